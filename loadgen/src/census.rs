@@ -1,0 +1,170 @@
+//! What became of every request.
+
+use std::collections::BTreeMap;
+
+/// What became of every request of the measurement. A request belongs to the measurement when
+/// it was due in it (open loop) or sent in it (closed loop); what happens to it later, up to the
+/// end of the drain, is counted here too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Requests of the measurement.
+    pub offered: u64,
+    /// Those whose first byte was given to the kernel, or could not be since the connection had
+    /// just died.
+    pub sent: u64,
+    /// Those that got the right reply.
+    pub ok: u64,
+    /// Those that failed, by [`Failure::name`]; names that did not occur are left out.
+    pub errors: BTreeMap<&'static str, u64>,
+    /// Those given up after the request timeout.
+    pub timeouts: u64,
+    /// Those that were sent and still waited for when the drain ended.
+    pub unfinished: u64,
+    /// Those that were due and for which no connection was free until the drain ended. Zero in
+    /// closed loop.
+    pub never_sent: u64,
+}
+
+impl Census {
+    /// How many requests failed, in any way of [`Failure`].
+    #[must_use]
+    pub fn errors_total(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    /// Whether every offered request has exactly one fate. If not, the generator has a bug, and
+    /// no number of this run is to be believed.
+    #[must_use]
+    pub fn reconciles(&self) -> bool {
+        let answered = self.ok + self.errors_total() + self.timeouts;
+        self.offered == answered + self.unfinished + self.never_sent
+            && self.sent + self.never_sent == self.offered
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.offered += other.offered;
+        self.sent += other.sent;
+        self.ok += other.ok;
+        self.timeouts += other.timeouts;
+        self.unfinished += other.unfinished;
+        self.never_sent += other.never_sent;
+        for (name, count) in &other.errors {
+            *self.errors.entry(name).or_default() += count;
+        }
+    }
+
+    pub(crate) fn failed(&mut self, failure: Failure, count: u64) {
+        if count > 0 {
+            *self.errors.entry(failure.name()).or_default() += count;
+        }
+    }
+}
+
+/// How a request that was sent can fail, timeouts aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The server reset the connection.
+    Reset,
+    /// The server closed the connection instead of replying.
+    Closed,
+    /// The reply was not the one that the request had to get.
+    WrongReply,
+    /// `ERR busy`: the server serves as many clients as it may.
+    RefusedBusy,
+    /// `ERR too-long`.
+    RefusedTooLong,
+    /// `ERR unknown-verb`.
+    RefusedUnknownVerb,
+    /// `ERR bad-argument`.
+    RefusedBadArgument,
+    /// `ERR` with any other code.
+    RefusedOther,
+    /// The kernel refused to write or to read, and not because of the server.
+    Io,
+}
+
+impl Failure {
+    /// Every way to fail.
+    pub const ALL: [Self; 9] = [
+        Self::Reset,
+        Self::Closed,
+        Self::WrongReply,
+        Self::RefusedBusy,
+        Self::RefusedTooLong,
+        Self::RefusedUnknownVerb,
+        Self::RefusedBadArgument,
+        Self::RefusedOther,
+        Self::Io,
+    ];
+
+    /// The name in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Closed => "closed",
+            Self::WrongReply => "wrong_reply",
+            Self::RefusedBusy => "refused:busy",
+            Self::RefusedTooLong => "refused:too-long",
+            Self::RefusedUnknownVerb => "refused:unknown-verb",
+            Self::RefusedBadArgument => "refused:bad-argument",
+            Self::RefusedOther => "refused:other",
+            Self::Io => "io",
+        }
+    }
+
+    /// The refusal with this code.
+    pub(crate) fn refused(code: &str) -> Self {
+        match code {
+            "busy" => Self::RefusedBusy,
+            "too-long" => Self::RefusedTooLong,
+            "unknown-verb" => Self::RefusedUnknownVerb,
+            "bad-argument" => Self::RefusedBadArgument,
+            _ => Self::RefusedOther,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_have_different_names() {
+        let mut names = Failure::ALL.map(Failure::name);
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn refusals_of_the_protocol_are_told_apart() {
+        use protocol::app::{BUSY, Fault};
+        let codes = [Fault::UnknownVerb, Fault::BadArgument(""), Fault::TooLong].map(Fault::code);
+        let busy = std::str::from_utf8(BUSY).unwrap().split(' ').nth(1).unwrap();
+        for code in codes.into_iter().chain([busy]) {
+            assert_eq!(Failure::refused(code).name(), format!("refused:{code}"));
+        }
+        assert_eq!(Failure::refused("never-heard-of"), Failure::RefusedOther);
+    }
+
+    #[test]
+    fn a_lost_or_doubled_request_does_not_reconcile() {
+        let mut census = Census {
+            offered: 21,
+            sent: 15,
+            ok: 1,
+            errors: BTreeMap::new(),
+            timeouts: 3,
+            unfinished: 5,
+            never_sent: 6,
+        };
+        census.failed(Failure::Reset, 6);
+        assert!(census.reconciles());
+        census.failed(Failure::Closed, 1);
+        assert!(!census.reconciles());
+        census.offered += 1;
+        assert!(!census.reconciles(), "one was not sent and not counted as never sent");
+        census.sent += 1;
+        assert!(census.reconciles());
+    }
+}

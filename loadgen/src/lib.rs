@@ -1,0 +1,170 @@
+//! A load generator whose numbers can be believed.
+//!
+//! [`run`] opens connections to one server, sends it requests for a while, checks every reply
+//! byte by byte and returns an [`Outcome`]: how many requests there were and what became of each
+//! ([`Census`]), how long they took ([`Latency`]), and what the generator itself cost ([`Cost`]),
+//! so that a run in which the generator was the bottleneck can be told from one in which it was
+//! not.
+//!
+//! Two ways to load a server, told apart by [`Arrivals`]:
+//! - **closed loop**: each connection sends its next request as soon as it has the reply to the
+//!   last. It measures capacity. A slow server slows the clients down with it, so only *service
+//!   times* are known (from the write to the last byte read) and no response times.
+//! - **open loop**: requests become due by a [`Schedule`] that the server cannot delay. It
+//!   measures *response times*: from the instant a request was due, whether or not a connection
+//!   was free to send it, so that a stall is felt by all the requests that it kept waiting
+//!   (Tene's "coordinated omission" is the failure to do so).
+//!
+//! Every request has three stamps: *due*, *sent* (just before its write) and *done* (just after
+//! the read that completed its reply). The gap between due and sent is split in two: until a
+//! connection was free (`conn_wait`: the server's doing) and from then on (`sched_lag`: the
+//! generator's own lateness).
+//!
+//! Layout:
+//! - [`schedule`]: when requests are due; pure
+//! - `run`: the calling thread: phases, clocks, and the merging of what the threads found
+//! - `worker`: one thread of load, from connecting to draining
+//! - `connection`, `fifo`, `pacer`, `clock`: what a worker works with
+//! - `recorder`: what a worker counts and times
+//! - `census`, `outcome`, `error`: what comes out
+//! - `limits`: how many descriptors the process may open
+//!
+//! It needs Linux 5.11 or newer, for timeouts of epoll in nanoseconds.
+#![forbid(unsafe_code)]
+
+mod census;
+mod clock;
+mod connection;
+mod error;
+mod fifo;
+mod limits;
+mod outcome;
+mod pacer;
+mod recorder;
+mod run;
+pub mod schedule;
+mod worker;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use census::{Census, Failure};
+pub use error::LoadError;
+pub use hdrhistogram::Histogram;
+pub use outcome::{Batch, ConnectionTally, Cost, Interval, Latency, Outcome, Phases};
+pub use run::run;
+pub use schedule::Schedule;
+
+/// What to load, how, and for how long.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// The server.
+    pub target: SocketAddr,
+    /// What every request asks for, and what its reply must be.
+    pub recipe: Arc<protocol::Recipe>,
+    /// How many connections, at least 1; split over the threads as evenly as possible.
+    pub connections: usize,
+    /// How many threads, from 1 to `connections`. Each takes every `threads`-th request of the
+    /// schedule, so that together they make exactly the schedule of one.
+    pub threads: usize,
+    /// Thread k runs on CPU `cpus[k % cpus.len()]` only. Empty: wherever the kernel likes.
+    pub cpus: Vec<usize>,
+    /// When requests are sent.
+    pub arrivals: Arrivals,
+    /// How long requests are made and not counted, before the measurement.
+    pub warmup: Duration,
+    /// How long the measurement lasts; more than zero.
+    pub measure: Duration,
+    /// How long after the measurement replies are waited for.
+    pub drain: Duration,
+    /// A request in flight for longer is a timeout, and its connection is reopened. Looked at
+    /// every 100 ms; a reply that comes after this time and before that look still counts.
+    pub request_timeout: Duration,
+    /// How long one connection may take to open, and how long the connect phase may last.
+    pub connect_timeout: Duration,
+    /// Width of one entry of [`Outcome::intervals`], more than zero. It is widened when the
+    /// measurement would have more than 1,000 of them.
+    pub interval: Duration,
+}
+
+/// When requests are sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Arrivals {
+    /// Closed loop: on each connection, as soon as the reply to the last request is checked.
+    Closed,
+    /// Open loop, equal gaps.
+    Constant {
+        /// Requests a second over all connections: from 10⁻³ to 10⁹.
+        rate_per_s: f64,
+    },
+    /// Open loop, gaps drawn independently from the exponential distribution.
+    Poisson {
+        /// Requests a second over all connections, in the mean: from 10⁻³ to 10⁹.
+        rate_per_s: f64,
+        /// The same seed makes the same schedule, whatever the number of threads.
+        seed: u64,
+    },
+}
+
+/// A part of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Connections are opened.
+    Connect,
+    /// Requests are made and not counted.
+    Warmup,
+    /// Requests that become due (closed loop: are sent) now are counted.
+    Measure,
+    /// Nothing new becomes due; what was counted as offered is sent and waited for.
+    Drain,
+}
+
+/// What the caller of [`run`] is told while it waits, on its own thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A phase begins. Phases come in order, none twice. When a run is interrupted, the phases
+    /// before [`Phase::Drain`] that had not begun are left out; when it is interrupted while
+    /// connecting, [`Phase::Drain`] is left out too.
+    Begins(Phase),
+    /// About ten times a second within a phase.
+    Tick(Progress),
+    /// All threads are done. Comes once, last, unless `run` fails.
+    Ends,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The current phase.
+    pub phase: Phase,
+    /// Since that phase began.
+    pub elapsed: Duration,
+    /// Right replies so far, warm-up included. A few milliseconds old.
+    pub done: u64,
+}
+
+impl Load {
+    /// What makes this load impossible, before anything is opened.
+    fn check(&self) -> Result<(), LoadError> {
+        let rule = |holds: bool, what: &'static str| {
+            if holds { Ok(()) } else { Err(LoadError::Invalid { what }) }
+        };
+        rule(self.connections >= 1, "a load needs at least 1 connection")?;
+        rule(
+            (1..=self.connections).contains(&self.threads),
+            "a load needs at least 1 thread, and at most as many as connections",
+        )?;
+        rule(!self.measure.is_zero(), "the measurement must last longer than 0 s")?;
+        rule(!self.interval.is_zero(), "the interval of the series must be longer than 0 s")?;
+        rule(!self.request_timeout.is_zero(), "the request timeout must be longer than 0 s")?;
+        rule(!self.connect_timeout.is_zero(), "the connect timeout must be longer than 0 s")?;
+        match self.arrivals {
+            Arrivals::Closed => Ok(()),
+            Arrivals::Constant { rate_per_s } | Arrivals::Poisson { rate_per_s, .. } => rule(
+                schedule::RATE_PER_S.contains(&rate_per_s),
+                "the rate must be from 0.001 to 1,000,000,000 requests a second",
+            ),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What a run found out.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::Census;
+
+/// What a run found out. All histograms hold nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How long each phase lasted.
+    pub phases: Phases,
+    /// The run was stopped before the measurement was over; it is shorter than asked.
+    pub interrupted: bool,
+    /// What became of every request of the measurement.
+    pub census: Census,
+    /// How long requests took.
+    pub latency: Latency,
+    /// The ages, at the end of the drain, of requests that have no known latency: unfinished
+    /// ones, and in open loop those never sent. Since they were due in open loop, since they
+    /// were sent in closed loop. A percentile of [`Latency::response`] (closed loop:
+    /// [`Latency::service`]) that reaches into this share of the requests is a lower bound.
+    pub censored_ages: Histogram<u64>,
+    /// The measurement in pieces of equal length, the last one possibly shorter.
+    pub intervals: Vec<Interval>,
+    /// What the generator cost.
+    pub cost: Cost,
+    /// What became of the connections.
+    pub connections: ConnectionTally,
+    /// How many sockets were ready at a time.
+    pub batch: Batch,
+    /// The start of the first wrong reply, for people.
+    pub wrong_example: Option<String>,
+}
+
+/// How long each phase lasted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Until all connections were open or given up.
+    pub connect: Duration,
+    /// Before the measurement, with load.
+    pub warmup: Duration,
+    /// The measurement: the requests that became due (closed loop: were sent) in it are those
+    /// of the census. Divide by this for a rate.
+    pub measure: Duration,
+    /// From the call that told of [`Phase::Measure`](crate::Phase::Measure) to the one that told
+    /// of [`Phase::Drain`](crate::Phase::Drain), on the calling thread: the time in which
+    /// whatever the caller sampled in these two calls was used. Close to `measure`.
+    pub bracket: Duration,
+    /// From the end of the measurement to the end of the last thread.
+    pub drain: Duration,
+}
+
+/// How long requests of the measurement took, in nanoseconds, to three significant digits.
+#[derive(Clone, Debug)]
+pub struct Latency {
+    /// From due to done, of right replies, and the ages of timeouts. `None` in closed loop,
+    /// where nothing is due.
+    pub response: Option<Histogram<u64>>,
+    /// From sent to done, of right replies, and the ages of timeouts.
+    pub service: Histogram<u64>,
+    /// How long after it was due a request waited until a connection was free, of all that were
+    /// sent: the server's doing. Empty in closed loop.
+    pub conn_wait: Histogram<u64>,
+    /// From then on until it was sent, of all that were sent: the generator's own lateness. In
+    /// closed loop, from the last reply on this connection.
+    pub sched_lag: Histogram<u64>,
+    /// How long connections took to open, later ones and those before the measurement included.
+    pub connect: Histogram<u64>,
+}
+
+/// One piece of the measurement. A request belongs to the piece in which it was due (open loop)
+/// or sent (closed loop), so the pieces add up to the census.
+#[derive(Clone, Debug)]
+pub struct Interval {
+    /// Since the measurement began.
+    pub start: Duration,
+    /// How long it is.
+    pub width: Duration,
+    /// Requests that got the right reply.
+    pub ok: u64,
+    /// Requests that failed, timeouts included.
+    pub failed: u64,
+    /// In nanoseconds to two significant digits: as [`Latency::response`] in open loop,
+    /// as [`Latency::service`] in closed loop.
+    pub latency: Histogram<u64>,
+}
+
+/// What the generator itself used within the measurement.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Threads that made load.
+    pub threads: usize,
+    /// CPU time of these threads together, user and kernel.
+    pub cpu: Duration,
+    /// Of the busiest thread, CPU time over wall-clock time, both between the same two readings.
+    /// Near 1 the generator was the bottleneck.
+    pub cpu_max_share: f64,
+    /// Wall-clock time between these readings, of the thread where it is longest.
+    pub wall: Duration,
+}
+
+/// What became of the connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ConnectionTally {
+    /// How many the load has.
+    pub asked: usize,
+    /// How many were open when the load began.
+    pub opened: usize,
+    /// How many were opened after that, for the first time or again.
+    pub reconnects: u64,
+    /// Attempts to open one that failed, in all phases.
+    pub connect_failures: u64,
+    /// Of those, how many for want of a local port: the generator's limit, not the server's.
+    pub port_shortages: u64,
+    /// Messages that arrived on a connection that had not asked for anything: a refusal of the
+    /// connection, a reply sent twice. The connection was reopened. In all phases.
+    pub unsolicited: u64,
+    /// How many got at least one right reply to a request of the measurement.
+    pub served: usize,
+    /// Right replies in the measurement, of the connection that got fewest.
+    pub ok_min: u64,
+    /// Right replies in the measurement, of the connection that got most.
+    pub ok_max: u64,
+    /// Jain's fairness index (Jain, Chiu and Hawe, 1984) over the right replies of each
+    /// connection: 1 when all got the same, 1/n when one of n got everything, and 0 when nobody
+    /// got anything.
+    pub jain: f64,
+}
+
+impl ConnectionTally {
+    /// Fills in what follows from the right replies of each connection.
+    pub(crate) fn spread(&mut self, ok: &[u64]) {
+        self.served = ok.iter().filter(|ok| **ok > 0).count();
+        self.ok_min = ok.iter().copied().min().unwrap_or(0);
+        self.ok_max = ok.iter().copied().max().unwrap_or(0);
+        self.jain = jain(ok);
+    }
+}
+
+/// (Σx)² / (n Σx²).
+fn jain(shares: &[u64]) -> f64 {
+    let sum: f64 = shares.iter().map(|x| *x as f64).sum();
+    let squares: f64 = shares.iter().map(|x| (*x as f64).powi(2)).sum();
+    if squares == 0.0 { 0.0 } else { sum * sum / (shares.len() as f64 * squares) }
+}
+
+/// How many sockets were ready at a time, within the measurement. When many are, replies wait in
+/// the generator for their turn, and the server is blamed for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// How often a thread looked and found at least one ready.
+    pub wakeups: u64,
+    /// How many it found ready, in all.
+    pub events: u64,
+    /// The most it found at once; it looks for 64 at most.
+    pub max: usize,
+}
+
+impl Batch {
+    /// Mean number of ready sockets when there were any; 0 when there never were.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        if self.wakeups == 0 { 0.0 } else { self.events as f64 / self.wakeups as f64 }
+    }
+
+    pub(crate) fn found(&mut self, events: usize) {
+        self.wakeups += 1;
+        self.events += events as u64;
+        self.max = self.max.max(events);
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.wakeups += other.wakeups;
+        self.events += other.events;
+        self.max = self.max.max(other.max);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jain_tells_equal_shares_from_one_winner() {
+        assert_eq!(jain(&[7, 7, 7, 7]), 1.0);
+        assert_eq!(jain(&[0, 0, 9, 0]), 0.25);
+        assert_eq!(jain(&[0, 0]), 0.0);
+        assert!((jain(&[1, 3]) - 0.8).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_batch_has_the_mean_of_its_events() {
+        let mut batch = Batch::default();
+        assert_eq!(batch.mean(), 0.0);
+        [1, 2, 6].into_iter().for_each(|events| batch.found(events));
+        assert_eq!((batch.mean(), batch.max), (3.0, 6));
+    }
+}

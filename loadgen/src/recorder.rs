@@ -1,0 +1,252 @@
+//! What one thread counts and times.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::census::{Census, Failure};
+use crate::clock::to_ns;
+use crate::outcome::{Batch, ConnectionTally, Interval, Latency};
+use crate::{Arrivals, Load};
+
+/// More pieces than this tell nothing more, and each costs some 30 KiB a thread.
+const INTERVALS_MAX: u64 = 1_000;
+
+/// The stamps of a request that was sent, in nanoseconds since the run began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamps {
+    /// When it was due. In closed loop, when its connection became free.
+    pub(crate) due: u64,
+    /// When the connection that took it became free.
+    pub(crate) free_at: u64,
+    /// Just before its write.
+    pub(crate) sent: u64,
+}
+
+impl Stamps {
+    /// Waiting that a free connection would have spared: the server's doing.
+    pub(crate) fn conn_wait(&self) -> u64 {
+        self.free_at.saturating_sub(self.due)
+    }
+
+    /// Waiting although a connection was free: the generator's doing.
+    pub(crate) fn sched_lag(&self) -> u64 {
+        self.sent - self.due.max(self.free_at)
+    }
+}
+
+/// One plain histogram of each kind, a thread's own: nothing is shared, so nothing is waited for.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    open_loop: bool,
+    pub(crate) census: Census,
+    failures: [u64; Failure::ALL.len()],
+    response: Histogram<u64>,
+    service: Histogram<u64>,
+    conn_wait: Histogram<u64>,
+    sched_lag: Histogram<u64>,
+    pub(crate) connect: Histogram<u64>,
+    pub(crate) censored_ages: Histogram<u64>,
+    intervals: Vec<Piece>,
+    interval_ns: u64,
+    /// When the measurement began.
+    pub(crate) begin: u64,
+    pub(crate) batch: Batch,
+    pub(crate) connections: ConnectionTally,
+    pub(crate) wrong_example: Option<String>,
+}
+
+#[derive(Debug)]
+struct Piece {
+    ok: u64,
+    failed: u64,
+    latency: Histogram<u64>,
+}
+
+impl Recorder {
+    pub(crate) fn new(load: &Load) -> Self {
+        let longest = [load.measure, load.drain, load.request_timeout, load.connect_timeout]
+            .into_iter()
+            .fold(Duration::from_secs(1), Duration::saturating_add);
+        let fine = histogram(longest, 3);
+        let measure_ns = to_ns(load.measure);
+        let interval_ns = to_ns(load.interval).max(measure_ns.div_ceil(INTERVALS_MAX));
+        let coarse = histogram(longest, 2);
+        let piece = || Piece { ok: 0, failed: 0, latency: touched(&coarse) };
+        Self {
+            open_loop: load.arrivals != Arrivals::Closed,
+            census: Census::default(),
+            failures: [0; Failure::ALL.len()],
+            response: touched(&fine),
+            service: touched(&fine),
+            conn_wait: touched(&fine),
+            sched_lag: touched(&fine),
+            connect: touched(&fine),
+            censored_ages: touched(&fine),
+            intervals: (0..measure_ns.div_ceil(interval_ns)).map(|_| piece()).collect(),
+            interval_ns,
+            begin: 0,
+            batch: Batch::default(),
+            connections: ConnectionTally::default(),
+            wrong_example: None,
+        }
+    }
+
+    /// A request was given to the kernel.
+    pub(crate) fn sent(&mut self, stamps: &Stamps) {
+        self.census.sent += 1;
+        self.sched_lag.saturating_record(stamps.sched_lag());
+        if self.open_loop {
+            self.conn_wait.saturating_record(stamps.conn_wait());
+        }
+    }
+
+    /// It got the right reply.
+    pub(crate) fn ok(&mut self, stamps: &Stamps, done: u64) {
+        self.census.ok += 1;
+        self.took(stamps, done);
+        self.piece(stamps).ok += 1;
+    }
+
+    /// It was given up; its age enters the latencies, since the reply would have taken longer.
+    pub(crate) fn timed_out(&mut self, stamps: &Stamps, now: u64) {
+        self.census.timeouts += 1;
+        self.took(stamps, now);
+        self.piece(stamps).failed += 1;
+    }
+
+    /// It failed. When is no latency: a refusal may be faster than any reply.
+    pub(crate) fn failed(&mut self, stamps: &Stamps, failure: Failure) {
+        self.failures[failure as usize] += 1;
+        self.piece(stamps).failed += 1;
+    }
+
+    /// It was sent and there is no reply at the end.
+    pub(crate) fn unfinished(&mut self, stamps: &Stamps, now: u64) {
+        self.census.unfinished += 1;
+        self.censored_ages.saturating_record(now - self.belongs_at(stamps));
+    }
+
+    /// It was due and there was no connection for it until the end.
+    pub(crate) fn never_sent(&mut self, due: u64, now: u64) {
+        self.census.never_sent += 1;
+        self.censored_ages.saturating_record(now - due);
+    }
+
+    fn took(&mut self, stamps: &Stamps, done: u64) {
+        let latency = done - self.belongs_at(stamps);
+        self.service.saturating_record(done - stamps.sent);
+        if self.open_loop {
+            self.response.saturating_record(latency);
+        }
+        self.piece(stamps).latency.saturating_record(latency);
+    }
+
+    /// The stamp that says whether a request belongs to the measurement, and to which piece.
+    fn belongs_at(&self, stamps: &Stamps) -> u64 {
+        if self.open_loop { stamps.due } else { stamps.sent }
+    }
+
+    fn piece(&mut self, stamps: &Stamps) -> &mut Piece {
+        let at = (self.belongs_at(stamps) - self.begin) / self.interval_ns;
+        let last = self.intervals.len() - 1;
+        &mut self.intervals[usize::try_from(at).map_or(last, |at| at.min(last))]
+    }
+
+    /// Adds what another thread recorded for the same load.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let sum = |mine: &mut Histogram<u64>, theirs: &Histogram<u64>| {
+            mine.add(theirs).expect("histograms of one load have equal bounds");
+        };
+        self.census.add(&other.census);
+        self.failures.iter_mut().zip(other.failures).for_each(|(mine, theirs)| *mine += theirs);
+        sum(&mut self.response, &other.response);
+        sum(&mut self.service, &other.service);
+        sum(&mut self.conn_wait, &other.conn_wait);
+        sum(&mut self.sched_lag, &other.sched_lag);
+        sum(&mut self.connect, &other.connect);
+        sum(&mut self.censored_ages, &other.censored_ages);
+        for (mine, theirs) in self.intervals.iter_mut().zip(&other.intervals) {
+            mine.ok += theirs.ok;
+            mine.failed += theirs.failed;
+            sum(&mut mine.latency, &theirs.latency);
+        }
+        self.batch.add(&other.batch);
+        let (mine, theirs) = (&mut self.connections, &other.connections);
+        mine.opened += theirs.opened;
+        mine.reconnects += theirs.reconnects;
+        mine.connect_failures += theirs.connect_failures;
+        mine.port_shortages += theirs.port_shortages;
+        mine.unsolicited += theirs.unsolicited;
+        if self.wrong_example.is_none() {
+            self.wrong_example.clone_from(&other.wrong_example);
+        }
+    }
+
+    /// The census with its errors by name.
+    pub(crate) fn census(&self) -> Census {
+        let mut census = self.census.clone();
+        for failure in Failure::ALL {
+            census.failed(failure, self.failures[failure as usize]);
+        }
+        census
+    }
+
+    /// The series of a measurement that lasted `measure`.
+    pub(crate) fn series(&mut self, measure: Duration) -> Vec<Interval> {
+        let width = Duration::from_nanos(self.interval_ns);
+        let mut start = Duration::ZERO;
+        let mut series = Vec::with_capacity(self.intervals.len());
+        for piece in self.intervals.drain(..) {
+            let end = start.saturating_add(width).min(measure);
+            // An interrupted measurement may end before a piece that a late request fell into.
+            if end > start || piece.ok + piece.failed > 0 {
+                let Piece { ok, failed, latency } = piece;
+                series.push(Interval { start, width: end - start, ok, failed, latency });
+            }
+            start = end;
+        }
+        series
+    }
+
+    pub(crate) fn into_latency(self) -> (Latency, Histogram<u64>) {
+        let latency = Latency {
+            response: self.open_loop.then_some(self.response),
+            service: self.service,
+            conn_wait: self.conn_wait,
+            sched_lag: self.sched_lag,
+            connect: self.connect,
+        };
+        (latency, self.censored_ages)
+    }
+}
+
+/// For 1 ns to `longest`; what is longer is counted as the longest.
+fn histogram(longest: Duration, significant_digits: u8) -> Histogram<u64> {
+    const HIGHEST: u64 = 1 << 62;
+    let high = to_ns(longest).clamp(2, HIGHEST);
+    Histogram::new_with_bounds(1, high, significant_digits).expect("bounds and digits are valid")
+}
+
+/// A copy, every byte of which was written. The kernel only promises the memory of a new
+/// histogram, and each first touch of a page would fault in the middle of the measurement.
+fn touched(model: &Histogram<u64>) -> Histogram<u64> {
+    model.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_two_waits_add_up(due in 0..1_000_u64, free_at in 0..1_000_u64, late in 0..9_u64) {
+            let sent = due.max(free_at) + late;
+            let stamps = Stamps { due, free_at, sent };
+            prop_assert_eq!(stamps.conn_wait() + stamps.sched_lag(), sent - due);
+            prop_assert_eq!(stamps.sched_lag(), late);
+            prop_assert!(free_at > due || stamps.conn_wait() == 0);
+        }
+    }
+}

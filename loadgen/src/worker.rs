@@ -1,0 +1,694 @@
+//! One thread of load: opens its connections, sends its share of the requests, checks the
+//! replies, drains.
+//!
+//! Nothing that this thread needs while it makes load is shared with another, apart from a few
+//! atomics that are written about once a turn at most; and it allocates nothing, apart from
+//! reopening connections.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use protocol::Reply;
+use rustix::event::epoll::EventFlags;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::census::Failure;
+use crate::clock::{Clock, to_ns};
+use crate::connection::{Connection, InFlight, State, Written, begin_connect, connect_result};
+use crate::fifo::Fifo;
+use crate::pacer::Pacer;
+use crate::recorder::{Recorder, Stamps};
+use crate::schedule::{Arrival, Schedule, Shard};
+use crate::{Load, LoadError};
+
+/// Connections that a thread may be opening at a time, so that the server's queue is not
+/// overrun by the generator alone.
+const CONNECTING_MAX: usize = 512;
+
+/// How long a connection that failed, or was of no use, stays closed before the next attempt.
+const BACK_OFF_NS: u64 = 100_000_000;
+
+/// How often all connections are looked at for timeouts.
+const SCAN_NS: u64 = 100_000_000;
+
+/// Requests sent before the sockets are looked at again, so that replies do not wait long for
+/// their stamps when many requests are due.
+const SENDS_PER_TURN_MAX: usize = 32;
+
+/// Reads from one socket before the others have their turn, when a reply is long.
+const READS_PER_EVENT_MAX: usize = 16;
+
+/// The peer's end of stream is reported with the last data, so that no request is sent to a
+/// server that has said goodbye. It wakes nobody who would not be woken by `IN` alone.
+const READABLE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP);
+
+/// What all threads of a run look at.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    /// Stop connecting, and do not begin the load.
+    pub(crate) abort: AtomicBool,
+    /// When the measurement ends, on `clock`; earlier when the run is interrupted.
+    pub(crate) end: AtomicU64,
+    /// When the drain ends, on `clock`.
+    pub(crate) drain_end: AtomicU64,
+    /// Right replies so far, of each thread.
+    pub(crate) done: Vec<Lonely>,
+}
+
+/// A counter on cache lines of its own, so that threads do not slow each other down.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Lonely(pub(crate) AtomicU64);
+
+/// Where the requests come from.
+#[derive(Debug)]
+enum Source {
+    Closed { next_tag: u64, step: u64 },
+    Open { shard: Shard, next: Arrival },
+}
+
+/// Thread CPU time and wall-clock time of one instant.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    cpu: u64,
+    wall: u64,
+}
+
+/// What a thread found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) recorder: Recorder,
+    /// Right replies in the measurement, of each connection.
+    pub(crate) ok: Vec<u64>,
+    /// Within the measurement.
+    pub(crate) cpu: Duration,
+    /// Between the same two readings.
+    pub(crate) wall: Duration,
+    /// Why the last attempt to open a connection failed.
+    pub(crate) connect_error: Option<Errno>,
+}
+
+pub(crate) struct Worker<'a> {
+    load: &'a Load,
+    shared: &'a Shared,
+    index: usize,
+    pacer: Pacer,
+    connections: Vec<Connection>,
+    /// Open connections with nothing in flight.
+    free: Fifo,
+    /// Closed connections, and when to open them; in order of time, since all wait equally long.
+    waiting: VecDeque<(u64, usize)>,
+    connecting: usize,
+    /// Connections that were open at least once.
+    were_open: usize,
+    in_flight: usize,
+    source: Source,
+    /// The request being written.
+    request: Vec<u8>,
+    recorder: Recorder,
+    /// Right replies so far.
+    done: u64,
+    connect_error: Option<Errno>,
+    /// The latest reading of the clock.
+    now: u64,
+    next_scan: u64,
+    /// When the load, the measurement and its end are, on the clock.
+    start: u64,
+    begin: u64,
+    end: u64,
+    /// The measurement is over and nothing is left to send.
+    retiring: bool,
+    first_reading: Option<Reading>,
+    last_reading: Option<Reading>,
+}
+
+impl<'a> Worker<'a> {
+    /// The thread number `index`; to be called on that thread.
+    pub(crate) fn new(load: &'a Load, shared: &'a Shared, index: usize) -> Result<Self, LoadError> {
+        if !load.cpus.is_empty() {
+            pin(load.cpus[index % load.cpus.len()])?;
+        }
+        // The first connections.len() % threads threads have one more than the others.
+        let connections =
+            load.connections / load.threads + usize::from(index < load.connections % load.threads);
+        let (k, n) = (index as u64, load.threads as u64);
+        let source = match Schedule::new(load.arrivals) {
+            None => Source::Closed { next_tag: k, step: n },
+            Some(schedule) => {
+                Source::Open { shard: schedule.shard(k, n), next: Arrival { index: k, due_ns: 0 } }
+            }
+        };
+        Ok(Self {
+            load,
+            shared,
+            index,
+            pacer: Pacer::new().map_err(|errno| LoadError::System {
+                what: "an epoll instance cannot be made",
+                source: errno.into(),
+            })?,
+            connections: (0..connections)
+                .map(|_| Connection::new(Arc::clone(&load.recipe)))
+                .collect(),
+            free: Fifo::new(connections),
+            waiting: (0..connections).map(|token| (0, token)).collect(),
+            connecting: 0,
+            were_open: 0,
+            in_flight: 0,
+            source,
+            request: Vec::new(),
+            recorder: Recorder::new(load),
+            done: 0,
+            connect_error: None,
+            now: shared.clock.now(),
+            next_scan: 0,
+            start: u64::MAX,
+            begin: u64::MAX,
+            end: u64::MAX,
+            retiring: false,
+            first_reading: None,
+            last_reading: None,
+        })
+    }
+
+    /// Opens all connections, or as many as open within the connect timeout. Returns how many
+    /// are open.
+    pub(crate) fn connect(&mut self) -> Result<usize, LoadError> {
+        let deadline = self.now.saturating_add(to_ns(self.load.connect_timeout));
+        while self.were_open < self.connections.len()
+            && self.now < deadline
+            && !self.shared.abort.load(Ordering::Relaxed)
+        {
+            self.turn(deadline)?;
+        }
+        let open = self.connections.iter().filter(|c| c.state == State::Open).count();
+        self.recorder.connections.opened = open;
+        Ok(open)
+    }
+
+    /// Makes load from `start` on, an instant of the clock, until the end of the drain.
+    pub(crate) fn make_load(mut self, start: u64) -> Result<Found, LoadError> {
+        self.start = start;
+        self.begin = start.saturating_add(to_ns(self.load.warmup));
+        self.recorder.begin = self.begin;
+        self.source.advance(start);
+        std::thread::sleep(Duration::from_nanos(start.saturating_sub(self.shared.clock.now())));
+        self.now = self.shared.clock.now();
+        loop {
+            let drain_end = self.look_at_edges();
+            if self.now >= self.end {
+                if self.source.is_exhausted(self.end) {
+                    self.retire();
+                }
+                if self.now >= drain_end || (self.retiring && self.in_flight == 0) {
+                    break;
+                }
+            }
+            self.send_due();
+            self.turn(self.wake_at(drain_end))?;
+        }
+        Ok(self.finish())
+    }
+
+    /// What is known when no load was made.
+    pub(crate) fn finish(mut self) -> Found {
+        if let (Some(_), None) = (self.first_reading, self.last_reading) {
+            self.last_reading = Some(self.reading());
+        }
+        for connection in &self.connections {
+            if let Some(InFlight { stamps, measured: true }) = &connection.in_flight {
+                self.recorder.unfinished(stamps, self.now);
+            }
+        }
+        if self.start != u64::MAX {
+            self.count_never_sent();
+        }
+        let (cpu, wall) = match (self.first_reading, self.last_reading) {
+            (Some(first), Some(last)) => (last.cpu - first.cpu, last.wall - first.wall),
+            _ => (0, 0),
+        };
+        Found {
+            ok: self.connections.iter().map(|connection| connection.ok).collect(),
+            recorder: self.recorder,
+            cpu: Duration::from_nanos(cpu),
+            wall: Duration::from_nanos(wall),
+            connect_error: self.connect_error,
+        }
+    }
+
+    fn count_never_sent(&mut self) {
+        let Source::Open { shard, next } = &mut self.source else { return };
+        while next.due_ns < self.end {
+            if next.due_ns >= self.begin {
+                self.recorder.census.offered += 1;
+                self.recorder.never_sent(next.due_ns, self.now);
+            }
+            *next = following(shard, self.start);
+        }
+    }
+
+    /// Notes that the measurement began, or ended. Returns when the drain ends.
+    fn look_at_edges(&mut self) -> u64 {
+        self.end = self.shared.end.load(Ordering::Relaxed);
+        if self.first_reading.is_none() && (self.begin..self.end).contains(&self.now) {
+            self.first_reading = Some(self.reading());
+        }
+        if self.first_reading.is_some() && self.last_reading.is_none() && self.now >= self.end {
+            self.last_reading = Some(self.reading());
+        }
+        self.shared.drain_end.load(Ordering::Relaxed)
+    }
+
+    fn reading(&self) -> Reading {
+        let cpu = clock_gettime(ClockId::ThreadCPUTime);
+        let part = |n: i64| u64::try_from(n).expect("CPU time is not negative");
+        Reading {
+            cpu: part(cpu.tv_sec) * 1_000_000_000 + part(cpu.tv_nsec),
+            wall: self.shared.clock.now(),
+        }
+    }
+
+    /// When the next wait must end at the latest, if no socket is ready before.
+    fn wake_at(&self, drain_end: u64) -> u64 {
+        let edge = [self.begin, self.end, drain_end]
+            .into_iter()
+            .find(|edge| self.now < *edge)
+            .unwrap_or(drain_end);
+        if self.free.is_empty() {
+            return edge;
+        }
+        edge.min(self.source.next_due(self.now, self.end))
+    }
+
+    /// Waits until `until` at the latest, and deals with the sockets that are ready by then.
+    fn turn(&mut self, until: u64) -> Result<(), LoadError> {
+        if self.now >= self.next_scan {
+            self.scan();
+        }
+        self.open_waiting();
+        let retry = match self.waiting.front() {
+            Some((at, _)) if self.connecting < CONNECTING_MAX => *at,
+            _ => u64::MAX,
+        };
+        let until = until.min(self.next_scan).min(retry);
+        if let Source::Open { .. } = self.source {
+            // The latest reading is older than the latest write, and a write takes microseconds.
+            // In closed loop that does not matter: only the edges of phases are waited for.
+            self.now = self.shared.clock.now();
+        }
+        let ready = self.pacer.wait(until.saturating_sub(self.now)).map_err(|errno| {
+            LoadError::System { what: "waiting for sockets failed", source: errno.into() }
+        })?;
+        if ready == 0 {
+            self.now = self.shared.clock.now();
+            return Ok(());
+        }
+        if self.first_reading.is_some() && self.last_reading.is_none() {
+            self.recorder.batch.found(ready);
+        }
+        let done = self.done;
+        for at in 0..ready {
+            let (token, flags) = self.pacer.event(at);
+            self.on_event(token, flags);
+        }
+        if self.done != done {
+            self.shared.done[self.index].0.store(self.done, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn on_event(&mut self, token: usize, flags: EventFlags) {
+        match self.connections[token].state {
+            State::Closed => {}
+            State::Connecting { since } => self.on_connected(token, since),
+            State::Open => {
+                if flags.contains(EventFlags::OUT) {
+                    self.write_rest(token);
+                }
+                // Errors and hang-ups too are learnt by reading.
+                if flags != EventFlags::OUT {
+                    self.read(token, flags.contains(EventFlags::RDHUP));
+                }
+            }
+        }
+    }
+
+    // Opening and closing.
+
+    fn open_waiting(&mut self) {
+        while let Some((at, token)) = self.waiting.front().copied() {
+            if at > self.now || self.connecting >= CONNECTING_MAX {
+                break;
+            }
+            self.waiting.pop_front();
+            self.open(token);
+        }
+    }
+
+    fn open(&mut self, token: usize) {
+        let since = self.shared.clock.now();
+        self.now = since;
+        let begun = begin_connect(self.load.target).and_then(|socket| {
+            self.pacer.add(&socket, token, EventFlags::OUT)?;
+            Ok(socket)
+        });
+        match begun {
+            Ok(socket) => {
+                let connection = &mut self.connections[token];
+                connection.socket = Some(socket);
+                connection.state = State::Connecting { since };
+                self.connecting += 1;
+            }
+            Err(errno) => self.connect_failed(token, errno),
+        }
+    }
+
+    fn on_connected(&mut self, token: usize, since: u64) {
+        self.now = self.shared.clock.now();
+        self.connecting -= 1;
+        let connection = &mut self.connections[token];
+        let socket = connection.socket.as_ref().expect("a connecting connection has a socket");
+        let opened =
+            connect_result(socket).and_then(|()| self.pacer.change(socket, token, READABLE));
+        if let Err(errno) = opened {
+            self.connect_failed(token, errno);
+            return;
+        }
+        self.recorder.connect.saturating_record(self.now - since);
+        connection.state = State::Open;
+        connection.free_at = self.now;
+        if !std::mem::replace(&mut connection.was_open, true) {
+            self.were_open += 1;
+        }
+        if self.start != u64::MAX {
+            self.recorder.connections.reconnects += 1;
+        }
+        self.free.push_back(token);
+    }
+
+    fn connect_failed(&mut self, token: usize, errno: Errno) {
+        self.recorder.connections.connect_failures += 1;
+        if errno == Errno::ADDRNOTAVAIL {
+            self.recorder.connections.port_shortages += 1;
+        }
+        self.connect_error = Some(errno);
+        self.connections[token].close(&self.load.recipe);
+        self.waiting.push_back((self.now + BACK_OFF_NS, token));
+    }
+
+    /// Closes a connection, and opens it again if there may be something to send on it.
+    fn reopen(&mut self, token: usize) {
+        self.free.remove(token);
+        let connection = &mut self.connections[token];
+        let served = connection.served;
+        connection.close(&self.load.recipe);
+        if self.retiring {
+            return;
+        }
+        // A server that closes after a reply is waited for no longer than it takes to reconnect;
+        // one that closes at once would be stormed.
+        if served && self.connecting < CONNECTING_MAX {
+            self.open(token);
+        } else {
+            self.waiting.push_back((self.now + BACK_OFF_NS, token));
+        }
+    }
+
+    /// Closes a connection on which nothing can follow. If a request is in flight, it failed.
+    fn lose(&mut self, token: usize, failure: Failure) {
+        if let Some(request) = self.connections[token].in_flight.take() {
+            self.failed(request, failure);
+        }
+        self.reopen(token);
+    }
+
+    fn failed(&mut self, request: InFlight, failure: Failure) {
+        self.in_flight -= 1;
+        if request.measured {
+            self.recorder.failed(&request.stamps, failure);
+        }
+    }
+
+    /// Closes what is not needed any more, so that a server that serves one connection at a time
+    /// gets to the others.
+    fn retire(&mut self) {
+        if std::mem::replace(&mut self.retiring, true) {
+            return;
+        }
+        self.waiting.clear();
+        self.connecting = 0;
+        for token in 0..self.connections.len() {
+            let connection = &mut self.connections[token];
+            if connection.in_flight.is_none() {
+                self.free.remove(token);
+                connection.close(&self.load.recipe);
+            }
+        }
+    }
+
+    /// Gives up requests and connects that take too long.
+    fn scan(&mut self) {
+        self.next_scan = self.now + SCAN_NS;
+        let request_timeout = to_ns(self.load.request_timeout);
+        let connect_timeout = to_ns(self.load.connect_timeout);
+        for token in 0..self.connections.len() {
+            let connection = &mut self.connections[token];
+            match (connection.state, connection.in_flight) {
+                (State::Connecting { since }, _) if self.now - since > connect_timeout => {
+                    self.connecting -= 1;
+                    self.connect_failed(token, Errno::TIMEDOUT);
+                }
+                (_, Some(request)) if self.now - request.stamps.sent > request_timeout => {
+                    connection.in_flight = None;
+                    self.in_flight -= 1;
+                    if request.measured {
+                        self.recorder.timed_out(&request.stamps, self.now);
+                    }
+                    self.reopen(token);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    // Sending.
+
+    fn send_due(&mut self) {
+        for _ in 0..SENDS_PER_TURN_MAX {
+            if self.source.next_due(self.now, self.end) > self.now {
+                break;
+            }
+            let Some(token) = self.free.pop_front() else { break };
+            self.send_next(token);
+        }
+    }
+
+    /// Sends the next request on a free connection.
+    fn send_next(&mut self, token: usize) {
+        let connection = &mut self.connections[token];
+        let free_at = connection.free_at;
+        let (tag, due) = self.source.take(free_at.max(self.start), self.start);
+        self.request.clear();
+        connection.exchange.request(tag, &mut self.request);
+        let sent = self.shared.clock.now();
+        self.now = sent;
+        let written = connection.write(&self.request);
+
+        let stamps = Stamps { due, free_at, sent };
+        let counts_at = if let Source::Open { .. } = self.source { due } else { sent };
+        let measured = (self.begin..self.end).contains(&counts_at);
+        connection.in_flight = Some(InFlight { stamps, measured });
+        self.in_flight += 1;
+        if measured {
+            self.recorder.census.offered += 1;
+            self.recorder.sent(&stamps);
+        }
+        match written {
+            Written::All | Written::PeerGone => {}
+            Written::Part => self.watch(token, READABLE | EventFlags::OUT),
+            Written::Failed => self.lose(token, Failure::Io),
+        }
+    }
+
+    fn write_rest(&mut self, token: usize) {
+        match self.connections[token].write_rest() {
+            Written::All | Written::PeerGone => self.watch(token, READABLE),
+            Written::Part => {}
+            Written::Failed => self.lose(token, Failure::Io),
+        }
+    }
+
+    fn watch(&mut self, token: usize, flags: EventFlags) {
+        let socket = self.connections[token].socket.as_ref();
+        let socket: &OwnedFd = socket.expect("an open connection has a socket");
+        if self.pacer.change(socket, token, flags).is_err() {
+            self.lose(token, Failure::Io);
+        }
+    }
+
+    // Receiving.
+
+    /// Reads what there is. `goodbye`: the server will send nothing after it.
+    fn read(&mut self, token: usize, goodbye: bool) {
+        for _ in 0..READS_PER_EVENT_MAX {
+            let connection = &mut self.connections[token];
+            let Some(socket) = &connection.socket else { return };
+            let space = connection.exchange.space();
+            let offered = space.len();
+            let received = recv(socket, space, RecvFlags::empty());
+            self.now = self.shared.clock.now();
+            let got = match received {
+                Ok((0, _)) if connection.reset => return self.lose(token, Failure::Reset),
+                Ok((0, _)) => return self.lose(token, Failure::Closed),
+                Ok((got, _)) => got,
+                Err(Errno::AGAIN | Errno::INTR) => break,
+                Err(Errno::CONNRESET | Errno::PIPE) => return self.lose(token, Failure::Reset),
+                Err(_) => return self.lose(token, Failure::Io),
+            };
+            connection.exchange.received(got);
+            self.take_replies(token);
+            let connection = &self.connections[token];
+            if connection.state != State::Open {
+                return;
+            }
+            // A short read left nothing behind, and if it did, level triggering reports it again.
+            if !goodbye && (got < offered || connection.in_flight.is_none()) {
+                break;
+            }
+        }
+        let connection = &self.connections[token];
+        if connection.in_flight.is_none() && !self.free.contains(token) {
+            self.freed(token);
+        }
+    }
+
+    /// A connection has just got its reply: the next request, or the queue, or the end.
+    fn freed(&mut self, token: usize) {
+        if self.retiring {
+            self.connections[token].close(&self.load.recipe);
+        } else if let Source::Closed { .. } = self.source
+            && self.now < self.end
+        {
+            self.send_next(token);
+        } else {
+            self.free.push_back(token);
+        }
+    }
+
+    fn take_replies(&mut self, token: usize) {
+        while let Some(reply) = self.connections[token].exchange.reply() {
+            let connection = &mut self.connections[token];
+            let request = connection.in_flight.take();
+            match (reply, request) {
+                (Reply::Right { .. }, Some(request)) if connection.unsent.is_empty() => {
+                    connection.free_at = self.now;
+                    connection.served = true;
+                    self.in_flight -= 1;
+                    self.done += 1;
+                    if request.measured {
+                        connection.ok += 1;
+                        self.recorder.ok(&request.stamps, self.now);
+                    }
+                }
+                (Reply::Right { .. }, request) => {
+                    let got = "a reply before its request was sent".to_string();
+                    return self.wrong(token, request, got);
+                }
+                (Reply::Refused { code }, Some(request)) => {
+                    let failure = Failure::refused(&code);
+                    connection.free_at = self.now;
+                    let over = failure == Failure::RefusedBusy || !connection.unsent.is_empty();
+                    // A busy server must not be asked again at once.
+                    connection.served &= !over;
+                    self.failed(request, failure);
+                    if over {
+                        return self.reopen(token);
+                    }
+                }
+                (Reply::Refused { .. }, None) => {
+                    self.recorder.connections.unsolicited += 1;
+                    return self.reopen(token);
+                }
+                (Reply::Wrong { got }, request) => return self.wrong(token, request, got),
+            }
+        }
+    }
+
+    fn wrong(&mut self, token: usize, request: Option<InFlight>, got: String) {
+        self.recorder.wrong_example.get_or_insert(got);
+        match request {
+            Some(request) => self.failed(request, Failure::WrongReply),
+            None => self.recorder.connections.unsolicited += 1,
+        }
+        self.reopen(token);
+    }
+}
+
+impl Source {
+    /// Puts the first request of an open loop in place.
+    fn advance(&mut self, start: u64) {
+        if let Self::Open { shard, next } = self {
+            *next = following(shard, start);
+        }
+    }
+
+    /// When the next request is due; `u64::MAX` when none will be before `end`.
+    fn next_due(&self, now: u64, end: u64) -> u64 {
+        match self {
+            Self::Closed { .. } if now < end => now,
+            Self::Open { next, .. } if next.due_ns < end => next.due_ns,
+            _ => u64::MAX,
+        }
+    }
+
+    /// Whether everything due before `end` was taken; in closed loop, from `end` on.
+    fn is_exhausted(&self, end: u64) -> bool {
+        match self {
+            Self::Closed { .. } => true,
+            Self::Open { next, .. } => next.due_ns >= end,
+        }
+    }
+
+    /// The next request's tag, and when it was due. In closed loop it is due as soon as its
+    /// connection is free.
+    fn take(&mut self, free_at: u64, start: u64) -> (u64, u64) {
+        match self {
+            Self::Closed { next_tag, step } => {
+                let tag = *next_tag;
+                *next_tag = tag.wrapping_add(*step);
+                (tag, free_at)
+            }
+            Self::Open { shard, next } => {
+                let taken = *next;
+                *next = following(shard, start);
+                (taken.index, taken.due_ns)
+            }
+        }
+    }
+}
+
+/// The next request of a schedule that starts at `start`; one that is never due when the numbers
+/// have run out.
+fn following(shard: &mut Shard, start: u64) -> Arrival {
+    let never = Arrival { index: u64::MAX, due_ns: u64::MAX };
+    shard.next().map_or(never, |arrival| Arrival {
+        due_ns: arrival.due_ns.saturating_add(start),
+        ..arrival
+    })
+}
+
+fn pin(cpu: usize) -> Result<(), LoadError> {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    let refused = |errno: Errno| LoadError::Pin { cpu, source: errno.into() };
+    if cpu >= CpuSet::MAX_CPU {
+        return Err(refused(Errno::INVAL));
+    }
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set).map_err(refused)
+}

@@ -1,0 +1,203 @@
+//! What a caller sees of a run, and why there may be none.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use loadgen::{Arrivals, Load, LoadError, Moment, Outcome, Phase};
+use support::{check, constant, echo_server, load, run};
+
+const PHASES: [Phase; 4] = [Phase::Connect, Phase::Warmup, Phase::Measure, Phase::Drain];
+
+fn run_until(load: &Load, stop_at: impl Fn(Moment) -> bool) -> (Outcome, Vec<Moment>) {
+    let (stop, mut moments) = (AtomicBool::new(false), Vec::new());
+    let outcome = loadgen::run(load, &stop, &mut |moment| {
+        if stop_at(moment) {
+            stop.store(true, Ordering::Relaxed);
+        }
+        moments.push(moment);
+    });
+    let outcome = outcome.unwrap();
+    check(load, &outcome);
+    (outcome, moments)
+}
+
+fn phases(moments: &[Moment]) -> Vec<Phase> {
+    let phase = |moment: &Moment| match moment {
+        Moment::Begins(phase) => Some(*phase),
+        _ => None,
+    };
+    moments.iter().filter_map(phase).collect()
+}
+
+fn failure(load: &Load) -> LoadError {
+    loadgen::run(load, &AtomicBool::new(false), &mut |_| {}).unwrap_err()
+}
+
+/// An address where nobody listens.
+fn nowhere() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[test]
+fn phases_begin_in_order_and_the_run_ends_once() {
+    let load = load(echo_server());
+    let (outcome, moments) = run_until(&load, |_| false);
+    assert_eq!(phases(&moments), PHASES);
+    assert_eq!(moments.last(), Some(&Moment::Ends));
+    assert_eq!(moments.iter().filter(|moment| **moment == Moment::Ends).count(), 1);
+    assert!(!outcome.interrupted);
+}
+
+#[test]
+fn the_bracket_is_the_time_between_the_two_calls() {
+    // A slow caller makes it longer than the measurement.
+    let (slow, measure) = (Duration::from_millis(250), Duration::from_millis(50));
+    let load = Load { measure, ..load(echo_server()) };
+    let mut watch = |moment| {
+        if moment == Moment::Begins(Phase::Measure) {
+            std::thread::sleep(slow);
+        }
+    };
+    let outcome = loadgen::run(&load, &AtomicBool::new(false), &mut watch).unwrap();
+    assert_eq!(outcome.phases.measure, measure);
+    assert!(outcome.phases.bracket >= slow);
+}
+
+#[test]
+fn ticks_tell_of_progress() {
+    let load = Load { measure: Duration::from_millis(600), ..load(echo_server()) };
+    let (_, moments) = run_until(&load, |_| false);
+    let ticks: Vec<_> = moments
+        .iter()
+        .filter_map(|moment| match moment {
+            Moment::Tick(progress) if progress.phase == Phase::Measure => Some(progress),
+            _ => None,
+        })
+        .collect();
+    assert!(!ticks.is_empty());
+    assert!(ticks.is_sorted_by(|a, b| a.elapsed < b.elapsed && a.done <= b.done));
+    assert!(ticks.last().unwrap().done > 0);
+}
+
+#[test]
+fn a_run_can_be_stopped_in_the_measurement() {
+    let day = Duration::from_secs(86_400);
+    for arrivals in [Arrivals::Closed, constant(200.0)] {
+        let load = Load { measure: day, interval: day / 1_000, arrivals, ..load(echo_server()) };
+        let stop_at =
+            |moment| matches!(moment, Moment::Tick(p) if p.phase == Phase::Measure && p.done > 0);
+        let (outcome, moments) = run_until(&load, stop_at);
+        assert!(outcome.interrupted);
+        assert_eq!(phases(&moments), PHASES);
+        assert!(outcome.census.ok > 0 && outcome.phases.measure < day);
+        assert_eq!(outcome.intervals.len(), 1);
+    }
+}
+
+#[test]
+fn a_run_can_be_stopped_before_the_measurement() {
+    let load = Load { warmup: Duration::from_secs(86_400), ..load(echo_server()) };
+    let (outcome, moments) = run_until(&load, |m| m == Moment::Begins(Phase::Warmup));
+    assert!(outcome.interrupted);
+    assert_eq!(phases(&moments), [Phase::Connect, Phase::Warmup, Phase::Drain]);
+    assert_eq!((outcome.census.offered, outcome.phases.measure), (0, Duration::ZERO));
+
+    let load = Load { connect_timeout: Duration::from_secs(86_400), target: nowhere(), ..load };
+    let (outcome, moments) = run_until(&load, |m| m == Moment::Begins(Phase::Connect));
+    assert!(outcome.interrupted);
+    assert_eq!(phases(&moments), [Phase::Connect]);
+    assert_eq!(moments.last(), Some(&Moment::Ends));
+}
+
+#[test]
+fn no_server_is_an_error_that_says_what_to_do() {
+    let timeout = Duration::from_millis(250);
+    let load = Load { connect_timeout: timeout, threads: 2, ..load(nowhere()) };
+    let began = Instant::now();
+    let error = failure(&load);
+    assert!(began.elapsed() >= timeout, "the server might still be starting");
+    let LoadError::Unreachable { target, source } = &error else { panic!("{error:?}") };
+    assert_eq!(*target, load.target);
+    assert_eq!(source.kind(), std::io::ErrorKind::ConnectionRefused);
+    assert!(error.to_string().contains("is the server running"), "{error}");
+}
+
+#[test]
+fn a_server_that_accepts_some_is_loaded_by_some() {
+    // A queue of one, and nobody who takes from it.
+    use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    listen(&listener, 1).unwrap();
+    let target = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
+    let load = Load {
+        connections: 20,
+        connect_timeout: Duration::from_millis(300),
+        drain: Duration::from_millis(50),
+        warmup: Duration::ZERO,
+        ..load(target)
+    };
+    let outcome = run(&load);
+    assert!((1..20).contains(&outcome.connections.opened), "{:?}", outcome.connections);
+    assert!(outcome.census.unfinished >= 1);
+    assert!(outcome.connections.connect_failures > 0, "the others are given up and tried again");
+}
+
+#[test]
+fn too_few_descriptors_is_an_error_that_says_what_to_do() {
+    let load = Load { connections: 1 << 40, ..load(echo_server()) };
+    let error = failure(&load);
+    let LoadError::Descriptors { need, limit } = error else { panic!("{error:?}") };
+    assert_eq!(need, (1 << 40) + 64);
+    assert!(limit < need);
+    assert!(error.to_string().contains("ulimit -n"), "{error}");
+}
+
+#[test]
+fn threads_run_where_they_are_told() {
+    let allowed = rustix::thread::sched_getaffinity(None).unwrap();
+    let cpu = (0..1024).find(|cpu| allowed.is_set(*cpu)).unwrap();
+    let load = Load { threads: 2, cpus: vec![cpu], ..load(echo_server()) };
+    assert!(run(&load).census.ok > 0);
+
+    let error = failure(&Load { cpus: vec![cpu, 1023], ..load });
+    assert!(matches!(error, LoadError::Pin { cpu: 1023, .. }), "{error:?}");
+}
+
+#[test]
+fn an_impossible_load_is_an_error() {
+    let right = load(nowhere());
+    for wrong in [
+        Load { connections: 0, ..right.clone() },
+        Load { threads: 0, ..right.clone() },
+        Load { threads: 4, ..right.clone() },
+        Load { measure: Duration::ZERO, ..right.clone() },
+        Load { interval: Duration::ZERO, ..right.clone() },
+        Load { request_timeout: Duration::ZERO, ..right.clone() },
+        Load { connect_timeout: Duration::ZERO, ..right.clone() },
+        Load { arrivals: constant(0.0), ..right.clone() },
+        Load { arrivals: constant(f64::NAN), ..right.clone() },
+        Load { arrivals: Arrivals::Poisson { rate_per_s: -1.0, seed: 1 }, ..right },
+    ] {
+        assert!(matches!(failure(&wrong), LoadError::Invalid { .. }), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_caller_that_panics_is_not_waited_for() {
+    let day = Duration::from_secs(86_400);
+    let load = Load { warmup: day, measure: day, interval: day, ..load(echo_server()) };
+    for at in [Phase::Connect, Phase::Warmup] {
+        let run = || {
+            loadgen::run(&load, &AtomicBool::new(false), &mut |moment| {
+                assert_ne!(moment, Moment::Begins(at), "the caller's own fault");
+            })
+        };
+        assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
+    }
+}

@@ -1,0 +1,230 @@
+//! The two buffers of a connection.
+//!
+//! Both are empty `Vec`s while nothing is in them and their owner is at rest, so that an idle
+//! connection costs no heap at all; ten thousand idle clients are the common case, not the odd
+//! one.
+
+use alloc::vec::Vec;
+
+/// The first read of a connection offers this many bytes. One small request fits, and the
+/// allocation stays in the size classes that common allocators keep ready per thread.
+pub const READ_BYTES_MIN: usize = 1024;
+
+/// Bytes received and not yet consumed.
+#[derive(Debug)]
+pub struct Inbox {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// How much the first read offers.
+    least: usize,
+    /// How much to have room for; doubles when a read filled everything it was offered.
+    want: usize,
+}
+
+impl Inbox {
+    /// An empty inbox whose first read offers `least` bytes. Nothing is allocated yet.
+    #[must_use]
+    pub fn new(least: usize) -> Self {
+        Self { bytes: Vec::new(), start: 0, end: 0, least, want: least }
+    }
+
+    /// Room for the next read: never empty, never making the buffer larger than `max` bytes.
+    ///
+    /// The caller consumes what it can first; an inbox that holds `max` unconsumed bytes is the
+    /// caller's to refuse (see [`Inbox::is_full`]).
+    pub fn space(&mut self, max: usize) -> &mut [u8] {
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        } else if self.end == self.bytes.len() && self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        let want = self.want.min(max);
+        if self.end == self.bytes.len() || self.bytes.len() < want {
+            let len = want.max(self.bytes.len() * 2).min(max);
+            // The doubling is ours: `Vec`'s own growth would step over `max`.
+            self.bytes.reserve_exact(len - self.bytes.len());
+            self.bytes.resize(len, 0);
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    /// Notes that `n` bytes were put at the start of the slice [`Inbox::space`] gave. Returns
+    /// whether the read was short, which proves that the kernel had no more at that moment.
+    ///
+    /// # Panics
+    /// When `n` is more than was offered: the driver is wrong, whatever the peer did.
+    pub fn received(&mut self, n: usize) -> bool {
+        let offered = self.bytes.len() - self.end;
+        assert!(n <= offered, "a driver reported {n} bytes of {offered} offered");
+        self.end += n;
+        if n == offered {
+            self.want = self.bytes.len() * 2;
+        }
+        n < offered
+    }
+
+    /// What is there and not consumed.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Drops the first `n` unconsumed bytes.
+    pub fn consume(&mut self, n: usize) {
+        self.start += n;
+        debug_assert!(self.start <= self.end);
+    }
+
+    /// Whether `max` bytes are waiting and none of them could be consumed.
+    #[must_use]
+    pub fn is_full(&self, max: usize) -> bool {
+        self.end - self.start >= max
+    }
+
+    /// Gives the memory back when nothing is waiting in it.
+    pub fn rest(&mut self) {
+        if self.start == self.end {
+            // A burst is over when the connection rests; the next read may ask for less.
+            self.want = (self.want / 2).max(self.least);
+            self.bytes = Vec::new();
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// Bytes of heap held now.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+}
+
+/// Bytes to be sent, and how many of them have left.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Outbox {
+    /// Where replies are appended.
+    pub fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// What has not left yet.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    /// Notes that the first `n` pending bytes have left.
+    ///
+    /// # Panics
+    /// When `n` is more than was pending: the driver is wrong, whatever the peer did.
+    pub fn sent(&mut self, n: usize) {
+        assert!(n <= self.pending().len(), "a driver reported more bytes sent than offered");
+        self.sent += n;
+        if self.sent == self.bytes.len() {
+            self.bytes.clear();
+            self.sent = 0;
+        }
+    }
+
+    /// Gives the memory back when nothing is pending.
+    pub fn rest(&mut self) {
+        if self.pending().is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    /// Bytes of heap held now.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Receives all of `bytes` in one read.
+    fn receive(inbox: &mut Inbox, bytes: &[u8], max: usize) -> bool {
+        inbox.space(max)[..bytes.len()].copy_from_slice(bytes);
+        inbox.received(bytes.len())
+    }
+
+    #[test]
+    fn an_inbox_offers_the_same_space_until_something_is_received() {
+        let mut inbox = Inbox::new(8);
+        for _ in 0..3 {
+            assert_eq!(inbox.space(64).len(), 8);
+        }
+        assert!(receive(&mut inbox, b"abc", 64), "a short read");
+        for _ in 0..3 {
+            assert_eq!((inbox.space(64).len(), inbox.bytes()), (5, &b"abc"[..]));
+        }
+    }
+
+    #[test]
+    fn an_inbox_grows_to_its_limit_and_no_further() {
+        let mut inbox = Inbox::new(8);
+        let mut received = Vec::new();
+        while !inbox.is_full(40) {
+            let space = inbox.space(40);
+            space.fill(u8::try_from(received.len()).expect("a small limit"));
+            received.extend_from_slice(space);
+            let n = space.len();
+            assert!(!inbox.received(n), "a full read");
+        }
+        assert_eq!((inbox.bytes(), inbox.heap_bytes()), (&received[..], 40));
+    }
+
+    #[test]
+    fn consumed_bytes_make_room_for_others() {
+        let mut inbox = Inbox::new(8);
+        receive(&mut inbox, b"abcdefgh", 8);
+        inbox.consume(3);
+        assert_eq!(inbox.space(8).len(), 3, "what is left moved to the start");
+        receive(&mut inbox, b"ijk", 8);
+        assert_eq!(inbox.bytes(), b"defghijk");
+        inbox.consume(8);
+        assert_eq!(inbox.space(8).len(), 8);
+    }
+
+    #[test]
+    fn rest_keeps_what_is_waiting() {
+        let mut inbox = Inbox::new(8);
+        receive(&mut inbox, b"ab", 64);
+        inbox.rest();
+        assert_eq!(inbox.bytes(), b"ab");
+        inbox.consume(2);
+        inbox.rest();
+        assert_eq!(inbox.heap_bytes(), 0);
+
+        let mut outbox = Outbox::default();
+        outbox.tail().extend_from_slice(b"reply");
+        outbox.sent(2);
+        outbox.rest();
+        assert_eq!(outbox.pending(), b"ply");
+        outbox.sent(3);
+        outbox.rest();
+        assert_eq!((outbox.pending(), outbox.heap_bytes()), (&b""[..], 0));
+    }
+
+    #[test]
+    fn an_outbox_is_appended_to_while_part_of_it_has_left() {
+        let mut outbox = Outbox::default();
+        outbox.tail().extend_from_slice(b"one");
+        outbox.sent(1);
+        outbox.tail().extend_from_slice(b"two");
+        assert_eq!(outbox.pending(), b"netwo");
+        outbox.sent(5);
+        outbox.tail().extend_from_slice(b"x");
+        assert_eq!(outbox.pending(), b"x");
+    }
+}

@@ -1,0 +1,112 @@
+//! Work as data.
+//!
+//! A request that costs CPU or waits does not run where it was parsed. It becomes a [`Job`],
+//! and the model decides where: inline, in its own thread, in a pool, in a task. CPU is counted
+//! in rounds and never in elapsed time, or a server that was preempted would look idle.
+
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use num_bigint::BigInt;
+
+/// The most rounds one request may ask for: about a second of one core.
+pub const WORK_ROUNDS_MAX: u64 = 10_000_000;
+/// The longest wait one request may ask for.
+pub const WORK_WAIT_MAX: Duration = Duration::from_secs(60);
+/// The largest reply one request may ask for, in bytes.
+pub const WORK_REPLY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Dependent multiply-adds in one round, which makes a round about a tenth of a microsecond on
+/// a core of 3 GHz: small enough to state any cost, large enough that the loop is all of it.
+const STEPS_PER_ROUND: u32 = 64;
+
+/// The `WORK` request: burn CPU, wait, answer with so many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// Rounds of CPU work.
+    pub rounds: u64,
+    /// How long to wait after the CPU work, as a server waits for its database.
+    pub wait: Duration,
+    /// Length of the reply in bytes, its terminator included; shorter ones are padded.
+    pub reply_bytes: usize,
+}
+
+impl Work {
+    /// Burns the rounds and returns what they computed, which the reply carries: a server
+    /// cannot skip the work, and a client that knows the answer can check that it was done.
+    #[must_use]
+    pub fn burn(&self) -> u64 {
+        let mut x = 0x9E37_79B9_7F4A_7C15_u64;
+        for _ in 0..self.rounds {
+            for _ in 0..STEPS_PER_ROUND {
+                // Knuth's MMIX generator: each step needs the one before, so no processor can
+                // do two at once.
+                x = x
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+            }
+            x ^= x >> 29;
+        }
+        x
+    }
+}
+
+/// A piece of work that a session wants done before it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Burn, wait, and answer.
+    Work(Work),
+    /// Multiply two whole numbers too long for the machine's own multiplication.
+    Multiply(Arc<[BigInt; 2]>),
+}
+
+impl Job {
+    /// How long the driver has to wait between [`Job::compute`] and handing the result to
+    /// [`Session::finished`](crate::Session::finished). The waiting is done as the model
+    /// waits: a sleep in a thread, a timer in a loop, a timer in a task.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        match self {
+            Self::Work(work) => work.wait,
+            Self::Multiply(_) => Duration::ZERO,
+        }
+    }
+
+    /// Does the CPU part, where it is called.
+    #[must_use]
+    pub fn compute(&self) -> Done {
+        match self {
+            Self::Work(work) => Done(Outcome::Burnt(work.burn())),
+            Self::Multiply(pair) => {
+                Done(Outcome::Product((&pair[0] * &pair[1]).to_string().into_bytes()))
+            }
+        }
+    }
+}
+
+/// What a job came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done(pub(crate) Outcome);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Burnt(u64),
+    Product(Vec<u8>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn burning_depends_on_every_round() {
+        let burn = |rounds| Work { rounds, wait: Duration::ZERO, reply_bytes: 0 }.burn();
+        assert_ne!(burn(1), burn(2));
+        assert_eq!(burn(1000), burn(1000));
+        // From an independent implementation: Python's integers, masked to 64 bits.
+        assert_eq!(burn(1), 0x613d_b785_2c30_9664);
+        assert_eq!(burn(1000), 0x30f1_4ffb_9fe1_4e3d);
+    }
+}

@@ -1,0 +1,85 @@
+//! The c10k wire protocol: both ends of one connection, as state machines.
+//!
+//! There are no sockets, no clocks and no threads in this crate, and `#![no_std]` keeps it so.
+//! A [`Session`] is the server's end: it tells its driver, one [`Step`] at a time, whether to
+//! read, to write, to run a [`Job`] or to close. An [`Exchange`] is the client's end: it builds
+//! requests and checks every reply. Where a job runs and how a wait is waited is the
+//! driver's choice, and that choice is what a concurrency model is.
+//!
+//! The grammar, the limits and the errors are written down in `PROTOCOL.md`.
+//!
+//! Layout:
+//! - [`session`]: the server's end, and the only place where its state changes
+//! - [`exchange`]: the client's end
+//! - [`app`]: what a request means, in each application
+//! - [`job`]: work that is data, so that a model can decide where it runs
+//! - [`buffer`]: the two buffers of a connection, which hold nothing while it is idle
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod app;
+pub mod buffer;
+pub mod exchange;
+pub mod job;
+pub mod session;
+
+pub use app::App;
+pub use exchange::{Exchange, Recipe, RecipeError, Reply, Request};
+pub use job::{Done, Job, Work};
+pub use session::{Session, Step, Tally};
+
+use core::num::NonZeroU32;
+
+/// The longest line, its line feed included, in bytes. A longer one is answered with
+/// `ERR too-long` and the connection is closed, because framing is lost.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+
+/// The longest message in [`Framing::Raw`], in bytes: what one read may return.
+pub const RAW_BYTES_MAX: usize = 16 * 1024;
+
+/// Answers are collected into one write until they hold this many bytes; then they are written
+/// before the next request is looked at, so that a connection's memory stays bounded.
+pub const OUTBOX_BYTES_MARK: usize = 64 * 1024;
+
+/// How a stream of bytes is cut into messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// A request is a line and a reply is a line, ended by a line feed; a carriage return before
+    /// it is dropped, so that telnet works. Any chunking of the same bytes means the same.
+    Line,
+    /// A message is whatever one read returned, and replies have no terminator. This is what
+    /// classroom clients that never delimit their messages expect; chunking changes the meaning.
+    Raw,
+}
+
+impl Framing {
+    /// Every framing with its name on the command line.
+    pub const ALL: [(&'static str, Self); 2] = [("line", Self::Line), ("raw", Self::Raw)];
+
+    /// The name on the command line and in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Line => "line",
+            Self::Raw => "raw",
+        }
+    }
+}
+
+/// What a server offers on every one of its connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// What a request means.
+    pub app: App,
+    /// How the stream is cut into requests.
+    pub framing: Framing,
+    /// Close after this many replies on one connection; `None` serves until the client leaves.
+    pub close_after: Option<NonZeroU32>,
+}
+
+impl Service {
+    /// The `bench` application over lines, kept open: the default everywhere.
+    pub const BENCH: Self = Self { app: App::Bench, framing: Framing::Line, close_after: None };
+}

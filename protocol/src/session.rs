@@ -1,0 +1,252 @@
+//! The server's end of one connection.
+//!
+//! Every change of state is in this file. A session reads nothing while it has something to
+//! write, holds at most one job, and keeps at most one frame of input, so its memory is bounded
+//! by construction whatever the peer does.
+
+use crate::app::{Answer, Fault, Pending};
+use crate::buffer::{Inbox, Outbox, READ_BYTES_MIN};
+use crate::job::{Done, Job};
+use crate::{FRAME_BYTES_MAX, Framing, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Service};
+
+/// What a connection needs next.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// Read into this slice, then call [`Session::received`].
+    Read(&'a mut [u8]),
+    /// Write this slice or some of it, then call [`Session::sent`].
+    Write(&'a [u8]),
+    /// Run this, wait as long as it says, then call [`Session::finished`].
+    Run(Job),
+    /// Close: everything that can be answered has been.
+    Close,
+}
+
+/// What a session has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Requests answered, refused ones included.
+    pub requests: u64,
+    /// Of those, how many were refused with an `ERR` reply.
+    pub refused: u64,
+}
+
+/// The server's end of one connection: bytes in, steps out.
+#[derive(Debug)]
+pub struct Session {
+    service: Service,
+    inbox: Inbox,
+    outbox: Outbox,
+    pending: Option<Pending>,
+    tally: Tally,
+    /// How much of the inbox is known to hold no line feed.
+    scanned: usize,
+    input: Input,
+}
+
+/// How much more input this session wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    /// All there is.
+    Open,
+    /// What the kernel already has, then no more.
+    WindingDown,
+    /// The peer sent its last byte.
+    Ended,
+    /// Nothing: what was asked for is to be closed once the outbox is empty.
+    Unwanted,
+}
+
+impl Session {
+    /// A fresh connection.
+    #[must_use]
+    pub fn new(service: Service) -> Self {
+        // A raw message is what one read returns, so every read must offer room for the longest.
+        let first_read = match service.framing {
+            Framing::Line => READ_BYTES_MIN,
+            Framing::Raw => RAW_BYTES_MAX,
+        };
+        Self {
+            service,
+            inbox: Inbox::new(first_read),
+            outbox: Outbox::default(),
+            pending: None,
+            tally: Tally::default(),
+            scanned: 0,
+            input: Input::Open,
+        }
+    }
+
+    /// What this connection needs next. Asking twice changes nothing.
+    ///
+    /// Replies are written before a job is run: no reply is held back by another request's
+    /// work. Replies that need no job are collected and leave in one write.
+    pub fn step(&mut self) -> Step<'_> {
+        if !self.outbox.pending().is_empty() {
+            Step::Write(self.outbox.pending())
+        } else if let Some(pending) = &self.pending {
+            Step::Run(pending.job.clone())
+        } else if matches!(self.input, Input::Ended | Input::Unwanted) {
+            Step::Close
+        } else {
+            Step::Read(self.inbox.space(self.frame_bytes_max()))
+        }
+    }
+
+    /// `n` bytes were put at the start of the slice that [`Step::Read`] offered; 0 is the end
+    /// of the peer's input.
+    ///
+    /// # Panics
+    /// When `n` is more than was offered.
+    pub fn received(&mut self, n: usize) {
+        let short = self.inbox.received(n);
+        if self.input == Input::WindingDown {
+            // An end of input proves nothing here: a server that stops ends the input of its
+            // connections itself. So it neither ends a line nor counts as the peer's last byte.
+            if short || n == 0 {
+                self.input = Input::Unwanted;
+            }
+        } else if n == 0 {
+            self.input = Input::Ended;
+        }
+        self.answer_what_is_complete();
+    }
+
+    /// The first `n` bytes of the slice that [`Step::Write`] offered have left; `n` may be less
+    /// than was offered.
+    ///
+    /// # Panics
+    /// When `n` is more than was offered.
+    pub fn sent(&mut self, n: usize) {
+        self.outbox.sent(n);
+        if self.outbox.pending().is_empty() {
+            self.answer_what_is_complete();
+        }
+    }
+
+    /// The job is done and its wait is over.
+    ///
+    /// # Panics
+    /// When no job was asked for: the driver is wrong, whatever the peer did.
+    pub fn finished(&mut self, done: &Done) {
+        let pending = self.pending.take().expect("finished() follows Step::Run");
+        pending.reply(done, self.service.framing, self.outbox.tail());
+        self.replied();
+        self.answer_what_is_complete();
+    }
+
+    /// Close at the next request boundary: requests that the peer has already sent in full are
+    /// answered, and nothing that it sends later. Call it before [`Session::received`] tells of
+    /// an end of input that may be the server's own doing, or half a request is answered.
+    pub fn wind_down(&mut self) {
+        if self.input == Input::Open {
+            self.input = Input::WindingDown;
+        }
+    }
+
+    /// Gives back the memory of empty buffers. Call it when the connection goes to wait for
+    /// its peer.
+    pub fn rest(&mut self) {
+        self.inbox.rest();
+        self.outbox.rest();
+    }
+
+    /// Whether part of a request has arrived and the rest is still missing: the moment at which
+    /// a deadline for the request must run, or a peer that trickles holds its place for ever.
+    #[must_use]
+    pub fn is_mid_request(&self) -> bool {
+        !self.inbox.bytes().is_empty()
+    }
+
+    /// Whether the peer has sent its last byte, so that closing cannot destroy a reply.
+    #[must_use]
+    pub fn input_ended(&self) -> bool {
+        self.input == Input::Ended
+    }
+
+    /// What this session has done so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Bytes of heap held now, buffers only.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.inbox.heap_bytes() + self.outbox.heap_bytes()
+    }
+
+    fn frame_bytes_max(&self) -> usize {
+        match self.service.framing {
+            Framing::Line => FRAME_BYTES_MAX,
+            Framing::Raw => RAW_BYTES_MAX,
+        }
+    }
+
+    /// Answers complete requests until there is none, one needs a job, or the outbox is full
+    /// enough to be written first.
+    fn answer_what_is_complete(&mut self) {
+        while self.pending.is_none() && self.outbox.pending().len() < OUTBOX_BYTES_MARK {
+            let Some((message, frame)) = self.next_frame() else { break };
+            let Service { app, framing, .. } = self.service;
+            let message = &self.inbox.bytes()[..message];
+            let answer = app.answer(framing, message, self.outbox.tail());
+            self.inbox.consume(frame);
+            self.scanned = 0;
+            match answer {
+                Answer::Replied => self.replied(),
+                Answer::Refused => {
+                    self.tally.refused += 1;
+                    self.replied();
+                }
+                Answer::Last => {
+                    self.replied();
+                    self.hang_up();
+                }
+                Answer::Later(pending) => self.pending = Some(pending),
+            }
+        }
+    }
+
+    /// The lengths of the next complete message and of the frame that carries it.
+    fn next_frame(&mut self) -> Option<(usize, usize)> {
+        let bytes = self.inbox.bytes();
+        if self.service.framing == Framing::Raw {
+            return (!bytes.is_empty()).then_some((bytes.len(), bytes.len()));
+        }
+        if let Some(at) = memchr::memchr(b'\n', &bytes[self.scanned..]) {
+            let line = self.scanned + at;
+            let message = line - usize::from(line > 0 && bytes[line - 1] == b'\r');
+            return Some((message, line + 1));
+        }
+        self.scanned = bytes.len();
+        if self.inbox.is_full(FRAME_BYTES_MAX) {
+            Fault::TooLong.write(self.service.framing, self.outbox.tail());
+            self.tally.refused += 1;
+            self.tally.requests += 1;
+            self.hang_up();
+            return None;
+        }
+        // The end of input ends the last line too: `printf 'ECHO hi' | nc` deserves its answer.
+        let unterminated = self.input == Input::Ended && self.scanned > 0;
+        unterminated.then_some((self.scanned, self.scanned))
+    }
+
+    fn replied(&mut self) {
+        self.tally.requests += 1;
+        if self.service.close_after.is_some_and(|k| self.tally.requests >= u64::from(k.get())) {
+            self.hang_up();
+        }
+    }
+
+    /// Drops what is unread and closes once the outbox is empty.
+    fn hang_up(&mut self) {
+        // An end of input that was seen stays seen: nothing more can arrive and be lost.
+        if self.input != Input::Ended {
+            self.input = Input::Unwanted;
+        }
+        self.inbox.consume(self.inbox.bytes().len());
+        self.scanned = 0;
+        self.inbox.rest();
+    }
+}

@@ -1,0 +1,71 @@
+//! What `PROTOCOL.md` says is what the code does.
+
+use crate::support::{Pace, round_trip, talk};
+use protocol::app::{BUSY, Fault};
+use protocol::job::{WORK_REPLY_BYTES_MAX, WORK_ROUNDS_MAX, WORK_WAIT_MAX};
+use protocol::{
+    App, FRAME_BYTES_MAX, Framing, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Service, Session, Step,
+};
+
+const PAGE: &str = include_str!("../../../PROTOCOL.md");
+
+#[test]
+fn the_example_session_is_what_the_server_answers() {
+    let start = PAGE.find("```console").expect("an example session");
+    let example = PAGE[start..].lines().skip(2).take_while(|line| *line != "```");
+    let mut session = Session::new(Service::BENCH);
+    let mut answered = Vec::new();
+    let mut lines = 0;
+    for line in example {
+        lines += 1;
+        if let Some(typed) = line.strip_prefix("> ") {
+            assert!(answered.is_empty(), "the page leaves a reply out before {typed}");
+            answered = round_trip(&mut session, (typed.to_owned() + "\n").as_bytes());
+        } else {
+            let received = line.strip_prefix("< ").expect("a line is typed or received");
+            assert_eq!(std::str::from_utf8(&answered), Ok(&*(received.to_owned() + "\n")));
+            answered.clear();
+        }
+    }
+    assert!(lines >= 14 && matches!(session.step(), Step::Close));
+}
+
+#[test]
+fn the_table_of_limits_holds_the_constants() {
+    let wait_us = WORK_WAIT_MAX.as_micros();
+    let limits = [
+        ("FRAME_BYTES_MAX", FRAME_BYTES_MAX.to_string()),
+        ("RAW_BYTES_MAX", RAW_BYTES_MAX.to_string()),
+        ("WORK_ROUNDS_MAX", WORK_ROUNDS_MAX.to_string()),
+        ("WORK_WAIT_MAX", format!("{wait_us} µs ({} s)", WORK_WAIT_MAX.as_secs())),
+        ("WORK_REPLY_BYTES_MAX", WORK_REPLY_BYTES_MAX.to_string()),
+        ("OUTBOX_BYTES_MARK", OUTBOX_BYTES_MARK.to_string()),
+    ];
+    for (constant, value) in limits {
+        let row = PAGE.lines().find(|line| line.contains(&format!("| `{constant}` |")));
+        let row = row.unwrap_or_else(|| panic!("no row for {constant}"));
+        assert!(row.contains(&format!("| {value}")), "{row}");
+    }
+}
+
+#[test]
+fn every_code_every_application_and_every_framing_is_on_the_page() {
+    for fault in [Fault::UnknownVerb, Fault::BadArgument(""), Fault::TooLong] {
+        assert!(PAGE.contains(&format!("| `{}` |", fault.code())));
+    }
+    assert!(PAGE.contains(std::str::from_utf8(BUSY).expect("text")) && BUSY.ends_with(b"\n"));
+    for (name, _) in App::ALL {
+        assert!(PAGE.contains(&format!("### `{name}`")));
+    }
+    for (name, _) in Framing::ALL {
+        assert!(PAGE.contains(&format!("\n| `{name}`")));
+    }
+}
+
+#[test]
+fn the_results_of_work_on_the_page_are_right() {
+    let replies = talk(Service::BENCH, b"WORK 1 0 0\nWORK 1000 0 0\n", &Pace::full());
+    for reply in replies.text().lines() {
+        assert!(PAGE.contains(&format!("`{}`", &reply["OK ".len()..])));
+    }
+}

@@ -1,0 +1,135 @@
+//! The protocol said a second time, as plainly as possible and with no code shared, so that the
+//! property tests compare with an answer and not only with another run of the same code.
+
+use protocol::{App, FRAME_BYTES_MAX, Framing, Work};
+use std::time::Duration;
+
+/// Everything a server answers to `input` over line framing, `ERR` texts left out.
+pub(crate) fn line_replies(app: App, input: &[u8]) -> Vec<u8> {
+    let mut output = Vec::new();
+    let mut rest = input;
+    while !rest.is_empty() {
+        let within = &rest[..rest.len().min(FRAME_BYTES_MAX)];
+        let (message, frame) = match within.iter().position(|b| *b == b'\n') {
+            Some(at) => (rest[..at].strip_suffix(b"\r").unwrap_or(&rest[..at]), at + 1),
+            None if within.len() == FRAME_BYTES_MAX => {
+                output.extend_from_slice(b"ERR too-long\n");
+                break;
+            }
+            None => (rest, rest.len()),
+        };
+        let (reply, last) = answer(app, Framing::Line, message);
+        output.extend_from_slice(&reply);
+        output.push(b'\n');
+        if last {
+            break;
+        }
+        rest = &rest[frame..];
+    }
+    without_err_texts(&output)
+}
+
+/// Cuts every line that begins with `ERR ` down to its code.
+pub(crate) fn without_err_texts(output: &[u8]) -> Vec<u8> {
+    let lines = output.split(|b| *b == b'\n').map(|line| {
+        let Some(text) = line.strip_prefix(b"ERR ") else { return line };
+        let code = text.iter().position(|b| *b == b' ').unwrap_or(text.len());
+        &line[..4 + code]
+    });
+    lines.collect::<Vec<_>>().join(&b'\n')
+}
+
+/// One reply without its terminator, and whether it is the last.
+pub(crate) fn answer(app: App, framing: Framing, message: &[u8]) -> (Vec<u8>, bool) {
+    let bad = || b"ERR bad-argument".to_vec();
+    match app {
+        App::Echo => (message.to_vec(), false),
+        App::Multiply => (product(message).unwrap_or_else(bad), false),
+        App::Bench => {
+            let mut parts = message.splitn(2, |b| *b == b' ');
+            let verb = parts.next().unwrap_or_default().to_ascii_uppercase();
+            let rest = parts.next().unwrap_or_default();
+            let ok = |bytes: Vec<u8>| [b"OK ".to_vec(), bytes].concat();
+            match &verb[..] {
+                b"ECHO" => (ok(rest.to_vec()), false),
+                b"QUIT" => (ok(b"bye".to_vec()), true),
+                b"MUL" => (product(rest).map_or_else(bad, ok), false),
+                b"WORK" => (work(framing, rest).map_or_else(bad, ok), false),
+                _ => (b"ERR unknown-verb".to_vec(), false),
+            }
+        }
+    }
+}
+
+fn words(arguments: &[u8]) -> Vec<&[u8]> {
+    arguments.split(|b| b" \t\n\r\x0c".contains(b)).filter(|word| !word.is_empty()).collect()
+}
+
+fn product(arguments: &[u8]) -> Option<Vec<u8>> {
+    let [a, b] = words(arguments)[..] else { return None };
+    let split = |word| {
+        let digits = <[u8]>::strip_prefix(word, b"-").unwrap_or(word);
+        let whole = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+        whole.then_some((digits.len() < word.len(), digits))
+    };
+    let ((a_minus, a), (b_minus, b)) = (split(a)?, split(b)?);
+    let digits = schoolbook(a, b);
+    let minus = a_minus != b_minus && digits != b"0";
+    Some([if minus { &b"-"[..] } else { b"" }, &digits].concat())
+}
+
+/// Multiplication digit by digit, as on paper.
+pub(crate) fn schoolbook(a: &[u8], b: &[u8]) -> Vec<u8> {
+    let mut columns = vec![0_u32; a.len() + b.len()];
+    for (i, x) in a.iter().rev().enumerate() {
+        for (j, y) in b.iter().rev().enumerate() {
+            columns[i + j] += u32::from(x - b'0') * u32::from(y - b'0');
+        }
+    }
+    let mut carry = 0;
+    let mut digits: Vec<u8> = Vec::new();
+    for column in columns {
+        let value = column + carry;
+        digits.push(b'0' + u8::try_from(value % 10).expect("a digit"));
+        carry = value / 10;
+    }
+    while digits.len() > 1 && digits.last() == Some(&b'0') {
+        digits.pop();
+    }
+    digits.reverse();
+    digits
+}
+
+fn work(framing: Framing, arguments: &[u8]) -> Option<Vec<u8>> {
+    let words = words(arguments);
+    if !(3..=4).contains(&words.len()) {
+        return None;
+    }
+    let number = |word: &[u8], max: usize| {
+        let text = std::str::from_utf8(word).ok()?;
+        let digits = text.trim_start_matches('0');
+        let fits = text.bytes().all(|b| b.is_ascii_digit()) && digits.len() <= 9;
+        let value: usize =
+            if digits.is_empty() { 0 } else { fits.then(|| digits.parse())?.ok()? };
+        (fits && value <= max).then_some(value)
+    };
+    let rounds = number(words[0], 10_000_000)?;
+    number(words[1], 60_000_000)?;
+    let bytes = number(words[2], 1_048_576)?;
+    let work = Work { rounds: rounds as u64, wait: Duration::ZERO, reply_bytes: bytes };
+    let mut reply = format!("{:016x}", work.burn()).into_bytes();
+    if let Some(tag) = words.get(3) {
+        if tag.len() > 16 || !tag.iter().all(u8::is_ascii_alphanumeric) {
+            return None;
+        }
+        reply.push(b' ');
+        reply.extend_from_slice(tag);
+    }
+    // `OK ` before and the line feed after count too.
+    let len = reply.len() + 3 + usize::from(framing == Framing::Line);
+    if len < bytes {
+        reply.push(b' ');
+        reply.extend(std::iter::repeat_n(b'.', bytes - len - 1));
+    }
+    Some(reply)
+}

@@ -1,0 +1,334 @@
+//! What an event loop keeps about its clients: who they are, whose turn it is, and when
+//! something is due. A loop waits, [wakes](Clients::wake) those the kernel named, and gives
+//! [turns](Clients::next_turn) until nobody wants one; the waiting is the model's own.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use crate::conn::{Conn, Ending, Phase};
+use crate::drive::{self, Blocked};
+use crate::net::{ACCEPT_PAUSE, Accepted, Server, number};
+
+/// Accepts per turn of the loop, so that a storm of connections cannot starve the established.
+const ACCEPTS_PER_TURN_MAX: usize = 16;
+
+/// Names one client of one loop, once: a place in the table is used again, a token is not, so
+/// an event that was in the batch when its client left finds nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Token {
+    generation: u32,
+    place: u32,
+}
+
+impl Token {
+    /// The listener's, in every loop.
+    pub(crate) const LISTENER: Self = Self { generation: 0, place: 0 };
+
+    /// As the number that goes through the kernel.
+    pub(crate) fn number(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.place)
+    }
+
+    /// Back from the kernel.
+    pub(crate) fn from_number(number: u64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves are what is wanted")]
+        Self { generation: (number >> 32) as u32, place: number as u32 }
+    }
+}
+
+/// What a client waits for from the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// To read.
+    Read,
+    /// To write.
+    Write,
+    /// Nothing: it waits for time or for its next turn.
+    Nothing,
+}
+
+/// What the kernel said about a client.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ready {
+    /// There are bytes, or the end of them.
+    pub(crate) readable: bool,
+    /// There is room for bytes.
+    pub(crate) writable: bool,
+    /// The peer will send no more.
+    pub(crate) hung_up: bool,
+    /// The connection is gone in both directions.
+    pub(crate) dead: bool,
+}
+
+/// What came of a client's turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    /// Whose it was.
+    pub(crate) token: Token,
+    /// Its descriptor. Once it has left the number is free, and the next client's.
+    pub(crate) descriptor: RawFd,
+    /// What it waits for; `None` when it has left.
+    pub(crate) want: Option<Want>,
+}
+
+/// What is due at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// The wait of its job is over.
+    Job,
+    /// It may have been idle for too long.
+    Idle,
+    /// It has lingered long enough.
+    Close,
+}
+
+#[derive(Debug)]
+struct Entry {
+    conn: Conn,
+    generation: u32,
+    want: Want,
+    /// What the kernel was last told to watch it for, where it keeps the list.
+    told: Want,
+    /// Whether it is on the run list.
+    queued: bool,
+    /// Its next turn is its end, for this reason.
+    doomed: Option<Ending>,
+    progressed_at: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listener {
+    Open,
+    PausedUntil(Instant),
+    Stopped,
+}
+
+/// The clients of one event loop.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    server: &'static Server,
+    table: Slab<Entry>,
+    generation: u32,
+    run_list: VecDeque<Token>,
+    timers: BinaryHeap<Reverse<(Instant, Due, Token)>>,
+    listener: Listener,
+    /// The kernel has said that clients are waiting to be accepted.
+    acceptable: bool,
+}
+
+impl Clients {
+    /// No clients yet, of a server whose listener no longer blocks.
+    pub(crate) fn new(server: &'static Server) -> Self {
+        Self {
+            server,
+            table: Slab::new(),
+            generation: 0,
+            run_list: VecDeque::new(),
+            timers: BinaryHeap::new(),
+            listener: Listener::Open,
+            acceptable: false,
+        }
+    }
+
+    /// Whether the loop has come to its end: stopped, and everybody gone.
+    pub(crate) fn is_over(&self) -> bool {
+        self.listener == Listener::Stopped && self.table.is_empty()
+    }
+
+    /// Whether the kernel is to be asked about the listener.
+    pub(crate) fn wants_listener(&self) -> bool {
+        self.listener == Listener::Open
+    }
+
+    /// How long the loop may wait for the kernel; `None` is for ever.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        if !self.run_list.is_empty() || self.acceptable && self.wants_listener() {
+            return Some(Duration::ZERO);
+        }
+        let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
+        let paused = match self.listener {
+            Listener::PausedUntil(at) => Some(at),
+            Listener::Open | Listener::Stopped => None,
+        };
+        let first = timer.into_iter().chain(paused).min()?;
+        Some(first.saturating_duration_since(Instant::now()))
+    }
+
+    /// The kernel says that clients are waiting at the listener.
+    pub(crate) fn wake_listener(&mut self) {
+        self.acceptable = true;
+    }
+
+    /// The kernel says this about a client. Returns whether that was wanted: a
+    /// level-triggered kernel repeats what nobody acts on, so the loop must stop asking.
+    pub(crate) fn wake(&mut self, token: Token, ready: Ready) -> bool {
+        let Some(entry) = entry(&mut self.table, token) else { return true };
+        entry.conn.readable |= ready.readable || ready.hung_up;
+        entry.conn.hung_up |= ready.hung_up;
+        let wanted = match entry.want {
+            Want::Read => ready.readable || ready.hung_up,
+            Want::Write => ready.writable,
+            Want::Nothing => false,
+        };
+        if ready.dead && !wanted {
+            entry.doomed = Some(Ending::Reset);
+        }
+        if wanted || ready.dead {
+            queue(entry, token, &mut self.run_list);
+        }
+        wanted
+    }
+
+    /// Accepts who is waiting at the listener, as many as one turn may. `joined` tells the kernel
+    /// about a new client, and says whether the model could take it in.
+    pub(crate) fn accept(&mut self, now: Instant, mut joined: impl FnMut(Token, &Conn) -> bool) {
+        if let Listener::PausedUntil(at) = self.listener
+            && at <= now
+        {
+            self.listener = Listener::Open;
+            self.acceptable = true;
+        }
+        if !self.acceptable || self.listener != Listener::Open {
+            return;
+        }
+        for _ in 0..ACCEPTS_PER_TURN_MAX {
+            match self.server.accept() {
+                Accepted::Conn(conn) => {
+                    let token = self.next_token();
+                    if joined(token, &conn) {
+                        self.admit(token, conn, now);
+                    } else {
+                        conn.turn_away();
+                    }
+                }
+                Accepted::TurnedAway => {}
+                Accepted::Nobody => {
+                    self.acceptable = false;
+                    return;
+                }
+                Accepted::Exhausted => {
+                    self.listener = Listener::PausedUntil(now + ACCEPT_PAUSE);
+                    return;
+                }
+                Accepted::Stopped => {
+                    self.listener = Listener::Stopped;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Puts on the run list whoever's time has come.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        while let Some(Reverse((at, due, token))) = self.timers.peek().copied()
+            && at <= now
+        {
+            self.timers.pop();
+            let Some(entry) = entry(&mut self.table, token) else { continue };
+            match due {
+                Due::Job => drive::job_is_over(&mut entry.conn),
+                Due::Close => entry.doomed = Some(Ending::Finished),
+                Due::Idle => {
+                    // Progress does not touch the heap; the timer looks when it goes off.
+                    let idle_timeout = self.server.config.idle_timeout;
+                    let waits_for_us = matches!(entry.conn.phase, Phase::Waiting(_));
+                    let from = if waits_for_us { now } else { entry.progressed_at };
+                    if from + idle_timeout > now {
+                        self.timers.push(Reverse((from + idle_timeout, Due::Idle, token)));
+                        continue;
+                    }
+                    entry.doomed = Some(Ending::Idle);
+                }
+            }
+            queue(entry, token, &mut self.run_list);
+        }
+    }
+
+    /// How many turns there are to give: those on the run list now, and not those that these
+    /// turns will add, or the kernel would never be asked again.
+    pub(crate) fn turns(&self) -> usize {
+        self.run_list.len()
+    }
+
+    /// Gives the next client on the run list its turn.
+    pub(crate) fn next_turn(&mut self, now: Instant) -> Option<Turn> {
+        let token = self.run_list.pop_front()?;
+        let entry = entry(&mut self.table, token).expect("a client leaves in its own turn");
+        entry.queued = false;
+        let descriptor = number(&entry.conn);
+        let (blocked, progress) = match entry.doomed {
+            Some(ending) => (Blocked::Over(ending), true),
+            None => drive::until_blocked(&mut entry.conn),
+        };
+        if progress {
+            entry.progressed_at = now;
+        }
+        entry.want = match blocked {
+            Blocked::OnRead => Want::Read,
+            Blocked::OnWrite => Want::Write,
+            Blocked::OnJob(_) | Blocked::OnTurn | Blocked::OnClose(_) => Want::Nothing,
+            Blocked::Over(ending) => {
+                self.table.remove(token.place as usize).conn.end(ending);
+                return Some(Turn { token, descriptor, want: None });
+            }
+        };
+        let want = Some(entry.want);
+        match blocked {
+            // Jobs before it in this batch may have taken long: the wait starts when it starts.
+            Blocked::OnJob(wait) => {
+                self.timers.push(Reverse((Instant::now() + wait, Due::Job, token)));
+            }
+            Blocked::OnClose(linger) => {
+                self.timers.push(Reverse((now + linger, Due::Close, token)));
+                queue(entry, token, &mut self.run_list);
+            }
+            Blocked::OnTurn => queue(entry, token, &mut self.run_list),
+            Blocked::OnRead | Blocked::OnWrite | Blocked::Over(_) => {}
+        }
+        Some(Turn { token, descriptor, want })
+    }
+
+    /// The socket of a client that has not left, and what the kernel was last told to watch it
+    /// for, which is the model's to keep.
+    pub(crate) fn told(&mut self, token: Token) -> Option<(BorrowedFd<'_>, &mut Want)> {
+        let entry = entry(&mut self.table, token)?;
+        Some((entry.conn.as_fd(), &mut entry.told))
+    }
+
+    fn next_token(&mut self) -> Token {
+        // The listener's generation is not given out, whatever wraps around.
+        self.generation = self.generation.checked_add(1).unwrap_or(1);
+        let place = u32::try_from(self.table.vacant_key()).expect("fewer clients than 2^32");
+        Token { generation: self.generation, place }
+    }
+
+    fn admit(&mut self, token: Token, conn: Conn, now: Instant) {
+        let Token { generation, place } = token;
+        let entry = Entry {
+            conn,
+            generation,
+            want: Want::Read,
+            told: Want::Read,
+            queued: false,
+            doomed: None,
+            progressed_at: now,
+        };
+        assert_eq!(self.table.insert(entry), place as usize, "the token names the vacant place");
+        self.timers.push(Reverse((now + self.server.config.idle_timeout, Due::Idle, token)));
+    }
+}
+
+fn entry(table: &mut Slab<Entry>, token: Token) -> Option<&mut Entry> {
+    table.get_mut(token.place as usize).filter(|entry| entry.generation == token.generation)
+}
+
+fn queue(entry: &mut Entry, token: Token, run_list: &mut VecDeque<Token>) {
+    if !entry.queued {
+        entry.queued = true;
+        run_list.push_back(token);
+    }
+}

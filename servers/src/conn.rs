@@ -1,0 +1,168 @@
+//! One admitted connection, and how it ends.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use protocol::{Done, Session};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
+
+use crate::net::{self, Server};
+use crate::stop;
+
+/// How long a connection that we close first may linger, so that the peer can read its last
+/// reply: closing with unread input sends a reset, and a reset destroys what was in flight.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+/// What is read and dropped while lingering. A peer that sends more than this after its last
+/// reply is not waiting for it.
+pub(crate) const LINGER_BYTES_MAX: usize = 1024 * 1024;
+
+/// How a connection ended. Peers' faults are counted here and go no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// In order: the peer left, or everything asked for was answered.
+    Finished,
+    /// The peer reset it or is gone.
+    Reset,
+    /// Nothing complete arrived, or nothing was read, for the idle timeout.
+    Idle,
+    /// The drain timeout or a second signal cut it.
+    Cut,
+    /// No thread or place to serve it.
+    Shed,
+}
+
+/// A client's place in the server: its protocol state and its admission. Dropping it gives the
+/// place back and counts how it ended; drop it before the socket.
+#[derive(Debug)]
+pub struct Client {
+    /// The server's end of the protocol.
+    pub session: Session,
+    server: &'static Server,
+    descriptor: RawFd,
+    ending: Ending,
+}
+
+/// One admitted connection.
+#[derive(Debug)]
+pub struct Conn {
+    // Fields are dropped in this order: the place is given back while the descriptor is ours.
+    pub(crate) client: Client,
+    pub(crate) stream: OwnedFd,
+    /// Where a non-blocking driver has left it.
+    pub(crate) phase: Phase,
+    /// The kernel has said that there is something to read, and no short read has proved since
+    /// that it was all.
+    pub(crate) readable: bool,
+    /// The kernel has said that the peer's input has ended or failed: a short read proves
+    /// nothing then, and the driver reads until it sees the end.
+    pub(crate) hung_up: bool,
+}
+
+/// Where a non-blocking driver has left a connection.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Reading, writing and computing.
+    Serving,
+    /// A job has computed and waits for its time.
+    Waiting(Done),
+    /// We have closed our half and drop what the peer still sends, up to so many bytes.
+    Lingering(usize),
+}
+
+impl Client {
+    /// The server it is a client of.
+    #[must_use]
+    pub fn server(&self) -> &'static Server {
+        self.server
+    }
+
+    /// Ends the connection, for this reason, and gives its place back.
+    pub fn end(mut self, ending: Ending) {
+        self.ending = ending;
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        stop::forget(self.descriptor);
+        // A cut shows as an end of input or a failed write; it is neither.
+        let cut = stop::stage() == stop::Stage::Cut;
+        let ending = if cut { Ending::Cut } else { self.ending };
+        self.server.gone(ending, self.session.tally());
+    }
+}
+
+impl Conn {
+    pub(crate) fn new(server: &'static Server, stream: OwnedFd) -> Self {
+        stop::watch(stream.as_raw_fd());
+        let session = Session::new(server.config.service);
+        let descriptor = stream.as_raw_fd();
+        // Whoever drops it without a word had no thread or place for it.
+        let client = Client { session, server, descriptor, ending: Ending::Shed };
+        Self { client, stream, phase: Phase::Serving, readable: false, hung_up: false }
+    }
+
+    /// Ends the connection, for this reason.
+    pub fn end(self, ending: Ending) {
+        self.client.end(ending);
+    }
+
+    /// Tells the client that there is no place for it, and ends the connection.
+    pub(crate) fn turn_away(self) {
+        net::turn_away(&self.stream);
+        self.end(Ending::Shed);
+    }
+
+    /// Says that we will send no more.
+    pub(crate) fn half_close(&self) {
+        // A peer that is gone already has nothing to be told.
+        let _ = rustix::net::shutdown(&self.stream, Shutdown::Write);
+    }
+
+    /// Closes in order, blocking: our half first, then what the peer still sends is dropped
+    /// until it closes too or has had its time.
+    pub(crate) fn close_blocking(self) {
+        if !self.client.session.input_ended() {
+            self.half_close();
+            self.linger_blocking();
+        }
+        self.end(Ending::Finished);
+    }
+
+    fn linger_blocking(&self) {
+        let (end, mut left, mut scratch) = (Instant::now() + LINGER, LINGER_BYTES_MAX, [0; 4096]);
+        while left > 0 {
+            let time = end.saturating_duration_since(Instant::now());
+            let Ok(timeout) = Timespec::try_from(time) else { return };
+            let mut ready = [PollFd::new(&self.stream, PollFlags::IN)];
+            match poll(&mut ready, Some(&timeout)) {
+                Err(rustix::io::Errno::INTR) => continue,
+                Ok(1..) => {}
+                _ => return,
+            }
+            match recv(&self.stream, &mut scratch) {
+                Ok(n @ 1..) => left = left.saturating_sub(n),
+                _ => return,
+            }
+        }
+    }
+}
+
+impl AsFd for Conn {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+/// recv(2), without EINTR.
+pub(crate) fn recv(stream: &OwnedFd, space: &mut [u8]) -> io::Result<usize> {
+    let recv = || rustix::net::recv(stream, &mut *space, RecvFlags::empty());
+    Ok(rustix::io::retry_on_intr(recv)?.0)
+}
+
+/// send(2), without EINTR and without SIGPIPE.
+pub(crate) fn send(stream: &OwnedFd, bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::io::retry_on_intr(|| rustix::net::send(stream, bytes, SendFlags::NOSIGNAL))?)
+}

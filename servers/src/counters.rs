@@ -1,0 +1,96 @@
+//! What happened to the clients of a server, for its report.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use protocol::Tally;
+
+use crate::conn::Ending;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Counters that every thread of a server adds to. Requests are added once a
+        /// connection, when it ends: a shared counter per request would be a model of its own.
+        #[derive(Debug, Default)]
+        pub struct Counters { $($(#[$doc])* $name: AtomicU64,)* }
+
+        /// The counters as they stood at one moment.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Totals { $($(#[$doc])* pub $name: u64,)* }
+
+        impl Counters {
+            /// The counters as they stand now.
+            #[must_use]
+            pub fn totals(&self) -> Totals {
+                Totals { $($name: self.$name.load(Relaxed),)* }
+            }
+        }
+
+        impl Totals {
+            /// Every counter with its name, in the order of the declaration.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Connections admitted.
+    accepted,
+    /// Connections turned away with `ERR busy`: as many were live as may be.
+    refused,
+    /// Connections dropped for want of descriptors, memory or threads.
+    shed,
+    /// Times that accepting was paused because even shedding failed.
+    accept_pauses,
+    /// Connections that were already dead when they were accepted.
+    dead_on_arrival,
+    /// Connections that ended in order.
+    finished,
+    /// Connections that the peer reset.
+    reset,
+    /// Connections closed because nothing complete arrived, or nothing was read, for the idle
+    /// timeout.
+    idle,
+    /// Connections cut by the drain timeout or a second signal.
+    cut,
+    /// Requests answered, refused ones included.
+    requests,
+    /// Of those, how many were refused with an `ERR` reply.
+    requests_refused,
+}
+
+impl Counters {
+    pub(crate) fn accepted(&self) {
+        self.accepted.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn refused(&self) {
+        self.refused.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn shed(&self) {
+        self.shed.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn accept_paused(&self) {
+        self.accept_pauses.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn dead_on_arrival(&self) {
+        self.dead_on_arrival.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn ended(&self, ending: Ending, tally: Tally) {
+        let counter = match ending {
+            Ending::Finished => &self.finished,
+            Ending::Reset => &self.reset,
+            Ending::Idle => &self.idle,
+            Ending::Cut => &self.cut,
+            Ending::Shed => &self.shed,
+        };
+        counter.fetch_add(1, Relaxed);
+        self.requests.fetch_add(tally.requests, Relaxed);
+        self.requests_refused.fetch_add(tally.refused, Relaxed);
+    }
+}

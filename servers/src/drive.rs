@@ -1,0 +1,167 @@
+//! The two drivers: how a thread carries a connection to its end, and how a loop carries it
+//! until it would block. A model chooses one and says where it runs; io_uring and async runtimes
+//! write their own, because there the waiting is the match.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use protocol::Step;
+
+use crate::conn::{Conn, Ending, LINGER, LINGER_BYTES_MAX, Phase, recv, send};
+use crate::stop;
+
+/// Reads per turn of a non-blocking connection, so that one fast client cannot starve the
+/// others.
+const READS_PER_TURN_MAX: usize = 4;
+
+/// Carries a connection to its end, blocking the thread it is called in.
+pub(crate) fn to_end(mut conn: Conn) {
+    let idle_timeout = conn.client.server().config.idle_timeout;
+    let mut partial_since: Option<Instant> = None;
+    loop {
+        let (session, stream) = (&mut conn.client.session, &conn.stream);
+        if stop::is_stopping() {
+            session.wind_down();
+        }
+        let io = match session.step() {
+            Step::Read(space) => recv(stream, space).map(|n| session.received(n)),
+            Step::Write(bytes) => send(stream, bytes).map(|n| session.sent(n)),
+            Step::Run(job) => {
+                let done = job.compute();
+                stop::sleep(job.wait());
+                session.finished(&done);
+                Ok(())
+            }
+            Step::Close => return conn.close_blocking(),
+        };
+        if let Err(error) = io {
+            return conn.end(ending(&error));
+        }
+        // The socket's own timeout starts anew with each byte; a peer that trickles is
+        // stopped here. Only a request in pieces pays for the clock.
+        if !session.is_mid_request() {
+            partial_since = None;
+        } else if partial_since.get_or_insert_with(Instant::now).elapsed() > idle_timeout {
+            return conn.end(Ending::Idle);
+        }
+    }
+}
+
+/// What a connection waits for after its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocked {
+    /// Bytes from its peer.
+    OnRead,
+    /// Its peer to take bytes.
+    OnWrite,
+    /// Time: the wait of a job. Call [`job_is_over`] after it.
+    OnJob(Duration),
+    /// Nothing but its next turn.
+    OnTurn,
+    /// Its next turn, and from now on only for so long: our half is closed.
+    OnClose(Duration),
+    /// It is over, for this reason.
+    Over(Ending),
+}
+
+/// Carries a connection until it would block or has had its turn. Returns what it waits for and
+/// whether it got anywhere: a trickle of one request's bytes is not progress.
+pub(crate) fn until_blocked(conn: &mut Conn) -> (Blocked, bool) {
+    let was_mid_request = conn.client.session.is_mid_request();
+    let mut moved = false;
+    let blocked = match &mut conn.phase {
+        Phase::Serving => serve(conn, &mut moved),
+        Phase::Waiting(_) => unreachable!("a connection gets no turn while its job waits"),
+        Phase::Lingering(left) => linger(&conn.stream, left),
+    };
+    (blocked, moved && !(was_mid_request && conn.client.session.is_mid_request()))
+}
+
+/// The wait of this connection's job is over; give it a turn.
+pub(crate) fn job_is_over(conn: &mut Conn) {
+    if let Phase::Waiting(done) = &conn.phase {
+        conn.client.session.finished(done);
+        conn.phase = Phase::Serving;
+    }
+}
+
+fn serve(conn: &mut Conn, moved: &mut bool) -> Blocked {
+    if stop::is_stopping() {
+        conn.client.session.wind_down();
+    }
+    let (mut reads, mut jobs) = (0, 0);
+    loop {
+        let (session, stream) = (&mut conn.client.session, &conn.stream);
+        let io = match session.step() {
+            // A short read emptied the socket: asking again would only cost an EAGAIN.
+            Step::Read(_) if !conn.readable => {
+                session.rest();
+                return Blocked::OnRead;
+            }
+            Step::Read(_) if reads == READS_PER_TURN_MAX => return Blocked::OnTurn,
+            Step::Read(space) => {
+                let offered = space.len();
+                recv(stream, space).map(|n| {
+                    reads += 1;
+                    conn.readable = n == offered || conn.hung_up;
+                    session.received(n);
+                })
+            }
+            Step::Write(bytes) => send(stream, bytes).map(|n| session.sent(n)),
+            // One job is a turn: CPU is what the other clients are waiting for.
+            Step::Run(_) if jobs == 1 => return Blocked::OnTurn,
+            Step::Run(job) => {
+                jobs += 1;
+                *moved = true;
+                let done = job.compute();
+                if !job.wait().is_zero() {
+                    conn.phase = Phase::Waiting(done);
+                    return Blocked::OnJob(job.wait());
+                }
+                session.finished(&done);
+                Ok(())
+            }
+            Step::Close => {
+                if session.input_ended() {
+                    return Blocked::Over(Ending::Finished);
+                }
+                conn.half_close();
+                conn.phase = Phase::Lingering(LINGER_BYTES_MAX);
+                return Blocked::OnClose(LINGER);
+            }
+        };
+        match io {
+            Ok(()) => *moved = true,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if matches!(session.step(), Step::Write(_)) {
+                    return Blocked::OnWrite;
+                }
+                conn.readable = false;
+            }
+            Err(error) => return Blocked::Over(ending(&error)),
+        }
+    }
+}
+
+/// Drops what the peer sends after its last reply, until it closes.
+fn linger(stream: &OwnedFd, left: &mut usize) -> Blocked {
+    let mut scratch = [0; 4096];
+    for _ in 0..READS_PER_TURN_MAX {
+        match recv(stream, &mut scratch) {
+            Ok(n) if n > 0 && *left > n => *left -= n,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Blocked::OnRead,
+            _ => return Blocked::Over(Ending::Finished),
+        }
+    }
+    Blocked::OnTurn
+}
+
+/// What to call the end of a connection on which a system call failed like this.
+pub(crate) fn ending(error: &io::Error) -> Ending {
+    match error.kind() {
+        // SO_RCVTIMEO or SO_SNDTIMEO ran out, on a socket that blocks.
+        io::ErrorKind::WouldBlock => Ending::Idle,
+        _ => Ending::Reset,
+    }
+}

@@ -1,0 +1,111 @@
+//! Epoll: one thread, an event loop around epoll(7), level-triggered.
+//!
+//! Waits in: epoll_wait(2). The kernel keeps the list of clients and names only the ready ones.
+//! Scheduler: the loop, one turn for each ready client; a long computation delays everybody.
+//! Runs out of: its one core; then descriptors and memory. Idle clients cost nothing but that.
+//! Compare: `poll.rs` (the list goes to the kernel with every call); `mio.rs` (edge-triggered).
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::fd::OwnedFd;
+
+use super::{Family, Model, Workers};
+use crate::clients::{Clients, Ready, Token, Turn, Want};
+use crate::net::Server;
+
+pub(crate) const MODEL: Model = Model {
+    name: "epoll",
+    family: Family::Reactor,
+    summary: "an event loop around epoll(7), level-triggered",
+    workers: Workers::None,
+    run,
+};
+
+/// Events taken from the kernel at a time. More would only make the first wait for the last.
+const EVENTS_MAX: usize = 256;
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+    let mut clients = Clients::new(server);
+    let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
+    epoll::add(&epoll, server, data(Token::LISTENER), EventFlags::IN)?;
+    let mut listening = true;
+    while !clients.is_over() {
+        wait(&epoll, &mut events, clients.timeout())?;
+        for event in &events {
+            let token = Token::from_number(event.data.u64());
+            if token == Token::LISTENER {
+                clients.wake_listener();
+            } else if !clients.wake(token, ready(event.flags)) {
+                // Level-triggered: what nobody acts on would be said again and again. A request
+                // that is being answered seldom gets here, so interest is dropped only now,
+                // and the usual request costs no epoll_ctl(2).
+                interest(&epoll, &mut clients, token, Want::Nothing)?;
+            }
+        }
+        let now = Instant::now();
+        clients.expire(now);
+        clients.accept(now, |token, conn| {
+            epoll::add(&epoll, conn, data(token), EventFlags::IN).is_ok()
+        });
+        for _ in 0..clients.turns() {
+            match clients.next_turn(now) {
+                Some(Turn { token, want: Some(want @ (Want::Read | Want::Write)), .. }) => {
+                    interest(&epoll, &mut clients, token, want)?;
+                }
+                // Closing a descriptor takes it out of the kernel's list.
+                Some(Turn { want: Some(Want::Nothing) | None, .. }) => {}
+                None => break,
+            }
+        }
+        if listening != clients.wants_listener() {
+            listening = clients.wants_listener();
+            let flags = if listening { EventFlags::IN } else { EventFlags::empty() };
+            epoll::modify(&epoll, server, data(Token::LISTENER), flags)?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells the kernel what a client waits for, if that has changed.
+fn interest(epoll: &OwnedFd, clients: &mut Clients, token: Token, want: Want) -> io::Result<()> {
+    let Some((socket, told)) = clients.told(token) else { return Ok(()) };
+    if *told != want {
+        *told = want;
+        let flags = match want {
+            Want::Read => EventFlags::IN,
+            Want::Write => EventFlags::OUT,
+            Want::Nothing => EventFlags::empty(),
+        };
+        epoll::modify(epoll, socket, data(token), flags)?;
+    }
+    Ok(())
+}
+
+fn ready(flags: EventFlags) -> Ready {
+    let dead = flags.intersects(EventFlags::HUP | EventFlags::ERR);
+    Ready {
+        readable: flags.contains(EventFlags::IN) || dead,
+        writable: flags.contains(EventFlags::OUT) || dead,
+        hung_up: false,
+        dead,
+    }
+}
+
+fn data(token: Token) -> EventData {
+    EventData::new_u64(token.number())
+}
+
+/// epoll_pwait2(2), which takes nanoseconds where epoll_wait(2) takes milliseconds.
+fn wait(epoll: &OwnedFd, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    events.clear();
+    match epoll::wait(epoll, rustix::buffer::spare_capacity(events), timeout.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,85 @@
+//! Mio: one thread, an event loop around mio's `Poll`, which on Linux is epoll, edge-triggered.
+//!
+//! Waits in: epoll_wait(2), through mio, whose timeout is in whole milliseconds.
+//! Scheduler: the loop, one turn for each ready client; a long computation delays everybody.
+//! Runs out of: its one core; then descriptors and memory. An edge is told once: a client that
+//! is not read until nothing is left waits for ever for a second telling.
+//! Compare: `epoll.rs` (level-triggered, by hand); `tokio_current.rs` (mio under a runtime).
+
+use std::io;
+use std::time::Instant;
+
+use mio::event::Event;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll};
+
+use super::{Family, Model, Workers};
+use crate::clients::{Clients, Ready, Token};
+use crate::net::{Server, number};
+
+pub(crate) const MODEL: Model = Model {
+    name: "mio",
+    family: Family::Reactor,
+    summary: "an event loop around mio: epoll(7), edge-triggered",
+    workers: Workers::None,
+    run,
+};
+
+/// Events taken from the kernel at a time; as in epoll.rs.
+const EVENTS_MAX: usize = 256;
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    let mut poll = Poll::new()?;
+    let registry = poll.registry().try_clone()?;
+    let mut clients = Clients::new(server);
+    let mut events = Events::with_capacity(EVENTS_MAX);
+    let listener = &mut SourceFd(&number(server));
+    registry.register(listener, id(Token::LISTENER), Interest::READABLE)?;
+    while !clients.is_over() {
+        match poll.poll(&mut events, clients.timeout()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            other => other?,
+        }
+        for event in &events {
+            match token(event) {
+                Token::LISTENER => clients.wake_listener(),
+                // Differs from epoll.rs: an edge that is not wanted now is remembered by
+                // `Clients` and does not come again, so there is no interest to drop.
+                token => _ = clients.wake(token, ready(event)),
+            }
+        }
+        let now = Instant::now();
+        clients.expire(now);
+        clients.accept(now, |token, conn| {
+            // Differs from epoll.rs: both directions, once and for all. An edge costs nothing
+            // until it comes.
+            let both = Interest::READABLE | Interest::WRITABLE;
+            registry.register(&mut SourceFd(&number(conn)), id(token), both).is_ok()
+        });
+        for _ in 0..clients.turns() {
+            // Closing a descriptor takes it out of the kernel's list.
+            if clients.next_turn(now).is_none() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ready(event: &Event) -> Ready {
+    Ready {
+        readable: event.is_readable(),
+        writable: event.is_writable(),
+        hung_up: event.is_read_closed(),
+        dead: event.is_error() || event.is_read_closed() && event.is_write_closed(),
+    }
+}
+
+fn id(token: Token) -> mio::Token {
+    mio::Token(usize::try_from(token.number()).expect("a word holds 64 bits"))
+}
+
+fn token(event: &Event) -> Token {
+    Token::from_number(event.token().0 as u64)
+}

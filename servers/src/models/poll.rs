@@ -1,0 +1,120 @@
+//! Poll: one thread, an event loop around poll(2).
+//!
+//! Waits in: ppoll(2), for all clients at once.
+//! Scheduler: the loop, one turn for each ready client; a long computation delays everybody.
+//! Runs out of: time, as clients grow. There is no limit of 1,024, but every call hands the
+//! kernel the whole array and both sides walk it, so that idle clients cost as much as busy ones.
+//! Compare: `select.rs` (sets of bits, a limit); `epoll.rs` (the kernel keeps the list).
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::{Family, Model, Workers};
+use crate::clients::{Clients, Ready, Token, Turn, Want};
+use crate::net::{Server, number};
+
+pub(crate) const MODEL: Model = Model {
+    name: "poll",
+    family: Family::Reactor,
+    summary: "an event loop around poll(2)",
+    workers: Workers::None,
+    run,
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    let mut clients = Clients::new(server);
+    // Two dense arrays, side by side: what poll is asked, and whose line that is. The listener
+    // has line 0 for good; a client that leaves is replaced by the last one.
+    let mut lines = vec![line(number(server), libc::POLLIN)];
+    let mut tokens = vec![Token::LISTENER];
+    // Which line a descriptor has.
+    let mut places: Vec<usize> = Vec::new();
+    while !clients.is_over() {
+        // poll(2) skips lines with a negative descriptor.
+        lines[0].fd = if clients.wants_listener() { number(server) } else { -1 };
+        let mut ready_lines = wait(&mut lines, clients.timeout())?;
+        if lines[0].revents != 0 {
+            clients.wake_listener();
+            ready_lines -= 1;
+        }
+        for (line, token) in lines.iter().zip(&tokens).skip(1) {
+            if ready_lines == 0 {
+                break;
+            }
+            if line.revents != 0 {
+                clients.wake(*token, ready(line.revents));
+                ready_lines -= 1;
+            }
+        }
+        let now = Instant::now();
+        clients.expire(now);
+        clients.accept(now, |token, conn| {
+            let fd = number(conn);
+            places.resize(places.len().max(index(fd) + 1), 0);
+            places[index(fd)] = lines.len();
+            lines.push(line(fd, libc::POLLIN));
+            tokens.push(token);
+            true
+        });
+        for _ in 0..clients.turns() {
+            let Some(Turn { descriptor, want, .. }) = clients.next_turn(now) else { break };
+            let place = places[index(descriptor)];
+            match want {
+                Some(Want::Read) => lines[place] = line(descriptor, libc::POLLIN),
+                Some(Want::Write) => lines[place] = line(descriptor, libc::POLLOUT),
+                // POLLHUP and POLLERR come unasked: a client that resets while its job waits
+                // is noticed.
+                Some(Want::Nothing) => lines[place] = line(descriptor, 0),
+                None => {
+                    lines.swap_remove(place);
+                    tokens.swap_remove(place);
+                    if let Some(moved) = lines.get(place) {
+                        places[index(moved.fd)] = place;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn line(fd: i32, events: i16) -> libc::pollfd {
+    libc::pollfd { fd, events, revents: 0 }
+}
+
+fn ready(revents: i16) -> Ready {
+    let any = |flags: i16| revents & flags != 0;
+    let dead = any(libc::POLLHUP | libc::POLLERR | libc::POLLNVAL);
+    let (readable, writable) = (any(libc::POLLIN) || dead, any(libc::POLLOUT) || dead);
+    Ready { readable, writable, hung_up: false, dead }
+}
+
+/// ppoll(2), which takes nanoseconds where poll(2) takes milliseconds. Returns how many lines
+/// have something to say.
+fn wait(lines: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
+    let timeout = timeout.map(|timeout| libc::timespec {
+        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: libc::c_long::from(timeout.subsec_nanos()),
+    });
+    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let count = libc::nfds_t::try_from(lines.len()).expect("lines are counted in words");
+    #[expect(unsafe_code, reason = "the array outlives the call, which safe wrappers cannot say")]
+    // SAFETY: the array has `count` lines, the timeout is null or lives until the end of this
+    // function, and a null mask changes no signals. A number that is not ours shows as POLLNVAL.
+    let ready = unsafe { libc::ppoll(lines.as_mut_ptr(), count, timeout, std::ptr::null()) };
+    match usize::try_from(ready) {
+        Ok(ready) => Ok(ready),
+        Err(_) => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::Interrupted => {
+                lines.iter_mut().for_each(|line| line.revents = 0);
+                Ok(0)
+            }
+            error => Err(error),
+        },
+    }
+}
+
+fn index(fd: i32) -> usize {
+    usize::try_from(fd).expect("descriptors are not negative")
+}

@@ -1,0 +1,37 @@
+//! Rayon pool: every connection is a task of a rayon thread pool.
+//!
+//! Waits in: accept(2) in the main thread, rayon's own queues or read(2) in each worker.
+//! Scheduler: rayon's work stealing, made for tasks that compute and end; then the kernel.
+//! Runs out of: workers, as any pool of connections does. Rayon takes its tasks for short: one
+//! that blocks in read(2) takes a thread away from every computation that shares the pool.
+//! This is the mistake as people make it; rayon belongs behind an event loop, where a task is
+//! one request's work. Compare: `thread_pool.rs` (the same shape with a queue made for it).
+
+use std::io;
+
+use rayon::ThreadPoolBuilder;
+
+use super::{Family, Model, Workers, connection_pool_threads};
+use crate::drive;
+use crate::net::Server;
+
+pub(crate) const MODEL: Model = Model {
+    name: "rayon-pool",
+    family: Family::Thread,
+    summary: "every connection a task of a rayon pool, which is made for other work",
+    workers: Workers::Fixed(connection_pool_threads),
+    run,
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    // A pool of its own: the global one would stall every parallel iterator of the program.
+    let pool = ThreadPoolBuilder::new().num_threads(server.workers).build();
+    let pool = pool.map_err(io::Error::other)?;
+    while let Some(conn) = server.next_client() {
+        // Differs from thread_pool.rs: rayon's queue has no bound. `--max-connections` is the
+        // only one, and what waits here has been accepted: its client believes it is served.
+        pool.spawn_fifo(move || drive::to_end(conn));
+    }
+    server.wait_until_empty();
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! Sequential: one thread, one client at a time, from its first byte to its last.
+//!
+//! Waits in: accept(2), then read(2) of the one client it serves.
+//! Scheduler: nobody; the kernel's queue of connections, first come, first served.
+//! Runs out of: time. The second client waits until the first has left, however little it asks.
+//! Compare: `thread_per_client.rs`, which differs by one line.
+
+use std::io;
+
+use super::{Family, Model, Workers};
+use crate::drive;
+use crate::net::Server;
+
+pub(crate) const MODEL: Model = Model {
+    name: "sequential",
+    family: Family::Sequential,
+    summary: "one client at a time, the next when it leaves",
+    workers: Workers::None,
+    run,
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    while let Some(conn) = server.next_client() {
+        drive::to_end(conn);
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! Thread per client: the main thread accepts, and every client gets a thread of its own.
+//!
+//! Waits in: accept(2) in the main thread, read(2) in each client's.
+//! Scheduler: the kernel, which preempts: a long request delays nobody for more than its share.
+//! Runs out of: threads and their stacks, then memory; a storm of connections is a storm of
+//! threads.
+//! Compare: `sequential.rs` (no thread); `thread_pool.rs` (threads made in advance, a queue).
+
+use std::io;
+use std::thread;
+
+use super::{Family, Model, Workers};
+use crate::drive;
+use crate::net::Server;
+
+pub(crate) const MODEL: Model = Model {
+    name: "thread-per-client",
+    family: Family::Thread,
+    summary: "a thread for each client, made when it comes",
+    workers: Workers::None,
+    run,
+};
+
+/// Address space for one client's stack. What a client really uses is a few pages of it, but
+/// the default of 2 MiB would reserve 20 GiB for ten thousand clients.
+const STACK_BYTES: usize = 256 * 1024;
+
+fn run(server: &'static Server) -> io::Result<()> {
+    while let Some(conn) = server.next_client() {
+        let client = thread::Builder::new().stack_size(STACK_BYTES);
+        // `thread::spawn` would panic where the kernel refuses a thread. Here the connection is
+        // dropped with the closure, which counts it as shed, and the others go on.
+        let _ = client.spawn(move || drive::to_end(conn));
+    }
+    // Nobody joins the threads: each leaves when its client has.
+    server.wait_until_empty();
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! Thread pool: a fixed number of threads take connections from a bounded queue.
+//!
+//! Waits in: accept(2) in the main thread, the queue or read(2) in each worker.
+//! Scheduler: the queue, first come, first served; then the kernel, among the workers.
+//! Runs out of: workers. The unit of work is a connection, so a client that stays keeps its
+//! worker even when it asks nothing, and with more such clients than workers the rest starve.
+//! Compare: `thread_per_client.rs` (no limit); `rayon_pool.rs` (the same with a library's pool).
+
+use std::io;
+use std::thread;
+
+use crossbeam::channel;
+
+use super::{Family, Model, Workers, connection_pool_threads};
+use crate::drive;
+use crate::net::Server;
+
+pub(crate) const MODEL: Model = Model {
+    name: "thread-pool",
+    family: Family::Thread,
+    summary: "a fixed pool of threads takes connections from a bounded queue (crossbeam)",
+    workers: Workers::Fixed(connection_pool_threads),
+    run,
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    // As long as the pool is large: enough to keep a freed worker busy. When it is full the main
+    // thread stops accepting, and what comes then waits where it costs least, in the kernel.
+    let (queue, connections) = channel::bounded(server.workers);
+    thread::scope(|scope| {
+        for _ in 0..server.workers {
+            let connections = connections.clone();
+            let worker = move || connections.into_iter().for_each(drive::to_end);
+            thread::Builder::new().spawn_scoped(scope, worker)?;
+        }
+        // The workers hold it now; once they are gone, sending fails instead of waiting.
+        drop(connections);
+        while let Some(conn) = server.next_client() {
+            if queue.send(conn).is_err() {
+                break;
+            }
+        }
+        // The end of the queue is the workers' end, and the scope joins them.
+        drop(queue);
+        Ok(())
+    })
+}

@@ -1,0 +1,154 @@
+//! What the tokio models share: a task for each client, and the task that accepts them. They
+//! differ in the runtime these tasks run on.
+
+use std::io;
+use std::net::TcpStream as StdStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::{Pin, pin};
+
+use protocol::Step;
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use crate::conn::{Client, Conn, Ending, LINGER, LINGER_BYTES_MAX};
+use crate::drive::ending;
+use crate::net::{ACCEPT_PAUSE, Accepted, Server};
+use crate::stop;
+
+/// Accepts clients and gives each a task, until stopped; then waits for the last of them.
+pub(super) async fn serve(server: &'static Server) -> io::Result<()> {
+    let listener: BorrowedFd<'static> = server.as_fd();
+    // Differs from `tokio::net::TcpListener`, whose accept would pass by admission and by what
+    // every model does when descriptors run out. The waiting is the same.
+    #[expect(unsafe_code, reason = "the driver must not outlive a descriptor that it watches")]
+    // SAFETY: the descriptor belongs to a server that lives as long as the process.
+    let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
+    // Nobody sends on it. Every task holds a sender, so it closes with the last task.
+    let (alive, mut last_gone) = mpsc::channel::<()>(1);
+    loop {
+        let mut ready = listener.readable().await?;
+        match server.accept() {
+            Accepted::Conn(conn) => {
+                let alive = alive.clone();
+                tokio::spawn(async move {
+                    client(conn).await;
+                    drop(alive);
+                });
+            }
+            Accepted::TurnedAway => {}
+            Accepted::Nobody => ready.clear_ready(),
+            Accepted::Exhausted => sleep(ACCEPT_PAUSE).await,
+            Accepted::Stopped => break,
+        }
+    }
+    drop(alive);
+    last_gone.recv().await;
+    Ok(())
+}
+
+/// Carries one client to its end.
+async fn client(conn: Conn) {
+    let Conn { mut client, stream, .. } = conn;
+    let Ok(mut stream) = TcpStream::from_std(StdStream::from(stream)) else { return };
+    let ending = match converse(&mut client, &mut stream).await {
+        Ok(ending) => ending,
+        Err(error) => ending(&error),
+    };
+    if ending == Ending::Finished && !client.session.input_ended() {
+        linger(&mut stream).await;
+    }
+    client.end(ending);
+}
+
+async fn converse(client: &mut Client, stream: &mut TcpStream) -> io::Result<Ending> {
+    let idle_timeout = client.server().config.idle_timeout;
+    // One timer a client, moved forward when it goes off: a new one for every read would cost
+    // more than the read.
+    let mut idle = pin!(sleep(idle_timeout));
+    let mut progressed_at = Instant::now();
+    loop {
+        if stop::is_stopping() {
+            client.session.wind_down();
+        }
+        let was_mid_request = client.session.is_mid_request();
+        match client.session.step() {
+            Step::Read(_) => {
+                // The buffer is given back while nothing is there to be read.
+                client.session.rest();
+                let deadline = progressed_at + idle_timeout;
+                if !before(&mut idle, deadline, stream.readable()).await? {
+                    return Ok(Ending::Idle);
+                }
+                if let Step::Read(space) = client.session.step() {
+                    let n = stream.read(space).await?;
+                    client.session.received(n);
+                }
+            }
+            Step::Write(bytes) => {
+                let deadline = progressed_at + idle_timeout;
+                let mut sent = 0;
+                let write = async {
+                    sent = stream.write(bytes).await?;
+                    Ok(())
+                };
+                if !before(&mut idle, deadline, write).await? {
+                    return Ok(Ending::Idle);
+                }
+                client.session.sent(sent);
+            }
+            Step::Run(job) => {
+                // Inline, as most async servers do: what is computed here holds up every other
+                // task of this thread. `spawn_blocking` would cost more than a short job does.
+                let done = job.compute();
+                if !job.wait().is_zero() {
+                    sleep(job.wait()).await;
+                }
+                client.session.finished(&done);
+            }
+            Step::Close => return Ok(Ending::Finished),
+        }
+        if !(was_mid_request && client.session.is_mid_request()) {
+            progressed_at = Instant::now();
+        }
+    }
+}
+
+/// Awaits `io`, but not past `deadline`; `false` when that came first.
+async fn before(
+    idle: &mut Pin<&mut Sleep>,
+    deadline: Instant,
+    io: impl Future<Output = io::Result<()>>,
+) -> io::Result<bool> {
+    let mut io = pin!(io);
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut io => return result.map(|()| true),
+            () = idle.as_mut() => {
+                if deadline <= Instant::now() {
+                    return Ok(false);
+                }
+                idle.as_mut().reset(deadline);
+            }
+        }
+    }
+}
+
+/// Closes our half and drops what the client still sends, until it closes too.
+async fn linger(stream: &mut TcpStream) {
+    let drain = async {
+        stream.shutdown().await?;
+        let (mut left, mut scratch) = (LINGER_BYTES_MAX, [0; 4096]);
+        while let n @ 1.. = stream.read(&mut scratch).await?
+            && left > n
+        {
+            left -= n;
+        }
+        io::Result::Ok(())
+    };
+    // Late, failed or done: the connection is closed next.
+    let _ = timeout(LINGER, drain).await;
+}

@@ -1,0 +1,25 @@
+//! Tokio on the current thread: a task for each client, all on one thread.
+//!
+//! Waits in: epoll_wait(2), inside tokio's driver; tasks wait in `.await`.
+//! Scheduler: tokio's queue of ready tasks; a task that computes delays all others.
+//! Runs out of: its one core; then memory, a task for each client. Timers tick in milliseconds.
+//! Compare: `mio.rs`, which is under it: the difference is what a runtime costs and what it
+//! saves writing; `tokio_multi.rs` (several threads).
+
+use std::io;
+
+use super::{Family, Model, Workers, tokio::serve};
+use crate::net::Server;
+
+pub(crate) const MODEL: Model = Model {
+    name: "tokio-current",
+    family: Family::Async,
+    summary: "tokio tasks on a single thread",
+    workers: Workers::None,
+    run,
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve(server))
+}

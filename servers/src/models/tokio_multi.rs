@@ -1,0 +1,27 @@
+//! Tokio on several threads: a task for each client, on a runtime that steals work.
+//!
+//! Waits in: epoll_wait(2), inside tokio's driver, in one worker at a time; tasks in `.await`.
+//! Scheduler: tokio's queues, one for each worker, from which idle workers steal.
+//! Runs out of: accepting, which is one task, before anything else; then cores and memory.
+//! Compare: `tokio_current.rs` (one thread, no stealing, no waking of other cores).
+
+use std::io;
+
+use super::{Family, Model, Workers, processors, tokio::serve};
+use crate::net::Server;
+
+pub(crate) const MODEL: Model = Model {
+    name: "tokio-multi",
+    family: Family::Async,
+    summary: "tokio tasks on a work-stealing pool, by default a thread for each processor",
+    workers: Workers::Fixed(processors),
+    run,
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(server.workers).enable_all().build()?;
+    // A task like the others: `block_on` alone would accept on the main thread, outside the pool.
+    runtime.block_on(async { tokio::spawn(serve(server)).await.map_err(io::Error::other)? })
+}

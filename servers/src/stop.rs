@@ -1,0 +1,186 @@
+//! Stopping: signals, drain and cut.
+//!
+//! The first SIGINT or SIGTERM shuts the listening sockets down and half-closes every live
+//! connection for reading. Both wake whatever a model waits in (accept, read, select, poll,
+//! epoll, io_uring, a runtime) without adding anything to its path: accepting fails with one
+//! errno, and a connection delivers what it had received and then reads as ended. A second
+//! signal, or the drain timeout, shuts the connections down in both directions.
+//!
+//! All of it happens in the signal handler, from system calls that signal-safety(7) lists. There
+//! is no signal thread, because a threaded process must not fork, and no flag that somebody has
+//! to poll: a model that is blocked in the read of its only client is woken like any other.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::net::Shutdown;
+use signal_hook::consts::{SIGALRM, SIGINT, SIGTERM};
+
+/// More listening sockets than any model opens: one for each loop of the largest machine.
+const LISTENERS_MAX: usize = 1024;
+
+/// How far stopping has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub enum Stage {
+    /// Serving.
+    Running,
+    /// No new connections; what was received is answered.
+    Draining,
+    /// Nothing is answered any more.
+    Cut,
+}
+
+static STAGE: AtomicU8 = AtomicU8::new(Stage::Running as u8);
+static LISTENERS: [AtomicI32; LISTENERS_MAX] = [const { AtomicI32::new(-1) }; LISTENERS_MAX];
+/// One flag for each descriptor number, set while it is a live connection.
+static CONNECTIONS: OnceLock<Box<[AtomicBool]>> = OnceLock::new();
+static DRAIN_TIMEOUT_US: AtomicU64 = AtomicU64::new(0);
+/// Readable once [`Stage::Cut`] is reached: what sleeping jobs wait on.
+static CUT: OnceLock<OwnedFd> = OnceLock::new();
+
+/// How far stopping has come.
+#[must_use]
+pub fn stage() -> Stage {
+    match STAGE.load(SeqCst) {
+        0 => Stage::Running,
+        1 => Stage::Draining,
+        _ => Stage::Cut,
+    }
+}
+
+/// Whether connections are to wind down.
+#[must_use]
+pub fn is_stopping() -> bool {
+    stage() != Stage::Running
+}
+
+/// Installs the signal handlers. `descriptors` is the most that this process may open.
+///
+/// # Errors
+/// When the kernel refuses a handler or an eventfd.
+pub fn install(descriptors: usize, drain_timeout: Duration) -> io::Result<()> {
+    let flags = (0..descriptors).map(|_| AtomicBool::new(false)).collect();
+    CONNECTIONS.get_or_init(|| flags);
+    let cut = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+    CUT.get_or_init(|| cut);
+    let drain_us = u64::try_from(drain_timeout.as_micros()).unwrap_or(u64::MAX).max(1);
+    DRAIN_TIMEOUT_US.store(drain_us, SeqCst);
+    for signal in [SIGINT, SIGTERM, SIGALRM] {
+        #[expect(unsafe_code, reason = "what runs in a signal handler must be signal-safe")]
+        // SAFETY: `on_signal` uses atomics, initialised statics, shutdown(2), write(2) and
+        // setitimer(2); it takes no lock and allocates nothing.
+        unsafe { signal_hook::low_level::register(signal, move || on_signal(signal == SIGALRM)) }?;
+    }
+    Ok(())
+}
+
+/// Has the listening socket shut down when the server stops.
+///
+/// # Panics
+/// When a model opens more listeners than the largest machine has loops.
+pub fn watch_listener(fd: &impl AsFd) {
+    let fd = fd.as_fd().as_raw_fd();
+    let place = LISTENERS.iter().find(|l| l.compare_exchange(-1, fd, SeqCst, SeqCst).is_ok());
+    assert!(place.is_some(), "a model opens at most {LISTENERS_MAX} listeners");
+    // A signal may have come just before; then the handler did not see this one.
+    if is_stopping() {
+        shutdown(fd, Shutdown::Both);
+    }
+}
+
+/// Has the connection half-closed when the server stops.
+pub(crate) fn watch(fd: RawFd) {
+    if let Some(flag) = flag(fd) {
+        flag.store(true, SeqCst);
+    }
+    match stage() {
+        Stage::Running => {}
+        Stage::Draining => shutdown(fd, Shutdown::Read),
+        Stage::Cut => shutdown(fd, Shutdown::Both),
+    }
+}
+
+/// The connection is about to be closed.
+pub(crate) fn forget(fd: RawFd) {
+    if let Some(flag) = flag(fd) {
+        flag.store(false, SeqCst);
+    }
+}
+
+/// Waits as a thread waits, but not past a cut.
+pub(crate) fn sleep(wait: Duration) {
+    let (Some(cut), Ok(timeout)) = (CUT.get(), Timespec::try_from(wait)) else { return };
+    if !wait.is_zero() {
+        // EINTR means that a signal came; a first one lets the job finish, so wait on. What is
+        // left of the wait is not known, and a job that lasts longer while stopping harms nobody.
+        while let Err(rustix::io::Errno::INTR) =
+            poll(&mut [PollFd::new(cut, PollFlags::IN)], Some(&timeout))
+        {}
+    }
+}
+
+fn flag(fd: RawFd) -> Option<&'static AtomicBool> {
+    CONNECTIONS.get()?.get(usize::try_from(fd).ok()?)
+}
+
+fn on_signal(alarm: bool) {
+    let first = STAGE.compare_exchange(Stage::Running as u8, Stage::Draining as u8, SeqCst, SeqCst);
+    if first.is_ok() && !alarm {
+        arm_drain_timeout();
+        for listener in &LISTENERS {
+            match listener.load(SeqCst) {
+                -1 => break,
+                fd => shutdown(fd, Shutdown::Both),
+            }
+        }
+        shut_connections(Shutdown::Read);
+    } else {
+        STAGE.store(Stage::Cut as u8, SeqCst);
+        shut_connections(Shutdown::Both);
+        if let Some(cut) = CUT.get() {
+            // A full counter is as readable as any other.
+            let _ = rustix::io::write(cut, &1_u64.to_ne_bytes());
+        }
+    }
+}
+
+fn shut_connections(how: Shutdown) {
+    for (fd, live) in CONNECTIONS.get().into_iter().flatten().enumerate() {
+        if live.load(SeqCst)
+            && let Ok(fd) = RawFd::try_from(fd)
+        {
+            shutdown(fd, how);
+        }
+    }
+}
+
+/// shutdown(2), whatever it says: the peer may be gone already.
+fn shutdown(fd: RawFd, how: Shutdown) {
+    #[expect(unsafe_code, reason = "the signal handler knows descriptors by number only")]
+    // SAFETY: the number was a live socket when it was marked, and owners unmark it before they
+    // close it. Should one close it in this very moment, the number is free or belongs to
+    // something opened after the stop began: then shutdown fails, or ends a connection that
+    // is to end anyway. Memory is not involved.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    // rustix makes the system call itself, so that errno of the interrupted code stays as it is.
+    let _ = rustix::net::shutdown(fd, how);
+}
+
+/// Has SIGALRM come after the drain timeout.
+fn arm_drain_timeout() {
+    let us = DRAIN_TIMEOUT_US.load(SeqCst);
+    let part = |us: u64| libc::c_long::try_from(us).unwrap_or(libc::c_long::MAX);
+    let timer = libc::itimerval {
+        it_interval: libc::timeval { tv_sec: 0, tv_usec: 0 },
+        it_value: libc::timeval { tv_sec: part(us / 1_000_000), tv_usec: part(us % 1_000_000) },
+    };
+    #[expect(unsafe_code, reason = "rustix has no interval timer")]
+    // SAFETY: the structure lives across the call, and a null pointer asks for no old value.
+    unsafe {
+        libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut());
+    }
+}

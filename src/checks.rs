@@ -1,0 +1,249 @@
+//! When a figure is not what it seems.
+//!
+//! Every check is written down, passed or not. What is about the generator or the host can
+//! spoil a measurement; what is about the server is a finding, and makes the figure mean
+//! something else than it would for a server that kept up.
+
+use crate::document::{About, Check, Status, Trial, Validity};
+use crate::units::show_ns_f64;
+
+/// Busiest generator thread, CPU over elapsed time: from here on the generator is the limit.
+const GENERATOR_BUSY_LIMIT: f64 = 0.90;
+/// From here on, in an open loop, requests begin to be sent late in bursts.
+const GENERATOR_BUSY_WARNING: f64 = 0.70;
+/// An open loop in which less of the offered load is answered does not compare at equal load.
+const ACHIEVED_LIMIT: f64 = 0.99;
+/// Requests in flight over connections, in a closed loop.
+const EFFECTIVE_CONCURRENCY_LIMIT: f64 = 0.90;
+/// Jain's index of replies per connection, in a closed loop.
+const FAIRNESS_LIMIT: f64 = 0.80;
+/// Replies per connection below which chance alone makes connections uneven.
+const FAIRNESS_REPLIES_MIN: f64 = 10.0;
+/// Share of failed requests.
+const ERRORS_LIMIT: f64 = 0.01;
+/// Steal over all CPU time.
+const STEAL_WARNING: f64 = 0.01;
+/// Steal over all CPU time.
+const STEAL_LIMIT: f64 = 0.05;
+/// The generator may be late by so much at p99, or by a tenth of what it measures.
+const LAG_WARNING_NS: f64 = 200_000.0;
+/// Lateness over the measured p99 from which on the generator measures itself.
+const LAG_LIMIT_SHARE: f64 = 0.5;
+
+/// Checks a trial.
+#[must_use]
+pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
+    let mut checks = vec![complete(trial), census(trial), wrong_replies(trial), errors(trial)];
+    checks.push(connected(trial));
+    checks.push(generator_busy(trial));
+    if trial.load.arrivals.rate_per_s().is_some() {
+        checks.push(achieved(trial));
+        checks.push(sched_lag(trial));
+    } else {
+        checks.push(fairness(trial));
+        checks.push(effective_concurrency(trial));
+    }
+    if trial.server.is_some() {
+        checks.push(listen_queue(trial));
+        checks.push(shared_processors(trial));
+    }
+    checks.extend(steal_share.map(steal));
+    checks
+}
+
+/// What the checks come to: the worst of them.
+#[must_use]
+pub fn validity(checks: &[Check]) -> Validity {
+    match checks.iter().map(|check| check.status).max() {
+        Some(Status::Fail) => Validity::Invalid,
+        Some(Status::Warn) => Validity::Suspect,
+        Some(Status::Pass) | None => Validity::Valid,
+    }
+}
+
+fn check(
+    name: &str,
+    about: About,
+    status: Status,
+    (observed, limit): (f64, f64),
+    message: String,
+) -> Check {
+    let message = if status == Status::Pass { String::new() } else { message };
+    Check { name: name.into(), about, status, observed, limit, message }
+}
+
+/// `bad` unless `good`.
+fn unless(good: bool, bad: Status) -> Status {
+    if good { Status::Pass } else { bad }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn share(part: u64, of: u64) -> f64 {
+    if of == 0 { 0.0 } else { part as f64 / of as f64 }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn as_f64(n: u64) -> f64 {
+    n as f64
+}
+
+fn complete(trial: &Trial) -> Check {
+    let status = unless(!trial.phases.interrupted, Status::Fail);
+    let seen = f64::from(u8::from(trial.phases.interrupted));
+    check("complete", About::Generator, status, (seen, 0.0), "interrupted".into())
+}
+
+fn census(trial: &Trial) -> Check {
+    let census = &trial.census;
+    let ended = census.ok + census.failed() + census.unfinished + census.never_sent;
+    let message = format!("{} requests were offered and {ended} accounted for", census.offered);
+    let status = unless(census.reconciles, Status::Fail);
+    check("census", About::Generator, status, (as_f64(ended), as_f64(census.offered)), message)
+}
+
+fn wrong_replies(trial: &Trial) -> Check {
+    let wrong = trial.census.errors.get("wrong_reply").copied().unwrap_or(0);
+    let example = trial.census.wrong_example.as_deref().unwrap_or_default();
+    let message = format!("{wrong} replies were wrong, the first: {example:?}");
+    let status = unless(wrong == 0, Status::Fail);
+    check("right-replies", About::Server, status, (as_f64(wrong), 0.0), message)
+}
+
+fn errors(trial: &Trial) -> Check {
+    let census = &trial.census;
+    let failed = share(census.failed(), census.offered);
+    let status = match failed {
+        0.0 => Status::Pass,
+        failed if failed <= ERRORS_LIMIT => Status::Warn,
+        _ => Status::Fail,
+    };
+    let mut kinds: Vec<_> = census.errors.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    kinds.extend((census.timeouts > 0).then(|| format!("{} timeouts", census.timeouts)));
+    let message = format!("{:.2} % of requests failed ({})", failed * 100.0, kinds.join(", "));
+    check("errors", About::Server, status, (failed, ERRORS_LIMIT), message)
+}
+
+fn connected(trial: &Trial) -> Check {
+    let connections = &trial.connections;
+    let (opened, asked) = (connections.opened, connections.asked);
+    let status = unless(opened == asked, Status::Fail);
+    let message = format!("{opened} of {asked} connections could be opened");
+    let seen = (as_f64(opened as u64), as_f64(asked as u64));
+    check("connected", About::Server, status, seen, message)
+}
+
+fn generator_busy(trial: &Trial) -> Check {
+    let busy = trial.client.busiest_thread_share;
+    let percent = busy * 100.0;
+    let (status, message) = match (trial.load.arrivals.rate_per_s(), busy) {
+        (None, busy) if busy >= GENERATOR_BUSY_LIMIT => (
+            Status::Warn,
+            format!(
+                "generator-limited: its busiest thread used {percent:.0} % of a core, so capacity \
+                 is this or more; compare CPU per request"
+            ),
+        ),
+        (Some(_), busy) if busy >= GENERATOR_BUSY_LIMIT => (
+            Status::Fail,
+            format!("the generator used {percent:.0} % of a core: it measured itself"),
+        ),
+        (Some(_), busy) if busy >= GENERATOR_BUSY_WARNING => (
+            Status::Warn,
+            format!("the generator used {percent:.0} % of a core: expect some lateness"),
+        ),
+        _ => (Status::Pass, String::new()),
+    };
+    check("generator-cpu", About::Generator, status, (busy, GENERATOR_BUSY_LIMIT), message)
+}
+
+fn achieved(trial: &Trial) -> Check {
+    let offered = trial.load.arrivals.rate_per_s().unwrap_or_default();
+    let achieved = if offered > 0.0 { trial.throughput_per_s / offered } else { 1.0 };
+    // A Poisson stream of n requests is itself uneven by about the root of n; four of those are
+    // no finding about the server.
+    let chance = 4.0 / as_f64(trial.census.offered.max(1)).sqrt();
+    let limit = (ACHIEVED_LIMIT - chance).max(0.5);
+    let left = trial.census.unfinished + trial.census.never_sent;
+    let kept_up = achieved >= limit && share(left, trial.census.offered) <= 1.0 - ACHIEVED_LIMIT;
+    let message = format!(
+        "overloaded: {:.0} % of the offered rate was answered in time, so its latencies are not \
+         at equal load",
+        achieved * 100.0
+    );
+    check("kept-up", About::Server, unless(kept_up, Status::Fail), (achieved, limit), message)
+}
+
+fn sched_lag(trial: &Trial) -> Check {
+    let at = |distribution: &crate::document::Distribution| {
+        distribution.quantile(0.99).map_or(0.0, |quantile| as_f64(quantile.value))
+    };
+    let (lag, measured) = (at(&trial.latency.sched_lag), at(trial.latency.headline()));
+    let limit = LAG_WARNING_NS.max(measured / 10.0);
+    let status = match lag {
+        lag if lag <= limit => Status::Pass,
+        lag if lag <= measured * LAG_LIMIT_SHARE => Status::Warn,
+        _ => Status::Fail,
+    };
+    let message = format!(
+        "the generator sent late by {} at p99, of {} measured",
+        show_ns_f64(lag),
+        show_ns_f64(measured)
+    );
+    check("sched-lag", About::Generator, status, (lag, limit), message)
+}
+
+fn fairness(trial: &Trial) -> Check {
+    let connections = &trial.connections;
+    let per_connection = share(trial.census.ok, connections.asked as u64);
+    let judged = per_connection >= FAIRNESS_REPLIES_MIN || connections.served < connections.asked;
+    let even = connections.jain >= FAIRNESS_LIMIT || !judged;
+    let message = format!(
+        "starved: of {} clients the luckiest got {} replies and the last {}",
+        connections.asked, connections.ok_max, connections.ok_min
+    );
+    let seen = (connections.jain, FAIRNESS_LIMIT);
+    check("fairness", About::Server, unless(even, Status::Warn), seen, message)
+}
+
+fn effective_concurrency(trial: &Trial) -> Check {
+    let Trial { connections, .. } = trial;
+    let share = connections.effective_concurrency / as_f64(connections.asked.max(1) as u64);
+    let message = format!(
+        "only {:.1} of {} clients had a request in service on average: latency is that of the \
+         few who were served",
+        connections.effective_concurrency, connections.asked
+    );
+    // Requests that were still open are in the mean with what is known of them.
+    let status = unless(share >= EFFECTIVE_CONCURRENCY_LIMIT, Status::Warn);
+    let seen = (share, EFFECTIVE_CONCURRENCY_LIMIT);
+    check("effective-concurrency", About::Server, status, seen, message)
+}
+
+fn listen_queue(trial: &Trial) -> Check {
+    let tcp = trial.server.as_ref().map(|server| server.tcp).unwrap_or_default();
+    let dropped = tcp.listen_drops.max(tcp.listen_overflows);
+    let message = format!(
+        "{dropped} connections were dropped at a full listen queue of this machine: expect \
+         connect times of 1 s and 3 s"
+    );
+    let status = unless(dropped == 0, Status::Warn);
+    check("listen-queue", About::Server, status, (as_f64(dropped), 0.0), message)
+}
+
+fn shared_processors(trial: &Trial) -> Check {
+    let (server, client) = (&trial.target.cpus, &trial.load.cpus);
+    let apart = !server.is_empty() && !client.is_empty() && !server.iter().any(|cpu| client.contains(cpu));
+    let message = "server and generator shared processors: compare CPU per request only".into();
+    let seen = f64::from(u8::from(!apart));
+    check("own-processors", About::Host, unless(apart, Status::Warn), (seen, 0.0), message)
+}
+
+fn steal(steal: f64) -> Check {
+    let status = match steal {
+        steal if steal <= STEAL_WARNING => Status::Pass,
+        steal if steal <= STEAL_LIMIT => Status::Warn,
+        _ => Status::Fail,
+    };
+    let message = format!("the hypervisor took {:.1} % of the processors' time", steal * 100.0);
+    check("steal", About::Host, status, (steal, STEAL_WARNING), message)
+}

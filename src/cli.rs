@@ -1,0 +1,349 @@
+//! What is typed on the command line, and the exit code.
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use protocol::{App, Framing};
+
+use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration, parse_rate};
+use crate::{load, report, run, serve, table};
+
+/// How the program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All well.
+    Ok,
+    /// There is a result, and it is not to be trusted.
+    Untrusted,
+    /// Somebody ended it early; what there was is saved.
+    Interrupted,
+}
+
+impl Exit {
+    fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Untrusted => 4,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Something was asked for that cannot be; exit code 2.
+#[derive(Debug)]
+struct Usage(String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// An error for something that was asked for and cannot be: the program ends with code 2.
+pub fn usage(message: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(Usage(message.into()))
+}
+
+/// One protocol, every concurrency model, and figures that can be believed.
+#[derive(Debug, Parser)]
+#[command(name = "c10k", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  c10k run                                     compare all models, a quick look
+  c10k run --models epoll,tokio-multi          compare two
+  c10k serve --model epoll --listen 127.0.0.1:9000
+  c10k load --target 127.0.0.1:9000 -c 50 -d 10s
+  c10k load --target 127.0.0.1:9000 --rate 20k --poisson --json result.json
+
+Exit codes: 0 ok, 1 failed, 2 usage, 4 the result is not to be trusted, 130 interrupted";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run an experiment: every model of a plan, measured and compared
+    Run(RunArgs),
+    /// Run one server in the foreground
+    Serve(ServeArgs),
+    /// Load a server, ours or not, and measure it
+    Load(LoadArgs),
+    /// List the models
+    Models {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the comparison of a saved run again and rewrite its page
+    Report {
+        /// The run's folder
+        dir: PathBuf,
+    },
+    /// Print the JSON Schema of what is written
+    Schema {
+        /// Which document
+        #[arg(value_enum)]
+        document: SchemaOf,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// A document with a schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SchemaOf {
+    /// One trial, and `c10k load --json`
+    Trial,
+    /// The summary of a run
+    Summary,
+}
+
+/// `c10k run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The plan; without one, a quick comparison that takes two minutes at most
+    pub plan: Option<PathBuf>,
+    /// Only these models, by name, separated by commas
+    #[arg(long, value_delimiter = ',', value_parser = model_names())]
+    pub models: Vec<String>,
+    /// Only these workloads of the plan, separated by commas, with those they take their rate from
+    #[arg(long, value_delimiter = ',')]
+    pub workloads: Vec<String>,
+    /// Trials of each model under each workload
+    #[arg(long, value_name = "N")]
+    pub repeat: Option<u32>,
+    /// What decides the order of trials and the spacing of arrivals
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Go on with an interrupted run
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "models", "workloads", "repeat", "seed", "out"])]
+    pub resume: Option<PathBuf>,
+    /// Where the run's folder is made
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+    /// Print the trials and the time they will take, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the summary as JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `c10k serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The concurrency model; `c10k models` lists them
+    #[arg(long, short, value_parser = model_names())]
+    pub model: String,
+    /// Where to listen; port 0 takes a free one and the ready line says which
+    #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
+    pub listen: SocketAddr,
+    /// What a request means
+    #[arg(long, default_value = "bench", value_parser = app)]
+    pub app: App,
+    /// How the stream is cut into requests
+    #[arg(long, default_value = "line", value_parser = framing)]
+    pub framing: Framing,
+    /// Threads of a pool or a runtime, where the model has one
+    #[arg(long, value_parser = positive)]
+    pub workers: Option<usize>,
+    /// Live connections at most; by default as many as the descriptor limit has room for
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub max_connections: Option<usize>,
+    /// Length of the kernel's queue of connections not yet accepted
+    #[arg(long, default_value_t = 4096)]
+    pub backlog: u32,
+    /// Close a connection that completes no request, or reads no reply, for so long
+    #[arg(long, default_value = "60s", value_parser = positive_duration)]
+    pub idle_timeout: Duration,
+    /// After SIGTERM, give connections so long to finish; a second signal cuts them at once
+    #[arg(long, default_value = "5s", value_parser = positive_duration)]
+    pub drain_timeout: Duration,
+    /// Close each connection after so many replies
+    #[arg(long, value_name = "K")]
+    pub close_after: Option<NonZeroU32>,
+    /// Keep to these processors, as in 0 or 0,2 or 0-3
+    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
+    pub cpus: CpuList,
+    /// End when the process that started this one does
+    #[arg(long, hide = true)]
+    pub stop_with_parent: bool,
+}
+
+/// `c10k load`.
+#[derive(Debug, Args)]
+pub struct LoadArgs {
+    /// The server's address and port
+    #[arg(long, short, value_parser = address)]
+    pub target: SocketAddr,
+    /// Connections
+    #[arg(long, short, default_value = "50", value_parser = positive)]
+    pub connections: usize,
+    /// Open loop: requests per second, whatever the server does
+    #[arg(long, short, value_parser = parse_rate, conflicts_with = "closed")]
+    pub rate: Option<f64>,
+    /// Space the requests of an open loop exponentially instead of evenly
+    #[arg(long, requires = "rate")]
+    pub poisson: bool,
+    /// Closed loop: each connection sends when it has its reply (the default)
+    #[arg(long)]
+    pub closed: bool,
+    /// How long to measure
+    #[arg(long, short, default_value = "10s", value_parser = positive_duration)]
+    pub duration: Duration,
+    /// Load without recording first, for so long
+    #[arg(long, default_value = "1s", value_parser = parse_duration)]
+    pub warmup: Duration,
+    /// Wait so long for what is still open at the end
+    #[arg(long, default_value = "2s", value_parser = parse_duration)]
+    pub drain: Duration,
+    /// A request without a reply for so long has timed out
+    #[arg(long, default_value = "10s", value_parser = positive_duration)]
+    pub timeout: Duration,
+    /// Threads
+    #[arg(long, default_value = "1", value_parser = positive)]
+    pub threads: usize,
+    /// Keep the threads to these processors, one each
+    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
+    pub cpus: CpuList,
+    /// The server's application
+    #[arg(long, default_value = "bench", value_parser = app)]
+    pub app: App,
+    /// The server's framing
+    #[arg(long, default_value = "line", value_parser = framing)]
+    pub framing: Framing,
+    /// What every request asks for
+    #[command(flatten)]
+    pub request: RequestArgs,
+    /// Seed of Poisson arrivals
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Write the result as JSON to this file, or to standard output with -
+    #[arg(long, value_name = "FILE|-")]
+    pub json: Option<PathBuf>,
+}
+
+/// What every request of a load asks for.
+#[derive(Clone, Debug, Args)]
+#[group(required = false, multiple = true)]
+pub struct RequestArgs {
+    /// Bytes of text to have echoed (the default request, with 64)
+    #[arg(long, value_parser = parse_bytes, conflicts_with_all = ["mul", "work"])]
+    pub echo: Option<usize>,
+    /// Digits of two whole numbers to have multiplied
+    #[arg(long, value_parser = positive, conflicts_with = "work")]
+    pub mul: Option<usize>,
+    /// Rounds of CPU work to have done, each about a tenth of a microsecond
+    #[arg(long, value_name = "ROUNDS", value_parser = parse_count)]
+    pub work: Option<usize>,
+    /// With --work: how long the server is to wait
+    #[arg(long, default_value = "0s", value_parser = parse_duration, requires = "work")]
+    pub wait: Duration,
+    /// With --work: bytes of the reply
+    #[arg(long, default_value = "64", value_parser = parse_bytes, requires = "work")]
+    pub reply: usize,
+}
+
+/// Processors; empty for any.
+pub type CpuList = std::sync::Arc<[usize]>;
+
+/// Parses, runs, prints the error if there is one, and says how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(cli.command) {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<Exit> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Serve(args) => serve::serve(&args),
+        Command::Load(args) => load::load(&args),
+        Command::Models { json } => table::models(json).map(|()| Exit::Ok),
+        Command::Report { dir } => report::again(&dir).map(|()| Exit::Ok),
+        Command::Schema { document } => {
+            let schema = match document {
+                SchemaOf::Trial => schemars::schema_for!(crate::document::Trial),
+                SchemaOf::Summary => schemars::schema_for!(crate::document::Summary),
+            };
+            table::print(&String::from_utf8(crate::store::json(&schema)?)?).map(|()| Exit::Ok)
+        }
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "c10k", &mut text);
+            table::print(&String::from_utf8(text)?).map(|()| Exit::Ok)
+        }
+    }
+}
+
+/// Whoever read our output has seen enough, as in `c10k models | head -1`.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+fn model_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(servers::MODELS.iter().map(|model| model.name))
+}
+
+fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Result<T, String> {
+    let names = all.iter().map(|(name, _)| *name);
+    all.iter().find(|(n, _)| *n == name).map(|(_, value)| *value).ok_or_else(|| {
+        format!("'{name}' is none of {}", names.collect::<Vec<_>>().join(", "))
+    })
+}
+
+/// An application by name.
+///
+/// # Errors
+/// A sentence that lists the names.
+pub fn app(name: &str) -> Result<App, String> {
+    named(&App::ALL, name)
+}
+
+/// A framing by name.
+///
+/// # Errors
+/// A sentence that lists the names.
+pub fn framing(name: &str) -> Result<Framing, String> {
+    named(&Framing::ALL, name)
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let wrong = |error| format!("{error}: write an address and a port, as in 127.0.0.1:9000");
+    let mut found = text.to_socket_addrs().map_err(wrong)?;
+    found.next().ok_or_else(|| format!("'{text}' has no address"))
+}
+
+fn cpu_list(text: &str) -> Result<CpuList, String> {
+    if text.is_empty() { Ok(CpuList::default()) } else { parse_cpus(text).map(CpuList::from) }
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    parse_count(text).and_then(|n| if n > 0 { Ok(n) } else { Err("at least 1".into()) })
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    let positive = |d: Duration| if d.is_zero() { Err("longer than nothing".into()) } else { Ok(d) };
+    parse_duration(text).and_then(positive)
+}

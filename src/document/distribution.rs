@@ -1,0 +1,151 @@
+//! A latency distribution: what people read, and the whole histogram for machines.
+
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The quantiles that are written down.
+pub const QUANTILES: [f64; 13] =
+    [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999, 1.0];
+
+/// Samples that quantile q needs, times 1 - q: with fewer than about six samples beyond it, a
+/// quantile is the accident of one of them.
+const SAMPLES_BEYOND: f64 = 6.0;
+
+/// One latency distribution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Distribution {
+    /// Unit of every value: `ns`.
+    pub unit: String,
+    /// Samples, those that were cut off included.
+    pub count: u64,
+    /// Of these, how many had not ended when the trial did. They are in with the age they had
+    /// reached, which is less than the truth.
+    pub censored: u64,
+    /// The smallest value, or 0 without samples.
+    pub min: u64,
+    /// The largest value, or 0 without samples.
+    pub max: u64,
+    /// The mean, or 0 without samples.
+    pub mean: f64,
+    /// The quantiles, in ascending order of `q`.
+    pub quantiles: Vec<Quantile>,
+    /// The whole histogram: HdrHistogram V2, deflated, in base64, as other tools read it.
+    pub histogram: String,
+}
+
+/// One quantile.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quantile {
+    /// From 0 to 1.
+    pub q: f64,
+    /// The value, in the distribution's unit.
+    pub value: u64,
+    /// Whether there are samples enough to say so: about 6/(1-q).
+    pub admitted: bool,
+    /// Whether it reaches into what was cut off: the truth is this or more.
+    pub at_least: bool,
+}
+
+impl Distribution {
+    /// Writes a histogram of nanoseconds down. `censored` holds the ages of what had not ended.
+    ///
+    /// # Errors
+    /// When the histograms cannot be merged or serialised, which is a fault of ours.
+    pub fn of(recorded: &Histogram<u64>, censored: &Histogram<u64>) -> Result<Self> {
+        let mut all = recorded.clone();
+        all.add(censored).context("the ages of unfinished requests do not fit the histogram")?;
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new()
+            .serialize(&all, &mut bytes)
+            .context("the histogram cannot be serialised")?;
+        let quantiles = QUANTILES.map(|q| quantile(&all, censored.len(), q)).to_vec();
+        Ok(Self {
+            unit: "ns".into(),
+            count: all.len(),
+            censored: censored.len(),
+            min: all.min(),
+            max: all.max(),
+            mean: all.mean(),
+            quantiles,
+            histogram: STANDARD.encode(bytes),
+        })
+    }
+
+    /// The quantile that was written down for `q`.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<Quantile> {
+        self.quantiles.iter().copied().find(|quantile| (quantile.q - q).abs() < 1e-12)
+    }
+
+    /// The whole histogram again.
+    ///
+    /// # Errors
+    /// When the text is not what [`Distribution::of`] wrote.
+    pub fn histogram(&self) -> Result<Histogram<u64>> {
+        let bytes = STANDARD.decode(&self.histogram).context("the histogram is not base64")?;
+        Deserializer::new()
+            .deserialize(&mut bytes.as_slice())
+            .context("the histogram is not in HdrHistogram's V2 deflate format")
+    }
+}
+
+fn quantile(all: &Histogram<u64>, censored: u64, q: f64) -> Quantile {
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    let (count, censored) = (all.len() as f64, censored as f64);
+    let beyond = count * (1.0 - q).min(if q < 0.5 { q } else { 1.0 });
+    Quantile {
+        q,
+        value: all.value_at_quantile(q),
+        // The extremes are what they are: the smallest and the largest seen.
+        admitted: count > 0.0 && (q == 0.0 || q == 1.0 || beyond >= SAMPLES_BEYOND),
+        at_least: censored > 0.0 && q > 1.0 - censored / count,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram<u64> {
+        let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("bounds");
+        for value in values {
+            histogram.record(value).expect("in range");
+        }
+        histogram
+    }
+
+    #[test]
+    fn the_histogram_survives_writing_and_reading() {
+        let recorded = histogram((1..10_000).map(|i| i * 977));
+        let written = Distribution::of(&recorded, &histogram([])).expect("written");
+        assert_eq!(written.histogram().expect("read"), recorded);
+    }
+
+    #[test]
+    fn a_quantile_needs_six_samples_beyond_it() {
+        let of = |n| Distribution::of(&histogram(1..=n), &histogram([])).expect("written");
+        let admitted = |n, q| of(n).quantile(q).expect("a listed quantile").admitted;
+        assert!(admitted(600, 0.99) && !admitted(590, 0.99));
+        assert!(admitted(6_000, 0.999) && !admitted(5_990, 0.999));
+        assert!(admitted(1, 1.0) && !admitted(0, 1.0));
+    }
+
+    #[test]
+    fn a_quantile_in_the_cut_off_share_is_a_lower_bound() {
+        let written = Distribution::of(
+            &histogram((1..=900).map(|_| 1_000)),
+            &histogram((1..=100).map(|_| 5_000)),
+        );
+        let written = written.expect("written");
+        let at_least = |q| written.quantile(q).expect("a listed quantile").at_least;
+        assert!(!at_least(0.5) && !at_least(0.9) && at_least(0.95) && at_least(1.0));
+        assert_eq!((written.count, written.censored), (1_000, 100));
+    }
+}

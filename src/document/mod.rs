@@ -1,0 +1,46 @@
+//! What is written down: one JSON document for each trial, and one that sums a run up.
+//!
+//! Both carry a schema name and version from the first day on; the JSON Schema is made from
+//! these types (`c10k schema`) and kept in `results/schema/`. Names carry units. Durations are
+//! whole nanoseconds.
+
+mod distribution;
+mod host;
+mod summary;
+mod trial;
+
+pub use distribution::{Distribution, Quantile, QUANTILES};
+pub use host::Host;
+pub use summary::{Cell, CellQuantile, Estimate, RunRecord, Summary};
+pub use trial::{
+    About, ArrivalsRecord, Census, Check, ClientAccount, Connections, Interval, Latency,
+    LoadRecord, Memory, Phases, RequestRecord, ServerAccount, Status, Switches, Target, Tcp,
+    Trial, TrialRecord, Validity,
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which document this is, and which edition of its format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SchemaId {
+    /// `c10k.trial` or `c10k.summary`.
+    pub name: String,
+    /// Raised when a field changes its meaning or goes away; not when one is added.
+    pub version: u32,
+}
+
+impl SchemaId {
+    /// Of [`Trial`].
+    #[must_use]
+    pub fn trial() -> Self {
+        Self { name: "c10k.trial".into(), version: 1 }
+    }
+
+    /// Of [`Summary`].
+    #[must_use]
+    pub fn summary() -> Self {
+        Self { name: "c10k.summary".into(), version: 1 }
+    }
+}

@@ -1,0 +1,406 @@
+//! One trial: a fresh server, a load, and what came of it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Distribution, Host, SchemaId};
+
+/// One trial, and the document that `c10k load --json` writes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// Which document this is.
+    pub schema: SchemaId,
+    /// Where this trial belongs.
+    pub run: TrialRecord,
+    /// What was measured.
+    pub target: Target,
+    /// How it was loaded.
+    pub load: LoadRecord,
+    /// How long each phase took.
+    pub phases: Phases,
+    /// What became of every request of the measurement.
+    pub census: Census,
+    /// Right replies in the measurement, per second of it.
+    pub throughput_per_s: f64,
+    /// Where the time went.
+    pub latency: Latency,
+    /// The measurement in slices.
+    pub intervals: Vec<Interval>,
+    /// The connections, and how evenly they were served.
+    pub connections: Connections,
+    /// What the load generator used.
+    pub client: ClientAccount,
+    /// What the server used; absent for a server that this program did not start.
+    pub server: Option<ServerAccount>,
+    /// Where it ran.
+    pub host: Host,
+    /// Everything that was checked, passed or not.
+    pub checks: Vec<Check>,
+    /// What the checks come to.
+    pub validity: Validity,
+}
+
+/// Where a trial belongs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrialRecord {
+    /// The run's id; `load` for a load on its own.
+    pub id: String,
+    /// The workload's name in the plan.
+    pub workload: String,
+    /// Which repetition, from 0. Every model is measured once in each block.
+    pub block: u32,
+    /// Which trial of the whole run, from 0, in the order in which they were made.
+    pub position: u32,
+    /// The run's seed, which decides order and arrivals.
+    pub seed: u64,
+    /// When it started, RFC 3339, UTC.
+    pub started_at: String,
+    /// The version of this program.
+    pub program_version: String,
+    /// The command that made it.
+    pub command: Vec<String>,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Address and port.
+    pub address: String,
+    /// The model, if the server is one of ours.
+    pub model: Option<String>,
+    /// What the server said of itself when it was ready.
+    pub ready: Option<serde_json::Value>,
+    /// What it said when it had stopped.
+    pub stopped: Option<serde_json::Value>,
+    /// Processors it was pinned to; empty if it was not.
+    pub cpus: Vec<usize>,
+}
+
+/// How it was loaded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoadRecord {
+    /// The application.
+    pub app: String,
+    /// The framing.
+    pub framing: String,
+    /// What every request asked for.
+    pub request: RequestRecord,
+    /// When requests were sent.
+    pub arrivals: ArrivalsRecord,
+    /// Connections.
+    pub connections: usize,
+    /// Threads of the generator.
+    pub threads: usize,
+    /// Processors they were pinned to; empty if they were not.
+    pub cpus: Vec<usize>,
+    /// A request without a reply for so long counted as timed out.
+    pub request_timeout_ns: u64,
+}
+
+/// What every request asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RequestRecord {
+    /// So many bytes of text returned.
+    Echo {
+        /// Bytes of text.
+        bytes: usize,
+    },
+    /// Two whole numbers multiplied.
+    Multiply {
+        /// Decimal digits of each.
+        digits: usize,
+    },
+    /// CPU burnt, a wait waited, a reply of a certain size.
+    Work {
+        /// Rounds of CPU work.
+        rounds: u64,
+        /// The wait.
+        wait_ns: u64,
+        /// Bytes of the reply.
+        reply_bytes: usize,
+    },
+}
+
+/// When requests were sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ArrivalsRecord {
+    /// Each connection sent its next request when it had its reply.
+    Closed,
+    /// Open loop, evenly spaced.
+    Constant {
+        /// Requests per second.
+        rate_per_s: f64,
+    },
+    /// Open loop, exponentially spaced.
+    Poisson {
+        /// Requests per second, on average.
+        rate_per_s: f64,
+        /// Seed of the spacing.
+        seed: u64,
+    },
+}
+
+impl ArrivalsRecord {
+    /// The rate of an open loop.
+    #[must_use]
+    pub fn rate_per_s(&self) -> Option<f64> {
+        match self {
+            Self::Closed => None,
+            Self::Constant { rate_per_s } | Self::Poisson { rate_per_s, .. } => Some(*rate_per_s),
+        }
+    }
+}
+
+/// How long each phase took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Phases {
+    /// Opening all connections.
+    pub connect_ns: u64,
+    /// Load that was not recorded.
+    pub warmup_ns: u64,
+    /// Load that was.
+    pub measure_ns: u64,
+    /// Waiting for what was still open.
+    pub drain_ns: u64,
+    /// Whether somebody ended it early.
+    pub interrupted: bool,
+}
+
+/// What became of every request of the measurement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Census {
+    /// Requests that became due (open loop) or were sent (closed loop).
+    pub offered: u64,
+    /// Of these, sent.
+    pub sent: u64,
+    /// Answered, and the reply was right.
+    pub ok: u64,
+    /// Failed, by reason.
+    pub errors: BTreeMap<String, u64>,
+    /// No reply within the request timeout.
+    pub timeouts: u64,
+    /// Sent, and without reply when the drain ended.
+    pub unfinished: u64,
+    /// Due, and not sent when the drain ended.
+    pub never_sent: u64,
+    /// Whether the above add up.
+    pub reconciles: bool,
+    /// The first wrong reply, for people.
+    pub wrong_example: Option<String>,
+}
+
+impl Census {
+    /// Requests that failed, for whatever reason.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.errors.values().sum::<u64>() + self.timeouts
+    }
+}
+
+/// Where the time went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Latency {
+    /// From due to done. Absent in a closed loop, which has no due times.
+    pub response: Option<Distribution>,
+    /// From sent to done.
+    pub service: Distribution,
+    /// Part of due to sent in which every connection was busy: the server's doing.
+    pub conn_wait: Distribution,
+    /// Part of due to sent in which a connection was free: the generator's doing.
+    pub sched_lag: Distribution,
+    /// Opening a connection.
+    pub connect: Distribution,
+}
+
+impl Latency {
+    /// What a client felt: response time in an open loop, service time in a closed one.
+    #[must_use]
+    pub fn headline(&self) -> &Distribution {
+        self.response.as_ref().unwrap_or(&self.service)
+    }
+}
+
+/// One slice of the measurement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// Start, from the start of the measurement.
+    pub start_ns: u64,
+    /// Length.
+    pub width_ns: u64,
+    /// Right replies.
+    pub ok: u64,
+    /// Failed requests.
+    pub failed: u64,
+    /// Median of the headline latency, if there were replies.
+    pub p50_ns: Option<u64>,
+    /// 99th percentile of the headline latency, if there were replies.
+    pub p99_ns: Option<u64>,
+    /// Largest headline latency, if there were replies.
+    pub max_ns: Option<u64>,
+}
+
+/// The connections, and how evenly they were served.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Connections {
+    /// Asked for.
+    pub asked: usize,
+    /// Open when the load began.
+    pub opened: usize,
+    /// Opened again later.
+    pub reconnects: u64,
+    /// Attempts that failed.
+    pub connect_failures: u64,
+    /// How many had at least one right reply in the measurement.
+    pub served: usize,
+    /// Right replies of the least served one.
+    pub ok_min: u64,
+    /// Right replies of the most served one.
+    pub ok_max: u64,
+    /// Jain's fairness index of right replies: 1 is even, 1/n is one client taking all (Jain,
+    /// Chiu, Hawe 1984).
+    pub jain: f64,
+    /// Requests in flight on average, by Little's law: throughput times mean service time. In a
+    /// closed loop it should be the number of connections.
+    pub effective_concurrency: f64,
+}
+
+/// What the load generator used during the measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientAccount {
+    /// CPU time of all its threads.
+    pub cpu_ns: u64,
+    /// The same for each right reply; absent without replies.
+    pub cpu_per_request_ns: Option<f64>,
+    /// CPU time over elapsed time of its busiest thread: near 1 it was the limit.
+    pub busiest_thread_share: f64,
+    /// Ready sockets per wake-up, on average.
+    pub events_per_wake: f64,
+}
+
+/// What the server used during the measurement, all its processes together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServerAccount {
+    /// CPU time, user and system.
+    pub cpu_ns: u64,
+    /// Of that, in user mode, as far as the kernel's ticks tell.
+    pub cpu_user_share: f64,
+    /// CPU time for each right reply; absent without replies.
+    pub cpu_per_request_ns: Option<f64>,
+    /// CPU time over elapsed time; above 1 on several processors.
+    pub cpu_share: f64,
+    /// Memory at the end of the measurement.
+    pub memory: Memory,
+    /// Context switches.
+    pub switches: Switches,
+    /// Threads at the end of the measurement.
+    pub threads: u64,
+    /// Processes at the end of the measurement.
+    pub processes: u64,
+    /// What TCP counted on the whole machine.
+    pub tcp: Tcp,
+    /// How CPU time was read.
+    pub method: String,
+}
+
+/// Memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Proportional set size: pages that processes share are divided among them.
+    pub pss_bytes: u64,
+    /// Of that, private to it and not backed by a file: heap and stacks.
+    pub anonymous_bytes: u64,
+    /// Largest resident set so far.
+    pub rss_peak_bytes: u64,
+}
+
+/// Context switches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Switches {
+    /// It waited for something.
+    pub voluntary: u64,
+    /// It was preempted.
+    pub involuntary: u64,
+}
+
+/// Counters of the kernel's TCP, for the whole machine, during the measurement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tcp {
+    /// Connections dropped because a listener's queue was full.
+    pub listen_overflows: u64,
+    /// Connections dropped at a listener for any reason.
+    pub listen_drops: u64,
+    /// Segments sent again.
+    pub retransmits: u64,
+}
+
+/// One thing that was checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// Whose doing it is.
+    pub about: About,
+    /// What came of it.
+    pub status: Status,
+    /// What was seen.
+    pub observed: f64,
+    /// What it was compared with.
+    pub limit: f64,
+    /// A sentence for people; it says what follows from it.
+    pub message: String,
+}
+
+/// Whose doing something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// A finding about the server: the figure stands, and this explains it.
+    Server,
+    /// A limit of the load generator.
+    Generator,
+    /// A disturbance by the machine.
+    Host,
+}
+
+/// What came of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Nothing to say.
+    Pass,
+    /// Read the figure with this in mind.
+    Warn,
+    /// The figure does not say what it seems to.
+    Fail,
+}
+
+/// What the checks come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Validity {
+    /// Every check passed.
+    Valid,
+    /// Some check warned.
+    Suspect,
+    /// Some check failed.
+    Invalid,
+}

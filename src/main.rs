@@ -1,0 +1,7 @@
+//! The program: see `c10k --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    c10k::cli::main()
+}

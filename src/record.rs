@@ -1,0 +1,210 @@
+//! From what the load generator found to the document that is written down.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use loadgen::{Arrivals, Histogram, Load, Outcome};
+use protocol::{App, Framing, Request};
+
+use crate::accounts::{METHOD, Sample};
+use crate::checks;
+use crate::document::{
+    ArrivalsRecord, Census, ClientAccount, Connections, Distribution, Host, Interval, Latency,
+    LoadRecord, Memory, Phases, SchemaId, ServerAccount, Target, Trial, TrialRecord, Validity,
+};
+use crate::plan;
+use crate::units::ns;
+
+/// Everything about a trial that the outcome does not tell.
+#[derive(Debug)]
+pub struct Circumstances<'a> {
+    /// Where the trial belongs.
+    pub run: TrialRecord,
+    /// What was measured.
+    pub target: Target,
+    /// Application and framing.
+    pub service: (App, Framing),
+    /// What every request asked for.
+    pub request: Request,
+    /// How it was loaded.
+    pub load: &'a Load,
+    /// What the server used, if it is ours to look at.
+    pub server: Option<ServerBracket>,
+    /// Where it ran.
+    pub host: Host,
+    /// Share of all processors' time that the hypervisor took during the measurement.
+    pub steal_share: Option<f64>,
+}
+
+/// The server's accounts at both ends of the measurement.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerBracket {
+    /// At its beginning.
+    pub begin: Sample,
+    /// At its end.
+    pub end: Sample,
+    /// The server's memory at its end.
+    pub memory: Memory,
+}
+
+/// The document of one trial, checked.
+///
+/// # Errors
+/// When a histogram cannot be written, which is a fault of ours.
+pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Trial> {
+    let Circumstances { run, target, service, request, load, server, host, steal_share } =
+        circumstances;
+    let (app, framing) = service;
+    let mut trial = Trial {
+        schema: SchemaId::trial(),
+        run,
+        target,
+        load: LoadRecord {
+            app: app.name().into(),
+            framing: framing.name().into(),
+            request: plan::record(request),
+            arrivals: arrivals(load.arrivals),
+            connections: load.connections,
+            threads: load.threads,
+            cpus: load.cpus.clone(),
+            request_timeout_ns: ns(load.request_timeout),
+        },
+        phases: phases(outcome),
+        census: census(outcome),
+        throughput_per_s: per_second(outcome.census.ok, outcome.phases.measure),
+        latency: latency(outcome)?,
+        intervals: outcome.intervals.iter().map(interval).collect(),
+        connections: connections(outcome),
+        client: client(outcome),
+        server: server.map(|bracket| account(&bracket, outcome)),
+        host,
+        checks: Vec::new(),
+        validity: Validity::Valid,
+    };
+    trial.checks = checks::of(&trial, steal_share);
+    trial.validity = checks::validity(&trial.checks);
+    Ok(trial)
+}
+
+fn arrivals(arrivals: Arrivals) -> ArrivalsRecord {
+    match arrivals {
+        Arrivals::Closed => ArrivalsRecord::Closed,
+        Arrivals::Constant { rate_per_s } => ArrivalsRecord::Constant { rate_per_s },
+        Arrivals::Poisson { rate_per_s, seed } => ArrivalsRecord::Poisson { rate_per_s, seed },
+    }
+}
+
+fn phases(outcome: &Outcome) -> Phases {
+    let phases = &outcome.phases;
+    Phases {
+        connect_ns: ns(phases.connect),
+        warmup_ns: ns(phases.warmup),
+        measure_ns: ns(phases.measure),
+        drain_ns: ns(phases.drain),
+        interrupted: outcome.interrupted,
+    }
+}
+
+fn census(outcome: &Outcome) -> Census {
+    let census = &outcome.census;
+    Census {
+        offered: census.offered,
+        sent: census.sent,
+        ok: census.ok,
+        errors: census.errors.iter().map(|(name, n)| ((*name).to_string(), *n)).collect(),
+        timeouts: census.timeouts,
+        unfinished: census.unfinished,
+        never_sent: census.never_sent,
+        reconciles: census.reconciles(),
+        wrong_example: outcome.wrong_example.clone(),
+    }
+}
+
+fn latency(outcome: &Outcome) -> Result<Latency> {
+    let none = Histogram::new_from(&outcome.censored_ages);
+    let whole = |histogram: &Histogram<u64>| Distribution::of(histogram, &none);
+    let cut_off = |histogram: &Histogram<u64>| Distribution::of(histogram, &outcome.censored_ages);
+    let latency = &outcome.latency;
+    Ok(Latency {
+        response: latency.response.as_ref().map(cut_off).transpose()?,
+        // The ages are those of the headline: since due in an open loop, since sent in a closed one.
+        service: match latency.response {
+            Some(_) => whole(&latency.service)?,
+            None => cut_off(&latency.service)?,
+        },
+        conn_wait: whole(&latency.conn_wait)?,
+        sched_lag: whole(&latency.sched_lag)?,
+        connect: whole(&latency.connect)?,
+    })
+}
+
+fn interval(interval: &loadgen::Interval) -> Interval {
+    let some = |value: u64| (!interval.latency.is_empty()).then_some(value);
+    Interval {
+        start_ns: ns(interval.start),
+        width_ns: ns(interval.width),
+        ok: interval.ok,
+        failed: interval.failed,
+        p50_ns: some(interval.latency.value_at_quantile(0.5)),
+        p99_ns: some(interval.latency.value_at_quantile(0.99)),
+        max_ns: some(interval.latency.max()),
+    }
+}
+
+fn connections(outcome: &Outcome) -> Connections {
+    let tally = &outcome.connections;
+    let throughput = per_second(outcome.census.ok, outcome.phases.measure);
+    Connections {
+        asked: tally.asked,
+        opened: tally.opened,
+        reconnects: tally.reconnects,
+        connect_failures: tally.connect_failures,
+        served: tally.served,
+        ok_min: tally.ok_min,
+        ok_max: tally.ok_max,
+        jain: tally.jain,
+        effective_concurrency: throughput * outcome.latency.service.mean() / 1e9,
+    }
+}
+
+fn client(outcome: &Outcome) -> ClientAccount {
+    ClientAccount {
+        cpu_ns: ns(outcome.cost.cpu),
+        cpu_per_request_ns: per_request(outcome.cost.cpu, outcome.census.ok),
+        busiest_thread_share: outcome.cost.cpu_max_share,
+        events_per_wake: outcome.batch.mean(),
+    }
+}
+
+fn account(bracket: &ServerBracket, outcome: &Outcome) -> ServerAccount {
+    let ServerBracket { begin, end, memory } = bracket;
+    let cpu = end.cpu.saturating_sub(begin.cpu);
+    let ticks = |of: fn(&Sample) -> u64| as_f64(of(end).saturating_sub(of(begin)));
+    let (user, system) = (ticks(|sample| sample.ticks.0), ticks(|sample| sample.ticks.1));
+    let all = user + system;
+    ServerAccount {
+        cpu_ns: ns(cpu),
+        cpu_user_share: if all > 0.0 { user / all } else { 0.0 },
+        cpu_per_request_ns: per_request(cpu, outcome.census.ok),
+        cpu_share: cpu.as_secs_f64() / outcome.phases.bracket.as_secs_f64().max(1e-9),
+        memory: *memory,
+        switches: end.switches_since(begin),
+        threads: end.threads,
+        processes: end.processes,
+        tcp: end.tcp_since(begin),
+        method: METHOD.into(),
+    }
+}
+
+fn per_second(n: u64, time: Duration) -> f64 {
+    as_f64(n) / time.as_secs_f64().max(1e-9)
+}
+
+fn per_request(cpu: Duration, requests: u64) -> Option<f64> {
+    (requests > 0).then(|| as_f64(ns(cpu)) / as_f64(requests))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts and times stay far below 2^53")]
+fn as_f64(n: u64) -> f64 {
+    n as f64
+}

@@ -1,0 +1,86 @@
+//! One trial: a fresh server process, fresh connections, a load, a document.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use loadgen::{Arrivals, Load, Moment, Phase};
+use protocol::Recipe;
+
+use super::server::ServerProcess;
+use super::{Run, Slot};
+use crate::accounts::{self, Sample};
+use crate::document::{Target, Trial, TrialRecord};
+use crate::load::{CONNECT_TIMEOUT, INTERVAL, Ticks, explain};
+use crate::record::{self, Circumstances, ServerBracket};
+use crate::units;
+
+/// Makes one trial.
+pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Trial> {
+    let Run { plan, record, .. } = run;
+    let (app, framing) = plan.service()?;
+    let request = slot.workload.request.request();
+    let started_at = units::now();
+    let server = ServerProcess::start(
+        slot.model,
+        &plan.server,
+        &record.server_cpus,
+        &record.client_cpus,
+    )?;
+    let load = Load {
+        target: server.address,
+        recipe: Arc::new(Recipe::new(app, framing, request)?),
+        connections: plan.connections(slot.workload),
+        threads: plan.threads,
+        cpus: record.client_cpus.clone(),
+        arrivals,
+        warmup: plan.warmup,
+        measure: plan.measure,
+        drain: plan.drain,
+        request_timeout: plan.request_timeout,
+        connect_timeout: CONNECT_TIMEOUT,
+        interval: INTERVAL.min(plan.measure / 10),
+    };
+    let (mut ticks, mut begin, mut bracket) = (Ticks::default(), None, None);
+    let outcome = loadgen::run(&load, &run.stop, &mut |moment| {
+        match moment {
+            Moment::Begins(Phase::Measure) => begin = Sample::take(server.pid()).ok(),
+            Moment::Begins(Phase::Drain) => {
+                let end = Sample::take(server.pid()).ok();
+                let memory = accounts::memory(server.pid());
+                bracket = begin.zip(end).map(|(begin, end)| ServerBracket { begin, end, memory });
+            }
+            _ => {}
+        }
+        ticks.watch(moment);
+    });
+    let outcome = outcome.map_err(explain)?;
+    let address = server.address.to_string();
+    let ready = server.ready.clone();
+    let stopped = server.stop()?;
+    let circumstances = Circumstances {
+        run: TrialRecord {
+            id: record.id.clone(),
+            workload: slot.workload.name.clone(),
+            block: slot.block,
+            position: slot.position,
+            seed: plan.seed,
+            started_at,
+            program_version: record.program_version.clone(),
+            command: record.command.clone(),
+        },
+        target: Target {
+            address,
+            model: Some(slot.model.name.into()),
+            ready: Some(ready),
+            stopped: Some(stopped),
+            cpus: record.server_cpus.clone(),
+        },
+        service: (app, framing),
+        request,
+        load: &load,
+        server: bracket,
+        host: run.host.clone(),
+        steal_share: ticks.steal_share(),
+    };
+    record::trial(circumstances, &outcome).context("the trial cannot be written down")
+}

@@ -1,0 +1,117 @@
+//! `c10k serve`: one server in the foreground.
+//!
+//! It prints one JSON line when it is ready and one when it has stopped, so that scripts need
+//! not guess either.
+
+use std::io::Write;
+use std::time::Instant;
+
+use anyhow::Result;
+use protocol::{App, Framing, Service};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use serde::Serialize;
+use servers::{Config, Server, models};
+
+use crate::accounts::OwnUsage;
+use crate::cli::{Exit, ServeArgs, usage};
+use crate::machine;
+use crate::units::ns;
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    event: &'a str,
+    address: String,
+    pid: u32,
+    model: &'a str,
+    settings: Settings<'a>,
+}
+
+#[derive(Serialize)]
+struct Settings<'a> {
+    app: &'a str,
+    framing: &'a str,
+    workers: usize,
+    max_connections: usize,
+    backlog: u32,
+    close_after: Option<u32>,
+    idle_timeout_ns: u64,
+    drain_timeout_ns: u64,
+    cpus: Vec<usize>,
+}
+
+#[derive(Serialize)]
+struct Stopped<'a> {
+    event: &'a str,
+    model: &'a str,
+    uptime_ns: u64,
+    counters: serde_json::Map<String, serde_json::Value>,
+    resources: OwnUsage,
+}
+
+/// Serves until a signal, then drains.
+///
+/// # Errors
+/// When the server cannot start, with what to do about it, or failed by its own fault.
+pub fn serve(args: &ServeArgs) -> Result<Exit> {
+    let started = Instant::now();
+    if args.stop_with_parent {
+        set_parent_process_death_signal(Some(Signal::TERM))?;
+    }
+    if !args.cpus.is_empty() {
+        machine::pin(&args.cpus).map_err(|error| usage(format!("{error:#}")))?;
+    }
+    let model = models::find(&args.model).expect("the command line admits known models only");
+    let service = Service { app: args.app, framing: args.framing, close_after: args.close_after };
+    let config = Config {
+        listen: args.listen,
+        service,
+        workers: args.workers,
+        max_connections: args.max_connections,
+        backlog: args.backlog,
+        idle_timeout: args.idle_timeout,
+        drain_timeout: args.drain_timeout,
+    };
+    let server = Server::bind(model, config).map_err(|error| {
+        if error.is_usage() { usage(error.to_string()) } else { error.into() }
+    })?;
+    print_line(&ready(server))?;
+    let totals = server.run()?;
+    let counters = totals.named().map(|(name, n)| (name.to_string(), n.into())).collect();
+    print_line(&Stopped {
+        event: "stopped",
+        model: model.name,
+        uptime_ns: ns(started.elapsed()),
+        counters,
+        resources: OwnUsage::now(),
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn ready(server: &Server) -> Ready<'_> {
+    let Config { service, idle_timeout, drain_timeout, .. } = &server.config;
+    Ready {
+        event: "ready",
+        address: server.address.to_string(),
+        pid: std::process::id(),
+        model: server.model.name,
+        settings: Settings {
+            app: App::name(service.app),
+            framing: Framing::name(service.framing),
+            workers: server.workers,
+            max_connections: server.max_connections,
+            backlog: server.backlog,
+            close_after: service.close_after.map(Into::into),
+            idle_timeout_ns: ns(*idle_timeout),
+            drain_timeout_ns: ns(*drain_timeout),
+            cpus: machine::cpus(),
+        },
+    }
+}
+
+fn print_line(line: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(&text)?;
+    Ok(stdout.flush()?)
+}

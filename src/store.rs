@@ -1,0 +1,86 @@
+//! Writing results so that nothing is lost: to a temporary name, synced, renamed. A file that
+//! is there is whole.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Writes `text` to `path`, whole or not at all.
+///
+/// # Errors
+/// When the folder cannot be written to or the disk is full; the message says which file.
+pub fn write(path: &Path, text: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text)?;
+        file.as_file().sync_all()?;
+        // Results are for everyone to read; a temporary file is not.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        file.as_file().set_permissions(mode)?;
+        file.persist(path).map_err(|error| error.error)?;
+        File::open(folder)?.sync_all()
+    };
+    write().with_context(|| {
+        format!(
+            "cannot write {}: is there space left, and may you write there? What was written \
+             before is whole; free some space or choose another folder with --out, then go on \
+             with --resume",
+            path.display()
+        )
+    })
+}
+
+/// Writes a document as indented JSON.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_json(path: &Path, document: &impl Serialize) -> Result<()> {
+    write(path, &json(document)?)
+}
+
+/// A document as indented JSON, with a final line feed.
+///
+/// # Errors
+/// When it has no JSON form, which is a fault of ours.
+pub fn json(document: &impl Serialize) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(document).context("the result has no JSON form")?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// Reads a document.
+///
+/// # Errors
+/// When the file is not there or is not that document; the message says where in it.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&text)
+        .with_context(|| format!("{} is not a result of this version", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.json");
+        write_json(&path, &[1, 2, 3]).expect("written");
+        write_json(&path, &[4]).expect("written again");
+        assert_eq!(read_json::<Vec<u32>>(&path).expect("read"), [4]);
+        assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn an_unwritable_folder_is_named_with_what_to_do() {
+        let error = write(Path::new("/proc/none/a.json"), b"x").expect_err("no such folder");
+        let text = format!("{error:#}");
+        assert!(text.contains("/proc/none/a.json") && text.contains("--resume"), "{text}");
+    }
+}

@@ -1,0 +1,295 @@
+//! What people read on a terminal.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
+use servers::MODELS;
+
+use crate::document::{
+    ArrivalsRecord, Cell, CellQuantile, Distribution, Estimate, Quantile, Status, Summary, Trial,
+    Validity,
+};
+use crate::units::{show_bytes, show_count, show_ns, show_ns_f64};
+
+/// Writes to standard output.
+///
+/// # Errors
+/// When whoever reads it is gone.
+pub fn print(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        stdout.write_all(b"\n")?;
+    }
+    Ok(stdout.flush()?)
+}
+
+/// Prints the models.
+///
+/// # Errors
+/// When whoever reads it is gone.
+pub fn models(json: bool) -> Result<()> {
+    if json {
+        let list: Vec<_> = MODELS
+            .iter()
+            .map(|model| {
+                serde_json::json!({
+                    "name": model.name,
+                    "family": model.family.name(),
+                    "summary": model.summary,
+                })
+            })
+            .collect();
+        return print(&String::from_utf8(crate::store::json(&list)?)?);
+    }
+    let mut table = table(&["model", "family", "what it does"], 3);
+    for model in MODELS {
+        table.add_row([model.name, model.family.name(), model.summary]);
+    }
+    print(&table.to_string())
+}
+
+/// A run: one table for each workload, and under it what was flagged.
+#[must_use]
+pub fn summary(summary: &Summary) -> String {
+    let mut text = format!("{}\n", summary.run.question);
+    let workloads = summary.cells.iter().map(|cell| cell.workload.as_str());
+    let mut seen: Vec<&str> = Vec::new();
+    for workload in workloads {
+        if !seen.contains(&workload) {
+            seen.push(workload);
+            let cells: Vec<_> = summary.cells.iter().filter(|c| c.workload == workload).collect();
+            push(&mut text, &workload_table(&cells));
+        }
+    }
+    push(&mut text, &closing(summary));
+    text
+}
+
+fn push(text: &mut String, part: &str) {
+    text.push('\n');
+    text.push_str(part);
+    text.push('\n');
+}
+
+/// The heading of a workload's table: what was asked and how.
+#[must_use]
+pub fn heading(cell: &Cell) -> String {
+    let arrivals = match &cell.arrivals {
+        ArrivalsRecord::Closed => "closed loop, service time".to_string(),
+        ArrivalsRecord::Constant { rate_per_s } => {
+            format!("open loop at {}/s, evenly spaced, response time", show_count(*rate_per_s))
+        }
+        ArrivalsRecord::Poisson { rate_per_s, .. } => {
+            format!("open loop at {}/s, Poisson, response time", show_count(*rate_per_s))
+        }
+    };
+    let trials = cell.trials.len();
+    let plural = if trials == 1 { "" } else { "s" };
+    format!("{}: {arrivals}, {} connections, {trials} trial{plural}", cell.workload, cell.connections)
+}
+
+/// The columns of a workload's table.
+pub const COLUMNS: [&str; 10] = [
+    "model", "replies/s", "p50", "p90", "p99", "p99.9", "max", "CPU/request", "memory", "checks",
+];
+
+/// One row of a workload's table. `marks` numbers the messages under it.
+#[must_use]
+pub fn row(cell: &Cell, marks: &str) -> Vec<String> {
+    let mut row = vec![cell.model.clone(), spread(&cell.throughput_per_s, show_count)];
+    row.extend(cell.latency.iter().map(quantile));
+    row.push(match &cell.server_cpu_per_request_ns {
+        Some(cpu) => spread(cpu, show_ns_f64),
+        None => "-".into(),
+    });
+    row.push(show_bytes(cell.pss_bytes.median));
+    row.push(match cell.validity {
+        Validity::Valid => "ok".into(),
+        Validity::Suspect => format!("see {marks}"),
+        Validity::Invalid => format!("INVALID {marks}"),
+    });
+    row
+}
+
+/// The messages of a table's cells, each once, in the order of the rows, and for each row the
+/// numbers of its own.
+#[must_use]
+pub fn marks(cells: &[&Cell]) -> (Vec<String>, Vec<String>) {
+    let mut messages: Vec<String> = Vec::new();
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+    let rows = cells.iter().map(|cell| {
+        let of_row = cell.flags.iter().map(|(name, message)| {
+            // Messages of one kind differ in their figures: they are told for each model.
+            let key = if name == "generator-cpu" { name.clone() } else { format!("{name}{}", cell.model) };
+            let text = if name == "generator-cpu" {
+                message.clone()
+            } else {
+                format!("{}: {message}", cell.model)
+            };
+            *numbers.entry(key).or_insert_with(|| {
+                messages.push(text);
+                messages.len()
+            })
+        });
+        of_row.map(|n| format!("[{n}]")).collect::<String>()
+    });
+    let rows = rows.collect();
+    (messages, rows)
+}
+
+fn workload_table(cells: &[&Cell]) -> String {
+    let mut table = table(&COLUMNS, 1);
+    let (messages, marks) = marks(cells);
+    for (cell, marks) in cells.iter().zip(&marks) {
+        table.add_row(row(cell, marks));
+    }
+    let mut text = cells.first().map(|cell| heading(cell)).unwrap_or_default();
+    let _ = write!(text, "\n{table}");
+    for (at, message) in messages.iter().enumerate() {
+        let _ = write!(text, "\n  [{}] {message}", at + 1);
+    }
+    text
+}
+
+/// What the whole run says about itself.
+#[must_use]
+pub fn closing(summary: &Summary) -> String {
+    let checked: u64 = summary.cells.iter().map(|cell| cell.replies_checked).sum();
+    let wrong: u64 = summary.cells.iter().map(|cell| cell.replies_wrong).sum();
+    let run = &summary.run;
+    let mut text = format!("{checked} replies checked, {wrong} wrong");
+    for note in &run.notes {
+        let _ = write!(text, "\n{note}");
+    }
+    let _ = write!(
+        text,
+        "\n{} of {} trials; {} on {} ({} processors), server on {}, generator on {}",
+        run.trials_done,
+        run.trials_planned,
+        summary.host.kernel,
+        summary.host.cpu_model,
+        summary.host.cpus,
+        processors(&run.server_cpus),
+        processors(&run.client_cpus),
+    );
+    let trials = summary.cells.iter().map(|cell| cell.trials.len()).max().unwrap_or(0);
+    if trials < 5 {
+        let _ = write!(
+            text,
+            "\nA quick look: {trials} trials each support no verdict about which model is better. \
+             Figures are medians with the spread of the trials."
+        );
+    }
+    text
+}
+
+fn processors(cpus: &[usize]) -> String {
+    if cpus.is_empty() {
+        return "any processor".into();
+    }
+    let list: Vec<_> = cpus.iter().map(ToString::to_string).collect();
+    format!("processor {}", list.join(","))
+}
+
+fn quantile(quantile: &CellQuantile) -> String {
+    let at_least = if quantile.at_least { ">= " } else { "" };
+    match &quantile.value_ns {
+        Some(value) => format!("{at_least}{}", show_ns_f64(value.median)),
+        None => "too few".into(),
+    }
+}
+
+/// The median, and how far the trials lie from it.
+fn spread(estimate: &Estimate, show: fn(f64) -> String) -> String {
+    let Estimate { median, min, max, .. } = *estimate;
+    let away = (max - median).max(median - min);
+    let percent = if median > 0.0 { away / median * 100.0 } else { 0.0 };
+    format!("{} ±{percent:.0}%", show(median))
+}
+
+/// One load on its own.
+#[must_use]
+pub fn load(trial: &Trial) -> String {
+    let census = &trial.census;
+    let mut text = format!(
+        "{} right replies per second over {}, {} connections\n",
+        show_count(trial.throughput_per_s),
+        show_ns(trial.phases.measure_ns),
+        trial.connections.opened
+    );
+    let mut latencies =
+        table(&["", "count", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"], 1);
+    let latency = &trial.latency;
+    let rows = [
+        ("response", latency.response.as_ref()),
+        ("service", Some(&latency.service)),
+        ("conn wait", latency.response.as_ref().map(|_| &latency.conn_wait)),
+        ("sched lag", Some(&latency.sched_lag)),
+        ("connect", Some(&latency.connect)),
+    ];
+    for (name, distribution) in rows {
+        latencies.add_row(distribution.map(|d| distribution_row(name, d)).unwrap_or_default());
+    }
+    if latency.response.is_none() {
+        text.push_str("closed loop: service times; there is no schedule to be late for\n");
+    }
+    let _ = writeln!(text, "{latencies}");
+    let failures: Vec<_> = census.errors.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    let failures = if failures.is_empty() { "none".into() } else { failures.join(", ") };
+    let _ = writeln!(
+        text,
+        "offered {}, sent {}, right {}, errors {failures}, timeouts {}, unfinished {}, never sent {}",
+        census.offered, census.sent, census.ok, census.timeouts, census.unfinished, census.never_sent
+    );
+    if let Some(cpu) = trial.client.cpu_per_request_ns {
+        let busy = trial.client.busiest_thread_share * 100.0;
+        let cpu = show_ns_f64(cpu);
+        let _ = writeln!(text, "generator: {cpu} CPU per request, busiest thread {busy:.0} %");
+    }
+    for check in trial.checks.iter().filter(|check| check.status > Status::Pass) {
+        let weight = if check.status == Status::Fail { "INVALID" } else { "note" };
+        let _ = writeln!(text, "{weight}: {}", check.message);
+    }
+    text
+}
+
+fn distribution_row(name: &str, distribution: &Distribution) -> Vec<String> {
+    let mut row = vec![name.into(), distribution.count.to_string()];
+    if distribution.count == 0 {
+        return row;
+    }
+    row.push(show_ns_f64(distribution.mean));
+    let shown = [0.5, 0.9, 0.99, 0.999, 0.9999, 1.0];
+    row.extend(shown.iter().filter_map(|q| distribution.quantile(*q)).map(show_quantile));
+    row
+}
+
+fn show_quantile(quantile: Quantile) -> String {
+    match quantile {
+        Quantile { admitted: false, .. } => "too few".into(),
+        Quantile { at_least: true, value, .. } => format!(">= {}", show_ns(value)),
+        Quantile { value, .. } => show_ns(value),
+    }
+}
+
+/// A table whose columns from `numbers` on are aligned to the right.
+fn table(header: &[&str], numbers: usize) -> Table {
+    let mut table = Table::new();
+    let style = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
+    table.load_style(style).set_header(header.to_vec());
+    // As wide as its content where nobody sees it wrap.
+    let arrangement = if std::io::stdout().is_terminal() {
+        ContentArrangement::Dynamic
+    } else {
+        ContentArrangement::Disabled
+    };
+    table.set_content_arrangement(arrangement);
+    for column in table.column_iter_mut().skip(numbers) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}

@@ -1,0 +1,172 @@
+//! Durations, sizes and rates as people write them: `500us`, `64KiB`, `50k`.
+
+use std::time::Duration;
+
+/// A duration such as `10s`, `500us` or `1m 30s`.
+///
+/// # Errors
+/// A sentence that says what is wrong with the text.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}: write a number and a unit, as in 10s, 500us or 2m"))
+}
+
+/// A count such as `50`, `50k` or `1M`, in powers of 1,000.
+///
+/// # Errors
+/// A sentence that says what is wrong with the text.
+pub fn parse_count(text: &str) -> Result<usize, String> {
+    parse_size::Config::new()
+        .with_byte_suffix(parse_size::ByteSuffix::Deny)
+        .parse_size(text)
+        .map_err(|error| format!("{error}: write a whole number, as in 50, 50k or 1M"))
+        .and_then(|n| usize::try_from(n).map_err(|_| "too large".to_string()))
+}
+
+/// A size in bytes such as `64`, `16KiB` or `1MB`.
+///
+/// # Errors
+/// A sentence that says what is wrong with the text.
+pub fn parse_bytes(text: &str) -> Result<usize, String> {
+    parse_size::parse_size(text)
+        .map_err(|error| format!("{error}: write a number of bytes, as in 64, 16KiB or 1MB"))
+        .and_then(|n| usize::try_from(n).map_err(|_| "too large".to_string()))
+}
+
+/// A rate per second such as `20000`, `20k` or `0.5`.
+///
+/// # Errors
+/// A sentence that says what is wrong with the text.
+pub fn parse_rate(text: &str) -> Result<f64, String> {
+    let wrong = || format!("'{text}' is not a rate: write requests per second, as in 500, 20k");
+    let (number, scale) = match text.trim_end_matches("/s") {
+        text if text.ends_with(['k', 'K']) => (&text[..text.len() - 1], 1e3),
+        text if text.ends_with(['m', 'M']) => (&text[..text.len() - 1], 1e6),
+        text => (text, 1.0),
+    };
+    let rate = number.parse::<f64>().map_err(|_| wrong())? * scale;
+    if rate.is_finite() && rate > 0.0 { Ok(rate) } else { Err(wrong()) }
+}
+
+/// A list of processors such as `0`, `0,2` or `0-3`.
+///
+/// # Errors
+/// A sentence that says what is wrong with the text.
+pub fn parse_cpus(text: &str) -> Result<Vec<usize>, String> {
+    let wrong = || format!("'{text}' is not a list of processors: write 0, 0,2 or 0-3");
+    let mut cpus = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let parse = |n: &str| n.trim().parse::<usize>().map_err(|_| wrong());
+        let (first, last) = (parse(first)?, parse(last)?);
+        if last < first || last - first > 4096 {
+            return Err(wrong());
+        }
+        cpus.extend(first..=last);
+    }
+    Ok(cpus)
+}
+
+/// Whole nanoseconds, as documents have them.
+#[must_use]
+pub fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Now, RFC 3339, UTC, in whole seconds.
+#[must_use]
+pub fn now() -> String {
+    humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string()
+}
+
+/// A time of [`now`] without what file names do not like: `20260131T235959Z`.
+#[must_use]
+pub fn compact(time: &str) -> String {
+    time.chars().filter(|c| !"-:".contains(*c)).collect()
+}
+
+/// Nanoseconds as people read them: three significant digits and the unit that fits.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub fn show_ns(ns: u64) -> String {
+    show_ns_f64(ns as f64)
+}
+
+/// As [`show_ns`], for figures with a fraction.
+#[must_use]
+pub fn show_ns_f64(ns: f64) -> String {
+    match ns {
+        ns if ns < 1e3 => format!("{ns:.0} ns"),
+        ns if ns < 1e6 => format!("{} us", three_digits(ns / 1e3)),
+        ns if ns < 1e9 => format!("{} ms", three_digits(ns / 1e6)),
+        ns => format!("{} s", three_digits(ns / 1e9)),
+    }
+}
+
+/// A count with three significant digits and k or M.
+#[must_use]
+pub fn show_count(n: f64) -> String {
+    match n {
+        n if n < 1e3 => three_digits(n),
+        n if n < 1e6 => format!("{}k", three_digits(n / 1e3)),
+        n => format!("{}M", three_digits(n / 1e6)),
+    }
+}
+
+/// Bytes with three significant digits and a binary unit.
+#[must_use]
+pub fn show_bytes(bytes: f64) -> String {
+    match bytes {
+        b if b < 1024.0 => format!("{b:.0} B"),
+        b if b < 1024.0 * 1024.0 => format!("{} KiB", three_digits(b / 1024.0)),
+        b if b < 1024.0 * 1024.0 * 1024.0 => format!("{} MiB", three_digits(b / 1048576.0)),
+        b => format!("{} GiB", three_digits(b / 1073741824.0)),
+    }
+}
+
+fn three_digits(n: f64) -> String {
+    match n {
+        n if n < 9.995 => format!("{n:.2}"),
+        n if n < 99.95 => format!("{n:.1}"),
+        n => format!("{n:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_is_understood() {
+        assert_eq!(parse_duration("500us"), Ok(Duration::from_micros(500)));
+        assert_eq!(parse_count("50k"), Ok(50_000));
+        assert_eq!(parse_bytes("64KiB"), Ok(65_536));
+        assert_eq!(parse_rate("20k"), Ok(20_000.0));
+        assert_eq!(parse_rate("0.5/s"), Ok(0.5));
+        assert_eq!(parse_cpus("0,2-4"), Ok(vec![0, 2, 3, 4]));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_an_example() {
+        for (error, example) in [
+            (parse_duration("10").expect_err("no unit"), "10s"),
+            (parse_count("many").expect_err("no number"), "50k"),
+            (parse_bytes("1 furlong").expect_err("no unit of bytes"), "16KiB"),
+            (parse_rate("-1").expect_err("negative"), "20k"),
+            (parse_rate("nan").expect_err("not a number"), "20k"),
+            (parse_cpus("3-1").expect_err("backwards"), "0-3"),
+        ] {
+            assert!(error.contains(example), "{error}");
+        }
+    }
+
+    #[test]
+    fn figures_have_three_digits_and_a_unit() {
+        assert_eq!(show_ns(999), "999 ns");
+        assert_eq!(show_ns(12_345), "12.3 us");
+        assert_eq!(show_ns(999_960), "1000 us");
+        assert_eq!(show_ns(1_234_567_890), "1.23 s");
+        assert_eq!(show_count(123_456.0), "123k");
+        assert_eq!(show_bytes(1536.0), "1.50 KiB");
+    }
+}
