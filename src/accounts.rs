@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::document::{Memory, Switches, Tcp};
 
 /// How [`Sample::take`] reads CPU time, for the record.
-pub const METHOD: &str = "per-process CPU clock (clock_getcpuclockid), living processes of the tree";
+pub const METHOD: &str =
+    "per-process CPU clock (clock_getcpuclockid), living processes of the tree";
 
 /// What a process and its living descendants have used so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,7 +65,9 @@ impl Sample {
                 self.switches.0 += status.voluntary_ctxt_switches.unwrap_or(0);
                 self.switches.1 += status.nonvoluntary_ctxt_switches.unwrap_or(0);
             }
-            tree.extend(task.children().into_iter().flatten().filter_map(|c| i32::try_from(c).ok()));
+            tree.extend(
+                task.children().into_iter().flatten().filter_map(|c| i32::try_from(c).ok()),
+            );
         }
     }
 
@@ -81,7 +84,10 @@ impl Sample {
     #[must_use]
     pub fn tcp_since(&self, earlier: &Self) -> Tcp {
         Tcp {
-            listen_overflows: self.tcp.listen_overflows.saturating_sub(earlier.tcp.listen_overflows),
+            listen_overflows: self
+                .tcp
+                .listen_overflows
+                .saturating_sub(earlier.tcp.listen_overflows),
             listen_drops: self.tcp.listen_drops.saturating_sub(earlier.tcp.listen_drops),
             retransmits: self.tcp.retransmits.saturating_sub(earlier.tcp.retransmits),
         }
@@ -106,7 +112,9 @@ pub fn memory(root: i32) -> Memory {
             memory.rss_peak_bytes += status.vmhwm.unwrap_or(0) * 1024;
         }
         for task in process.tasks().into_iter().flatten().flatten() {
-            tree.extend(task.children().into_iter().flatten().filter_map(|c| i32::try_from(c).ok()));
+            tree.extend(
+                task.children().into_iter().flatten().filter_map(|c| i32::try_from(c).ok()),
+            );
         }
     }
     memory
@@ -150,7 +158,8 @@ impl OwnUsage {
         Self {
             cpu_user_ns: ns(own.ru_utime, children.ru_utime),
             cpu_system_ns: ns(own.ru_stime, children.ru_stime),
-            rss_peak_bytes: sum(own.ru_maxrss, 0) * 1024,
+            // Not ru_maxrss, which begins with the peak of whoever started this program.
+            rss_peak_bytes: memory(rustix::process::getpid().as_raw_pid()).rss_peak_bytes,
             switches_voluntary: sum(own.ru_nvcsw, children.ru_nvcsw),
             switches_involuntary: sum(own.ru_nivcsw, children.ru_nivcsw),
         }

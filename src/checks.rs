@@ -232,7 +232,8 @@ fn listen_queue(trial: &Trial) -> Check {
 
 fn shared_processors(trial: &Trial) -> Check {
     let (server, client) = (&trial.target.cpus, &trial.load.cpus);
-    let apart = !server.is_empty() && !client.is_empty() && !server.iter().any(|cpu| client.contains(cpu));
+    let apart =
+        !server.is_empty() && !client.is_empty() && !server.iter().any(|cpu| client.contains(cpu));
     let message = "server and generator shared processors: compare CPU per request only".into();
     let seen = f64::from(u8::from(!apart));
     check("own-processors", About::Host, unless(apart, Status::Warn), (seen, 0.0), message)

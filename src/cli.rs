@@ -299,7 +299,9 @@ fn execute(command: Command) -> Result<Exit> {
 
 /// Whoever read our output has seen enough, as in `c10k models | head -1`.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn model_names() -> PossibleValuesParser {
@@ -308,9 +310,10 @@ fn model_names() -> PossibleValuesParser {
 
 fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Result<T, String> {
     let names = all.iter().map(|(name, _)| *name);
-    all.iter().find(|(n, _)| *n == name).map(|(_, value)| *value).ok_or_else(|| {
-        format!("'{name}' is none of {}", names.collect::<Vec<_>>().join(", "))
-    })
+    all.iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, value)| *value)
+        .ok_or_else(|| format!("'{name}' is none of {}", names.collect::<Vec<_>>().join(", ")))
 }
 
 /// An application by name.
@@ -344,6 +347,7 @@ fn positive(text: &str) -> Result<usize, String> {
 }
 
 fn positive_duration(text: &str) -> Result<Duration, String> {
-    let positive = |d: Duration| if d.is_zero() { Err("longer than nothing".into()) } else { Ok(d) };
+    let positive =
+        |d: Duration| if d.is_zero() { Err("longer than nothing".into()) } else { Ok(d) };
     parse_duration(text).and_then(positive)
 }

@@ -27,8 +27,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
 pub fn load(args: &LoadArgs) -> Result<Exit> {
     let request = request(&args.request);
-    let recipe = Recipe::new(args.app, args.framing, request)
-        .map_err(|error| usage(error.to_string()))?;
+    let recipe =
+        Recipe::new(args.app, args.framing, request).map_err(|error| usage(error.to_string()))?;
     let load = Load {
         target: args.target,
         recipe: Arc::new(recipe),
@@ -55,7 +55,8 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
     let outcome = loadgen::run(&load, &stop, &mut |moment| {
         ticks.watch(moment);
         if let Moment::Tick(progress) = moment {
-            let before = if progress.phase == Phase::Measure { args.warmup } else { Duration::ZERO };
+            let before =
+                if progress.phase == Phase::Measure { args.warmup } else { Duration::ZERO };
             bar.set_position(units::ns(before + progress.elapsed) / 1_000_000);
         }
     });
@@ -111,11 +112,9 @@ fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
 
 fn request(args: &RequestArgs) -> Request {
     match (args.work, args.mul) {
-        (Some(rounds), _) => Request::Work(Work {
-            rounds: rounds as u64,
-            wait: args.wait,
-            reply_bytes: args.reply,
-        }),
+        (Some(rounds), _) => {
+            Request::Work(Work { rounds: rounds as u64, wait: args.wait, reply_bytes: args.reply })
+        }
         (None, Some(digits)) => Request::Multiply { digits },
         (None, None) => Request::Echo { bytes: args.echo.unwrap_or(64) },
     }

@@ -16,7 +16,11 @@ pub fn host() -> Host {
     let cpuinfo = read("/proc/cpuinfo").unwrap_or_default();
     let meminfo = read("/proc/meminfo").unwrap_or_default();
     Host {
-        kernel: format!("{} {}", uname.sysname().to_string_lossy(), uname.release().to_string_lossy()),
+        kernel: format!(
+            "{} {}",
+            uname.sysname().to_string_lossy(),
+            uname.release().to_string_lossy()
+        ),
         cpu_model: field(&cpuinfo, "model name").unwrap_or_else(|| "unknown".into()),
         cpus: cpus().len(),
         memory_bytes: field(&meminfo, "MemTotal")
@@ -66,7 +70,11 @@ pub fn cpus() -> Vec<usize> {
 pub fn pin(cpus: &[usize]) -> Result<()> {
     let mut set = CpuSet::new();
     cpus.iter().filter(|cpu| **cpu < CpuSet::MAX_CPU).for_each(|cpu| set.set(*cpu));
-    let advice = || format!("cannot keep to processors {cpus:?}: `nproc --all` and taskset -p $$ tell which there are");
+    let advice = || {
+        format!(
+            "cannot keep to processors {cpus:?}: `nproc --all` and taskset -p $$ tell which there are"
+        )
+    };
     sched_setaffinity(None, &set).with_context(advice)?;
     // The kernel leaves out what is not there as long as something is.
     anyhow::ensure!(self::cpus().len() == cpus.len(), advice());

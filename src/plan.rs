@@ -416,9 +416,10 @@ mod tests {
     fn every_plan_of_the_repository_is_in_order() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans");
         let files = std::fs::read_dir(folder).expect("plans/").map(|entry| entry.expect("a file"));
-        let plans = files.map(|file| file.path()).filter(|p| p.extension().is_some_and(|e| e == "toml"));
-        let read = plans.map(|path| Plan::read(&path).expect("in order")).count();
-        assert!(read >= 1);
+        let plans =
+            files.map(|file| file.path()).filter(|p| p.extension().is_some_and(|e| e == "toml"));
+        let read: Vec<_> = plans.map(|path| Plan::read(&path).expect("in order").name).collect();
+        assert!(read.contains(&"quick".to_string()));
     }
 
     #[test]
@@ -451,7 +452,13 @@ mod tests {
 
     #[test]
     fn a_rate_needs_a_number_or_a_share_of_a_closed_workload() {
-        for wrong in ["", ", rate = 0", ", share = 0.5", ", share = 0.5, of = \"cpu-open\"", ", rate = 5, share = 0.5, of = \"cpu\""] {
+        for wrong in [
+            "",
+            ", rate = 0",
+            ", share = 0.5",
+            ", share = 0.5, of = \"cpu-open\"",
+            ", rate = 5, share = 0.5, of = \"cpu\"",
+        ] {
             let text = QUICK.replace(", share = 0.5, of = \"echo\"", wrong);
             assert!(Plan::parse(&text).is_err(), "{wrong}");
         }

@@ -71,9 +71,8 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         idle_timeout: args.idle_timeout,
         drain_timeout: args.drain_timeout,
     };
-    let server = Server::bind(model, config).map_err(|error| {
-        if error.is_usage() { usage(error.to_string()) } else { error.into() }
-    })?;
+    let server = Server::bind(model, config)
+        .map_err(|error| if error.is_usage() { usage(error.to_string()) } else { error.into() })?;
     print_line(&ready(server))?;
     let totals = server.run()?;
     let counters = totals.named().map(|(name, n)| (name.to_string(), n.into())).collect();

@@ -89,13 +89,15 @@ pub fn heading(cell: &Cell) -> String {
     };
     let trials = cell.trials.len();
     let plural = if trials == 1 { "" } else { "s" };
-    format!("{}: {arrivals}, {} connections, {trials} trial{plural}", cell.workload, cell.connections)
+    format!(
+        "{}: {arrivals}, {} connections, {trials} trial{plural}",
+        cell.workload, cell.connections
+    )
 }
 
 /// The columns of a workload's table.
-pub const COLUMNS: [&str; 10] = [
-    "model", "replies/s", "p50", "p90", "p99", "p99.9", "max", "CPU/request", "memory", "checks",
-];
+pub const COLUMNS: [&str; 10] =
+    ["model", "replies/s", "p50", "p90", "p99", "p99.9", "max", "CPU/request", "memory", "checks"];
 
 /// One row of a workload's table. `marks` numbers the messages under it.
 #[must_use]
@@ -124,7 +126,11 @@ pub fn marks(cells: &[&Cell]) -> (Vec<String>, Vec<String>) {
     let rows = cells.iter().map(|cell| {
         let of_row = cell.flags.iter().map(|(name, message)| {
             // Messages of one kind differ in their figures: they are told for each model.
-            let key = if name == "generator-cpu" { name.clone() } else { format!("{name}{}", cell.model) };
+            let key = if name == "generator-cpu" {
+                name.clone()
+            } else {
+                format!("{name}{}", cell.model)
+            };
             let text = if name == "generator-cpu" {
                 message.clone()
             } else {
@@ -243,7 +249,12 @@ pub fn load(trial: &Trial) -> String {
     let _ = writeln!(
         text,
         "offered {}, sent {}, right {}, errors {failures}, timeouts {}, unfinished {}, never sent {}",
-        census.offered, census.sent, census.ok, census.timeouts, census.unfinished, census.never_sent
+        census.offered,
+        census.sent,
+        census.ok,
+        census.timeouts,
+        census.unfinished,
+        census.never_sent
     );
     if let Some(cpu) = trial.client.cpu_per_request_ns {
         let busy = trial.client.busiest_thread_share * 100.0;

@@ -692,3 +692,52 @@ fn pin(cpu: usize) -> Result<(), LoadError> {
     set.set(cpu);
     sched_setaffinity(None, &set).map_err(refused)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Arrivals;
+    use protocol::{App, Framing, Recipe, Request};
+
+    #[test]
+    fn a_wait_ends_when_the_next_request_is_due_and_can_be_sent() {
+        let echo = Request::Echo { bytes: 1 };
+        let load = Load {
+            target: ([127, 0, 0, 1], 1).into(),
+            recipe: Arc::new(Recipe::new(App::Bench, Framing::Line, echo).unwrap()),
+            connections: 1,
+            threads: 1,
+            cpus: Vec::new(),
+            arrivals: Arrivals::Constant { rate_per_s: 1_000.0 },
+            warmup: Duration::ZERO,
+            measure: Duration::from_secs(1),
+            drain: Duration::ZERO,
+            request_timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(1),
+            interval: Duration::from_secs(1),
+        };
+        let shared = Shared {
+            clock: Clock::starting_now(),
+            abort: AtomicBool::new(false),
+            end: AtomicU64::new(0),
+            drain_end: AtomicU64::new(0),
+            done: vec![Lonely::default()],
+        };
+        let mut worker = Worker::new(&load, &shared, 0).unwrap();
+        let (start, ms) = (5_000_000_000, 1_000_000);
+        (worker.start, worker.begin, worker.end) = (start, start, start + 3 * ms);
+        worker.now = start;
+        worker.source.advance(start);
+        worker.source.take(0, start);
+        let drain_end = start + 9 * ms;
+
+        assert_eq!(worker.wake_at(drain_end), start + 3 * ms, "no connection is free");
+        worker.free.push_back(0);
+        assert_eq!(worker.wake_at(drain_end), start + ms);
+        worker.source.take(0, start);
+        worker.source.take(0, start);
+        assert_eq!(worker.wake_at(drain_end), start + 3 * ms, "nothing more before the end");
+        worker.now = start + 3 * ms;
+        assert_eq!(worker.wake_at(drain_end), drain_end);
+    }
+}

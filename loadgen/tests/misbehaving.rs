@@ -123,6 +123,21 @@ fn a_busy_server_is_not_stormed() {
 }
 
 #[test]
+fn a_server_that_gets_busy_is_not_stormed_either() {
+    let outcome = run(&load(serve(|mut talk| {
+        if let Some(text) = talk.request() {
+            talk.echo(&text);
+        }
+        talk.request();
+        talk.say(std::str::from_utf8(protocol::app::BUSY).unwrap());
+        talk.listen_only();
+    })));
+    assert!(errors(&outcome).contains(&"refused:busy"));
+    assert!(outcome.census.ok > 0);
+    assert_backed_off(&outcome);
+}
+
+#[test]
 fn a_refusal_is_an_error_and_the_connection_goes_on() {
     for (reply, name) in [
         ("ERR unknown-verb no\n", "refused:unknown-verb"),
@@ -141,7 +156,7 @@ fn a_refusal_is_an_error_and_the_connection_goes_on() {
 #[test]
 fn a_request_without_reply_is_unfinished_and_has_an_age() {
     let drain = Duration::from_millis(150);
-    let load = Load { warmup: Duration::ZERO, drain, ..load(serve(|mut talk| talk.listen_only())) };
+    let load = Load { drain, ..load(serve(|mut talk| talk.listen_only())) };
     let outcome = run(&load);
     assert_eq!((outcome.census.offered, outcome.census.unfinished), (3, 3));
     assert!(outcome.censored_ages.min() >= about(drain));
@@ -150,17 +165,18 @@ fn a_request_without_reply_is_unfinished_and_has_an_age() {
 
 #[test]
 fn a_request_of_the_warm_up_is_not_counted() {
-    let load =
-        Load { drain: Duration::from_millis(50), ..load(serve(|mut talk| talk.listen_only())) };
-    let outcome = run(&load);
-    assert_eq!(outcome.census.offered, 0);
+    let load = Load {
+        warmup: Duration::from_millis(500),
+        drain: Duration::from_millis(50),
+        ..load(serve(|mut talk| talk.listen_only()))
+    };
+    assert_eq!(run(&load).census.offered, 0);
 }
 
 #[test]
 fn a_request_that_takes_too_long_is_a_timeout() {
     let timeout = Duration::from_millis(120);
     let load = Load {
-        warmup: Duration::ZERO,
         measure: Duration::from_millis(500),
         request_timeout: timeout,
         ..load(serve(|mut talk| talk.listen_only()))
@@ -189,7 +205,6 @@ fn a_server_that_dies_leaves_a_backlog() {
     let load = Load {
         connections: 1,
         arrivals: constant(200.0),
-        warmup: Duration::ZERO,
         drain: Duration::from_millis(50),
         ..load(target)
     };

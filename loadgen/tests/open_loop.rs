@@ -37,7 +37,8 @@ fn the_schedule_is_the_same_for_any_number_of_threads() {
     for threads in [1, 2, 3] {
         let arrivals = Arrivals::Poisson { rate_per_s: 500.0, seed: 5 };
         for arrivals in [constant(500.0), arrivals] {
-            let load = Load { threads, arrivals, ..load(echo_server()) };
+            let warmup = Duration::from_millis(77);
+            let load = Load { threads, arrivals, warmup, ..load(echo_server()) };
             let outcome = run(&load);
             assert_eq!(outcome.census.ok, outcome.census.offered);
             assert!(outcome.census.offered > 100);
@@ -62,7 +63,6 @@ fn a_stall_is_felt_by_all_that_it_kept_waiting() {
     let load = Load {
         connections: 2,
         arrivals: constant(200.0),
-        warmup: Duration::ZERO,
         measure: Duration::from_millis(600),
         ..load(stalling(20, stall))
     };
@@ -93,7 +93,6 @@ fn the_backlog_is_sent_in_the_drain() {
     let load = Load {
         connections: 1,
         arrivals: constant(100.0),
-        warmup: Duration::ZERO,
         measure: Duration::from_millis(200),
         ..load(stalling(0, Duration::from_millis(400)))
     };
@@ -109,7 +108,6 @@ fn what_is_never_sent_is_counted_with_its_age() {
     let load = Load {
         connections: 2,
         arrivals: constant(100.0),
-        warmup: Duration::ZERO,
         measure: Duration::from_millis(200),
         drain,
         ..load(serve(|mut talk| talk.listen_only()))
@@ -125,11 +123,8 @@ fn what_is_never_sent_is_counted_with_its_age() {
 
 #[test]
 fn a_server_that_serves_one_at_a_time_gets_to_all_in_the_drain() {
-    let load = Load {
-        arrivals: constant(200.0),
-        warmup: Duration::ZERO,
-        ..load(serve_in_turn(|mut talk| talk.echo_all()))
-    };
+    let load =
+        Load { arrivals: constant(200.0), ..load(serve_in_turn(|mut talk| talk.echo_all())) };
     let outcome = run(&load);
     assert_eq!(outcome.census.ok, outcome.census.offered);
     assert_eq!(outcome.connections.served, 3);
@@ -140,6 +135,7 @@ fn connections_closed_while_free_are_reopened_and_no_error() {
     // Nothing is due in the measurement: the only request is made in the warm-up.
     let load = Load {
         arrivals: constant(0.001),
+        warmup: Duration::from_millis(1),
         ..load(serve(|mut talk| {
             if talk.number > 2 {
                 return;

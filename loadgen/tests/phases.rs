@@ -45,7 +45,7 @@ fn nowhere() -> SocketAddr {
 
 #[test]
 fn phases_begin_in_order_and_the_run_ends_once() {
-    let load = load(echo_server());
+    let load = Load { warmup: Duration::from_millis(50), ..load(echo_server()) };
     let (outcome, moments) = run_until(&load, |_| false);
     assert_eq!(phases(&moments), PHASES);
     assert_eq!(moments.last(), Some(&Moment::Ends));
@@ -139,7 +139,6 @@ fn a_server_that_accepts_some_is_loaded_by_some() {
         connections: 20,
         connect_timeout: Duration::from_millis(300),
         drain: Duration::from_millis(50),
-        warmup: Duration::ZERO,
         ..load(target)
     };
     let outcome = run(&load);

@@ -12,9 +12,12 @@ use slab::Slab;
 use crate::conn::{Conn, Ending, Phase};
 use crate::drive::{self, Blocked};
 use crate::net::{ACCEPT_PAUSE, Accepted, Server, number};
+use crate::stop::{self, Stage};
 
 /// Accepts per turn of the loop, so that a storm of connections cannot starve the established.
 const ACCEPTS_PER_TURN_MAX: usize = 16;
+/// While stopping, how often a loop looks whether it has been cut.
+pub(crate) const CUT_TICK: Duration = Duration::from_millis(20);
 
 /// Names one client of one loop, once: a place in the table is used again, a token is not, so
 /// an event that was in the batch when its client left finds nobody.
@@ -154,8 +157,10 @@ impl Clients {
             Listener::PausedUntil(at) => Some(at),
             Listener::Open | Listener::Stopped => None,
         };
-        let first = timer.into_iter().chain(paused).min()?;
-        Some(first.saturating_duration_since(Instant::now()))
+        let first = timer.into_iter().chain(paused).min();
+        let wait = first.map(|first| first.saturating_duration_since(Instant::now()));
+        // A client whose job waits is not watched, so the kernel does not tell of its cut.
+        if stop::is_stopping() { wait.min(Some(CUT_TICK)).or(Some(CUT_TICK)) } else { wait }
     }
 
     /// The kernel says that clients are waiting at the listener.
@@ -175,7 +180,9 @@ impl Clients {
             Want::Nothing => false,
         };
         if ready.dead && !wanted {
-            entry.doomed = Some(Ending::Reset);
+            // Where our half is closed already, both halves being closed is what was wanted.
+            let lingers = matches!(entry.conn.phase, Phase::Lingering(_));
+            entry.doomed = Some(if lingers { Ending::Finished } else { Ending::Reset });
         }
         if wanted || ready.dead {
             queue(entry, token, &mut self.run_list);
@@ -224,6 +231,14 @@ impl Clients {
 
     /// Puts on the run list whoever's time has come.
     pub(crate) fn expire(&mut self, now: Instant) {
+        if stop::stage() == Stage::Cut {
+            for (place, entry) in &mut self.table {
+                let place = u32::try_from(place).expect("fewer clients than 2^32");
+                let token = Token { generation: entry.generation, place };
+                entry.doomed = Some(Ending::Cut);
+                queue(entry, token, &mut self.run_list);
+            }
+        }
         while let Some(Reverse((at, due, token))) = self.timers.peek().copied()
             && at <= now
         {

@@ -9,13 +9,13 @@ mod host;
 mod summary;
 mod trial;
 
-pub use distribution::{Distribution, Quantile, QUANTILES};
+pub use distribution::{Distribution, QUANTILES, Quantile};
 pub use host::Host;
 pub use summary::{Cell, CellQuantile, Estimate, RunRecord, Summary};
 pub use trial::{
     About, ArrivalsRecord, Census, Check, ClientAccount, Connections, Interval, Latency,
-    LoadRecord, Memory, Phases, RequestRecord, ServerAccount, Status, Switches, Target, Tcp,
-    Trial, TrialRecord, Validity,
+    LoadRecord, Memory, Phases, RequestRecord, ServerAccount, Status, Switches, Target, Tcp, Trial,
+    TrialRecord, Validity,
 };
 
 use schemars::JsonSchema;

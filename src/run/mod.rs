@@ -103,7 +103,8 @@ fn dry_run(plan: &Plan) -> Result<()> {
     for Slot { workload, model, block, position } in &slots {
         writeln!(text, "{position:>5}  block {block}  {}  {}", workload.name, model.name)?;
     }
-    let time = humantime::format_duration(Duration::from_secs(time_needed(plan, slots.len()).as_secs()));
+    let time =
+        humantime::format_duration(Duration::from_secs(time_needed(plan, slots.len()).as_secs()));
     writeln!(text, "{} trials, about {time}", slots.len())?;
     table::print(&text)
 }
@@ -186,10 +187,7 @@ impl Run {
     }
 
     fn how_to_resume(&self) -> String {
-        format!(
-            "what was measured is kept; go on with: c10k run --resume {}",
-            self.dir.display()
-        )
+        format!("what was measured is kept; go on with: c10k run --resume {}", self.dir.display())
     }
 
     fn make_trials(&mut self) -> Result<()> {
@@ -275,7 +273,9 @@ impl Progress {
     fn at(&self, slot: &Slot<'_>) {
         self.bar.set_message(format!("{} {}", slot.workload.name, slot.model.name));
         let open = slot.workload.arrivals != ArrivalsPlan::Closed;
-        if self.bar.is_hidden() && self.blocks.replace(Some((open, slot.block))) != Some((open, slot.block)) {
+        if self.bar.is_hidden()
+            && self.blocks.replace(Some((open, slot.block))) != Some((open, slot.block))
+        {
             let arrivals = if open { "open" } else { "closed" };
             eprintln!("{arrivals} loop, block {}", slot.block + 1);
         }

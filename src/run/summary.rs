@@ -39,9 +39,8 @@ pub(super) fn sum_up(
 /// Whether every reply that was checked was right, every census added up, and at least one
 /// figure is what it seems.
 pub(super) fn is_trustworthy(summary: &Summary) -> bool {
-    let broken = |cell: &Cell| {
-        cell.replies_wrong > 0 || cell.flags.iter().any(|(name, _)| name == "census")
-    };
+    let broken =
+        |cell: &Cell| cell.replies_wrong > 0 || cell.flags.iter().any(|(name, _)| name == "census");
     !summary.cells.iter().any(broken)
         && summary.cells.iter().any(|cell| cell.validity != Validity::Invalid)
 }
@@ -54,7 +53,8 @@ fn read(
 ) -> Result<(Vec<String>, Vec<Trial>)> {
     let files = (0..plan.trials).map(|block| file_name(workload, model, block));
     let files: Vec<_> = files.filter(|file| dir.join(file).is_file()).collect();
-    let trials = files.iter().map(|file| store::read_json(&dir.join(file))).collect::<Result<_>>()?;
+    let trials =
+        files.iter().map(|file| store::read_json(&dir.join(file))).collect::<Result<_>>()?;
     Ok((files, trials))
 }
 
@@ -116,7 +116,8 @@ fn flags(trials: &[Trial]) -> Vec<(String, String)> {
     worst
         .into_iter()
         .map(|(name, (_, count, message))| {
-            let trials = if count == of { String::new() } else { format!(" ({count} of {of} trials)") };
+            let trials =
+                if count == of { String::new() } else { format!(" ({count} of {of} trials)") };
             (name.to_string(), format!("{message}{trials}"))
         })
         .collect()

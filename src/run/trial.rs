@@ -20,12 +20,8 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
     let (app, framing) = plan.service()?;
     let request = slot.workload.request.request();
     let started_at = units::now();
-    let server = ServerProcess::start(
-        slot.model,
-        &plan.server,
-        &record.server_cpus,
-        &record.client_cpus,
-    )?;
+    let server =
+        ServerProcess::start(slot.model, &plan.server, &record.server_cpus, &record.client_cpus)?;
     let load = Load {
         target: server.address,
         recipe: Arc::new(Recipe::new(app, framing, request)?),

@@ -64,8 +64,13 @@ fn run(server: &'static Server) -> io::Result<()> {
         }
         if listening != clients.wants_listener() {
             listening = clients.wants_listener();
-            let flags = if listening { EventFlags::IN } else { EventFlags::empty() };
-            epoll::modify(&epoll, server, data(Token::LISTENER), flags)?;
+            // Taken out, not masked: a listener that has been shut down hangs up, and epoll
+            // tells of that whether it is asked or not.
+            if listening {
+                epoll::add(&epoll, server, data(Token::LISTENER), EventFlags::IN)?;
+            } else {
+                epoll::delete(&epoll, server)?;
+            }
         }
     }
     Ok(())

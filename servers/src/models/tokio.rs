@@ -13,10 +13,11 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
+use crate::clients::CUT_TICK;
 use crate::conn::{Client, Conn, Ending, LINGER, LINGER_BYTES_MAX};
 use crate::drive::ending;
 use crate::net::{ACCEPT_PAUSE, Accepted, Server};
-use crate::stop;
+use crate::stop::{self, Stage};
 
 /// Accepts clients and gives each a task, until stopped; then waits for the last of them.
 pub(super) async fn serve(server: &'static Server) -> io::Result<()> {
@@ -45,7 +46,8 @@ pub(super) async fn serve(server: &'static Server) -> io::Result<()> {
         }
     }
     drop(alive);
-    last_gone.recv().await;
+    // A cut does not wake a task whose job sleeps: it ends with the runtime, when we return.
+    while stop::stage() < Stage::Cut && timeout(CUT_TICK, last_gone.recv()).await.is_err() {}
     Ok(())
 }
 

@@ -1,0 +1,215 @@
+"""Latency against load."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import c10k_rows as rows
+import c10k_style as style
+from c10k_results import Cell, Run
+from c10k_style import Frame, Look, Looks
+
+QUANTILES = (0.5, 0.99, 0.999)
+
+
+def families(run: Run) -> dict[str, list[Cell]]:
+    """Open-loop cells by what only their rate sets apart, under the name of their figure."""
+    bases: dict[str, dict[tuple, list[Cell]]] = {}
+    for cell in run.cells:
+        if cell.arrivals.is_open:
+            base = cell.workload.split("-open", 1)[0] or cell.workload
+            kin = (cell.arrivals.kind, cell.connections)
+            bases.setdefault(base, {}).setdefault(kin, []).append(cell)
+    named = {}
+    for base, kins in bases.items():
+        for (kind, connections), cells in kins.items():
+            name = base if len(kins) == 1 else f"{base}-{kind}-{connections}c"
+            named[name] = cells
+    return named
+
+
+def load_latency(run: Run, look: Looks, family: str) -> Figure | None:
+    """Response time against offered rate; at one rate, the models beside each other."""
+    cells = families(run)[family]
+    shown = [
+        q
+        for q in QUANTILES
+        if any((found := cell.quantile(q)) and found.value_ns for cell in cells)
+    ]
+    if not shown:
+        return None
+    models = [cell.model for cell in cells]
+    if len(set(models)) == len(models):
+        return _at_one_load(run, look, family, cells, shown)
+    return _over_loads(run, look, family, cells, shown)
+
+
+def _at_one_load(
+    run: Run, look: Looks, family: str, cells: list[Cell], shown: list[float]
+) -> Figure:
+    """One row for each model, with the quantiles below each other in it."""
+    one_rate = len({cell.arrivals.rate_per_s for cell in cells}) == 1
+    offsets = np.linspace(-0.26, 0.26, len(shown)) if len(shown) > 1 else [0.0]
+    tints = dict(zip(QUANTILES, (0.0, 0.6, 1.0), strict=True))
+    handles = []
+    for q in shown:
+        mark = style.handle(Look("#333333", "o", ""), rows.p_name(q))
+        mark.set_markerfacecolor(style.lighter("#333333", tints[q]))
+        handles.append(mark)
+    frame = Frame(
+        run,
+        f"{family}: response time at {'one equal rate' if one_rate else 'rates of their own'}",
+        f"{rows.arrivals_text(cells)} · {rows.trials_text(cells)}",
+        0.5 + 0.31 * len(cells),
+        handles=handles,
+        notes=[rows.MARKS, *rows.bound_note(cells, shown), *style.flag_notes(cells)],
+    )
+    axes = frame.figure.subplots()
+    every = []
+    for q, offset in zip(shown, offsets, strict=True):
+        lines = rows.quantile_rows(cells, q, float(offset), f"{rows.p_name(q)}: too few samples")
+        rows.dots(axes, look, lines, 4.2, tints[q])
+        every += lines
+    rows.log_limits(axes, every, 3.6)
+
+    def name(cell: Cell) -> str:
+        own = "" if one_rate else f"\nat {rows.exact(cell.arrivals.rate_per_s)}/s"
+        return style.label(cell) + own
+
+    rows.model_axis(axes, cells, name)
+    for y in range(1, len(cells)):
+        axes.axhline(y - 0.5, color="#e8e8e8", linewidth=0.5, zorder=0)
+    style.clean(axes, "x")
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("Response time")
+    return frame.figure
+
+
+def _over_loads(
+    run: Run, look: Looks, family: str, cells: list[Cell], shown: list[float]
+) -> Figure:
+    by_model: dict[str, list[Cell]] = {model: [] for model in run.models}
+    for cell in sorted(cells, key=lambda cell: cell.arrivals.rate_per_s):
+        by_model[cell.model].append(cell)
+    by_model = {model: mine for model, mine in by_model.items() if mine}
+    handles = []
+    for model, mine in by_model.items():
+        worst = max((cell.validity for cell in mine), key=("valid", "suspect", "invalid").index)
+        sign = {"valid": "", "suspect": " *", "invalid": " (part invalid)"}[worst]
+        handles.append(style.handle(look[model], model + sign))
+    frame = Frame(
+        run,
+        f"{family}: response time against load",
+        f"{rows.arrivals_text(cells)} · {rows.trials_text(cells)}",
+        0.45 + 1.75 * len(shown),
+        handles=handles,
+        notes=[
+            rows.MARKS,
+            *rows.bound_note(cells, shown),
+            *_gap_note(cells, shown),
+            *_rate_notes(cells),
+        ],
+    )
+    panels = frame.figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, q in zip(panels, shown, strict=True):
+        axes.set_gid(f"panel:{rows.p_name(q)}")
+        found = []
+        for model, mine in by_model.items():
+            found += [
+                quantile.value_ns
+                for cell in mine
+                if (quantile := cell.quantile(q)) and quantile.value_ns
+            ]
+            _load_line(axes, look[model], mine, q)
+        axes.set_yscale("log")
+        low, high = min(one.min for one in found), max(one.max for one in found)
+        style.log_axis(axes.yaxis, max(low, 1), max(high, 1) * 1.15, 1.4, room=0.2)
+        axes.set_ylabel(f"{rows.p_name(q)} response")
+        style.clean(axes, "both")
+    rates = [cell.arrivals.rate_per_s for cell in cells]
+    unit = ""
+    if max(rates) > 30 * min(rates):
+        panels[-1].set_xscale("log")
+        style.log_axis(panels[-1].xaxis, min(rates), max(rates), 4.0, write=style.count)
+    else:
+        unit = style.linear_axis(panels[-1].xaxis, max(rates) * 1.06, style.COUNT_UNITS, bins=6)
+    panels[-1].set_xlabel(f"Offered requests per second{unit and f' ({unit})'}")
+    return frame.figure
+
+
+def _load_line(axes: Axes, look: Look, cells: list[Cell], q: float) -> None:
+    """One model's, in the order of the rates; broken where a cell cannot say."""
+    model = cells[0].model
+    points = [(cell, cell.quantile(q)) for cell in cells]
+    x = [cell.arrivals.rate_per_s for cell in cells]
+    y = [one.value_ns.median if one and one.value_ns else math.nan for _, one in points]
+    axes.plot(x, y, color=look.color, linestyle=look.dash, gid=f"line:{model}", zorder=3)
+    for (cell, quantile), x_one, y_one in zip(points, x, y, strict=True):
+        if math.isnan(y_one):
+            continue
+        mine = style.shown(look, cell.validity)
+        spread = quantile.value_ns
+        axes.plot(
+            [x_one, x_one],
+            [spread.min, spread.max],
+            color=mine.color,
+            linewidth=0.9,
+            marker="_",
+            ms=4,
+            gid=f"whisker:{model}",
+            zorder=4,
+        )
+        axes.plot(
+            [x_one],
+            [y_one],
+            color=mine.color,
+            marker=mine.marker,
+            ms=5,
+            markeredgewidth=0.3,
+            markeredgecolor="white",
+            gid=f"median:{model}",
+            zorder=5,
+        )
+        text = ("≥" if quantile.at_least else "") + ("*" if cell.validity == "suspect" else "")
+        if text:
+            axes.annotate(
+                text,
+                (x_one, spread.max),
+                xytext=(0, 2),
+                textcoords="offset points",
+                fontsize=style.SMALL,
+                ha="center",
+                color=mine.color,
+                gid=f"bound:{model}",
+            )
+
+
+def _gap_note(cells: list[Cell], shown: list[float]) -> list[str]:
+    short = [
+        rows.p_name(q)
+        for q in shown
+        if any(not (one := cell.quantile(q)) or one.value_ns is None for cell in cells)
+    ]
+    return [f"{' and '.join(short)}: left out where there were too few samples."] if short else []
+
+
+def _rate_notes(cells: list[Cell]) -> list[str]:
+    """Which points are flagged: a line in this figure runs over several cells."""
+    notes = []
+    for validity, sign in (("invalid", "Grey, invalid"), ("suspect", "* Suspect")):
+        flagged = [cell for cell in cells if cell.validity == validity]
+        by_model: dict[str, list[Cell]] = {}
+        for cell in flagged:
+            by_model.setdefault(cell.model, []).append(cell)
+        texts = []
+        for model, mine in by_model.items():
+            rates = ", ".join(f"{style.count(cell.arrivals.rate_per_s)}/s" for cell in mine)
+            why = ", ".join(dict.fromkeys(name for cell in mine for name, _ in cell.flags))
+            texts.append(f"{model} at {rates}" + (f" ({why})" if why else ""))
+        if texts:
+            notes.append(f"{sign}: {'; '.join(texts)}.")
+    return notes

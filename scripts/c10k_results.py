@@ -1,0 +1,337 @@
+"""Reads a results folder: `summary.json` and the trials that it lists.
+
+The formats are the serde types in `src/document/`. Fields that are not known here are ignored,
+because the format's version is raised only when a field changes its meaning or goes away.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hdrh.codec import HdrCookieException, HdrLengthException
+from hdrh.histogram import HdrHistogram
+
+VERSIONS = {"c10k.summary": 1, "c10k.trial": 1}
+# With fewer samples than this beyond it, a quantile is the accident of one of them.
+SAMPLES_BEYOND = 6.0
+VALIDITIES = ("valid", "suspect", "invalid")
+
+
+class UsageError(Exception):
+    """The command line asks for something that is not there."""
+
+
+class DamagedError(Exception):
+    """A file is not what it should be."""
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    kind: str
+    rate_per_s: float | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.kind != "closed"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    median: float
+    min: float
+    max: float
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class CellQuantile:
+    q: float
+    value_ns: Estimate | None
+    at_least: bool
+
+
+@dataclass(frozen=True)
+class Cell:
+    workload: str
+    model: str
+    arrivals: Arrivals
+    connections: int
+    trials: tuple[str, ...]
+    throughput_per_s: Estimate
+    latency: tuple[CellQuantile, ...]
+    server_cpu_per_request_ns: Estimate | None
+    validity: str
+    flags: tuple[tuple[str, str], ...]
+
+    def quantile(self, q: float) -> CellQuantile | None:
+        return next((one for one in self.latency if abs(one.q - q) < 1e-12), None)
+
+
+@dataclass(frozen=True)
+class Host:
+    kernel: str
+    cpu_model: str
+    cpus: int
+    hypervisor: str | None
+
+    @property
+    def class_(self) -> str:
+        if self.hypervisor is None:
+            return "no hypervisor seen"
+        return f"virtual machine ({self.hypervisor})"
+
+
+@dataclass(frozen=True)
+class Run:
+    folder: Path
+    id: str
+    program_version: str
+    trials_planned: int
+    trials_done: int
+    host: Host
+    cells: tuple[Cell, ...]
+
+    @property
+    def workloads(self) -> list[str]:
+        """In the plan's order."""
+        return list(dict.fromkeys(cell.workload for cell in self.cells))
+
+    @property
+    def models(self) -> list[str]:
+        """In teaching order: that of the fullest workload, then whatever only others have."""
+        by_size = Counter(cell.workload for cell in self.cells)
+        cells = sorted(self.cells, key=lambda cell: -by_size[cell.workload])
+        return list(dict.fromkeys(cell.model for cell in cells))
+
+    def of_workload(self, workload: str) -> list[Cell]:
+        return [cell for cell in self.cells if cell.workload == workload]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Latencies in nanoseconds: a histogram as two arrays, values ascending."""
+
+    values: np.ndarray
+    counts: np.ndarray
+    censored: int
+
+    @property
+    def count(self) -> int:
+        return int(self.counts.sum())
+
+    def at(self, q: np.ndarray | float) -> np.ndarray:
+        """The values at these quantiles, rounded up to the next sample as `c10k` does it."""
+        rank = np.clip(np.ceil(np.asarray(q) * self.count), 1, self.count)
+        return self.values[np.searchsorted(np.cumsum(self.counts), rank)]
+
+    def admitted(self, q: np.ndarray | float) -> np.ndarray:
+        q = np.asarray(q)
+        return self.count * np.minimum(1 - q, np.where(q < 0.5, q, 1.0)) >= SAMPLES_BEYOND
+
+    def at_least(self, q: np.ndarray | float) -> np.ndarray:
+        """Where it reaches into what was cut off: the truth is the value or more."""
+        q = np.asarray(q)
+        if not self.censored:
+            return np.zeros(q.shape, dtype=bool)
+        return q > 1 - self.censored / self.count
+
+    @classmethod
+    def merged(cls, parts: list[Samples]) -> Samples:
+        values = np.concatenate([part.values for part in parts] or [np.empty(0, np.int64)])
+        counts = np.concatenate([part.counts for part in parts] or [np.empty(0, np.int64)])
+        unique, place = np.unique(values, return_inverse=True)
+        total = np.zeros(unique.size, np.int64)
+        np.add.at(total, place, counts)
+        return cls(unique, total, sum(part.censored for part in parts))
+
+
+class _Object:
+    """A JSON object that says where it is when something in it is not as expected."""
+
+    def __init__(self, value: Any, path: Path, where: str = "") -> None:
+        self.path, self.where = path, where
+        if not isinstance(value, dict):
+            raise self.error("is not an object")
+        self.value = value
+
+    def error(self, what: str) -> DamagedError:
+        return DamagedError(f"{self.path}: {self.where or 'the document'} {what}")
+
+    def get(self, key: str, *kinds: type) -> Any:
+        name = f"{self.where}.{key}" if self.where else key
+        missing = key not in self.value
+        found = self.value.get(key)
+        if missing and type(None) not in kinds:
+            raise DamagedError(f"{self.path}: {name} is missing")
+        if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
+            raise DamagedError(f"{self.path}: {name} is {json.dumps(found)[:60]}: wrong type")
+        return found
+
+    def number(self, key: str) -> float:
+        return float(self.get(key, int, float))
+
+    def object(self, key: str) -> _Object:
+        return self._child(self.get(key, dict), key)
+
+    def maybe(self, key: str) -> _Object | None:
+        found = self.get(key, dict, type(None))
+        return None if found is None else self._child(found, key)
+
+    def objects(self, key: str) -> list[_Object]:
+        return [self._child(one, f"{key}[{i}]") for i, one in enumerate(self.get(key, list))]
+
+    def _child(self, value: Any, key: str) -> _Object:
+        return _Object(value, self.path, f"{self.where}.{key}" if self.where else key)
+
+
+def _document(path: Path, schema: str) -> _Object:
+    try:
+        document = _Object(json.loads(path.read_text(encoding="utf-8")), path)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(
+            f"{path} is not valid JSON ({error}): restore it, or make the run again"
+        ) from error
+    except OSError as error:
+        raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
+    said = document.object("schema")
+    name, version = said.get("name", str), said.get("version", int)
+    if name != schema:
+        raise DamagedError(f"{path} is a {name!r} document; {schema!r} was expected here")
+    if version != VERSIONS[schema]:
+        raise DamagedError(
+            f"{path} has version {version} of the {schema} format and this script reads version "
+            f"{VERSIONS[schema]}: use the script of the program version that made the run"
+        )
+    return document
+
+
+def _estimate(of: _Object | None) -> Estimate | None:
+    if of is None:
+        return None
+    values = of.get("values", list)
+    if not all(isinstance(one, (int, float)) for one in values):
+        raise of.error("has a value that is not a number")
+    return Estimate(of.number("median"), of.number("min"), of.number("max"), tuple(values))
+
+
+def _arrivals(of: _Object) -> Arrivals:
+    kind = of.get("kind", str)
+    if kind not in ("closed", "constant", "poisson"):
+        raise of.error(f"has the unknown kind {kind!r}")
+    return Arrivals(kind, None if kind == "closed" else of.number("rate_per_s"))
+
+
+def _cell(of: _Object) -> Cell:
+    validity = of.get("validity", str)
+    if validity not in VALIDITIES:
+        raise of.error(f"has the unknown validity {validity!r}")
+    flags = of.get("flags", list)
+    if not all(isinstance(flag, list) and len(flag) == 2 for flag in flags):
+        raise of.error("has flags that are not pairs")
+    return Cell(
+        workload=of.get("workload", str),
+        model=of.get("model", str),
+        arrivals=_arrivals(of.object("arrivals")),
+        connections=of.get("connections", int),
+        trials=tuple(of.get("trials", list)),
+        throughput_per_s=_estimate(of.object("throughput_per_s")),
+        latency=tuple(
+            CellQuantile(
+                one.number("q"), _estimate(one.maybe("value_ns")), one.get("at_least", bool)
+            )
+            for one in of.objects("latency")
+        ),
+        server_cpu_per_request_ns=_estimate(of.maybe("server_cpu_per_request_ns")),
+        validity=validity,
+        flags=tuple((str(name), str(message)) for name, message in flags),
+    )
+
+
+def read_run(folder: Path) -> Run:
+    """Reads the summary of a run."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder: name a run, such as results/<run-id>")
+    path = folder / "summary.json"
+    if not path.is_file():
+        inside = sorted(p.parent.name for p in folder.glob("*/summary.json"))
+        hint = f" (it holds runs: {', '.join(inside[:5])}; name one of them)" if inside else ""
+        raise UsageError(
+            f"{folder} holds no summary.json{hint}: name the folder of a run that was made with "
+            "`c10k run`"
+        )
+    document = _document(path, "c10k.summary")
+    run, host = document.object("run"), document.object("host")
+    return Run(
+        folder=folder,
+        id=run.get("id", str),
+        program_version=run.get("program_version", str),
+        trials_planned=run.get("trials_planned", int),
+        trials_done=run.get("trials_done", int),
+        host=Host(
+            kernel=host.get("kernel", str),
+            cpu_model=host.get("cpu_model", str),
+            cpus=host.get("cpus", int),
+            hypervisor=host.get("hypervisor", str, type(None)),
+        ),
+        cells=tuple(_cell(one) for one in document.objects("cells")),
+    )
+
+
+def _samples(of: _Object) -> Samples:
+    if (unit := of.get("unit", str)) != "ns":
+        raise of.error(f"is in {unit!r}; only 'ns' is known")
+    count, censored = of.get("count", int), of.get("censored", int)
+    try:
+        histogram = HdrHistogram.decode(of.get("histogram", str))
+    except (
+        HdrCookieException,
+        HdrLengthException,
+        IndexError,
+        ValueError,
+        zlib.error,
+        binascii.Error,
+    ) as error:
+        raise of.error(f"has a histogram that cannot be decoded ({error!r})") from error
+    counters = np.frombuffer(histogram.counts, dtype=np.uint64).astype(np.int64)
+    places = np.flatnonzero(counters)
+    values = [
+        histogram.get_highest_equivalent_value(histogram.get_value_from_index(int(place)))
+        for place in places
+    ]
+    samples = Samples(np.array(values, np.int64), counters[places], censored)
+    if samples.count != count or censored > count:
+        raise of.error(
+            f"says {count} samples of which {censored} cut off, and its histogram holds "
+            f"{samples.count}"
+        )
+    return samples
+
+
+def read_headline(run: Run, cell: Cell) -> tuple[str, Samples]:
+    """The latency a client felt, all trials of the cell together, and what it is called."""
+    parts, kinds = [], set()
+    for name in cell.trials:
+        path = run.folder / name
+        if not path.is_file():
+            raise DamagedError(
+                f"{path} is missing although summary.json lists it: copy the whole run folder, "
+                "or finish the run with --resume"
+            )
+        latency = _document(path, "c10k.trial").object("latency")
+        response = latency.maybe("response")
+        kinds.add("service" if response is None else "response")
+        parts.append(_samples(latency.object("service") if response is None else response))
+    if len(kinds) > 1:
+        raise DamagedError(
+            f"{run.folder}: the trials of {cell.workload}/{cell.model} are partly open and partly "
+            "closed loop, so they cannot be merged"
+        )
+    kind = kinds.pop() if kinds else ("response" if cell.arrivals.is_open else "service")
+    return kind, Samples.merged(parts)

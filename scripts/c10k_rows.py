@@ -1,0 +1,215 @@
+"""What several figures are made of: rows of bars or dots, one for each model, and captions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+
+import c10k_style as style
+from c10k_results import Cell, Estimate
+from c10k_style import Looks
+
+MARKS = "Mark: median of the trials; whisker: smallest to largest."
+
+
+def p_name(q: float) -> str:
+    return f"p{q * 100:.10g}"
+
+
+def arrivals_text(cells: Iterable[Cell]) -> str:
+    """How the load was made, in words; a range where the models differ."""
+    cells = list(cells)
+    kinds = {
+        "closed": "closed loop",
+        "constant": "constant arrivals",
+        "poisson": "Poisson arrivals",
+    }
+    text = " and ".join(dict.fromkeys(kinds[cell.arrivals.kind] for cell in cells))
+    rates = {cell.arrivals.rate_per_s for cell in cells if cell.arrivals.is_open}
+    if rates:
+        text = f"open loop, {text} at {span(rates)}/s"
+    connections = {cell.connections for cell in cells}
+    return f"{text} · {span(connections)} connection{'' if connections == {1} else 's'}"
+
+
+def span(values: Iterable[float]) -> str:
+    low, high = min(values), max(values)
+    text = exact(low) if low == high else f"{exact(low)} to {exact(high)}"
+    return text.strip()
+
+
+def exact(n: float) -> str:
+    return f"{n:,.10g}".replace(",", "\N{THIN SPACE}") if n < 1e6 else style.count(n)
+
+
+def trials_text(cells: Iterable[Cell]) -> str:
+    trials = {len(cell.trials) for cell in cells}
+    return f"{span(trials)} trial{'' if trials == {1} else 's'} each"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One estimate in a panel: where, of which cell, how it looks."""
+
+    y: float
+    cell: Cell
+    estimate: Estimate | None
+    at_least: bool = False
+    missing: str = "too few samples"
+
+
+def model_axis(axes: Axes, cells: list[Cell], names: Callable[[Cell], str] | None) -> None:
+    axes.set_ylim(len(cells) - 0.45, -0.55)
+    if names is None:
+        axes.set_yticks(range(len(cells)), [])
+        axes.tick_params(axis="y", length=0)
+        return
+    axes.set_yticks(range(len(cells)), [names(cell) for cell in cells])
+    for tick, cell in zip(axes.get_yticklabels(), cells, strict=True):
+        if cell.validity == "invalid":
+            tick.set_color("#666666")
+
+
+def bars(axes: Axes, look: Looks, rows: list[Row], units: tuple) -> str:
+    """Bars of the median, a whisker from the smallest to the largest trial, a dot for each.
+
+    Returns the unit of the axis.
+    """
+    write = style.count if units is style.COUNT_UNITS else style.nanoseconds
+    top = max((row.estimate.max for row in rows if row.estimate), default=0.0)
+    for row in rows:
+        bad = row.cell.validity == "invalid"
+        if row.estimate is None:
+            axes.annotate(
+                row.missing,
+                (0, row.y),
+                xytext=(3, 0),
+                textcoords="offset points",
+                fontsize=style.SMALL - 0.5,
+                va="center",
+                style="italic",
+                gid=f"missing:{row.cell.model}",
+            )
+            continue
+        (bar,) = axes.barh(
+            row.y,
+            row.estimate.median,
+            height=0.68,
+            color="#e3e3e3" if bad else style.lighter(look[row.cell.model].color),
+            edgecolor=style.GREY if bad else "none",
+            hatch="//////" if bad else None,
+            linewidth=0.6,
+        )
+        bar.set_gid(f"bar:{row.cell.model}")
+        whisker(axes, row, "#333333")
+        trial_dots(axes, row)
+        axes.annotate(
+            write(row.estimate.median, zeros=True),
+            (row.estimate.max, row.y),
+            xytext=(4, 0),
+            textcoords="offset points",
+            fontsize=style.SMALL - 0.5,
+            va="center",
+            gid=f"value:{row.cell.model}",
+        )
+    style.clean(axes, "x")
+    axes.tick_params(axis="y", length=0)
+    return style.linear_axis(axes.xaxis, top * 1.38, units)
+
+
+def whisker(axes: Axes, row: Row, color: str, size: float = 5.0) -> None:
+    ends = [row.estimate.min, row.estimate.max]
+    (line,) = axes.plot(
+        ends, [row.y, row.y], color=color, linewidth=0.9, marker="|", ms=size, zorder=4
+    )
+    line.set_gid(f"whisker:{row.cell.model}")
+
+
+def trial_dots(axes: Axes, row: Row) -> None:
+    values = row.estimate.values
+    spread = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else 0.0
+    (points,) = axes.plot(
+        values,
+        row.y + spread + np.zeros(len(values)),
+        color="black",
+        ls="",
+        marker="o",
+        ms=2.3,
+        markeredgewidth=0.3,
+        markeredgecolor="white",
+        zorder=5,
+    )
+    points.set_gid(f"trials:{row.cell.model}")
+
+
+def dots(axes: Axes, look: Looks, rows: list[Row], size: float = 5.0, tint: float = 0) -> None:
+    """A mark at the median and a whisker from the smallest to the largest trial."""
+    for row in rows:
+        mine = style.shown(look[row.cell.model], row.cell.validity)
+        if row.estimate is None:
+            axes.annotate(
+                row.missing,
+                (0.01, row.y),
+                xycoords=("axes fraction", "data"),
+                fontsize=style.TINY - 0.5,
+                va="center",
+                style="italic",
+                gid=f"missing:{row.cell.model}",
+            )
+            continue
+        whisker(axes, row, mine.color, size)
+        (point,) = axes.plot(
+            [row.estimate.median],
+            [row.y],
+            color=mine.color,
+            marker=mine.marker,
+            ms=size,
+            ls="",
+            markerfacecolor=style.lighter(mine.color, tint),
+            markeredgewidth=0.8,
+            zorder=5,
+        )
+        point.set_gid(f"median:{row.cell.model}")
+        if row.at_least:
+            axes.annotate(
+                "≥",
+                (row.estimate.min, row.y),
+                xytext=(-4, 0),
+                textcoords="offset points",
+                fontsize=style.TINY,
+                ha="right",
+                va="center",
+                color=mine.color,
+                gid=f"bound:{row.cell.model}",
+            )
+
+
+def log_limits(axes: Axes, rows: list[Row], inches: float, room: float = 0.5) -> None:
+    found = [row.estimate for row in rows if row.estimate]
+    if not found:
+        axes.set_xticks([])
+    else:
+        axes.set_xscale("log")
+        low, high = min(one.min for one in found), max(one.max for one in found)
+        style.log_axis(axes.xaxis, max(low, 1), max(high, 1), inches, room=room)
+
+
+def bound_note(cells: list[Cell], shown: Iterable[float]) -> list[str]:
+    found = [cell.quantile(q) for cell in cells for q in shown]
+    if any(one and one.value_ns and one.at_least for one in found):
+        return ["≥: reaches into requests that were cut off; the truth is this or more."]
+    return []
+
+
+def quantile_rows(
+    cells: list[Cell], q: float, offset: float = 0.0, missing: str = "too few samples"
+) -> list[Row]:
+    rows = []
+    for y, cell in enumerate(cells):
+        found = cell.quantile(q)
+        value = found.value_ns if found else None
+        rows.append(Row(y + offset, cell, value, bool(found and found.at_least), missing))
+    return rows

@@ -1,0 +1,279 @@
+"""What all figures share: each model's look, units, and the frame around the panels."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from c10k_results import Cell, Run
+
+# Five inches wide, so that at one column of print (3.4 inches) the letters still have 6 points.
+WIDTH = 5.0
+FONT = 9.0
+SMALL = 7.5
+TINY = 6.5
+GREY = "#8c8c8c"
+
+RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": FONT,
+    "axes.labelsize": FONT,
+    "axes.titlesize": FONT,
+    "xtick.labelsize": SMALL + 0.5,
+    "ytick.labelsize": SMALL + 0.5,
+    "legend.fontsize": SMALL + 0.5,
+    "axes.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#d9d9d9",
+    "grid.linewidth": 0.5,
+    "hatch.linewidth": 0.6,
+    "lines.linewidth": 1.3,
+    "text.parse_math": False,
+    "savefig.dpi": 200,
+    "svg.hashsalt": "c10k",
+    "pdf.fonttype": 42,
+}
+# Nothing in a file may depend on when it was written.
+METADATA = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+
+@dataclass(frozen=True)
+class Look:
+    color: str
+    marker: str
+    dash: str | tuple
+
+
+Looks = dict[str, Look]
+
+# Okabe and Ito's palette without yellow, which no line on white paper survives.
+BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+DASHED, DASH_DOT = (0, (4, 1.5)), (0, (5, 1.2, 1, 1.2))
+LOOKS = {
+    "sequential": Look(BLACK, "o", "-"),
+    "thread-per-client": Look(ORANGE, "s", "-"),
+    "thread-pool": Look(RED, "^", "-"),
+    "rayon-pool": Look(PINK, "D", "-"),
+    "select": Look(SKY, "v", "-"),
+    "poll": Look(BLUE, "<", "-"),
+    "epoll": Look(GREEN, ">", "-"),
+    "mio": Look(ORANGE, "X", DASHED),
+    "tokio-current": Look(BLUE, "P", DASHED),
+    "tokio-multi": Look(RED, "*", DASHED),
+}
+SPARE = [
+    Look(color, marker, DASH_DOT)
+    for color, marker in zip(
+        (BLACK, PINK, SKY, GREEN, ORANGE, BLUE, RED),
+        ("h", "d", "p", "8", "H", "1", "2"),
+        strict=True,
+    )
+]
+
+
+def looks(run: Run) -> Looks:
+    """Each model's look: the same in every figure, whatever else is drawn."""
+    unknown = [model for model in run.models if model not in LOOKS]
+    spare = {model: SPARE[i % len(SPARE)] for i, model in enumerate(unknown)}
+    return {model: LOOKS.get(model) or spare[model] for model in run.models}
+
+
+def shown(look: Look, validity: str) -> Look:
+    """Greyed if what was measured does not say what it seems to."""
+    return Look(GREY, look.marker, look.dash) if validity == "invalid" else look
+
+
+def label(cell: Cell) -> str:
+    return cell.model + {"valid": "", "suspect": " *", "invalid": " (invalid)"}[cell.validity]
+
+
+def lighter(color: str, share: float = 0.25) -> tuple[float, float, float]:
+    """Mixed with so much white."""
+    return tuple(one + (1 - one) * share for one in to_rgb(color))
+
+
+NS_UNITS = ((1e9, " s"), (1e6, " ms"), (1e3, " µs"), (1.0, " ns"))
+COUNT_UNITS = ((1e9, " G"), (1e6, " M"), (1e3, " k"), (1.0, ""))
+
+
+def nanoseconds(ns: float, zeros: bool = False) -> str:
+    """A duration for people, to three digits; `zeros` keeps those at the end."""
+    return _three(ns, NS_UNITS, zeros)
+
+
+def count(n: float, zeros: bool = False) -> str:
+    """A number of things, to three digits; `zeros` keeps those at the end."""
+    return _three(n, COUNT_UNITS, zeros)
+
+
+def _three(x: float, units: tuple, zeros: bool) -> str:
+    x = float(f"{x:.3g}")
+    size, unit = next((one for one in units if x >= one[0]), units[-1])
+    x /= size
+    digits = 2 - math.floor(math.log10(abs(x)) + 1e-9) if x else 0
+    text = f"{x:.{min(max(digits, 0), 3)}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text and not zeros else text) + unit
+
+
+def linear_axis(axis: Axis, top: float, units: tuple, bins: int = 4) -> str:
+    """From 0 to `top`, in one unit, which is returned: the ticks do not repeat it."""
+    top = top if top > 0 else 1.0
+    axis.axes.set_xlim(0, top)
+    size, unit = next((one for one in units if top >= 2 * one[0]), units[-1])
+    axis.set_major_locator(MaxNLocator(bins, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / size:.6g}"))
+    return {" k": "thousands", " M": "millions", " G": "billions"}.get(unit, unit.strip())
+
+
+def log_axis(
+    axis: Axis,
+    low: float,
+    high: float,
+    inches: float,
+    *,
+    room: float = 0.5,
+    write: Callable[[float], str] = nanoseconds,
+) -> None:
+    """Logarithmic, at least half a decade, with as many ticks as have `room` for a label."""
+    middle, half = math.sqrt(low * high), math.sqrt(high / low)
+    half = max(half * 1.12, 10**0.25)
+    low, high = middle / half, middle * half
+    across = axis.axis_name == "x"
+    (axis.axes.set_xlim if across else axis.axes.set_ylim)(low, high)
+    axis.set_major_locator(FixedLocator(_log_ticks(low, high, room / inches)))
+    axis.set_major_formatter(FuncFormatter(lambda y, _: write(y)))
+    axis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=99))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _log_ticks(low: float, high: float, apart: float) -> list[float]:
+    """The finest round numbers that are so far apart, as a share of the axis."""
+    across = math.log10(high / low)
+    powers = [10.0**k for k in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    for steps in ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        ticks = [step * power for power in powers for step in steps if low <= step * power <= high]
+        if all(math.log10(b / a) / across >= apart for a, b in pairwise(ticks)):
+            return ticks
+    return ticks[:: math.ceil(apart * across)]
+
+
+def footer(run: Run) -> str:
+    host = run.host
+    parts = [f"run {run.id}", f"c10k {run.program_version}"]
+    if run.trials_done < run.trials_planned:
+        parts.append(f"incomplete: {run.trials_done} of {run.trials_planned} trials")
+    parts += [host.kernel, f"{host.cpu_model}, {host.cpus} CPUs", host.class_]
+    return " · ".join(parts)
+
+
+def flag_notes(cells: Iterable[Cell]) -> list[str]:
+    """One line for each kind of validity that is not `valid`: which cells, and why."""
+    notes = []
+    for validity, sign in (("invalid", "Grey, invalid"), ("suspect", "* Suspect")):
+        named = []
+        for cell in cells:
+            if cell.validity == validity:
+                why = ", ".join(dict.fromkeys(name for name, _ in cell.flags))
+                named.append(cell.model + (f" ({why})" if why else ""))
+        if named:
+            notes.append(f"{sign}: {'; '.join(dict.fromkeys(named))}.")
+    return notes
+
+
+class Frame:
+    """A figure with room for a title above its panels, and legend, notes and footer below.
+
+    All sizes outside the panels are in inches, so that they stay what they are when the panels
+    grow.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        title: str,
+        subtitle: str,
+        panels: float,
+        *,
+        handles: list[Line2D] | None = None,
+        notes: Iterable[str] = (),
+        columns: int = 3,
+        width: float = WIDTH,
+    ) -> None:
+        handles = handles or []
+        title = textwrap.fill(title, int(9.2 * width))
+        subtitle = textwrap.fill(subtitle, int(17.8 * width))
+        notes = [line for note in notes for line in textwrap.wrap(note, int(18.4 * width))]
+        foot = textwrap.wrap(footer(run), int(21.2 * width))
+        head = 0.31 + 0.18 * title.count("\n")
+        top = head + 0.03 + 0.15 * (subtitle.count("\n") + 1)
+        legend = 0.152 * math.ceil(len(handles) / columns) + 0.1 if handles else 0.0
+        below = 0.135 * len(notes) + 0.12 * len(foot) + 0.16
+        height = top + panels + legend + below
+        self.figure = Figure(figsize=(width, height), layout="constrained")
+        self.figure.get_layout_engine().set(
+            rect=(0.005, (legend + below) / height, 0.98, panels / height),
+            w_pad=0.04,
+            h_pad=0.03,
+            hspace=0.03,
+        )
+        text, left = self.figure.text, 0.1 / width
+        text(left, 1 - 0.09 / height, title, fontsize=FONT + 1.5, weight="bold", va="top")
+        text(left, 1 - head / height, subtitle, fontsize=SMALL, va="top", linespacing=1.25)
+        y = below - 0.06
+        for note in notes:
+            text(left, y / height, note, fontsize=SMALL - 0.5, va="top")
+            y -= 0.135
+        text(
+            left,
+            (y - 0.03) / height,
+            "\n".join(foot),
+            fontsize=TINY,
+            va="top",
+            color="#595959",
+            linespacing=1.2,
+            gid="footer",
+        )
+        if handles:
+            self.figure.legend(
+                handles=handles,
+                loc="upper center",
+                bbox_to_anchor=(0.5, (legend + below) / height),
+                ncols=columns,
+                frameon=False,
+                borderaxespad=0.2,
+                handlelength=2.8,
+                labelspacing=0.35,
+                columnspacing=1.4,
+            )
+
+
+def clean(axes: Axes, grid: str) -> None:
+    axes.grid(axis=grid, which="major")
+    axes.tick_params(length=2.5, width=0.6)
+    axes.tick_params(which="minor", length=1.5, width=0.4)
+
+
+def handle(look: Look, text: str) -> Line2D:
+    return Line2D(
+        [], [], color=look.color, marker=look.marker, linestyle=look.dash, markersize=5, label=text
+    )

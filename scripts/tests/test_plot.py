@@ -1,0 +1,521 @@
+"""The figures show what the documents say, and wrong input is answered with what to do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hdrh.histogram import HdrHistogram
+from matplotlib.figure import Figure
+from synthetic import MODELS, Invented, full_run, write_run
+
+import c10k_style as style
+import plot
+from c10k_latency import curve
+from c10k_results import DamagedError, Samples, read_headline, read_run
+
+SCRIPT = Path(plot.__file__)
+MAGIC = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF-"}
+# Histograms keep three digits.
+PRECISION = 1e-3
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Three models; closed, open at one rate; one invalid, one suspect, one cut off."""
+    folder = tmp_path_factory.mktemp("results") / "small"
+    cells = [
+        Invented("echo", "sequential", samples=2_000, median_ns=900e3, throughput_per_s=1_000),
+        Invented(
+            "echo",
+            "poll",
+            samples=2_000,
+            validity="invalid",
+            flags=[["generator-busy", "The generator was the limit."]],
+        ),
+        Invented("echo", "epoll", samples=2_000, validity="suspect", flags=[["stolen", "x"]]),
+        Invented("echo-open-50", "sequential", 500.0, samples=1_000, censored=100),
+        Invented("echo-open-50", "poll", 500.0, samples=200),
+        Invented("echo-open-50", "epoll", 500.0, samples=3),
+    ]
+    return folder, write_run(folder, cells)
+
+
+@pytest.fixture(scope="module")
+def drawn(small):
+    """All figures of the small run, by name."""
+    return dict(plot.draw(read_run(small[0])))
+
+
+def cell_of(summary: dict, workload: str, model: str) -> dict:
+    return next(
+        cell for cell in summary["cells"] if cell["workload"] == workload and cell["model"] == model
+    )
+
+
+def quantile_of(cell: dict, q: float) -> dict:
+    return next(one for one in cell["latency"] if one["q"] == q)
+
+
+def artists(figure: Figure, gid: str, panel: int | str | None = None) -> list:
+    chosen = figure.axes
+    if panel is not None:
+        chosen = [axes for i, axes in enumerate(chosen) if panel in (i, axes.get_gid())]
+    return [one for axes in chosen for one in axes.findobj(lambda one: one.get_gid() == gid)]
+
+
+def all_text(figure: Figure) -> str:
+    return " ".join(one.get_text() for one in figure.findobj(lambda one: hasattr(one, "get_text")))
+
+
+def copy_run(small, tmp_path: Path) -> tuple[Path, dict]:
+    folder = tmp_path / "copy"
+    (folder / "trials").mkdir(parents=True)
+    for path in small[0].rglob("*.json"):
+        (folder / path.relative_to(small[0])).write_text(path.read_text())
+    return folder, json.loads((folder / "summary.json").read_text())
+
+
+# --- files ---
+
+
+def test_every_format_is_written_and_its_path_printed(small, tmp_path, capsys):
+    assert plot.main([str(small[0]), "--out", str(tmp_path / "new" / "folder")]) == 0
+    printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    names = ["latency-echo", "throughput-echo", "latency-echo-open-50"]
+    names += ["load-latency-echo", "overview"]
+    assert [path.name for path in printed] == [
+        f"{name}.{suffix}" for name in names for suffix in ("png", "svg", "pdf")
+    ]
+    for path in printed:
+        content = path.read_bytes()
+        assert content.startswith(MAGIC[path.suffix[1:]])
+        assert len(content) > 2_000
+
+
+def test_figures_are_written_beside_the_results_by_default(small, tmp_path, capsys):
+    folder, _ = copy_run(small, tmp_path)
+    assert plot.main([str(folder), "--formats", "svg", "--workload", "echo"]) == 0
+    assert (folder / "figures" / "throughput-echo.svg").is_file()
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_the_same_run_gives_the_same_bytes(small, tmp_path):
+    for out in ("a", "b"):
+        arguments = ["--workload", "echo", "--formats", "svg,pdf,png", "--out", str(tmp_path / out)]
+        assert plot.main([str(small[0]), *arguments]) == 0
+    written = sorted((tmp_path / "a").iterdir())
+    assert len(written) == 9
+    for path in written:
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_the_script_runs_by_path_from_any_folder(small, tmp_path):
+    arguments = [str(small[0]), "--out", "here", "--formats", "svg", "--workload", "echo"]
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "here" / "latency-echo.svg").is_file()
+
+
+# --- throughput and cost ---
+
+
+@pytest.mark.parametrize(
+    ("panel", "key"), [(0, "throughput_per_s"), (1, "server_cpu_per_request_ns")]
+)
+@pytest.mark.parametrize("model", ["sequential", "poll", "epoll"])
+def test_bars_whiskers_and_dots_are_the_summarys_estimates(small, drawn, panel, key, model):
+    said = cell_of(small[1], "echo", model)[key]
+    figure = drawn["throughput-echo"]
+    (bar,) = artists(figure, f"bar:{model}", panel)
+    (whisker,) = artists(figure, f"whisker:{model}", panel)
+    (dots,) = artists(figure, f"trials:{model}", panel)
+    assert (bar.get_x(), bar.get_width()) == (0, said["median"])
+    assert list(whisker.get_xdata()) == [said["min"], said["max"]]
+    assert list(dots.get_xdata()) == said["values"]
+
+
+def test_models_stand_in_the_summarys_order_from_the_top(drawn):
+    axes = drawn["throughput-echo"].axes[0]
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names == ["sequential", "poll (invalid)", "epoll *"]
+    assert axes.yaxis_inverted()
+
+
+def test_an_open_loop_has_no_throughput_figure(drawn):
+    assert not [name for name in drawn if name.startswith("throughput-echo-open")]
+
+
+def test_a_cell_without_replies_says_so(tmp_path):
+    write_run(tmp_path / "run", [Invented("echo", "epoll", cpu_ns=None, samples=0)])
+    figures = dict(plot.draw(read_run(tmp_path / "run")))
+    assert sorted(figures) == ["overview", "throughput-echo"]
+    (text,) = artists(figures["throughput-echo"], "missing:epoll", 1)
+    assert text.get_text() == "no replies"
+    assert len(artists(figures["overview"], "missing:epoll")) == 2
+
+
+# --- latency by percentile ---
+
+
+def test_the_curve_at_p99_is_that_of_all_trials_together(small, drawn):
+    (line,) = artists(drawn["latency-echo"], "known:sequential")
+    together = HdrHistogram(1, 60_000_000_000, 3)
+    for name in cell_of(small[1], "echo", "sequential")["trials"]:
+        trial = json.loads((small[0] / name).read_text())
+        together.decode_and_add(trial["latency"]["service"]["histogram"])
+    for x, percentile in ((2.0, 50), (10.0, 90), (100.0, 99)):
+        y = line.get_ydata()[list(line.get_xdata()).index(x)]
+        assert y == pytest.approx(together.get_value_at_percentile(percentile), rel=PRECISION)
+
+
+def test_the_curve_of_a_single_trial_is_the_trials_own_quantiles(tmp_path):
+    write_run(tmp_path / "run", [Invented("wait", "mio", trials=1, samples=3_000)])
+    figures = dict(plot.draw(read_run(tmp_path / "run")))
+    (line,) = artists(figures["latency-wait"], "known:mio")
+    trial = json.loads((tmp_path / "run" / "trials" / "wait.mio.0.json").read_text())
+    drawn = dict(zip(np.round(line.get_xdata(), 9), line.get_ydata(), strict=True))
+    for quantile in trial["latency"]["service"]["quantiles"]:
+        if quantile["q"] in (0.5, 0.9, 0.99):
+            assert drawn[round(1 / (1 - quantile["q"]), 9)] == quantile["value"]
+
+
+def test_an_open_loop_shows_response_time(small, drawn):
+    assert "echo-open-50: response time" in all_text(drawn["latency-echo-open-50"])
+    assert "echo: service time" in all_text(drawn["latency-echo"])
+    run = read_run(small[0])
+    kind, samples = read_headline(run, run.of_workload("echo-open-50")[1])
+    assert (kind, samples.count) == ("response", 600)
+
+
+def test_a_line_ends_where_fewer_than_six_samples_lie_beyond(drawn):
+    (line,) = artists(drawn["latency-echo-open-50"], "known:poll")
+    # Three trials of 200 samples: 600 / 6 = 100, so that p99 is the last.
+    assert line.get_xdata()[-1] == pytest.approx(100)
+    (full,) = artists(drawn["latency-echo"], "known:poll")
+    assert full.get_xdata()[-1] == pytest.approx(1_000)
+
+
+def test_a_model_with_hardly_any_samples_is_named_and_not_drawn(drawn):
+    figure = drawn["latency-echo-open-50"]
+    assert not artists(figure, "known:epoll")
+    assert "epoll: too few samples" in all_text(figure)
+
+
+def test_the_share_that_was_cut_off_is_dotted_and_marked_as_a_lower_bound(drawn):
+    figure = drawn["latency-echo-open-50"]
+    (known,) = artists(figure, "known:sequential")
+    (bound,) = artists(figure, "at-least:sequential")
+    # A tenth was cut off, so that p90 is the last quantile that is known.
+    assert known.get_xdata()[-1] == pytest.approx(10)
+    assert bound.get_xdata()[0] == known.get_xdata()[-1]
+    assert bound.get_xdata()[-1] == pytest.approx(500)
+    (sign,) = artists(figure, "bound:sequential")
+    assert sign.get_text() == "≥"
+    assert not artists(figure, "at-least:poll")
+    assert not artists(figure, "bound:poll")
+
+
+def test_quantiles_are_the_next_sample_up_as_the_documents_have_it():
+    samples = Samples(np.array([10, 20, 30]), np.array([5, 4, 1]), 0)
+    assert list(samples.at(np.array([0.0, 0.5, 0.51, 0.9, 0.91, 1.0]))) == [10, 10, 20, 20, 30, 30]
+    assert not curve(Samples(np.array([10]), np.array([11]), 0))[0].size
+    assert list(curve(Samples(np.array([10]), np.array([12]), 0))[0]) == [2.0]
+
+
+def test_a_histogram_that_the_rust_library_wrote_is_read(tmp_path):
+    write_run(tmp_path / "run", [Invented("echo", "epoll", trials=1)])
+    path = tmp_path / "run" / "trials" / "echo.epoll.0.json"
+    trial = json.loads(path.read_text())
+    # Three samples of 7 and one of 59 999 999 999, between 1 and 60 000 000 000, three digits.
+    blob = "HISTFAAAACd4nJNpmSzMwMDAxgABzFCaEYh5f7hHMNh/gAjwsj1fzcwEAGyOBc4="
+    trial["latency"]["service"] |= {"histogram": blob, "count": 4}
+    path.write_text(json.dumps(trial))
+    run = read_run(tmp_path / "run")
+    _, samples = read_headline(run, run.cells[0])
+    assert list(samples.values) == [7, 60_028_878_847]
+    assert list(samples.counts) == [3, 1]
+    # And one without samples.
+    blob = "HISTFAAAACB4nJNpmSzMwMDAyAABzFAaxOf94R7BYP8BKgIAUR8EHw=="
+    trial["latency"]["service"] |= {"histogram": blob, "count": 0}
+    path.write_text(json.dumps(trial))
+    assert read_headline(run, run.cells[0])[1].count == 0
+
+
+# --- latency against load, overview ---
+
+
+def test_at_one_rate_the_quantiles_stand_beside_each_other(small, drawn):
+    figure = drawn["load-latency-echo"]
+    assert "one equal rate" in all_text(figure)
+    points = artists(figure, "median:sequential")
+    whiskers = artists(figure, "whisker:sequential")
+    cell = cell_of(small[1], "echo-open-50", "sequential")
+    for i, q in enumerate((0.5, 0.99)):
+        said = quantile_of(cell, q)["value_ns"]
+        assert list(points[i].get_xdata()) == [said["median"]]
+        assert list(whiskers[i].get_xdata()) == [said["min"], said["max"]]
+    assert len(artists(figure, "bound:sequential")) == 1
+    # 200 samples for each trial are enough for p50 alone.
+    assert len(artists(figure, "median:poll")) == 1
+    assert [one.get_text() for one in artists(figure, "missing:poll")] == ["p99: too few samples"]
+
+
+def test_over_several_rates_each_model_is_a_line_that_breaks_where_it_cannot_say(tmp_path):
+    cells = [
+        Invented(f"echo-open-{load}", model, load * 10.0, samples=200 if load == 50 else 700)
+        for load in (90, 10, 50)
+        for model in ("epoll", "mio")
+    ]
+    summary = write_run(tmp_path / "run", cells)
+    figure = dict(plot.draw(read_run(tmp_path / "run")))["load-latency-echo"]
+    assert [axes.get_gid() for axes in figure.axes] == ["panel:p50", "panel:p99"]
+    for q, panel in ((0.5, "panel:p50"), (0.99, "panel:p99")):
+        (line,) = artists(figure, "line:mio", panel)
+        assert list(line.get_xdata()) == [100, 500, 900]
+        said = [
+            quantile_of(cell_of(summary, f"echo-open-{load}", "mio"), q)["value_ns"]
+            for load in (10, 50, 90)
+        ]
+        expected = [one["median"] if one else np.nan for one in said]
+        assert list(line.get_ydata()) == pytest.approx(expected, nan_ok=True)
+        whiskers = [list(one.get_ydata()) for one in artists(figure, "whisker:mio", panel)]
+        assert whiskers == [[one["min"], one["max"]] for one in said if one]
+    assert "p99: left out where there were too few samples" in all_text(figure)
+
+
+def test_loads_with_other_connections_are_not_joined_to_one_line(tmp_path):
+    cells = [
+        Invented("echo-open-a", "epoll", 100.0, samples=50),
+        Invented("echo-open-b", "epoll", 200.0, samples=50, connections=8),
+    ]
+    write_run(tmp_path / "run", cells)
+    names = [name for name, _ in plot.draw(read_run(tmp_path / "run"))]
+    assert "load-latency-echo-poisson-64c" in names
+    assert "load-latency-echo-poisson-8c" in names
+
+
+def test_the_overview_has_cost_and_tail_of_each_workload(small, drawn):
+    figure = drawn["overview"]
+    for workload in ("echo", "echo-open-50"):
+        cell = cell_of(small[1], workload, "sequential")
+        cost, tail = cell["server_cpu_per_request_ns"], quantile_of(cell, 0.99)["value_ns"]
+        for panel, said in ((f"panel:cpu:{workload}", cost), (f"panel:p99:{workload}", tail)):
+            (point,) = artists(figure, "median:sequential", panel)
+            (whisker,) = artists(figure, "whisker:sequential", panel)
+            assert list(point.get_xdata()) == [said["median"]]
+            assert list(whisker.get_xdata()) == [said["min"], said["max"]]
+
+
+# --- looks ---
+
+
+def test_what_is_invalid_is_grey_and_labelled_and_still_there(drawn):
+    figure = drawn["throughput-echo"]
+    (bar,) = artists(figure, "bar:poll", 0)
+    assert bar.get_hatch()
+    assert "Grey, invalid: poll (generator-busy)." in all_text(figure)
+    assert "* Suspect: epoll (stolen)." in all_text(figure)
+    (line,) = artists(drawn["latency-echo"], "known:poll")
+    assert line.get_color() == style.GREY
+    assert "poll (invalid)" in all_text(drawn["latency-echo"])
+
+
+def test_ten_models_look_different_and_the_same_in_every_figure(tmp_path):
+    full_run(tmp_path / "run", samples=200)
+    run = read_run(tmp_path / "run")
+    look = style.looks(run)
+    assert list(look) == list(MODELS)
+    assert len({(one.color, one.dash) for one in look.values()}) == 10
+    assert len({one.marker for one in look.values()}) == 10
+    for name, figure in plot.draw(run, models=["mio", "epoll"]):
+        for gid in ("known:mio", "median:mio"):
+            for artist in artists(figure, gid):
+                assert (artist.get_color(), artist.get_marker()) == (
+                    look["mio"].color,
+                    look["mio"].marker,
+                ), name
+
+
+def test_a_model_that_nobody_foresaw_gets_a_look_of_its_own(tmp_path):
+    models = ["epoll", "fibres", "actors"]
+    write_run(tmp_path / "run", [Invented("echo", model, samples=50) for model in models])
+    look = style.looks(read_run(tmp_path / "run"))
+    assert len({(one.color, one.dash, one.marker) for one in look.values()}) == 3
+
+
+def test_every_figure_says_which_run_and_which_machine(drawn):
+    for figure in drawn.values():
+        (line,) = [one for one in figure.texts if one.get_gid() == "footer"]
+        text = line.get_text().replace("\n", " ")
+        for part in ("run invented", "c10k 0.1.0", "Linux 6.8.0", "Example Processor", "8 CPUs"):
+            assert part in text
+        assert "virtual machine (kvm)" in text
+
+
+def test_an_unfinished_run_says_so(small, tmp_path):
+    folder, summary = copy_run(small, tmp_path)
+    summary["run"]["trials_planned"] += 2
+    (folder / "summary.json").write_text(json.dumps(summary))
+    for _, figure in plot.draw(read_run(folder), ["echo"]):
+        assert "incomplete: 18 of 20 trials" in all_text(figure).replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 ns"),
+        (7, "7 ns"),
+        (999.9, "1 µs"),
+        (85_300, "85.3 µs"),
+        (1.5e6, "1.5 ms"),
+        (2e9, "2 s"),
+    ],
+)
+def test_durations_are_written_to_three_digits(value, text):
+    assert style.nanoseconds(value) == text
+
+
+# --- choosing, and being told off ---
+
+
+def test_only_the_chosen_models_and_workloads_are_drawn(small, tmp_path, capsys):
+    arguments = ["--workload", "echo", "--models", "epoll,sequential", "--formats", "svg"]
+    assert plot.main([str(small[0]), *arguments, "--out", str(tmp_path)]) == 0
+    names = [Path(line).name for line in capsys.readouterr().out.splitlines()]
+    assert names == ["latency-echo.svg", "throughput-echo.svg", "overview.svg"]
+    figures = dict(plot.draw(read_run(small[0]), ["echo"], ["epoll", "sequential"]))
+    assert artists(figures["latency-echo"], "known:epoll")
+    assert not artists(figures["latency-echo"], "known:poll")
+    assert not artists(figures["throughput-echo"], "bar:poll")
+    assert not artists(figures["overview"], "median:poll")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--workload", "ehco"], "unknown workload 'ehco': did you mean 'echo'?"),
+        (["--workload", "xyz"], "unknown workload 'xyz': known: echo, echo-open-50"),
+        (["--models", "epol,poll"], "unknown model 'epol': did you mean 'epoll'?"),
+        (["--formats", "pgn"], "unknown format 'pgn': did you mean 'png'?"),
+        (["--formats", ","], "no format is named; known: png, svg, pdf"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_a_known_one(small, capsys, arguments, message):
+    assert plot.main([str(small[0]), *arguments]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.out == ""
+
+
+def test_a_folder_that_is_no_run_is_answered_with_what_to_name(small, tmp_path, capsys):
+    assert plot.main([str(tmp_path / "nowhere")]) == 2
+    assert "is not a folder: name a run" in capsys.readouterr().err
+    assert plot.main([str(tmp_path)]) == 2
+    assert "holds no summary.json: name the folder of a run" in capsys.readouterr().err
+    assert plot.main([str(small[0].parent)]) == 2
+    assert "it holds runs: small; name one of them" in capsys.readouterr().err
+
+
+def test_no_argument_is_wrong_usage():
+    with pytest.raises(SystemExit) as left:
+        plot.main([])
+    assert left.value.code == 2
+
+
+def broken(document: dict, change: str) -> dict:
+    if change == "version":
+        document["schema"]["version"] = 2
+    elif change == "name":
+        document["schema"]["name"] = "c10k.trial"
+    elif change == "missing":
+        del document["cells"][0]["throughput_per_s"]["median"]
+    elif change == "type":
+        document["cells"][1]["connections"] = "many"
+    elif change == "validity":
+        document["cells"][0]["validity"] = "perhaps"
+    elif change == "empty":
+        document["cells"] = []
+    return document
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("version", "has version 2 of the c10k.summary format and this script reads version 1"),
+        ("name", "is a 'c10k.trial' document; 'c10k.summary' was expected here"),
+        ("missing", "cells[0].throughput_per_s.median is missing"),
+        ("type", 'cells[1].connections is "many": wrong type'),
+        ("validity", "cells[0] has the unknown validity 'perhaps'"),
+        ("empty", "no trial of this run was finished, so there is nothing to draw"),
+    ],
+)
+def test_a_damaged_summary_is_told_with_the_place(small, tmp_path, capsys, change, message):
+    folder, summary = copy_run(small, tmp_path)
+    (folder / "summary.json").write_text(json.dumps(broken(summary, change)))
+    assert plot.main([str(folder)]) == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["{", "", "[]", "null", "\udcff"])
+def test_a_summary_that_is_no_json_object_is_damaged(tmp_path, capsys, text):
+    (tmp_path / "summary.json").write_bytes(text.encode(errors="surrogateescape"))
+    assert plot.main([str(tmp_path)]) == 1
+    assert "summary.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"histogram": "@@@@"}, "has a histogram that cannot be decoded"),
+        ({"histogram": "SElTVEZBQUE="}, "has a histogram that cannot be decoded"),
+        ({"count": 7}, "says 7 samples of which 0 cut off, and its histogram holds 2000"),
+        ({"unit": "s"}, "is in 's'; only 'ns' is known"),
+    ],
+)
+def test_a_damaged_trial_is_told_with_the_place(small, tmp_path, capsys, damage, message):
+    folder, _ = copy_run(small, tmp_path)
+    path = folder / "trials" / "echo.epoll.1.json"
+    trial = json.loads(path.read_text())
+    trial["latency"]["service"] |= damage
+    path.write_text(json.dumps(trial))
+    assert plot.main([str(folder), "--formats", "svg"]) == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert "echo.epoll.1.json: latency.service" in printed
+
+
+def test_a_missing_trial_is_damage_and_no_trials_at_all_leave_out_only_curves(
+    small, tmp_path, capsys
+):
+    folder, _ = copy_run(small, tmp_path)
+    (folder / "trials" / "echo.epoll.1.json").unlink()
+    assert plot.main([str(folder), "--formats", "svg"]) == 1
+    assert "is missing although summary.json lists it" in capsys.readouterr().err
+    (folder / "trials").rename(folder / "elsewhere")
+    assert plot.main([str(folder), "--formats", "svg", "--workload", "echo"]) == 0
+    printed = capsys.readouterr()
+    assert "the latency-* figures are left out" in printed.err
+    names = [Path(line).name for line in printed.out.splitlines()]
+    assert names == ["throughput-echo.svg", "overview.svg"]
+
+
+def test_open_and_closed_trials_of_one_cell_are_not_merged(small, tmp_path):
+    folder, _ = copy_run(small, tmp_path)
+    path = folder / "trials" / "echo-open-50.poll.0.json"
+    trial = json.loads(path.read_text())
+    trial["latency"]["response"] = None
+    path.write_text(json.dumps(trial))
+    run = read_run(folder)
+    with pytest.raises(DamagedError, match="cannot be merged"):
+        read_headline(run, run.of_workload("echo-open-50")[1])
