@@ -1,0 +1,177 @@
+//! The main job, end to end: a small run, and everything that it wrote.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use jsonschema::Validator;
+use serde_json::Value;
+use support::c10k;
+
+const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+
+fn json(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn schema_file(document: &str) -> PathBuf {
+    Path::new(REPOSITORY).join(format!("results/schema/{document}.v1.json"))
+}
+
+fn validator(document: &str) -> Validator {
+    jsonschema::validator_for(&json(&schema_file(document))).expect("the schema is one")
+}
+
+fn validate(validator: &Validator, path: &Path) {
+    let document = json(path);
+    let errors: Vec<_> = validator.iter_errors(&document).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{}: {errors:?}", path.display());
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.to_str().is_some_and(|path| path.ends_with(ending)) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Two models, one workload in a closed loop and one that takes its rate from it.
+fn small_run(out: &Path) -> (Option<i32>, String, PathBuf) {
+    let plan = out.join("small.toml");
+    let text = include_str!("../plans/quick.toml")
+        .replace("name = \"quick\"", "name = \"small\"")
+        .replace("connections = 50", "connections = 4")
+        .replace("trials = 3", "trials = 2");
+    std::fs::write(&plan, text).expect("written");
+    let results = out.join("results");
+    let output = c10k()
+        .args(["run", plan.to_str().expect("text"), "--out", results.to_str().expect("text")])
+        .args(["--models", "mio,thread-pool", "--workloads", "wait-open"])
+        .output()
+        .expect("it runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let run = std::fs::read_dir(&results).unwrap_or_else(|e| panic!("{e}: {stderr}")).next();
+    let run = run.expect("a run").expect("a folder").path();
+    (output.status.code(), String::from_utf8(output.stdout).expect("text"), run)
+}
+
+#[test]
+fn a_run_writes_whole_valid_documents_and_compares_every_model() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (exit, table, run) = small_run(folder.path());
+    // The figures of a loaded machine may be no good; that they are written is what counts here.
+    assert!(matches!(exit, Some(0 | 4)), "{exit:?}\n{table}");
+
+    let (trial, summary) = (validator("trial"), validator("summary"));
+    let trials = files(&run.join("trials"), ".json");
+    assert_eq!(trials.len(), 2 * 2 * 2);
+    trials.iter().for_each(|path| validate(&trial, path));
+    validate(&summary, &run.join("summary.json"));
+
+    let document = json(&run.join("summary.json"));
+    let cells = document["cells"].as_array().expect("cells");
+    assert_eq!(cells.len(), 4);
+    for cell in cells {
+        let model = cell["model"].as_str().expect("a model");
+        assert!(table.contains(model), "{model} is not in the table:\n{table}");
+        assert!(cell["replies_checked"].as_u64() > Some(0), "{cell}");
+        assert_eq!(cell["replies_wrong"], 0);
+        assert!(cell["server_cpu_per_request_ns"]["median"].as_f64() > Some(0.0));
+        assert!(cell["pss_bytes"]["median"].as_f64() > Some(0.0));
+    }
+    one_equal_rate(&trials);
+    the_census_adds_up(&trials);
+    page_needs_nothing_else(&run, cells);
+}
+
+/// Every open trial had the same rate, half of the slowest model's, and the note says so.
+fn one_equal_rate(trials: &[PathBuf]) {
+    let documents: Vec<Value> = trials.iter().map(|path| json(path)).collect();
+    let rates: Vec<f64> = documents
+        .iter()
+        .filter_map(|trial| trial["load"]["arrivals"]["rate_per_s"].as_f64())
+        .collect();
+    assert_eq!(rates.len(), 4);
+    assert!(rates.iter().all(|rate| (rate - rates[0]).abs() < 1e-9), "{rates:?}");
+    let slowest = ["mio", "thread-pool"].map(|model| {
+        let closed = documents.iter().filter(|trial| {
+            trial["target"]["model"] == model && trial["load"]["arrivals"]["kind"] == "closed"
+        });
+        let rates: Vec<f64> =
+            closed.map(|trial| trial["throughput_per_s"].as_f64().expect("a number")).collect();
+        rates.iter().sum::<f64>() / rates.len() as f64
+    });
+    let expected = slowest[0].min(slowest[1]) / 2.0;
+    assert!((rates[0] / expected - 1.0).abs() < 1e-6, "{} of {expected}", rates[0]);
+}
+
+fn the_census_adds_up(trials: &[PathBuf]) {
+    for path in trials {
+        let trial = json(path);
+        let census = &trial["census"];
+        let of = |name: &str| census[name].as_u64().expect("a number");
+        let errors: u64 =
+            census["errors"].as_object().expect("errors").values().filter_map(Value::as_u64).sum();
+        let ended = of("ok") + errors + of("timeouts") + of("unfinished") + of("never_sent");
+        assert_eq!(of("offered"), ended, "{}", path.display());
+        assert_eq!(census["reconciles"], true);
+    }
+}
+
+fn page_needs_nothing_else(run: &Path, cells: &[Value]) {
+    let page = std::fs::read_to_string(run.join("report.html")).expect("written");
+    for reference in ["src=", "href=", "url(", "@import", "http://", "https://"] {
+        assert!(!page.contains(reference), "the page refers to something: {reference}");
+    }
+    for cell in cells {
+        assert!(page.contains(cell["model"].as_str().expect("a model")));
+    }
+}
+
+#[test]
+fn the_committed_schemas_are_those_of_the_types() {
+    for document in ["trial", "summary"] {
+        let output = c10k().args(["schema", document]).output().expect("it runs");
+        let committed = std::fs::read(schema_file(document)).expect("committed");
+        assert!(
+            output.stdout == committed,
+            "the schema has changed: c10k schema {document} > results/schema/{document}.v1.json"
+        );
+    }
+}
+
+#[test]
+fn every_committed_result_is_valid() {
+    let (trial, summary) = (validator("trial"), validator("summary"));
+    let mut checked = 0;
+    for path in files(&Path::new(REPOSITORY).join("results"), ".json") {
+        match json(&path)["schema"]["name"].as_str() {
+            Some("c10k.trial") => validate(&trial, &path),
+            Some("c10k.summary") => validate(&summary, &path),
+            _ => continue,
+        }
+        checked += 1;
+    }
+    assert!(checked > 0, "no committed result was found");
+}
+
+#[test]
+fn a_document_with_a_missing_or_unknown_field_is_not_valid() {
+    let committed = files(&Path::new(REPOSITORY).join("results"), ".json");
+    let path = committed.iter().find(|path| json(path)["schema"]["name"] == "c10k.trial");
+    let good = json(path.expect("a committed trial"));
+    let validator = validator("trial");
+    assert!(validator.is_valid(&good));
+    let mut missing = good.clone();
+    missing["census"].as_object_mut().expect("an object").remove("ok");
+    let mut unknown = good;
+    unknown["surprise"] = Value::from(1);
+    assert!(!validator.is_valid(&missing) && !validator.is_valid(&unknown));
+}
