@@ -71,7 +71,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         },
         phases: phases(outcome),
         census: census(outcome),
-        throughput_per_s: per_second(outcome.census.ok, outcome.phases.measure),
+        throughput_per_s: per_second(outcome.completed, outcome.phases.measure),
         latency: latency(outcome)?,
         intervals: outcome.intervals.iter().map(interval).collect(),
         connections: connections(outcome),
@@ -153,7 +153,7 @@ fn interval(interval: &loadgen::Interval) -> Interval {
 
 fn connections(outcome: &Outcome) -> Connections {
     let tally = &outcome.connections;
-    let throughput = per_second(outcome.census.ok, outcome.phases.measure);
+    let throughput = per_second(outcome.completed, outcome.phases.measure);
     Connections {
         asked: tally.asked,
         opened: tally.opened,
@@ -170,7 +170,7 @@ fn connections(outcome: &Outcome) -> Connections {
 fn client(outcome: &Outcome) -> ClientAccount {
     ClientAccount {
         cpu_ns: ns(outcome.cost.cpu),
-        cpu_per_request_ns: per_request(outcome.cost.cpu, outcome.census.ok),
+        cpu_per_request_ns: per_request(outcome.cost.cpu, outcome.completed),
         busiest_thread_share: outcome.cost.cpu_max_share,
         events_per_wake: outcome.batch.mean(),
     }
@@ -185,7 +185,7 @@ fn account(bracket: &ServerBracket, outcome: &Outcome) -> ServerAccount {
     ServerAccount {
         cpu_ns: ns(cpu),
         cpu_user_share: if all > 0.0 { user / all } else { 0.0 },
-        cpu_per_request_ns: per_request(cpu, outcome.census.ok),
+        cpu_per_request_ns: per_request(cpu, outcome.completed),
         cpu_share: cpu.as_secs_f64() / outcome.phases.bracket.as_secs_f64().max(1e-9),
         memory: *memory,
         switches: end.switches_since(begin),

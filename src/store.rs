@@ -38,7 +38,7 @@ pub fn write(path: &Path, text: &[u8]) -> Result<()> {
 /// Writes a document as indented JSON.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_json(path: &Path, document: &impl Serialize) -> Result<()> {
     write(path, &json(document)?)
 }

@@ -15,6 +15,11 @@ pub struct Outcome {
     pub interrupted: bool,
     /// What became of every request of the measurement.
     pub census: Census,
+    /// Right replies that arrived within the measurement, whenever they were asked for: over
+    /// [`Phases::measure`] this is the throughput. The census is about the requests that were
+    /// due or sent in it; one that was answered only in the drain is `ok` there and not counted
+    /// here.
+    pub completed: u64,
     /// How long requests took.
     pub latency: Latency,
     /// The ages, at the end of the drain, of requests that have no known latency: unfinished
@@ -117,7 +122,7 @@ pub struct ConnectionTally {
     /// Messages that arrived on a connection that had not asked for anything: a refusal of the
     /// connection, a reply sent twice. The connection was reopened. In all phases.
     pub unsolicited: u64,
-    /// How many got at least one right reply to a request of the measurement.
+    /// How many got at least one right reply within the measurement.
     pub served: usize,
     /// Right replies in the measurement, of the connection that got fewest.
     pub ok_min: u64,

@@ -317,8 +317,10 @@ fn unreachable(load: &Load, found: &[Found]) -> LoadError {
 fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
     let mut cost = Cost { threads: found.len(), ..Cost::default() };
     let mut ok = Vec::with_capacity(load.connections);
+    let mut completed = 0;
     let mut all = None;
     for one in found {
+        completed += one.completed;
         cost.cpu += one.cpu;
         cost.wall = cost.wall.max(one.wall);
         if !one.wall.is_zero() {
@@ -343,6 +345,7 @@ fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
         phases: timeline.phases,
         interrupted: timeline.interrupted,
         census,
+        completed,
         latency,
         censored_ages,
         intervals,

@@ -73,19 +73,22 @@ enum Source {
     Open { shard: Shard, next: Arrival },
 }
 
-/// Thread CPU time and wall-clock time of one instant.
+/// Thread CPU time, wall-clock time and right replies so far, of one instant.
 #[derive(Clone, Copy, Debug)]
 struct Reading {
     cpu: u64,
     wall: u64,
+    done: u64,
 }
 
 /// What a thread found.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) recorder: Recorder,
-    /// Right replies in the measurement, of each connection.
+    /// Right replies that arrived within the measurement, of each connection.
     pub(crate) ok: Vec<u64>,
+    /// Right replies that arrived between the readings at the edges of the measurement.
+    pub(crate) completed: u64,
     /// Within the measurement.
     pub(crate) cpu: Duration,
     /// Between the same two readings.
@@ -228,13 +231,16 @@ impl<'a> Worker<'a> {
         if self.start != u64::MAX {
             self.count_never_sent();
         }
-        let (cpu, wall) = match (self.first_reading, self.last_reading) {
-            (Some(first), Some(last)) => (last.cpu - first.cpu, last.wall - first.wall),
-            _ => (0, 0),
+        let (cpu, wall, completed) = match (self.first_reading, self.last_reading) {
+            (Some(first), Some(last)) => {
+                (last.cpu - first.cpu, last.wall - first.wall, last.done - first.done)
+            }
+            _ => (0, 0, 0),
         };
         Found {
             ok: self.connections.iter().map(|connection| connection.ok).collect(),
             recorder: self.recorder,
+            completed,
             cpu: Duration::from_nanos(cpu),
             wall: Duration::from_nanos(wall),
             connect_error: self.connect_error,
@@ -270,6 +276,7 @@ impl<'a> Worker<'a> {
         Reading {
             cpu: part(cpu.tv_sec) * 1_000_000_000 + part(cpu.tv_nsec),
             wall: self.shared.clock.now(),
+            done: self.done,
         }
     }
 
@@ -590,8 +597,10 @@ impl<'a> Worker<'a> {
                     connection.served = true;
                     self.in_flight -= 1;
                     self.done += 1;
+                    // A client that is served only once the load is over was not served with
+                    // the others, although its request counts.
+                    connection.ok += u64::from((self.begin..self.end).contains(&self.now));
                     if request.measured {
-                        connection.ok += 1;
                         self.recorder.ok(&request.stamps, self.now);
                     }
                 }

@@ -106,10 +106,11 @@ fn a_server_that_serves_one_at_a_time_gets_to_all_in_the_drain() {
     let load = load(serve_in_turn(|mut talk| talk.echo_all()));
     let outcome = run(&load);
     assert_eq!(outcome.census.unfinished, 0);
-    assert_eq!(outcome.connections.served, 3);
-    // Two connections had nothing but their first request answered.
-    assert_eq!(outcome.connections.ok_min, 1);
-    assert!(outcome.connections.jain < 1.0);
+    // Two connections had their first request answered only when the load was over: it is in the
+    // census, and neither in the throughput nor in who was served.
+    assert!(outcome.completed > 0 && outcome.completed + 2 <= outcome.census.ok);
+    assert_eq!((outcome.connections.served, outcome.connections.ok_min), (1, 0));
+    assert!(outcome.connections.jain < 0.5);
 }
 
 #[test]

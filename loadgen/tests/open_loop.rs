@@ -127,7 +127,8 @@ fn a_server_that_serves_one_at_a_time_gets_to_all_in_the_drain() {
         Load { arrivals: constant(200.0), ..load(serve_in_turn(|mut talk| talk.echo_all())) };
     let outcome = run(&load);
     assert_eq!(outcome.census.ok, outcome.census.offered);
-    assert_eq!(outcome.connections.served, 3);
+    // The other two were served when the load was over.
+    assert_eq!(outcome.connections.served, 1);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use loadgen::{Arrivals, Load, LoadError, Moment, Outcome, Phase};
-use support::{check, constant, echo_server, load, run};
+use support::{check, constant, echo_server, load, run, serve};
 
 const PHASES: [Phase; 4] = [Phase::Connect, Phase::Warmup, Phase::Measure, Phase::Drain];
 
@@ -112,6 +112,17 @@ fn a_run_can_be_stopped_before_the_measurement() {
     assert!(outcome.interrupted);
     assert_eq!(phases(&moments), [Phase::Connect]);
     assert_eq!(moments.last(), Some(&Moment::Ends));
+}
+
+#[test]
+fn a_stopped_run_does_not_wait_for_a_silent_server() {
+    let silent = serve(|mut talk| talk.listen_only());
+    let load = Load { drain: Duration::from_secs(86_400), ..load(silent) };
+    for phase in [Phase::Measure, Phase::Drain] {
+        let (outcome, _) = run_until(&load, |m| m == Moment::Begins(phase));
+        assert_eq!(outcome.interrupted, phase == Phase::Measure);
+        assert_eq!(outcome.census.unfinished, outcome.census.offered);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What an event loop keeps about its clients: who they are, whose turn it is, and when
-//! something is due. A loop waits, [wakes](Clients::wake) those the kernel named, and gives
-//! [turns](Clients::next_turn) until nobody wants one; the waiting is the model's own.
+//! something is due. A loop waits, wakes those the kernel named, and gives
+//! turns until nobody wants one; the waiting is the model's own.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

@@ -20,7 +20,7 @@ pub(crate) const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
 /// How a connection ended. Peers' faults are counted here and go no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// In order: the peer left, or everything asked for was answered.
     Finished,
     /// The peer reset it or is gone.
@@ -36,9 +36,9 @@ pub enum Ending {
 /// A client's place in the server: its protocol state and its admission. Dropping it gives the
 /// place back and counts how it ended; drop it before the socket.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     /// The server's end of the protocol.
-    pub session: Session,
+    pub(crate) session: Session,
     server: &'static Server,
     descriptor: RawFd,
     ending: Ending,
@@ -46,7 +46,7 @@ pub struct Client {
 
 /// One admitted connection.
 #[derive(Debug)]
-pub struct Conn {
+pub(crate) struct Conn {
     // Fields are dropped in this order: the place is given back while the descriptor is ours.
     pub(crate) client: Client,
     pub(crate) stream: OwnedFd,
@@ -74,12 +74,12 @@ pub(crate) enum Phase {
 impl Client {
     /// The server it is a client of.
     #[must_use]
-    pub fn server(&self) -> &'static Server {
+    pub(crate) fn server(&self) -> &'static Server {
         self.server
     }
 
     /// Ends the connection, for this reason, and gives its place back.
-    pub fn end(mut self, ending: Ending) {
+    pub(crate) fn end(mut self, ending: Ending) {
         self.ending = ending;
     }
 }
@@ -105,7 +105,7 @@ impl Conn {
     }
 
     /// Ends the connection, for this reason.
-    pub fn end(self, ending: Ending) {
+    pub(crate) fn end(self, ending: Ending) {
         self.client.end(ending);
     }
 

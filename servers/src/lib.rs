@@ -5,23 +5,23 @@
 //! differ by the lesson. What is not concurrency is shared, and small:
 //!
 //! - [`net`]: binding, accepting with every errno classified, admission, descriptors
-//! - [`conn`]: one admitted connection, and how it ends
-//! - [`drive`]: the two drivers, blocking to the end and non-blocking until it would block
-//! - [`clients`]: what an event loop keeps about its connections (table, timers, idle queue)
+//! - `conn`: one admitted connection, and how it ends
+//! - `drive`: the two drivers, blocking to the end and non-blocking until it would block
+//! - `clients`: what an event loop keeps about its connections (table, timers, idle queue)
 //! - [`stop`]: signals, drain and cut
 //! - [`counters`]: what happened, for the report
 //!
 //! A process runs one [`Server`], once: signals belong to a process, and so does the account of
 //! what it used. That is why [`Server::bind`] may hand out a `&'static` reference.
 //!
-//! Errors have three homes. What a peer did wrong is a [`conn::Ending`], counted, and ends that
-//! connection only. What the machine ran out of is an [`net::Accepted::Exhausted`] or a shed
+//! Errors have three homes. What a peer did wrong is an `Ending`, counted, and ends that
+//! connection only. What the machine ran out of is a pause of accepting or a shed
 //! connection: back off, keep serving. What we did wrong comes out of [`Server::run`].
 
-pub mod clients;
-pub mod conn;
+mod clients;
+mod conn;
 pub mod counters;
-pub mod drive;
+mod drive;
 pub mod models;
 pub mod net;
 pub mod stop;

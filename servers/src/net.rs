@@ -125,7 +125,7 @@ pub struct Server {
 /// What came of one attempt to accept.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
-pub enum Accepted {
+pub(crate) enum Accepted {
     /// A client, admitted.
     Conn(Conn),
     /// A client was turned away, and that was counted; there may be more.
