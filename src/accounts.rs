@@ -227,7 +227,10 @@ mod tests {
 
     #[test]
     fn a_process_that_is_gone_is_an_error() {
-        assert!(Sample::take(i32::MAX).is_err());
+        let mut child = std::process::Command::new("true").spawn().expect("it runs");
+        let pid = i32::try_from(child.id()).expect("a pid");
+        child.wait().expect("it ends");
+        assert!(Sample::take(pid).is_err());
     }
 
     #[test]

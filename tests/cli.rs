@@ -209,8 +209,9 @@ fn output_that_nobody_reads_is_no_error() {
 fn the_server_ends_with_the_process_that_asked_for_that() {
     // A shell starts the server and ends without stopping it.
     let program = env!("CARGO_BIN_EXE_c10k");
-    let script =
-        format!("{program} serve --model epoll --listen 127.0.0.1:0 --stop-with-parent & sleep 0.5");
+    let script = format!(
+        "{program} serve --model epoll --listen 127.0.0.1:0 --stop-with-parent & sleep 0.5"
+    );
     let mut shell =
         std::process::Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn();
     let shell = shell.as_mut().expect("a shell");

@@ -78,6 +78,11 @@ impl Client {
         self.server
     }
 
+    /// Requests answered so far.
+    pub(crate) fn answered(&self) -> u64 {
+        self.session.tally().requests
+    }
+
     /// Ends the connection, for this reason, and gives its place back.
     pub(crate) fn end(mut self, ending: Ending) {
         self.ending = ending;

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use protocol::Step;
+use protocol::{Session, Step};
 
 use crate::conn::{Conn, Ending, LINGER, LINGER_BYTES_MAX, Phase, recv, send};
 use crate::stop;
@@ -21,11 +21,9 @@ pub(crate) fn to_end(mut conn: Conn) {
     let mut partial_since: Option<Instant> = None;
     loop {
         let (session, stream) = (&mut conn.client.session, &conn.stream);
-        if stop::is_stopping() {
-            session.wind_down();
-        }
+        let answered = session.tally().requests;
         let io = match session.step() {
-            Step::Read(space) => recv(stream, space).map(|n| session.received(n)),
+            Step::Read(space) => recv(stream, space).map(|n| received(session, n)),
             Step::Write(bytes) => send(stream, bytes).map(|n| session.sent(n)),
             Step::Run(job) => {
                 let done = job.compute();
@@ -40,7 +38,7 @@ pub(crate) fn to_end(mut conn: Conn) {
         }
         // The socket's own timeout starts anew with each byte; a peer that trickles is
         // stopped here. Only a request in pieces pays for the clock.
-        if !session.is_mid_request() {
+        if !session.is_mid_request() || session.tally().requests > answered {
             partial_since = None;
         } else if partial_since.get_or_insert_with(Instant::now).elapsed() > idle_timeout {
             return conn.end(Ending::Idle);
@@ -68,14 +66,25 @@ pub(crate) enum Blocked {
 /// Carries a connection until it would block or has had its turn. Returns what it waits for and
 /// whether it got anywhere: a trickle of one request's bytes is not progress.
 pub(crate) fn until_blocked(conn: &mut Conn) -> (Blocked, bool) {
-    let was_mid_request = conn.client.session.is_mid_request();
+    let (was_mid_request, answered) =
+        (conn.client.session.is_mid_request(), conn.client.answered());
     let mut moved = false;
     let blocked = match &mut conn.phase {
         Phase::Serving => serve(conn, &mut moved),
         Phase::Waiting(_) => unreachable!("a connection gets no turn while its job waits"),
         Phase::Lingering(left) => linger(&conn.stream, left),
     };
-    (blocked, moved && !(was_mid_request && conn.client.session.is_mid_request()))
+    let trickled = was_mid_request && conn.client.session.is_mid_request();
+    (blocked, moved && !(trickled && conn.client.answered() == answered))
+}
+
+/// Tells a session what was read. Once the server is stopping, an end of input may be our own
+/// doing: it is to be taken for what it is, also by a thread that was blocked in the read.
+pub(crate) fn received(session: &mut Session, n: usize) {
+    if stop::is_stopping() {
+        session.wind_down();
+    }
+    session.received(n);
 }
 
 /// The wait of this connection's job is over; give it a turn.
@@ -87,9 +96,6 @@ pub(crate) fn job_is_over(conn: &mut Conn) {
 }
 
 fn serve(conn: &mut Conn, moved: &mut bool) -> Blocked {
-    if stop::is_stopping() {
-        conn.client.session.wind_down();
-    }
     let (mut reads, mut jobs) = (0, 0);
     loop {
         let (session, stream) = (&mut conn.client.session, &conn.stream);
@@ -105,7 +111,7 @@ fn serve(conn: &mut Conn, moved: &mut bool) -> Blocked {
                 recv(stream, space).map(|n| {
                     reads += 1;
                     conn.readable = n == offered || conn.hung_up;
-                    session.received(n);
+                    received(session, n);
                 })
             }
             Step::Write(bytes) => send(stream, bytes).map(|n| session.sent(n)),

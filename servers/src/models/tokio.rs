@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::clients::CUT_TICK;
 use crate::conn::{Client, Conn, Ending, LINGER, LINGER_BYTES_MAX};
-use crate::drive::ending;
+use crate::drive::{ending, received};
 use crate::net::{ACCEPT_PAUSE, Accepted, Server};
 use crate::stop::{self, Stage};
 
@@ -72,10 +72,7 @@ async fn converse(client: &mut Client, stream: &mut TcpStream) -> io::Result<End
     let mut idle = pin!(sleep(idle_timeout));
     let mut progressed_at = Instant::now();
     loop {
-        if stop::is_stopping() {
-            client.session.wind_down();
-        }
-        let was_mid_request = client.session.is_mid_request();
+        let (was_mid_request, answered) = (client.session.is_mid_request(), client.answered());
         match client.session.step() {
             Step::Read(_) => {
                 // The buffer is given back while nothing is there to be read.
@@ -86,7 +83,7 @@ async fn converse(client: &mut Client, stream: &mut TcpStream) -> io::Result<End
                 }
                 if let Step::Read(space) = client.session.step() {
                     let n = stream.read(space).await?;
-                    client.session.received(n);
+                    received(&mut client.session, n);
                 }
             }
             Step::Write(bytes) => {
@@ -112,7 +109,8 @@ async fn converse(client: &mut Client, stream: &mut TcpStream) -> io::Result<End
             }
             Step::Close => return Ok(Ending::Finished),
         }
-        if !(was_mid_request && client.session.is_mid_request()) {
+        let trickled = was_mid_request && client.session.is_mid_request();
+        if !(trickled && client.answered() == answered) {
             progressed_at = Instant::now();
         }
     }

@@ -1,0 +1,142 @@
+//! The project's own claims of speed, measured against the least that C can do.
+//!
+//! - the load generator: CPU for each echo, against `epoll_client.c`, both under `epoll_server.c`
+//! - the event loops: CPU for each echo, against `epoll_server.c`, both under `epoll_client.c`
+//! - memory for each idle connection of the models that keep one in a few hundred bytes
+//!
+//! What is compared is measured in pairs, one right after the other, each with fresh processes,
+//! the server on the first processor and the client on the second, and it is the ratio within a
+//! pair that counts: absolute figures drift with the machine. Claims are reported, not enforced.
+//!
+//! Not criterion: what is measured happens in other processes, and a pair is the unit.
+
+mod measure;
+mod memory;
+mod process;
+mod report;
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use c10k::{accounts, document, machine, store, table, units};
+use clap::Parser;
+use serde::Serialize;
+
+use measure::{Pair, Subject, Tools};
+use memory::Idle;
+use report::Verdict;
+
+/// The project's own claims of speed, measured against minimal C.
+#[derive(Debug, Parser)]
+#[command(name = "yardstick")]
+struct Args {
+    /// How often each pair is measured
+    #[arg(long, default_value = "7", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Write every round's figures to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// What cargo adds to the command line of every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// Run only if the name of this benchmark contains it
+    filter: Option<String>,
+}
+
+/// What `--json` writes.
+#[derive(Serialize)]
+struct Record {
+    schema: document::SchemaId,
+    started_at: String,
+    program_version: &'static str,
+    command: Vec<String>,
+    host: document::Host,
+    cc: String,
+    cc_flags: Vec<String>,
+    server_cpu: usize,
+    client_cpu: usize,
+    connections: usize,
+    rounds: u32,
+    /// Load average at the start: what else the machine was doing.
+    load_average: String,
+    /// Share of all processors' time that the hypervisor took.
+    steal_share: Option<f64>,
+    cpu_method: &'static str,
+    verdicts: Vec<Verdict>,
+    skipped: Vec<String>,
+    pairs: Vec<Pair>,
+    memory: Vec<Idle>,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    if args.filter.as_ref().is_some_and(|filter| !"yardstick".contains(filter)) {
+        return Ok(());
+    }
+    if cfg!(debug_assertions) {
+        return skip("this build is not optimised: run it as `cargo bench --bench yardstick`");
+    }
+    let cpus = machine::cpus();
+    let [server_cpu, client_cpu, ..] = cpus[..] else {
+        return skip("it takes two processors, one for each end, and this process may use one");
+    };
+    let Some(cc) = measure::compiler() else {
+        return skip("there is no C compiler (cc) to build what it compares with");
+    };
+    let host = machine::host();
+    let started_at = units::now();
+    let load_average = fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_string();
+    let ticks = machine::steal_and_total_ticks();
+
+    let tools = Tools::build(server_cpu, client_cpu)?;
+    let mut pairs = Vec::new();
+    let (mut idle, mut skipped) = (Vec::new(), Vec::new());
+    for round in 0..args.rounds {
+        eprintln!("yardstick: round {} of {}", round + 1, args.rounds);
+        for subject in Subject::ALL {
+            pairs.push(tools.pair(subject, round)?);
+        }
+        if round < memory::ROUNDS_MAX {
+            memory::round(server_cpu, round, &mut idle, &mut skipped)?;
+        }
+    }
+    let record = Record {
+        schema: document::SchemaId { name: "c10k.yardstick".into(), version: 1 },
+        started_at,
+        program_version: env!("CARGO_PKG_VERSION"),
+        command: std::env::args().collect(),
+        host,
+        cc,
+        cc_flags: measure::CC_FLAGS.map(String::from).to_vec(),
+        server_cpu,
+        client_cpu,
+        connections: measure::CONNECTIONS,
+        rounds: args.rounds,
+        load_average,
+        steal_share: steal_share(ticks),
+        cpu_method: accounts::METHOD,
+        verdicts: report::verdicts(&pairs, &idle),
+        skipped,
+        pairs,
+        memory: idle,
+    };
+    table::print(&report::text(&record))?;
+    match &args.json {
+        Some(path) => store::write(path, &store::json(&record)?)
+            .with_context(|| format!("the figures above are not in {}", path.display())),
+        None => Ok(()),
+    }
+}
+
+/// A machine that cannot run this is no failure of what is measured.
+fn skip(reason: &str) -> Result<()> {
+    table::print(&format!("yardstick: skipped: {reason}"))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "ticks stay far below 2^53")]
+fn steal_share(before: Option<(u64, u64)>) -> Option<f64> {
+    let ((steal, total), (steal_now, total_now)) = (before?, machine::steal_and_total_ticks()?);
+    let total = total_now.checked_sub(total).filter(|total| *total > 0)?;
+    Some(steal_now.saturating_sub(steal) as f64 / total as f64)
+}

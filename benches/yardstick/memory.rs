@@ -1,0 +1,123 @@
+//! Memory of a server for each connection that is open and idle.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use c10k::accounts;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use serde::Serialize;
+
+use crate::process::Server;
+
+/// What is promised of every model here, for each connection.
+pub(crate) const CLAIM_BYTES: f64 = 1024.0;
+/// Memory hardly differs from one round to the next.
+pub(crate) const ROUNDS_MAX: u32 = 3;
+
+/// Models and how many connections they get. A set of select(2) ends at descriptor 1,023.
+pub(crate) const MODELS: [(&str, usize); 5] =
+    [("select", 900), ("poll", 5_000), ("epoll", 5_000), ("mio", 5_000), ("tokio-current", 5_000)];
+/// Descriptors of this process beside the connections.
+const DESCRIPTORS_RESERVED: usize = 64;
+/// A peer that takes longer has hung.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Memory of one server without connections and with many.
+#[derive(Debug, Serialize)]
+pub(crate) struct Idle {
+    pub(crate) model: &'static str,
+    round: u32,
+    connections: usize,
+    /// Private memory not backed by a file, without connections.
+    anonymous_before_bytes: u64,
+    /// The same with all connections open, each having had one reply.
+    anonymous_after_bytes: u64,
+    pub(crate) per_connection_bytes: f64,
+}
+
+/// Measures every model once; those that there are no descriptors for go to `skipped`.
+pub(crate) fn round(
+    cpu: usize,
+    round: u32,
+    measured: &mut Vec<Idle>,
+    skipped: &mut Vec<String>,
+) -> Result<()> {
+    let limit = raise_descriptor_limit();
+    for (model, connections) in MODELS {
+        let need = connections + DESCRIPTORS_RESERVED;
+        if need <= limit {
+            measured.push(measure(cpu, round, model, connections)?);
+        } else if round == 0 {
+            skipped.push(format!(
+                "memory of {model} with {connections} connections: skipped: it takes {need} \
+                 descriptors and this process may open {limit}; raise the hard limit (ulimit -n)"
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes of memory stay below 2^53")]
+fn measure(cpu: usize, round: u32, model: &'static str, connections: usize) -> Result<Idle> {
+    let server = Server::start_model(model, cpu)?;
+    let pid = server.process.pid();
+    let before = settled(pid);
+    let streams = (0..connections)
+        .map(|_| open(server.address))
+        .collect::<Result<Vec<_>>>()
+        .with_context(|| format!("{model} with {connections} connections"))?;
+    let after = settled(pid);
+    for stream in &streams {
+        // Closing with a reset leaves no port in TIME_WAIT for the next model to step around.
+        let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    }
+    let grown = after.saturating_sub(before) as f64;
+    Ok(Idle {
+        model,
+        round,
+        connections,
+        anonymous_before_bytes: before,
+        anonymous_after_bytes: after,
+        per_connection_bytes: grown / connections as f64,
+    })
+}
+
+/// A connection that has had one reply.
+fn open(address: SocketAddr) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
+    stream.write_all(b"ECHO hello\n")?;
+    let mut reply = [0; 9];
+    stream.read_exact(&mut reply)?;
+    ensure!(reply == *b"OK hello\n", "a wrong reply: {}", String::from_utf8_lossy(&reply));
+    Ok(stream)
+}
+
+/// Anonymous memory once it has stopped changing: what a connection needed for its reply is given
+/// back a moment after the reply is here.
+fn settled(pid: i32) -> u64 {
+    const LOOKS_MAX: usize = 50;
+    let mut bytes = accounts::memory(pid).anonymous_bytes;
+    for _ in 0..LOOKS_MAX {
+        thread::sleep(Duration::from_millis(20));
+        let now = accounts::memory(pid).anonymous_bytes;
+        if now == bytes {
+            break;
+        }
+        bytes = now;
+    }
+    bytes
+}
+
+/// Raises the soft limit of descriptors to the hard one and returns what it is then.
+fn raise_descriptor_limit() -> usize {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // If this fails the limit that is there applies, and what it is too low for is named.
+    let _ = setrlimit(Resource::Nofile, limit);
+    let current = getrlimit(Resource::Nofile).current;
+    current.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,89 @@
+//! A child that says in JSON lines what it is doing, and is gone when its owner is.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use c10k::machine;
+use serde_json::Value;
+
+/// A child process and its standard output.
+pub(crate) struct Process {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    name: String,
+}
+
+impl Process {
+    /// Starts a program that keeps to one processor.
+    pub(crate) fn start(command: &mut Command, cpu: usize) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let ours = machine::cpus();
+        // A child inherits the processors of the thread that starts it.
+        machine::pin(&[cpu])?;
+        let child = command.spawn();
+        machine::pin(&ours)?;
+        let mut child = child.with_context(|| format!("cannot start {name}"))?;
+        let stdout = BufReader::new(child.stdout.take().expect("it was asked for"));
+        Ok(Self { child, stdout, name })
+    }
+
+    /// Waits for its next line, which is to tell of this event.
+    pub(crate) fn event(&mut self, event: &str) -> Result<Value> {
+        let mut line = String::new();
+        if self.stdout.read_line(&mut line)? == 0 {
+            bail!("{} ended before it was at '{event}': {}", self.name, self.child.wait()?);
+        }
+        let value: Value = serde_json::from_str(&line)
+            .with_context(|| format!("{} printed what is not JSON: {line}", self.name))?;
+        anyhow::ensure!(value["event"] == event, "{} printed {line} at '{event}'", self.name);
+        Ok(value)
+    }
+
+    /// Everything else that it prints.
+    pub(crate) fn output(&mut self) -> Result<String> {
+        Ok(std::io::read_to_string(&mut self.stdout)?)
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("process ids fit")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server, ours or not: both print a line with their address when they are ready.
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    pub(crate) address: std::net::SocketAddr,
+}
+
+impl Server {
+    /// Starts a server and waits until it is ready.
+    pub(crate) fn start(command: &mut Command, cpu: usize) -> Result<Self> {
+        let mut process = Process::start(command, cpu)?;
+        let ready = process.event("ready")?;
+        let address = ready["address"].as_str().context("the ready line has no address")?;
+        let address = address.parse().context("the ready line has no usable address")?;
+        Ok(Self { process, address })
+    }
+
+    /// Starts one of our models.
+    pub(crate) fn start_model(model: &str, cpu: usize) -> Result<Self> {
+        let mut command = c10k();
+        command.args(["serve", "--stop-with-parent", "--listen", "127.0.0.1:0", "--model", model]);
+        Self::start(&mut command, cpu)
+    }
+}
+
+/// The program that is measured, built as this benchmark is.
+pub(crate) fn c10k() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_c10k"))
+}
