@@ -7,10 +7,11 @@
  * that is no system call. It prints a line when it begins to measure and one when it has, so that
  * whoever watches the server can look at the same two moments.
  *
- * Left out, and done by ours: requests that differ, and checking each reply byte by byte (here one
- * reply of each connection is compared before the load begins, afterwards bytes are counted), stamps
- * of when a request was sent and done, a histogram and a series of them, a census of what became of
- * every request, timeouts, reconnecting, a drain at the end, schedules for an open loop. */
+ * Left out, and done by ours: requests that differ, and checking each reply byte by byte (here
+ * one reply of each connection is compared before the load begins, afterwards bytes are counted),
+ * stamps of when a request was sent and done, a histogram and a series of them, a census of what
+ * became of every request, timeouts, reconnecting, a drain at the end, schedules for an open loop.
+ */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <inttypes.h>

@@ -16,6 +16,7 @@ mod process;
 mod report;
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -32,8 +33,8 @@ use report::Verdict;
 #[command(name = "yardstick")]
 struct Args {
     /// How often each pair is measured
-    #[arg(long, default_value = "7", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
+    #[arg(long, default_value = "7", value_name = "N")]
+    rounds: NonZeroU32,
     /// Write every round's figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -92,8 +93,9 @@ fn main() -> Result<()> {
     let tools = Tools::build(server_cpu, client_cpu)?;
     let mut pairs = Vec::new();
     let (mut idle, mut skipped) = (Vec::new(), Vec::new());
-    for round in 0..args.rounds {
-        eprintln!("yardstick: round {} of {}", round + 1, args.rounds);
+    let rounds = args.rounds.get();
+    for round in 0..rounds {
+        eprintln!("yardstick: round {} of {rounds}", round + 1);
         for subject in Subject::ALL {
             pairs.push(tools.pair(subject, round)?);
         }
@@ -112,7 +114,7 @@ fn main() -> Result<()> {
         server_cpu,
         client_cpu,
         connections: measure::CONNECTIONS,
-        rounds: args.rounds,
+        rounds,
         load_average,
         steal_share: steal_share(ticks),
         cpu_method: accounts::METHOD,

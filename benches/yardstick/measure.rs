@@ -21,8 +21,8 @@ pub(crate) const CC_FLAGS: [&str; 2] = ["-O2", "-Wall"];
 const WARMUP: Duration = Duration::from_millis(200);
 /// How long a generator is measured.
 const GENERATOR_MEASURE: Duration = Duration::from_secs(1);
-/// How long a server is measured. Shorter, because there are more of them; a pair still has some
-/// hundred thousand echoes.
+/// How long a server is measured. Shorter, because there are more of them; it is still some ten
+/// thousand echoes each.
 const SERVER_MEASURE: Duration = Duration::from_millis(600);
 
 /// What is compared with its C counterpart.

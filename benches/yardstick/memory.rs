@@ -20,6 +20,8 @@ pub(crate) const ROUNDS_MAX: u32 = 3;
 /// Models and how many connections they get. A set of select(2) ends at descriptor 1,023.
 pub(crate) const MODELS: [(&str, usize); 5] =
     [("select", 900), ("poll", 5_000), ("epoll", 5_000), ("mio", 5_000), ("tokio-current", 5_000)];
+/// Connections opened at a time: one by one, poll(2) would look at all the others for each.
+const BATCH: usize = 100;
 /// Descriptors of this process beside the connections.
 const DESCRIPTORS_RESERVED: usize = 64;
 /// A peer that takes longer has hung.
@@ -65,10 +67,12 @@ fn measure(cpu: usize, round: u32, model: &'static str, connections: usize) -> R
     let server = Server::start_model(model, cpu)?;
     let pid = server.process.pid();
     let before = settled(pid);
-    let streams = (0..connections)
-        .map(|_| open(server.address))
-        .collect::<Result<Vec<_>>>()
-        .with_context(|| format!("{model} with {connections} connections"))?;
+    let mut streams = Vec::with_capacity(connections);
+    while streams.len() < connections {
+        let n = BATCH.min(connections - streams.len());
+        open(server.address, n, &mut streams)
+            .with_context(|| format!("{model} after {} connections", streams.len()))?;
+    }
     let after = settled(pid);
     for stream in &streams {
         // Closing with a reset leaves no port in TIME_WAIT for the next model to step around.
@@ -85,15 +89,23 @@ fn measure(cpu: usize, round: u32, model: &'static str, connections: usize) -> R
     })
 }
 
-/// A connection that has had one reply.
-fn open(address: SocketAddr) -> Result<TcpStream> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
-    stream.write_all(b"ECHO hello\n")?;
-    let mut reply = [0; 9];
-    stream.read_exact(&mut reply)?;
-    ensure!(reply == *b"OK hello\n", "a wrong reply: {}", String::from_utf8_lossy(&reply));
-    Ok(stream)
+/// Opens so many connections and has one reply on each.
+fn open(address: SocketAddr, n: usize, streams: &mut Vec<TcpStream>) -> Result<()> {
+    let first = streams.len();
+    for _ in 0..n {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
+        streams.push(stream);
+    }
+    for stream in &mut streams[first..] {
+        stream.write_all(b"ECHO hello\n")?;
+    }
+    for stream in &mut streams[first..] {
+        let mut reply = [0; 9];
+        stream.read_exact(&mut reply)?;
+        ensure!(reply == *b"OK hello\n", "a wrong reply: {}", String::from_utf8_lossy(&reply));
+    }
+    Ok(())
 }
 
 /// Anonymous memory once it has stopped changing: what a connection needed for its reply is given

@@ -60,7 +60,9 @@ async fn client(conn: Conn) {
         Err(error) => ending(&error),
     };
     if ending == Ending::Finished && !client.session.input_ended() {
-        linger(&mut stream).await;
+        // In a box of its own: a task is as large as the largest thing it ever awaits, and its
+        // scratch space would be with every idle client.
+        Box::pin(linger(&mut stream)).await;
     }
     client.end(ending);
 }
