@@ -208,7 +208,7 @@ def _rate_notes(cells: list[Cell]) -> list[str]:
         texts = []
         for model, mine in by_model.items():
             rates = ", ".join(f"{style.count(cell.arrivals.rate_per_s)}/s" for cell in mine)
-            why = ", ".join(dict.fromkeys(name for cell in mine for name, _ in cell.flags))
+            why = ", ".join(dict.fromkeys(name for cell in mine for name in cell.flags))
             texts.append(f"{model} at {rates}" + (f" ({why})" if why else ""))
         if texts:
             notes.append(f"{sign}: {'; '.join(texts)}.")

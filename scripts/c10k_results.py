@@ -68,7 +68,7 @@ class Cell:
     latency: tuple[CellQuantile, ...]
     server_cpu_per_request_ns: Estimate | None
     validity: str
-    flags: tuple[tuple[str, str], ...]
+    flags: tuple[str, ...]
 
     def quantile(self, q: float) -> CellQuantile | None:
         return next((one for one in self.latency if abs(one.q - q) < 1e-12), None)
@@ -232,9 +232,6 @@ def _cell(of: _Object) -> Cell:
     validity = of.get("validity", str)
     if validity not in VALIDITIES:
         raise of.error(f"has the unknown validity {validity!r}")
-    flags = of.get("flags", list)
-    if not all(isinstance(flag, list) and len(flag) == 2 for flag in flags):
-        raise of.error("has flags that are not pairs")
     return Cell(
         workload=of.get("workload", str),
         model=of.get("model", str),
@@ -250,7 +247,7 @@ def _cell(of: _Object) -> Cell:
         ),
         server_cpu_per_request_ns=_estimate(of.maybe("server_cpu_per_request_ns")),
         validity=validity,
-        flags=tuple((str(name), str(message)) for name, message in flags),
+        flags=tuple(flag.get("name", str) for flag in of.objects("flags")),
     )
 
 

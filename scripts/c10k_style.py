@@ -193,7 +193,7 @@ def flag_notes(cells: Iterable[Cell]) -> list[str]:
         named = []
         for cell in cells:
             if cell.validity == validity:
-                why = ", ".join(dict.fromkeys(name for name, _ in cell.flags))
+                why = ", ".join(dict.fromkeys(cell.flags))
                 named.append(cell.model + (f" ({why})" if why else ""))
         if named:
             notes.append(f"{sign}: {'; '.join(dict.fromkeys(named))}.")

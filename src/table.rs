@@ -1,6 +1,5 @@
 //! What people read on a terminal.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 
@@ -9,8 +8,8 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use servers::MODELS;
 
 use crate::document::{
-    ArrivalsRecord, Cell, CellQuantile, Distribution, Estimate, Quantile, Status, Summary, Trial,
-    Validity,
+    ArrivalsRecord, Cell, CellQuantile, Distribution, Estimate, Flag, Quantile, Status, Summary,
+    Trial, Validity,
 };
 use crate::units::{show_bytes, show_count, show_ns, show_ns_f64};
 
@@ -117,34 +116,40 @@ pub fn row(cell: &Cell, marks: &str) -> Vec<String> {
     row
 }
 
-/// The messages of a table's cells, each once, in the order of the rows, and for each row the
-/// numbers of its own.
+/// What was flagged in a table's cells, one message for each check, with that of the cell where
+/// it was worst; and for each row the numbers of its own.
 #[must_use]
 pub fn marks(cells: &[&Cell]) -> (Vec<String>, Vec<String>) {
-    let mut messages: Vec<String> = Vec::new();
-    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
-    let rows = cells.iter().map(|cell| {
-        let of_row = cell.flags.iter().map(|(name, message)| {
-            // Messages of one kind differ in their figures: they are told for each model.
-            let key = if name == "generator-cpu" {
-                name.clone()
-            } else {
-                format!("{name}{}", cell.model)
-            };
-            let text = if name == "generator-cpu" {
-                message.clone()
-            } else {
-                format!("{}: {message}", cell.model)
-            };
-            *numbers.entry(key).or_insert_with(|| {
-                messages.push(text);
-                messages.len()
-            })
-        });
-        of_row.map(|n| format!("[{n}]")).collect::<String>()
+    let mut names: Vec<&str> = Vec::new();
+    for flag in cells.iter().flat_map(|cell| &cell.flags) {
+        if !names.contains(&flag.name.as_str()) {
+            names.push(&flag.name);
+        }
+    }
+    let messages = names.iter().map(|name| message(name, cells)).collect();
+    let number = |flag: &Flag| names.iter().position(|name| *name == flag.name).unwrap_or(0) + 1;
+    let marks =
+        |cell: &&Cell| cell.flags.iter().map(|flag| format!("[{}]", number(flag))).collect();
+    (messages, cells.iter().map(marks).collect())
+}
+
+fn message(name: &str, cells: &[&Cell]) -> String {
+    let flagged = cells.iter().filter_map(|cell| {
+        let flag = cell.flags.iter().find(|flag| flag.name == name)?;
+        Some((*cell, flag))
     });
-    let rows = rows.collect();
-    (messages, rows)
+    let flagged: Vec<_> = flagged.collect();
+    let order = |flag: &Flag| (flag.status, flag.excess);
+    let worst = flagged
+        .iter()
+        .max_by(|a, b| order(a.1).partial_cmp(&order(b.1)).unwrap_or(std::cmp::Ordering::Equal));
+    let Some((cell, flag)) = worst else { return String::new() };
+    let trials = match (flag.trials, cell.trials.len()) {
+        (flagged, all) if flagged == all => String::new(),
+        (flagged, all) => format!(", {flagged} of {all} trials"),
+    };
+    let among = if flagged.len() > 1 { ", the worst" } else { "" };
+    format!("{} ({}{among}{trials})", flag.message, cell.model)
 }
 
 fn workload_table(cells: &[&Cell]) -> String {

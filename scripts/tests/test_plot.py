@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 from matplotlib.figure import Figure
-from synthetic import MODELS, Invented, full_run, write_run
+from synthetic import MODELS, Invented, flag, full_run, write_run
 
 import c10k_style as style
 import plot
@@ -35,9 +35,9 @@ def small(tmp_path_factory):
             "poll",
             samples=2_000,
             validity="invalid",
-            flags=[["generator-busy", "The generator was the limit."]],
+            flags=[flag("generator-busy", "The generator was the limit.")],
         ),
-        Invented("echo", "epoll", samples=2_000, validity="suspect", flags=[["stolen", "x"]]),
+        Invented("echo", "epoll", samples=2_000, validity="suspect", flags=[flag("stolen", "x")]),
         Invented("echo-open-50", "sequential", 500.0, samples=1_000, censored=100),
         Invented("echo-open-50", "poll", 500.0, samples=200),
         Invented("echo-open-50", "epoll", 500.0, samples=3),

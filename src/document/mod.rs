@@ -11,7 +11,7 @@ mod trial;
 
 pub use distribution::{Distribution, QUANTILES, Quantile};
 pub use host::Host;
-pub use summary::{Cell, CellQuantile, Estimate, RunRecord, Summary};
+pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Summary};
 pub use trial::{
     About, ArrivalsRecord, Census, Check, ClientAccount, Connections, Interval, Latency,
     LoadRecord, Memory, Phases, RequestRecord, ServerAccount, Status, Switches, Target, Tcp, Trial,

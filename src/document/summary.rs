@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ArrivalsRecord, Host, SchemaId, Validity};
+use super::{ArrivalsRecord, Host, SchemaId, Status, Validity};
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -82,10 +82,27 @@ pub struct Cell {
     pub replies_checked: u64,
     /// Of these, wrong ones.
     pub replies_wrong: u64,
-    /// The worst validity of its trials.
+    /// The validity of its median trial, as its figures are medians; invalid whatever the others
+    /// say when a reply was wrong or a census did not add up.
     pub validity: Validity,
-    /// What was flagged in at least one trial: the check's name and its message.
-    pub flags: Vec<(String, String)>,
+    /// What was flagged in at least one trial, one for each check.
+    pub flags: Vec<Flag>,
+}
+
+/// A check that did not pass in some trial of a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flag {
+    /// The check.
+    pub name: String,
+    /// In how many trials of the cell.
+    pub trials: usize,
+    /// What the worst of them was.
+    pub status: Status,
+    /// How far that was beyond the check's limit: their ratio, 1 or more.
+    pub excess: f64,
+    /// What it said.
+    pub message: String,
 }
 
 /// A figure over several trials. Three trials support no interval of confidence; what is given

@@ -8,7 +8,8 @@ use servers::Model;
 
 use super::file_name;
 use crate::document::{
-    Cell, CellQuantile, Estimate, Host, RunRecord, SchemaId, Status, Summary, Trial, Validity,
+    Cell, CellQuantile, Check, Estimate, Flag, Host, RunRecord, SchemaId, Status, Summary, Trial,
+    Validity,
 };
 use crate::plan::{Plan, Rate, Workload};
 use crate::store;
@@ -40,7 +41,7 @@ pub(super) fn sum_up(
 /// figure is what it seems.
 pub(super) fn is_trustworthy(summary: &Summary) -> bool {
     let broken =
-        |cell: &Cell| cell.replies_wrong > 0 || cell.flags.iter().any(|(name, _)| name == "census");
+        |cell: &Cell| cell.replies_wrong > 0 || cell.flags.iter().any(|flag| flag.name == "census");
     !summary.cells.iter().any(broken)
         && summary.cells.iter().any(|cell| cell.validity != Validity::Invalid)
 }
@@ -80,7 +81,7 @@ fn cell(workload: &Workload, model: &Model, files: Vec<String>, trials: &[Trial]
         })?,
         replies_checked: trials.iter().map(|trial| trial.census.ok + wrong(trial)).sum(),
         replies_wrong: trials.iter().map(wrong).sum(),
-        validity: trials.iter().map(|trial| trial.validity).max()?,
+        validity: validity(trials)?,
         flags: flags(trials),
     })
 }
@@ -100,27 +101,50 @@ fn quantile(trials: &[Trial], q: f64) -> CellQuantile {
     }
 }
 
-/// Every check that did not pass in some trial, with the message of the worst.
-fn flags(trials: &[Trial]) -> Vec<(String, String)> {
-    let mut worst: BTreeMap<&str, (Status, usize, &str)> = BTreeMap::new();
-    for check in trials.iter().flat_map(|trial| &trial.checks) {
-        if check.status > Status::Pass {
-            let entry = worst.entry(&check.name).or_insert((Status::Pass, 0, ""));
-            if check.status > entry.0 {
-                (entry.0, entry.2) = (check.status, &check.message);
-            }
-            entry.1 += 1;
-        }
+/// The validity of the median trial; of two in the middle, the worse.
+fn validity(trials: &[Trial]) -> Option<Validity> {
+    if trials.iter().any(|trial| wrong(trial) > 0 || !trial.census.reconciles) {
+        return Some(Validity::Invalid);
     }
-    let of = trials.len();
-    worst
-        .into_iter()
-        .map(|(name, (_, count, message))| {
-            let trials =
-                if count == of { String::new() } else { format!(" ({count} of {of} trials)") };
-            (name.to_string(), format!("{message}{trials}"))
-        })
-        .collect()
+    let mut all: Vec<_> = trials.iter().map(|trial| trial.validity).collect();
+    all.sort();
+    all.get(all.len() / 2).copied()
+}
+
+/// Every check that did not pass in some trial, as it was in the worst.
+fn flags(trials: &[Trial]) -> Vec<Flag> {
+    let mut flags: BTreeMap<&str, Flag> = BTreeMap::new();
+    for check in trials.iter().flat_map(|trial| &trial.checks) {
+        if check.status == Status::Pass {
+            continue;
+        }
+        let flag = Flag {
+            name: check.name.clone(),
+            trials: 1,
+            status: check.status,
+            excess: excess(check),
+            message: check.message.clone(),
+        };
+        flags
+            .entry(&check.name)
+            .and_modify(|worst| {
+                let trials = worst.trials + 1;
+                if (flag.status, flag.excess) > (worst.status, worst.excess) {
+                    *worst = flag.clone();
+                }
+                worst.trials = trials;
+            })
+            .or_insert(flag);
+    }
+    flags.into_values().collect()
+}
+
+/// How far beyond its limit, on whichever side that is. Where either is nothing there is no ratio,
+/// and only the order of what is told suffers.
+fn excess(check: &Check) -> f64 {
+    let ratio = check.observed / check.limit;
+    let ratio = if ratio.is_finite() && ratio > 0.0 { ratio } else { 1.0 };
+    ratio.max(1.0 / ratio)
 }
 
 /// Rates that depend on measurements, decided once each.
@@ -155,7 +179,7 @@ impl Rates {
         for model in plan.models()? {
             let (files, trials) = read(dir, plan, closed, model)?;
             let Some(cell) = cell(closed, model, files, &trials) else { continue };
-            let even = !cell.flags.iter().any(|(name, _)| name == "fairness");
+            let even = !cell.flags.iter().any(|flag| flag.name == "fairness");
             if even && cell.throughput_per_s.median > 0.0 {
                 rates.push((cell.throughput_per_s.median, model.name));
             } else {
@@ -187,4 +211,25 @@ impl Rates {
 #[expect(clippy::cast_precision_loss, reason = "bytes and nanoseconds stay far below 2^53")]
 fn as_f64(n: u64) -> f64 {
     n as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::About;
+
+    #[test]
+    fn excess_is_the_same_on_either_side_of_a_limit() {
+        let check = |observed, limit| Check {
+            name: String::new(),
+            about: About::Host,
+            status: Status::Warn,
+            observed,
+            limit,
+            message: String::new(),
+        };
+        assert!((excess(&check(0.5, 1.0)) - 2.0).abs() < 1e-12);
+        assert!((excess(&check(2.0, 1.0)) - 2.0).abs() < 1e-12);
+        assert!((excess(&check(3.0, 0.0)) - 1.0).abs() < 1e-12);
+    }
 }
