@@ -85,7 +85,8 @@ class Host:
     def class_(self) -> str:
         if self.hypervisor is None:
             return "no hypervisor seen"
-        return f"virtual machine ({self.hypervisor})"
+        named = "" if self.hypervisor == "unnamed" else f" ({self.hypervisor})"
+        return f"virtual machine{named}"
 
 
 @dataclass(frozen=True)

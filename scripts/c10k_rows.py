@@ -42,7 +42,11 @@ def span(values: Iterable[float]) -> str:
 
 
 def exact(n: float) -> str:
-    return f"{n:,.10g}".replace(",", "\N{THIN SPACE}") if n < 1e6 else style.count(n)
+    if n >= 1e6:
+        return style.count(n)
+    # A rate that is a share of what was measured has digits that mean nothing.
+    text = f"{n:,.0f}" if n >= 100 else f"{n:.4g}"
+    return text.replace(",", "\N{THIN SPACE}")
 
 
 def trials_text(cells: Iterable[Cell]) -> str:
