@@ -144,7 +144,7 @@ pub fn explain(error: LoadError) -> anyhow::Error {
     }
 }
 
-/// CPU ticks of the machine at both ends of the measurement.
+/// CPU ticks of the machine when the warm-up began and when the measurement ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ticks {
     begin: Option<(u64, u64)>,
@@ -152,10 +152,11 @@ pub struct Ticks {
 }
 
 impl Ticks {
-    /// Reads them when the measurement begins and ends.
+    /// Reads them when the warm-up begins and when the measurement ends; at its beginning, reading
+    /// would hold up the load.
     pub fn watch(&mut self, moment: Moment) {
         match moment {
-            Moment::Begins(Phase::Measure) => self.begin = machine::steal_and_total_ticks(),
+            Moment::Begins(Phase::Warmup) => self.begin = machine::steal_and_total_ticks(),
             Moment::Begins(Phase::Drain) => self.end = machine::steal_and_total_ticks(),
             _ => {}
         }

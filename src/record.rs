@@ -36,14 +36,16 @@ pub struct Circumstances<'a> {
     pub steal_share: Option<f64>,
 }
 
-/// The server's accounts at both ends of the measurement.
-#[derive(Clone, Copy, Debug)]
+/// The server's accounts around the measurement.
+#[derive(Clone, Debug)]
 pub struct ServerBracket {
-    /// At its beginning.
+    /// CPU time between the edges of the measurement.
+    pub cpu: Duration,
+    /// Everything, when the warm-up began: reading it takes too long for the edge itself.
     pub begin: Sample,
-    /// At its end.
+    /// Everything, at the end of the measurement.
     pub end: Sample,
-    /// The server's memory at its end.
+    /// The server's memory then.
     pub memory: Memory,
 }
 
@@ -177,20 +179,19 @@ fn client(outcome: &Outcome) -> ClientAccount {
 }
 
 fn account(bracket: &ServerBracket, outcome: &Outcome) -> ServerAccount {
-    let ServerBracket { begin, end, memory } = bracket;
-    let cpu = end.cpu.saturating_sub(begin.cpu);
+    let ServerBracket { cpu, begin, end, memory } = bracket;
     let ticks = |of: fn(&Sample) -> u64| as_f64(of(end).saturating_sub(of(begin)));
     let (user, system) = (ticks(|sample| sample.ticks.0), ticks(|sample| sample.ticks.1));
     let all = user + system;
     ServerAccount {
-        cpu_ns: ns(cpu),
+        cpu_ns: ns(*cpu),
         cpu_user_share: if all > 0.0 { user / all } else { 0.0 },
-        cpu_per_request_ns: per_request(cpu, outcome.completed),
+        cpu_per_request_ns: per_request(*cpu, outcome.completed),
         cpu_share: cpu.as_secs_f64() / outcome.phases.bracket.as_secs_f64().max(1e-9),
         memory: *memory,
         switches: end.switches_since(begin),
         threads: end.threads,
-        processes: end.processes,
+        processes: end.pids.len() as u64,
         tcp: end.tcp_since(begin),
         method: METHOD.into(),
     }

@@ -305,13 +305,13 @@ pub struct ServerAccount {
     pub cpu_share: f64,
     /// Memory at the end of the measurement.
     pub memory: Memory,
-    /// Context switches.
+    /// Context switches, of the warm-up and the measurement.
     pub switches: Switches,
     /// Threads at the end of the measurement.
     pub threads: u64,
     /// Processes at the end of the measurement.
     pub processes: u64,
-    /// What TCP counted on the whole machine.
+    /// What TCP counted on the whole machine, in the warm-up and the measurement.
     pub tcp: Tcp,
     /// How CPU time was read.
     pub method: String,
@@ -339,7 +339,7 @@ pub struct Switches {
     pub involuntary: u64,
 }
 
-/// Counters of the kernel's TCP, for the whole machine, during the measurement.
+/// Counters of the kernel's TCP, for the whole machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tcp {

@@ -1,6 +1,7 @@
 //! One trial: a fresh server process, fresh connections, a load, a document.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use loadgen::{Arrivals, Load, Moment, Phase};
@@ -36,17 +37,9 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
         connect_timeout: CONNECT_TIMEOUT,
         interval: INTERVAL.min(plan.measure / 10),
     };
-    let (mut ticks, mut begin, mut bracket) = (Ticks::default(), None, None);
+    let (mut ticks, mut accountant) = (Ticks::default(), Accountant::of(server.pid()));
     let outcome = loadgen::run(&load, &run.stop, &mut |moment| {
-        match moment {
-            Moment::Begins(Phase::Measure) => begin = Sample::take(server.pid()).ok(),
-            Moment::Begins(Phase::Drain) => {
-                let end = Sample::take(server.pid()).ok();
-                let memory = accounts::memory(server.pid());
-                bracket = begin.zip(end).map(|(begin, end)| ServerBracket { begin, end, memory });
-            }
-            _ => {}
-        }
+        accountant.watch(moment);
         ticks.watch(moment);
     });
     let outcome = outcome.map_err(explain)?;
@@ -74,9 +67,47 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
         service: (app, framing),
         request,
         load: &load,
-        server: bracket,
+        server: accountant.bracket,
         host: run.host.clone(),
         steal_share: ticks.steal_share(),
     };
     record::trial(circumstances, &outcome).context("the trial cannot be written down")
+}
+
+/// Reads a server's accounts while it is loaded.
+struct Accountant {
+    pid: i32,
+    begin: Option<Sample>,
+    cpu_begin: Duration,
+    bracket: Option<ServerBracket>,
+}
+
+impl Accountant {
+    fn of(pid: i32) -> Self {
+        Self { pid, begin: None, cpu_begin: Duration::ZERO, bracket: None }
+    }
+
+    fn watch(&mut self, moment: Moment) {
+        match moment {
+            Moment::Begins(Phase::Warmup) => self.begin = Sample::take(self.pid).ok(),
+            Moment::Begins(Phase::Measure) => self.cpu_begin = self.cpu(),
+            Moment::Begins(Phase::Drain) => {
+                // The clock first: what is read after it takes time.
+                let cpu = self.cpu().saturating_sub(self.cpu_begin);
+                let end = Sample::take(self.pid).ok();
+                let memory = accounts::memory(self.pid);
+                self.bracket = self.begin.take().zip(end).map(|(begin, end)| ServerBracket {
+                    cpu,
+                    begin,
+                    end,
+                    memory,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn cpu(&self) -> Duration {
+        self.begin.as_ref().map_or(Duration::ZERO, |begin| accounts::cpu_times(&begin.pids))
+    }
 }
