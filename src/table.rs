@@ -191,8 +191,8 @@ pub fn closing(summary: &Summary) -> String {
     if trials < 5 {
         let _ = write!(
             text,
-            "\nA quick look: {trials} trials each support no verdict about which model is better. \
-             Figures are medians with the spread of the trials."
+            "\nA quick look: with fewer than five trials each ({trials} here) there is no verdict \
+             about which model is better. Figures are medians with the spread of the trials."
         );
     }
     text
