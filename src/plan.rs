@@ -459,7 +459,7 @@ mod tests {
             ", share = 0.5, of = \"cpu-open\"",
             ", rate = 5, share = 0.5, of = \"cpu\"",
         ] {
-            let text = QUICK.replace(", share = 0.5, of = \"echo\"", wrong);
+            let text = QUICK.replace(", share = 0.3, of = \"echo\"", wrong);
             assert!(Plan::parse(&text).is_err(), "{wrong}");
         }
     }
