@@ -4,6 +4,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use c10k::document::Summary;
 use jsonschema::Validator;
 use serde_json::Value;
 use support::c10k;
@@ -160,6 +161,33 @@ fn every_committed_result_is_valid() {
         checked += 1;
     }
     assert!(checked > 0, "no committed result was found");
+}
+
+/// Every row of figures in a README stands in the tables of the run that it names.
+#[test]
+fn the_figures_in_the_readmes_are_those_of_the_committed_run() {
+    let results = Path::new(REPOSITORY).join("results");
+    let summaries = files(&results, "summary.json");
+    assert!(!summaries.is_empty(), "no committed run was found");
+    for path in summaries {
+        let summary: Summary = c10k::store::read_json(&path).expect("a summary");
+        let id = &summary.run.id;
+        let tables = c10k::table::summary(&summary);
+        let tables: Vec<&str> = tables.lines().map(str::trim_end).collect();
+        let own = path.with_file_name("README.md");
+        for readme in [Path::new(REPOSITORY).join("README.md"), own] {
+            let Ok(text) = std::fs::read_to_string(&readme) else { continue };
+            if !text.contains(id.as_str()) {
+                continue;
+            }
+            let rows: Vec<&str> = text.lines().filter(|line| line.contains('\u{b1}')).collect();
+            let rows = rows.iter().filter(|row| row.starts_with(' '));
+            for row in rows.clone() {
+                assert!(tables.contains(&row.trim_end()), "{}: {row}", readme.display());
+            }
+            assert!(rows.count() >= 10, "{}: where is the table?", readme.display());
+        }
+    }
 }
 
 #[test]
