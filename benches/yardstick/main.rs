@@ -33,7 +33,7 @@ use report::Verdict;
 #[command(name = "yardstick")]
 struct Args {
     /// How often each pair is measured
-    #[arg(long, default_value = "7", value_name = "N")]
+    #[arg(long, default_value = "11", value_name = "N")]
     rounds: NonZeroU32,
     /// Write every round's figures to this file
     #[arg(long, value_name = "FILE")]
@@ -107,7 +107,7 @@ fn main() -> Result<()> {
         schema: document::SchemaId { name: "c10k.yardstick".into(), version: 1 },
         started_at,
         program_version: env!("CARGO_PKG_VERSION"),
-        command: std::env::args().collect(),
+        command: command(),
         host,
         cc,
         cc_flags: measure::CC_FLAGS.map(String::from).to_vec(),
@@ -141,4 +141,11 @@ fn steal_share(before: Option<(u64, u64)>) -> Option<f64> {
     let ((steal, total), (steal_now, total_now)) = (before?, machine::steal_and_total_ticks()?);
     let total = total_now.checked_sub(total).filter(|total| *total > 0)?;
     Some(steal_now.saturating_sub(steal) as f64 / total as f64)
+}
+
+/// As somebody would type it: where cargo has put this program is nobody's business.
+fn command() -> Vec<String> {
+    let cargo = ["cargo", "bench", "--bench", "yardstick", "--"].map(String::from);
+    let own = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    cargo.into_iter().chain(own).collect()
 }

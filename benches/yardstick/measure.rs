@@ -18,12 +18,10 @@ pub(crate) const CONNECTIONS: usize = 50;
 pub(crate) const CC_FLAGS: [&str; 2] = ["-O2", "-Wall"];
 
 /// Load before measuring.
-const WARMUP: Duration = Duration::from_millis(200);
-/// How long a generator is measured.
-const GENERATOR_MEASURE: Duration = Duration::from_secs(1);
-/// How long a server is measured. Shorter, because there are more of them; it is still some ten
-/// thousand echoes each.
-const SERVER_MEASURE: Duration = Duration::from_millis(600);
+const WARMUP: Duration = Duration::from_millis(100);
+/// How long each side of a pair is measured. Short, and many pairs: on a shared machine the two
+/// sides of a pair must be near each other in time, and it is still some ten thousand echoes.
+const MEASURE: Duration = Duration::from_millis(400);
 
 /// What is compared with its C counterpart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -140,7 +138,7 @@ impl Tools {
         command.args(["--target", &server.address.to_string()]);
         command.args(["--connections", &CONNECTIONS.to_string()]);
         command.args(["--warmup", &format!("{}ms", WARMUP.as_millis())]);
-        command.args(["--duration", &format!("{}ms", GENERATOR_MEASURE.as_millis())]);
+        command.args(["--duration", &format!("{}ms", MEASURE.as_millis())]);
         let text = Process::start(&mut command, self.client_cpu)?.output()?;
         let trial: Trial = serde_json::from_str(&text).context("c10k load printed no trial")?;
         let census = &trial.census;
@@ -157,7 +155,7 @@ impl Tools {
     /// The C client against the C server, by its own account.
     fn c_generator(&self) -> Result<Cost> {
         let server = self.c_server()?;
-        let mut client = self.c_client(&server, GENERATOR_MEASURE)?;
+        let mut client = self.c_client(&server, MEASURE)?;
         client.event("begin")?;
         let end = End::of(&mut client)?;
         Cost::new(end.cpu_ns, end.elapsed_ns, &end)
@@ -166,7 +164,7 @@ impl Tools {
     /// A server under the C client, by the account of the server's process.
     fn server(&self, server: &Server) -> Result<Cost> {
         let pid = server.process.pid();
-        let mut client = self.c_client(server, SERVER_MEASURE)?;
+        let mut client = self.c_client(server, MEASURE)?;
         client.event("begin")?;
         let (start, before) = (Instant::now(), Sample::take(pid)?);
         let end = End::of(&mut client)?;
