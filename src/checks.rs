@@ -5,7 +5,7 @@
 //! something else than it would for a server that kept up.
 
 use crate::document::{About, Check, Status, Trial, Validity};
-use crate::units::show_ns_f64;
+use crate::units::{as_f64, show_ns_f64};
 
 /// Busiest generator thread, CPU over elapsed time: from here on the generator is the limit.
 const GENERATOR_BUSY_LIMIT: f64 = 0.90;
@@ -77,14 +77,8 @@ fn unless(good: bool, bad: Status) -> Status {
     if good { Status::Pass } else { bad }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
 fn share(part: u64, of: u64) -> f64 {
-    if of == 0 { 0.0 } else { part as f64 / of as f64 }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-fn as_f64(n: u64) -> f64 {
-    n as f64
+    if of == 0 { 0.0 } else { as_f64(part) / as_f64(of) }
 }
 
 fn complete(trial: &Trial) -> Check {

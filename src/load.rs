@@ -164,12 +164,12 @@ impl Ticks {
 
     /// Share of all processors' time that the hypervisor took.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "ticks stay far below 2^53")]
     pub fn steal_share(&self) -> Option<f64> {
         let ((steal_begin, begin), (steal_end, end)) = (self.begin?, self.end?);
         let total = end.checked_sub(begin).filter(|total| *total > 0)?;
         // A tick is more than a percent of a short trial: one alone says nothing.
-        Some(steal_end.saturating_sub(steal_begin).saturating_sub(1) as f64 / total as f64)
+        let stolen = steal_end.saturating_sub(steal_begin).saturating_sub(1);
+        Some(units::as_f64(stolen) / units::as_f64(total))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::document::{
     LoadRecord, Memory, Phases, SchemaId, ServerAccount, Target, Trial, TrialRecord, Validity,
 };
 use crate::plan;
-use crate::units::ns;
+use crate::units::{as_f64, ns};
 
 /// Everything about a trial that the outcome does not tell.
 #[derive(Debug)]
@@ -203,9 +203,4 @@ fn per_second(n: u64, time: Duration) -> f64 {
 
 fn per_request(cpu: Duration, requests: u64) -> Option<f64> {
     (requests > 0).then(|| as_f64(ns(cpu)) / as_f64(requests))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts and times stay far below 2^53")]
-fn as_f64(n: u64) -> f64 {
-    n as f64
 }

@@ -67,6 +67,13 @@ pub fn parse_cpus(text: &str) -> Result<Vec<usize>, String> {
     Ok(cpus)
 }
 
+/// A count, of bytes or nanoseconds say, as a figure to calculate with.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+pub fn as_f64(n: u64) -> f64 {
+    n as f64
+}
+
 /// Whole nanoseconds, as documents have them.
 #[must_use]
 pub fn ns(duration: Duration) -> u64 {
@@ -87,9 +94,8 @@ pub fn compact(time: &str) -> String {
 
 /// Nanoseconds as people read them: three significant digits and the unit that fits.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub fn show_ns(ns: u64) -> String {
-    show_ns_f64(ns as f64)
+    show_ns_f64(as_f64(ns))
 }
 
 /// As [`show_ns`], for figures with a fraction.

@@ -5,6 +5,9 @@
 //! atomics that are written about once a turn at most; and it allocates nothing, apart from
 //! reopening connections.
 
+mod opening;
+mod source;
+
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -19,19 +22,14 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::census::Failure;
 use crate::clock::{Clock, to_ns};
-use crate::connection::{Connection, InFlight, State, Written, begin_connect, connect_result};
+use crate::connection::{Connection, InFlight, State, Written};
 use crate::fifo::Fifo;
 use crate::pacer::Pacer;
 use crate::recorder::{Recorder, Stamps};
-use crate::schedule::{Arrival, Schedule, Shard};
+use crate::schedule::{Arrival, Schedule};
 use crate::{Load, LoadError};
-
-/// Connections that a thread may be opening at a time, so that the server's queue is not
-/// overrun by the generator alone.
-const CONNECTING_MAX: usize = 512;
-
-/// How long a connection that failed, or was of no use, stays closed before the next attempt.
-const BACK_OFF_NS: u64 = 100_000_000;
+use opening::CONNECTING_MAX;
+use source::{Source, following};
 
 /// How often all connections are looked at for timeouts.
 const SCAN_NS: u64 = 100_000_000;
@@ -65,13 +63,6 @@ pub(crate) struct Shared {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Lonely(pub(crate) AtomicU64);
-
-/// Where the requests come from.
-#[derive(Debug)]
-enum Source {
-    Closed { next_tag: u64, step: u64 },
-    Open { shard: Shard, next: Arrival },
-}
 
 /// Thread CPU time, wall-clock time and right replies so far, of one instant.
 #[derive(Clone, Copy, Debug)]
@@ -345,95 +336,6 @@ impl<'a> Worker<'a> {
         }
     }
 
-    // Opening and closing.
-
-    fn open_waiting(&mut self) {
-        while let Some((at, token)) = self.waiting.front().copied() {
-            if at > self.now || self.connecting >= CONNECTING_MAX {
-                break;
-            }
-            self.waiting.pop_front();
-            self.open(token);
-        }
-    }
-
-    fn open(&mut self, token: usize) {
-        let since = self.shared.clock.now();
-        self.now = since;
-        let begun = begin_connect(self.load.target).and_then(|socket| {
-            self.pacer.add(&socket, token, EventFlags::OUT)?;
-            Ok(socket)
-        });
-        match begun {
-            Ok(socket) => {
-                let connection = &mut self.connections[token];
-                connection.socket = Some(socket);
-                connection.state = State::Connecting { since };
-                self.connecting += 1;
-            }
-            Err(errno) => self.connect_failed(token, errno),
-        }
-    }
-
-    fn on_connected(&mut self, token: usize, since: u64) {
-        self.now = self.shared.clock.now();
-        self.connecting -= 1;
-        let connection = &mut self.connections[token];
-        let socket = connection.socket.as_ref().expect("a connecting connection has a socket");
-        let opened =
-            connect_result(socket).and_then(|()| self.pacer.change(socket, token, READABLE));
-        if let Err(errno) = opened {
-            self.connect_failed(token, errno);
-            return;
-        }
-        self.recorder.connect.saturating_record(self.now - since);
-        connection.state = State::Open;
-        connection.free_at = self.now;
-        if !std::mem::replace(&mut connection.was_open, true) {
-            self.were_open += 1;
-        }
-        if self.start != u64::MAX {
-            self.recorder.connections.reconnects += 1;
-        }
-        self.free.push_back(token);
-    }
-
-    fn connect_failed(&mut self, token: usize, errno: Errno) {
-        self.recorder.connections.connect_failures += 1;
-        if errno == Errno::ADDRNOTAVAIL {
-            self.recorder.connections.port_shortages += 1;
-        }
-        self.connect_error = Some(errno);
-        self.connections[token].close(&self.load.recipe);
-        self.waiting.push_back((self.now + BACK_OFF_NS, token));
-    }
-
-    /// Closes a connection, and opens it again if there may be something to send on it.
-    fn reopen(&mut self, token: usize) {
-        self.free.remove(token);
-        let connection = &mut self.connections[token];
-        let served = connection.served;
-        connection.close(&self.load.recipe);
-        if self.retiring {
-            return;
-        }
-        // A server that closes after a reply is waited for no longer than it takes to reconnect;
-        // one that closes at once would be stormed.
-        if served && self.connecting < CONNECTING_MAX {
-            self.open(token);
-        } else {
-            self.waiting.push_back((self.now + BACK_OFF_NS, token));
-        }
-    }
-
-    /// Closes a connection on which nothing can follow. If a request is in flight, it failed.
-    fn lose(&mut self, token: usize, failure: Failure) {
-        if let Some(request) = self.connections[token].in_flight.take() {
-            self.failed(request, failure);
-        }
-        self.reopen(token);
-    }
-
     fn failed(&mut self, request: InFlight, failure: Failure) {
         self.in_flight -= 1;
         if request.measured {
@@ -636,59 +538,6 @@ impl<'a> Worker<'a> {
         }
         self.reopen(token);
     }
-}
-
-impl Source {
-    /// Puts the first request of an open loop in place.
-    fn advance(&mut self, start: u64) {
-        if let Self::Open { shard, next } = self {
-            *next = following(shard, start);
-        }
-    }
-
-    /// When the next request is due; `u64::MAX` when none will be before `end`.
-    fn next_due(&self, now: u64, end: u64) -> u64 {
-        match self {
-            Self::Closed { .. } if now < end => now,
-            Self::Open { next, .. } if next.due_ns < end => next.due_ns,
-            _ => u64::MAX,
-        }
-    }
-
-    /// Whether everything due before `end` was taken; in closed loop, from `end` on.
-    fn is_exhausted(&self, end: u64) -> bool {
-        match self {
-            Self::Closed { .. } => true,
-            Self::Open { next, .. } => next.due_ns >= end,
-        }
-    }
-
-    /// The next request's tag, and when it was due. In closed loop it is due as soon as its
-    /// connection is free.
-    fn take(&mut self, free_at: u64, start: u64) -> (u64, u64) {
-        match self {
-            Self::Closed { next_tag, step } => {
-                let tag = *next_tag;
-                *next_tag = tag.wrapping_add(*step);
-                (tag, free_at)
-            }
-            Self::Open { shard, next } => {
-                let taken = *next;
-                *next = following(shard, start);
-                (taken.index, taken.due_ns)
-            }
-        }
-    }
-}
-
-/// The next request of a schedule that starts at `start`; one that is never due when the numbers
-/// have run out.
-fn following(shard: &mut Shard, start: u64) -> Arrival {
-    let never = Arrival { index: u64::MAX, due_ns: u64::MAX };
-    shard.next().map_or(never, |arrival| Arrival {
-        due_ns: arrival.due_ns.saturating_add(start),
-        ..arrival
-    })
 }
 
 fn pin(cpu: usize) -> Result<(), LoadError> {

@@ -8,6 +8,8 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer}
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::units::as_f64;
+
 /// The quantiles that are written down.
 pub const QUANTILES: [f64; 13] =
     [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999, 1.0];
@@ -97,8 +99,7 @@ impl Distribution {
 }
 
 fn quantile(all: &Histogram<u64>, censored: u64, q: f64) -> Quantile {
-    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    let (count, censored) = (all.len() as f64, censored as f64);
+    let (count, censored) = (as_f64(all.len()), as_f64(censored));
     let beyond = count * (1.0 - q).min(if q < 0.5 { q } else { 1.0 });
     Quantile {
         q,

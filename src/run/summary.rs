@@ -13,7 +13,7 @@ use crate::document::{
 };
 use crate::plan::{Plan, Rate, Workload};
 use crate::store;
-use crate::units::show_count;
+use crate::units::{as_f64, show_count};
 
 /// The quantiles of the comparison.
 const QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
@@ -206,11 +206,6 @@ impl Rates {
         self.decided.insert(key, rate);
         Ok(rate)
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "bytes and nanoseconds stay far below 2^53")]
-fn as_f64(n: u64) -> f64 {
-    n as f64
 }
 
 #[cfg(test)]

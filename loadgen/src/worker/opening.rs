@@ -1,0 +1,104 @@
+//! Opening a worker's connections, and closing those on which nothing can follow.
+
+use rustix::event::epoll::EventFlags;
+use rustix::io::Errno;
+
+use super::{READABLE, Worker};
+use crate::census::Failure;
+use crate::connection::{State, begin_connect, connect_result};
+
+/// Connections that a thread may be opening at a time, so that the server's queue is not
+/// overrun by the generator alone.
+pub(super) const CONNECTING_MAX: usize = 512;
+
+/// How long a connection that failed, or was of no use, stays closed before the next attempt.
+const BACK_OFF_NS: u64 = 100_000_000;
+
+impl Worker<'_> {
+    pub(super) fn open_waiting(&mut self) {
+        while let Some((at, token)) = self.waiting.front().copied() {
+            if at > self.now || self.connecting >= CONNECTING_MAX {
+                break;
+            }
+            self.waiting.pop_front();
+            self.open(token);
+        }
+    }
+
+    fn open(&mut self, token: usize) {
+        let since = self.shared.clock.now();
+        self.now = since;
+        let begun = begin_connect(self.load.target).and_then(|socket| {
+            self.pacer.add(&socket, token, EventFlags::OUT)?;
+            Ok(socket)
+        });
+        match begun {
+            Ok(socket) => {
+                let connection = &mut self.connections[token];
+                connection.socket = Some(socket);
+                connection.state = State::Connecting { since };
+                self.connecting += 1;
+            }
+            Err(errno) => self.connect_failed(token, errno),
+        }
+    }
+
+    pub(super) fn on_connected(&mut self, token: usize, since: u64) {
+        self.now = self.shared.clock.now();
+        self.connecting -= 1;
+        let connection = &mut self.connections[token];
+        let socket = connection.socket.as_ref().expect("a connecting connection has a socket");
+        let opened =
+            connect_result(socket).and_then(|()| self.pacer.change(socket, token, READABLE));
+        if let Err(errno) = opened {
+            self.connect_failed(token, errno);
+            return;
+        }
+        self.recorder.connect.saturating_record(self.now - since);
+        connection.state = State::Open;
+        connection.free_at = self.now;
+        if !std::mem::replace(&mut connection.was_open, true) {
+            self.were_open += 1;
+        }
+        if self.start != u64::MAX {
+            self.recorder.connections.reconnects += 1;
+        }
+        self.free.push_back(token);
+    }
+
+    pub(super) fn connect_failed(&mut self, token: usize, errno: Errno) {
+        self.recorder.connections.connect_failures += 1;
+        if errno == Errno::ADDRNOTAVAIL {
+            self.recorder.connections.port_shortages += 1;
+        }
+        self.connect_error = Some(errno);
+        self.connections[token].close(&self.load.recipe);
+        self.waiting.push_back((self.now + BACK_OFF_NS, token));
+    }
+
+    /// Closes a connection, and opens it again if there may be something to send on it.
+    pub(super) fn reopen(&mut self, token: usize) {
+        self.free.remove(token);
+        let connection = &mut self.connections[token];
+        let served = connection.served;
+        connection.close(&self.load.recipe);
+        if self.retiring {
+            return;
+        }
+        // A server that closes after a reply is waited for no longer than it takes to reconnect;
+        // one that closes at once would be stormed.
+        if served && self.connecting < CONNECTING_MAX {
+            self.open(token);
+        } else {
+            self.waiting.push_back((self.now + BACK_OFF_NS, token));
+        }
+    }
+
+    /// Closes a connection on which nothing can follow. If a request is in flight, it failed.
+    pub(super) fn lose(&mut self, token: usize, failure: Failure) {
+        if let Some(request) = self.connections[token].in_flight.take() {
+            self.failed(request, failure);
+        }
+        self.reopen(token);
+    }
+}
