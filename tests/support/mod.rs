@@ -156,6 +156,25 @@ impl Client {
         self.line().unwrap_or_else(|| panic!("no reply to {line}"))
     }
 
+    /// Waits for the server's end of output, which must be an end and not a reset: a reset can
+    /// destroy the reply before it.
+    pub(crate) fn ends_in_order(&mut self) {
+        assert_eq!(self.received, b"", "there is more");
+        let end = self.stream.read(&mut [0; 1]);
+        assert!(matches!(end, Ok(0)), "not an end in order: {end:?}");
+    }
+
+    /// How many whole lines have arrived and were not taken.
+    pub(crate) fn lines_there(&mut self) -> usize {
+        self.stream.set_nonblocking(true).expect("a flag");
+        let mut buffer = [0; 64 * 1024];
+        while let Ok(n @ 1..) = self.stream.read(&mut buffer) {
+            self.received.extend_from_slice(&buffer[..n]);
+        }
+        self.stream.set_nonblocking(false).expect("a flag");
+        self.received.iter().filter(|byte| **byte == b'\n').count()
+    }
+
     /// Waits until the server closes, dropping what still comes.
     pub(crate) fn closed(&mut self) {
         while self.line().is_some() {}

@@ -11,6 +11,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::clients::CUT_TICK;
@@ -104,7 +105,11 @@ async fn converse(client: &mut Client, stream: &mut TcpStream) -> io::Result<End
                 // Inline, as most async servers do: what is computed here holds up every other
                 // task of this thread. `spawn_blocking` would cost more than a short job does.
                 let done = job.compute();
-                if !job.wait().is_zero() {
+                if job.wait().is_zero() {
+                    // One job is a turn, as in the loops: a task that finds its socket ready
+                    // each time would go on for a hundred jobs.
+                    yield_now().await;
+                } else {
                     sleep(job.wait()).await;
                 }
                 client.session.finished(&done);
