@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use procfs::process::Process;
+use procfs::process::{Process, Task};
 use serde::Serialize;
 
 use crate::document::{Memory, Switches, Tcp};
@@ -65,9 +65,7 @@ impl Sample {
                 self.switches.0 += status.voluntary_ctxt_switches.unwrap_or(0);
                 self.switches.1 += status.nonvoluntary_ctxt_switches.unwrap_or(0);
             }
-            tree.extend(
-                task.children().into_iter().flatten().filter_map(|c| i32::try_from(c).ok()),
-            );
+            tree.extend(children(&task));
         }
     }
 
@@ -120,12 +118,15 @@ pub fn memory(root: i32) -> Memory {
             memory.rss_peak_bytes += status.vmhwm.unwrap_or(0) * 1024;
         }
         for task in process.tasks().into_iter().flatten().flatten() {
-            tree.extend(
-                task.children().into_iter().flatten().filter_map(|c| i32::try_from(c).ok()),
-            );
+            tree.extend(children(&task));
         }
     }
     memory
+}
+
+/// Processes that a thread has started and that live.
+fn children(task: &Task) -> impl Iterator<Item = i32> + use<> {
+    task.children().into_iter().flatten().filter_map(|pid| i32::try_from(pid).ok())
 }
 
 /// CPU time that a living process has used, all its threads together, ended ones included.

@@ -96,7 +96,7 @@ fn census(trial: &Trial) -> Check {
 }
 
 fn wrong_replies(trial: &Trial) -> Check {
-    let wrong = trial.census.errors.get("wrong_reply").copied().unwrap_or(0);
+    let wrong = trial.census.wrong();
     let example = trial.census.wrong_example.as_deref().unwrap_or_default();
     let message = format!("{wrong} replies were wrong, the first: {example:?}");
     let status = unless(wrong == 0, Status::Fail);

@@ -78,9 +78,15 @@ impl Client {
         self.server
     }
 
-    /// Requests answered so far.
-    pub(crate) fn answered(&self) -> u64 {
-        self.session.tally().requests
+    /// Whether it is in the middle of a request, and how many it has had answered.
+    pub(crate) fn standing(&self) -> (bool, u64) {
+        (self.session.is_mid_request(), self.session.tally().requests)
+    }
+
+    /// Whether all that has come since is more of the same request: that is not progress, or a
+    /// peer that trickles would hold its place for ever.
+    pub(crate) fn trickled_since(&self, (was_mid_request, answered): (bool, u64)) -> bool {
+        was_mid_request && self.standing() == (true, answered)
     }
 
     /// Ends the connection, for this reason, and gives its place back.

@@ -66,16 +66,14 @@ pub(crate) enum Blocked {
 /// Carries a connection until it would block or has had its turn. Returns what it waits for and
 /// whether it got anywhere: a trickle of one request's bytes is not progress.
 pub(crate) fn until_blocked(conn: &mut Conn) -> (Blocked, bool) {
-    let (was_mid_request, answered) =
-        (conn.client.session.is_mid_request(), conn.client.answered());
+    let before = conn.client.standing();
     let mut moved = false;
     let blocked = match &mut conn.phase {
         Phase::Serving => serve(conn, &mut moved),
         Phase::Waiting(_) => unreachable!("a connection gets no turn while its job waits"),
         Phase::Lingering(left) => linger(&conn.stream, left),
     };
-    let trickled = was_mid_request && conn.client.session.is_mid_request();
-    (blocked, moved && !(trickled && conn.client.answered() == answered))
+    (blocked, moved && !conn.client.trickled_since(before))
 }
 
 /// Tells a session what was read. Once the server is stopping, an end of input may be our own

@@ -205,6 +205,12 @@ impl Census {
     pub fn failed(&self) -> u64 {
         self.errors.values().sum::<u64>() + self.timeouts
     }
+
+    /// Replies that were not what they had to be.
+    #[must_use]
+    pub fn wrong(&self) -> u64 {
+        self.errors.get("wrong_reply").copied().unwrap_or(0)
+    }
 }
 
 /// Where the time went.

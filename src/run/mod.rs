@@ -56,7 +56,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         return dry_run(&plan).map(|()| Exit::Ok);
     }
     let mut run = match &args.resume {
-        Some(dir) => Run::resume(dir)?,
+        Some(dir) => Run::resume(plan, dir)?,
         None => Run::begin(plan, &args.out)?,
     };
     let failure = run.make_trials().err();
@@ -178,10 +178,9 @@ impl Run {
         Ok(run)
     }
 
-    fn resume(dir: &Path) -> Result<Self> {
+    fn resume(plan: Plan, dir: &Path) -> Result<Self> {
         let summary: Summary = store::read_json(&dir.join("summary.json"))
             .map_err(|error| usage(format!("cannot resume: {error:#}")))?;
-        let plan = Plan::read(&dir.join("plan.toml"))?;
         let Summary { run: record, host, .. } = summary;
         Ok(Self { dir: dir.into(), plan, record, host, stop: load::interrupts()? })
     }
@@ -290,9 +289,4 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
-}
-
-/// Nanoseconds of a plan's duration, for settings that go into a command line.
-fn as_argument(duration: Duration) -> String {
-    format!("{}ns", units::ns(duration))
 }

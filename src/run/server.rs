@@ -48,7 +48,7 @@ impl ServerProcess {
         command.args(["--model", model.name, "--app", &settings.app]);
         command.args(["--framing", &settings.framing]);
         command.args(["--backlog", &settings.backlog.to_string()]);
-        command.args(["--drain-timeout", &super::as_argument(DRAIN_TIMEOUT)]);
+        command.args(["--drain-timeout", &humantime::format_duration(DRAIN_TIMEOUT).to_string()]);
         if let (Some(workers), servers::Workers::Fixed(_)) = (settings.workers, model.workers) {
             command.args(["--workers", &workers.to_string()]);
         }

@@ -79,15 +79,11 @@ fn cell(workload: &Workload, model: &Model, files: Vec<String>, trials: &[Trial]
         pss_bytes: each(|trial| {
             trial.server.as_ref().map_or(0.0, |server| as_f64(server.memory.pss_bytes))
         })?,
-        replies_checked: trials.iter().map(|trial| trial.census.ok + wrong(trial)).sum(),
-        replies_wrong: trials.iter().map(wrong).sum(),
+        replies_checked: trials.iter().map(|trial| trial.census.ok + trial.census.wrong()).sum(),
+        replies_wrong: trials.iter().map(|trial| trial.census.wrong()).sum(),
         validity: validity(trials)?,
         flags: flags(trials),
     })
-}
-
-fn wrong(trial: &Trial) -> u64 {
-    trial.census.errors.get("wrong_reply").copied().unwrap_or(0)
 }
 
 fn quantile(trials: &[Trial], q: f64) -> CellQuantile {
@@ -103,7 +99,7 @@ fn quantile(trials: &[Trial], q: f64) -> CellQuantile {
 
 /// The validity of the median trial; of two in the middle, the worse.
 fn validity(trials: &[Trial]) -> Option<Validity> {
-    if trials.iter().any(|trial| wrong(trial) > 0 || !trial.census.reconciles) {
+    if trials.iter().any(|trial| trial.census.wrong() > 0 || !trial.census.reconciles) {
         return Some(Validity::Invalid);
     }
     let mut all: Vec<_> = trials.iter().map(|trial| trial.validity).collect();

@@ -65,6 +65,16 @@ impl Server {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it lives").count()
     }
 
+    /// Connections that it has open: its sockets, but for the listener and what it inherited.
+    pub(crate) fn connections(&self) -> usize {
+        let folder = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it lives");
+        let own = folder
+            .flatten()
+            .filter(|fd| !["0", "1", "2"].map(Into::into).contains(&fd.file_name()));
+        let targets = own.filter_map(|fd| std::fs::read_link(fd.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count() - 1
+    }
+
     /// Threads that it has.
     pub(crate) fn threads(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it lives").count()

@@ -75,7 +75,7 @@ async fn converse(client: &mut Client, stream: &mut TcpStream) -> io::Result<End
     let mut idle = pin!(sleep(idle_timeout));
     let mut progressed_at = Instant::now();
     loop {
-        let (was_mid_request, answered) = (client.session.is_mid_request(), client.answered());
+        let before_step = client.standing();
         match client.session.step() {
             Step::Read(_) => {
                 // The buffer is given back while nothing is there to be read.
@@ -116,8 +116,7 @@ async fn converse(client: &mut Client, stream: &mut TcpStream) -> io::Result<End
             }
             Step::Close => return Ok(Ending::Finished),
         }
-        let trickled = was_mid_request && client.session.is_mid_request();
-        if !(trickled && client.answered() == answered) {
+        if !client.trickled_since(before_step) {
             progressed_at = Instant::now();
         }
     }
