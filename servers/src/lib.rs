@@ -9,6 +9,7 @@
 //! - `drive`: the two drivers, blocking to the end and non-blocking until it would block
 //! - `clients`: what an event loop keeps about its connections (table, timers, idle queue)
 //! - [`stop`]: signals, drain and cut
+//! - `mailbox`: from many threads to one event loop
 //! - [`counters`]: what happened, for the report
 //!
 //! A process runs one [`Server`], once: signals belong to a process, and so does the account of
@@ -22,9 +23,12 @@ mod clients;
 mod conn;
 pub mod counters;
 mod drive;
+#[cfg_attr(not(test), expect(dead_code, reason = "for models with several event loops"))]
+mod mailbox;
 pub mod models;
 pub mod net;
 pub mod stop;
+mod sync;
 
 pub use counters::{Counters, Totals};
 pub use models::{Family, MODELS, Model, Workers};
