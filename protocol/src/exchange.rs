@@ -362,6 +362,12 @@ impl Exchange {
         self.open.len()
     }
 
+    /// Bytes of heap held now by what was received and not judged.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.inbox.heap_bytes()
+    }
+
     fn unexpected(&mut self) -> Option<Reply> {
         const SHOWN_BYTES_MAX: usize = 80;
         let bytes = self.inbox.bytes();

@@ -5,14 +5,17 @@
 //! - [`spec`]: the protocol said a second time, as plainly as possible, to compare with
 //! - [`session`], [`closing`], [`memory`], [`apps`], [`exchange`]: one promise per test
 //! - [`properties`]: the promises that hold for any input, against random input
+//! - [`fuzzed`], [`replay`]: what the fuzz targets do, played on their corpus and on random input
 //! - [`document`]: what `PROTOCOL.md` says is what the code does
 
 mod apps;
 mod closing;
 mod document;
 mod exchange;
+mod fuzzed;
 mod memory;
 mod properties;
+mod replay;
 mod session;
 mod spec;
 mod support;

@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// Cases per property: enough to meet every pair of segment kinds, and quick in a debug build.
-fn cases(cases: u32) -> ProptestConfig {
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
@@ -67,7 +67,7 @@ fn cut_to_raw(mut message: Vec<u8>) -> Vec<u8> {
     message
 }
 
-fn stream() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn stream() -> impl Strategy<Value = Vec<u8>> {
     let segment = prop_oneof![
         40 => valid(),
         20 => garbage(),

@@ -1,32 +1,62 @@
 //! The protocol said a second time, as plainly as possible and with no code shared, so that the
 //! property tests compare with an answer and not only with another run of the same code.
 
-use protocol::{App, FRAME_BYTES_MAX, Framing, Work};
+use protocol::{App, FRAME_BYTES_MAX, Framing, Service, Work};
 use std::time::Duration;
+
+/// What a server owes for an input.
+#[derive(Debug, Default)]
+pub(crate) struct Owed {
+    /// Every reply, `ERR` texts left out.
+    pub(crate) output: Vec<u8>,
+    pub(crate) requests: u64,
+    pub(crate) refused: u64,
+    /// Whether the server closes after the last of these replies, whatever follows.
+    pub(crate) closes: bool,
+}
+
+/// The most rounds that tests burn. The drivers and this file cut alike, since a request may ask
+/// for a second of work.
+pub(crate) const ROUNDS_MAX: u64 = 1000;
 
 /// Everything a server answers to `input` over line framing, `ERR` texts left out.
 pub(crate) fn line_replies(app: App, input: &[u8]) -> Vec<u8> {
-    let mut output = Vec::new();
+    let service = Service { app, framing: Framing::Line, close_after: None };
+    line_answers(service, input, usize::MAX).output
+}
+
+/// The same with all that is known about it, up to the reply that makes the output longer than
+/// `output_max`.
+pub(crate) fn line_answers(service: Service, input: &[u8], output_max: usize) -> Owed {
+    let mut owed = Owed::default();
     let mut rest = input;
-    while !rest.is_empty() {
+    while !rest.is_empty() && !owed.closes && owed.output.len() < output_max {
         let within = &rest[..rest.len().min(FRAME_BYTES_MAX)];
         let (message, frame) = match within.iter().position(|b| *b == b'\n') {
             Some(at) => (rest[..at].strip_suffix(b"\r").unwrap_or(&rest[..at]), at + 1),
             None if within.len() == FRAME_BYTES_MAX => {
-                output.extend_from_slice(b"ERR too-long\n");
+                owed.output.extend_from_slice(b"ERR too-long\n");
+                (owed.requests, owed.refused) = (owed.requests + 1, owed.refused + 1);
+                owed.closes = true;
                 break;
             }
             None => (rest, rest.len()),
         };
-        let (reply, last) = answer(app, Framing::Line, message);
-        output.extend_from_slice(&reply);
-        output.push(b'\n');
-        if last {
-            break;
-        }
+        let (reply, last) = answer(service.app, Framing::Line, message);
+        owed.output.extend_from_slice(&reply);
+        owed.output.push(b'\n');
+        owed.requests += 1;
+        owed.refused += u64::from(is_refusal(service.app, &reply));
+        owed.closes = last || service.close_after.is_some_and(|k| owed.requests == k.get().into());
         rest = &rest[frame..];
     }
-    without_err_texts(&output)
+    owed.output = without_err_texts(&owed.output);
+    owed
+}
+
+/// Whether a reply of [`answer`] refuses the request; in `echo` nothing but its length can.
+pub(crate) fn is_refusal(app: App, reply: &[u8]) -> bool {
+    app != App::Echo && reply.starts_with(b"ERR ")
 }
 
 /// Cuts every line that begins with `ERR ` down to its code.
@@ -116,7 +146,8 @@ fn work(framing: Framing, arguments: &[u8]) -> Option<Vec<u8>> {
     let rounds = number(words[0], 10_000_000)?;
     number(words[1], 60_000_000)?;
     let bytes = number(words[2], 1_048_576)?;
-    let work = Work { rounds: rounds as u64, wait: Duration::ZERO, reply_bytes: bytes };
+    let rounds = ROUNDS_MAX.min(rounds as u64);
+    let work = Work { rounds, wait: Duration::ZERO, reply_bytes: bytes };
     let mut reply = format!("{:016x}", work.burn()).into_bytes();
     if let Some(tag) = words.get(3) {
         if tag.len() > 16 || !tag.iter().all(u8::is_ascii_alphanumeric) {

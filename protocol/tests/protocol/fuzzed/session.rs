@@ -1,0 +1,180 @@
+//! The server's end: any bytes, cut anyhow, stopped at any moment, against the specification.
+
+use protocol::{App, FRAME_BYTES_MAX, Framing, Job, Service, Session, Step, Tally};
+
+use super::script::{Moves, Script, compute};
+use crate::spec::{answer, is_refusal, line_answers, without_err_texts};
+use crate::support::{HEAP_BYTES_MAX_WITHOUT_WORK, check_step};
+
+/// A connection is left once it has answered so much; one request can ask for a mebibyte.
+const OUTPUT_BYTES_MAX: usize = 3 << 20;
+
+/// What a connection came to.
+#[derive(Debug, Default)]
+struct Played {
+    output: Vec<u8>,
+    tally: Tally,
+    /// How much of the input was read, and how much of it before the last read.
+    read: usize,
+    read_before: usize,
+    /// For each read its end in the input, and where its replies begin in the output.
+    reads: Vec<(usize, usize)>,
+    /// Whether the end of input was read before the session was wound down.
+    ended: bool,
+    wound_down: bool,
+    /// Whether the session was left before it closed.
+    left: bool,
+}
+
+/// Any bytes in any pieces, with short writes, rests and a wind-down: the session answers what
+/// the specification says, counts it, holds no more than it may, and closes when it has to.
+pub(crate) fn session(bytes: &[u8]) {
+    let mut script = Script(bytes);
+    let service = script.service();
+    let stop = script.moment();
+    let moves = script.moves();
+    let input = script.plain_stream();
+    let played = play(service, &input, moves, stop);
+    match service.framing {
+        Framing::Line => check_lines(service, &input, &played),
+        Framing::Raw => check_raw(service, &input, &played),
+    }
+}
+
+/// The same lines in one piece and in any pieces are answered with the same bytes.
+pub(crate) fn framing(bytes: &[u8]) {
+    let mut script = Script(bytes);
+    let service = Service { framing: Framing::Line, ..script.service() };
+    let moves = script.moves();
+    let input = script.plain_stream();
+    let whole = play(service, &input, Moves::full(), None);
+    let cut = play(service, &input, moves, None);
+    if whole.left || cut.left {
+        let len = whole.output.len().min(cut.output.len());
+        assert!(whole.output[..len] == cut.output[..len], "the same bytes as far as they go");
+    } else {
+        assert!(whole.output == cut.output, "the same bytes");
+        assert_eq!((whole.tally, whole.ended), (cut.tally, cut.ended));
+    }
+}
+
+/// Plays a connection to its close, checking what holds at every step.
+fn play(service: Service, input: &[u8], mut moves: Moves<'_>, stop: Option<usize>) -> Played {
+    let mut session = Session::new(service);
+    let mut played = Played::default();
+    let (mut unsent, mut over, mut worked) = (0, false, false);
+    for step in 0.. {
+        // Every second step moves a byte, answers a message or is the last.
+        assert!(step <= 3 * (input.len() + played.output.len()) + 8, "it goes round in circles");
+        if stop == Some(step) {
+            session.wind_down();
+            played.wound_down = !played.ended;
+        }
+        let next = moves.next();
+        if next.rests {
+            session.rest();
+        }
+        check_step(&mut session, unsent);
+        if !worked {
+            let heap = session.heap_bytes();
+            assert!(heap <= HEAP_BYTES_MAX_WITHOUT_WORK, "{heap} bytes without any WORK");
+        }
+        let (heap_bytes, mid_request) = (session.heap_bytes(), session.is_mid_request());
+        match session.step() {
+            Step::Read(space) => {
+                assert!(!over, "it reads although its input is over");
+                let part = service.framing == Framing::Line
+                    && input[..played.read].last().is_some_and(|b| *b != b'\n');
+                assert_eq!(mid_request, part, "whether part of a request is there");
+                if next.rests && !part {
+                    // `check_step` has asked for room again; nothing else may be held.
+                    assert!(heap_bytes <= space.len(), "{heap_bytes} bytes at rest");
+                }
+                let rest = &input[played.read..];
+                let n = rest.len().min(space.len()).min(next.size.max(1));
+                let short = n < space.len();
+                space[..n].copy_from_slice(&rest[..n]);
+                session.received(n);
+                played.ended |= n == 0 && !played.wound_down;
+                over = n == 0 || played.wound_down && short;
+                played.read_before = played.read;
+                played.read += n;
+                played.reads.push((played.read, played.output.len()));
+            }
+            Step::Write(bytes) => {
+                let n = bytes.len().min(next.size);
+                played.output.extend_from_slice(&bytes[..n]);
+                unsent = bytes.len() - n;
+                session.sent(n);
+            }
+            Step::Run(job) => {
+                worked |= matches!(job, Job::Work(_));
+                session.finished(&compute(&job));
+            }
+            Step::Close => break,
+        }
+        if played.output.len() >= OUTPUT_BYTES_MAX {
+            played.left = true;
+            break;
+        }
+    }
+    played.tally = session.tally();
+    if !played.left {
+        assert_eq!(session.input_ended(), played.ended, "whether the peer's end was seen");
+    }
+    played
+}
+
+fn check_lines(service: Service, input: &[u8], played: &Played) {
+    let read = &input[..played.read];
+    // A session that winds down answers whole lines only.
+    let answered = if played.wound_down { whole_lines(read) } else { read };
+    let owed = line_answers(service, answered, OUTPUT_BYTES_MAX);
+    let output = without_err_texts(&played.output);
+    if played.left {
+        let len = output.len().min(owed.output.len());
+        assert!(output[..len] == owed.output[..len], "the right bytes as far as they go");
+        return;
+    }
+    assert!(output == owed.output, "the right bytes");
+    let counted = Tally { requests: owed.requests, refused: owed.refused };
+    assert_eq!(played.tally, counted, "what was counted");
+    assert!(owed.closes || played.ended || played.wound_down, "it closed too early");
+    let before = whole_lines(&input[..played.read_before]);
+    let before = line_answers(service, before, OUTPUT_BYTES_MAX);
+    assert!(!before.closes, "it read on after the last reply");
+}
+
+/// Without the part of a line at the end; an over-long one is as good as whole.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let part = bytes.iter().rev().position(|b| *b == b'\n').unwrap_or(bytes.len());
+    if part < FRAME_BYTES_MAX { &bytes[..bytes.len() - part] } else { bytes }
+}
+
+fn check_raw(service: Service, input: &[u8], played: &Played) {
+    let Service { app, framing, close_after } = service;
+    let (mut start, mut tally, mut closes) = (0, Tally::default(), false);
+    for (i, &(end, from)) in played.reads.iter().enumerate() {
+        let to = played.reads.get(i + 1).map_or(played.output.len(), |next| next.1);
+        let (message, reply) = (&input[start..end], &played.output[from..to]);
+        start = end;
+        if message.is_empty() {
+            assert!(reply.is_empty(), "nothing is answered with nothing");
+            continue;
+        }
+        assert!(!closes, "it read on after the last reply");
+        let (right, last) = answer(app, framing, message);
+        let (reply, right) = (without_err_texts(reply), without_err_texts(&right));
+        if played.left && i + 1 == played.reads.len() {
+            assert!(right.starts_with(&reply), "the right bytes as far as they go");
+            return;
+        }
+        assert!(reply == right, "the right bytes");
+        tally.requests += 1;
+        tally.refused += u64::from(is_refusal(app, &right));
+        closes = last || close_after.is_some_and(|k| tally.requests == k.get().into());
+    }
+    assert_eq!(played.tally, tally, "what was counted");
+    assert!(app == App::Bench || close_after.is_some() || !closes);
+    assert!(closes || played.ended || played.wound_down, "it closed too early");
+}

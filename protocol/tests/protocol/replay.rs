@@ -1,0 +1,73 @@
+//! The fuzz targets without a fuzzer: their seeds, and random inputs of the same make.
+
+use crate::fuzzed::{TARGETS, Target};
+use crate::properties::{cases, stream};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::fs;
+use std::path::Path;
+
+fn target(name: &str) -> Target {
+    TARGETS.iter().find(|target| target.0 == name).expect("a target").1
+}
+
+#[test]
+fn the_seeds_of_every_target_pass() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    for (name, target) in TARGETS {
+        let seeds = fs::read_dir(corpus.join(name)).expect("a corpus for every target");
+        let mut played = 0;
+        for seed in seeds {
+            target(&fs::read(seed.expect("an entry").path()).expect("a readable seed"));
+            played += 1;
+        }
+        assert!(played >= 5, "{name}: {played} seeds");
+    }
+}
+
+#[test]
+fn every_target_takes_an_input_that_ends_anywhere() {
+    let input = b"\x01\x0b\x05\x03\x11\xff\x0fMUL 22 9\nWORK 1 0 9 t\nECHO \xff\x02\nQUIT\n\xfe\xfd\x07";
+    for (_, target) in TARGETS {
+        for end in 0..input.len() {
+            target(&input[..end]);
+        }
+    }
+}
+
+/// Settings and moves as the targets take them: the number of moves, and so many of them.
+fn preamble(settings: usize) -> impl Strategy<Value = Vec<u8>> {
+    (vec(any::<u8>(), settings), vec(any::<u8>(), 0..12)).prop_map(|(mut bytes, moves)| {
+        bytes.push(u8::try_from(moves.len()).expect("a few"));
+        bytes.extend(moves);
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn a_session_is_what_the_specification_says(
+        preamble in preamble(2), input in stream(),
+    ) {
+        target("session")(&[preamble, input].concat());
+    }
+
+    #[test]
+    fn no_hostile_server_is_believed(
+        preamble in preamble(3), stream in vec(prop_oneof![
+            3 => Just(vec![0xfe]),
+            1 => any::<u8>().prop_map(|at| vec![0xfd, at]),
+            1 => Just(b"ERR busy\n".to_vec()),
+            1 => vec(any::<u8>(), 0..9),
+        ], 0..9),
+    ) {
+        target("exchange")(&[preamble, stream.concat()].concat());
+    }
+
+    #[test]
+    fn both_ends_joined_agree(preamble in preamble(6)) {
+        target("end_to_end")(&preamble);
+    }
+}
