@@ -27,7 +27,8 @@ fn the_seeds_of_every_target_pass() {
 
 #[test]
 fn every_target_takes_an_input_that_ends_anywhere() {
-    let input = b"\x01\x0b\x05\x03\x11\xff\x0fMUL 22 9\nWORK 1 0 9 t\nECHO \xff\x02\nQUIT\n\xfe\xfd\x07";
+    let input =
+        b"\x01\x0b\x05\x03\x11\xff\x0fMUL 22 9\nWORK 1 0 9 t\nECHO \xff\x02\nQUIT\n\xfe\xfd\x07";
     for (_, target) in TARGETS {
         for end in 0..input.len() {
             target(&input[..end]);

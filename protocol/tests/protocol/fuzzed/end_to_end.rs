@@ -1,10 +1,12 @@
 //! Both ends, joined by two pipes that hold little: every request is answered, and right.
 
-use protocol::{App, Exchange, Framing, RAW_BYTES_MAX, Recipe, Reply, Service, Session, Step};
+use protocol::{
+    App, Exchange, Framing, RAW_BYTES_MAX, Recipe, Reply, Request, Service, Session, Step,
+};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::script::{Moves, Script, compute};
+use super::script::{Moves, Script, compute, least_move};
 use crate::support::{check_step, kinds};
 
 /// A client, a server, and what is on its way between them.
@@ -44,12 +46,14 @@ pub(crate) fn end_to_end(bytes: &[u8]) {
     let recipe = Arc::new(Recipe::new(app, framing, kind).expect("an allowed request"));
     let stop = script.moment();
     let mut joined = joined(app, framing, recipe, first);
-    joined.to_make = 1 + u64::from(script.byte() % 40);
+    let count = 1 + script.byte() % 40;
+    joined.to_make = count.into();
+    let bytes = usize::from(count) * size(kind);
     if framing == Framing::Line {
         joined.window = 1 + usize::from(flags >> 1);
-        joined.room = 1 << (script.byte() % 18);
+        joined.room = least_move(bytes).max(1 << (script.byte() % 18));
     }
-    let moves = script.moves();
+    let moves = script.moves().over(bytes);
     let asked = joined.to_make;
     let wound_down = joined.play(moves, stop);
     let answered = joined.next_reply.wrapping_sub(first);
@@ -58,6 +62,15 @@ pub(crate) fn end_to_end(bytes: &[u8]) {
     let arrived = joined.ends.iter().filter(|end| **end <= joined.read).count();
     assert_eq!(arrived as u64, answered, "what arrived in full is answered");
     assert!(wound_down || answered == asked, "{answered} of {asked} are answered");
+}
+
+/// The length of a request or its reply, about.
+fn size(kind: Request) -> usize {
+    match kind {
+        Request::Echo { bytes } => bytes,
+        Request::Multiply { digits } => 2 * digits,
+        Request::Work(work) => work.reply_bytes,
+    }
 }
 
 fn joined(app: App, framing: Framing, recipe: Arc<Recipe>, first: u64) -> Joined {

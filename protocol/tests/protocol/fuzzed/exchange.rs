@@ -40,12 +40,14 @@ pub(crate) fn exchange(bytes: &[u8]) {
     let mut exchange = Exchange::new(recipe.clone());
     let first = u64::from(script.byte()).wrapping_mul(0x0123_4567_89ab_cdef);
     let tags = (0..u64::from((flags >> 1) % (OPEN_MAX + 1))).map(|i| first.wrapping_add(i));
-    let open: VecDeque<_> = tags.map(|tag| (tag, right_reply(app, framing, &recipe, tag))).collect();
+    let open: VecDeque<_> =
+        tags.map(|tag| (tag, right_reply(app, framing, &recipe, tag))).collect();
     for (tag, _) in &open {
         exchange.request(*tag, &mut Vec::new());
     }
-    let mut moves = script.moves();
+    let moves = script.moves();
     let stream = hostile_stream(script, open.iter().map(|(_, reply)| reply));
+    let mut moves = moves.over(stream.len());
     let mut hostile = Hostile { framing, open, stream, fed: 0, used: 0 };
     let mut trusted = true;
     while hostile.fed < hostile.stream.len() {

@@ -13,7 +13,10 @@ use crate::spec::ROUNDS_MAX;
 /// number says (long products are slow). With 0 it is itself.
 const REPEAT: u8 = 0xff;
 /// No stream is longer than this; lines beyond the longest and their surplus fit well.
-const STREAM_BYTES_MAX: usize = 200_000;
+const STREAM_BYTES_MAX: usize = 150_000;
+/// A stream takes about this many steps at most. Small ones are cut to single bytes; a long one
+/// in single bytes would cost a fuzzer a thousand other inputs.
+const STEPS_MAX: usize = 2000;
 /// A script has this many moves at most; they repeat.
 const MOVES_MAX: usize = 31;
 
@@ -47,7 +50,7 @@ impl<'a> Script<'a> {
         let len = usize::from(self.byte()) % (MOVES_MAX + 1);
         let (moves, rest) = self.0.split_at(len.min(self.0.len()));
         self.0 = rest;
-        Moves { moves, at: 0, idle: false }
+        Moves { moves, at: 0, idle: false, least: 1 }
     }
 
     /// All that is left, with repetitions written out and `special` bytes replaced.
@@ -83,6 +86,8 @@ pub(crate) struct Moves<'a> {
     at: usize,
     /// Whether the last one moved nothing; two in a row would be for ever.
     idle: bool,
+    /// The least that a move moves when it moves anything.
+    least: usize,
 }
 
 /// One step of a driver.
@@ -95,9 +100,14 @@ pub(crate) struct Move {
 }
 
 impl Moves<'_> {
+    /// The same, large enough for so many bytes.
+    pub(crate) fn over(self, bytes: usize) -> Self {
+        Self { least: least_move(bytes), ..self }
+    }
+
     /// As much as fits, always.
     pub(crate) fn full() -> Self {
-        Self { moves: &[], at: 0, idle: false }
+        Self { moves: &[], at: 0, idle: false, least: 1 }
     }
 
     pub(crate) fn next(&mut self) -> Move {
@@ -106,14 +116,19 @@ impl Moves<'_> {
         };
         self.at += 1;
         let size = match byte & 0xf {
-            0 if self.idle => 1,
+            0 if self.idle => self.least,
             0 => 0,
             0xf => usize::MAX,
-            exponent => (1 << exponent) - 1 + usize::from(byte >> 5),
+            exponent => self.least.max((1 << exponent) - 1 + usize::from(byte >> 5)),
         };
         self.idle = size == 0;
         Move { size, rests: byte & 0x10 != 0 }
     }
+}
+
+/// The smallest moves in which so many bytes take few steps.
+pub(crate) fn least_move(bytes: usize) -> usize {
+    (bytes / STEPS_MAX).max(1)
 }
 
 /// Runs a job, but burns no more than the specification does.

@@ -34,7 +34,7 @@ pub(crate) fn session(bytes: &[u8]) {
     let stop = script.moment();
     let moves = script.moves();
     let input = script.plain_stream();
-    let played = play(service, &input, moves, stop);
+    let played = play(service, &input, moves.over(input.len()), stop);
     match service.framing {
         Framing::Line => check_lines(service, &input, &played),
         Framing::Raw => check_raw(service, &input, &played),
@@ -48,7 +48,7 @@ pub(crate) fn framing(bytes: &[u8]) {
     let moves = script.moves();
     let input = script.plain_stream();
     let whole = play(service, &input, Moves::full(), None);
-    let cut = play(service, &input, moves, None);
+    let cut = play(service, &input, moves.over(input.len()), None);
     if whole.left || cut.left {
         let len = whole.output.len().min(cut.output.len());
         assert!(whole.output[..len] == cut.output[..len], "the same bytes as far as they go");
