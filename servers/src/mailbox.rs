@@ -62,9 +62,10 @@ impl<T> Mailbox<T> {
         // First the descriptor, then the flag, then the queue. A sender that finds the flag set
         // relies on a take that has not looked into the queue yet. And were the flag cleared
         // before the descriptor, a signal written in between would be wiped out while the flag
-        // stays set, and nobody would ever signal again.
+        // stays set, and nobody would ever signal again. The flag is exchanged and not stored, so
+        // that all its changes are read-modify-writes, one after the other.
         self.signal.clear();
-        self.signalled.store(false, SeqCst);
+        self.signalled.swap(false, SeqCst);
         let mut queue = self.lock();
         let found = !queue.messages.is_empty();
         if into.is_empty() {
@@ -203,5 +204,110 @@ mod tests {
             let expected: Vec<u32> = (sender * EACH..(sender + 1) * EACH).collect();
             assert_eq!(its, expected, "each sender's messages arrive once and in order");
         }
+    }
+}
+
+#[cfg(all(test, c10k_loom))]
+mod races {
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+
+    /// An event loop: waits for the descriptor, takes, and stops when told that no more comes.
+    fn receive_all(mailbox: &Mailbox<u32>) -> Vec<u32> {
+        let (mut all, mut batch) = (Vec::new(), Vec::new());
+        loop {
+            mailbox.signal.wait();
+            let more = mailbox.take(&mut batch);
+            all.append(&mut batch);
+            if !more {
+                return all;
+            }
+        }
+    }
+
+    fn shared() -> Arc<Mailbox<u32>> {
+        Arc::new(Mailbox::new().expect("a modelled descriptor"))
+    }
+
+    /// A loop that waits for what never came would be a deadlock, which the model reports.
+    #[test]
+    fn races_of_two_senders_lose_and_repeat_nothing() {
+        loom::model(|| {
+            let mailbox = shared();
+            let senders = [1, 2].map(|message| {
+                let mailbox = mailbox.clone();
+                thread::spawn(move || mailbox.send(message))
+            });
+            let mut all = Vec::new();
+            while all.len() < 2 {
+                mailbox.signal.wait();
+                assert!(mailbox.take(&mut all), "it is not closed");
+            }
+            all.sort_unstable();
+            assert_eq!(all, [1, 2]);
+            for sender in senders {
+                sender.join().expect("a sender");
+            }
+        });
+    }
+
+    #[test]
+    fn races_of_a_burst_keep_its_order() {
+        loom::model(|| {
+            let mailbox = shared();
+            let sender = {
+                let mailbox = mailbox.clone();
+                thread::spawn(move || (1..=3).for_each(|message| mailbox.send(message)))
+            };
+            let mut all = Vec::new();
+            while all.len() < 3 {
+                mailbox.signal.wait();
+                mailbox.take(&mut all);
+            }
+            assert_eq!(all, [1, 2, 3]);
+            sender.join().expect("the sender");
+        });
+    }
+
+    #[test]
+    fn races_of_the_end_leave_nothing_behind() {
+        loom::model(|| {
+            let mailbox = shared();
+            let sender = {
+                let mailbox = mailbox.clone();
+                thread::spawn(move || {
+                    mailbox.send(1);
+                    mailbox.send(2);
+                    mailbox.close();
+                })
+            };
+            assert_eq!(receive_all(&mailbox), [1, 2]);
+            sender.join().expect("the sender");
+        });
+    }
+
+    /// A loop also takes when something else woke it, and must not lose a wake-up by that.
+    #[test]
+    fn races_with_a_take_that_nobody_asked_for() {
+        loom::model(|| {
+            let mailbox = shared();
+            let sender = {
+                let mailbox = mailbox.clone();
+                thread::spawn(move || {
+                    mailbox.send(1);
+                    mailbox.send(2);
+                })
+            };
+            let mut all = Vec::new();
+            mailbox.take(&mut all);
+            while all.len() < 2 {
+                mailbox.signal.wait();
+                mailbox.take(&mut all);
+            }
+            assert_eq!(all, [1, 2]);
+            sender.join().expect("the sender");
+        });
     }
 }

@@ -71,19 +71,19 @@ mod modelled {
         }
 
         pub(crate) fn raise(&self) {
-            *self.0.lock().unwrap() = true;
+            *self.0.lock().expect("no panic under it") = true;
             self.1.notify_one();
         }
 
         pub(crate) fn clear(&self) {
-            *self.0.lock().unwrap() = false;
+            *self.0.lock().expect("no panic under it") = false;
         }
 
         /// What poll(2) does; a lost wake-up is a deadlock, which the model checker reports.
         pub(crate) fn wait(&self) {
-            let mut raised = self.0.lock().unwrap();
+            let mut raised = self.0.lock().expect("no panic under it");
             while !*raised {
-                raised = self.1.wait(raised).unwrap();
+                raised = self.1.wait(raised).expect("no panic under it");
             }
         }
     }
