@@ -7,6 +7,9 @@ use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
 
+/// SHA-1 in hexadecimal.
+const HASH_LEN: usize = 40;
+
 fn target(name: &str) -> Target {
     TARGETS.iter().find(|target| target.0 == name).expect("a target").1
 }
@@ -17,9 +20,12 @@ fn the_seeds_of_every_target_pass() {
     for (name, target) in TARGETS {
         let seeds = fs::read_dir(corpus.join(name)).expect("a corpus for every target");
         let mut played = 0;
-        for seed in seeds {
-            target(&fs::read(seed.expect("an entry").path()).expect("a readable seed"));
-            played += 1;
+        for seed in seeds.map(|seed| seed.expect("an entry").path()) {
+            // What a fuzzer adds here, by the thousand, is named by its hash.
+            if seed.file_name().is_some_and(|name| name.len() < HASH_LEN) {
+                target(&fs::read(seed).expect("a readable seed"));
+                played += 1;
+            }
         }
         assert!(played >= 5, "{name}: {played} seeds");
     }
