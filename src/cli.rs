@@ -158,7 +158,7 @@ pub struct ServeArgs {
     /// How the stream is cut into requests
     #[arg(long, default_value = "line", value_parser = framing)]
     pub framing: Framing,
-    /// Threads of a pool or a runtime, where the model has one
+    /// Threads or processes of a pool, loops, or threads of a runtime, where the model has them
     #[arg(long, value_parser = positive)]
     pub workers: Option<usize>,
     /// Live connections at most; by default as many as the descriptor limit has room for
@@ -176,6 +176,9 @@ pub struct ServeArgs {
     /// Close each connection after so many replies
     #[arg(long, value_name = "K")]
     pub close_after: Option<NonZeroU32>,
+    /// Begin every connection with a line that says which worker serves it and since when
+    #[arg(long)]
+    pub greeting: bool,
     /// Keep to these processors, as in 0 or 0,2 or 0-3
     #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
     pub cpus: CpuList,

@@ -10,7 +10,7 @@ use anyhow::Result;
 use protocol::{App, Framing, Service};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
-use servers::{Config, Server, models};
+use servers::{Config, Server, WorkerTotals, models};
 
 use crate::accounts::OwnUsage;
 use crate::cli::{Exit, ServeArgs, usage};
@@ -36,6 +36,7 @@ struct Settings<'a> {
     close_after: Option<u32>,
     idle_timeout_ns: u64,
     drain_timeout_ns: u64,
+    greeting: bool,
     cpus: Vec<usize>,
 }
 
@@ -45,7 +46,15 @@ struct Stopped<'a> {
     model: &'a str,
     uptime_ns: u64,
     counters: serde_json::Map<String, serde_json::Value>,
+    /// In the order of their numbers; empty where a connection belongs to no worker.
+    workers: Vec<Worker>,
     resources: OwnUsage,
+}
+
+#[derive(Serialize)]
+struct Worker {
+    connections: u64,
+    requests: u64,
 }
 
 /// Serves until a signal, then drains.
@@ -70,6 +79,7 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         backlog: args.backlog,
         idle_timeout: args.idle_timeout,
         drain_timeout: args.drain_timeout,
+        greeting: args.greeting,
     };
     let server = Server::bind(model, config)
         .map_err(|error| if error.is_usage() { usage(error.to_string()) } else { error.into() })?;
@@ -81,9 +91,14 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         model: model.name,
         uptime_ns: ns(started.elapsed()),
         counters,
+        workers: server.worker_totals().into_iter().map(worker).collect(),
         resources: OwnUsage::now(),
     })?;
     Ok(Exit::Ok)
+}
+
+fn worker(totals: WorkerTotals) -> Worker {
+    Worker { connections: totals.connections, requests: totals.requests }
 }
 
 fn ready(server: &Server) -> Ready<'_> {
@@ -102,6 +117,7 @@ fn ready(server: &Server) -> Ready<'_> {
             close_after: service.close_after.map(Into::into),
             idle_timeout_ns: ns(*idle_timeout),
             drain_timeout_ns: ns(*drain_timeout),
+            greeting: server.config.greeting,
             cpus: machine::cpus(),
         },
     }

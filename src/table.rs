@@ -35,10 +35,13 @@ pub fn models(json: bool) -> Result<()> {
         let list: Vec<_> = MODELS
             .iter()
             .map(|model| {
+                let refused = (model.probe)().err();
                 serde_json::json!({
                     "name": model.name,
                     "family": model.family.name(),
                     "summary": model.summary,
+                    "available": refused.is_none(),
+                    "reason": refused,
                 })
             })
             .collect();
@@ -46,7 +49,11 @@ pub fn models(json: bool) -> Result<()> {
     }
     let mut table = table(&["model", "family", "what it does"], 3);
     for model in MODELS {
-        table.add_row([model.name, model.family.name(), model.summary]);
+        let summary = match (model.probe)() {
+            Ok(()) => model.summary.to_string(),
+            Err(reason) => format!("{}\nunavailable here: {reason}", model.summary),
+        };
+        table.add_row([model.name, model.family.name(), &summary]);
     }
     print(&table.to_string())
 }

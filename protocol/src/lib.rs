@@ -12,6 +12,7 @@
 //! - [`session`]: the server's end, and the only place where its state changes
 //! - [`exchange`]: the client's end
 //! - [`app`]: what a request means, in each application
+//! - [`greeting`]: what a server may say first
 //! - [`job`]: work that is data, so that a model can decide where it runs
 //! - [`buffer`]: the two buffers of a connection, which hold nothing while it is idle
 #![no_std]
@@ -22,11 +23,13 @@ extern crate alloc;
 pub mod app;
 pub mod buffer;
 pub mod exchange;
+pub mod greeting;
 pub mod job;
 pub mod session;
 
 pub use app::App;
 pub use exchange::{Exchange, Recipe, RecipeError, Reply, Request};
+pub use greeting::Greeting;
 pub use job::{Done, Job, Work};
 pub use session::{Session, Step, Tally};
 

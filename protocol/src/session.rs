@@ -6,6 +6,7 @@
 
 use crate::app::{Answer, Fault, Pending};
 use crate::buffer::{Inbox, Outbox, READ_BYTES_MIN};
+use crate::greeting::Greeting;
 use crate::job::{Done, Job};
 use crate::{FRAME_BYTES_MAX, Framing, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Service};
 
@@ -75,6 +76,12 @@ impl Session {
             scanned: 0,
             input: Input::Open,
         }
+    }
+
+    /// Has the connection begin with a greeting. Call it before the first [`Session::step`], and
+    /// in [`Framing::Line`] only: elsewhere a client could not tell where it ends.
+    pub fn greet(&mut self, greeting: &Greeting) {
+        greeting.write(self.outbox.tail());
     }
 
     /// What this connection needs next. Asking twice changes nothing.

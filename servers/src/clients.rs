@@ -7,11 +7,12 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
+use protocol::{Done, Job};
 use slab::Slab;
 
 use crate::conn::{Conn, Ending, Phase};
 use crate::drive::{self, Blocked};
-use crate::net::{ACCEPT_PAUSE, Accepted, Server, number};
+use crate::net::{ACCEPT_PAUSE, Accepted, Listener, Server, number};
 use crate::stop::{self, Stage};
 
 /// Accepts per turn of the loop, so that a storm of connections cannot starve the established.
@@ -29,7 +30,12 @@ pub(crate) struct Token {
 
 impl Token {
     /// The listener's, in every loop.
-    pub(crate) const LISTENER: Self = Self { generation: 0, place: 0 };
+    pub(crate) const LISTENER: Self = Self::special(0);
+
+    /// A name for something else that the kernel is asked about; no client ever has it.
+    pub(crate) const fn special(place: u32) -> Self {
+        Self { generation: 0, place }
+    }
 
     /// As the number that goes through the kernel.
     pub(crate) fn number(self) -> u64 {
@@ -68,7 +74,7 @@ pub(crate) struct Ready {
 }
 
 /// What came of a client's turn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Turn {
     /// Whose it was.
     pub(crate) token: Token,
@@ -76,6 +82,8 @@ pub(crate) struct Turn {
     pub(crate) descriptor: RawFd,
     /// What it waits for; `None` when it has left.
     pub(crate) want: Option<Want>,
+    /// A job to run elsewhere; only where the model has asked for that.
+    pub(crate) job: Option<Job>,
 }
 
 /// What is due at some time.
@@ -103,8 +111,9 @@ struct Entry {
     progressed_at: Instant,
 }
 
+/// Whether the loop accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Listener {
+enum Accepting {
     Open,
     PausedUntil(Instant),
     Stopped,
@@ -114,37 +123,49 @@ enum Listener {
 #[derive(Debug)]
 pub(crate) struct Clients {
     server: &'static Server,
+    /// Which of the server's loops this is.
+    worker: usize,
+    jobs_elsewhere: bool,
     table: Slab<Entry>,
     generation: u32,
     run_list: VecDeque<Token>,
     timers: BinaryHeap<Reverse<(Instant, Due, Token)>>,
-    listener: Listener,
+    accepting: Accepting,
     /// The kernel has said that clients are waiting to be accepted.
     acceptable: bool,
 }
 
 impl Clients {
-    /// No clients yet, of a server whose listener no longer blocks.
-    pub(crate) fn new(server: &'static Server) -> Self {
+    /// No clients yet, of one of a server's loops, which accepts from a listener that does not
+    /// block or is given its clients.
+    pub(crate) fn new(server: &'static Server, worker: usize) -> Self {
         Self {
             server,
+            worker,
+            jobs_elsewhere: false,
             table: Slab::new(),
             generation: 0,
             run_list: VecDeque::new(),
             timers: BinaryHeap::new(),
-            listener: Listener::Open,
+            accepting: Accepting::Open,
             acceptable: false,
         }
     }
 
+    /// From now on jobs are not computed in their client's turn but handed out with it; tell of
+    /// each answer with [`Clients::job_done`].
+    pub(crate) fn run_jobs_elsewhere(&mut self) {
+        self.jobs_elsewhere = true;
+    }
+
     /// Whether the loop has come to its end: stopped, and everybody gone.
     pub(crate) fn is_over(&self) -> bool {
-        self.listener == Listener::Stopped && self.table.is_empty()
+        self.accepting == Accepting::Stopped && self.table.is_empty()
     }
 
     /// Whether the kernel is to be asked about the listener.
     pub(crate) fn wants_listener(&self) -> bool {
-        self.listener == Listener::Open
+        self.accepting == Accepting::Open
     }
 
     /// How long the loop may wait for the kernel; `None` is for ever.
@@ -153,9 +174,9 @@ impl Clients {
             return Some(Duration::ZERO);
         }
         let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
-        let paused = match self.listener {
-            Listener::PausedUntil(at) => Some(at),
-            Listener::Open | Listener::Stopped => None,
+        let paused = match self.accepting {
+            Accepting::PausedUntil(at) => Some(at),
+            Accepting::Open | Accepting::Stopped => None,
         };
         let first = timer.into_iter().chain(paused).min();
         let wait = first.map(|first| first.saturating_duration_since(Instant::now()));
@@ -192,40 +213,76 @@ impl Clients {
 
     /// Accepts who is waiting at the listener, as many as one turn may. `joined` tells the kernel
     /// about a new client, and says whether the model could take it in.
-    pub(crate) fn accept(&mut self, now: Instant, mut joined: impl FnMut(Token, &Conn) -> bool) {
-        if let Listener::PausedUntil(at) = self.listener
+    pub(crate) fn accept(
+        &mut self,
+        listener: Listener,
+        now: Instant,
+        mut joined: impl FnMut(Token, &Conn) -> bool,
+    ) {
+        if let Accepting::PausedUntil(at) = self.accepting
             && at <= now
         {
-            self.listener = Listener::Open;
+            self.accepting = Accepting::Open;
             self.acceptable = true;
         }
-        if !self.acceptable || self.listener != Listener::Open {
+        if !self.acceptable || self.accepting != Accepting::Open {
             return;
         }
         for _ in 0..ACCEPTS_PER_TURN_MAX {
-            match self.server.accept() {
-                Accepted::Conn(conn) => {
-                    let token = self.next_token();
-                    if joined(token, &conn) {
-                        self.admit(token, conn, now);
-                    } else {
-                        conn.turn_away();
-                    }
-                }
+            match listener.accept() {
+                Accepted::Conn(conn) => self.join(conn, now, &mut joined),
                 Accepted::TurnedAway => {}
                 Accepted::Nobody => {
                     self.acceptable = false;
                     return;
                 }
                 Accepted::Exhausted => {
-                    self.listener = Listener::PausedUntil(now + ACCEPT_PAUSE);
+                    self.accepting = Accepting::PausedUntil(now + ACCEPT_PAUSE);
                     return;
                 }
                 Accepted::Stopped => {
-                    self.listener = Listener::Stopped;
+                    self.accepting = Accepting::Stopped;
                     return;
                 }
             }
+        }
+    }
+
+    /// Takes in a client, which this loop or another one has accepted; `joined` as above.
+    pub(crate) fn join(
+        &mut self,
+        mut conn: Conn,
+        now: Instant,
+        mut joined: impl FnMut(Token, &Conn) -> bool,
+    ) {
+        let token = self.next_token();
+        if joined(token, &conn) {
+            conn.client.taken_by(self.worker);
+            self.admit(token, conn, now);
+        } else {
+            conn.turn_away();
+        }
+    }
+
+    /// Nobody will be accepted any more; for loops that are told so instead of finding out.
+    pub(crate) fn no_more(&mut self) {
+        self.accepting = Accepting::Stopped;
+    }
+
+    /// Whether this client has not left.
+    pub(crate) fn has(&mut self, token: Token) -> bool {
+        entry(&mut self.table, token).is_some()
+    }
+
+    /// A job that was handed out has its answer, and a wait of so long is still to come.
+    pub(crate) fn job_done(&mut self, token: Token, done: Done, wait: Duration) {
+        // Its client may have left while it ran; then it finds nobody.
+        let Some(entry) = entry(&mut self.table, token) else { return };
+        drive::work_is_done(&mut entry.conn, done, wait);
+        if wait.is_zero() {
+            queue(entry, token, &mut self.run_list);
+        } else {
+            self.timers.push(Reverse((Instant::now() + wait, Due::Job, token)));
         }
     }
 
@@ -250,7 +307,8 @@ impl Clients {
                 Due::Idle => {
                     // Progress does not touch the heap; the timer looks when it goes off.
                     let idle_timeout = self.server.config.idle_timeout;
-                    let waits_for_us = matches!(entry.conn.phase, Phase::Waiting(_));
+                    let waits_for_us =
+                        matches!(entry.conn.phase, Phase::Waiting(_) | Phase::Working);
                     let from = if waits_for_us { now } else { entry.progressed_at };
                     if from + idle_timeout > now {
                         self.timers.push(Reverse((from + idle_timeout, Due::Idle, token)));
@@ -277,7 +335,7 @@ impl Clients {
         let descriptor = number(&entry.conn);
         let (blocked, progress) = match entry.doomed {
             Some(ending) => (Blocked::Over(ending), true),
-            None => drive::until_blocked(&mut entry.conn),
+            None => drive::until_blocked(&mut entry.conn, self.jobs_elsewhere),
         };
         if progress {
             entry.progressed_at = now;
@@ -285,13 +343,15 @@ impl Clients {
         entry.want = match blocked {
             Blocked::OnRead => Want::Read,
             Blocked::OnWrite => Want::Write,
-            Blocked::OnJob(_) | Blocked::OnTurn | Blocked::OnClose(_) => Want::Nothing,
+            Blocked::OnJob(_) | Blocked::OnWork(_) | Blocked::OnTurn | Blocked::OnClose(_) => {
+                Want::Nothing
+            }
             Blocked::Over(ending) => {
                 self.table.remove(token.place as usize).conn.end(ending);
-                return Some(Turn { token, descriptor, want: None });
+                return Some(Turn { token, descriptor, want: None, job: None });
             }
         };
-        let want = Some(entry.want);
+        let mut turn = Turn { token, descriptor, want: Some(entry.want), job: None };
         match blocked {
             // Jobs before it in this batch may have taken long: the wait starts when it starts.
             Blocked::OnJob(wait) => {
@@ -302,9 +362,10 @@ impl Clients {
                 queue(entry, token, &mut self.run_list);
             }
             Blocked::OnTurn => queue(entry, token, &mut self.run_list),
+            Blocked::OnWork(job) => turn.job = Some(job),
             Blocked::OnRead | Blocked::OnWrite | Blocked::Over(_) => {}
         }
-        Some(Turn { token, descriptor, want })
+        Some(turn)
     }
 
     /// The socket of a client that has not left, and what the kernel was last told to watch it
@@ -333,6 +394,10 @@ impl Clients {
             progressed_at: now,
         };
         assert_eq!(self.table.insert(entry), place as usize, "the token names the vacant place");
+        if self.server.config.greeting {
+            // It has something to write before the kernel has anything to say.
+            queue(&mut self.table[place as usize], token, &mut self.run_list);
+        }
         self.timers.push(Reverse((now + self.server.config.idle_timeout, Due::Idle, token)));
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
-use protocol::{Done, Session};
+use protocol::{Done, Greeting, Session};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
@@ -42,6 +42,25 @@ pub(crate) struct Client {
     server: &'static Server,
     descriptor: RawFd,
     ending: Ending,
+    /// Who has taken it, if anybody has.
+    worker: Option<u32>,
+    /// Where connections begin with a greeting: what it has to say, until it is said.
+    arrival: Option<Box<Arrival>>,
+}
+
+/// When a connection was accepted, and after how many others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) sequence: u64,
+    pub(crate) accepted_ns: u64,
+}
+
+impl Arrival {
+    /// Now; `None` where nobody will be told, which saves reading the clock.
+    pub(crate) fn now(server: &Server, sequence: u64) -> Option<Self> {
+        let now = || Self { sequence, accepted_ns: monotonic_ns() };
+        server.config.greeting.then(now)
+    }
 }
 
 /// One admitted connection.
@@ -65,6 +84,8 @@ pub(crate) struct Conn {
 pub(crate) enum Phase {
     /// Reading, writing and computing.
     Serving,
+    /// A job of it runs elsewhere.
+    Working,
     /// A job has computed and waits for its time.
     Waiting(Done),
     /// We have closed our half and drop what the peer still sends, up to so many bytes.
@@ -76,6 +97,18 @@ impl Client {
     #[must_use]
     pub(crate) fn server(&self) -> &'static Server {
         self.server
+    }
+
+    /// A worker takes it: from now on its requests are that worker's, and a greeting says so.
+    pub(crate) fn taken_by(&mut self, worker: usize) {
+        let worker = u32::try_from(worker).unwrap_or(u32::MAX);
+        self.worker = Some(worker);
+        self.server.taken(worker);
+        if let Some(arrival) = self.arrival.take() {
+            let Arrival { sequence, accepted_ns } = *arrival;
+            let taken_ns = monotonic_ns();
+            self.session.greet(&Greeting { worker, sequence, accepted_ns, taken_ns });
+        }
     }
 
     /// Whether it is in the middle of a request, and how many it has had answered.
@@ -101,23 +134,36 @@ impl Drop for Client {
         // A cut shows as an end of input or a failed write; it is neither.
         let cut = stop::stage() == stop::Stage::Cut;
         let ending = if cut { Ending::Cut } else { self.ending };
-        self.server.gone(ending, self.session.tally());
+        self.server.gone(ending, self.session.tally(), self.worker);
     }
 }
 
 impl Conn {
-    pub(crate) fn new(server: &'static Server, stream: OwnedFd) -> Self {
+    pub(crate) fn new(server: &'static Server, stream: OwnedFd, arrival: Option<Arrival>) -> Self {
         stop::watch(stream.as_raw_fd());
         let session = Session::new(server.config.service);
         let descriptor = stream.as_raw_fd();
         // Whoever drops it without a word had no thread or place for it.
-        let client = Client { session, server, descriptor, ending: Ending::Shed };
+        let ending = Ending::Shed;
+        let arrival = arrival.map(Box::new);
+        let client = Client { session, server, descriptor, ending, worker: None, arrival };
         Self { client, stream, phase: Phase::Serving, readable: false, hung_up: false }
     }
 
     /// Ends the connection, for this reason.
     pub(crate) fn end(self, ending: Ending) {
         self.client.end(ending);
+    }
+
+    /// When it arrived, where that is to be told.
+    pub(crate) fn arrival(&self) -> Option<Arrival> {
+        self.client.arrival.as_deref().copied()
+    }
+
+    /// Another process has it now, socket, place and all: here it is forgotten.
+    pub(crate) fn given_away(self) {
+        stop::forget(self.client.descriptor);
+        std::mem::forget(self.client);
     }
 
     /// Tells the client that there is no place for it, and ends the connection.
@@ -176,4 +222,11 @@ pub(crate) fn recv(stream: &OwnedFd, space: &mut [u8]) -> io::Result<usize> {
 /// send(2), without EINTR and without SIGPIPE.
 pub(crate) fn send(stream: &OwnedFd, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::io::retry_on_intr(|| rustix::net::send(stream, bytes, SendFlags::NOSIGNAL))?)
+}
+
+/// The machine's monotonic clock, which all its processes read alike.
+fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let ns = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
+    u64::try_from(ns).unwrap_or(0)
 }

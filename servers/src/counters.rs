@@ -8,7 +8,7 @@ use crate::conn::Ending;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Counters that every thread of a server adds to. Requests are added once a
+        /// Counters that every thread and process of a server adds to. Requests are added once a
         /// connection, when it ends: a shared counter per request would be a model of its own.
         #[derive(Debug, Default)]
         pub struct Counters { $($(#[$doc])* $name: AtomicU64,)* }
@@ -54,15 +54,29 @@ counters! {
     idle,
     /// Connections cut by the drain timeout or a second signal.
     cut,
+    /// Connections that ended with the process that served them.
+    lost,
+    /// Processes of a pool that died and were replaced.
+    workers_replaced,
     /// Requests answered, refused ones included.
     requests,
     /// Of those, how many were refused with an `ERR` reply.
     requests_refused,
 }
 
+/// What one worker did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerTotals {
+    /// Connections that it has taken.
+    pub connections: u64,
+    /// Requests that it has answered.
+    pub requests: u64,
+}
+
 impl Counters {
-    pub(crate) fn accepted(&self) {
-        self.accepted.fetch_add(1, Relaxed);
+    /// Returns how many there were before.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted.fetch_add(1, Relaxed)
     }
 
     pub(crate) fn refused(&self) {
@@ -79,6 +93,14 @@ impl Counters {
 
     pub(crate) fn dead_on_arrival(&self) {
         self.dead_on_arrival.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn lost(&self) {
+        self.lost.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn worker_replaced(&self) {
+        self.workers_replaced.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn ended(&self, ending: Ending, tally: Tally) {

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use protocol::{Session, Step};
+use protocol::{Done, Job, Session, Step};
 
 use crate::conn::{Conn, Ending, LINGER, LINGER_BYTES_MAX, Phase, recv, send};
 use crate::stop;
@@ -15,8 +15,9 @@ use crate::stop;
 /// others.
 const READS_PER_TURN_MAX: usize = 4;
 
-/// Carries a connection to its end, blocking the thread it is called in.
-pub(crate) fn to_end(mut conn: Conn) {
+/// Carries a connection to its end, blocking the worker that it is called in.
+pub(crate) fn to_end(mut conn: Conn, worker: usize) {
+    conn.client.taken_by(worker);
     let idle_timeout = conn.client.server().config.idle_timeout;
     let mut partial_since: Option<Instant> = None;
     loop {
@@ -47,7 +48,7 @@ pub(crate) fn to_end(mut conn: Conn) {
 }
 
 /// What a connection waits for after its turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Blocked {
     /// Bytes from its peer.
     OnRead,
@@ -55,6 +56,8 @@ pub(crate) enum Blocked {
     OnWrite,
     /// Time: the wait of a job. Call [`job_is_over`] after it.
     OnJob(Duration),
+    /// This job, which the model runs elsewhere. Call [`work_is_done`] with its answer.
+    OnWork(Job),
     /// Nothing but its next turn.
     OnTurn,
     /// Its next turn, and from now on only for so long: our half is closed.
@@ -65,12 +68,16 @@ pub(crate) enum Blocked {
 
 /// Carries a connection until it would block or has had its turn. Returns what it waits for and
 /// whether it got anywhere: a trickle of one request's bytes is not progress.
-pub(crate) fn until_blocked(conn: &mut Conn) -> (Blocked, bool) {
+///
+/// Jobs are computed here, or, with `jobs_elsewhere`, handed out.
+pub(crate) fn until_blocked(conn: &mut Conn, jobs_elsewhere: bool) -> (Blocked, bool) {
     let before = conn.client.standing();
     let mut moved = false;
     let blocked = match &mut conn.phase {
-        Phase::Serving => serve(conn, &mut moved),
-        Phase::Waiting(_) => unreachable!("a connection gets no turn while its job waits"),
+        Phase::Serving => serve(conn, jobs_elsewhere, &mut moved),
+        Phase::Waiting(_) | Phase::Working => {
+            unreachable!("a connection gets no turn while its job runs")
+        }
         Phase::Lingering(left) => linger(&conn.stream, left),
     };
     (blocked, moved && !conn.client.trickled_since(before))
@@ -93,7 +100,16 @@ pub(crate) fn job_is_over(conn: &mut Conn) {
     }
 }
 
-fn serve(conn: &mut Conn, moved: &mut bool) -> Blocked {
+/// The job of this connection has been run elsewhere, and a wait of so long is still to come.
+/// After that call [`job_is_over`]; where it is zero, give the connection a turn.
+pub(crate) fn work_is_done(conn: &mut Conn, done: Done, wait: Duration) {
+    conn.phase = Phase::Waiting(done);
+    if wait.is_zero() {
+        job_is_over(conn);
+    }
+}
+
+fn serve(conn: &mut Conn, jobs_elsewhere: bool, moved: &mut bool) -> Blocked {
     let (mut reads, mut jobs) = (0, 0);
     loop {
         let (session, stream) = (&mut conn.client.session, &conn.stream);
@@ -115,6 +131,11 @@ fn serve(conn: &mut Conn, moved: &mut bool) -> Blocked {
             Step::Write(bytes) => send(stream, bytes).map(|n| session.sent(n)),
             // One job is a turn: CPU is what the other clients are waiting for.
             Step::Run(_) if jobs == 1 => return Blocked::OnTurn,
+            Step::Run(job) if jobs_elsewhere => {
+                *moved = true;
+                conn.phase = Phase::Working;
+                return Blocked::OnWork(job);
+            }
             Step::Run(job) => {
                 jobs += 1;
                 *moved = true;

@@ -8,8 +8,9 @@
 //! - `conn`: one admitted connection, and how it ends
 //! - `drive`: the two drivers, blocking to the end and non-blocking until it would block
 //! - `clients`: what an event loop keeps about its connections (table, timers, idle queue)
-//! - [`stop`]: signals, drain and cut
+//! - `stop`: signals, drain and cut
 //! - `mailbox`: from many threads to one event loop
+//! - `children`: processes, for the models that fork; `shared`: the memory they have in common
 //! - [`counters`]: what happened, for the report
 //!
 //! A process runs one [`Server`], once: signals belong to a process, and so does the account of
@@ -19,17 +20,18 @@
 //! connection only. What the machine ran out of is a pause of accepting or a shed
 //! connection: back off, keep serving. What we did wrong comes out of [`Server::run`].
 
+mod children;
 mod clients;
 mod conn;
 pub mod counters;
 mod drive;
-#[cfg_attr(not(test), expect(dead_code, reason = "for models with several event loops"))]
 mod mailbox;
 pub mod models;
 pub mod net;
-pub mod stop;
+mod shared;
+mod stop;
 mod sync;
 
-pub use counters::{Counters, Totals};
+pub use counters::{Totals, WorkerTotals};
 pub use models::{Family, MODELS, Model, Workers};
 pub use net::{Config, Server, StartError};

@@ -4,25 +4,27 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use protocol::{Service, Tally};
+use protocol::{Framing, Service, Tally};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, SocketFlags};
 use rustix::process::{Resource, Rlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
-use crate::conn::{Conn, Ending};
-use crate::counters::{Counters, Totals};
+use crate::children;
+use crate::conn::{Arrival, Conn, Ending};
+use crate::counters::{Totals, WorkerTotals};
 use crate::models::{Model, Workers};
+use crate::shared::{self, Page, WorkerCounts};
 use crate::stop;
 
 /// Descriptors that are not connections: standard streams, listeners, pollers, the spare one.
-const DESCRIPTORS_RESERVED: usize = 32;
+pub(crate) const DESCRIPTORS_RESERVED: usize = 32;
 /// Where a limit of "unlimited" is cut: more loopback connections than this need several
 /// machines' memory.
 const DESCRIPTORS_MAX: u64 = 1 << 20;
@@ -48,6 +50,9 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// How long live connections have to finish after the first signal.
     pub drain_timeout: Duration,
+    /// Whether every connection begins with a greeting that says who serves it; in line framing
+    /// only.
+    pub greeting: bool,
 }
 
 /// Why a server did not start.
@@ -84,6 +89,28 @@ pub enum StartError {
         /// Its name.
         model: &'static str,
     },
+    /// The model cannot run here.
+    #[error("the model {model} cannot run here: {reason}")]
+    Unavailable {
+        /// Its name.
+        model: &'static str,
+        /// What this machine refuses.
+        reason: String,
+    },
+    /// The model cannot hold so many connections anywhere.
+    #[error(
+        "the model {model} holds {most} connections at most: ask for --max-connections {most} or \
+         leave it out"
+    )]
+    TooMany {
+        /// Its name.
+        model: &'static str,
+        /// What it can hold.
+        most: usize,
+    },
+    /// A greeting where a client could not tell where it ends.
+    #[error("a greeting is a line: it needs line framing")]
+    Greeting,
     /// Something else that the kernel refused.
     #[error("cannot start: {0}")]
     Kernel(#[from] io::Error),
@@ -93,7 +120,7 @@ impl StartError {
     /// Whether what was asked for can never work, as opposed to not working now.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::NoWorkers { .. } | Self::Descriptors { .. })
+        !matches!(self, Self::Listen { .. } | Self::Kernel(_))
     }
 }
 
@@ -112,13 +139,13 @@ pub struct Server {
     pub address: SocketAddr,
     /// The kernel's queue as it is, after the system's own limit.
     pub backlog: u32,
-    counters: Counters,
-    listener: OwnedFd,
+    page: &'static Page,
+    worker_counts: &'static [WorkerCounts],
+    listeners: Vec<OwnedFd>,
     nonblocking: AtomicBool,
     /// A descriptor to give up when there are no more, so that a client can be accepted and
     /// turned away instead of leaving a listener that stays ready and a loop that spins.
     spare: Mutex<Option<OwnedFd>>,
-    live: AtomicUsize,
     empty: (Mutex<()>, Condvar),
 }
 
@@ -146,19 +173,28 @@ impl Server {
     /// When the address is taken or not ours, the descriptor limit is too low for the
     /// connections asked for, or the model does not have what was set.
     pub fn bind(model: &'static Model, config: Config) -> Result<&'static Self, StartError> {
+        (model.probe)().map_err(|reason| StartError::Unavailable { model: model.name, reason })?;
         let workers = match (model.workers, config.workers) {
             (Workers::None, Some(_)) => return Err(StartError::NoWorkers { model: model.name }),
             (Workers::None, None) => 1,
-            (Workers::Fixed(_), Some(n)) => n,
-            (Workers::Fixed(default), None) => default(),
+            (Workers::Fixed(_) | Workers::Floating(_), Some(n)) => n,
+            (Workers::Fixed(default) | Workers::Floating(default), None) => default(),
         };
+        if config.greeting && config.service.framing != Framing::Line {
+            return Err(StartError::Greeting);
+        }
+        if let Some(most) = model.holds_at_most
+            && config.max_connections > Some(most)
+        {
+            return Err(StartError::TooMany { model: model.name, most });
+        }
         let descriptors = raise_descriptor_limit();
         let max_connections = admission_limit(config.max_connections, descriptors)?;
-        let listener = listen(&config)?;
-        let address = listener.local_addr()?.as_socket().unwrap_or(config.listen);
-        stop::install(descriptors, config.drain_timeout)?;
-        let listener = OwnedFd::from(listener);
-        stop::watch_listener(&listener);
+        let sockets = if model.listener_per_worker { workers } else { 1 };
+        let (listeners, address) = listen(&config, sockets)?;
+        let page = shared::page()?;
+        stop::install(descriptors, config.drain_timeout, page)?;
+        listeners.iter().for_each(stop::watch_listener);
         let backlog = config.backlog.min(somaxconn());
         Ok(Box::leak(Box::new(Self {
             config,
@@ -167,11 +203,11 @@ impl Server {
             max_connections,
             address,
             backlog,
-            counters: Counters::default(),
-            listener,
+            page,
+            worker_counts: shared::worker_counts(workers)?,
+            listeners,
             nonblocking: AtomicBool::new(false),
             spare: Mutex::new(open_spare()),
-            live: AtomicUsize::new(0),
             empty: (Mutex::new(()), Condvar::new()),
         })))
     }
@@ -182,56 +218,90 @@ impl Server {
     /// What this program or its machine did wrong; never a peer.
     pub fn run(&'static self) -> io::Result<Totals> {
         (self.model.run)(self)?;
-        Ok(self.counters.totals())
+        Ok(self.page.counters.totals())
+    }
+
+    /// What each worker did; nothing where a connection belongs to no worker in particular.
+    #[must_use]
+    pub fn worker_totals(&self) -> Vec<WorkerTotals> {
+        let totals = |counts: &WorkerCounts| WorkerTotals {
+            connections: counts.connections.load(Relaxed),
+            requests: counts.requests.load(Relaxed),
+        };
+        match self.model.workers {
+            Workers::Fixed(_) => self.worker_counts.iter().map(totals).collect(),
+            Workers::None | Workers::Floating(_) => Vec::new(),
+        }
     }
 
     /// Connections live now.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.live.load(SeqCst)
+        self.page.live.load(SeqCst)
     }
 
     /// The next client, for models that block in accept(2); `None` when stopping.
     pub(crate) fn next_client(&'static self) -> Option<Conn> {
-        loop {
-            match self.accept() {
-                Accepted::Conn(conn) => return Some(conn),
-                Accepted::TurnedAway | Accepted::Nobody => {}
-                Accepted::Exhausted => thread::sleep(ACCEPT_PAUSE),
-                Accepted::Stopped => return None,
-            }
-        }
+        self.listener().next_client()
     }
 
-    /// Makes the listener and all clients accepted from now on non-blocking.
+    /// The listening socket.
+    pub(crate) fn listener(&'static self) -> Listener {
+        self.listener_of(0)
+    }
+
+    /// The listening socket of one worker, in models where each has its own.
+    pub(crate) fn listener_of(&'static self, worker: usize) -> Listener {
+        Listener { server: self, socket: self.listeners[worker].as_fd() }
+    }
+
+    /// Makes the listeners and all clients accepted from now on non-blocking.
     pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
-        self.nonblocking.store(true, SeqCst);
-        Ok(rustix::io::ioctl_fionbio(&self.listener, true)?)
+        self.set_clients_nonblocking();
+        self.set_listeners_nonblocking()
     }
 
-    /// One attempt to accept. Every errno of accept(2) ends in one of the five answers.
-    pub(crate) fn accept(&'static self) -> Accepted {
-        loop {
-            match self.accept_raw() {
-                Ok(stream) => return self.admit(stream),
-                Err(Errno::AGAIN) => return Accepted::Nobody,
-                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                    return self.shed_one();
-                }
-                // shutdown(2) on the listener shows as EINVAL, in accept and nowhere else.
-                Err(Errno::INVAL) if stop::is_stopping() => return Accepted::Stopped,
-                // EINTR, ECONNABORTED, EPROTO and the network errors that Linux hands over from
-                // a connection that died in the queue: the next one may live.
-                Err(Errno::INTR) => {}
-                Err(_) => self.counters.dead_on_arrival(),
+    /// Makes the listeners non-blocking, and not the clients.
+    pub(crate) fn set_listeners_nonblocking(&self) -> io::Result<()> {
+        let set = |listener| Ok(rustix::io::ioctl_fionbio(listener, true)?);
+        self.listeners.iter().try_for_each(set)
+    }
+
+    /// Makes all clients accepted from now on non-blocking, and not the listener.
+    pub(crate) fn set_clients_nonblocking(&self) {
+        self.nonblocking.store(true, SeqCst);
+    }
+
+    /// What came of one accept. Every errno ends in one of the answers, or in `None`: try again.
+    pub(crate) fn classify(
+        &'static self,
+        accepted: Result<OwnedFd, Errno>,
+        again: impl Fn() -> Result<OwnedFd, Errno>,
+    ) -> Option<Accepted> {
+        Some(match accepted {
+            Ok(stream) => self.admit(stream),
+            Err(Errno::AGAIN) => Accepted::Nobody,
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => self.shed_one(again),
+            // shutdown(2) on the listener shows as EINVAL, in accept and nowhere else.
+            Err(Errno::INVAL) if stop::is_stopping() => Accepted::Stopped,
+            // EINTR, ECONNABORTED, EPROTO and the network errors that Linux hands over from
+            // a connection that died in the queue: the next one may live.
+            Err(Errno::INTR) => return None,
+            Err(_) => {
+                self.page.counters.dead_on_arrival();
+                return None;
             }
-        }
+        })
     }
 
     /// Counts a connection's end and wakes who waits for the last one.
-    pub(crate) fn gone(&self, ending: Ending, tally: Tally) {
-        self.counters.ended(ending, tally);
-        if self.live.fetch_sub(1, SeqCst) == 1 && stop::is_stopping() {
+    pub(crate) fn gone(&self, ending: Ending, tally: Tally, worker: Option<u32>) {
+        self.page.counters.ended(ending, tally);
+        if let Some(counts) = self.counts_of(worker) {
+            counts.requests.fetch_add(tally.requests, Relaxed);
+        }
+        children::this_one_holds(false);
+        if self.page.live.fetch_sub(1, SeqCst) == 1 && stop::is_stopping() {
             // Under the lock, or the wake-up could fall between a waiter's check and its wait.
             let _guard = self.empty.0.lock().unwrap_or_else(PoisonError::into_inner);
             self.empty.1.notify_all();
@@ -248,28 +318,46 @@ impl Server {
             .unwrap_or_else(PoisonError::into_inner);
     }
 
-    fn accept_raw(&self) -> Result<OwnedFd, Errno> {
-        let mut flags = SocketFlags::CLOEXEC;
-        flags.set(SocketFlags::NONBLOCK, self.nonblocking.load(SeqCst));
-        rustix::net::accept_with(&self.listener, flags)
+    /// A worker has taken a connection.
+    pub(crate) fn taken(&self, worker: u32) {
+        if let Some(counts) = self.counts_of(Some(worker)) {
+            counts.connections.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A connection ended with the process that served it. Called in a signal handler.
+    pub(crate) fn lost(&self) {
+        self.page.counters.lost();
+        self.page.live.fetch_sub(1, SeqCst);
+    }
+
+    /// A process that died has a successor.
+    pub(crate) fn worker_replaced(&self) {
+        self.page.counters.worker_replaced();
+    }
+
+    fn counts_of(&self, worker: Option<u32>) -> Option<&WorkerCounts> {
+        self.worker_counts.get(worker? as usize)
     }
 
     fn admit(&'static self, stream: OwnedFd) -> Accepted {
-        if self.live.fetch_add(1, SeqCst) >= self.max_connections {
-            self.live.fetch_sub(1, SeqCst);
-            self.counters.refused();
+        if self.page.live.fetch_add(1, SeqCst) >= self.max_connections {
+            self.page.live.fetch_sub(1, SeqCst);
+            self.page.counters.refused();
             turn_away(&stream);
             return Accepted::TurnedAway;
         }
+        children::this_one_holds(true);
         match self.prepare(&stream) {
             Ok(()) => {
-                self.counters.accepted();
-                Accepted::Conn(Conn::new(self, stream))
+                let sequence = self.page.counters.accepted();
+                Accepted::Conn(Conn::new(self, stream, Arrival::now(self, sequence)))
             }
             Err(_) => {
                 // The peer reset it while it was in the queue.
-                self.live.fetch_sub(1, SeqCst);
-                self.counters.dead_on_arrival();
+                children::this_one_holds(false);
+                self.page.live.fetch_sub(1, SeqCst);
+                self.page.counters.dead_on_arrival();
                 Accepted::TurnedAway
             }
         }
@@ -287,29 +375,69 @@ impl Server {
     }
 
     /// Gives the spare descriptor up, accepts with it and turns the client away.
-    fn shed_one(&self) -> Accepted {
+    fn shed_one(&self, again: impl Fn() -> Result<OwnedFd, Errno>) -> Accepted {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         *spare = None;
-        let accepted = self.accept_raw();
+        let accepted = again();
         let shed = accepted.is_ok();
         if let Ok(stream) = accepted {
             turn_away(&stream);
         }
         *spare = open_spare();
         if shed {
-            self.counters.shed();
+            self.page.counters.shed();
             Accepted::TurnedAway
         } else {
-            self.counters.accept_paused();
+            self.page.counters.accept_paused();
             Accepted::Exhausted
         }
     }
 }
 
-impl AsFd for Server {
-    /// The listening socket.
+/// One of a server's listening sockets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listener {
+    server: &'static Server,
+    socket: BorrowedFd<'static>,
+}
+
+impl Listener {
+    /// Its descriptor, which is open as long as the process lives.
+    pub(crate) fn fd(self) -> BorrowedFd<'static> {
+        self.socket
+    }
+
+    /// One attempt to accept.
+    pub(crate) fn accept(self) -> Accepted {
+        loop {
+            if let Some(accepted) = self.server.classify(self.accept_raw(), || self.accept_raw()) {
+                return accepted;
+            }
+        }
+    }
+
+    /// The next client, where the socket blocks; `None` when stopping.
+    pub(crate) fn next_client(self) -> Option<Conn> {
+        loop {
+            match self.accept() {
+                Accepted::Conn(conn) => return Some(conn),
+                Accepted::TurnedAway | Accepted::Nobody => {}
+                Accepted::Exhausted => thread::sleep(ACCEPT_PAUSE),
+                Accepted::Stopped => return None,
+            }
+        }
+    }
+
+    fn accept_raw(self) -> Result<OwnedFd, Errno> {
+        let mut flags = SocketFlags::CLOEXEC;
+        flags.set(SocketFlags::NONBLOCK, self.server.nonblocking.load(SeqCst));
+        rustix::net::accept_with(self.socket, flags)
+    }
+}
+
+impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.listener.as_fd()
+        self.socket
     }
 }
 
@@ -329,15 +457,31 @@ fn open_spare() -> Option<OwnedFd> {
     rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).ok()
 }
 
-fn listen(config: &Config) -> Result<Socket, StartError> {
-    let listen = || {
-        let socket =
-            Socket::new(Domain::for_address(config.listen), Type::STREAM, Some(Protocol::TCP))?;
+/// So many sockets that listen on the same address. The kernel spreads connections over them by a
+/// hash of both addresses; the backlog is divided, so that the queues together are as long as
+/// one would be.
+fn listen(config: &Config, sockets: usize) -> Result<(Vec<OwnedFd>, SocketAddr), StartError> {
+    let share = config.backlog.div_ceil(u32::try_from(sockets).unwrap_or(u32::MAX));
+    let bind = |address: SocketAddr, reuse_port| -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         // A port whose last owner's connections are in TIME_WAIT is free.
         socket.set_reuse_address(true)?;
-        socket.bind(&config.listen.into())?;
-        socket.listen(i32::try_from(config.backlog).unwrap_or(i32::MAX))?;
+        socket.set_reuse_port(reuse_port)?;
+        socket.bind(&address.into())?;
+        socket.listen(i32::try_from(share).unwrap_or(i32::MAX))?;
         Ok(socket)
+    };
+    let listen = || {
+        // Alone first: with SO_REUSEPORT two servers of one user would share a port unawares.
+        let first = bind(config.listen, false)?;
+        // Port 0 has become a number, and all are to have the same.
+        let address = first.local_addr()?.as_socket().unwrap_or(config.listen);
+        if sockets == 1 {
+            return Ok((vec![first.into()], address));
+        }
+        drop(first);
+        let all = (0..sockets).map(|_| Ok(bind(address, true)?.into()));
+        Ok((all.collect::<io::Result<_>>()?, address))
     };
     listen().map_err(|source: io::Error| {
         let advice = match source.kind() {

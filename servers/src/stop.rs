@@ -6,6 +6,11 @@
 //! errno, and a connection delivers what it had received and then reads as ended. A second
 //! signal, or the drain timeout, shuts the connections down in both directions.
 //!
+//! A server of several processes is stopped through the first one: how far stopping has come is
+//! on their shared page, and the handler passes the signal on to the children, which end their
+//! own connections. Signals from anybody else the children ignore: a terminal sends its Ctrl-C
+//! to all of them at once, and that is one signal and not two.
+//!
 //! All of it happens in the signal handler, from system calls that signal-safety(7) lists. There
 //! is no signal thread, because a threaded process must not fork, and no flag that somebody has
 //! to poll: a model that is blocked in the read of its only client is woken like any other.
@@ -13,19 +18,22 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::net::Shutdown;
-use signal_hook::consts::{SIGALRM, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGINT, SIGTERM, SIGUSR1};
+
+use crate::children;
+use crate::shared::Page;
 
 /// More listening sockets than any model opens: one for each loop of the largest machine.
 const LISTENERS_MAX: usize = 1024;
 
 /// How far stopping has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// Serving.
     Running,
     /// No new connections; what was received is answered.
@@ -34,7 +42,7 @@ pub enum Stage {
     Cut,
 }
 
-static STAGE: AtomicU8 = AtomicU8::new(Stage::Running as u8);
+static PAGE: OnceLock<&Page> = OnceLock::new();
 static LISTENERS: [AtomicI32; LISTENERS_MAX] = [const { AtomicI32::new(-1) }; LISTENERS_MAX];
 /// One flag for each descriptor number, set while it is a live connection.
 static CONNECTIONS: OnceLock<Box<[AtomicBool]>> = OnceLock::new();
@@ -44,8 +52,8 @@ static CUT: OnceLock<OwnedFd> = OnceLock::new();
 
 /// How far stopping has come.
 #[must_use]
-pub fn stage() -> Stage {
-    match STAGE.load(SeqCst) {
+pub(crate) fn stage() -> Stage {
+    match PAGE.get().map_or(Stage::Running as u8, |page| page.stage.load(SeqCst)) {
         0 => Stage::Running,
         1 => Stage::Draining,
         _ => Stage::Cut,
@@ -54,7 +62,7 @@ pub fn stage() -> Stage {
 
 /// Whether connections are to wind down.
 #[must_use]
-pub fn is_stopping() -> bool {
+pub(crate) fn is_stopping() -> bool {
     stage() != Stage::Running
 }
 
@@ -62,18 +70,23 @@ pub fn is_stopping() -> bool {
 ///
 /// # Errors
 /// When the kernel refuses a handler or an eventfd.
-pub fn install(descriptors: usize, drain_timeout: Duration) -> io::Result<()> {
+pub(crate) fn install(
+    descriptors: usize,
+    drain_timeout: Duration,
+    page: &'static Page,
+) -> io::Result<()> {
     let flags = (0..descriptors).map(|_| AtomicBool::new(false)).collect();
     CONNECTIONS.get_or_init(|| flags);
+    PAGE.get_or_init(|| page);
     let cut = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
     CUT.get_or_init(|| cut);
     let drain_us = u64::try_from(drain_timeout.as_micros()).unwrap_or(u64::MAX).max(1);
     DRAIN_TIMEOUT_US.store(drain_us, SeqCst);
-    for signal in [SIGINT, SIGTERM, SIGALRM] {
+    for signal in [SIGINT, SIGTERM, SIGALRM, SIGUSR1] {
         #[expect(unsafe_code, reason = "what runs in a signal handler must be signal-safe")]
-        // SAFETY: `on_signal` uses atomics, initialised statics, shutdown(2), write(2) and
-        // setitimer(2); it takes no lock and allocates nothing.
-        unsafe { signal_hook::low_level::register(signal, move || on_signal(signal == SIGALRM)) }?;
+        // SAFETY: `on_signal` uses atomics, initialised statics, shutdown(2), write(2), kill(2)
+        // and setitimer(2); it takes no lock and allocates nothing.
+        unsafe { signal_hook::low_level::register(signal, move || on_signal(signal)) }?;
     }
     Ok(())
 }
@@ -82,7 +95,7 @@ pub fn install(descriptors: usize, drain_timeout: Duration) -> io::Result<()> {
 ///
 /// # Panics
 /// When a model opens more listeners than the largest machine has loops.
-pub fn watch_listener(fd: &impl AsFd) {
+pub(crate) fn watch_listener(fd: &impl AsFd) {
     let fd = fd.as_fd().as_raw_fd();
     let place = LISTENERS.iter().find(|l| l.compare_exchange(-1, fd, SeqCst, SeqCst).is_ok());
     assert!(place.is_some(), "a model opens at most {LISTENERS_MAX} listeners");
@@ -123,12 +136,47 @@ pub(crate) fn sleep(wait: Duration) {
     }
 }
 
+/// Waits, but not past a signal.
+pub(crate) fn pause(wait: Duration) {
+    if let (Some(cut), Ok(timeout)) = (CUT.get(), Timespec::try_from(wait)) {
+        // A signal that comes just before the call is missed; so the waits are short.
+        let _ = poll(&mut [PollFd::new(cut, PollFlags::IN)], Some(&timeout));
+    }
+}
+
+/// Stops as the first signal does: something of ours has failed.
+pub(crate) fn begin() {
+    if let Some(page) = PAGE.get() {
+        stop(page, false);
+    }
+}
+
 fn flag(fd: RawFd) -> Option<&'static AtomicBool> {
     CONNECTIONS.get()?.get(usize::try_from(fd).ok()?)
 }
 
-fn on_signal(alarm: bool) {
-    let first = STAGE.compare_exchange(Stage::Running as u8, Stage::Draining as u8, SeqCst, SeqCst);
+fn on_signal(signal: i32) {
+    let Some(page) = PAGE.get() else { return };
+    match (children::is_child(), signal == SIGUSR1) {
+        (false, false) => stop(page, signal == SIGALRM),
+        (true, true) => follow(),
+        (true, false) | (false, true) => {}
+    }
+}
+
+/// In a child: the server's first process has gone on to the next stage.
+fn follow() {
+    match stage() {
+        Stage::Running => {}
+        Stage::Draining => shut_connections(Shutdown::Read),
+        Stage::Cut => shut_connections(Shutdown::Both),
+    }
+}
+
+/// In the server's first process: the next stage.
+fn stop(page: &Page, alarm: bool) {
+    let (running, draining) = (Stage::Running as u8, Stage::Draining as u8);
+    let first = page.stage.compare_exchange(running, draining, SeqCst, SeqCst);
     if first.is_ok() && !alarm {
         arm_drain_timeout();
         for listener in &LISTENERS {
@@ -139,13 +187,14 @@ fn on_signal(alarm: bool) {
         }
         shut_connections(Shutdown::Read);
     } else {
-        STAGE.store(Stage::Cut as u8, SeqCst);
+        page.stage.store(Stage::Cut as u8, SeqCst);
         shut_connections(Shutdown::Both);
         if let Some(cut) = CUT.get() {
             // A full counter is as readable as any other.
             let _ = rustix::io::write(cut, &1_u64.to_ne_bytes());
         }
     }
+    children::tell();
 }
 
 fn shut_connections(how: Shutdown) {

@@ -3,7 +3,8 @@
 //! Waits in: epoll_wait(2). The kernel keeps the list of clients and names only the ready ones.
 //! Scheduler: the loop, one turn for each ready client; a long computation delays everybody.
 //! Runs out of: its one core; then descriptors and memory. Idle clients cost nothing but that.
-//! Compare: `poll.rs` (the list goes to the kernel with every call); `mio.rs` (edge-triggered).
+//! Compare: `poll.rs` (the list goes to the kernel with every call); `epoll_edge.rs` (told once);
+//! `multi_reactor.rs` (this loop, several times).
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use rustix::fd::OwnedFd;
 
 use super::{Family, Model, Workers};
 use crate::clients::{Clients, Ready, Token, Turn, Want};
-use crate::net::Server;
+use crate::net::{Listener, Server};
 
 pub(crate) const MODEL: Model = Model {
     name: "epoll",
@@ -22,17 +23,29 @@ pub(crate) const MODEL: Model = Model {
     summary: "an event loop around epoll(7), level-triggered",
     workers: Workers::None,
     run,
+    ..Model::PLAIN
 };
 
 /// Events taken from the kernel at a time. More would only make the first wait for the last.
-const EVENTS_MAX: usize = 256;
+pub(super) const EVENTS_MAX: usize = 256;
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
+    event_loop(server, server.listener(), EventFlags::IN, 0)
+}
+
+/// The loop, for one worker. With several of them the listener may be one for all, and `accepting`
+/// says how it is watched.
+pub(super) fn event_loop(
+    server: &'static Server,
+    listener: Listener,
+    accepting: EventFlags,
+    worker: usize,
+) -> io::Result<()> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-    let mut clients = Clients::new(server);
+    let mut clients = Clients::new(server, worker);
     let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
-    epoll::add(&epoll, server, data(Token::LISTENER), EventFlags::IN)?;
+    epoll::add(&epoll, listener, data(Token::LISTENER), accepting)?;
     let mut listening = true;
     while !clients.is_over() {
         wait(&epoll, &mut events, clients.timeout())?;
@@ -49,7 +62,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         }
         let now = Instant::now();
         clients.expire(now);
-        clients.accept(now, |token, conn| {
+        clients.accept(listener, now, |token, conn| {
             epoll::add(&epoll, conn, data(token), EventFlags::IN).is_ok()
         });
         for _ in 0..clients.turns() {
@@ -67,9 +80,9 @@ fn run(server: &'static Server) -> io::Result<()> {
             // Taken out, not masked: a listener that has been shut down hangs up, and epoll
             // tells of that whether it is asked or not.
             if listening {
-                epoll::add(&epoll, server, data(Token::LISTENER), EventFlags::IN)?;
+                epoll::add(&epoll, listener, data(Token::LISTENER), accepting)?;
             } else {
-                epoll::delete(&epoll, server)?;
+                epoll::delete(&epoll, listener)?;
             }
         }
     }
@@ -77,7 +90,12 @@ fn run(server: &'static Server) -> io::Result<()> {
 }
 
 /// Tells the kernel what a client waits for, if that has changed.
-fn interest(epoll: &OwnedFd, clients: &mut Clients, token: Token, want: Want) -> io::Result<()> {
+pub(super) fn interest(
+    epoll: &OwnedFd,
+    clients: &mut Clients,
+    token: Token,
+    want: Want,
+) -> io::Result<()> {
     let Some((socket, told)) = clients.told(token) else { return Ok(()) };
     if *told != want {
         *told = want;
@@ -91,7 +109,7 @@ fn interest(epoll: &OwnedFd, clients: &mut Clients, token: Token, want: Want) ->
     Ok(())
 }
 
-fn ready(flags: EventFlags) -> Ready {
+pub(super) fn ready(flags: EventFlags) -> Ready {
     let dead = flags.intersects(EventFlags::HUP | EventFlags::ERR);
     Ready {
         readable: flags.contains(EventFlags::IN) || dead,
@@ -101,12 +119,16 @@ fn ready(flags: EventFlags) -> Ready {
     }
 }
 
-fn data(token: Token) -> EventData {
+pub(super) fn data(token: Token) -> EventData {
     EventData::new_u64(token.number())
 }
 
 /// epoll_pwait2(2), which takes nanoseconds where epoll_wait(2) takes milliseconds.
-fn wait(epoll: &OwnedFd, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+pub(super) fn wait(
+    epoll: &OwnedFd,
+    events: &mut Vec<Event>,
+    timeout: Option<Duration>,
+) -> io::Result<()> {
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     events.clear();
     match epoll::wait(epoll, rustix::buffer::spare_capacity(events), timeout.as_ref()) {

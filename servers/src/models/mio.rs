@@ -23,6 +23,7 @@ pub(crate) const MODEL: Model = Model {
     summary: "an event loop around mio: epoll(7), edge-triggered",
     workers: Workers::None,
     run,
+    ..Model::PLAIN
 };
 
 /// Events taken from the kernel at a time; as in epoll.rs.
@@ -32,10 +33,15 @@ fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
     let mut poll = Poll::new()?;
     let registry = poll.registry().try_clone()?;
-    let mut clients = Clients::new(server);
+    let listener = server.listener();
+    let mut clients = Clients::new(server, 0);
     let mut events = Events::with_capacity(EVENTS_MAX);
-    let listener = &mut SourceFd(&number(server));
-    registry.register(listener, id(Token::LISTENER), Interest::READABLE)?;
+    let number_of_listener = number(&listener);
+    registry.register(
+        &mut SourceFd(&number_of_listener),
+        id(Token::LISTENER),
+        Interest::READABLE,
+    )?;
     while !clients.is_over() {
         match poll.poll(&mut events, clients.timeout()) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -51,7 +57,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         }
         let now = Instant::now();
         clients.expire(now);
-        clients.accept(now, |token, conn| {
+        clients.accept(listener, now, |token, conn| {
             // Differs from epoll.rs: both directions, once and for all. An edge costs nothing
             // until it comes.
             let both = Interest::READABLE | Interest::WRITABLE;

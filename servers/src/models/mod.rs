@@ -1,12 +1,21 @@
 //! The models, in teaching order.
 //!
 //! Adding one is a file here and a line in [`MODELS`]: the command line, the tests of
-//! behaviour and every experiment read the list.
+//! behaviour and every experiment read the list. A variant that differs by a setting is an entry of
+//! its own in the file of its model, so that it too has a name in tests, plans and figures.
 
+mod acceptor_loops;
 mod epoll;
+mod epoll_edge;
+mod fork;
 mod mio;
+mod multi_reactor;
 mod poll;
+mod prefork;
+mod prefork_passing;
+mod prethreaded;
 mod rayon_pool;
+mod reactor_workers;
 mod select;
 mod sequential;
 mod thread_per_client;
@@ -14,10 +23,13 @@ mod thread_pool;
 mod tokio;
 mod tokio_current;
 mod tokio_multi;
+mod tokio_sharded;
 
 use std::io;
+use std::thread::{self, ScopedJoinHandle};
 
 use crate::net::Server;
+use crate::stop;
 
 /// A concurrency model: a way of waiting for clients and of running their requests.
 #[derive(Debug)]
@@ -30,8 +42,28 @@ pub struct Model {
     pub summary: &'static str,
     /// Whether `--workers` means something to it.
     pub workers: Workers,
+    /// Whether each worker has a listening socket of its own.
+    pub listener_per_worker: bool,
+    /// Connections that it can hold at most, where the model itself has such a limit.
+    pub holds_at_most: Option<usize>,
+    /// Whether this machine lets it run, and if not, what refuses it.
+    pub probe: fn() -> Result<(), String>,
     /// Serves until stopped and drained.
     pub run: fn(&'static Server) -> io::Result<()>,
+}
+
+impl Model {
+    /// What most models are like; each names what is particular to it.
+    const PLAIN: Self = Self {
+        name: "",
+        family: Family::Sequential,
+        summary: "",
+        workers: Workers::None,
+        listener_per_worker: false,
+        holds_at_most: None,
+        probe: || Ok(()),
+        run: |_| Ok(()),
+    };
 }
 
 /// Kinds of models.
@@ -39,10 +71,15 @@ pub struct Model {
 pub enum Family {
     /// One client after the other.
     Sequential,
+    /// Processes that block, each with its client.
+    Process,
     /// Threads that block, each with its client.
     Thread,
     /// A loop around a readiness call (Schmidt's Reactor).
     Reactor,
+    /// A loop around a completion queue: the kernel does the I/O and tells when it is done
+    /// (Schmidt's Proactor).
+    Proactor,
     /// Tasks on a runtime.
     Async,
 }
@@ -53,8 +90,10 @@ impl Family {
     pub fn name(self) -> &'static str {
         match self {
             Self::Sequential => "sequential",
+            Self::Process => "process",
             Self::Thread => "thread",
             Self::Reactor => "reactor",
+            Self::Proactor => "proactor",
             Self::Async => "async",
         }
     }
@@ -65,22 +104,36 @@ impl Family {
 pub enum Workers {
     /// It has none, or as many as clients.
     None,
-    /// It has a fixed number; this function is its own choice.
+    /// It has a fixed number, and a connection belongs to one of them; this function is its own
+    /// choice.
     Fixed(fn() -> usize),
+    /// It has a fixed number, and a connection belongs to none of them in particular.
+    Floating(fn() -> usize),
 }
 
 /// Every model, in teaching order: each is best read after the one before it.
 pub static MODELS: &[Model] = &[
     sequential::MODEL,
+    fork::MODEL,
+    prefork::MODEL,
+    prefork::LOCKED,
+    prefork_passing::MODEL,
     thread_per_client::MODEL,
+    prethreaded::MODEL,
     thread_pool::MODEL,
     rayon_pool::MODEL,
     select::MODEL,
     poll::MODEL,
     epoll::MODEL,
+    epoll_edge::MODEL,
     mio::MODEL,
+    acceptor_loops::MODEL,
+    multi_reactor::MODEL,
+    multi_reactor::SHARED_LISTENER,
+    reactor_workers::MODEL,
     tokio_current::MODEL,
     tokio_multi::MODEL,
+    tokio_sharded::MODEL,
 ];
 
 /// The model of that name.
@@ -96,7 +149,27 @@ pub(crate) fn connection_pool_threads() -> usize {
     64
 }
 
+/// Runs `work` in a thread for each of so many workers, and waits for all of them. When the kernel
+/// refuses a thread, or one fails, the server stops: with fewer it would be another model than
+/// the one that was asked for.
+pub(crate) fn in_threads(
+    workers: usize,
+    work: impl Fn(usize) -> io::Result<()> + Sync,
+) -> io::Result<()> {
+    let work = |worker| work(worker).inspect_err(|_| stop::begin());
+    thread::scope(|scope| {
+        let work = &work;
+        let spawn = |worker| thread::Builder::new().spawn_scoped(scope, move || work(worker));
+        let threads: io::Result<Vec<_>> = (0..workers).map(spawn).collect();
+        let threads = threads.inspect_err(|_| stop::begin())?;
+        let join = |thread: ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().try_for_each(join)
+    })
+}
+
 /// Processors this process may run on.
 pub(crate) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    thread::available_parallelism().map_or(1, usize::from)
 }

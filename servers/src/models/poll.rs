@@ -19,20 +19,22 @@ pub(crate) const MODEL: Model = Model {
     summary: "an event loop around poll(2)",
     workers: Workers::None,
     run,
+    ..Model::PLAIN
 };
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
-    let mut clients = Clients::new(server);
+    let listener = server.listener();
+    let mut clients = Clients::new(server, 0);
     // Two dense arrays, side by side: what poll is asked, and whose line that is. The listener
     // has line 0 for good; a client that leaves is replaced by the last one.
-    let mut lines = vec![line(number(server), libc::POLLIN)];
+    let mut lines = vec![line(number(&listener), libc::POLLIN)];
     let mut tokens = vec![Token::LISTENER];
     // Which line a descriptor has.
     let mut places: Vec<usize> = Vec::new();
     while !clients.is_over() {
         // poll(2) skips lines with a negative descriptor.
-        lines[0].fd = if clients.wants_listener() { number(server) } else { -1 };
+        lines[0].fd = if clients.wants_listener() { number(&listener) } else { -1 };
         let mut ready_lines = wait(&mut lines, clients.timeout())?;
         if lines[0].revents != 0 {
             clients.wake_listener();
@@ -49,7 +51,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         }
         let now = Instant::now();
         clients.expire(now);
-        clients.accept(now, |token, conn| {
+        clients.accept(listener, now, |token, conn| {
             let fd = number(conn);
             places.resize(places.len().max(index(fd) + 1), 0);
             places[index(fd)] = lines.len();

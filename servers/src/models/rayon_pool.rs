@@ -21,6 +21,7 @@ pub(crate) const MODEL: Model = Model {
     summary: "every connection a task of a rayon pool, which is made for other work",
     workers: Workers::Fixed(connection_pool_threads),
     run,
+    ..Model::PLAIN
 };
 
 fn run(server: &'static Server) -> io::Result<()> {
@@ -30,7 +31,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     while let Some(conn) = server.next_client() {
         // Differs from thread_pool.rs: rayon's queue has no bound. `--max-connections` is the
         // only one, and what waits here has been accepted: its client believes it is served.
-        pool.spawn_fifo(move || drive::to_end(conn));
+        pool.spawn_fifo(move || drive::to_end(conn, rayon::current_thread_index().unwrap_or(0)));
     }
     server.wait_until_empty();
     Ok(())

@@ -17,14 +17,16 @@ use rustix::event::{
 
 use super::{Family, Model, Workers};
 use crate::clients::{Clients, Ready, Token, Turn, Want};
-use crate::net::{Server, number};
+use crate::net::{DESCRIPTORS_RESERVED, Server, number};
 
 pub(crate) const MODEL: Model = Model {
     name: "select",
     family: Family::Reactor,
     summary: "an event loop around select(2), for descriptors up to 1,023",
     workers: Workers::None,
+    holds_at_most: Some(FD_SETSIZE - DESCRIPTORS_RESERVED),
     run,
+    ..Model::PLAIN
 };
 
 /// Bits of a set. The kernel would take longer ones; the C library, and so every program that
@@ -36,16 +38,16 @@ type Set = [FdSetElement; WORDS];
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
-    let listener = number(server);
-    let mut clients = Clients::new(server);
+    let listener = server.listener();
+    let mut clients = Clients::new(server, 0);
     // Who has which descriptor; select knows nothing but their numbers.
     let mut tokens = [None::<Token>; FD_SETSIZE];
     let (mut readers, mut writers) = (Set::default(), Set::default());
     while !clients.is_over() {
         if clients.wants_listener() {
-            fd_set_insert(&mut readers, listener);
+            fd_set_insert(&mut readers, number(&listener));
         } else {
-            fd_set_remove(&mut readers, listener);
+            fd_set_remove(&mut readers, number(&listener));
         }
         // The call overwrites its sets with its answer, so it gets copies.
         let (mut readable, mut writable) = (readers, writers);
@@ -64,7 +66,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         }
         let now = Instant::now();
         clients.expire(now);
-        clients.accept(now, |token, conn| {
+        clients.accept(listener, now, |token, conn| {
             let fd = number(conn);
             if index(fd) >= FD_SETSIZE {
                 return false;

@@ -17,11 +17,12 @@ pub(crate) const MODEL: Model = Model {
     summary: "one client at a time, the next when it leaves",
     workers: Workers::None,
     run,
+    ..Model::PLAIN
 };
 
 fn run(server: &'static Server) -> io::Result<()> {
     while let Some(conn) = server.next_client() {
-        drive::to_end(conn);
+        drive::to_end(conn, 0);
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ pub(crate) const MODEL: Model = Model {
     summary: "a thread for each client, made when it comes",
     workers: Workers::None,
     run,
+    ..Model::PLAIN
 };
 
 /// Address space for one client's stack. What a client really uses is a few pages of it, but
@@ -30,7 +31,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         let client = thread::Builder::new().stack_size(STACK_BYTES);
         // `thread::spawn` would panic where the kernel refuses a thread. Here the connection is
         // dropped with the closure, which counts it as shed, and the others go on.
-        let _ = client.spawn(move || drive::to_end(conn));
+        let _ = client.spawn(move || drive::to_end(conn, 0));
     }
     // Nobody joins the threads: each leaves when its client has.
     server.wait_until_empty();

@@ -21,6 +21,7 @@ pub(crate) const MODEL: Model = Model {
     summary: "a fixed pool of threads takes connections from a bounded queue (crossbeam)",
     workers: Workers::Fixed(connection_pool_threads),
     run,
+    ..Model::PLAIN
 };
 
 fn run(server: &'static Server) -> io::Result<()> {
@@ -28,10 +29,10 @@ fn run(server: &'static Server) -> io::Result<()> {
     // thread stops accepting, and what comes then waits where it costs least, in the kernel.
     let (queue, connections) = channel::bounded(server.workers);
     thread::scope(|scope| {
-        for _ in 0..server.workers {
+        for worker in 0..server.workers {
             let connections = connections.clone();
-            let worker = move || connections.into_iter().for_each(drive::to_end);
-            thread::Builder::new().spawn_scoped(scope, worker)?;
+            let work = move || connections.into_iter().for_each(|conn| drive::to_end(conn, worker));
+            thread::Builder::new().spawn_scoped(scope, work)?;
         }
         // The workers hold it now; once they are gone, sending fails instead of waiting.
         drop(connections);

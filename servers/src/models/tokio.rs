@@ -3,7 +3,6 @@
 
 use std::io;
 use std::net::TcpStream as StdStream;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::{Pin, pin};
 
 use protocol::Step;
@@ -17,26 +16,25 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use crate::clients::CUT_TICK;
 use crate::conn::{Client, Conn, Ending, LINGER, LINGER_BYTES_MAX};
 use crate::drive::{ending, received};
-use crate::net::{ACCEPT_PAUSE, Accepted, Server};
+use crate::net::{ACCEPT_PAUSE, Accepted, Listener};
 use crate::stop::{self, Stage};
 
 /// Accepts clients and gives each a task, until stopped; then waits for the last of them.
-pub(super) async fn serve(server: &'static Server) -> io::Result<()> {
-    let listener: BorrowedFd<'static> = server.as_fd();
+pub(super) async fn serve(listener: Listener, worker: usize) -> io::Result<()> {
     // Differs from `tokio::net::TcpListener`, whose accept would pass by admission and by what
     // every model does when descriptors run out. The waiting is the same.
     #[expect(unsafe_code, reason = "the driver must not outlive a descriptor that it watches")]
     // SAFETY: the descriptor belongs to a server that lives as long as the process.
-    let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
+    let socket = unsafe { AsyncFd::register_with_interest(listener.fd(), Interest::READABLE) }?;
     // Nobody sends on it. Every task holds a sender, so it closes with the last task.
     let (alive, mut last_gone) = mpsc::channel::<()>(1);
     loop {
-        let mut ready = listener.readable().await?;
-        match server.accept() {
+        let mut ready = socket.readable().await?;
+        match listener.accept() {
             Accepted::Conn(conn) => {
                 let alive = alive.clone();
                 tokio::spawn(async move {
-                    client(conn).await;
+                    client(conn, worker).await;
                     drop(alive);
                 });
             }
@@ -53,8 +51,9 @@ pub(super) async fn serve(server: &'static Server) -> io::Result<()> {
 }
 
 /// Carries one client to its end.
-async fn client(conn: Conn) {
+async fn client(conn: Conn, worker: usize) {
     let Conn { mut client, stream, .. } = conn;
+    client.taken_by(worker);
     let Ok(mut stream) = TcpStream::from_std(StdStream::from(stream)) else { return };
     let ending = match converse(&mut client, &mut stream).await {
         Ok(ending) => ending,

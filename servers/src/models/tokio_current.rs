@@ -17,9 +17,13 @@ pub(crate) const MODEL: Model = Model {
     summary: "tokio tasks on a single thread",
     workers: Workers::None,
     run,
+    ..Model::PLAIN
 };
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve(server))
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(serve(server.listener(), 0))
 }

@@ -14,8 +14,9 @@ pub(crate) const MODEL: Model = Model {
     name: "tokio-multi",
     family: Family::Async,
     summary: "tokio tasks on a work-stealing pool, by default a thread for each processor",
-    workers: Workers::Fixed(processors),
+    workers: Workers::Floating(processors),
     run,
+    ..Model::PLAIN
 };
 
 fn run(server: &'static Server) -> io::Result<()> {
@@ -23,5 +24,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(server.workers).enable_all().build()?;
     // A task like the others: `block_on` alone would accept on the main thread, outside the pool.
-    runtime.block_on(async { tokio::spawn(serve(server)).await.map_err(io::Error::other)? })
+    runtime.block_on(async {
+        tokio::spawn(serve(server.listener(), 0)).await.map_err(io::Error::other)?
+    })
 }

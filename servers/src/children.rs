@@ -1,0 +1,256 @@
+//! Child processes: making them, noticing their end, and passing signals on to them.
+//!
+//! A server that forks has one thread, always: after fork(2) in a threaded process only
+//! signal-safe calls are allowed (fork(2), pthread_atfork(3)), and serving is not among them.
+//! Who the children are is on shared memory, in atomics, because the signal handler reads it.
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem::MaybeUninit;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, wait, waitpid};
+use signal_hook::consts::SIGCHLD;
+
+use crate::net::Server;
+use crate::shared::{self, Child};
+
+static CHILDREN: OnceLock<&[Child]> = OnceLock::new();
+static SERVER: OnceLock<&Server> = OnceLock::new();
+/// One more than the highest place that has ever been taken: nobody is beyond it.
+static BOUND: AtomicUsize = AtomicUsize::new(0);
+/// In a child, its place; in the server's first process, none.
+static PLACE: AtomicUsize = AtomicUsize::new(NOT_A_CHILD);
+const NOT_A_CHILD: usize = usize::MAX;
+
+/// Makes room for so many children of this server.
+///
+/// # Errors
+/// When this process has threads already, or the kernel has no memory.
+pub(crate) fn prepare(server: &'static Server, most: usize) -> io::Result<()> {
+    if std::fs::read_dir("/proc/self/task")?.count() > 1 {
+        return Err(io::Error::other("a process with threads must not fork"));
+    }
+    let children = shared::children(most)?;
+    CHILDREN.get_or_init(|| children);
+    SERVER.get_or_init(|| server);
+    Ok(())
+}
+
+/// Whether this process was forked by the server.
+pub(crate) fn is_child() -> bool {
+    PLACE.load(SeqCst) != NOT_A_CHILD
+}
+
+/// A free place for a child; `None` when there are as many as there may be.
+pub(crate) fn free_place() -> Option<usize> {
+    let free = |place: &usize| children()[*place].pid.load(SeqCst) == 0;
+    // Where somebody has left first: the table stays dense, and looking through it short.
+    (0..children().len()).find(free)
+}
+
+/// Forks. `work` runs in the child, which ends with it; the parent returns at once.
+///
+/// # Errors
+/// When the kernel has no process or memory left for it.
+pub(crate) fn spawn(place: usize, work: impl FnOnce()) -> io::Result<()> {
+    // Signals wait meanwhile: a child must know that it is one before it handles any, and the
+    // parent must know its child before it hears of its end.
+    let signals = block_signals();
+    let parent = rustix::process::getpid();
+    BOUND.fetch_max(place + 1, SeqCst);
+    #[expect(unsafe_code, reason = "rustix has no stable fork(2)")]
+    // SAFETY: `prepare` has seen to it that this process has no other thread, so the child may
+    // do anything that its parent might.
+    match unsafe { libc::fork() } {
+        -1 => {
+            let error = io::Error::last_os_error();
+            restore_signals(&signals);
+            Err(error)
+        }
+        0 => {
+            let _leave = Leave;
+            PLACE.store(place, SeqCst);
+            children()[place].pid.store(rustix::process::getpid().as_raw_pid(), SeqCst);
+            // A parent that is killed takes its children along: nobody would stop them.
+            let followed = set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
+            restore_signals(&signals);
+            if followed && rustix::process::getppid() == Some(parent) {
+                work();
+            }
+            drop(_leave);
+            unreachable!("the child has ended");
+        }
+        pid => {
+            children()[place].pid.store(pid, SeqCst);
+            restore_signals(&signals);
+            Ok(())
+        }
+    }
+}
+
+/// Has children reaped as they end, by a signal handler: for a server that is busy accepting.
+///
+/// # Errors
+/// When the kernel refuses the handler.
+pub(crate) fn reap_in_background() -> io::Result<()> {
+    #[expect(unsafe_code, reason = "what runs in a signal handler must be signal-safe")]
+    // SAFETY: waitpid(2) and atomics only; it takes no lock and allocates nothing.
+    unsafe {
+        // One signal may stand for many ends: they do not queue.
+        signal_hook::low_level::register(SIGCHLD, || while reap(WaitOptions::NOHANG).is_some() {})
+    }?;
+    Ok(())
+}
+
+/// Waits until a child ends; `None` when there is none left. Returns its place.
+pub(crate) fn wait_for_one() -> Option<usize> {
+    reap(WaitOptions::empty())
+}
+
+/// Waits until the child in that place has ended, which it is about to do.
+pub(crate) fn wait_for(place: usize) {
+    if let Some(pid) = Pid::from_raw(children()[place].pid.load(SeqCst)) {
+        let ended = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()));
+        if ended.is_ok() {
+            freed(place);
+        }
+    }
+}
+
+/// When to put a successor in the place of a child that died.
+#[derive(Debug)]
+pub(crate) struct Replacements {
+    born: Vec<Instant>,
+    due: VecDeque<(Instant, usize)>,
+    pause: Duration,
+}
+
+/// A child that dies younger than this died of something that its successor may die of too.
+const YOUNG: Duration = Duration::from_secs(1);
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+impl Replacements {
+    /// For so many children, all made now.
+    pub(crate) fn new(children: usize) -> Self {
+        Self { born: vec![Instant::now(); children], due: VecDeque::new(), pause: PAUSE_MIN }
+    }
+
+    /// The child in that place has died, or could not be made.
+    pub(crate) fn died(&mut self, place: usize) {
+        let young = self.born[place].elapsed() < YOUNG;
+        self.pause = if young { PAUSE_MAX.min(self.pause * 2) } else { PAUSE_MIN };
+        self.due.push_back((Instant::now() + self.pause, place));
+    }
+
+    /// How long until one is due; `None` when nobody has died.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.due.front().map(|(at, _)| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Makes successors for those whose time has come, with `make`. What the kernel refuses is due
+    /// again later: with fewer children the server still serves.
+    pub(crate) fn make(&mut self, server: &Server, mut make: impl FnMut(usize) -> io::Result<()>) {
+        while let Some((at, place)) = self.due.front().copied()
+            && at <= Instant::now()
+        {
+            self.due.pop_front();
+            self.born[place] = Instant::now();
+            match make(place) {
+                Ok(()) => server.worker_replaced(),
+                Err(_) => self.died(place),
+            }
+        }
+    }
+}
+
+/// A connection was given to the child in that place, or taken back.
+pub(crate) fn holds(place: usize, holds: bool) {
+    children()[place].holds.store(holds, SeqCst);
+}
+
+/// In a child: it has a connection to lose, or has it no more. Elsewhere nothing.
+pub(crate) fn this_one_holds(holds: bool) {
+    if let Some(child) = children().get(PLACE.load(SeqCst)) {
+        child.holds.store(holds, SeqCst);
+    }
+}
+
+/// Tells every child that stopping has gone on. For signal handlers.
+pub(crate) fn tell() {
+    for child in &children()[..BOUND.load(SeqCst)] {
+        if let Some(pid) = Pid::from_raw(child.pid.load(SeqCst)) {
+            // It may just have ended; it is not reaped, so the number is still its own.
+            let _ = rustix::process::kill_process(pid, Signal::USR1);
+        }
+    }
+}
+
+fn children() -> &'static [Child] {
+    CHILDREN.get().copied().unwrap_or_default()
+}
+
+fn reap(options: WaitOptions) -> Option<usize> {
+    let place = loop {
+        match wait(options) {
+            // Whoever is not on the list was a child before this program was started.
+            Ok(Some((pid, _))) => {
+                if let Some(place) = place_of(pid.as_raw_pid()) {
+                    break place;
+                }
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(None) | Err(_) => return None,
+        }
+    };
+    freed(place);
+    Some(place)
+}
+
+/// The child in that place has been reaped.
+fn freed(place: usize) {
+    let child = &children()[place];
+    // Killed in the middle: what it had to give back is given back for it.
+    if child.holds.swap(false, SeqCst)
+        && let Some(server) = SERVER.get()
+    {
+        server.lost();
+    }
+    child.pid.store(0, SeqCst);
+}
+
+fn place_of(pid: i32) -> Option<usize> {
+    children()[..BOUND.load(SeqCst)].iter().position(|child| child.pid.load(SeqCst) == pid)
+}
+
+/// Ends the process, also when what it did has panicked: a child must never return into its
+/// parent's code.
+struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        std::process::exit(if std::thread::panicking() { 101 } else { 0 });
+    }
+}
+
+fn block_signals() -> libc::sigset_t {
+    let (mut all, mut old) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    #[expect(unsafe_code, reason = "rustix has no stable signal masks")]
+    // SAFETY: sigfillset(3) initialises the first set, and the call the second.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr());
+        old.assume_init()
+    }
+}
+
+fn restore_signals(old: &libc::sigset_t) {
+    #[expect(unsafe_code, reason = "rustix has no stable signal masks")]
+    // SAFETY: the set is one that the kernel gave.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_SETMASK, old, std::ptr::null_mut());
+    }
+}

@@ -1,0 +1,66 @@
+//! Epoll, edge-triggered: one thread, an event loop around epoll(7) that is told once.
+//!
+//! Waits in: epoll_wait(2), which names a client when something new has happened to it.
+//! Scheduler: the loop, one turn for each ready client; a long computation delays everybody.
+//! Runs out of: its one core; then descriptors and memory. An edge is told once: a client that is
+//! not read until nothing is left waits for ever for a second telling.
+//! Compare: `epoll.rs` (told as long as it is true); `mio.rs` (the same from a library).
+
+use std::io;
+use std::time::Instant;
+
+use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
+
+use super::epoll::{EVENTS_MAX, data, ready, wait};
+use super::{Family, Model};
+use crate::clients::{Clients, Ready, Token};
+use crate::net::Server;
+
+pub(crate) const MODEL: Model = Model {
+    name: "epoll-edge",
+    family: Family::Reactor,
+    summary: "an event loop around epoll(7), edge-triggered",
+    run,
+    ..Model::PLAIN
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+    let listener = server.listener();
+    let mut clients = Clients::new(server, 0);
+    let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
+    epoll::add(&epoll, listener, data(Token::LISTENER), EventFlags::IN | EventFlags::ET)?;
+    while !clients.is_over() {
+        wait(&epoll, &mut events, clients.timeout())?;
+        for event in &events {
+            match Token::from_number(event.data.u64()) {
+                Token::LISTENER => clients.wake_listener(),
+                // Differs from epoll.rs: an edge that is not wanted now is remembered by
+                // `Clients` and does not come again, so there is no interest to drop.
+                token => _ = clients.wake(token, edge(event.flags)),
+            }
+        }
+        let now = Instant::now();
+        clients.expire(now);
+        clients.accept(listener, now, |token, conn| {
+            // Differs from epoll.rs: both directions, once and for all; a change of mind would
+            // cost a system call and an edge costs nothing until it comes.
+            let all = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+            epoll::add(&epoll, conn, data(token), all).is_ok()
+        });
+        for _ in 0..clients.turns() {
+            // Closing a descriptor takes it out of the kernel's list.
+            if clients.next_turn(now).is_none() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn edge(flags: EventFlags) -> Ready {
+    // The end of a peer's input is an edge too and is told once: with it, a short read no longer
+    // proves that nothing more will come.
+    Ready { hung_up: flags.intersects(EventFlags::RDHUP | EventFlags::HUP), ..ready(flags) }
+}

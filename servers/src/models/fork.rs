@@ -1,0 +1,51 @@
+//! Fork: one process accepts, and every client gets a process of its own.
+//!
+//! Waits in: accept(2) in the parent, read(2) in each child.
+//! Scheduler: the kernel, which preempts; and no client can touch another's memory.
+//! Runs out of: processes, then memory; each costs page tables and a kernel stack, and making it
+//! costs more than a small request does.
+//! Compare: `thread_per_client.rs` (threads instead of processes); `prefork.rs` (made in advance).
+
+use std::io;
+
+use super::{Family, Model};
+use crate::net::Server;
+use crate::{children, drive};
+
+pub(crate) const MODEL: Model = Model {
+    name: "fork",
+    family: Family::Process,
+    summary: "a process for each client, forked when it comes",
+    run,
+    ..Model::PLAIN
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    children::prepare(server, server.max_connections)?;
+    // An ended child is a zombie until somebody asks how it ended. The parent is busy accepting.
+    children::reap_in_background()?;
+    while let Some(conn) = server.next_client() {
+        let Some(place) = children::free_place() else {
+            conn.turn_away();
+            continue;
+        };
+        children::holds(place, true);
+        // Both processes have the connection now; each drops what is not its own. The child
+        // keeps its copy of the listener too: stopping shuts it down, which needs no closing.
+        let mut conn = Some(conn);
+        let forked = children::spawn(place, || {
+            conn.take().into_iter().for_each(|conn| drive::to_end(conn, place));
+        });
+        match (forked, conn) {
+            (Ok(()), Some(conn)) => conn.given_away(),
+            (Err(_), Some(conn)) => {
+                // The kernel has no process left: this client is told so, the others are served.
+                children::holds(place, false);
+                conn.turn_away();
+            }
+            (_, None) => unreachable!("the child does not return"),
+        }
+    }
+    while children::wait_for_one().is_some() {}
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Multi-reactor: several event loops, each in its thread with a listening socket of its own.
+//!
+//! Waits in: epoll_wait(2), in every loop, for its own listener and its own clients.
+//! Scheduler: the kernel gives a new client to one of the listeners by a hash of its address
+//! (SO_REUSEPORT, socket(7)); after that its loop, for good.
+//! Runs out of: luck first. The hash does not know who is busy, and with few clients some loops get
+//! several and some none; then cores, descriptors and memory.
+//! Compare: `epoll.rs` (one loop: the same code); `acceptor_loops.rs` (somebody chooses);
+//! `tokio_sharded.rs` (the same with a runtime in each thread).
+//!
+//! `shared-listener` has one listening socket in all the loops. EPOLLEXCLUSIVE keeps the kernel from
+//! waking every loop for every client (epoll_ctl(2)); it wakes the same ones first, so that they
+//! get most of the clients while there is little to do.
+
+use std::io;
+
+use rustix::event::epoll::EventFlags;
+
+use super::{Family, Model, Workers, epoll::event_loop, in_threads, processors};
+use crate::net::Server;
+
+pub(crate) const MODEL: Model = Model {
+    name: "multi-reactor",
+    family: Family::Reactor,
+    summary: "an epoll loop for each processor, each with its own listener (SO_REUSEPORT)",
+    workers: Workers::Fixed(processors),
+    listener_per_worker: true,
+    run,
+    ..Model::PLAIN
+};
+
+pub(crate) const SHARED_LISTENER: Model = Model {
+    name: "shared-listener",
+    summary: "an epoll loop for each processor, one listener in all of them (EPOLLEXCLUSIVE)",
+    listener_per_worker: false,
+    ..MODEL
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    let accepting = if server.model.listener_per_worker {
+        EventFlags::IN
+    } else {
+        EventFlags::IN | EventFlags::EXCLUSIVE
+    };
+    in_threads(server.workers, |worker| {
+        let own = if server.model.listener_per_worker { worker } else { 0 };
+        event_loop(server, server.listener_of(own), accepting, worker)
+    })
+}

@@ -1,0 +1,78 @@
+//! Prefork: a fixed number of processes, forked before the first client comes, all accept.
+//!
+//! Waits in: accept(2) or read(2) in each child; the parent in waitpid(2), for children that die.
+//! Scheduler: the kernel, which wakes one of those that wait in accept, the longest waiting first.
+//! Runs out of: processes. The unit of work is a connection, so a client that stays keeps its
+//! process even when it asks nothing, and with more such clients than processes the rest starve.
+//! Compare: `fork.rs` (made when needed); `prethreaded.rs` (the same with threads);
+//! `prefork_passing.rs` (the parent accepts).
+//!
+//! `prefork-locked` holds a lock around accept(2), as servers had to where several processes in
+//! accept were a mistake or several listeners were polled. It shows what the lock costs.
+
+use std::fs::File;
+use std::io;
+
+use rustix::fs::{FlockOperation, MemfdFlags, fcntl_lock, memfd_create};
+
+use super::{Family, Model, Workers, connection_pool_threads};
+use crate::children::{self, Replacements};
+use crate::conn::Conn;
+use crate::net::Server;
+use crate::{drive, stop};
+
+pub(crate) const MODEL: Model = Model {
+    name: "prefork",
+    family: Family::Process,
+    summary: "a fixed number of processes, each accepting and serving one client at a time",
+    workers: Workers::Fixed(connection_pool_threads),
+    run: |server| run(server, None),
+    ..Model::PLAIN
+};
+
+pub(crate) const LOCKED: Model = Model {
+    name: "prefork-locked",
+    summary: "prefork with a lock around accept(2)",
+    run: |server| run(server, Some(&File::from(memfd_create("accept", MemfdFlags::CLOEXEC)?))),
+    ..MODEL
+};
+
+fn run(server: &'static Server, lock: Option<&File>) -> io::Result<()> {
+    children::prepare(server, server.workers)?;
+    let fork = |place| {
+        children::spawn(place, || {
+            while let Some(conn) = next_client(server, lock) {
+                drive::to_end(conn, place);
+            }
+        })
+    };
+    (0..server.workers).try_for_each(fork)?;
+    let mut replacements = Replacements::new(server.workers);
+    while let Some(place) = children::wait_for_one() {
+        // A child leaves by itself only when the server stops; any other end is a death.
+        if !stop::is_stopping() {
+            replacements.died(place);
+        }
+        while !stop::is_stopping()
+            && let Some(timeout) = replacements.timeout()
+        {
+            stop::pause(timeout);
+            replacements.make(server, fork);
+        }
+    }
+    Ok(())
+}
+
+fn next_client(server: &'static Server, lock: Option<&File>) -> Option<Conn> {
+    let Some(lock) = lock else { return server.next_client() };
+    // fcntl(2) and not flock(2): that one belongs to the open file, which all children share.
+    // Unlike a mutex in shared memory it is let go when its holder is killed.
+    set(lock, FlockOperation::LockExclusive);
+    let conn = server.next_client();
+    set(lock, FlockOperation::Unlock);
+    conn
+}
+
+fn set(lock: &File, operation: FlockOperation) {
+    while fcntl_lock(lock, operation) == Err(rustix::io::Errno::INTR) {}
+}

@@ -1,0 +1,182 @@
+//! Prefork with descriptor passing: the parent accepts and sends each socket to an idle child.
+//!
+//! Waits in: poll(2) in the parent, for clients and for children that are idle again; recvmsg(2)
+//! or read(2) in each child.
+//! Scheduler: the parent, which chooses among the idle children: the only model of processes in
+//! which the program and not the kernel decides.
+//! Runs out of: children, as `prefork.rs` does; and every client costs two messages more.
+//! Compare: `prefork.rs` (the children accept); `acceptor_loops.rs` (threads need no message to
+//! share a descriptor). Method: unix(7), SCM_RIGHTS.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use protocol::Tally;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+
+use super::{Family, Model, Workers, connection_pool_threads};
+use crate::children::{self, Replacements};
+use crate::conn::{Arrival, Conn, Ending};
+use crate::net::{ACCEPT_PAUSE, Accepted, Listener, Server};
+use crate::{drive, stop};
+
+pub(crate) const MODEL: Model = Model {
+    name: "prefork-passing",
+    family: Family::Process,
+    summary: "the parent accepts and passes each socket to an idle process of a fixed number",
+    workers: Workers::Fixed(connection_pool_threads),
+    run,
+    ..Model::PLAIN
+};
+
+/// The parent's end of the way to one child.
+struct Link {
+    socket: OwnedFd,
+    /// The child waits for a client.
+    idle: bool,
+}
+
+/// One for each place; `None` while nobody is there.
+type Links = Vec<Option<Link>>;
+
+fn run(server: &'static Server) -> io::Result<()> {
+    children::prepare(server, server.workers)?;
+    server.set_listeners_nonblocking()?;
+    let listener = server.listener();
+    let mut links: Links = (0..server.workers).map(|_| None).collect();
+    (0..server.workers).try_for_each(|place| fork(server, place, &mut links))?;
+    let mut replacements = Replacements::new(server.workers);
+    loop {
+        let wanted = links.iter().flatten().any(|link| link.idle);
+        if wait(listener, wanted, &mut links, replacements.timeout())? {
+            match listener.accept() {
+                Accepted::Conn(conn) => pass(conn, &mut links),
+                Accepted::Exhausted => stop::pause(ACCEPT_PAUSE),
+                Accepted::TurnedAway | Accepted::Nobody => {}
+                Accepted::Stopped => break,
+            }
+        }
+        for (place, link) in links.iter_mut().enumerate() {
+            if link.as_mut().is_some_and(|link| !hear(link)) {
+                *link = None;
+                children::wait_for(place);
+                replacements.died(place);
+            }
+        }
+        replacements.make(server, |place| fork(server, place, &mut links));
+    }
+    // The end of the way is the end of the child, once it has served the client it has.
+    drop(links);
+    while children::wait_for_one().is_some() {}
+    Ok(())
+}
+
+fn fork(server: &'static Server, place: usize, links: &mut Links) -> io::Result<()> {
+    let (family, flags) = (AddressFamily::UNIX, SocketFlags::CLOEXEC);
+    let (ours, its) = socketpair(family, SocketType::SEQPACKET, flags, None)?;
+    links[place] = Some(Link { socket: ours, idle: false });
+    let forked = children::spawn(place, || {
+        // Copies of the parent's ends: they would keep the ways open when the parent closes them.
+        links.clear();
+        while say_idle(&its)
+            && let Some(message) = receive(&its)
+        {
+            match message {
+                Some((stream, arrival)) => {
+                    drive::to_end(Conn::new(server, stream, arrival), place);
+                }
+                // No descriptor was left for it.
+                None => server.gone(Ending::Shed, Tally::default(), None),
+            }
+        }
+    });
+    forked.inspect_err(|_| links[place] = None)
+}
+
+/// Waits for a client, where one is wanted, or for a word from a child. Returns whether to
+/// accept. With no child to serve it a client is left where it costs least, in the kernel; that
+/// the listener was shut down is told all the same.
+fn wait(
+    listener: Listener,
+    wanted: bool,
+    links: &mut Links,
+    timeout: Option<Duration>,
+) -> io::Result<bool> {
+    let client = if wanted { PollFlags::IN } else { PollFlags::empty() };
+    let mut lines = vec![PollFd::new(&listener, client)];
+    lines.extend(links.iter().flatten().map(|link| PollFd::new(&link.socket, PollFlags::IN)));
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    match poll(&mut lines, timeout.as_ref()) {
+        Ok(_) => Ok(!lines[0].revents().is_empty()),
+        // A signal: the listener tells what it was.
+        Err(rustix::io::Errno::INTR) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Sends a client to the first child that is idle.
+fn pass(conn: Conn, links: &mut Links) {
+    let arrival = conn.arrival().map_or([0; 2], |a| [a.sequence, a.accepted_ns]);
+    let text: Vec<u8> = arrival.into_iter().flat_map(u64::to_ne_bytes).collect();
+    for (place, link) in links.iter_mut().enumerate() {
+        let Some(link) = link.as_mut().filter(|link| link.idle) else { continue };
+        link.idle = false;
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut rights = SendAncillaryBuffer::new(&mut space);
+        let stream = [conn.as_fd()];
+        rights.push(SendAncillaryMessage::ScmRights(&stream));
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        children::holds(place, true);
+        if sendmsg(&link.socket, &[IoSlice::new(&text)], &mut rights, flags).is_ok() {
+            return conn.given_away();
+        }
+        // It has just died, or the kernel holds too many descriptors in flight: try the next.
+        children::holds(place, false);
+    }
+    conn.turn_away();
+}
+
+/// Hears what a child has to say; false when it is gone.
+fn hear(link: &mut Link) -> bool {
+    match rustix::net::recv(&link.socket, &mut [0; 1], RecvFlags::DONTWAIT) {
+        Ok((0, _)) => false,
+        Ok(_) => {
+            link.idle = true;
+            true
+        }
+        Err(error) => matches!(error, rustix::io::Errno::AGAIN | rustix::io::Errno::INTR),
+    }
+}
+
+/// In a child: says that it waits for a client; false when the parent has ended the way.
+fn say_idle(way: &OwnedFd) -> bool {
+    rustix::net::send(way, b".", SendFlags::NOSIGNAL).is_ok()
+}
+
+/// In a child: the next client; `None` at the end of the way, and inside when it came without
+/// its descriptor.
+#[expect(clippy::option_option, reason = "the end is one thing and a loss another")]
+fn receive(way: &OwnedFd) -> Option<Option<(OwnedFd, Option<Arrival>)>> {
+    let mut text = [0; 16];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut rights = RecvAncillaryBuffer::new(&mut space);
+    let received = rustix::io::retry_on_intr(|| {
+        recvmsg(way, &mut [IoSliceMut::new(&mut text)], &mut rights, RecvFlags::CMSG_CLOEXEC)
+    });
+    if received.ok()?.bytes == 0 {
+        return None;
+    }
+    let mut streams = rights.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut streams) => streams.next(),
+        _ => None,
+    });
+    let word = |at: usize| u64::from_ne_bytes(text[at..at + 8].try_into().expect("8 bytes"));
+    let arrival = Arrival { sequence: word(0), accepted_ns: word(8) };
+    Some(streams.next().map(|stream| (stream, (arrival.accepted_ns > 0).then_some(arrival))))
+}

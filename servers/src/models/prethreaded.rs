@@ -1,0 +1,33 @@
+//! Prethreaded: a fixed number of threads, made before the first client comes, all accept.
+//!
+//! Waits in: accept(2) or read(2) in each thread.
+//! Scheduler: the kernel, which wakes one of those that wait in accept, the longest waiting first.
+//! Runs out of: threads. The unit of work is a connection, so a client that stays keeps its
+//! thread even when it asks nothing, and with more such clients than threads the rest starve.
+//! Compare: `prefork.rs` (the same with processes); `thread_pool.rs` (one thread accepts, and a
+//! queue hands over).
+
+use std::io;
+
+use super::{Family, Model, Workers, connection_pool_threads, in_threads};
+use crate::drive;
+use crate::net::Server;
+
+pub(crate) const MODEL: Model = Model {
+    name: "prethreaded",
+    family: Family::Thread,
+    summary: "a fixed number of threads, each accepting and serving one client at a time",
+    workers: Workers::Fixed(connection_pool_threads),
+    run,
+    ..Model::PLAIN
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    // There is no queue of ours: who is not accepted yet waits in the kernel.
+    in_threads(server.workers, |worker| {
+        while let Some(conn) = server.next_client() {
+            drive::to_end(conn, worker);
+        }
+        Ok(())
+    })
+}

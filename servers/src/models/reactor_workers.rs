@@ -1,0 +1,144 @@
+//! Reactor and workers: one event loop reads, cuts and writes; a pool of threads does the jobs.
+//! Schmidt calls it half-sync/half-async, Pai and Druschel an asymmetric multi-process server.
+//!
+//! Waits in: epoll_wait(2) in the loop, for clients and for answers; rayon's queue in the workers.
+//! Scheduler: the loop for I/O; rayon for jobs. The unit of work is a request, so a client that
+//! asks nothing costs no thread, and a long job delays nobody but its own client.
+//! Runs out of: workers, for jobs; and of sense, for jobs shorter than the two hand-overs, which
+//! wake another thread each.
+//! Compare: `epoll.rs` (the loop does the jobs itself); `rayon_pool.rs` (the same pool, where the
+//! unit of work is a connection).
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::{Done, Job};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
+
+use super::epoll::{EVENTS_MAX, data, interest, ready, wait};
+use super::{Family, Model, Workers, processors};
+use crate::clients::{Clients, Token, Turn, Want};
+use crate::mailbox::Mailbox;
+use crate::net::Server;
+
+pub(crate) const MODEL: Model = Model {
+    name: "reactor-workers",
+    family: Family::Reactor,
+    summary: "an epoll loop for I/O; the jobs of requests run in a rayon pool",
+    workers: Workers::Floating(processors),
+    run,
+    ..Model::PLAIN
+};
+
+/// Where the answers are told of: a place that no client has.
+const ANSWERS: Token = Token::special(1);
+/// Jobs given to the pool and not answered, for each worker. More would only wait there instead of
+/// here, where they are forgotten if their client leaves.
+const JOBS_PER_WORKER: usize = 4;
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+    let listener = server.listener();
+    let mut jobs = Jobs::new(server.workers)?;
+    let mut clients = Clients::new(server, 0);
+    clients.run_jobs_elsewhere();
+    let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
+    epoll::add(&epoll, listener, data(Token::LISTENER), EventFlags::IN)?;
+    epoll::add(&epoll, &*jobs.answers, data(ANSWERS), EventFlags::IN)?;
+    let mut listening = true;
+    while !clients.is_over() {
+        wait(&epoll, &mut events, clients.timeout())?;
+        for event in &events {
+            match Token::from_number(event.data.u64()) {
+                Token::LISTENER => clients.wake_listener(),
+                ANSWERS => jobs.take_answers(&mut clients),
+                token if clients.wake(token, ready(event.flags)) => {}
+                token => interest(&epoll, &mut clients, token, Want::Nothing)?,
+            }
+        }
+        let now = Instant::now();
+        clients.expire(now);
+        clients.accept(listener, now, |token, conn| {
+            epoll::add(&epoll, conn, data(token), EventFlags::IN).is_ok()
+        });
+        for _ in 0..clients.turns() {
+            match clients.next_turn(now) {
+                // Differs from epoll.rs: a request that is work goes to the pool. Its client is
+                // not read meanwhile, so replies keep their order and one client has one job.
+                Some(Turn { token, job: Some(job), .. }) => jobs.run(token, job),
+                Some(Turn { token, want: Some(want @ (Want::Read | Want::Write)), .. }) => {
+                    interest(&epoll, &mut clients, token, want)?;
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        if listening != clients.wants_listener() {
+            listening = clients.wants_listener();
+            if listening {
+                epoll::add(&epoll, listener, data(Token::LISTENER), EventFlags::IN)?;
+            } else {
+                epoll::delete(&epoll, listener)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An answer on its way back to the loop.
+type Answer = (Token, Done, Duration);
+
+/// Jobs in the pool and before it.
+struct Jobs {
+    pool: ThreadPool,
+    answers: Arc<Mailbox<Answer>>,
+    batch: Vec<Answer>,
+    /// Those that the pool has no room for. There is no bound but one job a client.
+    waiting: VecDeque<(Token, Job)>,
+    running: usize,
+    running_max: usize,
+}
+
+impl Jobs {
+    fn new(workers: usize) -> io::Result<Self> {
+        let pool = ThreadPoolBuilder::new().num_threads(workers).build();
+        Ok(Self {
+            pool: pool.map_err(io::Error::other)?,
+            answers: Arc::new(Mailbox::new()?),
+            batch: Vec::new(),
+            waiting: VecDeque::new(),
+            running: 0,
+            running_max: workers * JOBS_PER_WORKER,
+        })
+    }
+
+    fn run(&mut self, token: Token, job: Job) {
+        if self.running == self.running_max {
+            self.waiting.push_back((token, job));
+            return;
+        }
+        self.running += 1;
+        let answers = Arc::clone(&self.answers);
+        // First in, first out: rayon's own order would let the newest go first.
+        self.pool.spawn_fifo(move || answers.send((token, job.compute(), job.wait())));
+    }
+
+    fn take_answers(&mut self, clients: &mut Clients) {
+        self.answers.take(&mut self.batch);
+        self.running -= self.batch.len();
+        for (token, done, wait) in self.batch.drain(..) {
+            clients.job_done(token, done, wait);
+        }
+        while self.running < self.running_max
+            && let Some((token, job)) = self.waiting.pop_front()
+        {
+            if clients.has(token) {
+                self.run(token, job);
+            }
+        }
+    }
+}

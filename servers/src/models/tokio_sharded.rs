@@ -1,0 +1,44 @@
+//! Tokio, sharded: a runtime of one thread for each processor, each with its own listener.
+//!
+//! Waits in: epoll_wait(2), inside tokio's driver, in every thread; tasks wait in `.await`.
+//! Scheduler: the kernel gives a new client to one of the listeners by a hash of its address; after
+//! that its thread's queue of ready tasks, for good. Threads are pinned: nothing is stolen and
+//! nothing moves.
+//! Runs out of: luck first, as `multi_reactor.rs` does; then cores and memory.
+//! Compare: `multi_reactor.rs` (the same without a runtime); `tokio_multi.rs` (stealing instead
+//! of sharding). It tells what sharding saves from what another way of doing I/O saves.
+
+use std::io;
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use super::{Family, Model, Workers, in_threads, processors, tokio::serve};
+use crate::net::Server;
+
+pub(crate) const MODEL: Model = Model {
+    name: "tokio-sharded",
+    family: Family::Async,
+    summary: "a pinned single-threaded tokio for each processor, each with its own listener",
+    workers: Workers::Fixed(processors),
+    listener_per_worker: true,
+    run,
+    ..Model::PLAIN
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    let allowed = sched_getaffinity(None)?;
+    in_threads(server.workers, |worker| {
+        pin(&allowed, worker)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(serve(server.listener_of(worker), worker))
+    })
+}
+
+/// Keeps this thread to one of the processors that the process may run on, the next for each worker.
+fn pin(allowed: &CpuSet, worker: usize) -> io::Result<()> {
+    let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
+    let mut own = CpuSet::new();
+    own.set(all[worker % all.len()]);
+    Ok(sched_setaffinity(None, &own)?)
+}
