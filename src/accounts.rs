@@ -11,8 +11,8 @@ use serde::Serialize;
 use crate::document::{Memory, Switches, Tcp};
 
 /// How [`Sample::take`] reads CPU time, for the record.
-pub const METHOD: &str =
-    "per-process CPU clock (clock_getcpuclockid), living processes of the tree";
+pub const METHOD: &str = "per-process CPU clock (clock_getcpuclockid) of the living processes \
+                          of the tree, and clock ticks of those that ended";
 
 /// What a process and its living descendants have used so far.
 #[derive(Clone, Debug, Default)]
@@ -42,8 +42,8 @@ impl Sample {
         let mut sample = Self { cpu, tcp: tcp(), ..Self::default() };
         let mut tree = vec![root];
         while let Some(pid) = tree.pop() {
-            // A process may end between one look and the next; what it used is then missing
-            // from both samples' difference, and its parent's account has it once it is reaped.
+            // A process may end between one look and the next; its parent's account has what it
+            // used once it is reaped.
             let Ok(process) = Process::new(pid) else { continue };
             if pid != root {
                 sample.cpu += cpu_time(pid).unwrap_or_default();
@@ -56,8 +56,10 @@ impl Sample {
     fn add(&mut self, process: &Process, tree: &mut Vec<i32>) {
         self.pids.push(process.pid());
         if let Ok(stat) = process.stat() {
-            self.ticks.0 += stat.utime;
-            self.ticks.1 += stat.stime;
+            let ended = |ticks: i64| u64::try_from(ticks).unwrap_or(0);
+            self.ticks.0 += stat.utime + ended(stat.cutime);
+            self.ticks.1 += stat.stime + ended(stat.cstime);
+            self.cpu += ticks_time(ended(stat.cutime + stat.cstime));
         }
         for task in process.tasks().into_iter().flatten().flatten() {
             self.threads += 1;
@@ -92,12 +94,25 @@ impl Sample {
     }
 }
 
-/// CPU time that these processes have used so far. Reading it takes about a microsecond each, so
-/// it can be read at the edge of a measurement; a whole [`Sample`] cannot, as it reads a file a
-/// thread and would hold up the load generator on the same processor.
+/// CPU time that a server's processes have used so far: the first one, its children of this moment,
+/// and those that it has reaped. It takes some ten microseconds and one more for each child, so it can
+/// be read at the edge of a measurement; a whole [`Sample`] cannot, as it reads a file a thread and
+/// would hold up the load generator on the same processor. Children are those of the first
+/// thread: a process that forks has no other.
 #[must_use]
-pub fn cpu_times(pids: &[i32]) -> Duration {
-    pids.iter().filter_map(|pid| cpu_time(*pid).ok()).sum()
+pub fn cpu_now(root: i32) -> Duration {
+    let own = cpu_time(root).unwrap_or_default();
+    let Ok(process) = Process::new(root) else { return own };
+    let children = process.task_from_tid(root).into_iter().flat_map(|task| children(&task));
+    // Before the living are read: who ends in between is counted once and a moment too early.
+    let reaped = process.stat().map_or(0, |stat| stat.cutime + stat.cstime);
+    let living: Duration = children.filter_map(|pid| cpu_time(pid).ok()).sum();
+    own + living + ticks_time(u64::try_from(reaped).unwrap_or(0))
+}
+
+/// Clock ticks as time.
+fn ticks_time(ticks: u64) -> Duration {
+    Duration::from_secs(ticks) / u32::try_from(procfs::ticks_per_second()).unwrap_or(100).max(1)
 }
 
 /// The memory of a process and its living descendants.
@@ -211,6 +226,8 @@ fn counter(text: &str, protocol: &str, name: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Stdio;
+
     use super::*;
 
     #[test]
@@ -221,7 +238,7 @@ mod tests {
         std::hint::black_box(std::hint::black_box(work).burn());
         let after = Sample::take(pid).expect("we live");
         assert!(after.cpu > before.cpu && after.threads >= 1 && after.pids.contains(&pid));
-        assert!(cpu_times(&after.pids) >= after.cpu);
+        assert!(cpu_now(pid) >= after.cpu);
         assert!(memory(pid).pss_bytes > 0 && memory(pid).rss_peak_bytes > 0);
     }
 
@@ -233,6 +250,24 @@ mod tests {
         child.kill().expect("it is ours");
         child.wait().expect("it was killed");
         assert!(pids.contains(&i32::try_from(child.id()).expect("a pid")));
+    }
+
+    #[test]
+    fn what_children_use_is_counted_while_they_live_and_after() {
+        // A shell that lives, and one in it that ends: both have burnt what dwarfs a tick.
+        let burn = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
+        let script = format!("({burn}); {burn}; echo; read end");
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = shell.spawn().expect("sh runs");
+        let mut ready = [0; 1];
+        std::io::Read::read_exact(shell.stdout.as_mut().expect("piped"), &mut ready).expect("ready");
+        let pid = i32::try_from(shell.id()).expect("a pid");
+        let (all, own) = (cpu_now(pid), cpu_time(pid).expect("it lives"));
+        shell.kill().expect("it is ours");
+        shell.wait().expect("it was killed");
+        // The child that ended did as much as the one that lives; a third allows for ticks.
+        assert!(all > own + own / 3, "{all:?} in all, {own:?} of its own");
     }
 
     #[test]

@@ -135,6 +135,25 @@ fn slots(plan: &Plan) -> Result<Vec<Slot<'_>>> {
     Ok(slots)
 }
 
+/// Takes out of a plan the models that cannot run here, and returns a note on each.
+fn leave_out_unavailable(plan: &mut Plan) -> Result<Vec<String>> {
+    let (mut names, mut notes) = (Vec::new(), Vec::new());
+    for model in plan.models()? {
+        match (model.probe)() {
+            Ok(()) => names.push(model.name.to_string()),
+            Err(reason) => notes.push(format!("{} cannot run here: {reason}", model.name)),
+        }
+    }
+    if names.is_empty() {
+        return Err(usage(notes.join("; ")));
+    }
+    for note in &notes {
+        eprintln!("{note}");
+    }
+    plan.models = names;
+    Ok(notes)
+}
+
 /// Processors for the servers and for the generator: the plan's, or one each where there are
 /// two, or none, and then the results say so.
 fn processors(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
@@ -147,7 +166,8 @@ fn processors(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
 }
 
 impl Run {
-    fn begin(plan: Plan, out: &Path) -> Result<Self> {
+    fn begin(mut plan: Plan, out: &Path) -> Result<Self> {
+        let notes = leave_out_unavailable(&mut plan)?;
         let started_at = units::now();
         let id = format!("{}-{}", plan.name, units::compact(&started_at));
         let dir = out.join(&id);
@@ -169,7 +189,7 @@ impl Run {
             interrupted: true,
             server_cpus,
             client_cpus,
-            notes: Vec::new(),
+            notes,
         };
         store::write(&dir.join("plan.toml"), plan.to_toml()?.as_bytes())?;
         let run = Self { dir, plan, record, host: machine::host(), stop: load::interrupts()? };

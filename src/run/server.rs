@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use servers::Model;
+use servers::{Model, Workers};
 
 use crate::machine;
 use crate::plan::ServerPlan;
@@ -49,7 +49,9 @@ impl ServerProcess {
         command.args(["--framing", &settings.framing]);
         command.args(["--backlog", &settings.backlog.to_string()]);
         command.args(["--drain-timeout", &humantime::format_duration(DRAIN_TIMEOUT).to_string()]);
-        if let (Some(workers), servers::Workers::Fixed(_)) = (settings.workers, model.workers) {
+        if let (Some(workers), Workers::Fixed(_) | Workers::Floating(_)) =
+            (settings.workers, model.workers)
+        {
             command.args(["--workers", &workers.to_string()]);
         }
         if let Some(connections) = settings.max_connections {

@@ -90,10 +90,10 @@ impl Accountant {
     fn watch(&mut self, moment: Moment) {
         match moment {
             Moment::Begins(Phase::Warmup) => self.begin = Sample::take(self.pid).ok(),
-            Moment::Begins(Phase::Measure) => self.cpu_begin = self.cpu(),
+            Moment::Begins(Phase::Measure) => self.cpu_begin = accounts::cpu_now(self.pid),
             Moment::Begins(Phase::Drain) => {
                 // The clock first: what is read after it takes time.
-                let cpu = self.cpu().saturating_sub(self.cpu_begin);
+                let cpu = accounts::cpu_now(self.pid).saturating_sub(self.cpu_begin);
                 let end = Sample::take(self.pid).ok();
                 let memory = accounts::memory(self.pid);
                 self.bracket = self.begin.take().zip(end).map(|(begin, end)| ServerBracket {
@@ -105,9 +105,5 @@ impl Accountant {
             }
             _ => {}
         }
-    }
-
-    fn cpu(&self) -> Duration {
-        self.begin.as_ref().map_or(Duration::ZERO, |begin| accounts::cpu_times(&begin.pids))
     }
 }
