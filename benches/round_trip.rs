@@ -32,7 +32,7 @@ fn main() {
     let mut reply = vec![0; expected.len()];
     for model in MODELS {
         group.bench_function(model.name, |bencher| {
-            let server = support::Server::start(model.name, &["--stop-with-parent"]);
+            let server = support::server(model.name);
             let mut stream = TcpStream::connect(server.address).expect("it listens");
             stream.set_nodelay(true).expect("an option");
             stream.set_read_timeout(Some(support::DEADLINE)).expect("an option");

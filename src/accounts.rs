@@ -119,9 +119,7 @@ fn ticks_time(ticks: u64) -> Duration {
 #[must_use]
 pub fn memory(root: i32) -> Memory {
     let mut memory = Memory { pss_bytes: 0, anonymous_bytes: 0, rss_peak_bytes: 0 };
-    let mut tree = vec![root];
-    while let Some(pid) = tree.pop() {
-        let Ok(process) = Process::new(pid) else { continue };
+    for process in tree(root) {
         if let Ok(rollup) = process.smaps_rollup() {
             for map in &rollup.memory_map_rollup {
                 let of = |key: &str| map.extension.map.get(key).copied().unwrap_or(0);
@@ -132,11 +130,22 @@ pub fn memory(root: i32) -> Memory {
         if let Ok(status) = process.status() {
             memory.rss_peak_bytes += status.vmhwm.unwrap_or(0) * 1024;
         }
-        for task in process.tasks().into_iter().flatten().flatten() {
-            tree.extend(children(&task));
-        }
     }
     memory
+}
+
+/// A process and its descendants, those included that have ended and that nobody has waited for.
+#[must_use]
+pub fn tree(root: i32) -> Vec<Process> {
+    let (mut found, mut left) = (Vec::new(), vec![root]);
+    while let Some(pid) = left.pop() {
+        let Ok(process) = Process::new(pid) else { continue };
+        for task in process.tasks().into_iter().flatten().flatten() {
+            left.extend(children(&task));
+        }
+        found.push(process);
+    }
+    found
 }
 
 /// Processes that a thread has started and that live.

@@ -13,13 +13,15 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use protocol::{App, Framing};
 
 use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration, parse_rate};
-use crate::{load, report, run, serve, table};
+use crate::{check, load, report, run, serve, table};
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// All well.
     Ok,
+    /// A server that was checked does not do all that it should.
+    FellShort,
     /// There is a result, and it is not to be trusted.
     Untrusted,
     /// Somebody ended it early; what there was is saved.
@@ -30,6 +32,7 @@ impl Exit {
     fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
+            Self::FellShort => 1,
             Self::Untrusted => 4,
             Self::Interrupted => 130,
         }
@@ -68,8 +71,9 @@ Examples:
   c10k serve --model epoll --listen 127.0.0.1:9000
   c10k load --target 127.0.0.1:9000 -c 50 -d 10s
   c10k load --target 127.0.0.1:9000 --rate 20k --poisson --json result.json
+  c10k check --command 'python3 server.py {port}' --app multiply
 
-Exit codes: 0 ok, 1 failed, 2 usage, 4 the result is not to be trusted, 130 interrupted";
+Exit codes: 0 ok, 1 failed or fell short, 2 usage, 4 the result is not to be trusted, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -79,6 +83,8 @@ enum Command {
     Serve(ServeArgs),
     /// Load a server, ours or not, and measure it
     Load(LoadArgs),
+    /// See what a server does with bad clients, ours or not, and score it
+    Check(CheckArgs),
     /// List the models
     Models {
         /// Print JSON
@@ -110,6 +116,8 @@ enum SchemaOf {
     Trial,
     /// The summary of a run
     Summary,
+    /// `c10k check --json`
+    Check,
 }
 
 /// `c10k run`.
@@ -261,6 +269,36 @@ pub struct RequestArgs {
     pub reply: usize,
 }
 
+/// `c10k check`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("server").required(true))]
+pub struct CheckArgs {
+    /// Check a model of this program; `c10k models` lists them
+    #[arg(long, short, group = "server", value_parser = model_names())]
+    pub model: Option<String>,
+    /// Check whatever listens there, as far as that shows
+    #[arg(long, short, group = "server", value_parser = address)]
+    pub target: Option<SocketAddr>,
+    /// Check what this command starts; it is to listen at {port}, or at $PORT
+    #[arg(long, group = "server", value_name = "COMMAND")]
+    pub command: Option<String>,
+    /// What a request means to it
+    #[arg(long, default_value = "bench", value_parser = app)]
+    pub app: App,
+    /// How it cuts the stream into requests
+    #[arg(long, default_value = "line", value_parser = framing)]
+    pub framing: Framing,
+    /// Only these behaviours, by name, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "BEHAVIOURS")]
+    pub only: Vec<String>,
+    /// How long to wait for what the server should do at once
+    #[arg(long, default_value = "5s", value_parser = positive_duration)]
+    pub patience: Duration,
+    /// Write the result as JSON to this file, or to standard output with -
+    #[arg(long, value_name = "FILE|-")]
+    pub json: Option<PathBuf>,
+}
+
 /// Processors; empty for any.
 pub type CpuList = std::sync::Arc<[usize]>;
 
@@ -283,12 +321,14 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Load(args) => load::load(&args),
+        Command::Check(args) => check::check(&args),
         Command::Models { json } => table::models(json).map(|()| Exit::Ok),
         Command::Report { dir } => report::again(&dir).map(|()| Exit::Ok),
         Command::Schema { document } => {
             let schema = match document {
                 SchemaOf::Trial => schemars::schema_for!(crate::document::Trial),
                 SchemaOf::Summary => schemars::schema_for!(crate::document::Summary),
+                SchemaOf::Check => schemars::schema_for!(crate::document::CheckReport),
             };
             table::print(&String::from_utf8(crate::store::json(&schema)?)?).map(|()| Exit::Ok)
         }

@@ -5,7 +5,8 @@
 //! their own, which know nothing of it.
 //!
 //! - [`cli`]: what is typed, and the exit code
-//! - [`serve`], [`load`], [`run`]: the commands that do something
+//! - [`serve`], [`load`], [`run`], [`check`]: the commands that do something
+//! - [`child`]: a server of ours as a child process
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used
 //! - [`checks`]: when a figure is not what it seems
@@ -15,7 +16,9 @@
 //! - [`units`]: durations, sizes and rates as people write them
 
 pub mod accounts;
+pub mod check;
 pub mod checks;
+pub mod child;
 pub mod cli;
 pub mod document;
 pub mod load;

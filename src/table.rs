@@ -8,8 +8,8 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use servers::MODELS;
 
 use crate::document::{
-    ArrivalsRecord, Cell, CellQuantile, Distribution, Estimate, Flag, Quantile, Status, Summary,
-    Trial, Validity,
+    ArrivalsRecord, Cell, CellQuantile, CheckReport, Distribution, Estimate, Flag, Quantile,
+    Status, Summary, Trial, Validity,
 };
 use crate::units::{show_bytes, show_count, show_ns, show_ns_f64};
 
@@ -278,6 +278,40 @@ pub fn load(trial: &Trial) -> String {
         let _ = writeln!(text, "{weight}: {}", check.message);
     }
     text
+}
+
+/// A check: every behaviour with its result, then what is to be mended.
+#[must_use]
+pub fn check(report: &CheckReport) -> String {
+    let mut rows = table(&["behaviour", "result", "points"], 2);
+    let mut failures = String::new();
+    for test in &report.tests {
+        let reason = test.reason.as_deref().unwrap_or_default();
+        let (result, points) = match test.result.as_str() {
+            "pass" => ("pass".into(), test.points.to_string()),
+            "fail" => ("FAIL".into(), format!("0 of {}", test.max)),
+            "skipped" => (format!("skipped: {reason}"), "-".into()),
+            _ => (reason.into(), "-".into()),
+        };
+        rows.add_row([test.name.clone(), result, points]);
+        if test.result == "fail" {
+            let _ = write!(failures, "\n{}\n  {}\n  {reason}\n", test.name, test.why);
+        }
+    }
+    let count = |result: &str| report.tests.iter().filter(|t| t.result == result).count();
+    let subject = &report.subject;
+    format!(
+        "{} {}, application {}, framing {}\n{rows}\n{failures}\n{} passed, {} failed, {} skipped\nscore {} of {}\n",
+        subject.kind,
+        subject.name,
+        subject.app,
+        subject.framing,
+        count("pass") + count("by_nature"),
+        count("fail"),
+        count("skipped"),
+        report.score,
+        report.max
+    )
 }
 
 fn distribution_row(name: &str, distribution: &Distribution) -> Vec<String> {

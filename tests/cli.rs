@@ -11,7 +11,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use support::{Server, c10k, until};
+use support::{c10k, server, until};
 
 /// Runs the program and returns its exit code, standard output and standard error.
 fn run(arguments: &[&str]) -> (i32, String, String) {
@@ -133,7 +133,7 @@ fn any_echo_server_can_be_loaded() {
 
 #[test]
 fn a_load_can_be_open_and_its_result_is_one_json_document() {
-    let server = Server::start("epoll", &[]);
+    let server = server("epoll");
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("result.json");
     let (address, file) = (server.address.to_string(), file.to_str().expect("text").to_string());

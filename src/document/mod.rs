@@ -1,14 +1,17 @@
-//! What is written down: one JSON document for each trial, and one that sums a run up.
+//! What is written down: one JSON document for each trial, one that sums a run up, and one for
+//! each check.
 //!
-//! Both carry a schema name and version from the first day on; the JSON Schema is made from
+//! All carry a schema name and version from the first day on; the JSON Schema is made from
 //! these types (`c10k schema`) and kept in `results/schema/`. Names carry units. Durations are
 //! whole nanoseconds.
 
+mod check;
 mod distribution;
 mod host;
 mod summary;
 mod trial;
 
+pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use distribution::{Distribution, QUANTILES, Quantile};
 pub use host::Host;
 pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Summary};
@@ -25,7 +28,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
-    /// `c10k.trial` or `c10k.summary`.
+    /// `c10k.trial`, `c10k.summary` or `c10k.check`.
     pub name: String,
     /// Raised when a field changes its meaning or goes away; not when one is added.
     pub version: u32,
@@ -42,5 +45,11 @@ impl SchemaId {
     #[must_use]
     pub fn summary() -> Self {
         Self { name: "c10k.summary".into(), version: 1 }
+    }
+
+    /// Of [`CheckReport`].
+    #[must_use]
+    pub fn check() -> Self {
+        Self { name: "c10k.check".into(), version: 1 }
     }
 }

@@ -7,8 +7,7 @@ use anyhow::{Context, Result};
 use loadgen::{Arrivals, Load, Moment, Phase};
 use protocol::Recipe;
 
-use super::server::ServerProcess;
-use super::{Run, Slot};
+use super::{Run, Slot, server};
 use crate::accounts::{self, Sample};
 use crate::document::{Target, Trial, TrialRecord};
 use crate::load::{CONNECT_TIMEOUT, INTERVAL, Ticks, explain};
@@ -21,8 +20,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
     let (app, framing) = plan.service()?;
     let request = slot.workload.request.request();
     let started_at = units::now();
-    let server =
-        ServerProcess::start(slot.model, &plan.server, &record.server_cpus, &record.client_cpus)?;
+    let server = server::start(slot.model, &plan.server, &record.server_cpus, &record.client_cpus)?;
     let load = Load {
         target: server.address,
         recipe: Arc::new(Recipe::new(app, framing, request)?),
@@ -45,7 +43,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
     let outcome = outcome.map_err(explain)?;
     let address = server.address.to_string();
     let ready = server.ready.clone();
-    let stopped = server.stop()?;
+    let stopped = server::stop(server)?;
     let circumstances = Circumstances {
         run: TrialRecord {
             id: record.id.clone(),

@@ -1,0 +1,35 @@
+//! Every behaviour, by theme.
+
+mod framing;
+mod limits;
+mod processes;
+mod resets;
+mod stopping;
+mod timeouts;
+
+use super::Behaviour;
+
+/// Every behaviour, in the order in which a report has them.
+pub fn all() -> impl Iterator<Item = &'static Behaviour> {
+    let themes =
+        [framing::ALL, resets::ALL, limits::ALL, timeouts::ALL, stopping::ALL, processes::ALL];
+    themes.into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_behaviour_has_a_name_of_its_own_a_reason_and_a_weight() {
+        let mut names = HashSet::new();
+        for Behaviour { name, why, points, .. } in all() {
+            assert!(names.insert(name), "{name} is there twice");
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+            assert!(!why.is_empty() && !why.ends_with('.'), "{name}: {why}");
+            assert!((1..=3).contains(points), "{name}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A client that does exactly what it is told, right or wrong, and says what came instead.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::net::{AddressFamily, SocketType, sockopt};
+
+use super::speech::{Question, show};
+
+/// Waits for a condition, for so long at most.
+///
+/// # Errors
+/// When it does not come true; the message says what was waited for.
+pub fn until(what: &str, patience: Duration, mut condition: impl FnMut() -> bool) -> Result<()> {
+    let start = Instant::now();
+    while !condition() {
+        ensure!(start.elapsed() < patience, "waited {patience:?} until {what}, in vain");
+        thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+/// A client.
+#[derive(Debug)]
+pub struct Client {
+    /// Its socket, for what no method does.
+    pub stream: TcpStream,
+    received: Vec<u8>,
+    patience: Duration,
+}
+
+impl Client {
+    /// Connects; nothing that this client waits for may take longer than `patience`.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn connect(address: SocketAddr, patience: Duration) -> Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, patience);
+        Self::over(stream.with_context(|| format!("cannot connect to {address}"))?, patience)
+    }
+
+    /// Connects with a small receive buffer, so that what it does not read fills the way to it.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn connect_narrow(address: SocketAddr, patience: Duration) -> Result<Self> {
+        const RECEIVE_BUFFER: usize = 16 * 1024;
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+        // Before connecting: the window that is offered first depends on it.
+        sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
+        let connect = rustix::net::connect(&socket, &address);
+        connect.with_context(|| format!("cannot connect to {address}"))?;
+        Self::over(TcpStream::from(socket), patience)
+    }
+
+    fn over(stream: TcpStream, patience: Duration) -> Result<Self> {
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, received: Vec::new(), patience })
+    }
+
+    /// Sends bytes, all of them.
+    ///
+    /// # Errors
+    /// When the server does not take them.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
+        let sent = self.stream.write_all(bytes.as_ref());
+        sent.with_context(|| format!("the server did not take {}", show(bytes.as_ref())))
+    }
+
+    /// The next line, without its line feed; `None` at the end of the server's output.
+    ///
+    /// # Errors
+    /// When neither comes in time.
+    pub fn line(&mut self) -> Result<Option<String>> {
+        loop {
+            if let Some(at) = self.received.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.received.drain(..=at).collect();
+                return Ok(Some(String::from_utf8_lossy(&line[..at]).into_owned()));
+            }
+            if !self.receive()? {
+                let rest = show(&self.received);
+                ensure!(
+                    self.received.is_empty(),
+                    "the server ended in the middle of a line: {rest}"
+                );
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The next line, which must come.
+    ///
+    /// # Errors
+    /// When none does.
+    pub fn reply(&mut self, to: &str) -> Result<String> {
+        let line = self.line().with_context(|| format!("no reply to {to}"))?;
+        line.with_context(|| format!("the server closed instead of answering {to}"))
+    }
+
+    /// Sends a line and returns its reply.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub fn ask(&mut self, line: &str) -> Result<String> {
+        self.send(format!("{line}\n"))?;
+        self.reply(&show(line.as_bytes()))
+    }
+
+    /// Waits for exactly this line.
+    ///
+    /// # Errors
+    /// When another one comes, or none.
+    pub fn expect_line(&mut self, expected: &str) -> Result<()> {
+        let line = self.line()?;
+        let came = line.as_ref().map_or("the end".into(), |line| show(line.as_bytes()));
+        let right = line.as_deref() == Some(expected);
+        ensure!(right, "expected the reply {}, got {came}", show(expected.as_bytes()));
+        Ok(())
+    }
+
+    /// Sends a question and waits for its reply.
+    ///
+    /// # Errors
+    /// When another reply comes, or none.
+    pub fn exchange(&mut self, question: &Question) -> Result<()> {
+        self.send(&question.request)?;
+        self.expect(question)
+    }
+
+    /// Waits for the reply to a question that was sent.
+    ///
+    /// # Errors
+    /// When another reply comes, or none.
+    pub fn expect(&mut self, question: &Question) -> Result<()> {
+        let Question { request, reply } = question;
+        let asked = || format!("asked {}, expected {}", show(request), show(reply));
+        while self.received.len() < reply.len() {
+            // Wrong is wrong, however much is still to come.
+            let right = reply.starts_with(&self.received);
+            ensure!(right, "{}, got {}", asked(), show(&self.received));
+            let more = self.receive().with_context(|| {
+                format!("{}, got {} and then nothing", asked(), show(&self.received))
+            })?;
+            ensure!(more, "{}, got {} and then the end", asked(), show(&self.received));
+        }
+        let came: Vec<u8> = self.received.drain(..reply.len()).collect();
+        ensure!(came == *reply, "{}, got {}", asked(), show(&came));
+        Ok(())
+    }
+
+    /// Reads once, and says whether more may come. A reset is an end here: what must not be
+    /// one is asked for with [`Self::ends_in_order`].
+    fn receive(&mut self) -> Result<bool> {
+        let mut buffer = [0; 64 * 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(n) => {
+                self.received.extend_from_slice(&buffer[..n]);
+                Ok(n > 0)
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(false),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                bail!("nothing came for {:?}", self.patience)
+            }
+            Err(error) => Err(error).context("cannot read"),
+        }
+    }
+
+    /// Waits for the server's end of output, which must be an end and not a reset: a reset can
+    /// destroy the reply before it.
+    ///
+    /// # Errors
+    /// When more comes, or a reset, or nothing.
+    pub fn ends_in_order(&mut self) -> Result<()> {
+        if self.received.is_empty() {
+            let mut byte = [0; 1];
+            match self.stream.read(&mut byte) {
+                Ok(0) => return Ok(()),
+                Ok(_) => self.received.push(byte[0]),
+                Err(error) => bail!("expected the end of the connection, got: {error}"),
+            }
+        }
+        bail!("expected the end of the connection, got {}", show(&self.received))
+    }
+
+    /// Waits until the server closes, in whatever way, dropping what still comes.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn closed(&mut self) -> Result<()> {
+        while self.receive().context("expected the end of the connection")? {
+            self.received.clear();
+        }
+        Ok(())
+    }
+
+    /// How many whole lines have arrived and were not taken.
+    ///
+    /// # Errors
+    /// When the socket does not let us look.
+    pub fn lines_there(&mut self) -> Result<usize> {
+        self.stream.set_nonblocking(true)?;
+        let mut buffer = [0; 64 * 1024];
+        while let Ok(n @ 1..) = self.stream.read(&mut buffer) {
+            self.received.extend_from_slice(&buffer[..n]);
+        }
+        self.stream.set_nonblocking(false)?;
+        Ok(self.received.iter().filter(|byte| **byte == b'\n').count())
+    }
+
+    /// Whether something, or the end, has arrived.
+    ///
+    /// # Errors
+    /// When the socket does not let us look.
+    pub fn has_input(&self) -> Result<bool> {
+        self.stream.set_nonblocking(true)?;
+        let seen = self.stream.peek(&mut [0; 1]);
+        self.stream.set_nonblocking(false)?;
+        Ok(!matches!(seen, Err(error) if error.kind() == ErrorKind::WouldBlock))
+    }
+
+    /// Says that it will send no more.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub fn half_close(&self) -> Result<()> {
+        self.stream.shutdown(Shutdown::Write).context("the connection is gone")
+    }
+
+    /// Closes with a reset instead of an end.
+    ///
+    /// # Errors
+    /// When the socket does not allow it.
+    pub fn reset(self) -> Result<()> {
+        Ok(sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO))?)
+    }
+}

@@ -1,0 +1,92 @@
+//! A well-behaved client beside a hostile one: it asks one question after the other on its own
+//! connection and checks every reply, whatever the others do.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+
+use super::client::Client;
+use super::speech::Speech;
+
+/// Between two questions. It is to be there all the time, not to be a load.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// The client.
+#[derive(Debug)]
+pub struct Companion {
+    last: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+struct Conversation {
+    address: SocketAddr,
+    speech: Speech,
+    patience: Duration,
+    /// A server may close a client that has been silent for so long.
+    idle_timeout: Option<Duration>,
+}
+
+impl Companion {
+    /// Connects and has its first question answered.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn start(
+        address: SocketAddr,
+        speech: Speech,
+        patience: Duration,
+        idle_timeout: Option<Duration>,
+    ) -> Result<Self> {
+        let conversation = Conversation { address, speech, patience, idle_timeout };
+        let mut client = Client::connect(address, patience)?;
+        client.exchange(&speech.question(0))?;
+        let last = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&last);
+        let thread = thread::spawn(move || conversation.go_on(client, &seen));
+        Ok(Self { last, thread: Some(thread) })
+    }
+
+    /// Has one more question answered, and says whether all were.
+    ///
+    /// # Errors
+    /// What went wrong at the first that was not.
+    pub fn finish(mut self) -> Result<()> {
+        self.last.store(true, SeqCst);
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        thread.join().map_err(|_| anyhow!("the client beside it has panicked"))?
+    }
+}
+
+impl Drop for Companion {
+    fn drop(&mut self) {
+        self.last.store(true, SeqCst);
+    }
+}
+
+impl Conversation {
+    fn go_on(&self, mut client: Client, last: &AtomicBool) -> Result<()> {
+        // The server's clock of our silence starts no earlier than this.
+        let mut asked_at = Instant::now();
+        for n in 1.. {
+            let is_last = last.load(SeqCst);
+            let question = self.speech.question(n);
+            let begin = Instant::now();
+            match client.exchange(&question) {
+                Ok(()) if is_last => break,
+                Ok(()) => asked_at = begin,
+                // On a machine this busy we were the silent client, and were closed rightly.
+                Err(_) if self.idle_timeout.is_some_and(|idle| asked_at.elapsed() >= idle) => {
+                    asked_at = Instant::now();
+                    client = Client::connect(self.address, self.patience)?;
+                }
+                Err(error) => return Err(error),
+            }
+            thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+}

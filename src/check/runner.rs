@@ -1,0 +1,338 @@
+//! One behaviour on one server: a fresh start, a well-behaved client beside it, the behaviour
+//! itself, and nothing left behind.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use anyhow::{Context, Error, Result, anyhow, ensure};
+use serde_json::Value;
+
+use super::client::{self, Client};
+use super::companion::Companion;
+use super::server::{Server, Start, Subject};
+use super::watch::{self, Footprint};
+use super::{Behaviour, Speaks, Speech, is_sequential};
+
+/// What came of a behaviour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The server behaves so.
+    Pass,
+    /// It does not; this was expected and that came.
+    Fail(String),
+    /// It serves one client at a time, and is meant to.
+    ByNature,
+    /// It was not tried, for this reason.
+    Skipped(String),
+}
+
+impl Verdict {
+    /// The word in documents.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail(_) => "fail",
+            Self::ByNature => "by_nature",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+
+    /// Why it is not simply a pass.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Pass => None,
+            Self::Fail(reason) | Self::Skipped(reason) => Some(reason),
+            Self::ByNature => Some("one at a time, by nature"),
+        }
+    }
+}
+
+/// A behaviour found out that it cannot be tried here; not a failure.
+#[derive(Debug)]
+pub struct Skip(pub &'static str);
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Skip {}
+
+/// What is checked, and what was found out about it beforehand.
+#[derive(Debug)]
+pub struct Setting {
+    /// The server or how to have one.
+    pub subject: Subject,
+    /// What it speaks.
+    pub speech: Speech,
+    /// It serves the second client when the first has left.
+    pub one_at_a_time: bool,
+    /// How long to wait for what it should do at once.
+    pub patience: Duration,
+}
+
+impl Setting {
+    /// A model of ours, of which all is known.
+    #[must_use]
+    pub fn of_model(subject: Subject, speech: Speech, patience: Duration) -> Self {
+        let one_at_a_time = is_sequential(&subject);
+        Self { subject, speech, one_at_a_time, patience }
+    }
+
+    /// Starts the server once, to see that it can be and whether it serves two at a time.
+    ///
+    /// # Errors
+    /// When there is no server to check.
+    pub fn explore(subject: Subject, speech: Speech, patience: Duration) -> Result<Self> {
+        let mut setting = Self::of_model(subject, speech, patience);
+        let server = setting.start(setting.speech, &[], 0, false)?;
+        let mut first = Client::connect(server.address, patience)
+            .context("there is nothing to check: is the server running?")?;
+        if !matches!(setting.subject, Subject::Model { .. }) {
+            let served = |client: &mut Client| client.exchange(&speech.question(1)).is_ok();
+            let both = served(&mut first)
+                && Client::connect(server.address, patience).is_ok_and(|mut c| served(&mut c));
+            setting.one_at_a_time = !both;
+        }
+        Ok(setting)
+    }
+
+    /// Tries a behaviour.
+    #[must_use]
+    pub fn try_one(&self, behaviour: &Behaviour) -> Verdict {
+        if let Some(reason) = behaviour.does_not_fit(&self.subject, self.speech) {
+            return Verdict::Skipped(reason.into());
+        }
+        match self.attempt(behaviour) {
+            Ok(()) if behaviour.concurrent && is_sequential(&self.subject) => Verdict::ByNature,
+            Ok(()) => Verdict::Pass,
+            Err(error) => match error.downcast_ref::<Skip>() {
+                Some(skip) => Verdict::Skipped(skip.0.into()),
+                None => Verdict::Fail(format!("{error:#}")),
+            },
+        }
+    }
+
+    fn attempt(&self, behaviour: &Behaviour) -> Result<()> {
+        let mut case = Case::new(self, behaviour)?;
+        let result = case.carry_out(behaviour);
+        result.map_err(|error| case.with_last_words(error))
+    }
+
+    fn start(&self, speech: Speech, flags: &[&str], port: u16, unpriv: bool) -> Result<Server> {
+        let patience = self.patience;
+        self.subject.start(Start { speech, flags, port, unprivileged: unpriv, patience })
+    }
+}
+
+/// A server and what a behaviour may do with it.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// The server.
+    pub server: Server,
+    /// What it speaks.
+    pub speech: Speech,
+    setting: &'a Setting,
+    flags: &'static [&'static str],
+    /// What it had before any client.
+    alone: Footprint,
+    /// What it has with nobody but the well-behaved client.
+    accompanied: Footprint,
+    /// What a model of ours has to have counted when it stops.
+    counters: Vec<(&'static str, RangeInclusive<u64>)>,
+}
+
+impl<'a> Case<'a> {
+    fn new(setting: &'a Setting, behaviour: &Behaviour) -> Result<Self> {
+        let Behaviour { flags, unprivileged, speaks, .. } = *behaviour;
+        let speech = if let Speaks::Own(speech) = speaks { speech } else { setting.speech };
+        let server = setting.start(speech, flags, 0, unprivileged)?;
+        let alone = Footprint::default();
+        let mut case = Self {
+            server,
+            speech,
+            setting,
+            flags,
+            alone,
+            accompanied: alone,
+            counters: Vec::new(),
+        };
+        // A server that is still starting its threads has not all that is its own.
+        if let Ok(pid) = case.server.pid() {
+            watch::rest(pid, setting.patience)?;
+            case.alone = Footprint::of(pid);
+            case.accompanied = case.alone;
+        }
+        Ok(case)
+    }
+
+    fn carry_out(&mut self, behaviour: &Behaviour) -> Result<()> {
+        let accompany = behaviour.hostile && !self.setting.one_at_a_time;
+        let companion = if accompany { Some(self.accompany()?) } else { None };
+        (behaviour.run)(self)?;
+        if let Some(companion) = companion {
+            companion.finish().context("a well-behaved client beside it was not served")?;
+        }
+        self.nothing_is_left()
+    }
+
+    fn accompany(&mut self) -> Result<Companion> {
+        let idle = self.server.ready().and_then(|r| r["settings"]["idle_timeout_ns"].as_u64());
+        let idle = idle.map(Duration::from_nanos);
+        let address = self.server.address;
+        let companion = Companion::start(address, self.speech, self.patience(), idle)?;
+        if let Ok(pid) = self.server.pid() {
+            self.accompanied = Footprint::of(pid);
+        }
+        Ok(companion)
+    }
+
+    /// In a model of ours every thread, process and descriptor is given back when its client
+    /// has left; and when it stops, every connection is accounted for.
+    fn nothing_is_left(&mut self) -> Result<()> {
+        if self.is_model() && !self.server.is_stopped() {
+            self.shrinks_to(self.alone)?;
+            let stopped = self.server.stop()?;
+            for (name, range) in self.counters.drain(..) {
+                counted(&stopped, name, range)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn with_last_words(&mut self, error: Error) -> Error {
+        match self.server.last_words() {
+            Some(words) if !error.is::<Skip>() => anyhow!("{error:#}; {words}"),
+            _ => error,
+        }
+    }
+
+    /// How long to wait for what the server should do at once.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.setting.patience
+    }
+
+    /// Whether it is a model of ours.
+    #[must_use]
+    pub fn is_model(&self) -> bool {
+        matches!(self.setting.subject, Subject::Model { .. })
+    }
+
+    /// The name of the model, if it is one of ours.
+    #[must_use]
+    pub fn model(&self) -> Option<&'static servers::Model> {
+        if let Subject::Model { model, .. } = self.setting.subject { Some(model) } else { None }
+    }
+
+    /// Whether it serves the second client when the first has left.
+    #[must_use]
+    pub fn one_at_a_time(&self) -> bool {
+        self.setting.one_at_a_time
+    }
+
+    /// A client.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn client(&self) -> Result<Client> {
+        Client::connect(self.server.address, self.patience())
+    }
+
+    /// A client whose first question was answered, so that it is served and not in a queue.
+    ///
+    /// # Errors
+    /// When it was not.
+    pub fn served_client(&self) -> Result<Client> {
+        let mut client = self.client()?;
+        client.exchange(&self.speech.question(2))?;
+        Ok(client)
+    }
+
+    /// Somebody new is served, whatever happened before.
+    ///
+    /// # Errors
+    /// When nobody is.
+    pub fn serves(&self) -> Result<()> {
+        self.served_client().map(drop).context("a new client is not served")
+    }
+
+    /// Waits for a condition.
+    ///
+    /// # Errors
+    /// When it does not come true.
+    pub fn until(&self, what: &str, condition: impl FnMut() -> bool) -> Result<()> {
+        client::until(what, self.patience(), condition)
+    }
+
+    /// Waits until somebody new is served.
+    ///
+    /// # Errors
+    /// When nobody is.
+    pub fn recovers(&self, what: &str) -> Result<()> {
+        self.until(what, || self.served_client().is_ok())
+    }
+
+    /// Waits until every client of the behaviour is forgotten: no thread, process or descriptor
+    /// is left that is not the server's own or the well-behaved client's.
+    ///
+    /// # Errors
+    /// When something is left.
+    pub fn is_left_alone(&self) -> Result<()> {
+        self.shrinks_to(self.accompanied)
+    }
+
+    fn shrinks_to(&self, size: Footprint) -> Result<()> {
+        let pid = self.server.pid()?;
+        let mut now = Footprint::default();
+        let shrinks = self.until("its clients are forgotten", || {
+            now = Footprint::of(pid);
+            now.is_within(size)
+        });
+        shrinks.with_context(|| format!("it had {size} and has {now}"))
+    }
+
+    /// What it had before any client.
+    #[must_use]
+    pub fn at_first(&self) -> Footprint {
+        self.alone
+    }
+
+    /// Has a model of ours held to this counter once it has stopped, which it does when
+    /// everybody has left, the well-behaved client too.
+    pub fn will_have_counted(&mut self, name: &'static str, range: RangeInclusive<u64>) {
+        self.counters.push((name, range));
+    }
+
+    /// Starts the server again, at the same address.
+    ///
+    /// # Errors
+    /// When it does not come to listen.
+    pub fn start_again(&mut self) -> Result<()> {
+        let SocketAddr::V4(address) = self.server.address else {
+            return Err(Skip("the address is not one to start a server at").into());
+        };
+        self.server = self.setting.start(self.speech, self.flags, address.port(), false)?;
+        Ok(())
+    }
+}
+
+/// A stopped model has counted so many of these.
+///
+/// # Errors
+/// When it has not.
+pub fn counted(stopped: &Value, name: &str, range: RangeInclusive<u64>) -> Result<()> {
+    let count = stopped["counters"][name].as_u64();
+    let count = count.with_context(|| format!("there is no counter {name} in {stopped}"))?;
+    let (least, most) = (range.start(), range.end());
+    ensure!(
+        range.contains(&count),
+        "expected {name} to be at least {least} and at most {most}, it is {count}: {stopped}"
+    );
+    Ok(())
+}

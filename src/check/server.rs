@@ -1,0 +1,311 @@
+//! The server under check: a model of ours, a command that starts somebody's server, or only an
+//! address.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rustix::process::{Pid, Signal, geteuid, kill_process_group, test_kill_process_group};
+use serde_json::Value;
+use servers::Model;
+
+use super::client::until;
+use super::speech::Speech;
+use super::watch;
+use crate::child::ServerChild;
+
+/// The user that nobody is: for a server that must not have root's exemptions.
+const NOBODY: u32 = 65534;
+
+/// What is checked.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// A model of ours, run by this program.
+    Model {
+        /// The model.
+        model: &'static Model,
+        /// The program that has `serve`.
+        program: PathBuf,
+    },
+    /// A command that starts a server, as words; `{port}` in them is where it is to listen.
+    Command(Vec<String>),
+    /// A server that runs already and is not ours to stop.
+    Address(SocketAddr),
+}
+
+/// How a server is to be started.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// What it is to speak.
+    pub speech: Speech,
+    /// More arguments, where it is a model of ours.
+    pub flags: &'a [&'a str],
+    /// The port; 0 for a free one.
+    pub port: u16,
+    /// Without the exemptions that root has.
+    pub unprivileged: bool,
+    /// How long to wait for it.
+    pub patience: Duration,
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    patience: Duration,
+    kind: Kind,
+    stopped: Option<Value>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Model(ServerChild),
+    Command { child: Child, stderr: File, status: Option<ExitStatus> },
+    Address,
+}
+
+impl Subject {
+    /// Starts the server, or takes the one that runs.
+    ///
+    /// # Errors
+    /// When it does not come to listen.
+    pub fn start(&self, start: Start<'_>) -> Result<Server> {
+        let Start { patience, .. } = start;
+        let (address, kind) = match self {
+            Self::Model { model, program } => {
+                let server = start_model(model, program, start)?;
+                (server.address, Kind::Model(server))
+            }
+            Self::Command(words) => start_command(words, start)?,
+            Self::Address(address) => (*address, Kind::Address),
+        };
+        Ok(Server { address, patience, kind, stopped: None })
+    }
+}
+
+fn start_model(model: &Model, program: &PathBuf, start: Start<'_>) -> Result<ServerChild> {
+    let file = File::open(program).context("cannot open this program's own file")?;
+    let mut command = Command::new(program);
+    if start.unprivileged && geteuid().is_root() {
+        // By descriptor: the folders on the way to it may be closed to others.
+        command = Command::new(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        command.arg0("c10k").uid(NOBODY).gid(NOBODY);
+    }
+    command.args(["serve", "--stop-with-parent", "--model", model.name]);
+    command.args(["--listen", &format!("127.0.0.1:{}", start.port)]);
+    command.args(["--app", start.speech.app.name(), "--framing", start.speech.framing.name()]);
+    command.args(start.flags);
+    ServerChild::start(command)
+}
+
+fn start_command(words: &[String], start: Start<'_>) -> Result<(SocketAddr, Kind)> {
+    let port = if start.port == 0 { free_port()? } else { start.port };
+    let words: Vec<_> = words.iter().map(|w| w.replace("{port}", &port.to_string())).collect();
+    let (program, arguments) = words.split_first().context("the command is empty")?;
+    let stderr = tempfile::tempfile()?;
+    let mut command = Command::new(program);
+    command.args(arguments).env("PORT", port.to_string()).process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.try_clone()?);
+    let child = command.spawn().with_context(|| {
+        format!("cannot start '{program}': is it installed, and is its name or path right?")
+    })?;
+    let mut server = Server {
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        patience: start.patience,
+        kind: Kind::Command { child, stderr, status: None },
+        stopped: None,
+    };
+    let mut ended = false;
+    let listens = until("it listens", start.patience, || {
+        ended = server.has_ended();
+        ended || watch::is_listening(port)
+    });
+    if ended || listens.is_err() {
+        let told = "is the port in the command, as {port}, or read from the environment's PORT?";
+        let last = server.last_words().unwrap_or_else(|| "it is still running".into());
+        bail!("'{}' does not listen on port {port}: {last}; {told}", words.join(" "));
+    }
+    Ok((server.address, std::mem::replace(&mut server.kind, Kind::Address)))
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+impl Server {
+    /// Its process.
+    ///
+    /// # Errors
+    /// When all that is known of it is an address.
+    pub fn pid(&self) -> Result<i32> {
+        match &self.kind {
+            Kind::Model(server) => Ok(server.pid()),
+            Kind::Command { child, .. } => Ok(i32::try_from(child.id())?),
+            Kind::Address => Err(anyhow!("only the address of this server is known")),
+        }
+    }
+
+    /// What a model of ours said when it was ready.
+    #[must_use]
+    pub fn ready(&self) -> Option<&Value> {
+        if let Kind::Model(server) = &self.kind { Some(&server.ready) } else { None }
+    }
+
+    /// Whether it has been stopped.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When it has no process of ours.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = Pid::from_raw(self.pid()?).context("a process id")?;
+        rustix::process::kill_process(pid, signal).context("the server has ended by itself")
+    }
+
+    /// Asks it to stop, waits until it has, and returns what a model of ours says then.
+    ///
+    /// # Errors
+    /// As [`Self::stopped`].
+    pub fn stop(&mut self) -> Result<Value> {
+        self.signal(Signal::TERM)?;
+        self.stopped()
+    }
+
+    /// Asks it to stop at once: a model of ours cuts its clients at the second signal.
+    ///
+    /// # Errors
+    /// As [`Self::stopped`].
+    pub fn cut(&mut self) -> Result<Value> {
+        self.signal(Signal::TERM)?;
+        self.taken(Signal::TERM)?;
+        self.stop()
+    }
+
+    /// Waits until it has taken this signal. Two that wait to be taken are one.
+    ///
+    /// # Errors
+    /// When it does not take it.
+    pub fn taken(&self, signal: Signal) -> Result<()> {
+        let pid = self.pid()?;
+        until("the signal is taken", self.patience, || !watch::is_pending(pid, signal.as_raw()))
+    }
+
+    /// Waits until it has stopped by itself or as asked, with nothing left of it: no process,
+    /// no listener, and in a model of ours no connection whose end was not counted. Returns
+    /// what a model of ours says then.
+    ///
+    /// # Errors
+    /// When it does not stop, or something is left.
+    pub fn stopped(&mut self) -> Result<Value> {
+        let group = Pid::from_raw(self.pid()?).context("a process id")?;
+        let patience = self.patience;
+        let stopped = match &mut self.kind {
+            Kind::Model(server) => {
+                let stopped = server.stopped(patience)?;
+                reconciles(&stopped)?;
+                stopped
+            }
+            Kind::Command { .. } => {
+                until("the server ends after SIGTERM", patience, || self.has_ended())?;
+                Value::Null
+            }
+            Kind::Address => Value::Null,
+        };
+        // Each server is the first of a group of its own, which lasts as long as any member.
+        until("every process of the server has ended", patience, || {
+            test_kill_process_group(group).is_err()
+        })?;
+        until("its port is free", patience, || TcpListener::bind(self.address).is_ok())?;
+        self.stopped = Some(stopped.clone());
+        Ok(stopped)
+    }
+
+    fn has_ended(&mut self) -> bool {
+        match &mut self.kind {
+            Kind::Model(server) => !matches!(server.status(), Ok(None)),
+            Kind::Command { child, status, .. } => {
+                *status = status.or_else(|| child.try_wait().ok().flatten());
+                status.is_some()
+            }
+            Kind::Address => false,
+        }
+    }
+
+    /// What is to be said about its end, if it has ended unasked, or about its last complaint.
+    #[must_use]
+    pub fn last_words(&mut self) -> Option<String> {
+        let ended = self.has_ended();
+        let Kind::Command { stderr, status, .. } = &mut self.kind else {
+            return (ended && self.stopped.is_none()).then(|| "the server ended".into());
+        };
+        let mut text = Vec::new();
+        // Without its words there is still how it ended.
+        let _ = stderr.rewind().and_then(|()| stderr.read_to_end(&mut text));
+        let text = String::from_utf8_lossy(&text);
+        let last = text.lines().rev().find(|line| !line.trim().is_empty());
+        match (status, last) {
+            (Some(status), Some(last)) => Some(format!("it ended with {status}, saying: {last}")),
+            (Some(status), None) => Some(format!("it ended with {status}")),
+            (None, Some(last)) => Some(format!("it said: {last}")),
+            (None, None) => None,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A model of ours is ended by its own type.
+        let Kind::Command { child, status, .. } = &mut self.kind else { return };
+        // The group, not only its first: a server's workers go with it. Until it is waited for,
+        // its number is nobody else's.
+        if status.is_none()
+            && let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+        {
+            let _ = kill_process_group(group, Signal::KILL);
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Every connection that was accepted has ended in one way and was counted once. Connections
+/// shed are counted together, whether a spare descriptor had accepted them only to turn them
+/// away, which is not counted as accepted, or there was no thread or place for them afterwards.
+fn reconciles(stopped: &Value) -> Result<()> {
+    let count = |name: &str| stopped["counters"][name].as_u64().unwrap_or(0);
+    let ended: u64 = ["finished", "reset", "idle", "cut", "lost"].map(count).iter().sum();
+    let (accepted, shed) = (count("accepted"), count("shed"));
+    ensure!(
+        (ended..=ended + shed).contains(&accepted),
+        "of {accepted} connections accepted {ended} have ended and {shed} were shed: {stopped}"
+    );
+    Ok(())
+}
+
+/// Splits a command into words, as a shell would.
+///
+/// # Errors
+/// When a quotation mark is missing, or everything.
+pub fn words(command: &str) -> Result<Vec<String>> {
+    let words = shlex::split(command).context("a quotation mark is missing in the command")?;
+    ensure!(!words.is_empty(), "the command is empty");
+    Ok(words)
+}
+
+/// The program that runs now.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn this_program() -> Result<PathBuf> {
+    std::env::current_exe().context("cannot find this program's own file")
+}

@@ -1,0 +1,168 @@
+//! Requests with known replies, in whatever the server under check speaks.
+
+use protocol::{App, Framing};
+
+/// What a server speaks: its application and its framing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Speech {
+    /// What a request means.
+    pub app: App,
+    /// How the stream is cut into messages.
+    pub framing: Framing,
+}
+
+/// A request and its only right reply, as they go over the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// What is sent.
+    pub request: Vec<u8>,
+    /// What must come.
+    pub reply: Vec<u8>,
+}
+
+impl Speech {
+    /// The `bench` application over lines.
+    pub const BENCH: Self = Self { app: App::Bench, framing: Framing::Line };
+
+    /// A question; another one for another number.
+    #[must_use]
+    pub fn question(self, n: u64) -> Question {
+        match self.app {
+            App::Bench => self.wire(format!("ECHO question {n}"), format!("OK question {n}")),
+            App::Echo => self.wire(format!("question {n}"), format!("question {n}")),
+            App::Multiply => self.wire(format!("22 -{n}"), product_of_22_and_minus(n)),
+        }
+    }
+
+    /// A question of about so many bytes.
+    #[must_use]
+    pub fn long(self, bytes: usize) -> Question {
+        let text = "x".repeat(bytes);
+        match self.app {
+            App::Bench => self.wire(format!("ECHO {text}"), format!("OK {text}")),
+            App::Echo => self.wire(text.clone(), text),
+            App::Multiply => {
+                let (request, reply) = nines(bytes / 2);
+                self.wire(request, reply)
+            }
+        }
+    }
+
+    /// The beginning of a request, whose rest never comes.
+    #[must_use]
+    pub fn half(self) -> &'static [u8] {
+        match self.app {
+            App::Bench => b"ECHO never fin",
+            App::Echo => b"never fin",
+            App::Multiply => b"22 9",
+        }
+    }
+
+    /// Requests that make no sense, with the beginning of the only right reply to each; empty
+    /// where every request does.
+    #[must_use]
+    pub fn nonsense(self) -> &'static [(&'static [u8], &'static str)] {
+        match self.app {
+            App::Bench => &[
+                (b"\0\xff\x11", "ERR unknown-verb "),
+                (b"", "ERR unknown-verb "),
+                (b"MUL 1 x", "ERR bad-argument "),
+                (b"WORK 1 2", "ERR bad-argument "),
+            ],
+            App::Echo => &[],
+            App::Multiply => &[
+                (b"\0\xff\x11", "ERR bad-argument "),
+                (b"", "ERR bad-argument "),
+                (b"22 nine", "ERR bad-argument "),
+                (b"22", "ERR bad-argument "),
+            ],
+        }
+    }
+
+    fn wire(self, request: String, reply: String) -> Question {
+        let end = if self.framing == Framing::Line { "\n" } else { "" };
+        Question { request: (request + end).into(), reply: (reply + end).into() }
+    }
+}
+
+fn product_of_22_and_minus(n: u64) -> String {
+    if n == 0 { "0".into() } else { format!("-{}", 22 * u128::from(n)) }
+}
+
+/// Two numbers of nines and their product: (10^n - 1)^2 is n-1 nines, an 8, n-1 zeros and a 1.
+#[must_use]
+pub fn nines(digits: usize) -> (String, String) {
+    let (nines, less) = ("9".repeat(digits), digits - 1);
+    (format!("{nines} {nines}"), format!("{}8{}1", "9".repeat(less), "0".repeat(less)))
+}
+
+/// Bytes as a message shows them: readable, and not too many.
+#[must_use]
+pub fn show(bytes: &[u8]) -> String {
+    const SHOWN: usize = 60;
+    let (text, more) = match bytes.get(..SHOWN) {
+        Some(first) => (first, format!("... ({} bytes)", bytes.len())),
+        None => (bytes, String::new()),
+    };
+    format!("\"{}\"{more}", text.escape_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{Service, Session, Step};
+
+    use super::*;
+
+    /// What our own session answers, jobs included.
+    fn answer(speech: Speech, request: &[u8]) -> Vec<u8> {
+        let Speech { app, framing } = speech;
+        let mut session = Session::new(Service { app, framing, close_after: None });
+        let (mut left, mut reply) = (request, Vec::new());
+        loop {
+            match session.step() {
+                Step::Read(_) if left.is_empty() => return reply,
+                Step::Read(space) => {
+                    let n = space.len().min(left.len());
+                    space[..n].copy_from_slice(&left[..n]);
+                    left = &left[n..];
+                    session.received(n);
+                }
+                Step::Write(bytes) => {
+                    reply.extend_from_slice(bytes);
+                    let n = bytes.len();
+                    session.sent(n);
+                }
+                Step::Run(job) => {
+                    let done = job.compute();
+                    session.finished(&done);
+                }
+                Step::Close => return reply,
+            }
+        }
+    }
+
+    #[test]
+    fn every_question_has_the_reply_that_the_protocol_gives() {
+        for (_, app) in App::ALL {
+            for (_, framing) in Framing::ALL {
+                let speech = Speech { app, framing };
+                for question in [speech.question(0), speech.question(9), speech.long(500)] {
+                    let reply = answer(speech, &question.request);
+                    assert_eq!(reply, question.reply, "{}", show(&question.request));
+                }
+            }
+            let speech = Speech { app, framing: Framing::Line };
+            assert_eq!(answer(speech, speech.half()), b"");
+            for (request, begin) in speech.nonsense() {
+                let reply = answer(speech, &[request, &b"\n"[..]].concat());
+                assert!(reply.starts_with(begin.as_bytes()), "{}", show(&reply));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_short_and_printable() {
+        assert_eq!(show(b"a\xff\n"), r#""a\xff\n""#);
+        assert!(show(&[b'x'; 1000]).ends_with("... (1000 bytes)"));
+    }
+}

@@ -1,0 +1,221 @@
+//! Looking at a server from outside: its processes, threads, descriptors and sockets, as /proc
+//! shows them. All of it covers the server's children.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+use std::{fmt, fs, thread};
+
+use anyhow::{Context, Result, anyhow};
+use procfs::net::{TcpNetEntry, TcpState};
+use procfs::process::{LimitValue, Process};
+use rustix::process::{Gid, Pid, Resource, Rlimit, Uid, geteuid, prlimit};
+use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
+
+use super::client::until;
+use crate::accounts;
+
+/// Looks in a row at which a server must be found asleep to be at rest.
+const LOOKS: usize = 5;
+
+/// What a server has, all its processes together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// Processes, those included that have ended and were not waited for.
+    pub processes: usize,
+    /// Threads.
+    pub threads: usize,
+    /// Open descriptors.
+    pub descriptors: usize,
+}
+
+impl Footprint {
+    /// Of the tree below this process.
+    #[must_use]
+    pub fn of(root: i32) -> Self {
+        let mut footprint = Self::default();
+        for pid in pids(root) {
+            footprint.processes += 1;
+            footprint.threads += entries(pid, "task").len();
+            footprint.descriptors += entries(pid, "fd").len();
+        }
+        footprint
+    }
+
+    /// Whether nothing of it is more than that.
+    #[must_use]
+    pub fn is_within(self, other: Self) -> bool {
+        self.processes <= other.processes
+            && self.threads <= other.threads
+            && self.descriptors <= other.descriptors
+    }
+}
+
+impl fmt::Display for Footprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { processes, threads, descriptors } = self;
+        write!(f, "{processes} processes, {threads} threads, {descriptors} descriptors")
+    }
+}
+
+/// The processes of the tree, the root first.
+#[must_use]
+pub fn pids(root: i32) -> Vec<i32> {
+    accounts::tree(root).iter().map(Process::pid).collect()
+}
+
+/// Processes below the root that live.
+#[must_use]
+pub fn children(root: i32) -> Vec<i32> {
+    let living = |pid: &i32| *pid != root && state(&format!("/proc/{pid}/stat")) != Some('Z');
+    pids(root).into_iter().filter(living).collect()
+}
+
+/// Processes below the root that have ended and that nobody has waited for.
+#[must_use]
+pub fn zombies(root: i32) -> usize {
+    let dead = |pid: &i32| state(&format!("/proc/{pid}/stat")) == Some('Z');
+    pids(root).iter().filter(|pid| dead(pid)).count()
+}
+
+/// Waits until no thread of the tree runs or wants to, at several looks in a row. A server that
+/// waits for its clients is found asleep; one that spins never is, however slow the machine.
+///
+/// # Errors
+/// When it does not come to rest.
+pub fn rest(root: i32, patience: Duration) -> Result<()> {
+    until("the server sleeps instead of using the processor", patience, || {
+        (0..LOOKS).all(|look| {
+            if look > 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            is_asleep(root)
+        })
+    })
+}
+
+fn is_asleep(root: i32) -> bool {
+    let awake = |path: String| matches!(state(&path), Some('R' | 'D'));
+    pids(root).into_iter().all(|pid| {
+        let tasks = entries(pid, "task");
+        !tasks.iter().any(|task| awake(format!("/proc/{pid}/task/{task}/stat")))
+    })
+}
+
+/// The letter after the name, which may itself have brackets in it.
+fn state(path: &str) -> Option<char> {
+    let stat = fs::read_to_string(path).ok()?;
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+fn entries(pid: i32, folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(format!("/proc/{pid}/{folder}")).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Whether a process listens at the port. Asked of the kernel, so that the server does not get
+/// a client who only wanted to know.
+#[must_use]
+pub fn is_listening(port: u16) -> bool {
+    sockets().iter().any(|s| s.state == TcpState::Listen && s.local_address.port() == port)
+}
+
+/// The process of the tree that has the server's end of a connection with this client.
+#[must_use]
+pub fn holder(root: i32, server: SocketAddr, client: SocketAddr) -> Option<i32> {
+    let ends = (server.port(), client.port());
+    let sockets = sockets();
+    let socket =
+        sockets.iter().find(|s| (s.local_address.port(), s.remote_address.port()) == ends)?;
+    let link = format!("socket:[{}]", socket.inode);
+    // A parent may hold it too for a moment; the worker is below it.
+    pids(root).into_iter().rev().find(|pid| {
+        let targets = entries(*pid, "fd");
+        let targets = targets.iter().map(|fd| fs::read_link(format!("/proc/{pid}/fd/{fd}")));
+        targets.flatten().any(|target| target.to_string_lossy() == link)
+    })
+}
+
+fn sockets() -> Vec<TcpNetEntry> {
+    let (v4, v6) = (procfs::net::tcp(), procfs::net::tcp6());
+    v4.into_iter().chain(v6).flatten().collect()
+}
+
+/// Whether this signal was sent to the process and not taken yet. A second one of the same
+/// kind would be lost until then.
+#[must_use]
+pub fn is_pending(pid: i32, signal: i32) -> bool {
+    let status = Process::new(pid).and_then(|process| process.status());
+    status.is_ok_and(|status| (status.shdpnd | status.sigpnd) & (1 << (signal - 1)) != 0)
+}
+
+/// A limit of a process that can be lowered while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scarce {
+    /// Descriptors that one process may have open.
+    Descriptors,
+    /// Threads and processes that one user may have.
+    Threads,
+}
+
+/// A limit lowered in every process of a tree; set back when this is dropped.
+#[derive(Debug)]
+pub struct Lowered {
+    resource: Resource,
+    before: Vec<(i32, Rlimit)>,
+}
+
+impl Lowered {
+    /// Lowers the soft limit to `to`.
+    ///
+    /// # Errors
+    /// When the kernel does not let us.
+    pub fn new(root: i32, scarce: Scarce, to: u64) -> Result<Self> {
+        let resource = match scarce {
+            Scarce::Descriptors => Resource::Nofile,
+            Scarce::Threads => Resource::Nproc,
+        };
+        let mut lowered = Self { resource, before: Vec::new() };
+        for process in accounts::tree(root) {
+            let limits = process.limits()?;
+            let limit = match scarce {
+                Scarce::Descriptors => limits.max_open_files,
+                Scarce::Threads => limits.max_processes,
+            };
+            let number = |value| match value {
+                LimitValue::Value(n) => Some(n),
+                LimitValue::Unlimited => None,
+            };
+            let before =
+                Rlimit { current: number(limit.soft_limit), maximum: number(limit.hard_limit) };
+            let after = Rlimit { current: Some(to), maximum: before.maximum };
+            set_limit(process.pid(), resource, after).context("cannot lower its limit")?;
+            lowered.before.push((process.pid(), before));
+        }
+        Ok(lowered)
+    }
+}
+
+impl Drop for Lowered {
+    fn drop(&mut self) {
+        for (pid, before) in self.before.drain(..) {
+            // It may have ended meanwhile.
+            let _ = set_limit(pid, self.resource, before);
+        }
+    }
+}
+
+/// prlimit(2), in the name of the process's own user. Root is often not allowed to do it to
+/// others, in a container say, but may become anybody. On Linux that can be one thread alone.
+fn set_limit(pid: i32, resource: Resource, limit: Rlimit) -> Result<()> {
+    let status = Process::new(pid)?.status()?;
+    let set = move || {
+        if geteuid().is_root() && status.ruid != 0 {
+            let (uid, gid) = (Uid::from_raw(status.ruid), Gid::from_raw(status.rgid));
+            set_thread_res_gid(gid, gid, gid)?;
+            set_thread_res_uid(uid, uid, uid)?;
+        }
+        prlimit(Pid::from_raw(pid), resource, limit)
+    };
+    thread::spawn(set).join().map_err(|_| anyhow!("the thread has panicked"))??;
+    Ok(())
+}
