@@ -298,8 +298,11 @@ pub fn check(report: &CheckReport) -> String {
             let _ = write!(failures, "\n{}\n  {}\n  {reason}\n", test.name, test.why);
         }
     }
-    let count = |result: &str| report.tests.iter().filter(|t| t.result == result).count();
     let subject = &report.subject;
+    if subject.one_at_a_time && subject.kind != "model" {
+        failures.push_str("\nit serves one client at a time, so bad ones were tried alone\n");
+    }
+    let count = |result: &str| report.tests.iter().filter(|t| t.result == result).count();
     format!(
         "{} {}, application {}, framing {}\n{rows}\n{failures}\n{} passed, {} failed, {} skipped\nscore {} of {}\n",
         subject.kind,

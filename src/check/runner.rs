@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
@@ -14,6 +15,10 @@ use super::companion::Companion;
 use super::server::{Server, Start, Subject};
 use super::watch::{self, Footprint};
 use super::{Behaviour, Speaks, Speech, is_sequential};
+
+/// How long a server whose process is not known is given to read. Most take far less; one that
+/// takes longer is only tried less hard.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What came of a behaviour.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,6 +273,21 @@ impl<'a> Case<'a> {
     /// When it does not come true.
     pub fn until(&self, what: &str, condition: impl FnMut() -> bool) -> Result<()> {
         client::until(what, self.patience(), condition)
+    }
+
+    /// Waits until the server has read what was sent: until it sleeps again, where that can be
+    /// seen. Only without a well-behaved client, who does not let it sleep.
+    ///
+    /// # Errors
+    /// When it does not come to rest.
+    pub fn lets_it_read(&self) -> Result<()> {
+        match self.server.pid() {
+            Ok(pid) => watch::rest(pid, self.patience()),
+            Err(_) => {
+                thread::sleep(PAUSE);
+                Ok(())
+            }
+        }
     }
 
     /// Waits until somebody new is served.

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::check::client::Client;
 use crate::check::runner::Skip;
 use crate::check::watch;
 use crate::check::{Behaviour, Case, Needs};
@@ -20,17 +21,16 @@ pub(super) const ALL: &[Behaviour] = &[Behaviour {
 fn killed_worker(case: &mut Case<'_>) -> Result<()> {
     let root = case.server.pid()?;
     let pool = case.at_first().processes > 1;
-    let (mut client, mut other) = (case.served_client()?, case.served_client()?);
-    let workers = [&client, &other].map(|client| {
-        let end = client.stream.local_addr().ok()?;
-        watch::holder(root, case.server.address, end)
-    });
-    let Some(worker) = workers[0].filter(|worker| *worker != root) else {
+    let mut client = case.served_client()?;
+    let worker = worker_of(case, &client);
+    let Some(worker) = worker.filter(|worker| *worker != root) else {
         return Err(Skip("its clients are served by its first process").into());
     };
+    let mut other = case.served_client()?;
+    let spared = worker_of(case, &other) != Some(worker);
     kill_process(Pid::from_raw(worker).context("a process id")?, Signal::KILL)?;
     client.closed().context("the client of the killed worker hears nothing")?;
-    if workers[0] != workers[1] {
+    if spared {
         let served = other.exchange(&case.speech.question(3));
         served.context("a client of another worker is not served on")?;
     }
@@ -45,4 +45,9 @@ fn killed_worker(case: &mut Case<'_>) -> Result<()> {
         case.will_have_counted("workers_replaced", 1..=u64::MAX);
     }
     case.serves()
+}
+
+fn worker_of(case: &Case<'_>, client: &Client) -> Option<i32> {
+    let end = client.stream.local_addr().ok()?;
+    watch::holder(case.server.pid().ok()?, case.server.address, end)
 }
