@@ -379,17 +379,23 @@ impl Server {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         *spare = None;
         let accepted = again();
-        let shed = accepted.is_ok();
-        if let Ok(stream) = accepted {
-            turn_away(&stream);
+        if let Ok(stream) = &accepted {
+            turn_away(stream);
         }
+        // Closed before, or the next spare would find no room either.
+        let outcome = accepted.map(drop);
         *spare = open_spare();
-        if shed {
-            self.page.counters.shed();
-            Accepted::TurnedAway
-        } else {
-            self.page.counters.accept_paused();
-            Accepted::Exhausted
+        match outcome {
+            Ok(()) => {
+                self.page.counters.shed();
+                Accepted::TurnedAway
+            }
+            // accept(2) takes a descriptor before it looks for a client, and there was none.
+            Err(Errno::AGAIN) => Accepted::Nobody,
+            Err(_) => {
+                self.page.counters.accept_paused();
+                Accepted::Exhausted
+            }
         }
     }
 }
