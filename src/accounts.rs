@@ -270,7 +270,8 @@ mod tests {
         shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut shell = shell.spawn().expect("sh runs");
         let mut ready = [0; 1];
-        std::io::Read::read_exact(shell.stdout.as_mut().expect("piped"), &mut ready).expect("ready");
+        std::io::Read::read_exact(shell.stdout.as_mut().expect("piped"), &mut ready)
+            .expect("ready");
         let pid = i32::try_from(shell.id()).expect("a pid");
         let (all, own) = (cpu_now(pid), cpu_time(pid).expect("it lives"));
         shell.kill().expect("it is ours");

@@ -99,7 +99,8 @@ enum Due {
 
 #[derive(Debug)]
 struct Entry {
-    conn: Conn,
+    /// `None` while another thread gives it its turn.
+    conn: Option<Conn>,
     generation: u32,
     want: Want,
     /// What the kernel was last told to watch it for, where it keeps the list.
@@ -173,15 +174,20 @@ impl Clients {
         if !self.run_list.is_empty() || self.acceptable && self.wants_listener() {
             return Some(Duration::ZERO);
         }
+        let first = self.next_due();
+        let wait = first.map(|first| first.saturating_duration_since(Instant::now()));
+        // A client whose job waits is not watched, so the kernel does not tell of its cut.
+        if stop::is_stopping() { wait.min(Some(CUT_TICK)).or(Some(CUT_TICK)) } else { wait }
+    }
+
+    /// When something is due: a job's wait, an idle client, accepting again.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
         let paused = match self.accepting {
             Accepting::PausedUntil(at) => Some(at),
             Accepting::Open | Accepting::Stopped => None,
         };
-        let first = timer.into_iter().chain(paused).min();
-        let wait = first.map(|first| first.saturating_duration_since(Instant::now()));
-        // A client whose job waits is not watched, so the kernel does not tell of its cut.
-        if stop::is_stopping() { wait.min(Some(CUT_TICK)).or(Some(CUT_TICK)) } else { wait }
+        timer.into_iter().chain(paused).min()
     }
 
     /// The kernel says that clients are waiting at the listener.
@@ -193,8 +199,9 @@ impl Clients {
     /// level-triggered kernel repeats what nobody acts on, so the loop must stop asking.
     pub(crate) fn wake(&mut self, token: Token, ready: Ready) -> bool {
         let Some(entry) = entry(&mut self.table, token) else { return true };
-        entry.conn.readable |= ready.readable || ready.hung_up;
-        entry.conn.hung_up |= ready.hung_up;
+        let Some(conn) = &mut entry.conn else { return true };
+        conn.readable |= ready.readable || ready.hung_up;
+        conn.hung_up |= ready.hung_up;
         let wanted = match entry.want {
             Want::Read => ready.readable || ready.hung_up,
             Want::Write => ready.writable,
@@ -202,7 +209,7 @@ impl Clients {
         };
         if ready.dead && !wanted {
             // Where our half is closed already, both halves being closed is what was wanted.
-            let lingers = matches!(entry.conn.phase, Phase::Lingering(_));
+            let lingers = matches!(conn.phase, Phase::Lingering(_));
             entry.doomed = Some(if lingers { Ending::Finished } else { Ending::Reset });
         }
         if wanted || ready.dead {
@@ -278,7 +285,8 @@ impl Clients {
     pub(crate) fn job_done(&mut self, token: Token, done: Done, wait: Duration) {
         // Its client may have left while it ran; then it finds nobody.
         let Some(entry) = entry(&mut self.table, token) else { return };
-        drive::work_is_done(&mut entry.conn, done, wait);
+        let Some(conn) = &mut entry.conn else { return };
+        drive::work_is_done(conn, done, wait);
         if wait.is_zero() {
             queue(entry, token, &mut self.run_list);
         } else {
@@ -302,13 +310,14 @@ impl Clients {
             self.timers.pop();
             let Some(entry) = entry(&mut self.table, token) else { continue };
             match due {
-                Due::Job => drive::job_is_over(&mut entry.conn),
+                Due::Job => entry.conn.iter_mut().for_each(drive::job_is_over),
                 Due::Close => entry.doomed = Some(Ending::Finished),
                 Due::Idle => {
                     // Progress does not touch the heap; the timer looks when it goes off.
                     let idle_timeout = self.server.config.idle_timeout;
-                    let waits_for_us =
-                        matches!(entry.conn.phase, Phase::Waiting(_) | Phase::Working);
+                    let waits_for_us = entry.conn.as_ref().is_none_or(|conn| {
+                        matches!(conn.phase, Phase::Waiting(_) | Phase::Working)
+                    });
                     let from = if waits_for_us { now } else { entry.progressed_at };
                     if from + idle_timeout > now {
                         self.timers.push(Reverse((from + idle_timeout, Due::Idle, token)));
@@ -332,11 +341,57 @@ impl Clients {
         let token = self.run_list.pop_front()?;
         let entry = entry(&mut self.table, token).expect("a client leaves in its own turn");
         entry.queued = false;
-        let descriptor = number(&entry.conn);
-        let (blocked, progress) = match entry.doomed {
-            Some(ending) => (Blocked::Over(ending), true),
-            None => drive::until_blocked(&mut entry.conn, self.jobs_elsewhere),
+        let outcome = match (entry.doomed, &mut entry.conn) {
+            (Some(ending), _) => (Blocked::Over(ending), true),
+            (None, Some(conn)) => drive::until_blocked(conn, self.jobs_elsewhere),
+            (None, None) => unreachable!("one thread gives the turns here"),
         };
+        Some(self.settle(token, outcome, now))
+    }
+
+    /// Takes the next client on the run list out for its turn, which is given elsewhere: drive it
+    /// and bring it back with [`Clients::end_turn`]. For loops of several threads, which must
+    /// not hold a lock meanwhile.
+    pub(crate) fn begin_turn(&mut self, now: Instant) -> Option<(Token, Conn)> {
+        loop {
+            let token = self.run_list.pop_front()?;
+            // It may have left when it was brought back.
+            let Some(entry) = entry(&mut self.table, token) else { continue };
+            entry.queued = false;
+            match (entry.doomed, entry.conn.take()) {
+                (None, Some(conn)) => return Some((token, conn)),
+                (Some(ending), Some(conn)) => {
+                    entry.conn = Some(conn);
+                    self.settle(token, (Blocked::Over(ending), true), now);
+                }
+                // It is out already; what dooms it is seen when it is brought back.
+                (_, None) => {}
+            }
+        }
+    }
+
+    /// Brings a client back from its turn, and says what came of it.
+    pub(crate) fn end_turn(
+        &mut self,
+        token: Token,
+        conn: Conn,
+        outcome: (Blocked, bool),
+        now: Instant,
+    ) -> Turn {
+        let entry = entry(&mut self.table, token).expect("a client leaves in its own turn");
+        entry.conn = Some(conn);
+        let outcome = match entry.doomed {
+            Some(ending) => (Blocked::Over(ending), true),
+            None => outcome,
+        };
+        self.settle(token, outcome, now)
+    }
+
+    /// Notes what a client waits for after its turn, or that it has left.
+    fn settle(&mut self, token: Token, outcome: (Blocked, bool), now: Instant) -> Turn {
+        let (blocked, progress) = outcome;
+        let entry = entry(&mut self.table, token).expect("a client leaves in its own turn");
+        let descriptor = entry.conn.as_ref().map_or(-1, number);
         if progress {
             entry.progressed_at = now;
         }
@@ -347,8 +402,10 @@ impl Clients {
                 Want::Nothing
             }
             Blocked::Over(ending) => {
-                self.table.remove(token.place as usize).conn.end(ending);
-                return Some(Turn { token, descriptor, want: None, job: None });
+                if let Some(conn) = self.table.remove(token.place as usize).conn {
+                    conn.end(ending);
+                }
+                return Turn { token, descriptor, want: None, job: None };
             }
         };
         let mut turn = Turn { token, descriptor, want: Some(entry.want), job: None };
@@ -365,14 +422,14 @@ impl Clients {
             Blocked::OnWork(job) => turn.job = Some(job),
             Blocked::OnRead | Blocked::OnWrite | Blocked::Over(_) => {}
         }
-        Some(turn)
+        turn
     }
 
     /// The socket of a client that has not left, and what the kernel was last told to watch it
     /// for, which is the model's to keep.
     pub(crate) fn told(&mut self, token: Token) -> Option<(BorrowedFd<'_>, &mut Want)> {
         let entry = entry(&mut self.table, token)?;
-        Some((entry.conn.as_fd(), &mut entry.told))
+        Some((entry.conn.as_ref()?.as_fd(), &mut entry.told))
     }
 
     fn next_token(&mut self) -> Token {
@@ -385,7 +442,7 @@ impl Clients {
     fn admit(&mut self, token: Token, conn: Conn, now: Instant) {
         let Token { generation, place } = token;
         let entry = Entry {
-            conn,
+            conn: Some(conn),
             generation,
             want: Want::Read,
             told: Want::Read,

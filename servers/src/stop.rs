@@ -75,7 +75,10 @@ pub(crate) fn install(
     drain_timeout: Duration,
     page: &'static Page,
 ) -> io::Result<()> {
-    let flags = (0..descriptors).map(|_| AtomicBool::new(false)).collect();
+    let flags = Box::<[AtomicBool]>::new_zeroed_slice(descriptors);
+    #[expect(unsafe_code, reason = "a million flags must not be touched before they are used")]
+    // SAFETY: a flag whose byte is zero is false.
+    let flags = unsafe { flags.assume_init() };
     CONNECTIONS.get_or_init(|| flags);
     PAGE.get_or_init(|| page);
     let cut = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;

@@ -8,6 +8,7 @@ mod acceptor_loops;
 mod epoll;
 mod epoll_edge;
 mod fork;
+mod leader_followers;
 mod mio;
 mod multi_reactor;
 mod poll;
@@ -130,6 +131,7 @@ pub static MODELS: &[Model] = &[
     acceptor_loops::MODEL,
     multi_reactor::MODEL,
     multi_reactor::SHARED_LISTENER,
+    leader_followers::MODEL,
     reactor_workers::MODEL,
     tokio_current::MODEL,
     tokio_multi::MODEL,

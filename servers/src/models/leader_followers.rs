@@ -1,0 +1,168 @@
+//! Leader and followers: several threads wait at one epoll(7), and whoever is told of a client
+//! serves it while the others wait on.
+//!
+//! Waits in: epoll_wait(2), every thread at the same epoll, for one event at a time.
+//! Scheduler: the kernel, which tells one of the waiting threads. EPOLLONESHOT keeps quiet about a
+//! client from then on until it is armed again, or two threads would serve it at once.
+//! Runs out of: the lock around the table of clients, which every event takes; and each event costs
+//! an epoll_ctl(2). No client belongs to a thread, so none waits behind another's long job
+//! while a thread is free.
+//! Compare: `multi_reactor.rs` (a loop for each thread, nothing shared); `reactor_workers.rs` (one
+//! thread waits and the others work, with a hand-over between). Method: Schmidt, Stal, Rohnert and
+//! Buschmann, Pattern-Oriented Software Architecture 2, Leader/Followers.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+
+use super::epoll::{data, ready, wait};
+use super::{Family, Model, Workers, in_threads, processors};
+use crate::clients::{CUT_TICK, Clients, Token, Want};
+use crate::net::{Listener, Server};
+use crate::{drive, stop};
+
+pub(crate) const MODEL: Model = Model {
+    name: "leader-followers",
+    family: Family::Reactor,
+    summary: "a thread for each processor, all at one epoll; who is told of a client serves it",
+    workers: Workers::Floating(processors),
+    run,
+    ..Model::PLAIN
+};
+
+/// Something is due: a job's wait, an idle client.
+const TIMER: Token = Token::special(1);
+/// Everybody is gone.
+const END: Token = Token::special(2);
+const ONCE: EventFlags = EventFlags::IN.union(EventFlags::ONESHOT);
+
+/// What the threads share.
+struct Shared {
+    listener: Listener,
+    epoll: OwnedFd,
+    timer: OwnedFd,
+    end: OwnedFd,
+    state: Mutex<State>,
+}
+
+struct State {
+    clients: Clients,
+    /// Whether the listener is armed.
+    listening: bool,
+    /// When the timer goes off, if it is set.
+    alarm: Option<Instant>,
+}
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    let (timer_flags, end_flags) = (TimerfdFlags::CLOEXEC, EventfdFlags::CLOEXEC);
+    let shared = Shared {
+        listener: server.listener(),
+        epoll: epoll::create(CreateFlags::CLOEXEC)?,
+        timer: timerfd_create(TimerfdClockId::Monotonic, timer_flags)?,
+        end: eventfd(0, end_flags)?,
+        state: Mutex::new(State { clients: Clients::new(server, 0), listening: true, alarm: None }),
+    };
+    epoll::add(&shared.epoll, shared.listener, data(Token::LISTENER), ONCE)?;
+    // An edge wakes one thread; a level would wake all.
+    epoll::add(&shared.epoll, &shared.timer, data(TIMER), EventFlags::IN | EventFlags::ET)?;
+    epoll::add(&shared.epoll, &shared.end, data(END), EventFlags::IN)?;
+    in_threads(server.workers, |_| shared.follow())
+}
+
+impl Shared {
+    /// What every thread does: waits, and leads with the event that it gets.
+    fn follow(&self) -> io::Result<()> {
+        // Room for one: what this thread cannot serve now is somebody else's.
+        let mut events: Vec<Event> = Vec::with_capacity(1);
+        let mut timeout = None;
+        loop {
+            wait(&self.epoll, &mut events, timeout)?;
+            let mut state = self.lock();
+            if let Some(event) = events.first() {
+                match Token::from_number(event.data.u64()) {
+                    Token::LISTENER => {
+                        state.clients.wake_listener();
+                        state.listening = false;
+                    }
+                    TIMER => state.alarm = None,
+                    END => {}
+                    token => _ = state.clients.wake(token, ready(event.flags)),
+                }
+            }
+            let now = Instant::now();
+            state.clients.expire(now);
+            state.clients.accept(self.listener, now, |token, conn| {
+                epoll::add(&self.epoll, conn, data(token), ONCE).is_ok()
+            });
+            state = self.lead(state, now)?;
+            if state.clients.is_over() {
+                rustix::io::write(&self.end, &1_u64.to_ne_bytes())?;
+                return Ok(());
+            }
+            self.watch(&mut state)?;
+            timeout = if state.clients.turns() > 0 {
+                Some(Duration::ZERO)
+            } else {
+                // Nobody shortens the wait of a thread when something new is due sooner: the
+                // timer, which all of them watch, is set instead.
+                stop::is_stopping().then_some(CUT_TICK)
+            };
+        }
+    }
+
+    /// Gives the turns there are, without the lock while a client has its turn.
+    fn lead<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        now: Instant,
+    ) -> io::Result<MutexGuard<'a, State>> {
+        for _ in 0..state.clients.turns() {
+            let Some((token, mut conn)) = state.clients.begin_turn(now) else { break };
+            drop(state);
+            let outcome = drive::until_blocked(&mut conn, false);
+            state = self.lock();
+            let flags = match state.clients.end_turn(token, conn, outcome, now).want {
+                Some(Want::Read) => ONCE,
+                Some(Want::Write) => EventFlags::OUT | EventFlags::ONESHOT,
+                Some(Want::Nothing) | None => continue,
+            };
+            if let Some((socket, _)) = state.clients.told(token) {
+                epoll::modify(&self.epoll, socket, data(token), flags)?;
+            }
+        }
+        Ok(state)
+    }
+
+    /// Has the kernel tell of new clients, and of the time when the next thing is due.
+    fn watch(&self, state: &mut State) -> io::Result<()> {
+        if !state.listening && state.clients.wants_listener() {
+            state.listening = true;
+            epoll::modify(&self.epoll, self.listener, data(Token::LISTENER), ONCE)?;
+        }
+        if let Some(due) = state.clients.next_due()
+            && state.alarm.is_none_or(|alarm| due < alarm)
+        {
+            state.alarm = Some(due);
+            // Zero would switch it off.
+            let timeout = due.saturating_duration_since(Instant::now());
+            let timeout = Timespec::try_from(timeout.max(Duration::from_nanos(1)));
+            let timeout = timeout.map_err(io::Error::other)?;
+            let once = Itimerspec { it_interval: Timespec::default(), it_value: timeout };
+            timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
