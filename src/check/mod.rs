@@ -26,7 +26,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{App, Framing};
 use rustix::process::geteuid;
-use servers::{Family, Model, models};
+use servers::{Family, models};
 
 pub use runner::{Case, Setting, Skip, Verdict};
 pub use server::Subject;
@@ -104,7 +104,14 @@ impl Behaviour {
 
     /// Why it cannot be tried on that server, if it cannot.
     #[must_use]
-    pub fn does_not_fit(&self, subject: &Subject, speech: Speech) -> Option<&'static str> {
+    pub fn does_not_fit(&self, subject: &Subject, speech: Speech) -> Option<String> {
+        self.misfit(subject, speech).map(Into::into).or_else(|| match subject {
+            Subject::Model { model, .. } => (model.probe)().err(),
+            Subject::Command(_) | Subject::Address(_) => None,
+        })
+    }
+
+    fn misfit(&self, subject: &Subject, speech: Speech) -> Option<&'static str> {
         let is_model = matches!(subject, Subject::Model { .. });
         match (self.needs, subject) {
             (Needs::Model, Subject::Command(_) | Subject::Address(_)) => {
@@ -113,7 +120,7 @@ impl Behaviour {
             (Needs::Process | Needs::Workers, Subject::Address(_)) => {
                 return Some("it needs the server's process (--command or --model)");
             }
-            (Needs::Workers, Subject::Model { model, .. }) if !has_workers(model) => {
+            (Needs::Workers, Subject::Model { model, .. }) if model.family != Family::Process => {
                 return Some("the model has no processes beside the first");
             }
             _ => {}
@@ -128,10 +135,6 @@ impl Behaviour {
             _ => None,
         }
     }
-}
-
-fn has_workers(model: &Model) -> bool {
-    model.family.name() == "process"
 }
 
 /// Checks a server, prints what came of it, and writes it down if asked to.

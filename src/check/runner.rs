@@ -111,7 +111,7 @@ impl Setting {
     #[must_use]
     pub fn try_one(&self, behaviour: &Behaviour) -> Verdict {
         if let Some(reason) = behaviour.does_not_fit(&self.subject, self.speech) {
-            return Verdict::Skipped(reason.into());
+            return Verdict::Skipped(reason);
         }
         match self.attempt(behaviour) {
             Ok(()) if behaviour.concurrent && is_sequential(&self.subject) => Verdict::ByNature,
