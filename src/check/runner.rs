@@ -349,10 +349,11 @@ impl<'a> Case<'a> {
 pub fn counted(stopped: &Value, name: &str, range: RangeInclusive<u64>) -> Result<()> {
     let count = stopped["counters"][name].as_u64();
     let count = count.with_context(|| format!("there is no counter {name} in {stopped}"))?;
-    let (least, most) = (range.start(), range.end());
-    ensure!(
-        range.contains(&count),
-        "expected {name} to be at least {least} and at most {most}, it is {count}: {stopped}"
-    );
+    let expected = match (*range.start(), *range.end()) {
+        (least, u64::MAX) => format!("{least} at least"),
+        (least, most) if least == most => least.to_string(),
+        (least, most) => format!("{least} to {most}"),
+    };
+    ensure!(range.contains(&count), "expected {name} to be {expected}, it is {count}: {stopped}");
     Ok(())
 }
