@@ -85,6 +85,26 @@ fn a_poor_server_loses_points_for_what_is_wrong_with_it_and_for_nothing_else() {
     assert_eq!(report["max"], sum("max"));
 }
 
+/// The README shows what comes, line by line.
+#[test]
+fn the_output_in_the_readme_is_that_of_the_program() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(readme).expect("committed");
+    let block = readme.split("```").find(|block| block.contains("command python3 tests/"));
+    let lines: Vec<_> = block.expect("an output").lines().skip(1).collect();
+    let row = |line: &&str| line.strip_prefix(' ')?.split_whitespace().next().map(String::from);
+    let names: Vec<_> = lines.iter().filter_map(row).filter(|name| name.contains('_')).collect();
+    assert!(names.len() >= 4, "{names:?}");
+    let command = ["--command", "python3 tests/students/poor.py {port}", "--app", "multiply"];
+    let (_, stdout, _) = check(&[&command[..], &["--only", &names.join(",")]].concat());
+    let came: Vec<_> = stdout.lines().map(str::trim_end).collect();
+    for line in lines {
+        // How far the pieces of a request come before the server is gone is not always the same.
+        let varies = line.contains("it ended with") || line.contains("it said");
+        assert!(varies || came.contains(&line), "not in the output: {line}\n{stdout}");
+    }
+}
+
 #[test]
 fn a_good_server_gets_every_point_and_what_cannot_be_asked_of_it_says_why() {
     let command = format!("python3 '{STUDENTS}/good.py'");

@@ -11,7 +11,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use rustix::process::{Pid, Signal, geteuid, kill_process_group, test_kill_process_group};
+use rustix::process::{
+    Pid, Signal, geteuid, kill_process_group, set_parent_process_death_signal,
+    test_kill_process_group,
+};
 use serde_json::Value;
 use servers::Model;
 
@@ -113,6 +116,12 @@ fn start_command(words: &[String], start: Start<'_>) -> Result<(SocketAddr, Kind
     let mut command = Command::new(program);
     command.args(arguments).env("PORT", port.to_string()).process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.try_clone()?);
+    #[expect(unsafe_code, reason = "what runs between fork and exec must be signal-safe")]
+    // SAFETY: prctl(2) alone, which allocates nothing and takes no lock.
+    unsafe {
+        // However this program ends, it leaves no server behind.
+        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
+    }
     let child = command.spawn().with_context(|| {
         format!("cannot start '{program}': is it installed, and is its name or path right?")
     })?;
@@ -250,9 +259,12 @@ impl Server {
     /// What is to be said about its end, if it has ended unasked, or about its last complaint.
     #[must_use]
     pub fn last_words(&mut self) -> Option<String> {
+        if self.is_stopped() {
+            return None;
+        }
         let ended = self.has_ended();
         let Kind::Command { stderr, status, .. } = &mut self.kind else {
-            return (ended && self.stopped.is_none()).then(|| "the server ended".into());
+            return ended.then(|| "the server ended".into());
         };
         let mut text = Vec::new();
         // Without its words there is still how it ended.

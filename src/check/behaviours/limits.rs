@@ -43,7 +43,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "fifty_clients_are_served_side_by_side",
-        why: "what works for two may be a table of two",
+        why: "a pair of clients is served by luck, a class of them by design",
         points: 3,
         concurrent: true,
         run: fifty,
