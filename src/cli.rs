@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use protocol::{App, Framing};
 
@@ -87,6 +87,9 @@ enum Command {
     Check(CheckArgs),
     /// List the models
     Models {
+        /// List the servers that are broken on purpose instead
+        #[arg(long)]
+        broken: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -126,7 +129,7 @@ pub struct RunArgs {
     /// The plan; without one, a quick comparison that takes two minutes at most
     pub plan: Option<PathBuf>,
     /// Only these models, by name, separated by commas
-    #[arg(long, value_delimiter = ',', value_parser = model_names())]
+    #[arg(long, value_delimiter = ',', value_parser = measured_names())]
     pub models: Vec<String>,
     /// Only these workloads of the plan, separated by commas, with those they take their rate from
     #[arg(long, value_delimiter = ',')]
@@ -153,10 +156,14 @@ pub struct RunArgs {
 
 /// `c10k serve`.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("kind").required(true))]
 pub struct ServeArgs {
     /// The concurrency model; `c10k models` lists them
-    #[arg(long, short, value_parser = model_names())]
-    pub model: String,
+    #[arg(long, short, group = "kind", value_parser = model_names())]
+    pub model: Option<String>,
+    /// A server with a fault, on purpose; `c10k models --broken` lists them with what shows it
+    #[arg(long, group = "kind", value_name = "NAME", value_parser = broken_names())]
+    pub broken: Option<String>,
     /// Where to listen; port 0 takes a free one and the ready line says which
     #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
     pub listen: SocketAddr,
@@ -322,7 +329,8 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Serve(args) => serve::serve(&args),
         Command::Load(args) => load::load(&args),
         Command::Check(args) => check::check(&args),
-        Command::Models { json } => table::models(json).map(|()| Exit::Ok),
+        Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
+        Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
         Command::Report { dir } => report::again(&dir).map(|()| Exit::Ok),
         Command::Schema { document } => {
             let schema = match document {
@@ -349,6 +357,17 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 fn model_names() -> PossibleValuesParser {
     PossibleValuesParser::new(servers::MODELS.iter().map(|model| model.name))
+}
+
+fn broken_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(servers::BROKEN.iter().map(|broken| broken.model.name))
+}
+
+/// The models, and unlisted the broken servers, which the plan refuses with the reason.
+fn measured_names() -> PossibleValuesParser {
+    let models = servers::MODELS.iter().map(|model| PossibleValue::new(model.name));
+    let broken = servers::BROKEN.iter().map(|broken| PossibleValue::new(broken.model.name));
+    PossibleValuesParser::new(models.chain(broken.map(|value| value.hide(true))))
 }
 
 fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Result<T, String> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use protocol::{App, Framing, Recipe, Request, Work};
 use serde::{Deserialize, Serialize};
-use servers::{MODELS, Model, models};
+use servers::{MODELS, Model, broken, models};
 
 use crate::cli::usage;
 use crate::document::RequestRecord;
@@ -243,6 +243,11 @@ impl Plan {
     /// When a name is not a model's, with the nearest that is.
     pub fn models(&self) -> Result<Vec<&'static Model>> {
         for name in self.models.iter().filter(|name| *name != "all") {
+            anyhow::ensure!(
+                broken::find(name).is_none(),
+                "'{name}' is broken on purpose and is not measured: `c10k serve --broken {name}` \
+                 serves it"
+            );
             if models::find(name).is_none() {
                 let names = MODELS.iter().map(|model| model.name);
                 let hint = nearest(name, names).map(|near| format!("; did you mean {near}?"));

@@ -10,7 +10,7 @@ use anyhow::Result;
 use protocol::{App, Framing, Service};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
-use servers::{Config, Server, WorkerTotals, models};
+use servers::{Config, Server, WorkerTotals, broken, models};
 
 use crate::accounts::OwnUsage;
 use crate::cli::{Exit, ServeArgs, usage};
@@ -69,7 +69,9 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
     if !args.cpus.is_empty() {
         machine::pin(&args.cpus).map_err(|error| usage(format!("{error:#}")))?;
     }
-    let model = models::find(&args.model).expect("the command line admits known models only");
+    let model = args.model.as_deref().and_then(models::find);
+    let broken = args.broken.as_deref().and_then(broken::find).map(|broken| &broken.model);
+    let model = model.or(broken).expect("the command line admits one of these, by a known name");
     let service = Service { app: args.app, framing: args.framing, close_after: args.close_after };
     let config = Config {
         listen: args.listen,

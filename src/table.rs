@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write as _};
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
-use servers::MODELS;
+use servers::{BROKEN, Broken, MODELS};
 
 use crate::document::{
     ArrivalsRecord, Cell, CellQuantile, CheckReport, Distribution, Estimate, Flag, Quantile,
@@ -54,6 +54,32 @@ pub fn models(json: bool) -> Result<()> {
             Err(reason) => format!("{}\nunavailable here: {reason}", model.summary),
         };
         table.add_row([model.name, model.family.name(), &summary]);
+    }
+    print(&table.to_string())
+}
+
+/// Prints the servers that are broken on purpose.
+///
+/// # Errors
+/// When whoever reads it is gone.
+pub fn broken(json: bool) -> Result<()> {
+    if json {
+        let entry = |broken: &Broken| {
+            let Broken { model, gauge, right } = broken;
+            serde_json::json!({
+                "name": model.name,
+                "family": model.family.name(),
+                "fault": model.summary,
+                "gauge": gauge,
+                "right": right,
+            })
+        };
+        let list: Vec<_> = BROKEN.iter().map(entry).collect();
+        return print(&String::from_utf8(crate::store::json(&list)?)?);
+    }
+    let mut table = table(&["broken server", "its fault", "what shows it", "done right by"], 4);
+    for Broken { model, gauge, right } in BROKEN {
+        table.add_row([model.name, model.summary, gauge, right]);
     }
     print(&table.to_string())
 }

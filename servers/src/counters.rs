@@ -43,6 +43,8 @@ counters! {
     shed,
     /// Times that accepting was paused because even shedding failed.
     accept_pauses,
+    /// Calls of accept(2) that failed for want of descriptors or memory.
+    accept_failures,
     /// Connections that were already dead when they were accepted.
     dead_on_arrival,
     /// Connections that ended in order.
@@ -58,6 +60,9 @@ counters! {
     lost,
     /// Processes of a pool that died and were replaced.
     workers_replaced,
+    /// Connections that waited in a queue of the server's own, at the worst moment; 0 where it has
+    /// none.
+    queued_max,
     /// Requests answered, refused ones included.
     requests,
     /// Of those, how many were refused with an `ERR` reply.
@@ -89,6 +94,14 @@ impl Counters {
 
     pub(crate) fn accept_paused(&self) {
         self.accept_pauses.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn accept_failed(&self) {
+        self.accept_failures.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn queued(&self, n: u64) {
+        self.queued_max.fetch_max(n, Relaxed);
     }
 
     pub(crate) fn dead_on_arrival(&self) {

@@ -12,6 +12,7 @@
 //! - `mailbox`: from many threads to one event loop
 //! - `children`: processes, for the models that fork; `shared`: the memory they have in common
 //! - [`counters`]: what happened, for the report
+//! - [`broken`]: servers that are wrong on purpose, on the same core wherever the fault is not
 //!
 //! A process runs one [`Server`], once: signals belong to a process, and so does the account of
 //! what it used. That is why [`Server::bind`] may hand out a `&'static` reference.
@@ -20,6 +21,7 @@
 //! connection only. What the machine ran out of is a pause of accepting or a shed
 //! connection: back off, keep serving. What we did wrong comes out of [`Server::run`].
 
+pub mod broken;
 mod children;
 mod clients;
 mod conn;
@@ -32,6 +34,7 @@ mod shared;
 mod stop;
 mod sync;
 
+pub use broken::{BROKEN, Broken};
 pub use counters::{Totals, WorkerTotals};
 pub use models::{Family, MODELS, Model, Workers};
 pub use net::{Config, Server, StartError};

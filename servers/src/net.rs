@@ -281,7 +281,10 @@ impl Server {
         Some(match accepted {
             Ok(stream) => self.admit(stream),
             Err(Errno::AGAIN) => Accepted::Nobody,
-            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => self.shed_one(again),
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                self.accept_failed();
+                self.shed_one(again)
+            }
             // shutdown(2) on the listener shows as EINVAL, in accept and nowhere else.
             Err(Errno::INVAL) if stop::is_stopping() => Accepted::Stopped,
             // EINTR, ECONNABORTED, EPROTO and the network errors that Linux hands over from
@@ -323,6 +326,16 @@ impl Server {
         if let Some(counts) = self.counts_of(Some(worker)) {
             counts.connections.fetch_add(1, Relaxed);
         }
+    }
+
+    /// accept(2) failed for want of descriptors or memory.
+    pub(crate) fn accept_failed(&self) {
+        self.page.counters.accept_failed();
+    }
+
+    /// So many connections wait in a queue of the model's own.
+    pub(crate) fn queued(&self, n: usize) {
+        self.page.counters.queued(n as u64);
     }
 
     /// A connection ended with the process that served it. Called in a signal handler.

@@ -27,7 +27,7 @@ pub(crate) const MODEL: Model = Model {
 };
 
 /// Events taken from the kernel at a time. More would only make the first wait for the last.
-pub(super) const EVENTS_MAX: usize = 256;
+pub(crate) const EVENTS_MAX: usize = 256;
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
@@ -109,7 +109,7 @@ pub(super) fn interest(
     Ok(())
 }
 
-pub(super) fn ready(flags: EventFlags) -> Ready {
+pub(crate) fn ready(flags: EventFlags) -> Ready {
     let dead = flags.intersects(EventFlags::HUP | EventFlags::ERR);
     Ready {
         readable: flags.contains(EventFlags::IN) || dead,
@@ -119,12 +119,12 @@ pub(super) fn ready(flags: EventFlags) -> Ready {
     }
 }
 
-pub(super) fn data(token: Token) -> EventData {
+pub(crate) fn data(token: Token) -> EventData {
     EventData::new_u64(token.number())
 }
 
 /// epoll_pwait2(2), which takes nanoseconds where epoll_wait(2) takes milliseconds.
-pub(super) fn wait(
+pub(crate) fn wait(
     epoll: &OwnedFd,
     events: &mut Vec<Event>,
     timeout: Option<Duration>,

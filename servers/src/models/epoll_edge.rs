@@ -59,7 +59,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     Ok(())
 }
 
-fn edge(flags: EventFlags) -> Ready {
+pub(crate) fn edge(flags: EventFlags) -> Ready {
     // The end of a peer's input is an edge too and is told once: with it, a short read no longer
     // proves that nothing more will come.
     Ready { hung_up: flags.intersects(EventFlags::RDHUP | EventFlags::HUP), ..ready(flags) }

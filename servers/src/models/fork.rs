@@ -24,6 +24,11 @@ fn run(server: &'static Server) -> io::Result<()> {
     children::prepare(server, server.max_connections)?;
     // An ended child is a zombie until somebody asks how it ended. The parent is busy accepting.
     children::reap_in_background()?;
+    serve(server)
+}
+
+/// Accepts, and forks for each client; at the end it waits for all children that are left.
+pub(crate) fn serve(server: &'static Server) -> io::Result<()> {
     while let Some(conn) = server.next_client() {
         let Some(place) = children::free_place() else {
             conn.turn_away();

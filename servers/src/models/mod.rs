@@ -5,9 +5,9 @@
 //! its own in the file of its model, so that it too has a name in tests, plans and figures.
 
 mod acceptor_loops;
-mod epoll;
-mod epoll_edge;
-mod fork;
+pub(crate) mod epoll;
+pub(crate) mod epoll_edge;
+pub(crate) mod fork;
 mod leader_followers;
 mod mio;
 mod multi_reactor;
@@ -20,7 +20,7 @@ mod reactor_workers;
 mod select;
 mod sequential;
 mod thread_per_client;
-mod thread_pool;
+pub(crate) mod thread_pool;
 mod tokio;
 mod tokio_current;
 mod tokio_multi;
@@ -55,7 +55,7 @@ pub struct Model {
 
 impl Model {
     /// What most models are like; each names what is particular to it.
-    const PLAIN: Self = Self {
+    pub(crate) const PLAIN: Self = Self {
         name: "",
         family: Family::Sequential,
         summary: "",

@@ -40,6 +40,7 @@ fn run(server: &'static Server) -> io::Result<()> {
             if queue.send(conn).is_err() {
                 break;
             }
+            server.queued(queue.len());
         }
         // The end of the queue is the workers' end, and the scope joins them.
         drop(queue);

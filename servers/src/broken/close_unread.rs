@@ -1,0 +1,26 @@
+//! Closing with unread input.
+//!
+//! Wrong: close(2) on a socket whose input was not read to the end sends a reset, and a reset
+//! destroys what the other end has not taken yet: the last reply.
+//! How it happens: the reply is written, so the work is done and `close()` is next. It goes well
+//! as long as the client has sent nothing more.
+//! Gauge: resets instead of ends, and last replies that arrive in part or not at all.
+//! Compare: `models/thread_per_client.rs`, whose connections end their own half and linger.
+
+use super::{Broken, Manner, thread_per_client, to_end};
+use crate::conn::Ending;
+use crate::models::{Family, Model};
+
+pub(super) const BROKEN: Broken = Broken {
+    model: Model {
+        name: "close-unread",
+        family: Family::Thread,
+        summary: "it closes after its last reply, whatever is still unread",
+        run: |server| thread_per_client(server, |conn| to_end(conn, &MANNER)),
+        ..Model::PLAIN
+    },
+    gauge: "resets and last replies cut short, with clients that have sent more than is answered",
+    right: "thread-per-client",
+};
+
+const MANNER: Manner = Manner { close: |conn| conn.end(Ending::Finished), ..Manner::RIGHT };

@@ -1,0 +1,101 @@
+//! Edge-triggered, and read once an edge.
+//!
+//! Wrong: an edge tells that something has come since the last one. What is left after one read is
+//! not told of again, so a request longer than the read, or the second of a burst, lies in
+//! the socket until the client sends more; which it does not, as it waits for its reply.
+//! How it happens: a level-triggered loop that works gets `EPOLLET`, to be faster.
+//! Gauge: requests without a reply on connections that are open and silent: `unfinished` and
+//! `timeouts` of the census, as soon as a burst is longer than the read.
+//! Compare: `models/epoll_edge.rs`, which reads until there is nothing left.
+
+use std::collections::HashMap;
+use std::io;
+
+use protocol::Step;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+
+use super::Broken;
+use crate::clients::CUT_TICK;
+use crate::conn::{Conn, Ending, recv, send};
+use crate::models::epoll::{EVENTS_MAX, wait};
+use crate::models::{Family, Model};
+use crate::net::{Accepted, Server, number};
+use crate::{drive, stop};
+
+pub(super) const BROKEN: Broken = Broken {
+    model: Model {
+        name: "edge-read-once",
+        family: Family::Reactor,
+        summary: "edge-triggered epoll(7), and one read for each edge",
+        run,
+        ..Model::PLAIN
+    },
+    gauge: "census.unfinished and timeouts, with requests or bursts longer than a read",
+    right: "epoll-edge",
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    let (epoll, listener) = (epoll::create(CreateFlags::CLOEXEC)?, server.listener());
+    let name = |fd: i32| EventData::new_u64(u64::from(fd.unsigned_abs()));
+    let mut conns: HashMap<u64, Conn> = HashMap::new();
+    let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
+    let (edges, mut accepting) = (EventFlags::IN | EventFlags::OUT | EventFlags::ET, true);
+    epoll::add(&epoll, listener, name(number(&listener)), EventFlags::IN)?;
+    while accepting || !conns.is_empty() {
+        wait(&epoll, &mut events, stop::is_stopping().then_some(CUT_TICK))?;
+        for fd in events.iter().map(|event| event.data.u64()) {
+            if let Some(conn) = conns.get_mut(&fd) {
+                if let Some(ending) = turn(conn) {
+                    conns.remove(&fd).into_iter().for_each(|conn| conn.end(ending));
+                }
+                continue;
+            }
+            match listener.accept() {
+                Accepted::Conn(conn) => {
+                    let name = name(number(&conn));
+                    epoll::add(&epoll, &conn, name, edges)?;
+                    conns.insert(name.u64(), conn);
+                }
+                Accepted::Stopped if accepting => {
+                    accepting = false;
+                    epoll::delete(&epoll, listener)?;
+                }
+                _ => {}
+            }
+        }
+        if stop::stage() == stop::Stage::Cut {
+            conns.drain().for_each(|(_, conn)| conn.end(Ending::Cut));
+        }
+    }
+    Ok(())
+}
+
+/// What a client gets for an edge. Its jobs are done here and its end is abrupt: other faults.
+fn turn(conn: &mut Conn) -> Option<Ending> {
+    let mut has_read = false;
+    loop {
+        let (session, stream) = (&mut conn.client.session, &conn.stream);
+        let io = match session.step() {
+            // "The next edge will tell": but there is none.
+            Step::Read(_) if has_read => return None,
+            Step::Read(space) => {
+                has_read = true;
+                recv(stream, space).map(|n| drive::received(session, n))
+            }
+            Step::Write(bytes) => send(stream, bytes).map(|n| session.sent(n)),
+            Step::Run(job) => {
+                let done = job.compute();
+                stop::sleep(job.wait());
+                session.finished(&done);
+                Ok(())
+            }
+            Step::Close => return Some(Ending::Finished),
+        };
+        match io {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+            Err(error) => return Some(drive::ending(&error)),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! A recv(2) taken for a message.
+//!
+//! Wrong: TCP is a stream of bytes. One read may return half a request, or two; here whatever it
+//! returns is answered as one, and what follows the first line feed in it is dropped.
+//! How it happens: `n = recv(...); handle(buffer, n)` works on one machine with short requests, for
+//! years, and fails on the first long request or real network.
+//! Gauge: wrong and refused replies as soon as a request does not fit one read; fewer replies than
+//! requests when two come together.
+//! Compare: `models/thread_per_client.rs`, whose session puts lines together.
+
+use super::{Broken, Manner, thread_per_client, to_end};
+use crate::conn::recv;
+use crate::models::{Family, Model};
+
+pub(super) const BROKEN: Broken = Broken {
+    model: Model {
+        name: "recv-is-message",
+        family: Family::Thread,
+        summary: "whatever one recv(2) returns is taken for one request",
+        run: |server| thread_per_client(server, |conn| to_end(conn, &MANNER)),
+        ..Model::PLAIN
+    },
+    gauge: "census.errors with requests longer than a read, or in two pieces",
+    right: "thread-per-client",
+};
+
+const MANNER: Manner = Manner {
+    read: |stream, space| {
+        let room = space.len() - 1;
+        let n = recv(stream, &mut space[..room])?;
+        if n == 0 {
+            return Ok(0);
+        }
+        // "That was the request": it ends here, wherever here is.
+        let message = space[..n].iter().position(|byte| *byte == b'\n').unwrap_or(n);
+        space[message] = b'\n';
+        Ok(message + 1)
+    },
+    ..Manner::RIGHT
+};

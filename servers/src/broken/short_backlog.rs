@@ -1,0 +1,44 @@
+//! A short backlog before a slow accepter.
+//!
+//! Wrong: the kernel keeps 16 connections that were not accepted yet, and each accept does something
+//! slow first. In a burst the queue is full, the kernel drops what comes, and TCP tries
+//! again after 1 s: a client connects at once or in seconds.
+//! How it happens: `listen(fd, 5)` is in every textbook, from a time when that was the most there
+//! was; and a name lookup or a line of a log for each client seems harmless.
+//! Gauge: connect times at 1 s and more; ListenOverflows and ListenDrops of the machine's TCP.
+//! Compare: `models/thread_per_client.rs`: a backlog of 4,096, and nothing between two accepts.
+
+use std::io;
+use std::time::Duration;
+
+use super::Broken;
+use crate::models::{Family, Model};
+use crate::net::Server;
+use crate::{drive, stop};
+
+pub(super) const BROKEN: Broken = Broken {
+    model: Model {
+        name: "short-backlog",
+        family: Family::Thread,
+        summary: "a backlog of 16, and 50 ms for each accept",
+        run,
+        ..Model::PLAIN
+    },
+    gauge: "latency.connect of 1 s and more; ListenOverflows and ListenDrops of the machine",
+    right: "thread-per-client",
+};
+
+/// Listening again sets it again.
+const BACKLOG: i32 = 16;
+/// A reverse lookup, say.
+const LOOKUP: Duration = Duration::from_millis(50);
+
+fn run(server: &'static Server) -> io::Result<()> {
+    rustix::net::listen(server.listener(), BACKLOG)?;
+    while let Some(conn) = server.next_client() {
+        stop::pause(LOOKUP);
+        let _ = std::thread::Builder::new().spawn(move || drive::to_end(conn, 0));
+    }
+    server.wait_until_empty();
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Sleeping in an event loop.
+//!
+//! Wrong: one request has to wait, for a database say, and the loop waits with it. Every client of
+//! the loop waits too, whatever it asked for.
+//! How it happens: a call that looks like any other blocks: a lookup, a query, a log on a slow
+//! disk, a lock. It is the same fault in an async task.
+//! Gauge: the service times of clients who ask for next to nothing reach the wait of those who ask
+//! for much; the processor idles meanwhile.
+//! Compare: `models/epoll_edge.rs`, which is this code with a timer instead of the sleep.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
+
+use super::Broken;
+use crate::clients::{Clients, Token, Turn};
+use crate::models::epoll::{EVENTS_MAX, data, wait};
+use crate::models::{Family, Model, epoll_edge::edge};
+use crate::net::Server;
+use crate::stop;
+
+pub(super) const BROKEN: Broken = Broken {
+    model: Model {
+        name: "sleeping-reactor",
+        family: Family::Reactor,
+        summary: "an event loop that sleeps when one request has to wait",
+        run,
+        ..Model::PLAIN
+    },
+    gauge: "latency.service of echo clients reaches the wait of one other client",
+    right: "epoll-edge",
+};
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    let (epoll, listener) = (epoll::create(CreateFlags::CLOEXEC)?, server.listener());
+    let mut clients = Clients::new(server, 0);
+    clients.run_jobs_elsewhere();
+    let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
+    epoll::add(&epoll, listener, data(Token::LISTENER), EventFlags::IN | EventFlags::ET)?;
+    while !clients.is_over() {
+        wait(&epoll, &mut events, clients.timeout())?;
+        for event in &events {
+            match Token::from_number(event.data.u64()) {
+                Token::LISTENER => clients.wake_listener(),
+                token => _ = clients.wake(token, edge(event.flags)),
+            }
+        }
+        let now = Instant::now();
+        clients.expire(now);
+        clients.accept(listener, now, |token, conn| {
+            let all = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+            epoll::add(&epoll, conn, data(token), all).is_ok()
+        });
+        for _ in 0..clients.turns() {
+            if let Some(Turn { token, job: Some(job), .. }) = clients.next_turn(now) {
+                let done = job.compute();
+                // Here, and with it everybody.
+                stop::sleep(job.wait());
+                clients.job_done(token, done, Duration::ZERO);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! A reply in two small writes, with Nagle's algorithm.
+//!
+//! Wrong: the second write waits in the kernel until the first is acknowledged (RFC 896), and the
+//! client acknowledges late, because it has nothing to say before it has the whole reply (RFC
+//! 1122, 4.2.3.2). Both wait for the other, and the client's timer ends it: 40 ms on Linux.
+//! How it happens: a header is written, then a body; nobody set TCP_NODELAY.
+//! Gauge: the median jumps to 40 ms; the processor idles.
+//! Compare: `models/thread_per_client.rs`: one write a reply, and TCP_NODELAY.
+
+use rustix::net::sockopt::set_tcp_nodelay;
+
+use super::{Broken, Manner, thread_per_client, to_end};
+use crate::conn::send;
+use crate::models::{Family, Model};
+
+pub(super) const BROKEN: Broken = Broken {
+    model: Model {
+        name: "two-writes",
+        family: Family::Thread,
+        summary: "header and body are written apart, without TCP_NODELAY",
+        run: |server| {
+            thread_per_client(server, |conn| {
+                // The kernel's default, which the shared core has changed.
+                let _ = set_tcp_nodelay(&conn.stream, false);
+                to_end(conn, &MANNER);
+            })
+        },
+        ..Model::PLAIN
+    },
+    gauge: "latency.service: the median is the kernel's delayed acknowledgement, 40 ms",
+    right: "thread-per-client",
+};
+
+const HEADER: usize = "OK ".len();
+
+const MANNER: Manner = Manner {
+    write: |stream, bytes| {
+        let (header, body) = bytes.split_at(bytes.len().min(HEADER));
+        let sent = send(stream, header)?;
+        Ok(if body.is_empty() { sent } else { sent + send(stream, body)? })
+    },
+    ..Manner::RIGHT
+};
