@@ -66,6 +66,7 @@ fn play(service: Service, input: &[u8], mut moves: Moves<'_>, stop: Option<usize
     for step in 0.. {
         // Every second step moves a byte, answers a message or is the last.
         assert!(step <= 3 * (input.len() + played.output.len()) + 8, "it goes round in circles");
+        assert!(session.tally().requests <= played.read as u64, "a request has a byte at least");
         if stop == Some(step) {
             session.wind_down();
             played.wound_down = !played.ended;
