@@ -4,11 +4,12 @@
 //! particular to it: what it waits in, who schedules it, what it runs out of. Two neighbours
 //! differ by the lesson. What is not concurrency is shared, and small:
 //!
-//! - [`net`]: binding, accepting with every errno classified, admission, descriptors
+//! - [`net`]: binding, accepting with every errno classified, descriptors
 //! - `conn`: one admitted connection, and how it ends
 //! - `drive`: the two drivers, blocking to the end and non-blocking until it would block
 //! - `clients`: what an event loop keeps about its connections (table, timers, idle queue)
-//! - `stop`: signals, drain and cut
+//! - `admission`: how many connections are live, and waiting for the last one
+//! - `stop`: signals, drain and cut; `watched`: what they shut down
 //! - `mailbox`: from many threads to one event loop
 //! - `children`: processes, for the models that fork; `shared`: the memory they have in common
 //! - [`counters`]: what happened, for the report
@@ -21,6 +22,7 @@
 //! connection only. What the machine ran out of is a pause of accepting or a shed
 //! connection: back off, keep serving. What we did wrong comes out of [`Server::run`].
 
+mod admission;
 pub mod broken;
 mod children;
 mod clients;
@@ -33,6 +35,7 @@ pub mod net;
 mod shared;
 mod stop;
 mod sync;
+mod watched;
 
 pub use broken::{BROKEN, Broken};
 pub use counters::{Totals, WorkerTotals};

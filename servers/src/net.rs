@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use rustix::process::{Resource, Rlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
+use crate::admission::Admission;
 use crate::children;
 use crate::conn::{Arrival, Conn, Ending};
 use crate::counters::{Totals, WorkerTotals};
@@ -146,7 +147,7 @@ pub struct Server {
     /// A descriptor to give up when there are no more, so that a client can be accepted and
     /// turned away instead of leaving a listener that stays ready and a loop that spins.
     spare: Mutex<Option<OwnedFd>>,
-    empty: (Mutex<()>, Condvar),
+    admission: Admission,
 }
 
 /// What came of one attempt to accept.
@@ -208,7 +209,7 @@ impl Server {
             listeners,
             nonblocking: AtomicBool::new(false),
             spare: Mutex::new(open_spare()),
-            empty: (Mutex::new(()), Condvar::new()),
+            admission: Admission::new(&page.live, max_connections),
         })))
     }
 
@@ -237,7 +238,7 @@ impl Server {
     /// Connections live now.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.page.live.load(SeqCst)
+        self.admission.live()
     }
 
     /// The next client, for models that block in accept(2); `None` when stopping.
@@ -304,21 +305,12 @@ impl Server {
             counts.requests.fetch_add(tally.requests, Relaxed);
         }
         children::this_one_holds(false);
-        if self.page.live.fetch_sub(1, SeqCst) == 1 && stop::is_stopping() {
-            // Under the lock, or the wake-up could fall between a waiter's check and its wait.
-            let _guard = self.empty.0.lock().unwrap_or_else(PoisonError::into_inner);
-            self.empty.1.notify_all();
-        }
+        self.admission.leave();
     }
 
     /// Waits until the last connection is gone, for models whose threads nobody joins.
     pub(crate) fn wait_until_empty(&self) {
-        let guard = self.empty.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let _guard = self
-            .empty
-            .1
-            .wait_while(guard, |()| self.live() > 0)
-            .unwrap_or_else(PoisonError::into_inner);
+        self.admission.wait_until_empty();
     }
 
     /// A worker has taken a connection.
@@ -341,7 +333,7 @@ impl Server {
     /// A connection ended with the process that served it. Called in a signal handler.
     pub(crate) fn lost(&self) {
         self.page.counters.lost();
-        self.page.live.fetch_sub(1, SeqCst);
+        self.admission.lost();
     }
 
     /// A process that died has a successor.
@@ -354,8 +346,7 @@ impl Server {
     }
 
     fn admit(&'static self, stream: OwnedFd) -> Accepted {
-        if self.page.live.fetch_add(1, SeqCst) >= self.max_connections {
-            self.page.live.fetch_sub(1, SeqCst);
+        if !self.admission.enter() {
             self.page.counters.refused();
             turn_away(&stream);
             return Accepted::TurnedAway;
@@ -369,7 +360,7 @@ impl Server {
             Err(_) => {
                 // The peer reset it while it was in the queue.
                 children::this_one_holds(false);
-                self.page.live.fetch_sub(1, SeqCst);
+                self.admission.leave();
                 self.page.counters.dead_on_arrival();
                 Accepted::TurnedAway
             }

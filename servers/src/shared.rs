@@ -6,16 +6,17 @@
 
 use std::io;
 use std::mem::align_of;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
 use crate::counters::Counters;
+use crate::sync::{AtomicU8, AtomicUsize};
 
 /// One for the whole server.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// How far stopping has come; a `stop::Stage`.
+    /// How far stopping has come; a `Stage`.
     pub(crate) stage: AtomicU8,
     /// Connections live now, in all processes.
     pub(crate) live: AtomicUsize,
@@ -49,7 +50,7 @@ pub(crate) struct Child {
 unsafe trait AllAtomic: Sync {}
 
 #[expect(unsafe_code, reason = "see the trait")]
-// SAFETY: atomic numbers, every field.
+// SAFETY: atomic numbers, every field. (Not under the model checker, which makes no page.)
 unsafe impl AllAtomic for Page {}
 #[expect(unsafe_code, reason = "see the trait")]
 // SAFETY: atomic numbers, every field.

@@ -18,7 +18,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -27,25 +27,14 @@ use signal_hook::consts::{SIGALRM, SIGINT, SIGTERM, SIGUSR1};
 
 use crate::children;
 use crate::shared::Page;
+pub(crate) use crate::watched::Stage;
+use crate::watched::Watched;
 
 /// More listening sockets than any model opens: one for each loop of the largest machine.
 const LISTENERS_MAX: usize = 1024;
 
-/// How far stopping has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-pub(crate) enum Stage {
-    /// Serving.
-    Running,
-    /// No new connections; what was received is answered.
-    Draining,
-    /// Nothing is answered any more.
-    Cut,
-}
-
 static PAGE: OnceLock<&Page> = OnceLock::new();
-static LISTENERS: [AtomicI32; LISTENERS_MAX] = [const { AtomicI32::new(-1) }; LISTENERS_MAX];
-/// One flag for each descriptor number, set while it is a live connection.
-static CONNECTIONS: OnceLock<Box<[AtomicBool]>> = OnceLock::new();
+static WATCHED: OnceLock<Watched> = OnceLock::new();
 static DRAIN_TIMEOUT_US: AtomicU64 = AtomicU64::new(0);
 /// Readable once [`Stage::Cut`] is reached: what sleeping jobs wait on.
 static CUT: OnceLock<OwnedFd> = OnceLock::new();
@@ -53,11 +42,7 @@ static CUT: OnceLock<OwnedFd> = OnceLock::new();
 /// How far stopping has come.
 #[must_use]
 pub(crate) fn stage() -> Stage {
-    match PAGE.get().map_or(Stage::Running as u8, |page| page.stage.load(SeqCst)) {
-        0 => Stage::Running,
-        1 => Stage::Draining,
-        _ => Stage::Cut,
-    }
+    PAGE.get().map_or(Stage::Running, |page| Stage::of(&page.stage))
 }
 
 /// Whether connections are to wind down.
@@ -75,11 +60,7 @@ pub(crate) fn install(
     drain_timeout: Duration,
     page: &'static Page,
 ) -> io::Result<()> {
-    let flags = Box::<[AtomicBool]>::new_zeroed_slice(descriptors);
-    #[expect(unsafe_code, reason = "a million flags must not be touched before they are used")]
-    // SAFETY: a flag whose byte is zero is false.
-    let flags = unsafe { flags.assume_init() };
-    CONNECTIONS.get_or_init(|| flags);
+    WATCHED.get_or_init(|| Watched::new(LISTENERS_MAX, descriptors));
     PAGE.get_or_init(|| page);
     let cut = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
     CUT.get_or_init(|| cut);
@@ -99,31 +80,23 @@ pub(crate) fn install(
 /// # Panics
 /// When a model opens more listeners than the largest machine has loops.
 pub(crate) fn watch_listener(fd: &impl AsFd) {
-    let fd = fd.as_fd().as_raw_fd();
-    let place = LISTENERS.iter().find(|l| l.compare_exchange(-1, fd, SeqCst, SeqCst).is_ok());
-    assert!(place.is_some(), "a model opens at most {LISTENERS_MAX} listeners");
-    // A signal may have come just before; then the handler did not see this one.
-    if is_stopping() {
-        shutdown(fd, Shutdown::Both);
+    if let Some((page, watched)) = installed() {
+        let found = watched.watch_listener(fd.as_fd().as_raw_fd(), &page.stage, shutdown);
+        assert!(found, "a model opens at most {LISTENERS_MAX} listeners");
     }
 }
 
 /// Has the connection half-closed when the server stops.
 pub(crate) fn watch(fd: RawFd) {
-    if let Some(flag) = flag(fd) {
-        flag.store(true, SeqCst);
-    }
-    match stage() {
-        Stage::Running => {}
-        Stage::Draining => shutdown(fd, Shutdown::Read),
-        Stage::Cut => shutdown(fd, Shutdown::Both),
+    if let Some((page, watched)) = installed() {
+        watched.watch(fd, &page.stage, shutdown);
     }
 }
 
 /// The connection is about to be closed.
 pub(crate) fn forget(fd: RawFd) {
-    if let Some(flag) = flag(fd) {
-        flag.store(false, SeqCst);
+    if let Some(watched) = WATCHED.get() {
+        watched.forget(fd);
     }
 }
 
@@ -154,8 +127,8 @@ pub(crate) fn begin() {
     }
 }
 
-fn flag(fd: RawFd) -> Option<&'static AtomicBool> {
-    CONNECTIONS.get()?.get(usize::try_from(fd).ok()?)
+fn installed() -> Option<(&'static Page, &'static Watched)> {
+    PAGE.get().copied().zip(WATCHED.get())
 }
 
 fn on_signal(signal: i32) {
@@ -169,45 +142,25 @@ fn on_signal(signal: i32) {
 
 /// In a child: the server's first process has gone on to the next stage.
 fn follow() {
-    match stage() {
-        Stage::Running => {}
-        Stage::Draining => shut_connections(Shutdown::Read),
-        Stage::Cut => shut_connections(Shutdown::Both),
+    if let Some(watched) = WATCHED.get() {
+        watched.end_connections(stage(), shutdown);
     }
 }
 
 /// In the server's first process: the next stage.
 fn stop(page: &Page, alarm: bool) {
-    let (running, draining) = (Stage::Running as u8, Stage::Draining as u8);
-    let first = page.stage.compare_exchange(running, draining, SeqCst, SeqCst);
-    if first.is_ok() && !alarm {
-        arm_drain_timeout();
-        for listener in &LISTENERS {
-            match listener.load(SeqCst) {
-                -1 => break,
-                fd => shutdown(fd, Shutdown::Both),
+    let Some(watched) = WATCHED.get() else { return };
+    match watched.stop(&page.stage, alarm, shutdown) {
+        Stage::Running => {}
+        Stage::Draining => arm_drain_timeout(),
+        Stage::Cut => {
+            if let Some(cut) = CUT.get() {
+                // A full counter is as readable as any other.
+                let _ = rustix::io::write(cut, &1_u64.to_ne_bytes());
             }
-        }
-        shut_connections(Shutdown::Read);
-    } else {
-        page.stage.store(Stage::Cut as u8, SeqCst);
-        shut_connections(Shutdown::Both);
-        if let Some(cut) = CUT.get() {
-            // A full counter is as readable as any other.
-            let _ = rustix::io::write(cut, &1_u64.to_ne_bytes());
         }
     }
     children::tell();
-}
-
-fn shut_connections(how: Shutdown) {
-    for (fd, live) in CONNECTIONS.get().into_iter().flatten().enumerate() {
-        if live.load(SeqCst)
-            && let Ok(fd) = RawFd::try_from(fd)
-        {
-            shutdown(fd, how);
-        }
-    }
 }
 
 /// shutdown(2), whatever it says: the peer may be gone already.

@@ -4,14 +4,14 @@
 
 #[cfg(not(c10k_loom))]
 pub(crate) use std::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicBool, Ordering},
+    Condvar, Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicUsize, Ordering, fence},
 };
 
 #[cfg(c10k_loom)]
 pub(crate) use loom::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicBool, Ordering},
+    Condvar, Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicUsize, Ordering, fence},
 };
 
 #[cfg(c10k_loom)]
