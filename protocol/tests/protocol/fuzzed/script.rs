@@ -31,14 +31,15 @@ impl<'a> Script<'a> {
         *first
     }
 
-    /// Every application, framing and some limits of replies.
-    pub(crate) fn service(&mut self) -> Service {
+    /// Every application, framing and some limits of replies; and whether there is a greeting.
+    pub(crate) fn service(&mut self) -> (Service, bool) {
         let byte = usize::from(self.byte());
-        Service {
+        let service = Service {
             app: App::ALL[byte % 3].1,
             framing: Framing::ALL[byte / 3 % 2].1,
             close_after: NonZeroU32::new([0, 1, 2, 3, 5, 8, 20, 100][byte / 6 % 8]),
-        }
+        };
+        (service, byte / 48 % 2 == 1)
     }
 
     /// A step at which something happens once; 0 is never.

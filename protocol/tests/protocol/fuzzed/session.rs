@@ -1,6 +1,6 @@
 //! The server's end: any bytes, cut anyhow, stopped at any moment, against the specification.
 
-use protocol::{App, FRAME_BYTES_MAX, Framing, Job, Service, Session, Step, Tally};
+use protocol::{App, FRAME_BYTES_MAX, Framing, Greeting, Job, Service, Session, Step, Tally};
 
 use super::script::{Moves, Script, compute};
 use crate::spec::{answer, is_refusal, line_answers, without_err_texts};
@@ -8,6 +8,8 @@ use crate::support::{HEAP_BYTES_MAX_WITHOUT_WORK, check_step};
 
 /// A connection is left once it has answered so much; one request can ask for a mebibyte.
 const OUTPUT_BYTES_MAX: usize = 3 << 20;
+
+const GREETING: Greeting = Greeting { worker: 3, sequence: 17, accepted_ns: 1, taken_ns: u64::MAX };
 
 /// What a connection came to.
 #[derive(Debug, Default)]
@@ -30,11 +32,17 @@ struct Played {
 /// the specification says, counts it, holds no more than it may, and closes when it has to.
 pub(crate) fn session(bytes: &[u8]) {
     let mut script = Script(bytes);
-    let service = script.service();
+    let (service, greets) = script.service();
     let stop = script.moment();
     let moves = script.moves();
     let input = script.plain_stream();
-    let played = play(service, &input, moves.over(input.len()), stop);
+    let greeting = (greets && service.framing == Framing::Line).then_some(GREETING);
+    let mut played = play(service, &input, moves.over(input.len()), stop, greeting);
+    if let Some(greeting) = greeting {
+        let line = format!("{greeting}\n");
+        assert!(played.output.starts_with(line.as_bytes()), "the greeting comes first and always");
+        played.output.drain(..line.len());
+    }
     match service.framing {
         Framing::Line => check_lines(service, &input, &played),
         Framing::Raw => check_raw(service, &input, &played),
@@ -44,11 +52,11 @@ pub(crate) fn session(bytes: &[u8]) {
 /// The same lines in one piece and in any pieces are answered with the same bytes.
 pub(crate) fn framing(bytes: &[u8]) {
     let mut script = Script(bytes);
-    let service = Service { framing: Framing::Line, ..script.service() };
+    let service = Service { framing: Framing::Line, ..script.service().0 };
     let moves = script.moves();
     let input = script.plain_stream();
-    let whole = play(service, &input, Moves::full(), None);
-    let cut = play(service, &input, moves.over(input.len()), None);
+    let whole = play(service, &input, Moves::full(), None, None);
+    let cut = play(service, &input, moves.over(input.len()), None, None);
     if whole.left || cut.left {
         let len = whole.output.len().min(cut.output.len());
         assert!(whole.output[..len] == cut.output[..len], "the same bytes as far as they go");
@@ -59,8 +67,17 @@ pub(crate) fn framing(bytes: &[u8]) {
 }
 
 /// Plays a connection to its close, checking what holds at every step.
-fn play(service: Service, input: &[u8], mut moves: Moves<'_>, stop: Option<usize>) -> Played {
+fn play(
+    service: Service,
+    input: &[u8],
+    mut moves: Moves<'_>,
+    stop: Option<usize>,
+    greeting: Option<Greeting>,
+) -> Played {
     let mut session = Session::new(service);
+    if let Some(greeting) = greeting {
+        session.greet(&greeting);
+    }
     let mut played = Played::default();
     let (mut unsent, mut over, mut worked) = (0, false, false);
     for step in 0.. {
