@@ -2,11 +2,13 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::net::{AddressFamily, SocketType, sockopt};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::speech::{Question, show};
 
@@ -49,7 +51,8 @@ impl Client {
     pub fn connect_narrow(address: SocketAddr, patience: Duration) -> Result<Self> {
         const RECEIVE_BUFFER: usize = 16 * 1024;
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+        let flags = SocketFlags::CLOEXEC;
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
         // Before connecting: the window that is offered first depends on it.
         sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
         let connect = rustix::net::connect(&socket, &address);
@@ -238,5 +241,20 @@ impl Client {
     /// When the socket does not allow it.
     pub fn reset(self) -> Result<()> {
         Ok(sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO))?)
+    }
+}
+
+/// Begins to connect and does not wait for it: a server that accepts nobody may have a short
+/// queue.
+///
+/// # Errors
+/// When there is no socket to be had, or nobody listens.
+pub fn knock(address: SocketAddr) -> Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+        Err(error) => Err(error).with_context(|| format!("cannot connect to {address}")),
     }
 }

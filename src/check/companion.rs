@@ -42,11 +42,12 @@ impl Companion {
         idle_timeout: Option<Duration>,
     ) -> Result<Self> {
         let conversation = Conversation { address, speech, patience, idle_timeout };
+        let begin = Instant::now();
         let mut client = Client::connect(address, patience)?;
         client.exchange(&speech.question(0))?;
         let last = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&last);
-        let thread = thread::spawn(move || conversation.go_on(client, &seen));
+        let thread = thread::spawn(move || conversation.go_on(client, begin, &seen));
         Ok(Self { last, thread: Some(thread) })
     }
 
@@ -68,9 +69,8 @@ impl Drop for Companion {
 }
 
 impl Conversation {
-    fn go_on(&self, mut client: Client, last: &AtomicBool) -> Result<()> {
-        // The server's clock of our silence starts no earlier than this.
-        let mut asked_at = Instant::now();
+    /// The server's clock of our silence starts no earlier than `asked_at`.
+    fn go_on(&self, mut client: Client, mut asked_at: Instant, last: &AtomicBool) -> Result<()> {
         for n in 1.. {
             let is_last = last.load(SeqCst);
             let question = self.speech.question(n);

@@ -270,7 +270,7 @@ impl Server {
         // Without its words there is still how it ended.
         let _ = stderr.rewind().and_then(|()| stderr.read_to_end(&mut text));
         let text = String::from_utf8_lossy(&text);
-        let last = text.lines().rev().find(|line| !line.trim().is_empty());
+        let last = text.lines().rev().find(|line| line.contains(char::is_alphanumeric));
         match (status, last) {
             (Some(status), Some(last)) => Some(format!("it ended with {status}, saying: {last}")),
             (Some(status), None) => Some(format!("it ended with {status}")),

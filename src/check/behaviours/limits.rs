@@ -10,7 +10,7 @@ use protocol::App;
 use servers::Family;
 
 use crate::accounts;
-use crate::check::client::Client;
+use crate::check::client::{Client, knock};
 use crate::check::watch::{self, Footprint, Lowered, Scarce};
 use crate::check::{Behaviour, Case, Needs, Speaks};
 
@@ -182,8 +182,11 @@ fn unread_memory(case: &mut Case<'_>) -> Result<()> {
     const PIPELINED: usize = 16 * 1024 * 1024;
     const ALLOWED: u64 = 4 * 1024 * 1024;
     let pid = case.server.pid()?;
+    let mut client = Client::connect_narrow(case.server.address, case.patience())?;
+    // What a client costs anyway, a process of its own say, is not what is asked here.
+    client.exchange(&case.speech.question(1))?;
+    watch::rest(pid, case.patience())?;
     let before = accounts::memory(pid).anonymous_bytes;
-    let client = Client::connect_narrow(case.server.address, case.patience())?;
     let mut sender = client.stream.try_clone()?;
     let request = case.speech.long(1000).request;
     let sent = Arc::new(AtomicUsize::new(0));
@@ -200,6 +203,9 @@ fn unread_memory(case: &mut Case<'_>) -> Result<()> {
     })?;
     let grown = accounts::memory(pid).anonymous_bytes.saturating_sub(before);
     let taken = sent.load(SeqCst);
+    if !case.one_at_a_time() {
+        case.serves().context("while a client does not read")?;
+    }
     // Ends the sender; the server may have closed already.
     let _ = client.stream.shutdown(std::net::Shutdown::Both);
     sending.join().map_err(|_| anyhow!("the sender has panicked"))?;
@@ -236,9 +242,18 @@ fn out_of_descriptors(case: &mut Case<'_>) -> Result<()> {
     let mut first = case.served_client()?;
     let limit = 32.max(Footprint::of(pid).descriptors as u64 + 8);
     let lowered = Lowered::new(pid, Scarce::Descriptors, limit)?;
-    let crowd = (0..40).map(|_| case.client()).collect::<Result<Vec<_>>>()?;
+    let rest =
+        || watch::rest(pid, case.patience()).context("clients wait and no descriptor may be left");
+    let mut crowd = Vec::new();
+    for _ in 0..40 {
+        crowd.push(knock(case.server.address)?);
+        // Somebody's queue may be short: whoever finds it full comes back after a second.
+        if !case.is_model() {
+            rest()?;
+        }
+    }
     first.exchange(&case.speech.question(3)).context("a client from before the crowd")?;
-    watch::rest(pid, case.patience()).context("clients wait and no descriptor is left")?;
+    rest()?;
     drop(crowd);
     drop(first);
     case.recovers("a new client is served after the crowd has left")?;
