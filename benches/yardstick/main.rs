@@ -12,10 +12,10 @@
 
 mod measure;
 mod memory;
-mod process;
 mod report;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::fs;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -76,18 +76,27 @@ fn main() -> Result<()> {
         return Ok(());
     }
     if cfg!(debug_assertions) {
-        return skip("this build is not optimised: run it as `cargo bench --bench yardstick`");
+        return support::skip(
+            "yardstick",
+            "this build is not optimised: run it as `cargo bench --bench yardstick`",
+        );
     }
     let cpus = machine::cpus();
     let [server_cpu, client_cpu, ..] = cpus[..] else {
-        return skip("it takes two processors, one for each end, and this process may use one");
+        return support::skip(
+            "yardstick",
+            "it takes two processors, one for each end, and this process may use one",
+        );
     };
     let Some(cc) = measure::compiler() else {
-        return skip("there is no C compiler (cc) to build what it compares with");
+        return support::skip(
+            "yardstick",
+            "there is no C compiler (cc) to build what it compares with",
+        );
     };
     let host = machine::host();
     let started_at = units::now();
-    let load_average = fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_string();
+    let load_average = support::load_average();
     let ticks = machine::steal_and_total_ticks();
 
     let tools = Tools::build(server_cpu, client_cpu)?;
@@ -107,7 +116,7 @@ fn main() -> Result<()> {
         schema: document::SchemaId { name: "c10k.yardstick".into(), version: 1 },
         started_at,
         program_version: env!("CARGO_PKG_VERSION"),
-        command: command(),
+        command: support::command("yardstick"),
         host,
         cc,
         cc_flags: measure::CC_FLAGS.map(String::from).to_vec(),
@@ -116,7 +125,7 @@ fn main() -> Result<()> {
         connections: measure::CONNECTIONS,
         rounds,
         load_average,
-        steal_share: steal_share(ticks),
+        steal_share: support::steal_share(ticks),
         cpu_method: accounts::METHOD,
         verdicts: report::verdicts(&pairs, &idle),
         skipped,
@@ -129,23 +138,4 @@ fn main() -> Result<()> {
             .with_context(|| format!("the figures above are not in {}", path.display())),
         None => Ok(()),
     }
-}
-
-/// A machine that cannot run this is no failure of what is measured.
-fn skip(reason: &str) -> Result<()> {
-    table::print(&format!("yardstick: skipped: {reason}"))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "ticks stay far below 2^53")]
-fn steal_share(before: Option<(u64, u64)>) -> Option<f64> {
-    let ((steal, total), (steal_now, total_now)) = (before?, machine::steal_and_total_ticks()?);
-    let total = total_now.checked_sub(total).filter(|total| *total > 0)?;
-    Some(steal_now.saturating_sub(steal) as f64 / total as f64)
-}
-
-/// As somebody would type it: where cargo has put this program is nobody's business.
-fn command() -> Vec<String> {
-    let cargo = ["cargo", "bench", "--bench", "yardstick", "--"].map(String::from);
-    let own = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    cargo.into_iter().chain(own).collect()
 }

@@ -10,7 +10,7 @@ use c10k::document::Trial;
 use c10k::units;
 use serde::Serialize;
 
-use crate::process::{Process, Server, c10k};
+use crate::support::process::{Process, Server, c10k};
 
 /// Connections of every load.
 pub(crate) const CONNECTIONS: usize = 50;

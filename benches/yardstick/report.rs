@@ -10,6 +10,7 @@ use servers::{Family, models};
 use crate::Record;
 use crate::measure::{Pair, Subject};
 use crate::memory::{CLAIM_BYTES, Idle, MODELS};
+use crate::support::Spread;
 
 /// One line of the table.
 #[derive(Debug, Serialize)]
@@ -24,25 +25,6 @@ pub(crate) struct Verdict {
     /// What the median of the ratio, or else of ours, is promised not to exceed.
     claim_at_most: Option<f64>,
     holds: Option<bool>,
-}
-
-/// The median of some measurements, and how far apart they were.
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
-}
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
-        let mut values: Vec<_> = values.collect();
-        values.sort_by(f64::total_cmp);
-        let (min, max) = (*values.first()?, *values.last()?);
-        let middle = values.len() / 2;
-        let below = if values.len().is_multiple_of(2) { middle - 1 } else { middle };
-        Some(Self { median: f64::midpoint(values[below], values[middle]), min, max })
-    }
 }
 
 /// Every line of the table, in the order in which things were measured.
@@ -111,7 +93,7 @@ fn row(verdict: &Verdict) -> [String; 6] {
     let none = || "-".to_string();
     let ours = match verdict.theirs {
         Some(_) => show(verdict.ours.median),
-        None => spread(verdict.ours, show),
+        None => verdict.ours.show(show),
     };
     let claim = verdict.claim_at_most.map(|claim| match verdict.ratio {
         Some(_) => format!("<= {claim:.2}"),
@@ -122,12 +104,8 @@ fn row(verdict: &Verdict) -> [String; 6] {
         verdict.what.clone(),
         ours,
         verdict.theirs.map_or_else(none, |theirs| show(theirs.median)),
-        verdict.ratio.map_or_else(none, |ratio| spread(ratio, |ratio| format!("{ratio:.3}"))),
+        verdict.ratio.map_or_else(none, |ratio| ratio.show(|ratio| format!("{ratio:.3}"))),
         claim.unwrap_or_else(none),
         holds.into(),
     ]
-}
-
-fn spread(spread: Spread, show: fn(f64) -> String) -> String {
-    format!("{} [{}, {}]", show(spread.median), show(spread.min), show(spread.max))
 }
