@@ -8,9 +8,9 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use crate::holder::Held;
-use crate::load::{closed_loop, cpu_per_request};
 use crate::subject::{ACTIVE, Subject};
 use crate::support::Spread;
+use crate::support::load::cpu_per_request;
 
 /// How many are idle, apart from the most that are asked for.
 const LEVELS: [usize; 2] = [0, 1_000];
@@ -40,9 +40,11 @@ pub(crate) fn measure(
         "it holds {held} at a time, and {ACTIVE} are active: there is no room for idle ones"
     );
     let server = subject.start(held)?;
-    let at = (server.address, server.process.pid());
     let mut idle = Held::new(server.address, room, subject.stop);
     let mut costs = vec![Vec::new(); levels.len()];
+    // Not recorded: the first is the one beside none, and would be alone in paying for a server
+    // that has not warmed up.
+    subject.closed_loop(&server, ACTIVE, subject.measure / 4).run()?;
     for round in 0..rounds {
         let mut order: Vec<_> = (0..levels.len()).collect();
         if round % 2 == 1 {
@@ -50,8 +52,7 @@ pub(crate) fn measure(
         }
         for level in order {
             resize(&mut idle, levels[level])?;
-            let (outcome, cpu) =
-                closed_loop(at, ACTIVE, subject.measure, subject.client_cpu, subject.stop)?;
+            let (outcome, cpu) = subject.closed_loop(&server, ACTIVE, subject.measure).run()?;
             ensure!(
                 outcome.connections.served == ACTIVE && outcome.census.errors_total() == 0,
                 "beside {} idle ones {} of {ACTIVE} active connections were served, {} requests \

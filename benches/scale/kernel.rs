@@ -1,10 +1,12 @@
 //! The system's own counters of what it holds for its processes and their sockets.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use c10k::units::as_f64;
 use procfs::{Current, Meminfo};
 use serde::Serialize;
 
@@ -63,6 +65,41 @@ impl Counters {
             before = now;
         }
     }
+}
+
+/// Objects in use and their size, by the name of their cache.
+pub(crate) type Caches = BTreeMap<String, (u64, u64)>;
+
+/// Objects of one cache that connections have brought.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Objects {
+    cache: String,
+    object_bytes: u64,
+    per_connection: f64,
+}
+
+/// The kernel's caches of objects; only root is shown them.
+pub(crate) fn caches() -> Option<Caches> {
+    let text = fs::read_to_string("/proc/slabinfo").ok()?;
+    let cache = |line: &str| {
+        let mut words = line.split_whitespace();
+        let name = words.next()?.to_string();
+        let (active, _, size) = (words.next()?, words.next()?, words.next()?);
+        Some((name, (active.parse().ok()?, size.parse().ok()?)))
+    };
+    Some(text.lines().filter(|line| !line.starts_with('#')).filter_map(cache).collect())
+}
+
+/// The caches that have grown with the connections: by half an object for each at least, so that
+/// what else the system did is left out.
+pub(crate) fn grown(from: &Caches, to: &Caches, connections: usize) -> Vec<Objects> {
+    let grown = to.iter().filter_map(|(cache, &(now, object_bytes))| {
+        let before = from.get(cache).map_or(0, |(before, _)| *before);
+        let per_connection = as_f64(now.saturating_sub(before)) / as_f64(connections as u64);
+        let cache = cache.clone();
+        (per_connection >= 0.5).then_some(Objects { cache, object_bytes, per_connection })
+    });
+    grown.collect()
 }
 
 /// A figure of the line `TCP: inuse 1 orphan 0 tw 0 alloc 2 mem 0`.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::load::{closed_loop, cpu_per_request};
 use crate::subject::Subject;
+use crate::support::load::{cpu_per_request, rate};
+use crate::support::process::Server;
 
 /// What became of them.
 #[derive(Debug, Serialize)]
@@ -34,7 +35,7 @@ pub(crate) fn measure(subject: &Subject<'_>, connections: usize) -> Result<Live>
     let server = subject.start(connections)?;
     let mut measure = subject.measure;
     loop {
-        let live = once(subject, (server.address, server.process.pid()), connections, measure)?;
+        let live = once(subject, &server, connections, measure)?;
         // A slow server on a busy machine has not come round to all of them twice: give it time,
         // but not for ever.
         if live.all_served || live.failed > 0 || measure > subject.measure * 4 {
@@ -46,12 +47,11 @@ pub(crate) fn measure(subject: &Subject<'_>, connections: usize) -> Result<Live>
 
 fn once(
     subject: &Subject<'_>,
-    server: (std::net::SocketAddr, i32),
+    server: &Server,
     connections: usize,
     measure: Duration,
 ) -> Result<Live> {
-    let (outcome, cpu) =
-        closed_loop(server, connections, measure, subject.client_cpu, subject.stop)?;
+    let (outcome, cpu) = subject.closed_loop(server, connections, measure).run()?;
     let tally = outcome.connections;
     let failed = outcome.census.errors_total() + tally.unsolicited + tally.connect_failures;
     let all_served = tally.served == connections
@@ -68,8 +68,7 @@ fn once(
         timeouts: outcome.census.timeouts,
         reconnects: tally.reconnects,
         measured_ns: c10k::units::ns(outcome.phases.measure),
-        replies_per_s: c10k::units::as_f64(outcome.completed)
-            / outcome.phases.measure.as_secs_f64(),
+        replies_per_s: rate(&outcome),
         cpu_per_request_ns: cpu_per_request(&outcome, cpu)?,
         all_served,
     })

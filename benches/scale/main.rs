@@ -19,7 +19,6 @@ mod holder;
 mod idle;
 mod kernel;
 mod live;
-mod load;
 mod memory;
 mod report;
 mod subject;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::bare::Bare;
 use crate::holder::{Held, Refusals};
-use crate::kernel::Counters;
+use crate::kernel::{self, Counters, Objects};
 use crate::subject::{ACTIVE, Subject};
 use crate::support::process::Server;
 use crate::support::settled;
@@ -16,6 +16,8 @@ use crate::support::settled;
 /// How often fewer are tried, half as many each time, where a server cannot be made at all for
 /// as many as are asked for.
 const TRIES: u32 = 5;
+/// Fewer connections cannot be told from what else the system does with its memory.
+const CONNECTIONS_MIN: usize = 100;
 
 /// What the connections of one server take.
 #[derive(Debug, Serialize)]
@@ -34,8 +36,12 @@ pub(crate) struct Capacity {
     before: Point,
     after_idle: Point,
     after_served: Point,
-    pub(crate) per_idle: PerConnection,
-    pub(crate) per_served: PerConnection,
+    /// Absent with too few connections to tell their share from noise.
+    pub(crate) per_idle: Option<PerConnection>,
+    pub(crate) per_served: Option<PerConnection>,
+    /// The kernel's objects of both ends, by cache, where the system shows them: what the
+    /// figures above consist of.
+    objects_per_served: Option<Vec<Objects>>,
 }
 
 /// Memory at one moment.
@@ -88,11 +94,12 @@ fn try_one(subject: &Subject<'_>, n: usize, bare: &Bare) -> Result<Capacity> {
     let mut server = subject.start(n)?;
     let pid = server.process.pid();
     let mut held = Held::new(server.address, n, subject.stop);
-    let before = Point::of(pid)?;
+    let (before, caches) = (Point::of(pid)?, kernel::caches());
     held.grow(n).map_err(|error| subject.explain(error, &mut server))?;
     let (idle, after_idle) = (held.len(), Point::of(pid)?);
     held.serve().map_err(|error| subject.explain(error, &mut server))?;
     let (served, after_served) = (held.len(), Point::of(pid)?);
+    let objects = caches.zip(kernel::caches());
     subject.check_alive(&mut server)?;
     ensure!(idle > 0 && served > 0, "it held no connection: {:?}", held.refusals);
     Ok(Capacity {
@@ -107,6 +114,7 @@ fn try_one(subject: &Subject<'_>, n: usize, bare: &Bare) -> Result<Capacity> {
         after_served,
         per_idle: PerConnection::of(&before, &after_idle, idle, bare.end_idle_bytes),
         per_served: PerConnection::of(&before, &after_served, served, bare.end_served_bytes),
+        objects_per_served: objects.map(|(from, to)| kernel::grown(&from, &to, served)),
     })
 }
 
@@ -128,17 +136,17 @@ impl Point {
 }
 
 impl PerConnection {
-    fn of(before: &Point, after: &Point, connections: usize, client_end: f64) -> Self {
+    fn of(before: &Point, after: &Point, connections: usize, client_end: f64) -> Option<Self> {
         let each = |bytes: f64| bytes / as_f64(connections as u64);
         let grown = |of: fn(&Point) -> u64| as_f64(of(after)) - as_f64(of(before));
         let user = grown(|p| p.pss_bytes) + grown(|p| p.page_tables_bytes);
         let both = grown(|p| p.kernel.slab_bytes) + grown(|p| p.kernel.kernel_stack_bytes);
-        Self {
+        (connections >= CONNECTIONS_MIN).then(|| Self {
             user_bytes: each(user),
             kernel_bytes: each(both) - client_end,
             kernel_both_ends_bytes: each(both),
             available_bytes: each(-grown(|p| p.kernel.available_bytes)),
-        }
+        })
     }
 }
 

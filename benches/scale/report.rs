@@ -61,10 +61,12 @@ pub(crate) fn text(record: &Record) -> String {
 fn row(figures: &Figures) -> Vec<String> {
     let none = || "-".to_string();
     let memory = figures.memory.measured();
+    let idle = memory.and_then(|memory| memory.per_idle);
+    let served = memory.and_then(|memory| memory.per_served);
     let bytes = |of: Option<f64>| of.map_or_else(none, show_signed);
     let live = figures.live.measured();
     let churn = figures.churn.measured();
-    let idle = figures.idle.measured().map(|levels| {
+    let beside = figures.idle.measured().map(|levels| {
         let beside = levels.iter().map(|level| match level.idle {
             0 => show_ns_f64(level.cpu_ns.median),
             idle => format!("{idle}: {}", level.ratio.show(|ratio| format!("{ratio:.2}"))),
@@ -74,15 +76,15 @@ fn row(figures: &Figures) -> Vec<String> {
     vec![
         figures.model.to_string(),
         memory.map_or_else(none, |memory| memory.served.to_string()),
-        bytes(memory.map(|memory| memory.per_idle.user_bytes)),
-        bytes(memory.map(|memory| memory.per_served.user_bytes)),
-        bytes(memory.map(|memory| memory.per_idle.kernel_bytes)),
-        bytes(memory.map(|memory| memory.per_served.kernel_bytes)),
+        bytes(idle.map(|each| each.user_bytes)),
+        bytes(served.map(|each| each.user_bytes)),
+        bytes(idle.map(|each| each.kernel_bytes)),
+        bytes(served.map(|each| each.kernel_bytes)),
         live.map_or_else(none, |live| show_count(live.replies_per_s)),
         live.map_or_else(none, |live| live.replies_least.to_string()),
         churn.map_or_else(none, |churn| show_count(churn.connections_per_s)),
         churn.map_or_else(none, |churn| show_ns_f64(churn.cpu_per_connection_ns)),
-        idle.unwrap_or_else(none),
+        beside.unwrap_or_else(none),
     ]
 }
 

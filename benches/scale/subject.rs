@@ -6,13 +6,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use procfs::process::Process;
+use protocol::Request;
 use servers::{Family, Model, Workers};
 
 use crate::holder::PATIENCE;
+use crate::support::load::ClosedLoop;
 use crate::support::process::Server;
 
 /// Connections in a closed loop beside idle ones.
 pub(crate) const ACTIVE: usize = 32;
+/// Load before measuring.
+const WARMUP: Duration = Duration::from_millis(300);
 
 /// One model, and how it is measured.
 pub(crate) struct Subject<'a> {
@@ -48,6 +52,25 @@ impl Subject<'_> {
             self.wait_for(workers, &mut server)?;
         }
         Ok(server)
+    }
+
+    /// A closed loop of echoes on a server of it.
+    pub(crate) fn closed_loop(
+        &self,
+        server: &Server,
+        connections: usize,
+        measure: Duration,
+    ) -> ClosedLoop<'_> {
+        ClosedLoop {
+            target: server.address,
+            pid: server.process.pid(),
+            connections,
+            request: Request::Echo { bytes: 64 },
+            warmup: WARMUP,
+            measure,
+            client_cpu: self.client_cpu,
+            stop: self.stop,
+        }
     }
 
     /// Starts a server as it is by default.

@@ -2,6 +2,7 @@
 //! do, limits, the spread of some figures, and what a record says about how it came to be.
 #![allow(dead_code, reason = "every benchmark uses its own part of this")]
 
+pub(crate) mod load;
 pub(crate) mod process;
 
 use std::fs;

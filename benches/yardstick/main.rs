@@ -1,7 +1,8 @@
 //! The project's own claims of speed, measured against the least that C can do.
 //!
-//! - the load generator: CPU for each echo, against `epoll_client.c`, both under `epoll_server.c`
-//! - the event loops: CPU for each echo, against `epoll_server.c`, both under `epoll_client.c`
+//! - the load generator: CPU for each echo, against `c/epoll_client.c`, both under `c/epoll.c`
+//! - every model that has a program in `c/` of its own shape: server CPU for each request and
+//!   throughput, both under our generator
 //! - memory for each idle connection of the models that keep one in a few hundred bytes
 //!
 //! What is compared is measured in pairs, one right after the other, each with fresh processes,
@@ -12,12 +13,14 @@
 
 mod measure;
 mod memory;
+mod references;
 mod report;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
 use c10k::{accounts, document, machine, store, table, units};
@@ -26,6 +29,7 @@ use serde::Serialize;
 
 use measure::{Pair, Subject, Tools};
 use memory::Idle;
+use references::REFERENCES;
 use report::Verdict;
 
 /// The project's own claims of speed, measured against minimal C.
@@ -35,6 +39,9 @@ struct Args {
     /// How often each pair is measured
     #[arg(long, default_value = "11", value_name = "N")]
     rounds: NonZeroU32,
+    /// Only these models, by name, separated by commas; without the generator and memory
+    #[arg(long, value_delimiter = ',')]
+    models: Vec<String>,
     /// Write every round's figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -99,21 +106,28 @@ fn main() -> Result<()> {
     let load_average = support::load_average();
     let ticks = machine::steal_and_total_ticks();
 
-    let tools = Tools::build(server_cpu, client_cpu)?;
-    let mut pairs = Vec::new();
-    let (mut idle, mut skipped) = (Vec::new(), Vec::new());
+    // An interrupt ends this program, and its children with it.
+    let never = AtomicBool::new(false);
+    let tools = Tools::build(server_cpu, client_cpu, &never)?;
+    let (subjects, mut skipped) = subjects(&args.models);
+    let (mut pairs, mut idle) = (Vec::new(), Vec::new());
     let rounds = args.rounds.get();
     for round in 0..rounds {
         eprintln!("yardstick: round {} of {rounds}", round + 1);
-        for subject in Subject::ALL {
-            pairs.push(tools.pair(subject, round)?);
+        for subject in &subjects {
+            match tools.pair(*subject, round) {
+                Ok(pair) => pairs.push(pair),
+                Err(error) => {
+                    skipped.push(format!("{}: round {}: {error:#}", subject.name(), round + 1));
+                }
+            }
         }
-        if round < memory::ROUNDS_MAX {
+        if round < memory::ROUNDS_MAX && args.models.is_empty() {
             memory::round(server_cpu, round, &mut idle, &mut skipped)?;
         }
     }
     let record = Record {
-        schema: document::SchemaId { name: "c10k.yardstick".into(), version: 1 },
+        schema: document::SchemaId { name: "c10k.yardstick".into(), version: 2 },
         started_at,
         program_version: env!("CARGO_PKG_VERSION"),
         command: support::command("yardstick"),
@@ -122,12 +136,12 @@ fn main() -> Result<()> {
         cc_flags: measure::CC_FLAGS.map(String::from).to_vec(),
         server_cpu,
         client_cpu,
-        connections: measure::CONNECTIONS,
+        connections: references::CONNECTIONS,
         rounds,
         load_average,
         steal_share: support::steal_share(ticks),
         cpu_method: accounts::METHOD,
-        verdicts: report::verdicts(&pairs, &idle),
+        verdicts: report::verdicts(&subjects, &pairs, &idle),
         skipped,
         pairs,
         memory: idle,
@@ -138,4 +152,20 @@ fn main() -> Result<()> {
             .with_context(|| format!("the figures above are not in {}", path.display())),
         None => Ok(()),
     }
+}
+
+/// What is compared, of these models or of all, and what is not and why.
+fn subjects(only: &[String]) -> (Vec<Subject>, Vec<String>) {
+    let wanted = |model: &str| only.is_empty() || only.iter().any(|name| name == model);
+    let mut subjects = Vec::from_iter(only.is_empty().then_some(Subject::Generator));
+    let mut skipped = Vec::new();
+    for reference in REFERENCES.iter().filter(|reference| wanted(reference.model)) {
+        match reference.find() {
+            Ok(_) => subjects.push(Subject::Server(reference)),
+            Err(why) => skipped.push(format!("server {}: skipped: {why}", reference.model)),
+        }
+    }
+    let without = references::without().filter(|model| wanted(model));
+    skipped.extend(without.map(|model| format!("server {model}: skipped: no C program for it")));
+    (subjects, skipped)
 }
