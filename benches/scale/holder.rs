@@ -92,7 +92,7 @@ impl<'a> Held<'a> {
                 answered.push(outcome);
             }
             let none = answered[first..].iter().all(Result::is_err);
-            if none && answered[first..].iter().any(|outcome| *outcome == Err(NO_REPLY)) {
+            if none && answered[first..].contains(&Err(NO_REPLY)) {
                 // A server that hangs would take this long for every batch.
                 break;
             }

@@ -4,13 +4,14 @@
 //! server. The way leads up, then down, then up again, so that each round has its own figure
 //! beside none, near in time to the others, and a machine that gets slower favours nobody.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::holder::Held;
 use crate::subject::{ACTIVE, Subject};
 use crate::support::Spread;
 use crate::support::load::cpu_per_request;
+use crate::support::process::Server;
 
 /// How many are idle, apart from the most that are asked for.
 const LEVELS: [usize; 2] = [0, 1_000];
@@ -51,18 +52,8 @@ pub(crate) fn measure(
             order.reverse();
         }
         for level in order {
-            resize(&mut idle, levels[level])?;
-            let (outcome, cpu) = subject.closed_loop(&server, ACTIVE, subject.measure).run()?;
-            ensure!(
-                outcome.connections.served == ACTIVE && outcome.census.errors_total() == 0,
-                "beside {} idle ones {} of {ACTIVE} active connections were served, {} requests \
-                 failed",
-                levels[level],
-                outcome.connections.served,
-                outcome.census.errors_total()
-            );
-            idle.check_open()?;
-            costs[level].push(cpu_per_request(&outcome, cpu)?);
+            let cost = beside(subject, &server, &mut idle, levels[level]);
+            costs[level].push(cost.with_context(|| format!("beside {} idle ones", levels[level]))?);
         }
     }
     let none = costs[0].clone();
@@ -76,6 +67,19 @@ pub(crate) fn measure(
         })
     };
     Ok(levels.into_iter().zip(costs).filter_map(describe).collect())
+}
+
+/// Server CPU for a request beside so many idle connections.
+fn beside(subject: &Subject<'_>, server: &Server, idle: &mut Held<'_>, n: usize) -> Result<f64> {
+    resize(idle, n)?;
+    let (outcome, cpu) = subject.closed_loop(server, ACTIVE, subject.measure).run()?;
+    let (served, failed) = (outcome.connections.served, outcome.census.errors_total());
+    ensure!(
+        served == ACTIVE && failed == 0,
+        "{served} of {ACTIVE} active connections were served, {failed} requests failed"
+    );
+    idle.check_open()?;
+    cpu_per_request(&outcome, cpu)
 }
 
 fn resize(idle: &mut Held<'_>, n: usize) -> Result<()> {

@@ -9,6 +9,9 @@ use crate::subject::Subject;
 use crate::support::load::{cpu_per_request, rate};
 use crate::support::process::Server;
 
+/// The longest measurement, where a slow server has to come round to everybody.
+const MEASURE_MAX: Duration = Duration::from_secs(20);
+
 /// What became of them.
 #[derive(Debug, Serialize)]
 pub(crate) struct Live {
@@ -36,9 +39,10 @@ pub(crate) fn measure(subject: &Subject<'_>, connections: usize) -> Result<Live>
     let mut measure = subject.measure;
     loop {
         let live = once(subject, &server, connections, measure)?;
-        // A slow server on a busy machine has not come round to all of them twice: give it time,
-        // but not for ever.
-        if live.all_served || live.failed > 0 || measure > subject.measure * 4 {
+        // The generator resends on what is answered before it begins on the next ones, so that
+        // all have their turn only after several times as many requests. Where that takes longer
+        // than the measurement, measure longer, but not for ever.
+        if live.all_served || live.failed > 0 || measure * 3 > MEASURE_MAX {
             return Ok(live);
         }
         measure *= 3;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use c10k::accounts::cpu_now;
 use c10k::units;
 use loadgen::{Arrivals, Load, Moment, Outcome, Phase};
@@ -69,7 +69,8 @@ pub(crate) fn rate(outcome: &Outcome) -> f64 {
 /// Server CPU for each right reply, in nanoseconds. Both are taken over their own stretch, since
 /// whoever reads the clocks comes a little late for both edges.
 pub(crate) fn cpu_per_request(outcome: &Outcome, cpu: Duration) -> Result<f64> {
+    ensure!(outcome.completed > 0, "there was no reply");
+    ensure!(!cpu.is_zero(), "the server's CPU clock did not move");
     let share = cpu.as_secs_f64() / outcome.phases.bracket.as_secs_f64();
-    let ns = share / rate(outcome) * 1e9;
-    Some(ns).filter(|ns| ns.is_finite() && *ns > 0.0).context("nothing was measured")
+    Ok(share / rate(outcome) * 1e9)
 }

@@ -22,10 +22,11 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use c10k::{accounts, document, machine, store, table, units};
 use clap::Parser;
 use serde::Serialize;
+use servers::models;
 
 use measure::{Pair, Subject, Tools};
 use memory::Idle;
@@ -51,6 +52,9 @@ struct Args {
     /// Run only if the name of this benchmark contains it
     filter: Option<String>,
 }
+
+/// Nobody stops a load here: an interrupt ends this program, and its children with it.
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// What `--json` writes.
 #[derive(Serialize)]
@@ -106,26 +110,9 @@ fn main() -> Result<()> {
     let load_average = support::load_average();
     let ticks = machine::steal_and_total_ticks();
 
-    // An interrupt ends this program, and its children with it.
-    let never = AtomicBool::new(false);
-    let tools = Tools::build(server_cpu, client_cpu, &never)?;
-    let (subjects, mut skipped) = subjects(&args.models);
-    let (mut pairs, mut idle) = (Vec::new(), Vec::new());
-    let rounds = args.rounds.get();
-    for round in 0..rounds {
-        eprintln!("yardstick: round {} of {rounds}", round + 1);
-        for subject in &subjects {
-            match tools.pair(*subject, round) {
-                Ok(pair) => pairs.push(pair),
-                Err(error) => {
-                    skipped.push(format!("{}: round {}: {error:#}", subject.name(), round + 1));
-                }
-            }
-        }
-        if round < memory::ROUNDS_MAX && args.models.is_empty() {
-            memory::round(server_cpu, round, &mut idle, &mut skipped)?;
-        }
-    }
+    let tools = Tools::build(server_cpu, client_cpu, &NEVER)?;
+    let (subjects, mut skipped) = subjects(&args.models)?;
+    let (pairs, idle) = measure_all(&tools, &subjects, &args, &mut skipped)?;
     let record = Record {
         schema: document::SchemaId { name: "c10k.yardstick".into(), version: 2 },
         started_at,
@@ -137,7 +124,7 @@ fn main() -> Result<()> {
         server_cpu,
         client_cpu,
         connections: references::CONNECTIONS,
-        rounds,
+        rounds: args.rounds.get(),
         load_average,
         steal_share: support::steal_share(ticks),
         cpu_method: accounts::METHOD,
@@ -154,8 +141,39 @@ fn main() -> Result<()> {
     }
 }
 
+/// All pairs of all rounds, and memory in the first of them. A pair that fails is named, and the
+/// others go on.
+fn measure_all(
+    tools: &Tools<'_>,
+    subjects: &[Subject],
+    args: &Args,
+    skipped: &mut Vec<String>,
+) -> Result<(Vec<Pair>, Vec<Idle>)> {
+    let (mut pairs, mut idle) = (Vec::new(), Vec::new());
+    let rounds = args.rounds.get();
+    for round in 0..rounds {
+        eprintln!("yardstick: round {} of {rounds}", round + 1);
+        for subject in subjects {
+            match tools.pair(*subject, round) {
+                Ok(pair) => pairs.push(pair),
+                Err(error) => {
+                    skipped.push(format!("{}: round {}: {error:#}", subject.name(), round + 1));
+                }
+            }
+        }
+        if round < memory::ROUNDS_MAX && args.models.is_empty() {
+            memory::round(tools.server_cpu, round, &mut idle, skipped)?;
+        }
+    }
+    Ok((pairs, idle))
+}
+
 /// What is compared, of these models or of all, and what is not and why.
-fn subjects(only: &[String]) -> (Vec<Subject>, Vec<String>) {
+fn subjects(only: &[String]) -> Result<(Vec<Subject>, Vec<String>)> {
+    for name in only {
+        let known = models::find(name).is_some() || REFERENCES.iter().any(|r| r.model == *name);
+        ensure!(known, "no model {name}");
+    }
     let wanted = |model: &str| only.is_empty() || only.iter().any(|name| name == model);
     let mut subjects = Vec::from_iter(only.is_empty().then_some(Subject::Generator));
     let mut skipped = Vec::new();
@@ -167,5 +185,5 @@ fn subjects(only: &[String]) -> (Vec<Subject>, Vec<String>) {
     }
     let without = references::without().filter(|model| wanted(model));
     skipped.extend(without.map(|model| format!("server {model}: skipped: no C program for it")));
-    (subjects, skipped)
+    Ok((subjects, skipped))
 }

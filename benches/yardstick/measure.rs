@@ -80,7 +80,7 @@ pub(crate) struct Cost {
 pub(crate) struct Tools<'a> {
     /// Gone with the programs in it when this is dropped.
     folder: tempfile::TempDir,
-    server_cpu: usize,
+    pub(crate) server_cpu: usize,
     client_cpu: usize,
     stop: &'a AtomicBool,
 }
