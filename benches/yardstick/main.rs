@@ -11,6 +11,7 @@
 //!
 //! Not criterion: what is measured happens in other processes, and a pair is the unit.
 
+mod conformance;
 mod measure;
 mod memory;
 mod references;
@@ -111,7 +112,7 @@ fn main() -> Result<()> {
     let ticks = machine::steal_and_total_ticks();
 
     let tools = Tools::build(server_cpu, client_cpu, &NEVER)?;
-    let (subjects, mut skipped) = subjects(&args.models)?;
+    let (subjects, mut skipped) = subjects(&tools, &args.models)?;
     let (pairs, idle) = measure_all(&tools, &subjects, &args, &mut skipped)?;
     let record = Record {
         schema: document::SchemaId { name: "c10k.yardstick".into(), version: 2 },
@@ -169,7 +170,7 @@ fn measure_all(
 }
 
 /// What is compared, of these models or of all, and what is not and why.
-fn subjects(only: &[String]) -> Result<(Vec<Subject>, Vec<String>)> {
+fn subjects(tools: &Tools<'_>, only: &[String]) -> Result<(Vec<Subject>, Vec<String>)> {
     for name in only {
         let known = models::find(name).is_some() || REFERENCES.iter().any(|r| r.model == *name);
         ensure!(known, "no model {name}");
@@ -178,9 +179,9 @@ fn subjects(only: &[String]) -> Result<(Vec<Subject>, Vec<String>)> {
     let mut subjects = Vec::from_iter(only.is_empty().then_some(Subject::Generator));
     let mut skipped = Vec::new();
     for reference in REFERENCES.iter().filter(|reference| wanted(reference.model)) {
-        match reference.find() {
-            Ok(_) => subjects.push(Subject::Server(reference)),
-            Err(why) => skipped.push(format!("server {}: skipped: {why}", reference.model)),
+        match reference.probe().and_then(|()| tools.check(reference)) {
+            Ok(()) => subjects.push(Subject::Server(reference)),
+            Err(why) => skipped.push(format!("server {}: skipped: {why:#}", reference.model)),
         }
     }
     let without = references::without().filter(|model| wanted(model));

@@ -11,6 +11,7 @@ use c10k::document::Trial;
 use c10k::units::as_f64;
 use serde::Serialize;
 
+use crate::conformance;
 use crate::references::{CONNECTIONS, REFERENCES, Reference};
 use crate::support::load::{ClosedLoop, cpu_per_request, rate};
 use crate::support::process::{Process, Server, c10k};
@@ -111,11 +112,17 @@ impl<'a> Tools<'a> {
         Ok(Self { folder, server_cpu, client_cpu, stop })
     }
 
+    /// Whether the program of this reference is there and does what its clients ask.
+    pub(crate) fn check(&self, reference: &Reference) -> Result<()> {
+        let program = reference.program;
+        ensure!(self.program(program).exists(), "cc could not build {program}.c");
+        let server = self.c_server(program, reference.workers)?;
+        conformance::check(reference, server.address).with_context(|| format!("{program}.c"))
+    }
+
     /// Measures one pair. Who is first changes from round to round, so that a machine that gets
     /// slower or faster favours neither.
     pub(crate) fn pair(&self, subject: Subject, round: u32) -> Result<Pair> {
-        let program = self.folder.path().join(subject.program());
-        ensure!(program.exists(), "cc could not build {}.c", subject.program());
         let ours_first = round.is_multiple_of(2);
         let measure = |ours: bool| match (subject, ours) {
             (Subject::Generator, true) => self.our_generator(),

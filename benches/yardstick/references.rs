@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use protocol::{Request, Work};
-use servers::{Model, models};
+use servers::models;
 
 /// Connections of every load but that of the sequential model.
 pub(crate) const CONNECTIONS: usize = 50;
@@ -24,11 +25,21 @@ pub(crate) struct Reference {
     pub(crate) workers: Option<usize>,
     pub(crate) connections: usize,
     pub(crate) request: Request,
+    /// The program closes a connection that sends much more than it takes: its receiving cannot
+    /// be held back.
+    pub(crate) drops_bursts: bool,
 }
 
 impl Reference {
     const fn new(model: &'static str, program: &'static str) -> Self {
-        Self { model, program, workers: None, connections: CONNECTIONS, request: ECHO }
+        Self {
+            model,
+            program,
+            workers: None,
+            connections: CONNECTIONS,
+            request: ECHO,
+            drops_bursts: false,
+        }
     }
 
     /// Both run on one processor, so that more loops than one would only take turns.
@@ -40,11 +51,10 @@ impl Reference {
         Self { workers: Some(POOL), ..Self::new(model, program) }
     }
 
-    /// The model, or why it is not measured.
-    pub(crate) fn find(&self) -> Result<&'static Model, String> {
-        let model = models::find(self.model).ok_or("there is no such model")?;
-        (model.probe)().map_err(|why| format!("it cannot run here: {why}"))?;
-        Ok(model)
+    /// Whether there is the model, and this machine lets it run.
+    pub(crate) fn probe(&self) -> Result<()> {
+        let model = models::find(self.model).context("there is no such model")?;
+        (model.probe)().map_err(|why| anyhow::anyhow!("it cannot run here: {why}"))
     }
 }
 
@@ -70,7 +80,7 @@ pub(crate) static REFERENCES: &[Reference] = &[
     Reference::one_loop("leader-followers", "leader_followers"),
     Reference { request: WORK, ..Reference::one_loop("reactor-workers", "reactor_workers") },
     Reference::new("io-uring", "io_uring"),
-    Reference::new("io-uring-multishot", "io_uring_multishot"),
+    Reference { drops_bursts: true, ..Reference::new("io-uring-multishot", "io_uring_multishot") },
     Reference::new("tokio-current", "epoll_edge"),
     Reference::one_loop("tokio-multi", "multi_reactor"),
     Reference::one_loop("tokio-sharded", "multi_reactor"),
