@@ -1,7 +1,8 @@
 //! The project's own claims of speed, measured against the least that C can do.
 //!
-//! - the load generator: CPU for each echo, against `epoll_client.c`, both under `epoll_server.c`
-//! - the event loops: CPU for each echo, against `epoll_server.c`, both under `epoll_client.c`
+//! - the load generator: CPU for each echo, against `c/epoll_client.c`, both under `c/epoll.c`
+//! - every model that has a program in `c/` of its own shape: server CPU for each request and
+//!   throughput, both under our generator
 //! - memory for each idle connection of the models that keep one in a few hundred bytes
 //!
 //! What is compared is measured in pairs, one right after the other, each with fresh processes,
@@ -10,22 +11,27 @@
 //!
 //! Not criterion: what is measured happens in other processes, and a pair is the unit.
 
+mod conformance;
 mod measure;
 mod memory;
-mod process;
+mod references;
 mod report;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::fs;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use c10k::{accounts, document, machine, store, table, units};
 use clap::Parser;
 use serde::Serialize;
+use servers::models;
 
 use measure::{Pair, Subject, Tools};
 use memory::Idle;
+use references::REFERENCES;
 use report::Verdict;
 
 /// The project's own claims of speed, measured against minimal C.
@@ -35,6 +41,9 @@ struct Args {
     /// How often each pair is measured
     #[arg(long, default_value = "11", value_name = "N")]
     rounds: NonZeroU32,
+    /// Only these models, by name, separated by commas; without the generator and memory
+    #[arg(long, value_delimiter = ',')]
+    models: Vec<String>,
     /// Write every round's figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -44,6 +53,9 @@ struct Args {
     /// Run only if the name of this benchmark contains it
     filter: Option<String>,
 }
+
+/// Nobody stops a load here: an interrupt ends this program, and its children with it.
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// What `--json` writes.
 #[derive(Serialize)]
@@ -76,49 +88,48 @@ fn main() -> Result<()> {
         return Ok(());
     }
     if cfg!(debug_assertions) {
-        return skip("this build is not optimised: run it as `cargo bench --bench yardstick`");
+        return support::skip(
+            "yardstick",
+            "this build is not optimised: run it as `cargo bench --bench yardstick`",
+        );
     }
     let cpus = machine::cpus();
     let [server_cpu, client_cpu, ..] = cpus[..] else {
-        return skip("it takes two processors, one for each end, and this process may use one");
+        return support::skip(
+            "yardstick",
+            "it takes two processors, one for each end, and this process may use one",
+        );
     };
     let Some(cc) = measure::compiler() else {
-        return skip("there is no C compiler (cc) to build what it compares with");
+        return support::skip(
+            "yardstick",
+            "there is no C compiler (cc) to build what it compares with",
+        );
     };
     let host = machine::host();
     let started_at = units::now();
-    let load_average = fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_string();
+    let load_average = support::load_average();
     let ticks = machine::steal_and_total_ticks();
 
-    let tools = Tools::build(server_cpu, client_cpu)?;
-    let mut pairs = Vec::new();
-    let (mut idle, mut skipped) = (Vec::new(), Vec::new());
-    let rounds = args.rounds.get();
-    for round in 0..rounds {
-        eprintln!("yardstick: round {} of {rounds}", round + 1);
-        for subject in Subject::ALL {
-            pairs.push(tools.pair(subject, round)?);
-        }
-        if round < memory::ROUNDS_MAX {
-            memory::round(server_cpu, round, &mut idle, &mut skipped)?;
-        }
-    }
+    let tools = Tools::build(server_cpu, client_cpu, &NEVER)?;
+    let (subjects, mut skipped) = subjects(&tools, &args.models)?;
+    let (pairs, idle) = measure_all(&tools, &subjects, &args, &mut skipped)?;
     let record = Record {
-        schema: document::SchemaId { name: "c10k.yardstick".into(), version: 1 },
+        schema: document::SchemaId { name: "c10k.yardstick".into(), version: 2 },
         started_at,
         program_version: env!("CARGO_PKG_VERSION"),
-        command: command(),
+        command: support::command("yardstick"),
         host,
         cc,
         cc_flags: measure::CC_FLAGS.map(String::from).to_vec(),
         server_cpu,
         client_cpu,
-        connections: measure::CONNECTIONS,
-        rounds,
+        connections: references::CONNECTIONS,
+        rounds: args.rounds.get(),
         load_average,
-        steal_share: steal_share(ticks),
+        steal_share: support::steal_share(ticks),
         cpu_method: accounts::METHOD,
-        verdicts: report::verdicts(&pairs, &idle),
+        verdicts: report::verdicts(&subjects, &pairs, &idle),
         skipped,
         pairs,
         memory: idle,
@@ -131,21 +142,49 @@ fn main() -> Result<()> {
     }
 }
 
-/// A machine that cannot run this is no failure of what is measured.
-fn skip(reason: &str) -> Result<()> {
-    table::print(&format!("yardstick: skipped: {reason}"))
+/// All pairs of all rounds, and memory in the first of them. A pair that fails is named, and the
+/// others go on.
+fn measure_all(
+    tools: &Tools<'_>,
+    subjects: &[Subject],
+    args: &Args,
+    skipped: &mut Vec<String>,
+) -> Result<(Vec<Pair>, Vec<Idle>)> {
+    let (mut pairs, mut idle) = (Vec::new(), Vec::new());
+    let rounds = args.rounds.get();
+    for round in 0..rounds {
+        eprintln!("yardstick: round {} of {rounds}", round + 1);
+        for subject in subjects {
+            match tools.pair(*subject, round) {
+                Ok(pair) => pairs.push(pair),
+                Err(error) => {
+                    skipped.push(format!("{}: round {}: {error:#}", subject.name(), round + 1));
+                }
+            }
+        }
+        if round < memory::ROUNDS_MAX && args.models.is_empty() {
+            memory::round(tools.server_cpu, round, &mut idle, skipped)?;
+        }
+    }
+    Ok((pairs, idle))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "ticks stay far below 2^53")]
-fn steal_share(before: Option<(u64, u64)>) -> Option<f64> {
-    let ((steal, total), (steal_now, total_now)) = (before?, machine::steal_and_total_ticks()?);
-    let total = total_now.checked_sub(total).filter(|total| *total > 0)?;
-    Some(steal_now.saturating_sub(steal) as f64 / total as f64)
-}
-
-/// As somebody would type it: where cargo has put this program is nobody's business.
-fn command() -> Vec<String> {
-    let cargo = ["cargo", "bench", "--bench", "yardstick", "--"].map(String::from);
-    let own = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    cargo.into_iter().chain(own).collect()
+/// What is compared, of these models or of all, and what is not and why.
+fn subjects(tools: &Tools<'_>, only: &[String]) -> Result<(Vec<Subject>, Vec<String>)> {
+    for name in only {
+        let known = models::find(name).is_some() || REFERENCES.iter().any(|r| r.model == *name);
+        ensure!(known, "no model {name}");
+    }
+    let wanted = |model: &str| only.is_empty() || only.iter().any(|name| name == model);
+    let mut subjects = Vec::from_iter(only.is_empty().then_some(Subject::Generator));
+    let mut skipped = Vec::new();
+    for reference in REFERENCES.iter().filter(|reference| wanted(reference.model)) {
+        match reference.probe().and_then(|()| tools.check(reference)) {
+            Ok(()) => subjects.push(Subject::Server(reference)),
+            Err(why) => skipped.push(format!("server {}: skipped: {why:#}", reference.model)),
+        }
+    }
+    let without = references::without().filter(|model| wanted(model));
+    skipped.extend(without.map(|model| format!("server {model}: skipped: no C program for it")));
+    Ok((subjects, skipped))
 }

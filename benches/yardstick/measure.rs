@@ -1,21 +1,26 @@
-//! CPU for each echo, of a generator or of a server, ours and minimal C in turn.
+//! CPU for each request and throughput, of a generator or of a server, ours and C in turn.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use c10k::accounts::Sample;
 use c10k::document::Trial;
-use c10k::units;
+use c10k::units::as_f64;
 use serde::Serialize;
 
-use crate::process::{Process, Server, c10k};
+use crate::conformance;
+use crate::references::{CONNECTIONS, REFERENCES, Reference};
+use crate::support::load::{ClosedLoop, cpu_per_request, rate};
+use crate::support::process::{Process, Server, c10k};
 
-/// Connections of every load.
-pub(crate) const CONNECTIONS: usize = 50;
 /// How the C programs are built.
-pub(crate) const CC_FLAGS: [&str; 2] = ["-O2", "-Wall"];
+pub(crate) const CC_FLAGS: [&str; 3] = ["-O2", "-Wall", "-pthread"];
+/// The server under which generators are compared.
+const C_SERVER: &str = "epoll";
+const C_CLIENT: &str = "epoll_client";
 
 /// Load before measuring.
 const WARMUP: Duration = Duration::from_millis(100);
@@ -24,38 +29,27 @@ const WARMUP: Duration = Duration::from_millis(100);
 const MEASURE: Duration = Duration::from_millis(400);
 
 /// What is compared with its C counterpart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Subject {
     /// `c10k load`.
     Generator,
-    /// `c10k serve` with this model.
-    Server(&'static str),
+    /// `c10k serve` with a model.
+    Server(&'static Reference),
 }
 
 impl Subject {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Generator,
-        Self::Server("epoll"),
-        Self::Server("mio"),
-        Self::Server("poll"),
-        Self::Server("select"),
-        Self::Server("tokio-current"),
-    ];
-
     pub(crate) fn name(self) -> String {
         match self {
             Self::Generator => "generator".into(),
-            Self::Server(model) => format!("server {model}"),
+            Self::Server(reference) => format!("server {}", reference.model),
         }
     }
 
-    /// The ratio that is promised; the others are measured for comparison.
-    pub(crate) fn claim(self) -> Option<f64> {
+    /// The C program that does the same.
+    pub(crate) fn program(self) -> &'static str {
         match self {
-            Self::Generator => Some(1.15),
-            Self::Server("epoll" | "mio" | "poll") => Some(1.10),
-            Self::Server(_) => None,
+            Self::Generator => C_CLIENT,
+            Self::Server(reference) => reference.program,
         }
     }
 }
@@ -63,32 +57,33 @@ impl Subject {
 /// Ours and theirs, one right after the other.
 #[derive(Debug, Serialize)]
 pub(crate) struct Pair {
-    pub(crate) subject: Subject,
+    pub(crate) subject: String,
+    program: &'static str,
     round: u32,
     ours_first: bool,
     pub(crate) ours: Cost,
     pub(crate) theirs: Cost,
-    pub(crate) ratio: f64,
+    /// Ours over theirs.
+    pub(crate) cpu_ratio: f64,
+    pub(crate) rate_ratio: f64,
 }
 
-/// What the echoes of one measurement cost.
+/// What the requests of one measurement cost whoever is compared, and how many there were.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Cost {
-    pub(crate) cpu_per_echo_ns: f64,
+    pub(crate) cpu_per_request_ns: f64,
+    pub(crate) requests_per_s: f64,
     cpu_ns: u64,
-    /// The stretch that `cpu_ns` is of.
-    cpu_elapsed_ns: u64,
-    replies: u64,
-    /// The stretch that `replies` is of.
-    replies_elapsed_ns: u64,
+    requests: u64,
 }
 
 /// The C programs, and where everything runs.
-pub(crate) struct Tools {
+pub(crate) struct Tools<'a> {
     /// Gone with the programs in it when this is dropped.
     folder: tempfile::TempDir,
-    server_cpu: usize,
+    pub(crate) server_cpu: usize,
     client_cpu: usize,
+    stop: &'a AtomicBool,
 }
 
 /// What the C compiler calls itself; `None` where there is none.
@@ -98,18 +93,31 @@ pub(crate) fn compiler() -> Option<String> {
     output.status.success().then(|| text.lines().next().unwrap_or_default().to_string())
 }
 
-impl Tools {
-    /// Builds the C programs.
-    pub(crate) fn build(server_cpu: usize, client_cpu: usize) -> Result<Self> {
+impl<'a> Tools<'a> {
+    /// Builds the C programs. Those that this system's headers are too old for are missing then,
+    /// and so are their pairs.
+    pub(crate) fn build(
+        server_cpu: usize,
+        client_cpu: usize,
+        stop: &'a AtomicBool,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir().context("no folder to build the C programs in")?;
-        for name in ["epoll_server", "epoll_client"] {
-            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/yardstick");
+        let programs = REFERENCES.iter().map(|reference| reference.program);
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/yardstick/c");
+        for name in programs.chain([C_SERVER, C_CLIENT]).collect::<BTreeSet<_>>() {
             let mut cc = Command::new("cc");
             cc.args(CC_FLAGS).arg("-o").arg(folder.path().join(name));
-            let built = cc.arg(source.join(name).with_extension("c")).status()?;
-            ensure!(built.success(), "cc cannot build {name}.c: {built}");
+            cc.arg(source.join(name).with_extension("c")).status()?;
         }
-        Ok(Self { folder, server_cpu, client_cpu })
+        Ok(Self { folder, server_cpu, client_cpu, stop })
+    }
+
+    /// Whether the program of this reference is there and does what its clients ask.
+    pub(crate) fn check(&self, reference: &Reference) -> Result<()> {
+        let program = reference.program;
+        ensure!(self.program(program).exists(), "cc could not build {program}.c");
+        let server = self.c_server(program, reference.workers)?;
+        conformance::check(reference, server.address).with_context(|| format!("{program}.c"))
     }
 
     /// Measures one pair. Who is first changes from round to round, so that a machine that gets
@@ -119,20 +127,28 @@ impl Tools {
         let measure = |ours: bool| match (subject, ours) {
             (Subject::Generator, true) => self.our_generator(),
             (Subject::Generator, false) => self.c_generator(),
-            (Subject::Server(model), true) => {
-                self.server(&Server::start_model(model, self.server_cpu)?)
+            (Subject::Server(reference), true) => self.server(reference, &self.ours(reference)?),
+            (Subject::Server(reference), false) => {
+                self.server(reference, &self.c_server(reference.program, reference.workers)?)
             }
-            (Subject::Server(_), false) => self.server(&self.c_server()?),
         };
         let (first, second) = (measure(ours_first)?, measure(!ours_first)?);
         let (ours, theirs) = if ours_first { (first, second) } else { (second, first) };
-        let ratio = ours.cpu_per_echo_ns / theirs.cpu_per_echo_ns;
-        Ok(Pair { subject, round, ours_first, ours, theirs, ratio })
+        Ok(Pair {
+            subject: subject.name(),
+            program: subject.program(),
+            round,
+            ours_first,
+            ours,
+            theirs,
+            cpu_ratio: ours.cpu_per_request_ns / theirs.cpu_per_request_ns,
+            rate_ratio: ours.requests_per_s / theirs.requests_per_s,
+        })
     }
 
     /// `c10k load` against the C server, by its own account.
     fn our_generator(&self) -> Result<Cost> {
-        let server = self.c_server()?;
+        let server = self.c_server(C_SERVER, None)?;
         let mut command = c10k();
         command.args(["load", "--json", "-", "--closed", "--echo", "64", "--threads", "1"]);
         command.args(["--target", &server.address.to_string()]);
@@ -144,81 +160,76 @@ impl Tools {
         let census = &trial.census;
         ensure!(census.reconciles && census.failed() == 0, "c10k load failed: {census:?}");
         Ok(Cost {
-            cpu_per_echo_ns: trial.client.cpu_per_request_ns.context("there was no reply")?,
+            cpu_per_request_ns: trial.client.cpu_per_request_ns.context("there was no reply")?,
+            requests_per_s: as_f64(census.ok) / as_f64(trial.phases.measure_ns) * 1e9,
             cpu_ns: trial.client.cpu_ns,
-            cpu_elapsed_ns: trial.phases.measure_ns,
-            replies: census.ok,
-            replies_elapsed_ns: trial.phases.measure_ns,
+            requests: census.ok,
         })
     }
 
     /// The C client against the C server, by its own account.
     fn c_generator(&self) -> Result<Cost> {
-        let server = self.c_server()?;
-        let mut client = self.c_client(&server, MEASURE)?;
-        client.event("begin")?;
-        let end = End::of(&mut client)?;
-        Cost::new(end.cpu_ns, end.elapsed_ns, &end)
-    }
-
-    /// A server under the C client, by the account of the server's process.
-    fn server(&self, server: &Server) -> Result<Cost> {
-        let pid = server.process.pid();
-        let mut client = self.c_client(server, MEASURE)?;
-        client.event("begin")?;
-        let (start, before) = (Instant::now(), Sample::take(pid)?);
-        let end = End::of(&mut client)?;
-        let (elapsed, after) = (start.elapsed(), Sample::take(pid)?);
-        let cpu = after.cpu.saturating_sub(before.cpu);
-        Cost::new(units::ns(cpu), units::ns(elapsed), &end)
-    }
-
-    fn c_server(&self) -> Result<Server> {
-        Server::start(&mut Command::new(self.program("epoll_server")), self.server_cpu)
-    }
-
-    fn c_client(&self, server: &Server, measure: Duration) -> Result<Process> {
-        let mut command = Command::new(self.program("epoll_client"));
+        let server = self.c_server(C_SERVER, None)?;
+        let mut command = Command::new(self.program(C_CLIENT));
         command.arg(server.address.port().to_string()).arg(CONNECTIONS.to_string());
-        command.args([WARMUP, measure].map(|time| time.as_millis().to_string()));
-        Process::start(&mut command, self.client_cpu)
+        command.args([WARMUP, MEASURE].map(|time| time.as_millis().to_string()));
+        let mut client = Process::start(&mut command, self.client_cpu)?;
+        client.event("begin")?;
+        let line = client.event("end")?;
+        let number = |name: &str| line[name].as_u64().with_context(|| format!("no {name}: {line}"));
+        let (requests, cpu_ns) = (number("replies")?, number("cpu_ns")?);
+        ensure!(requests > 0 && cpu_ns > 0, "nothing was measured: {line}");
+        Ok(Cost {
+            cpu_per_request_ns: as_f64(cpu_ns) / as_f64(requests),
+            requests_per_s: as_f64(requests) / as_f64(number("elapsed_ns")?) * 1e9,
+            cpu_ns,
+            requests,
+        })
+    }
+
+    /// A server under our generator, by the account of the server's processes.
+    fn server(&self, reference: &Reference, server: &Server) -> Result<Cost> {
+        let load = ClosedLoop {
+            target: server.address,
+            pid: server.process.pid(),
+            connections: reference.connections,
+            request: reference.request,
+            warmup: WARMUP,
+            measure: MEASURE,
+            client_cpu: self.client_cpu,
+            stop: self.stop,
+        };
+        let (outcome, cpu) = load.run()?;
+        let (census, tally) = (&outcome.census, outcome.connections);
+        // A comparison of servers one of which leaves clients out would be one of nothing.
+        ensure!(
+            census.errors_total() == 0 && census.timeouts == 0 && tally.served == tally.asked,
+            "{} of {} connections were served, {} requests failed",
+            tally.served,
+            tally.asked,
+            census.errors_total() + census.timeouts
+        );
+        Ok(Cost {
+            cpu_per_request_ns: cpu_per_request(&outcome, cpu)?,
+            requests_per_s: rate(&outcome),
+            cpu_ns: c10k::units::ns(cpu),
+            requests: outcome.completed,
+        })
+    }
+
+    fn ours(&self, reference: &Reference) -> Result<Server> {
+        let workers = reference.workers.map(|n| ["--workers".to_string(), n.to_string()]);
+        let more = workers.into_iter().flatten().collect::<Vec<_>>();
+        Server::start_model_with(reference.model, &more, self.server_cpu)
+    }
+
+    fn c_server(&self, program: &str, workers: Option<usize>) -> Result<Server> {
+        let mut command = Command::new(self.program(program));
+        command.args(workers.map(|n| n.to_string()));
+        Server::start(&mut command, self.server_cpu)
     }
 
     fn program(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
-    }
-}
-
-impl Cost {
-    /// CPU over its stretch by replies over theirs. Both stretches are the client's measurement;
-    /// whoever samples a server wakes up a little late for both of its ends.
-    #[expect(clippy::cast_precision_loss, reason = "nanoseconds of seconds stay below 2^53")]
-    fn new(cpu_ns: u64, cpu_elapsed_ns: u64, end: &End) -> Result<Self> {
-        let End { replies, elapsed_ns: replies_elapsed_ns, .. } = *end;
-        let all = [cpu_ns, cpu_elapsed_ns, replies, replies_elapsed_ns];
-        ensure!(!all.contains(&0), "nothing was measured: {end:?}");
-        let [cpu, cpu_elapsed, echoes, echoes_elapsed] = all.map(|n| n as f64);
-        let cpu_per_echo_ns = (cpu / cpu_elapsed) / (echoes / echoes_elapsed);
-        Ok(Self { cpu_per_echo_ns, cpu_ns, cpu_elapsed_ns, replies, replies_elapsed_ns })
-    }
-}
-
-/// What the C client says when it has measured.
-#[derive(Debug)]
-struct End {
-    replies: u64,
-    cpu_ns: u64,
-    elapsed_ns: u64,
-}
-
-impl End {
-    fn of(client: &mut Process) -> Result<Self> {
-        let line = client.event("end")?;
-        let number = |name: &str| line[name].as_u64().with_context(|| format!("no {name}: {line}"));
-        Ok(Self {
-            replies: number("replies")?,
-            cpu_ns: number("cpu_ns")?,
-            elapsed_ns: number("elapsed_ns")?,
-        })
     }
 }

@@ -2,15 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use c10k::accounts;
-use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 
-use crate::process::Server;
+use crate::support::process::Server;
+use crate::support::{DESCRIPTORS_RESERVED, raise_descriptor_limit, settled};
 
 /// What is promised of every model here, for each connection.
 pub(crate) const CLAIM_BYTES: f64 = 1024.0;
@@ -22,8 +20,6 @@ pub(crate) const MODELS: [(&str, usize); 5] =
     [("select", 900), ("poll", 5_000), ("epoll", 5_000), ("mio", 5_000), ("tokio-current", 5_000)];
 /// Connections opened at a time: one by one, poll(2) would look at all the others for each.
 const BATCH: usize = 100;
-/// Descriptors of this process beside the connections.
-const DESCRIPTORS_RESERVED: usize = 64;
 /// A peer that takes longer has hung.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -106,30 +102,4 @@ fn open(address: SocketAddr, n: usize, streams: &mut Vec<TcpStream>) -> Result<(
         ensure!(reply == *b"OK hello\n", "a wrong reply: {}", String::from_utf8_lossy(&reply));
     }
     Ok(())
-}
-
-/// Anonymous memory once it has stopped changing: what a connection needed for its reply is given
-/// back a moment after the reply is here.
-fn settled(pid: i32) -> u64 {
-    const LOOKS_MAX: usize = 50;
-    let mut bytes = accounts::memory(pid).anonymous_bytes;
-    for _ in 0..LOOKS_MAX {
-        thread::sleep(Duration::from_millis(20));
-        let now = accounts::memory(pid).anonymous_bytes;
-        if now == bytes {
-            break;
-        }
-        bytes = now;
-    }
-    bytes
-}
-
-/// Raises the soft limit of descriptors to the hard one and returns what it is then.
-fn raise_descriptor_limit() -> usize {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // If this fails the limit that is there applies, and what it is too low for is named.
-    let _ = setrlimit(Resource::Nofile, limit);
-    let current = getrlimit(Resource::Nofile).current;
-    current.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
 }

@@ -46,6 +46,11 @@ impl Process {
         Ok(std::io::read_to_string(&mut self.stdout)?)
     }
 
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
     pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).expect("process ids fit")
     }
@@ -77,9 +82,14 @@ impl Server {
 
     /// Starts one of our models.
     pub(crate) fn start_model(model: &str, cpu: usize) -> Result<Self> {
+        Self::start_model_with(model, &[], cpu)
+    }
+
+    /// Starts one of our models with more arguments.
+    pub(crate) fn start_model_with(model: &str, more: &[String], cpu: usize) -> Result<Self> {
         let mut command = c10k();
         command.args(["serve", "--stop-with-parent", "--listen", "127.0.0.1:0", "--model", model]);
-        Self::start(&mut command, cpu)
+        Self::start(command.args(more), cpu)
     }
 }
 

@@ -1,0 +1,79 @@
+//! The least that can be at the other end: a process that holds accepted connections and does
+//! nothing else. Both of its connections' ends cost the kernel the same, so half of what they
+//! cost together is the client's end, which is taken off what the models' connections cost.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+use c10k::{table, units};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use serde::Serialize;
+
+use crate::holder::Held;
+use crate::kernel::Counters;
+use crate::support::process::Server;
+use crate::support::raise_descriptor_limit;
+
+/// What the kernel needs for connections without any server.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Bare {
+    connections: usize,
+    before: Counters,
+    idle: Counters,
+    served: Counters,
+    /// One end of a connection that was never used.
+    pub(crate) end_idle_bytes: f64,
+    /// One end of a connection over which one request and its reply have gone.
+    pub(crate) end_served_bytes: f64,
+}
+
+/// Measures so many connections.
+pub(crate) fn measure(connections: usize, server_cpu: usize, stop: &AtomicBool) -> Result<Bare> {
+    let mut command = Command::new(std::env::current_exe()?);
+    let server = Server::start(command.args(["--bare", &connections.to_string()]), server_cpu)?;
+    let mut held = Held::new(server.address, connections, stop);
+    let before = Counters::settled()?;
+    held.grow(connections)?;
+    ensure!(held.len() == connections, "only {} were accepted", held.len());
+    let idle = Counters::settled()?;
+    held.serve()?;
+    ensure!(held.len() == connections, "not all were answered: {:?}", held.refusals);
+    let served = Counters::settled()?;
+    let end = |after: &Counters| {
+        let both = after.slab_bytes.saturating_sub(before.slab_bytes);
+        units::as_f64(both) / 2.0 / units::as_f64(connections as u64)
+    };
+    let (end_idle_bytes, end_served_bytes) = (end(&idle), end(&served));
+    Ok(Bare { connections, before, idle, served, end_idle_bytes, end_served_bytes })
+}
+
+/// The other process: accepts so many, answers each once in the order in which they came, and
+/// holds them until it is killed.
+pub(crate) fn serve(connections: usize) -> Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    raise_descriptor_limit();
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    table::print(&format!("{{\"event\":\"ready\",\"address\":\"{address}\"}}"))?;
+    let mut streams = Vec::with_capacity(connections);
+    while streams.len() < connections {
+        streams.push(listener.accept()?.0);
+    }
+    for stream in &mut streams {
+        answer(stream).context("a connection was not asked")?;
+    }
+    loop {
+        thread::park();
+    }
+}
+
+fn answer(stream: &mut TcpStream) -> Result<()> {
+    let mut line = String::new();
+    BufReader::with_capacity(256, &*stream).read_line(&mut line)?;
+    let text = line.strip_prefix("ECHO").context("not an echo")?;
+    Ok(stream.write_all(format!("OK{text}").as_bytes())?)
+}

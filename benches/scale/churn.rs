@@ -1,0 +1,138 @@
+//! A connection for each request: connect, ask once, have the reply, close.
+//!
+//! The client closes first, with a reset (SO_LINGER of zero): no end stays in TIME_WAIT, so that
+//! no port is used up, and no later measurement has their leftovers. The server sees an error
+//! where an orderly client would show it the end, which costs it the same calls.
+
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use c10k::accounts::cpu_now;
+use c10k::units::{self, as_f64};
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::fd::OwnedFd;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use serde::Serialize;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::holder::PATIENCE;
+use crate::subject::Subject;
+
+/// Clients at a time: fewer than a pool has workers, and than any listen queue is long.
+pub(crate) const CLIENTS: usize = 32;
+/// Connections before measuring, as a share of the measurement.
+const WARMUP_SHARE: u32 = 4;
+const REQUEST: &[u8] = b"ECHO one request, one connection\n";
+const REPLY: &[u8] = b"OK one request, one connection\n";
+
+/// What connections of one request cost.
+#[derive(Debug, Serialize)]
+pub(crate) struct Churn {
+    clients: usize,
+    connections: u64,
+    /// Those that ended without their reply.
+    pub(crate) failed: u64,
+    elapsed_ns: u64,
+    server_cpu_ns: u64,
+    pub(crate) connections_per_s: f64,
+    pub(crate) cpu_per_connection_ns: f64,
+}
+
+/// Measures a fresh server with its default settings.
+pub(crate) fn measure(subject: &Subject<'_>) -> Result<Churn> {
+    let server = subject.start_plain()?;
+    let mut clients = Clients::open(server.address)?;
+    clients.go_on(subject, subject.measure / WARMUP_SHARE)?;
+    let (before, cpu_before, start) = (clients.counts, server_cpu(&server), Instant::now());
+    clients.go_on(subject, subject.measure)?;
+    let (cpu, elapsed) = (server_cpu(&server).saturating_sub(cpu_before), start.elapsed());
+    let (done, failed) = (clients.counts.0 - before.0, clients.counts.1 - before.1);
+    ensure!(done > 0 && !cpu.is_zero(), "no connection got its reply, {failed} failed");
+    Ok(Churn {
+        clients: CLIENTS,
+        connections: done,
+        failed,
+        elapsed_ns: units::ns(elapsed),
+        server_cpu_ns: units::ns(cpu),
+        connections_per_s: as_f64(done) / elapsed.as_secs_f64(),
+        cpu_per_connection_ns: as_f64(units::ns(cpu)) / as_f64(done),
+    })
+}
+
+fn server_cpu(server: &crate::support::process::Server) -> Duration {
+    cpu_now(server.process.pid())
+}
+
+/// Clients that each have one connection open, and its request sent.
+struct Clients {
+    address: SocketAddr,
+    epoll: OwnedFd,
+    streams: Vec<TcpStream>,
+    /// Connections that had their reply, and those that ended without.
+    counts: (u64, u64),
+}
+
+impl Clients {
+    fn open(address: SocketAddr) -> Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let mut clients = Self { address, epoll, streams: Vec::new(), counts: (0, 0) };
+        for number in 0..CLIENTS {
+            let stream = clients.ask(number)?;
+            clients.streams.push(stream);
+        }
+        Ok(clients)
+    }
+
+    /// A new connection with its request on the way. Over loopback connecting does not wait for
+    /// the server but only for room in its queue.
+    fn ask(&self, number: usize) -> Result<TcpStream> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+        // This bounds connecting too.
+        socket.set_write_timeout(Some(PATIENCE))?;
+        socket.set_linger(Some(Duration::ZERO))?;
+        socket.connect(&self.address.into()).context("connecting to it")?;
+        // One that is gone already shows when its reply is read.
+        let _ = send(&socket, REQUEST, SendFlags::NOSIGNAL);
+        epoll::add(&self.epoll, &socket, EventData::new_u64(number as u64), EventFlags::IN)?;
+        Ok(socket.into())
+    }
+
+    fn go_on(&mut self, subject: &Subject<'_>, time: Duration) -> Result<()> {
+        let until = Instant::now() + time;
+        let patience = Timespec::try_from(PATIENCE)?;
+        let mut events = Vec::with_capacity(CLIENTS);
+        while Instant::now() < until {
+            ensure!(!subject.is_stopped(), "interrupted");
+            events.clear();
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&patience)) {
+                Ok(0) => bail!("none of {CLIENTS} clients had a reply in {} s", PATIENCE.as_secs()),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            for event in &events {
+                let number = usize::try_from(event.data.u64())?;
+                if is_right(&self.streams[number]) {
+                    self.counts.0 += 1;
+                } else {
+                    self.counts.1 += 1;
+                }
+                // The old one is closed when the new one takes its place.
+                self.streams[number] = self.ask(number)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The reply is shorter than any segment, so that it comes whole.
+fn is_right(stream: impl AsFd) -> bool {
+    let mut reply = [0; 128];
+    match recv(stream, &mut reply, RecvFlags::DONTWAIT) {
+        Ok((n, _)) => &reply[..n] == REPLY,
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,90 @@
+//! Whether anything slows down as idle connections grow.
+//!
+//! A few connections are in a closed loop beside none, some and many idle ones of the same
+//! server. The way leads up, then down, then up again, so that each round has its own figure
+//! beside none, near in time to the others, and a machine that gets slower favours nobody.
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+
+use crate::holder::Held;
+use crate::subject::{ACTIVE, Subject};
+use crate::support::Spread;
+use crate::support::load::cpu_per_request;
+use crate::support::process::Server;
+
+/// How many are idle, apart from the most that are asked for.
+const LEVELS: [usize; 2] = [0, 1_000];
+
+/// What a request costs beside so many idle connections.
+#[derive(Debug, Serialize)]
+pub(crate) struct Level {
+    pub(crate) idle: usize,
+    /// One of each round.
+    cpu_per_request_ns: Vec<f64>,
+    pub(crate) cpu_ns: Spread,
+    /// Over the figure beside none of the same round.
+    pub(crate) ratio: Spread,
+}
+
+/// Measures beside all levels up to as many as are asked for, or as a model has room for that
+/// holds fewer.
+pub(crate) fn measure(
+    subject: &Subject<'_>,
+    (asked, held): (usize, usize),
+    rounds: u32,
+) -> Result<Vec<Level>> {
+    let room = if held < asked { held.saturating_sub(ACTIVE) } else { asked };
+    let levels: Vec<_> = LEVELS.into_iter().filter(|level| *level < room).chain([room]).collect();
+    ensure!(
+        room > 0,
+        "it holds {held} at a time, and {ACTIVE} are active: there is no room for idle ones"
+    );
+    let server = subject.start(held)?;
+    let mut idle = Held::new(server.address, room, subject.stop);
+    let mut costs = vec![Vec::new(); levels.len()];
+    // Not recorded: the first is the one beside none, and would be alone in paying for a server
+    // that has not warmed up.
+    subject.closed_loop(&server, ACTIVE, subject.measure / 4).run()?;
+    for round in 0..rounds {
+        let mut order: Vec<_> = (0..levels.len()).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for level in order {
+            let cost = beside(subject, &server, &mut idle, levels[level]);
+            costs[level].push(cost.with_context(|| format!("beside {} idle ones", levels[level]))?);
+        }
+    }
+    let none = costs[0].clone();
+    let describe = |(idle, costs): (usize, Vec<f64>)| {
+        let ratios = costs.iter().zip(&none).map(|(cost, none)| cost / none);
+        Some(Level {
+            idle,
+            cpu_ns: Spread::of(costs.iter().copied())?,
+            ratio: Spread::of(ratios)?,
+            cpu_per_request_ns: costs,
+        })
+    };
+    Ok(levels.into_iter().zip(costs).filter_map(describe).collect())
+}
+
+/// Server CPU for a request beside so many idle connections.
+fn beside(subject: &Subject<'_>, server: &Server, idle: &mut Held<'_>, n: usize) -> Result<f64> {
+    resize(idle, n)?;
+    let (outcome, cpu) = subject.closed_loop(server, ACTIVE, subject.measure).run()?;
+    let (served, failed) = (outcome.connections.served, outcome.census.errors_total());
+    ensure!(
+        served == ACTIVE && failed == 0,
+        "{served} of {ACTIVE} active connections were served, {failed} requests failed"
+    );
+    idle.check_open()?;
+    cpu_per_request(&outcome, cpu)
+}
+
+fn resize(idle: &mut Held<'_>, n: usize) -> Result<()> {
+    idle.shrink(n);
+    idle.grow(n)?;
+    ensure!(idle.len() == n, "only {} of {n} idle connections: {:?}", idle.len(), idle.refusals);
+    Ok(())
+}

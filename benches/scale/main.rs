@@ -1,0 +1,257 @@
+//! Ten thousand connections: whether each model holds them, what they take, how fast they come
+//! and go, and whether they slow down anybody.
+//!
+//! For every model, each with a fresh server on the first processor and the client on the second:
+//!
+//! - `memory`: connections are opened and left alone, then asked once each; what the server's
+//!   processes and the kernel have grown by
+//! - `live`: all of them in a closed loop at once, every reply checked
+//! - `churn`: connect, one request, its reply, close
+//! - `idle`: server CPU for a request of a few active connections beside none, 1,000 and all
+//!
+//! A part that cannot be, or that fails, is recorded by name with the reason; the others go on.
+//!
+//! Not criterion: what is measured happens in other processes, and most of it only once.
+
+mod bare;
+mod churn;
+mod holder;
+mod idle;
+mod kernel;
+mod live;
+mod memory;
+mod report;
+mod subject;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use c10k::{accounts, document, machine, store, table, units};
+use clap::Parser;
+use serde::Serialize;
+use servers::{MODELS, Model, models};
+
+use bare::Bare;
+use subject::Subject;
+
+/// Ten thousand connections, for every model.
+#[derive(Debug, Parser)]
+#[command(name = "scale")]
+struct Args {
+    /// Connections, live and idle
+    #[arg(long, default_value = "10000", value_name = "N")]
+    connections: NonZeroUsize,
+    /// Only these models, by name, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    models: Vec<String>,
+    /// How long each measurement lasts
+    #[arg(long, default_value = "2", value_name = "S", value_parser = seconds)]
+    seconds: Duration,
+    /// How often the cost beside idle connections is measured
+    #[arg(long, default_value = "3", value_name = "N")]
+    rounds: NonZeroU32,
+    /// Write all figures to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Be the server that only holds so many connections
+    #[arg(long, hide = true)]
+    bare: Option<usize>,
+    /// What cargo adds to the command line of every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// Run only if the name of this benchmark contains it
+    filter: Option<String>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "write seconds, as in 2 or 0.5".to_string())?;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if duration.is_zero() { Err("longer than nothing".into()) } else { Ok(duration) }
+}
+
+/// What `--json` writes.
+#[derive(Serialize)]
+struct Record {
+    schema: document::SchemaId,
+    started_at: String,
+    program_version: &'static str,
+    command: Vec<String>,
+    host: document::Host,
+    system_limits: String,
+    server_cpu: usize,
+    client_cpu: usize,
+    connections: usize,
+    active: usize,
+    measure_ns: u64,
+    rounds: u32,
+    /// Load average at the start: what else the machine was doing.
+    load_average: String,
+    /// Share of all processors' time that the hypervisor took.
+    steal_share: Option<f64>,
+    interrupted: bool,
+    cpu_method: &'static str,
+    kernel_method: &'static str,
+    churn_method: &'static str,
+    /// Both ends of connections without any server.
+    bare: Bare,
+    models: Vec<Figures>,
+}
+
+/// What came of one model.
+#[derive(Serialize)]
+struct Figures {
+    model: &'static str,
+    family: &'static str,
+    memory: Part<memory::Capacity>,
+    live: Part<live::Live>,
+    churn: Part<churn::Churn>,
+    idle: Part<Vec<idle::Level>>,
+}
+
+/// One part of a model's figures, or why there are none.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Part<T> {
+    Measured(T),
+    Failed { reason: String },
+}
+
+impl<T> Part<T> {
+    fn of(result: Result<T>) -> Self {
+        match result {
+            Ok(figures) => Self::Measured(figures),
+            Err(error) => Self::Failed { reason: format!("{error:#}") },
+        }
+    }
+
+    fn measured(&self) -> Option<&T> {
+        match self {
+            Self::Measured(figures) => Some(figures),
+            Self::Failed { .. } => None,
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Measured(_) => None,
+            Self::Failed { reason } => Some(reason),
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    if let Some(connections) = args.bare {
+        return bare::serve(connections);
+    }
+    if args.filter.as_ref().is_some_and(|filter| !"scale".contains(filter)) {
+        return Ok(());
+    }
+    if cfg!(debug_assertions) {
+        return support::skip("scale", "this build is not optimised: run it as `cargo bench`");
+    }
+    let [server_cpu, client_cpu, ..] = machine::cpus()[..] else {
+        return support::skip("scale", "it takes two processors, one for each end");
+    };
+    let models = chosen(&args.models)?;
+    let connections = affordable(args.connections.get());
+    let stop = c10k::load::interrupts()?;
+    let host = machine::host();
+    let (started_at, load_average) = (units::now(), support::load_average());
+    let ticks = machine::steal_and_total_ticks();
+
+    eprintln!("scale: connections without a server");
+    let bare = bare::measure(connections, server_cpu, &stop)?;
+    let subject =
+        |model| Subject { model, server_cpu, client_cpu, measure: args.seconds, stop: &stop };
+    let figures = models
+        .into_iter()
+        .map(|model| figures(&subject(model), connections, args.rounds.get(), &bare));
+    let figures = figures.collect();
+    let record = Record {
+        schema: document::SchemaId { name: "c10k.scale".into(), version: 1 },
+        started_at,
+        program_version: env!("CARGO_PKG_VERSION"),
+        command: support::command("scale"),
+        host,
+        system_limits: memory::system_limits(),
+        server_cpu,
+        client_cpu,
+        connections,
+        active: subject::ACTIVE,
+        measure_ns: units::ns(args.seconds),
+        rounds: args.rounds.get(),
+        load_average,
+        steal_share: support::steal_share(ticks),
+        interrupted: stop.load(Ordering::Relaxed),
+        cpu_method: accounts::METHOD,
+        kernel_method: kernel::METHOD,
+        churn_method: "the client closes first, with a reset (SO_LINGER of zero)",
+        bare,
+        models: figures,
+    };
+    table::print(&report::text(&record))?;
+    match &args.json {
+        Some(path) => store::write(path, &store::json(&record)?)
+            .with_context(|| format!("the figures above are not in {}", path.display())),
+        None => Ok(()),
+    }
+}
+
+/// The models of these names, or all.
+fn chosen(names: &[String]) -> Result<Vec<&'static Model>> {
+    if names.is_empty() {
+        return Ok(MODELS.iter().collect());
+    }
+    let find = |name: &String| models::find(name).with_context(|| format!("no model {name}"));
+    names.iter().map(find).collect()
+}
+
+/// As many connections as this process has descriptors for.
+fn affordable(asked: usize) -> usize {
+    let limit = support::raise_descriptor_limit();
+    let room = limit.saturating_sub(subject::ACTIVE + support::DESCRIPTORS_RESERVED);
+    if room < asked {
+        eprintln!(
+            "scale: {asked} connections asked for, and this process may open {limit} descriptors: \
+             it is {room} (raise the hard limit, ulimit -n)"
+        );
+    }
+    asked.min(room)
+}
+
+/// Measures one model. What fails takes no other part along, apart from those that need to know
+/// how many connections the model holds.
+fn figures(subject: &Subject<'_>, connections: usize, rounds: u32, bare: &Bare) -> Figures {
+    let name = subject.model.name;
+    let begin = |part: &str| -> Result<()> {
+        ensure!(!subject.is_stopped(), "not run: interrupted");
+        (subject.model.probe)().map_err(|why| anyhow::anyhow!("it cannot run here: {why}"))?;
+        eprintln!("scale: {name}: {part}");
+        Ok(())
+    };
+    let memory = begin("memory").and_then(|()| memory::measure(subject, connections, bare));
+    let held = memory.as_ref().map(|capacity| capacity.served).map_err(|error| {
+        format!("not run, as it is not known how many connections it holds: {error:#}")
+    });
+    let of_held = |part: &str| -> Result<usize> {
+        begin(part)?;
+        held.clone().map_err(anyhow::Error::msg)
+    };
+    let live = of_held("live").and_then(|held| live::measure(subject, held));
+    let churn = begin("churn").and_then(|()| churn::measure(subject));
+    let idle = of_held("idle").and_then(|held| idle::measure(subject, (connections, held), rounds));
+    Figures {
+        model: name,
+        family: subject.model.family.name(),
+        memory: Part::of(memory),
+        live: Part::of(live),
+        churn: Part::of(churn),
+        idle: Part::of(idle),
+    }
+}

@@ -1,0 +1,129 @@
+//! What people read: one line a model, and below it what is not in the line.
+
+use std::fmt::Write as _;
+
+use c10k::units::{show_bytes, show_count, show_ns, show_ns_f64};
+use comfy_table::{CellAlignment, LineStyle, Table, presets};
+
+use crate::{Figures, Record};
+
+const HEADER: [&str; 11] = [
+    "model",
+    "held",
+    "user/idle",
+    "user/served",
+    "kernel/idle",
+    "kernel/served",
+    "live replies/s",
+    "least",
+    "conns/s",
+    "CPU/conn",
+    "CPU/request beside idle",
+];
+
+/// The table and what to know when reading it.
+pub(crate) fn text(record: &Record) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
+    table.set_header(HEADER).add_rows(record.models.iter().map(row));
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let Record { connections, active, rounds, measure_ns, bare, host, .. } = record;
+    let mut text = format!(
+        "{table}\n{connections} connections asked for; each measurement {}; user: PSS and page \
+         tables for each connection; kernel: the server's end of it, {} idle and {} served \
+         taken off for the client's; least: replies of the connection that got fewest; CPU \
+         beside idle: of {active} active connections, the median of {rounds} rounds over that \
+         beside none [least, most]\n{} on {}; server on processor {}, client on processor {}; \
+         load average before: {}",
+        show_ns(*measure_ns),
+        show_bytes(bare.end_idle_bytes),
+        show_bytes(bare.end_served_bytes),
+        host.kernel,
+        host.cpu_model,
+        record.server_cpu,
+        record.client_cpu,
+        record.load_average,
+    );
+    if let Some(steal) = record.steal_share {
+        let _ = write!(text, "; stolen by the hypervisor: {:.1} %", steal * 100.0);
+    }
+    for note in record.models.iter().flat_map(notes) {
+        let _ = write!(text, "\n  {note}");
+    }
+    if record.interrupted {
+        text.push_str("\ninterrupted: what is not above was not measured");
+    }
+    text
+}
+
+fn row(figures: &Figures) -> Vec<String> {
+    let none = || "-".to_string();
+    let memory = figures.memory.measured();
+    let idle = memory.and_then(|memory| memory.per_idle);
+    let served = memory.and_then(|memory| memory.per_served);
+    let bytes = |of: Option<f64>| of.map_or_else(none, show_signed);
+    let live = figures.live.measured();
+    let churn = figures.churn.measured();
+    let beside = figures.idle.measured().map(|levels| {
+        let beside = levels.iter().map(|level| match level.idle {
+            0 => show_ns_f64(level.cpu_ns.median),
+            idle => format!("{idle}: {}", level.ratio.show(|ratio| format!("{ratio:.2}"))),
+        });
+        beside.collect::<Vec<_>>().join("\n")
+    });
+    vec![
+        figures.model.to_string(),
+        memory.map_or_else(none, |memory| memory.served.to_string()),
+        bytes(idle.map(|each| each.user_bytes)),
+        bytes(served.map(|each| each.user_bytes)),
+        bytes(idle.map(|each| each.kernel_bytes)),
+        bytes(served.map(|each| each.kernel_bytes)),
+        live.map_or_else(none, |live| show_count(live.replies_per_s)),
+        live.map_or_else(none, |live| live.replies_least.to_string()),
+        churn.map_or_else(none, |churn| show_count(churn.connections_per_s)),
+        churn.map_or_else(none, |churn| show_ns_f64(churn.cpu_per_connection_ns)),
+        beside.unwrap_or_else(none),
+    ]
+}
+
+/// On a machine that does other things memory may shrink meanwhile.
+fn show_signed(bytes: f64) -> String {
+    if bytes < 0.0 { format!("-{}", show_bytes(-bytes)) } else { show_bytes(bytes) }
+}
+
+/// What did not go as asked for.
+fn notes(figures: &Figures) -> Vec<String> {
+    let model = figures.model;
+    let reasons = [
+        ("memory", figures.memory.reason()),
+        ("live", figures.live.reason()),
+        ("churn", figures.churn.reason()),
+        ("idle", figures.idle.reason()),
+    ];
+    let failed = reasons
+        .into_iter()
+        .filter_map(|(part, reason)| Some(format!("{model}, {part}: {}", reason?)));
+    let mut notes: Vec<_> = failed.collect();
+    if let Some(memory) = figures.memory.measured()
+        && let Some(limit) = &memory.limit
+    {
+        notes.push(format!("{model} held {}: {limit}", memory.served));
+    }
+    if let Some(live) = figures.live.measured()
+        && !live.all_served
+    {
+        notes.push(format!(
+            "{model}, live: {} of {} connections were answered, the least {} times; not all of \
+             them stayed open and were served",
+            live.served, live.connections, live.replies_least
+        ));
+    }
+    if let Some(churn) = figures.churn.measured()
+        && churn.failed > 0
+    {
+        notes.push(format!("{model}, churn: {} connections had no reply", churn.failed));
+    }
+    notes
+}

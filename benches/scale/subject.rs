@@ -1,0 +1,108 @@
+//! One model, and how it is measured.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use procfs::process::Process;
+use protocol::Request;
+use servers::{Family, Model, Workers};
+
+use crate::holder::PATIENCE;
+use crate::support::load::ClosedLoop;
+use crate::support::process::Server;
+
+/// Connections in a closed loop beside idle ones.
+pub(crate) const ACTIVE: usize = 32;
+/// Load before measuring.
+const WARMUP: Duration = Duration::from_millis(300);
+
+/// One model, and how it is measured.
+pub(crate) struct Subject<'a> {
+    pub(crate) model: &'static Model,
+    pub(crate) server_cpu: usize,
+    pub(crate) client_cpu: usize,
+    /// How long each measurement lasts.
+    pub(crate) measure: Duration,
+    pub(crate) stop: &'a AtomicBool,
+}
+
+impl Subject<'_> {
+    /// Whether a worker serves one connection for as long as it stays.
+    pub(crate) fn is_pool(&self) -> bool {
+        matches!(self.model.workers, Workers::Fixed(_))
+            && matches!(self.model.family, Family::Process | Family::Thread)
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Starts a server that is to hold so many connections and some active ones: a pool gets a
+    /// worker for each.
+    pub(crate) fn start(&self, connections: usize) -> Result<Server> {
+        let workers = connections + ACTIVE;
+        let mut more = vec!["--idle-timeout".to_string(), "1h".to_string()];
+        if self.is_pool() {
+            more.extend(["--workers".to_string(), workers.to_string()]);
+        }
+        let mut server = Server::start_model_with(self.model.name, &more, self.server_cpu)?;
+        if self.is_pool() {
+            self.wait_for(workers, &mut server)?;
+        }
+        Ok(server)
+    }
+
+    /// A closed loop of echoes on a server of it.
+    pub(crate) fn closed_loop(
+        &self,
+        server: &Server,
+        connections: usize,
+        measure: Duration,
+    ) -> ClosedLoop<'_> {
+        ClosedLoop {
+            target: server.address,
+            pid: server.process.pid(),
+            connections,
+            request: Request::Echo { bytes: 64 },
+            warmup: WARMUP,
+            measure,
+            client_cpu: self.client_cpu,
+            stop: self.stop,
+        }
+    }
+
+    /// Starts a server as it is by default.
+    pub(crate) fn start_plain(&self) -> Result<Server> {
+        Server::start_model(self.model.name, self.server_cpu)
+    }
+
+    /// Waits for the workers of a pool: the ready line comes before them.
+    fn wait_for(&self, workers: usize, server: &mut Server) -> Result<()> {
+        let pid = server.process.pid();
+        let (mut most, mut since) = (0, Instant::now());
+        while most < workers {
+            ensure!(!self.is_stopped(), "interrupted");
+            if let Some(status) = server.process.ended() {
+                anyhow::bail!("the server ended with {most} of {workers} workers: {status}");
+            }
+            let now = self.workers(pid)?;
+            if now > most {
+                (most, since) = (now, Instant::now());
+            }
+            ensure!(since.elapsed() < PATIENCE, "only {most} of {workers} workers were made");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    fn workers(&self, pid: i32) -> Result<usize> {
+        let process = Process::new(pid)?;
+        Ok(if self.model.family == Family::Process {
+            process.task_main_thread()?.children()?.len()
+        } else {
+            usize::try_from(process.status()?.threads)?.saturating_sub(1)
+        })
+    }
+}

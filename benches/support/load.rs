@@ -1,0 +1,76 @@
+//! Load from the project's own generator, and what it cost the server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use c10k::accounts::cpu_now;
+use c10k::units;
+use loadgen::{Arrivals, Load, Moment, Outcome, Phase};
+use protocol::{App, Framing, Recipe, Request};
+
+/// How long connections may take to open; ten thousand with a process each take a while.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// A request without a reply for so long has none.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Every connection sends its next request when it has the reply to the last, which is checked
+/// byte by byte.
+pub(crate) struct ClosedLoop<'a> {
+    pub(crate) target: SocketAddr,
+    /// The server's first process.
+    pub(crate) pid: i32,
+    pub(crate) connections: usize,
+    pub(crate) request: Request,
+    /// Load before measuring.
+    pub(crate) warmup: Duration,
+    pub(crate) measure: Duration,
+    pub(crate) client_cpu: usize,
+    pub(crate) stop: &'a AtomicBool,
+}
+
+impl ClosedLoop<'_> {
+    /// Runs it, and returns the server's CPU time over [`Phases::bracket`](loadgen::Phases) too.
+    pub(crate) fn run(&self) -> Result<(Outcome, Duration)> {
+        let recipe = Recipe::new(App::Bench, Framing::Line, self.request);
+        let load = Load {
+            target: self.target,
+            recipe: Arc::new(recipe.map_err(|error| anyhow::anyhow!("{error}"))?),
+            connections: self.connections,
+            threads: 1,
+            cpus: vec![self.client_cpu],
+            arrivals: Arrivals::Closed,
+            warmup: self.warmup,
+            measure: self.measure,
+            drain: TIMEOUT,
+            request_timeout: TIMEOUT,
+            connect_timeout: CONNECT_TIMEOUT,
+            interval: self.measure,
+        };
+        let (mut before, mut after) = (Duration::ZERO, Duration::ZERO);
+        let outcome = loadgen::run(&load, self.stop, &mut |moment| match moment {
+            Moment::Begins(Phase::Measure) => before = cpu_now(self.pid),
+            Moment::Begins(Phase::Drain) => after = cpu_now(self.pid),
+            _ => {}
+        })?;
+        ensure!(!outcome.interrupted, "interrupted");
+        ensure!(outcome.census.reconciles(), "the census does not add up: {:?}", outcome.census);
+        Ok((outcome, after.saturating_sub(before)))
+    }
+}
+
+/// Right replies a second.
+pub(crate) fn rate(outcome: &Outcome) -> f64 {
+    units::as_f64(outcome.completed) / outcome.phases.measure.as_secs_f64()
+}
+
+/// Server CPU for each right reply, in nanoseconds. Both are taken over their own stretch, since
+/// whoever reads the clocks comes a little late for both edges.
+pub(crate) fn cpu_per_request(outcome: &Outcome, cpu: Duration) -> Result<f64> {
+    ensure!(outcome.completed > 0, "there was no reply");
+    ensure!(!cpu.is_zero(), "the server's CPU clock did not move");
+    let share = cpu.as_secs_f64() / outcome.phases.bracket.as_secs_f64();
+    Ok(share / rate(outcome) * 1e9)
+}

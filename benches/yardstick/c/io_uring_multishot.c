@@ -1,0 +1,166 @@
+/* io_uring, multishot: one thread; one accept for all clients and one receive for all requests of a
+ * client, into buffers that the kernel takes from a ring of them. Only sends are submitted one by
+ * one. Receiving cannot be held back: a client that sends more than its buffer holds while it
+ * takes no replies is closed. */
+#include "uring.h"
+
+#define BUFFERS 1024
+#define BUFFER_BYTES 2048
+#define GROUP 0
+
+enum operation { ACCEPT, RECV, SEND };
+
+struct client {
+    struct connection c;
+    int sending;
+    /* Receiving has ended, or is about to. */
+    int over;
+};
+
+static int listener;
+static struct io_uring_buf_ring *buffers;
+static char (*memory)[BUFFER_BYTES];
+
+/* A buffer is free to be received into. */
+static void give(uint16_t number)
+{
+    uint16_t tail = buffers->tail;
+    struct io_uring_buf *buffer = &buffers->bufs[tail % BUFFERS];
+    buffer->addr = (uint64_t)(uintptr_t)memory[number];
+    buffer->len = BUFFER_BYTES;
+    buffer->bid = number;
+    atomic_store_explicit((_Atomic uint16_t *)&buffers->tail, (uint16_t)(tail + 1),
+                          memory_order_release);
+}
+
+static void open_buffers(void)
+{
+    int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    buffers = mmap(NULL, BUFFERS * sizeof(struct io_uring_buf), prot, flags, -1, 0);
+    memory = mmap(NULL, BUFFERS * sizeof *memory, prot, flags, -1, 0);
+    if (buffers == MAP_FAILED || memory == MAP_FAILED)
+        die("mmap");
+    struct io_uring_buf_reg group = {
+        .ring_addr = (uint64_t)(uintptr_t)buffers, .ring_entries = BUFFERS, .bgid = GROUP};
+    if (syscall(SYS_io_uring_register, ring, IORING_REGISTER_PBUF_RING, &group, 1) < 0)
+        die("io_uring_register");
+    for (uint16_t i = 0; i < BUFFERS; i++)
+        give(i);
+}
+
+static void start_accept(void)
+{
+    struct io_uring_sqe *sqe = submission(IORING_OP_ACCEPT, listener, ACCEPT);
+    sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+    sqe->accept_flags = SOCK_CLOEXEC;
+}
+
+static uint64_t data(struct client *client, enum operation operation)
+{
+    return (uint64_t)(uintptr_t)client | operation;
+}
+
+static void start_recv(struct client *client)
+{
+    struct io_uring_sqe *sqe = submission(IORING_OP_RECV, client->c.fd, data(client, RECV));
+    sqe->ioprio = IORING_RECV_MULTISHOT;
+    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->buf_group = GROUP;
+}
+
+/* Answers, unless a send is under way; its completion comes back here. */
+static void go_on(struct client *client)
+{
+    struct connection *c = &client->c;
+    if (client->sending)
+        return;
+    if (c->out_len == 0 && c->in_len > 0 && answer(c) < 0) {
+        /* Nothing more is answered; receiving ends with what this makes it see. */
+        c->in_len = 0;
+        shutdown(c->fd, SHUT_RDWR);
+    }
+    if (c->out_len > 0) {
+        submit_send(c, data(client, SEND));
+        client->sending = 1;
+    } else if (client->over) {
+        close(c->fd);
+        free(client);
+    }
+}
+
+static void received(struct client *client, const struct io_uring_cqe *cqe)
+{
+    struct connection *c = &client->c;
+    if (cqe->flags & IORING_CQE_F_BUFFER) {
+        uint16_t number = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+        size_t n = cqe->res > 0 ? (size_t)cqe->res : 0;
+        if (n > sizeof c->in - c->in_len) {
+            n = 0;
+            shutdown(c->fd, SHUT_RDWR);
+        }
+        memcpy(c->in + c->in_len, memory[number], n);
+        c->in_len += n;
+        give(number);
+    }
+    if (!(cqe->flags & IORING_CQE_F_MORE)) {
+        /* It ends by itself where there was no buffer, or now and then. */
+        if (cqe->res > 0 || cqe->res == -ENOBUFS)
+            start_recv(client);
+        else
+            client->over = 1;
+    }
+    go_on(client);
+}
+
+static void sent(struct client *client, int res)
+{
+    struct connection *c = &client->c;
+    client->sending = 0;
+    if (res > 0)
+        c->out_sent += (size_t)res;
+    else
+        shutdown(c->fd, SHUT_RDWR);
+    if (res <= 0 || c->out_sent == c->out_len)
+        c->out_len = c->out_sent = 0;
+    if (res <= 0)
+        c->in_len = 0;
+    go_on(client);
+}
+
+static void handle(const struct io_uring_cqe *cqe)
+{
+    struct client *client = (struct client *)(uintptr_t)(cqe->user_data & ~(uint64_t)3);
+    switch ((enum operation)(cqe->user_data & 3)) {
+    case ACCEPT:
+        if (cqe->res >= 0) {
+            set_nodelay(cqe->res);
+            client = calloc(1, sizeof *client);
+            if (client == NULL)
+                die("calloc");
+            client->c.fd = cqe->res;
+            start_recv(client);
+        }
+        if (!(cqe->flags & IORING_CQE_F_MORE))
+            start_accept();
+        break;
+    case RECV:
+        received(client, cqe);
+        break;
+    case SEND:
+        sent(client, cqe->res);
+        break;
+    }
+}
+
+int main(void)
+{
+    listener = listen_at(0, 0, 0);
+    open_ring();
+    open_buffers();
+    start_accept();
+    ready(port_of(listener));
+    for (;;) {
+        enter(1);
+        completions(handle);
+    }
+}

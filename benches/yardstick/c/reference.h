@@ -1,0 +1,270 @@
+/* What the reference programs share: the least that a server of lines needs beside its model.
+ *
+ * A request is "ECHO x\n" and its reply "OK x\n"; reactor_workers.c knows WORK instead. Requests may
+ * come in pieces or several at once, and replies may be taken in pieces. Every connection has its
+ * two buffers for as long as it lives. A line that does not fit, or anything else than these
+ * requests, ends the connection.
+ *
+ * Left out, and done by ours: every other verb, error replies, buffers that are given back, idle
+ * timeouts, admission and running out of descriptors, counting, stopping and draining. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 4096
+/* As many as ours takes at a time. */
+#define EVENTS_MAX 256
+
+struct connection {
+    int fd;
+    /* What epoll was told that this connection waits for. */
+    uint32_t told;
+    /* Bytes received and not yet answered. */
+    size_t in_len;
+    /* Bytes of replies, and how many of them were sent. */
+    size_t out_len, out_sent;
+    char in[2048];
+    char out[4096];
+};
+
+static inline void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+/* Listens on loopback; port 0 takes a free one. */
+static inline int listen_at(int port, int shared, int flags)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof shared) < 0
+        || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, BACKLOG) < 0)
+        die("listen");
+    return fd;
+}
+
+static inline int port_of(int listener)
+{
+    struct sockaddr_in address;
+    socklen_t len = sizeof address;
+    if (getsockname(listener, (struct sockaddr *)&address, &len) < 0)
+        die("getsockname");
+    return ntohs(address.sin_port);
+}
+
+/* Says where it listens, to whoever started it; it ends with that one. */
+static inline void ready(int port)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    printf("{\"event\":\"ready\",\"address\":\"127.0.0.1:%d\"}\n", port);
+    fflush(stdout);
+}
+
+/* How many workers the command line asks for. */
+static inline int workers(int argc, char **argv)
+{
+    int n = argc > 1 ? atoi(argv[1]) : 1;
+    return n < 1 ? 1 : n;
+}
+
+/* The next client, or -1 where nobody waits. */
+static inline int accept_one(int listener, int flags)
+{
+    for (;;) {
+        int on = 1, fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | flags);
+        if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return -1;
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+            continue;
+        if (fd < 0)
+            die("accept");
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        return fd;
+    }
+}
+
+static inline struct connection *new_connection(int fd)
+{
+    struct connection *c = malloc(sizeof *c);
+    if (c == NULL)
+        die("malloc");
+    /* The buffers need no zeroes. */
+    c->fd = fd;
+    c->told = 0;
+    c->in_len = c->out_len = c->out_sent = 0;
+    return c;
+}
+
+static inline void end(struct connection *c)
+{
+    close(c->fd);
+    free(c);
+}
+
+/* Answers the whole lines that were received, as far as there is room for replies. Returns how
+ * many, or -1 when this cannot go on. */
+static inline int answer(struct connection *c)
+{
+    char *at = c->in, *limit = c->in + c->in_len, *lf;
+    int answered = 0;
+    while ((lf = memchr(at, '\n', (size_t)(limit - at))) != NULL) {
+        size_t text = (size_t)(lf + 1 - at) - 5;
+        if (lf - at < 5 || memcmp(at, "ECHO ", 5) != 0)
+            return -1;
+        if (c->out_len + 3 + text > sizeof c->out)
+            break;
+        memcpy(c->out + c->out_len, "OK ", 3);
+        memcpy(c->out + c->out_len + 3, at + 5, text);
+        c->out_len += 3 + text;
+        at = lf + 1;
+        answered++;
+    }
+    c->in_len = (size_t)(limit - at);
+    if (c->in_len > 0 && at > c->in)
+        memmove(c->in, at, c->in_len);
+    if (answered == 0 && c->in_len == sizeof c->in)
+        return -1;
+    return answered;
+}
+
+/* Sends replies. Returns 1 when all are sent, 0 when the client takes no more now, or -1. */
+static inline int flush(struct connection *c)
+{
+    while (c->out_sent < c->out_len) {
+        ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
+        if (n < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
+        c->out_sent += (size_t)n;
+    }
+    c->out_len = c->out_sent = 0;
+    return 1;
+}
+
+/* Receives what there is room for; as recv(2). */
+static inline ssize_t receive(struct connection *c)
+{
+    ssize_t n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
+    if (n > 0)
+        c->in_len += (size_t)n;
+    return n;
+}
+
+/* Serves one client to its end, for models that block. */
+static inline void serve(int fd)
+{
+    struct connection c = {.fd = fd};
+    while (receive(&c) > 0) {
+        int answered;
+        while ((answered = answer(&c)) > 0)
+            if (flush(&c) < 0)
+                answered = -1;
+        if (answered < 0)
+            break;
+    }
+    close(fd);
+}
+
+/* One turn of a connection that does not block: once if `edge` is 0, or else until it would block.
+ * Returns what it waits for, EPOLLIN or EPOLLOUT, or 0 when it is over. */
+static inline uint32_t turn(struct connection *c, int edge)
+{
+    int received = 0;
+    for (;;) {
+        int sent = flush(c);
+        if (sent <= 0)
+            return sent < 0 ? 0 : EPOLLOUT;
+        int answered = c->in_len > 0 ? answer(c) : 0;
+        if (answered < 0)
+            return 0;
+        if (answered > 0)
+            continue;
+        if (received && !edge)
+            return EPOLLIN;
+        ssize_t n = receive(c);
+        if (n < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ? EPOLLIN : 0;
+        if (n == 0)
+            return 0;
+        received = 1;
+    }
+}
+
+/* Adds a new client to an epoll instance. */
+static inline void watch(int epoll, int fd, int edge)
+{
+    struct connection *c = new_connection(fd);
+    c->told = edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN;
+    struct epoll_event event = {.events = c->told, .data.ptr = c};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+        die("epoll_ctl");
+}
+
+static inline void watch_listener(int epoll, int listener, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = NULL};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) < 0)
+        die("epoll_ctl");
+}
+
+/* An event loop: the listener's events have no pointer, and `listener` may be -1. */
+static inline void epoll_loop(int epoll, int listener, int edge)
+{
+    for (;;) {
+        struct epoll_event events[EVENTS_MAX];
+        int n = epoll_wait(epoll, events, EVENTS_MAX, -1);
+        for (int i = 0; i < n; i++) {
+            struct connection *c = events[i].data.ptr;
+            if (c == NULL) {
+                int fd;
+                while ((fd = accept_one(listener, SOCK_NONBLOCK)) >= 0)
+                    watch(epoll, fd, edge);
+                continue;
+            }
+            uint32_t wants = turn(c, edge);
+            if (wants == 0) {
+                end(c);
+            } else if (!edge && wants != c->told) {
+                struct epoll_event event = {.events = c->told = wants, .data.ptr = c};
+                if (epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event) < 0)
+                    die("epoll_ctl");
+            }
+        }
+    }
+}
+
+static inline int new_epoll(void)
+{
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0)
+        die("epoll_create1");
+    return epoll;
+}
+
+/* A thread that nobody joins. */
+static inline void start_thread(void *(*run)(void *), void *argument)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0
+        || pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) != 0
+        || pthread_attr_setstacksize(&attributes, 256 * 1024) != 0
+        || pthread_create(&thread, &attributes, run, argument) != 0) {
+        fputs("no thread\n", stderr);
+        exit(1);
+    }
+    pthread_attr_destroy(&attributes);
+}
