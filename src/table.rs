@@ -363,9 +363,10 @@ fn greetings(trial: &Trial) -> String {
         let Imbalance { workers, max_over_mean, gini } = spread;
         let all_listed = *workers == trial.workers.len() as u64;
         let least = connections().min().filter(|_| all_listed).unwrap_or(0);
+        let range = if least == most { most.to_string() } else { format!("{least} to {most}") };
         let _ = writeln!(
             text,
-            "{workers} workers took {least} to {most} connections: most over mean \
+            "{workers} workers took {range} connections each: most over mean \
              {max_over_mean:.2}, Gini {gini:.2}"
         );
     }
