@@ -4,7 +4,9 @@
 //! spoil a measurement; what is about the server is a finding, and makes the figure mean
 //! something else than it would for a server that kept up.
 
-use crate::document::{About, Check, Status, Trial, Validity};
+use std::collections::BTreeMap;
+
+use crate::document::{About, Check, Greetings, Status, Trial, Validity};
 use crate::units::{as_f64, show_ns_f64};
 
 /// Busiest generator thread, CPU over elapsed time: from here on the generator is the limit.
@@ -19,7 +21,7 @@ const EFFECTIVE_CONCURRENCY_LIMIT: f64 = 0.90;
 const FAIRNESS_LIMIT: f64 = 0.80;
 /// Replies per connection below which chance alone makes connections uneven.
 const FAIRNESS_REPLIES_MIN: f64 = 10.0;
-/// Share of failed requests.
+/// Share of failed requests, and of connections without the greeting that was due.
 const ERRORS_LIMIT: f64 = 0.01;
 /// Steal over all CPU time.
 const STEAL_WARNING: f64 = 0.01;
@@ -35,6 +37,10 @@ const LAG_LIMIT_SHARE: f64 = 0.5;
 pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     let mut checks = vec![complete(trial), census(trial), wrong_replies(trial), errors(trial)];
     checks.push(connected(trial));
+    if let Some(found) = &trial.greetings {
+        checks.push(greetings(found));
+        checks.push(one_clock(found));
+    }
     checks.push(generator_busy(trial));
     if trial.load.arrivals.rate_per_s().is_some() {
         checks.push(achieved(trial));
@@ -91,7 +97,9 @@ fn census(trial: &Trial) -> Check {
     let census = &trial.census;
     let ended = census.ok + census.failed() + census.unfinished + census.never_sent;
     let message = format!("{} requests were offered and {ended} accounted for", census.offered);
-    let status = unless(census.reconciles, Status::Fail);
+    let greetings = trial.greetings.as_ref().is_none_or(|greetings| greetings.reconciles);
+    let message = if greetings { message } else { "greetings do not add up".into() };
+    let status = unless(census.reconciles && greetings, Status::Fail);
     check("census", About::Generator, status, (as_f64(ended), as_f64(census.offered)), message)
 }
 
@@ -106,15 +114,41 @@ fn wrong_replies(trial: &Trial) -> Check {
 fn errors(trial: &Trial) -> Check {
     let census = &trial.census;
     let failed = share(census.failed(), census.offered);
-    let status = match failed {
+    let kinds = kinds(&census.errors, census.timeouts);
+    let message = format!("{:.2} % of requests failed ({kinds})", failed * 100.0);
+    check("errors", About::Server, by_share(failed), (failed, ERRORS_LIMIT), message)
+}
+
+fn by_share(failed: f64) -> Status {
+    match failed {
         0.0 => Status::Pass,
         failed if failed <= ERRORS_LIMIT => Status::Warn,
         _ => Status::Fail,
-    };
-    let mut kinds: Vec<_> = census.errors.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
-    kinds.extend((census.timeouts > 0).then(|| format!("{} timeouts", census.timeouts)));
-    let message = format!("{:.2} % of requests failed ({})", failed * 100.0, kinds.join(", "));
-    check("errors", About::Server, status, (failed, ERRORS_LIMIT), message)
+    }
+}
+
+fn kinds(errors: &BTreeMap<String, u64>, timeouts: u64) -> String {
+    let mut kinds: Vec<_> = errors.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    kinds.extend((timeouts > 0).then(|| format!("{timeouts} timeouts")));
+    kinds.join(", ")
+}
+
+fn greetings(greetings: &Greetings) -> Check {
+    let (failed, expected) = (greetings.failed(), greetings.expected);
+    let kinds = kinds(&greetings.errors, greetings.timeouts);
+    let message = format!("{failed} of {expected} connections were not greeted ({kinds})");
+    let failed = share(failed, expected);
+    check("greetings", About::Server, by_share(failed), (failed, ERRORS_LIMIT), message)
+}
+
+fn one_clock(greetings: &Greetings) -> Check {
+    let other = greetings.other_clock;
+    let message = format!(
+        "{other} of {} greetings have stamps that cannot be of this machine's clock: accept and \
+         queue delay are known only where server and generator share it",
+        greetings.received
+    );
+    check("one-clock", About::Host, unless(other == 0, Status::Fail), (as_f64(other), 0.0), message)
 }
 
 fn connected(trial: &Trial) -> Check {

@@ -244,6 +244,10 @@ pub struct LoadArgs {
     /// The server's framing
     #[arg(long, default_value = "line", value_parser = framing)]
     pub framing: Framing,
+    /// The server begins every connection with a greeting: measure accept delay, and the wait for
+    /// a worker, and count connections per worker
+    #[arg(long)]
+    pub greeting: bool,
     /// What every request asks for
     #[command(flatten)]
     pub request: RequestArgs,

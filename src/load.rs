@@ -40,6 +40,7 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
             Some(rate_per_s) if args.poisson => Arrivals::Poisson { rate_per_s, seed: args.seed },
             Some(rate_per_s) => Arrivals::Constant { rate_per_s },
         },
+        greeting: args.greeting,
         warmup: args.warmup,
         measure: args.duration,
         drain: args.drain,

@@ -106,6 +106,9 @@ pub struct Workload {
     /// Connections, if not the plan's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<usize>,
+    /// Whether connections begin with a greeting, which tells how long they waited for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub greeting: bool,
 }
 
 /// What every request asks for.
@@ -328,6 +331,12 @@ impl Plan {
                 "workload '{name}': {connections} connections are fewer than {} threads",
                 self.threads
             );
+            anyhow::ensure!(
+                !workload.greeting || framing == Framing::Line,
+                "workload '{name}': greeting: a greeting is a line, and {} framing has none: leave \
+                 it out, or set framing = \"line\" in [server]",
+                framing.name()
+            );
             Recipe::new(app, framing, workload.request.request())
                 .with_context(|| format!("workload '{name}'"))?;
             if let Some(rate) = workload.arrivals.rate() {
@@ -467,6 +476,18 @@ mod tests {
             let text = QUICK.replace(", share = 0.3, of = \"echo\"", wrong);
             assert!(Plan::parse(&text).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_greeting_needs_lines_and_survives_writing_and_reading() {
+        let text = QUICK.replacen("name = \"echo\"", "name = \"echo\"\ngreeting = true", 1);
+        let plan = Plan::parse(&text).expect("in order");
+        assert_eq!(Plan::parse(&plan.to_toml().expect("written")).expect("read"), plan);
+        let greeted: Vec<_> = plan.workloads.iter().map(|workload| workload.greeting).collect();
+        assert_eq!(greeted, [true, false, false, false, false, false]);
+        let error = Plan::parse(&format!("{text}\n[server]\nframing = \"raw\"\n"));
+        let error = format!("{:#}", error.expect_err("raw has no lines"));
+        assert!(error.contains("'echo'") && error.contains("framing = \"line\""), "{error}");
     }
 
     #[test]

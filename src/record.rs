@@ -9,8 +9,9 @@ use protocol::{App, Framing, Request};
 use crate::accounts::{METHOD, Sample};
 use crate::checks;
 use crate::document::{
-    ArrivalsRecord, Census, ClientAccount, Connections, Distribution, Host, Interval, Latency,
-    LoadRecord, Memory, Phases, SchemaId, ServerAccount, Target, Trial, TrialRecord, Validity,
+    ArrivalsRecord, Census, ClientAccount, Connections, Distribution, Greetings, Host, Imbalance,
+    Interval, Latency, LoadRecord, Memory, Phases, SchemaId, ServerAccount, Target, Trial,
+    TrialRecord, Validity, Worker,
 };
 use crate::plan;
 use crate::units::{as_f64, ns};
@@ -57,9 +58,11 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
     let Circumstances { run, target, service, request, load, server, host, steal_share } =
         circumstances;
     let (app, framing) = service;
+    let workers = workers(outcome);
     let mut trial = Trial {
         schema: SchemaId::trial(),
         run,
+        imbalance: imbalance(&workers, &target),
         target,
         load: LoadRecord {
             app: app.name().into(),
@@ -70,6 +73,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
             threads: load.threads,
             cpus: load.cpus.clone(),
             request_timeout_ns: ns(load.request_timeout),
+            greeting: load.greeting,
         },
         phases: phases(outcome),
         census: census(outcome),
@@ -77,6 +81,8 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         latency: latency(outcome)?,
         intervals: outcome.intervals.iter().map(interval).collect(),
         connections: connections(outcome),
+        greetings: outcome.greetings.as_ref().map(greetings),
+        workers,
         client: client(outcome),
         server: server.map(|bracket| account(&bracket, outcome)),
         host,
@@ -126,7 +132,7 @@ fn latency(outcome: &Outcome) -> Result<Latency> {
     let none = Histogram::new_from(&outcome.censored_ages);
     let whole = |histogram: &Histogram<u64>| Distribution::of(histogram, &none);
     let cut_off = |histogram: &Histogram<u64>| Distribution::of(histogram, &outcome.censored_ages);
-    let latency = &outcome.latency;
+    let (latency, greetings) = (&outcome.latency, outcome.greetings.as_ref());
     Ok(Latency {
         response: latency.response.as_ref().map(cut_off).transpose()?,
         // The ages are those of the headline: since due in an open loop, since sent in a closed one.
@@ -137,6 +143,9 @@ fn latency(outcome: &Outcome) -> Result<Latency> {
         conn_wait: whole(&latency.conn_wait)?,
         sched_lag: whole(&latency.sched_lag)?,
         connect: whole(&latency.connect)?,
+        greeting: greetings.map(|g| Distribution::of(&g.latency, &g.censored_ages)).transpose()?,
+        accept_delay: greetings.map(|g| whole(&g.accept_delay)).transpose()?,
+        queue_delay: greetings.map(|g| whole(&g.queue_delay)).transpose()?,
     })
 }
 
@@ -166,6 +175,36 @@ fn connections(outcome: &Outcome) -> Connections {
         ok_max: tally.ok_max,
         jain: tally.jain,
         effective_concurrency: throughput * outcome.latency.service.mean() / 1e9,
+    }
+}
+
+fn greetings(greetings: &loadgen::Greetings) -> Greetings {
+    Greetings {
+        expected: greetings.expected,
+        received: greetings.received,
+        errors: greetings.errors.iter().map(|(name, n)| ((*name).to_string(), *n)).collect(),
+        timeouts: greetings.timeouts,
+        unfinished: greetings.unfinished,
+        other_clock: greetings.other_clock,
+        reconciles: greetings.reconciles(),
+    }
+}
+
+fn workers(outcome: &Outcome) -> Vec<Worker> {
+    let found = outcome.greetings.iter().flat_map(|greetings| &greetings.workers);
+    found
+        .map(|(worker, connections)| Worker { worker: *worker, connections: *connections })
+        .collect()
+}
+
+/// Over the workers that the server reported when it stopped; it reports none where a connection
+/// belongs to none. One that is not ours has as many as its greetings say.
+fn imbalance(workers: &[Worker], target: &Target) -> Option<Imbalance> {
+    let highest = workers.last().map_or(0, |last| u64::from(last.worker) + 1);
+    let reported = target.stopped.as_ref().and_then(|stopped| stopped["workers"].as_array());
+    match reported.map(|workers| workers.len() as u64) {
+        Some(0) => None,
+        reported => Imbalance::of(workers, reported.unwrap_or(0).max(highest)),
     }
 }
 

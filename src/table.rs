@@ -1,5 +1,6 @@
 //! What people read on a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 
@@ -8,8 +9,8 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use servers::{BROKEN, Broken, MODELS};
 
 use crate::document::{
-    ArrivalsRecord, Cell, CellQuantile, CheckReport, Distribution, Estimate, Flag, Quantile,
-    Status, Summary, Trial, Validity,
+    ArrivalsRecord, Cell, CellQuantile, CheckReport, Distribution, Estimate, Flag, Greetings,
+    Imbalance, Quantile, Status, Summary, Trial, Validity,
 };
 use crate::units::{show_bytes, show_count, show_ns, show_ns_f64};
 
@@ -274,16 +275,18 @@ pub fn load(trial: &Trial) -> String {
         ("conn wait", latency.response.as_ref().map(|_| &latency.conn_wait)),
         ("sched lag", Some(&latency.sched_lag)),
         ("connect", Some(&latency.connect)),
+        ("greeting", latency.greeting.as_ref()),
+        ("accept delay", latency.accept_delay.as_ref()),
+        ("queue delay", latency.queue_delay.as_ref()),
     ];
     for (name, distribution) in rows {
-        latencies.add_row(distribution.map(|d| distribution_row(name, d)).unwrap_or_default());
+        latencies.add_rows(distribution.map(|d| distribution_row(name, d)));
     }
     if latency.response.is_none() {
         text.push_str("closed loop: service times; there is no schedule to be late for\n");
     }
     let _ = writeln!(text, "{latencies}");
-    let failures: Vec<_> = census.errors.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
-    let failures = if failures.is_empty() { "none".into() } else { failures.join(", ") };
+    let failures = kinds(&census.errors);
     let _ = writeln!(
         text,
         "offered {}, sent {}, right {}, errors {failures}, timeouts {}, unfinished {}, never sent {}",
@@ -294,6 +297,7 @@ pub fn load(trial: &Trial) -> String {
         census.unfinished,
         census.never_sent
     );
+    text.push_str(&greetings(trial));
     if let Some(cpu) = trial.client.cpu_per_request_ns {
         let busy = trial.client.busiest_thread_share * 100.0;
         let cpu = show_ns_f64(cpu);
@@ -341,6 +345,38 @@ pub fn check(report: &CheckReport) -> String {
         report.score,
         report.max
     )
+}
+
+/// What became of the greetings, and how the connections were spread; empty without any.
+fn greetings(trial: &Trial) -> String {
+    let Some(Greetings { expected, received, timeouts, unfinished, errors, .. }) = &trial.greetings
+    else {
+        return String::new();
+    };
+    let mut text = format!(
+        "greetings expected {expected}, received {received}, errors {}, timeouts {timeouts}, \
+         unfinished {unfinished}\n",
+        kinds(errors)
+    );
+    let connections = || trial.workers.iter().map(|worker| worker.connections);
+    if let (Some(spread), Some(most)) = (&trial.imbalance, connections().max()) {
+        let Imbalance { workers, max_over_mean, gini } = spread;
+        let all_listed = *workers == trial.workers.len() as u64;
+        let least = connections().min().filter(|_| all_listed).unwrap_or(0);
+        let range = if least == most { most.to_string() } else { format!("{least} to {most}") };
+        let _ = writeln!(
+            text,
+            "{workers} workers took {range} connections each: most over mean \
+             {max_over_mean:.2}, Gini {gini:.2}"
+        );
+    }
+    text
+}
+
+/// Failures with their names.
+fn kinds(errors: &BTreeMap<String, u64>) -> String {
+    let kinds: Vec<_> = errors.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    if kinds.is_empty() { "none".into() } else { kinds.join(", ") }
 }
 
 fn distribution_row(name: &str, distribution: &Distribution) -> Vec<String> {

@@ -10,6 +10,7 @@ use rustix::net::{
     AddressFamily, SendFlags, SocketFlags, SocketType, connect, ipproto, send, socket_with, sockopt,
 };
 
+use crate::clock::Clock;
 use crate::recorder::Stamps;
 
 /// A request without a reply yet.
@@ -20,13 +21,21 @@ pub(crate) struct InFlight {
     pub(crate) measured: bool,
 }
 
-/// Where a connection is in its life. An open one is free while it has nothing in flight.
+/// Where a connection is in its life. One on which requests can be sent is free while it has
+/// nothing in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// It has no socket: not yet opened, or about to be reopened.
     Closed,
     /// Since this instant.
     Connecting { since: u64 },
+    /// It is open, and nothing is sent before the greeting is there.
+    Greeting {
+        /// When connect(2) was called.
+        asked: u64,
+        /// When it was known to be open.
+        open: u64,
+    },
     /// Requests can be sent.
     Open,
 }
@@ -36,7 +45,7 @@ pub(crate) struct Connection {
     pub(crate) socket: Option<OwnedFd>,
     pub(crate) state: State,
     pub(crate) exchange: Exchange,
-    /// When it last became free: was opened, or had its reply.
+    /// When it last became free: was opened and greeted, or had its reply.
     pub(crate) free_at: u64,
     pub(crate) in_flight: Option<InFlight>,
     /// What the kernel did not take of the request in flight.
@@ -115,7 +124,8 @@ impl Connection {
 }
 
 /// Begins to open a connection without waiting. The socket is writable when that has ended.
-pub(crate) fn begin_connect(target: SocketAddr) -> Result<OwnedFd, Errno> {
+/// Returns it with the instant just before connect(2), so that making the socket is not in it.
+pub(crate) fn begin_connect(target: SocketAddr, clock: Clock) -> Result<(OwnedFd, u64), Errno> {
     let family = match target {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
@@ -124,8 +134,9 @@ pub(crate) fn begin_connect(target: SocketAddr) -> Result<OwnedFd, Errno> {
     let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
     // A request is one write; holding it back until the last one is acknowledged gains nothing.
     sockopt::set_tcp_nodelay(&socket, true)?;
+    let asked = clock.now();
     match connect(&socket, &target) {
-        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(socket),
+        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok((socket, asked)),
         Err(errno) => Err(errno),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Why a load could not be run. What a server does wrong is never one of these, but counted in
 /// the [`Census`](crate::Census).
@@ -34,6 +35,18 @@ pub enum LoadError {
         target: SocketAddr,
         /// What the last attempt ended with.
         source: io::Error,
+    },
+    /// Connections were opened, and not one byte came on any of them where a greeting had to.
+    #[error(
+        "{target} accepts connections and sent no greeting within {within:?}: was it started with \
+         --greeting? If not, load it without. A server whose workers are all held by other \
+         clients is silent too"
+    )]
+    NoGreeting {
+        /// The server.
+        target: SocketAddr,
+        /// How long it was waited for: the request timeout.
+        within: Duration,
     },
     /// A thread could not be bound to its CPU.
     #[error(

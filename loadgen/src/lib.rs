@@ -20,13 +20,17 @@
 //! connection was free (`conn_wait`: the server's doing) and from then on (`sched_lag`: the
 //! generator's own lateness).
 //!
+//! A server may begin each connection with a *greeting* ([`Load::greeting`]). Nothing is sent on a
+//! connection before its greeting is there, or the wait for a worker would be in the service time
+//! of the first request. What the greetings told is in [`Greetings`].
+//!
 //! Layout:
 //! - [`schedule`]: when requests are due; pure
 //! - `run`: the calling thread: phases, clocks, and the merging of what the threads found
 //! - `worker`: one thread of load, from connecting to draining
 //! - `connection`, `fifo`, `pacer`, `clock`: what a worker works with
 //! - `recorder`: what a worker counts and times
-//! - `census`, `outcome`, `error`: what comes out
+//! - `census`, `greetings`, `outcome`, `error`: what comes out
 //! - `limits`: how many descriptors the process may open
 //!
 //! It needs Linux 5.11 or newer, for timeouts of epoll in nanoseconds.
@@ -37,6 +41,7 @@ mod clock;
 mod connection;
 mod error;
 mod fifo;
+mod greetings;
 mod limits;
 mod outcome;
 mod pacer;
@@ -49,8 +54,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::Framing;
+
 pub use census::{Census, Failure};
 pub use error::LoadError;
+pub use greetings::Greetings;
 pub use hdrhistogram::Histogram;
 pub use outcome::{Batch, ConnectionTally, Cost, Interval, Latency, Outcome, Phases};
 pub use run::run;
@@ -72,6 +80,8 @@ pub struct Load {
     pub cpus: Vec<usize>,
     /// When requests are sent.
     pub arrivals: Arrivals,
+    /// Whether the server begins every connection with a greeting; in line framing only.
+    pub greeting: bool,
     /// How long requests are made and not counted, before the measurement.
     pub warmup: Duration,
     /// How long the measurement lasts; more than zero.
@@ -79,7 +89,8 @@ pub struct Load {
     /// How long after the measurement replies are waited for.
     pub drain: Duration,
     /// A request in flight for longer is a timeout, and its connection is reopened. Looked at
-    /// every 100 ms; a reply that comes after this time and before that look still counts.
+    /// every 100 ms; a reply that comes after this time and before that look still counts. The
+    /// same holds for an open connection without its greeting.
     pub request_timeout: Duration,
     /// How long one connection may take to open, and how long the connect phase may last.
     pub connect_timeout: Duration,
@@ -110,7 +121,7 @@ pub enum Arrivals {
 /// A part of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Connections are opened.
+    /// Connections are opened, and where a greeting is expected, one of them has heard something.
     Connect,
     /// Requests are made and not counted.
     Warmup,
@@ -159,6 +170,10 @@ impl Load {
         rule(!self.interval.is_zero(), "the interval of the series must be longer than 0 s")?;
         rule(!self.request_timeout.is_zero(), "the request timeout must be longer than 0 s")?;
         rule(!self.connect_timeout.is_zero(), "the connect timeout must be longer than 0 s")?;
+        rule(
+            !self.greeting || self.recipe.framing() == Framing::Line,
+            "a greeting is a line, so it needs line framing",
+        )?;
         match self.arrivals {
             Arrivals::Closed => Ok(()),
             Arrivals::Constant { rate_per_s } | Arrivals::Poisson { rate_per_s, .. } => rule(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::Census;
+use crate::{Census, Greetings};
 
 /// What a run found out. All histograms hold nanoseconds.
 #[derive(Clone, Debug)]
@@ -35,7 +35,9 @@ pub struct Outcome {
     pub connections: ConnectionTally,
     /// How many sockets were ready at a time.
     pub batch: Batch,
-    /// The start of the first wrong reply, for people.
+    /// What the greetings told; `None` where none were expected.
+    pub greetings: Option<Greetings>,
+    /// The start of the first wrong reply or greeting, for people.
     pub wrong_example: Option<String>,
 }
 
@@ -71,7 +73,8 @@ pub struct Latency {
     /// From then on until it was sent, of all that were sent: the generator's own lateness. In
     /// closed loop, from the last reply on this connection.
     pub sched_lag: Histogram<u64>,
-    /// How long connections took to open, later ones and those before the measurement included.
+    /// How long connections took to open, from connect(2) on, later ones and those before the
+    /// measurement included.
     pub connect: Histogram<u64>,
 }
 
@@ -120,7 +123,8 @@ pub struct ConnectionTally {
     /// Of those, how many for want of a local port: the generator's limit, not the server's.
     pub port_shortages: u64,
     /// Messages that arrived on a connection that had not asked for anything: a refusal of the
-    /// connection, a reply sent twice. The connection was reopened. In all phases.
+    /// connection, a reply sent twice. The connection was reopened. In all phases. What comes in
+    /// the place of a greeting is in [`Greetings`] instead.
     pub unsolicited: u64,
     /// How many got at least one right reply within the measurement.
     pub served: usize,

@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 
 use crate::census::{Census, Failure};
 use crate::clock::to_ns;
+use crate::greetings::Greetings;
 use crate::outcome::{Batch, ConnectionTally, Interval, Latency};
 use crate::{Arrivals, Load};
 
@@ -53,6 +54,7 @@ pub(crate) struct Recorder {
     pub(crate) begin: u64,
     pub(crate) batch: Batch,
     pub(crate) connections: ConnectionTally,
+    pub(crate) greetings: Option<Greetings>,
     pub(crate) wrong_example: Option<String>,
 }
 
@@ -88,6 +90,7 @@ impl Recorder {
             begin: 0,
             batch: Batch::default(),
             connections: ConnectionTally::default(),
+            greetings: load.greeting.then(|| Greetings::new(&fine)),
             wrong_example: None,
         }
     }
@@ -178,6 +181,9 @@ impl Recorder {
         mine.connect_failures += theirs.connect_failures;
         mine.port_shortages += theirs.port_shortages;
         mine.unsolicited += theirs.unsolicited;
+        if let Some((mine, theirs)) = self.greetings.as_mut().zip(other.greetings.as_ref()) {
+            mine.add(theirs);
+        }
         if self.wrong_example.is_none() {
             self.wrong_example.clone_from(&other.wrong_example);
         }

@@ -49,6 +49,7 @@ pub fn run(
     let shared = Shared {
         clock: Clock::starting_now(),
         abort: AtomicBool::new(false),
+        heard: AtomicBool::new(false),
         end: AtomicU64::new(u64::MAX),
         drain_end: AtomicU64::new(u64::MAX),
         done: (0..load.threads).map(|_| Lonely::default()).collect(),
@@ -86,6 +87,12 @@ pub fn run(
         if timeline.unreachable {
             return Err(unreachable(load, &found));
         }
+        if timeline.silent {
+            return Err(LoadError::NoGreeting {
+                target: load.target,
+                within: load.request_timeout,
+            });
+        }
         watch(Moment::Ends);
         Ok(outcome(load, &timeline, found))
     })
@@ -117,7 +124,7 @@ fn work(
         match start.get() {
             Some(Start::At(at)) => return worker.make_load(*at),
             Some(Start::Never) => return Ok(worker.finish()),
-            None => thread::park(),
+            None => worker.wait_for_others()?,
         }
     }
 }
@@ -153,6 +160,8 @@ struct Timeline {
     phases: Phases,
     interrupted: bool,
     unreachable: bool,
+    /// Greetings are expected, and nobody heard anything.
+    silent: bool,
 }
 
 /// The calling thread while the others work.
@@ -175,7 +184,9 @@ impl Stage<'_, '_> {
         timeline.phases.connect = Duration::from_nanos(clock.now());
         timeline.interrupted = self.stop.load(Ordering::Relaxed);
         timeline.unreachable = open == 0 && !timeline.interrupted;
-        if timeline.interrupted || open == 0 || self.has_lost_a_thread() {
+        let heard = !self.load.greeting || self.shared.heard.load(Ordering::Relaxed);
+        timeline.silent = open > 0 && !heard && !timeline.interrupted;
+        if timeline.interrupted || open == 0 || !heard || self.has_lost_a_thread() {
             return timeline;
         }
 
@@ -340,6 +351,7 @@ fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
     connections.asked = load.connections;
     connections.spread(&ok);
     let wrong_example = recorder.wrong_example.take();
+    let greetings = recorder.greetings.take();
     let (latency, censored_ages) = recorder.into_latency();
     Outcome {
         phases: timeline.phases,
@@ -352,6 +364,7 @@ fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
         cost,
         connections,
         batch,
+        greetings,
         wrong_example,
     }
 }

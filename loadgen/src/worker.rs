@@ -5,7 +5,9 @@
 //! atomics that are written about once a turn at most; and it allocates nothing, apart from
 //! reopening connections.
 
+mod greeting;
 mod opening;
+mod receiving;
 mod source;
 
 use std::collections::VecDeque;
@@ -14,10 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use protocol::Reply;
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::census::Failure;
@@ -38,9 +38,6 @@ const SCAN_NS: u64 = 100_000_000;
 /// their stamps when many requests are due.
 const SENDS_PER_TURN_MAX: usize = 32;
 
-/// Reads from one socket before the others have their turn, when a reply is long.
-const READS_PER_EVENT_MAX: usize = 16;
-
 /// The peer's end of stream is reported with the last data, so that no request is sent to a
 /// server that has said goodbye. It wakes nobody who would not be woken by `IN` alone.
 const READABLE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP);
@@ -51,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// Stop connecting, and do not begin the load.
     pub(crate) abort: AtomicBool,
+    /// Where greetings are expected: something has come in the place of one, or an end has.
+    pub(crate) heard: AtomicBool,
     /// When the measurement ends, on `clock`; earlier when the run is interrupted.
     pub(crate) end: AtomicU64,
     /// When the drain ends, on `clock`.
@@ -102,6 +101,8 @@ pub(crate) struct Worker<'a> {
     /// Connections that were open at least once.
     were_open: usize,
     in_flight: usize,
+    /// Open connections whose greeting is still to come.
+    greetings_due: usize,
     source: Source,
     /// The request being written.
     request: Vec<u8>,
@@ -154,6 +155,7 @@ impl<'a> Worker<'a> {
             connecting: 0,
             were_open: 0,
             in_flight: 0,
+            greetings_due: 0,
             source,
             request: Vec::new(),
             recorder: Recorder::new(load),
@@ -171,7 +173,8 @@ impl<'a> Worker<'a> {
     }
 
     /// Opens all connections, or as many as open within the connect timeout. Returns how many
-    /// are open.
+    /// are open. With a greeting not all of them need to have it: a pool serves its first clients
+    /// while the others wait, and that is to be measured.
     pub(crate) fn connect(&mut self) -> Result<usize, LoadError> {
         let deadline = self.now.saturating_add(to_ns(self.load.connect_timeout));
         while self.were_open < self.connections.len()
@@ -180,8 +183,12 @@ impl<'a> Worker<'a> {
         {
             self.turn(deadline)?;
         }
-        let open = self.connections.iter().filter(|c| c.state == State::Open).count();
+        let is_open = |c: &&Connection| matches!(c.state, State::Open | State::Greeting { .. });
+        let open = self.connections.iter().filter(is_open).count();
         self.recorder.connections.opened = open;
+        if self.greetings_due > 0 {
+            self.listen_for_greetings()?;
+        }
         Ok(open)
     }
 
@@ -191,15 +198,15 @@ impl<'a> Worker<'a> {
         self.begin = start.saturating_add(to_ns(self.load.warmup));
         self.recorder.begin = self.begin;
         self.source.advance(start);
-        std::thread::sleep(Duration::from_nanos(start.saturating_sub(self.shared.clock.now())));
-        self.now = self.shared.clock.now();
+        self.wait_for(start)?;
         loop {
             let drain_end = self.look_at_edges();
             if self.now >= self.end {
                 if self.source.is_exhausted(self.end) {
                     self.retire();
                 }
-                if self.now >= drain_end || (self.retiring && self.in_flight == 0) {
+                let waits = self.in_flight + self.greetings_due > 0;
+                if self.now >= drain_end || (self.retiring && !waits) {
                     break;
                 }
             }
@@ -217,6 +224,11 @@ impl<'a> Worker<'a> {
         for connection in &self.connections {
             if let Some(InFlight { stamps, measured: true }) = &connection.in_flight {
                 self.recorder.unfinished(stamps, self.now);
+            }
+            if let (State::Greeting { asked, .. }, Some(greetings)) =
+                (connection.state, &mut self.recorder.greetings)
+            {
+                greetings.unfinished(asked, self.now);
             }
         }
         if self.start != u64::MAX {
@@ -324,7 +336,7 @@ impl<'a> Worker<'a> {
         match self.connections[token].state {
             State::Closed => {}
             State::Connecting { since } => self.on_connected(token, since),
-            State::Open => {
+            State::Open | State::Greeting { .. } => {
                 if flags.contains(EventFlags::OUT) {
                     self.write_rest(token);
                 }
@@ -344,7 +356,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Closes what is not needed any more, so that a server that serves one connection at a time
-    /// gets to the others.
+    /// gets to the others. A connection without its greeting stays to learn how long that took.
     fn retire(&mut self) {
         if std::mem::replace(&mut self.retiring, true) {
             return;
@@ -353,14 +365,15 @@ impl<'a> Worker<'a> {
         self.connecting = 0;
         for token in 0..self.connections.len() {
             let connection = &mut self.connections[token];
-            if connection.in_flight.is_none() {
+            let greeted = !matches!(connection.state, State::Greeting { .. });
+            if connection.in_flight.is_none() && greeted {
                 self.free.remove(token);
                 connection.close(&self.load.recipe);
             }
         }
     }
 
-    /// Gives up requests and connects that take too long.
+    /// Gives up requests, greetings and connects that take too long.
     fn scan(&mut self) {
         self.next_scan = self.now + SCAN_NS;
         let request_timeout = to_ns(self.load.request_timeout);
@@ -371,6 +384,9 @@ impl<'a> Worker<'a> {
                 (State::Connecting { since }, _) if self.now - since > connect_timeout => {
                     self.connecting -= 1;
                     self.connect_failed(token, Errno::TIMEDOUT);
+                }
+                (State::Greeting { asked, open }, _) if self.now - open > request_timeout => {
+                    self.greeting_timed_out(token, asked);
                 }
                 (_, Some(request)) if self.now - request.stamps.sent > request_timeout => {
                     connection.in_flight = None;
@@ -439,105 +455,6 @@ impl<'a> Worker<'a> {
             self.lose(token, Failure::Io);
         }
     }
-
-    // Receiving.
-
-    /// Reads what there is. `goodbye`: the server will send nothing after it.
-    fn read(&mut self, token: usize, goodbye: bool) {
-        for _ in 0..READS_PER_EVENT_MAX {
-            let connection = &mut self.connections[token];
-            let Some(socket) = &connection.socket else { return };
-            let space = connection.exchange.space();
-            let offered = space.len();
-            let received = recv(socket, space, RecvFlags::empty());
-            self.now = self.shared.clock.now();
-            let got = match received {
-                Ok((0, _)) if connection.reset => return self.lose(token, Failure::Reset),
-                Ok((0, _)) => return self.lose(token, Failure::Closed),
-                Ok((got, _)) => got,
-                Err(Errno::AGAIN | Errno::INTR) => break,
-                Err(Errno::CONNRESET | Errno::PIPE) => return self.lose(token, Failure::Reset),
-                Err(_) => return self.lose(token, Failure::Io),
-            };
-            connection.exchange.received(got);
-            self.take_replies(token);
-            let connection = &self.connections[token];
-            if connection.state != State::Open {
-                return;
-            }
-            // A short read left nothing behind, and if it did, level triggering reports it again.
-            if !goodbye && (got < offered || connection.in_flight.is_none()) {
-                break;
-            }
-        }
-        let connection = &self.connections[token];
-        if connection.in_flight.is_none() && !self.free.contains(token) {
-            self.freed(token);
-        }
-    }
-
-    /// A connection has just got its reply: the next request, or the queue, or the end.
-    fn freed(&mut self, token: usize) {
-        if self.retiring {
-            self.connections[token].close(&self.load.recipe);
-        } else if let Source::Closed { .. } = self.source
-            && self.now < self.end
-        {
-            self.send_next(token);
-        } else {
-            self.free.push_back(token);
-        }
-    }
-
-    fn take_replies(&mut self, token: usize) {
-        while let Some(reply) = self.connections[token].exchange.reply() {
-            let connection = &mut self.connections[token];
-            let request = connection.in_flight.take();
-            match (reply, request) {
-                (Reply::Right { .. }, Some(request)) if connection.unsent.is_empty() => {
-                    connection.free_at = self.now;
-                    connection.served = true;
-                    self.in_flight -= 1;
-                    self.done += 1;
-                    // A client that is served only once the load is over was not served with
-                    // the others, although its request counts.
-                    connection.ok += u64::from((self.begin..self.end).contains(&self.now));
-                    if request.measured {
-                        self.recorder.ok(&request.stamps, self.now);
-                    }
-                }
-                (Reply::Right { .. }, request) => {
-                    let got = "a reply before its request was sent".to_string();
-                    return self.wrong(token, request, got);
-                }
-                (Reply::Refused { code }, Some(request)) => {
-                    let failure = Failure::refused(&code);
-                    connection.free_at = self.now;
-                    let over = failure == Failure::RefusedBusy || !connection.unsent.is_empty();
-                    // A busy server must not be asked again at once.
-                    connection.served &= !over;
-                    self.failed(request, failure);
-                    if over {
-                        return self.reopen(token);
-                    }
-                }
-                (Reply::Refused { .. }, None) => {
-                    self.recorder.connections.unsolicited += 1;
-                    return self.reopen(token);
-                }
-                (Reply::Wrong { got }, request) => return self.wrong(token, request, got),
-            }
-        }
-    }
-
-    fn wrong(&mut self, token: usize, request: Option<InFlight>, got: String) {
-        self.recorder.wrong_example.get_or_insert(got);
-        match request {
-            Some(request) => self.failed(request, Failure::WrongReply),
-            None => self.recorder.connections.unsolicited += 1,
-        }
-        self.reopen(token);
-    }
 }
 
 fn pin(cpu: usize) -> Result<(), LoadError> {
@@ -567,6 +484,7 @@ mod tests {
             threads: 1,
             cpus: Vec::new(),
             arrivals: Arrivals::Constant { rate_per_s: 1_000.0 },
+            greeting: false,
             warmup: Duration::ZERO,
             measure: Duration::from_secs(1),
             drain: Duration::ZERO,
@@ -577,6 +495,7 @@ mod tests {
         let shared = Shared {
             clock: Clock::starting_now(),
             abort: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
             end: AtomicU64::new(0),
             drain_end: AtomicU64::new(0),
             done: vec![Lonely::default()],

@@ -10,7 +10,7 @@
 //!
 //! Layout:
 //! - [`session`]: the server's end, and the only place where its state changes
-//! - [`exchange`]: the client's end
+//! - [`exchange`]: the client's end, and [`recipe`]: what it asks for
 //! - [`app`]: what a request means, in each application
 //! - [`greeting`]: what a server may say first
 //! - [`job`]: work that is data, so that a model can decide where it runs
@@ -25,12 +25,14 @@ pub mod buffer;
 pub mod exchange;
 pub mod greeting;
 pub mod job;
+pub mod recipe;
 pub mod session;
 
 pub use app::App;
-pub use exchange::{Exchange, Recipe, RecipeError, Reply, Request};
+pub use exchange::{Exchange, Reply};
 pub use greeting::Greeting;
 pub use job::{Done, Job, Work};
+pub use recipe::{Recipe, RecipeError, Request};
 pub use session::{Session, Step, Tally};
 
 use core::num::NonZeroU32;

@@ -7,12 +7,14 @@
 
 mod check;
 mod distribution;
+mod greetings;
 mod host;
 mod summary;
 mod trial;
 
 pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use distribution::{Distribution, QUANTILES, Quantile};
+pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
 pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Summary};
 pub use trial::{

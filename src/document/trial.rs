@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Distribution, Host, SchemaId};
+use super::{Distribution, Greetings, Host, Imbalance, SchemaId, Worker};
 
 /// One trial, and the document that `c10k load --json` writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +31,16 @@ pub struct Trial {
     pub intervals: Vec<Interval>,
     /// The connections, and how evenly they were served.
     pub connections: Connections,
+    /// What became of the greetings; absent where none were expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub greetings: Option<Greetings>,
+    /// How many connections each worker of the server took, by their greetings and in the order of
+    /// their numbers. Those that took none are not listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<Worker>,
+    /// How unevenly; absent where a connection belongs to no worker, or there is only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imbalance: Option<Imbalance>,
     /// What the load generator used.
     pub client: ClientAccount,
     /// What the server used; absent for a server that this program did not start.
@@ -75,7 +85,8 @@ pub struct Target {
     pub model: Option<String>,
     /// What the server said of itself when it was ready.
     pub ready: Option<serde_json::Value>,
-    /// What it said when it had stopped.
+    /// What it said when it had stopped: among others `counters`, what became of its connections,
+    /// and `workers`, the connections and requests of each, where each connection belongs to one.
     pub stopped: Option<serde_json::Value>,
     /// Processors it was pinned to; empty if it was not.
     pub cpus: Vec<usize>,
@@ -101,6 +112,9 @@ pub struct LoadRecord {
     pub cpus: Vec<usize>,
     /// A request without a reply for so long counted as timed out.
     pub request_timeout_ns: u64,
+    /// Whether every connection had to begin with a greeting.
+    #[serde(default)]
+    pub greeting: bool,
 }
 
 /// What every request asked for.
@@ -227,6 +241,15 @@ pub struct Latency {
     pub sched_lag: Distribution,
     /// Opening a connection.
     pub connect: Distribution,
+    /// From connect(2) to the greeting, in all phases; absent without greetings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub greeting: Option<Distribution>,
+    /// Of that, from connect(2) until the server had accepted; of greetings that arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_delay: Option<Distribution>,
+    /// Of that, from then on until a worker took it; of greetings that arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_delay: Option<Distribution>,
 }
 
 impl Latency {

@@ -22,8 +22,8 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 pub(super) fn start(
     model: &Model,
     settings: &ServerPlan,
-    server_cpus: &[usize],
-    client_cpus: &[usize],
+    greeting: bool,
+    (server_cpus, client_cpus): (&[usize], &[usize]),
 ) -> Result<ServerChild> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = Command::new(program);
@@ -39,6 +39,9 @@ pub(super) fn start(
     }
     if let Some(connections) = settings.max_connections {
         command.args(["--max-connections", &connections.to_string()]);
+    }
+    if greeting {
+        command.arg("--greeting");
     }
     // A child inherits the processors of the thread that starts it.
     if !server_cpus.is_empty() {

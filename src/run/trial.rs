@@ -20,7 +20,12 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
     let (app, framing) = plan.service()?;
     let request = slot.workload.request.request();
     let started_at = units::now();
-    let server = server::start(slot.model, &plan.server, &record.server_cpus, &record.client_cpus)?;
+    let server = server::start(
+        slot.model,
+        &plan.server,
+        slot.workload.greeting,
+        (&record.server_cpus, &record.client_cpus),
+    )?;
     let load = Load {
         target: server.address,
         recipe: Arc::new(Recipe::new(app, framing, request)?),
@@ -28,6 +33,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
         threads: plan.threads,
         cpus: record.client_cpus.clone(),
         arrivals,
+        greeting: slot.workload.greeting,
         warmup: plan.warmup,
         measure: plan.measure,
         drain: plan.drain,

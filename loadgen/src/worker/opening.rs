@@ -26,14 +26,15 @@ impl Worker<'_> {
     }
 
     fn open(&mut self, token: usize) {
-        let since = self.shared.clock.now();
-        self.now = since;
-        let begun = begin_connect(self.load.target).and_then(|socket| {
-            self.pacer.add(&socket, token, EventFlags::OUT)?;
-            Ok(socket)
-        });
+        self.now = self.shared.clock.now();
+        let begun =
+            begin_connect(self.load.target, self.shared.clock).and_then(|(socket, since)| {
+                self.pacer.add(&socket, token, EventFlags::OUT)?;
+                Ok((socket, since))
+            });
         match begun {
-            Ok(socket) => {
+            Ok((socket, since)) => {
+                self.now = since;
                 let connection = &mut self.connections[token];
                 connection.socket = Some(socket);
                 connection.state = State::Connecting { since };
@@ -63,7 +64,11 @@ impl Worker<'_> {
         if self.start != u64::MAX {
             self.recorder.connections.reconnects += 1;
         }
-        self.free.push_back(token);
+        if self.load.greeting {
+            self.expect_greeting(token, since);
+        } else {
+            self.free.push_back(token);
+        }
     }
 
     pub(super) fn connect_failed(&mut self, token: usize, errno: Errno) {
@@ -94,8 +99,12 @@ impl Worker<'_> {
         }
     }
 
-    /// Closes a connection on which nothing can follow. If a request is in flight, it failed.
+    /// Closes a connection on which nothing can follow. If a request is in flight or a greeting
+    /// is due, it failed.
     pub(super) fn lose(&mut self, token: usize, failure: Failure) {
+        if let State::Greeting { .. } = self.connections[token].state {
+            return self.greeting_failed(token, failure);
+        }
         if let Some(request) = self.connections[token].in_flight.take() {
             self.failed(request, failure);
         }

@@ -125,6 +125,7 @@ pub(crate) fn load(target: SocketAddr) -> Load {
         threads: 1,
         cpus: Vec::new(),
         arrivals: Arrivals::Closed,
+        greeting: false,
         warmup: Duration::ZERO,
         measure: Duration::from_millis(300),
         // Only a broken generator waits as long as these.
@@ -154,6 +155,16 @@ pub(crate) fn check(load: &Load, outcome: &Outcome) {
             assert_eq!(latency.conn_wait.len(), census.sent);
         }
         None => assert_eq!(latency.conn_wait.len(), 0),
+    }
+
+    assert_eq!(outcome.greetings.is_some(), load.greeting);
+    if let Some(greetings) = &outcome.greetings {
+        assert!(greetings.reconciles(), "{greetings:?}");
+        assert_eq!(greetings.latency.len(), greetings.received + greetings.timeouts);
+        assert_eq!(greetings.censored_ages.len(), greetings.unfinished);
+        let stamped = greetings.received - greetings.other_clock;
+        assert_eq!(greetings.accept_delay.len(), stamped);
+        assert_eq!(greetings.queue_delay.len(), stamped);
     }
 
     let failed = census.errors_total() + census.timeouts;

@@ -1,33 +1,69 @@
 //! What `PROTOCOL.md` says is what the code does.
 
-use crate::support::{Pace, round_trip, talk};
+use crate::support::{Pace, answers, round_trip, talk};
 use protocol::app::{BUSY, Fault};
 use protocol::job::{WORK_REPLY_BYTES_MAX, WORK_ROUNDS_MAX, WORK_WAIT_MAX};
 use protocol::{
-    App, FRAME_BYTES_MAX, Framing, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Service, Session, Step,
+    App, FRAME_BYTES_MAX, Framing, Greeting, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Service, Session,
+    Step,
 };
 
 const PAGE: &str = include_str!("../../../PROTOCOL.md");
 
-#[test]
-fn the_example_session_is_what_the_server_answers() {
-    let start = PAGE.find("```console").expect("an example session");
-    let example = PAGE[start..].lines().skip(2).take_while(|line| *line != "```");
-    let mut session = Session::new(Service::BENCH);
-    let mut answered = Vec::new();
+/// The lines of the first example session below a heading.
+fn example(heading: &str) -> impl Iterator<Item = &'static str> {
+    let section = &PAGE[PAGE.find(heading).expect("the heading")..];
+    let start = section.find("```console").expect("an example session");
+    section[start..].lines().skip(2).take_while(|line| *line != "```")
+}
+
+/// Plays an example: what is typed gets the replies that follow. Returns how many lines it has.
+fn play(session: &mut Session, example: impl Iterator<Item = &'static str>) -> usize {
+    let mut answered = answers(session);
     let mut lines = 0;
     for line in example {
         lines += 1;
         if let Some(typed) = line.strip_prefix("> ") {
             assert!(answered.is_empty(), "the page leaves a reply out before {typed}");
-            answered = round_trip(&mut session, (typed.to_owned() + "\n").as_bytes());
+            answered = round_trip(session, (typed.to_owned() + "\n").as_bytes());
         } else {
             let received = line.strip_prefix("< ").expect("a line is typed or received");
             assert_eq!(std::str::from_utf8(&answered), Ok(&*(received.to_owned() + "\n")));
             answered.clear();
         }
     }
-    assert!(lines >= 14 && matches!(session.step(), Step::Close));
+    assert!(answered.is_empty(), "the page leaves the last reply out");
+    lines
+}
+
+#[test]
+fn the_example_session_is_what_the_server_answers() {
+    let mut session = Session::new(Service::BENCH);
+    assert!(play(&mut session, example("## Example session")) >= 14);
+    assert!(matches!(session.step(), Step::Close));
+}
+
+#[test]
+fn the_greeting_on_the_page_is_one_and_the_session_goes_on_after_it() {
+    let line = example("## Greeting").next().and_then(|line| line.strip_prefix("< "));
+    let greeting = Greeting::parse(line.expect("it comes first").as_bytes()).expect("a greeting");
+    assert!(greeting.accepted_ns <= greeting.taken_ns, "taken before it was accepted");
+    let mut session = Session::new(Service::BENCH);
+    session.greet(&greeting);
+    assert_eq!(play(&mut session, example("## Greeting")), 3);
+}
+
+#[test]
+fn the_words_of_a_greeting_are_those_of_the_grammar_and_have_its_limits() {
+    let grammar = PAGE.lines().find(|line| line.starts_with("greeting  ")).expect("a rule");
+    let (_, words) = grammar.split_once("%s\"HELLO\" SP ").expect("the verb");
+    for word in words.split(" SP ") {
+        assert!(PAGE.contains(&format!("\n| `{word}` |")), "{word} is not explained");
+    }
+    let most = Greeting { worker: u32::MAX, sequence: u64::MAX, accepted_ns: 0, taken_ns: 0 };
+    for number in most.to_string().split(' ').skip(1).take(2) {
+        assert!(PAGE.contains(&format!("{number} at most")), "{number}");
+    }
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use crate::support::{Pace, feed, kinds, request, round_trip, service, talk};
 use protocol::app::BUSY;
-use protocol::exchange::RecipeError;
+
 use protocol::job::{WORK_REPLY_BYTES_MAX, WORK_ROUNDS_MAX, WORK_WAIT_MAX};
 use protocol::{
-    App, Exchange, FRAME_BYTES_MAX, Framing, RAW_BYTES_MAX, Recipe, Reply, Request, Service,
-    Session, Work,
+    App, Exchange, FRAME_BYTES_MAX, Framing, RAW_BYTES_MAX, Recipe, RecipeError, Reply, Request,
+    Service, Session, Work,
 };
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 //! Layout:
 //! - [`support`]: a driver without sockets that checks the rules of the step machine at each step
 //! - [`spec`]: the protocol said a second time, as plainly as possible, to compare with
-//! - [`session`], [`closing`], [`memory`], [`apps`], [`exchange`]: one promise per test
+//! - [`session`], [`closing`], [`memory`], [`apps`], [`exchange`], [`greeting`]: one promise per test
 //! - [`properties`]: the promises that hold for any input, against random input
 //! - [`fuzzed`], [`replay`]: what the fuzz targets do, played on their corpus and on random input
 //! - [`document`]: what `PROTOCOL.md` says is what the code does
@@ -13,6 +13,7 @@ mod closing;
 mod document;
 mod exchange;
 mod fuzzed;
+mod greeting;
 mod memory;
 mod properties;
 mod replay;

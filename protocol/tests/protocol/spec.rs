@@ -164,3 +164,53 @@ fn work(framing: Framing, arguments: &[u8]) -> Option<Vec<u8>> {
     }
     Some(reply)
 }
+
+/// What a client that expects a greeting owes to the first bytes that arrive.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    /// This line, word by word after the first.
+    Greeting([String; 4]),
+    /// `ERR busy`.
+    Busy,
+    /// Neither.
+    Wrong,
+    /// It may be either when more has come.
+    Unknown,
+}
+
+/// Said from `PROTOCOL.md`, for less than a longest line.
+pub(crate) fn first(bytes: &[u8]) -> First {
+    let (line, whole) = match bytes.iter().position(|b| *b == b'\n') {
+        Some(at) => (&bytes[..at], true),
+        None => (bytes, false),
+    };
+    let begins = |with: &[u8]| line.iter().zip(with).all(|(a, b)| a == b);
+    let words: Vec<&[u8]> = line.split(|b| *b == b' ').collect();
+    match (words[0], whole) {
+        (b"HELLO", _) => {
+            let most = ["4294967295", "18446744073709551615"];
+            let within = |at: usize| is_number(words[at], if at == 1 { most[0] } else { most[1] });
+            let last = words.len() - 1;
+            let unfinished = last == 0 || words[last].is_empty() || within(last);
+            if whole && last == 4 && (1..=4).all(within) {
+                let text = |at: usize| String::from_utf8(words[at].to_vec()).expect("digits");
+                First::Greeting([1, 2, 3, 4].map(text))
+            } else if !whole && last <= 4 && (1..last).all(within) && unfinished {
+                First::Unknown
+            } else {
+                First::Wrong
+            }
+        }
+        (b"ERR", true) if words.get(1) == Some(&&b"busy"[..]) => First::Busy,
+        (_, false) if begins(b"ERR ") || begins(b"HELLO ") => First::Unknown,
+        _ => First::Wrong,
+    }
+}
+
+/// Digits, no zero before others, and no more than `most`.
+fn is_number(word: &[u8], most: &str) -> bool {
+    let digits = !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+    let shortest = word.len() == 1 || !word.starts_with(b"0");
+    let most = most.as_bytes();
+    digits && shortest && (word.len() < most.len() || (word.len() == most.len() && word <= most))
+}

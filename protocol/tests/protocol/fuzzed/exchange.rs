@@ -116,6 +116,7 @@ impl Hostile {
                 self.used += right.len();
                 self.open.pop_front();
             }
+            Some(Reply::Greeting(_)) => panic!("a greeting that nobody expects"),
             Some(Reply::Refused { code }) => {
                 assert!(bytes.starts_with(b"ERR ") && !is_right);
                 assert!(end.is_some() || self.framing == Framing::Raw, "a whole line");

@@ -1,0 +1,118 @@
+//! Connections that begin with a greeting: nothing is sent on them before it is there.
+//!
+//! So the wait for a worker is in the greeting and not in the service time of the first request.
+//! In closed loop a connection offers nothing until then; in open loop it is not free, and the
+//! requests that become due meanwhile wait for a connection.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use protocol::Reply;
+
+use super::Worker;
+use crate::LoadError;
+use crate::census::Failure;
+use crate::clock::to_ns;
+use crate::connection::State;
+
+/// How often a thread that has connected looks whether the others have too, while it still reads
+/// greetings. Less than the lead that threads are given before the load begins.
+const LOOK_NS: u64 = 1_000_000;
+
+impl Worker<'_> {
+    /// A connection that was asked for at `asked` has just been opened.
+    pub(super) fn expect_greeting(&mut self, token: usize, asked: u64) {
+        let connection = &mut self.connections[token];
+        connection.exchange.expect_greeting();
+        connection.state = State::Greeting { asked, open: self.now };
+        self.greetings_due += 1;
+        if let Some(greetings) = &mut self.recorder.greetings {
+            greetings.expected += 1;
+        }
+    }
+
+    /// Waits until one connection of any thread has heard something, or the request timeout is
+    /// over: then this server does not greet, and there is no load to be made.
+    pub(super) fn listen_for_greetings(&mut self) -> Result<(), LoadError> {
+        let deadline = self.now.saturating_add(to_ns(self.load.request_timeout));
+        while self.now < deadline
+            && !self.shared.heard.load(Ordering::Relaxed)
+            && !self.shared.abort.load(Ordering::Relaxed)
+        {
+            self.turn(deadline)?;
+        }
+        Ok(())
+    }
+
+    /// Lets a little time pass until the other threads have connected. Greetings are read as
+    /// they come: their arrival is a stamp.
+    pub(crate) fn wait_for_others(&mut self) -> Result<(), LoadError> {
+        if self.greetings_due == 0 {
+            std::thread::park();
+            return Ok(());
+        }
+        self.now = self.shared.clock.now();
+        self.turn(self.now + LOOK_NS)
+    }
+
+    /// Waits for the beginning of the load.
+    pub(super) fn wait_for(&mut self, start: u64) -> Result<(), LoadError> {
+        self.now = self.shared.clock.now();
+        while self.greetings_due > 0 && self.now < start {
+            self.turn(start)?;
+        }
+        std::thread::sleep(Duration::from_nanos(start.saturating_sub(self.shared.clock.now())));
+        self.now = self.shared.clock.now();
+        Ok(())
+    }
+
+    /// What came where a greeting had to. Returns whether it was one.
+    pub(super) fn take_greeting(&mut self, token: usize, asked: u64, reply: Reply) -> bool {
+        let failure = match reply {
+            Reply::Greeting(greeting) => {
+                if let Some(greetings) = &mut self.recorder.greetings {
+                    greetings.received(&greeting, self.shared.clock, asked, self.now);
+                }
+                self.greeting_settled();
+                let connection = &mut self.connections[token];
+                connection.state = State::Open;
+                connection.free_at = self.now;
+                return true;
+            }
+            Reply::Refused { code } => Failure::refused(&code),
+            Reply::Wrong { got } => {
+                self.recorder.wrong_example.get_or_insert(got);
+                Failure::WrongReply
+            }
+            Reply::Right { .. } => Failure::WrongReply,
+        };
+        self.greeting_failed(token, failure);
+        false
+    }
+
+    /// The greeting of this connection will not come.
+    pub(super) fn greeting_failed(&mut self, token: usize, failure: Failure) {
+        if let Some(greetings) = &mut self.recorder.greetings {
+            greetings.failed(failure);
+        }
+        self.greeting_settled();
+        self.reopen(token);
+    }
+
+    /// It has been waited for long enough. That says nothing about whether this server greets.
+    pub(super) fn greeting_timed_out(&mut self, token: usize, asked: u64) {
+        if let Some(greetings) = &mut self.recorder.greetings {
+            greetings.timed_out(asked, self.now);
+        }
+        self.greetings_due -= 1;
+        self.reopen(token);
+    }
+
+    fn greeting_settled(&mut self) {
+        self.greetings_due -= 1;
+        // Written once, since all threads look at it.
+        if !self.shared.heard.load(Ordering::Relaxed) {
+            self.shared.heard.store(true, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Reading what there is and judging it.
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
+use protocol::Reply;
+
+use super::Worker;
+use super::source::Source;
+use crate::census::Failure;
+use crate::connection::{InFlight, State};
+
+/// Reads from one socket before the others have their turn, when a reply is long.
+const READS_PER_EVENT_MAX: usize = 16;
+
+impl Worker<'_> {
+    /// Reads what there is. `goodbye`: the server will send nothing after it.
+    pub(super) fn read(&mut self, token: usize, goodbye: bool) {
+        for _ in 0..READS_PER_EVENT_MAX {
+            let connection = &mut self.connections[token];
+            let Some(socket) = &connection.socket else { return };
+            let space = connection.exchange.space();
+            let offered = space.len();
+            let received = recv(socket, space, RecvFlags::empty());
+            self.now = self.shared.clock.now();
+            let got = match received {
+                Ok((0, _)) if connection.reset => return self.lose(token, Failure::Reset),
+                Ok((0, _)) => return self.lose(token, Failure::Closed),
+                Ok((got, _)) => got,
+                Err(Errno::AGAIN | Errno::INTR) => break,
+                Err(Errno::CONNRESET | Errno::PIPE) => return self.lose(token, Failure::Reset),
+                Err(_) => return self.lose(token, Failure::Io),
+            };
+            connection.exchange.received(got);
+            self.take_replies(token);
+            let connection = &self.connections[token];
+            if !matches!(connection.state, State::Open | State::Greeting { .. }) {
+                return;
+            }
+            // A short read left nothing behind, and if it did, level triggering reports it again.
+            if !goodbye && (got < offered || connection.in_flight.is_none()) {
+                break;
+            }
+        }
+        let connection = &self.connections[token];
+        let idle = connection.state == State::Open && connection.in_flight.is_none();
+        if idle && !self.free.contains(token) {
+            self.freed(token);
+        }
+    }
+
+    /// A connection has just got its reply or its greeting: the next request, or the queue, or the
+    /// end.
+    fn freed(&mut self, token: usize) {
+        if self.retiring {
+            self.connections[token].close(&self.load.recipe);
+        } else if let Source::Closed { .. } = self.source
+            && (self.start..self.end).contains(&self.now)
+        {
+            self.send_next(token);
+        } else {
+            self.free.push_back(token);
+        }
+    }
+
+    fn take_replies(&mut self, token: usize) {
+        while let Some(reply) = self.connections[token].exchange.reply() {
+            let connection = &mut self.connections[token];
+            if let State::Greeting { asked, .. } = connection.state {
+                if self.take_greeting(token, asked, reply) {
+                    continue;
+                }
+                return;
+            }
+            let request = connection.in_flight.take();
+            match (reply, request) {
+                (Reply::Right { .. }, Some(request)) if connection.unsent.is_empty() => {
+                    connection.free_at = self.now;
+                    connection.served = true;
+                    self.in_flight -= 1;
+                    self.done += 1;
+                    // A client that is served only once the load is over was not served with
+                    // the others, although its request counts.
+                    connection.ok += u64::from((self.begin..self.end).contains(&self.now));
+                    if request.measured {
+                        self.recorder.ok(&request.stamps, self.now);
+                    }
+                }
+                (Reply::Right { .. } | Reply::Greeting(_), request) => {
+                    let got = "a reply before its request was sent".to_string();
+                    return self.wrong(token, request, got);
+                }
+                (Reply::Refused { code }, Some(request)) => {
+                    let failure = Failure::refused(&code);
+                    connection.free_at = self.now;
+                    let over = failure == Failure::RefusedBusy || !connection.unsent.is_empty();
+                    // A busy server must not be asked again at once.
+                    connection.served &= !over;
+                    self.failed(request, failure);
+                    if over {
+                        return self.reopen(token);
+                    }
+                }
+                (Reply::Refused { .. }, None) => {
+                    self.recorder.connections.unsolicited += 1;
+                    return self.reopen(token);
+                }
+                (Reply::Wrong { got }, request) => return self.wrong(token, request, got),
+            }
+        }
+    }
+
+    fn wrong(&mut self, token: usize, request: Option<InFlight>, got: String) {
+        self.recorder.wrong_example.get_or_insert(got);
+        match request {
+            Some(request) => self.failed(request, Failure::WrongReply),
+            None => self.recorder.connections.unsolicited += 1,
+        }
+        self.reopen(token);
+    }
+}

@@ -1,0 +1,285 @@
+//! What every request of a load is, and the one right reply to each.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use num_bigint::BigUint;
+
+use crate::app::{self, App, hex};
+use crate::job::{self, Work};
+use crate::{FRAME_BYTES_MAX, Framing, RAW_BYTES_MAX};
+
+/// What every request of a load asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Send so many bytes of text and have them returned.
+    Echo {
+        /// Bytes of text, at least 1; verb and terminator come on top.
+        bytes: usize,
+    },
+    /// Have two whole numbers of so many digits each multiplied; each request has its own two.
+    Multiply {
+        /// Decimal digits of each factor, at least 1.
+        digits: usize,
+    },
+    /// Have CPU burnt, a wait waited and a reply of a certain size sent.
+    Work(Work),
+}
+
+/// Why a load cannot be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecipeError {
+    /// The application has no such request.
+    NotOffered {
+        /// The request's name.
+        request: &'static str,
+        /// The application asked for it.
+        app: App,
+    },
+    /// The request or its reply is longer than the framing or the protocol allows.
+    TooLong,
+    /// A size of zero, which asks for nothing.
+    Empty,
+    /// More CPU work or waiting than one request may ask for.
+    TooMuchWork,
+}
+
+impl fmt::Display for RecipeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOffered { request, app } => {
+                write!(f, "the application {} has no request {request}", app.name())
+            }
+            Self::TooLong => write!(
+                f,
+                "the request or its reply is too long: a line holds {FRAME_BYTES_MAX} bytes, a \
+                 raw message {RAW_BYTES_MAX}, the reply of WORK {} (raw: {RAW_BYTES_MAX})",
+                job::WORK_REPLY_BYTES_MAX
+            ),
+            Self::Empty => write!(f, "the request is empty: ask for at least one byte or digit"),
+            Self::TooMuchWork => write!(
+                f,
+                "one request may ask for {} rounds and {} s of waiting at most",
+                job::WORK_ROUNDS_MAX,
+                job::WORK_WAIT_MAX.as_secs()
+            ),
+        }
+    }
+}
+
+impl core::error::Error for RecipeError {}
+
+/// How to build every request of a load, and its reply. Made once and shared.
+#[derive(Debug)]
+pub struct Recipe {
+    framing: Framing,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Request and reply differ from one tag to the next only in the tag's digits.
+    Tagged { request: Template, reply: Template },
+    /// Request and reply are computed from the tag.
+    Product { digits: usize, bench: bool },
+}
+
+/// Bytes with a hole of up to 16 bytes for the tag's digits.
+#[derive(Debug)]
+struct Template {
+    bytes: Vec<u8>,
+    hole: usize,
+    hole_len: usize,
+}
+
+impl Template {
+    fn new(before: &[u8], hole_len: usize, after: &[u8], framing: Framing) -> Self {
+        let mut bytes = before.to_vec();
+        bytes.resize(before.len() + hole_len, b'0');
+        bytes.extend_from_slice(after);
+        if framing == Framing::Line {
+            bytes.push(b'\n');
+        }
+        Self { bytes, hole: before.len(), hole_len }
+    }
+
+    fn write(&self, tag: u64, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&self.bytes);
+        let hole = start + self.hole;
+        out[hole..hole + self.hole_len].copy_from_slice(&hex(tag)[16 - self.hole_len..]);
+    }
+
+    /// Whether `bytes` is how this begins, or all of it, for that tag.
+    fn starts_with(&self, tag: u64, bytes: &[u8]) -> bool {
+        let digits = hex(tag);
+        let digits = &digits[16 - self.hole_len..];
+        let after = self.hole + self.hole_len;
+        let (end, cut) = (bytes.len(), |at: usize| bytes.len().min(at));
+        bytes[..cut(self.hole)] == self.bytes[..cut(self.hole)]
+            && bytes[cut(self.hole)..cut(after)] == digits[..cut(after) - cut(self.hole)]
+            && bytes[cut(after)..] == self.bytes[cut(after)..end]
+    }
+}
+
+impl Recipe {
+    /// A load of one kind of request.
+    ///
+    /// # Errors
+    /// When the application has no such request, or it asks for more than the protocol allows.
+    pub fn new(app: App, framing: Framing, request: Request) -> Result<Self, RecipeError> {
+        let size = match request {
+            Request::Echo { bytes } => bytes,
+            Request::Multiply { digits } => digits,
+            Request::Work(work) => work.reply_bytes,
+        };
+        // Before anything is built: the templates below are as long as what was asked for.
+        if size > job::WORK_REPLY_BYTES_MAX {
+            return Err(RecipeError::TooLong);
+        }
+        let kind = match (app, request) {
+            (_, Request::Echo { bytes: 0 } | Request::Multiply { digits: 0 }) => {
+                return Err(RecipeError::Empty);
+            }
+            (App::Bench, Request::Echo { bytes }) => echo(b"ECHO ", b"OK ", bytes, framing),
+            (App::Echo, Request::Echo { bytes }) => echo(b"", b"", bytes, framing),
+            (App::Bench, Request::Multiply { digits }) => Kind::Product { digits, bench: true },
+            (App::Multiply, Request::Multiply { digits }) => Kind::Product { digits, bench: false },
+            (App::Bench, Request::Work(work)) => work_kind(work, framing)?,
+            (app, Request::Echo { .. }) => {
+                return Err(RecipeError::NotOffered { request: "echo", app });
+            }
+            (app, Request::Multiply { .. }) => {
+                return Err(RecipeError::NotOffered { request: "multiply", app });
+            }
+            (app, Request::Work(_)) => {
+                return Err(RecipeError::NotOffered { request: "work", app });
+            }
+        };
+        let recipe = Self { framing, kind };
+        recipe.check_lengths()?;
+        Ok(recipe)
+    }
+
+    /// How its requests and replies are cut out of the stream.
+    #[must_use]
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    fn check_lengths(&self) -> Result<(), RecipeError> {
+        let (request, reply) = match &self.kind {
+            Kind::Tagged { request, reply } => (request.bytes.len(), reply.bytes.len()),
+            Kind::Product { digits, .. } => (2 * digits + 6, 2 * digits + 4),
+        };
+        let (request_max, reply_max) = match self.framing {
+            Framing::Line => (FRAME_BYTES_MAX, job::WORK_REPLY_BYTES_MAX),
+            Framing::Raw => (RAW_BYTES_MAX, RAW_BYTES_MAX),
+        };
+        (request <= request_max && reply <= reply_max).then_some(()).ok_or(RecipeError::TooLong)
+    }
+
+    pub(crate) fn write_request(&self, tag: u64, out: &mut Vec<u8>) {
+        match &self.kind {
+            Kind::Tagged { request, .. } => request.write(tag, out),
+            Kind::Product { digits, bench } => {
+                let [a, b] = factors(tag, *digits);
+                let verb = if *bench { "MUL " } else { "" };
+                for part in [verb, &a, " ", &b] {
+                    out.extend_from_slice(part.as_bytes());
+                }
+                if self.framing == Framing::Line {
+                    out.push(b'\n');
+                }
+            }
+        }
+    }
+
+    /// Compares the start of `bytes` with the reply that this tag must get.
+    pub(crate) fn judge(&self, tag: u64, bytes: &[u8]) -> Judgement {
+        let judge = |right: bool, len: usize| match (right, bytes.len() >= len) {
+            (true, true) => Judgement::Right(len),
+            (true, false) => Judgement::RightSoFar,
+            (false, _) => Judgement::Wrong,
+        };
+        match &self.kind {
+            Kind::Tagged { reply, .. } => {
+                let len = reply.bytes.len();
+                judge(reply.starts_with(tag, &bytes[..bytes.len().min(len)]), len)
+            }
+            Kind::Product { digits, bench } => {
+                let expected = product(tag, *digits, *bench, self.framing);
+                let len = bytes.len().min(expected.len());
+                judge(bytes[..len] == expected.as_bytes()[..len], expected.len())
+            }
+        }
+    }
+}
+
+/// What a stretch of bytes is, compared with the one right reply.
+pub(crate) enum Judgement {
+    /// The reply is right, and so many bytes long.
+    Right(usize),
+    /// More must come.
+    RightSoFar,
+    /// It cannot become right any more.
+    Wrong,
+}
+
+fn echo(verb: &[u8], ok: &[u8], bytes: usize, framing: Framing) -> Kind {
+    let hole = bytes.min(16);
+    let filler: Vec<u8> = (b'a'..=b'z').cycle().take(bytes - hole).collect();
+    Kind::Tagged {
+        request: Template::new(verb, hole, &filler, framing),
+        reply: Template::new(ok, hole, &filler, framing),
+    }
+}
+
+fn work_kind(work: Work, framing: Framing) -> Result<Kind, RecipeError> {
+    if work.rounds > job::WORK_ROUNDS_MAX || work.wait > job::WORK_WAIT_MAX {
+        return Err(RecipeError::TooMuchWork);
+    }
+    let Work { rounds, wait, reply_bytes } = work;
+    let wait_us = wait.as_micros();
+    let request = alloc::format!("WORK {rounds} {wait_us} {reply_bytes} ");
+    // The server's own writer lays the reply out; only the tag is left open.
+    let mut reply = Vec::new();
+    app::work_reply(work.burn(), &[b'0'; 16], reply_bytes, framing, &mut reply);
+    let hole = "OK ".len() + 16 + 1;
+    Ok(Kind::Tagged {
+        request: Template::new(request.as_bytes(), 16, b"", framing),
+        reply: Template { bytes: reply, hole, hole_len: 16 },
+    })
+}
+
+/// The two factors of a tag: as many digits as asked for, the first of them not zero.
+fn factors(tag: u64, digits: usize) -> [String; 2] {
+    let mut state = tag;
+    [(); 2].map(|()| {
+        (0..digits)
+            .map(|i| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                let range = if i == 0 { 1..10 } else { 0..10 };
+                let digit = range.start + (state >> 33) % (range.end - range.start);
+                char::from(b'0' + u8::try_from(digit).expect("a digit"))
+            })
+            .collect()
+    })
+}
+
+fn product(tag: u64, digits: usize, bench: bool, framing: Framing) -> String {
+    let [a, b] = factors(tag, digits);
+    let product = match (a.parse::<u64>(), b.parse::<u64>()) {
+        (Ok(a), Ok(b)) => (u128::from(a) * u128::from(b)).to_string(),
+        _ => {
+            let number = |s: &str| BigUint::parse_bytes(s.as_bytes(), 10).expect("digits");
+            (number(&a) * number(&b)).to_string()
+        }
+    };
+    let (ok, end) =
+        (if bench { "OK " } else { "" }, if framing == Framing::Line { "\n" } else { "" });
+    alloc::format!("{ok}{product}{end}")
+}
