@@ -139,9 +139,9 @@ impl Ring {
         self.push(Op::Send, place, entry.flags(libc::MSG_NOSIGNAL).build());
     }
 
-    /// Ends what is being received for `place`; its completion still comes.
-    pub(crate) fn cancel_recv(&mut self, place: u32) {
-        let entry = opcode::AsyncCancel::new(user_data(Op::Recv, place));
+    /// Ends an operation that was started for `place`; its last completion still comes.
+    pub(crate) fn cancel(&mut self, op: Op, place: u32) {
+        let entry = opcode::AsyncCancel::new(user_data(op, place));
         self.push(Op::Cancel, place, entry.build());
     }
 

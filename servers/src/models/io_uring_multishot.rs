@@ -17,7 +17,7 @@ use io_uring::opcode;
 use protocol::{Framing, RAW_BYTES_MAX, Step};
 use rustix::io::Errno;
 
-use super::io_uring::{NEEDED, broken};
+use super::io_uring::{ACCEPTS, NEEDED, broken};
 use super::{Family, Model};
 use crate::conn::{Ending, LINGER, LINGER_BYTES_MAX, Phase};
 use crate::drive::Blocked;
@@ -70,8 +70,12 @@ impl Input {
 }
 
 fn probe() -> Result<(), String> {
-    // No opcode tells of multishot receives; these came with the same Linux.
-    let needed = [NEEDED, &[(opcode::SendZc::CODE, "multishot receives")]].concat();
+    // No opcode tells of multishot receives; this one came with the same Linux.
+    let needed = [
+        NEEDED,
+        &[(opcode::AsyncCancel::CODE, "cancelling"), (opcode::SendZc::CODE, "multishot receives")],
+    ]
+    .concat();
     ring::probe(&needed)?;
     let ring = Ring::new().and_then(|ring| Buffers::new(&ring, 1, BUFFER_BYTES));
     ring.map(drop).map_err(|error| format!("io_uring takes no provided buffers: {error}"))
@@ -90,6 +94,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut buffers = Buffers::new(&ring, count, each)?;
     let mut handlers = Handlers::<Input>::new(server, server.listener());
     let mut completions = Vec::new();
+    let mut accepted = 0;
     while !handlers.is_over() {
         // Differs from io_uring.rs: the kernel goes on by itself, until something fails.
         handlers.listen(&mut ring, 1, Ring::accept_all);
@@ -97,13 +102,21 @@ fn run(server: &'static Server) -> io::Result<()> {
         let now = Instant::now();
         for completion in completions.drain(..) {
             match completion.op {
-                Op::Accept => handlers.accepted(completion, now),
+                Op::Accept => {
+                    accepted = if completion.more { accepted + 1 } else { 0 };
+                    if accepted == ACCEPTS {
+                        // An accept keeps to the limit of descriptors that it was started with: it
+                        // is started anew now and then, or would never learn of another one.
+                        ring.cancel(Op::Accept, 0);
+                    }
+                    handlers.accepted(completion, now);
+                }
                 Op::Arrival => handlers.arrived(),
                 Op::Recv => {
                     if let Some(handler) = handlers.completed(&completion) {
                         received(handler, &completion, buffers.bytes(&completion), now);
                         if handler.input.must_stop() {
-                            ring.cancel_recv(handler.place);
+                            ring.cancel(Op::Recv, handler.place);
                         }
                     }
                     buffers.give_back(&completion);
