@@ -2,8 +2,7 @@
 //! something is due. A loop waits, wakes those the kernel named, and gives
 //! turns until nobody wants one; the waiting is the model's own.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -14,11 +13,10 @@ use crate::conn::{Conn, Ending, Phase};
 use crate::drive::{self, Blocked};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener, Server, number};
 use crate::stop::{self, Stage};
+use crate::timers::{self, Due, Timers};
 
 /// Accepts per turn of the loop, so that a storm of connections cannot starve the established.
 const ACCEPTS_PER_TURN_MAX: usize = 16;
-/// While stopping, how often a loop looks whether it has been cut.
-pub(crate) const CUT_TICK: Duration = Duration::from_millis(20);
 
 /// Names one client of one loop, once: a place in the table is used again, a token is not, so
 /// an event that was in the batch when its client left finds nobody.
@@ -35,6 +33,16 @@ impl Token {
     /// A name for something else that the kernel is asked about; no client ever has it.
     pub(crate) const fn special(place: u32) -> Self {
         Self { generation: 0, place }
+    }
+
+    /// A client's; the generation is not zero.
+    pub(crate) fn new(generation: u32, place: u32) -> Self {
+        Self { generation, place }
+    }
+
+    /// The place in the table.
+    pub(crate) fn place(self) -> u32 {
+        self.place
     }
 
     /// As the number that goes through the kernel.
@@ -86,17 +94,6 @@ pub(crate) struct Turn {
     pub(crate) job: Option<Job>,
 }
 
-/// What is due at some time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
-    /// The wait of its job is over.
-    Job,
-    /// It may have been idle for too long.
-    Idle,
-    /// It has lingered long enough.
-    Close,
-}
-
 #[derive(Debug)]
 struct Entry {
     /// `None` while another thread gives it its turn.
@@ -130,7 +127,7 @@ pub(crate) struct Clients {
     table: Slab<Entry>,
     generation: u32,
     run_list: VecDeque<Token>,
-    timers: BinaryHeap<Reverse<(Instant, Due, Token)>>,
+    timers: Timers,
     accepting: Accepting,
     /// The kernel has said that clients are waiting to be accepted.
     acceptable: bool,
@@ -147,7 +144,7 @@ impl Clients {
             table: Slab::new(),
             generation: 0,
             run_list: VecDeque::new(),
-            timers: BinaryHeap::new(),
+            timers: Timers::default(),
             accepting: Accepting::Open,
             acceptable: false,
         }
@@ -174,20 +171,16 @@ impl Clients {
         if !self.run_list.is_empty() || self.acceptable && self.wants_listener() {
             return Some(Duration::ZERO);
         }
-        let first = self.next_due();
-        let wait = first.map(|first| first.saturating_duration_since(Instant::now()));
-        // A client whose job waits is not watched, so the kernel does not tell of its cut.
-        if stop::is_stopping() { wait.min(Some(CUT_TICK)).or(Some(CUT_TICK)) } else { wait }
+        timers::wait_until(self.next_due())
     }
 
     /// When something is due: a job's wait, an idle client, accepting again.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
         let paused = match self.accepting {
             Accepting::PausedUntil(at) => Some(at),
             Accepting::Open | Accepting::Stopped => None,
         };
-        timer.into_iter().chain(paused).min()
+        self.timers.first().into_iter().chain(paused).min()
     }
 
     /// The kernel says that clients are waiting at the listener.
@@ -287,10 +280,11 @@ impl Clients {
         let Some(entry) = entry(&mut self.table, token) else { return };
         let Some(conn) = &mut entry.conn else { return };
         drive::work_is_done(conn, done, wait);
+        entry.progressed_at = Instant::now();
         if wait.is_zero() {
             queue(entry, token, &mut self.run_list);
         } else {
-            self.timers.push(Reverse((Instant::now() + wait, Due::Job, token)));
+            self.timers.add(Instant::now() + wait, Due::Job, token);
         }
     }
 
@@ -304,23 +298,23 @@ impl Clients {
                 queue(entry, token, &mut self.run_list);
             }
         }
-        while let Some(Reverse((at, due, token))) = self.timers.peek().copied()
-            && at <= now
-        {
-            self.timers.pop();
+        while let Some((due, token)) = self.timers.take(now) {
             let Some(entry) = entry(&mut self.table, token) else { continue };
             match due {
-                Due::Job => entry.conn.iter_mut().for_each(drive::job_is_over),
+                Due::Job => {
+                    entry.conn.iter_mut().for_each(drive::job_is_over);
+                    // The silence was ours, however long: its own begins now.
+                    entry.progressed_at = now;
+                }
                 Due::Close => entry.doomed = Some(Ending::Finished),
                 Due::Idle => {
-                    // Progress does not touch the heap; the timer looks when it goes off.
-                    let idle_timeout = self.server.config.idle_timeout;
-                    let waits_for_us = entry.conn.as_ref().is_none_or(|conn| {
-                        matches!(conn.phase, Phase::Waiting(_) | Phase::Working)
-                    });
-                    let from = if waits_for_us { now } else { entry.progressed_at };
-                    if from + idle_timeout > now {
-                        self.timers.push(Reverse((from + idle_timeout, Due::Idle, token)));
+                    // Whoever is out for a turn has time.
+                    let idle_at = match &entry.conn {
+                        Some(conn) => conn.idle_at(entry.progressed_at, now),
+                        None => now + self.server.config.idle_timeout,
+                    };
+                    if idle_at > now {
+                        self.timers.add(idle_at, Due::Idle, token);
                         continue;
                     }
                     entry.doomed = Some(Ending::Idle);
@@ -412,10 +406,10 @@ impl Clients {
         match blocked {
             // Jobs before it in this batch may have taken long: the wait starts when it starts.
             Blocked::OnJob(wait) => {
-                self.timers.push(Reverse((Instant::now() + wait, Due::Job, token)));
+                self.timers.add(Instant::now() + wait, Due::Job, token);
             }
             Blocked::OnClose(linger) => {
-                self.timers.push(Reverse((now + linger, Due::Close, token)));
+                self.timers.add(now + linger, Due::Close, token);
                 queue(entry, token, &mut self.run_list);
             }
             Blocked::OnTurn => queue(entry, token, &mut self.run_list),
@@ -455,7 +449,7 @@ impl Clients {
             // It has something to write before the kernel has anything to say.
             queue(&mut self.table[place as usize], token, &mut self.run_list);
         }
-        self.timers.push(Reverse((now + self.server.config.idle_timeout, Due::Idle, token)));
+        self.timers.add(now + self.server.config.idle_timeout, Due::Idle, token);
     }
 }
 

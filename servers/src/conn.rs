@@ -160,6 +160,14 @@ impl Conn {
         self.client.arrival.as_deref().copied()
     }
 
+    /// When it will have been idle for too long, should nothing more happen.
+    pub(crate) fn idle_at(&self, progressed_at: Instant, now: Instant) -> Instant {
+        // While its job runs or waits, it waits for us.
+        let for_us = matches!(self.phase, Phase::Waiting(_) | Phase::Working);
+        let from = if for_us { now } else { progressed_at };
+        from + self.client.server().config.idle_timeout
+    }
+
     /// Another process has it now, socket, place and all: here it is forgotten.
     pub(crate) fn given_away(self) {
         stop::forget(self.client.descriptor);

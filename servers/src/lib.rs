@@ -7,7 +7,9 @@
 //! - [`net`]: binding, accepting with every errno classified, descriptors
 //! - `conn`: one admitted connection, and how it ends
 //! - `drive`: the two drivers, blocking to the end and non-blocking until it would block
-//! - `clients`: what an event loop keeps about its connections (table, timers, idle queue)
+//! - `clients`: what an event loop keeps about its connections (table, run list)
+//! - `handlers`: the same for a loop around completions; `ring`: io_uring
+//! - `timers`: when something is due in either
 //! - `admission`: how many connections are live, and waiting for the last one
 //! - `stop`: signals, drain and cut; `watched`: what they shut down
 //! - `mailbox`: from many threads to one event loop
@@ -29,12 +31,15 @@ mod clients;
 mod conn;
 pub mod counters;
 mod drive;
+mod handlers;
 mod mailbox;
 pub mod models;
 pub mod net;
+mod ring;
 mod shared;
 mod stop;
 mod sync;
+mod timers;
 mod watched;
 
 pub use broken::{BROKEN, Broken};

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use protocol::{Framing, Service, Tally};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, SocketFlags};
 use rustix::process::{Resource, Rlimit};
@@ -424,6 +425,21 @@ impl Listener {
                 return accepted;
             }
         }
+    }
+
+    /// What came of an accept that the kernel was given earlier and has completed; `None` when
+    /// that says nothing about the next one.
+    pub(crate) fn completed(self, accepted: Result<OwnedFd, Errno>) -> Option<Accepted> {
+        // The socket blocks, and the kernel looks for a descriptor before it looks for a client: out
+        // of descriptors it may have failed although nobody waits.
+        let again = || if self.has_client() { self.accept_raw() } else { Err(Errno::AGAIN) };
+        self.server.classify(accepted, again)
+    }
+
+    /// Whether a client is waiting.
+    fn has_client(self) -> bool {
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        matches!(poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&at_once)), Ok(1..))
     }
 
     /// The next client, where the socket blocks; `None` when stopping.

@@ -15,11 +15,11 @@ use protocol::Step;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
 use super::Broken;
-use crate::clients::CUT_TICK;
 use crate::conn::{Conn, Ending, recv, send};
 use crate::models::epoll::{EVENTS_MAX, wait};
 use crate::models::{Family, Model};
 use crate::net::{Accepted, Server, number};
+use crate::timers::CUT_TICK;
 use crate::{drive, stop};
 
 pub(super) const BROKEN: Broken = Broken {

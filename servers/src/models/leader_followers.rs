@@ -25,8 +25,9 @@ use rustix::time::{
 
 use super::epoll::{data, ready, wait};
 use super::{Family, Model, Workers, in_threads, processors};
-use crate::clients::{CUT_TICK, Clients, Token, Want};
+use crate::clients::{Clients, Token, Want};
 use crate::net::{Listener, Server};
+use crate::timers::CUT_TICK;
 use crate::{drive, stop};
 
 pub(crate) const MODEL: Model = Model {

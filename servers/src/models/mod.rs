@@ -8,6 +8,8 @@ mod acceptor_loops;
 pub(crate) mod epoll;
 pub(crate) mod epoll_edge;
 pub(crate) mod fork;
+mod io_uring;
+mod io_uring_multishot;
 mod leader_followers;
 mod mio;
 mod multi_reactor;
@@ -133,6 +135,8 @@ pub static MODELS: &[Model] = &[
     multi_reactor::SHARED_LISTENER,
     leader_followers::MODEL,
     reactor_workers::MODEL,
+    io_uring::MODEL,
+    io_uring_multishot::MODEL,
     tokio_current::MODEL,
     tokio_multi::MODEL,
     tokio_sharded::MODEL,

@@ -13,11 +13,11 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use crate::clients::CUT_TICK;
 use crate::conn::{Client, Conn, Ending, LINGER, LINGER_BYTES_MAX};
 use crate::drive::{ending, received};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener};
 use crate::stop::{self, Stage};
+use crate::timers::CUT_TICK;
 
 /// Accepts clients and gives each a task, until stopped; then waits for the last of them.
 pub(super) async fn serve(listener: Listener, worker: usize) -> io::Result<()> {

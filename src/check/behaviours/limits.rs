@@ -262,7 +262,7 @@ fn out_of_descriptors(case: &mut Case<'_>) -> Result<()> {
     // server never holds two clients, a process for each client has descriptors of its own, and
     // threads that accept at the same time may take each other's spare one, and wait a little.
     let family = case.model().map(|model| model.family);
-    if matches!(family, Some(Family::Reactor | Family::Async)) {
+    if matches!(family, Some(Family::Reactor | Family::Proactor | Family::Async)) {
         case.will_have_counted("shed", 1..=u64::MAX);
     }
     Ok(())

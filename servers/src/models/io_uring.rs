@@ -1,0 +1,176 @@
+//! Io_uring: one thread, an event loop around completions. The kernel is not asked what could be
+//! done but told what to do, and says when it is done.
+//!
+//! Waits in: io_uring_enter(2), which hands over what this turn has started and returns what is
+//! complete: one system call a turn, however many clients had theirs.
+//! Scheduler: the loop, one turn for each completion; a long computation delays everybody.
+//! Runs out of: its one core; then descriptors and memory. A receive that waits holds its buffer, so
+//! an idle client costs the kilobyte that it might send into.
+//! Compare: `epoll.rs` (told when a call would not block, and then makes it);
+//! `io_uring_multishot.rs` (operations that go on, and buffers that are taken when bytes arrive).
+
+use std::io;
+use std::time::Instant;
+
+use io_uring::opcode;
+use protocol::Step;
+use rustix::io::Errno;
+
+use super::{Family, Model};
+use crate::conn::{Ending, LINGER, LINGER_BYTES_MAX, Phase};
+use crate::drive::Blocked;
+use crate::handlers::{Handler, Handlers};
+use crate::net::Server;
+use crate::ring::{self, Completion, Op, Ring};
+use crate::stop;
+
+pub(crate) const MODEL: Model = Model {
+    name: "io-uring",
+    family: Family::Proactor,
+    summary: "an event loop around io_uring(7), one operation for each step",
+    probe: || ring::probe(NEEDED),
+    run,
+    ..Model::PLAIN
+};
+
+/// What the kernel must be able to do.
+pub(super) const NEEDED: &[(u8, &str)] = &[
+    (opcode::Accept::CODE, "accept"),
+    (opcode::PollAdd::CODE, "poll"),
+    (opcode::Recv::CODE, "recv"),
+    (opcode::Send::CODE, "send"),
+];
+
+/// Accepts in flight. With one, a turn of the loop would take in one client at most, and a crowd
+/// would wait for as many turns as it has members.
+pub(super) const ACCEPTS: usize = 16;
+
+fn run(server: &'static Server) -> io::Result<()> {
+    // Spares every socket the timeouts of its own. The ring's sockets block all the same, which
+    // means that the kernel waits for them instead of saying that it would have to.
+    server.set_clients_nonblocking();
+    let mut ring = Ring::new()?;
+    let mut handlers = Handlers::<()>::new(server, server.listener());
+    let mut completions = Vec::new();
+    while !handlers.is_over() {
+        handlers.listen(&mut ring, ACCEPTS, Ring::accept);
+        ring.submit_and_wait(handlers.timeout(), &mut completions)?;
+        let now = Instant::now();
+        for completion in completions.drain(..) {
+            match completion.op {
+                Op::Accept => handlers.accepted(completion, now),
+                Op::Arrival => handlers.arrived(),
+                Op::Recv | Op::Send => {
+                    if let Some(handler) = handlers.completed(&completion) {
+                        completed(handler, &completion, now);
+                    }
+                }
+                Op::Cancel => {}
+            }
+        }
+        handlers.expire(now);
+        for _ in 0..handlers.turns() {
+            if let Some(handler) = handlers.next_turn() {
+                let (place, blocked) = (handler.place, turn(handler, &mut ring));
+                handlers.waits(place, &blocked, now);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes in what the kernel has done.
+fn completed(handler: &mut Handler<()>, completion: &Completion, now: Instant) {
+    let bytes = match completion.result {
+        Ok(bytes) => bytes as usize,
+        // Its turn starts the operation again.
+        Err(Errno::INTR | Errno::AGAIN) => return,
+        Err(_) => return handler.doom(broken(&handler.conn.phase)),
+    };
+    let before = handler.conn.client.standing();
+    let session = &mut handler.conn.client.session;
+    match (&mut handler.conn.phase, completion.op) {
+        (Phase::Lingering(left), Op::Recv) if bytes > 0 && bytes < *left => *left -= bytes,
+        (Phase::Lingering(_), _) => handler.doom(Ending::Finished),
+        (_, Op::Send) => session.sent(bytes),
+        _ => {
+            if bytes == 0 && stop::is_stopping() {
+                session.wind_down();
+            }
+            session.received(bytes);
+        }
+    }
+    if !handler.conn.client.trickled_since(before) {
+        handler.progressed_at = now;
+    }
+}
+
+/// Has the client take its next step: starts an operation, or computes.
+fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
+    let (place, mut jobs) = (handler.place, 0);
+    if let Phase::Lingering(left) = handler.conn.phase {
+        ring.recv_nowhere(place, &handler.conn, left);
+        handler.started();
+        return Blocked::OnRead;
+    }
+    loop {
+        let (session, stream) = (&mut handler.conn.client.session, &handler.conn.stream);
+        match session.step() {
+            Step::Read(_) => {
+                // What a burst needed is given back; the usual kilobyte is asked for again.
+                session.rest();
+                if stop::is_stopping() {
+                    // A receive that is started now and comes back short proves that there was no
+                    // more. One that was started earlier does not: more may have come since.
+                    session.wind_down();
+                }
+                if let Step::Read(space) = session.step() {
+                    #[expect(unsafe_code, reason = "the kernel fills the session's buffer")]
+                    // SAFETY: a session's slice stays where it is until the session is asked
+                    // again or dropped. A handler with an operation in flight gets no turn,
+                    // `completed` is called when it is over, and `Handlers` keeps it until then.
+                    unsafe {
+                        ring.recv(place, stream, space);
+                    }
+                    handler.started();
+                }
+                return Blocked::OnRead;
+            }
+            Step::Write(bytes) => {
+                #[expect(unsafe_code, reason = "the kernel reads the session's buffer")]
+                // SAFETY: as above.
+                unsafe {
+                    ring.send(place, stream, bytes);
+                }
+                handler.started();
+                return Blocked::OnWrite;
+            }
+            // One job is a turn: CPU is what the other clients are waiting for.
+            Step::Run(_) if jobs == 1 => return Blocked::OnTurn,
+            Step::Run(job) => {
+                jobs += 1;
+                let done = job.compute();
+                handler.progressed_at = Instant::now();
+                if !job.wait().is_zero() {
+                    handler.conn.phase = Phase::Waiting(done);
+                    return Blocked::OnJob(job.wait());
+                }
+                session.finished(&done);
+            }
+            Step::Close => {
+                if session.input_ended() {
+                    return Blocked::Over(Ending::Finished);
+                }
+                handler.conn.half_close();
+                handler.conn.phase = Phase::Lingering(LINGER_BYTES_MAX);
+                return Blocked::OnClose(LINGER);
+            }
+        }
+    }
+}
+
+/// How a connection has ended on which an operation failed.
+pub(super) fn broken(phase: &Phase) -> Ending {
+    // Where our half is closed already, both halves being closed is what was wanted.
+    if matches!(phase, Phase::Lingering(_)) { Ending::Finished } else { Ending::Reset }
+}
