@@ -45,6 +45,7 @@ impl ClosedLoop<'_> {
             warmup: self.warmup,
             measure: self.measure,
             drain: TIMEOUT,
+            greeting: false,
             request_timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             interval: self.measure,
