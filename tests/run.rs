@@ -54,7 +54,7 @@ fn small_run(out: &Path) -> (Option<i32>, String, PathBuf) {
     let results = out.join("results");
     let output = c10k()
         .args(["run", plan.to_str().expect("text"), "--out", results.to_str().expect("text")])
-        .args(["--models", "mio,thread-pool", "--workloads", "wait-open"])
+        .args(["--models", "mio,thread-pool", "--workloads", "echo-open"])
         .output()
         .expect("it runs");
     let stderr = String::from_utf8_lossy(&output.stderr);
