@@ -17,7 +17,7 @@ use io_uring::opcode;
 use protocol::{Framing, RAW_BYTES_MAX, Step};
 use rustix::io::Errno;
 
-use super::io_uring::{ACCEPTS, NEEDED, broken};
+use super::io_uring::{NEEDED, broken};
 use super::{Family, Model};
 use crate::conn::{Ending, LINGER, LINGER_BYTES_MAX, Phase};
 use crate::drive::Blocked;
@@ -94,7 +94,6 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut buffers = Buffers::new(&ring, count, each)?;
     let mut handlers = Handlers::<Input>::new(server, server.listener());
     let mut completions = Vec::new();
-    let mut accepted = 0;
     while !handlers.is_over() {
         // Differs from io_uring.rs: the kernel goes on by itself, until something fails.
         handlers.listen(&mut ring, 1, Ring::accept_all);
@@ -102,15 +101,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         let now = Instant::now();
         for completion in completions.drain(..) {
             match completion.op {
-                Op::Accept => {
-                    accepted = if completion.more { accepted + 1 } else { 0 };
-                    if accepted == ACCEPTS {
-                        // An accept keeps to the limit of descriptors that it was started with: it
-                        // is started anew now and then, or would never learn of another one.
-                        ring.cancel(Op::Accept, 0);
-                    }
-                    handlers.accepted(completion, now);
-                }
+                Op::Accept => handlers.accepted(completion, now),
                 Op::Arrival => handlers.arrived(),
                 Op::Recv => {
                     if let Some(handler) = handlers.completed(&completion) {
