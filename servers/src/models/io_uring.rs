@@ -28,7 +28,7 @@ pub(crate) const MODEL: Model = Model {
     name: "io-uring",
     family: Family::Proactor,
     summary: "an event loop around io_uring(7), one operation for each step",
-    probe: || ring::probe(NEEDED),
+    probe: || ring::probe(NEEDED, |_| Ok(())),
     run,
     ..Model::PLAIN
 };

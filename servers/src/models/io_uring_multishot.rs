@@ -76,9 +76,10 @@ fn probe() -> Result<(), String> {
         &[(opcode::AsyncCancel::CODE, "cancelling"), (opcode::SendZc::CODE, "multishot receives")],
     ]
     .concat();
-    ring::probe(&needed)?;
-    let ring = Ring::new().and_then(|ring| Buffers::new(&ring, 1, BUFFER_BYTES));
-    ring.map(drop).map_err(|error| format!("io_uring takes no provided buffers: {error}"))
+    ring::probe(&needed, |ring| match Buffers::new(ring, 1, BUFFER_BYTES) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("io_uring takes no provided buffers: {error}")),
+    })
 }
 
 fn run(server: &'static Server) -> io::Result<()> {
