@@ -10,7 +10,6 @@ use std::collections::VecDeque;
 use std::mem;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
 use rustix::net::Shutdown;
 use slab::Slab;
 
@@ -144,9 +143,6 @@ impl<I: Default> Handlers<I> {
     pub(crate) fn accepted(&mut self, completion: Completion, now: Instant) {
         debug_assert_eq!(completion.op, Op::Accept);
         self.accepts -= usize::from(!completion.more);
-        if completion.result == Err(Errno::CANCELED) {
-            return;
-        }
         match self.listener.completed(completion.accepted()) {
             Some(Accepted::Conn(conn)) => self.join(conn, now),
             Some(Accepted::TurnedAway) | None => {}

@@ -1,6 +1,7 @@
 //! Binding, accepting and admission: the same for every model, so that no difference between
 //! two models comes from here.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -430,10 +431,20 @@ impl Listener {
     /// What came of an accept that the kernel was given earlier and has completed; `None` when
     /// that says nothing about the next one.
     pub(crate) fn completed(self, accepted: Result<OwnedFd, Errno>) -> Option<Accepted> {
-        // The socket blocks, and the kernel looks for a descriptor before it looks for a client: out
-        // of descriptors it may have failed although nobody waits.
-        let again = || if self.has_client() { self.accept_raw() } else { Err(Errno::AGAIN) };
-        self.server.classify(accepted, again)
+        match accepted {
+            // It keeps to the limit of descriptors that it was started with, which may be long ago.
+            // The client is at hand, and is turned away as others are.
+            Ok(stream) if is_beyond_limit(&stream) => {
+                let at_hand = Cell::new(Some(stream));
+                let again = || at_hand.take().ok_or(Errno::AGAIN);
+                self.server.classify(Err(Errno::MFILE), again)
+            }
+            // The socket blocks, and the kernel looks for a descriptor before it looks for a client:
+            // without one it fails although nobody waits.
+            accepted => self.server.classify(accepted, || {
+                if self.has_client() { self.accept_raw() } else { Err(Errno::AGAIN) }
+            }),
+        }
     }
 
     /// Whether a client is waiting.
@@ -548,6 +559,13 @@ fn admission_limit(asked: Option<usize>, descriptors: usize) -> Result<usize, St
 fn somaxconn() -> u32 {
     let text = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap_or_default();
     text.trim().parse().unwrap_or(u32::MAX)
+}
+
+/// Whether a descriptor is one that could not be opened now.
+fn is_beyond_limit(descriptor: &OwnedFd) -> bool {
+    let limit = rustix::process::getrlimit(Resource::Nofile).current;
+    let number = u64::try_from(descriptor.as_raw_fd()).unwrap_or(u64::MAX);
+    limit.is_some_and(|limit| number >= limit)
 }
 
 /// The number of a descriptor, for models whose system call takes numbers.

@@ -10,12 +10,14 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::panic::resume_unwind;
 use std::ptr;
+use std::thread;
 use std::time::Duration;
 
 use io_uring::squeue::Entry;
 use io_uring::types::{Fd, SubmitArgs, Timespec};
-use io_uring::{IoUring, cqueue, opcode};
+use io_uring::{IoUring, Probe, cqueue, opcode};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
@@ -86,6 +88,25 @@ impl Ring {
             ring => ring,
         }?;
         Ok(Self { ring, backlog: VecDeque::new() })
+    }
+
+    /// A ring that does all of these, or why there is none.
+    fn that_does(opcodes: &[(u8, &str)]) -> Result<Self, String> {
+        let ring = Self::new().map_err(|error| {
+            let disabled = fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
+            refusal(&error, disabled.unwrap_or_default().trim())
+        })?;
+        let parameters = ring.ring.params();
+        if !parameters.is_feature_nodrop() || !parameters.is_feature_ext_arg() {
+            return Err("io_uring lacks waits with a timeout: Linux 5.11 or later is needed".into());
+        }
+        let mut probe = Probe::new();
+        let registered = ring.ring.submitter().register_probe(&mut probe);
+        registered.map_err(|error| format!("io_uring does not say what it can do: {error}"))?;
+        match opcodes.iter().find(|(code, _)| !probe.is_supported(*code)) {
+            Some((_, name)) => Err(format!("io_uring lacks {name}: a later Linux is needed")),
+            None => Ok(ring),
+        }
     }
 
     /// Accepts one client. Its socket will block: an operation on one that does not could be told
@@ -213,26 +234,22 @@ impl Completion {
     }
 }
 
-/// Whether a ring can be made here that does all of these.
+/// Whether a ring can be made here that does all of these, and passes a trial of the model's own.
 ///
 /// # Errors
 /// What refuses it, by name.
-pub(crate) fn probe(opcodes: &[(u8, &str)]) -> Result<(), String> {
-    let ring = Ring::new().map_err(|error| {
-        let disabled = fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
-        refusal(&error, disabled.unwrap_or_default().trim())
-    })?;
-    let parameters = ring.ring.params();
-    if !parameters.is_feature_nodrop() || !parameters.is_feature_ext_arg() {
-        return Err("io_uring lacks waiting with a timeout: Linux 5.11 or later is needed".into());
-    }
-    let mut probe = io_uring::Probe::new();
-    let registered = ring.ring.submitter().register_probe(&mut probe);
-    registered.map_err(|error| format!("io_uring does not say what it can do: {error}"))?;
-    match opcodes.iter().find(|(code, _)| !probe.is_supported(*code)) {
-        Some((_, name)) => Err(format!("io_uring lacks {name}: a later Linux is needed")),
-        None => Ok(()),
-    }
+pub(crate) fn probe(
+    opcodes: &[(u8, &str)],
+    trial: impl FnOnce(&Ring) -> Result<(), String> + Send,
+) -> Result<(), String> {
+    // In a thread of its own: the kernel takes a ring down later, and interrupts whatever call its
+    // maker is in by then.
+    let tried = thread::scope(|scope| {
+        let probe = || trial(&Ring::that_does(opcodes)?);
+        let thread = thread::Builder::new().spawn_scoped(scope, probe);
+        thread.map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    tried.unwrap_or_else(|error| Err(format!("there is no thread to try io_uring in: {error}")))
 }
 
 /// Why there is no ring. `disabled` is what the system says about rings.
@@ -298,7 +315,7 @@ fn length(bytes: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
 
     use super::*;
@@ -325,6 +342,18 @@ mod tests {
         let mut places: Vec<u32> = completions.iter().map(|completion| completion.place).collect();
         places.sort_unstable();
         assert!(places.into_iter().eq(0..OPERATIONS));
+    }
+
+    #[test]
+    fn a_probe_interrupts_nobody_afterwards() {
+        let (mut socket, _peer) = UnixStream::pair().unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        for _ in 0..5 {
+            // Whether there is a ring or none is the same here.
+            let _ = probe(&[], |_| Ok(()));
+            let silence = socket.read(&mut [0]).unwrap_err();
+            assert_eq!(silence.kind(), io::ErrorKind::WouldBlock, "{silence}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) const MODEL: Model = Model {
     name: "io-uring",
     family: Family::Proactor,
     summary: "an event loop around io_uring(7), one operation for each step",
-    probe: || ring::probe(NEEDED),
+    probe: || ring::probe(NEEDED, |_| Ok(())),
     run,
     ..Model::PLAIN
 };
@@ -43,7 +43,7 @@ pub(super) const NEEDED: &[(u8, &str)] = &[
 
 /// Accepts in flight. With one, a turn of the loop would take in one client at most, and a crowd
 /// would wait for as many turns as it has members.
-pub(super) const ACCEPTS: usize = 16;
+const ACCEPTS: usize = 16;
 
 fn run(server: &'static Server) -> io::Result<()> {
     // Spares every socket the timeouts of its own. The ring's sockets block all the same, which

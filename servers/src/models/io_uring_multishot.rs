@@ -17,7 +17,7 @@ use io_uring::opcode;
 use protocol::{Framing, RAW_BYTES_MAX, Step};
 use rustix::io::Errno;
 
-use super::io_uring::{ACCEPTS, NEEDED, broken};
+use super::io_uring::{NEEDED, broken};
 use super::{Family, Model};
 use crate::conn::{Ending, LINGER, LINGER_BYTES_MAX, Phase};
 use crate::drive::Blocked;
@@ -76,9 +76,10 @@ fn probe() -> Result<(), String> {
         &[(opcode::AsyncCancel::CODE, "cancelling"), (opcode::SendZc::CODE, "multishot receives")],
     ]
     .concat();
-    ring::probe(&needed)?;
-    let ring = Ring::new().and_then(|ring| Buffers::new(&ring, 1, BUFFER_BYTES));
-    ring.map(drop).map_err(|error| format!("io_uring takes no provided buffers: {error}"))
+    ring::probe(&needed, |ring| match Buffers::new(ring, 1, BUFFER_BYTES) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("io_uring takes no provided buffers: {error}")),
+    })
 }
 
 fn run(server: &'static Server) -> io::Result<()> {
@@ -94,7 +95,6 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut buffers = Buffers::new(&ring, count, each)?;
     let mut handlers = Handlers::<Input>::new(server, server.listener());
     let mut completions = Vec::new();
-    let mut accepted = 0;
     while !handlers.is_over() {
         // Differs from io_uring.rs: the kernel goes on by itself, until something fails.
         handlers.listen(&mut ring, 1, Ring::accept_all);
@@ -102,15 +102,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         let now = Instant::now();
         for completion in completions.drain(..) {
             match completion.op {
-                Op::Accept => {
-                    accepted = if completion.more { accepted + 1 } else { 0 };
-                    if accepted == ACCEPTS {
-                        // An accept keeps to the limit of descriptors that it was started with: it
-                        // is started anew now and then, or would never learn of another one.
-                        ring.cancel(Op::Accept, 0);
-                    }
-                    handlers.accepted(completion, now);
-                }
+                Op::Accept => handlers.accepted(completion, now),
                 Op::Arrival => handlers.arrived(),
                 Op::Recv => {
                     if let Some(handler) = handlers.completed(&completion) {
