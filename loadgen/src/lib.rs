@@ -90,7 +90,7 @@ pub struct Load {
     pub drain: Duration,
     /// A request in flight for longer is a timeout, and its connection is reopened. Looked at
     /// every 100 ms; a reply that comes after this time and before that look still counts. The
-    /// same holds for an open connection without its greeting.
+    /// same holds for an open connection without its greeting, from the beginning of the load on.
     pub request_timeout: Duration,
     /// How long one connection may take to open, and how long the connect phase may last.
     pub connect_timeout: Duration,

@@ -385,7 +385,10 @@ impl<'a> Worker<'a> {
                     self.connecting -= 1;
                     self.connect_failed(token, Errno::TIMEDOUT);
                 }
-                (State::Greeting { asked, open }, _) if self.now - open > request_timeout => {
+                // Before the load begins there is only the wait for somebody to hear something.
+                (State::Greeting { asked, open }, _)
+                    if self.start != u64::MAX && self.now - open > request_timeout =>
+                {
                     self.greeting_timed_out(token, asked);
                 }
                 (_, Some(request)) if self.now - request.stamps.sent > request_timeout => {

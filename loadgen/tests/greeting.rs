@@ -77,7 +77,8 @@ fn nothing_is_sent_before_the_greeting_is_there() {
     let target = serve(|mut talk| {
         let line = hello(talk.number);
         for piece in line.as_bytes().chunks(9) {
-            sleep(Duration::from_millis(2));
+            // The first to be greeted starts the load; the last must not send with it.
+            sleep(Duration::from_millis(2 + 15 * talk.number as u64));
             talk.stream.set_nonblocking(true).unwrap();
             let early = talk.stream.peek(&mut [0; 1]);
             talk.stream.set_nonblocking(false).unwrap();
@@ -199,6 +200,23 @@ fn a_server_that_says_nothing_is_told_as_one_that_does_not_greet() {
         let text = error.to_string();
         assert!(text.contains("--greeting") && text.contains("150ms"), "{text}");
     }
+}
+
+#[test]
+fn a_silent_server_is_not_given_up_as_unreachable_while_connections_open() {
+    // One connection fits its queue, and nobody takes it out; the others try until they give up,
+    // which is longer than a greeting is waited for.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let any: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
+    socket.bind(&any.into()).unwrap();
+    socket.listen(0).unwrap();
+    let load = Load {
+        request_timeout: Duration::from_millis(100),
+        connect_timeout: Duration::from_millis(600),
+        ..load(socket.local_addr().unwrap().as_socket().unwrap())
+    };
+    let error = loadgen::run(&load, &AtomicBool::new(false), &mut |_| {}).unwrap_err();
+    assert!(matches!(error, LoadError::NoGreeting { .. }), "{error}");
 }
 
 #[test]

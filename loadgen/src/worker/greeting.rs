@@ -99,12 +99,12 @@ impl Worker<'_> {
         self.reopen(token);
     }
 
-    /// It has been waited for long enough. That says nothing about whether this server greets.
+    /// It has been waited for long enough.
     pub(super) fn greeting_timed_out(&mut self, token: usize, asked: u64) {
         if let Some(greetings) = &mut self.recorder.greetings {
             greetings.timed_out(asked, self.now);
         }
-        self.greetings_due -= 1;
+        self.greeting_settled();
         self.reopen(token);
     }
 
