@@ -4,7 +4,8 @@
 //! particular to it: what it waits in, who schedules it, what it runs out of. Two neighbours
 //! differ by the lesson. What is not concurrency is shared, and small:
 //!
-//! - [`net`]: binding, accepting with every errno classified, descriptors
+//! - [`config`]: what a server is asked to be, and what the machine gives for it
+//! - [`net`]: the server: its listeners, accepting with every errno classified, shedding
 //! - `conn`: one admitted connection, and how it ends
 //! - `drive`: the two drivers, blocking to the end and non-blocking until it would block
 //! - `clients`: what an event loop keeps about its connections (table, run list)
@@ -28,6 +29,7 @@ mod admission;
 pub mod broken;
 mod children;
 mod clients;
+pub mod config;
 mod conn;
 pub mod counters;
 mod drive;
@@ -43,6 +45,7 @@ mod timers;
 mod watched;
 
 pub use broken::{BROKEN, Broken};
+pub use config::{Config, StartError};
 pub use counters::{Totals, WorkerTotals};
 pub use models::{Family, MODELS, Model, Workers};
-pub use net::{Config, Server, StartError};
+pub use net::Server;

@@ -17,7 +17,8 @@ use rustix::event::{
 
 use super::{Family, Model, Workers};
 use crate::clients::{Clients, Ready, Token, Turn, Want};
-use crate::net::{DESCRIPTORS_RESERVED, Server, number};
+use crate::config::DESCRIPTORS_RESERVED;
+use crate::net::{Server, number};
 
 pub(crate) const MODEL: Model = Model {
     name: "select",
