@@ -34,7 +34,9 @@ pub(crate) fn measure(
     (asked, held): (usize, usize),
     rounds: u32,
 ) -> Result<Vec<Level>> {
-    let room = if held < asked { held.saturating_sub(ACTIVE) } else { asked };
+    // All that were asked for were held, maybe as many as it can: the active ones come on top.
+    let most = if held < asked { held } else { subject.model.holds_at_most.unwrap_or(usize::MAX) };
+    let room = asked.min(most.saturating_sub(ACTIVE));
     let levels: Vec<_> = LEVELS.into_iter().filter(|level| *level < room).chain([room]).collect();
     ensure!(
         room > 0,

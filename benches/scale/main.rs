@@ -50,7 +50,7 @@ struct Args {
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
     /// How long each measurement lasts
-    #[arg(long, default_value = "2", value_name = "S", value_parser = seconds)]
+    #[arg(long, default_value = "1", value_name = "S", value_parser = seconds)]
     seconds: Duration,
     /// How often the cost beside idle connections is measured
     #[arg(long, default_value = "3", value_name = "N")]

@@ -11,7 +11,6 @@ use crate::holder::{Held, Refusals};
 use crate::kernel::{self, Counters, Objects};
 use crate::subject::{ACTIVE, Subject};
 use crate::support::process::Server;
-use crate::support::settled;
 
 /// How often fewer are tried, half as many each time, where a server cannot be made at all for
 /// as many as are asked for.
@@ -40,7 +39,7 @@ pub(crate) struct Capacity {
     pub(crate) per_idle: Option<PerConnection>,
     pub(crate) per_served: Option<PerConnection>,
     /// The kernel's objects of both ends, by cache, where the system shows them: what the
-    /// figures above consist of.
+    /// figures above consist of, and those of `looking_bytes`.
     objects_per_served: Option<Vec<Objects>>,
 }
 
@@ -51,7 +50,11 @@ struct Point {
     anonymous_bytes: u64,
     /// Of the process tree alone.
     page_tables_bytes: u64,
+    /// Before this program looked at the processes.
     kernel: Counters,
+    /// What looking at them has added to Slab: entries of /proc for every thread, which later
+    /// points have in theirs.
+    looking_bytes: u64,
 }
 
 /// What one connection takes.
@@ -112,35 +115,45 @@ fn try_one(subject: &Subject<'_>, n: usize, bare: &Bare) -> Result<Capacity> {
         before,
         after_idle,
         after_served,
-        per_idle: PerConnection::of(&before, &after_idle, idle, bare.end_idle_bytes),
-        per_served: PerConnection::of(&before, &after_served, served, bare.end_served_bytes),
+        per_idle: PerConnection::of(&[before, after_idle], idle, bare.end_idle_bytes),
+        per_served: PerConnection::of(
+            &[before, after_idle, after_served],
+            served,
+            bare.end_served_bytes,
+        ),
         objects_per_served: objects.map(|(from, to)| kernel::grown(&from, &to, served)),
     })
 }
 
 impl Point {
     fn of(pid: i32) -> Result<Self> {
-        settled(pid);
         let kernel = Counters::settled()?;
         let memory = accounts::memory(pid);
         let pids = accounts::Sample::take(pid)?.pids;
         let tables =
             pids.into_iter().filter_map(|pid| Process::new(pid).ok()?.status().ok()?.vmpte);
+        let page_tables_bytes = tables.sum::<u64>() * 1024;
+        let slab = Counters::now()?.slab_bytes;
         Ok(Self {
             pss_bytes: memory.pss_bytes,
             anonymous_bytes: memory.anonymous_bytes,
-            page_tables_bytes: tables.sum::<u64>() * 1024,
+            page_tables_bytes,
             kernel,
+            looking_bytes: slab.saturating_sub(kernel.slab_bytes),
         })
     }
 }
 
 impl PerConnection {
-    fn of(before: &Point, after: &Point, connections: usize, client_end: f64) -> Option<Self> {
+    /// From the first of these points to the last.
+    fn of(points: &[Point], connections: usize, client_end: f64) -> Option<Self> {
+        let [before, between @ .., after] = points else { return None };
         let each = |bytes: f64| bytes / as_f64(connections as u64);
         let grown = |of: fn(&Point) -> u64| as_f64(of(after)) - as_f64(of(before));
         let user = grown(|p| p.pss_bytes) + grown(|p| p.page_tables_bytes);
-        let both = grown(|p| p.kernel.slab_bytes) + grown(|p| p.kernel.kernel_stack_bytes);
+        let looking: u64 = between.iter().chain([before]).map(|point| point.looking_bytes).sum();
+        let both = grown(|p| p.kernel.slab_bytes) + grown(|p| p.kernel.kernel_stack_bytes)
+            - as_f64(looking);
         (connections >= CONNECTIONS_MIN).then(|| Self {
             user_bytes: each(user),
             kernel_bytes: each(both) - client_end,
