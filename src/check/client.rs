@@ -55,8 +55,11 @@ impl Client {
         let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
         // Before connecting: the window that is offered first depends on it.
         sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
-        let connect = rustix::net::connect(&socket, &address);
-        connect.with_context(|| format!("cannot connect to {address}"))?;
+        match rustix::net::connect(&socket, &address) {
+            // It goes on without us, and sending waits for it.
+            Ok(()) | Err(Errno::INTR) => {}
+            Err(error) => Err(error).with_context(|| format!("cannot connect to {address}"))?,
+        }
         Self::over(TcpStream::from(socket), patience)
     }
 
@@ -161,7 +164,7 @@ impl Client {
     /// one is asked for with [`Self::ends_in_order`].
     fn receive(&mut self) -> Result<bool> {
         let mut buffer = [0; 64 * 1024];
-        match self.stream.read(&mut buffer) {
+        match uninterrupted(|| self.stream.read(&mut buffer)) {
             Ok(n) => {
                 self.received.extend_from_slice(&buffer[..n]);
                 Ok(n > 0)
@@ -182,7 +185,7 @@ impl Client {
     pub fn ends_in_order(&mut self) -> Result<()> {
         if self.received.is_empty() {
             let mut byte = [0; 1];
-            match self.stream.read(&mut byte) {
+            match uninterrupted(|| self.stream.read(&mut byte)) {
                 Ok(0) => return Ok(()),
                 Ok(_) => self.received.push(byte[0]),
                 Err(error) => bail!("expected the end of the connection, got: {error}"),
@@ -241,6 +244,17 @@ impl Client {
     /// When the socket does not allow it.
     pub fn reset(self) -> Result<()> {
         Ok(sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO))?)
+    }
+}
+
+/// Reads again after EINTR, which a thread can have without any signal: the kernel has work of an
+/// io_uring for it, say.
+fn uninterrupted(mut read: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            other => return other,
+        }
     }
 }
 

@@ -26,6 +26,10 @@ use crate::child::ServerChild;
 /// The user that nobody is: for a server that must not have root's exemptions.
 const NOBODY: u32 = 65534;
 
+/// How long a command may take until it listens. To start an interpreter on a busy machine takes
+/// long, and says nothing about the server.
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
+
 /// What is checked.
 #[derive(Clone, Debug)]
 pub enum Subject {
@@ -132,7 +136,7 @@ fn start_command(words: &[String], start: Start<'_>) -> Result<(SocketAddr, Kind
         stopped: None,
     };
     let mut ended = false;
-    let listens = until("it listens", start.patience, || {
+    let listens = until("it listens", start.patience.max(STARTS_WITHIN), || {
         ended = server.has_ended();
         ended || watch::is_listening(port)
     });
