@@ -243,3 +243,27 @@ fn per_second(n: u64, time: Duration) -> f64 {
 fn per_request(cpu: Duration, requests: u64) -> Option<f64> {
     (requests > 0).then(|| as_f64(ns(cpu)) / as_f64(requests))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workers(reported: Option<&str>) -> Option<u64> {
+        let stopped = reported.map(|workers| {
+            serde_json::from_str(&format!(r#"{{"event":"stopped","workers":{workers}}}"#))
+                .expect("JSON")
+        });
+        let target =
+            Target { address: String::new(), model: None, ready: None, stopped, cpus: Vec::new() };
+        let seen = [0, 2].map(|worker| Worker { worker, connections: 1 });
+        imbalance(&seen, &target).map(|imbalance| imbalance.workers)
+    }
+
+    #[test]
+    fn idle_workers_count_as_far_as_anybody_knows_of_them() {
+        let idle = r#"{"connections":0,"requests":0}"#;
+        assert_eq!(workers(Some(&format!("[{}]", [idle; 5].join(",")))), Some(5));
+        assert_eq!(workers(None), Some(3), "the highest number that was seen");
+        assert_eq!(workers(Some("[]")), None, "a connection belongs to no worker");
+    }
+}

@@ -290,8 +290,8 @@ fn a_plan_measures_accept_delay_and_keeps_what_the_server_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let plan = folder.path().join("greeted.toml");
     let text = "name = 'greeted'\nquestion = 'Who waits where?'\n\
-        models = ['epoll', 'multi-reactor']\ntrials = 1\nconnections = 12\n\
-        warmup = '20ms'\nmeasure = '100ms'\ndrain = '10s'\n[server]\nworkers = 3\n\
+        models = ['fork', 'multi-reactor']\ntrials = 1\nconnections = 12\n\
+        warmup = '20ms'\nmeasure = '100ms'\ndrain = '10s'\n[server]\nworkers = 9\n\
         [[workload]]\nname = 'echo'\ngreeting = true\n\
         request = { kind = 'echo', bytes = 8 }\narrivals = { kind = 'closed' }\n";
     std::fs::write(&plan, text).expect("written");
@@ -303,7 +303,7 @@ fn a_plan_measures_accept_delay_and_keeps_what_the_server_reported() {
         std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/results/schema/trial.v1.json"));
     let schema = serde_json::from_slice(&schema.expect("committed")).expect("JSON");
     let schema = jsonschema::validator_for(&schema).expect("a schema");
-    for (model, workers) in [("epoll", 0), ("multi-reactor", 3)] {
+    for (model, workers) in [("fork", 0), ("multi-reactor", 9)] {
         let path = run.path().join(format!("trials/echo.{model}.0.json"));
         let text = std::fs::read_to_string(path).expect("written");
         assert!(schema.is_valid(&serde_json::from_str(&text).expect("JSON")), "{model}");
