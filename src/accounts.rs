@@ -242,12 +242,13 @@ mod tests {
     #[test]
     fn cpu_time_of_this_process_grows_with_work() {
         let pid = i32::try_from(std::process::id()).expect("a pid");
-        let before = Sample::take(pid).expect("we live");
+        let before = cpu_time(pid).expect("we live");
         let work = protocol::Work { rounds: 20_000, wait: Duration::ZERO, reply_bytes: 0 };
         std::hint::black_box(std::hint::black_box(work).burn());
         let after = Sample::take(pid).expect("we live");
-        assert!(after.cpu > before.cpu && after.threads >= 1 && after.pids.contains(&pid));
-        assert!(cpu_now(pid) >= after.cpu);
+        // Against this process alone: children of other tests come and go.
+        assert!(after.cpu > before && cpu_now(pid) > before);
+        assert!(after.threads >= 1 && after.pids.contains(&pid));
         assert!(memory(pid).pss_bytes > 0 && memory(pid).rss_peak_bytes > 0);
     }
 

@@ -325,7 +325,7 @@ impl Listener {
     /// One attempt to accept.
     pub(crate) fn accept(self) -> Accepted {
         loop {
-            if let Some(accepted) = self.server.classify(self.accept_raw(), || self.accept_raw()) {
+            if let Some(accepted) = self.server.classify(self.accept_raw(), || self.accept_now()) {
                 return accepted;
             }
         }
@@ -342,18 +342,20 @@ impl Listener {
                 let again = || at_hand.take().ok_or(Errno::AGAIN);
                 self.server.classify(Err(Errno::MFILE), again)
             }
-            // The socket blocks, and the kernel looks for a descriptor before it looks for a client:
-            // without one it fails although nobody waits.
-            accepted => self.server.classify(accepted, || {
-                if self.has_client() { self.accept_raw() } else { Err(Errno::AGAIN) }
-            }),
+            accepted => self.server.classify(accepted, || self.accept_now()),
         }
     }
 
-    /// Whether a client is waiting.
-    fn has_client(self) -> bool {
+    /// Accepts who is waiting, also where the socket blocks: there the kernel looks for a descriptor
+    /// before it looks for a client, and fails although nobody waits.
+    fn accept_now(self) -> Result<OwnedFd, Errno> {
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        matches!(poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&at_once)), Ok(1..))
+        if self.wait_for_client(Some(&at_once)) { self.accept_raw() } else { Err(Errno::AGAIN) }
+    }
+
+    /// Whether a client is waiting, or the end, before the time is over.
+    fn wait_for_client(self, timeout: Option<&Timespec>) -> bool {
+        matches!(poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], timeout), Ok(1..))
     }
 
     /// The next client, where the socket blocks; `None` when stopping.
@@ -361,7 +363,9 @@ impl Listener {
         loop {
             match self.accept() {
                 Accepted::Conn(conn) => return Some(conn),
-                Accepted::TurnedAway | Accepted::Nobody => {}
+                Accepted::TurnedAway => {}
+                // No descriptor is left, and nobody was waiting to be turned away.
+                Accepted::Nobody => _ = self.wait_for_client(None),
                 Accepted::Exhausted => thread::sleep(ACCEPT_PAUSE),
                 Accepted::Stopped => return None,
             }
