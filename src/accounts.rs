@@ -103,12 +103,27 @@ impl Sample {
 pub fn cpu_now(root: i32) -> Duration {
     let own = cpu_time(root).unwrap_or_default();
     let Ok(process) = Process::new(root) else { return own };
-    let children = process.task_from_tid(root).into_iter().flat_map(|task| children(&task));
-    // Before the living are read: who ends in between is counted once and a moment too early.
-    let reaped = process.stat().map_or(0, |stat| stat.cutime + stat.cstime);
-    let living: Duration = children.filter_map(|pid| cpu_time(pid).ok()).sum();
-    own + living + ticks_time(u64::try_from(reaped).unwrap_or(0))
+    let children = || -> Vec<i32> {
+        process.task_from_tid(root).into_iter().flat_map(|task| children(&task)).collect()
+    };
+    let mut of_children = Duration::ZERO;
+    for _ in 0..CPU_TRIES {
+        let listed = children();
+        let reaped = process.stat().map_or(0, |stat| stat.cutime + stat.cstime);
+        let living: Vec<_> = listed.iter().filter_map(|pid| cpu_time(*pid).ok()).collect();
+        of_children =
+            living.iter().sum::<Duration>() + ticks_time(u64::try_from(reaped).unwrap_or(0));
+        // One that was reaped meanwhile may be in neither account, with all that it used.
+        if living.len() == listed.len() && children() == listed {
+            break;
+        }
+    }
+    own + of_children
 }
+
+/// How often [`cpu_now`] looks again because a child came or went while it looked. Where they
+/// come and go all the time each of them is small, and the last look will do.
+const CPU_TRIES: u32 = 8;
 
 /// Clock ticks as time.
 fn ticks_time(ticks: u64) -> Duration {
