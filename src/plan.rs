@@ -484,7 +484,7 @@ mod tests {
         let plan = Plan::parse(&text).expect("in order");
         assert_eq!(Plan::parse(&plan.to_toml().expect("written")).expect("read"), plan);
         let greeted: Vec<_> = plan.workloads.iter().map(|workload| workload.greeting).collect();
-        assert_eq!(greeted, [true, false, false, false, false, false]);
+        assert!(greeted[0] && !greeted[1..].contains(&true), "{greeted:?}");
         let error = Plan::parse(&format!("{text}\n[server]\nframing = \"raw\"\n"));
         let error = format!("{:#}", error.expect_err("raw has no lines"));
         assert!(error.contains("'echo'") && error.contains("framing = \"line\""), "{error}");
