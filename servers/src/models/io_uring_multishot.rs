@@ -172,7 +172,6 @@ fn sent(handler: &mut Handler<Input>, completion: &Completion, now: Instant) {
 
 /// Has the client take its next step: starts an operation, or computes.
 fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: Instant) -> Blocked {
-    let mut jobs = 0;
     match handler.conn.phase {
         Phase::Lingering(_) => return receive(handler, ring, buffers),
         // Differs from io_uring.rs: something has arrived that is not wanted yet.
@@ -206,10 +205,8 @@ fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: I
                 handler.started();
                 return Blocked::OnWrite;
             }
-            // One job is a turn: CPU is what the other clients are waiting for.
-            Step::Run(_) if jobs == 1 => return Blocked::OnTurn,
+            // One job is a turn, as its reply is an operation.
             Step::Run(job) => {
-                jobs += 1;
                 let done = job.compute();
                 handler.progressed_at = Instant::now();
                 if !job.wait().is_zero() {
