@@ -35,13 +35,13 @@ pub(crate) const MODEL: Model = Model {
     ..Model::PLAIN
 };
 
-/// Bytes of all provided buffers together.
-const POOL_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of all provided buffers together. One client may fill them all before this thread sees any
+/// of it, so they are also what a client can make the server keep.
+const POOL_BYTES: usize = 1024 * 1024;
 /// Bytes of one. Most requests fit, and in line framing one that does not comes in pieces.
-const BUFFER_BYTES: usize = 4 * 1024;
-/// What a client may have sent that is not taken yet. More than that stops its receive; what the
-/// kernel completes until it has stopped is bounded by the pool.
-const KEPT_BYTES_MAX: usize = 64 * 1024;
+const BUFFER_BYTES: usize = 2 * 1024;
+/// What a client may have sent that is not taken yet. More than that stops its receive.
+const KEPT_BYTES_MAX: usize = 16 * 1024;
 
 /// What has come in from a client.
 #[derive(Debug, Default)]
