@@ -107,7 +107,7 @@ fn completed(handler: &mut Handler<()>, completion: &Completion, now: Instant) {
 
 /// Has the client take its next step: starts an operation, or computes.
 fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
-    let (place, mut jobs) = (handler.place, 0);
+    let place = handler.place;
     if let Phase::Lingering(left) = handler.conn.phase {
         ring.recv_nowhere(place, &handler.conn, left);
         handler.started();
@@ -145,10 +145,8 @@ fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
                 handler.started();
                 return Blocked::OnWrite;
             }
-            // One job is a turn: CPU is what the other clients are waiting for.
-            Step::Run(_) if jobs == 1 => return Blocked::OnTurn,
+            // One job is a turn, as its reply is an operation.
             Step::Run(job) => {
-                jobs += 1;
                 let done = job.compute();
                 handler.progressed_at = Instant::now();
                 if !job.wait().is_zero() {

@@ -35,13 +35,13 @@ pub(crate) const MODEL: Model = Model {
     ..Model::PLAIN
 };
 
-/// Bytes of all provided buffers together.
-const POOL_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of all provided buffers together. One client may fill them all before this thread sees any
+/// of it, so they are also what a client can make the server keep.
+const POOL_BYTES: usize = 1024 * 1024;
 /// Bytes of one. Most requests fit, and in line framing one that does not comes in pieces.
-const BUFFER_BYTES: usize = 4 * 1024;
-/// What a client may have sent that is not taken yet. More than that stops its receive; what the
-/// kernel completes until it has stopped is bounded by the pool.
-const KEPT_BYTES_MAX: usize = 64 * 1024;
+const BUFFER_BYTES: usize = 2 * 1024;
+/// What a client may have sent that is not taken yet. More than that stops its receive.
+const KEPT_BYTES_MAX: usize = 16 * 1024;
 
 /// What has come in from a client.
 #[derive(Debug, Default)]
@@ -172,7 +172,6 @@ fn sent(handler: &mut Handler<Input>, completion: &Completion, now: Instant) {
 
 /// Has the client take its next step: starts an operation, or computes.
 fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: Instant) -> Blocked {
-    let mut jobs = 0;
     match handler.conn.phase {
         Phase::Lingering(_) => return receive(handler, ring, buffers),
         // Differs from io_uring.rs: something has arrived that is not wanted yet.
@@ -206,10 +205,8 @@ fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: I
                 handler.started();
                 return Blocked::OnWrite;
             }
-            // One job is a turn: CPU is what the other clients are waiting for.
-            Step::Run(_) if jobs == 1 => return Blocked::OnTurn,
+            // One job is a turn, as its reply is an operation.
             Step::Run(job) => {
-                jobs += 1;
                 let done = job.compute();
                 handler.progressed_at = Instant::now();
                 if !job.wait().is_zero() {
