@@ -112,6 +112,8 @@ pub(crate) struct Worker<'a> {
     connect_error: Option<Errno>,
     /// The latest reading of the clock.
     now: u64,
+    /// Sockets that were ready in the last turn.
+    ready: usize,
     next_scan: u64,
     /// When the load, the measurement and its end are, on the clock.
     start: u64,
@@ -162,6 +164,7 @@ impl<'a> Worker<'a> {
             done: 0,
             connect_error: None,
             now: shared.clock.now(),
+            ready: 0,
             next_scan: 0,
             start: u64::MAX,
             begin: u64::MAX,
@@ -314,6 +317,7 @@ impl<'a> Worker<'a> {
         let ready = self.pacer.wait(until.saturating_sub(self.now)).map_err(|errno| {
             LoadError::System { what: "waiting for sockets failed", source: errno.into() }
         })?;
+        self.ready = ready;
         if ready == 0 {
             self.now = self.shared.clock.now();
             return Ok(());
@@ -407,7 +411,8 @@ impl<'a> Worker<'a> {
     // Sending.
 
     fn send_due(&mut self) {
-        for _ in 0..SENDS_PER_TURN_MAX {
+        // More than became free in the last turn: the queue of free connections gets shorter.
+        for _ in 0..SENDS_PER_TURN_MAX + self.ready {
             if self.source.next_due(self.now, self.end) > self.now {
                 break;
             }
@@ -477,16 +482,15 @@ mod tests {
     use crate::Arrivals;
     use protocol::{App, Framing, Recipe, Request};
 
-    #[test]
-    fn a_wait_ends_when_the_next_request_is_due_and_can_be_sent() {
+    fn load(connections: usize, arrivals: Arrivals) -> Load {
         let echo = Request::Echo { bytes: 1 };
-        let load = Load {
+        Load {
             target: ([127, 0, 0, 1], 1).into(),
             recipe: Arc::new(Recipe::new(App::Bench, Framing::Line, echo).unwrap()),
-            connections: 1,
+            connections,
             threads: 1,
             cpus: Vec::new(),
-            arrivals: Arrivals::Constant { rate_per_s: 1_000.0 },
+            arrivals,
             greeting: false,
             warmup: Duration::ZERO,
             measure: Duration::from_secs(1),
@@ -494,15 +498,35 @@ mod tests {
             request_timeout: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(1),
             interval: Duration::from_secs(1),
-        };
-        let shared = Shared {
+        }
+    }
+
+    fn shared() -> Shared {
+        Shared {
             clock: Clock::starting_now(),
             abort: AtomicBool::new(false),
             heard: AtomicBool::new(false),
             end: AtomicU64::new(0),
             drain_end: AtomicU64::new(0),
             done: vec![Lonely::default()],
-        };
+        }
+    }
+
+    #[test]
+    fn in_closed_loop_who_has_not_sent_goes_before_who_has_its_reply() {
+        let (load, shared) = (load(3, Arrivals::Closed), shared());
+        let mut worker = Worker::new(&load, &shared, 0).unwrap();
+        (worker.start, worker.begin, worker.end, worker.now) = (0, 0, u64::MAX, 1);
+        worker.free.push_back(0);
+        worker.free.push_back(1);
+        worker.freed(2);
+        let order: Vec<_> = std::iter::from_fn(|| worker.free.pop_front()).collect();
+        assert_eq!(order, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_wait_ends_when_the_next_request_is_due_and_can_be_sent() {
+        let (load, shared) = (load(1, Arrivals::Constant { rate_per_s: 1_000.0 }), shared());
         let mut worker = Worker::new(&load, &shared, 0).unwrap();
         let (start, ms) = (5_000_000_000, 1_000_000);
         (worker.start, worker.begin, worker.end) = (start, start, start + 3 * ms);

@@ -51,11 +51,14 @@ impl Worker<'_> {
 
     /// A connection has just got its reply or its greeting: the next request, or the queue, or the
     /// end.
-    fn freed(&mut self, token: usize) {
+    pub(super) fn freed(&mut self, token: usize) {
         if self.retiring {
             self.connections[token].close(&self.load.recipe);
         } else if let Source::Closed { .. } = self.source
             && (self.start..self.end).contains(&self.now)
+            // Who has not sent yet goes first: a server as fast as this thread would otherwise
+            // keep it busy with the clients it began with, and the rest would never send.
+            && self.free.is_empty()
         {
             self.send_next(token);
         } else {
