@@ -459,7 +459,7 @@ mod tests {
 
     #[test]
     fn an_unknown_model_is_an_error_that_names_the_nearest() {
-        let text = QUICK.replace("[\"all\"]", "[\"epol\"]");
+        let text = QUICK.replace("\"epoll\"", "\"epol\"");
         let error = format!("{:#}", Plan::parse(&text).expect_err("no such model"));
         assert!(error.contains("'epol'") && error.contains("did you mean epoll"), "{error}");
     }
