@@ -74,6 +74,7 @@ pub(crate) fn measure(
 /// Server CPU for a request beside so many idle connections.
 fn beside(subject: &Subject<'_>, server: &Server, idle: &mut Held<'_>, n: usize) -> Result<f64> {
     resize(idle, n)?;
+    subject.settle(server)?;
     let (outcome, cpu) = subject.closed_loop(server, ACTIVE, subject.measure).run()?;
     let (served, failed) = (outcome.connections.served, outcome.census.errors_total());
     ensure!(

@@ -14,8 +14,8 @@ const HEADER: [&str; 11] = [
     "user/served",
     "kernel/idle",
     "kernel/served",
-    "live replies/s",
-    "least",
+    "live",
+    "response p99",
     "conns/s",
     "CPU/conn",
     "CPU/request beside idle",
@@ -33,8 +33,8 @@ pub(crate) fn text(record: &Record) -> String {
     let mut text = format!(
         "{table}\n{connections} connections asked for; each measurement {}; user: PSS and page \
          tables for each connection; kernel: the server's end of it, {} idle and {} served \
-         taken off for the client's; least: replies of the connection that got fewest; CPU \
-         beside idle: of {active} active connections, the median of {rounds} rounds over that \
+         taken off for the client's; live: connections answered, of as many, each asked once a \
+         second for three, and the response time of that; CPU beside idle: of {active} active connections, the median of {rounds} rounds over that \
          beside none [least, most]\n{} on {}; server on processor {}, client on processor {}; \
          load average before: {}",
         show_ns(*measure_ns),
@@ -80,8 +80,8 @@ fn row(figures: &Figures) -> Vec<String> {
         bytes(served.map(|each| each.user_bytes)),
         bytes(idle.map(|each| each.kernel_bytes)),
         bytes(served.map(|each| each.kernel_bytes)),
-        live.map_or_else(none, |live| show_count(live.replies_per_s)),
-        live.map_or_else(none, |live| live.replies_least.to_string()),
+        live.map_or_else(none, |live| live.served.to_string()),
+        live.map_or_else(none, |live| show_ns(live.response_p99_ns)),
         churn.map_or_else(none, |churn| show_count(churn.connections_per_s)),
         churn.map_or_else(none, |churn| show_ns_f64(churn.cpu_per_connection_ns)),
         beside.unwrap_or_else(none),

@@ -5,18 +5,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use loadgen::Arrivals;
 use procfs::process::Process;
 use protocol::Request;
 use servers::{Family, Model, Workers};
 
-use crate::holder::PATIENCE;
-use crate::support::load::ClosedLoop;
+use crate::holder::{Held, PATIENCE};
+use crate::support::load::Loop;
 use crate::support::process::Server;
 
 /// Connections in a closed loop beside idle ones.
 pub(crate) const ACTIVE: usize = 32;
 /// Load before measuring.
 const WARMUP: Duration = Duration::from_millis(300);
+/// A server whose threads and processes have not changed for so many looks has settled.
+const SETTLED_LOOKS: u32 = 5;
+const SETTLED_PAUSE: Duration = Duration::from_millis(20);
 
 /// One model, and how it is measured.
 pub(crate) struct Subject<'a> {
@@ -60,8 +64,9 @@ impl Subject<'_> {
         server: &Server,
         connections: usize,
         measure: Duration,
-    ) -> ClosedLoop<'_> {
-        ClosedLoop {
+    ) -> Loop<'_> {
+        Loop {
+            arrivals: Arrivals::Closed,
             target: server.address,
             pid: server.process.pid(),
             connections,
@@ -76,6 +81,26 @@ impl Subject<'_> {
     /// Starts a server as it is by default.
     pub(crate) fn start_plain(&self) -> Result<Server> {
         Server::start_model(self.model.name, self.server_cpu)
+    }
+
+    /// Waits until a server has accepted whoever has connected and is done with whoever has left:
+    /// somebody who connects now is answered, and its threads or processes stay as many as they are.
+    pub(crate) fn settle(&self, server: &Server) -> Result<()> {
+        let mut probe = Held::new(server.address, 1, self.stop);
+        probe.grow(1)?;
+        probe.serve()?;
+        ensure!(probe.len() == 1, "a probe was not answered: {:?}", probe.refusals);
+        drop(probe);
+        let pid = server.process.pid();
+        let (mut workers, mut same) = (self.workers(pid)?, 0);
+        while same < SETTLED_LOOKS {
+            ensure!(!self.is_stopped(), "interrupted");
+            thread::sleep(SETTLED_PAUSE);
+            let now = self.workers(pid)?;
+            same = if now == workers { same + 1 } else { 0 };
+            workers = now;
+        }
+        Ok(())
     }
 
     /// Waits for the workers of a pool: the ready line comes before them.

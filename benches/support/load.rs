@@ -16,9 +16,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// A request without a reply for so long has none.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Every connection sends its next request when it has the reply to the last, which is checked
-/// byte by byte.
-pub(crate) struct ClosedLoop<'a> {
+/// Requests over persistent connections; every reply is checked byte by byte.
+pub(crate) struct Loop<'a> {
+    pub(crate) arrivals: Arrivals,
     pub(crate) target: SocketAddr,
     /// The server's first process.
     pub(crate) pid: i32,
@@ -31,7 +31,7 @@ pub(crate) struct ClosedLoop<'a> {
     pub(crate) stop: &'a AtomicBool,
 }
 
-impl ClosedLoop<'_> {
+impl Loop<'_> {
     /// Runs it, and returns the server's CPU time over [`Phases::bracket`](loadgen::Phases) too.
     pub(crate) fn run(&self) -> Result<(Outcome, Duration)> {
         let recipe = Recipe::new(App::Bench, Framing::Line, self.request);
@@ -41,7 +41,7 @@ impl ClosedLoop<'_> {
             connections: self.connections,
             threads: 1,
             cpus: vec![self.client_cpu],
-            arrivals: Arrivals::Closed,
+            arrivals: self.arrivals,
             warmup: self.warmup,
             measure: self.measure,
             drain: TIMEOUT,

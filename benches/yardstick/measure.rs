@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::conformance;
 use crate::references::{CONNECTIONS, REFERENCES, Reference};
-use crate::support::load::{ClosedLoop, cpu_per_request, rate};
+use crate::support::load::{Loop, cpu_per_request, rate};
 use crate::support::process::{Process, Server, c10k};
 
 /// How the C programs are built.
@@ -189,7 +189,8 @@ impl<'a> Tools<'a> {
 
     /// A server under our generator, by the account of the server's processes.
     fn server(&self, reference: &Reference, server: &Server) -> Result<Cost> {
-        let load = ClosedLoop {
+        let load = Loop {
+            arrivals: loadgen::Arrivals::Closed,
             target: server.address,
             pid: server.process.pid(),
             connections: reference.connections,
