@@ -35,41 +35,52 @@ pub(crate) const MODEL: Model = Model {
     ..Model::PLAIN
 };
 
-/// The parent's end of the way to one child.
-struct Link {
-    socket: OwnedFd,
-    /// The child waits for a client.
-    idle: bool,
-}
+/// The parent's end of the way to one child; `None` while nobody is there.
+type Link = Option<OwnedFd>;
 
-/// One for each place; `None` while nobody is there.
-type Links = Vec<Option<Link>>;
+/// Clients accepted between two looks at the children. Each look is at all of them.
+const ACCEPTS_PER_LOOK_MAX: usize = 64;
 
 fn run(server: &'static Server) -> io::Result<()> {
     children::prepare(server, server.workers)?;
     server.set_listeners_nonblocking()?;
     let listener = server.listener();
-    let mut links: Links = (0..server.workers).map(|_| None).collect();
+    let mut links: Vec<Link> = (0..server.workers).map(|_| None).collect();
     (0..server.workers).try_for_each(|place| fork(server, place, &mut links))?;
     let mut replacements = Replacements::new(server.workers);
-    loop {
-        let wanted = links.iter().flatten().any(|link| link.idle);
-        if wait(listener, wanted, &mut links, replacements.timeout())? {
-            match listener.accept() {
-                Accepted::Conn(conn) => pass(conn, &mut links),
-                Accepted::Exhausted => stop::pause(ACCEPT_PAUSE),
-                Accepted::TurnedAway | Accepted::Nobody => {}
-                Accepted::Stopped => break,
-            }
-        }
-        for (place, link) in links.iter_mut().enumerate() {
-            if link.as_mut().is_some_and(|link| !hear(link)) {
-                *link = None;
-                children::wait_for(place);
-                replacements.died(place);
+    // Who has said that it waits for a client. The last to say so is the first to get one.
+    let mut idle = Vec::new();
+    'serving: loop {
+        let (acceptable, heard) = wait(listener, !idle.is_empty(), &links, replacements.timeout())?;
+        for place in heard {
+            match links[place].as_ref().map(hear) {
+                Some(Heard::Idle) => idle.push(place),
+                Some(Heard::Gone) => {
+                    links[place] = None;
+                    idle.retain(|other| *other != place);
+                    children::wait_for(place);
+                    replacements.died(place);
+                }
+                Some(Heard::Nothing) | None => {}
             }
         }
         replacements.make(server, |place| fork(server, place, &mut links));
+        for _ in 0..ACCEPTS_PER_LOOK_MAX {
+            // With no child to serve it a client is left where it costs least, in the kernel.
+            if !acceptable || idle.is_empty() && !stop::is_stopping() {
+                break;
+            }
+            match listener.accept() {
+                Accepted::Conn(conn) => pass(conn, &links, &mut idle),
+                Accepted::TurnedAway => {}
+                Accepted::Nobody => break,
+                Accepted::Exhausted => {
+                    stop::pause(ACCEPT_PAUSE);
+                    break;
+                }
+                Accepted::Stopped => break 'serving,
+            }
+        }
     }
     // The end of the way is the end of the child, once it has served the client it has.
     drop(links);
@@ -77,10 +88,10 @@ fn run(server: &'static Server) -> io::Result<()> {
     Ok(())
 }
 
-fn fork(server: &'static Server, place: usize, links: &mut Links) -> io::Result<()> {
+fn fork(server: &'static Server, place: usize, links: &mut Vec<Link>) -> io::Result<()> {
     let (family, flags) = (AddressFamily::UNIX, SocketFlags::CLOEXEC);
     let (ours, its) = socketpair(family, SocketType::SEQPACKET, flags, None)?;
-    links[place] = Some(Link { socket: ours, idle: false });
+    links[place] = Some(ours);
     let forked = children::spawn(place, || {
         // Copies of the parent's ends: they would keep the ways open when the parent closes them.
         links.clear();
@@ -100,40 +111,43 @@ fn fork(server: &'static Server, place: usize, links: &mut Links) -> io::Result<
 }
 
 /// Waits for a client, where one is wanted, or for a word from a child. Returns whether to
-/// accept. With no child to serve it a client is left where it costs least, in the kernel; that
-/// the listener was shut down is told all the same.
+/// accept, and which children have something to say. That the listener was shut down is told
+/// whether a client is wanted or not.
 fn wait(
     listener: Listener,
     wanted: bool,
-    links: &mut Links,
+    links: &[Link],
     timeout: Option<Duration>,
-) -> io::Result<bool> {
+) -> io::Result<(bool, Vec<usize>)> {
     let client = if wanted { PollFlags::IN } else { PollFlags::empty() };
     let mut lines = vec![PollFd::new(&listener, client)];
-    lines.extend(links.iter().flatten().map(|link| PollFd::new(&link.socket, PollFlags::IN)));
+    let there =
+        || links.iter().enumerate().filter_map(|(place, link)| Some((place, link.as_ref()?)));
+    lines.extend(there().map(|(_, link)| PollFd::new(link, PollFlags::IN)));
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match poll(&mut lines, timeout.as_ref()) {
-        Ok(_) => Ok(!lines[0].revents().is_empty()),
+        Ok(_) => {}
         // A signal: the listener tells what it was.
-        Err(rustix::io::Errno::INTR) => Ok(true),
-        Err(error) => Err(error.into()),
+        Err(rustix::io::Errno::INTR) => return Ok((true, Vec::new())),
+        Err(error) => return Err(error.into()),
     }
+    let heard = there().zip(&lines[1..]).filter(|(_, line)| !line.revents().is_empty());
+    Ok((!lines[0].revents().is_empty(), heard.map(|((place, _), _)| place).collect()))
 }
 
-/// Sends a client to the first child that is idle.
-fn pass(conn: Conn, links: &mut Links) {
+/// Sends a client to a child that is idle.
+fn pass(conn: Conn, links: &[Link], idle: &mut Vec<usize>) {
     let arrival = conn.arrival().map_or([0; 2], |a| [a.sequence, a.accepted_ns]);
     let text: Vec<u8> = arrival.into_iter().flat_map(u64::to_ne_bytes).collect();
-    for (place, link) in links.iter_mut().enumerate() {
-        let Some(link) = link.as_mut().filter(|link| link.idle) else { continue };
-        link.idle = false;
+    while let Some(place) = idle.pop() {
+        let Some(link) = &links[place] else { continue };
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut rights = SendAncillaryBuffer::new(&mut space);
         let stream = [conn.as_fd()];
         rights.push(SendAncillaryMessage::ScmRights(&stream));
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         children::holds(place, true);
-        if sendmsg(&link.socket, &[IoSlice::new(&text)], &mut rights, flags).is_ok() {
+        if sendmsg(link, &[IoSlice::new(&text)], &mut rights, flags).is_ok() {
             return conn.given_away();
         }
         // It has just died, or the kernel holds too many descriptors in flight: try the next.
@@ -142,15 +156,21 @@ fn pass(conn: Conn, links: &mut Links) {
     conn.turn_away();
 }
 
-/// Hears what a child has to say; false when it is gone.
-fn hear(link: &mut Link) -> bool {
-    match rustix::net::recv(&link.socket, &mut [0; 1], RecvFlags::DONTWAIT) {
-        Ok((0, _)) => false,
-        Ok(_) => {
-            link.idle = true;
-            true
-        }
-        Err(error) => matches!(error, rustix::io::Errno::AGAIN | rustix::io::Errno::INTR),
+/// What a child has to say.
+enum Heard {
+    /// That it waits for a client.
+    Idle,
+    Nothing,
+    /// It is no more.
+    Gone,
+}
+
+fn hear(link: &OwnedFd) -> Heard {
+    use rustix::io::Errno;
+    match rustix::net::recv(link, &mut [0; 1], RecvFlags::DONTWAIT) {
+        Ok((1.., _)) => Heard::Idle,
+        Err(Errno::AGAIN | Errno::INTR) => Heard::Nothing,
+        Ok(_) | Err(_) => Heard::Gone,
     }
 }
 

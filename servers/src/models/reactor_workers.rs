@@ -36,8 +36,9 @@ pub(crate) const MODEL: Model = Model {
 /// Where the answers are told of: a place that no client has.
 const ANSWERS: Token = Token::special(1);
 /// Jobs given to the pool and not answered, for each worker. More would only wait there instead of
-/// here, where they are forgotten if their client leaves.
-const JOBS_PER_WORKER: usize = 4;
+/// here, where they are forgotten if their client leaves; with a handful the loop and the pool
+/// would wake each other for every few jobs.
+const JOBS_PER_WORKER: usize = 64;
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
