@@ -127,7 +127,8 @@ impl Subject<'_> {
         Ok(if self.model.family == Family::Process {
             process.task_main_thread()?.children()?.len()
         } else {
-            usize::try_from(process.status()?.threads)?.saturating_sub(1)
+            // The first thread may be a worker itself.
+            usize::try_from(process.status()?.threads)?
         })
     }
 }

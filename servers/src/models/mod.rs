@@ -155,9 +155,10 @@ pub(crate) fn connection_pool_threads() -> usize {
     64
 }
 
-/// Runs `work` in a thread for each of so many workers, and waits for all of them. When the kernel
-/// refuses a thread, or one fails, the server stops: with fewer it would be another model than
-/// the one that was asked for.
+/// Runs `work` in a thread for each of so many workers, and waits for all of them. The first is the
+/// calling thread: with one worker the process has one thread, and the kernel need not count who
+/// uses a descriptor. When the kernel refuses a thread, or one fails, the server stops: with
+/// fewer it would be another model than the one that was asked for.
 pub(crate) fn in_threads(
     workers: usize,
     work: impl Fn(usize) -> io::Result<()> + Sync,
@@ -166,12 +167,13 @@ pub(crate) fn in_threads(
     thread::scope(|scope| {
         let work = &work;
         let spawn = |worker| thread::Builder::new().spawn_scoped(scope, move || work(worker));
-        let threads: io::Result<Vec<_>> = (0..workers).map(spawn).collect();
+        let threads: io::Result<Vec<_>> = (1..workers).map(spawn).collect();
         let threads = threads.inspect_err(|_| stop::begin())?;
+        let first = work(0);
         let join = |thread: ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
-        threads.into_iter().try_for_each(join)
+        threads.into_iter().map(join).fold(first, Result::and)
     })
 }
 
