@@ -131,6 +131,8 @@ impl Tag {
 impl App {
     /// Answers one message, without its terminator.
     pub(crate) fn answer(self, framing: Framing, message: &[u8], out: &mut Vec<u8>) -> Answer {
+        // Room for the usual reply at once: growing with each part of it would allocate again.
+        out.reserve(message.len() + b"OK \n".len());
         let result = match self {
             Self::Bench => bench(framing, message, out),
             Self::Echo => {

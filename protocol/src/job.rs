@@ -72,6 +72,21 @@ impl Job {
         }
     }
 
+    /// About how much CPU this takes, in rounds of [`Work`]: what was asked for, or for a product
+    /// an estimate from the lengths of its factors, which long multiplication goes through.
+    #[must_use]
+    pub fn rounds(&self) -> u64 {
+        match self {
+            Self::Work(work) => work.rounds,
+            Self::Multiply(pair) => {
+                // A word of one times a word of the other is a step or two, and writing the
+                // product in decimal is as much again.
+                let [a, b] = [&pair[0], &pair[1]].map(|factor| factor.bits() / 64 + 1);
+                a.saturating_mul(b) / 16
+            }
+        }
+    }
+
     /// Does the CPU part, where it is called.
     #[must_use]
     pub fn compute(&self) -> Done {
@@ -97,6 +112,18 @@ pub(crate) enum Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_job_says_about_how_much_it_is() {
+        let product = |digits: usize| {
+            let factor: BigInt = "9".repeat(digits).parse().expect("digits");
+            Job::Multiply(Arc::new([factor.clone(), factor])).rounds()
+        };
+        let work = Work { rounds: 7, wait: Duration::ZERO, reply_bytes: 0 };
+        assert_eq!(Job::Work(work).rounds(), 7);
+        assert!(product(20) < 10, "a product that the machine nearly does by itself");
+        assert!(product(30_000) > 1000 * product(200), "it grows with both factors");
+    }
 
     #[test]
     fn burning_depends_on_every_round() {

@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,11 @@ const ANSWERS: Token = Token::special(1);
 /// here, where they are forgotten if their client leaves; with a handful the loop and the pool
 /// would wake each other for every few jobs.
 const JOBS_PER_WORKER: usize = 64;
+/// Jobs are handed over and answered in parcels of about so much work, some 50 us: short ones share
+/// the two hand-overs, and none waits long for another. A longer job is a parcel of its own.
+const PARCEL_ROUNDS_MAX: u64 = 500;
+/// What a job counts for in its parcel at least, whatever it asks for.
+const JOB_ROUNDS_MIN: u64 = 10;
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
@@ -78,6 +84,7 @@ fn run(server: &'static Server) -> io::Result<()> {
                 None => break,
             }
         }
+        jobs.hand_over();
         if listening != clients.wants_listener() {
             listening = clients.wants_listener();
             if listening {
@@ -96,8 +103,11 @@ type Answer = (Token, Done, Duration);
 /// Jobs in the pool and before it.
 struct Jobs {
     pool: ThreadPool,
-    answers: Arc<Mailbox<Answer>>,
-    batch: Vec<Answer>,
+    answers: Arc<Mailbox<Vec<Answer>>>,
+    batch: Vec<Vec<Answer>>,
+    /// The next parcel. It leaves when it is full, and before the loop waits.
+    parcel: Vec<(Token, Job)>,
+    parcel_rounds: u64,
     /// Those that the pool has no room for. There is no bound but one job a client.
     waiting: VecDeque<(Token, Job)>,
     running: usize,
@@ -111,6 +121,8 @@ impl Jobs {
             pool: pool.map_err(io::Error::other)?,
             answers: Arc::new(Mailbox::new()?),
             batch: Vec::new(),
+            parcel: Vec::new(),
+            parcel_rounds: 0,
             waiting: VecDeque::new(),
             running: 0,
             running_max: workers * JOBS_PER_WORKER,
@@ -123,15 +135,32 @@ impl Jobs {
             return;
         }
         self.running += 1;
+        let rounds = job.rounds().max(JOB_ROUNDS_MIN);
+        if self.parcel_rounds + rounds > PARCEL_ROUNDS_MAX {
+            self.hand_over();
+        }
+        self.parcel.push((token, job));
+        self.parcel_rounds += rounds;
+    }
+
+    fn hand_over(&mut self) {
+        if self.parcel.is_empty() {
+            return;
+        }
+        let parcel = mem::take(&mut self.parcel);
+        self.parcel_rounds = 0;
         let answers = Arc::clone(&self.answers);
         // First in, first out: rayon's own order would let the newest go first.
-        self.pool.spawn_fifo(move || answers.send((token, job.compute(), job.wait())));
+        self.pool.spawn_fifo(move || {
+            let answer = |(token, job): (Token, Job)| (token, job.compute(), job.wait());
+            answers.send(parcel.into_iter().map(answer).collect());
+        });
     }
 
     fn take_answers(&mut self, clients: &mut Clients) {
         self.answers.take(&mut self.batch);
-        self.running -= self.batch.len();
-        for (token, done, wait) in self.batch.drain(..) {
+        for (token, done, wait) in self.batch.drain(..).flatten() {
+            self.running -= 1;
             clients.job_done(token, done, wait);
         }
         while self.running < self.running_max
@@ -141,5 +170,41 @@ impl Jobs {
                 self.run(token, job);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::Work;
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    use super::*;
+
+    #[test]
+    fn short_jobs_share_a_parcel_and_never_with_a_long_one() {
+        let mut jobs = Jobs::new(2).expect("a pool");
+        let job = |rounds| Job::Work(Work { rounds, wait: Duration::ZERO, reply_bytes: 0 });
+        let mut run = |number, rounds| jobs.run(Token::special(number), job(rounds));
+        // The long one is long enough to be last by far: a second, in a build for tests.
+        run(1, PARCEL_ROUNDS_MAX / 4);
+        run(2, PARCEL_ROUNDS_MAX / 4);
+        run(3, PARCEL_ROUNDS_MAX * 1000);
+        run(4, 0);
+        jobs.hand_over();
+        let mut parcels: Vec<Vec<Token>> = Vec::new();
+        while parcels.len() < 3 {
+            poll(&mut [PollFd::new(&*jobs.answers, PollFlags::IN)], None).expect("poll");
+            jobs.answers.take(&mut jobs.batch);
+            for parcel in jobs.batch.drain(..) {
+                parcels.push(parcel.into_iter().map(|(token, ..)| token).collect());
+            }
+        }
+        // The two short ones may overtake each other.
+        parcels[..2].sort();
+        let expected = [vec![1, 2], vec![4], vec![3]];
+        assert_eq!(
+            parcels,
+            expected.map(|parcel| parcel.into_iter().map(Token::special).collect::<Vec<_>>())
+        );
     }
 }
