@@ -1,17 +1,12 @@
-//! One connection of a worker: its socket, its exchange and the request in flight.
+//! One connection of a worker: where it is in its life, its exchange and the request in flight.
 
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use protocol::{Exchange, Recipe};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, SendFlags, SocketFlags, SocketType, connect, ipproto, send, socket_with, sockopt,
-};
 
-use crate::clock::Clock;
 use crate::recorder::Stamps;
+use crate::wire::Wire;
 
 /// A request without a reply yet.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +20,7 @@ pub(crate) struct InFlight {
 /// nothing in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It has no socket: not yet opened, or about to be reopened.
+    /// It is not there: not yet opened, or about to be reopened.
     Closed,
     /// Since this instant.
     Connecting { since: u64 },
@@ -42,7 +37,6 @@ pub(crate) enum State {
 
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) socket: Option<OwnedFd>,
     pub(crate) state: State,
     pub(crate) exchange: Exchange,
     /// When it last became free: was opened and greeted, or had its reply.
@@ -73,7 +67,6 @@ pub(crate) enum Written {
 impl Connection {
     pub(crate) fn new(recipe: Arc<Recipe>) -> Self {
         Self {
-            socket: None,
             state: State::Closed,
             exchange: Exchange::new(recipe),
             free_at: 0,
@@ -86,9 +79,8 @@ impl Connection {
         }
     }
 
-    /// Closes the socket and forgets what was said on it.
-    pub(crate) fn close(&mut self, recipe: &Arc<Recipe>) {
-        self.socket = None;
+    /// It is closed: forgets what was said on it.
+    pub(crate) fn forget(&mut self, recipe: &Arc<Recipe>) {
         self.state = State::Closed;
         self.exchange = Exchange::new(Arc::clone(recipe));
         self.in_flight = None;
@@ -97,10 +89,9 @@ impl Connection {
         self.reset = false;
     }
 
-    /// Writes a whole request.
-    pub(crate) fn write(&mut self, request: &[u8]) -> Written {
-        let socket = self.socket.as_ref().expect("an open connection has a socket");
-        let sent = match send(socket, request, SendFlags::NOSIGNAL) {
+    /// Writes a whole request to this connection, which `wire` knows as `token`.
+    pub(crate) fn write(&mut self, token: usize, request: &[u8], wire: &mut impl Wire) -> Written {
+        let sent = match wire.send(token, request) {
             Ok(sent) => sent,
             Err(Errno::AGAIN | Errno::INTR) => 0,
             Err(Errno::CONNRESET | Errno::PIPE) => {
@@ -117,39 +108,28 @@ impl Connection {
     }
 
     /// Writes what was left of a request.
-    pub(crate) fn write_rest(&mut self) -> Written {
+    pub(crate) fn write_rest(&mut self, token: usize, wire: &mut impl Wire) -> Written {
         let rest = std::mem::take(&mut self.unsent);
-        self.write(&rest)
+        self.write(token, &rest, wire)
     }
-}
-
-/// Begins to open a connection without waiting. The socket is writable when that has ended.
-/// Returns it with the instant just before connect(2), so that making the socket is not in it.
-pub(crate) fn begin_connect(target: SocketAddr, clock: Clock) -> Result<(OwnedFd, u64), Errno> {
-    let family = match target {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
-    // A request is one write; holding it back until the last one is acknowledged gains nothing.
-    sockopt::set_tcp_nodelay(&socket, true)?;
-    let asked = clock.now();
-    match connect(&socket, &target) {
-        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok((socket, asked)),
-        Err(errno) => Err(errno),
-    }
-}
-
-/// How opening a connection ended, once the socket is writable.
-pub(crate) fn connect_result(socket: &OwnedFd) -> Result<(), Errno> {
-    sockopt::socket_error(socket)?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::net::{RecvFlags, recv, socketpair};
+    use crate::clock::Clock;
+    use crate::wire::EpollWire;
+    use rustix::net::{
+        AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair, sockopt,
+    };
+    use std::os::fd::OwnedFd;
+
+    fn wire(socket: OwnedFd) -> EpollWire {
+        let mut wire =
+            EpollWire::new(([127, 0, 0, 1], 1).into(), 1, Clock::starting_now()).unwrap();
+        wire.adopt(0, socket);
+        wire
+    }
 
     #[test]
     fn a_short_write_is_taken_up_where_it_ended() {
@@ -160,10 +140,10 @@ mod tests {
         let echo = protocol::Request::Echo { bytes: 1 };
         let recipe = Recipe::new(protocol::App::Bench, protocol::Framing::Line, echo).unwrap();
         let mut connection = Connection::new(Arc::new(recipe));
-        connection.socket = Some(ours);
+        let mut wire = wire(ours);
 
         let request: Vec<u8> = (0..=255).cycle().take(500_000).collect();
-        let mut written = connection.write(&request);
+        let mut written = connection.write(0, &request, &mut wire);
         let (mut arrived, mut buffer, mut parts) = (Vec::new(), vec![0; 65_536], 0);
         loop {
             while let Ok((got @ 1.., _)) = recv(&theirs, &mut buffer, RecvFlags::empty()) {
@@ -174,7 +154,7 @@ mod tests {
                 Written::Part => parts += 1,
                 Written::PeerGone | Written::Failed => panic!("the peer is there"),
             }
-            written = connection.write_rest();
+            written = connection.write_rest(0, &mut wire);
         }
         assert!(parts > 1);
         assert!(arrived == request && connection.unsent.is_empty());
@@ -189,8 +169,8 @@ mod tests {
         let echo = protocol::Request::Echo { bytes: 1 };
         let recipe = Recipe::new(protocol::App::Bench, protocol::Framing::Line, echo).unwrap();
         let mut connection = Connection::new(Arc::new(recipe));
-        connection.socket = Some(ours);
-        assert!(matches!(connection.write(b"x"), Written::PeerGone));
+        let mut wire = wire(ours);
+        assert!(matches!(connection.write(0, b"x", &mut wire), Written::PeerGone));
         assert!(connection.reset);
     }
 }

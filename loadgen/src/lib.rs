@@ -28,7 +28,8 @@
 //! - [`schedule`]: when requests are due; pure
 //! - `run`: the calling thread: phases, clocks, and the merging of what the threads found
 //! - `worker`: one thread of load, from connecting to draining
-//! - `connection`, `fifo`, `pacer`, `clock`: what a worker works with
+//! - `wire`: how a worker reaches the server, and how time passes
+//! - `connection`, `fifo`, `clock`: what a worker works with
 //! - `recorder`: what a worker counts and times
 //! - `census`, `greetings`, `outcome`, `error`: what comes out
 //! - `limits`: how many descriptors the process may open
@@ -44,10 +45,10 @@ mod fifo;
 mod greetings;
 mod limits;
 mod outcome;
-mod pacer;
 mod recorder;
 mod run;
 pub mod schedule;
+mod wire;
 mod worker;
 
 use std::net::SocketAddr;
@@ -156,6 +157,12 @@ pub struct Progress {
 }
 
 impl Load {
+    /// How many connections thread number `index` has: the first ones have one more each, if they
+    /// do not come out even.
+    fn connections_of(&self, index: usize) -> usize {
+        self.connections / self.threads + usize::from(index < self.connections % self.threads)
+    }
+
     /// What makes this load impossible, before anything is opened.
     fn check(&self) -> Result<(), LoadError> {
         let rule = |holds: bool, what: &'static str| {

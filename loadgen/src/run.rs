@@ -8,8 +8,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, ScopedJoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use crate::clock::{Clock, to_ns};
 use crate::outcome::{Cost, Outcome, Phases};
+use crate::wire::EpollWire;
 use crate::worker::{Found, Lonely, Shared, Worker};
 use crate::{Load, LoadError, Moment, Phase, Progress, limits};
 
@@ -116,7 +119,15 @@ fn work(
     start: &OnceLock<Start>,
     ready: &Sender<usize>,
 ) -> Result<Found, LoadError> {
-    let mut worker = Worker::new(load, shared, index)?;
+    if !load.cpus.is_empty() {
+        pin(load.cpus[index % load.cpus.len()])?;
+    }
+    let wire = EpollWire::new(load.target, load.connections_of(index), shared.clock);
+    let wire = wire.map_err(|errno| LoadError::System {
+        what: "an epoll instance cannot be made",
+        source: errno.into(),
+    })?;
+    let mut worker = Worker::new(load, shared, index, wire);
     let open = worker.connect()?;
     // Nobody listens any more when another thread has failed.
     let _ = ready.send(open);
@@ -127,6 +138,17 @@ fn work(
             None => worker.wait_for_others()?,
         }
     }
+}
+
+fn pin(cpu: usize) -> Result<(), LoadError> {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    let refused = |errno: Errno| LoadError::Pin { cpu, source: errno.into() };
+    if cpu >= CpuSet::MAX_CPU {
+        return Err(refused(Errno::INVAL));
+    }
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set).map_err(refused)
 }
 
 /// Lets the threads go, at the latest when it is dropped: if the calling thread panics in the
@@ -320,7 +342,7 @@ fn join(
 }
 
 fn unreachable(load: &Load, found: &[Found]) -> LoadError {
-    let timed_out = rustix::io::Errno::TIMEDOUT;
+    let timed_out = Errno::TIMEDOUT;
     let errno = found.iter().find_map(|found| found.connect_error).unwrap_or(timed_out);
     LoadError::Unreachable { target: load.target, source: errno.into() }
 }

@@ -11,12 +11,10 @@ mod receiving;
 mod source;
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -24,9 +22,9 @@ use crate::census::Failure;
 use crate::clock::{Clock, to_ns};
 use crate::connection::{Connection, InFlight, State, Written};
 use crate::fifo::Fifo;
-use crate::pacer::Pacer;
 use crate::recorder::{Recorder, Stamps};
 use crate::schedule::{Arrival, Schedule};
+use crate::wire::{Ready, Wire};
 use crate::{Load, LoadError};
 use opening::CONNECTING_MAX;
 use source::{Source, following};
@@ -37,10 +35,6 @@ const SCAN_NS: u64 = 100_000_000;
 /// Requests sent before the sockets are looked at again, so that replies do not wait long for
 /// their stamps when many requests are due.
 const SENDS_PER_TURN_MAX: usize = 32;
-
-/// The peer's end of stream is reported with the last data, so that no request is sent to a
-/// server that has said goodbye. It wakes nobody who would not be woken by `IN` alone.
-const READABLE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP);
 
 /// What all threads of a run look at.
 #[derive(Debug)]
@@ -87,11 +81,11 @@ pub(crate) struct Found {
     pub(crate) connect_error: Option<Errno>,
 }
 
-pub(crate) struct Worker<'a> {
+pub(crate) struct Worker<'a, W> {
     load: &'a Load,
     shared: &'a Shared,
     index: usize,
-    pacer: Pacer,
+    wire: W,
     connections: Vec<Connection>,
     /// Open connections with nothing in flight.
     free: Fifo,
@@ -125,15 +119,11 @@ pub(crate) struct Worker<'a> {
     last_reading: Option<Reading>,
 }
 
-impl<'a> Worker<'a> {
-    /// The thread number `index`; to be called on that thread.
-    pub(crate) fn new(load: &'a Load, shared: &'a Shared, index: usize) -> Result<Self, LoadError> {
-        if !load.cpus.is_empty() {
-            pin(load.cpus[index % load.cpus.len()])?;
-        }
-        // The first connections.len() % threads threads have one more than the others.
-        let connections =
-            load.connections / load.threads + usize::from(index < load.connections % load.threads);
+impl<'a, W: Wire> Worker<'a, W> {
+    /// The thread number `index`, whose connections go through `wire`; to be called on that
+    /// thread.
+    pub(crate) fn new(load: &'a Load, shared: &'a Shared, index: usize, wire: W) -> Self {
+        let connections = load.connections_of(index);
         let (k, n) = (index as u64, load.threads as u64);
         let source = match Schedule::new(load.arrivals) {
             None => Source::Closed { next_tag: k, step: n },
@@ -141,14 +131,12 @@ impl<'a> Worker<'a> {
                 Source::Open { shard: schedule.shard(k, n), next: Arrival { index: k, due_ns: 0 } }
             }
         };
-        Ok(Self {
+        Self {
             load,
             shared,
             index,
-            pacer: Pacer::new().map_err(|errno| LoadError::System {
-                what: "an epoll instance cannot be made",
-                source: errno.into(),
-            })?,
+            now: wire.now(),
+            wire,
             connections: (0..connections)
                 .map(|_| Connection::new(Arc::clone(&load.recipe)))
                 .collect(),
@@ -163,7 +151,6 @@ impl<'a> Worker<'a> {
             recorder: Recorder::new(load),
             done: 0,
             connect_error: None,
-            now: shared.clock.now(),
             ready: 0,
             next_scan: 0,
             start: u64::MAX,
@@ -172,7 +159,7 @@ impl<'a> Worker<'a> {
             retiring: false,
             first_reading: None,
             last_reading: None,
-        })
+        }
     }
 
     /// Opens all connections, or as many as open within the connect timeout. Returns how many
@@ -281,7 +268,7 @@ impl<'a> Worker<'a> {
         let part = |n: i64| u64::try_from(n).expect("CPU time is not negative");
         Reading {
             cpu: part(cpu.tv_sec) * 1_000_000_000 + part(cpu.tv_nsec),
-            wall: self.shared.clock.now(),
+            wall: self.wire.now(),
             done: self.done,
         }
     }
@@ -312,14 +299,15 @@ impl<'a> Worker<'a> {
         if let Source::Open { .. } = self.source {
             // The latest reading is older than the latest write, and a write takes microseconds.
             // In closed loop that does not matter: only the edges of phases are waited for.
-            self.now = self.shared.clock.now();
+            self.now = self.wire.now();
         }
-        let ready = self.pacer.wait(until.saturating_sub(self.now)).map_err(|errno| {
-            LoadError::System { what: "waiting for sockets failed", source: errno.into() }
+        let ready = self.wire.wait(self.now, until).map_err(|errno| LoadError::System {
+            what: "waiting for sockets failed",
+            source: errno.into(),
         })?;
         self.ready = ready;
         if ready == 0 {
-            self.now = self.shared.clock.now();
+            self.now = self.wire.now();
             return Ok(());
         }
         if self.first_reading.is_some() && self.last_reading.is_none() {
@@ -327,8 +315,8 @@ impl<'a> Worker<'a> {
         }
         let done = self.done;
         for at in 0..ready {
-            let (token, flags) = self.pacer.event(at);
-            self.on_event(token, flags);
+            let (token, ready) = self.wire.event(at);
+            self.on_event(token, ready);
         }
         if self.done != done {
             self.shared.done[self.index].0.store(self.done, Ordering::Relaxed);
@@ -336,17 +324,16 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    fn on_event(&mut self, token: usize, flags: EventFlags) {
+    fn on_event(&mut self, token: usize, ready: Ready) {
         match self.connections[token].state {
             State::Closed => {}
             State::Connecting { since } => self.on_connected(token, since),
             State::Open | State::Greeting { .. } => {
-                if flags.contains(EventFlags::OUT) {
+                if ready.writable {
                     self.write_rest(token);
                 }
-                // Errors and hang-ups too are learnt by reading.
-                if flags != EventFlags::OUT {
-                    self.read(token, flags.contains(EventFlags::RDHUP));
+                if ready.readable {
+                    self.read(token, ready.goodbye);
                 }
             }
         }
@@ -372,7 +359,7 @@ impl<'a> Worker<'a> {
             let greeted = !matches!(connection.state, State::Greeting { .. });
             if connection.in_flight.is_none() && greeted {
                 self.free.remove(token);
-                connection.close(&self.load.recipe);
+                self.close(token);
             }
         }
     }
@@ -428,9 +415,9 @@ impl<'a> Worker<'a> {
         let (tag, due) = self.source.take(free_at.max(self.start), self.start);
         self.request.clear();
         connection.exchange.request(tag, &mut self.request);
-        let sent = self.shared.clock.now();
+        let sent = self.wire.now();
         self.now = sent;
-        let written = connection.write(&self.request);
+        let written = connection.write(token, &self.request, &mut self.wire);
 
         let stamps = Stamps { due, free_at, sent };
         let counts_at = if let Source::Open { .. } = self.source { due } else { sent };
@@ -443,43 +430,37 @@ impl<'a> Worker<'a> {
         }
         match written {
             Written::All | Written::PeerGone => {}
-            Written::Part => self.watch(token, READABLE | EventFlags::OUT),
+            Written::Part => self.watch_room(token, true),
             Written::Failed => self.lose(token, Failure::Io),
         }
     }
 
     fn write_rest(&mut self, token: usize) {
-        match self.connections[token].write_rest() {
-            Written::All | Written::PeerGone => self.watch(token, READABLE),
+        match self.connections[token].write_rest(token, &mut self.wire) {
+            Written::All | Written::PeerGone => self.watch_room(token, false),
             Written::Part => {}
             Written::Failed => self.lose(token, Failure::Io),
         }
     }
 
-    fn watch(&mut self, token: usize, flags: EventFlags) {
-        let socket = self.connections[token].socket.as_ref();
-        let socket: &OwnedFd = socket.expect("an open connection has a socket");
-        if self.pacer.change(socket, token, flags).is_err() {
+    fn watch_room(&mut self, token: usize, watched: bool) {
+        if self.wire.watch_room(token, watched).is_err() {
             self.lose(token, Failure::Io);
         }
     }
-}
 
-fn pin(cpu: usize) -> Result<(), LoadError> {
-    use rustix::thread::{CpuSet, sched_setaffinity};
-    let refused = |errno: Errno| LoadError::Pin { cpu, source: errno.into() };
-    if cpu >= CpuSet::MAX_CPU {
-        return Err(refused(Errno::INVAL));
+    /// Closes a connection and forgets what was said on it.
+    fn close(&mut self, token: usize) {
+        self.wire.close(token);
+        self.connections[token].forget(&self.load.recipe);
     }
-    let mut set = CpuSet::new();
-    set.set(cpu);
-    sched_setaffinity(None, &set).map_err(refused)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Arrivals;
+    use crate::wire::EpollWire;
     use protocol::{App, Framing, Recipe, Request};
 
     fn load(connections: usize, arrivals: Arrivals) -> Load {
@@ -512,10 +493,15 @@ mod tests {
         }
     }
 
+    fn worker<'a>(load: &'a Load, shared: &'a Shared) -> Worker<'a, EpollWire> {
+        let wire = EpollWire::new(load.target, load.connections, shared.clock).unwrap();
+        Worker::new(load, shared, 0, wire)
+    }
+
     #[test]
     fn in_closed_loop_who_has_not_sent_goes_before_who_has_its_reply() {
         let (load, shared) = (load(3, Arrivals::Closed), shared());
-        let mut worker = Worker::new(&load, &shared, 0).unwrap();
+        let mut worker = worker(&load, &shared);
         (worker.start, worker.begin, worker.end, worker.now) = (0, 0, u64::MAX, 1);
         worker.free.push_back(0);
         worker.free.push_back(1);
@@ -527,7 +513,7 @@ mod tests {
     #[test]
     fn a_wait_ends_when_the_next_request_is_due_and_can_be_sent() {
         let (load, shared) = (load(1, Arrivals::Constant { rate_per_s: 1_000.0 }), shared());
-        let mut worker = Worker::new(&load, &shared, 0).unwrap();
+        let mut worker = worker(&load, &shared);
         let (start, ms) = (5_000_000_000, 1_000_000);
         (worker.start, worker.begin, worker.end) = (start, start, start + 3 * ms);
         worker.now = start;

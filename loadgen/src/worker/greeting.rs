@@ -5,7 +5,6 @@
 //! requests that become due meanwhile wait for a connection.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use protocol::Reply;
 
@@ -14,12 +13,13 @@ use crate::LoadError;
 use crate::census::Failure;
 use crate::clock::to_ns;
 use crate::connection::State;
+use crate::wire::Wire;
 
 /// How often a thread that has connected looks whether the others have too, while it still reads
 /// greetings. Less than the lead that threads are given before the load begins.
 const LOOK_NS: u64 = 1_000_000;
 
-impl Worker<'_> {
+impl<W: Wire> Worker<'_, W> {
     /// A connection that was asked for at `asked` has just been opened.
     pub(super) fn expect_greeting(&mut self, token: usize, asked: u64) {
         let connection = &mut self.connections[token];
@@ -51,18 +51,18 @@ impl Worker<'_> {
             std::thread::park();
             return Ok(());
         }
-        self.now = self.shared.clock.now();
+        self.now = self.wire.now();
         self.turn(self.now + LOOK_NS)
     }
 
     /// Waits for the beginning of the load.
     pub(super) fn wait_for(&mut self, start: u64) -> Result<(), LoadError> {
-        self.now = self.shared.clock.now();
+        self.now = self.wire.now();
         while self.greetings_due > 0 && self.now < start {
             self.turn(start)?;
         }
-        std::thread::sleep(Duration::from_nanos(start.saturating_sub(self.shared.clock.now())));
-        self.now = self.shared.clock.now();
+        self.wire.sleep(start);
+        self.now = self.wire.now();
         Ok(())
     }
 

@@ -1,11 +1,11 @@
 //! Opening a worker's connections, and closing those on which nothing can follow.
 
-use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 
-use super::{READABLE, Worker};
+use super::Worker;
 use crate::census::Failure;
-use crate::connection::{State, begin_connect, connect_result};
+use crate::connection::State;
+use crate::wire::Wire;
 
 /// Connections that a thread may be opening at a time, so that the server's queue is not
 /// overrun by the generator alone.
@@ -14,7 +14,7 @@ pub(super) const CONNECTING_MAX: usize = 512;
 /// How long a connection that failed, or was of no use, stays closed before the next attempt.
 const BACK_OFF_NS: u64 = 100_000_000;
 
-impl Worker<'_> {
+impl<W: Wire> Worker<'_, W> {
     pub(super) fn open_waiting(&mut self) {
         while let Some((at, token)) = self.waiting.front().copied() {
             if at > self.now || self.connecting >= CONNECTING_MAX {
@@ -26,18 +26,11 @@ impl Worker<'_> {
     }
 
     fn open(&mut self, token: usize) {
-        self.now = self.shared.clock.now();
-        let begun =
-            begin_connect(self.load.target, self.shared.clock).and_then(|(socket, since)| {
-                self.pacer.add(&socket, token, EventFlags::OUT)?;
-                Ok((socket, since))
-            });
-        match begun {
-            Ok((socket, since)) => {
+        self.now = self.wire.now();
+        match self.wire.open(token) {
+            Ok(since) => {
                 self.now = since;
-                let connection = &mut self.connections[token];
-                connection.socket = Some(socket);
-                connection.state = State::Connecting { since };
+                self.connections[token].state = State::Connecting { since };
                 self.connecting += 1;
             }
             Err(errno) => self.connect_failed(token, errno),
@@ -45,13 +38,10 @@ impl Worker<'_> {
     }
 
     pub(super) fn on_connected(&mut self, token: usize, since: u64) {
-        self.now = self.shared.clock.now();
+        self.now = self.wire.now();
         self.connecting -= 1;
         let connection = &mut self.connections[token];
-        let socket = connection.socket.as_ref().expect("a connecting connection has a socket");
-        let opened =
-            connect_result(socket).and_then(|()| self.pacer.change(socket, token, READABLE));
-        if let Err(errno) = opened {
+        if let Err(errno) = self.wire.opened(token) {
             self.connect_failed(token, errno);
             return;
         }
@@ -77,16 +67,15 @@ impl Worker<'_> {
             self.recorder.connections.port_shortages += 1;
         }
         self.connect_error = Some(errno);
-        self.connections[token].close(&self.load.recipe);
+        self.close(token);
         self.waiting.push_back((self.now + BACK_OFF_NS, token));
     }
 
     /// Closes a connection, and opens it again if there may be something to send on it.
     pub(super) fn reopen(&mut self, token: usize) {
         self.free.remove(token);
-        let connection = &mut self.connections[token];
-        let served = connection.served;
-        connection.close(&self.load.recipe);
+        let served = self.connections[token].served;
+        self.close(token);
         if self.retiring {
             return;
         }

@@ -1,7 +1,6 @@
 //! Reading what there is and judging it.
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
 
 use protocol::Reply;
 
@@ -9,24 +8,24 @@ use super::Worker;
 use super::source::Source;
 use crate::census::Failure;
 use crate::connection::{InFlight, State};
+use crate::wire::Wire;
 
 /// Reads from one socket before the others have their turn, when a reply is long.
 const READS_PER_EVENT_MAX: usize = 16;
 
-impl Worker<'_> {
+impl<W: Wire> Worker<'_, W> {
     /// Reads what there is. `goodbye`: the server will send nothing after it.
     pub(super) fn read(&mut self, token: usize, goodbye: bool) {
         for _ in 0..READS_PER_EVENT_MAX {
             let connection = &mut self.connections[token];
-            let Some(socket) = &connection.socket else { return };
             let space = connection.exchange.space();
             let offered = space.len();
-            let received = recv(socket, space, RecvFlags::empty());
-            self.now = self.shared.clock.now();
+            let received = self.wire.receive(token, space);
+            self.now = self.wire.now();
             let got = match received {
-                Ok((0, _)) if connection.reset => return self.lose(token, Failure::Reset),
-                Ok((0, _)) => return self.lose(token, Failure::Closed),
-                Ok((got, _)) => got,
+                Ok(0) if connection.reset => return self.lose(token, Failure::Reset),
+                Ok(0) => return self.lose(token, Failure::Closed),
+                Ok(got) => got,
                 Err(Errno::AGAIN | Errno::INTR) => break,
                 Err(Errno::CONNRESET | Errno::PIPE) => return self.lose(token, Failure::Reset),
                 Err(_) => return self.lose(token, Failure::Io),
@@ -53,7 +52,7 @@ impl Worker<'_> {
     /// end.
     pub(super) fn freed(&mut self, token: usize) {
         if self.retiring {
-            self.connections[token].close(&self.load.recipe);
+            self.close(token);
         } else if let Source::Closed { .. } = self.source
             && (self.start..self.end).contains(&self.now)
             // Who has not sent yet goes first: a server as fast as this thread would otherwise
