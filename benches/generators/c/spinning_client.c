@@ -1,0 +1,157 @@
+/* The least that an open loop can be: one thread that never sleeps and sends when a request is due.
+ *
+ *     spinning_client PORT CONNECTIONS RATE_PER_S MEASURE_MS
+ *
+ * Requests are due at equal gaps, whatever the server does. Each goes out on the connection that has
+ * been free longest, or waits for one. Between two due times it looks for replies, without sleeping, so
+ * that its own lateness is the length of one turn. A response time is from due to the last byte. All
+ * of them are kept and sorted: there is no histogram to be coarse.
+ *
+ * It asks for "/" in HTTP/1.1 and takes every reply to be as long as the first one. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char REQUEST[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+#define REQUEST_BYTES (sizeof REQUEST - 1)
+#define EVENTS_MAX 256
+
+struct connection {
+    int fd;
+    size_t received;
+    uint64_t due;
+};
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static uint64_t now_ns(clockid_t clock)
+{
+    struct timespec time;
+    if (clock_gettime(clock, &time) < 0)
+        die("clock_gettime");
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void ask(int fd)
+{
+    if (send(fd, REQUEST, REQUEST_BYTES, MSG_NOSIGNAL) != (ssize_t)REQUEST_BYTES)
+        die("send");
+}
+
+static int open_one(int port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0
+        || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+        die("connect");
+    return fd;
+}
+
+/* One reply, and how long it is: what comes until nothing more does for a while. */
+static size_t first_reply(int fd)
+{
+    char buffer[65536];
+    struct timeval patience = {.tv_usec = 200000};
+    size_t length = 0;
+    ssize_t got;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0)
+        die("setsockopt");
+    ask(fd);
+    while ((got = recv(fd, buffer, sizeof buffer, 0)) > 0)
+        length += (size_t)got;
+    if (length == 0)
+        die("no reply");
+    return length;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5) {
+        fputs("usage: spinning_client PORT CONNECTIONS RATE_PER_S MEASURE_MS\n", stderr);
+        return 2;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int port = atoi(argv[1]), n = atoi(argv[2]);
+    double gap_ns = 1e9 / atof(argv[3]);
+    uint64_t count = (uint64_t)(strtod(argv[4], NULL) * 1e6 / gap_ns);
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct connection *connections = calloc((size_t)n, sizeof *connections);
+    struct connection **queue = calloc((size_t)n, sizeof *queue);
+    uint64_t *took = calloc(count, sizeof *took);
+    if (epoll < 0 || connections == NULL || queue == NULL || took == NULL)
+        die("setup");
+    memset(took, 1, count * sizeof *took);
+    size_t reply_bytes = 0, head = 0, free_now = 0;
+    for (int i = 0; i < n; i++) {
+        connections[i].fd = open_one(port);
+        if (i == 0)
+            reply_bytes = first_reply(connections[0].fd);
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event) < 0)
+            die("epoll_ctl");
+        queue[free_now++] = &connections[i];
+    }
+    uint64_t start = now_ns(CLOCK_MONOTONIC) + 1000000, sent = 0, replies = 0;
+    uint64_t end = start + (uint64_t)((double)count * gap_ns) + 5000000000;
+    while (replies < count) {
+        uint64_t now = now_ns(CLOCK_MONOTONIC);
+        if (now > end)
+            break;
+        while (sent < count && free_now > 0) {
+            uint64_t due = start + (uint64_t)((double)sent * gap_ns);
+            if (due > now)
+                break;
+            struct connection *c = queue[head];
+            head = (head + 1) % (size_t)n;
+            free_now--;
+            c->due = due;
+            ask(c->fd);
+            sent++;
+            now = now_ns(CLOCK_MONOTONIC);
+        }
+        struct epoll_event events[EVENTS_MAX];
+        int ready = epoll_wait(epoll, events, EVENTS_MAX, 0);
+        for (int i = 0; i < ready; i++) {
+            struct connection *c = events[i].data.ptr;
+            char buffer[65536];
+            ssize_t got = recv(c->fd, buffer, sizeof buffer, MSG_DONTWAIT);
+            if (got <= 0)
+                die("recv");
+            c->received += (size_t)got;
+            if (c->received < reply_bytes)
+                continue;
+            c->received = 0;
+            took[replies++] = now_ns(CLOCK_MONOTONIC) - c->due;
+            queue[(head + free_now++) % (size_t)n] = c;
+        }
+    }
+    qsort(took, replies, sizeof *took, ascending);
+    printf("{\"event\":\"end\",\"offered\":%" PRIu64 ",\"replies\":%" PRIu64 ",\"elapsed_ns\":%" PRIu64
+           ",\"p50_ns\":%" PRIu64 ",\"p99_ns\":%" PRIu64 "}\n", count, replies,
+           now_ns(CLOCK_MONOTONIC) - start, replies ? took[replies / 2] : 0,
+           replies ? took[replies * 99 / 100] : 0);
+    return replies == count ? 0 : 1;
+}

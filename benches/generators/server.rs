@@ -1,0 +1,98 @@
+//! The server that all generators load: nginx if it is there, one of our models if not or if asked.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use c10k::machine;
+
+use crate::support::process::{self, Process};
+
+/// How long nginx may take to listen.
+const START_MAX: Duration = Duration::from_secs(10);
+
+/// A server that answers `GET /`.
+pub(crate) struct Server {
+    what: What,
+    pub(crate) address: SocketAddr,
+    // After what runs in it.
+    _folder: tempfile::TempDir,
+}
+
+enum What {
+    Nginx(Child),
+    Ours(Process),
+}
+
+impl Server {
+    /// Starts `nginx`, or the model of this name, on one processor.
+    pub(crate) fn start(name: &str, cpu: usize) -> Result<Self> {
+        let folder = tempfile::tempdir().context("no folder for the server")?;
+        if name == "nginx" {
+            let (child, address) = nginx(folder.path(), cpu)?;
+            return Ok(Self { what: What::Nginx(child), address, _folder: folder });
+        }
+        let framing = ["--framing".to_string(), "http".to_string()];
+        let process::Server { process, address } =
+            process::Server::start_model_with(name, &framing, cpu)?;
+        Ok(Self { what: What::Ours(process), address, _folder: folder })
+    }
+
+    /// Its first process.
+    pub(crate) fn pid(&self) -> i32 {
+        match &self.what {
+            What::Nginx(child) => i32::try_from(child.id()).expect("process ids fit"),
+            What::Ours(process) => process.pid(),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let What::Nginx(child) = &mut self.what {
+            // One process: there is no worker that could be left behind.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// One process that answers every request from memory, as `return` does, and logs nothing.
+fn nginx(folder: &Path, cpu: usize) -> Result<(Child, SocketAddr)> {
+    // Somebody else might take the port in between; then nginx says so and the benchmark ends.
+    let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
+    let config = format!(
+        "daemon off; master_process off; worker_processes 1; pid nginx.pid; error_log stderr crit;\n\
+         events {{ worker_connections 16384; }}\n\
+         http {{\n\
+           access_log off; keepalive_requests 1000000000; keepalive_timeout 1h; tcp_nodelay on;\n\
+           client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; \
+           scgi_temp_path s;\n\
+           server {{ listen {address} backlog=4096; location / {{ return 200 \"ok\"; }} }}\n\
+         }}\n"
+    );
+    let file = folder.join("nginx.conf");
+    std::fs::write(&file, config)?;
+    let mut command = Command::new("nginx");
+    command.arg("-p").arg(folder).arg("-c").arg(&file).stdin(Stdio::null());
+    let ours = machine::cpus();
+    machine::pin(&[cpu])?;
+    let child = command.spawn();
+    machine::pin(&ours)?;
+    let mut child = child.context("nginx cannot be started")?;
+    let begun = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        if let Some(status) = child.try_wait()? {
+            bail!("nginx ended: {status}");
+        }
+        if begun.elapsed() > START_MAX {
+            let _ = child.kill();
+            bail!("nginx does not listen");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok((child, address))
+}
