@@ -12,8 +12,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use protocol::{App, Framing};
 
-use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration, parse_rate};
-use crate::{check, load, report, run, serve, table};
+use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration, parse_rate, parse_share};
+use crate::{check, compare, load, report, run, serve, table};
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Exit {
     Ok,
     /// A server that was checked does not do all that it should.
     FellShort,
+    /// What was compared has become worse.
+    Worse,
     /// There is a result, and it is not to be trusted.
     Untrusted,
     /// Somebody ended it early; what there was is saved.
@@ -33,6 +35,7 @@ impl Exit {
         match self {
             Self::Ok => 0,
             Self::FellShort => 1,
+            Self::Worse => 3,
             Self::Untrusted => 4,
             Self::Interrupted => 130,
         }
@@ -73,7 +76,7 @@ Examples:
   c10k load --target 127.0.0.1:9000 --rate 20k --poisson --json result.json
   c10k check --command 'python3 server.py {port}' --app multiply
 
-Exit codes: 0 ok, 1 failed or fell short, 2 usage, 4 the result is not to be trusted, 130 interrupted";
+Exit codes: 0 ok, 1 failed or fell short, 2 usage, 3 worse (compare --gate), 4 the result is not to be trusted, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -99,6 +102,8 @@ enum Command {
         /// The run's folder
         dir: PathBuf,
     },
+    /// Say what has changed from one saved run to another, and how sure that is
+    Compare(CompareArgs),
     /// Print the JSON Schema of what is written
     Schema {
         /// Which document
@@ -121,6 +126,32 @@ enum SchemaOf {
     Summary,
     /// `c10k check --json`
     Check,
+    /// `c10k compare --json`
+    Comparison,
+}
+
+/// `c10k compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The folder of the run to compare with
+    pub base: PathBuf,
+    /// The folder of the run to compare
+    pub new: PathBuf,
+    /// A difference within this share does not matter
+    #[arg(long, default_value = "5%", value_parser = parse_share)]
+    pub margin: f64,
+    /// Compare runs that were not made in the same way, too
+    #[arg(long)]
+    pub anyway: bool,
+    /// End with exit code 3 if anything is worse
+    #[arg(long)]
+    pub gate: bool,
+    /// Print rows in which nothing can be told, too
+    #[arg(long)]
+    pub all: bool,
+    /// Write the comparison as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// `c10k run`.
@@ -335,11 +366,13 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Check(args) => check::check(&args),
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
+        Command::Compare(args) => compare::compare(&args),
         Command::Report { dir } => report::again(&dir).map(|()| Exit::Ok),
         Command::Schema { document } => {
             let schema = match document {
                 SchemaOf::Trial => schemars::schema_for!(crate::document::Trial),
                 SchemaOf::Summary => schemars::schema_for!(crate::document::Summary),
+                SchemaOf::Comparison => schemars::schema_for!(crate::document::Comparison),
                 SchemaOf::Check => schemars::schema_for!(crate::document::CheckReport),
             };
             table::print(&String::from_utf8(crate::store::json(&schema)?)?).map(|()| Exit::Ok)

@@ -399,7 +399,7 @@ fn show_quantile(quantile: Quantile) -> String {
 }
 
 /// A table whose columns from `numbers` on are aligned to the right.
-fn table(header: &[&str], numbers: usize) -> Table {
+pub(crate) fn table(header: &[&str], numbers: usize) -> Table {
     let mut table = Table::new();
     let style = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
     table.load_style(style).set_header(header.to_vec());

@@ -6,6 +6,7 @@
 //! whole nanoseconds.
 
 mod check;
+mod comparison;
 mod distribution;
 mod greetings;
 mod host;
@@ -13,6 +14,7 @@ mod summary;
 mod trial;
 
 pub use check::{CheckReport, CheckSubject, CheckTest};
+pub use comparison::{Compared, Comparison};
 pub use distribution::{Distribution, QUANTILES, Quantile};
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
@@ -30,7 +32,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
-    /// `c10k.trial`, `c10k.summary` or `c10k.check`.
+    /// `c10k.trial`, `c10k.summary`, `c10k.comparison` or `c10k.check`.
     pub name: String,
     /// Raised when a field changes its meaning or goes away; not when one is added.
     pub version: u32,
@@ -47,6 +49,12 @@ impl SchemaId {
     #[must_use]
     pub fn summary() -> Self {
         Self { name: "c10k.summary".into(), version: 1 }
+    }
+
+    /// Of [`Comparison`].
+    #[must_use]
+    pub fn comparison() -> Self {
+        Self { name: "c10k.comparison".into(), version: 1 }
     }
 
     /// Of [`CheckReport`].
