@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use loadgen::Engine;
 use protocol::{App, Framing};
 
 use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration, parse_rate, parse_share};
@@ -269,6 +270,9 @@ pub struct LoadArgs {
     /// Keep the threads to these processors, one each
     #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
     pub cpus: CpuList,
+    /// How the threads talk to the kernel: auto (the cheaper one that works here), epoll or io-uring
+    #[arg(long, default_value = "auto", value_parser = engine)]
+    pub engine: Engine,
     /// The server's application
     #[arg(long, default_value = "bench", value_parser = app)]
     pub app: App,
@@ -429,6 +433,10 @@ pub fn app(name: &str) -> Result<App, String> {
 /// A sentence that lists the names.
 pub fn framing(name: &str) -> Result<Framing, String> {
     named(&Framing::ALL, name)
+}
+
+fn engine(name: &str) -> Result<Engine, String> {
+    named(&Engine::ALL.map(|engine| (engine.name(), engine)), name)
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

@@ -35,6 +35,7 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
         connections: args.connections,
         threads: args.threads,
         cpus: args.cpus.to_vec(),
+        engine: args.engine,
         arrivals: match args.rate {
             None => Arrivals::Closed,
             Some(rate_per_s) if args.poisson => Arrivals::Poisson { rate_per_s, seed: args.seed },
@@ -140,7 +141,9 @@ pub fn interrupts() -> Result<Arc<AtomicBool>> {
 #[must_use]
 pub fn explain(error: LoadError) -> anyhow::Error {
     match error {
-        LoadError::Invalid { .. } | LoadError::Descriptors { .. } => usage(error.to_string()),
+        LoadError::Invalid { .. } | LoadError::Descriptors { .. } | LoadError::Engine { .. } => {
+            usage(error.to_string())
+        }
         other => other.into(),
     }
 }

@@ -210,6 +210,7 @@ fn imbalance(workers: &[Worker], target: &Target) -> Option<Imbalance> {
 
 fn client(outcome: &Outcome) -> ClientAccount {
     ClientAccount {
+        engine: Some(outcome.engine.name().into()),
         cpu_ns: ns(outcome.cost.cpu),
         cpu_per_request_ns: per_request(outcome.cost.cpu, outcome.completed),
         busiest_thread_share: outcome.cost.cpu_max_share,

@@ -301,7 +301,11 @@ pub fn load(trial: &Trial) -> String {
     if let Some(cpu) = trial.client.cpu_per_request_ns {
         let busy = trial.client.busiest_thread_share * 100.0;
         let cpu = show_ns_f64(cpu);
-        let _ = writeln!(text, "generator: {cpu} CPU per request, busiest thread {busy:.0} %");
+        let engine = trial.client.engine.as_deref().unwrap_or("epoll");
+        let _ = writeln!(
+            text,
+            "generator ({engine}): {cpu} CPU per request, busiest thread {busy:.0} %"
+        );
     }
     for check in trial.checks.iter().filter(|check| check.status > Status::Pass) {
         let weight = if check.status == Status::Fail { "INVALID" } else { "note" };

@@ -29,17 +29,19 @@
 //! - `run`: the calling thread: phases, clocks, and the merging of what the threads found
 //! - `worker`: one thread of load, from connecting to draining
 //! - `wire`: how a worker reaches the server, and how time passes
+//! - `engine`: which way that is
 //! - `connection`, `fifo`, `clock`: what a worker works with
 //! - `recorder`: what a worker counts and times
 //! - `census`, `greetings`, `outcome`, `error`: what comes out
 //! - `limits`: how many descriptors the process may open
 //!
-//! It needs Linux 5.11 or newer, for timeouts of epoll in nanoseconds.
-#![forbid(unsafe_code)]
+//! It needs Linux 5.11 or newer, for timeouts of epoll in nanoseconds; [`Engine::IoUring`] needs
+//! Linux 6.0. Unsafe code is in `wire/uring` only, whose operations name memory.
 
 mod census;
 mod clock;
 mod connection;
+mod engine;
 mod error;
 mod fifo;
 mod greetings;
@@ -58,6 +60,7 @@ use std::time::Duration;
 use protocol::Framing;
 
 pub use census::{Census, Failure};
+pub use engine::Engine;
 pub use error::LoadError;
 pub use greetings::Greetings;
 pub use hdrhistogram::Histogram;
@@ -79,6 +82,8 @@ pub struct Load {
     pub threads: usize,
     /// Thread k runs on CPU `cpus[k % cpus.len()]` only. Empty: wherever the kernel likes.
     pub cpus: Vec<usize>,
+    /// How the threads talk to the kernel.
+    pub engine: Engine,
     /// When requests are sent.
     pub arrivals: Arrivals,
     /// Whether the server begins every connection with a greeting; in line framing only.

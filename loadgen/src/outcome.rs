@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::{Census, Greetings};
+use crate::{Census, Engine, Greetings};
 
 /// What a run found out. All histograms hold nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Outcome {
+    /// How the threads talked to the kernel: never [`Engine::Auto`].
+    pub engine: Engine,
     /// How long each phase lasted.
     pub phases: Phases,
     /// The run was stopped before the measurement was over; it is shorter than asked.

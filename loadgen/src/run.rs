@@ -12,9 +12,9 @@ use rustix::io::Errno;
 
 use crate::clock::{Clock, to_ns};
 use crate::outcome::{Cost, Outcome, Phases};
-use crate::wire::EpollWire;
+use crate::wire::{EpollWire, UringWire, Wire};
 use crate::worker::{Found, Lonely, Shared, Worker};
-use crate::{Load, LoadError, Moment, Phase, Progress, limits};
+use crate::{Engine, Load, LoadError, Moment, Phase, Progress, limits};
 
 /// Between two calls with [`Moment::Tick`], and between two looks at `stop`.
 const TICK: Duration = Duration::from_millis(100);
@@ -48,6 +48,7 @@ pub fn run(
     watch: &mut dyn FnMut(Moment),
 ) -> Result<Outcome, LoadError> {
     load.check()?;
+    let engine = load.engine.resolve()?;
     limits::make_room_for(load.connections)?;
     let shared = Shared {
         clock: Clock::starting_now(),
@@ -66,7 +67,7 @@ pub fn run(
             let (ready, shared, start) = (ready.clone(), &shared, &start);
             let thread = thread::Builder::new()
                 .name(format!("load-{index}"))
-                .spawn_scoped(scope, move || work(load, shared, index, start, &ready))
+                .spawn_scoped(scope, move || work((load, engine), shared, index, start, &ready))
                 .map_err(|source| LoadError::System {
                     what: "a thread cannot be started",
                     source,
@@ -97,7 +98,7 @@ pub fn run(
             });
         }
         watch(Moment::Ends);
-        Ok(outcome(load, &timeline, found))
+        Ok(outcome((load, engine), &timeline, found))
     })
 }
 
@@ -113,7 +114,7 @@ enum Start {
 /// One thread from its first to its last moment. Its sender is dropped when it ends, however it
 /// ends, which is how the calling thread learns of it.
 fn work(
-    load: &Load,
+    (load, engine): (&Load, Engine),
     shared: &Shared,
     index: usize,
     start: &OnceLock<Start>,
@@ -122,12 +123,25 @@ fn work(
     if !load.cpus.is_empty() {
         pin(load.cpus[index % load.cpus.len()])?;
     }
-    let wire = EpollWire::new(load.target, load.connections_of(index), shared.clock);
-    let wire = wire.map_err(|errno| LoadError::System {
-        what: "an epoll instance cannot be made",
-        source: errno.into(),
-    })?;
-    let mut worker = Worker::new(load, shared, index, wire);
+    let (target, connections) = (load.target, load.connections_of(index));
+    let failed = |what| move |errno: Errno| LoadError::System { what, source: errno.into() };
+    if engine == Engine::IoUring {
+        let wire = UringWire::new(target, connections, shared.clock);
+        let wire = wire.map_err(failed("a ring of io_uring cannot be made"))?;
+        live(Worker::new(load, shared, index, wire), start, ready)
+    } else {
+        let wire = EpollWire::new(target, connections, shared.clock);
+        let wire = wire.map_err(failed("an epoll instance cannot be made"))?;
+        live(Worker::new(load, shared, index, wire), start, ready)
+    }
+}
+
+/// A worker from its first to its last connection.
+fn live<W: Wire>(
+    mut worker: Worker<'_, W>,
+    start: &OnceLock<Start>,
+    ready: &Sender<usize>,
+) -> Result<Found, LoadError> {
     let open = worker.connect()?;
     // Nobody listens any more when another thread has failed.
     let _ = ready.send(open);
@@ -347,7 +361,7 @@ fn unreachable(load: &Load, found: &[Found]) -> LoadError {
     LoadError::Unreachable { target: load.target, source: errno.into() }
 }
 
-fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
+fn outcome((load, engine): (&Load, Engine), timeline: &Timeline, found: Vec<Found>) -> Outcome {
     let mut cost = Cost { threads: found.len(), ..Cost::default() };
     let mut ok = Vec::with_capacity(load.connections);
     let mut completed = 0;
@@ -376,6 +390,7 @@ fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
     let greetings = recorder.greetings.take();
     let (latency, censored_ages) = recorder.into_latency();
     Outcome {
+        engine,
         phases: timeline.phases,
         interrupted: timeline.interrupted,
         census,

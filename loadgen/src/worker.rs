@@ -471,6 +471,7 @@ mod tests {
             connections,
             threads: 1,
             cpus: Vec::new(),
+            engine: crate::Engine::Epoll,
             arrivals,
             greeting: false,
             warmup: Duration::ZERO,

@@ -307,9 +307,13 @@ pub struct Connections {
 }
 
 /// What the load generator used during the measurement.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientAccount {
+    /// How its threads talked to the kernel: `epoll` or `io-uring`; absent in older documents,
+    /// which are of `epoll`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
     /// CPU time of all its threads.
     pub cpu_ns: u64,
     /// The same for each right reply; absent without replies.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use loadgen::{Arrivals, Load, Moment, Phase};
+use loadgen::{Arrivals, Engine, Load, Moment, Phase};
 use protocol::Recipe;
 
 use super::{Run, Slot, server};
@@ -32,6 +32,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
         connections: plan.connections(slot.workload),
         threads: plan.threads,
         cpus: record.client_cpus.clone(),
+        engine: Engine::Auto,
         arrivals,
         greeting: slot.workload.greeting,
         warmup: plan.warmup,

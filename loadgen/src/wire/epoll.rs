@@ -8,13 +8,10 @@ use std::time::Duration;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, ipproto, recv, send,
-    socket_with, sockopt,
-};
+use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 use rustix::time::Timespec;
 
-use super::{Ready, Wire};
+use super::{Ready, Wire, begin_to_connect};
 use crate::clock::Clock;
 
 /// Events taken at a time. Few, because the replies behind the last of them wait until those
@@ -96,20 +93,7 @@ impl Wire for EpollWire {
     }
 
     fn open(&mut self, token: usize) -> Result<u64, Errno> {
-        let family = match self.target {
-            SocketAddr::V4(_) => AddressFamily::INET,
-            SocketAddr::V6(_) => AddressFamily::INET6,
-        };
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
-        // A request is one write; holding it back until the last one is acknowledged gains nothing.
-        sockopt::set_tcp_nodelay(&socket, true)?;
-        // Making the socket is not part of opening the connection.
-        let since = self.clock.now();
-        match connect(&socket, &self.target) {
-            Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
+        let (socket, since) = begin_to_connect(&self.target, || self.clock.now())?;
         let data = EventData::new_u64(token as u64);
         epoll::add(&self.epoll, &socket, data, EventFlags::OUT)?;
         self.sockets[token] = Some(socket);

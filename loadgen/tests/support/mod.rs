@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use loadgen::{Arrivals, Load, Outcome, Schedule};
+use loadgen::{Arrivals, Engine, Load, Outcome, Schedule};
 use protocol::{App, Framing, Recipe, Request};
 
 /// A server's end of a connection.
@@ -114,6 +114,18 @@ pub(crate) fn recipe(bytes: usize) -> Arc<Recipe> {
     Arc::new(Recipe::new(App::Bench, Framing::Line, Request::Echo { bytes }).unwrap())
 }
 
+/// The engine under test: every test is compiled for each, see `io_uring.rs`.
+pub(crate) fn engine() -> Engine {
+    if env!("CARGO_CRATE_NAME") != "io_uring" {
+        return Engine::Epoll;
+    }
+    Engine::IoUring.resolve().unwrap_or_else(|why| {
+        let name = thread::current().name().unwrap_or("a test").to_string();
+        eprintln!("{name}: skipped with io-uring, and run with epoll: {why}");
+        Engine::Epoll
+    })
+}
+
 /// A short closed-loop load over a few connections, to be changed where it matters. It has no
 /// warm-up, so that the very first requests are counted, and are waited for in the drain: on a
 /// machine however slow, each connection has at least one.
@@ -124,6 +136,7 @@ pub(crate) fn load(target: SocketAddr) -> Load {
         connections: 3,
         threads: 1,
         cpus: Vec::new(),
+        engine: engine(),
         arrivals: Arrivals::Closed,
         greeting: false,
         warmup: Duration::ZERO,
@@ -145,6 +158,7 @@ pub(crate) fn run(load: &Load) -> Outcome {
 
 pub(crate) fn check(load: &Load, outcome: &Outcome) {
     let Outcome { census, latency, intervals, connections, .. } = outcome;
+    assert_eq!(outcome.engine, load.engine);
     assert!(census.reconciles(), "{census:?}");
     assert_eq!(outcome.censored_ages.len(), census.unfinished + census.never_sent);
     assert_eq!(latency.service.len(), census.ok + census.timeouts);
