@@ -29,6 +29,8 @@ pub struct Outcome {
     pub censored_ages: Histogram<u64>,
     /// The measurement in pieces of equal length, the last one possibly shorter.
     pub intervals: Vec<Interval>,
+    /// The steps of a staircase, in their order; empty for anything else.
+    pub steps: Vec<Step>,
     /// What the generator cost.
     pub cost: Cost,
     /// What became of the connections.
@@ -92,6 +94,26 @@ pub struct Interval {
     pub failed: u64,
     /// In nanoseconds to two significant digits: as [`Latency::response`] in open loop,
     /// as [`Latency::service`] in closed loop.
+    pub latency: Histogram<u64>,
+}
+
+/// One step of a staircase. A request belongs to the step in which it was due, so the steps add up
+/// to the census.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Since the measurement began.
+    pub start: Duration,
+    /// How long it lasted.
+    pub width: Duration,
+    /// Its rate, in requests a second.
+    pub rate_per_s: f64,
+    /// Requests that were due in it.
+    pub offered: u64,
+    /// Of these, those that got the right reply.
+    pub ok: u64,
+    /// Those that failed, timeouts included.
+    pub failed: u64,
+    /// As [`Latency::response`], of these requests.
     pub latency: Histogram<u64>,
 }
 

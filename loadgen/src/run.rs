@@ -369,6 +369,7 @@ fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
     let mut recorder = all.expect("a load has at least one thread");
     let census = recorder.census();
     let intervals = recorder.series(timeline.phases.measure);
+    let steps = recorder.steps(timeline.phases.measure);
     let (batch, mut connections) = (recorder.batch, recorder.connections);
     connections.asked = load.connections;
     connections.spread(&ok);
@@ -383,6 +384,7 @@ fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
         latency,
         censored_ages,
         intervals,
+        steps,
         cost,
         connections,
         batch,

@@ -125,7 +125,7 @@ impl<'a, W: Wire> Worker<'a, W> {
     pub(crate) fn new(load: &'a Load, shared: &'a Shared, index: usize, wire: W) -> Self {
         let connections = load.connections_of(index);
         let (k, n) = (index as u64, load.threads as u64);
-        let source = match Schedule::new(load.arrivals) {
+        let source = match Schedule::new(&load.arrivals, load.warmup) {
             None => Source::Closed { next_tag: k, step: n },
             Some(schedule) => {
                 Source::Open { shard: schedule.shard(k, n), next: Arrival { index: k, due_ns: 0 } }

@@ -181,7 +181,7 @@ pub(crate) fn check(load: &Load, outcome: &Outcome) {
     assert_eq!(outcome.cost.threads, load.threads);
     if !outcome.interrupted {
         assert_eq!((outcome.phases.warmup, outcome.phases.measure), (load.warmup, load.measure));
-        if let Some(schedule) = Schedule::new(load.arrivals) {
+        if let Some(schedule) = Schedule::new(&load.arrivals, load.warmup) {
             assert_eq!(census.offered, due_in_measurement(&schedule, load));
         }
     }
