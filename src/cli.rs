@@ -12,7 +12,9 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use protocol::{App, Framing};
 
-use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration, parse_rate};
+use crate::arrivals::{RateArg, parse_rates};
+use crate::pacing::PacingArg;
+use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration};
 use crate::{check, load, report, run, serve, table};
 
 /// How the program ended.
@@ -211,9 +213,16 @@ pub struct LoadArgs {
     /// Connections
     #[arg(long, short, default_value = "50", value_parser = positive)]
     pub connections: usize,
-    /// Open loop: requests per second, whatever the server does
-    #[arg(long, short, value_parser = parse_rate, conflicts_with = "closed")]
-    pub rate: Option<f64>,
+    /// Open loop: requests per second, whatever the server does; 1000..50k is a ramp over the
+    /// duration, 1000,2000,5000 a staircase
+    #[arg(long, short, value_parser = parse_rates, conflicts_with = "closed")]
+    pub rate: Option<RateArg>,
+    /// With steps: how long each lasts, instead of an equal part of the duration
+    #[arg(long, value_parser = positive_duration, requires = "rate", conflicts_with = "duration")]
+    pub step: Option<Duration>,
+    /// Open loop: requests at the times of this file, one a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "closed", "poisson"])]
+    pub replay: Option<PathBuf>,
     /// Space the requests of an open loop exponentially instead of evenly
     #[arg(long, requires = "rate")]
     pub poisson: bool,
@@ -238,6 +247,9 @@ pub struct LoadArgs {
     /// Keep the threads to these processors, one each
     #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
     pub cpus: CpuList,
+    /// Open loop: how threads wait until a request is due
+    #[arg(long, value_enum, default_value_t)]
+    pub pacing: PacingArg,
     /// The server's application
     #[arg(long, default_value = "bench", value_parser = app)]
     pub app: App,

@@ -7,6 +7,8 @@
 //! - [`cli`]: what is typed, and the exit code
 //! - [`serve`], [`load`], [`run`], [`check`]: the commands that do something
 //! - [`child`]: a server of ours as a child process
+//! - [`arrivals`], [`replay`]: when requests are sent, as typed and as read from a file
+//! - [`pacing`]: how the generator waits until a request is due
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used
 //! - [`checks`]: when a figure is not what it seems
@@ -16,6 +18,7 @@
 //! - [`units`]: durations, sizes and rates as people write them
 
 pub mod accounts;
+pub mod arrivals;
 pub mod check;
 pub mod checks;
 pub mod child;
@@ -23,8 +26,10 @@ pub mod cli;
 pub mod document;
 pub mod load;
 pub mod machine;
+pub mod pacing;
 pub mod plan;
 pub mod record;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod serve;

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
-use loadgen::{Arrivals, Load, LoadError, Moment, Phase};
+use loadgen::{Arrivals, Load, LoadError, Moment, Pacing, Phase};
 use protocol::{Recipe, Request, Work};
 
 use crate::cli::{Exit, LoadArgs, RequestArgs, usage};
 use crate::document::{Target, Trial, TrialRecord, Validity};
+use crate::pacing::PacingArg;
 use crate::record::{self, Circumstances};
-use crate::{machine, store, table, units};
+use crate::{arrivals, machine, store, table, units};
 
 /// Width of one entry of the series.
 pub const INTERVAL: Duration = Duration::from_millis(100);
@@ -29,30 +30,32 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
     let request = request(&args.request);
     let recipe =
         Recipe::new(args.app, args.framing, request).map_err(|error| usage(error.to_string()))?;
-    let load = Load {
+    let (arrivals, measure) = arrivals::of(args)?;
+    let mut load = Load {
         target: args.target,
         recipe: Arc::new(recipe),
         connections: args.connections,
         threads: args.threads,
         cpus: args.cpus.to_vec(),
-        arrivals: match args.rate {
-            None => Arrivals::Closed,
-            Some(rate_per_s) if args.poisson => Arrivals::Poisson { rate_per_s, seed: args.seed },
-            Some(rate_per_s) => Arrivals::Constant { rate_per_s },
-        },
+        pacing: Pacing::SLEEP,
+        arrivals,
         greeting: args.greeting,
         warmup: args.warmup,
-        measure: args.duration,
+        measure,
         drain: args.drain,
         request_timeout: args.timeout,
         connect_timeout: CONNECT_TIMEOUT,
         interval: INTERVAL,
     };
+    if args.pacing == PacingArg::Spin && load.arrivals == Arrivals::Closed {
+        return Err(usage("--pacing spin is for an open loop, which has due times: add --rate"));
+    }
     let stop = interrupts()?;
     let host = machine::host();
+    load.pacing = args.pacing.choose(&load, None, host.cpus);
     let started_at = units::now();
     let mut ticks = Ticks::default();
-    let bar = bar(args.warmup + args.duration);
+    let bar = bar(args.warmup + measure);
     let outcome = loadgen::run(&load, &stop, &mut |moment| {
         ticks.watch(moment);
         if let Moment::Tick(progress) = moment {

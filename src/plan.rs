@@ -10,6 +10,7 @@ use servers::{MODELS, Model, broken, models};
 
 use crate::cli::usage;
 use crate::document::RequestRecord;
+use crate::pacing::PacingArg;
 use crate::units;
 
 /// The plan that runs when none is named.
@@ -55,6 +56,9 @@ pub struct Plan {
     /// Processors of the load generator; left out, the second of two or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_cpus: Option<Vec<usize>>,
+    /// How the load generator waits until a request of an open loop is due.
+    #[serde(default, skip_serializing_if = "PacingArg::is_auto")]
+    pub pacing: PacingArg,
     /// What the servers are.
     #[serde(default)]
     pub server: ServerPlan,

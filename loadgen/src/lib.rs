@@ -29,6 +29,7 @@
 //! - `run`: the calling thread: phases, clocks, and the merging of what the threads found
 //! - `worker`: one thread of load, from connecting to draining
 //! - `wire`: how a worker reaches the server, and how time passes
+//! - `pacing`: how a thread waits until a request is due
 //! - `connection`, `fifo`, `clock`: what a worker works with
 //! - `recorder`: what a worker counts and times
 //! - `census`, `greetings`, `outcome`, `error`: what comes out
@@ -45,6 +46,7 @@ mod fifo;
 mod greetings;
 mod limits;
 mod outcome;
+mod pacing;
 mod recorder;
 mod run;
 pub mod schedule;
@@ -62,6 +64,7 @@ pub use error::LoadError;
 pub use greetings::Greetings;
 pub use hdrhistogram::Histogram;
 pub use outcome::{Batch, ConnectionTally, Cost, Interval, Latency, Outcome, Phases, Step};
+pub use pacing::{Ground, Pacing};
 pub use run::run;
 pub use schedule::Schedule;
 
@@ -79,6 +82,8 @@ pub struct Load {
     pub threads: usize,
     /// Thread k runs on CPU `cpus[k % cpus.len()]` only. Empty: wherever the kernel likes.
     pub cpus: Vec<usize>,
+    /// How threads wait until a request is due.
+    pub pacing: Pacing,
     /// When requests are sent.
     pub arrivals: Arrivals,
     /// Whether the server begins every connection with a greeting; in line framing only.

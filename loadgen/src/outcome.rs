@@ -115,6 +115,8 @@ pub struct Step {
     pub failed: u64,
     /// As [`Latency::response`], of these requests.
     pub latency: Histogram<u64>,
+    /// As [`Outcome::censored_ages`], of these requests.
+    pub censored_ages: Histogram<u64>,
 }
 
 /// What the generator itself used within the measurement.
@@ -124,9 +126,13 @@ pub struct Cost {
     pub threads: usize,
     /// CPU time of these threads together, user and kernel.
     pub cpu: Duration,
-    /// Of the busiest thread, CPU time over wall-clock time, both between the same two readings.
-    /// Near 1 the generator was the bottleneck.
+    /// Of that, time in which they looked for replies without a pause and there were none.
+    pub spun: Duration,
+    /// Of the busiest thread, CPU time over wall-clock time, both between the same two readings,
+    /// without what it spun. Near 1 the generator was the bottleneck.
     pub cpu_max_share: f64,
+    /// Of all threads together, what they spun over wall-clock time.
+    pub spin_share: f64,
     /// Wall-clock time between these readings, of the thread where it is longest.
     pub wall: Duration,
 }

@@ -147,6 +147,9 @@ impl Recorder {
     pub(crate) fn unfinished(&mut self, stamps: &Stamps, now: u64) {
         self.census.unfinished += 1;
         self.censored_ages.saturating_record(now - self.belongs_at(stamps));
+        if let Some(steps) = &mut self.steps {
+            steps.open(stamps.due - self.begin, now - stamps.due);
+        }
     }
 
     /// It was due and there was no connection for it until the end.
@@ -155,6 +158,7 @@ impl Recorder {
         self.censored_ages.saturating_record(now - due);
         if let Some(steps) = &mut self.steps {
             steps.offered(due - self.begin);
+            steps.open(due - self.begin, now - due);
         }
     }
 

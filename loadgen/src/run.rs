@@ -12,9 +12,10 @@ use rustix::io::Errno;
 
 use crate::clock::{Clock, to_ns};
 use crate::outcome::{Cost, Outcome, Phases};
+use crate::pacing::Pacer;
 use crate::wire::EpollWire;
 use crate::worker::{Found, Lonely, Shared, Worker};
-use crate::{Load, LoadError, Moment, Phase, Progress, limits};
+use crate::{Arrivals, Load, LoadError, Moment, Phase, Progress, limits};
 
 /// Between two calls with [`Moment::Tick`], and between two looks at `stop`.
 const TICK: Duration = Duration::from_millis(100);
@@ -127,7 +128,8 @@ fn work(
         what: "an epoll instance cannot be made",
         source: errno.into(),
     })?;
-    let mut worker = Worker::new(load, shared, index, wire);
+    let spins = load.pacing.spins && load.arrivals != Arrivals::Closed;
+    let mut worker = Worker::new(load, shared, index, wire.paced(Pacer::new(spins)));
     let open = worker.connect()?;
     // Nobody listens any more when another thread has failed.
     let _ = ready.send(open);
@@ -349,15 +351,18 @@ fn unreachable(load: &Load, found: &[Found]) -> LoadError {
 
 fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
     let mut cost = Cost { threads: found.len(), ..Cost::default() };
+    let threads = found.len() as f64;
     let mut ok = Vec::with_capacity(load.connections);
     let mut completed = 0;
     let mut all = None;
     for one in found {
         completed += one.completed;
         cost.cpu += one.cpu;
+        cost.spun += one.spun;
         cost.wall = cost.wall.max(one.wall);
         if !one.wall.is_zero() {
-            let share = one.cpu.as_secs_f64() / one.wall.as_secs_f64();
+            cost.spin_share += one.spun.as_secs_f64() / one.wall.as_secs_f64() / threads;
+            let share = (one.cpu - one.spun).as_secs_f64() / one.wall.as_secs_f64();
             cost.cpu_max_share = cost.cpu_max_share.max(share);
         }
         ok.extend(one.ok);

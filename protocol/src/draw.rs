@@ -248,7 +248,6 @@ fn normal(bits: u64) -> f64 {
 }
 
 /// A whole number below `n`, which is at most 2^64.
-#[expect(clippy::cast_possible_truncation, reason = "the upper half of a product fits 64 bits")]
 fn scaled(bits: u64, n: u128) -> u64 {
     ((u128::from(bits) * n) >> 64) as u64
 }

@@ -9,6 +9,8 @@ mod check;
 mod distribution;
 mod greetings;
 mod host;
+mod pacing;
+mod steps;
 mod summary;
 mod trial;
 
@@ -16,6 +18,8 @@ pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use distribution::{Distribution, QUANTILES, Quantile};
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
+pub use pacing::{PacingKind, PacingRecord};
+pub use steps::StepRecord;
 pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Summary};
 pub use trial::{
     About, ArrivalsRecord, Census, Check, ClientAccount, Connections, Interval, Latency,

@@ -22,6 +22,7 @@ struct Tally {
     ok: u64,
     failed: u64,
     latency: Histogram<u64>,
+    censored_ages: Histogram<u64>,
 }
 
 impl Steps {
@@ -34,6 +35,7 @@ impl Steps {
             ok: 0,
             failed: 0,
             latency: model.clone(),
+            censored_ages: model.clone(),
         };
         Some(Self { length: *step, tallies: rates_per_s.iter().map(tally).collect() })
     }
@@ -62,12 +64,21 @@ impl Steps {
         self.at(since_begin).latency.saturating_record(latency);
     }
 
+    /// It had not ended when the drain did.
+    pub(super) fn open(&mut self, since_begin: u64, age: u64) {
+        self.at(since_begin).censored_ages.saturating_record(age);
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.tallies.iter_mut().zip(&other.tallies) {
             mine.offered += theirs.offered;
             mine.ok += theirs.ok;
             mine.failed += theirs.failed;
-            mine.latency.add(&theirs.latency).expect("histograms of one load have equal bounds");
+            let sum = |mine: &mut Histogram<u64>, theirs: &Histogram<u64>| {
+                mine.add(theirs).expect("histograms of one load have equal bounds");
+            };
+            sum(&mut mine.latency, &theirs.latency);
+            sum(&mut mine.censored_ages, &theirs.censored_ages);
         }
     }
 
@@ -79,9 +90,17 @@ impl Steps {
             let end = start.saturating_add(self.length).min(measure);
             let end = if at + 1 == count { measure } else { end };
             if end > start || tally.offered > 0 {
-                let Tally { rate_per_s, offered, ok, failed, latency } = tally;
-                let width = end.saturating_sub(start);
-                steps.push(Step { start, width, rate_per_s, offered, ok, failed, latency });
+                let Tally { rate_per_s, offered, ok, failed, latency, censored_ages } = tally;
+                steps.push(Step {
+                    start,
+                    width: end.saturating_sub(start),
+                    rate_per_s,
+                    offered,
+                    ok,
+                    failed,
+                    latency,
+                    censored_ages,
+                });
             }
             start = end.max(start);
         }

@@ -124,6 +124,7 @@ pub(crate) fn load(target: SocketAddr) -> Load {
         connections: 3,
         threads: 1,
         cpus: Vec::new(),
+        pacing: loadgen::Pacing::SLEEP,
         arrivals: Arrivals::Closed,
         greeting: false,
         warmup: Duration::ZERO,
@@ -174,6 +175,17 @@ pub(crate) fn check(load: &Load, outcome: &Outcome) {
     assert_eq!(latencies, census.ok + census.timeouts);
     let widths: Duration = intervals.iter().map(|i| i.width).sum();
     assert_eq!(widths, outcome.phases.measure);
+
+    if !outcome.steps.is_empty() {
+        let sum = |of: fn(&loadgen::Step) -> u64| outcome.steps.iter().map(of).sum::<u64>();
+        assert_eq!(sum(|step| step.offered), census.offered);
+        assert_eq!(sum(|step| step.ok), census.ok);
+        assert_eq!(sum(|step| step.failed), failed);
+        assert_eq!(sum(|step| step.latency.len()), census.ok + census.timeouts);
+        assert_eq!(sum(|step| step.censored_ages.len()), census.unfinished + census.never_sent);
+        let widths: Duration = outcome.steps.iter().map(|step| step.width).sum();
+        assert_eq!(widths, outcome.phases.measure);
+    }
 
     assert_eq!(connections.asked, load.connections);
     assert!(connections.opened <= connections.asked);
