@@ -10,11 +10,12 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use protocol::{App, Framing};
+use protocol::{App, Draw, Framing};
 
 use crate::arrivals::{RateArg, parse_rates};
 use crate::pacing::PacingArg;
-use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration};
+use crate::requests::{parse_bytes_draw, parse_count_draw, parse_duration_draw};
+use crate::units::{parse_count, parse_cpus, parse_duration};
 use crate::{check, load, report, run, serve, table};
 
 /// How the program ended.
@@ -84,7 +85,7 @@ enum Command {
     /// Run one server in the foreground
     Serve(ServeArgs),
     /// Load a server, ours or not, and measure it
-    Load(LoadArgs),
+    Load(Box<LoadArgs>),
     /// See what a server does with bad clients, ours or not, and score it
     Check(CheckArgs),
     /// List the models
@@ -247,8 +248,10 @@ pub struct LoadArgs {
     /// Keep the threads to these processors, one each
     #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
     pub cpus: CpuList,
-    /// Open loop: how threads wait until a request is due
-    #[arg(long, value_enum, default_value_t)]
+    /// Open loop: whether threads sleep or spin until a request is due; auto spins where each has
+    /// a processor of its own
+    #[arg(long, value_enum, value_name = "auto|spin|sleep", default_value_t)]
+    #[arg(hide_possible_values = true)]
     pub pacing: PacingArg,
     /// The server's application
     #[arg(long, default_value = "bench", value_parser = app)]
@@ -263,7 +266,7 @@ pub struct LoadArgs {
     /// What every request asks for
     #[command(flatten)]
     pub request: RequestArgs,
-    /// Seed of Poisson arrivals
+    /// Seed of Poisson arrivals and of what is drawn for each request
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Write the result as JSON to this file, or to standard output with -
@@ -271,25 +274,26 @@ pub struct LoadArgs {
     pub json: Option<PathBuf>,
 }
 
-/// What every request of a load asks for.
+/// What every request of a load asks for. A number may be drawn for each request.
 #[derive(Clone, Debug, Args)]
 #[group(required = false, multiple = true)]
 pub struct RequestArgs {
-    /// Bytes of text to have echoed (the default request, with 64)
-    #[arg(long, value_parser = parse_bytes, conflicts_with_all = ["mul", "work"])]
-    pub echo: Option<usize>,
+    /// Bytes of text to have echoed (the default request, with 64). A number here or below may be
+    /// drawn for each request: uniform:16..4096, exp:500, lognormal:500,1.5 or bimodal:64@90%,4096
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes_draw, conflicts_with_all = ["mul", "work"])]
+    pub echo: Option<Draw>,
     /// Digits of two whole numbers to have multiplied
     #[arg(long, value_parser = positive, conflicts_with = "work")]
     pub mul: Option<usize>,
     /// Rounds of CPU work to have done, each about a tenth of a microsecond
-    #[arg(long, value_name = "ROUNDS", value_parser = parse_count)]
-    pub work: Option<usize>,
+    #[arg(long, value_name = "ROUNDS", value_parser = parse_count_draw)]
+    pub work: Option<Draw>,
     /// With --work: how long the server is to wait
-    #[arg(long, default_value = "0s", value_parser = parse_duration, requires = "work")]
-    pub wait: Duration,
+    #[arg(long, default_value = "0s", value_parser = parse_duration_draw, requires = "work")]
+    pub wait: Draw,
     /// With --work: bytes of the reply
-    #[arg(long, default_value = "64", value_parser = parse_bytes, requires = "work")]
-    pub reply: usize,
+    #[arg(long, default_value = "64", value_name = "BYTES", value_parser = parse_bytes_draw, requires = "work")]
+    pub reply: Draw,
 }
 
 /// `c10k check`.

@@ -8,6 +8,7 @@
 //! - [`serve`], [`load`], [`run`], [`check`]: the commands that do something
 //! - [`child`]: a server of ours as a child process
 //! - [`arrivals`], [`replay`]: when requests are sent, as typed and as read from a file
+//! - [`requests`]: what they ask for, as typed and as written down
 //! - [`pacing`]: how the generator waits until a request is due
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used
@@ -31,6 +32,7 @@ pub mod plan;
 pub mod record;
 pub mod replay;
 pub mod report;
+pub mod requests;
 pub mod run;
 pub mod serve;
 pub mod store;

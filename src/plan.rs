@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use servers::{MODELS, Model, broken, models};
 
 use crate::cli::usage;
-use crate::document::RequestRecord;
 use crate::pacing::PacingArg;
-use crate::units;
 
 /// The plan that runs when none is named.
 const QUICK: &str = include_str!("../plans/quick.toml");
@@ -152,18 +150,6 @@ impl RequestPlan {
             Self::Work { rounds, wait, reply_bytes } => {
                 Request::Work(Work { rounds, wait, reply_bytes })
             }
-        }
-    }
-}
-
-/// As it is written down.
-#[must_use]
-pub fn record(request: Request) -> RequestRecord {
-    match request {
-        Request::Echo { bytes } => RequestRecord::Echo { bytes },
-        Request::Multiply { digits } => RequestRecord::Multiply { digits },
-        Request::Work(Work { rounds, wait, reply_bytes }) => {
-            RequestRecord::Work { rounds, wait_ns: units::ns(wait), reply_bytes }
         }
     }
 }

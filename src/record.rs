@@ -14,7 +14,7 @@ use crate::document::{
     Latency, LoadRecord, Memory, PacingKind, PacingRecord, Phases, SchemaId, ServerAccount,
     StepRecord, Target, Trial, TrialRecord, Validity, Worker,
 };
-use crate::plan;
+use crate::requests;
 use crate::units::{as_f64, ns};
 
 /// Everything about a trial that the outcome does not tell.
@@ -68,7 +68,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         load: LoadRecord {
             app: app.name().into(),
             framing: framing.name().into(),
-            request: plan::record(request),
+            request: requests::record(request),
             arrivals: arrivals::record(&load.arrivals),
             connections: load.connections,
             threads: load.threads,

@@ -15,6 +15,7 @@ use crate::document::{
     Cell, CellQuantile, CheckReport, Distribution, Estimate, Flag, Greetings, Imbalance, Quantile,
     Status, Summary, Trial, Validity,
 };
+use crate::requests;
 use crate::units::{show_bytes, show_count, show_ns, show_ns_f64};
 
 /// Writes to standard output.
@@ -261,6 +262,9 @@ pub fn load(trial: &Trial) -> String {
         show_ns(trial.phases.measure_ns),
         trial.connections.opened
     );
+    if let Some(drawn) = requests::describe(&trial.load.request) {
+        let _ = writeln!(text, "{drawn}");
+    }
     let mut latencies =
         table(&["", "count", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"], 1);
     let latency = &trial.latency;

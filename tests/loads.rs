@@ -84,6 +84,32 @@ fn steps_are_shown_to_people() {
 }
 
 #[test]
+fn requests_are_drawn_and_written_down_and_their_replies_checked() {
+    let short = ["--duration", "100ms"];
+    let drawn = |arguments: &[&str]| document(&[&short, arguments].concat());
+    let echo = drawn(&["--echo", "uniform:16..4KiB", "--threads", "2"]);
+    let request = &echo["load"]["request"];
+    assert_eq!((&request["kind"], &request["seed"]), (&"echo-drawn".into(), &1.into()));
+    assert_eq!(request["bytes"]["law"], "uniform:16..4096");
+    assert_eq!(request["bytes"]["cut"], false);
+
+    let work = ["--work", "exp:50", "--wait", "bimodal:0s@99%,1ms", "--reply", "lognormal:90,1"];
+    let work = drawn(&[&work[..], &["--rate", "500", "--seed", "9"]].concat());
+    let request = &work["load"]["request"];
+    assert_eq!((&request["kind"], &request["seed"]), (&"work-drawn".into(), &9.into()));
+    assert_eq!(request["wait_ns"]["law"], "bimodal:0@99%,1000000");
+    assert_eq!(drawn(&["--echo", "fixed:9"])["load"]["request"]["bytes"], 9);
+
+    refused(&["--echo", "pareto:5"], &["lognormal:MEDIAN,SIGMA"]);
+    refused(&["--echo", "uniform:5"], &["uniform:LEAST..MOST"]);
+    refused(&["--echo", "uniform:5..1MiB"], &["65536"]);
+    refused(&["--work", "bimodal:5@50%,99M"], &["10000000"]);
+    refused(&["--work", "5", "--wait", "exp:5"], &["10s"]);
+    refused(&["--work", "5", "--wait", "exp:90s"], &["60 s"]);
+    refused(&["--app", "multiply", "--echo", "exp:5"], &["no request echo"]);
+}
+
+#[test]
 fn how_the_generator_waits_is_chosen_and_written_down() {
     let rate = ["--rate", "2000", "--duration", "100ms"];
     let paced = |more: &[&str]| document(&[&rate, more].concat());

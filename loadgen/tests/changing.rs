@@ -31,7 +31,7 @@ fn every_step_has_the_requests_that_were_due_in_it() {
     let offered: Vec<_> = outcome.steps.iter().map(|step| (step.offered, step.ok)).collect();
     assert_eq!(offered, [(20, 20), (100, 100), (10, 10)]);
     let starts: Vec<_> = outcome.steps.iter().map(|step| step.start).collect();
-    assert_eq!(starts, [0 * MS, 100 * MS, 200 * MS]);
+    assert_eq!(starts, [Duration::ZERO, 100 * MS, 200 * MS]);
 }
 
 #[test]

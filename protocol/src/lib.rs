@@ -35,7 +35,7 @@ pub use draw::Draw;
 pub use exchange::{Exchange, Reply};
 pub use greeting::Greeting;
 pub use job::{Done, Job, Work};
-pub use recipe::{Recipe, RecipeError, Request};
+pub use recipe::{Drawn, Recipe, RecipeError, Request};
 pub use session::{Session, Step, Tally};
 
 use core::num::NonZeroU32;

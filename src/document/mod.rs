@@ -7,6 +7,7 @@
 
 mod check;
 mod distribution;
+mod draw;
 mod greetings;
 mod host;
 mod pacing;
@@ -16,6 +17,7 @@ mod trial;
 
 pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use distribution::{Distribution, QUANTILES, Quantile};
+pub use draw::DrawRecord;
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
 pub use pacing::{PacingKind, PacingRecord};

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Distribution, Greetings, Host, Imbalance, PacingRecord, SchemaId, StepRecord, Worker};
+use super::{
+    Distribution, DrawRecord, Greetings, Host, Imbalance, PacingRecord, SchemaId, StepRecord,
+    Worker,
+};
 
 /// One trial, and the document that `c10k load --json` writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -142,6 +145,24 @@ pub enum RequestRecord {
         wait_ns: u64,
         /// Bytes of the reply.
         reply_bytes: usize,
+    },
+    /// As `echo`, of a size that was drawn for each request.
+    EchoDrawn {
+        /// Bytes of text.
+        bytes: DrawRecord,
+        /// Seed of the draws.
+        seed: u64,
+    },
+    /// As `work`, with numbers that were drawn for each request.
+    WorkDrawn {
+        /// Rounds of CPU work.
+        rounds: DrawRecord,
+        /// The wait, of which whole microseconds were asked for.
+        wait_ns: DrawRecord,
+        /// Bytes of the reply.
+        reply_bytes: DrawRecord,
+        /// Seed of the draws.
+        seed: u64,
     },
 }
 
