@@ -42,7 +42,7 @@ pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
         checks.push(one_clock(found));
     }
     checks.push(generator_busy(trial));
-    if trial.load.arrivals.rate_per_s().is_some() {
+    if trial.load.arrivals.is_open() {
         checks.push(achieved(trial));
         checks.push(sched_lag(trial));
     } else {
@@ -163,19 +163,19 @@ fn connected(trial: &Trial) -> Check {
 fn generator_busy(trial: &Trial) -> Check {
     let busy = trial.client.busiest_thread_share;
     let percent = busy * 100.0;
-    let (status, message) = match (trial.load.arrivals.rate_per_s(), busy) {
-        (None, busy) if busy >= GENERATOR_BUSY_LIMIT => (
+    let (status, message) = match (trial.load.arrivals.is_open(), busy) {
+        (false, busy) if busy >= GENERATOR_BUSY_LIMIT => (
             Status::Warn,
             format!(
                 "generator-limited: its busiest thread used {percent:.0} % of a core, so capacity \
                  is this or more; compare CPU per request"
             ),
         ),
-        (Some(_), busy) if busy >= GENERATOR_BUSY_LIMIT => (
+        (true, busy) if busy >= GENERATOR_BUSY_LIMIT => (
             Status::Fail,
             format!("the generator used {percent:.0} % of a core: it measured itself"),
         ),
-        (Some(_), busy) if busy >= GENERATOR_BUSY_WARNING => (
+        (true, busy) if busy >= GENERATOR_BUSY_WARNING => (
             Status::Warn,
             format!("the generator used {percent:.0} % of a core: expect some lateness"),
         ),
@@ -185,10 +185,13 @@ fn generator_busy(trial: &Trial) -> Check {
 }
 
 fn achieved(trial: &Trial) -> Check {
-    let offered = trial.load.arrivals.rate_per_s().unwrap_or_default();
-    let achieved = if offered > 0.0 { trial.throughput_per_s / offered } else { 1.0 };
-    // A Poisson stream of n requests is itself uneven by about the root of n; four of those are
-    // no finding about the server.
+    // What was answered within the measurement, over what became due in it. Not over a rate: a
+    // replay has none, and of a random schedule it is not what was offered.
+    let answered = trial.throughput_per_s * as_f64(trial.phases.measure_ns) / 1e9;
+    let offered = as_f64(trial.census.offered);
+    let achieved = if offered > 0.0 { answered / offered } else { 1.0 };
+    // What is in flight at the two edges differs, by chance and where the rate changes; four times
+    // the root of all requests is no finding about the server.
     let chance = 4.0 / as_f64(trial.census.offered.max(1)).sqrt();
     let limit = (ACHIEVED_LIMIT - chance).max(0.5);
     let left = trial.census.unfinished + trial.census.never_sent;

@@ -11,9 +11,12 @@ use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use loadgen::Engine;
-use protocol::{App, Framing};
+use protocol::{App, Draw, Framing};
 
-use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration, parse_rate, parse_share};
+use crate::arrivals::{RateArg, parse_rates};
+use crate::pacing::PacingArg;
+use crate::requests::{parse_bytes_draw, parse_count_draw, parse_duration_draw};
+use crate::units::{parse_count, parse_cpus, parse_duration, parse_share};
 use crate::{check, compare, load, report, run, serve, table};
 
 /// How the program ended.
@@ -86,7 +89,7 @@ enum Command {
     /// Run one server in the foreground
     Serve(ServeArgs),
     /// Load a server, ours or not, and measure it
-    Load(LoadArgs),
+    Load(Box<LoadArgs>),
     /// See what a server does with bad clients, ours or not, and score it
     Check(CheckArgs),
     /// List the models
@@ -243,9 +246,16 @@ pub struct LoadArgs {
     /// Connections
     #[arg(long, short, default_value = "50", value_parser = positive)]
     pub connections: usize,
-    /// Open loop: requests per second, whatever the server does
-    #[arg(long, short, value_parser = parse_rate, conflicts_with = "closed")]
-    pub rate: Option<f64>,
+    /// Open loop: requests per second, whatever the server does; 1000..50k is a ramp over the
+    /// duration, 1000,2000,5000 a staircase
+    #[arg(long, short, value_parser = parse_rates, conflicts_with = "closed")]
+    pub rate: Option<RateArg>,
+    /// With steps: how long each lasts, instead of an equal part of the duration
+    #[arg(long, value_parser = positive_duration, requires = "rate", conflicts_with = "duration")]
+    pub step: Option<Duration>,
+    /// Open loop: requests at the times of this file, one a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "closed", "poisson"])]
+    pub replay: Option<PathBuf>,
     /// Space the requests of an open loop exponentially instead of evenly
     #[arg(long, requires = "rate")]
     pub poisson: bool,
@@ -273,6 +283,11 @@ pub struct LoadArgs {
     /// How the threads talk to the kernel: auto (the cheaper one that works here), epoll or io-uring
     #[arg(long, default_value = "auto", value_parser = engine)]
     pub engine: Engine,
+    /// Open loop: whether threads sleep or spin until a request is due; auto spins where each has
+    /// a processor of its own
+    #[arg(long, value_enum, value_name = "auto|spin|sleep", default_value_t)]
+    #[arg(hide_possible_values = true)]
+    pub pacing: PacingArg,
     /// The server's application
     #[arg(long, default_value = "bench", value_parser = app)]
     pub app: App,
@@ -286,7 +301,7 @@ pub struct LoadArgs {
     /// What every request asks for
     #[command(flatten)]
     pub request: RequestArgs,
-    /// Seed of Poisson arrivals
+    /// Seed of Poisson arrivals and of what is drawn for each request
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Write the result as JSON to this file, or to standard output with -
@@ -294,25 +309,26 @@ pub struct LoadArgs {
     pub json: Option<PathBuf>,
 }
 
-/// What every request of a load asks for.
+/// What every request of a load asks for. A number may be drawn for each request.
 #[derive(Clone, Debug, Args)]
 #[group(required = false, multiple = true)]
 pub struct RequestArgs {
-    /// Bytes of text to have echoed (the default request, with 64)
-    #[arg(long, value_parser = parse_bytes, conflicts_with_all = ["mul", "work"])]
-    pub echo: Option<usize>,
+    /// Bytes of text to have echoed (the default request, with 64). A number here or below may be
+    /// drawn for each request: uniform:16..4096, exp:500, lognormal:500,1.5 or bimodal:64@90%,4096
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes_draw, conflicts_with_all = ["mul", "work"])]
+    pub echo: Option<Draw>,
     /// Digits of two whole numbers to have multiplied
     #[arg(long, value_parser = positive, conflicts_with = "work")]
     pub mul: Option<usize>,
     /// Rounds of CPU work to have done, each about a tenth of a microsecond
-    #[arg(long, value_name = "ROUNDS", value_parser = parse_count)]
-    pub work: Option<usize>,
+    #[arg(long, value_name = "ROUNDS", value_parser = parse_count_draw)]
+    pub work: Option<Draw>,
     /// With --work: how long the server is to wait
-    #[arg(long, default_value = "0s", value_parser = parse_duration, requires = "work")]
-    pub wait: Duration,
+    #[arg(long, default_value = "0s", value_parser = parse_duration_draw, requires = "work")]
+    pub wait: Draw,
     /// With --work: bytes of the reply
-    #[arg(long, default_value = "64", value_parser = parse_bytes, requires = "work")]
-    pub reply: usize,
+    #[arg(long, default_value = "64", value_name = "BYTES", value_parser = parse_bytes_draw, requires = "work")]
+    pub reply: Draw,
 }
 
 /// `c10k check`.

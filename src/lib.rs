@@ -7,6 +7,9 @@
 //! - [`cli`]: what is typed, and the exit code
 //! - [`serve`], [`load`], [`run`], [`check`]: the commands that do something
 //! - [`child`]: a server of ours as a child process
+//! - [`arrivals`], [`replay`]: when requests are sent, as typed and as read from a file
+//! - [`requests`]: what they ask for, as typed and as written down
+//! - [`pacing`]: how the generator waits until a request is due
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used
 //! - [`checks`]: when a figure is not what it seems
@@ -16,6 +19,7 @@
 //! - [`units`]: durations, sizes and rates as people write them
 
 pub mod accounts;
+pub mod arrivals;
 pub mod check;
 pub mod checks;
 pub mod child;
@@ -24,9 +28,12 @@ pub mod compare;
 pub mod document;
 pub mod load;
 pub mod machine;
+pub mod pacing;
 pub mod plan;
 pub mod record;
+pub mod replay;
 pub mod report;
+pub mod requests;
 pub mod run;
 pub mod serve;
 pub mod statistics;

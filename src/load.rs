@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
-use loadgen::{Arrivals, Load, LoadError, Moment, Phase};
-use protocol::{Recipe, Request, Work};
+use loadgen::{Arrivals, Load, LoadError, Moment, Pacing, Phase};
+use protocol::Recipe;
 
-use crate::cli::{Exit, LoadArgs, RequestArgs, usage};
+use crate::cli::{Exit, LoadArgs, usage};
 use crate::document::{Target, Trial, TrialRecord, Validity};
+use crate::pacing::PacingArg;
 use crate::record::{self, Circumstances};
-use crate::{machine, store, table, units};
+use crate::{arrivals, machine, requests, store, table, units};
 
 /// Width of one entry of the series.
 pub const INTERVAL: Duration = Duration::from_millis(100);
@@ -26,34 +27,36 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
 pub fn load(args: &LoadArgs) -> Result<Exit> {
-    let request = request(&args.request);
+    let request = requests::of(&args.request, args.seed);
     let recipe =
         Recipe::new(args.app, args.framing, request).map_err(|error| usage(error.to_string()))?;
-    let load = Load {
+    let (arrivals, measure) = arrivals::of(args)?;
+    let mut load = Load {
         target: args.target,
         recipe: Arc::new(recipe),
         connections: args.connections,
         threads: args.threads,
         cpus: args.cpus.to_vec(),
         engine: args.engine,
-        arrivals: match args.rate {
-            None => Arrivals::Closed,
-            Some(rate_per_s) if args.poisson => Arrivals::Poisson { rate_per_s, seed: args.seed },
-            Some(rate_per_s) => Arrivals::Constant { rate_per_s },
-        },
+        pacing: Pacing::SLEEP,
+        arrivals,
         greeting: args.greeting,
         warmup: args.warmup,
-        measure: args.duration,
+        measure,
         drain: args.drain,
         request_timeout: args.timeout,
         connect_timeout: CONNECT_TIMEOUT,
         interval: INTERVAL,
     };
+    if args.pacing == PacingArg::Spin && load.arrivals == Arrivals::Closed {
+        return Err(usage("--pacing spin is for an open loop, which has due times: add --rate"));
+    }
     let stop = interrupts()?;
     let host = machine::host();
+    load.pacing = args.pacing.choose(&load, None, host.cpus);
     let started_at = units::now();
     let mut ticks = Ticks::default();
-    let bar = bar(args.warmup + args.duration);
+    let bar = bar(args.warmup + measure);
     let outcome = loadgen::run(&load, &stop, &mut |moment| {
         ticks.watch(moment);
         if let Moment::Tick(progress) = moment {
@@ -83,7 +86,7 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
             cpus: Vec::new(),
         },
         service: (args.app, args.framing),
-        request,
+        request: load.recipe.request(),
         load: &load,
         server: None,
         host,
@@ -110,16 +113,6 @@ fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
         Validity::Invalid => Exit::Untrusted,
         Validity::Valid | Validity::Suspect => Exit::Ok,
     })
-}
-
-fn request(args: &RequestArgs) -> Request {
-    match (args.work, args.mul) {
-        (Some(rounds), _) => {
-            Request::Work(Work { rounds: rounds as u64, wait: args.wait, reply_bytes: args.reply })
-        }
-        (None, Some(digits)) => Request::Multiply { digits },
-        (None, None) => Request::Echo { bytes: args.echo.unwrap_or(64) },
-    }
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the program at once.

@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use loadgen::{Arrivals, Histogram, Load, Outcome};
+use loadgen::{Histogram, Load, Outcome};
 use protocol::{App, Framing, Request};
 
 use crate::accounts::{METHOD, Sample};
+use crate::arrivals;
 use crate::checks;
 use crate::document::{
-    ArrivalsRecord, Census, ClientAccount, Connections, Distribution, Greetings, Host, Imbalance,
-    Interval, Latency, LoadRecord, Memory, Phases, SchemaId, ServerAccount, Target, Trial,
-    TrialRecord, Validity, Worker,
+    Census, ClientAccount, Connections, Distribution, Greetings, Host, Imbalance, Interval,
+    Latency, LoadRecord, Memory, PacingKind, PacingRecord, Phases, SchemaId, ServerAccount,
+    StepRecord, Target, Trial, TrialRecord, Validity, Worker,
 };
-use crate::plan;
+use crate::requests;
 use crate::units::{as_f64, ns};
 
 /// Everything about a trial that the outcome does not tell.
@@ -67,8 +68,8 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         load: LoadRecord {
             app: app.name().into(),
             framing: framing.name().into(),
-            request: plan::record(request),
-            arrivals: arrivals(load.arrivals),
+            request: requests::record(request),
+            arrivals: arrivals::record(&load.arrivals),
             connections: load.connections,
             threads: load.threads,
             cpus: load.cpus.clone(),
@@ -80,10 +81,11 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         throughput_per_s: per_second(outcome.completed, outcome.phases.measure),
         latency: latency(outcome)?,
         intervals: outcome.intervals.iter().map(interval).collect(),
+        steps: outcome.steps.iter().map(step).collect::<Result<_>>()?,
         connections: connections(outcome),
         greetings: outcome.greetings.as_ref().map(greetings),
         workers,
-        client: client(outcome),
+        client: client(load, outcome),
         server: server.map(|bracket| account(&bracket, outcome)),
         host,
         checks: Vec::new(),
@@ -92,14 +94,6 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
     trial.checks = checks::of(&trial, steal_share);
     trial.validity = checks::validity(&trial.checks);
     Ok(trial)
-}
-
-fn arrivals(arrivals: Arrivals) -> ArrivalsRecord {
-    match arrivals {
-        Arrivals::Closed => ArrivalsRecord::Closed,
-        Arrivals::Constant { rate_per_s } => ArrivalsRecord::Constant { rate_per_s },
-        Arrivals::Poisson { rate_per_s, seed } => ArrivalsRecord::Poisson { rate_per_s, seed },
-    }
 }
 
 fn phases(outcome: &Outcome) -> Phases {
@@ -162,6 +156,18 @@ fn interval(interval: &loadgen::Interval) -> Interval {
     }
 }
 
+fn step(step: &loadgen::Step) -> Result<StepRecord> {
+    Ok(StepRecord {
+        start_ns: ns(step.start),
+        width_ns: ns(step.width),
+        rate_per_s: step.rate_per_s,
+        offered: step.offered,
+        ok: step.ok,
+        failed: step.failed,
+        response: Distribution::of(&step.latency, &step.censored_ages)?,
+    })
+}
+
 fn connections(outcome: &Outcome) -> Connections {
     let tally = &outcome.connections;
     let throughput = per_second(outcome.completed, outcome.phases.measure);
@@ -208,12 +214,16 @@ fn imbalance(workers: &[Worker], target: &Target) -> Option<Imbalance> {
     }
 }
 
-fn client(outcome: &Outcome) -> ClientAccount {
+fn client(load: &Load, outcome: &Outcome) -> ClientAccount {
+    let (cost, spins) = (&outcome.cost, load.pacing.spins);
+    let kind = if spins { PacingKind::Spin } else { PacingKind::Sleep };
     ClientAccount {
         engine: Some(outcome.engine.name().into()),
-        cpu_ns: ns(outcome.cost.cpu),
-        cpu_per_request_ns: per_request(outcome.cost.cpu, outcome.completed),
-        busiest_thread_share: outcome.cost.cpu_max_share,
+        cpu_ns: ns(cost.cpu),
+        cpu_per_request_ns: per_request(cost.cpu.saturating_sub(cost.spun), outcome.completed),
+        busiest_thread_share: cost.cpu_max_share,
+        pacing: Some(PacingRecord { kind, why: load.pacing.why.into() }),
+        spin_share: spins.then_some(cost.spin_share),
         events_per_wake: outcome.batch.mean(),
     }
 }

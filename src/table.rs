@@ -1,5 +1,7 @@
 //! What people read on a terminal.
 
+mod steps;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -8,10 +10,12 @@ use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use servers::{BROKEN, Broken, MODELS};
 
+use crate::arrivals;
 use crate::document::{
-    ArrivalsRecord, Cell, CellQuantile, CheckReport, Distribution, Estimate, Flag, Greetings,
-    Imbalance, Quantile, Status, Summary, Trial, Validity,
+    Cell, CellQuantile, CheckReport, Distribution, Estimate, Flag, Greetings, Imbalance, Quantile,
+    Status, Summary, Trial, Validity,
 };
+use crate::requests;
 use crate::units::{show_bytes, show_count, show_ns, show_ns_f64};
 
 /// Writes to standard output.
@@ -111,15 +115,7 @@ fn push(text: &mut String, part: &str) {
 /// The heading of a workload's table: what was asked and how.
 #[must_use]
 pub fn heading(cell: &Cell) -> String {
-    let arrivals = match &cell.arrivals {
-        ArrivalsRecord::Closed => "closed loop, service time".to_string(),
-        ArrivalsRecord::Constant { rate_per_s } => {
-            format!("open loop at {}/s, evenly spaced, response time", show_count(*rate_per_s))
-        }
-        ArrivalsRecord::Poisson { rate_per_s, .. } => {
-            format!("open loop at {}/s, Poisson, response time", show_count(*rate_per_s))
-        }
-    };
+    let arrivals = arrivals::describe(&cell.arrivals);
     let trials = cell.trials.len();
     let plural = if trials == 1 { "" } else { "s" };
     format!(
@@ -266,6 +262,9 @@ pub fn load(trial: &Trial) -> String {
         show_ns(trial.phases.measure_ns),
         trial.connections.opened
     );
+    if let Some(drawn) = requests::describe(&trial.load.request) {
+        let _ = writeln!(text, "{drawn}");
+    }
     let mut latencies =
         table(&["", "count", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"], 1);
     let latency = &trial.latency;
@@ -286,6 +285,7 @@ pub fn load(trial: &Trial) -> String {
         text.push_str("closed loop: service times; there is no schedule to be late for\n");
     }
     let _ = writeln!(text, "{latencies}");
+    text.push_str(&steps::of(trial));
     let failures = kinds(&census.errors);
     let _ = writeln!(
         text,
@@ -302,10 +302,12 @@ pub fn load(trial: &Trial) -> String {
         let busy = trial.client.busiest_thread_share * 100.0;
         let cpu = show_ns_f64(cpu);
         let engine = trial.client.engine.as_deref().unwrap_or("epoll");
-        let _ = writeln!(
-            text,
-            "generator ({engine}): {cpu} CPU per request, busiest thread {busy:.0} %"
-        );
+        let _ =
+            write!(text, "generator ({engine}): {cpu} CPU per request, busiest thread {busy:.0} %");
+        if let Some(spun) = trial.client.spin_share {
+            let _ = write!(text, ", spinning {:.0} %", spun * 100.0);
+        }
+        text.push('\n');
     }
     for check in trial.checks.iter().filter(|check| check.status > Status::Pass) {
         let weight = if check.status == Status::Fail { "INVALID" } else { "note" };

@@ -31,6 +31,8 @@ pub struct Outcome {
     pub censored_ages: Histogram<u64>,
     /// The measurement in pieces of equal length, the last one possibly shorter.
     pub intervals: Vec<Interval>,
+    /// The steps of a staircase, in their order; empty for anything else.
+    pub steps: Vec<Step>,
     /// What the generator cost.
     pub cost: Cost,
     /// What became of the connections.
@@ -97,6 +99,28 @@ pub struct Interval {
     pub latency: Histogram<u64>,
 }
 
+/// One step of a staircase. A request belongs to the step in which it was due, so the steps add up
+/// to the census.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Since the measurement began.
+    pub start: Duration,
+    /// How long it lasted.
+    pub width: Duration,
+    /// Its rate, in requests a second.
+    pub rate_per_s: f64,
+    /// Requests that were due in it.
+    pub offered: u64,
+    /// Of these, those that got the right reply.
+    pub ok: u64,
+    /// Those that failed, timeouts included.
+    pub failed: u64,
+    /// As [`Latency::response`], of these requests.
+    pub latency: Histogram<u64>,
+    /// As [`Outcome::censored_ages`], of these requests.
+    pub censored_ages: Histogram<u64>,
+}
+
 /// What the generator itself used within the measurement.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
@@ -104,9 +128,13 @@ pub struct Cost {
     pub threads: usize,
     /// CPU time of these threads together, user and kernel.
     pub cpu: Duration,
-    /// Of the busiest thread, CPU time over wall-clock time, both between the same two readings.
-    /// Near 1 the generator was the bottleneck.
+    /// Of that, time in which they looked for replies without a pause and there were none.
+    pub spun: Duration,
+    /// Of the busiest thread, CPU time over wall-clock time, both between the same two readings,
+    /// without what it spun. Near 1 the generator was the bottleneck.
     pub cpu_max_share: f64,
+    /// Of all threads together, what they spun over wall-clock time.
+    pub spin_share: f64,
     /// Wall-clock time between these readings, of the thread where it is longest.
     pub wall: Duration,
 }

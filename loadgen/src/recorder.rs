@@ -1,5 +1,7 @@
 //! What one thread counts and times.
 
+mod steps;
+
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -7,8 +9,9 @@ use hdrhistogram::Histogram;
 use crate::census::{Census, Failure};
 use crate::clock::to_ns;
 use crate::greetings::Greetings;
-use crate::outcome::{Batch, ConnectionTally, Interval, Latency};
+use crate::outcome::{Batch, ConnectionTally, Interval, Latency, Step};
 use crate::{Arrivals, Load};
+use steps::Steps;
 
 /// More pieces than this tell nothing more, and each costs some 30 KiB a thread.
 const INTERVALS_MAX: u64 = 1_000;
@@ -50,6 +53,8 @@ pub(crate) struct Recorder {
     pub(crate) censored_ages: Histogram<u64>,
     intervals: Vec<Piece>,
     interval_ns: u64,
+    /// Of a staircase.
+    steps: Option<Steps>,
     /// When the measurement began.
     pub(crate) begin: u64,
     pub(crate) batch: Batch,
@@ -87,6 +92,7 @@ impl Recorder {
             censored_ages: touched(&fine),
             intervals: (0..measure_ns.div_ceil(interval_ns)).map(|_| piece()).collect(),
             interval_ns,
+            steps: Steps::of(&load.arrivals, &fine),
             begin: 0,
             batch: Batch::default(),
             connections: ConnectionTally::default(),
@@ -102,6 +108,9 @@ impl Recorder {
         if self.open_loop {
             self.conn_wait.saturating_record(stamps.conn_wait());
         }
+        if let Some(steps) = &mut self.steps {
+            steps.offered(stamps.due - self.begin);
+        }
     }
 
     /// It got the right reply.
@@ -109,31 +118,48 @@ impl Recorder {
         self.census.ok += 1;
         self.took(stamps, done);
         self.piece(stamps).ok += 1;
+        if let Some(steps) = &mut self.steps {
+            steps.ok(stamps.due - self.begin);
+        }
     }
 
     /// It was given up; its age enters the latencies, since the reply would have taken longer.
     pub(crate) fn timed_out(&mut self, stamps: &Stamps, now: u64) {
         self.census.timeouts += 1;
         self.took(stamps, now);
-        self.piece(stamps).failed += 1;
+        self.count_failed(stamps);
     }
 
     /// It failed. When is no latency: a refusal may be faster than any reply.
     pub(crate) fn failed(&mut self, stamps: &Stamps, failure: Failure) {
         self.failures[failure as usize] += 1;
+        self.count_failed(stamps);
+    }
+
+    fn count_failed(&mut self, stamps: &Stamps) {
         self.piece(stamps).failed += 1;
+        if let Some(steps) = &mut self.steps {
+            steps.failed(stamps.due - self.begin);
+        }
     }
 
     /// It was sent and there is no reply at the end.
     pub(crate) fn unfinished(&mut self, stamps: &Stamps, now: u64) {
         self.census.unfinished += 1;
         self.censored_ages.saturating_record(now - self.belongs_at(stamps));
+        if let Some(steps) = &mut self.steps {
+            steps.open(stamps.due - self.begin, now - stamps.due);
+        }
     }
 
     /// It was due and there was no connection for it until the end.
     pub(crate) fn never_sent(&mut self, due: u64, now: u64) {
         self.census.never_sent += 1;
         self.censored_ages.saturating_record(now - due);
+        if let Some(steps) = &mut self.steps {
+            steps.offered(due - self.begin);
+            steps.open(due - self.begin, now - due);
+        }
     }
 
     fn took(&mut self, stamps: &Stamps, done: u64) {
@@ -143,6 +169,9 @@ impl Recorder {
             self.response.saturating_record(latency);
         }
         self.piece(stamps).latency.saturating_record(latency);
+        if let Some(steps) = &mut self.steps {
+            steps.took(stamps.due - self.begin, latency);
+        }
     }
 
     /// The stamp that says whether a request belongs to the measurement, and to which piece.
@@ -173,6 +202,9 @@ impl Recorder {
             mine.ok += theirs.ok;
             mine.failed += theirs.failed;
             sum(&mut mine.latency, &theirs.latency);
+        }
+        if let Some((mine, theirs)) = self.steps.as_mut().zip(other.steps.as_ref()) {
+            mine.add(theirs);
         }
         self.batch.add(&other.batch);
         let (mine, theirs) = (&mut self.connections, &other.connections);
@@ -213,6 +245,11 @@ impl Recorder {
             start = end;
         }
         series
+    }
+
+    /// The steps of a staircase in a measurement that lasted `measure`; none of anything else.
+    pub(crate) fn steps(&mut self, measure: Duration) -> Vec<Step> {
+        self.steps.take().map(|steps| steps.finish(measure)).unwrap_or_default()
     }
 
     pub(crate) fn into_latency(self) -> (Latency, Histogram<u64>) {

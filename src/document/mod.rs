@@ -8,16 +8,22 @@
 mod check;
 mod comparison;
 mod distribution;
+mod draw;
 mod greetings;
 mod host;
+mod pacing;
+mod steps;
 mod summary;
 mod trial;
 
 pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use comparison::{Compared, Comparison};
 pub use distribution::{Distribution, QUANTILES, Quantile};
+pub use draw::DrawRecord;
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
+pub use pacing::{PacingKind, PacingRecord};
+pub use steps::StepRecord;
 pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Summary};
 pub use trial::{
     About, ArrivalsRecord, Census, Check, ClientAccount, Connections, Interval, Latency,
