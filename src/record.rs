@@ -164,7 +164,7 @@ fn interval(interval: &loadgen::Interval) -> Interval {
 
 fn connections(outcome: &Outcome) -> Connections {
     let tally = &outcome.connections;
-    let throughput = per_second(outcome.completed, outcome.phases.measure);
+    let measured = outcome.phases.measure.as_secs_f64().max(1e-9);
     Connections {
         asked: tally.asked,
         opened: tally.opened,
@@ -174,7 +174,9 @@ fn connections(outcome: &Outcome) -> Connections {
         ok_min: tally.ok_min,
         ok_max: tally.ok_max,
         jain: tally.jain,
-        effective_concurrency: throughput * outcome.latency.service.mean() / 1e9,
+        // Both from the same replies, those that arrived within the measurement.
+        effective_concurrency: tally.service.as_secs_f64() / measured,
+        slowest_mean_ns: tally.slowest.map(ns),
     }
 }
 

@@ -31,6 +31,7 @@
 //! - `wire`: how a worker reaches the server, and how time passes
 //! - `connection`, `fifo`, `clock`: what a worker works with
 //! - `recorder`: what a worker counts and times
+//! - `series`, `sent`, `clients`: what it keeps in order of time, of when it sent, of each connection
 //! - `census`, `greetings`, `outcome`, `error`: what comes out
 //! - `limits`: how many descriptors the process may open
 //!
@@ -38,6 +39,7 @@
 #![forbid(unsafe_code)]
 
 mod census;
+mod clients;
 mod clock;
 mod connection;
 mod error;
@@ -48,6 +50,8 @@ mod outcome;
 mod recorder;
 mod run;
 pub mod schedule;
+mod sent;
+mod series;
 mod wire;
 mod worker;
 
@@ -64,6 +68,8 @@ pub use hdrhistogram::Histogram;
 pub use outcome::{Batch, ConnectionTally, Cost, Interval, Latency, Outcome, Phases};
 pub use run::run;
 pub use schedule::Schedule;
+pub use sent::SentSample;
+pub use series::{Series, Tally};
 
 /// What to load, how, and for how long.
 #[derive(Clone, Debug)]

@@ -5,9 +5,12 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::census::{Census, Failure};
+use crate::clients::Clients;
 use crate::clock::to_ns;
 use crate::greetings::Greetings;
 use crate::outcome::{Batch, ConnectionTally, Interval, Latency};
+use crate::sent::SentSample;
+use crate::series::Series;
 use crate::{Arrivals, Load};
 
 /// More pieces than this tell nothing more, and each costs some 30 KiB a thread.
@@ -50,6 +53,9 @@ pub(crate) struct Recorder {
     pub(crate) censored_ages: Histogram<u64>,
     intervals: Vec<Piece>,
     interval_ns: u64,
+    pub(crate) series: Series,
+    pub(crate) sent: Option<SentSample>,
+    pub(crate) clients: Clients,
     /// When the measurement began.
     pub(crate) begin: u64,
     pub(crate) batch: Batch,
@@ -87,6 +93,9 @@ impl Recorder {
             censored_ages: touched(&fine),
             intervals: (0..measure_ns.div_ceil(interval_ns)).map(|_| piece()).collect(),
             interval_ns,
+            series: Series::new(load.warmup, load.measure),
+            sent: SentSample::of(load),
+            clients: Clients::new(load.connections.div_ceil(load.threads)),
             begin: 0,
             batch: Batch::default(),
             connections: ConnectionTally::default(),
@@ -101,6 +110,22 @@ impl Recorder {
         self.sched_lag.saturating_record(stamps.sched_lag());
         if self.open_loop {
             self.conn_wait.saturating_record(stamps.conn_wait());
+        }
+        if let Some(sample) = &mut self.sent {
+            sample.sent(stamps.sent - stamps.conn_wait() - self.begin);
+        }
+    }
+
+    /// A right reply arrived within the measurement, whenever it was asked for.
+    pub(crate) fn served(&mut self, connection: usize, stamps: &Stamps, done: u64) {
+        self.clients.served(connection, done - stamps.sent);
+    }
+
+    /// A request of the warm-up got the right reply.
+    pub(crate) fn warmed_up(&mut self, stamps: &Stamps, done: u64) {
+        let at = self.belongs_at(stamps);
+        if let Some(before) = self.begin.checked_sub(at + 1) {
+            self.series.record_warmup(before, done - at);
         }
     }
 
@@ -143,6 +168,7 @@ impl Recorder {
             self.response.saturating_record(latency);
         }
         self.piece(stamps).latency.saturating_record(latency);
+        self.series.record(self.belongs_at(stamps) - self.begin, latency);
     }
 
     /// The stamp that says whether a request belongs to the measurement, and to which piece.
@@ -174,6 +200,11 @@ impl Recorder {
             mine.failed += theirs.failed;
             sum(&mut mine.latency, &theirs.latency);
         }
+        self.series.add(&other.series);
+        if let Some((mine, theirs)) = self.sent.as_mut().zip(other.sent.as_ref()) {
+            mine.add(theirs);
+        }
+        self.clients.add(&other.clients);
         self.batch.add(&other.batch);
         let (mine, theirs) = (&mut self.connections, &other.connections);
         mine.opened += theirs.opened;
@@ -198,8 +229,8 @@ impl Recorder {
         census
     }
 
-    /// The series of a measurement that lasted `measure`.
-    pub(crate) fn series(&mut self, measure: Duration) -> Vec<Interval> {
+    /// The pieces of a measurement that lasted `measure`.
+    pub(crate) fn intervals(&mut self, measure: Duration) -> Vec<Interval> {
         let width = Duration::from_nanos(self.interval_ns);
         let mut start = Duration::ZERO;
         let mut series = Vec::with_capacity(self.intervals.len());

@@ -368,12 +368,16 @@ fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
     }
     let mut recorder = all.expect("a load has at least one thread");
     let census = recorder.census();
-    let intervals = recorder.series(timeline.phases.measure);
+    let intervals = recorder.intervals(timeline.phases.measure);
+    recorder.series.end_at(timeline.phases.measure);
     let (batch, mut connections) = (recorder.batch, recorder.connections);
     connections.asked = load.connections;
     connections.spread(&ok);
+    connections.service = recorder.clients.service();
+    connections.slowest = recorder.clients.slowest();
     let wrong_example = recorder.wrong_example.take();
     let greetings = recorder.greetings.take();
+    let (series, sent) = (recorder.series.clone(), recorder.sent.take());
     let (latency, censored_ages) = recorder.into_latency();
     Outcome {
         phases: timeline.phases,
@@ -383,6 +387,8 @@ fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
         latency,
         censored_ages,
         intervals,
+        series,
+        sent,
         cost,
         connections,
         batch,

@@ -301,9 +301,13 @@ pub struct Connections {
     /// Jain's fairness index of right replies: 1 is even, 1/n is one client taking all (Jain,
     /// Chiu, Hawe 1984).
     pub jain: f64,
-    /// Requests in flight on average, by Little's law: throughput times mean service time. In a
-    /// closed loop it should be the number of connections.
+    /// Requests in flight on average, by Little's law: throughput times mean service time, both of
+    /// the right replies that arrived within the measurement. In a closed loop it should be the
+    /// number of connections.
     pub effective_concurrency: f64,
+    /// Mean service time of the same replies, of the client where it is longest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slowest_mean_ns: Option<u64>,
 }
 
 /// What the load generator used during the measurement.

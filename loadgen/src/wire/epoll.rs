@@ -38,11 +38,7 @@ pub(crate) struct EpollWire {
 
 impl EpollWire {
     /// Connections to `target`, all closed; to be called on the thread that will wait.
-    pub(crate) fn new(
-        target: SocketAddr,
-        connections: usize,
-        clock: Clock,
-    ) -> Result<Self, Errno> {
+    pub(crate) fn new(target: SocketAddr, connections: usize, clock: Clock) -> Result<Self, Errno> {
         // The kernel lets a sleeper oversleep by 50 µs to save wake-ups; here that would be
         // lateness of every request. A kernel that refuses leaves a generator that is a little
         // later, and its lateness is measured.
