@@ -10,6 +10,7 @@
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used
 //! - [`checks`]: when a figure is not what it seems
+//! - [`steadiness`]: how latencies hang together in time, with [`statistics`]
 //! - [`document`]: what is written down, [`record`]: from what, and [`store`]: how
 //! - [`table`] and [`report`]: what people read
 //! - [`machine`]: what this machine is, and pinning to its processors
@@ -28,6 +29,9 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod serve;
+pub mod statistics;
+pub mod steadiness;
+
 pub mod store;
 pub mod table;
 pub mod units;

@@ -14,6 +14,7 @@ use crate::document::{
     TrialRecord, Validity, Worker,
 };
 use crate::plan;
+use crate::steadiness;
 use crate::units::{as_f64, ns};
 
 /// Everything about a trial that the outcome does not tell.
@@ -80,6 +81,8 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         throughput_per_s: per_second(outcome.completed, outcome.phases.measure),
         latency: latency(outcome)?,
         intervals: outcome.intervals.iter().map(interval).collect(),
+        steadiness: steadiness::of(&outcome.series),
+        sent_gaps: outcome.sent.as_ref().and_then(steadiness::gaps),
         connections: connections(outcome),
         greetings: outcome.greetings.as_ref().map(greetings),
         workers,
@@ -133,11 +136,16 @@ fn latency(outcome: &Outcome) -> Result<Latency> {
     let whole = |histogram: &Histogram<u64>| Distribution::of(histogram, &none);
     let cut_off = |histogram: &Histogram<u64>| Distribution::of(histogram, &outcome.censored_ages);
     let (latency, greetings) = (&outcome.latency, outcome.greetings.as_ref());
+    // In an open loop the series is of response times. Service times are discounted alike: what
+    // hangs together in the one does in the other.
+    let headline = latency.response.as_ref().unwrap_or(&latency.service);
+    let effect = |q: f64| steadiness::design_effect(&outcome.series, headline.value_at_quantile(q));
+    let cut_off = |histogram: &Histogram<u64>| cut_off(histogram).map(|found| found.worth(effect));
     Ok(Latency {
         response: latency.response.as_ref().map(cut_off).transpose()?,
         // The ages are those of the headline: since due in an open loop, since sent in a closed one.
         service: match latency.response {
-            Some(_) => whole(&latency.service)?,
+            Some(_) => whole(&latency.service)?.worth(effect),
             None => cut_off(&latency.service)?,
         },
         conn_wait: whole(&latency.conn_wait)?,

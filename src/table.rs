@@ -297,6 +297,7 @@ pub fn load(trial: &Trial) -> String {
         census.unfinished,
         census.never_sent
     );
+    text.push_str(&clients(trial));
     text.push_str(&greetings(trial));
     if let Some(cpu) = trial.client.cpu_per_request_ns {
         let busy = trial.client.busiest_thread_share * 100.0;
@@ -371,6 +372,23 @@ fn greetings(trial: &Trial) -> String {
         );
     }
     text
+}
+
+/// How evenly the clients were served, and the slowest of them.
+fn clients(trial: &Trial) -> String {
+    let connections = &trial.connections;
+    let slowest = connections
+        .slowest_mean_ns
+        .map(|ns| format!(", the slowest with {} in the mean", show_ns(ns)));
+    format!(
+        "served {} of {} clients, {} to {} replies each, Jain {:.2}{}\n",
+        connections.served,
+        connections.asked,
+        connections.ok_min,
+        connections.ok_max,
+        connections.jain,
+        slowest.unwrap_or_default()
+    )
 }
 
 /// Failures with their names.

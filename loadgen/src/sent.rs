@@ -4,7 +4,7 @@ use crate::clock::to_ns;
 use crate::{Arrivals, Load};
 
 /// Stretches of the measurement in which every request is noted.
-const WINDOWS: u64 = 64;
+const WINDOWS: usize = 64;
 /// Requests expected in each of them, over all threads.
 const PER_WINDOW: f64 = 64.0;
 /// Requests that a thread notes at most.
@@ -30,7 +30,7 @@ impl SentSample {
     /// Of a measurement that is so long, at this rate.
     #[must_use]
     pub fn new(measure_ns: u64, rate_per_s: f64) -> Self {
-        let stride_ns = (measure_ns / WINDOWS).max(1);
+        let stride_ns = (measure_ns / WINDOWS as u64).max(1);
         let expected = PER_WINDOW / rate_per_s * 1e9;
         #[expect(clippy::cast_possible_truncation, reason = "the least of both is no longer")]
         let window_ns = expected.min(stride_ns as f64) as u64;
@@ -42,7 +42,7 @@ impl SentSample {
     /// Notes a request sent `at` nanoseconds after the measurement began.
     pub fn sent(&mut self, at: u64) {
         let window = at / self.stride_ns;
-        let inside = window < WINDOWS && at - window * self.stride_ns < self.window_ns;
+        let inside = window < WINDOWS as u64 && at - window * self.stride_ns < self.window_ns;
         if inside && self.at.len() < NOTED_MAX {
             self.at.push(at);
         }
@@ -52,7 +52,7 @@ impl SentSample {
     /// it began.
     #[must_use]
     pub fn windows(&self) -> Vec<(u64, Vec<u64>)> {
-        let mut windows = vec![(self.window_ns, Vec::new()); WINDOWS as usize];
+        let mut windows = vec![(self.window_ns, Vec::new()); WINDOWS];
         for at in &self.at {
             let window = at / self.stride_ns;
             let since = at - window * self.stride_ns;

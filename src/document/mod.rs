@@ -9,6 +9,7 @@ mod check;
 mod distribution;
 mod greetings;
 mod host;
+mod steadiness;
 mod summary;
 mod trial;
 
@@ -16,6 +17,7 @@ pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use distribution::{Distribution, QUANTILES, Quantile};
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
+pub use steadiness::{SentGaps, Steadiness};
 pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Summary};
 pub use trial::{
     About, ArrivalsRecord, Census, Check, ClientAccount, Connections, Interval, Latency,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Distribution, Greetings, Host, Imbalance, SchemaId, Worker};
+use super::{Distribution, Greetings, Host, Imbalance, SchemaId, SentGaps, Steadiness, Worker};
 
 /// One trial, and the document that `c10k load --json` writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +29,12 @@ pub struct Trial {
     pub latency: Latency,
     /// The measurement in slices.
     pub intervals: Vec<Interval>,
+    /// How the headline latencies hang together in time; absent where there are too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steadiness: Option<Steadiness>,
+    /// Whether random arrivals were sent as such; absent where there are none, or too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_gaps: Option<SentGaps>,
     /// The connections, and how evenly they were served.
     pub connections: Connections,
     /// What became of the greetings; absent where none were expected.
