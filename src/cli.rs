@@ -12,6 +12,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use protocol::{App, Framing};
 
+use crate::capacity::{self, Goals};
 use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration, parse_rate};
 use crate::{check, load, report, run, serve, table};
 
@@ -71,6 +72,7 @@ Examples:
   c10k serve --model epoll --listen 127.0.0.1:9000
   c10k load --target 127.0.0.1:9000 -c 50 -d 10s
   c10k load --target 127.0.0.1:9000 --rate 20k --poisson --json result.json
+  c10k load --target 127.0.0.1:9000 --find-capacity 'p99<20ms'
   c10k check --command 'python3 server.py {port}' --app multiply
 
 Exit codes: 0 ok, 1 failed or fell short, 2 usage, 4 the result is not to be trusted, 130 interrupted";
@@ -121,6 +123,8 @@ enum SchemaOf {
     Summary,
     /// `c10k check --json`
     Check,
+    /// `c10k load --find-capacity --json`
+    Capacity,
 }
 
 /// `c10k run`.
@@ -204,10 +208,18 @@ pub struct ServeArgs {
 
 /// `c10k load`.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("open").args(["rate", "find_capacity"]).multiple(true))]
 pub struct LoadArgs {
     /// The server's address and port
-    #[arg(long, short, value_parser = address)]
-    pub target: SocketAddr,
+    #[arg(long, short, value_parser = address, required_unless_present = "serve")]
+    pub target: Option<SocketAddr>,
+    /// Search for the highest rate that meets a target, as in p99<20ms or p99.9<5ms,errors<1%;
+    /// each trial lasts --duration, and the first one has --rate
+    #[arg(long, value_name = "TARGET", value_parser = Goals::parse, conflicts_with = "closed")]
+    pub find_capacity: Option<Goals>,
+    /// With --find-capacity: start this model afresh for each trial, instead of --target
+    #[arg(long, value_name = "MODEL", value_parser = model_names(), requires = "find_capacity", conflicts_with = "target")]
+    pub serve: Option<String>,
     /// Connections
     #[arg(long, short, default_value = "50", value_parser = positive)]
     pub connections: usize,
@@ -215,7 +227,7 @@ pub struct LoadArgs {
     #[arg(long, short, value_parser = parse_rate, conflicts_with = "closed")]
     pub rate: Option<f64>,
     /// Space the requests of an open loop exponentially instead of evenly
-    #[arg(long, requires = "rate")]
+    #[arg(long, requires = "open")]
     pub poisson: bool,
     /// Closed loop: each connection sends when it has its reply (the default)
     #[arg(long)]
@@ -331,7 +343,10 @@ fn execute(command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => serve::serve(&args),
-        Command::Load(args) => load::load(&args),
+        Command::Load(args) => match &args.find_capacity {
+            Some(goals) => capacity::find(&args, goals),
+            None => load::load(&args),
+        },
         Command::Check(args) => check::check(&args),
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
@@ -341,6 +356,7 @@ fn execute(command: Command) -> Result<Exit> {
                 SchemaOf::Trial => schemars::schema_for!(crate::document::Trial),
                 SchemaOf::Summary => schemars::schema_for!(crate::document::Summary),
                 SchemaOf::Check => schemars::schema_for!(crate::document::CheckReport),
+                SchemaOf::Capacity => schemars::schema_for!(crate::document::CapacityReport),
             };
             table::print(&String::from_utf8(crate::store::json(&schema)?)?).map(|()| Exit::Ok)
         }

@@ -17,6 +17,7 @@
 //! - [`units`]: durations, sizes and rates as people write them
 
 pub mod accounts;
+pub mod capacity;
 pub mod check;
 pub mod checks;
 pub mod child;

@@ -1,5 +1,7 @@
 //! What people read on a terminal.
 
+mod capacity;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -13,6 +15,7 @@ use crate::document::{
     Imbalance, Quantile, Status, Summary, Trial, Validity,
 };
 use crate::units::{show_bytes, show_count, show_ns, show_ns_f64};
+pub use capacity::capacity;
 
 /// Writes to standard output.
 ///

@@ -16,7 +16,7 @@ pub const QUANTILES: [f64; 13] =
 
 /// Samples that quantile q needs, times 1 - q: with fewer than about six samples beyond it, a
 /// quantile is the accident of one of them.
-const SAMPLES_BEYOND: f64 = 6.0;
+pub const SAMPLES_BEYOND: f64 = 6.0;
 
 /// One latency distribution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

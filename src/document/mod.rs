@@ -5,6 +5,7 @@
 //! these types (`c10k schema`) and kept in `results/schema/`. Names carry units. Durations are
 //! whole nanoseconds.
 
+mod capacity;
 mod check;
 mod distribution;
 mod greetings;
@@ -13,8 +14,9 @@ mod steadiness;
 mod summary;
 mod trial;
 
+pub use capacity::{CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict};
 pub use check::{CheckReport, CheckSubject, CheckTest};
-pub use distribution::{Distribution, QUANTILES, Quantile};
+pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND};
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
 pub use steadiness::{SentGaps, Steadiness};
@@ -32,7 +34,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
-    /// `c10k.trial`, `c10k.summary` or `c10k.check`.
+    /// `c10k.trial`, `c10k.summary`, `c10k.check` or `c10k.capacity`.
     pub name: String,
     /// Raised when a field changes its meaning or goes away; not when one is added.
     pub version: u32,
@@ -49,6 +51,12 @@ impl SchemaId {
     #[must_use]
     pub fn summary() -> Self {
         Self { name: "c10k.summary".into(), version: 1 }
+    }
+
+    /// Of [`CapacityReport`].
+    #[must_use]
+    pub fn capacity() -> Self {
+        Self { name: "c10k.capacity".into(), version: 1 }
     }
 
     /// Of [`CheckReport`].
