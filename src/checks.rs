@@ -5,6 +5,8 @@
 //! something else than it would for a server that kept up.
 
 mod steadiness;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -168,19 +168,10 @@ fn percentile(q: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::{Quantile, Steadiness};
-
-    /// A committed trial of an open loop, as a base for others.
-    fn trial() -> Trial {
-        let file = "results/quick-20261121T115229Z/trials/echo-open.epoll.0.json";
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-        let mut trial: Trial = crate::store::read_json(&path).expect("a committed trial");
-        trial.checks.clear();
-        trial
-    }
+    use crate::document::{Quantile, Steadiness, example};
 
     fn with_p99(value: u64, admitted: bool, at_least: bool) -> Trial {
-        let mut trial = trial();
+        let mut trial = example::open();
         let response = trial.latency.response.as_mut().expect("an open loop");
         let p99 = response.quantiles.iter_mut().find(|quantile| quantile.q == 0.99);
         let p99 = p99.expect("it is listed");

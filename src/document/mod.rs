@@ -8,6 +8,8 @@
 mod capacity;
 mod check;
 mod distribution;
+#[cfg(test)]
+pub(crate) mod example;
 mod greetings;
 mod host;
 mod steadiness;
