@@ -235,9 +235,10 @@ pub struct LoadArgs {
     /// How long to measure
     #[arg(long, short, default_value = "10s", value_parser = positive_duration)]
     pub duration: Duration,
-    /// Load without recording first, for so long
-    #[arg(long, default_value = "1s", value_parser = parse_duration)]
-    pub warmup: Duration,
+    /// Load without recording first, for so long; auto: for as long as a rule finds necessary, by
+    /// measuring again with a longer one, up to half of --duration
+    #[arg(long, default_value = "1s", value_parser = warmup, value_name = "WARMUP|auto")]
+    pub warmup: Warmup,
     /// Wait so long for what is still open at the end
     #[arg(long, default_value = "2s", value_parser = parse_duration)]
     pub drain: Duration,
@@ -320,6 +321,15 @@ pub struct CheckArgs {
     /// Write the result as JSON to this file, or to standard output with -
     #[arg(long, value_name = "FILE|-")]
     pub json: Option<PathBuf>,
+}
+
+/// How long load is made and not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmup {
+    /// So long.
+    For(Duration),
+    /// As long as a rule finds necessary.
+    Auto,
 }
 
 /// Processors; empty for any.
@@ -422,6 +432,14 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn cpu_list(text: &str) -> Result<CpuList, String> {
     if text.is_empty() { Ok(CpuList::default()) } else { parse_cpus(text).map(CpuList::from) }
+}
+
+fn warmup(text: &str) -> Result<Warmup, String> {
+    let or_auto = |error| format!("{error}; or write auto");
+    if text == "auto" {
+        return Ok(Warmup::Auto);
+    }
+    parse_duration(text).map(Warmup::For).map_err(or_auto)
 }
 
 fn positive(text: &str) -> Result<usize, String> {

@@ -13,8 +13,8 @@ use loadgen::{Arrivals, Load, LoadError, Moment, Outcome, Phase};
 use protocol::{Recipe, Request, Work};
 
 use crate::child::ServerChild;
-use crate::cli::{Exit, LoadArgs, RequestArgs, usage};
-use crate::document::{Target, Trial, TrialRecord, Validity};
+use crate::cli::{Exit, LoadArgs, RequestArgs, Warmup, usage};
+use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
 use crate::record::{self, Circumstances};
 use crate::run::server;
 use crate::run::trial::Accountant;
@@ -22,6 +22,8 @@ use crate::{machine, store, table, units};
 
 /// Width of one entry of the series.
 pub const INTERVAL: Duration = Duration::from_millis(100);
+/// The first warm-up that is tried where a rule decides.
+const FIRST_WARMUP: Duration = Duration::from_millis(100);
 /// How long connecting may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -31,10 +33,41 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
 pub fn load(args: &LoadArgs) -> Result<Exit> {
     let arrivals = args.rate.map_or(Arrivals::Closed, |rate_per_s| arrivals(args, rate_per_s));
-    let shot = Shot { arrivals, measure: args.duration, position: 0, workload: "load" };
+    let shot = Shot {
+        arrivals,
+        warmup: Duration::ZERO,
+        measure: args.duration,
+        position: 0,
+        workload: "load",
+    };
     let stop = interrupts()?;
-    let trial = trial(args, &shot, None, &stop)?;
+    let trial = match args.warmup {
+        Warmup::For(warmup) => trial(args, &Shot { warmup, ..shot }, None, &stop)?,
+        Warmup::Auto => warmed_up(args, &shot, &stop)?,
+    };
     finish(&trial, args.json.as_deref())
+}
+
+/// Measures again with a longer warm-up until none of it is seen in the measurement, or it is half as
+/// long as that.
+fn warmed_up(args: &LoadArgs, shot: &Shot<'_>, stop: &AtomicBool) -> Result<Trial> {
+    let longest = args.duration / 2;
+    let mut warmup = longest.min(FIRST_WARMUP);
+    let mut trials = 1;
+    loop {
+        let mut trial = trial(args, &Shot { warmup, position: trials - 1, ..*shot }, None, stop)?;
+        trial.phases.warmup_trials = Some(trials);
+        let short = |check: &&Check| check.name == "warmed-up" && check.status != Status::Pass;
+        let short = trial.checks.iter().find(short).map(|check| check.message.as_str());
+        let (Some(why), Some(found)) = (short, &trial.steadiness) else { return Ok(trial) };
+        if warmup >= longest || trial.phases.interrupted {
+            return Ok(trial);
+        }
+        eprintln!("again with a longer warm-up: {why}");
+        let needed = warmup + Duration::from_nanos(found.still_warming_ns);
+        warmup = longest.min(needed * 3 / 2);
+        trials += 1;
+    }
 }
 
 /// An open loop at this rate.
@@ -50,6 +83,7 @@ pub(crate) fn arrivals(args: &LoadArgs, rate_per_s: f64) -> Arrivals {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shot<'a> {
     pub(crate) arrivals: Arrivals,
+    pub(crate) warmup: Duration,
     pub(crate) measure: Duration,
     /// Which trial, from 0.
     pub(crate) position: u32,
@@ -84,7 +118,7 @@ pub(crate) fn trial(
         cpus: args.cpus.to_vec(),
         arrivals: shot.arrivals,
         greeting: args.greeting,
-        warmup: args.warmup,
+        warmup: shot.warmup,
         measure: shot.measure,
         drain: args.drain,
         request_timeout: args.timeout,

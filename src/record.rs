@@ -110,6 +110,7 @@ fn phases(outcome: &Outcome) -> Phases {
     Phases {
         connect_ns: ns(phases.connect),
         warmup_ns: ns(phases.warmup),
+        warmup_trials: None,
         measure_ns: ns(phases.measure),
         drain_ns: ns(phases.drain),
         interrupted: outcome.interrupted,

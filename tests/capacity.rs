@@ -27,6 +27,7 @@ fn a_search_that_makes_no_sense_is_refused_with_what_to_do() {
     with(&["--find-capacity", "p99<20"], "10s");
     with(&["--find-capacity", "errors<1%"], "needs a latency");
     with(&["--find-capacity", "p99<20ms", "-d", "300ms"], "400ms or longer");
+    with(&["--find-capacity", "p99<20ms", "--warmup", "auto"], "a duration");
     with(&["--find-capacity", "p99<20ms", "--closed"], "--closed");
     with(&["--find-capacity", "p99<20ms", "--serve", "epoll"], "--target");
     refused(&["--serve", "epoll"], "--find-capacity");

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::{c10k, until};
@@ -98,4 +98,20 @@ fn a_warm_up_that_was_too_short_is_told_with_how_long_it_has_to_be() {
         let message = warmed_up["message"].as_str().expect("a sentence");
         warmed_up["status"] == "warn" && message.contains("or longer")
     });
+}
+
+#[test]
+fn a_warm_up_is_made_longer_until_it_is_over() {
+    // Cold for a second from the first request on.
+    let mut first = None;
+    let wait = move |_| {
+        let cold = first.get_or_insert_with(Instant::now).elapsed() < Duration::from_secs(1);
+        thread::sleep(Duration::from_millis(if cold { 10 } else { 1 }));
+    };
+    let result = load(&server(wait), &["-d", "2s", "--warmup", "auto", "-c", "1"]);
+    let phases = &result["phases"];
+    let (trials, warmup) = (phases["warmup_trials"].as_u64(), phases["warmup_ns"].as_u64());
+    // The first trial is half cold; by the second the server is warm, or the warm-up is at its limit.
+    let over = check(&result, "warmed-up")["status"] == "pass";
+    assert!(trials >= Some(2) && (over || warmup == Some(1_000_000_000)), "{phases}");
 }

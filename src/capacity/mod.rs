@@ -7,10 +7,11 @@ mod search;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cli::{Exit, LoadArgs, usage};
+use crate::cli::{Exit, LoadArgs, Warmup, usage};
 use crate::document::{
     CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict, SchemaId,
 };
@@ -44,6 +45,9 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
             humantime::format_duration(shortest)
         )));
     }
+    let Warmup::For(warmup) = args.warmup else {
+        return Err(usage("a search needs one warm-up for all trials: give --warmup a duration"));
+    };
     let stop = load::interrupts()?;
     let started_at = units::now();
     let floor = SAMPLES_MARGIN * goals.samples() / args.duration.as_secs_f64();
@@ -55,7 +59,7 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
             Err(found) => break describe(found, goals, &probes),
         };
         let position = u32::try_from(probes.len()).context("too many trials")?;
-        let (probe, verdict) = probe(args, goals, (rate, stage), position, &stop)?;
+        let (probe, verdict) = probe(args, goals, (rate, stage), (position, warmup), &stop)?;
         eprintln!("{}", line(&probe));
         probes.push(probe);
         if stop.load(Ordering::Relaxed) {
@@ -80,12 +84,13 @@ fn probe(
     args: &LoadArgs,
     goals: &Goals,
     (rate, stage): (f64, Stage),
-    position: u32,
+    (position, warmup): (u32, Duration),
     stop: &AtomicBool,
 ) -> Result<(CapacityProbe, Verdict)> {
     let longer = if stage == Stage::Confirm { CONFIRM_LONGER } else { 1 };
     let shot = Shot {
         arrivals: load::arrivals(args, rate),
+        warmup,
         measure: args.duration * longer,
         position,
         workload: "capacity",

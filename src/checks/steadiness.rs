@@ -100,6 +100,7 @@ mod tests {
         let phases = Phases {
             connect_ns: 0,
             warmup_ns: 1_000_000_000,
+            warmup_trials: None,
             measure_ns: 10_000_000_000,
             drain_ns: 0,
             interrupted: false,

@@ -187,6 +187,9 @@ pub struct Phases {
     pub connect_ns: u64,
     /// Load that was not recorded.
     pub warmup_ns: u64,
+    /// Trials until it was found to be long enough, this one included; absent where it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_trials: Option<u32>,
     /// Load that was.
     pub measure_ns: u64,
     /// Waiting for what was still open.
