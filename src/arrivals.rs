@@ -61,13 +61,7 @@ pub fn of(args: &LoadArgs) -> Result<(Arrivals, Duration)> {
             within(file, &due_ns, args.duration)?;
             Arrivals::Replay { due_ns: due_ns.into() }
         }
-        (Some(RateArg::One(rate_per_s)), _) => {
-            let rate_per_s = *rate_per_s;
-            match seed {
-                Some(seed) => Arrivals::Poisson { rate_per_s, seed },
-                None => Arrivals::Constant { rate_per_s },
-            }
-        }
+        (Some(RateArg::One(rate_per_s)), _) => at(args, *rate_per_s),
         (Some(RateArg::Ramp(from_per_s, to_per_s)), _) => {
             let (from_per_s, to_per_s) = (*from_per_s, *to_per_s);
             Arrivals::Ramp { from_per_s, to_per_s, over: args.duration, seed }
@@ -81,6 +75,16 @@ pub fn of(args: &LoadArgs) -> Result<(Arrivals, Duration)> {
         }
     };
     Ok((arrivals, args.duration))
+}
+
+/// An open loop at one rate.
+#[must_use]
+pub fn at(args: &LoadArgs, rate_per_s: f64) -> Arrivals {
+    if args.poisson {
+        Arrivals::Poisson { rate_per_s, seed: args.seed }
+    } else {
+        Arrivals::Constant { rate_per_s }
+    }
 }
 
 /// A replay of which nothing is due would measure nothing.

@@ -4,6 +4,10 @@
 //! spoil a measurement; what is about the server is a finding, and makes the figure mean
 //! something else than it would for a server that kept up.
 
+mod steadiness;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use crate::document::{About, Check, Greetings, Status, Trial, Validity};
@@ -49,6 +53,11 @@ pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
         checks.push(fairness(trial));
         checks.push(effective_concurrency(trial));
     }
+    checks.push(never_served(trial));
+    if let Some(steadiness) = &trial.steadiness {
+        checks.extend(steadiness::of(steadiness, &trial.phases));
+    }
+    checks.extend(trial.sent_gaps.as_ref().map(steadiness::arrivals_as_asked));
     if trial.server.is_some() {
         checks.push(listen_queue(trial));
         checks.push(shared_processors(trial));
@@ -244,10 +253,25 @@ fn effective_concurrency(trial: &Trial) -> Check {
          few who were served",
         connections.effective_concurrency, connections.asked
     );
-    // Requests that were still open are in the mean with what is known of them.
+    // Only who was answered in time counts, so a client that waits for its turn is not in service.
     let status = unless(share >= EFFECTIVE_CONCURRENCY_LIMIT, Status::Warn);
     let seen = (share, EFFECTIVE_CONCURRENCY_LIMIT);
     check("effective-concurrency", About::Server, status, seen, message)
+}
+
+fn never_served(trial: &Trial) -> Check {
+    let connections = &trial.connections;
+    let never = connections.asked.saturating_sub(connections.served) as u64;
+    // An open loop gives every connection its turn, if there are requests enough.
+    let turns = share(trial.census.offered, connections.asked as u64);
+    let judged = trial.load.arrivals.rate_per_s().is_none() || turns >= FAIRNESS_REPLIES_MIN;
+    let message = format!(
+        "{never} of {} clients were never served in the measurement: no figure knows of their wait \
+         unless it was over by the end of the drain",
+        connections.asked
+    );
+    let status = unless(never == 0 || !judged, Status::Warn);
+    check("never-served", About::Server, status, (as_f64(never), 0.0), message)
 }
 
 fn listen_queue(trial: &Trial) -> Check {

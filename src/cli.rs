@@ -14,6 +14,7 @@ use loadgen::Engine;
 use protocol::{App, Draw, Framing};
 
 use crate::arrivals::{RateArg, parse_rates};
+use crate::capacity::{self, Goals};
 use crate::pacing::PacingArg;
 use crate::requests::{parse_bytes_draw, parse_count_draw, parse_duration_draw};
 use crate::units::{parse_count, parse_cpus, parse_duration, parse_share};
@@ -78,6 +79,7 @@ Examples:
   c10k serve --model epoll --listen 127.0.0.1:9000
   c10k load --target 127.0.0.1:9000 -c 50 -d 10s
   c10k load --target 127.0.0.1:9000 --rate 20k --poisson --json result.json
+  c10k load --target 127.0.0.1:9000 --find-capacity 'p99<20ms'
   c10k check --command 'python3 server.py {port}' --app multiply
 
 Exit codes: 0 ok, 1 failed or fell short, 2 usage, 3 worse (compare --gate), 4 the result is not to be trusted, 130 interrupted";
@@ -130,6 +132,8 @@ enum SchemaOf {
     Summary,
     /// `c10k check --json`
     Check,
+    /// `c10k load --find-capacity --json`
+    Capacity,
     /// `c10k compare --json`
     Comparison,
 }
@@ -239,10 +243,18 @@ pub struct ServeArgs {
 
 /// `c10k load`.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("open").args(["rate", "find_capacity"]).multiple(true))]
 pub struct LoadArgs {
     /// The server's address and port
-    #[arg(long, short, value_parser = address)]
-    pub target: SocketAddr,
+    #[arg(long, short, value_parser = address, required_unless_present = "serve")]
+    pub target: Option<SocketAddr>,
+    /// Search for the highest rate that meets a target, as in p99<20ms or p99.9<5ms,errors<1%;
+    /// each trial lasts --duration, and the first one has --rate
+    #[arg(long, value_name = "TARGET", value_parser = Goals::parse, conflicts_with = "closed")]
+    pub find_capacity: Option<Goals>,
+    /// With --find-capacity: start this model afresh for each trial, instead of --target
+    #[arg(long, value_name = "MODEL", value_parser = model_names(), requires = "find_capacity", conflicts_with = "target")]
+    pub serve: Option<String>,
     /// Connections
     #[arg(long, short, default_value = "50", value_parser = positive)]
     pub connections: usize,
@@ -257,7 +269,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "closed", "poisson"])]
     pub replay: Option<PathBuf>,
     /// Space the requests of an open loop exponentially instead of evenly
-    #[arg(long, requires = "rate")]
+    #[arg(long, requires = "open")]
     pub poisson: bool,
     /// Closed loop: each connection sends when it has its reply (the default)
     #[arg(long)]
@@ -265,9 +277,10 @@ pub struct LoadArgs {
     /// How long to measure
     #[arg(long, short, default_value = "10s", value_parser = positive_duration)]
     pub duration: Duration,
-    /// Load without recording first, for so long
-    #[arg(long, default_value = "1s", value_parser = parse_duration)]
-    pub warmup: Duration,
+    /// Load without recording first, for so long; auto: for as long as a rule finds necessary, by
+    /// measuring again with a longer one, up to half of --duration
+    #[arg(long, default_value = "1s", value_parser = warmup, value_name = "WARMUP|auto")]
+    pub warmup: Warmup,
     /// Wait so long for what is still open at the end
     #[arg(long, default_value = "2s", value_parser = parse_duration)]
     pub drain: Duration,
@@ -361,6 +374,15 @@ pub struct CheckArgs {
     pub json: Option<PathBuf>,
 }
 
+/// How long load is made and not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmup {
+    /// So long.
+    For(Duration),
+    /// As long as a rule finds necessary.
+    Auto,
+}
+
 /// Processors; empty for any.
 pub type CpuList = std::sync::Arc<[usize]>;
 
@@ -382,7 +404,10 @@ fn execute(command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => serve::serve(&args),
-        Command::Load(args) => load::load(&args),
+        Command::Load(args) => match &args.find_capacity {
+            Some(goals) => capacity::find(&args, goals),
+            None => load::load(&args),
+        },
         Command::Check(args) => check::check(&args),
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
@@ -394,6 +419,7 @@ fn execute(command: Command) -> Result<Exit> {
                 SchemaOf::Summary => schemars::schema_for!(crate::document::Summary),
                 SchemaOf::Comparison => schemars::schema_for!(crate::document::Comparison),
                 SchemaOf::Check => schemars::schema_for!(crate::document::CheckReport),
+                SchemaOf::Capacity => schemars::schema_for!(crate::document::CapacityReport),
             };
             table::print(&String::from_utf8(crate::store::json(&schema)?)?).map(|()| Exit::Ok)
         }
@@ -463,6 +489,14 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn cpu_list(text: &str) -> Result<CpuList, String> {
     if text.is_empty() { Ok(CpuList::default()) } else { parse_cpus(text).map(CpuList::from) }
+}
+
+fn warmup(text: &str) -> Result<Warmup, String> {
+    let or_auto = |error| format!("{error}; or write auto");
+    if text == "auto" {
+        return Ok(Warmup::Auto);
+    }
+    parse_duration(text).map(Warmup::For).map_err(or_auto)
 }
 
 fn positive(text: &str) -> Result<usize, String> {

@@ -13,6 +13,7 @@
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used
 //! - [`checks`]: when a figure is not what it seems
+//! - [`steadiness`]: how latencies hang together in time, with [`statistics`]
 //! - [`document`]: what is written down, [`record`]: from what, and [`store`]: how
 //! - [`table`] and [`report`]: what people read
 //! - [`machine`]: what this machine is, and pinning to its processors
@@ -20,6 +21,7 @@
 
 pub mod accounts;
 pub mod arrivals;
+pub mod capacity;
 pub mod check;
 pub mod checks;
 pub mod child;
@@ -37,6 +39,8 @@ pub mod requests;
 pub mod run;
 pub mod serve;
 pub mod statistics;
+pub mod steadiness;
+
 pub mod store;
 pub mod table;
 pub mod units;

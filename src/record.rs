@@ -15,6 +15,7 @@ use crate::document::{
     StepRecord, Target, Trial, TrialRecord, Validity, Worker,
 };
 use crate::requests;
+use crate::steadiness;
 use crate::units::{as_f64, ns};
 
 /// Everything about a trial that the outcome does not tell.
@@ -82,6 +83,8 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         latency: latency(outcome)?,
         intervals: outcome.intervals.iter().map(interval).collect(),
         steps: outcome.steps.iter().map(step).collect::<Result<_>>()?,
+        steadiness: steadiness::of(&outcome.series),
+        sent_gaps: outcome.sent.as_ref().and_then(steadiness::gaps),
         connections: connections(outcome),
         greetings: outcome.greetings.as_ref().map(greetings),
         workers,
@@ -101,6 +104,7 @@ fn phases(outcome: &Outcome) -> Phases {
     Phases {
         connect_ns: ns(phases.connect),
         warmup_ns: ns(phases.warmup),
+        warmup_trials: None,
         measure_ns: ns(phases.measure),
         drain_ns: ns(phases.drain),
         interrupted: outcome.interrupted,
@@ -127,11 +131,16 @@ fn latency(outcome: &Outcome) -> Result<Latency> {
     let whole = |histogram: &Histogram<u64>| Distribution::of(histogram, &none);
     let cut_off = |histogram: &Histogram<u64>| Distribution::of(histogram, &outcome.censored_ages);
     let (latency, greetings) = (&outcome.latency, outcome.greetings.as_ref());
+    // In an open loop the series is of response times. Service times are discounted alike: what
+    // hangs together in the one does in the other.
+    let headline = latency.response.as_ref().unwrap_or(&latency.service);
+    let effect = |q: f64| steadiness::design_effect(&outcome.series, headline.value_at_quantile(q));
+    let cut_off = |histogram: &Histogram<u64>| cut_off(histogram).map(|found| found.worth(effect));
     Ok(Latency {
         response: latency.response.as_ref().map(cut_off).transpose()?,
         // The ages are those of the headline: since due in an open loop, since sent in a closed one.
         service: match latency.response {
-            Some(_) => whole(&latency.service)?,
+            Some(_) => whole(&latency.service)?.worth(effect),
             None => cut_off(&latency.service)?,
         },
         conn_wait: whole(&latency.conn_wait)?,
@@ -170,7 +179,7 @@ fn step(step: &loadgen::Step) -> Result<StepRecord> {
 
 fn connections(outcome: &Outcome) -> Connections {
     let tally = &outcome.connections;
-    let throughput = per_second(outcome.completed, outcome.phases.measure);
+    let measured = outcome.phases.measure.as_secs_f64().max(1e-9);
     Connections {
         asked: tally.asked,
         opened: tally.opened,
@@ -180,7 +189,9 @@ fn connections(outcome: &Outcome) -> Connections {
         ok_min: tally.ok_min,
         ok_max: tally.ok_max,
         jain: tally.jain,
-        effective_concurrency: throughput * outcome.latency.service.mean() / 1e9,
+        // Both from the same replies, those that arrived within the measurement.
+        effective_concurrency: tally.service.as_secs_f64() / measured,
+        slowest_mean_ns: tally.slowest.map(ns),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What people read on a terminal.
 
+mod capacity;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::document::{
 };
 use crate::requests;
 use crate::units::{show_bytes, show_count, show_ns, show_ns_f64};
+pub use capacity::capacity;
 
 /// Writes to standard output.
 ///
@@ -297,6 +299,7 @@ pub fn load(trial: &Trial) -> String {
         census.unfinished,
         census.never_sent
     );
+    text.push_str(&clients(trial));
     text.push_str(&greetings(trial));
     if let Some(cpu) = trial.client.cpu_per_request_ns {
         let busy = trial.client.busiest_thread_share * 100.0;
@@ -377,6 +380,23 @@ fn greetings(trial: &Trial) -> String {
         );
     }
     text
+}
+
+/// How evenly the clients were served, and the slowest of them.
+fn clients(trial: &Trial) -> String {
+    let connections = &trial.connections;
+    let slowest = connections
+        .slowest_mean_ns
+        .map(|ns| format!(", the slowest with {} in the mean", show_ns(ns)));
+    format!(
+        "served {} of {} clients, {} to {} replies each, Jain {:.2}{}\n",
+        connections.served,
+        connections.asked,
+        connections.ok_min,
+        connections.ok_max,
+        connections.jain,
+        slowest.unwrap_or_default()
+    )
 }
 
 /// Failures with their names.

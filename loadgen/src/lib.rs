@@ -33,6 +33,7 @@
 //! - `pacing`: how a thread waits until a request is due
 //! - `connection`, `fifo`, `clock`: what a worker works with
 //! - `recorder`: what a worker counts and times
+//! - `series`, `sent`, `clients`: what it keeps in order of time, of when it sent, of each connection
 //! - `census`, `greetings`, `outcome`, `error`: what comes out
 //! - `limits`: how many descriptors the process may open
 //!
@@ -40,6 +41,7 @@
 //! Linux 6.0. Unsafe code is in `wire/uring` only, whose operations name memory.
 
 mod census;
+mod clients;
 mod clock;
 mod connection;
 mod engine;
@@ -52,6 +54,8 @@ mod pacing;
 mod recorder;
 mod run;
 pub mod schedule;
+mod sent;
+mod series;
 mod wire;
 mod worker;
 
@@ -70,6 +74,8 @@ pub use outcome::{Batch, ConnectionTally, Cost, Interval, Latency, Outcome, Phas
 pub use pacing::{Ground, Pacing};
 pub use run::run;
 pub use schedule::Schedule;
+pub use sent::SentSample;
+pub use series::{Series, Tally};
 
 /// What to load, how, and for how long.
 #[derive(Clone, Debug)]

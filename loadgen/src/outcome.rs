@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::{Census, Engine, Greetings};
+use crate::{Census, Engine, Greetings, SentSample, Series};
 
 /// What a run found out. All histograms hold nanoseconds.
 #[derive(Clone, Debug)]
@@ -33,6 +33,10 @@ pub struct Outcome {
     pub intervals: Vec<Interval>,
     /// The steps of a staircase, in their order; empty for anything else.
     pub steps: Vec<Step>,
+    /// The headline latencies (as in [`Interval::latency`]) in order of time, the warm-up's too.
+    pub series: Series,
+    /// When requests were sent; `None` unless their gaps were to be random.
+    pub sent: Option<SentSample>,
     /// What the generator cost.
     pub cost: Cost,
     /// What became of the connections.
@@ -166,6 +170,12 @@ pub struct ConnectionTally {
     /// connection: 1 when all got the same, 1/n when one of n got everything, and 0 when nobody
     /// got anything.
     pub jain: f64,
+    /// The service times of the right replies that arrived within the measurement, whenever they
+    /// were asked for, all together. Over [`Phases::measure`] this is the mean number of
+    /// requests in service, as far as they were answered (Little, 1961).
+    pub service: Duration,
+    /// Of these, the mean of the connection where it is longest; `None` without any.
+    pub slowest: Option<Duration>,
 }
 
 impl ConnectionTally {

@@ -7,9 +7,12 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::census::{Census, Failure};
+use crate::clients::Clients;
 use crate::clock::to_ns;
 use crate::greetings::Greetings;
 use crate::outcome::{Batch, ConnectionTally, Interval, Latency, Step};
+use crate::sent::SentSample;
+use crate::series::Series;
 use crate::{Arrivals, Load};
 use steps::Steps;
 
@@ -55,6 +58,9 @@ pub(crate) struct Recorder {
     interval_ns: u64,
     /// Of a staircase.
     steps: Option<Steps>,
+    pub(crate) series: Series,
+    pub(crate) sent: Option<SentSample>,
+    pub(crate) clients: Clients,
     /// When the measurement began.
     pub(crate) begin: u64,
     pub(crate) batch: Batch,
@@ -93,6 +99,9 @@ impl Recorder {
             intervals: (0..measure_ns.div_ceil(interval_ns)).map(|_| piece()).collect(),
             interval_ns,
             steps: Steps::of(&load.arrivals, &fine),
+            series: Series::new(load.warmup, load.measure),
+            sent: SentSample::of(load),
+            clients: Clients::new(load.connections.div_ceil(load.threads)),
             begin: 0,
             batch: Batch::default(),
             connections: ConnectionTally::default(),
@@ -110,6 +119,22 @@ impl Recorder {
         }
         if let Some(steps) = &mut self.steps {
             steps.offered(stamps.due - self.begin);
+        }
+        if let Some(sample) = &mut self.sent {
+            sample.sent(stamps.sent - stamps.conn_wait() - self.begin);
+        }
+    }
+
+    /// A right reply arrived within the measurement, whenever it was asked for.
+    pub(crate) fn served(&mut self, connection: usize, stamps: &Stamps, done: u64) {
+        self.clients.served(connection, done - stamps.sent);
+    }
+
+    /// A request of the warm-up got the right reply.
+    pub(crate) fn warmed_up(&mut self, stamps: &Stamps, done: u64) {
+        let at = self.belongs_at(stamps);
+        if let Some(before) = self.begin.checked_sub(at + 1) {
+            self.series.record_warmup(before, done - at);
         }
     }
 
@@ -172,6 +197,7 @@ impl Recorder {
         if let Some(steps) = &mut self.steps {
             steps.took(stamps.due - self.begin, latency);
         }
+        self.series.record(self.belongs_at(stamps) - self.begin, latency);
     }
 
     /// The stamp that says whether a request belongs to the measurement, and to which piece.
@@ -206,6 +232,11 @@ impl Recorder {
         if let Some((mine, theirs)) = self.steps.as_mut().zip(other.steps.as_ref()) {
             mine.add(theirs);
         }
+        self.series.add(&other.series);
+        if let Some((mine, theirs)) = self.sent.as_mut().zip(other.sent.as_ref()) {
+            mine.add(theirs);
+        }
+        self.clients.add(&other.clients);
         self.batch.add(&other.batch);
         let (mine, theirs) = (&mut self.connections, &other.connections);
         mine.opened += theirs.opened;
@@ -230,8 +261,8 @@ impl Recorder {
         census
     }
 
-    /// The series of a measurement that lasted `measure`.
-    pub(crate) fn series(&mut self, measure: Duration) -> Vec<Interval> {
+    /// The pieces of a measurement that lasted `measure`.
+    pub(crate) fn intervals(&mut self, measure: Duration) -> Vec<Interval> {
         let width = Duration::from_nanos(self.interval_ns);
         let mut start = Duration::ZERO;
         let mut series = Vec::with_capacity(self.intervals.len());

@@ -387,13 +387,17 @@ fn outcome((load, engine): (&Load, Engine), timeline: &Timeline, found: Vec<Foun
     }
     let mut recorder = all.expect("a load has at least one thread");
     let census = recorder.census();
-    let intervals = recorder.series(timeline.phases.measure);
+    let intervals = recorder.intervals(timeline.phases.measure);
     let steps = recorder.steps(timeline.phases.measure);
+    recorder.series.end_at(timeline.phases.measure);
     let (batch, mut connections) = (recorder.batch, recorder.connections);
     connections.asked = load.connections;
     connections.spread(&ok);
+    connections.service = recorder.clients.service();
+    connections.slowest = recorder.clients.slowest();
     let wrong_example = recorder.wrong_example.take();
     let greetings = recorder.greetings.take();
+    let (series, sent) = (recorder.series.clone(), recorder.sent.take());
     let (latency, censored_ages) = recorder.into_latency();
     Outcome {
         engine,
@@ -405,6 +409,8 @@ fn outcome((load, engine): (&Load, Engine), timeline: &Timeline, found: Vec<Foun
         censored_ages,
         intervals,
         steps,
+        series,
+        sent,
         cost,
         connections,
         batch,

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Distribution, DrawRecord, Greetings, Host, Imbalance, PacingRecord, SchemaId, StepRecord,
-    Worker,
+    Distribution, DrawRecord, Greetings, Host, Imbalance, PacingRecord, SchemaId, SentGaps,
+    Steadiness, StepRecord, Worker,
 };
 
 /// One trial, and the document that `c10k load --json` writes.
@@ -35,6 +35,12 @@ pub struct Trial {
     /// The steps of a staircase, in their order; absent for any other load.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepRecord>,
+    /// How the headline latencies hang together in time; absent where there are too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steadiness: Option<Steadiness>,
+    /// Whether random arrivals were sent as such; absent where there are none, or too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_gaps: Option<SentGaps>,
     /// The connections, and how evenly they were served.
     pub connections: Connections,
     /// What became of the greetings; absent where none were expected.
@@ -245,6 +251,9 @@ pub struct Phases {
     pub connect_ns: u64,
     /// Load that was not recorded.
     pub warmup_ns: u64,
+    /// Trials until it was found to be long enough, this one included; absent where it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_trials: Option<u32>,
     /// Load that was.
     pub measure_ns: u64,
     /// Waiting for what was still open.
@@ -365,9 +374,13 @@ pub struct Connections {
     /// Jain's fairness index of right replies: 1 is even, 1/n is one client taking all (Jain,
     /// Chiu, Hawe 1984).
     pub jain: f64,
-    /// Requests in flight on average, by Little's law: throughput times mean service time. In a
-    /// closed loop it should be the number of connections.
+    /// Requests in flight on average, by Little's law: throughput times mean service time, both of
+    /// the right replies that arrived within the measurement. In a closed loop it should be the
+    /// number of connections.
     pub effective_concurrency: f64,
+    /// Mean service time of the same replies, of the client where it is longest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slowest_mean_ns: Option<u64>,
 }
 
 /// What the load generator used during the measurement.

@@ -82,19 +82,19 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
 }
 
 /// Reads a server's accounts while it is loaded.
-struct Accountant {
+pub(crate) struct Accountant {
     pid: i32,
     begin: Option<Sample>,
     cpu_begin: Duration,
-    bracket: Option<ServerBracket>,
+    pub(crate) bracket: Option<ServerBracket>,
 }
 
 impl Accountant {
-    fn of(pid: i32) -> Self {
+    pub(crate) fn of(pid: i32) -> Self {
         Self { pid, begin: None, cpu_begin: Duration::ZERO, bracket: None }
     }
 
-    fn watch(&mut self, moment: Moment) {
+    pub(crate) fn watch(&mut self, moment: Moment) {
         match moment {
             Moment::Begins(Phase::Warmup) => self.begin = Sample::take(self.pid).ok(),
             Moment::Begins(Phase::Measure) => self.cpu_begin = accounts::cpu_now(self.pid),

@@ -205,7 +205,10 @@ pub(crate) fn check(load: &Load, outcome: &Outcome) {
     assert!(connections.opened <= connections.asked);
     assert!(connections.ok_min <= connections.ok_max && connections.jain <= 1.0 + 1e-9);
     assert_eq!(outcome.cost.threads, load.threads);
+    assert_eq!(connections.slowest.is_some(), connections.served > 0);
     if !outcome.interrupted {
+        let in_series: u64 = outcome.series.tallies().iter().map(|slot| slot.count).sum();
+        assert_eq!(in_series, census.ok + census.timeouts);
         assert_eq!((outcome.phases.warmup, outcome.phases.measure), (load.warmup, load.measure));
         if let Some(schedule) = Schedule::new(&load.arrivals, load.warmup) {
             assert_eq!(census.offered, due_in_measurement(&schedule, load));
