@@ -50,6 +50,8 @@ mod outcome;
 mod recorder;
 mod run;
 pub mod schedule;
+#[cfg(test)]
+mod truth;
 mod wire;
 mod worker;
 

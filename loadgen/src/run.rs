@@ -192,12 +192,12 @@ impl Drop for Release<'_> {
 
 /// How the phases went.
 #[derive(Default)]
-struct Timeline {
-    phases: Phases,
-    interrupted: bool,
-    unreachable: bool,
+pub(crate) struct Timeline {
+    pub(crate) phases: Phases,
+    pub(crate) interrupted: bool,
+    pub(crate) unreachable: bool,
     /// Greetings are expected, and nobody heard anything.
-    silent: bool,
+    pub(crate) silent: bool,
 }
 
 /// The calling thread while the others work.
@@ -361,7 +361,11 @@ fn unreachable(load: &Load, found: &[Found]) -> LoadError {
     LoadError::Unreachable { target: load.target, source: errno.into() }
 }
 
-fn outcome((load, engine): (&Load, Engine), timeline: &Timeline, found: Vec<Found>) -> Outcome {
+pub(crate) fn outcome(
+    (load, engine): (&Load, Engine),
+    timeline: &Timeline,
+    found: Vec<Found>,
+) -> Outcome {
     let mut cost = Cost { threads: found.len(), ..Cost::default() };
     let mut ok = Vec::with_capacity(load.connections);
     let mut completed = 0;
