@@ -32,7 +32,8 @@
 //! - `engine`: which way that is
 //! - `connection`, `fifo`, `clock`: what a worker works with
 //! - `recorder`: what a worker counts and times
-//! - `census`, `greetings`, `outcome`, `error`: what comes out
+//! - `census`, `connect_failure`, `greetings`, `outcome`, `error`: what comes out
+//! - `truth`: tests in virtual time: what is reported is what was so
 //! - `limits`: how many descriptors the process may open
 //!
 //! It needs Linux 5.11 or newer, for timeouts of epoll in nanoseconds; [`Engine::IoUring`] needs
@@ -40,6 +41,7 @@
 
 mod census;
 mod clock;
+mod connect_failure;
 mod connection;
 mod engine;
 mod error;
@@ -62,6 +64,7 @@ use std::time::Duration;
 use protocol::Framing;
 
 pub use census::{Census, Failure};
+pub use connect_failure::ConnectFailure;
 pub use engine::Engine;
 pub use error::LoadError;
 pub use greetings::Greetings;

@@ -388,6 +388,9 @@ pub(crate) fn outcome(
     let census = recorder.census();
     let intervals = recorder.series(timeline.phases.measure);
     let (batch, mut connections) = (recorder.batch, recorder.connections);
+    let connect_errors = recorder.connect_errors.named();
+    let saturated =
+        recorder.saturated + recorder.greetings.as_ref().map_or(0, |greetings| greetings.saturated);
     connections.asked = load.connections;
     connections.spread(&ok);
     let wrong_example = recorder.wrong_example.take();
@@ -404,6 +407,8 @@ pub(crate) fn outcome(
         intervals,
         cost,
         connections,
+        connect_errors,
+        saturated,
         batch,
         greetings,
         wrong_example,

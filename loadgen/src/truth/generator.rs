@@ -70,9 +70,22 @@ fn lateness_is_in_the_response_time_and_not_in_the_service_time() {
 }
 
 #[test]
+fn a_generator_that_stood_still_for_longer_than_it_can_record_says_so() {
+    let load = load(100, poisson(1_000.0));
+    let stopped = Some((START + 4_000 * MS, START + 400_000 * MS));
+    let outcome = run(&load, &|| Laws::fixed(MS), Costs { stopped, ..Costs::default() });
+    let latency = &outcome.latency;
+    let response = latency.response.as_ref().unwrap();
+    assert!(outcome.saturated > 0);
+    assert_eq!(response.len(), outcome.census.ok, "they are counted as the longest");
+    let outcome = run(&load, &|| Laws::fixed(MS), Costs::default());
+    assert_eq!(outcome.saturated, 0);
+}
+
+#[test]
 fn in_closed_loop_its_own_time_is_in_the_service_time() {
     let load = load(1, Arrivals::Closed);
-    let costs = Costs { send_ns: 5_000, wait_ns: 70_000, receive_ns: 3_000 };
+    let costs = Costs { send_ns: 5_000, wait_ns: 70_000, receive_ns: 3_000, stopped: None };
     let outcome = run(&load, &|| Laws::fixed(MS), costs);
     let service = &outcome.latency.service;
     assert!(service.len() > 4_000);

@@ -59,7 +59,7 @@ impl Truth {
 }
 
 /// A load of one thread over many connections, in open loop if there is a rate.
-pub(super) fn load(connections: usize, arrivals: Arrivals) -> Load {
+pub(crate) fn load(connections: usize, arrivals: Arrivals) -> Load {
     let echo = Request::Echo { bytes: 32 };
     Load {
         target: ([127, 0, 0, 1], 1).into(),
@@ -125,6 +125,7 @@ pub(super) fn run(load: &Load, laws: &dyn Fn() -> Laws, costs: Costs) -> Outcome
     let phases = Phases { warmup, measure, drain, ..Phases::default() };
     let outcome = outcome((load, load.engine), &Timeline { phases, ..Timeline::default() }, found);
     assert!(outcome.census.reconciles(), "{:?}", outcome.census);
+    assert_eq!(outcome.connect_errors.values().sum::<u64>(), outcome.connections.connect_failures);
     outcome
 }
 

@@ -78,6 +78,8 @@ pub(crate) struct Costs {
     pub(crate) wait_ns: u64,
     /// Every read.
     pub(crate) receive_ns: u64,
+    /// It stands still once, in the first wait from the first of these instants, until the second.
+    pub(crate) stopped: Option<(u64, u64)>,
 }
 
 #[derive(Debug)]
@@ -296,6 +298,9 @@ impl Wire for VirtualWire {
             self.clock = self.clock.max(wake);
         }
         self.clock += self.costs.wait_ns;
+        if let Some((_, until)) = self.costs.stopped.take_if(|(from, _)| *from <= self.clock) {
+            self.clock = until;
+        }
         self.catch_up();
         let ready = self.pending.iter().filter_map(|&token| Some((token, self.ready(token)?)));
         self.reported = ready.take(READY_MAX).collect();
