@@ -9,7 +9,7 @@
 //! - [`child`]: a server of ours as a child process
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used
-//! - [`checks`]: when a figure is not what it seems
+//! - [`checks`] and [`fates`]: when a figure is not what it seems, and what went wrong in words
 //! - [`document`]: what is written down, [`record`]: from what, and [`store`]: how
 //! - [`table`] and [`report`]: what people read
 //! - [`machine`]: what this machine is, and pinning to its processors
@@ -22,6 +22,7 @@ pub mod child;
 pub mod cli;
 pub mod compare;
 pub mod document;
+pub mod fates;
 pub mod load;
 pub mod machine;
 pub mod plan;
