@@ -5,7 +5,7 @@
 //! their own, which know nothing of it.
 //!
 //! - [`cli`]: what is typed, and the exit code
-//! - [`serve`], [`load`], [`run`], [`check`]: the commands that do something
+//! - [`serve`], [`load`], [`run`], [`check`], [`calibrate`]: the commands that do something
 //! - [`child`]: a server of ours as a child process
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used
@@ -16,6 +16,7 @@
 //! - [`units`]: durations, sizes and rates as people write them
 
 pub mod accounts;
+pub mod calibrate;
 pub mod check;
 pub mod checks;
 pub mod child;
