@@ -305,7 +305,14 @@ def draw(out: Path) -> list[Path]:
         fine = [10 ** (k / 100) for k in range(30, 401)]
         for axes, law in zip(panels, LAWS, strict=True):
             known = [max(law.known(1 - 1 / x), 1e4) / MS for x in fine]
-            axes.plot(fine, known, color=style.BLACK, linewidth=3, alpha=0.35, label="known by construction")
+            axes.plot(
+                fine,
+                known,
+                color=style.BLACK,
+                linewidth=3,
+                alpha=0.35,
+                label="known by construction",
+            )
             for of, tool, reported, _ in rows:
                 if of is law:
                     color, marker = looks[tool.name]
