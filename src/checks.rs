@@ -11,6 +11,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::document::{About, Check, Greetings, Status, Trial, Validity};
+use crate::fates;
 use crate::units::{as_f64, show_ns_f64};
 
 /// Busiest generator thread, CPU over elapsed time: from here on the generator is the limit.
@@ -41,6 +42,7 @@ const LAG_LIMIT_SHARE: f64 = 0.5;
 pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     let mut checks = vec![complete(trial), census(trial), wrong_replies(trial), errors(trial)];
     checks.push(connected(trial));
+    checks.extend(fates::checks(trial));
     if let Some(found) = &trial.greetings {
         checks.push(greetings(found));
         checks.push(one_clock(found));
@@ -76,7 +78,7 @@ pub fn validity(checks: &[Check]) -> Validity {
     }
 }
 
-fn check(
+pub(crate) fn check(
     name: &str,
     about: About,
     status: Status,
@@ -88,11 +90,11 @@ fn check(
 }
 
 /// `bad` unless `good`.
-fn unless(good: bool, bad: Status) -> Status {
+pub(crate) fn unless(good: bool, bad: Status) -> Status {
     if good { Status::Pass } else { bad }
 }
 
-fn share(part: u64, of: u64) -> f64 {
+pub(crate) fn share(part: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { as_f64(part) / as_f64(of) }
 }
 
@@ -124,7 +126,7 @@ fn errors(trial: &Trial) -> Check {
     let census = &trial.census;
     let failed = share(census.failed(), census.offered);
     let kinds = kinds(&census.errors, census.timeouts);
-    let message = format!("{:.2} % of requests failed ({kinds})", failed * 100.0);
+    let message = format!("{:.2} % of requests failed: {kinds}", failed * 100.0);
     check("errors", About::Server, by_share(failed), (failed, ERRORS_LIMIT), message)
 }
 
@@ -137,7 +139,8 @@ fn by_share(failed: f64) -> Status {
 }
 
 fn kinds(errors: &BTreeMap<String, u64>, timeouts: u64) -> String {
-    let mut kinds: Vec<_> = errors.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    let mut kinds = vec![fates::explained(errors, fates::of_request)];
+    kinds.retain(|kinds| !kinds.is_empty());
     kinds.extend((timeouts > 0).then(|| format!("{timeouts} timeouts")));
     kinds.join(", ")
 }
@@ -145,7 +148,7 @@ fn kinds(errors: &BTreeMap<String, u64>, timeouts: u64) -> String {
 fn greetings(greetings: &Greetings) -> Check {
     let (failed, expected) = (greetings.failed(), greetings.expected);
     let kinds = kinds(&greetings.errors, greetings.timeouts);
-    let message = format!("{failed} of {expected} connections were not greeted ({kinds})");
+    let message = format!("{failed} of {expected} connections were not greeted: {kinds}");
     let failed = share(failed, expected);
     check("greetings", About::Server, by_share(failed), (failed, ERRORS_LIMIT), message)
 }

@@ -14,6 +14,7 @@ use loadgen::Engine;
 use protocol::{App, Draw, Framing};
 
 use crate::arrivals::{RateArg, parse_rates};
+use crate::calibrate::{self, Law};
 use crate::capacity::{self, Goals};
 use crate::pacing::PacingArg;
 use crate::requests::{parse_bytes_draw, parse_count_draw, parse_duration_draw};
@@ -92,6 +93,8 @@ enum Command {
     Serve(ServeArgs),
     /// Load a server, ours or not, and measure it
     Load(Box<LoadArgs>),
+    /// Run a server whose latencies are known, to hold a load generator against
+    Calibrate(CalibrateArgs),
     /// See what a server does with bad clients, ours or not, and score it
     Check(CheckArgs),
     /// List the models
@@ -322,6 +325,23 @@ pub struct LoadArgs {
     pub json: Option<PathBuf>,
 }
 
+/// `c10k calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// When replies leave: fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s or ramp:1ms..10ms/10s
+    #[arg(long)]
+    pub law: Law,
+    /// Where to listen; port 0 takes a free one and the ready line says which
+    #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
+    pub listen: SocketAddr,
+    /// Keep to these processors, as in 0 or 0,2 or 0-3
+    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
+    pub cpus: CpuList,
+    /// End when the process that started this one does
+    #[arg(long, hide = true)]
+    pub stop_with_parent: bool,
+}
+
 /// What every request of a load asks for. A number may be drawn for each request.
 #[derive(Clone, Debug, Args)]
 #[group(required = false, multiple = true)]
@@ -408,6 +428,7 @@ fn execute(command: Command) -> Result<Exit> {
             Some(goals) => capacity::find(&args, goals),
             None => load::load(&args),
         },
+        Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Check(args) => check::check(&args),
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),

@@ -5,7 +5,7 @@
 //! their own, which know nothing of it.
 //!
 //! - [`cli`]: what is typed, and the exit code
-//! - [`serve`], [`load`], [`run`], [`check`]: the commands that do something
+//! - [`serve`], [`load`], [`run`], [`check`], [`calibrate`]: the commands that do something
 //! - [`child`]: a server of ours as a child process
 //! - [`arrivals`], [`replay`]: when requests are sent, as typed and as read from a file
 //! - [`requests`]: what they ask for, as typed and as written down
@@ -14,6 +14,7 @@
 //! - [`accounts`]: what a process used
 //! - [`checks`]: when a figure is not what it seems
 //! - [`steadiness`]: how latencies hang together in time, with [`statistics`]
+//! - [`checks`] and [`fates`]: when a figure is not what it seems, and what went wrong in words
 //! - [`document`]: what is written down, [`record`]: from what, and [`store`]: how
 //! - [`table`] and [`report`]: what people read
 //! - [`machine`]: what this machine is, and pinning to its processors
@@ -21,6 +22,7 @@
 
 pub mod accounts;
 pub mod arrivals;
+pub mod calibrate;
 pub mod capacity;
 pub mod check;
 pub mod checks;
@@ -28,6 +30,7 @@ pub mod child;
 pub mod cli;
 pub mod compare;
 pub mod document;
+pub mod fates;
 pub mod load;
 pub mod machine;
 pub mod pacing;

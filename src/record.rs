@@ -146,6 +146,7 @@ fn latency(outcome: &Outcome) -> Result<Latency> {
         conn_wait: whole(&latency.conn_wait)?,
         sched_lag: whole(&latency.sched_lag)?,
         connect: whole(&latency.connect)?,
+        saturated: outcome.saturated,
         greeting: greetings.map(|g| Distribution::of(&g.latency, &g.censored_ages)).transpose()?,
         accept_delay: greetings.map(|g| whole(&g.accept_delay)).transpose()?,
         queue_delay: greetings.map(|g| whole(&g.queue_delay)).transpose()?,
@@ -185,6 +186,12 @@ fn connections(outcome: &Outcome) -> Connections {
         opened: tally.opened,
         reconnects: tally.reconnects,
         connect_failures: tally.connect_failures,
+        connect_errors: outcome
+            .connect_errors
+            .iter()
+            .map(|(name, n)| ((*name).to_string(), *n))
+            .collect(),
+        unsolicited: tally.unsolicited,
         served: tally.served,
         ok_min: tally.ok_min,
         ok_max: tally.ok_max,

@@ -34,7 +34,8 @@
 //! - `connection`, `fifo`, `clock`: what a worker works with
 //! - `recorder`: what a worker counts and times
 //! - `series`, `sent`, `clients`: what it keeps in order of time, of when it sent, of each connection
-//! - `census`, `greetings`, `outcome`, `error`: what comes out
+//! - `census`, `connect_failure`, `greetings`, `outcome`, `error`: what comes out
+//! - `truth`: tests in virtual time: what is reported is what was so
 //! - `limits`: how many descriptors the process may open
 //!
 //! It needs Linux 5.11 or newer, for timeouts of epoll in nanoseconds; [`Engine::IoUring`] needs
@@ -43,6 +44,7 @@
 mod census;
 mod clients;
 mod clock;
+mod connect_failure;
 mod connection;
 mod engine;
 mod error;
@@ -56,6 +58,8 @@ mod run;
 pub mod schedule;
 mod sent;
 mod series;
+#[cfg(test)]
+mod truth;
 mod wire;
 mod worker;
 
@@ -66,6 +70,7 @@ use std::time::Duration;
 use protocol::Framing;
 
 pub use census::{Census, Failure};
+pub use connect_failure::ConnectFailure;
 pub use engine::Engine;
 pub use error::LoadError;
 pub use greetings::Greetings;

@@ -1,5 +1,6 @@
 //! What a run found out.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -41,6 +42,13 @@ pub struct Outcome {
     pub cost: Cost,
     /// What became of the connections.
     pub connections: ConnectionTally,
+    /// Attempts to open one that failed, by
+    /// [`ConnectFailure::name`](crate::ConnectFailure::name); names that did not occur are left out.
+    pub connect_errors: BTreeMap<&'static str, u64>,
+    /// Latencies, waits and ages that were longer than their histogram has room for, and are in it
+    /// as the longest. Quantiles that reach into them are lower bounds. More than zero only when
+    /// the generator itself stood still for longer than all the load's times together.
+    pub saturated: u64,
     /// How many sockets were ready at a time.
     pub batch: Batch,
     /// What the greetings told; `None` where none were expected.

@@ -194,12 +194,12 @@ impl Drop for Release<'_> {
 
 /// How the phases went.
 #[derive(Default)]
-struct Timeline {
-    phases: Phases,
-    interrupted: bool,
-    unreachable: bool,
+pub(crate) struct Timeline {
+    pub(crate) phases: Phases,
+    pub(crate) interrupted: bool,
+    pub(crate) unreachable: bool,
     /// Greetings are expected, and nobody heard anything.
-    silent: bool,
+    pub(crate) silent: bool,
 }
 
 /// The calling thread while the others work.
@@ -363,7 +363,11 @@ fn unreachable(load: &Load, found: &[Found]) -> LoadError {
     LoadError::Unreachable { target: load.target, source: errno.into() }
 }
 
-fn outcome((load, engine): (&Load, Engine), timeline: &Timeline, found: Vec<Found>) -> Outcome {
+pub(crate) fn outcome(
+    (load, engine): (&Load, Engine),
+    timeline: &Timeline,
+    found: Vec<Found>,
+) -> Outcome {
     let mut cost = Cost { threads: found.len(), ..Cost::default() };
     let threads = found.len() as f64;
     let mut ok = Vec::with_capacity(load.connections);
@@ -391,6 +395,9 @@ fn outcome((load, engine): (&Load, Engine), timeline: &Timeline, found: Vec<Foun
     let steps = recorder.steps(timeline.phases.measure);
     recorder.series.end_at(timeline.phases.measure);
     let (batch, mut connections) = (recorder.batch, recorder.connections);
+    let connect_errors = recorder.connect_errors.named();
+    let saturated =
+        recorder.saturated + recorder.greetings.as_ref().map_or(0, |greetings| greetings.saturated);
     connections.asked = load.connections;
     connections.spread(&ok);
     connections.service = recorder.clients.service();
@@ -413,6 +420,8 @@ fn outcome((load, engine): (&Load, Engine), timeline: &Timeline, found: Vec<Foun
         sent,
         cost,
         connections,
+        connect_errors,
+        saturated,
         batch,
         greetings,
         wrong_example,

@@ -314,6 +314,10 @@ pub struct Latency {
     pub sched_lag: Distribution,
     /// Opening a connection.
     pub connect: Distribution,
+    /// Samples, of all of these together, that were longer than a histogram holds and are in it as
+    /// the longest. Absent if there were none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub saturated: u64,
     /// From connect(2) to the greeting, in all phases; absent without greetings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greeting: Option<Distribution>,
@@ -331,6 +335,11 @@ impl Latency {
     pub fn headline(&self) -> &Distribution {
         self.response.as_ref().unwrap_or(&self.service)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// One slice of the measurement.
@@ -354,7 +363,7 @@ pub struct Interval {
 }
 
 /// The connections, and how evenly they were served.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Connections {
     /// Asked for.
@@ -365,6 +374,14 @@ pub struct Connections {
     pub reconnects: u64,
     /// Attempts that failed.
     pub connect_failures: u64,
+    /// The same by reason: `refused`, `timed_out`, `reset`, `unreachable`, `no_port`,
+    /// `no_descriptor` or `io`. Absent if there were none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub connect_errors: BTreeMap<String, u64>,
+    /// Messages that came on a connection that had not asked for anything. Absent if there were
+    /// none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unsolicited: u64,
     /// How many had at least one right reply in the measurement.
     pub served: usize,
     /// Right replies of the least served one.

@@ -6,6 +6,8 @@
 
 mod epoll;
 mod uring;
+#[cfg(test)]
+pub(crate) mod virtual_time;
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;

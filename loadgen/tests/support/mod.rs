@@ -161,6 +161,9 @@ pub(crate) fn check(load: &Load, outcome: &Outcome) {
     let Outcome { census, latency, intervals, connections, .. } = outcome;
     assert_eq!(outcome.engine, load.engine);
     assert!(census.reconciles(), "{census:?}");
+    assert_eq!(outcome.saturated, 0);
+    let connect_errors: u64 = outcome.connect_errors.values().sum();
+    assert_eq!(connect_errors, connections.connect_failures, "each has its own name");
     assert_eq!(outcome.censored_ages.len(), census.unfinished + census.never_sent);
     assert_eq!(latency.service.len(), census.ok + census.timeouts);
     assert_eq!(latency.sched_lag.len(), census.sent);
