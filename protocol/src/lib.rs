@@ -13,6 +13,7 @@
 //! - [`exchange`]: the client's end, and [`recipe`]: what it asks for
 //! - [`app`]: what a request means, in each application
 //! - [`greeting`]: what a server may say first
+//! - [`http`]: HTTP/1.1 on either end
 //! - [`job`]: work that is data, so that a model can decide where it runs
 //! - [`buffer`]: the two buffers of a connection, which hold nothing while it is idle
 #![no_std]
@@ -24,6 +25,7 @@ pub mod app;
 pub mod buffer;
 pub mod exchange;
 pub mod greeting;
+pub mod http;
 pub mod job;
 pub mod recipe;
 pub mod session;
@@ -31,6 +33,7 @@ pub mod session;
 pub use app::App;
 pub use exchange::{Exchange, Reply};
 pub use greeting::Greeting;
+pub use http::{Ask, AskError};
 pub use job::{Done, Job, Work};
 pub use recipe::{Recipe, RecipeError, Request};
 pub use session::{Session, Step, Tally};
@@ -57,11 +60,15 @@ pub enum Framing {
     /// A message is whatever one read returned, and replies have no terminator. This is what
     /// classroom clients that never delimit their messages expect; chunking changes the meaning.
     Raw,
+    /// HTTP/1.1: a request is a head and a body, and so is a reply. Any chunking of the same bytes
+    /// means the same.
+    Http,
 }
 
 impl Framing {
     /// Every framing with its name on the command line.
-    pub const ALL: [(&'static str, Self); 2] = [("line", Self::Line), ("raw", Self::Raw)];
+    pub const ALL: [(&'static str, Self); 3] =
+        [("line", Self::Line), ("raw", Self::Raw), ("http", Self::Http)];
 
     /// The name on the command line and in results.
     #[must_use]
@@ -69,6 +76,7 @@ impl Framing {
         match self {
             Self::Line => "line",
             Self::Raw => "raw",
+            Self::Http => "http",
         }
     }
 }
