@@ -7,6 +7,7 @@
 //! - [`cli`]: what is typed, and the exit code
 //! - [`serve`], [`load`], [`run`], [`check`]: the commands that do something
 //! - [`child`]: a server of ours as a child process
+//! - [`ask`]: what a load asks for
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used
 //! - [`checks`]: when a figure is not what it seems
@@ -16,6 +17,7 @@
 //! - [`units`]: durations, sizes and rates as people write them
 
 pub mod accounts;
+pub mod ask;
 pub mod check;
 pub mod checks;
 pub mod child;

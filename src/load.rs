@@ -9,12 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use loadgen::{Arrivals, Load, LoadError, Moment, Phase};
-use protocol::{Recipe, Request, Work};
 
-use crate::cli::{Exit, LoadArgs, RequestArgs, usage};
+use crate::cli::{Exit, LoadArgs, usage};
 use crate::document::{Target, Trial, TrialRecord, Validity};
 use crate::record::{self, Circumstances};
-use crate::{machine, store, table, units};
+use crate::{ask, machine, store, table, units};
 
 /// Width of one entry of the series.
 pub const INTERVAL: Duration = Duration::from_millis(100);
@@ -26,9 +25,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
 pub fn load(args: &LoadArgs) -> Result<Exit> {
-    let request = request(&args.request);
-    let recipe =
-        Recipe::new(args.app, args.framing, request).map_err(|error| usage(error.to_string()))?;
+    let (recipe, request) = ask::recipe(args)?;
     let load = Load {
         target: args.target,
         recipe: Arc::new(recipe),
@@ -109,16 +106,6 @@ fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
         Validity::Invalid => Exit::Untrusted,
         Validity::Valid | Validity::Suspect => Exit::Ok,
     })
-}
-
-fn request(args: &RequestArgs) -> Request {
-    match (args.work, args.mul) {
-        (Some(rounds), _) => {
-            Request::Work(Work { rounds: rounds as u64, wait: args.wait, reply_bytes: args.reply })
-        }
-        (None, Some(digits)) => Request::Multiply { digits },
-        (None, None) => Request::Echo { bytes: args.echo.unwrap_or(64) },
-    }
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the program at once.

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use anyhow::Result;
 use loadgen::{Arrivals, Histogram, Load, Outcome};
-use protocol::{App, Framing, Request};
+use protocol::{App, Framing};
 
 use crate::accounts::{METHOD, Sample};
 use crate::checks;
 use crate::document::{
     ArrivalsRecord, Census, ClientAccount, Connections, Distribution, Greetings, Host, Imbalance,
-    Interval, Latency, LoadRecord, Memory, Phases, SchemaId, ServerAccount, Target, Trial,
-    TrialRecord, Validity, Worker,
+    Interval, Latency, LoadRecord, Memory, Phases, RequestRecord, SchemaId, ServerAccount, Target,
+    Trial, TrialRecord, Validity, Worker,
 };
-use crate::plan;
 use crate::units::{as_f64, ns};
 
 /// Everything about a trial that the outcome does not tell.
@@ -26,7 +25,7 @@ pub struct Circumstances<'a> {
     /// Application and framing.
     pub service: (App, Framing),
     /// What every request asked for.
-    pub request: Request,
+    pub request: RequestRecord,
     /// How it was loaded.
     pub load: &'a Load,
     /// What the server used, if it is ours to look at.
@@ -65,9 +64,13 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         imbalance: imbalance(&workers, &target),
         target,
         load: LoadRecord {
-            app: app.name().into(),
+            app: match &request {
+                // Any server's own.
+                RequestRecord::Http { .. } => "any".into(),
+                _ => app.name().into(),
+            },
             framing: framing.name().into(),
-            request: plan::record(request),
+            request,
             arrivals: arrivals(load.arrivals),
             connections: load.connections,
             threads: load.threads,
