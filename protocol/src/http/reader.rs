@@ -55,6 +55,7 @@ impl Reader {
         if let Some(meaning) = self.meaning
             && bytes.starts_with(&self.head)
         {
+            self.scanned = 0;
             return Some(Ok((self.head.len(), meaning)));
         }
         match end_of_head(bytes, self.scanned.min(bytes.len())) {

@@ -152,7 +152,9 @@ impl Session {
         let rest = &self.inbox.bytes()[len..];
         // One that will be refused is one to be answered.
         !end_of_head(rest, 0).is_ok_and(|end| {
-            Head::parse(&rest[..end]).map_or(true, |next| (rest.len() - end) as u64 >= next.body)
+            let there = (rest.len() - end) as u64;
+            let room = (FRAME_BYTES_MAX - end) as u64;
+            Head::parse(&rest[..end]).map_or(true, |next| next.body <= there || next.body > room)
         })
     }
 

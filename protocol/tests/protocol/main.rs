@@ -4,6 +4,7 @@
 //! - [`support`]: a driver without sockets that checks the rules of the step machine at each step
 //! - [`spec`]: the protocol said a second time, as plainly as possible, to compare with
 //! - [`session`], [`closing`], [`memory`], [`apps`], [`exchange`], [`greeting`]: one promise per test
+//! - [`http`], [`http_client`]: the same for HTTP, at either end
 //! - [`properties`]: the promises that hold for any input, against random input
 //! - [`fuzzed`], [`replay`]: what the fuzz targets do, played on their corpus and on random input
 //! - [`document`]: what `PROTOCOL.md` says is what the code does
@@ -14,6 +15,8 @@ mod document;
 mod exchange;
 mod fuzzed;
 mod greeting;
+mod http;
+mod http_client;
 mod memory;
 mod properties;
 mod replay;
