@@ -1,6 +1,6 @@
 //! What `c10k load` asks for: a request of the protocol, or any request over HTTP.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use protocol::{Ask, AskError, Framing, Recipe, Request, Work};
 
@@ -89,7 +89,8 @@ fn request(args: &RequestArgs) -> Request {
 
 fn body_bytes(body: &str) -> Result<Vec<u8>> {
     match body.strip_prefix('@') {
-        Some(file) => std::fs::read(file).with_context(|| format!("--body: cannot read {file}")),
+        Some(file) => std::fs::read(file)
+            .map_err(|error| usage(format!("--body: cannot read {file}: {error}"))),
         None => Ok(body.into()),
     }
 }

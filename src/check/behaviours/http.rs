@@ -74,7 +74,7 @@ pub(super) const ALL: &[Behaviour] = &[
         ..HTTP
     },
     Behaviour {
-        name: "one_http_client_too_many_is_told_503",
+        name: "one_http_client_too_many_is_told_so",
         why: "a load balancer understands a status and no line of text",
         points: 1,
         flags: &["--max-connections", "1"],
