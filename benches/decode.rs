@@ -4,13 +4,16 @@
 //! whenever it waits for more, and takes what has arrived in as many reads as it asks for. 16
 //! pipelined echoes of 64 bytes are 1,120 bytes; a rested session reads 1,024 bytes first, so
 //! that they take it two reads and two writes.
+//!
+//! In HTTP a client compares the head of a reply with that of the one before, and takes it apart only
+//! if they differ: `any server, same head` and `any server, other head` are the two cases.
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
-use protocol::{App, Exchange, Framing, Recipe, Reply, Request, Service, Session, Step};
+use protocol::{App, Ask, Exchange, Framing, Recipe, Reply, Request, Service, Session, Step};
 
 /// Any tag; it only has to be the same in a request and its reply.
 const TAG: u64 = 0x0123_4567_89ab_cdef;
@@ -22,6 +25,8 @@ fn main() {
         .configure_from_args();
     session(&mut criterion);
     exchange(&mut criterion);
+    http_session(&mut criterion);
+    http_exchange(&mut criterion);
     criterion.final_summary();
 }
 
@@ -73,6 +78,69 @@ fn exchange(criterion: &mut Criterion) {
             client.reply()
         });
     });
+    group.finish();
+}
+
+const HTTP: Service = Service { framing: Framing::Http, ..Service::BENCH };
+
+fn http_session(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("http session");
+    group.throughput(Throughput::Elements(1));
+    let get = "GET /echo/hello HTTP/1.1\r\nHost: 127.0.0.1:9000\r\nAccept: */*\r\n\r\n";
+    let post = format!("POST /echo HTTP/1.1\r\nHost: c10k\r\nContent-Length: 64\r\n\r\n{:64}", "");
+    for (name, request) in [("a text in the path", get), ("an echo of 64 bytes", &post)] {
+        let mut session = Session::new(HTTP);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                answer(&mut session, black_box(request.as_bytes()), |bytes| {
+                    assert!(bytes.starts_with(b"HTTP/1.1 200 "), "a figure of a refusal");
+                });
+            });
+        });
+    }
+    group.finish();
+}
+
+fn http_exchange(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("http exchange");
+    group.throughput(Throughput::Elements(1));
+    let echo = Recipe::new(App::Bench, Framing::Http, Request::Echo { bytes: 64 });
+    let own = Arc::new(echo.expect("the application has it"));
+    let (mut request, mut reply) = (Vec::new(), Vec::new());
+    Exchange::new(Arc::clone(&own)).request(TAG, &mut request);
+    answer(&mut Session::new(HTTP), &request, |bytes| reply.extend_from_slice(bytes));
+
+    let method = protocol::http::Method::new("GET").expect("a method");
+    let ask = Ask::new(&method, "/", "127.0.0.1:80", &[], b"").expect("a request");
+    let any = Arc::new(Recipe::asking(ask));
+    // As of a server of files, at two seconds.
+    let dated = |second: u32| {
+        format!(
+            "HTTP/1.1 200 OK\r\nServer: some/1.0\r\nDate: Sat, 01 Jan 2000 00:00:0{second} GMT\r\n\
+             Content-Type: text/html\r\nContent-Length: 64\r\nLast-Modified: Sat, 01 Jan 2000 \
+             00:00:00 GMT\r\nConnection: keep-alive\r\nETag: \"0-0\"\r\nAccept-Ranges: bytes\r\n\r\n{:64}",
+            ""
+        )
+        .into_bytes()
+    };
+    for (name, recipe, replies) in [
+        ("one of ours, an echo of 64 bytes", own, [reply.clone(), reply]),
+        ("any server, same head", Arc::clone(&any), [dated(0), dated(0)]),
+        ("any server, other head", any, [dated(0), dated(1)]),
+    ] {
+        let (mut client, mut turn) = (Exchange::new(recipe), 0);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                request.clear();
+                client.request(black_box(TAG), &mut request);
+                turn ^= 1;
+                let reply = black_box(&replies[turn]);
+                client.space()[..reply.len()].copy_from_slice(reply);
+                client.received(reply.len());
+                assert_eq!(client.reply(), Some(Reply::Right { tag: TAG }));
+            });
+        });
+    }
     group.finish();
 }
 

@@ -81,6 +81,7 @@ Examples:
   c10k load --target 127.0.0.1:9000 -c 50 -d 10s
   c10k load --target 127.0.0.1:9000 --rate 20k --poisson --json result.json
   c10k load --target 127.0.0.1:9000 --find-capacity 'p99<20ms'
+  c10k load --target 127.0.0.1:80 --framing http --path /index.html
   c10k check --command 'python3 server.py {port}' --app multiply
 
 Exit codes: 0 ok, 1 failed or fell short, 2 usage, 3 worse (compare --gate), 4 the result is not to be trusted, 130 interrupted";
@@ -317,6 +318,9 @@ pub struct LoadArgs {
     /// What every request asks for
     #[command(flatten)]
     pub request: RequestArgs,
+    /// What every request asks any HTTP server for
+    #[command(flatten)]
+    pub http: crate::ask::HttpArgs,
     /// Seed of Poisson arrivals and of what is drawn for each request
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

@@ -10,6 +10,7 @@
 //! - [`arrivals`], [`replay`]: when requests are sent, as typed and as read from a file
 //! - [`requests`]: what they ask for, as typed and as written down
 //! - [`pacing`]: how the generator waits until a request is due
+//! - [`ask`]: what a load asks for
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used
 //! - [`checks`]: when a figure is not what it seems
@@ -22,6 +23,7 @@
 
 pub mod accounts;
 pub mod arrivals;
+pub mod ask;
 pub mod calibrate;
 pub mod capacity;
 pub mod check;

@@ -10,7 +10,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use loadgen::{Arrivals, Load, LoadError, Moment, Outcome, Pacing, Phase};
-use protocol::Recipe;
 
 use crate::child::ServerChild;
 use crate::cli::{Exit, LoadArgs, Warmup, usage};
@@ -19,7 +18,7 @@ use crate::pacing::PacingArg;
 use crate::record::{self, Circumstances};
 use crate::run::server;
 use crate::run::trial::Accountant;
-use crate::{arrivals, machine, requests, store, table, units};
+use crate::{arrivals, ask, machine, store, table, units};
 
 /// Width of one entry of the series.
 pub const INTERVAL: Duration = Duration::from_millis(100);
@@ -92,11 +91,9 @@ pub(crate) fn trial(
     server: Option<OwnServer>,
     stop: &AtomicBool,
 ) -> Result<Trial> {
-    let request = requests::of(&args.request, args.seed);
-    let recipe =
-        Recipe::new(args.app, args.framing, request).map_err(|error| usage(error.to_string()))?;
     let address = server.as_ref().map(|server| server.child.address).or(args.target);
     let address = address.context("there is nothing to load: give --target")?;
+    let (recipe, request) = ask::recipe(args, address)?;
     let mut load = Load {
         target: address,
         recipe: Arc::new(recipe),
@@ -135,7 +132,7 @@ pub(crate) fn trial(
         },
         target: stopped(address, server)?,
         service: (args.app, args.framing),
-        request: load.recipe.request(),
+        request,
         load: &load,
         server: accountant.and_then(|accountant| accountant.bracket),
         host,

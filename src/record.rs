@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use anyhow::Result;
 use loadgen::{Histogram, Load, Outcome};
-use protocol::{App, Framing, Request};
+use protocol::{App, Framing};
 
 use crate::accounts::{METHOD, Sample};
 use crate::arrivals;
 use crate::checks;
 use crate::document::{
     Census, ClientAccount, Connections, Distribution, Greetings, Host, Imbalance, Interval,
-    Latency, LoadRecord, Memory, PacingKind, PacingRecord, Phases, SchemaId, ServerAccount,
-    StepRecord, Target, Trial, TrialRecord, Validity, Worker,
+    Latency, LoadRecord, Memory, PacingKind, PacingRecord, Phases, RequestRecord, SchemaId,
+    ServerAccount, StepRecord, Target, Trial, TrialRecord, Validity, Worker,
 };
-use crate::requests;
 use crate::steadiness;
 use crate::units::{as_f64, ns};
 
@@ -28,7 +27,7 @@ pub struct Circumstances<'a> {
     /// Application and framing.
     pub service: (App, Framing),
     /// What every request asked for.
-    pub request: Request,
+    pub request: RequestRecord,
     /// How it was loaded.
     pub load: &'a Load,
     /// What the server used, if it is ours to look at.
@@ -67,9 +66,13 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         imbalance: imbalance(&workers, &target),
         target,
         load: LoadRecord {
-            app: app.name().into(),
+            app: match &request {
+                // Any server's own.
+                RequestRecord::Http { .. } => "any".into(),
+                _ => app.name().into(),
+            },
             framing: framing.name().into(),
-            request: requests::record(request),
+            request,
             arrivals: arrivals::record(&load.arrivals),
             connections: load.connections,
             threads: load.threads,

@@ -79,13 +79,23 @@ pub enum Failure {
     RefusedBadArgument,
     /// `ERR` with any other code.
     RefusedOther,
+    /// In HTTP: a status from 200 to 299, where another one was expected.
+    Status2xx,
+    /// In HTTP: a status from 300 to 399, which was not expected.
+    Status3xx,
+    /// In HTTP: a status from 400 to 499, which was not expected.
+    Status4xx,
+    /// In HTTP: a status from 500 to 599, which was not expected.
+    Status5xx,
+    /// In HTTP: any other status, which was not expected.
+    StatusOther,
     /// The kernel refused to write or to read, and not because of the server.
     Io,
 }
 
 impl Failure {
     /// Every way to fail.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Reset,
         Self::Closed,
         Self::WrongReply,
@@ -94,6 +104,11 @@ impl Failure {
         Self::RefusedUnknownVerb,
         Self::RefusedBadArgument,
         Self::RefusedOther,
+        Self::Status2xx,
+        Self::Status3xx,
+        Self::Status4xx,
+        Self::Status5xx,
+        Self::StatusOther,
         Self::Io,
     ];
 
@@ -109,7 +124,23 @@ impl Failure {
             Self::RefusedUnknownVerb => "refused:unknown-verb",
             Self::RefusedBadArgument => "refused:bad-argument",
             Self::RefusedOther => "refused:other",
+            Self::Status2xx => "status:2xx",
+            Self::Status3xx => "status:3xx",
+            Self::Status4xx => "status:4xx",
+            Self::Status5xx => "status:5xx",
+            Self::StatusOther => "status:other",
             Self::Io => "io",
+        }
+    }
+
+    /// A reply with this status, which was not expected.
+    pub(crate) fn status(status: u16) -> Self {
+        match status {
+            200..300 => Self::Status2xx,
+            300..400 => Self::Status3xx,
+            400..500 => Self::Status4xx,
+            500..600 => Self::Status5xx,
+            _ => Self::StatusOther,
         }
     }
 

@@ -3,6 +3,7 @@
 //! A message comes in without its terminator and leaves as bytes appended to the outbox, or as
 //! a [`Job`] with what is needed to answer once it is done.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -10,7 +11,7 @@ use core::time::Duration;
 use num_bigint::BigInt;
 
 use crate::job::{self, Done, Job, Outcome, Work};
-use crate::{FRAME_BYTES_MAX, Framing};
+use crate::{FRAME_BYTES_MAX, Framing, http};
 
 /// An application: what a server does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +77,18 @@ impl Fault {
 
 const _: () = assert!(FRAME_BYTES_MAX == 65536, "the text of too-long names the limit");
 
-/// The reply to a connection that was not admitted, in every framing and application.
+/// The reply to a connection that was not admitted, in every application and in the framings that
+/// have no replies of their own making; see [`busy`].
 pub const BUSY: &[u8] = b"ERR busy this server serves as many clients as it may; try again later\n";
+
+/// The reply to a connection that was not admitted.
+#[must_use]
+pub fn busy(framing: Framing) -> &'static [u8] {
+    match framing {
+        Framing::Line | Framing::Raw => BUSY,
+        Framing::Http => http::BUSY,
+    }
+}
 
 const MUL_USAGE: &str = "MUL takes two whole numbers in decimal, as in MUL 22 9";
 const MULTIPLY_USAGE: &str = "send two whole numbers in decimal, as in 22 9";
@@ -152,6 +163,20 @@ impl App {
 }
 
 impl Pending {
+    /// How long the reply will be, now that the work is done, where it has no terminator.
+    pub(crate) fn reply_len(&self, done: &Done) -> usize {
+        match (&done.0, self.reply) {
+            (Outcome::Product(digits), ReplyShape::Product { ok }) => {
+                digits.len() + if ok { "OK ".len() } else { 0 }
+            }
+            (Outcome::Burnt(_), ReplyShape::Work { bytes, tag }) => {
+                let tag = usize::from(tag.len);
+                bytes.max(WORK_RESULT_BYTES + if tag > 0 { 1 + tag } else { 0 })
+            }
+            (done, shape) => unreachable!("the driver answered {shape:?} with {done:?}"),
+        }
+    }
+
     /// Writes the reply now that the work is done.
     pub(crate) fn reply(&self, done: &Done, framing: Framing, out: &mut Vec<u8>) {
         match (&done.0, self.reply) {
@@ -170,7 +195,11 @@ impl Pending {
     }
 }
 
+/// Hexadecimal digits of the result of `WORK`.
+pub(crate) const WORK_RESULT_BYTES: usize = 16;
+
 /// `OK <result as 16 hexadecimal digits> <tag> <padding>`, `bytes` long if that is long enough.
+/// In HTTP the status says that it is in order, and the rest is the body.
 pub(crate) fn work_reply(
     result: u64,
     tag: &[u8],
@@ -181,7 +210,9 @@ pub(crate) fn work_reply(
     let start = out.len();
     // At once, or the terminator would make a full buffer double.
     out.reserve(bytes);
-    out.extend_from_slice(b"OK ");
+    if framing != Framing::Http {
+        out.extend_from_slice(b"OK ");
+    }
     out.extend_from_slice(&hex(result));
     if !tag.is_empty() {
         out.push(b' ');
@@ -237,45 +268,72 @@ fn bench(framing: Framing, message: &[u8], out: &mut Vec<u8>) -> Result<Answer, 
 fn work(arguments: &[u8]) -> Option<Answer> {
     let mut words = words(arguments);
     let rounds = number(words.next()?)?;
-    let wait = Duration::from_micros(number(words.next()?)?);
-    let reply_bytes = usize::try_from(number(words.next()?)?).ok()?;
-    let tag = words.next().map_or(Some(Tag::default()), Tag::parse)?;
+    let wait_us = number(words.next()?)?;
+    let bytes = number(words.next()?)?;
+    let tag = words.next().unwrap_or_default();
+    words.next().is_none().then(|| work_of(rounds, wait_us, bytes, tag))?
+}
+
+/// The job that was asked for, unless that is beyond a limit; without a tag, `tag` is empty.
+pub(crate) fn work_of(rounds: u64, wait_us: u64, bytes: u64, tag: &[u8]) -> Option<Answer> {
+    let wait = Duration::from_micros(wait_us);
+    let reply_bytes = usize::try_from(bytes).ok()?;
+    let tag = Tag::parse(tag)?;
     let fits = rounds <= job::WORK_ROUNDS_MAX
         && wait <= job::WORK_WAIT_MAX
-        && reply_bytes <= job::WORK_REPLY_BYTES_MAX
-        && words.next().is_none();
+        && reply_bytes <= job::WORK_REPLY_BYTES_MAX;
     let work = Work { rounds, wait, reply_bytes };
     let reply = ReplyShape::Work { bytes: reply_bytes, tag };
     fits.then_some(Answer::Later(Pending { job: Job::Work(work), reply }))
 }
 
-/// Multiplies now what one machine multiplication can do; longer numbers become a job, since
-/// their cost grows with the square of their length and belongs where the model runs work.
 fn multiply(framing: Framing, arguments: &[u8], ok: bool, out: &mut Vec<u8>) -> Option<Answer> {
     let mut words = words(arguments);
     let (a, b) = (words.next()?, words.next()?);
-    if words.next().is_some() || !is_whole_number(a) || !is_whole_number(b) {
+    if words.next().is_some() {
+        return None;
+    }
+    match product(a, b, ok)? {
+        Product::Known(digits) => {
+            if ok {
+                out.extend_from_slice(b"OK ");
+            }
+            out.extend_from_slice(digits.as_bytes());
+            end(framing, out);
+            Some(Answer::Replied)
+        }
+        Product::Later(pending) => Some(Answer::Later(pending)),
+    }
+}
+
+/// A product, or how to come by it.
+pub(crate) enum Product {
+    /// Its digits.
+    Known(String),
+    /// They need work first.
+    Later(Pending),
+}
+
+/// Multiplies now what one machine multiplication can do; longer numbers become a job, since
+/// their cost grows with the square of their length and belongs where the model runs work.
+pub(crate) fn product(a: &[u8], b: &[u8], ok: bool) -> Option<Product> {
+    use alloc::string::ToString;
+    if !is_whole_number(a) || !is_whole_number(b) {
         return None;
     }
     if let (Some(a), Some(b)) = (small(a), small(b)) {
-        use alloc::string::ToString;
-        if ok {
-            out.extend_from_slice(b"OK ");
-        }
-        out.extend_from_slice((i128::from(a) * i128::from(b)).to_string().as_bytes());
-        end(framing, out);
-        return Some(Answer::Replied);
+        return Some(Product::Known((i128::from(a) * i128::from(b)).to_string()));
     }
     let pair = Arc::new([BigInt::parse_bytes(a, 10)?, BigInt::parse_bytes(b, 10)?]);
     let reply = ReplyShape::Product { ok };
-    Some(Answer::Later(Pending { job: Job::Multiply(pair), reply }))
+    Some(Product::Later(Pending { job: Job::Multiply(pair), reply }))
 }
 
 fn words(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
-fn number(word: &[u8]) -> Option<u64> {
+pub(crate) fn number(word: &[u8]) -> Option<u64> {
     word.iter().all(u8::is_ascii_digit).then(|| core::str::from_utf8(word).ok()?.parse().ok())?
 }
 

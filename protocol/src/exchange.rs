@@ -7,6 +7,9 @@
 //! Only a greeting says something new. It is expected where the client was told so, and nowhere
 //! else.
 
+mod http;
+
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -14,6 +17,7 @@ use alloc::vec::Vec;
 
 use crate::buffer::{Inbox, READ_BYTES_MIN};
 use crate::greeting::Greeting;
+use crate::http::reader::Reader;
 use crate::recipe::{Judgement, Recipe};
 use crate::{FRAME_BYTES_MAX, Framing, job};
 
@@ -32,6 +36,11 @@ pub enum Reply {
         /// The word after `ERR`.
         code: String,
     },
+    /// In HTTP: a reply with another status than the one expected. Framing is intact.
+    Status {
+        /// The status.
+        status: u16,
+    },
     /// Anything else. What follows on this connection means nothing any more.
     Wrong {
         /// The start of what arrived, for people.
@@ -47,6 +56,8 @@ pub struct Exchange {
     inbox: Inbox,
     /// The greeting is still to come.
     greeting_due: bool,
+    /// In HTTP: the reply that is coming.
+    http: Option<Box<Reader>>,
 }
 
 impl Exchange {
@@ -54,7 +65,8 @@ impl Exchange {
     #[must_use]
     pub fn new(recipe: Arc<Recipe>) -> Self {
         let (open, inbox) = (VecDeque::with_capacity(1), Inbox::new(READ_BYTES_MIN));
-        Self { recipe, open, inbox, greeting_due: false }
+        let http = (recipe.framing() == Framing::Http).then(Box::default);
+        Self { recipe, open, inbox, greeting_due: false, http }
     }
 
     /// Expects a greeting before anything else. In its place only `ERR busy` is understood, as a
@@ -62,7 +74,7 @@ impl Exchange {
     /// [`Exchange::received`].
     ///
     /// # Panics
-    /// In [`Framing::Raw`], where nobody could tell where a greeting ends.
+    /// In another framing than [`Framing::Line`], where nobody could tell where a greeting ends.
     pub fn expect_greeting(&mut self) {
         assert_eq!(self.recipe.framing(), Framing::Line, "a greeting is a line");
         self.greeting_due = true;
@@ -76,7 +88,12 @@ impl Exchange {
 
     /// Room for the next read; never empty.
     pub fn space(&mut self) -> &mut [u8] {
-        self.inbox.space(job::WORK_REPLY_BYTES_MAX)
+        self.inbox.space(match self.recipe.framing() {
+            Framing::Line | Framing::Raw => job::WORK_REPLY_BYTES_MAX,
+            // A body that is not compared is dropped as it comes.
+            Framing::Http if self.recipe.ask().is_some() => FRAME_BYTES_MAX,
+            Framing::Http => FRAME_BYTES_MAX + job::WORK_REPLY_BYTES_MAX,
+        })
     }
 
     /// `n` bytes were put at the start of [`Exchange::space`].
@@ -93,6 +110,9 @@ impl Exchange {
         let bytes = self.inbox.bytes();
         if bytes.is_empty() {
             return None;
+        }
+        if self.http.is_some() {
+            return self.http_reply();
         }
         if self.greeting_due {
             return self.greeting();

@@ -14,6 +14,7 @@
 //! - [`app`]: what a request means, in each application
 //! - [`draw`]: numbers that differ from one request to the next
 //! - [`greeting`]: what a server may say first
+//! - [`http`]: HTTP/1.1 on either end
 //! - [`job`]: work that is data, so that a model can decide where it runs
 //! - [`buffer`]: the two buffers of a connection, which hold nothing while it is idle
 #![no_std]
@@ -26,6 +27,7 @@ pub mod buffer;
 pub mod draw;
 pub mod exchange;
 pub mod greeting;
+pub mod http;
 pub mod job;
 pub mod recipe;
 pub mod session;
@@ -34,6 +36,7 @@ pub use app::App;
 pub use draw::Draw;
 pub use exchange::{Exchange, Reply};
 pub use greeting::Greeting;
+pub use http::{Ask, AskError};
 pub use job::{Done, Job, Work};
 pub use recipe::{Drawn, Recipe, RecipeError, Request};
 pub use session::{Session, Step, Tally};
@@ -60,11 +63,15 @@ pub enum Framing {
     /// A message is whatever one read returned, and replies have no terminator. This is what
     /// classroom clients that never delimit their messages expect; chunking changes the meaning.
     Raw,
+    /// HTTP/1.1: a request is a head and a body, and so is a reply. Any chunking of the same bytes
+    /// means the same.
+    Http,
 }
 
 impl Framing {
     /// Every framing with its name on the command line.
-    pub const ALL: [(&'static str, Self); 2] = [("line", Self::Line), ("raw", Self::Raw)];
+    pub const ALL: [(&'static str, Self); 3] =
+        [("line", Self::Line), ("raw", Self::Raw), ("http", Self::Http)];
 
     /// The name on the command line and in results.
     #[must_use]
@@ -72,6 +79,7 @@ impl Framing {
         match self {
             Self::Line => "line",
             Self::Raw => "raw",
+            Self::Http => "http",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod drawn;
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -9,6 +10,7 @@ use core::fmt;
 use num_bigint::BigUint;
 
 use crate::app::{self, App, hex};
+use crate::http::{self, Ask};
 use crate::job::{self, Work};
 use crate::{FRAME_BYTES_MAX, Framing, RAW_BYTES_MAX};
 pub use drawn::Drawn;
@@ -80,7 +82,7 @@ impl core::error::Error for RecipeError {}
 #[derive(Debug)]
 pub struct Recipe {
     framing: Framing,
-    request: Request,
+    request: Option<Request>,
     kind: Kind,
 }
 
@@ -92,6 +94,8 @@ enum Kind {
     Product { digits: usize, bench: bool },
     /// Sizes and work are drawn by the tag.
     Drawn(DrawnKind),
+    /// The request is always the same, and of its reply the length is known at most.
+    Ask(Box<Ask>),
 }
 
 /// Bytes with a hole of up to 16 bytes for the tag's digits.
@@ -158,6 +162,9 @@ impl Recipe {
             (_, Request::Echo { bytes: 0 } | Request::Multiply { digits: 0 }) => {
                 return Err(RecipeError::Empty);
             }
+            (App::Bench | App::Echo, Request::Echo { bytes }) if framing == Framing::Http => {
+                echo(&http::ask::post_echo(bytes), b"", bytes, framing)
+            }
             (App::Bench, Request::Echo { bytes }) => echo(b"ECHO ", b"OK ", bytes, framing),
             (App::Echo, Request::Echo { bytes }) => echo(b"", b"", bytes, framing),
             (App::Bench, Request::Multiply { digits }) => Kind::Product { digits, bench: true },
@@ -173,9 +180,20 @@ impl Recipe {
                 return Err(RecipeError::NotOffered { request: "work", app });
             }
         };
-        let recipe = Self { framing, request, kind };
+        let recipe = Self { framing, request: Some(request), kind };
         recipe.check_lengths()?;
         Ok(recipe)
+    }
+
+    /// A load of any HTTP server.
+    #[must_use]
+    pub fn asking(ask: Ask) -> Self {
+        Self { framing: Framing::Http, request: None, kind: Kind::Ask(Box::new(ask)) }
+    }
+
+    /// What it asks any HTTP server, if that is what it does.
+    pub(crate) fn ask(&self) -> Option<&Ask> {
+        if let Kind::Ask(ask) = &self.kind { Some(ask) } else { None }
     }
 
     /// How its requests and replies are cut out of the stream.
@@ -185,21 +203,25 @@ impl Recipe {
     }
 
     /// What every request asks for: what the recipe was made of, with the tails of drawn numbers
-    /// kept to what the protocol allows.
+    /// kept to what the protocol allows. `None` where any HTTP server is asked.
     #[must_use]
-    pub fn request(&self) -> Request {
+    pub fn request(&self) -> Option<Request> {
         self.request
     }
 
     fn check_lengths(&self) -> Result<(), RecipeError> {
         let (request, reply) = match &self.kind {
             Kind::Tagged { request, reply } => (request.bytes.len(), reply.bytes.len()),
+            Kind::Product { digits, .. } if self.framing == Framing::Http => {
+                (2 * digits + http::ask::GET_MUL.iter().map(|part| part.len()).sum::<usize>(), 0)
+            }
             Kind::Product { digits, .. } => (2 * digits + 6, 2 * digits + 4),
             // Fitted before it was built.
             Kind::Drawn(_) => return Ok(()),
+            Kind::Ask(_) => (0, 0),
         };
         let (request_max, reply_max) = match self.framing {
-            Framing::Line => (FRAME_BYTES_MAX, job::WORK_REPLY_BYTES_MAX),
+            Framing::Line | Framing::Http => (FRAME_BYTES_MAX, job::WORK_REPLY_BYTES_MAX),
             Framing::Raw => (RAW_BYTES_MAX, RAW_BYTES_MAX),
         };
         (request <= request_max && reply <= reply_max).then_some(()).ok_or(RecipeError::TooLong)
@@ -212,13 +234,16 @@ impl Recipe {
             Kind::Product { digits, bench } => {
                 let [a, b] = factors(tag, *digits);
                 let verb = if *bench { "MUL " } else { "" };
-                for part in [verb, &a, " ", &b] {
+                let [before, between, after] = match self.framing {
+                    Framing::Http => http::ask::GET_MUL,
+                    Framing::Line => [verb, " ", "\n"],
+                    Framing::Raw => [verb, " ", ""],
+                };
+                for part in [before, &a, between, &b, after] {
                     out.extend_from_slice(part.as_bytes());
                 }
-                if self.framing == Framing::Line {
-                    out.push(b'\n');
-                }
             }
+            Kind::Ask(ask) => out.extend_from_slice(ask.request()),
         }
     }
 
@@ -240,6 +265,8 @@ impl Recipe {
                 let len = bytes.len().min(expected.len());
                 judge(bytes[..len] == expected.as_bytes()[..len], expected.len())
             }
+            // Nothing of it is known byte by byte.
+            Kind::Ask(_) => Judgement::Wrong,
         }
     }
 }
@@ -269,15 +296,28 @@ fn work_kind(work: Work, framing: Framing) -> Result<Kind, RecipeError> {
     }
     let Work { rounds, wait, reply_bytes } = work;
     let wait_us = wait.as_micros();
-    let request = alloc::format!("WORK {rounds} {wait_us} {reply_bytes} ");
+    let [request, after] = work_request((rounds, wait_us, reply_bytes), framing);
     // The server's own writer lays the reply out; only the tag is left open.
     let mut reply = Vec::new();
     app::work_reply(work.burn(), &[b'0'; 16], reply_bytes, framing, &mut reply);
-    let hole = "OK ".len() + 16 + 1;
+    let hole = if framing == Framing::Http { 0 } else { "OK ".len() } + app::WORK_RESULT_BYTES + 1;
     Ok(Kind::Tagged {
-        request: Template::new(request.as_bytes(), 16, b"", framing),
+        request: Template::new(request.as_bytes(), 16, after.as_bytes(), framing),
         reply: Template { bytes: reply, hole, hole_len: 16 },
     })
+}
+
+/// What comes before the tag of a request for rounds, a wait in microseconds and so many bytes, and
+/// what after it.
+fn work_request(
+    (rounds, wait_us, reply_bytes): (u64, u128, usize),
+    framing: Framing,
+) -> [String; 2] {
+    if framing == Framing::Http {
+        http::ask::get_work(rounds, wait_us, reply_bytes)
+    } else {
+        [alloc::format!("WORK {rounds} {wait_us} {reply_bytes} "), String::new()]
+    }
 }
 
 /// The two factors of a tag: as many digits as asked for, the first of them not zero.
@@ -306,7 +346,9 @@ fn product(tag: u64, digits: usize, bench: bool, framing: Framing) -> String {
             (number(&a) * number(&b)).to_string()
         }
     };
-    let (ok, end) =
-        (if bench { "OK " } else { "" }, if framing == Framing::Line { "\n" } else { "" });
+    let (ok, end) = (
+        if bench && framing != Framing::Http { "OK " } else { "" },
+        if framing == Framing::Line { "\n" } else { "" },
+    );
     alloc::format!("{ok}{product}{end}")
 }

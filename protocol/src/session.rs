@@ -1,8 +1,10 @@
 //! The server's end of one connection.
 //!
-//! Every change of state is in this file. A session reads nothing while it has something to
+//! Every change of state is in this file, and for HTTP in the one below it. A session reads nothing while it has something to
 //! write, holds at most one job, and keeps at most one frame of input, so its memory is bounded
 //! by construction whatever the peer does.
+
+mod http;
 
 use crate::app::{Answer, Fault, Pending};
 use crate::buffer::{Inbox, Outbox, READ_BYTES_MIN};
@@ -43,6 +45,8 @@ pub struct Session {
     /// How much of the inbox is known to hold no line feed.
     scanned: usize,
     input: Input,
+    /// In HTTP: the request at the front.
+    request: http::Request,
 }
 
 /// How much more input this session wants.
@@ -64,7 +68,7 @@ impl Session {
     pub fn new(service: Service) -> Self {
         // A raw message is what one read returns, so every read must offer room for the longest.
         let first_read = match service.framing {
-            Framing::Line => READ_BYTES_MIN,
+            Framing::Line | Framing::Http => READ_BYTES_MIN,
             Framing::Raw => RAW_BYTES_MAX,
         };
         Self {
@@ -75,6 +79,7 @@ impl Session {
             tally: Tally::default(),
             scanned: 0,
             input: Input::Open,
+            request: http::Request::default(),
         }
     }
 
@@ -137,8 +142,12 @@ impl Session {
     /// When no job was asked for: the driver is wrong, whatever the peer did.
     pub fn finished(&mut self, done: &Done) {
         let pending = self.pending.take().expect("finished() follows Step::Run");
-        pending.reply(done, self.service.framing, self.outbox.tail());
-        self.replied();
+        if self.service.framing == Framing::Http {
+            self.answer_later(&pending, done);
+        } else {
+            pending.reply(done, self.service.framing, self.outbox.tail());
+            self.replied();
+        }
         self.answer_what_is_complete();
     }
 
@@ -185,7 +194,7 @@ impl Session {
 
     fn frame_bytes_max(&self) -> usize {
         match self.service.framing {
-            Framing::Line => FRAME_BYTES_MAX,
+            Framing::Line | Framing::Http => FRAME_BYTES_MAX,
             Framing::Raw => RAW_BYTES_MAX,
         }
     }
@@ -193,6 +202,9 @@ impl Session {
     /// Answers complete requests until there is none, one needs a job, or the outbox is full
     /// enough to be written first.
     fn answer_what_is_complete(&mut self) {
+        if self.service.framing == Framing::Http {
+            return self.answer_requests();
+        }
         while self.pending.is_none() && self.outbox.pending().len() < OUTBOX_BYTES_MARK {
             let Some((message, frame)) = self.next_frame() else { break };
             let Service { app, framing, .. } = self.service;

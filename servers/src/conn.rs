@@ -176,7 +176,7 @@ impl Conn {
 
     /// Tells the client that there is no place for it, and ends the connection.
     pub(crate) fn turn_away(self) {
-        net::turn_away(&self.stream);
+        net::turn_away(&self.stream, self.client.server().config.service.framing);
         self.end(Ending::Shed);
     }
 

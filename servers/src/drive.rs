@@ -29,7 +29,7 @@ pub(crate) fn to_end(mut conn: Conn, worker: usize) {
             Step::Run(job) => {
                 let done = job.compute();
                 stop::sleep(job.wait());
-                session.finished(&done);
+                finished(session, &done);
                 Ok(())
             }
             Step::Close => return conn.close_blocking(),
@@ -92,10 +92,19 @@ pub(crate) fn received(session: &mut Session, n: usize) {
     session.received(n);
 }
 
+/// Tells a session that its job is done. Once the server is stopping, the reply may have to say
+/// that it is the last.
+pub(crate) fn finished(session: &mut Session, done: &Done) {
+    if stop::is_stopping() {
+        session.wind_down();
+    }
+    session.finished(done);
+}
+
 /// The wait of this connection's job is over; give it a turn.
 pub(crate) fn job_is_over(conn: &mut Conn) {
     if let Phase::Waiting(done) = &conn.phase {
-        conn.client.session.finished(done);
+        finished(&mut conn.client.session, done);
         conn.phase = Phase::Serving;
     }
 }
@@ -144,7 +153,7 @@ fn serve(conn: &mut Conn, jobs_elsewhere: bool, moved: &mut bool) -> Blocked {
                     conn.phase = Phase::Waiting(done);
                     return Blocked::OnJob(job.wait());
                 }
-                session.finished(&done);
+                finished(session, &done);
                 Ok(())
             }
             Step::Close => {

@@ -253,7 +253,7 @@ impl Server {
     fn admit(&'static self, stream: OwnedFd) -> Accepted {
         if !self.admission.enter() {
             self.page.counters.refused();
-            turn_away(&stream);
+            turn_away(&stream, self.config.service.framing);
             return Accepted::TurnedAway;
         }
         children::this_one_holds(true);
@@ -289,7 +289,7 @@ impl Server {
         *spare = None;
         let accepted = again();
         if let Ok(stream) = &accepted {
-            turn_away(stream);
+            turn_away(stream, self.config.service.framing);
         }
         // Closed before, or the next spare would find no room either.
         let outcome = accepted.map(drop);
@@ -388,10 +388,10 @@ impl AsFd for Listener {
 /// Tells a client that it was not admitted and closes. The client may have sent a request
 /// already, and closing with unread input would turn the reply into a reset: so what has arrived
 /// is read first. No client is waited for.
-pub(crate) fn turn_away(stream: &OwnedFd) {
+pub(crate) fn turn_away(stream: &OwnedFd, framing: Framing) {
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     // Whatever these say, the client is turned away; it may be gone already.
-    let _ = rustix::net::send(stream, protocol::app::BUSY, flags);
+    let _ = rustix::net::send(stream, protocol::app::busy(framing), flags);
     let _ = rustix::net::shutdown(stream, rustix::net::Shutdown::Write);
     let mut scratch = [0; 4096];
     let _ = rustix::net::recv(stream, &mut scratch, rustix::net::RecvFlags::DONTWAIT);

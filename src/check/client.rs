@@ -109,6 +109,17 @@ impl Client {
         line.with_context(|| format!("the server closed instead of answering {to}"))
     }
 
+    /// The next so many bytes, which must come.
+    ///
+    /// # Errors
+    /// When they do not.
+    pub fn take(&mut self, len: usize) -> Result<Vec<u8>> {
+        while self.received.len() < len {
+            ensure!(self.receive()?, "the server ended after {}", show(&self.received));
+        }
+        Ok(self.received.drain(..len).collect())
+    }
+
     /// Sends a line and returns its reply.
     ///
     /// # Errors

@@ -142,6 +142,12 @@ impl Behaviour {
 /// # Errors
 /// When there is no server to check, with what to do about it.
 pub fn check(args: &CheckArgs) -> Result<Exit> {
+    if args.framing == Framing::Http {
+        return Err(usage(
+            "no server of another make has the paths of ours: leave --framing http out, and a model \
+             (--model) is asked in HTTP where a behaviour is about it",
+        ));
+    }
     let chosen = chosen(&args.only)?;
     let subject = subject(args)?;
     let speech = Speech { app: args.app, framing: args.framing };

@@ -27,6 +27,12 @@ impl Speech {
     /// A question; another one for another number.
     #[must_use]
     pub fn question(self, n: u64) -> Question {
+        if self.framing == Framing::Http {
+            return match self.app {
+                App::Bench | App::Echo => http_echo(&format!("question {n}")),
+                App::Multiply => http_mul(&format!("22/-{n}"), &product_of_22_and_minus(n)),
+            };
+        }
         match self.app {
             App::Bench => self.wire(format!("ECHO question {n}"), format!("OK question {n}")),
             App::Echo => self.wire(format!("question {n}"), format!("question {n}")),
@@ -38,6 +44,13 @@ impl Speech {
     #[must_use]
     pub fn long(self, bytes: usize) -> Question {
         let text = "x".repeat(bytes);
+        if self.framing == Framing::Http {
+            let (request, reply) = nines(bytes / 2);
+            return match self.app {
+                App::Bench | App::Echo => http_echo(&text),
+                App::Multiply => http_mul(&request.replace(' ', "/"), &reply),
+            };
+        }
         match self.app {
             App::Bench => self.wire(format!("ECHO {text}"), format!("OK {text}")),
             App::Echo => self.wire(text.clone(), text),
@@ -83,6 +96,25 @@ impl Speech {
         let end = if self.framing == Framing::Line { "\n" } else { "" };
         Question { request: (request + end).into(), reply: (reply + end).into() }
     }
+}
+
+/// A text that is to be returned, over HTTP, and what our models answer.
+fn http_echo(text: &str) -> Question {
+    let len = text.len();
+    let head = format!("POST /echo HTTP/1.1\r\nHost: c10k\r\nContent-Length: {len}\r\n\r\n");
+    Question { request: (head + text).into(), reply: http_reply(text) }
+}
+
+fn http_mul(factors: &str, product: &str) -> Question {
+    let request = format!("GET /mul/{factors} HTTP/1.1\r\nHost: c10k\r\n\r\n");
+    Question { request: request.into(), reply: http_reply(product) }
+}
+
+fn http_reply(body: &str) -> Vec<u8> {
+    let len = body.len();
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\nContent-Type: text/plain\r\n\r\n");
+    (head + body).into()
 }
 
 fn product_of_22_and_minus(n: u64) -> String {

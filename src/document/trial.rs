@@ -170,6 +170,27 @@ pub enum RequestRecord {
         /// Seed of the draws.
         seed: u64,
     },
+    /// A request to any HTTP server.
+    Http {
+        /// The method.
+        method: String,
+        /// The path.
+        path: String,
+        /// Header fields beside those that every request has.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        headers: Vec<String>,
+        /// Bytes of its body.
+        body_bytes: usize,
+        /// The status that was expected; without one, any from 200 to 299.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+        /// How long every body had to be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expect_bytes: Option<u64>,
+        /// Whether bodies could differ in length; otherwise all had to be as long as the first.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        any_length: bool,
+    },
 }
 
 /// When requests were sent.

@@ -12,7 +12,7 @@ use crate::accounts::{self, Sample};
 use crate::document::{Target, Trial, TrialRecord};
 use crate::load::{CONNECT_TIMEOUT, INTERVAL, Ticks, explain};
 use crate::record::{self, Circumstances, ServerBracket};
-use crate::units;
+use crate::{requests, units};
 
 /// Makes one trial.
 pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Trial> {
@@ -72,7 +72,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
             cpus: record.server_cpus.clone(),
         },
         service: (app, framing),
-        request,
+        request: requests::record(request),
         load: &load,
         server: accountant.bracket,
         host: run.host.clone(),

@@ -84,7 +84,7 @@ impl<W: Wire> Worker<'_, W> {
                 self.recorder.wrong_example.get_or_insert(got);
                 Failure::WrongReply
             }
-            Reply::Right { .. } => Failure::WrongReply,
+            Reply::Right { .. } | Reply::Status { .. } => Failure::WrongReply,
         };
         self.greeting_failed(token, failure);
         false

@@ -23,8 +23,7 @@ impl<W: Wire> Worker<'_, W> {
             let received = self.wire.receive(token, space);
             self.now = self.wire.now();
             let got = match received {
-                Ok(0) if connection.reset => return self.lose(token, Failure::Reset),
-                Ok(0) => return self.lose(token, Failure::Closed),
+                Ok(0) => return self.ended(token),
                 Ok(got) => got,
                 Err(Errno::AGAIN | Errno::INTR) => break,
                 Err(Errno::CONNRESET | Errno::PIPE) => return self.lose(token, Failure::Reset),
@@ -65,57 +64,91 @@ impl<W: Wire> Worker<'_, W> {
         }
     }
 
+    /// The server's output has ended, which may be the end of a reply too.
+    fn ended(&mut self, token: usize) {
+        let connection = &mut self.connections[token];
+        match connection.exchange.ended() {
+            // The connection is over in any case, and is reopened with the reply.
+            Some(reply) => _ = self.take_reply(token, reply),
+            None if connection.reset => self.lose(token, Failure::Reset),
+            None => self.lose(token, Failure::Closed),
+        }
+    }
+
     fn take_replies(&mut self, token: usize) {
         while let Some(reply) = self.connections[token].exchange.reply() {
-            let connection = &mut self.connections[token];
-            if let State::Greeting { asked, .. } = connection.state {
+            if let State::Greeting { asked, .. } = self.connections[token].state {
                 if self.take_greeting(token, asked, reply) {
                     continue;
                 }
                 return;
             }
-            let request = connection.in_flight.take();
-            match (reply, request) {
-                (Reply::Right { .. }, Some(request)) if connection.unsent.is_empty() => {
-                    connection.free_at = self.now;
-                    connection.served = true;
-                    self.in_flight -= 1;
-                    self.done += 1;
-                    // A client that is served only once the load is over was not served with
-                    // the others, although its request counts.
-                    let in_time = (self.begin..self.end).contains(&self.now);
-                    connection.ok += u64::from(in_time);
-                    if in_time {
-                        self.recorder.served(token, &request.stamps, self.now);
-                    }
-                    if request.measured {
-                        self.recorder.ok(&request.stamps, self.now);
-                    } else {
-                        self.recorder.warmed_up(&request.stamps, self.now);
-                    }
-                }
-                (Reply::Right { .. } | Reply::Greeting(_), request) => {
-                    let got = "a reply before its request was sent".to_string();
-                    return self.wrong(token, request, got);
-                }
-                (Reply::Refused { code }, Some(request)) => {
-                    let failure = Failure::refused(&code);
-                    connection.free_at = self.now;
-                    let over = failure == Failure::RefusedBusy || !connection.unsent.is_empty();
-                    // A busy server must not be asked again at once.
-                    connection.served &= !over;
-                    self.failed(request, failure);
-                    if over {
-                        return self.reopen(token);
-                    }
-                }
-                (Reply::Refused { .. }, None) => {
-                    self.recorder.connections.unsolicited += 1;
-                    return self.reopen(token);
-                }
-                (Reply::Wrong { got }, request) => return self.wrong(token, request, got),
+            if !self.take_reply(token, reply) {
+                return;
             }
         }
+    }
+
+    /// Counts a reply, and says whether another may follow on the connection.
+    fn take_reply(&mut self, token: usize, reply: Reply) -> bool {
+        let connection = &mut self.connections[token];
+        let request = connection.in_flight.take();
+        let (failure, request) = match (reply, request) {
+            (Reply::Right { .. }, Some(request)) if connection.unsent.is_empty() => {
+                connection.free_at = self.now;
+                connection.served = true;
+                self.in_flight -= 1;
+                self.done += 1;
+                // A client that is served only once the load is over was not served with
+                // the others, although its request counts.
+                let in_time = (self.begin..self.end).contains(&self.now);
+                connection.ok += u64::from(in_time);
+                if in_time {
+                    self.recorder.served(token, &request.stamps, self.now);
+                }
+                if request.measured {
+                    self.recorder.ok(&request.stamps, self.now);
+                } else {
+                    self.recorder.warmed_up(&request.stamps, self.now);
+                }
+                return self.goes_on(token);
+            }
+            (Reply::Right { .. } | Reply::Greeting(_), request) => {
+                let got = "a reply before its request was sent".to_string();
+                self.wrong(token, request, got);
+                return false;
+            }
+            (Reply::Wrong { got }, request) => {
+                self.wrong(token, request, got);
+                return false;
+            }
+            (Reply::Refused { .. } | Reply::Status { .. }, None) => {
+                self.recorder.connections.unsolicited += 1;
+                self.reopen(token);
+                return false;
+            }
+            (Reply::Refused { code }, Some(request)) => (Failure::refused(&code), request),
+            (Reply::Status { status }, Some(request)) => (Failure::status(status), request),
+        };
+        connection.free_at = self.now;
+        let over = failure == Failure::RefusedBusy || !connection.unsent.is_empty();
+        // A busy server must not be asked again at once.
+        connection.served &= !over;
+        self.failed(request, failure);
+        if over {
+            self.reopen(token);
+            return false;
+        }
+        self.goes_on(token)
+    }
+
+    /// Reopens a connection that the server closes, as its reply has said.
+    fn goes_on(&mut self, token: usize) -> bool {
+        let over = self.connections[token].exchange.is_over();
+        if over {
+            self.reopen(token);
+        }
+        !over
     }
 
     fn wrong(&mut self, token: usize, request: Option<InFlight>, got: String) {

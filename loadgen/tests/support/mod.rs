@@ -36,6 +36,23 @@ impl Talk {
         }
     }
 
+    /// Reads the head of the next request over HTTP, and says whether there is one.
+    pub(crate) fn http_request(&mut self) -> bool {
+        let mut line = String::new();
+        while let Ok(1..) = self.reader.read_line(&mut line) {
+            if line.ends_with("\r\n\r\n") {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Sends the end of the stream, and waits for the client's.
+    pub(crate) fn leave(mut self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+        while self.http_request() {}
+    }
+
     /// Sends it as it is. The client may have gone, which is no concern of ours.
     pub(crate) fn say(&mut self, text: &str) {
         let _ = self.stream.write_all(text.as_bytes());

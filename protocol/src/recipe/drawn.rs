@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::{Judgement, RecipeError, Request};
 use crate::app::{App, hex};
 use crate::draw::Draw;
+use crate::http;
 use crate::job::{self, BURN_START, Work, burn_on};
 use crate::{FRAME_BYTES_MAX, Framing, RAW_BYTES_MAX};
 
@@ -75,11 +76,12 @@ impl Drawn {
         let frame = match framing {
             Framing::Line => FRAME_BYTES_MAX - 1,
             Framing::Raw => RAW_BYTES_MAX,
+            Framing::Http => FRAME_BYTES_MAX - http::ask::post_echo(FRAME_BYTES_MAX).len(),
         };
         match self {
             Self::Echo { bytes, seed } => {
-                let verb =
-                    echo_verbs(app).ok_or(RecipeError::NotOffered { request: "echo", app })?;
+                let verb = echo_verbs(app, framing)
+                    .ok_or(RecipeError::NotOffered { request: "echo", app })?;
                 if bytes.as_fixed() == Some(0) || *bytes.range().end() == 0 {
                     return Err(RecipeError::Empty);
                 }
@@ -92,7 +94,7 @@ impl Drawn {
                     return Err(RecipeError::NotOffered { request: "work", app });
                 }
                 let reply_max = match framing {
-                    Framing::Line => job::WORK_REPLY_BYTES_MAX,
+                    Framing::Line | Framing::Http => job::WORK_REPLY_BYTES_MAX,
                     Framing::Raw => RAW_BYTES_MAX,
                 };
                 let wait_max = u64::try_from(job::WORK_WAIT_MAX.as_nanos()).unwrap_or(u64::MAX);
@@ -111,8 +113,10 @@ impl Drawn {
 }
 
 /// What an echo begins with, and its reply.
-fn echo_verbs(app: App) -> Option<(&'static [u8], &'static [u8])> {
+fn echo_verbs(app: App, framing: Framing) -> Option<(&'static [u8], &'static [u8])> {
     match app {
+        // The path says what is asked for, and the status that it went well.
+        App::Bench if framing == Framing::Http => Some((b"", b"")),
         App::Bench => Some((b"ECHO ", b"OK ")),
         App::Echo => Some((b"", b"")),
         App::Multiply => None,
@@ -123,6 +127,7 @@ fn echo_verbs(app: App) -> Option<(&'static [u8], &'static [u8])> {
 #[derive(Debug)]
 pub(super) struct DrawnKind {
     drawn: Drawn,
+    framing: Framing,
     verbs: (&'static [u8], &'static [u8]),
     end: &'static [u8],
     /// What follows the digits of a tag, in an echo and in the reply to work.
@@ -145,8 +150,8 @@ impl DrawnKind {
             }
         };
         let end: &[u8] = if framing == Framing::Line { b"\n" } else { b"" };
-        let verbs = echo_verbs(app).unwrap_or_default();
-        Self { drawn, verbs, end, filler, burnt }
+        let verbs = echo_verbs(app, framing).unwrap_or_default();
+        Self { drawn, framing, verbs, end, filler, burnt }
     }
 
     pub(super) fn write_request(&self, tag: u64, out: &mut Vec<u8>) {
@@ -154,6 +159,9 @@ impl DrawnKind {
             Drawn::Echo { bytes, seed } => {
                 let bytes = clamped(of(bytes, *seed, BYTES, tag));
                 let hole = bytes.min(16);
+                if self.framing == Framing::Http {
+                    out.extend_from_slice(&http::ask::post_echo(bytes));
+                }
                 out.extend_from_slice(self.verbs.0);
                 out.extend_from_slice(&hex(tag)[16 - hole..]);
                 out.extend_from_slice(&self.filler[..bytes - hole]);
@@ -162,10 +170,13 @@ impl DrawnKind {
                 let rounds = of(rounds, *seed, ROUNDS, tag);
                 let wait_us = of(wait_ns, *seed, WAIT, tag) / 1_000;
                 let reply_bytes = of(reply_bytes, *seed, REPLY, tag);
-                out.extend_from_slice(
-                    alloc::format!("WORK {rounds} {wait_us} {reply_bytes} ").as_bytes(),
+                let [before, after] = super::work_request(
+                    (rounds, u128::from(wait_us), clamped(reply_bytes)),
+                    self.framing,
                 );
+                out.extend_from_slice(before.as_bytes());
                 out.extend_from_slice(&hex(tag));
+                out.extend_from_slice(after.as_bytes());
             }
         }
         out.extend_from_slice(self.end);
@@ -183,9 +194,10 @@ impl DrawnKind {
             Drawn::Work { rounds, reply_bytes, seed, .. } => {
                 let result = hex(self.burnt.after(of(rounds, *seed, ROUNDS, tag)));
                 let reply_bytes = clamped(of(reply_bytes, *seed, REPLY, tag));
-                let bare = "OK ".len() + 16 + 1 + 16 + self.end.len();
+                let ok: &[u8] = if self.framing == Framing::Http { b"" } else { b"OK " };
+                let bare = ok.len() + 16 + 1 + 16 + self.end.len();
                 let padding = &self.filler[..reply_bytes.saturating_sub(bare)];
-                compare(bytes, &[b"OK ", &result, b" ", &digits, padding, self.end])
+                compare(bytes, &[ok, &result, b" ", &digits, padding, self.end])
             }
         }
     }

@@ -254,6 +254,6 @@ fn refusals_have_three_codes() {
 fn names_are_unique_and_lead_back() {
     assert_eq!(App::ALL.map(|(name, _)| name), ["bench", "echo", "multiply"]);
     assert!(App::ALL.iter().all(|(name, app)| app.name() == *name));
-    assert_eq!(Framing::ALL.map(|(name, _)| name), ["line", "raw"]);
+    assert_eq!(Framing::ALL.map(|(name, _)| name), ["line", "raw", "http"]);
     assert!(Framing::ALL.iter().all(|(name, framing)| framing.name() == *name));
 }

@@ -51,6 +51,42 @@ fn preamble(settings: usize) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// What requests and replies are made of.
+fn http_part() -> impl Strategy<Value = Vec<u8>> {
+    const PARTS: [&str; 26] = [
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "HEAD /echo/abc HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+        "GET /work?rounds=1&bytes=200 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /mul/99999999999999999999/2 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        "GET /echo/%20 HTTP/1.1\r\nHost: x\r\n",
+        "POST /echo HTTP/1.1\r\nHost: x\r\n",
+        "Expect: 100-continue\r\n",
+        "Content-Length: 5\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Connection: close\r\n",
+        "HTTP/1.1 200 OK\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "5\r\nabcde\r\n",
+        "0\r\n\r\n",
+        "0\r\nT: t\r\n\r\n",
+        "\r\n",
+        "\r\n\r\n",
+        "\n",
+        "\r",
+        "x",
+        " ",
+        "X: y\r\n",
+    ];
+    prop_oneof![
+        9 => (0..PARTS.len()).prop_map(|at| PARTS[at].into()),
+        1 => vec(any::<u8>(), 0..9),
+    ]
+}
+
 proptest! {
     #![proptest_config(cases(200))]
 
@@ -71,6 +107,13 @@ proptest! {
         ], 0..9),
     ) {
         target("exchange")(&[preamble, stream.concat()].concat());
+    }
+
+    #[test]
+    fn http_means_the_same_in_any_pieces(
+        preamble in preamble(1), stream in vec(http_part(), 0..30),
+    ) {
+        target("http")(&[preamble, stream.concat()].concat());
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub(crate) const HEAP_BYTES_MAX: usize = FRAME_BYTES_MAX
 pub(crate) const HEAP_BYTES_MAX_WITHOUT_WORK: usize =
     FRAME_BYTES_MAX + 2 * (OUTBOX_BYTES_MARK + FRAME_BYTES_MAX);
 
+/// The framings in which a reply is its text and a terminator at most.
+pub(crate) const BARE: [Framing; 2] = [Framing::Line, Framing::Raw];
+
 /// How bytes move: sizes of reads and of writes, each repeated for ever.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::{Family, Model};
 use crate::conn::{Ending, LINGER, LINGER_BYTES_MAX, Phase};
-use crate::drive::Blocked;
+use crate::drive::{Blocked, finished};
 use crate::handlers::{Handler, Handlers};
 use crate::net::Server;
 use crate::ring::{self, Completion, Op, Ring};
@@ -153,7 +153,7 @@ fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
                     handler.conn.phase = Phase::Waiting(done);
                     return Blocked::OnJob(job.wait());
                 }
-                session.finished(&done);
+                finished(session, &done);
             }
             Step::Close => {
                 if session.input_ended() {

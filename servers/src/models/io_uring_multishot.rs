@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use super::io_uring::{NEEDED, broken};
 use super::{Family, Model};
 use crate::conn::{Ending, LINGER, LINGER_BYTES_MAX, Phase};
-use crate::drive::Blocked;
+use crate::drive::{Blocked, finished};
 use crate::handlers::{Handler, Handlers};
 use crate::net::Server;
 use crate::ring::{self, Buffers, Completion, Op, Ring};
@@ -86,7 +86,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     // As in io_uring.rs.
     server.set_clients_nonblocking();
     let each = match server.config.service.framing {
-        Framing::Line => BUFFER_BYTES,
+        Framing::Line | Framing::Http => BUFFER_BYTES,
         // A message is what one receive returned.
         Framing::Raw => RAW_BYTES_MAX,
     };
@@ -213,7 +213,7 @@ fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: I
                     handler.conn.phase = Phase::Waiting(done);
                     return Blocked::OnJob(job.wait());
                 }
-                session.finished(&done);
+                finished(session, &done);
             }
             Step::Close => {
                 if session.input_ended() {

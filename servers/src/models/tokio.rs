@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::conn::{Client, Conn, Ending, LINGER, LINGER_BYTES_MAX};
-use crate::drive::{ending, received};
+use crate::drive::{ending, finished, received};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener};
 use crate::stop::{self, Stage};
 use crate::timers::CUT_TICK;
@@ -122,7 +122,7 @@ async fn converse(client: &mut Client, stream: &mut TcpStream) -> io::Result<End
                 } else {
                     sleep(job.wait()).await;
                 }
-                client.session.finished(&done);
+                finished(&mut client.session, &done);
             }
             Step::Close => return Ok(Ending::Finished),
         }

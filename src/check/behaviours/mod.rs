@@ -1,6 +1,7 @@
 //! Every behaviour, by theme.
 
 mod framing;
+mod http;
 mod limits;
 mod processes;
 mod resets;
@@ -11,8 +12,15 @@ use super::Behaviour;
 
 /// Every behaviour, in the order in which a report has them.
 pub fn all() -> impl Iterator<Item = &'static Behaviour> {
-    let themes =
-        [framing::ALL, resets::ALL, limits::ALL, timeouts::ALL, stopping::ALL, processes::ALL];
+    let themes = [
+        framing::ALL,
+        http::ALL,
+        resets::ALL,
+        limits::ALL,
+        timeouts::ALL,
+        stopping::ALL,
+        processes::ALL,
+    ];
     themes.into_iter().flatten()
 }
 

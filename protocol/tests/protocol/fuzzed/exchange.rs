@@ -117,6 +117,7 @@ impl Hostile {
                 self.open.pop_front();
             }
             Some(Reply::Greeting(_)) => panic!("a greeting that nobody expects"),
+            Some(Reply::Status { .. }) => panic!("a status where there are none"),
             Some(Reply::Refused { code }) => {
                 assert!(bytes.starts_with(b"ERR ") && !is_right);
                 assert!(end.is_some() || self.framing == Framing::Raw, "a whole line");

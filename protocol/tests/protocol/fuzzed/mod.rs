@@ -6,9 +6,11 @@
 //! - [`session`]: the server's end against the specification
 //! - [`exchange`]: the client's end against a hostile server
 //! - [`end_to_end`]: both ends joined
+//! - [`http`]: either end in HTTP
 
 pub(crate) mod end_to_end;
 pub(crate) mod exchange;
+pub(crate) mod http;
 pub(crate) mod script;
 pub(crate) mod session;
 
@@ -16,9 +18,10 @@ pub(crate) mod session;
 pub(crate) type Target = fn(&[u8]);
 
 /// Every target with the name that it has in `fuzz/`.
-pub(crate) const TARGETS: [(&str, Target); 4] = [
+pub(crate) const TARGETS: [(&str, Target); 5] = [
     ("session", session::session),
     ("framing", session::framing),
     ("exchange", exchange::exchange),
     ("end_to_end", end_to_end::end_to_end),
+    ("http", http::http),
 ];

@@ -46,6 +46,7 @@ pub(crate) fn session(bytes: &[u8]) {
     match service.framing {
         Framing::Line => check_lines(service, &input, &played),
         Framing::Raw => check_raw(service, &input, &played),
+        Framing::Http => unreachable!("it has a target of its own"),
     }
 }
 
