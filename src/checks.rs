@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::document::{About, Check, Greetings, Status, Trial, Validity};
+use crate::document::{About, Check, Greetings, ShardRecord, Status, Trial, Validity};
 use crate::units::{as_f64, show_ns_f64};
 
 /// Busiest generator thread, CPU over elapsed time: from here on the generator is the limit.
@@ -37,6 +37,7 @@ const LAG_LIMIT_SHARE: f64 = 0.5;
 pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     let mut checks = vec![complete(trial), census(trial), wrong_replies(trial), errors(trial)];
     checks.push(connected(trial));
+    checks.extend(trial.load.shard.as_ref().filter(|shard| shard.parts.len() > 1).map(shards));
     if let Some(found) = &trial.greetings {
         checks.push(greetings(found));
         checks.push(one_clock(found));
@@ -158,6 +159,17 @@ fn connected(trial: &Trial) -> Check {
     let message = format!("{opened} of {asked} connections could be opened");
     let seen = (as_f64(opened as u64), as_f64(asked as u64));
     check("connected", About::Server, status, seen, message)
+}
+
+/// A sum of some generators is not the load that all of them made.
+fn shards(shard: &ShardRecord) -> Check {
+    let (there, of) = (shard.parts.len() as u64, shard.of);
+    let message = format!(
+        "only {there} of {of} parts were added up: the server had more to do than this document \
+         says"
+    );
+    let seen = (as_f64(there), as_f64(of));
+    check("shards", About::Generator, unless(there == of, Status::Fail), seen, message)
 }
 
 fn generator_busy(trial: &Trial) -> Check {

@@ -1,18 +1,17 @@
 //! `c10k load`: the load generator against any address.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use loadgen::{Arrivals, Load, LoadError, Moment, Pacing, Phase};
 use protocol::Recipe;
 
 use crate::cli::{Exit, LoadArgs, usage};
 use crate::document::{Target, Trial, TrialRecord, Validity};
+use crate::live::LiveView;
 use crate::pacing::PacingArg;
 use crate::record::{self, Circumstances};
 use crate::{arrivals, machine, requests, store, table, units};
@@ -27,6 +26,12 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
 pub fn load(args: &LoadArgs) -> Result<Exit> {
+    if args.formats.takes_standard_output() {
+        return Err(usage(
+            "--hlog and --hgrm need a file here, since the result goes to standard output; \
+             c10k export writes them there",
+        ));
+    }
     let request = requests::of(&args.request, args.seed);
     let recipe =
         Recipe::new(args.app, args.framing, request).map_err(|error| usage(error.to_string()))?;
@@ -47,6 +52,9 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
         request_timeout: args.timeout,
         connect_timeout: CONNECT_TIMEOUT,
         interval: INTERVAL,
+        shard: args.shard.unwrap_or((0, 1)),
+        start_at: args.start_at,
+        live: !args.quiet,
     };
     if args.pacing == PacingArg::Spin && load.arrivals == Arrivals::Closed {
         return Err(usage("--pacing spin is for an open loop, which has due times: add --rate"));
@@ -56,16 +64,12 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
     load.pacing = args.pacing.choose(&load, None, host.cpus);
     let started_at = units::now();
     let mut ticks = Ticks::default();
-    let bar = bar(args.warmup + measure);
+    let mut view = LiveView::new(&load, args.quiet);
     let outcome = loadgen::run(&load, &stop, &mut |moment| {
         ticks.watch(moment);
-        if let Moment::Tick(progress) = moment {
-            let before =
-                if progress.phase == Phase::Measure { args.warmup } else { Duration::ZERO };
-            bar.set_position(units::ns(before + progress.elapsed) / 1_000_000);
-        }
+        view.watch(moment);
     });
-    bar.finish_and_clear();
+    view.finish();
     let outcome = outcome.map_err(explain)?;
     let circumstances = Circumstances {
         run: TrialRecord {
@@ -93,10 +97,15 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
         steal_share: ticks.steal_share(),
     };
     let trial = record::trial(circumstances, &outcome)?;
+    args.formats.write(&trial)?;
     finish(&trial, args.json.as_deref())
 }
 
-fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
+/// Prints a load's result, or writes it as JSON, and says what it comes to.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
     match json {
         Some(path) if path == Path::new("-") => {
             table::print(&String::from_utf8(store::json(trial)?)?)?;
@@ -168,15 +177,4 @@ impl Ticks {
         let stolen = steal_end.saturating_sub(steal_begin).saturating_sub(1);
         Some(units::as_f64(stolen) / units::as_f64(total))
     }
-}
-
-/// A progress bar over milliseconds; nothing is drawn where nobody watches.
-fn bar(total: Duration) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {eta} left");
-    let bar = ProgressBar::new(units::ns(total) / 1_000_000);
-    bar.set_style(style.expect("the template is in order"));
-    bar
 }

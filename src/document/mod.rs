@@ -12,6 +12,7 @@ mod draw;
 mod greetings;
 mod host;
 mod pacing;
+mod shard;
 mod steps;
 mod summary;
 mod trial;
@@ -23,6 +24,7 @@ pub use draw::DrawRecord;
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
 pub use pacing::{PacingKind, PacingRecord};
+pub use shard::{Part, ShardRecord, Sums};
 pub use steps::StepRecord;
 pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Summary};
 pub use trial::{
