@@ -18,7 +18,7 @@ use crate::pacing::PacingArg;
 use crate::requests::{parse_bytes_draw, parse_count_draw, parse_duration_draw};
 use crate::units::{parse_count, parse_cpus, parse_duration, parse_share};
 use crate::units::{parse_shard as shard, parse_time as time_of_day};
-use crate::{check, compare, export, load, merge, report, run, serve, table};
+use crate::{check, compare, doctor, export, load, merge, report, run, serve, table};
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +95,8 @@ enum Command {
     Merge(merge::MergeArgs),
     /// Write a saved result for other tools: HdrHistogram's log and distribution, CSV
     Export(export::ExportArgs),
+    /// Find what on this machine will spoil a measurement, and how to mend it
+    Doctor(doctor::DoctorArgs),
     /// See what a server does with bad clients, ours or not, and score it
     Check(CheckArgs),
     /// List the models
@@ -135,6 +137,8 @@ enum SchemaOf {
     Summary,
     /// `c10k check --json`
     Check,
+    /// `c10k doctor --json`
+    Doctor,
     /// `c10k compare --json`
     Comparison,
 }
@@ -403,6 +407,7 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Load(args) => load::load(&args),
         Command::Merge(args) => merge::merge(&args),
         Command::Export(args) => export::export(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Check(args) => check::check(&args),
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
@@ -414,6 +419,7 @@ fn execute(command: Command) -> Result<Exit> {
                 SchemaOf::Summary => schemars::schema_for!(crate::document::Summary),
                 SchemaOf::Comparison => schemars::schema_for!(crate::document::Comparison),
                 SchemaOf::Check => schemars::schema_for!(crate::document::CheckReport),
+                SchemaOf::Doctor => schemars::schema_for!(crate::document::DoctorReport),
             };
             table::print(&String::from_utf8(crate::store::json(&schema)?)?).map(|()| Exit::Ok)
         }

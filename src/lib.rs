@@ -29,6 +29,7 @@ pub mod checks;
 pub mod child;
 pub mod cli;
 pub mod compare;
+pub mod doctor;
 pub mod document;
 pub mod export;
 pub mod histogram;

@@ -8,6 +8,7 @@
 mod check;
 mod comparison;
 mod distribution;
+mod doctor;
 mod draw;
 mod greetings;
 mod host;
@@ -20,6 +21,7 @@ mod trial;
 pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use comparison::{Compared, Comparison};
 pub use distribution::{Distribution, QUANTILES, Quantile};
+pub use doctor::{DoctorReport, Finding, Noise, Ratio};
 pub use draw::DrawRecord;
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
@@ -40,7 +42,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
-    /// `c10k.trial`, `c10k.summary`, `c10k.comparison` or `c10k.check`.
+    /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check` or `c10k.doctor`.
     pub name: String,
     /// Raised when a field changes its meaning or goes away; not when one is added.
     pub version: u32,
@@ -63,6 +65,12 @@ impl SchemaId {
     #[must_use]
     pub fn comparison() -> Self {
         Self { name: "c10k.comparison".into(), version: 1 }
+    }
+
+    /// Of [`DoctorReport`].
+    #[must_use]
+    pub fn doctor() -> Self {
+        Self { name: "c10k.doctor".into(), version: 1 }
     }
 
     /// Of [`CheckReport`].

@@ -6,7 +6,7 @@
 //! in an order that the seed decides, so that a slow spell of the machine falls on all alike.
 //! Workloads whose rate is a share of what was measured come after those that measure it.
 
-mod server;
+pub(crate) mod server;
 mod summary;
 mod trial;
 
@@ -156,7 +156,7 @@ fn leave_out_unavailable(plan: &mut Plan) -> Result<Vec<String>> {
 
 /// Processors for the servers and for the generator: the plan's, or one each where there are
 /// two, or none, and then the results say so.
-fn processors(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
+pub(crate) fn processors(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
     let usable = machine::cpus();
     let own = |at: usize| if usable.len() > 1 { vec![usable[at]] } else { Vec::new() };
     (
