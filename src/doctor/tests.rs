@@ -73,97 +73,85 @@ fn a_good_machine_is_found_good_with_nothing_to_mend() {
     assert_eq!(verdict(&findings), Validity::Valid);
 }
 
-#[test]
-fn each_fault_is_found_with_its_value_and_a_way_to_mend_it() {
-    const CPU: &str = "sys/devices/system/cpu";
-    let limits =
-        "Max processes  unlimited  unlimited  processes\nMax open files  100  200  files\n";
-    type Case<'a> = (&'a str, Status, &'a str, &'a [(&'a str, &'a str)]);
-    let (warn, fail) = (Status::Warn, Status::Fail);
-    let cases: [Case<'_>; 26] = [
-        ("processors", warn, "1", &[("proc/self/status", "Cpus_allowed_list:\t2\n")]),
-        ("affinity", warn, "2 of 4", &[("proc/self/status", "Cpus_allowed_list:\t0,2\n")]),
-        ("cpu-quota", fail, "0.50", &[("sys/fs/cgroup/user/session/cpu.max", "50000 100000")]),
-        // The limit of a group above holds below it.
-        ("cpu-quota", fail, "2.00", &[("sys/fs/cgroup/user/cpu.max", "200000 100000")]),
-        (
-            "cpu-quota",
-            fail,
-            "1.50",
-            &[
-                ("proc/self/cgroup", "4:cpu,cpuacct:/box\n0::/\n"),
-                ("sys/fs/cgroup/cpu/box/cpu.cfs_quota_us", "150000"),
-                ("sys/fs/cgroup/cpu/box/cpu.cfs_period_us", "100000"),
-            ],
-        ),
-        ("siblings", warn, "0+2", &[(&format!("{CPU}/cpu0/topology/thread_siblings_list"), "0,2")]),
-        (
-            "governor",
-            warn,
-            "powersave",
-            &[(&format!("{CPU}/cpu0/cpufreq/scaling_governor"), "powersave")],
-        ),
-        ("boost", warn, "on", &[(&format!("{CPU}/cpufreq/boost"), "1")]),
-        ("virtual-machine", warn, "yes", &[("proc/cpuinfo", "flags : fpu hypervisor\n")]),
-        ("idle", warn, "133 us", &[(&format!("{CPU}/cpu0/cpuidle/state2/latency"), "133")]),
-        (
-            "idle",
-            warn,
-            "none",
-            &[
-                ("proc/cpuinfo", "flags : hypervisor\n"),
-                (&format!("{CPU}/cpuidle/current_driver"), "none"),
-            ],
-        ),
-        (
-            "idle",
-            warn,
-            "guest_halt_poll_ns 0",
-            &[
-                ("proc/cpuinfo", "flags : hypervisor\n"),
-                (&format!("{CPU}/cpuidle/current_driver"), "haltpoll"),
-                ("sys/module/haltpoll/parameters/guest_halt_poll_ns", "0"),
-            ],
-        ),
-        (
-            "clocksource",
-            fail,
-            "hpet",
-            &[("sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet")],
-        ),
-        ("load-average", warn, "1.50", &[("proc/loadavg", "1.50 0 0 1/2 3")]),
-        ("load-average", warn, "9.00", &[("proc/loadavg", "9.00 0 0 1/2 3")]),
-        ("pressure-cpu", fail, "80.0 %", &[("proc/pressure/cpu", "some avg10=80.00 avg60=0")]),
-        (
-            "ports",
-            warn,
-            "10 new connections",
-            &[
-                ("proc/sys/net/ipv4/ip_local_port_range", "60400 60999"),
-                ("proc/sys/net/ipv4/tcp_tw_reuse", "0"),
-            ],
-        ),
-        ("somaxconn", warn, "128", &[("proc/sys/net/core/somaxconn", "128")]),
-        ("syn-backlog", warn, "64", &[("proc/sys/net/ipv4/tcp_max_syn_backlog", "64")]),
-        ("congestion-control", warn, "bbr", &[("proc/sys/net/ipv4/tcp_congestion_control", "bbr")]),
-        ("descriptors", fail, "200", &[("proc/self/limits", limits)]),
-        ("tasks", warn, "500 (pids.max", &[("sys/fs/cgroup/user/session/pids.max", "500")]),
-        ("memory", fail, "97.7 MiB", &[("proc/meminfo", "MemAvailable: 100000 kB\n")]),
-        ("overcommit", warn, "2", &[("proc/sys/vm/overcommit_memory", "2")]),
-        (
-            "huge-pages",
-            warn,
-            "always",
-            &[("sys/kernel/mm/transparent_hugepage/enabled", "[always] madvise never")],
-        ),
-        ("io-uring", warn, "2", &[("proc/sys/kernel/io_uring_disabled", "2")]),
-    ];
+/// A finding's name, its status, a part of its value, and the files that bring it about.
+type Case<'a> = (&'a str, Status, &'a str, &'a [(&'a str, &'a str)]);
+
+fn each_is_found(cases: &[Case<'_>]) {
     for (name, status, value, changed) in cases {
         let finding = found(name, changed);
-        assert_eq!(finding.status, status, "{finding:?}");
+        assert_eq!(finding.status, *status, "{finding:?}");
         assert!(finding.value.contains(value), "{finding:?}");
         assert!(!finding.mend.is_empty() && !finding.why.is_empty(), "{finding:?}");
     }
+}
+
+const WARN: Status = Status::Warn;
+const FAIL: Status = Status::Fail;
+
+#[test]
+fn processors_that_are_not_ours_alone_are_found() {
+    let siblings = "sys/devices/system/cpu/cpu0/topology/thread_siblings_list";
+    let first_version = [
+        ("proc/self/cgroup", "4:cpu,cpuacct:/box\n0::/\n"),
+        ("sys/fs/cgroup/cpu/box/cpu.cfs_quota_us", "150000"),
+        ("sys/fs/cgroup/cpu/box/cpu.cfs_period_us", "100000"),
+    ];
+    each_is_found(&[
+        ("processors", WARN, "1", &[("proc/self/status", "Cpus_allowed_list:\t2\n")]),
+        ("affinity", WARN, "2 of 4", &[("proc/self/status", "Cpus_allowed_list:\t0,2\n")]),
+        ("cpu-quota", FAIL, "0.50", &[("sys/fs/cgroup/user/session/cpu.max", "50000 100000")]),
+        // The limit of a group above holds below it.
+        ("cpu-quota", FAIL, "2.00", &[("sys/fs/cgroup/user/cpu.max", "200000 100000")]),
+        ("cpu-quota", FAIL, "1.50", &first_version),
+        ("siblings", WARN, "0+2", &[(siblings, "0,2")]),
+        ("load-average", WARN, "1.50", &[("proc/loadavg", "1.50 0 0 1/2 3")]),
+        ("pressure-cpu", WARN, "20.0 %", &[("proc/pressure/cpu", "some avg10=20.00 avg60=0")]),
+        ("pressure-cpu", FAIL, "80.0 %", &[("proc/pressure/cpu", "some avg10=80.00 avg60=0")]),
+    ]);
+}
+
+#[test]
+fn clocks_and_sleep_that_disturb_are_found() {
+    let guest = ("proc/cpuinfo", "flags : fpu hypervisor\n");
+    let governor = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
+    let driver = "sys/devices/system/cpu/cpuidle/current_driver";
+    let latency = "sys/devices/system/cpu/cpu0/cpuidle/state2/latency";
+    let halt_poll = "sys/module/haltpoll/parameters/guest_halt_poll_ns";
+    let source = "sys/devices/system/clocksource/clocksource0/current_clocksource";
+    let no_poll = [guest, (driver, "haltpoll"), (halt_poll, "0")];
+    each_is_found(&[
+        ("governor", WARN, "powersave", &[(governor, "powersave")]),
+        ("boost", WARN, "on", &[("sys/devices/system/cpu/cpufreq/boost", "1")]),
+        ("virtual-machine", WARN, "yes", &[guest]),
+        ("idle", WARN, "133 us", &[(latency, "133")]),
+        ("idle", WARN, "none", &[guest, (driver, "none")]),
+        ("idle", WARN, "guest_halt_poll_ns 0", &no_poll),
+        ("clocksource", FAIL, "hpet", &[(source, "hpet")]),
+        ("timer-slack", WARN, "1000000 ns", &[("proc/self/timerslack_ns", "1000000")]),
+    ]);
+}
+
+#[test]
+fn limits_that_are_too_low_are_found() {
+    let limits =
+        "Max processes  unlimited  unlimited  processes\nMax open files  100  200  files\n";
+    let few_ports = [
+        ("proc/sys/net/ipv4/ip_local_port_range", "60400 60999"),
+        ("proc/sys/net/ipv4/tcp_tw_reuse", "0"),
+    ];
+    let huge_pages = "sys/kernel/mm/transparent_hugepage/enabled";
+    each_is_found(&[
+        ("ports", WARN, "10 new connections", &few_ports),
+        ("somaxconn", WARN, "128", &[("proc/sys/net/core/somaxconn", "128")]),
+        ("syn-backlog", WARN, "64", &[("proc/sys/net/ipv4/tcp_max_syn_backlog", "64")]),
+        ("congestion-control", WARN, "bbr", &[("proc/sys/net/ipv4/tcp_congestion_control", "bbr")]),
+        ("descriptors", FAIL, "200", &[("proc/self/limits", limits)]),
+        ("tasks", WARN, "500 (pids.max", &[("sys/fs/cgroup/user/session/pids.max", "500")]),
+        ("memory", FAIL, "97.7 MiB", &[("proc/meminfo", "MemAvailable: 100000 kB\n")]),
+        ("overcommit", WARN, "2", &[("proc/sys/vm/overcommit_memory", "2")]),
+        ("huge-pages", WARN, "always", &[(huge_pages, "[always] madvise never")]),
+        ("io-uring", WARN, "2", &[("proc/sys/kernel/io_uring_disabled", "2")]),
+    ]);
 }
 
 #[test]
