@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::document::{About, Check, Greetings, Status, Trial, Validity};
+use crate::document::{About, Check, Greetings, ShardRecord, Status, Trial, Validity};
 use crate::fates;
 use crate::units::{as_f64, show_ns_f64};
 
@@ -43,6 +43,7 @@ pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     let mut checks = vec![complete(trial), census(trial), wrong_replies(trial), errors(trial)];
     checks.push(connected(trial));
     checks.extend(fates::checks(trial));
+    checks.extend(trial.load.shard.as_ref().filter(|shard| shard.parts.len() > 1).map(shards));
     if let Some(found) = &trial.greetings {
         checks.push(greetings(found));
         checks.push(one_clock(found));
@@ -170,6 +171,17 @@ fn connected(trial: &Trial) -> Check {
     let message = format!("{opened} of {asked} connections could be opened");
     let seen = (as_f64(opened as u64), as_f64(asked as u64));
     check("connected", About::Server, status, seen, message)
+}
+
+/// A sum of some generators is not the load that all of them made.
+fn shards(shard: &ShardRecord) -> Check {
+    let (there, of) = (shard.parts.len() as u64, shard.of);
+    let message = format!(
+        "only {there} of {of} parts were added up: the server had more to do than this document \
+         says"
+    );
+    let seen = (as_f64(there), as_f64(of));
+    check("shards", About::Generator, unless(there == of, Status::Fail), seen, message)
 }
 
 fn generator_busy(trial: &Trial) -> Check {

@@ -19,7 +19,8 @@ use crate::capacity::{self, Goals};
 use crate::pacing::PacingArg;
 use crate::requests::{parse_bytes_draw, parse_count_draw, parse_duration_draw};
 use crate::units::{parse_count, parse_cpus, parse_duration, parse_share};
-use crate::{check, compare, load, report, run, serve, table};
+use crate::units::{parse_shard as shard, parse_time as time_of_day};
+use crate::{check, compare, doctor, export, load, merge, report, run, serve, table};
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,12 @@ enum Command {
     Load(Box<LoadArgs>),
     /// Run a server whose latencies are known, to hold a load generator against
     Calibrate(CalibrateArgs),
+    /// Add up the results of several generators that loaded one server together
+    Merge(merge::MergeArgs),
+    /// Write a saved result for other tools: HdrHistogram's log and distribution, CSV
+    Export(export::ExportArgs),
+    /// Find what on this machine will spoil a measurement, and how to mend it
+    Doctor(doctor::DoctorArgs),
     /// See what a server does with bad clients, ours or not, and score it
     Check(CheckArgs),
     /// List the models
@@ -138,6 +145,8 @@ enum SchemaOf {
     Check,
     /// `c10k load --find-capacity --json`
     Capacity,
+    /// `c10k doctor --json`
+    Doctor,
     /// `c10k compare --json`
     Comparison,
 }
@@ -324,9 +333,22 @@ pub struct LoadArgs {
     /// Seed of Poisson arrivals and of what is drawn for each request
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Make part K of N of the load, K from 0: N generators together make exactly the requests of
+    /// one at --rate, each over its own connections; c10k merge adds their results up
+    #[arg(long, value_name = "K/N", value_parser = shard)]
+    pub shard: Option<(u64, u64)>,
+    /// Begin at this time (RFC 3339, UTC), so that generators begin together
+    #[arg(long, value_name = "TIME", value_parser = time_of_day)]
+    pub start_at: Option<Duration>,
+    /// Show nothing while it runs
+    #[arg(long, short)]
+    pub quiet: bool,
     /// Write the result as JSON to this file, or to standard output with -
     #[arg(long, value_name = "FILE|-")]
     pub json: Option<PathBuf>,
+    /// The result in the formats of other tools
+    #[command(flatten)]
+    pub formats: export::Formats,
 }
 
 /// `c10k calibrate`.
@@ -433,6 +455,9 @@ fn execute(command: Command) -> Result<Exit> {
             None => load::load(&args),
         },
         Command::Calibrate(args) => calibrate::calibrate(&args),
+        Command::Merge(args) => merge::merge(&args),
+        Command::Export(args) => export::export(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Check(args) => check::check(&args),
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
@@ -445,6 +470,7 @@ fn execute(command: Command) -> Result<Exit> {
                 SchemaOf::Comparison => schemars::schema_for!(crate::document::Comparison),
                 SchemaOf::Check => schemars::schema_for!(crate::document::CheckReport),
                 SchemaOf::Capacity => schemars::schema_for!(crate::document::CapacityReport),
+                SchemaOf::Doctor => schemars::schema_for!(crate::document::DoctorReport),
             };
             table::print(&String::from_utf8(crate::store::json(&schema)?)?).map(|()| Exit::Ok)
         }

@@ -17,6 +17,10 @@
 //! - [`steadiness`]: how latencies hang together in time, with [`statistics`]
 //! - [`checks`] and [`fates`]: when a figure is not what it seems, and what went wrong in words
 //! - [`document`]: what is written down, [`record`]: from what, and [`store`]: how
+//! - [`export`]: results in the formats of other tools; [`merge`]: documents of several generators
+//!   added up; [`histogram`]: histograms as text
+//! - [`live`]: what is seen of a load while it runs
+//! - [`doctor`]: what on this machine will spoil a measurement
 //! - [`table`] and [`report`]: what people read
 //! - [`machine`]: what this machine is, and pinning to its processors
 //! - [`units`]: durations, sizes and rates as people write them
@@ -31,10 +35,15 @@ pub mod checks;
 pub mod child;
 pub mod cli;
 pub mod compare;
+pub mod doctor;
 pub mod document;
+pub mod export;
 pub mod fates;
+pub mod histogram;
+pub mod live;
 pub mod load;
 pub mod machine;
+pub mod merge;
 pub mod pacing;
 pub mod plan;
 pub mod record;

@@ -1,6 +1,5 @@
 //! `c10k load`: the load generator against any address.
 
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,12 +7,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use loadgen::{Arrivals, Load, LoadError, Moment, Outcome, Pacing, Phase};
 
 use crate::child::ServerChild;
 use crate::cli::{Exit, LoadArgs, Warmup, usage};
 use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
+use crate::live::LiveView;
 use crate::pacing::PacingArg;
 use crate::record::{self, Circumstances};
 use crate::run::server;
@@ -32,6 +31,12 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
 pub fn load(args: &LoadArgs) -> Result<Exit> {
+    if args.formats.takes_standard_output() {
+        return Err(usage(
+            "--hlog and --hgrm need a file here, since the result goes to standard output; \
+             c10k export writes them there",
+        ));
+    }
     let (arrivals, measure) = arrivals::of(args)?;
     let shot = Shot { arrivals, warmup: Duration::ZERO, measure, position: 0, workload: "load" };
     let stop = interrupts()?;
@@ -39,6 +44,7 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
         Warmup::For(warmup) => trial(args, &Shot { warmup, ..shot }, None, &stop)?,
         Warmup::Auto => warmed_up(args, &shot, &stop)?,
     };
+    args.formats.write(&trial)?;
     finish(&trial, args.json.as_deref())
 }
 
@@ -110,6 +116,9 @@ pub(crate) fn trial(
         request_timeout: args.timeout,
         connect_timeout: CONNECT_TIMEOUT,
         interval: INTERVAL,
+        shard: args.shard.unwrap_or((0, 1)),
+        start_at: args.start_at,
+        live: !args.quiet,
     };
     if args.pacing == PacingArg::Spin && load.arrivals == Arrivals::Closed {
         return Err(usage("--pacing spin is for an open loop, which has due times: add --rate"));
@@ -118,7 +127,7 @@ pub(crate) fn trial(
     load.pacing = args.pacing.choose(&load, None, host.cpus);
     let started_at = units::now();
     let mut accountant = server.as_ref().map(|server| Accountant::of(server.child.pid()));
-    let (outcome, steal_share) = watched(&load, stop, &mut accountant)?;
+    let (outcome, steal_share) = watched(&load, stop, args.quiet, &mut accountant)?;
     let circumstances = Circumstances {
         run: TrialRecord {
             id: "load".into(),
@@ -141,26 +150,22 @@ pub(crate) fn trial(
     record::trial(circumstances, &outcome)
 }
 
-/// Runs the load with a progress bar, and reads the machine's and the server's accounts.
+/// Runs the load in view of whoever looks, and reads the machine's and the server's accounts.
 fn watched(
     load: &Load,
     stop: &AtomicBool,
+    quiet: bool,
     accountant: &mut Option<Accountant>,
 ) -> Result<(Outcome, Option<f64>)> {
-    let mut ticks = Ticks::default();
-    let bar = bar(load.warmup + load.measure);
+    let (mut ticks, mut view) = (Ticks::default(), LiveView::new(load, quiet));
     let outcome = loadgen::run(load, stop, &mut |moment| {
         if let Some(accountant) = accountant.as_mut() {
             accountant.watch(moment);
         }
         ticks.watch(moment);
-        if let Moment::Tick(progress) = moment {
-            let before =
-                if progress.phase == Phase::Measure { load.warmup } else { Duration::ZERO };
-            bar.set_position(units::ns(before + progress.elapsed) / 1_000_000);
-        }
+        view.watch(moment);
     });
-    bar.finish_and_clear();
+    view.finish();
     Ok((outcome.map_err(explain)?, ticks.steal_share()))
 }
 
@@ -175,7 +180,11 @@ fn stopped(address: SocketAddr, server: Option<OwnServer>) -> Result<Target> {
     Ok(Target { address, model: Some(model.into()), ready, stopped, cpus })
 }
 
-fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
+/// Prints a load's result, or writes it as JSON, and says what it comes to.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
     match json {
         Some(path) if path == Path::new("-") => {
             table::print(&String::from_utf8(store::json(trial)?)?)?;
@@ -247,15 +256,4 @@ impl Ticks {
         let stolen = steal_end.saturating_sub(steal_begin).saturating_sub(1);
         Some(units::as_f64(stolen) / units::as_f64(total))
     }
-}
-
-/// A progress bar over milliseconds; nothing is drawn where nobody watches.
-fn bar(total: Duration) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {eta} left");
-    let bar = ProgressBar::new(units::ns(total) / 1_000_000);
-    bar.set_style(style.expect("the template is in order"));
-    bar
 }

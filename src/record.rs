@@ -12,8 +12,9 @@ use crate::checks;
 use crate::document::{
     Census, ClientAccount, Connections, Distribution, Greetings, Host, Imbalance, Interval,
     Latency, LoadRecord, Memory, PacingKind, PacingRecord, Phases, RequestRecord, SchemaId,
-    ServerAccount, StepRecord, Target, Trial, TrialRecord, Validity, Worker,
+    ServerAccount, ShardRecord, StepRecord, Sums, Target, Trial, TrialRecord, Validity, Worker,
 };
+use crate::histogram;
 use crate::steadiness;
 use crate::units::{as_f64, ns};
 
@@ -79,12 +80,14 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
             cpus: load.cpus.clone(),
             request_timeout_ns: ns(load.request_timeout),
             greeting: load.greeting,
+            shard: (load.shard.1 > 1)
+                .then(|| ShardRecord { of: load.shard.1, parts: vec![load.shard.0] }),
         },
         phases: phases(outcome),
         census: census(outcome),
         throughput_per_s: per_second(outcome.completed, outcome.phases.measure),
         latency: latency(outcome)?,
-        intervals: outcome.intervals.iter().map(interval).collect(),
+        intervals: outcome.intervals.iter().map(interval).collect::<Result<_>>()?,
         steps: outcome.steps.iter().map(step).collect::<Result<_>>()?,
         steadiness: steadiness::of(&outcome.series),
         sent_gaps: outcome.sent.as_ref().and_then(steadiness::gaps),
@@ -94,6 +97,8 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         client: client(load, outcome),
         server: server.map(|bracket| account(&bracket, outcome)),
         host,
+        merged: Vec::new(),
+        sums: Some(sums(outcome)),
         checks: Vec::new(),
         validity: Validity::Valid,
     };
@@ -156,9 +161,14 @@ fn latency(outcome: &Outcome) -> Result<Latency> {
     })
 }
 
-fn interval(interval: &loadgen::Interval) -> Interval {
+/// One slice of the series.
+///
+/// # Errors
+/// When its histogram cannot be written, which is a fault of ours.
+pub fn interval(interval: &loadgen::Interval) -> Result<Interval> {
     let some = |value: u64| (!interval.latency.is_empty()).then_some(value);
-    Interval {
+    let histogram = (!interval.latency.is_empty()).then(|| histogram::encode(&interval.latency));
+    Ok(Interval {
         start_ns: ns(interval.start),
         width_ns: ns(interval.width),
         ok: interval.ok,
@@ -166,6 +176,22 @@ fn interval(interval: &loadgen::Interval) -> Interval {
         p50_ns: some(interval.latency.value_at_quantile(0.5)),
         p99_ns: some(interval.latency.value_at_quantile(0.99)),
         max_ns: some(interval.latency.max()),
+        histogram: histogram.transpose()?,
+    })
+}
+
+fn sums(outcome: &Outcome) -> Sums {
+    let (service, connections) = (&outcome.latency.service, &outcome.connections);
+    Sums {
+        began_unix_ns: ns(outcome.phases.began),
+        completed: outcome.completed,
+        ok: connections.ok_sum,
+        ok_squares: connections.ok_square_sum,
+        service_ns: histogram::total(service),
+        service_count: service.len(),
+        spun_ns: ns(outcome.cost.spun),
+        wakeups: outcome.batch.wakeups,
+        events: outcome.batch.events,
     }
 }
 

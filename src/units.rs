@@ -80,6 +80,30 @@ pub fn parse_cpus(text: &str) -> Result<Vec<usize>, String> {
     Ok(cpus)
 }
 
+/// A part of a load such as `0/3`: the first of three.
+///
+/// # Errors
+/// A sentence that says what is wrong with the text.
+pub fn parse_shard(text: &str) -> Result<(u64, u64), String> {
+    let wrong = || format!("'{text}' is not a part: write K/N, K from 0, as in 0/3, 1/3 and 2/3");
+    let (k, n) = text.split_once('/').ok_or_else(wrong)?;
+    let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());
+    let (k, n) = (number(k)?, number(n)?);
+    if k < n { Ok((k, n)) } else { Err(wrong()) }
+}
+
+/// A time such as `2026-01-31T23:59:59Z`, as what has passed since the Unix epoch.
+///
+/// # Errors
+/// A sentence that says what is wrong with the text.
+pub fn parse_time(text: &str) -> Result<Duration, String> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        format!("{error}: write it in UTC, as in 2026-01-31T23:59:59Z or from date -u +%FT%TZ")
+    };
+    let time = humantime::parse_rfc3339_weak(text).map_err(|error| wrong(&error))?;
+    time.duration_since(std::time::UNIX_EPOCH).map_err(|error| wrong(&error))
+}
+
 /// A count, of bytes or nanoseconds say, as a figure to calculate with.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
@@ -163,6 +187,8 @@ mod tests {
         assert_eq!(parse_rate("20k"), Ok(20_000.0));
         assert_eq!(parse_rate("0.5/s"), Ok(0.5));
         assert_eq!(parse_cpus("0,2-4"), Ok(vec![0, 2, 3, 4]));
+        assert_eq!(parse_shard("2/3"), Ok((2, 3)));
+        assert_eq!(parse_time("1970-01-02T00:00:01Z"), Ok(Duration::from_secs(86_401)));
     }
 
     #[test]
@@ -174,6 +200,8 @@ mod tests {
             (parse_rate("-1").expect_err("negative"), "20k"),
             (parse_rate("nan").expect_err("not a number"), "20k"),
             (parse_cpus("3-1").expect_err("backwards"), "0-3"),
+            (parse_shard("3/3").expect_err("counted from 1"), "2/3"),
+            (parse_time("soon").expect_err("no time"), "date -u"),
         ] {
             assert!(error.contains(example), "{error}");
         }

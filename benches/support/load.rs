@@ -51,6 +51,9 @@ impl Loop<'_> {
             request_timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             interval: self.measure,
+            shard: (0, 1),
+            start_at: None,
+            live: false,
         };
         let (mut before, mut after) = (Duration::ZERO, Duration::ZERO);
         let outcome = loadgen::run(&load, self.stop, &mut |moment| match moment {

@@ -56,6 +56,12 @@ pub enum LoadError {
         /// How long it was waited for: the request timeout.
         within: Duration,
     },
+    /// The instant at which the load should have begun is over.
+    #[error(
+        "the load should have begun before all connections were open: name a later start, which \
+         leaves time to open them"
+    )]
+    TooLate,
     /// A thread could not be bound to its CPU.
     #[error(
         "a thread cannot be bound to CPU {cpu}: {source}; `taskset -cp $$` and `nproc` show which \

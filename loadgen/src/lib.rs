@@ -33,6 +33,7 @@
 //! - `pacing`: how a thread waits until a request is due
 //! - `connection`, `fifo`, `clock`: what a worker works with
 //! - `recorder`: what a worker counts and times
+//! - `live`: what a watcher may see meanwhile
 //! - `series`, `sent`, `clients`: what it keeps in order of time, of when it sent, of each connection
 //! - `census`, `connect_failure`, `greetings`, `outcome`, `error`: what comes out
 //! - `truth`: tests in virtual time: what is reported is what was so
@@ -51,6 +52,7 @@ mod error;
 mod fifo;
 mod greetings;
 mod limits;
+mod live;
 mod outcome;
 mod pacing;
 mod recorder;
@@ -119,7 +121,21 @@ pub struct Load {
     /// Width of one entry of [`Outcome::intervals`], more than zero. It is widened when the
     /// measurement would have more than 1,000 of them.
     pub interval: Duration,
+    /// This process is number k of n generators that load one server together, k from 0: it makes
+    /// the requests of the schedule whose index is congruent to k modulo n, and its threads share
+    /// those. The rate in [`Load::arrivals`] is that of all n together, and `connections` are
+    /// this process's own. `(0, 1)` for a generator on its own.
+    pub shard: (u64, u64),
+    /// When the load begins, warm-up included, since the Unix epoch: connections are opened before
+    /// and wait. `None`: as soon as all are open. Shards are one schedule only if they begin
+    /// together.
+    pub start_at: Option<Duration>,
+    /// Whether [`Progress::live`] is wanted.
+    pub live: bool,
 }
+
+/// More generators than this for one server are a mistake; and indices must not overflow.
+const SHARDS_MAX: u64 = 1_000_000;
 
 /// When requests are sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -203,6 +219,32 @@ pub struct Progress {
     pub elapsed: Duration,
     /// Right replies so far, warm-up included. A few milliseconds old.
     pub done: u64,
+    /// How it goes, if [`Load::live`] asked for it. About a tenth of a second old.
+    pub live: Option<Live>,
+}
+
+/// How a load goes at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// Requests that wait for their reply.
+    pub in_flight: u64,
+    /// Requests of the measurement that have failed so far, timeouts included.
+    pub failed: u64,
+    /// How long those took that were due (closed loop: were sent) within the last second and have
+    /// their reply; `None` before the measurement, or without any.
+    pub recent: Option<Recent>,
+}
+
+/// Latencies of about the last second: as [`Latency::response`] in open loop, as
+/// [`Latency::service`] in closed loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recent {
+    /// How many.
+    pub count: u64,
+    /// The median.
+    pub p50: Duration,
+    /// The 99th percentile.
+    pub p99: Duration,
 }
 
 impl Load {
@@ -210,6 +252,13 @@ impl Load {
     /// do not come out even.
     fn connections_of(&self, index: usize) -> usize {
         self.connections / self.threads + usize::from(index < self.connections % self.threads)
+    }
+
+    /// Thread number `index` makes the requests with the index k modulo n: its (k, n). All threads
+    /// of all shards together make each request once.
+    fn share_of(&self, index: usize) -> (u64, u64) {
+        let (shard, of) = self.shard;
+        (shard + of * index as u64, of * self.threads as u64)
     }
 
     /// What makes this load impossible, before anything is opened.
@@ -221,6 +270,10 @@ impl Load {
         rule(
             (1..=self.connections).contains(&self.threads),
             "a load needs at least 1 thread, and at most as many as connections",
+        )?;
+        rule(
+            self.shard.0 < self.shard.1 && self.shard.1 <= SHARDS_MAX,
+            "shards are counted from 0 and are at most 1,000,000: the first of three is 0/3",
         )?;
         rule(!self.measure.is_zero(), "the measurement must last longer than 0 s")?;
         rule(!self.interval.is_zero(), "the interval of the series must be longer than 0 s")?;
@@ -259,6 +312,59 @@ impl Load {
                 rule(!due_ns.is_empty(), "a replay needs at least 1 request")?;
                 rule(due_ns.is_sorted(), "the times of a replay must be in order")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{App, Recipe, Request};
+
+    /// A load of one connection to nobody, to be changed where it matters.
+    pub(crate) fn a_load() -> Load {
+        let echo = Request::Echo { bytes: 1 };
+        Load {
+            target: ([127, 0, 0, 1], 1).into(),
+            recipe: Arc::new(Recipe::new(App::Bench, Framing::Line, echo).unwrap()),
+            connections: 1,
+            threads: 1,
+            cpus: Vec::new(),
+            engine: Engine::Epoll,
+            pacing: Pacing::SLEEP,
+            arrivals: Arrivals::Closed,
+            greeting: false,
+            warmup: Duration::ZERO,
+            measure: Duration::from_secs(1),
+            drain: Duration::ZERO,
+            request_timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(1),
+            interval: Duration::from_secs(1),
+            shard: (0, 1),
+            start_at: None,
+            live: false,
+        }
+    }
+
+    #[test]
+    fn the_threads_of_all_shards_make_each_request_once() {
+        let (shards, threads) = (3, 2);
+        let mut shares = Vec::new();
+        for shard in 0..shards {
+            let load = Load { shard: (shard, shards), threads, connections: 4, ..a_load() };
+            assert!(load.check().is_ok());
+            shares.extend((0..threads).map(|index| load.share_of(index)));
+        }
+        for request in 0..100 {
+            let makers = shares.iter().filter(|(k, n)| request % n == *k);
+            assert_eq!(makers.count(), 1, "request {request} of {shares:?}");
+        }
+    }
+
+    #[test]
+    fn shards_that_cannot_be_are_refused() {
+        for shard in [(3, 3), (0, 0), (0, u64::MAX)] {
+            assert!(Load { shard, ..a_load() }.check().is_err(), "{shard:?}");
         }
     }
 }

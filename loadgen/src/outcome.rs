@@ -73,6 +73,8 @@ pub struct Phases {
     pub bracket: Duration,
     /// From the end of the measurement to the end of the last thread.
     pub drain: Duration,
+    /// When the measurement began, since the Unix epoch.
+    pub began: Duration,
 }
 
 /// How long requests of the measurement took, in nanoseconds, to three significant digits.
@@ -174,6 +176,11 @@ pub struct ConnectionTally {
     pub ok_min: u64,
     /// Right replies in the measurement, of the connection that got most.
     pub ok_max: u64,
+    /// Right replies in the measurement, of all connections together.
+    pub ok_sum: u64,
+    /// The sum of the squares of each connection's: with it, indices of several generators can be
+    /// put together.
+    pub ok_square_sum: u64,
     /// Jain's fairness index (Jain, Chiu and Hawe, 1984) over the right replies of each
     /// connection: 1 when all got the same, 1/n when one of n got everything, and 0 when nobody
     /// got anything.
@@ -192,6 +199,9 @@ impl ConnectionTally {
         self.served = ok.iter().filter(|ok| **ok > 0).count();
         self.ok_min = ok.iter().copied().min().unwrap_or(0);
         self.ok_max = ok.iter().copied().max().unwrap_or(0);
+        self.ok_sum = ok.iter().sum();
+        self.ok_square_sum =
+            ok.iter().fold(0, |sum: u64, ok| sum.saturating_add(ok.saturating_mul(*ok)));
         self.jain = jain(ok);
     }
 }

@@ -82,13 +82,10 @@ struct Piece {
 
 impl Recorder {
     pub(crate) fn new(load: &Load) -> Self {
-        let longest = [load.measure, load.drain, load.request_timeout, load.connect_timeout]
-            .into_iter()
-            .fold(Duration::from_secs(1), Duration::saturating_add);
-        let fine = histogram(longest, 3);
+        let fine = histogram(longest(load), 3);
         let measure_ns = to_ns(load.measure);
         let interval_ns = to_ns(load.interval).max(measure_ns.div_ceil(INTERVALS_MAX));
-        let coarse = histogram(longest, 2);
+        let coarse = coarse_histogram(load);
         let piece = || Piece { ok: 0, failed: 0, latency: touched(&coarse) };
         Self {
             open_loop: load.arrivals != Arrivals::Closed,
@@ -223,6 +220,20 @@ impl Recorder {
         &mut self.intervals[usize::try_from(at).map_or(last, |at| at.min(last))]
     }
 
+    /// Requests of the measurement that have failed so far, timeouts included.
+    pub(crate) fn failed_so_far(&self) -> u64 {
+        self.census.timeouts + self.failures.iter().sum::<u64>()
+    }
+
+    /// The latest piece that is over at `now`, and its number, counted from 1; `None` before the
+    /// first one is. Late replies may still be missing in it.
+    pub(crate) fn piece_that_is_over(&self, now: u64) -> Option<(u64, &Histogram<u64>)> {
+        let over = now.checked_sub(self.begin)? / self.interval_ns;
+        let number = over.min(self.intervals.len() as u64);
+        let at = usize::try_from(number.checked_sub(1)?).ok()?;
+        Some((number, &self.intervals.get(at)?.latency))
+    }
+
     /// Adds what another thread recorded for the same load.
     pub(crate) fn add(&mut self, other: &Self) {
         let sum = |mine: &mut Histogram<u64>, theirs: &Histogram<u64>| {
@@ -317,6 +328,18 @@ pub(crate) fn record(histogram: &mut Histogram<u64>, value: u64) -> u64 {
     }
     histogram.saturating_record(value);
     1
+}
+
+/// The longest latency that a load can see.
+fn longest(load: &Load) -> Duration {
+    [load.measure, load.drain, load.request_timeout, load.connect_timeout]
+        .into_iter()
+        .fold(Duration::from_secs(1), Duration::saturating_add)
+}
+
+/// An empty histogram like those of the series.
+pub(crate) fn coarse_histogram(load: &Load) -> Histogram<u64> {
+    histogram(longest(load), 2)
 }
 
 /// For 1 ns to `longest`; what is longer is counted as the longest.

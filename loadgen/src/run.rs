@@ -6,11 +6,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, ScopedJoinHandle, Thread};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::io::Errno;
 
 use crate::clock::{Clock, to_ns};
+use crate::live::{self, Viewer};
 use crate::outcome::{Cost, Outcome, Phases};
 use crate::pacing::Pacer;
 use crate::wire::{EpollWire, UringWire, Wire};
@@ -58,6 +59,7 @@ pub fn run(
         end: AtomicU64::new(u64::MAX),
         drain_end: AtomicU64::new(u64::MAX),
         done: (0..load.threads).map(|_| Lonely::default()).collect(),
+        live: live::slots(load),
     };
     let start = OnceLock::new();
     thread::scope(|scope| {
@@ -83,6 +85,7 @@ pub fn run(
             watch: &mut *watch,
             shared: &shared,
             threads: &threads,
+            viewer: Viewer::new(load),
             phase: Phase::Connect,
             phase_began: Instant::now(),
         };
@@ -97,6 +100,9 @@ pub fn run(
                 target: load.target,
                 within: load.request_timeout,
             });
+        }
+        if timeline.too_late {
+            return Err(LoadError::TooLate);
         }
         watch(Moment::Ends);
         Ok(outcome((load, engine), &timeline, found))
@@ -200,6 +206,8 @@ pub(crate) struct Timeline {
     pub(crate) unreachable: bool,
     /// Greetings are expected, and nobody heard anything.
     pub(crate) silent: bool,
+    /// The load should have begun before all connections were open.
+    pub(crate) too_late: bool,
 }
 
 /// The calling thread while the others work.
@@ -209,6 +217,7 @@ struct Stage<'a, 'scope> {
     watch: &'a mut dyn FnMut(Moment),
     shared: &'a Shared,
     threads: &'a [ScopedJoinHandle<'scope, Result<Found, LoadError>>],
+    viewer: Viewer,
     phase: Phase,
     phase_began: Instant,
 }
@@ -228,7 +237,14 @@ impl Stage<'_, '_> {
             return timeline;
         }
 
-        let start = clock.now() + LEAD_NS;
+        let Some(start) = self.start() else {
+            timeline.too_late = true;
+            return timeline;
+        };
+        if !self.wait_until(start.saturating_sub(LEAD_NS)) {
+            timeline.interrupted = self.stop.load(Ordering::Relaxed);
+            return timeline;
+        }
         let begin = start.saturating_add(to_ns(self.load.warmup));
         let end = begin.saturating_add(to_ns(self.load.measure));
         let drain_end = end.saturating_add(to_ns(self.load.drain));
@@ -253,7 +269,21 @@ impl Stage<'_, '_> {
         timeline.phases.warmup = between(start, begin.min(end));
         timeline.phases.measure = between(begin, end);
         timeline.phases.drain = between(end, clock.now());
+        timeline.phases.began =
+            since_the_epoch().saturating_sub(between(begin.min(end), clock.now()));
         timeline
+    }
+
+    /// When the load begins, on the clock; `None` when that should have been before now.
+    fn start(&self) -> Option<u64> {
+        let soon = self.shared.clock.now() + LEAD_NS;
+        match self.load.start_at {
+            None => Some(soon),
+            Some(at) => {
+                let left = to_ns(at.checked_sub(since_the_epoch())?);
+                self.shared.clock.now().checked_add(left).filter(|start| *start >= soon)
+            }
+        }
     }
 
     fn begin(&mut self, phase: Phase) {
@@ -265,7 +295,8 @@ impl Stage<'_, '_> {
     fn tick(&mut self) {
         let done = self.shared.done.iter().map(|done| done.0.load(Ordering::Relaxed)).sum();
         let elapsed = self.phase_began.elapsed();
-        (self.watch)(Moment::Tick(Progress { phase: self.phase, elapsed, done }));
+        let live = self.viewer.look(&self.shared.live);
+        (self.watch)(Moment::Tick(Progress { phase: self.phase, elapsed, done, live }));
     }
 
     /// Whether a thread has ended although it had more to do: it failed.
@@ -340,6 +371,11 @@ impl Stage<'_, '_> {
             }
         }
     }
+}
+
+/// The time of day, which other machines have too.
+fn since_the_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// What every thread found, or why one of them failed.

@@ -22,6 +22,7 @@ use crate::census::Failure;
 use crate::clock::{Clock, to_ns};
 use crate::connection::{Connection, InFlight, State, Written};
 use crate::fifo::Fifo;
+use crate::live::Slot;
 use crate::recorder::{Recorder, Stamps};
 use crate::schedule::{Arrival, Schedule};
 use crate::wire::{Ready, Wire};
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) drain_end: AtomicU64,
     /// Right replies so far, of each thread.
     pub(crate) done: Vec<Lonely>,
+    /// Where the threads publish how it goes; empty where nobody watches.
+    pub(crate) live: Vec<Slot>,
 }
 
 /// A counter on cache lines of its own, so that threads do not slow each other down.
@@ -127,7 +130,7 @@ impl<'a, W: Wire> Worker<'a, W> {
     /// thread.
     pub(crate) fn new(load: &'a Load, shared: &'a Shared, index: usize, wire: W) -> Self {
         let connections = load.connections_of(index);
-        let (k, n) = (index as u64, load.threads as u64);
+        let (k, n) = load.share_of(index);
         let source = match Schedule::new(&load.arrivals, load.warmup) {
             None => Source::Closed { next_tag: k, step: n },
             Some(schedule) => {
@@ -295,6 +298,7 @@ impl<'a, W: Wire> Worker<'a, W> {
     fn turn(&mut self, until: u64) -> Result<(), LoadError> {
         if self.now >= self.next_scan {
             self.scan();
+            self.publish();
         }
         self.open_waiting();
         let retry = match self.waiting.front() {
@@ -401,6 +405,15 @@ impl<'a, W: Wire> Worker<'a, W> {
         }
     }
 
+    /// Tells whoever watches how it goes; called no more often than connections are scanned.
+    fn publish(&self) {
+        if self.start != u64::MAX
+            && let Some(slot) = self.shared.live.get(self.index)
+        {
+            slot.publish(self.in_flight, &self.recorder, self.now);
+        }
+    }
+
     // Sending.
 
     fn send_due(&mut self) {
@@ -467,27 +480,9 @@ mod tests {
     use super::*;
     use crate::Arrivals;
     use crate::wire::EpollWire;
-    use protocol::{App, Framing, Recipe, Request};
 
     fn load(connections: usize, arrivals: Arrivals) -> Load {
-        let echo = Request::Echo { bytes: 1 };
-        Load {
-            target: ([127, 0, 0, 1], 1).into(),
-            recipe: Arc::new(Recipe::new(App::Bench, Framing::Line, echo).unwrap()),
-            connections,
-            threads: 1,
-            cpus: Vec::new(),
-            engine: crate::Engine::Epoll,
-            pacing: crate::Pacing::SLEEP,
-            arrivals,
-            greeting: false,
-            warmup: Duration::ZERO,
-            measure: Duration::from_secs(1),
-            drain: Duration::ZERO,
-            request_timeout: Duration::from_secs(1),
-            connect_timeout: Duration::from_secs(1),
-            interval: Duration::from_secs(1),
-        }
+        Load { connections, arrivals, ..crate::tests::a_load() }
     }
 
     fn shared() -> Shared {
@@ -498,6 +493,7 @@ mod tests {
             end: AtomicU64::new(0),
             drain_end: AtomicU64::new(0),
             done: vec![Lonely::default()],
+            live: Vec::new(),
         }
     }
 

@@ -9,12 +9,14 @@ mod capacity;
 mod check;
 mod comparison;
 mod distribution;
+mod doctor;
 mod draw;
 #[cfg(test)]
 pub(crate) mod example;
 mod greetings;
 mod host;
 mod pacing;
+mod shard;
 mod steadiness;
 mod steps;
 mod summary;
@@ -24,10 +26,12 @@ pub use capacity::{CapacityFound, CapacityKind, CapacityProbe, CapacityReport, C
 pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use comparison::{Compared, Comparison};
 pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND};
+pub use doctor::{DoctorReport, Finding, Noise, Ratio};
 pub use draw::DrawRecord;
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
 pub use pacing::{PacingKind, PacingRecord};
+pub use shard::{Part, ShardRecord, Sums};
 pub use steadiness::{SentGaps, Steadiness};
 pub use steps::StepRecord;
 pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Summary};
@@ -44,7 +48,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
-    /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check` or `c10k.capacity`.
+    /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check`, `c10k.capacity` or `c10k.doctor`.
     pub name: String,
     /// Raised when a field changes its meaning or goes away; not when one is added.
     pub version: u32,
@@ -73,6 +77,12 @@ impl SchemaId {
     #[must_use]
     pub fn capacity() -> Self {
         Self { name: "c10k.capacity".into(), version: 1 }
+    }
+
+    /// Of [`DoctorReport`].
+    #[must_use]
+    pub fn doctor() -> Self {
+        Self { name: "c10k.doctor".into(), version: 1 }
     }
 
     /// Of [`CheckReport`].

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Distribution, DrawRecord, Greetings, Host, Imbalance, PacingRecord, SchemaId, SentGaps,
-    Steadiness, StepRecord, Worker,
+    Distribution, DrawRecord, Greetings, Host, Imbalance, PacingRecord, Part, SchemaId, SentGaps,
+    ShardRecord, Steadiness, StepRecord, Sums, Worker,
 };
 
 /// One trial, and the document that `c10k load --json` writes.
@@ -59,6 +59,12 @@ pub struct Trial {
     pub server: Option<ServerAccount>,
     /// Where it ran.
     pub host: Host,
+    /// What this document was added up from, in the order of the parts; empty for one that was not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<Part>,
+    /// The whole numbers behind means and ratios; absent in documents of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums: Option<Sums>,
     /// Everything that was checked, passed or not.
     pub checks: Vec<Check>,
     /// What the checks come to.
@@ -127,6 +133,10 @@ pub struct LoadRecord {
     /// Whether every connection had to begin with a greeting.
     #[serde(default)]
     pub greeting: bool,
+    /// Which part of the schedule this is; absent for a generator on its own. The rate above is
+    /// that of all parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardRecord>,
 }
 
 /// What every request asked for.
@@ -249,7 +259,8 @@ impl ArrivalsRecord {
         *self != Self::Closed
     }
 
-    /// The rate of an open loop, its mean if it changed; `None` of a replay, which has none.
+    /// The rate of an open loop, that of all generators together, its mean if it changed; `None`
+    /// of a replay, which has none.
     #[must_use]
     pub fn rate_per_s(&self) -> Option<f64> {
         match self {
@@ -381,6 +392,10 @@ pub struct Interval {
     pub p99_ns: Option<u64>,
     /// Largest headline latency, if there were replies.
     pub max_ns: Option<u64>,
+    /// The histogram of the headline latency to two digits, in the form of
+    /// [`Distribution::histogram`]; absent without replies, and in documents of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<String>,
 }
 
 /// The connections, and how evenly they were served.

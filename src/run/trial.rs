@@ -42,6 +42,9 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
         request_timeout: plan.request_timeout,
         connect_timeout: CONNECT_TIMEOUT,
         interval: INTERVAL.min(plan.measure / 10),
+        shard: (0, 1),
+        start_at: None,
+        live: false,
     };
     load.pacing = plan.pacing.choose(&load, Some(&record.server_cpus), run.host.cpus);
     let (mut ticks, mut accountant) = (Ticks::default(), Accountant::of(server.pid()));

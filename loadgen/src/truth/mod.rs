@@ -77,6 +77,9 @@ pub(crate) fn load(connections: usize, arrivals: Arrivals) -> Load {
         request_timeout: Duration::from_secs(60),
         connect_timeout: Duration::from_secs(1),
         interval: Duration::from_millis(100),
+        shard: (0, 1),
+        start_at: None,
+        live: false,
     }
 }
 
@@ -114,6 +117,7 @@ pub(super) fn run(load: &Load, laws: &dyn Fn() -> Laws, costs: Costs) -> Outcome
         end: AtomicU64::new(end),
         drain_end: AtomicU64::new(drain_end),
         done: (0..load.threads).map(|_| Lonely::default()).collect(),
+        live: Vec::new(),
     };
     let work = |index| {
         let wire = VirtualWire::new(load.connections_of(index), laws(), costs);

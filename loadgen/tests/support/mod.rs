@@ -164,6 +164,9 @@ pub(crate) fn load(target: SocketAddr) -> Load {
         request_timeout: Duration::from_secs(60),
         connect_timeout: Duration::from_secs(30),
         interval: Duration::from_millis(50),
+        shard: (0, 1),
+        start_at: None,
+        live: false,
     }
 }
 

@@ -140,7 +140,7 @@ fn limits_hold_for_all_that_can_be_drawn() {
     let (request, reply) = played(App::Bench, Framing::Line, &largest, 3);
     assert_eq!((request.len(), reply.len()), (65_536, 65_534));
     let cut = recipe(App::Bench, Framing::Line, echo("lognormal:60000,3"));
-    let Request::Drawn(protocol::Drawn::Echo { bytes, .. }) = cut.request() else {
+    let Some(Request::Drawn(protocol::Drawn::Echo { bytes, .. })) = cut.request() else {
         panic!("it is drawn")
     };
     assert!(bytes.is_cut() && bytes.range() == (1..=65_530));

@@ -1,0 +1,345 @@
+//! Adding up what belongs together.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use hdrhistogram::Histogram;
+
+use crate::document::{
+    Census, ClientAccount, Connections, Distribution, Greetings, Imbalance, Interval, Latency,
+    LoadRecord, Part, Phases, ShardRecord, StepRecord, Sums, Trial, Worker,
+};
+use crate::units::as_f64;
+use crate::{checks, export, histogram, record};
+
+/// The sum, in the order of the parts; documents have been found to belong together.
+pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
+    let first = documents.first().context("nothing to merge")?;
+    let sums = sums(documents)?;
+    let throughput_per_s = as_f64(sums.completed) / (as_f64(first.phases.measure_ns) / 1e9);
+    let workers = workers(documents);
+    let merged = parts(documents);
+    let mut trial = Trial {
+        load: load(documents),
+        phases: phases(documents),
+        census: census(documents),
+        throughput_per_s,
+        latency: latency(documents)?,
+        intervals: intervals(documents, &sums)?,
+        steps: steps(documents)?,
+        connections: connections(documents, &sums, throughput_per_s),
+        greetings: greetings(documents),
+        imbalance: workers
+            .last()
+            .and_then(|last| Imbalance::of(&workers, u64::from(last.worker) + 1)),
+        workers,
+        client: client(documents, &sums),
+        merged,
+        sums: Some(sums),
+        // Of the order in time no document keeps enough to add up.
+        steadiness: None,
+        sent_gaps: None,
+        ..first.clone()
+    };
+    trial.run.started_at =
+        trial.merged.iter().map(|part| part.started_at.clone()).min().unwrap_or_default();
+    trial.checks = checks::of(&trial, steal(documents));
+    trial.validity = checks::validity(&trial.checks);
+    Ok(trial)
+}
+
+/// The length of a slice: the last one may be shorter.
+pub(super) fn slice_ns(trial: &Trial) -> Option<u64> {
+    trial.intervals.iter().map(|interval| interval.width_ns).max()
+}
+
+fn total(documents: &[Trial], of: impl Fn(&Trial) -> u64) -> u64 {
+    documents.iter().map(of).sum()
+}
+
+fn count(documents: &[Trial], of: impl Fn(&Trial) -> usize) -> usize {
+    documents.iter().map(of).sum()
+}
+
+fn sums(documents: &[Trial]) -> Result<Sums> {
+    let all: Option<Vec<Sums>> = documents.iter().map(|trial| trial.sums).collect();
+    let all = all.context("a document without sums")?;
+    let add = |of: fn(&Sums) -> u64| all.iter().map(of).fold(0, u64::saturating_add);
+    Ok(Sums {
+        began_unix_ns: all.iter().map(|sums| sums.began_unix_ns).min().unwrap_or(0),
+        completed: add(|sums| sums.completed),
+        ok: add(|sums| sums.ok),
+        ok_squares: add(|sums| sums.ok_squares),
+        service_ns: add(|sums| sums.service_ns),
+        service_count: add(|sums| sums.service_count),
+        spun_ns: add(|sums| sums.spun_ns),
+        wakeups: add(|sums| sums.wakeups),
+        events: add(|sums| sums.events),
+    })
+}
+
+/// Where the numbers come from; the parts of a sum are those that were added up before.
+fn parts(documents: &[Trial]) -> Vec<Part> {
+    let own = |trial: &Trial| {
+        let shard = trial.load.shard.as_ref()?;
+        Some(Part {
+            shard: *shard.parts.first()?,
+            started_at: trial.run.started_at.clone(),
+            began_unix_ns: trial.sums?.began_unix_ns,
+            command: trial.run.command.clone(),
+            connections: trial.connections.asked,
+            offered: trial.census.offered,
+            busiest_thread_share: trial.client.busiest_thread_share,
+            host: trial.host.clone(),
+        })
+    };
+    let mut parts: Vec<Part> = documents
+        .iter()
+        .flat_map(|trial| match trial.merged.as_slice() {
+            [] => own(trial).into_iter().collect(),
+            merged => merged.to_vec(),
+        })
+        .collect();
+    parts.sort_by_key(|part| part.shard);
+    parts
+}
+
+fn load(documents: &[Trial]) -> LoadRecord {
+    let shards = || documents.iter().filter_map(|trial| trial.load.shard.as_ref());
+    let mut parts: Vec<u64> = shards().flat_map(|shard| &shard.parts).copied().collect();
+    parts.sort_unstable();
+    let mut cpus: Vec<usize> =
+        documents.iter().flat_map(|trial| &trial.load.cpus).copied().collect();
+    cpus.sort_unstable();
+    cpus.dedup();
+    LoadRecord {
+        connections: count(documents, |trial| trial.load.connections),
+        threads: count(documents, |trial| trial.load.threads),
+        cpus,
+        shard: shards().next().map(|shard| ShardRecord { of: shard.of, parts }),
+        ..documents[0].load.clone()
+    }
+}
+
+fn phases(documents: &[Trial]) -> Phases {
+    let longest =
+        |of: fn(&Phases) -> u64| documents.iter().map(|trial| of(&trial.phases)).max().unwrap_or(0);
+    Phases {
+        connect_ns: longest(|phases| phases.connect_ns),
+        warmup_ns: longest(|phases| phases.warmup_ns),
+        measure_ns: longest(|phases| phases.measure_ns),
+        drain_ns: longest(|phases| phases.drain_ns),
+        interrupted: documents.iter().any(|trial| trial.phases.interrupted),
+        warmup_trials: documents.iter().filter_map(|trial| trial.phases.warmup_trials).max(),
+    }
+}
+
+fn by_name<'a>(maps: impl Iterator<Item = &'a BTreeMap<String, u64>>) -> BTreeMap<String, u64> {
+    let mut sum = BTreeMap::new();
+    for (name, n) in maps.flatten() {
+        *sum.entry(name.clone()).or_default() += n;
+    }
+    sum
+}
+
+fn census(documents: &[Trial]) -> Census {
+    let add = |of: fn(&Census) -> u64| total(documents, |trial| of(&trial.census));
+    let mut census = Census {
+        offered: add(|census| census.offered),
+        sent: add(|census| census.sent),
+        ok: add(|census| census.ok),
+        errors: by_name(documents.iter().map(|trial| &trial.census.errors)),
+        timeouts: add(|census| census.timeouts),
+        unfinished: add(|census| census.unfinished),
+        never_sent: add(|census| census.never_sent),
+        reconciles: false,
+        wrong_example: documents.iter().find_map(|trial| trial.census.wrong_example.clone()),
+    };
+    let ended = census.ok + census.failed() + census.unfinished + census.never_sent;
+    census.reconciles = ended == census.offered
+        && census.sent + census.never_sent == census.offered
+        && documents.iter().all(|trial| trial.census.reconciles);
+    census
+}
+
+fn latency(documents: &[Trial]) -> Result<Latency> {
+    let each = |of: fn(&Latency) -> &Distribution| {
+        let all: Vec<_> = documents.iter().map(|trial| of(&trial.latency)).collect();
+        distribution(&all)
+    };
+    let some = |of: fn(&Latency) -> Option<&Distribution>| {
+        let all: Option<Vec<_>> = documents.iter().map(|trial| of(&trial.latency)).collect();
+        all.map(|all| distribution(&all)).transpose()
+    };
+    Ok(Latency {
+        response: some(|latency| latency.response.as_ref())?,
+        service: each(|latency| &latency.service)?,
+        conn_wait: each(|latency| &latency.conn_wait)?,
+        sched_lag: each(|latency| &latency.sched_lag)?,
+        connect: each(|latency| &latency.connect)?,
+        saturated: documents.iter().map(|trial| trial.latency.saturated).sum(),
+        greeting: some(|latency| latency.greeting.as_ref())?,
+        accept_delay: some(|latency| latency.accept_delay.as_ref())?,
+        queue_delay: some(|latency| latency.queue_delay.as_ref())?,
+    })
+}
+
+fn distribution(parts: &[&Distribution]) -> Result<Distribution> {
+    let histograms: Result<Vec<_>> = parts.iter().map(|part| part.histogram()).collect();
+    let all = add(&histograms?)?;
+    let count: u64 = parts.iter().map(|part| part.count).sum();
+    let censored: u64 = parts.iter().map(|part| part.censored).sum();
+    if all.len() != count || censored > count {
+        bail!("latency: a histogram does not hold the samples that its document counts");
+    }
+    // The ages are among the samples. Which of them they are decides nothing that is shown.
+    let (ended, ages) = histogram::split_off_largest(&all, censored);
+    let sum = Distribution::of(&ended, &ages)?;
+    let effective =
+        |part: &Distribution, q| part.quantile(q).and_then(|found| found.effective_count);
+    if parts.iter().all(|part| part.quantiles.iter().all(|found| found.effective_count.is_none())) {
+        return Ok(sum);
+    }
+    // All generators saw the same server: a stall that met one met the others, so together their
+    // samples may be worth no more than those of the one that has most.
+    let most = |q| parts.iter().filter_map(|part| effective(part, q)).max().unwrap_or(count);
+    Ok(sum.worth(|q| as_f64(count) / as_f64(most(q).max(1))))
+}
+
+/// One histogram with all samples, wide enough for the widest.
+fn add(histograms: &[Histogram<u64>]) -> Result<Histogram<u64>> {
+    let digits = histograms.iter().map(Histogram::sigfig).max().unwrap_or(3);
+    let high = histograms.iter().map(Histogram::high).max().unwrap_or(2).max(2);
+    let mut sum = Histogram::new_with_bounds(1, high, digits)?;
+    for histogram in histograms {
+        sum.add(histogram).context("histograms of one load do not fit each other")?;
+    }
+    Ok(sum)
+}
+
+/// What is known of one slice, of all generators.
+#[derive(Default)]
+struct Slice {
+    width_ns: u64,
+    ok: u64,
+    failed: u64,
+    histograms: Vec<Histogram<u64>>,
+}
+
+/// The slices side by side, by the time of day at which they began, to the nearest slice.
+fn intervals(documents: &[Trial], sums: &Sums) -> Result<Vec<Interval>> {
+    let width = documents.iter().filter_map(slice_ns).max().unwrap_or(1).max(1);
+    let mut slices: BTreeMap<u64, Slice> = BTreeMap::new();
+    for trial in documents {
+        let later = trial.sums.map_or(0, |own| own.began_unix_ns - sums.began_unix_ns);
+        let shift = (later + width / 2) / width;
+        for interval in &trial.intervals {
+            let slice = slices.entry(interval.start_ns / width + shift).or_default();
+            slice.width_ns = slice.width_ns.max(interval.width_ns);
+            slice.ok += interval.ok;
+            slice.failed += interval.failed;
+            slice.histograms.extend(export::recorded(interval)?);
+        }
+    }
+    let interval = |(at, slice): (u64, Slice)| {
+        let latency = add(&slice.histograms)?;
+        record::interval(&loadgen::Interval {
+            start: std::time::Duration::from_nanos(at * width),
+            width: std::time::Duration::from_nanos(slice.width_ns),
+            ok: slice.ok,
+            failed: slice.failed,
+            latency,
+        })
+    };
+    slices.into_iter().map(interval).collect()
+}
+
+/// The steps of a staircase, which are the same in every part.
+fn steps(documents: &[Trial]) -> Result<Vec<StepRecord>> {
+    let mut all: BTreeMap<u64, Vec<&StepRecord>> = BTreeMap::new();
+    for step in documents.iter().flat_map(|trial| &trial.steps) {
+        all.entry(step.start_ns).or_default().push(step);
+    }
+    let sum = |parts: Vec<&StepRecord>| {
+        let add = |of: fn(&StepRecord) -> u64| parts.iter().map(|step| of(step)).sum();
+        let response: Vec<_> = parts.iter().map(|step| &step.response).collect();
+        Ok(StepRecord {
+            offered: add(|step| step.offered),
+            ok: add(|step| step.ok),
+            failed: add(|step| step.failed),
+            response: distribution(&response)?,
+            ..parts[0].clone()
+        })
+    };
+    all.into_values().map(sum).collect()
+}
+
+fn connections(documents: &[Trial], sums: &Sums, throughput_per_s: f64) -> Connections {
+    let each = || documents.iter().map(|trial| &trial.connections);
+    let add = |of: fn(&Connections) -> usize| each().map(of).sum();
+    let asked: usize = add(|connections| connections.asked);
+    let (ok, squares) = (as_f64(sums.ok), as_f64(sums.ok_squares));
+    let jain = ok * ok / (as_f64(asked as u64) * squares);
+    let service_ns = as_f64(sums.service_ns) / as_f64(sums.service_count.max(1));
+    Connections {
+        asked,
+        opened: add(|connections| connections.opened),
+        reconnects: each().map(|connections| connections.reconnects).sum(),
+        connect_failures: each().map(|connections| connections.connect_failures).sum(),
+        connect_errors: by_name(each().map(|connections| &connections.connect_errors)),
+        unsolicited: each().map(|connections| connections.unsolicited).sum(),
+        served: add(|connections| connections.served),
+        ok_min: each().map(|connections| connections.ok_min).min().unwrap_or(0),
+        ok_max: each().map(|connections| connections.ok_max).max().unwrap_or(0),
+        jain: if sums.ok_squares == 0 { 0.0 } else { jain },
+        effective_concurrency: throughput_per_s * service_ns / 1e9,
+        slowest_mean_ns: each().filter_map(|connections| connections.slowest_mean_ns).max(),
+    }
+}
+
+fn greetings(documents: &[Trial]) -> Option<Greetings> {
+    let all: Option<Vec<&Greetings>> =
+        documents.iter().map(|trial| trial.greetings.as_ref()).collect();
+    let all = all?;
+    let add = |of: fn(&Greetings) -> u64| all.iter().map(|greetings| of(greetings)).sum();
+    Some(Greetings {
+        expected: add(|greetings| greetings.expected),
+        received: add(|greetings| greetings.received),
+        errors: by_name(all.iter().map(|greetings| &greetings.errors)),
+        timeouts: add(|greetings| greetings.timeouts),
+        unfinished: add(|greetings| greetings.unfinished),
+        other_clock: add(|greetings| greetings.other_clock),
+        reconciles: all.iter().all(|greetings| greetings.reconciles),
+    })
+}
+
+fn workers(documents: &[Trial]) -> Vec<Worker> {
+    let mut all = BTreeMap::new();
+    for found in documents.iter().flat_map(|trial| &trial.workers) {
+        *all.entry(found.worker).or_default() += found.connections;
+    }
+    all.into_iter().map(|(worker, connections)| Worker { worker, connections }).collect()
+}
+
+fn client(documents: &[Trial], sums: &Sums) -> ClientAccount {
+    let cpu_ns = total(documents, |trial| trial.client.cpu_ns);
+    let shares = documents.iter().map(|trial| trial.client.busiest_thread_share);
+    let useful = as_f64(cpu_ns.saturating_sub(sums.spun_ns));
+    let threads = count(documents, |trial| trial.load.threads) as u64;
+    let first = &documents[0];
+    let wall = as_f64(first.phases.measure_ns.max(1)) * as_f64(threads.max(1));
+    ClientAccount {
+        cpu_ns,
+        cpu_per_request_ns: (sums.completed > 0).then(|| useful / as_f64(sums.completed)),
+        busiest_thread_share: shares.fold(0.0, f64::max),
+        spin_share: first.client.spin_share.map(|_| as_f64(sums.spun_ns) / wall),
+        events_per_wake: as_f64(sums.events) / as_f64(sums.wakeups.max(1)),
+        ..first.client.clone()
+    }
+}
+
+/// The most that a hypervisor took from one of the generators; only its check has it.
+fn steal(documents: &[Trial]) -> Option<f64> {
+    let checks = documents.iter().flat_map(|trial| &trial.checks);
+    checks.filter(|check| check.name == "steal").map(|check| check.observed).reduce(f64::max)
+}

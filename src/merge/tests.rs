@@ -1,0 +1,340 @@
+//! What was measured by three generators and added up is what one would have found.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loadgen::{Arrivals, Histogram, Load, Outcome};
+use protocol::{App, Framing, Recipe, Request};
+
+use super::add_up;
+use crate::document::{Host, Target, Trial, TrialRecord, Validity};
+use crate::record::{self, Circumstances};
+
+/// What happened to requests: when each was due, how long it took to be served, its fate.
+#[derive(Clone)]
+pub(crate) struct Samples(Vec<(u64, u64, Fate)>);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    Ok,
+    Reset,
+    Unfinished,
+}
+
+const MEASURE: Duration = Duration::from_secs(1);
+const SLICE: Duration = Duration::from_millis(100);
+const CONNECTIONS: usize = 3;
+
+impl Samples {
+    /// So many samples that a seed decides.
+    pub(crate) fn some(seed: u64, n: usize) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut sample = || {
+            let fate = match random.u32(0..50) {
+                0 => Fate::Reset,
+                1 => Fate::Unfinished,
+                _ => Fate::Ok,
+            };
+            (random.u64(0..1_000_000_000), random.u64(10_000..30_000_000), fate)
+        };
+        Self((0..n).map(|_| sample()).collect())
+    }
+
+    fn shard(&self, (k, n): (usize, usize)) -> Self {
+        Self(self.0.iter().skip(k).step_by(n).copied().collect())
+    }
+
+    /// What a generator makes of them, with so many connections.
+    fn outcome(&self, connections: usize, began: Duration) -> Outcome {
+        let fine = || Histogram::new_with_bounds(1, 20_000_000_000, 3).expect("bounds");
+        let coarse = || Histogram::new_with_bounds(1, 20_000_000_000, 2).expect("bounds");
+        let (mut service, mut response, mut ages) = (fine(), fine(), fine());
+        let (mut census, mut errors) = (loadgen::Census::default(), BTreeMap::new());
+        let slice = |at: u32| loadgen::Interval {
+            start: SLICE * at,
+            width: SLICE,
+            ok: 0,
+            failed: 0,
+            latency: coarse(),
+        };
+        let mut intervals: Vec<_> = (0..10).map(slice).collect();
+        let mut ok_of = vec![0_u64; connections];
+        for (at, (due, took, fate)) in self.0.iter().enumerate() {
+            let piece = usize::try_from(due / 100_000_000).expect("small");
+            census.offered += 1;
+            census.sent += 1;
+            match fate {
+                Fate::Ok => {
+                    census.ok += 1;
+                    ok_of[at % connections] += 1;
+                    service.saturating_record(*took);
+                    response.saturating_record(took + 5_000);
+                    intervals[piece].ok += 1;
+                    intervals[piece].latency.saturating_record(took + 5_000);
+                }
+                Fate::Reset => {
+                    *errors.entry("reset").or_default() += 1;
+                    intervals[piece].failed += 1;
+                }
+                Fate::Unfinished => {
+                    census.unfinished += 1;
+                    ages.saturating_record(*took);
+                }
+            }
+        }
+        census.errors = errors;
+        Outcome {
+            phases: loadgen::Phases { measure: MEASURE, began, ..Default::default() },
+            interrupted: false,
+            completed: census.ok,
+            latency: loadgen::Latency {
+                response: Some(response),
+                conn_wait: fine(),
+                sched_lag: service.clone(),
+                connect: fine(),
+                service,
+            },
+            censored_ages: ages,
+            intervals,
+            steps: Vec::new(),
+            series: loadgen::Series::new(Duration::ZERO, MEASURE),
+            sent: None,
+            connect_errors: BTreeMap::new(),
+            saturated: 0,
+            engine: loadgen::Engine::Epoll,
+            cost: loadgen::Cost {
+                threads: 1,
+                cpu: Duration::from_nanos(7 * census.offered),
+                spun: Duration::from_nanos(2 * census.offered),
+                spin_share: 0.0,
+                cpu_max_share: 0.25,
+                wall: MEASURE,
+            },
+            connections: tally(&ok_of),
+            batch: loadgen::Batch { wakeups: census.sent, events: 2 * census.sent, max: 4 },
+            greetings: None,
+            wrong_example: None,
+            census,
+        }
+    }
+}
+
+fn tally(ok_of: &[u64]) -> loadgen::ConnectionTally {
+    let connections = ok_of.len();
+    let sum = ok_of.iter().sum::<u64>();
+    let squares = ok_of.iter().map(|ok| ok * ok).sum::<u64>();
+    loadgen::ConnectionTally {
+        asked: connections,
+        opened: connections,
+        served: connections,
+        ok_sum: sum,
+        ok_square_sum: squares,
+        ok_min: ok_of.iter().copied().min().unwrap_or(0),
+        ok_max: ok_of.iter().copied().max().unwrap_or(0),
+        jain: (sum as f64).powi(2) / (connections as f64 * squares as f64),
+        ..Default::default()
+    }
+}
+
+/// The document of the generator with this shard, which began so many nanoseconds after the first.
+pub(crate) fn document(samples: &Samples, shard: (u64, u64), later_ns: u64) -> Trial {
+    let request = Request::Echo { bytes: 8 };
+    let small = |n: u64| usize::try_from(n).expect("small");
+    let (k, n) = (small(shard.0), small(shard.1));
+    let connections = if n > 1 { CONNECTIONS } else { 3 * CONNECTIONS };
+    let load = Load {
+        target: ([127, 0, 0, 1], 1).into(),
+        recipe: Arc::new(Recipe::new(App::Bench, Framing::Line, request).expect("a recipe")),
+        connections,
+        threads: 1,
+        cpus: vec![k],
+        engine: loadgen::Engine::Epoll,
+        pacing: loadgen::Pacing::SLEEP,
+        arrivals: Arrivals::Constant { rate_per_s: 900.0 },
+        greeting: false,
+        warmup: Duration::ZERO,
+        measure: MEASURE,
+        drain: Duration::ZERO,
+        request_timeout: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(1),
+        interval: SLICE,
+        shard,
+        start_at: None,
+        live: false,
+    };
+    let circumstances = Circumstances {
+        run: TrialRecord {
+            id: "load".into(),
+            workload: "load".into(),
+            block: 0,
+            position: 0,
+            seed: 1,
+            started_at: format!("2026-01-01T00:00:0{k}Z"),
+            program_version: "0".into(),
+            command: vec![format!("{k}")],
+        },
+        target: Target {
+            address: "127.0.0.1:1".into(),
+            model: None,
+            ready: None,
+            stopped: None,
+            cpus: Vec::new(),
+        },
+        service: (App::Bench, Framing::Line),
+        request: crate::requests::record(request),
+        load: &load,
+        server: None,
+        host: host(),
+        steal_share: Some(0.0),
+    };
+    let began = Duration::from_nanos(1_700_000_000_000_000_000 + later_ns);
+    let outcome = samples.shard((k, n)).outcome(connections, began);
+    record::trial(circumstances, &outcome).expect("a document")
+}
+
+fn host() -> Host {
+    Host {
+        kernel: "Linux".into(),
+        cpu_model: "a processor".into(),
+        cpus: 2,
+        memory_bytes: 1,
+        governor: None,
+        clock_source: None,
+        congestion_control: None,
+        somaxconn: None,
+        descriptors_max: None,
+        hypervisor: None,
+        work_round_ps: 1,
+    }
+}
+
+fn three(samples: &Samples) -> [Trial; 3] {
+    [0, 1, 2].map(|k| document(samples, (k, 3), 1_000 * k))
+}
+
+#[test]
+fn three_parts_added_up_are_what_one_generator_finds() {
+    for seed in 0..10 {
+        let samples = Samples::some(seed, 900);
+        let sum = add_up(three(&samples).to_vec()).expect("they belong together");
+        let one = document(&samples, (0, 1), 0);
+        assert_eq!(sum.census, one.census);
+        assert_eq!(sum.latency, one.latency);
+        assert_eq!(sum.intervals, one.intervals);
+        assert_eq!(sum.throughput_per_s, one.throughput_per_s);
+        assert_eq!(sum.client, one.client);
+        assert_eq!(sum.sums.expect("sums").service_count, one.sums.expect("sums").service_count);
+        assert_eq!(sum.validity, one.validity, "{:?}", sum.checks);
+        let (sum, one) = (sum.connections, one.connections);
+        assert_eq!((sum.asked, sum.opened, sum.served), (one.asked, one.opened, one.served));
+        let close = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-9;
+        assert!(close(sum.effective_concurrency, one.effective_concurrency), "{sum:?} {one:?}");
+    }
+}
+
+#[test]
+fn jain_of_all_connections_follows_from_the_parts() {
+    let samples = Samples::some(1, 901);
+    let parts = three(&samples);
+    // Who is served by which connection is a matter of the parts: count there.
+    let shares: Vec<u64> = (0..3)
+        .flat_map(|k| {
+            let mut ok = [0; CONNECTIONS];
+            for (at, sample) in samples.shard((k, 3)).0.iter().enumerate() {
+                ok[at % CONNECTIONS] += u64::from(sample.2 == Fate::Ok);
+            }
+            ok
+        })
+        .collect();
+    let (sum, squares) = (shares.iter().sum::<u64>(), shares.iter().map(|x| x * x).sum::<u64>());
+    let jain = (sum as f64).powi(2) / (shares.len() as f64 * squares as f64);
+    let found = add_up(parts.to_vec()).expect("they belong together").connections;
+    assert!((found.jain - jain).abs() < 1e-12, "{} {jain}", found.jain);
+    assert_eq!(
+        (found.ok_min, found.ok_max),
+        (*shares.iter().min().unwrap(), *shares.iter().max().unwrap())
+    );
+}
+
+#[test]
+fn order_does_not_matter_and_a_sum_can_be_added_to() {
+    let [a, b, c] = three(&Samples::some(3, 600));
+    let sum = |parts: &[&Trial]| add_up(parts.iter().copied().cloned().collect()).expect("a sum");
+    let all = sum(&[&a, &b, &c]);
+    for permuted in [[&a, &c, &b], [&b, &a, &c], [&b, &c, &a], [&c, &a, &b], [&c, &b, &a]] {
+        assert_eq!(sum(&permuted), all);
+    }
+    assert_eq!(sum(&[&sum(&[&c, &a]), &b]), all);
+    assert_eq!(sum(&[&a, &sum(&[&c, &b])]), all);
+    let text = |trial: &Trial| crate::store::json(trial).expect("JSON");
+    assert_eq!(text(&sum(&[&b, &sum(&[&a, &c])])), text(&all));
+    assert_eq!(all.merged.iter().map(|part| part.shard).collect::<Vec<_>>(), [0, 1, 2]);
+}
+
+#[test]
+fn slices_lie_side_by_side_by_the_time_of_day() {
+    let samples = Samples::some(4, 900);
+    // The last part began almost a slice after the others: its slices belong one further.
+    let parts = [(0, 0), (1, 20_000_000), (2, 90_000_000)]
+        .map(|(k, later)| document(&samples, (k, 3), later));
+    let sum = add_up(parts.to_vec()).expect("they belong together");
+    assert_eq!(sum.intervals.len(), 11);
+    for (at, slice) in sum.intervals.iter().enumerate() {
+        let ok = |part: &Trial, at: Option<usize>| {
+            at.and_then(|at| part.intervals.get(at)).map_or(0, |slice| slice.ok)
+        };
+        let expected = ok(&parts[0], Some(at)) + ok(&parts[1], Some(at));
+        assert_eq!(slice.ok, expected + ok(&parts[2], at.checked_sub(1)), "slice {at}");
+        assert_eq!(slice.start_ns, 100_000_000 * at as u64);
+    }
+    assert_eq!(sum.sums.expect("sums").began_unix_ns, parts[0].sums.expect("sums").began_unix_ns);
+}
+
+#[test]
+fn a_missing_part_makes_the_sum_invalid() {
+    let [a, _, c] = three(&Samples::some(5, 300));
+    let sum = add_up(vec![a, c]).expect("they belong together");
+    let check = sum.checks.iter().find(|check| check.name == "shards").expect("checked");
+    assert!(check.message.contains("2 of 3"), "{check:?}");
+    assert_eq!(sum.validity, Validity::Invalid);
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused_by_the_field() {
+    type Spoil = fn(&mut Trial);
+    let cases: [(&str, Spoil); 12] = [
+        ("run.seed", |trial| trial.run.seed = 9),
+        ("target.address", |trial| trial.target.address = "127.0.0.2:1".into()),
+        ("load.app", |trial| trial.load.app = "echo".into()),
+        ("load.request", |trial| {
+            trial.load.request = crate::document::RequestRecord::Echo { bytes: 9 };
+        }),
+        ("load.arrivals", |trial| trial.load.arrivals = crate::document::ArrivalsRecord::Closed),
+        ("load.request_timeout_ns", |trial| trial.load.request_timeout_ns = 1),
+        ("load.shard: part 0", |trial| {
+            trial.load.shard.as_mut().expect("a shard").parts = vec![0];
+        }),
+        ("load.shard.of", |trial| trial.load.shard.as_mut().expect("a shard").of = 4),
+        ("load.shard: a document is of a generator on its own", |trial| trial.load.shard = None),
+        ("phases.measure_ns", |trial| trial.phases.measure_ns += 1),
+        ("sums.began_unix_ns", |trial| {
+            trial.sums.as_mut().expect("sums").began_unix_ns += 200_000_000;
+        }),
+        ("sums: ", |trial| trial.sums = None),
+    ];
+    for (field, spoil) in cases {
+        let [a, mut b, c] = three(&Samples::some(6, 60));
+        spoil(&mut b);
+        let error = add_up(vec![a, b, c]).expect_err(field).to_string();
+        assert!(error.starts_with(field), "{field}: {error}");
+    }
+}
+
+#[test]
+fn a_histogram_that_lost_samples_is_refused() {
+    let [a, mut b, c] = three(&Samples::some(7, 60));
+    b.latency.service.count += 1;
+    let error = add_up(vec![a, b, c]).expect_err("a sample is missing").to_string();
+    assert!(error.contains("latency"), "{error}");
+}
