@@ -83,6 +83,7 @@ Examples:
   c10k load --target 127.0.0.1:9000 --rate 20k --poisson --json result.json
   c10k load --target 127.0.0.1:9000 --find-capacity 'p99<20ms'
   c10k load --target 127.0.0.1:80 --framing http --path /index.html
+  c10k doctor                                  what on this machine will spoil a measurement
   c10k check --command 'python3 server.py {port}' --app multiply
 
 Exit codes: 0 ok, 1 failed or fell short, 2 usage, 3 worse (compare --gate), 4 the result is not to be trusted, 130 interrupted";

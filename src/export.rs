@@ -71,10 +71,18 @@ impl Formats {
         Ok(())
     }
 
-    /// Whether one of them goes to standard output.
-    #[must_use]
-    pub fn takes_standard_output(&self) -> bool {
-        [&self.hlog, &self.hgrm].into_iter().flatten().any(|path| path == Path::new("-"))
+    /// Refuses to write to standard output, where the result goes.
+    ///
+    /// # Errors
+    /// When one of them is to go there.
+    pub fn leave_standard_output(&self) -> Result<()> {
+        if [&self.hlog, &self.hgrm].into_iter().flatten().any(|path| path == Path::new("-")) {
+            return Err(usage(
+                "--hlog and --hgrm need a file here, since the result goes to standard output; \
+                 c10k export writes them there",
+            ));
+        }
+        Ok(())
     }
 }
 

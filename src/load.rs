@@ -31,12 +31,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
 pub fn load(args: &LoadArgs) -> Result<Exit> {
-    if args.formats.takes_standard_output() {
-        return Err(usage(
-            "--hlog and --hgrm need a file here, since the result goes to standard output; \
-             c10k export writes them there",
-        ));
-    }
+    args.formats.leave_standard_output()?;
     let (arrivals, measure) = arrivals::of(args)?;
     let shot = Shot { arrivals, warmup: Duration::ZERO, measure, position: 0, workload: "load" };
     let stop = interrupts()?;
@@ -222,9 +217,10 @@ pub fn interrupts() -> Result<Arc<AtomicBool>> {
 #[must_use]
 pub fn explain(error: LoadError) -> anyhow::Error {
     match error {
-        LoadError::Invalid { .. } | LoadError::Descriptors { .. } | LoadError::Engine { .. } => {
-            usage(error.to_string())
-        }
+        LoadError::Invalid { .. }
+        | LoadError::Descriptors { .. }
+        | LoadError::Engine { .. }
+        | LoadError::TooLate => usage(error.to_string()),
         other => other.into(),
     }
 }

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Output, Stdio};
 
@@ -147,6 +148,29 @@ fn a_part_or_a_start_that_cannot_be_is_a_usage_error() {
         assert_eq!(exit, 2, "{stderr}");
         assert!(stderr.contains(part), "{stderr}");
     }
+}
+
+#[test]
+fn a_start_that_is_over_is_a_usage_error_and_one_to_come_can_be_interrupted() {
+    let server = server("epoll");
+    let address = server.address.to_string();
+    let load = ["load", "--target", &address, "--start-at"];
+    let output = c10k().args(load).arg("2001-01-01T00:00:00Z").output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("name a later start"), "{text}");
+
+    let mut waiting = c10k();
+    waiting.args(load).arg("2100-01-01T00:00:00Z").stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut waiting = waiting.spawn().expect("it runs");
+    // A line every two seconds: one says that it waits.
+    let stderr = BufReader::new(waiting.stderr.take().expect("piped"));
+    let line = stderr.lines().next().expect("a line").expect("text");
+    assert!(line.starts_with("connect "), "{line}");
+    let pid = i32::try_from(waiting.id()).expect("a pid");
+    let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it lives");
+    assert_eq!(waiting.wait().expect("it ends").code(), Some(130));
 }
 
 #[test]

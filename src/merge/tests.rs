@@ -8,7 +8,7 @@ use loadgen::{Arrivals, Histogram, Load, Outcome};
 use protocol::{App, Framing, Recipe, Request};
 
 use super::add_up;
-use crate::document::{Host, Target, Trial, TrialRecord, Validity};
+use crate::document::{Greetings, Host, StepRecord, Target, Trial, TrialRecord, Validity, Worker};
 use crate::record::{self, Circumstances};
 
 /// What happened to requests: when each was due, how long it took to be served, its fate.
@@ -289,6 +289,65 @@ fn slices_lie_side_by_side_by_the_time_of_day() {
         assert_eq!(slice.start_ns, 100_000_000 * at as u64);
     }
     assert_eq!(sum.sums.expect("sums").began_unix_ns, parts[0].sums.expect("sums").began_unix_ns);
+}
+
+#[test]
+fn greetings_and_workers_are_added_up_too() {
+    let greeted = |mut trial: Trial, workers: &[(u32, u64)]| {
+        let received = workers.iter().map(|(_, connections)| connections).sum();
+        let errors = BTreeMap::from([("reset".to_string(), 2)]);
+        trial.greetings = Some(Greetings {
+            expected: received + 2,
+            received,
+            errors,
+            timeouts: 0,
+            unfinished: 0,
+            other_clock: 1,
+            reconciles: true,
+        });
+        let worker = |(worker, connections): &(u32, u64)| Worker {
+            worker: *worker,
+            connections: *connections,
+        };
+        trial.workers = workers.iter().map(worker).collect();
+        trial.latency.accept_delay = Some(trial.latency.connect.clone());
+        trial
+    };
+    let [a, b, c] = three(&Samples::some(8, 60));
+    let parts =
+        [greeted(a, &[(0, 4), (1, 1)]), greeted(b, &[(1, 3)]), greeted(c, &[(0, 1), (3, 4)])];
+    let sum = add_up(parts.to_vec()).expect("they belong together");
+    let greetings = sum.greetings.expect("greetings");
+    assert_eq!((greetings.expected, greetings.received, greetings.other_clock), (19, 13, 3));
+    assert_eq!((greetings.errors["reset"], greetings.reconciles), (6, true));
+    let workers: Vec<_> = sum.workers.iter().map(|w| (w.worker, w.connections)).collect();
+    assert_eq!(workers, [(0, 5), (1, 4), (3, 4)]);
+    assert_eq!(sum.imbalance.expect("uneven").workers, 4);
+    assert!(sum.latency.accept_delay.is_some());
+}
+
+#[test]
+fn steps_of_a_staircase_are_added_up_too() {
+    let stepped = |mut trial: Trial| {
+        let half = trial.phases.measure_ns / 2;
+        let response = trial.latency.headline().clone();
+        let step = |at: u64| StepRecord {
+            start_ns: at * half,
+            width_ns: half,
+            rate_per_s: 100.0,
+            offered: 9 + at,
+            ok: 8,
+            failed: 1,
+            response: response.clone(),
+        };
+        trial.steps = vec![step(0), step(1)];
+        trial
+    };
+    let parts = three(&Samples::some(9, 90)).map(stepped);
+    let sum = add_up(parts.to_vec()).expect("they belong together");
+    let offered: Vec<_> = sum.steps.iter().map(|step| (step.offered, step.ok)).collect();
+    assert_eq!(offered, [(27, 24), (30, 24)]);
+    assert_eq!(&sum.steps[1].response, sum.latency.headline());
 }
 
 #[test]
