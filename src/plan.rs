@@ -1,10 +1,12 @@
 //! Experiments as TOML, one question each. `plans/README.md` documents every key.
 
+mod draws;
+
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use protocol::{App, Framing, Recipe, Request, Work};
+use protocol::{App, Draw, Framing, Recipe, Request};
 use serde::{Deserialize, Serialize};
 use servers::{MODELS, Model, broken, models};
 
@@ -121,7 +123,8 @@ pub enum RequestPlan {
     /// So many bytes of text returned.
     Echo {
         /// Bytes of text.
-        bytes: usize,
+        #[serde(with = "draws::number")]
+        bytes: Draw,
     },
     /// Two whole numbers multiplied.
     Multiply {
@@ -131,24 +134,26 @@ pub enum RequestPlan {
     /// CPU burnt, a wait waited, a reply of a certain size.
     Work {
         /// Rounds of CPU work.
-        rounds: u64,
-        /// The wait.
-        #[serde(with = "human_duration")]
-        wait: Duration,
+        #[serde(with = "draws::number")]
+        rounds: Draw,
+        /// The wait, in nanoseconds here.
+        #[serde(with = "draws::wait")]
+        wait: Draw,
         /// Bytes of the reply.
-        reply_bytes: usize,
+        #[serde(with = "draws::number")]
+        reply_bytes: Draw,
     },
 }
 
 impl RequestPlan {
-    /// As the protocol has it.
+    /// As the protocol has it; `seed` is of what is drawn.
     #[must_use]
-    pub fn request(self) -> Request {
+    pub fn request(self, seed: u64) -> Request {
         match self {
-            Self::Echo { bytes } => Request::Echo { bytes },
+            Self::Echo { bytes } => Request::echo(bytes, seed),
             Self::Multiply { digits } => Request::Multiply { digits },
             Self::Work { rounds, wait, reply_bytes } => {
-                Request::Work(Work { rounds, wait, reply_bytes })
+                Request::work(rounds, wait, reply_bytes, seed)
             }
         }
     }
@@ -327,7 +332,7 @@ impl Plan {
                  it out, or set framing = \"line\" in [server]",
                 framing.name()
             );
-            Recipe::new(app, framing, workload.request.request())
+            Recipe::new(app, framing, workload.request.request(self.seed))
                 .with_context(|| format!("workload '{name}'"))?;
             if let Some(rate) = workload.arrivals.rate() {
                 self.check_rate(rate).with_context(|| format!("workload '{name}'"))?;
@@ -415,6 +420,22 @@ mod human_duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_may_be_drawn_and_survive_writing_and_reading() {
+        let text = QUICK.replacen("bytes = 64 }", "bytes = \"uniform:16..4KiB\" }", 1).replacen(
+            "rounds = 0, wait = \"5ms\"",
+            "rounds = \"exp:50\", wait = \"bimodal:1500us@99%,100ms\"",
+            1,
+        );
+        let plan = Plan::parse(&text).expect("in order");
+        assert!(matches!(plan.workloads[0].request.request(1), Request::Drawn(_)));
+        assert!(matches!(plan.workloads[1].request.request(1), Request::Drawn(_)));
+        assert_eq!(Plan::parse(&plan.to_toml().expect("written")).expect("read"), plan);
+        let wrong = QUICK.replacen("bytes = 64 }", "bytes = \"uniform:16\" }", 1);
+        let error = format!("{:#}", Plan::parse(&wrong).expect_err("no law"));
+        assert!(error.contains("uniform:LEAST..MOST"), "{error}");
+    }
 
     #[test]
     fn every_plan_of_the_repository_is_in_order() {

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use std::cell::Cell;
 
-    /// A clock that polls move: by 300 ns when empty, by the whole nap and 80 us when asleep.
+    /// A clock that polls move: by 300 ns when empty, by the whole nap and 5 us when asleep.
     fn waited(spins: bool, until: u64, ready_at: u64) -> (Vec<u64>, u64, u64, usize) {
         let (time, mut naps, mut pacer) = (Cell::new(0), Vec::new(), Pacer::new(spins));
         let poll = |nap| {
@@ -130,7 +130,7 @@ mod tests {
             if time.get() >= ready_at {
                 return Ok(1);
             }
-            time.set(time.get() + if nap == 0 { 300 } else { nap + 80_000 });
+            time.set(time.get() + if nap == 0 { 300 } else { nap + 5_000 });
             Ok(0)
         };
         let ready = pacer.wait(0, until, poll, || time.get()).unwrap();
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_sleeper_asks_once_and_wakes_late() {
-        assert_eq!(waited(false, 50_000, u64::MAX), (vec![50_000], 130_000, 0, 0));
+        assert_eq!(waited(false, 50_000, u64::MAX), (vec![50_000], 55_000, 0, 0));
     }
 
     #[test]
@@ -157,7 +157,9 @@ mod tests {
         assert_eq!(naps[0], 4_000_000);
         assert!(naps[1..].iter().all(|nap| *nap == 0));
         assert!((5_000_000..5_000_300).contains(&end));
-        assert_eq!(spun, end - 4_080_000);
+        assert_eq!(spun, end - 4_005_000);
+        let (naps, end, spun, _) = waited(true, 1_010_000, u64::MAX);
+        assert_eq!((naps[0], spun), (10_000, end - 15_000), "a short sleep is one too");
     }
 
     #[test]

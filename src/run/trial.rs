@@ -18,7 +18,9 @@ use crate::{requests, units};
 pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Trial> {
     let Run { plan, record, .. } = run;
     let (app, framing) = plan.service()?;
-    let request = slot.workload.request.request();
+    // The same for every model of a block, as its arrivals are.
+    let seed = plan.seed.wrapping_add(u64::from(slot.block));
+    let request = slot.workload.request.request(seed);
     let started_at = units::now();
     let server = server::start(
         slot.model,
@@ -75,7 +77,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
             cpus: record.server_cpus.clone(),
         },
         service: (app, framing),
-        request: requests::record(request),
+        request: requests::record(load.recipe.request().unwrap_or(request)),
         load: &load,
         server: accountant.bracket,
         host: run.host.clone(),

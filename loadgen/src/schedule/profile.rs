@@ -117,6 +117,7 @@ impl Piece {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "numbers of these tests fit")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -239,6 +239,11 @@ impl Burnt {
             Some(rounds) => rounds.max(1),
             None => most.div_ceil(STATES_MAX).max(1),
         };
+        Self::new(most, every)
+    }
+
+    /// For so many rounds at most, with a state after every so many.
+    fn new(most: u64, every: u64) -> Self {
         let mut state = BURN_START;
         let later = (0..most / every).map(|_| {
             state = burn_on(state, every);
@@ -255,4 +260,17 @@ impl Burnt {
 /// A size; what does not fit is too large anyway.
 fn clamped(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_what_rounds_come_to_however_coarse_it_is() {
+        for every in [1, 7, 100, 1_000] {
+            let burnt = Burnt::new(100, every);
+            assert!((0..=100).all(|rounds| burnt.after(rounds) == burn_on(BURN_START, rounds)));
+        }
+    }
 }
