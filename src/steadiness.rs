@@ -125,6 +125,7 @@ pub fn gaps(sent: &SentSample) -> Option<SentGaps> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use loadgen::{Arrivals, Schedule};
     use std::time::Duration;
 
     const N: u64 = 20_000;
@@ -228,6 +229,26 @@ mod tests {
         assert!(short.warming_significant && short.warming_over_rest > 1.8, "{short:?}");
         let long_enough = until(-1_000);
         assert!(!long_enough.warming_significant, "{long_enough:?}");
+    }
+
+    fn sent(arrivals: &Arrivals) -> SentGaps {
+        let second = 1_000_000_000;
+        let mut sample = SentSample::new(second, 4_000.0);
+        let schedule = Schedule::new(arrivals, Duration::ZERO).expect("an open loop");
+        let due = schedule.all().map(|arrival| arrival.due_ns).take_while(|due| *due < second);
+        due.for_each(|due| sample.sent(due));
+        gaps(&sample).expect("enough of them")
+    }
+
+    #[test]
+    fn the_generators_own_schedules_pass_for_what_they_are() {
+        let rate_per_s = 4_000.0;
+        for seed in 0..100 {
+            let found = sent(&Arrivals::Poisson { rate_per_s, seed });
+            let chance = 2.23 / as_f64(found.count as u64).sqrt();
+            assert!(found.distance < chance, "seed {seed}: {found:?}");
+        }
+        assert!(sent(&Arrivals::Constant { rate_per_s }).distance > 0.3);
     }
 
     #[test]
