@@ -1,15 +1,21 @@
 //! What one thread counts and times.
 
+mod steps;
+
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
 use crate::census::{Census, Failure};
+use crate::clients::Clients;
 use crate::clock::to_ns;
 use crate::connect_failure::ConnectFailures;
 use crate::greetings::Greetings;
-use crate::outcome::{Batch, ConnectionTally, Interval, Latency};
+use crate::outcome::{Batch, ConnectionTally, Interval, Latency, Step};
+use crate::sent::SentSample;
+use crate::series::Series;
 use crate::{Arrivals, Load};
+use steps::Steps;
 
 /// More pieces than this tell nothing more, and each costs some 30 KiB a thread.
 const INTERVALS_MAX: u64 = 1_000;
@@ -53,6 +59,11 @@ pub(crate) struct Recorder {
     pub(crate) saturated: u64,
     intervals: Vec<Piece>,
     interval_ns: u64,
+    /// Of a staircase.
+    steps: Option<Steps>,
+    pub(crate) series: Series,
+    pub(crate) sent: Option<SentSample>,
+    pub(crate) clients: Clients,
     /// When the measurement began.
     pub(crate) begin: u64,
     pub(crate) batch: Batch,
@@ -92,6 +103,10 @@ impl Recorder {
             saturated: 0,
             intervals: (0..measure_ns.div_ceil(interval_ns)).map(|_| piece()).collect(),
             interval_ns,
+            steps: Steps::of(&load.arrivals, &fine),
+            series: Series::new(load.warmup, load.measure),
+            sent: SentSample::of(load),
+            clients: Clients::new(load.connections.div_ceil(load.threads)),
             begin: 0,
             batch: Batch::default(),
             connections: ConnectionTally::default(),
@@ -113,6 +128,25 @@ impl Recorder {
         if self.open_loop {
             self.saturated += record(&mut self.conn_wait, stamps.conn_wait());
         }
+        if let Some(steps) = &mut self.steps {
+            steps.offered(stamps.due - self.begin);
+        }
+        if let Some(sample) = &mut self.sent {
+            sample.sent(stamps.sent - stamps.conn_wait() - self.begin);
+        }
+    }
+
+    /// A right reply arrived within the measurement, whenever it was asked for.
+    pub(crate) fn served(&mut self, connection: usize, stamps: &Stamps, done: u64) {
+        self.clients.served(connection, done - stamps.sent);
+    }
+
+    /// A request of the warm-up got the right reply.
+    pub(crate) fn warmed_up(&mut self, stamps: &Stamps, done: u64) {
+        let at = self.belongs_at(stamps);
+        if let Some(before) = self.begin.checked_sub(at + 1) {
+            self.series.record_warmup(before, done - at);
+        }
     }
 
     /// It got the right reply.
@@ -120,19 +154,29 @@ impl Recorder {
         self.census.ok += 1;
         self.took(stamps, done);
         self.piece(stamps).ok += 1;
+        if let Some(steps) = &mut self.steps {
+            steps.ok(stamps.due - self.begin);
+        }
     }
 
     /// It was given up; its age enters the latencies, since the reply would have taken longer.
     pub(crate) fn timed_out(&mut self, stamps: &Stamps, now: u64) {
         self.census.timeouts += 1;
         self.took(stamps, now);
-        self.piece(stamps).failed += 1;
+        self.count_failed(stamps);
     }
 
     /// It failed. When is no latency: a refusal may be faster than any reply.
     pub(crate) fn failed(&mut self, stamps: &Stamps, failure: Failure) {
         self.failures[failure as usize] += 1;
+        self.count_failed(stamps);
+    }
+
+    fn count_failed(&mut self, stamps: &Stamps) {
         self.piece(stamps).failed += 1;
+        if let Some(steps) = &mut self.steps {
+            steps.failed(stamps.due - self.begin);
+        }
     }
 
     /// It was sent and there is no reply at the end.
@@ -140,12 +184,19 @@ impl Recorder {
         self.census.unfinished += 1;
         let age = now - self.belongs_at(stamps);
         self.saturated += record(&mut self.censored_ages, age);
+        if let Some(steps) = &mut self.steps {
+            steps.open(stamps.due - self.begin, now - stamps.due);
+        }
     }
 
     /// It was due and there was no connection for it until the end.
     pub(crate) fn never_sent(&mut self, due: u64, now: u64) {
         self.census.never_sent += 1;
         self.saturated += record(&mut self.censored_ages, now - due);
+        if let Some(steps) = &mut self.steps {
+            steps.offered(due - self.begin);
+            steps.open(due - self.begin, now - due);
+        }
     }
 
     fn took(&mut self, stamps: &Stamps, done: u64) {
@@ -155,6 +206,10 @@ impl Recorder {
             self.saturated += record(&mut self.response, latency);
         }
         self.piece(stamps).latency.saturating_record(latency);
+        if let Some(steps) = &mut self.steps {
+            steps.took(stamps.due - self.begin, latency);
+        }
+        self.series.record(self.belongs_at(stamps) - self.begin, latency);
     }
 
     /// The stamp that says whether a request belongs to the measurement, and to which piece.
@@ -188,6 +243,14 @@ impl Recorder {
             mine.failed += theirs.failed;
             sum(&mut mine.latency, &theirs.latency);
         }
+        if let Some((mine, theirs)) = self.steps.as_mut().zip(other.steps.as_ref()) {
+            mine.add(theirs);
+        }
+        self.series.add(&other.series);
+        if let Some((mine, theirs)) = self.sent.as_mut().zip(other.sent.as_ref()) {
+            mine.add(theirs);
+        }
+        self.clients.add(&other.clients);
         self.batch.add(&other.batch);
         let (mine, theirs) = (&mut self.connections, &other.connections);
         mine.opened += theirs.opened;
@@ -212,8 +275,8 @@ impl Recorder {
         census
     }
 
-    /// The series of a measurement that lasted `measure`.
-    pub(crate) fn series(&mut self, measure: Duration) -> Vec<Interval> {
+    /// The pieces of a measurement that lasted `measure`.
+    pub(crate) fn intervals(&mut self, measure: Duration) -> Vec<Interval> {
         let width = Duration::from_nanos(self.interval_ns);
         let mut start = Duration::ZERO;
         let mut series = Vec::with_capacity(self.intervals.len());
@@ -227,6 +290,11 @@ impl Recorder {
             start = end;
         }
         series
+    }
+
+    /// The steps of a staircase in a measurement that lasted `measure`; none of anything else.
+    pub(crate) fn steps(&mut self, measure: Duration) -> Vec<Step> {
+        self.steps.take().map(|steps| steps.finish(measure)).unwrap_or_default()
     }
 
     pub(crate) fn into_latency(self) -> (Latency, Histogram<u64>) {
@@ -300,8 +368,8 @@ mod tests {
         let nine = 9_000_000_003;
         assert!(all.census().reconciles());
         assert_eq!((all.census().ok, all.saturated), (nine, 0));
-        let series = all.series(load.measure);
-        assert_eq!((series[0].ok, series[0].latency.len()), (nine, nine));
+        let pieces = all.intervals(load.measure);
+        assert_eq!((pieces[0].ok, pieces[0].latency.len()), (nine, nine));
         let (latency, _) = all.into_latency();
         for histogram in [latency.service, latency.response.unwrap()] {
             assert_eq!((histogram.len(), histogram.count_at(40_000_000)), (nine, 3));

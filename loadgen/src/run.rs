@@ -12,9 +12,10 @@ use rustix::io::Errno;
 
 use crate::clock::{Clock, to_ns};
 use crate::outcome::{Cost, Outcome, Phases};
+use crate::pacing::Pacer;
 use crate::wire::{EpollWire, UringWire, Wire};
 use crate::worker::{Found, Lonely, Shared, Worker};
-use crate::{Engine, Load, LoadError, Moment, Phase, Progress, limits};
+use crate::{Arrivals, Engine, Load, LoadError, Moment, Phase, Progress, limits};
 
 /// Between two calls with [`Moment::Tick`], and between two looks at `stop`.
 const TICK: Duration = Duration::from_millis(100);
@@ -124,15 +125,16 @@ fn work(
         pin(load.cpus[index % load.cpus.len()])?;
     }
     let (target, connections) = (load.target, load.connections_of(index));
+    let pacer = Pacer::new(load.pacing.spins && load.arrivals != Arrivals::Closed);
     let failed = |what| move |errno: Errno| LoadError::System { what, source: errno.into() };
     if engine == Engine::IoUring {
         let wire = UringWire::new(target, connections, shared.clock);
         let wire = wire.map_err(failed("a ring of io_uring cannot be made"))?;
-        live(Worker::new(load, shared, index, wire), start, ready)
+        live(Worker::new(load, shared, index, wire.paced(pacer)), start, ready)
     } else {
         let wire = EpollWire::new(target, connections, shared.clock);
         let wire = wire.map_err(failed("an epoll instance cannot be made"))?;
-        live(Worker::new(load, shared, index, wire), start, ready)
+        live(Worker::new(load, shared, index, wire.paced(pacer)), start, ready)
     }
 }
 
@@ -367,15 +369,18 @@ pub(crate) fn outcome(
     found: Vec<Found>,
 ) -> Outcome {
     let mut cost = Cost { threads: found.len(), ..Cost::default() };
+    let threads = found.len() as f64;
     let mut ok = Vec::with_capacity(load.connections);
     let mut completed = 0;
     let mut all = None;
     for one in found {
         completed += one.completed;
         cost.cpu += one.cpu;
+        cost.spun += one.spun;
         cost.wall = cost.wall.max(one.wall);
         if !one.wall.is_zero() {
-            let share = one.cpu.as_secs_f64() / one.wall.as_secs_f64();
+            cost.spin_share += one.spun.as_secs_f64() / one.wall.as_secs_f64() / threads;
+            let share = (one.cpu - one.spun).as_secs_f64() / one.wall.as_secs_f64();
             cost.cpu_max_share = cost.cpu_max_share.max(share);
         }
         ok.extend(one.ok);
@@ -386,15 +391,20 @@ pub(crate) fn outcome(
     }
     let mut recorder = all.expect("a load has at least one thread");
     let census = recorder.census();
-    let intervals = recorder.series(timeline.phases.measure);
+    let intervals = recorder.intervals(timeline.phases.measure);
+    let steps = recorder.steps(timeline.phases.measure);
+    recorder.series.end_at(timeline.phases.measure);
     let (batch, mut connections) = (recorder.batch, recorder.connections);
     let connect_errors = recorder.connect_errors.named();
     let saturated =
         recorder.saturated + recorder.greetings.as_ref().map_or(0, |greetings| greetings.saturated);
     connections.asked = load.connections;
     connections.spread(&ok);
+    connections.service = recorder.clients.service();
+    connections.slowest = recorder.clients.slowest();
     let wrong_example = recorder.wrong_example.take();
     let greetings = recorder.greetings.take();
+    let (series, sent) = (recorder.series.clone(), recorder.sent.take());
     let (latency, censored_ages) = recorder.into_latency();
     Outcome {
         engine,
@@ -405,6 +415,9 @@ pub(crate) fn outcome(
         latency,
         censored_ages,
         intervals,
+        steps,
+        series,
+        sent,
         cost,
         connections,
         connect_errors,

@@ -24,7 +24,7 @@ use crate::outcome::{Outcome, Phases};
 use crate::run::{Timeline, outcome};
 use crate::wire::virtual_time::{Costs, Laws, VirtualWire};
 use crate::worker::{Lonely, Shared, Worker};
-use crate::{Arrivals, Census, Engine, Load, Schedule};
+use crate::{Arrivals, Census, Engine, Load, Pacing, Schedule};
 
 /// When the load begins. The odd nanoseconds keep its edges apart from everything that happens.
 pub(super) const START: u64 = 3_000_000_007;
@@ -68,6 +68,7 @@ pub(crate) fn load(connections: usize, arrivals: Arrivals) -> Load {
         threads: 1,
         cpus: Vec::new(),
         engine: Engine::Epoll,
+        pacing: Pacing::SLEEP,
         arrivals,
         greeting: false,
         warmup: Duration::from_millis(150),
@@ -96,7 +97,7 @@ pub(super) fn edges(load: &Load) -> (u64, u64, u64) {
 
 /// Every request that is due before the measurement ends: its tag, and when on the clock.
 pub(super) fn due(load: &Load) -> Vec<(u64, u64)> {
-    let schedule = Schedule::new(load.arrivals).expect("an open loop");
+    let schedule = Schedule::new(&load.arrivals, load.warmup).expect("an open loop");
     let end = edges(load).1;
     let all = schedule.all().map(|arrival| (arrival.index, START + arrival.due_ns));
     all.take_while(|(_, due)| *due < end).collect()
