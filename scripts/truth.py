@@ -118,50 +118,51 @@ def ours(more: list[str]) -> Callable[[str, Path, int], list[str]]:
     return command
 
 
-def tools() -> list[Tool]:
-    """Those that are installed."""
-    every = [
-        Tool(
-            "c10k-open",
-            "c10k load, open loop: response time",
-            ours(["--rate", str(RATE), "--connections", str(OPEN)]),
-            read_ours,
-        ),
-        Tool(
-            "c10k-closed",
-            "c10k load, closed loop: service time",
-            ours(["--connections", str(CLOSED)]),
-            read_ours,
-        ),
-        Tool(
-            "wrk",
-            "wrk, as it prints it",
-            lambda address, raw, seconds: [
-                *["wrk", "-t1", f"-c{CLOSED}", f"-d{seconds}s", "--latency"],
-                *["-s", str(raw.with_name("wrk.lua")), f"http://{address}/"],
-            ],
-            read_wrk,
-        ),
-        Tool(
-            "hey",
-            "hey",
-            lambda address, raw, seconds: [
-                *["hey", "-z", f"{seconds}s", "-c", str(CLOSED)],
-                f"http://{address}/",
-            ],
-            read_hey,
-        ),
-        Tool(
-            "ab",
-            "ab",
-            lambda address, raw, seconds: [
-                *["ab", "-q", "-k", "-t", str(seconds), "-n", "100000000", "-c", str(CLOSED)],
-                *["-e", str(raw.with_suffix(".csv")), f"http://{address}/"],
-            ],
-            read_ab,
-        ),
-    ]
-    return [tool for tool in every if tool.name.startswith("c10k") or shutil.which(tool.name)]
+TOOLS = [
+    Tool(
+        "c10k-open",
+        "c10k load, open loop: response time",
+        ours(["--rate", str(RATE), "--connections", str(OPEN)]),
+        read_ours,
+    ),
+    Tool(
+        "c10k-closed",
+        "c10k load, closed loop: service time",
+        ours(["--connections", str(CLOSED)]),
+        read_ours,
+    ),
+    Tool(
+        "wrk",
+        "wrk, as it prints it",
+        lambda address, raw, seconds: [
+            *["wrk", "-t1", f"-c{CLOSED}", f"-d{seconds}s", "--latency"],
+            *["-s", str(raw.with_name("wrk.lua")), f"http://{address}/"],
+        ],
+        read_wrk,
+    ),
+    Tool(
+        "hey",
+        "hey",
+        lambda address, raw, seconds: [
+            *["hey", "-z", f"{seconds}s", "-c", str(CLOSED)],
+            f"http://{address}/",
+        ],
+        read_hey,
+    ),
+    Tool(
+        "ab",
+        "ab",
+        lambda address, raw, seconds: [
+            *["ab", "-q", "-k", "-t", str(seconds), "-n", "100000000", "-c", str(CLOSED)],
+            *["-e", str(raw.with_suffix(".csv")), f"http://{address}/"],
+        ],
+        read_ab,
+    ),
+]
+
+
+def installed() -> list[Tool]:
+    return [tool for tool in TOOLS if tool.name.startswith("c10k") or shutil.which(tool.name)]
 
 
 def measure(law: Law, tool: Tool, args: argparse.Namespace, out: Path) -> list[str]:
@@ -227,7 +228,7 @@ def run(args: argparse.Namespace) -> Path:
     out = args.out or Path("results") / f"truth-{datetime.date.today():%Y%m%d}"
     out.mkdir(parents=True, exist_ok=True)
     (out / "wrk.lua").write_text(WRK)
-    found = tools()
+    found = installed()
     commands = {
         f"{law.name}.{tool.name}": measure(law, tool, args, out) for law in LAWS for tool in found
     }
@@ -246,7 +247,7 @@ def read(out: Path) -> list[tuple[Law, Tool | None, Reported, Reported]]:
     """Of each law and tool: what it reported, and what the server knows of the same requests."""
     rows = []
     for law in LAWS:
-        for tool in tools():
+        for tool in TOOLS:
             raw = out / f"{law.name}.{tool.name}.txt"
             if raw.exists():
                 stopped = json.loads(raw.with_suffix(".server.json").read_text())

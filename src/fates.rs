@@ -123,6 +123,59 @@ mod tests {
     use super::*;
     use loadgen::{ConnectFailure, Failure};
 
+    /// A trial that went well, of those that are kept, after something was done to it.
+    fn after(change: impl FnOnce(&mut Trial)) -> BTreeMap<String, (Status, About, String)> {
+        let kept = "results/quick-20261121T115229Z/trials/echo.epoll.0.json";
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(kept);
+        let text = std::fs::read_to_string(path).expect("kept");
+        let mut trial: Trial = serde_json::from_str(&text).expect("a trial");
+        change(&mut trial);
+        let checks = checks(&trial).into_iter();
+        checks.map(|check| (check.name, (check.status, check.about, check.message))).collect()
+    }
+
+    #[test]
+    fn a_trial_in_which_nothing_went_wrong_passes() {
+        assert!(after(|_| {}).values().all(|(status, ..)| *status == Status::Pass));
+    }
+
+    #[test]
+    fn times_that_did_not_fit_make_it_invalid() {
+        let (status, about, message) =
+            after(|trial| trial.latency.saturated = 3)["in-range"].clone();
+        assert_eq!((status, about), (Status::Fail, About::Generator));
+        assert!(message.starts_with("3 times were longer"), "{message}");
+    }
+
+    #[test]
+    fn connects_fail_by_the_server_or_for_want_of_ports() {
+        let failing = |kind: &str| {
+            let checks = after(|trial| {
+                trial.connections.connect_failures = 7;
+                trial.connections.connect_errors.insert(kind.into(), 7);
+            });
+            checks["connects"].clone()
+        };
+        let (status, about, message) = failing("no_port");
+        assert_eq!((status, about), (Status::Warn, About::Generator));
+        assert!(message.contains("7 no_port (no local port was left"), "{message}");
+        let (status, about, _) = failing("refused");
+        assert_eq!((status, about), (Status::Fail, About::Server));
+        assert_eq!(failing("timed_out").0, Status::Warn);
+    }
+
+    #[test]
+    fn a_server_that_answers_nothing_has_no_result_and_one_that_is_slow_has() {
+        let (status, _, message) = after(|trial| {
+            (trial.census.ok, trial.census.unfinished) = (0, trial.census.sent);
+        })["answered"]
+            .clone();
+        assert_eq!(status, Status::Fail);
+        assert!(message.starts_with("not one of"), "{message}");
+        assert_eq!(after(|trial| trial.census.unfinished = 1)["answered"].0, Status::Warn);
+        assert_eq!(after(|trial| trial.connections.unsolicited = 1)["unasked"].0, Status::Warn);
+    }
+
     #[test]
     fn every_way_to_fail_has_a_sentence_of_its_own() {
         let requests = Failure::ALL.map(|failure| of_request(failure.name()));

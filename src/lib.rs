@@ -13,7 +13,6 @@
 //! - [`ask`]: what a load asks for
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used
-//! - [`checks`]: when a figure is not what it seems
 //! - [`steadiness`]: how latencies hang together in time, with [`statistics`]
 //! - [`checks`] and [`fates`]: when a figure is not what it seems, and what went wrong in words
 //! - [`document`]: what is written down, [`record`]: from what, and [`store`]: how

@@ -391,8 +391,8 @@ mod tests {
         let nine = 9_000_000_003;
         assert!(all.census().reconciles());
         assert_eq!((all.census().ok, all.saturated), (nine, 0));
-        let series = all.intervals(load.measure);
-        assert_eq!((series[0].ok, series[0].latency.len()), (nine, nine));
+        let pieces = all.intervals(load.measure);
+        assert_eq!((pieces[0].ok, pieces[0].latency.len()), (nine, nine));
         let (latency, _) = all.into_latency();
         for histogram in [latency.service, latency.response.unwrap()] {
             assert_eq!((histogram.len(), histogram.count_at(40_000_000)), (nine, 3));

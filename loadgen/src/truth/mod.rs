@@ -24,7 +24,7 @@ use crate::outcome::{Outcome, Phases};
 use crate::run::{Timeline, outcome};
 use crate::wire::virtual_time::{Costs, Laws, VirtualWire};
 use crate::worker::{Lonely, Shared, Worker};
-use crate::{Arrivals, Census, Engine, Load, Schedule};
+use crate::{Arrivals, Census, Engine, Load, Pacing, Schedule};
 
 /// When the load begins. The odd nanoseconds keep its edges apart from everything that happens.
 pub(super) const START: u64 = 3_000_000_007;
@@ -68,7 +68,7 @@ pub(crate) fn load(connections: usize, arrivals: Arrivals) -> Load {
         threads: 1,
         cpus: Vec::new(),
         engine: Engine::Epoll,
-        pacing: crate::Pacing::SLEEP,
+        pacing: Pacing::SLEEP,
         arrivals,
         greeting: false,
         warmup: Duration::from_millis(150),
