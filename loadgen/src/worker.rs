@@ -342,7 +342,12 @@ impl<'a, W: Wire> Worker<'a, W> {
                 if ready.writable {
                     self.write_rest(token);
                 }
-                if ready.readable {
+                // Writing may have ended the connection.
+                let is_open = !matches!(
+                    self.connections[token].state,
+                    State::Closed | State::Connecting { .. }
+                );
+                if ready.readable && is_open {
                     self.read(token, ready.goodbye);
                 }
             }

@@ -2,6 +2,8 @@
 #![allow(clippy::duplicate_mod, reason = "each of the files brings what it shares")]
 
 // By their paths, so that each finds `support` where it does when it stands alone.
+#[path = "changing.rs"]
+mod changing;
 #[path = "closed_loop.rs"]
 mod closed_loop;
 #[path = "greeting.rs"]

@@ -23,16 +23,26 @@ const NS_PER_S: u64 = 1_000_000_000;
 
 /// The peer's end of stream is reported with the last data, so that no request is sent to a
 /// server that has said goodbye. It wakes nobody who would not be woken by `IN` alone.
-const READABLE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP);
+///
+/// Edge-triggered, since the kernel looks at a level-triggered socket once more after each event,
+/// only to find that it was read. What was not read to its end is remembered here instead.
+const READABLE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP).union(EventFlags::ET);
 
-/// Non-blocking sockets, and a level-triggered epoll instance with the events it reported last.
+/// Non-blocking sockets, and an epoll instance with the events it reported last.
 pub(crate) struct EpollWire {
     clock: Clock,
     target: SocketAddr,
     epoll: OwnedFd,
     events: Vec<Event>,
-    sockets: Vec<Option<OwnedFd>>,
+    sockets: Vec<Option<Socket>>,
     pacer: Pacer,
+}
+
+struct Socket {
+    fd: OwnedFd,
+    /// The last read took as much as it could, or none was possible: there may be more, of which
+    /// the kernel has nothing more to say.
+    unread: bool,
 }
 
 impl EpollWire {
@@ -55,11 +65,36 @@ impl EpollWire {
 
     #[cfg(test)]
     pub(crate) fn adopt(&mut self, token: usize, socket: OwnedFd) {
-        self.sockets[token] = Some(socket);
+        self.sockets[token] = Some(Socket { fd: socket, unread: false });
     }
 
     fn socket(&self, token: usize) -> &OwnedFd {
-        self.sockets[token].as_ref().expect("an open connection has a socket")
+        &self.sockets[token].as_ref().expect("an open connection has a socket").fd
+    }
+
+    /// Keeps the events of sockets that were not read to their end. Returns how many.
+    fn keep_unread(&mut self) -> usize {
+        let sockets = &self.sockets;
+        self.events.retain(|event| {
+            let socket = sockets[token_of(event)].as_ref();
+            socket.is_some_and(|socket| socket.unread)
+        });
+        self.events.len()
+    }
+
+    /// Adds what is new about the first `kept` events to them, so that each socket has one.
+    fn join(&mut self, kept: usize) {
+        let mut new = self.events.split_off(kept);
+        new.retain(|new| {
+            let data = { new.data }.u64();
+            let kept = self.events.iter_mut().find(|kept| { kept.data }.u64() == data);
+            let is_new = kept.is_none();
+            if let Some(kept) = kept {
+                kept.flags = { kept.flags } | { new.flags };
+            }
+            is_new
+        });
+        self.events.append(&mut new);
     }
 
     fn watch(&self, token: usize, flags: EventFlags) -> Result<(), Errno> {
@@ -73,21 +108,16 @@ impl Wire for EpollWire {
     }
 
     fn wait(&mut self, now: u64, until: u64) -> Result<usize, Errno> {
-        let signed = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
-        let Self { clock, epoll, events, pacer, .. } = self;
-        let poll = |timeout: u64| {
-            let timeout = Timespec {
-                tv_sec: signed(timeout / NS_PER_S),
-                tv_nsec: signed(timeout % NS_PER_S),
-            };
-            events.clear();
-            match epoll::wait(&*epoll, spare_capacity(events), Some(&timeout)) {
-                Ok(ready) => Ok(ready),
-                Err(Errno::INTR) => Ok(0),
-                Err(errno) => Err(errno),
-            }
-        };
-        pacer.wait(now, until, poll, || clock.now())
+        let kept = self.keep_unread();
+        if kept == 0 {
+            let Self { clock, epoll, events, pacer, .. } = self;
+            return pacer.wait(now, until, |timeout| poll(epoll, events, timeout), || clock.now());
+        }
+        if kept < EVENTS_MAX {
+            poll(&self.epoll, &mut self.events, 0)?;
+            self.join(kept);
+        }
+        Ok(self.events.len())
     }
 
     fn spun(&self) -> u64 {
@@ -95,14 +125,14 @@ impl Wire for EpollWire {
     }
 
     fn event(&self, at: usize) -> (usize, Ready) {
-        let Event { data, flags } = self.events[at];
+        let Event { flags, .. } = self.events[at];
         let ready = Ready {
             // Errors and hang-ups too are learnt by reading.
             readable: flags != EventFlags::OUT,
             writable: flags.contains(EventFlags::OUT),
             goodbye: flags.contains(EventFlags::RDHUP),
         };
-        (usize::try_from(data.u64()).expect("tokens are usize"), ready)
+        (token_of(&self.events[at]), ready)
     }
 
     fn sleep(&mut self, until: u64) {
@@ -113,7 +143,7 @@ impl Wire for EpollWire {
         let (socket, since) = begin_to_connect(&self.target, || self.clock.now())?;
         let data = EventData::new_u64(token as u64);
         epoll::add(&self.epoll, &socket, data, EventFlags::OUT)?;
-        self.sockets[token] = Some(socket);
+        self.sockets[token] = Some(Socket { fd: socket, unread: false });
         Ok(since)
     }
 
@@ -131,11 +161,76 @@ impl Wire for EpollWire {
     }
 
     fn receive(&mut self, token: usize, space: &mut [u8]) -> Result<usize, Errno> {
-        recv(self.socket(token), space, RecvFlags::empty()).map(|(got, _)| got)
+        let socket = self.sockets[token].as_mut().expect("an open connection has a socket");
+        let offered = space.len();
+        let received = recv(&socket.fd, space, RecvFlags::empty()).map(|(got, _)| got);
+        // A short read left nothing behind.
+        socket.unread = received == Ok(offered) || received == Err(Errno::INTR);
+        received
     }
 
     fn close(&mut self, token: usize) {
         // Closing it ends the reports too, since it has one descriptor only.
         self.sockets[token] = None;
+    }
+}
+
+/// Adds what the kernel reports within that time, as far as there is room. Returns how many events
+/// there are.
+fn poll(epoll: &OwnedFd, events: &mut Vec<Event>, timeout: u64) -> Result<usize, Errno> {
+    let signed = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
+    let timeout =
+        Timespec { tv_sec: signed(timeout / NS_PER_S), tv_nsec: signed(timeout % NS_PER_S) };
+    match epoll::wait(epoll, spare_capacity(events), Some(&timeout)) {
+        Ok(_) | Err(Errno::INTR) => Ok(events.len()),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn token_of(event: &Event) -> usize {
+    usize::try_from({ event.data }.u64()).expect("tokens are usize")
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+
+    const DEADLINE_NS: u64 = 30 * NS_PER_S;
+
+    #[test]
+    fn what_is_not_read_is_reported_again_and_once() {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut wire = EpollWire::new(nowhere, 2, Clock::starting_now()).unwrap();
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let mut peers = Vec::new();
+        for token in 0..2 {
+            let (ours, theirs) =
+                socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+            epoll::add(&wire.epoll, &ours, EventData::new_u64(token), READABLE).unwrap();
+            wire.adopt(usize::try_from(token).unwrap(), ours);
+            peers.push(theirs);
+        }
+        send(&peers[0], b"one two", SendFlags::NOSIGNAL).unwrap();
+        for expected in [Ok(4), Ok(3)] {
+            assert_eq!(wire.wait(0, DEADLINE_NS), Ok(1));
+            assert_eq!(wire.event(0), (0, Ready { readable: true, ..Ready::default() }));
+            assert_eq!(wire.receive(0, &mut [0; 4]), expected);
+        }
+        assert_eq!(wire.wait(0, 0), Ok(0), "it was read to its end");
+
+        send(&peers[0], b"more", SendFlags::NOSIGNAL).unwrap();
+        assert_eq!(wire.wait(0, DEADLINE_NS), Ok(1));
+        assert_eq!(wire.receive(0, &mut [0; 4]), Ok(4));
+        peers.swap_remove(0);
+        send(&peers[0], b"and another", SendFlags::NOSIGNAL).unwrap();
+        // The first has ended meanwhile, and is one event although it has two reasons.
+        assert_eq!(wire.wait(0, DEADLINE_NS), Ok(2));
+        assert_eq!(wire.event(0), (0, Ready { readable: true, goodbye: true, ..Ready::default() }));
+        assert_eq!(wire.event(1).0, 1);
+        assert_eq!(wire.receive(0, &mut [0; 4]), Ok(0));
+        wire.close(0);
+        assert_eq!(wire.wait(0, 0), Ok(0), "a closed connection is not ready");
     }
 }

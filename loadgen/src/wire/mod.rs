@@ -30,7 +30,8 @@ pub(crate) struct Ready {
 }
 
 /// A way to reach a server. Connections have numbers from 0, which their worker gives them; each
-/// is opened and closed any number of times, and is closed at first. Readiness is level-triggered.
+/// is opened and closed any number of times, and is closed at first. Whoever is told that there is
+/// something to read reads at least once, and is told again while there is more.
 pub(crate) trait Wire {
     /// Nanoseconds since the run began.
     fn now(&self) -> u64;

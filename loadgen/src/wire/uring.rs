@@ -7,6 +7,7 @@
 
 mod buffers;
 mod link;
+mod probe;
 mod ring;
 
 use std::net::SocketAddr;
@@ -20,13 +21,14 @@ use io_uring::types::{CancelBuilder, Fd};
 use io_uring::{cqueue, opcode};
 use rustix::event::PollFlags;
 use rustix::io::{Errno, ioctl_fionbio};
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair, sockopt};
+use rustix::net::{SendFlags, send, sockopt};
 
 use super::{Ready, Wire, begin_to_connect};
 use crate::clock::Clock;
 use crate::pacing::Pacer;
 use buffers::{Buffers, GROUP};
 use link::{Link, Op, read, user_data};
+pub(crate) use probe::probe;
 use ring::Ring;
 
 /// Connections reported at a time: as many as of the other wire, for the same reason.
@@ -61,40 +63,6 @@ pub(crate) struct UringWire {
     /// Operations queued since the last submission.
     queued: u32,
     pacer: Pacer,
-}
-
-/// Whether a wire can be made here and carries a message.
-///
-/// # Errors
-/// What refuses it, by name.
-pub(crate) fn probe() -> Result<(), String> {
-    // In a thread of its own: the kernel takes a ring down later, and interrupts whatever call its
-    // maker is in by then.
-    let tried = thread::scope(|scope| scope.spawn(try_out).join());
-    tried.unwrap_or_else(|_| Err("the attempt panicked; this is a bug".into()))
-}
-
-fn try_out() -> Result<(), String> {
-    let ring = Ring::new().map_err(|error| ring::refusal(&error))?;
-    if let Some(what) = ring.lacks() {
-        return Err(format!("its rings lack {what}: Linux 6.0 or later is needed"));
-    }
-    let failed =
-        |errno: Errno| format!("a trial of it failed ({errno}): Linux 6.0 or later is needed");
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut wire = UringWire::with(ring, nowhere, 1, Clock::starting_now()).map_err(failed)?;
-    let flags = SocketFlags::CLOEXEC;
-    let (ours, theirs) =
-        socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(failed)?;
-    wire.adopt(0, ours);
-    send(&theirs, b"x", SendFlags::NOSIGNAL).map_err(failed)?;
-    let now = wire.now();
-    wire.wait(now, now + 1_000_000_000).map_err(failed)?;
-    match wire.receive(0, &mut [0; 2]) {
-        Ok(1) => Ok(()),
-        Ok(_) => Err("a trial of it received what was not sent".into()),
-        Err(errno) => Err(failed(errno)),
-    }
 }
 
 impl UringWire {

@@ -35,7 +35,7 @@ impl<W: Wire> Worker<'_, W> {
             if !matches!(connection.state, State::Open | State::Greeting { .. }) {
                 return;
             }
-            // A short read left nothing behind, and if it did, level triggering reports it again.
+            // A short read left nothing behind, and if it did, the wire tells it again.
             if !goodbye && (got < offered || connection.in_flight.is_none()) {
                 break;
             }

@@ -1,4 +1,4 @@
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
 
 use super::*;
 
@@ -173,6 +173,23 @@ fn a_closed_connection_is_gone_at_once_and_its_bytes_reach_nobody() {
 
     drop(wire);
     assert_eq!(recv(&peer, &mut [0; 9], RecvFlags::DONTWAIT).map(|(got, _)| got), Ok(0));
+}
+
+#[test]
+fn a_request_of_a_closed_connection_reaches_no_other() {
+    let Some((mut wire, theirs)) = pair() else { return };
+    let descriptor = wire.socket(0).as_raw_fd();
+    assert_eq!(wire.send(0, b"old"), Ok(3));
+    wire.close(0);
+    let (ours, peer) = sockets();
+    assert_ne!(ours.as_raw_fd(), descriptor, "the number is taken while an operation names it");
+    wire.adopt(0, ours);
+    assert_eq!(wire.send(0, b"new"), Ok(3));
+    glance(&mut wire);
+    let mut space = [0; 9];
+    assert_eq!(recv(&theirs, &mut space, RecvFlags::DONTWAIT).map(|(got, _)| got), Ok(3));
+    assert_eq!(recv(&peer, &mut space, RecvFlags::DONTWAIT).map(|(got, _)| got), Ok(3));
+    assert_eq!(&space[..3], b"new");
 }
 
 #[test]
