@@ -4,6 +4,8 @@
 //! spoil a measurement; what is about the server is a finding, and makes the figure mean
 //! something else than it would for a server that kept up.
 
+mod connections;
+
 use std::collections::BTreeMap;
 
 use crate::document::{About, Check, Greetings, Status, Trial, Validity};
@@ -37,6 +39,7 @@ const LAG_LIMIT_SHARE: f64 = 0.5;
 pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     let mut checks = vec![complete(trial), census(trial), wrong_replies(trial), errors(trial)];
     checks.push(connected(trial));
+    checks.extend(connections::of(trial));
     if let Some(found) = &trial.greetings {
         checks.push(greetings(found));
         checks.push(one_clock(found));
@@ -235,7 +238,15 @@ fn fairness(trial: &Trial) -> Check {
 
 fn effective_concurrency(trial: &Trial) -> Check {
     let Trial { connections, .. } = trial;
-    let share = connections.effective_concurrency / as_f64(connections.asked.max(1) as u64);
+    // A connection that carries so many requests or lives so long is not always as deep as it may.
+    let depth = trial.load.conduct.as_ref().map_or(1, |conduct| match conduct.pipeline {
+        _ if conduct.requests_per_connection.is_some() || conduct.lifetime_ns.is_some() => 1,
+        depth => depth,
+    });
+    // The interactive response time law, R = N/X - Z, read as N = X (R + Z).
+    let accounted =
+        connections.effective_concurrency + connections.thinking + connections.connecting;
+    let share = accounted / as_f64((connections.asked * depth).max(1) as u64);
     let message = format!(
         "only {:.1} of {} clients had a request in service on average: latency is that of the \
          few who were served",

@@ -13,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use loadgen::Engine;
 use protocol::{App, Framing};
 
+use crate::conduct::ConductArgs;
 use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration, parse_rate, parse_share};
 use crate::{check, compare, load, report, run, serve, table};
 
@@ -86,7 +87,7 @@ enum Command {
     /// Run one server in the foreground
     Serve(ServeArgs),
     /// Load a server, ours or not, and measure it
-    Load(LoadArgs),
+    Load(Box<LoadArgs>),
     /// See what a server does with bad clients, ours or not, and score it
     Check(CheckArgs),
     /// List the models
@@ -286,12 +287,15 @@ pub struct LoadArgs {
     /// What every request asks for
     #[command(flatten)]
     pub request: RequestArgs,
-    /// Seed of Poisson arrivals
+    /// Seed of Poisson arrivals and of think times
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Write the result as JSON to this file, or to standard output with -
     #[arg(long, value_name = "FILE|-")]
     pub json: Option<PathBuf>,
+    /// How the connections behave
+    #[command(flatten)]
+    pub conduct: ConductArgs,
 }
 
 /// What every request of a load asks for.

@@ -21,6 +21,7 @@ pub mod checks;
 pub mod child;
 pub mod cli;
 pub mod compare;
+pub mod conduct;
 pub mod document;
 pub mod load;
 pub mod machine;

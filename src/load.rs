@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
-use loadgen::{Arrivals, Load, LoadError, Moment, Phase};
+use loadgen::{Arrivals, Conduct, Load, LoadError, Moment, Phase};
 use protocol::{Recipe, Request, Work};
 
 use crate::cli::{Exit, LoadArgs, RequestArgs, usage};
@@ -42,6 +42,7 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
             Some(rate_per_s) => Arrivals::Constant { rate_per_s },
         },
         greeting: args.greeting,
+        conduct: Conduct::default(),
         warmup: args.warmup,
         measure: args.duration,
         drain: args.drain,
@@ -49,6 +50,7 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
         connect_timeout: CONNECT_TIMEOUT,
         interval: INTERVAL,
     };
+    let load = args.conduct.apply(load, args.app, args.seed)?;
     let stop = interrupts()?;
     let host = machine::host();
     let started_at = units::now();
@@ -141,9 +143,10 @@ pub fn interrupts() -> Result<Arc<AtomicBool>> {
 #[must_use]
 pub fn explain(error: LoadError) -> anyhow::Error {
     match error {
-        LoadError::Invalid { .. } | LoadError::Descriptors { .. } | LoadError::Engine { .. } => {
-            usage(error.to_string())
-        }
+        LoadError::Invalid { .. }
+        | LoadError::Descriptors { .. }
+        | LoadError::Engine { .. }
+        | LoadError::Ports { .. } => usage(error.to_string()),
         other => other.into(),
     }
 }

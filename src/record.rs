@@ -1,5 +1,7 @@
 //! From what the load generator found to the document that is written down.
 
+mod conduct;
+
 use std::time::Duration;
 
 use anyhow::Result;
@@ -74,6 +76,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
             cpus: load.cpus.clone(),
             request_timeout_ns: ns(load.request_timeout),
             greeting: load.greeting,
+            conduct: conduct::asked(&load.conduct),
         },
         phases: phases(outcome),
         census: census(outcome),
@@ -82,6 +85,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         intervals: outcome.intervals.iter().map(interval).collect(),
         connections: connections(outcome),
         greetings: outcome.greetings.as_ref().map(greetings),
+        misbehaving: conduct::misbehaving(outcome),
         workers,
         client: client(outcome),
         server: server.map(|bracket| account(&bracket, outcome)),
@@ -164,7 +168,9 @@ fn interval(interval: &loadgen::Interval) -> Interval {
 
 fn connections(outcome: &Outcome) -> Connections {
     let tally = &outcome.connections;
-    let throughput = per_second(outcome.completed, outcome.phases.measure);
+    let measure = outcome.phases.measure;
+    let throughput = per_second(outcome.completed, measure);
+    let on_average = |time: Duration| time.as_secs_f64() / measure.as_secs_f64().max(1e-9);
     Connections {
         asked: tally.asked,
         opened: tally.opened,
@@ -175,6 +181,11 @@ fn connections(outcome: &Outcome) -> Connections {
         ok_max: tally.ok_max,
         jain: tally.jain,
         effective_concurrency: throughput * outcome.latency.service.mean() / 1e9,
+        thinking: on_average(tally.thinking),
+        connecting: on_average(tally.connecting),
+        closed_by_us: tally.closed_by_us,
+        port_shortages: tally.port_shortages,
+        idle: conduct::idle(outcome),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What people read on a terminal.
 
+mod connections;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -298,6 +300,7 @@ pub fn load(trial: &Trial) -> String {
         census.never_sent
     );
     text.push_str(&greetings(trial));
+    text.push_str(&connections::lines(trial));
     if let Some(cpu) = trial.client.cpu_per_request_ns {
         let busy = trial.client.busiest_thread_share * 100.0;
         let cpu = show_ns_f64(cpu);

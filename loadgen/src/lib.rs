@@ -30,7 +30,10 @@
 //! - `worker`: one thread of load, from connecting to draining
 //! - `wire`: how a worker reaches the server, and how time passes
 //! - `engine`: which way that is
-//! - `connection`, `fifo`, `clock`: what a worker works with
+//! - `connection`, `in_flight`, `fifo`, `free`, `clock`: what a worker works with
+//! - `conduct`, `think`: how connections behave, beside sending requests
+//! - [`ports`]: whether there are local ports for them all
+//! - `worker::misbehaving`: connections beside the load: idle ones, and clients that misbehave
 //! - `recorder`: what a worker counts and times
 //! - `census`, `greetings`, `outcome`, `error`: what comes out
 //! - `limits`: how many descriptors the process may open
@@ -40,16 +43,21 @@
 
 mod census;
 mod clock;
+mod conduct;
 mod connection;
 mod engine;
 mod error;
 mod fifo;
+mod free;
 mod greetings;
+mod in_flight;
 mod limits;
 mod outcome;
+pub mod ports;
 mod recorder;
 mod run;
 pub mod schedule;
+mod think;
 mod wire;
 mod worker;
 
@@ -60,13 +68,16 @@ use std::time::Duration;
 use protocol::Framing;
 
 pub use census::{Census, Failure};
+pub use conduct::{Conduct, Misbehaviour, PIPELINE_MAX};
 pub use engine::Engine;
 pub use error::LoadError;
 pub use greetings::Greetings;
 pub use hdrhistogram::Histogram;
-pub use outcome::{Batch, ConnectionTally, Cost, Interval, Latency, Outcome, Phases};
+pub use outcome::{Batch, ConnectionTally, Cost, IdleTally, Interval, Latency, Outcome, Phases};
 pub use run::run;
 pub use schedule::Schedule;
+pub use think::{Think, ThinkTime};
+pub use worker::misbehaving::Misbehaved;
 
 /// What to load, how, and for how long.
 #[derive(Clone, Debug)]
@@ -88,6 +99,8 @@ pub struct Load {
     pub arrivals: Arrivals,
     /// Whether the server begins every connection with a greeting; in line framing only.
     pub greeting: bool,
+    /// How the connections behave, beside sending requests.
+    pub conduct: Conduct,
     /// How long requests are made and not counted, before the measurement.
     pub warmup: Duration,
     /// How long the measurement lasts; more than zero.
@@ -186,12 +199,42 @@ impl Load {
             !self.greeting || self.recipe.framing() == Framing::Line,
             "a greeting is a line, so it needs line framing",
         )?;
+        self.conduct.check(self)?;
+        self.conduct.think.map_or(Ok(()), |think| think.time.check())?;
         match self.arrivals {
             Arrivals::Closed => Ok(()),
             Arrivals::Constant { rate_per_s } | Arrivals::Poisson { rate_per_s, .. } => rule(
                 schedule::RATE_PER_S.contains(&rate_per_s),
                 "the rate must be from 0.001 to 1,000,000,000 requests a second",
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod example {
+    use super::*;
+
+    /// A load to begin a test with.
+    pub(crate) fn load(connections: usize, arrivals: Arrivals) -> Load {
+        let echo = protocol::Request::Echo { bytes: 1 };
+        let recipe = protocol::Recipe::new(protocol::App::Bench, Framing::Line, echo);
+        Load {
+            target: ([127, 0, 0, 1], 1).into(),
+            recipe: Arc::new(recipe.expect("a recipe")),
+            connections,
+            threads: 1,
+            cpus: Vec::new(),
+            engine: Engine::Epoll,
+            arrivals,
+            greeting: false,
+            conduct: Conduct::default(),
+            warmup: Duration::ZERO,
+            measure: Duration::from_secs(1),
+            drain: Duration::ZERO,
+            request_timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(1),
+            interval: Duration::from_secs(1),
         }
     }
 }

@@ -5,14 +5,16 @@ use std::any::Any;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, ScopedJoinHandle, Thread};
+use std::thread::{self, Scope, ScopedJoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
 use crate::clock::{Clock, to_ns};
 use crate::outcome::{Cost, Outcome, Phases};
+use crate::ports::Ports;
 use crate::wire::{EpollWire, UringWire, Wire};
+use crate::worker::misbehaving::{Beside, BesideFound};
 use crate::worker::{Found, Lonely, Shared, Worker};
 use crate::{Engine, Load, LoadError, Moment, Phase, Progress, limits};
 
@@ -49,7 +51,8 @@ pub fn run(
 ) -> Result<Outcome, LoadError> {
     load.check()?;
     let engine = load.engine.resolve()?;
-    limits::make_room_for(load.connections)?;
+    limits::make_room_for(load.connections + load.conduct.beside())?;
+    Ports::of_this_machine(load.target).check(load)?;
     let shared = Shared {
         clock: Clock::starting_now(),
         abort: AtomicBool::new(false),
@@ -60,6 +63,7 @@ pub fn run(
     };
     let start = OnceLock::new();
     thread::scope(|scope| {
+        let beside = beside(scope, load, &shared)?;
         let (ready, readies) = mpsc::channel();
         let mut threads = Vec::with_capacity(load.threads);
         let mut release = Release { shared: &shared, start: &start, threads: Vec::new() };
@@ -88,6 +92,8 @@ pub fn run(
         let timeline = stage.conduct(&readies, &release);
         drop(release);
         let found = join(threads)?;
+        let beside =
+            beside.map_or(Ok(BesideFound::default()), |thread| thread.join().map_err(panicked))?;
         if timeline.unreachable {
             return Err(unreachable(load, &found));
         }
@@ -98,7 +104,7 @@ pub fn run(
             });
         }
         watch(Moment::Ends);
-        Ok(outcome((load, engine), &timeline, found))
+        Ok(outcome((load, engine), &timeline, found, beside))
     })
 }
 
@@ -124,14 +130,17 @@ fn work(
         pin(load.cpus[index % load.cpus.len()])?;
     }
     let (target, connections) = (load.target, load.connections_of(index));
+    let sources = &load.conduct.sources;
     let failed = |what| move |errno: Errno| LoadError::System { what, source: errno.into() };
     if engine == Engine::IoUring {
         let wire = UringWire::new(target, connections, shared.clock);
         let wire = wire.map_err(failed("a ring of io_uring cannot be made"))?;
+        let wire = wire.coming_from(sources, index);
         live(Worker::new(load, shared, index, wire), start, ready)
     } else {
         let wire = EpollWire::new(target, connections, shared.clock);
         let wire = wire.map_err(failed("an epoll instance cannot be made"))?;
+        let wire = wire.coming_from(sources, index);
         live(Worker::new(load, shared, index, wire), start, ready)
     }
 }
@@ -152,6 +161,28 @@ fn live<W: Wire>(
             None => worker.wait_for_others()?,
         }
     }
+}
+
+/// The thread of the connections beside the load, if there are any. The idle ones are open when
+/// this returns.
+fn beside<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    load: &'scope Load,
+    shared: &'scope Shared,
+) -> Result<Option<ScopedJoinHandle<'scope, BesideFound>>, LoadError> {
+    if load.conduct.beside() == 0 {
+        return Ok(None);
+    }
+    let beside = Beside::open(load, shared);
+    let cpu = load.cpus.get(load.threads % load.cpus.len().max(1)).copied();
+    let thread = thread::Builder::new().name("load-beside".into()).spawn_scoped(scope, move || {
+        // Where it runs does not matter but for who is disturbed, and the others say if it cannot.
+        let _ = cpu.map(pin);
+        beside.run()
+    });
+    thread
+        .map(Some)
+        .map_err(|source| LoadError::System { what: "a thread cannot be started", source })
 }
 
 fn pin(cpu: usize) -> Result<(), LoadError> {
@@ -345,14 +376,15 @@ fn join(
     threads: Vec<ScopedJoinHandle<'_, Result<Found, LoadError>>>,
 ) -> Result<Vec<Found>, LoadError> {
     let ended: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
-    let text = |panic: Box<dyn Any + Send>| match panic.downcast::<String>() {
+    ended.into_iter().map(|end| end.unwrap_or_else(|panic| Err(panicked(panic)))).collect()
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> LoadError {
+    let message = match panic.downcast::<String>() {
         Ok(text) => *text,
         Err(panic) => panic.downcast_ref::<&str>().unwrap_or(&"for an unknown reason").to_string(),
     };
-    ended
-        .into_iter()
-        .map(|end| end.unwrap_or_else(|panic| Err(LoadError::Panicked { message: text(panic) })))
-        .collect()
+    LoadError::Panicked { message }
 }
 
 fn unreachable(load: &Load, found: &[Found]) -> LoadError {
@@ -361,7 +393,12 @@ fn unreachable(load: &Load, found: &[Found]) -> LoadError {
     LoadError::Unreachable { target: load.target, source: errno.into() }
 }
 
-fn outcome((load, engine): (&Load, Engine), timeline: &Timeline, found: Vec<Found>) -> Outcome {
+fn outcome(
+    (load, engine): (&Load, Engine),
+    timeline: &Timeline,
+    found: Vec<Found>,
+    beside: BesideFound,
+) -> Outcome {
     let mut cost = Cost { threads: found.len(), ..Cost::default() };
     let mut ok = Vec::with_capacity(load.connections);
     let mut completed = 0;
@@ -402,6 +439,8 @@ fn outcome((load, engine): (&Load, Engine), timeline: &Timeline, found: Vec<Foun
         connections,
         batch,
         greetings,
+        idle: beside.idle,
+        misbehaving: beside.misbehaving,
         wrong_example,
     }
 }

@@ -4,6 +4,8 @@
 // By their paths, so that each finds `support` where it does when it stands alone.
 #[path = "closed_loop.rs"]
 mod closed_loop;
+#[path = "conduct.rs"]
+mod conduct;
 #[path = "greeting.rs"]
 mod greeting;
 #[path = "misbehaving.rs"]

@@ -118,6 +118,12 @@ impl Exchange {
         self.open.len()
     }
 
+    /// Whether nothing of the next reply has arrived.
+    #[must_use]
+    pub fn is_between_replies(&self) -> bool {
+        self.inbox.bytes().is_empty()
+    }
+
     /// Bytes of heap held now by what was received and not judged.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {

@@ -7,6 +7,7 @@
 
 mod check;
 mod comparison;
+mod conduct;
 mod distribution;
 mod greetings;
 mod host;
@@ -15,6 +16,7 @@ mod trial;
 
 pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use comparison::{Compared, Comparison};
+pub use conduct::{ConductRecord, IdleConnections, MisbehavingClients, ThinkRecord};
 pub use distribution::{Distribution, QUANTILES, Quantile};
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;

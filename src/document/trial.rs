@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Distribution, Greetings, Host, Imbalance, SchemaId, Worker};
+use super::{
+    ConductRecord, Distribution, Greetings, Host, IdleConnections, Imbalance, MisbehavingClients,
+    SchemaId, Worker,
+};
 
 /// One trial, and the document that `c10k load --json` writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +37,10 @@ pub struct Trial {
     /// What became of the greetings; absent where none were expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greetings: Option<Greetings>,
+    /// What became of the clients that misbehaved beside the load, by how they did; absent without
+    /// any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub misbehaving: BTreeMap<String, MisbehavingClients>,
     /// How many connections each worker of the server took, by their greetings and in the order of
     /// their numbers. Those that took none are not listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -115,6 +122,9 @@ pub struct LoadRecord {
     /// Whether every connection had to begin with a greeting.
     #[serde(default)]
     pub greeting: bool,
+    /// How the connections behaved, where it is not the usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conduct: Option<ConductRecord>,
 }
 
 /// What every request asked for.
@@ -302,8 +312,34 @@ pub struct Connections {
     /// Chiu, Hawe 1984).
     pub jain: f64,
     /// Requests in flight on average, by Little's law: throughput times mean service time. In a
-    /// closed loop it should be the number of connections.
+    /// closed loop it should be, together with those who think or connect, the number of
+    /// connections (times the depth of pipelining): the interactive response time law.
     pub effective_concurrency: f64,
+    /// Clients that thought, on average.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub thinking: f64,
+    /// Connections that were being opened in the measurement, on average.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub connecting: f64,
+    /// Closed by the generator, having carried their requests or being old, in all phases.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub closed_by_us: u64,
+    /// Attempts that failed for want of a local port; they are in `connect_failures` too.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub port_shortages: u64,
+    /// Connections beside these that said nothing; absent without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<IdleConnections>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_none(n: &u64) -> bool {
+    *n == 0
 }
 
 /// What the load generator used during the measurement.

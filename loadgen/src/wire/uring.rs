@@ -9,7 +9,7 @@ mod buffers;
 mod link;
 mod ring;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::thread;
@@ -22,7 +22,8 @@ use rustix::event::PollFlags;
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair, sockopt};
 
-use super::{Ready, Wire, begin_to_connect};
+use super::socket::Dial;
+use super::{Ready, Wire};
 use crate::clock::Clock;
 use buffers::{Buffers, GROUP};
 use link::{Link, Op, read, user_data};
@@ -47,7 +48,7 @@ pub(crate) struct UringWire {
     ring: Ring,
     buffers: Buffers,
     clock: Clock,
-    target: SocketAddr,
+    dial: Dial,
     links: Vec<Link>,
     /// Who was ready at the last wait.
     ready: Vec<usize>,
@@ -117,7 +118,7 @@ impl UringWire {
             ring,
             buffers,
             clock,
-            target,
+            dial: Dial::new(target),
             links: (0..connections).map(|_| Link::closed()).collect(),
             ready: Vec::with_capacity(EVENTS_MAX),
             before: Vec::with_capacity(EVENTS_MAX),
@@ -125,6 +126,12 @@ impl UringWire {
             graves: Vec::new(),
             queued: 0,
         })
+    }
+
+    /// Has connections come from these addresses in turn, beginning with number `first`.
+    pub(crate) fn coming_from(mut self, sources: &[IpAddr], first: usize) -> Self {
+        self.dial.come_from(sources, first);
+        self
     }
 
     /// Takes a blocking socket that is connected.
@@ -350,7 +357,7 @@ impl Wire for UringWire {
     }
 
     fn open(&mut self, token: usize) -> Result<u64, Errno> {
-        let (socket, since) = begin_to_connect(&self.target, || self.clock.now())?;
+        let (socket, since) = self.dial.begin(|| self.clock.now())?;
         let link = &mut self.links[token];
         link.socket = Some(socket);
         link.wants_room = true;

@@ -7,7 +7,8 @@ use protocol::Reply;
 use super::Worker;
 use super::source::Source;
 use crate::census::Failure;
-use crate::connection::{InFlight, State};
+use crate::connection::{Connection, State};
+use crate::in_flight::InFlight;
 use crate::wire::Wire;
 
 /// Reads from one socket before the others have their turn, when a reply is long.
@@ -23,8 +24,10 @@ impl<W: Wire> Worker<'_, W> {
             let received = self.wire.receive(token, space);
             self.now = self.wire.now();
             let got = match received {
-                Ok(0) if connection.reset => return self.lose(token, Failure::Reset),
-                Ok(0) => return self.lose(token, Failure::Closed),
+                Ok(0) => {
+                    let failure = goodbye_of(connection);
+                    return self.lose(token, failure);
+                }
                 Ok(got) => got,
                 Err(Errno::AGAIN | Errno::INTR) => break,
                 Err(Errno::CONNRESET | Errno::PIPE) => return self.lose(token, Failure::Reset),
@@ -37,22 +40,30 @@ impl<W: Wire> Worker<'_, W> {
                 return;
             }
             // A short read left nothing behind, and if it did, level triggering reports it again.
-            if !goodbye && (got < offered || connection.in_flight.is_none()) {
+            if !goodbye && (got < offered || connection.in_flight.is_empty()) {
                 break;
             }
         }
-        let connection = &self.connections[token];
-        let idle = connection.state == State::Open && connection.in_flight.is_none();
-        if idle && !self.free.contains(token) {
-            self.freed(token);
-        }
+        self.has_been_read(token);
     }
 
-    /// A connection has just got its reply or its greeting: the next request, or the queue, or the
+    /// A connection has just got a reply or its greeting: the next request, or the queue, or the
     /// end.
     pub(super) fn freed(&mut self, token: usize) {
+        let connection = &self.connections[token];
+        let in_flight = connection.in_flight.len();
         if self.retiring {
-            self.close(token);
+            if in_flight == 0 {
+                self.close(token);
+            }
+        } else if connection.thinking {
+            // Something came meanwhile, and it was no reply.
+        } else if connection.is_used_up(&self.load.conduct, self.now) {
+            if in_flight == 0 {
+                self.renew(token);
+            }
+        } else if connection.answered > 0 && self.load.conduct.think.is_some() {
+            self.begin_to_think(token);
         } else if let Source::Closed { .. } = self.source
             && (self.start..self.end).contains(&self.now)
             // Who has not sent yet goes first: a server as fast as this thread would otherwise
@@ -61,7 +72,7 @@ impl<W: Wire> Worker<'_, W> {
         {
             self.send_next(token);
         } else {
-            self.free.push_back(token);
+            self.free.push_back(token, in_flight);
         }
     }
 
@@ -74,10 +85,15 @@ impl<W: Wire> Worker<'_, W> {
                 }
                 return;
             }
-            let request = connection.in_flight.take();
+            let request = connection.in_flight.take_oldest();
+            // What is not sent yet is of the youngest request.
+            let sent = connection.unsent.is_empty() || !connection.in_flight.is_empty();
             match (reply, request) {
-                (Reply::Right { .. }, Some(request)) if connection.unsent.is_empty() => {
-                    connection.free_at = self.now;
+                (Reply::Right { .. }, Some(request)) if sent => {
+                    if self.load.conduct.pipeline == 1 || !self.free.contains(token) {
+                        connection.free_at = self.now;
+                    }
+                    connection.answered += 1;
                     connection.served = true;
                     self.in_flight -= 1;
                     self.done += 1;
@@ -95,7 +111,8 @@ impl<W: Wire> Worker<'_, W> {
                 (Reply::Refused { code }, Some(request)) => {
                     let failure = Failure::refused(&code);
                     connection.free_at = self.now;
-                    let over = failure == Failure::RefusedBusy || !connection.unsent.is_empty();
+                    connection.answered += 1;
+                    let over = failure == Failure::RefusedBusy || !sent;
                     // A busy server must not be asked again at once.
                     connection.served &= !over;
                     self.failed(request, failure);
@@ -119,5 +136,15 @@ impl<W: Wire> Worker<'_, W> {
             None => self.recorder.connections.unsolicited += 1,
         }
         self.reopen(token);
+    }
+}
+
+/// How the requests in flight failed on a connection whose end has been read.
+fn goodbye_of(connection: &Connection) -> Failure {
+    let had_answered = connection.served && connection.exchange.is_between_replies();
+    match (connection.reset, had_answered) {
+        (true, _) => Failure::Reset,
+        (false, true) => Failure::ClosedEarly,
+        (false, false) => Failure::Closed,
     }
 }
