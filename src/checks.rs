@@ -247,11 +247,18 @@ fn effective_concurrency(trial: &Trial) -> Check {
     let accounted =
         connections.effective_concurrency + connections.thinking + connections.connecting;
     let share = accounted / as_f64((connections.asked * depth).max(1) as u64);
-    let message = format!(
-        "only {:.1} of {} clients had a request in service on average: latency is that of the \
-         few who were served",
-        connections.effective_concurrency, connections.asked
-    );
+    let message = if depth > 1 {
+        format!(
+            "only {:.1} requests were in service on average, of {depth} on each of {} connections",
+            connections.effective_concurrency, connections.asked
+        )
+    } else {
+        format!(
+            "only {:.1} of {} clients had a request in service on average: latency is that of \
+             the few who were served",
+            connections.effective_concurrency, connections.asked
+        )
+    };
     // Requests that were still open are in the mean with what is known of them.
     let status = unless(share >= EFFECTIVE_CONCURRENCY_LIMIT, Status::Warn);
     let seen = (share, EFFECTIVE_CONCURRENCY_LIMIT);

@@ -1,5 +1,6 @@
 //! One connection of a worker: where it is in its life, its exchange and the request in flight.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use protocol::{Exchange, Recipe};
@@ -33,9 +34,11 @@ pub(crate) enum State {
 pub(crate) struct Connection {
     pub(crate) state: State,
     pub(crate) exchange: Exchange,
-    /// When it last became free: was opened and greeted, had a reply when it could take no more
-    /// requests, or had thought for long enough.
+    /// When it last became free: was opened and greeted, or its client had thought for long
+    /// enough; without pipelining, or had its reply.
     pub(crate) free_at: u64,
+    /// With pipelining: when replies made room for requests that have not been sent yet.
+    room_since: VecDeque<u64>,
     pub(crate) in_flight: InFlights,
     /// What the kernel did not take of the youngest request in flight.
     pub(crate) unsent: Vec<u8>,
@@ -78,6 +81,7 @@ impl Connection {
             state: State::Closed,
             exchange: Exchange::new(recipe),
             free_at: 0,
+            room_since: VecDeque::with_capacity(if depth > 1 { depth } else { 0 }),
             in_flight: InFlights::new(depth),
             unsent: Vec::new(),
             ok: 0,
@@ -102,6 +106,26 @@ impl Connection {
         self.served = false;
         self.reset = false;
         (self.asked, self.answered) = (0, 0);
+        self.room_since.clear();
+    }
+
+    /// A reply came at `now` on a connection with up to `depth` requests in flight.
+    pub(crate) fn has_answered(&mut self, now: u64, depth: usize) {
+        self.answered += 1;
+        if depth == 1 {
+            self.free_at = now;
+        } else {
+            self.room_since.push_back(now);
+        }
+    }
+
+    /// Since when it had room for the request that is to be sent now.
+    pub(crate) fn take_room(&mut self, depth: usize) -> u64 {
+        // Room that was never used is as old as the connection.
+        if depth == 1 || self.in_flight.len() + self.room_since.len() < depth {
+            return self.free_at;
+        }
+        self.room_since.pop_front().map_or(self.free_at, |since| since.max(self.free_at))
     }
 
     /// Whether it may carry no more requests: it had as many as it may, or is too old at `now`.

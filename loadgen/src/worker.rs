@@ -428,7 +428,7 @@ impl<'a, W: Wire> Worker<'a, W> {
     /// Sends the next request on a free connection.
     fn send_next(&mut self, token: usize) {
         let connection = &mut self.connections[token];
-        let free_at = connection.free_at;
+        let free_at = connection.take_room(self.load.conduct.pipeline);
         let (tag, due) = self.source.take(free_at.max(self.start), self.start);
         self.request.clear();
         connection.exchange.request(tag, &mut self.request);

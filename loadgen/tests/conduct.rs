@@ -323,3 +323,14 @@ fn sched_lag_begins_when_a_client_has_thought() {
     // Were thinking in it, every one but the first of each client would be 100 ms.
     assert!(outcome.latency.sched_lag.value_at_quantile(0.5) < ns(think), "{outcome:?}");
 }
+
+#[test]
+fn each_place_in_a_pipeline_is_free_since_its_own_reply() {
+    let conduct = Conduct { pipeline: 4, ..Conduct::default() };
+    let outcome = run(&with(echo_server(), conduct));
+    assert_all_right(&outcome);
+    // Counted from the opening of the connection, most would be late by more than a third of the
+    // run; counted from their replies only a few can be, however slow the machine.
+    let third = ns(outcome.phases.measure) / 3;
+    assert!(outcome.latency.sched_lag.value_at_quantile(0.5) < third / 10);
+}

@@ -90,10 +90,7 @@ impl<W: Wire> Worker<'_, W> {
             let sent = connection.unsent.is_empty() || !connection.in_flight.is_empty();
             match (reply, request) {
                 (Reply::Right { .. }, Some(request)) if sent => {
-                    if self.load.conduct.pipeline == 1 || !self.free.contains(token) {
-                        connection.free_at = self.now;
-                    }
-                    connection.answered += 1;
+                    connection.has_answered(self.now, self.load.conduct.pipeline);
                     connection.served = true;
                     self.in_flight -= 1;
                     self.done += 1;
@@ -110,8 +107,7 @@ impl<W: Wire> Worker<'_, W> {
                 }
                 (Reply::Refused { code }, Some(request)) => {
                     let failure = Failure::refused(&code);
-                    connection.free_at = self.now;
-                    connection.answered += 1;
+                    connection.has_answered(self.now, self.load.conduct.pipeline);
                     let over = failure == Failure::RefusedBusy || !sent;
                     // A busy server must not be asked again at once.
                     connection.served &= !over;

@@ -37,6 +37,7 @@ impl<W: Wire> Worker<'_, W> {
     /// The rest of a request was sent on a connection that may carry several.
     pub(super) fn has_room_again(&mut self, token: usize) {
         if !self.free.contains(token) {
+            // Whatever room there was could not be used before.
             self.connections[token].free_at = self.now;
             self.has_room_still(token);
         }
