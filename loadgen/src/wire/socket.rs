@@ -71,3 +71,30 @@ pub(crate) fn stream(target: SocketAddr, source: Option<IpAddr>) -> Result<Owned
     }
     Ok(socket)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::getsockname;
+
+    #[test]
+    fn an_address_is_bound_before_and_its_port_is_chosen_when_connecting() {
+        let source: IpAddr = [127, 0, 0, 2].into();
+        let bound = stream(([127, 0, 0, 1], 1).into(), Some(source)).unwrap();
+        let local = SocketAddr::try_from(getsockname(&bound).unwrap()).unwrap();
+        assert_eq!((local.ip(), local.port()), (source, 0));
+    }
+
+    #[test]
+    fn sources_take_turns_from_where_they_were_told_to_begin() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let sources = [2, 3, 4].map(|last| IpAddr::from([127, 0, 0, last]));
+        let mut dial = Dial::new(listener.local_addr().unwrap());
+        dial.come_from(&sources, 4);
+        for expected in [3, 4, 2, 3] {
+            let (_socket, _) = dial.begin(|| 0).unwrap();
+            let (_, peer) = listener.accept().unwrap();
+            assert_eq!(peer.ip(), IpAddr::from([127, 0, 0, expected]));
+        }
+    }
+}
