@@ -227,4 +227,19 @@ mod tests {
         assert!(matches!(connection.write(0, b"x", &mut wire), Written::PeerGone));
         assert!(connection.reset);
     }
+
+    #[test]
+    fn a_request_that_is_not_sent_to_its_end_leaves_no_room_for_the_next() {
+        let conduct = Conduct { pipeline: 2, ..Conduct::default() };
+        let load = crate::example::load(1, crate::Arrivals::Closed);
+        let mut connection = Connection::new(load.recipe, conduct.pipeline);
+        assert!(!connection.has_room(&conduct, 0), "it is closed");
+        connection.state = State::Open;
+        assert!(connection.has_room(&conduct, 0));
+        connection.unsent.push(b'x');
+        assert!(!connection.has_room(&conduct, 0));
+        connection.unsent.clear();
+        connection.reset = true;
+        assert!(!connection.has_room(&conduct, 0), "its peer is gone");
+    }
 }
