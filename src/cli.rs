@@ -11,10 +11,15 @@ use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use loadgen::Engine;
-use protocol::{App, Framing};
+use protocol::{App, Draw, Framing};
 
+use crate::arrivals::{RateArg, parse_rates};
+use crate::calibrate::{self, Law};
+use crate::capacity::{self, Goals};
 use crate::conduct::ConductArgs;
-use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration, parse_rate, parse_share};
+use crate::pacing::PacingArg;
+use crate::requests::{parse_bytes_draw, parse_count_draw, parse_duration_draw};
+use crate::units::{parse_count, parse_cpus, parse_duration, parse_share};
 use crate::{check, compare, load, report, run, serve, table};
 
 /// How the program ended.
@@ -76,6 +81,7 @@ Examples:
   c10k serve --model epoll --listen 127.0.0.1:9000
   c10k load --target 127.0.0.1:9000 -c 50 -d 10s
   c10k load --target 127.0.0.1:9000 --rate 20k --poisson --json result.json
+  c10k load --target 127.0.0.1:9000 --find-capacity 'p99<20ms'
   c10k check --command 'python3 server.py {port}' --app multiply
 
 Exit codes: 0 ok, 1 failed or fell short, 2 usage, 3 worse (compare --gate), 4 the result is not to be trusted, 130 interrupted";
@@ -88,6 +94,8 @@ enum Command {
     Serve(ServeArgs),
     /// Load a server, ours or not, and measure it
     Load(Box<LoadArgs>),
+    /// Run a server whose latencies are known, to hold a load generator against
+    Calibrate(CalibrateArgs),
     /// See what a server does with bad clients, ours or not, and score it
     Check(CheckArgs),
     /// List the models
@@ -128,6 +136,8 @@ enum SchemaOf {
     Summary,
     /// `c10k check --json`
     Check,
+    /// `c10k load --find-capacity --json`
+    Capacity,
     /// `c10k compare --json`
     Comparison,
 }
@@ -237,18 +247,33 @@ pub struct ServeArgs {
 
 /// `c10k load`.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("open").args(["rate", "find_capacity"]).multiple(true))]
 pub struct LoadArgs {
     /// The server's address and port
-    #[arg(long, short, value_parser = address)]
-    pub target: SocketAddr,
+    #[arg(long, short, value_parser = address, required_unless_present = "serve")]
+    pub target: Option<SocketAddr>,
+    /// Search for the highest rate that meets a target, as in p99<20ms or p99.9<5ms,errors<1%;
+    /// each trial lasts --duration, and the first one has --rate
+    #[arg(long, value_name = "TARGET", value_parser = Goals::parse, conflicts_with = "closed")]
+    pub find_capacity: Option<Goals>,
+    /// With --find-capacity: start this model afresh for each trial, instead of --target
+    #[arg(long, value_name = "MODEL", value_parser = model_names(), requires = "find_capacity", conflicts_with = "target")]
+    pub serve: Option<String>,
     /// Connections
     #[arg(long, short, default_value = "50", value_parser = positive)]
     pub connections: usize,
-    /// Open loop: requests per second, whatever the server does
-    #[arg(long, short, value_parser = parse_rate, conflicts_with = "closed")]
-    pub rate: Option<f64>,
+    /// Open loop: requests per second, whatever the server does; 1000..50k is a ramp over the
+    /// duration, 1000,2000,5000 a staircase
+    #[arg(long, short, value_parser = parse_rates, conflicts_with = "closed")]
+    pub rate: Option<RateArg>,
+    /// With steps: how long each lasts, instead of an equal part of the duration
+    #[arg(long, value_parser = positive_duration, requires = "rate", conflicts_with = "duration")]
+    pub step: Option<Duration>,
+    /// Open loop: requests at the times of this file, one a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "closed", "poisson"])]
+    pub replay: Option<PathBuf>,
     /// Space the requests of an open loop exponentially instead of evenly
-    #[arg(long, requires = "rate")]
+    #[arg(long, requires = "open")]
     pub poisson: bool,
     /// Closed loop: each connection sends when it has its reply (the default)
     #[arg(long)]
@@ -256,9 +281,10 @@ pub struct LoadArgs {
     /// How long to measure
     #[arg(long, short, default_value = "10s", value_parser = positive_duration)]
     pub duration: Duration,
-    /// Load without recording first, for so long
-    #[arg(long, default_value = "1s", value_parser = parse_duration)]
-    pub warmup: Duration,
+    /// Load without recording first, for so long; auto: for as long as a rule finds necessary, by
+    /// measuring again with a longer one, up to half of --duration
+    #[arg(long, default_value = "1s", value_parser = warmup, value_name = "WARMUP|auto")]
+    pub warmup: Warmup,
     /// Wait so long for what is still open at the end
     #[arg(long, default_value = "2s", value_parser = parse_duration)]
     pub drain: Duration,
@@ -274,6 +300,11 @@ pub struct LoadArgs {
     /// How the threads talk to the kernel: auto (the cheaper one that works here), epoll or io-uring
     #[arg(long, default_value = "auto", value_parser = engine)]
     pub engine: Engine,
+    /// Open loop: whether threads sleep or spin until a request is due; auto spins where each has
+    /// a processor of its own
+    #[arg(long, value_enum, value_name = "auto|spin|sleep", default_value_t)]
+    #[arg(hide_possible_values = true)]
+    pub pacing: PacingArg,
     /// The server's application
     #[arg(long, default_value = "bench", value_parser = app)]
     pub app: App,
@@ -287,7 +318,7 @@ pub struct LoadArgs {
     /// What every request asks for
     #[command(flatten)]
     pub request: RequestArgs,
-    /// Seed of Poisson arrivals and of think times
+    /// Seed of Poisson arrivals, of think times and of what is drawn for each request
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Write the result as JSON to this file, or to standard output with -
@@ -298,25 +329,43 @@ pub struct LoadArgs {
     pub conduct: ConductArgs,
 }
 
-/// What every request of a load asks for.
+/// `c10k calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// When replies leave: fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s or ramp:1ms..10ms/10s
+    #[arg(long)]
+    pub law: Law,
+    /// Where to listen; port 0 takes a free one and the ready line says which
+    #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
+    pub listen: SocketAddr,
+    /// Keep to these processors, as in 0 or 0,2 or 0-3
+    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
+    pub cpus: CpuList,
+    /// End when the process that started this one does
+    #[arg(long, hide = true)]
+    pub stop_with_parent: bool,
+}
+
+/// What every request of a load asks for. A number may be drawn for each request.
 #[derive(Clone, Debug, Args)]
 #[group(required = false, multiple = true)]
 pub struct RequestArgs {
-    /// Bytes of text to have echoed (the default request, with 64)
-    #[arg(long, value_parser = parse_bytes, conflicts_with_all = ["mul", "work"])]
-    pub echo: Option<usize>,
+    /// Bytes of text to have echoed (the default request, with 64). A number here or below may be
+    /// drawn for each request: uniform:16..4096, exp:500, lognormal:500,1.5 or bimodal:64@90%,4096
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes_draw, conflicts_with_all = ["mul", "work"])]
+    pub echo: Option<Draw>,
     /// Digits of two whole numbers to have multiplied
     #[arg(long, value_parser = positive, conflicts_with = "work")]
     pub mul: Option<usize>,
     /// Rounds of CPU work to have done, each about a tenth of a microsecond
-    #[arg(long, value_name = "ROUNDS", value_parser = parse_count)]
-    pub work: Option<usize>,
+    #[arg(long, value_name = "ROUNDS", value_parser = parse_count_draw)]
+    pub work: Option<Draw>,
     /// With --work: how long the server is to wait
-    #[arg(long, default_value = "0s", value_parser = parse_duration, requires = "work")]
-    pub wait: Duration,
+    #[arg(long, default_value = "0s", value_parser = parse_duration_draw, requires = "work")]
+    pub wait: Draw,
     /// With --work: bytes of the reply
-    #[arg(long, default_value = "64", value_parser = parse_bytes, requires = "work")]
-    pub reply: usize,
+    #[arg(long, default_value = "64", value_name = "BYTES", value_parser = parse_bytes_draw, requires = "work")]
+    pub reply: Draw,
 }
 
 /// `c10k check`.
@@ -349,6 +398,15 @@ pub struct CheckArgs {
     pub json: Option<PathBuf>,
 }
 
+/// How long load is made and not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmup {
+    /// So long.
+    For(Duration),
+    /// As long as a rule finds necessary.
+    Auto,
+}
+
 /// Processors; empty for any.
 pub type CpuList = std::sync::Arc<[usize]>;
 
@@ -370,7 +428,11 @@ fn execute(command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => serve::serve(&args),
-        Command::Load(args) => load::load(&args),
+        Command::Load(args) => match &args.find_capacity {
+            Some(goals) => capacity::find(&args, goals),
+            None => load::load(&args),
+        },
+        Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Check(args) => check::check(&args),
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
@@ -382,6 +444,7 @@ fn execute(command: Command) -> Result<Exit> {
                 SchemaOf::Summary => schemars::schema_for!(crate::document::Summary),
                 SchemaOf::Comparison => schemars::schema_for!(crate::document::Comparison),
                 SchemaOf::Check => schemars::schema_for!(crate::document::CheckReport),
+                SchemaOf::Capacity => schemars::schema_for!(crate::document::CapacityReport),
             };
             table::print(&String::from_utf8(crate::store::json(&schema)?)?).map(|()| Exit::Ok)
         }
@@ -451,6 +514,14 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn cpu_list(text: &str) -> Result<CpuList, String> {
     if text.is_empty() { Ok(CpuList::default()) } else { parse_cpus(text).map(CpuList::from) }
+}
+
+fn warmup(text: &str) -> Result<Warmup, String> {
+    let or_auto = |error| format!("{error}; or write auto");
+    if text == "auto" {
+        return Ok(Warmup::Auto);
+    }
+    parse_duration(text).map(Warmup::For).map_err(or_auto)
 }
 
 fn positive(text: &str) -> Result<usize, String> {

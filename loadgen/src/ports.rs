@@ -90,9 +90,13 @@ impl Ports {
 
 /// Connections that this load closes in a second, as far as that is known before.
 fn closed_per_s(load: &Load) -> f64 {
-    let rate = match load.arrivals {
+    // Of rates that change, the highest.
+    let rate = match &load.arrivals {
         Arrivals::Closed => think_bound(load).min(GUESSED_RATE_PER_S),
-        Arrivals::Constant { rate_per_s } | Arrivals::Poisson { rate_per_s, .. } => rate_per_s,
+        Arrivals::Constant { rate_per_s } | Arrivals::Poisson { rate_per_s, .. } => *rate_per_s,
+        Arrivals::Ramp { from_per_s, to_per_s, .. } => from_per_s.max(*to_per_s),
+        Arrivals::Staircase { rates_per_s, .. } => rates_per_s.iter().copied().fold(0.0, f64::max),
+        Arrivals::Replay { due_ns } => count(due_ns.len()) / load.measure.as_secs_f64().max(1e-9),
     };
     let used_up = load.conduct.requests_per_connection.map_or(0.0, |k| rate / k.get() as f64);
     let aged = load

@@ -12,11 +12,12 @@ use rustix::io::Errno;
 
 use crate::clock::{Clock, to_ns};
 use crate::outcome::{Cost, Outcome, Phases};
+use crate::pacing::Pacer;
 use crate::ports::Ports;
 use crate::wire::{EpollWire, UringWire, Wire};
 use crate::worker::misbehaving::{Beside, BesideFound};
 use crate::worker::{Found, Lonely, Shared, Worker};
-use crate::{Engine, Load, LoadError, Moment, Phase, Progress, limits};
+use crate::{Arrivals, Engine, Load, LoadError, Moment, Phase, Progress, limits};
 
 /// Between two calls with [`Moment::Tick`], and between two looks at `stop`.
 const TICK: Duration = Duration::from_millis(100);
@@ -130,18 +131,19 @@ fn work(
         pin(load.cpus[index % load.cpus.len()])?;
     }
     let (target, connections) = (load.target, load.connections_of(index));
+    let pacer = Pacer::new(load.pacing.spins && load.arrivals != Arrivals::Closed);
     let sources = &load.conduct.sources;
     let failed = |what| move |errno: Errno| LoadError::System { what, source: errno.into() };
     if engine == Engine::IoUring {
         let wire = UringWire::new(target, connections, shared.clock);
         let wire = wire.map_err(failed("a ring of io_uring cannot be made"))?;
         let wire = wire.coming_from(sources, index);
-        live(Worker::new(load, shared, index, wire), start, ready)
+        live(Worker::new(load, shared, index, wire.paced(pacer)), start, ready)
     } else {
         let wire = EpollWire::new(target, connections, shared.clock);
         let wire = wire.map_err(failed("an epoll instance cannot be made"))?;
         let wire = wire.coming_from(sources, index);
-        live(Worker::new(load, shared, index, wire), start, ready)
+        live(Worker::new(load, shared, index, wire.paced(pacer)), start, ready)
     }
 }
 
@@ -223,12 +225,12 @@ impl Drop for Release<'_> {
 
 /// How the phases went.
 #[derive(Default)]
-struct Timeline {
-    phases: Phases,
-    interrupted: bool,
-    unreachable: bool,
+pub(crate) struct Timeline {
+    pub(crate) phases: Phases,
+    pub(crate) interrupted: bool,
+    pub(crate) unreachable: bool,
     /// Greetings are expected, and nobody heard anything.
-    silent: bool,
+    pub(crate) silent: bool,
 }
 
 /// The calling thread while the others work.
@@ -393,22 +395,25 @@ fn unreachable(load: &Load, found: &[Found]) -> LoadError {
     LoadError::Unreachable { target: load.target, source: errno.into() }
 }
 
-fn outcome(
+pub(crate) fn outcome(
     (load, engine): (&Load, Engine),
     timeline: &Timeline,
     found: Vec<Found>,
     beside: BesideFound,
 ) -> Outcome {
     let mut cost = Cost { threads: found.len(), ..Cost::default() };
+    let threads = found.len() as f64;
     let mut ok = Vec::with_capacity(load.connections);
     let mut completed = 0;
     let mut all = None;
     for one in found {
         completed += one.completed;
         cost.cpu += one.cpu;
+        cost.spun += one.spun;
         cost.wall = cost.wall.max(one.wall);
         if !one.wall.is_zero() {
-            let share = one.cpu.as_secs_f64() / one.wall.as_secs_f64();
+            cost.spin_share += one.spun.as_secs_f64() / one.wall.as_secs_f64() / threads;
+            let share = (one.cpu - one.spun).as_secs_f64() / one.wall.as_secs_f64();
             cost.cpu_max_share = cost.cpu_max_share.max(share);
         }
         ok.extend(one.ok);
@@ -419,12 +424,20 @@ fn outcome(
     }
     let mut recorder = all.expect("a load has at least one thread");
     let census = recorder.census();
-    let intervals = recorder.series(timeline.phases.measure);
+    let intervals = recorder.intervals(timeline.phases.measure);
+    let steps = recorder.steps(timeline.phases.measure);
+    recorder.series.end_at(timeline.phases.measure);
     let (batch, mut connections) = (recorder.batch, recorder.connections);
+    let connect_errors = recorder.connect_errors.named();
+    let saturated =
+        recorder.saturated + recorder.greetings.as_ref().map_or(0, |greetings| greetings.saturated);
     connections.asked = load.connections;
     connections.spread(&ok);
+    connections.service = recorder.clients.service();
+    connections.slowest = recorder.clients.slowest();
     let wrong_example = recorder.wrong_example.take();
     let greetings = recorder.greetings.take();
+    let (series, sent) = (recorder.series.clone(), recorder.sent.take());
     let (latency, censored_ages) = recorder.into_latency();
     Outcome {
         engine,
@@ -435,8 +448,13 @@ fn outcome(
         latency,
         censored_ages,
         intervals,
+        steps,
+        series,
+        sent,
         cost,
         connections,
+        connect_errors,
+        saturated,
         batch,
         greetings,
         idle: beside.idle,

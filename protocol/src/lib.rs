@@ -12,6 +12,7 @@
 //! - [`session`]: the server's end, and the only place where its state changes
 //! - [`exchange`]: the client's end, and [`recipe`]: what it asks for
 //! - [`app`]: what a request means, in each application
+//! - [`draw`]: numbers that differ from one request to the next
 //! - [`greeting`]: what a server may say first
 //! - [`job`]: work that is data, so that a model can decide where it runs
 //! - [`buffer`]: the two buffers of a connection, which hold nothing while it is idle
@@ -22,6 +23,7 @@ extern crate alloc;
 
 pub mod app;
 pub mod buffer;
+pub mod draw;
 pub mod exchange;
 pub mod greeting;
 pub mod job;
@@ -29,10 +31,11 @@ pub mod recipe;
 pub mod session;
 
 pub use app::App;
+pub use draw::Draw;
 pub use exchange::{Exchange, Reply};
 pub use greeting::Greeting;
 pub use job::{Done, Job, Work};
-pub use recipe::{Recipe, RecipeError, Request};
+pub use recipe::{Drawn, Recipe, RecipeError, Request};
 pub use session::{Session, Step, Tally};
 
 use core::num::NonZeroU32;

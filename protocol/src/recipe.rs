@@ -1,5 +1,7 @@
 //! What every request of a load is, and the one right reply to each.
 
+mod drawn;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -9,6 +11,8 @@ use num_bigint::BigUint;
 use crate::app::{self, App, hex};
 use crate::job::{self, Work};
 use crate::{FRAME_BYTES_MAX, Framing, RAW_BYTES_MAX};
+pub use drawn::Drawn;
+use drawn::DrawnKind;
 
 /// What every request of a load asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub enum Request {
     },
     /// Have CPU burnt, a wait waited and a reply of a certain size sent.
     Work(Work),
+    /// An echo or work, with numbers that differ from one request to the next.
+    Drawn(Drawn),
 }
 
 /// Why a load cannot be built.
@@ -74,6 +80,7 @@ impl core::error::Error for RecipeError {}
 #[derive(Debug)]
 pub struct Recipe {
     framing: Framing,
+    request: Request,
     kind: Kind,
 }
 
@@ -83,6 +90,8 @@ enum Kind {
     Tagged { request: Template, reply: Template },
     /// Request and reply are computed from the tag.
     Product { digits: usize, bench: bool },
+    /// Sizes and work are drawn by the tag.
+    Drawn(DrawnKind),
 }
 
 /// Bytes with a hole of up to 16 bytes for the tag's digits.
@@ -129,16 +138,23 @@ impl Recipe {
     /// # Errors
     /// When the application has no such request, or it asks for more than the protocol allows.
     pub fn new(app: App, framing: Framing, request: Request) -> Result<Self, RecipeError> {
+        let request = match request {
+            Request::Drawn(drawn) => Request::Drawn(drawn.fitted(app, framing)?),
+            fixed => fixed,
+        };
         let size = match request {
             Request::Echo { bytes } => bytes,
             Request::Multiply { digits } => digits,
             Request::Work(work) => work.reply_bytes,
+            // Fitted already.
+            Request::Drawn(_) => 0,
         };
         // Before anything is built: the templates below are as long as what was asked for.
         if size > job::WORK_REPLY_BYTES_MAX {
             return Err(RecipeError::TooLong);
         }
         let kind = match (app, request) {
+            (app, Request::Drawn(drawn)) => Kind::Drawn(DrawnKind::new(drawn, app, framing)),
             (_, Request::Echo { bytes: 0 } | Request::Multiply { digits: 0 }) => {
                 return Err(RecipeError::Empty);
             }
@@ -157,7 +173,7 @@ impl Recipe {
                 return Err(RecipeError::NotOffered { request: "work", app });
             }
         };
-        let recipe = Self { framing, kind };
+        let recipe = Self { framing, request, kind };
         recipe.check_lengths()?;
         Ok(recipe)
     }
@@ -168,10 +184,19 @@ impl Recipe {
         self.framing
     }
 
+    /// What every request asks for: what the recipe was made of, with the tails of drawn numbers
+    /// kept to what the protocol allows.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        self.request
+    }
+
     fn check_lengths(&self) -> Result<(), RecipeError> {
         let (request, reply) = match &self.kind {
             Kind::Tagged { request, reply } => (request.bytes.len(), reply.bytes.len()),
             Kind::Product { digits, .. } => (2 * digits + 6, 2 * digits + 4),
+            // Fitted before it was built.
+            Kind::Drawn(_) => return Ok(()),
         };
         let (request_max, reply_max) = match self.framing {
             Framing::Line => (FRAME_BYTES_MAX, job::WORK_REPLY_BYTES_MAX),
@@ -183,6 +208,7 @@ impl Recipe {
     pub(crate) fn write_request(&self, tag: u64, out: &mut Vec<u8>) {
         match &self.kind {
             Kind::Tagged { request, .. } => request.write(tag, out),
+            Kind::Drawn(drawn) => drawn.write_request(tag, out),
             Kind::Product { digits, bench } => {
                 let [a, b] = factors(tag, *digits);
                 let verb = if *bench { "MUL " } else { "" };
@@ -208,6 +234,7 @@ impl Recipe {
                 let len = reply.bytes.len();
                 judge(reply.starts_with(tag, &bytes[..bytes.len().min(len)]), len)
             }
+            Kind::Drawn(drawn) => drawn.judge(tag, bytes),
             Kind::Product { digits, bench } => {
                 let expected = product(tag, *digits, *bench, self.framing);
                 let len = bytes.len().min(expected.len());

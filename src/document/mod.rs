@@ -5,21 +5,33 @@
 //! these types (`c10k schema`) and kept in `results/schema/`. Names carry units. Durations are
 //! whole nanoseconds.
 
+mod capacity;
 mod check;
 mod comparison;
 mod conduct;
 mod distribution;
+mod draw;
+#[cfg(test)]
+pub(crate) mod example;
 mod greetings;
 mod host;
+mod pacing;
+mod steadiness;
+mod steps;
 mod summary;
 mod trial;
 
+pub use capacity::{CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict};
 pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use comparison::{Compared, Comparison};
 pub use conduct::{ConductRecord, IdleConnections, MisbehavingClients, ThinkRecord};
-pub use distribution::{Distribution, QUANTILES, Quantile};
+pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND};
+pub use draw::DrawRecord;
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
+pub use pacing::{PacingKind, PacingRecord};
+pub use steadiness::{SentGaps, Steadiness};
+pub use steps::StepRecord;
 pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Summary};
 pub use trial::{
     About, ArrivalsRecord, Census, Check, ClientAccount, Connections, Interval, Latency,
@@ -34,7 +46,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
-    /// `c10k.trial`, `c10k.summary`, `c10k.comparison` or `c10k.check`.
+    /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check` or `c10k.capacity`.
     pub name: String,
     /// Raised when a field changes its meaning or goes away; not when one is added.
     pub version: u32,
@@ -57,6 +69,12 @@ impl SchemaId {
     #[must_use]
     pub fn comparison() -> Self {
         Self { name: "c10k.comparison".into(), version: 1 }
+    }
+
+    /// Of [`CapacityReport`].
+    #[must_use]
+    pub fn capacity() -> Self {
+        Self { name: "c10k.capacity".into(), version: 1 }
     }
 
     /// Of [`CheckReport`].

@@ -1,14 +1,15 @@
 //! What some trials say, and how sure they are.
 //!
 //! A trial is one observation: a fresh server, fresh connections. Requests within a trial are many and
-//! far from independent, so they never enter here; what differs from trial to trial is what an
-//! interval is about.
+//! far from independent, so they enter only in [`series`]; what differs from trial to trial is what
+//! an interval is about.
 //!
 //! - [`interval`]: an estimate over trials with its interval of confidence (bootstrap)
 //! - [`ratio`]: how many times as much, with its interval, in pairs or not
 //! - [`rank`]: exact tests by rank or sign, which assume nothing about the shape, and Holm's adjustment
 //! - [`verdict`]: better, worse, or cannot tell
 //! - [`queueing`]: what theory says of the same load (Little, Erlang C)
+//! - [`series`]: what hangs together in time, within one trial: batch means, trends, warm-ups
 //! - [`scalability`]: Gunther's universal scalability law, fitted
 
 pub mod interval;
@@ -16,6 +17,7 @@ pub mod queueing;
 pub mod rank;
 pub mod ratio;
 pub mod scalability;
+pub mod series;
 pub mod verdict;
 
 pub use interval::Interval;

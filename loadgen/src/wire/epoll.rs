@@ -14,6 +14,7 @@ use rustix::time::Timespec;
 use super::socket::Dial;
 use super::{Ready, Wire};
 use crate::clock::Clock;
+use crate::pacing::Pacer;
 
 /// Events taken at a time. Few, because the replies behind the last of them wait until those
 /// before it are dealt with; the rest is still there at the next look.
@@ -32,6 +33,7 @@ pub(crate) struct EpollWire {
     epoll: OwnedFd,
     events: Vec<Event>,
     sockets: Vec<Option<OwnedFd>>,
+    pacer: Pacer,
 }
 
 impl EpollWire {
@@ -44,13 +46,19 @@ impl EpollWire {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let events = Vec::with_capacity(EVENTS_MAX);
         let sockets = (0..connections).map(|_| None).collect();
-        Ok(Self { clock, dial: Dial::new(target), epoll, events, sockets })
+        let (dial, pacer) = (Dial::new(target), Pacer::new(false));
+        Ok(Self { clock, dial, epoll, events, sockets, pacer })
     }
 
     /// Has connections come from these addresses in turn, beginning with number `first`.
     pub(crate) fn coming_from(mut self, sources: &[IpAddr], first: usize) -> Self {
         self.dial.come_from(sources, first);
         self
+    }
+
+    /// The same, waiting in another way.
+    pub(crate) fn paced(self, pacer: Pacer) -> Self {
+        Self { pacer, ..self }
     }
 
     #[cfg(test)]
@@ -74,15 +82,24 @@ impl Wire for EpollWire {
 
     fn wait(&mut self, now: u64, until: u64) -> Result<usize, Errno> {
         let signed = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
-        let timeout = until.saturating_sub(now);
-        let timeout =
-            Timespec { tv_sec: signed(timeout / NS_PER_S), tv_nsec: signed(timeout % NS_PER_S) };
-        self.events.clear();
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
-            Ok(ready) => Ok(ready),
-            Err(Errno::INTR) => Ok(0),
-            Err(errno) => Err(errno),
-        }
+        let Self { clock, epoll, events, pacer, .. } = self;
+        let poll = |timeout: u64| {
+            let timeout = Timespec {
+                tv_sec: signed(timeout / NS_PER_S),
+                tv_nsec: signed(timeout % NS_PER_S),
+            };
+            events.clear();
+            match epoll::wait(&*epoll, spare_capacity(events), Some(&timeout)) {
+                Ok(ready) => Ok(ready),
+                Err(Errno::INTR) => Ok(0),
+                Err(errno) => Err(errno),
+            }
+        };
+        pacer.wait(now, until, poll, || clock.now())
+    }
+
+    fn spun(&self) -> u64 {
+        self.pacer.spun()
     }
 
     fn event(&self, at: usize) -> (usize, Ready) {

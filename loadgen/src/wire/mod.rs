@@ -7,6 +7,8 @@
 mod epoll;
 pub(crate) mod socket;
 mod uring;
+#[cfg(test)]
+pub(crate) mod virtual_time;
 
 use rustix::io::Errno;
 
@@ -33,6 +35,12 @@ pub(crate) trait Wire {
     /// Waits until a connection is ready or the instant `until`, whichever comes first. `now` is a
     /// recent reading of the clock. Returns how many are ready; [`Wire::event`] tells which.
     fn wait(&mut self, now: u64, until: u64) -> Result<usize, Errno>;
+
+    /// Nanoseconds of all waits so far in which it was looked for something without a pause, and
+    /// nothing was there.
+    fn spun(&self) -> u64 {
+        0
+    }
 
     /// Event number `at` of the last wait: which connection, and what is ready.
     fn event(&self, at: usize) -> (usize, Ready);

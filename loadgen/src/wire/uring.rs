@@ -25,6 +25,7 @@ use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socke
 use super::socket::Dial;
 use super::{Ready, Wire};
 use crate::clock::Clock;
+use crate::pacing::Pacer;
 use buffers::{Buffers, GROUP};
 use link::{Link, Op, read, user_data};
 use ring::Ring;
@@ -60,6 +61,7 @@ pub(crate) struct UringWire {
     graves: Vec<OwnedFd>,
     /// Operations queued since the last submission.
     queued: u32,
+    pacer: Pacer,
 }
 
 /// Whether a wire can be made here and carries a message.
@@ -125,12 +127,19 @@ impl UringWire {
             starved: Vec::with_capacity(connections),
             graves: Vec::new(),
             queued: 0,
+            pacer: Pacer::new(false),
         })
     }
 
     /// Has connections come from these addresses in turn, beginning with number `first`.
     pub(crate) fn coming_from(mut self, sources: &[IpAddr], first: usize) -> Self {
         self.dial.come_from(sources, first);
+        self
+    }
+
+    /// Waits as `pacer` does.
+    pub(crate) fn paced(mut self, pacer: Pacer) -> Self {
+        self.pacer = pacer;
         self
     }
 
@@ -228,6 +237,19 @@ impl UringWire {
                 self.begin_receiving(token);
             }
         }
+    }
+
+    /// Hands over what is queued, waits `ns` at most, and returns how many are ready.
+    fn poll(&mut self, ns: u64) -> Result<usize, Errno> {
+        self.queued = 0;
+        let has_some = !self.ready.is_empty();
+        self.ring.wait(if has_some { 0 } else { ns })?;
+        while self.ready.len() < EVENTS_MAX
+            && let Some(completion) = self.ring.completion()
+        {
+            self.complete(&completion);
+        }
+        Ok(self.ready.len())
     }
 
     fn list(&mut self, token: usize) {
@@ -328,15 +350,14 @@ impl Wire for UringWire {
             // A server may wait for the end of these before it does what we wait for.
             self.submit()?;
         }
-        self.queued = 0;
-        let has_some = !self.ready.is_empty();
-        self.ring.wait(if has_some { 0 } else { until.saturating_sub(now) })?;
-        while self.ready.len() < EVENTS_MAX
-            && let Some(completion) = self.ring.completion()
-        {
-            self.complete(&completion);
-        }
-        Ok(self.ready.len())
+        let (clock, mut pacer) = (self.clock, std::mem::take(&mut self.pacer));
+        let ready = pacer.wait(now, until, |ns| self.poll(ns), || clock.now());
+        self.pacer = pacer;
+        ready
+    }
+
+    fn spun(&self) -> u64 {
+        self.pacer.spun()
     }
 
     fn event(&self, at: usize) -> (usize, Ready) {

@@ -137,6 +137,7 @@ pub(crate) fn load(target: SocketAddr) -> Load {
         threads: 1,
         cpus: Vec::new(),
         engine: engine(),
+        pacing: loadgen::Pacing::SLEEP,
         arrivals: Arrivals::Closed,
         greeting: false,
         conduct: loadgen::Conduct::default(),
@@ -161,6 +162,9 @@ pub(crate) fn check(load: &Load, outcome: &Outcome) {
     let Outcome { census, latency, intervals, connections, .. } = outcome;
     assert_eq!(outcome.engine, load.engine);
     assert!(census.reconciles(), "{census:?}");
+    assert_eq!(outcome.saturated, 0);
+    let connect_errors: u64 = outcome.connect_errors.values().sum();
+    assert_eq!(connect_errors, connections.connect_failures, "each has its own name");
     assert_eq!(outcome.censored_ages.len(), census.unfinished + census.never_sent);
     assert_eq!(latency.service.len(), census.ok + census.timeouts);
     assert_eq!(latency.sched_lag.len(), census.sent);
@@ -190,13 +194,27 @@ pub(crate) fn check(load: &Load, outcome: &Outcome) {
     let widths: Duration = intervals.iter().map(|i| i.width).sum();
     assert_eq!(widths, outcome.phases.measure);
 
+    if !outcome.steps.is_empty() {
+        let sum = |of: fn(&loadgen::Step) -> u64| outcome.steps.iter().map(of).sum::<u64>();
+        assert_eq!(sum(|step| step.offered), census.offered);
+        assert_eq!(sum(|step| step.ok), census.ok);
+        assert_eq!(sum(|step| step.failed), failed);
+        assert_eq!(sum(|step| step.latency.len()), census.ok + census.timeouts);
+        assert_eq!(sum(|step| step.censored_ages.len()), census.unfinished + census.never_sent);
+        let widths: Duration = outcome.steps.iter().map(|step| step.width).sum();
+        assert_eq!(widths, outcome.phases.measure);
+    }
+
     assert_eq!(connections.asked, load.connections);
     assert!(connections.opened <= connections.asked);
     assert!(connections.ok_min <= connections.ok_max && connections.jain <= 1.0 + 1e-9);
     assert_eq!(outcome.cost.threads, load.threads);
+    assert_eq!(connections.slowest.is_some(), connections.served > 0);
     if !outcome.interrupted {
+        let in_series: u64 = outcome.series.tallies().iter().map(|slot| slot.count).sum();
+        assert_eq!(in_series, census.ok + census.timeouts);
         assert_eq!((outcome.phases.warmup, outcome.phases.measure), (load.warmup, load.measure));
-        if let Some(schedule) = Schedule::new(load.arrivals) {
+        if let Some(schedule) = Schedule::new(&load.arrivals, load.warmup) {
             assert_eq!(census.offered, due_in_measurement(&schedule, load));
         }
     }

@@ -4,6 +4,7 @@
 //! - [`support`]: a driver without sockets that checks the rules of the step machine at each step
 //! - [`spec`]: the protocol said a second time, as plainly as possible, to compare with
 //! - [`session`], [`closing`], [`memory`], [`apps`], [`exchange`], [`greeting`]: one promise per test
+//! - [`draw`], [`drawn`]: the laws of drawn numbers, and requests made of them
 //! - [`properties`]: the promises that hold for any input, against random input
 //! - [`fuzzed`], [`replay`]: what the fuzz targets do, played on their corpus and on random input
 //! - [`document`]: what `PROTOCOL.md` says is what the code does
@@ -11,6 +12,8 @@
 mod apps;
 mod closing;
 mod document;
+mod draw;
+mod drawn;
 mod exchange;
 mod fuzzed;
 mod greeting;
