@@ -58,7 +58,7 @@ fn a_connection_carries_as_many_requests_as_it_may_and_no_error_is_counted() {
     ] {
         let (target, carried) = counting();
         let conduct = Conduct { requests_per_connection: NonZeroU64::new(k), pipeline, ..once() };
-        let outcome = run(&Load { arrivals, ..with(target, conduct) });
+        let outcome = run(&Load { arrivals: arrivals.clone(), ..with(target, conduct) });
         assert_all_right(&outcome);
         let tally = outcome.connections;
         assert!(tally.closed_by_us > 0 && tally.connect_failures == 0, "{tally:?}");
