@@ -4,6 +4,7 @@
 //! spoil a measurement; what is about the server is a finding, and makes the figure mean
 //! something else than it would for a server that kept up.
 
+mod connections;
 mod steadiness;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ const LAG_LIMIT_SHARE: f64 = 0.5;
 pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     let mut checks = vec![complete(trial), census(trial), wrong_replies(trial), errors(trial)];
     checks.push(connected(trial));
+    checks.extend(connections::of(trial));
     checks.extend(fates::checks(trial));
     checks.extend(trial.load.shard.as_ref().filter(|shard| shard.parts.len() > 1).map(shards));
     if let Some(found) = &trial.greetings {
@@ -262,12 +264,27 @@ fn fairness(trial: &Trial) -> Check {
 
 fn effective_concurrency(trial: &Trial) -> Check {
     let Trial { connections, .. } = trial;
-    let share = connections.effective_concurrency / as_f64(connections.asked.max(1) as u64);
-    let message = format!(
-        "only {:.1} of {} clients had a request in service on average: latency is that of the \
-         few who were served",
-        connections.effective_concurrency, connections.asked
-    );
+    // A connection that carries so many requests or lives so long is not always as deep as it may.
+    let depth = trial.load.conduct.as_ref().map_or(1, |conduct| match conduct.pipeline {
+        _ if conduct.requests_per_connection.is_some() || conduct.lifetime_ns.is_some() => 1,
+        depth => depth,
+    });
+    // The interactive response time law, R = N/X - Z, read as N = X (R + Z).
+    let accounted =
+        connections.effective_concurrency + connections.thinking + connections.connecting;
+    let share = accounted / as_f64((connections.asked * depth).max(1) as u64);
+    let message = if depth > 1 {
+        format!(
+            "only {:.1} requests were in service on average, of {depth} on each of {} connections",
+            connections.effective_concurrency, connections.asked
+        )
+    } else {
+        format!(
+            "only {:.1} of {} clients had a request in service on average: latency is that of \
+             the few who were served",
+            connections.effective_concurrency, connections.asked
+        )
+    };
     // Only who was answered in time counts, so a client that waits for its turn is not in service.
     let status = unless(share >= EFFECTIVE_CONCURRENCY_LIMIT, Status::Warn);
     let seen = (share, EFFECTIVE_CONCURRENCY_LIMIT);

@@ -16,6 +16,7 @@ use protocol::{App, Draw, Framing};
 use crate::arrivals::{RateArg, parse_rates};
 use crate::calibrate::{self, Law};
 use crate::capacity::{self, Goals};
+use crate::conduct::ConductArgs;
 use crate::pacing::PacingArg;
 use crate::requests::{parse_bytes_draw, parse_count_draw, parse_duration_draw};
 use crate::units::{parse_count, parse_cpus, parse_duration, parse_share};
@@ -331,7 +332,7 @@ pub struct LoadArgs {
     /// What every request asks any HTTP server for
     #[command(flatten)]
     pub http: crate::ask::HttpArgs,
-    /// Seed of Poisson arrivals and of what is drawn for each request
+    /// Seed of Poisson arrivals, of think times and of what is drawn for each request
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Make part K of N of the load, K from 0: N generators together make exactly the requests of
@@ -350,6 +351,9 @@ pub struct LoadArgs {
     /// The result in the formats of other tools
     #[command(flatten)]
     pub formats: export::Formats,
+    /// How the connections behave
+    #[command(flatten)]
+    pub conduct: ConductArgs,
 }
 
 /// `c10k calibrate`.

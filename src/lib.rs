@@ -34,6 +34,7 @@ pub mod checks;
 pub mod child;
 pub mod cli;
 pub mod compare;
+pub mod conduct;
 pub mod doctor;
 pub mod document;
 pub mod export;

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use loadgen::{Arrivals, Load, LoadError, Moment, Outcome, Pacing, Phase};
+use loadgen::{Arrivals, Conduct, Load, LoadError, Moment, Outcome, Pacing, Phase};
 
 use crate::child::ServerChild;
 use crate::cli::{Exit, LoadArgs, Warmup, usage};
@@ -95,7 +95,7 @@ pub(crate) fn trial(
     let address = server.as_ref().map(|server| server.child.address).or(args.target);
     let address = address.context("there is nothing to load: give --target")?;
     let (recipe, request) = ask::recipe(args, address)?;
-    let mut load = Load {
+    let load = Load {
         target: address,
         recipe: Arc::new(recipe),
         connections: args.connections,
@@ -105,6 +105,7 @@ pub(crate) fn trial(
         pacing: Pacing::SLEEP,
         arrivals: shot.arrivals.clone(),
         greeting: args.greeting,
+        conduct: Conduct::default(),
         warmup: shot.warmup,
         measure: shot.measure,
         drain: args.drain,
@@ -118,6 +119,7 @@ pub(crate) fn trial(
     if args.pacing == PacingArg::Spin && load.arrivals == Arrivals::Closed {
         return Err(usage("--pacing spin is for an open loop, which has due times: add --rate"));
     }
+    let mut load = args.conduct.apply(load, args.app, args.seed)?;
     let host = machine::host();
     load.pacing = args.pacing.choose(&load, None, host.cpus);
     let started_at = units::now();
@@ -220,7 +222,8 @@ pub fn explain(error: LoadError) -> anyhow::Error {
         LoadError::Invalid { .. }
         | LoadError::Descriptors { .. }
         | LoadError::Engine { .. }
-        | LoadError::TooLate => usage(error.to_string()),
+        | LoadError::TooLate
+        | LoadError::Ports { .. } => usage(error.to_string()),
         other => other.into(),
     }
 }

@@ -1,5 +1,7 @@
 //! From what the load generator found to the document that is written down.
 
+mod conduct;
+
 use std::time::Duration;
 
 use anyhow::Result;
@@ -82,6 +84,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
             greeting: load.greeting,
             shard: (load.shard.1 > 1)
                 .then(|| ShardRecord { of: load.shard.1, parts: vec![load.shard.0] }),
+            conduct: conduct::asked(&load.conduct),
         },
         phases: phases(outcome),
         census: census(outcome),
@@ -93,6 +96,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         sent_gaps: outcome.sent.as_ref().and_then(steadiness::gaps),
         connections: connections(outcome),
         greetings: outcome.greetings.as_ref().map(greetings),
+        misbehaving: conduct::misbehaving(outcome),
         workers,
         client: client(load, outcome),
         server: server.map(|bracket| account(&bracket, outcome)),
@@ -210,6 +214,7 @@ fn step(step: &loadgen::Step) -> Result<StepRecord> {
 fn connections(outcome: &Outcome) -> Connections {
     let tally = &outcome.connections;
     let measured = outcome.phases.measure.as_secs_f64().max(1e-9);
+    let on_average = |time: Duration| time.as_secs_f64() / measured;
     Connections {
         asked: tally.asked,
         opened: tally.opened,
@@ -228,6 +233,11 @@ fn connections(outcome: &Outcome) -> Connections {
         // Both from the same replies, those that arrived within the measurement.
         effective_concurrency: tally.service.as_secs_f64() / measured,
         slowest_mean_ns: tally.slowest.map(ns),
+        thinking: on_average(tally.thinking),
+        connecting: on_average(tally.connecting),
+        closed_by_us: tally.closed_by_us,
+        port_shortages: tally.port_shortages,
+        idle: conduct::idle(outcome),
     }
 }
 

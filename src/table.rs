@@ -1,6 +1,7 @@
 //! What people read on a terminal.
 
 mod capacity;
+mod connections;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -301,6 +302,7 @@ pub fn load(trial: &Trial) -> String {
     );
     text.push_str(&clients(trial));
     text.push_str(&greetings(trial));
+    text.push_str(&connections::lines(trial));
     if let Some(cpu) = trial.client.cpu_per_request_ns {
         let busy = trial.client.busiest_thread_share * 100.0;
         let cpu = show_ns_f64(cpu);

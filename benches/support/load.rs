@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use c10k::accounts::cpu_now;
 use c10k::units;
-use loadgen::{Arrivals, Engine, Load, Moment, Outcome, Phase};
+use loadgen::{Arrivals, Conduct, Engine, Load, Moment, Outcome, Phase};
 use protocol::{App, Framing, Recipe, Request};
 
 /// How long connections may take to open; ten thousand with a process each take a while.
@@ -48,6 +48,7 @@ impl Loop<'_> {
             measure: self.measure,
             drain: TIMEOUT,
             greeting: false,
+            conduct: Conduct::default(),
             request_timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             interval: self.measure,

@@ -67,6 +67,10 @@ pub enum Failure {
     Reset,
     /// The server closed the connection instead of replying.
     Closed,
+    /// The server closed a connection on which it had answered before, and not one byte of this
+    /// reply came: a request that met the server's goodbye under way. Whether the server had read
+    /// it cannot be known here; a client of HTTP sends such a request again (RFC 9112, 9.3.1).
+    ClosedEarly,
     /// The reply was not the one that the request had to get.
     WrongReply,
     /// `ERR busy`: the server serves as many clients as it may.
@@ -91,13 +95,17 @@ pub enum Failure {
     StatusOther,
     /// The kernel refused to write or to read, and not because of the server.
     Io,
+    /// It was pipelined behind a request that failed or timed out, and its connection was given
+    /// up for that.
+    Abandoned,
 }
 
 impl Failure {
     /// Every way to fail.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Reset,
         Self::Closed,
+        Self::ClosedEarly,
         Self::WrongReply,
         Self::RefusedBusy,
         Self::RefusedTooLong,
@@ -110,6 +118,7 @@ impl Failure {
         Self::Status5xx,
         Self::StatusOther,
         Self::Io,
+        Self::Abandoned,
     ];
 
     /// The name in results.
@@ -118,6 +127,7 @@ impl Failure {
         match self {
             Self::Reset => "reset",
             Self::Closed => "closed",
+            Self::ClosedEarly => "closed_early",
             Self::WrongReply => "wrong_reply",
             Self::RefusedBusy => "refused:busy",
             Self::RefusedTooLong => "refused:too-long",
@@ -130,6 +140,7 @@ impl Failure {
             Self::Status5xx => "status:5xx",
             Self::StatusOther => "status:other",
             Self::Io => "io",
+            Self::Abandoned => "abandoned",
         }
     }
 

@@ -1,23 +1,18 @@
 //! One connection of a worker: where it is in its life, its exchange and the request in flight.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use protocol::{Exchange, Recipe};
 use rustix::io::Errno;
 
-use crate::recorder::Stamps;
+use crate::clock::to_ns;
+use crate::conduct::Conduct;
+use crate::in_flight::InFlights;
 use crate::wire::Wire;
 
-/// A request without a reply yet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct InFlight {
-    pub(crate) stamps: Stamps,
-    /// Whether it belongs to the measurement.
-    pub(crate) measured: bool,
-}
-
 /// Where a connection is in its life. One on which requests can be sent is free while it has
-/// nothing in flight.
+/// fewer in flight than it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// It is not there: not yet opened, or about to be reopened.
@@ -39,10 +34,13 @@ pub(crate) enum State {
 pub(crate) struct Connection {
     pub(crate) state: State,
     pub(crate) exchange: Exchange,
-    /// When it last became free: was opened and greeted, or had its reply.
+    /// When it last became free: was opened and greeted, or its client had thought for long
+    /// enough; without pipelining, or had its reply.
     pub(crate) free_at: u64,
-    pub(crate) in_flight: Option<InFlight>,
-    /// What the kernel did not take of the request in flight.
+    /// With pipelining: when replies made room for requests that have not been sent yet.
+    room_since: VecDeque<u64>,
+    pub(crate) in_flight: InFlights,
+    /// What the kernel did not take of the youngest request in flight.
     pub(crate) unsent: Vec<u8>,
     /// Right replies to requests of the measurement.
     pub(crate) ok: u64,
@@ -52,6 +50,18 @@ pub(crate) struct Connection {
     pub(crate) was_open: bool,
     /// A write said that the server reset the connection, which the next read may not say again.
     pub(crate) reset: bool,
+    /// When it was last opened.
+    pub(crate) opened_at: u64,
+    /// Requests since then.
+    pub(crate) asked: u64,
+    /// Replies since then that left it open.
+    pub(crate) answered: u64,
+    /// Its client waits before the next request, which outlives the connection.
+    pub(crate) thinking: bool,
+    /// It was closed for as long as its client thinks.
+    pub(crate) parked: bool,
+    /// How often its client has thought.
+    pub(crate) thoughts: u64,
 }
 
 /// What became of a write.
@@ -65,17 +75,25 @@ pub(crate) enum Written {
 }
 
 impl Connection {
-    pub(crate) fn new(recipe: Arc<Recipe>) -> Self {
+    /// One that is closed, with up to `depth` requests in flight.
+    pub(crate) fn new(recipe: Arc<Recipe>, depth: usize) -> Self {
         Self {
             state: State::Closed,
             exchange: Exchange::new(recipe),
             free_at: 0,
-            in_flight: None,
+            room_since: VecDeque::with_capacity(if depth > 1 { depth } else { 0 }),
+            in_flight: InFlights::new(depth),
             unsent: Vec::new(),
             ok: 0,
             served: false,
             was_open: false,
             reset: false,
+            opened_at: 0,
+            asked: 0,
+            answered: 0,
+            thinking: false,
+            parked: false,
+            thoughts: 0,
         }
     }
 
@@ -83,10 +101,46 @@ impl Connection {
     pub(crate) fn forget(&mut self, recipe: &Arc<Recipe>) {
         self.state = State::Closed;
         self.exchange = Exchange::new(Arc::clone(recipe));
-        self.in_flight = None;
+        self.in_flight.clear();
         self.unsent.clear();
         self.served = false;
         self.reset = false;
+        (self.asked, self.answered) = (0, 0);
+        self.room_since.clear();
+    }
+
+    /// A reply came at `now` on a connection with up to `depth` requests in flight.
+    pub(crate) fn has_answered(&mut self, now: u64, depth: usize) {
+        self.answered += 1;
+        if depth == 1 {
+            self.free_at = now;
+        } else {
+            self.room_since.push_back(now);
+        }
+    }
+
+    /// Since when it had room for the request that is to be sent now.
+    pub(crate) fn take_room(&mut self, depth: usize) -> u64 {
+        // Room that was never used is as old as the connection.
+        if depth == 1 || self.in_flight.len() + self.room_since.len() < depth {
+            return self.free_at;
+        }
+        self.room_since.pop_front().map_or(self.free_at, |since| since.max(self.free_at))
+    }
+
+    /// Whether it may carry no more requests: it had as many as it may, or is too old at `now`.
+    pub(crate) fn is_used_up(&self, conduct: &Conduct, now: u64) -> bool {
+        conduct.requests_per_connection.is_some_and(|most| self.asked >= most.get())
+            || conduct.lifetime.is_some_and(|most| now - self.opened_at >= to_ns(most))
+    }
+
+    /// Whether another request can be sent on it at `now`.
+    pub(crate) fn has_room(&self, conduct: &Conduct, now: u64) -> bool {
+        self.state == State::Open
+            && self.in_flight.len() < conduct.pipeline
+            && self.unsent.is_empty()
+            && !self.reset
+            && !self.is_used_up(conduct, now)
     }
 
     /// Writes a whole request to this connection, which `wire` knows as `token`.
@@ -139,7 +193,7 @@ mod tests {
         sockopt::set_socket_send_buffer_size(&ours, 1).unwrap();
         let echo = protocol::Request::Echo { bytes: 1 };
         let recipe = Recipe::new(protocol::App::Bench, protocol::Framing::Line, echo).unwrap();
-        let mut connection = Connection::new(Arc::new(recipe));
+        let mut connection = Connection::new(Arc::new(recipe), 1);
         let mut wire = wire(ours);
 
         let request: Vec<u8> = (0..=255).cycle().take(500_000).collect();
@@ -168,9 +222,24 @@ mod tests {
         drop(theirs);
         let echo = protocol::Request::Echo { bytes: 1 };
         let recipe = Recipe::new(protocol::App::Bench, protocol::Framing::Line, echo).unwrap();
-        let mut connection = Connection::new(Arc::new(recipe));
+        let mut connection = Connection::new(Arc::new(recipe), 1);
         let mut wire = wire(ours);
         assert!(matches!(connection.write(0, b"x", &mut wire), Written::PeerGone));
         assert!(connection.reset);
+    }
+
+    #[test]
+    fn a_request_that_is_not_sent_to_its_end_leaves_no_room_for_the_next() {
+        let conduct = Conduct { pipeline: 2, ..Conduct::default() };
+        let load = crate::example::load(1, crate::Arrivals::Closed);
+        let mut connection = Connection::new(load.recipe, conduct.pipeline);
+        assert!(!connection.has_room(&conduct, 0), "it is closed");
+        connection.state = State::Open;
+        assert!(connection.has_room(&conduct, 0));
+        connection.unsent.push(b'x');
+        assert!(!connection.has_room(&conduct, 0));
+        connection.unsent.clear();
+        connection.reset = true;
+        assert!(!connection.has_room(&conduct, 0), "its peer is gone");
     }
 }

@@ -33,6 +33,23 @@ pub enum LoadError {
         /// The hard limit, to which the soft limit was raised.
         limit: u64,
     },
+    /// There are not as many local ports as this load would hold at a time.
+    #[error(
+        "this load holds {need} local ports at a time and {addresses} source address(es) have \
+         {have}: a connection that is closed by us keeps its port for a while (TIME_WAIT). Spread \
+         it over {addresses_needed} addresses (--source-addresses {addresses_needed}, or name them \
+         with --source), use fewer connections or let them carry more requests"
+    )]
+    Ports {
+        /// Ports that are held at a time.
+        need: usize,
+        /// Ports of the source addresses together.
+        have: usize,
+        /// Source addresses of the load.
+        addresses: usize,
+        /// Source addresses that would do.
+        addresses_needed: usize,
+    },
     /// Not one connection was opened within the connect timeout.
     #[error(
         "no connection to {target} could be opened: {source}; is the server running, does it \

@@ -31,7 +31,10 @@
 //! - `wire`: how a worker reaches the server, and how time passes
 //! - `engine`: which way that is
 //! - `pacing`: how a thread waits until a request is due
-//! - `connection`, `fifo`, `clock`: what a worker works with
+//! - `connection`, `in_flight`, `fifo`, `free`, `clock`: what a worker works with
+//! - `conduct`, `think`: how connections behave, beside sending requests
+//! - [`ports`]: whether there are local ports for them all
+//! - `worker::misbehaving`: connections beside the load: idle ones, and clients that misbehave
 //! - `recorder`: what a worker counts and times
 //! - `live`: what a watcher may see meanwhile
 //! - `series`, `sent`, `clients`: what it keeps in order of time, of when it sent, of each connection
@@ -45,21 +48,26 @@
 mod census;
 mod clients;
 mod clock;
+mod conduct;
 mod connect_failure;
 mod connection;
 mod engine;
 mod error;
 mod fifo;
+mod free;
 mod greetings;
+mod in_flight;
 mod limits;
 mod live;
 mod outcome;
 mod pacing;
+pub mod ports;
 mod recorder;
 mod run;
 pub mod schedule;
 mod sent;
 mod series;
+mod think;
 #[cfg(test)]
 mod truth;
 mod wire;
@@ -72,17 +80,22 @@ use std::time::Duration;
 use protocol::Framing;
 
 pub use census::{Census, Failure};
+pub use conduct::{Conduct, Misbehaviour, PIPELINE_MAX};
 pub use connect_failure::ConnectFailure;
 pub use engine::Engine;
 pub use error::LoadError;
 pub use greetings::Greetings;
 pub use hdrhistogram::Histogram;
-pub use outcome::{Batch, ConnectionTally, Cost, Interval, Latency, Outcome, Phases, Step};
+pub use outcome::{
+    Batch, ConnectionTally, Cost, IdleTally, Interval, Latency, Outcome, Phases, Step,
+};
 pub use pacing::{Ground, Pacing};
 pub use run::run;
 pub use schedule::Schedule;
 pub use sent::SentSample;
 pub use series::{Series, Tally};
+pub use think::{Think, ThinkTime};
+pub use worker::misbehaving::Misbehaved;
 
 /// What to load, how, and for how long.
 #[derive(Clone, Debug)]
@@ -106,6 +119,8 @@ pub struct Load {
     pub arrivals: Arrivals,
     /// Whether the server begins every connection with a greeting; in line framing only.
     pub greeting: bool,
+    /// How the connections behave, beside sending requests.
+    pub conduct: Conduct,
     /// How long requests are made and not counted, before the measurement.
     pub warmup: Duration,
     /// How long the measurement lasts; more than zero.
@@ -283,6 +298,8 @@ impl Load {
             !self.greeting || self.recipe.framing() == Framing::Line,
             "a greeting is a line, so it needs line framing",
         )?;
+        self.conduct.check(self)?;
+        self.conduct.think.map_or(Ok(()), |think| think.time.check())?;
         self.check_arrivals(rule)
     }
 
@@ -317,23 +334,24 @@ impl Load {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod example {
     use super::*;
-    use protocol::{App, Recipe, Request};
 
-    /// A load of one connection to nobody, to be changed where it matters.
-    pub(crate) fn a_load() -> Load {
-        let echo = Request::Echo { bytes: 1 };
+    /// A load to begin a test with.
+    pub(crate) fn load(connections: usize, arrivals: Arrivals) -> Load {
+        let echo = protocol::Request::Echo { bytes: 1 };
+        let recipe = protocol::Recipe::new(protocol::App::Bench, Framing::Line, echo);
         Load {
             target: ([127, 0, 0, 1], 1).into(),
-            recipe: Arc::new(Recipe::new(App::Bench, Framing::Line, echo).unwrap()),
-            connections: 1,
+            recipe: Arc::new(recipe.expect("a recipe")),
+            connections,
             threads: 1,
             cpus: Vec::new(),
             engine: Engine::Epoll,
             pacing: Pacing::SLEEP,
-            arrivals: Arrivals::Closed,
+            arrivals,
             greeting: false,
+            conduct: Conduct::default(),
             warmup: Duration::ZERO,
             measure: Duration::from_secs(1),
             drain: Duration::ZERO,
@@ -345,13 +363,19 @@ mod tests {
             live: false,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn the_threads_of_all_shards_make_each_request_once() {
         let (shards, threads) = (3, 2);
         let mut shares = Vec::new();
         for shard in 0..shards {
-            let load = Load { shard: (shard, shards), threads, connections: 4, ..a_load() };
+            let load =
+                Load { shard: (shard, shards), threads, ..example::load(4, Arrivals::Closed) };
             assert!(load.check().is_ok());
             shares.extend((0..threads).map(|index| load.share_of(index)));
         }
@@ -364,7 +388,8 @@ mod tests {
     #[test]
     fn shards_that_cannot_be_are_refused() {
         for shard in [(3, 3), (0, 0), (0, u64::MAX)] {
-            assert!(Load { shard, ..a_load() }.check().is_err(), "{shard:?}");
+            let load = Load { shard, ..example::load(1, Arrivals::Closed) };
+            assert!(load.check().is_err(), "{shard:?}");
         }
     }
 }

@@ -121,14 +121,22 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::Arrivals;
+    use crate::example::load;
     use crate::recorder::Stamps;
-    use crate::tests::a_load;
 
     const MS: u64 = 1_000_000;
 
     fn watched() -> Load {
         let (interval, measure) = (Duration::from_millis(100), Duration::from_secs(4));
-        Load { live: true, threads: 2, connections: 2, interval, measure, ..a_load() }
+        Load {
+            live: true,
+            threads: 2,
+            connections: 2,
+            interval,
+            measure,
+            ..load(1, Arrivals::Closed)
+        }
     }
 
     /// A reply to what was sent at `sent` and took `took`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::{Census, Engine, Greetings, SentSample, Series};
+use crate::{Census, Engine, Greetings, Misbehaved, Misbehaviour, SentSample, Series};
 
 /// What a run found out. All histograms hold nanoseconds.
 #[derive(Clone, Debug)]
@@ -53,6 +53,10 @@ pub struct Outcome {
     pub batch: Batch,
     /// What the greetings told; `None` where none were expected.
     pub greetings: Option<Greetings>,
+    /// The silent connections beside the load.
+    pub idle: IdleTally,
+    /// What became of the clients that misbehave; empty without any.
+    pub misbehaving: BTreeMap<Misbehaviour, Misbehaved>,
     /// The start of the first wrong reply or greeting, for people.
     pub wrong_example: Option<String>,
 }
@@ -166,6 +170,13 @@ pub struct ConnectionTally {
     pub connect_failures: u64,
     /// Of those, how many for want of a local port: the generator's limit, not the server's.
     pub port_shortages: u64,
+    /// How many we closed, because they had carried their requests or were old enough; each was
+    /// opened again. In all phases.
+    pub closed_by_us: u64,
+    /// Time that clients were thinking within the measurement, of all together.
+    pub thinking: Duration,
+    /// Time that connections were being opened within the measurement, of all together.
+    pub connecting: Duration,
     /// Messages that arrived on a connection that had not asked for anything: a refusal of the
     /// connection, a reply sent twice. The connection was reopened. In all phases. What comes in
     /// the place of a greeting is in [`Greetings`] instead.
@@ -191,6 +202,17 @@ pub struct ConnectionTally {
     pub service: Duration,
     /// Of these, the mean of the connection where it is longest; `None` without any.
     pub slowest: Option<Duration>,
+}
+
+/// The connections that were opened before the load and said nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IdleTally {
+    /// How many were to be opened.
+    pub asked: usize,
+    /// How many were.
+    pub opened: usize,
+    /// How many of them the server had closed or reset when the load was over.
+    pub lost: usize,
 }
 
 impl ConnectionTally {

@@ -269,6 +269,9 @@ impl Recorder {
         mine.connect_failures += theirs.connect_failures;
         mine.port_shortages += theirs.port_shortages;
         mine.unsolicited += theirs.unsolicited;
+        mine.closed_by_us += theirs.closed_by_us;
+        mine.thinking += theirs.thinking;
+        mine.connecting += theirs.connecting;
         if let Some((mine, theirs)) = self.greetings.as_mut().zip(other.greetings.as_ref()) {
             mine.add(theirs);
         }

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, ScopedJoinHandle, Thread};
+use std::thread::{self, Scope, ScopedJoinHandle, Thread};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::io::Errno;
@@ -14,7 +14,9 @@ use crate::clock::{Clock, to_ns};
 use crate::live::{self, Viewer};
 use crate::outcome::{Cost, Outcome, Phases};
 use crate::pacing::Pacer;
+use crate::ports::Ports;
 use crate::wire::{EpollWire, UringWire, Wire};
+use crate::worker::misbehaving::{Beside, BesideFound};
 use crate::worker::{Found, Lonely, Shared, Worker};
 use crate::{Arrivals, Engine, Load, LoadError, Moment, Phase, Progress, limits};
 
@@ -51,7 +53,8 @@ pub fn run(
 ) -> Result<Outcome, LoadError> {
     load.check()?;
     let engine = load.engine.resolve()?;
-    limits::make_room_for(load.connections)?;
+    limits::make_room_for(load.connections + load.conduct.beside())?;
+    Ports::of_this_machine(load.target).check(load)?;
     let shared = Shared {
         clock: Clock::starting_now(),
         abort: AtomicBool::new(false),
@@ -63,6 +66,7 @@ pub fn run(
     };
     let start = OnceLock::new();
     thread::scope(|scope| {
+        let beside = beside(scope, load, &shared)?;
         let (ready, readies) = mpsc::channel();
         let mut threads = Vec::with_capacity(load.threads);
         let mut release = Release { shared: &shared, start: &start, threads: Vec::new() };
@@ -92,6 +96,8 @@ pub fn run(
         let timeline = stage.conduct(&readies, &release);
         drop(release);
         let found = join(threads)?;
+        let beside =
+            beside.map_or(Ok(BesideFound::default()), |thread| thread.join().map_err(panicked))?;
         if timeline.unreachable {
             return Err(unreachable(load, &found));
         }
@@ -105,7 +111,7 @@ pub fn run(
             return Err(LoadError::TooLate);
         }
         watch(Moment::Ends);
-        Ok(outcome((load, engine), &timeline, found))
+        Ok(outcome((load, engine), &timeline, found, beside))
     })
 }
 
@@ -132,14 +138,17 @@ fn work(
     }
     let (target, connections) = (load.target, load.connections_of(index));
     let pacer = Pacer::new(load.pacing.spins && load.arrivals != Arrivals::Closed);
+    let sources = &load.conduct.sources;
     let failed = |what| move |errno: Errno| LoadError::System { what, source: errno.into() };
     if engine == Engine::IoUring {
         let wire = UringWire::new(target, connections, shared.clock);
         let wire = wire.map_err(failed("a ring of io_uring cannot be made"))?;
+        let wire = wire.coming_from(sources, index);
         live(Worker::new(load, shared, index, wire.paced(pacer)), start, ready)
     } else {
         let wire = EpollWire::new(target, connections, shared.clock);
         let wire = wire.map_err(failed("an epoll instance cannot be made"))?;
+        let wire = wire.coming_from(sources, index);
         live(Worker::new(load, shared, index, wire.paced(pacer)), start, ready)
     }
 }
@@ -160,6 +169,28 @@ fn live<W: Wire>(
             None => worker.wait_for_others()?,
         }
     }
+}
+
+/// The thread of the connections beside the load, if there are any. The idle ones are open when
+/// this returns.
+fn beside<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    load: &'scope Load,
+    shared: &'scope Shared,
+) -> Result<Option<ScopedJoinHandle<'scope, BesideFound>>, LoadError> {
+    if load.conduct.beside() == 0 {
+        return Ok(None);
+    }
+    let beside = Beside::open(load, shared);
+    let cpu = load.cpus.get(load.threads % load.cpus.len().max(1)).copied();
+    let thread = thread::Builder::new().name("load-beside".into()).spawn_scoped(scope, move || {
+        // Where it runs does not matter but for who is disturbed, and the others say if it cannot.
+        let _ = cpu.map(pin);
+        beside.run()
+    });
+    thread
+        .map(Some)
+        .map_err(|source| LoadError::System { what: "a thread cannot be started", source })
 }
 
 fn pin(cpu: usize) -> Result<(), LoadError> {
@@ -383,14 +414,15 @@ fn join(
     threads: Vec<ScopedJoinHandle<'_, Result<Found, LoadError>>>,
 ) -> Result<Vec<Found>, LoadError> {
     let ended: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
-    let text = |panic: Box<dyn Any + Send>| match panic.downcast::<String>() {
+    ended.into_iter().map(|end| end.unwrap_or_else(|panic| Err(panicked(panic)))).collect()
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> LoadError {
+    let message = match panic.downcast::<String>() {
         Ok(text) => *text,
         Err(panic) => panic.downcast_ref::<&str>().unwrap_or(&"for an unknown reason").to_string(),
     };
-    ended
-        .into_iter()
-        .map(|end| end.unwrap_or_else(|panic| Err(LoadError::Panicked { message: text(panic) })))
-        .collect()
+    LoadError::Panicked { message }
 }
 
 fn unreachable(load: &Load, found: &[Found]) -> LoadError {
@@ -403,6 +435,7 @@ pub(crate) fn outcome(
     (load, engine): (&Load, Engine),
     timeline: &Timeline,
     found: Vec<Found>,
+    beside: BesideFound,
 ) -> Outcome {
     let mut cost = Cost { threads: found.len(), ..Cost::default() };
     let threads = found.len() as f64;
@@ -460,6 +493,8 @@ pub(crate) fn outcome(
         saturated,
         batch,
         greetings,
+        idle: beside.idle,
+        misbehaving: beside.misbehaving,
         wrong_example,
     }
 }

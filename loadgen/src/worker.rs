@@ -6,9 +6,12 @@
 //! reopening connections.
 
 mod greeting;
+mod idle;
+pub(crate) mod misbehaving;
 mod opening;
 mod receiving;
 mod source;
+mod turnover;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,11 +23,13 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::census::Failure;
 use crate::clock::{Clock, to_ns};
-use crate::connection::{Connection, InFlight, State, Written};
-use crate::fifo::Fifo;
+use crate::connection::{Connection, State, Written};
+use crate::free::Free;
+use crate::in_flight::InFlight;
 use crate::live::Slot;
 use crate::recorder::{Recorder, Stamps};
 use crate::schedule::{Arrival, Schedule};
+use crate::think::Thinkers;
 use crate::wire::{Ready, Wire};
 use crate::{Load, LoadError};
 use opening::CONNECTING_MAX;
@@ -93,8 +98,12 @@ pub(crate) struct Worker<'a, W> {
     index: usize,
     wire: W,
     connections: Vec<Connection>,
-    /// Open connections with nothing in flight.
-    free: Fifo,
+    /// Open connections that can take a request.
+    free: Free,
+    /// Those whose clients think.
+    thinkers: Thinkers,
+    /// Closed connections, to be opened as soon as fewer are being opened.
+    next_up: VecDeque<usize>,
     /// Closed connections, and when to open them; in order of time, since all wait equally long.
     waiting: VecDeque<(u64, usize)>,
     connecting: usize,
@@ -144,9 +153,11 @@ impl<'a, W: Wire> Worker<'a, W> {
             now: wire.now(),
             wire,
             connections: (0..connections)
-                .map(|_| Connection::new(Arc::clone(&load.recipe)))
+                .map(|_| Connection::new(Arc::clone(&load.recipe), load.conduct.pipeline))
                 .collect(),
-            free: Fifo::new(connections),
+            free: Free::new(connections, load.conduct.pipeline),
+            thinkers: Thinkers::new(load.conduct.think.map_or(0, |_| connections)),
+            next_up: VecDeque::with_capacity(connections),
             waiting: (0..connections).map(|token| (0, token)).collect(),
             connecting: 0,
             were_open: 0,
@@ -218,8 +229,8 @@ impl<'a, W: Wire> Worker<'a, W> {
             self.last_reading = Some(self.reading());
         }
         for connection in &self.connections {
-            if let Some(InFlight { stamps, measured: true }) = &connection.in_flight {
-                self.recorder.unfinished(stamps, self.now);
+            for request in connection.in_flight.iter().filter(|request| request.measured) {
+                self.recorder.unfinished(&request.stamps, self.now);
             }
             if let (State::Greeting { asked, .. }, Some(greetings)) =
                 (connection.state, &mut self.recorder.greetings)
@@ -287,7 +298,8 @@ impl<'a, W: Wire> Worker<'a, W> {
         let edge = [self.begin, self.end, drain_end]
             .into_iter()
             .find(|edge| self.now < *edge)
-            .unwrap_or(drain_end);
+            .unwrap_or(drain_end)
+            .min(self.thinkers.next());
         if self.free.is_empty() {
             return edge;
         }
@@ -368,11 +380,12 @@ impl<'a, W: Wire> Worker<'a, W> {
             return;
         }
         self.waiting.clear();
+        self.next_up.clear();
         self.connecting = 0;
         for token in 0..self.connections.len() {
             let connection = &mut self.connections[token];
             let greeted = !matches!(connection.state, State::Greeting { .. });
-            if connection.in_flight.is_none() && greeted {
+            if connection.in_flight.is_empty() && greeted {
                 self.free.remove(token);
                 self.close(token);
             }
@@ -386,7 +399,7 @@ impl<'a, W: Wire> Worker<'a, W> {
         let connect_timeout = to_ns(self.load.connect_timeout);
         for token in 0..self.connections.len() {
             let connection = &mut self.connections[token];
-            match (connection.state, connection.in_flight) {
+            match (connection.state, connection.in_flight.oldest().copied()) {
                 (State::Connecting { since }, _) if self.now - since > connect_timeout => {
                     self.connecting -= 1;
                     self.connect_failed(token, Errno::TIMEDOUT);
@@ -398,13 +411,14 @@ impl<'a, W: Wire> Worker<'a, W> {
                     self.greeting_timed_out(token, asked);
                 }
                 (_, Some(request)) if self.now - request.stamps.sent > request_timeout => {
-                    connection.in_flight = None;
+                    connection.in_flight.take_oldest();
                     self.in_flight -= 1;
                     if request.measured {
                         self.recorder.timed_out(&request.stamps, self.now);
                     }
                     self.reopen(token);
                 }
+                (State::Open, None) if self.start != u64::MAX => self.renew_if_old(token),
                 _ => {}
             }
         }
@@ -422,6 +436,9 @@ impl<'a, W: Wire> Worker<'a, W> {
     // Sending.
 
     fn send_due(&mut self) {
+        while let Some(token) = self.thinkers.pop(self.now) {
+            self.has_thought(token);
+        }
         // More than became free in the last turn: the queue of free connections gets shorter.
         for _ in 0..SENDS_PER_TURN_MAX + self.ready {
             if self.source.next_due(self.now, self.end) > self.now {
@@ -435,7 +452,7 @@ impl<'a, W: Wire> Worker<'a, W> {
     /// Sends the next request on a free connection.
     fn send_next(&mut self, token: usize) {
         let connection = &mut self.connections[token];
-        let free_at = connection.free_at;
+        let free_at = connection.take_room(self.load.conduct.pipeline);
         let (tag, due) = self.source.take(free_at.max(self.start), self.start);
         self.request.clear();
         connection.exchange.request(tag, &mut self.request);
@@ -446,7 +463,8 @@ impl<'a, W: Wire> Worker<'a, W> {
         let stamps = Stamps { due, free_at, sent };
         let counts_at = if let Source::Open { .. } = self.source { due } else { sent };
         let measured = (self.begin..self.end).contains(&counts_at);
-        connection.in_flight = Some(InFlight { stamps, measured });
+        connection.in_flight.push(InFlight { stamps, measured });
+        connection.asked += 1;
         self.in_flight += 1;
         if measured {
             self.recorder.census.offered += 1;
@@ -457,11 +475,19 @@ impl<'a, W: Wire> Worker<'a, W> {
             Written::Part => self.watch_room(token, true),
             Written::Failed => self.lose(token, Failure::Io),
         }
+        if self.load.conduct.pipeline > 1 {
+            self.has_room_still(token);
+        }
     }
 
     fn write_rest(&mut self, token: usize) {
         match self.connections[token].write_rest(token, &mut self.wire) {
-            Written::All | Written::PeerGone => self.watch_room(token, false),
+            Written::All | Written::PeerGone => {
+                self.watch_room(token, false);
+                if self.load.conduct.pipeline > 1 {
+                    self.has_room_again(token);
+                }
+            }
             Written::Part => {}
             Written::Failed => self.lose(token, Failure::Io),
         }
@@ -484,11 +510,8 @@ impl<'a, W: Wire> Worker<'a, W> {
 mod tests {
     use super::*;
     use crate::Arrivals;
+    use crate::example::load;
     use crate::wire::EpollWire;
-
-    fn load(connections: usize, arrivals: Arrivals) -> Load {
-        Load { connections, arrivals, ..crate::tests::a_load() }
-    }
 
     fn shared() -> Shared {
         Shared {
@@ -512,8 +535,8 @@ mod tests {
         let (load, shared) = (load(3, Arrivals::Closed), shared());
         let mut worker = worker(&load, &shared);
         (worker.start, worker.begin, worker.end, worker.now) = (0, 0, u64::MAX, 1);
-        worker.free.push_back(0);
-        worker.free.push_back(1);
+        worker.free.push_back(0, 0);
+        worker.free.push_back(1, 0);
         worker.freed(2);
         let order: Vec<_> = std::iter::from_fn(|| worker.free.pop_front()).collect();
         assert_eq!(order, [0, 1, 2]);
@@ -531,7 +554,7 @@ mod tests {
         let drain_end = start + 9 * ms;
 
         assert_eq!(worker.wake_at(drain_end), start + 3 * ms, "no connection is free");
-        worker.free.push_back(0);
+        worker.free.push_back(0, 0);
         assert_eq!(worker.wake_at(drain_end), start + ms);
         worker.source.take(0, start);
         worker.source.take(0, start);

@@ -6,6 +6,8 @@
 mod changing;
 #[path = "closed_loop.rs"]
 mod closed_loop;
+#[path = "conduct.rs"]
+mod conduct;
 #[path = "greeting.rs"]
 mod greeting;
 #[path = "misbehaving.rs"]

@@ -101,7 +101,7 @@ fn a_server_that_closes_after_each_reply_is_reconnected_to_at_once() {
     for arrivals in [loadgen::Arrivals::Closed, constant(100.0)] {
         let outcome = run(&Load { arrivals, ..load(target) });
         // The client may send before it learns that the server has left.
-        assert!(errors(&outcome).iter().all(|name| ["closed", "reset"].contains(name)));
+        assert!(errors(&outcome).iter().all(|name| ["closed_early", "reset"].contains(name)));
         assert!(outcome.census.ok > 0);
         assert!(outcome.connections.reconnects > 0);
     }
@@ -114,7 +114,11 @@ fn a_busy_server_is_not_stormed() {
         sleep(Duration::from_millis(5));
     });
     let outcome = run(&load(target));
-    assert!(errors(&outcome).iter().all(|name| ["refused:busy", "closed", "reset"].contains(name)));
+    assert!(
+        errors(&outcome)
+            .iter()
+            .all(|name| ["refused:busy", "closed", "closed_early", "reset"].contains(name))
+    );
     assert!(outcome.census.errors_total() + outcome.connections.unsolicited > 0);
     assert_backed_off(&outcome);
 

@@ -138,6 +138,13 @@ impl Exchange {
         self.open.len()
     }
 
+    /// Whether nothing of the next reply has arrived.
+    #[must_use]
+    pub fn is_between_replies(&self) -> bool {
+        let counting = self.http.as_ref().is_some_and(|reader| !reader.is_between_replies());
+        self.inbox.bytes().is_empty() && !counting
+    }
+
     /// Bytes of heap held now by what was received and not judged.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {

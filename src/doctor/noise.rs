@@ -64,6 +64,7 @@ fn figures_of(
         pacing: loadgen::Pacing::SLEEP,
         arrivals: Arrivals::Closed,
         greeting: false,
+        conduct: loadgen::Conduct::default(),
         warmup: WARMUP,
         measure: trial,
         drain: DRAIN,

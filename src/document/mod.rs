@@ -8,6 +8,7 @@
 mod capacity;
 mod check;
 mod comparison;
+mod conduct;
 mod distribution;
 mod doctor;
 mod draw;
@@ -25,6 +26,7 @@ mod trial;
 pub use capacity::{CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict};
 pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use comparison::{Compared, Comparison};
+pub use conduct::{ConductRecord, IdleConnections, MisbehavingClients, ThinkRecord};
 pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND};
 pub use doctor::{DoctorReport, Finding, Noise, Ratio};
 pub use draw::DrawRecord;

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Distribution, DrawRecord, Greetings, Host, Imbalance, PacingRecord, Part, SchemaId, SentGaps,
-    ShardRecord, Steadiness, StepRecord, Sums, Worker,
+    ConductRecord, Distribution, DrawRecord, Greetings, Host, IdleConnections, Imbalance,
+    MisbehavingClients, PacingRecord, Part, SchemaId, SentGaps, ShardRecord, Steadiness,
+    StepRecord, Sums, Worker,
 };
 
 /// One trial, and the document that `c10k load --json` writes.
@@ -46,6 +47,10 @@ pub struct Trial {
     /// What became of the greetings; absent where none were expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greetings: Option<Greetings>,
+    /// What became of the clients that misbehaved beside the load, by how they did; absent without
+    /// any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub misbehaving: BTreeMap<String, MisbehavingClients>,
     /// How many connections each worker of the server took, by their greetings and in the order of
     /// their numbers. Those that took none are not listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -137,6 +142,9 @@ pub struct LoadRecord {
     /// that of all parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<ShardRecord>,
+    /// How the connections behaved, where it is not the usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conduct: Option<ConductRecord>,
 }
 
 /// What every request asked for.
@@ -428,12 +436,33 @@ pub struct Connections {
     /// Chiu, Hawe 1984).
     pub jain: f64,
     /// Requests in flight on average, by Little's law: throughput times mean service time, both of
-    /// the right replies that arrived within the measurement. In a closed loop it should be the
-    /// number of connections.
+    /// the right replies that arrived within the measurement. In a closed loop it should be, together
+    /// with those who think or connect, the number of connections (times the depth of
+    /// pipelining): the interactive response time law.
     pub effective_concurrency: f64,
     /// Mean service time of the same replies, of the client where it is longest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slowest_mean_ns: Option<u64>,
+    /// Clients that thought, on average.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub thinking: f64,
+    /// Connections that were being opened in the measurement, on average.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub connecting: f64,
+    /// Closed by the generator, having carried their requests or being old, in all phases.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub closed_by_us: u64,
+    /// Attempts that failed for want of a local port; they are in `connect_failures` too.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub port_shortages: u64,
+    /// Connections beside these that said nothing; absent without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<IdleConnections>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_nothing(x: &f64) -> bool {
+    *x == 0.0
 }
 
 /// What the load generator used during the measurement.

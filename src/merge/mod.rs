@@ -59,7 +59,7 @@ pub fn add_up(mut documents: Vec<Trial>) -> Result<Trial> {
 type Field = (&'static str, fn(&Trial) -> Value);
 
 /// What has to be the same.
-const SAME: [Field; 16] = [
+const SAME: [Field; 17] = [
     ("schema", |trial| json!(trial.schema)),
     ("run.program_version", |trial| json!(trial.run.program_version)),
     ("run.seed", |trial| json!(trial.run.seed)),
@@ -70,6 +70,16 @@ const SAME: [Field; 16] = [
     ("load.arrivals", |trial| json!(trial.load.arrivals)),
     ("load.request_timeout_ns", |trial| json!(trial.load.request_timeout_ns)),
     ("load.greeting", |trial| json!(trial.load.greeting)),
+    ("load.conduct", |trial| {
+        // Source addresses, and who there is beside the load, are each generator's own.
+        let conduct = trial.load.conduct.as_ref();
+        json!(conduct.map(|conduct| (
+            conduct.requests_per_connection,
+            conduct.lifetime_ns,
+            conduct.pipeline,
+            conduct.think_time,
+        )))
+    }),
     ("load.shard.of", |trial| json!(trial.load.shard.as_ref().map(|shard| shard.of))),
     ("client.engine", |trial| json!(trial.client.engine)),
     ("client.pacing.kind", |trial| json!(trial.client.pacing.as_ref().map(|pacing| pacing.kind))),

@@ -6,8 +6,9 @@ use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
 
 use crate::document::{
-    Census, ClientAccount, Connections, Distribution, Greetings, Imbalance, Interval, Latency,
-    LoadRecord, Part, Phases, ShardRecord, StepRecord, Sums, Trial, Worker,
+    Census, ClientAccount, Connections, Distribution, Greetings, IdleConnections, Imbalance,
+    Interval, Latency, LoadRecord, MisbehavingClients, Part, Phases, ShardRecord, StepRecord, Sums,
+    Trial, Worker,
 };
 use crate::units::as_f64;
 use crate::{checks, export, histogram, record};
@@ -29,6 +30,7 @@ pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
         steps: steps(documents)?,
         connections: connections(documents, &sums, throughput_per_s),
         greetings: greetings(documents),
+        misbehaving: misbehaving(documents),
         imbalance: workers
             .last()
             .and_then(|last| Imbalance::of(&workers, u64::from(last.worker) + 1)),
@@ -294,7 +296,39 @@ fn connections(documents: &[Trial], sums: &Sums, throughput_per_s: f64) -> Conne
         jain: if sums.ok_squares == 0 { 0.0 } else { jain },
         effective_concurrency: throughput_per_s * service_ns / 1e9,
         slowest_mean_ns: each().filter_map(|connections| connections.slowest_mean_ns).max(),
+        thinking: each().map(|connections| connections.thinking).sum(),
+        connecting: each().map(|connections| connections.connecting).sum(),
+        closed_by_us: each().map(|connections| connections.closed_by_us).sum(),
+        port_shortages: each().map(|connections| connections.port_shortages).sum(),
+        idle: idle(documents),
     }
+}
+
+fn idle(documents: &[Trial]) -> Option<IdleConnections> {
+    let all: Vec<_> = documents.iter().filter_map(|trial| trial.connections.idle).collect();
+    let add = |of: fn(&IdleConnections) -> usize| all.iter().map(of).sum();
+    (!all.is_empty()).then(|| IdleConnections {
+        asked: add(|idle| idle.asked),
+        opened: add(|idle| idle.opened),
+        idle_lost: add(|idle| idle.idle_lost),
+    })
+}
+
+fn misbehaving(documents: &[Trial]) -> BTreeMap<String, MisbehavingClients> {
+    let mut sum: BTreeMap<String, MisbehavingClients> = BTreeMap::new();
+    for (way, clients) in documents.iter().flat_map(|trial| &trial.misbehaving) {
+        let Some(mine) = sum.get_mut(way) else {
+            sum.insert(way.clone(), clients.clone());
+            continue;
+        };
+        mine.connections += clients.connections;
+        mine.opened += clients.opened;
+        mine.connect_failures += clients.connect_failures;
+        mine.requests += clients.requests;
+        mine.right += clients.right;
+        mine.ended = by_name([&mine.ended, &clients.ended].into_iter());
+    }
+    sum
 }
 
 fn greetings(documents: &[Trial]) -> Option<Greetings> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use loadgen::{Arrivals, Engine, Load, Moment, Pacing, Phase};
+use loadgen::{Arrivals, Conduct, Engine, Load, Moment, Pacing, Phase};
 use protocol::Recipe;
 
 use super::{Run, Slot, server};
@@ -38,6 +38,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
         pacing: Pacing::SLEEP,
         arrivals,
         greeting: slot.workload.greeting,
+        conduct: Conduct::default(),
         warmup: plan.warmup,
         measure: plan.measure,
         drain: plan.drain,

@@ -71,6 +71,7 @@ pub(crate) fn load(connections: usize, arrivals: Arrivals) -> Load {
         pacing: Pacing::SLEEP,
         arrivals,
         greeting: false,
+        conduct: crate::Conduct::default(),
         warmup: Duration::from_millis(150),
         measure: Duration::from_secs(5),
         drain: Duration::from_nanos(2_000_000_111),
@@ -128,7 +129,12 @@ pub(super) fn run(load: &Load, laws: &dyn Fn() -> Laws, costs: Costs) -> Outcome
     let found = (0..load.threads).map(work).collect();
     let (warmup, measure, drain) = (load.warmup, load.measure, load.drain);
     let phases = Phases { warmup, measure, drain, ..Phases::default() };
-    let outcome = outcome((load, load.engine), &Timeline { phases, ..Timeline::default() }, found);
+    let outcome = outcome(
+        (load, load.engine),
+        &Timeline { phases, ..Timeline::default() },
+        found,
+        crate::worker::misbehaving::BesideFound::default(),
+    );
     assert!(outcome.census.reconciles(), "{:?}", outcome.census);
     assert_eq!(outcome.connect_errors.values().sum::<u64>(), outcome.connections.connect_failures);
     outcome

@@ -1,6 +1,6 @@
 //! Sockets, and one thread that waits for them with epoll(7).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 use rustix::time::Timespec;
 
-use super::{Ready, Wire, begin_to_connect};
+use super::socket::Dial;
+use super::{Ready, Wire};
 use crate::clock::Clock;
 use crate::pacing::Pacer;
 
@@ -31,7 +32,7 @@ const READABLE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP).union(Event
 /// Non-blocking sockets, and an epoll instance with the events it reported last.
 pub(crate) struct EpollWire {
     clock: Clock,
-    target: SocketAddr,
+    dial: Dial,
     epoll: OwnedFd,
     events: Vec<Event>,
     sockets: Vec<Option<Socket>>,
@@ -55,7 +56,14 @@ impl EpollWire {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let events = Vec::with_capacity(EVENTS_MAX);
         let sockets = (0..connections).map(|_| None).collect();
-        Ok(Self { clock, target, epoll, events, sockets, pacer: Pacer::new(false) })
+        let (dial, pacer) = (Dial::new(target), Pacer::new(false));
+        Ok(Self { clock, dial, epoll, events, sockets, pacer })
+    }
+
+    /// Has connections come from these addresses in turn, beginning with number `first`.
+    pub(crate) fn coming_from(mut self, sources: &[IpAddr], first: usize) -> Self {
+        self.dial.come_from(sources, first);
+        self
     }
 
     /// The same, waiting in another way.
@@ -140,7 +148,7 @@ impl Wire for EpollWire {
     }
 
     fn open(&mut self, token: usize) -> Result<u64, Errno> {
-        let (socket, since) = begin_to_connect(&self.target, || self.clock.now())?;
+        let (socket, since) = self.dial.begin(|| self.clock.now())?;
         let data = EventData::new_u64(token as u64);
         epoll::add(&self.epoll, &socket, data, EventFlags::OUT)?;
         self.sockets[token] = Some(Socket { fd: socket, unread: false });

@@ -5,15 +5,12 @@
 //! `io_uring(7)`, and in tests a server of virtual time whose every latency is known.
 
 mod epoll;
+pub(crate) mod socket;
 mod uring;
 #[cfg(test)]
 pub(crate) mod virtual_time;
 
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
-
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
 
 pub(crate) use epoll::EpollWire;
 pub(crate) use uring::{UringWire, probe as probe_uring};
@@ -70,25 +67,4 @@ pub(crate) trait Wire {
 
     /// Closes a connection; one that is closed stays so.
     fn close(&mut self, token: usize);
-}
-
-/// A new socket that does not block and is being connected, and when that began.
-fn begin_to_connect(
-    target: &SocketAddr,
-    now: impl FnOnce() -> u64,
-) -> Result<(OwnedFd, u64), Errno> {
-    let family = match target {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
-    // A request is one write; holding it back until the last one is acknowledged gains nothing.
-    sockopt::set_tcp_nodelay(&socket, true)?;
-    // Making the socket is not part of opening the connection.
-    let since = now();
-    match connect(&socket, target) {
-        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok((socket, since)),
-        Err(errno) => Err(errno),
-    }
 }

@@ -10,7 +10,7 @@ mod link;
 mod probe;
 mod ring;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::thread;
@@ -23,7 +23,8 @@ use rustix::event::PollFlags;
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{SendFlags, send, sockopt};
 
-use super::{Ready, Wire, begin_to_connect};
+use super::socket::Dial;
+use super::{Ready, Wire};
 use crate::clock::Clock;
 use crate::pacing::Pacer;
 use buffers::{Buffers, GROUP};
@@ -50,7 +51,7 @@ pub(crate) struct UringWire {
     ring: Ring,
     buffers: Buffers,
     clock: Clock,
-    target: SocketAddr,
+    dial: Dial,
     links: Vec<Link>,
     /// Who was ready at the last wait.
     ready: Vec<usize>,
@@ -87,7 +88,7 @@ impl UringWire {
             ring,
             buffers,
             clock,
-            target,
+            dial: Dial::new(target),
             links: (0..connections).map(|_| Link::closed()).collect(),
             ready: Vec::with_capacity(EVENTS_MAX),
             before: Vec::with_capacity(EVENTS_MAX),
@@ -96,6 +97,12 @@ impl UringWire {
             queued: 0,
             pacer: Pacer::new(false),
         })
+    }
+
+    /// Has connections come from these addresses in turn, beginning with number `first`.
+    pub(crate) fn coming_from(mut self, sources: &[IpAddr], first: usize) -> Self {
+        self.dial.come_from(sources, first);
+        self
     }
 
     /// Waits as `pacer` does.
@@ -339,7 +346,7 @@ impl Wire for UringWire {
     }
 
     fn open(&mut self, token: usize) -> Result<u64, Errno> {
-        let (socket, since) = begin_to_connect(&self.target, || self.clock.now())?;
+        let (socket, since) = self.dial.begin(|| self.clock.now())?;
         let link = &mut self.links[token];
         link.socket = Some(socket);
         link.wants_room = true;

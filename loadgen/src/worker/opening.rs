@@ -16,6 +16,11 @@ const BACK_OFF_NS: u64 = 100_000_000;
 
 impl<W: Wire> Worker<'_, W> {
     pub(super) fn open_waiting(&mut self) {
+        while self.connecting < CONNECTING_MAX
+            && let Some(token) = self.next_up.pop_front()
+        {
+            self.open(token);
+        }
         while let Some((at, token)) = self.waiting.front().copied() {
             if at > self.now || self.connecting >= CONNECTING_MAX {
                 break;
@@ -37,6 +42,15 @@ impl<W: Wire> Worker<'_, W> {
         }
     }
 
+    /// Opens a connection as soon as not too many are being opened.
+    pub(super) fn open_at_once(&mut self, token: usize) {
+        if self.connecting < CONNECTING_MAX {
+            self.open(token);
+        } else {
+            self.next_up.push_back(token);
+        }
+    }
+
     pub(super) fn on_connected(&mut self, token: usize, since: u64) {
         self.now = self.wire.now();
         self.connecting -= 1;
@@ -48,16 +62,19 @@ impl<W: Wire> Worker<'_, W> {
         self.recorder.connected(self.now - since);
         connection.state = State::Open;
         connection.free_at = self.now;
+        connection.opened_at = self.now;
         if !std::mem::replace(&mut connection.was_open, true) {
             self.were_open += 1;
         }
+        let thinking = connection.thinking;
         if self.start != u64::MAX {
             self.recorder.connections.reconnects += 1;
+            self.recorder.connections.connecting += self.within_measurement(since, self.now);
         }
         if self.load.greeting {
             self.expect_greeting(token, since);
-        } else {
-            self.free.push_back(token);
+        } else if !thinking {
+            self.free.push_back(token, 0);
         }
     }
 
@@ -75,6 +92,10 @@ impl<W: Wire> Worker<'_, W> {
     /// Closes a connection, and opens it again if there may be something to send on it.
     pub(super) fn reopen(&mut self, token: usize) {
         self.free.remove(token);
+        // What is still in flight was pipelined behind what ended this connection.
+        while let Some(request) = self.connections[token].in_flight.take_oldest() {
+            self.failed(request, Failure::Abandoned);
+        }
         let served = self.connections[token].served;
         self.close(token);
         if self.retiring {
@@ -82,20 +103,23 @@ impl<W: Wire> Worker<'_, W> {
         }
         // A server that closes after a reply is waited for no longer than it takes to reconnect;
         // one that closes at once would be stormed.
-        if served && self.connecting < CONNECTING_MAX {
-            self.open(token);
+        if served {
+            self.open_at_once(token);
         } else {
             self.waiting.push_back((self.now + BACK_OFF_NS, token));
         }
     }
 
     /// Closes a connection on which nothing can follow. If a request is in flight or a greeting
-    /// is due, it failed.
+    /// is due, it failed; with several in flight all of them.
     pub(super) fn lose(&mut self, token: usize, failure: Failure) {
         if let State::Greeting { .. } = self.connections[token].state {
             return self.greeting_failed(token, failure);
         }
-        if let Some(request) = self.connections[token].in_flight.take() {
+        if self.connections[token].in_flight.is_empty() && self.park(token) {
+            return;
+        }
+        while let Some(request) = self.connections[token].in_flight.take_oldest() {
             self.failed(request, failure);
         }
         self.reopen(token);

@@ -7,7 +7,8 @@ use protocol::Reply;
 use super::Worker;
 use super::source::Source;
 use crate::census::Failure;
-use crate::connection::{InFlight, State};
+use crate::connection::{Connection, State};
+use crate::in_flight::InFlight;
 use crate::wire::Wire;
 
 /// Reads from one socket before the others have their turn, when a reply is long.
@@ -36,22 +37,30 @@ impl<W: Wire> Worker<'_, W> {
                 return;
             }
             // A short read left nothing behind, and if it did, the wire tells it again.
-            if !goodbye && (got < offered || connection.in_flight.is_none()) {
+            if !goodbye && (got < offered || connection.in_flight.is_empty()) {
                 break;
             }
         }
-        let connection = &self.connections[token];
-        let idle = connection.state == State::Open && connection.in_flight.is_none();
-        if idle && !self.free.contains(token) {
-            self.freed(token);
-        }
+        self.has_been_read(token);
     }
 
-    /// A connection has just got its reply or its greeting: the next request, or the queue, or the
+    /// A connection has just got a reply or its greeting: the next request, or the queue, or the
     /// end.
     pub(super) fn freed(&mut self, token: usize) {
+        let connection = &self.connections[token];
+        let in_flight = connection.in_flight.len();
         if self.retiring {
-            self.close(token);
+            if in_flight == 0 {
+                self.close(token);
+            }
+        } else if connection.thinking {
+            // Something came meanwhile, and it was no reply.
+        } else if connection.is_used_up(&self.load.conduct, self.now) {
+            if in_flight == 0 {
+                self.renew(token);
+            }
+        } else if connection.answered > 0 && self.load.conduct.think.is_some() {
+            self.begin_to_think(token);
         } else if let Source::Closed { .. } = self.source
             && (self.start..self.end).contains(&self.now)
             // Who has not sent yet goes first: a server as fast as this thread would otherwise
@@ -60,7 +69,7 @@ impl<W: Wire> Worker<'_, W> {
         {
             self.send_next(token);
         } else {
-            self.free.push_back(token);
+            self.free.push_back(token, in_flight);
         }
     }
 
@@ -70,8 +79,10 @@ impl<W: Wire> Worker<'_, W> {
         match connection.exchange.ended() {
             // The connection is over in any case, and is reopened with the reply.
             Some(reply) => _ = self.take_reply(token, reply),
-            None if connection.reset => self.lose(token, Failure::Reset),
-            None => self.lose(token, Failure::Closed),
+            None => {
+                let failure = goodbye_of(connection);
+                self.lose(token, failure);
+            }
         }
     }
 
@@ -92,10 +103,12 @@ impl<W: Wire> Worker<'_, W> {
     /// Counts a reply, and says whether another may follow on the connection.
     fn take_reply(&mut self, token: usize, reply: Reply) -> bool {
         let connection = &mut self.connections[token];
-        let request = connection.in_flight.take();
+        let request = connection.in_flight.take_oldest();
+        // What is not sent yet is of the youngest request.
+        let sent = connection.unsent.is_empty() || !connection.in_flight.is_empty();
         let (failure, request) = match (reply, request) {
-            (Reply::Right { .. }, Some(request)) if connection.unsent.is_empty() => {
-                connection.free_at = self.now;
+            (Reply::Right { .. }, Some(request)) if sent => {
+                connection.has_answered(self.now, self.load.conduct.pipeline);
                 connection.served = true;
                 self.in_flight -= 1;
                 self.done += 1;
@@ -130,8 +143,8 @@ impl<W: Wire> Worker<'_, W> {
             (Reply::Refused { code }, Some(request)) => (Failure::refused(&code), request),
             (Reply::Status { status }, Some(request)) => (Failure::status(status), request),
         };
-        connection.free_at = self.now;
-        let over = failure == Failure::RefusedBusy || !connection.unsent.is_empty();
+        connection.has_answered(self.now, self.load.conduct.pipeline);
+        let over = failure == Failure::RefusedBusy || !sent;
         // A busy server must not be asked again at once.
         connection.served &= !over;
         self.failed(request, failure);
@@ -158,5 +171,15 @@ impl<W: Wire> Worker<'_, W> {
             None => self.recorder.connections.unsolicited += 1,
         }
         self.reopen(token);
+    }
+}
+
+/// How the requests in flight failed on a connection whose end has been read.
+fn goodbye_of(connection: &Connection) -> Failure {
+    let had_answered = connection.served && connection.exchange.is_between_replies();
+    match (connection.reset, had_answered) {
+        (true, _) => Failure::Reset,
+        (false, true) => Failure::ClosedEarly,
+        (false, false) => Failure::Closed,
     }
 }

@@ -157,6 +157,7 @@ pub(crate) fn load(target: SocketAddr) -> Load {
         pacing: loadgen::Pacing::SLEEP,
         arrivals: Arrivals::Closed,
         greeting: false,
+        conduct: loadgen::Conduct::default(),
         warmup: Duration::ZERO,
         measure: Duration::from_millis(300),
         // Only a broken generator waits as long as these.

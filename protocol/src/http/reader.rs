@@ -78,6 +78,11 @@ impl Reader {
         }
     }
 
+    /// Whether what comes next begins a reply.
+    pub(crate) fn is_between_replies(&self) -> bool {
+        matches!(self.at, At::Head)
+    }
+
     /// Takes what it can of `bytes`, and says how much that is and what came of it.
     pub(crate) fn take(&mut self, bytes: &[u8], head_only: bool) -> (usize, Read) {
         let mut taken = 0;

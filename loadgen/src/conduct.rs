@@ -1,0 +1,143 @@
+//! How the connections of a load behave, beside sending requests.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{Framing, Recipe};
+
+use crate::think::Think;
+use crate::{Arrivals, Load, LoadError};
+
+/// More requests in flight on one connection show nothing more, and each costs memory.
+pub const PIPELINE_MAX: usize = 1_024;
+
+/// How the connections of a load behave. The default is what most loads want: connections that
+/// stay, with one request in flight each.
+#[derive(Clone, Debug)]
+pub struct Conduct {
+    /// Requests that a connection carries; it is then closed, and opened again at once. `None`: it
+    /// stays.
+    pub requests_per_connection: Option<NonZeroU64>,
+    /// A connection that is older is closed at its next idle moment, and opened again. Looked at
+    /// when it has a reply, and every 100 ms.
+    pub lifetime: Option<Duration>,
+    /// Requests in flight on a connection at most: 1 to [`PIPELINE_MAX`]. In closed loop always so
+    /// many, in open loop where requests find no connection with fewer. Replies come in order.
+    pub pipeline: usize,
+    /// In closed loop, how long a client waits after a reply before its next request.
+    pub think: Option<Think>,
+    /// Connections beside the load's that are opened before it and never say anything.
+    pub idle: usize,
+    /// Addresses of this machine that connections come from, in turn. Empty: the kernel chooses.
+    pub sources: Vec<IpAddr>,
+    /// Connections beside the load's that misbehave, by how.
+    pub misbehaving: BTreeMap<Misbehaviour, usize>,
+    /// What a slow reader asks for, if not the load's own request: something with a long reply.
+    pub long_reply: Option<Arc<Recipe>>,
+}
+
+impl Default for Conduct {
+    fn default() -> Self {
+        Self {
+            requests_per_connection: None,
+            lifetime: None,
+            pipeline: 1,
+            think: None,
+            idle: 0,
+            sources: Vec::new(),
+            misbehaving: BTreeMap::new(),
+            long_reply: None,
+        }
+    }
+}
+
+/// How a client can behave badly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Misbehaviour {
+    /// It asks for much and reads a few bytes now and then, into a small receive buffer.
+    SlowReader,
+    /// It sends its requests byte by byte.
+    SlowSender,
+    /// It sends a request, closes its half, and still wants the reply.
+    HalfCloser,
+    /// It sends half a request and resets the connection.
+    Resetter,
+}
+
+impl Misbehaviour {
+    /// Every way, with its name in results and on the command line.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("slow-reader", Self::SlowReader),
+        ("slow-sender", Self::SlowSender),
+        ("half-closer", Self::HalfCloser),
+        ("resetter", Self::Resetter),
+    ];
+
+    /// The name in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
+}
+
+impl Conduct {
+    /// Connections beside those of the load.
+    #[must_use]
+    pub fn beside(&self) -> usize {
+        self.idle + self.misbehaving.values().sum::<usize>()
+    }
+
+    /// What makes it impossible for this load, before anything is opened.
+    pub(crate) fn check(&self, load: &Load) -> Result<(), LoadError> {
+        let rule = |holds: bool, what: &'static str| {
+            if holds { Ok(()) } else { Err(LoadError::Invalid { what }) }
+        };
+        let raw = load.recipe.framing() == Framing::Raw;
+        rule(
+            (1..=PIPELINE_MAX).contains(&self.pipeline),
+            "a connection has from 1 to 1,024 requests in flight",
+        )?;
+        rule(
+            self.pipeline == 1 || !raw,
+            "raw messages have no boundaries, so a connection has one request in flight: use line \
+             framing to pipeline",
+        )?;
+        rule(
+            self.think.is_none() || load.arrivals == Arrivals::Closed,
+            "clients think in closed loop only: in open loop the schedule says when requests are due",
+        )?;
+        rule(
+            self.think.is_none() || self.pipeline == 1,
+            "a client that thinks before its next request has one in flight: leave out the think \
+             time or the pipelining",
+        )?;
+        rule(
+            self.lifetime.is_none_or(|lifetime| !lifetime.is_zero()),
+            "connections must live longer than 0 s",
+        )?;
+        rule(
+            self.misbehaving.is_empty() || !raw,
+            "in raw framing every piece is a request, so nobody can send half of one: use line \
+             framing to misbehave",
+        )?;
+        rule(
+            self.sources.iter().all(|source| source.is_ipv4() == load.target.is_ipv4()),
+            "source addresses and target must be of one family, IPv4 or IPv6",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_misbehaviour_has_its_own_name() {
+        for (name, way) in Misbehaviour::ALL {
+            assert_eq!(way.name(), name);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The connections that can take a request, the emptiest first.
+
+use crate::fifo::Fifo;
+
+/// A queue of connections for each number of requests that they have in flight; within one the
+/// longest free goes first. Without pipelining there is one queue.
+#[derive(Debug)]
+pub(crate) struct Free {
+    levels: Vec<Fifo>,
+}
+
+impl Free {
+    /// None yet, of `connections` with `depth` requests in flight each at most.
+    pub(crate) fn new(connections: usize, depth: usize) -> Self {
+        Self { levels: (0..depth).map(|_| Fifo::new(connections)).collect() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.levels.iter().all(Fifo::is_empty)
+    }
+
+    pub(crate) fn contains(&self, token: usize) -> bool {
+        self.levels.iter().any(|level| level.contains(token))
+    }
+
+    /// Puts a connection with so many requests in flight last of its like; it must not be there.
+    pub(crate) fn push_back(&mut self, token: usize, in_flight: usize) {
+        debug_assert!(!self.contains(token));
+        self.levels[in_flight].push_back(token);
+    }
+
+    pub(crate) fn pop_front(&mut self) -> Option<usize> {
+        self.levels.iter_mut().find_map(Fifo::pop_front)
+    }
+
+    /// Takes a connection out, wherever it is. Returns whether it was there.
+    pub(crate) fn remove(&mut self, token: usize) -> bool {
+        self.levels.iter_mut().any(|level| level.remove(token))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_emptiest_goes_first_and_the_longest_free_among_equals() {
+        let mut free = Free::new(4, 3);
+        assert!(free.is_empty() && free.pop_front().is_none());
+        for (token, in_flight) in [(0, 2), (1, 1), (2, 0), (3, 1)] {
+            free.push_back(token, in_flight);
+        }
+        assert!(free.contains(0) && free.remove(0) && !free.remove(0) && !free.contains(0));
+        let order: Vec<_> = std::iter::from_fn(|| free.pop_front()).collect();
+        assert_eq!(order, [2, 1, 3]);
+        assert!(free.is_empty());
+    }
+}

@@ -1,0 +1,100 @@
+//! Beginning to connect, for any wire that has sockets.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, bind, connect, ipproto, socket_with, sockopt,
+};
+
+/// Where connections go, and where they come from.
+pub(crate) struct Dial {
+    target: SocketAddr,
+    /// Taken in turn; the kernel chooses where there are none.
+    sources: Vec<IpAddr>,
+    /// The next of them.
+    next: usize,
+}
+
+impl Dial {
+    /// Connections to `target` from wherever the kernel chooses.
+    pub(crate) fn new(target: SocketAddr) -> Self {
+        Self { target, sources: Vec::new(), next: 0 }
+    }
+
+    /// Has them come from these addresses in turn, beginning with number `first`.
+    pub(crate) fn come_from(&mut self, sources: &[IpAddr], first: usize) {
+        self.sources = sources.to_vec();
+        self.next = first % sources.len().max(1);
+    }
+
+    /// A non-blocking socket that is being connected, and the instant at which that began.
+    pub(crate) fn begin(&mut self, now: impl Fn() -> u64) -> Result<(OwnedFd, u64), Errno> {
+        // An address may be out of ports while the next is not.
+        let mut tries = self.sources.len().max(1);
+        loop {
+            tries -= 1;
+            let source = self.sources.get(self.next).copied();
+            self.next = (self.next + 1) % self.sources.len().max(1);
+            let socket = stream(self.target, source)?;
+            // Making the socket is not part of opening the connection.
+            let since = now();
+            match connect(&socket, &self.target) {
+                Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => return Ok((socket, since)),
+                Err(Errno::ADDRNOTAVAIL) if tries > 0 => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+}
+
+/// A non-blocking TCP socket for a connection to `target`, from `source` where one is given.
+pub(crate) fn stream(target: SocketAddr, source: Option<IpAddr>) -> Result<OwnedFd, Errno> {
+    let family = match target {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    // A request is one write; holding it back until the last one is acknowledged gains nothing.
+    sockopt::set_tcp_nodelay(&socket, true)?;
+    if let Some(source) = source {
+        // Without it bind(2) would take a port that no other connection from this address may
+        // have, whatever its target, and that is still held by one in TIME_WAIT. With it
+        // connect(2) takes one, by all four parts of the pair of addresses.
+        setsockopt(&socket, IpBindAddressNoPort, &true)
+            .map_err(|errno| Errno::from_raw_os_error(errno as i32))?;
+        bind(&socket, &SocketAddr::new(source, 0))?;
+    }
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::getsockname;
+
+    #[test]
+    fn an_address_is_bound_before_and_its_port_is_chosen_when_connecting() {
+        let source: IpAddr = [127, 0, 0, 2].into();
+        let bound = stream(([127, 0, 0, 1], 1).into(), Some(source)).unwrap();
+        let local = SocketAddr::try_from(getsockname(&bound).unwrap()).unwrap();
+        assert_eq!((local.ip(), local.port()), (source, 0));
+    }
+
+    #[test]
+    fn sources_take_turns_from_where_they_were_told_to_begin() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let sources = [2, 3, 4].map(|last| IpAddr::from([127, 0, 0, last]));
+        let mut dial = Dial::new(listener.local_addr().unwrap());
+        dial.come_from(&sources, 4);
+        for expected in [3, 4, 2, 3] {
+            let (_socket, _) = dial.begin(|| 0).unwrap();
+            let (_, peer) = listener.accept().unwrap();
+            assert_eq!(peer.ip(), IpAddr::from([127, 0, 0, expected]));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Connections that are opened before the load and say nothing.
+
+use std::os::fd::OwnedFd;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, connect, recv, sockopt};
+use rustix::time::Timespec;
+
+use super::opening::CONNECTING_MAX;
+use crate::Load;
+use crate::clock::{Clock, to_ns};
+use crate::outcome::IdleTally;
+use crate::wire::socket;
+
+/// How long to wait for connections before more are tried or the deadline is looked at.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// The idle connections of a load.
+pub(super) struct Idle {
+    asked: usize,
+    sockets: Vec<OwnedFd>,
+}
+
+impl Idle {
+    /// Opens all of them, or as many as open within the connect timeout.
+    pub(super) fn open(load: &Load, clock: Clock) -> Self {
+        let asked = load.conduct.idle;
+        let deadline = clock.now().saturating_add(to_ns(load.connect_timeout));
+        let (mut sockets, mut opening) = (Vec::with_capacity(asked), Vec::new());
+        let (mut next, sources) = (0, &load.conduct.sources);
+        while (next < asked || !opening.is_empty()) && clock.now() < deadline {
+            while next < asked && opening.len() < CONNECTING_MAX {
+                let source = sources.get(next % sources.len().max(1)).copied();
+                next += 1;
+                let Ok(socket) = socket::stream(load.target, source) else { continue };
+                match connect(&socket, &load.target) {
+                    Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => opening.push(socket),
+                    Err(_) => {}
+                }
+            }
+            settle(&mut opening, &mut sockets);
+        }
+        Self { asked, sockets }
+    }
+
+    /// Counts those that are still open. What a server has said to them is read and forgotten.
+    pub(super) fn count(self) -> IdleTally {
+        let (asked, opened) = (self.asked, self.sockets.len());
+        let lost = self.sockets.iter().filter(|socket| !is_open(socket)).count();
+        IdleTally { asked, opened, lost }
+    }
+}
+
+/// Waits until some of these are open, or have failed, and takes them out.
+fn settle(opening: &mut Vec<OwnedFd>, open: &mut Vec<OwnedFd>) {
+    let mut polled: Vec<_> = opening.iter().map(|s| PollFd::new(s, PollFlags::OUT)).collect();
+    // An interrupted wait is a short one.
+    let _ = poll(&mut polled, Some(&LOOK));
+    let settled: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
+    for at in (0..settled.len()).rev().filter(|at| settled[*at]) {
+        let socket = opening.swap_remove(at);
+        if matches!(sockopt::socket_error(&socket), Ok(Ok(()))) {
+            open.push(socket);
+        }
+    }
+}
+
+fn is_open(socket: &OwnedFd) -> bool {
+    let mut heard = [0_u8; 512];
+    loop {
+        match recv(socket, &mut heard, RecvFlags::empty()) {
+            Ok((1.., _)) | Err(Errno::INTR) => {}
+            Ok((0, _)) => return false,
+            Err(errno) => return errno == Errno::AGAIN,
+        }
+    }
+}

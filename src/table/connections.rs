@@ -1,0 +1,46 @@
+//! Lines about connections under the figures of one load.
+
+use std::fmt::Write as _;
+
+use super::kinds;
+use crate::document::Trial;
+
+/// How connections came and went, and who was beside them; empty where there is nothing to say.
+pub(super) fn lines(trial: &Trial) -> String {
+    let mut text = String::new();
+    let connections = &trial.connections;
+    if let Some(conduct) = &trial.load.conduct {
+        let _ = write!(
+            text,
+            "connections opened again {}, closed by us {}, failed to open {}",
+            connections.reconnects, connections.closed_by_us, connections.connect_failures
+        );
+        if conduct.sources.len() > 1 {
+            let _ = write!(text, ", from {} source addresses", conduct.sources.len());
+        }
+        text.push('\n');
+        if connections.thinking + connections.connecting > 0.0 {
+            let _ = writeln!(
+                text,
+                "on average {:.1} requests in service, {:.1} clients thinking, {:.1} connecting",
+                connections.effective_concurrency, connections.thinking, connections.connecting
+            );
+        }
+    }
+    if let Some(idle) = &connections.idle {
+        let open = idle.opened - idle.idle_lost;
+        let _ = writeln!(text, "idle connections asked {}, open at the end {open}", idle.asked);
+    }
+    for (way, clients) in &trial.misbehaving {
+        let _ = writeln!(
+            text,
+            "{way} clients {}, connections {}, requests {}, right replies {}, ended {}",
+            clients.connections,
+            clients.opened,
+            clients.requests,
+            clients.right,
+            kinds(&clients.ended)
+        );
+    }
+    text
+}
