@@ -143,7 +143,7 @@ fn work(
     if engine == Engine::IoUring {
         let wire = UringWire::new(target, connections, shared.clock);
         let wire = wire.map_err(failed("a ring of io_uring cannot be made"))?;
-        let wire = wire.coming_from(sources, index);
+        let wire = wire.coming_from(sources, index).with_depth(load.conduct.pipeline);
         live(Worker::new(load, shared, index, wire.paced(pacer)), start, ready)
     } else {
         let wire = EpollWire::new(target, connections, shared.clock);

@@ -46,6 +46,7 @@ impl Samples {
     }
 
     /// What a generator makes of them, with so many connections.
+    #[expect(clippy::too_many_lines, reason = "an outcome has many fields")]
     fn outcome(&self, connections: usize, began: Duration) -> Outcome {
         let fine = || Histogram::new_with_bounds(1, 20_000_000_000, 3).expect("bounds");
         let coarse = || Histogram::new_with_bounds(1, 20_000_000_000, 2).expect("bounds");

@@ -64,6 +64,9 @@ pub(crate) struct UringWire {
     /// Operations queued since the last submission.
     queued: u32,
     pacer: Pacer,
+    /// Whether a request may follow another one before that has its reply. Then sends are system
+    /// calls of their own: a queued one that turns out short would have the next one in its middle.
+    pipelined: bool,
 }
 
 impl UringWire {
@@ -95,8 +98,15 @@ impl UringWire {
             starved: Vec::with_capacity(connections),
             graves: Vec::new(),
             queued: 0,
-            pacer: Pacer::new(false),
+            pacer: Pacer::default(),
+            pipelined: false,
         })
+    }
+
+    /// Allows so many requests in flight on a connection.
+    pub(crate) fn with_depth(mut self, depth: usize) -> Self {
+        self.pipelined = depth > 1;
+        self
     }
 
     /// Has connections come from these addresses in turn, beginning with number `first`.
@@ -364,7 +374,7 @@ impl Wire for UringWire {
     }
 
     fn send(&mut self, token: usize, bytes: &[u8]) -> Result<usize, Errno> {
-        if bytes.len() > SLOT_MAX {
+        if self.pipelined || bytes.len() > SLOT_MAX {
             let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
             return send(self.socket(token), bytes, flags);
         }
