@@ -1,12 +1,14 @@
 //! What `c10k load` asks for: a request of the protocol, or any request over HTTP.
 
+use std::net::SocketAddr;
+
 use anyhow::Result;
 use clap::Args;
-use protocol::{Ask, AskError, Framing, Recipe, Request, Work};
+use protocol::{Ask, AskError, Framing, Recipe};
 
-use crate::cli::{LoadArgs, RequestArgs, usage};
+use crate::cli::{LoadArgs, usage};
 use crate::document::RequestRecord;
-use crate::plan;
+use crate::requests;
 use crate::units::parse_bytes;
 
 /// A request to any HTTP server, and what is expected of its replies.
@@ -39,12 +41,14 @@ pub struct HttpArgs {
 ///
 /// # Errors
 /// When it makes no sense, with what to do about it.
-pub fn recipe(args: &LoadArgs) -> Result<(Recipe, RequestRecord)> {
+pub fn recipe(args: &LoadArgs, target: SocketAddr) -> Result<(Recipe, RequestRecord)> {
     let Some(path) = &args.http.path else {
-        let request = request(&args.request);
+        let request = requests::of(&args.request, args.seed);
         let recipe = Recipe::new(args.app, args.framing, request)
             .map_err(|error| usage(error.to_string()))?;
-        return Ok((recipe, plan::record(request)));
+        // Of what is drawn, as it was kept to what the protocol allows.
+        let record = requests::record(recipe.request().unwrap_or(request));
+        return Ok((recipe, record));
     };
     if args.framing != Framing::Http {
         return Err(usage("--path is a request over HTTP: add --framing http"));
@@ -52,7 +56,7 @@ pub fn recipe(args: &LoadArgs) -> Result<(Recipe, RequestRecord)> {
     let HttpArgs { method, header, body, status, expect_bytes, any_length, .. } = &args.http;
     let body = body.as_deref().map(body_bytes).transpose()?.unwrap_or_default();
     let headers = header.iter().map(|field| name_and_value(field)).collect::<Result<Vec<_>>>()?;
-    let host = args.target.to_string();
+    let host = target.to_string();
     let ask = protocol::http::Method::new(method)
         .and_then(|method| Ask::new(&method, path, &host, &headers, &body))
         .and_then(|ask| match status {
@@ -75,16 +79,6 @@ pub fn recipe(args: &LoadArgs) -> Result<(Recipe, RequestRecord)> {
         any_length: *any_length,
     };
     Ok((Recipe::asking(ask), record))
-}
-
-fn request(args: &RequestArgs) -> Request {
-    match (args.work, args.mul) {
-        (Some(rounds), _) => {
-            Request::Work(Work { rounds: rounds as u64, wait: args.wait, reply_bytes: args.reply })
-        }
-        (None, Some(digits)) => Request::Multiply { digits },
-        (None, None) => Request::Echo { bytes: args.echo.unwrap_or(64) },
-    }
 }
 
 fn body_bytes(body: &str) -> Result<Vec<u8>> {

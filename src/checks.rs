@@ -4,9 +4,14 @@
 //! spoil a measurement; what is about the server is a finding, and makes the figure mean
 //! something else than it would for a server that kept up.
 
+mod steadiness;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use crate::document::{About, Check, Greetings, Status, Trial, Validity};
+use crate::fates;
 use crate::units::{as_f64, show_ns_f64};
 
 /// Busiest generator thread, CPU over elapsed time: from here on the generator is the limit.
@@ -37,18 +42,24 @@ const LAG_LIMIT_SHARE: f64 = 0.5;
 pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     let mut checks = vec![complete(trial), census(trial), wrong_replies(trial), errors(trial)];
     checks.push(connected(trial));
+    checks.extend(fates::checks(trial));
     if let Some(found) = &trial.greetings {
         checks.push(greetings(found));
         checks.push(one_clock(found));
     }
     checks.push(generator_busy(trial));
-    if trial.load.arrivals.rate_per_s().is_some() {
+    if trial.load.arrivals.is_open() {
         checks.push(achieved(trial));
         checks.push(sched_lag(trial));
     } else {
         checks.push(fairness(trial));
         checks.push(effective_concurrency(trial));
     }
+    checks.push(never_served(trial));
+    if let Some(steadiness) = &trial.steadiness {
+        checks.extend(steadiness::of(steadiness, &trial.phases));
+    }
+    checks.extend(trial.sent_gaps.as_ref().map(steadiness::arrivals_as_asked));
     if trial.server.is_some() {
         checks.push(listen_queue(trial));
         checks.push(shared_processors(trial));
@@ -67,7 +78,7 @@ pub fn validity(checks: &[Check]) -> Validity {
     }
 }
 
-fn check(
+pub(crate) fn check(
     name: &str,
     about: About,
     status: Status,
@@ -79,11 +90,11 @@ fn check(
 }
 
 /// `bad` unless `good`.
-fn unless(good: bool, bad: Status) -> Status {
+pub(crate) fn unless(good: bool, bad: Status) -> Status {
     if good { Status::Pass } else { bad }
 }
 
-fn share(part: u64, of: u64) -> f64 {
+pub(crate) fn share(part: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { as_f64(part) / as_f64(of) }
 }
 
@@ -115,7 +126,7 @@ fn errors(trial: &Trial) -> Check {
     let census = &trial.census;
     let failed = share(census.failed(), census.offered);
     let kinds = kinds(&census.errors, census.timeouts);
-    let message = format!("{:.2} % of requests failed ({kinds})", failed * 100.0);
+    let message = format!("{:.2} % of requests failed: {kinds}", failed * 100.0);
     check("errors", About::Server, by_share(failed), (failed, ERRORS_LIMIT), message)
 }
 
@@ -128,7 +139,8 @@ fn by_share(failed: f64) -> Status {
 }
 
 fn kinds(errors: &BTreeMap<String, u64>, timeouts: u64) -> String {
-    let mut kinds: Vec<_> = errors.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    let mut kinds = vec![fates::explained(errors, fates::of_request)];
+    kinds.retain(|kinds| !kinds.is_empty());
     kinds.extend((timeouts > 0).then(|| format!("{timeouts} timeouts")));
     kinds.join(", ")
 }
@@ -136,7 +148,7 @@ fn kinds(errors: &BTreeMap<String, u64>, timeouts: u64) -> String {
 fn greetings(greetings: &Greetings) -> Check {
     let (failed, expected) = (greetings.failed(), greetings.expected);
     let kinds = kinds(&greetings.errors, greetings.timeouts);
-    let message = format!("{failed} of {expected} connections were not greeted ({kinds})");
+    let message = format!("{failed} of {expected} connections were not greeted: {kinds}");
     let failed = share(failed, expected);
     check("greetings", About::Server, by_share(failed), (failed, ERRORS_LIMIT), message)
 }
@@ -163,19 +175,19 @@ fn connected(trial: &Trial) -> Check {
 fn generator_busy(trial: &Trial) -> Check {
     let busy = trial.client.busiest_thread_share;
     let percent = busy * 100.0;
-    let (status, message) = match (trial.load.arrivals.rate_per_s(), busy) {
-        (None, busy) if busy >= GENERATOR_BUSY_LIMIT => (
+    let (status, message) = match (trial.load.arrivals.is_open(), busy) {
+        (false, busy) if busy >= GENERATOR_BUSY_LIMIT => (
             Status::Warn,
             format!(
                 "generator-limited: its busiest thread used {percent:.0} % of a core, so capacity \
                  is this or more; compare CPU per request"
             ),
         ),
-        (Some(_), busy) if busy >= GENERATOR_BUSY_LIMIT => (
+        (true, busy) if busy >= GENERATOR_BUSY_LIMIT => (
             Status::Fail,
             format!("the generator used {percent:.0} % of a core: it measured itself"),
         ),
-        (Some(_), busy) if busy >= GENERATOR_BUSY_WARNING => (
+        (true, busy) if busy >= GENERATOR_BUSY_WARNING => (
             Status::Warn,
             format!("the generator used {percent:.0} % of a core: expect some lateness"),
         ),
@@ -185,10 +197,13 @@ fn generator_busy(trial: &Trial) -> Check {
 }
 
 fn achieved(trial: &Trial) -> Check {
-    let offered = trial.load.arrivals.rate_per_s().unwrap_or_default();
-    let achieved = if offered > 0.0 { trial.throughput_per_s / offered } else { 1.0 };
-    // A Poisson stream of n requests is itself uneven by about the root of n; four of those are
-    // no finding about the server.
+    // What was answered within the measurement, over what became due in it. Not over a rate: a
+    // replay has none, and of a random schedule it is not what was offered.
+    let answered = trial.throughput_per_s * as_f64(trial.phases.measure_ns) / 1e9;
+    let offered = as_f64(trial.census.offered);
+    let achieved = if offered > 0.0 { answered / offered } else { 1.0 };
+    // What is in flight at the two edges differs, by chance and where the rate changes; four times
+    // the root of all requests is no finding about the server.
     let chance = 4.0 / as_f64(trial.census.offered.max(1)).sqrt();
     let limit = (ACHIEVED_LIMIT - chance).max(0.5);
     let left = trial.census.unfinished + trial.census.never_sent;
@@ -241,10 +256,25 @@ fn effective_concurrency(trial: &Trial) -> Check {
          few who were served",
         connections.effective_concurrency, connections.asked
     );
-    // Requests that were still open are in the mean with what is known of them.
+    // Only who was answered in time counts, so a client that waits for its turn is not in service.
     let status = unless(share >= EFFECTIVE_CONCURRENCY_LIMIT, Status::Warn);
     let seen = (share, EFFECTIVE_CONCURRENCY_LIMIT);
     check("effective-concurrency", About::Server, status, seen, message)
+}
+
+fn never_served(trial: &Trial) -> Check {
+    let connections = &trial.connections;
+    let never = connections.asked.saturating_sub(connections.served) as u64;
+    // An open loop gives every connection its turn, if there are requests enough.
+    let turns = share(trial.census.offered, connections.asked as u64);
+    let judged = trial.load.arrivals.rate_per_s().is_none() || turns >= FAIRNESS_REPLIES_MIN;
+    let message = format!(
+        "{never} of {} clients were never served in the measurement: no figure knows of their wait \
+         unless it was over by the end of the drain",
+        connections.asked
+    );
+    let status = unless(never == 0 || !judged, Status::Warn);
+    check("never-served", About::Server, status, (as_f64(never), 0.0), message)
 }
 
 fn listen_queue(trial: &Trial) -> Check {

@@ -10,10 +10,16 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use protocol::{App, Framing};
+use loadgen::Engine;
+use protocol::{App, Draw, Framing};
 
-use crate::units::{parse_bytes, parse_count, parse_cpus, parse_duration, parse_rate};
-use crate::{check, load, report, run, serve, table};
+use crate::arrivals::{RateArg, parse_rates};
+use crate::calibrate::{self, Law};
+use crate::capacity::{self, Goals};
+use crate::pacing::PacingArg;
+use crate::requests::{parse_bytes_draw, parse_count_draw, parse_duration_draw};
+use crate::units::{parse_count, parse_cpus, parse_duration, parse_share};
+use crate::{check, compare, load, report, run, serve, table};
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +28,8 @@ pub enum Exit {
     Ok,
     /// A server that was checked does not do all that it should.
     FellShort,
+    /// What was compared has become worse.
+    Worse,
     /// There is a result, and it is not to be trusted.
     Untrusted,
     /// Somebody ended it early; what there was is saved.
@@ -33,6 +41,7 @@ impl Exit {
         match self {
             Self::Ok => 0,
             Self::FellShort => 1,
+            Self::Worse => 3,
             Self::Untrusted => 4,
             Self::Interrupted => 130,
         }
@@ -72,9 +81,10 @@ Examples:
   c10k load --target 127.0.0.1:9000 -c 50 -d 10s
   c10k load --target 127.0.0.1:9000 --rate 20k --poisson --json result.json
   c10k load --target 127.0.0.1:80 --framing http --path /index.html
+  c10k load --target 127.0.0.1:9000 --find-capacity 'p99<20ms'
   c10k check --command 'python3 server.py {port}' --app multiply
 
-Exit codes: 0 ok, 1 failed or fell short, 2 usage, 4 the result is not to be trusted, 130 interrupted";
+Exit codes: 0 ok, 1 failed or fell short, 2 usage, 3 worse (compare --gate), 4 the result is not to be trusted, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -83,7 +93,9 @@ enum Command {
     /// Run one server in the foreground
     Serve(ServeArgs),
     /// Load a server, ours or not, and measure it
-    Load(LoadArgs),
+    Load(Box<LoadArgs>),
+    /// Run a server whose latencies are known, to hold a load generator against
+    Calibrate(CalibrateArgs),
     /// See what a server does with bad clients, ours or not, and score it
     Check(CheckArgs),
     /// List the models
@@ -100,6 +112,8 @@ enum Command {
         /// The run's folder
         dir: PathBuf,
     },
+    /// Say what has changed from one saved run to another, and how sure that is
+    Compare(CompareArgs),
     /// Print the JSON Schema of what is written
     Schema {
         /// Which document
@@ -122,6 +136,34 @@ enum SchemaOf {
     Summary,
     /// `c10k check --json`
     Check,
+    /// `c10k load --find-capacity --json`
+    Capacity,
+    /// `c10k compare --json`
+    Comparison,
+}
+
+/// `c10k compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The folder of the run to compare with
+    pub base: PathBuf,
+    /// The folder of the run to compare
+    pub new: PathBuf,
+    /// A difference within this share does not matter
+    #[arg(long, default_value = "5%", value_parser = parse_share)]
+    pub margin: f64,
+    /// Compare runs that were not made in the same way, too
+    #[arg(long)]
+    pub anyway: bool,
+    /// End with exit code 3 if anything is worse
+    #[arg(long)]
+    pub gate: bool,
+    /// Print rows in which nothing can be told, too
+    #[arg(long)]
+    pub all: bool,
+    /// Write the comparison as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// `c10k run`.
@@ -205,18 +247,33 @@ pub struct ServeArgs {
 
 /// `c10k load`.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("open").args(["rate", "find_capacity"]).multiple(true))]
 pub struct LoadArgs {
     /// The server's address and port
-    #[arg(long, short, value_parser = address)]
-    pub target: SocketAddr,
+    #[arg(long, short, value_parser = address, required_unless_present = "serve")]
+    pub target: Option<SocketAddr>,
+    /// Search for the highest rate that meets a target, as in p99<20ms or p99.9<5ms,errors<1%;
+    /// each trial lasts --duration, and the first one has --rate
+    #[arg(long, value_name = "TARGET", value_parser = Goals::parse, conflicts_with = "closed")]
+    pub find_capacity: Option<Goals>,
+    /// With --find-capacity: start this model afresh for each trial, instead of --target
+    #[arg(long, value_name = "MODEL", value_parser = model_names(), requires = "find_capacity", conflicts_with = "target")]
+    pub serve: Option<String>,
     /// Connections
     #[arg(long, short, default_value = "50", value_parser = positive)]
     pub connections: usize,
-    /// Open loop: requests per second, whatever the server does
-    #[arg(long, short, value_parser = parse_rate, conflicts_with = "closed")]
-    pub rate: Option<f64>,
+    /// Open loop: requests per second, whatever the server does; 1000..50k is a ramp over the
+    /// duration, 1000,2000,5000 a staircase
+    #[arg(long, short, value_parser = parse_rates, conflicts_with = "closed")]
+    pub rate: Option<RateArg>,
+    /// With steps: how long each lasts, instead of an equal part of the duration
+    #[arg(long, value_parser = positive_duration, requires = "rate", conflicts_with = "duration")]
+    pub step: Option<Duration>,
+    /// Open loop: requests at the times of this file, one a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "closed", "poisson"])]
+    pub replay: Option<PathBuf>,
     /// Space the requests of an open loop exponentially instead of evenly
-    #[arg(long, requires = "rate")]
+    #[arg(long, requires = "open")]
     pub poisson: bool,
     /// Closed loop: each connection sends when it has its reply (the default)
     #[arg(long)]
@@ -224,9 +281,10 @@ pub struct LoadArgs {
     /// How long to measure
     #[arg(long, short, default_value = "10s", value_parser = positive_duration)]
     pub duration: Duration,
-    /// Load without recording first, for so long
-    #[arg(long, default_value = "1s", value_parser = parse_duration)]
-    pub warmup: Duration,
+    /// Load without recording first, for so long; auto: for as long as a rule finds necessary, by
+    /// measuring again with a longer one, up to half of --duration
+    #[arg(long, default_value = "1s", value_parser = warmup, value_name = "WARMUP|auto")]
+    pub warmup: Warmup,
     /// Wait so long for what is still open at the end
     #[arg(long, default_value = "2s", value_parser = parse_duration)]
     pub drain: Duration,
@@ -239,6 +297,14 @@ pub struct LoadArgs {
     /// Keep the threads to these processors, one each
     #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
     pub cpus: CpuList,
+    /// How the threads talk to the kernel: auto (the cheaper one that works here), epoll or io-uring
+    #[arg(long, default_value = "auto", value_parser = engine)]
+    pub engine: Engine,
+    /// Open loop: whether threads sleep or spin until a request is due; auto spins where each has
+    /// a processor of its own
+    #[arg(long, value_enum, value_name = "auto|spin|sleep", default_value_t)]
+    #[arg(hide_possible_values = true)]
+    pub pacing: PacingArg,
     /// The server's application
     #[arg(long, default_value = "bench", value_parser = app)]
     pub app: App,
@@ -255,7 +321,7 @@ pub struct LoadArgs {
     /// What every request asks any HTTP server for
     #[command(flatten)]
     pub http: crate::ask::HttpArgs,
-    /// Seed of Poisson arrivals
+    /// Seed of Poisson arrivals and of what is drawn for each request
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Write the result as JSON to this file, or to standard output with -
@@ -263,25 +329,43 @@ pub struct LoadArgs {
     pub json: Option<PathBuf>,
 }
 
-/// What every request of a load asks for.
+/// `c10k calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// When replies leave: fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s or ramp:1ms..10ms/10s
+    #[arg(long)]
+    pub law: Law,
+    /// Where to listen; port 0 takes a free one and the ready line says which
+    #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
+    pub listen: SocketAddr,
+    /// Keep to these processors, as in 0 or 0,2 or 0-3
+    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
+    pub cpus: CpuList,
+    /// End when the process that started this one does
+    #[arg(long, hide = true)]
+    pub stop_with_parent: bool,
+}
+
+/// What every request of a load asks for. A number may be drawn for each request.
 #[derive(Clone, Debug, Args)]
 #[group(required = false, multiple = true)]
 pub struct RequestArgs {
-    /// Bytes of text to have echoed (the default request, with 64)
-    #[arg(long, value_parser = parse_bytes, conflicts_with_all = ["mul", "work"])]
-    pub echo: Option<usize>,
+    /// Bytes of text to have echoed (the default request, with 64). A number here or below may be
+    /// drawn for each request: uniform:16..4096, exp:500, lognormal:500,1.5 or bimodal:64@90%,4096
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes_draw, conflicts_with_all = ["mul", "work"])]
+    pub echo: Option<Draw>,
     /// Digits of two whole numbers to have multiplied
     #[arg(long, value_parser = positive, conflicts_with = "work")]
     pub mul: Option<usize>,
     /// Rounds of CPU work to have done, each about a tenth of a microsecond
-    #[arg(long, value_name = "ROUNDS", value_parser = parse_count)]
-    pub work: Option<usize>,
+    #[arg(long, value_name = "ROUNDS", value_parser = parse_count_draw)]
+    pub work: Option<Draw>,
     /// With --work: how long the server is to wait
-    #[arg(long, default_value = "0s", value_parser = parse_duration, requires = "work")]
-    pub wait: Duration,
+    #[arg(long, default_value = "0s", value_parser = parse_duration_draw, requires = "work")]
+    pub wait: Draw,
     /// With --work: bytes of the reply
-    #[arg(long, default_value = "64", value_parser = parse_bytes, requires = "work")]
-    pub reply: usize,
+    #[arg(long, default_value = "64", value_name = "BYTES", value_parser = parse_bytes_draw, requires = "work")]
+    pub reply: Draw,
 }
 
 /// `c10k check`.
@@ -314,6 +398,15 @@ pub struct CheckArgs {
     pub json: Option<PathBuf>,
 }
 
+/// How long load is made and not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmup {
+    /// So long.
+    For(Duration),
+    /// As long as a rule finds necessary.
+    Auto,
+}
+
 /// Processors; empty for any.
 pub type CpuList = std::sync::Arc<[usize]>;
 
@@ -335,16 +428,23 @@ fn execute(command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => serve::serve(&args),
-        Command::Load(args) => load::load(&args),
+        Command::Load(args) => match &args.find_capacity {
+            Some(goals) => capacity::find(&args, goals),
+            None => load::load(&args),
+        },
+        Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Check(args) => check::check(&args),
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
+        Command::Compare(args) => compare::compare(&args),
         Command::Report { dir } => report::again(&dir).map(|()| Exit::Ok),
         Command::Schema { document } => {
             let schema = match document {
                 SchemaOf::Trial => schemars::schema_for!(crate::document::Trial),
                 SchemaOf::Summary => schemars::schema_for!(crate::document::Summary),
+                SchemaOf::Comparison => schemars::schema_for!(crate::document::Comparison),
                 SchemaOf::Check => schemars::schema_for!(crate::document::CheckReport),
+                SchemaOf::Capacity => schemars::schema_for!(crate::document::CapacityReport),
             };
             table::print(&String::from_utf8(crate::store::json(&schema)?)?).map(|()| Exit::Ok)
         }
@@ -402,6 +502,10 @@ pub fn framing(name: &str) -> Result<Framing, String> {
     named(&Framing::ALL, name)
 }
 
+fn engine(name: &str) -> Result<Engine, String> {
+    named(&Engine::ALL.map(|engine| (engine.name(), engine)), name)
+}
+
 fn address(text: &str) -> Result<SocketAddr, String> {
     let wrong = |error| format!("{error}: write an address and a port, as in 127.0.0.1:9000");
     let mut found = text.to_socket_addrs().map_err(wrong)?;
@@ -410,6 +514,14 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn cpu_list(text: &str) -> Result<CpuList, String> {
     if text.is_empty() { Ok(CpuList::default()) } else { parse_cpus(text).map(CpuList::from) }
+}
+
+fn warmup(text: &str) -> Result<Warmup, String> {
+    let or_auto = |error| format!("{error}; or write auto");
+    if text == "auto" {
+        return Ok(Warmup::Auto);
+    }
+    parse_duration(text).map(Warmup::For).map_err(or_auto)
 }
 
 fn positive(text: &str) -> Result<usize, String> {

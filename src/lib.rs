@@ -5,31 +5,47 @@
 //! their own, which know nothing of it.
 //!
 //! - [`cli`]: what is typed, and the exit code
-//! - [`serve`], [`load`], [`run`], [`check`]: the commands that do something
+//! - [`serve`], [`load`], [`run`], [`check`], [`calibrate`]: the commands that do something
 //! - [`child`]: a server of ours as a child process
 //! - [`ask`]: what a load asks for
+//! - [`arrivals`], [`replay`]: when requests are sent, as typed and as read from a file
+//! - [`requests`]: what they ask for, as typed and as written down
+//! - [`pacing`]: how the generator waits until a request is due
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used
 //! - [`checks`]: when a figure is not what it seems
+//! - [`steadiness`]: how latencies hang together in time, with [`statistics`]
+//! - [`checks`] and [`fates`]: when a figure is not what it seems, and what went wrong in words
 //! - [`document`]: what is written down, [`record`]: from what, and [`store`]: how
 //! - [`table`] and [`report`]: what people read
 //! - [`machine`]: what this machine is, and pinning to its processors
 //! - [`units`]: durations, sizes and rates as people write them
 
 pub mod accounts;
+pub mod arrivals;
 pub mod ask;
+pub mod calibrate;
+pub mod capacity;
 pub mod check;
 pub mod checks;
 pub mod child;
 pub mod cli;
+pub mod compare;
 pub mod document;
+pub mod fates;
 pub mod load;
 pub mod machine;
+pub mod pacing;
 pub mod plan;
 pub mod record;
+pub mod replay;
 pub mod report;
+pub mod requests;
 pub mod run;
 pub mod serve;
+pub mod statistics;
+pub mod steadiness;
+
 pub mod store;
 pub mod table;
 pub mod units;

@@ -1,6 +1,7 @@
 //! `c10k load`: the load generator against any address.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,15 +9,21 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
-use loadgen::{Arrivals, Load, LoadError, Moment, Phase};
+use loadgen::{Arrivals, Load, LoadError, Moment, Outcome, Pacing, Phase};
 
-use crate::cli::{Exit, LoadArgs, usage};
-use crate::document::{Target, Trial, TrialRecord, Validity};
+use crate::child::ServerChild;
+use crate::cli::{Exit, LoadArgs, Warmup, usage};
+use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
+use crate::pacing::PacingArg;
 use crate::record::{self, Circumstances};
-use crate::{ask, machine, store, table, units};
+use crate::run::server;
+use crate::run::trial::Accountant;
+use crate::{arrivals, ask, machine, store, table, units};
 
 /// Width of one entry of the series.
 pub const INTERVAL: Duration = Duration::from_millis(100);
+/// The first warm-up that is tried where a rule decides.
+const FIRST_WARMUP: Duration = Duration::from_millis(100);
 /// How long connecting may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -25,68 +32,147 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
 pub fn load(args: &LoadArgs) -> Result<Exit> {
-    let (recipe, request) = ask::recipe(args)?;
-    let load = Load {
-        target: args.target,
+    let (arrivals, measure) = arrivals::of(args)?;
+    let shot = Shot { arrivals, warmup: Duration::ZERO, measure, position: 0, workload: "load" };
+    let stop = interrupts()?;
+    let trial = match args.warmup {
+        Warmup::For(warmup) => trial(args, &Shot { warmup, ..shot }, None, &stop)?,
+        Warmup::Auto => warmed_up(args, &shot, &stop)?,
+    };
+    finish(&trial, args.json.as_deref())
+}
+
+/// Measures again with a longer warm-up until none of it is seen in the measurement, or it is half as
+/// long as that.
+fn warmed_up(args: &LoadArgs, shot: &Shot<'_>, stop: &AtomicBool) -> Result<Trial> {
+    let longest = shot.measure / 2;
+    let mut warmup = longest.min(FIRST_WARMUP);
+    let mut trials = 1;
+    loop {
+        let mut trial =
+            trial(args, &Shot { warmup, position: trials - 1, ..shot.clone() }, None, stop)?;
+        trial.phases.warmup_trials = Some(trials);
+        let short = |check: &&Check| check.name == "warmed-up" && check.status != Status::Pass;
+        let short = trial.checks.iter().find(short).map(|check| check.message.as_str());
+        let (Some(why), Some(found)) = (short, &trial.steadiness) else { return Ok(trial) };
+        if warmup >= longest || trial.phases.interrupted {
+            return Ok(trial);
+        }
+        eprintln!("again with a longer warm-up: {why}");
+        let needed = warmup + Duration::from_nanos(found.still_warming_ns);
+        warmup = longest.min(needed * 3 / 2);
+        trials += 1;
+    }
+}
+
+/// What one trial has of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Shot<'a> {
+    pub(crate) arrivals: Arrivals,
+    pub(crate) warmup: Duration,
+    pub(crate) measure: Duration,
+    /// Which trial, from 0.
+    pub(crate) position: u32,
+    pub(crate) workload: &'a str,
+}
+
+/// A server of ours that was started for one trial.
+#[derive(Debug)]
+pub(crate) struct OwnServer {
+    pub(crate) child: ServerChild,
+    pub(crate) model: &'static str,
+    pub(crate) cpus: Vec<usize>,
+}
+
+/// One trial, on fresh connections. A server of ours is stopped after it.
+pub(crate) fn trial(
+    args: &LoadArgs,
+    shot: &Shot<'_>,
+    server: Option<OwnServer>,
+    stop: &AtomicBool,
+) -> Result<Trial> {
+    let address = server.as_ref().map(|server| server.child.address).or(args.target);
+    let address = address.context("there is nothing to load: give --target")?;
+    let (recipe, request) = ask::recipe(args, address)?;
+    let mut load = Load {
+        target: address,
         recipe: Arc::new(recipe),
         connections: args.connections,
         threads: args.threads,
         cpus: args.cpus.to_vec(),
-        arrivals: match args.rate {
-            None => Arrivals::Closed,
-            Some(rate_per_s) if args.poisson => Arrivals::Poisson { rate_per_s, seed: args.seed },
-            Some(rate_per_s) => Arrivals::Constant { rate_per_s },
-        },
+        engine: args.engine,
+        pacing: Pacing::SLEEP,
+        arrivals: shot.arrivals.clone(),
         greeting: args.greeting,
-        warmup: args.warmup,
-        measure: args.duration,
+        warmup: shot.warmup,
+        measure: shot.measure,
         drain: args.drain,
         request_timeout: args.timeout,
         connect_timeout: CONNECT_TIMEOUT,
         interval: INTERVAL,
     };
-    let stop = interrupts()?;
+    if args.pacing == PacingArg::Spin && load.arrivals == Arrivals::Closed {
+        return Err(usage("--pacing spin is for an open loop, which has due times: add --rate"));
+    }
     let host = machine::host();
+    load.pacing = args.pacing.choose(&load, None, host.cpus);
     let started_at = units::now();
-    let mut ticks = Ticks::default();
-    let bar = bar(args.warmup + args.duration);
-    let outcome = loadgen::run(&load, &stop, &mut |moment| {
-        ticks.watch(moment);
-        if let Moment::Tick(progress) = moment {
-            let before =
-                if progress.phase == Phase::Measure { args.warmup } else { Duration::ZERO };
-            bar.set_position(units::ns(before + progress.elapsed) / 1_000_000);
-        }
-    });
-    bar.finish_and_clear();
-    let outcome = outcome.map_err(explain)?;
+    let mut accountant = server.as_ref().map(|server| Accountant::of(server.child.pid()));
+    let (outcome, steal_share) = watched(&load, stop, &mut accountant)?;
     let circumstances = Circumstances {
         run: TrialRecord {
             id: "load".into(),
-            workload: "load".into(),
+            workload: shot.workload.into(),
             block: 0,
-            position: 0,
+            position: shot.position,
             seed: args.seed,
             started_at,
             program_version: env!("CARGO_PKG_VERSION").into(),
             command: std::env::args().collect(),
         },
-        target: Target {
-            address: args.target.to_string(),
-            model: None,
-            ready: None,
-            stopped: None,
-            cpus: Vec::new(),
-        },
+        target: stopped(address, server)?,
         service: (args.app, args.framing),
         request,
         load: &load,
-        server: None,
+        server: accountant.and_then(|accountant| accountant.bracket),
         host,
-        steal_share: ticks.steal_share(),
+        steal_share,
     };
-    let trial = record::trial(circumstances, &outcome)?;
-    finish(&trial, args.json.as_deref())
+    record::trial(circumstances, &outcome)
+}
+
+/// Runs the load with a progress bar, and reads the machine's and the server's accounts.
+fn watched(
+    load: &Load,
+    stop: &AtomicBool,
+    accountant: &mut Option<Accountant>,
+) -> Result<(Outcome, Option<f64>)> {
+    let mut ticks = Ticks::default();
+    let bar = bar(load.warmup + load.measure);
+    let outcome = loadgen::run(load, stop, &mut |moment| {
+        if let Some(accountant) = accountant.as_mut() {
+            accountant.watch(moment);
+        }
+        ticks.watch(moment);
+        if let Moment::Tick(progress) = moment {
+            let before =
+                if progress.phase == Phase::Measure { load.warmup } else { Duration::ZERO };
+            bar.set_position(units::ns(before + progress.elapsed) / 1_000_000);
+        }
+    });
+    bar.finish_and_clear();
+    Ok((outcome.map_err(explain)?, ticks.steal_share()))
+}
+
+/// What was measured, and what it said when it was stopped if it is ours.
+fn stopped(address: SocketAddr, server: Option<OwnServer>) -> Result<Target> {
+    let address = address.to_string();
+    let Some(OwnServer { child, model, cpus }) = server else {
+        return Ok(Target { address, model: None, ready: None, stopped: None, cpus: Vec::new() });
+    };
+    let ready = Some(child.ready.clone());
+    let stopped = Some(server::stop(child)?);
+    Ok(Target { address, model: Some(model.into()), ready, stopped, cpus })
 }
 
 fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
@@ -127,7 +213,9 @@ pub fn interrupts() -> Result<Arc<AtomicBool>> {
 #[must_use]
 pub fn explain(error: LoadError) -> anyhow::Error {
     match error {
-        LoadError::Invalid { .. } | LoadError::Descriptors { .. } => usage(error.to_string()),
+        LoadError::Invalid { .. } | LoadError::Descriptors { .. } | LoadError::Engine { .. } => {
+            usage(error.to_string())
+        }
         other => other.into(),
     }
 }

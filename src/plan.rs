@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use servers::{MODELS, Model, broken, models};
 
 use crate::cli::usage;
-use crate::document::RequestRecord;
-use crate::units;
+use crate::pacing::PacingArg;
 
 /// The plan that runs when none is named.
 const QUICK: &str = include_str!("../plans/quick.toml");
@@ -55,6 +54,9 @@ pub struct Plan {
     /// Processors of the load generator; left out, the second of two or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_cpus: Option<Vec<usize>>,
+    /// How the load generator waits until a request of an open loop is due.
+    #[serde(default, skip_serializing_if = "PacingArg::is_auto")]
+    pub pacing: PacingArg,
     /// What the servers are.
     #[serde(default)]
     pub server: ServerPlan,
@@ -148,18 +150,6 @@ impl RequestPlan {
             Self::Work { rounds, wait, reply_bytes } => {
                 Request::Work(Work { rounds, wait, reply_bytes })
             }
-        }
-    }
-}
-
-/// As it is written down.
-#[must_use]
-pub fn record(request: Request) -> RequestRecord {
-    match request {
-        Request::Echo { bytes } => RequestRecord::Echo { bytes },
-        Request::Multiply { digits } => RequestRecord::Multiply { digits },
-        Request::Work(Work { rounds, wait, reply_bytes }) => {
-            RequestRecord::Work { rounds, wait_ns: units::ns(wait), reply_bytes }
         }
     }
 }

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use loadgen::{Arrivals, Histogram, Load, Outcome};
+use loadgen::{Histogram, Load, Outcome};
 use protocol::{App, Framing};
 
 use crate::accounts::{METHOD, Sample};
+use crate::arrivals;
 use crate::checks;
 use crate::document::{
-    ArrivalsRecord, Census, ClientAccount, Connections, Distribution, Greetings, Host, Imbalance,
-    Interval, Latency, LoadRecord, Memory, Phases, RequestRecord, SchemaId, ServerAccount, Target,
-    Trial, TrialRecord, Validity, Worker,
+    Census, ClientAccount, Connections, Distribution, Greetings, Host, Imbalance, Interval,
+    Latency, LoadRecord, Memory, PacingKind, PacingRecord, Phases, RequestRecord, SchemaId,
+    ServerAccount, StepRecord, Target, Trial, TrialRecord, Validity, Worker,
 };
+use crate::steadiness;
 use crate::units::{as_f64, ns};
 
 /// Everything about a trial that the outcome does not tell.
@@ -71,7 +73,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
             },
             framing: framing.name().into(),
             request,
-            arrivals: arrivals(load.arrivals),
+            arrivals: arrivals::record(&load.arrivals),
             connections: load.connections,
             threads: load.threads,
             cpus: load.cpus.clone(),
@@ -83,10 +85,13 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         throughput_per_s: per_second(outcome.completed, outcome.phases.measure),
         latency: latency(outcome)?,
         intervals: outcome.intervals.iter().map(interval).collect(),
+        steps: outcome.steps.iter().map(step).collect::<Result<_>>()?,
+        steadiness: steadiness::of(&outcome.series),
+        sent_gaps: outcome.sent.as_ref().and_then(steadiness::gaps),
         connections: connections(outcome),
         greetings: outcome.greetings.as_ref().map(greetings),
         workers,
-        client: client(outcome),
+        client: client(load, outcome),
         server: server.map(|bracket| account(&bracket, outcome)),
         host,
         checks: Vec::new(),
@@ -97,19 +102,12 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
     Ok(trial)
 }
 
-fn arrivals(arrivals: Arrivals) -> ArrivalsRecord {
-    match arrivals {
-        Arrivals::Closed => ArrivalsRecord::Closed,
-        Arrivals::Constant { rate_per_s } => ArrivalsRecord::Constant { rate_per_s },
-        Arrivals::Poisson { rate_per_s, seed } => ArrivalsRecord::Poisson { rate_per_s, seed },
-    }
-}
-
 fn phases(outcome: &Outcome) -> Phases {
     let phases = &outcome.phases;
     Phases {
         connect_ns: ns(phases.connect),
         warmup_ns: ns(phases.warmup),
+        warmup_trials: None,
         measure_ns: ns(phases.measure),
         drain_ns: ns(phases.drain),
         interrupted: outcome.interrupted,
@@ -136,16 +134,22 @@ fn latency(outcome: &Outcome) -> Result<Latency> {
     let whole = |histogram: &Histogram<u64>| Distribution::of(histogram, &none);
     let cut_off = |histogram: &Histogram<u64>| Distribution::of(histogram, &outcome.censored_ages);
     let (latency, greetings) = (&outcome.latency, outcome.greetings.as_ref());
+    // In an open loop the series is of response times. Service times are discounted alike: what
+    // hangs together in the one does in the other.
+    let headline = latency.response.as_ref().unwrap_or(&latency.service);
+    let effect = |q: f64| steadiness::design_effect(&outcome.series, headline.value_at_quantile(q));
+    let cut_off = |histogram: &Histogram<u64>| cut_off(histogram).map(|found| found.worth(effect));
     Ok(Latency {
         response: latency.response.as_ref().map(cut_off).transpose()?,
         // The ages are those of the headline: since due in an open loop, since sent in a closed one.
         service: match latency.response {
-            Some(_) => whole(&latency.service)?,
+            Some(_) => whole(&latency.service)?.worth(effect),
             None => cut_off(&latency.service)?,
         },
         conn_wait: whole(&latency.conn_wait)?,
         sched_lag: whole(&latency.sched_lag)?,
         connect: whole(&latency.connect)?,
+        saturated: outcome.saturated,
         greeting: greetings.map(|g| Distribution::of(&g.latency, &g.censored_ages)).transpose()?,
         accept_delay: greetings.map(|g| whole(&g.accept_delay)).transpose()?,
         queue_delay: greetings.map(|g| whole(&g.queue_delay)).transpose()?,
@@ -165,19 +169,39 @@ fn interval(interval: &loadgen::Interval) -> Interval {
     }
 }
 
+fn step(step: &loadgen::Step) -> Result<StepRecord> {
+    Ok(StepRecord {
+        start_ns: ns(step.start),
+        width_ns: ns(step.width),
+        rate_per_s: step.rate_per_s,
+        offered: step.offered,
+        ok: step.ok,
+        failed: step.failed,
+        response: Distribution::of(&step.latency, &step.censored_ages)?,
+    })
+}
+
 fn connections(outcome: &Outcome) -> Connections {
     let tally = &outcome.connections;
-    let throughput = per_second(outcome.completed, outcome.phases.measure);
+    let measured = outcome.phases.measure.as_secs_f64().max(1e-9);
     Connections {
         asked: tally.asked,
         opened: tally.opened,
         reconnects: tally.reconnects,
         connect_failures: tally.connect_failures,
+        connect_errors: outcome
+            .connect_errors
+            .iter()
+            .map(|(name, n)| ((*name).to_string(), *n))
+            .collect(),
+        unsolicited: tally.unsolicited,
         served: tally.served,
         ok_min: tally.ok_min,
         ok_max: tally.ok_max,
         jain: tally.jain,
-        effective_concurrency: throughput * outcome.latency.service.mean() / 1e9,
+        // Both from the same replies, those that arrived within the measurement.
+        effective_concurrency: tally.service.as_secs_f64() / measured,
+        slowest_mean_ns: tally.slowest.map(ns),
     }
 }
 
@@ -211,11 +235,16 @@ fn imbalance(workers: &[Worker], target: &Target) -> Option<Imbalance> {
     }
 }
 
-fn client(outcome: &Outcome) -> ClientAccount {
+fn client(load: &Load, outcome: &Outcome) -> ClientAccount {
+    let (cost, spins) = (&outcome.cost, load.pacing.spins);
+    let kind = if spins { PacingKind::Spin } else { PacingKind::Sleep };
     ClientAccount {
-        cpu_ns: ns(outcome.cost.cpu),
-        cpu_per_request_ns: per_request(outcome.cost.cpu, outcome.completed),
-        busiest_thread_share: outcome.cost.cpu_max_share,
+        engine: Some(outcome.engine.name().into()),
+        cpu_ns: ns(cost.cpu),
+        cpu_per_request_ns: per_request(cost.cpu.saturating_sub(cost.spun), outcome.completed),
+        busiest_thread_share: cost.cpu_max_share,
+        pacing: Some(PacingRecord { kind, why: load.pacing.why.into() }),
+        spin_share: spins.then_some(cost.spin_share),
         events_per_wake: outcome.batch.mean(),
     }
 }

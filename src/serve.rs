@@ -125,7 +125,7 @@ fn ready(server: &Server) -> Ready<'_> {
     }
 }
 
-fn print_line(line: &impl Serialize) -> Result<()> {
+pub(crate) fn print_line(line: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_vec(line)?;
     text.push(b'\n');
     let mut stdout = std::io::stdout().lock();

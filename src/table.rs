@@ -1,5 +1,8 @@
 //! What people read on a terminal.
 
+mod capacity;
+mod steps;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -8,11 +11,14 @@ use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use servers::{BROKEN, Broken, MODELS};
 
+use crate::arrivals;
 use crate::document::{
-    ArrivalsRecord, Cell, CellQuantile, CheckReport, Distribution, Estimate, Flag, Greetings,
-    Imbalance, Quantile, Status, Summary, Trial, Validity,
+    Cell, CellQuantile, CheckReport, Distribution, Estimate, Flag, Greetings, Imbalance, Quantile,
+    Status, Summary, Trial, Validity,
 };
+use crate::requests;
 use crate::units::{show_bytes, show_count, show_ns, show_ns_f64};
+pub use capacity::capacity;
 
 /// Writes to standard output.
 ///
@@ -111,15 +117,7 @@ fn push(text: &mut String, part: &str) {
 /// The heading of a workload's table: what was asked and how.
 #[must_use]
 pub fn heading(cell: &Cell) -> String {
-    let arrivals = match &cell.arrivals {
-        ArrivalsRecord::Closed => "closed loop, service time".to_string(),
-        ArrivalsRecord::Constant { rate_per_s } => {
-            format!("open loop at {}/s, evenly spaced, response time", show_count(*rate_per_s))
-        }
-        ArrivalsRecord::Poisson { rate_per_s, .. } => {
-            format!("open loop at {}/s, Poisson, response time", show_count(*rate_per_s))
-        }
-    };
+    let arrivals = arrivals::describe(&cell.arrivals);
     let trials = cell.trials.len();
     let plural = if trials == 1 { "" } else { "s" };
     format!(
@@ -266,6 +264,9 @@ pub fn load(trial: &Trial) -> String {
         show_ns(trial.phases.measure_ns),
         trial.connections.opened
     );
+    if let Some(drawn) = requests::describe(&trial.load.request) {
+        let _ = writeln!(text, "{drawn}");
+    }
     let mut latencies =
         table(&["", "count", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"], 1);
     let latency = &trial.latency;
@@ -286,6 +287,7 @@ pub fn load(trial: &Trial) -> String {
         text.push_str("closed loop: service times; there is no schedule to be late for\n");
     }
     let _ = writeln!(text, "{latencies}");
+    text.push_str(&steps::of(trial));
     let failures = kinds(&census.errors);
     let _ = writeln!(
         text,
@@ -297,11 +299,18 @@ pub fn load(trial: &Trial) -> String {
         census.unfinished,
         census.never_sent
     );
+    text.push_str(&clients(trial));
     text.push_str(&greetings(trial));
     if let Some(cpu) = trial.client.cpu_per_request_ns {
         let busy = trial.client.busiest_thread_share * 100.0;
         let cpu = show_ns_f64(cpu);
-        let _ = writeln!(text, "generator: {cpu} CPU per request, busiest thread {busy:.0} %");
+        let engine = trial.client.engine.as_deref().unwrap_or("epoll");
+        let _ =
+            write!(text, "generator ({engine}): {cpu} CPU per request, busiest thread {busy:.0} %");
+        if let Some(spun) = trial.client.spin_share {
+            let _ = write!(text, ", spinning {:.0} %", spun * 100.0);
+        }
+        text.push('\n');
     }
     for check in trial.checks.iter().filter(|check| check.status > Status::Pass) {
         let weight = if check.status == Status::Fail { "INVALID" } else { "note" };
@@ -373,6 +382,23 @@ fn greetings(trial: &Trial) -> String {
     text
 }
 
+/// How evenly the clients were served, and the slowest of them.
+fn clients(trial: &Trial) -> String {
+    let connections = &trial.connections;
+    let slowest = connections
+        .slowest_mean_ns
+        .map(|ns| format!(", the slowest with {} in the mean", show_ns(ns)));
+    format!(
+        "served {} of {} clients, {} to {} replies each, Jain {:.2}{}\n",
+        connections.served,
+        connections.asked,
+        connections.ok_min,
+        connections.ok_max,
+        connections.jain,
+        slowest.unwrap_or_default()
+    )
+}
+
 /// Failures with their names.
 fn kinds(errors: &BTreeMap<String, u64>) -> String {
     let kinds: Vec<_> = errors.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
@@ -399,7 +425,7 @@ fn show_quantile(quantile: Quantile) -> String {
 }
 
 /// A table whose columns from `numbers` on are aligned to the right.
-fn table(header: &[&str], numbers: usize) -> Table {
+pub(crate) fn table(header: &[&str], numbers: usize) -> Table {
     let mut table = Table::new();
     let style = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
     table.load_style(style).set_header(header.to_vec());

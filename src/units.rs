@@ -23,6 +23,19 @@ pub fn parse_count(text: &str) -> Result<usize, String> {
         .and_then(|n| usize::try_from(n).map_err(|_| "too large".to_string()))
 }
 
+/// A share such as `5%` or `0.05`, as a number from 0 to 1.
+///
+/// # Errors
+/// A sentence that says what is wrong with the text.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    let (digits, scale) = text.strip_suffix('%').map_or((text, 1.0), |digits| (digits, 100.0));
+    let share = digits.trim().parse::<f64>().map(|share| share / scale);
+    share
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "write a share from 0 to 1, as in 5% or 0.05".to_string())
+}
+
 /// A size in bytes such as `64`, `16KiB` or `1MB`.
 ///
 /// # Errors

@@ -188,11 +188,13 @@ fn pool_of_four() {
     assert_eq!((errors(&result), number(&result, "/census/timeouts")), (0, 0));
     assert!(number(&result, "/connections/served") <= 4, "{}", result["connections"]);
     assert!(!passes(&result, "fairness") && !passes(&result, "effective-concurrency"));
+    assert!(!passes(&result, "never-served"));
     until("all clients are served alike", || {
         let result = load(&right, &flags);
         number(&result, "/connections/served") == 16
             && passes(&result, "fairness")
             && passes(&result, "effective-concurrency")
+            && passes(&result, "never-served")
     });
 }
 

@@ -422,3 +422,24 @@ fn ctrl_c_keeps_what_was_measured_and_a_resumed_run_finishes_it() {
         assert_eq!(first, again, "a finished trial is not made again");
     }
 }
+
+#[test]
+fn an_engine_is_recorded_or_refused_with_the_reason() {
+    let server = server("epoll");
+    let address = server.address.to_string();
+    for engine in ["auto", "epoll", "io-uring"] {
+        let mut arguments = vec!["load", "-t", &address, "--engine", engine, "--json", "-"];
+        arguments.extend(SHORT);
+        let (exit, stdout, stderr) = run(&arguments);
+        if exit == 2 && engine == "io-uring" {
+            // This kernel, or a container around it, has none to give.
+            assert!(stderr.contains("--engine auto or epoll"), "{stderr}");
+            continue;
+        }
+        let trial: Value = serde_json::from_str(&stdout).expect(&stderr);
+        let recorded = trial["client"]["engine"].as_str().expect("an engine");
+        assert!(recorded == engine || engine == "auto" && recorded != "auto", "{recorded}");
+        assert_eq!(trial["census"]["errors"], serde_json::json!({}));
+    }
+    fails(&["load", "-t", &address, "--engine", "kqueue"], 2, &["auto, epoll, io-uring"]);
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use c10k::accounts::cpu_now;
 use c10k::units;
-use loadgen::{Arrivals, Load, Moment, Outcome, Phase};
+use loadgen::{Arrivals, Engine, Load, Moment, Outcome, Phase};
 use protocol::{App, Framing, Recipe, Request};
 
 /// How long connections may take to open; ten thousand with a process each take a while.
@@ -41,7 +41,9 @@ impl Loop<'_> {
             connections: self.connections,
             threads: 1,
             cpus: vec![self.client_cpu],
-            arrivals: self.arrivals,
+            engine: Engine::Auto,
+            pacing: loadgen::Pacing::SLEEP,
+            arrivals: self.arrivals.clone(),
             warmup: self.warmup,
             measure: self.measure,
             drain: TIMEOUT,

@@ -1,6 +1,7 @@
 //! The project's own claims of speed, measured against the least that C can do.
 //!
-//! - the load generator: CPU for each echo, against `c/epoll_client.c`, both under `c/epoll.c`
+//! - the load generator: CPU for each echo, with epoll against `c/epoll_client.c` and with io_uring
+//!   against `c/uring_client.c`, all under `c/epoll.c`
 //! - every model that has a program in `c/` of its own shape: server CPU for each request and
 //!   throughput, both under our generator
 //! - memory for each idle connection of the models that keep one in a few hundred bytes
@@ -29,7 +30,7 @@ use clap::Parser;
 use serde::Serialize;
 use servers::models;
 
-use measure::{Pair, Subject, Tools};
+use measure::{C_CLIENTS, Pair, Subject, Tools};
 use memory::Idle;
 use references::REFERENCES;
 use report::Verdict;
@@ -176,8 +177,14 @@ fn subjects(tools: &Tools<'_>, only: &[String]) -> Result<(Vec<Subject>, Vec<Str
         ensure!(known, "no model {name}");
     }
     let wanted = |model: &str| only.is_empty() || only.iter().any(|name| name == model);
-    let mut subjects = Vec::from_iter(only.is_empty().then_some(Subject::Generator));
-    let mut skipped = Vec::new();
+    let (mut subjects, mut skipped) = (Vec::new(), Vec::new());
+    for (engine, program) in C_CLIENTS.into_iter().filter(|_| only.is_empty()) {
+        let subject = Subject::Generator(engine, program);
+        match tools.check_generator(engine, program) {
+            Ok(()) => subjects.push(subject),
+            Err(why) => skipped.push(format!("{}: skipped: {why:#}", subject.name())),
+        }
+    }
     for reference in REFERENCES.iter().filter(|reference| wanted(reference.model)) {
         match reference.probe().and_then(|()| tools.check(reference)) {
             Ok(()) => subjects.push(Subject::Server(reference)),

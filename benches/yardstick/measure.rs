@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use c10k::document::Trial;
 use c10k::units::as_f64;
+use loadgen::Engine;
 use serde::Serialize;
 
 use crate::conformance;
@@ -20,7 +21,9 @@ use crate::support::process::{Process, Server, c10k};
 pub(crate) const CC_FLAGS: [&str; 3] = ["-O2", "-Wall", "-pthread"];
 /// The server under which generators are compared.
 const C_SERVER: &str = "epoll";
-const C_CLIENT: &str = "epoll_client";
+/// The C client of each engine of our generator.
+pub(crate) const C_CLIENTS: [(Engine, &str); 2] =
+    [(Engine::Epoll, "epoll_client"), (Engine::IoUring, "uring_client")];
 
 /// Load before measuring.
 const WARMUP: Duration = Duration::from_millis(100);
@@ -31,8 +34,8 @@ const MEASURE: Duration = Duration::from_millis(400);
 /// What is compared with its C counterpart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Subject {
-    /// `c10k load`.
-    Generator,
+    /// `c10k load` with an engine, and the C client that does without the rest.
+    Generator(Engine, &'static str),
     /// `c10k serve` with a model.
     Server(&'static Reference),
 }
@@ -40,7 +43,7 @@ pub(crate) enum Subject {
 impl Subject {
     pub(crate) fn name(self) -> String {
         match self {
-            Self::Generator => "generator".into(),
+            Self::Generator(engine, _) => format!("generator {}", engine.name()),
             Self::Server(reference) => format!("server {}", reference.model),
         }
     }
@@ -48,7 +51,7 @@ impl Subject {
     /// The C program that does the same.
     pub(crate) fn program(self) -> &'static str {
         match self {
-            Self::Generator => C_CLIENT,
+            Self::Generator(_, program) => program,
             Self::Server(reference) => reference.program,
         }
     }
@@ -103,8 +106,9 @@ impl<'a> Tools<'a> {
     ) -> Result<Self> {
         let folder = tempfile::tempdir().context("no folder to build the C programs in")?;
         let programs = REFERENCES.iter().map(|reference| reference.program);
+        let clients = C_CLIENTS.map(|(_, program)| program);
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/yardstick/c");
-        for name in programs.chain([C_SERVER, C_CLIENT]).collect::<BTreeSet<_>>() {
+        for name in programs.chain([C_SERVER]).chain(clients).collect::<BTreeSet<_>>() {
             let mut cc = Command::new("cc");
             cc.args(CC_FLAGS).arg("-o").arg(folder.path().join(name));
             cc.arg(source.join(name).with_extension("c")).status()?;
@@ -120,13 +124,20 @@ impl<'a> Tools<'a> {
         conformance::check(reference, server.address).with_context(|| format!("{program}.c"))
     }
 
+    /// Whether this machine lets the generator have its engine, and the C client is there.
+    pub(crate) fn check_generator(&self, engine: Engine, program: &str) -> Result<()> {
+        engine.resolve()?;
+        ensure!(self.program(program).exists(), "cc could not build {program}.c");
+        Ok(())
+    }
+
     /// Measures one pair. Who is first changes from round to round, so that a machine that gets
     /// slower or faster favours neither.
     pub(crate) fn pair(&self, subject: Subject, round: u32) -> Result<Pair> {
         let ours_first = round.is_multiple_of(2);
         let measure = |ours: bool| match (subject, ours) {
-            (Subject::Generator, true) => self.our_generator(),
-            (Subject::Generator, false) => self.c_generator(),
+            (Subject::Generator(engine, _), true) => self.our_generator(engine),
+            (Subject::Generator(_, program), false) => self.c_generator(program),
             (Subject::Server(reference), true) => self.server(reference, &self.ours(reference)?),
             (Subject::Server(reference), false) => {
                 self.server(reference, &self.c_server(reference.program, reference.workers)?)
@@ -147,10 +158,11 @@ impl<'a> Tools<'a> {
     }
 
     /// `c10k load` against the C server, by its own account.
-    fn our_generator(&self) -> Result<Cost> {
+    fn our_generator(&self, engine: Engine) -> Result<Cost> {
         let server = self.c_server(C_SERVER, None)?;
         let mut command = c10k();
         command.args(["load", "--json", "-", "--closed", "--echo", "64", "--threads", "1"]);
+        command.args(["--engine", engine.name()]);
         command.args(["--target", &server.address.to_string()]);
         command.args(["--connections", &CONNECTIONS.to_string()]);
         command.args(["--warmup", &format!("{}ms", WARMUP.as_millis())]);
@@ -167,10 +179,10 @@ impl<'a> Tools<'a> {
         })
     }
 
-    /// The C client against the C server, by its own account.
-    fn c_generator(&self) -> Result<Cost> {
+    /// A C client against the C server, by its own account.
+    fn c_generator(&self, program: &str) -> Result<Cost> {
         let server = self.c_server(C_SERVER, None)?;
-        let mut command = Command::new(self.program(C_CLIENT));
+        let mut command = Command::new(self.program(program));
         command.arg(server.address.port().to_string()).arg(CONNECTIONS.to_string());
         command.args([WARMUP, MEASURE].map(|time| time.as_millis().to_string()));
         let mut client = Process::start(&mut command, self.client_cpu)?;

@@ -14,6 +14,14 @@ pub enum LoadError {
         /// The rule that it breaks.
         what: &'static str,
     },
+    /// This machine does not let us have the engine.
+    #[error("the engine {engine} is not to be had here: {why}; use --engine auto or epoll")]
+    Engine {
+        /// Its name.
+        engine: &'static str,
+        /// What refuses it.
+        why: String,
+    },
     /// The process may not open so many descriptors.
     #[error(
         "this load needs {need} file descriptors and the limit is {limit}: raise it (`ulimit -n \

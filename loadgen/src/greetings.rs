@@ -7,6 +7,7 @@ use protocol::Greeting;
 
 use crate::census::Failure;
 use crate::clock::Clock;
+use crate::recorder::record;
 
 /// What became of every greeting that was expected, and what they told. In all phases, as with
 /// everything about connections. All histograms hold nanoseconds.
@@ -32,6 +33,8 @@ pub struct Greetings {
     /// asked for, after the greeting arrived, or taken before accepted. Their connections are
     /// served, and their stamps are in no histogram.
     pub other_clock: u64,
+    /// Values that were longer than their histogram has room for, and are in it as the longest.
+    pub saturated: u64,
     /// From asked for to the read that completed the greeting, and the ages of timeouts.
     pub latency: Histogram<u64>,
     /// From asked for to accepted: connecting, and waiting in the listener's queue.
@@ -54,6 +57,7 @@ impl Greetings {
             timeouts: 0,
             unfinished: 0,
             other_clock: 0,
+            saturated: 0,
             latency: model.clone(),
             accept_delay: model.clone(),
             queue_delay: model.clone(),
@@ -80,12 +84,12 @@ impl Greetings {
     pub(crate) fn received(&mut self, greeting: &Greeting, clock: Clock, asked: u64, now: u64) {
         self.received += 1;
         *self.workers.entry(greeting.worker).or_default() += 1;
-        self.latency.saturating_record(now - asked);
+        self.saturated += record(&mut self.latency, now - asked);
         let (accepted, taken) = (clock.stamp(greeting.accepted_ns), clock.stamp(greeting.taken_ns));
         match accepted.zip(taken) {
             Some((accepted, taken)) if asked <= accepted && accepted <= taken && taken <= now => {
-                self.accept_delay.saturating_record(accepted - asked);
-                self.queue_delay.saturating_record(taken - accepted);
+                self.saturated += record(&mut self.accept_delay, accepted - asked);
+                self.saturated += record(&mut self.queue_delay, taken - accepted);
             }
             _ => self.other_clock += 1,
         }
@@ -99,13 +103,13 @@ impl Greetings {
     /// It was given up; its age enters the latencies, since it would have taken longer.
     pub(crate) fn timed_out(&mut self, asked: u64, now: u64) {
         self.timeouts += 1;
-        self.latency.saturating_record(now - asked);
+        self.saturated += record(&mut self.latency, now - asked);
     }
 
     /// It is still waited for at the end.
     pub(crate) fn unfinished(&mut self, asked: u64, now: u64) {
         self.unfinished += 1;
-        self.censored_ages.saturating_record(now - asked);
+        self.saturated += record(&mut self.censored_ages, now - asked);
     }
 
     /// Adds what another thread found in the same run.
@@ -115,6 +119,7 @@ impl Greetings {
         self.timeouts += other.timeouts;
         self.unfinished += other.unfinished;
         self.other_clock += other.other_clock;
+        self.saturated += other.saturated;
         for (name, count) in &other.errors {
             *self.errors.entry(name).or_default() += count;
         }

@@ -29,25 +29,37 @@
 //! - `run`: the calling thread: phases, clocks, and the merging of what the threads found
 //! - `worker`: one thread of load, from connecting to draining
 //! - `wire`: how a worker reaches the server, and how time passes
+//! - `engine`: which way that is
+//! - `pacing`: how a thread waits until a request is due
 //! - `connection`, `fifo`, `clock`: what a worker works with
 //! - `recorder`: what a worker counts and times
-//! - `census`, `greetings`, `outcome`, `error`: what comes out
+//! - `series`, `sent`, `clients`: what it keeps in order of time, of when it sent, of each connection
+//! - `census`, `connect_failure`, `greetings`, `outcome`, `error`: what comes out
+//! - `truth`: tests in virtual time: what is reported is what was so
 //! - `limits`: how many descriptors the process may open
 //!
-//! It needs Linux 5.11 or newer, for timeouts of epoll in nanoseconds.
-#![forbid(unsafe_code)]
+//! It needs Linux 5.11 or newer, for timeouts of epoll in nanoseconds; [`Engine::IoUring`] needs
+//! Linux 6.0. Unsafe code is in `wire/uring` only, whose operations name memory.
 
 mod census;
+mod clients;
 mod clock;
+mod connect_failure;
 mod connection;
+mod engine;
 mod error;
 mod fifo;
 mod greetings;
 mod limits;
 mod outcome;
+mod pacing;
 mod recorder;
 mod run;
 pub mod schedule;
+mod sent;
+mod series;
+#[cfg(test)]
+mod truth;
 mod wire;
 mod worker;
 
@@ -58,12 +70,17 @@ use std::time::Duration;
 use protocol::Framing;
 
 pub use census::{Census, Failure};
+pub use connect_failure::ConnectFailure;
+pub use engine::Engine;
 pub use error::LoadError;
 pub use greetings::Greetings;
 pub use hdrhistogram::Histogram;
-pub use outcome::{Batch, ConnectionTally, Cost, Interval, Latency, Outcome, Phases};
+pub use outcome::{Batch, ConnectionTally, Cost, Interval, Latency, Outcome, Phases, Step};
+pub use pacing::{Ground, Pacing};
 pub use run::run;
 pub use schedule::Schedule;
+pub use sent::SentSample;
+pub use series::{Series, Tally};
 
 /// What to load, how, and for how long.
 #[derive(Clone, Debug)]
@@ -79,6 +96,10 @@ pub struct Load {
     pub threads: usize,
     /// Thread k runs on CPU `cpus[k % cpus.len()]` only. Empty: wherever the kernel likes.
     pub cpus: Vec<usize>,
+    /// How the threads talk to the kernel.
+    pub engine: Engine,
+    /// How threads wait until a request is due.
+    pub pacing: Pacing,
     /// When requests are sent.
     pub arrivals: Arrivals,
     /// Whether the server begins every connection with a greeting; in line framing only.
@@ -101,7 +122,7 @@ pub struct Load {
 }
 
 /// When requests are sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Arrivals {
     /// Closed loop: on each connection, as soon as the reply to the last request is checked.
     Closed,
@@ -116,6 +137,34 @@ pub enum Arrivals {
         rate_per_s: f64,
         /// The same seed makes the same schedule, whatever the number of threads.
         seed: u64,
+    },
+    /// Open loop, at a rate that changes along a line from the beginning of the measurement on.
+    /// During the warm-up it is the first rate, and after `over` the last.
+    Ramp {
+        /// Requests a second at the beginning: from 10⁻³ to 10⁹.
+        from_per_s: f64,
+        /// Requests a second at the end.
+        to_per_s: f64,
+        /// From the beginning to the end.
+        over: Duration,
+        /// With one, a Poisson process at that rate; without, as even as the rate is.
+        seed: Option<u64>,
+    },
+    /// Open loop, at one rate after the other from the beginning of the measurement on. During the
+    /// warm-up it is the first rate, and after the last step the last.
+    Staircase {
+        /// Requests a second of each step, at least one, each from 10⁻³ to 10⁹.
+        rates_per_s: Arc<[f64]>,
+        /// How long each step lasts.
+        step: Duration,
+        /// With one, a Poisson process at that rate; without, as even as the rate is.
+        seed: Option<u64>,
+    },
+    /// Open loop, at given times, which end before the measurement does or are cut off by its end.
+    /// During the warm-up requests come evenly at the mean rate of all the times.
+    Replay {
+        /// Nanoseconds since the beginning of the measurement, at least one, in order.
+        due_ns: Arc<[u64]>,
     },
 }
 
@@ -181,12 +230,35 @@ impl Load {
             !self.greeting || self.recipe.framing() == Framing::Line,
             "a greeting is a line, so it needs line framing",
         )?;
-        match self.arrivals {
+        self.check_arrivals(rule)
+    }
+
+    fn check_arrivals(
+        &self,
+        rule: impl Fn(bool, &'static str) -> Result<(), LoadError>,
+    ) -> Result<(), LoadError> {
+        let rates = |rates: &[f64]| {
+            let fit = rates.iter().all(|rate| schedule::RATE_PER_S.contains(rate));
+            rule(fit, "the rate must be from 0.001 to 1,000,000,000 requests a second")
+        };
+        match &self.arrivals {
             Arrivals::Closed => Ok(()),
-            Arrivals::Constant { rate_per_s } | Arrivals::Poisson { rate_per_s, .. } => rule(
-                schedule::RATE_PER_S.contains(&rate_per_s),
-                "the rate must be from 0.001 to 1,000,000,000 requests a second",
-            ),
+            Arrivals::Constant { rate_per_s } | Arrivals::Poisson { rate_per_s, .. } => {
+                rates(&[*rate_per_s])
+            }
+            Arrivals::Ramp { from_per_s, to_per_s, over, .. } => {
+                rule(!over.is_zero(), "a ramp must last longer than 0 s")?;
+                rates(&[*from_per_s, *to_per_s])
+            }
+            Arrivals::Staircase { rates_per_s, step, .. } => {
+                rule(!rates_per_s.is_empty(), "a staircase needs at least 1 rate")?;
+                rule(!step.is_zero(), "a step must last longer than 0 s")?;
+                rates(rates_per_s)
+            }
+            Arrivals::Replay { due_ns } => {
+                rule(!due_ns.is_empty(), "a replay needs at least 1 request")?;
+                rule(due_ns.is_sorted(), "the times of a replay must be in order")
+            }
         }
     }
 }

@@ -1,14 +1,17 @@
 //! What a run found out.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::{Census, Greetings};
+use crate::{Census, Engine, Greetings, SentSample, Series};
 
 /// What a run found out. All histograms hold nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Outcome {
+    /// How the threads talked to the kernel: never [`Engine::Auto`].
+    pub engine: Engine,
     /// How long each phase lasted.
     pub phases: Phases,
     /// The run was stopped before the measurement was over; it is shorter than asked.
@@ -29,10 +32,23 @@ pub struct Outcome {
     pub censored_ages: Histogram<u64>,
     /// The measurement in pieces of equal length, the last one possibly shorter.
     pub intervals: Vec<Interval>,
+    /// The steps of a staircase, in their order; empty for anything else.
+    pub steps: Vec<Step>,
+    /// The headline latencies (as in [`Interval::latency`]) in order of time, the warm-up's too.
+    pub series: Series,
+    /// When requests were sent; `None` unless their gaps were to be random.
+    pub sent: Option<SentSample>,
     /// What the generator cost.
     pub cost: Cost,
     /// What became of the connections.
     pub connections: ConnectionTally,
+    /// Attempts to open one that failed, by
+    /// [`ConnectFailure::name`](crate::ConnectFailure::name); names that did not occur are left out.
+    pub connect_errors: BTreeMap<&'static str, u64>,
+    /// Latencies, waits and ages that were longer than their histogram has room for, and are in it
+    /// as the longest. Quantiles that reach into them are lower bounds. More than zero only when
+    /// the generator itself stood still for longer than all the load's times together.
+    pub saturated: u64,
     /// How many sockets were ready at a time.
     pub batch: Batch,
     /// What the greetings told; `None` where none were expected.
@@ -95,6 +111,28 @@ pub struct Interval {
     pub latency: Histogram<u64>,
 }
 
+/// One step of a staircase. A request belongs to the step in which it was due, so the steps add up
+/// to the census.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Since the measurement began.
+    pub start: Duration,
+    /// How long it lasted.
+    pub width: Duration,
+    /// Its rate, in requests a second.
+    pub rate_per_s: f64,
+    /// Requests that were due in it.
+    pub offered: u64,
+    /// Of these, those that got the right reply.
+    pub ok: u64,
+    /// Those that failed, timeouts included.
+    pub failed: u64,
+    /// As [`Latency::response`], of these requests.
+    pub latency: Histogram<u64>,
+    /// As [`Outcome::censored_ages`], of these requests.
+    pub censored_ages: Histogram<u64>,
+}
+
 /// What the generator itself used within the measurement.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
@@ -102,9 +140,13 @@ pub struct Cost {
     pub threads: usize,
     /// CPU time of these threads together, user and kernel.
     pub cpu: Duration,
-    /// Of the busiest thread, CPU time over wall-clock time, both between the same two readings.
-    /// Near 1 the generator was the bottleneck.
+    /// Of that, time in which they looked for replies without a pause and there were none.
+    pub spun: Duration,
+    /// Of the busiest thread, CPU time over wall-clock time, both between the same two readings,
+    /// without what it spun. Near 1 the generator was the bottleneck.
     pub cpu_max_share: f64,
+    /// Of all threads together, what they spun over wall-clock time.
+    pub spin_share: f64,
     /// Wall-clock time between these readings, of the thread where it is longest.
     pub wall: Duration,
 }
@@ -136,6 +178,12 @@ pub struct ConnectionTally {
     /// connection: 1 when all got the same, 1/n when one of n got everything, and 0 when nobody
     /// got anything.
     pub jain: f64,
+    /// The service times of the right replies that arrived within the measurement, whenever they
+    /// were asked for, all together. Over [`Phases::measure`] this is the mean number of
+    /// requests in service, as far as they were answered (Little, 1961).
+    pub service: Duration,
+    /// Of these, the mean of the connection where it is longest; `None` without any.
+    pub slowest: Option<Duration>,
 }
 
 impl ConnectionTally {

@@ -1,14 +1,21 @@
 //! What one thread counts and times.
 
+mod steps;
+
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
 use crate::census::{Census, Failure};
+use crate::clients::Clients;
 use crate::clock::to_ns;
+use crate::connect_failure::ConnectFailures;
 use crate::greetings::Greetings;
-use crate::outcome::{Batch, ConnectionTally, Interval, Latency};
+use crate::outcome::{Batch, ConnectionTally, Interval, Latency, Step};
+use crate::sent::SentSample;
+use crate::series::Series;
 use crate::{Arrivals, Load};
+use steps::Steps;
 
 /// More pieces than this tell nothing more, and each costs some 30 KiB a thread.
 const INTERVALS_MAX: u64 = 1_000;
@@ -46,14 +53,22 @@ pub(crate) struct Recorder {
     service: Histogram<u64>,
     conn_wait: Histogram<u64>,
     sched_lag: Histogram<u64>,
-    pub(crate) connect: Histogram<u64>,
-    pub(crate) censored_ages: Histogram<u64>,
+    connect: Histogram<u64>,
+    censored_ages: Histogram<u64>,
+    /// Values that were longer than their histogram has room for.
+    pub(crate) saturated: u64,
     intervals: Vec<Piece>,
     interval_ns: u64,
+    /// Of a staircase.
+    steps: Option<Steps>,
+    pub(crate) series: Series,
+    pub(crate) sent: Option<SentSample>,
+    pub(crate) clients: Clients,
     /// When the measurement began.
     pub(crate) begin: u64,
     pub(crate) batch: Batch,
     pub(crate) connections: ConnectionTally,
+    pub(crate) connect_errors: ConnectFailures,
     pub(crate) greetings: Option<Greetings>,
     pub(crate) wrong_example: Option<String>,
 }
@@ -85,22 +100,52 @@ impl Recorder {
             sched_lag: touched(&fine),
             connect: touched(&fine),
             censored_ages: touched(&fine),
+            saturated: 0,
             intervals: (0..measure_ns.div_ceil(interval_ns)).map(|_| piece()).collect(),
             interval_ns,
+            steps: Steps::of(&load.arrivals, &fine),
+            series: Series::new(load.warmup, load.measure),
+            sent: SentSample::of(load),
+            clients: Clients::new(load.connections.div_ceil(load.threads)),
             begin: 0,
             batch: Batch::default(),
             connections: ConnectionTally::default(),
+            connect_errors: ConnectFailures::default(),
             greetings: load.greeting.then(|| Greetings::new(&fine)),
             wrong_example: None,
         }
     }
 
+    /// A connection took so long to open.
+    pub(crate) fn connected(&mut self, took_ns: u64) {
+        self.saturated += record(&mut self.connect, took_ns);
+    }
+
     /// A request was given to the kernel.
     pub(crate) fn sent(&mut self, stamps: &Stamps) {
         self.census.sent += 1;
-        self.sched_lag.saturating_record(stamps.sched_lag());
+        self.saturated += record(&mut self.sched_lag, stamps.sched_lag());
         if self.open_loop {
-            self.conn_wait.saturating_record(stamps.conn_wait());
+            self.saturated += record(&mut self.conn_wait, stamps.conn_wait());
+        }
+        if let Some(steps) = &mut self.steps {
+            steps.offered(stamps.due - self.begin);
+        }
+        if let Some(sample) = &mut self.sent {
+            sample.sent(stamps.sent - stamps.conn_wait() - self.begin);
+        }
+    }
+
+    /// A right reply arrived within the measurement, whenever it was asked for.
+    pub(crate) fn served(&mut self, connection: usize, stamps: &Stamps, done: u64) {
+        self.clients.served(connection, done - stamps.sent);
+    }
+
+    /// A request of the warm-up got the right reply.
+    pub(crate) fn warmed_up(&mut self, stamps: &Stamps, done: u64) {
+        let at = self.belongs_at(stamps);
+        if let Some(before) = self.begin.checked_sub(at + 1) {
+            self.series.record_warmup(before, done - at);
         }
     }
 
@@ -109,40 +154,62 @@ impl Recorder {
         self.census.ok += 1;
         self.took(stamps, done);
         self.piece(stamps).ok += 1;
+        if let Some(steps) = &mut self.steps {
+            steps.ok(stamps.due - self.begin);
+        }
     }
 
     /// It was given up; its age enters the latencies, since the reply would have taken longer.
     pub(crate) fn timed_out(&mut self, stamps: &Stamps, now: u64) {
         self.census.timeouts += 1;
         self.took(stamps, now);
-        self.piece(stamps).failed += 1;
+        self.count_failed(stamps);
     }
 
     /// It failed. When is no latency: a refusal may be faster than any reply.
     pub(crate) fn failed(&mut self, stamps: &Stamps, failure: Failure) {
         self.failures[failure as usize] += 1;
+        self.count_failed(stamps);
+    }
+
+    fn count_failed(&mut self, stamps: &Stamps) {
         self.piece(stamps).failed += 1;
+        if let Some(steps) = &mut self.steps {
+            steps.failed(stamps.due - self.begin);
+        }
     }
 
     /// It was sent and there is no reply at the end.
     pub(crate) fn unfinished(&mut self, stamps: &Stamps, now: u64) {
         self.census.unfinished += 1;
-        self.censored_ages.saturating_record(now - self.belongs_at(stamps));
+        let age = now - self.belongs_at(stamps);
+        self.saturated += record(&mut self.censored_ages, age);
+        if let Some(steps) = &mut self.steps {
+            steps.open(stamps.due - self.begin, now - stamps.due);
+        }
     }
 
     /// It was due and there was no connection for it until the end.
     pub(crate) fn never_sent(&mut self, due: u64, now: u64) {
         self.census.never_sent += 1;
-        self.censored_ages.saturating_record(now - due);
+        self.saturated += record(&mut self.censored_ages, now - due);
+        if let Some(steps) = &mut self.steps {
+            steps.offered(due - self.begin);
+            steps.open(due - self.begin, now - due);
+        }
     }
 
     fn took(&mut self, stamps: &Stamps, done: u64) {
         let latency = done - self.belongs_at(stamps);
-        self.service.saturating_record(done - stamps.sent);
+        self.saturated += record(&mut self.service, done - stamps.sent);
         if self.open_loop {
-            self.response.saturating_record(latency);
+            self.saturated += record(&mut self.response, latency);
         }
         self.piece(stamps).latency.saturating_record(latency);
+        if let Some(steps) = &mut self.steps {
+            steps.took(stamps.due - self.begin, latency);
+        }
+        self.series.record(self.belongs_at(stamps) - self.begin, latency);
     }
 
     /// The stamp that says whether a request belongs to the measurement, and to which piece.
@@ -169,11 +236,21 @@ impl Recorder {
         sum(&mut self.sched_lag, &other.sched_lag);
         sum(&mut self.connect, &other.connect);
         sum(&mut self.censored_ages, &other.censored_ages);
+        self.saturated += other.saturated;
+        self.connect_errors.add(&other.connect_errors);
         for (mine, theirs) in self.intervals.iter_mut().zip(&other.intervals) {
             mine.ok += theirs.ok;
             mine.failed += theirs.failed;
             sum(&mut mine.latency, &theirs.latency);
         }
+        if let Some((mine, theirs)) = self.steps.as_mut().zip(other.steps.as_ref()) {
+            mine.add(theirs);
+        }
+        self.series.add(&other.series);
+        if let Some((mine, theirs)) = self.sent.as_mut().zip(other.sent.as_ref()) {
+            mine.add(theirs);
+        }
+        self.clients.add(&other.clients);
         self.batch.add(&other.batch);
         let (mine, theirs) = (&mut self.connections, &other.connections);
         mine.opened += theirs.opened;
@@ -198,8 +275,8 @@ impl Recorder {
         census
     }
 
-    /// The series of a measurement that lasted `measure`.
-    pub(crate) fn series(&mut self, measure: Duration) -> Vec<Interval> {
+    /// The pieces of a measurement that lasted `measure`.
+    pub(crate) fn intervals(&mut self, measure: Duration) -> Vec<Interval> {
         let width = Duration::from_nanos(self.interval_ns);
         let mut start = Duration::ZERO;
         let mut series = Vec::with_capacity(self.intervals.len());
@@ -215,6 +292,11 @@ impl Recorder {
         series
     }
 
+    /// The steps of a staircase in a measurement that lasted `measure`; none of anything else.
+    pub(crate) fn steps(&mut self, measure: Duration) -> Vec<Step> {
+        self.steps.take().map(|steps| steps.finish(measure)).unwrap_or_default()
+    }
+
     pub(crate) fn into_latency(self) -> (Latency, Histogram<u64>) {
         let latency = Latency {
             response: self.open_loop.then_some(self.response),
@@ -225,6 +307,16 @@ impl Recorder {
         };
         (latency, self.censored_ages)
     }
+}
+
+/// Records a value, or in its place the longest that there is room for. Returns how often it was
+/// the latter: a clamp that nobody counts would be a latency that nobody had.
+pub(crate) fn record(histogram: &mut Histogram<u64>, value: u64) -> u64 {
+    if histogram.record(value).is_ok() {
+        return 0;
+    }
+    histogram.saturating_record(value);
+    1
 }
 
 /// For 1 ns to `longest`; what is longer is counted as the longest.
@@ -244,6 +336,85 @@ fn touched(model: &Histogram<u64>) -> Histogram<u64> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn load() -> Load {
+        crate::truth::load(10, Arrivals::Constant { rate_per_s: 1_000.0 })
+    }
+
+    /// What a thread has that served three billion requests in 1 ms and one in 40 ms.
+    fn billions(load: &Load) -> Recorder {
+        const N: u64 = 3_000_000_000;
+        let mut recorder = Recorder::new(load);
+        let stamps = Stamps { due: 0, free_at: 0, sent: 0 };
+        recorder.census.offered = 1;
+        recorder.sent(&stamps);
+        recorder.ok(&stamps, 40_000_000);
+        recorder.census.offered += N;
+        recorder.census.sent += N;
+        recorder.census.ok += N;
+        recorder.intervals[0].ok += N;
+        let coarse = &mut recorder.intervals[0].latency;
+        for histogram in [&mut recorder.response, &mut recorder.service, coarse] {
+            histogram.record_n(1_000_000, N).unwrap();
+        }
+        recorder
+    }
+
+    #[test]
+    fn of_billions_of_samples_not_one_is_lost() {
+        let load = load();
+        let mut all = billions(&load);
+        (0..2).for_each(|_| all.add(&billions(&load)));
+        let nine = 9_000_000_003;
+        assert!(all.census().reconciles());
+        assert_eq!((all.census().ok, all.saturated), (nine, 0));
+        let series = all.intervals(load.measure);
+        assert_eq!((series[0].ok, series[0].latency.len()), (nine, nine));
+        let (latency, _) = all.into_latency();
+        for histogram in [latency.service, latency.response.unwrap()] {
+            assert_eq!((histogram.len(), histogram.count_at(40_000_000)), (nine, 3));
+            assert!(histogram.equivalent(histogram.value_at_quantile(0.999_999_999), 1_000_000));
+            assert!(histogram.equivalent(histogram.value_at_quantile(1.0), 40_000_000));
+        }
+    }
+
+    #[test]
+    fn a_recorder_is_as_large_after_a_million_samples_as_before() {
+        let load = load();
+        let mut recorder = Recorder::new(&load);
+        let size = |recorder: &Recorder| {
+            let pieces = recorder.intervals.iter().map(|piece| piece.latency.distinct_values());
+            let whole = [&recorder.response, &recorder.service, &recorder.conn_wait];
+            let others = [&recorder.sched_lag, &recorder.connect, &recorder.censored_ages];
+            let all = whole.into_iter().chain(others).map(Histogram::distinct_values);
+            (pieces.collect::<Vec<_>>(), all.collect::<Vec<_>>())
+        };
+        let before = size(&recorder);
+        for i in 0..1_000_000_u64 {
+            let stamps = Stamps { due: i, free_at: i / 2, sent: i };
+            recorder.sent(&stamps);
+            recorder.ok(&stamps, i * 1_000_003);
+            recorder.unfinished(&stamps, u64::MAX);
+        }
+        assert_eq!(size(&recorder), before);
+        assert!(recorder.saturated > 1_000_000, "the ages at least are too long for it");
+    }
+
+    #[test]
+    fn what_is_longer_than_a_histogram_is_clamped_and_counted() {
+        let load = load();
+        let (mut one, mut other) = (Recorder::new(&load), Recorder::new(&load));
+        let stamps = Stamps { due: 10, free_at: 10, sent: 10 };
+        for recorder in [&mut one, &mut other] {
+            recorder.ok(&stamps, 1_000_000);
+            assert_eq!(recorder.saturated, 0);
+            recorder.ok(&stamps, 1 << 50);
+        }
+        one.connected(1 << 50);
+        one.add(&other);
+        assert_eq!(one.saturated, 5, "response and service twice, and one connect");
+        assert_eq!(one.service.len(), 4, "they are in it all the same");
+    }
 
     proptest! {
         #[test]

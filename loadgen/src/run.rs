@@ -12,9 +12,10 @@ use rustix::io::Errno;
 
 use crate::clock::{Clock, to_ns};
 use crate::outcome::{Cost, Outcome, Phases};
-use crate::wire::EpollWire;
+use crate::pacing::Pacer;
+use crate::wire::{EpollWire, UringWire, Wire};
 use crate::worker::{Found, Lonely, Shared, Worker};
-use crate::{Load, LoadError, Moment, Phase, Progress, limits};
+use crate::{Arrivals, Engine, Load, LoadError, Moment, Phase, Progress, limits};
 
 /// Between two calls with [`Moment::Tick`], and between two looks at `stop`.
 const TICK: Duration = Duration::from_millis(100);
@@ -48,6 +49,7 @@ pub fn run(
     watch: &mut dyn FnMut(Moment),
 ) -> Result<Outcome, LoadError> {
     load.check()?;
+    let engine = load.engine.resolve()?;
     limits::make_room_for(load.connections)?;
     let shared = Shared {
         clock: Clock::starting_now(),
@@ -66,7 +68,7 @@ pub fn run(
             let (ready, shared, start) = (ready.clone(), &shared, &start);
             let thread = thread::Builder::new()
                 .name(format!("load-{index}"))
-                .spawn_scoped(scope, move || work(load, shared, index, start, &ready))
+                .spawn_scoped(scope, move || work((load, engine), shared, index, start, &ready))
                 .map_err(|source| LoadError::System {
                     what: "a thread cannot be started",
                     source,
@@ -97,7 +99,7 @@ pub fn run(
             });
         }
         watch(Moment::Ends);
-        Ok(outcome(load, &timeline, found))
+        Ok(outcome((load, engine), &timeline, found))
     })
 }
 
@@ -113,7 +115,7 @@ enum Start {
 /// One thread from its first to its last moment. Its sender is dropped when it ends, however it
 /// ends, which is how the calling thread learns of it.
 fn work(
-    load: &Load,
+    (load, engine): (&Load, Engine),
     shared: &Shared,
     index: usize,
     start: &OnceLock<Start>,
@@ -122,12 +124,26 @@ fn work(
     if !load.cpus.is_empty() {
         pin(load.cpus[index % load.cpus.len()])?;
     }
-    let wire = EpollWire::new(load.target, load.connections_of(index), shared.clock);
-    let wire = wire.map_err(|errno| LoadError::System {
-        what: "an epoll instance cannot be made",
-        source: errno.into(),
-    })?;
-    let mut worker = Worker::new(load, shared, index, wire);
+    let (target, connections) = (load.target, load.connections_of(index));
+    let pacer = Pacer::new(load.pacing.spins && load.arrivals != Arrivals::Closed);
+    let failed = |what| move |errno: Errno| LoadError::System { what, source: errno.into() };
+    if engine == Engine::IoUring {
+        let wire = UringWire::new(target, connections, shared.clock);
+        let wire = wire.map_err(failed("a ring of io_uring cannot be made"))?;
+        live(Worker::new(load, shared, index, wire.paced(pacer)), start, ready)
+    } else {
+        let wire = EpollWire::new(target, connections, shared.clock);
+        let wire = wire.map_err(failed("an epoll instance cannot be made"))?;
+        live(Worker::new(load, shared, index, wire.paced(pacer)), start, ready)
+    }
+}
+
+/// A worker from its first to its last connection.
+fn live<W: Wire>(
+    mut worker: Worker<'_, W>,
+    start: &OnceLock<Start>,
+    ready: &Sender<usize>,
+) -> Result<Found, LoadError> {
     let open = worker.connect()?;
     // Nobody listens any more when another thread has failed.
     let _ = ready.send(open);
@@ -178,12 +194,12 @@ impl Drop for Release<'_> {
 
 /// How the phases went.
 #[derive(Default)]
-struct Timeline {
-    phases: Phases,
-    interrupted: bool,
-    unreachable: bool,
+pub(crate) struct Timeline {
+    pub(crate) phases: Phases,
+    pub(crate) interrupted: bool,
+    pub(crate) unreachable: bool,
     /// Greetings are expected, and nobody heard anything.
-    silent: bool,
+    pub(crate) silent: bool,
 }
 
 /// The calling thread while the others work.
@@ -347,17 +363,24 @@ fn unreachable(load: &Load, found: &[Found]) -> LoadError {
     LoadError::Unreachable { target: load.target, source: errno.into() }
 }
 
-fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
+pub(crate) fn outcome(
+    (load, engine): (&Load, Engine),
+    timeline: &Timeline,
+    found: Vec<Found>,
+) -> Outcome {
     let mut cost = Cost { threads: found.len(), ..Cost::default() };
+    let threads = found.len() as f64;
     let mut ok = Vec::with_capacity(load.connections);
     let mut completed = 0;
     let mut all = None;
     for one in found {
         completed += one.completed;
         cost.cpu += one.cpu;
+        cost.spun += one.spun;
         cost.wall = cost.wall.max(one.wall);
         if !one.wall.is_zero() {
-            let share = one.cpu.as_secs_f64() / one.wall.as_secs_f64();
+            cost.spin_share += one.spun.as_secs_f64() / one.wall.as_secs_f64() / threads;
+            let share = (one.cpu - one.spun).as_secs_f64() / one.wall.as_secs_f64();
             cost.cpu_max_share = cost.cpu_max_share.max(share);
         }
         ok.extend(one.ok);
@@ -368,14 +391,23 @@ fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
     }
     let mut recorder = all.expect("a load has at least one thread");
     let census = recorder.census();
-    let intervals = recorder.series(timeline.phases.measure);
+    let intervals = recorder.intervals(timeline.phases.measure);
+    let steps = recorder.steps(timeline.phases.measure);
+    recorder.series.end_at(timeline.phases.measure);
     let (batch, mut connections) = (recorder.batch, recorder.connections);
+    let connect_errors = recorder.connect_errors.named();
+    let saturated =
+        recorder.saturated + recorder.greetings.as_ref().map_or(0, |greetings| greetings.saturated);
     connections.asked = load.connections;
     connections.spread(&ok);
+    connections.service = recorder.clients.service();
+    connections.slowest = recorder.clients.slowest();
     let wrong_example = recorder.wrong_example.take();
     let greetings = recorder.greetings.take();
+    let (series, sent) = (recorder.series.clone(), recorder.sent.take());
     let (latency, censored_ages) = recorder.into_latency();
     Outcome {
+        engine,
         phases: timeline.phases,
         interrupted: timeline.interrupted,
         census,
@@ -383,8 +415,13 @@ fn outcome(load: &Load, timeline: &Timeline, found: Vec<Found>) -> Outcome {
         latency,
         censored_ages,
         intervals,
+        steps,
+        series,
+        sent,
         cost,
         connections,
+        connect_errors,
+        saturated,
         batch,
         greetings,
         wrong_example,

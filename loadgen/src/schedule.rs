@@ -3,10 +3,24 @@
 //! The due time of request i is a pure function of i, in nanoseconds since the start of the
 //! load. So it cannot drift, a slow server cannot move it, and n threads that take the indices
 //! congruent to 0, 1, … n-1 modulo n make exactly the schedule of one.
+//!
+//! Schedules that change with time ([`Arrivals::Ramp`], [`Arrivals::Staircase`],
+//! [`Arrivals::Replay`]) begin with the measurement. The warm-up before them has their first rate,
+//! that of a replay its mean rate, so that the measurement finds a server that was at work.
+
+#[cfg(test)]
+mod changing;
+mod profile;
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::draw::hash;
 
 use crate::Arrivals;
+use crate::clock::to_ns;
+use profile::{ONE_REQUEST, Profile};
 
 /// The rates that a schedule can have, in requests a second.
 pub const RATE_PER_S: RangeInclusive<f64> = 1e-3..=1e9;
@@ -17,19 +31,34 @@ const NS_PER_S: f64 = 1e9;
 /// arithmetic and a rate such as 0.1 is still meant exactly.
 const RATE_UNITS_PER_S: f64 = 1e6;
 
-/// Nanoseconds a second times [`RATE_UNITS_PER_S`].
-const RATE_UNIT_NS: u128 = 1_000_000_000_000_000;
-
 /// An open-loop schedule.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     law: Law,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Law {
-    Constant { rate_units: u64 },
-    Poisson { gap_ns_mean: f64, seed: u64 },
+    Constant {
+        rate_units: u64,
+    },
+    Poisson {
+        gap_ns_mean: f64,
+        seed: u64,
+    },
+    /// Request i where the integral of the rate reaches i; with a seed, the i-th of a random
+    /// process.
+    Profile {
+        profile: Arc<Profile>,
+        seed: Option<u64>,
+    },
+    /// `before` requests of the warm-up at a constant rate, then these times after it.
+    Replay {
+        rate_units: u64,
+        before: u64,
+        warmup_ns: u64,
+        due_ns: Arc<[u64]>,
+    },
 }
 
 /// One request of a schedule.
@@ -42,24 +71,38 @@ pub struct Arrival {
 }
 
 impl Schedule {
-    /// The schedule of these arrivals; `None` in closed loop, which has none.
+    /// The schedule of these arrivals after a warm-up so long; `None` in closed loop, which has
+    /// none.
     ///
     /// # Panics
-    /// When the rate is outside [`RATE_PER_S`].
+    /// When a rate is outside [`RATE_PER_S`], a staircase has no step, or the times of a replay
+    /// are not in order.
     #[must_use]
-    pub fn new(arrivals: Arrivals) -> Option<Self> {
-        let checked = |rate: f64| {
-            assert!(RATE_PER_S.contains(&rate), "the rate {rate} is outside {RATE_PER_S:?}");
-            rate
-        };
+    pub fn new(arrivals: &Arrivals, warmup: Duration) -> Option<Self> {
         let law = match arrivals {
             Arrivals::Closed => return None,
             Arrivals::Constant { rate_per_s } => {
-                Law::Constant { rate_units: rounded(checked(rate_per_s) * RATE_UNITS_PER_S) }
+                Law::Constant { rate_units: rate_units(*rate_per_s) }
             }
             Arrivals::Poisson { rate_per_s, seed } => {
-                Law::Poisson { gap_ns_mean: NS_PER_S / checked(rate_per_s), seed }
+                Law::Poisson { gap_ns_mean: NS_PER_S / checked(*rate_per_s), seed: *seed }
             }
+            Arrivals::Ramp { from_per_s, to_per_s, over, seed } => {
+                let (from, to) = (rate_units(*from_per_s), rate_units(*to_per_s));
+                let profile = Profile::new([(warmup, from, from), (*over, from, to)]);
+                Law::Profile { profile: Arc::new(profile), seed: *seed }
+            }
+            Arrivals::Staircase { rates_per_s, step, seed } => {
+                let first = (warmup, *rates_per_s.first().expect("a staircase has a step"));
+                let steps = rates_per_s.iter().map(|rate| (*step, *rate));
+                let pieces = std::iter::once(first).chain(steps);
+                let profile = Profile::new(pieces.map(|(length, rate)| {
+                    let rate = rate_units(rate);
+                    (length, rate, rate)
+                }));
+                Law::Profile { profile: Arc::new(profile), seed: *seed }
+            }
+            Arrivals::Replay { due_ns } => replay(Arc::clone(due_ns), to_ns(warmup)),
         };
         Some(Self { law })
     }
@@ -71,14 +114,14 @@ impl Schedule {
     }
 
     /// The requests whose index is congruent to `k` modulo `n`, in order. It never ends before
-    /// the index or the nanoseconds leave 64 bits.
+    /// the index or the nanoseconds leave 64 bits, but for a replay, which ends with its last one.
     ///
     /// # Panics
     /// When `k` is not below `n`.
     #[must_use]
     pub fn shard(&self, k: u64, n: u64) -> Shard {
         assert!(k < n, "shard {k} of {n}");
-        Shard { law: self.law, index: k, step: n, gaps: 0, due_ns: 0 }
+        Shard { law: self.law.clone(), index: k, step: n, gaps: 0, due_ns: 0, drawn: 0 }
     }
 }
 
@@ -88,9 +131,11 @@ pub struct Shard {
     law: Law,
     index: u64,
     step: u64,
-    /// Poisson: how many gaps `due_ns` is the sum of.
+    /// Random arrivals: how many gaps `due_ns` or `drawn` is the sum of.
     gaps: u64,
     due_ns: u64,
+    /// Random arrivals at a rate that changes: how far the process has come, as an integral.
+    drawn: u128,
 }
 
 impl Iterator for Shard {
@@ -98,15 +143,33 @@ impl Iterator for Shard {
 
     fn next(&mut self) -> Option<Arrival> {
         let index = self.index;
-        match self.law {
-            Law::Constant { rate_units } => self.due_ns = constant_due_ns(index, rate_units)?,
+        match &self.law {
+            Law::Constant { rate_units } => self.due_ns = constant_due_ns(index, *rate_units)?,
             Law::Poisson { gap_ns_mean, seed } => {
                 // Each shard adds up the gaps of all shards: a prefix sum cannot be entered in
                 // the middle, and the sum of whole numbers is the same for every shard.
                 while self.gaps <= index {
-                    self.due_ns =
-                        self.due_ns.checked_add(poisson_gap_ns(self.gaps, gap_ns_mean, seed))?;
+                    let gap = poisson_gap_ns(self.gaps, *gap_ns_mean, *seed);
+                    self.due_ns = self.due_ns.checked_add(gap)?;
                     self.gaps += 1;
+                }
+            }
+            Law::Profile { profile, seed: None } => {
+                self.due_ns = profile.reaches(u128::from(index) * ONE_REQUEST)?;
+            }
+            Law::Profile { profile, seed: Some(seed) } => {
+                while self.gaps <= index {
+                    let gap = poisson_gap_ns(self.gaps, ONE_REQUEST as f64, *seed);
+                    self.drawn = self.drawn.checked_add(gap.into())?;
+                    self.gaps += 1;
+                }
+                self.due_ns = profile.reaches(self.drawn)?;
+            }
+            Law::Replay { rate_units, before, warmup_ns, due_ns } => {
+                self.due_ns = match index.checked_sub(*before) {
+                    // Rounding must not carry one into the measurement.
+                    None => constant_due_ns(index, *rate_units)?.min(warmup_ns - 1),
+                    Some(at) => warmup_ns.checked_add(*due_ns.get(usize::try_from(at).ok()?)?)?,
                 }
             }
         }
@@ -115,10 +178,33 @@ impl Iterator for Shard {
     }
 }
 
+fn checked(rate_per_s: f64) -> f64 {
+    assert!(RATE_PER_S.contains(&rate_per_s), "the rate {rate_per_s} is outside {RATE_PER_S:?}");
+    rate_per_s
+}
+
+fn rate_units(rate_per_s: f64) -> u64 {
+    rounded(checked(rate_per_s) * RATE_UNITS_PER_S)
+}
+
+fn replay(due_ns: Arc<[u64]>, warmup_ns: u64) -> Law {
+    assert!(due_ns.is_sorted(), "the times of a replay are in order");
+    let last = due_ns.last().copied().unwrap_or(0);
+    let mean = due_ns.len() as f64 * NS_PER_S / last as f64;
+    // All at one instant have no rate, and then the warm-up is silent.
+    let has_rate = last > 0;
+    let rate_units = rate_units(if has_rate { mean } else { 1.0 }.clamp(1e-3, 1e9));
+    // How many are due before its end: the count of i with i / rate < end.
+    let warmed = u128::from(warmup_ns) * u128::from(rate_units);
+    let before = warmed.div_ceil(ONE_REQUEST) * u128::from(has_rate);
+    let before = u64::try_from(before).unwrap_or(u64::MAX);
+    Law::Replay { rate_units, before, warmup_ns, due_ns }
+}
+
 /// i / rate in whole nanoseconds, rounded to nearest; no error accumulates.
 fn constant_due_ns(index: u64, rate_units: u64) -> Option<u64> {
     let rate_units = u128::from(rate_units);
-    u64::try_from((u128::from(index) * RATE_UNIT_NS + rate_units / 2) / rate_units).ok()
+    u64::try_from((u128::from(index) * ONE_REQUEST + rate_units / 2) / rate_units).ok()
 }
 
 /// The gap before request `index`; 53 bits, since that is the mantissa of an f64.
@@ -135,21 +221,6 @@ fn exponential_ns(bits: u64, mean_ns: f64) -> u64 {
     rounded(-uniform.ln() * mean_ns)
 }
 
-/// The output number `index` of the generator splitmix64 (Steele, Lea and Flood, "Fast
-/// splittable pseudorandom number generators", OOPSLA 2014), whose state is a counter, so that
-/// any output can be had without the ones before it. The seed is mixed first, since two seeds
-/// that differ by a multiple of the increment would give one sequence, shifted.
-fn hash(seed: u64, index: u64) -> u64 {
-    const INCREMENT: u64 = 0x9e37_79b9_7f4a_7c15;
-    mix(mix(seed).wrapping_add(index.wrapping_add(1).wrapping_mul(INCREMENT)))
-}
-
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[expect(
     clippy::cast_possible_truncation,
     reason = "values are rounded, never negative, and at most 37 mean gaps of the lowest rate"
@@ -163,12 +234,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn schedule(arrivals: Arrivals) -> Schedule {
+        Schedule::new(&arrivals, Duration::ZERO).unwrap()
+    }
+
     fn constant(rate_per_s: f64) -> Schedule {
-        Schedule::new(Arrivals::Constant { rate_per_s }).unwrap()
+        schedule(Arrivals::Constant { rate_per_s })
     }
 
     fn poisson(rate_per_s: f64, seed: u64) -> Schedule {
-        Schedule::new(Arrivals::Poisson { rate_per_s, seed }).unwrap()
+        schedule(Arrivals::Poisson { rate_per_s, seed })
     }
 
     fn gaps(schedule: Schedule, n: usize) -> Vec<u64> {
@@ -251,10 +326,10 @@ mod tests {
             rate_per_s in 1e-3..1e7_f64, seed: u64, n in 1_u64..9, poisson: bool,
         ) {
             const PER_SHARD: usize = 50;
-            let schedule = Schedule::new(match poisson {
+            let schedule = schedule(match poisson {
                 true => Arrivals::Poisson { rate_per_s, seed },
                 false => Arrivals::Constant { rate_per_s },
-            }).unwrap();
+            });
             let mut union: Vec<Arrival> =
                 (0..n).flat_map(|k| schedule.shard(k, n).take(PER_SHARD)).collect();
             union.sort_by_key(|arrival| arrival.index);

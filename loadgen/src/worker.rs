@@ -63,6 +63,7 @@ struct Reading {
     cpu: u64,
     wall: u64,
     done: u64,
+    spun: u64,
 }
 
 /// What a thread found.
@@ -77,6 +78,8 @@ pub(crate) struct Found {
     pub(crate) cpu: Duration,
     /// Between the same two readings.
     pub(crate) wall: Duration,
+    /// Of that CPU time, what was spent looking for something without a pause in vain.
+    pub(crate) spun: Duration,
     /// Why the last attempt to open a connection failed.
     pub(crate) connect_error: Option<Errno>,
 }
@@ -125,7 +128,7 @@ impl<'a, W: Wire> Worker<'a, W> {
     pub(crate) fn new(load: &'a Load, shared: &'a Shared, index: usize, wire: W) -> Self {
         let connections = load.connections_of(index);
         let (k, n) = (index as u64, load.threads as u64);
-        let source = match Schedule::new(load.arrivals) {
+        let source = match Schedule::new(&load.arrivals, load.warmup) {
             None => Source::Closed { next_tag: k, step: n },
             Some(schedule) => {
                 Source::Open { shard: schedule.shard(k, n), next: Arrival { index: k, due_ns: 0 } }
@@ -224,11 +227,12 @@ impl<'a, W: Wire> Worker<'a, W> {
         if self.start != u64::MAX {
             self.count_never_sent();
         }
-        let (cpu, wall, completed) = match (self.first_reading, self.last_reading) {
+        let (cpu, wall, completed, spun) = match (self.first_reading, self.last_reading) {
             (Some(first), Some(last)) => {
-                (last.cpu - first.cpu, last.wall - first.wall, last.done - first.done)
+                let spun = last.spun - first.spun;
+                (last.cpu - first.cpu, last.wall - first.wall, last.done - first.done, spun)
             }
-            _ => (0, 0, 0),
+            _ => (0, 0, 0, 0),
         };
         Found {
             ok: self.connections.iter().map(|connection| connection.ok).collect(),
@@ -236,6 +240,7 @@ impl<'a, W: Wire> Worker<'a, W> {
             completed,
             cpu: Duration::from_nanos(cpu),
             wall: Duration::from_nanos(wall),
+            spun: Duration::from_nanos(spun.min(cpu)),
             connect_error: self.connect_error,
         }
     }
@@ -270,6 +275,7 @@ impl<'a, W: Wire> Worker<'a, W> {
             cpu: part(cpu.tv_sec) * 1_000_000_000 + part(cpu.tv_nsec),
             wall: self.wire.now(),
             done: self.done,
+            spun: self.wire.spun(),
         }
     }
 
@@ -471,6 +477,8 @@ mod tests {
             connections,
             threads: 1,
             cpus: Vec::new(),
+            engine: crate::Engine::Epoll,
+            pacing: crate::Pacing::SLEEP,
             arrivals,
             greeting: false,
             warmup: Duration::ZERO,

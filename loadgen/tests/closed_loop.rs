@@ -111,6 +111,9 @@ fn a_server_that_serves_one_at_a_time_gets_to_all_in_the_drain() {
     assert!(outcome.completed > 0 && outcome.completed + 2 <= outcome.census.ok);
     assert_eq!((outcome.connections.served, outcome.connections.ok_min), (1, 0));
     assert!(outcome.connections.jain < 0.5);
+    // Neither is it in the requests in service: one after the other, they fit the measurement.
+    let service = outcome.connections.service;
+    assert!(!service.is_zero() && service <= outcome.phases.measure, "{service:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod support;
 
 use std::net::SocketAddr;
+use std::sync::Barrier;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -211,5 +212,23 @@ fn a_server_that_dies_leaves_a_backlog() {
     let outcome = run(&load);
     assert_eq!(outcome.census.errors_total(), 1);
     assert_eq!(outcome.census.never_sent, outcome.census.offered - 1);
-    assert!(outcome.connections.connect_failures > 0);
+    let failures = outcome.connections.connect_failures;
+    assert!(failures > 0);
+    assert_eq!(outcome.connect_errors, [("refused", failures)].into());
+}
+
+#[test]
+fn a_reply_after_the_drain_is_too_late_to_count() {
+    let answers: &'static Barrier = Box::leak(Box::new(Barrier::new(2)));
+    let target = serve(move |mut talk| {
+        let text = talk.request();
+        answers.wait();
+        text.iter().for_each(|text| talk.echo(text));
+    });
+    let drain = Duration::from_millis(100);
+    let outcome = run(&Load { connections: 1, drain, ..load(target) });
+    answers.wait();
+    assert_eq!((outcome.census.offered, outcome.census.unfinished), (1, 1));
+    assert_eq!(outcome.completed, 0);
+    assert!(outcome.censored_ages.min() >= about(drain));
 }

@@ -149,3 +149,18 @@ fn connections_closed_while_free_are_reopened_and_no_error() {
     assert_eq!(outcome.census.offered, 0);
     assert!(outcome.connections.reconnects > 0);
 }
+
+#[test]
+fn random_arrivals_are_noted_as_they_were_sent() {
+    let arrivals = Arrivals::Poisson { rate_per_s: 2_000.0, seed: 7 };
+    let load = Load { arrivals, connections: 8, threads: 2, ..load(echo_server()) };
+    let outcome = run(&load);
+    let sent = outcome.sent.unwrap().windows();
+    let noted: usize = sent.iter().map(|(_, sent)| sent.len()).sum();
+    // At this rate the windows cover the measurement; what was sent after its end is in none.
+    assert!(noted > 0 && noted as u64 <= outcome.census.sent);
+    assert!(sent.iter().all(|(length, sent)| sent.iter().all(|at| at < length)));
+
+    let even = run(&Load { arrivals: constant(2_000.0), ..load });
+    assert!(even.sent.is_none());
+}

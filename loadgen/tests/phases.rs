@@ -211,3 +211,14 @@ fn a_caller_that_panics_is_not_waited_for() {
         assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     }
 }
+
+#[test]
+fn the_latencies_of_the_warm_up_are_kept_apart() {
+    let warmup = Duration::from_millis(60);
+    let outcome = run(&Load { warmup, ..load(echo_server()) });
+    let slots = outcome.series.warmup();
+    assert!(outcome.series.slot() * u32::try_from(slots.len()).unwrap() >= warmup);
+    assert!(slots.iter().any(|slot| slot.count > 0), "requests of the warm-up");
+    let outcome = run(&load(echo_server()));
+    assert!(outcome.series.warmup().is_empty());
+}

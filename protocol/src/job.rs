@@ -38,17 +38,24 @@ impl Work {
     /// cannot skip the work, and a client that knows the answer can check that it was done.
     #[must_use]
     pub fn burn(&self) -> u64 {
-        let mut x = 0x9E37_79B9_7F4A_7C15_u64;
-        for _ in 0..self.rounds {
-            for _ in 0..STEPS_PER_ROUND {
-                // Each step needs the one before, so no processor can do two at once; and the
-                // shift keeps a compiler from folding many multiplications into one, which it
-                // does with a plain congruential generator. The constant is Degski's.
-                x = (x ^ (x >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-            }
-        }
-        x
+        burn_on(BURN_START, self.rounds)
     }
+}
+
+/// What no rounds compute.
+pub(crate) const BURN_START: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Burns so many rounds more.
+pub(crate) fn burn_on(mut x: u64, rounds: u64) -> u64 {
+    for _ in 0..rounds {
+        for _ in 0..STEPS_PER_ROUND {
+            // Each step needs the one before, so no processor can do two at once; and the
+            // shift keeps a compiler from folding many multiplications into one, which it
+            // does with a plain congruential generator. The constant is Degski's.
+            x = (x ^ (x >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        }
+    }
+    x
 }
 
 /// A piece of work that a session wants done before it goes on.

@@ -12,6 +12,7 @@
 //! - [`session`]: the server's end, and the only place where its state changes
 //! - [`exchange`]: the client's end, and [`recipe`]: what it asks for
 //! - [`app`]: what a request means, in each application
+//! - [`draw`]: numbers that differ from one request to the next
 //! - [`greeting`]: what a server may say first
 //! - [`http`]: HTTP/1.1 on either end
 //! - [`job`]: work that is data, so that a model can decide where it runs
@@ -23,6 +24,7 @@ extern crate alloc;
 
 pub mod app;
 pub mod buffer;
+pub mod draw;
 pub mod exchange;
 pub mod greeting;
 pub mod http;
@@ -31,11 +33,12 @@ pub mod recipe;
 pub mod session;
 
 pub use app::App;
+pub use draw::Draw;
 pub use exchange::{Exchange, Reply};
 pub use greeting::Greeting;
 pub use http::{Ask, AskError};
 pub use job::{Done, Job, Work};
-pub use recipe::{Recipe, RecipeError, Request};
+pub use recipe::{Drawn, Recipe, RecipeError, Request};
 pub use session::{Session, Step, Tally};
 
 use core::num::NonZeroU32;

@@ -1,5 +1,7 @@
 //! What every request of a load is, and the one right reply to each.
 
+mod drawn;
+
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -11,6 +13,8 @@ use crate::app::{self, App, hex};
 use crate::http::{self, Ask};
 use crate::job::{self, Work};
 use crate::{FRAME_BYTES_MAX, Framing, RAW_BYTES_MAX};
+pub use drawn::Drawn;
+use drawn::DrawnKind;
 
 /// What every request of a load asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub enum Request {
     },
     /// Have CPU burnt, a wait waited and a reply of a certain size sent.
     Work(Work),
+    /// An echo or work, with numbers that differ from one request to the next.
+    Drawn(Drawn),
 }
 
 /// Why a load cannot be built.
@@ -45,6 +51,8 @@ pub enum RecipeError {
     Empty,
     /// More CPU work or waiting than one request may ask for.
     TooMuchWork,
+    /// Numbers that are drawn for each request, in HTTP.
+    DrawnInHttp,
 }
 
 impl fmt::Display for RecipeError {
@@ -58,6 +66,10 @@ impl fmt::Display for RecipeError {
                 "the request or its reply is too long: a line holds {FRAME_BYTES_MAX} bytes, a \
                  raw message {RAW_BYTES_MAX}, the reply of WORK {} (raw: {RAW_BYTES_MAX})",
                 job::WORK_REPLY_BYTES_MAX
+            ),
+            Self::DrawnInHttp => write!(
+                f,
+                "what is drawn for each request needs line or raw framing: in http, ask for one size"
             ),
             Self::Empty => write!(f, "the request is empty: ask for at least one byte or digit"),
             Self::TooMuchWork => write!(
@@ -76,6 +88,8 @@ impl core::error::Error for RecipeError {}
 #[derive(Debug)]
 pub struct Recipe {
     framing: Framing,
+    /// `None` for a request to any HTTP server.
+    request: Option<Request>,
     kind: Kind,
 }
 
@@ -87,6 +101,8 @@ enum Kind {
     Product { digits: usize, bench: bool },
     /// The request is always the same, and of its reply the length is known at most.
     Ask(Box<Ask>),
+    /// Sizes and work are drawn by the tag.
+    Drawn(DrawnKind),
 }
 
 /// Bytes with a hole of up to 16 bytes for the tag's digits.
@@ -133,16 +149,23 @@ impl Recipe {
     /// # Errors
     /// When the application has no such request, or it asks for more than the protocol allows.
     pub fn new(app: App, framing: Framing, request: Request) -> Result<Self, RecipeError> {
+        let request = match request {
+            Request::Drawn(drawn) => Request::Drawn(drawn.fitted(app, framing)?),
+            fixed => fixed,
+        };
         let size = match request {
             Request::Echo { bytes } => bytes,
             Request::Multiply { digits } => digits,
             Request::Work(work) => work.reply_bytes,
+            // Fitted already.
+            Request::Drawn(_) => 0,
         };
         // Before anything is built: the templates below are as long as what was asked for.
         if size > job::WORK_REPLY_BYTES_MAX {
             return Err(RecipeError::TooLong);
         }
         let kind = match (app, request) {
+            (app, Request::Drawn(drawn)) => Kind::Drawn(DrawnKind::new(drawn, app, framing)),
             (_, Request::Echo { bytes: 0 } | Request::Multiply { digits: 0 }) => {
                 return Err(RecipeError::Empty);
             }
@@ -164,7 +187,7 @@ impl Recipe {
                 return Err(RecipeError::NotOffered { request: "work", app });
             }
         };
-        let recipe = Self { framing, kind };
+        let recipe = Self { framing, request: Some(request), kind };
         recipe.check_lengths()?;
         Ok(recipe)
     }
@@ -172,7 +195,7 @@ impl Recipe {
     /// A load of any HTTP server.
     #[must_use]
     pub fn asking(ask: Ask) -> Self {
-        Self { framing: Framing::Http, kind: Kind::Ask(Box::new(ask)) }
+        Self { framing: Framing::Http, request: None, kind: Kind::Ask(Box::new(ask)) }
     }
 
     /// What it asks any HTTP server, if that is what it does.
@@ -186,6 +209,13 @@ impl Recipe {
         self.framing
     }
 
+    /// What every request asks for: what the recipe was made of, with the tails of drawn numbers
+    /// kept to what the protocol allows.
+    #[must_use]
+    pub fn request(&self) -> Option<Request> {
+        self.request
+    }
+
     fn check_lengths(&self) -> Result<(), RecipeError> {
         let (request, reply) = match &self.kind {
             Kind::Tagged { request, reply } => (request.bytes.len(), reply.bytes.len()),
@@ -194,6 +224,8 @@ impl Recipe {
             }
             Kind::Product { digits, .. } => (2 * digits + 6, 2 * digits + 4),
             Kind::Ask(_) => (0, 0),
+            // Fitted before it was built.
+            Kind::Drawn(_) => return Ok(()),
         };
         let (request_max, reply_max) = match self.framing {
             Framing::Line | Framing::Http => (FRAME_BYTES_MAX, job::WORK_REPLY_BYTES_MAX),
@@ -205,6 +237,7 @@ impl Recipe {
     pub(crate) fn write_request(&self, tag: u64, out: &mut Vec<u8>) {
         match &self.kind {
             Kind::Tagged { request, .. } => request.write(tag, out),
+            Kind::Drawn(drawn) => drawn.write_request(tag, out),
             Kind::Product { digits, bench } => {
                 let [a, b] = factors(tag, *digits);
                 let verb = if *bench { "MUL " } else { "" };
@@ -233,6 +266,7 @@ impl Recipe {
                 let len = reply.bytes.len();
                 judge(reply.starts_with(tag, &bytes[..bytes.len().min(len)]), len)
             }
+            Kind::Drawn(drawn) => drawn.judge(tag, bytes),
             Kind::Product { digits, bench } => {
                 let expected = product(tag, *digits, *bench, self.framing);
                 let len = bytes.len().min(expected.len());

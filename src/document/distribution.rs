@@ -16,7 +16,7 @@ pub const QUANTILES: [f64; 13] =
 
 /// Samples that quantile q needs, times 1 - q: with fewer than about six samples beyond it, a
 /// quantile is the accident of one of them.
-const SAMPLES_BEYOND: f64 = 6.0;
+pub const SAMPLES_BEYOND: f64 = 6.0;
 
 /// One latency distribution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +29,10 @@ pub struct Distribution {
     /// Of these, how many had not ended when the trial did. They are in with the age they had
     /// reached, which is less than the truth.
     pub censored: u64,
+    /// How many independent samples they are worth at the median, as far as batch means tell; absent
+    /// where that was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_count: Option<u64>,
     /// The smallest value, or 0 without samples.
     pub min: u64,
     /// The largest value, or 0 without samples.
@@ -49,8 +53,12 @@ pub struct Quantile {
     pub q: f64,
     /// The value, in the distribution's unit.
     pub value: u64,
-    /// Whether there are samples enough to say so: about 6/(1-q).
+    /// Whether there are samples enough to say so: about 6/(1-q) effective ones.
     pub admitted: bool,
+    /// How many independent samples they are worth at this quantile; absent where that was not
+    /// looked at, and all of them count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_count: Option<u64>,
     /// Whether it reaches into what was cut off: the truth is this or more.
     pub at_least: bool,
 }
@@ -72,12 +80,28 @@ impl Distribution {
             unit: "ns".into(),
             count: all.len(),
             censored: censored.len(),
+            effective_count: None,
             min: all.min(),
             max: all.max(),
             mean: all.mean(),
             quantiles,
             histogram: STANDARD.encode(bytes),
         })
+    }
+
+    /// Counts samples for what they are worth: `effect` says how many are worth one independent
+    /// one, at a quantile. Quantiles with too few effective samples are not admitted.
+    #[must_use]
+    pub fn worth(mut self, effect: impl Fn(f64) -> f64) -> Self {
+        for quantile in self.quantiles.iter_mut().filter(|quantile| is_inner(quantile.q)) {
+            let effective = as_f64(self.count) / effect(quantile.q).max(1.0);
+            quantile.admitted = is_admitted(quantile.q, effective);
+            #[expect(clippy::cast_possible_truncation, reason = "at most the count")]
+            let effective = effective as u64;
+            quantile.effective_count = Some(effective);
+        }
+        self.effective_count = self.quantile(0.5).and_then(|median| median.effective_count);
+        self
     }
 
     /// The quantile that was written down for `q`.
@@ -100,14 +124,23 @@ impl Distribution {
 
 fn quantile(all: &Histogram<u64>, censored: u64, q: f64) -> Quantile {
     let (count, censored) = (as_f64(all.len()), as_f64(censored));
-    let beyond = count * (1.0 - q).min(if q < 0.5 { q } else { 1.0 });
     Quantile {
         q,
         value: all.value_at_quantile(q),
-        // The extremes are what they are: the smallest and the largest seen.
-        admitted: count > 0.0 && (q == 0.0 || q == 1.0 || beyond >= SAMPLES_BEYOND),
+        admitted: is_admitted(q, count),
+        effective_count: None,
         at_least: censored > 0.0 && q > 1.0 - censored / count,
     }
+}
+
+/// The extremes are what they are: the smallest and the largest seen.
+fn is_inner(q: f64) -> bool {
+    q > 0.0 && q < 1.0
+}
+
+fn is_admitted(q: f64, samples: f64) -> bool {
+    let beyond = samples * (1.0 - q).min(if q < 0.5 { q } else { 1.0 });
+    samples > 0.0 && (!is_inner(q) || beyond >= SAMPLES_BEYOND)
 }
 
 #[cfg(test)]
@@ -136,6 +169,22 @@ mod tests {
         assert!(admitted(600, 0.99) && !admitted(590, 0.99));
         assert!(admitted(6_000, 0.999) && !admitted(5_990, 0.999));
         assert!(admitted(1, 1.0) && !admitted(0, 1.0));
+    }
+
+    #[test]
+    fn samples_that_hang_together_count_for_fewer() {
+        let plain = Distribution::of(&histogram(1..=10_000), &histogram([])).expect("written");
+        assert!(plain.quantile(0.999).expect("listed").admitted);
+        // Two of them are worth one from the 99th percentile on.
+        let found = plain.clone().worth(|q| if q >= 0.99 { 2.0 } else { 1.0 });
+        let of = |q| found.quantile(q).expect("listed");
+        assert_eq!(
+            (of(0.5).effective_count, of(0.999).effective_count),
+            (Some(10_000), Some(5_000))
+        );
+        assert!(of(0.99).admitted && !of(0.999).admitted && of(1.0).admitted);
+        assert_eq!(found.effective_count, Some(10_000));
+        assert_eq!((plain.effective_count, of(1.0).effective_count), (None, None));
     }
 
     #[test]

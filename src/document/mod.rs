@@ -5,17 +5,31 @@
 //! these types (`c10k schema`) and kept in `results/schema/`. Names carry units. Durations are
 //! whole nanoseconds.
 
+mod capacity;
 mod check;
+mod comparison;
 mod distribution;
+mod draw;
+#[cfg(test)]
+pub(crate) mod example;
 mod greetings;
 mod host;
+mod pacing;
+mod steadiness;
+mod steps;
 mod summary;
 mod trial;
 
+pub use capacity::{CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict};
 pub use check::{CheckReport, CheckSubject, CheckTest};
-pub use distribution::{Distribution, QUANTILES, Quantile};
+pub use comparison::{Compared, Comparison};
+pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND};
+pub use draw::DrawRecord;
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
+pub use pacing::{PacingKind, PacingRecord};
+pub use steadiness::{SentGaps, Steadiness};
+pub use steps::StepRecord;
 pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Summary};
 pub use trial::{
     About, ArrivalsRecord, Census, Check, ClientAccount, Connections, Interval, Latency,
@@ -30,7 +44,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
-    /// `c10k.trial`, `c10k.summary` or `c10k.check`.
+    /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check` or `c10k.capacity`.
     pub name: String,
     /// Raised when a field changes its meaning or goes away; not when one is added.
     pub version: u32,
@@ -47,6 +61,18 @@ impl SchemaId {
     #[must_use]
     pub fn summary() -> Self {
         Self { name: "c10k.summary".into(), version: 1 }
+    }
+
+    /// Of [`Comparison`].
+    #[must_use]
+    pub fn comparison() -> Self {
+        Self { name: "c10k.comparison".into(), version: 1 }
+    }
+
+    /// Of [`CapacityReport`].
+    #[must_use]
+    pub fn capacity() -> Self {
+        Self { name: "c10k.capacity".into(), version: 1 }
     }
 
     /// Of [`CheckReport`].

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Distribution, Greetings, Host, Imbalance, SchemaId, Worker};
+use super::{
+    Distribution, DrawRecord, Greetings, Host, Imbalance, PacingRecord, SchemaId, SentGaps,
+    Steadiness, StepRecord, Worker,
+};
 
 /// One trial, and the document that `c10k load --json` writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +32,15 @@ pub struct Trial {
     pub latency: Latency,
     /// The measurement in slices.
     pub intervals: Vec<Interval>,
+    /// The steps of a staircase, in their order; absent for any other load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepRecord>,
+    /// How the headline latencies hang together in time; absent where there are too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steadiness: Option<Steadiness>,
+    /// Whether random arrivals were sent as such; absent where there are none, or too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_gaps: Option<SentGaps>,
     /// The connections, and how evenly they were served.
     pub connections: Connections,
     /// What became of the greetings; absent where none were expected.
@@ -161,6 +173,24 @@ pub enum RequestRecord {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         any_length: bool,
     },
+    /// As `echo`, of a size that was drawn for each request.
+    EchoDrawn {
+        /// Bytes of text.
+        bytes: DrawRecord,
+        /// Seed of the draws.
+        seed: u64,
+    },
+    /// As `work`, with numbers that were drawn for each request.
+    WorkDrawn {
+        /// Rounds of CPU work.
+        rounds: DrawRecord,
+        /// The wait, of which whole microseconds were asked for.
+        wait_ns: DrawRecord,
+        /// Bytes of the reply.
+        reply_bytes: DrawRecord,
+        /// Seed of the draws.
+        seed: u64,
+    },
 }
 
 /// When requests were sent.
@@ -181,15 +211,55 @@ pub enum ArrivalsRecord {
         /// Seed of the spacing.
         seed: u64,
     },
+    /// Open loop, at a rate that changed along a line during the measurement.
+    Ramp {
+        /// Requests per second at its beginning, and during the warm-up.
+        from_per_s: f64,
+        /// Requests per second at its end.
+        to_per_s: f64,
+        /// How long the change took.
+        over_ns: u64,
+        /// Seed of exponential spacing; absent if spaced as evenly as the rate allows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seed: Option<u64>,
+    },
+    /// Open loop, at one rate after another during the measurement; `steps` has what each came to.
+    Staircase {
+        /// Requests per second of each step; the first also during the warm-up.
+        rates_per_s: Vec<f64>,
+        /// Length of each step.
+        step_ns: u64,
+        /// Seed of exponential spacing; absent if spaced evenly.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seed: Option<u64>,
+    },
+    /// Open loop, at the times of a file.
+    Replay {
+        /// Times in the file; those within the measurement are `census.offered`.
+        requests: u64,
+        /// The last of them, from the start of the measurement.
+        span_ns: u64,
+    },
 }
 
 impl ArrivalsRecord {
-    /// The rate of an open loop.
+    /// Whether requests were due at times that the server could not move.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        *self != Self::Closed
+    }
+
+    /// The rate of an open loop, its mean if it changed; `None` of a replay, which has none.
     #[must_use]
     pub fn rate_per_s(&self) -> Option<f64> {
         match self {
-            Self::Closed => None,
+            Self::Closed | Self::Replay { .. } => None,
             Self::Constant { rate_per_s } | Self::Poisson { rate_per_s, .. } => Some(*rate_per_s),
+            Self::Ramp { from_per_s, to_per_s, .. } => Some(f64::midpoint(*from_per_s, *to_per_s)),
+            Self::Staircase { rates_per_s, .. } => {
+                let count = crate::units::as_f64(rates_per_s.len() as u64);
+                Some(rates_per_s.iter().sum::<f64>() / count)
+            }
         }
     }
 }
@@ -202,6 +272,9 @@ pub struct Phases {
     pub connect_ns: u64,
     /// Load that was not recorded.
     pub warmup_ns: u64,
+    /// Trials until it was found to be long enough, this one included; absent where it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_trials: Option<u32>,
     /// Load that was.
     pub measure_ns: u64,
     /// Waiting for what was still open.
@@ -262,6 +335,10 @@ pub struct Latency {
     pub sched_lag: Distribution,
     /// Opening a connection.
     pub connect: Distribution,
+    /// Samples, of all of these together, that were longer than a histogram holds and are in it as
+    /// the longest. Absent if there were none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub saturated: u64,
     /// From connect(2) to the greeting, in all phases; absent without greetings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greeting: Option<Distribution>,
@@ -279,6 +356,11 @@ impl Latency {
     pub fn headline(&self) -> &Distribution {
         self.response.as_ref().unwrap_or(&self.service)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// One slice of the measurement.
@@ -302,7 +384,7 @@ pub struct Interval {
 }
 
 /// The connections, and how evenly they were served.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Connections {
     /// Asked for.
@@ -313,6 +395,14 @@ pub struct Connections {
     pub reconnects: u64,
     /// Attempts that failed.
     pub connect_failures: u64,
+    /// The same by reason: `refused`, `timed_out`, `reset`, `unreachable`, `no_port`,
+    /// `no_descriptor` or `io`. Absent if there were none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub connect_errors: BTreeMap<String, u64>,
+    /// Messages that came on a connection that had not asked for anything. Absent if there were
+    /// none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unsolicited: u64,
     /// How many had at least one right reply in the measurement.
     pub served: usize,
     /// Right replies of the least served one.
@@ -322,21 +412,37 @@ pub struct Connections {
     /// Jain's fairness index of right replies: 1 is even, 1/n is one client taking all (Jain,
     /// Chiu, Hawe 1984).
     pub jain: f64,
-    /// Requests in flight on average, by Little's law: throughput times mean service time. In a
-    /// closed loop it should be the number of connections.
+    /// Requests in flight on average, by Little's law: throughput times mean service time, both of
+    /// the right replies that arrived within the measurement. In a closed loop it should be the
+    /// number of connections.
     pub effective_concurrency: f64,
+    /// Mean service time of the same replies, of the client where it is longest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slowest_mean_ns: Option<u64>,
 }
 
 /// What the load generator used during the measurement.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientAccount {
+    /// How its threads talked to the kernel: `epoll` or `io-uring`; absent in older documents,
+    /// which are of `epoll`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
     /// CPU time of all its threads.
     pub cpu_ns: u64,
-    /// The same for each right reply; absent without replies.
+    /// The same for each right reply, without what they spun; absent without replies.
     pub cpu_per_request_ns: Option<f64>,
-    /// CPU time over elapsed time of its busiest thread: near 1 it was the limit.
+    /// CPU time over elapsed time of its busiest thread, without what it spun: near 1 it was the
+    /// limit.
     pub busiest_thread_share: f64,
+    /// How its threads waited for due times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pacing: Option<PacingRecord>,
+    /// Share of the time in which its threads looked for replies without a pause and there were
+    /// none, all together; absent where they did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spin_share: Option<f64>,
     /// Ready sockets per wake-up, on average.
     pub events_per_wake: f64,
 }

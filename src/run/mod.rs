@@ -6,9 +6,9 @@
 //! in an order that the seed decides, so that a slow spell of the machine falls on all alike.
 //! Workloads whose rate is a share of what was measured come after those that measure it.
 
-mod server;
+pub(crate) mod server;
 mod summary;
-mod trial;
+pub(crate) mod trial;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};

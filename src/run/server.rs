@@ -19,7 +19,7 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Starts this program as a server on a free port, on these processors; the calling thread goes
 /// back to its own.
-pub(super) fn start(
+pub(crate) fn start(
     model: &Model,
     settings: &ServerPlan,
     greeting: bool,
@@ -55,7 +55,7 @@ pub(super) fn start(
 }
 
 /// Asks it to stop and returns what it says then; ends it if it does not.
-pub(super) fn stop(mut server: ServerChild) -> Result<Value> {
+pub(crate) fn stop(mut server: ServerChild) -> Result<Value> {
     server.signal(Signal::TERM);
     server.stopped(DRAIN_TIMEOUT + STOP_GRACE)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use loadgen::{Arrivals, Load, Moment, Phase};
+use loadgen::{Arrivals, Engine, Load, Moment, Pacing, Phase};
 use protocol::Recipe;
 
 use super::{Run, Slot, server};
@@ -12,7 +12,7 @@ use crate::accounts::{self, Sample};
 use crate::document::{Target, Trial, TrialRecord};
 use crate::load::{CONNECT_TIMEOUT, INTERVAL, Ticks, explain};
 use crate::record::{self, Circumstances, ServerBracket};
-use crate::{plan, units};
+use crate::{requests, units};
 
 /// Makes one trial.
 pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Trial> {
@@ -26,12 +26,14 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
         slot.workload.greeting,
         (&record.server_cpus, &record.client_cpus),
     )?;
-    let load = Load {
+    let mut load = Load {
         target: server.address,
         recipe: Arc::new(Recipe::new(app, framing, request)?),
         connections: plan.connections(slot.workload),
         threads: plan.threads,
         cpus: record.client_cpus.clone(),
+        engine: Engine::Auto,
+        pacing: Pacing::SLEEP,
         arrivals,
         greeting: slot.workload.greeting,
         warmup: plan.warmup,
@@ -41,6 +43,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
         connect_timeout: CONNECT_TIMEOUT,
         interval: INTERVAL.min(plan.measure / 10),
     };
+    load.pacing = plan.pacing.choose(&load, Some(&record.server_cpus), run.host.cpus);
     let (mut ticks, mut accountant) = (Ticks::default(), Accountant::of(server.pid()));
     let outcome = loadgen::run(&load, &run.stop, &mut |moment| {
         accountant.watch(moment);
@@ -69,7 +72,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
             cpus: record.server_cpus.clone(),
         },
         service: (app, framing),
-        request: plan::record(request),
+        request: requests::record(request),
         load: &load,
         server: accountant.bracket,
         host: run.host.clone(),
@@ -79,19 +82,19 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
 }
 
 /// Reads a server's accounts while it is loaded.
-struct Accountant {
+pub(crate) struct Accountant {
     pid: i32,
     begin: Option<Sample>,
     cpu_begin: Duration,
-    bracket: Option<ServerBracket>,
+    pub(crate) bracket: Option<ServerBracket>,
 }
 
 impl Accountant {
-    fn of(pid: i32) -> Self {
+    pub(crate) fn of(pid: i32) -> Self {
         Self { pid, begin: None, cpu_begin: Duration::ZERO, bracket: None }
     }
 
-    fn watch(&mut self, moment: Moment) {
+    pub(crate) fn watch(&mut self, moment: Moment) {
         match moment {
             Moment::Begins(Phase::Warmup) => self.begin = Sample::take(self.pid).ok(),
             Moment::Begins(Phase::Measure) => self.cpu_begin = accounts::cpu_now(self.pid),

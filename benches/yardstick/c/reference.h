@@ -7,6 +7,7 @@
  *
  * Left out, and done by ours: every other verb, error replies, buffers that are given back, idle
  * timeouts, admission and running out of descriptors, counting, stopping and draining. */
+#pragma once
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

@@ -8,14 +8,12 @@ use std::time::Duration;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, ipproto, recv, send,
-    socket_with, sockopt,
-};
+use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 use rustix::time::Timespec;
 
-use super::{Ready, Wire};
+use super::{Ready, Wire, begin_to_connect};
 use crate::clock::Clock;
+use crate::pacing::Pacer;
 
 /// Events taken at a time. Few, because the replies behind the last of them wait until those
 /// before it are dealt with; the rest is still there at the next look.
@@ -34,6 +32,7 @@ pub(crate) struct EpollWire {
     epoll: OwnedFd,
     events: Vec<Event>,
     sockets: Vec<Option<OwnedFd>>,
+    pacer: Pacer,
 }
 
 impl EpollWire {
@@ -45,7 +44,13 @@ impl EpollWire {
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let events = Vec::with_capacity(EVENTS_MAX);
-        Ok(Self { clock, target, epoll, events, sockets: (0..connections).map(|_| None).collect() })
+        let sockets = (0..connections).map(|_| None).collect();
+        Ok(Self { clock, target, epoll, events, sockets, pacer: Pacer::new(false) })
+    }
+
+    /// The same, waiting in another way.
+    pub(crate) fn paced(self, pacer: Pacer) -> Self {
+        Self { pacer, ..self }
     }
 
     #[cfg(test)]
@@ -69,15 +74,24 @@ impl Wire for EpollWire {
 
     fn wait(&mut self, now: u64, until: u64) -> Result<usize, Errno> {
         let signed = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
-        let timeout = until.saturating_sub(now);
-        let timeout =
-            Timespec { tv_sec: signed(timeout / NS_PER_S), tv_nsec: signed(timeout % NS_PER_S) };
-        self.events.clear();
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
-            Ok(ready) => Ok(ready),
-            Err(Errno::INTR) => Ok(0),
-            Err(errno) => Err(errno),
-        }
+        let Self { clock, epoll, events, pacer, .. } = self;
+        let poll = |timeout: u64| {
+            let timeout = Timespec {
+                tv_sec: signed(timeout / NS_PER_S),
+                tv_nsec: signed(timeout % NS_PER_S),
+            };
+            events.clear();
+            match epoll::wait(&*epoll, spare_capacity(events), Some(&timeout)) {
+                Ok(ready) => Ok(ready),
+                Err(Errno::INTR) => Ok(0),
+                Err(errno) => Err(errno),
+            }
+        };
+        pacer.wait(now, until, poll, || clock.now())
+    }
+
+    fn spun(&self) -> u64 {
+        self.pacer.spun()
     }
 
     fn event(&self, at: usize) -> (usize, Ready) {
@@ -96,20 +110,7 @@ impl Wire for EpollWire {
     }
 
     fn open(&mut self, token: usize) -> Result<u64, Errno> {
-        let family = match self.target {
-            SocketAddr::V4(_) => AddressFamily::INET,
-            SocketAddr::V6(_) => AddressFamily::INET6,
-        };
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
-        // A request is one write; holding it back until the last one is acknowledged gains nothing.
-        sockopt::set_tcp_nodelay(&socket, true)?;
-        // Making the socket is not part of opening the connection.
-        let since = self.clock.now();
-        match connect(&socket, &self.target) {
-            Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
+        let (socket, since) = begin_to_connect(&self.target, || self.clock.now())?;
         let data = EventData::new_u64(token as u64);
         epoll::add(&self.epoll, &socket, data, EventFlags::OUT)?;
         self.sockets[token] = Some(socket);

@@ -1,14 +1,22 @@
 //! What a worker sees of the world: time, and connections by number.
 //!
 //! A worker decides what to send when and what a reply means. How bytes travel and how time
-//! passes is behind [`Wire`], so that the same worker loads a server through epoll(7), and in
-//! tests a server of virtual time whose every latency is known.
+//! passes is behind [`Wire`], so that the same worker loads a server through epoll(7) or
+//! `io_uring(7)`, and in tests a server of virtual time whose every latency is known.
 
 mod epoll;
+mod uring;
+#[cfg(test)]
+pub(crate) mod virtual_time;
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
 
 pub(crate) use epoll::EpollWire;
+pub(crate) use uring::{UringWire, probe as probe_uring};
 
 /// What became ready of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +38,12 @@ pub(crate) trait Wire {
     /// Waits until a connection is ready or the instant `until`, whichever comes first. `now` is a
     /// recent reading of the clock. Returns how many are ready; [`Wire::event`] tells which.
     fn wait(&mut self, now: u64, until: u64) -> Result<usize, Errno>;
+
+    /// Nanoseconds of all waits so far in which it was looked for something without a pause, and
+    /// nothing was there.
+    fn spun(&self) -> u64 {
+        0
+    }
 
     /// Event number `at` of the last wait: which connection, and what is ready.
     fn event(&self, at: usize) -> (usize, Ready);
@@ -55,4 +69,25 @@ pub(crate) trait Wire {
 
     /// Closes a connection; one that is closed stays so.
     fn close(&mut self, token: usize);
+}
+
+/// A new socket that does not block and is being connected, and when that began.
+fn begin_to_connect(
+    target: &SocketAddr,
+    now: impl FnOnce() -> u64,
+) -> Result<(OwnedFd, u64), Errno> {
+    let family = match target {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    // A request is one write; holding it back until the last one is acknowledged gains nothing.
+    sockopt::set_tcp_nodelay(&socket, true)?;
+    // Making the socket is not part of opening the connection.
+    let since = now();
+    match connect(&socket, target) {
+        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok((socket, since)),
+        Err(errno) => Err(errno),
+    }
 }

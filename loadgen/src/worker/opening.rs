@@ -45,7 +45,7 @@ impl<W: Wire> Worker<'_, W> {
             self.connect_failed(token, errno);
             return;
         }
-        self.recorder.connect.saturating_record(self.now - since);
+        self.recorder.connected(self.now - since);
         connection.state = State::Open;
         connection.free_at = self.now;
         if !std::mem::replace(&mut connection.was_open, true) {
@@ -63,6 +63,7 @@ impl<W: Wire> Worker<'_, W> {
 
     pub(super) fn connect_failed(&mut self, token: usize, errno: Errno) {
         self.recorder.connections.connect_failures += 1;
+        self.recorder.connect_errors.count(errno);
         if errno == Errno::ADDRNOTAVAIL {
             self.recorder.connections.port_shortages += 1;
         }

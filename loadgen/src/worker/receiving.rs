@@ -101,9 +101,15 @@ impl<W: Wire> Worker<'_, W> {
                 self.done += 1;
                 // A client that is served only once the load is over was not served with
                 // the others, although its request counts.
-                connection.ok += u64::from((self.begin..self.end).contains(&self.now));
+                let in_time = (self.begin..self.end).contains(&self.now);
+                connection.ok += u64::from(in_time);
+                if in_time {
+                    self.recorder.served(token, &request.stamps, self.now);
+                }
                 if request.measured {
                     self.recorder.ok(&request.stamps, self.now);
+                } else {
+                    self.recorder.warmed_up(&request.stamps, self.now);
                 }
                 return self.goes_on(token);
             }

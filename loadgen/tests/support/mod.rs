@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use loadgen::{Arrivals, Load, Outcome, Schedule};
+use loadgen::{Arrivals, Engine, Load, Outcome, Schedule};
 use protocol::{App, Framing, Recipe, Request};
 
 /// A server's end of a connection.
@@ -131,6 +131,18 @@ pub(crate) fn recipe(bytes: usize) -> Arc<Recipe> {
     Arc::new(Recipe::new(App::Bench, Framing::Line, Request::Echo { bytes }).unwrap())
 }
 
+/// The engine under test: every test is compiled for each, see `io_uring.rs`.
+pub(crate) fn engine() -> Engine {
+    if env!("CARGO_CRATE_NAME") != "io_uring" {
+        return Engine::Epoll;
+    }
+    Engine::IoUring.resolve().unwrap_or_else(|why| {
+        let name = thread::current().name().unwrap_or("a test").to_string();
+        eprintln!("{name}: skipped with io-uring, and run with epoll: {why}");
+        Engine::Epoll
+    })
+}
+
 /// A short closed-loop load over a few connections, to be changed where it matters. It has no
 /// warm-up, so that the very first requests are counted, and are waited for in the drain: on a
 /// machine however slow, each connection has at least one.
@@ -141,6 +153,8 @@ pub(crate) fn load(target: SocketAddr) -> Load {
         connections: 3,
         threads: 1,
         cpus: Vec::new(),
+        engine: engine(),
+        pacing: loadgen::Pacing::SLEEP,
         arrivals: Arrivals::Closed,
         greeting: false,
         warmup: Duration::ZERO,
@@ -162,7 +176,11 @@ pub(crate) fn run(load: &Load) -> Outcome {
 
 pub(crate) fn check(load: &Load, outcome: &Outcome) {
     let Outcome { census, latency, intervals, connections, .. } = outcome;
+    assert_eq!(outcome.engine, load.engine);
     assert!(census.reconciles(), "{census:?}");
+    assert_eq!(outcome.saturated, 0);
+    let connect_errors: u64 = outcome.connect_errors.values().sum();
+    assert_eq!(connect_errors, connections.connect_failures, "each has its own name");
     assert_eq!(outcome.censored_ages.len(), census.unfinished + census.never_sent);
     assert_eq!(latency.service.len(), census.ok + census.timeouts);
     assert_eq!(latency.sched_lag.len(), census.sent);
@@ -192,13 +210,27 @@ pub(crate) fn check(load: &Load, outcome: &Outcome) {
     let widths: Duration = intervals.iter().map(|i| i.width).sum();
     assert_eq!(widths, outcome.phases.measure);
 
+    if !outcome.steps.is_empty() {
+        let sum = |of: fn(&loadgen::Step) -> u64| outcome.steps.iter().map(of).sum::<u64>();
+        assert_eq!(sum(|step| step.offered), census.offered);
+        assert_eq!(sum(|step| step.ok), census.ok);
+        assert_eq!(sum(|step| step.failed), failed);
+        assert_eq!(sum(|step| step.latency.len()), census.ok + census.timeouts);
+        assert_eq!(sum(|step| step.censored_ages.len()), census.unfinished + census.never_sent);
+        let widths: Duration = outcome.steps.iter().map(|step| step.width).sum();
+        assert_eq!(widths, outcome.phases.measure);
+    }
+
     assert_eq!(connections.asked, load.connections);
     assert!(connections.opened <= connections.asked);
     assert!(connections.ok_min <= connections.ok_max && connections.jain <= 1.0 + 1e-9);
     assert_eq!(outcome.cost.threads, load.threads);
+    assert_eq!(connections.slowest.is_some(), connections.served > 0);
     if !outcome.interrupted {
+        let in_series: u64 = outcome.series.tallies().iter().map(|slot| slot.count).sum();
+        assert_eq!(in_series, census.ok + census.timeouts);
         assert_eq!((outcome.phases.warmup, outcome.phases.measure), (load.warmup, load.measure));
-        if let Some(schedule) = Schedule::new(load.arrivals) {
+        if let Some(schedule) = Schedule::new(&load.arrivals, load.warmup) {
             assert_eq!(census.offered, due_in_measurement(&schedule, load));
         }
     }

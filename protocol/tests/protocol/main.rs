@@ -5,6 +5,7 @@
 //! - [`spec`]: the protocol said a second time, as plainly as possible, to compare with
 //! - [`session`], [`closing`], [`memory`], [`apps`], [`exchange`], [`greeting`]: one promise per test
 //! - [`http`], [`http_client`]: the same for HTTP, at either end
+//! - [`draw`], [`drawn`]: the laws of drawn numbers, and requests made of them
 //! - [`properties`]: the promises that hold for any input, against random input
 //! - [`fuzzed`], [`replay`]: what the fuzz targets do, played on their corpus and on random input
 //! - [`document`]: what `PROTOCOL.md` says is what the code does
@@ -12,6 +13,8 @@
 mod apps;
 mod closing;
 mod document;
+mod draw;
+mod drawn;
 mod exchange;
 mod fuzzed;
 mod greeting;

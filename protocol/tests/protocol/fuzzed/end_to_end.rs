@@ -70,6 +70,7 @@ fn size(kind: Request) -> usize {
         Request::Echo { bytes } => bytes,
         Request::Multiply { digits } => 2 * digits,
         Request::Work(work) => work.reply_bytes,
+        Request::Drawn(_) => unreachable!("no target draws requests"),
     }
 }
 

@@ -1,0 +1,184 @@
+//! The truth test: what the generator reports of a server of virtual time, against what is so.
+//!
+//! The server's latencies are known by construction, and nothing else takes time unless it is told
+//! to. An oracle that shares no code with the generator computes what every request must have met;
+//! the generator has to report each of them within one bucket of its histograms, and the census
+//! exactly.
+
+mod closed_loop;
+mod faults;
+mod generator;
+mod open_loop;
+mod oracle;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use protocol::{App, Framing, Recipe, Request};
+
+use crate::clock::{Clock, to_ns};
+use crate::outcome::{Outcome, Phases};
+use crate::run::{Timeline, outcome};
+use crate::wire::virtual_time::{Costs, Laws, VirtualWire};
+use crate::worker::{Lonely, Shared, Worker};
+use crate::{Arrivals, Census, Engine, Load, Schedule};
+
+/// When the load begins. The odd nanoseconds keep its edges apart from everything that happens.
+pub(super) const START: u64 = 3_000_000_007;
+
+pub(super) const MS: u64 = 1_000_000;
+pub(super) const S: u64 = 1_000_000_000;
+
+/// The quantiles that are reported.
+const QUANTILES: [f64; 13] =
+    [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999, 1.0];
+
+/// What is so.
+#[derive(Debug, Default)]
+pub(super) struct Truth {
+    pub(super) census: Census,
+    /// Right replies that arrived within the measurement.
+    pub(super) completed: u64,
+    pub(super) response: Vec<u64>,
+    pub(super) service: Vec<u64>,
+    pub(super) conn_wait: Vec<u64>,
+    pub(super) sched_lag: Vec<u64>,
+    pub(super) censored: Vec<u64>,
+    /// When the requests that have a latency belong to the measurement, since it began.
+    pub(super) belong_at: Vec<u64>,
+}
+
+impl Truth {
+    /// A request of the measurement failed in this way.
+    pub(super) fn failed(&mut self, name: &'static str) {
+        *self.census.errors.entry(name).or_default() += 1;
+    }
+}
+
+/// A load of one thread over many connections, in open loop if there is a rate.
+pub(crate) fn load(connections: usize, arrivals: Arrivals) -> Load {
+    let echo = Request::Echo { bytes: 32 };
+    Load {
+        target: ([127, 0, 0, 1], 1).into(),
+        recipe: Arc::new(Recipe::new(App::Bench, Framing::Line, echo).unwrap()),
+        connections,
+        threads: 1,
+        cpus: Vec::new(),
+        engine: Engine::Epoll,
+        pacing: crate::Pacing::SLEEP,
+        arrivals,
+        greeting: false,
+        warmup: Duration::from_millis(150),
+        measure: Duration::from_secs(5),
+        drain: Duration::from_nanos(2_000_000_111),
+        request_timeout: Duration::from_secs(60),
+        connect_timeout: Duration::from_secs(1),
+        interval: Duration::from_millis(100),
+    }
+}
+
+pub(super) fn constant(rate_per_s: f64) -> Arrivals {
+    Arrivals::Constant { rate_per_s }
+}
+
+pub(super) fn poisson(rate_per_s: f64) -> Arrivals {
+    Arrivals::Poisson { rate_per_s, seed: 42 }
+}
+
+/// When the measurement begins, when it ends, and when the drain does.
+pub(super) fn edges(load: &Load) -> (u64, u64, u64) {
+    let begin = START + to_ns(load.warmup);
+    let end = begin + to_ns(load.measure);
+    (begin, end, end + to_ns(load.drain))
+}
+
+/// Every request that is due before the measurement ends: its tag, and when on the clock.
+pub(super) fn due(load: &Load) -> Vec<(u64, u64)> {
+    let schedule = Schedule::new(&load.arrivals, load.warmup).expect("an open loop");
+    let end = edges(load).1;
+    let all = schedule.all().map(|arrival| (arrival.index, START + arrival.due_ns));
+    all.take_while(|(_, due)| *due < end).collect()
+}
+
+/// Runs a load in virtual time, its threads one after the other, each against a server of its own
+/// with the same laws.
+pub(super) fn run(load: &Load, laws: &dyn Fn() -> Laws, costs: Costs) -> Outcome {
+    let (_, end, drain_end) = edges(load);
+    let shared = Shared {
+        clock: Clock::starting_now(),
+        abort: AtomicBool::new(false),
+        heard: AtomicBool::new(false),
+        end: AtomicU64::new(end),
+        drain_end: AtomicU64::new(drain_end),
+        done: (0..load.threads).map(|_| Lonely::default()).collect(),
+    };
+    let work = |index| {
+        let wire = VirtualWire::new(load.connections_of(index), laws(), costs);
+        let mut worker = Worker::new(load, &shared, index, wire);
+        worker.connect().unwrap();
+        worker.make_load(START).unwrap()
+    };
+    let found = (0..load.threads).map(work).collect();
+    let (warmup, measure, drain) = (load.warmup, load.measure, load.drain);
+    let phases = Phases { warmup, measure, drain, ..Phases::default() };
+    let outcome = outcome((load, load.engine), &Timeline { phases, ..Timeline::default() }, found);
+    assert!(outcome.census.reconciles(), "{:?}", outcome.census);
+    assert_eq!(outcome.connect_errors.values().sum::<u64>(), outcome.connections.connect_failures);
+    outcome
+}
+
+/// Asserts that the generator found out the truth.
+pub(super) fn assert_told(outcome: &Outcome, truth: Truth) {
+    assert_eq!(outcome.census, truth.census);
+    assert_eq!(outcome.completed, truth.completed, "replies within the measurement");
+    let latency = &outcome.latency;
+    match &latency.response {
+        Some(response) => assert_equal("response", response, truth.response),
+        None => assert!(truth.response.is_empty(), "a closed loop has no response times"),
+    }
+    let finished = truth.service.len() as u64;
+    assert_equal("service", &latency.service, truth.service);
+    assert_equal("conn_wait", &latency.conn_wait, truth.conn_wait);
+    assert_equal("sched_lag", &latency.sched_lag, truth.sched_lag);
+    assert_equal("censored ages", &outcome.censored_ages, truth.censored);
+
+    let mut pieces: BTreeMap<u64, u64> = BTreeMap::new();
+    truth.belong_at.iter().for_each(|at| *pieces.entry(at / (100 * MS)).or_default() += 1);
+    assert_eq!(truth.belong_at.len() as u64, finished);
+    for piece in &outcome.intervals {
+        let expected = pieces.get(&(to_ns(piece.start) / (100 * MS))).copied().unwrap_or(0);
+        assert_eq!(piece.latency.len(), expected, "in the piece at {:?}", piece.start);
+    }
+}
+
+/// Asserts that a histogram has exactly these values, each in a bucket around it and no bucket
+/// wider than a thousandth, and so that each quantile is the right one's bucket.
+pub(super) fn assert_equal(what: &str, reported: &Histogram<u64>, mut exact: Vec<u64>) {
+    exact.sort_unstable();
+    assert_eq!(reported.len(), exact.len() as u64, "samples of {what}");
+    let holds = |bucket: u64, value: u64| {
+        let (low, high) = (reported.lowest_equivalent(bucket), reported.highest_equivalent(bucket));
+        (low..=high).contains(&value) && high - low <= value / 1_000 + 1
+    };
+    let mut rest = exact.iter().copied().enumerate();
+    for bucket in reported.iter_recorded() {
+        for (rank, value) in rest.by_ref().take(usize::try_from(bucket.count_at_value()).unwrap()) {
+            let bucket = bucket.value_iterated_to();
+            assert!(holds(bucket, value), "{what}, rank {rank}: {bucket} instead of {value}");
+        }
+    }
+    for q in QUANTILES {
+        let Some(exact) = at_quantile(&exact, q) else { continue };
+        let value = reported.value_at_quantile(q);
+        assert!(holds(value, exact), "{what}, quantile {q}: {value} instead of {exact}");
+    }
+}
+
+/// The smallest of these sorted values that is not below the share `q` of them.
+pub(super) fn at_quantile(sorted: &[u64], q: f64) -> Option<u64> {
+    let at_or_below = |rank: usize| (rank + 1) as f64 >= q * sorted.len() as f64;
+    (0..sorted.len()).find(|rank| at_or_below(*rank)).map(|rank| sorted[rank])
+}

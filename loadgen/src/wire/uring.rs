@@ -1,0 +1,455 @@
+//! Sockets, and one thread that hands over and waits with `io_uring_enter(2)`.
+//!
+//! One system call for many requests: what is to be sent is queued, and handed over with the next
+//! wait or when [`QUEUED_MAX`] operations are queued, whichever is first. Receiving is asked for
+//! once for each connection, and the kernel lays down what arrives in buffers of a pool. To the
+//! worker this looks like readiness, as with epoll(7).
+
+mod buffers;
+mod link;
+mod ring;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::thread;
+use std::time::Duration;
+
+use io_uring::squeue::{Entry, Flags};
+use io_uring::types::{CancelBuilder, Fd};
+use io_uring::{cqueue, opcode};
+use rustix::event::PollFlags;
+use rustix::io::{Errno, ioctl_fionbio};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair, sockopt};
+
+use super::{Ready, Wire, begin_to_connect};
+use crate::clock::Clock;
+use crate::pacing::Pacer;
+use buffers::{Buffers, GROUP};
+use link::{Link, Op, read, user_data};
+use ring::Ring;
+
+/// Connections reported at a time: as many as of the other wire, for the same reason.
+const EVENTS_MAX: usize = 64;
+
+/// Operations queued before they are handed over. A request is stamped before it is queued, so a
+/// longer queue would add the generator's own work to the service times.
+const QUEUED_MAX: u32 = 16;
+
+/// Longer requests are sent at once, since a short write of them is nothing unusual.
+const SLOT_MAX: usize = 16_384;
+
+/// Buffers at least and at most; between them, one for each connection.
+const BUFFERS: (usize, usize) = (16, 1024);
+
+/// Connections of the pool's kernel side, and who is ready.
+pub(crate) struct UringWire {
+    // First, so that the kernel's side is gone before the memory that it works on.
+    ring: Ring,
+    buffers: Buffers,
+    clock: Clock,
+    target: SocketAddr,
+    links: Vec<Link>,
+    /// Who was ready at the last wait.
+    ready: Vec<usize>,
+    /// Who was ready at the wait before, while it is looked at again.
+    before: Vec<usize>,
+    /// Who cannot be received from before there are buffers again.
+    starved: Vec<(usize, u32)>,
+    /// Sockets that queued operations may still name.
+    graves: Vec<OwnedFd>,
+    /// Operations queued since the last submission.
+    queued: u32,
+    pacer: Pacer,
+}
+
+/// Whether a wire can be made here and carries a message.
+///
+/// # Errors
+/// What refuses it, by name.
+pub(crate) fn probe() -> Result<(), String> {
+    // In a thread of its own: the kernel takes a ring down later, and interrupts whatever call its
+    // maker is in by then.
+    let tried = thread::scope(|scope| scope.spawn(try_out).join());
+    tried.unwrap_or_else(|_| Err("the attempt panicked; this is a bug".into()))
+}
+
+fn try_out() -> Result<(), String> {
+    let ring = Ring::new().map_err(|error| ring::refusal(&error))?;
+    if let Some(what) = ring.lacks() {
+        return Err(format!("its rings lack {what}: Linux 6.0 or later is needed"));
+    }
+    let failed =
+        |errno: Errno| format!("a trial of it failed ({errno}): Linux 6.0 or later is needed");
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut wire = UringWire::with(ring, nowhere, 1, Clock::starting_now()).map_err(failed)?;
+    let flags = SocketFlags::CLOEXEC;
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(failed)?;
+    wire.adopt(0, ours);
+    send(&theirs, b"x", SendFlags::NOSIGNAL).map_err(failed)?;
+    let now = wire.now();
+    wire.wait(now, now + 1_000_000_000).map_err(failed)?;
+    match wire.receive(0, &mut [0; 2]) {
+        Ok(1) => Ok(()),
+        Ok(_) => Err("a trial of it received what was not sent".into()),
+        Err(errno) => Err(failed(errno)),
+    }
+}
+
+impl UringWire {
+    /// Connections to `target`, all closed; to be called on the thread that will wait.
+    pub(crate) fn new(target: SocketAddr, connections: usize, clock: Clock) -> Result<Self, Errno> {
+        let ring = Ring::new();
+        let ring = ring.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        Self::with(ring, target, connections, clock)
+    }
+
+    fn with(
+        ring: Ring,
+        target: SocketAddr,
+        connections: usize,
+        clock: Clock,
+    ) -> Result<Self, Errno> {
+        // As for epoll: the kernel's oversleeping would be lateness of every request.
+        let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+        let count = connections.next_power_of_two().clamp(BUFFERS.0, BUFFERS.1);
+        let buffers = Buffers::new(&ring, u16::try_from(count).expect("it is clamped"))?;
+        Ok(Self {
+            ring,
+            buffers,
+            clock,
+            target,
+            links: (0..connections).map(|_| Link::closed()).collect(),
+            ready: Vec::with_capacity(EVENTS_MAX),
+            before: Vec::with_capacity(EVENTS_MAX),
+            starved: Vec::with_capacity(connections),
+            graves: Vec::new(),
+            queued: 0,
+            pacer: Pacer::new(false),
+        })
+    }
+
+    /// Waits as `pacer` does.
+    pub(crate) fn paced(mut self, pacer: Pacer) -> Self {
+        self.pacer = pacer;
+        self
+    }
+
+    /// Takes a blocking socket that is connected.
+    pub(crate) fn adopt(&mut self, token: usize, socket: OwnedFd) {
+        self.links[token].socket = Some(socket);
+        self.begin_receiving(token);
+    }
+
+    fn fd(&self, token: usize) -> Fd {
+        Fd(self.socket(token).as_raw_fd())
+    }
+
+    fn socket(&self, token: usize) -> &OwnedFd {
+        self.links[token].socket.as_ref().expect("an open connection has a socket")
+    }
+
+    /// Queues an operation. Returns its number.
+    fn push(&mut self, op: Op, token: usize, entry: Entry) -> u64 {
+        let entry = entry.user_data(user_data(op, token, self.links[token].generation));
+        #[expect(unsafe_code, reason = "an operation works on memory that it only names")]
+        // SAFETY: the only operation that names memory is a send, and that is of a slot: see
+        // `queue_send`. The buffers are the ring's own, and dropped after it.
+        let number = unsafe { self.ring.push(entry) };
+        self.queued += 1;
+        if self.queued >= QUEUED_MAX {
+            // Whatever is wrong with the ring, the next wait says it.
+            let _ = self.submit();
+        }
+        number
+    }
+
+    fn submit(&mut self) -> Result<(), Errno> {
+        self.queued = 0;
+        self.ring.submit()?;
+        if self.ring.is_flushed() {
+            self.graves.clear();
+        }
+        Ok(())
+    }
+
+    fn begin_receiving(&mut self, token: usize) {
+        self.links[token].receiving = true;
+        let entry = opcode::RecvMulti::new(self.fd(token), GROUP).build();
+        self.push(Op::Receive, token, entry);
+    }
+
+    fn look_for_room(&mut self, token: usize) {
+        if !std::mem::replace(&mut self.links[token].polling, true) {
+            let flags = u32::from(PollFlags::OUT.bits());
+            let entry = opcode::PollAdd::new(self.fd(token), flags).build();
+            self.push(Op::Room, token, entry);
+        }
+    }
+
+    /// Queues the sending of a slot from `from` on.
+    ///
+    /// The slot stays as it is until the kernel has taken the operation, and with `MSG_DONTWAIT` it
+    /// is done with the slot by then: what could not be sent is given up, not waited for. A slot
+    /// is freed with the wire only, after the ring.
+    fn queue_send(&mut self, token: usize, from: usize) {
+        let rest = &self.links[token].slot[from..];
+        let length = u32::try_from(rest.len()).expect("a slot is small");
+        // With MSG_WAITALL a short write counts as a failure, and only failures are told.
+        let entry = opcode::Send::new(self.fd(token), rest.as_ptr(), length)
+            .flags(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAITALL)
+            .build()
+            .flags(Flags::SKIP_SUCCESS);
+        let number = self.push(Op::Send, token, entry);
+        let link = &mut self.links[token];
+        (link.queued_as, link.queued_from, link.sent) = (number, from, None);
+    }
+
+    /// Looks again at those that were reported: whoever was not read to the end is still ready.
+    fn look_again(&mut self) {
+        std::mem::swap(&mut self.ready, &mut self.before);
+        self.ready.clear();
+        for at in 0..self.before.len() {
+            let token = self.before[at];
+            let link = &mut self.links[token];
+            link.listed = false;
+            link.writable = false;
+            if link.is_readable() {
+                self.list(token);
+            }
+            let link = &self.links[token];
+            if link.wants_room && link.socket.is_some() {
+                self.look_for_room(token);
+            }
+        }
+        // Buffers that were read are there again.
+        for (token, generation) in std::mem::take(&mut self.starved) {
+            let link = &self.links[token];
+            if link.generation == generation && !link.receiving {
+                self.begin_receiving(token);
+            }
+        }
+    }
+
+    /// Hands over what is queued, waits `ns` at most, and returns how many are ready.
+    fn poll(&mut self, ns: u64) -> Result<usize, Errno> {
+        self.queued = 0;
+        let has_some = !self.ready.is_empty();
+        self.ring.wait(if has_some { 0 } else { ns })?;
+        while self.ready.len() < EVENTS_MAX
+            && let Some(completion) = self.ring.completion()
+        {
+            self.complete(&completion);
+        }
+        Ok(self.ready.len())
+    }
+
+    fn list(&mut self, token: usize) {
+        if !std::mem::replace(&mut self.links[token].listed, true) {
+            self.ready.push(token);
+        }
+    }
+
+    fn complete(&mut self, completion: &cqueue::Entry) {
+        let (op, token, is_current) = read(completion.user_data(), &self.links);
+        let errno = || Errno::from_raw_os_error(-completion.result());
+        let result = usize::try_from(completion.result()).map_err(|_| errno());
+        match op {
+            Op::Receive => self.on_received(token, is_current, result, completion.flags()),
+            Op::Send if is_current => self.on_not_sent(token, result),
+            Op::Room if is_current => self.on_room(token),
+            Op::Send | Op::Room | Op::Cancel => {}
+        }
+    }
+
+    fn on_received(
+        &mut self,
+        token: usize,
+        is_current: bool,
+        result: Result<usize, Errno>,
+        flags: u32,
+    ) {
+        let buffer = cqueue::buffer_select(flags);
+        if !is_current {
+            if let Some(id) = buffer {
+                self.buffers.put(id);
+            }
+            return;
+        }
+        let link = &mut self.links[token];
+        link.receiving = cqueue::more(flags);
+        match (result, buffer) {
+            (Ok(bytes @ 1..), Some(id)) => self.buffers.keep(&mut link.inbox, id, bytes),
+            (Ok(_), unused) => {
+                if let Some(id) = unused {
+                    self.buffers.put(id);
+                }
+                link.ended = Some(Ok(()));
+            }
+            (Err(Errno::NOBUFS), _) => {
+                self.starved.push((token, link.generation));
+                return;
+            }
+            (Err(Errno::AGAIN | Errno::INTR), _) => {}
+            (Err(errno), _) => link.ended = Some(Err(errno)),
+        }
+        if link.ended.is_none() && !link.receiving {
+            self.begin_receiving(token);
+        }
+        if self.links[token].is_readable() {
+            self.list(token);
+        }
+    }
+
+    /// A request was sent in part or not at all.
+    fn on_not_sent(&mut self, token: usize, result: Result<usize, Errno>) {
+        let link = &mut self.links[token];
+        match result {
+            Ok(sent) => link.sent = Some(link.queued_from + sent),
+            Err(Errno::AGAIN | Errno::INTR) => link.sent = Some(link.queued_from),
+            // What the peer still said, and how it went, is received.
+            Err(Errno::CONNRESET | Errno::PIPE) => link.refused = true,
+            Err(errno) => {
+                link.ended = Some(Err(errno));
+                self.list(token);
+            }
+        }
+        if self.links[token].sent.is_some() {
+            self.look_for_room(token);
+        }
+    }
+
+    fn on_room(&mut self, token: usize) {
+        let link = &mut self.links[token];
+        link.polling = false;
+        if let Some(from) = link.sent {
+            self.queue_send(token, from);
+        } else if link.wants_room {
+            link.writable = true;
+            self.list(token);
+        }
+    }
+}
+
+impl Wire for UringWire {
+    fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    fn wait(&mut self, now: u64, until: u64) -> Result<usize, Errno> {
+        self.look_again();
+        if !self.graves.is_empty() {
+            // A server may wait for the end of these before it does what we wait for.
+            self.submit()?;
+        }
+        let (clock, mut pacer) = (self.clock, std::mem::take(&mut self.pacer));
+        let ready = pacer.wait(now, until, |ns| self.poll(ns), || clock.now());
+        self.pacer = pacer;
+        ready
+    }
+
+    fn spun(&self) -> u64 {
+        self.pacer.spun()
+    }
+
+    fn event(&self, at: usize) -> (usize, Ready) {
+        let token = self.ready[at];
+        let link = &self.links[token];
+        let ready = Ready {
+            readable: link.is_readable(),
+            writable: link.writable,
+            goodbye: link.ended == Some(Ok(())),
+        };
+        (token, ready)
+    }
+
+    fn sleep(&mut self, until: u64) {
+        // Whatever is wrong with the ring, the next wait says it.
+        let _ = self.submit();
+        thread::sleep(Duration::from_nanos(until.saturating_sub(self.clock.now())));
+    }
+
+    fn open(&mut self, token: usize) -> Result<u64, Errno> {
+        let (socket, since) = begin_to_connect(&self.target, || self.clock.now())?;
+        let link = &mut self.links[token];
+        link.socket = Some(socket);
+        link.wants_room = true;
+        self.look_for_room(token);
+        Ok(since)
+    }
+
+    fn opened(&mut self, token: usize) -> Result<(), Errno> {
+        sockopt::socket_error(self.socket(token))??;
+        // Of a socket that does not block, the kernel would not wait for what is to be received.
+        ioctl_fionbio(self.socket(token), false)?;
+        self.links[token].wants_room = false;
+        self.begin_receiving(token);
+        Ok(())
+    }
+
+    fn send(&mut self, token: usize, bytes: &[u8]) -> Result<usize, Errno> {
+        if bytes.len() > SLOT_MAX {
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            return send(self.socket(token), bytes, flags);
+        }
+        if !self.ring.has_submitted(self.links[token].queued_as) {
+            self.submit()?;
+        }
+        let link = &mut self.links[token];
+        if link.sent.is_some() || !self.ring.has_submitted(link.queued_as) {
+            return Err(Errno::AGAIN);
+        }
+        link.slot.clear();
+        link.slot.extend_from_slice(bytes);
+        self.queue_send(token, 0);
+        Ok(bytes.len())
+    }
+
+    fn watch_room(&mut self, token: usize, watched: bool) -> Result<(), Errno> {
+        self.links[token].wants_room = watched;
+        if watched {
+            self.look_for_room(token);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, token: usize, space: &mut [u8]) -> Result<usize, Errno> {
+        let link = &mut self.links[token];
+        match (self.buffers.take(&mut link.inbox, space), link.ended) {
+            (moved @ 1.., _) => Ok(moved),
+            (_, None) => Err(Errno::AGAIN),
+            (_, Some(Ok(()))) if link.refused => Err(Errno::CONNRESET),
+            (_, Some(end)) => end.map(|()| 0),
+        }
+    }
+
+    fn close(&mut self, token: usize) {
+        let link = &mut self.links[token];
+        let Some(socket) = link.socket.take() else { return };
+        self.buffers.discard(&mut link.inbox);
+        if link.receiving || link.polling {
+            // The kernel's operations hold the socket too, so it would not close before they end.
+            let all = CancelBuilder::fd(Fd(socket.as_raw_fd())).all();
+            let entry = opcode::AsyncCancel2::new(all).build().flags(Flags::SKIP_SUCCESS);
+            self.push(Op::Cancel, token, entry);
+        }
+        self.links[token].forget();
+        // The operation names the descriptor, which must not be another socket's by then.
+        self.graves.push(socket);
+    }
+}
+
+impl Drop for UringWire {
+    /// Closes what is open, so that the server hears of it now and not when the kernel gets around
+    /// to taking the ring down.
+    fn drop(&mut self) {
+        (0..self.links.len()).for_each(|token| self.close(token));
+        if self.submit().is_ok() {
+            let _ = self.ring.wait(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

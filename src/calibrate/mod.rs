@@ -1,0 +1,77 @@
+//! `c10k calibrate`: a server whose latencies are known, to hold a load generator against.
+//!
+//! It answers `ECHO` in lines, and any `GET`, so that other generators can be pointed at it too.
+//! When a reply leaves is a [`Law`] of when its request arrived. When it is stopped it prints what
+//! the law said and what it did itself, from read to write: a generator that reports less than that
+//! has missed something; what it reports more is transport, wake-ups and its own time.
+
+mod law;
+mod server;
+mod speech;
+
+use anyhow::{Context, Result};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use serde::Serialize;
+
+use crate::cli::{CalibrateArgs, Exit, usage};
+use crate::document::Distribution;
+use crate::load::interrupts;
+use crate::{machine, serve};
+
+pub use law::Law;
+
+#[derive(Serialize)]
+struct Ready {
+    event: &'static str,
+    address: String,
+    pid: u32,
+    law: String,
+    cpus: Vec<usize>,
+}
+
+#[derive(Serialize)]
+struct Stopped {
+    event: &'static str,
+    law: String,
+    connections: u64,
+    requests: u64,
+    unanswered: u64,
+    by_law: Distribution,
+    replied: Distribution,
+}
+
+/// Serves by a law until a signal, then says what it did.
+///
+/// # Errors
+/// When it cannot listen, or the kernel fails it.
+pub fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
+    if args.stop_with_parent {
+        set_parent_process_death_signal(Some(Signal::TERM))?;
+    }
+    if !args.cpus.is_empty() {
+        machine::pin(&args.cpus).map_err(|error| usage(format!("{error:#}")))?;
+    }
+    let stop = interrupts()?;
+    let server = server::Server::bind(args.listen, args.law).with_context(|| {
+        format!("cannot listen on {}: choose another port, or port 0 for a free one", args.listen)
+    })?;
+    serve::print_line(&Ready {
+        event: "ready",
+        address: server.address()?.to_string(),
+        pid: std::process::id(),
+        law: args.law.to_string(),
+        cpus: machine::cpus(),
+    })?;
+    let record = server.run(&stop).context("the calibration server failed")?;
+    let none = loadgen::Histogram::new_from(&record.replied);
+    serve::print_line(&Stopped {
+        event: "stopped",
+        law: args.law.to_string(),
+        connections: record.connections,
+        requests: record.requests,
+        unanswered: record.unanswered,
+        by_law: Distribution::of(&record.by_law, &none)?,
+        replied: Distribution::of(&record.replied, &none)?,
+    })?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,139 @@
+//! Every check, passed by a good trial and not by the same one with a fault.
+
+use super::*;
+use crate::document::{SentGaps, Steadiness, Tcp, example};
+
+/// What a check says of a trial.
+fn status(trial: &Trial, steal: f64, name: &str) -> Status {
+    let checks = of(trial, Some(steal));
+    let check = checks.iter().find(|check| check.name == name);
+    check.unwrap_or_else(|| panic!("no check {name}")).status
+}
+
+/// The check passes the trial, and with the fault it comes to `expected`.
+fn shows(trial: &Trial, name: &str, expected: Status, fault: impl Fn(&mut Trial)) {
+    assert_eq!(status(trial, 0.0, name), Status::Pass, "{name} of a good trial");
+    let mut faulty = trial.clone();
+    fault(&mut faulty);
+    assert_eq!(status(&faulty, 0.0, name), expected, "{name} of a faulty one");
+    let checks = of(&faulty, None);
+    let check = checks.iter().find(|check| check.name == name).expect("it was checked");
+    assert!(!check.message.is_empty(), "{name} says why");
+}
+
+/// The open loop with the parts that older results do not have.
+fn open() -> Trial {
+    let steady = Steadiness {
+        batches: 32,
+        batch_ns: 1_000_000,
+        trend: 0.0,
+        second_half_over_first: 1.0,
+        lag_one: 0.0,
+        still_warming_ns: 0,
+        warming_over_rest: 1.0,
+        warming_significant: false,
+    };
+    let sent_gaps = Some(SentGaps { count: 4_096, distance: 0.05 });
+    Trial { steadiness: Some(steady), sent_gaps, ..example::open() }
+}
+
+fn gaps(trial: &mut Trial) -> &mut SentGaps {
+    trial.sent_gaps.as_mut().expect("it is there")
+}
+
+fn set_p99(trial: &mut Trial, lag: u64) {
+    let quantiles = &mut trial.latency.sched_lag.quantiles;
+    let p99 = quantiles.iter_mut().find(|quantile| quantile.q == 0.99);
+    p99.expect("it is listed").value = lag;
+}
+
+#[test]
+fn faults_of_the_generator_are_shown() {
+    let trial = open();
+    shows(&trial, "complete", Status::Fail, |trial| trial.phases.interrupted = true);
+    shows(&trial, "census", Status::Fail, |trial| trial.census.reconciles = false);
+    shows(&trial, "generator-cpu", Status::Warn, |t| t.client.busiest_thread_share = 0.75);
+    shows(&trial, "generator-cpu", Status::Fail, |t| t.client.busiest_thread_share = 0.95);
+    shows(&trial, "sched-lag", Status::Fail, |trial| set_p99(trial, 1_000_000_000));
+    shows(&trial, "arrivals-as-asked", Status::Warn, |trial| gaps(trial).distance = 0.5);
+    let closed = example::closed();
+    shows(&closed, "generator-cpu", Status::Warn, |t| t.client.busiest_thread_share = 0.95);
+}
+
+#[test]
+fn lateness_is_judged_by_what_is_measured() {
+    let mut trial = open();
+    let measured = trial.latency.headline().quantile(0.99).expect("it is listed").value;
+    set_p99(&mut trial, 200_000);
+    assert_eq!(status(&trial, 0.0, "sched-lag"), Status::Pass, "a usual wake-up");
+    set_p99(&mut trial, measured.max(200_001));
+    assert_eq!(status(&trial, 0.0, "sched-lag"), Status::Fail, "{measured}");
+    let quantiles = &mut trial.latency.response.as_mut().expect("an open loop").quantiles;
+    quantiles.iter_mut().for_each(|quantile| quantile.value = 4 * measured.max(200_001));
+    assert_eq!(status(&trial, 0.0, "sched-lag"), Status::Warn, "a quarter of it");
+}
+
+#[test]
+fn findings_about_the_server_are_shown() {
+    let trial = open();
+    let wrong = |trial: &mut Trial| {
+        trial.census.errors.insert("wrong_reply".into(), 1);
+    };
+    shows(&trial, "right-replies", Status::Fail, wrong);
+    shows(&trial, "errors", Status::Warn, |trial| trial.census.timeouts = 1);
+    shows(&trial, "errors", Status::Fail, |t| t.census.timeouts = t.census.offered / 50);
+    shows(&trial, "connected", Status::Fail, |trial| trial.connections.opened -= 1);
+    shows(&trial, "kept-up", Status::Fail, |trial| trial.throughput_per_s *= 0.8);
+    shows(&trial, "kept-up", Status::Fail, |t| t.census.unfinished = t.census.offered / 50);
+    shows(&trial, "never-served", Status::Warn, |trial| trial.connections.served -= 1);
+    let overflow = |trial: &mut Trial| {
+        let server = trial.server.as_mut().expect("a server of ours");
+        server.tcp = Tcp { listen_overflows: 1, ..Tcp::default() };
+    };
+    shows(&trial, "listen-queue", Status::Warn, overflow);
+    let closed = example::closed();
+    shows(&closed, "fairness", Status::Warn, |trial| trial.connections.jain = 0.5);
+    shows(&closed, "never-served", Status::Warn, |trial| trial.connections.served -= 1);
+    let starving = |trial: &mut Trial| trial.connections.effective_concurrency *= 0.5;
+    shows(&closed, "effective-concurrency", Status::Warn, starving);
+}
+
+#[test]
+fn an_open_loop_without_a_turn_for_everyone_starves_nobody() {
+    let mut trial = open();
+    trial.connections.served -= 1;
+    trial.census.offered = 9 * trial.connections.asked as u64;
+    assert_eq!(status(&trial, 0.0, "never-served"), Status::Pass);
+}
+
+#[test]
+fn a_change_within_the_measurement_is_shown() {
+    let with = |change: fn(&mut Steadiness)| {
+        move |trial: &mut Trial| change(trial.steadiness.as_mut().expect("it is there"))
+    };
+    let rising = with(|found| (found.trend, found.second_half_over_first) = (0.9, 1.5));
+    shows(&open(), "stationary", Status::Warn, rising);
+    shows(&open(), "independent", Status::Warn, with(|found| found.lag_one = 0.9));
+    let warming = with(|found| {
+        (found.still_warming_ns, found.warming_over_rest) = (1_000, 1.5);
+        found.warming_significant = true;
+    });
+    shows(&open(), "warmed-up", Status::Warn, warming);
+}
+
+#[test]
+fn disturbances_by_the_host_are_shown() {
+    let trial = open();
+    shows(&trial, "own-processors", Status::Warn, |t| t.target.cpus.clone_from(&t.load.cpus));
+    let steal = [0.0, 0.02, 0.06].map(|share| status(&trial, share, "steal"));
+    assert_eq!(steal, [Status::Pass, Status::Warn, Status::Fail]);
+}
+
+#[test]
+fn the_worst_check_decides() {
+    let valid = of(&open(), Some(0.0));
+    assert_eq!(validity(&valid), Validity::Valid);
+    assert_eq!(validity(&of(&open(), Some(0.02))), Validity::Suspect);
+    assert_eq!(validity(&of(&open(), Some(0.06))), Validity::Invalid);
+    assert_eq!(validity(&[]), Validity::Valid);
+}

@@ -1,0 +1,66 @@
+//! A comparison as people read it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use crate::document::{Compared, Comparison};
+use crate::statistics::{Interval, Verdict};
+use crate::table;
+use crate::units::{show_bytes, show_count, show_ns_f64};
+
+/// Two runs compared: the rows in which something can be told, or all of them.
+pub(super) fn text(comparison: &Comparison, all: bool) -> String {
+    let header =
+        ["workload", "model", "figure", "base", "new", "new / base", "95 % interval", "verdict"];
+    let mut rows = table::table(&header, 3);
+    let told =
+        |row: &&Compared| all || matches!(row.verdict, Some(Verdict::Better | Verdict::Worse));
+    for row in comparison.rows.iter().filter(told) {
+        let show = |value| show_metric(&row.metric, value);
+        let Interval { low, high } = row.interval;
+        rows.add_row([
+            row.workload.clone(),
+            row.model.clone(),
+            row.metric.trim_end_matches("_ns").trim_end_matches("_bytes").replace('_', " "),
+            show(row.base),
+            show(row.new),
+            format!("{:.3}", row.ratio),
+            format!("{low:.3} to {high:.3}"),
+            row.verdict.map_or("no verdict", Verdict::words).to_string(),
+        ]);
+    }
+    let count = |verdict| comparison.rows.iter().filter(|row| row.verdict == verdict).count();
+    let mut text = format!(
+        "{} compared with {}, differences within {:.0} % do not matter\n",
+        comparison.new,
+        comparison.base,
+        comparison.margin * 100.0
+    );
+    if rows.row_iter().next().is_some() {
+        let _ = writeln!(text, "{rows}");
+    }
+    let _ = writeln!(
+        text,
+        "of {} figures {} better, {} worse, {} the same, {} cannot be told, {} without a verdict",
+        comparison.rows.len(),
+        count(Some(Verdict::Better)),
+        count(Some(Verdict::Worse)),
+        count(Some(Verdict::Same)),
+        count(Some(Verdict::CannotTell)),
+        count(None),
+    );
+    let reasons: BTreeSet<_> = comparison.rows.iter().filter_map(|r| r.why_none.as_ref()).collect();
+    reasons.iter().for_each(|reason| _ = writeln!(text, "no verdict: {reason}"));
+    let unlike = comparison.unlike.iter().map(|line| format!("not alike: {line}"));
+    unlike.chain(comparison.missing.iter().cloned()).for_each(|line| _ = writeln!(text, "{line}"));
+    text
+}
+
+/// A figure by the unit in its name.
+fn show_metric(metric: &str, value: f64) -> String {
+    match metric {
+        metric if metric.ends_with("_ns") => show_ns_f64(value),
+        metric if metric.ends_with("_bytes") => show_bytes(value),
+        _ => show_count(value),
+    }
+}

@@ -1,0 +1,137 @@
+//! What became of requests and connections that did not go well, in words, and the checks that
+//! follow from it.
+
+use std::collections::BTreeMap;
+
+use crate::checks::{check, share, unless};
+use crate::document::{About, Check, Status, Trial};
+use crate::units::as_f64;
+
+/// What a failure of a request or of a greeting means, by its name in the census.
+#[must_use]
+pub fn of_request(name: &str) -> &'static str {
+    match name {
+        "reset" => "the server reset the connection instead of replying",
+        "closed" => "the server closed the connection instead of replying",
+        "wrong_reply" => "the reply was not the one that the request had to get",
+        "refused:busy" => "the server serves as many clients as it may",
+        "refused:too-long" => "the request was too long for the server",
+        "refused:unknown-verb" => "the server does not know this request: is --app right?",
+        "refused:bad-argument" => "the server did not like the request's argument",
+        "refused:other" => "the server refused for a reason that is not in the protocol",
+        "io" => "the kernel refused to read or to write",
+        _ => "see METHODOLOGY.md",
+    }
+}
+
+/// What a failure to open a connection means, by its name.
+#[must_use]
+pub fn of_connect(name: &str) -> &'static str {
+    match name {
+        "refused" => "nobody listened there",
+        "timed_out" => "not open within the connect timeout: the listener's queue was full, say",
+        "reset" => "aborted while it was opened",
+        "unreachable" => "there was no way there",
+        "no_port" => {
+            "no local port was left for this address: fewer reconnects, or net.ipv4.tcp_tw_reuse=1"
+        }
+        "no_descriptor" => "no descriptor was left: raise the limit with ulimit -n",
+        "io" => "the kernel refused",
+        _ => "see METHODOLOGY.md",
+    }
+}
+
+/// Counts with their names, and what each means.
+#[must_use]
+pub fn explained(kinds: &BTreeMap<String, u64>, meaning: fn(&str) -> &'static str) -> String {
+    let kinds: Vec<_> =
+        kinds.iter().map(|(kind, n)| format!("{n} {kind} ({})", meaning(kind))).collect();
+    kinds.join(", ")
+}
+
+/// Whether replies came, connections could be opened, and everything fits its histogram.
+pub(crate) fn checks(trial: &Trial) -> Vec<Check> {
+    vec![answered(trial), connects(trial), unasked(trial), in_range(trial)]
+}
+
+fn answered(trial: &Trial) -> Check {
+    let census = &trial.census;
+    let unfinished = share(census.unfinished, census.offered);
+    let (status, message) = match (census.ok, census.sent) {
+        (0, 1..) => (
+            Status::Fail,
+            format!(
+                "not one of {} requests got a right reply: {} without any reply when the drain \
+                 ended, {} timeouts, {} failed",
+                census.sent,
+                census.unfinished,
+                census.timeouts,
+                census.failed() - census.timeouts
+            ),
+        ),
+        // An open loop that leaves too many has not kept up, which is a check of its own.
+        _ if census.unfinished > 0 => (
+            Status::Warn,
+            format!(
+                "{} requests had no reply when the drain ended: they are in the latencies with \
+                 the age they had then; wait longer with --drain",
+                census.unfinished
+            ),
+        ),
+        _ => (Status::Pass, String::new()),
+    };
+    check("answered", About::Server, status, (unfinished, 0.0), message)
+}
+
+fn connects(trial: &Trial) -> Check {
+    let connections = &trial.connections;
+    let failures = connections.connect_failures;
+    let kinds = &connections.connect_errors;
+    let ours = ["no_port", "no_descriptor"].iter().any(|kind| kinds.contains_key(*kind));
+    // Where nobody listens there was no server for a while, and no figure is about one.
+    let bad = if kinds.contains_key("refused") { Status::Fail } else { Status::Warn };
+    let message = format!(
+        "{failures} attempts to open a connection failed: {}",
+        explained(kinds, of_connect)
+    );
+    let about = if ours { About::Generator } else { About::Server };
+    check("connects", about, unless(failures == 0, bad), (as_f64(failures), 0.0), message)
+}
+
+fn unasked(trial: &Trial) -> Check {
+    let unsolicited = trial.connections.unsolicited;
+    let message = format!(
+        "{unsolicited} messages came on connections that had not asked for anything: refusals of a \
+         connection, or replies sent twice"
+    );
+    let status = unless(unsolicited == 0, Status::Warn);
+    check("unasked", About::Server, status, (as_f64(unsolicited), 0.0), message)
+}
+
+fn in_range(trial: &Trial) -> Check {
+    let saturated = trial.latency.saturated;
+    let message = format!(
+        "{saturated} times were longer than a histogram holds, and are in it as the longest: the \
+         generator stood still"
+    );
+    let status = unless(saturated == 0, Status::Fail);
+    check("in-range", About::Generator, status, (as_f64(saturated), 0.0), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loadgen::{ConnectFailure, Failure};
+
+    #[test]
+    fn every_way_to_fail_has_a_sentence_of_its_own() {
+        let requests = Failure::ALL.map(|failure| of_request(failure.name()));
+        let connects = ConnectFailure::ALL.map(|failure| of_connect(failure.name()));
+        let mut all: Vec<_> = requests.into_iter().chain(connects).collect();
+        let n = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), n);
+        assert!(!all.contains(&"see METHODOLOGY.md"));
+    }
+}

@@ -1,0 +1,197 @@
+//! Files of due times, to be replayed.
+//!
+//! Three forms, told apart by how they begin:
+//! - JSON: an array of times, or an object with one member named as a column below
+//! - a table: a first line of column names separated by commas, one of which is known
+//! - numbers, one a line: times
+//!
+//! Known columns are `due` and `gap`, which take units, and both with `_ns`, `_us`, `_ms` or `_s`
+//! after them. Times count from the beginning of the measurement and must be in order; a gap is
+//! the time since the request before, of the first one since the beginning. Without a unit a
+//! number is in nanoseconds. Blank lines and those that begin with # are skipped.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+/// What numbers mean.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Column {
+    gaps: bool,
+    /// Nanoseconds in one, where the number has no unit.
+    unit_ns: f64,
+}
+
+const DUE: Column = Column { gaps: false, unit_ns: 1.0 };
+
+/// Units by name, those that end like others first.
+const UNITS: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)];
+
+impl Column {
+    fn named(name: &str) -> Option<Self> {
+        let (what, unit) = name.split_once('_').unwrap_or((name, "ns"));
+        let gaps = match what {
+            "due" => false,
+            "gap" => true,
+            _ => return None,
+        };
+        UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map(|(_, unit_ns)| Self { gaps, unit_ns: *unit_ns })
+    }
+}
+
+/// Reads the due times of a file, in nanoseconds.
+///
+/// # Errors
+/// What is wrong with it, where, and what would be right.
+pub fn read(path: &Path) -> Result<Vec<u64>> {
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("cannot read the times of {}", path.display()))?;
+    parse(&text).with_context(|| path.display().to_string())
+}
+
+fn parse(text: &str) -> Result<Vec<u64>> {
+    let times = if text.trim_start().starts_with(['[', '{']) { json(text)? } else { lines(text)? };
+    ensure!(!times.is_empty(), "there is no time in it: write one number on each line");
+    Ok(times)
+}
+
+fn json(text: &str) -> Result<Vec<u64>> {
+    let document: Value = serde_json::from_str(text).context("it is no JSON")?;
+    let (column, values) = match &document {
+        Value::Object(members) => members
+            .iter()
+            .find_map(|(name, value)| Some((Column::named(name)?, value)))
+            .context("it has no member due_ns or gap_ns")?,
+        array => (DUE, array),
+    };
+    let values = values.as_array().context("the times must be an array of numbers")?;
+    let mut times = Times::new(column);
+    for (at, value) in values.iter().enumerate() {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        times.push(&text).with_context(|| format!("number {}", at + 1))?;
+    }
+    Ok(times.due_ns)
+}
+
+fn lines(text: &str) -> Result<Vec<u64>> {
+    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+    let mut lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).peekable();
+    let names: Vec<&str> = match lines.peek() {
+        Some((_, line)) if line.trim_start_matches('"').starts_with(char::is_alphabetic) => {
+            line.split(',').collect()
+        }
+        _ => Vec::new(),
+    };
+    let (mut column, mut field) = (DUE, 0);
+    if !names.is_empty() {
+        let known = |name: &&str| Column::named(name.trim().trim_matches('"'));
+        let found = names.iter().enumerate().find_map(|(at, name)| Some((at, known(name)?)));
+        (field, column) = found.with_context(|| {
+            format!("the first line is '{}': one column must be due_ns or gap_ns", names.join(","))
+        })?;
+        lines.next();
+    }
+    let mut times = Times::new(column);
+    for (number, line) in lines {
+        let text =
+            line.split(',').nth(field).with_context(|| format!("line {number}: too short"))?;
+        times.push(text.trim().trim_matches('"')).with_context(|| format!("line {number}"))?;
+    }
+    Ok(times.due_ns)
+}
+
+/// Due times so far.
+struct Times {
+    column: Column,
+    due_ns: Vec<u64>,
+}
+
+impl Times {
+    fn new(column: Column) -> Self {
+        Self { column, due_ns: Vec::new() }
+    }
+
+    fn push(&mut self, text: &str) -> Result<()> {
+        let value = number_ns(text, self.column.unit_ns).with_context(|| {
+            format!("'{text}' is no time: write 1500, 1500ns, 1.5us, 2ms or 3s")
+        })?;
+        let last = self.due_ns.last().copied().unwrap_or(0);
+        let due = if self.column.gaps { last.saturating_add(value) } else { value };
+        if due < last {
+            bail!(
+                "{text} is before the time above it: sort them, or if they are gaps, say so with a \
+                 first line 'gap_ns'"
+            );
+        }
+        self.due_ns.push(due);
+        Ok(())
+    }
+}
+
+/// A number with or without a unit in nanoseconds, exactly if it is whole.
+fn number_ns(text: &str, unit_ns: f64) -> Option<u64> {
+    let unit = UNITS.iter().find_map(|(name, ns)| Some((text.strip_suffix(name)?, *ns)));
+    let (number, unit_ns) = unit.unwrap_or((text, unit_ns));
+    let number = number.trim_end();
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(whole_ns(unit_ns));
+    }
+    // Half a millennium of nanoseconds; beyond that, and below zero, there is no time.
+    let value = number.parse::<f64>().ok()? * unit_ns;
+    (0.0..1.8e19).contains(&value).then(|| whole_ns(value))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "whole or rounded, and in range")]
+fn whole_ns(value: f64) -> u64 {
+    value.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_every_form() {
+        let times = vec![0, 1_500, 1_500, 2_000_000, 3_000_000_000];
+        for text in [
+            "0\n1500\n1500ns\n\n# later\n2ms\n3s\n",
+            "due\n0\n1.5us\n1500\n2000 us\n3s",
+            "gap_ns\n0\n1500\n0\n1998500\n2998000000\n",
+            "status,due_us,path\n200,0,/a\n200,1.5,/b\n404,1.5,/c\n200,2000,\n200,3000000,/d",
+            "\"gap_ms\",x\n\"0\",1\n0.0015,1\n0,1\n1.9985,1\n2998,1\n",
+            "[0, 1500, 1500, 2000000, 3000000000]",
+            "{\"host\": \"a\", \"gap_us\": [0, 1.5, 0, 1998.5, \"2998ms\"]}",
+        ] {
+            assert_eq!(parse(text).expect(text), times, "{text}");
+        }
+        assert_eq!(parse("18446744073709551615").expect("fits"), [u64::MAX]);
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_with_its_place() {
+        for (text, part) in [
+            ("", "one number on each line"),
+            ("[]", "one number on each line"),
+            ("5\n3\n", "line 2: 3 is before"),
+            ("5\nsoon\n", "line 2: 'soon' is no time"),
+            ("5\n-3\n", "line 2: '-3' is no time"),
+            ("5\n1e300s\n", "line 2"),
+            ("when,what\n1,2\n", "one column must be due_ns or gap_ns"),
+            ("a,due_ns\n1,2\n1\n", "line 3: too short"),
+            ("[1, null]", "number 2: 'null' is no time"),
+            ("[1, 2", "it is no JSON"),
+            ("{\"times\": [1]}", "no member due_ns"),
+            ("{\"due_ns\": 1}", "an array"),
+        ] {
+            let error = format!("{:#}", parse(text).expect_err(text));
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What some trials say, and how sure they are.
+//!
+//! A trial is one observation: a fresh server, fresh connections. Requests within a trial are many and
+//! far from independent, so they enter only in [`series`]; what differs from trial to trial is what
+//! an interval is about.
+//!
+//! - [`interval`]: an estimate over trials with its interval of confidence (bootstrap)
+//! - [`ratio`]: how many times as much, with its interval, in pairs or not
+//! - [`rank`]: exact tests by rank or sign, which assume nothing about the shape, and Holm's adjustment
+//! - [`verdict`]: better, worse, or cannot tell
+//! - [`queueing`]: what theory says of the same load (Little, Erlang C)
+//! - [`series`]: what hangs together in time, within one trial: batch means, trends, warm-ups
+//! - [`scalability`]: Gunther's universal scalability law, fitted
+
+pub mod interval;
+pub mod queueing;
+pub mod rank;
+pub mod ratio;
+pub mod scalability;
+pub mod series;
+pub mod verdict;
+
+pub use interval::Interval;
+pub use verdict::Verdict;
+
+/// The mean; 0 of nothing.
+#[must_use]
+pub fn mean(values: &[f64]) -> f64 {
+    if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / count(values) }
+}
+
+/// The variance of a sample, its divisor one less than its size; 0 of fewer than two.
+#[must_use]
+pub fn variance(values: &[f64]) -> f64 {
+    if values.len() < 2 {
+        return 0.0;
+    }
+    let mean = mean(values);
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count(values) - 1.0)
+}
+
+/// The value in the middle, or half-way between the two; `None` of nothing.
+#[must_use]
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let above = *sorted.get(middle)?;
+    Some(if sorted.len() % 2 == 1 { above } else { f64::midpoint(sorted[middle - 1], above) })
+}
+
+fn count(values: &[f64]) -> f64 {
+    crate::units::as_f64(values.len() as u64)
+}

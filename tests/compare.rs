@@ -1,0 +1,153 @@
+//! `c10k compare`, on copies of the committed run with other figures in them.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use support::c10k;
+
+/// Five trials of one cell: as far apart as trials are.
+const NOISE: [f64; 5] = [1.0, 1.03, 0.98, 1.01, 0.97];
+
+fn committed_run() -> PathBuf {
+    let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    let runs = std::fs::read_dir(results).expect("results").flatten().map(|entry| entry.path());
+    runs.into_iter().find(|run| run.join("summary.json").is_file()).expect("a committed run")
+}
+
+/// A run of two cells in which the second one's service time at p99 is `factor` times the usual.
+fn run(folder: &Path, name: &str, factor: f64, mend: impl Fn(&mut Value)) -> PathBuf {
+    let source = committed_run();
+    let text = std::fs::read_to_string(source.join("summary.json")).expect("read");
+    let mut summary: Value = serde_json::from_str(&text).expect("JSON");
+    summary["run"]["id"] = json!(name);
+    let cells = summary["cells"].as_array_mut().expect("cells");
+    cells.retain(|cell| {
+        cell["workload"] == "cpu" && ["epoll", "mio"].iter().any(|model| cell["model"] == *model)
+    });
+    assert_eq!(cells.len(), 2, "the committed run has both models under cpu");
+    for (at, cell) in cells.iter_mut().enumerate() {
+        cell["validity"] = json!("valid");
+        let five = |value: f64| {
+            let values = NOISE.map(|noise| noise * value);
+            json!({"median": value, "min": 0.97 * value, "max": 1.03 * value, "values": values})
+        };
+        cell["throughput_per_s"] = five(7_000.0);
+        cell["server_cpu_per_request_ns"] = five(140_000.0);
+        cell["pss_bytes"] = five(2_400_000.0);
+        for quantile in cell["latency"].as_array_mut().expect("quantiles") {
+            let p99 = quantile["q"] == json!(0.99);
+            let factor = if p99 && at == 1 { factor } else { 1.0 };
+            quantile["value_ns"] = five(8_000_000.0 * factor);
+        }
+    }
+    mend(&mut summary);
+    let dir = folder.join(name);
+    for cell in summary["cells"].as_array().expect("cells") {
+        let trial = cell["trials"][0].as_str().expect("a file");
+        let to = dir.join(trial);
+        std::fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+        std::fs::copy(source.join(trial), to).expect("copied");
+    }
+    std::fs::write(dir.join("summary.json"), summary.to_string()).expect("written");
+    dir
+}
+
+fn compare(base: &Path, new: &Path, more: &[&str]) -> (Option<i32>, String) {
+    let output = c10k().arg("compare").args([base, new]).args(more).output().expect("it runs");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn what_is_worse_is_named_and_fails_a_gate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let base = run(folder.path(), "base", 1.0, |_| {});
+    let new = run(folder.path(), "new", 2.0, |_| {});
+    let file = folder.path().join("comparison.json");
+    let (code, text) = compare(&base, &new, &["--json", file.to_str().expect("text")]);
+    assert_eq!(code, Some(0), "{text}");
+    let worse: Vec<_> = text.lines().filter(|line| line.trim_end().ends_with("worse")).collect();
+    assert_eq!(worse.len(), 1, "{text}");
+    assert!(worse[0].contains("mio") && worse[0].contains("p99") && worse[0].contains("2.000"));
+
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/schema/comparison.v1.json");
+    let read = |path: &Path| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(path).expect("read")).expect("JSON")
+    };
+    let validator = jsonschema::validator_for(&read(&schema)).expect("a schema");
+    assert!(validator.is_valid(&read(&file)));
+
+    assert_eq!(compare(&base, &new, &["--gate"]).0, Some(3));
+    assert_eq!(compare(&new, &base, &["--gate"]).0, Some(0), "the other way it is better");
+    assert!(compare(&new, &base, &[]).1.contains("1 better, 0 worse"));
+    assert_eq!(
+        compare(&base, &new, &["--gate", "--margin", "100%"]).0,
+        Some(0),
+        "within the margin"
+    );
+}
+
+#[test]
+fn a_run_compared_with_itself_shows_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = run(folder.path(), "base", 1.0, |_| {});
+    let (code, text) = compare(&run, &run, &["--gate"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("of 10 figures 0 better, 0 worse, 10 the same"), "{text}");
+}
+
+#[test]
+fn three_trials_support_no_verdict() {
+    let (code, text) = compare(&committed_run(), &committed_run(), &["--gate"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("0 better, 0 worse") && text.contains("3 trials, and it takes 5"),
+        "{text}"
+    );
+}
+
+#[test]
+fn unlike_runs_are_refused_by_name_until_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let base = run(folder.path(), "base", 1.0, |_| {});
+    let new = run(folder.path(), "new", 1.0, |summary| {
+        summary["host"]["kernel"] = json!("Linux 1.0");
+    });
+    let (code, text) = compare(&base, &new, &[]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("kernel") && text.contains("--anyway"), "{text}");
+    let (code, text) = compare(&base, &new, &["--anyway"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("not alike: kernel"), "{text}");
+
+    let other = new.join("trials");
+    let trial = walk(&other).into_iter().next().expect("a trial");
+    let text = std::fs::read_to_string(&trial).expect("read");
+    let mut document: Value = serde_json::from_str(&text).expect("JSON");
+    document["load"]["connections"] = json!(7);
+    std::fs::write(&trial, document.to_string()).expect("written");
+    let (code, text) = compare(&base, &new, &[]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("workload cpu: connections"), "{text}");
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("listed").flatten().map(|entry| entry.path());
+    let mut files: Vec<_> =
+        entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn what_is_no_run_is_refused_with_what_to_give() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (code, text) = compare(folder.path(), folder.path(), &[]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("is no folder of a run"), "{text}");
+    let (code, text) = compare(folder.path(), folder.path(), &["--margin", "7"]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("as in 5%"), "{text}");
+}
