@@ -19,6 +19,11 @@ pub fn of_request(name: &str) -> &'static str {
         "refused:unknown-verb" => "the server does not know this request: is --app right?",
         "refused:bad-argument" => "the server did not like the request's argument",
         "refused:other" => "the server refused for a reason that is not in the protocol",
+        "status:2xx" => "the status was from 200 to 299, and not the one that was expected",
+        "status:3xx" => "the server redirects: ask for the path that it names",
+        "status:4xx" => "the server did not like the request: is the path right?",
+        "status:5xx" => "the server failed, or has no room",
+        "status:other" => "the status is none that the standard has",
         "io" => "the kernel refused to read or to write",
         _ => "see METHODOLOGY.md",
     }
