@@ -90,12 +90,16 @@ fn a_server_that_resets_is_told_from_one_that_closes() {
         let linger = Some(Duration::ZERO);
         rustix::net::sockopt::set_socket_linger(&stream, linger).expect("a socket");
     });
-    let closes = serve(|stream| answer(&stream, 2));
+    let closes = serve(|stream| answer(&stream, 0));
+    let closes_early = serve(|stream| answer(&stream, 2));
     let loaded = load(&resets, &[]);
     loaded.failed("reset").is("errors", "fail").says("reset the connection instead of replying");
     assert_eq!(loaded.exit, 4);
     let loaded = load(&closes, &[]);
     loaded.failed("closed").is("errors", "fail").says("closed the connection instead of replying");
+    assert_eq!(loaded.exit, 4);
+    let loaded = load(&closes_early, &[]);
+    loaded.failed("closed_early").is("errors", "fail").says("was under way to it");
     assert_eq!(loaded.exit, 4);
 }
 

@@ -82,6 +82,7 @@ impl core::error::Error for RecipeError {}
 #[derive(Debug)]
 pub struct Recipe {
     framing: Framing,
+    /// `None` for a request to any HTTP server.
     request: Option<Request>,
     kind: Kind,
 }

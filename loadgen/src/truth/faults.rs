@@ -18,7 +18,12 @@ const WORK_NS: u64 = 2 * MS + 1;
 /// counted under that name and has no latency.
 fn fails(load: &Load, fate: fn(u64) -> Fate, name: fn(u64) -> Option<&'static str>) {
     let laws = || Laws { fate: Box::new(fate), ..Laws::fixed(WORK_NS) };
-    let outcome = run(load, &laws, Costs::default());
+    let mut outcome = run(load, &laws, Costs::default());
+    // Whether a connection that is closed had a reply before depends on who was sent on which, and
+    // that is no law of the server's.
+    let early = outcome.census.errors.remove("closed_early").unwrap_or(0);
+    assert!(early > 0, "most had a reply");
+    *outcome.census.errors.entry("closed").or_default() += early;
     let (begin, end, _) = edges(load);
     let work = |_, _| WORK_NS;
     let all = oracle::open_loop(load, &Server::new(&work));

@@ -62,7 +62,7 @@ pub(crate) fn number(mut n: usize, out: &mut Vec<u8>) {
     let (mut digits, mut at) = ([0; 20], 20);
     loop {
         at -= 1;
-        digits[at] = b'0' + u8::try_from(n % 10).unwrap_or(0);
+        digits[at] = b"0123456789"[n % 10];
         n /= 10;
         if n == 0 {
             break;
