@@ -256,7 +256,7 @@ fn whatever_comes_instead_of_a_greeting_is_counted_and_the_result_is_no_good() {
     assert!(trial.census.ok > 0 && trial.census.failed() == 0, "the first one is served");
     assert!(trial.census.wrong_example.is_some());
     let check = trial.checks.iter().find(|check| check.name == "greetings").expect("a check");
-    assert!(check.message.contains("were not greeted (2 wrong_reply, "), "{}", check.message);
+    assert!(check.message.contains("were not greeted: 2 wrong_reply ("), "{}", check.message);
 }
 
 #[test]
