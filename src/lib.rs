@@ -11,6 +11,7 @@
 //! - [`accounts`]: what a process used
 //! - [`checks`]: when a figure is not what it seems
 //! - [`document`]: what is written down, [`record`]: from what, and [`store`]: how
+//! - [`standings`]: what follows from a summary's figures: intervals, verdicts
 //! - [`table`] and [`report`]: what people read
 //! - [`machine`]: what this machine is, and pinning to its processors
 //! - [`units`]: durations, sizes and rates as people write them
@@ -29,7 +30,10 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod serve;
+pub mod standings;
 pub mod statistics;
 pub mod store;
+#[cfg(test)]
+mod synthetic;
 pub mod table;
 pub mod units;

@@ -6,14 +6,22 @@ use anyhow::Result;
 use maud::{DOCTYPE, Markup, html};
 
 use crate::document::{Cell, Host, RunRecord, Summary, Validity};
-use crate::{store, table};
+use crate::{standings, store, table};
 
-/// Prints the comparison of a saved run again and rewrites its page.
+/// Prints the comparison of a saved run again and rewrites its page. A summary that lacks what
+/// follows from its values, as earlier versions wrote it, gets it too: the page shows nothing that
+/// is not in a document.
 ///
 /// # Errors
 /// When there is no run in that folder.
 pub fn again(dir: &Path) -> Result<()> {
-    let summary: Summary = store::read_json(&dir.join("summary.json"))?;
+    let path = dir.join("summary.json");
+    let written: Summary = store::read_json(&path)?;
+    let mut summary = written.clone();
+    standings::derive(&mut summary);
+    if summary != written {
+        store::write_json(&path, &summary)?;
+    }
     store::write(&dir.join("report.html"), page(&summary).as_bytes())?;
     table::print(&table::summary(&summary))
 }

@@ -18,7 +18,7 @@ pub use comparison::{Compared, Comparison};
 pub use distribution::{Distribution, QUANTILES, Quantile};
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
-pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Summary};
+pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Standing, Standings, Summary};
 pub use trial::{
     About, ArrivalsRecord, Census, Check, ClientAccount, Connections, Interval, Latency,
     LoadRecord, Memory, Phases, RequestRecord, ServerAccount, Status, Switches, Target, Tcp, Trial,
