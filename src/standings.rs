@@ -76,11 +76,9 @@ fn of(workload: &str, cells: &[&Cell]) -> Option<Standings> {
 /// The cell with the best median. One that serves a few of its clients and starves the rest is
 /// not better but something else.
 fn best<'a>(metric: &Metric, cells: &[&'a Cell]) -> Option<&'a Cell> {
-    let starves =
-        |cell: &Cell| cell.flag("fairness").is_some_and(|flag| 2 * flag.trials > cell.trials.len());
     let candidates = cells
         .iter()
-        .filter(|cell| cell.validity != Validity::Invalid && !starves(cell))
+        .filter(|cell| cell.validity != Validity::Invalid && !cell.starves())
         .filter_map(|cell| Some((*cell, (metric.of)(cell)?.median)));
     let order = |a: &(&Cell, f64), b: &(&Cell, f64)| a.1.total_cmp(&b.1);
     let found = match metric.good {

@@ -128,9 +128,7 @@ fn the_census_adds_up(trials: &[PathBuf]) {
 
 fn page_needs_nothing_else(run: &Path, cells: &[Value]) {
     let page = std::fs::read_to_string(run.join("report.html")).expect("written");
-    for reference in ["src=", "href=", "url(", "@import", "http://", "https://"] {
-        assert!(!page.contains(reference), "the page refers to something: {reference}");
-    }
+    support::page::assert_needs_nothing_else(&page);
     for cell in cells {
         assert!(page.contains(cell["model"].as_str().expect("a model")));
     }

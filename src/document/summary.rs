@@ -183,6 +183,13 @@ impl Cell {
         self.flags.iter().find(|flag| flag.name == name)
     }
 
+    /// Whether most of its trials served some clients and starved others. That is not faster or slower
+    /// but something else.
+    #[must_use]
+    pub fn starves(&self) -> bool {
+        self.flag("fairness").is_some_and(|flag| 2 * flag.trials > self.trials.len())
+    }
+
     /// Whether it is a closed loop.
     #[must_use]
     pub fn is_closed(&self) -> bool {
