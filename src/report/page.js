@@ -97,7 +97,9 @@
         const split = own.some((row) => row.user_share !== undefined);
         const user = own.map((row) => row.user_share ?? 1);
         // Nobody knows which part of these is which.
-        if (parted) mark.pattern = { shape: own.map((row) => (row.user_share === undefined ? "/" : "")), fillmode: "overlay", size: 6 };
+        const unknown = own.map((row) => parted && row.user_share === undefined);
+        mark.line = { color: own.map((row) => colour(row, look)), width: unknown.map((it) => (it ? 1.5 : 0)) };
+        mark.color = own.map((row, i) => (unknown[i] ? look.paper : colour(row, look)));
         traces.push({ ...base, name: family, x: at(own.map((row, i) => row.median * user[i])), marker: mark });
         if (split) {
           const pale = { ...mark, opacity: mark.opacity.map((o) => o * 0.5) };
@@ -249,14 +251,17 @@
     const { traces, layout: shape } = KINDS[figure.kind](figure, theme(), narrow, turned.has(figure.id));
     // What the reader has switched on stays on when the page changes its colours.
     (place.data || []).forEach((trace, at) => { if (traces[at] && trace.visible !== undefined) traces[at].visible = trace.visible; });
-    Plotly.react(place, traces, shape, {
-      responsive: true, displaylogo: false,
-      // The library's offer to send a figure to its makers: this page talks to nobody.
-      showSendToCloud: false, plotlyServerURL: "",
-      modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"],
-      modeBarButtonsToAdd: [download("svg"), download("png")],
-    });
+    // With a configuration, even the same one, a second drawing would begin again for ever.
+    if (place.data) Plotly.react(place, traces, shape);
+    else Plotly.newPlot(place, traces, shape, settings);
   }
+  const settings = {
+    responsive: true, displaylogo: false,
+    // The library's offer to send a figure to its makers: this page talks to nobody.
+    showSendToCloud: false, plotlyServerURL: "",
+    modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"],
+    modeBarButtonsToAdd: ["svg", "png"].map(download),
+  };
 
   /** Buttons beside a figure of lines. */
   function tools(figure) {
@@ -304,18 +309,25 @@
     }));
   }
 
-  const redraw = () => data.figures.forEach(draw);
+  // One after the other, so that the page can be read meanwhile.
+  const waiting = [...data.figures];
+  const done = () => { document.documentElement.dataset.drawn = String(data.figures.length); };
+  function next() {
+    const figure = waiting.shift();
+    if (!figure) return;
+    draw(figure);
+    if (waiting.length === 0) done();
+    setTimeout(next);
+  }
+  function redraw() {
+    waiting.length = 0;
+    data.figures.forEach(draw);
+    done();
+  }
   document.querySelectorAll("table.sortable").forEach(sortable);
   data.figures.forEach(tools);
   darkness.addEventListener("change", redraw);
   addEventListener("beforeprint", () => { printing = true; redraw(); });
   addEventListener("afterprint", () => { printing = false; redraw(); });
-  // One after the other, so that the page can be read meanwhile.
-  const waiting = [...data.figures];
-  (function next() {
-    const figure = waiting.shift();
-    if (!figure) { document.documentElement.dataset.drawn = data.figures.length; return; }
-    draw(figure);
-    setTimeout(next);
-  })();
+  next();
 })();

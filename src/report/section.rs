@@ -85,7 +85,7 @@ fn words(figure: &Figure) -> (Subject, &'static str, &'static str) {
             Subject::Cost,
             "What a request costs the server",
             "CPU time of the server for each right reply, which is why throughput differs: the dark \
-             part in its own code, the light part in the kernel; hatched where processes have too little each \
+             part in its own code, the light part in the kernel; hollow where processes have too little each \
              for the kernel's ticks to tell.",
         ),
         "memory" => {
