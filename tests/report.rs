@@ -205,12 +205,13 @@ fn without_intervals(value: &mut Value) {
 }
 
 #[test]
-fn the_committed_page_and_summary_are_what_report_makes() {
+fn the_committed_summary_and_figures_are_what_report_makes() {
     let report = Report::of(|_| ());
     let committed: Value = read_json(&Path::new(RUN).join("summary.json")).expect("a summary");
     assert_eq!(committed, report.summary, "c10k report {RUN}");
     let page = std::fs::read_to_string(Path::new(RUN).join("report.html")).expect("a page");
-    assert!(page == report.page, "the page has changed: c10k report {RUN}");
+    // Words may change without a new page for every run that is kept.
+    assert!(page::data(&page) == report.data, "the figures have changed: c10k report {RUN}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! A rule that does not apply says nothing.
 
 use super::figures::family;
-use crate::document::{Cell, Estimate, Validity};
+use crate::document::{Cell, Estimate, Status, Validity};
 use crate::statistics::median;
 use crate::units::{show_bytes, show_count, show_ns_f64};
 
@@ -107,6 +107,18 @@ pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
              p99 in a slice is often the worst request of it.",
         )]),
     }
+}
+
+/// The cells that are greyed, with the checks that failed.
+pub(super) fn greyed(cells: &[&Cell]) -> Option<String> {
+    let invalid = cells.iter().filter(|cell| cell.validity == Validity::Invalid);
+    let reasons = invalid.map(|cell| {
+        let failed = cell.flags.iter().filter(|flag| flag.status == Status::Fail);
+        let messages: Vec<&str> = failed.map(|flag| flag.message.as_str()).collect();
+        format!("{} ({})", cell.model, messages.join("; "))
+    });
+    let reasons: Vec<String> = reasons.collect();
+    (!reasons.is_empty()).then(|| format!("{}.", reasons.join(", ")))
 }
 
 /// Of lines from slice to slice, those that stumbled: a slice with less than half of the median one.

@@ -129,7 +129,7 @@
     const least = row.at_least ? "≥ " : "";
     let text = `<b>${row.model}</b>: ${least}${unit.show(row.median)}<br>${unit.show(row.low)} to ${unit.show(row.high)}`;
     text += `<br>trials: ${row.values.map(unit.show).join(", ")}`;
-    if (row.user_share !== undefined) text += `<br>${(row.user_share * 100).toFixed(0)} % of it in its own code`;
+    if (row.user_share !== undefined) text += `<br>about ${(row.user_share * 100).toFixed(0)} % of it in its own code`;
     if (row.waits_per_s !== undefined) text += `<br>it waited ${UNITS.per_s.show(row.waits_per_s)} times a second`;
     return text + about(row);
   }

@@ -42,6 +42,7 @@ fn show(figure: &Figure, cells: &[&Cell], columns: &[Column<'_>]) -> Markup {
             div.plot id=(figure.id) role="group" aria-labelledby={ (figure.id) "-title" } {}
             figcaption {
                 @if !notice.is_empty() { p { b { "Notice: " } (micro(&notice.join(" "))) } }
+                @if let Some(greyed) = notes::greyed(cells) { p { b { "Greyed, as a check failed: " } (micro(&greyed)) } }
                 @if !fool.is_empty() { p { b { "What could fool you: " } (micro(&fool.join(" "))) } }
             }
         }

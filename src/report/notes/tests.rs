@@ -124,3 +124,14 @@ fn one_model_alone_is_compared_with_nobody() {
         assert!(!text.contains("The most") && !text.contains("longest tail"), "{text}");
     }
 }
+
+#[test]
+fn who_is_greyed_is_told_why() {
+    let (mut invalid, valid) = (closed("poll", &[1e5; 3]), closed("epoll", &[1e5; 3]));
+    flag(&mut invalid, "steal");
+    flag(&mut invalid, "errors");
+    invalid.flags[0].status = Status::Fail;
+    invalid.validity = Validity::Invalid;
+    assert_eq!(greyed(&[&invalid, &valid]), Some("poll (steal said something).".into()));
+    assert_eq!(greyed(&[&valid]), None);
+}
