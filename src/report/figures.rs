@@ -253,3 +253,51 @@ fn is_first_of_family(columns: &[Column<'_>], column: &Column<'_>) -> bool {
     let fair = !column.cell.starves() && column.cell.validity != Validity::Invalid;
     fair && first.is_some_and(|first| first.label.model == column.label.model)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::{closed, flag, open, summary};
+
+    fn rows_of(cell: Cell, name: &str) -> Vec<Row> {
+        let summary = summary(vec![cell]);
+        let cells: Vec<&Cell> = summary.cells.iter().collect();
+        let columns = columns(&cells, vec![Drawn::default()]);
+        let figures = of(&cells[0].workload, &columns);
+        let figure = figures.into_iter().find(|figure| figure.id.ends_with(name));
+        match figure.expect("a figure").marks {
+            Marks::Bars(rows) | Marks::Dots(rows) => rows,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_mark_has_the_interval_and_the_spread_only_without_one() {
+        let many: Vec<f64> = (1..=15).map(|i| f64::from(i * i)).collect();
+        let row = &rows_of(closed("epoll", &many), "throughput")[0];
+        assert!(row.low > 1.0 && row.low < 64.0 && row.high > 64.0 && row.high < 225.0, "{row:?}");
+        let row = &rows_of(closed("epoll", &[10.0, 30.0]), "throughput")[0];
+        assert_eq!((row.low, row.median, row.high), (10.0, 20.0, 30.0));
+    }
+
+    #[test]
+    fn a_mark_says_what_was_flagged_and_what_is_a_lower_bound() {
+        let mut cell = open("epoll", &[4e5; 3]);
+        flag(&mut cell, "kept-up");
+        cell.latency[2].at_least = true;
+        let row = &rows_of(cell, "p99")[0];
+        assert!(row.at_least && row.label.validity == Validity::Suspect);
+        assert_eq!(row.label.why, ["kept-up said something"]);
+        assert!(!rows_of(open("epoll", &[4e5; 3]), "p99")[0].at_least);
+        assert!(!rows_of(open("epoll", &[4e5; 3]), "memory")[0].at_least);
+    }
+
+    #[test]
+    fn without_trials_there_are_no_lines_and_an_open_loop_has_no_throughput() {
+        let summary = summary(vec![open("epoll", &[4e5; 3])]);
+        let cells: Vec<&Cell> = summary.cells.iter().collect();
+        let figures = of("echo-open", &columns(&cells, vec![Drawn::default()]));
+        let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
+        assert_eq!(ids, ["echo-open-p99", "echo-open-cpu", "echo-open-memory", "echo-open-load"]);
+    }
+}

@@ -107,6 +107,14 @@ fn every_estimate_of_three_trials_has_its_interval_and_again_the_same() {
     assert_eq!(first, again);
 }
 
+#[test]
+fn the_interval_is_that_of_the_runs_seed() {
+    let values: Vec<f64> = (0..40).map(|i| 100.0 + f64::from(i * i % 37) / 7.0).collect();
+    let of = |seed| interval::bootstrap_median(&values, seed);
+    assert_ne!(of(7), of(8), "values that show nothing");
+    assert_eq!(summary(vec![closed("epoll", &values)]).cells[0].throughput_per_s.interval, of(7));
+}
+
 /// The honesty test: twenty equal models, with a spread that trials have and a drift that all of a
 /// block share. The best of them is so by chance.
 #[test]
