@@ -195,8 +195,8 @@ fn tails(cells: &[&Cell]) -> Option<String> {
     let ((short, a), (long, b)) = (found.first()?, found.last()?);
     (found.len() > 1).then(|| {
         format!(
-            "The longest tail for its median has {b}, a p99 of {long:.1} times its p50; the \
-             shortest has {a}, {short:.1} times."
+            "The longest tail for its median is that of {b}, a p99 of {long:.1} times its p50; the \
+             shortest that of {a}, {short:.1} times."
         )
     })
 }
@@ -224,7 +224,8 @@ fn too_few(cells: &[&Cell], q: f64) -> Option<String> {
     let n = cells.iter().filter(lacks).count();
     (n > 0).then(|| {
         let percent = (q * 1000.0).round() / 10.0;
-        format!("{n} of {} cells have too few samples in a trial for a p{percent}.", cells.len())
+        let have = if n == 1 { "has" } else { "have" };
+        format!("{n} of {} cells {have} too few samples in a trial for a p{percent}.", cells.len())
     })
 }
 

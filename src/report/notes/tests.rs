@@ -55,8 +55,8 @@ fn tails_are_in_relation_to_the_median() {
     set(&mut long, 0.99, &[9e5; 3]);
     set(&mut short, 0.99, &[1.5e5; 3]);
     let text = says(Subject::Percentiles, &[long, short]);
-    assert!(text.contains("has fork, a p99 of 9.0 times its p50"), "{text}");
-    assert!(text.contains("shortest has epoll, 1.5 times"), "{text}");
+    assert!(text.contains("is that of fork, a p99 of 9.0 times its p50"), "{text}");
+    assert!(text.contains("shortest that of epoll, 1.5 times"), "{text}");
     assert!(text.contains("2 of 2 cells have too few samples in a trial for a p99.9."), "{text}");
 }
 
