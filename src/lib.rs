@@ -20,6 +20,7 @@
 //!   added up; [`histogram`]: histograms as text
 //! - [`live`]: what is seen of a load while it runs
 //! - [`doctor`]: what on this machine will spoil a measurement
+//! - [`standings`]: what follows from a summary's figures: intervals, verdicts
 //! - [`table`] and [`report`]: what people read
 //! - [`machine`]: what this machine is, and pinning to its processors
 //! - [`units`]: durations, sizes and rates as people write them
@@ -52,9 +53,12 @@ pub mod report;
 pub mod requests;
 pub mod run;
 pub mod serve;
+pub mod standings;
 pub mod statistics;
 pub mod steadiness;
 
 pub mod store;
+#[cfg(test)]
+mod synthetic;
 pub mod table;
 pub mod units;

@@ -103,6 +103,10 @@ pub fn summary(summary: &Summary) -> String {
             seen.push(workload);
             let cells: Vec<_> = summary.cells.iter().filter(|c| c.workload == workload).collect();
             push(&mut text, &workload_table(&cells));
+            if let Some(standings) = summary.standings_of(workload) {
+                text.push_str(&standings.sentence);
+                text.push('\n');
+            }
         }
     }
     push(&mut text, &closing(summary));

@@ -87,6 +87,10 @@ fn a_run_writes_whole_valid_documents_and_compares_every_model() {
         assert!(cell["server_cpu_per_request_ns"]["median"].as_f64() > Some(0.0));
         assert!(cell["pss_bytes"]["median"].as_f64() > Some(0.0));
     }
+    for standings in document["verdicts"].as_array().into_iter().flatten() {
+        let sentence = standings["sentence"].as_str().expect("a sentence");
+        assert!(table.contains(sentence), "not in the table: {sentence}\n{table}");
+    }
     one_equal_rate(&trials);
     the_census_adds_up(&trials);
     page_needs_nothing_else(&run, cells);
@@ -128,9 +132,7 @@ fn the_census_adds_up(trials: &[PathBuf]) {
 
 fn page_needs_nothing_else(run: &Path, cells: &[Value]) {
     let page = std::fs::read_to_string(run.join("report.html")).expect("written");
-    for reference in ["src=", "href=", "url(", "@import", "http://", "https://"] {
-        assert!(!page.contains(reference), "the page refers to something: {reference}");
-    }
+    support::page::assert_needs_nothing_else(&page);
     for cell in cells {
         assert!(page.contains(cell["model"].as_str().expect("a model")));
     }

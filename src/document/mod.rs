@@ -36,7 +36,7 @@ pub use pacing::{PacingKind, PacingRecord};
 pub use shard::{Part, ShardRecord, Sums};
 pub use steadiness::{SentGaps, Steadiness};
 pub use steps::StepRecord;
-pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Summary};
+pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Standing, Standings, Summary};
 pub use trial::{
     About, ArrivalsRecord, Census, Check, ClientAccount, Connections, Interval, Latency,
     LoadRecord, Memory, Phases, RequestRecord, ServerAccount, Status, Switches, Target, Tcp, Trial,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ArrivalsRecord, Host, SchemaId, Status, Validity};
+use crate::statistics::{Interval, Verdict};
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +18,78 @@ pub struct Summary {
     pub host: Host,
     /// One for each workload and model, workloads in the plan's order, models in teaching order.
     pub cells: Vec<Cell>,
+    /// How the models stand against the best, one for each workload that has a best.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Standings>,
+}
+
+impl Summary {
+    /// The workloads' names, in the order of the cells.
+    #[must_use]
+    pub fn workloads(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for cell in &self.cells {
+            if !names.contains(&cell.workload.as_str()) {
+                names.push(&cell.workload);
+            }
+        }
+        names
+    }
+
+    /// The cells of a workload.
+    #[must_use]
+    pub fn cells_of(&self, workload: &str) -> Vec<&Cell> {
+        self.cells.iter().filter(|cell| cell.workload == workload).collect()
+    }
+
+    /// How the models of a workload stand.
+    #[must_use]
+    pub fn standings_of(&self, workload: &str) -> Option<&Standings> {
+        self.verdicts.iter().find(|standings| standings.workload == workload)
+    }
+}
+
+/// How the models of one workload stand against the best of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Standings {
+    /// The workload's name in the plan.
+    pub workload: String,
+    /// What is compared: `throughput_per_s` in a closed loop, `p99_ns` in an open one.
+    pub metric: String,
+    /// The model with the best median, of those whose cell is not invalid and that serve all
+    /// their clients.
+    pub best: String,
+    /// A difference within this share does not matter.
+    pub margin: f64,
+    /// The other models, in the order of the cells.
+    pub others: Vec<Standing>,
+    /// All that in a sentence.
+    pub sentence: String,
+}
+
+/// One model against the best.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// The model.
+    pub model: String,
+    /// Its figure over that of the best, block by block: of geometric means. Absent where there is
+    /// nothing to divide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<f64>,
+    /// Where that ratio may be, at 95 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+    /// How likely such a ratio would be without a difference, adjusted by Holm for all pairs of
+    /// models that could have been compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
+    /// What it comes to; absent where there are too few trials to say, or the cell is invalid.
+    pub verdict: Option<Verdict>,
+    /// Why there is no verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_none: Option<String>,
 }
 
 /// A run.
@@ -89,6 +162,41 @@ pub struct Cell {
     pub flags: Vec<Flag>,
 }
 
+impl Cell {
+    /// One quantile of the headline latency.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<&CellQuantile> {
+        self.latency.iter().find(|quantile| (quantile.q - q).abs() < 1e-9)
+    }
+
+    /// One quantile of the headline latency, if all trials know it: a lower bound is no value to
+    /// compare or to divide by.
+    #[must_use]
+    pub fn known_quantile(&self, q: f64) -> Option<&Estimate> {
+        let quantile = self.quantile(q)?;
+        quantile.value_ns.as_ref().filter(|_| !quantile.at_least)
+    }
+
+    /// What a check said that did not pass in some trial.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> Option<&Flag> {
+        self.flags.iter().find(|flag| flag.name == name)
+    }
+
+    /// Whether most of its trials served some clients and starved others. That is not faster or slower
+    /// but something else.
+    #[must_use]
+    pub fn starves(&self) -> bool {
+        self.flag("fairness").is_some_and(|flag| 2 * flag.trials > self.trials.len())
+    }
+
+    /// Whether it is a closed loop.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.arrivals == ArrivalsRecord::Closed
+    }
+}
+
 /// A check that did not pass in some trial of a cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -105,8 +213,8 @@ pub struct Flag {
     pub message: String,
 }
 
-/// A figure over several trials. Three trials support no interval of confidence; what is given
-/// is their median and their spread.
+/// A figure over several trials: their median and their spread, and from three trials on where the
+/// true median may be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Estimate {
@@ -118,6 +226,10 @@ pub struct Estimate {
     pub max: f64,
     /// All of them, in the order of their blocks.
     pub values: Vec<f64>,
+    /// Where the median may be, at 95 %: bootstrap, seeded by the run's seed. Too short for few trials,
+    /// as it cannot reach beyond them; absent for fewer than three.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
 }
 
 impl Estimate {
@@ -133,7 +245,7 @@ impl Estimate {
         } else {
             f64::midpoint(sorted[middle - 1], sorted[middle])
         };
-        Some(Self { median, min, max, values: values.to_vec() })
+        Some(Self { median, min, max, values: values.to_vec(), interval: None })
     }
 }
 

@@ -260,7 +260,7 @@ impl Run {
 
     fn conclude(&self) -> Result<Summary> {
         let summary = self.write_summary()?;
-        store::write(&self.dir.join("report.html"), report::page(&summary).as_bytes())?;
+        report::write(&summary, &self.dir)?;
         Ok(summary)
     }
 }

@@ -12,8 +12,8 @@ use crate::document::{
     Validity,
 };
 use crate::plan::{Plan, Rate, Workload};
-use crate::store;
 use crate::units::{as_f64, show_count};
+use crate::{standings, store};
 
 /// The quantiles of the comparison.
 const QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
@@ -34,7 +34,10 @@ pub(super) fn sum_up(
             cells.extend(cell(workload, model, files, &trials));
         }
     }
-    Ok(Summary { schema: SchemaId::summary(), run: record, host, cells })
+    let mut summary =
+        Summary { schema: SchemaId::summary(), run: record, host, cells, verdicts: Vec::new() };
+    standings::derive(&mut summary);
+    Ok(summary)
 }
 
 /// Whether every reply that was checked was right, every census added up, and at least one

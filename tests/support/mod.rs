@@ -1,6 +1,8 @@
 //! What the end-to-end tests share. Servers and clients are those of `c10k check`.
 #![allow(dead_code, reason = "every test binary uses its own part of this")]
 
+pub(crate) mod page;
+
 use std::process::Command;
 use std::time::Duration;
 

@@ -1,0 +1,303 @@
+//! The figures of the page as data: what the script draws, and nothing that is not in a document.
+
+use serde::Serialize;
+use servers::models;
+
+use super::trials::Drawn;
+use crate::document::{Cell, Estimate, Validity};
+use crate::units::as_f64;
+
+/// All that the script needs to draw a page.
+#[derive(Debug, Serialize)]
+pub(super) struct Data {
+    pub(super) figures: Vec<Figure>,
+}
+
+/// One figure.
+#[derive(Debug, Serialize)]
+pub(super) struct Figure {
+    /// Where it is drawn.
+    pub(super) id: String,
+    /// The unit of its values: `ns`, `bytes` or `per_s`.
+    pub(super) unit: &'static str,
+    /// The title of the axis of values.
+    pub(super) axis: String,
+    #[serde(flatten)]
+    pub(super) marks: Marks,
+}
+
+/// What a figure is made of.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", content = "rows", rename_all = "kebab-case")]
+pub(super) enum Marks {
+    /// A bar from 0 with an interval, for each model.
+    Bars(Vec<Row>),
+    /// A dot with an interval, for each model, on a logarithmic axis.
+    Dots(Vec<Row>),
+    /// Several quantiles of each model in one row.
+    Quantiles(Vec<QuantileRow>),
+    /// A line for each model: latency by percentile.
+    Curves(Vec<Line>),
+    /// A line for each model: replies and p99 from slice to slice.
+    Slices(Vec<Line>),
+}
+
+/// Whose mark it is, and how far it can be believed.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Label {
+    pub(super) model: String,
+    pub(super) family: &'static str,
+    /// Which of its family in this figure: those have one colour.
+    pub(super) member: usize,
+    pub(super) validity: Validity,
+    /// What was flagged.
+    pub(super) why: Vec<String>,
+}
+
+/// A model's figure.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    #[serde(flatten)]
+    label: Label,
+    median: f64,
+    /// The interval, or the spread where trials are too few for one.
+    low: f64,
+    high: f64,
+    values: Vec<f64>,
+    /// Whether the truth may be more.
+    at_least: bool,
+    /// Of CPU time: the share in user mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_share: Option<f64>,
+    /// Beside CPU time: how often the server waited per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_per_s: Option<f64>,
+}
+
+/// A model's quantiles, medians over the trials.
+#[derive(Debug, Serialize)]
+pub(super) struct QuantileRow {
+    #[serde(flatten)]
+    label: Label,
+    /// Quantile, value, and whether that is a lower bound.
+    quantiles: Vec<(f64, f64, bool)>,
+}
+
+/// A model's line.
+#[derive(Debug, Serialize)]
+pub(super) struct Line {
+    #[serde(flatten)]
+    label: Label,
+    /// Whether it is drawn before anybody asks for it.
+    shown: bool,
+    /// Curves: quantile and value. Slices: start in nanoseconds, replies per second, p99.
+    points: Vec<(f64, f64, Option<f64>)>,
+    /// Slices: the trial's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial: Option<String>,
+}
+
+/// A cell and what was read from its trials.
+#[derive(Debug)]
+pub(super) struct Column<'a> {
+    pub(super) cell: &'a Cell,
+    pub(super) drawn: Drawn,
+    pub(super) label: Label,
+}
+
+/// A workload's cells with their labels.
+pub(super) fn columns<'a>(cells: &[&'a Cell], drawn: Vec<Drawn>) -> Vec<Column<'a>> {
+    let mut columns: Vec<Column<'_>> = Vec::new();
+    for (cell, drawn) in cells.iter().zip(drawn) {
+        let family = family(&cell.model);
+        let label = Label {
+            model: cell.model.clone(),
+            family,
+            member: columns.iter().filter(|column| column.label.family == family).count(),
+            validity: cell.validity,
+            why: cell.flags.iter().map(|flag| super::micro(&flag.message)).collect(),
+        };
+        columns.push(Column { cell, drawn, label });
+    }
+    columns
+}
+
+/// A model's family; that of a run of another version may not be known any more.
+pub(super) fn family(model: &str) -> &'static str {
+    models::find(model).map_or("other", |model| model.family.name())
+}
+
+/// Every figure of a workload, in the order of the page; those without data are left out.
+pub(super) fn of(workload: &str, columns: &[Column<'_>]) -> Vec<Figure> {
+    let closed = columns.iter().all(|column| column.cell.is_closed());
+    let time = if closed { "service time" } else { "response time" };
+    let figure = |name: &str, unit, axis: &str, marks| Figure {
+        id: format!("{workload}-{name}"),
+        unit,
+        axis: axis.into(),
+        marks,
+    };
+    let rows = |value: fn(&Cell) -> Option<&Estimate>| rows(columns, value);
+    let throughput = Marks::Bars(rows(|cell| Some(&cell.throughput_per_s)));
+    let tail = Marks::Dots(rows(|cell| cell.quantile(0.99)?.value_ns.as_ref()));
+    let cost = Marks::Bars(rows(|cell| cell.server_cpu_per_request_ns.as_ref()));
+    let memory = Marks::Bars(rows(|cell| Some(&cell.pss_bytes)));
+    let mut figures = vec![
+        figure("percentiles", "ns", time, Marks::Curves(curves(columns))),
+        figure("throughput", "per_s", "right replies per second", throughput),
+        figure("p99", "ns", &format!("99th percentile of the {time}"), tail),
+        figure("cpu", "ns", "server CPU time per right reply", cost),
+        figure("memory", "bytes", "proportional set size", memory),
+        figure("load", "ns", time, Marks::Quantiles(quantiles(columns))),
+        figure("time", "per_s", "right replies per second", Marks::Slices(slices(columns))),
+    ];
+    // At a rate that all keep up with, throughput is that rate; without one, loads are not equal.
+    let unwanted = format!("{workload}-{}", if closed { "load" } else { "throughput" });
+    figures.retain(|figure| figure.id != unwanted && !figure.is_empty());
+    figures
+}
+
+impl Figure {
+    fn is_empty(&self) -> bool {
+        match &self.marks {
+            Marks::Bars(rows) | Marks::Dots(rows) => rows.is_empty(),
+            Marks::Quantiles(rows) => rows.is_empty(),
+            Marks::Curves(lines) | Marks::Slices(lines) => lines.is_empty(),
+        }
+    }
+}
+
+fn rows(columns: &[Column<'_>], value: fn(&Cell) -> Option<&Estimate>) -> Vec<Row> {
+    let cpu = |cell: &Cell, estimate: &Estimate| {
+        cell.server_cpu_per_request_ns.as_ref().is_some_and(|cpu| std::ptr::eq(cpu, estimate))
+    };
+    let tail = |cell: &Cell, estimate: &Estimate| {
+        let tail = cell.quantile(0.99);
+        tail.is_some_and(|q| q.at_least && q.value_ns.as_ref() == Some(estimate))
+    };
+    let row = |column: &Column<'_>| {
+        let estimate = value(column.cell)?;
+        let is_cpu = cpu(column.cell, estimate);
+        Some(Row {
+            label: column.label.clone(),
+            median: estimate.median,
+            low: estimate.interval.map_or(estimate.min, |interval| interval.low),
+            high: estimate.interval.map_or(estimate.max, |interval| interval.high),
+            values: estimate.values.clone(),
+            at_least: tail(column.cell, estimate),
+            user_share: column.drawn.user_share.filter(|_| is_cpu),
+            waits_per_s: column.drawn.waits_per_s.filter(|_| is_cpu),
+        })
+    };
+    columns.iter().filter_map(row).collect()
+}
+
+fn quantiles(columns: &[Column<'_>]) -> Vec<QuantileRow> {
+    let row = |column: &Column<'_>| {
+        // The extreme is the accident of one sample.
+        let shown = column.cell.latency.iter().filter(|quantile| quantile.q < 1.0);
+        let known = shown.filter_map(|quantile| {
+            Some((quantile.q, quantile.value_ns.as_ref()?.median, quantile.at_least))
+        });
+        let quantiles: Vec<_> = known.collect();
+        (!quantiles.is_empty()).then(|| QuantileRow { label: column.label.clone(), quantiles })
+    };
+    columns.iter().filter_map(row).collect()
+}
+
+fn curves(columns: &[Column<'_>]) -> Vec<Line> {
+    let line = |column: &Column<'_>| {
+        let points = column.drawn.curve.iter();
+        let points: Vec<_> = points.map(|(q, value)| (*q, as_f64(*value), None)).collect();
+        (!points.is_empty()).then(|| Line {
+            label: column.label.clone(),
+            shown: is_first_of_family(columns, column),
+            points,
+            trial: None,
+        })
+    };
+    columns.iter().filter_map(line).collect()
+}
+
+fn slices(columns: &[Column<'_>]) -> Vec<Line> {
+    let line = |column: &Column<'_>| {
+        let trial = column.drawn.typical.as_ref()?;
+        let point = |slice: &crate::document::Interval| {
+            let rate = as_f64(slice.ok) * 1e9 / as_f64(slice.width_ns);
+            (as_f64(slice.start_ns), rate, slice.p99_ns.map(as_f64))
+        };
+        let whole = trial.intervals.iter().filter(|slice| slice.width_ns > 0);
+        let points: Vec<_> = whole.map(point).collect();
+        let at = column.cell.trials.iter();
+        let ending = format!(".{}.json", trial.run.block);
+        let file = at.clone().find(|file| file.ends_with(&ending)).cloned();
+        (points.len() > 1).then(|| Line {
+            label: column.label.clone(),
+            shown: is_first_of_family(columns, column),
+            points,
+            trial: file,
+        })
+    };
+    columns.iter().filter_map(line).collect()
+}
+
+/// Whether it is the one of its family with the lowest p99 (or else median); twenty lines at once
+/// show nothing.
+fn is_first_of_family(columns: &[Column<'_>], column: &Column<'_>) -> bool {
+    let key = |column: &Column<'_>| {
+        let known = column.cell.known_quantile(0.99).or(column.cell.known_quantile(0.5));
+        known.map_or(f64::INFINITY, |estimate| estimate.median)
+    };
+    let family = columns.iter().filter(|other| other.label.family == column.label.family);
+    let first = family.min_by(|a, b| key(a).total_cmp(&key(b)));
+    let fair = !column.cell.starves() && column.cell.validity != Validity::Invalid;
+    fair && first.is_some_and(|first| first.label.model == column.label.model)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::{closed, flag, open, summary};
+
+    fn rows_of(cell: Cell, name: &str) -> Vec<Row> {
+        let summary = summary(vec![cell]);
+        let cells: Vec<&Cell> = summary.cells.iter().collect();
+        let columns = columns(&cells, vec![Drawn::default()]);
+        let figures = of(&cells[0].workload, &columns);
+        let figure = figures.into_iter().find(|figure| figure.id.ends_with(name));
+        match figure.expect("a figure").marks {
+            Marks::Bars(rows) | Marks::Dots(rows) => rows,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_mark_has_the_interval_and_the_spread_only_without_one() {
+        let many: Vec<f64> = (1..=15).map(|i| f64::from(i * i)).collect();
+        let row = &rows_of(closed("epoll", &many), "throughput")[0];
+        assert!(row.low > 1.0 && row.low < 64.0 && row.high > 64.0 && row.high < 225.0, "{row:?}");
+        let row = &rows_of(closed("epoll", &[10.0, 30.0]), "throughput")[0];
+        assert_eq!((row.low, row.median, row.high), (10.0, 20.0, 30.0));
+    }
+
+    #[test]
+    fn a_mark_says_what_was_flagged_and_what_is_a_lower_bound() {
+        let mut cell = open("epoll", &[4e5; 3]);
+        flag(&mut cell, "kept-up");
+        cell.latency[2].at_least = true;
+        let row = &rows_of(cell, "p99")[0];
+        assert!(row.at_least && row.label.validity == Validity::Suspect);
+        assert_eq!(row.label.why, ["kept-up said something"]);
+        assert!(!rows_of(open("epoll", &[4e5; 3]), "p99")[0].at_least);
+        assert!(!rows_of(open("epoll", &[4e5; 3]), "memory")[0].at_least);
+    }
+
+    #[test]
+    fn without_trials_there_are_no_lines_and_an_open_loop_has_no_throughput() {
+        let summary = summary(vec![open("epoll", &[4e5; 3])]);
+        let cells: Vec<&Cell> = summary.cells.iter().collect();
+        let figures = of("echo-open", &columns(&cells, vec![Drawn::default()]));
+        let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
+        assert_eq!(ids, ["echo-open-p99", "echo-open-cpu", "echo-open-memory", "echo-open-load"]);
+    }
+}

@@ -1,0 +1,333 @@
+"use strict";
+// Draws the figures of the page from the data in it, and sorts its tables.
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const darkness = matchMedia("(prefers-color-scheme: dark)");
+  let printing = false;
+
+  const FAMILIES = {
+    light: { sequential: "#6b5b4d", process: "#c2410c", thread: "#b8860b", reactor: "#0068b3", proactor: "#00805a", async: "#a8437f", other: "#555555" },
+    dark: { sequential: "#bba78f", process: "#ff8a55", thread: "#f0c04a", reactor: "#62b6f7", proactor: "#3fd1a0", async: "#ea9cc9", other: "#bbbbbb" },
+  };
+  const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+  const SYMBOLS = ["circle", "diamond", "square", "x"];
+
+  function theme() {
+    const dark = darkness.matches && !printing;
+    return dark
+      ? { ink: "#e6e6e6", paper: "#161616", grid: "#3a3a3a", grey: "#707070", families: FAMILIES.dark }
+      : { ink: "#1a1a1a", paper: "#ffffff", grid: "#dddddd", grey: "#a8a8a8", families: FAMILIES.light };
+  }
+  const colour = (row, look) =>
+    row.validity === "invalid" ? look.grey : look.families[row.family] || look.families.other;
+  // What was flagged is paler than what was not.
+  const solidity = (row) => (row.validity === "valid" ? 1 : 0.55);
+
+  // Figures as the tables write them: three digits and a unit.
+  const digits = (n) => (n < 9.995 ? n.toFixed(2) : n < 99.95 ? n.toFixed(1) : n.toFixed(0));
+  function scaled(value, base, units) {
+    let at = 0;
+    while (at + 1 < units.length && value >= base) { value /= base; at += 1; }
+    return (at === 0 ? value.toFixed(0) : digits(value)) + units[at];
+  }
+  const UNITS = {
+    ns: { show: (v) => scaled(v, 1000, [" ns", " µs", " ms", " s"]), factor: 1e-9, axis: { tickformat: "~s", ticksuffix: "s" } },
+    bytes: { show: (v) => scaled(v, 1024, [" B", " KiB", " MiB", " GiB"]), factor: 1 / 1048576, axis: { ticksuffix: " MiB" } },
+    per_s: { show: (v) => (v < 1000 ? digits(v) : scaled(v, 1000, ["", "k", "M"])), factor: 1, axis: { tickformat: "~s" } },
+  };
+
+  function wrapped(text, width = 60) {
+    const lines = [""];
+    for (const word of text.split(" ")) {
+      if ((lines.at(-1) + word).length > width) lines.push("");
+      lines[lines.length - 1] += word + " ";
+    }
+    return lines.map((line) => line.trim()).filter(Boolean).join("<br>");
+  }
+  function about(row) {
+    const head = row.validity === "valid" ? "" : `<br><i>${row.validity}</i>`;
+    return head + row.why.map((why) => "<br>" + wrapped(why)).join("");
+  }
+
+  function axis(look, more) {
+    return { gridcolor: look.grid, zerolinecolor: look.grid, linecolor: look.grid, automargin: true, ...more };
+  }
+  function layout(look, narrow, more) {
+    return {
+      paper_bgcolor: look.paper, plot_bgcolor: look.paper,
+      font: { family: "system-ui, sans-serif", size: narrow ? 11 : 13, color: look.ink },
+      hoverlabel: { align: "left", bgcolor: look.paper, bordercolor: look.ink, font: { color: look.ink } },
+      margin: { l: 10, r: 20, t: 30, b: 45 }, hovermode: "closest",
+      // A finger that drags means to scroll.
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+      autosize: !printing, ...(printing ? { width: 680 } : {}), ...more,
+    };
+  }
+  const legendBelow = { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom" };
+  /** A logarithmic axis of time: few marks, each with its unit. */
+  function times(look, values, more) {
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const steps = high / low > 1000 ? [1] : high / low > 50 ? [1, 3] : [1, 2, 5];
+    const marks = [];
+    for (let decade = 1; decade < 1e12; decade *= 10) marks.push(...steps.map((step) => step * decade));
+    const shown = marks.filter((mark) => mark > low / 10 && mark < high * 10);
+    const label = (mark) => UNITS.ns.show(mark).replace(/\.0+ /, " ");
+    return axis(look, { type: "log", tickvals: shown.map((mark) => mark * UNITS.ns.factor), ticktext: shown.map(label), tickangle: 0, ...more });
+  }
+  const families = (rows) => [...new Set(rows.map((row) => row.family))];
+  // The best is on top, where categories end.
+  const ordered = (rows, value, highIsGood) =>
+    [...rows].sort((a, b) => (highIsGood ? value(a) - value(b) : value(b) - value(a)));
+
+  /** Bars or dots with intervals, a trace for each family so that the legend switches families. */
+  function ranks(figure, look, narrow, isBars) {
+    const parted = figure.rows.some((row) => row.user_share !== undefined);
+    const unit = UNITS[figure.unit];
+    const rows = ordered(figure.rows, (row) => row.median, figure.unit === "per_s");
+    const traces = [];
+    for (const family of families(figure.rows)) {
+      const own = rows.filter((row) => row.family === family);
+      const y = own.map((row) => row.model);
+      const text = own.map((row) => hover(row, unit, figure));
+      const at = (values) => values.map((value) => value * unit.factor);
+      const group = { legendgroup: family, y, orientation: "h" };
+      const mark = { color: own.map((row) => colour(row, look)), opacity: own.map(solidity) };
+      if (isBars) {
+        const base = { ...group, type: "bar", text, textposition: "none", hovertemplate: "%{text}<extra></extra>" };
+        const split = own.some((row) => row.user_share !== undefined);
+        const user = own.map((row) => row.user_share ?? 1);
+        // Nobody knows which part of these is which.
+        const unknown = own.map((row) => parted && row.user_share === undefined);
+        mark.line = { color: own.map((row) => colour(row, look)), width: unknown.map((it) => (it ? 1.5 : 0)) };
+        mark.color = own.map((row, i) => (unknown[i] ? look.paper : colour(row, look)));
+        traces.push({ ...base, name: family, x: at(own.map((row, i) => row.median * user[i])), marker: mark });
+        if (split) {
+          const pale = { ...mark, opacity: mark.opacity.map((o) => o * 0.5) };
+          traces.push({ ...base, showlegend: false, x: at(own.map((row, i) => row.median * (1 - user[i]))), marker: pale });
+        }
+      }
+      const error = {
+        type: "data", symmetric: false, thickness: 1.5, width: 3, color: look.ink,
+        array: at(own.map((row) => row.high - row.median)), arrayminus: at(own.map((row) => row.median - row.low)),
+      };
+      const symbol = own.map((row) => (row.at_least ? "circle-open" : "circle"));
+      traces.push({
+        ...group, type: "scatter", mode: "markers", name: family, showlegend: !isBars, x: at(own.map((row) => row.median)),
+        error_x: error, text, hovertemplate: "%{text}<extra></extra>",
+        marker: isBars ? { opacity: 0 } : { ...mark, size: 10, symbol }, ...(isBars ? { hoverinfo: "skip", hovertemplate: undefined } : {}),
+      });
+      const trials = own.flatMap((row) => row.values.map((value) => [value, row.model]));
+      traces.push({
+        ...group, type: "scatter", mode: "markers", showlegend: false, hoverinfo: "skip",
+        x: at(trials.map(([value]) => value)), y: trials.map(([, model]) => model),
+        marker: { color: look.ink, size: 4, opacity: 0.55 },
+      });
+    }
+    return { traces, layout: rowsLayout(figure, look, narrow, rows, isBars ? undefined : rows.flatMap((row) => row.values)) };
+  }
+  function hover(row, unit, figure) {
+    const least = row.at_least ? "≥ " : "";
+    let text = `<b>${row.model}</b>: ${least}${unit.show(row.median)}<br>${unit.show(row.low)} to ${unit.show(row.high)}`;
+    text += `<br>trials: ${row.values.map(unit.show).join(", ")}`;
+    if (row.user_share !== undefined) text += `<br>about ${(row.user_share * 100).toFixed(0)} % of it in its own code`;
+    if (row.waits_per_s !== undefined) text += `<br>it waited ${UNITS.per_s.show(row.waits_per_s)} times a second`;
+    return text + about(row);
+  }
+  function rowsLayout(figure, look, narrow, rows, logarithmic) {
+    const title = { title: { text: figure.axis } };
+    return layout(look, narrow, {
+      height: 150 + 20 * rows.length, barmode: "stack", bargap: 0.3, legend: legendBelow, showlegend: true, margin: { l: 10, r: 20, t: 30, b: 90 },
+      xaxis: logarithmic ? times(look, logarithmic, title) : axis(look, { ...title, ...UNITS[figure.unit].axis, rangemode: "tozero" }),
+      yaxis: axis(look, { categoryorder: "array", categoryarray: rows.map((row) => row.model), dtick: 1, showgrid: Boolean(logarithmic) }),
+    });
+  }
+
+  /** A row of quantiles for each model. */
+  function quantiles(figure, look, narrow) {
+    const unit = UNITS.ns;
+    const of = (row, q) => row.quantiles.find(([other]) => other === q);
+    const tail = (row) => (of(row, 0.99) || row.quantiles.at(-1))[1];
+    const rows = ordered(figure.rows, tail, false);
+    const known = [...new Set(rows.flatMap((row) => row.quantiles.map(([q]) => q)))].sort();
+    const ends = rows.flatMap((row) => [...row.quantiles.map(([, value]) => [value * unit.factor, row.model]), [null, row.model]]);
+    const traces = [{
+      type: "scatter", mode: "lines", showlegend: false, hoverinfo: "skip", line: { color: look.grid, width: 3 },
+      x: ends.map(([x]) => x), y: ends.map(([, y]) => y), connectgaps: false,
+    }];
+    known.forEach((q, at) => {
+      const own = rows.filter((row) => of(row, q));
+      const name = `p${+(q * 100).toFixed(3)}`;
+      const shape = SYMBOLS[at % SYMBOLS.length];
+      traces.push({
+        type: "scatter", mode: "markers", name, x: own.map((row) => of(row, q)[1] * unit.factor), y: own.map((row) => row.model),
+        marker: {
+          size: 9, color: own.map((row) => colour(row, look)), opacity: own.map(solidity),
+          symbol: own.map((row) => shape + (of(row, q)[2] ? "-open" : "")),
+        },
+        text: own.map((row) => `<b>${row.model}</b> ${name}: ${of(row, q)[2] ? "≥ " : ""}${unit.show(of(row, q)[1])}${about(row)}`),
+        hovertemplate: "%{text}<extra></extra>",
+      });
+    });
+    return { traces, layout: rowsLayout(figure, look, narrow, rows, rows.flatMap((row) => row.quantiles.map(([, value]) => value))) };
+  }
+
+  // Axes fit what is drawn at first.
+  const drawn = (figure) => (figure.rows.some((row) => row.shown) ? figure.rows.filter((row) => row.shown) : figure.rows);
+  const line = (row, look) => ({
+    type: "scatter", mode: "lines", name: row.model, legendgroup: row.model, opacity: row.validity === "invalid" ? 0.6 : 1,
+    visible: row.shown ? true : "legendonly",
+    line: { color: colour(row, look), dash: DASHES[row.member % DASHES.length], width: 2 },
+  });
+
+  /** Latency by percentile, or turned round: the share that was answered within a time. */
+  function curves(figure, look, narrow, turned) {
+    const unit = UNITS.ns;
+    const percent = (q) => `${+(q * 100).toPrecision(q < 0.9 ? 3 : 7)} %`;
+    const traces = figure.rows.map((row) => {
+      // The smallest value says nothing about percentiles and would stretch the axis.
+      const points = turned ? row.points : row.points.slice(1);
+      const taken = points.map(([, value]) => value * unit.factor);
+      const rare = points.map(([q]) => (turned ? q : 1 / (1 - q)));
+      const text = points.map(([q, value]) => `<b>${row.model}</b>: ${percent(q)} within ${unit.show(value)}${about(row)}`);
+      return { ...line(row, look), x: turned ? taken : rare, y: turned ? rare : taken, text, hovertemplate: "%{text}<extra></extra>" };
+    });
+    const time = times(look, drawn(figure).flatMap((row) => row.points.slice(1).map(([, value]) => value)), { title: { text: figure.axis } });
+    const decades = [1, 2, 10, 100, 1000, 1e4, 1e5, 1e6];
+    const shares = turned
+      ? axis(look, { title: { text: "share of requests" }, tickformat: ".0%", range: [0, 1.01] })
+      : axis(look, { type: "log", title: { text: "percentile" }, tickvals: decades, ticktext: decades.map((x) => percent(1 - 1 / x)) });
+    return {
+      traces,
+      layout: layout(look, narrow, {
+        height: narrow ? 640 : 560, legend: narrow ? legendBelow : {}, margin: { l: 10, r: 20, t: 30, b: narrow ? 250 : 45 }, showlegend: true,
+        xaxis: turned ? time : shares, yaxis: turned ? shares : time,
+      }),
+    };
+  }
+
+  /** Replies and p99 from slice to slice. */
+  function slices(figure, look, narrow) {
+    const traces = figure.rows.flatMap((row) => {
+      const x = row.points.map(([start]) => start * 1e-9);
+      const text = row.points.map(([, rate, p99]) =>
+        `<b>${row.model}</b>: ${UNITS.per_s.show(rate)} replies/s${p99 === null ? "" : `, p99 ${UNITS.ns.show(p99)}`}<br>${row.trial || ""}`);
+      const own = { ...line(row, look), x, text, hovertemplate: "%{text}<extra></extra>" };
+      own.line.shape = "hv";
+      return [
+        { ...own, y: row.points.map(([, rate]) => rate) },
+        { ...own, y: row.points.map(([, , p99]) => (p99 === null ? null : p99 * 1e-9)), yaxis: "y2", showlegend: false },
+      ];
+    });
+    return {
+      traces,
+      layout: layout(look, narrow, {
+        height: narrow ? 680 : 560, legend: narrow ? legendBelow : {}, margin: { l: 10, r: 20, t: 30, b: narrow ? 250 : 45 }, showlegend: true,
+        xaxis: axis(look, { title: { text: "time since the measurement began" }, anchor: "y2", ...UNITS.ns.axis }),
+        yaxis: axis(look, { title: { text: "replies/s" }, domain: [0.55, 1], rangemode: "tozero", ...UNITS.per_s.axis }),
+        yaxis2: times(look, drawn(figure).flatMap((row) => row.points.map(([, , p99]) => p99)).filter(Boolean), { title: { text: "p99" }, domain: [0, 0.45] }),
+      }),
+    };
+  }
+
+  const KINDS = {
+    bars: (figure, look, narrow) => ranks(figure, look, narrow, true),
+    dots: (figure, look, narrow) => ranks(figure, look, narrow, false),
+    quantiles, curves, slices,
+  };
+
+  function download(format) {
+    return {
+      name: `Download as ${format.toUpperCase()}`, icon: Plotly.Icons.camera,
+      click: (plot) => Plotly.downloadImage(plot, {
+        format, filename: `${document.title.replace(/[^\w-]+/g, "-")}-${plot.id}`, width: plot.clientWidth, height: plot.clientHeight, scale: format === "png" ? 2 : 1,
+      }),
+    };
+  }
+  const turned = new Set();
+
+  function draw(figure) {
+    const place = document.getElementById(figure.id);
+    const narrow = !printing && place.clientWidth < 520;
+    const { traces, layout: shape } = KINDS[figure.kind](figure, theme(), narrow, turned.has(figure.id));
+    // What the reader has switched on stays on when the page changes its colours.
+    (place.data || []).forEach((trace, at) => { if (traces[at] && trace.visible !== undefined) traces[at].visible = trace.visible; });
+    // With a configuration, even the same one, a second drawing would begin again for ever.
+    if (place.data) Plotly.react(place, traces, shape);
+    else Plotly.newPlot(place, traces, shape, settings);
+  }
+  const settings = {
+    responsive: true, displaylogo: false,
+    // The library's offer to send a figure to its makers: this page talks to nobody.
+    showSendToCloud: false, plotlyServerURL: "",
+    modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"],
+    modeBarButtonsToAdd: ["svg", "png"].map(download),
+  };
+
+  /** Buttons beside a figure of lines. */
+  function tools(figure) {
+    if (figure.kind !== "curves" && figure.kind !== "slices") return;
+    const place = document.getElementById(figure.id);
+    const bar = document.createElement("div");
+    bar.className = "tools";
+    const button = (text, click) => {
+      const made = document.createElement("button");
+      made.type = "button";
+      made.textContent = text;
+      made.addEventListener("click", () => click(made));
+      bar.append(made);
+      return made;
+    };
+    const per = figure.kind === "slices" ? 2 : 1;
+    const show = (visible) => Plotly.restyle(place, { visible: figure.rows.flatMap((row) => Array(per).fill(visible(row) ? true : "legendonly")) });
+    button("The best of each family", () => show((row) => row.shown));
+    button("All models", () => show(() => true));
+    if (figure.kind === "curves") {
+      button("As a distribution", (made) => {
+        const on = !turned.delete(figure.id);
+        if (on) turned.add(figure.id);
+        made.setAttribute("aria-pressed", String(on));
+        draw(figure);
+      }).setAttribute("aria-pressed", "false");
+    }
+    place.before(bar);
+  }
+
+  function sortable(table) {
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => head.firstElementChild.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending";
+      const value = (row) => row.cells[column].dataset.v;
+      const order = (a, b) => {
+        const [x, y] = [value(a), value(b)];
+        // What has no figure comes last either way.
+        if (x === undefined || y === undefined) return (x === undefined) - (y === undefined);
+        const by = column === 0 ? x.localeCompare(y) : x - y;
+        return down ? -by : by;
+      };
+      table.tBodies[0].append(...[...table.tBodies[0].rows].sort(order));
+      heads.forEach((other) => other.setAttribute("aria-sort", other !== head ? "none" : down ? "descending" : "ascending"));
+    }));
+  }
+
+  // One after the other, so that the page can be read meanwhile.
+  const waiting = [...data.figures];
+  const done = () => { document.documentElement.dataset.drawn = String(data.figures.length); };
+  function next() {
+    const figure = waiting.shift();
+    if (!figure) return;
+    draw(figure);
+    if (waiting.length === 0) done();
+    setTimeout(next);
+  }
+  function redraw() {
+    waiting.length = 0;
+    data.figures.forEach(draw);
+    done();
+  }
+  document.querySelectorAll("table.sortable").forEach(sortable);
+  data.figures.forEach(tools);
+  darkness.addEventListener("change", redraw);
+  addEventListener("beforeprint", () => { printing = true; redraw(); });
+  addEventListener("afterprint", () => { printing = false; redraw(); });
+  next();
+})();

@@ -1,0 +1,108 @@
+//! One workload on the page: its answer, its table, its figures.
+
+use maud::{Markup, html};
+
+use super::figures::{Column, Figure, Marks};
+use super::notes::{self, Subject};
+use super::{micro, sortable};
+use crate::document::{Cell, Summary};
+
+/// The section of a workload.
+pub(super) fn of(
+    summary: &Summary,
+    workload: &str,
+    figures: &[Figure],
+    columns: &[Column<'_>],
+) -> Markup {
+    let cells: Vec<&Cell> = columns.iter().map(|column| column.cell).collect();
+    let standings = summary.standings_of(workload);
+    html! {
+        section id=(workload) {
+            h2 { (workload) }
+            @if let Some(standings) = standings { p.answer { (micro(&standings.sentence)) } }
+            (sortable::table(&cells, standings))
+            div.figures { @for figure in figures { (show(figure, &cells, columns)) } }
+        }
+    }
+}
+
+/// A figure: what it shows, where it is drawn, what to notice, what could fool.
+fn show(figure: &Figure, cells: &[&Cell], columns: &[Column<'_>]) -> Markup {
+    let (subject, title, shows) = words(figure);
+    let mut notice = notes::notice(subject, cells);
+    if subject == Subject::Time {
+        notice.extend(notes::stumbles(columns.iter().filter_map(rates)));
+    }
+    let fool = notes::fool(subject, cells);
+    let wide = matches!(figure.marks, Marks::Curves(_) | Marks::Slices(_));
+    html! {
+        figure.wide[wide] {
+            h3 id={ (figure.id) "-title" } { (title) }
+            p { (shows) }
+            div.plot id=(figure.id) role="group" aria-labelledby={ (figure.id) "-title" } {}
+            figcaption {
+                @if !notice.is_empty() { p { b { "Notice: " } (micro(&notice.join(" "))) } }
+                @if let Some(greyed) = notes::greyed(cells) { p { b { "Greyed, as a check failed: " } (micro(&greyed)) } }
+                @if !fool.is_empty() { p { b { "What could fool you: " } (micro(&fool.join(" "))) } }
+            }
+        }
+    }
+}
+
+/// The replies of each slice of a cell's typical trial; all slices are of one width but the last.
+fn rates<'a>(column: &Column<'a>) -> Option<(&'a str, Vec<f64>)> {
+    let slices = &column.drawn.typical.as_ref()?.intervals;
+    let rate = |slice: &crate::document::Interval| {
+        crate::units::as_f64(slice.ok) / crate::units::as_f64(slice.width_ns.max(1))
+    };
+    (slices.len() > 1)
+        .then(|| (column.cell.model.as_str(), slices.iter().map(rate).collect::<Vec<f64>>()))
+}
+
+/// A figure's subject, its title, and what it shows.
+fn words(figure: &Figure) -> (Subject, &'static str, &'static str) {
+    let name = figure.id.rsplit_once('-').map_or("", |(_, name)| name);
+    match name {
+        "percentiles" => (
+            Subject::Percentiles,
+            "Latency by percentile",
+            "How long the slower requests take: to the right are ever rarer ones, 1/(1-q) on a \
+             logarithmic axis. The best of each family is drawn; a name in the legend adds or \
+             removes a line, a double click leaves it alone.",
+        ),
+        "throughput" => (
+            Subject::Throughput,
+            "Throughput",
+            "Right replies per second: the bar is the median, the line its interval, the dots \
+             are the trials.",
+        ),
+        "p99" => (
+            Subject::Tail,
+            "The slowest in a hundred",
+            "The 99th percentile: the median over the trials with its interval, and the trials as \
+             small dots.",
+        ),
+        "cpu" => (
+            Subject::Cost,
+            "What a request costs the server",
+            "CPU time of the server for each right reply, which is why throughput differs: the dark \
+             part in its own code, the light part in the kernel; hollow where processes have too little each \
+             for the kernel's ticks to tell.",
+        ),
+        "memory" => {
+            (Subject::Memory, "Memory", "Proportional set size at the end of the measurement.")
+        }
+        "load" => (
+            Subject::EqualLoad,
+            "Latency at equal load",
+            "All models got the same requests at the same times. From left to right: p50, p90, p99 \
+             and p99.9, as far as there are samples.",
+        ),
+        _ => (
+            Subject::Time,
+            "One trial in time",
+            "Replies per second, and below the p99, in each slice of the trial with the median \
+             throughput.",
+        ),
+    }
+}

@@ -1,0 +1,126 @@
+//! What the page takes from the trials themselves: whole distributions, and how a trial went on.
+
+use std::path::Path;
+
+use anyhow::Result;
+use hdrhistogram::Histogram;
+
+use crate::document::{Cell, Distribution, Trial};
+use crate::statistics::median;
+use crate::store;
+use crate::units::as_f64;
+
+/// Points of a curve: more cannot be told apart on a screen.
+const POINTS: u32 = 60;
+/// As in the documents: with fewer samples beyond it a quantile is the accident of one of them.
+const SAMPLES_BEYOND: f64 = 6.0;
+
+/// CPU time of each process in nanoseconds from which the kernel's ticks of 10 ms, which it counts for each
+/// process and cuts off, tell user mode from the kernel.
+const SHARE_NEEDS_NS: u64 = 50_000_000;
+
+/// The trials of one cell, drawn together.
+#[derive(Debug, Default)]
+pub(super) struct Drawn {
+    /// Quantiles of all trials' samples together, and their values in nanoseconds.
+    pub(super) curve: Vec<(f64, u64)>,
+    /// The trial with the median throughput.
+    pub(super) typical: Option<Trial>,
+    /// Share of the server's CPU time in user mode; median over the trials. Absent where ticks are
+    /// too coarse to tell.
+    pub(super) user_share: Option<f64>,
+    /// How often the server waited, per second of load; median over the trials.
+    pub(super) waits_per_s: Option<f64>,
+}
+
+/// Reads a cell's trials. Those that are not there are left out, and with all of them the figures
+/// that need them.
+///
+/// # Errors
+/// When a trial is there and cannot be read.
+pub(super) fn read(dir: &Path, cell: &Cell) -> Result<Drawn> {
+    let files = cell.trials.iter().map(|file| dir.join(file)).filter(|path| path.is_file());
+    let trials: Vec<Trial> = files.map(|path| store::read_json(&path)).collect::<Result<_>>()?;
+    let servers = || trials.iter().filter_map(|trial| Some((trial, trial.server.as_ref()?)));
+    let shares = servers().map(|(_, server)| {
+        let each = server.cpu_ns / server.processes.max(1);
+        (each >= SHARE_NEEDS_NS).then_some(server.cpu_user_share)
+    });
+    let shares: Option<Vec<f64>> = shares.collect();
+    let waits = servers().map(|(trial, server)| {
+        let loaded = as_f64(trial.phases.warmup_ns + trial.phases.measure_ns) / 1e9;
+        as_f64(server.switches.voluntary) / loaded
+    });
+    Ok(Drawn {
+        curve: curve(trials.iter().map(|trial| trial.latency.headline()))?,
+        user_share: shares.and_then(|shares| median(&shares)),
+        waits_per_s: median(&waits.collect::<Vec<_>>()),
+        typical: typical(trials, cell.throughput_per_s.median),
+    })
+}
+
+/// The trial that is nearest to the median.
+fn typical(trials: Vec<Trial>, median: f64) -> Option<Trial> {
+    let away = |trial: &Trial| (trial.throughput_per_s - median).abs();
+    trials.into_iter().min_by(|a, b| away(a).total_cmp(&away(b)))
+}
+
+/// All samples together, at quantiles that are evenly spaced on the axis of 1/(1-q). It ends where
+/// samples are too few, or had not ended.
+fn curve<'a>(distributions: impl Iterator<Item = &'a Distribution>) -> Result<Vec<(f64, u64)>> {
+    let mut all: Option<Histogram<u64>> = None;
+    let mut censored = 0;
+    for distribution in distributions {
+        censored += distribution.censored;
+        let histogram = distribution.histogram()?;
+        match &mut all {
+            Some(all) => all.add(&histogram)?,
+            None => all = Some(histogram),
+        }
+    }
+    let Some(all) = all.filter(|all| !all.is_empty()) else { return Ok(Vec::new()) };
+    let count = as_f64(all.len());
+    let last = (count / SAMPLES_BEYOND).log10();
+    let known = 1.0 - as_f64(censored) / count;
+    let quantiles = (0..POINTS).map(|point| {
+        let decades = f64::from(point) / f64::from(POINTS - 1) * last;
+        1.0 - 10_f64.powf(-decades)
+    });
+    let some = quantiles.take_while(|q| last > 0.0 && *q <= known);
+    Ok(some.map(|q| (q, all.value_at_quantile(q))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram<u64> {
+        let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("bounds");
+        values.into_iter().for_each(|value| histogram.record(value).expect("in range"));
+        histogram
+    }
+
+    fn of(ended: Histogram<u64>, cut: Histogram<u64>) -> Distribution {
+        Distribution::of(&ended, &cut).expect("written")
+    }
+
+    #[test]
+    fn a_curve_is_of_all_trials_together_and_ends_with_the_samples() {
+        let none = || histogram([]);
+        let (a, b) = (of(histogram(1..=3000), none()), of(histogram(3001..=6000), none()));
+        let curve = curve([&a, &b].into_iter()).expect("a curve");
+        assert_eq!(curve.len(), POINTS as usize);
+        let (q, value) = *curve.last().expect("points");
+        assert!((q - 0.999).abs() < 1e-9 && (5990..=6000).contains(&value), "{q} {value}");
+        assert!(curve.is_sorted());
+    }
+
+    #[test]
+    fn a_curve_ends_before_what_had_not_ended() {
+        let cut = of(histogram(1..=900), histogram((0..100).map(|_| 5000)));
+        let curve = curve([&cut].into_iter()).expect("a curve");
+        assert!(curve.iter().all(|(q, value)| *q <= 0.9 && *value <= 900), "{curve:?}");
+        assert!(!curve.is_empty());
+        assert!(super::curve([].into_iter()).expect("no curve").is_empty());
+    }
+}

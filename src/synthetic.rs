@@ -1,0 +1,85 @@
+//! Summaries made up for tests.
+
+use crate::document::{
+    ArrivalsRecord, Cell, CellQuantile, Estimate, Flag, RunRecord, SchemaId, Status, Summary,
+    Validity,
+};
+use crate::standings;
+
+/// A cell of a closed loop, one value of throughput for each trial; its other figures are alike
+/// for all.
+pub(crate) fn closed(model: &str, throughput: &[f64]) -> Cell {
+    let n = throughput.len();
+    let same = |value: f64| Estimate::of(&vec![value; n]);
+    let quantile = |(q, value_ns)| CellQuantile { q, value_ns, at_least: false };
+    let latency = [(0.5, same(1e5)), (0.9, same(2e5)), (0.99, same(4e5)), (0.999, None)];
+    Cell {
+        workload: "echo".into(),
+        model: model.into(),
+        arrivals: ArrivalsRecord::Closed,
+        connections: 50,
+        trials: (0..n).map(|block| format!("trials/echo.{model}.{block}.json")).collect(),
+        throughput_per_s: Estimate::of(throughput).expect("values"),
+        latency: latency.map(quantile).into(),
+        server_cpu_per_request_ns: same(5e3),
+        client_cpu_per_request_ns: same(5e3),
+        pss_bytes: same(4_194_304.0).expect("values"),
+        replies_checked: 1000,
+        replies_wrong: 0,
+        validity: Validity::Valid,
+        flags: Vec::new(),
+    }
+}
+
+/// A cell of an open loop, one value of the 99th percentile for each trial.
+pub(crate) fn open(model: &str, p99_ns: &[f64]) -> Cell {
+    let mut cell = closed(model, &vec![1e4; p99_ns.len()]);
+    cell.workload = "echo-open".into();
+    cell.arrivals = ArrivalsRecord::Poisson { rate_per_s: 1e4, seed: 1 };
+    cell.trials = cell.trials.iter().map(|file| file.replace("echo", "echo-open")).collect();
+    set(&mut cell, 0.99, p99_ns);
+    cell
+}
+
+/// Gives a cell another quantile.
+pub(crate) fn set(cell: &mut Cell, q: f64, values_ns: &[f64]) {
+    let found = cell.latency.iter_mut().find(|quantile| (quantile.q - q).abs() < 1e-9);
+    found.expect("a quantile of the cell").value_ns = Estimate::of(values_ns);
+}
+
+/// Something flagged in all of a cell's trials.
+pub(crate) fn flag(cell: &mut Cell, name: &str) {
+    cell.validity = Validity::Suspect;
+    cell.flags.push(Flag {
+        name: name.into(),
+        trials: cell.trials.len(),
+        status: Status::Warn,
+        excess: 1.5,
+        message: format!("{name} said something"),
+    });
+}
+
+/// A summary of these cells, with all that follows from them.
+pub(crate) fn summary(cells: Vec<Cell>) -> Summary {
+    let run = RunRecord {
+        id: "made-up".into(),
+        plan: "made-up".into(),
+        question: "Which is best?".into(),
+        started_at: "2026-01-01T00:00:00Z".into(),
+        written_at: "2026-01-01T00:00:00Z".into(),
+        command: vec!["c10k".into(), "run".into()],
+        program_version: "0.1.0".into(),
+        seed: 7,
+        trials_planned: 10,
+        trials_done: 10,
+        interrupted: false,
+        server_cpus: vec![0],
+        client_cpus: vec![1],
+        notes: Vec::new(),
+    };
+    let host = crate::machine::host();
+    let mut summary =
+        Summary { schema: SchemaId::summary(), run, host, cells, verdicts: Vec::new() };
+    standings::derive(&mut summary);
+    summary
+}

@@ -1,0 +1,237 @@
+//! The page of the committed run: it needs nothing else, and its figures are those of the documents.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use c10k::document::{Summary, Trial};
+use c10k::store::read_json;
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
+use support::c10k;
+use support::page;
+
+const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results/quick-20261121T115229Z");
+
+/// A copy of the committed run with its page made again.
+struct Report {
+    folder: tempfile::TempDir,
+    page: String,
+    data: Value,
+    summary: Value,
+}
+
+impl Report {
+    fn of(change: impl FnOnce(&Path)) -> Self {
+        let folder = copy();
+        change(folder.path());
+        report(folder.path());
+        let page = std::fs::read_to_string(folder.path().join("report.html")).expect("a page");
+        let summary = read_json(&folder.path().join("summary.json")).expect("a summary");
+        Self { data: page::data(&page), page, summary, folder }
+    }
+
+    fn figure(&self, id: &str) -> &Value {
+        let mut figures = self.data["figures"].as_array().expect("figures").iter();
+        figures.find(|figure| figure["id"] == id).unwrap_or_else(|| panic!("no figure {id}"))
+    }
+
+    fn cells(&self) -> &Vec<Value> {
+        self.summary["cells"].as_array().expect("cells")
+    }
+
+    fn trials(&self, cell: &Value) -> Vec<Trial> {
+        let files = cell["trials"].as_array().expect("trials").iter();
+        files.map(|file| read_json(&self.folder.path().join(text(file))).expect("one")).collect()
+    }
+}
+
+fn copy() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("trials")).expect("made");
+    let entries = |dir: PathBuf| std::fs::read_dir(dir).expect("listed").flatten();
+    for entry in entries(Path::new(RUN).join("trials")).chain(entries(RUN.into())) {
+        let path = entry.path();
+        if path.is_file() {
+            let below = path.strip_prefix(RUN).expect("in the run");
+            std::fs::copy(&path, folder.path().join(below)).expect("copied");
+        }
+    }
+    folder
+}
+
+fn report(dir: &Path) {
+    let output = c10k().arg("report").arg(dir).output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("text")
+}
+
+fn row<'a>(figure: &'a Value, model: &Value) -> &'a Value {
+    let mut rows = figure["rows"].as_array().expect("rows").iter();
+    rows.find(|row| row["model"] == *model).unwrap_or_else(|| panic!("no row of {model}"))
+}
+
+fn quantile(cell: &Value, q: f64) -> &Value {
+    let mut quantiles = cell["latency"].as_array().expect("quantiles").iter();
+    quantiles.find(|quantile| quantile["q"].as_f64() == Some(q)).expect("a quantile")
+}
+
+#[test]
+fn the_page_needs_nothing_else_and_is_small_enough() {
+    let report = Report::of(|_| ());
+    page::assert_needs_nothing_else(&report.page);
+    assert!(report.page.len() < 5_000_000, "{} bytes", report.page.len());
+    for figure in report.data["figures"].as_array().expect("figures") {
+        let place = format!("id=\"{}\"", text(&figure["id"]));
+        assert_eq!(report.page.matches(&place).count(), 1, "{place}");
+    }
+}
+
+#[test]
+fn bars_and_dots_are_the_estimates_of_the_summary() {
+    let report = Report::of(|_| ());
+    for cell in report.cells() {
+        let workload = text(&cell["workload"]);
+        let closed = cell["arrivals"]["kind"] == "closed";
+        let mut pairs = vec![
+            ("cpu", &cell["server_cpu_per_request_ns"]),
+            ("memory", &cell["pss_bytes"]),
+            ("p99", &quantile(cell, 0.99)["value_ns"]),
+        ];
+        pairs.extend(closed.then_some(("throughput", &cell["throughput_per_s"])));
+        for (name, estimate) in pairs.into_iter().filter(|(_, estimate)| !estimate.is_null()) {
+            let row = row(report.figure(&format!("{workload}-{name}")), &cell["model"]);
+            assert_eq!(row["median"], estimate["median"], "{workload} {name}");
+            assert_eq!(row["values"], estimate["values"], "{workload} {name}");
+            assert_eq!(row["low"], estimate["interval"]["low"], "{workload} {name}");
+            assert_eq!(row["high"], estimate["interval"]["high"], "{workload} {name}");
+            assert_eq!(row["validity"], cell["validity"], "{workload} {name}");
+            assert_eq!(
+                row["why"].as_array().map(Vec::len),
+                cell["flags"].as_array().map(Vec::len),
+                "{workload} {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn quantiles_at_equal_load_are_those_of_the_summary() {
+    let report = Report::of(|_| ());
+    let mut seen = 0;
+    for cell in report.cells().iter().filter(|cell| cell["arrivals"]["kind"] != "closed") {
+        let figure = report.figure(&format!("{}-load", text(&cell["workload"])));
+        for shown in row(figure, &cell["model"])["quantiles"].as_array().expect("quantiles") {
+            let known = quantile(cell, shown[0].as_f64().expect("q"));
+            assert_eq!(shown[1], known["value_ns"]["median"]);
+            assert_eq!(shown[2], known["at_least"]);
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn curves_are_of_the_histograms_of_all_trials() {
+    let report = Report::of(|_| ());
+    for cell in report.cells() {
+        let mut all = Histogram::<u64>::new_with_bounds(1, 3_600_000_000_000, 3).expect("bounds");
+        for trial in report.trials(cell) {
+            all.add(trial.latency.headline().histogram().expect("whole")).expect("added");
+        }
+        let figure = report.figure(&format!("{}-percentiles", text(&cell["workload"])));
+        let points = row(figure, &cell["model"])["points"].as_array().expect("points");
+        assert!(points.len() <= 60 && points.len() > 5, "{}", points.len());
+        for point in points {
+            let (q, value) = (point[0].as_f64().expect("q"), point[1].as_f64().expect("ns"));
+            assert_eq!(all.value_at_quantile(q) as f64, value, "{} {q}", cell["model"]);
+            assert!(all.len() as f64 * (1.0 - q) > 5.99, "too few samples beyond {q}");
+        }
+    }
+}
+
+#[test]
+fn lines_in_time_are_the_slices_of_the_trial_with_the_median() {
+    let report = Report::of(|_| ());
+    for cell in report.cells() {
+        let figure = report.figure(&format!("{}-time", text(&cell["workload"])));
+        let row = row(figure, &cell["model"]);
+        let trial: Value =
+            read_json(&report.folder.path().join(text(&row["trial"]))).expect("a trial");
+        assert_eq!(trial["throughput_per_s"], cell["throughput_per_s"]["median"]);
+        let points = row["points"].as_array().expect("points");
+        let slices = trial["intervals"].as_array().expect("slices");
+        assert!(points.len() >= slices.len() - 1);
+        for (point, slice) in points.iter().zip(slices) {
+            assert_eq!(point[0].as_f64(), slice["start_ns"].as_f64());
+            assert_eq!(point[2].as_f64(), slice["p99_ns"].as_f64());
+            let width = slice["width_ns"].as_f64().expect("a width");
+            let rate = slice["ok"].as_f64().expect("replies") * 1e9 / width;
+            assert_eq!(point[1].as_f64(), Some(rate));
+        }
+    }
+}
+
+#[test]
+fn a_summary_of_an_earlier_version_gets_what_follows_from_its_values_and_keeps_them() {
+    let strip = |dir: &Path| {
+        let mut old: Value = read_json(&dir.join("summary.json")).expect("a summary");
+        old.as_object_mut().expect("an object").remove("verdicts");
+        without_intervals(&mut old);
+        assert!(!old.to_string().contains("\"interval\""));
+        std::fs::write(dir.join("summary.json"), old.to_string()).expect("written");
+    };
+    let (whole, upgraded) = (Report::of(|_| ()), Report::of(strip));
+    assert_eq!(whole.summary, upgraded.summary);
+    assert!(whole.page == upgraded.page);
+    let again = upgraded.folder.path().join("summary.json");
+    let written = std::fs::metadata(&again).and_then(|file| file.modified()).expect("a time");
+    report(upgraded.folder.path());
+    assert_eq!(written, std::fs::metadata(&again).and_then(|f| f.modified()).expect("a time"));
+}
+
+fn without_intervals(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove("interval");
+            fields.values_mut().for_each(without_intervals);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_intervals),
+        _ => (),
+    }
+}
+
+#[test]
+fn the_committed_summary_and_figures_are_what_report_makes() {
+    let report = Report::of(|_| ());
+    let committed: Value = read_json(&Path::new(RUN).join("summary.json")).expect("a summary");
+    assert_eq!(committed, report.summary, "c10k report {RUN}");
+    let page = std::fs::read_to_string(Path::new(RUN).join("report.html")).expect("a page");
+    // Words may change without a new page for every run that is kept.
+    assert!(page::data(&page) == report.data, "the figures have changed: c10k report {RUN}");
+}
+
+#[test]
+fn without_its_trials_a_run_has_a_page_with_what_the_summary_knows() {
+    let report = Report::of(|dir| std::fs::remove_dir_all(dir.join("trials")).expect("removed"));
+    let figures = report.data["figures"].as_array().expect("figures");
+    let ids: Vec<&str> = figures.iter().map(|figure| text(&figure["id"])).collect();
+    assert!(ids.contains(&"echo-throughput") && !ids.contains(&"echo-percentiles"), "{ids:?}");
+}
+
+#[test]
+fn what_a_document_says_cannot_become_part_of_the_page() {
+    let evil = "</script><script>alert(1)</script>";
+    let report = Report::of(|dir| {
+        let mut summary: Summary = read_json(&dir.join("summary.json")).expect("a summary");
+        summary.run.question = evil.into();
+        let cell = summary.cells.iter_mut().find(|cell| !cell.flags.is_empty());
+        cell.expect("a flagged cell").flags[0].message = evil.into();
+        std::fs::write(dir.join("summary.json"), json!(summary).to_string()).expect("written");
+    });
+    assert!(!report.page.contains(evil));
+    assert_eq!(report.page.matches("<script").count(), 3);
+}
