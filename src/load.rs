@@ -121,7 +121,7 @@ pub(crate) fn trial(
     }
     let mut load = args.conduct.apply(load, args.app, args.seed)?;
     let host = machine::host();
-    load.pacing = args.pacing.choose(&load, None, host.cpus);
+    load.pacing = args.pacing.choose(&load, None, machine::processors());
     let started_at = units::now();
     let mut accountant = server.as_ref().map(|server| Accountant::of(server.child.pid()));
     let (outcome, steal_share) = watched(&load, stop, args.quiet, &mut accountant)?;

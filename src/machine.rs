@@ -8,6 +8,7 @@ use protocol::Work;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::document::Host;
+use crate::units::parse_cpus;
 
 /// The machine as results name it. Takes a few milliseconds, for the calibration of `WORK`.
 #[must_use]
@@ -52,6 +53,14 @@ fn work_round_ps() -> u64 {
     };
     let fastest = (0..7).map(try_once).min().unwrap_or_default();
     u64::try_from(fastest.as_nanos()).unwrap_or(u64::MAX).saturating_mul(1_000) / ROUNDS
+}
+
+/// How many processors the machine has, whichever of them this process may use.
+#[must_use]
+pub fn processors() -> usize {
+    // As in 0-3,6.
+    let text = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+    parse_cpus(text.trim()).map_or(0, |cpus| cpus.len()).max(cpus().len())
 }
 
 /// The processors this process may use, in ascending order.

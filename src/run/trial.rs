@@ -12,7 +12,7 @@ use crate::accounts::{self, Sample};
 use crate::document::{Target, Trial, TrialRecord};
 use crate::load::{CONNECT_TIMEOUT, INTERVAL, Ticks, explain};
 use crate::record::{self, Circumstances, ServerBracket};
-use crate::{requests, units};
+use crate::{machine, requests, units};
 
 /// Makes one trial.
 pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Trial> {
@@ -49,7 +49,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
         start_at: None,
         live: false,
     };
-    load.pacing = plan.pacing.choose(&load, Some(&record.server_cpus), run.host.cpus);
+    load.pacing = plan.pacing.choose(&load, Some(&record.server_cpus), machine::processors());
     let (mut ticks, mut accountant) = (Ticks::default(), Accountant::of(server.pid()));
     let outcome = loadgen::run(&load, &run.stop, &mut |moment| {
         accountant.watch(moment);
