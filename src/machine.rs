@@ -59,7 +59,7 @@ fn work_round_ps() -> u64 {
 #[must_use]
 pub fn processors() -> usize {
     // As in 0-3,6.
-    let text = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+    let text = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
     parse_cpus(text.trim()).map_or(0, |cpus| cpus.len()).max(cpus().len())
 }
 
