@@ -42,7 +42,8 @@ struct Args {
     /// How often each pair is measured
     #[arg(long, default_value = "11", value_name = "N")]
     rounds: NonZeroU32,
-    /// Only these models, by name, separated by commas; without the generator and memory
+    /// Only these models, by name, separated by commas, and `generator` for the load generator;
+    /// without memory
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
     /// Write every round's figures to this file
@@ -54,6 +55,9 @@ struct Args {
     /// Run only if the name of this benchmark contains it
     filter: Option<String>,
 }
+
+/// What `--models` calls the load generator.
+const GENERATOR: &str = "generator";
 
 /// Nobody stops a load here: an interrupt ends this program, and its children with it.
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -173,12 +177,14 @@ fn measure_all(
 /// What is compared, of these models or of all, and what is not and why.
 fn subjects(tools: &Tools<'_>, only: &[String]) -> Result<(Vec<Subject>, Vec<String>)> {
     for name in only {
-        let known = models::find(name).is_some() || REFERENCES.iter().any(|r| r.model == *name);
+        let known = models::find(name).is_some()
+            || name == GENERATOR
+            || REFERENCES.iter().any(|r| r.model == *name);
         ensure!(known, "no model {name}");
     }
     let wanted = |model: &str| only.is_empty() || only.iter().any(|name| name == model);
     let (mut subjects, mut skipped) = (Vec::new(), Vec::new());
-    for (engine, program) in C_CLIENTS.into_iter().filter(|_| only.is_empty()) {
+    for (engine, program) in C_CLIENTS.into_iter().filter(|_| wanted(GENERATOR)) {
         let subject = Subject::Generator(engine, program);
         match tools.check_generator(engine, program) {
             Ok(()) => subjects.push(subject),
