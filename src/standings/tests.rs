@@ -111,7 +111,7 @@ fn every_estimate_of_three_trials_has_its_interval_and_again_the_same() {
 fn the_interval_is_that_of_the_runs_seed() {
     let values: Vec<f64> = (0..40).map(|i| 100.0 + f64::from(i * i % 37) / 7.0).collect();
     let of = |seed| interval::bootstrap_median(&values, seed);
-    assert_ne!(of(7), of(8), "values that show nothing");
+    assert!((8..100).any(|seed| of(seed) != of(7)), "values that show nothing");
     assert_eq!(summary(vec![closed("epoll", &values)]).cells[0].throughput_per_s.interval, of(7));
 }
 
