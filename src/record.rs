@@ -193,6 +193,7 @@ fn sums(outcome: &Outcome) -> Sums {
         ok_squares: connections.ok_square_sum,
         service_ns: histogram::total(service),
         service_count: service.len(),
+        in_service_ns: ns(connections.service),
         spun_ns: ns(outcome.cost.spun),
         wakeups: outcome.batch.wakeups,
         events: outcome.batch.events,

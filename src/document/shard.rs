@@ -53,6 +53,10 @@ pub struct Sums {
     pub service_ns: u64,
     /// How many those are.
     pub service_count: u64,
+    /// Service times together, of the replies that arrived within the measurement: over its length,
+    /// how many requests were in service.
+    #[serde(default)]
+    pub in_service_ns: u64,
     /// CPU time in which the generator's threads looked for replies without a pause.
     pub spun_ns: u64,
     /// How often a thread of the generator found sockets ready.

@@ -28,7 +28,7 @@ pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
         latency: latency(documents)?,
         intervals: intervals(documents, &sums)?,
         steps: steps(documents)?,
-        connections: connections(documents, &sums, throughput_per_s),
+        connections: connections(documents, &sums),
         greetings: greetings(documents),
         misbehaving: misbehaving(documents),
         imbalance: workers
@@ -74,6 +74,7 @@ fn sums(documents: &[Trial]) -> Result<Sums> {
         ok_squares: add(|sums| sums.ok_squares),
         service_ns: add(|sums| sums.service_ns),
         service_count: add(|sums| sums.service_count),
+        in_service_ns: add(|sums| sums.in_service_ns),
         spun_ns: add(|sums| sums.spun_ns),
         wakeups: add(|sums| sums.wakeups),
         events: add(|sums| sums.events),
@@ -276,13 +277,13 @@ fn steps(documents: &[Trial]) -> Result<Vec<StepRecord>> {
     all.into_values().map(sum).collect()
 }
 
-fn connections(documents: &[Trial], sums: &Sums, throughput_per_s: f64) -> Connections {
+fn connections(documents: &[Trial], sums: &Sums) -> Connections {
     let each = || documents.iter().map(|trial| &trial.connections);
     let add = |of: fn(&Connections) -> usize| each().map(of).sum();
     let asked: usize = add(|connections| connections.asked);
+    let measure_ns = documents[0].phases.measure_ns;
     let (ok, squares) = (as_f64(sums.ok), as_f64(sums.ok_squares));
     let jain = ok * ok / (as_f64(asked as u64) * squares);
-    let service_ns = as_f64(sums.service_ns) / as_f64(sums.service_count.max(1));
     Connections {
         asked,
         opened: add(|connections| connections.opened),
@@ -294,7 +295,7 @@ fn connections(documents: &[Trial], sums: &Sums, throughput_per_s: f64) -> Conne
         ok_min: each().map(|connections| connections.ok_min).min().unwrap_or(0),
         ok_max: each().map(|connections| connections.ok_max).max().unwrap_or(0),
         jain: if sums.ok_squares == 0 { 0.0 } else { jain },
-        effective_concurrency: throughput_per_s * service_ns / 1e9,
+        effective_concurrency: as_f64(sums.in_service_ns) / as_f64(measure_ns.max(1)),
         slowest_mean_ns: each().filter_map(|connections| connections.slowest_mean_ns).max(),
         thinking: each().map(|connections| connections.thinking).sum(),
         connecting: each().map(|connections| connections.connecting).sum(),

@@ -136,6 +136,7 @@ fn tally(ok_of: &[u64]) -> loadgen::ConnectionTally {
         ok_min: ok_of.iter().copied().min().unwrap_or(0),
         ok_max: ok_of.iter().copied().max().unwrap_or(0),
         jain: (sum as f64).powi(2) / (connections as f64 * squares as f64),
+        service: Duration::from_micros(40 * sum),
         ..Default::default()
     }
 }
@@ -245,7 +246,7 @@ fn three_parts_added_up_are_what_one_generator_finds() {
         assert_eq!(sum.intervals, one.intervals);
         assert_eq!(sum.throughput_per_s, one.throughput_per_s);
         assert_eq!(sum.client, one.client);
-        assert_eq!(sum.sums.expect("sums").service_count, one.sums.expect("sums").service_count);
+        assert_eq!(sum.sums.expect("sums").service_ns, one.sums.expect("sums").service_ns);
         assert_eq!(sum.validity, one.validity, "{:?}", sum.checks);
         let (sum, one) = (sum.connections, one.connections);
         assert_eq!((sum.asked, sum.opened, sum.served), (one.asked, one.opened, one.served));
