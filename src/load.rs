@@ -135,6 +135,7 @@ pub(crate) fn trial(
             started_at,
             program_version: env!("CARGO_PKG_VERSION").into(),
             command: std::env::args().collect(),
+            ..TrialRecord::default()
         },
         target: stopped(address, server)?,
         service: (args.app, args.framing),

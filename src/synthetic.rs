@@ -14,6 +14,9 @@ pub(crate) fn closed(model: &str, throughput: &[f64]) -> Cell {
     let quantile = |(q, value_ns)| CellQuantile { q, value_ns, at_least: false };
     let latency = [(0.5, same(1e5)), (0.9, same(2e5)), (0.99, same(4e5)), (0.999, None)];
     Cell {
+        series: None,
+        factors: Vec::new(),
+        twin: false,
         workload: "echo".into(),
         model: model.into(),
         arrivals: ArrivalsRecord::Closed,
@@ -78,8 +81,14 @@ pub(crate) fn summary(cells: Vec<Cell>) -> Summary {
         notes: Vec::new(),
     };
     let host = crate::machine::host();
-    let mut summary =
-        Summary { schema: SchemaId::summary(), run, host, cells, verdicts: Vec::new() };
+    let mut summary = Summary {
+        schema: SchemaId::summary(),
+        run,
+        host,
+        cells,
+        verdicts: Vec::new(),
+        excluded: Vec::new(),
+    };
     standings::derive(&mut summary);
     summary
 }

@@ -96,8 +96,9 @@ pub(crate) struct Turn {
 
 #[derive(Debug)]
 struct Entry {
-    /// `None` while another thread gives it its turn.
-    conn: Option<Conn>,
+    /// `None` while another thread gives it its turn: boxed, so that only a pointer goes there
+    /// and back.
+    conn: Option<Box<Conn>>,
     generation: u32,
     want: Want,
     /// What the kernel was last told to watch it for, where it keeps the list.
@@ -302,7 +303,7 @@ impl Clients {
             let Some(entry) = entry(&mut self.table, token) else { continue };
             match due {
                 Due::Job => {
-                    entry.conn.iter_mut().for_each(drive::job_is_over);
+                    entry.conn.iter_mut().for_each(|conn| drive::job_is_over(conn));
                     // The silence was ours, however long: its own begins now.
                     entry.progressed_at = now;
                 }
@@ -346,7 +347,7 @@ impl Clients {
     /// Takes the next client on the run list out for its turn, which is given elsewhere: drive it
     /// and bring it back with [`Clients::end_turn`]. For loops of several threads, which must
     /// not hold a lock meanwhile.
-    pub(crate) fn begin_turn(&mut self, now: Instant) -> Option<(Token, Conn)> {
+    pub(crate) fn begin_turn(&mut self, now: Instant) -> Option<(Token, Box<Conn>)> {
         loop {
             let token = self.run_list.pop_front()?;
             // It may have left when it was brought back.
@@ -368,7 +369,7 @@ impl Clients {
     pub(crate) fn end_turn(
         &mut self,
         token: Token,
-        conn: Conn,
+        conn: Box<Conn>,
         outcome: (Blocked, bool),
         now: Instant,
     ) -> Turn {
@@ -385,7 +386,7 @@ impl Clients {
     fn settle(&mut self, token: Token, outcome: (Blocked, bool), now: Instant) -> Turn {
         let (blocked, progress) = outcome;
         let entry = entry(&mut self.table, token).expect("a client leaves in its own turn");
-        let descriptor = entry.conn.as_ref().map_or(-1, number);
+        let descriptor = entry.conn.as_deref().map_or(-1, number);
         if progress {
             entry.progressed_at = now;
         }
@@ -436,7 +437,7 @@ impl Clients {
     fn admit(&mut self, token: Token, conn: Conn, now: Instant) {
         let Token { generation, place } = token;
         let entry = Entry {
-            conn: Some(conn),
+            conn: Some(Box::new(conn)),
             generation,
             want: Want::Read,
             told: Want::Read,

@@ -14,6 +14,7 @@ mod doctor;
 mod draw;
 #[cfg(test)]
 pub(crate) mod example;
+mod factor;
 mod greetings;
 mod host;
 mod pacing;
@@ -30,13 +31,16 @@ pub use conduct::{ConductRecord, IdleConnections, MisbehavingClients, ThinkRecor
 pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND};
 pub use doctor::{DoctorReport, Finding, Noise, Ratio};
 pub use draw::DrawRecord;
+pub use factor::Factor;
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
 pub use pacing::{PacingKind, PacingRecord};
 pub use shard::{Part, ShardRecord, Sums};
 pub use steadiness::{SentGaps, Steadiness};
 pub use steps::StepRecord;
-pub use summary::{Cell, CellQuantile, Estimate, Flag, RunRecord, Standing, Standings, Summary};
+pub use summary::{
+    Cell, CellQuantile, Estimate, Excluded, Flag, RunRecord, Standing, Standings, Summary,
+};
 pub use trial::{
     About, ArrivalsRecord, Census, Check, ClientAccount, Connections, Interval, Latency,
     LoadRecord, Memory, Phases, RequestRecord, ServerAccount, Status, Switches, Target, Tcp, Trial,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ArrivalsRecord, Host, SchemaId, Status, Validity};
+use super::{ArrivalsRecord, Factor, Host, SchemaId, Status, Validity};
 use crate::statistics::{Interval, Verdict};
 
 /// A whole run.
@@ -21,6 +21,21 @@ pub struct Summary {
     /// How the models stand against the best, one for each workload that has a best.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<Standings>,
+    /// Cells that were left out, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded: Vec<Excluded>,
+}
+
+/// A model that was not measured under a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Excluded {
+    /// The model.
+    pub model: String,
+    /// The workload's name in the plan.
+    pub workload: String,
+    /// Why.
+    pub reason: String,
 }
 
 impl Summary {
@@ -132,8 +147,18 @@ pub struct RunRecord {
 pub struct Cell {
     /// The workload's name in the plan.
     pub workload: String,
+    /// The workload that the plan varied, where this one is a point of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<String>,
+    /// What was varied, and what it is here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<Factor>,
     /// The model.
     pub model: String,
+    /// Whether it is the model's second measurement in each block, which tells the noise of the
+    /// machine and is in no ranking.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub twin: bool,
     /// When requests were sent.
     pub arrivals: ArrivalsRecord,
     /// Connections.

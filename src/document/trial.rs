@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConductRecord, Distribution, DrawRecord, Greetings, Host, IdleConnections, Imbalance,
+    ConductRecord, Distribution, DrawRecord, Factor, Greetings, Host, IdleConnections, Imbalance,
     MisbehavingClients, PacingRecord, Part, SchemaId, SentGaps, ShardRecord, Steadiness,
     StepRecord, Sums, Worker,
 };
@@ -77,13 +77,22 @@ pub struct Trial {
 }
 
 /// Where a trial belongs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialRecord {
     /// The run's id; `load` for a load on its own.
     pub id: String,
     /// The workload's name in the plan.
     pub workload: String,
+    /// The workload that the plan varied, where this one is a point of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<String>,
+    /// What was varied, and what it is here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<Factor>,
+    /// Whether the model is measured a second time in each block, to tell the noise of the machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub twin: bool,
     /// Which repetition, from 0. Every model is measured once in each block.
     pub block: u32,
     /// Which trial of the whole run, from 0, in the order in which they were made.

@@ -178,6 +178,7 @@ pub(crate) fn document(samples: &Samples, shard: (u64, u64), later_ns: u64) -> T
             started_at: format!("2026-01-01T00:00:0{k}Z"),
             program_version: "0".into(),
             command: vec![format!("{k}")],
+            ..TrialRecord::default()
         },
         target: Target {
             address: "127.0.0.1:1".into(),

@@ -34,8 +34,14 @@ pub(super) fn sum_up(
             cells.extend(cell(workload, model, files, &trials));
         }
     }
-    let mut summary =
-        Summary { schema: SchemaId::summary(), run: record, host, cells, verdicts: Vec::new() };
+    let mut summary = Summary {
+        schema: SchemaId::summary(),
+        run: record,
+        host,
+        cells,
+        verdicts: Vec::new(),
+        excluded: Vec::new(),
+    };
     standings::derive(&mut summary);
     Ok(summary)
 }
@@ -71,6 +77,9 @@ fn cell(workload: &Workload, model: &Model, files: Vec<String>, trials: &[Trial]
     };
     Some(Cell {
         workload: workload.name.clone(),
+        series: None,
+        factors: Vec::new(),
+        twin: false,
         model: model.name.into(),
         arrivals: first.load.arrivals.clone(),
         connections: first.load.connections,

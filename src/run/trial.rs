@@ -69,6 +69,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
             started_at,
             program_version: record.program_version.clone(),
             command: record.command.clone(),
+            ..TrialRecord::default()
         },
         target: Target {
             address,
