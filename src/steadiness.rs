@@ -4,6 +4,7 @@
 use loadgen::{SentSample, Series, Tally};
 
 use crate::document::{SentGaps, Steadiness};
+use crate::statistics;
 use crate::statistics::series::{self, BATCHES, Batch};
 use crate::units::{as_f64, ns};
 
@@ -101,13 +102,13 @@ fn warming(before: &[Tally], slots: &[Tally]) -> Warming {
         return Warming::default();
     }
     let (warming, rest) = measured.split_at(cut);
-    let mean = series::mean(rest);
+    let mean = statistics::mean(rest);
     let squares: Vec<f64> = rest.iter().map(|value| (value - mean).powi(2)).collect();
     let parts = 1.0 / warming.len() as f64 + 1.0 / rest.len().max(1) as f64;
     Warming {
         slots: ends[cut - 1],
-        octaves: series::mean(warming) - mean,
-        error: (series::mean(&squares) * parts).sqrt(),
+        octaves: statistics::mean(warming) - mean,
+        error: (statistics::mean(&squares) * parts).sqrt(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
+use c10k::statistics::{extremes, median};
 use c10k::{accounts, machine, table};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
@@ -28,12 +29,9 @@ pub(crate) struct Spread {
 impl Spread {
     /// `None` of nothing.
     pub(crate) fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
-        let mut values: Vec<_> = values.collect();
-        values.sort_by(f64::total_cmp);
-        let (min, max) = (*values.first()?, *values.last()?);
-        let middle = values.len() / 2;
-        let below = if values.len().is_multiple_of(2) { middle - 1 } else { middle };
-        Some(Self { median: f64::midpoint(values[below], values[middle]), min, max })
+        let values: Vec<_> = values.collect();
+        let (min, max) = extremes(&values)?;
+        Some(Self { median: median(&values)?, min, max })
     }
 
     /// The median and both ends, each as `show` has it.

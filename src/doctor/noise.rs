@@ -14,6 +14,7 @@ use crate::document::{Finding, Noise, Ratio};
 use crate::load::{CONNECT_TIMEOUT, explain, interrupts};
 use crate::plan::Plan;
 use crate::run::{processors, server};
+use crate::statistics::{extremes, median};
 use crate::units::{as_f64, ns};
 
 const CONNECTIONS: usize = 50;
@@ -91,16 +92,8 @@ fn figures_of(
 }
 
 fn ratio(pairs: Vec<f64>) -> Ratio {
-    let mut sorted = pairs.clone();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    let median = match sorted.len() {
-        0 => 1.0,
-        n if n % 2 == 1 => sorted[middle],
-        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
-    };
-    let (min, max) = (sorted.first().copied(), sorted.last().copied());
-    let (min, max) = (min.unwrap_or(1.0), max.unwrap_or(1.0));
+    let median = median(&pairs).unwrap_or(1.0);
+    let (min, max) = extremes(&pairs).unwrap_or((1.0, 1.0));
     Ratio { noise: (max - 1.0).abs().max((min - 1.0).abs()), pairs, median, min, max }
 }
 

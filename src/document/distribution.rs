@@ -1,13 +1,11 @@
 //! A latency distribution: what people read, and the whole histogram for machines.
 
 use anyhow::{Context, Result};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::histogram::{decode, encode};
 use crate::units::as_f64;
 
 /// The quantiles that are written down.
@@ -71,10 +69,6 @@ impl Distribution {
     pub fn of(recorded: &Histogram<u64>, censored: &Histogram<u64>) -> Result<Self> {
         let mut all = recorded.clone();
         all.add(censored).context("the ages of unfinished requests do not fit the histogram")?;
-        let mut bytes = Vec::new();
-        V2DeflateSerializer::new()
-            .serialize(&all, &mut bytes)
-            .context("the histogram cannot be serialised")?;
         let quantiles = QUANTILES.map(|q| quantile(&all, censored.len(), q)).to_vec();
         Ok(Self {
             unit: "ns".into(),
@@ -85,7 +79,7 @@ impl Distribution {
             max: all.max(),
             mean: all.mean(),
             quantiles,
-            histogram: STANDARD.encode(bytes),
+            histogram: encode(&all)?,
         })
     }
 
@@ -115,10 +109,7 @@ impl Distribution {
     /// # Errors
     /// When the text is not what [`Distribution::of`] wrote.
     pub fn histogram(&self) -> Result<Histogram<u64>> {
-        let bytes = STANDARD.decode(&self.histogram).context("the histogram is not base64")?;
-        Deserializer::new()
-            .deserialize(&mut bytes.as_slice())
-            .context("the histogram is not in HdrHistogram's V2 deflate format")
+        decode(&self.histogram)
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ArrivalsRecord, Factor, Host, SchemaId, Status, Validity};
-use crate::statistics::{Interval, Verdict};
+use crate::statistics::{Interval, Verdict, extremes, median};
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -261,15 +261,8 @@ impl Estimate {
     /// Of these values; `None` without any.
     #[must_use]
     pub fn of(values: &[f64]) -> Option<Self> {
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let (min, max) = (*sorted.first()?, *sorted.last()?);
-        let middle = sorted.len() / 2;
-        let median = if sorted.len() % 2 == 1 {
-            sorted[middle]
-        } else {
-            f64::midpoint(sorted[middle - 1], sorted[middle])
-        };
+        let median = median(values)?;
+        let (min, max) = extremes(values)?;
         Some(Self { median, min, max, values: values.to_vec(), interval: None })
     }
 }

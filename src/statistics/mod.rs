@@ -49,6 +49,13 @@ pub fn median(values: &[f64]) -> Option<f64> {
     Some(if sorted.len() % 2 == 1 { above } else { f64::midpoint(sorted[middle - 1], above) })
 }
 
+/// The smallest and the largest value; `None` of nothing.
+#[must_use]
+pub fn extremes(values: &[f64]) -> Option<(f64, f64)> {
+    let least = values.iter().copied().min_by(f64::total_cmp)?;
+    Some((least, values.iter().copied().max_by(f64::total_cmp)?))
+}
+
 fn count(values: &[f64]) -> f64 {
     crate::units::as_f64(values.len() as u64)
 }

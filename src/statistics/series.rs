@@ -2,6 +2,8 @@
 //!
 //! Everything here is a pure function of numbers. METHODOLOGY.md names the sources.
 
+use super::mean;
+
 /// Batches by which dependence is judged at the latest: with fewer the judgement is chance.
 pub const BATCHES: usize = 32;
 /// Degrees of freedom below which a sum of squares over batches says nothing.
@@ -125,12 +127,6 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
     };
     let scale = (sum(|a, _| a * a) * sum(|_, b| b * b)).sqrt();
     if scale > 0.0 { sum(|a, b| a * b) / scale } else { 0.0 }
-}
-
-/// The mean; 0 of nothing.
-#[must_use]
-pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
 /// Where White's marginal standard error rule ends a warm-up: how many values to leave out so that the
