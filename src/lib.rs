@@ -20,7 +20,8 @@
 //!   added up; [`histogram`]: histograms as text
 //! - [`live`]: what is seen of a load while it runs
 //! - [`doctor`]: what on this machine will spoil a measurement
-//! - [`standings`]: what follows from a summary's figures: intervals, verdicts
+//! - [`standings`]: what follows from a summary's figures: intervals, verdicts; [`metric`]: what is
+//!   compared
 //! - [`table`] and [`report`]: what people read
 //! - [`machine`]: what this machine is, and pinning to its processors
 //! - [`units`]: durations, sizes and rates as people write them
@@ -45,6 +46,7 @@ pub mod live;
 pub mod load;
 pub mod machine;
 pub mod merge;
+pub mod metric;
 pub mod pacing;
 pub mod plan;
 pub mod record;

@@ -4,14 +4,10 @@
 //! All of it follows from the values in the summary, so that a run of an earlier version gets it too.
 
 use crate::document::{Cell, Estimate, Standing, Standings, Summary, Validity};
+use crate::metric::{self, MARGIN, Metric, TAIL, THROUGHPUT, TRIALS_MIN};
 use crate::statistics::verdict::Good;
 use crate::statistics::{Verdict, interval, rank, ratio};
-use crate::units::{as_f64, show_count, show_ns_f64};
-
-/// Fewer trials than this support no verdict, however far apart they are.
-const TRIALS_MIN: usize = 5;
-/// A difference within this share does not matter; as in `c10k compare`.
-const MARGIN: f64 = 0.05;
+use crate::units::as_f64;
 
 /// Fills in everything that follows from the values of the trials. Doing it again changes nothing.
 pub fn derive(summary: &mut Summary) {
@@ -28,29 +24,6 @@ pub fn derive(summary: &mut Summary) {
     let standings = workloads.iter().filter_map(|name| of(name, &summary.cells_of(name)));
     summary.verdicts = standings.collect();
 }
-
-/// What models are compared by.
-#[derive(Clone, Copy)]
-struct Metric {
-    name: &'static str,
-    good: Good,
-    of: fn(&Cell) -> Option<&Estimate>,
-    show: fn(f64) -> String,
-}
-
-const THROUGHPUT: Metric = Metric {
-    name: "throughput_per_s",
-    good: Good::High,
-    of: |cell| Some(&cell.throughput_per_s),
-    show: |value| format!("{} replies/s", show_count(value)),
-};
-
-const TAIL: Metric = Metric {
-    name: "p99_ns",
-    good: Good::Low,
-    of: |cell| cell.known_quantile(0.99),
-    show: |value| format!("p99 {}", show_ns_f64(value)),
-};
 
 /// The standings of one workload; `None` where no model can be the best.
 fn of(workload: &str, cells: &[&Cell]) -> Option<Standings> {
@@ -161,7 +134,10 @@ fn judge(metric: &Metric, others: &mut [Standing]) {
 /// The standings for people.
 fn sentence(metric: &Metric, best: &Cell, cells: &[&Cell], others: &[Standing]) -> String {
     let Some(figure) = (metric.of)(best) else { return String::new() };
-    let value = (metric.show)(figure.median);
+    let value = match metric.good {
+        Good::High => format!("{} replies/s", metric::show(metric.name, figure.median)),
+        Good::Low => format!("p99 {}", metric::show(metric.name, figure.median)),
+    };
     if others.is_empty() {
         return format!("{}: {value}.", best.model);
     }

@@ -8,39 +8,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::cli::{CompareArgs, Exit, usage};
-use crate::document::{Cell, Compared, Comparison, Estimate, SchemaId, Summary, Validity};
-use crate::statistics::verdict::Good;
+use crate::document::{Cell, Compared, Comparison, SchemaId, Summary, Validity};
+use crate::metric::{MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, THROUGHPUT, TRIALS_MIN};
 use crate::statistics::{Verdict, rank, ratio};
 use crate::{store, table};
 
-/// Fewer trials on either side than this support no verdict: three against three cannot be told
-/// apart by rank, however far apart they are.
-const TRIALS_MIN: usize = 5;
-
-/// A figure of a cell.
-struct Metric {
-    name: &'static str,
-    good: Good,
-    of: fn(&Cell) -> Option<&Estimate>,
-}
-
-const METRICS: [Metric; 5] = [
-    Metric { name: "throughput_per_s", good: Good::High, of: |cell| Some(&cell.throughput_per_s) },
-    Metric { name: "p50_ns", good: Good::Low, of: |cell| quantile(cell, 0.5) },
-    Metric { name: "p99_ns", good: Good::Low, of: |cell| quantile(cell, 0.99) },
-    Metric {
-        name: "server_cpu_per_request_ns",
-        good: Good::Low,
-        of: |cell| cell.server_cpu_per_request_ns.as_ref(),
-    },
-    Metric { name: "pss_bytes", good: Good::Low, of: |cell| Some(&cell.pss_bytes) },
-];
-
-fn quantile(cell: &Cell, q: f64) -> Option<&Estimate> {
-    let quantile = cell.latency.iter().find(|quantile| (quantile.q - q).abs() < 1e-9)?;
-    // A lower bound is no value to divide by.
-    quantile.value_ns.as_ref().filter(|_| !quantile.at_least)
-}
+const METRICS: [Metric; 5] = [THROUGHPUT, MEDIAN, TAIL, SERVER_CPU, MEMORY];
 
 /// A saved run.
 struct Run {
@@ -168,8 +141,6 @@ fn judge(metric: &Metric, margin: f64, rows: &mut [Compared]) {
 mod tests {
     use super::*;
 
-    const LOW: Metric = Metric { name: "x", good: Good::Low, of: |cell| Some(&cell.pss_bytes) };
-
     fn rows(pairs: &[([f64; 5], [f64; 5])]) -> Vec<Compared> {
         let row = |(base, new): &([f64; 5], [f64; 5])| {
             let ratio = ratio::unpaired(new, base).expect("a ratio");
@@ -188,7 +159,7 @@ mod tests {
             }
         };
         let mut rows: Vec<_> = pairs.iter().map(row).collect();
-        judge(&LOW, 0.05, &mut rows);
+        judge(&MEMORY, 0.05, &mut rows);
         rows
     }
 

@@ -5,8 +5,7 @@ use std::fmt::Write;
 
 use crate::document::{Compared, Comparison};
 use crate::statistics::{Interval, Verdict};
-use crate::table;
-use crate::units::{show_bytes, show_count, show_ns_f64};
+use crate::{metric, table};
 
 /// Two runs compared: the rows in which something can be told, or all of them.
 pub(super) fn text(comparison: &Comparison, all: bool) -> String {
@@ -16,7 +15,7 @@ pub(super) fn text(comparison: &Comparison, all: bool) -> String {
     let told =
         |row: &&Compared| all || matches!(row.verdict, Some(Verdict::Better | Verdict::Worse));
     for row in comparison.rows.iter().filter(told) {
-        let show = |value| show_metric(&row.metric, value);
+        let show = |value| metric::show(&row.metric, value);
         let Interval { low, high } = row.interval;
         rows.add_row([
             row.workload.clone(),
@@ -54,13 +53,4 @@ pub(super) fn text(comparison: &Comparison, all: bool) -> String {
     let unlike = comparison.unlike.iter().map(|line| format!("not alike: {line}"));
     unlike.chain(comparison.missing.iter().cloned()).for_each(|line| _ = writeln!(text, "{line}"));
     text
-}
-
-/// A figure by the unit in its name.
-fn show_metric(metric: &str, value: f64) -> String {
-    match metric {
-        metric if metric.ends_with("_ns") => show_ns_f64(value),
-        metric if metric.ends_with("_bytes") => show_bytes(value),
-        _ => show_count(value),
-    }
 }
