@@ -44,11 +44,8 @@ pub struct HttpArgs {
 pub fn recipe(args: &LoadArgs, target: SocketAddr) -> Result<(Recipe, RequestRecord)> {
     let Some(path) = &args.http.path else {
         let request = requests::of(&args.request, args.seed);
-        let recipe = Recipe::new(args.app, args.framing, request)
-            .map_err(|error| usage(error.to_string()))?;
-        // As it has become: what is drawn may have been cut.
-        let request = requests::record(recipe.request().unwrap_or(request));
-        return Ok((recipe, request));
+        return requests::recipe(args.app, args.framing, request)
+            .map_err(|error| usage(error.to_string()));
     };
     if args.framing != Framing::Http {
         return Err(usage("--path is a request over HTTP: add --framing http"));

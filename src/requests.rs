@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{Draw, Drawn, Request, Work};
+use protocol::{App, Draw, Drawn, Framing, Recipe, RecipeError, Request, Work};
 
 use crate::cli::RequestArgs;
 use crate::document::{DrawRecord, RequestRecord};
@@ -40,6 +40,21 @@ pub fn of(args: &RequestArgs, seed: u64) -> Request {
         (None, Some(digits)) => Request::Multiply { digits },
         (None, None) => Request::echo(args.echo.unwrap_or(Draw::fixed(64)), seed),
     }
+}
+
+/// The recipe of a request, and how it is written down: as it has become, since what is drawn may
+/// have been cut.
+///
+/// # Errors
+/// When such a request cannot be made.
+pub fn recipe(
+    app: App,
+    framing: Framing,
+    request: Request,
+) -> Result<(Recipe, RequestRecord), RecipeError> {
+    let recipe = Recipe::new(app, framing, request)?;
+    let record = record(recipe.request().unwrap_or(request));
+    Ok((recipe, record))
 }
 
 /// As it is written down.

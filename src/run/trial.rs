@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use loadgen::{Arrivals, Conduct, Engine, Load, Moment, Pacing, Phase};
-use protocol::Recipe;
 
 use super::{Run, Slot, server};
 use crate::accounts::{self, Sample};
@@ -20,7 +19,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
     let (app, framing) = plan.service()?;
     // The same for every model of a block, as its arrivals are.
     let seed = plan.seed.wrapping_add(u64::from(slot.block));
-    let request = slot.workload.request.request(seed);
+    let (recipe, request) = requests::recipe(app, framing, slot.workload.request.request(seed))?;
     let started_at = units::now();
     let server = server::start(
         slot.model,
@@ -30,7 +29,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
     )?;
     let mut load = Load {
         target: server.address,
-        recipe: Arc::new(Recipe::new(app, framing, request)?),
+        recipe: Arc::new(recipe),
         connections: plan.connections(slot.workload),
         threads: plan.threads,
         cpus: record.client_cpus.clone(),
@@ -79,7 +78,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
             cpus: record.server_cpus.clone(),
         },
         service: (app, framing),
-        request: requests::record(load.recipe.request().unwrap_or(request)),
+        request,
         load: &load,
         server: accountant.bracket,
         host: run.host.clone(),
