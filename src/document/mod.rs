@@ -7,17 +7,21 @@
 
 mod capacity;
 mod check;
+mod client;
 mod comparison;
 mod conduct;
+mod connections;
 mod distribution;
 mod doctor;
 mod draw;
 #[cfg(test)]
 pub(crate) mod example;
 mod factor;
+mod finding;
 mod greetings;
 mod host;
 mod pacing;
+mod server;
 mod shard;
 mod steadiness;
 mod steps;
@@ -26,15 +30,19 @@ mod trial;
 
 pub use capacity::{CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict};
 pub use check::{CheckReport, CheckSubject, CheckTest};
+pub use client::ClientAccount;
 pub use comparison::{Compared, Comparison};
 pub use conduct::{ConductRecord, IdleConnections, MisbehavingClients, ThinkRecord};
+pub use connections::Connections;
 pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND};
 pub use doctor::{DoctorReport, Finding, Noise, Ratio};
 pub use draw::DrawRecord;
 pub use factor::Factor;
+pub use finding::{About, Check, Status, Validity};
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
 pub use pacing::{PacingKind, PacingRecord};
+pub use server::{Memory, ServerAccount, Switches, Tcp};
 pub use shard::{Part, ShardRecord, Sums};
 pub use steadiness::{SentGaps, Steadiness};
 pub use steps::StepRecord;
@@ -42,9 +50,8 @@ pub use summary::{
     Cell, CellQuantile, Estimate, Excluded, Flag, RunRecord, Standing, Standings, Summary,
 };
 pub use trial::{
-    About, ArrivalsRecord, Census, Check, ClientAccount, Connections, Interval, Latency,
-    LoadRecord, Memory, Phases, RequestRecord, ServerAccount, Status, Switches, Target, Tcp, Trial,
-    TrialRecord, Validity,
+    ArrivalsRecord, Census, Interval, Latency, LoadRecord, Phases, RequestRecord, Target, Trial,
+    TrialRecord,
 };
 
 use schemars::JsonSchema;

@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConductRecord, Distribution, DrawRecord, Factor, Greetings, Host, IdleConnections, Imbalance,
-    MisbehavingClients, PacingRecord, Part, SchemaId, SentGaps, ShardRecord, Steadiness,
-    StepRecord, Sums, Worker,
+    Check, ClientAccount, ConductRecord, Connections, Distribution, DrawRecord, Factor, Greetings,
+    Host, Imbalance, MisbehavingClients, Part, SchemaId, SentGaps, ServerAccount, ShardRecord,
+    Steadiness, StepRecord, Sums, Validity, Worker,
 };
 
 /// One trial, and the document that `c10k load --json` writes.
@@ -387,7 +387,7 @@ impl Latency {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(n: &u64) -> bool {
+pub(super) fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
@@ -413,207 +413,4 @@ pub struct Interval {
     /// [`Distribution::histogram`]; absent without replies, and in documents of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub histogram: Option<String>,
-}
-
-/// The connections, and how evenly they were served.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Connections {
-    /// Asked for.
-    pub asked: usize,
-    /// Open when the load began.
-    pub opened: usize,
-    /// Opened again later.
-    pub reconnects: u64,
-    /// Attempts that failed.
-    pub connect_failures: u64,
-    /// The same by reason: `refused`, `timed_out`, `reset`, `unreachable`, `no_port`,
-    /// `no_descriptor` or `io`. Absent if there were none.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub connect_errors: BTreeMap<String, u64>,
-    /// Messages that came on a connection that had not asked for anything. Absent if there were
-    /// none.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub unsolicited: u64,
-    /// How many had at least one right reply in the measurement.
-    pub served: usize,
-    /// Right replies of the least served one.
-    pub ok_min: u64,
-    /// Right replies of the most served one.
-    pub ok_max: u64,
-    /// Jain's fairness index of right replies: 1 is even, 1/n is one client taking all (Jain,
-    /// Chiu, Hawe 1984).
-    pub jain: f64,
-    /// Requests in flight on average, by Little's law: throughput times mean service time, both of
-    /// the right replies that arrived within the measurement. In a closed loop it should be, together
-    /// with those who think or connect, the number of connections (times the depth of
-    /// pipelining): the interactive response time law.
-    pub effective_concurrency: f64,
-    /// Mean service time of the same replies, of the client where it is longest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub slowest_mean_ns: Option<u64>,
-    /// Clients that thought, on average.
-    #[serde(default, skip_serializing_if = "is_nothing")]
-    pub thinking: f64,
-    /// Connections that were being opened in the measurement, on average.
-    #[serde(default, skip_serializing_if = "is_nothing")]
-    pub connecting: f64,
-    /// Closed by the generator, having carried their requests or being old, in all phases.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub closed_by_us: u64,
-    /// Attempts that failed for want of a local port; they are in `connect_failures` too.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub port_shortages: u64,
-    /// Connections beside these that said nothing; absent without any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idle: Option<IdleConnections>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_nothing(x: &f64) -> bool {
-    *x == 0.0
-}
-
-/// What the load generator used during the measurement.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClientAccount {
-    /// How its threads talked to the kernel: `epoll` or `io-uring`; absent in older documents,
-    /// which are of `epoll`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub engine: Option<String>,
-    /// CPU time of all its threads.
-    pub cpu_ns: u64,
-    /// The same for each right reply, without what they spun; absent without replies.
-    pub cpu_per_request_ns: Option<f64>,
-    /// CPU time over elapsed time of its busiest thread, without what it spun: near 1 it was the
-    /// limit.
-    pub busiest_thread_share: f64,
-    /// How its threads waited for due times.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pacing: Option<PacingRecord>,
-    /// Share of the time in which its threads looked for replies without a pause and there were
-    /// none, all together; absent where they did not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spin_share: Option<f64>,
-    /// Ready sockets per wake-up, on average.
-    pub events_per_wake: f64,
-}
-
-/// What the server used during the measurement, all its processes together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ServerAccount {
-    /// CPU time, user and system.
-    pub cpu_ns: u64,
-    /// Of that, in user mode, as far as the kernel's ticks tell.
-    pub cpu_user_share: f64,
-    /// CPU time for each right reply; absent without replies.
-    pub cpu_per_request_ns: Option<f64>,
-    /// CPU time over elapsed time; above 1 on several processors.
-    pub cpu_share: f64,
-    /// Memory at the end of the measurement.
-    pub memory: Memory,
-    /// Context switches, of the warm-up and the measurement.
-    pub switches: Switches,
-    /// Threads at the end of the measurement.
-    pub threads: u64,
-    /// Processes at the end of the measurement.
-    pub processes: u64,
-    /// What TCP counted on the whole machine, in the warm-up and the measurement.
-    pub tcp: Tcp,
-    /// How CPU time was read.
-    pub method: String,
-}
-
-/// Memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Memory {
-    /// Proportional set size: pages that processes share are divided among them.
-    pub pss_bytes: u64,
-    /// Of that, private to it and not backed by a file: heap and stacks.
-    pub anonymous_bytes: u64,
-    /// Largest resident set so far.
-    pub rss_peak_bytes: u64,
-}
-
-/// Context switches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Switches {
-    /// It waited for something.
-    pub voluntary: u64,
-    /// It was preempted.
-    pub involuntary: u64,
-}
-
-/// Counters of the kernel's TCP, for the whole machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Tcp {
-    /// Connections dropped because a listener's queue was full.
-    pub listen_overflows: u64,
-    /// Connections dropped at a listener for any reason.
-    pub listen_drops: u64,
-    /// Segments sent again.
-    pub retransmits: u64,
-}
-
-/// One thing that was checked.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Check {
-    /// Its name.
-    pub name: String,
-    /// Whose doing it is.
-    pub about: About,
-    /// What came of it.
-    pub status: Status,
-    /// What was seen.
-    pub observed: f64,
-    /// What it was compared with.
-    pub limit: f64,
-    /// A sentence for people; it says what follows from it.
-    pub message: String,
-}
-
-/// Whose doing something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum About {
-    /// A finding about the server: the figure stands, and this explains it.
-    Server,
-    /// A limit of the load generator.
-    Generator,
-    /// A disturbance by the machine.
-    Host,
-}
-
-/// What came of a check.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// Nothing to say.
-    Pass,
-    /// Read the figure with this in mind.
-    Warn,
-    /// The figure does not say what it seems to.
-    Fail,
-}
-
-/// What the checks come to.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Validity {
-    /// Every check passed.
-    Valid,
-    /// Some check warned.
-    Suspect,
-    /// Some check failed.
-    Invalid,
 }

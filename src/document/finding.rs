@@ -1,0 +1,62 @@
+//! What was checked of a trial, and what came of it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One thing that was checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// Whose doing it is.
+    pub about: About,
+    /// What came of it.
+    pub status: Status,
+    /// What was seen.
+    pub observed: f64,
+    /// What it was compared with.
+    pub limit: f64,
+    /// A sentence for people; it says what follows from it.
+    pub message: String,
+}
+
+/// Whose doing something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// A finding about the server: the figure stands, and this explains it.
+    Server,
+    /// A limit of the load generator.
+    Generator,
+    /// A disturbance by the machine.
+    Host,
+}
+
+/// What came of a check.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Nothing to say.
+    Pass,
+    /// Read the figure with this in mind.
+    Warn,
+    /// The figure does not say what it seems to.
+    Fail,
+}
+
+/// What the checks come to.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Validity {
+    /// Every check passed.
+    Valid,
+    /// Some check warned.
+    Suspect,
+    /// Some check failed.
+    Invalid,
+}
