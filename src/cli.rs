@@ -248,6 +248,9 @@ pub struct ServeArgs {
     /// Begin every connection with a line that says which worker serves it and since when
     #[arg(long)]
     pub greeting: bool,
+    /// Tell of every request on standard error: who asked what, the reply, and how long it took
+    #[arg(long)]
+    pub verbose: bool,
     /// Keep to these processors, as in 0 or 0,2 or 0-3
     #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
     pub cpus: CpuList,

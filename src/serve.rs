@@ -82,6 +82,7 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         idle_timeout: args.idle_timeout,
         drain_timeout: args.drain_timeout,
         greeting: args.greeting,
+        verbose: args.verbose,
     };
     let server = Server::bind(model, config)
         .map_err(|error| if error.is_usage() { usage(error.to_string()) } else { error.into() })?;

@@ -17,6 +17,7 @@
 //! - [`http`]: HTTP/1.1 on either end
 //! - [`job`]: work that is data, so that a model can decide where it runs
 //! - [`buffer`]: the two buffers of a connection, which hold nothing while it is idle
+//! - [`witness`]: somebody who watches a session
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -31,6 +32,7 @@ pub mod http;
 pub mod job;
 pub mod recipe;
 pub mod session;
+pub mod witness;
 
 pub use app::App;
 pub use draw::Draw;
@@ -40,6 +42,7 @@ pub use http::{Ask, AskError};
 pub use job::{Done, Job, Work};
 pub use recipe::{Drawn, Recipe, RecipeError, Request};
 pub use session::{Session, Step, Tally};
+pub use witness::Witness;
 
 use core::num::NonZeroU32;
 

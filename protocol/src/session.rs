@@ -6,10 +6,13 @@
 
 mod http;
 
+use alloc::boxed::Box;
+
 use crate::app::{Answer, Fault, Pending};
 use crate::buffer::{Inbox, Outbox, READ_BYTES_MIN};
 use crate::greeting::Greeting;
 use crate::job::{Done, Job};
+use crate::witness::{Watched, Witness};
 use crate::{FRAME_BYTES_MAX, Framing, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Service};
 
 /// What a connection needs next.
@@ -47,6 +50,7 @@ pub struct Session {
     input: Input,
     /// In HTTP: the request at the front.
     request: http::Request,
+    watched: Watched,
 }
 
 /// How much more input this session wants.
@@ -80,7 +84,13 @@ impl Session {
             scanned: 0,
             input: Input::Open,
             request: http::Request::default(),
+            watched: Watched::default(),
         }
+    }
+
+    /// Has the connection watched. Call it before the first [`Session::step`].
+    pub fn watch(&mut self, witness: Box<dyn Witness>) {
+        self.watched = Watched::by(witness);
     }
 
     /// Has the connection begin with a greeting. Call it before the first [`Session::step`], and
@@ -112,6 +122,7 @@ impl Session {
     /// When `n` is more than was offered.
     pub fn received(&mut self, n: usize) {
         let short = self.inbox.received(n);
+        self.watched.arrived();
         if self.input == Input::WindingDown {
             // An end of input proves nothing here: a server that stops ends the input of its
             // connections itself. So it neither ends a line nor counts as the peer's last byte.
@@ -132,6 +143,7 @@ impl Session {
     pub fn sent(&mut self, n: usize) {
         self.outbox.sent(n);
         if self.outbox.pending().is_empty() {
+            self.watched.written();
             self.answer_what_is_complete();
         }
     }
@@ -142,6 +154,7 @@ impl Session {
     /// When no job was asked for: the driver is wrong, whatever the peer did.
     pub fn finished(&mut self, done: &Done) {
         let pending = self.pending.take().expect("finished() follows Step::Run");
+        self.watched.done(self.outbox.pending());
         if self.service.framing == Framing::Http {
             self.answer_later(&pending, done);
         } else {
@@ -209,6 +222,7 @@ impl Session {
             let Some((message, frame)) = self.next_frame() else { break };
             let Service { app, framing, .. } = self.service;
             let message = &self.inbox.bytes()[..message];
+            self.watched.asked(message, self.outbox.pending());
             let answer = app.answer(framing, message, self.outbox.tail());
             self.inbox.consume(frame);
             self.scanned = 0;
@@ -253,6 +267,7 @@ impl Session {
 
     fn replied(&mut self) {
         self.tally.requests += 1;
+        self.watched.answered(self.outbox.pending());
         if self.service.close_after.is_some_and(|k| self.tally.requests >= u64::from(k.get())) {
             self.hang_up();
         }

@@ -37,6 +37,8 @@ pub struct Config {
     /// Whether every connection begins with a greeting that says who serves it; in line framing
     /// only.
     pub greeting: bool,
+    /// Whether every request is told of on standard error, with its reply and how long that took.
+    pub verbose: bool,
 }
 
 /// Why a server did not start.

@@ -1,6 +1,7 @@
 //! One admitted connection, and how it ends.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use crate::net::{self, Server};
-use crate::stop;
+use crate::{stop, verbose};
 
 /// How long a connection that we close first may linger, so that the peer can read its last
 /// reply: closing with unread input sends a reset, and a reset destroys what was in flight.
@@ -46,6 +47,8 @@ pub(crate) struct Client {
     worker: Option<u32>,
     /// Where connections begin with a greeting: what it has to say, until it is said.
     arrival: Option<Box<Arrival>>,
+    /// Where its requests are told of: who it is, until somebody takes it.
+    peer: Option<Box<SocketAddr>>,
 }
 
 /// When a connection was accepted, and after how many others.
@@ -109,6 +112,9 @@ impl Client {
             let taken_ns = monotonic_ns();
             self.session.greet(&Greeting { worker, sequence, accepted_ns, taken_ns });
         }
+        if let Some(peer) = self.peer.take() {
+            self.session.watch(verbose::witness(*peer));
+        }
     }
 
     /// Whether it is in the middle of a request, and how many it has had answered.
@@ -146,7 +152,8 @@ impl Conn {
         // Whoever drops it without a word had no thread or place for it.
         let ending = Ending::Shed;
         let arrival = arrival.map(Box::new);
-        let client = Client { session, server, descriptor, ending, worker: None, arrival };
+        let peer = server.config.verbose.then(|| verbose::peer(&stream)).flatten().map(Box::new);
+        let client = Client { session, server, descriptor, ending, worker: None, arrival, peer };
         Self { client, stream, phase: Phase::Serving, readable: false, hung_up: false }
     }
 
@@ -169,8 +176,9 @@ impl Conn {
     }
 
     /// Another process has it now, socket, place and all: here it is forgotten.
-    pub(crate) fn given_away(self) {
+    pub(crate) fn given_away(mut self) {
         stop::forget(self.client.descriptor);
+        self.client.peer = None;
         std::mem::forget(self.client);
     }
 

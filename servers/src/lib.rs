@@ -16,6 +16,7 @@
 //! - `mailbox`: from many threads to one event loop
 //! - `children`: processes, for the models that fork; `shared`: the memory they have in common
 //! - [`counters`]: what happened, for the report
+//! - `verbose`: requests told of, for whoever wants to see them
 //! - [`broken`]: servers that are wrong on purpose, on the same core wherever the fault is not
 //!
 //! A process runs one [`Server`], once: signals belong to a process, and so does the account of
@@ -42,6 +43,7 @@ mod shared;
 mod stop;
 mod sync;
 mod timers;
+mod verbose;
 mod watched;
 
 pub use broken::{BROKEN, Broken};

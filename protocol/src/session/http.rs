@@ -90,6 +90,7 @@ impl Session {
     fn answer_front(&mut self, head: usize, len: usize) -> Result<(), Refusal> {
         let is_last = self.is_last(len);
         let bytes = &self.inbox.bytes()[..len];
+        self.watched.asked(bytes, self.outbox.pending());
         let parsed = Head::parse(&bytes[..head])?;
         let mut manner = parsed.manner;
         let asked = route(self.service.app, &parsed, &bytes[head..]);
@@ -127,6 +128,7 @@ impl Session {
     /// Refuses what is at the front and closes: nobody knows where the next request begins.
     fn refuse(&mut self, refusal: &Refusal) {
         let manner = Manner { close: true, says_keep: false, ..self.request.manner };
+        self.watched.asked(self.inbox.bytes(), self.outbox.pending());
         respond::refuse(refusal, manner, self.outbox.tail());
         self.tally.refused += 1;
         self.replied_in(manner);

@@ -1,0 +1,71 @@
+//! Somebody who watches a session: what was asked, what was answered, and when each was there.
+//!
+//! A session has no clock and prints nothing. Who wants to see its requests hands it a witness; a
+//! session without one pays a look at an empty place for each request.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt::Debug;
+
+/// Watches one session.
+pub trait Witness: Debug + Send + Sync {
+    /// Bytes have come. Every request that is answered before this is called again was complete now.
+    fn arrived(&mut self);
+    /// This request has this reply, which waits to be written.
+    fn answered(&mut self, request: &[u8], reply: &[u8]);
+    /// Everything that was answered has left.
+    fn written(&mut self);
+}
+
+/// A session's witness, if it has one, and the request that is being answered.
+#[derive(Debug, Default)]
+pub(crate) struct Watched(Option<Box<Watch>>);
+
+#[derive(Debug)]
+struct Watch {
+    witness: Box<dyn Witness>,
+    request: Vec<u8>,
+    /// Where in the outbox the reply begins.
+    reply_at: usize,
+}
+
+impl Watched {
+    pub(crate) fn by(witness: Box<dyn Witness>) -> Self {
+        Self(Some(Box::new(Watch { witness, request: Vec::new(), reply_at: 0 })))
+    }
+
+    pub(crate) fn arrived(&mut self) {
+        if let Some(watch) = &mut self.0 {
+            watch.witness.arrived();
+        }
+    }
+
+    /// This is asked now; the reply comes at the end of what is in the outbox, or later.
+    pub(crate) fn asked(&mut self, request: &[u8], outbox: &[u8]) {
+        if let Some(watch) = &mut self.0 {
+            watch.request.clear();
+            watch.request.extend_from_slice(request);
+            watch.reply_at = outbox.len();
+        }
+    }
+
+    /// The reply to a job comes at the end of what is in the outbox now.
+    pub(crate) fn done(&mut self, outbox: &[u8]) {
+        if let Some(watch) = &mut self.0 {
+            watch.reply_at = outbox.len();
+        }
+    }
+
+    pub(crate) fn answered(&mut self, outbox: &[u8]) {
+        if let Some(watch) = &mut self.0 {
+            let reply = outbox.get(watch.reply_at..).unwrap_or_default();
+            watch.witness.answered(&watch.request, reply);
+        }
+    }
+
+    pub(crate) fn written(&mut self) {
+        if let Some(watch) = &mut self.0 {
+            watch.witness.written();
+        }
+    }
+}
