@@ -23,14 +23,16 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use c10k::accounts;
 use c10k::units::{as_f64, ns};
-use c10k::{accounts, document, machine, store, table, units};
 use clap::Parser;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde::Serialize;
 
 use clients::{CLIENTS, Client, Job, Told, Work};
 use server::Server;
+use support::conditions::{self, Conditions, publish};
+use support::process::{build_c, spawn_on};
 
 /// Our load generator beside others.
 #[derive(Debug, Parser)]
@@ -68,18 +70,11 @@ const PROBE: &str = "c10k epoll";
 /// What `--json` writes.
 #[derive(Serialize)]
 struct Record {
-    schema: document::SchemaId,
-    started_at: String,
-    program_version: &'static str,
-    command: Vec<String>,
-    host: document::Host,
+    #[serde(flatten)]
+    conditions: Conditions,
     server: String,
-    server_cpu: usize,
-    client_cpu: usize,
     rounds: u32,
     seconds: u64,
-    load_average: String,
-    steal_share: Option<f64>,
     /// What each generator calls itself.
     versions: Vec<(String, String)>,
     skipped: Vec<String>,
@@ -110,34 +105,21 @@ impl Run {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    if args.filter.as_ref().is_some_and(|filter| !"generators".contains(filter)) {
-        return Ok(());
-    }
-    if cfg!(debug_assertions) {
-        return support::skip(
-            "generators",
-            "this build is not optimised: run it as `cargo bench --bench generators`",
-        );
-    }
-    let cpus = machine::cpus();
-    let [server_cpu, client_cpu, ..] = cpus[..] else {
-        return support::skip(
-            "generators",
-            "it takes two processors, one for each end, and this process may use one",
-        );
-    };
+    let begun = Conditions::begin("generators", 1, args.filter.as_deref())?;
+    let Some(conditions) = begun else { return Ok(()) };
+    let Conditions { server_cpu, client_cpu, .. } = conditions;
     if args.server == "nginx"
         && Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_err()
     {
-        return support::skip("generators", "there is no nginx; name a model with --server epoll");
+        return conditions::skip(
+            "generators",
+            "there is no nginx; name a model with --server epoll",
+        );
     }
     support::raise_descriptor_limit();
-    let host = machine::host();
-    let started_at = units::now();
-    let load_average = support::load_average();
-    let ticks = machine::steal_and_total_ticks();
     let folder = tempfile::tempdir().context("no folder for the C client")?;
-    build_c_client(folder.path());
+    // Where there is no compiler the client that spins is missing, and said to be.
+    build_c("generators/c/spinning_client.c", folder.path());
 
     let bench = Bench { args: &args, server_cpu, client_cpu, folder: folder.path() };
     let (mut present, mut versions, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
@@ -152,36 +134,15 @@ fn main() -> Result<()> {
     }
     let runs = bench.run_all(&present, &mut skipped)?;
     let record = Record {
-        schema: document::SchemaId { name: "c10k.generators".into(), version: 1 },
-        started_at,
-        program_version: env!("CARGO_PKG_VERSION"),
-        command: support::command("generators"),
-        host,
+        conditions: conditions.end(),
         server: args.server.clone(),
-        server_cpu,
-        client_cpu,
         rounds: args.rounds.get(),
         seconds: args.seconds.get(),
-        load_average,
-        steal_share: support::steal_share(ticks),
         versions,
         skipped,
         runs,
     };
-    table::print(&report::text(&record))?;
-    match &args.json {
-        Some(path) => store::write(path, &store::json(&record)?)
-            .with_context(|| format!("the figures above are not in {}", path.display())),
-        None => Ok(()),
-    }
-}
-
-/// Builds the client that spins. Where there is no compiler it is missing, and said to be.
-fn build_c_client(folder: &Path) {
-    let source =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/generators/c/spinning_client.c");
-    let mut cc = Command::new("cc");
-    let _ = cc.arg("-O2").arg("-o").arg(folder.join("spinning_client")).arg(source).status();
+    publish(&report::text(&record), &record, args.json.as_deref())
 }
 
 struct Bench<'a> {
@@ -277,13 +238,7 @@ impl Bench<'_> {
     /// Runs a program to its end. Returns what it printed and the CPU time of its process.
     fn to_end(&self, command: &mut Command) -> Result<(String, Duration)> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let ours = machine::cpus();
-        // A child inherits the processors of the thread that starts it.
-        machine::pin(&[self.client_cpu])?;
-        let child = command.spawn();
-        machine::pin(&ours)?;
-        let mut child =
-            child.with_context(|| format!("{:?} cannot start", command.get_program()))?;
+        let mut child = spawn_on(command, self.client_cpu)?;
         let (mut output, mut errors) = (String::new(), String::new());
         child.stdout.take().expect("it was asked for").read_to_string(&mut output)?;
         child.stderr.take().expect("it was asked for").read_to_string(&mut errors)?;

@@ -27,16 +27,12 @@ pub(crate) fn text(record: &Record) -> String {
         let runs: Vec<&Run> = record.runs.iter().filter(|run| run.work == work).collect();
         let _ = writeln!(text, "{}\n{}\n", title(work), table(work, &runs));
     }
-    let Record { rounds, seconds, server, server_cpu, client_cpu, host, .. } = record;
+    let Record { rounds, seconds, server, conditions, .. } = record;
     let _ = write!(
         text,
-        "medians and [least, most] of {rounds} rounds of {seconds} s; {server} on processor {server_cpu}, the client \
-         on processor {client_cpu}\n{} on {}; load average before: {}",
-        host.kernel, host.cpu_model, record.load_average
+        "medians and [least, most] of {rounds} rounds of {seconds} s; the server is {server}\n{}",
+        conditions.text()
     );
-    if let Some(steal) = record.steal_share {
-        let _ = write!(text, "; stolen by the hypervisor: {:.1} %", steal * 100.0);
-    }
     for (name, version) in &record.versions {
         let _ = write!(text, "\n{name}: {version}");
     }

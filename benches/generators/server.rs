@@ -7,9 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use c10k::machine;
 
-use crate::support::process::{self, Process};
+use crate::support::process::{self, Process, spawn_on};
 
 /// How long nginx may take to listen.
 const START_MAX: Duration = Duration::from_secs(10);
@@ -78,11 +77,7 @@ fn nginx(folder: &Path, cpu: usize) -> Result<(Child, SocketAddr)> {
     std::fs::write(&file, config)?;
     let mut command = Command::new("nginx");
     command.arg("-p").arg(folder).arg("-c").arg(&file).stdin(Stdio::null());
-    let ours = machine::cpus();
-    machine::pin(&[cpu])?;
-    let child = command.spawn();
-    machine::pin(&ours)?;
-    let mut child = child.context("nginx cannot be started")?;
+    let mut child = spawn_on(&mut command, cpu)?;
     let begun = Instant::now();
     while TcpStream::connect(address).is_err() {
         if let Some(status) = child.try_wait()? {

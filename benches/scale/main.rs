@@ -31,13 +31,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use c10k::{accounts, document, machine, store, table, units};
+use c10k::{accounts, units};
 use clap::Parser;
 use serde::Serialize;
 use servers::{MODELS, Model, models};
 
 use bare::Bare;
 use subject::Subject;
+use support::conditions::{Conditions, publish};
 
 /// Ten thousand connections, for every model.
 #[derive(Debug, Parser)]
@@ -77,22 +78,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// What `--json` writes.
 #[derive(Serialize)]
 struct Record {
-    schema: document::SchemaId,
-    started_at: String,
-    program_version: &'static str,
-    command: Vec<String>,
-    host: document::Host,
+    #[serde(flatten)]
+    conditions: Conditions,
     system_limits: String,
-    server_cpu: usize,
-    client_cpu: usize,
     connections: usize,
     active: usize,
     measure_ns: u64,
     rounds: u32,
-    /// Load average at the start: what else the machine was doing.
-    load_average: String,
-    /// Share of all processors' time that the hypervisor took.
-    steal_share: Option<f64>,
     interrupted: bool,
     cpu_method: &'static str,
     kernel_method: &'static str,
@@ -149,22 +141,12 @@ fn main() -> Result<()> {
     if let Some(connections) = args.bare {
         return bare::serve(connections);
     }
-    if args.filter.as_ref().is_some_and(|filter| !"scale".contains(filter)) {
-        return Ok(());
-    }
-    if cfg!(debug_assertions) {
-        return support::skip("scale", "this build is not optimised: run it as `cargo bench`");
-    }
-    let [server_cpu, client_cpu, ..] = machine::cpus()[..] else {
-        return support::skip("scale", "it takes two processors, one for each end");
-    };
+    let begun = Conditions::begin("scale", 1, args.filter.as_deref())?;
+    let Some(conditions) = begun else { return Ok(()) };
+    let Conditions { server_cpu, client_cpu, .. } = conditions;
     let models = chosen(&args.models)?;
     let connections = affordable(args.connections.get());
     let stop = c10k::load::interrupts()?;
-    let host = machine::host();
-    let (started_at, load_average) = (units::now(), support::load_average());
-    let ticks = machine::steal_and_total_ticks();
-
     eprintln!("scale: connections without a server");
     let bare = bare::measure(connections, server_cpu, &stop)?;
     let subject =
@@ -174,20 +156,12 @@ fn main() -> Result<()> {
         .map(|model| figures(&subject(model), connections, args.rounds.get(), &bare));
     let figures = figures.collect();
     let record = Record {
-        schema: document::SchemaId { name: "c10k.scale".into(), version: 1 },
-        started_at,
-        program_version: env!("CARGO_PKG_VERSION"),
-        command: support::command("scale"),
-        host,
+        conditions: conditions.end(),
         system_limits: memory::system_limits(),
-        server_cpu,
-        client_cpu,
         connections,
         active: subject::ACTIVE,
         measure_ns: units::ns(args.seconds),
         rounds: args.rounds.get(),
-        load_average,
-        steal_share: support::steal_share(ticks),
         interrupted: stop.load(Ordering::Relaxed),
         cpu_method: accounts::METHOD,
         kernel_method: kernel::METHOD,
@@ -195,12 +169,7 @@ fn main() -> Result<()> {
         bare,
         models: figures,
     };
-    table::print(&report::text(&record))?;
-    match &args.json {
-        Some(path) => store::write(path, &store::json(&record)?)
-            .with_context(|| format!("the figures above are not in {}", path.display())),
-        None => Ok(()),
-    }
+    publish(&report::text(&record), &record, args.json.as_deref())
 }
 
 /// The models of these names, or all.

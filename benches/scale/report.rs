@@ -29,26 +29,18 @@ pub(crate) fn text(record: &Record) -> String {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let Record { connections, active, rounds, measure_ns, bare, host, .. } = record;
+    let Record { connections, active, rounds, measure_ns, bare, conditions, .. } = record;
     let mut text = format!(
         "{table}\n{connections} connections asked for; each measurement {}; user: PSS and page \
          tables for each connection; kernel: the server's end of it, {} idle and {} served \
          taken off for the client's; live: connections answered, of as many, each asked once a \
          second for three, and the response time of that; CPU beside idle: of {active} active connections, the median of {rounds} rounds over that \
-         beside none [least, most]\n{} on {}; server on processor {}, client on processor {}; \
-         load average before: {}",
+         beside none [least, most]\n{}",
         show_ns(*measure_ns),
         show_bytes(bare.end_idle_bytes),
         show_bytes(bare.end_served_bytes),
-        host.kernel,
-        host.cpu_model,
-        record.server_cpu,
-        record.client_cpu,
-        record.load_average,
+        conditions.text(),
     );
-    if let Some(steal) = record.steal_share {
-        let _ = write!(text, "; stolen by the hypervisor: {:.1} %", steal * 100.0);
-    }
     for note in record.models.iter().flat_map(notes) {
         let _ = write!(text, "\n  {note}");
     }

@@ -2,16 +2,15 @@
 //! do, limits, the spread of some figures, and what a record says about how it came to be.
 #![allow(dead_code, reason = "every benchmark uses its own part of this")]
 
+pub(crate) mod conditions;
 pub(crate) mod load;
 pub(crate) mod process;
 
-use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Result;
+use c10k::accounts;
 use c10k::statistics::{extremes, median};
-use c10k::{accounts, machine, table};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 
@@ -64,28 +63,4 @@ pub(crate) fn settled(pid: i32) -> u64 {
         bytes = now;
     }
     bytes
-}
-
-/// Load average: what else the machine was doing.
-pub(crate) fn load_average() -> String {
-    fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_string()
-}
-
-/// The share of all processors' time that the hypervisor took since `before`.
-pub(crate) fn steal_share(before: Option<(u64, u64)>) -> Option<f64> {
-    let ((steal, total), (steal_now, total_now)) = (before?, machine::steal_and_total_ticks()?);
-    let total = total_now.checked_sub(total).filter(|total| *total > 0)?;
-    Some(c10k::units::as_f64(steal_now.saturating_sub(steal)) / c10k::units::as_f64(total))
-}
-
-/// A benchmark as somebody would start it: where cargo has put this program is nobody's business.
-pub(crate) fn command(bench: &str) -> Vec<String> {
-    let cargo = ["cargo", "bench", "--bench", bench, "--"].map(String::from);
-    let own = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    cargo.into_iter().chain(own).collect()
-}
-
-/// A machine that cannot run a benchmark is no failure of what is measured.
-pub(crate) fn skip(bench: &str, reason: &str) -> Result<()> {
-    table::print(&format!("{bench}: skipped: {reason}"))
 }

@@ -1,11 +1,15 @@
 //! A child that says in JSON lines what it is doing, and is gone when its owner is.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use c10k::machine;
 use serde_json::Value;
+
+/// How C programs are built.
+pub(crate) const CC_FLAGS: [&str; 3] = ["-O2", "-Wall", "-pthread"];
 
 /// A child process and its standard output.
 pub(crate) struct Process {
@@ -19,12 +23,7 @@ impl Process {
     pub(crate) fn start(command: &mut Command, cpu: usize) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let ours = machine::cpus();
-        // A child inherits the processors of the thread that starts it.
-        machine::pin(&[cpu])?;
-        let child = command.spawn();
-        machine::pin(&ours)?;
-        let mut child = child.with_context(|| format!("cannot start {name}"))?;
+        let mut child = spawn_on(command, cpu)?;
         let stdout = BufReader::new(child.stdout.take().expect("it was asked for"));
         Ok(Self { child, stdout, name })
     }
@@ -91,6 +90,24 @@ impl Server {
         command.args(["serve", "--stop-with-parent", "--listen", "127.0.0.1:0", "--model", model]);
         Self::start(command.args(more), cpu)
     }
+}
+
+/// Starts a program that keeps to one processor.
+pub(crate) fn spawn_on(command: &mut Command, cpu: usize) -> Result<Child> {
+    let ours = machine::cpus();
+    // A child inherits the processors of the thread that starts it.
+    machine::pin(&[cpu])?;
+    let child = command.spawn();
+    machine::pin(&ours)?;
+    child.with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))
+}
+
+/// Builds a C program, whose source is below `benches/`, and puts it into the folder under the name
+/// of its source. Where it cannot be built it is missing.
+pub(crate) fn build_c(source: &str, folder: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches").join(source);
+    let program = folder.join(source.file_stem().expect("a source has a name"));
+    let _ = Command::new("cc").args(CC_FLAGS).arg("-o").arg(program).arg(source).status();
 }
 
 /// The program that is measured, built as this benchmark is.

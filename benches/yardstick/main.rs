@@ -24,8 +24,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result, ensure};
-use c10k::{accounts, document, machine, store, table, units};
+use anyhow::{Result, ensure};
+use c10k::accounts;
 use clap::Parser;
 use serde::Serialize;
 use servers::models;
@@ -34,6 +34,7 @@ use measure::{C_CLIENTS, Pair, Subject, Tools};
 use memory::Idle;
 use references::REFERENCES;
 use report::Verdict;
+use support::conditions::{self, Conditions, publish};
 
 /// The project's own claims of speed, measured against minimal C.
 #[derive(Debug, Parser)]
@@ -65,21 +66,12 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 /// What `--json` writes.
 #[derive(Serialize)]
 struct Record {
-    schema: document::SchemaId,
-    started_at: String,
-    program_version: &'static str,
-    command: Vec<String>,
-    host: document::Host,
+    #[serde(flatten)]
+    conditions: Conditions,
     cc: String,
     cc_flags: Vec<String>,
-    server_cpu: usize,
-    client_cpu: usize,
     connections: usize,
     rounds: u32,
-    /// Load average at the start: what else the machine was doing.
-    load_average: String,
-    /// Share of all processors' time that the hypervisor took.
-    steal_share: Option<f64>,
     cpu_method: &'static str,
     verdicts: Vec<Verdict>,
     skipped: Vec<String>,
@@ -89,62 +81,30 @@ struct Record {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    if args.filter.as_ref().is_some_and(|filter| !"yardstick".contains(filter)) {
-        return Ok(());
-    }
-    if cfg!(debug_assertions) {
-        return support::skip(
-            "yardstick",
-            "this build is not optimised: run it as `cargo bench --bench yardstick`",
-        );
-    }
-    let cpus = machine::cpus();
-    let [server_cpu, client_cpu, ..] = cpus[..] else {
-        return support::skip(
-            "yardstick",
-            "it takes two processors, one for each end, and this process may use one",
-        );
-    };
+    let begun = Conditions::begin("yardstick", 2, args.filter.as_deref())?;
+    let Some(conditions) = begun else { return Ok(()) };
     let Some(cc) = measure::compiler() else {
-        return support::skip(
+        return conditions::skip(
             "yardstick",
             "there is no C compiler (cc) to build what it compares with",
         );
     };
-    let host = machine::host();
-    let started_at = units::now();
-    let load_average = support::load_average();
-    let ticks = machine::steal_and_total_ticks();
-
-    let tools = Tools::build(server_cpu, client_cpu, &NEVER)?;
+    let tools = Tools::build(conditions.server_cpu, conditions.client_cpu, &NEVER)?;
     let (subjects, mut skipped) = subjects(&tools, &args.models)?;
     let (pairs, idle) = measure_all(&tools, &subjects, &args, &mut skipped)?;
     let record = Record {
-        schema: document::SchemaId { name: "c10k.yardstick".into(), version: 2 },
-        started_at,
-        program_version: env!("CARGO_PKG_VERSION"),
-        command: support::command("yardstick"),
-        host,
+        conditions: conditions.end(),
         cc,
-        cc_flags: measure::CC_FLAGS.map(String::from).to_vec(),
-        server_cpu,
-        client_cpu,
+        cc_flags: support::process::CC_FLAGS.map(String::from).to_vec(),
         connections: references::CONNECTIONS,
         rounds: args.rounds.get(),
-        load_average,
-        steal_share: support::steal_share(ticks),
         cpu_method: accounts::METHOD,
         verdicts: report::verdicts(&subjects, &pairs, &idle),
         skipped,
         pairs,
         memory: idle,
     };
-    table::print(&report::text(&record))?;
-    match &args.json {
-        Some(path) => store::write(path, &store::json(&record)?)
-            .with_context(|| format!("the figures above are not in {}", path.display())),
-        None => Ok(()),
-    }
+    publish(&report::text(&record), &record, args.json.as_deref())
 }
 
 /// All pairs of all rounds, and memory in the first of them. A pair that fails is named, and the

@@ -1,7 +1,7 @@
 //! CPU for each request and throughput, of a generator or of a server, ours and C in turn.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -15,10 +15,8 @@ use serde::Serialize;
 use crate::conformance;
 use crate::references::{CONNECTIONS, REFERENCES, Reference};
 use crate::support::load::{Loop, cpu_per_request, rate};
-use crate::support::process::{Process, Server, c10k};
+use crate::support::process::{Process, Server, build_c, c10k};
 
-/// How the C programs are built.
-pub(crate) const CC_FLAGS: [&str; 3] = ["-O2", "-Wall", "-pthread"];
 /// The server under which generators are compared.
 const C_SERVER: &str = "epoll";
 /// The C client of each engine of our generator.
@@ -107,11 +105,8 @@ impl<'a> Tools<'a> {
         let folder = tempfile::tempdir().context("no folder to build the C programs in")?;
         let programs = REFERENCES.iter().map(|reference| reference.program);
         let clients = C_CLIENTS.map(|(_, program)| program);
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/yardstick/c");
         for name in programs.chain([C_SERVER]).chain(clients).collect::<BTreeSet<_>>() {
-            let mut cc = Command::new("cc");
-            cc.args(CC_FLAGS).arg("-o").arg(folder.path().join(name));
-            cc.arg(source.join(name).with_extension("c")).status()?;
+            build_c(&format!("yardstick/c/{name}.c"), folder.path());
         }
         Ok(Self { folder, server_cpu, client_cpu, stop })
     }

@@ -151,16 +151,12 @@ pub(crate) fn text(record: &Record) -> String {
     for column in table.column_iter_mut().skip(2).take(4) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let Record { rounds, server_cpu, client_cpu, cc, load_average, host, .. } = record;
+    let Record { rounds, connections, cc, conditions, .. } = record;
     let mut text = format!(
-        "{table}\nmedians and [least, most] of {rounds} pairs; server on processor {server_cpu}, \
-         client on processor {client_cpu}, {} connections (sequential: 1)\n{} on {}; {cc}; load average before: \
-         {load_average}",
-        record.connections, host.kernel, host.cpu_model
+        "{table}\nmedians and [least, most] of {rounds} pairs; {connections} connections (sequential: \
+         1); {cc}\n{}",
+        conditions.text()
     );
-    if let Some(steal) = record.steal_share {
-        let _ = write!(text, "; stolen by the hypervisor: {:.1} %", steal * 100.0);
-    }
     for line in &record.skipped {
         let _ = write!(text, "\n{line}");
     }

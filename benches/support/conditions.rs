@@ -1,0 +1,113 @@
+//! How a benchmark begins and ends: whether it is wanted and can be, and what was so around it.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use c10k::document::{Host, SchemaId};
+use c10k::{machine, store, table, units};
+use serde::Serialize;
+
+/// What every record of a benchmark says of how it came to be.
+#[derive(Debug, Serialize)]
+pub(crate) struct Conditions {
+    schema: SchemaId,
+    started_at: String,
+    program_version: &'static str,
+    command: Vec<String>,
+    host: Host,
+    pub(crate) server_cpu: usize,
+    pub(crate) client_cpu: usize,
+    /// At the start: what else the machine was doing.
+    load_average: String,
+    /// Share of all processors' time that the hypervisor took.
+    steal_share: Option<f64>,
+    #[serde(skip)]
+    ticks: Option<(u64, u64)>,
+}
+
+impl Conditions {
+    /// Of the benchmark of this name, whose records have this version. `None` where its name does
+    /// not contain the filter, or this build or machine cannot run it, which is said.
+    pub(crate) fn begin(
+        bench: &'static str,
+        version: u32,
+        filter: Option<&str>,
+    ) -> Result<Option<Self>> {
+        if filter.is_some_and(|filter| !bench.contains(filter)) {
+            return Ok(None);
+        }
+        if cfg!(debug_assertions) {
+            let reason =
+                format!("this build is not optimised: run it as `cargo bench --bench {bench}`");
+            return skip(bench, &reason).map(|()| None);
+        }
+        let [server_cpu, client_cpu, ..] = machine::cpus()[..] else {
+            let reason = "it takes two processors, one for each end, and this process may use one";
+            return skip(bench, reason).map(|()| None);
+        };
+        Ok(Some(Self {
+            schema: SchemaId { name: format!("c10k.{bench}"), version },
+            started_at: units::now(),
+            program_version: env!("CARGO_PKG_VERSION"),
+            command: command(bench),
+            host: machine::host(),
+            server_cpu,
+            client_cpu,
+            load_average: std::fs::read_to_string("/proc/loadavg")
+                .unwrap_or_default()
+                .trim()
+                .to_string(),
+            steal_share: None,
+            ticks: machine::steal_and_total_ticks(),
+        }))
+    }
+
+    /// When everything is measured.
+    pub(crate) fn end(mut self) -> Self {
+        self.steal_share = steal_share(self.ticks);
+        self
+    }
+
+    /// For people, below a table.
+    pub(crate) fn text(&self) -> String {
+        let Self { host, server_cpu, client_cpu, load_average, .. } = self;
+        let mut text = format!(
+            "{} on {}; server on processor {server_cpu}, client on processor {client_cpu}; load \
+             average before: {load_average}",
+            host.kernel, host.cpu_model
+        );
+        if let Some(steal) = self.steal_share {
+            let _ = write!(text, "; stolen by the hypervisor: {:.1} %", steal * 100.0);
+        }
+        text
+    }
+}
+
+/// Prints what people read, and writes the record if it was asked for.
+pub(crate) fn publish(text: &str, record: &impl Serialize, json: Option<&Path>) -> Result<()> {
+    table::print(text)?;
+    match json {
+        Some(path) => store::write(path, &store::json(record)?)
+            .with_context(|| format!("the figures above are not in {}", path.display())),
+        None => Ok(()),
+    }
+}
+
+/// A machine that cannot run a benchmark is no failure of what is measured.
+pub(crate) fn skip(bench: &str, reason: &str) -> Result<()> {
+    table::print(&format!("{bench}: skipped: {reason}"))
+}
+
+/// A benchmark as somebody would start it: where cargo has put this program is nobody's business.
+fn command(bench: &str) -> Vec<String> {
+    let cargo = ["cargo", "bench", "--bench", bench, "--"].map(String::from);
+    let own = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    cargo.into_iter().chain(own).collect()
+}
+
+fn steal_share(before: Option<(u64, u64)>) -> Option<f64> {
+    let ((steal, total), (steal_now, total_now)) = (before?, machine::steal_and_total_ticks()?);
+    let total = total_now.checked_sub(total).filter(|total| *total > 0)?;
+    Some(units::as_f64(steal_now.saturating_sub(steal)) / units::as_f64(total))
+}
