@@ -320,23 +320,27 @@ mod tests {
         assert_eq!(exponential_ns(0, 1e12), rounded(53.0 * 2.0_f64.ln() * 1e12));
     }
 
+    /// So many shards make the first requests of a schedule once each, in order.
+    pub(super) fn shards_are_the_whole(schedule: &Schedule, n: u64) {
+        const PER_SHARD: usize = 50;
+        let mut union: Vec<Arrival> =
+            (0..n).flat_map(|k| schedule.shard(k, n).take(PER_SHARD)).collect();
+        union.sort_by_key(|arrival| arrival.index);
+        let all: Vec<Arrival> = schedule.all().take(union.len()).collect();
+        assert_eq!(union, all);
+        assert!(all.iter().enumerate().all(|(i, a)| a.index == i as u64));
+        assert!(all.is_sorted_by_key(|a| a.due_ns));
+    }
+
     proptest! {
         #[test]
         fn shards_together_are_the_whole_schedule(
             rate_per_s in 1e-3..1e7_f64, seed: u64, n in 1_u64..9, poisson: bool,
         ) {
-            const PER_SHARD: usize = 50;
-            let schedule = schedule(match poisson {
+            shards_are_the_whole(&schedule(match poisson {
                 true => Arrivals::Poisson { rate_per_s, seed },
                 false => Arrivals::Constant { rate_per_s },
-            });
-            let mut union: Vec<Arrival> =
-                (0..n).flat_map(|k| schedule.shard(k, n).take(PER_SHARD)).collect();
-            union.sort_by_key(|arrival| arrival.index);
-            let all: Vec<Arrival> = schedule.all().take(union.len()).collect();
-            prop_assert_eq!(&union, &all);
-            prop_assert!(all.iter().enumerate().all(|(i, a)| a.index == i as u64));
-            prop_assert!(all.is_sorted_by_key(|a| a.due_ns));
+            }), n);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the schedules that change with time.
 
+use super::tests::shards_are_the_whole;
 use super::*;
 use proptest::prelude::*;
 
@@ -105,14 +106,6 @@ proptest! {
     fn shards_of_any_number_together_are_the_whole(
         arrivals in changing(), n in 1_u64..9, warmup_ns in 0_u64..1_000_000,
     ) {
-        const PER_SHARD: usize = 50;
-        let schedule = schedule(&arrivals, Duration::from_nanos(warmup_ns));
-        let mut union: Vec<Arrival> =
-            (0..n).flat_map(|k| schedule.shard(k, n).take(PER_SHARD)).collect();
-        union.sort_by_key(|arrival| arrival.index);
-        let all: Vec<Arrival> = schedule.all().take(union.len()).collect();
-        prop_assert_eq!(&union, &all);
-        prop_assert!(all.iter().enumerate().all(|(i, a)| a.index == i as u64));
-        prop_assert!(all.is_sorted_by_key(|a| a.due_ns));
+        shards_are_the_whole(&schedule(&arrivals, Duration::from_nanos(warmup_ns)), n);
     }
 }

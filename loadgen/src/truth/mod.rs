@@ -24,7 +24,7 @@ use crate::outcome::{Outcome, Phases};
 use crate::run::{Timeline, outcome};
 use crate::wire::virtual_time::{Costs, Laws, VirtualWire};
 use crate::worker::{Lonely, Shared, Worker};
-use crate::{Arrivals, Census, Engine, Load, Pacing, Schedule};
+use crate::{Arrivals, Census, Load, Schedule};
 
 /// When the load begins. The odd nanoseconds keep its edges apart from everything that happens.
 pub(super) const START: u64 = 3_000_000_007;
@@ -62,25 +62,13 @@ impl Truth {
 pub(crate) fn load(connections: usize, arrivals: Arrivals) -> Load {
     let echo = Request::Echo { bytes: 32 };
     Load {
-        target: ([127, 0, 0, 1], 1).into(),
         recipe: Arc::new(Recipe::new(App::Bench, Framing::Line, echo).unwrap()),
-        connections,
-        threads: 1,
-        cpus: Vec::new(),
-        engine: Engine::Epoll,
-        pacing: Pacing::SLEEP,
-        arrivals,
-        greeting: false,
-        conduct: crate::Conduct::default(),
         warmup: Duration::from_millis(150),
         measure: Duration::from_secs(5),
         drain: Duration::from_nanos(2_000_000_111),
         request_timeout: Duration::from_secs(60),
-        connect_timeout: Duration::from_secs(1),
         interval: Duration::from_millis(100),
-        shard: (0, 1),
-        start_at: None,
-        live: false,
+        ..crate::example::load(connections, arrivals)
     }
 }
 

@@ -42,10 +42,9 @@ impl Dial {
             let socket = stream(self.target, source)?;
             // Making the socket is not part of opening the connection.
             let since = now();
-            match connect(&socket, &self.target) {
-                Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => return Ok((socket, since)),
+            match connecting(socket, self.target) {
                 Err(Errno::ADDRNOTAVAIL) if tries > 0 => {}
-                Err(errno) => return Err(errno),
+                begun => return begun.map(|socket| (socket, since)),
             }
         }
     }
@@ -70,6 +69,15 @@ pub(crate) fn stream(target: SocketAddr, source: Option<IpAddr>) -> Result<Owned
         bind(&socket, &SocketAddr::new(source, 0))?;
     }
     Ok(socket)
+}
+
+/// Begins to connect a non-blocking socket.
+pub(crate) fn connecting(socket: OwnedFd, target: SocketAddr) -> Result<OwnedFd, Errno> {
+    match connect(&socket, &target) {
+        // An interrupted connect(2) goes on, as one in progress does.
+        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(socket),
+        Err(errno) => Err(errno),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, connect, recv, sockopt};
+use rustix::net::{RecvFlags, recv, sockopt};
 use rustix::time::Timespec;
 
 use super::opening::CONNECTING_MAX;
@@ -33,11 +33,9 @@ impl Idle {
             while next < asked && opening.len() < CONNECTING_MAX {
                 let source = sources.get(next % sources.len().max(1)).copied();
                 next += 1;
-                let Ok(socket) = socket::stream(load.target, source) else { continue };
-                match connect(&socket, &load.target) {
-                    Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => opening.push(socket),
-                    Err(_) => {}
-                }
+                let socket = socket::stream(load.target, source);
+                let begun = socket.and_then(|socket| socket::connecting(socket, load.target));
+                opening.extend(begun.ok());
             }
             settle(&mut opening, &mut sockets);
         }

@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use protocol::{Exchange, Recipe, Reply};
 use rustix::io::Errno;
-use rustix::net::{
-    RecvFlags, SendFlags, Shutdown, connect, getpeername, recv, send, shutdown, sockopt,
-};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, getpeername, recv, send, shutdown, sockopt};
 
 use super::Shared;
 use super::idle::Idle;
@@ -180,10 +178,7 @@ impl Client {
             if self.way == Misbehaviour::SlowReader {
                 sockopt::set_socket_recv_buffer_size(&socket, SMALL_BUFFER_BYTES)?;
             }
-            match connect(&socket, &load.target) {
-                Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(socket),
-                Err(errno) => Err(errno),
-            }
+            socket::connecting(socket, load.target)
         });
         let Ok(socket) = opening else { return Then::End("connect_failed") };
         self.state = State::Connecting(socket, now);
