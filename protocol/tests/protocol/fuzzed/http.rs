@@ -5,37 +5,16 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use protocol::http::Method;
-use protocol::{
-    App, Ask, Exchange, FRAME_BYTES_MAX, Framing, OUTBOX_BYTES_MARK, Recipe, Reply, Service,
-    Session, Step, Tally,
-};
+use protocol::{App, Ask, Exchange, FRAME_BYTES_MAX, Framing, Recipe, Reply, Service};
 
-use super::script::{Moves, Script, compute};
-use crate::support::check_step;
-
-/// A connection is left once it has answered so much.
-const OUTPUT_BYTES_MAX: usize = 3 << 20;
-/// More than the head of a reply.
-const HEAD_BYTES_MAX: usize = 256;
-/// A session whose client asks for no long replies holds a request, and the mark and a reply in a
-/// buffer that has just grown.
-const HEAP_BYTES_MAX: usize =
-    FRAME_BYTES_MAX + 2 * (OUTBOX_BYTES_MARK + FRAME_BYTES_MAX + HEAD_BYTES_MAX);
+use super::play::play;
+use super::script::{Moves, Script};
 
 /// Either end, by the first byte.
 pub(crate) fn http(bytes: &[u8]) {
     let mut script = Script(bytes);
     let settings = usize::from(script.byte());
     if settings & 1 == 0 { requests(settings / 2, script) } else { replies(settings / 2, script) }
-}
-
-/// What a connection came to.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Played {
-    output: Vec<u8>,
-    tally: Tally,
-    /// Whether it was left before the session closed.
-    left: bool,
 }
 
 fn requests(settings: usize, mut script: Script<'_>) {
@@ -47,8 +26,8 @@ fn requests(settings: usize, mut script: Script<'_>) {
     let moves = script.moves();
     // An empty input ends at once; every stream ends.
     let input = script.plain_stream();
-    let whole = play(service, &input, Moves::full());
-    let cut = play(service, &input, moves.over(input.len()));
+    let whole = play(service, &input, Moves::full(), None, None);
+    let cut = play(service, &input, moves.over(input.len()), None, None);
     if whole.left || cut.left {
         let len = whole.output.len().min(cut.output.len());
         assert!(whole.output[..len] == cut.output[..len], "the same bytes as far as they go");
@@ -60,48 +39,6 @@ fn requests(settings: usize, mut script: Script<'_>) {
     assert_eq!(whole_replies.len() as u64, whole.tally.requests, "a reply for each request");
     let refused = whole_replies.iter().filter(|(status, _)| *status != 200).count();
     assert_eq!(refused as u64, whole.tally.refused);
-}
-
-/// Plays a connection to its close, checking what holds at every step.
-fn play(service: Service, input: &[u8], mut moves: Moves<'_>) -> Played {
-    let mut session = Session::new(service);
-    let mut played = Played::default();
-    let (mut read, mut unsent, mut worked) = (0, 0, false);
-    for step in 0.. {
-        assert!(step <= 3 * (input.len() + played.output.len()) + 8, "it goes round in circles");
-        let next = moves.next();
-        if next.rests {
-            session.rest();
-        }
-        check_step(&mut session, unsent);
-        let heap = session.heap_bytes();
-        assert!(worked || heap <= HEAP_BYTES_MAX, "{heap} bytes without any work");
-        match session.step() {
-            Step::Read(space) => {
-                let n = space.len().min(input.len() - read).min(next.size.max(1));
-                space[..n].copy_from_slice(&input[read..read + n]);
-                session.received(n);
-                read += n;
-            }
-            Step::Write(bytes) => {
-                let n = bytes.len().min(next.size);
-                played.output.extend_from_slice(&bytes[..n]);
-                unsent = bytes.len() - n;
-                session.sent(n);
-            }
-            Step::Run(job) => {
-                worked = true;
-                session.finished(&compute(&job));
-            }
-            Step::Close => break,
-        }
-        if played.output.len() >= OUTPUT_BYTES_MAX {
-            played.left = true;
-            break;
-        }
-    }
-    played.tally = session.tally();
-    played
 }
 
 /// Every final reply of an output, cut by an independent and simple reader. What says that it is the

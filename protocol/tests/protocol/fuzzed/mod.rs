@@ -3,6 +3,7 @@
 //!
 //! Layout:
 //! - [`script`]: from bytes to settings, sizes of reads and writes, and a stream
+//! - [`play`]: a session that is checked at every step
 //! - [`session`]: the server's end against the specification
 //! - [`exchange`]: the client's end against a hostile server
 //! - [`end_to_end`]: both ends joined
@@ -11,6 +12,7 @@
 pub(crate) mod end_to_end;
 pub(crate) mod exchange;
 pub(crate) mod http;
+pub(crate) mod play;
 pub(crate) mod script;
 pub(crate) mod session;
 

@@ -1,32 +1,12 @@
 //! The server's end: any bytes, cut anyhow, stopped at any moment, against the specification.
 
-use protocol::{App, FRAME_BYTES_MAX, Framing, Greeting, Job, Service, Session, Step, Tally};
+use protocol::{App, FRAME_BYTES_MAX, Framing, Greeting, Service, Tally};
 
-use super::script::{Moves, Script, compute};
+use super::play::{OUTPUT_BYTES_MAX, Played, play};
+use super::script::{Moves, Script};
 use crate::spec::{answer, is_refusal, line_answers, without_err_texts};
-use crate::support::{HEAP_BYTES_MAX_WITHOUT_WORK, check_step};
-
-/// A connection is left once it has answered so much; one request can ask for a mebibyte.
-const OUTPUT_BYTES_MAX: usize = 3 << 20;
 
 const GREETING: Greeting = Greeting { worker: 3, sequence: 17, accepted_ns: 1, taken_ns: u64::MAX };
-
-/// What a connection came to.
-#[derive(Debug, Default)]
-struct Played {
-    output: Vec<u8>,
-    tally: Tally,
-    /// How much of the input was read, and how much of it before the last read.
-    read: usize,
-    read_before: usize,
-    /// For each read its end in the input, and where its replies begin in the output.
-    reads: Vec<(usize, usize)>,
-    /// Whether the end of input was read before the session was wound down.
-    ended: bool,
-    wound_down: bool,
-    /// Whether the session was left before it closed.
-    left: bool,
-}
 
 /// Any bytes in any pieces, with short writes, rests and a wind-down: the session answers what
 /// the specification says, counts it, holds no more than it may, and closes when it has to.
@@ -65,83 +45,6 @@ pub(crate) fn framing(bytes: &[u8]) {
         assert!(whole.output == cut.output, "the same bytes");
         assert_eq!((whole.tally, whole.ended), (cut.tally, cut.ended));
     }
-}
-
-/// Plays a connection to its close, checking what holds at every step.
-fn play(
-    service: Service,
-    input: &[u8],
-    mut moves: Moves<'_>,
-    stop: Option<usize>,
-    greeting: Option<Greeting>,
-) -> Played {
-    let mut session = Session::new(service);
-    if let Some(greeting) = greeting {
-        session.greet(&greeting);
-    }
-    let mut played = Played::default();
-    let (mut unsent, mut over, mut worked) = (0, false, false);
-    for step in 0.. {
-        // Every second step moves a byte, answers a message or is the last.
-        assert!(step <= 3 * (input.len() + played.output.len()) + 8, "it goes round in circles");
-        assert!(session.tally().requests <= played.read as u64, "a request has a byte at least");
-        if stop == Some(step) {
-            session.wind_down();
-            played.wound_down = !played.ended;
-        }
-        let next = moves.next();
-        if next.rests {
-            session.rest();
-        }
-        check_step(&mut session, unsent);
-        if !worked {
-            let heap = session.heap_bytes();
-            assert!(heap <= HEAP_BYTES_MAX_WITHOUT_WORK, "{heap} bytes without any WORK");
-        }
-        let (heap_bytes, mid_request) = (session.heap_bytes(), session.is_mid_request());
-        match session.step() {
-            Step::Read(space) => {
-                assert!(!over, "it reads although its input is over");
-                let part = service.framing == Framing::Line
-                    && input[..played.read].last().is_some_and(|b| *b != b'\n');
-                assert_eq!(mid_request, part, "whether part of a request is there");
-                if next.rests && !part {
-                    // `check_step` has asked for room again; nothing else may be held.
-                    assert!(heap_bytes <= space.len(), "{heap_bytes} bytes at rest");
-                }
-                let rest = &input[played.read..];
-                let n = rest.len().min(space.len()).min(next.size.max(1));
-                let short = n < space.len();
-                space[..n].copy_from_slice(&rest[..n]);
-                session.received(n);
-                played.ended |= n == 0 && !played.wound_down;
-                over = n == 0 || played.wound_down && short;
-                played.read_before = played.read;
-                played.read += n;
-                played.reads.push((played.read, played.output.len()));
-            }
-            Step::Write(bytes) => {
-                let n = bytes.len().min(next.size);
-                played.output.extend_from_slice(&bytes[..n]);
-                unsent = bytes.len() - n;
-                session.sent(n);
-            }
-            Step::Run(job) => {
-                worked |= matches!(job, Job::Work(_));
-                session.finished(&compute(&job));
-            }
-            Step::Close => break,
-        }
-        if played.output.len() >= OUTPUT_BYTES_MAX {
-            played.left = true;
-            break;
-        }
-    }
-    played.tally = session.tally();
-    if !played.left {
-        assert_eq!(session.input_ended(), played.ended, "whether the peer's end was seen");
-    }
-    played
 }
 
 fn check_lines(service: Service, input: &[u8], played: &Played) {
