@@ -1,5 +1,7 @@
 //! The little that a calibration server understands: `ECHO` in lines, and the head of a `GET`.
 
+use protocol::http::{Manner, end_of_head};
+
 /// A longer request, or head, ends its connection.
 pub(super) const REQUEST_BYTES_MAX: usize = 64 * 1024;
 
@@ -12,17 +14,19 @@ pub(super) struct Request {
 }
 
 const BODY: &[u8] = b"OK\n";
+const CLOSE: &str = "Connection: close\r\n";
+const KEEP: &str = "Connection: keep-alive\r\n";
 
 /// Cuts the first request off, if it is complete, and says what the reply is.
 pub(super) fn cut(arrived: &mut Vec<u8>) -> Option<Request> {
     let http = arrived.starts_with(b"GET ");
-    let end = if http { find(arrived, b"\r\n\r\n")? + 4 } else { find(arrived, b"\n")? + 1 };
+    let end = if http {
+        end_of_head(arrived, 0).ok()?
+    } else {
+        arrived.iter().position(|byte| *byte == b'\n')? + 1
+    };
     let request: Vec<u8> = arrived.drain(..end).collect();
     Some(if http { page(&request) } else { line(&request) })
-}
-
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    text.windows(what.len()).position(|window| window == what)
 }
 
 fn line(request: &[u8]) -> Request {
@@ -35,22 +39,17 @@ fn line(request: &[u8]) -> Request {
 }
 
 fn page(head: &[u8]) -> Request {
-    let head = head.to_ascii_lowercase();
-    let first_line = head.split(|b| *b == b'\r').next().unwrap_or_default();
-    let old = first_line.ends_with(b"http/1.0");
-    let keep = find(&head, b"connection: keep-alive").is_some();
-    let close = find(&head, b"connection: close").is_some();
-    let last = if old { !keep } else { close };
-    let connection = match (old, last) {
-        (_, true) => "Connection: close\r\n",
-        (true, false) => "Connection: keep-alive\r\n",
-        (false, false) => "",
+    let (status, body, last, connection) = match Manner::of(head) {
+        None => ("400 Bad Request", &b"this is no HTTP/1.1 request\n"[..], true, CLOSE),
+        Some(Manner { close: true, .. }) => ("200 OK", BODY, true, CLOSE),
+        Some(Manner { says_keep: true, .. }) => ("200 OK", BODY, false, KEEP),
+        Some(_) => ("200 OK", BODY, false, ""),
     };
     let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nContent-Type: text/plain\r\n{connection}\r\n",
-        BODY.len()
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: text/plain\r\n{connection}\r\n",
+        body.len()
     );
-    Request { reply: [head.as_bytes(), BODY].concat(), last }
+    Request { reply: [head.as_bytes(), body].concat(), last }
 }
 
 #[cfg(test)]
@@ -77,7 +76,11 @@ mod tests {
         assert_eq!(of("GET / HTTP/1.1\r\nHost: x\r\n"), None);
         assert!(of("GET / HTTP/1.0\r\n\r\n").expect("complete").last);
         let kept = of("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").expect("complete");
-        assert!(!kept.last && find(&kept.reply, b"keep-alive").is_some());
-        assert!(of("GET / HTTP/1.1\r\nConnection: close\r\n\r\n").expect("complete").last);
+        let text = String::from_utf8(kept.reply).expect("text");
+        assert!(!kept.last && text.contains("\r\nConnection: keep-alive\r\n"), "{text}");
+        let close = of("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert!(close.expect("complete").last);
+        let refused = of("GET / HTTP/1.1\r\nno field\r\n\r\n").expect("complete");
+        assert!(refused.last && refused.reply.starts_with(b"HTTP/1.1 400 "));
     }
 }

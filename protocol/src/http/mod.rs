@@ -18,6 +18,7 @@ pub(crate) mod respond;
 pub(crate) mod route;
 
 pub use ask::{Ask, AskError, Method};
+pub use request::Manner;
 
 /// Header fields of one message at most, in either direction.
 pub const HEADERS_MAX: usize = 64;
@@ -29,7 +30,10 @@ ERR busy this server serves as many clients as it may; try again later";
 
 /// Where the head of a message ends: after the first empty line. `from` is how much of `bytes` is
 /// known not to hold it, as the last call returned it in `Err`.
-pub(crate) fn end_of_head(bytes: &[u8], from: usize) -> Result<usize, usize> {
+///
+/// # Errors
+/// Where it has not come yet, with how much is known not to hold it.
+pub fn end_of_head(bytes: &[u8], from: usize) -> Result<usize, usize> {
     let mut at = from;
     while let Some(found) = memchr::memchr(b'\n', &bytes[at..]) {
         let next = at + found + 1;

@@ -71,13 +71,21 @@ pub(crate) struct Head<'a> {
 
 /// How a request is to be answered, apart from what it asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Manner {
+pub struct Manner {
     /// The reply has no body, and says how long it would be.
-    pub(crate) head_only: bool,
+    pub head_only: bool,
     /// The reply is the last.
-    pub(crate) close: bool,
+    pub close: bool,
     /// The client must be told that the connection stays open.
-    pub(crate) says_keep: bool,
+    pub says_keep: bool,
+}
+
+impl Manner {
+    /// What this whole head of a request asks for, its empty line included; `None` where it is none.
+    #[must_use]
+    pub fn of(head: &[u8]) -> Option<Self> {
+        Head::parse(head).ok().map(|head| head.manner)
+    }
 }
 
 /// Header fields that decide where a request ends and what follows.
