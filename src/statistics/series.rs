@@ -2,14 +2,16 @@
 //!
 //! Everything here is a pure function of numbers. METHODOLOGY.md names the sources.
 
+use statrs::distribution::{ChiSquared, ContinuousCDF};
+
 use super::mean;
 
 /// Batches by which dependence is judged at the latest: with fewer the judgement is chance.
 pub const BATCHES: usize = 32;
 /// Degrees of freedom below which a sum of squares over batches says nothing.
 const FREEDOM_MIN: f64 = 7.0;
-/// Standard deviations of the normal distribution that one value in a thousand exceeds.
-const ONE_IN_A_THOUSAND: f64 = 3.09;
+/// How often chance may pass for dependence.
+const ONE_IN_A_THOUSAND: f64 = 1e-3;
 
 /// Some samples that belong together: how many, and the sum of what was observed of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -81,10 +83,10 @@ fn effect_at(batches: &[Batch], variance: f64) -> f64 {
     if effect > chi_square_limit(freedom) / freedom { effect } else { 1.0 }
 }
 
-/// What one sum of squares in a thousand exceeds (Wilson and Hilferty's approximation).
+/// What one sum of squares in a thousand exceeds.
 fn chi_square_limit(freedom: f64) -> f64 {
-    let spread = 2.0 / (9.0 * freedom);
-    freedom * (1.0 - spread + ONE_IN_A_THOUSAND * spread.sqrt()).powi(3)
+    let squares = ChiSquared::new(freedom).expect("some degrees of freedom");
+    squares.inverse_cdf(1.0 - ONE_IN_A_THOUSAND)
 }
 
 /// Spearman's rank correlation of values with their order: 1 if they only rise. Equal values share
@@ -203,6 +205,14 @@ mod tests {
             (0..100).filter(over).count()
         };
         assert!([0.5, 0.1, 0.01, 0.001].map(shown).iter().all(|shown| *shown <= 2));
+    }
+
+    #[test]
+    fn the_limit_of_chance_is_that_of_the_tables() {
+        for (freedom, limit) in [(10.0, 29.588), (30.0, 59.703), (100.0, 149.449)] {
+            let found = chi_square_limit(freedom);
+            assert!((found - limit).abs() < 1e-3, "{freedom}: {found}");
+        }
     }
 
     #[test]
