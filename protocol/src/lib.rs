@@ -16,6 +16,7 @@
 //! - [`greeting`]: what a server may say first
 //! - [`http`]: HTTP/1.1 on either end
 //! - [`job`]: work that is data, so that a model can decide where it runs
+//! - [`state`]: sessions of several requests, and where their state is kept
 //! - [`buffer`]: the two buffers of a connection, which hold nothing while it is idle
 #![no_std]
 #![forbid(unsafe_code)]
@@ -31,6 +32,7 @@ pub mod http;
 pub mod job;
 pub mod recipe;
 pub mod session;
+pub mod state;
 
 pub use app::App;
 pub use draw::Draw;
@@ -40,6 +42,7 @@ pub use http::{Ask, AskError};
 pub use job::{Done, Job, Work};
 pub use recipe::{Drawn, Recipe, RecipeError, Request};
 pub use session::{Session, Step, Tally};
+pub use state::{Home, SessionTally, Sessions};
 
 use core::num::NonZeroU32;
 
