@@ -3,6 +3,7 @@
 //! A message comes in without its terminator and leaves as bytes appended to the outbox, or as
 //! a [`Job`] with what is needed to answer once it is done.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -11,12 +12,13 @@ use core::time::Duration;
 use num_bigint::BigInt;
 
 use crate::job::{self, Done, Job, Outcome, Work};
+use crate::state::{self, Add, AddJob, Added, Held, Store};
 use crate::{FRAME_BYTES_MAX, Framing, http};
 
 /// An application: what a server does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum App {
-    /// Verbs for measuring: `ECHO`, `MUL`, `WORK`, `QUIT`.
+    /// Verbs for measuring: `ECHO`, `MUL`, `WORK`, `ADD`, `QUIT`.
     Bench,
     /// The reply is the message.
     Echo,
@@ -64,7 +66,7 @@ impl Fault {
 
     pub(crate) fn write(self, framing: Framing, out: &mut Vec<u8>) {
         let text = match self {
-            Self::UnknownVerb => "the verbs are ECHO, MUL, WORK and QUIT",
+            Self::UnknownVerb => "the verbs are ECHO, MUL, WORK, ADD and QUIT",
             Self::BadArgument(usage) => usage,
             Self::TooLong => "a line holds 65536 bytes at most",
         };
@@ -121,6 +123,8 @@ enum ReplyShape {
     Product { ok: bool },
     /// `OK`, the result, the tag, and padding.
     Work { bytes: usize, tag: Tag },
+    /// As it was computed.
+    Added,
 }
 
 /// A client's own mark on a request, repeated in its reply.
@@ -141,11 +145,19 @@ impl Tag {
 
 impl App {
     /// Answers one message, without its terminator.
-    pub(crate) fn answer(self, framing: Framing, message: &[u8], out: &mut Vec<u8>) -> Answer {
+    ///
+    /// `store` keeps the state of sessions, and `held` is what the connection keeps of them.
+    pub(crate) fn answer(
+        self,
+        framing: Framing,
+        message: &[u8],
+        (store, held): (&'static dyn Store, &mut Option<Box<Held>>),
+        out: &mut Vec<u8>,
+    ) -> Answer {
         // Room for the usual reply at once: growing with each part of it would allocate again.
         out.reserve(message.len() + b"OK \n".len());
         let result = match self {
-            Self::Bench => bench(framing, message, out),
+            Self::Bench => bench(framing, message, (store, held), out),
             Self::Echo => {
                 out.extend_from_slice(message);
                 end(framing, out);
@@ -162,7 +174,45 @@ impl App {
     }
 }
 
+/// A step of a session that was taken, or how to take it.
+pub(crate) enum Taken {
+    /// What it came to.
+    Now(Added),
+    /// It needs work first.
+    Later(Pending),
+}
+
+/// Takes a step of a session, or says that it is a job.
+pub(crate) fn add(
+    add: &Add<'_>,
+    store: &'static dyn Store,
+    held: &mut Option<Box<Held>>,
+) -> Result<Taken, state::Refusal> {
+    if store.is_slow() {
+        let job = Job::Add(AddJob::new(store, add));
+        return Ok(Taken::Later(Pending { job, reply: ReplyShape::Added }));
+    }
+    let held = held.get_or_insert_default();
+    let added = store.add(add, &mut held.kept);
+    let came_to = added.as_ref().map(|_| ()).map_err(|refusal| *refusal);
+    held.tally.count((add.is_first(), add.is_last()), came_to);
+    added.map(Taken::Now)
+}
+
 impl Pending {
+    /// Counts a step, now that it is done.
+    pub(crate) fn count(&self, done: &Done, held: &mut Option<Box<Held>>) {
+        if let (Job::Add(add), Outcome::Added(added)) = (&self.job, &done.0) {
+            let came_to = added.as_ref().map(|_| ()).map_err(|refusal| *refusal);
+            held.get_or_insert_default().tally.count(add.edges(), came_to);
+        }
+    }
+
+    /// Why it was refused, now that the work is done.
+    pub(crate) fn refusal(&self, done: &Done) -> Option<state::Refusal> {
+        if let Outcome::Added(added) = &done.0 { added.as_ref().err().copied() } else { None }
+    }
+
     /// How long the reply will be, now that the work is done, where it has no terminator.
     pub(crate) fn reply_len(&self, done: &Done) -> usize {
         match (&done.0, self.reply) {
@@ -172,6 +222,11 @@ impl Pending {
             (Outcome::Burnt(_), ReplyShape::Work { bytes, tag }) => {
                 let tag = usize::from(tag.len);
                 bytes.max(WORK_RESULT_BYTES + if tag > 0 { 1 + tag } else { 0 })
+            }
+            (Outcome::Added(_), ReplyShape::Added) => {
+                let mut body = Vec::new();
+                self.reply(done, Framing::Http, &mut body);
+                body.len()
             }
             (done, shape) => unreachable!("the driver answered {shape:?} with {done:?}"),
         }
@@ -190,6 +245,10 @@ impl Pending {
             (Outcome::Burnt(result), ReplyShape::Work { bytes, tag }) => {
                 work_reply(*result, &tag.bytes[..usize::from(tag.len)], bytes, framing, out);
             }
+            (Outcome::Added(added), ReplyShape::Added) => match added {
+                Ok(added) => added.write(framing, out),
+                Err(refusal) => refusal.write(framing, out),
+            },
             (done, shape) => unreachable!("the driver answered {shape:?} with {done:?}"),
         }
     }
@@ -237,13 +296,18 @@ pub(crate) fn hex(value: u64) -> [u8; 16] {
     })
 }
 
-fn end(framing: Framing, out: &mut Vec<u8>) {
+pub(crate) fn end(framing: Framing, out: &mut Vec<u8>) {
     if framing == Framing::Line {
         out.push(b'\n');
     }
 }
 
-fn bench(framing: Framing, message: &[u8], out: &mut Vec<u8>) -> Result<Answer, Fault> {
+fn bench(
+    framing: Framing,
+    message: &[u8],
+    (store, held): (&'static dyn Store, &mut Option<Box<Held>>),
+    out: &mut Vec<u8>,
+) -> Result<Answer, Fault> {
     let verb_len = message.iter().position(|b| *b == b' ').unwrap_or(message.len());
     let (verb, rest) = message.split_at(verb_len);
     let rest = rest.get(1..).unwrap_or_default();
@@ -256,6 +320,19 @@ fn bench(framing: Framing, message: &[u8], out: &mut Vec<u8>) -> Result<Answer, 
         work(rest).ok_or(Fault::BadArgument(WORK_USAGE))
     } else if verb.eq_ignore_ascii_case(b"MUL") {
         multiply(framing, rest, true, out).ok_or(Fault::BadArgument(MUL_USAGE))
+    } else if verb.eq_ignore_ascii_case(b"ADD") {
+        let step = Add::parse(rest).ok_or(Fault::BadArgument(state::add::USAGE))?;
+        Ok(match add(&step, store, held) {
+            Ok(Taken::Now(added)) => {
+                added.write(framing, out);
+                Answer::Replied
+            }
+            Ok(Taken::Later(pending)) => Answer::Later(pending),
+            Err(refusal) => {
+                refusal.write(framing, out);
+                Answer::Refused
+            }
+        })
     } else if verb.eq_ignore_ascii_case(b"QUIT") {
         out.extend_from_slice(b"OK bye");
         end(framing, out);
@@ -329,7 +406,7 @@ pub(crate) fn product(a: &[u8], b: &[u8], ok: bool) -> Option<Product> {
     Some(Product::Later(Pending { job: Job::Multiply(pair), reply }))
 }
 
-fn words(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn words(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 

@@ -8,6 +8,7 @@
 //! else.
 
 mod http;
+mod talk;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -19,6 +20,7 @@ use crate::buffer::{Inbox, READ_BYTES_MIN};
 use crate::greeting::Greeting;
 use crate::http::reader::Reader;
 use crate::recipe::{Judgement, Recipe};
+use crate::state::talk::Talk;
 use crate::{FRAME_BYTES_MAX, Framing, job};
 
 /// What arrived.
@@ -56,6 +58,8 @@ pub struct Exchange {
     inbox: Inbox,
     /// The greeting is still to come.
     greeting_due: bool,
+    /// Where requests are steps of sessions: the one that is under way.
+    talk: Option<Box<Talk>>,
     /// In HTTP: the reply that is coming.
     http: Option<Box<Reader>>,
 }
@@ -66,7 +70,8 @@ impl Exchange {
     pub fn new(recipe: Arc<Recipe>) -> Self {
         let (open, inbox) = (VecDeque::with_capacity(1), Inbox::new(READ_BYTES_MIN));
         let http = (recipe.framing() == Framing::Http).then(Box::default);
-        Self { recipe, open, inbox, greeting_due: false, http }
+        let talk = recipe.script().map(|_| Box::default());
+        Self { recipe, open, inbox, greeting_due: false, talk, http }
     }
 
     /// Expects a greeting before anything else. In its place only `ERR busy` is understood, as a
@@ -82,7 +87,10 @@ impl Exchange {
 
     /// Appends the request with this tag to `out` and expects its reply.
     pub fn request(&mut self, tag: u64, out: &mut Vec<u8>) {
-        self.recipe.write_request(tag, out);
+        match (&mut self.talk, self.recipe.script()) {
+            (Some(talk), Some(script)) => talk.write(tag, script, self.recipe.framing(), out),
+            _ => self.recipe.write_request(tag, out),
+        }
         self.open.push_back(tag);
     }
 
@@ -121,6 +129,9 @@ impl Exchange {
             // Nothing was asked. A server that refuses a connection may still say so.
             return self.unexpected();
         };
+        if self.talk.is_some() {
+            return self.step_reply(tag);
+        }
         match self.recipe.judge(tag, bytes) {
             Judgement::Right(len) => {
                 self.inbox.consume(len);
@@ -179,7 +190,9 @@ impl Exchange {
     /// Anything but the right reply, in the place of the oldest open request's.
     fn unexpected(&mut self) -> Option<Reply> {
         let reply = self.take_unexpected()?;
-        self.open.pop_front();
+        if self.open.pop_front().is_some() {
+            self.step_failed(&reply);
+        }
         Some(reply)
     }
 

@@ -11,6 +11,8 @@ use core::time::Duration;
 
 use num_bigint::BigInt;
 
+use crate::state::{self, AddJob, Added};
+
 /// The most rounds one request may ask for: about a second of one core.
 pub const WORK_ROUNDS_MAX: u64 = 10_000_000;
 /// The longest wait one request may ask for.
@@ -21,6 +23,10 @@ pub const WORK_REPLY_BYTES_MAX: usize = 1024 * 1024;
 /// Dependent steps in one round, which makes a round about a tenth of a microsecond on
 /// a core of 3 GHz: small enough to state any cost, large enough that the loop is all of it.
 const STEPS_PER_ROUND: u32 = 64;
+
+/// What a step of a session counts for that asks another process: two round trips of some tens of
+/// microseconds.
+const STORE_ROUNDS: u64 = 500;
 
 /// The `WORK` request: burn CPU, wait, answer with so many bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +71,8 @@ pub enum Job {
     Work(Work),
     /// Multiply two whole numbers too long for the machine's own multiplication.
     Multiply(Arc<[BigInt; 2]>),
+    /// Take a step of a session whose state is in another process.
+    Add(AddJob),
 }
 
 impl Job {
@@ -75,7 +83,8 @@ impl Job {
     pub fn wait(&self) -> Duration {
         match self {
             Self::Work(work) => work.wait,
-            Self::Multiply(_) => Duration::ZERO,
+            // What keeps the state is waited for where the step is computed.
+            Self::Multiply(_) | Self::Add(_) => Duration::ZERO,
         }
     }
 
@@ -91,6 +100,7 @@ impl Job {
                 let [a, b] = [&pair[0], &pair[1]].map(|factor| factor.bits() / 64 + 1);
                 a.saturating_mul(b) / 16
             }
+            Self::Add(_) => STORE_ROUNDS,
         }
     }
 
@@ -102,6 +112,7 @@ impl Job {
             Self::Multiply(pair) => {
                 Done(Outcome::Product((&pair[0] * &pair[1]).to_string().into_bytes()))
             }
+            Self::Add(add) => Done(Outcome::Added(add.compute())),
         }
     }
 }
@@ -114,6 +125,7 @@ pub struct Done(pub(crate) Outcome);
 pub(crate) enum Outcome {
     Burnt(u64),
     Product(Vec<u8>),
+    Added(Result<Added, state::Refusal>),
 }
 
 #[cfg(test)]

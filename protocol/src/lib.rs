@@ -16,6 +16,7 @@
 //! - [`greeting`]: what a server may say first
 //! - [`http`]: HTTP/1.1 on either end
 //! - [`job`]: work that is data, so that a model can decide where it runs
+//! - [`state`]: sessions of several requests, and where their state is kept
 //! - [`buffer`]: the two buffers of a connection, which hold nothing while it is idle
 //! - [`witness`]: somebody who watches a session
 #![no_std]
@@ -32,6 +33,7 @@ pub mod http;
 pub mod job;
 pub mod recipe;
 pub mod session;
+pub mod state;
 pub mod witness;
 
 pub use app::App;
@@ -42,6 +44,7 @@ pub use http::{Ask, AskError};
 pub use job::{Done, Job, Work};
 pub use recipe::{Drawn, Recipe, RecipeError, Request};
 pub use session::{Session, Step, Tally};
+pub use state::{Home, SessionTally, Sessions};
 pub use witness::Witness;
 
 use core::num::NonZeroU32;

@@ -12,6 +12,8 @@ use num_bigint::BigUint;
 use crate::app::{self, App, hex};
 use crate::http::{self, Ask};
 use crate::job::{self, Work};
+use crate::state::talk::Script;
+use crate::state::{HISTORY_BYTES_MAX, HISTORY_BYTES_MAX_RAW, SESSION_STEPS_MAX, Sessions};
 use crate::{FRAME_BYTES_MAX, Framing, RAW_BYTES_MAX};
 pub use drawn::Drawn;
 use drawn::DrawnKind;
@@ -31,6 +33,8 @@ pub enum Request {
     },
     /// Have CPU burnt, a wait waited and a reply of a certain size sent.
     Work(Work),
+    /// Take a step of a session, each connection of its own.
+    Session(Sessions),
     /// An echo or work, with numbers that differ from one request to the next.
     Drawn(Drawn),
 }
@@ -49,6 +53,10 @@ pub enum RecipeError {
     TooLong,
     /// A size of zero, which asks for nothing.
     Empty,
+    /// Sessions of no steps or too many, or with a history that cannot be.
+    BadSession,
+    /// In raw framing: nobody can tell where the reply ends.
+    UnknownHome,
     /// More CPU work or waiting than one request may ask for.
     TooMuchWork,
 }
@@ -66,6 +74,15 @@ impl fmt::Display for RecipeError {
                 job::WORK_REPLY_BYTES_MAX
             ),
             Self::Empty => write!(f, "the request is empty: ask for at least one byte or digit"),
+            Self::BadSession => write!(
+                f,
+                "a session has from 1 to {SESSION_STEPS_MAX} steps, and a history of a multiple of 8 \
+                 bytes, {HISTORY_BYTES_MAX} at most (raw: {HISTORY_BYTES_MAX_RAW})"
+            ),
+            Self::UnknownHome => write!(
+                f,
+                "in raw framing the length of a reply depends on where the state is kept: say where"
+            ),
             Self::TooMuchWork => write!(
                 f,
                 "one request may ask for {} rounds and {} s of waiting at most",
@@ -95,6 +112,8 @@ enum Kind {
     Product { digits: usize, bench: bool },
     /// Sizes and work are drawn by the tag.
     Drawn(DrawnKind),
+    /// Each request follows from the reply to the last one.
+    Session(Script),
     /// The request is always the same, and of its reply the length is known at most.
     Ask(Box<Ask>),
 }
@@ -151,8 +170,8 @@ impl Recipe {
             Request::Echo { bytes } => bytes,
             Request::Multiply { digits } => digits,
             Request::Work(work) => work.reply_bytes,
-            // Fitted already.
-            Request::Drawn(_) => 0,
+            // Fitted already, or checked below.
+            Request::Drawn(_) | Request::Session(_) => 0,
         };
         // Before anything is built: the templates below are as long as what was asked for.
         if size > job::WORK_REPLY_BYTES_MAX {
@@ -171,6 +190,7 @@ impl Recipe {
             (App::Bench, Request::Multiply { digits }) => Kind::Product { digits, bench: true },
             (App::Multiply, Request::Multiply { digits }) => Kind::Product { digits, bench: false },
             (App::Bench, Request::Work(work)) => work_kind(work, framing)?,
+            (App::Bench, Request::Session(sessions)) => session(sessions, framing)?,
             (app, Request::Echo { .. }) => {
                 return Err(RecipeError::NotOffered { request: "echo", app });
             }
@@ -179,6 +199,9 @@ impl Recipe {
             }
             (app, Request::Work(_)) => {
                 return Err(RecipeError::NotOffered { request: "work", app });
+            }
+            (app, Request::Session(_)) => {
+                return Err(RecipeError::NotOffered { request: "session", app });
             }
         };
         let recipe = Self { framing, request: Some(request), kind };
@@ -190,6 +213,17 @@ impl Recipe {
     #[must_use]
     pub fn asking(ask: Ask) -> Self {
         Self { framing: Framing::Http, request: None, kind: Kind::Ask(Box::new(ask)) }
+    }
+
+    /// The sessions that its requests are steps of, if they are.
+    pub(crate) fn script(&self) -> Option<&Script> {
+        if let Kind::Session(script) = &self.kind { Some(script) } else { None }
+    }
+
+    /// The sessions that its requests are steps of, if they are.
+    #[must_use]
+    pub fn sessions(&self) -> Option<Sessions> {
+        self.script().map(|script| script.sessions)
     }
 
     /// What it asks any HTTP server, if that is what it does.
@@ -218,7 +252,7 @@ impl Recipe {
             }
             Kind::Product { digits, .. } => (2 * digits + 6, 2 * digits + 4),
             // Fitted before it was built.
-            Kind::Drawn(_) => return Ok(()),
+            Kind::Drawn(_) | Kind::Session(_) => return Ok(()),
             Kind::Ask(_) => (0, 0),
         };
         let (request_max, reply_max) = match self.framing {
@@ -245,6 +279,7 @@ impl Recipe {
                 }
             }
             Kind::Ask(ask) => out.extend_from_slice(ask.request()),
+            Kind::Session(_) => unreachable!("a step is written by who knows the session"),
         }
     }
 
@@ -266,8 +301,8 @@ impl Recipe {
                 let len = bytes.len().min(expected.len());
                 judge(bytes[..len] == expected.as_bytes()[..len], expected.len())
             }
-            // Nothing of it is known byte by byte.
-            Kind::Ask(_) => Judgement::Wrong,
+            // Nothing of it is known byte by byte, or not here.
+            Kind::Ask(_) | Kind::Session(_) => Judgement::Wrong,
         }
     }
 }
@@ -306,6 +341,16 @@ fn work_kind(work: Work, framing: Framing) -> Result<Kind, RecipeError> {
         request: Template::new(request.as_bytes(), 16, after.as_bytes(), framing),
         reply: Template { bytes: reply, hole, hole_len: 16 },
     })
+}
+
+fn session(sessions: Sessions, framing: Framing) -> Result<Kind, RecipeError> {
+    if !sessions.is_possible(framing) {
+        return Err(RecipeError::BadSession);
+    }
+    if framing == Framing::Raw && sessions.home.is_none() {
+        return Err(RecipeError::UnknownHome);
+    }
+    Ok(Kind::Session(Script::new(sessions)))
 }
 
 /// What comes before the tag of a request for rounds, a wait in microseconds and so many bytes, and

@@ -12,6 +12,7 @@ use crate::app::{Answer, Fault, Pending};
 use crate::buffer::{Inbox, Outbox, READ_BYTES_MIN};
 use crate::greeting::Greeting;
 use crate::job::{Done, Job};
+use crate::state::{Held, STATELESS, StateTally, Store};
 use crate::witness::{Watched, Witness};
 use crate::{FRAME_BYTES_MAX, Framing, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Service};
 
@@ -48,6 +49,10 @@ pub struct Session {
     /// How much of the inbox is known to hold no line feed.
     scanned: usize,
     input: Input,
+    /// Who keeps the state of sessions of several requests.
+    store: &'static dyn Store,
+    /// What this connection keeps of them; nothing until it is asked.
+    held: Option<Box<Held>>,
     /// In HTTP: the request at the front.
     request: http::Request,
     watched: Watched,
@@ -83,6 +88,8 @@ impl Session {
             tally: Tally::default(),
             scanned: 0,
             input: Input::Open,
+            store: &STATELESS,
+            held: None,
             request: http::Request::default(),
             watched: Watched::default(),
         }
@@ -97,6 +104,12 @@ impl Session {
     /// in [`Framing::Line`] only: elsewhere a client could not tell where it ends.
     pub fn greet(&mut self, greeting: &Greeting) {
         greeting.write(self.outbox.tail());
+    }
+
+    /// Has `store` keep the state of sessions of several requests, instead of the requests
+    /// themselves. Call it before the first [`Session::step`].
+    pub fn keep_in(&mut self, store: &'static dyn Store) {
+        self.store = store;
     }
 
     /// What this connection needs next. Asking twice changes nothing.
@@ -155,10 +168,12 @@ impl Session {
     pub fn finished(&mut self, done: &Done) {
         let pending = self.pending.take().expect("finished() follows Step::Run");
         self.watched.done(self.outbox.pending());
+        pending.count(done, &mut self.held);
         if self.service.framing == Framing::Http {
             self.answer_later(&pending, done);
         } else {
             pending.reply(done, self.service.framing, self.outbox.tail());
+            self.tally.refused += u64::from(pending.refusal(done).is_some());
             self.replied();
         }
         self.answer_what_is_complete();
@@ -199,6 +214,12 @@ impl Session {
         self.tally
     }
 
+    /// What became of the steps of sessions that were asked for.
+    #[must_use]
+    pub fn state_tally(&self) -> StateTally {
+        self.held.as_ref().map(|held| held.tally).unwrap_or_default()
+    }
+
     /// Bytes of heap held now, buffers only.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
@@ -223,7 +244,8 @@ impl Session {
             let Service { app, framing, .. } = self.service;
             let message = &self.inbox.bytes()[..message];
             self.watched.asked(message, self.outbox.pending());
-            let answer = app.answer(framing, message, self.outbox.tail());
+            let state = (self.store, &mut self.held);
+            let answer = app.answer(framing, message, state, self.outbox.tail());
             self.inbox.consume(frame);
             self.scanned = 0;
             match answer {

@@ -89,6 +89,9 @@ impl Exchange {
         let Some(tag) = self.open.front().copied().filter(|_| status == 200) else {
             return self.refusal(status, head, len);
         };
+        if self.talk.is_some() {
+            return self.step_body(tag, head, len);
+        }
         // No further than this reply goes: what follows is another one's.
         let cut = usize::try_from(len).map_or(body.len(), |len| len.min(body.len()));
         match self.recipe.judge(tag, &body[..cut]) {
@@ -124,19 +127,25 @@ impl Exchange {
             _ => Reply::Status { status },
         };
         self.inbox.consume(head + len);
-        self.open.pop_front();
+        if self.open.pop_front().is_some() {
+            self.step_failed(&reply);
+        }
         Some(reply)
     }
 
-    fn wrong(&mut self, why: &str) -> Reply {
+    pub(super) fn wrong(&mut self, why: &str) -> Reply {
         let got = alloc::format!("{why}: {}", shown(self.inbox.bytes()));
         self.take_wrong(got)
     }
 
     fn take_wrong(&mut self, got: String) -> Reply {
-        self.open.pop_front();
+        let asked = self.open.pop_front().is_some();
         self.drop_all();
-        Reply::Wrong { got }
+        let reply = Reply::Wrong { got };
+        if asked {
+            self.step_failed(&reply);
+        }
+        reply
     }
 
     /// Nothing that follows on this connection means anything.

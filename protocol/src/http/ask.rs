@@ -126,7 +126,7 @@ impl Ask {
         }
         if !body.is_empty() || method.has_body() {
             request.extend_from_slice(b"Content-Length: ");
-            respond::number(body.len(), &mut request);
+            respond::number(body.len() as u64, &mut request);
             request.extend_from_slice(b"\r\n");
         }
         request.extend_from_slice(b"\r\n");
@@ -209,6 +209,11 @@ pub(crate) fn post_echo(bytes: usize) -> Vec<u8> {
     alloc::format!("POST /echo HTTP/1.1\r\nHost: c10k\r\nContent-Length: {bytes}\r\n\r\n")
         .into_bytes()
 }
+
+/// What stands before a step of a session, between its three numbers, and before and after the length
+/// of its reference.
+pub(crate) const POST_ADD: [&str; 4] =
+    ["POST /add/", "/", " HTTP/1.1\r\nHost: c10k\r\nContent-Length: ", "\r\n\r\n"];
 
 /// What stands before and after the tag of work that one of our servers is to do.
 pub(crate) fn get_work(rounds: u64, wait_us: u128, bytes: usize) -> [String; 2] {

@@ -1,6 +1,7 @@
 //! The head of a request: what it asks for, and where the request ends.
 
 use crate::http::{HEADERS_MAX, length, words};
+use crate::state;
 
 /// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,12 @@ impl Refusal {
     /// After which the next request is answered.
     pub(crate) const fn mild(status: u16, code: &'static str, text: &'static str) -> Self {
         Self { status, code, text, allow: None, lost: false }
+    }
+}
+
+impl From<state::Refusal> for Refusal {
+    fn from(refusal: state::Refusal) -> Self {
+        Self::mild(refusal.status(), refusal.code(), refusal.text())
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn refuse(refusal: &Refusal, manner: Manner, out: &mut Vec<u8>) {
     let len = words.iter().map(|word| word.len()).sum();
     out.reserve(HEAD_BYTES + len);
     out.extend_from_slice(b"HTTP/1.1 ");
-    number(usize::from(status), out);
+    number(status.into(), out);
     out.push(b' ');
     out.extend_from_slice(reason(status).as_bytes());
     out.extend_from_slice(b"\r\nContent-Length: ");
@@ -42,7 +42,7 @@ pub(crate) fn refuse(refusal: &Refusal, manner: Manner, out: &mut Vec<u8>) {
 }
 
 fn rest_of_head(len: usize, manner: Manner, allow: Option<&str>, out: &mut Vec<u8>) {
-    number(len, out);
+    number(len as u64, out);
     out.extend_from_slice(b"\r\nContent-Type: text/plain\r\n");
     if let Some(methods) = allow {
         out.extend_from_slice(b"Allow: ");
@@ -58,11 +58,11 @@ fn rest_of_head(len: usize, manner: Manner, allow: Option<&str>, out: &mut Vec<u
 }
 
 /// A number in decimal, without the formatting machinery: every reply has one.
-pub(crate) fn number(mut n: usize, out: &mut Vec<u8>) {
+pub(crate) fn number(mut n: u64, out: &mut Vec<u8>) {
     let (mut digits, mut at) = ([0; 20], 20);
     loop {
         at -= 1;
-        digits[at] = b"0123456789"[n % 10];
+        digits[at] = b"0123456789"[(n % 10) as usize];
         n /= 10;
         if n == 0 {
             break;
@@ -74,12 +74,16 @@ pub(crate) fn number(mut n: usize, out: &mut Vec<u8>) {
 fn reason(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        409 => "Conflict",
+        410 => "Gone",
         411 => "Length Required",
         413 => "Content Too Large",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",
+        503 => "Service Unavailable",
         505 => "HTTP Version Not Supported",
         _ => "",
     }

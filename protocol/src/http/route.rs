@@ -1,16 +1,20 @@
 //! What a request asks of the application: the verbs of the other framings as paths.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::app::{self, App, Pending, Product};
+use crate::Framing;
+use crate::app::{self, App, Pending, Product, Taken};
 use crate::http::request::{Head, Refusal, Verb};
+use crate::state::{Add, Held, Store};
 
 /// What a request comes to.
 pub(crate) enum Asked<'a> {
     /// This text returned.
     Text(&'a [u8]),
-    /// The text of a path returned, with its escapes undone.
-    Escaped(Vec<u8>),
+    /// A text that was made for it: that of a path with its escapes undone, or what a step of a
+    /// session came to.
+    Made(Vec<u8>),
     /// A product that is known already.
     Product(alloc::string::String),
     /// Work first.
@@ -30,6 +34,12 @@ const WORK: Refusal = Refusal::mild(
     "/work takes rounds (to 10000000), wait_us (to 60000000), bytes (to 1048576) and a tag of 1 to 16 \
      letters or digits, each once at most, as in /work?rounds=1000&wait_us=500&bytes=64&tag=x",
 );
+const ADD: Refusal = Refusal::mild(
+    400,
+    "bad-argument",
+    "/add/ takes a step, the number of steps (to 1000000) and a number (to 1000000000), and as its body \
+     the reference of the last reply, or - in the first step, as in /add/1/3/5",
+);
 const ESCAPE: Refusal =
     Refusal::mild(400, "bad-argument", "a % is followed by two hexadecimal digits");
 
@@ -37,7 +47,8 @@ const ESCAPE: Refusal =
 fn paths(app: App) -> &'static str {
     match app {
         App::Bench => {
-            "the paths are /echo/TEXT, /echo (POST), /mul/A/B and /work?rounds=&wait_us=&bytes=&tag="
+            "the paths are /echo/TEXT, /echo (POST), /mul/A/B, /add/STEP/STEPS/N (POST) and \
+             /work?rounds=&wait_us=&bytes=&tag="
         }
         App::Echo => "the paths are /echo/TEXT and /echo (POST)",
         App::Multiply => "the path is /mul/A/B",
@@ -45,7 +56,12 @@ fn paths(app: App) -> &'static str {
 }
 
 /// Finds out what a request wants.
-pub(crate) fn route<'a>(app: App, head: &Head<'a>, body: &'a [u8]) -> Result<Asked<'a>, Refusal> {
+pub(crate) fn route<'a>(
+    app: App,
+    head: &Head<'a>,
+    body: &'a [u8],
+    (store, held): (&'static dyn Store, &mut Option<Box<Held>>),
+) -> Result<Asked<'a>, Refusal> {
     let (echoes, multiplies, works) = (app != App::Multiply, app != App::Echo, app == App::Bench);
     let (path, query) = path_and_query(head.target);
     if head.verb == Verb::Unknown {
@@ -67,6 +83,18 @@ pub(crate) fn route<'a>(app: App, head: &Head<'a>, body: &'a [u8]) -> Result<Ask
     }
     if let Some(numbers) = path.strip_prefix("/mul/").filter(|_| multiplies) {
         return allow(GET).and_then(|()| multiply(numbers).ok_or(MUL));
+    }
+    if let Some(numbers) = path.strip_prefix("/add/").filter(|_| works) {
+        allow(POST)?;
+        let add = step(numbers, body).ok_or(ADD)?;
+        return match app::add(&add, store, held)? {
+            Taken::Now(added) => {
+                let mut text = Vec::new();
+                added.write(Framing::Http, &mut text);
+                Ok(Asked::Made(text))
+            }
+            Taken::Later(pending) => Ok(Asked::Later(pending)),
+        };
     }
     if path == "/work" && works {
         return allow(GET).and_then(|()| work(query).ok_or(WORK));
@@ -101,7 +129,7 @@ fn unescape(text: &str) -> Option<Asked<'_>> {
             byte
         });
     }
-    Some(Asked::Escaped(plain))
+    Some(Asked::Made(plain))
 }
 
 fn multiply(numbers: &str) -> Option<Asked<'_>> {
@@ -110,6 +138,12 @@ fn multiply(numbers: &str) -> Option<Asked<'_>> {
         Product::Known(digits) => Asked::Product(digits),
         Product::Later(pending) => Asked::Later(pending),
     })
+}
+
+fn step<'a>(numbers: &str, body: &'a [u8]) -> Option<Add<'a>> {
+    let mut numbers = numbers.split('/').map(str::as_bytes);
+    let (step, steps, n) = (numbers.next()?, numbers.next()?, numbers.next()?);
+    numbers.next().is_none().then(|| Add::of(step, steps, n, body))?
 }
 
 fn work(query: &str) -> Option<Asked<'_>> {

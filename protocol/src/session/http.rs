@@ -45,6 +45,11 @@ impl Session {
     pub(super) fn answer_later(&mut self, pending: &Pending, done: &Done) {
         let mut manner = core::mem::take(&mut self.request.manner);
         manner.close |= self.is_last(0);
+        if let Some(refusal) = pending.refusal(done) {
+            respond::refuse(&refusal.into(), manner, self.outbox.tail());
+            self.tally.refused += 1;
+            return self.replied_in(manner);
+        }
         respond::ok(pending.reply_len(done), manner, self.outbox.tail());
         if !manner.head_only {
             pending.reply(done, Framing::Http, self.outbox.tail());
@@ -93,7 +98,8 @@ impl Session {
         self.watched.asked(bytes, self.outbox.pending());
         let parsed = Head::parse(&bytes[..head])?;
         let mut manner = parsed.manner;
-        let asked = route(self.service.app, &parsed, &bytes[head..]);
+        let state = (self.store, &mut self.held);
+        let asked = route(self.service.app, &parsed, &bytes[head..], state);
         manner.close |= is_last;
         let mut later = Manner::default();
         let mut reply = |body: &[u8]| {
@@ -105,7 +111,7 @@ impl Session {
         };
         match asked {
             Ok(Asked::Text(text)) => reply(text),
-            Ok(Asked::Escaped(text)) => reply(&text),
+            Ok(Asked::Made(text)) => reply(&text),
             Ok(Asked::Product(digits)) => reply(digits.as_bytes()),
             Ok(Asked::Later(pending)) => {
                 later = parsed.manner;

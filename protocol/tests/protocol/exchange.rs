@@ -252,7 +252,7 @@ fn the_largest_loads_are_served_and_one_more_is_refused() {
             Request::Echo { bytes } => Request::Echo { bytes: bytes + 1 },
             Request::Multiply { digits } => Request::Multiply { digits: digits + 1 },
             Request::Work(w) => work(0, zero, w.reply_bytes + 1),
-            Request::Drawn(_) => unreachable!("none of them is drawn"),
+            Request::Drawn(_) | Request::Session(_) => unreachable!("none of them is drawn"),
         };
         let refused = Recipe::new(app, framing, more);
         assert_eq!(refused.expect_err("one more"), RecipeError::TooLong, "{more:?}");

@@ -25,4 +25,5 @@ mod properties;
 mod replay;
 mod session;
 mod spec;
+mod state;
 mod support;

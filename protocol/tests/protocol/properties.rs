@@ -29,6 +29,8 @@ fn valid() -> impl Strategy<Value = Vec<u8>> {
         (number(), number()).prop_map(|(a, b)| format!("{a} {b}")),
         (0..4_u64, 0..300_u32, "( [a-zA-Z0-9]{1,16})?")
             .prop_map(|(rounds, bytes, tag)| format!("WORK {rounds} 0 {bytes}{tag}")),
+        (0..4_u32, 0..4_u32, 0..2_000_000_000_u64, "(-|AgAAAAAAAAABAAAA|[A-Za-z0-9_-]{16})")
+            .prop_map(|(step, steps, n, state)| format!("ADD {step} {steps} {n} {state}")),
     ];
     (text, select(vec!["\n", "\r\n"])).prop_map(|(text, end)| (text + end).into_bytes())
 }
@@ -36,7 +38,7 @@ fn valid() -> impl Strategy<Value = Vec<u8>> {
 fn garbage() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         vec(any::<u8>(), 0..60),
-        "(MUL|WORK|ECHO|QUIX|ERR)?[ \t0-9a-z+.-]{0,20}\r?\n".prop_map(String::into_bytes),
+        "(MUL|WORK|ECHO|ADD|QUIX|ERR)?[ \t0-9a-z+.-]{0,20}\r?\n".prop_map(String::into_bytes),
         "[\r\n ]{0,9}".prop_map(String::into_bytes),
     ]
 }

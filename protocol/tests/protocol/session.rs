@@ -22,7 +22,8 @@ fn a_fresh_session_reads_first() {
 #[test]
 fn pipelined_requests_in_one_read_are_answered_in_one_write() {
     let transcript = talk(Service::BENCH, b"ECHO a\nMUL 22 9\nnonsense\nECHO b\n", &Pace::full());
-    let expected = "OK a\nOK 198\nERR unknown-verb the verbs are ECHO, MUL, WORK and QUIT\nOK b\n";
+    let expected =
+        "OK a\nOK 198\nERR unknown-verb the verbs are ECHO, MUL, WORK, ADD and QUIT\nOK b\n";
     assert_eq!(transcript.text(), expected);
     let write = Event::Write(expected.len());
     assert_eq!(transcript.events, [Event::Read(32), write, Event::Read(0)]);
@@ -117,7 +118,7 @@ fn half_close_is_answered_and_known() {
 fn an_empty_line_is_a_message() {
     let transcript = talk(LINE_ECHO, b"\n\n", &Pace::full());
     assert_eq!(transcript.output, b"\n\n");
-    let refused = "ERR unknown-verb the verbs are ECHO, MUL, WORK and QUIT\n";
+    let refused = "ERR unknown-verb the verbs are ECHO, MUL, WORK, ADD and QUIT\n";
     assert_eq!(bench(b"\n"), refused);
     assert_eq!(bench(b" ECHO a\n"), refused, "a verb stands at the start");
 }

@@ -85,6 +85,7 @@ pub(crate) fn answer(app: App, framing: Framing, message: &[u8]) -> (Vec<u8>, bo
                 b"QUIT" => (ok(b"bye".to_vec()), true),
                 b"MUL" => (product(rest).map_or_else(bad, ok), false),
                 b"WORK" => (work(framing, rest).map_or_else(bad, ok), false),
+                b"ADD" => (add(rest).unwrap_or_else(bad), false),
                 _ => (b"ERR unknown-verb".to_vec(), false),
             }
         }
@@ -130,19 +131,66 @@ pub(crate) fn schoolbook(a: &[u8], b: &[u8]) -> Vec<u8> {
     digits
 }
 
+/// Where requests carry the state, and there is no history. `None` is a bad argument.
+fn add(arguments: &[u8]) -> Option<Vec<u8>> {
+    let words = words(arguments);
+    let [step, steps, n, reference] = words[..] else { return None };
+    let (step, steps) = (number(step, 1_000_000)?, number(steps, 1_000_000)?);
+    let n = number(n, 1_000_000_000)?;
+    if step == 0 || step > steps || (step == 1 && reference != b"-") {
+        return None;
+    }
+    let mut state = [0_u8; 12];
+    if step > 1 {
+        let Some(sent) = twelve_bytes(reference) else { return Some(b"ERR bad-token".to_vec()) };
+        state = sent;
+    }
+    let total: u64 = (0..8).map(|at| u64::from(state[at]) << (8 * at)).sum();
+    let steps_before: usize = (0..4).map(|at| usize::from(state[8 + at]) << (8 * at)).sum();
+    if steps_before + 1 != step {
+        return Some(b"ERR bad-step".to_vec());
+    }
+    let total = total.wrapping_add(n as u64);
+    let mut sent = [total.to_le_bytes().to_vec(), (step as u64).to_le_bytes()[..4].to_vec()];
+    let text = if step == steps {
+        "-".to_owned()
+    } else {
+        let bytes = std::mem::take(&mut sent).concat();
+        let six = |at: usize| {
+            (0..6).fold(0, |bits, i| {
+                let bit = 6 * at + i;
+                2 * bits + usize::from(bytes[bit / 8] >> (7 - bit % 8) & 1)
+            })
+        };
+        (0..16).map(|at| char::from(DIGITS_64[six(at)])).collect()
+    };
+    Some(format!("OK {total} 0000000000000000 {text}").into_bytes())
+}
+
+const DIGITS_64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+fn twelve_bytes(text: &[u8]) -> Option<[u8; 12]> {
+    let value = |byte: &u8| DIGITS_64.iter().position(|digit| digit == byte);
+    let values: Vec<usize> = text.iter().map(value).collect::<Option<_>>()?;
+    let bit = |at: usize| values[at / 6] >> (5 - at % 6) & 1;
+    let byte = |at: usize| (0..8).fold(0, |bits, i| 2 * bits + bit(8 * at + i));
+    let all = || std::array::from_fn(|at| u8::try_from(byte(at)).expect("eight bits"));
+    (values.len() == 16).then(all)
+}
+
+fn number(word: &[u8], max: usize) -> Option<usize> {
+    let text = std::str::from_utf8(word).ok()?;
+    let digits = text.trim_start_matches('0');
+    let fits = text.bytes().all(|b| b.is_ascii_digit()) && digits.len() <= 10;
+    let value: usize = if digits.is_empty() { 0 } else { fits.then(|| digits.parse())?.ok()? };
+    (fits && value <= max).then_some(value)
+}
+
 fn work(framing: Framing, arguments: &[u8]) -> Option<Vec<u8>> {
     let words = words(arguments);
     if !(3..=4).contains(&words.len()) {
         return None;
     }
-    let number = |word: &[u8], max: usize| {
-        let text = std::str::from_utf8(word).ok()?;
-        let digits = text.trim_start_matches('0');
-        let fits = text.bytes().all(|b| b.is_ascii_digit()) && digits.len() <= 9;
-        let value: usize =
-            if digits.is_empty() { 0 } else { fits.then(|| digits.parse())?.ok()? };
-        (fits && value <= max).then_some(value)
-    };
     let rounds = number(words[0], 10_000_000)?;
     number(words[1], 60_000_000)?;
     let bytes = number(words[2], 1_048_576)?;

@@ -70,7 +70,9 @@ fn size(kind: Request) -> usize {
         Request::Echo { bytes } => bytes,
         Request::Multiply { digits } => 2 * digits,
         Request::Work(work) => work.reply_bytes,
-        Request::Drawn(_) => unreachable!("no target draws requests"),
+        Request::Drawn(_) | Request::Session(_) => {
+            unreachable!("no target draws requests, or has sessions")
+        }
     }
 }
 
