@@ -15,6 +15,7 @@ mod draw;
 #[cfg(test)]
 pub(crate) mod example;
 mod factor;
+mod findings;
 mod greetings;
 mod host;
 mod pacing;
@@ -32,6 +33,7 @@ pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND};
 pub use doctor::{DoctorReport, Finding, Noise, Ratio};
 pub use draw::DrawRecord;
 pub use factor::Factor;
+pub use findings::{Crossover, NoiseFloor, Recommendation, Scaling, ScalingLaw, Sureness};
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
 pub use pacing::{PacingKind, PacingRecord};
