@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{App, Draw, Drawn, Framing, Recipe, RecipeError, Request, Work};
+use protocol::{App, Draw, Drawn, Framing, Recipe, RecipeError, Request, Sessions, Work};
 
 use crate::cli::RequestArgs;
 use crate::document::{DrawRecord, RequestRecord};
@@ -66,6 +66,11 @@ pub fn record(request: Request) -> RequestRecord {
         Request::Work(Work { rounds, wait, reply_bytes }) => {
             RequestRecord::Work { rounds, wait_ns: ns(wait), reply_bytes }
         }
+        Request::Session(Sessions { steps, history, home }) => RequestRecord::Session {
+            steps,
+            history_bytes: history,
+            home: home.map(|home| home.name().into()),
+        },
         Request::Drawn(Drawn::Echo { bytes, seed }) => {
             RequestRecord::EchoDrawn { bytes: draw(&bytes), seed }
         }

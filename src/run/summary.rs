@@ -40,6 +40,10 @@ pub(super) fn sum_up(
         host,
         cells,
         verdicts: Vec::new(),
+        noise: Vec::new(),
+        recommendations: Vec::new(),
+        crossovers: Vec::new(),
+        scaling: Vec::new(),
         excluded: Vec::new(),
     };
     standings::derive(&mut summary);
