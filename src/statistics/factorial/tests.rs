@@ -110,7 +110,8 @@ fn what_blocks_have_in_common_is_in_no_interval() {
         vec![factor("a", &["0", "1"]), factor("b", &["0", "1"]), factor("c", &["0", "1"])];
     let value = |cell: &[usize]| {
         let of_block = [1.0, 3.0, 9.0];
-        let product = [2.0_f64, 1.5, 1.1].iter().zip(cell).map(|(f, on)| f.powi(i32::from(*on == 1)));
+        let product =
+            [2.0_f64, 1.5, 1.1].iter().zip(cell).map(|(f, on)| f.powi(i32::from(*on == 1)));
         let product = product.product::<f64>();
         Some(of_block.iter().map(|block| block * product).collect())
     };
