@@ -43,6 +43,7 @@ pub mod document;
 pub mod export;
 pub mod fates;
 pub mod histogram;
+pub mod lab;
 pub mod live;
 pub mod load;
 pub mod machine;

@@ -21,6 +21,7 @@ mod factor;
 mod finding;
 mod greetings;
 mod host;
+mod lab;
 mod pacing;
 mod server;
 mod shard;
@@ -43,6 +44,10 @@ pub use factor::Factor;
 pub use finding::{About, Check, Status, Validity};
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::Host;
+pub use lab::{
+    ClientMemory, CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
+    InteractionRecord, Killed, LabModel, LabReport, LabSessions, Naive, ShareRecord,
+};
 pub use pacing::{PacingKind, PacingRecord};
 pub use server::{Memory, ServerAccount, Switches, Tcp};
 pub use shard::{Part, ShardRecord, Sums};
@@ -63,7 +68,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
-    /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check`, `c10k.capacity` or `c10k.doctor`.
+    /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check`, `c10k.capacity`, `c10k.doctor` or `c10k.lab`.
     pub name: String,
     /// Raised when a field changes its meaning or goes away; not when one is added.
     pub version: u32,
@@ -98,6 +103,12 @@ impl SchemaId {
     #[must_use]
     pub fn doctor() -> Self {
         Self { name: "c10k.doctor".into(), version: 1 }
+    }
+
+    /// Of [`LabReport`].
+    #[must_use]
+    pub fn lab() -> Self {
+        Self { name: "c10k.lab".into(), version: 1 }
     }
 
     /// Of [`CheckReport`].

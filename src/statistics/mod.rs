@@ -6,12 +6,14 @@
 //!
 //! - [`interval`]: an estimate over trials with its interval of confidence (bootstrap)
 //! - [`ratio`]: how many times as much, with its interval, in pairs or not
+//! - [`factorial`]: several factors, each alone and together
 //! - [`rank`]: exact tests by rank or sign, which assume nothing about the shape, and Holm's adjustment
 //! - [`verdict`]: better, worse, or cannot tell
 //! - [`queueing`]: what theory says of the same load (Little, Erlang C)
 //! - [`series`]: what hangs together in time, within one trial: batch means, trends, warm-ups
 //! - [`scalability`]: Gunther's universal scalability law, fitted
 
+pub mod factorial;
 pub mod interval;
 pub mod queueing;
 pub mod rank;

@@ -27,8 +27,12 @@ pub fn paired(of: &[f64], to: &[f64]) -> Option<Ratio> {
     if of.len() != to.len() {
         return None;
     }
-    let differences: Vec<f64> =
-        logarithms(of)?.iter().zip(logarithms(to)?).map(|(of, to)| of - to).collect();
+    paired_logarithms(&logarithms(of)?, &logarithms(to)?)
+}
+
+/// The same of values that are logarithms already.
+pub(super) fn paired_logarithms(of: &[f64], to: &[f64]) -> Option<Ratio> {
+    let differences: Vec<f64> = of.iter().zip(to).map(|(of, to)| of - to).collect();
     let interval = interval::student(&differences)?;
     let (difference, n) = (mean(&differences), count(&differences));
     let error = (variance(&differences) / n).sqrt();

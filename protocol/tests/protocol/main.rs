@@ -6,6 +6,7 @@
 //! - [`session`], [`closing`], [`memory`], [`apps`], [`exchange`], [`greeting`]: one promise per test
 //! - [`draw`], [`drawn`]: the laws of drawn numbers, and requests made of them
 //! - [`http`], [`http_client`]: the same for HTTP, at either end
+//! - [`witness`]: who watches a session sees each request with its reply
 //! - [`properties`]: the promises that hold for any input, against random input
 //! - [`fuzzed`], [`replay`]: what the fuzz targets do, played on their corpus and on random input
 //! - [`document`]: what `PROTOCOL.md` says is what the code does
@@ -27,3 +28,4 @@ mod session;
 mod spec;
 mod state;
 mod support;
+mod witness;

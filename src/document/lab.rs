@@ -1,0 +1,243 @@
+//! What a lab found: the numbers of its page.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Host, SchemaId};
+use crate::statistics::Interval;
+
+/// A lab's result, `lab.json` beside its page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabReport {
+    /// Which document this is.
+    pub schema: SchemaId,
+    /// The lab.
+    pub lab: String,
+    /// What it asks.
+    pub question: String,
+    /// The run that it is made of.
+    pub run: String,
+    /// When that started, RFC 3339, UTC.
+    pub started_at: String,
+    /// The version of this program.
+    pub program_version: String,
+    /// Where it ran.
+    pub host: Host,
+    /// What the numbers say, in sentences, the most important first.
+    pub sentences: Vec<String>,
+    /// Each model by itself.
+    pub models: Vec<LabModel>,
+    /// What is missing, and why.
+    pub left_out: Vec<String>,
+    /// Whether the arithmetic was right, for each home of the state.
+    pub sessions: Vec<LabSessions>,
+    /// The experiment as it is usually made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub naive: Option<Naive>,
+    /// What each home loses when the server is killed in mid-session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub killed: Vec<Killed>,
+}
+
+/// What was found of one model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabModel {
+    /// Its name.
+    pub model: String,
+    /// How each figure depends on the factors, one for each figure and complete design.
+    pub designs: Vec<DesignRecord>,
+    /// What a request costs the server, part by part.
+    pub split: Vec<CostSplit>,
+    /// The classroom's comparison taken apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decomposition: Option<Decomposition>,
+    /// Memory for each client.
+    pub memory: Vec<ClientMemory>,
+}
+
+/// How one figure depends on the factors, over cells that are all there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DesignRecord {
+    /// `server_cpu_per_request_ns`, `throughput_per_s` or `p99_ns`.
+    pub metric: String,
+    /// The factors and the levels that are in it; the others are compared with the first.
+    pub factors: Vec<DesignFactor>,
+    /// Blocks; each has every cell once.
+    pub blocks: usize,
+    /// Cells of these factors' levels that are not in it, as some of their combinations are missing.
+    pub cells_left_out: usize,
+    /// What each level does, over all levels of the other factors.
+    pub effects: Vec<EffectRecord>,
+    /// What two levels do together beyond what each does alone.
+    pub interactions: Vec<InteractionRecord>,
+    /// How the variation of the logarithms is shared.
+    pub shares: Vec<ShareRecord>,
+}
+
+/// A factor of a design.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DesignFactor {
+    /// `connection`, `home` or `history`.
+    pub name: String,
+    /// In words; the first is what the others are compared with.
+    pub levels: Vec<String>,
+}
+
+/// A level of a factor against the factor's first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EffectRecord {
+    /// The factor.
+    pub factor: String,
+    /// The level.
+    pub level: String,
+    /// The first level of the factor.
+    pub against: String,
+    /// How many times as much, of geometric means.
+    pub ratio: f64,
+    /// Where that may be, at 95 % (Student's t over the blocks).
+    pub interval: Interval,
+    /// How likely such a ratio would be without an effect; not adjusted.
+    pub p_value: f64,
+    /// How much more, in the unit of the figure.
+    pub difference: f64,
+    /// Where that may be, at 95 %.
+    pub difference_interval: Interval,
+}
+
+/// Two levels together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InteractionRecord {
+    /// The two factors.
+    pub factors: [String; 2],
+    /// Their levels.
+    pub levels: [String; 2],
+    /// What they do together over the product of what each does alone; 1 is no interaction.
+    pub ratio: f64,
+    /// Where that may be, at 95 %.
+    pub interval: Interval,
+}
+
+/// A share of the variation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShareRecord {
+    /// What explains it: factors, `three or more together`, `blocks` or `not explained`.
+    pub source: String,
+    /// From 0 to 1.
+    pub share: f64,
+    /// Degrees of freedom.
+    pub freedom: usize,
+}
+
+/// What a request costs the server, from the plainest to one in this home, step by step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CostSplit {
+    /// The home of the state.
+    pub home: String,
+    /// The parts in the order in which they were added; they add up to the last cell's cost.
+    pub parts: Vec<CostPart>,
+}
+
+/// A part of a cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CostPart {
+    /// `request`, `home`, `history` or `connecting`.
+    pub name: String,
+    /// Server CPU for each request, the mean of the blocks.
+    pub ns: f64,
+    /// Where that may be, at 95 %.
+    pub interval: Interval,
+}
+
+/// The step from a stateful server with kept connections to a stateless one with a connection for each
+/// request, in its two parts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decomposition {
+    /// Server CPU for each request where connections and state are kept.
+    pub stateful_ns: f64,
+    /// The same with neither.
+    pub stateless_ns: f64,
+    /// The whole difference.
+    pub whole: CostPart,
+    /// Of it: no longer keeping the state in the connection.
+    pub keeping: CostPart,
+    /// Of it: connecting for each request.
+    pub connecting: CostPart,
+    /// Connecting as a share of the whole; absent where the whole may be 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connecting_share: Option<f64>,
+    /// Where that may be, at 95 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connecting_share_interval: Option<Interval>,
+}
+
+/// What a further client takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientMemory {
+    /// The home of the state.
+    pub home: String,
+    /// Bytes of history.
+    pub history: String,
+    /// The fewest and the most clients that were compared.
+    pub clients: [f64; 2],
+    /// Proportional set size of the server for each further client, the mean of the blocks.
+    pub bytes: f64,
+    /// Where that may be, at 95 %.
+    pub interval: Interval,
+}
+
+/// Whether sessions came to their right ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabSessions {
+    /// The home of the state.
+    pub home: String,
+    /// How long connections lasted.
+    pub connection: String,
+    /// Sessions whose last total was checked.
+    pub completed: u64,
+    /// Sessions that the server no longer knew.
+    pub lost: u64,
+    /// Replies with a wrong total.
+    pub wrong: u64,
+}
+
+/// Two servers timed once each, one request after the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Naive {
+    /// The model of both.
+    pub model: String,
+    /// Requests to each.
+    pub requests: u32,
+    /// Seconds for all, over one kept connection.
+    pub stateful_s: f64,
+    /// Seconds for all, each over a connection of its own.
+    pub stateless_s: f64,
+    /// The mean of the response times that a client has who starts its clock when it sends, in seconds.
+    pub stateful_response_s: f64,
+    /// The same where each request has a connection of its own, opened before the clock starts.
+    pub stateless_response_s: f64,
+}
+
+/// What came of a session whose server was killed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Killed {
+    /// The home of the state.
+    pub home: String,
+    /// Whether the session went on, with the right total, at the server that was started next.
+    pub went_on: bool,
+    /// What the server said to the next step.
+    pub said: String,
+}

@@ -1,0 +1,260 @@
+//! From the summary of a run to what the lab says: which factor costs how much.
+//!
+//! Each model is looked at by itself, and only over cells that make a complete design: what is
+//! missing is left out with the whole level that lacks it, and that is said.
+
+use super::points::{self, Levels, Metric, Place, Point, connection_words, history_words, rank};
+use crate::document::{
+    ClientMemory, CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
+    InteractionRecord, LabModel, ShareRecord, Summary, Validity,
+};
+use crate::statistics::factorial::{self, Factor, Factorial, Source};
+use crate::statistics::{Interval, interval, mean};
+use crate::units::as_f64;
+
+/// The factors, in the order of tables.
+pub(super) const FACTORS: [&str; 3] = ["connection", "home", "history"];
+
+/// What was found of every model.
+pub(super) fn models(summary: &Summary) -> Vec<LabModel> {
+    let of = |model: String| {
+        let points = points::of(summary, &model);
+        LabModel {
+            designs: Metric::ALL.iter().flat_map(|metric| designs(*metric, &points)).collect(),
+            split: splits(&points),
+            decomposition: decomposition(&points),
+            memory: memory(&points),
+            model,
+        }
+    };
+    points::models(summary).into_iter().map(of).collect()
+}
+
+/// What is missing, and why, in sentences.
+pub(super) fn left_out(summary: &Summary) -> Vec<String> {
+    let mut groups: Vec<(String, usize)> = Vec::new();
+    let mut add = |text: String| match groups.iter_mut().find(|(known, _)| *known == text) {
+        Some((_, n)) => *n += 1,
+        None => groups.push((text, 1)),
+    };
+    for out in &summary.excluded {
+        add(format!("{} was not measured: {}", out.model, out.reason));
+    }
+    for cell in summary.cells.iter().filter(|cell| cell.validity == Validity::Invalid) {
+        let worst = cell.flags.iter().max_by(|a, b| a.excess.total_cmp(&b.excess));
+        let why = worst.map_or("a check failed", |flag| flag.name.as_str());
+        add(format!(
+            "{} is in no comparison of throughput or p99, as the check {why} failed",
+            cell.model
+        ));
+    }
+    let cells = |n: usize| if n == 1 { "1 cell".to_string() } else { format!("{n} cells") };
+    groups.into_iter().map(|(text, n)| format!("{text} ({}).", cells(n))).collect()
+}
+
+/// The largest complete design of a figure, and, where that leaves a home out, another one of all
+/// homes over kept connections.
+fn designs(metric: Metric, points: &[Point<'_>]) -> Vec<DesignRecord> {
+    let usable: Vec<(&Place, Vec<f64>)> = points
+        .iter()
+        .filter_map(|point| Some((&point.place, metric.of(point)?)))
+        .filter(|(_, values)| values.len() > 1)
+        .collect();
+    let Some(blocks) = usable.iter().map(|(_, values)| values.len()).max() else {
+        return Vec::new();
+    };
+    // A cell that lacks a block cannot be compared in pairs.
+    let usable: Vec<_> = usable.into_iter().filter(|(_, values)| values.len() == blocks).collect();
+    let first = design(metric, &usable);
+    let homes = Levels::of(usable.iter().map(|(place, _)| *place)).homes.len();
+    let leaves_out = |design: &DesignRecord| design.factors[1].levels.len() < homes;
+    let kept: Vec<_> = usable.iter().filter(|(place, _)| place.connection == 0).cloned().collect();
+    let second =
+        first.as_ref().filter(|first| leaves_out(first)).and_then(|_| design(metric, &kept));
+    first.into_iter().chain(second).collect()
+}
+
+fn design(metric: Metric, usable: &[(&Place, Vec<f64>)]) -> Option<DesignRecord> {
+    let levels = Levels::of(usable.iter().map(|(place, _)| *place));
+    let value = |place: &Place| {
+        usable.iter().find(|(other, _)| *other == place).map(|(_, values)| values.clone())
+    };
+    let kept = factorial::complete(&levels.sizes(), |cell| value(&levels.at(cell)).is_some())?;
+    let names = |factor: usize| -> Vec<String> {
+        let of = |level: &usize| match factor {
+            0 => connection_words(levels.connections[*level]),
+            1 => levels.homes[*level].clone(),
+            _ => history_words(levels.histories[*level]),
+        };
+        kept[factor].iter().map(of).collect()
+    };
+    let factor = |at: usize| Factor { name: FACTORS[at].into(), levels: names(at) };
+    let factorial = Factorial::new((0..FACTORS.len()).map(factor).collect(), |cell| {
+        let cell: Vec<usize> = cell.iter().zip(&kept).map(|(at, of)| of[*at]).collect();
+        value(&levels.at(&cell))
+    })?;
+    let cells = kept.iter().map(Vec::len).product::<usize>();
+    // One cell alone compares nothing.
+    (cells > 1).then(|| record(metric, &factorial, usable.len() - cells))
+}
+
+fn record(metric: Metric, factorial: &Factorial, cells_left_out: usize) -> DesignRecord {
+    let factors = factorial.factors();
+    let level = |factor: usize, level: usize| factors[factor].levels[level].clone();
+    let effects = factorial.effects().into_iter().map(|effect| EffectRecord {
+        factor: factors[effect.factor].name.clone(),
+        level: level(effect.factor, effect.level),
+        against: level(effect.factor, 0),
+        ratio: effect.ratio.value,
+        interval: effect.ratio.interval,
+        p_value: effect.ratio.p_value,
+        difference: effect.difference,
+        difference_interval: effect.difference_interval,
+    });
+    let interactions = factorial.interactions().into_iter().map(|found| {
+        let (a, b) = found.factors;
+        InteractionRecord {
+            factors: [a, b].map(|factor| factors[factor].name.clone()),
+            levels: [level(a, found.levels.0), level(b, found.levels.1)],
+            ratio: found.ratio.value,
+            interval: found.ratio.interval,
+        }
+    });
+    let source = |source: &Source| match source {
+        Source::Factors(members) => {
+            members.iter().map(|m| factors[*m].name.as_str()).collect::<Vec<_>>().join(" and ")
+        }
+        Source::Higher => "three or more together".into(),
+        Source::Blocks => "blocks".into(),
+        Source::Rest => "not explained".into(),
+    };
+    let shares = factorial.shares().into_iter().filter(|share| share.freedom > 0);
+    DesignRecord {
+        metric: metric.key().into(),
+        factors: factors
+            .iter()
+            .map(|factor| DesignFactor { name: factor.name.clone(), levels: factor.levels.clone() })
+            .collect(),
+        blocks: factorial.blocks(),
+        cells_left_out,
+        effects: effects.collect(),
+        interactions: interactions.collect(),
+        shares: shares
+            .map(|share| ShareRecord {
+                source: source(&share.source),
+                share: share.share,
+                freedom: share.freedom,
+            })
+            .collect(),
+    }
+}
+
+/// Server CPU by block at a place.
+fn cpu(points: &[Point<'_>], connection: u64, home: &str, history: u64) -> Option<Vec<f64>> {
+    let wanted = Place { connection, home: home.into(), history };
+    points.iter().filter(|point| point.place == wanted).find_map(|point| Metric::Cpu.of(point))
+}
+
+/// A part of a cost: the difference of two cells, block by block.
+fn part(name: &str, of: &[f64], from: &[f64]) -> Option<CostPart> {
+    if of.len() != from.len() {
+        return None;
+    }
+    let differences: Vec<f64> = of.iter().zip(from).map(|(of, from)| of - from).collect();
+    let interval = interval::student(&differences)?;
+    Some(CostPart { name: name.into(), ns: mean(&differences), interval })
+}
+
+/// For each home the way from the plainest request to one with everything, one factor at a time.
+fn splits(points: &[Point<'_>]) -> Vec<CostSplit> {
+    let levels = Levels::of(points.iter().map(|point| &point.place));
+    let Some(base) = cpu(points, 0, "none", 0) else { return Vec::new() };
+    let nothing = vec![0.0; base.len()];
+    let longest = levels.histories.last().copied().unwrap_or(0);
+    let shortest_lived = levels.connections.last().copied().unwrap_or(0);
+    let of = |home: &String| {
+        let mut parts = vec![part("request", &base, &nothing)?];
+        let mut before = base.clone();
+        let way =
+            [("home", 0, 0), ("history", 0, longest), ("connecting", shortest_lived, longest)];
+        for (name, connection, history) in way {
+            // Where a home has no such cell its bar ends.
+            let Some(next) = cpu(points, connection, home, history) else { break };
+            let is_step = match name {
+                "home" => home != "none",
+                "history" => history > 0,
+                _ => connection > 0,
+            };
+            if is_step {
+                parts.push(part(name, &next, &before)?);
+                before = next;
+            }
+        }
+        (home == "none" || parts.len() > 1).then(|| CostSplit { home: home.clone(), parts })
+    };
+    levels.homes.iter().filter_map(of).collect()
+}
+
+/// The classroom's comparison: state in the connection, which is kept, against neither.
+fn decomposition(points: &[Point<'_>]) -> Option<Decomposition> {
+    let history = points.iter().map(|point| point.place.history).min()?;
+    let stateful = cpu(points, 0, "connection", history)?;
+    let between = cpu(points, 0, "none", history)?;
+    let stateless = cpu(points, 1, "none", history)?;
+    let subtract = |of: &[f64], from: &[f64]| -> Vec<f64> {
+        of.iter().zip(from).map(|(of, from)| of - from).collect()
+    };
+    let whole = part("whole", &stateless, &stateful)?;
+    let connecting = part("connecting", &stateless, &between)?;
+    let share =
+        factorial::share_of(&subtract(&stateless, &between), &subtract(&stateless, &stateful));
+    Some(Decomposition {
+        stateful_ns: mean(&stateful),
+        stateless_ns: mean(&stateless),
+        keeping: part("keeping", &between, &stateful)?,
+        whole,
+        connecting,
+        connecting_share: share.map(|(share, _)| share),
+        connecting_share_interval: share.map(|(_, interval)| interval),
+    })
+}
+
+/// What a further client takes, from the cells in which their number was varied.
+fn memory(points: &[Point<'_>]) -> Vec<ClientMemory> {
+    let held: Vec<&Point<'_>> = points.iter().filter(|point| point.clients.is_some()).collect();
+    let levels = Levels::of(held.iter().map(|point| &point.place));
+    let mut found = Vec::new();
+    for home in &levels.homes {
+        for history in &levels.histories {
+            let is_here =
+                |point: &&&Point<'_>| point.place.home == *home && point.place.history == *history;
+            let by_clients = |point: &&&Point<'_>| point.clients;
+            let few = held.iter().filter(is_here).min_by_key(by_clients);
+            let many = held.iter().filter(is_here).max_by_key(by_clients);
+            if let (Some(few), Some(many)) = (few, many) {
+                found.extend(memory_between(few, many));
+            }
+        }
+    }
+    found.sort_by_key(|memory: &ClientMemory| rank(&memory.home));
+    found
+}
+
+fn memory_between(few: &Point<'_>, many: &Point<'_>) -> Option<ClientMemory> {
+    let clients = [few, many].map(|point| as_f64(point.cell.connections as u64));
+    let [less, more] = [few, many].map(|point| &point.cell.pss_bytes.values);
+    let more_clients = clients[1] - clients[0];
+    if more_clients <= 0.0 || less.len() != more.len() {
+        return None;
+    }
+    let each: Vec<f64> =
+        less.iter().zip(more).map(|(less, more)| (more - less) / more_clients).collect();
+    let interval: Interval = interval::student(&each)?;
+    Some(ClientMemory {
+        home: many.place.home.clone(),
+        history: history_words(many.place.history),
+        clients,
+        bytes: mean(&each),
+        interval,
+    })
+}
