@@ -65,8 +65,7 @@ pub fn of(args: &RequestArgs, seed: u64) -> Request {
     }
 }
 
-/// The recipe of a request, and how it is written down: as it has become, since what is drawn may
-/// have been cut.
+/// The recipe of a request, and how it is written down.
 ///
 /// # Errors
 /// When such a request cannot be made.
@@ -76,8 +75,15 @@ pub fn recipe(
     request: Request,
 ) -> Result<(Recipe, RequestRecord), RecipeError> {
     let recipe = Recipe::new(app, framing, request)?;
-    let record = record(recipe.request().unwrap_or(request));
+    let record = written(&recipe, request);
     Ok((recipe, record))
+}
+
+/// How the request of a recipe is written down: as it has become, since what is drawn may have
+/// been cut.
+#[must_use]
+pub fn written(recipe: &Recipe, request: Request) -> RequestRecord {
+    record(recipe.request().unwrap_or(request))
 }
 
 /// As it is written down.
