@@ -81,11 +81,16 @@ pub fn heading(cell: &Cell) -> String {
 pub const COLUMNS: [&str; 10] =
     ["model", "replies/s", "p50", "p90", "p99", "p99.9", "max", "CPU/request", "memory", "checks"];
 
+/// What a cell is called in a table: its model, and whether that was measured again.
+#[must_use]
+pub fn name(cell: &Cell) -> String {
+    if cell.twin { format!("{} (again)", cell.model) } else { cell.model.clone() }
+}
+
 /// One row of a workload's table. `marks` numbers the messages under it.
 #[must_use]
 pub fn row(cell: &Cell, marks: &str) -> Vec<String> {
-    let name = if cell.twin { format!("{} (twin)", cell.model) } else { cell.model.clone() };
-    let mut row = vec![name, spread(&cell.throughput_per_s, show_count)];
+    let mut row = vec![name(cell), spread(&cell.throughput_per_s, show_count)];
     row.extend(cell.latency.iter().map(quantile));
     row.push(match &cell.server_cpu_per_request_ns {
         Some(cpu) => spread(cpu, show_ns_f64),

@@ -143,7 +143,7 @@ mod tests {
         set(&mut tail, 0.99, &[9e5, 8e5, 9e5, 8e5, 9e5]);
         let text = text(vec![closed("epoll", &BEST), slow, tail, open("fork", &[1e5; 5])]);
         assert!(text.starts_with("epoll, fork are the best or cannot be told from it under 1 of 2"));
-        let expected = "sure difference is under echo-open: epoll has 8.58 times the p99 of fork (95 %";
+        let expected = "sure difference is under echo-open: epoll has 8.59 times the p99 of fork (95 %";
         assert!(text.contains(expected), "{text}");
         assert!(text.contains("Of 2 comparisons with the best of their workload, 2 are surely worse"));
         assert!(text.contains("No model was measured twice"), "{text}");
