@@ -38,6 +38,9 @@ use source::{Source, following};
 /// How often all connections are looked at for timeouts.
 const SCAN_NS: u64 = 100_000_000;
 
+/// How often a thread looks whether it may close its connections.
+const HOLD_NS: u64 = 200_000;
+
 /// Requests sent before the sockets are looked at again, so that replies do not wait long for
 /// their stamps when many requests are due.
 const SENDS_PER_TURN_MAX: usize = 32;
@@ -54,6 +57,9 @@ pub(crate) struct Shared {
     pub(crate) end: AtomicU64,
     /// When the drain ends, on `clock`.
     pub(crate) drain_end: AtomicU64,
+    /// Whoever watches has seen the drain begin. It may look at the server then, with all its
+    /// connections: until it has, none is closed.
+    pub(crate) seen: AtomicBool,
     /// Right replies so far, of each thread.
     pub(crate) done: Vec<Lonely>,
     /// Where the threads publish how it goes; empty where nobody watches.
@@ -209,7 +215,7 @@ impl<'a, W: Wire> Worker<'a, W> {
         loop {
             let drain_end = self.look_at_edges();
             if self.now >= self.end {
-                if self.source.is_exhausted(self.end) {
+                if self.source.is_exhausted(self.end) && self.shared.seen.load(Ordering::Acquire) {
                     self.retire();
                 }
                 let waits = self.in_flight + self.greetings_due > 0;
@@ -300,6 +306,8 @@ impl<'a, W: Wire> Worker<'a, W> {
             .find(|edge| self.now < *edge)
             .unwrap_or(drain_end)
             .min(self.thinkers.next());
+        let held = self.now >= self.end && !self.shared.seen.load(Ordering::Relaxed);
+        let edge = if held { edge.min(self.now + HOLD_NS) } else { edge };
         if self.free.is_empty() {
             return edge;
         }
@@ -520,6 +528,7 @@ mod tests {
             heard: AtomicBool::new(false),
             end: AtomicU64::new(0),
             drain_end: AtomicU64::new(0),
+            seen: AtomicBool::new(true),
             done: vec![Lonely::default()],
             live: Vec::new(),
         }

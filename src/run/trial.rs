@@ -1,16 +1,15 @@
 //! One trial: a fresh server process, fresh connections, a load, a document.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
-use loadgen::{Arrivals, Conduct, Engine, Load, Moment, Pacing, Phase};
+use loadgen::{Arrivals, Conduct, Engine, Load, Pacing};
 
 use super::{Run, Slot, server};
-use crate::accounts::{self, Sample};
+use crate::accounts::Accountant;
 use crate::document::{Target, Trial, TrialRecord};
 use crate::load::{CONNECT_TIMEOUT, INTERVAL, Ticks, explain};
-use crate::record::{self, Circumstances, ServerBracket};
+use crate::record::{self, Circumstances};
 use crate::{machine, requests, units};
 
 /// Makes one trial.
@@ -50,6 +49,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
     };
     load.pacing = plan.pacing.choose(&load, Some(&record.server_cpus), machine::processors());
     let (mut ticks, mut accountant) = (Ticks::default(), Accountant::of(server.pid()));
+    accountant = accountant.listening_on(server.address);
     let outcome = loadgen::run(&load, &run.stop, &mut |moment| {
         accountant.watch(moment);
         ticks.watch(moment);
@@ -85,38 +85,4 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, arrivals: Arrivals) -> Result<Tri
         steal_share: ticks.steal_share(),
     };
     record::trial(circumstances, &outcome).context("the trial cannot be written down")
-}
-
-/// Reads a server's accounts while it is loaded.
-pub(crate) struct Accountant {
-    pid: i32,
-    begin: Option<Sample>,
-    cpu_begin: Duration,
-    pub(crate) bracket: Option<ServerBracket>,
-}
-
-impl Accountant {
-    pub(crate) fn of(pid: i32) -> Self {
-        Self { pid, begin: None, cpu_begin: Duration::ZERO, bracket: None }
-    }
-
-    pub(crate) fn watch(&mut self, moment: Moment) {
-        match moment {
-            Moment::Begins(Phase::Warmup) => self.begin = Sample::take(self.pid).ok(),
-            Moment::Begins(Phase::Measure) => self.cpu_begin = accounts::cpu_now(self.pid),
-            Moment::Begins(Phase::Drain) => {
-                // The clock first: what is read after it takes time.
-                let cpu = accounts::cpu_now(self.pid).saturating_sub(self.cpu_begin);
-                let end = Sample::take(self.pid).ok();
-                let memory = accounts::memory(self.pid);
-                self.bracket = self.begin.take().zip(end).map(|(begin, end)| ServerBracket {
-                    cpu,
-                    begin,
-                    end,
-                    memory,
-                });
-            }
-            _ => {}
-        }
-    }
 }
