@@ -7,7 +7,7 @@ use super::figures::{Figure, Label, Marks, label, why};
 use super::micro;
 use super::sweep_notes as notes;
 use crate::document::{Cell, Scaling, Summary, Validity};
-use crate::standings::{COST, MEDIAN, MEMORY, Metric, TAIL, THROUGHPUT};
+use crate::metric::{CAPACITY, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL};
 use crate::statistics::scalability::Law;
 use crate::sweeps::{self, Sweep};
 use crate::units::{as_f64, show_count};
@@ -53,10 +53,10 @@ struct Point {
 
 /// The figures of a series, in the order of the page.
 const FIGURES: [(&str, &str, Metric); 5] = [
-    ("throughput", "per_s", THROUGHPUT),
+    ("throughput", "per_s", CAPACITY),
     ("p50", "ns", MEDIAN),
     ("p99", "ns", TAIL),
-    ("cpu", "ns", COST),
+    ("cpu", "ns", SERVER_CPU),
     ("memory", "bytes", MEMORY),
 ];
 
@@ -129,12 +129,9 @@ fn lines(at: usize, panel: &Sweep<'_>, metric: &Metric, scaling: &[Scaling]) -> 
         let law = scaling.iter().find(|own| {
             own.series == panel.series && own.fixed == panel.fixed && own.model == line.model
         });
-        let law = law.and_then(|own| own.law).filter(|_| metric.name == THROUGHPUT.name);
-        let law = law.map(|law| Law {
-            lambda: law.lambda_per_s,
-            sigma: law.sigma,
-            kappa: law.kappa,
-        });
+        let law = law.and_then(|own| own.law).filter(|_| metric.name == CAPACITY.name);
+        let law =
+            law.map(|law| Law { lambda: law.lambda_per_s, sigma: law.sigma, kappa: law.kappa });
         lines.push(Line {
             label: Label { validity: Validity::Valid, why: Vec::new(), ..label(first, member) },
             shown: panel.lines.len() <= LINES || member == 0,

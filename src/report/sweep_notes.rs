@@ -2,7 +2,7 @@
 
 use super::sweep::{growth, share};
 use crate::document::{Summary, Validity};
-use crate::standings::{COST, Metric, THROUGHPUT};
+use crate::metric::{CAPACITY, Metric, SERVER_CPU};
 use crate::statistics::verdict::Good;
 use crate::sweeps::Sweep;
 
@@ -19,7 +19,7 @@ pub(super) fn notice(summary: &Summary, metric: &Metric, panels: &[Sweep<'_>]) -
         sentences.extend(grows(metric, panel));
     }
     sentences.extend(crossings(summary, metric, panels));
-    if metric.name == THROUGHPUT.name {
+    if metric.name == CAPACITY.name {
         sentences.extend(peaks(summary, panels));
     }
     sentences
@@ -36,7 +36,7 @@ pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
         each.fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
     };
     let (limited, all) = sum("generator-cpu");
-    if limited > 0 && metric.name == THROUGHPUT.name {
+    if limited > 0 && metric.name == CAPACITY.name {
         sentences.push(format!(
             "At {} of the points the load generator was at its limit: a line that levels off there is \
              the generator's.",
@@ -50,7 +50,7 @@ pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
             share(starving, all)
         ));
     }
-    if metric.name == COST.name {
+    if metric.name == SERVER_CPU.name {
         sentences.push(
             "A server with little to do finds its caches cold and pays for waking up, so cost falls with \
              load for that reason alone."
@@ -82,18 +82,18 @@ fn ends(metric: &Metric, panel: &Sweep<'_>) -> Option<String> {
     Some(if low == high {
         format!(
             "{low} has the best median at both ends: {} at {}, {} at {}.",
-            (metric.show)(a),
+            (metric.phrase)(a),
             at(first.1),
-            (metric.show)(b),
+            (metric.phrase)(b),
             at(last.1)
         )
     } else {
         format!(
             "The best median at {} is that of {low} ({}), at {} that of {high} ({}).",
             at(first.1),
-            (metric.show)(a),
+            (metric.phrase)(a),
             at(last.1),
-            (metric.show)(b)
+            (metric.phrase)(b)
         )
     })
 }
@@ -121,8 +121,9 @@ fn within(panel: &Sweep<'_>) -> String {
 
 fn crossings(summary: &Summary, metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
     let Some(panel) = panels.first() else { return Vec::new() };
-    let own =
-        || summary.crossovers.iter().filter(|c| c.series == panel.series && c.metric == metric.name);
+    let own = || {
+        summary.crossovers.iter().filter(|c| c.series == panel.series && c.metric == metric.name)
+    };
     let certain: Vec<&str> = own().filter_map(|found| found.sentence.as_deref()).collect();
     let mut sentences: Vec<String> =
         certain.iter().take(CROSSINGS).map(|text| (*text).to_string()).collect();
