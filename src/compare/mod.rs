@@ -11,7 +11,7 @@ use crate::cli::{CompareArgs, Exit, usage};
 use crate::document::{Cell, Compared, Comparison, Estimate, SchemaId, Summary, Validity};
 use crate::statistics::verdict::Good;
 use crate::statistics::{Verdict, rank, ratio};
-use crate::{store, table};
+use crate::{export, store, table};
 
 /// Fewer trials on either side than this support no verdict: three against three cannot be told
 /// apart by rank, however far apart they are.
@@ -87,7 +87,12 @@ pub fn compare(args: &CompareArgs) -> Result<Exit> {
     if let Some(path) = &args.json {
         store::write_json(path, &comparison)?;
     }
-    table::print(&text::text(&comparison, args.all))?;
+    match args.to {
+        Some(format) => {
+            export::compared(&comparison, args.all, format, args.output.as_deref())?;
+        }
+        None => table::print(&text::text(&comparison, args.all))?,
+    }
     Ok(gate(&comparison, args.gate))
 }
 
