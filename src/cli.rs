@@ -66,7 +66,7 @@ enum Command {
     Calibrate(CalibrateArgs),
     /// Add up the results of several generators that loaded one server together
     Merge(merge::MergeArgs),
-    /// Write a saved result for other tools: HdrHistogram's log and distribution, CSV
+    /// Write a saved result for documents and other tools: Markdown, LaTeX, CSV, plots, histograms
     Export(export::ExportArgs),
     /// Find what on this machine will spoil a measurement, and how to mend it
     Doctor(doctor::DoctorArgs),
@@ -140,6 +140,12 @@ pub struct CompareArgs {
     /// Write the comparison as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Print it in this format instead: md, latex, asciidoc or csv
+    #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
+    pub to: Option<export::Format>,
+    /// With --to: write it to this file
+    #[arg(long, short, value_name = "FILE", requires = "to")]
+    pub output: Option<PathBuf>,
 }
 
 /// `c10k run`.

@@ -187,7 +187,7 @@ pub fn closing(summary: &Summary) -> String {
     text
 }
 
-fn processors(cpus: &[usize]) -> String {
+pub(crate) fn processors(cpus: &[usize]) -> String {
     if cpus.is_empty() {
         return "any processor".into();
     }

@@ -11,7 +11,7 @@ use crate::cli::{CompareArgs, Exit, usage};
 use crate::document::{Cell, Compared, Comparison, SchemaId, Summary, Validity};
 use crate::metric::{MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, THROUGHPUT, TRIALS_MIN};
 use crate::statistics::{Verdict, rank, ratio};
-use crate::{store, table};
+use crate::{export, store, table};
 
 const METRICS: [Metric; 5] = [THROUGHPUT, MEDIAN, TAIL, SERVER_CPU, MEMORY];
 
@@ -65,7 +65,12 @@ pub fn compare(args: &CompareArgs) -> Result<Exit> {
     if let Some(path) = &args.json {
         store::write_json(path, &comparison)?;
     }
-    table::print(&text::text(&comparison, args.all))?;
+    match args.to {
+        Some(format) => {
+            export::compared(&comparison, args.all, format, args.output.as_deref())?;
+        }
+        None => table::print(&text::text(&comparison, args.all))?,
+    }
     Ok(gate(&comparison, args.gate))
 }
 

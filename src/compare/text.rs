@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::document::{Compared, Comparison};
+use crate::export::sheet::metric_name;
 use crate::statistics::{Interval, Verdict};
 use crate::{metric, table};
 
@@ -20,7 +21,7 @@ pub(super) fn text(comparison: &Comparison, all: bool) -> String {
         rows.add_row([
             row.workload.clone(),
             row.model.clone(),
-            row.metric.trim_end_matches("_ns").trim_end_matches("_bytes").replace('_', " "),
+            metric_name(&row.metric),
             show(row.base),
             show(row.new),
             format!("{:.3}", row.ratio),

@@ -1,4 +1,4 @@
-//! `c10k export`: a result in the formats of other tools.
+//! A trial in the formats of HdrHistogram's tools, and its series as CSV.
 //!
 //! - an *interval log* (`.hlog`, HdrHistogram's log format 1.3 with V2 histograms): one line for
 //!   each slice of the measurement, tagged `response` in an open loop and `service` in a closed
@@ -21,28 +21,15 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use crate::cli::{Exit, usage};
+use crate::cli::usage;
 use crate::document::{Interval, Trial};
+use crate::histogram;
 use crate::units::as_f64;
-use crate::{histogram, store, table};
 
 /// Steps for each halving of the distance to 100 %, as HdrHistogram's own tools have it.
 const TICKS_PER_HALF_DISTANCE: u32 = 5;
 /// Other tools show milliseconds.
 const NS_PER_MS: f64 = 1e6;
-
-/// `c10k export`.
-#[derive(Debug, Args)]
-pub struct ExportArgs {
-    /// A trial's document, as `c10k load --json` and `c10k run` write it
-    pub trial: PathBuf,
-    /// Into which formats
-    #[command(flatten)]
-    pub formats: Formats,
-    /// Write the series as CSV to this file, or to standard output with -
-    #[arg(long, value_name = "FILE|-")]
-    pub csv: Option<PathBuf>,
-}
 
 /// The formats of HdrHistogram's tools.
 #[derive(Clone, Debug, Default, Args)]
@@ -63,10 +50,10 @@ impl Formats {
     /// When the trial has no histograms of its slices, or a file cannot be written.
     pub fn write(&self, trial: &Trial) -> Result<()> {
         if let Some(path) = &self.hlog {
-            put(path, &hlog(trial)?)?;
+            super::put(path, &hlog(trial)?)?;
         }
         if let Some(path) = &self.hgrm {
-            put(path, hgrm(trial)?.as_bytes())?;
+            super::put(path, hgrm(trial)?.as_bytes())?;
         }
         Ok(())
     }
@@ -84,35 +71,6 @@ impl Formats {
         }
         Ok(())
     }
-}
-
-/// Writes a saved trial in other formats.
-///
-/// # Errors
-/// When there is no such trial, nothing was asked for, or a file cannot be written.
-pub fn export(args: &ExportArgs) -> Result<Exit> {
-    let Formats { hlog, hgrm } = &args.formats;
-    let all = [hlog, hgrm, &args.csv];
-    if all.iter().all(|path| path.is_none()) {
-        return Err(usage("nothing was asked for: add --hlog FILE, --hgrm FILE or --csv FILE"));
-    }
-    if all.iter().filter(|path| path.as_deref() == Some(Path::new("-"))).count() > 1 {
-        return Err(usage("only one format can go to standard output: give the others a file"));
-    }
-    let trial: Trial =
-        store::read_json(&args.trial).map_err(|error| usage(format!("{error:#}")))?;
-    args.formats.write(&trial)?;
-    if let Some(path) = &args.csv {
-        put(path, csv(&trial).as_bytes())?;
-    }
-    Ok(Exit::Ok)
-}
-
-fn put(path: &Path, text: &[u8]) -> Result<()> {
-    if path == Path::new("-") {
-        return table::print(std::str::from_utf8(text)?);
-    }
-    store::write(path, text)
 }
 
 /// The interval log.

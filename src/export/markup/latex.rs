@@ -1,0 +1,166 @@
+//! LaTeX: tables of the package booktabs, to be `\input` into a document.
+
+use std::fmt::Write as _;
+
+use super::letters;
+use crate::export::sheet::{Row, Sheet, Text};
+
+/// The tables, one below the other.
+pub(in crate::export) fn latex(sheets: &[Sheet]) -> String {
+    let mut text = "% Needs \\usepackage{booktabs}.\n".to_string();
+    for sheet in sheets {
+        text.push_str(&one(sheet));
+    }
+    text
+}
+
+fn one(sheet: &Sheet) -> String {
+    let Sheet { title, caption, label, command, .. } = sheet;
+    let mut says = vec![format!("{}.", escape(title.trim_end_matches('.')))];
+    says.extend(sheet.remarks.iter().chain(caption).map(|sentence| escape(sentence)));
+    if !command.is_empty() {
+        says.push(format!("\\texttt{{{}}}", escape(command)));
+    }
+    let columns: String = sheet.columns.iter().map(|c| if c.number { 'r' } else { 'l' }).collect();
+    let names: Vec<_> = sheet.columns.iter().map(|column| escape(&column.name)).collect();
+    let units: Vec<_> = sheet.columns.iter().map(|column| small(column.unit)).collect();
+    let mut text = format!(
+        "\\begin{{table*}}\n\\centering\\footnotesize\\setlength{{\\tabcolsep}}{{4pt}}\n\
+         \\caption{{{}}}\n\\label{{tab:{label}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n\
+         {} \\\\\n{} \\\\\n\\midrule\n",
+        says.join("\n"),
+        names.join(" & "),
+        units.join(" & ")
+    );
+    for row in &sheet.rows {
+        let _ = writeln!(text, "{} \\\\", entries(row).join(" & "));
+        // Intervals on a line of their own: beside the figures no page is wide enough.
+        if row.entries.iter().any(|entry| !entry.around.is_empty()) {
+            let around = row.entries.iter().map(|entry| small(&entry.around));
+            let _ = writeln!(text, "{} \\\\[1pt]", around.collect::<Vec<_>>().join(" & "));
+        }
+    }
+    text.push_str("\\bottomrule\n\\end{tabular}\n");
+    if !sheet.notes.is_empty() {
+        text.push_str("\n\\smallskip\\raggedright\n");
+        for (at, note) in sheet.notes.iter().enumerate() {
+            let _ = writeln!(text, "\\textsuperscript{{{}}}~{}\\par", letters(at), escape(note));
+        }
+    }
+    text + "\\end{table*}\n"
+}
+
+/// A second line; nothing is nothing.
+fn small(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("{{\\scriptsize ({})}}", escape(text)) }
+}
+
+fn entries(row: &Row) -> Vec<String> {
+    let entry = |(at, entry): (usize, &Text)| {
+        let mut entry = escape(&entry.value);
+        if row.invalid {
+            entry = format!("\\textit{{{entry}}}");
+        }
+        if at == row.marked && !row.marks.is_empty() {
+            let marks: Vec<_> = row.marks.iter().map(|mark| letters(*mark)).collect();
+            let _ = write!(entry, "\\textsuperscript{{{}}}", marks.join(","));
+        }
+        // After a line break, an opening bracket would be its argument.
+        if at == 0 && entry.starts_with(['[', '*']) { format!("{{}}{entry}") } else { entry }
+    };
+    row.entries.iter().enumerate().map(entry).collect()
+}
+
+/// Text that TeX sets as it is: no command, no ligature.
+pub(in crate::export) fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    let mut before = ' ';
+    for c in text.chars() {
+        match c {
+            '\\' => escaped.push_str("\\textbackslash{}"),
+            '~' => escaped.push_str("\\textasciitilde{}"),
+            '^' => escaped.push_str("\\textasciicircum{}"),
+            '`' => escaped.push_str("\\textasciigrave{}"),
+            '<' => escaped.push_str("\\textless{}"),
+            '>' => escaped.push_str("\\textgreater{}"),
+            '|' => escaped.push_str("\\textbar{}"),
+            '{' | '}' | '$' | '&' | '#' | '%' | '_' => escaped.extend(['\\', c]),
+            'µ' => escaped.push_str("$\\mu$"),
+            '≥' => escaped.push_str("$\\geq$"),
+            '±' => escaped.push_str("$\\pm$"),
+            '–' => escaped.push_str("\\textendash{}"),
+            // Two of these would be set as one sign.
+            '-' | '\'' | ',' if before == c => escaped.extend(['{', '}', c]),
+            c if c.is_control() => escaped.push(' '),
+            c => escaped.push(c),
+        }
+        before = c;
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const COMMANDS: [(&str, char); 12] = [
+        ("\\textbackslash{}", '\\'),
+        ("\\textasciitilde{}", '~'),
+        ("\\textasciicircum{}", '^'),
+        ("\\textasciigrave{}", '`'),
+        ("\\textless{}", '<'),
+        ("\\textgreater{}", '>'),
+        ("\\textbar{}", '|'),
+        ("\\textendash{}", '–'),
+        ("$\\mu$", 'µ'),
+        ("$\\geq$", '≥'),
+        ("$\\pm$", '±'),
+        ("{}", '\0'),
+    ];
+
+    /// Reads escaped text as TeX would: `None` if anything in it is more than a character.
+    fn typeset(mut text: &str) -> Option<String> {
+        let mut set = String::new();
+        while let Some(c) = text.chars().next() {
+            let command = COMMANDS.iter().find(|(command, _)| text.starts_with(command));
+            if let Some((command, means)) = command {
+                set.extend(Some(*means).filter(|means| *means != '\0'));
+                text = &text[command.len()..];
+                continue;
+            }
+            let escaped = text.strip_prefix('\\').and_then(|rest| rest.chars().next());
+            if let Some(escaped) = escaped.filter(|c| "{}$&#%_".contains(*c)) {
+                set.push(escaped);
+                text = &text[2..];
+                continue;
+            }
+            if "\\{}$&#%_~^`<>|\n".contains(c) || text.starts_with("--") {
+                return None;
+            }
+            set.push(c);
+            text = &text[c.len_utf8()..];
+        }
+        Some(set)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_name_holds_is_set_as_it_is(text in "[ -~µ≥±–é]{0,40}") {
+            prop_assert_eq!(typeset(&escape(&text)), Some(text));
+        }
+
+        #[test]
+        fn no_control_character_is_left(text in any::<String>()) {
+            prop_assert!(!escape(&text).chars().any(char::is_control));
+        }
+    }
+
+    #[test]
+    fn a_row_that_begins_with_a_bracket_is_no_argument() {
+        let entry = |text: &str| Text::from(text.to_string());
+        let row = Row { entries: vec![entry("[1]"), entry("x")], ..Row::default() };
+        assert_eq!(entries(&row), ["{}[1]", "x"]);
+    }
+}

@@ -1,0 +1,304 @@
+//! A table before it is written: its rows and columns, and what their marks mean.
+//!
+//! Every writer gets the same strings and escapes them in its own way, so that no format says more
+//! or less than another.
+
+use crate::document::Estimate;
+use crate::statistics::{Interval, median};
+
+/// One table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sheet {
+    /// What it can be referred to by: letters, digits and hyphens.
+    pub label: String,
+    /// What it is of.
+    pub title: String,
+    /// What must be known to read it, as sentences.
+    pub caption: Vec<String>,
+    /// The command that made it; empty if there is none.
+    pub command: String,
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Its rows, each with an entry for every column.
+    pub rows: Vec<Row>,
+    /// What the marks of rows mean, counted from 0.
+    pub notes: Vec<String>,
+    /// What is to be said below it, of no row in particular.
+    pub remarks: Vec<String>,
+}
+
+/// One column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its unit; empty without one.
+    pub unit: &'static str,
+    /// Whether it is aligned to the right.
+    pub number: bool,
+}
+
+impl Column {
+    /// Its name and its unit.
+    #[must_use]
+    pub fn header(&self) -> String {
+        if self.unit.is_empty() {
+            return self.name.clone();
+        }
+        format!("{} ({})", self.name, self.unit)
+    }
+}
+
+/// One entry as it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// What it says.
+    pub value: String,
+    /// Where the truth may be; empty where nobody knows.
+    pub around: String,
+}
+
+impl From<String> for Text {
+    fn from(value: String) -> Self {
+        Self { value, around: String::new() }
+    }
+}
+
+impl std::fmt::Display for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { value, around } = self;
+        if around.is_empty() { f.write_str(value) } else { write!(f, "{value} ({around})") }
+    }
+}
+
+/// An interval as it is written, with so many digits after the point.
+#[must_use]
+pub fn ends(interval: Interval, size: f64, digits: usize) -> String {
+    format!("{:.digits$}–{:.digits$}", interval.low / size, interval.high / size)
+}
+
+/// One row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// Its entries.
+    pub entries: Vec<Text>,
+    /// Which column carries the marks.
+    pub marked: usize,
+    /// Which notes are about it.
+    pub marks: Vec<usize>,
+    /// Whether its figures do not say what they seem to.
+    pub invalid: bool,
+}
+
+/// How large a unit is, and its name.
+pub type Unit = (f64, &'static str);
+
+/// What a column's numbers are of, and so which units they can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// Nanoseconds.
+    Time,
+    /// A number of things.
+    Count,
+    /// Bytes.
+    Bytes,
+}
+
+impl Quantity {
+    /// Of a metric, by the end of its name.
+    #[must_use]
+    pub fn of_metric(metric: &str) -> Self {
+        match metric {
+            metric if metric.ends_with("_ns") => Self::Time,
+            metric if metric.ends_with("_bytes") => Self::Bytes,
+            _ => Self::Count,
+        }
+    }
+
+    /// The unit in which the value in the middle has one to three digits before the point.
+    #[must_use]
+    pub fn unit<'a>(self, entries: impl Iterator<Item = &'a Entry>) -> Unit {
+        let known = entries.filter_map(|entry| match entry {
+            Entry::Known { value, .. } => Some(*value),
+            _ => None,
+        });
+        let units: &[(f64, &str)] = match self {
+            Self::Time => &[(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")],
+            Self::Count => &[(1e6, "millions"), (1e3, "thousands"), (1.0, "")],
+            Self::Bytes => {
+                &[(1_073_741_824.0, "GiB"), (1_048_576.0, "MiB"), (1024.0, "KiB"), (1.0, "B")]
+            }
+        };
+        let middle = median(&known.collect::<Vec<_>>()).unwrap_or(0.0);
+        let found = units.iter().find(|(size, _)| middle >= *size);
+        *found.unwrap_or(&units[units.len() - 1])
+    }
+}
+
+/// One entry of a column of numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Entry {
+    /// A number, and where the truth may be.
+    Known {
+        /// The number.
+        value: f64,
+        /// Where the truth may be; absent where trials are too few to tell.
+        interval: Option<Interval>,
+        /// Whether the truth is this or more.
+        at_least: bool,
+    },
+    /// There are too few samples to say.
+    TooFew,
+    /// There is no such figure.
+    None,
+}
+
+impl Entry {
+    /// A figure over several trials; `None` where there is none.
+    #[must_use]
+    pub fn of(estimate: Option<&Estimate>) -> Self {
+        estimate.map_or(Self::None, |estimate| Self::Known {
+            value: estimate.median,
+            interval: estimate.interval,
+            at_least: false,
+        })
+    }
+
+    /// The same as text, in a unit of this size.
+    fn show(self, size: f64) -> Text {
+        let Self::Known { value, interval, at_least } = self else {
+            return if self == Self::TooFew { "too few" } else { "-" }.to_string().into();
+        };
+        let digits = digits(value / size);
+        let bound = if at_least { "≥ " } else { "" };
+        Text {
+            value: format!("{bound}{:.digits$}", value / size),
+            around: interval.map_or(String::new(), |interval| ends(interval, size, digits)),
+        }
+    }
+}
+
+/// A metric as people call it: its name without its unit.
+#[must_use]
+pub fn metric_name(metric: &str) -> String {
+    metric.trim_end_matches("_ns").trim_end_matches("_bytes").replace('_', " ")
+}
+
+/// Digits after the point that make three in all, of a number that is not tiny.
+#[must_use]
+pub fn digits(value: f64) -> usize {
+    match value.abs() {
+        value if value >= 99.95 => 0,
+        value if value >= 9.995 => 1,
+        value if value >= 0.9995 => 2,
+        value if value >= 0.099_95 => 3,
+        _ => 4,
+    }
+}
+
+impl Sheet {
+    /// A table with so many rows, and no columns yet.
+    #[must_use]
+    pub fn new(label: &str, title: impl Into<String>, rows: usize) -> Self {
+        let label = label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+        Self {
+            label: label.collect(),
+            title: title.into(),
+            rows: vec![Row::default(); rows],
+            ..Self::default()
+        }
+    }
+
+    /// Adds a column of words.
+    pub fn words(&mut self, name: &str, entries: impl IntoIterator<Item = String>) {
+        let entries = entries.into_iter().map(Text::from);
+        self.add(Column { name: name.into(), unit: "", number: false }, entries);
+    }
+
+    /// Adds a column of numbers, all in one unit.
+    pub fn numbers(&mut self, name: &str, quantity: Quantity, entries: &[Entry]) {
+        self.numbers_in(name, quantity.unit(entries.iter()), entries);
+    }
+
+    /// Adds a column of numbers in this unit.
+    pub fn numbers_in(&mut self, name: &str, (size, unit): Unit, entries: &[Entry]) {
+        let shown: Vec<_> = entries.iter().map(|entry| entry.show(size)).collect();
+        self.add(Column { name: name.into(), unit, number: true }, shown);
+    }
+
+    /// Adds a column of what has been written out already, aligned as numbers are.
+    pub fn figures(&mut self, name: &str, entries: impl IntoIterator<Item = Text>) {
+        self.add(Column { name: name.into(), unit: "", number: true }, entries);
+    }
+
+    fn add(&mut self, column: Column, entries: impl IntoIterator<Item = Text>) {
+        self.columns.push(column);
+        for (row, entry) in self.rows.iter_mut().zip(entries) {
+            row.entries.push(entry);
+        }
+        debug_assert!(self.rows.iter().all(|row| row.entries.len() == self.columns.len()));
+    }
+
+    /// Says in the caption what some entries mean, if there are such.
+    pub fn explain(&mut self) {
+        let entries = || self.rows.iter().flat_map(|row| &row.entries);
+        let intervals = entries().any(|entry| !entry.around.is_empty());
+        let few = entries().any(|entry| entry.value == "too few");
+        let bounds = entries().any(|entry| entry.value.starts_with('≥'));
+        if intervals {
+            self.caption.push("Beside each figure its 95 % interval.".into());
+        }
+        if few {
+            self.caption.push(
+                "Too few: fewer than about six effective samples lie beyond that quantile.".into(),
+            );
+        }
+        if bounds {
+            self.caption.push(
+                "≥: reaches into requests that had not ended; the truth is this or more.".into(),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(value: f64, ends: Option<(f64, f64)>) -> Entry {
+        let interval = ends.map(|(low, high)| Interval { low, high });
+        Entry::Known { value, interval, at_least: false }
+    }
+
+    #[test]
+    fn a_column_has_one_unit_and_three_digits() {
+        let mut sheet = Sheet::new("a b", "t", 4);
+        let entries = [
+            known(12_345.0, Some((11_949.0, 13_051.0))),
+            known(1_234_567.0, None),
+            Entry::TooFew,
+            Entry::Known { value: 999.4, interval: None, at_least: true },
+        ];
+        sheet.numbers("p99", Quantity::Time, &entries);
+        assert_eq!((sheet.label.as_str(), sheet.columns[0].header().as_str()), ("a-b", "p99 (µs)"));
+        let shown: Vec<_> = sheet.rows.iter().map(|row| row.entries[0].to_string()).collect();
+        assert_eq!(shown, ["12.3 (11.9–13.1)", "1235", "too few", "≥ 0.999"]);
+        sheet.explain();
+        assert_eq!(sheet.caption.len(), 3);
+    }
+
+    #[test]
+    fn units_follow_the_value_in_the_middle() {
+        let unit = |quantity: Quantity, values: &[f64]| {
+            let entries: Vec<_> = values.iter().map(|value| known(*value, None)).collect();
+            quantity.unit(entries.iter())
+        };
+        assert_eq!(unit(Quantity::Time, &[2e9]), (1e9, "s"));
+        assert_eq!(unit(Quantity::Bytes, &[1500.0, 3e6, 2e6]), (1_048_576.0, "MiB"));
+        assert_eq!(unit(Quantity::Count, &[999.0]), (1.0, ""));
+        assert_eq!(unit(Quantity::Count, &[]), (1.0, ""));
+        assert_eq!(Quantity::of_metric("pss_bytes"), Quantity::Bytes);
+        assert_eq!(Quantity::of_metric("p99_ns"), Quantity::Time);
+        assert_eq!(Quantity::of_metric("throughput_per_s"), Quantity::Count);
+    }
+}
