@@ -11,6 +11,7 @@ use c10k::units::as_f64;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::oha;
 use crate::support::process::c10k;
 
 /// What is asked of a generator.
@@ -69,7 +70,7 @@ pub(crate) struct Client {
 }
 
 /// All of them. The first one is what the others are compared with.
-pub(crate) const CLIENTS: [Client; 8] = [
+pub(crate) const CLIENTS: [Client; 9] = [
     Client {
         name: "wrk",
         program: "wrk",
@@ -125,6 +126,13 @@ pub(crate) const CLIENTS: [Client; 8] = [
         read: read_h2load,
     },
     Client { name: "hey", program: "hey", version: &[], arguments: hey_arguments, read: read_hey },
+    Client {
+        name: "oha",
+        program: "oha",
+        version: &["--version"],
+        arguments: oha::arguments,
+        read: oha::read,
+    },
 ];
 
 impl Client {
@@ -163,11 +171,11 @@ impl Client {
     }
 }
 
-fn seconds(time: Duration) -> String {
+pub(super) fn seconds(time: Duration) -> String {
     time.as_secs().max(1).to_string()
 }
 
-fn words(arguments: &[&str]) -> Vec<String> {
+pub(super) fn words(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(ToString::to_string).collect()
 }
 

@@ -11,6 +11,7 @@
 //! turns by one from round to round; ratios are of the same round.
 
 mod clients;
+mod oha;
 mod report;
 mod server;
 #[path = "../support/mod.rs"]
