@@ -130,11 +130,8 @@ fn lines(at: usize, panel: &Sweep<'_>, metric: &Metric, scaling: &[Scaling]) -> 
             own.series == panel.series && own.fixed == panel.fixed && own.model == line.model
         });
         let law = law.and_then(|own| own.law).filter(|_| metric.name == THROUGHPUT.name);
-        let law = law.map(|law| Law {
-            lambda: law.lambda_per_s,
-            sigma: law.sigma,
-            kappa: law.kappa,
-        });
+        let law =
+            law.map(|law| Law { lambda: law.lambda_per_s, sigma: law.sigma, kappa: law.kappa });
         lines.push(Line {
             label: Label { validity: Validity::Valid, why: Vec::new(), ..label(first, member) },
             shown: panel.lines.len() <= LINES || member == 0,

@@ -121,8 +121,9 @@ fn within(panel: &Sweep<'_>) -> String {
 
 fn crossings(summary: &Summary, metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
     let Some(panel) = panels.first() else { return Vec::new() };
-    let own =
-        || summary.crossovers.iter().filter(|c| c.series == panel.series && c.metric == metric.name);
+    let own = || {
+        summary.crossovers.iter().filter(|c| c.series == panel.series && c.metric == metric.name)
+    };
     let certain: Vec<&str> = own().filter_map(|found| found.sentence.as_deref()).collect();
     let mut sentences: Vec<String> =
         certain.iter().take(CROSSINGS).map(|text| (*text).to_string()).collect();
