@@ -105,7 +105,8 @@ fn figures(trial: &Trial) -> Vec<Figure> {
     if let Some(server) = &trial.server {
         let cost = server.cpu_per_request_ns;
         figures.extend(cost.map(|ns| Figure::of("server_cpu_per_request_ns", ns)));
-        figures.push(Figure::of("server_cpu_user_share", server.cpu_user_share));
+        let user = server.cpu_user_share;
+        figures.extend(user.map(|share| Figure::of("server_cpu_user_share", share)));
         figures.push(Figure::of("pss_bytes", as_f64(server.memory.pss_bytes)));
     }
     figures
