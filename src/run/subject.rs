@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use protocol::{App, Framing};
 use rustix::process::{Pid, Signal, kill_process_group};
-use serde_json::Value;
 
 use super::{Run, server, slots::Slot};
 use crate::check::server::{Server, Start, Subject as Started};
@@ -101,7 +100,7 @@ impl Running {
     }
 }
 
-/// Asks a server to end, and ends all of its processes if it does not.
+/// Asks all processes of a server to end, and ends them if they do not.
 ///
 /// # Errors
 /// When it had ended by itself: then it was not there to be measured.
@@ -110,11 +109,10 @@ fn end(mut server: Server) -> Result<()> {
     if let Some(words) = server.ended_unasked() {
         anyhow::bail!("the server ended while it was measured: {words}");
     }
-    server.signal(Signal::TERM)?;
-    let stopped: Result<Value> = server.stopped();
-    if stopped.is_err() {
-        // Its first process is ours and not yet waited for, or its workers are still in the group:
-        // either way the number is nobody else's.
+    // Its first process is a child that was not waited for, so the number is nobody else's.
+    kill_process_group(group, Signal::TERM).context("the server ended by itself")?;
+    if server.stopped().is_err() {
+        // Either that is still so, or others of it are still in the group.
         let _ = kill_process_group(group, Signal::KILL);
     }
     Ok(())
