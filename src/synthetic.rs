@@ -1,8 +1,8 @@
 //! Summaries made up for tests.
 
 use crate::document::{
-    ArrivalsRecord, Cell, CellQuantile, Estimate, Factor, Flag, RunRecord, SchemaId, Status, Summary,
-    Validity,
+    ArrivalsRecord, Cell, CellQuantile, Estimate, Factor, Flag, RunRecord, SchemaId, Status,
+    Summary, Validity,
 };
 use crate::standings;
 

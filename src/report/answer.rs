@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::document::{Standing, Standings, Summary, Sureness};
+use super::sweep_notes;
+use crate::document::{Crossover, Standing, Standings, Summary, Sureness};
 use crate::standings::named;
 use crate::statistics::Verdict;
 
@@ -64,12 +65,13 @@ fn greatest(summary: &Summary) -> Option<String> {
 
 /// Whether the answer depends on a setting that was varied.
 fn changes(summary: &Summary) -> Option<String> {
-    let certain: Vec<&str> =
-        summary.crossovers.iter().filter_map(|found| found.sentence.as_deref()).collect();
-    let first = certain.first()?;
+    let series = super::sweep::series(summary);
+    let certain: Vec<&Crossover> =
+        series.iter().flat_map(|(_, panels)| sweep_notes::main(summary, panels)).collect();
+    let first = certain.first()?.sentence.as_deref()?;
     Some(match certain.len() {
         1 => format!("It depends on the load: {first}"),
-        n => format!("It depends on the load ({n} pairs surely change places): {first}"),
+        n => format!("It depends on the load, by which {n} pairs surely change places. {first}"),
     })
 }
 
@@ -142,17 +144,25 @@ mod tests {
         let mut tail = open("epoll", &[9e5; 5]);
         set(&mut tail, 0.99, &[9e5, 8e5, 9e5, 8e5, 9e5]);
         let text = text(vec![closed("epoll", &BEST), slow, tail, open("fork", &[1e5; 5])]);
-        assert!(text.starts_with("epoll, fork are the best or cannot be told from it under 1 of 2"));
-        let expected = "sure difference is under echo-open: epoll has 8.59 times the p99 of fork (95 %";
+        assert!(
+            text.starts_with("epoll, fork are the best or cannot be told from it under 1 of 2")
+        );
+        let expected =
+            "sure difference is under echo-open: epoll has 8.59 times the p99 of fork (95 %";
         assert!(text.contains(expected), "{text}");
-        assert!(text.contains("Of 2 comparisons with the best of their workload, 2 are surely worse"));
+        assert!(
+            text.contains("Of 2 comparisons with the best of their workload, 2 are surely worse")
+        );
         assert!(text.contains("No model was measured twice"), "{text}");
     }
 
     #[test]
     fn three_trials_are_said_to_say_nothing() {
         let text = text(vec![closed("epoll", &[2.0; 3]), closed("fork", &[1.0; 3])]);
-        assert!(text.starts_with("epoll is the best or cannot be told from it under echo."), "{text}");
+        assert!(
+            text.starts_with("epoll is the best or cannot be told from it under echo."),
+            "{text}"
+        );
         assert!(text.contains("None of this is sure: with 3 trials each"), "{text}");
         assert!(!text.contains("greatest sure difference"), "{text}");
     }

@@ -6,6 +6,9 @@ use super::micro;
 use crate::document::{Host, NoiseFloor, RunRecord, Summary};
 use crate::standings::named;
 
+/// A longer table is opened by who wants it.
+const ROWS: usize = 24;
+
 /// The noise floor.
 pub(super) fn noise(summary: &Summary) -> Markup {
     html! {
@@ -17,13 +20,21 @@ pub(super) fn noise(summary: &Summary) -> Markup {
             } @else {
                 p { "One model was measured twice in each block, like two models. What it differs by from itself \
                      is noise; a smaller difference between models cannot be told, whatever its interval." }
-                div.scroll tabindex="0" role="region" aria-label="Table: the noise floor" {
-                    table {
-                        caption { "A model's second measurement over its first" }
-                        thead { tr { @for head in ["workload", "figure", "model", "ratio (95 %)", "cannot be told below"] { th scope="col" { (head) } } } }
-                        tbody { @for floor in &summary.noise { (floor_row(floor)) } }
-                    }
-                }
+                @if summary.noise.len() > ROWS {
+                    details { summary { "All " (summary.noise.len()) " ratios" } (floors(&summary.noise)) }
+                } @else { (floors(&summary.noise)) }
+            }
+        }
+    }
+}
+
+fn floors(noise: &[NoiseFloor]) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Table: the noise floor" {
+            table {
+                caption { "A model's second measurement over its first" }
+                thead { tr { @for head in ["workload", "figure", "model", "ratio (95 %)", "cannot be told below"] { th scope="col" { (head) } } } }
+                tbody { @for floor in noise { (floor_row(floor)) } }
             }
         }
     }
@@ -118,7 +129,8 @@ pub(super) fn reproduce(run: &RunRecord) -> Markup {
 /// The command as it was typed, as a shell takes it, with the seed if that was not given.
 fn command(run: &RunRecord) -> String {
     let words = run.command.iter().map(String::as_str);
-    let mut line = shlex::try_join(words.clone()).unwrap_or_else(|_| words.collect::<Vec<_>>().join(" "));
+    let mut line =
+        shlex::try_join(words.clone()).unwrap_or_else(|_| words.collect::<Vec<_>>().join(" "));
     if !run.command.iter().any(|word| word.starts_with("--seed")) {
         line += &format!(" --seed {}", run.seed);
     }
@@ -143,7 +155,8 @@ mod tests {
             });
         }
         let html = excluded(&summary).into_string();
-        let expected = "<b>more than 1,024 descriptors: </b>select under idle-1000, select under idle-5000";
+        let expected =
+            "<b>more than 1,024 descriptors: </b>select under idle-1000, select under idle-5000";
         assert!(html.contains(expected), "{html}");
     }
 

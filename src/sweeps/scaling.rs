@@ -52,7 +52,10 @@ fn fit(line: &Line<'_>, seed: u64) -> Result<ScalingLaw, String> {
         peak: fit.law.peak(),
         peak_interval: fit.peak,
         r_squared: fit.r_squared,
-        limited_points: sound.iter().filter(|(_, cell)| cell.flag("generator-cpu").is_some()).count(),
+        limited_points: sound
+            .iter()
+            .filter(|(_, cell)| cell.flag("generator-cpu").is_some())
+            .count(),
         points: sound.len(),
     })
 }

@@ -115,12 +115,16 @@ fn less_is_better_where_it_is() {
     for cell in &mut cells {
         let x = cell.factors[0].number.expect("a number");
         let cost = if cell.model == "fork" { 1e4 } else { 1e3 * x.powf(0.5) };
-        cell.server_cpu_per_request_ns = Estimate::of(&[cost, cost * 1.01, cost, cost * 0.99, cost]);
+        cell.server_cpu_per_request_ns =
+            Estimate::of(&[cost, cost * 1.01, cost, cost * 0.99, cost]);
     }
     let found = all_crossings(cells);
     let found = found.iter().find(|found| found.metric == "server_cpu_per_request_ns");
     let found = found.expect("a crossing");
-    assert!(found.certain && found.below == "epoll" && (90.0..110.0).contains(&found.at), "{found:?}");
+    assert!(
+        found.certain && found.below == "epoll" && (90.0..110.0).contains(&found.at),
+        "{found:?}"
+    );
 }
 
 fn usl(x: f64) -> f64 {

@@ -1,6 +1,6 @@
 //! What follows from cells taken together: noise, and which model to take.
 
-use crate::document::{Cell, Estimate, Sureness, Summary};
+use crate::document::{Cell, Estimate, Summary, Sureness};
 use crate::standings::{MARGIN, noise, of};
 use crate::statistics::Verdict;
 use crate::synthetic::{closed, flag, normal, summary, twin};
@@ -33,7 +33,11 @@ fn a_twin_is_in_no_ranking() {
     let summary = summary(vec![closed("fork", &BEST.map(|v| v / 2.0)), epoll, again]);
     let standings = &summary.verdicts[0];
     assert_eq!((standings.best.as_str(), standings.others.len()), ("epoll", 1));
-    assert!(standings.sentence.starts_with("Of 2 models epoll is the best"), "{}", standings.sentence);
+    assert!(
+        standings.sentence.starts_with("Of 2 models epoll is the best"),
+        "{}",
+        standings.sentence
+    );
     assert!(standings.sentence.contains("epoll measured twice: 1.02"), "{}", standings.sentence);
 }
 
@@ -79,7 +83,9 @@ fn differ(cells: &[Cell], margin: f64) -> bool {
 #[test]
 fn of_equal_models_one_is_called_different_in_at_most_one_run_of_twenty() {
     let mut random = fastrand::Rng::with_seed(71);
-    for (models, spread, margin) in [(2, 0.05, 0.0), (6, 0.1, 0.0), (6, 0.03, MARGIN), (12, 0.1, 0.0)] {
+    for (models, spread, margin) in
+        [(2, 0.05, 0.0), (6, 0.1, 0.0), (6, 0.03, MARGIN), (12, 0.1, 0.0)]
+    {
         let runs = 1_000;
         let false_ones =
             (0..runs).filter(|_| differ(&equals(&mut random, models, spread), margin)).count();
@@ -113,9 +119,9 @@ fn the_group_that_cannot_be_told_from_the_best_is_recommended_by_its_costs() {
     assert_eq!(found.leanest.as_deref(), Some("epoll"));
     assert_eq!(
         found.sentence,
-        "Take any of epoll, mio: by throughput they cannot be told apart (the best median is that of \
-         epoll, 100 replies/s). Of these mio needs the least server CPU per request: 5.00 us CPU per \
-         request. Of these epoll needs the least memory: 4.00 MiB of memory."
+        "Take any of epoll, mio: by throughput none can be told from the best median, that of epoll (100 \
+         replies/s). Of these mio costs least (5.00 us CPU per request) and epoll holds least (4.00 MiB \
+         of memory)."
     );
     assert_eq!(
         found.how_sure,
@@ -142,7 +148,8 @@ fn three_trials_are_a_hint_about_those_whose_spreads_meet() {
     flag(&mut starving, "fairness");
     let mut limited = closed("epoll", &[100.0, 110.0, 90.0]);
     flag(&mut limited, "generator-cpu");
-    let cells = vec![limited, closed("mio", &[80.0, 95.0, 85.0]), closed("fork", &[50.0; 3]), starving];
+    let cells =
+        vec![limited, closed("mio", &[80.0, 95.0, 85.0]), closed("fork", &[50.0; 3]), starving];
     let summary = summary(cells);
     let found = &summary.recommendations[0];
     assert_eq!(found.group, ["epoll", "mio"]);
