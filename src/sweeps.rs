@@ -7,6 +7,7 @@ pub(crate) mod crossover;
 pub(crate) mod scaling;
 
 use crate::document::{Cell, Factor, Summary};
+use crate::units::show_count;
 
 /// Settings differ by decades from this ratio of the largest to the smallest on.
 const DECADES: f64 = 10.0;
@@ -61,10 +62,25 @@ impl Sweep<'_> {
 
     /// The settings that are not swept, for people; empty where there are none.
     pub(crate) fn fixed_text(&self) -> String {
-        let fixed: Vec<String> =
-            self.fixed.iter().map(|factor| format!("{} {}", factor.name, factor.text)).collect();
-        fixed.join(", ")
+        fixed_text(&self.fixed)
     }
+}
+
+/// Settings for people; empty where there are none.
+pub(crate) fn fixed_text(fixed: &[Factor]) -> String {
+    let texts: Vec<String> =
+        fixed.iter().map(|factor| format!("{} {}", factor.name, factor.text)).collect();
+    texts.join(", ")
+}
+
+/// Settings within a sentence, in brackets.
+pub(crate) fn within(fixed: &[Factor]) -> String {
+    if fixed.is_empty() { String::new() } else { format!(" ({})", fixed_text(fixed)) }
+}
+
+/// A value of a setting that was not itself one of the plan's.
+pub(crate) fn show_setting(x: f64) -> String {
+    if x < 10.0 { format!("{x:.2}") } else { show_count(x) }
 }
 
 /// Every panel of every series that has something to sweep.

@@ -9,10 +9,11 @@ use std::process::Command;
 use libtest_mimic::{Arguments, Failed, Trial};
 use support::page;
 
-const PAGE: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/results/quick-20261121T115229Z/report.html");
+const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results/quick-20261121T115229Z");
 /// Added to the page: does what a reader does, all before the page counts as loaded.
 const READER: &str = include_str!("support/reader.js");
+/// Holds the page against a summary.
+const NUMBERS: &str = include_str!("support/numbers.js");
 
 fn main() {
     let args = Arguments::from_args();
@@ -25,6 +26,10 @@ fn main() {
         test("every_figure_is_drawn_in_the_dark", || {
             read(&["--blink-settings=preferredColorScheme=0"])
         }),
+        test("numbers_in_the_page_are_those_of_the_summary", numbers),
+        test("numbers_and_lines_over_a_setting_are_those_of_the_summary", swept),
+        test("a_number_that_is_wrong_is_caught", wrong_number),
+        test("a_page_is_as_wide_as_a_phone", phone),
         test("a_page_that_loads_something_is_caught", complains),
     ];
     libtest_mimic::run(&args, tests).exit();
@@ -57,7 +62,7 @@ fn open(page: &str, flags: &[&str]) -> Result<(String, Vec<String>), Failed> {
 }
 
 fn committed() -> Result<String, Failed> {
-    Ok(std::fs::read_to_string(Path::new(PAGE))?)
+    Ok(std::fs::read_to_string(Path::new(RUN).join("report.html"))?)
 }
 
 fn check(holds: bool, what: impl Into<String>) -> Result<(), Failed> {
@@ -74,9 +79,75 @@ fn read(flags: &[&str]) -> Result<(), Failed> {
     check(dom.contains(&format!("data-drawn=\"{figures}\"")), "not all was drawn")?;
     let plots = dom.matches("class=\"plot-container").count();
     check(plots == figures, format!("{plots} of {figures} figures"))?;
-    let said = dom.split_once("data-reader=\"").and_then(|(_, rest)| rest.split_once('"'));
-    let said = said.map_or("the reader never came to an end", |(said, _)| said);
+    let said = said(&dom, "reader");
     check(said == "all well", said)
+}
+
+/// What a script has left in the document.
+fn said<'a>(dom: &'a str, name: &str) -> &'a str {
+    let found =
+        dom.split_once(&format!("data-{name}=\"")).and_then(|(_, rest)| rest.split_once('"'));
+    found.map_or("the script never came to an end", |(said, _)| said)
+}
+
+/// What comes of holding a page against a summary.
+fn compared(page: &str, summary: &str) -> Result<String, Failed> {
+    let truth = summary.replace('<', "\\u003c");
+    let truth = format!("<script type=\"application/json\" id=\"truth\">{truth}</script>");
+    let page = page.replace("</body>", &format!("{truth}<script>{NUMBERS}</script></body>"));
+    let (dom, console) = open(&page, &[])?;
+    check(console.is_empty(), console.join("\n"))?;
+    Ok(said(&dom, "numbers").to_string())
+}
+
+fn numbers() -> Result<(), Failed> {
+    let summary = std::fs::read_to_string(Path::new(RUN).join("summary.json"))?;
+    let said = compared(&committed()?, &summary)?;
+    let count = said.strip_prefix("all ").and_then(|rest| rest.strip_suffix(" alike"));
+    check(count.is_some_and(|count| count.parse().is_ok_and(|count: u32| count > 700)), said)
+}
+
+/// The page and the summary of a run over a setting.
+fn sweep() -> Result<(String, String), Failed> {
+    let folder = tempfile::tempdir()?;
+    support::sweep::write(Path::new(RUN), folder.path());
+    let output = support::c10k().arg("report").arg(folder.path()).output()?;
+    check(output.status.success(), String::from_utf8_lossy(&output.stderr))?;
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name));
+    Ok((read("report.html")?, read("summary.json")?))
+}
+
+fn swept() -> Result<(), Failed> {
+    let (page, summary) = sweep()?;
+    let said = compared(&page, &summary)?;
+    check(said.starts_with("all ") && said.ends_with(" alike"), said)
+}
+
+/// The test above can see a wrong number.
+fn wrong_number() -> Result<(), Failed> {
+    let (page, summary) = sweep()?;
+    let mut wrong: serde_json::Value = serde_json::from_str(&summary)?;
+    wrong["cells"][0]["throughput_per_s"]["median"] = 1.0.into();
+    let said = compared(&page, &wrong.to_string())?;
+    check(said.contains("is not 1"), said)
+}
+
+/// In a frame as narrow as a phone nothing is wider than the page; tables scroll by themselves.
+fn phone() -> Result<(), Failed> {
+    for page in [committed()?, sweep()?.0] {
+        // It is asked when all is drawn, which is before the page counts as loaded.
+        let probe = "<script>dispatchEvent(new Event('beforeprint'));dispatchEvent(new Event('afterprint'));\
+                     parent.postMessage(document.documentElement.scrollWidth, '*')</script></body>";
+        let inner = page.replace("</body>", probe).replace('&', "&amp;").replace('"', "&quot;");
+        let frame = format!(
+            "<script>onmessage = (m) => {{ document.documentElement.dataset.width = m.data }}</script>\
+             <iframe width=360 height=800 srcdoc=\"{inner}\"></iframe>"
+        );
+        let (dom, _) = open(&frame, &[])?;
+        let said = said(&dom, "width");
+        check(said == "360" || said == "345", format!("{said} pixels wide"))?;
+    }
+    Ok(())
 }
 
 /// The tests above can see it when the page breaks its promise.

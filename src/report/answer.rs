@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::document::{Standing, Standings, Summary, Sureness};
+use super::sweep_notes;
+use crate::document::{Crossover, Standing, Standings, Summary, Sureness};
 use crate::metric::named;
 use crate::statistics::Verdict;
 
@@ -64,12 +65,13 @@ fn greatest(summary: &Summary) -> Option<String> {
 
 /// Whether the answer depends on a setting that was varied.
 fn changes(summary: &Summary) -> Option<String> {
-    let certain: Vec<&str> =
-        summary.crossovers.iter().filter_map(|found| found.sentence.as_deref()).collect();
-    let first = certain.first()?;
+    let series = super::sweep::series(summary);
+    let certain: Vec<&Crossover> =
+        series.iter().flat_map(|(_, panels)| sweep_notes::main(summary, panels)).collect();
+    let first = certain.first()?.sentence.as_deref()?;
     Some(match certain.len() {
         1 => format!("It depends on the load: {first}"),
-        n => format!("It depends on the load ({n} pairs surely change places): {first}"),
+        n => format!("It depends on the load, by which {n} pairs surely change places. {first}"),
     })
 }
 

@@ -6,6 +6,9 @@ use super::micro;
 use crate::document::{Host, NoiseFloor, RunRecord, Summary};
 use crate::metric::named;
 
+/// A longer table is opened by who wants it.
+const ROWS: usize = 24;
+
 /// The noise floor.
 pub(super) fn noise(summary: &Summary) -> Markup {
     html! {
@@ -17,13 +20,21 @@ pub(super) fn noise(summary: &Summary) -> Markup {
             } @else {
                 p { "One model was measured twice in each block, like two models. What it differs by from itself \
                      is noise; a smaller difference between models cannot be told, whatever its interval." }
-                div.scroll tabindex="0" role="region" aria-label="Table: the noise floor" {
-                    table {
-                        caption { "A model's second measurement over its first" }
-                        thead { tr { @for head in ["workload", "figure", "model", "ratio (95 %)", "cannot be told below"] { th scope="col" { (head) } } } }
-                        tbody { @for floor in &summary.noise { (floor_row(floor)) } }
-                    }
-                }
+                @if summary.noise.len() > ROWS {
+                    details { summary { "All " (summary.noise.len()) " ratios" } (floors(&summary.noise)) }
+                } @else { (floors(&summary.noise)) }
+            }
+        }
+    }
+}
+
+fn floors(noise: &[NoiseFloor]) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Table: the noise floor" {
+            table {
+                caption { "A model's second measurement over its first" }
+                thead { tr { @for head in ["workload", "figure", "model", "ratio (95 %)", "cannot be told below"] { th scope="col" { (head) } } } }
+                tbody { @for floor in noise { (floor_row(floor)) } }
             }
         }
     }

@@ -174,7 +174,7 @@ fn answer(summary: &Summary) -> Markup {
                     }
                 }
             }
-            @for line in table::closing(summary).lines() { p { (micro(line)) } }
+            p.meta { @for line in table::closing(summary).lines() { (micro(line)) br; } }
         }
     }
 }

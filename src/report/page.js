@@ -270,10 +270,10 @@
     panels.forEach((panel, at) => {
       const [column, line] = [at % across, Math.floor(at / across)];
       const wide = [column / across + (column ? 0.04 : 0), (column + 1) / across - (column + 1 < across ? 0.04 : 0)];
-      const high = [1 - (line + 1) * rows + (line + 1 < down ? 0.12 * rows : 0), 1 - line * rows - (panel ? 0.08 * rows : 0)];
+      const high = [1 - (line + 1) * rows + (line + 1 < down ? 0.1 * rows : 0), 1 - line * rows - (panel ? 0.1 * rows : 0)];
       const name = at === 0 ? "" : at + 1;
       const title = { title: { text: column === 0 ? figure.axis : "" } };
-      shape["xaxis" + name] = axis(look, { domain: wide, anchor: ref("y", at), tickvals: marks.map(([x]) => place(x)), ticktext: marks.map(([, text]) => text), title: { text: factor }, tickangle: 0, zeroline: false });
+      shape["xaxis" + name] = axis(look, { domain: wide, anchor: ref("y", at), tickvals: marks.map(([x]) => place(x)), ticktext: marks.map(([, text]) => text), title: { text: line + 1 === down ? factor : "" }, tickangle: 0, zeroline: false });
       const scale = figure.unit === "ns" && spread > 3 ? times(look, values, title) : axis(look, { ...title, ...unit.axis, rangemode: "tozero", ...(spread > 30 ? { type: "log", rangemode: "normal", dtick: 1 } : {}) });
       shape["yaxis" + name] = { ...scale, domain: high, anchor: ref("x", at), ...(at ? { matches: "y" } : {}) };
       if (panel) shape.annotations.push({ text: panel, showarrow: false, xref: "paper", yref: "paper", x: (wide[0] + wide[1]) / 2, y: high[1], yanchor: "bottom", font: { size: 12, color: look.ink } });

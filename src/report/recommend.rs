@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::micro;
 use crate::document::{Cell, Recommendation, Summary, Sureness};
+use crate::sweeps::fixed_text;
 
 /// The section; nothing where nothing can be recommended.
 pub(super) fn section(summary: &Summary) -> Markup {
@@ -50,7 +51,7 @@ fn points(name: &str, series: &[(&Cell, &Recommendation)]) -> Markup {
                 caption { "What to take at each point of " (name) }
                 thead { tr { @for head in ["setting", "cannot be told from the best", "least CPU", "least memory", "how sure"] { th scope="col" { (head) } } } }
                 tbody { @for (cell, found) in own() { tr {
-                    th scope="row" { (cell.factors.iter().map(|factor| format!("{} {}", factor.name, factor.text)).collect::<Vec<_>>().join(", ")) }
+                    th scope="row" { (fixed_text(&cell.factors)) }
                     td { (found.group.join(", ")) }
                     td { (found.cheapest.as_deref().unwrap_or("-")) }
                     td { (found.leanest.as_deref().unwrap_or("-")) }

@@ -7,11 +7,13 @@ use super::figures::{Figure, Label, Marks, label, why};
 use super::micro;
 use super::sweep_notes as notes;
 use crate::document::{Cell, Scaling, Summary, Validity};
-use crate::metric::{CAPACITY, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL};
+use crate::metric::{CAPACITY, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, named};
 use crate::statistics::scalability::Law;
-use crate::sweeps::{self, Sweep};
+use crate::sweeps::{self, Sweep, fixed_text, show_setting};
 use crate::units::{as_f64, show_count};
 
+/// So many sure crossings are read above the figures.
+const SENTENCES: usize = 3;
 /// More lines than this at once show nothing.
 const LINES: usize = 8;
 /// Points of a fitted curve.
@@ -174,21 +176,21 @@ pub(super) fn section(
     tables: &Markup,
 ) -> Markup {
     let factor = panels.first().map_or("", |panel| panel.factor);
-    let certain: Vec<&str> = summary
-        .crossovers
-        .iter()
-        .filter(|found| found.series == *name)
-        .filter_map(|found| found.sentence.as_deref())
-        .collect();
+    let certain = notes::main(summary, panels);
+    let more = certain.len().saturating_sub(SENTENCES);
     html! {
         section id=(name) {
             h2 { (name) ", over " (factor) }
             @if certain.is_empty() {
                 p.answer { "No two models surely change places over " (factor) "." }
             } @else {
-                ul.answer { @for sentence in &certain { li { (micro(sentence)) } } }
+                ul.answer {
+                    @for sentence in certain.iter().take(SENTENCES).filter_map(|found| found.sentence.as_ref()) { li { (micro(sentence)) } }
+                    @if more > 0 { li { (more) " more pairs surely change places: see the table below." } }
+                }
             }
             div.figures { @for figure in figures { (show(summary, figure, panels)) } }
+            (crossings(summary, name))
             (scaling(summary, name))
             details {
                 summary { "The tables of its points" }
@@ -228,11 +230,50 @@ fn title_of(figure: &str) -> &'static str {
     }
 }
 
+/// Every crossing of a series, those that are not sure too.
+fn crossings(summary: &Summary, series: &str) -> Markup {
+    let own: Vec<_> = summary.crossovers.iter().filter(|found| found.series == series).collect();
+    let columns = [
+        "figure",
+        "where",
+        "better below",
+        "better above",
+        "at",
+        "95 %",
+        "resamples that agree",
+        "sure",
+    ];
+    let words = |name: &str| named(name).map_or(name.to_string(), |metric| metric.words.into());
+    html! {
+        @if !own.is_empty() {
+            details {
+                summary { "Where models change places" }
+                div.scroll tabindex="0" role="region" aria-label="Table: where models change places" {
+                    table {
+                        caption { "Pairs of models whose medians cross once" }
+                        thead { tr { @for head in columns { th scope="col" { (head) } } } }
+                        tbody { @for found in own { tr.invalid[!found.certain] {
+                            th scope="row" { (words(&found.metric)) }
+                            td { (fixed_text(&found.fixed)) }
+                            td { (found.below) }
+                            td { (found.above) }
+                            td { (show_setting(found.at)) }
+                            td { (show_setting(found.interval.low)) " to " (show_setting(found.interval.high)) }
+                            td { (format!("{:.0} %", found.support * 100.0)) }
+                            td { @if found.certain { "sure" } @else { "not sure" } }
+                        } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// The fitted laws of a series.
 fn scaling(summary: &Summary, series: &str) -> Markup {
     let own: Vec<&Scaling> = summary.scaling.iter().filter(|own| own.series == series).collect();
     let range = |value: f64, interval: &crate::statistics::Interval| {
-        format!("{value:.2e} ({:.2e} to {:.2e})", interval.low, interval.high)
+        format!("{} ({} to {})", small(value), small(interval.low), small(interval.high))
     };
     html! {
         @if !own.is_empty() {
@@ -246,7 +287,7 @@ fn scaling(summary: &Summary, series: &str) -> Markup {
                     thead { tr { @for head in ["model", "setting", "σ", "κ", "peak at", "variance explained", "points"] { th scope="col" { (head) } } } }
                     tbody { @for scaling in own { tr {
                         th scope="row" { (scaling.model) }
-                        td { (scaling.fixed.iter().map(|factor| format!("{} {}", factor.name, factor.text)).collect::<Vec<_>>().join(", ")) }
+                        td { (fixed_text(&scaling.fixed)) }
                         @if let Some(law) = &scaling.law {
                             td { (range(law.sigma, &law.sigma_interval)) }
                             td { (range(law.kappa, &law.kappa_interval)) }
@@ -263,6 +304,11 @@ fn scaling(summary: &Summary, series: &str) -> Markup {
     }
 }
 
+/// A share or a cost that is often tiny.
+fn small(value: f64) -> String {
+    if value == 0.0 { "0".into() } else { format!("{value:.2e}") }
+}
+
 fn peak(law: &crate::document::ScalingLaw) -> String {
     let whole = |x: f64| show_count(x.round());
     match (law.peak, law.peak_interval) {
@@ -276,7 +322,7 @@ fn peak(law: &crate::document::ScalingLaw) -> String {
 
 impl Sweep<'_> {
     /// Whether all its cells are closed loops.
-    fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.lines.iter().flat_map(|line| &line.points).all(|(_, cell)| cell.is_closed())
     }
 

@@ -1,13 +1,13 @@
 //! What there is to notice in a figure over a setting, and what could fool its reader.
 
 use super::sweep::{growth, share};
-use crate::document::{Summary, Validity};
-use crate::metric::{CAPACITY, Metric, SERVER_CPU};
+use crate::document::{Crossover, Summary, Validity};
+use crate::metric::{CAPACITY, Metric, SERVER_CPU, TAIL};
 use crate::statistics::verdict::Good;
-use crate::sweeps::Sweep;
+use crate::sweeps::{Sweep, within};
 
 /// So many crossings are read; more are counted.
-const CROSSINGS: usize = 3;
+const CROSSINGS: usize = 2;
 /// A model that ends with so many times what it began with has changed.
 const CHANGED: f64 = 1.5;
 
@@ -60,42 +60,65 @@ pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
     sentences
 }
 
+/// The sure crossings of a series in what its models are ranked by; the one of who leads at one end
+/// with who leads at the other comes first.
+pub(super) fn main<'a>(summary: &'a Summary, panels: &[Sweep<'_>]) -> Vec<&'a Crossover> {
+    let Some(first) = panels.first() else { return Vec::new() };
+    let metric = if first.is_closed() { CAPACITY } else { TAIL };
+    let own = summary.crossovers.iter().filter(|found| {
+        found.certain && found.series == first.series && found.metric == metric.name
+    });
+    let leads = |found: &&Crossover| {
+        panels.iter().filter(|panel| panel.fixed == found.fixed).any(|panel| {
+            let (first, last) = (panel.values.first(), panel.values.last());
+            let at = |x: Option<&(f64, &str)>| leader(&metric, panel, x?.0).map(|(model, _)| model);
+            at(first) == Some(&found.below) && at(last) == Some(&found.above)
+        })
+    };
+    let (mut leading, others): (Vec<_>, Vec<_>) = own.partition(leads);
+    leading.extend(others);
+    leading
+}
+
 /// Who leads at either end.
 fn ends(metric: &Metric, panel: &Sweep<'_>) -> Option<String> {
     let (first, last) = (panel.values.first()?, panel.values.last()?);
-    let leader = |x: f64| {
-        let known = panel.lines.iter().filter_map(|line| {
-            let cell = line.at(x)?;
-            let fair = cell.validity != Validity::Invalid && !cell.starves();
-            Some((line.model, (metric.of)(cell).filter(|_| fair)?.median))
-        });
-        let known: Vec<_> = known.collect();
-        let by = |a: &&(&str, f64), b: &&(&str, f64)| a.1.total_cmp(&b.1);
-        let best = match metric.good {
-            Good::High => known.iter().max_by(by),
-            Good::Low => known.iter().min_by(by),
-        };
-        best.copied().filter(|_| known.len() > 1)
-    };
-    let ((low, a), (high, b)) = (leader(first.0)?, leader(last.0)?);
-    let at = |setting: &str| format!("{} {setting}{}", panel.factor, within(panel));
+    let ((low, a), (high, b)) = (leader(metric, panel, first.0)?, leader(metric, panel, last.0)?);
+    let at = |setting: &str| format!("{} {setting}{}", panel.factor, within(&panel.fixed));
+    let show = metric.phrase;
     Some(if low == high {
         format!(
             "{low} has the best median at both ends: {} at {}, {} at {}.",
-            (metric.phrase)(a),
+            show(a),
             at(first.1),
-            (metric.phrase)(b),
+            show(b),
             at(last.1)
         )
     } else {
         format!(
             "The best median at {} is that of {low} ({}), at {} that of {high} ({}).",
             at(first.1),
-            (metric.phrase)(a),
+            show(a),
             at(last.1),
-            (metric.phrase)(b)
+            show(b)
         )
     })
+}
+
+/// The best median at one value of the setting, of those that serve all their clients.
+fn leader<'a>(metric: &Metric, panel: &Sweep<'a>, x: f64) -> Option<(&'a str, f64)> {
+    let known = panel.lines.iter().filter_map(|line| {
+        let cell = line.at(x)?;
+        let fair = cell.validity != Validity::Invalid && !cell.starves();
+        Some((line.model, (metric.of)(cell).filter(|_| fair)?.median))
+    });
+    let known: Vec<_> = known.collect();
+    let by = |a: &&(&str, f64), b: &&(&str, f64)| a.1.total_cmp(&b.1);
+    let best = match metric.good {
+        Good::High => known.iter().max_by(by),
+        Good::Low => known.iter().min_by(by),
+    };
+    best.copied().filter(|_| known.len() > 1)
 }
 
 /// Who changes most from one end to the other, and who least.
@@ -106,17 +129,22 @@ fn grows(metric: &Metric, panel: &Sweep<'_>) -> Option<String> {
     let ((least, a), (most, b)) = (growths.first()?, growths.last()?);
     (growths.len() > 1 && most / least >= CHANGED).then(|| {
         format!(
-            "From one end to the other{} the {} of {b} becomes {most:.2} times as much, that of {a} \
-             {least:.2} times.",
-            within(panel),
-            metric.words
+            "From one end to the other{} the {} of {b} becomes {} times as much, that of {a} {} times.",
+            within(&panel.fixed),
+            metric.words,
+            digits(*most),
+            digits(*least)
         )
     })
 }
 
-fn within(panel: &Sweep<'_>) -> String {
-    let fixed = panel.fixed_text();
-    if fixed.is_empty() { fixed } else { format!(" ({fixed})") }
+/// Three digits.
+fn digits(x: f64) -> String {
+    match x {
+        few if few < 9.995 => format!("{few:.2}"),
+        some if some < 99.95 => format!("{some:.1}"),
+        many => format!("{many:.0}"),
+    }
 }
 
 fn crossings(summary: &Summary, metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
@@ -146,10 +174,15 @@ fn peaks(summary: &Summary, panels: &[Sweep<'_>]) -> Option<String> {
         .filter_map(|scaling| {
             let interval = scaling.law?.peak_interval?;
             // A peak beyond what was measured is the law's and not the server's.
-            (interval.low >= low && interval.high <= high).then(|| scaling.model.clone())
+            let here = within(&scaling.fixed);
+            (interval.low >= low && interval.high <= high)
+                .then(|| format!("{}{here}", scaling.model))
         })
         .collect();
     (!peaks.is_empty()).then(|| {
-        format!("Within what was measured throughput surely peaks and falls again by the fitted law: {}.", peaks.join(", "))
+        format!(
+            "By the fitted law throughput surely peaks within what was measured and falls again: {}.",
+            peaks.join(", ")
+        )
     })
 }

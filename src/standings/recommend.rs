@@ -1,9 +1,9 @@
 //! Which model to take for a load like a workload: those that cannot be told from the best, and among
 //! them the one that costs least.
 
-use super::{TRIALS_MIN, words};
-use crate::document::{Cell, Recommendation, Standings, Sureness};
-use crate::metric::{MEMORY, Metric, SERVER_CPU, headline};
+use super::words;
+use crate::document::{Cell, Recommendation, Standings, Sureness, Validity};
+use crate::metric::{MEMORY, Metric, SERVER_CPU, TRIALS_MIN, headline};
 use crate::statistics::Verdict;
 
 /// So many names are read; more are counted.
@@ -43,8 +43,7 @@ fn group<'a>(
         let verdict = own.and_then(|standing| standing.verdict);
         matches!(verdict, Some(Verdict::Same | Verdict::CannotTell))
     };
-    let sound =
-        |cell: &&Cell| !cell.starves() && cell.validity != crate::document::Validity::Invalid;
+    let sound = |cell: &&Cell| !cell.starves() && cell.validity != Validity::Invalid;
     if trials >= TRIALS_MIN {
         group.extend(cells.iter().copied().filter(alike).filter(sound));
     } else if let Some(figure) = (metric.of)(best) {
@@ -96,33 +95,25 @@ fn sentence(
         );
     }
     let mut text = format!(
-        "Take any of {}: by {} they cannot be told apart (the best median is that of {}, {}).",
+        "Take any of {}: by {} none can be told from the best median, that of {} ({}).",
         names(group),
         metric.words,
         best.model,
         value(metric, best)
     );
-    match (cheapest, leanest) {
-        (Some(cheap), Some(lean)) if cheap.model == lean.model => {
-            text += &format!(
-                " Of these {} is the cheapest in both: {} and {}.",
-                cheap.model,
-                value(&SERVER_CPU, cheap),
-                value(&MEMORY, cheap)
-            );
+    let least = |words: &str, metric: &Metric, cell: &Cell| {
+        format!("{} {words} ({})", cell.model, value(metric, cell))
+    };
+    let cheap = cheapest.map(|cell| least("costs least", &SERVER_CPU, cell));
+    let lean = leanest.map(|cell| match cheapest {
+        Some(cheap) if cheap.model == cell.model => {
+            format!("holds least ({})", value(&MEMORY, cell))
         }
-        (cheap, lean) => {
-            for (metric, cell) in [(SERVER_CPU, cheap), (MEMORY, lean)] {
-                if let Some(cell) = cell {
-                    text += &format!(
-                        " Of these {} needs the least {}: {}.",
-                        cell.model,
-                        metric.words,
-                        value(&metric, cell)
-                    );
-                }
-            }
-        }
+        _ => least("holds least", &MEMORY, cell),
+    });
+    let both: Vec<String> = cheap.into_iter().chain(lean).collect();
+    if !both.is_empty() {
+        text += &format!(" Of these {}.", both.join(" and "));
     }
     text
 }

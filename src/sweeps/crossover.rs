@@ -1,14 +1,14 @@
 //! Where two models change places: between two points of a sweep the better one becomes the worse.
 
-use super::{Line, Sweep};
-use crate::document::{Cell, Crossover};
+use super::{Line, Sweep, show_setting, within};
+use crate::document::{Cell, Crossover, Validity};
 use crate::metric::{
     CAPACITY, MARGIN, MEMORY, Metric, SERVER_CPU, TAIL, TRIALS_MIN, blocks, pairs,
 };
 use crate::statistics::interval::{CONFIDENCE, TRIALS_MIN as TRIALS_FOR_INTERVAL};
 use crate::statistics::verdict::Good;
 use crate::statistics::{Interval, Verdict, median, ratio};
-use crate::units::show_count;
+use crate::units::as_f64;
 
 /// The figures in which places are looked for.
 const METRICS: [Metric; 4] = [CAPACITY, TAIL, SERVER_CPU, MEMORY];
@@ -44,7 +44,7 @@ pub(crate) fn of(sweep: &Sweep<'_>, seed: u64) -> Vec<Crossover> {
 
 /// A cell's values if they can be compared; one that starves clients or is invalid stands for nothing.
 fn comparable<'a>(metric: &Metric, cell: &'a Cell) -> Option<Vec<(&'a str, f64)>> {
-    if cell.starves() || cell.validity == crate::document::Validity::Invalid {
+    if cell.starves() || cell.validity == Validity::Invalid {
         return None;
     }
     let values = blocks(cell, (metric.of)(cell)?);
@@ -110,8 +110,7 @@ fn crossover(
         low: places.get(cut).unwrap_or(first).min(at),
         high: places.get(places.len() - 1 - cut).unwrap_or(last).max(at),
     };
-    let support =
-        crate::units::as_f64(places.len() as u64) / crate::units::as_f64(RESAMPLES as u64);
+    let support = as_f64(places.len() as u64) / as_f64(RESAMPLES as u64);
     let (below, above) = if a_below { (a, b) } else { (b, a) };
     let ends = (shared.first()?.0, shared.last()?.0);
     let certain = support >= CONFIDENCE
@@ -162,10 +161,7 @@ fn surely_better(metric: &Metric, one: &Line<'_>, other: &Line<'_>, x: f64) -> b
 
 fn sentence(crossover: &Crossover, metric: &Metric) -> String {
     let Crossover { series, factor, fixed, below, above, at, interval, .. } = crossover;
-    let here: Vec<String> =
-        fixed.iter().map(|factor| format!("{} {}", factor.name, factor.text)).collect();
-    let here = if here.is_empty() { String::new() } else { format!(" ({})", here.join(", ")) };
-    let show = |x: f64| if x < 10.0 { format!("{x:.2}") } else { show_count(x) };
+    let (here, show) = (within(fixed), show_setting);
     format!(
         "{series}{here}: below about {} of {factor} (95 %: {} to {}) {below} is better by {}, above it \
          {above}.",

@@ -120,9 +120,9 @@ fn the_group_that_cannot_be_told_from_the_best_is_recommended_by_its_costs() {
     assert_eq!(found.leanest.as_deref(), Some("epoll"));
     assert_eq!(
         found.sentence,
-        "Take any of epoll, mio: by throughput they cannot be told apart (the best median is that of \
-         epoll, 100 replies/s). Of these mio needs the least server CPU per request: 5.00 us CPU per \
-         request. Of these epoll needs the least memory: 4.00 MiB of memory."
+        "Take any of epoll, mio: by throughput none can be told from the best median, that of epoll (100 \
+         replies/s). Of these mio costs least (5.00 us CPU per request) and epoll holds least (4.00 MiB \
+         of memory)."
     );
     assert_eq!(
         found.how_sure,
