@@ -3,6 +3,8 @@
 use crate::document::{ArrivalsRecord, Cell, Estimate, Excluded, Factor, Summary, Validity};
 use crate::synthetic::{closed, set, summary};
 
+mod page;
+
 use super::{analysis, sentences};
 
 /// What blocks have in common.
@@ -86,7 +88,7 @@ fn the_largest_complete_design_leaves_out_the_home_that_lacks_cells_and_says_so(
     let keys: Vec<&str> = designs.iter().map(|design| design.metric.as_str()).collect();
     let cpu = "server_cpu_per_request_ns";
     assert_eq!(keys, [cpu, cpu, "throughput_per_s", "throughput_per_s", "p99_ns", "p99_ns"]);
-    assert_eq!(designs[0].factors[0].levels, ["kept", "every 10.0 requests", "one per request"]);
+    assert_eq!(designs[0].factors[0].levels, ["kept", "every 10 requests", "one per request"]);
     assert_eq!(designs[0].factors[1].levels, ["none", "table", "client"]);
     assert_eq!((designs[0].cells_left_out, designs[0].blocks), (2, 4));
     assert_eq!(designs[1].factors[0].levels, ["kept"]);

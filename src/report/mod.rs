@@ -131,7 +131,7 @@ fn method(run: &RunRecord) -> Markup {
     }
 }
 
-fn machine(host: &Host) -> Markup {
+pub(crate) fn machine(host: &Host) -> Markup {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "not told".into());
     let rows = [
         ("Kernel", host.kernel.clone()),
@@ -165,7 +165,7 @@ fn reproduce(run: &RunRecord) -> Markup {
 }
 
 /// Microseconds as the axes of the figures write them.
-fn micro(text: &str) -> String {
+pub(crate) fn micro(text: &str) -> String {
     let mut parts = text.split(" us");
     let mut whole = parts.next().unwrap_or_default().to_string();
     for part in parts {
@@ -177,12 +177,12 @@ fn micro(text: &str) -> String {
     whole
 }
 
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+pub(crate) const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                       img-src data: blob:";
-const STYLE: &str = include_str!("page.css");
+pub(crate) const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 /// Plotly's partial bundle "basic" (lines, dots, bars), MIT: `vendor/plotly-LICENSE.txt`.
-const PLOTLY: &str = include_str!("vendor/plotly-basic.min.js");
+pub(crate) const PLOTLY: &str = include_str!("vendor/plotly-basic.min.js");
 
 #[cfg(test)]
 mod tests {
