@@ -546,7 +546,7 @@ fn engine(name: &str) -> Result<Engine, String> {
     named(&Engine::ALL.map(|engine| (engine.name(), engine)), name)
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     let wrong = |error| format!("{error}: write an address and a port, as in 127.0.0.1:9000");
     let mut found = text.to_socket_addrs().map_err(wrong)?;
     found.next().ok_or_else(|| format!("'{text}' has no address"))

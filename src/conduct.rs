@@ -163,14 +163,14 @@ fn long_reply(app: App, framing: Framing) -> Option<Arc<Recipe>> {
     Recipe::new(app, framing, Request::Work(work)).ok().map(Arc::new)
 }
 
-fn lifetime(text: &str) -> Result<Duration, String> {
+pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {
         Duration::ZERO => Err("longer than nothing".into()),
         lifetime => Ok(lifetime),
     }
 }
 
-fn depth(text: &str) -> Result<usize, String> {
+pub(crate) fn depth(text: &str) -> Result<usize, String> {
     let depth = parse_count(text)?;
     let wrong = || format!("from 1 to {PIPELINE_MAX}");
     (1..=PIPELINE_MAX).contains(&depth).then_some(depth).ok_or_else(wrong)
@@ -187,7 +187,7 @@ fn source_addresses(text: &str) -> Result<SourceAddresses, String> {
 }
 
 /// A think time such as `10ms`, `exp:10ms` or `uniform:5ms..15ms`.
-fn think_time(text: &str) -> Result<ThinkTime, String> {
+pub(crate) fn think_time(text: &str) -> Result<ThinkTime, String> {
     if let Some(mean) = text.strip_prefix("exp:") {
         return Ok(ThinkTime::Exponential { mean: parse_duration(mean)? });
     }
@@ -206,7 +206,7 @@ fn think_time(text: &str) -> Result<ThinkTime, String> {
 }
 
 /// A way to misbehave and a share, such as `slow-reader=10%`.
-fn misbehaviour(text: &str) -> Result<(Misbehaviour, f64), String> {
+pub(crate) fn misbehaviour(text: &str) -> Result<(Misbehaviour, f64), String> {
     let names = Misbehaviour::ALL.map(|(name, _)| name).join(", ");
     let wrong = || format!("write a kind and its share, as in slow-reader=10%; kinds are {names}");
     let (name, share) = text.split_once('=').ok_or_else(wrong)?;

@@ -1,17 +1,27 @@
 //! Experiments as TOML, one question each. `plans/README.md` documents every key.
 
+mod arrivals;
+mod check;
 mod draws;
+mod durations;
+mod load;
+mod matrix;
+mod subject;
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use protocol::{App, Draw, Framing, Recipe, Request};
+use protocol::{App, Draw, Framing, Request};
 use serde::{Deserialize, Serialize};
-use servers::{MODELS, Model, broken, models};
+use toml::de::DeTable;
 
 use crate::cli::usage;
+use crate::document::Factor;
 use crate::pacing::PacingArg;
+
+pub use arrivals::{ArrivalsPlan, Ramp, Rate, Staircase};
+pub use subject::{Candidate, External, Subject};
 
 /// The plan that runs when none is named.
 const QUICK: &str = include_str!("../plans/quick.toml");
@@ -27,6 +37,16 @@ pub struct Plan {
     /// The models, by name; `all` stands for all of them.
     #[serde(default = "all_models")]
     pub models: Vec<String>,
+    /// Servers that are not ours, measured beside the models.
+    #[serde(default, rename = "external", skip_serializing_if = "Vec::is_empty")]
+    pub externals: Vec<External>,
+    /// Who is measured twice in each block, so that there is something to compare with itself; left
+    /// out, the first that serves its clients concurrently, `none` for nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<String>,
+    /// Who is not measured under which workloads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<Exclude>,
     /// Trials of each model under each workload.
     #[serde(default = "five")]
     pub trials: u32,
@@ -39,16 +59,16 @@ pub struct Plan {
     #[serde(default = "one_thread")]
     pub threads: usize,
     /// Load that is not recorded.
-    #[serde(with = "human_duration")]
+    #[serde(with = "durations::human")]
     pub warmup: Duration,
     /// Load that is.
-    #[serde(with = "human_duration")]
+    #[serde(with = "durations::human")]
     pub measure: Duration,
     /// Waiting for what is still open.
-    #[serde(with = "human_duration")]
+    #[serde(with = "durations::human")]
     pub drain: Duration,
     /// A request without a reply for so long has timed out.
-    #[serde(with = "human_duration", default = "ten_seconds")]
+    #[serde(with = "durations::human", default = "ten_seconds")]
     pub request_timeout: Duration,
     /// Processors of the servers; left out, the first of two or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,12 +117,30 @@ impl Default for ServerPlan {
     }
 }
 
+/// Who is not measured under some workloads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exclude {
+    /// Names of models, or of servers of others.
+    pub models: Vec<String>,
+    /// Names of workloads; that of a varied one means all its points.
+    pub workloads: Vec<String>,
+    /// Why, for whoever reads the results.
+    pub reason: String,
+}
+
 /// What all clients do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Workload {
     /// Its name in files and tables.
     pub name: String,
+    /// The workload that was varied, where this is a point of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<String>,
+    /// What was varied, and what it is here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<Factor>,
     /// What every request asks for.
     pub request: RequestPlan,
     /// When requests are sent.
@@ -113,6 +151,28 @@ pub struct Workload {
     /// Whether connections begin with a greeting, which tells how long they waited for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub greeting: bool,
+    /// Requests that a connection carries before it is closed and opened again; 0 and left out, it
+    /// stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_connection: Option<u64>,
+    /// Age at which a connection is closed and opened again, as text; left out, it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_lifetime: Option<String>,
+    /// Requests in flight on a connection; left out, one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<usize>,
+    /// How long a client of a closed loop waits after a reply, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub think_time: Option<String>,
+    /// Connections beside the load that say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_connections: Option<usize>,
+    /// Shares of the connections that misbehave, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misbehave: Option<String>,
+    /// Settings of the servers, if not the plan's; what is left out is as there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerPlan>,
 }
 
 /// What every request asks for.
@@ -159,44 +219,6 @@ impl RequestPlan {
     }
 }
 
-/// When requests are sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum ArrivalsPlan {
-    /// Each connection sends when it has its reply.
-    Closed,
-    /// Open loop, evenly spaced.
-    Constant(Rate),
-    /// Open loop, exponentially spaced.
-    Poisson(Rate),
-}
-
-impl ArrivalsPlan {
-    /// The rate of an open loop.
-    #[must_use]
-    pub fn rate(&self) -> Option<&Rate> {
-        match self {
-            Self::Closed => None,
-            Self::Constant(rate) | Self::Poisson(rate) => Some(rate),
-        }
-    }
-}
-
-/// The rate of an open loop: a number, or a share of what was measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rate {
-    /// Requests per second.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate: Option<f64>,
-    /// Share of the throughput of the slowest model that serves all its clients...
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub share: Option<f64>,
-    /// ...under this closed-loop workload of the same plan.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub of: Option<String>,
-}
-
 impl Plan {
     /// The quick comparison.
     ///
@@ -219,10 +241,19 @@ impl Plan {
     }
 
     fn parse(text: &str) -> Result<Self> {
-        let plan: Self = toml::from_str(text).map_err(|error| {
+        let with_hint = |mut error: toml::de::Error| {
+            error.set_input(Some(text));
             let hint = suggestion(error.message()).unwrap_or_default();
             anyhow::anyhow!("{error}{hint}")
-        })?;
+        };
+        let mut table = DeTable::parse(text).map_err(with_hint)?;
+        let origins = matrix::expand(table.get_mut(), text)?;
+        let mut plan = Self::deserialize(toml::Deserializer::from(table)).map_err(with_hint)?;
+        for (workload, origin) in plan.workloads.iter_mut().zip(origins) {
+            let Some((series, factors)) = origin else { continue };
+            (workload.series, workload.factors) = (Some(series), factors);
+        }
+        plan.resolve_shares()?;
         plan.check()?;
         Ok(plan)
     }
@@ -233,29 +264,6 @@ impl Plan {
     /// When it has no TOML form, which is a fault of ours.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self).context("the plan has no TOML form")
-    }
-
-    /// The models, in teaching order.
-    ///
-    /// # Errors
-    /// When a name is not a model's, with the nearest that is.
-    pub fn models(&self) -> Result<Vec<&'static Model>> {
-        for name in self.models.iter().filter(|name| *name != "all") {
-            anyhow::ensure!(
-                broken::find(name).is_none(),
-                "'{name}' is broken on purpose and is not measured: `c10k serve --broken {name}` \
-                 serves it"
-            );
-            if models::find(name).is_none() {
-                let names = MODELS.iter().map(|model| model.name);
-                let hint = nearest(name, names).map(|near| format!("; did you mean {near}?"));
-                let hint = hint.unwrap_or_default();
-                anyhow::bail!("there is no model '{name}'{hint} `c10k models` lists them");
-            }
-        }
-        let all = self.models.iter().any(|name| name == "all");
-        let wanted = |model: &&Model| all || self.models.iter().any(|name| name == model.name);
-        Ok(MODELS.iter().filter(wanted).collect())
     }
 
     /// The workload of that name.
@@ -270,93 +278,29 @@ impl Plan {
         workload.connections.unwrap_or(self.connections)
     }
 
-    /// Application and framing.
-    ///
-    /// # Errors
-    /// When a name is not one of theirs.
-    pub fn service(&self) -> Result<(App, Framing)> {
-        let in_server = |error: String| anyhow::anyhow!("[server]: {error}");
-        let app = crate::cli::app(&self.server.app).map_err(in_server)?;
-        Ok((app, crate::cli::framing(&self.server.framing).map_err(in_server)?))
-    }
-
-    /// Keeps only these workloads, and those that they take their rate from.
+    /// Keeps only these workloads, by name or by that of a varied one, and those that they take their
+    /// rate from.
     ///
     /// # Errors
     /// When a name is not a workload's, with the nearest that is.
     pub fn keep_workloads(&mut self, names: &[String]) -> Result<()> {
         for name in names {
-            if self.workload(name).is_none() {
+            if !self.workloads.iter().any(|workload| workload.is_called(name)) {
                 let known = self.workloads.iter().map(|workload| workload.name.as_str());
-                let hint = nearest(name, known).map(|near| format!("; did you mean {near}?"));
-                let hint = hint.unwrap_or_default();
+                let hint = subject::did_you_mean(name, known);
                 anyhow::bail!("the plan {} has no workload '{name}'{hint}", self.name);
             }
         }
-        let mut keep = names.to_vec();
-        for workload in self.workloads.iter().filter(|workload| names.contains(&workload.name)) {
-            keep.extend(workload.arrivals.rate().and_then(|rate| rate.of.clone()));
+        let wanted = |w: &&Workload| names.iter().any(|name| w.is_called(name));
+        let mut keep: Vec<String> = Vec::new();
+        for workload in self.workloads.iter().filter(wanted) {
+            keep.push(workload.name.clone());
+            keep.extend(workload.arrivals.of().map(String::from));
         }
         self.workloads.retain(|workload| keep.contains(&workload.name));
-        Ok(())
-    }
-
-    /// Checks what the types do not.
-    ///
-    /// # Errors
-    /// What is wrong, and what would be right.
-    pub fn check(&self) -> Result<()> {
-        anyhow::ensure!(is_file_name(&self.name), "name: use letters, digits, - and _ only");
-        anyhow::ensure!(self.trials >= 1, "trials: at least 1");
-        anyhow::ensure!(self.threads >= 1, "threads: at least 1");
-        anyhow::ensure!(!self.measure.is_zero(), "measure: longer than nothing");
-        anyhow::ensure!(!self.models()?.is_empty(), "models: name at least one");
-        anyhow::ensure!(!self.workloads.is_empty(), "there is no [[workload]]");
-        let (app, framing) = self.service()?;
-        for (at, workload) in self.workloads.iter().enumerate() {
-            let name = &workload.name;
-            let connections = self.connections(workload);
-            anyhow::ensure!(is_file_name(name), "workload '{name}': letters, digits, - and _ only");
-            anyhow::ensure!(
-                self.workloads[..at].iter().all(|before| before.name != *name),
-                "there are two workloads '{name}'"
-            );
-            anyhow::ensure!(
-                connections >= self.threads,
-                "workload '{name}': {connections} connections are fewer than {} threads",
-                self.threads
-            );
-            anyhow::ensure!(
-                !workload.greeting || framing == Framing::Line,
-                "workload '{name}': greeting: a greeting is a line, and {} framing has none: leave \
-                 it out, or set framing = \"line\" in [server]",
-                framing.name()
-            );
-            Recipe::new(app, framing, workload.request.request(self.seed))
-                .with_context(|| format!("workload '{name}'"))?;
-            if let Some(rate) = workload.arrivals.rate() {
-                self.check_rate(rate).with_context(|| format!("workload '{name}'"))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn check_rate(&self, rate: &Rate) -> Result<()> {
-        match rate {
-            Rate { rate: Some(rate), share: None, of: None } => {
-                anyhow::ensure!(*rate > 0.0 && rate.is_finite(), "rate: more than 0 per second");
-            }
-            Rate { rate: None, share: Some(share), of: Some(of) } => {
-                anyhow::ensure!(*share > 0.0 && *share <= 2.0, "share: from 0 to 2, as in 0.5");
-                let closed = |w: &Workload| w.arrivals == ArrivalsPlan::Closed;
-                anyhow::ensure!(
-                    self.workload(of).is_some_and(closed),
-                    "of: '{of}' is not a closed-loop workload of this plan"
-                );
-            }
-            _ => anyhow::bail!(
-                "an open loop needs rate = 20000, or share = 0.5 and of = \"a closed workload\""
-            ),
+        for exclude in &mut self.exclude {
+            let of = &self.workloads;
+            exclude.workloads.retain(|name| of.iter().any(|workload| workload.is_called(name)));
         }
         Ok(())
     }
@@ -401,112 +345,5 @@ fn ten_seconds() -> Duration {
     Duration::from_secs(10)
 }
 
-/// Durations as `500us` or `10s`.
-mod human_duration {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&humantime::format_duration(*value))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(from)?;
-        crate::units::parse_duration(&text).map_err(D::Error::custom)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_may_be_drawn_and_survive_writing_and_reading() {
-        let text = QUICK.replacen("bytes = 64 }", "bytes = \"uniform:16..4KiB\" }", 1).replacen(
-            "rounds = 0, wait = \"5ms\"",
-            "rounds = \"exp:50\", wait = \"bimodal:1500us@99%,100ms\"",
-            1,
-        );
-        let plan = Plan::parse(&text).expect("in order");
-        assert!(matches!(plan.workloads[0].request.request(1), Request::Drawn(_)));
-        assert!(matches!(plan.workloads[1].request.request(1), Request::Drawn(_)));
-        assert_eq!(Plan::parse(&plan.to_toml().expect("written")).expect("read"), plan);
-        let wrong = QUICK.replacen("bytes = 64 }", "bytes = \"uniform:16\" }", 1);
-        let error = format!("{:#}", Plan::parse(&wrong).expect_err("no law"));
-        assert!(error.contains("uniform:LEAST..MOST"), "{error}");
-    }
-
-    #[test]
-    fn every_plan_of_the_repository_is_in_order() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans");
-        let files = std::fs::read_dir(folder).expect("plans/").map(|entry| entry.expect("a file"));
-        let plans =
-            files.map(|file| file.path()).filter(|p| p.extension().is_some_and(|e| e == "toml"));
-        let read: Vec<_> = plans.map(|path| Plan::read(&path).expect("in order").name).collect();
-        assert!(read.contains(&"quick".to_string()));
-    }
-
-    #[test]
-    fn a_plan_survives_writing_and_reading() {
-        let plan = Plan::quick();
-        assert_eq!(Plan::parse(&plan.to_toml().expect("written")).expect("read"), plan);
-    }
-
-    #[test]
-    fn an_unknown_key_is_an_error_that_says_where_and_what_was_meant() {
-        for (right, wrong, meant) in [
-            ("connections =", "conections =", "connections"),
-            ("reply-bytes =", "reply-byte =", "reply-bytes"),
-            ("kind = \"poisson\"", "kind = \"poison\"", "poisson"),
-            ("[[workload]]", "[[workloads]]", "workload"),
-        ] {
-            let error = Plan::parse(&QUICK.replacen(right, wrong, 1)).expect_err("a typo");
-            let text = format!("{error:#}");
-            assert!(text.contains(&format!("did you mean `{meant}`")), "{text}");
-            assert!(text.contains("line "), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_model_is_an_error_that_names_the_nearest() {
-        let text = QUICK.replace("\"epoll\"", "\"epol\"");
-        let error = format!("{:#}", Plan::parse(&text).expect_err("no such model"));
-        assert!(error.contains("'epol'") && error.contains("did you mean epoll"), "{error}");
-    }
-
-    #[test]
-    fn a_rate_needs_a_number_or_a_share_of_a_closed_workload() {
-        for wrong in [
-            "",
-            ", rate = 0",
-            ", share = 0.5",
-            ", share = 0.5, of = \"cpu-open\"",
-            ", rate = 5, share = 0.5, of = \"cpu\"",
-        ] {
-            let text = QUICK.replace(", share = 0.3, of = \"echo\"", wrong);
-            assert!(Plan::parse(&text).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_greeting_needs_lines_and_survives_writing_and_reading() {
-        let text = QUICK.replacen("name = \"echo\"", "name = \"echo\"\ngreeting = true", 1);
-        let plan = Plan::parse(&text).expect("in order");
-        assert_eq!(Plan::parse(&plan.to_toml().expect("written")).expect("read"), plan);
-        let greeted: Vec<_> = plan.workloads.iter().map(|workload| workload.greeting).collect();
-        assert!(greeted[0] && !greeted[1..].contains(&true), "{greeted:?}");
-        let error = Plan::parse(&format!("{text}\n[server]\nframing = \"raw\"\n"));
-        let error = format!("{:#}", error.expect_err("raw has no lines"));
-        assert!(error.contains("'echo'") && error.contains("framing = \"line\""), "{error}");
-    }
-
-    #[test]
-    fn keeping_an_open_workload_keeps_the_one_it_takes_its_rate_from() {
-        let mut plan = Plan::quick();
-        plan.keep_workloads(&["cpu-open".into()]).expect("it is there");
-        let names: Vec<_> = plan.workloads.iter().map(|workload| workload.name.as_str()).collect();
-        assert_eq!(names, ["cpu", "cpu-open"]);
-        assert!(plan.keep_workloads(&["ecko".into()]).is_err());
-    }
-}
+mod tests;

@@ -21,7 +21,11 @@ pub fn derive(summary: &mut Summary) {
         }
     }
     let workloads = summary.workloads();
-    let standings = workloads.iter().filter_map(|name| of(name, &summary.cells_of(name)));
+    // A twin is a second measurement of one of them and no rival.
+    let rivals = |name: &str| -> Vec<&Cell> {
+        summary.cells_of(name).into_iter().filter(|cell| !cell.twin).collect()
+    };
+    let standings = workloads.iter().filter_map(|name| of(name, &rivals(name)));
     summary.verdicts = standings.collect();
 }
 

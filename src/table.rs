@@ -2,6 +2,7 @@
 
 mod capacity;
 mod connections;
+mod excluded;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -109,6 +110,9 @@ pub fn summary(summary: &Summary) -> String {
             }
         }
     }
+    if !summary.excluded.is_empty() {
+        push(&mut text, excluded::text(&summary.excluded).trim_end());
+    }
     push(&mut text, &closing(summary));
     text
 }
@@ -138,7 +142,8 @@ pub const COLUMNS: [&str; 10] =
 /// One row of a workload's table. `marks` numbers the messages under it.
 #[must_use]
 pub fn row(cell: &Cell, marks: &str) -> Vec<String> {
-    let mut row = vec![cell.model.clone(), spread(&cell.throughput_per_s, show_count)];
+    let name = if cell.twin { format!("{} (twin)", cell.model) } else { cell.model.clone() };
+    let mut row = vec![name, spread(&cell.throughput_per_s, show_count)];
     row.extend(cell.latency.iter().map(quantile));
     row.push(match &cell.server_cpu_per_request_ns {
         Some(cpu) => spread(cpu, show_ns_f64),

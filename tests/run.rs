@@ -72,13 +72,15 @@ fn a_run_writes_whole_valid_documents_and_compares_every_model() {
 
     let (trial, summary) = (validator("trial"), validator("summary"));
     let trials = files(&run.join("trials"), ".json");
-    assert_eq!(trials.len(), 2 * 2 * 2);
+    // Two models and a twin, two workloads, two blocks.
+    assert_eq!(trials.len(), 3 * 2 * 2);
     trials.iter().for_each(|path| validate(&trial, path));
     validate(&summary, &run.join("summary.json"));
 
     let document = json(&run.join("summary.json"));
     let cells = document["cells"].as_array().expect("cells");
-    assert_eq!(cells.len(), 4);
+    assert_eq!(cells.len(), 6);
+    assert_eq!(cells.iter().filter(|cell| cell["twin"] == true).count(), 2);
     for cell in cells {
         let model = cell["model"].as_str().expect("a model");
         assert!(table.contains(model), "{model} is not in the table:\n{table}");
@@ -103,11 +105,13 @@ fn one_equal_rate(trials: &[PathBuf]) {
         .iter()
         .filter_map(|trial| trial["load"]["arrivals"]["rate_per_s"].as_f64())
         .collect();
-    assert_eq!(rates.len(), 4);
+    assert_eq!(rates.len(), 6);
     assert!(rates.iter().all(|rate| (rate - rates[0]).abs() < 1e-9), "{rates:?}");
     let slowest = ["mio", "thread-pool"].map(|model| {
         let closed = documents.iter().filter(|trial| {
-            trial["target"]["model"] == model && trial["load"]["arrivals"]["kind"] == "closed"
+            trial["target"]["model"] == model
+                && trial["load"]["arrivals"]["kind"] == "closed"
+                && trial["run"]["twin"].is_null()
         });
         let rates: Vec<f64> =
             closed.map(|trial| trial["throughput_per_s"].as_f64().expect("a number")).collect();

@@ -277,7 +277,10 @@ impl Load {
     }
 
     /// What makes this load impossible, before anything is opened.
-    fn check(&self) -> Result<(), LoadError> {
+    ///
+    /// # Errors
+    /// When it is impossible whatever the machine is like.
+    pub fn check(&self) -> Result<(), LoadError> {
         let rule = |holds: bool, what: &'static str| {
             if holds { Ok(()) } else { Err(LoadError::Invalid { what }) }
         };

@@ -40,7 +40,8 @@ pub enum Subject {
         /// The program that has `serve`.
         program: PathBuf,
     },
-    /// A command that starts a server, as words; `{port}` in them is where it is to listen.
+    /// A command that starts a server, as words; `{port}` or `{address}` in them is where it is to
+    /// listen.
     Command(Vec<String>),
     /// A server that runs already and is not ours to stop.
     Address(SocketAddr),
@@ -114,7 +115,9 @@ fn start_model(model: &Model, program: &PathBuf, start: Start<'_>) -> Result<Ser
 
 fn start_command(words: &[String], start: Start<'_>) -> Result<(SocketAddr, Kind)> {
     let port = if start.port == 0 { free_port()? } else { start.port };
-    let words: Vec<_> = words.iter().map(|w| w.replace("{port}", &port.to_string())).collect();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
+    let place = |w: &String| w.replace("{port}", &port.to_string()).replace("{address}", &address);
+    let words: Vec<_> = words.iter().map(place).collect();
     let (program, arguments) = words.split_first().context("the command is empty")?;
     let stderr = tempfile::tempfile()?;
     let mut command = Command::new(program);
@@ -258,6 +261,12 @@ impl Server {
             }
             Kind::Address => false,
         }
+    }
+
+    /// What is to be said about its end, if it has ended unasked.
+    #[must_use]
+    pub fn ended_unasked(&mut self) -> Option<String> {
+        if self.has_ended() { self.last_words() } else { None }
     }
 
     /// What is to be said about its end, if it has ended unasked, or about its last complaint.

@@ -37,8 +37,13 @@ impl Run {
         Ok(Self { dir, summary })
     }
 
+    /// Without twins, which tell the noise within a run and nothing between two.
+    fn cells(&self) -> impl Iterator<Item = &Cell> {
+        self.summary.cells.iter().filter(|cell| !cell.twin)
+    }
+
     fn cell(&self, workload: &str, model: &str) -> Option<&Cell> {
-        self.summary.cells.iter().find(|cell| cell.workload == workload && cell.model == model)
+        self.cells().find(|cell| cell.workload == workload && cell.model == model)
     }
 }
 
@@ -74,7 +79,7 @@ fn comparison(base: &Run, new: &Run, margin: f64, unlike: Vec<String>) -> Compar
     let mut rows = Vec::new();
     for metric in &METRICS {
         let mut some: Vec<Compared> = Vec::new();
-        for cell in &base.summary.cells {
+        for cell in base.cells() {
             let other = new.cell(&cell.workload, &cell.model);
             some.extend(other.and_then(|other| compared(metric, cell, other)));
         }
@@ -82,7 +87,7 @@ fn comparison(base: &Run, new: &Run, margin: f64, unlike: Vec<String>) -> Compar
         rows.extend(some);
     }
     let only = |has: &Run, lacks: &Run| -> Vec<String> {
-        let missing = has.summary.cells.iter();
+        let missing = has.cells();
         let missing = missing.filter(|cell| lacks.cell(&cell.workload, &cell.model).is_none());
         let id = &has.summary.run.id;
         missing

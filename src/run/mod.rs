@@ -6,36 +6,26 @@
 //! in an order that the seed decides, so that a slow spell of the machine falls on all alike.
 //! Workloads whose rate is a share of what was measured come after those that measure it.
 
+mod progress;
+mod room;
 pub(crate) mod server;
+mod slots;
+mod subject;
 mod summary;
 pub(crate) mod trial;
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use servers::Model;
 
 use crate::cli::{Exit, RunArgs, usage};
 use crate::document::{Host, RunRecord, Summary};
-use crate::plan::{ArrivalsPlan, Plan, Workload};
+use crate::plan::Plan;
 use crate::{load, machine, report, store, table, units};
-
-/// Starting and stopping a server, connecting, writing: what a trial takes beside its phases.
-const TRIAL_OVERHEAD: Duration = Duration::from_millis(60);
-
-/// One trial to be made.
-#[derive(Clone, Copy, Debug)]
-struct Slot<'a> {
-    workload: &'a Workload,
-    model: &'static Model,
-    block: u32,
-    position: u32,
-}
+use progress::Progress;
+use slots::{Slot, excluded, leave_out_unavailable, slots, time_needed};
 
 /// A run under way.
 struct Run {
@@ -53,7 +43,7 @@ struct Run {
 pub fn run(args: &RunArgs) -> Result<Exit> {
     let plan = plan(args)?;
     if args.dry_run {
-        return dry_run(&plan).map(|()| Exit::Ok);
+        return dry_run(plan).map(|()| Exit::Ok);
     }
     let mut run = match &args.resume {
         Some(dir) => Run::resume(plan, dir)?,
@@ -93,65 +83,25 @@ fn plan(args: &RunArgs) -> Result<Plan> {
     if !args.workloads.is_empty() {
         plan.keep_workloads(&args.workloads).map_err(|error| usage(error.to_string()))?;
     }
-    plan.check().map_err(|error| usage(format!("{error:#}")))?;
+    // Whoever is to be measured twice may be left out on the command line.
+    plan.settle_twin().and_then(|()| plan.check()).map_err(|error| usage(format!("{error:#}")))?;
     Ok(plan)
 }
 
-fn dry_run(plan: &Plan) -> Result<()> {
+fn dry_run(mut plan: Plan) -> Result<()> {
     use std::fmt::Write;
-    let (slots, mut text) = (slots(plan)?, String::new());
-    for Slot { workload, model, block, position } in &slots {
-        writeln!(text, "{position:>5}  block {block}  {}  {}", workload.name, model.name)?;
+    leave_out_unavailable(&mut plan)?;
+    let (slots, mut text) = (slots(&plan)?, String::new());
+    for Slot { workload, candidate, block, position } in &slots {
+        writeln!(text, "{position:>5}  block {block}  {}  {candidate}", workload.name)?;
     }
-    let time =
-        humantime::format_duration(Duration::from_secs(time_needed(plan, slots.len()).as_secs()));
+    for excluded in excluded(&plan)? {
+        let crate::document::Excluded { model, workload, reason } = excluded;
+        writeln!(text, "left out: {workload}  {model}: {reason}")?;
+    }
+    let time = humantime::format_duration(time_needed(&plan, &slots));
     writeln!(text, "{} trials, about {time}", slots.len())?;
     table::print(&text)
-}
-
-fn time_needed(plan: &Plan, trials: usize) -> Duration {
-    let trial = plan.warmup + plan.measure + TRIAL_OVERHEAD;
-    trial * u32::try_from(trials).unwrap_or(u32::MAX)
-}
-
-/// Every trial of a plan, in the order in which they are made.
-fn slots(plan: &Plan) -> Result<Vec<Slot<'_>>> {
-    let models = plan.models()?;
-    let waits = |w: &&Workload| w.arrivals.rate().is_some_and(|rate| rate.share.is_some());
-    let (second, first): (Vec<_>, Vec<_>) = plan.workloads.iter().partition(waits);
-    let mut random = fastrand::Rng::with_seed(plan.seed);
-    let mut slots = Vec::new();
-    for stage in [first, second] {
-        for block in 0..plan.trials {
-            let mut cells: Vec<_> =
-                stage.iter().flat_map(|w| models.iter().map(move |m| (*w, *m))).collect();
-            random.shuffle(&mut cells);
-            for (workload, model) in cells {
-                let position = u32::try_from(slots.len()).context("too many trials")?;
-                slots.push(Slot { workload, model, block, position });
-            }
-        }
-    }
-    Ok(slots)
-}
-
-/// Takes out of a plan the models that cannot run here, and returns a note on each.
-fn leave_out_unavailable(plan: &mut Plan) -> Result<Vec<String>> {
-    let (mut names, mut notes) = (Vec::new(), Vec::new());
-    for model in plan.models()? {
-        match (model.probe)() {
-            Ok(()) => names.push(model.name.to_string()),
-            Err(reason) => notes.push(format!("{} cannot run here: {reason}", model.name)),
-        }
-    }
-    if names.is_empty() {
-        return Err(usage(notes.join("; ")));
-    }
-    for note in &notes {
-        eprintln!("{note}");
-    }
-    plan.models = names;
-    Ok(notes)
 }
 
 /// Processors for the servers and for the generator: the plan's, or one each where there are
@@ -168,6 +118,8 @@ pub(crate) fn processors(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
 impl Run {
     fn begin(mut plan: Plan, out: &Path) -> Result<Self> {
         let notes = leave_out_unavailable(&mut plan)?;
+        let trials_planned = slots(&plan)?.len();
+        room::check(out, trials_planned)?;
         let started_at = units::now();
         let id = format!("{}-{}", plan.name, units::compact(&started_at));
         let dir = out.join(&id);
@@ -184,7 +136,7 @@ impl Run {
             command: std::env::args().collect(),
             program_version: env!("CARGO_PKG_VERSION").into(),
             seed: plan.seed,
-            trials_planned: slots(&plan)?.len(),
+            trials_planned,
             trials_done: 0,
             interrupted: true,
             server_cpus,
@@ -202,6 +154,8 @@ impl Run {
         let summary: Summary = store::read_json(&dir.join("summary.json"))
             .map_err(|error| usage(format!("cannot resume: {error:#}")))?;
         let Summary { run: record, host, .. } = summary;
+        let left = record.trials_planned.saturating_sub(record.trials_done);
+        room::check(dir, left)?;
         Ok(Self { dir: dir.into(), plan, record, host, stop: load::interrupts()? })
     }
 
@@ -217,25 +171,13 @@ impl Run {
         if !made.is_empty() {
             eprintln!("{} trials are there already", made.len());
         }
-        let progress = Progress::new(&plan, todo.len());
-        let mut rates = summary::Rates::default();
+        let progress = Progress::new(&plan, &todo);
+        let mut bases = summary::Bases::default();
         for slot in &todo {
             progress.at(slot);
-            let arrivals = match &slot.workload.arrivals {
-                ArrivalsPlan::Closed => loadgen::Arrivals::Closed,
-                ArrivalsPlan::Constant(rate) => {
-                    let rate_per_s = rates.resolve(rate, &self.dir, &plan, &mut self.record)?;
-                    loadgen::Arrivals::Constant { rate_per_s }
-                }
-                ArrivalsPlan::Poisson(rate) => {
-                    let rate_per_s = rates.resolve(rate, &self.dir, &plan, &mut self.record)?;
-                    // The same arrivals for every model of a block, others in the next.
-                    let seed = plan.seed.wrapping_add(u64::from(slot.block));
-                    loadgen::Arrivals::Poisson { rate_per_s, seed }
-                }
-            };
-            let trial = trial::make(self, slot, arrivals)
-                .with_context(|| format!("{} under {}", slot.model.name, slot.workload.name))?;
+            let base = bases.of(slot.workload, &self.dir, &plan, &mut self.record)?;
+            let trial = trial::make(self, slot, base)
+                .with_context(|| format!("{} under {}", slot.candidate, slot.workload.name))?;
             if trial.phases.interrupted || self.stop.load(Ordering::Relaxed) {
                 // Half a trial is no trial: it is made again when the run is resumed.
                 return Ok(());
@@ -247,7 +189,7 @@ impl Run {
     }
 
     fn path(&self, slot: &Slot<'_>) -> PathBuf {
-        self.dir.join(file_name(slot.workload, slot.model, slot.block))
+        self.dir.join(slot.file())
     }
 
     fn write_summary(&self) -> Result<Summary> {
@@ -262,51 +204,5 @@ impl Run {
         let summary = self.write_summary()?;
         report::write(&summary, &self.dir)?;
         Ok(summary)
-    }
-}
-
-/// Where a trial is written, below the run's folder.
-fn file_name(workload: &Workload, model: &Model, block: u32) -> String {
-    format!("trials/{}.{}.{block}.json", workload.name, model.name)
-}
-
-/// A bar on a terminal, a line a block elsewhere.
-struct Progress {
-    bar: ProgressBar,
-    blocks: std::cell::Cell<Option<(bool, u32)>>,
-}
-
-impl Progress {
-    fn new(plan: &Plan, trials: usize) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let target =
-            if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(trials as u64), target);
-        let template = "{bar:30} {pos}/{len} trials, {eta} left  {msg}";
-        bar.set_style(ProgressStyle::with_template(template).expect("the template is in order"));
-        let time = Duration::from_secs(time_needed(plan, trials).as_secs());
-        eprintln!("{}: {trials} trials, about {}", plan.name, humantime::format_duration(time));
-        Self { bar, blocks: std::cell::Cell::new(None) }
-    }
-
-    fn at(&self, slot: &Slot<'_>) {
-        self.bar.set_message(format!("{} {}", slot.workload.name, slot.model.name));
-        let open = slot.workload.arrivals != ArrivalsPlan::Closed;
-        if self.bar.is_hidden()
-            && self.blocks.replace(Some((open, slot.block))) != Some((open, slot.block))
-        {
-            let arrivals = if open { "open" } else { "closed" };
-            eprintln!("{arrivals} loop, block {}", slot.block + 1);
-        }
-    }
-
-    fn made_one(&self) {
-        self.bar.inc(1);
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }

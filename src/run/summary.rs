@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use servers::Model;
 
-use super::file_name;
+use super::slots::{excluded, file_name};
 use crate::document::{
     Cell, CellQuantile, Check, Estimate, Flag, Host, RunRecord, SchemaId, Status, Summary, Trial,
     Validity,
 };
-use crate::plan::{Plan, Rate, Workload};
+use crate::plan::{Candidate, Plan, Workload};
 use crate::units::{as_f64, show_count};
 use crate::{standings, store};
 
@@ -28,10 +27,10 @@ pub(super) fn sum_up(
     let mut cells = Vec::new();
     record.trials_done = 0;
     for workload in &plan.workloads {
-        for model in plan.models()? {
-            let (files, trials) = read(dir, plan, workload, model)?;
+        for candidate in plan.candidates()? {
+            let (files, trials) = read(dir, plan, workload, candidate)?;
             record.trials_done += trials.len();
-            cells.extend(cell(workload, model, files, &trials));
+            cells.extend(cell(workload, candidate, files, &trials));
         }
     }
     let mut summary = Summary {
@@ -40,7 +39,7 @@ pub(super) fn sum_up(
         host,
         cells,
         verdicts: Vec::new(),
-        excluded: Vec::new(),
+        excluded: excluded(plan)?,
     };
     standings::derive(&mut summary);
     Ok(summary)
@@ -59,16 +58,21 @@ fn read(
     dir: &Path,
     plan: &Plan,
     workload: &Workload,
-    model: &Model,
+    candidate: Candidate<'_>,
 ) -> Result<(Vec<String>, Vec<Trial>)> {
-    let files = (0..plan.trials).map(|block| file_name(workload, model, block));
+    let files = (0..plan.trials).map(|block| file_name(workload, candidate, block));
     let files: Vec<_> = files.filter(|file| dir.join(file).is_file()).collect();
     let trials =
         files.iter().map(|file| store::read_json(&dir.join(file))).collect::<Result<_>>()?;
     Ok((files, trials))
 }
 
-fn cell(workload: &Workload, model: &Model, files: Vec<String>, trials: &[Trial]) -> Option<Cell> {
+fn cell(
+    workload: &Workload,
+    candidate: Candidate<'_>,
+    files: Vec<String>,
+    trials: &[Trial],
+) -> Option<Cell> {
     let first = trials.first()?;
     let each = |of: fn(&Trial) -> f64| Estimate::of(&trials.iter().map(of).collect::<Vec<_>>());
     // A figure that one trial lacks is not the median of the others.
@@ -77,10 +81,10 @@ fn cell(workload: &Workload, model: &Model, files: Vec<String>, trials: &[Trial]
     };
     Some(Cell {
         workload: workload.name.clone(),
-        series: None,
-        factors: Vec::new(),
-        twin: false,
-        model: model.name.into(),
+        series: workload.series.clone(),
+        factors: workload.factors.clone(),
+        twin: candidate.twin,
+        model: candidate.subject.name().into(),
         arrivals: first.load.arrivals.clone(),
         connections: first.load.connections,
         trials: files,
@@ -155,65 +159,62 @@ fn excess(check: &Check) -> f64 {
     ratio.max(1.0 / ratio)
 }
 
-/// Rates that depend on measurements, decided once each.
+/// Throughputs that rates depend on, decided once each.
 #[derive(Debug, Default)]
-pub(super) struct Rates {
-    decided: BTreeMap<String, f64>,
+pub(super) struct Bases {
+    decided: BTreeMap<String, (f64, String)>,
 }
 
-impl Rates {
-    /// Requests per second of an open loop. A share is of the slowest model that serves all its
-    /// clients: one that serves a few of them is not slower but something else, and would set a
-    /// rate at which the others are idle.
-    pub(super) fn resolve(
+impl Bases {
+    /// Replies per second that the shares of a workload's rates are of; whatever where it has none.
+    pub(super) fn of(
         &mut self,
-        rate: &Rate,
+        workload: &Workload,
         dir: &Path,
         plan: &Plan,
         record: &mut RunRecord,
     ) -> Result<f64> {
-        let (share, of) = match (rate.rate, rate.share, &rate.of) {
-            (Some(rate), ..) => return Ok(rate),
-            (None, Some(share), Some(of)) => (share, of),
-            _ => unreachable!("a plan is checked before it runs"),
-        };
-        let key = format!("{share} of {of}");
-        if let Some(rate) = self.decided.get(&key) {
-            return Ok(*rate);
+        let Some(of) = workload.arrivals.of() else { return Ok(1.0) };
+        if !self.decided.contains_key(of) {
+            self.decided.insert(of.into(), slowest(of, dir, plan)?);
         }
-        let closed = plan.workload(of).expect("a plan is checked before it runs");
-        let mut rates: Vec<(f64, &str)> = Vec::new();
-        let mut left_out = Vec::new();
-        for model in plan.models()? {
-            let (files, trials) = read(dir, plan, closed, model)?;
-            let Some(cell) = cell(closed, model, files, &trials) else { continue };
-            let even = !cell.flags.iter().any(|flag| flag.name == "fairness");
-            if even && cell.throughput_per_s.median > 0.0 {
-                rates.push((cell.throughput_per_s.median, model.name));
-            } else {
-                left_out.push(model.name);
+        let (base, said) = &self.decided[of];
+        for share in workload.arrivals.shares() {
+            let rate = show_count(share * base);
+            let note = format!("rate {rate}/s: {:.0} % of what {said}", share * 100.0);
+            if !record.notes.contains(&note) {
+                record.notes.push(note);
             }
         }
-        let slowest = rates.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
-        let (slowest, name) = slowest.with_context(|| {
-            format!("no model served all its clients under {of}: give a rate instead of a share")
-        })?;
-        let rate = slowest * share;
-        let mut note = format!(
-            "rate {}/s: {:.0} % of what {name} served under {of}, the slowest that served all \
-             its clients",
-            show_count(rate),
-            share * 100.0
-        );
-        if !left_out.is_empty() {
-            note = format!("{note} ({} did not)", left_out.join(", "));
-        }
-        if !record.notes.contains(&note) {
-            record.notes.push(note);
-        }
-        self.decided.insert(key, rate);
-        Ok(rate)
+        Ok(*base)
     }
+}
+
+/// The throughput of the slowest model that serves all its clients, and a sentence on it: one that
+/// serves a few of them is not slower but something else, and would set a rate at which the others
+/// are idle.
+fn slowest(of: &str, dir: &Path, plan: &Plan) -> Result<(f64, String)> {
+    let closed = plan.workload(of).expect("a plan is checked before it runs");
+    let mut rates: Vec<(f64, &str)> = Vec::new();
+    let mut left_out = Vec::new();
+    for candidate in plan.candidates()?.into_iter().filter(|candidate| !candidate.twin) {
+        let (files, trials) = read(dir, plan, closed, candidate)?;
+        let Some(cell) = cell(closed, candidate, files, &trials) else { continue };
+        if cell.flag("fairness").is_none() && cell.throughput_per_s.median > 0.0 {
+            rates.push((cell.throughput_per_s.median, candidate.subject.name()));
+        } else {
+            left_out.push(candidate.subject.name());
+        }
+    }
+    let slowest = rates.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
+    let (slowest, name) = slowest.with_context(|| {
+        format!("no model served all its clients under {of}: give a rate instead of a share")
+    })?;
+    let mut said = format!("{name} served under {of}, the slowest that served all its clients");
+    if !left_out.is_empty() {
+        said = format!("{said} ({} did not)", left_out.join(", "));
+    }
+    Ok((slowest, said))
 }
 
 #[cfg(test)]

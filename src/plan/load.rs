@@ -1,0 +1,98 @@
+//! A workload as the load generator has it.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use anyhow::Result;
+use loadgen::{Conduct, Engine, Load, Pacing};
+use protocol::{App, Framing, Recipe};
+
+use super::{Plan, Workload};
+use crate::conduct::{ConductArgs, SourceAddresses, depth, lifetime, misbehaviour, think_time};
+use crate::load::{CONNECT_TIMEOUT, INTERVAL};
+use crate::machine;
+
+impl Workload {
+    /// How its connections behave, read as the command line of `c10k load` is.
+    ///
+    /// # Errors
+    /// When a value makes no sense, with its key.
+    pub fn conduct(&self) -> Result<ConductArgs> {
+        let key = |key: &'static str| move |error| anyhow::anyhow!("{key}: {error}");
+        let none = |text: &&String| *text != "none";
+        let (age, think) = (self.connection_lifetime.as_ref(), self.think_time.as_ref());
+        let bad = self.misbehave.as_ref().filter(none);
+        Ok(ConductArgs {
+            requests_per_connection: self.requests_per_connection.and_then(NonZeroU64::new),
+            connection_lifetime: age
+                .filter(none)
+                .map(|text| lifetime(text))
+                .transpose()
+                .map_err(key("connection-lifetime"))?,
+            pipeline: match self.pipeline {
+                Some(requests) => depth(&requests.to_string()).map_err(key("pipeline"))?,
+                None => 1,
+            },
+            think_time: think
+                .filter(none)
+                .map(|text| think_time(text))
+                .transpose()
+                .map_err(key("think-time"))?
+                .filter(|think| !think.mean().is_zero()),
+            idle_connections: self.idle_connections.unwrap_or(0),
+            source_addresses: SourceAddresses::Auto,
+            source: Vec::new(),
+            misbehave: bad
+                .map(|text| text.split(',').map(misbehaviour).collect::<Result<_, _>>())
+                .transpose()
+                .map_err(key("misbehave"))?
+                .unwrap_or_default(),
+        })
+    }
+}
+
+impl Plan {
+    /// The load of a workload: on a server that listens at `target`, with the seed of a block, and
+    /// shares of `base` replies a second.
+    ///
+    /// # Errors
+    /// When it cannot be, with what to do about it.
+    pub(crate) fn load(
+        &self,
+        workload: &Workload,
+        (app, framing): (App, Framing),
+        (target, cpus): (SocketAddr, &[usize]),
+        (seed, base): (u64, f64),
+    ) -> Result<Load> {
+        let measure = self.measure(workload);
+        let load = Load {
+            target,
+            recipe: Arc::new(Recipe::new(app, framing, workload.request.request(seed))?),
+            connections: self.connections(workload),
+            threads: self.threads,
+            cpus: cpus.to_vec(),
+            engine: Engine::Auto,
+            pacing: Pacing::SLEEP,
+            arrivals: workload.arrivals.arrivals(measure, seed, base),
+            greeting: workload.greeting,
+            conduct: Conduct::default(),
+            warmup: self.warmup,
+            measure,
+            drain: self.drain,
+            request_timeout: self.request_timeout,
+            connect_timeout: CONNECT_TIMEOUT,
+            interval: INTERVAL.min(measure / 10),
+            shard: (0, 1),
+            start_at: None,
+            live: false,
+        };
+        workload.conduct()?.apply(load, app, seed)
+    }
+
+    /// How a load generator thread is to wait is decided when the load is known.
+    pub(crate) fn paced(&self, mut load: Load, server_cpus: &[usize]) -> Load {
+        load.pacing = self.pacing.choose(&load, Some(server_cpus), machine::processors());
+        load
+    }
+}

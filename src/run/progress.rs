@@ -1,0 +1,49 @@
+//! What is seen of a run while it goes on.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::slots::{Slot, time_needed};
+use crate::plan::{ArrivalsPlan, Plan};
+
+/// A bar on a terminal, a line a block elsewhere.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    blocks: std::cell::Cell<Option<(bool, u32)>>,
+}
+
+impl Progress {
+    pub(super) fn new(plan: &Plan, todo: &[Slot<'_>]) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target =
+            if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(todo.len() as u64), target);
+        let template = "{bar:30} {pos}/{len} trials, {eta} left  {msg}";
+        bar.set_style(ProgressStyle::with_template(template).expect("the template is in order"));
+        let time = humantime::format_duration(time_needed(plan, todo));
+        eprintln!("{}: {} trials, about {time}", plan.name, todo.len());
+        Self { bar, blocks: std::cell::Cell::new(None) }
+    }
+
+    pub(super) fn at(&self, slot: &Slot<'_>) {
+        self.bar.set_message(format!("{} {}", slot.workload.name, slot.candidate));
+        let open = slot.workload.arrivals != ArrivalsPlan::Closed;
+        if self.bar.is_hidden()
+            && self.blocks.replace(Some((open, slot.block))) != Some((open, slot.block))
+        {
+            let arrivals = if open { "open" } else { "closed" };
+            eprintln!("{arrivals} loop, block {}", slot.block + 1);
+        }
+    }
+
+    pub(super) fn made_one(&self) {
+        self.bar.inc(1);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

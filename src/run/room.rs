@@ -1,0 +1,58 @@
+//! Whether a run's results have room where they are to be written, before the first trial is made.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::cli::usage;
+use crate::units::{as_f64, show_bytes};
+
+/// What a trial's document takes at most, by experience: its histograms are most of it.
+const TRIAL_BYTES: u64 = 64 * 1024;
+/// The page with its library and its data, the summary, the plan.
+const RUN_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Refuses a run whose results would not fit, and warns of one after which little is left.
+pub(super) fn check(out: &Path, trials: usize) -> Result<()> {
+    // The folder itself may be yet to be made.
+    let there = out.ancestors().find(|folder| folder.is_dir());
+    let there = there.filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let disk = rustix::fs::statvfs(there)
+        .with_context(|| format!("cannot tell how much space is left at {}", there.display()))?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let needed = needed(trials);
+    let (takes, left) = (show_bytes(as_f64(needed)), show_bytes(as_f64(free)));
+    if free < needed {
+        return Err(usage(format!(
+            "{trials} trials take up to {takes}, and {left} are left at {}: free some space, choose \
+             another folder with --out, or make fewer trials with --repeat",
+            there.display()
+        )));
+    }
+    if free / 2 < needed {
+        eprintln!(
+            "{trials} trials take up to {takes}, and no more than {left} are left at {}",
+            there.display()
+        );
+    }
+    Ok(())
+}
+
+fn needed(trials: usize) -> u64 {
+    (trials as u64).saturating_mul(TRIAL_BYTES).saturating_add(RUN_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused_before_anything_is_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let deep = folder.path().join("not/yet/made");
+        let error = format!("{:#}", check(&deep, usize::MAX).expect_err("no disk is so large"));
+        assert!(error.contains("--out") && error.contains("--repeat"), "{error}");
+        assert!(!deep.exists());
+        assert!(check(Path::new("results"), 0).is_ok() && needed(2) > 2 * TRIAL_BYTES);
+    }
+}
