@@ -1,71 +1,36 @@
 //! What is typed on the command line, and the exit code.
 
-use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+mod exit;
+pub(crate) mod values;
+
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use loadgen::Engine;
-use protocol::{App, Draw, Framing};
+use protocol::{App, Framing};
 
 use crate::arrivals::{RateArg, parse_rates};
-use crate::calibrate::{self, Law};
+use crate::calibrate::{self, CalibrateArgs};
 use crate::capacity::{self, Goals};
+use crate::check::{self, CheckArgs};
 use crate::conduct::ConductArgs;
 use crate::pacing::PacingArg;
-use crate::requests::{parse_bytes_draw, parse_count_draw, parse_duration_draw};
-use crate::units::{parse_count, parse_cpus, parse_duration, parse_share};
+use crate::requests::RequestArgs;
+use crate::units::{parse_duration, parse_share};
 use crate::units::{parse_shard as shard, parse_time as time_of_day};
-use crate::{check, compare, doctor, export, lab, load, merge, report, run, serve, table};
-
-/// How the program ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// All well.
-    Ok,
-    /// A server that was checked does not do all that it should.
-    FellShort,
-    /// What was compared has become worse.
-    Worse,
-    /// There is a result, and it is not to be trusted.
-    Untrusted,
-    /// Somebody ended it early; what there was is saved.
-    Interrupted,
-}
-
-impl Exit {
-    fn code(self) -> u8 {
-        match self {
-            Self::Ok => 0,
-            Self::FellShort => 1,
-            Self::Worse => 3,
-            Self::Untrusted => 4,
-            Self::Interrupted => 130,
-        }
-    }
-}
-
-/// Something was asked for that cannot be; exit code 2.
-#[derive(Debug)]
-struct Usage(String);
-
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}
-
-/// An error for something that was asked for and cannot be: the program ends with code 2.
-pub fn usage(message: impl Into<String>) -> anyhow::Error {
-    anyhow::Error::new(Usage(message.into()))
-}
+use crate::{compare, doctor, export, lab, load, merge, report, run, serve, table};
+use exit::Usage;
+pub use exit::{Exit, usage};
+pub use values::{CpuList, Warmup, app, framing};
+use values::{
+    address, broken_names, cpu_list, engine, measured_names, model_names, positive,
+    positive_duration, warmup,
+};
 
 /// One protocol, every concurrency model, and figures that can be believed.
 #[derive(Debug, Parser)]
@@ -363,87 +328,6 @@ pub struct LoadArgs {
     pub conduct: ConductArgs,
 }
 
-/// `c10k calibrate`.
-#[derive(Debug, Args)]
-pub struct CalibrateArgs {
-    /// When replies leave: fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s or ramp:1ms..10ms/10s
-    #[arg(long)]
-    pub law: Law,
-    /// Where to listen; port 0 takes a free one and the ready line says which
-    #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
-    pub listen: SocketAddr,
-    /// Keep to these processors, as in 0 or 0,2 or 0-3
-    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
-    pub cpus: CpuList,
-    /// End when the process that started this one does
-    #[arg(long, hide = true)]
-    pub stop_with_parent: bool,
-}
-
-/// What every request of a load asks for. A number may be drawn for each request.
-#[derive(Clone, Debug, Args)]
-#[group(required = false, multiple = true)]
-pub struct RequestArgs {
-    /// Bytes of text to have echoed (the default request, with 64). A number here or below may be
-    /// drawn for each request: uniform:16..4096, exp:500, lognormal:500,1.5 or bimodal:64@90%,4096
-    #[arg(long, value_name = "BYTES", value_parser = parse_bytes_draw, conflicts_with_all = ["mul", "work"])]
-    pub echo: Option<Draw>,
-    /// Digits of two whole numbers to have multiplied
-    #[arg(long, value_parser = positive, conflicts_with = "work")]
-    pub mul: Option<usize>,
-    /// Rounds of CPU work to have done, each about a tenth of a microsecond
-    #[arg(long, value_name = "ROUNDS", value_parser = parse_count_draw)]
-    pub work: Option<Draw>,
-    /// With --work: how long the server is to wait
-    #[arg(long, default_value = "0s", value_parser = parse_duration_draw, requires = "work")]
-    pub wait: Draw,
-    /// With --work: bytes of the reply
-    #[arg(long, default_value = "64", value_name = "BYTES", value_parser = parse_bytes_draw, requires = "work")]
-    pub reply: Draw,
-}
-
-/// `c10k check`.
-#[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("server").required(true))]
-pub struct CheckArgs {
-    /// Check a model of this program; `c10k models` lists them
-    #[arg(long, short, group = "server", value_parser = model_names())]
-    pub model: Option<String>,
-    /// Check whatever listens there, as far as that shows
-    #[arg(long, short, group = "server", value_parser = address)]
-    pub target: Option<SocketAddr>,
-    /// Check what this command starts; it is to listen at {port}, or at $PORT
-    #[arg(long, group = "server", value_name = "COMMAND")]
-    pub command: Option<String>,
-    /// What a request means to it
-    #[arg(long, default_value = "bench", value_parser = app)]
-    pub app: App,
-    /// How it cuts the stream into requests
-    #[arg(long, default_value = "line", value_parser = framing)]
-    pub framing: Framing,
-    /// Only these behaviours, by name, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "BEHAVIOURS")]
-    pub only: Vec<String>,
-    /// How long to wait for what the server should do at once
-    #[arg(long, default_value = "5s", value_parser = positive_duration)]
-    pub patience: Duration,
-    /// Write the result as JSON to this file, or to standard output with -
-    #[arg(long, value_name = "FILE|-")]
-    pub json: Option<PathBuf>,
-}
-
-/// How long load is made and not recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Warmup {
-    /// So long.
-    For(Duration),
-    /// As long as a rule finds necessary.
-    Auto,
-}
-
-/// Processors; empty for any.
-pub type CpuList = std::sync::Arc<[usize]>;
-
 /// Parses, runs, prints the error if there is one, and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -501,75 +385,4 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<std::io::Error>()
         .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-}
-
-fn model_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(servers::MODELS.iter().map(|model| model.name))
-}
-
-fn broken_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(servers::BROKEN.iter().map(|broken| broken.model.name))
-}
-
-/// The models, and unlisted the broken servers, which the plan refuses with the reason.
-fn measured_names() -> PossibleValuesParser {
-    let models = servers::MODELS.iter().map(|model| PossibleValue::new(model.name));
-    let broken = servers::BROKEN.iter().map(|broken| PossibleValue::new(broken.model.name));
-    PossibleValuesParser::new(models.chain(broken.map(|value| value.hide(true))))
-}
-
-fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Result<T, String> {
-    let names = all.iter().map(|(name, _)| *name);
-    all.iter()
-        .find(|(n, _)| *n == name)
-        .map(|(_, value)| *value)
-        .ok_or_else(|| format!("'{name}' is none of {}", names.collect::<Vec<_>>().join(", ")))
-}
-
-/// An application by name.
-///
-/// # Errors
-/// A sentence that lists the names.
-pub fn app(name: &str) -> Result<App, String> {
-    named(&App::ALL, name)
-}
-
-/// A framing by name.
-///
-/// # Errors
-/// A sentence that lists the names.
-pub fn framing(name: &str) -> Result<Framing, String> {
-    named(&Framing::ALL, name)
-}
-
-fn engine(name: &str) -> Result<Engine, String> {
-    named(&Engine::ALL.map(|engine| (engine.name(), engine)), name)
-}
-
-pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
-    let wrong = |error| format!("{error}: write an address and a port, as in 127.0.0.1:9000");
-    let mut found = text.to_socket_addrs().map_err(wrong)?;
-    found.next().ok_or_else(|| format!("'{text}' has no address"))
-}
-
-fn cpu_list(text: &str) -> Result<CpuList, String> {
-    if text.is_empty() { Ok(CpuList::default()) } else { parse_cpus(text).map(CpuList::from) }
-}
-
-fn warmup(text: &str) -> Result<Warmup, String> {
-    let or_auto = |error| format!("{error}; or write auto");
-    if text == "auto" {
-        return Ok(Warmup::Auto);
-    }
-    parse_duration(text).map(Warmup::For).map_err(or_auto)
-}
-
-fn positive(text: &str) -> Result<usize, String> {
-    parse_count(text).and_then(|n| if n > 0 { Ok(n) } else { Err("at least 1".into()) })
-}
-
-fn positive_duration(text: &str) -> Result<Duration, String> {
-    let positive =
-        |d: Duration| if d.is_zero() { Err("longer than nothing".into()) } else { Ok(d) };
-    parse_duration(text).and_then(positive)
 }

@@ -22,6 +22,7 @@
 //! - [`doctor`]: what on this machine will spoil a measurement
 //! - [`standings`]: what follows from a summary's figures: intervals, verdicts; [`metric`]: what is
 //!   compared
+//! - [`sweeps`]: a model over the values of a setting: where two change places, how one scales
 //! - [`table`] and [`report`]: what people read
 //! - [`machine`]: what this machine is, and pinning to its processors
 //! - [`units`]: durations, sizes and rates as people write them
@@ -61,6 +62,7 @@ pub mod statistics;
 pub mod steadiness;
 
 pub mod store;
+pub mod sweeps;
 #[cfg(test)]
 mod synthetic;
 pub mod table;

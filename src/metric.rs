@@ -16,34 +16,76 @@ pub const MARGIN: f64 = 0.05;
 pub struct Metric {
     /// As documents call it; it ends in its unit.
     pub name: &'static str,
+    /// For people, within a sentence.
+    pub words: &'static str,
     /// Which way is good.
     pub good: Good,
     /// The figure, if the cell has it.
     pub of: fn(&Cell) -> Option<&Estimate>,
+    /// A value of it with what it is, as in `p99 3.1 ms`.
+    pub phrase: fn(f64) -> String,
 }
 
-/// What a closed loop is judged by.
-pub const THROUGHPUT: Metric =
-    Metric { name: "throughput_per_s", good: Good::High, of: |cell| Some(&cell.throughput_per_s) };
+/// Right replies, in a closed loop or at a rate that is set.
+pub const THROUGHPUT: Metric = Metric {
+    name: "throughput_per_s",
+    words: "throughput",
+    good: Good::High,
+    of: |cell| Some(&cell.throughput_per_s),
+    phrase: |value| format!("{} replies/s", show_count(value)),
+};
+
+/// What a closed loop is judged by. At a rate that is set, throughput is that rate and tells nothing.
+pub const CAPACITY: Metric =
+    Metric { of: |cell| cell.is_closed().then_some(&cell.throughput_per_s), ..THROUGHPUT };
 
 /// The latency of every other request.
-pub const MEDIAN: Metric =
-    Metric { name: "p50_ns", good: Good::Low, of: |cell| cell.known_quantile(0.5) };
+pub const MEDIAN: Metric = Metric {
+    name: "p50_ns",
+    words: "median latency",
+    good: Good::Low,
+    of: |cell| cell.known_quantile(0.5),
+    phrase: |value| format!("p50 {}", show_ns_f64(value)),
+};
 
 /// What an open loop is judged by.
-pub const TAIL: Metric =
-    Metric { name: "p99_ns", good: Good::Low, of: |cell| cell.known_quantile(0.99) };
+pub const TAIL: Metric = Metric {
+    name: "p99_ns",
+    words: "p99",
+    good: Good::Low,
+    of: |cell| cell.known_quantile(0.99),
+    phrase: |value| format!("p99 {}", show_ns_f64(value)),
+};
 
 /// What a request costs the server.
 pub const SERVER_CPU: Metric = Metric {
     name: "server_cpu_per_request_ns",
+    words: "server CPU per request",
     good: Good::Low,
     of: |cell| cell.server_cpu_per_request_ns.as_ref(),
+    phrase: |value| format!("{} CPU per request", show_ns_f64(value)),
 };
 
 /// What the server holds.
-pub const MEMORY: Metric =
-    Metric { name: "pss_bytes", good: Good::Low, of: |cell| Some(&cell.pss_bytes) };
+pub const MEMORY: Metric = Metric {
+    name: "pss_bytes",
+    words: "memory",
+    good: Good::Low,
+    of: |cell| Some(&cell.pss_bytes),
+    phrase: |value| format!("{} of memory", show_bytes(value)),
+};
+
+/// What a workload's models are ranked by: throughput in a closed loop, the tail in an open one.
+#[must_use]
+pub fn headline(cell: &Cell) -> Metric {
+    if cell.is_closed() { CAPACITY } else { TAIL }
+}
+
+/// A metric by its name in documents.
+#[must_use]
+pub fn named(name: &str) -> Option<Metric> {
+    [THROUGHPUT, MEDIAN, TAIL, SERVER_CPU, MEMORY].into_iter().find(|metric| metric.name == name)
+}
 
 /// A value of the metric of this name, which tells its unit.
 #[must_use]
@@ -53,6 +95,25 @@ pub fn show(name: &str, value: f64) -> String {
         name if name.ends_with("_bytes") => show_bytes(value),
         _ => show_count(value),
     }
+}
+
+/// The values of both in the blocks that both have.
+#[must_use]
+pub fn pairs(metric: &Metric, cell: &Cell, other: &Cell) -> Option<(Vec<f64>, Vec<f64>)> {
+    let (of, to) = (blocks(cell, (metric.of)(cell)?), blocks(other, (metric.of)(other)?));
+    let both = of.iter().filter_map(|(block, value)| {
+        let (_, other) = to.iter().find(|(other, _)| other == block)?;
+        Some((*value, *other))
+    });
+    Some(both.unzip())
+}
+
+/// The values with the blocks that they are of, which their files are named after.
+#[must_use]
+pub fn blocks<'a>(cell: &'a Cell, estimate: &Estimate) -> Vec<(&'a str, f64)> {
+    let block = |file: &'a String| file.strip_suffix(".json")?.rsplit('.').next();
+    let blocks = cell.trials.iter().filter_map(block);
+    blocks.zip(estimate.values.iter().copied()).collect()
 }
 
 #[cfg(test)]

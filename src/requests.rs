@@ -2,11 +2,34 @@
 
 use std::time::Duration;
 
-use protocol::{App, Draw, Drawn, Framing, Recipe, RecipeError, Request, Work};
+use clap::Args;
+use protocol::{App, Draw, Drawn, Framing, Recipe, RecipeError, Request, Sessions, Work};
 
-use crate::cli::RequestArgs;
+use crate::cli::values::positive;
 use crate::document::{DrawRecord, RequestRecord};
 use crate::units::{ns, parse_bytes, parse_count, parse_duration, show_ns};
+
+/// What every request of a load asks for. A number may be drawn for each request.
+#[derive(Clone, Debug, Args)]
+#[group(required = false, multiple = true)]
+pub struct RequestArgs {
+    /// Bytes of text to have echoed (the default request, with 64). A number here or below may be
+    /// drawn for each request: uniform:16..4096, exp:500, lognormal:500,1.5 or bimodal:64@90%,4096
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes_draw, conflicts_with_all = ["mul", "work"])]
+    pub echo: Option<Draw>,
+    /// Digits of two whole numbers to have multiplied
+    #[arg(long, value_parser = positive, conflicts_with = "work")]
+    pub mul: Option<usize>,
+    /// Rounds of CPU work to have done, each about a tenth of a microsecond
+    #[arg(long, value_name = "ROUNDS", value_parser = parse_count_draw)]
+    pub work: Option<Draw>,
+    /// With --work: how long the server is to wait
+    #[arg(long, default_value = "0s", value_parser = parse_duration_draw, requires = "work")]
+    pub wait: Draw,
+    /// With --work: bytes of the reply
+    #[arg(long, default_value = "64", value_name = "BYTES", value_parser = parse_bytes_draw, requires = "work")]
+    pub reply: Draw,
+}
 
 /// A size in bytes, or the law of one: `64`, `16KiB`, `uniform:16..4KiB`.
 ///
@@ -42,8 +65,7 @@ pub fn of(args: &RequestArgs, seed: u64) -> Request {
     }
 }
 
-/// The recipe of a request, and how it is written down: as it has become, since what is drawn may
-/// have been cut.
+/// The recipe of a request, and how it is written down.
 ///
 /// # Errors
 /// When such a request cannot be made.
@@ -53,8 +75,15 @@ pub fn recipe(
     request: Request,
 ) -> Result<(Recipe, RequestRecord), RecipeError> {
     let recipe = Recipe::new(app, framing, request)?;
-    let record = record(recipe.request().unwrap_or(request));
+    let record = written(&recipe, request);
     Ok((recipe, record))
+}
+
+/// How the request of a recipe is written down: as it has become, since what is drawn may have
+/// been cut.
+#[must_use]
+pub fn written(recipe: &Recipe, request: Request) -> RequestRecord {
+    record(recipe.request().unwrap_or(request))
 }
 
 /// As it is written down.
@@ -66,6 +95,11 @@ pub fn record(request: Request) -> RequestRecord {
         Request::Work(Work { rounds, wait, reply_bytes }) => {
             RequestRecord::Work { rounds, wait_ns: ns(wait), reply_bytes }
         }
+        Request::Session(Sessions { steps, history, home }) => RequestRecord::Session {
+            steps,
+            history_bytes: history,
+            home: home.map(|home| home.name().into()),
+        },
         Request::Drawn(Drawn::Echo { bytes, seed }) => {
             RequestRecord::EchoDrawn { bytes: draw(&bytes), seed }
         }

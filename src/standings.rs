@@ -3,10 +3,15 @@
 //!
 //! All of it follows from the values in the summary, so that a run of an earlier version gets it too.
 
-use crate::document::{Cell, Estimate, Standing, Standings, Summary, Validity};
-use crate::metric::{self, MARGIN, Metric, TAIL, THROUGHPUT, TRIALS_MIN};
+mod noise;
+mod recommend;
+mod words;
+
+use crate::document::{Cell, NoiseFloor, Standing, Standings, Summary, Validity};
+use crate::metric::{MARGIN, Metric, TRIALS_MIN, headline, pairs};
 use crate::statistics::verdict::Good;
 use crate::statistics::{Verdict, interval, rank, ratio};
+use crate::sweeps;
 use crate::units::as_f64;
 
 /// Fills in everything that follows from the values of the trials. Doing it again changes nothing.
@@ -21,30 +26,45 @@ pub fn derive(summary: &mut Summary) {
         }
     }
     let workloads = summary.workloads();
-    // A twin is a second measurement of one of them and no rival.
-    let rivals = |name: &str| -> Vec<&Cell> {
-        summary.cells_of(name).into_iter().filter(|cell| !cell.twin).collect()
-    };
-    let standings = workloads.iter().filter_map(|name| of(name, &rivals(name)));
-    summary.verdicts = standings.collect();
+    let noise: Vec<NoiseFloor> =
+        workloads.iter().flat_map(|name| noise::of(name, &summary.cells_of(name))).collect();
+    let standings: Vec<Standings> = workloads
+        .iter()
+        .filter_map(|name| {
+            let own: Vec<NoiseFloor> =
+                noise.iter().filter(|floor| floor.workload == *name).cloned().collect();
+            of(name, &summary.ranked(name), &own, MARGIN)
+        })
+        .collect();
+    let recommendations = standings
+        .iter()
+        .filter_map(|standings| recommend::of(standings, &summary.ranked(&standings.workload)));
+    summary.recommendations = recommendations.collect();
+    summary.verdicts = standings;
+    summary.noise = noise;
+    let sweeps = sweeps::of(summary);
+    let crossovers = sweeps.iter().flat_map(|sweep| sweeps::crossover::of(sweep, seed)).collect();
+    let scaling = sweeps.iter().flat_map(|sweep| sweeps::scaling::of(sweep, seed)).collect();
+    summary.crossovers = crossovers;
+    summary.scaling = scaling;
 }
 
 /// The standings of one workload; `None` where no model can be the best.
-fn of(workload: &str, cells: &[&Cell]) -> Option<Standings> {
-    let metric = if cells.first()?.is_closed() { THROUGHPUT } else { TAIL };
+fn of(workload: &str, cells: &[&Cell], noise: &[NoiseFloor], margin: f64) -> Option<Standings> {
+    let metric = headline(cells.first()?);
     let best = best(&metric, cells)?;
     let mut others: Vec<Standing> = cells
         .iter()
         .filter(|cell| cell.model != best.model)
         .map(|cell| against(&metric, cell, best))
         .collect();
-    judge(&metric, &mut others);
-    let sentence = sentence(&metric, best, cells, &others);
+    judge(&metric, &mut others, noise::smallest_detectable(noise, &metric), margin);
+    let sentence = words::sentence(&metric, best, cells, &others, noise);
     Some(Standings {
         workload: workload.into(),
         metric: metric.name.into(),
         best: best.model.clone(),
-        margin: MARGIN,
+        margin,
         others,
         sentence,
     })
@@ -96,29 +116,13 @@ fn against(metric: &Metric, cell: &Cell, best: &Cell) -> Standing {
     standing
 }
 
-/// The values of both in the blocks that both have.
-fn pairs(metric: &Metric, cell: &Cell, best: &Cell) -> Option<(Vec<f64>, Vec<f64>)> {
-    let (of, to) = (blocks(cell, (metric.of)(cell)?), blocks(best, (metric.of)(best)?));
-    let both = of.iter().filter_map(|(block, value)| {
-        let (_, other) = to.iter().find(|(other, _)| other == block)?;
-        Some((*value, *other))
-    });
-    Some(both.unzip())
-}
-
-/// The values with the blocks that they are of, which their files are named after.
-fn blocks<'a>(cell: &'a Cell, estimate: &Estimate) -> Vec<(&'a str, f64)> {
-    let block = |file: &'a String| file.strip_suffix(".json")?.rsplit('.').next();
-    let blocks = cell.trials.iter().filter_map(block);
-    blocks.zip(estimate.values.iter().copied()).collect()
-}
-
 /// Adjusts the p-values and says what each model comes to.
 ///
 /// Which model is the best is learnt from the same trials, so any of the pairs could have been
 /// compared: with n models each comparison stands for n/2 of them. Holm over the n-1 alone would find
-/// a difference among twenty equal models in every tenth run.
-fn judge(metric: &Metric, others: &mut [Standing]) {
+/// a difference among twenty equal models in every tenth run. What differs by less than one model
+/// differs from itself cannot be told, whatever its p-value.
+fn judge(metric: &Metric, others: &mut [Standing], detectable: Option<f64>, margin: f64) {
     let pairs_each = as_f64(others.len() as u64 + 1) / 2.0;
     let judged = |standing: &&mut Standing| standing.why_none.is_none();
     let p_values: Vec<f64> = others
@@ -131,65 +135,10 @@ fn judge(metric: &Metric, others: &mut [Standing]) {
         let (Some(value), Some(interval)) = (standing.ratio, standing.interval) else { continue };
         let ratio = ratio::Ratio { value, interval, p_value };
         standing.p_value = Some(p_value);
-        standing.verdict = Some(Verdict::of(&ratio, metric.good, MARGIN, Some(p_value)));
+        let verdict = Verdict::of(&ratio, metric.good, margin, Some(p_value));
+        let verdict = detectable.map_or(verdict, |d| noise::limited(verdict, value, margin, d));
+        standing.verdict = Some(verdict);
     }
-}
-
-/// The standings for people.
-fn sentence(metric: &Metric, best: &Cell, cells: &[&Cell], others: &[Standing]) -> String {
-    let Some(figure) = (metric.of)(best) else { return String::new() };
-    let value = match metric.good {
-        Good::High => format!("{} replies/s", metric::show(metric.name, figure.median)),
-        Good::Low => format!("p99 {}", metric::show(metric.name, figure.median)),
-    };
-    if others.is_empty() {
-        return format!("{}: {value}.", best.model);
-    }
-    if figure.values.len() < TRIALS_MIN {
-        let overlap = |cell: &&&Cell| {
-            let other = (metric.of)(cell);
-            let meets = |e: &Estimate| e.min <= figure.max && e.max >= figure.min;
-            cell.model != best.model && other.is_some_and(meets)
-        };
-        let overlapping = cells.iter().filter(overlap).count();
-        return format!(
-            "Best median: {} with {value}. {} trials support no verdict; the spread of {overlapping} \
-             of the {} other models overlaps with its own.",
-            best.model,
-            figure.values.len(),
-            others.len()
-        );
-    }
-    let named = |wanted: &[Option<Verdict>]| -> Vec<&str> {
-        let some = others.iter().filter(|standing| wanted.contains(&standing.verdict));
-        some.map(|standing| standing.model.as_str()).collect()
-    };
-    let alike = named(&[Some(Verdict::CannotTell), Some(Verdict::Same)]);
-    let (worse, unknown) = (named(&[Some(Verdict::Worse)]), named(&[None]));
-    // Only who starves clients can be better than the best.
-    let starving = named(&[Some(Verdict::Better)]);
-    let mut text = if alike.is_empty() {
-        format!("Of {} models {} is the best, with {value}.", cells.len(), best.model)
-    } else {
-        format!(
-            "Of {} models {} cannot be told from the best, {} with {value}: {}.",
-            cells.len(),
-            alike.len(),
-            best.model,
-            alike.join(", ")
-        )
-    };
-    if !worse.is_empty() {
-        let is = if worse.len() == 1 { "is" } else { "are" };
-        text += &format!(" {} {is} worse by more than {:.0} %.", worse.len(), MARGIN * 100.0);
-    }
-    if !starving.is_empty() {
-        text += &format!(" Better, but by starving clients: {}.", starving.join(", "));
-    }
-    if !unknown.is_empty() {
-        text += &format!(" Without a verdict: {}.", unknown.join(", "));
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Summaries made up for tests.
 
 use crate::document::{
-    ArrivalsRecord, Cell, CellQuantile, Estimate, Flag, RunRecord, SchemaId, Status, Summary,
-    Validity,
+    ArrivalsRecord, Cell, CellQuantile, Estimate, Factor, Flag, RunRecord, SchemaId, Status,
+    Summary, Validity,
 };
 use crate::standings;
 
@@ -62,8 +62,38 @@ pub(crate) fn flag(cell: &mut Cell, name: &str) {
     });
 }
 
+/// The second measurement of a cell's model.
+pub(crate) fn twin(of: &Cell, throughput: &[f64]) -> Cell {
+    let mut cell = closed(&of.model, throughput);
+    cell.twin = true;
+    let twice = |file: &String| file.replacen(&of.model, &format!("{}+twin", of.model), 1);
+    cell.trials = of.trials.iter().map(twice).collect();
+    cell
+}
+
+/// A cell as a point of a sweep over one setting.
+pub(crate) fn point(mut cell: Cell, series: &str, setting: &str, x: f64) -> Cell {
+    let last = setting.rsplit('.').next().unwrap_or(setting);
+    cell.workload = format!("{series}-{last}{x}");
+    cell.series = Some(series.into());
+    cell.factors.push(Factor { name: setting.into(), text: x.to_string(), number: Some(x) });
+    cell
+}
+
+/// Independent and nearly normal: sums of twelve uniform draws (mean 0, variance 1).
+pub(crate) fn normal(random: &mut fastrand::Rng) -> f64 {
+    (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
+}
+
 /// A summary of these cells, with all that follows from them.
 pub(crate) fn summary(cells: Vec<Cell>) -> Summary {
+    let mut summary = bare(cells);
+    standings::derive(&mut summary);
+    summary
+}
+
+/// A summary of these cells, and nothing of what follows from them.
+pub(crate) fn bare(cells: Vec<Cell>) -> Summary {
     let run = RunRecord {
         id: "made-up".into(),
         plan: "made-up".into(),
@@ -81,14 +111,16 @@ pub(crate) fn summary(cells: Vec<Cell>) -> Summary {
         notes: Vec::new(),
     };
     let host = crate::machine::host();
-    let mut summary = Summary {
+    Summary {
         schema: SchemaId::summary(),
         run,
         host,
         cells,
         verdicts: Vec::new(),
+        noise: Vec::new(),
+        recommendations: Vec::new(),
+        crossovers: Vec::new(),
+        scaling: Vec::new(),
         excluded: Vec::new(),
-    };
-    standings::derive(&mut summary);
-    summary
+    }
 }

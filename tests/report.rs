@@ -235,3 +235,73 @@ fn what_a_document_says_cannot_become_part_of_the_page() {
     assert!(!report.page.contains(evil));
     assert_eq!(report.page.matches("<script").count(), 3);
 }
+
+/// A page of a run that sweeps a setting.
+fn swept() -> Report {
+    let folder = tempfile::tempdir().expect("a folder");
+    support::sweep::write(Path::new(RUN), folder.path());
+    report(folder.path());
+    let page = std::fs::read_to_string(folder.path().join("report.html")).expect("a page");
+    let summary = read_json(&folder.path().join("summary.json")).expect("a summary");
+    Report { data: page::data(&page), page, summary, folder }
+}
+
+#[test]
+fn lines_over_a_setting_are_the_estimates_of_the_summary() {
+    let report = swept();
+    page::assert_needs_nothing_else(&report.page);
+    let states = ["none", "table"];
+    let panels = &report.figure("sweep-many-throughput")["sweep"]["panels"];
+    assert_eq!(*panels, json!(states.map(|state| format!("server.state {state}"))));
+    let ranked: Vec<&Value> = report.cells().iter().filter(|cell| cell["twin"].is_null()).collect();
+    let mut seen = 0;
+    for cell in &ranked {
+        let (x, state) = (&cell["factors"][0]["number"], text(&cell["factors"][1]["text"]));
+        for (name, estimate) in [
+            ("throughput", &cell["throughput_per_s"]),
+            ("p50", &quantile(cell, 0.5)["value_ns"]),
+            ("p99", &quantile(cell, 0.99)["value_ns"]),
+            ("cpu", &cell["server_cpu_per_request_ns"]),
+            ("memory", &cell["pss_bytes"]),
+        ] {
+            let figure = report.figure(&format!("sweep-many-{name}"));
+            let mut lines = figure["rows"].as_array().expect("lines").iter().filter(|line| {
+                line["model"] == cell["model"] && line["panel"].as_u64() == states.iter().position(|s| *s == state).map(|at| at as u64)
+            });
+            let points = lines.next().expect("a line")["points"].as_array().expect("points");
+            let point = points.iter().find(|point| point["x"] == *x).expect("a point");
+            assert_eq!(point["median"], estimate["median"], "{name}");
+            assert_eq!(point["low"], estimate["interval"]["low"], "{name}");
+            assert_eq!(point["high"], estimate["interval"]["high"], "{name}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, ranked.len() * 5);
+}
+
+#[test]
+fn where_models_change_places_how_they_scale_and_the_noise_are_in_both() {
+    let report = swept();
+    let crossovers = report.summary["crossovers"].as_array().expect("crossovers");
+    let certain = crossovers.iter().find(|found| {
+        found["metric"] == "throughput_per_s" && found["below"] == "fork" && found["above"] == "epoll"
+    });
+    let certain = certain.expect("fork and epoll change places");
+    assert_eq!(certain["certain"], true, "{certain}");
+    assert!(report.page.contains(text(&certain["sentence"])), "{certain}");
+    let laws = report.summary["scaling"].as_array().expect("laws");
+    assert_eq!(laws.len(), 10, "five models in two states");
+    assert!(laws.iter().all(|law| law["law"]["points"].as_u64() >= Some(6)));
+    let line = &report.figure("sweep-many-throughput")["rows"][0];
+    assert!(line["law"].as_array().is_some_and(|law| law.len() > 10));
+    let noise = report.summary["noise"].as_array().expect("noise");
+    let own = noise.iter().filter(|floor| floor["metric"] == "throughput_per_s").count();
+    assert_eq!(own, 14, "one at each point");
+    for floor in noise {
+        let said = format!("{:.1} %", floor["smallest_detectable"].as_f64().expect("known") * 100.0);
+        assert!(report.page.contains(&said), "{said}");
+    }
+    assert!(report.page.contains("it is left out to see that this is said"));
+    let standings = report.summary["verdicts"].as_array().expect("standings");
+    assert!(standings.iter().all(|own| own["others"].as_array().map(Vec::len) <= Some(4)));
+}

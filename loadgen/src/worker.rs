@@ -7,9 +7,11 @@
 
 mod greeting;
 mod idle;
+mod leaving;
 pub(crate) mod misbehaving;
 mod opening;
 mod receiving;
+mod sending;
 mod source;
 mod turnover;
 
@@ -23,24 +25,17 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::census::Failure;
 use crate::clock::{Clock, to_ns};
-use crate::connection::{Connection, State, Written};
+use crate::connection::{Connection, State};
 use crate::free::Free;
 use crate::in_flight::InFlight;
 use crate::live::Slot;
-use crate::recorder::{Recorder, Stamps};
+use crate::recorder::Recorder;
 use crate::schedule::{Arrival, Schedule};
 use crate::think::Thinkers;
 use crate::wire::{Ready, Wire};
 use crate::{Load, LoadError};
 use opening::CONNECTING_MAX;
 use source::{Source, following};
-
-/// How often all connections are looked at for timeouts.
-const SCAN_NS: u64 = 100_000_000;
-
-/// Requests sent before the sockets are looked at again, so that replies do not wait long for
-/// their stamps when many requests are due.
-const SENDS_PER_TURN_MAX: usize = 32;
 
 /// What all threads of a run look at.
 #[derive(Debug)]
@@ -373,129 +368,12 @@ impl<'a, W: Wire> Worker<'a, W> {
         }
     }
 
-    /// Closes what is not needed any more, so that a server that serves one connection at a time
-    /// gets to the others. A connection without its greeting stays to learn how long that took.
-    fn retire(&mut self) {
-        if std::mem::replace(&mut self.retiring, true) {
-            return;
-        }
-        self.waiting.clear();
-        self.next_up.clear();
-        self.connecting = 0;
-        for token in 0..self.connections.len() {
-            let connection = &mut self.connections[token];
-            let greeted = !matches!(connection.state, State::Greeting { .. });
-            if connection.in_flight.is_empty() && greeted {
-                self.free.remove(token);
-                self.close(token);
-            }
-        }
-    }
-
-    /// Gives up requests, greetings and connects that take too long.
-    fn scan(&mut self) {
-        self.next_scan = self.now + SCAN_NS;
-        let request_timeout = to_ns(self.load.request_timeout);
-        let connect_timeout = to_ns(self.load.connect_timeout);
-        for token in 0..self.connections.len() {
-            let connection = &mut self.connections[token];
-            match (connection.state, connection.in_flight.oldest().copied()) {
-                (State::Connecting { since }, _) if self.now - since > connect_timeout => {
-                    self.connecting -= 1;
-                    self.connect_failed(token, Errno::TIMEDOUT);
-                }
-                // Before the load begins there is only the wait for somebody to hear something.
-                (State::Greeting { asked, open }, _)
-                    if self.start != u64::MAX && self.now - open > request_timeout =>
-                {
-                    self.greeting_timed_out(token, asked);
-                }
-                (_, Some(request)) if self.now - request.stamps.sent > request_timeout => {
-                    connection.in_flight.take_oldest();
-                    self.in_flight -= 1;
-                    if request.measured {
-                        self.recorder.timed_out(&request.stamps, self.now);
-                    }
-                    self.reopen(token);
-                }
-                (State::Open, None) if self.start != u64::MAX => self.renew_if_old(token),
-                _ => {}
-            }
-        }
-    }
-
     /// Tells whoever watches how it goes; called no more often than connections are scanned.
     fn publish(&self) {
         if self.start != u64::MAX
             && let Some(slot) = self.shared.live.get(self.index)
         {
             slot.publish(self.in_flight, &self.recorder, self.now);
-        }
-    }
-
-    // Sending.
-
-    fn send_due(&mut self) {
-        while let Some(token) = self.thinkers.pop(self.now) {
-            self.has_thought(token);
-        }
-        // More than became free in the last turn: the queue of free connections gets shorter.
-        for _ in 0..SENDS_PER_TURN_MAX + self.ready {
-            if self.source.next_due(self.now, self.end) > self.now {
-                break;
-            }
-            let Some(token) = self.free.pop_front() else { break };
-            self.send_next(token);
-        }
-    }
-
-    /// Sends the next request on a free connection.
-    fn send_next(&mut self, token: usize) {
-        let connection = &mut self.connections[token];
-        let free_at = connection.take_room(self.load.conduct.pipeline);
-        let (tag, due) = self.source.take(free_at.max(self.start), self.start);
-        self.request.clear();
-        connection.exchange.request(tag, &mut self.request);
-        let sent = self.wire.now();
-        self.now = sent;
-        let written = connection.write(token, &self.request, &mut self.wire);
-
-        let stamps = Stamps { due, free_at, sent };
-        let counts_at = if let Source::Open { .. } = self.source { due } else { sent };
-        let measured = (self.begin..self.end).contains(&counts_at);
-        connection.in_flight.push(InFlight { stamps, measured });
-        connection.asked += 1;
-        self.in_flight += 1;
-        if measured {
-            self.recorder.census.offered += 1;
-            self.recorder.sent(&stamps);
-        }
-        match written {
-            Written::All | Written::PeerGone => {}
-            Written::Part => self.watch_room(token, true),
-            Written::Failed => self.lose(token, Failure::Io),
-        }
-        if self.load.conduct.pipeline > 1 {
-            self.has_room_still(token);
-        }
-    }
-
-    fn write_rest(&mut self, token: usize) {
-        match self.connections[token].write_rest(token, &mut self.wire) {
-            Written::All | Written::PeerGone => {
-                self.watch_room(token, false);
-                if self.load.conduct.pipeline > 1 {
-                    self.has_room_again(token);
-                }
-            }
-            Written::Part => {}
-            Written::Failed => self.lose(token, Failure::Io),
-        }
-    }
-
-    fn watch_room(&mut self, token: usize, watched: bool) {
-        if self.wire.watch_room(token, watched).is_err() {
-            self.lose(token, Failure::Io);
         }
     }
 
@@ -507,59 +385,4 @@ impl<'a, W: Wire> Worker<'a, W> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Arrivals;
-    use crate::example::load;
-    use crate::wire::EpollWire;
-
-    fn shared() -> Shared {
-        Shared {
-            clock: Clock::starting_now(),
-            abort: AtomicBool::new(false),
-            heard: AtomicBool::new(false),
-            end: AtomicU64::new(0),
-            drain_end: AtomicU64::new(0),
-            done: vec![Lonely::default()],
-            live: Vec::new(),
-        }
-    }
-
-    fn worker<'a>(load: &'a Load, shared: &'a Shared) -> Worker<'a, EpollWire> {
-        let wire = EpollWire::new(load.target, load.connections, shared.clock).unwrap();
-        Worker::new(load, shared, 0, wire)
-    }
-
-    #[test]
-    fn in_closed_loop_who_has_not_sent_goes_before_who_has_its_reply() {
-        let (load, shared) = (load(3, Arrivals::Closed), shared());
-        let mut worker = worker(&load, &shared);
-        (worker.start, worker.begin, worker.end, worker.now) = (0, 0, u64::MAX, 1);
-        worker.free.push_back(0, 0);
-        worker.free.push_back(1, 0);
-        worker.freed(2);
-        let order: Vec<_> = std::iter::from_fn(|| worker.free.pop_front()).collect();
-        assert_eq!(order, [0, 1, 2]);
-    }
-
-    #[test]
-    fn a_wait_ends_when_the_next_request_is_due_and_can_be_sent() {
-        let (load, shared) = (load(1, Arrivals::Constant { rate_per_s: 1_000.0 }), shared());
-        let mut worker = worker(&load, &shared);
-        let (start, ms) = (5_000_000_000, 1_000_000);
-        (worker.start, worker.begin, worker.end) = (start, start, start + 3 * ms);
-        worker.now = start;
-        worker.source.advance(start);
-        worker.source.take(0, start);
-        let drain_end = start + 9 * ms;
-
-        assert_eq!(worker.wake_at(drain_end), start + 3 * ms, "no connection is free");
-        worker.free.push_back(0, 0);
-        assert_eq!(worker.wake_at(drain_end), start + ms);
-        worker.source.take(0, start);
-        worker.source.take(0, start);
-        assert_eq!(worker.wake_at(drain_end), start + 3 * ms, "nothing more before the end");
-        worker.now = start + 3 * ms;
-        assert_eq!(worker.wake_at(drain_end), drain_end);
-    }
-}
+mod tests;

@@ -10,6 +10,8 @@ use rustix::process::{Resource, Rlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
+use crate::state::StateConfig;
+
 /// Descriptors that are not connections: standard streams, listeners, pollers, the spare one.
 pub(crate) const DESCRIPTORS_RESERVED: usize = 32;
 /// Where a limit of "unlimited" is cut: more loopback connections than this need several
@@ -39,6 +41,8 @@ pub struct Config {
     pub greeting: bool,
     /// Whether every request is told of on standard error, with its reply and how long that took.
     pub verbose: bool,
+    /// Where the state of sessions is kept.
+    pub state: StateConfig,
 }
 
 /// Why a server did not start.
@@ -97,6 +101,17 @@ pub enum StartError {
     /// A greeting where a client could not tell where it ends.
     #[error("a greeting is a line: it needs line framing")]
     Greeting,
+    /// Sessions cannot be kept like that.
+    #[error("{0}")]
+    State(String),
+    /// Nobody answers where sessions are to be kept.
+    #[error("cannot reach {address}: {source}; start what is to keep the sessions")]
+    Store {
+        /// The address.
+        address: String,
+        /// What went wrong.
+        source: redis::RedisError,
+    },
     /// Something else that the kernel refused.
     #[error("cannot start: {0}")]
     Kernel(#[from] io::Error),
@@ -106,7 +121,7 @@ impl StartError {
     /// Whether what was asked for can never work, as opposed to not working now.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        !matches!(self, Self::Listen { .. } | Self::Kernel(_))
+        !matches!(self, Self::Listen { .. } | Self::Store { .. } | Self::Kernel(_))
     }
 }
 

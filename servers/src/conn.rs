@@ -140,6 +140,7 @@ impl Drop for Client {
         // A cut shows as an end of input or a failed write; it is neither.
         let cut = stop::stage() == stop::Stage::Cut;
         let ending = if cut { Ending::Cut } else { self.ending };
+        self.server.stepped(self.session.state_tally());
         self.server.gone(ending, self.session.tally(), self.worker);
     }
 }
@@ -147,7 +148,8 @@ impl Drop for Client {
 impl Conn {
     pub(crate) fn new(server: &'static Server, stream: OwnedFd, arrival: Option<Arrival>) -> Self {
         stop::watch(stream.as_raw_fd());
-        let session = Session::new(server.config.service);
+        let mut session = Session::new(server.config.service);
+        session.keep_in(server.store);
         let descriptor = stream.as_raw_fd();
         // Whoever drops it without a word had no thread or place for it.
         let ending = Ending::Shed;

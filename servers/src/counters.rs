@@ -3,8 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use protocol::Tally;
+use protocol::state::StateTally;
 
 use crate::conn::Ending;
+use crate::state::table::Table;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -67,6 +69,22 @@ counters! {
     requests,
     /// Of those, how many were refused with an `ERR` reply.
     requests_refused,
+    /// Sessions of several requests that were begun.
+    sessions_created,
+    /// Those whose last step was taken.
+    sessions_ended,
+    /// Those that expired in the server's table.
+    sessions_expired,
+    /// Those for which the table had no room.
+    sessions_refused_full,
+    /// Those in the table when the server stopped.
+    sessions_live,
+    /// Steps of sessions that were not there any more.
+    sessions_lost,
+    /// Steps with a reference that was none of this server's, or had expired.
+    bad_tokens,
+    /// Steps for which what keeps the sessions could not be reached.
+    store_errors,
 }
 
 /// What one worker did.
@@ -114,6 +132,30 @@ impl Counters {
 
     pub(crate) fn worker_replaced(&self) {
         self.workers_replaced.fetch_add(1, Relaxed);
+    }
+
+    /// What became of the steps of sessions on one connection.
+    pub(crate) fn stepped(&self, tally: StateTally) {
+        if tally == StateTally::default() {
+            return;
+        }
+        for (counter, n) in [
+            (&self.sessions_created, tally.begun),
+            (&self.sessions_ended, tally.ended),
+            (&self.sessions_refused_full, tally.full),
+            (&self.sessions_lost, tally.lost),
+            (&self.bad_tokens, tally.bad_tokens),
+            (&self.store_errors, tally.store_errors),
+        ] {
+            counter.fetch_add(n, Relaxed);
+        }
+    }
+
+    /// What the table holds at the end.
+    pub(crate) fn table(&self, table: &Table) {
+        table.sweep();
+        self.sessions_live.store(table.live() as u64, Relaxed);
+        self.sessions_expired.store(table.expired(), Relaxed);
     }
 
     pub(crate) fn ended(&self, ending: Ending, tally: Tally) {

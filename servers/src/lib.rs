@@ -13,6 +13,7 @@
 //! - `timers`: when something is due in either
 //! - `admission`: how many connections are live, and waiting for the last one
 //! - `stop`: signals, drain and cut; `watched`: what they shut down
+//! - [`state`]: where the state of sessions is between two requests
 //! - `mailbox`: from many threads to one event loop
 //! - `children`: processes, for the models that fork; `shared`: the memory they have in common
 //! - [`counters`]: what happened, for the report
@@ -40,6 +41,7 @@ pub mod models;
 pub mod net;
 mod ring;
 mod shared;
+pub mod state;
 mod stop;
 mod sync;
 mod timers;
@@ -51,3 +53,5 @@ pub use config::{Config, StartError};
 pub use counters::{Totals, WorkerTotals};
 pub use models::{Family, MODELS, Model, Workers};
 pub use net::Server;
+pub use state::StateConfig;
+pub use state::table::Lock;

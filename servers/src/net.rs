@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use protocol::state::{StateTally, Store};
 use protocol::{Framing, Tally};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -24,6 +25,7 @@ use crate::conn::{Arrival, Conn, Ending};
 use crate::counters::{Totals, WorkerTotals};
 use crate::models::{Model, Workers};
 use crate::shared::{self, Page, WorkerCounts};
+use crate::state::{self, table::Table};
 use crate::stop;
 
 /// How long accepting rests when even shedding failed. Short against a client's patience, long
@@ -45,6 +47,9 @@ pub struct Server {
     pub address: SocketAddr,
     /// The kernel's queue as it is, after the system's own limit.
     pub backlog: u32,
+    /// Who keeps the state of sessions.
+    pub(crate) store: &'static dyn Store,
+    table: Option<&'static Table>,
     page: &'static Page,
     worker_counts: &'static [WorkerCounts],
     listeners: Vec<OwnedFd>,
@@ -94,6 +99,7 @@ impl Server {
         {
             return Err(StartError::TooMany { model: model.name, most });
         }
+        let (store, table) = state::open(model, &config)?;
         let descriptors = raise_descriptor_limit();
         let max_connections = admission_limit(config.max_connections, descriptors)?;
         let sockets = if model.listener_per_worker { workers } else { 1 };
@@ -109,6 +115,8 @@ impl Server {
             max_connections,
             address,
             backlog,
+            store,
+            table,
             page,
             worker_counts: shared::worker_counts(workers)?,
             listeners,
@@ -124,6 +132,9 @@ impl Server {
     /// What this program or its machine did wrong; never a peer.
     pub fn run(&'static self) -> io::Result<Totals> {
         (self.model.run)(self)?;
+        if let Some(table) = self.table {
+            self.page.counters.table(table);
+        }
         Ok(self.page.counters.totals())
     }
 
@@ -211,6 +222,11 @@ impl Server {
         }
         children::this_one_holds(false);
         self.admission.leave();
+    }
+
+    /// Counts the steps of sessions that were asked for on a connection.
+    pub(crate) fn stepped(&self, tally: StateTally) {
+        self.page.counters.stepped(tally);
     }
 
     /// Waits until the last connection is gone, for models whose threads nobody joins.

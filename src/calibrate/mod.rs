@@ -9,16 +9,37 @@ mod law;
 mod server;
 mod speech;
 
+use std::net::SocketAddr;
+
 use anyhow::{Context, Result};
+use clap::Args;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
 
-use crate::cli::{CalibrateArgs, Exit, usage};
+use crate::cli::values::{CpuList, address, cpu_list};
+use crate::cli::{Exit, usage};
 use crate::document::Distribution;
 use crate::load::interrupts;
 use crate::{machine, serve};
 
 pub use law::Law;
+
+/// `c10k calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// When replies leave: fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s or ramp:1ms..10ms/10s
+    #[arg(long)]
+    pub law: Law,
+    /// Where to listen; port 0 takes a free one and the ready line says which
+    #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
+    pub listen: SocketAddr,
+    /// Keep to these processors, as in 0 or 0,2 or 0-3
+    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
+    pub cpus: CpuList,
+    /// End when the process that started this one does
+    #[arg(long, hide = true)]
+    pub stop_with_parent: bool,
+}
 
 #[derive(Serialize)]
 struct Ready {

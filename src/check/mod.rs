@@ -19,10 +19,13 @@ pub mod speech;
 pub mod watch;
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{App, Framing};
 use rustix::process::geteuid;
@@ -32,9 +35,40 @@ pub use runner::{Case, Setting, Skip, Verdict};
 pub use server::Subject;
 pub use speech::Speech;
 
-use crate::cli::{CheckArgs, Exit, usage};
+use crate::cli::values::{address, app, framing, model_names, positive_duration};
+use crate::cli::{Exit, usage};
 use crate::document::{CheckReport, CheckSubject, CheckTest, SchemaId};
 use crate::{load, store, table, units};
+
+/// `c10k check`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("server").required(true))]
+pub struct CheckArgs {
+    /// Check a model of this program; `c10k models` lists them
+    #[arg(long, short, group = "server", value_parser = model_names())]
+    pub model: Option<String>,
+    /// Check whatever listens there, as far as that shows
+    #[arg(long, short, group = "server", value_parser = address)]
+    pub target: Option<SocketAddr>,
+    /// Check what this command starts; it is to listen at {port}, or at $PORT
+    #[arg(long, group = "server", value_name = "COMMAND")]
+    pub command: Option<String>,
+    /// What a request means to it
+    #[arg(long, default_value = "bench", value_parser = app)]
+    pub app: App,
+    /// How it cuts the stream into requests
+    #[arg(long, default_value = "line", value_parser = framing)]
+    pub framing: Framing,
+    /// Only these behaviours, by name, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "BEHAVIOURS")]
+    pub only: Vec<String>,
+    /// How long to wait for what the server should do at once
+    #[arg(long, default_value = "5s", value_parser = positive_duration)]
+    pub patience: Duration,
+    /// Write the result as JSON to this file, or to standard output with -
+    #[arg(long, value_name = "FILE|-")]
+    pub json: Option<PathBuf>,
+}
 
 /// Something that a server is expected to do.
 #[derive(Debug)]

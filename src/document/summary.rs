@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::derived::{Crossover, NoiseFloor, Recommendation, Scaling};
 use super::{ArrivalsRecord, Factor, Host, SchemaId, Status, Validity};
 use crate::statistics::{Interval, Verdict, extremes, median};
 
@@ -21,6 +22,18 @@ pub struct Summary {
     /// How the models stand against the best, one for each workload that has a best.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<Standings>,
+    /// How far apart one model is from itself, for each workload in which it was measured twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noise: Vec<NoiseFloor>,
+    /// Which model to take, one for each workload that has a best.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recommendations: Vec<Recommendation>,
+    /// Where models change places in a sweep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crossovers: Vec<Crossover>,
+    /// How models scale in a sweep over connections or workers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scaling: Vec<Scaling>,
     /// Cells that were left out, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded: Vec<Excluded>,
@@ -55,6 +68,13 @@ impl Summary {
     #[must_use]
     pub fn cells_of(&self, workload: &str) -> Vec<&Cell> {
         self.cells.iter().filter(|cell| cell.workload == workload).collect()
+    }
+
+    /// The cells of a workload that stand for their model: those that only tell the noise are left
+    /// out.
+    #[must_use]
+    pub fn ranked(&self, workload: &str) -> Vec<&Cell> {
+        self.cells.iter().filter(|cell| cell.workload == workload && !cell.twin).collect()
     }
 
     /// How the models of a workload stand.

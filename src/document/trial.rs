@@ -179,6 +179,16 @@ pub enum RequestRecord {
         /// Bytes of the reply.
         reply_bytes: usize,
     },
+    /// A step of a session, of which every connection has its own.
+    Session {
+        /// Steps of each.
+        steps: u32,
+        /// Bytes of history that the server keeps for each.
+        history_bytes: usize,
+        /// Where it keeps their state, if that was known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        home: Option<String>,
+    },
     /// As `echo`, of a size that was drawn for each request.
     EchoDrawn {
         /// Bytes of text.

@@ -4,6 +4,7 @@
 //! its reader predict, and says what the data allow to say.
 
 mod analysis;
+mod design;
 mod figures;
 mod killed;
 mod naive;

@@ -82,7 +82,7 @@ fn document(report: &LabReport, figures: &[Figure], tables: &[Table], data: &str
                     (correctness(tables))
                     (all_that_is_said(report))
                     (method())
-                    (report::machine(&report.host))
+                    (report::ends::machine(&report.host))
                     (files(report))
                 }
                 script type="application/json" id="data" { (PreEscaped(data)) }

@@ -7,21 +7,21 @@ use clap::Args;
 
 use super::points::{self, connection_words};
 use super::redis::Redis;
-use super::{analysis, killed, naive, page, sentences};
+use super::{analysis, design, killed, naive, page, sentences};
 use crate::cli::{Exit, usage};
 use crate::document::{Killed, LabReport, LabSessions, SchemaId, Summary, Trial};
-use crate::store;
+use crate::{run, store, table};
 
 /// What the lab asks.
 pub(super) const QUESTION: &str = "Is a stateless server faster than a stateful one? What do connecting, keeping a session, and where it is kept each cost?";
 
-/// What runs.
-const PLAN: &str = include_str!("../../plans/stateful.toml");
+const NO_STORE: &str = "State in an external store was not measured: redis-server is not installed.";
 /// The model of the naive experiment: what a first server is like.
 const NAIVE_MODEL: &str = "thread-per-client";
 const NAIVE_REQUESTS: u32 = 500;
 /// Who is killed; what is lost does not depend on the model.
 const KILLED_MODEL: &str = "epoll";
+const KEY_BYTES: usize = 32;
 
 /// `c10k lab stateful`.
 #[derive(Debug, Args)]
@@ -46,9 +46,68 @@ pub struct StatefulArgs {
 /// When a server does not start, the run in the folder is none of this lab, or nothing can be
 /// written.
 pub(super) fn run(args: &StatefulArgs) -> Result<Exit> {
-    let dir = args.from.as_ref().context("not yet")?;
-    again(dir)?;
-    Ok(Exit::Ok)
+    let (dir, exit) = match &args.from {
+        Some(dir) => {
+            again(dir)?;
+            (dir.clone(), Exit::Ok)
+        }
+        None => measure(args)?,
+    };
+    let report: LabReport = store::read_json(&dir.join("lab.json"))?;
+    let general = report.sentences.iter().take_while(|said| !said.contains(": "));
+    let said: Vec<&str> = general.map(String::as_str).collect();
+    table::print(&format!("{}\n", said.join("\n")))?;
+    eprintln!("\nresults: {0}\npage:    {0}/lab.html", dir.display());
+    Ok(exit)
+}
+
+/// Runs the plan and what is shown beside it, and writes the page.
+fn measure(args: &StatefulArgs) -> Result<(PathBuf, Exit)> {
+    let redis = if Redis::is_installed() { Some(Redis::start()?) } else { None };
+    let plan = design::plan(args.quick, &args.models, redis.as_ref().map(Redis::url).as_deref())
+        .map_err(|error| usage(format!("{error:#}")))?;
+    eprintln!("the naive experiment, and what a killed server loses");
+    let naive = naive::run(NAIVE_MODEL, NAIVE_REQUESTS)?;
+    let killed = kill_all(redis.as_ref())?;
+    let made = run::of_plan(plan, &args.out)?;
+    if made.exit == Exit::Interrupted {
+        eprintln!(
+            "interrupted: go on with c10k run --resume {0}, then c10k lab stateful --from {0}",
+            made.dir.display()
+        );
+    }
+    let mut report = report(&made.summary, &made.dir)?;
+    if redis.is_none() {
+        report.left_out.push(NO_STORE.into());
+    }
+    write(&LabReport { naive: Some(naive), killed, ..report }, &made.dir)?;
+    Ok((made.dir, made.exit))
+}
+
+/// What each home loses.
+fn kill_all(redis: Option<&Redis>) -> Result<Vec<Killed>> {
+    let dir = tempfile::tempdir()?;
+    let key = dir.path().join("key");
+    // Any bytes do: nobody is to be kept out here, but the next server is to know its tokens.
+    std::fs::write(&key, [b'k'; KEY_BYTES])?;
+    let flags = |words: &[&str]| -> Vec<String> { words.iter().map(ToString::to_string).collect() };
+    let key = key.display().to_string();
+    let mut homes = vec![
+        ("none", flags(&["--state", "none"])),
+        ("connection", flags(&["--state", "connection"])),
+        ("table", flags(&["--state", "table"])),
+        ("client", flags(&["--state", "client"])),
+        ("client, key in a file", flags(&["--state", "client", "--state-key", &key])),
+    ];
+    if let Some(redis) = redis {
+        homes.push(("external", flags(&["--state", "external", "--state-store", &redis.url()])));
+    }
+    homes
+        .iter()
+        .map(|(home, flags)| {
+            killed::run(home, KILLED_MODEL, flags).with_context(|| format!("state home {home}"))
+        })
+        .collect()
 }
 
 /// The page of a run that is there, with what was shown beside it.
@@ -98,10 +157,26 @@ fn sessions(summary: &Summary, dir: &Path) -> Result<Vec<LabSessions>> {
             let connection = connection_words(point.place.connection);
             for file in &point.cell.trials {
                 let trial: Trial = store::read_json(&dir.join(file))?;
-                let _ = (trial, &connection, &mut found);
+                let Some(sessions) = trial.sessions else { continue };
+                let (home, connection) = (&point.place.home, &connection);
+                let is_it = |s: &&mut LabSessions| s.home == *home && s.connection == *connection;
+                if let Some(known) = found.iter_mut().find(is_it) {
+                    known.completed += sessions.completed;
+                    known.lost += sessions.lost;
+                    known.wrong += sessions.wrong;
+                } else {
+                    found.push(LabSessions {
+                        home: home.clone(),
+                        connection: connection.clone(),
+                        completed: sessions.completed,
+                        lost: sessions.lost,
+                        wrong: sessions.wrong,
+                    });
+                }
             }
         }
     }
+    found.sort_by_key(|s| (points::rank(&s.home), s.home.clone()));
     Ok(found)
 }
 

@@ -121,7 +121,7 @@ impl External {
     /// When that is no address.
     pub fn address(&self) -> Result<SocketAddr> {
         let target = self.target.as_deref().context("target: there is none")?;
-        crate::cli::address(target).map_err(|error| anyhow::anyhow!("target: {error}"))
+        crate::cli::values::address(target).map_err(|error| anyhow::anyhow!("target: {error}"))
     }
 }
 

@@ -22,6 +22,9 @@ pub(super) struct Figure {
     pub(super) unit: &'static str,
     /// The title of the axis of values.
     pub(super) axis: String,
+    /// Of a sweep: what its axis of settings is like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sweep: Option<super::sweep::Axis>,
     #[serde(flatten)]
     pub(super) marks: Marks,
 }
@@ -40,6 +43,8 @@ pub(super) enum Marks {
     Curves(Vec<Line>),
     /// A line for each model: replies and p99 from slice to slice.
     Slices(Vec<Line>),
+    /// A line with its band for each model in each panel: a figure over a setting.
+    Sweep(Vec<super::sweep::Line>),
 }
 
 /// Whose mark it is, and how far it can be believed.
@@ -110,16 +115,26 @@ pub(super) fn columns<'a>(cells: &[&'a Cell], drawn: Vec<Drawn>) -> Vec<Column<'
     let mut columns: Vec<Column<'_>> = Vec::new();
     for (cell, drawn) in cells.iter().zip(drawn) {
         let family = family(&cell.model);
-        let label = Label {
-            model: cell.model.clone(),
-            family,
-            member: columns.iter().filter(|column| column.label.family == family).count(),
-            validity: cell.validity,
-            why: cell.flags.iter().map(|flag| super::micro(&flag.message)).collect(),
-        };
-        columns.push(Column { cell, drawn, label });
+        let member = columns.iter().filter(|column| column.label.family == family).count();
+        columns.push(Column { cell, drawn, label: label(cell, member) });
     }
     columns
+}
+
+/// A cell's label, as the so-many-eth of its family.
+pub(super) fn label(cell: &Cell, member: usize) -> Label {
+    Label {
+        model: cell.model.clone(),
+        family: family(&cell.model),
+        member,
+        validity: cell.validity,
+        why: why(cell),
+    }
+}
+
+/// What was flagged in a cell.
+pub(super) fn why(cell: &Cell) -> Vec<String> {
+    cell.flags.iter().map(|flag| super::micro(&flag.message)).collect()
 }
 
 /// A model's family; that of a run of another version may not be known any more.
@@ -128,13 +143,14 @@ pub(super) fn family(model: &str) -> &'static str {
 }
 
 /// Every figure of a workload, in the order of the page; those without data are left out.
-pub(super) fn of(workload: &str, columns: &[Column<'_>]) -> Vec<Figure> {
+pub(super) fn of(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
     let closed = columns.iter().all(|column| column.cell.is_closed());
     let time = if closed { "service time" } else { "response time" };
     let figure = |name: &str, unit, axis: &str, marks| Figure {
         id: format!("{workload}-{name}"),
         unit,
         axis: axis.into(),
+        sweep: None,
         marks,
     };
     let rows = |value: fn(&Cell) -> Option<&Estimate>| rows(columns, value);
@@ -158,16 +174,17 @@ pub(super) fn of(workload: &str, columns: &[Column<'_>]) -> Vec<Figure> {
 }
 
 impl Figure {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         match &self.marks {
             Marks::Bars(rows) | Marks::Dots(rows) => rows.is_empty(),
             Marks::Quantiles(rows) => rows.is_empty(),
             Marks::Curves(lines) | Marks::Slices(lines) => lines.is_empty(),
+            Marks::Sweep(lines) => lines.is_empty(),
         }
     }
 }
 
-fn rows(columns: &[Column<'_>], value: fn(&Cell) -> Option<&Estimate>) -> Vec<Row> {
+fn rows(columns: &[&Column<'_>], value: fn(&Cell) -> Option<&Estimate>) -> Vec<Row> {
     let cpu = |cell: &Cell, estimate: &Estimate| {
         cell.server_cpu_per_request_ns.as_ref().is_some_and(|cpu| std::ptr::eq(cpu, estimate))
     };
@@ -189,10 +206,10 @@ fn rows(columns: &[Column<'_>], value: fn(&Cell) -> Option<&Estimate>) -> Vec<Ro
             waits_per_s: column.drawn.waits_per_s.filter(|_| is_cpu),
         })
     };
-    columns.iter().filter_map(row).collect()
+    columns.iter().copied().filter_map(row).collect()
 }
 
-fn quantiles(columns: &[Column<'_>]) -> Vec<QuantileRow> {
+fn quantiles(columns: &[&Column<'_>]) -> Vec<QuantileRow> {
     let row = |column: &Column<'_>| {
         // The extreme is the accident of one sample.
         let shown = column.cell.latency.iter().filter(|quantile| quantile.q < 1.0);
@@ -202,10 +219,10 @@ fn quantiles(columns: &[Column<'_>]) -> Vec<QuantileRow> {
         let quantiles: Vec<_> = known.collect();
         (!quantiles.is_empty()).then(|| QuantileRow { label: column.label.clone(), quantiles })
     };
-    columns.iter().filter_map(row).collect()
+    columns.iter().copied().filter_map(row).collect()
 }
 
-fn curves(columns: &[Column<'_>]) -> Vec<Line> {
+fn curves(columns: &[&Column<'_>]) -> Vec<Line> {
     let line = |column: &Column<'_>| {
         let points = column.drawn.curve.iter();
         let points: Vec<_> = points.map(|(q, value)| (*q, as_f64(*value), None)).collect();
@@ -216,10 +233,10 @@ fn curves(columns: &[Column<'_>]) -> Vec<Line> {
             trial: None,
         })
     };
-    columns.iter().filter_map(line).collect()
+    columns.iter().copied().filter_map(line).collect()
 }
 
-fn slices(columns: &[Column<'_>]) -> Vec<Line> {
+fn slices(columns: &[&Column<'_>]) -> Vec<Line> {
     let line = |column: &Column<'_>| {
         let trial = column.drawn.typical.as_ref()?;
         let point = |slice: &crate::document::Interval| {
@@ -238,12 +255,12 @@ fn slices(columns: &[Column<'_>]) -> Vec<Line> {
             trial: file,
         })
     };
-    columns.iter().filter_map(line).collect()
+    columns.iter().copied().filter_map(line).collect()
 }
 
 /// Whether it is the one of its family with the lowest p99 (or else median); twenty lines at once
 /// show nothing.
-fn is_first_of_family(columns: &[Column<'_>], column: &Column<'_>) -> bool {
+fn is_first_of_family(columns: &[&Column<'_>], column: &Column<'_>) -> bool {
     let key = |column: &Column<'_>| {
         let known = column.cell.known_quantile(0.99).or(column.cell.known_quantile(0.5));
         known.map_or(f64::INFINITY, |estimate| estimate.median)
@@ -263,7 +280,7 @@ mod tests {
         let summary = summary(vec![cell]);
         let cells: Vec<&Cell> = summary.cells.iter().collect();
         let columns = columns(&cells, vec![Drawn::default()]);
-        let figures = of(&cells[0].workload, &columns);
+        let figures = of(&cells[0].workload, &columns.iter().collect::<Vec<_>>());
         let figure = figures.into_iter().find(|figure| figure.id.ends_with(name));
         match figure.expect("a figure").marks {
             Marks::Bars(rows) | Marks::Dots(rows) => rows,
@@ -296,7 +313,8 @@ mod tests {
     fn without_trials_there_are_no_lines_and_an_open_loop_has_no_throughput() {
         let summary = summary(vec![open("epoll", &[4e5; 3])]);
         let cells: Vec<&Cell> = summary.cells.iter().collect();
-        let figures = of("echo-open", &columns(&cells, vec![Drawn::default()]));
+        let columns = columns(&cells, vec![Drawn::default()]);
+        let figures = of("echo-open", &columns.iter().collect::<Vec<_>>());
         let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
         assert_eq!(ids, ["echo-open-p99", "echo-open-cpu", "echo-open-memory", "echo-open-load"]);
     }

@@ -3,18 +3,26 @@
 //! Figures are drawn by a script in the page from data in the page; both are from here, so a page
 //! reads the same in ten years and without a network. What is drawn also stands in tables.
 
+mod answer;
+mod cost;
+pub(crate) mod ends;
 mod figures;
 mod notes;
+mod recommend;
 mod section;
 mod sortable;
+mod sweep;
+mod sweep_notes;
+mod theory;
 mod trials;
 
 use std::path::Path;
 
 use anyhow::Result;
+use figures::{Column, Figure};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::document::{Host, RunRecord, Summary};
+use crate::document::{Cell, Summary};
 use crate::{standings, store, table};
 
 /// Prints the comparison of a saved run again and rewrites its page. A summary that lacks what
@@ -49,19 +57,67 @@ pub fn write(summary: &Summary, dir: &Path) -> Result<()> {
 /// # Errors
 /// When a trial is there and cannot be read.
 pub fn page(summary: &Summary, dir: &Path) -> Result<String> {
-    let mut data = figures::Data { figures: Vec::new() };
-    let mut sections = Vec::new();
+    let mut all: Vec<Column<'_>> = Vec::new();
     for workload in summary.workloads() {
-        let cells = summary.cells_of(workload);
+        let cells = summary.ranked(workload);
         let drawn = cells.iter().map(|cell| trials::read(dir, cell)).collect::<Result<_>>()?;
-        let columns = figures::columns(&cells, drawn);
-        let figures = figures::of(workload, &columns);
-        sections.push(section::of(summary, workload, &figures, &columns));
-        data.figures.extend(figures);
+        all.extend(figures::columns(&cells, drawn));
     }
+    let (figures, sections) = sections(summary, &all);
+    let data = figures::Data { figures };
     // Nothing in the data may end the element that it stands in.
     let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
     Ok(document(summary, &sections, &data).into_string())
+}
+
+/// A section for each workload that stands alone and each series, in the order of the cells, with the figures
+/// of all.
+fn sections(summary: &Summary, all: &[Column<'_>]) -> (Vec<Figure>, Vec<Markup>) {
+    let series = sweep::series(summary);
+    let swept = |cell: &Cell| {
+        series.iter().position(|(name, _)| cell.series.as_deref() == Some(name.as_str()))
+    };
+    let (mut figures, mut sections, mut done) = (Vec::new(), Vec::new(), Vec::new());
+    for workload in summary.workloads() {
+        let own: Vec<&Column<'_>> =
+            all.iter().filter(|column| column.cell.workload == workload).collect();
+        match own.first().and_then(|column| swept(column.cell)) {
+            None => {
+                let drawn = figures::of(workload, &own);
+                sections.push(section::of(summary, workload, &drawn, &own));
+                figures.extend(drawn);
+            }
+            Some(at) if !done.contains(&at) => {
+                done.push(at);
+                let drawn = sweep::figures(&series[at].1, &summary.scaling);
+                let tables = points(summary, &series[at].0);
+                sections.push(sweep::section(summary, &series[at], &drawn, &tables));
+                figures.extend(drawn);
+            }
+            Some(_) => (),
+        }
+    }
+    let servers = summary.run.server_cpus.len();
+    let predictions = theory::predictions(&all.iter().collect::<Vec<_>>(), servers);
+    sections.push(theory::section(&predictions, servers));
+    (figures, sections)
+}
+
+/// The tables of a series, one for each of its points.
+fn points(summary: &Summary, series: &str) -> Markup {
+    let own = |name: &&str| {
+        let first = summary.cells_of(name);
+        first.first().is_some_and(|cell| cell.series.as_deref() == Some(series))
+    };
+    html! {
+        @for workload in summary.workloads().into_iter().filter(own) {
+            div id=(workload) {
+                h3 { (workload) }
+                @if let Some(standings) = summary.standings_of(workload) { p { (micro(&standings.sentence)) } }
+                (sortable::table(&summary.cells_of(workload), summary.standings_of(workload), &summary.noise))
+            }
+        }
+    }
 }
 
 fn document(summary: &Summary, sections: &[Markup], data: &str) -> Markup {
@@ -83,10 +139,13 @@ fn document(summary: &Summary, sections: &[Markup], data: &str) -> Markup {
                     p.meta { "Plan " (run.plan) ", run " (run.id) ", " (run.started_at) }
                     @if run.interrupted { p.warning { "This run was interrupted: " (run.trials_done) " of " (run.trials_planned) " trials." } }
                     (answer(summary))
+                    (recommend::section(summary))
                     @for section in sections { (section) }
-                    (method(run))
-                    (machine(&summary.host))
-                    (reproduce(run))
+                    (ends::excluded(summary))
+                    (ends::noise(summary))
+                    (ends::method(run))
+                    (ends::machine(&summary.host))
+                    (ends::reproduce(run))
                 }
                 script type="application/json" id="data" { (PreEscaped(data)) }
                 script { (PreEscaped(PLOTLY)) }
@@ -96,13 +155,17 @@ fn document(summary: &Summary, sections: &[Markup], data: &str) -> Markup {
     }
 }
 
-/// The answer: for each workload who is best, and how sure that is.
+/// The answer: in a few sentences, then for each workload who is best, and how sure that is.
 fn answer(summary: &Summary) -> Markup {
+    let alone = |name: &&str| {
+        summary.cells_of(name).first().is_some_and(|cell| cell.series.is_none())
+    };
     html! {
         section id="answer" {
             h2 { "In short" }
+            @for (at, sentence) in answer::of(summary).iter().enumerate() { p.answer[at == 0] { (micro(sentence)) } }
             dl {
-                @for workload in summary.workloads() {
+                @for workload in summary.workloads().into_iter().filter(alone) {
                     dt { a href={ "#" (workload) } { (workload) } }
                     dd {
                         @match summary.standings_of(workload) {
@@ -113,53 +176,6 @@ fn answer(summary: &Summary) -> Markup {
                 }
             }
             @for line in table::closing(summary).lines() { p { (micro(line)) } }
-        }
-    }
-}
-
-fn method(run: &RunRecord) -> Markup {
-    html! {
-        section id="method" {
-            h2 { "How it was measured" }
-            p { "Every trial is a fresh server process with fresh connections. Trials are interleaved in blocks, every model under every workload once a block, in an order that the seed (" (run.seed) ") decides. Figures are medians over the trials; ± is the distance of the farthest trial; bars and dots carry the 95 % interval of the median (bootstrap), which over few trials is hardly more than their spread, and from fewer than three the spread itself." }
-            p { "\"Against the best\" is the ratio to the best median, in pairs of the same block, with its 95 % interval. A model is called worse when the whole interval is more than 5 % away and the p-value, adjusted by Holm for all pairs of models, is below 0.05; from fewer than five trials nothing is called." }
-            p { "CPU/request is the CPU time of the server's whole process, user and kernel, over right replies. Its inverse is what one core can serve, also where the load generator could not ask for more." }
-            p { "A closed loop reports service time, from sending to the last byte of the reply: a slow server slows its clients down, and nothing is known of requests that were not made. An open loop reports response time, from when the request was due." }
-            p { "A quantile needs about six samples beyond it; with fewer the table says \"too few\". One that reaches into requests which had not ended is a lower bound: \">=\"." }
-            p { "Greyed rows and marks failed a check; pale marks were flagged, and the numbered lines say why. Loopback shows no network card, no loss and no other machine." }
-        }
-    }
-}
-
-pub(crate) fn machine(host: &Host) -> Markup {
-    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "not told".into());
-    let rows = [
-        ("Kernel", host.kernel.clone()),
-        ("Processor", format!("{}, {} to be used", host.cpu_model, host.cpus)),
-        ("Memory", crate::units::show_bytes(host.memory_bytes as f64)),
-        ("Hypervisor", or_none(&host.hypervisor)),
-        ("Frequency governor", or_none(&host.governor)),
-        ("Clock source", or_none(&host.clock_source)),
-        ("Congestion control", or_none(&host.congestion_control)),
-        ("One round of WORK", format!("{:.1} ns", host.work_round_ps as f64 / 1e3)),
-    ];
-    html! {
-        section id="machine" {
-            h2 { "The machine" }
-            table.facts {
-                caption { "Where servers and generator ran" }
-                tbody { @for (name, value) in rows { tr { th scope="row" { (name) } td { (value) } } } }
-            }
-        }
-    }
-}
-
-fn reproduce(run: &RunRecord) -> Markup {
-    html! {
-        section id="reproduce" {
-            h2 { "To reproduce" }
-            pre { (run.command.join(" ")) @if !run.command.iter().any(|word| word.starts_with("--seed")) { " --seed " (run.seed) } }
-            p { "c10k " (run.program_version) ". The folder of this page holds the plan with everything spelled out (plan.toml), one JSON document for each trial with its histograms (trials/), and summary.json; all figures here are from those." }
         }
     }
 }

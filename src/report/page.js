@@ -229,10 +229,65 @@
     };
   }
 
+  /** A line with its band for each model over a setting, one panel beside or below the other. */
+  function sweep(figure, look, narrow) {
+    const unit = UNITS[figure.unit];
+    const { factor, logarithmic, ticks, panels } = figure.sweep;
+    const across = narrow ? 1 : Math.min(panels.length, 3);
+    const down = Math.ceil(panels.length / across);
+    // 0 has no logarithm: it stands a decade before the first setting above it.
+    const least = Math.min(...ticks.map(([x]) => x).filter((x) => x > 0));
+    const place = (x) => (logarithmic ? Math.log10(x > 0 ? x : least / 10) : x);
+    const ref = (name, panel) => (panel === 0 ? name : name + (panel + 1));
+    const traces = [];
+    for (const row of figure.rows) {
+      const own = { legendgroup: row.model, visible: row.shown ? true : "legendonly", xaxis: ref("x", row.panel), yaxis: ref("y", row.panel) };
+      const paint = colour(row, look);
+      const dash = DASHES[row.member % DASHES.length];
+      const x = row.points.map((point) => place(point.x));
+      const at = (key) => row.points.map((point) => point[key] * unit.factor);
+      const setting = (point) => (ticks.find(([value]) => value === point.x) || [0, point.x])[1];
+      const text = row.points.map((point) =>
+        `<b>${row.model}</b>, ${factor} ${setting(point)}${panels[row.panel] ? ", " + panels[row.panel] : ""}: ${unit.show(point.median)}<br>${unit.show(point.low)} to ${unit.show(point.high)}${about(point)}`);
+      // A second panel's lines are switched by the name in the first.
+      const first = figure.rows.find((other) => other.model === row.model) === row;
+      traces.push(
+        { ...own, type: "scatter", mode: "lines", x: [...x, ...[...x].reverse()], y: [...at("high"), ...at("low").reverse()], fill: "toself", fillcolor: paint + "2e", line: { width: 0 }, hoverinfo: "skip", showlegend: false },
+        {
+          ...own, type: "scatter", mode: "lines+markers", name: row.model, showlegend: first, x, y: at("median"), text, hovertemplate: "%{text}<extra></extra>",
+          line: { color: paint, width: 2, dash },
+          marker: { size: 7, symbol: row.points.map((point) => SYMBOLS[row.member % SYMBOLS.length] + (point.validity === "valid" ? "" : "-open")), color: row.points.map((point) => (point.validity === "invalid" ? look.grey : paint)) },
+        },
+        { ...own, type: "scatter", mode: "lines", showlegend: false, hoverinfo: "skip", x: row.law.map(([n]) => place(n)), y: row.law.map(([, value]) => value * unit.factor), line: { color: look.ink, width: 1.2, dash: "dash" } },
+      );
+    }
+    const values = drawn(figure).flatMap((row) => row.points.flatMap((point) => [point.low, point.high])).filter((value) => value > 0);
+    const spread = Math.max(...values) / Math.min(...values);
+    const rows = 1 / down;
+    const shape = { annotations: [] };
+    const every = Math.ceil(ticks.length / (narrow || across > 1 ? 6 : 12));
+    const marks = ticks.filter((_, at) => at % every === 0 || at === ticks.length - 1);
+    panels.forEach((panel, at) => {
+      const [column, line] = [at % across, Math.floor(at / across)];
+      const wide = [column / across + (column ? 0.04 : 0), (column + 1) / across - (column + 1 < across ? 0.04 : 0)];
+      const high = [1 - (line + 1) * rows + (line + 1 < down ? 0.12 * rows : 0), 1 - line * rows - (panel ? 0.08 * rows : 0)];
+      const name = at === 0 ? "" : at + 1;
+      const title = { title: { text: column === 0 ? figure.axis : "" } };
+      shape["xaxis" + name] = axis(look, { domain: wide, anchor: ref("y", at), tickvals: marks.map(([x]) => place(x)), ticktext: marks.map(([, text]) => text), title: { text: factor }, tickangle: 0, zeroline: false });
+      const scale = figure.unit === "ns" && spread > 3 ? times(look, values, title) : axis(look, { ...title, ...unit.axis, rangemode: "tozero", ...(spread > 30 ? { type: "log", rangemode: "normal", dtick: 1 } : {}) });
+      shape["yaxis" + name] = { ...scale, domain: high, anchor: ref("x", at), ...(at ? { matches: "y" } : {}) };
+      if (panel) shape.annotations.push({ text: panel, showarrow: false, xref: "paper", yref: "paper", x: (wide[0] + wide[1]) / 2, y: high[1], yanchor: "bottom", font: { size: 12, color: look.ink } });
+    });
+    return {
+      traces,
+      layout: layout(look, narrow, { height: 190 + down * (narrow ? 280 : 300), legend: legendBelow, showlegend: true, margin: { l: 10, r: 20, t: 30, b: 110 }, ...shape }),
+    };
+  }
+
   const KINDS = {
     bars: (figure, look, narrow) => ranks(figure, look, narrow, true),
     dots: (figure, look, narrow) => ranks(figure, look, narrow, false),
-    quantiles, curves, slices,
+    quantiles, curves, slices, sweep,
   };
 
   function download(format) {
@@ -265,7 +320,7 @@
 
   /** Buttons beside a figure of lines. */
   function tools(figure) {
-    if (figure.kind !== "curves" && figure.kind !== "slices") return;
+    if (figure.kind !== "curves" && figure.kind !== "slices" && figure.kind !== "sweep") return;
     const place = document.getElementById(figure.id);
     const bar = document.createElement("div");
     bar.className = "tools";
@@ -277,7 +332,7 @@
       bar.append(made);
       return made;
     };
-    const per = figure.kind === "slices" ? 2 : 1;
+    const per = { curves: 1, slices: 2, sweep: 3 }[figure.kind];
     const show = (visible) => Plotly.restyle(place, { visible: figure.rows.flatMap((row) => Array(per).fill(visible(row) ? true : "legendonly")) });
     button("The best of each family", () => show((row) => row.shown));
     button("All models", () => show(() => true));
@@ -293,7 +348,7 @@
   }
 
   function sortable(table) {
-    const heads = [...table.tHead.rows[0].cells];
+    const heads = [...table.tHead.rows[0].cells].filter((head) => head.querySelector("button"));
     heads.forEach((head, column) => head.firstElementChild.addEventListener("click", () => {
       const down = head.getAttribute("aria-sort") === "ascending";
       const value = (row) => row.cells[column].dataset.v;

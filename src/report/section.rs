@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::figures::{Column, Figure, Marks};
 use super::notes::{self, Subject};
-use super::{micro, sortable};
+use super::{cost, micro, sortable};
 use crate::document::{Cell, Summary};
 
 /// The section of a workload.
@@ -12,7 +12,7 @@ pub(super) fn of(
     summary: &Summary,
     workload: &str,
     figures: &[Figure],
-    columns: &[Column<'_>],
+    columns: &[&Column<'_>],
 ) -> Markup {
     let cells: Vec<&Cell> = columns.iter().map(|column| column.cell).collect();
     let standings = summary.standings_of(workload);
@@ -20,18 +20,19 @@ pub(super) fn of(
         section id=(workload) {
             h2 { (workload) }
             @if let Some(standings) = standings { p.answer { (micro(&standings.sentence)) } }
-            (sortable::table(&cells, standings))
+            (sortable::table(&summary.cells_of(workload), standings, &summary.noise))
+            @if let Some(cost) = cost::of(columns) { (cost) }
             div.figures { @for figure in figures { (show(figure, &cells, columns)) } }
         }
     }
 }
 
 /// A figure: what it shows, where it is drawn, what to notice, what could fool.
-fn show(figure: &Figure, cells: &[&Cell], columns: &[Column<'_>]) -> Markup {
+fn show(figure: &Figure, cells: &[&Cell], columns: &[&Column<'_>]) -> Markup {
     let (subject, title, shows) = words(figure);
     let mut notice = notes::notice(subject, cells);
     if subject == Subject::Time {
-        notice.extend(notes::stumbles(columns.iter().filter_map(rates)));
+        notice.extend(notes::stumbles(columns.iter().copied().filter_map(rates)));
     }
     let fool = notes::fool(subject, cells);
     let wide = matches!(figure.marks, Marks::Curves(_) | Marks::Slices(_));

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use hdrhistogram::Histogram;
 
-use crate::document::{Cell, Distribution, Trial};
+use crate::document::{Cell, Distribution, LoadRecord, Trial};
 use crate::statistics::median;
 use crate::store;
 use crate::units::as_f64;
@@ -31,6 +31,15 @@ pub(super) struct Drawn {
     pub(super) user_share: Option<f64>,
     /// How often the server waited, per second of load; median over the trials.
     pub(super) waits_per_s: Option<f64>,
+    /// How often it waited for each right reply; median over the trials.
+    pub(super) waits_per_request: Option<f64>,
+    /// How often the kernel took the processor from it for each right reply; median over the trials.
+    pub(super) preemptions_per_request: Option<f64>,
+    /// The mean of the headline latency in nanoseconds; median over the trials. Absent where a trial
+    /// has samples that had not ended.
+    pub(super) mean_ns: Option<f64>,
+    /// What was asked, as the first trial has it.
+    pub(super) load: Option<LoadRecord>,
 }
 
 /// Reads a cell's trials. Those that are not there are left out, and with all of them the figures
@@ -51,7 +60,27 @@ pub(super) fn read(dir: &Path, cell: &Cell) -> Result<Drawn> {
         let loaded = as_f64(trial.phases.warmup_ns + trial.phases.measure_ns) / 1e9;
         as_f64(server.switches.voluntary) / loaded
     });
+    let per_request = |of: fn(&Trial) -> Option<u64>| {
+        let each = trials.iter().map(|trial| {
+            let loaded = as_f64(trial.phases.warmup_ns + trial.phases.measure_ns) / 1e9;
+            // Switches are counted from the warm-up on, in which replies come as fast.
+            let replies = trial.throughput_per_s * loaded;
+            (replies > 0.0).then_some(as_f64(of(trial)?) / replies)
+        });
+        each.collect::<Option<Vec<f64>>>().and_then(|each| median(&each))
+    };
+    let means = trials.iter().map(|trial| {
+        let headline = trial.latency.headline();
+        (headline.count > 0 && headline.censored == 0).then_some(headline.mean)
+    });
+    let means: Option<Vec<f64>> = means.collect();
     Ok(Drawn {
+        waits_per_request: per_request(|trial| Some(trial.server.as_ref()?.switches.voluntary)),
+        preemptions_per_request: per_request(|trial| {
+            Some(trial.server.as_ref()?.switches.involuntary)
+        }),
+        mean_ns: means.and_then(|means| median(&means)),
+        load: trials.first().map(|trial| trial.load.clone()),
         curve: curve(trials.iter().map(|trial| trial.latency.headline()))?,
         user_share: shares.and_then(|shares| median(&shares)),
         waits_per_s: median(&waits.collect::<Vec<_>>()),

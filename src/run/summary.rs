@@ -39,6 +39,10 @@ pub(super) fn sum_up(
         host,
         cells,
         verdicts: Vec::new(),
+        noise: Vec::new(),
+        recommendations: Vec::new(),
+        crossovers: Vec::new(),
+        scaling: Vec::new(),
         excluded: excluded(plan)?,
     };
     standings::derive(&mut summary);

@@ -52,7 +52,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, base: f64) -> Result<Trial> {
         },
         target,
         service,
-        request: requests::record(load.recipe.request().unwrap_or(request)),
+        request: requests::written(&load.recipe, request),
         load: &load,
         server: accountant.and_then(|accountant| accountant.bracket),
         host: run.host.clone(),

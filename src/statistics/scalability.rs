@@ -48,6 +48,8 @@ pub struct Fit {
     pub sigma: Interval,
     /// Where κ may be.
     pub kappa: Interval,
+    /// Where the peak may be; `None` where some of the resampled fits never fall.
+    pub peak: Option<Interval>,
     /// The share of the variance that the law explains.
     pub r_squared: f64,
 }
@@ -81,7 +83,7 @@ pub fn fit(points: &[(f64, f64)], seed: u64) -> Result<Fit, NoFit> {
     let law = solve(points);
     let errors: Vec<f64> = points.iter().map(|(n, x)| x / law.throughput(*n)).collect();
     let mut random = fastrand::Rng::with_seed(seed);
-    let (mut sigmas, mut kappas) = (Vec::new(), Vec::new());
+    let (mut sigmas, mut kappas, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RESAMPLES {
         let again: Vec<(f64, f64)> = points
             .iter()
@@ -90,13 +92,16 @@ pub fn fit(points: &[(f64, f64)], seed: u64) -> Result<Fit, NoFit> {
         let law = solve(&again);
         sigmas.push(law.sigma);
         kappas.push(law.kappa);
+        peaks.extend(law.peak());
     }
+    // A fit without a peak has it beyond any load, and that is no end of an interval.
+    let peak = (peaks.len() == RESAMPLES).then(|| middle(peaks));
     let xs: Vec<f64> = points.iter().map(|(_, x)| *x).collect();
     let mean = super::mean(&xs);
     let left: f64 = points.iter().map(|(n, x)| (x - law.throughput(*n)).powi(2)).sum();
     let all: f64 = xs.iter().map(|x| (x - mean).powi(2)).sum();
     let r_squared = if all > 0.0 { 1.0 - left / all } else { 1.0 };
-    Ok(Fit { law, sigma: middle(sigmas), kappa: middle(kappas), r_squared })
+    Ok(Fit { law, sigma: middle(sigmas), kappa: middle(kappas), peak, r_squared })
 }
 
 /// What nearly all of these are in.

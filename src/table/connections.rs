@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::kinds;
+use super::load::kinds;
 use crate::document::Trial;
 
 /// How connections came and went, and who was beside them; empty where there is nothing to say.

@@ -28,7 +28,7 @@ fn row(step: &StepRecord) -> Vec<String> {
     if step.response.count > 0 {
         let shown = [0.5, 0.9, 0.99, 0.999, 1.0];
         let quantiles = shown.iter().filter_map(|q| step.response.quantile(*q));
-        row.extend(quantiles.map(super::show_quantile));
+        row.extend(quantiles.map(super::load::show_quantile));
     }
     row
 }

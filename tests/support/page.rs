@@ -29,7 +29,11 @@ pub(crate) fn assert_needs_nothing_else(page: &str) {
         assert!(!markup.contains(reference), "the page refers to something: {reference}");
     }
     for href in markup.split("href=\"").skip(1) {
-        assert!(href.starts_with('#'), "the page refers to something: {}", &href[..20]);
+        let href = href.split('"').next().unwrap_or_default();
+        // The files of the run are beside the page, and only somebody who wants them loads them.
+        let own = href.starts_with("trials/") || ["plan.toml", "summary.json"].contains(&href);
+        let inside = own && !href.contains("..") && !href.contains(':');
+        assert!(href.starts_with('#') || inside, "the page refers to something: {href}");
     }
     for (at, _) in page.match_indices("<script") {
         let tag = &page[at..at + page[at..].find('>').expect("a tag ends")];

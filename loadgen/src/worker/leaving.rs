@@ -1,0 +1,64 @@
+//! Giving up what takes too long, and closing what is not needed any more.
+
+use rustix::io::Errno;
+
+use super::Worker;
+use crate::clock::to_ns;
+use crate::connection::State;
+use crate::wire::Wire;
+
+/// How often all connections are looked at for timeouts.
+const SCAN_NS: u64 = 100_000_000;
+
+impl<W: Wire> Worker<'_, W> {
+    /// Closes what is not needed any more, so that a server that serves one connection at a time
+    /// gets to the others. A connection without its greeting stays to learn how long that took.
+    pub(super) fn retire(&mut self) {
+        if std::mem::replace(&mut self.retiring, true) {
+            return;
+        }
+        self.waiting.clear();
+        self.next_up.clear();
+        self.connecting = 0;
+        for token in 0..self.connections.len() {
+            let connection = &mut self.connections[token];
+            let greeted = !matches!(connection.state, State::Greeting { .. });
+            if connection.in_flight.is_empty() && greeted {
+                self.free.remove(token);
+                self.close(token);
+            }
+        }
+    }
+
+    /// Gives up requests, greetings and connects that take too long.
+    pub(super) fn scan(&mut self) {
+        self.next_scan = self.now + SCAN_NS;
+        let request_timeout = to_ns(self.load.request_timeout);
+        let connect_timeout = to_ns(self.load.connect_timeout);
+        for token in 0..self.connections.len() {
+            let connection = &mut self.connections[token];
+            match (connection.state, connection.in_flight.oldest().copied()) {
+                (State::Connecting { since }, _) if self.now - since > connect_timeout => {
+                    self.connecting -= 1;
+                    self.connect_failed(token, Errno::TIMEDOUT);
+                }
+                // Before the load begins there is only the wait for somebody to hear something.
+                (State::Greeting { asked, open }, _)
+                    if self.start != u64::MAX && self.now - open > request_timeout =>
+                {
+                    self.greeting_timed_out(token, asked);
+                }
+                (_, Some(request)) if self.now - request.stamps.sent > request_timeout => {
+                    connection.in_flight.take_oldest();
+                    self.in_flight -= 1;
+                    if request.measured {
+                        self.recorder.timed_out(&request.stamps, self.now);
+                    }
+                    self.reopen(token);
+                }
+                (State::Open, None) if self.start != u64::MAX => self.renew_if_old(token),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Sending what is due, on a connection that is free.
+
+use super::Worker;
+use super::source::Source;
+use crate::census::Failure;
+use crate::connection::Written;
+use crate::in_flight::InFlight;
+use crate::recorder::Stamps;
+use crate::wire::Wire;
+
+/// Requests sent before the sockets are looked at again, so that replies do not wait long for
+/// their stamps when many requests are due.
+const SENDS_PER_TURN_MAX: usize = 32;
+
+impl<W: Wire> Worker<'_, W> {
+    pub(super) fn send_due(&mut self) {
+        while let Some(token) = self.thinkers.pop(self.now) {
+            self.has_thought(token);
+        }
+        // More than became free in the last turn: the queue of free connections gets shorter.
+        for _ in 0..SENDS_PER_TURN_MAX + self.ready {
+            if self.source.next_due(self.now, self.end) > self.now {
+                break;
+            }
+            let Some(token) = self.free.pop_front() else { break };
+            self.send_next(token);
+        }
+    }
+
+    /// Sends the next request on a free connection.
+    pub(super) fn send_next(&mut self, token: usize) {
+        let connection = &mut self.connections[token];
+        let free_at = connection.take_room(self.load.conduct.pipeline);
+        let (tag, due) = self.source.take(free_at.max(self.start), self.start);
+        self.request.clear();
+        connection.exchange.request(tag, &mut self.request);
+        let sent = self.wire.now();
+        self.now = sent;
+        let written = connection.write(token, &self.request, &mut self.wire);
+
+        let stamps = Stamps { due, free_at, sent };
+        let counts_at = if let Source::Open { .. } = self.source { due } else { sent };
+        let measured = (self.begin..self.end).contains(&counts_at);
+        connection.in_flight.push(InFlight { stamps, measured });
+        connection.asked += 1;
+        self.in_flight += 1;
+        if measured {
+            self.recorder.census.offered += 1;
+            self.recorder.sent(&stamps);
+        }
+        match written {
+            Written::All | Written::PeerGone => {}
+            Written::Part => self.watch_room(token, true),
+            Written::Failed => self.lose(token, Failure::Io),
+        }
+        if self.load.conduct.pipeline > 1 {
+            self.has_room_still(token);
+        }
+    }
+
+    pub(super) fn write_rest(&mut self, token: usize) {
+        match self.connections[token].write_rest(token, &mut self.wire) {
+            Written::All | Written::PeerGone => {
+                self.watch_room(token, false);
+                if self.load.conduct.pipeline > 1 {
+                    self.has_room_again(token);
+                }
+            }
+            Written::Part => {}
+            Written::Failed => self.lose(token, Failure::Io),
+        }
+    }
+
+    pub(super) fn watch_room(&mut self, token: usize, watched: bool) {
+        if self.wire.watch_room(token, watched).is_err() {
+            self.lose(token, Failure::Io);
+        }
+    }
+}

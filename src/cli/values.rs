@@ -1,0 +1,93 @@
+//! Values of options, from what is typed.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use loadgen::Engine;
+use protocol::{App, Framing};
+
+use crate::units::{parse_count, parse_cpus, parse_duration};
+
+/// How long load is made and not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmup {
+    /// So long.
+    For(Duration),
+    /// As long as a rule finds necessary.
+    Auto,
+}
+
+/// Processors; empty for any.
+pub type CpuList = std::sync::Arc<[usize]>;
+
+pub(crate) fn model_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(servers::MODELS.iter().map(|model| model.name))
+}
+
+pub(crate) fn broken_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(servers::BROKEN.iter().map(|broken| broken.model.name))
+}
+
+/// The models, and unlisted the broken servers, which the plan refuses with the reason.
+pub(crate) fn measured_names() -> PossibleValuesParser {
+    let models = servers::MODELS.iter().map(|model| PossibleValue::new(model.name));
+    let broken = servers::BROKEN.iter().map(|broken| PossibleValue::new(broken.model.name));
+    PossibleValuesParser::new(models.chain(broken.map(|value| value.hide(true))))
+}
+
+pub(crate) fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Result<T, String> {
+    let names = all.iter().map(|(name, _)| *name);
+    all.iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, value)| *value)
+        .ok_or_else(|| format!("'{name}' is none of {}", names.collect::<Vec<_>>().join(", ")))
+}
+
+/// An application by name.
+///
+/// # Errors
+/// A sentence that lists the names.
+pub fn app(name: &str) -> Result<App, String> {
+    named(&App::ALL, name)
+}
+
+/// A framing by name.
+///
+/// # Errors
+/// A sentence that lists the names.
+pub fn framing(name: &str) -> Result<Framing, String> {
+    named(&Framing::ALL, name)
+}
+
+pub(crate) fn engine(name: &str) -> Result<Engine, String> {
+    named(&Engine::ALL.map(|engine| (engine.name(), engine)), name)
+}
+
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    let wrong = |error| format!("{error}: write an address and a port, as in 127.0.0.1:9000");
+    let mut found = text.to_socket_addrs().map_err(wrong)?;
+    found.next().ok_or_else(|| format!("'{text}' has no address"))
+}
+
+pub(crate) fn cpu_list(text: &str) -> Result<CpuList, String> {
+    if text.is_empty() { Ok(CpuList::default()) } else { parse_cpus(text).map(CpuList::from) }
+}
+
+pub(crate) fn warmup(text: &str) -> Result<Warmup, String> {
+    let or_auto = |error| format!("{error}; or write auto");
+    if text == "auto" {
+        return Ok(Warmup::Auto);
+    }
+    parse_duration(text).map(Warmup::For).map_err(or_auto)
+}
+
+pub(crate) fn positive(text: &str) -> Result<usize, String> {
+    parse_count(text).and_then(|n| if n > 0 { Ok(n) } else { Err("at least 1".into()) })
+}
+
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
+    let positive =
+        |d: Duration| if d.is_zero() { Err("longer than nothing".into()) } else { Ok(d) };
+    parse_duration(text).and_then(positive)
+}

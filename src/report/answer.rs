@@ -1,0 +1,170 @@
+//! The answer of the whole run in a sentence or three, with how sure it is.
+
+use std::collections::BTreeMap;
+
+use crate::document::{Standing, Standings, Summary, Sureness};
+use crate::metric::named;
+use crate::statistics::Verdict;
+
+/// So many names are read; more are counted.
+const NAMES: usize = 5;
+
+/// The answer; empty where no workload has a best.
+pub(super) fn of(summary: &Summary) -> Vec<String> {
+    if summary.recommendations.is_empty() {
+        return Vec::new();
+    }
+    let mut sentences = vec![who(summary)];
+    sentences.extend(greatest(summary));
+    sentences.extend(changes(summary));
+    sentences.push(sureness(summary));
+    sentences
+}
+
+/// Who is among the best, under how many workloads.
+fn who(summary: &Summary) -> String {
+    let all = summary.recommendations.len();
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for recommendation in &summary.recommendations {
+        for model in &recommendation.group {
+            *times.entry(model).or_default() += 1;
+        }
+    }
+    let most = times.values().max().copied().unwrap_or(0);
+    let leaders: Vec<&str> =
+        times.iter().filter(|(_, times)| **times == most).map(|(model, _)| *model).collect();
+    let (are, models) = (if leaders.len() == 1 { "is" } else { "are" }, names(&leaders));
+    let where_best = match (most, all) {
+        (1, 1) => format!("under {}", summary.recommendations[0].workload),
+        (most, all) if most == all => format!("under all {all} workloads"),
+        (most, all) => format!("under {most} of {all} workloads, and no model under more"),
+    };
+    format!("{models} {are} the best or cannot be told from it {where_best}.")
+}
+
+/// The greatest difference that is sure.
+fn greatest(summary: &Summary) -> Option<String> {
+    let sure = summary.verdicts.iter().flat_map(|standings| {
+        let worse = standings.others.iter().filter(|other| other.verdict == Some(Verdict::Worse));
+        worse.map(move |other| (standings, other))
+    });
+    let away = |other: &Standing| other.ratio.map_or(1.0, |ratio| ratio.max(1.0 / ratio));
+    let (standings, other) = sure.max_by(|a, b| away(a.1).total_cmp(&away(b.1)))?;
+    let (ratio, interval) = other.ratio.zip(other.interval)?;
+    let Standings { best, workload, metric, .. } = standings;
+    Some(format!(
+        "The greatest sure difference is under {workload}: {} has {ratio:.2} times the {} of {best} (95 \
+         %: {:.2} to {:.2}).",
+        other.model,
+        named(metric).map_or(metric.as_str(), |metric| metric.words),
+        interval.low,
+        interval.high
+    ))
+}
+
+/// Whether the answer depends on a setting that was varied.
+fn changes(summary: &Summary) -> Option<String> {
+    let certain: Vec<&str> =
+        summary.crossovers.iter().filter_map(|found| found.sentence.as_deref()).collect();
+    let first = certain.first()?;
+    Some(match certain.len() {
+        1 => format!("It depends on the load: {first}"),
+        n => format!("It depends on the load ({n} pairs surely change places): {first}"),
+    })
+}
+
+/// How many comparisons came to something, and how noisy the machine was.
+fn sureness(summary: &Summary) -> String {
+    let others = || summary.verdicts.iter().flat_map(|standings| &standings.others);
+    let count = |wanted: fn(&Option<Verdict>) -> bool| {
+        others().filter(|other| wanted(&other.verdict)).count()
+    };
+    let hint = summary.recommendations.iter().all(|found| found.sureness == Sureness::Hint);
+    let mut text = if hint && count(Option::is_some) == 0 {
+        let trials = summary.cells.iter().map(|cell| cell.trials.len()).max().unwrap_or(0);
+        format!(
+            "None of this is sure: with {trials} trials each there is no verdict about any of the {} \
+             comparisons.",
+            others().count()
+        )
+    } else {
+        format!(
+            "Of {} comparisons with the best of their workload, {} are surely worse, {} surely alike, \
+             {} cannot be told and {} have no verdict.",
+            others().count(),
+            count(|verdict| *verdict == Some(Verdict::Worse)),
+            count(|verdict| *verdict == Some(Verdict::Same)),
+            count(|verdict| *verdict == Some(Verdict::CannotTell)),
+            count(Option::is_none)
+        )
+    };
+    let headline = |workload: &str, metric: &str| {
+        summary.standings_of(workload).is_some_and(|standings| standings.metric == metric)
+    };
+    let floors = summary.noise.iter().filter(|floor| headline(&floor.workload, &floor.metric));
+    let floor = floors.map(|floor| floor.smallest_detectable).max_by(f64::total_cmp);
+    match floor {
+        Some(floor) => {
+            text += &format!(
+                " One model measured twice differed from itself by up to {:.1} %, and nothing smaller \
+                 counts.",
+                floor * 100.0
+            );
+        }
+        None => text += " No model was measured twice, so the noise of the machine is not known.",
+    }
+    text
+}
+
+fn names(models: &[&str]) -> String {
+    let shown = &models[..models.len().min(NAMES)];
+    match models.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Cell;
+    use crate::synthetic::{closed, open, set, summary, twin};
+
+    const BEST: [f64; 5] = [100.0, 104.0, 98.0, 101.0, 99.0];
+
+    fn text(cells: Vec<Cell>) -> String {
+        of(&summary(cells)).join("\n")
+    }
+
+    #[test]
+    fn who_is_best_where_and_the_greatest_difference_are_said() {
+        let slow = closed("fork", &BEST.map(|value| value / 2.0));
+        let mut tail = open("epoll", &[9e5; 5]);
+        set(&mut tail, 0.99, &[9e5, 8e5, 9e5, 8e5, 9e5]);
+        let text = text(vec![closed("epoll", &BEST), slow, tail, open("fork", &[1e5; 5])]);
+        assert!(text.starts_with("epoll, fork are the best or cannot be told from it under 1 of 2"));
+        let expected = "sure difference is under echo-open: epoll has 8.59 times the p99 of fork (95 %";
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains("Of 2 comparisons with the best of their workload, 2 are surely worse"));
+        assert!(text.contains("No model was measured twice"), "{text}");
+    }
+
+    #[test]
+    fn three_trials_are_said_to_say_nothing() {
+        let text = text(vec![closed("epoll", &[2.0; 3]), closed("fork", &[1.0; 3])]);
+        assert!(text.starts_with("epoll is the best or cannot be told from it under echo."), "{text}");
+        assert!(text.contains("None of this is sure: with 3 trials each"), "{text}");
+        assert!(!text.contains("greatest sure difference"), "{text}");
+    }
+
+    #[test]
+    fn the_noise_is_in_the_answer_and_nothing_is_without_a_best() {
+        let epoll = closed("epoll", &BEST);
+        let again = twin(&epoll, &BEST.map(|value| value * 1.1));
+        let text = text(vec![epoll, again, closed("fork", &BEST)]);
+        assert!(text.contains("differed from itself by up to 10.0 %"), "{text}");
+        let mut invalid = closed("epoll", &BEST);
+        invalid.validity = crate::document::Validity::Invalid;
+        assert!(of(&summary(vec![invalid])).is_empty());
+    }
+}

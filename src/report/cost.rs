@@ -1,0 +1,187 @@
+//! Why a model is as fast as it is: what a request costs, and whom.
+
+use maud::{Markup, html};
+
+use super::figures::Column;
+use super::sortable::{self, Field, Row};
+use crate::document::{Cell, Estimate, Validity};
+use crate::statistics::series::trend;
+use crate::units::show_ns_f64;
+
+/// Fewer models than this have no trend.
+const MODELS_MIN: usize = 6;
+/// The least rank correlation that is said.
+const STRONG: f64 = 0.7;
+
+const COLUMNS: [&str; 7] = [
+    "model",
+    "server CPU/request",
+    "in its own code",
+    "in the kernel",
+    "client CPU/request",
+    "waits/request",
+    "preemptions/request",
+];
+
+/// The table of costs with what there is to notice; `None` where no trial tells.
+pub(super) fn of(columns: &[&Column<'_>]) -> Option<Markup> {
+    let known: Vec<&Column<'_>> = columns
+        .iter()
+        .copied()
+        .filter(|column| column.drawn.waits_per_request.is_some())
+        .collect();
+    let rows: Vec<Row> = known.iter().map(|column| row(column)).collect();
+    let notice = notice(&known);
+    (!rows.is_empty()).then(|| {
+        html! {
+            h3 { "Why: what a request costs" }
+            (sortable::of("CPU time and context switches for each right reply", &COLUMNS, &rows))
+            @if !notice.is_empty() { p { b { "Notice: " } (notice.join(" ")) } }
+            p.meta {
+                b { "What could fool you: " }
+                "A wait is the server giving its processor up; a preemption is the kernel taking it away. They \
+                 are counted from the warm-up on and divided by the rate of the measurement. Where \
+                 processes have too little CPU time each for the kernel's ticks, nobody knows how it is \
+                 parted."
+            }
+        }
+    })
+}
+
+fn row(column: &Column<'_>) -> Row {
+    let Column { cell, drawn, .. } = column;
+    let cost = cell.server_cpu_per_request_ns.as_ref().map(|estimate| estimate.median);
+    let user = cost.zip(drawn.user_share).map(|(cost, share)| cost * share);
+    let kernel = cost.zip(drawn.user_share).map(|(cost, share)| cost * (1.0 - share));
+    let client = cell.client_cpu_per_request_ns.as_ref().map(|estimate: &Estimate| estimate.median);
+    let time = |value: Option<f64>| field(value, show_ns_f64);
+    let times = |value: Option<f64>| field(value, show_times);
+    Row {
+        name: cell.model.clone(),
+        greyed: cell.validity == Validity::Invalid,
+        fields: vec![
+            time(cost),
+            time(user),
+            time(kernel),
+            time(client),
+            times(drawn.waits_per_request),
+            times(drawn.preemptions_per_request),
+        ],
+        files: Vec::new(),
+    }
+}
+
+fn field(value: Option<f64>, show: fn(f64) -> String) -> Field {
+    (value.map_or_else(|| "-".into(), show), value)
+}
+
+/// How often something happens for each request.
+fn show_times(times: f64) -> String {
+    match times {
+        none if none == 0.0 => "0".into(),
+        few if few < 0.000_95 => format!("{few:.1e}"),
+        some if some < 0.995 => format!("{some:.3}"),
+        many => format!("{many:.2}"),
+    }
+}
+
+fn notice(columns: &[&Column<'_>]) -> Vec<String> {
+    let sound = |cell: &Cell| cell.validity != Validity::Invalid && !cell.starves();
+    let sound: Vec<&&Column<'_>> = columns.iter().filter(|column| sound(column.cell)).collect();
+    [waits(&sound), kernel(&sound)].into_iter().flatten().collect()
+}
+
+/// Whether who waits more often pays more.
+fn waits(columns: &[&&Column<'_>]) -> Option<String> {
+    let mut pairs: Vec<(f64, f64)> = columns
+        .iter()
+        .filter_map(|column| {
+            let cost = column.cell.server_cpu_per_request_ns.as_ref()?.median;
+            Some((column.drawn.waits_per_request?, cost))
+        })
+        .collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let costs: Vec<f64> = pairs.iter().map(|(_, cost)| *cost).collect();
+    let correlation = trend(&costs);
+    (pairs.len() >= MODELS_MIN && correlation.abs() >= STRONG).then(|| {
+        let (more, why) = if correlation > 0.0 {
+            ("more", "each wait is a change of context that somebody pays for")
+        } else {
+            ("less", "what costs here is something else than changes of context")
+        };
+        format!(
+            "Who waits more often for each request pays {more} for it (rank correlation {correlation:.2} over \
+             {} models): {why}.",
+            pairs.len()
+        )
+    })
+}
+
+/// Where most of the time is spent.
+fn kernel(columns: &[&&Column<'_>]) -> Option<String> {
+    let shares: Vec<f64> = columns.iter().filter_map(|column| column.drawn.user_share).collect();
+    let middle = crate::statistics::median(&shares)?;
+    let (place, share) = if middle < 0.5 { ("the kernel", 1.0 - middle) } else { ("their own code", middle) };
+    (shares.len() > 1).then(|| {
+        format!(
+            "The {} models of which it is known spend {:.0} % of their CPU time in {place}, by the median.",
+            shares.len(),
+            share * 100.0
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures::columns;
+    use crate::report::trials::Drawn;
+    use crate::synthetic::closed;
+
+    fn html(models: &[(f64, f64, Option<f64>)]) -> String {
+        let cells: Vec<Cell> = models
+            .iter()
+            .map(|(cost, ..)| {
+                let mut cell = closed("epoll", &[1e5; 3]);
+                cell.server_cpu_per_request_ns = Estimate::of(&[*cost; 3]);
+                cell
+            })
+            .collect();
+        let drawn = models.iter().map(|(_, waits, user_share)| Drawn {
+            waits_per_request: Some(*waits),
+            preemptions_per_request: Some(0.0),
+            user_share: *user_share,
+            ..Drawn::default()
+        });
+        let cells: Vec<&Cell> = cells.iter().collect();
+        let columns = columns(&cells, drawn.collect());
+        of(&columns.iter().collect::<Vec<_>>()).map_or_else(String::new, Markup::into_string)
+    }
+
+    #[test]
+    fn a_cost_is_parted_where_that_is_known() {
+        let text = html(&[(8e3, 0.5, Some(0.25)), (6e3, 1.5, None)]);
+        for field in [">8.00 µs<", ">2.00 µs<", ">6.00 µs<", ">0.500<", ">1.50<", ">0<"] {
+            assert!(text.contains(field), "{field}: {text}");
+        }
+        assert_eq!(text.matches("<td>-</td>").count(), 2, "{text}");
+        assert!(of(&[]).is_none());
+    }
+
+    #[test]
+    fn who_waits_more_and_pays_more_is_said_only_of_enough_models() {
+        let rising: Vec<_> = (1..=6).map(|i| (f64::from(i) * 1e3, f64::from(i), None)).collect();
+        assert!(html(&rising).contains("pays more for it (rank correlation 1.00 over 6 models)"));
+        assert!(!html(&rising[..5]).contains("rank correlation"));
+        let costs = [3.0, 1.0, 4.0, 1.5, 5.0, 2.0].iter().zip(1..);
+        let mixed: Vec<_> = costs.map(|(c, i)| (c * 1e3, f64::from(i), None)).collect();
+        assert!(!html(&mixed).contains("rank correlation"));
+    }
+
+    #[test]
+    fn most_of_the_time_is_in_the_kernel_or_not() {
+        let text = html(&[(8e3, 0.5, Some(0.25)), (6e3, 1.5, Some(0.35)), (6e3, 1.5, Some(0.3))]);
+        assert!(text.contains("The 3 models of which it is known spend 70 %"), "{text}");
+        assert!(text.contains("in the kernel, by the median"), "{text}");
+    }
+}

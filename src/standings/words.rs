@@ -1,0 +1,97 @@
+//! Standings for people.
+
+use crate::document::{Cell, Estimate, NoiseFloor, Standing};
+use crate::metric::Metric;
+use crate::metric::{MARGIN, TRIALS_MIN};
+use crate::statistics::Verdict;
+
+/// The standings of a workload in a sentence or three.
+pub(super) fn sentence(
+    metric: &Metric,
+    best: &Cell,
+    cells: &[&Cell],
+    others: &[Standing],
+    noise: &[NoiseFloor],
+) -> String {
+    let Some(figure) = (metric.of)(best) else { return String::new() };
+    let value = (metric.phrase)(figure.median);
+    let floor = floor(metric, noise);
+    if others.is_empty() {
+        return format!("{}: {value}.{floor}", best.model);
+    }
+    if figure.values.len() < TRIALS_MIN {
+        let overlapping = overlapping(metric, best, figure, cells).len();
+        return format!(
+            "Best median: {} with {value}. {} trials support no verdict; the spread of {overlapping} \
+             of the {} other models overlaps with its own.{floor}",
+            best.model,
+            figure.values.len(),
+            others.len()
+        );
+    }
+    judged(&value, best, cells, others) + &floor
+}
+
+/// The other models whose trials reach into the spread of the best.
+pub(super) fn overlapping<'a>(
+    metric: &Metric,
+    best: &Cell,
+    figure: &Estimate,
+    cells: &[&'a Cell],
+) -> Vec<&'a Cell> {
+    let overlap = |cell: &&&Cell| {
+        let meets = |e: &Estimate| e.min <= figure.max && e.max >= figure.min;
+        cell.model != best.model && (metric.of)(cell).is_some_and(meets)
+    };
+    cells.iter().filter(overlap).copied().collect()
+}
+
+fn judged(value: &str, best: &Cell, cells: &[&Cell], others: &[Standing]) -> String {
+    let named = |wanted: &[Option<Verdict>]| -> Vec<&str> {
+        let some = others.iter().filter(|standing| wanted.contains(&standing.verdict));
+        some.map(|standing| standing.model.as_str()).collect()
+    };
+    let alike = named(&[Some(Verdict::CannotTell), Some(Verdict::Same)]);
+    let (worse, unknown) = (named(&[Some(Verdict::Worse)]), named(&[None]));
+    // Only who starves clients can be better than the best.
+    let starving = named(&[Some(Verdict::Better)]);
+    let mut text = if alike.is_empty() {
+        format!("Of {} models {} is the best, with {value}.", cells.len(), best.model)
+    } else {
+        format!(
+            "Of {} models {} cannot be told from the best, {} with {value}: {}.",
+            cells.len(),
+            alike.len(),
+            best.model,
+            alike.join(", ")
+        )
+    };
+    if !worse.is_empty() {
+        let is = if worse.len() == 1 { "is" } else { "are" };
+        text += &format!(" {} {is} worse by more than {:.0} %.", worse.len(), MARGIN * 100.0);
+    }
+    if !starving.is_empty() {
+        text += &format!(" Better, but by starving clients: {}.", starving.join(", "));
+    }
+    if !unknown.is_empty() {
+        text += &format!(" Without a verdict: {}.", unknown.join(", "));
+    }
+    text
+}
+
+/// What one model measured twice says of all these figures; empty where none was.
+fn floor(metric: &Metric, noise: &[NoiseFloor]) -> String {
+    let own = noise.iter().filter(|floor| floor.metric == metric.name);
+    let widest = own.max_by(|a, b| a.smallest_detectable.total_cmp(&b.smallest_detectable));
+    widest.map_or_else(String::new, |floor| {
+        format!(
+            " {} measured twice: {:.2} ({:.2} to {:.2}) of itself, so differences below {:.1} % \
+             cannot be told.",
+            floor.model,
+            floor.ratio,
+            floor.interval.low,
+            floor.interval.high,
+            floor.smallest_detectable * 100.0
+        )
+    })
+}

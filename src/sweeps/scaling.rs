@@ -1,0 +1,61 @@
+//! The universal scalability law over a sweep of connections or workers.
+
+use super::{Line, Sweep};
+use crate::document::{Cell, Scaling, ScalingLaw, Validity};
+use crate::statistics::scalability::{self, NoFit, POINTS_MIN};
+
+/// The settings that the law is about, by the end of their key: how much is asked for at once, or how
+/// many work on it.
+const SETTINGS: [&str; 2] = ["connections", "workers"];
+
+/// A fit for each model of a panel in a closed loop; none where the setting is another one.
+pub(crate) fn of(sweep: &Sweep<'_>, seed: u64) -> Vec<Scaling> {
+    let setting = sweep.factor.rsplit('.').next().unwrap_or_default();
+    if !SETTINGS.contains(&setting) {
+        return Vec::new();
+    }
+    let closed = |line: &&Line<'_>| line.points.iter().all(|(_, cell)| cell.is_closed());
+    sweep.lines.iter().filter(closed).map(|line| fitted(sweep, line, seed)).collect()
+}
+
+fn fitted(sweep: &Sweep<'_>, line: &Line<'_>, seed: u64) -> Scaling {
+    let fit = fit(line, seed);
+    Scaling {
+        series: sweep.series.into(),
+        factor: sweep.factor.into(),
+        fixed: sweep.fixed.clone(),
+        model: line.model.into(),
+        law: fit.as_ref().ok().copied(),
+        why_none: fit.err(),
+    }
+}
+
+fn fit(line: &Line<'_>, seed: u64) -> Result<ScalingLaw, String> {
+    // Who serves a few of its clients has another load than was asked for.
+    let stands = |cell: &Cell| !cell.starves() && cell.validity != Validity::Invalid;
+    let sound: Vec<&(f64, &Cell)> = line.points.iter().filter(|(_, cell)| stands(cell)).collect();
+    let values = |(x, cell): &&(f64, &Cell)| {
+        let x = *x;
+        cell.throughput_per_s.values.iter().map(move |value| (x, *value)).collect::<Vec<_>>()
+    };
+    let points: Vec<(f64, f64)> = sound.iter().flat_map(values).collect();
+    let fit = scalability::fit(&points, seed).map_err(|why| match why {
+        NoFit::TooFewLoads(n) => format!("{n} settings, and a fit takes {POINTS_MIN}"),
+        NoFit::NoLoad => "a setting is below 1, or there was no reply".into(),
+    })?;
+    Ok(ScalingLaw {
+        lambda_per_s: fit.law.lambda,
+        sigma: fit.law.sigma,
+        sigma_interval: fit.sigma,
+        kappa: fit.law.kappa,
+        kappa_interval: fit.kappa,
+        peak: fit.law.peak(),
+        peak_interval: fit.peak,
+        r_squared: fit.r_squared,
+        limited_points: sound
+            .iter()
+            .filter(|(_, cell)| cell.flag("generator-cpu").is_some())
+            .count(),
+        points: sound.len(),
+    })
+}
