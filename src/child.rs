@@ -11,6 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::accounts::Group;
+
 /// A server that is not ready by then will not be.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -18,6 +20,8 @@ const READY_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct ServerChild {
     child: Child,
+    /// Where its accounts are, if such a thing can be made here. Goes after the child has gone.
+    _group: Option<Group>,
     lines: Receiver<String>,
     /// Where it listens.
     pub address: SocketAddr,
@@ -34,6 +38,7 @@ impl ServerChild {
         // Ctrl-C in a terminal goes to the whole group; the server is ours to stop, in its turn.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let group = Group::make().ok().filter(|group| group.admit(&mut command).is_ok());
         let mut child = command.spawn().context("cannot start a server process")?;
         let stdout = child.stdout.take().expect("it was asked for");
         let (sender, lines) = channel();
@@ -41,7 +46,7 @@ impl ServerChild {
             BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|l| sender.send(l))
         });
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { child, lines, address: unknown, ready: Value::Null };
+        let mut server = Self { child, _group: group, lines, address: unknown, ready: Value::Null };
         let line = match server.lines.recv_timeout(READY_TIMEOUT) {
             Ok(line) => line,
             Err(RecvTimeoutError::Disconnected) => {

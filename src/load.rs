@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use loadgen::{Arrivals, Conduct, Load, LoadError, Moment, Outcome, Pacing, Phase};
 
+use crate::accounts::Accountant;
 use crate::child::ServerChild;
 use crate::cli::{Exit, LoadArgs, Warmup, usage};
 use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
@@ -16,7 +17,6 @@ use crate::live::LiveView;
 use crate::pacing::PacingArg;
 use crate::record::{self, Circumstances};
 use crate::run::server;
-use crate::run::trial::Accountant;
 use crate::{arrivals, ask, machine, store, table, units};
 
 /// Width of one entry of the series.
@@ -123,7 +123,9 @@ pub(crate) fn trial(
     let host = machine::host();
     load.pacing = args.pacing.choose(&load, None, machine::processors());
     let started_at = units::now();
-    let mut accountant = server.as_ref().map(|server| Accountant::of(server.child.pid()));
+    let mut accountant = server
+        .as_ref()
+        .map(|server| Accountant::of(server.child.pid()).listening_on(server.child.address));
     let (outcome, steal_share) = watched(&load, stop, args.quiet, &mut accountant)?;
     let circumstances = Circumstances {
         run: TrialRecord {

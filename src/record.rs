@@ -8,13 +8,13 @@ use anyhow::Result;
 use loadgen::{Histogram, Load, Outcome};
 use protocol::{App, Framing};
 
-use crate::accounts::{METHOD, Sample};
+use crate::accounts::ServerBracket;
 use crate::arrivals;
 use crate::checks;
 use crate::document::{
     Census, ClientAccount, Connections, Distribution, Greetings, Host, Imbalance, Interval,
-    Latency, LoadRecord, Memory, PacingKind, PacingRecord, Phases, RequestRecord, SchemaId,
-    ServerAccount, ShardRecord, StepRecord, Sums, Target, Trial, TrialRecord, Validity, Worker,
+    Latency, LoadRecord, PacingKind, PacingRecord, Phases, RequestRecord, SchemaId, ShardRecord,
+    StepRecord, Sums, Target, Trial, TrialRecord, Validity, Worker,
 };
 use crate::histogram;
 use crate::steadiness;
@@ -39,19 +39,6 @@ pub struct Circumstances<'a> {
     pub host: Host,
     /// Share of all processors' time that the hypervisor took during the measurement.
     pub steal_share: Option<f64>,
-}
-
-/// The server's accounts around the measurement.
-#[derive(Clone, Debug)]
-pub struct ServerBracket {
-    /// CPU time between the edges of the measurement.
-    pub cpu: Duration,
-    /// Everything, when the warm-up began: reading it takes too long for the edge itself.
-    pub begin: Sample,
-    /// Everything, at the end of the measurement.
-    pub end: Sample,
-    /// The server's memory then.
-    pub memory: Memory,
 }
 
 /// The document of one trial, checked.
@@ -99,7 +86,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         misbehaving: conduct::misbehaving(outcome),
         workers,
         client: client(load, outcome),
-        server: server.map(|bracket| account(&bracket, outcome)),
+        server: server.map(|bracket| bracket.account(outcome.completed, outcome.phases.bracket)),
         host,
         merged: Vec::new(),
         sums: Some(sums(outcome)),
@@ -283,25 +270,6 @@ fn client(load: &Load, outcome: &Outcome) -> ClientAccount {
         pacing: Some(PacingRecord { kind, why: load.pacing.why.into() }),
         spin_share: spins.then_some(cost.spin_share),
         events_per_wake: outcome.batch.mean(),
-    }
-}
-
-fn account(bracket: &ServerBracket, outcome: &Outcome) -> ServerAccount {
-    let ServerBracket { cpu, begin, end, memory } = bracket;
-    let ticks = |of: fn(&Sample) -> u64| as_f64(of(end).saturating_sub(of(begin)));
-    let (user, system) = (ticks(|sample| sample.ticks.0), ticks(|sample| sample.ticks.1));
-    let all = user + system;
-    ServerAccount {
-        cpu_ns: ns(*cpu),
-        cpu_user_share: if all > 0.0 { user / all } else { 0.0 },
-        cpu_per_request_ns: per_request(*cpu, outcome.completed),
-        cpu_share: cpu.as_secs_f64() / outcome.phases.bracket.as_secs_f64().max(1e-9),
-        memory: *memory,
-        switches: end.switches_since(begin),
-        threads: end.threads,
-        processes: end.pids.len() as u64,
-        tcp: end.tcp_since(begin),
-        method: METHOD.into(),
     }
 }
 

@@ -83,6 +83,7 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         drain_timeout: args.drain_timeout,
         greeting: args.greeting,
         verbose: args.verbose,
+        state: servers::StateConfig::default(),
     };
     let server = Server::bind(model, config)
         .map_err(|error| if error.is_usage() { usage(error.to_string()) } else { error.into() })?;

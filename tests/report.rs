@@ -266,7 +266,9 @@ fn lines_over_a_setting_are_the_estimates_of_the_summary() {
         ] {
             let figure = report.figure(&format!("sweep-many-{name}"));
             let mut lines = figure["rows"].as_array().expect("lines").iter().filter(|line| {
-                line["model"] == cell["model"] && line["panel"].as_u64() == states.iter().position(|s| *s == state).map(|at| at as u64)
+                line["model"] == cell["model"]
+                    && line["panel"].as_u64()
+                        == states.iter().position(|s| *s == state).map(|at| at as u64)
             });
             let points = lines.next().expect("a line")["points"].as_array().expect("points");
             let point = points.iter().find(|point| point["x"] == *x).expect("a point");
@@ -284,7 +286,9 @@ fn where_models_change_places_how_they_scale_and_the_noise_are_in_both() {
     let report = swept();
     let crossovers = report.summary["crossovers"].as_array().expect("crossovers");
     let certain = crossovers.iter().find(|found| {
-        found["metric"] == "throughput_per_s" && found["below"] == "fork" && found["above"] == "epoll"
+        found["metric"] == "throughput_per_s"
+            && found["below"] == "fork"
+            && found["above"] == "epoll"
     });
     let certain = certain.expect("fork and epoll change places");
     assert_eq!(certain["certain"], true, "{certain}");
@@ -298,7 +302,8 @@ fn where_models_change_places_how_they_scale_and_the_noise_are_in_both() {
     let own = noise.iter().filter(|floor| floor["metric"] == "throughput_per_s").count();
     assert_eq!(own, 14, "one at each point");
     for floor in noise {
-        let said = format!("{:.1} %", floor["smallest_detectable"].as_f64().expect("known") * 100.0);
+        let said =
+            format!("{:.1} %", floor["smallest_detectable"].as_f64().expect("known") * 100.0);
         assert!(report.page.contains(&said), "{said}");
     }
     assert!(report.page.contains("it is left out to see that this is said"));

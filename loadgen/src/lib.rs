@@ -217,7 +217,8 @@ pub enum Phase {
 pub enum Moment {
     /// A phase begins. Phases come in order, none twice. When a run is interrupted, the phases
     /// before [`Phase::Drain`] that had not begun are left out; when it is interrupted while
-    /// connecting, [`Phase::Drain`] is left out too.
+    /// connecting, [`Phase::Drain`] is left out too. Until the call for [`Phase::Drain`] returns, the
+    /// load's connections stay open, so that it may look at a server that still has them.
     Begins(Phase),
     /// About ten times a second within a phase.
     Tick(Progress),

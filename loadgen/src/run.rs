@@ -61,6 +61,7 @@ pub fn run(
         heard: AtomicBool::new(false),
         end: AtomicU64::new(u64::MAX),
         drain_end: AtomicU64::new(u64::MAX),
+        seen: AtomicBool::new(false),
         done: (0..load.threads).map(|_| Lonely::default()).collect(),
         live: live::slots(load),
     };
@@ -225,6 +226,7 @@ impl Drop for Release<'_> {
         self.shared.abort.store(true, Ordering::Relaxed);
         self.shared.drain_end.store(0, Ordering::Relaxed);
         self.shared.end.store(0, Ordering::Relaxed);
+        self.shared.seen.store(true, Ordering::Release);
         self.start(Start::Never);
     }
 }
@@ -295,6 +297,7 @@ impl Stage<'_, '_> {
         timeline.phases.bracket =
             bracket.map_or(Duration::ZERO, |began| Duration::from_nanos(clock.now() - began));
         self.begin(Phase::Drain);
+        self.shared.seen.store(true, Ordering::Release);
         self.see_the_threads_off(readies);
         let between = |from: u64, to: u64| Duration::from_nanos(to.saturating_sub(from));
         timeline.phases.warmup = between(start, begin.min(end));

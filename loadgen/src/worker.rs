@@ -37,6 +37,9 @@ use crate::{Load, LoadError};
 use opening::CONNECTING_MAX;
 use source::{Source, following};
 
+/// How often a thread looks whether it may close its connections.
+const HOLD_NS: u64 = 200_000;
+
 /// What all threads of a run look at.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -49,6 +52,9 @@ pub(crate) struct Shared {
     pub(crate) end: AtomicU64,
     /// When the drain ends, on `clock`.
     pub(crate) drain_end: AtomicU64,
+    /// Whoever watches has seen the drain begin. It may look at the server then, with all its
+    /// connections: until it has, none is closed.
+    pub(crate) seen: AtomicBool,
     /// Right replies so far, of each thread.
     pub(crate) done: Vec<Lonely>,
     /// Where the threads publish how it goes; empty where nobody watches.
@@ -204,7 +210,7 @@ impl<'a, W: Wire> Worker<'a, W> {
         loop {
             let drain_end = self.look_at_edges();
             if self.now >= self.end {
-                if self.source.is_exhausted(self.end) {
+                if self.source.is_exhausted(self.end) && self.shared.seen.load(Ordering::Acquire) {
                     self.retire();
                 }
                 let waits = self.in_flight + self.greetings_due > 0;
@@ -295,6 +301,8 @@ impl<'a, W: Wire> Worker<'a, W> {
             .find(|edge| self.now < *edge)
             .unwrap_or(drain_end)
             .min(self.thinkers.next());
+        let held = self.now >= self.end && !self.shared.seen.load(Ordering::Relaxed);
+        let edge = if held { edge.min(self.now + HOLD_NS) } else { edge };
         if self.free.is_empty() {
             return edge;
         }

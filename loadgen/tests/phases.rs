@@ -5,10 +5,11 @@ mod support;
 
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use loadgen::{Arrivals, Load, LoadError, Moment, Outcome, Phase};
+use loadgen::{Arrivals, Conduct, Load, LoadError, Moment, Outcome, Phase};
 use support::{check, constant, echo_server, load, run, serve};
 
 const PHASES: [Phase; 4] = [Phase::Connect, Phase::Warmup, Phase::Measure, Phase::Drain];
@@ -66,6 +67,33 @@ fn the_bracket_is_the_time_between_the_two_calls() {
     let outcome = loadgen::run(&load, &AtomicBool::new(false), &mut watch).unwrap();
     assert_eq!(outcome.phases.measure, measure);
     assert!(outcome.phases.bracket >= slow);
+}
+
+#[test]
+fn whoever_is_told_of_the_drain_finds_all_connections_open() {
+    let left = Arc::new(AtomicUsize::new(0));
+    let leaving = Arc::clone(&left);
+    let target = serve(move |mut talk| {
+        talk.echo_all();
+        leaving.fetch_add(1, Ordering::Relaxed);
+    });
+    let conduct = Conduct { idle: 2, ..Conduct::default() };
+    let load = Load { measure: Duration::from_millis(50), conduct, ..load(target) };
+    let mut found = None;
+    let mut watch = |moment| {
+        if moment == Moment::Begins(Phase::Drain) {
+            // Long enough for one that leaves too early to be seen, on most machines.
+            let deadline = Instant::now() + Duration::from_millis(100);
+            while left.load(Ordering::Relaxed) == 0 && Instant::now() < deadline {
+                std::thread::yield_now();
+            }
+            found = Some(left.load(Ordering::Relaxed));
+        }
+    };
+    let outcome = loadgen::run(&load, &AtomicBool::new(false), &mut watch).unwrap();
+    check(&load, &outcome);
+    assert_eq!(found, Some(0), "some had left while they could still be looked at");
+    assert_eq!((outcome.idle.opened, outcome.idle.lost), (2, 0));
 }
 
 #[test]

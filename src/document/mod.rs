@@ -49,7 +49,7 @@ pub use lab::{
     InteractionRecord, Killed, LabModel, LabReport, LabSessions, Naive, ShareRecord,
 };
 pub use pacing::{PacingKind, PacingRecord};
-pub use server::{Memory, ServerAccount, Switches, Tcp};
+pub use server::{CpuSplit, Faults, Memory, PortSockets, ServerAccount, Switches, Tcp};
 pub use shard::{Part, ShardRecord, Sums};
 pub use steadiness::{SentGaps, Steadiness};
 pub use steps::StepRecord;

@@ -1,7 +1,11 @@
 //! What the server used.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::trial::is_zero;
 
 /// What the server used during the measurement, all its processes together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -9,20 +13,45 @@ use serde::{Deserialize, Serialize};
 pub struct ServerAccount {
     /// CPU time, user and system.
     pub cpu_ns: u64,
-    /// Of that, in user mode, as far as the kernel's ticks tell.
-    pub cpu_user_share: f64,
+    /// Of that, in user mode; absent where nothing tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_user_share: Option<f64>,
+    /// User mode and system mode apart; absent where nothing tells, and in documents of earlier
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_split: Option<CpuSplit>,
+    /// Why they are not told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_split_missing: Option<String>,
     /// CPU time for each right reply; absent without replies.
     pub cpu_per_request_ns: Option<f64>,
     /// CPU time over elapsed time; above 1 on several processors.
     pub cpu_share: f64,
     /// Memory at the end of the measurement.
     pub memory: Memory,
-    /// Context switches, of the warm-up and the measurement.
+    /// Context switches, of the warm-up and the measurement, of the threads that were there at its
+    /// end.
     pub switches: Switches,
+    /// Threads that were there when the warm-up began and gone at the end: their context switches are
+    /// not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub threads_ended: u64,
+    /// Page faults, of the warm-up and the measurement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faults: Option<Faults>,
     /// Threads at the end of the measurement.
     pub threads: u64,
     /// Processes at the end of the measurement.
     pub processes: u64,
+    /// Open descriptors at the end of the measurement, all processes together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descriptors: Option<u64>,
+    /// The sockets of its port when the warm-up began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sockets_before: Option<PortSockets>,
+    /// The sockets of its port at the end of the measurement, before the generator closes any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sockets_after: Option<PortSockets>,
     /// What TCP counted on the whole machine, in the warm-up and the measurement.
     pub tcp: Tcp,
     /// How CPU time was read.
@@ -51,7 +80,41 @@ pub struct Switches {
     pub involuntary: u64,
 }
 
-/// Counters of the kernel's TCP, for the whole machine.
+/// CPU time in user mode and in the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CpuSplit {
+    /// In user mode.
+    pub user_ns: u64,
+    /// In the kernel. The sum may be a clock tick away from `cpu_ns`, which comes from a finer
+    /// clock.
+    pub system_ns: u64,
+    /// Where that was read.
+    pub source: String,
+}
+
+/// Page faults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Faults {
+    /// Without reading from a disk.
+    pub minor: u64,
+    /// With it.
+    pub major: u64,
+}
+
+/// The sockets of a port, those of the server's end only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PortSockets {
+    /// How many are in each TCP state, by the state's name; without listeners.
+    pub states: BTreeMap<String, u64>,
+    /// Connections that the kernel had accepted and the server not yet; they are in `states` too.
+    pub accept_queue: u64,
+}
+
+/// Counters of the kernel's TCP, for the whole machine. Those without a number are ones that the
+/// kernel does not show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tcp {
@@ -61,4 +124,46 @@ pub struct Tcp {
     pub listen_drops: u64,
     /// Segments sent again.
     pub retransmits: u64,
+    /// SYN segments sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syn_retransmits: Option<u64>,
+    /// Retransmission timers that went off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<u64>,
+    /// Connections that listeners took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passive_opens: Option<u64>,
+    /// Attempts to open a connection that failed, of either end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts_failed: Option<u64>,
+    /// Resets sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resets_sent: Option<u64>,
+    /// Established connections that ended in a reset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resets_established: Option<u64>,
+    /// Connections reset because data came after they were closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aborts_on_data: Option<u64>,
+    /// Connections reset because they were closed with input unread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aborts_on_close: Option<u64>,
+    /// Segments received in error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segments_bad: Option<u64>,
+    /// Segments dropped because a socket's backlog was full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backlog_drops: Option<u64>,
+    /// Connection requests dropped because a listener's queue of them was full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_queue_drops: Option<u64>,
+    /// SYN cookies sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syn_cookies_sent: Option<u64>,
+    /// Connections that left `TIME_WAIT` by its timer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_waits: Option<u64>,
+    /// Connections that found no room in `TIME_WAIT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_wait_overflows: Option<u64>,
 }

@@ -142,17 +142,25 @@ mod tests {
         let mut tail = open("epoll", &[9e5; 5]);
         set(&mut tail, 0.99, &[9e5, 8e5, 9e5, 8e5, 9e5]);
         let text = text(vec![closed("epoll", &BEST), slow, tail, open("fork", &[1e5; 5])]);
-        assert!(text.starts_with("epoll, fork are the best or cannot be told from it under 1 of 2"));
-        let expected = "sure difference is under echo-open: epoll has 8.59 times the p99 of fork (95 %";
+        assert!(
+            text.starts_with("epoll, fork are the best or cannot be told from it under 1 of 2")
+        );
+        let expected =
+            "sure difference is under echo-open: epoll has 8.59 times the p99 of fork (95 %";
         assert!(text.contains(expected), "{text}");
-        assert!(text.contains("Of 2 comparisons with the best of their workload, 2 are surely worse"));
+        assert!(
+            text.contains("Of 2 comparisons with the best of their workload, 2 are surely worse")
+        );
         assert!(text.contains("No model was measured twice"), "{text}");
     }
 
     #[test]
     fn three_trials_are_said_to_say_nothing() {
         let text = text(vec![closed("epoll", &[2.0; 3]), closed("fork", &[1.0; 3])]);
-        assert!(text.starts_with("epoll is the best or cannot be told from it under echo."), "{text}");
+        assert!(
+            text.starts_with("epoll is the best or cannot be told from it under echo."),
+            "{text}"
+        );
         assert!(text.contains("None of this is sure: with 3 trials each"), "{text}");
         assert!(!text.contains("greatest sure difference"), "{text}");
     }

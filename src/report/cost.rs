@@ -25,11 +25,8 @@ const COLUMNS: [&str; 7] = [
 
 /// The table of costs with what there is to notice; `None` where no trial tells.
 pub(super) fn of(columns: &[&Column<'_>]) -> Option<Markup> {
-    let known: Vec<&Column<'_>> = columns
-        .iter()
-        .copied()
-        .filter(|column| column.drawn.waits_per_request.is_some())
-        .collect();
+    let known: Vec<&Column<'_>> =
+        columns.iter().copied().filter(|column| column.drawn.waits_per_request.is_some()).collect();
     let rows: Vec<Row> = known.iter().map(|column| row(column)).collect();
     let notice = notice(&known);
     (!rows.is_empty()).then(|| {
@@ -121,7 +118,8 @@ fn waits(columns: &[&&Column<'_>]) -> Option<String> {
 fn kernel(columns: &[&&Column<'_>]) -> Option<String> {
     let shares: Vec<f64> = columns.iter().filter_map(|column| column.drawn.user_share).collect();
     let middle = crate::statistics::median(&shares)?;
-    let (place, share) = if middle < 0.5 { ("the kernel", 1.0 - middle) } else { ("their own code", middle) };
+    let (place, share) =
+        if middle < 0.5 { ("the kernel", 1.0 - middle) } else { ("their own code", middle) };
     (shares.len() > 1).then(|| {
         format!(
             "The {} models of which it is known spend {:.0} % of their CPU time in {place}, by the median.",

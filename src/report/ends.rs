@@ -118,7 +118,8 @@ pub(super) fn reproduce(run: &RunRecord) -> Markup {
 /// The command as it was typed, as a shell takes it, with the seed if that was not given.
 fn command(run: &RunRecord) -> String {
     let words = run.command.iter().map(String::as_str);
-    let mut line = shlex::try_join(words.clone()).unwrap_or_else(|_| words.collect::<Vec<_>>().join(" "));
+    let mut line =
+        shlex::try_join(words.clone()).unwrap_or_else(|_| words.collect::<Vec<_>>().join(" "));
     if !run.command.iter().any(|word| word.starts_with("--seed")) {
         line += &format!(" --seed {}", run.seed);
     }
@@ -143,7 +144,8 @@ mod tests {
             });
         }
         let html = excluded(&summary).into_string();
-        let expected = "<b>more than 1,024 descriptors: </b>select under idle-1000, select under idle-5000";
+        let expected =
+            "<b>more than 1,024 descriptors: </b>select under idle-1000, select under idle-5000";
         assert!(html.contains(expected), "{html}");
     }
 

@@ -157,9 +157,8 @@ fn document(summary: &Summary, sections: &[Markup], data: &str) -> Markup {
 
 /// The answer: in a few sentences, then for each workload who is best, and how sure that is.
 fn answer(summary: &Summary) -> Markup {
-    let alone = |name: &&str| {
-        summary.cells_of(name).first().is_some_and(|cell| cell.series.is_none())
-    };
+    let alone =
+        |name: &&str| summary.cells_of(name).first().is_some_and(|cell| cell.series.is_none());
     html! {
         section id="answer" {
             h2 { "In short" }

@@ -35,7 +35,8 @@ fn one(cell: &Cell, found: &Recommendation) -> Markup {
 }
 
 fn names<'a>(series: &[(&'a Cell, &Recommendation)]) -> Vec<&'a str> {
-    let mut names: Vec<&str> = series.iter().filter_map(|(cell, _)| cell.series.as_deref()).collect();
+    let mut names: Vec<&str> =
+        series.iter().filter_map(|(cell, _)| cell.series.as_deref()).collect();
     names.dedup();
     names
 }

@@ -79,7 +79,11 @@ fn row(cell: &Cell, marks: &str, standings: Option<&Standings>, noise: &[NoiseFl
     let mut texts = table::row(cell, marks).into_iter();
     let name = texts.next().unwrap_or_default();
     let mut fields: Vec<Field> = texts.zip(values(cell)).collect();
-    fields.push(if cell.twin { against_itself(cell, standings, noise) } else { against(cell, standings) });
+    fields.push(if cell.twin {
+        against_itself(cell, standings, noise)
+    } else {
+        against(cell, standings)
+    });
     let greyed = cell.twin || cell.validity == Validity::Invalid;
     Row { name, greyed, fields, files: cell.trials.clone() }
 }

@@ -55,9 +55,11 @@ fn prediction(open: &Column<'_>, all: &[&Column<'_>], servers: usize) -> Option<
     let closed = all.iter().filter(|other| {
         other.cell.is_closed() && !other.cell.twin && other.cell.model == cell.model
     });
-    let same = closed.filter(|other| other.drawn.load.as_ref().is_some_and(|own| asks_the_same(own, load)));
+    let same = closed
+        .filter(|other| other.drawn.load.as_ref().is_some_and(|own| asks_the_same(own, load)));
     // Of several the one that was served fastest has come nearest to the capacity.
-    let capacity_per_s = same.filter_map(|other| capacity(other.cell, servers)).max_by(f64::total_cmp)?;
+    let capacity_per_s =
+        same.filter_map(|other| capacity(other.cell, servers)).max_by(f64::total_cmp)?;
     let service_s = as_f64(servers as u64) / capacity_per_s;
     let queue = Queue::new(rate_per_s, service_s, u32::try_from(servers).ok()?)?;
     Some(Prediction {
@@ -178,11 +180,20 @@ mod tests {
     use crate::synthetic::{closed, flag, open};
 
     fn load(bytes: usize) -> LoadRecord {
-        LoadRecord { request: RequestRecord::Echo { bytes }, ..crate::document::example::closed().load }
+        LoadRecord {
+            request: RequestRecord::Echo { bytes },
+            ..crate::document::example::closed().load
+        }
     }
 
     /// A closed loop of this capacity and cost, and an open one at 10,000/s with this mean.
-    fn predict(capacity: f64, cost_ns: f64, bytes: (usize, usize), mean: f64, change: fn(&mut Cell)) -> Vec<Prediction> {
+    fn predict(
+        capacity: f64,
+        cost_ns: f64,
+        bytes: (usize, usize),
+        mean: f64,
+        change: fn(&mut Cell),
+    ) -> Vec<Prediction> {
         let mut full = closed("epoll", &[capacity; 5]);
         full.server_cpu_per_request_ns = Estimate::of(&[cost_ns; 5]);
         change(&mut full);
@@ -216,7 +227,10 @@ mod tests {
         assert_eq!(notice(&near), "1 of 1 means are within a factor of 1.5 of the prediction.");
         let far = predict(2e4, 5e4, (64, 64), 4e5, |_| ());
         let text = notice(&[near[0].clone(), far[0].clone()]);
-        assert!(text.contains("1 of 2 means") && text.contains("above it is epoll under echo-open, 4.0"));
+        assert!(
+            text.contains("1 of 2 means")
+                && text.contains("above it is epoll under echo-open, 4.0")
+        );
         assert!(section(&far, 1).into_string().contains("M/M/1"));
     }
 }

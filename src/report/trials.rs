@@ -52,8 +52,10 @@ pub(super) fn read(dir: &Path, cell: &Cell) -> Result<Drawn> {
     let trials: Vec<Trial> = files.map(|path| store::read_json(&path)).collect::<Result<_>>()?;
     let servers = || trials.iter().filter_map(|trial| Some((trial, trial.server.as_ref()?)));
     let shares = servers().map(|(_, server)| {
+        // Documents of earlier versions have a share in any case, and a wrong one of short processes.
         let each = server.cpu_ns / server.processes.max(1);
-        (each >= SHARE_NEEDS_NS).then_some(server.cpu_user_share)
+        let told = server.cpu_split.is_some() || each >= SHARE_NEEDS_NS;
+        server.cpu_user_share.filter(|_| told)
     });
     let shares: Option<Vec<f64>> = shares.collect();
     let waits = servers().map(|(trial, server)| {

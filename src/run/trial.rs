@@ -1,17 +1,14 @@
 //! One trial: a fresh server process, fresh connections, a load, a document.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
-use loadgen::{Moment, Phase};
 
 use super::Run;
 use super::slots::Slot;
 use super::subject::Running;
-use crate::accounts::{self, Sample};
+use crate::accounts::Accountant;
 use crate::document::{Trial, TrialRecord};
 use crate::load::{Ticks, explain};
-use crate::record::{self, Circumstances, ServerBracket};
+use crate::record::{self, Circumstances};
 use crate::{requests, units};
 
 /// Makes one trial. Shares of rates are of `base` replies a second.
@@ -27,6 +24,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, base: f64) -> Result<Trial> {
     let load = plan.load(workload, service, place, (seed, base))?;
     let load = plan.paced(load, &record.server_cpus);
     let (mut ticks, mut accountant) = (Ticks::default(), server.pid().map(Accountant::of));
+    accountant = accountant.map(|accountant| accountant.listening_on(server.address()));
     let outcome = loadgen::run(&load, &run.stop, &mut |moment| {
         if let Some(accountant) = &mut accountant {
             accountant.watch(moment);
@@ -59,38 +57,4 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, base: f64) -> Result<Trial> {
         steal_share: ticks.steal_share(),
     };
     record::trial(circumstances, &outcome).context("the trial cannot be written down")
-}
-
-/// Reads a server's accounts while it is loaded.
-pub(crate) struct Accountant {
-    pid: i32,
-    begin: Option<Sample>,
-    cpu_begin: Duration,
-    pub(crate) bracket: Option<ServerBracket>,
-}
-
-impl Accountant {
-    pub(crate) fn of(pid: i32) -> Self {
-        Self { pid, begin: None, cpu_begin: Duration::ZERO, bracket: None }
-    }
-
-    pub(crate) fn watch(&mut self, moment: Moment) {
-        match moment {
-            Moment::Begins(Phase::Warmup) => self.begin = Sample::take(self.pid).ok(),
-            Moment::Begins(Phase::Measure) => self.cpu_begin = accounts::cpu_now(self.pid),
-            Moment::Begins(Phase::Drain) => {
-                // The clock first: what is read after it takes time.
-                let cpu = accounts::cpu_now(self.pid).saturating_sub(self.cpu_begin);
-                let end = Sample::take(self.pid).ok();
-                let memory = accounts::memory(self.pid);
-                self.bracket = self.begin.take().zip(end).map(|(begin, end)| ServerBracket {
-                    cpu,
-                    begin,
-                    end,
-                    memory,
-                });
-            }
-            _ => {}
-        }
-    }
 }

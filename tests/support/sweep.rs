@@ -93,7 +93,8 @@ struct Noise(u64);
 
 impl Noise {
     fn around(&mut self, middle: f64, reach: f64) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let unit = f64::from(u32::try_from(self.0 >> 33).unwrap_or(0)) / f64::from(1u32 << 31);
         middle + reach * (2.0 * unit - 1.0)
     }

@@ -105,6 +105,7 @@ pub(super) fn run(load: &Load, laws: &dyn Fn() -> Laws, costs: Costs) -> Outcome
         heard: AtomicBool::new(false),
         end: AtomicU64::new(end),
         drain_end: AtomicU64::new(drain_end),
+        seen: AtomicBool::new(true),
         done: (0..load.threads).map(|_| Lonely::default()).collect(),
         live: Vec::new(),
     };

@@ -24,6 +24,9 @@ use crate::{Load, Misbehaviour};
 /// Between two looks at all of them.
 const BEAT: Duration = Duration::from_millis(10);
 
+/// Between two looks whether its connections may be closed.
+const HOLD: Duration = Duration::from_micros(200);
+
 /// Between two bytes of a slow sender, and two reads of a slow reader.
 const SLOW_NS: u64 = 100_000_000;
 
@@ -135,6 +138,9 @@ impl<'a> Beside<'a> {
             }
             let left = self.shared.end.load(Ordering::Relaxed).saturating_sub(now);
             std::thread::sleep(BEAT.min(Duration::from_nanos(left)));
+        }
+        while !self.shared.seen.load(Ordering::Acquire) {
+            std::thread::sleep(HOLD);
         }
         BesideFound { idle: self.idle.count(), misbehaving: self.tallies }
     }

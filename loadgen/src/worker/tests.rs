@@ -10,6 +10,7 @@ fn shared() -> Shared {
         heard: AtomicBool::new(false),
         end: AtomicU64::new(0),
         drain_end: AtomicU64::new(0),
+        seen: AtomicBool::new(true),
         done: vec![Lonely::default()],
         live: Vec::new(),
     }

@@ -31,7 +31,9 @@ fn lines_of(summary: &Summary, name: &str) -> Vec<Line> {
 
 fn says(summary: &Summary, metric: &Metric) -> String {
     let series = series(summary);
-    [notes::notice(summary, metric, &series[0].1), notes::fool(metric, &series[0].1)].concat().join("\n")
+    [notes::notice(summary, metric, &series[0].1), notes::fool(metric, &series[0].1)]
+        .concat()
+        .join("\n")
 }
 
 #[test]
@@ -41,10 +43,14 @@ fn a_line_has_the_estimates_of_its_cells_in_order() {
     assert_eq!(lines.len(), 2);
     let fork = &lines[0];
     assert_eq!((fork.label.model.as_str(), fork.shown, fork.points.len()), ("fork", true, 6));
-    for (point, cell) in fork.points.iter().zip(summary.cells.iter().filter(|c| c.model == "fork")) {
+    for (point, cell) in fork.points.iter().zip(summary.cells.iter().filter(|c| c.model == "fork"))
+    {
         let estimate = &cell.throughput_per_s;
         let interval = estimate.interval.expect("five trials");
-        assert_eq!((point.median, point.low, point.high), (estimate.median, interval.low, interval.high));
+        assert_eq!(
+            (point.median, point.low, point.high),
+            (estimate.median, interval.low, interval.high)
+        );
     }
     assert_eq!(fork.law.len(), CURVE as usize, "six loads have a law");
     assert!(lines_of(&summary, "memory")[0].law.is_empty());
@@ -74,11 +80,21 @@ fn an_axis_spans_decades_or_not() {
 
 #[test]
 fn who_leads_where_and_where_it_changes_is_said() {
-    let text = says(&swept(cells()), &THROUGHPUT);
+    let text = says(&swept(cells()), &CAPACITY);
     let expected = "The best median at connections 1 is that of fork (p";
     assert!(!text.contains(expected), "{text}");
-    assert!(text.contains("at connections 1 is that of fork (200k replies/s), at connections 1024 that of epoll"), "{text}");
-    assert!(text.contains("the throughput of epoll becomes 1.00 times as much, that of fork 0.25 times"), "{text}");
+    assert!(
+        text.contains(
+            "at connections 1 is that of fork (200k replies/s), at connections 1024 that of epoll"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "the throughput of epoll becomes 1.00 times as much, that of fork 0.25 times"
+        ),
+        "{text}"
+    );
     assert!(text.contains("many: below about "), "{text}");
     assert!(!text.contains("not surely") && !text.contains("generator"), "{text}");
 }
@@ -88,7 +104,7 @@ fn what_is_limited_or_starved_is_counted() {
     let mut some = cells();
     flag(&mut some[0], "generator-cpu");
     flag(&mut some[1], "fairness");
-    let text = says(&swept(some), &THROUGHPUT);
+    let text = says(&swept(some), &CAPACITY);
     assert!(text.contains("At 1 of 12 (8 %) of the points the load generator"), "{text}");
     assert!(text.contains("At 1 of 12 (8 %) of the points some clients were starved"), "{text}");
 }
@@ -100,7 +116,7 @@ fn medians_that_cross_without_being_sure_are_only_counted() {
         cell.trials.truncate(3);
         cell.throughput_per_s = Estimate::of(&cell.throughput_per_s.values[..3]).expect("values");
     }
-    let text = says(&swept(few), &THROUGHPUT);
+    let text = says(&swept(few), &CAPACITY);
     assert!(text.contains("1 pair of medians crosses once, but not surely."), "{text}");
     assert!(!text.contains("below about"), "{text}");
 }
@@ -112,6 +128,9 @@ fn the_section_says_what_is_sure_and_has_every_point() {
     let figures = figures(&series[0].1, &summary.scaling);
     let html = section(&summary, &series[0], &figures, &html! {}).into_string();
     assert!(html.contains("fork is better by throughput, above it epoll."), "{html}");
-    assert!(html.contains("How it scales") && html.contains("<th scope=\"row\">epoll</th>"), "{html}");
+    assert!(
+        html.contains("How it scales") && html.contains("<th scope=\"row\">epoll</th>"),
+        "{html}"
+    );
     assert_eq!(html.matches("class=\"plot\"").count(), 5);
 }

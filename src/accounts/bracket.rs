@@ -1,0 +1,245 @@
+//! A server's accounts around a measurement.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use loadgen::{Moment, Phase};
+
+use super::{GroupAccount, GroupCpu, PortStates, Sample, cpu_now, port_states};
+use super::{cpu, group};
+use crate::document::{CpuSplit, Memory, PortSockets, ServerAccount};
+use crate::units::{as_f64, ns};
+
+/// CPU time of a control group below which the kernel's clock ticks are too few to divide it.
+const GROUP_LEAST: Duration = Duration::from_millis(100);
+/// Clock ticks for each process below which what its own account rounds off is too much.
+const TICKS_LEAST: u64 = 50;
+
+/// The server's accounts around the measurement.
+#[derive(Clone, Debug)]
+pub struct ServerBracket {
+    /// CPU time between the edges of the measurement, by the clocks of its processes.
+    pub cpu: Duration,
+    /// The same by the account of its control group, where it has one.
+    pub group: Option<GroupCpu>,
+    /// Everything, when the warm-up began: reading it takes too long for the edge itself.
+    pub begin: Sample,
+    /// Everything, at the end of the measurement.
+    pub end: Sample,
+    /// The server's memory then.
+    pub memory: Memory,
+    /// The sockets of its port when the warm-up began and at the end, where the port is known.
+    pub sockets: [Option<PortStates>; 2],
+}
+
+/// Reads a server's accounts while it is loaded.
+#[derive(Debug)]
+pub struct Accountant {
+    pid: i32,
+    port: Option<u16>,
+    group: Option<GroupAccount>,
+    begin: Option<(Sample, Option<PortStates>)>,
+    edge: (Duration, Option<GroupCpu>),
+    /// What was found, once the measurement is over.
+    pub bracket: Option<ServerBracket>,
+}
+
+impl Accountant {
+    /// Of the server whose first process has this process id.
+    #[must_use]
+    pub fn of(pid: i32) -> Self {
+        let group = GroupAccount::of(pid);
+        Self { pid, port: None, group, begin: None, edge: (Duration::ZERO, None), bracket: None }
+    }
+
+    /// Looks at the sockets of the port where it listens, too.
+    #[must_use]
+    pub fn listening_on(self, address: SocketAddr) -> Self {
+        Self { port: Some(address.port()), ..self }
+    }
+
+    /// To be called with every moment of a load.
+    pub fn watch(&mut self, moment: Moment) {
+        match moment {
+            Moment::Begins(Phase::Warmup) => {
+                let sockets = self.sockets();
+                self.begin = Sample::take(self.pid).ok().map(|sample| (sample, sockets));
+            }
+            Moment::Begins(Phase::Measure) => self.edge = self.cpu(),
+            Moment::Begins(Phase::Drain) => {
+                // The clocks first: what is read after them takes time. The connections stay until
+                // this returns.
+                let (cpu, group) = self.cpu();
+                let after = self.sockets();
+                let end = Sample::take(self.pid).ok();
+                let memory = super::memory(self.pid);
+                self.bracket =
+                    self.begin.take().zip(end).map(|((begin, before), end)| ServerBracket {
+                        cpu: cpu.saturating_sub(self.edge.0),
+                        group: group.zip(self.edge.1).map(|(now, then)| now.since(then)),
+                        begin,
+                        end,
+                        memory,
+                        sockets: [before, after],
+                    });
+            }
+            _ => {}
+        }
+    }
+
+    fn cpu(&self) -> (Duration, Option<GroupCpu>) {
+        (cpu_now(self.pid), self.group.as_ref().and_then(GroupAccount::cpu))
+    }
+
+    fn sockets(&self) -> Option<PortStates> {
+        port_states(self.pid, self.port?)
+    }
+}
+
+impl ServerBracket {
+    /// As it is written down, for so many right replies in so long a time.
+    #[must_use]
+    pub fn account(&self, replies: u64, elapsed: Duration) -> ServerAccount {
+        let Self { begin, end, .. } = self;
+        let (cpu, method) = self.total();
+        let (split, missing) = match self.split() {
+            Ok(split) => (Some(split), None),
+            Err(why) => (None, Some(why)),
+        };
+        let share = |split: &CpuSplit| {
+            as_f64(split.user_ns) / as_f64(split.user_ns + split.system_ns).max(1.0)
+        };
+        let sockets = |at: usize| {
+            let PortStates { states, accept_queue } = self.sockets[at].clone()?;
+            Some(PortSockets { states, accept_queue })
+        };
+        ServerAccount {
+            cpu_ns: ns(cpu),
+            cpu_user_share: split.as_ref().map(share),
+            cpu_split: split,
+            cpu_split_missing: missing,
+            cpu_per_request_ns: (replies > 0).then(|| as_f64(ns(cpu)) / as_f64(replies)),
+            cpu_share: cpu.as_secs_f64() / elapsed.as_secs_f64().max(1e-9),
+            memory: self.memory,
+            switches: end.switches_since(begin),
+            threads_ended: end.threads_ended_since(begin),
+            faults: Some(end.faults_since(begin)),
+            threads: end.threads(),
+            processes: end.pids.len() as u64,
+            descriptors: end.descriptors,
+            sockets_before: sockets(0),
+            sockets_after: sockets(1),
+            tcp: end.tcp_since(begin),
+            method: method.into(),
+        }
+    }
+
+    /// The clock of a single process is exact to the nanosecond. Of several, some may end unseen, and
+    /// whoever ignores SIGCHLD never has its children's time; the group has all, and lags by a
+    /// clock tick at most.
+    fn total(&self) -> (Duration, &'static str) {
+        let alone = self.begin.pids.len() == 1 && self.end.pids.len() == 1;
+        match self.group {
+            Some(group) if !alone => (group.total, group::METHOD),
+            _ => (self.cpu, cpu::METHOD),
+        }
+    }
+
+    /// User mode and system mode, or why nobody tells.
+    fn split(&self) -> Result<CpuSplit, String> {
+        match self.group {
+            Some(group) => of_group(group),
+            None => of_ticks(self.cpu, &self.begin, &self.end),
+        }
+    }
+}
+
+fn of_group(group: GroupCpu) -> Result<CpuSplit, String> {
+    if group.total < GROUP_LEAST {
+        let (used, least) = (group.total.as_millis(), GROUP_LEAST.as_millis());
+        return Err(format!(
+            "the server used {used} ms of CPU time, and the kernel looks only at its clock ticks in \
+             which mode a processor is: that takes {least} ms; measure for longer"
+        ));
+    }
+    let source = "control group (cpu.stat)".into();
+    Ok(CpuSplit { user_ns: ns(group.user), system_ns: ns(group.system), source })
+}
+
+/// Each process's own account is cut to whole ticks, in either mode: short processes have none.
+fn of_ticks(cpu: Duration, begin: &Sample, end: &Sample) -> Result<CpuSplit, String> {
+    let user = end.ticks.0.saturating_sub(begin.ticks.0);
+    let system = end.ticks.1.saturating_sub(begin.ticks.1);
+    let ended = end.ticks_ended.saturating_sub(begin.ticks_ended);
+    let (all, processes) = (user + system, end.pids.len() as u64);
+    if all < TICKS_LEAST * processes || ended > all / 20 {
+        return Err(format!(
+            "it has no control group of its own, and its {processes} processes had {all} clock \
+             ticks ({ended} more had ended): too few to tell"
+        ));
+    }
+    let share = as_f64(user) / as_f64(all);
+    let user = cpu.mul_f64(share);
+    let source = "clock ticks of the living processes (/proc/PID/stat)".into();
+    Ok(CpuSplit { user_ns: ns(user), system_ns: ns(cpu.saturating_sub(user)), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(pids: i32, ticks: (u64, u64), ticks_ended: u64) -> Sample {
+        Sample { pids: (1..=pids).collect(), ticks, ticks_ended, ..Sample::default() }
+    }
+
+    fn bracket(processes: i32, ticks: (u64, u64), group: Option<GroupCpu>) -> ServerBracket {
+        ServerBracket {
+            cpu: Duration::from_secs(2),
+            group,
+            begin: sample(processes, (0, 0), 0),
+            end: sample(processes, ticks, 0),
+            memory: Memory { pss_bytes: 0, anonymous_bytes: 0, rss_peak_bytes: 0 },
+            sockets: [None, None],
+        }
+    }
+
+    fn group(user_ms: u64, system_ms: u64) -> GroupCpu {
+        let ms = Duration::from_millis;
+        GroupCpu { total: ms(user_ms + system_ms), user: ms(user_ms), system: ms(system_ms) }
+    }
+
+    #[test]
+    fn many_short_processes_have_no_share_rather_than_a_wrong_one() {
+        let account = bracket(64, (0, 0), None).account(1, Duration::from_secs(2));
+        assert_eq!((account.cpu_user_share, account.cpu_split.clone()), (None, None));
+        assert!(account.cpu_split_missing.expect("a reason").contains("64 processes"));
+        // With a group they have one, and their CPU time comes from it.
+        let account = bracket(64, (0, 0), Some(group(300, 900))).account(1, Duration::from_secs(2));
+        assert_eq!(account.cpu_user_share, Some(0.25));
+        assert_eq!((account.cpu_ns, account.cpu_split_missing), (1_200_000_000, None));
+    }
+
+    #[test]
+    fn one_process_keeps_its_clock_and_is_divided_by_whoever_can() {
+        let (two, second) = (2_000_000_000, Duration::from_secs(1));
+        let account = bracket(1, (50, 150), None).account(4, second);
+        assert_eq!((account.cpu_ns, account.cpu_user_share), (two, Some(0.25)));
+        assert_eq!(account.cpu_per_request_ns, Some(5e8));
+        let account = bracket(1, (0, 0), Some(group(1_000, 1_000))).account(0, second);
+        assert_eq!((account.cpu_ns, account.cpu_user_share), (two, Some(0.5)));
+        assert_eq!(account.cpu_per_request_ns, None);
+    }
+
+    #[test]
+    fn too_few_ticks_divide_nothing() {
+        for account in [
+            bracket(1, (20, 20), None),
+            bracket(1, (0, 0), Some(group(10, 10))),
+            ServerBracket { end: sample(1, (50, 50), 90), ..bracket(1, (0, 0), None) },
+        ] {
+            let account = account.account(1, Duration::from_secs(1));
+            assert_eq!(account.cpu_user_share, None);
+            assert!(account.cpu_split_missing.is_some());
+        }
+    }
+}
