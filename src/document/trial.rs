@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Check, ClientAccount, ConductRecord, Connections, Distribution, DrawRecord, Factor, Greetings,
-    Host, Imbalance, MisbehavingClients, Part, SchemaId, SentGaps, ServerAccount, ShardRecord,
-    Steadiness, StepRecord, Sums, Validity, Worker,
+    Host, Imbalance, MisbehavingClients, Part, SchemaId, SentGaps, ServerAccount, SessionsRecord,
+    ShardRecord, Steadiness, StepRecord, Sums, Validity, Worker,
 };
 
 /// One trial, and the document that `c10k load --json` writes.
@@ -47,6 +47,9 @@ pub struct Trial {
     /// What became of the greetings; absent where none were expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greetings: Option<Greetings>,
+    /// What became of the sessions; absent where requests were no steps of such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<SessionsRecord>,
     /// What became of the clients that misbehaved beside the load, by how they did; absent without
     /// any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
