@@ -15,7 +15,8 @@ use crate::{run, store, table};
 /// What the lab asks.
 pub(super) const QUESTION: &str = "Is a stateless server faster than a stateful one? What do connecting, keeping a session, and where it is kept each cost?";
 
-const NO_STORE: &str = "State in an external store was not measured: redis-server is not installed.";
+const NO_STORE: &str =
+    "State in an external store was not measured: redis-server is not installed.";
 /// The model of the naive experiment: what a first server is like.
 const NAIVE_MODEL: &str = "thread-per-client";
 const NAIVE_REQUESTS: u32 = 500;
