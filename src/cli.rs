@@ -24,7 +24,7 @@ use crate::requests::RequestArgs;
 use crate::state::StateArgs;
 use crate::units::{parse_duration, parse_share};
 use crate::units::{parse_shard as shard, parse_time as time_of_day};
-use crate::{compare, doctor, export, load, merge, report, run, serve, table};
+use crate::{compare, doctor, export, lab, load, merge, report, run, serve, table};
 use exit::Usage;
 pub use exit::{Exit, usage};
 pub use values::{CpuList, Warmup, app, framing};
@@ -71,6 +71,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Find what on this machine will spoil a measurement, and how to mend it
     Doctor(doctor::DoctorArgs),
+    /// Take a question apart, one factor at a time; lists the labs
+    Lab(lab::LabArgs),
     /// See what a server does with bad clients, ours or not, and score it
     Check(CheckArgs),
     /// List the models
@@ -117,6 +119,8 @@ enum SchemaOf {
     Doctor,
     /// `c10k compare --json`
     Comparison,
+    /// `lab.json` of a lab
+    Lab,
 }
 
 /// `c10k compare`.
@@ -361,6 +365,7 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Export(args) => export::export(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Check(args) => check::check(&args),
+        Command::Lab(args) => lab::lab(&args),
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
         Command::Compare(args) => compare::compare(&args),
@@ -370,6 +375,7 @@ fn execute(command: Command) -> Result<Exit> {
                 SchemaOf::Trial => schemars::schema_for!(crate::document::Trial),
                 SchemaOf::Summary => schemars::schema_for!(crate::document::Summary),
                 SchemaOf::Comparison => schemars::schema_for!(crate::document::Comparison),
+                SchemaOf::Lab => schemars::schema_for!(crate::document::LabReport),
                 SchemaOf::Check => schemars::schema_for!(crate::document::CheckReport),
                 SchemaOf::Capacity => schemars::schema_for!(crate::document::CapacityReport),
                 SchemaOf::Doctor => schemars::schema_for!(crate::document::DoctorReport),

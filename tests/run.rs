@@ -144,7 +144,7 @@ fn page_needs_nothing_else(run: &Path, cells: &[Value]) {
 
 #[test]
 fn the_committed_schemas_are_those_of_the_types() {
-    for document in ["trial", "summary", "comparison", "check", "capacity", "doctor"] {
+    for document in ["trial", "summary", "comparison", "check", "capacity", "doctor", "lab"] {
         let output = c10k().args(["schema", document]).output().expect("it runs");
         let committed = std::fs::read(schema_file(document)).expect("committed");
         assert!(

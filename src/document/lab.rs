@@ -228,6 +228,10 @@ pub struct Naive {
     pub stateful_response_s: f64,
     /// The same where each request has a connection of its own, opened before the clock starts.
     pub stateless_response_s: f64,
+    /// The mean of the response times that the server itself tells of (`serve --verbose`), in seconds.
+    pub stateful_server_s: f64,
+    /// The same of the other server.
+    pub stateless_server_s: f64,
 }
 
 /// What came of a session whose server was killed.

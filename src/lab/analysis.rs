@@ -4,6 +4,7 @@
 //! missing is left out with the whole level that lacks it, and that is said.
 
 use super::points::{self, Levels, Metric, Place, Point, connection_words, history_words, rank};
+use super::sentences::home_words;
 use crate::document::{
     ClientMemory, CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
     InteractionRecord, LabModel, ShareRecord, Summary, Validity,
@@ -49,7 +50,30 @@ pub(super) fn left_out(summary: &Summary) -> Vec<String> {
         ));
     }
     let cells = |n: usize| if n == 1 { "1 cell".to_string() } else { format!("{n} cells") };
-    groups.into_iter().map(|(text, n)| format!("{text} ({}).", cells(n))).collect()
+    let grouped = groups.into_iter().map(|(text, n)| format!("{text} ({}).", cells(n)));
+    never_measured(summary).into_iter().chain(grouped).collect()
+}
+
+/// Homes that no model was measured with under some lifetime of connections.
+fn never_measured(summary: &Summary) -> Vec<String> {
+    let models = points::models(summary);
+    let points: Vec<Point<'_>> =
+        models.iter().flat_map(|model| points::of(summary, model)).collect();
+    let places = || points.iter().filter(|point| point.clients.is_none()).map(|point| &point.place);
+    let levels = Levels::of(places());
+    let mut missing = Vec::new();
+    for home in &levels.homes {
+        for connection in &levels.connections {
+            if !places().any(|place| place.home == *home && place.connection == *connection) {
+                missing.push(format!(
+                    "There is no cell with {} and connections {}.",
+                    home_words(home),
+                    connection_words(*connection)
+                ));
+            }
+        }
+    }
+    missing
 }
 
 /// The largest complete design of a figure, and, where that leaves a home out, another one of all

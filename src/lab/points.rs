@@ -1,7 +1,7 @@
 //! The cells of a summary by what was varied in them.
 
 use crate::document::{Cell, Estimate, Summary, Validity};
-use crate::units::{show_bytes, show_count};
+use crate::units::show_bytes;
 
 /// Homes of the state, in the order of tables; others come behind them. The first is what the
 /// others are compared with.
@@ -145,7 +145,7 @@ pub(super) fn connection_words(requests: u64) -> String {
     match requests {
         0 => "kept".into(),
         1 => "one per request".into(),
-        n => format!("every {} requests", show_count(crate::units::as_f64(n))),
+        n => format!("every {n} requests"),
     }
 }
 

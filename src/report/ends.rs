@@ -91,7 +91,7 @@ pub(super) fn method(run: &RunRecord) -> Markup {
 }
 
 /// Where it was measured.
-pub(super) fn machine(host: &Host) -> Markup {
+pub(crate) fn machine(host: &Host) -> Markup {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "not told".into());
     let rows = [
         ("Kernel", host.kernel.clone()),

@@ -5,7 +5,7 @@
 
 mod answer;
 mod cost;
-mod ends;
+pub(crate) mod ends;
 mod figures;
 mod notes;
 mod recommend;
@@ -180,7 +180,7 @@ fn answer(summary: &Summary) -> Markup {
 }
 
 /// Microseconds as the axes of the figures write them.
-fn micro(text: &str) -> String {
+pub(crate) fn micro(text: &str) -> String {
     let mut parts = text.split(" us");
     let mut whole = parts.next().unwrap_or_default().to_string();
     for part in parts {
@@ -192,12 +192,12 @@ fn micro(text: &str) -> String {
     whole
 }
 
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+pub(crate) const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                       img-src data: blob:";
-const STYLE: &str = include_str!("page.css");
+pub(crate) const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 /// Plotly's partial bundle "basic" (lines, dots, bars), MIT: `vendor/plotly-LICENSE.txt`.
-const PLOTLY: &str = include_str!("vendor/plotly-basic.min.js");
+pub(crate) const PLOTLY: &str = include_str!("vendor/plotly-basic.min.js");
 
 #[cfg(test)]
 mod tests {

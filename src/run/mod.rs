@@ -49,9 +49,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         Some(dir) => Run::resume(plan, dir)?,
         None => Run::begin(plan, &args.out)?,
     };
-    let failure = run.make_trials().err();
-    run.record.interrupted = run.stop.load(Ordering::Relaxed) || failure.is_some();
-    let summary = run.conclude()?;
+    let (summary, failure) = run.complete()?;
     if args.json {
         table::print(&String::from_utf8(store::json(&summary)?)?)?;
     } else {
@@ -66,6 +64,35 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         return Ok(Exit::Interrupted);
     }
     Ok(if summary::is_trustworthy(&summary) { Exit::Ok } else { Exit::Untrusted })
+}
+
+/// A run that is over, or was ended early.
+pub(crate) struct Made {
+    /// Its folder.
+    pub(crate) dir: PathBuf,
+    /// What it summed up to.
+    pub(crate) summary: Summary,
+    /// How it ended.
+    pub(crate) exit: Exit,
+}
+
+/// Runs a plan for a command that makes something of it. Its trials, summary and page are written as
+/// `c10k run` writes them, and nothing is printed.
+///
+/// # Errors
+/// As [`run()`].
+pub(crate) fn of_plan(plan: Plan, out: &Path) -> Result<Made> {
+    let mut run = Run::begin(plan, out)?;
+    let (summary, failure) = run.complete()?;
+    if let Some(failure) = failure {
+        return Err(failure.context(run.how_to_resume()));
+    }
+    let exit = match (run.record.interrupted, summary::is_trustworthy(&summary)) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Ok,
+        (false, false) => Exit::Untrusted,
+    };
+    Ok(Made { dir: run.dir, summary, exit })
 }
 
 /// The plan as the command line has changed it.
@@ -186,6 +213,14 @@ impl Run {
             progress.made_one();
         }
         Ok(())
+    }
+
+    /// Makes what is missing, sums up and writes the page; with what ended it early, if that was no
+    /// signal.
+    fn complete(&mut self) -> Result<(Summary, Option<anyhow::Error>)> {
+        let failure = self.make_trials().err();
+        self.record.interrupted = self.stop.load(Ordering::Relaxed) || failure.is_some();
+        Ok((self.conclude()?, failure))
     }
 
     fn path(&self, slot: &Slot<'_>) -> PathBuf {

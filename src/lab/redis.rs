@@ -1,0 +1,110 @@
+//! A store of our own for the home "external": redis-server on loopback, in a folder of its own, ended
+//! with the lab.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A store that does not answer by then will not.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running store.
+#[derive(Debug)]
+pub(super) struct Redis {
+    child: Child,
+    address: SocketAddr,
+    _dir: tempfile::TempDir,
+}
+
+impl Redis {
+    /// Whether there is one to be started.
+    pub(super) fn is_installed() -> bool {
+        let mut command = Command::new("redis-server");
+        command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+
+    /// Starts one that keeps nothing on disk, and waits until it answers.
+    pub(super) fn start() -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--port", &free.port().to_string()]);
+        command.args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir"]);
+        command.arg(dir.path());
+        // Ctrl-C in a terminal goes to the whole group; the store is ours to stop.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().context("cannot start redis-server")?;
+        let mut redis = Self { child, address: free, _dir: dir };
+        let deadline = Instant::now() + PATIENCE;
+        while !redis.answers() {
+            if let Some(status) = redis.child.try_wait()? {
+                bail!("redis-server ended with {status}");
+            }
+            if Instant::now() > deadline {
+                bail!("redis-server does not answer at {free}");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(redis)
+    }
+
+    /// Where it is, as servers are told.
+    pub(super) fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    fn answers(&self) -> bool {
+        let ask = || -> std::io::Result<bool> {
+            let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.write_all(b"PING\r\n")?;
+            let mut reply = [0; 7];
+            stream.read_exact(&mut reply)?;
+            Ok(&reply == b"+PONG\r\n")
+        };
+        ask().unwrap_or(false)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // It is our child and was not waited for, so its number is nobody else's.
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_answers_and_is_gone_afterwards() {
+        if !Redis::is_installed() {
+            eprintln!("skipped: redis-server is not installed");
+            return;
+        }
+        let redis = Redis::start().expect("it starts");
+        let (address, pid) = (redis.address, redis.child.id());
+        assert!(redis.url().starts_with("redis://127.0.0.1:"));
+        drop(redis);
+        assert!(TcpStream::connect(address).is_err(), "it is still there");
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    }
+}
