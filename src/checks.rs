@@ -5,6 +5,7 @@
 //! something else than it would for a server that kept up.
 
 mod connections;
+mod sessions;
 mod steadiness;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
         checks.push(greetings(found));
         checks.push(one_clock(found));
     }
+    checks.extend(trial.sessions.iter().flat_map(sessions::of));
     checks.push(generator_busy(trial));
     if trial.load.arrivals.is_open() {
         checks.push(achieved(trial));
@@ -127,8 +129,11 @@ fn wrong_replies(trial: &Trial) -> Check {
 
 fn errors(trial: &Trial) -> Check {
     let census = &trial.census;
-    let failed = share(census.failed(), census.offered);
-    let kinds = kinds(&census.errors, census.timeouts);
+    let mut errors = census.errors.clone();
+    // A check of its own.
+    let lost = errors.remove(sessions::LOST).unwrap_or(0);
+    let failed = share(census.failed() - lost, census.offered);
+    let kinds = kinds(&errors, census.timeouts);
     let message = format!("{:.2} % of requests failed: {kinds}", failed * 100.0);
     check("errors", About::Server, by_share(failed), (failed, ERRORS_LIMIT), message)
 }

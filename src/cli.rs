@@ -21,6 +21,7 @@ use crate::check::{self, CheckArgs};
 use crate::conduct::ConductArgs;
 use crate::pacing::PacingArg;
 use crate::requests::RequestArgs;
+use crate::state::StateArgs;
 use crate::units::{parse_duration, parse_share};
 use crate::units::{parse_shard as shard, parse_time as time_of_day};
 use crate::{compare, doctor, export, load, merge, report, run, serve, table};
@@ -222,6 +223,9 @@ pub struct ServeArgs {
     /// Tell of every request on standard error: who asked what, the reply, and how long it took
     #[arg(long)]
     pub verbose: bool,
+    /// Where the state of sessions is kept
+    #[command(flatten)]
+    pub state: StateArgs,
     /// Keep to these processors, as in 0 or 0,2 or 0-3
     #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
     pub cpus: CpuList,

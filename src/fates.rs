@@ -20,6 +20,13 @@ pub fn of_request(name: &str) -> &'static str {
         "refused:too-long" => "the request was too long for the server",
         "refused:unknown-verb" => "the server does not know this request: is --app right?",
         "refused:bad-argument" => "the server did not like the request's argument",
+        "lost_session" => {
+            "the server did not have the session any more: it expired, or went with its connection"
+        }
+        "refused:bad-token" => "the server did not know the session's reference: is --state right?",
+        "refused:bad-step" => "the server had taken another step of the session last",
+        "refused:table-full" => "the server keeps as many sessions as it may",
+        "refused:store" => "what keeps the server's sessions could not be reached",
         "refused:other" => "the server refused for a reason that is not in the protocol",
         "status:2xx" => "the status was from 200 to 299, and not the one that was expected",
         "status:3xx" => "the server redirects: ask for the path that it names",

@@ -58,6 +58,7 @@ pub mod requests;
 pub mod run;
 pub mod serve;
 pub mod standings;
+pub mod state;
 pub mod statistics;
 pub mod steadiness;
 

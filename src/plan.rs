@@ -6,13 +6,14 @@ mod draws;
 mod durations;
 mod load;
 mod matrix;
+mod state;
 mod subject;
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use protocol::{App, Draw, Framing, Request};
+use protocol::{App, Draw, Framing, Request, Sessions};
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
@@ -103,6 +104,24 @@ pub struct ServerPlan {
     pub max_connections: Option<usize>,
     /// The kernel's queue of connections not yet accepted.
     pub backlog: u32,
+    /// Where the state of sessions is kept; left out, in the requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Bytes of history of each session.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub history: usize,
+    /// How a table of sessions is locked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_lock: Option<String>,
+    /// Sessions in the table at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions_max: Option<usize>,
+    /// A session that is not used for so long expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_ttl: Option<String>,
+    /// The external store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_store: Option<String>,
 }
 
 impl Default for ServerPlan {
@@ -113,6 +132,12 @@ impl Default for ServerPlan {
             workers: None,
             max_connections: None,
             backlog: 4096,
+            state: None,
+            history: 0,
+            state_lock: None,
+            sessions_max: None,
+            session_ttl: None,
+            state_store: None,
         }
     }
 }
@@ -203,6 +228,11 @@ pub enum RequestPlan {
         #[serde(with = "draws::number")]
         reply_bytes: Draw,
     },
+    /// Steps of sessions, whose state and history are the server's settings.
+    Session {
+        /// Steps of each.
+        steps: u32,
+    },
 }
 
 impl RequestPlan {
@@ -212,6 +242,7 @@ impl RequestPlan {
         match self {
             Self::Echo { bytes } => Request::echo(bytes, seed),
             Self::Multiply { digits } => Request::Multiply { digits },
+            Self::Session { steps } => Request::Session(Sessions { steps, history: 0, home: None }),
             Self::Work { rounds, wait, reply_bytes } => {
                 Request::work(rounds, wait, reply_bytes, seed)
             }
@@ -323,6 +354,10 @@ fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<
     const ALIKE: f64 = 0.7;
     let scored = candidates.map(|candidate| (strsim::jaro_winkler(word, candidate), candidate));
     scored.filter(|(score, _)| *score > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, c)| c)
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 fn all_models() -> Vec<String> {

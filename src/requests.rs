@@ -7,6 +7,7 @@ use protocol::{App, Draw, Drawn, Framing, Recipe, RecipeError, Request, Sessions
 
 use crate::cli::values::positive;
 use crate::document::{DrawRecord, RequestRecord};
+use crate::state::SessionArgs;
 use crate::units::{ns, parse_bytes, parse_count, parse_duration, show_ns};
 
 /// What every request of a load asks for. A number may be drawn for each request.
@@ -29,6 +30,9 @@ pub struct RequestArgs {
     /// With --work: bytes of the reply
     #[arg(long, default_value = "64", value_name = "BYTES", value_parser = parse_bytes_draw, requires = "work")]
     pub reply: Draw,
+    /// Sessions of several requests
+    #[command(flatten)]
+    pub session: SessionArgs,
 }
 
 /// A size in bytes, or the law of one: `64`, `16KiB`, `uniform:16..4KiB`.
@@ -58,6 +62,9 @@ pub fn parse_duration_draw(text: &str) -> Result<Draw, String> {
 /// What every request of a load asks for.
 #[must_use]
 pub fn of(args: &RequestArgs, seed: u64) -> Request {
+    if let Some(sessions) = args.session.sessions() {
+        return Request::Session(sessions);
+    }
     match (args.work, args.mul) {
         (Some(rounds), _) => Request::work(rounds, args.wait, args.reply, seed),
         (None, Some(digits)) => Request::Multiply { digits },

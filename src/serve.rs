@@ -7,10 +7,10 @@ use std::io::Write;
 use std::time::Instant;
 
 use anyhow::Result;
-use protocol::{App, Framing, Service};
+use protocol::{App, Framing, Home, Service};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
-use servers::{Config, Server, WorkerTotals, broken, models};
+use servers::{Config, Server, StateConfig, WorkerTotals, broken, models};
 
 use crate::accounts::OwnUsage;
 use crate::cli::{Exit, ServeArgs, usage};
@@ -37,7 +37,38 @@ struct Settings<'a> {
     idle_timeout_ns: u64,
     drain_timeout_ns: u64,
     greeting: bool,
+    #[serde(flatten)]
+    state: State<'a>,
     cpus: Vec<usize>,
+}
+
+/// What is done with the state of sessions; what does not apply to its home is left out.
+#[derive(Serialize)]
+struct State<'a> {
+    state: &'a str,
+    history_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_lock: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_ttl_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_store: Option<&'a str>,
+}
+
+fn state(config: &StateConfig) -> State<'_> {
+    let in_table = config.home == Home::Table;
+    let expires = in_table || matches!(config.home, Home::Client | Home::External);
+    State {
+        state: config.home.name(),
+        history_bytes: config.history,
+        state_lock: in_table.then(|| config.lock.name()),
+        sessions_max: in_table.then_some(config.sessions_max),
+        session_ttl_ns: expires.then(|| ns(config.ttl)),
+        // It may hold a password in front of its host.
+        state_store: config.store.as_deref().map(|url| url.rsplit('@').next().unwrap_or(url)),
+    }
 }
 
 #[derive(Serialize)]
@@ -82,6 +113,7 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         idle_timeout: args.idle_timeout,
         drain_timeout: args.drain_timeout,
         greeting: args.greeting,
+        state: args.state.config()?,
         verbose: args.verbose,
         state: servers::StateConfig::default(),
     };
@@ -122,6 +154,7 @@ fn ready(server: &Server) -> Ready<'_> {
             idle_timeout_ns: ns(*idle_timeout),
             drain_timeout_ns: ns(*drain_timeout),
             greeting: server.config.greeting,
+            state: state(&server.config.state),
             cpus: machine::cpus(),
         },
     }

@@ -6,6 +6,7 @@ mod connections;
 mod excluded;
 mod load;
 mod models;
+mod sessions;
 mod steps;
 
 use std::fmt::Write as _;

@@ -81,6 +81,16 @@ pub enum Failure {
     RefusedUnknownVerb,
     /// `ERR bad-argument`.
     RefusedBadArgument,
+    /// `ERR no-session`: the server does not have the session any more that this step belongs to.
+    LostSession,
+    /// `ERR bad-token`.
+    RefusedBadToken,
+    /// `ERR bad-step`.
+    RefusedBadStep,
+    /// `ERR table-full`: the server keeps as many sessions as it may.
+    RefusedTableFull,
+    /// `ERR store`: what keeps the server's sessions cannot be reached.
+    RefusedStore,
     /// `ERR` with any other code.
     RefusedOther,
     /// In HTTP: a status from 200 to 299, where another one was expected.
@@ -102,7 +112,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every way to fail.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::Reset,
         Self::Closed,
         Self::ClosedEarly,
@@ -111,6 +121,11 @@ impl Failure {
         Self::RefusedTooLong,
         Self::RefusedUnknownVerb,
         Self::RefusedBadArgument,
+        Self::LostSession,
+        Self::RefusedBadToken,
+        Self::RefusedBadStep,
+        Self::RefusedTableFull,
+        Self::RefusedStore,
         Self::RefusedOther,
         Self::Status2xx,
         Self::Status3xx,
@@ -133,6 +148,11 @@ impl Failure {
             Self::RefusedTooLong => "refused:too-long",
             Self::RefusedUnknownVerb => "refused:unknown-verb",
             Self::RefusedBadArgument => "refused:bad-argument",
+            Self::LostSession => "lost_session",
+            Self::RefusedBadToken => "refused:bad-token",
+            Self::RefusedBadStep => "refused:bad-step",
+            Self::RefusedTableFull => "refused:table-full",
+            Self::RefusedStore => "refused:store",
             Self::RefusedOther => "refused:other",
             Self::Status2xx => "status:2xx",
             Self::Status3xx => "status:3xx",
@@ -162,6 +182,11 @@ impl Failure {
             "too-long" => Self::RefusedTooLong,
             "unknown-verb" => Self::RefusedUnknownVerb,
             "bad-argument" => Self::RefusedBadArgument,
+            "no-session" => Self::LostSession,
+            "bad-token" => Self::RefusedBadToken,
+            "bad-step" => Self::RefusedBadStep,
+            "table-full" => Self::RefusedTableFull,
+            "store" => Self::RefusedStore,
             _ => Self::RefusedOther,
         }
     }

@@ -97,10 +97,10 @@ impl Connection {
         }
     }
 
-    /// It is closed: forgets what was said on it.
-    pub(crate) fn forget(&mut self, recipe: &Arc<Recipe>) {
+    /// It is closed: forgets what was said on it, but for a session that may go on over the next.
+    pub(crate) fn forget(&mut self) {
         self.state = State::Closed;
-        self.exchange = Exchange::new(Arc::clone(recipe));
+        self.exchange = Exchange::after(&mut self.exchange);
         self.in_flight.clear();
         self.unsent.clear();
         self.served = false;

@@ -302,6 +302,10 @@ impl Load {
             !self.greeting || self.recipe.framing() == Framing::Line,
             "a greeting is a line, so it needs line framing",
         )?;
+        rule(
+            self.recipe.sessions().is_none() || self.conduct.pipeline == 1,
+            "a step of a session needs the reply to the one before: leave out the pipelining",
+        )?;
         self.conduct.check(self)?;
         self.conduct.think.map_or(Ok(()), |think| think.time.check())?;
         self.check_arrivals(rule)

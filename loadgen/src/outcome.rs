@@ -53,6 +53,8 @@ pub struct Outcome {
     pub batch: Batch,
     /// What the greetings told; `None` where none were expected.
     pub greetings: Option<Greetings>,
+    /// What became of the sessions, in all phases; `None` where requests are no steps of such.
+    pub sessions: Option<protocol::SessionTally>,
     /// The silent connections beside the load.
     pub idle: IdleTally,
     /// What became of the clients that misbehave; empty without any.

@@ -17,7 +17,7 @@ use crate::pacing::Pacer;
 use crate::ports::Ports;
 use crate::wire::{EpollWire, UringWire, Wire};
 use crate::worker::misbehaving::{Beside, BesideFound};
-use crate::worker::{Found, Lonely, Shared, Worker};
+use crate::worker::{Found, Lonely, Shared, Worker, together};
 use crate::{Arrivals, Engine, Load, LoadError, Moment, Phase, Progress, limits};
 
 /// Between two calls with [`Moment::Tick`], and between two looks at `stop`.
@@ -440,6 +440,7 @@ pub(crate) fn outcome(
     found: Vec<Found>,
     beside: BesideFound,
 ) -> Outcome {
+    let sessions = together(found.iter().map(|one| one.sessions));
     let mut cost = Cost { threads: found.len(), ..Cost::default() };
     let threads = found.len() as f64;
     let mut ok = Vec::with_capacity(load.connections);
@@ -496,6 +497,7 @@ pub(crate) fn outcome(
         saturated,
         batch,
         greetings,
+        sessions,
         idle: beside.idle,
         misbehaving: beside.misbehaving,
         wrong_example,

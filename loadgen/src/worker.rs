@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use protocol::SessionTally;
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -89,6 +90,8 @@ pub(crate) struct Found {
     pub(crate) wall: Duration,
     /// Of that CPU time, what was spent looking for something without a pause in vain.
     pub(crate) spun: Duration,
+    /// What became of the sessions, where requests are steps of such.
+    pub(crate) sessions: Option<SessionTally>,
     /// Why the last attempt to open a connection failed.
     pub(crate) connect_error: Option<Errno>,
 }
@@ -251,6 +254,7 @@ impl<'a, W: Wire> Worker<'a, W> {
         };
         Found {
             ok: self.connections.iter().map(|connection| connection.ok).collect(),
+            sessions: together(self.connections.iter().map(|c| c.exchange.sessions())),
             recorder: self.recorder,
             completed,
             cpu: Duration::from_nanos(cpu),
@@ -388,8 +392,16 @@ impl<'a, W: Wire> Worker<'a, W> {
     /// Closes a connection and forgets what was said on it.
     fn close(&mut self, token: usize) {
         self.wire.close(token);
-        self.connections[token].forget(&self.load.recipe);
+        self.connections[token].forget();
     }
+}
+
+/// The sessions of all connections, or of all threads.
+pub(crate) fn together(all: impl Iterator<Item = Option<SessionTally>>) -> Option<SessionTally> {
+    all.flatten().reduce(|mut sum, one| {
+        sum.add(&one);
+        sum
+    })
 }
 
 #[cfg(test)]

@@ -120,6 +120,8 @@ fn start(args: &LoadArgs, model: &str) -> Result<OwnServer> {
     let settings = ServerPlan {
         app: args.app.name().into(),
         framing: args.framing.name().into(),
+        state: args.request.session.state.map(|home| home.name().into()),
+        history: args.request.session.history,
         ..ServerPlan::default()
     };
     let all = machine::cpus();

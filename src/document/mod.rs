@@ -24,6 +24,7 @@ mod host;
 mod lab;
 mod pacing;
 mod server;
+mod sessions;
 mod shard;
 mod steadiness;
 mod steps;
@@ -50,6 +51,7 @@ pub use lab::{
 };
 pub use pacing::{PacingKind, PacingRecord};
 pub use server::{CpuSplit, Faults, Memory, PortSockets, ServerAccount, Switches, Tcp};
+pub use sessions::SessionsRecord;
 pub use shard::{Part, ShardRecord, Sums};
 pub use steadiness::{SentGaps, Steadiness};
 pub use steps::StepRecord;

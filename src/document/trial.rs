@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Check, ClientAccount, ConductRecord, Connections, Distribution, DrawRecord, Factor, Greetings,
-    Host, Imbalance, MisbehavingClients, Part, SchemaId, SentGaps, ServerAccount, ShardRecord,
-    Steadiness, StepRecord, Sums, Validity, Worker,
+    Host, Imbalance, MisbehavingClients, Part, SchemaId, SentGaps, ServerAccount, SessionsRecord,
+    ShardRecord, Steadiness, StepRecord, Sums, Validity, Worker,
 };
 
 /// One trial, and the document that `c10k load --json` writes.
@@ -47,6 +47,9 @@ pub struct Trial {
     /// What became of the greetings; absent where none were expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greetings: Option<Greetings>,
+    /// What became of the sessions; absent where requests were no steps of such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<SessionsRecord>,
     /// What became of the clients that misbehaved beside the load, by how they did; absent without
     /// any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -206,6 +209,16 @@ pub enum RequestRecord {
         reply_bytes: DrawRecord,
         /// Seed of the draws.
         seed: u64,
+    },
+    /// Steps of sessions, each connection's own, one after another.
+    Session {
+        /// Steps of each.
+        steps: u32,
+        /// Bytes of history that the server keeps of each.
+        history_bytes: usize,
+        /// Where the server keeps their state; absent where the generator was not told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<String>,
     },
     /// A request to any HTTP server.
     Http {

@@ -30,6 +30,7 @@ pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
         steps: steps(documents)?,
         connections: connections(documents, &sums),
         greetings: greetings(documents),
+        sessions: documents.iter().filter_map(|trial| trial.sessions).reduce(|a, b| a.and(&b)),
         misbehaving: misbehaving(documents),
         imbalance: workers
             .last()

@@ -66,9 +66,10 @@ impl Plan {
         (seed, base): (u64, f64),
     ) -> Result<Load> {
         let measure = self.measure(workload);
+        let request = self.server_of(workload).fit(workload.request.request(seed))?;
         let load = Load {
             target,
-            recipe: Arc::new(Recipe::new(app, framing, workload.request.request(seed))?),
+            recipe: Arc::new(Recipe::new(app, framing, request)?),
             connections: self.connections(workload),
             threads: self.threads,
             cpus: cpus.to_vec(),

@@ -60,6 +60,9 @@ impl<'a> Subject<'a> {
     fn refuses(&self, workload: &Workload, server: &ServerPlan, clients: usize) -> Option<String> {
         match self {
             Self::Model(model) => {
+                if let Some(reason) = server.home().ok().and_then(|home| model.refuses(home)) {
+                    return Some(reason);
+                }
                 let most = model.holds_at_most.filter(|most| clients > *most)?;
                 Some(format!(
                     "it holds {most} connections at most, and this workload has {clients}"

@@ -40,6 +40,7 @@ pub(crate) fn start(
     if let Some(connections) = settings.max_connections {
         command.args(["--max-connections", &connections.to_string()]);
     }
+    command.args(settings.state_arguments());
     if greeting {
         command.arg("--greeting");
     }

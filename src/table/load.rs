@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{connections, steps, table};
+use super::{connections, sessions, steps, table};
 use crate::document::{Distribution, Greetings, Imbalance, Quantile, Status, Trial};
 use crate::requests;
 use crate::units::{show_count, show_ns, show_ns_f64};
@@ -55,6 +55,7 @@ pub fn load(trial: &Trial) -> String {
     );
     text.push_str(&clients(trial));
     text.push_str(&greetings(trial));
+    text.push_str(&sessions::of(trial));
     text.push_str(&connections::lines(trial));
     if let Some(cpu) = trial.client.cpu_per_request_ns {
         let busy = trial.client.busiest_thread_share * 100.0;

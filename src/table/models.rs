@@ -21,6 +21,7 @@ pub fn models(json: bool) -> Result<()> {
                     "summary": model.summary,
                     "available": refused.is_none(),
                     "reason": refused,
+                    "states": model.homes().collect::<Vec<_>>(),
                 })
             })
             .collect();

@@ -1,0 +1,14 @@
+//! Sessions of several requests, for people.
+
+use crate::document::{SessionsRecord, Trial};
+
+/// What became of the sessions; empty without any.
+pub(super) fn of(trial: &Trial) -> String {
+    let Some(sessions) = &trial.sessions else { return String::new() };
+    let SessionsRecord { started, completed, spanning, lost, .. } = sessions;
+    let SessionsRecord { refused, wrong, broken, unfinished, .. } = sessions;
+    format!(
+        "sessions started {started}, completed {completed} ({spanning} over several connections), lost \
+         {lost}, refused {refused}, wrong {wrong}, broken {broken}, unfinished {unfinished}\n"
+    )
+}
