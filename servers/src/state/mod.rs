@@ -15,6 +15,8 @@
 
 pub mod external;
 pub mod table;
+#[cfg(test)]
+mod tests;
 pub mod token;
 
 use std::time::Duration;
