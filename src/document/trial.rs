@@ -210,16 +210,6 @@ pub enum RequestRecord {
         /// Seed of the draws.
         seed: u64,
     },
-    /// Steps of sessions, each connection's own, one after another.
-    Session {
-        /// Steps of each.
-        steps: u32,
-        /// Bytes of history that the server keeps of each.
-        history_bytes: usize,
-        /// Where the server keeps their state; absent where the generator was not told.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        state: Option<String>,
-    },
     /// A request to any HTTP server.
     Http {
         /// The method.
