@@ -115,7 +115,6 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         greeting: args.greeting,
         state: args.state.config()?,
         verbose: args.verbose,
-        state: servers::StateConfig::default(),
     };
     let server = Server::bind(model, config)
         .map_err(|error| if error.is_usage() { usage(error.to_string()) } else { error.into() })?;

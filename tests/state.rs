@@ -234,8 +234,7 @@ fn model_and_home(model: &'static Model, home: Home) {
     let url = redis.as_ref().map(Redis::url);
     for (name, framing) in Framing::ALL {
         let history = HISTORY.to_string();
-        let mut flags =
-            vec!["--state", home.name(), "--history", &history, "--framing", name];
+        let mut flags = vec!["--state", home.name(), "--history", &history, "--framing", name];
         flags.extend(url.iter().flat_map(|url| ["--state-store", url.as_str()]));
         let server = Server::start(model.name, &flags);
         let mut client = Client::new(&server, framing, home);
@@ -286,7 +285,8 @@ fn disbelieves(server: &Server, home: Home) {
             String::from_utf8(to_text(&bytes)).expect("text")
         }
     };
-    let code = if matches!(home, Home::Table | Home::External) { "no-session" } else { "bad-token" };
+    let code =
+        if matches!(home, Home::Table | Home::External) { "no-session" } else { "bad-token" };
     assert_eq!(line.step(2, 5, &forged), Err(code.to_string()));
     assert_eq!(line.step(2, 6, &reference).map(|(total, _)| total), Ok(11), "it goes on");
     assert_eq!(line.ask("ECHO still here"), "OK still here");
@@ -310,7 +310,10 @@ fn full_table() {
         drop(line);
         let counters = server.stop();
         assert_eq!(counters["sessions_refused_full"], 5, "{counters}");
-        assert_eq!((&counters["sessions_live"], &counters["sessions_expired"]), (&3.into(), &0.into()));
+        assert_eq!(
+            (&counters["sessions_live"], &counters["sessions_expired"]),
+            (&3.into(), &0.into())
+        );
     }
 }
 
@@ -376,7 +379,9 @@ fn kill() {
 
 /// The load generator against homes that outlive a connection and one that does not.
 fn loads() {
-    for (home, survives) in [("table", true), ("client", true), ("none", true), ("connection", false)] {
+    for (home, survives) in
+        [("table", true), ("client", true), ("none", true), ("connection", false)]
+    {
         let server = Server::start("epoll", &["--state", home, "--history", "64"]);
         let file = tempfile::NamedTempFile::new().expect("a file");
         let output = c10k()
