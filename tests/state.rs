@@ -1,0 +1,483 @@
+//! Every model x every home of state, each against a server process of its own: the totals, what
+//! survives a reconnect and what does not, whom a server does not believe, and what a full table, a
+//! store that is gone and a kill cost. A new model gets them all by being in the list.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use protocol::state::{from_text, to_text};
+use protocol::{App, Exchange, Framing, Home, Recipe, Reply, Request, Sessions};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use servers::{MODELS, Model};
+use support::{DEADLINE, c10k, until};
+
+const STEPS: u32 = 6;
+const HISTORY: usize = 24;
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Most of these wait for processes and not for processors.
+    arguments.test_threads.get_or_insert(4);
+    let models = || MODELS.iter().filter(|model| (model.probe)().is_ok());
+    let mut trials: Vec<Trial> = Vec::new();
+    for model in models() {
+        for (name, home) in Home::ALL {
+            let run = move || model_and_home(model, home);
+            let trial = Trial::test(format!("{}::{name}", model.name), checked(run));
+            let external = home == Home::External;
+            trials.push(trial.with_ignored_flag(external && !has_redis()));
+        }
+    }
+    let one = |name: &str, run: fn()| Trial::test(name, checked(run));
+    trials.extend([
+        one("a_full_table_sheds_and_keeps_serving", full_table),
+        one("a_session_that_is_not_used_expires", expiry),
+        one("a_kill_takes_what_the_server_kept", kill),
+        one("a_load_spans_connections_and_counts_what_was_lost", loads),
+        one("what_cannot_be_is_refused_with_what_to_do", refusals),
+    ]);
+    let store = one("a_store_that_goes_and_comes_back_is_counted_and_used_again", store);
+    trials.push(store.with_ignored_flag(!has_redis()));
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn checked(run: impl FnOnce() + Send + 'static) -> impl FnOnce() -> Result<(), Failed> + Send {
+    move || {
+        run();
+        Ok(())
+    }
+}
+
+/// Whether there is a Redis server to start; without one, its tests are ignored by name.
+fn has_redis() -> bool {
+    let found = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
+    found.is_ok_and(|status| status.success())
+}
+
+/// A process of ours; it is killed when the test is over, however that ends.
+struct Process(Child);
+
+impl Process {
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).expect("a pid");
+        kill_process(pid, signal).expect("it lives");
+    }
+
+    fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.0.wait().expect("it has ended");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to kill.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A Redis server on a port of its own.
+struct Redis {
+    process: Process,
+    port: u16,
+}
+
+impl Redis {
+    fn start(port: u16) -> Self {
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        let child = command.stdout(Stdio::null()).spawn().expect("it is installed");
+        let redis = Self { process: Process(child), port };
+        until("the store listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        redis
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// A server of ours.
+struct Server {
+    process: Process,
+    stdout: BufReader<std::process::ChildStdout>,
+    address: String,
+}
+
+impl Server {
+    fn start(model: &str, flags: &[&str]) -> Self {
+        let mut command = c10k();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--model", model]).args(flags);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let process = Process(child);
+        let ready = json_line(&mut stdout);
+        let address = ready["address"].as_str().expect("an address").to_string();
+        Self { process, stdout, address }
+    }
+
+    /// Asks it to stop and returns its counters.
+    fn stop(mut self) -> Value {
+        self.process.signal(Signal::TERM);
+        json_line(&mut self.stdout)["counters"].take()
+    }
+
+    fn connect(&self) -> Line {
+        let stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        Line(BufReader::new(stream))
+    }
+
+    /// One step of a session on a connection of its own: total, and the reference to go on with.
+    fn step(&self, step: u32, n: u64, reference: &str) -> Result<(u64, String), String> {
+        self.connect().step(step, n, reference)
+    }
+}
+
+/// A client that types.
+struct Line(BufReader<TcpStream>);
+
+impl Line {
+    fn ask(&mut self, request: &str) -> String {
+        self.0.get_mut().write_all(format!("{request}\n").as_bytes()).expect("it takes it");
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("a reply");
+        line.trim_end().to_string()
+    }
+
+    fn step(&mut self, step: u32, n: u64, reference: &str) -> Result<(u64, String), String> {
+        let reply = self.ask(&format!("ADD {step} 1000 {n} {reference}"));
+        let words: Vec<_> = reply.split(' ').collect();
+        match words[..] {
+            ["OK", total, _, next] => Ok((total.parse().expect("a total"), next.to_string())),
+            ["ERR", code, ..] => Err(code.to_string()),
+            _ => panic!("{reply}"),
+        }
+    }
+}
+
+fn json_line(from: &mut impl BufRead) -> Value {
+    let mut line = String::new();
+    from.read_line(&mut line).expect("a line");
+    serde_json::from_str(&line).expect("JSON")
+}
+
+/// The client's end of the protocol over a socket.
+struct Client {
+    exchange: Exchange,
+    stream: TcpStream,
+    tag: u64,
+}
+
+impl Client {
+    fn new(server: &Server, framing: Framing, home: Home) -> Self {
+        let sessions = Sessions { steps: STEPS, history: HISTORY, home: Some(home) };
+        let recipe = Recipe::new(App::Bench, framing, Request::Session(sessions));
+        let exchange = Exchange::new(Arc::new(recipe.expect("a recipe")));
+        Self { exchange, stream: Self::connect(server), tag: 1 }
+    }
+
+    fn connect(server: &Server) -> TcpStream {
+        let stream = TcpStream::connect(&server.address).expect("it listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        stream
+    }
+
+    fn reconnect(&mut self, server: &Server) {
+        self.exchange = Exchange::after(&mut self.exchange);
+        // The old one first: a model may serve one client at a time.
+        self.stream.shutdown(std::net::Shutdown::Both).expect("it is open");
+        self.stream = Self::connect(server);
+    }
+
+    fn step(&mut self) -> Reply {
+        let mut request = Vec::new();
+        self.exchange.request(self.tag, &mut request);
+        self.tag += 1;
+        self.stream.write_all(&request).expect("it takes it");
+        loop {
+            if let Some(reply) = self.exchange.reply() {
+                return reply;
+            }
+            let n = self.stream.read(self.exchange.space()).expect("a reply");
+            assert!(n > 0, "the server closed");
+            self.exchange.received(n);
+        }
+    }
+}
+
+/// Right totals in every framing, reconnects, and counters that say so.
+fn model_and_home(model: &'static Model, home: Home) {
+    if let Some(reason) = model.refuses(home) {
+        let flags = ["serve", "--listen", "127.0.0.1:0", "--state", home.name()];
+        let output = c10k().args(flags).args(["--model", model.name]).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&reason) && said.contains(model.name), "{said}");
+        assert!(said.contains("epoll"), "it names models that can: {said}");
+        return;
+    }
+    let redis = (home == Home::External).then(|| Redis::start(free_port()));
+    let url = redis.as_ref().map(Redis::url);
+    for (name, framing) in Framing::ALL {
+        let history = HISTORY.to_string();
+        let mut flags = vec!["--state", home.name(), "--history", &history, "--framing", name];
+        flags.extend(url.iter().flat_map(|url| ["--state-store", url.as_str()]));
+        let server = Server::start(model.name, &flags);
+        let mut client = Client::new(&server, framing, home);
+        // One session on one connection, and the first half of another.
+        for at in 0..STEPS + STEPS / 2 {
+            let reply = client.step();
+            assert!(matches!(reply, Reply::Right { .. }), "step {at} in {name}: {reply:?}");
+        }
+        client.reconnect(&server);
+        let lost = home == Home::Connection;
+        if lost {
+            assert_eq!(client.step(), Reply::Refused { code: "no-session".into() });
+        }
+        for at in 0..if lost { STEPS } else { STEPS - STEPS / 2 } {
+            let reply = client.step();
+            assert!(matches!(reply, Reply::Right { .. }), "step {at} after it: {reply:?}");
+        }
+        let tally = client.exchange.sessions().expect("it has sessions");
+        assert!(tally.reconciles(), "{tally:?}");
+        assert_eq!((tally.completed, tally.lost), (2, u64::from(lost)));
+        assert_eq!(tally.spanning, u64::from(!lost));
+        drop(client);
+        if framing == Framing::Line {
+            disbelieves(&server, home);
+        }
+        let counters = server.stop();
+        let begun = tally.started + u64::from(framing == Framing::Line);
+        assert_eq!(counters["sessions_created"], begun, "{counters}");
+        assert_eq!(counters["sessions_ended"], 2, "{counters}");
+        let in_table = u64::from(home == Home::Table && framing == Framing::Line);
+        assert_eq!(counters["sessions_live"], in_table, "{counters}");
+    }
+}
+
+/// A reference that was changed is refused wherever the server can know, and the next request is
+/// answered.
+fn disbelieves(server: &Server, home: Home) {
+    let mut line = server.connect();
+    let (_, reference) = line.step(1, 5, "-").expect("it begins");
+    let forged = match home {
+        Home::Connection => "0000000000000000".to_string(),
+        Home::Table | Home::External => "fedcba9876543210".to_string(),
+        Home::None | Home::Client => {
+            let mut bytes = from_text(reference.as_bytes()).expect("text");
+            // A million more, or a state that is too short.
+            bytes[2] ^= 0xf;
+            bytes.truncate(bytes.len() - usize::from(home == Home::None));
+            String::from_utf8(to_text(&bytes)).expect("text")
+        }
+    };
+    let code =
+        if matches!(home, Home::Table | Home::External) { "no-session" } else { "bad-token" };
+    assert_eq!(line.step(2, 5, &forged), Err(code.to_string()));
+    assert_eq!(line.step(2, 6, &reference).map(|(total, _)| total), Ok(11), "it goes on");
+    assert_eq!(line.ask("ECHO still here"), "OK still here");
+}
+
+fn full_table() {
+    for lock in ["one", "sharded", "map"] {
+        let flags = ["--state", "table", "--state-lock", lock, "--sessions-max", "3"];
+        let server = Server::start("epoll", &flags);
+        let mut line = server.connect();
+        let begun: Vec<_> = (0..3).map(|n| line.step(1, n, "-").expect("room").1).collect();
+        for _ in 0..5 {
+            assert_eq!(line.step(1, 1, "-"), Err("table-full".to_string()), "{lock}");
+        }
+        assert_eq!(line.ask("ECHO a"), "OK a");
+        for (n, reference) in (0..).zip(&begun) {
+            assert_eq!(server.step(2, 10, reference).map(|(total, _)| total), Ok(10 + n));
+        }
+        assert_eq!(line.ask(&format!("ADD 3 3 1 {}", begun[0])).split(' ').nth(1), Some("11"));
+        line.step(1, 1, "-").expect("room again");
+        drop(line);
+        let counters = server.stop();
+        assert_eq!(counters["sessions_refused_full"], 5, "{counters}");
+        assert_eq!(
+            (&counters["sessions_live"], &counters["sessions_expired"]),
+            (&3.into(), &0.into())
+        );
+    }
+}
+
+fn expiry() {
+    let redis = has_redis().then(|| Redis::start(free_port()));
+    for home in ["table", "client", "external"] {
+        let url = redis.as_ref().map(Redis::url);
+        if home == "external" && url.is_none() {
+            continue;
+        }
+        let mut flags = vec!["--state", home, "--session-ttl", "50ms"];
+        flags.extend(url.iter().filter(|_| home == "external").flat_map(|u| ["--state-store", u]));
+        let server = Server::start("thread-per-client", &flags);
+        let (_, mut reference) = server.step(1, 1, "-").expect("room");
+        let mut at = 1;
+        let mut refused = String::new();
+        until("it expires", || {
+            // Longer than it may be idle; a machine that is slow only makes it longer.
+            std::thread::sleep(Duration::from_millis(120));
+            at += 1;
+            match server.step(at, 1, &reference) {
+                Ok((_, next)) => reference = next,
+                Err(code) => refused = code,
+            }
+            !refused.is_empty()
+        });
+        assert_eq!(refused, if home == "client" { "bad-token" } else { "no-session" }, "{home}");
+        server.step(1, 1, "-").expect("a new one");
+        let counters = server.stop();
+        assert_eq!(counters["bad_tokens"], u64::from(home == "client"), "{counters}");
+    }
+}
+
+/// What each home has left when the server is killed and another one is started in its place.
+fn kill() {
+    let redis = has_redis().then(|| Redis::start(free_port()));
+    let key = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(key.path(), [9; 32]).expect("a key");
+    let key = key.path().to_str().expect("a path");
+    for (home, more, survives) in [
+        ("none", vec![], Ok(3)),
+        ("connection", vec![], Err("no-session")),
+        ("table", vec![], Err("no-session")),
+        ("client", vec![], Err("bad-token")),
+        ("client", vec!["--state-key", key], Ok(3)),
+        ("external", vec![], Ok(3)),
+    ] {
+        let url = redis.as_ref().map(Redis::url);
+        if home == "external" && url.is_none() {
+            continue;
+        }
+        let mut flags = vec!["--state", home];
+        flags.extend(more);
+        flags.extend(url.iter().filter(|_| home == "external").flat_map(|u| ["--state-store", u]));
+        let mut server = Server::start("epoll", &flags);
+        let (_, reference) = server.step(1, 1, "-").expect("it begins");
+        server.process.kill();
+        let successor = Server::start("epoll", &flags);
+        let came = successor.step(2, 2, &reference).map(|(total, _)| total);
+        assert_eq!(came, survives.map_err(String::from), "{home}");
+    }
+}
+
+/// The load generator against homes that outlive a connection and one that does not.
+fn loads() {
+    for (home, survives) in
+        [("table", true), ("client", true), ("none", true), ("connection", false)]
+    {
+        let server = Server::start("epoll", &["--state", home, "--history", "64"]);
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let output = c10k()
+            .args(["load", "--target", &server.address, "-c", "3", "-d", "400ms", "--quiet"])
+            .args(["--warmup", "0s", "--session", "10", "--history", "64", "--state", home])
+            .args(["--requests-per-connection", "4", "--json"])
+            .arg(file.path())
+            .output()
+            .expect("it runs");
+        let text = std::fs::read_to_string(file.path()).expect("written");
+        let result: c10k::document::Trial = serde_json::from_str(&text)
+            .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+        let sessions = result.sessions.expect("it had sessions");
+        assert!(sessions.reconciles && sessions.started > 0, "{sessions:?}");
+        assert_eq!((sessions.wrong, sessions.broken, sessions.refused), (0, 0, 0), "{sessions:?}");
+        let lost = result.census.errors.get("lost_session").copied().unwrap_or(0);
+        assert!(!result.census.errors.contains_key("wrong_reply"), "{:?}", result.census);
+        if survives {
+            assert!(sessions.completed > 0 && sessions.spanning == sessions.completed);
+            assert_eq!((sessions.lost, lost), (0, 0), "{home}: {sessions:?}");
+        } else {
+            assert!(sessions.lost > 0 && lost > 0, "{home}: {sessions:?}");
+            assert_eq!(sessions.completed, 0);
+            let about = result.checks.iter().find(|check| check.name == "sessions-kept");
+            assert!(about.is_some_and(|check| check.message.contains("not there any more")));
+        }
+    }
+}
+
+fn refusals() {
+    for (arguments, says) in [
+        ("serve --model epoll --state external", "--state-store"),
+        ("serve --model epoll --state-store redis://127.0.0.1:1", "--state-store"),
+        ("serve --model epoll --state external --state-store nonsense", "redis://127.0.0.1:6379"),
+        ("serve --model epoll --history 12", "multiple of 8"),
+        ("serve --model epoll --history 64KiB", "32768"),
+        ("serve --model epoll --framing raw --history 16KiB", "8192"),
+        ("serve --model epoll --state tabel", "none, connection, table"),
+        ("serve --model epoll --state-key /dev/null", "--state client"),
+        ("serve --model epoll --state client --state-key /dev/null", "32 bytes"),
+        ("serve --model epoll --state table --session-ttl 0s", "longer than nothing"),
+        ("serve --model epoll --state table --sessions-max 0", "at least 1"),
+        ("load --target 127.0.0.1:1 --session 0", "from 1 to"),
+        ("load --target 127.0.0.1:1 --session 5 --history 12", "multiple of 8"),
+        ("load --target 127.0.0.1:1 --session 5 --pipeline 4", "pipelining"),
+        ("load --target 127.0.0.1:1 --session 5 --framing raw", "say where"),
+        ("load --target 127.0.0.1:1 --session 5 --app echo", "no request session"),
+        ("load --target 127.0.0.1:1 --history 8", "--session"),
+    ] {
+        let output = c10k().args(arguments.split(' ')).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {said}");
+        assert!(said.contains(says), "{arguments}: {said}");
+    }
+    let listed = c10k().args(["models", "--json"]).output().expect("it runs").stdout;
+    let listed: Value = serde_json::from_slice(&listed).expect("JSON");
+    for model in listed.as_array().expect("a list") {
+        let named = MODELS.iter().find(|m| model["name"] == m.name).expect("a model");
+        let states: Vec<_> = named.homes().collect();
+        assert_eq!(model["states"], serde_json::json!(states));
+    }
+    let port = free_port();
+    let url = format!("redis://127.0.0.1:{port}");
+    let flags = ["serve", "--model", "epoll", "--state", "external", "--state-store", &url];
+    let output = c10k().args(flags).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot reach") && said.contains(&url), "{said}");
+}
+
+fn store() {
+    for model in ["epoll", "reactor-workers", "prefork", "tokio-multi"] {
+        let mut redis = Redis::start(free_port());
+        let url = redis.url();
+        let server = Server::start(model, &["--state", "external", "--state-store", &url]);
+        let mut line = server.connect();
+        let (_, reference) = line.step(1, 1, "-").expect("it begins");
+        redis.process.kill();
+        assert_eq!(line.step(2, 1, &reference), Err("store".to_string()), "{model}");
+        assert_eq!(line.ask("ECHO a"), "OK a", "everything else is served");
+        let _again = Redis::start(redis.port);
+        let mut refused = 1;
+        until("the store is used again", || match line.step(1, 1, "-") {
+            Ok(_) => true,
+            Err(code) => {
+                assert_eq!(code, "store");
+                refused += 1;
+                std::thread::sleep(Duration::from_millis(5));
+                false
+            }
+        });
+        let came = line.step(2, 1, &reference);
+        assert_eq!(came, Err("no-session".to_string()), "the new one has never heard of it");
+        drop(line);
+        let counters = server.stop();
+        assert_eq!(counters["store_errors"], refused, "{model}: {counters}");
+        assert_eq!(counters["sessions_created"], 2, "{model}: {counters}");
+    }
+}
