@@ -14,9 +14,7 @@ use crate::statistics::{Verdict, interval, rank, ratio};
 use crate::sweeps;
 use crate::units::as_f64;
 
-pub(crate) use metric::{
-    COST, MEDIAN, MEMORY, Metric, TAIL, THROUGHPUT, blocks, headline, named, pairs,
-};
+pub(crate) use metric::{COST, MEDIAN, MEMORY, Metric, TAIL, THROUGHPUT, headline, named, pairs};
 
 /// Fewer trials than this support no verdict, however far apart they are.
 pub(crate) const TRIALS_MIN: usize = 5;

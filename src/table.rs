@@ -14,8 +14,8 @@ use servers::{BROKEN, Broken, MODELS};
 
 use crate::arrivals;
 use crate::document::{
-    Cell, CellQuantile, CheckReport, Distribution, Estimate, Flag, Greetings, Imbalance, Quantile,
-    Status, Summary, Trial, Validity,
+    Cell, CellQuantile, CheckReport, Crossover, Distribution, Estimate, Flag, Greetings, Imbalance,
+    Quantile, Status, Summary, Trial, Validity,
 };
 use crate::requests;
 use crate::units::{show_bytes, show_count, show_ns, show_ns_f64};
@@ -108,6 +108,14 @@ pub fn summary(summary: &Summary) -> String {
                 text.push('\n');
             }
         }
+    }
+    let ranked = |found: &&Crossover| {
+        summary.verdicts.iter().any(|standings| standings.metric == found.metric)
+    };
+    let changes =
+        summary.crossovers.iter().filter(ranked).filter_map(|found| found.sentence.as_ref());
+    for sentence in changes {
+        let _ = write!(text, "\n{sentence}");
     }
     push(&mut text, &closing(summary));
     text

@@ -65,7 +65,8 @@ impl Run {
     }
 
     fn cell(&self, workload: &str, model: &str) -> Option<&Cell> {
-        self.summary.cells.iter().find(|cell| cell.workload == workload && cell.model == model)
+        let own = |cell: &&Cell| cell.workload == workload && cell.model == model && !cell.twin;
+        self.summary.cells.iter().find(own)
     }
 }
 
