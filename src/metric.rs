@@ -109,8 +109,7 @@ pub fn pairs(metric: &Metric, cell: &Cell, other: &Cell) -> Option<(Vec<f64>, Ve
 }
 
 /// The values with the blocks that they are of, which their files are named after.
-#[must_use]
-pub fn blocks<'a>(cell: &'a Cell, estimate: &Estimate) -> Vec<(&'a str, f64)> {
+fn blocks<'a>(cell: &'a Cell, estimate: &Estimate) -> Vec<(&'a str, f64)> {
     let block = |file: &'a String| file.strip_suffix(".json")?.rsplit('.').next();
     let blocks = cell.trials.iter().filter_map(block);
     blocks.zip(estimate.values.iter().copied()).collect()

@@ -16,7 +16,7 @@ use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 
 use crate::arrivals;
-use crate::document::{Cell, CellQuantile, Estimate, Flag, Summary, Validity};
+use crate::document::{Cell, CellQuantile, Crossover, Estimate, Flag, Summary, Validity};
 use crate::units::{show_bytes, show_count, show_ns_f64};
 pub use capacity::capacity;
 pub use check::check;
@@ -55,6 +55,14 @@ pub fn summary(summary: &Summary) -> String {
     }
     if !summary.excluded.is_empty() {
         push(&mut text, excluded::text(&summary.excluded).trim_end());
+    }
+    let ranked = |found: &&Crossover| {
+        summary.verdicts.iter().any(|standings| standings.metric == found.metric)
+    };
+    let changes =
+        summary.crossovers.iter().filter(ranked).filter_map(|found| found.sentence.as_ref());
+    for sentence in changes {
+        let _ = write!(text, "\n{sentence}");
     }
     push(&mut text, &closing(summary));
     text

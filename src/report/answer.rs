@@ -40,7 +40,9 @@ fn who(summary: &Summary) -> String {
         (most, all) if most == all => format!("under all {all} workloads"),
         (most, all) => format!("under {most} of {all} workloads, and no model under more"),
     };
-    format!("{models} {are} the best or cannot be told from it {where_best}.")
+    // Spreads that meet are no verdict.
+    let by = if is_hint(summary) { "By medians and spreads only: " } else { "" };
+    format!("{by}{models} {are} the best or cannot be told from it {where_best}.")
 }
 
 /// The greatest difference that is sure.
@@ -81,8 +83,7 @@ fn sureness(summary: &Summary) -> String {
     let count = |wanted: fn(&Option<Verdict>) -> bool| {
         others().filter(|other| wanted(&other.verdict)).count()
     };
-    let hint = summary.recommendations.iter().all(|found| found.sureness == Sureness::Hint);
-    let mut text = if hint && count(Option::is_some) == 0 {
+    let mut text = if is_hint(summary) && count(Option::is_some) == 0 {
         let trials = summary.cells.iter().map(|cell| cell.trials.len()).max().unwrap_or(0);
         format!(
             "None of this is sure: with {trials} trials each there is no verdict about any of the {} \
@@ -116,6 +117,11 @@ fn sureness(summary: &Summary) -> String {
         None => text += " No model was measured twice, so the noise of the machine is not known.",
     }
     text
+}
+
+/// Whether nothing in the run is more than a hint.
+fn is_hint(summary: &Summary) -> bool {
+    summary.recommendations.iter().all(|found| found.sureness == Sureness::Hint)
 }
 
 fn names(models: &[&str]) -> String {
@@ -159,10 +165,7 @@ mod tests {
     #[test]
     fn three_trials_are_said_to_say_nothing() {
         let text = text(vec![closed("epoll", &[2.0; 3]), closed("fork", &[1.0; 3])]);
-        assert!(
-            text.starts_with("epoll is the best or cannot be told from it under echo."),
-            "{text}"
-        );
+        assert!(text.starts_with("By medians and spreads only: epoll is the best or"), "{text}");
         assert!(text.contains("None of this is sure: with 3 trials each"), "{text}");
         assert!(!text.contains("greatest sure difference"), "{text}");
     }

@@ -75,7 +75,7 @@ fn field(value: Option<f64>, show: fn(f64) -> String) -> Field {
 /// How often something happens for each request.
 fn show_times(times: f64) -> String {
     match times {
-        none if none == 0.0 => "0".into(),
+        0.0 => "0".into(),
         few if few < 0.000_95 => format!("{few:.1e}"),
         some if some < 0.995 => format!("{some:.3}"),
         many => format!("{many:.2}"),

@@ -7,6 +7,9 @@ use super::trials::Drawn;
 use crate::document::{Cell, Estimate, Validity};
 use crate::units::as_f64;
 
+/// Points of a line from slice to slice.
+const SLICES: usize = 300;
+
 /// All that the script needs to draw a page.
 #[derive(Debug, Serialize)]
 pub(super) struct Data {
@@ -239,12 +242,19 @@ fn curves(columns: &[&Column<'_>]) -> Vec<Line> {
 fn slices(columns: &[&Column<'_>]) -> Vec<Line> {
     let line = |column: &Column<'_>| {
         let trial = column.drawn.typical.as_ref()?;
-        let point = |slice: &crate::document::Interval| {
-            let rate = as_f64(slice.ok) * 1e9 / as_f64(slice.width_ns);
-            (as_f64(slice.start_ns), rate, slice.p99_ns.map(as_f64))
+        let whole: Vec<_> = trial.intervals.iter().filter(|slice| slice.width_ns > 0).collect();
+        // Of a long trial neighbours are drawn as one: more points cannot be told apart, and a page
+        // has many lines.
+        let together = whole.len().div_ceil(SLICES).max(1);
+        let point = |slices: &[&crate::document::Interval]| {
+            let sum = |of: fn(&crate::document::Interval) -> u64| -> f64 {
+                slices.iter().map(|slice| as_f64(of(slice))).sum()
+            };
+            let rate = sum(|slice| slice.ok) * 1e9 / sum(|slice| slice.width_ns);
+            let worst = slices.iter().filter_map(|slice| slice.p99_ns).max();
+            (slices.first().map_or(0.0, |slice| as_f64(slice.start_ns)), rate, worst.map(as_f64))
         };
-        let whole = trial.intervals.iter().filter(|slice| slice.width_ns > 0);
-        let points: Vec<_> = whole.map(point).collect();
+        let points: Vec<_> = whole.chunks(together).map(point).collect();
         let at = column.cell.trials.iter();
         let ending = format!(".{}.json", trial.run.block);
         let file = at.clone().find(|file| file.ends_with(&ending)).cloned();
@@ -307,6 +317,28 @@ mod tests {
         assert_eq!(row.label.why, ["kept-up said something"]);
         assert!(!rows_of(open("epoll", &[4e5; 3]), "p99")[0].at_least);
         assert!(!rows_of(open("epoll", &[4e5; 3]), "memory")[0].at_least);
+    }
+
+    #[test]
+    fn of_a_long_trial_neighbouring_slices_are_one_point() {
+        let mut trial = crate::document::example::closed();
+        let slice = |at: u64| crate::document::Interval {
+            start_ns: at * 100,
+            width_ns: 100,
+            ok: at % 2,
+            p99_ns: (at != 1).then_some(at),
+            ..trial.intervals[0].clone()
+        };
+        trial.intervals = (0..601).map(slice).collect();
+        let cell = closed("epoll", &[1e5; 3]);
+        let drawn = Drawn { typical: Some(trial), ..Drawn::default() };
+        let columns = columns(&[&cell], vec![drawn]);
+        let points = &slices(&columns.iter().collect::<Vec<_>>())[0].points;
+        assert_eq!(points.len(), 201, "three at a time");
+        // Of slices 0 to 2 one reply in 300 ns, and the last has the highest p99.
+        assert_eq!((points[0].0, points[0].2), (0.0, Some(2.0)));
+        assert!((points[0].1 - 1e9 / 300.0).abs() < 1e-3);
+        assert_eq!((points[200].0, points[200].2), (60_000.0, Some(600.0)));
     }
 
     #[test]

@@ -104,7 +104,8 @@ pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
         ]),
         Subject::Time => some([text(
             "One trial of each cell, the one with the median throughput; its slices are short, so a \
-             p99 in a slice is often the worst request of it.",
+             p99 in a slice is often the worst request of it. Of a long trial neighbouring slices are one \
+             point, with the highest of their p99.",
         )]),
     }
 }

@@ -65,9 +65,11 @@
   }
   const legendBelow = { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom" };
   /** A logarithmic axis of time: few marks, each with its unit. */
-  function times(look, values, more) {
+  function times(look, values, more, narrow = false) {
     const [low, high] = [Math.min(...values), Math.max(...values)];
-    const steps = high / low > 1000 ? [1] : high / low > 50 ? [1, 3] : [1, 2, 5];
+    // A narrow figure has room for fewer.
+    const range = (high / low) * (narrow ? 20 : 1);
+    const steps = range > 1000 ? [1] : range > 50 ? [1, 3] : [1, 2, 5];
     const marks = [];
     for (let decade = 1; decade < 1e12; decade *= 10) marks.push(...steps.map((step) => step * decade));
     const shown = marks.filter((mark) => mark > low / 10 && mark < high * 10);
@@ -137,7 +139,7 @@
     const title = { title: { text: figure.axis } };
     return layout(look, narrow, {
       height: 150 + 20 * rows.length, barmode: "stack", bargap: 0.3, legend: legendBelow, showlegend: true, margin: { l: 10, r: 20, t: 30, b: 90 },
-      xaxis: logarithmic ? times(look, logarithmic, title) : axis(look, { ...title, ...UNITS[figure.unit].axis, rangemode: "tozero" }),
+      xaxis: logarithmic ? times(look, logarithmic, title, narrow) : axis(look, { ...title, ...UNITS[figure.unit].axis, rangemode: "tozero" }),
       yaxis: axis(look, { categoryorder: "array", categoryarray: rows.map((row) => row.model), dtick: 1, showgrid: Boolean(logarithmic) }),
     });
   }

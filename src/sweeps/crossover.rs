@@ -2,9 +2,7 @@
 
 use super::{Line, Sweep, show_setting, within};
 use crate::document::{Cell, Crossover, Validity};
-use crate::metric::{
-    CAPACITY, MARGIN, MEMORY, Metric, SERVER_CPU, TAIL, TRIALS_MIN, blocks, pairs,
-};
+use crate::metric::{CAPACITY, MARGIN, MEMORY, Metric, SERVER_CPU, TAIL, TRIALS_MIN, pairs};
 use crate::statistics::interval::{CONFIDENCE, TRIALS_MIN as TRIALS_FOR_INTERVAL};
 use crate::statistics::verdict::Good;
 use crate::statistics::{Interval, Verdict, median, ratio};
@@ -43,25 +41,23 @@ pub(crate) fn of(sweep: &Sweep<'_>, seed: u64) -> Vec<Crossover> {
 }
 
 /// A cell's values if they can be compared; one that starves clients or is invalid stands for nothing.
-fn comparable<'a>(metric: &Metric, cell: &'a Cell) -> Option<Vec<(&'a str, f64)>> {
+fn comparable(metric: &Metric, cell: &Cell) -> Option<Vec<f64>> {
     if cell.starves() || cell.validity == Validity::Invalid {
         return None;
     }
-    let values = blocks(cell, (metric.of)(cell)?);
+    let values = &(metric.of)(cell)?.values;
     let enough = values.len() >= TRIALS_FOR_INTERVAL;
-    (enough && values.iter().all(|(_, value)| *value > 0.0)).then_some(values)
+    (enough && values.iter().all(|value| *value > 0.0)).then(|| values.clone())
 }
 
 /// What is drawn is blocks and not trials: what disturbed a block has disturbed all that is in it. All
 /// models are drawn the same blocks.
 fn medians(metric: &Metric, line: &Line<'_>, seed: u64) -> Option<Medians> {
     let known = line.points.iter().filter_map(|(x, cell)| Some((*x, comparable(metric, cell)?)));
-    let (xs, values): (Vec<f64>, Vec<Vec<(&str, f64)>>) = known.unzip();
+    let (xs, plain): (Vec<f64>, Vec<Vec<f64>>) = known.unzip();
     if xs.len() < 2 {
         return None;
     }
-    let plain: Vec<Vec<f64>> =
-        values.iter().map(|values| values.iter().map(|(_, value)| *value).collect()).collect();
     let measured = plain.iter().map(|values| median(values)).collect::<Option<_>>()?;
     let mut random = fastrand::Rng::with_seed(seed);
     let mut resample = || -> Option<Vec<f64>> {

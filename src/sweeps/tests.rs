@@ -4,8 +4,11 @@ use crate::synthetic::{bare, closed, flag, normal, point};
 
 const LOADS: [f64; 7] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0];
 
+/// A model and its throughput at a load.
+type Law<'a> = (&'a str, fn(f64) -> f64);
+
 /// A sweep over connections: throughput by model and load, with this spread of the trials.
-fn cells(of: &[(&str, fn(f64) -> f64)], spread: f64, seed: u64, trials: usize) -> Vec<Cell> {
+fn cells(of: &[Law<'_>], spread: f64, seed: u64, trials: usize) -> Vec<Cell> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut cells = Vec::new();
     for x in LOADS {

@@ -1,0 +1,77 @@
+//! How long it takes to make the page of a large run: twenty models, five workloads,
+//! five trials of sixty seconds each.
+//!
+//! The run is made up from a committed one: its trials get the slices of sixty seconds, and its cells
+//! five blocks. Reading them is part of the time, writing the page is not.
+
+use std::path::Path;
+use std::time::Duration;
+
+use c10k::document::{Estimate, Summary, Trial};
+use c10k::store::{read_json, write_json};
+use c10k::{report, standings};
+use criterion::Criterion;
+
+const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results/quick-20261121T115229Z");
+/// Sixty seconds of 100 ms.
+const SLICES: u64 = 600;
+const WIDTH_NS: u64 = 100_000_000;
+const TRIALS: usize = 5;
+
+fn main() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let summary = make(folder.path());
+    let page = report::page(&summary, folder.path()).expect("a page");
+    let cells = summary.cells.len();
+    eprintln!("{cells} cells of {TRIALS} trials, a page of {} bytes", page.len());
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(10))
+        .configure_from_args();
+    let mut group = criterion.benchmark_group("report");
+    group.bench_function("page", |bencher| {
+        bencher.iter(|| report::page(&summary, folder.path()).expect("a page"));
+    });
+    group.bench_function("derive", |bencher| {
+        bencher.iter(|| {
+            let mut again = summary.clone();
+            standings::derive(&mut again);
+            again
+        });
+    });
+    group.finish();
+    criterion.final_summary();
+}
+
+/// Writes the trials of such a run and returns its summary.
+fn make(folder: &Path) -> Summary {
+    let mut summary: Summary = read_json(&Path::new(RUN).join("summary.json")).expect("a summary");
+    std::fs::create_dir(folder.join("trials")).expect("made");
+    for cell in &mut summary.cells {
+        let mut trial: Trial = read_json(&Path::new(RUN).join(&cell.trials[0])).expect("a trial");
+        let slices = trial.intervals.clone();
+        trial.intervals = (0..SLICES)
+            .zip(slices.iter().cycle())
+            .map(|(at, slice)| c10k::document::Interval {
+                start_ns: at * WIDTH_NS,
+                width_ns: WIDTH_NS,
+                ..slice.clone()
+            })
+            .collect();
+        let file = |block: usize| format!("trials/{}.{}.{block}.json", cell.workload, cell.model);
+        cell.trials = (0..TRIALS).map(file).collect();
+        for file in &cell.trials {
+            write_json(&folder.join(file), &trial).expect("written");
+        }
+        let latency = cell.latency.iter_mut().filter_map(|quantile| quantile.value_ns.as_mut());
+        let costs = [&mut cell.server_cpu_per_request_ns, &mut cell.client_cpu_per_request_ns];
+        let own = [&mut cell.throughput_per_s, &mut cell.pss_bytes].into_iter();
+        for estimate in own.chain(latency).chain(costs.into_iter().flatten()) {
+            let values: Vec<f64> = estimate.values.iter().cycle().take(TRIALS).copied().collect();
+            *estimate = Estimate::of(&values).expect("values");
+        }
+    }
+    standings::derive(&mut summary);
+    summary
+}
