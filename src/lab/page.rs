@@ -241,7 +241,7 @@ fn files(report: &LabReport) -> Markup {
     html! {
         section id="files" {
             h2 { "Files" }
-            p { "c10k " (report.program_version) ". Beside this page: " a href="report.html" { "every cell" } ", lab.json (all numbers of this page), lab.md and lab.tex (the tables, for a report of your own; LaTeX needs the package booktabs), plan.toml and trials/." }
+            p { "c10k " (report.program_version) ". Beside this page: " "report.html (every cell), lab.json (all numbers of this page), lab.md and lab.tex (the tables, for a report of your own; LaTeX needs the package booktabs), plan.toml and trials/." }
         }
     }
 }
