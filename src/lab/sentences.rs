@@ -146,6 +146,7 @@ pub(super) fn home_words(home: &str) -> String {
         "connection" => "state in the connection".into(),
         "table" => "state in a table".into(),
         "client" => "state in a signed token".into(),
+        "client, key in a file" => "state in a token signed with a key that is kept".into(),
         "external" => "state in an external store".into(),
         other => format!("state in {other}"),
     }
