@@ -88,16 +88,13 @@ fn taken_apart(model: &LabModel) -> Option<String> {
     let taken = model.decomposition.as_ref()?;
     let name = &model.model;
     let whole = &taken.whole;
-    let (share, of_share) = match (taken.connecting_share, taken.connecting_share_interval) {
-        (Some(share), Some(interval)) => (share, interval),
-        _ => {
-            return Some(format!(
-                "{name}: whether a stateless request over a connection of its own costs the server \
-                 more CPU than a stateful one over a kept connection cannot be told: the difference \
-                 is {}.",
-                time(whole.ns, whole.interval)
-            ));
-        }
+    let (Some(share), Some(of_share)) = (taken.connecting_share, taken.connecting_share_interval)
+    else {
+        return Some(format!(
+            "{name}: whether a stateless request over a connection of its own costs the server more \
+             CPU than a stateful one over a kept connection cannot be told: the difference is {}.",
+            time(whole.ns, whole.interval)
+        ));
     };
     let more = if whole.ns > 0.0 { "more" } else { "less" };
     let turned = if whole.ns > 0.0 {
