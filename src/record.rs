@@ -96,6 +96,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         sent_gaps: outcome.sent.as_ref().and_then(steadiness::gaps),
         connections: connections(outcome),
         greetings: outcome.greetings.as_ref().map(greetings),
+        turnaround: conduct::turnaround(outcome)?,
         misbehaving: conduct::misbehaving(outcome),
         workers,
         client: client(load, outcome),

@@ -4,6 +4,7 @@ mod capacity;
 mod connections;
 mod excluded;
 mod steps;
+mod turnaround;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -67,6 +68,15 @@ pub fn models(json: bool) -> Result<()> {
     print(&table.to_string())
 }
 
+/// The built-in plans: name, question, trials, time.
+pub fn plans(rows: impl Iterator<Item = [String; 4]>) -> String {
+    let mut table = table(&["plan", "question", "trials", "about"], 2);
+    for row in rows {
+        table.add_row(row);
+    }
+    table.to_string()
+}
+
 /// Prints the servers that are broken on purpose.
 ///
 /// # Errors
@@ -104,6 +114,7 @@ pub fn summary(summary: &Summary) -> String {
             seen.push(workload);
             let cells: Vec<_> = summary.cells.iter().filter(|c| c.workload == workload).collect();
             push(&mut text, &workload_table(&cells));
+            text.push_str(&turnaround::lines(&cells));
             if let Some(standings) = summary.standings_of(workload) {
                 text.push_str(&standings.sentence);
                 text.push('\n');

@@ -473,6 +473,7 @@ pub(crate) fn outcome(
     connections.slowest = recorder.clients.slowest();
     let wrong_example = recorder.wrong_example.take();
     let greetings = recorder.greetings.take();
+    let turnaround = recorder.turnaround.take();
     let (series, sent) = (recorder.series.clone(), recorder.sent.take());
     let (latency, censored_ages) = recorder.into_latency();
     Outcome {
@@ -493,6 +494,7 @@ pub(crate) fn outcome(
         saturated,
         batch,
         greetings,
+        turnaround,
         idle: beside.idle,
         misbehaving: beside.misbehaving,
         wrong_example,

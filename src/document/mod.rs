@@ -23,6 +23,7 @@ mod steadiness;
 mod steps;
 mod summary;
 mod trial;
+mod turnaround;
 
 pub use capacity::{CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict};
 pub use check::{CheckReport, CheckSubject, CheckTest};
@@ -46,6 +47,7 @@ pub use trial::{
     LoadRecord, Memory, Phases, RequestRecord, ServerAccount, Status, Switches, Target, Tcp, Trial,
     TrialRecord, Validity,
 };
+pub use turnaround::{CellTurnaround, Turnaround};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

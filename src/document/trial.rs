@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ConductRecord, Distribution, DrawRecord, Factor, Greetings, Host, IdleConnections, Imbalance,
     MisbehavingClients, PacingRecord, Part, SchemaId, SentGaps, ShardRecord, Steadiness,
-    StepRecord, Sums, Worker,
+    StepRecord, Sums, Turnaround, Worker,
 };
 
 /// One trial, and the document that `c10k load --json` writes.
@@ -47,6 +47,9 @@ pub struct Trial {
     /// What became of the greetings; absent where none were expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greetings: Option<Greetings>,
+    /// How long clients took in all; absent where connections carried any number of requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turnaround: Option<Turnaround>,
     /// What became of the clients that misbehaved beside the load, by how they did; absent without
     /// any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -117,6 +117,7 @@ impl Samples {
             connections: tally(&ok_of),
             batch: loadgen::Batch { wakeups: census.sent, events: 2 * census.sent, max: 4 },
             greetings: None,
+            turnaround: None,
             wrong_example: None,
             census,
         }
