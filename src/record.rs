@@ -84,6 +84,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         connections: connections(outcome),
         greetings: outcome.greetings.as_ref().map(greetings),
         sessions: outcome.sessions.map(Into::into),
+        turnaround: conduct::turnaround(outcome)?,
         misbehaving: conduct::misbehaving(outcome),
         workers,
         client: client(load, outcome),

@@ -30,6 +30,7 @@ mod steadiness;
 mod steps;
 mod summary;
 mod trial;
+mod turnaround;
 
 pub use capacity::{CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict};
 pub use check::{CheckReport, CheckSubject, CheckTest};
@@ -62,6 +63,7 @@ pub use trial::{
     ArrivalsRecord, Census, Interval, Latency, LoadRecord, Phases, RequestRecord, Target, Trial,
     TrialRecord,
 };
+pub use turnaround::{CellTurnaround, Turnaround};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::derived::{Crossover, NoiseFloor, Recommendation, Scaling};
-use super::{ArrivalsRecord, Factor, Host, SchemaId, Status, Validity};
+use super::{ArrivalsRecord, CellTurnaround, Factor, Host, SchemaId, Status, Validity};
 use crate::statistics::{Interval, Verdict, extremes, median};
 
 /// A whole run.
@@ -190,6 +190,9 @@ pub struct Cell {
     /// Quantiles of the headline latency: response time in an open loop, service time in a
     /// closed one.
     pub latency: Vec<CellQuantile>,
+    /// How long clients took in all; absent where connections carried any number of requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turnaround: Option<CellTurnaround>,
     /// Server CPU time for each right reply, in nanoseconds; absent without replies.
     pub server_cpu_per_request_ns: Option<Estimate>,
     /// Client CPU time for each right reply, in nanoseconds; absent without replies.

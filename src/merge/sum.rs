@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use crate::document::{
     Census, ClientAccount, Connections, Distribution, Greetings, IdleConnections, Imbalance,
     Interval, Latency, LoadRecord, MisbehavingClients, Part, Phases, ShardRecord, StepRecord, Sums,
-    Trial, Worker,
+    Trial, Turnaround, Worker,
 };
 use crate::units::as_f64;
 use crate::{checks, export, histogram, record};
@@ -31,6 +31,7 @@ pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
         connections: connections(documents, &sums),
         greetings: greetings(documents),
         sessions: documents.iter().filter_map(|trial| trial.sessions).reduce(|a, b| a.and(&b)),
+        turnaround: turnaround(documents)?,
         misbehaving: misbehaving(documents),
         imbalance: workers
             .last()
@@ -186,6 +187,14 @@ fn latency(documents: &[Trial]) -> Result<Latency> {
         accept_delay: some(|latency| latency.accept_delay.as_ref())?,
         queue_delay: some(|latency| latency.queue_delay.as_ref())?,
     })
+}
+
+fn turnaround(documents: &[Trial]) -> Result<Option<Turnaround>> {
+    let all: Option<Vec<_>> = documents.iter().map(|trial| trial.turnaround.as_ref()).collect();
+    let Some(all) = all else { return Ok(None) };
+    let times: Vec<_> = all.iter().map(|part| &part.times).collect();
+    let total_ns = all.iter().map(|part| part.total_ns).sum();
+    Ok(Some(Turnaround { total_ns, times: distribution(&times)? }))
 }
 
 fn distribution(parts: &[&Distribution]) -> Result<Distribution> {

@@ -118,6 +118,7 @@ impl Samples {
             batch: loadgen::Batch { wakeups: census.sent, events: 2 * census.sent, max: 4 },
             greetings: None,
             sessions: None,
+            turnaround: None,
             wrong_example: None,
             census,
         }
