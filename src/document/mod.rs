@@ -39,7 +39,7 @@ pub use comparison::{Compared, Comparison};
 pub use conduct::{ConductRecord, IdleConnections, MisbehavingClients, ThinkRecord};
 pub use connections::Connections;
 pub use contention::Contention;
-pub use derived::{Crossover, NoiseFloor, Recommendation, Scaling, ScalingLaw, Sureness};
+pub use derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling, ScalingLaw, Sureness};
 pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND};
 pub use doctor::{DoctorReport, Finding, Noise, Ratio};
 pub use draw::DrawRecord;
