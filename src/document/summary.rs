@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::derived::{Crossover, NoiseFloor, Recommendation, Scaling};
+use super::derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling};
 use super::{ArrivalsRecord, CellTurnaround, Factor, Host, SchemaId, Status, Validity};
 use crate::statistics::{Interval, Verdict, extremes, median};
 
@@ -99,6 +99,10 @@ pub struct Standings {
     pub margin: f64,
     /// The other models, in the order of the cells.
     pub others: Vec<Standing>,
+    /// A limit that is none of the models' own, and that many of them were at; absent where there is
+    /// no sign of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Ceiling>,
     /// All that in a sentence.
     pub sentence: String,
 }

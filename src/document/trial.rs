@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Check, ClientAccount, ConductRecord, Connections, Distribution, DrawRecord, Factor, Greetings,
-    Host, Imbalance, MisbehavingClients, Part, SchemaId, SentGaps, ServerAccount, SessionsRecord,
-    ShardRecord, Steadiness, StepRecord, Sums, Turnaround, Validity, Worker,
+    Check, ClientAccount, ConductRecord, Connections, Contention, Distribution, DrawRecord, Factor,
+    Greetings, Host, Imbalance, MisbehavingClients, Part, SchemaId, SentGaps, ServerAccount,
+    SessionsRecord, ShardRecord, Steadiness, StepRecord, Sums, Turnaround, Validity, Worker,
 };
 
 /// One trial, and the document that `c10k load --json` writes.
@@ -70,6 +70,9 @@ pub struct Trial {
     pub server: Option<ServerAccount>,
     /// Where it ran.
     pub host: Host,
+    /// Who wanted the processors; absent where the kernel does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contention: Option<Contention>,
     /// What this document was added up from, in the order of the parts; empty for one that was not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged: Vec<Part>,
