@@ -39,7 +39,9 @@ pub(super) fn left_out(summary: &Summary) -> Vec<String> {
         None => groups.push((text, 1)),
     };
     for out in &summary.excluded {
-        add(format!("{} was not measured: {}", out.model, out.reason));
+        // What else could be chosen is for whoever starts a server.
+        let reason = out.reason.split(": ").next().unwrap_or_default();
+        add(format!("{} was not measured: {reason}", out.model));
     }
     for cell in summary.cells.iter().filter(|cell| cell.validity == Validity::Invalid) {
         let worst = cell.flags.iter().max_by(|a, b| a.excess.total_cmp(&b.excess));

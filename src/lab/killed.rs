@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -21,9 +22,9 @@ const NUMBERS: [u64; 3] = [5, 7, 11];
 ///
 /// # Errors
 /// When a server does not start, or does not even take the first steps.
-pub(super) fn run(home: &str, model: &str, flags: &[String]) -> Result<Killed> {
+pub fn run(program: &Path, home: &str, model: &str, flags: &[String]) -> Result<Killed> {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut server = start(model, any, flags)?;
+    let mut server = start(program, model, any, flags)?;
     let address = server.address;
     let mut client = connect(address)?;
     let mut reference = "-".to_string();
@@ -38,7 +39,7 @@ pub(super) fn run(home: &str, model: &str, flags: &[String]) -> Result<Killed> {
         ensure!(Instant::now() < deadline, "the server survived SIGKILL");
         std::thread::sleep(Duration::from_millis(1));
     }
-    let _next = start(model, address, flags)?;
+    let _next = start(program, model, address, flags)?;
     let reply = take(&mut connect(address)?, NUMBERS.len(), &reference)?;
     let went_on = right(&reply, NUMBERS.len()).is_some();
     // A token may be long, and is of no interest any more.
@@ -47,8 +48,8 @@ pub(super) fn run(home: &str, model: &str, flags: &[String]) -> Result<Killed> {
     Ok(Killed { home: home.into(), went_on, said })
 }
 
-fn start(model: &str, listen: SocketAddr, flags: &[String]) -> Result<ServerChild> {
-    let mut command = Command::new(std::env::current_exe()?);
+fn start(program: &Path, model: &str, listen: SocketAddr, flags: &[String]) -> Result<ServerChild> {
+    let mut command = Command::new(program);
     command.args(["serve", "--stop-with-parent", "--model", model]);
     command.args(["--listen", &listen.to_string()]).args(flags);
     ServerChild::start(command)

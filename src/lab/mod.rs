@@ -6,8 +6,8 @@
 mod analysis;
 mod design;
 mod figures;
-mod killed;
-mod naive;
+pub mod killed;
+pub mod naive;
 mod page;
 mod points;
 mod redis;

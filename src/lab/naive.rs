@@ -28,9 +28,9 @@ struct Timed {
 ///
 /// # Errors
 /// When a server does not start, or a product is wrong.
-pub(super) fn run(model: &str, requests: u32) -> Result<Naive> {
-    let stateful = time(model, requests, true).context("the \"stateful\" server")?;
-    let stateless = time(model, requests, false).context("the \"stateless\" server")?;
+pub fn run(program: &Path, model: &str, requests: u32) -> Result<Naive> {
+    let stateful = time(program, model, requests, true).context("the \"stateful\" server")?;
+    let stateless = time(program, model, requests, false).context("the \"stateless\" server")?;
     let each = |whole: Duration| whole.as_secs_f64() / f64::from(requests);
     Ok(Naive {
         model: model.into(),
@@ -44,10 +44,10 @@ pub(super) fn run(model: &str, requests: u32) -> Result<Naive> {
     })
 }
 
-fn time(model: &str, requests: u32, kept: bool) -> Result<Timed> {
+fn time(program: &Path, model: &str, requests: u32, kept: bool) -> Result<Timed> {
     let dir = tempfile::tempdir()?;
     let told = dir.path().join("told");
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(program);
     command.args(["serve", "--stop-with-parent", "--listen", "127.0.0.1:0", "--model", model]);
     command.args(["--app", "multiply", "--framing", "raw", "--verbose"]);
     if !kept {

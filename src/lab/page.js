@@ -8,6 +8,7 @@
     dark: ["#62b6f7", "#ff8a55", "#3fd1a0", "#ea9cc9", "#f0c04a", "#bba78f"],
   };
   const SYMBOLS = ["circle", "diamond", "square", "x", "triangle-up", "star"];
+  const RATIOS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
   const digits = (n) => (n < 9.995 ? n.toFixed(2) : n < 99.95 ? n.toFixed(1) : n.toFixed(0));
   function scaled(value, base, units) {
     const sign = value < 0 ? "-" : "";
@@ -58,7 +59,7 @@
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       legend: { orientation: "h", x: 0, xref: "container", y: 0, yref: "container", yanchor: "bottom", traceorder: "normal" },
       shapes: ratio ? [one] : [],
-      xaxis: { ...axis, ...UNITS[figure.unit].axis, title: { text: figure.axis }, ...(ratio ? { type: "log", nticks: 8 } : {}) },
+      xaxis: { ...axis, ...UNITS[figure.unit].axis, title: { text: figure.axis }, ...(ratio ? { type: "log", tickvals: RATIOS, ticktext: RATIOS.map(String) } : {}) },
       // The first row is on top, where categories end.
       yaxis: { ...axis, categoryorder: "array", categoryarray: [...rows].reverse(), dtick: 1, tickfont: { size: narrow ? 9 : 12 } },
     };

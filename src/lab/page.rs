@@ -8,9 +8,7 @@ use crate::document::{LabReport, Naive};
 use crate::report::{self, PLOTLY, POLICY, STYLE, micro};
 
 const SCRIPT: &str = include_str!("page.js");
-const OWN_STYLE: &str = "thead th { padding: .3rem .6rem; } details { margin: .5rem 0 1rem; max-width: 70ch; } \
-     summary { cursor: pointer; color: var(--link); } section > div.scroll { margin: 1rem 0; } \
-     #killed td, #killed th { white-space: normal; text-align: left; }";
+const OWN_STYLE: &str = include_str!("page.css");
 
 /// What to think about first, and the beginning of the sentences that answer it.
 const PREDICTIONS: [(&str, &str, &[&str]); 5] = [
@@ -167,7 +165,7 @@ fn answer(report: &LabReport, figures: &[Figure], tables: &[Table]) -> Markup {
     html! {
         section id="factors" {
             h2 { "One factor at a time" }
-            @if let Some(first) = report.sentences.first() { p.answer { (micro(first)) } }
+            @if let Some(first) = report.sentences.iter().find(|said| said.contains("connecting")) { p.answer { (micro(first)) } }
             (shown(tables, "apart"))
             div.figures { @for figure in figures { (figure_on_page(figure)) } }
             @for id in ["split", "memory"] { (shown(tables, id)) }
@@ -241,7 +239,7 @@ fn files(report: &LabReport) -> Markup {
     html! {
         section id="files" {
             h2 { "Files" }
-            p { "c10k " (report.program_version) ". Beside this page: " a href="report.html" { "every cell" } ", lab.json (all numbers of this page), lab.md and lab.tex (the tables, for a report of your own; LaTeX needs the package booktabs), plan.toml and trials/." }
+            p { "c10k " (report.program_version) ". Beside this page: " "report.html (every cell), lab.json (all numbers of this page), lab.md and lab.tex (the tables, for a report of your own; LaTeX needs the package booktabs), plan.toml and trials/." }
         }
     }
 }

@@ -61,7 +61,9 @@ impl Metric {
             Self::Throughput => Some(&cell.throughput_per_s),
             Self::Tail => cell.known_quantile(0.99),
         };
-        estimate.filter(|_| usable).map(|estimate| estimate.values.clone())
+        // The kernel's clock may have been too coarse for a short trial: nothing costs nothing.
+        let is_known = |estimate: &&Estimate| usable && estimate.values.iter().all(|v| *v > 0.0);
+        estimate.filter(is_known).map(|estimate| estimate.values.clone())
     }
 }
 

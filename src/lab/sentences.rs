@@ -66,7 +66,11 @@ fn in_every_model(models: &[LabModel]) -> Option<String> {
     let percent = shares.iter().map(|(share, _)| share * 100.0);
     let (low, high) =
         (percent.clone().fold(f64::INFINITY, f64::min), percent.fold(f64::NEG_INFINITY, f64::max));
-    Some(if mostly == taken.len() {
+    Some(if mostly == 0 {
+        "These data do not tell whether connecting is most of what a stateless request costs the server \
+         beyond a stateful one."
+            .into()
+    } else if mostly == taken.len() {
         format!(
             "In every model here most of what a stateless request costs the server beyond a stateful \
              one is connecting: {low:.0} % to {high:.0} % of the difference in CPU."
@@ -113,6 +117,11 @@ fn taken_apart(model: &LabModel) -> Option<String> {
 
 fn effect_words(effect: &EffectRecord, subject: &str, what: &str) -> String {
     let EffectRecord { level, against, ratio, interval, .. } = effect;
+    let (make, change, does) = if subject == "connections" {
+        ("make", "change", "do")
+    } else {
+        ("makes", "changes", "does")
+    };
     let subject = match subject {
         "connections" => format!("connections {level} against {against}"),
         "state" => format!("{} against {}", home_words(level), home_words(against)),
@@ -120,12 +129,12 @@ fn effect_words(effect: &EffectRecord, subject: &str, what: &str) -> String {
     };
     let times = format!("{ratio:.2} times [{:.2}, {:.2}]", interval.low, interval.high);
     match tell(*interval) {
-        Told::More | Told::Less => format!("{subject} make {what} {times} as large."),
+        Told::More | Told::Less => format!("{subject} {make} {what} {times} as large."),
         Told::Same => {
-            format!("{subject} change {what} by less than {:.0} %: {times}.", MARGIN * 100.0)
+            format!("{subject} {change} {what} by less than {:.0} %: {times}.", MARGIN * 100.0)
         }
         Told::Nothing => {
-            format!("what {subject} do to {what} cannot be told from these trials: {times}.")
+            format!("what {subject} {does} to {what} cannot be told from these trials: {times}.")
         }
     }
 }
@@ -137,6 +146,7 @@ pub(super) fn home_words(home: &str) -> String {
         "connection" => "state in the connection".into(),
         "table" => "state in a table".into(),
         "client" => "state in a signed token".into(),
+        "client, key in a file" => "state in a token signed with a key that is kept".into(),
         "external" => "state in an external store".into(),
         other => format!("state in {other}"),
     }
@@ -235,10 +245,13 @@ fn few_blocks(models: &[LabModel]) -> Option<String> {
 }
 
 fn time(ns: f64, interval: Interval) -> String {
-    let show = |ns: f64| {
-        if ns < 0.0 { format!("-{}", show_ns_f64(-ns)) } else { show_ns_f64(ns) }
-    };
-    format!("{} [{}, {}]", show(ns), show(interval.low), show(interval.high))
+    let [ns, low, high] = [ns, interval.low, interval.high].map(signed_ns);
+    format!("{ns} [{low}, {high}]")
+}
+
+/// A time that may be less than nothing.
+pub(super) fn signed_ns(ns: f64) -> String {
+    if ns <= -0.5 { format!("-{}", show_ns_f64(-ns)) } else { show_ns_f64(ns.max(0.0)) }
 }
 
 fn percent(share: f64, interval: Interval) -> String {

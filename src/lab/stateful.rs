@@ -68,8 +68,9 @@ fn measure(args: &StatefulArgs) -> Result<(PathBuf, Exit)> {
     let plan = design::plan(args.quick, &args.models, redis.as_ref().map(Redis::url).as_deref())
         .map_err(|error| usage(format!("{error:#}")))?;
     eprintln!("the naive experiment, and what a killed server loses");
-    let naive = naive::run(NAIVE_MODEL, NAIVE_REQUESTS)?;
-    let killed = kill_all(redis.as_ref())?;
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let naive = naive::run(&program, NAIVE_MODEL, NAIVE_REQUESTS)?;
+    let killed = kill_all(&program, redis.as_ref())?;
     let made = run::of_plan(plan, &args.out)?;
     if made.exit == Exit::Interrupted {
         eprintln!(
@@ -86,7 +87,7 @@ fn measure(args: &StatefulArgs) -> Result<(PathBuf, Exit)> {
 }
 
 /// What each home loses.
-fn kill_all(redis: Option<&Redis>) -> Result<Vec<Killed>> {
+fn kill_all(program: &Path, redis: Option<&Redis>) -> Result<Vec<Killed>> {
     let dir = tempfile::tempdir()?;
     let key = dir.path().join("key");
     // Any bytes do: nobody is to be kept out here, but the next server is to know its tokens.
@@ -106,7 +107,8 @@ fn kill_all(redis: Option<&Redis>) -> Result<Vec<Killed>> {
     homes
         .iter()
         .map(|(home, flags)| {
-            killed::run(home, KILLED_MODEL, flags).with_context(|| format!("state home {home}"))
+            killed::run(program, home, KILLED_MODEL, flags)
+                .with_context(|| format!("state home {home}"))
         })
         .collect()
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use maud::{Markup, html};
 
-use super::sentences::home_words;
+use super::sentences::{home_words, signed_ns};
 use crate::document::{CostPart, DesignRecord, LabReport, Naive};
 use crate::report::micro;
 use crate::statistics::Interval;
@@ -104,7 +104,7 @@ fn split(report: &LabReport) -> Table {
                 ["request", "home", "history", "connecting"]
                     .map(|name| of(name).unwrap_or_else(|| "-".into())),
             );
-            row.push(show_ns_f64(split.parts.iter().map(|part| part.ns).sum()));
+            row.push(signed_ns(split.parts.iter().map(|part| part.ns).sum()));
             rows.push(row);
         }
     }
@@ -263,8 +263,8 @@ fn killed(report: &LabReport) -> Table {
 }
 
 fn part(part: &CostPart) -> String {
-    let show = |ns: f64| if ns < 0.0 { format!("-{}", show_ns_f64(-ns)) } else { show_ns_f64(ns) };
-    format!("{} [{}, {}]", show(part.ns), show(part.interval.low), show(part.interval.high))
+    let Interval { low, high } = part.interval;
+    format!("{} [{}, {}]", signed_ns(part.ns), signed_ns(low), signed_ns(high))
 }
 
 fn times(ratio: f64, interval: Interval) -> String {

@@ -157,7 +157,7 @@ fn sentences_say_what_the_intervals_allow_and_no_more() {
         }
     }
     let said = sentences::of(&analysis::models(&made_up(cells)), &[]);
-    let told = "what state in a table against state that the request carries do to server CPU";
+    let told = "what state in a table against state that the request carries does to server CPU";
     assert!(has(&said, told), "{said:#?}");
 }
 
