@@ -194,7 +194,8 @@ pub struct Cell {
     /// Quantiles of the headline latency: response time in an open loop, service time in a
     /// closed one.
     pub latency: Vec<CellQuantile>,
-    /// How long clients took in all; absent where connections carried any number of requests.
+    /// How long clients took in all; absent where connections carried any number of requests, or in
+    /// some trial no client was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turnaround: Option<CellTurnaround>,
     /// Server CPU time for each right reply, in nanoseconds; absent without replies.

@@ -107,9 +107,13 @@ fn cell(
     })
 }
 
-/// How long clients took in all, where every trial knows.
+/// How long clients took in all, where some were done in every trial.
 fn turnaround(trials: &[Trial]) -> Option<CellTurnaround> {
     let all: Vec<_> = trials.iter().map(|t| t.turnaround.as_ref()).collect::<Option<_>>()?;
+    // Without any client that was done there is no mean.
+    if all.iter().any(|found| found.times.count == 0) {
+        return None;
+    }
     let each = |of: fn(&Turnaround) -> f64| {
         Estimate::of(&all.iter().map(|found| of(found)).collect::<Vec<_>>())
     };

@@ -28,7 +28,11 @@ pub(super) fn lines(trial: &Trial) -> String {
             );
         }
     }
-    if let Some(Turnaround { total_ns, times }) = &trial.turnaround {
+    if trial.turnaround.as_ref().is_some_and(|found| found.times.count == 0) {
+        text.push_str(
+            "turn-around: no client was done within the measurement: measure for longer\n",
+        );
+    } else if let Some(Turnaround { total_ns, times }) = &trial.turnaround {
         let quantile = |q| times.quantile(q).map_or(0, |found| found.value);
         let _ = writeln!(
             text,

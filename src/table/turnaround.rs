@@ -7,9 +7,12 @@ use crate::units::show_ns_f64;
 
 /// One line for each model that has it: the mean, quantiles, and the total of a trial's clients.
 pub(super) fn lines(cells: &[&Cell]) -> String {
-    let mut text = String::new();
+    let (mut text, mut missing) = (String::new(), Vec::new());
     for cell in cells {
-        let Some(found) = &cell.turnaround else { continue };
+        let Some(found) = &cell.turnaround else {
+            missing.push(cell.model.as_str());
+            continue;
+        };
         if text.is_empty() {
             text.push_str(
                 "turn-around, from connect to the last reply: mean, p50, p99, together\n",
@@ -28,6 +31,13 @@ pub(super) fn lines(cells: &[&Cell]) -> String {
             quantile(0.5),
             quantile(0.99),
             show_ns_f64(found.total_ns.median)
+        );
+    }
+    if !text.is_empty() && !missing.is_empty() {
+        let _ = writeln!(
+            text,
+            "  no client was done within some measurement: {}; measure for longer",
+            missing.join(", ")
         );
     }
     text
