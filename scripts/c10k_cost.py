@@ -24,7 +24,7 @@ def throughput(run: Run, look: Looks, workload: str) -> Figure | None:
         f"{rows.arrivals_text(cells)} · {rows.trials_text(cells)}",
         0.62 + 0.26 * len(cells),
         notes=[
-            "Bar: median of the trials; whisker: smallest to largest; dot: one trial.",
+            f"Bar: median of the trials; whisker: {rows.ENDS}; dot: one trial.",
             *style.flag_notes(cells),
         ],
     )
@@ -52,7 +52,7 @@ def overview(run: Run, look: Looks) -> Figure | None:
     if not run.cells:
         return None
     workloads = run.workloads
-    columns = min(2, len(workloads))
+    columns = 1 if style.size.is_narrow else min(2, len(workloads))
     lines = -(-len(workloads) // columns)
     fullest = [
         max(len(run.of_workload(workload)) for workload in workloads[line::lines])
@@ -70,7 +70,7 @@ def overview(run: Run, look: Looks) -> Figure | None:
             *rows.bound_note(list(run.cells), [0.99]),
             *_overview_notes(run),
         ],
-        width=WIDE if columns == 2 else style.WIDTH,
+        width=WIDE if columns == 2 else None,
     )
     panels = frame.figure.subplots(lines, 2 * columns, squeeze=False, height_ratios=heights)
     for i in range(lines * columns):
@@ -93,14 +93,16 @@ def _glance(left: Axes, right: Axes, look: Looks, workload: str, cells: list[Cel
         axes.set_gid(f"panel:{name}:{workload}")
         rows.dots(axes, look, lines, 4.5)
         style.clean(axes, "both")
-        axes.tick_params(axis="x", labelsize=style.TINY + 0.3)
-        axes.tick_params(axis="y", labelsize=style.TINY + 0.3)
-    title = left.set_title(workload, fontsize=style.SMALL + 0.5, weight="bold", loc="left", pad=3)
+        axes.tick_params(axis="x", labelsize=style.size.tiny + 0.3)
+        axes.tick_params(axis="y", labelsize=style.size.tiny + 0.3)
+    title = left.set_title(
+        workload, fontsize=style.size.small + 0.5, weight="bold", loc="left", pad=3
+    )
     title.set_in_layout(False)
     top = max((row.estimate.max for row in costs if row.estimate), default=0)
     unit = style.linear_axis(left.xaxis, top * 1.08, style.NS_UNITS)
-    left.set_xlabel(f"CPU per reply ({unit})", fontsize=style.SMALL, labelpad=1)
-    right.set_xlabel("p99", fontsize=style.SMALL, labelpad=1)
+    left.set_xlabel(f"CPU per reply ({unit})", fontsize=style.size.small, labelpad=1)
+    right.set_xlabel("p99", fontsize=style.size.small, labelpad=1)
     rows.log_limits(right, tails, 1.2, room=0.36)
     rows.model_axis(left, cells, style.label)
     rows.model_axis(right, cells, None)

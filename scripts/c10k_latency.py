@@ -70,7 +70,8 @@ def latency(run: Run, look: Looks, workload: str) -> Figure | None:
     right = max(x[-1] for _, _, x, _, _ in drawn)
     axes.set_xscale("log")
     axes.set_xlim(1, right * 1.25)
-    ticks = [1.0, 2.0, *(10.0**k for k in range(1, 12))]
+    # "0 %" has no room beside "50 %" in a narrow figure.
+    ticks = [*([] if style.size.is_narrow else [1.0]), 2.0, *(10.0**k for k in range(1, 12))]
     axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if tick <= right * 1.2]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(round(1 - 1 / x, 12))))
@@ -79,6 +80,61 @@ def latency(run: Run, look: Looks, workload: str) -> Figure | None:
     values = np.concatenate([y for _, _, _, y, _ in drawn])
     style.log_axis(axes.yaxis, max(values.min(), 1), max(values.max(), 1), 2.5, room=0.2)
     axes.set_ylabel(f"{' / '.join(kinds).capitalize()} time")
+    style.clean(axes, "both")
+    return frame.figure
+
+
+def cdf(run: Run, look: Looks, workload: str) -> Figure | None:
+    """The share of requests that took no longer, all trials of a model together."""
+    cells = run.of_workload(workload)
+    read = [(cell, *read_headline(run, cell)) for cell in cells]
+    drawn = [(cell, samples) for cell, _, samples in read if samples.count >= 2 * SAMPLES_BEYOND]
+    if not drawn:
+        return None
+    kinds = " and ".join(dict.fromkeys(kind for _, kind, _ in read))
+    frame = Frame(
+        run,
+        f"{workload}: distribution of {kinds} time",
+        f"{rows.arrivals_text(cells)} · {rows.trials_text(cells)}, merged",
+        2.8,
+        handles=[
+            style.handle(style.shown(look[cell.model], cell.validity), style.label(cell))
+            for cell, _ in drawn
+        ],
+        notes=[
+            "A line that ends below 100 % has requests that were cut off.",
+            *style.flag_notes(cells),
+        ],
+    )
+    axes = frame.figure.subplots()
+    shown = []
+    for at, (cell, samples) in enumerate(drawn):
+        mine = style.shown(look[cell.model], cell.validity)
+        share = np.cumsum(samples.counts) / samples.count
+        known = ~samples.at_least(share)
+        x, y = samples.values[known], share[known]
+        if not x.size:
+            continue
+        # The slowest in ten thousand would take the axis for themselves.
+        shown += [x[0], samples.at(min(0.9999, float(y[-1])))]
+        axes.plot(
+            x,
+            y * 100,
+            drawstyle="steps-post",
+            color=mine.color,
+            linestyle=mine.dash,
+            marker=mine.marker,
+            # In turn, so that marks of lines on each other are all seen.
+            markevery=(0.03 + 0.02 * (at % 5), 0.12),
+            markersize=3.5,
+            markeredgewidth=0.3,
+            gid=f"cdf:{cell.model}",
+        )
+    axes.set_xscale("log")
+    style.log_axis(axes.xaxis, max(min(shown), 1), max(shown), 0.7 * frame.figure.get_figwidth())
+    axes.set_ylim(0, 101)
+    axes.set_xlabel(f"{kinds.capitalize()} time")
+    axes.set_ylabel("Requests (%)")
     style.clean(axes, "both")
     return frame.figure
 
@@ -117,7 +173,7 @@ def _line(axes: Axes, cell: Cell, look: Look, drawn: Curve) -> None:
             xytext=(2, 0),
             textcoords="offset points",
             color=look.color,
-            fontsize=style.FONT,
+            fontsize=style.size.font,
             va="center",
             gid=f"bound:{cell.model}",
         )

@@ -16,12 +16,17 @@ from c10k_style import Frame, Look, Looks
 QUANTILES = (0.5, 0.99, 0.999)
 
 
+def varies_only_load(cell: Cell) -> bool:
+    """Whether nothing but when requests are sent sets it apart from its kin."""
+    return all(factor.name.startswith("arrivals") for factor in cell.factors)
+
+
 def families(run: Run) -> dict[str, list[Cell]]:
     """Open-loop cells by what only their rate sets apart, under the name of their figure."""
     bases: dict[str, dict[tuple, list[Cell]]] = {}
     for cell in run.cells:
-        if cell.arrivals.is_open:
-            base = cell.workload.split("-open", 1)[0] or cell.workload
+        if cell.arrivals.rate_per_s is not None and varies_only_load(cell):
+            base = cell.series or cell.workload.split("-open", 1)[0] or cell.workload
             kin = (cell.arrivals.kind, cell.connections)
             bases.setdefault(base, {}).setdefault(kin, []).append(cell)
     named = {}
@@ -155,7 +160,7 @@ def _load_line(axes: Axes, look: Look, cells: list[Cell], q: float) -> None:
         spread = quantile.value_ns
         axes.plot(
             [x_one, x_one],
-            [spread.min, spread.max],
+            [spread.low, spread.high],
             color=mine.color,
             linewidth=0.9,
             marker="_",
@@ -181,7 +186,7 @@ def _load_line(axes: Axes, look: Look, cells: list[Cell], q: float) -> None:
                 (x_one, spread.max),
                 xytext=(0, 2),
                 textcoords="offset points",
-                fontsize=style.SMALL,
+                fontsize=style.size.small,
                 ha="center",
                 color=mine.color,
                 gid=f"bound:{model}",

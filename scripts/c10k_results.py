@@ -11,6 +11,7 @@ import json
 import zlib
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ class Estimate:
     min: float
     max: float
     values: tuple[float, ...]
+    interval: tuple[float, float] | None = None
+
+    @property
+    def low(self) -> float:
+        """The lower end of the interval, or of the spread where trials are too few for one."""
+        return self.interval[0] if self.interval else self.min
+
+    @property
+    def high(self) -> float:
+        return self.interval[1] if self.interval else self.max
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,13 @@ class CellQuantile:
     q: float
     value_ns: Estimate | None
     at_least: bool
+
+
+@dataclass(frozen=True)
+class Factor:
+    name: str
+    text: str
+    number: float | None
 
 
 @dataclass(frozen=True)
@@ -67,8 +85,16 @@ class Cell:
     throughput_per_s: Estimate
     latency: tuple[CellQuantile, ...]
     server_cpu_per_request_ns: Estimate | None
+    client_cpu_per_request_ns: Estimate | None
+    pss_bytes: Estimate | None
     validity: str
     flags: tuple[str, ...]
+    series: str | None = None
+    factors: tuple[Factor, ...] = ()
+    twin: bool = False
+
+    def factor(self, name: str) -> Factor | None:
+        return next((one for one in self.factors if one.name == name), None)
 
     def quantile(self, q: float) -> CellQuantile | None:
         return next((one for one in self.latency if abs(one.q - q) < 1e-12), None)
@@ -185,7 +211,9 @@ class _Object:
         found = self.get(key, dict, type(None))
         return None if found is None else self._child(found, key)
 
-    def objects(self, key: str) -> list[_Object]:
+    def objects(self, key: str, optional: bool = False) -> list[_Object]:
+        if optional and key not in self.value:
+            return []
         return [self._child(one, f"{key}[{i}]") for i, one in enumerate(self.get(key, list))]
 
     def _child(self, value: Any, key: str) -> _Object:
@@ -219,14 +247,27 @@ def _estimate(of: _Object | None) -> Estimate | None:
     values = of.get("values", list)
     if not all(isinstance(one, (int, float)) for one in values):
         raise of.error("has a value that is not a number")
-    return Estimate(of.number("median"), of.number("min"), of.number("max"), tuple(values))
+    ends = of.maybe("interval")
+    interval = (ends.number("low"), ends.number("high")) if ends else None
+    return Estimate(
+        of.number("median"), of.number("min"), of.number("max"), tuple(values), interval
+    )
+
+
+def _factor(of: _Object) -> Factor:
+    number = of.get("number", int, float, type(None))
+    return Factor(
+        of.get("name", str), of.get("text", str), None if number is None else float(number)
+    )
 
 
 def _arrivals(of: _Object) -> Arrivals:
     kind = of.get("kind", str)
-    if kind not in ("closed", "constant", "poisson"):
+    if kind not in ("closed", "constant", "poisson", "ramp", "staircase", "replay"):
         raise of.error(f"has the unknown kind {kind!r}")
-    return Arrivals(kind, None if kind == "closed" else of.number("rate_per_s"))
+    # Other loads have no rate that latency could be drawn against.
+    rated = kind in ("constant", "poisson")
+    return Arrivals(kind, of.number("rate_per_s") if rated else None)
 
 
 def _cell(of: _Object) -> Cell:
@@ -247,8 +288,13 @@ def _cell(of: _Object) -> Cell:
             for one in of.objects("latency")
         ),
         server_cpu_per_request_ns=_estimate(of.maybe("server_cpu_per_request_ns")),
+        client_cpu_per_request_ns=_estimate(of.maybe("client_cpu_per_request_ns")),
+        pss_bytes=_estimate(of.maybe("pss_bytes")),
         validity=validity,
         flags=tuple(flag.get("name", str) for flag in of.objects("flags")),
+        series=of.get("series", str, type(None)),
+        factors=tuple(_factor(one) for one in of.objects("factors", optional=True)),
+        twin=bool(of.get("twin", bool, type(None))),
     )
 
 
@@ -312,17 +358,28 @@ def _samples(of: _Object) -> Samples:
     return samples
 
 
+def read_trial(run: Run, name: str) -> _Object:
+    """A trial's document, read once as long as its file is the same."""
+    path = run.folder / name
+    if not path.is_file():
+        raise DamagedError(
+            f"{path} is missing although summary.json lists it: copy the whole run folder, "
+            "or finish the run with --resume"
+        )
+    found = path.stat()
+    return _read_trial(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=512)
+def _read_trial(path: Path, changed: int, size: int) -> _Object:
+    return _document(path, "c10k.trial")
+
+
 def read_headline(run: Run, cell: Cell) -> tuple[str, Samples]:
     """The latency a client felt, all trials of the cell together, and what it is called."""
     parts, kinds = [], set()
     for name in cell.trials:
-        path = run.folder / name
-        if not path.is_file():
-            raise DamagedError(
-                f"{path} is missing although summary.json lists it: copy the whole run folder, "
-                "or finish the run with --resume"
-            )
-        latency = _document(path, "c10k.trial").object("latency")
+        latency = read_trial(run, name).object("latency")
         response = latency.maybe("response")
         kinds.add("service" if response is None else "response")
         parts.append(_samples(latency.object("service") if response is None else response))

@@ -12,7 +12,8 @@ import c10k_style as style
 from c10k_results import Cell, Estimate
 from c10k_style import Looks
 
-MARKS = "Mark: median of the trials; whisker: smallest to largest."
+ENDS = "95 % interval of the median, or smallest to largest where there is none"
+MARKS = f"Mark: median of the trials; whisker: {ENDS}."
 
 
 def p_name(q: float) -> str:
@@ -26,9 +27,12 @@ def arrivals_text(cells: Iterable[Cell]) -> str:
         "closed": "closed loop",
         "constant": "constant arrivals",
         "poisson": "Poisson arrivals",
+        "ramp": "a rate that changes",
+        "staircase": "rates in steps",
+        "replay": "a replay",
     }
     text = " and ".join(dict.fromkeys(kinds[cell.arrivals.kind] for cell in cells))
-    rates = {cell.arrivals.rate_per_s for cell in cells if cell.arrivals.is_open}
+    rates = {cell.arrivals.rate_per_s for cell in cells if cell.arrivals.rate_per_s}
     if rates:
         text = f"open loop, {text} at {span(rates)}/s"
     connections = {cell.connections for cell in cells}
@@ -78,11 +82,13 @@ def model_axis(axes: Axes, cells: list[Cell], names: Callable[[Cell], str] | Non
 
 
 def bars(axes: Axes, look: Looks, rows: list[Row], units: tuple) -> str:
-    """Bars of the median, a whisker from the smallest to the largest trial, a dot for each.
+    """Bars of the median, a whisker over its interval, a dot for each trial.
 
     Returns the unit of the axis.
     """
-    write = style.count if units is style.COUNT_UNITS else style.nanoseconds
+    write = {style.COUNT_UNITS: style.count, style.BYTE_UNITS: style.size_of}.get(
+        units, style.nanoseconds
+    )
     top = max((row.estimate.max for row in rows if row.estimate), default=0.0)
     for row in rows:
         bad = row.cell.validity == "invalid"
@@ -92,7 +98,7 @@ def bars(axes: Axes, look: Looks, rows: list[Row], units: tuple) -> str:
                 (0, row.y),
                 xytext=(3, 0),
                 textcoords="offset points",
-                fontsize=style.SMALL - 0.5,
+                fontsize=style.size.small - 0.5,
                 va="center",
                 style="italic",
                 gid=f"missing:{row.cell.model}",
@@ -115,7 +121,7 @@ def bars(axes: Axes, look: Looks, rows: list[Row], units: tuple) -> str:
             (row.estimate.max, row.y),
             xytext=(4, 0),
             textcoords="offset points",
-            fontsize=style.SMALL - 0.5,
+            fontsize=style.size.small - 0.5,
             va="center",
             gid=f"value:{row.cell.model}",
         )
@@ -125,7 +131,7 @@ def bars(axes: Axes, look: Looks, rows: list[Row], units: tuple) -> str:
 
 
 def whisker(axes: Axes, row: Row, color: str, size: float = 5.0) -> None:
-    ends = [row.estimate.min, row.estimate.max]
+    ends = [row.estimate.low, row.estimate.high]
     (line,) = axes.plot(
         ends, [row.y, row.y], color=color, linewidth=0.9, marker="|", ms=size, zorder=4
     )
@@ -150,15 +156,17 @@ def trial_dots(axes: Axes, row: Row) -> None:
 
 
 def dots(axes: Axes, look: Looks, rows: list[Row], size: float = 5.0, tint: float = 0) -> None:
-    """A mark at the median and a whisker from the smallest to the largest trial."""
+    """A mark at the median and a whisker over its interval."""
     for row in rows:
         mine = style.shown(look[row.cell.model], row.cell.validity)
         if row.estimate is None:
             axes.annotate(
                 row.missing,
-                (0.01, row.y),
+                # What is missing would lie to the right of what is there.
+                (0.99, row.y),
                 xycoords=("axes fraction", "data"),
-                fontsize=style.TINY - 0.5,
+                fontsize=style.size.tiny - 0.5,
+                ha="right",
                 va="center",
                 style="italic",
                 gid=f"missing:{row.cell.model}",
@@ -183,7 +191,7 @@ def dots(axes: Axes, look: Looks, rows: list[Row], size: float = 5.0, tint: floa
                 (row.estimate.min, row.y),
                 xytext=(-4, 0),
                 textcoords="offset points",
-                fontsize=style.TINY,
+                fontsize=style.size.tiny,
                 ha="right",
                 va="center",
                 color=mine.color,

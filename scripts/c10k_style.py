@@ -17,34 +17,62 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from c10k_results import Cell, Run
 
-# Five inches wide, so that at one column of print (3.4 inches) the letters still have 6 points.
-WIDTH = 5.0
-FONT = 9.0
-SMALL = 7.5
-TINY = 6.5
 GREY = "#8c8c8c"
+MM = 1 / 25.4
+# The columns of a page in print, in inches.
+COLUMNS = {"one": 85 * MM, "two": 178 * MM}
 
-RC = {
-    "font.family": "DejaVu Sans",
-    "font.size": FONT,
-    "axes.labelsize": FONT,
-    "axes.titlesize": FONT,
-    "xtick.labelsize": SMALL + 0.5,
-    "ytick.labelsize": SMALL + 0.5,
-    "legend.fontsize": SMALL + 0.5,
-    "axes.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": "#d9d9d9",
-    "grid.linewidth": 0.5,
-    "hatch.linewidth": 0.6,
-    "lines.linewidth": 1.3,
-    "text.parse_math": False,
-    "savefig.dpi": 200,
-    "svg.hashsalt": "c10k",
-    "pdf.fonttype": 42,
-}
+
+class Size:
+    """How large letters are, in points, and how wide a figure is, in inches."""
+
+    def __init__(self) -> None:
+        self.of_screen()
+
+    def of_screen(self) -> None:
+        # Five inches wide, so that at one column of print the letters still have 6 points.
+        self.print: float | None = None
+        self.width, self.font, self.small, self.tiny = 5.0, 9.0, 7.5, 6.5
+
+    def of_print(self, column: str) -> None:
+        """For print nothing is scaled afterwards."""
+        self.print = self.width = COLUMNS[column]
+        self.font, self.small, self.tiny = (7.0, 6.2, 5.8) if column == "one" else (8.0, 7.0, 6.2)
+
+    @property
+    def is_narrow(self) -> bool:
+        return self.width < 4.5
+
+
+size = Size()
+
+
+def rc() -> dict:
+    """Matplotlib's settings."""
+    return {
+        "font.family": "DejaVu Sans",
+        "font.size": size.font,
+        "axes.labelsize": size.font,
+        "axes.titlesize": size.font,
+        "xtick.labelsize": size.small + 0.5 * (size.print is None),
+        "ytick.labelsize": size.small + 0.5 * (size.print is None),
+        "legend.fontsize": size.small + 0.5 * (size.print is None),
+        "axes.linewidth": 0.6,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "grid.color": "#d9d9d9",
+        "grid.linewidth": 0.5,
+        "hatch.linewidth": 0.6,
+        "lines.linewidth": 1.0 if size.is_narrow else 1.3,
+        "text.parse_math": False,
+        "savefig.dpi": 200 if size.print is None else 600,
+        "svg.hashsalt": "c10k",
+        # Letters stay letters, embedded as TrueType.
+        "pdf.fonttype": 42,
+    }
+
+
 # Nothing in a file may depend on when it was written.
 METADATA = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
@@ -81,13 +109,12 @@ LOOKS = {
     "tokio-current": Look(BLUE, "P", DASHED),
     "tokio-multi": Look(RED, "*", DASHED),
 }
+COLORS = (BLACK, PINK, SKY, GREEN, ORANGE, BLUE, RED)
+DOTTED = (0, (1, 1))
 SPARE = [
-    Look(color, marker, DASH_DOT)
-    for color, marker in zip(
-        (BLACK, PINK, SKY, GREEN, ORANGE, BLUE, RED),
-        ("h", "d", "p", "8", "H", "1", "2"),
-        strict=True,
-    )
+    Look(color, marker, dash)
+    for dash, markers in ((DASH_DOT, "hdp8H12"), (DOTTED, "34Dv^so"))
+    for color, marker in zip(COLORS, markers, strict=True)
 ]
 
 
@@ -107,12 +134,19 @@ def label(cell: Cell) -> str:
     return cell.model + {"valid": "", "suspect": " *", "invalid": " (invalid)"}[cell.validity]
 
 
+def greyed(color: str) -> tuple[float, float, float]:
+    """As light as it is, without its colour."""
+    red, green, blue = lighter(color, 0.4)
+    return (0.3 * red + 0.59 * green + 0.11 * blue,) * 3
+
+
 def lighter(color: str, share: float = 0.25) -> tuple[float, float, float]:
     """Mixed with so much white."""
     return tuple(one + (1 - one) * share for one in to_rgb(color))
 
 
 NS_UNITS = ((1e9, " s"), (1e6, " ms"), (1e3, " µs"), (1.0, " ns"))
+BYTE_UNITS = ((2.0**30, " GiB"), (2.0**20, " MiB"), (2.0**10, " KiB"), (1.0, " B"))
 COUNT_UNITS = ((1e9, " G"), (1e6, " M"), (1e3, " k"), (1.0, ""))
 
 
@@ -126,22 +160,38 @@ def count(n: float, zeros: bool = False) -> str:
     return _three(n, COUNT_UNITS, zeros)
 
 
+def size_of(n: float, zeros: bool = False) -> str:
+    """Bytes for people, to three digits; `zeros` keeps those at the end."""
+    return _three(n, BYTE_UNITS, zeros)
+
+
 def _three(x: float, units: tuple, zeros: bool) -> str:
     x = float(f"{x:.3g}")
-    size, unit = next((one for one in units if x >= one[0]), units[-1])
-    x /= size
+    each, unit = next((one for one in units if x >= one[0]), units[-1])
+    x /= each
     digits = 2 - math.floor(math.log10(abs(x)) + 1e-9) if x else 0
     text = f"{x:.{min(max(digits, 0), 3)}f}"
     return (text.rstrip("0").rstrip(".") if "." in text and not zeros else text) + unit
+
+
+def round_ticks(top: float, each: float, bins: int = 4) -> list[float]:
+    """From 0 on, round in the unit that is written, also where that is a power of two."""
+    ticks = MaxNLocator(bins, steps=[1, 2, 2.5, 5, 10]).tick_values(0, top / each)
+    return [tick * each for tick in ticks if tick * each <= top * (1 + 1e-9)]
+
+
+def unit_of(top: float, units: tuple) -> tuple[float, str]:
+    """The unit that fits values up to this one."""
+    return next((one for one in units if top >= 2 * one[0]), units[-1])
 
 
 def linear_axis(axis: Axis, top: float, units: tuple, bins: int = 4) -> str:
     """From 0 to `top`, in one unit, which is returned: the ticks do not repeat it."""
     top = top if top > 0 else 1.0
     axis.axes.set_xlim(0, top)
-    size, unit = next((one for one in units if top >= 2 * one[0]), units[-1])
-    axis.set_major_locator(MaxNLocator(bins, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / size:.6g}"))
+    each, unit = unit_of(top, units)
+    axis.set_major_locator(FixedLocator(round_ticks(top, each, bins)))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / each:.6g}"))
     return {" k": "thousands", " M": "millions", " G": "billions"}.get(unit, unit.strip())
 
 
@@ -217,42 +267,37 @@ class Frame:
         handles: list[Line2D] | None = None,
         notes: Iterable[str] = (),
         columns: int = 3,
-        width: float = WIDTH,
+        width: float | None = None,
     ) -> None:
-        handles = handles or []
+        handles, notes = handles or [], list(notes)
+        bare = size.print is not None
+        width = size.print or width or size.width
+        columns = min(columns, max(int(width / 1.6), 1)) if bare else columns
+        #: What print says in the caption instead.
+        self.caption = "\n".join([title, subtitle, *notes, footer(run)])
         title = textwrap.fill(title, int(9.2 * width))
         subtitle = textwrap.fill(subtitle, int(17.8 * width))
-        notes = [line for note in notes for line in textwrap.wrap(note, int(18.4 * width))]
-        foot = textwrap.wrap(footer(run), int(21.2 * width))
+        notes = (
+            []
+            if bare
+            else [one for note in notes for one in textwrap.wrap(note, int(18.4 * width))]
+        )
+        foot = [] if bare else textwrap.wrap(footer(run), int(21.2 * width))
         head = 0.31 + 0.18 * title.count("\n")
-        top = head + 0.03 + 0.15 * (subtitle.count("\n") + 1)
+        top = 0.04 if bare else head + 0.03 + 0.15 * (subtitle.count("\n") + 1)
         legend = 0.152 * math.ceil(len(handles) / columns) + 0.1 if handles else 0.0
-        below = 0.135 * len(notes) + 0.12 * len(foot) + 0.16
+        below = 0.02 if bare else 0.135 * len(notes) + 0.12 * len(foot) + 0.16
         height = top + panels + legend + below
         self.figure = Figure(figsize=(width, height), layout="constrained")
+        self.figure.set_label(self.caption)
         self.figure.get_layout_engine().set(
             rect=(0.005, (legend + below) / height, 0.98, panels / height),
             w_pad=0.04,
             h_pad=0.03,
             hspace=0.03,
         )
-        text, left = self.figure.text, 0.1 / width
-        text(left, 1 - 0.09 / height, title, fontsize=FONT + 1.5, weight="bold", va="top")
-        text(left, 1 - head / height, subtitle, fontsize=SMALL, va="top", linespacing=1.25)
-        y = below - 0.06
-        for note in notes:
-            text(left, y / height, note, fontsize=SMALL - 0.5, va="top")
-            y -= 0.135
-        text(
-            left,
-            (y - 0.03) / height,
-            "\n".join(foot),
-            fontsize=TINY,
-            va="top",
-            color="#595959",
-            linespacing=1.2,
-            gid="footer",
-        )
+        if not bare:
+            self._words(title, subtitle=subtitle, notes=notes, foot=foot, head=head, below=below)
         if handles:
             self.figure.legend(
                 handles=handles,
@@ -265,6 +310,36 @@ class Frame:
                 labelspacing=0.35,
                 columnspacing=1.4,
             )
+
+    def _words(
+        self,
+        title: str,
+        *,
+        subtitle: str,
+        notes: list[str],
+        foot: list[str],
+        head: float,
+        below: float,
+    ) -> None:
+        """What stands above the panels, and below the legend."""
+        width, height = self.figure.get_size_inches()
+        text, left = self.figure.text, 0.1 / width
+        text(left, 1 - 0.09 / height, title, fontsize=size.font + 1.5, weight="bold", va="top")
+        text(left, 1 - head / height, subtitle, fontsize=size.small, va="top", linespacing=1.25)
+        y = below - 0.06
+        for note in notes:
+            text(left, y / height, note, fontsize=size.small - 0.5, va="top")
+            y -= 0.135
+        text(
+            left,
+            (y - 0.03) / height,
+            "\n".join(foot),
+            fontsize=size.tiny,
+            va="top",
+            color="#595959",
+            linespacing=1.2,
+            gid="footer",
+        )
 
 
 def clean(axes: Axes, grid: str) -> None:

@@ -19,10 +19,14 @@ try:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
+    import c10k_bars
     import c10k_cost
     import c10k_latency
     import c10k_load
+    import c10k_stateful
     import c10k_style as style
+    import c10k_sweep
+    import c10k_time
     from c10k_results import Cell, DamagedError, Run, UsageError, read_run
 except ModuleNotFoundError as error:
     sys.exit(
@@ -31,6 +35,20 @@ except ModuleNotFoundError as error:
     )
 
 FORMATS = ("png", "svg", "pdf")
+# The first word of a figure's name says what it shows.
+KINDS = (
+    "latency",
+    "cdf",
+    "quantiles",
+    "throughput",
+    "cost",
+    "memory",
+    "time",
+    "load-latency",
+    "sweep",
+    "stateful",
+    "overview",
+)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -48,7 +66,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help=f"which of {', '.join(FORMATS)} to write, separated by commas (default: all)",
     )
     parser.add_argument(
-        "--workload", nargs="+", action="extend", metavar="NAME", help="only these workloads"
+        "--workload",
+        "--workloads",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="only these workloads; the name of a sweep stands for all its points",
+    )
+    parser.add_argument(
+        "--figures", type=_list, metavar="A,B", help=f"only these kinds: {', '.join(KINDS)}"
+    )
+    parser.add_argument(
+        "--width",
+        choices=list(style.COLUMNS),
+        help="for print: one column (85 mm) or two (178 mm) wide, without titles and notes, which "
+        "go to captions.txt",
     )
     parser.add_argument(
         "--models", type=_list, metavar="A,B", help="only these models, separated by commas"
@@ -73,42 +105,68 @@ def known(what: str, asked: list[str], there: Sequence[str]) -> list[str]:
 
 
 def draw(
-    run: Run, workloads: list[str] | None = None, models: list[str] | None = None
+    run: Run,
+    workloads: list[str] | None = None,
+    models: list[str] | None = None,
+    kinds: Sequence[str] = KINDS,
 ) -> Iterator[tuple[str, Figure]]:
     """The names of the figures and the figures, one after the other."""
 
     def keep(cell: Cell) -> bool:
-        return (workloads is None or cell.workload in workloads) and (
-            models is None or cell.model in models
-        )
+        named = workloads is None or cell.workload in workloads or cell.series in workloads
+        # A second measurement of a model tells the noise, and is in no figure.
+        return named and (models is None or cell.model in models) and not cell.twin
 
     # The looks belong to the whole run: a model keeps its own when others are left out.
     kept = replace(run, cells=tuple(cell for cell in run.cells if keep(cell)))
     look = style.looks(run)
     if not kept.cells:
         raise UsageError("none of these models was measured under these workloads")
-    jobs: list[tuple[str, Callable[[], Figure | None]]] = []
     traced = (run.folder / "trials").is_dir()
     if not traced:
         print(
-            f"plot.py: {run.folder} holds no trials: the latency-* figures are left out, because "
-            "whole distributions are only in trials/*.json",
+            f"plot.py: {run.folder} holds no trials: the figures latency, cdf, time and cost are "
+            "left out, because what they show is only in trials/*.json",
             file=sys.stderr,
         )
-    for name in kept.workloads:
-        if traced:
-            jobs.append((f"latency-{name}", partial(c10k_latency.latency, kept, look, name)))
-        jobs.append((f"throughput-{name}", partial(c10k_cost.throughput, kept, look, name)))
-    for name in c10k_load.families(kept):
-        jobs.append((f"load-latency-{name}", partial(c10k_load.load_latency, kept, look, name)))
-    jobs.append(("overview", partial(c10k_cost.overview, kept, look)))
     # Whatever somebody's own matplotlibrc says, the figures are the same.
     mpl.rcdefaults()
-    mpl.rcParams.update(style.RC)
-    for name, job in jobs:
-        figure = job()
+    mpl.rcParams.update(style.rc())
+    for kind, name, job in jobs(kept, look, traced, workloads or []):
+        figure = job() if kind in kinds else None
         if figure is not None:
-            yield re.sub(r"[^\w.-]", "_", name), figure
+            yield re.sub(r"[^\w.-]+", "_", f"{kind}-{name}" if name else kind), figure
+
+
+def jobs(
+    run: Run, look: style.Looks, traced: bool, named: Sequence[str] = ()
+) -> Iterator[tuple[str, str, Callable[[], Figure | None]]]:
+    """Every figure that a run may have: its kind, what it is of, and how it is drawn."""
+    of_workload = {
+        "latency": c10k_latency.latency,
+        "cdf": c10k_latency.cdf,
+        "quantiles": c10k_bars.quantiles,
+        "throughput": c10k_cost.throughput,
+        "cost": c10k_bars.cost,
+        "memory": c10k_bars.memory,
+        "time": c10k_time.time,
+    }
+    swept = {cell.workload for cell in run.cells if cell.factors}
+    for name in run.workloads:
+        for kind, figure in of_workload.items():
+            # The points of a sweep have their sweep, and figures of their own when they are named.
+            if name in swept and name not in named:
+                continue
+            if traced or kind not in ("latency", "cdf", "cost", "time"):
+                yield kind, name, partial(figure, run, look, name)
+    for name in c10k_load.families(run):
+        yield "load-latency", name, partial(c10k_load.load_latency, run, look, name)
+    for name in c10k_sweep.sweeps(run):
+        yield "sweep", name, partial(c10k_sweep.sweep, run, look, name)
+    for name in c10k_stateful.series(run):
+        yield "stateful", name, partial(c10k_stateful.stateful, run, name)
+    whole = replace(run, cells=tuple(cell for cell in run.cells if not cell.factors))
+    yield "overview", "", partial(c10k_cost.overview, whole, look)
 
 
 def write(name: str, figure: Figure, out: Path, formats: list[str]) -> list[Path]:
@@ -131,14 +189,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{run.folder}: no trial of this run was finished, so there is nothing to draw"
             )
         if options.workload is not None:
-            known("workload", options.workload, run.workloads)
+            series = [cell.series for cell in run.cells if cell.series]
+            known("workload", options.workload, list(dict.fromkeys([*run.workloads, *series])))
+        kinds = KINDS if options.figures is None else known("figure", options.figures, KINDS)
         if options.models is not None:
             known("model", options.models, run.models)
         out = options.out or options.run_dir / "figures"
-        for name, figure in draw(run, options.workload, options.models):
+        if options.width:
+            style.size.of_print(options.width)
+        else:
+            style.size.of_screen()
+        captions = []
+        for name, figure in draw(run, options.workload, options.models, kinds):
             out.mkdir(parents=True, exist_ok=True)
             for path in write(name, figure, out, list(dict.fromkeys(formats))):
                 print(path, flush=True)
+            captions.append(f"{name}\n{figure.get_label()}\n")
+        if options.width and captions:
+            path = out / "captions.txt"
+            path.write_text("\n".join(captions), encoding="utf-8")
+            print(path, flush=True)
     except UsageError as error:
         print(f"plot.py: {error}", file=sys.stderr)
         return 2

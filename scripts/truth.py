@@ -299,7 +299,7 @@ def draw(out: Path) -> list[Path]:
         "ab": (style.ORANGE, "v"),
     }
     rows = read(out)
-    with mpl.rc_context(style.RC):
+    with mpl.rc_context(style.rc()):
         figure = Figure(figsize=(7.2, 3.6), layout="constrained")
         panels = figure.subplots(1, len(LAWS), sharey=True)
         ends = [1 / (1 - q) for q in QUANTILES]
@@ -328,7 +328,7 @@ def draw(out: Path) -> list[Path]:
             axes.xaxis.set_major_formatter(percent)
             axes.set_xlim(ends[0] * 0.9, ends[-1] * 1.3)
             axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-            axes.set_title(law.title, fontsize=style.FONT)
+            axes.set_title(law.title, fontsize=style.size.font)
             axes.set_xlabel("Percentile")
             style.clean(axes, "both")
         panels[0].set_ylabel("Latency, ms (0.01 or less at the foot)")

@@ -5,6 +5,7 @@
 //! something else than it would for a server that kept up.
 
 mod connections;
+mod contention;
 mod sessions;
 mod steadiness;
 #[cfg(test)]
@@ -69,6 +70,7 @@ pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
         checks.push(listen_queue(trial));
         checks.push(shared_processors(trial));
     }
+    checks.extend(trial.contention.map(|found| contention::load_above_cores(trial, &found)));
     checks.extend(steal_share.map(steal));
     checks
 }

@@ -45,6 +45,7 @@ const EXAMPLES: &str = "\
 Examples:
   c10k run                                     compare all models, a quick look
   c10k run --models epoll,tokio-multi          compare two
+  c10k run latency                             a plan of c10k plans: how long clients wait
   c10k serve --model epoll --listen 127.0.0.1:9000
   c10k load --target 127.0.0.1:9000 -c 50 -d 10s
   c10k load --target 127.0.0.1:9000 --rate 20k --poisson --json result.json
@@ -80,6 +81,12 @@ enum Command {
         /// List the servers that are broken on purpose instead
         #[arg(long)]
         broken: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the built-in plans: what they ask and how long they take
+    Plans {
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -156,7 +163,8 @@ pub struct CompareArgs {
 /// `c10k run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The plan; without one, a quick comparison that takes two minutes at most
+    /// The plan: a file, or the name of a built-in one, as c10k plans lists them; without one, a
+    /// quick comparison that takes two minutes at most
     pub plan: Option<PathBuf>,
     /// Only these models, by name, separated by commas
     #[arg(long, value_delimiter = ',', value_parser = measured_names())]
@@ -368,6 +376,7 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Lab(args) => lab::lab(&args),
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
+        Command::Plans { json } => run::plans(json).map(|()| Exit::Ok),
         Command::Compare(args) => compare::compare(&args),
         Command::Report { dir } => report::again(&dir).map(|()| Exit::Ok),
         Command::Schema { document } => {

@@ -12,7 +12,7 @@
 //! - [`pacing`]: how the generator waits until a request is due
 //! - [`ask`]: what a load asks for
 //! - [`plan`]: experiments as TOML
-//! - [`accounts`]: what a process used
+//! - [`accounts`]: what a process used; [`contention`]: whether others want the processors
 //! - [`steadiness`]: how latencies hang together in time, with [`statistics`]
 //! - [`checks`] and [`fates`]: when a figure is not what it seems, and what went wrong in words
 //! - [`document`]: what is written down, [`record`]: from what, and [`store`]: how
@@ -38,6 +38,7 @@ pub mod child;
 pub mod cli;
 pub mod compare;
 pub mod conduct;
+pub mod contention;
 pub mod doctor;
 pub mod document;
 pub mod export;

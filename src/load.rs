@@ -12,12 +12,12 @@ use loadgen::{Arrivals, Conduct, Load, LoadError, Moment, Outcome, Pacing, Phase
 use crate::accounts::Accountant;
 use crate::child::ServerChild;
 use crate::cli::{Exit, LoadArgs, Warmup, usage};
-use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
+use crate::document::{Check, Contention, Status, Target, Trial, TrialRecord, Validity};
 use crate::live::LiveView;
 use crate::pacing::PacingArg;
 use crate::record::{self, Circumstances};
 use crate::run::server;
-use crate::{arrivals, ask, machine, store, table, units};
+use crate::{arrivals, ask, contention, machine, store, table, units};
 
 /// Width of one entry of the series.
 pub const INTERVAL: Duration = Duration::from_millis(100);
@@ -126,7 +126,7 @@ pub(crate) fn trial(
     let mut accountant = server
         .as_ref()
         .map(|server| Accountant::of(server.child.pid()).listening_on(server.child.address));
-    let (outcome, steal_share) = watched(&load, stop, args.quiet, &mut accountant)?;
+    let (outcome, ticks) = watched(&load, stop, args.quiet, &mut accountant)?;
     let circumstances = Circumstances {
         run: TrialRecord {
             id: "load".into(),
@@ -145,7 +145,8 @@ pub(crate) fn trial(
         load: &load,
         server: accountant.and_then(|accountant| accountant.bracket),
         host,
-        steal_share,
+        steal_share: ticks.steal_share(),
+        contention: ticks.contention(),
     };
     record::trial(circumstances, &outcome)
 }
@@ -156,8 +157,8 @@ fn watched(
     stop: &AtomicBool,
     quiet: bool,
     accountant: &mut Option<Accountant>,
-) -> Result<(Outcome, Option<f64>)> {
-    let (mut ticks, mut view) = (Ticks::default(), LiveView::new(load, quiet));
+) -> Result<(Outcome, Ticks)> {
+    let (mut ticks, mut view) = (Ticks::begin(), LiveView::new(load, quiet));
     let outcome = loadgen::run(load, stop, &mut |moment| {
         if let Some(accountant) = accountant.as_mut() {
             accountant.watch(moment);
@@ -166,7 +167,7 @@ fn watched(
         view.watch(moment);
     });
     view.finish();
-    Ok((outcome.map_err(explain)?, ticks.steal_share()))
+    Ok((outcome.map_err(explain)?, ticks))
 }
 
 /// What was measured, and what it said when it was stopped if it is ours.
@@ -231,22 +232,37 @@ pub fn explain(error: LoadError) -> anyhow::Error {
     }
 }
 
-/// CPU ticks of the machine when the warm-up began and when the measurement ended.
-#[derive(Clone, Copy, Debug, Default)]
+/// CPU ticks of the machine when the warm-up began and when the measurement ended, and who else
+/// wanted its processors.
+#[derive(Clone, Copy, Debug)]
 pub struct Ticks {
     begin: Option<(u64, u64)>,
     end: Option<(u64, u64)>,
+    contention: contention::Watch,
 }
 
 impl Ticks {
+    /// To be called before the load begins; takes some milliseconds.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self { begin: None, end: None, contention: contention::Watch::begin() }
+    }
+
     /// Reads them when the warm-up begins and when the measurement ends; at its beginning, reading
     /// would hold up the load.
     pub fn watch(&mut self, moment: Moment) {
+        self.contention.watch(moment);
         match moment {
             Moment::Begins(Phase::Warmup) => self.begin = machine::steal_and_total_ticks(),
             Moment::Begins(Phase::Drain) => self.end = machine::steal_and_total_ticks(),
             _ => {}
         }
+    }
+
+    /// Who else wanted the processors.
+    #[must_use]
+    pub fn contention(&self) -> Option<Contention> {
+        self.contention.found()
     }
 
     /// Share of all processors' time that the hypervisor took.

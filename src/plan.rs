@@ -1,6 +1,7 @@
 //! Experiments as TOML, one question each. `plans/README.md` documents every key.
 
 mod arrivals;
+mod built_in;
 mod check;
 mod draws;
 mod durations;
@@ -22,10 +23,8 @@ use crate::document::Factor;
 use crate::pacing::PacingArg;
 
 pub use arrivals::{ArrivalsPlan, Ramp, Rate, Staircase};
+pub use built_in::BUILT_IN;
 pub use subject::{Candidate, External, Subject};
-
-/// The plan that runs when none is named.
-const QUICK: &str = include_str!("../plans/quick.toml");
 
 /// An experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -251,15 +250,6 @@ impl RequestPlan {
 }
 
 impl Plan {
-    /// The quick comparison.
-    ///
-    /// # Panics
-    /// Never: a test reads it.
-    #[must_use]
-    pub fn quick() -> Self {
-        Self::parse(QUICK).expect("the built-in plan is in order")
-    }
-
     /// Reads a plan.
     ///
     /// # Errors

@@ -12,9 +12,9 @@ use crate::accounts::ServerBracket;
 use crate::arrivals;
 use crate::checks;
 use crate::document::{
-    Census, ClientAccount, Connections, Distribution, Greetings, Host, Imbalance, Interval,
-    Latency, LoadRecord, PacingKind, PacingRecord, Phases, RequestRecord, SchemaId, ShardRecord,
-    StepRecord, Sums, Target, Trial, TrialRecord, Validity, Worker,
+    Census, ClientAccount, Connections, Contention, Distribution, Greetings, Host, Imbalance,
+    Interval, Latency, LoadRecord, PacingKind, PacingRecord, Phases, RequestRecord, SchemaId,
+    ShardRecord, StepRecord, Sums, Target, Trial, TrialRecord, Validity, Worker,
 };
 use crate::histogram;
 use crate::steadiness;
@@ -39,6 +39,8 @@ pub struct Circumstances<'a> {
     pub host: Host,
     /// Share of all processors' time that the hypervisor took during the measurement.
     pub steal_share: Option<f64>,
+    /// Who else wanted the processors.
+    pub contention: Option<Contention>,
 }
 
 /// The document of one trial, checked.
@@ -46,8 +48,17 @@ pub struct Circumstances<'a> {
 /// # Errors
 /// When a histogram cannot be written, which is a fault of ours.
 pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Trial> {
-    let Circumstances { run, target, service, request, load, server, host, steal_share } =
-        circumstances;
+    let Circumstances {
+        run,
+        target,
+        service,
+        request,
+        load,
+        server,
+        host,
+        steal_share,
+        contention,
+    } = circumstances;
     let (app, framing) = service;
     let workers = workers(outcome);
     let mut trial = Trial {
@@ -84,11 +95,13 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         connections: connections(outcome),
         greetings: outcome.greetings.as_ref().map(greetings),
         sessions: outcome.sessions.map(Into::into),
+        turnaround: conduct::turnaround(outcome)?,
         misbehaving: conduct::misbehaving(outcome),
         workers,
         client: client(load, outcome),
         server: server.map(|bracket| bracket.account(outcome.completed, outcome.phases.bracket)),
         host,
+        contention,
         merged: Vec::new(),
         sums: Some(sums(outcome)),
         checks: Vec::new(),

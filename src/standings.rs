@@ -3,6 +3,7 @@
 //!
 //! All of it follows from the values in the summary, so that a run of an earlier version gets it too.
 
+mod ceiling;
 mod noise;
 mod recommend;
 mod words;
@@ -59,13 +60,18 @@ fn of(workload: &str, cells: &[&Cell], noise: &[NoiseFloor], margin: f64) -> Opt
         .map(|cell| against(&metric, cell, best))
         .collect();
     judge(&metric, &mut others, noise::smallest_detectable(noise, &metric), margin);
-    let sentence = words::sentence(&metric, best, cells, &others, noise);
+    let mut sentence = words::sentence(&metric, best, cells, &others, noise);
+    let ceiling = ceiling::of(cells);
+    if let Some(ceiling) = &ceiling {
+        sentence = format!("{sentence} {}", ceiling.sentence);
+    }
     Some(Standings {
         workload: workload.into(),
         metric: metric.name.into(),
         best: best.model.clone(),
         margin,
         others,
+        ceiling,
         sentence,
     })
 }

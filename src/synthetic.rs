@@ -17,6 +17,7 @@ pub(crate) fn closed(model: &str, throughput: &[f64]) -> Cell {
         series: None,
         factors: Vec::new(),
         twin: false,
+        turnaround: None,
         workload: "echo".into(),
         model: model.into(),
         arrivals: ArrivalsRecord::Closed,

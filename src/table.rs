@@ -6,8 +6,10 @@ mod connections;
 mod excluded;
 mod load;
 mod models;
+mod plans;
 mod sessions;
 mod steps;
+mod turnaround;
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -22,6 +24,7 @@ pub use capacity::capacity;
 pub use check::check;
 pub use load::load;
 pub use models::{broken, models};
+pub use plans::plans;
 
 /// Writes to standard output.
 ///
@@ -40,17 +43,13 @@ pub fn print(text: &str) -> Result<()> {
 #[must_use]
 pub fn summary(summary: &Summary) -> String {
     let mut text = format!("{}\n", summary.run.question);
-    let workloads = summary.cells.iter().map(|cell| cell.workload.as_str());
-    let mut seen: Vec<&str> = Vec::new();
-    for workload in workloads {
-        if !seen.contains(&workload) {
-            seen.push(workload);
-            let cells: Vec<_> = summary.cells.iter().filter(|c| c.workload == workload).collect();
-            push(&mut text, &workload_table(&cells));
-            if let Some(standings) = summary.standings_of(workload) {
-                text.push_str(&standings.sentence);
-                text.push('\n');
-            }
+    for workload in summary.workloads() {
+        let cells = summary.cells_of(workload);
+        push(&mut text, &workload_table(&cells));
+        text.push_str(&turnaround::lines(&cells));
+        if let Some(standings) = summary.standings_of(workload) {
+            text.push_str(&standings.sentence);
+            text.push('\n');
         }
     }
     if !summary.excluded.is_empty() {

@@ -264,8 +264,9 @@ fn a_folder_that_is_no_run_cannot_be_resumed_or_reported() {
 fn a_dry_run_lists_the_trials_and_their_time() {
     let (exit, stdout, _) = run(&["run", "--dry-run", "--models", "epoll,mio", "--repeat", "2"]);
     assert_eq!(exit, 0);
-    assert!(stdout.contains("20 trials, about"), "{stdout}");
-    assert_eq!(stdout.lines().count(), 21);
+    // Two models and a twin, five workloads, two blocks.
+    assert!(stdout.contains("30 trials, about"), "{stdout}");
+    assert_eq!(stdout.lines().count(), 31);
 }
 
 #[test]
@@ -416,7 +417,7 @@ fn ctrl_c_keeps_what_was_measured_and_a_resumed_run_finishes_it() {
     assert!(matches!(exit, 0 | 4), "{stderr}");
     let after = summary(&run);
     assert_eq!(after["run"]["interrupted"], false);
-    assert_eq!((trials(&run), after["run"]["trials_done"].as_u64()), (6, Some(6)));
+    assert_eq!((trials(&run), after["run"]["trials_done"].as_u64()), (12, Some(12)));
     if let Ok(first) = first {
         let again = std::fs::read(run.join("trials/echo.epoll.0.json")).expect("still there");
         assert_eq!(first, again, "a finished trial is not made again");

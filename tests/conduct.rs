@@ -192,3 +192,25 @@ fn a_server_that_leaves_after_a_reply_costs_nothing_but_early_goodbyes() {
     assert!(ok > 0 && early * 10 < ok, "{census}");
     assert!(document["connections"]["reconnects"].as_u64() > Some(ok / 4), "at once");
 }
+
+/// A client that thinks 3 ms after each of its first replies cannot be done earlier than that.
+#[test]
+fn the_turn_around_of_a_client_is_from_its_connect_to_its_last_reply() {
+    let server = server("epoll");
+    let address = server.address.to_string();
+    let mut arguments = vec!["load", "-t", &address, "--requests-per-connection", "4"];
+    arguments.extend(["--think-time", "3ms", "-c", "3", "-d", "300ms", "--warmup", "50ms"]);
+    arguments.extend(["--json", "-", "-q"]);
+    let (exit, stdout, stderr) = run(&arguments);
+    assert!(matches!(exit, 0 | 4), "{stderr}");
+    let trial: Value = serde_json::from_str(&stdout).expect("JSON");
+    let (times, total) = (&trial["turnaround"]["times"], &trial["turnaround"]["total_ns"]);
+    let number = |value: &Value| value.as_f64().expect("a number");
+    assert!(number(&times["count"]) > 0.0, "{times}");
+    assert!(number(&times["min"]) >= 9e6, "four replies with three thoughts between: {times}");
+    assert!(number(&times["max"]) >= number(&trial["latency"]["service"]["min"]) * 4.0);
+    let by_mean = number(&times["mean"]) * number(&times["count"]);
+    assert!((number(total) / by_mean - 1.0).abs() < 0.01, "{total} and {by_mean}");
+    let closed = number(&trial["connections"]["closed_by_us"]);
+    assert!(number(&times["count"]) <= closed, "one for each that was closed, in all phases");
+}

@@ -142,6 +142,11 @@ fn tidy_csv_is_read_back_as_the_trials_say() {
         let open = cell["arrivals"]["kind"] != "closed";
         let metric = if open { "response_ns" } else { "service_ns" };
         assert_eq!(of(metric, "0.5"), values(&cell["latency"][0]["value_ns"]));
+        // The summary has a quantile only if every trial admits it.
+        let refused = lines.iter().filter(here).any(|line| {
+            line["metric"] == metric && line["quantile"] == "0.999" && line["admitted"] == "false"
+        });
+        assert_eq!(refused, cell["latency"][3]["value_ns"].is_null(), "{}", cell["model"]);
     }
 }
 

@@ -127,6 +127,8 @@ arrivals = { kind = "staircase", rates = [200, 400], step = "30ms" }
         let conduct = &trial["load"]["conduct"];
         assert_eq!(conduct["requests_per_connection"], 3);
         assert_eq!(conduct["idle_connections"], 2);
+        let (turnaround, of_cell) = (&trial["turnaround"], &cell["turnaround"]);
+        assert!(turnaround["times"]["count"].is_u64() && of_cell["mean_ns"]["median"].is_f64());
         assert_eq!(conduct["think_time"]["time_ns"], 1_000_000);
     }
     let open = trial(&run, &cells(&summary)[4]);
@@ -309,4 +311,24 @@ fn a_run_that_is_killed_goes_on_and_repeats_nothing() {
         .collect();
     assert_eq!(rates.len(), TRIALS / 2);
     assert!(rates.iter().all(|rate| (rate - rates[0]).abs() < 1e-9), "one rate: {rates:?}");
+}
+
+#[test]
+fn every_built_in_plan_says_what_it_would_do() {
+    let output = c10k().args(["plans", "--json"]).output().expect("it runs");
+    let list: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let list = list.as_array().expect("a list");
+    assert!(list.len() >= 10, "{list:?}");
+    for plan in list {
+        let name = plan["name"].as_str().expect("a name");
+        let output = c10k().args(["run", name, "--dry-run"]).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(0), "{name}");
+        let said = String::from_utf8(output.stdout).expect("text");
+        assert!(said.lines().last().is_some_and(|line| line.contains(" trials, about ")), "{said}");
+        assert!(said.contains("+twin"), "{name}");
+        assert!(name != "idle" || said.contains("left out: beside-idle-connections1000  select: "));
+    }
+    let output = c10k().args(["run", "latenzy", "--dry-run"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("built-in plans are"));
 }

@@ -52,6 +52,8 @@ pub(crate) struct Connection {
     pub(crate) reset: bool,
     /// When it was last opened.
     pub(crate) opened_at: u64,
+    /// When connect(2) was called for that.
+    pub(crate) dialled_at: u64,
     /// Requests since then.
     pub(crate) asked: u64,
     /// Replies since then that left it open.
@@ -89,6 +91,7 @@ impl Connection {
             was_open: false,
             reset: false,
             opened_at: 0,
+            dialled_at: 0,
             asked: 0,
             answered: 0,
             thinking: false,
@@ -117,6 +120,11 @@ impl Connection {
         } else {
             self.room_since.push_back(now);
         }
+    }
+
+    /// Whether the last of the replies that it may carry has come.
+    pub(crate) fn is_done(&self, conduct: &Conduct) -> bool {
+        conduct.requests_per_connection.is_some_and(|most| self.answered == most.get())
     }
 
     /// Since when it had room for the request that is to be sent now.

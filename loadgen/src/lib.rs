@@ -70,6 +70,7 @@ mod series;
 mod think;
 #[cfg(test)]
 mod truth;
+mod turnaround;
 mod wire;
 mod worker;
 
@@ -95,6 +96,7 @@ pub use schedule::Schedule;
 pub use sent::SentSample;
 pub use series::{Series, Tally};
 pub use think::{Think, ThinkTime};
+pub use turnaround::Turnaround;
 pub use worker::misbehaving::Misbehaved;
 
 /// What to load, how, and for how long.

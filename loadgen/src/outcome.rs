@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::{Census, Engine, Greetings, Misbehaved, Misbehaviour, SentSample, Series};
+use crate::{Census, Engine, Greetings, Misbehaved, Misbehaviour, SentSample, Series, Turnaround};
 
 /// What a run found out. All histograms hold nanoseconds.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ pub struct Outcome {
     pub greetings: Option<Greetings>,
     /// What became of the sessions, in all phases; `None` where requests are no steps of such.
     pub sessions: Option<protocol::SessionTally>,
+    /// How long clients took in all; `None` where connections carry any number of requests.
+    pub turnaround: Option<Turnaround>,
     /// The silent connections beside the load.
     pub idle: IdleTally,
     /// What became of the clients that misbehave; empty without any.

@@ -14,6 +14,7 @@ use crate::greetings::Greetings;
 use crate::outcome::{Batch, ConnectionTally, Interval, Latency, Step};
 use crate::sent::SentSample;
 use crate::series::Series;
+use crate::turnaround::Turnaround;
 use crate::{Arrivals, Load};
 use steps::Steps;
 
@@ -70,6 +71,8 @@ pub(crate) struct Recorder {
     pub(crate) connections: ConnectionTally,
     pub(crate) connect_errors: ConnectFailures,
     pub(crate) greetings: Option<Greetings>,
+    /// Of connections that carry a number of requests.
+    pub(crate) turnaround: Option<Turnaround>,
     pub(crate) wrong_example: Option<String>,
 }
 
@@ -109,6 +112,10 @@ impl Recorder {
             connections: ConnectionTally::default(),
             connect_errors: ConnectFailures::default(),
             greetings: load.greeting.then(|| Greetings::new(&fine)),
+            turnaround: load.conduct.requests_per_connection.map(|_| {
+                let longest = longest(load).saturating_add(load.warmup);
+                Turnaround::new(touched(&histogram(longest, 3)))
+            }),
             wrong_example: None,
         }
     }
@@ -136,6 +143,13 @@ impl Recorder {
     /// A right reply arrived within the measurement, whenever it was asked for.
     pub(crate) fn served(&mut self, connection: usize, stamps: &Stamps, done: u64) {
         self.clients.served(connection, done - stamps.sent);
+    }
+
+    /// A client had the last of its replies within the measurement, so long after its connect.
+    pub(crate) fn turned_around(&mut self, took_ns: u64) {
+        if let Some(turnaround) = &mut self.turnaround {
+            self.saturated += turnaround.done(took_ns);
+        }
     }
 
     /// A request of the warm-up got the right reply.
@@ -273,6 +287,9 @@ impl Recorder {
         mine.thinking += theirs.thinking;
         mine.connecting += theirs.connecting;
         if let Some((mine, theirs)) = self.greetings.as_mut().zip(other.greetings.as_ref()) {
+            mine.add(theirs);
+        }
+        if let Some((mine, theirs)) = self.turnaround.as_mut().zip(other.turnaround.as_ref()) {
             mine.add(theirs);
         }
         if self.wrong_example.is_none() {

@@ -477,6 +477,7 @@ pub(crate) fn outcome(
     connections.slowest = recorder.clients.slowest();
     let wrong_example = recorder.wrong_example.take();
     let greetings = recorder.greetings.take();
+    let turnaround = recorder.turnaround.take();
     let (series, sent) = (recorder.series.clone(), recorder.sent.take());
     let (latency, censored_ages) = recorder.into_latency();
     Outcome {
@@ -498,6 +499,7 @@ pub(crate) fn outcome(
         batch,
         greetings,
         sessions,
+        turnaround,
         idle: beside.idle,
         misbehaving: beside.misbehaving,
         wrong_example,

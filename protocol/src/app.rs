@@ -203,14 +203,14 @@ impl Pending {
     /// Counts a step, now that it is done.
     pub(crate) fn count(&self, done: &Done, held: &mut Option<Box<Held>>) {
         if let (Job::Add(add), Outcome::Added(added)) = (&self.job, &done.0) {
-            let came_to = added.as_ref().map(|_| ()).map_err(|refusal| *refusal);
+            let came_to = (**added).as_ref().map(|_| ()).map_err(|refusal| *refusal);
             held.get_or_insert_default().tally.count(add.edges(), came_to);
         }
     }
 
     /// Why it was refused, now that the work is done.
     pub(crate) fn refusal(&self, done: &Done) -> Option<state::Refusal> {
-        if let Outcome::Added(added) = &done.0 { added.as_ref().err().copied() } else { None }
+        if let Outcome::Added(added) = &done.0 { (**added).as_ref().err().copied() } else { None }
     }
 
     /// How long the reply will be, now that the work is done, where it has no terminator.
@@ -245,7 +245,7 @@ impl Pending {
             (Outcome::Burnt(result), ReplyShape::Work { bytes, tag }) => {
                 work_reply(*result, &tag.bytes[..usize::from(tag.len)], bytes, framing, out);
             }
-            (Outcome::Added(added), ReplyShape::Added) => match added {
+            (Outcome::Added(added), ReplyShape::Added) => match &**added {
                 Ok(added) => added.write(framing, out),
                 Err(refusal) => refusal.write(framing, out),
             },

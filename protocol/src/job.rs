@@ -4,6 +4,7 @@
 //! and the model decides where: inline, in its own thread, in a pool, in a task. CPU is counted
 //! in rounds and never in elapsed time, or a server that was preempted would look idle.
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -112,7 +113,7 @@ impl Job {
             Self::Multiply(pair) => {
                 Done(Outcome::Product((&pair[0] * &pair[1]).to_string().into_bytes()))
             }
-            Self::Add(add) => Done(Outcome::Added(add.compute())),
+            Self::Add(add) => Done(Outcome::Added(Box::new(add.compute()))),
         }
     }
 }
@@ -125,7 +126,8 @@ pub struct Done(pub(crate) Outcome);
 pub(crate) enum Outcome {
     Burnt(u64),
     Product(Vec<u8>),
-    Added(Result<Added, state::Refusal>),
+    /// Boxed, so that what is handed back from work is small whatever was asked for.
+    Added(Box<Result<Added, state::Refusal>>),
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,11 @@ class Invented:
     connections: int = 64
     validity: str = "valid"
     flags: list[dict] = field(default_factory=list)
+    series: str | None = None
+    factors: dict[str, str] = field(default_factory=dict)
+    twin: bool = False
+    slices: int = 0
+    pss_bytes: float = 3e6
 
 
 def flag(name: str, message: str) -> dict:
@@ -51,12 +56,29 @@ def flag(name: str, message: str) -> dict:
 
 
 def estimate(values: list[float]) -> dict:
-    return {
+    found = {
         "median": statistics.median(values),
         "min": min(values),
         "max": max(values),
         "values": values,
     }
+    if len(values) > 3:
+        # Fewer have no interval here, as in documents of earlier versions.
+        found["interval"] = {"low": sorted(values)[1], "high": sorted(values)[-2]}
+    return found
+
+
+def number(text: str) -> float | None:
+    """As `c10k` reads a level of a factor."""
+    try:
+        return float(text.replace("k", "e3"))
+    except ValueError:
+        return None
+
+
+def factor(name: str, text: str) -> dict:
+    known = number(text)
+    return {"name": name, "text": text} | ({} if known is None else {"number": known})
 
 
 def distribution(values: np.ndarray, censored: int) -> dict:
@@ -106,8 +128,19 @@ def trial(cell: Invented, block: int, rng: np.random.Generator) -> dict:
         "latency": {"response": headline if cell.rate_per_s else None, "service": service},
         "throughput_per_s": cell.throughput_per_s * (1 + 0.03 * rng.standard_normal()),
         "server": {
-            "cpu_per_request_ns": cell.cpu_ns and cell.cpu_ns * (1 + 0.03 * rng.standard_normal())
+            "cpu_per_request_ns": cell.cpu_ns
+            and cell.cpu_ns * shift * (1 + 0.01 * rng.standard_normal()),
+            "cpu_user_share": 0.25,
         },
+        "intervals": [
+            {
+                "start_ns": at * 25_000_000,
+                "width_ns": 25_000_000,
+                "ok": int(cell.throughput_per_s / 40 * (1 + 0.1 * rng.standard_normal())),
+                "p99_ns": int(cell.median_ns * 4 * (1 + 0.2 * rng.random())) if at else None,
+            }
+            for at in range(cell.slices)
+        ],
         "validity": cell.validity,
     }
 
@@ -121,7 +154,8 @@ def write_run(folder: Path, cells: list[Invented], seed: int = 1) -> dict:
         made, names = [], []
         for block in range(cell.trials):
             made.append(trial(cell, block, rng))
-            names.append(f"trials/{cell.workload}.{cell.model}.{block}.json")
+            twin = "+twin" * cell.twin
+            names.append(f"trials/{cell.workload}.{cell.model}{twin}.{block}.json")
             (folder / names[-1]).write_text(json.dumps(made[-1]))
         kind = "response" if cell.rate_per_s else "service"
         latency = []
@@ -151,12 +185,15 @@ def write_run(folder: Path, cells: list[Invented], seed: int = 1) -> dict:
                 "throughput_per_s": estimate([one["throughput_per_s"] for one in made]),
                 "latency": latency,
                 "server_cpu_per_request_ns": None if None in cpu else estimate(cpu),
-                "client_cpu_per_request_ns": None,
-                "pss_bytes": estimate([3e6] * cell.trials),
+                "client_cpu_per_request_ns": estimate([4_000.0] * cell.trials),
+                "pss_bytes": estimate([cell.pss_bytes] * cell.trials),
                 "replies_checked": cell.samples,
                 "replies_wrong": 0,
                 "validity": cell.validity,
                 "flags": cell.flags,
+                **({"series": cell.series} if cell.series else {}),
+                **({"twin": True} if cell.twin else {}),
+                "factors": [factor(name, text) for name, text in cell.factors.items()],
             }
         )
     planned = sum(cell.trials for cell in cells)
@@ -220,4 +257,61 @@ def full_run(folder: Path, samples: int = 8_000) -> dict:
             if model == "mio" and name == "cpu-open":
                 cell.samples = 3
             cells.append(cell)
+    return write_run(folder, cells)
+
+
+def sweep_run(folder: Path) -> dict:
+    """Three models beside ever more idle connections: one point left out, one invalid, a twin."""
+    cells = []
+    for idle in ("0", "10", "100", "1k", "10k"):
+        for i, model in enumerate(("select", "epoll", "thread-per-client")):
+            if (model, idle) == ("select", "10k"):
+                continue
+            slow = 1 + (number(idle) / 800 if model == "select" else 0.02 * i)
+            cells.append(
+                Invented(
+                    f"echo-idle-connections{idle}",
+                    model,
+                    trials=5,
+                    samples=2_000,
+                    median_ns=80e3 * slow,
+                    throughput_per_s=100e3 / slow,
+                    cpu_ns=9e3 * slow,
+                    validity="invalid"
+                    if (model, idle) == ("thread-per-client", "10k")
+                    else "valid",
+                    series="echo",
+                    factors={"idle-connections": idle},
+                    slices=8,
+                    pss_bytes=3e6 + number(idle) * (1e4 if model == "thread-per-client" else 100),
+                )
+            )
+    cells.append(replace(cells[1], twin=True))
+    return write_run(folder, cells)
+
+
+def stateful_run(folder: Path) -> dict:
+    """Two models, four homes of state, with connections for one request and for many."""
+    cells = []
+    for model in ("epoll", "thread-pool"):
+        for requests in ("1", "100"):
+            for home, price in (
+                ("none", 1),
+                ("connection", 1.02),
+                ("table", 1.1),
+                ("external", 1.6),
+            ):
+                each = 20e3 if requests == "1" else 9e3
+                cells.append(
+                    Invented(
+                        f"session-state{home}-requests{requests}",
+                        model,
+                        trials=5,
+                        samples=1_500,
+                        median_ns=90e3 * price,
+                        cpu_ns=each * price,
+                        series="session",
+                        factors={"server.state": home, "requests-per-connection": requests},
+                    )
+                )
     return write_run(folder, cells)

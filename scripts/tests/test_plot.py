@@ -86,7 +86,9 @@ def copy_run(small, tmp_path: Path) -> tuple[Path, dict]:
 def test_every_format_is_written_and_its_path_printed(small, tmp_path, capsys):
     assert plot.main([str(small[0]), "--out", str(tmp_path / "new" / "folder")]) == 0
     printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
-    names = ["latency-echo", "throughput-echo", "latency-echo-open-50"]
+    closed = ("latency", "cdf", "quantiles", "throughput", "cost", "memory")
+    names = [f"{kind}-echo" for kind in closed]
+    names += [f"{kind}-echo-open-50" for kind in closed if kind != "throughput"]
     names += ["load-latency-echo", "overview"]
     assert [path.name for path in printed] == [
         f"{name}.{suffix}" for name in names for suffix in ("png", "svg", "pdf")
@@ -101,7 +103,7 @@ def test_figures_are_written_beside_the_results_by_default(small, tmp_path, caps
     folder, _ = copy_run(small, tmp_path)
     assert plot.main([str(folder), "--formats", "svg", "--workload", "echo"]) == 0
     assert (folder / "figures" / "throughput-echo.svg").is_file()
-    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert len(capsys.readouterr().out.splitlines()) == 7
 
 
 def test_the_same_run_gives_the_same_bytes(small, tmp_path):
@@ -109,7 +111,7 @@ def test_the_same_run_gives_the_same_bytes(small, tmp_path):
         arguments = ["--workload", "echo", "--formats", "svg,pdf,png", "--out", str(tmp_path / out)]
         assert plot.main([str(small[0]), *arguments]) == 0
     written = sorted((tmp_path / "a").iterdir())
-    assert len(written) == 9
+    assert len(written) == 21
     for path in written:
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
@@ -159,7 +161,7 @@ def test_an_open_loop_has_no_throughput_figure(drawn):
 def test_a_cell_without_replies_says_so(tmp_path):
     write_run(tmp_path / "run", [Invented("echo", "epoll", cpu_ns=None, samples=0)])
     figures = dict(plot.draw(read_run(tmp_path / "run")))
-    assert sorted(figures) == ["overview", "throughput-echo"]
+    assert sorted(figures) == ["memory-echo", "overview", "throughput-echo"]
     (text,) = artists(figures["throughput-echo"], "missing:epoll", 1)
     assert text.get_text() == "no replies"
     assert len(artists(figures["overview"], "missing:epoll")) == 2
@@ -393,7 +395,8 @@ def test_only_the_chosen_models_and_workloads_are_drawn(small, tmp_path, capsys)
     arguments = ["--workload", "echo", "--models", "epoll,sequential", "--formats", "svg"]
     assert plot.main([str(small[0]), *arguments, "--out", str(tmp_path)]) == 0
     names = [Path(line).name for line in capsys.readouterr().out.splitlines()]
-    assert names == ["latency-echo.svg", "throughput-echo.svg", "overview.svg"]
+    kinds = ("latency", "cdf", "quantiles", "throughput", "cost", "memory")
+    assert names == [*(f"{kind}-echo.svg" for kind in kinds), "overview.svg"]
     figures = dict(plot.draw(read_run(small[0]), ["echo"], ["epoll", "sequential"]))
     assert artists(figures["latency-echo"], "known:epoll")
     assert not artists(figures["latency-echo"], "known:poll")
@@ -407,6 +410,7 @@ def test_only_the_chosen_models_and_workloads_are_drawn(small, tmp_path, capsys)
         (["--workload", "ehco"], "unknown workload 'ehco': did you mean 'echo'?"),
         (["--workload", "xyz"], "unknown workload 'xyz': known: echo, echo-open-50"),
         (["--models", "epol,poll"], "unknown model 'epol': did you mean 'epoll'?"),
+        (["--figures", "swep"], "unknown figure 'swep': did you mean 'sweep'?"),
         (["--formats", "pgn"], "unknown format 'pgn': did you mean 'png'?"),
         (["--formats", ","], "no format is named; known: png, svg, pdf"),
     ],
@@ -505,9 +509,10 @@ def test_a_missing_trial_is_damage_and_no_trials_at_all_leave_out_only_curves(
     (folder / "trials").rename(folder / "elsewhere")
     assert plot.main([str(folder), "--formats", "svg", "--workload", "echo"]) == 0
     printed = capsys.readouterr()
-    assert "the latency-* figures are left out" in printed.err
+    assert "the figures latency, cdf, time and cost are left out" in printed.err
     names = [Path(line).name for line in printed.out.splitlines()]
-    assert names == ["throughput-echo.svg", "overview.svg"]
+    kinds = ("quantiles", "throughput", "memory")
+    assert names == [*(f"{kind}-echo.svg" for kind in kinds), "overview.svg"]
 
 
 def test_open_and_closed_trials_of_one_cell_are_not_merged(small, tmp_path):

@@ -1,7 +1,7 @@
 //! Every check, passed by a good trial and not by the same one with a fault.
 
 use super::*;
-use crate::document::{SentGaps, Steadiness, Tcp, example};
+use crate::document::{Contention, SentGaps, Steadiness, Tcp, example};
 
 /// What a check says of a trial.
 fn status(trial: &Trial, steal: f64, name: &str) -> Status {
@@ -34,7 +34,8 @@ fn open() -> Trial {
         warming_significant: false,
     };
     let sent_gaps = Some(SentGaps { count: 4_096, distance: 0.05 });
-    Trial { steadiness: Some(steady), sent_gaps, ..example::open() }
+    let contention = Some(Contention { processors: 2, runnable: 2, pressure_share: Some(0.05) });
+    Trial { steadiness: Some(steady), sent_gaps, contention, ..example::open() }
 }
 
 fn gaps(trial: &mut Trial) -> &mut SentGaps {
@@ -136,4 +137,23 @@ fn the_worst_check_decides() {
     assert_eq!(validity(&of(&open(), Some(0.02))), Validity::Suspect);
     assert_eq!(validity(&of(&open(), Some(0.06))), Validity::Invalid);
     assert_eq!(validity(&[]), Validity::Valid);
+}
+
+#[test]
+fn others_on_the_processors_are_shown_and_the_loads_own_threads_are_not_others() {
+    let trial = open();
+    let with = |change: fn(&mut Contention)| {
+        move |trial: &mut Trial| change(trial.contention.as_mut().expect("it is there"))
+    };
+    let pressed = with(|found| found.pressure_share = Some(0.5));
+    shows(&trial, "load-above-cores", Status::Warn, with(|found| found.runnable = 3));
+    shows(&trial, "load-above-cores", Status::Warn, pressed);
+    // With a thread for each client, somebody always waits.
+    let mut threads = trial.clone();
+    pressed(&mut threads);
+    threads.server.as_mut().expect("a server of ours").threads = 51;
+    assert_eq!(status(&threads, 0.0, "load-above-cores"), Status::Pass);
+    // Of a server that this program did not start, nobody knows its threads.
+    threads.server = None;
+    assert_eq!(status(&threads, 0.0, "load-above-cores"), Status::Pass);
 }

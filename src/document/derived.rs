@@ -26,6 +26,22 @@ pub struct NoiseFloor {
     pub smallest_detectable: f64,
 }
 
+/// Models of many kinds that are alike because something else was at its limit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ceiling {
+    /// The check that says what was at its limit: `generator-cpu`, `load-above-cores` or `steal`.
+    pub check: String,
+    /// The models that are near each other, the slowest first.
+    pub models: Vec<String>,
+    /// The families they are of.
+    pub families: Vec<String>,
+    /// Throughput of the fastest of them over that of the slowest.
+    pub spread: f64,
+    /// All that in a sentence.
+    pub sentence: String,
+}
+
 /// How sure a recommendation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

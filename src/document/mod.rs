@@ -11,6 +11,7 @@ mod client;
 mod comparison;
 mod conduct;
 mod connections;
+mod contention;
 mod derived;
 mod distribution;
 mod doctor;
@@ -30,6 +31,7 @@ mod steadiness;
 mod steps;
 mod summary;
 mod trial;
+mod turnaround;
 
 pub use capacity::{CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict};
 pub use check::{CheckReport, CheckSubject, CheckTest};
@@ -37,7 +39,8 @@ pub use client::ClientAccount;
 pub use comparison::{Compared, Comparison};
 pub use conduct::{ConductRecord, IdleConnections, MisbehavingClients, ThinkRecord};
 pub use connections::Connections;
-pub use derived::{Crossover, NoiseFloor, Recommendation, Scaling, ScalingLaw, Sureness};
+pub use contention::Contention;
+pub use derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling, ScalingLaw, Sureness};
 pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND};
 pub use doctor::{DoctorReport, Finding, Noise, Ratio};
 pub use draw::DrawRecord;
@@ -62,6 +65,7 @@ pub use trial::{
     ArrivalsRecord, Census, Interval, Latency, LoadRecord, Phases, RequestRecord, Target, Trial,
     TrialRecord,
 };
+pub use turnaround::{CellTurnaround, Turnaround};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

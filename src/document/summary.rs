@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::derived::{Crossover, NoiseFloor, Recommendation, Scaling};
-use super::{ArrivalsRecord, Factor, Host, SchemaId, Status, Validity};
+use super::derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling};
+use super::{ArrivalsRecord, CellTurnaround, Factor, Host, SchemaId, Status, Validity};
 use crate::statistics::{Interval, Verdict, extremes, median};
 
 /// A whole run.
@@ -99,6 +99,10 @@ pub struct Standings {
     pub margin: f64,
     /// The other models, in the order of the cells.
     pub others: Vec<Standing>,
+    /// A limit that is none of the models' own, and that many of them were at; absent where there is
+    /// no sign of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Ceiling>,
     /// All that in a sentence.
     pub sentence: String,
 }
@@ -190,6 +194,10 @@ pub struct Cell {
     /// Quantiles of the headline latency: response time in an open loop, service time in a
     /// closed one.
     pub latency: Vec<CellQuantile>,
+    /// How long clients took in all; absent where connections carried any number of requests, or in
+    /// some trial no client was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turnaround: Option<CellTurnaround>,
     /// Server CPU time for each right reply, in nanoseconds; absent without replies.
     pub server_cpu_per_request_ns: Option<Estimate>,
     /// Client CPU time for each right reply, in nanoseconds; absent without replies.

@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Check, ClientAccount, ConductRecord, Connections, Distribution, DrawRecord, Factor, Greetings,
-    Host, Imbalance, MisbehavingClients, Part, SchemaId, SentGaps, ServerAccount, SessionsRecord,
-    ShardRecord, Steadiness, StepRecord, Sums, Validity, Worker,
+    Check, ClientAccount, ConductRecord, Connections, Contention, Distribution, DrawRecord, Factor,
+    Greetings, Host, Imbalance, MisbehavingClients, Part, SchemaId, SentGaps, ServerAccount,
+    SessionsRecord, ShardRecord, Steadiness, StepRecord, Sums, Turnaround, Validity, Worker,
 };
 
 /// One trial, and the document that `c10k load --json` writes.
@@ -50,6 +50,9 @@ pub struct Trial {
     /// What became of the sessions; absent where requests were no steps of such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<SessionsRecord>,
+    /// How long clients took in all; absent where connections carried any number of requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turnaround: Option<Turnaround>,
     /// What became of the clients that misbehaved beside the load, by how they did; absent without
     /// any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -67,6 +70,9 @@ pub struct Trial {
     pub server: Option<ServerAccount>,
     /// Where it ran.
     pub host: Host,
+    /// Who wanted the processors; absent where the kernel does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contention: Option<Contention>,
     /// What this document was added up from, in the order of the parts; empty for one that was not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged: Vec<Part>,

@@ -66,7 +66,9 @@ fn group(summary: &Summary, series: &str, cells: &[&Cell]) -> Sheet {
     let entries = |of: fn(&Cell) -> Entry| cells.iter().map(|cell| of(cell)).collect::<Vec<_>>();
     let throughput = entries(|cell| Entry::of(Some(&cell.throughput_per_s)));
     sheet.numbers("replies/s", Quantity::Count, &throughput);
-    for (name, q) in QUANTILES {
+    // A sweep's factors need the room.
+    let crowded = !factor_names(cells).is_empty();
+    for (name, q) in QUANTILES.into_iter().filter(|(name, _)| !crowded || *name != "p90") {
         let latency: Vec<_> = cells.iter().map(|cell| quantile(cell, q)).collect();
         sheet.numbers(name, Quantity::Time, &latency);
     }

@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
 
 use crate::document::{
-    Census, ClientAccount, Connections, Distribution, Greetings, IdleConnections, Imbalance,
-    Interval, Latency, LoadRecord, MisbehavingClients, Part, Phases, ShardRecord, StepRecord, Sums,
-    Trial, Worker,
+    Census, ClientAccount, Connections, Contention, Distribution, Greetings, IdleConnections,
+    Imbalance, Interval, Latency, LoadRecord, MisbehavingClients, Part, Phases, ShardRecord,
+    StepRecord, Sums, Trial, Turnaround, Worker,
 };
 use crate::units::as_f64;
 use crate::{checks, export, histogram, record};
@@ -31,12 +31,14 @@ pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
         connections: connections(documents, &sums),
         greetings: greetings(documents),
         sessions: documents.iter().filter_map(|trial| trial.sessions).reduce(|a, b| a.and(&b)),
+        turnaround: turnaround(documents)?,
         misbehaving: misbehaving(documents),
         imbalance: workers
             .last()
             .and_then(|last| Imbalance::of(&workers, u64::from(last.worker) + 1)),
         workers,
         client: client(documents, &sums),
+        contention: contention(documents),
         merged,
         sums: Some(sums),
         // Of the order in time no document keeps enough to add up.
@@ -186,6 +188,14 @@ fn latency(documents: &[Trial]) -> Result<Latency> {
         accept_delay: some(|latency| latency.accept_delay.as_ref())?,
         queue_delay: some(|latency| latency.queue_delay.as_ref())?,
     })
+}
+
+fn turnaround(documents: &[Trial]) -> Result<Option<Turnaround>> {
+    let all: Option<Vec<_>> = documents.iter().map(|trial| trial.turnaround.as_ref()).collect();
+    let Some(all) = all else { return Ok(None) };
+    let times: Vec<_> = all.iter().map(|part| &part.times).collect();
+    let total_ns = all.iter().map(|part| part.total_ns).sum();
+    Ok(Some(Turnaround { total_ns, times: distribution(&times)? }))
 }
 
 fn distribution(parts: &[&Distribution]) -> Result<Distribution> {
@@ -372,6 +382,16 @@ fn client(documents: &[Trial], sums: &Sums) -> ClientAccount {
         events_per_wake: as_f64(sums.events) / as_f64(sums.wakeups.max(1)),
         ..first.client.clone()
     }
+}
+
+/// The worst that one of the generators saw.
+fn contention(documents: &[Trial]) -> Option<Contention> {
+    let seen = documents.iter().filter_map(|trial| trial.contention);
+    seen.reduce(|a, b| Contention {
+        processors: a.processors.min(b.processors),
+        runnable: a.runnable.max(b.runnable),
+        pressure_share: a.pressure_share.into_iter().chain(b.pressure_share).reduce(f64::max),
+    })
 }
 
 /// The most that a hypervisor took from one of the generators; only its check has it.

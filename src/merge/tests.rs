@@ -8,7 +8,9 @@ use loadgen::{Arrivals, Histogram, Load, Outcome};
 use protocol::{App, Framing, Recipe, Request};
 
 use super::add_up;
-use crate::document::{Greetings, Host, StepRecord, Target, Trial, TrialRecord, Validity, Worker};
+use crate::document::{
+    Contention, Greetings, Host, StepRecord, Target, Trial, TrialRecord, Validity, Worker,
+};
 use crate::record::{self, Circumstances};
 
 /// What happened to requests: when each was due, how long it took to be served, its fate.
@@ -118,6 +120,7 @@ impl Samples {
             batch: loadgen::Batch { wakeups: census.sent, events: 2 * census.sent, max: 4 },
             greetings: None,
             sessions: None,
+            turnaround: None,
             wrong_example: None,
             census,
         }
@@ -194,6 +197,11 @@ pub(crate) fn document(samples: &Samples, shard: (u64, u64), later_ns: u64) -> T
         server: None,
         host: host(),
         steal_share: Some(0.0),
+        contention: Some(Contention {
+            processors: 2,
+            runnable: 1 + k as u64,
+            pressure_share: None,
+        }),
     };
     let began = Duration::from_nanos(1_700_000_000_000_000_000 + later_ns);
     let outcome = samples.shard((k, n)).outcome(connections, began);

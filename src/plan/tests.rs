@@ -2,6 +2,8 @@
 
 use super::*;
 
+const QUICK: &str = include_str!("../../plans/quick.toml");
+
 #[test]
 fn numbers_may_be_drawn_and_survive_writing_and_reading() {
     let text = QUICK.replacen("bytes = 64 }", "bytes = \"uniform:16..4KiB\" }", 1).replacen(
@@ -19,13 +21,27 @@ fn numbers_may_be_drawn_and_survive_writing_and_reading() {
 }
 
 #[test]
-fn every_plan_of_the_repository_is_in_order() {
+fn every_plan_of_the_repository_is_built_in_and_in_order() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans");
+    let readme = std::fs::read_to_string(folder.join("README.md")).expect("plans/README.md");
     let files = std::fs::read_dir(folder).expect("plans/").map(|entry| entry.expect("a file"));
     let plans =
         files.map(|file| file.path()).filter(|p| p.extension().is_some_and(|e| e == "toml"));
-    let read: Vec<_> = plans.map(|path| Plan::read(&path).expect("in order").name).collect();
-    assert!(read.contains(&"quick".to_string()));
+    let mut read = Vec::new();
+    for path in plans {
+        let plan = Plan::read(&path).expect("in order");
+        let name = plan.name.clone();
+        assert_eq!(path.file_stem().and_then(|stem| stem.to_str()), Some(name.as_str()));
+        assert!([3, 5].contains(&plan.trials) && plan.twin.is_some(), "{name}");
+        assert!(plan.question.ends_with('?'), "{name}");
+        assert!(readme.contains(&format!("`{name}.toml`")), "plans/README.md lacks {name}");
+        assert_eq!(Plan::parse(&plan.to_toml().expect("written")).expect("read"), plan);
+        assert_eq!(Plan::named(Path::new(&name)).expect("built in"), plan);
+        read.push(name);
+    }
+    assert_eq!(read.len(), BUILT_IN.len(), "{read:?}");
+    let error = format!("{:#}", Plan::named(Path::new("quickly")).expect_err("no such plan"));
+    assert!(error.contains("built-in plans are quick, latency"), "{error}");
 }
 
 #[test]

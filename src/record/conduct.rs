@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use loadgen::{Conduct, Outcome, Think, ThinkTime};
+use anyhow::Result;
+use loadgen::{Conduct, Histogram, Outcome, Think, ThinkTime};
 
-use crate::document::{ConductRecord, IdleConnections, MisbehavingClients, ThinkRecord};
+use crate::document::{
+    ConductRecord, Distribution, IdleConnections, MisbehavingClients, ThinkRecord, Turnaround,
+};
 use crate::units::ns;
 
 /// `None` for what is usual.
@@ -45,6 +48,12 @@ fn think(think: Think) -> ThinkRecord {
 pub(super) fn idle(outcome: &Outcome) -> Option<IdleConnections> {
     let loadgen::IdleTally { asked, opened, lost } = outcome.idle;
     (asked > 0).then_some(IdleConnections { asked, opened, idle_lost: lost })
+}
+
+pub(super) fn turnaround(outcome: &Outcome) -> Result<Option<Turnaround>> {
+    let Some(found) = &outcome.turnaround else { return Ok(None) };
+    let times = Distribution::of(&found.times, &Histogram::new_from(&found.times))?;
+    Ok(Some(Turnaround { total_ns: ns(found.total), times }))
 }
 
 pub(super) fn misbehaving(outcome: &Outcome) -> BTreeMap<String, MisbehavingClients> {

@@ -6,6 +6,7 @@
 //! in an order that the seed decides, so that a slow spell of the machine falls on all alike.
 //! Workloads whose rate is a share of what was measured come after those that measure it.
 
+mod built_in;
 mod progress;
 mod room;
 pub(crate) mod server;
@@ -24,6 +25,7 @@ use crate::cli::{Exit, RunArgs, usage};
 use crate::document::{Host, RunRecord, Summary};
 use crate::plan::Plan;
 use crate::{load, machine, report, store, table, units};
+pub use built_in::plans;
 use progress::Progress;
 use slots::{Slot, excluded, leave_out_unavailable, slots, time_needed};
 
@@ -99,7 +101,7 @@ pub(crate) fn of_plan(plan: Plan, out: &Path) -> Result<Made> {
 fn plan(args: &RunArgs) -> Result<Plan> {
     let mut plan = match (&args.plan, &args.resume) {
         (_, Some(dir)) => Plan::read(&dir.join("plan.toml"))?,
-        (Some(path), None) => Plan::read(path)?,
+        (Some(path), None) => Plan::named(path)?,
         (None, None) => Plan::quick(),
     };
     if !args.models.is_empty() {

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 
 use super::slots::{excluded, file_name};
 use crate::document::{
-    Cell, CellQuantile, Check, Estimate, Flag, Host, RunRecord, SchemaId, Status, Summary, Trial,
-    Validity,
+    Cell, CellQuantile, CellTurnaround, Check, Distribution, Estimate, Flag, Host, RunRecord,
+    SchemaId, Status, Summary, Trial, Turnaround, Validity,
 };
 use crate::plan::{Candidate, Plan, Workload};
 use crate::units::{as_f64, show_count};
@@ -93,7 +93,8 @@ fn cell(
         connections: first.load.connections,
         trials: files,
         throughput_per_s: each(|trial| trial.throughput_per_s)?,
-        latency: QUANTILES.map(|q| quantile(trials, q)).to_vec(),
+        latency: quantiles(&trials.iter().map(|t| t.latency.headline()).collect::<Vec<_>>()),
+        turnaround: turnaround(trials),
         server_cpu_per_request_ns: every(|trial| trial.server.as_ref()?.cpu_per_request_ns),
         client_cpu_per_request_ns: every(|trial| trial.client.cpu_per_request_ns),
         pss_bytes: each(|trial| {
@@ -106,8 +107,29 @@ fn cell(
     })
 }
 
-fn quantile(trials: &[Trial], q: f64) -> CellQuantile {
-    let found: Vec<_> = trials.iter().filter_map(|t| t.latency.headline().quantile(q)).collect();
+/// How long clients took in all, where some were done in every trial.
+fn turnaround(trials: &[Trial]) -> Option<CellTurnaround> {
+    let all: Vec<_> = trials.iter().map(|t| t.turnaround.as_ref()).collect::<Option<_>>()?;
+    // Without any client that was done there is no mean.
+    if all.iter().any(|found| found.times.count == 0) {
+        return None;
+    }
+    let each = |of: fn(&Turnaround) -> f64| {
+        Estimate::of(&all.iter().map(|found| of(found)).collect::<Vec<_>>())
+    };
+    Some(CellTurnaround {
+        mean_ns: each(|found| found.times.mean)?,
+        total_ns: each(|found| as_f64(found.total_ns))?,
+        quantiles: quantiles(&all.iter().map(|found| &found.times).collect::<Vec<_>>()),
+    })
+}
+
+fn quantiles(trials: &[&Distribution]) -> Vec<CellQuantile> {
+    QUANTILES.map(|q| quantile(trials, q)).to_vec()
+}
+
+fn quantile(trials: &[&Distribution], q: f64) -> CellQuantile {
+    let found: Vec<_> = trials.iter().filter_map(|times| times.quantile(q)).collect();
     let values: Option<Vec<_>> =
         found.iter().map(|quantile| quantile.admitted.then(|| as_f64(quantile.value))).collect();
     CellQuantile {

@@ -23,7 +23,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, base: f64) -> Result<Trial> {
     let place = (server.address(), &record.client_cpus[..]);
     let load = plan.load(workload, service, place, (seed, base))?;
     let load = plan.paced(load, &record.server_cpus);
-    let (mut ticks, mut accountant) = (Ticks::default(), server.pid().map(Accountant::of));
+    let (mut ticks, mut accountant) = (Ticks::begin(), server.pid().map(Accountant::of));
     accountant = accountant.map(|accountant| accountant.listening_on(server.address()));
     let outcome = loadgen::run(&load, &run.stop, &mut |moment| {
         if let Some(accountant) = &mut accountant {
@@ -55,6 +55,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, base: f64) -> Result<Trial> {
         server: accountant.and_then(|accountant| accountant.bracket),
         host: run.host.clone(),
         steal_share: ticks.steal_share(),
+        contention: ticks.contention(),
     };
     record::trial(circumstances, &outcome).context("the trial cannot be written down")
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::load::kinds;
-use crate::document::Trial;
+use crate::document::{Trial, Turnaround};
+use crate::units::{show_ns, show_ns_f64};
 
 /// How connections came and went, and who was beside them; empty where there is nothing to say.
 pub(super) fn lines(trial: &Trial) -> String {
@@ -26,6 +27,22 @@ pub(super) fn lines(trial: &Trial) -> String {
                 connections.effective_concurrency, connections.thinking, connections.connecting
             );
         }
+    }
+    if trial.turnaround.as_ref().is_some_and(|found| found.times.count == 0) {
+        text.push_str(
+            "turn-around: no client was done within the measurement: measure for longer\n",
+        );
+    } else if let Some(Turnaround { total_ns, times }) = &trial.turnaround {
+        let quantile = |q| times.quantile(q).map_or(0, |found| found.value);
+        let _ = writeln!(
+            text,
+            "turn-around of {} clients: mean {}, p50 {}, p99 {}, together {}",
+            times.count,
+            show_ns_f64(times.mean),
+            show_ns(quantile(0.5)),
+            show_ns(quantile(0.99)),
+            show_ns(*total_ns)
+        );
     }
     if let Some(idle) = &connections.idle {
         let open = idle.opened - idle.idle_lost;

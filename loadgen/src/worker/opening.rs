@@ -63,6 +63,7 @@ impl<W: Wire> Worker<'_, W> {
         connection.state = State::Open;
         connection.free_at = self.now;
         connection.opened_at = self.now;
+        connection.dialled_at = since;
         if !std::mem::replace(&mut connection.was_open, true) {
             self.were_open += 1;
         }

@@ -7,6 +7,7 @@ use protocol::Reply;
 use super::Worker;
 use super::source::Source;
 use crate::census::Failure;
+use crate::clock::to_ns;
 use crate::connection::{Connection, State};
 use crate::in_flight::InFlight;
 use crate::wire::Wire;
@@ -118,6 +119,12 @@ impl<W: Wire> Worker<'_, W> {
                 connection.ok += u64::from(in_time);
                 if in_time {
                     self.recorder.served(token, &request.stamps, self.now);
+                    if connection.is_done(&self.load.conduct) {
+                        // Those that were there before the load waited for us and nobody else.
+                        let load_began = self.begin.saturating_sub(to_ns(self.load.warmup));
+                        let since = connection.dialled_at.max(load_began);
+                        self.recorder.turned_around(self.now - since);
+                    }
                 }
                 if request.measured {
                     self.recorder.ok(&request.stamps, self.now);

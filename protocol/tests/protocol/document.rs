@@ -3,9 +3,12 @@
 use crate::support::{Pace, answers, round_trip, talk};
 use protocol::app::{BUSY, Fault};
 use protocol::job::{WORK_REPLY_BYTES_MAX, WORK_ROUNDS_MAX, WORK_WAIT_MAX};
+use protocol::state::{
+    ADDEND_MAX, HISTORY_BYTES_MAX, HISTORY_BYTES_MAX_RAW, Refusal, SESSION_STEPS_MAX,
+};
 use protocol::{
-    App, FRAME_BYTES_MAX, Framing, Greeting, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Service, Session,
-    Step,
+    App, FRAME_BYTES_MAX, Framing, Greeting, Home, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Service,
+    Session, Step,
 };
 
 const PAGE: &str = include_str!("../../../PROTOCOL.md");
@@ -76,6 +79,10 @@ fn the_table_of_limits_holds_the_constants() {
         ("WORK_WAIT_MAX", format!("{wait_us} µs ({} s)", WORK_WAIT_MAX.as_secs())),
         ("WORK_REPLY_BYTES_MAX", WORK_REPLY_BYTES_MAX.to_string()),
         ("OUTBOX_BYTES_MARK", OUTBOX_BYTES_MARK.to_string()),
+        ("SESSION_STEPS_MAX", SESSION_STEPS_MAX.to_string()),
+        ("ADDEND_MAX", ADDEND_MAX.to_string()),
+        ("HISTORY_BYTES_MAX", HISTORY_BYTES_MAX.to_string()),
+        ("HISTORY_BYTES_MAX_RAW", HISTORY_BYTES_MAX_RAW.to_string()),
     ];
     for (constant, value) in limits {
         let row = PAGE.lines().find(|line| line.contains(&format!("| `{constant}` |")));
@@ -95,6 +102,18 @@ fn every_code_every_application_and_every_framing_is_on_the_page() {
     }
     for (name, _) in Framing::ALL {
         assert!(PAGE.contains(&format!("\n| `{name}`")));
+    }
+}
+
+#[test]
+fn the_session_on_the_page_is_what_the_server_answers_and_every_home_and_refusal_is_there() {
+    assert_eq!(play(&mut Session::new(Service::BENCH), example("## Sessions")), 8);
+    for (name, _) in Home::ALL {
+        assert!(PAGE.contains(&format!("\n| `{name}` | in ")), "{name}");
+    }
+    for refusal in Refusal::ALL {
+        assert!(PAGE.contains(&format!("\n| `{}` |", refusal.code())), "{refusal:?}");
+        assert!(PAGE.contains(&format!("%s\"{}\"", refusal.code())), "{refusal:?}");
     }
 }
 

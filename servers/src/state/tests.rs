@@ -195,3 +195,25 @@ fn a_token_expires_and_one_of_a_given_key_outlives_its_server() {
     assert_eq!(refusal, Refusal::BadToken);
     assert!(Tokens::new(Some(&key[..31]), 0, LONG).is_err());
 }
+
+#[test]
+fn one_that_is_in_use_does_not_stand_in_the_way_of_those_that_have_expired() {
+    for (_, lock) in Lock::ALL {
+        // A machine that stands still for longer than the first may be idle proves nothing: again.
+        eventually(|| {
+            let table = Table::new(lock, 0, 2, Duration::from_millis(300));
+            let (_, mut used) = step(&table, 1, 1, b"-").ok()?;
+            step(&table, 1, 1, b"-").ok()?;
+            let deadline = Instant::now() + Duration::from_secs(5);
+            for at in 2..1000 {
+                used = step(&table, at, 1, &used).ok()?.1;
+                if step(&table, 1, 1, b"-").is_ok() {
+                    return Some(());
+                }
+                assert!(Instant::now() < deadline, "{lock:?}: the second one never expires");
+                thread::sleep(Duration::from_millis(10));
+            }
+            None
+        });
+    }
+}

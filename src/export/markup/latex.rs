@@ -23,9 +23,19 @@ fn one(sheet: &Sheet) -> String {
     }
     let columns: String = sheet.columns.iter().map(|c| if c.number { 'r' } else { 'l' }).collect();
     let names: Vec<_> = sheet.columns.iter().map(|column| escape(&column.name)).collect();
+    // As many as fit the width of a page, and a sweep's factors beside them.
+    let (size, smaller, apart) = if sheet.columns.len() > 9 {
+        ("scriptsize", "tiny", 3)
+    } else {
+        ("footnotesize", "scriptsize", 4)
+    };
+    let small = |text: &str| match text {
+        "" => String::new(),
+        text => format!("{{\\{smaller} ({})}}", escape(text)),
+    };
     let units: Vec<_> = sheet.columns.iter().map(|column| small(column.unit)).collect();
     let mut text = format!(
-        "\\begin{{table*}}\n\\centering\\footnotesize\\setlength{{\\tabcolsep}}{{4pt}}\n\
+        "\\begin{{table*}}\n\\centering\\{size}\\setlength{{\\tabcolsep}}{{{apart}pt}}\n\
          \\caption{{{}}}\n\\label{{tab:{label}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n\
          {} \\\\\n{} \\\\\n\\midrule\n",
         says.join("\n"),
@@ -48,11 +58,6 @@ fn one(sheet: &Sheet) -> String {
         }
     }
     text + "\\end{table*}\n"
-}
-
-/// A second line; nothing is nothing.
-fn small(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!("{{\\scriptsize ({})}}", escape(text)) }
 }
 
 fn entries(row: &Row) -> Vec<String> {

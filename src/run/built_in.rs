@@ -1,0 +1,43 @@
+//! `c10k plans`: the built-in plans, what they ask and how long they take.
+
+use anyhow::{Context, Result};
+
+use super::slots::{slots, time_needed};
+use crate::plan::{BUILT_IN, Plan};
+use crate::{store, table, units};
+
+/// Prints the built-in plans.
+///
+/// # Errors
+/// When whoever reads it is gone.
+pub fn plans(json: bool) -> Result<()> {
+    let mut rows = Vec::new();
+    for (name, _) in BUILT_IN {
+        let plan = Plan::built_in(name).context("it is in the list")??;
+        let slots = slots(&plan)?;
+        rows.push((
+            plan.name.clone(),
+            plan.question.clone(),
+            slots.len(),
+            time_needed(&plan, &slots),
+        ));
+    }
+    if json {
+        let list: Vec<_> = rows
+            .iter()
+            .map(|(name, question, trials, time)| {
+                serde_json::json!({
+                    "name": name,
+                    "question": question,
+                    "trials": trials,
+                    "time_ns": units::ns(*time),
+                })
+            })
+            .collect();
+        return table::print(&String::from_utf8(store::json(&list)?)?);
+    }
+    let cells = rows.into_iter().map(|(name, question, trials, time)| {
+        [name, question, trials.to_string(), humantime::format_duration(time).to_string()]
+    });
+    table::print(&table::plans(cells))
+}
