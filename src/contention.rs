@@ -81,7 +81,11 @@ mod tests {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|| while !stop.load(Ordering::Relaxed) {});
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                });
             }
             let found = during();
             stop.store(true, Ordering::Relaxed);

@@ -1,8 +1,8 @@
 //! Summaries made up for tests.
 
 use crate::document::{
-    ArrivalsRecord, Cell, CellQuantile, Estimate, Factor, Flag, RunRecord, SchemaId, Status,
-    Summary, Validity,
+    ArrivalsRecord, Cell, CellQuantile, Estimate, Factor, Flag, RunRecord, Status, Summary,
+    Validity,
 };
 use crate::standings;
 
@@ -112,16 +112,5 @@ pub(crate) fn bare(cells: Vec<Cell>) -> Summary {
         notes: Vec::new(),
     };
     let host = crate::machine::host();
-    Summary {
-        schema: SchemaId::summary(),
-        run,
-        host,
-        cells,
-        verdicts: Vec::new(),
-        noise: Vec::new(),
-        recommendations: Vec::new(),
-        crossovers: Vec::new(),
-        scaling: Vec::new(),
-        excluded: Vec::new(),
-    }
+    Summary::of(run, host, cells)
 }

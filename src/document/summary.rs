@@ -52,6 +52,23 @@ pub struct Excluded {
 }
 
 impl Summary {
+    /// Of these cells, without anything that follows from them.
+    #[must_use]
+    pub fn of(run: RunRecord, host: Host, cells: Vec<Cell>) -> Self {
+        Self {
+            schema: SchemaId::summary(),
+            run,
+            host,
+            cells,
+            verdicts: Vec::new(),
+            noise: Vec::new(),
+            recommendations: Vec::new(),
+            crossovers: Vec::new(),
+            scaling: Vec::new(),
+            excluded: Vec::new(),
+        }
+    }
+
     /// The workloads' names, in the order of the cells.
     #[must_use]
     pub fn workloads(&self) -> Vec<&str> {

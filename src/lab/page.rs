@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::figures::{self, Data, Figure};
 use super::tables::{self, Table, latex_text};
 use crate::document::{LabReport, Naive};
-use crate::report::{self, PLOTLY, POLICY, STYLE, micro};
+use crate::report::{self, PLOTLY, micro};
 
 const SCRIPT: &str = include_str!("page.js");
 const OWN_STYLE: &str = include_str!("page.css");
@@ -62,13 +62,7 @@ fn document(report: &LabReport, figures: &[Figure], tables: &[Table], data: &str
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { "c10k lab: " (report.lab) }
-                style { (PreEscaped(STYLE)) (PreEscaped(OWN_STYLE)) }
-            }
+            (report::head(&format!("c10k lab: {}", report.lab), OWN_STYLE))
             body {
                 main {
                     h1 { (report.question) }

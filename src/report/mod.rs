@@ -120,19 +120,26 @@ fn points(summary: &Summary, series: &str) -> Markup {
     }
 }
 
+/// The head of a page, with what style it has of its own.
+pub(crate) fn head(title: &str, style: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            // The browser itself holds the page to its promise.
+            meta http-equiv="Content-Security-Policy" content=(POLICY);
+            title { (title) }
+            style { (PreEscaped(STYLE)) (PreEscaped(style)) }
+        }
+    }
+}
+
 fn document(summary: &Summary, sections: &[Markup], data: &str) -> Markup {
     let run = &summary.run;
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                // The browser itself holds the page to its promise.
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { "c10k: " (run.id) }
-                style { (PreEscaped(STYLE)) }
-            }
+            (head(&format!("c10k: {}", run.id), ""))
             body {
                 main {
                     h1 { (run.question) }
@@ -192,9 +199,9 @@ pub(crate) fn micro(text: &str) -> String {
     whole
 }
 
-pub(crate) const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                       img-src data: blob:";
-pub(crate) const STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 /// Plotly's partial bundle "basic" (lines, dots, bars), MIT: `vendor/plotly-LICENSE.txt`.
 pub(crate) const PLOTLY: &str = include_str!("vendor/plotly-basic.min.js");

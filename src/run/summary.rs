@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::slots::{excluded, file_name};
 use crate::document::{
     Cell, CellQuantile, CellTurnaround, Check, Distribution, Estimate, Flag, Host, RunRecord,
-    SchemaId, Status, Summary, Trial, Turnaround, Validity,
+    Status, Summary, Trial, Turnaround, Validity,
 };
 use crate::plan::{Candidate, Plan, Workload};
 use crate::units::{as_f64, show_count};
@@ -33,18 +33,7 @@ pub(super) fn sum_up(
             cells.extend(cell(workload, candidate, files, &trials));
         }
     }
-    let mut summary = Summary {
-        schema: SchemaId::summary(),
-        run: record,
-        host,
-        cells,
-        verdicts: Vec::new(),
-        noise: Vec::new(),
-        recommendations: Vec::new(),
-        crossovers: Vec::new(),
-        scaling: Vec::new(),
-        excluded: excluded(plan)?,
-    };
+    let mut summary = Summary { excluded: excluded(plan)?, ..Summary::of(record, host, cells) };
     standings::derive(&mut summary);
     Ok(summary)
 }
