@@ -80,8 +80,7 @@ fn main() -> Result<()> {
     if let Some(lock) = &args.one {
         let history = args.history.first().copied().unwrap_or(0);
         let held = hold(lock, args.sessions.get(), history)?;
-        println!("{}", serde_json::to_string(&held)?);
-        return Ok(());
+        return c10k::table::print(&serde_json::to_string(&held)?);
     }
     let Some(conditions) = Conditions::begin(NAME, 1, args.filter.as_deref())? else {
         return Ok(());

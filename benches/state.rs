@@ -88,7 +88,8 @@ impl Client {
             Reference::Id(id) => {
                 self.reference.resize(16, 0);
                 for (at, digit) in self.reference.iter_mut().rev().enumerate() {
-                    *digit = b"0123456789abcdef"[(id >> (4 * at)) as usize & 0xf];
+                    *digit =
+                        b"0123456789abcdef"[usize::from((id >> (4 * at)).to_le_bytes()[0] & 0xf)];
                 }
             }
             Reference::Text(text) => self.reference = text,
