@@ -108,7 +108,7 @@ fn who_starves_clients_or_is_invalid_leads_nowhere() {
     some[10].throughput_per_s = Estimate::of(&[9e5; 5]).expect("values");
     some.push(point(closed("poll", &[5e4; 5]), "many", "connections", 1.0));
     some.push(point(closed("poll", &[5e4; 5]), "many", "connections", 1024.0));
-    let text = says(&swept(some), &THROUGHPUT);
+    let text = says(&swept(some), &CAPACITY);
     assert!(text.contains("epoll has the best median at both ends"), "{text}");
 }
 
