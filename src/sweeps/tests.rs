@@ -100,7 +100,7 @@ fn equal_models_cross_only_by_chance_and_that_is_not_certain() {
         let found = crossings(cells(&[("a", LEVEL), ("b", LEVEL), ("c", LEVEL)], 0.1, seed, 5));
         found.iter().any(|found| found.certain || found.sentence.is_some())
     };
-    assert!((0..100).filter(|seed| certain(*seed)).count() <= 2);
+    assert!((0..40).filter(|seed| certain(*seed)).count() <= 1);
 }
 
 #[test]

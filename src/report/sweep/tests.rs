@@ -100,6 +100,19 @@ fn who_leads_where_and_where_it_changes_is_said() {
 }
 
 #[test]
+fn who_starves_clients_or_is_invalid_leads_nowhere() {
+    let mut some = cells();
+    // fork at either end: the first starves clients, the last is invalid and the fastest of all.
+    flag(&mut some[0], "fairness");
+    some[10].validity = Validity::Invalid;
+    some[10].throughput_per_s = Estimate::of(&[9e5; 5]).expect("values");
+    some.push(point(closed("poll", &[5e4; 5]), "many", "connections", 1.0));
+    some.push(point(closed("poll", &[5e4; 5]), "many", "connections", 1024.0));
+    let text = says(&swept(some), &CAPACITY);
+    assert!(text.contains("epoll has the best median at both ends"), "{text}");
+}
+
+#[test]
 fn what_is_limited_or_starved_is_counted() {
     let mut some = cells();
     flag(&mut some[0], "generator-cpu");
