@@ -261,11 +261,7 @@ impl Plan {
         Self::parse(&text).map_err(|error| usage(format!("{}: {error:#}", path.display())))
     }
 
-    /// Reads a plan from its text.
-    ///
-    /// # Errors
-    /// As [`Plan::read`].
-    pub(crate) fn parse(text: &str) -> Result<Self> {
+    fn parse(text: &str) -> Result<Self> {
         let with_hint = |mut error: toml::de::Error| {
             error.set_input(Some(text));
             let hint = suggestion(error.message()).unwrap_or_default();

@@ -1,11 +1,11 @@
 //! The plan of the lab "stateful", as it is run here.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::plan::{Plan, Workload};
 
-/// What runs.
-const PLAN: &str = include_str!("../../plans/stateful.toml");
+/// What runs, by its name.
+const PLAN: &str = "stateful";
 /// A first look: few trials of those that differ most, and only the ends of each factor.
 const QUICK_TRIALS: u32 = 3;
 const QUICK_MODELS: [&str; 2] = ["thread-per-client", "epoll"];
@@ -20,7 +20,7 @@ const STATE: &str = "server.state";
 /// # Errors
 /// When a model is none, or is not to be measured.
 pub(super) fn plan(quick: bool, models: &[String], store: Option<&str>) -> Result<Plan> {
-    let mut plan = Plan::parse(PLAN)?;
+    let mut plan = Plan::built_in(PLAN).context("the plan is built in")??;
     if quick {
         plan.trials = QUICK_TRIALS;
         plan.models = QUICK_MODELS.map(String::from).to_vec();
