@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 import c10k_rows as rows
 import c10k_style as style
-from c10k_results import Cell, Estimate, Run
+from c10k_results import Cell, Estimate, Factor, Run
 from c10k_style import Frame, Look
 from c10k_sweep import known
 from c10k_trials import blocks
@@ -82,6 +82,13 @@ def series(run: Run) -> dict[str, list[Cell]]:
     }
 
 
+def _words(factor: Factor) -> str:
+    """A level of another factor; of no requests per connection, connections are kept."""
+    if factor.name != REQUESTS:
+        return f"{factor.name} {factor.text}"
+    return "connections kept" if factor.number == 0 else f"{factor.text} per connection"
+
+
 def _groups(cells: list[Cell], run: Run) -> dict[str, dict[str, Cell]]:
     """By model and all factors but the state: the cells by their state."""
     order = sorted(
@@ -93,11 +100,7 @@ def _groups(cells: list[Cell], run: Run) -> dict[str, dict[str, Cell]]:
     )
     groups: dict[str, dict[str, Cell]] = {}
     for cell in order:
-        others = [
-            f"{one.text} per connection" if one.name == REQUESTS else f"{one.name} {one.text}"
-            for one in cell.factors
-            if one.name != STATE
-        ]
+        others = [_words(one) for one in cell.factors if one.name != STATE]
         name = "\n".join([cell.model, *others])
         groups.setdefault(name, {})[cell.factor(STATE).text] = cell
     return groups
