@@ -12,7 +12,8 @@ use core::time::Duration;
 use num_bigint::BigInt;
 
 use crate::job::{self, Done, Job, Outcome, Work};
-use crate::state::{self, Add, AddJob, Added, Held, Store};
+use crate::state::taken::{Taken, add};
+use crate::state::{self, Add, AddJob, Held, Store};
 use crate::{FRAME_BYTES_MAX, Framing, http};
 
 /// An application: what a server does with a request.
@@ -174,43 +175,10 @@ impl App {
     }
 }
 
-/// A step of a session that was taken, or how to take it.
-pub(crate) enum Taken {
-    /// What it came to.
-    Now(Added),
-    /// It needs work first.
-    Later(Pending),
-}
-
-/// Takes a step of a session, or says that it is a job.
-pub(crate) fn add(
-    add: &Add<'_>,
-    store: &'static dyn Store,
-    held: &mut Option<Box<Held>>,
-) -> Result<Taken, state::Refusal> {
-    if store.is_slow() {
-        let job = Job::Add(AddJob::new(store, add));
-        return Ok(Taken::Later(Pending { job, reply: ReplyShape::Added }));
-    }
-    let held = held.get_or_insert_default();
-    let added = store.add(add, &mut held.kept);
-    let came_to = added.as_ref().map(|_| ()).map_err(|refusal| *refusal);
-    held.tally.count((add.is_first(), add.is_last()), came_to);
-    added.map(Taken::Now)
-}
-
 impl Pending {
-    /// Counts a step, now that it is done.
-    pub(crate) fn count(&self, done: &Done, held: &mut Option<Box<Held>>) {
-        if let (Job::Add(add), Outcome::Added(added)) = (&self.job, &done.0) {
-            let came_to = (**added).as_ref().map(|_| ()).map_err(|refusal| *refusal);
-            held.get_or_insert_default().tally.count(add.edges(), came_to);
-        }
-    }
-
-    /// Why it was refused, now that the work is done.
-    pub(crate) fn refusal(&self, done: &Done) -> Option<state::Refusal> {
-        if let Outcome::Added(added) = &done.0 { (**added).as_ref().err().copied() } else { None }
+    /// A step of a session that is to be taken where jobs run.
+    pub(crate) fn step(job: AddJob) -> Self {
+        Self { job: Job::Add(job), reply: ReplyShape::Added }
     }
 
     /// How long the reply will be, now that the work is done, where it has no terminator.

@@ -4,8 +4,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::Framing;
-use crate::app::{self, App, Pending, Product, Taken};
+use crate::app::{self, App, Pending, Product};
 use crate::http::request::{Head, Refusal, Verb};
+use crate::state::taken::{self, Taken};
 use crate::state::{Add, Held, Store};
 
 /// What a request comes to.
@@ -87,7 +88,7 @@ pub(crate) fn route<'a>(
     if let Some(numbers) = path.strip_prefix("/add/").filter(|_| works) {
         allow(POST)?;
         let add = step(numbers, body).ok_or(ADD)?;
-        return match app::add(&add, store, held)? {
+        return match taken::add(&add, store, held)? {
             Taken::Now(added) => {
                 let mut text = Vec::new();
                 added.write(Framing::Http, &mut text);

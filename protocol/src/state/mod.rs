@@ -7,10 +7,12 @@
 //!
 //! - [`add`]: the request, its reply, and why it may be refused
 //! - [`kept`]: the arithmetic, and the state as bytes
+//! - `taken`: taking a step now, or as a job
 //! - [`talk`]: the client's end, which checks every total and every digest
 
 pub mod add;
 pub mod kept;
+pub(crate) mod taken;
 pub mod talk;
 
 use alloc::boxed::Box;

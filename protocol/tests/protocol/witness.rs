@@ -63,7 +63,7 @@ fn each_request_has_its_own_reply_also_behind_others_and_after_a_job() {
             "written",
             "MUL 99999999999999999999 1 -> OK 99999999999999999999",
             // A session writes what it has before it runs a job, and collects again after it.
-            "nonsense -> ERR unknown-verb the verbs are ECHO, MUL, WORK and QUIT",
+            "nonsense -> ERR unknown-verb the verbs are ECHO, MUL, WORK, ADD and QUIT",
             "written",
         ]
     );
