@@ -2,24 +2,20 @@
 //! survives a reconnect and what does not, whom a server does not believe, and what a full table, a
 //! store that is gone and a kill cost. A new model gets them all by being in the list.
 
+#[path = "support/parties.rs"]
+mod parties;
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use protocol::state::{from_text, to_text};
-use protocol::{App, Exchange, Framing, Home, Recipe, Reply, Request, Sessions};
-use rustix::process::{Pid, Signal, kill_process};
+use protocol::{Framing, Home, Reply};
 use serde_json::Value;
 use servers::{MODELS, Model};
-use support::{DEADLINE, c10k, until};
 
-const STEPS: u32 = 6;
-const HISTORY: usize = 24;
+use parties::{Client, HISTORY, Redis, STEPS, Server, free_port, has_redis};
+use support::{c10k, until};
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -52,170 +48,6 @@ fn checked(run: impl FnOnce() + Send + 'static) -> impl FnOnce() -> Result<(), F
     move || {
         run();
         Ok(())
-    }
-}
-
-/// Whether there is a Redis server to start; without one, its tests are ignored by name.
-fn has_redis() -> bool {
-    let found = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
-    found.is_ok_and(|status| status.success())
-}
-
-/// A process of ours; it is killed when the test is over, however that ends.
-struct Process(Child);
-
-impl Process {
-    fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).expect("a pid");
-        kill_process(pid, signal).expect("it lives");
-    }
-
-    fn kill(&mut self) {
-        self.signal(Signal::KILL);
-        self.0.wait().expect("it has ended");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already; then there is nothing to kill.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A Redis server on a port of its own.
-struct Redis {
-    process: Process,
-    port: u16,
-}
-
-impl Redis {
-    fn start(port: u16) -> Self {
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
-        let child = command.stdout(Stdio::null()).spawn().expect("it is installed");
-        let redis = Self { process: Process(child), port };
-        until("the store listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
-        redis
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
-}
-
-/// A server of ours.
-struct Server {
-    process: Process,
-    stdout: BufReader<std::process::ChildStdout>,
-    address: String,
-}
-
-impl Server {
-    fn start(model: &str, flags: &[&str]) -> Self {
-        let mut command = c10k();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--model", model]).args(flags);
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let process = Process(child);
-        let ready = json_line(&mut stdout);
-        let address = ready["address"].as_str().expect("an address").to_string();
-        Self { process, stdout, address }
-    }
-
-    /// Asks it to stop and returns its counters.
-    fn stop(mut self) -> Value {
-        self.process.signal(Signal::TERM);
-        json_line(&mut self.stdout)["counters"].take()
-    }
-
-    fn connect(&self) -> Line {
-        let stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-        Line(BufReader::new(stream))
-    }
-
-    /// One step of a session on a connection of its own: total, and the reference to go on with.
-    fn step(&self, step: u32, n: u64, reference: &str) -> Result<(u64, String), String> {
-        self.connect().step(step, n, reference)
-    }
-}
-
-/// A client that types.
-struct Line(BufReader<TcpStream>);
-
-impl Line {
-    fn ask(&mut self, request: &str) -> String {
-        self.0.get_mut().write_all(format!("{request}\n").as_bytes()).expect("it takes it");
-        let mut line = String::new();
-        self.0.read_line(&mut line).expect("a reply");
-        line.trim_end().to_string()
-    }
-
-    fn step(&mut self, step: u32, n: u64, reference: &str) -> Result<(u64, String), String> {
-        let reply = self.ask(&format!("ADD {step} 1000 {n} {reference}"));
-        let words: Vec<_> = reply.split(' ').collect();
-        match words[..] {
-            ["OK", total, _, next] => Ok((total.parse().expect("a total"), next.to_string())),
-            ["ERR", code, ..] => Err(code.to_string()),
-            _ => panic!("{reply}"),
-        }
-    }
-}
-
-fn json_line(from: &mut impl BufRead) -> Value {
-    let mut line = String::new();
-    from.read_line(&mut line).expect("a line");
-    serde_json::from_str(&line).expect("JSON")
-}
-
-/// The client's end of the protocol over a socket.
-struct Client {
-    exchange: Exchange,
-    stream: TcpStream,
-    tag: u64,
-}
-
-impl Client {
-    fn new(server: &Server, framing: Framing, home: Home) -> Self {
-        let sessions = Sessions { steps: STEPS, history: HISTORY, home: Some(home) };
-        let recipe = Recipe::new(App::Bench, framing, Request::Session(sessions));
-        let exchange = Exchange::new(Arc::new(recipe.expect("a recipe")));
-        Self { exchange, stream: Self::connect(server), tag: 1 }
-    }
-
-    fn connect(server: &Server) -> TcpStream {
-        let stream = TcpStream::connect(&server.address).expect("it listens");
-        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-        stream
-    }
-
-    fn reconnect(&mut self, server: &Server) {
-        self.exchange = Exchange::after(&mut self.exchange);
-        // The old one first: a model may serve one client at a time.
-        self.stream.shutdown(std::net::Shutdown::Both).expect("it is open");
-        self.stream = Self::connect(server);
-    }
-
-    fn step(&mut self) -> Reply {
-        let mut request = Vec::new();
-        self.exchange.request(self.tag, &mut request);
-        self.tag += 1;
-        self.stream.write_all(&request).expect("it takes it");
-        loop {
-            if let Some(reply) = self.exchange.reply() {
-                return reply;
-            }
-            let n = self.stream.read(self.exchange.space()).expect("a reply");
-            assert!(n > 0, "the server closed");
-            self.exchange.received(n);
-        }
     }
 }
 
