@@ -86,6 +86,12 @@ fn findings_about_the_server_are_shown() {
     shows(&trial, "connected", Status::Fail, |trial| trial.connections.opened -= 1);
     shows(&trial, "kept-up", Status::Fail, |trial| trial.throughput_per_s *= 0.8);
     shows(&trial, "kept-up", Status::Fail, |t| t.census.unfinished = t.census.offered / 50);
+    let rates_per_s = vec![1.0, 2.0];
+    let stairs = crate::document::ArrivalsRecord::Staircase { rates_per_s, step_ns: 1, seed: None };
+    shows(&trial, "kept-up", Status::Warn, |trial| {
+        trial.throughput_per_s *= 0.8;
+        trial.load.arrivals = stairs.clone();
+    });
     shows(&trial, "never-served", Status::Warn, |trial| trial.connections.served -= 1);
     let overflow = |trial: &mut Trial| {
         let server = trial.server.as_mut().expect("a server of ours");

@@ -295,6 +295,12 @@ impl ArrivalsRecord {
         *self != Self::Closed
     }
 
+    /// Whether the rate was to change during the measurement.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        matches!(self, Self::Ramp { .. } | Self::Staircase { .. })
+    }
+
     /// The rate of an open loop, that of all generators together, its mean if it changed; `None`
     /// of a replay, which has none.
     #[must_use]

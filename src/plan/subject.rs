@@ -73,7 +73,6 @@ impl<'a> Subject<'a> {
                 let varied = workload.factors.iter().find(|f| f.name.starts_with("server."))?;
                 let own = external.framing.is_none() && external.app.is_none();
                 let spoken = own && ["server.framing", "server.app"].contains(&&*varied.name);
-                let _ = server;
                 (!spoken).then(|| format!("it does not know the setting {}", varied.name))
             }
         }
