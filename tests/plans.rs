@@ -128,7 +128,9 @@ arrivals = { kind = "staircase", rates = [200, 400], step = "30ms" }
         assert_eq!(conduct["requests_per_connection"], 3);
         assert_eq!(conduct["idle_connections"], 2);
         let (turnaround, of_cell) = (&trial["turnaround"], &cell["turnaround"]);
-        assert!(turnaround["times"]["count"].is_u64() && of_cell["mean_ns"]["median"].is_f64());
+        // On a busy machine no client may have been done, and then there is no mean.
+        let done = turnaround["times"]["count"].as_u64().expect("a number");
+        assert_eq!(of_cell["mean_ns"]["median"].is_number(), done > 0, "{of_cell}");
         assert_eq!(conduct["think_time"]["time_ns"], 1_000_000);
     }
     let open = trial(&run, &cells(&summary)[4]);
@@ -177,7 +179,10 @@ fn servers_of_others_are_started_measured_and_ended() {
             .expect("it starts"),
     );
     wait_until("it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    let plan = HEAD.replace("\"epoll\"]", "\"epoll\"]\ntwin = \"started\"")
+    // Long enough for a server to get its turn on a busy machine.
+    let plan = HEAD
+        .replace("\"epoll\"]", "\"epoll\"]\ntwin = \"started\"")
+        .replace("measure = \"50ms\"", "measure = \"400ms\"")
         + &format!(
             r#"
 [[external]]
