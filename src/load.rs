@@ -7,13 +7,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use loadgen::{Arrivals, Conduct, Load, LoadError, Moment, Outcome, Pacing, Phase};
+use loadgen::{Arrivals, Conduct, Load, LoadError, Outcome, Pacing};
 
 use crate::accounts::Accountant;
 use crate::child::ServerChild;
 use crate::cli::{Exit, LoadArgs, Warmup, usage};
-use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
+use crate::document::{Check, Conditions, Status, Target, Trial, TrialRecord, Validity};
 use crate::live::LiveView;
+pub use crate::machine::Ticks;
 use crate::pacing::PacingArg;
 use crate::record::{self, Circumstances};
 use crate::run::server;
@@ -126,7 +127,7 @@ pub(crate) fn trial(
     let mut accountant = server
         .as_ref()
         .map(|server| Accountant::of(server.child.pid()).listening_on(server.child.address));
-    let (outcome, steal_share) = watched(&load, stop, args.quiet, &mut accountant)?;
+    let (outcome, conditions) = watched(&load, stop, args.quiet, &mut accountant)?;
     let circumstances = Circumstances {
         run: TrialRecord {
             id: "load".into(),
@@ -145,7 +146,7 @@ pub(crate) fn trial(
         load: &load,
         server: accountant.and_then(|accountant| accountant.bracket),
         host,
-        steal_share,
+        conditions,
     };
     record::trial(circumstances, &outcome)
 }
@@ -156,7 +157,7 @@ fn watched(
     stop: &AtomicBool,
     quiet: bool,
     accountant: &mut Option<Accountant>,
-) -> Result<(Outcome, Option<f64>)> {
+) -> Result<(Outcome, Conditions)> {
     let (mut ticks, mut view) = (Ticks::default(), LiveView::new(load, quiet));
     let outcome = loadgen::run(load, stop, &mut |moment| {
         if let Some(accountant) = accountant.as_mut() {
@@ -166,7 +167,7 @@ fn watched(
         view.watch(moment);
     });
     view.finish();
-    Ok((outcome.map_err(explain)?, ticks.steal_share()))
+    Ok((outcome.map_err(explain)?, ticks.conditions()))
 }
 
 /// What was measured, and what it said when it was stopped if it is ours.
@@ -228,34 +229,5 @@ pub fn explain(error: LoadError) -> anyhow::Error {
         | LoadError::TooLate
         | LoadError::Ports { .. } => usage(error.to_string()),
         other => other.into(),
-    }
-}
-
-/// CPU ticks of the machine when the warm-up began and when the measurement ended.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ticks {
-    begin: Option<(u64, u64)>,
-    end: Option<(u64, u64)>,
-}
-
-impl Ticks {
-    /// Reads them when the warm-up begins and when the measurement ends; at its beginning, reading
-    /// would hold up the load.
-    pub fn watch(&mut self, moment: Moment) {
-        match moment {
-            Moment::Begins(Phase::Warmup) => self.begin = machine::steal_and_total_ticks(),
-            Moment::Begins(Phase::Drain) => self.end = machine::steal_and_total_ticks(),
-            _ => {}
-        }
-    }
-
-    /// Share of all processors' time that the hypervisor took.
-    #[must_use]
-    pub fn steal_share(&self) -> Option<f64> {
-        let ((steal_begin, begin), (steal_end, end)) = (self.begin?, self.end?);
-        let total = end.checked_sub(begin).filter(|total| *total > 0)?;
-        // A tick is more than a percent of a short trial: one alone says nothing.
-        let stolen = steal_end.saturating_sub(steal_begin).saturating_sub(1);
-        Some(units::as_f64(stolen) / units::as_f64(total))
     }
 }

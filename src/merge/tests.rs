@@ -8,7 +8,9 @@ use loadgen::{Arrivals, Histogram, Load, Outcome};
 use protocol::{App, Framing, Recipe, Request};
 
 use super::add_up;
-use crate::document::{Greetings, Host, StepRecord, Target, Trial, TrialRecord, Validity, Worker};
+use crate::document::{
+    Conditions, Greetings, Host, StepRecord, Target, Trial, TrialRecord, Validity, Worker,
+};
 use crate::record::{self, Circumstances};
 
 /// What happened to requests: when each was due, how long it took to be served, its fate.
@@ -194,7 +196,7 @@ pub(crate) fn document(samples: &Samples, shard: (u64, u64), later_ns: u64) -> T
         load: &load,
         server: None,
         host: host(),
-        steal_share: Some(0.0),
+        conditions: Conditions { steal_share: Some(0.0), ..Conditions::default() },
     };
     let began = Duration::from_nanos(1_700_000_000_000_000_000 + later_ns);
     let outcome = samples.shard((k, n)).outcome(connections, began);
@@ -214,6 +216,7 @@ fn host() -> Host {
         descriptors_max: None,
         hypervisor: None,
         work_round_ps: 1,
+        ..Host::default()
     }
 }
 
