@@ -181,6 +181,9 @@ pub struct RunArgs {
     /// Go on with an interrupted run
     #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "models", "workloads", "repeat", "seed", "out"])]
     pub resume: Option<PathBuf>,
+    /// Count the servers' system calls too, in short loads after the trials (with strace)
+    #[arg(long)]
+    pub syscalls: bool,
     /// Where the run's folder is made
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub out: PathBuf,

@@ -67,5 +67,6 @@ pub mod store;
 pub mod sweeps;
 #[cfg(test)]
 mod synthetic;
+pub mod syscalls;
 pub mod table;
 pub mod units;

@@ -7,17 +7,18 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use loadgen::{Arrivals, Conduct, Load, LoadError, Moment, Outcome, Pacing, Phase};
+use loadgen::{Arrivals, Conduct, Load, LoadError, Outcome, Pacing};
 
 use crate::accounts::Accountant;
 use crate::child::ServerChild;
 use crate::cli::{Exit, LoadArgs, Warmup, usage};
-use crate::document::{Check, Contention, Status, Target, Trial, TrialRecord, Validity};
+use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
 use crate::live::LiveView;
+pub use crate::machine::Ticks;
 use crate::pacing::PacingArg;
 use crate::record::{self, Circumstances};
 use crate::run::server;
-use crate::{arrivals, ask, contention, machine, store, table, units};
+use crate::{arrivals, ask, machine, store, table, units};
 
 /// Width of one entry of the series.
 pub const INTERVAL: Duration = Duration::from_millis(100);
@@ -145,7 +146,7 @@ pub(crate) fn trial(
         load: &load,
         server: accountant.and_then(|accountant| accountant.bracket),
         host,
-        steal_share: ticks.steal_share(),
+        conditions: ticks.conditions(),
         contention: ticks.contention(),
     };
     record::trial(circumstances, &outcome)
@@ -229,49 +230,5 @@ pub fn explain(error: LoadError) -> anyhow::Error {
         | LoadError::TooLate
         | LoadError::Ports { .. } => usage(error.to_string()),
         other => other.into(),
-    }
-}
-
-/// CPU ticks of the machine when the warm-up began and when the measurement ended, and who else
-/// wanted its processors.
-#[derive(Clone, Copy, Debug)]
-pub struct Ticks {
-    begin: Option<(u64, u64)>,
-    end: Option<(u64, u64)>,
-    contention: contention::Watch,
-}
-
-impl Ticks {
-    /// To be called before the load begins; takes some milliseconds.
-    #[must_use]
-    pub fn begin() -> Self {
-        Self { begin: None, end: None, contention: contention::Watch::begin() }
-    }
-
-    /// Reads them when the warm-up begins and when the measurement ends; at its beginning, reading
-    /// would hold up the load.
-    pub fn watch(&mut self, moment: Moment) {
-        self.contention.watch(moment);
-        match moment {
-            Moment::Begins(Phase::Warmup) => self.begin = machine::steal_and_total_ticks(),
-            Moment::Begins(Phase::Drain) => self.end = machine::steal_and_total_ticks(),
-            _ => {}
-        }
-    }
-
-    /// Who else wanted the processors.
-    #[must_use]
-    pub fn contention(&self) -> Option<Contention> {
-        self.contention.found()
-    }
-
-    /// Share of all processors' time that the hypervisor took.
-    #[must_use]
-    pub fn steal_share(&self) -> Option<f64> {
-        let ((steal_begin, begin), (steal_end, end)) = (self.begin?, self.end?);
-        let total = end.checked_sub(begin).filter(|total| *total > 0)?;
-        // A tick is more than a percent of a short trial: one alone says nothing.
-        let stolen = steal_end.saturating_sub(steal_begin).saturating_sub(1);
-        Some(units::as_f64(stolen) / units::as_f64(total))
     }
 }

@@ -1,5 +1,8 @@
 //! What this machine is, and keeping to its processors.
 
+mod conditions;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -9,6 +12,8 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::document::Host;
 use crate::units::parse_cpus;
+
+pub use conditions::Ticks;
 
 /// The machine as results name it. Takes a few milliseconds, for the calibration of `WORK`.
 #[must_use]
@@ -37,6 +42,13 @@ pub fn host() -> Host {
                 .is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor"))
                 .then(|| "unnamed".into())
         }),
+        turbo: turbo(),
+        smt: read("/sys/devices/system/cpu/smt/control"),
+        mitigations: mitigations(),
+        huge_pages: read("/sys/kernel/mm/transparent_hugepage/enabled").and_then(|t| chosen(&t)),
+        processes_max: rustix::process::getrlimit(rustix::process::Resource::Nproc).maximum,
+        port_range: read("/proc/sys/net/ipv4/ip_local_port_range").and_then(|t| port_range(&t)),
+        tcp_tw_reuse: read("/proc/sys/net/ipv4/tcp_tw_reuse").and_then(|text| text.parse().ok()),
         work_round_ps: work_round_ps(),
     }
 }
@@ -110,8 +122,35 @@ pub fn steal_and_total_ticks() -> Option<(u64, u64)> {
     Some((steal, parts.iter().sum()))
 }
 
+/// Two drivers have each its own file, which say the opposite of each other.
+fn turbo() -> Option<bool> {
+    let forbidden = read("/sys/devices/system/cpu/intel_pstate/no_turbo").map(|text| text == "0");
+    forbidden.or_else(|| read("/sys/devices/system/cpu/cpufreq/boost").map(|text| text == "1"))
+}
+
+fn mitigations() -> BTreeMap<String, String> {
+    let folder = fs::read_dir("/sys/devices/system/cpu/vulnerabilities");
+    let named = folder.into_iter().flatten().flatten().filter_map(|entry| {
+        Some((entry.file_name().into_string().ok()?, read(entry.path().to_str()?)?))
+    });
+    named.collect()
+}
+
+/// The one in brackets, as in `always [madvise] never`.
+fn chosen(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once('[')?;
+    rest.split_once(']').map(|(chosen, _)| chosen.to_string())
+}
+
+fn port_range(text: &str) -> Option<(u16, u16)> {
+    let mut ports = text.split_whitespace().map(str::parse);
+    Some((ports.next()?.ok()?, ports.next()?.ok()?))
+}
+
+/// What a file says; nothing where it is empty.
 fn read(path: &str) -> Option<String> {
-    fs::read_to_string(path).ok().map(|text| text.trim().to_string())
+    let text = fs::read_to_string(path).ok()?;
+    Some(text.trim().to_string()).filter(|text| !text.is_empty())
 }
 
 /// The value of the first `name : value` line.
@@ -120,4 +159,41 @@ fn field(text: &str, name: &str) -> Option<String> {
         .filter_map(|line| line.split_once(':'))
         .find(|(key, _)| key.trim() == name)
         .map(|(_, value)| value.trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn facts_are_the_kernels_or_absent() {
+        let host = host();
+        let texts = [&host.governor, &host.clock_source, &host.smt, &host.huge_pages];
+        assert!(texts.into_iter().flatten().all(|text| !text.is_empty()), "{host:?}");
+        assert!(host.mitigations.values().all(|text| !text.is_empty()));
+        assert!(host.port_range.is_none_or(|(first, last)| first <= last));
+        let told = fs::read_dir("/sys/devices/system/cpu/vulnerabilities");
+        assert_eq!(told.map_or(0, Iterator::count), host.mitigations.len());
+    }
+
+    #[test]
+    fn the_chosen_one_is_in_brackets() {
+        assert_eq!(chosen("always [madvise] never").as_deref(), Some("madvise"));
+        assert_eq!(chosen("always"), None);
+        assert_eq!(port_range("32768\t60999"), Some((32_768, 60_999)));
+        assert_eq!(port_range("32768"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_no_fact(text in "[ -~\t]{0,40}") {
+            if let Some(found) = chosen(&text) {
+                let bracketed = format!("[{found}]");
+                prop_assert!(text.contains(&bracketed));
+            }
+            let _ = (port_range(&text), field(&text, "model name"));
+        }
+    }
 }

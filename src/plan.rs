@@ -79,6 +79,9 @@ pub struct Plan {
     /// How the load generator waits until a request of an open loop is due.
     #[serde(default, skip_serializing_if = "PacingArg::is_auto")]
     pub pacing: PacingArg,
+    /// Whether the servers' system calls are counted too, in loads of their own after the trials.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub syscalls: bool,
     /// What the servers are.
     #[serde(default)]
     pub server: ServerPlan,

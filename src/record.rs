@@ -12,9 +12,9 @@ use crate::accounts::ServerBracket;
 use crate::arrivals;
 use crate::checks;
 use crate::document::{
-    Census, ClientAccount, Connections, Contention, Distribution, Greetings, Host, Imbalance,
-    Interval, Latency, LoadRecord, PacingKind, PacingRecord, Phases, RequestRecord, SchemaId,
-    ShardRecord, StepRecord, Sums, Target, Trial, TrialRecord, Validity, Worker,
+    Census, ClientAccount, Conditions, Connections, Contention, Distribution, Greetings, Host,
+    Imbalance, Interval, Latency, LoadRecord, PacingKind, PacingRecord, Phases, RequestRecord,
+    SchemaId, ShardRecord, StepRecord, Sums, Target, Trial, TrialRecord, Validity, Worker,
 };
 use crate::histogram;
 use crate::steadiness;
@@ -37,8 +37,8 @@ pub struct Circumstances<'a> {
     pub server: Option<ServerBracket>,
     /// Where it ran.
     pub host: Host,
-    /// Share of all processors' time that the hypervisor took during the measurement.
-    pub steal_share: Option<f64>,
+    /// What else the machine did meanwhile.
+    pub conditions: Conditions,
     /// Who else wanted the processors.
     pub contention: Option<Contention>,
 }
@@ -48,18 +48,10 @@ pub struct Circumstances<'a> {
 /// # Errors
 /// When a histogram cannot be written, which is a fault of ours.
 pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Trial> {
-    let Circumstances {
-        run,
-        target,
-        service,
-        request,
-        load,
-        server,
-        host,
-        steal_share,
-        contention,
-    } = circumstances;
+    let Circumstances { run, target, service, request, load, server, host, conditions, contention } =
+        circumstances;
     let (app, framing) = service;
+    let steal_share = conditions.steal_share;
     let workers = workers(outcome);
     let mut trial = Trial {
         schema: SchemaId::trial(),
@@ -99,9 +91,13 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         misbehaving: conduct::misbehaving(outcome),
         workers,
         client: client(load, outcome),
-        server: server.map(|bracket| bracket.account(outcome.completed, outcome.phases.bracket)),
+        server: server.map(|bracket| {
+            let phases = &outcome.phases;
+            bracket.account(outcome.completed, phases.measure, phases.bracket)
+        }),
         host,
         contention,
+        conditions: Some(conditions),
         merged: Vec::new(),
         sums: Some(sums(outcome)),
         checks: Vec::new(),

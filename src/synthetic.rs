@@ -27,6 +27,7 @@ pub(crate) fn closed(model: &str, throughput: &[f64]) -> Cell {
         latency: latency.map(quantile).into(),
         server_cpu_per_request_ns: same(5e3),
         client_cpu_per_request_ns: same(5e3),
+        syscalls: None,
         pss_bytes: same(4_194_304.0).expect("values"),
         replies_checked: 1000,
         replies_wrong: 0,

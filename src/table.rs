@@ -9,6 +9,7 @@ mod models;
 mod plans;
 mod sessions;
 mod steps;
+mod syscalls;
 mod turnaround;
 
 use std::fmt::Write as _;
@@ -160,6 +161,7 @@ fn workload_table(cells: &[&Cell]) -> String {
     for (at, message) in messages.iter().enumerate() {
         let _ = write!(text, "\n  [{}] {message}", at + 1);
     }
+    text.push_str(&syscalls::lines(cells));
     text
 }
 

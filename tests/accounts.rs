@@ -3,18 +3,37 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
 const CONNECTIONS: u64 = 12;
 
-/// A trial of each model: of its server, and of all of it.
-fn trials(models: &[&str], flags: &[&str]) -> (tempfile::TempDir, Vec<Value>) {
+/// One run at a time: what one is looked at by must not come too late for another.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// A trial of each model, and the summary. On a machine that is too busy to look at servers in time
+/// the run is made again.
+fn trials(models: &[&str], flags: &[&str]) -> Vec<Value> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let late = |trial: &&Value| trial["server"]["cpu_per_request_ns"].is_null();
+    for _ in 0..10 {
+        let documents = run(models, flags);
+        match documents[..models.len()].iter().find(late) {
+            None => return documents,
+            Some(trial) => eprintln!("again: {}", trial["server"]),
+        }
+    }
+    panic!("no trial was looked at in time")
+}
+
+fn run(models: &[&str], flags: &[&str]) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let plan = folder.path().join("plan.toml");
     // Enough CPU work that the kernel's clock ticks see it on any machine.
     let text = format!(
         "name = \"accounts\"\nquestion = \"What does it cost?\"\nmodels = {models:?}\ntrials = 1\n\
+         twin = \"none\"\n\
          connections = {CONNECTIONS}\nwarmup = \"100ms\"\nmeasure = \"1s\"\ndrain = \"10s\"\n\
          [[workload]]\nname = \"cpu\"\n\
          request = {{ kind = \"work\", rounds = 2000, wait = \"0ms\", reply-bytes = 64 }}\n\
@@ -30,7 +49,7 @@ fn trials(models: &[&str], flags: &[&str]) -> (tempfile::TempDir, Vec<Value>) {
     let run = folders.next().expect("the run's folder");
     let trials = models.iter().map(|model| read(&run.join(format!("trials/cpu.{model}.0.json"))));
     let trials = trials.chain([read(&run.join("summary.json"))]).collect();
-    (folder, trials)
+    trials
 }
 
 fn read(path: &Path) -> Value {
@@ -44,7 +63,7 @@ fn number(value: &Value) -> f64 {
 #[test]
 fn every_figure_of_the_server_is_there_and_plausible() {
     let models = ["fork", "prefork", "thread-per-client", "epoll"];
-    let (_folder, trials) = trials(&models, &[]);
+    let trials = trials(&models, &[]);
     for (model, trial) in models.iter().zip(&trials) {
         let server = &trial["server"];
         let expected: (u64, u64) = match *model {
@@ -75,6 +94,7 @@ fn every_figure_of_the_server_is_there_and_plausible() {
         for counter in ["retransmits", "listen_drops", "time_waits", "resets_sent", "timeouts"] {
             assert!(server["tcp"][counter].is_u64(), "{model}: {counter}: {}", server["tcp"]);
         }
+        conditions(model, trial);
         assert!(server["method"].as_str().is_some_and(|method| !method.is_empty()));
     }
 }
@@ -96,6 +116,17 @@ fn split(model: &str, server: &Value, cpu: f64) {
     assert!(share > 0.3 && share <= 1.0, "{model}: {share}");
 }
 
+/// What the kernel keeps is in the document, and what it does not keep is in no document.
+fn conditions(model: &str, trial: &Value) {
+    for resource in ["cpu", "memory", "io"] {
+        let kept = std::fs::read_to_string(format!("/proc/pressure/{resource}")).is_ok();
+        let found = &trial["conditions"]["pressure"][resource];
+        assert_eq!(found["some_ns"].is_u64(), kept, "{model}: {resource}: {found}");
+    }
+    let steal = &trial["conditions"]["steal_share"];
+    assert!(steal.as_f64().is_none_or(|share| (0.0..=1.0).contains(&share)), "{model}: {steal}");
+}
+
 /// All connections, and nothing else, before and after.
 fn sockets(model: &str, server: &Value) {
     for when in ["sockets_before", "sockets_after"] {
@@ -104,4 +135,34 @@ fn sockets(model: &str, server: &Value) {
         assert_eq!(states.len(), 1, "{model} {when}: {states:?}");
     }
     assert_eq!(server["sockets_after"]["accept_queue"], 0, "{model}: all were accepted");
+}
+
+#[test]
+fn system_calls_are_counted_or_the_run_says_what_is_missing() {
+    let models = ["thread-per-client", "epoll"];
+    let mut documents = trials(&models, &["--syscalls"]);
+    let summary = documents.pop().unwrap();
+    let notes = summary["run"]["notes"].to_string();
+    for (model, cell) in models.iter().zip(summary["cells"].as_array().unwrap()) {
+        let counted = &cell["syscalls"];
+        if counted.is_null() {
+            assert!(notes.contains("strace"), "no reason: {notes}");
+            continue;
+        }
+        let of = |name: &str| {
+            let mut calls = counted["by_name"].as_array().unwrap().iter();
+            calls.find(|call| call["name"] == name).map_or(0.0, |call| number(&call["per_request"]))
+        };
+        // A request is read and answered, whatever else; and who has an event loop waits in it.
+        let read = of("read") + of("recvfrom") + of("recvmsg") + of("readv");
+        let written = of("write") + of("sendto") + of("sendmsg") + of("writev");
+        assert!(read >= 0.99 && written >= 0.99, "{model}: {counted}");
+        assert!(written < 3.0, "{model}: {counted}");
+        let waited = of("epoll_wait") + of("epoll_pwait") + of("epoll_pwait2");
+        assert_eq!(waited > 0.0, *model == "epoll", "{model}: {counted}");
+        let sum: f64 =
+            counted["by_name"].as_array().unwrap().iter().map(|c| number(&c["per_request"])).sum();
+        assert!((sum / number(&counted["per_request"]) - 1.0).abs() < 1e-9);
+        assert!(number(&counted["requests"]) > 0.0 && counted["connections"] == CONNECTIONS);
+    }
 }

@@ -34,6 +34,11 @@ pub(crate) struct Loop<'a> {
 impl Loop<'_> {
     /// Runs it, and returns the server's CPU time over [`Phases::bracket`](loadgen::Phases) too.
     pub(crate) fn run(&self) -> Result<(Outcome, Duration)> {
+        self.run_watched(&mut |_| {})
+    }
+
+    /// The same with somebody who is told of every moment, after the clocks have been read.
+    pub(crate) fn run_watched(&self, watch: &mut dyn FnMut(Moment)) -> Result<(Outcome, Duration)> {
         let recipe = Recipe::new(App::Bench, Framing::Line, self.request);
         let load = Load {
             target: self.target,
@@ -57,10 +62,13 @@ impl Loop<'_> {
             live: false,
         };
         let (mut before, mut after) = (Duration::ZERO, Duration::ZERO);
-        let outcome = loadgen::run(&load, self.stop, &mut |moment| match moment {
-            Moment::Begins(Phase::Measure) => before = cpu_now(self.pid),
-            Moment::Begins(Phase::Drain) => after = cpu_now(self.pid),
-            _ => {}
+        let outcome = loadgen::run(&load, self.stop, &mut |moment| {
+            match moment {
+                Moment::Begins(Phase::Measure) => before = cpu_now(self.pid),
+                Moment::Begins(Phase::Drain) => after = cpu_now(self.pid),
+                _ => {}
+            }
+            watch(moment);
         })?;
         ensure!(!outcome.interrupted, "interrupted");
         ensure!(outcome.census.reconciles(), "the census does not add up: {:?}", outcome.census);

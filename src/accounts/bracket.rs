@@ -15,6 +15,9 @@ const GROUP_LEAST: Duration = Duration::from_millis(100);
 /// Clock ticks for each process below which what its own account rounds off is too much.
 const TICKS_LEAST: u64 = 50;
 
+/// The part of a measurement by which its edges may be looked at too late.
+const LATE_MOST: u32 = 10;
+
 /// The server's accounts around the measurement.
 #[derive(Clone, Debug)]
 pub struct ServerBracket {
@@ -36,7 +39,7 @@ pub struct ServerBracket {
 #[derive(Debug)]
 pub struct Accountant {
     pid: i32,
-    port: Option<u16>,
+    address: Option<SocketAddr>,
     group: Option<GroupAccount>,
     begin: Option<(Sample, Option<PortStates>)>,
     edge: (Duration, Option<GroupCpu>),
@@ -49,13 +52,13 @@ impl Accountant {
     #[must_use]
     pub fn of(pid: i32) -> Self {
         let group = GroupAccount::of(pid);
-        Self { pid, port: None, group, begin: None, edge: (Duration::ZERO, None), bracket: None }
+        Self { pid, address: None, group, begin: None, edge: (Duration::ZERO, None), bracket: None }
     }
 
-    /// Looks at the sockets of the port where it listens, too.
+    /// Looks at the sockets of the address where it listens, too.
     #[must_use]
     pub fn listening_on(self, address: SocketAddr) -> Self {
-        Self { port: Some(address.port()), ..self }
+        Self { address: Some(address), ..self }
     }
 
     /// To be called with every moment of a load.
@@ -92,16 +95,19 @@ impl Accountant {
     }
 
     fn sockets(&self) -> Option<PortStates> {
-        port_states(self.pid, self.port?)
+        port_states(self.pid, self.address?)
     }
 }
 
 impl ServerBracket {
-    /// As it is written down, for so many right replies in so long a time.
+    /// As it is written down, for so many right replies in a measurement of that length, whose edges
+    /// were looked at so far apart. On a machine that is too busy to look in time they are not those of
+    /// the replies, and then nobody knows what one of them cost.
     #[must_use]
-    pub fn account(&self, replies: u64, elapsed: Duration) -> ServerAccount {
+    pub fn account(&self, replies: u64, measured: Duration, elapsed: Duration) -> ServerAccount {
         let Self { begin, end, .. } = self;
         let (cpu, method) = self.total();
+        let in_time = measured.abs_diff(elapsed) <= measured / LATE_MOST;
         let (split, missing) = match self.split() {
             Ok(split) => (Some(split), None),
             Err(why) => (None, Some(why)),
@@ -118,7 +124,7 @@ impl ServerBracket {
             cpu_user_share: split.as_ref().map(share),
             cpu_split: split,
             cpu_split_missing: missing,
-            cpu_per_request_ns: (replies > 0).then(|| as_f64(ns(cpu)) / as_f64(replies)),
+            cpu_per_request_ns: (replies > 0 && in_time).then(|| as_f64(ns(cpu)) / as_f64(replies)),
             cpu_share: cpu.as_secs_f64() / elapsed.as_secs_f64().max(1e-9),
             memory: self.memory,
             switches: end.switches_since(begin),
@@ -188,6 +194,8 @@ fn of_ticks(cpu: Duration, begin: &Sample, end: &Sample) -> Result<CpuSplit, Str
 mod tests {
     use super::*;
 
+    const TWO: Duration = Duration::from_secs(2);
+
     fn sample(pids: i32, ticks: (u64, u64), ticks_ended: u64) -> Sample {
         Sample { pids: (1..=pids).collect(), ticks, ticks_ended, ..Sample::default() }
     }
@@ -210,11 +218,11 @@ mod tests {
 
     #[test]
     fn many_short_processes_have_no_share_rather_than_a_wrong_one() {
-        let account = bracket(64, (0, 0), None).account(1, Duration::from_secs(2));
+        let account = bracket(64, (0, 0), None).account(1, TWO, TWO);
         assert_eq!((account.cpu_user_share, account.cpu_split.clone()), (None, None));
         assert!(account.cpu_split_missing.expect("a reason").contains("64 processes"));
         // With a group they have one, and their CPU time comes from it.
-        let account = bracket(64, (0, 0), Some(group(300, 900))).account(1, Duration::from_secs(2));
+        let account = bracket(64, (0, 0), Some(group(300, 900))).account(1, TWO, TWO);
         assert_eq!(account.cpu_user_share, Some(0.25));
         assert_eq!((account.cpu_ns, account.cpu_split_missing), (1_200_000_000, None));
     }
@@ -222,10 +230,10 @@ mod tests {
     #[test]
     fn one_process_keeps_its_clock_and_is_divided_by_whoever_can() {
         let (two, second) = (2_000_000_000, Duration::from_secs(1));
-        let account = bracket(1, (50, 150), None).account(4, second);
+        let account = bracket(1, (50, 150), None).account(4, second, second);
         assert_eq!((account.cpu_ns, account.cpu_user_share), (two, Some(0.25)));
         assert_eq!(account.cpu_per_request_ns, Some(5e8));
-        let account = bracket(1, (0, 0), Some(group(1_000, 1_000))).account(0, second);
+        let account = bracket(1, (0, 0), Some(group(1_000, 1_000))).account(0, second, second);
         assert_eq!((account.cpu_ns, account.cpu_user_share), (two, Some(0.5)));
         assert_eq!(account.cpu_per_request_ns, None);
     }
@@ -237,9 +245,17 @@ mod tests {
             bracket(1, (0, 0), Some(group(10, 10))),
             ServerBracket { end: sample(1, (50, 50), 90), ..bracket(1, (0, 0), None) },
         ] {
-            let account = account.account(1, Duration::from_secs(1));
+            let account = account.account(1, TWO, TWO);
             assert_eq!(account.cpu_user_share, None);
             assert!(account.cpu_split_missing.is_some());
         }
+    }
+
+    #[test]
+    fn edges_that_were_looked_at_too_late_have_no_cost_for_each_request() {
+        let bracket = bracket(1, (0, 0), None);
+        assert!(bracket.account(4, TWO, TWO * 11 / 10).cpu_per_request_ns.is_some());
+        assert_eq!(bracket.account(4, TWO, TWO / 100).cpu_per_request_ns, None);
+        assert_eq!(bracket.account(4, TWO, TWO * 2).cpu_per_request_ns, None);
     }
 }

@@ -1,7 +1,8 @@
 //! What TCP counted, and in which states the sockets of a port are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::document::Tcp;
 
@@ -79,37 +80,63 @@ pub struct PortStates {
     pub accept_queue: u64,
 }
 
-/// The states of the sockets of this port in the network that a process is in; `None` where the
-/// kernel does not say.
+/// The states of the sockets of this address and port in the network that a process is in, those of
+/// the port alone where it is any address; `None` where the kernel does not say.
 #[must_use]
-pub fn port_states(pid: i32, port: u16) -> Option<PortStates> {
+pub fn port_states(pid: i32, at: SocketAddr) -> Option<PortStates> {
     let mut found = PortStates::default();
-    found.add(&fs::read(format!("/proc/{pid}/net/tcp")).ok()?, port);
+    found.add(&fs::read(format!("/proc/{pid}/net/tcp")).ok()?, at);
     // Missing where there is no version 6.
-    found.add(&fs::read(format!("/proc/{pid}/net/tcp6")).unwrap_or_default(), port);
+    found.add(&fs::read(format!("/proc/{pid}/net/tcp6")).unwrap_or_default(), at);
     Some(found)
+}
+
+/// An address as the kernel writes it there: words of the machine's order in hexadecimal. A client on
+/// another address of this machine may have the same port.
+fn as_kernel_writes(address: IpAddr) -> Option<String> {
+    if address.is_unspecified() {
+        return None;
+    }
+    let word = |bytes: &[u8]| match bytes {
+        [a, b, c, d] => format!("{:08X}", u32::from_ne_bytes([*a, *b, *c, *d])),
+        _ => String::new(),
+    };
+    Some(match address {
+        IpAddr::V4(address) => word(&address.octets()),
+        IpAddr::V6(address) => address.octets().chunks(4).map(word).collect(),
+    })
 }
 
 impl PortStates {
     /// A line each: number, local address and port, remote ones, state, queues to send and to
     /// receive, of which a listener has its connections in the second. All but the first in hexadecimal.
     /// Where thousands of sockets are open this is a megabyte, so it is read as bytes, and of most
-    /// lines only as far as the port.
-    fn add(&mut self, text: &[u8], port: u16) {
+    /// lines only as far as the port. The kernel hands it out in pages, and where sockets come and go
+    /// meanwhile it repeats some.
+    fn add(&mut self, text: &[u8], at: SocketAddr) {
+        let (address, mut seen) = (as_kernel_writes(at.ip()), HashSet::new());
         for line in text.split(|byte| *byte == b'\n').skip(1) {
             let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-            let local = words.nth(1).and_then(after_colon);
-            if local != Some(u64::from(port)) {
+            let Some(local) = words.nth(1) else { continue };
+            let other = |address: &String| !local.starts_with(address.as_bytes());
+            if after_colon(local) != Some(u64::from(at.port()))
+                || address.as_ref().is_some_and(other)
+            {
                 continue;
             }
-            let Some(state) = words.nth(1).and_then(hex) else { continue };
-            match STATES.iter().find(|(number, _)| *number == state) {
+            let (remote, state) = (words.next().unwrap_or_default(), words.next().and_then(hex));
+            match STATES.iter().find(|(number, _)| Some(*number) == state) {
                 Some((_, "LISTEN")) => {
-                    let waiting = words.next().and_then(after_colon);
-                    self.accept_queue = self.accept_queue.saturating_add(waiting.unwrap_or(0));
+                    let waiting = words.next().and_then(after_colon).unwrap_or(0);
+                    // There may be one for each loop; the inode tells them apart.
+                    if seen.insert(words.nth(4).unwrap_or_default()) {
+                        self.accept_queue = self.accept_queue.saturating_add(waiting);
+                    }
                 }
-                Some((_, name)) => *self.states.entry((*name).to_string()).or_default() += 1,
-                None => {}
+                Some((_, name)) if seen.insert(remote) => {
+                    *self.states.entry((*name).to_string()).or_default() += 1;
+                }
+                _ => {}
             }
         }
     }
@@ -154,19 +181,27 @@ mod tests {
         \x20  3: 0100007F:C001 0100007F:1F90 01 00000000:00000000 00:00000000 00000000\n\
         \x20  4: 0100007F:1F90 0100007F:C003 01 00000000:00000000 00:00000000 00000000\n";
 
-    fn states(text: &str, port: u16) -> PortStates {
+    fn states(text: &str, at: &str) -> PortStates {
         let mut found = PortStates::default();
-        found.add(text.as_bytes(), port);
+        found.add(text.as_bytes(), at.parse().expect("an address"));
         found
     }
 
     #[test]
     fn sockets_of_the_port_are_counted_by_state_and_nobody_elses() {
-        let found = states(TABLE, 8080);
+        let found = states(TABLE, "127.0.0.1:8080");
         let expected = [("CLOSE_WAIT", 1), ("ESTABLISHED", 2)];
         let expected = expected.map(|(name, n)| (name.to_string(), n)).into_iter().collect();
         assert_eq!(found, PortStates { states: expected, accept_queue: 3 });
-        assert_eq!(states(TABLE, 80), PortStates::default());
+        assert_eq!(states(TABLE, "0.0.0.0:8080"), found);
+        assert_eq!(
+            states(&TABLE.repeat(2), "127.0.0.1:8080"),
+            found,
+            "listed twice, and there once"
+        );
+        for other in ["127.0.0.1:80", "127.0.0.2:8080", "[::1]:8080"] {
+            assert_eq!(states(TABLE, other), PortStates::default(), "{other}");
+        }
     }
 
     #[test]
@@ -176,7 +211,7 @@ mod tests {
         let pid = i32::try_from(std::process::id()).expect("a pid");
         let clients = [(); 3].map(|()| TcpStream::connect(address).expect("it listens"));
         let _accepted = listener.accept().expect("connected");
-        let found = port_states(pid, address.port()).expect("the kernel says");
+        let found = port_states(pid, address).expect("the kernel says");
         assert_eq!(found.states.get("ESTABLISHED"), Some(&3), "{found:?}");
         assert_eq!(found.accept_queue, 2);
         drop(clients);
@@ -207,7 +242,7 @@ mod tests {
         ) {
             for text in [&bytes[..], lines.as_bytes()] {
                 let mut found = PortStates::default();
-                found.add(text, 0x1F90);
+                found.add(text, SocketAddr::from(([0, 0, 0, 0], 0x1F90)));
                 prop_assert!(found.states.values().sum::<u64>() <= text.len() as u64);
             }
             let text = String::from_utf8_lossy(&bytes);

@@ -1,10 +1,12 @@
 //! The machine that a result was measured on: a figure without it says nothing.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Host {
     /// Kernel name and release.
@@ -27,6 +29,57 @@ pub struct Host {
     pub descriptors_max: Option<u64>,
     /// Which hypervisor the kernel sees, if it sees one.
     pub hypervisor: Option<String>,
+    /// Whether the processor runs faster than its nominal speed where it can; absent where the kernel
+    /// does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turbo: Option<bool>,
+    /// Whether several processors share a core, as the kernel says it: `on`, `off`, `notsupported`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smt: Option<String>,
+    /// What the kernel does about each weakness of the processor that it knows of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mitigations: BTreeMap<String, String>,
+    /// Transparent huge pages: `always`, `madvise` or `never`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub huge_pages: Option<String>,
+    /// Processes and threads that this user may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes_max: Option<u64>,
+    /// The first and the last port that the kernel gives to clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port_range: Option<(u16, u16)>,
+    /// When a client may have a port in `TIME_WAIT`: 0 never, 1 always, 2 on loopback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_tw_reuse: Option<u32>,
     /// CPU time of one round of `WORK` on this machine, measured before the run, in picoseconds.
     pub work_round_ps: u64,
+}
+
+/// What the machine did during the warm-up and the measurement of a trial, everybody on it together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Conditions {
+    /// Share of all processors' time that the hypervisor took; absent where the kernel does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steal_share: Option<f64>,
+    /// Pressure stall information, by resource: `cpu`, `memory`, `io`. Empty where the kernel keeps
+    /// none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pressure: BTreeMap<String, Pressure>,
+}
+
+/// How much tasks waited for a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pressure {
+    /// Time in which at least one task waited for it.
+    pub some_ns: u64,
+    /// Time in which all tasks that had something to do waited for it; absent where the kernel does not
+    /// tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_ns: Option<u64>,
+    /// Percent of time in which at least one task waited, over the ten seconds before the warm-up.
+    pub some_avg10_before: f64,
+    /// The same before the end of the measurement.
+    pub some_avg10_after: f64,
 }

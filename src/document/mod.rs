@@ -30,6 +30,7 @@ mod shard;
 mod steadiness;
 mod steps;
 mod summary;
+mod syscalls;
 mod trial;
 mod turnaround;
 
@@ -47,7 +48,7 @@ pub use draw::DrawRecord;
 pub use factor::Factor;
 pub use finding::{About, Check, Status, Validity};
 pub use greetings::{Greetings, Imbalance, Worker};
-pub use host::Host;
+pub use host::{Conditions, Host, Pressure};
 pub use lab::{
     ClientMemory, CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
     InteractionRecord, Killed, LabModel, LabReport, LabSessions, Naive, ShareRecord,
@@ -61,6 +62,7 @@ pub use steps::StepRecord;
 pub use summary::{
     Cell, CellQuantile, Estimate, Excluded, Flag, RunRecord, Standing, Standings, Summary,
 };
+pub use syscalls::{Syscall, Syscalls};
 pub use trial::{
     ArrivalsRecord, Census, Interval, Latency, LoadRecord, Phases, RequestRecord, Target, Trial,
     TrialRecord,

@@ -23,7 +23,8 @@ pub struct ServerAccount {
     /// Why they are not told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_split_missing: Option<String>,
-    /// CPU time for each right reply; absent without replies.
+    /// CPU time for each right reply; absent without replies, and where the machine was too busy to
+    /// look at the server when the measurement began and ended.
     pub cpu_per_request_ns: Option<f64>,
     /// CPU time over elapsed time; above 1 on several processors.
     pub cpu_share: f64,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling};
-use super::{ArrivalsRecord, CellTurnaround, Factor, Host, SchemaId, Status, Validity};
+use super::{ArrivalsRecord, CellTurnaround, Factor, Host, SchemaId, Status, Syscalls, Validity};
 use crate::statistics::{Interval, Verdict, extremes, median};
 
 /// A whole run.
@@ -219,6 +219,9 @@ pub struct Cell {
     pub server_cpu_per_request_ns: Option<Estimate>,
     /// Client CPU time for each right reply, in nanoseconds; absent without replies.
     pub client_cpu_per_request_ns: Option<Estimate>,
+    /// The server's system calls for each right reply; absent where they were not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syscalls: Option<Syscalls>,
     /// The server's proportional set size.
     pub pss_bytes: Estimate,
     /// Replies that were checked.

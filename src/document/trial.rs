@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Check, ClientAccount, ConductRecord, Connections, Contention, Distribution, DrawRecord, Factor,
-    Greetings, Host, Imbalance, MisbehavingClients, Part, SchemaId, SentGaps, ServerAccount,
-    SessionsRecord, ShardRecord, Steadiness, StepRecord, Sums, Turnaround, Validity, Worker,
+    Check, ClientAccount, Conditions, ConductRecord, Connections, Contention, Distribution,
+    DrawRecord, Factor, Greetings, Host, Imbalance, MisbehavingClients, Part, SchemaId, SentGaps,
+    ServerAccount, SessionsRecord, ShardRecord, Steadiness, StepRecord, Sums, Turnaround, Validity,
+    Worker,
 };
 
 /// One trial, and the document that `c10k load --json` writes.
@@ -73,6 +74,9 @@ pub struct Trial {
     /// Who wanted the processors; absent where the kernel does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contention: Option<Contention>,
+    /// What else the machine did meanwhile; absent in documents of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Conditions>,
     /// What this document was added up from, in the order of the parts; empty for one that was not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged: Vec<Part>,

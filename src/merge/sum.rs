@@ -44,6 +44,8 @@ pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
         // Of the order in time no document keeps enough to add up.
         steadiness: None,
         sent_gaps: None,
+        // Each generator's machine had its own.
+        conditions: None,
         ..first.clone()
     };
     trial.run.started_at =

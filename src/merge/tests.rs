@@ -9,7 +9,8 @@ use protocol::{App, Framing, Recipe, Request};
 
 use super::add_up;
 use crate::document::{
-    Contention, Greetings, Host, StepRecord, Target, Trial, TrialRecord, Validity, Worker,
+    Conditions, Contention, Greetings, Host, StepRecord, Target, Trial, TrialRecord, Validity,
+    Worker,
 };
 use crate::record::{self, Circumstances};
 
@@ -196,7 +197,7 @@ pub(crate) fn document(samples: &Samples, shard: (u64, u64), later_ns: u64) -> T
         load: &load,
         server: None,
         host: host(),
-        steal_share: Some(0.0),
+        conditions: Conditions { steal_share: Some(0.0), ..Conditions::default() },
         contention: Some(Contention {
             processors: 2,
             runnable: 1 + k as u64,
@@ -221,6 +222,7 @@ fn host() -> Host {
         descriptors_max: None,
         hypervisor: None,
         work_round_ps: 1,
+        ..Host::default()
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod server;
 mod slots;
 mod subject;
 mod summary;
+mod syscalls;
 pub(crate) mod trial;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +36,8 @@ struct Run {
     plan: Plan,
     record: RunRecord,
     host: Host,
+    /// System calls, where they were counted.
+    counts: syscalls::Counts,
     stop: Arc<AtomicBool>,
 }
 
@@ -109,6 +112,7 @@ fn plan(args: &RunArgs) -> Result<Plan> {
     }
     plan.trials = args.repeat.unwrap_or(plan.trials);
     plan.seed = args.seed.unwrap_or(plan.seed);
+    plan.syscalls |= args.syscalls;
     if !args.workloads.is_empty() {
         plan.keep_workloads(&args.workloads).map_err(|error| usage(error.to_string()))?;
     }
@@ -173,7 +177,14 @@ impl Run {
             notes,
         };
         store::write(&dir.join("plan.toml"), plan.to_toml()?.as_bytes())?;
-        let run = Self { dir, plan, record, host: machine::host(), stop: load::interrupts()? };
+        let run = Self {
+            dir,
+            plan,
+            record,
+            host: machine::host(),
+            counts: syscalls::Counts::new(),
+            stop: load::interrupts()?,
+        };
         // From here on the run can be resumed: until it is over it counts as interrupted.
         run.write_summary()?;
         Ok(run)
@@ -182,10 +193,11 @@ impl Run {
     fn resume(plan: Plan, dir: &Path) -> Result<Self> {
         let summary: Summary = store::read_json(&dir.join("summary.json"))
             .map_err(|error| usage(format!("cannot resume: {error:#}")))?;
+        let counts = syscalls::of(&summary);
         let Summary { run: record, host, .. } = summary;
         let left = record.trials_planned.saturating_sub(record.trials_done);
         room::check(dir, left)?;
-        Ok(Self { dir: dir.into(), plan, record, host, stop: load::interrupts()? })
+        Ok(Self { dir: dir.into(), plan, record, host, counts, stop: load::interrupts()? })
     }
 
     fn how_to_resume(&self) -> String {
@@ -220,7 +232,11 @@ impl Run {
     /// Makes what is missing, sums up and writes the page; with what ended it early, if that was no
     /// signal.
     fn complete(&mut self) -> Result<(Summary, Option<anyhow::Error>)> {
-        let failure = self.make_trials().err();
+        let mut made = self.make_trials();
+        if made.is_ok() && self.plan.syscalls && !self.stop.load(Ordering::Relaxed) {
+            made = self.count_syscalls();
+        }
+        let failure = made.err();
         self.record.interrupted = self.stop.load(Ordering::Relaxed) || failure.is_some();
         Ok((self.conclude()?, failure))
     }
@@ -232,7 +248,8 @@ impl Run {
     fn write_summary(&self) -> Result<Summary> {
         let mut record = self.record.clone();
         record.written_at = units::now();
-        let summary = summary::sum_up(&self.dir, &self.plan, record, self.host.clone())?;
+        let mut summary = summary::sum_up(&self.dir, &self.plan, record, self.host.clone())?;
+        syscalls::enter(&self.counts, &mut summary);
         store::write_json(&self.dir.join("summary.json"), &summary)?;
         Ok(summary)
     }

@@ -86,6 +86,7 @@ fn cell(
         turnaround: turnaround(trials),
         server_cpu_per_request_ns: every(|trial| trial.server.as_ref()?.cpu_per_request_ns),
         client_cpu_per_request_ns: every(|trial| trial.client.cpu_per_request_ns),
+        syscalls: None,
         pss_bytes: each(|trial| {
             trial.server.as_ref().map_or(0.0, |server| as_f64(server.memory.pss_bytes))
         })?,

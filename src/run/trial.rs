@@ -1,5 +1,7 @@
 //! One trial: a fresh server process, fresh connections, a load, a document.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 
 use super::Run;
@@ -9,10 +11,22 @@ use crate::accounts::Accountant;
 use crate::document::{Trial, TrialRecord};
 use crate::load::{Ticks, explain};
 use crate::record::{self, Circumstances};
+use crate::syscalls::Counter;
 use crate::{requests, units};
 
 /// Makes one trial. Shares of rates are of `base` replies a second.
 pub(super) fn make(run: &Run, slot: &Slot<'_>, base: f64) -> Result<Trial> {
+    Ok(make_counted(run, slot, base, None)?.0)
+}
+
+/// Makes one trial, for so long at most with the server's system calls counted, which is then worth
+/// nothing else.
+pub(super) fn make_counted(
+    run: &Run,
+    slot: &Slot<'_>,
+    base: f64,
+    counted: Option<Duration>,
+) -> Result<(Trial, Vec<(String, u64)>)> {
     let Run { plan, record, .. } = run;
     let Slot { workload, candidate, .. } = slot;
     let service = plan.service_of(workload, candidate.subject)?;
@@ -22,7 +36,14 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, base: f64) -> Result<Trial> {
     let server = Running::start(run, slot, service)?;
     let place = (server.address(), &record.client_cpus[..]);
     let load = plan.load(workload, service, place, (seed, base))?;
-    let load = plan.paced(load, &record.server_cpus);
+    let mut load = plan.paced(load, &record.server_cpus);
+    let mut counter = None;
+    if let Some(longest) = counted {
+        load.warmup = Duration::ZERO;
+        load.measure = load.measure.min(longest);
+        let pid = server.pid().context("it is no child of ours, whose calls could be counted")?;
+        counter = Some(Counter::attach(pid)?);
+    }
     let (mut ticks, mut accountant) = (Ticks::begin(), server.pid().map(Accountant::of));
     accountant = accountant.map(|accountant| accountant.listening_on(server.address()));
     let outcome = loadgen::run(&load, &run.stop, &mut |moment| {
@@ -32,6 +53,7 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, base: f64) -> Result<Trial> {
         ticks.watch(moment);
     });
     let outcome = outcome.map_err(explain)?;
+    let counts = counter.map(Counter::finish).transpose()?.unwrap_or_default();
     let target = server.stop(candidate.subject.name(), &record.server_cpus)?;
     let request = workload.request.request(seed);
     let circumstances = Circumstances {
@@ -54,8 +76,9 @@ pub(super) fn make(run: &Run, slot: &Slot<'_>, base: f64) -> Result<Trial> {
         load: &load,
         server: accountant.and_then(|accountant| accountant.bracket),
         host: run.host.clone(),
-        steal_share: ticks.steal_share(),
+        conditions: ticks.conditions(),
         contention: ticks.contention(),
     };
-    record::trial(circumstances, &outcome).context("the trial cannot be written down")
+    let trial = record::trial(circumstances, &outcome);
+    Ok((trial.context("the trial cannot be written down")?, counts))
 }
