@@ -127,14 +127,12 @@ fn conditions(model: &str, trial: &Value) {
     assert!(steal.as_f64().is_none_or(|share| (0.0..=1.0).contains(&share)), "{model}: {steal}");
 }
 
-/// All connections, and nothing else, before and after.
+/// All connections, and nothing else.
 fn sockets(model: &str, server: &Value) {
-    for when in ["sockets_before", "sockets_after"] {
-        let states = server[when]["states"].as_object().unwrap();
-        assert_eq!(states.get("ESTABLISHED"), Some(&CONNECTIONS.into()), "{model} {when}");
-        assert_eq!(states.len(), 1, "{model} {when}: {states:?}");
-    }
-    assert_eq!(server["sockets_after"]["accept_queue"], 0, "{model}: all were accepted");
+    let states = server["sockets"]["states"].as_object().unwrap();
+    assert_eq!(states.get("ESTABLISHED"), Some(&CONNECTIONS.into()), "{model}");
+    assert_eq!(states.len(), 1, "{model}: {states:?}");
+    assert_eq!(server["sockets"]["accept_queue"], 0, "{model}: all were accepted");
 }
 
 #[test]

@@ -31,8 +31,9 @@ pub struct ServerBracket {
     pub end: Sample,
     /// The server's memory then.
     pub memory: Memory,
-    /// The sockets of its port when the warm-up began and at the end, where the port is known.
-    pub sockets: [Option<PortStates>; 2],
+    /// The sockets of its port then, where the port is known. Only then: the kernel walks all of its table to
+    /// tell, which takes tens of milliseconds after many connections, and would be part of the warm-up.
+    pub sockets: Option<PortStates>,
 }
 
 /// Reads a server's accounts while it is loaded.
@@ -41,7 +42,7 @@ pub struct Accountant {
     pid: i32,
     address: Option<SocketAddr>,
     group: Option<GroupAccount>,
-    begin: Option<(Sample, Option<PortStates>)>,
+    begin: Option<Sample>,
     edge: (Duration, Option<GroupCpu>),
     /// What was found, once the measurement is over.
     pub bracket: Option<ServerBracket>,
@@ -65,26 +66,24 @@ impl Accountant {
     pub fn watch(&mut self, moment: Moment) {
         match moment {
             Moment::Begins(Phase::Warmup) => {
-                let sockets = self.sockets();
-                self.begin = Sample::take(self.pid).ok().map(|sample| (sample, sockets));
+                self.begin = Sample::take(self.pid).ok();
             }
             Moment::Begins(Phase::Measure) => self.edge = self.cpu(),
             Moment::Begins(Phase::Drain) => {
                 // The clocks first: what is read after them takes time. The connections stay until
                 // this returns.
                 let (cpu, group) = self.cpu();
-                let after = self.sockets();
+                let sockets = self.sockets();
                 let end = Sample::take(self.pid).ok();
                 let memory = super::memory(self.pid);
-                self.bracket =
-                    self.begin.take().zip(end).map(|((begin, before), end)| ServerBracket {
-                        cpu: cpu.saturating_sub(self.edge.0),
-                        group: group.zip(self.edge.1).map(|(now, then)| now.since(then)),
-                        begin,
-                        end,
-                        memory,
-                        sockets: [before, after],
-                    });
+                self.bracket = self.begin.take().zip(end).map(|(begin, end)| ServerBracket {
+                    cpu: cpu.saturating_sub(self.edge.0),
+                    group: group.zip(self.edge.1).map(|(now, then)| now.since(then)),
+                    begin,
+                    end,
+                    memory,
+                    sockets,
+                });
             }
             _ => {}
         }
@@ -115,10 +114,6 @@ impl ServerBracket {
         let share = |split: &CpuSplit| {
             as_f64(split.user_ns) / as_f64(split.user_ns + split.system_ns).max(1.0)
         };
-        let sockets = |at: usize| {
-            let PortStates { states, accept_queue } = self.sockets[at].clone()?;
-            Some(PortSockets { states, accept_queue })
-        };
         ServerAccount {
             cpu_ns: ns(cpu),
             cpu_user_share: split.as_ref().map(share),
@@ -133,8 +128,10 @@ impl ServerBracket {
             threads: end.threads(),
             processes: end.pids.len() as u64,
             descriptors: end.descriptors,
-            sockets_before: sockets(0),
-            sockets_after: sockets(1),
+            sockets: self
+                .sockets
+                .clone()
+                .map(|PortStates { states, accept_queue }| PortSockets { states, accept_queue }),
             tcp: end.tcp_since(begin),
             method: method.into(),
         }
@@ -207,7 +204,7 @@ mod tests {
             begin: sample(processes, (0, 0), 0),
             end: sample(processes, ticks, 0),
             memory: Memory { pss_bytes: 0, anonymous_bytes: 0, rss_peak_bytes: 0 },
-            sockets: [None, None],
+            sockets: None,
         }
     }
 

@@ -47,12 +47,9 @@ pub struct ServerAccount {
     /// Open descriptors at the end of the measurement, all processes together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub descriptors: Option<u64>,
-    /// The sockets of its port when the warm-up began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sockets_before: Option<PortSockets>,
     /// The sockets of its port at the end of the measurement, before the generator closes any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sockets_after: Option<PortSockets>,
+    pub sockets: Option<PortSockets>,
     /// What TCP counted on the whole machine, in the warm-up and the measurement.
     pub tcp: Tcp,
     /// How CPU time was read.
