@@ -10,8 +10,8 @@ use procfs::{CpuPressure, Current as _, LoadAverage};
 use crate::document::Contention;
 use crate::machine;
 
-/// Looks at who is runnable. Whoever is so in all of them does not just wake up for a moment.
-const LOOKS: usize = 5;
+/// Looks at who is runnable, at most. Whoever is so in all of them does not just wake up for a moment.
+const LOOKS: usize = 8;
 /// Between two of them.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -24,23 +24,29 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// To be called before the load begins; takes some milliseconds.
+    /// To be called before the server starts, or the load; takes some milliseconds where others are
+    /// runnable.
     #[must_use]
     pub fn begin() -> Self {
-        let look = |at| {
-            if at > 0 {
-                thread::sleep(PAUSE);
+        // Whoever looks is runnable too.
+        let look = || Some(u64::from(LoadAverage::current().ok()?.cur).saturating_sub(1));
+        let processors = machine::processors() as u64;
+        let mut runnable = look();
+        for _ in 1..LOOKS {
+            if runnable.is_none_or(|threads| threads <= processors) {
+                break;
             }
-            LoadAverage::current().ok().map(|load| u64::from(load.cur))
-        };
-        let runnable = (0..LOOKS).map(look).min().flatten();
+            thread::sleep(PAUSE);
+            runnable = runnable.min(look());
+        }
         Self { runnable, begin: None, pressure_share: None }
     }
 
-    /// Reads the count when the warm-up begins and when the measurement ends.
+    /// Reads the count when the measurement begins and when it ends: in the warm-up we read the server's
+    /// accounts, and whoever waits then waits for us.
     pub fn watch(&mut self, moment: Moment) {
         match moment {
-            Moment::Begins(Phase::Warmup) => {
+            Moment::Begins(Phase::Measure) => {
                 self.begin = waited_us().map(|us| (Instant::now(), us))
             }
             Moment::Begins(Phase::Drain) => self.pressure_share = self.share(),
@@ -98,7 +104,7 @@ mod tests {
         let threads = machine::processors() + 2;
         let found = busy(threads, || {
             let mut watch = Watch::begin();
-            watch.watch(Moment::Begins(Phase::Warmup));
+            watch.watch(Moment::Begins(Phase::Measure));
             thread::sleep(Duration::from_millis(300));
             watch.watch(Moment::Begins(Phase::Drain));
             watch.found()

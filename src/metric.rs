@@ -48,7 +48,16 @@ pub const MEDIAN: Metric = Metric {
     phrase: |value| format!("p50 {}", show_ns_f64(value)),
 };
 
-/// What an open loop is judged by.
+/// The latency of the slowest tenth.
+pub const UPPER: Metric = Metric {
+    name: "p90_ns",
+    words: "p90",
+    good: Good::Low,
+    of: |cell| cell.known_quantile(0.9),
+    phrase: |value| format!("p90 {}", show_ns_f64(value)),
+};
+
+/// What an open loop is judged by, where it is known.
 pub const TAIL: Metric = Metric {
     name: "p99_ns",
     words: "p99",
@@ -75,16 +84,25 @@ pub const MEMORY: Metric = Metric {
     phrase: |value| format!("{} of memory", show_bytes(value)),
 };
 
-/// What a workload's models are ranked by: throughput in a closed loop, the tail in an open one.
+/// What a workload's models are ranked by: throughput in a closed loop, and in an open one the farthest
+/// into the tail that most of them have samples enough for. A tail takes long to know, and a ranking by
+/// what nobody knows would be none.
 #[must_use]
-pub fn headline(cell: &Cell) -> Metric {
-    if cell.is_closed() { CAPACITY } else { TAIL }
+pub fn headline(cells: &[&Cell]) -> Metric {
+    if cells.iter().all(|cell| cell.is_closed()) {
+        return CAPACITY;
+    }
+    let known = |metric: &Metric| cells.iter().filter(|cell| (metric.of)(cell).is_some()).count();
+    let by_most = |metric: &Metric| 2 * known(metric) > cells.len();
+    [TAIL, UPPER, MEDIAN].into_iter().find(by_most).unwrap_or(TAIL)
 }
 
 /// A metric by its name in documents.
 #[must_use]
 pub fn named(name: &str) -> Option<Metric> {
-    [THROUGHPUT, MEDIAN, TAIL, SERVER_CPU, MEMORY].into_iter().find(|metric| metric.name == name)
+    [THROUGHPUT, MEDIAN, UPPER, TAIL, SERVER_CPU, MEMORY]
+        .into_iter()
+        .find(|metric| metric.name == name)
 }
 
 /// A value of the metric of this name, which tells its unit.

@@ -52,7 +52,7 @@ pub fn derive(summary: &mut Summary) {
 
 /// The standings of one workload; `None` where no model can be the best.
 fn of(workload: &str, cells: &[&Cell], noise: &[NoiseFloor], margin: f64) -> Option<Standings> {
-    let metric = headline(cells.first()?);
+    let metric = headline(cells);
     let best = best(&metric, cells)?;
     let mut others: Vec<Standing> = cells
         .iter()

@@ -9,7 +9,7 @@ use std::process::Command;
 use libtest_mimic::{Arguments, Failed, Trial};
 use support::page;
 
-const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results/quick-20261121T115229Z");
+const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results/quick-20261121T174356Z");
 /// Added to the page: does what a reader does, all before the page counts as loaded.
 const READER: &str = include_str!("support/reader.js");
 /// Holds the page against a summary.

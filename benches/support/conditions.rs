@@ -88,7 +88,11 @@ impl Conditions {
 pub(crate) fn publish(text: &str, record: &impl Serialize, json: Option<&Path>) -> Result<()> {
     table::print(text)?;
     match json {
-        Some(path) => store::write(path, &store::json(record)?)
+        Some(path) => path
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .map_err(anyhow::Error::from)
+            .and_then(|()| store::write(path, &store::json(record)?))
             .with_context(|| format!("the figures above are not in {}", path.display())),
         None => Ok(()),
     }

@@ -13,7 +13,7 @@ use crate::statistics::Interval;
 pub struct NoiseFloor {
     /// The workload's name in the plan.
     pub workload: String,
-    /// The figure: `throughput_per_s`, `p99_ns`, `server_cpu_per_request_ns` or `pss_bytes`.
+    /// The figure: `throughput_per_s`, `p50_ns`, `p90_ns`, `p99_ns`, `server_cpu_per_request_ns` or `pss_bytes`.
     pub metric: String,
     /// The model.
     pub model: String,

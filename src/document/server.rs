@@ -47,7 +47,8 @@ pub struct ServerAccount {
     /// Open descriptors at the end of the measurement, all processes together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub descriptors: Option<u64>,
-    /// The sockets of its port at the end of the measurement, before the generator closes any.
+    /// The sockets of its port at the end of the measurement, before the generator closes any; absent where
+    /// too many others would have to be gone through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sockets: Option<PortSockets>,
     /// What TCP counted on the whole machine, in the warm-up and the measurement.

@@ -107,7 +107,8 @@ impl Summary {
 pub struct Standings {
     /// The workload's name in the plan.
     pub workload: String,
-    /// What is compared: `throughput_per_s` in a closed loop, `p99_ns` in an open one.
+    /// What is compared: `throughput_per_s` in a closed loop; in an open one the first of `p99_ns`, `p90_ns` and
+    /// `p50_ns` that most models have samples enough for.
     pub metric: String,
     /// The model with the best median, of those whose cell is not invalid and that serve all
     /// their clients.

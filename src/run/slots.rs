@@ -9,7 +9,7 @@ use crate::document::Excluded;
 use crate::plan::{Candidate, Plan, Workload};
 
 /// Starting and stopping a server, connecting, writing: what a trial takes beside its phases.
-const TRIAL_OVERHEAD: Duration = Duration::from_millis(60);
+const TRIAL_OVERHEAD: Duration = Duration::from_millis(90);
 /// What it takes more for each connection: opening it, and closing it at the server's end.
 const CONNECTION_OVERHEAD: Duration = Duration::from_micros(60);
 

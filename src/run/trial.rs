@@ -33,6 +33,8 @@ pub(super) fn make_counted(
     // The same for every model of a block: its arrivals, thoughts and draws.
     let seed = plan.seed.wrapping_add(u64::from(slot.block));
     let started_at = units::now();
+    // Before the server starts, whose threads would be taken for others.
+    let mut ticks = Ticks::begin();
     let server = Running::start(run, slot, service)?;
     let place = (server.address(), &record.client_cpus[..]);
     let load = plan.load(workload, service, place, (seed, base))?;
@@ -44,7 +46,7 @@ pub(super) fn make_counted(
         let pid = server.pid().context("it is no child of ours, whose calls could be counted")?;
         counter = Some(Counter::attach(pid)?);
     }
-    let (mut ticks, mut accountant) = (Ticks::begin(), server.pid().map(Accountant::of));
+    let mut accountant = server.pid().map(Accountant::of);
     accountant = accountant.map(|accountant| accountant.listening_on(server.address()));
     let outcome = loadgen::run(&load, &run.stop, &mut |moment| {
         if let Some(accountant) = &mut accountant {

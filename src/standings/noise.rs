@@ -1,11 +1,11 @@
 //! The noise floor: what a model measured twice differs by.
 
 use crate::document::{Cell, NoiseFloor};
-use crate::metric::{CAPACITY, MEMORY, Metric, SERVER_CPU, TAIL, pairs};
+use crate::metric::{CAPACITY, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, UPPER, pairs};
 use crate::statistics::{Verdict, ratio};
 
 /// The figures whose noise is told.
-const METRICS: [Metric; 4] = [CAPACITY, TAIL, SERVER_CPU, MEMORY];
+const METRICS: [Metric; 6] = [CAPACITY, MEDIAN, UPPER, TAIL, SERVER_CPU, MEMORY];
 
 /// The noise of one workload, for each model in it that was measured twice.
 pub(super) fn of(workload: &str, cells: &[&Cell]) -> Vec<NoiseFloor> {

@@ -3,7 +3,7 @@
 
 use super::words;
 use crate::document::{Cell, Recommendation, Standings, Sureness, Validity};
-use crate::metric::{MEMORY, Metric, SERVER_CPU, TRIALS_MIN, headline};
+use crate::metric::{MEMORY, Metric, SERVER_CPU, TRIALS_MIN, named};
 use crate::statistics::Verdict;
 
 /// So many names are read; more are counted.
@@ -12,7 +12,7 @@ const NAMES: usize = 6;
 /// What to take under one workload, by its standings.
 pub(super) fn of(standings: &Standings, cells: &[&Cell]) -> Option<Recommendation> {
     let best = *cells.iter().find(|cell| cell.model == standings.best)?;
-    let metric = headline(best);
+    let metric = named(&standings.metric)?;
     let trials = (metric.of)(best)?.values.len();
     let group = group(&metric, standings, best, trials, cells);
     let cheapest = least(&SERVER_CPU, &group);

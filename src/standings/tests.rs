@@ -55,6 +55,23 @@ fn an_open_loop_is_compared_by_its_tail() {
 }
 
 #[test]
+fn where_most_do_not_know_their_tail_what_they_know_is_compared() {
+    let slow = [9e5, 8e5, 1e6, 9.5e5, 8.5e5];
+    let cell = |model: &str, by: f64| {
+        let mut cell = open(model, &slow);
+        set(&mut cell, 0.99, &[]);
+        set(&mut cell, 0.9, &slow.map(|ns| ns / by));
+        cell
+    };
+    let known = open("poll", &slow);
+    let summary = summary(vec![known, cell("fork", 1.0), cell("epoll", 4.0)]);
+    let standings = &summary.verdicts[0];
+    assert_eq!((standings.best.as_str(), standings.metric.as_str()), ("epoll", "p90_ns"));
+    assert!(standings.sentence.contains("By p90"), "{}", standings.sentence);
+    assert_eq!(verdicts(&summary)[1], ("fork", Some(Verdict::Worse)));
+}
+
+#[test]
 fn fewer_than_five_trials_have_a_ratio_and_no_verdict() {
     let summary = summary(vec![closed("epoll", &[100.0, 101.0, 99.0, 100.0]), {
         closed("fork", &[10.0, 10.1, 9.9, 10.0])

@@ -1,8 +1,7 @@
 //! Standings for people.
 
 use crate::document::{Cell, Estimate, NoiseFloor, Standing};
-use crate::metric::Metric;
-use crate::metric::{MARGIN, TRIALS_MIN};
+use crate::metric::{MARGIN, MEDIAN, Metric, TRIALS_MIN, UPPER};
 use crate::statistics::Verdict;
 
 /// The standings of a workload in a sentence or three.
@@ -15,7 +14,7 @@ pub(super) fn sentence(
 ) -> String {
     let Some(figure) = (metric.of)(best) else { return String::new() };
     let value = (metric.phrase)(figure.median);
-    let floor = floor(metric, noise);
+    let floor = instead(metric) + &floor(metric, noise);
     if others.is_empty() {
         return format!("{}: {value}.{floor}", best.model);
     }
@@ -30,6 +29,15 @@ pub(super) fn sentence(
         );
     }
     judged(&value, best, cells, others) + &floor
+}
+
+/// Why a latency nearer to the middle is compared.
+fn instead(metric: &Metric) -> String {
+    if [UPPER.name, MEDIAN.name].contains(&metric.name) {
+        format!(" By {}: for what lies beyond most have too few samples.", metric.words)
+    } else {
+        String::new()
+    }
 }
 
 /// The other models whose trials reach into the spread of the best.
