@@ -93,7 +93,7 @@ pub fn headline(cells: &[&Cell]) -> Metric {
         return CAPACITY;
     }
     let known = |metric: &Metric| cells.iter().filter(|cell| (metric.of)(cell).is_some()).count();
-    let by_most = |metric: &Metric| 2 * known(metric) > cells.len();
+    let by_most = |metric: &Metric| 2 * known(metric) >= cells.len();
     [TAIL, UPPER, MEDIAN].into_iter().find(by_most).unwrap_or(TAIL)
 }
 

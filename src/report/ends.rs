@@ -168,7 +168,7 @@ mod tests {
         let again = twin(&epoll, &[1.1e5; 5]);
         let html = noise(&summary(vec![epoll, again])).into_string();
         assert!(html.contains("1.100 (1.100 to 1.100)") && html.contains("10.0 %"), "{html}");
-        assert_eq!(html.matches("<tr>").count(), 5, "{html}");
+        assert_eq!(html.matches("<tr>").count(), 7, "{html}");
     }
 
     #[test]
