@@ -127,6 +127,7 @@ fn tidy_csv_is_read_back_as_the_trials_say() {
         let here = |line: &&BTreeMap<String, String>| {
             line["workload"] == cell["workload"].as_str().expect("text")
                 && line["model"] == cell["model"].as_str().expect("text")
+                && line["twin"] == (cell["twin"] == true).to_string()
         };
         let of = |metric: &str, quantile: &str| -> Vec<f64> {
             let some = lines.iter().filter(here);

@@ -36,8 +36,10 @@ impl Report {
         figures.find(|figure| figure["id"] == id).unwrap_or_else(|| panic!("no figure {id}"))
     }
 
-    fn cells(&self) -> &Vec<Value> {
-        self.summary["cells"].as_array().expect("cells")
+    /// Without twins, which are in the table and the noise floor only.
+    fn cells(&self) -> Vec<&Value> {
+        let cells = self.summary["cells"].as_array().expect("cells").iter();
+        cells.filter(|cell| cell["twin"] != true).collect()
     }
 
     fn trials(&self, cell: &Value) -> Vec<Trial> {
@@ -122,7 +124,7 @@ fn bars_and_dots_are_the_estimates_of_the_summary() {
 fn quantiles_at_equal_load_are_those_of_the_summary() {
     let report = Report::of(|_| ());
     let mut seen = 0;
-    for cell in report.cells().iter().filter(|cell| cell["arrivals"]["kind"] != "closed") {
+    for cell in report.cells().into_iter().filter(|cell| cell["arrivals"]["kind"] != "closed") {
         let figure = report.figure(&format!("{}-load", text(&cell["workload"])));
         for shown in row(figure, &cell["model"])["quantiles"].as_array().expect("quantiles") {
             let known = quantile(cell, shown[0].as_f64().expect("q"));
@@ -131,7 +133,7 @@ fn quantiles_at_equal_load_are_those_of_the_summary() {
             seen += 1;
         }
     }
-    assert!(seen > 100, "{seen}");
+    assert!(seen > 40, "{seen}");
 }
 
 #[test]
@@ -196,7 +198,13 @@ fn a_summary_of_an_earlier_version_gets_what_follows_from_its_values_and_keeps_t
 fn without_intervals(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.remove("interval");
+            // Those that follow from the trials' values; what follows from them in turn is made again with
+            // its own.
+            for follows in
+                ["interval", "noise", "verdicts", "recommendations", "crossovers", "scaling"]
+            {
+                fields.remove(follows);
+            }
             fields.values_mut().for_each(without_intervals);
         }
         Value::Array(items) => items.iter_mut().for_each(without_intervals),
@@ -253,7 +261,7 @@ fn lines_over_a_setting_are_the_estimates_of_the_summary() {
     let states = ["none", "table"];
     let panels = &report.figure("sweep-many-throughput")["sweep"]["panels"];
     assert_eq!(*panels, json!(states.map(|state| format!("server.state {state}"))));
-    let ranked: Vec<&Value> = report.cells().iter().filter(|cell| cell["twin"].is_null()).collect();
+    let ranked = report.cells();
     let mut seen = 0;
     for cell in &ranked {
         let (x, state) = (&cell["factors"][0]["number"], text(&cell["factors"][1]["text"]));

@@ -58,6 +58,11 @@ impl Reader {
             self.scanned = 0;
             return Some(Ok((self.head.len(), meaning)));
         }
+        // Before its end is looked for, or an empty line in front would be forgiven where it comes together
+        // with the head, and not where it comes alone.
+        if !may_begin(bytes) {
+            return Some(Err("this is no reply in HTTP/1"));
+        }
         match end_of_head(bytes, self.scanned.min(bytes.len())) {
             Ok(len) => {
                 self.scanned = 0;
@@ -67,7 +72,6 @@ impl Reader {
                 self.head.extend_from_slice(&bytes[..len]);
                 Some(parsed.map(|meaning| (len, meaning)))
             }
-            Err(_) if !may_begin(bytes) => Some(Err("this is no reply in HTTP/1")),
             Err(_) if bytes.len() >= crate::FRAME_BYTES_MAX => {
                 Some(Err("the head of a reply is longer than 65536 bytes"))
             }
