@@ -55,8 +55,15 @@ pub(super) fn run(args: &StatefulArgs) -> Result<Exit> {
         None => measure(args)?,
     };
     let report: LabReport = store::read_json(&dir.join("lab.json"))?;
-    let general = report.sentences.iter().take_while(|said| !said.contains(": "));
-    let said: Vec<&str> = general.map(String::as_str).collect();
+    // What is said of one model alone is on the page.
+    let of_one = |said: &str| {
+        let mut models = report.models.iter();
+        models.any(|own| {
+            said.strip_prefix(&own.model).is_some_and(|rest| rest.starts_with([':', ',']))
+        })
+    };
+    let said: Vec<&str> =
+        report.sentences.iter().map(String::as_str).filter(|said| !of_one(said)).collect();
     table::print(&format!("{}\n", said.join("\n")))?;
     eprintln!("\nresults: {0}\npage:    {0}/lab.html", dir.display());
     Ok(exit)
