@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figures::{self, Data, Figure};
+use super::sentences::is_of;
 use super::tables::{self, Table, latex_text};
 use crate::document::{LabReport, Naive};
 use crate::report::{self, PLOTLY, micro};
@@ -193,14 +194,10 @@ fn correctness(tables: &[Table]) -> Markup {
 }
 
 fn all_that_is_said(report: &LabReport) -> Markup {
-    let is_of = |model: &str, sentence: &str| {
-        let rest = sentence.strip_prefix(model);
-        rest.is_some_and(|rest| rest.starts_with([':', ',']))
-    };
-    let models = || report.models.iter().map(|model| model.model.as_str());
+    let models = || report.models.iter();
     let general = report.sentences.iter().filter(|s| !models().any(|model| is_of(model, s)));
-    let own =
-        models().map(|model| (model, report.sentences.iter().filter(move |s| is_of(model, s))));
+    let own = models()
+        .map(|model| (&model.model, report.sentences.iter().filter(move |s| is_of(model, s))));
     html! {
         section id="sentences" {
             h2 { "What these data allow to say" }

@@ -2,11 +2,10 @@
 //! said to be so.
 
 use crate::document::{DesignRecord, EffectRecord, LabModel, LabSessions};
+use crate::metric::MARGIN;
 use crate::statistics::Interval;
 use crate::units::{show_bytes, show_ns_f64};
 
-/// A difference within this share does not matter, as in comparisons of models.
-const MARGIN: f64 = 0.05;
 /// Fewer blocks than this see large effects only.
 const BLOCKS_FEW: usize = 5;
 
@@ -20,6 +19,11 @@ pub(super) fn of(models: &[LabModel], sessions: &[LabSessions]) -> Vec<String> {
         said.extend(of_model(model));
     }
     said
+}
+
+/// Whether a sentence is of this model alone.
+pub(super) fn is_of(model: &LabModel, sentence: &str) -> bool {
+    sentence.strip_prefix(&model.model).is_some_and(|rest| rest.starts_with([':', ',']))
 }
 
 fn of_model(model: &LabModel) -> Vec<String> {
@@ -187,9 +191,6 @@ fn memory(model: &LabModel) -> Vec<String> {
     let mut said = Vec::new();
     for memory in &model.memory {
         let (low, high) = (memory.interval.low, memory.interval.high);
-        let bytes = |bytes: f64| {
-            if bytes < 0.0 { format!("-{}", show_bytes(-bytes)) } else { show_bytes(bytes) }
-        };
         let beyond =
             least.filter(|_| memory.home != "none" && memory.history == least_history(model));
         let apart = beyond.filter(|least| low > least.interval.high);
@@ -203,9 +204,9 @@ fn memory(model: &LabModel) -> Vec<String> {
             model.model,
             home_words(&memory.home),
             memory.history,
-            bytes(memory.bytes),
-            bytes(low),
-            bytes(high)
+            signed_bytes(memory.bytes),
+            signed_bytes(low),
+            signed_bytes(high)
         ));
     }
     said
@@ -251,7 +252,12 @@ pub(super) fn signed_ns(ns: f64) -> String {
     if ns <= -0.5 { format!("-{}", show_ns_f64(-ns)) } else { show_ns_f64(ns.max(0.0)) }
 }
 
-fn percent(share: f64, interval: Interval) -> String {
+/// A size that may be less than nothing.
+pub(super) fn signed_bytes(bytes: f64) -> String {
+    if bytes < 0.0 { format!("-{}", show_bytes(-bytes)) } else { show_bytes(bytes) }
+}
+
+pub(super) fn percent(share: f64, interval: Interval) -> String {
     let Interval { low, high } = interval;
     format!("{:.0} % [{:.0} %, {:.0} %]", share * 100.0, low * 100.0, high * 100.0)
 }

@@ -56,12 +56,7 @@ pub(super) fn run(args: &StatefulArgs) -> Result<Exit> {
     };
     let report: LabReport = store::read_json(&dir.join("lab.json"))?;
     // What is said of one model alone is on the page.
-    let of_one = |said: &str| {
-        let mut models = report.models.iter();
-        models.any(|own| {
-            said.strip_prefix(&own.model).is_some_and(|rest| rest.starts_with([':', ',']))
-        })
-    };
+    let of_one = |said: &str| report.models.iter().any(|model| sentences::is_of(model, said));
     let said: Vec<&str> =
         report.sentences.iter().map(String::as_str).filter(|said| !of_one(said)).collect();
     table::print(&format!("{}\n", said.join("\n")))?;

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use maud::{Markup, html};
 
-use super::sentences::{home_words, signed_ns};
+use super::sentences::{home_words, percent, signed_bytes, signed_ns};
 use crate::document::{CostPart, DesignRecord, LabReport, Naive};
 use crate::report::micro;
 use crate::statistics::Interval;
-use crate::units::{show_bytes, show_count, show_ns_f64};
+use crate::units::{show_count, show_ns_f64};
 
 /// A table of text.
 #[derive(Debug)]
@@ -65,9 +65,7 @@ fn taken_apart(report: &LabReport) -> Table {
     let row = |model: &crate::document::LabModel| {
         let taken = model.decomposition.as_ref()?;
         let share = match (taken.connecting_share, taken.connecting_share_interval) {
-            (Some(share), Some(i)) => {
-                format!("{:.0} % [{:.0} %, {:.0} %]", share * 100.0, i.low * 100.0, i.high * 100.0)
-            }
+            (Some(share), Some(interval)) => percent(share, interval),
             _ => "cannot be told".into(),
         };
         Some(vec![
@@ -216,7 +214,6 @@ fn shares(report: &LabReport) -> Table {
 }
 
 fn memory(report: &LabReport) -> Table {
-    let bytes = |b: f64| if b < 0.0 { format!("-{}", show_bytes(-b)) } else { show_bytes(b) };
     let rows = report.models.iter().flat_map(|model| {
         model.memory.iter().map(move |memory| {
             let Interval { low, high } = memory.interval;
@@ -224,7 +221,12 @@ fn memory(report: &LabReport) -> Table {
                 model.model.clone(),
                 memory.home.clone(),
                 memory.history.clone(),
-                format!("{} [{}, {}]", bytes(memory.bytes), bytes(low), bytes(high)),
+                format!(
+                    "{} [{}, {}]",
+                    signed_bytes(memory.bytes),
+                    signed_bytes(low),
+                    signed_bytes(high)
+                ),
             ]
         })
     });
