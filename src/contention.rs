@@ -5,10 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use loadgen::{Moment, Phase};
-use procfs::{CpuPressure, Current as _, LoadAverage};
+use procfs::{Current as _, LoadAverage};
 
 use crate::document::Contention;
-use crate::machine;
+use crate::machine::{self, waited_us};
 
 /// Looks at who is runnable, at most. Whoever is so in all of them does not just wake up for a moment.
 const LOOKS: usize = 8;
@@ -69,11 +69,6 @@ impl Watch {
             pressure_share: self.pressure_share,
         })
     }
-}
-
-/// Microseconds since boot in which some thread waited for a processor.
-fn waited_us() -> Option<u64> {
-    CpuPressure::current().ok().map(|pressure| pressure.some.total)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::document::Host;
 use crate::units::parse_cpus;
 
 pub use conditions::Ticks;
+pub(crate) use conditions::waited_us;
 
 /// The machine as results name it. Takes a few milliseconds, for the calibration of `WORK`.
 #[must_use]

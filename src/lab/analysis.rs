@@ -181,12 +181,17 @@ fn cpu(points: &[Point<'_>], connection: u64, home: &str, history: u64) -> Optio
     points.iter().filter(|point| point.place == wanted).find_map(|point| Metric::Cpu.of(point))
 }
 
+/// One cell less another, block by block.
+fn differences(of: &[f64], from: &[f64]) -> Vec<f64> {
+    of.iter().zip(from).map(|(of, from)| of - from).collect()
+}
+
 /// A part of a cost: the difference of two cells, block by block.
 fn part(name: &str, of: &[f64], from: &[f64]) -> Option<CostPart> {
     if of.len() != from.len() {
         return None;
     }
-    let differences: Vec<f64> = of.iter().zip(from).map(|(of, from)| of - from).collect();
+    let differences = differences(of, from);
     let interval = interval::student(&differences)?;
     Some(CostPart { name: name.into(), ns: mean(&differences), interval })
 }
@@ -227,13 +232,12 @@ fn decomposition(points: &[Point<'_>]) -> Option<Decomposition> {
     let stateful = cpu(points, 0, "connection", history)?;
     let between = cpu(points, 0, "none", history)?;
     let stateless = cpu(points, 1, "none", history)?;
-    let subtract = |of: &[f64], from: &[f64]| -> Vec<f64> {
-        of.iter().zip(from).map(|(of, from)| of - from).collect()
-    };
     let whole = part("whole", &stateless, &stateful)?;
     let connecting = part("connecting", &stateless, &between)?;
-    let share =
-        factorial::share_of(&subtract(&stateless, &between), &subtract(&stateless, &stateful));
+    let share = factorial::share_of(
+        &differences(&stateless, &between),
+        &differences(&stateless, &stateful),
+    );
     Some(Decomposition {
         stateful_ns: mean(&stateful),
         stateless_ns: mean(&stateless),

@@ -97,10 +97,17 @@ fn between(begin: Stalls, end: Stalls) -> Pressure {
 
 impl Reading {
     fn now() -> Self {
-        let read = |name: &str| fs::read_to_string(format!("/proc/pressure/{name}")).ok();
-        let pressure = RESOURCES.map(|name| parse(&read(name)?));
-        Self { ticks: steal_and_total_ticks(), pressure }
+        Self { ticks: steal_and_total_ticks(), pressure: RESOURCES.map(stalls) }
     }
+}
+
+/// Microseconds since boot in which some thread waited for a processor.
+pub(crate) fn waited_us() -> Option<u64> {
+    stalls("cpu").map(|stalls| stalls.some_us)
+}
+
+fn stalls(resource: &str) -> Option<Stalls> {
+    parse(&fs::read_to_string(format!("/proc/pressure/{resource}")).ok()?)
 }
 
 /// Two lines, `some` and `full`, each with averages and a total.
