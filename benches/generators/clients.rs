@@ -69,8 +69,11 @@ pub(crate) struct Client {
     read: fn(&str) -> Result<Told>,
 }
 
+/// Those of `c/`, built when the benchmark starts.
+pub(crate) const C_PROGRAMS: [&str; 2] = ["spinning_client", "closed_client"];
+
 /// All of them. The first one is what the others are compared with.
-pub(crate) const CLIENTS: [Client; 9] = [
+pub(crate) const CLIENTS: [Client; 10] = [
     Client {
         name: "wrk",
         program: "wrk",
@@ -117,6 +120,25 @@ pub(crate) const CLIENTS: [Client; 9] = [
         },
         read: read_c,
     },
+    Client {
+        name: "C, closed",
+        program: "closed_client",
+        version: &[],
+        arguments: |job| {
+            let life = match job.work {
+                Work::Closed { .. } => "kept",
+                Work::Open { .. } => return None,
+                Work::ConnectionPerRequest { .. } => "each",
+            };
+            Some(vec![
+                job.at.port().to_string(),
+                job.work.connections().to_string(),
+                job.time.as_millis().to_string(),
+                life.into(),
+            ])
+        },
+        read: read_c,
+    },
     Client { name: "ab", program: "ab", version: &["-V"], arguments: ab_arguments, read: read_ab },
     Client {
         name: "h2load",
@@ -141,7 +163,7 @@ impl Client {
         let arguments = (self.arguments)(job)?;
         let mut command = match self.program {
             "" => c10k(),
-            "spinning_client" => Command::new(folder.join(self.program)),
+            program if C_PROGRAMS.contains(&program) => Command::new(folder.join(program)),
             program => Command::new(program),
         };
         command.args(arguments);
@@ -159,7 +181,9 @@ impl Client {
     pub(crate) fn version(&self, folder: &Path) -> Option<String> {
         match self.program {
             "" => Some(format!("c10k {}", env!("CARGO_PKG_VERSION"))),
-            "spinning_client" => folder.join(self.program).exists().then(|| "ours, in C".into()),
+            program if C_PROGRAMS.contains(&program) => {
+                folder.join(program).exists().then(|| "the least, in C".into())
+            }
             program => {
                 let output = Command::new(program).args(self.version).output().ok()?;
                 let both = [output.stdout, output.stderr].concat();
@@ -227,8 +251,8 @@ fn read_c(output: &str) -> Result<Told> {
         requests: replies,
         failed: offered - replies,
         requests_per_s: as_f64(replies) / as_f64(number("elapsed_ns")?) * 1e9,
-        p50_ns: Some(as_f64(number("p50_ns")?)),
-        p99_ns: Some(as_f64(number("p99_ns")?)),
+        p50_ns: number("p50_ns").ok().map(as_f64),
+        p99_ns: number("p99_ns").ok().map(as_f64),
         ..Told::default()
     })
 }

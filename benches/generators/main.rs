@@ -30,7 +30,7 @@ use clap::Parser;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde::Serialize;
 
-use clients::{CLIENTS, Client, Job, Told, Work};
+use clients::{C_PROGRAMS, CLIENTS, Client, Job, Told, Work};
 use server::Server;
 use support::conditions::{self, Conditions, publish};
 use support::process::{build_c, spawn_on};
@@ -118,9 +118,11 @@ fn main() -> Result<()> {
         );
     }
     support::raise_descriptor_limit();
-    let folder = tempfile::tempdir().context("no folder for the C client")?;
-    // Where there is no compiler the client that spins is missing, and said to be.
-    build_c("generators/c/spinning_client.c", folder.path());
+    let folder = tempfile::tempdir().context("no folder for the C clients")?;
+    // Where there is no compiler these clients are missing, and said to be.
+    for program in C_PROGRAMS {
+        build_c(&format!("generators/c/{program}.c"), folder.path());
+    }
 
     let bench = Bench { args: &args, server_cpu, client_cpu, folder: folder.path() };
     let (mut present, mut versions, mut skipped) = (Vec::new(), Vec::new(), Vec::new());

@@ -6,80 +6,14 @@
  * been free longest, or waits for one. Between two due times it looks for replies, without sleeping, so
  * that its own lateness is the length of one turn. A response time is from due to the last byte. All
  * of them are kept and sorted: there is no histogram to be coarse.
- *
- * It asks for "/" in HTTP/1.1 and takes every reply to be as long as the first one. */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
-
-static const char REQUEST[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
-#define REQUEST_BYTES (sizeof REQUEST - 1)
-#define EVENTS_MAX 256
+ */
+#include "http.h"
 
 struct connection {
     int fd;
     size_t received;
     uint64_t due;
 };
-
-static void die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-static uint64_t now_ns(clockid_t clock)
-{
-    struct timespec time;
-    if (clock_gettime(clock, &time) < 0)
-        die("clock_gettime");
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-static void ask(int fd)
-{
-    if (send(fd, REQUEST, REQUEST_BYTES, MSG_NOSIGNAL) != (ssize_t)REQUEST_BYTES)
-        die("send");
-}
-
-static int open_one(int port)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0
-        || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
-        die("connect");
-    return fd;
-}
-
-/* One reply, and how long it is: what comes until nothing more does for a while. */
-static size_t first_reply(int fd)
-{
-    char buffer[65536];
-    struct timeval patience = {.tv_usec = 200000};
-    size_t length = 0;
-    ssize_t got;
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0)
-        die("setsockopt");
-    ask(fd);
-    while ((got = recv(fd, buffer, sizeof buffer, 0)) > 0)
-        length += (size_t)got;
-    if (length == 0)
-        die("no reply");
-    return length;
-}
 
 static int ascending(const void *a, const void *b)
 {
@@ -106,7 +40,7 @@ int main(int argc, char **argv)
     memset(took, 1, count * sizeof *took);
     size_t reply_bytes = 0, head = 0, free_now = 0;
     for (int i = 0; i < n; i++) {
-        connections[i].fd = open_one(port);
+        connections[i].fd = open_one(port, 0);
         if (i == 0)
             reply_bytes = first_reply(connections[0].fd);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};

@@ -1,0 +1,81 @@
+/* What these clients share: the least that a client of a server of HTTP/1.1 needs.
+ *
+ * They ask for "/" and take every reply to be as long as the first one. Left out, and done by ours: reading the
+ * status and the length of each reply, stamps, histograms, a census, timeouts, a drain. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char REQUEST[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+#define REQUEST_BYTES (sizeof REQUEST - 1)
+#define EVENTS_MAX 256
+
+static inline void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static inline uint64_t now_ns(clockid_t clock)
+{
+    struct timespec time;
+    if (clock_gettime(clock, &time) < 0)
+        die("clock_gettime");
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static inline void ask(int fd)
+{
+    if (send(fd, REQUEST, REQUEST_BYTES, MSG_NOSIGNAL) != (ssize_t)REQUEST_BYTES)
+        die("send");
+}
+
+/* A connection to a port of 127.0.0.1, from 127.0.0.`source` or, if that is 0, from where the kernel likes. */
+static inline int open_one(int port, int source)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0)
+        die("socket");
+    if (source > 0) {
+        struct sockaddr_in from = {.sin_family = AF_INET};
+        from.sin_addr.s_addr = htonl(0x7f000000U + (uint32_t)source);
+        /* The port is chosen by connect(2), which knows the other end. */
+        if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) < 0
+            || bind(fd, (struct sockaddr *)&from, sizeof from) < 0)
+            die("bind");
+    }
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0
+        || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+        die("connect");
+    return fd;
+}
+
+/* One reply, and how long it is: what comes until nothing more does for a while. */
+static inline size_t first_reply(int fd)
+{
+    char buffer[65536];
+    struct timeval patience = {.tv_usec = 200000};
+    size_t length = 0;
+    ssize_t got;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0)
+        die("setsockopt");
+    ask(fd);
+    while ((got = recv(fd, buffer, sizeof buffer, 0)) > 0)
+        length += (size_t)got;
+    if (length == 0)
+        die("no reply");
+    return length;
+}
