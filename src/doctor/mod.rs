@@ -3,6 +3,7 @@
 //! - [`Root`] and the modules of probes (`processor`, `busy`, `network`, `limits`): what the kernel
 //!   says. A probe is a pure function of a folder with `/proc` and `/sys` in it, and knows no other.
 //! - `measure`: what has to be tried: sleeping, waking up over loopback.
+//! - `stalls`: what is lost without sleeping.
 //! - `noise`: one model against itself.
 
 mod busy;
@@ -13,6 +14,7 @@ mod noise;
 mod processor;
 mod root;
 mod show;
+mod stalls;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,6 +70,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
     let mut findings = before.end(&root);
     findings.extend(all_probes(&root));
     findings.extend(measure::all());
+    findings.extend(stalls::probe());
     let noise = match &args.aa {
         Some(model) => Some(noise::measure(model, args.pairs, args.trial)?),
         None => None,
