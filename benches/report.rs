@@ -1,10 +1,11 @@
 //! How long it takes to make the page of a large run: twenty models, five workloads,
-//! five trials of sixty seconds each.
+//! five trials of sixty seconds each. And how long it takes to open it, where there is a Chromium.
 //!
 //! The run is made up from a committed one: its trials get the slices of sixty seconds, and its cells
 //! five blocks. Reading them is part of the time, writing the page is not.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use c10k::document::{Estimate, Summary, Trial};
@@ -17,6 +18,7 @@ const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results/quick-20261121T1
 const SLICES: u64 = 600;
 const WIDTH_NS: u64 = 100_000_000;
 const TRIALS: usize = 5;
+const OPENINGS: usize = 7;
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -42,6 +44,46 @@ fn main() {
     });
     group.finish();
     criterion.final_summary();
+    open(&page, folder.path());
+}
+
+/// Opens the page several times, each in a browser of its own, and tells when it could be read and when all its
+/// figures were drawn, by the browser's own clock, which starts with the loading. The page draws one figure after the
+/// other while it can be read already; asked to print, it draws the rest at once.
+fn open(page: &str, folder: &Path) {
+    let file = folder.join("page.html");
+    let clock = "<script>const told = document.documentElement.dataset; \
+                 told.readable = performance.now(); \
+                 dispatchEvent(new Event('beforeprint')); \
+                 told.complete = performance.now();</script></body>";
+    std::fs::write(&file, page.replace("</body>", clock)).expect("written");
+    let (mut readable, mut complete) = (Vec::new(), Vec::new());
+    for opening in 0..OPENINGS {
+        let output = Command::new("chromium")
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+            .arg(format!("--user-data-dir={}", folder.join(format!("profile{opening}")).display()))
+            .arg(format!("file://{}", file.display()))
+            .output();
+        let Ok(output) = output else {
+            eprintln!("opening the page: skipped: there is no chromium");
+            return;
+        };
+        let dom = String::from_utf8_lossy(&output.stdout).into_owned();
+        let ms = |name: &str| -> f64 {
+            let told = dom.split(&format!("data-{name}=\"")).nth(1);
+            let told = told.and_then(|rest| rest.split('"').next()?.parse().ok());
+            told.expect("the page was loaded")
+        };
+        readable.push(ms("readable"));
+        complete.push(ms("complete"));
+    }
+    for (what, mut took) in [("can be read", readable), ("is complete", complete)] {
+        took.sort_by(f64::total_cmp);
+        let (median, least, most) = (took[OPENINGS / 2], took[0], took[OPENINGS - 1]);
+        eprintln!(
+            "the page {what} after {median:.0} ms, {least:.0} to {most:.0} in {OPENINGS} openings"
+        );
+    }
 }
 
 /// Writes the trials of such a run and returns its summary.
