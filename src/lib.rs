@@ -24,6 +24,7 @@
 //!   compared
 //! - [`sweeps`]: a model over the values of a setting: where two change places, how one scales
 //! - [`table`] and [`report`]: what people read
+//! - [`sockets`]: what the kernel has of a port
 //! - [`machine`]: what this machine is, and pinning to its processors
 //! - [`units`]: durations, sizes and rates as people write them
 
@@ -58,6 +59,7 @@ pub mod report;
 pub mod requests;
 pub mod run;
 pub mod serve;
+pub mod sockets;
 pub mod standings;
 pub mod state;
 pub mod statistics;

@@ -32,7 +32,7 @@ pub struct ServerBracket {
     /// The server's memory then.
     pub memory: Memory,
     /// The sockets of its port then, where the port is known. Only then: the kernel walks all of its table to
-    /// tell, which takes tens of milliseconds after many connections, and would be part of the warm-up.
+    /// tell, and before the measurement that would be part of the warm-up.
     pub sockets: Option<PortStates>,
 }
 
@@ -128,10 +128,7 @@ impl ServerBracket {
             threads: end.threads(),
             processes: end.pids.len() as u64,
             descriptors: end.descriptors,
-            sockets: self
-                .sockets
-                .clone()
-                .map(|PortStates { states, accept_queue }| PortSockets { states, accept_queue }),
+            sockets: self.sockets.clone().map(written),
             tcp: end.tcp_since(begin),
             method: method.into(),
         }
@@ -155,6 +152,10 @@ impl ServerBracket {
             None => of_ticks(self.cpu, &self.begin, &self.end),
         }
     }
+}
+
+fn written(PortStates { states, accept_queue, method }: PortStates) -> PortSockets {
+    PortSockets { states, accept_queue, method: Some(method.into()) }
 }
 
 fn of_group(group: GroupCpu) -> Result<CpuSplit, String> {

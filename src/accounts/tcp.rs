@@ -5,6 +5,7 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::document::Tcp;
+use crate::sockets::{self, Socket, TcpState, Way};
 
 /// TCP's counters of the network that a process is in: `net/netstat` and `net/snmp` below `/proc/PID`, as
 /// far as they are there.
@@ -72,114 +73,75 @@ pub(super) fn since(now: Tcp, earlier: Tcp) -> Tcp {
 }
 
 /// The sockets of a port: how many there are of each state.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortStates {
     /// By the names that netstat(8) gives them; without listeners.
     pub states: BTreeMap<String, u64>,
     /// Connections that wait to be accepted, at all listeners of the port together.
     pub accept_queue: u64,
+    /// How the kernel was asked.
+    pub method: &'static str,
 }
 
-/// With more connections in TIME_WAIT than this the sockets of a port are not looked at: the kernel writes
-/// out a line for each, a fifth of a second for thirty thousand, and the load waits with its connections.
+/// With more connections in TIME_WAIT than this the sockets of a port are not looked for in the kernel's
+/// files: it writes out a line for each, a fifth of a second for thirty thousand, and the load waits with its
+/// connections. By netlink they need no limit.
 const CLOSED_MOST: u64 = 4_000;
 
 /// The states of the sockets of this address and port in the network that a process is in, those of
-/// the port alone where it is any address; `None` where the kernel does not say, or has more
-/// closed connections than a few thousand to write out beside them.
+/// the port alone where it is any address; `None` where the kernel does not say, or says it only with
+/// more closed connections than a few thousand beside them.
 #[must_use]
 pub fn port_states(pid: i32, at: SocketAddr) -> Option<PortStates> {
-    let summary = fs::read_to_string(format!("/proc/{pid}/net/sockstat")).unwrap_or_default();
-    if closed(&summary) > CLOSED_MOST {
-        return None;
-    }
-    let mut found = PortStates::default();
-    found.add(&fs::read(format!("/proc/{pid}/net/tcp")).ok()?, at);
-    // Missing where there is no version 6.
-    found.add(&fs::read(format!("/proc/{pid}/net/tcp6")).unwrap_or_default(), at);
-    Some(found)
-}
-
-/// How many connections are closed and still remembered, by `/proc/net/sockstat`.
-fn closed(summary: &str) -> u64 {
-    let tcp = summary.lines().find_map(|line| line.strip_prefix("TCP:")).unwrap_or_default();
-    let mut words = tcp.split_whitespace().skip_while(|word| *word != "tw");
-    words.nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
-/// An address as the kernel writes it there: words of the machine's order in hexadecimal. A client on
-/// another address of this machine may have the same port.
-fn as_kernel_writes(address: IpAddr) -> Option<String> {
-    if address.is_unspecified() {
-        return None;
-    }
-    let word = |bytes: &[u8]| match bytes {
-        [a, b, c, d] => format!("{:08X}", u32::from_ne_bytes([*a, *b, *c, *d])),
-        _ => String::new(),
+    let states: Vec<TcpState> = sockets::CONNECTED.into_iter().chain([TcpState::Listen]).collect();
+    let (found, way) = match sockets::by_netlink(pid, at.port(), &states) {
+        Ok(found) => (found, Way::Netlink),
+        Err(_) if sockets::time_waits(pid) > CLOSED_MOST => return None,
+        Err(_) => (sockets::by_files(pid, at.port(), &states).ok()?, Way::Files),
     };
-    Some(match address {
-        IpAddr::V4(address) => word(&address.octets()),
-        IpAddr::V6(address) => address.octets().chunks(4).map(word).collect(),
-    })
+    Some(PortStates::of(&found, at.ip(), way))
 }
 
 impl PortStates {
-    /// A line each: number, local address and port, remote ones, state, queues to send and to
-    /// receive, of which a listener has its connections in the second. All but the first in hexadecimal.
-    /// Where thousands of sockets are open this is a megabyte, so it is read as bytes, and of most
-    /// lines only as far as the port. The kernel hands it out in pages, and where sockets come and go
-    /// meanwhile it repeats some.
-    fn add(&mut self, text: &[u8], at: SocketAddr) {
-        let (address, mut seen) = (as_kernel_writes(at.ip()), HashSet::new());
-        for line in text.split(|byte| *byte == b'\n').skip(1) {
-            let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-            let Some(local) = words.nth(1) else { continue };
-            let other = |address: &String| !local.starts_with(address.as_bytes());
-            if after_colon(local) != Some(u64::from(at.port()))
-                || address.as_ref().is_some_and(other)
-            {
-                continue;
-            }
-            let (remote, state) = (words.next().unwrap_or_default(), words.next().and_then(hex));
-            match STATES.iter().find(|(number, _)| Some(*number) == state) {
-                Some((_, "LISTEN")) => {
-                    let waiting = words.next().and_then(after_colon).unwrap_or(0);
-                    // There may be one for each loop; the inode tells them apart.
-                    if seen.insert(words.nth(4).unwrap_or_default()) {
-                        self.accept_queue = self.accept_queue.saturating_add(waiting);
-                    }
+    /// Of the sockets of a port, those at this address: a client on another address of this machine
+    /// may have the same port. The kernel hands them out in parts, and where sockets come and go
+    /// meanwhile it may repeat some.
+    fn of(sockets: &[Socket], at: IpAddr, way: Way) -> Self {
+        let (mut connections, mut listeners) = (HashSet::new(), HashSet::new());
+        let mut found = Self { states: BTreeMap::new(), accept_queue: 0, method: way.name() };
+        for socket in sockets {
+            let local = socket.local.ip();
+            let listens = socket.state == TcpState::Listen;
+            // Whoever listens at any address has the connections of this one.
+            let here = at.is_unspecified() || local == at || (listens && local.is_unspecified());
+            if here && listens {
+                // There may be one for each loop; the inode tells them apart.
+                if listeners.insert(socket.inode) {
+                    found.accept_queue += u64::from(socket.receive_queue);
                 }
-                Some((_, name)) if seen.insert(remote) => {
-                    *self.states.entry((*name).to_string()).or_default() += 1;
-                }
-                _ => {}
+            } else if here && connections.insert((socket.local, socket.remote)) {
+                *found.states.entry(name(&socket.state).to_string()).or_default() += 1;
             }
         }
+        found
     }
 }
 
-/// As in the kernel's `include/net/tcp_states.h`.
-const STATES: [(u64, &str); 12] = [
-    (1, "ESTABLISHED"),
-    (2, "SYN_SENT"),
-    (3, "SYN_RECV"),
-    (4, "FIN_WAIT1"),
-    (5, "FIN_WAIT2"),
-    (6, "TIME_WAIT"),
-    (7, "CLOSE"),
-    (8, "CLOSE_WAIT"),
-    (9, "LAST_ACK"),
-    (10, "LISTEN"),
-    (11, "CLOSING"),
-    (12, "SYN_RECV"),
-];
-
-fn after_colon(word: &[u8]) -> Option<u64> {
-    hex(&word[word.iter().rposition(|byte| *byte == b':')? + 1..])
-}
-
-fn hex(digits: &[u8]) -> Option<u64> {
-    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+/// As netstat(8) calls it.
+fn name(state: &TcpState) -> &'static str {
+    match state {
+        TcpState::Established => "ESTABLISHED",
+        TcpState::SynSent => "SYN_SENT",
+        TcpState::SynRecv | TcpState::NewSynRecv => "SYN_RECV",
+        TcpState::FinWait1 => "FIN_WAIT1",
+        TcpState::FinWait2 => "FIN_WAIT2",
+        TcpState::TimeWait => "TIME_WAIT",
+        TcpState::Close => "CLOSE",
+        TcpState::CloseWait => "CLOSE_WAIT",
+        TcpState::LastAck => "LAST_ACK",
+        TcpState::Listen => "LISTEN",
+        TcpState::Closing => "CLOSING",
+    }
 }
 
 #[cfg(test)]
@@ -190,42 +152,41 @@ mod tests {
 
     use super::*;
 
-    const TABLE: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt\n\
-        \x20  0: 0100007F:1F90 00000000:0000 0A 00000000:00000003 00:00000000 00000000\n\
-        \x20  1: 0100007F:1F90 0100007F:C001 01 00000000:00000000 00:00000000 00000000\n\
-        \x20  2: 0100007F:1F90 0100007F:C002 08 00000001:00000000 00:00000000 00000000\n\
-        \x20  3: 0100007F:C001 0100007F:1F90 01 00000000:00000000 00:00000000 00000000\n\
-        \x20  4: 0100007F:1F90 0100007F:C003 01 00000000:00000000 00:00000000 00000000\n";
-
-    fn states(text: &str, at: &str) -> PortStates {
-        let mut found = PortStates::default();
-        found.add(text.as_bytes(), at.parse().expect("an address"));
-        found
+    fn socket(local: &str, remote: &str, state: TcpState, n: u32) -> Socket {
+        let [local, remote] = [local, remote].map(|end| end.parse().expect("an address"));
+        Socket { local, remote, state, receive_queue: n, inode: u64::from(n) }
     }
 
     #[test]
-    fn closed_connections_are_known_without_going_through_them() {
-        let text =
-            "sockets: used 92\nTCP: inuse 12 orphan 0 tw 2810 alloc 14 mem 3\nUDP: inuse 1 mem 0\n";
-        assert_eq!(closed(text), 2810);
-        assert_eq!(closed(""), 0);
-    }
-
-    #[test]
-    fn sockets_of_the_port_are_counted_by_state_and_nobody_elses() {
-        let found = states(TABLE, "127.0.0.1:8080");
+    fn sockets_of_the_address_are_counted_by_state_and_nobody_elses() {
+        let server = "127.0.0.1:8080";
+        let mut sockets = vec![
+            socket(server, "0.0.0.0:0", TcpState::Listen, 3),
+            socket(server, "127.0.0.1:49153", TcpState::Established, 0),
+            socket(server, "127.0.0.1:49154", TcpState::CloseWait, 0),
+            socket(server, "127.0.0.1:49155", TcpState::Established, 0),
+        ];
+        let states = |sockets: &[Socket], at: &str| {
+            PortStates::of(sockets, at.parse().expect("an address"), Way::Netlink)
+        };
+        let found = states(&sockets, "127.0.0.1");
         let expected = [("CLOSE_WAIT", 1), ("ESTABLISHED", 2)];
-        let expected = expected.map(|(name, n)| (name.to_string(), n)).into_iter().collect();
-        assert_eq!(found, PortStates { states: expected, accept_queue: 3 });
-        assert_eq!(states(TABLE, "0.0.0.0:8080"), found);
+        let expected: BTreeMap<_, _> = expected.map(|(name, n)| (name.to_string(), n)).into();
+        assert_eq!((&found.states, found.accept_queue), (&expected, 3));
+        assert_eq!(states(&sockets, "0.0.0.0"), found);
         assert_eq!(
-            states(&TABLE.repeat(2), "127.0.0.1:8080"),
+            states(&[&sockets[..]; 2].concat(), "127.0.0.1"),
             found,
             "listed twice, and there once"
         );
-        for other in ["127.0.0.1:80", "127.0.0.2:8080", "[::1]:8080"] {
-            assert_eq!(states(TABLE, other), PortStates::default(), "{other}");
+        for other in ["127.0.0.2", "::1"] {
+            assert_eq!(states(&sockets, other), states(&[], other), "{other}");
         }
+        // A second listener, for any address, shares the port; a client of another address may too.
+        sockets.push(socket("[::]:8080", "[::]:0", TcpState::Listen, 4));
+        sockets.push(socket("127.0.0.3:8080", "127.0.0.1:8080", TcpState::Established, 0));
+        let found = states(&sockets, "127.0.0.1");
+        assert_eq!((found.states, found.accept_queue), (expected, 7));
     }
 
     #[test]
@@ -238,6 +199,9 @@ mod tests {
         let found = port_states(pid, address).expect("the kernel says");
         assert_eq!(found.states.get("ESTABLISHED"), Some(&3), "{found:?}");
         assert_eq!(found.accept_queue, 2);
+        let asked = sockets::by_netlink(pid, address.port(), &[TcpState::Listen]).is_ok();
+        let way = if asked { Way::Netlink } else { Way::Files };
+        assert_eq!(found.method, way.name());
         drop(clients);
     }
 
@@ -264,11 +228,6 @@ mod tests {
             bytes in prop::collection::vec(any::<u8>(), 0..400),
             lines in "([0-9A-F: ]{0,60}\n){0,8}",
         ) {
-            for text in [&bytes[..], lines.as_bytes()] {
-                let mut found = PortStates::default();
-                found.add(text, SocketAddr::from(([0, 0, 0, 0], 0x1F90)));
-                prop_assert!(found.states.values().sum::<u64>() <= text.len() as u64);
-            }
             let text = String::from_utf8_lossy(&bytes);
             let _ = parse_counters(&text, &lines);
         }

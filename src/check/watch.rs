@@ -6,13 +6,13 @@ use std::time::Duration;
 use std::{fmt, fs, thread};
 
 use anyhow::{Context, Result, anyhow};
-use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{LimitValue, Process};
 use rustix::process::{Gid, Pid, Resource, Rlimit, Uid, geteuid, prlimit};
 use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
 
 use super::client::until;
 use crate::accounts;
+use crate::sockets::{self, Socket, TcpState};
 
 /// Looks in a row at which a server must be found asleep to be at rest.
 const LOOKS: usize = 5;
@@ -116,28 +116,27 @@ fn entries(pid: i32, folder: &str) -> Vec<String> {
 /// a client who only wanted to know.
 #[must_use]
 pub fn is_listening(port: u16) -> bool {
-    sockets().iter().any(|s| s.state == TcpState::Listen && s.local_address.port() == port)
+    let us = rustix::process::getpid().as_raw_pid();
+    sockets::at_port(us, port, &[TcpState::Listen]).is_ok_and(|(found, _)| !found.is_empty())
 }
 
 /// The process of the tree that has the server's end of a connection with this client.
 #[must_use]
 pub fn holder(root: i32, server: SocketAddr, client: SocketAddr) -> Option<i32> {
-    let ends = (server.port(), client.port());
-    let sockets = sockets();
-    let socket =
-        sockets.iter().find(|s| (s.local_address.port(), s.remote_address.port()) == ends)?;
+    let (found, _) = sockets::at_port(root, server.port(), &sockets::CONNECTED).ok()?;
+    let socket = found.iter().find(|socket| socket.remote.port() == client.port())?;
+    opener(root, socket)
+}
+
+/// The last process of the tree that has this socket open: a parent may have it too for a moment, and
+/// the worker is below it.
+fn opener(root: i32, socket: &Socket) -> Option<i32> {
     let link = format!("socket:[{}]", socket.inode);
-    // A parent may hold it too for a moment; the worker is below it.
     pids(root).into_iter().rev().find(|pid| {
         let targets = entries(*pid, "fd");
         let targets = targets.iter().map(|fd| fs::read_link(format!("/proc/{pid}/fd/{fd}")));
         targets.flatten().any(|target| target.to_string_lossy() == link)
     })
-}
-
-fn sockets() -> Vec<TcpNetEntry> {
-    let (v4, v6) = (procfs::net::tcp(), procfs::net::tcp6());
-    v4.into_iter().chain(v6).flatten().collect()
 }
 
 /// Whether this signal was sent to the process and not taken yet. A second one of the same

@@ -110,6 +110,9 @@ pub struct PortSockets {
     pub states: BTreeMap<String, u64>,
     /// Connections that the kernel had accepted and the server not yet; they are in `states` too.
     pub accept_queue: u64,
+    /// How the kernel was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
 }
 
 /// Counters of the kernel's TCP, for the whole machine. Those without a number are ones that the
