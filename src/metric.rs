@@ -97,6 +97,14 @@ pub fn headline(cells: &[&Cell]) -> Metric {
     [TAIL, UPPER, MEDIAN].into_iter().find(by_most).unwrap_or(TAIL)
 }
 
+impl Metric {
+    /// Whether both are one figure, though perhaps not of the same cells.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
 /// A metric by its name in documents.
 #[must_use]
 pub fn named(name: &str) -> Option<Metric> {

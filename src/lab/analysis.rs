@@ -3,12 +3,15 @@
 //! Each model is looked at by itself, and only over cells that make a complete design: what is
 //! missing is left out with the whole level that lacks it, and that is said.
 
-use super::points::{self, Levels, Metric, Place, Point, connection_words, history_words, rank};
+use super::points::{
+    self, FIGURES, Levels, Place, Point, connection_words, history_words, rank, values,
+};
 use super::sentences::home_words;
 use crate::document::{
     ClientMemory, CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
     InteractionRecord, LabModel, ShareRecord, Summary, Validity,
 };
+use crate::metric::{Metric, SERVER_CPU};
 use crate::statistics::factorial::{self, Factor, Factorial, Source};
 use crate::statistics::{Interval, interval, mean};
 use crate::units::as_f64;
@@ -21,7 +24,7 @@ pub(super) fn models(summary: &Summary) -> Vec<LabModel> {
     let of = |model: String| {
         let points = points::of(summary, &model);
         LabModel {
-            designs: Metric::ALL.iter().flat_map(|metric| designs(*metric, &points)).collect(),
+            designs: FIGURES.iter().flat_map(|figure| designs(figure, &points)).collect(),
             split: splits(&points),
             decomposition: decomposition(&points),
             memory: memory(&points),
@@ -80,10 +83,10 @@ fn never_measured(summary: &Summary) -> Vec<String> {
 
 /// The largest complete design of a figure, and, where that leaves a home out, another one of all
 /// homes over kept connections.
-fn designs(metric: Metric, points: &[Point<'_>]) -> Vec<DesignRecord> {
+fn designs(figure: &Metric, points: &[Point<'_>]) -> Vec<DesignRecord> {
     let usable: Vec<(&Place, Vec<f64>)> = points
         .iter()
-        .filter_map(|point| Some((&point.place, metric.of(point)?)))
+        .filter_map(|point| Some((&point.place, values(figure, point)?)))
         .filter(|(_, values)| values.len() > 1)
         .collect();
     let Some(blocks) = usable.iter().map(|(_, values)| values.len()).max() else {
@@ -91,16 +94,16 @@ fn designs(metric: Metric, points: &[Point<'_>]) -> Vec<DesignRecord> {
     };
     // A cell that lacks a block cannot be compared in pairs.
     let usable: Vec<_> = usable.into_iter().filter(|(_, values)| values.len() == blocks).collect();
-    let first = design(metric, &usable);
+    let first = design(figure, &usable);
     let homes = Levels::of(usable.iter().map(|(place, _)| *place)).homes.len();
     let leaves_out = |design: &DesignRecord| design.factors[1].levels.len() < homes;
     let kept: Vec<_> = usable.iter().filter(|(place, _)| place.connection == 0).cloned().collect();
     let second =
-        first.as_ref().filter(|first| leaves_out(first)).and_then(|_| design(metric, &kept));
+        first.as_ref().filter(|first| leaves_out(first)).and_then(|_| design(figure, &kept));
     first.into_iter().chain(second).collect()
 }
 
-fn design(metric: Metric, usable: &[(&Place, Vec<f64>)]) -> Option<DesignRecord> {
+fn design(figure: &Metric, usable: &[(&Place, Vec<f64>)]) -> Option<DesignRecord> {
     let levels = Levels::of(usable.iter().map(|(place, _)| *place));
     let value = |place: &Place| {
         usable.iter().find(|(other, _)| *other == place).map(|(_, values)| values.clone())
@@ -121,10 +124,10 @@ fn design(metric: Metric, usable: &[(&Place, Vec<f64>)]) -> Option<DesignRecord>
     })?;
     let cells = kept.iter().map(Vec::len).product::<usize>();
     // One cell alone compares nothing.
-    (cells > 1).then(|| record(metric, &factorial, usable.len() - cells))
+    (cells > 1).then(|| record(figure, &factorial, usable.len() - cells))
 }
 
-fn record(metric: Metric, factorial: &Factorial, cells_left_out: usize) -> DesignRecord {
+fn record(figure: &Metric, factorial: &Factorial, cells_left_out: usize) -> DesignRecord {
     let factors = factorial.factors();
     let level = |factor: usize, level: usize| factors[factor].levels[level].clone();
     let effects = factorial.effects().into_iter().map(|effect| EffectRecord {
@@ -156,7 +159,7 @@ fn record(metric: Metric, factorial: &Factorial, cells_left_out: usize) -> Desig
     };
     let shares = factorial.shares().into_iter().filter(|share| share.freedom > 0);
     DesignRecord {
-        metric: metric.key().into(),
+        metric: figure.name.into(),
         factors: factors
             .iter()
             .map(|factor| DesignFactor { name: factor.name.clone(), levels: factor.levels.clone() })
@@ -178,7 +181,7 @@ fn record(metric: Metric, factorial: &Factorial, cells_left_out: usize) -> Desig
 /// Server CPU by block at a place.
 fn cpu(points: &[Point<'_>], connection: u64, home: &str, history: u64) -> Option<Vec<f64>> {
     let wanted = Place { connection, home: home.into(), history };
-    points.iter().filter(|point| point.place == wanted).find_map(|point| Metric::Cpu.of(point))
+    points.iter().filter(|point| point.place == wanted).find_map(|point| values(&SERVER_CPU, point))
 }
 
 /// One cell less another, block by block.

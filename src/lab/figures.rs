@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::tables::figure_words;
+use super::tables::design_words;
 use crate::document::{LabModel, LabReport};
+use crate::metric::{Metric, SERVER_CPU, TAIL};
 
 /// All that the script needs.
 #[derive(Debug, Serialize)]
@@ -56,25 +57,20 @@ struct Mark {
 /// All figures that have a mark.
 pub(super) fn of(report: &LabReport) -> Vec<Figure> {
     let figures = [
-        effects(
-            report,
-            "server_cpu_per_request_ns",
-            "figure-cpu",
-            "What each factor does to a request's cost",
-        ),
+        effects(report, &SERVER_CPU, "figure-cpu", "What each factor does to a request's cost"),
         split(report),
-        effects(report, "p99_ns", "figure-p99", "What each factor does to the p99 at equal load"),
+        effects(report, &TAIL, "figure-p99", "What each factor does to the p99 at equal load"),
         memory(report),
     ];
     let has_marks = |figure: &Figure| figure.series.iter().any(|series| !series.marks.is_empty());
     figures.into_iter().filter(has_marks).collect()
 }
 
-fn effects(report: &LabReport, metric: &str, id: &'static str, title: &'static str) -> Figure {
+fn effects(report: &LabReport, figure: &Metric, id: &'static str, title: &'static str) -> Figure {
     let series = |model: &LabModel| {
-        let designs = model.designs.iter().filter(|design| design.metric == metric);
+        let designs = model.designs.iter().filter(|design| design.metric == figure.name);
         let marks = designs.flat_map(|design| {
-            let kept = figure_words(design).ends_with("kept only");
+            let kept = design_words(design).ends_with("kept only");
             design.effects.iter().map(move |effect| Mark {
                 row: [
                     if kept { format!("{}, kept", effect.factor) } else { effect.factor.clone() },

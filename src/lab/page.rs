@@ -6,6 +6,7 @@ use super::figures::{self, Data, Figure};
 use super::sentences::is_of;
 use super::tables::{self, Table, latex_text};
 use crate::document::{LabReport, Naive};
+use crate::metric::{CAPACITY, TAIL};
 use crate::report::{self, PLOTLY, micro};
 
 const SCRIPT: &str = include_str!("page.js");
@@ -103,8 +104,9 @@ fn prediction(report: &LabReport) -> Markup {
             starts.iter().any(|start| rest.starts_with(start))
                 || starts.iter().any(|start| rest.starts_with(&format!("what {start}")))
         };
-        let on_time =
-            |sentence: &&String| !sentence.contains("throughput") && !sentence.contains("p99");
+        let on_time = |sentence: &&String| {
+            ![CAPACITY, TAIL].iter().any(|figure| sentence.contains(figure.words))
+        };
         report.sentences.iter().filter(is_of).filter(on_time).collect()
     };
     html! {

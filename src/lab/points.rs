@@ -1,6 +1,7 @@
 //! The cells of a summary by what was varied in them.
 
 use crate::document::{Cell, Estimate, Summary, Validity};
+use crate::metric::{self, CAPACITY, Metric, SERVER_CPU, TAIL};
 use crate::units::show_bytes;
 
 /// Homes of the state, in the order of tables; others come behind them. The first is what the
@@ -26,45 +27,27 @@ pub(super) struct Place {
     pub(super) history: u64,
 }
 
-/// What is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Metric {
-    /// Server CPU for each request, in nanoseconds; closed loop.
-    Cpu,
-    /// Right replies per second; closed loop.
-    Throughput,
-    /// The 99th percentile of the response time, in nanoseconds; open loop, all at the same rate.
-    Tail,
+/// The figures that are looked at, in the order of tables: two of the closed loops, and one of the open
+/// ones, which all have the same rate.
+pub(super) const FIGURES: [Metric; 3] = [SERVER_CPU, CAPACITY, TAIL];
+
+/// A figure in words, by its name in documents.
+pub(super) fn figure_words(name: &str) -> String {
+    let words = metric::named(name).map_or(name, |figure| figure.words);
+    if name == TAIL.name { format!("{words} at equal load") } else { words.into() }
 }
 
-impl Metric {
-    pub(super) const ALL: [Self; 3] = [Self::Cpu, Self::Throughput, Self::Tail];
-
-    pub(super) fn key(self) -> &'static str {
-        match self {
-            Self::Cpu => "server_cpu_per_request_ns",
-            Self::Throughput => "throughput_per_s",
-            Self::Tail => "p99_ns",
-        }
-    }
-
-    /// The values of a cell, block by block. A cell that failed a check still tells what its
-    /// requests cost the server, and not how many there could have been or how long they took.
-    pub(super) fn of(self, point: &Point<'_>) -> Option<Vec<f64>> {
-        let cell = point.cell;
-        let usable = cell.replies_wrong == 0
-            && point.clients.is_none()
-            && cell.is_closed() == (self != Self::Tail)
-            && (self == Self::Cpu || cell.validity != Validity::Invalid);
-        let estimate: Option<&Estimate> = match self {
-            Self::Cpu => cell.server_cpu_per_request_ns.as_ref(),
-            Self::Throughput => Some(&cell.throughput_per_s),
-            Self::Tail => cell.known_quantile(0.99),
-        };
-        // The kernel's clock may have been too coarse for a short trial: nothing costs nothing.
-        let is_known = |estimate: &&Estimate| usable && estimate.values.iter().all(|v| *v > 0.0);
-        estimate.filter(is_known).map(|estimate| estimate.values.clone())
-    }
+/// The values of a figure in a cell, block by block. A cell that failed a check still tells what its
+/// requests cost the server, and not how many there could have been or how long they took.
+pub(super) fn values(figure: &Metric, point: &Point<'_>) -> Option<Vec<f64>> {
+    let cell = point.cell;
+    let usable = cell.replies_wrong == 0
+        && point.clients.is_none()
+        && cell.is_closed() != figure.is(&TAIL)
+        && (figure.is(&SERVER_CPU) || cell.validity != Validity::Invalid);
+    // The kernel's clock may have been too coarse for a short trial: nothing costs nothing.
+    let is_known = |estimate: &&Estimate| usable && estimate.values.iter().all(|v| *v > 0.0);
+    (figure.of)(cell).filter(is_known).map(|estimate| estimate.values.clone())
 }
 
 /// The cells of a model in which the home of the state was varied.

@@ -1,6 +1,7 @@
 //! What the numbers of a lab allow to say. A rule makes a sentence or none; what cannot be told is
 //! said to be so.
 
+use super::points::{FIGURES, figure_words};
 use crate::document::{DesignRecord, EffectRecord, LabModel, LabSessions};
 use crate::metric::MARGIN;
 use crate::statistics::Interval;
@@ -30,13 +31,10 @@ fn of_model(model: &LabModel) -> Vec<String> {
     let name = &model.model;
     let mut said = Vec::new();
     said.extend(taken_apart(model));
-    for (key, what) in [
-        ("server_cpu_per_request_ns", "server CPU for each request"),
-        ("throughput_per_s", "the throughput"),
-        ("p99_ns", "the p99 at equal load"),
-    ] {
+    for figure in &FIGURES {
+        let what = &figure_words(figure.name);
         // Of several designs the last one has all homes.
-        let mut designs = model.designs.iter().filter(|design| design.metric == key);
+        let mut designs = model.designs.iter().filter(|design| design.metric == figure.name);
         let Some(first) = designs.next() else { continue };
         let homes = designs.next().unwrap_or(first);
         for effect in first.effects.iter().filter(|effect| effect.factor == "connection") {

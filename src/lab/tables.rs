@@ -4,11 +4,13 @@ use std::fmt::Write;
 
 use maud::{Markup, html};
 
+use super::points::figure_words;
 use super::sentences::{home_words, percent, signed_bytes, signed_ns};
 use crate::document::{CostPart, DesignRecord, LabReport, Naive};
+use crate::metric::{self, SERVER_CPU};
 use crate::report::micro;
 use crate::statistics::Interval;
-use crate::units::{show_count, show_ns_f64};
+use crate::units::show_ns_f64;
 
 /// A table of text.
 #[derive(Debug)]
@@ -131,31 +133,24 @@ fn designs(report: &LabReport) -> impl Iterator<Item = (&str, &DesignRecord)> {
 }
 
 /// The name of a design's figure; over kept connections alone, that too.
-pub(super) fn figure_words(design: &DesignRecord) -> String {
-    let figure = match design.metric.as_str() {
-        "server_cpu_per_request_ns" => "server CPU per request",
-        "throughput_per_s" => "throughput",
-        _ => "p99 at equal load",
-    };
+pub(super) fn design_words(design: &DesignRecord) -> String {
+    let figure = figure_words(&design.metric);
     let kept = design.factors.first().is_some_and(|factor| factor.levels == ["kept"]);
-    if kept { format!("{figure}, kept only") } else { figure.into() }
+    if kept { format!("{figure}, kept only") } else { figure }
 }
 
 fn effects(report: &LabReport) -> Table {
     let mut rows = Vec::new();
     for (model, design) in designs(report) {
         let show = |value: f64| {
-            let size = match design.metric.as_str() {
-                "throughput_per_s" => format!("{}/s", show_count(value.abs())),
-                _ => show_ns_f64(value.abs()),
-            };
+            let size = metric::show(&design.metric, value.abs());
             if value < 0.0 { format!("-{size}") } else { size }
         };
         for effect in &design.effects {
             let Interval { low, high } = effect.difference_interval;
             rows.push(vec![
                 model.to_string(),
-                figure_words(design),
+                design_words(design),
                 effect.factor.clone(),
                 format!("{} against {}", effect.level, effect.against),
                 times(effect.ratio, effect.interval),
@@ -172,7 +167,7 @@ fn effects(report: &LabReport) -> Table {
 }
 
 fn interactions(report: &LabReport) -> Table {
-    let of_cpu = |(_, design): &(&str, &DesignRecord)| design.metric == "server_cpu_per_request_ns";
+    let of_cpu = |(_, design): &(&str, &DesignRecord)| design.metric == SERVER_CPU.name;
     let mut rows = Vec::new();
     for (model, design) in designs(report).filter(of_cpu) {
         for found in &design.interactions {
@@ -198,7 +193,7 @@ fn shares(report: &LabReport) -> Table {
         for share in &design.shares {
             rows.push(vec![
                 model.to_string(),
-                figure_words(design),
+                design_words(design),
                 share.source.clone(),
                 format!("{:.1} %", share.share * 100.0),
                 share.freedom.to_string(),

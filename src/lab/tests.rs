@@ -148,7 +148,7 @@ fn sentences_say_what_the_intervals_allow_and_no_more() {
     let said = sentences::of(&analysis::models(&made_up(cells.clone())), &[]);
     let has = |said: &[String], text: &str| said.iter().any(|s| s.contains(text));
     assert!(has(&said, "connections one per request against kept make server CPU"), "{said:#?}");
-    assert!(has(&said, "the p99 at equal load by less than 5 %"), "{said:#?}");
+    assert!(has(&said, "p99 at equal load by less than 5 %"), "{said:#?}");
     // The home "table" now varies so much that nothing can be told of it.
     for cell in &mut cells {
         if cell.factors.iter().any(|factor| factor.text == "table") {
