@@ -1,12 +1,14 @@
-//! Tables in Markdown, AsciiDoc and LaTeX.
+//! Tables in Markdown, AsciiDoc, LaTeX and HTML.
 
 mod asciidoc;
+mod html;
 mod latex;
 mod markdown;
 
 pub(super) use asciidoc::asciidoc;
-pub(super) use latex::{escape, latex};
-pub(super) use markdown::markdown;
+pub(crate) use html::html;
+pub(crate) use latex::{escape, latex};
+pub(crate) use markdown::markdown;
 
 /// The mark of a note where marks are letters: a to z, then aa.
 fn letters(mut number: usize) -> String {

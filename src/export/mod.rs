@@ -7,7 +7,7 @@
 
 mod bench;
 mod hdr;
-mod markup;
+pub(crate) mod markup;
 mod pgfplots;
 pub mod sheet;
 mod source;

@@ -74,7 +74,16 @@ impl std::fmt::Display for Text {
 /// An interval as it is written, with so many digits after the point.
 #[must_use]
 pub fn ends(interval: Interval, size: f64, digits: usize) -> String {
-    format!("{:.digits$}–{:.digits$}", interval.low / size, interval.high / size)
+    let [low, high] = [interval.low, interval.high].map(|end| rounded(end / size, digits));
+    // A dash before a minus would be one too many.
+    if interval.low < 0.0 { format!("{low} to {high}") } else { format!("{low}–{high}") }
+}
+
+/// A number with so many digits after the point, and no minus before nothing.
+fn rounded(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
+    let nothing = text.starts_with('-') && !text.contains(|c: char| ('1'..='9').contains(&c));
+    if nothing { text[1..].to_string() } else { text }
 }
 
 /// One row.
@@ -102,6 +111,10 @@ pub enum Quantity {
     Count,
     /// Bytes.
     Bytes,
+    /// How many times as much.
+    Ratio,
+    /// A part of 1.
+    Share,
 }
 
 impl Quantity {
@@ -119,7 +132,7 @@ impl Quantity {
     #[must_use]
     pub fn unit<'a>(self, entries: impl Iterator<Item = &'a Entry>) -> Unit {
         let known = entries.filter_map(|entry| match entry {
-            Entry::Known { value, .. } => Some(*value),
+            Entry::Known { value, .. } => Some(value.abs()),
             _ => None,
         });
         let units: &[(f64, &str)] = match self {
@@ -128,6 +141,8 @@ impl Quantity {
             Self::Bytes => {
                 &[(1_073_741_824.0, "GiB"), (1_048_576.0, "MiB"), (1024.0, "KiB"), (1.0, "B")]
             }
+            Self::Ratio => &[(1.0, "")],
+            Self::Share => &[(0.01, "%")],
         };
         let middle = median(&known.collect::<Vec<_>>()).unwrap_or(0.0);
         let found = units.iter().find(|(size, _)| middle >= *size);
@@ -164,15 +179,23 @@ impl Entry {
         })
     }
 
+    /// A figure with its interval.
+    #[must_use]
+    pub fn within(value: f64, interval: Interval) -> Self {
+        Self::Known { value, interval: Some(interval), at_least: false }
+    }
+
     /// The same as text, in a unit of this size.
     fn show(self, size: f64) -> Text {
         let Self::Known { value, interval, at_least } = self else {
             return if self == Self::TooFew { "too few" } else { "-" }.to_string().into();
         };
-        let digits = digits(value / size);
+        // A value that is small beside what it may be needs no more digits than that.
+        let reach = interval.map_or(0.0, |interval| (interval.high - interval.low) / 2.0);
+        let digits = digits(value.abs().max(reach) / size);
         let bound = if at_least { "≥ " } else { "" };
         Text {
-            value: format!("{bound}{:.digits$}", value / size),
+            value: format!("{bound}{}", rounded(value / size, digits)),
             around: interval.map_or(String::new(), |interval| ends(interval, size, digits)),
         }
     }
@@ -285,6 +308,16 @@ mod tests {
         assert_eq!(shown, ["12.3 (11.9–13.1)", "1235", "too few", "≥ 0.999"]);
         sheet.explain();
         assert_eq!(sheet.caption.len(), 3);
+    }
+
+    #[test]
+    fn what_may_be_less_than_nothing_is_written_so_that_it_can_be_read() {
+        let shown = |value, ends| known(value, Some(ends)).show(1.0).to_string();
+        assert_eq!(shown(0.3, (-2.0, 3.0)), "0.30 (-2.00 to 3.00)");
+        assert_eq!(shown(-120.0, (-240.0, -1.0)), "-120 (-240 to -1)");
+        assert_eq!(shown(-0.04, (-12.0, 11.0)), "0.0 (-12.0 to 11.0)");
+        let less = Quantity::Time.unit([known(-3e6, None)].iter());
+        assert_eq!(less, (1e6, "ms"));
     }
 
     #[test]

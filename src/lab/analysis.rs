@@ -4,7 +4,8 @@
 //! missing is left out with the whole level that lacks it, and that is said.
 
 use super::points::{
-    self, FIGURES, Levels, Place, Point, connection_words, history_words, rank, values,
+    self, CONNECTION, FIGURES, HISTORY, HOME, Levels, Place, Point, connection_words,
+    history_words, rank, values,
 };
 use super::sentences::home_words;
 use crate::document::{
@@ -17,7 +18,7 @@ use crate::statistics::{Interval, interval, mean};
 use crate::units::as_f64;
 
 /// The factors, in the order of tables.
-pub(super) const FACTORS: [&str; 3] = ["connection", "home", "history"];
+pub(super) const FACTORS: [&str; 3] = [CONNECTION, HOME, HISTORY];
 
 /// What was found of every model.
 pub(super) fn models(summary: &Summary) -> Vec<LabModel> {

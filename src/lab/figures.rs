@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::tables::design_words;
+use super::tables::factor_words;
 use crate::document::{LabModel, LabReport};
 use crate::metric::{Metric, SERVER_CPU, TAIL};
 
@@ -70,10 +70,9 @@ fn effects(report: &LabReport, figure: &Metric, id: &'static str, title: &'stati
     let series = |model: &LabModel| {
         let designs = model.designs.iter().filter(|design| design.metric == figure.name);
         let marks = designs.flat_map(|design| {
-            let kept = design_words(design).ends_with("kept only");
             design.effects.iter().map(move |effect| Mark {
                 row: [
-                    if kept { format!("{}, kept", effect.factor) } else { effect.factor.clone() },
+                    factor_words(design, &effect.factor),
                     format!("{} / {}", effect.level, effect.against),
                 ],
                 value: effect.ratio,

@@ -4,8 +4,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figures::{self, Data, Figure};
 use super::sentences::is_of;
-use super::tables::{self, Table, latex_text};
+use super::tables;
 use crate::document::{LabReport, Naive};
+use crate::export::markup;
+use crate::export::sheet::Sheet;
 use crate::metric::{CAPACITY, TAIL};
 use crate::report::{self, PLOTLY, micro};
 
@@ -60,7 +62,7 @@ pub(super) fn html(report: &LabReport) -> anyhow::Result<String> {
     Ok(document(report, &data.figures, &tables, &json).into_string())
 }
 
-fn document(report: &LabReport, figures: &[Figure], tables: &[Table], data: &str) -> Markup {
+fn document(report: &LabReport, figures: &[Figure], tables: &[Sheet], data: &str) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -126,7 +128,7 @@ fn prediction(report: &LabReport) -> Markup {
     }
 }
 
-fn naive(naive: Option<&Naive>, tables: &[Table]) -> Markup {
+fn naive(naive: Option<&Naive>, tables: &[Sheet]) -> Markup {
     html! {
         @if let Some(naive) = naive {
             section id="naive-experiment" {
@@ -158,7 +160,7 @@ fn verdict(naive: &Naive) -> String {
     )
 }
 
-fn answer(report: &LabReport, figures: &[Figure], tables: &[Table]) -> Markup {
+fn answer(report: &LabReport, figures: &[Figure], tables: &[Sheet]) -> Markup {
     html! {
         section id="factors" {
             h2 { "One factor at a time" }
@@ -184,7 +186,7 @@ fn figure_on_page(figure: &Figure) -> Markup {
     }
 }
 
-fn correctness(tables: &[Table]) -> Markup {
+fn correctness(tables: &[Sheet]) -> Markup {
     html! {
         section id="correctness" {
             h2 { "What each home is good for" }
@@ -237,8 +239,12 @@ fn files(report: &LabReport) -> Markup {
     }
 }
 
-fn shown(tables: &[Table], id: &str) -> Markup {
-    html! { @for table in tables.iter().filter(|table| table.id == id) { (table.html()) } }
+/// The tables of this name, and those whose name begins so.
+fn shown(tables: &[Sheet], name: &str) -> Markup {
+    let is_of = |sheet: &&Sheet| {
+        sheet.label.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    html! { @for table in tables.iter().filter(is_of) { (markup::html(table)) } }
 }
 
 /// The tables and sentences as Markdown.
@@ -247,23 +253,17 @@ pub(super) fn markdown(report: &LabReport) -> String {
     for sentence in report.sentences.iter().chain(&report.left_out) {
         text += &format!("- {}\n", micro(sentence));
     }
-    for table in tables::of(report) {
-        text += &format!("\n{}", table.markdown());
-    }
-    text
+    text + "\n" + &markup::markdown(&tables::of(report))
 }
 
 /// The tables as LaTeX, to be included.
 pub(super) fn latex(report: &LabReport) -> String {
-    let mut text =
-        format!("% Lab {}, run {}. Needs \\usepackage{{booktabs}}.\n", report.lab, report.run);
-    text += "\\begin{itemize}\n";
+    let mut text = format!(
+        "% Lab {}, run {}: \\input{{lab.tex}} after \\usepackage{{booktabs}}.\n\\begin{{itemize}}\\sloppy\n",
+        report.lab, report.run
+    );
     for sentence in report.sentences.iter().chain(&report.left_out) {
-        text += &format!("  \\item {}\n", latex_text(sentence));
+        text += &format!("  \\item {}\n", markup::escape(&micro(sentence)));
     }
-    text += "\\end{itemize}\n";
-    for table in tables::of(report) {
-        text += &format!("\n{}", table.latex());
-    }
-    text
+    text + "\\end{itemize}\n" + &markup::latex(&tables::of(report))
 }

@@ -8,6 +8,14 @@ use crate::units::show_bytes;
 /// others are compared with.
 const HOMES: [&str; 5] = ["none", "connection", "table", "client", "external"];
 
+/// What is varied, as designs call it.
+pub(super) const CONNECTION: &str = "connection";
+pub(super) const HOME: &str = "home";
+pub(super) const HISTORY: &str = "history";
+
+/// The level of connections that stay, in words.
+pub(super) const KEPT: &str = "kept";
+
 /// A cell and where it lies.
 #[derive(Clone, Debug)]
 pub(super) struct Point<'a> {
@@ -35,6 +43,12 @@ pub(super) const FIGURES: [Metric; 3] = [SERVER_CPU, CAPACITY, TAIL];
 pub(super) fn figure_words(name: &str) -> String {
     let words = metric::named(name).map_or(name, |figure| figure.words);
     if name == TAIL.name { format!("{words} at equal load") } else { words.into() }
+}
+
+/// The same at the beginning of a line.
+pub(super) fn figure_title(name: &str) -> String {
+    let words = figure_words(name);
+    words[..1].to_uppercase() + &words[1..]
 }
 
 /// The values of a figure in a cell, block by block. A cell that failed a check still tells what its
@@ -128,7 +142,7 @@ pub(super) fn rank(home: &str) -> usize {
 /// A level of the connection, in words.
 pub(super) fn connection_words(requests: u64) -> String {
     match requests {
-        0 => "kept".into(),
+        0 => KEPT.into(),
         1 => "one per request".into(),
         n => format!("every {n} requests"),
     }

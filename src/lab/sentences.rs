@@ -1,7 +1,7 @@
 //! What the numbers of a lab allow to say. A rule makes a sentence or none; what cannot be told is
 //! said to be so.
 
-use super::points::{FIGURES, figure_words};
+use super::points::{CONNECTION, FIGURES, HISTORY, HOME, KEPT, figure_words};
 use crate::document::{DesignRecord, EffectRecord, LabModel, LabSessions};
 use crate::metric::MARGIN;
 use crate::statistics::Interval;
@@ -37,15 +37,15 @@ fn of_model(model: &LabModel) -> Vec<String> {
         let mut designs = model.designs.iter().filter(|design| design.metric == figure.name);
         let Some(first) = designs.next() else { continue };
         let homes = designs.next().unwrap_or(first);
-        for effect in first.effects.iter().filter(|effect| effect.factor == "connection") {
+        for effect in first.effects.iter().filter(|effect| effect.factor == CONNECTION) {
             said.push(format!("{name}: {}", effect_words(effect, "connections", what)));
         }
-        let while_kept = homes.factors[0].levels == ["kept"];
-        for effect in homes.effects.iter().filter(|effect| effect.factor == "home") {
+        let while_kept = homes.factors[0].levels == [KEPT];
+        for effect in homes.effects.iter().filter(|effect| effect.factor == HOME) {
             let kept = if while_kept { ", while connections are kept" } else { "" };
             said.push(format!("{name}{kept}: {}", effect_words(effect, "state", what)));
         }
-        for effect in first.effects.iter().filter(|effect| effect.factor == "history") {
+        for effect in first.effects.iter().filter(|effect| effect.factor == HISTORY) {
             said.push(format!("{name}: {}", effect_words(effect, "a history of", what)));
         }
         said.extend(explained(name, what, first));

@@ -1,366 +1,287 @@
-//! The tables of a lab, each once: for its page, for Markdown and for LaTeX.
+//! The tables of a lab, each once; `export::markup` writes them for its page, for Markdown and for LaTeX.
 
-use std::fmt::Write;
-
-use maud::{Markup, html};
-
-use super::points::figure_words;
-use super::sentences::{home_words, percent, signed_bytes, signed_ns};
-use crate::document::{CostPart, DesignRecord, LabReport, Naive};
-use crate::metric::{self, SERVER_CPU};
+use super::points::{CONNECTION, FIGURES, KEPT, figure_title};
+use super::sentences::home_words;
+use crate::document::{
+    CostPart, CostSplit, DesignRecord, EffectRecord, LabModel, LabReport, LabSessions, Naive,
+};
+use crate::export::sheet::{Entry, Quantity, Sheet, Text};
+use crate::metric::SERVER_CPU;
 use crate::report::micro;
-use crate::statistics::Interval;
 use crate::units::show_ns_f64;
 
-/// A table of text.
-#[derive(Debug)]
-pub(super) struct Table {
-    /// Where it stands on the page, and its label in LaTeX.
-    pub(super) id: &'static str,
-    pub(super) caption: String,
-    head: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
-}
+/// More models beside each other than this are too wide for a page.
+const MODELS_MAX: usize = 4;
 
 /// All tables that have a row.
-pub(super) fn of(report: &LabReport) -> Vec<Table> {
-    let tables = [
-        naive(report.naive.as_ref()),
-        taken_apart(report),
-        split(report),
-        effects(report),
-        interactions(report),
-        shares(report),
-        memory(report),
-        sessions(report),
-        killed(report),
+pub(super) fn of(report: &LabReport) -> Vec<Sheet> {
+    let mut sheets: Vec<Sheet> = report.naive.as_ref().map(naive).into_iter().collect();
+    sheets.extend([taken_apart(report), split(report)]);
+    sheets.extend(effects(report));
+    sheets.extend(interactions(report));
+    sheets.extend(shares(report));
+    sheets.extend(memory(report));
+    sheets.extend([sessions(report), killed(report)]);
+    sheets.retain(|sheet| !sheet.rows.is_empty());
+    sheets.iter_mut().for_each(Sheet::explain);
+    sheets
+}
+
+fn naive(naive: &Naive) -> Sheet {
+    let clocks = [
+        ("by the server's clock", naive.stateful_server_s, naive.stateless_server_s),
+        ("by a connected client's", naive.stateful_response_s, naive.stateless_response_s),
+        ("all, connecting included", naive.stateful_s, naive.stateless_s),
     ];
-    tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
-}
-
-fn naive(naive: Option<&Naive>) -> Table {
-    let seconds = |s: f64| show_ns_f64(s * 1e9);
-    let row = |what: &str, stateful: f64, stateless: f64| {
+    let mut sheet = Sheet::new("naive", "The naive experiment: each server timed once", 3);
+    sheet
+        .words("server", ["\"stateful\"", "\"stateless\"", "stateless / stateful"].map(Into::into));
+    for (clock, stateful, stateless) in clocks {
+        let [of, to] = [stateful, stateless].map(|s| micro(&show_ns_f64(s * 1e9)));
         let ratio = format!("{:.2}", stateless / stateful);
-        vec![what.to_string(), seconds(stateful), seconds(stateless), ratio]
-    };
-    let rows = naive.map_or_else(Vec::new, |n| {
-        vec![
-            row("as the server says, the mean", n.stateful_server_s, n.stateless_server_s),
-            row(
-                "as a client that is connected says, the mean",
-                n.stateful_response_s,
-                n.stateless_response_s,
-            ),
-            row("all requests, connecting included", n.stateful_s, n.stateless_s),
-        ]
-    });
-    Table {
-        id: "naive",
-        caption: "The naive experiment: each server timed once".into(),
-        head: vec!["Time", "\"stateful\"", "\"stateless\"", "ratio"],
-        rows,
+        sheet.figures(clock, [of, to, ratio].map(Text::from));
     }
+    sheet
 }
 
-fn taken_apart(report: &LabReport) -> Table {
-    let row = |model: &crate::document::LabModel| {
-        let taken = model.decomposition.as_ref()?;
-        let share = match (taken.connecting_share, taken.connecting_share_interval) {
-            (Some(share), Some(interval)) => percent(share, interval),
-            _ => "cannot be told".into(),
+fn taken_apart(report: &LabReport) -> Sheet {
+    let taken: Vec<_> = report
+        .models
+        .iter()
+        .filter_map(|model| Some((model.model.clone(), model.decomposition.as_ref()?)))
+        .collect();
+    let title = "Server CPU for each request: state and connection kept, against neither";
+    let mut sheet = Sheet::new("apart", title, taken.len());
+    sheet.words("model", taken.iter().map(|(model, _)| model.clone()));
+    let columns = [
+        ("both kept", taken.iter().map(|(_, t)| known(t.stateful_ns)).collect::<Vec<_>>()),
+        ("neither", taken.iter().map(|(_, t)| known(t.stateless_ns)).collect()),
+        ("keeping no state", taken.iter().map(|(_, t)| part(&t.keeping)).collect()),
+        ("connecting", taken.iter().map(|(_, t)| part(&t.connecting)).collect()),
+    ];
+    numbers(&mut sheet, Quantity::Time, &columns);
+    let share =
+        taken.iter().map(|(_, t)| match (t.connecting_share, t.connecting_share_interval) {
+            (Some(share), Some(interval)) => Entry::within(share, interval),
+            _ => Entry::None,
+        });
+    sheet.numbers("connecting's share", Quantity::Share, &share.collect::<Vec<_>>());
+    sheet.caption.push("-: cannot be told, as there may be no difference.".into());
+    sheet
+}
+
+fn split(report: &LabReport) -> Sheet {
+    let splits: Vec<_> = report
+        .models
+        .iter()
+        .flat_map(|model| model.split.iter().map(|split| (model.model.clone(), split)))
+        .collect();
+    let title = "Server CPU for each request, one thing added after the other";
+    let mut sheet = Sheet::new("split", title, splits.len());
+    sheet.words("model", splits.iter().map(|(model, _)| model.clone()));
+    sheet.words("home", splits.iter().map(|(_, split)| split.home.clone()));
+    let of = |name: &str| -> Vec<Entry> {
+        let own = |(_, split): &(String, &CostSplit)| {
+            split.parts.iter().find(|part| part.name == name).map_or(Entry::None, part)
         };
-        Some(vec![
-            model.model.clone(),
-            show_ns_f64(taken.stateful_ns),
-            show_ns_f64(taken.stateless_ns),
-            part(&taken.keeping),
-            part(&taken.connecting),
-            share,
-        ])
+        splits.iter().map(own).collect()
     };
-    Table {
-        id: "apart",
-        caption: "Server CPU for each request: state and connection kept, against neither".into(),
-        head: vec![
-            "Model",
-            "both kept",
-            "neither",
-            "no longer keeping state",
-            "connecting",
-            "connecting, of the difference",
-        ],
-        rows: report.models.iter().filter_map(row).collect(),
+    let sum = |parts: &[CostPart]| known(parts.iter().map(|part| part.ns).sum());
+    let columns = [
+        ("plain request", of("request")),
+        ("+ home", of("home")),
+        ("+ history", of("history")),
+        ("+ connecting", of("connecting")),
+        ("together", splits.iter().map(|(_, split)| sum(&split.parts)).collect()),
+    ];
+    numbers(&mut sheet, Quantity::Time, &columns);
+    sheet
+}
+
+/// Columns of numbers that are to be compared with each other: all in one unit.
+fn numbers(sheet: &mut Sheet, quantity: Quantity, columns: &[(&str, Vec<Entry>)]) {
+    let unit = quantity.unit(columns.iter().flat_map(|(_, entries)| entries));
+    for (name, entries) in columns {
+        sheet.numbers_in(name, unit, entries);
     }
 }
 
-fn split(report: &LabReport) -> Table {
-    let mut rows = Vec::new();
-    for model in &report.models {
-        for split in &model.split {
-            let of = |name: &str| split.parts.iter().find(|part| part.name == name).map(part);
-            let mut row = vec![model.model.clone(), split.home.clone()];
-            row.extend(
-                ["request", "home", "history", "connecting"]
-                    .map(|name| of(name).unwrap_or_else(|| "-".into())),
-            );
-            row.push(signed_ns(split.parts.iter().map(|part| part.ns).sum()));
+/// A line of a table with a column for each model: what it is of, and the model's figure.
+type Line<const N: usize> = ([String; N], Entry);
+
+/// A table with a column for each model, several of them where one would be too wide.
+fn across<const N: usize>(
+    report: &LabReport,
+    (label, title): (&str, &str),
+    heads: [&str; N],
+    quantity: Quantity,
+    of: impl Fn(&LabModel) -> Vec<Line<N>>,
+) -> Vec<Sheet> {
+    let found: Vec<(&str, Vec<Line<N>>)> =
+        report.models.iter().map(|model| (model.model.as_str(), of(model))).collect();
+    let mut rows: Vec<&[String; N]> = Vec::new();
+    for (row, _) in found.iter().flat_map(|(_, lines)| lines) {
+        if !rows.contains(&row) {
             rows.push(row);
         }
     }
-    Table {
-        id: "split",
-        caption: "Server CPU for each request, one thing added after the other".into(),
-        head: vec![
-            "Model",
-            "Home",
-            "plain request",
-            "+ home",
-            "+ history",
-            "+ connecting",
-            "together",
-        ],
-        rows,
-    }
-}
-
-/// Each design of each model with the name of its figure.
-fn designs(report: &LabReport) -> impl Iterator<Item = (&str, &DesignRecord)> {
-    report
-        .models
-        .iter()
-        .flat_map(|model| model.designs.iter().map(move |design| (model.model.as_str(), design)))
-}
-
-/// The name of a design's figure; over kept connections alone, that too.
-pub(super) fn design_words(design: &DesignRecord) -> String {
-    let figure = figure_words(&design.metric);
-    let kept = design.factors.first().is_some_and(|factor| factor.levels == ["kept"]);
-    if kept { format!("{figure}, kept only") } else { figure }
-}
-
-fn effects(report: &LabReport) -> Table {
-    let mut rows = Vec::new();
-    for (model, design) in designs(report) {
-        let show = |value: f64| {
-            let size = metric::show(&design.metric, value.abs());
-            if value < 0.0 { format!("-{size}") } else { size }
-        };
-        for effect in &design.effects {
-            let Interval { low, high } = effect.difference_interval;
-            rows.push(vec![
-                model.to_string(),
-                design_words(design),
-                effect.factor.clone(),
-                format!("{} against {}", effect.level, effect.against),
-                times(effect.ratio, effect.interval),
-                format!("{} [{}, {}]", show(effect.difference), show(low), show(high)),
-            ]);
+    let parts = found.chunks(MODELS_MAX).enumerate().map(|(at, models)| {
+        let label = if at == 0 { label.to_string() } else { format!("{label}-{}", at + 1) };
+        let mut sheet = Sheet::new(&label, title, rows.len());
+        for (at, head) in heads.iter().enumerate() {
+            sheet.words(head, rows.iter().map(|row| row[at].clone()));
         }
-    }
-    Table {
-        id: "effects",
-        caption: "What each factor does, over all levels of the others".into(),
-        head: vec!["Model", "Figure", "Factor", "Level", "times as much", "more by"],
-        rows,
-    }
-}
-
-fn interactions(report: &LabReport) -> Table {
-    let of_cpu = |(_, design): &(&str, &DesignRecord)| design.metric == SERVER_CPU.name;
-    let mut rows = Vec::new();
-    for (model, design) in designs(report).filter(of_cpu) {
-        for found in &design.interactions {
-            rows.push(vec![
-                model.to_string(),
-                found.factors.join(" and "),
-                found.levels.join(" with "),
-                times(found.ratio, found.interval),
-            ]);
-        }
-    }
-    Table {
-        id: "interactions",
-        caption: "What two levels do to server CPU together, over the product of each alone".into(),
-        head: vec!["Model", "Factors", "Levels", "times"],
-        rows,
-    }
-}
-
-fn shares(report: &LabReport) -> Table {
-    let mut rows = Vec::new();
-    for (model, design) in designs(report) {
-        for share in &design.shares {
-            rows.push(vec![
-                model.to_string(),
-                design_words(design),
-                share.source.clone(),
-                format!("{:.1} %", share.share * 100.0),
-                share.freedom.to_string(),
-            ]);
-        }
-    }
-    Table {
-        id: "shares",
-        caption: "What explains the variation (sums of squares of the logarithms)".into(),
-        head: vec!["Model", "Figure", "Source", "share", "degrees of freedom"],
-        rows,
-    }
-}
-
-fn memory(report: &LabReport) -> Table {
-    let rows = report.models.iter().flat_map(|model| {
-        model.memory.iter().map(move |memory| {
-            let Interval { low, high } = memory.interval;
-            vec![
-                model.model.clone(),
-                memory.home.clone(),
-                memory.history.clone(),
-                format!(
-                    "{} [{}, {}]",
-                    signed_bytes(memory.bytes),
-                    signed_bytes(low),
-                    signed_bytes(high)
-                ),
-            ]
-        })
+        let columns: Vec<(&str, Vec<Entry>)> = models
+            .iter()
+            .map(|(model, lines)| {
+                let entry = |row: &&[String; N]| {
+                    lines.iter().find(|(own, _)| own == *row).map_or(Entry::None, |line| line.1)
+                };
+                (*model, rows.iter().map(entry).collect())
+            })
+            .collect();
+        numbers(&mut sheet, quantity, &columns);
+        sheet
     });
-    Table {
-        id: "memory",
-        caption: "Memory of the server for each further client".into(),
-        head: vec!["Model", "Home", "History", "bytes"],
-        rows: rows.collect(),
-    }
+    parts.collect()
 }
 
-fn sessions(report: &LabReport) -> Table {
-    let rows = report.sessions.iter().map(|s| {
-        let counts = [s.completed, s.lost, s.wrong].map(|n| n.to_string());
-        [vec![s.home.clone(), s.connection.clone()], counts.to_vec()].concat()
-    });
-    Table {
-        id: "sessions",
-        caption: "Sessions of all trials, their totals checked in every reply".into(),
-        head: vec!["Home", "Connections", "completed", "lost", "wrong replies"],
-        rows: rows.collect(),
-    }
+/// What a line of a design is of; over kept connections alone, that too.
+fn line(design: &DesignRecord, what: &str) -> [String; 1] {
+    let what = what.trim_start_matches("every ");
+    [if is_of_kept(design) { format!("{what}, kept") } else { what.into() }]
 }
 
-fn killed(report: &LabReport) -> Table {
-    let rows = report.killed.iter().map(|killed| {
-        let went_on = if killed.went_on { "goes on" } else { "is lost" };
-        vec![killed.home.clone(), home_words(&killed.home), went_on.into(), killed.said.clone()]
-    });
-    Table {
-        id: "killed",
-        caption: "A session whose server is killed after two steps and started again".into(),
-        head: vec!["Home", "that is", "the session", "what the server said to the third step"],
-        rows: rows.collect(),
-    }
+/// Whether a design is over kept connections alone.
+fn is_of_kept(design: &DesignRecord) -> bool {
+    design.factors.iter().any(|factor| factor.name == CONNECTION && factor.levels == [KEPT])
 }
 
-fn part(part: &CostPart) -> String {
-    let Interval { low, high } = part.interval;
-    format!("{} [{}, {}]", signed_ns(part.ns), signed_ns(low), signed_ns(high))
+/// A factor of a design; over kept connections alone, that too.
+pub(super) fn factor_words(design: &DesignRecord, factor: &str) -> String {
+    if is_of_kept(design) { format!("{factor}, kept") } else { factor.into() }
 }
 
-fn times(ratio: f64, interval: Interval) -> String {
-    format!("{ratio:.2} [{:.2}, {:.2}]", interval.low, interval.high)
+/// The designs of a figure.
+fn designs<'a>(model: &'a LabModel, figure: &'a str) -> impl Iterator<Item = &'a DesignRecord> {
+    model.designs.iter().filter(move |design| design.metric == figure)
 }
 
-impl Table {
-    /// For the page. The first cell of a row is its head.
-    pub(super) fn html(&self) -> Markup {
-        html! {
-            div.scroll {
-                table id=(self.id) {
-                    caption { (self.caption) }
-                    thead { tr { @for name in &self.head { th scope="col" { (micro(name)) } } } }
-                    tbody {
-                        @for row in &self.rows {
-                            tr {
-                                @for (at, text) in row.iter().enumerate() {
-                                    @if at == 0 { th scope="row" { (text) } } @else { td { (micro(text)) } }
-                                }
-                            }
-                        }
-                    }
-                }
+fn effects(report: &LabReport) -> Vec<Sheet> {
+    let mut sheets = Vec::new();
+    let heads = ["level / first level"];
+    for figure in &FIGURES {
+        let name = figure_title(figure.name);
+        let lines = |model: &LabModel, entry: &dyn Fn(&EffectRecord) -> Entry| {
+            let mut lines = Vec::new();
+            for design in designs(model, figure.name) {
+                lines.extend(design.effects.iter().map(|effect| {
+                    let levels = format!("{} / {}", effect.level, effect.against);
+                    (line(design, &levels), entry(effect))
+                }));
             }
-        }
-    }
-
-    /// For Markdown.
-    pub(super) fn markdown(&self) -> String {
-        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-        let plain = |text: &str| micro(text).replace('|', "\\|").replace('\n', " ");
-        let mut text = format!("**{}**\n\n", plain(&self.caption));
-        text += &line(self.head.iter().map(|name| plain(name)).collect());
-        text += &line(vec!["---".into(); self.head.len()]);
-        for row in &self.rows {
-            text += &line(row.iter().map(|cell| plain(cell)).collect());
-        }
-        text
-    }
-
-    /// For LaTeX, with the rules of the package booktabs.
-    pub(super) fn latex(&self) -> String {
-        let line = |cells: Vec<String>| format!("    {} \\\\\n", cells.join(" & "));
-        let columns = format!("l{}", "l".repeat(self.head.len().saturating_sub(1)));
-        let mut text = String::new();
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            text,
-            "\\begin{{table}}\n  \\centering\\small\n  \\caption{{{}}}\n  \\label{{tab:{}}}\n  \
-             \\begin{{tabular}}{{{columns}}}\n    \\toprule",
-            latex_text(&self.caption),
-            self.id
-        );
-        text += &line(self.head.iter().map(|name| latex_text(name)).collect());
-        text += "    \\midrule\n";
-        for row in &self.rows {
-            text += &line(row.iter().map(|cell| latex_text(cell)).collect());
-        }
-        text + "    \\bottomrule\n  \\end{tabular}\n\\end{table}\n"
-    }
-}
-
-/// Text as LaTeX takes it.
-pub(super) fn latex_text(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in micro(text).chars() {
-        match c {
-            '%' | '&' | '_' | '#' | '$' | '{' | '}' => escaped.extend(['\\', c]),
-            '\\' => escaped.push_str("\\textbackslash{}"),
-            '~' => escaped.push_str("\\textasciitilde{}"),
-            '^' => escaped.push_str("\\textasciicircum{}"),
-            // A bracket at the beginning of a row would be the argument of the \\ before it.
-            '[' => escaped.push_str("{[}"),
-            ']' => escaped.push_str("{]}"),
-            'µ' => escaped.push_str("\\(\\mu\\)"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_means_something_to_latex_or_markdown_is_escaped() {
-        assert_eq!(latex_text("5 % of a_b & 3 us"), "5 \\% of a\\_b \\& 3 \\(\\mu\\)s");
-        assert_eq!(latex_text("[1, 2]"), "{[}1, 2{]}");
-        let table = Table {
-            id: "t",
-            caption: "c".into(),
-            head: vec!["a"],
-            rows: vec![vec!["x|y\nz".into()]],
+            lines
         };
-        assert!(table.markdown().contains("| x\\|y z |"), "{}", table.markdown());
-        let latex = table.latex();
-        assert!(latex.contains("\\toprule") && latex.contains("\\bottomrule"), "{latex}");
-        assert_eq!(latex.matches('{').count(), latex.matches('}').count(), "{latex}");
+        let title =
+            format!("{name}: what each factor does, over all levels of the others, in times");
+        let id = (&*format!("effects-{}", figure.name), &*title);
+        let ratio = |model: &LabModel| lines(model, &|e| Entry::within(e.ratio, e.interval));
+        sheets.extend(across(report, id, heads, Quantity::Ratio, ratio));
+        let title = format!("{name}: how much more each level makes it");
+        let id = (&*format!("effects-more-{}", figure.name), &*title);
+        let more = |model: &LabModel| {
+            lines(model, &|e| Entry::within(e.difference, e.difference_interval))
+        };
+        sheets.extend(across(report, id, heads, Quantity::of_metric(figure.name), more));
     }
+    sheets
+}
+
+fn interactions(report: &LabReport) -> Vec<Sheet> {
+    let lines = |model: &LabModel| {
+        let mut lines = Vec::new();
+        for design in designs(model, SERVER_CPU.name) {
+            lines.extend(design.interactions.iter().map(|found| {
+                let levels = found.levels.join(" + ");
+                (line(design, &levels), Entry::within(found.ratio, found.interval))
+            }));
+        }
+        lines
+    };
+    let title = format!(
+        "{}: what two levels do together, over the product of what each does alone",
+        figure_title(SERVER_CPU.name)
+    );
+    across(report, ("interactions", &title), ["levels"], Quantity::Ratio, lines)
+}
+
+fn shares(report: &LabReport) -> Vec<Sheet> {
+    let sheets = FIGURES.iter().flat_map(|figure| {
+        let lines = |model: &LabModel| {
+            let mut lines = Vec::new();
+            for design in designs(model, figure.name) {
+                lines.extend(
+                    design
+                        .shares
+                        .iter()
+                        .map(|share| (line(design, &share.source), known(share.share))),
+                );
+            }
+            lines
+        };
+        let title = format!(
+            "{}: what explains how it varies (sums of squares of the logarithms)",
+            figure_title(figure.name)
+        );
+        let id = (&*format!("shares-{}", figure.name), &*title);
+        across(report, id, ["source"], Quantity::Share, lines)
+    });
+    sheets.collect()
+}
+
+fn memory(report: &LabReport) -> Vec<Sheet> {
+    let lines = |model: &LabModel| {
+        let each = model.memory.iter().map(|memory| {
+            let place = [memory.home.clone(), memory.history.clone()];
+            (place, Entry::within(memory.bytes, memory.interval))
+        });
+        each.collect()
+    };
+    let title = "Memory of the server for each further client";
+    across(report, ("memory", title), ["home", "history"], Quantity::Bytes, lines)
+}
+
+fn sessions(report: &LabReport) -> Sheet {
+    let sessions = &report.sessions;
+    let title = "Sessions of all trials, their totals checked in every reply";
+    let mut sheet = Sheet::new("sessions", title, sessions.len());
+    sheet.words("home", sessions.iter().map(|s| s.home.clone()));
+    sheet.words("connections", sessions.iter().map(|s| s.connection.clone()));
+    let counts: [(&str, fn(&LabSessions) -> u64); 3] =
+        [("completed", |s| s.completed), ("lost", |s| s.lost), ("wrong replies", |s| s.wrong)];
+    for (name, count) in counts {
+        sheet.figures(name, sessions.iter().map(|s| count(s).to_string().into()));
+    }
+    sheet
+}
+
+fn killed(report: &LabReport) -> Sheet {
+    let killed = &report.killed;
+    let title = "A session whose server is killed after two steps and started again";
+    let mut sheet = Sheet::new("killed", title, killed.len());
+    sheet.words("home", killed.iter().map(|killed| killed.home.clone()));
+    sheet.words("that is", killed.iter().map(|killed| home_words(&killed.home)));
+    let went_on = |went_on: bool| if went_on { "goes on" } else { "is lost" }.to_string();
+    sheet.words("the session", killed.iter().map(|killed| went_on(killed.went_on)));
+    let said = killed.iter().map(|killed| killed.said.clone());
+    sheet.words("what the server said to the third step", said);
+    sheet
+}
+
+fn known(value: f64) -> Entry {
+    Entry::Known { value, interval: None, at_least: false }
+}
+
+fn part(part: &CostPart) -> Entry {
+    Entry::within(part.ns, part.interval)
 }

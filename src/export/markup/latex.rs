@@ -3,10 +3,16 @@
 use std::fmt::Write as _;
 
 use super::letters;
-use crate::export::sheet::{Row, Sheet, Text};
+use crate::export::sheet::{Column, Row, Sheet, Text};
+use crate::units::as_f64;
+
+/// Characters of words on one line at most.
+const WORDS_MAX: usize = 36;
+/// How wide LaTeX's article is, in points.
+const TEXT_PT: f64 = 345.0;
 
 /// The tables, one below the other.
-pub(in crate::export) fn latex(sheets: &[Sheet]) -> String {
+pub(crate) fn latex(sheets: &[Sheet]) -> String {
     let mut text = "% Needs \\usepackage{booktabs}.\n".to_string();
     for sheet in sheets {
         text.push_str(&one(sheet));
@@ -21,14 +27,15 @@ fn one(sheet: &Sheet) -> String {
     if !command.is_empty() {
         says.push(format!("\\texttt{{{}}}", escape(command)));
     }
-    let columns: String = sheet.columns.iter().map(|c| if c.number { 'r' } else { 'l' }).collect();
-    let names: Vec<_> = sheet.columns.iter().map(|column| escape(&column.name)).collect();
-    // As many as fit the width of a page, and a sweep's factors beside them.
-    let (size, smaller, apart) = if sheet.columns.len() > 9 {
-        ("scriptsize", "tiny", 3)
-    } else {
-        ("footnotesize", "scriptsize", 4)
+    let wide = wide(sheet);
+    let column = |(at, column): (usize, &Column)| match column.number {
+        true => "r",
+        false if wide.contains(&at) => "p{0.3\\linewidth}",
+        false => "l",
     };
+    let columns: String = sheet.columns.iter().enumerate().map(column).collect();
+    let names: Vec<_> = sheet.columns.iter().map(|column| escape(&column.name)).collect();
+    let Size { words: size, around: smaller, apart, .. } = size(sheet, &wide);
     let small = |text: &str| match text {
         "" => String::new(),
         text => format!("{{\\{smaller} ({})}}", escape(text)),
@@ -37,13 +44,16 @@ fn one(sheet: &Sheet) -> String {
     let mut text = format!(
         "\\begin{{table*}}\n\\centering\\{size}\\setlength{{\\tabcolsep}}{{{apart}pt}}\n\
          \\caption{{{}}}\n\\label{{tab:{label}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n\
-         {} \\\\\n{} \\\\\n\\midrule\n",
+         {} \\\\\n",
         says.join("\n"),
-        names.join(" & "),
-        units.join(" & ")
+        names.join(" & ")
     );
+    if units.iter().any(|unit| !unit.is_empty()) {
+        let _ = writeln!(text, "{} \\\\", units.join(" & "));
+    }
+    text.push_str("\\midrule\n");
     for row in &sheet.rows {
-        let _ = writeln!(text, "{} \\\\", entries(row).join(" & "));
+        let _ = writeln!(text, "{} \\\\", entries(row, &wide).join(" & "));
         // Intervals on a line of their own: beside the figures no page is wide enough.
         if row.entries.iter().any(|entry| !entry.around.is_empty()) {
             let around = row.entries.iter().map(|entry| small(&entry.around));
@@ -60,7 +70,53 @@ fn one(sheet: &Sheet) -> String {
     text + "\\end{table*}\n"
 }
 
-fn entries(row: &Row) -> Vec<String> {
+/// Letters of a table: their names, and about how wide they are, in points.
+#[derive(Clone, Copy)]
+struct Size {
+    words: &'static str,
+    words_pt: f64,
+    around: &'static str,
+    around_pt: f64,
+    apart: u32,
+}
+
+const SIZES: [Size; 2] = [
+    Size { words: "footnotesize", words_pt: 4.25, around: "scriptsize", around_pt: 4.0, apart: 4 },
+    Size { words: "scriptsize", words_pt: 4.0, around: "tiny", around_pt: 3.4, apart: 2 },
+];
+
+/// The largest letters with which a table is no wider than LaTeX's own classes set text.
+fn size(sheet: &Sheet, wide: &[usize]) -> Size {
+    let fits = |size: &&Size| {
+        let pt = |text: &str, each: f64| as_f64(text.chars().count() as u64) * each;
+        let width = |(at, column): (usize, &Column)| {
+            let rows = sheet.rows.iter().map(|row| &row.entries[at]);
+            let entry = |text: &Text| {
+                pt(&text.value, size.words_pt).max(pt(&text.around, size.around_pt) + 8.0)
+            };
+            let name = pt(&column.name, size.words_pt);
+            let own = if wide.contains(&at) {
+                0.3 * TEXT_PT
+            } else {
+                rows.map(entry).fold(name, f64::max)
+            };
+            own + 2.0 * f64::from(size.apart)
+        };
+        sheet.columns.iter().enumerate().map(width).sum::<f64>() <= TEXT_PT
+    };
+    *SIZES.iter().find(fits).unwrap_or(&SIZES[SIZES.len() - 1])
+}
+
+/// The columns of words that would not leave the others their room: they are set in several lines.
+fn wide(sheet: &Sheet) -> Vec<usize> {
+    let is_wide = |at: &usize| {
+        let longest = sheet.rows.iter().map(|row| row.entries[*at].value.chars().count()).max();
+        !sheet.columns[*at].number && longest > Some(WORDS_MAX)
+    };
+    (0..sheet.columns.len()).filter(is_wide).collect()
+}
+
+fn entries(row: &Row, wide: &[usize]) -> Vec<String> {
     let entry = |(at, entry): (usize, &Text)| {
         let mut entry = escape(&entry.value);
         if row.invalid {
@@ -70,6 +126,9 @@ fn entries(row: &Row) -> Vec<String> {
             let marks: Vec<_> = row.marks.iter().map(|mark| letters(*mark)).collect();
             let _ = write!(entry, "\\textsuperscript{{{}}}", marks.join(","));
         }
+        if wide.contains(&at) {
+            return format!("{{\\raggedright {entry}\\par}}");
+        }
         // After a line break, an opening bracket would be its argument.
         if at == 0 && entry.starts_with(['[', '*']) { format!("{{}}{entry}") } else { entry }
     };
@@ -77,7 +136,7 @@ fn entries(row: &Row) -> Vec<String> {
 }
 
 /// Text that TeX sets as it is: no command, no ligature.
-pub(in crate::export) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     let mut before = ' ';
     for c in text.chars() {
@@ -166,6 +225,6 @@ mod tests {
     fn a_row_that_begins_with_a_bracket_is_no_argument() {
         let entry = |text: &str| Text::from(text.to_string());
         let row = Row { entries: vec![entry("[1]"), entry("x")], ..Row::default() };
-        assert_eq!(entries(&row), ["{}[1]", "x"]);
+        assert_eq!(entries(&row, &[]), ["{}[1]", "x"]);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::export::sheet::{Row, Sheet};
 
 /// The tables, one below the other.
-pub(in crate::export) fn markdown(sheets: &[Sheet]) -> String {
+pub(crate) fn markdown(sheets: &[Sheet]) -> String {
     sheets.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 

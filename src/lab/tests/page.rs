@@ -2,6 +2,7 @@
 
 use super::{lab, made_up};
 use crate::document::{Killed, LabReport, LabSessions, Naive, SchemaId};
+use crate::export::markup;
 use crate::lab::{analysis, figures, page, sentences, stateful, tables};
 
 pub(super) fn report() -> LabReport {
@@ -50,32 +51,59 @@ fn every_table_is_in_all_three_forms_with_the_same_figures() {
     let (html, markdown, latex) =
         (page::html(&report).expect("a page"), page::markdown(&report), page::latex(&report));
     let tables = tables::of(&report);
-    let ids: Vec<&str> = tables.iter().map(|table| table.id).collect();
+    let labels: Vec<&str> = tables.iter().map(|table| table.label.as_str()).collect();
     assert_eq!(
-        ids,
+        labels,
         [
             "naive",
             "apart",
             "split",
-            "effects",
+            "effects-server-cpu-per-request-ns",
+            "effects-more-server-cpu-per-request-ns",
+            "effects-throughput-per-s",
+            "effects-more-throughput-per-s",
+            "effects-p99-ns",
+            "effects-more-p99-ns",
             "interactions",
-            "shares",
+            "shares-server-cpu-per-request-ns",
+            "shares-throughput-per-s",
+            "shares-p99-ns",
             "memory",
             "sessions",
             "killed"
         ]
     );
     for table in &tables {
-        assert!(html.contains(&table.html().into_string()), "{}", table.id);
-        assert!(markdown.contains(&table.markdown()), "{}", table.id);
-        assert!(latex.contains(&table.latex()), "{}", table.id);
+        assert!(html.contains(&markup::html(table).into_string()), "{}", table.label);
     }
-    // From the document to the cell: the CPU of the stateful cell of epoll.
+    assert!(markdown.ends_with(&markup::markdown(&tables)));
+    assert!(latex.ends_with(&markup::latex(&tables)));
+    // From the document to the entry: what a connection for each request does to the CPU of epoll.
     let epoll = report.models.iter().find(|model| model.model == "epoll").expect("measured");
-    let taken = epoll.decomposition.as_ref().expect("taken apart");
-    let shown = crate::units::show_ns_f64(taken.stateful_ns).replace("us", "µs");
-    assert!(html.contains(&format!("<td>{shown}</td>")), "{shown}");
-    assert!(markdown.contains(&format!("| {shown} |")), "{shown}");
+    let effect = epoll.designs[0].effects.iter().find(|e| e.level == "one per request");
+    let shown = format!("{:.2}", effect.expect("an effect").ratio);
+    let table = &tables[3];
+    let column = table.columns.iter().position(|column| column.name == "epoll").expect("a column");
+    let row = table.rows.iter().find(|row| row.entries[0].value == "one per request / kept");
+    assert_eq!(row.expect("a row").entries[column].value, shown);
+    assert!(html.contains(&format!("<td>{shown} <span class=\"around\">(")), "{shown}");
+    assert!(markdown.contains(&format!("| {shown} (")) && latex.contains(&format!("& {shown}")));
+}
+
+#[test]
+fn more_models_than_a_page_is_wide_are_in_tables_of_their_own() {
+    let mut report = report();
+    for at in 0..5 {
+        let mut model = report.models[0].clone();
+        model.model = format!("again-{at}");
+        report.models.push(model);
+    }
+    let tables = tables::of(&report);
+    let memory: Vec<_> = tables.iter().filter(|table| table.label.starts_with("memory")).collect();
+    assert_eq!(memory.iter().map(|t| &*t.label).collect::<Vec<_>>(), ["memory", "memory-2"]);
+    // Two columns are of what a row is of.
+    assert_eq!(memory.iter().map(|t| t.columns.len()).collect::<Vec<_>>(), [2 + 4, 2 + 3]);
+    assert_eq!(memory[0].rows.len(), memory[1].rows.len());
 }
 
 #[test]
