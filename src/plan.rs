@@ -9,6 +9,7 @@ mod load;
 mod matrix;
 mod state;
 mod subject;
+mod twin;
 
 use std::path::Path;
 use std::time::Duration;
@@ -44,6 +45,10 @@ pub struct Plan {
     /// out, the first that serves its clients concurrently, `none` for nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub twin: Option<String>,
+    /// Workloads under which that one is measured twice, by name or by that of a varied one; left
+    /// out, all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub twin_workloads: Vec<String>,
     /// Who is not measured under which workloads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<Exclude>,
@@ -322,10 +327,7 @@ impl Plan {
             keep.extend(workload.arrivals.of().map(String::from));
         }
         self.workloads.retain(|workload| keep.contains(&workload.name));
-        for exclude in &mut self.exclude {
-            let of = &self.workloads;
-            exclude.workloads.retain(|name| of.iter().any(|workload| workload.is_called(name)));
-        }
+        self.forget_workloads();
         Ok(())
     }
 }

@@ -21,6 +21,7 @@ impl Plan {
         ensure!(self.threads >= 1, "threads: at least 1");
         ensure!(!self.measure.is_zero(), "measure: longer than nothing");
         self.check_subjects()?;
+        self.check_twin_workloads()?;
         ensure!(!self.workloads.is_empty(), "there is no [[workload]]");
         for (at, workload) in self.workloads.iter().enumerate() {
             let name = &workload.name;

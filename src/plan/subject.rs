@@ -11,7 +11,7 @@ use servers::{Family, MODELS, Model, broken, models};
 use super::{Plan, ServerPlan, Workload, is_file_name, nearest};
 
 /// A plan's `twin` that is nobody.
-const NO_TWIN: &str = "none";
+pub(super) const NO_TWIN: &str = "none";
 
 /// A server that is not ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

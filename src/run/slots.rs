@@ -44,7 +44,7 @@ pub(super) fn slots(plan: &Plan) -> Result<Vec<Slot<'_>>> {
     for stage in [first, second] {
         let mut cells = Vec::new();
         for workload in stage {
-            let measured = |c: &&Candidate<'_>| plan.excludes(workload, c.subject).is_none();
+            let measured = |c: &&Candidate<'_>| plan.measures(workload, **c);
             cells.extend(candidates.iter().filter(measured).map(|c| (workload, *c)));
         }
         for block in 0..plan.trials {
