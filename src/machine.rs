@@ -1,9 +1,9 @@
 //! What this machine is, and keeping to its processors.
 
 mod conditions;
+mod facts;
+mod root;
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -11,45 +11,37 @@ use protocol::Work;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::document::Host;
-use crate::units::parse_cpus;
 
 pub use conditions::Ticks;
-pub(crate) use conditions::waited_us;
+pub(crate) use conditions::{Stalls, waited_us};
+pub use root::Root;
 
 /// The machine as results name it. Takes a few milliseconds, for the calibration of `WORK`.
 #[must_use]
 pub fn host() -> Host {
+    let root = Root::of_this_machine();
     let uname = rustix::system::uname();
-    let cpuinfo = read("/proc/cpuinfo").unwrap_or_default();
-    let meminfo = read("/proc/meminfo").unwrap_or_default();
+    let release = uname.release().to_string_lossy();
     Host {
-        kernel: format!(
-            "{} {}",
-            uname.sysname().to_string_lossy(),
-            uname.release().to_string_lossy()
-        ),
-        cpu_model: field(&cpuinfo, "model name").unwrap_or_else(|| "unknown".into()),
+        kernel: format!("{} {release}", uname.sysname().to_string_lossy()),
+        cpu_model: root.field("proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".into()),
         cpus: cpus().len(),
-        memory_bytes: field(&meminfo, "MemTotal")
-            .and_then(|text| text.trim_end_matches(" kB").parse::<u64>().ok())
-            .map_or(0, |kib| kib * 1024),
-        governor: read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        clock_source: read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
-        congestion_control: read("/proc/sys/net/ipv4/tcp_congestion_control"),
-        somaxconn: read("/proc/sys/net/core/somaxconn").and_then(|text| text.parse().ok()),
-        descriptors_max: rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum,
-        hypervisor: read("/sys/hypervisor/type").or_else(|| {
-            field(&cpuinfo, "flags")
-                .is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor"))
-                .then(|| "unnamed".into())
-        }),
-        turbo: turbo(),
-        smt: read("/sys/devices/system/cpu/smt/control"),
-        mitigations: mitigations(),
-        huge_pages: read("/sys/kernel/mm/transparent_hugepage/enabled").and_then(|t| chosen(&t)),
-        processes_max: rustix::process::getrlimit(rustix::process::Resource::Nproc).maximum,
-        port_range: read("/proc/sys/net/ipv4/ip_local_port_range").and_then(|t| port_range(&t)),
-        tcp_tw_reuse: read("/proc/sys/net/ipv4/tcp_tw_reuse").and_then(|text| text.parse().ok()),
+        memory_bytes: root.memory("MemTotal").unwrap_or(0),
+        governor: root.governor(),
+        clock_source: root.clock_source(),
+        congestion_control: root.congestion_control(),
+        somaxconn: root.somaxconn(),
+        descriptors_max: root.hard_limit("Max open files").flatten(),
+        hypervisor: root
+            .read("sys/hypervisor/type")
+            .or_else(|| root.is_virtual().is_some_and(|guest| guest).then(|| "unnamed".into())),
+        turbo: root.turbo(),
+        smt: root.smt(),
+        mitigations: root.mitigations(),
+        huge_pages: root.huge_pages(),
+        processes_max: root.hard_limit("Max processes").flatten(),
+        port_range: root.port_range(),
+        tcp_tw_reuse: root.tcp_tw_reuse(),
         work_round_ps: work_round_ps(),
     }
 }
@@ -71,9 +63,8 @@ fn work_round_ps() -> u64 {
 /// How many processors the machine has, whichever of them this process may use.
 #[must_use]
 pub fn processors() -> usize {
-    // As in 0-3,6.
-    let text = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
-    parse_cpus(text.trim()).map_or(0, |cpus| cpus.len()).max(cpus().len())
+    let online = Root::of_this_machine().online();
+    online.map_or(0, |online| online.len()).max(cpus().len())
 }
 
 /// The processors this process may use, in ascending order.
@@ -107,65 +98,11 @@ pub fn pin(cpus: &[usize]) -> Result<()> {
 /// clock ticks. `None` where the kernel does not say.
 #[must_use]
 pub fn steal_and_total_ticks() -> Option<(u64, u64)> {
-    use procfs::CurrentSI;
-    let total = procfs::KernelStats::current().ok()?.total;
-    let steal = total.steal.unwrap_or(0);
-    let parts = [
-        total.user,
-        total.nice,
-        total.system,
-        total.idle,
-        total.iowait.unwrap_or(0),
-        total.irq.unwrap_or(0),
-        total.softirq.unwrap_or(0),
-        steal,
-    ];
-    Some((steal, parts.iter().sum()))
-}
-
-/// Two drivers have each its own file, which say the opposite of each other.
-fn turbo() -> Option<bool> {
-    let forbidden = read("/sys/devices/system/cpu/intel_pstate/no_turbo").map(|text| text == "0");
-    forbidden.or_else(|| read("/sys/devices/system/cpu/cpufreq/boost").map(|text| text == "1"))
-}
-
-fn mitigations() -> BTreeMap<String, String> {
-    let folder = fs::read_dir("/sys/devices/system/cpu/vulnerabilities");
-    let named = folder.into_iter().flatten().flatten().filter_map(|entry| {
-        Some((entry.file_name().into_string().ok()?, read(entry.path().to_str()?)?))
-    });
-    named.collect()
-}
-
-/// The one in brackets, as in `always [madvise] never`.
-fn chosen(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once('[')?;
-    rest.split_once(']').map(|(chosen, _)| chosen.to_string())
-}
-
-fn port_range(text: &str) -> Option<(u16, u16)> {
-    let mut ports = text.split_whitespace().map(str::parse);
-    Some((ports.next()?.ok()?, ports.next()?.ok()?))
-}
-
-/// What a file says; nothing where it is empty.
-fn read(path: &str) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
-    Some(text.trim().to_string()).filter(|text| !text.is_empty())
-}
-
-/// The value of the first `name : value` line.
-fn field(text: &str, name: &str) -> Option<String> {
-    text.lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(key, _)| key.trim() == name)
-        .map(|(_, value)| value.trim().to_string())
+    Root::of_this_machine().steal_and_total_ticks()
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -175,26 +112,7 @@ mod tests {
         assert!(texts.into_iter().flatten().all(|text| !text.is_empty()), "{host:?}");
         assert!(host.mitigations.values().all(|text| !text.is_empty()));
         assert!(host.port_range.is_none_or(|(first, last)| first <= last));
-        let told = fs::read_dir("/sys/devices/system/cpu/vulnerabilities");
+        let told = std::fs::read_dir("/sys/devices/system/cpu/vulnerabilities");
         assert_eq!(told.map_or(0, Iterator::count), host.mitigations.len());
-    }
-
-    #[test]
-    fn the_chosen_one_is_in_brackets() {
-        assert_eq!(chosen("always [madvise] never").as_deref(), Some("madvise"));
-        assert_eq!(chosen("always"), None);
-        assert_eq!(port_range("32768\t60999"), Some((32_768, 60_999)));
-        assert_eq!(port_range("32768"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn garbage_is_no_fact(text in "[ -~\t]{0,40}") {
-            if let Some(found) = chosen(&text) {
-                let bracketed = format!("[{found}]");
-                prop_assert!(text.contains(&bracketed));
-            }
-            let _ = (port_range(&text), field(&text, "model name"));
-        }
     }
 }

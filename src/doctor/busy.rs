@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Root, Subject, graded, warn_unless};
 use crate::document::{Finding, Status};
+use crate::machine::Stalls;
 use crate::units::as_f64;
 
 pub(super) fn probe(root: &Root) -> Vec<Finding> {
@@ -29,9 +30,7 @@ fn load_average(root: &Root) -> Option<Finding> {
 
 /// Pressure stall information: the share of time in which something waited for a resource.
 fn pressure(root: &Root, what: &str, warn: f64, fail: f64) -> Option<Finding> {
-    let text = root.read(&format!("proc/pressure/{what}"))?;
-    let some = text.lines().find(|line| line.starts_with("some "))?;
-    let share: f64 = some.split(' ').find_map(|word| word.strip_prefix("avg10="))?.parse().ok()?;
+    let share = Stalls::of(root, what)?.some_avg10;
     let (name, limit) = match what {
         "cpu" => ("pressure-cpu", "at most 10 % of the time"),
         "memory" => ("pressure-memory", "at most 1 % of the time"),
@@ -61,19 +60,14 @@ struct Ticks {
 impl Ticks {
     fn read(root: &Root) -> Self {
         let stat = root.read("proc/stat").unwrap_or_default();
-        let numbers = |line: &str| -> Vec<u64> {
-            line.split_whitespace().skip(1).filter_map(|word| word.parse().ok()).collect()
-        };
-        let all = stat.lines().find(|line| line.starts_with("cpu ")).map(numbers);
-        let all = all.unwrap_or_default();
+        let (steal, total) = root.steal_and_total_ticks().unwrap_or_default();
         let is_cpu = |line: &&str| {
             line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_numeric()))
         };
         let pids = root.names("proc").into_iter().filter_map(|name| name.parse::<u32>().ok());
         Self {
-            steal: all.get(7).copied().unwrap_or(0),
-            // What guests of this machine use is in user time already.
-            total: all.iter().take(8).sum(),
+            steal,
+            total,
             cpus: stat.lines().filter(is_cpu).count().max(1) as u64,
             processes: pids.filter_map(|pid| Some((pid, process(root, pid)?))).collect(),
         }

@@ -21,13 +21,6 @@ pub(super) fn probe(root: &Root) -> Vec<Finding> {
     .collect()
 }
 
-/// A hard limit of this process; `None` for unlimited.
-fn hard_limit(root: &Root, name: &str) -> Option<Option<u64>> {
-    let limits = root.read("proc/self/limits")?;
-    let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
-    Some(line.split_whitespace().nth(1)?.parse().ok())
-}
-
 fn graded_down(value: Option<u64>, warn: u64, fail: u64) -> Status {
     match value {
         Some(value) if value < fail => Status::Fail,
@@ -41,7 +34,7 @@ fn shown(limit: Option<u64>) -> String {
 }
 
 fn descriptors(root: &Root) -> Option<Finding> {
-    let limit = hard_limit(root, "Max open files")?;
+    let limit = root.hard_limit("Max open files")?;
     let subject = Subject {
         name: "descriptors",
         limit: "10,100 or more, for ten thousand connections",
@@ -57,8 +50,7 @@ fn tasks(root: &Root) -> Option<Finding> {
     let files =
         [("pid_max", "proc/sys/kernel/pid_max"), ("threads-max", "proc/sys/kernel/threads-max")];
     limits.extend(files.iter().filter_map(|(name, path)| Some((*name, root.number(path)?))));
-    limits
-        .extend(hard_limit(root, "Max processes")?.map(|limit| ("processes of this user", limit)));
+    limits.extend(root.hard_limit("Max processes")?.map(|limit| ("processes of this user", limit)));
     let groups = root.cgroups("pids").into_iter();
     limits.extend(groups.filter_map(|folder| {
         Some(("pids.max of the control group", root.number(&format!("{folder}/pids.max"))?))
@@ -74,11 +66,7 @@ fn tasks(root: &Root) -> Option<Finding> {
 }
 
 fn memory(root: &Root) -> Option<Finding> {
-    let kib = |name| {
-        let text = root.field("proc/meminfo", name)?;
-        text.trim_end_matches(" kB").parse::<u64>().ok()
-    };
-    let available = kib("MemAvailable")? * 1024;
+    let available = root.memory("MemAvailable")?;
     let subject = Subject {
         name: "memory",
         limit: "1 GiB or more available",
@@ -103,8 +91,7 @@ fn overcommit(root: &Root) -> Option<Finding> {
 }
 
 fn huge_pages(root: &Root) -> Option<Finding> {
-    let modes = root.read("sys/kernel/mm/transparent_hugepage/enabled")?;
-    let mode = modes.split_once('[')?.1.split_once(']')?.0.to_string();
+    let mode = root.huge_pages()?;
     let subject = Subject {
         name: "huge-pages",
         limit: "madvise or never",

@@ -1,7 +1,7 @@
 //! `c10k doctor`: what on this machine will spoil a measurement, and how to mend it.
 //!
-//! - [`Root`] and the modules of probes (`processor`, `busy`, `network`, `limits`): what the kernel
-//!   says. A probe is a pure function of a folder with `/proc` and `/sys` in it, and knows no other.
+//! - the modules of probes (`processor`, `busy`, `network`, `limits`): what the kernel says. A probe is
+//!   a pure function of a folder with `/proc` and `/sys` in it ([`Root`]), and knows no other.
 //! - `measure`: what has to be tried: sleeping, waking up over loopback.
 //! - `stalls`: what is lost without sleeping.
 //! - `noise`: one model against itself.
@@ -12,7 +12,6 @@ mod measure;
 mod network;
 mod noise;
 mod processor;
-mod root;
 mod show;
 mod stalls;
 
@@ -25,9 +24,9 @@ use clap::builder::PossibleValuesParser;
 
 use crate::cli::Exit;
 use crate::document::{DoctorReport, Finding, SchemaId, Status, Validity};
+use crate::machine::{self, Root};
 use crate::units::{self, parse_duration};
-use crate::{machine, store, table};
-pub use root::Root;
+use crate::{store, table};
 
 /// How long steal and other processes are watched.
 const WATCHED: Duration = Duration::from_millis(500);

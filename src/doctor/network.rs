@@ -5,7 +5,7 @@ use crate::document::{Finding, Status};
 use crate::units::as_f64;
 
 /// `c10k serve` asks for a queue of this length.
-const BACKLOG: u64 = 4_096;
+const BACKLOG: u32 = 4_096;
 /// How long a closed connection keeps its port, in seconds.
 const TIME_WAIT_S: f64 = 60.0;
 
@@ -17,12 +17,9 @@ pub(super) fn probe(root: &Root) -> Vec<Finding> {
 }
 
 fn ports(root: &Root) -> Option<Finding> {
-    let range = root.read("proc/sys/net/ipv4/ip_local_port_range")?;
-    let mut ends = range.split_whitespace().filter_map(|end| end.parse::<u64>().ok());
-    let (first, last) = (ends.next()?, ends.next()?);
-    let ports = (last + 1).saturating_sub(first);
-    // 1 is for all connections, 2 for those over loopback.
-    let reuse = root.number("proc/sys/net/ipv4/tcp_tw_reuse").unwrap_or(0);
+    let (first, last) = root.port_range()?;
+    let ports = (u64::from(last) + 1).saturating_sub(first.into());
+    let reuse = root.tcp_tw_reuse().unwrap_or(0);
     let subject = Subject {
         name: "ports",
         limit: "20,000 or more, and tcp_tw_reuse 1 or 2",
@@ -39,7 +36,7 @@ fn ports(root: &Root) -> Option<Finding> {
 }
 
 fn somaxconn(root: &Root) -> Option<Finding> {
-    let longest = root.number("proc/sys/net/core/somaxconn")?;
+    let longest = root.somaxconn()?;
     let subject = Subject {
         name: "somaxconn",
         limit: "4096, the backlog that servers ask for, or more",
@@ -63,7 +60,7 @@ fn syn_backlog(root: &Root) -> Option<Finding> {
 }
 
 fn congestion_control(root: &Root) -> Option<Finding> {
-    let name = root.read("proc/sys/net/ipv4/tcp_congestion_control")?;
+    let name = root.congestion_control()?;
     let subject = Subject {
         name: "congestion-control",
         limit: "cubic or reno, and the same wherever figures are compared",

@@ -39,7 +39,7 @@ fn processors(root: &Root) -> Option<Finding> {
 }
 
 fn affinity(root: &Root) -> Option<Finding> {
-    let online = crate::units::parse_cpus(&root.read(&format!("{CPU}/online"))?).ok()?;
+    let online = root.online()?;
     let allowed = root.allowed();
     let left_out = online.iter().filter(|cpu| !allowed.contains(cpu)).count();
     let subject = Subject {
@@ -109,7 +109,7 @@ fn siblings(root: &Root) -> Option<Finding> {
 }
 
 fn governor(root: &Root) -> Option<Finding> {
-    let governor = root.read(&format!("{CPU}/cpu0/cpufreq/scaling_governor"))?;
+    let governor = root.governor()?;
     let subject = Subject {
         name: "governor",
         limit: "performance",
@@ -121,9 +121,7 @@ fn governor(root: &Root) -> Option<Finding> {
 }
 
 fn boost(root: &Root) -> Option<Finding> {
-    let boost = root.number(&format!("{CPU}/cpufreq/boost"));
-    let turbo = root.number(&format!("{CPU}/intel_pstate/no_turbo")).map(|no| 1 - no.min(1));
-    let on = boost.or(turbo)? != 0;
+    let on = root.turbo()?;
     let subject = Subject {
         name: "boost",
         limit: "off",
@@ -135,14 +133,8 @@ fn boost(root: &Root) -> Option<Finding> {
     Some(subject.found(warn_unless(!on), if on { "on" } else { "off" }))
 }
 
-/// Whether the processor says that it is a guest's.
-fn is_virtual(root: &Root) -> Option<bool> {
-    let flags = root.field("proc/cpuinfo", "flags")?;
-    Some(flags.split(' ').any(|flag| flag == "hypervisor"))
-}
-
 fn virtual_machine(root: &Root) -> Option<Finding> {
-    let guest = is_virtual(root)?;
+    let guest = root.is_virtual()?;
     let subject = Subject {
         name: "virtual-machine",
         limit: "none",
@@ -169,7 +161,7 @@ fn idle(root: &Root) -> Option<Finding> {
         .filter(|name| state(name, "disable") != Some(1))
         .filter_map(|name| state(name, "latency"))
         .max();
-    let guest = is_virtual(root) == Some(true);
+    let guest = root.is_virtual() == Some(true);
     // A guest without a driver halts at once, and only the hypervisor can wake it.
     let polls = !guest || (driver == "haltpoll" && halt_poll != Some(0));
     let deep = deepest.is_some_and(|latency| latency > EXIT_LATENCY_US);
@@ -196,7 +188,7 @@ fn idle(root: &Root) -> Option<Finding> {
 }
 
 fn clock_source(root: &Root) -> Option<Finding> {
-    let source = root.read("sys/devices/system/clocksource/clocksource0/current_clocksource")?;
+    let source = root.clock_source()?;
     let subject = Subject {
         name: "clocksource",
         limit: "read without a system call: tsc, kvm-clock, arch_sys_counter",
@@ -210,12 +202,8 @@ fn clock_source(root: &Root) -> Option<Finding> {
 }
 
 fn mitigations(root: &Root) -> Option<Finding> {
-    let folder = format!("{CPU}/vulnerabilities");
-    let names = root.names(&folder);
-    let on = names.iter().filter(|name| {
-        root.read(&format!("{folder}/{name}")).is_some_and(|text| text.starts_with("Mitigation"))
-    });
-    let on = on.count();
+    let told = root.mitigations();
+    let on = told.values().filter(|text| text.starts_with("Mitigation")).count();
     let subject = Subject {
         name: "mitigations",
         limit: "the same wherever figures are compared",
@@ -223,6 +211,6 @@ fn mitigations(root: &Root) -> Option<Finding> {
               figures of machines that differ in them do not compare",
         mend: "",
     };
-    let value = format!("on for {on} of {} vulnerabilities", names.len());
-    (!names.is_empty()).then(|| subject.found(Status::Pass, value))
+    let value = format!("on for {on} of {} vulnerabilities", told.len());
+    (!told.is_empty()).then(|| subject.found(Status::Pass, value))
 }

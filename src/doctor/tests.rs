@@ -105,8 +105,8 @@ fn processors_that_are_not_ours_alone_are_found() {
         ("cpu-quota", FAIL, "1.50", &first_version),
         ("siblings", WARN, "0+2", &[(siblings, "0,2")]),
         ("load-average", WARN, "1.50", &[("proc/loadavg", "1.50 0 0 1/2 3")]),
-        ("pressure-cpu", WARN, "20.0 %", &[("proc/pressure/cpu", "some avg10=20.00 avg60=0")]),
-        ("pressure-cpu", FAIL, "80.0 %", &[("proc/pressure/cpu", "some avg10=80.00 avg60=0")]),
+        ("pressure-cpu", WARN, "20.0 %", &[("proc/pressure/cpu", "some avg10=20.00 total=0")]),
+        ("pressure-cpu", FAIL, "80.0 %", &[("proc/pressure/cpu", "some avg10=80.00 total=0")]),
     ]);
 }
 

@@ -1,11 +1,10 @@
 //! What the machine did during a trial, whoever made it do so.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use loadgen::{Moment, Phase};
 
-use super::steal_and_total_ticks;
+use super::{Root, steal_and_total_ticks};
 use crate::contention;
 use crate::document::{Conditions, Contention, Pressure};
 use crate::units::as_f64;
@@ -30,8 +29,8 @@ struct Reading {
 
 /// One file of `/proc/pressure`: totals in microseconds, averages in percent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Stalls {
-    some_avg10: f64,
+pub(crate) struct Stalls {
+    pub(crate) some_avg10: f64,
     some_us: u64,
     /// Not told of processors before Linux 5.13.
     full_us: Option<u64>,
@@ -97,17 +96,22 @@ fn between(begin: Stalls, end: Stalls) -> Pressure {
 
 impl Reading {
     fn now() -> Self {
-        Self { ticks: steal_and_total_ticks(), pressure: RESOURCES.map(stalls) }
+        let root = Root::of_this_machine();
+        let pressure = RESOURCES.map(|resource| Stalls::of(&root, resource));
+        Self { ticks: steal_and_total_ticks(), pressure }
     }
 }
 
 /// Microseconds since boot in which some thread waited for a processor.
 pub(crate) fn waited_us() -> Option<u64> {
-    stalls("cpu").map(|stalls| stalls.some_us)
+    Stalls::of(&Root::of_this_machine(), "cpu").map(|stalls| stalls.some_us)
 }
 
-fn stalls(resource: &str) -> Option<Stalls> {
-    parse(&fs::read_to_string(format!("/proc/pressure/{resource}")).ok()?)
+impl Stalls {
+    /// Of `cpu`, `memory` or `io`; `None` where the kernel keeps none.
+    pub(crate) fn of(root: &Root, resource: &str) -> Option<Self> {
+        parse(&root.read(&format!("proc/pressure/{resource}"))?)
+    }
 }
 
 /// Two lines, `some` and `full`, each with averages and a total.

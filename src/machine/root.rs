@@ -1,4 +1,4 @@
-//! The folder that probes read: `/`, or in tests a tree that says what a test wants.
+//! Where the kernel's files are: `/`, or in tests a tree that says what a test wants.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,18 +20,19 @@ impl Root {
         Self(folder.into())
     }
 
-    /// A file's text without the space around it; `None` where there is none to read.
-    pub(super) fn read(&self, path: &str) -> Option<String> {
-        fs::read_to_string(self.0.join(path)).ok().map(|text| text.trim().to_string())
+    /// A file's text without the space around it; `None` where there is none, or nothing in it.
+    pub(crate) fn read(&self, path: &str) -> Option<String> {
+        let text = fs::read_to_string(self.0.join(path)).ok()?;
+        Some(text.trim().to_string()).filter(|text| !text.is_empty())
     }
 
     /// A file that is one number.
-    pub(super) fn number(&self, path: &str) -> Option<u64> {
+    pub(crate) fn number(&self, path: &str) -> Option<u64> {
         self.read(path)?.parse().ok()
     }
 
     /// The names in a folder, in order; none where it cannot be read.
-    pub(super) fn names(&self, path: &str) -> Vec<String> {
+    pub(crate) fn names(&self, path: &str) -> Vec<String> {
         let entries = fs::read_dir(self.0.join(path)).into_iter().flatten().flatten();
         let mut names: Vec<String> =
             entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
@@ -40,23 +41,15 @@ impl Root {
     }
 
     /// The value of the first `name: value` line of a file.
-    pub(super) fn field(&self, path: &str, name: &str) -> Option<String> {
-        self.read(path)?
-            .lines()
-            .filter_map(|line| line.split_once(':'))
-            .find(|(key, _)| key.trim() == name)
-            .map(|(_, value)| value.trim().to_string())
-    }
-
-    /// Processors this process may use.
-    pub(super) fn allowed(&self) -> Vec<usize> {
-        let list = self.field("proc/self/status", "Cpus_allowed_list");
-        list.and_then(|list| crate::units::parse_cpus(&list).ok()).unwrap_or_default()
+    pub(crate) fn field(&self, path: &str, name: &str) -> Option<String> {
+        let text = self.read(path)?;
+        let mut pairs = text.lines().filter_map(|line| line.split_once(':'));
+        pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_string())
     }
 
     /// The folders of this process's control group and of those above it, for a controller: of
     /// the second version, and of the first where that is mounted.
-    pub(super) fn cgroups(&self, controller: &str) -> Vec<String> {
+    pub(crate) fn cgroups(&self, controller: &str) -> Vec<String> {
         let text = self.read("proc/self/cgroup").unwrap_or_default();
         let mut folders = Vec::new();
         for line in text.lines() {
