@@ -6,7 +6,7 @@
 //!
 //! - [`cli`]: what is typed, and the exit code
 //! - [`serve`], [`load`], [`run`], [`check`], [`calibrate`]: the commands that do something
-//! - [`child`]: a server of ours as a child process
+//! - [`child`]: a server of ours as a child process; [`redis`]: a store for its sessions
 //! - [`arrivals`], [`replay`]: when requests are sent, as typed and as read from a file
 //! - [`requests`]: what they ask for, as typed and as written down
 //! - [`pacing`]: how the generator waits until a request is due
@@ -54,6 +54,7 @@ pub mod metric;
 pub mod pacing;
 pub mod plan;
 pub mod record;
+pub mod redis;
 pub mod replay;
 pub mod report;
 pub mod requests;

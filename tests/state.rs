@@ -8,13 +8,14 @@ mod support;
 
 use std::time::Duration;
 
+use c10k::redis::Redis;
 use libtest_mimic::{Arguments, Failed, Trial};
 use protocol::state::{from_text, to_text};
 use protocol::{Framing, Home, Reply};
 use serde_json::Value;
 use servers::{MODELS, Model};
 
-use parties::{Client, HISTORY, Redis, STEPS, Server, free_port, has_redis};
+use parties::{Client, HISTORY, STEPS, Server, free_port, start_store};
 use support::{c10k, until};
 
 fn main() {
@@ -28,7 +29,7 @@ fn main() {
             let run = move || model_and_home(model, home);
             let trial = Trial::test(format!("{}::{name}", model.name), checked(run));
             let external = home == Home::External;
-            trials.push(trial.with_ignored_flag(external && !has_redis()));
+            trials.push(trial.with_ignored_flag(external && !Redis::is_installed()));
         }
     }
     let one = |name: &str, run: fn()| Trial::test(name, checked(run));
@@ -40,7 +41,7 @@ fn main() {
         one("what_cannot_be_is_refused_with_what_to_do", refusals),
     ]);
     let store = one("a_store_that_goes_and_comes_back_is_counted_and_used_again", store);
-    trials.push(store.with_ignored_flag(!has_redis()));
+    trials.push(store.with_ignored_flag(!Redis::is_installed()));
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -62,7 +63,7 @@ fn model_and_home(model: &'static Model, home: Home) {
         assert!(said.contains("epoll"), "it names models that can: {said}");
         return;
     }
-    let redis = (home == Home::External).then(|| Redis::start(free_port()));
+    let redis = (home == Home::External).then(start_store);
     let url = redis.as_ref().map(Redis::url);
     for (name, framing) in Framing::ALL {
         let history = HISTORY.to_string();
@@ -150,7 +151,7 @@ fn full_table() {
 }
 
 fn expiry() {
-    let redis = has_redis().then(|| Redis::start(free_port()));
+    let redis = Redis::is_installed().then(start_store);
     for home in ["table", "client", "external"] {
         let url = redis.as_ref().map(Redis::url);
         if home == "external" && url.is_none() {
@@ -181,7 +182,7 @@ fn expiry() {
 
 /// What each home has left when the server is killed and another one is started in its place.
 fn kill() {
-    let redis = has_redis().then(|| Redis::start(free_port()));
+    let redis = Redis::is_installed().then(start_store);
     let key = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(key.path(), [9; 32]).expect("a key");
     let key = key.path().to_str().expect("a path");
@@ -286,15 +287,15 @@ fn refusals() {
 
 fn store() {
     for model in ["epoll", "reactor-workers", "prefork", "tokio-multi"] {
-        let mut redis = Redis::start(free_port());
+        let mut redis = start_store();
         let url = redis.url();
         let server = Server::start(model, &["--state", "external", "--state-store", &url]);
         let mut line = server.connect();
         let (_, reference) = line.step(1, 1, "-").expect("it begins");
-        redis.process.kill();
+        redis.kill().expect("it lives");
         assert_eq!(line.step(2, 1, &reference), Err("store".to_string()), "{model}");
         assert_eq!(line.ask("ECHO a"), "OK a", "everything else is served");
-        let _again = Redis::start(redis.port);
+        let _again = Redis::start_at(redis.port()).expect("it starts again");
         // Every thread of the server has a connection of its own, and finds out for itself.
         let mut refused = 1;
         let mut once_there = |step, reference: &str| {

@@ -10,7 +10,6 @@ pub mod killed;
 pub mod naive;
 mod page;
 mod points;
-mod redis;
 mod sentences;
 mod stateful;
 mod tables;

@@ -6,10 +6,10 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::points::{self, connection_words};
-use super::redis::Redis;
 use super::{analysis, design, killed, naive, page, sentences};
 use crate::cli::{Exit, usage};
 use crate::document::{Killed, LabReport, LabSessions, SchemaId, Summary, Trial};
+use crate::redis::Redis;
 use crate::{run, store, table};
 
 /// What the lab asks.

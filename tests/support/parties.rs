@@ -1,27 +1,22 @@
-//! The parties of the tests of sessions: servers of ours, a Redis server, and clients that type or
+//! The parties of the tests of sessions: servers of ours, a store, and clients that type or
 //! check.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::sync::Arc;
 
+use c10k::redis::Redis;
 use protocol::{App, Exchange, Framing, Home, Recipe, Reply, Request, Sessions};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{DEADLINE, c10k, until};
+use crate::support::{DEADLINE, c10k};
 
 /// Steps of each session.
 pub(crate) const STEPS: u32 = 6;
 /// Bytes of its history.
 pub(crate) const HISTORY: usize = 24;
-
-/// Whether there is a Redis server to start; without one, its tests are ignored by name.
-pub(crate) fn has_redis() -> bool {
-    let found = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
-    found.is_ok_and(|status| status.success())
-}
 
 /// A process of ours; it is killed when the test is over, however that ends.
 pub(crate) struct Process(pub(crate) Child);
@@ -46,30 +41,14 @@ impl Drop for Process {
     }
 }
 
-/// A Redis server on a port of its own.
-pub(crate) struct Redis {
-    pub(crate) process: Process,
-    pub(crate) port: u16,
-}
-
-impl Redis {
-    pub(crate) fn start(port: u16) -> Self {
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
-        let child = command.stdout(Stdio::null()).spawn().expect("it is installed");
-        let redis = Self { process: Process(child), port };
-        until("the store listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
-        redis
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-}
-
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
+}
+
+/// A store that Ctrl-C ends with the tests.
+pub(crate) fn start_store() -> Redis {
+    Redis::start_at(free_port()).expect("a store")
 }
 
 /// A server of ours.
