@@ -7,7 +7,7 @@ use std::sync::Arc;
 use protocol::http::Method;
 use protocol::{App, Ask, Exchange, FRAME_BYTES_MAX, Framing, Recipe, Reply, Service};
 
-use super::play::play;
+use super::play::whole_and_cut;
 use super::script::{Moves, Script};
 
 /// Either end, by the first byte.
@@ -26,13 +26,7 @@ fn requests(settings: usize, mut script: Script<'_>) {
     let moves = script.moves();
     // An empty input ends at once; every stream ends.
     let input = script.plain_stream();
-    let whole = play(service, &input, Moves::full(), None, None);
-    let cut = play(service, &input, moves.over(input.len()), None, None);
-    if whole.left || cut.left {
-        let len = whole.output.len().min(cut.output.len());
-        assert!(whole.output[..len] == cut.output[..len], "the same bytes as far as they go");
-        return;
-    }
+    let Some((whole, cut)) = whole_and_cut(service, &input, moves) else { return };
     let (whole_replies, cut_replies) = (statuses(&whole.output), statuses(&cut.output));
     assert_eq!(whole_replies, cut_replies, "the same statuses and bodies");
     assert_eq!(whole.tally, cut.tally);

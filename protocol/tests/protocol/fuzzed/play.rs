@@ -109,3 +109,20 @@ pub(crate) fn play(
     }
     played
 }
+
+/// Plays a stream in one piece and in these, which is to come to the same. `None` where one of the
+/// two was left: then they are the same as far as they go, and nothing else can be told of them.
+pub(crate) fn whole_and_cut(
+    service: Service,
+    input: &[u8],
+    moves: Moves<'_>,
+) -> Option<(Played, Played)> {
+    let whole = play(service, input, Moves::full(), None, None);
+    let cut = play(service, input, moves.over(input.len()), None, None);
+    if whole.left || cut.left {
+        let len = whole.output.len().min(cut.output.len());
+        assert!(whole.output[..len] == cut.output[..len], "the same bytes as far as they go");
+        return None;
+    }
+    Some((whole, cut))
+}

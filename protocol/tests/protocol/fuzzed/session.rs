@@ -2,8 +2,8 @@
 
 use protocol::{App, FRAME_BYTES_MAX, Framing, Greeting, Service, Tally};
 
-use super::play::{OUTPUT_BYTES_MAX, Played, play};
-use super::script::{Moves, Script};
+use super::play::{OUTPUT_BYTES_MAX, Played, play, whole_and_cut};
+use super::script::Script;
 use crate::spec::{answer, is_refusal, line_answers, without_err_texts};
 
 const GREETING: Greeting = Greeting { worker: 3, sequence: 17, accepted_ns: 1, taken_ns: u64::MAX };
@@ -36,12 +36,7 @@ pub(crate) fn framing(bytes: &[u8]) {
     let service = Service { framing: Framing::Line, ..script.service().0 };
     let moves = script.moves();
     let input = script.plain_stream();
-    let whole = play(service, &input, Moves::full(), None, None);
-    let cut = play(service, &input, moves.over(input.len()), None, None);
-    if whole.left || cut.left {
-        let len = whole.output.len().min(cut.output.len());
-        assert!(whole.output[..len] == cut.output[..len], "the same bytes as far as they go");
-    } else {
+    if let Some((whole, cut)) = whole_and_cut(service, &input, moves) {
         assert!(whole.output == cut.output, "the same bytes");
         assert_eq!((whole.tally, whole.ended), (cut.tally, cut.ended));
     }
