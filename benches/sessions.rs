@@ -10,7 +10,6 @@ mod conditions;
 
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -22,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use servers::Lock;
 use servers::state::table::Table;
 
-use conditions::{Conditions, publish};
+use conditions::{Common, Conditions, publish};
 
 const NAME: &str = "sessions";
 /// Steps taken once the table is full, spread over all of it.
@@ -38,17 +37,11 @@ struct Args {
     /// Bytes of history of each, separated by commas
     #[arg(long, default_value = "0,1024", value_delimiter = ',', value_name = "BYTES")]
     history: Vec<usize>,
-    /// Write all figures to this file
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
     /// Be the process of one table
     #[arg(long, hide = true)]
     one: Option<String>,
-    /// What cargo adds to the command line of every benchmark
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// Run only if the name of this benchmark contains it
-    filter: Option<String>,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// What `--json` writes.
@@ -82,7 +75,7 @@ fn main() -> Result<()> {
         let held = hold(lock, args.sessions.get(), history)?;
         return c10k::table::print(&serde_json::to_string(&held)?);
     }
-    let Some(conditions) = Conditions::begin(NAME, 1, args.filter.as_deref())? else {
+    let Some(conditions) = Conditions::begin(NAME, 1, &args.common)? else {
         return Ok(());
     };
     let mut tables = Vec::new();
@@ -93,7 +86,7 @@ fn main() -> Result<()> {
     }
     let memory_method = "resident memory of the process, /proc/self/statm";
     let record = Record { conditions: conditions.end(), memory_method, tables };
-    publish(&text(&record), &record, args.json.as_deref())
+    publish(&text(&record), &record, &args.common)
 }
 
 fn in_a_process(lock: &str, sessions: NonZeroUsize, history: usize) -> Result<Held> {

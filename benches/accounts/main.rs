@@ -10,7 +10,6 @@ mod support;
 
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ use protocol::Request;
 use serde::Serialize;
 use servers::models;
 
-use support::conditions::{Conditions, publish};
+use support::conditions::{Common, Conditions, publish};
 use support::load::{Loop, cpu_per_request, rate};
 use support::process::{Server, c10k};
 
@@ -54,14 +53,8 @@ struct Args {
     /// Only these models, by name, separated by commas
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
-    /// Write every pair's figures to this file
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// What cargo adds to the command line of every benchmark
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// Run only if the name of this benchmark contains it
-    filter: Option<String>,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// What `--json` writes.
@@ -126,7 +119,7 @@ impl Shown {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let begun = Conditions::begin("accounts", 1, args.filter.as_deref())?;
+    let begun = Conditions::begin("accounts", 1, &args.common)?;
     let Some(conditions) = begun else { return Ok(()) };
     let wanted: Vec<_> = match &args.models[..] {
         [] => MODELS.map(String::from).to_vec(),
@@ -159,7 +152,7 @@ fn main() -> Result<()> {
         verdicts: wanted.iter().map(|model| verdict(model, &pairs)).collect(),
         pairs,
     };
-    publish(&text(&record), &record, args.json.as_deref())
+    publish(&text(&record), &record, &args.common)
 }
 
 fn measure_one(conditions: &Conditions, model: &str, measure: Duration, on: bool) -> Result<Cost> {

@@ -19,7 +19,7 @@ mod support;
 
 use std::io::Read;
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ use serde::Serialize;
 
 use clients::{C_PROGRAMS, CLIENTS, Client, Job, Told, Work};
 use server::Server;
-use support::conditions::{self, Conditions, publish};
+use support::conditions::{self, Common, Conditions, publish};
 use support::process::{build_c, spawn_on};
 
 /// Our load generator beside others.
@@ -54,14 +54,8 @@ struct Args {
     /// What they load: nginx, or one of our models by name
     #[arg(long, default_value = "nginx")]
     server: String,
-    /// Write every round's figures to this file
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// What cargo adds to the command line of every benchmark
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// Run only if the name of this benchmark contains it
-    filter: Option<String>,
+    #[command(flatten)]
+    common: Common,
 }
 
 const CONNECTIONS: [usize; 2] = [50, 1_000];
@@ -106,7 +100,7 @@ impl Run {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let begun = Conditions::begin("generators", 1, args.filter.as_deref())?;
+    let begun = Conditions::begin("generators", 1, &args.common)?;
     let Some(conditions) = begun else { return Ok(()) };
     let Conditions { server_cpu, client_cpu, .. } = conditions;
     if args.server == "nginx"
@@ -145,7 +139,7 @@ fn main() -> Result<()> {
         skipped,
         runs,
     };
-    publish(&report::text(&record), &record, args.json.as_deref())
+    publish(&report::text(&record), &record, &args.common)
 }
 
 struct Bench<'a> {

@@ -26,7 +26,6 @@ mod subject;
 mod support;
 
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -38,7 +37,7 @@ use servers::{MODELS, Model, models};
 
 use bare::Bare;
 use subject::Subject;
-use support::conditions::{Conditions, publish};
+use support::conditions::{Common, Conditions, publish};
 
 /// Ten thousand connections, for every model.
 #[derive(Debug, Parser)]
@@ -56,17 +55,11 @@ struct Args {
     /// How often the cost beside idle connections is measured
     #[arg(long, default_value = "3", value_name = "N")]
     rounds: NonZeroU32,
-    /// Write all figures to this file
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
     /// Be the server that only holds so many connections
     #[arg(long, hide = true)]
     bare: Option<usize>,
-    /// What cargo adds to the command line of every benchmark
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// Run only if the name of this benchmark contains it
-    filter: Option<String>,
+    #[command(flatten)]
+    common: Common,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -141,7 +134,7 @@ fn main() -> Result<()> {
     if let Some(connections) = args.bare {
         return bare::serve(connections);
     }
-    let begun = Conditions::begin("scale", 1, args.filter.as_deref())?;
+    let begun = Conditions::begin("scale", 1, &args.common)?;
     let Some(conditions) = begun else { return Ok(()) };
     let Conditions { server_cpu, client_cpu, .. } = conditions;
     let models = chosen(&args.models)?;
@@ -169,7 +162,7 @@ fn main() -> Result<()> {
         bare,
         models: figures,
     };
-    publish(&report::text(&record), &record, args.json.as_deref())
+    publish(&report::text(&record), &record, &args.common)
 }
 
 /// The models of these names, or all.

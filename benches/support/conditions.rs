@@ -1,12 +1,25 @@
 //! How a benchmark begins and ends: whether it is wanted and can be, and what was so around it.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use c10k::document::{Host, SchemaId};
 use c10k::{machine, store, table, units};
 use serde::Serialize;
+
+/// What every benchmark can be asked beside its own options.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    /// Write all figures to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// What cargo adds to the command line of every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// Run only if the name of this benchmark contains it
+    filter: Option<String>,
+}
 
 /// What every record of a benchmark says of how it came to be.
 #[derive(Debug, Serialize)]
@@ -29,12 +42,8 @@ pub(crate) struct Conditions {
 impl Conditions {
     /// Of the benchmark of this name, whose records have this version. `None` where its name does
     /// not contain the filter, or this build or machine cannot run it, which is said.
-    pub(crate) fn begin(
-        bench: &'static str,
-        version: u32,
-        filter: Option<&str>,
-    ) -> Result<Option<Self>> {
-        if filter.is_some_and(|filter| !bench.contains(filter)) {
+    pub(crate) fn begin(bench: &'static str, version: u32, args: &Common) -> Result<Option<Self>> {
+        if args.filter.as_deref().is_some_and(|filter| !bench.contains(filter)) {
             return Ok(None);
         }
         if cfg!(debug_assertions) {
@@ -85,9 +94,9 @@ impl Conditions {
 }
 
 /// Prints what people read, and writes the record if it was asked for.
-pub(crate) fn publish(text: &str, record: &impl Serialize, json: Option<&Path>) -> Result<()> {
+pub(crate) fn publish(text: &str, record: &impl Serialize, args: &Common) -> Result<()> {
     table::print(text)?;
-    match json {
+    match &args.json {
         Some(path) => path
             .parent()
             .map_or(Ok(()), std::fs::create_dir_all)

@@ -21,7 +21,6 @@ mod report;
 mod support;
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Result, ensure};
@@ -34,7 +33,7 @@ use measure::{C_CLIENTS, Pair, Subject, Tools};
 use memory::Idle;
 use references::REFERENCES;
 use report::Verdict;
-use support::conditions::{self, Conditions, publish};
+use support::conditions::{self, Common, Conditions, publish};
 
 /// The project's own claims of speed, measured against minimal C.
 #[derive(Debug, Parser)]
@@ -47,14 +46,8 @@ struct Args {
     /// without memory
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
-    /// Write every round's figures to this file
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// What cargo adds to the command line of every benchmark
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// Run only if the name of this benchmark contains it
-    filter: Option<String>,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// What `--models` calls the load generator.
@@ -81,7 +74,7 @@ struct Record {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let begun = Conditions::begin("yardstick", 2, args.filter.as_deref())?;
+    let begun = Conditions::begin("yardstick", 2, &args.common)?;
     let Some(conditions) = begun else { return Ok(()) };
     let Some(cc) = measure::compiler() else {
         return conditions::skip(
@@ -104,7 +97,7 @@ fn main() -> Result<()> {
         pairs,
         memory: idle,
     };
-    publish(&report::text(&record), &record, args.json.as_deref())
+    publish(&report::text(&record), &record, &args.common)
 }
 
 /// All pairs of all rounds, and memory in the first of them. A pair that fails is named, and the
