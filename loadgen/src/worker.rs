@@ -5,6 +5,7 @@
 //! atomics that are written about once a turn at most; and it allocates nothing, apart from
 //! reopening connections.
 
+mod found;
 mod greeting;
 mod idle;
 mod leaving;
@@ -12,89 +13,34 @@ pub(crate) mod misbehaving;
 mod opening;
 mod receiving;
 mod sending;
+mod shared;
 mod source;
 mod turnover;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
-use protocol::SessionTally;
 use rustix::io::Errno;
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::census::Failure;
-use crate::clock::{Clock, to_ns};
+use crate::clock::to_ns;
 use crate::connection::{Connection, State};
 use crate::free::Free;
 use crate::in_flight::InFlight;
-use crate::live::Slot;
 use crate::recorder::Recorder;
 use crate::schedule::{Arrival, Schedule};
 use crate::think::Thinkers;
 use crate::wire::{Ready, Wire};
 use crate::{Load, LoadError};
+use found::Reading;
+pub(crate) use found::{Found, together};
 use opening::CONNECTING_MAX;
-use source::{Source, following};
+pub(crate) use shared::{Lonely, Shared};
+use source::Source;
 
 /// How often a thread looks whether it may close its connections.
 const HOLD_NS: u64 = 200_000;
-
-/// What all threads of a run look at.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) clock: Clock,
-    /// Stop connecting, and do not begin the load.
-    pub(crate) abort: AtomicBool,
-    /// Where greetings are expected: something has come in the place of one, or an end has.
-    pub(crate) heard: AtomicBool,
-    /// When the measurement ends, on `clock`; earlier when the run is interrupted.
-    pub(crate) end: AtomicU64,
-    /// When the drain ends, on `clock`.
-    pub(crate) drain_end: AtomicU64,
-    /// Whoever watches has seen the drain begin. It may look at the server then, with all its
-    /// connections: until it has, none is closed.
-    pub(crate) seen: AtomicBool,
-    /// Right replies so far, of each thread.
-    pub(crate) done: Vec<Lonely>,
-    /// Where the threads publish how it goes; empty where nobody watches.
-    pub(crate) live: Vec<Slot>,
-}
-
-/// A counter on cache lines of its own, so that threads do not slow each other down.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct Lonely(pub(crate) AtomicU64);
-
-/// Thread CPU time, wall-clock time and right replies so far, of one instant.
-#[derive(Clone, Copy, Debug)]
-struct Reading {
-    cpu: u64,
-    wall: u64,
-    done: u64,
-    spun: u64,
-}
-
-/// What a thread found.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) recorder: Recorder,
-    /// Right replies that arrived within the measurement, of each connection.
-    pub(crate) ok: Vec<u64>,
-    /// Right replies that arrived between the readings at the edges of the measurement.
-    pub(crate) completed: u64,
-    /// Within the measurement.
-    pub(crate) cpu: Duration,
-    /// Between the same two readings.
-    pub(crate) wall: Duration,
-    /// Of that CPU time, what was spent looking for something without a pause in vain.
-    pub(crate) spun: Duration,
-    /// What became of the sessions, where requests are steps of such.
-    pub(crate) sessions: Option<SessionTally>,
-    /// Why the last attempt to open a connection failed.
-    pub(crate) connect_error: Option<Errno>,
-}
 
 pub(crate) struct Worker<'a, W> {
     load: &'a Load,
@@ -227,54 +173,6 @@ impl<'a, W: Wire> Worker<'a, W> {
         Ok(self.finish())
     }
 
-    /// What is known when no load was made.
-    pub(crate) fn finish(mut self) -> Found {
-        if let (Some(_), None) = (self.first_reading, self.last_reading) {
-            self.last_reading = Some(self.reading());
-        }
-        for connection in &self.connections {
-            for request in connection.in_flight.iter().filter(|request| request.measured) {
-                self.recorder.unfinished(&request.stamps, self.now);
-            }
-            if let (State::Greeting { asked, .. }, Some(greetings)) =
-                (connection.state, &mut self.recorder.greetings)
-            {
-                greetings.unfinished(asked, self.now);
-            }
-        }
-        if self.start != u64::MAX {
-            self.count_never_sent();
-        }
-        let (cpu, wall, completed, spun) = match (self.first_reading, self.last_reading) {
-            (Some(first), Some(last)) => {
-                let spun = last.spun - first.spun;
-                (last.cpu - first.cpu, last.wall - first.wall, last.done - first.done, spun)
-            }
-            _ => (0, 0, 0, 0),
-        };
-        Found {
-            ok: self.connections.iter().map(|connection| connection.ok).collect(),
-            sessions: together(self.connections.iter().map(|c| c.exchange.sessions())),
-            recorder: self.recorder,
-            completed,
-            cpu: Duration::from_nanos(cpu),
-            wall: Duration::from_nanos(wall),
-            spun: Duration::from_nanos(spun.min(cpu)),
-            connect_error: self.connect_error,
-        }
-    }
-
-    fn count_never_sent(&mut self) {
-        let Source::Open { shard, next } = &mut self.source else { return };
-        while next.due_ns < self.end {
-            if next.due_ns >= self.begin {
-                self.recorder.census.offered += 1;
-                self.recorder.never_sent(next.due_ns, self.now);
-            }
-            *next = following(shard, self.start);
-        }
-    }
-
     /// Notes that the measurement began, or ended. Returns when the drain ends.
     fn look_at_edges(&mut self) -> u64 {
         self.end = self.shared.end.load(Ordering::Relaxed);
@@ -285,17 +183,6 @@ impl<'a, W: Wire> Worker<'a, W> {
             self.last_reading = Some(self.reading());
         }
         self.shared.drain_end.load(Ordering::Relaxed)
-    }
-
-    fn reading(&self) -> Reading {
-        let cpu = clock_gettime(ClockId::ThreadCPUTime);
-        let part = |n: i64| u64::try_from(n).expect("CPU time is not negative");
-        Reading {
-            cpu: part(cpu.tv_sec) * 1_000_000_000 + part(cpu.tv_nsec),
-            wall: self.wire.now(),
-            done: self.done,
-            spun: self.wire.spun(),
-        }
     }
 
     /// When the next wait must end at the latest, if no socket is ready before.
@@ -394,14 +281,6 @@ impl<'a, W: Wire> Worker<'a, W> {
         self.wire.close(token);
         self.connections[token].forget();
     }
-}
-
-/// The sessions of all connections, or of all threads.
-pub(crate) fn together(all: impl Iterator<Item = Option<SessionTally>>) -> Option<SessionTally> {
-    all.flatten().reduce(|mut sum, one| {
-        sum.add(&one);
-        sum
-    })
 }
 
 #[cfg(test)]

@@ -21,7 +21,8 @@ use protocol::{App, Framing, Recipe, Request};
 
 use crate::clock::{Clock, to_ns};
 use crate::outcome::{Outcome, Phases};
-use crate::run::{Timeline, outcome};
+use crate::run::found::outcome;
+use crate::run::stage::Timeline;
 use crate::wire::virtual_time::{Costs, Laws, VirtualWire};
 use crate::worker::{Lonely, Shared, Worker};
 use crate::{Arrivals, Census, Load, Schedule};

@@ -1,5 +1,8 @@
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
 use super::*;
 use crate::Arrivals;
+use crate::clock::Clock;
 use crate::example::load;
 use crate::wire::EpollWire;
 

@@ -1,0 +1,70 @@
+//! What the caller is told while a load runs.
+
+use std::time::Duration;
+
+#[cfg(doc)]
+use crate::{Latency, Load, run};
+
+/// A part of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Connections are opened, and where a greeting is expected, one of them has heard something.
+    Connect,
+    /// Requests are made and not counted.
+    Warmup,
+    /// Requests that become due (closed loop: are sent) now are counted.
+    Measure,
+    /// Nothing new becomes due; what was counted as offered is sent and waited for.
+    Drain,
+}
+
+/// What the caller of [`run()`] is told while it waits, on its own thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A phase begins. Phases come in order, none twice. When a run is interrupted, the phases
+    /// before [`Phase::Drain`] that had not begun are left out; when it is interrupted while
+    /// connecting, [`Phase::Drain`] is left out too. Until the call for [`Phase::Drain`] returns, the
+    /// load's connections stay open, so that it may look at a server that still has them.
+    Begins(Phase),
+    /// About ten times a second within a phase.
+    Tick(Progress),
+    /// All threads are done. Comes once, last, unless `run` fails.
+    Ends,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The current phase.
+    pub phase: Phase,
+    /// Since that phase began.
+    pub elapsed: Duration,
+    /// Right replies so far, warm-up included. A few milliseconds old.
+    pub done: u64,
+    /// How it goes, if [`Load::live`] asked for it. About a tenth of a second old.
+    pub live: Option<Live>,
+}
+
+/// How a load goes at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// Requests that wait for their reply.
+    pub in_flight: u64,
+    /// Requests of the measurement that have failed so far, timeouts included.
+    pub failed: u64,
+    /// How long those took that were due (closed loop: were sent) within the last second and have
+    /// their reply; `None` before the measurement, or without any.
+    pub recent: Option<Recent>,
+}
+
+/// Latencies of about the last second: as [`Latency::response`] in open loop, as
+/// [`Latency::service`] in closed loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recent {
+    /// How many.
+    pub count: u64,
+    /// The median.
+    pub p50: Duration,
+    /// The 99th percentile.
+    pub p99: Duration,
+}

@@ -1,0 +1,79 @@
+//! What the threads found, put together.
+
+use super::stage::Timeline;
+use crate::outcome::{Cost, Outcome};
+use crate::worker::misbehaving::BesideFound;
+use crate::worker::{Found, together};
+use crate::{Engine, Load};
+
+pub(crate) fn outcome(
+    (load, engine): (&Load, Engine),
+    timeline: &Timeline,
+    found: Vec<Found>,
+    beside: BesideFound,
+) -> Outcome {
+    let sessions = together(found.iter().map(|one| one.sessions));
+    let mut cost = Cost { threads: found.len(), ..Cost::default() };
+    let threads = found.len() as f64;
+    let mut ok = Vec::with_capacity(load.connections);
+    let mut completed = 0;
+    let mut all = None;
+    for one in found {
+        completed += one.completed;
+        cost.cpu += one.cpu;
+        cost.spun += one.spun;
+        cost.wall = cost.wall.max(one.wall);
+        if !one.wall.is_zero() {
+            cost.spin_share += one.spun.as_secs_f64() / one.wall.as_secs_f64() / threads;
+            let share = (one.cpu - one.spun).as_secs_f64() / one.wall.as_secs_f64();
+            cost.cpu_max_share = cost.cpu_max_share.max(share);
+        }
+        ok.extend(one.ok);
+        match &mut all {
+            None => all = Some(one.recorder),
+            Some(all) => all.add(&one.recorder),
+        }
+    }
+    let mut recorder = all.expect("a load has at least one thread");
+    let census = recorder.census();
+    let intervals = recorder.intervals(timeline.phases.measure);
+    let steps = recorder.steps(timeline.phases.measure);
+    recorder.series.end_at(timeline.phases.measure);
+    let (batch, mut connections) = (recorder.batch, recorder.connections);
+    let connect_errors = recorder.connect_errors.named();
+    let saturated =
+        recorder.saturated + recorder.greetings.as_ref().map_or(0, |greetings| greetings.saturated);
+    connections.asked = load.connections;
+    connections.spread(&ok);
+    connections.service = recorder.clients.service();
+    connections.slowest = recorder.clients.slowest();
+    let wrong_example = recorder.wrong_example.take();
+    let greetings = recorder.greetings.take();
+    let turnaround = recorder.turnaround.take();
+    let (series, sent) = (recorder.series.clone(), recorder.sent.take());
+    let (latency, censored_ages) = recorder.into_latency();
+    Outcome {
+        engine,
+        phases: timeline.phases,
+        interrupted: timeline.interrupted,
+        census,
+        completed,
+        latency,
+        censored_ages,
+        intervals,
+        steps,
+        series,
+        sent,
+        cost,
+        connections,
+        connect_errors,
+        saturated,
+        batch,
+        greetings,
+        sessions,
+        turnaround,
+        idle: beside.idle,
+        misbehaving: beside.misbehaving,
+        wrong_example,
+    }
+}

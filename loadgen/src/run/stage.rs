@@ -1,0 +1,206 @@
+//! The calling thread while the others work: one phase after the other, and whoever watches is told.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::threads::{Release, Start};
+use crate::clock::to_ns;
+use crate::live::Viewer;
+use crate::outcome::Phases;
+use crate::worker::{Found, Shared};
+use crate::{Load, LoadError, Moment, Phase, Progress};
+
+/// Between two calls with [`Moment::Tick`], and between two looks at `stop`.
+const TICK: Duration = Duration::from_millis(100);
+
+/// No tick comes this shortly before a phase ends, since the call might make the next one late.
+const TICK_MARGIN_NS: u64 = 10_000_000;
+
+/// How long threads have to wake up before the load begins, so that they begin together.
+const LEAD_NS: u64 = 2_000_000;
+
+/// The longest drain of a run that was interrupted: somebody is waiting.
+const INTERRUPTED_DRAIN_MAX: Duration = Duration::from_millis(500);
+
+/// How the phases went.
+#[derive(Default)]
+pub(crate) struct Timeline {
+    pub(crate) phases: Phases,
+    pub(crate) interrupted: bool,
+    pub(crate) unreachable: bool,
+    /// Greetings are expected, and nobody heard anything.
+    pub(crate) silent: bool,
+    /// The load should have begun before all connections were open.
+    pub(crate) too_late: bool,
+}
+
+/// The calling thread while the others work.
+pub(super) struct Stage<'a, 'scope> {
+    pub(super) load: &'a Load,
+    pub(super) stop: &'a AtomicBool,
+    pub(super) watch: &'a mut dyn FnMut(Moment),
+    pub(super) shared: &'a Shared,
+    pub(super) threads: &'a [ScopedJoinHandle<'scope, Result<Found, LoadError>>],
+    pub(super) viewer: Viewer,
+    pub(super) phase: Phase,
+    pub(super) phase_began: Instant,
+}
+
+impl Stage<'_, '_> {
+    pub(super) fn conduct(&mut self, readies: &Receiver<usize>, release: &Release) -> Timeline {
+        let clock = self.shared.clock;
+        let mut timeline = Timeline::default();
+        self.begin(Phase::Connect);
+        let open = self.gather(readies);
+        timeline.phases.connect = Duration::from_nanos(clock.now());
+        timeline.interrupted = self.stop.load(Ordering::Relaxed);
+        timeline.unreachable = open == 0 && !timeline.interrupted;
+        let heard = !self.load.greeting || self.shared.heard.load(Ordering::Relaxed);
+        timeline.silent = open > 0 && !heard && !timeline.interrupted;
+        if timeline.interrupted || open == 0 || !heard || self.has_lost_a_thread() {
+            return timeline;
+        }
+
+        let Some(start) = self.start() else {
+            timeline.too_late = true;
+            return timeline;
+        };
+        if !self.wait_until(start.saturating_sub(LEAD_NS)) {
+            timeline.interrupted = self.stop.load(Ordering::Relaxed);
+            return timeline;
+        }
+        let begin = start.saturating_add(to_ns(self.load.warmup));
+        let end = begin.saturating_add(to_ns(self.load.measure));
+        let drain_end = end.saturating_add(to_ns(self.load.drain));
+        self.shared.end.store(end, Ordering::Relaxed);
+        self.shared.drain_end.store(drain_end, Ordering::Relaxed);
+        release.start(Start::At(start));
+        self.begin(Phase::Warmup);
+        let mut reached = self.wait_until(begin);
+        let mut bracket = None;
+        if reached {
+            bracket = Some(clock.now());
+            self.begin(Phase::Measure);
+            reached = self.wait_until(end);
+        }
+        timeline.interrupted = !reached;
+        let end = if reached { end } else { self.cut_short() };
+        timeline.phases.bracket =
+            bracket.map_or(Duration::ZERO, |began| Duration::from_nanos(clock.now() - began));
+        self.begin(Phase::Drain);
+        self.shared.seen.store(true, Ordering::Release);
+        self.see_the_threads_off(readies);
+        let between = |from: u64, to: u64| Duration::from_nanos(to.saturating_sub(from));
+        timeline.phases.warmup = between(start, begin.min(end));
+        timeline.phases.measure = between(begin, end);
+        timeline.phases.drain = between(end, clock.now());
+        timeline.phases.began =
+            since_the_epoch().saturating_sub(between(begin.min(end), clock.now()));
+        timeline
+    }
+
+    /// When the load begins, on the clock; `None` when that should have been before now.
+    fn start(&self) -> Option<u64> {
+        let soon = self.shared.clock.now() + LEAD_NS;
+        match self.load.start_at {
+            None => Some(soon),
+            Some(at) => {
+                let left = to_ns(at.checked_sub(since_the_epoch())?);
+                self.shared.clock.now().checked_add(left).filter(|start| *start >= soon)
+            }
+        }
+    }
+
+    fn begin(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.phase_began = Instant::now();
+        (self.watch)(Moment::Begins(phase));
+    }
+
+    fn tick(&mut self) {
+        let done = self.shared.done.iter().map(|done| done.0.load(Ordering::Relaxed)).sum();
+        let elapsed = self.phase_began.elapsed();
+        let live = self.viewer.look(&self.shared.live);
+        (self.watch)(Moment::Tick(Progress { phase: self.phase, elapsed, done, live }));
+    }
+
+    /// Whether a thread has ended although it had more to do: it failed.
+    fn has_lost_a_thread(&self) -> bool {
+        self.threads.iter().any(ScopedJoinHandle::is_finished)
+    }
+
+    /// Waits until all threads have connected. Returns how many connections are open.
+    fn gather(&mut self, readies: &Receiver<usize>) -> usize {
+        let mut open = 0;
+        let mut missing = self.threads.len();
+        while missing > 0 && !self.has_lost_a_thread() {
+            match readies.recv_timeout(TICK) {
+                Ok(more) => {
+                    open += more;
+                    missing -= 1;
+                }
+                Err(RecvTimeoutError::Timeout) => self.tick(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                self.shared.abort.store(true, Ordering::Relaxed);
+            }
+        }
+        open
+    }
+
+    /// Waits until an instant of the clock. Returns whether it was reached: not when the run is
+    /// stopped or a thread has failed.
+    fn wait_until(&mut self, at: u64) -> bool {
+        let mut tick_at = Instant::now() + TICK;
+        loop {
+            let left = at.saturating_sub(self.shared.clock.now());
+            if left == 0 {
+                return true;
+            }
+            if self.stop.load(Ordering::Relaxed) || self.has_lost_a_thread() {
+                return false;
+            }
+            if Instant::now() >= tick_at && left > TICK_MARGIN_NS {
+                self.tick();
+                tick_at += TICK;
+            }
+            let until_tick = tick_at.saturating_duration_since(Instant::now());
+            let nap = if until_tick.is_zero() { TICK } else { until_tick };
+            let left = at.saturating_sub(self.shared.clock.now());
+            thread::sleep(nap.min(Duration::from_nanos(left)));
+        }
+    }
+
+    /// Ends the measurement now. Returns when that is, on the clock.
+    fn cut_short(&self) -> u64 {
+        let now = self.shared.clock.now();
+        let drain = self.load.drain.min(INTERRUPTED_DRAIN_MAX);
+        self.shared.drain_end.store(now.saturating_add(to_ns(drain)), Ordering::Relaxed);
+        self.shared.end.store(now, Ordering::Relaxed);
+        now
+    }
+
+    /// Waits until the last thread has ended.
+    fn see_the_threads_off(&mut self, readies: &Receiver<usize>) {
+        let mut hurried = false;
+        loop {
+            match readies.recv_timeout(TICK) {
+                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(_) | Err(RecvTimeoutError::Timeout) => self.tick(),
+            }
+            if !hurried && self.stop.load(Ordering::Relaxed) {
+                hurried = true;
+                let soon = self.shared.clock.now().saturating_add(to_ns(INTERRUPTED_DRAIN_MAX));
+                self.shared.drain_end.fetch_min(soon, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The time of day, which other machines have too.
+fn since_the_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

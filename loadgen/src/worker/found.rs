@@ -1,0 +1,111 @@
+//! What a thread found: its readings of the clocks, and what is known when it ends.
+
+use std::time::Duration;
+
+use protocol::SessionTally;
+use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::Worker;
+use super::source::{Source, following};
+use crate::connection::State;
+use crate::recorder::Recorder;
+use crate::wire::Wire;
+
+/// Thread CPU time, wall-clock time and right replies so far, of one instant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    cpu: u64,
+    wall: u64,
+    done: u64,
+    spun: u64,
+}
+
+/// What a thread found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) recorder: Recorder,
+    /// Right replies that arrived within the measurement, of each connection.
+    pub(crate) ok: Vec<u64>,
+    /// Right replies that arrived between the readings at the edges of the measurement.
+    pub(crate) completed: u64,
+    /// Within the measurement.
+    pub(crate) cpu: Duration,
+    /// Between the same two readings.
+    pub(crate) wall: Duration,
+    /// Of that CPU time, what was spent looking for something without a pause in vain.
+    pub(crate) spun: Duration,
+    /// What became of the sessions, where requests are steps of such.
+    pub(crate) sessions: Option<SessionTally>,
+    /// Why the last attempt to open a connection failed.
+    pub(crate) connect_error: Option<Errno>,
+}
+
+impl<W: Wire> Worker<'_, W> {
+    /// What is known when no load was made.
+    pub(crate) fn finish(mut self) -> Found {
+        if let (Some(_), None) = (self.first_reading, self.last_reading) {
+            self.last_reading = Some(self.reading());
+        }
+        for connection in &self.connections {
+            for request in connection.in_flight.iter().filter(|request| request.measured) {
+                self.recorder.unfinished(&request.stamps, self.now);
+            }
+            if let (State::Greeting { asked, .. }, Some(greetings)) =
+                (connection.state, &mut self.recorder.greetings)
+            {
+                greetings.unfinished(asked, self.now);
+            }
+        }
+        if self.start != u64::MAX {
+            self.count_never_sent();
+        }
+        let (cpu, wall, completed, spun) = match (self.first_reading, self.last_reading) {
+            (Some(first), Some(last)) => {
+                let spun = last.spun - first.spun;
+                (last.cpu - first.cpu, last.wall - first.wall, last.done - first.done, spun)
+            }
+            _ => (0, 0, 0, 0),
+        };
+        Found {
+            ok: self.connections.iter().map(|connection| connection.ok).collect(),
+            sessions: together(self.connections.iter().map(|c| c.exchange.sessions())),
+            recorder: self.recorder,
+            completed,
+            cpu: Duration::from_nanos(cpu),
+            wall: Duration::from_nanos(wall),
+            spun: Duration::from_nanos(spun.min(cpu)),
+            connect_error: self.connect_error,
+        }
+    }
+
+    fn count_never_sent(&mut self) {
+        let Source::Open { shard, next } = &mut self.source else { return };
+        while next.due_ns < self.end {
+            if next.due_ns >= self.begin {
+                self.recorder.census.offered += 1;
+                self.recorder.never_sent(next.due_ns, self.now);
+            }
+            *next = following(shard, self.start);
+        }
+    }
+
+    pub(super) fn reading(&self) -> Reading {
+        let cpu = clock_gettime(ClockId::ThreadCPUTime);
+        let part = |n: i64| u64::try_from(n).expect("CPU time is not negative");
+        Reading {
+            cpu: part(cpu.tv_sec) * 1_000_000_000 + part(cpu.tv_nsec),
+            wall: self.wire.now(),
+            done: self.done,
+            spun: self.wire.spun(),
+        }
+    }
+}
+
+/// The sessions of all connections, or of all threads.
+pub(crate) fn together(all: impl Iterator<Item = Option<SessionTally>>) -> Option<SessionTally> {
+    all.flatten().reduce(|mut sum, one| {
+        sum.add(&one);
+        sum
+    })
+}

@@ -1,0 +1,32 @@
+//! What all threads of a run share.
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use crate::clock::Clock;
+use crate::live::Slot;
+
+/// What all threads of a run look at.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    /// Stop connecting, and do not begin the load.
+    pub(crate) abort: AtomicBool,
+    /// Where greetings are expected: something has come in the place of one, or an end has.
+    pub(crate) heard: AtomicBool,
+    /// When the measurement ends, on `clock`; earlier when the run is interrupted.
+    pub(crate) end: AtomicU64,
+    /// When the drain ends, on `clock`.
+    pub(crate) drain_end: AtomicU64,
+    /// Whoever watches has seen the drain begin. It may look at the server then, with all its
+    /// connections: until it has, none is closed.
+    pub(crate) seen: AtomicBool,
+    /// Right replies so far, of each thread.
+    pub(crate) done: Vec<Lonely>,
+    /// Where the threads publish how it goes; empty where nobody watches.
+    pub(crate) live: Vec<Slot>,
+}
+
+/// A counter on cache lines of its own, so that threads do not slow each other down.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Lonely(pub(crate) AtomicU64);
