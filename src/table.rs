@@ -4,6 +4,7 @@ mod capacity;
 mod check;
 mod connections;
 mod excluded;
+mod fit;
 mod load;
 mod models;
 mod plans;
@@ -65,7 +66,7 @@ pub fn summary(summary: &Summary) -> String {
         let _ = write!(text, "\n{sentence}");
     }
     push(&mut text, &closing(summary));
-    text
+    fit::flowed(&text, terminal_width())
 }
 
 fn push(text: &mut String, part: &str) {
@@ -151,13 +152,22 @@ fn message(name: &str, cells: &[&Cell]) -> String {
 }
 
 fn workload_table(cells: &[&Cell]) -> String {
-    let mut table = table(&COLUMNS, 1);
     let (messages, marks) = marks(cells);
-    for (cell, marks) in cells.iter().zip(&marks) {
-        table.add_row(row(cell, marks));
-    }
+    let width = terminal_width();
+    // On a terminal the column of checks may wrap, and does so at spaces.
+    let apart = if width.is_some() { "] [" } else { "][" };
+    let row = |(cell, marks): (&&Cell, &String)| row(cell, &marks.replace("][", apart));
+    let rows: Vec<_> = cells.iter().zip(&marks).map(row).collect();
+    let (table, gone) = fit::fitted(&rows, width);
     let mut text = cells.first().map(|cell| heading(cell)).unwrap_or_default();
     let _ = write!(text, "\n{table}");
+    if !gone.is_empty() {
+        let gone = gone.join(", ");
+        let _ = write!(
+            text,
+            "\n  no room for {gone}: they are on the page, and here where there is more"
+        );
+    }
     for (at, message) in messages.iter().enumerate() {
         let _ = write!(text, "\n  [{}] {message}", at + 1);
     }
@@ -186,8 +196,10 @@ pub fn closing(summary: &Summary) -> String {
         processors(&run.server_cpus),
         processors(&run.client_cpus),
     );
-    let trials = summary.cells.iter().map(|cell| cell.trials.len()).max().unwrap_or(0);
-    if trials < 5 {
+    let trials = || summary.cells.iter().map(|cell| cell.trials.len());
+    let (least, most) = (trials().min().unwrap_or(0), trials().max().unwrap_or(0));
+    if most < 5 {
+        let trials = if least == most { most.to_string() } else { format!("{least} to {most}") };
         let _ = write!(
             text,
             "\nA quick look: with fewer than five trials each ({trials} here) there is no verdict \
@@ -213,12 +225,20 @@ fn quantile(quantile: &CellQuantile) -> String {
     }
 }
 
-/// The median, and how far the trials lie from it.
+/// The median, and how far the trials lie from it; one trial lies nowhere.
 fn spread(estimate: &Estimate, show: fn(f64) -> String) -> String {
     let Estimate { median, min, max, .. } = *estimate;
+    if estimate.values.len() == 1 {
+        return show(median);
+    }
     let away = (max - median).max(median - min);
     let percent = if median > 0.0 { away / median * 100.0 } else { 0.0 };
     format!("{} ±{percent:.0}%", show(median))
+}
+
+/// How wide the terminal is that standard output goes to; absent where it is none.
+fn terminal_width() -> Option<usize> {
+    Table::new().width().filter(|_| std::io::stdout().is_terminal()).map(usize::from)
 }
 
 /// A table whose columns from `numbers` on are aligned to the right.

@@ -88,6 +88,14 @@ fn fewer_than_five_trials_have_a_ratio_and_no_verdict() {
 }
 
 #[test]
+fn one_trial_has_no_spread_to_speak_of() {
+    let summary = summary(vec![closed("epoll", &[100.0]), closed("fork", &[10.0])]);
+    let sentence = &summary.verdicts[0].sentence;
+    assert!(sentence.starts_with("Best of one trial each: epoll"), "{sentence}");
+    assert!(!sentence.contains("overlaps"), "{sentence}");
+}
+
+#[test]
 fn neither_an_invalid_cell_nor_a_starving_one_is_the_best() {
     let twice = BEST.map(|value| value * 2.0);
     let (mut invalid, mut starving) = (closed("fork", &twice), closed("sequential", &twice));

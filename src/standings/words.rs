@@ -18,6 +18,12 @@ pub(super) fn sentence(
     if others.is_empty() {
         return format!("{}: {value}.{floor}", best.model);
     }
+    if figure.values.len() == 1 {
+        return format!(
+            "Best of one trial each: {} with {value}. One trial supports no verdict and has no spread.{floor}",
+            best.model
+        );
+    }
     if figure.values.len() < TRIALS_MIN {
         let overlapping = overlapping(metric, best, figure, cells).len();
         return format!(
