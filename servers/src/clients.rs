@@ -2,97 +2,25 @@
 //! something is due. A loop waits, wakes those the kernel named, and gives
 //! turns until nobody wants one; the waiting is the model's own.
 
+mod joining;
+mod token;
+mod turn;
+
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use protocol::{Done, Job};
+use protocol::Done;
 use slab::Slab;
 
 use crate::conn::{Conn, Ending, Phase};
 use crate::drive::{self, Blocked};
-use crate::net::{ACCEPT_PAUSE, Accepted, Listener, Server, number};
+use crate::net::{Server, number};
 use crate::stop::{self, Stage};
 use crate::timers::{self, Due, Timers};
-
-/// Accepts per turn of the loop, so that a storm of connections cannot starve the established.
-const ACCEPTS_PER_TURN_MAX: usize = 16;
-
-/// Names one client of one loop, once: a place in the table is used again, a token is not, so
-/// an event that was in the batch when its client left finds nobody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Token {
-    generation: u32,
-    place: u32,
-}
-
-impl Token {
-    /// The listener's, in every loop.
-    pub(crate) const LISTENER: Self = Self::special(0);
-
-    /// A name for something else that the kernel is asked about; no client ever has it.
-    pub(crate) const fn special(place: u32) -> Self {
-        Self { generation: 0, place }
-    }
-
-    /// A client's; the generation is not zero.
-    pub(crate) fn new(generation: u32, place: u32) -> Self {
-        Self { generation, place }
-    }
-
-    /// The place in the table.
-    pub(crate) fn place(self) -> u32 {
-        self.place
-    }
-
-    /// As the number that goes through the kernel.
-    pub(crate) fn number(self) -> u64 {
-        u64::from(self.generation) << 32 | u64::from(self.place)
-    }
-
-    /// Back from the kernel.
-    pub(crate) fn from_number(number: u64) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "the two halves are what is wanted")]
-        Self { generation: (number >> 32) as u32, place: number as u32 }
-    }
-}
-
-/// What a client waits for from the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Want {
-    /// To read.
-    Read,
-    /// To write.
-    Write,
-    /// Nothing: it waits for time or for its next turn.
-    Nothing,
-}
-
-/// What the kernel said about a client.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Ready {
-    /// There are bytes, or the end of them.
-    pub(crate) readable: bool,
-    /// There is room for bytes.
-    pub(crate) writable: bool,
-    /// The peer will send no more.
-    pub(crate) hung_up: bool,
-    /// The connection is gone in both directions.
-    pub(crate) dead: bool,
-}
-
-/// What came of a client's turn.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    /// Whose it was.
-    pub(crate) token: Token,
-    /// Its descriptor. Once it has left the number is free, and the next client's.
-    pub(crate) descriptor: RawFd,
-    /// What it waits for; `None` when it has left.
-    pub(crate) want: Option<Want>,
-    /// A job to run elsewhere; only where the model has asked for that.
-    pub(crate) job: Option<Job>,
-}
+use joining::Accepting;
+pub(crate) use token::Token;
+pub(crate) use turn::{Ready, Turn, Want};
 
 #[derive(Debug)]
 struct Entry {
@@ -108,14 +36,6 @@ struct Entry {
     /// Its next turn is its end, for this reason.
     doomed: Option<Ending>,
     progressed_at: Instant,
-}
-
-/// Whether the loop accepts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Accepting {
-    Open,
-    PausedUntil(Instant),
-    Stopped,
 }
 
 /// The clients of one event loop.
@@ -210,64 +130,6 @@ impl Clients {
             queue(entry, token, &mut self.run_list);
         }
         wanted
-    }
-
-    /// Accepts who is waiting at the listener, as many as one turn may. `joined` tells the kernel
-    /// about a new client, and says whether the model could take it in.
-    pub(crate) fn accept(
-        &mut self,
-        listener: Listener,
-        now: Instant,
-        mut joined: impl FnMut(Token, &Conn) -> bool,
-    ) {
-        if let Accepting::PausedUntil(at) = self.accepting
-            && at <= now
-        {
-            self.accepting = Accepting::Open;
-            self.acceptable = true;
-        }
-        if !self.acceptable || self.accepting != Accepting::Open {
-            return;
-        }
-        for _ in 0..ACCEPTS_PER_TURN_MAX {
-            match listener.accept() {
-                Accepted::Conn(conn) => self.join(conn, now, &mut joined),
-                Accepted::TurnedAway => {}
-                Accepted::Nobody => {
-                    self.acceptable = false;
-                    return;
-                }
-                Accepted::Exhausted => {
-                    self.accepting = Accepting::PausedUntil(now + ACCEPT_PAUSE);
-                    return;
-                }
-                Accepted::Stopped => {
-                    self.accepting = Accepting::Stopped;
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Takes in a client, which this loop or another one has accepted; `joined` as above.
-    pub(crate) fn join(
-        &mut self,
-        mut conn: Conn,
-        now: Instant,
-        mut joined: impl FnMut(Token, &Conn) -> bool,
-    ) {
-        let token = self.next_token();
-        if joined(token, &conn) {
-            conn.client.taken_by(self.worker);
-            self.admit(token, conn, now);
-        } else {
-            conn.turn_away();
-        }
-    }
-
-    /// Nobody will be accepted any more; for loops that are told so instead of finding out.
-    pub(crate) fn no_more(&mut self) {
-        self.accepting = Accepting::Stopped;
     }
 
     /// Whether this client has not left.
@@ -425,32 +287,6 @@ impl Clients {
     pub(crate) fn told(&mut self, token: Token) -> Option<(BorrowedFd<'_>, &mut Want)> {
         let entry = entry(&mut self.table, token)?;
         Some((entry.conn.as_ref()?.as_fd(), &mut entry.told))
-    }
-
-    fn next_token(&mut self) -> Token {
-        // The listener's generation is not given out, whatever wraps around.
-        self.generation = self.generation.checked_add(1).unwrap_or(1);
-        let place = u32::try_from(self.table.vacant_key()).expect("fewer clients than 2^32");
-        Token { generation: self.generation, place }
-    }
-
-    fn admit(&mut self, token: Token, conn: Conn, now: Instant) {
-        let Token { generation, place } = token;
-        let entry = Entry {
-            conn: Some(Box::new(conn)),
-            generation,
-            want: Want::Read,
-            told: Want::Read,
-            queued: false,
-            doomed: None,
-            progressed_at: now,
-        };
-        assert_eq!(self.table.insert(entry), place as usize, "the token names the vacant place");
-        if self.server.config.greeting {
-            // It has something to write before the kernel has anything to say.
-            queue(&mut self.table[place as usize], token, &mut self.run_list);
-        }
-        self.timers.add(now + self.server.config.idle_timeout, Due::Idle, token);
     }
 }
 
