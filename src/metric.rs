@@ -84,6 +84,27 @@ pub const MEMORY: Metric = Metric {
     phrase: |value| format!("{} of memory", show_bytes(value)),
 };
 
+/// How long a client takes for all that it came for.
+pub const TURNAROUND: Metric = Metric {
+    name: "turnaround_mean_ns",
+    words: "mean turn-around",
+    good: Good::Low,
+    of: |cell| Some(&cell.turnaround.as_ref()?.mean_ns),
+    phrase: |value| format!("turn-around {}", show_ns_f64(value)),
+};
+
+/// How long opening a connection takes, every other time.
+pub const CONNECT: Metric = Metric {
+    name: "connect_p50_ns",
+    words: "median connect time",
+    good: Good::Low,
+    of: |cell| {
+        let known = cell.connect.iter().find(|known| (known.q - 0.5).abs() < 1e-9)?;
+        known.value_ns.as_ref().filter(|_| !known.at_least)
+    },
+    phrase: |value| format!("connect {}", show_ns_f64(value)),
+};
+
 /// What a workload's models are ranked by: throughput in a closed loop, and in an open one the farthest
 /// into the tail that most of them have samples enough for. A tail takes long to know, and a ranking by
 /// what nobody knows would be none.

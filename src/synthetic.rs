@@ -1,8 +1,8 @@
 //! Summaries made up for tests.
 
 use crate::document::{
-    ArrivalsRecord, Cell, CellQuantile, Estimate, Factor, Flag, RunRecord, Status, Summary,
-    Validity,
+    ArrivalsRecord, Cell, CellQuantile, CellStep, Estimate, Factor, Flag, RunRecord, Status,
+    Summary, Validity,
 };
 use crate::standings;
 
@@ -18,6 +18,8 @@ pub(crate) fn closed(model: &str, throughput: &[f64]) -> Cell {
         factors: Vec::new(),
         twin: false,
         turnaround: None,
+        connect: Vec::new(),
+        steps: Vec::new(),
         workload: "echo".into(),
         model: model.into(),
         arrivals: ArrivalsRecord::Closed,
@@ -114,4 +116,19 @@ pub(crate) fn bare(cells: Vec<Cell>) -> Summary {
     };
     let host = crate::machine::host();
     Summary::of(run, host, cells)
+}
+
+/// A cell of a staircase: the rate of each step, the share that was answered, and the median response time.
+pub(crate) fn climbed(model: &str, steps: &[(f64, f64, f64)]) -> Cell {
+    let mut cell = open(model, &[4e5; 3]);
+    let thrice = |value: f64| Estimate::of(&[value; 3]).expect("values");
+    let step = |(rate_per_s, answered, p50): &(f64, f64, f64)| CellStep {
+        start_ns: 0,
+        width_ns: 500_000_000,
+        rate_per_s: *rate_per_s,
+        answered: thrice(*answered),
+        response: vec![CellQuantile { q: 0.5, value_ns: Some(thrice(*p50)), at_least: false }],
+    };
+    cell.steps = steps.iter().map(step).collect();
+    cell
 }

@@ -8,6 +8,7 @@ mod fit;
 mod load;
 mod models;
 mod plans;
+mod recovery;
 mod sessions;
 mod steps;
 mod syscalls;
@@ -27,6 +28,7 @@ pub use check::check;
 pub use load::load;
 pub use models::{broken, models};
 pub use plans::plans;
+pub use recovery::recovery;
 
 /// Writes to standard output.
 ///
@@ -51,6 +53,10 @@ pub fn summary(summary: &Summary) -> String {
         text.push_str(&turnaround::lines(&cells));
         if let Some(standings) = summary.standings_of(workload) {
             text.push_str(&standings.sentence);
+            text.push('\n');
+        }
+        if let Some(recovery) = recovery(&cells) {
+            text.push_str(&recovery);
             text.push('\n');
         }
     }

@@ -58,7 +58,7 @@ pub use server::{CpuSplit, Faults, Memory, PortSockets, ServerAccount, Switches,
 pub use sessions::SessionsRecord;
 pub use shard::{Part, ShardRecord, Sums};
 pub use steadiness::{SentGaps, Steadiness};
-pub use steps::StepRecord;
+pub use steps::{CellStep, StepRecord};
 pub use summary::{
     Cell, CellQuantile, Estimate, Excluded, Flag, RunRecord, Standing, Standings, Summary,
 };

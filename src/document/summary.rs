@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling};
-use super::{ArrivalsRecord, CellTurnaround, Factor, Host, SchemaId, Status, Syscalls, Validity};
+use super::{
+    ArrivalsRecord, CellStep, CellTurnaround, Factor, Host, SchemaId, Status, Syscalls, Validity,
+};
 use crate::statistics::{Interval, Verdict, extremes, median};
 
 /// A whole run.
@@ -216,6 +218,13 @@ pub struct Cell {
     /// some trial no client was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turnaround: Option<CellTurnaround>,
+    /// How long connections took to open, where they were closed and opened again on purpose: the
+    /// headline latency has none of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connect: Vec<CellQuantile>,
+    /// The steps of a staircase; empty for any other load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<CellStep>,
     /// Server CPU time for each right reply, in nanoseconds; absent without replies.
     pub server_cpu_per_request_ns: Option<Estimate>,
     /// Client CPU time for each right reply, in nanoseconds; absent without replies.

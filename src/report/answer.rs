@@ -85,8 +85,9 @@ fn sureness(summary: &Summary) -> String {
     };
     let mut text = if is_hint(summary) && count(Option::is_some) == 0 {
         let trials = summary.cells.iter().map(|cell| cell.trials.len()).max().unwrap_or(0);
+        let plural = if trials == 1 { "" } else { "s" };
         format!(
-            "None of this is sure: with {trials} trials each there is no verdict about any of the {} \
+            "None of this is sure: with {trials} trial{plural} each there is no verdict about any of the {} \
              comparisons.",
             others().count()
         )
@@ -113,6 +114,9 @@ fn sureness(summary: &Summary) -> String {
                  counts.",
                 floor * 100.0
             );
+        }
+        None if summary.cells.iter().any(|cell| cell.twin) => {
+            text += " Too little was measured twice to know the noise of the machine.";
         }
         None => text += " No model was measured twice, so the noise of the machine is not known.",
     }
@@ -176,6 +180,10 @@ mod tests {
         let again = twin(&epoll, &BEST.map(|value| value * 1.1));
         let text = text(vec![epoll, again, closed("fork", &BEST)]);
         assert!(text.contains("differed from itself by up to 10.0 %"), "{text}");
+        let epoll = closed("epoll", &[2.0]);
+        let again = twin(&epoll, &[2.1]);
+        let text = of(&summary(vec![epoll, again, closed("fork", &[1.0])])).join(" ");
+        assert!(text.contains("Too little was measured twice"), "{text}");
         let mut invalid = closed("epoll", &BEST);
         invalid.validity = crate::document::Validity::Invalid;
         assert!(of(&summary(vec![invalid])).is_empty());

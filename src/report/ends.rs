@@ -14,7 +14,10 @@ pub(super) fn noise(summary: &Summary) -> Markup {
     html! {
         section id="noise" {
             h2 { "The noise floor" }
-            @if summary.noise.is_empty() {
+            @if summary.noise.is_empty() && summary.cells.iter().any(|cell| cell.twin) {
+                p { "One model was measured twice in each block, but in too few to know how much equal servers differ \
+                     here: take small differences for nothing." }
+            } @else if summary.noise.is_empty() {
                 p { "No model was measured twice in a block, so how much equal servers differ here is not known: \
                      take small differences for nothing." }
             } @else {

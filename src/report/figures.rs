@@ -5,6 +5,7 @@ use servers::models;
 
 use super::trials::Drawn;
 use crate::document::{Cell, Estimate, Validity};
+use crate::metric::{CONNECT, TURNAROUND};
 use crate::units::as_f64;
 
 /// Points of a line from slice to slice.
@@ -161,10 +162,14 @@ pub(super) fn of(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
     let tail = Marks::Dots(rows(|cell| cell.quantile(0.99)?.value_ns.as_ref()));
     let cost = Marks::Bars(rows(|cell| cell.server_cpu_per_request_ns.as_ref()));
     let memory = Marks::Bars(rows(|cell| Some(&cell.pss_bytes)));
+    let turnaround = Marks::Dots(rows(|cell| (TURNAROUND.of)(cell)));
+    let connect = Marks::Dots(rows(|cell| (CONNECT.of)(cell)));
     let mut figures = vec![
+        figure("turnaround", "ns", "mean turn-around", turnaround),
         figure("percentiles", "ns", time, Marks::Curves(curves(columns))),
         figure("throughput", "per_s", "right replies per second", throughput),
         figure("p99", "ns", &format!("99th percentile of the {time}"), tail),
+        figure("connect", "ns", "median time to connect", connect),
         figure("cpu", "ns", "server CPU time per right reply", cost),
         figure("memory", "bytes", "proportional set size", memory),
         figure("load", "ns", time, Marks::Quantiles(quantiles(columns))),
@@ -173,6 +178,7 @@ pub(super) fn of(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
     // At a rate that all keep up with, throughput is that rate; without one, loads are not equal.
     let unwanted = format!("{workload}-{}", if closed { "load" } else { "throughput" });
     figures.retain(|figure| figure.id != unwanted && !figure.is_empty());
+    figures.splice(0..0, super::steps::figures(workload, columns));
     figures
 }
 

@@ -11,6 +11,7 @@ mod notes;
 mod recommend;
 mod section;
 mod sortable;
+mod steps;
 mod sweep;
 mod sweep_notes;
 mod theory;

@@ -3,6 +3,7 @@
 
 use super::figures::family;
 use crate::document::{Cell, Estimate, Status, Validity};
+use crate::metric::{CONNECT, TURNAROUND};
 use crate::statistics::median;
 use crate::units::{show_bytes, show_count, show_ns_f64};
 
@@ -15,6 +16,9 @@ pub(super) enum Subject {
     Cost,
     Memory,
     EqualLoad,
+    Turnaround,
+    Connect,
+    Steps,
     Time,
 }
 
@@ -48,7 +52,11 @@ pub(super) fn notice(subject: Subject, cells: &[&Cell]) -> Vec<String> {
             some([extremes(cells, "most", "least", |cell| Some(&cell.pss_bytes), show_bytes)])
         }
         Subject::EqualLoad => some([rate(cells), left_behind(cells), too_few(cells, 0.999)]),
-        Subject::Time => Vec::new(),
+        Subject::Turnaround => {
+            some([extremes(cells, "longest", "shortest", TURNAROUND.of, show_ns_f64)])
+        }
+        Subject::Connect => some([extremes(cells, "longest", "shortest", CONNECT.of, show_ns_f64)]),
+        Subject::Steps | Subject::Time => Vec::new(),
     }
 }
 
@@ -102,6 +110,18 @@ pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
                  bound.",
             ),
         ]),
+        Subject::Turnaround => some([text(
+            "Only of clients that were done within the measurement: those who wait for longer than it lasts are \
+             in no mean.",
+        )]),
+        Subject::Connect => some([text(
+            "A connection is open when the kernel says so; whether the server has accepted it shows in its first \
+             request.",
+        )]),
+        Subject::Steps => some([text(
+            "A request belongs to the step in which it was due, however late its reply came. A step whose median \
+             has too few samples has no point: lines only join those that have.",
+        )]),
         Subject::Time => some([text(
             "One trial of each cell, the one with the median throughput; its slices are short, so a \
              p99 in a slice is often the worst request of it. Of a long trial neighbouring slices are one \

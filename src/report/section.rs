@@ -20,6 +20,7 @@ pub(super) fn of(
         section id=(workload) {
             h2 { (workload) }
             @if let Some(standings) = standings { p.answer { (micro(&standings.sentence)) } }
+            @if let Some(recovery) = crate::table::recovery(&cells) { p { (micro(&recovery)) } }
             (sortable::table(&summary.cells_of(workload), standings, &summary.noise))
             @if let Some(cost) = cost::of(columns) { (cost) }
             div.figures { @for figure in figures { (show(figure, &cells, columns)) } }
@@ -35,7 +36,7 @@ fn show(figure: &Figure, cells: &[&Cell], columns: &[&Column<'_>]) -> Markup {
         notice.extend(notes::stumbles(columns.iter().copied().filter_map(rates)));
     }
     let fool = notes::fool(subject, cells);
-    let wide = matches!(figure.marks, Marks::Curves(_) | Marks::Slices(_));
+    let wide = matches!(figure.marks, Marks::Curves(_) | Marks::Slices(_) | Marks::Sweep(_));
     html! {
         figure.wide[wide] {
             h3 id={ (figure.id) "-title" } { (title) }
@@ -70,6 +71,26 @@ fn words(figure: &Figure) -> (Subject, &'static str, &'static str) {
             "How long the slower requests take: to the right are ever rarer ones, 1/(1-q) on a \
              logarithmic axis. The best of each family is drawn; a name in the legend adds or \
              removes a line, a double click leaves it alone.",
+        ),
+        "answered" => (
+            Subject::Steps,
+            "What was answered, step by step",
+            "Right replies to the requests that were due in each step, over its length. A line that does not              follow the rate is of a server that left requests without an answer. The band is the interval of              the median.",
+        ),
+        "waits" => (
+            Subject::Steps,
+            "How long they waited, step by step",
+            "The median response time of the requests that were due in each step. Who recovers is at the end              where it was at the beginning; a queue that nobody has emptied is still felt there.",
+        ),
+        "turnaround" => (
+            Subject::Turnaround,
+            "From connect to the last reply",
+            "How long a client takes for all its requests, its connect and its wait for a worker included: the              mean of a trial's clients, as median over the trials with its interval.",
+        ),
+        "connect" => (
+            Subject::Connect,
+            "Opening a connection",
+            "From connect(2) to an open connection, as median over the trials with its interval. The latencies              of the other figures begin with the request and have none of it.",
         ),
         "throughput" => (
             Subject::Throughput,

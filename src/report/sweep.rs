@@ -7,7 +7,9 @@ use super::figures::{Figure, Label, Marks, label, why};
 use super::micro;
 use super::sweep_notes as notes;
 use crate::document::{Cell, Scaling, Summary, Validity};
-use crate::metric::{CAPACITY, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, named};
+use crate::metric::{
+    CAPACITY, CONNECT, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, TURNAROUND, named,
+};
 use crate::statistics::scalability::Law;
 use crate::sweeps::{self, Sweep, fixed_text, show_setting};
 use crate::units::{as_f64, show_count};
@@ -22,40 +24,42 @@ const CURVE: u32 = 60;
 /// The axis of settings.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Axis {
-    factor: String,
-    logarithmic: bool,
+    pub(super) factor: String,
+    pub(super) logarithmic: bool,
     /// Every value of the setting and how the plan spells it.
-    ticks: Vec<(f64, String)>,
+    pub(super) ticks: Vec<(f64, String)>,
     /// What is the same within a panel; one empty text where there is one panel.
-    panels: Vec<String>,
+    pub(super) panels: Vec<String>,
 }
 
 /// A model's line in a panel.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line {
     #[serde(flatten)]
-    label: Label,
-    shown: bool,
-    panel: usize,
-    points: Vec<Point>,
+    pub(super) label: Label,
+    pub(super) shown: bool,
+    pub(super) panel: usize,
+    pub(super) points: Vec<Point>,
     /// The fitted law, where there is one.
-    law: Vec<(f64, f64)>,
+    pub(super) law: Vec<(f64, f64)>,
 }
 
 /// A cell in a line.
 #[derive(Debug, Serialize)]
-struct Point {
-    x: f64,
-    median: f64,
-    low: f64,
-    high: f64,
-    validity: Validity,
-    why: Vec<String>,
+pub(super) struct Point {
+    pub(super) x: f64,
+    pub(super) median: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) validity: Validity,
+    pub(super) why: Vec<String>,
 }
 
 /// The figures of a series, in the order of the page.
-const FIGURES: [(&str, &str, Metric); 5] = [
+const FIGURES: [(&str, &str, Metric); 7] = [
+    ("turnaround", "ns", TURNAROUND),
     ("throughput", "per_s", CAPACITY),
+    ("connect", "ns", CONNECT),
     ("p50", "ns", MEDIAN),
     ("p99", "ns", TAIL),
     ("cpu", "ns", SERVER_CPU),
@@ -103,13 +107,19 @@ pub(super) fn figures(panels: &[Sweep<'_>], scaling: &[Scaling]) -> Vec<Figure> 
             marks: Marks::Sweep(lines),
         }
     };
-    FIGURES.iter().map(figure).filter(|figure| !figure.is_empty()).collect()
+    // How long a client takes for all its requests says nothing where their number is what varies.
+    let meant = |(_, _, metric): &&(&str, &'static str, Metric)| {
+        metric.name != TURNAROUND.name || !first.factor.starts_with("requests-per-connection")
+    };
+    FIGURES.iter().filter(meant).map(figure).filter(|figure| !figure.is_empty()).collect()
 }
 
 fn title(metric: &Metric, closed: bool) -> String {
     let time = if closed { "service time" } else { "response time" };
     match metric.name {
         "throughput_per_s" => "right replies per second".into(),
+        "turnaround_mean_ns" => "mean turn-around".into(),
+        "connect_p50_ns" => "median time to connect".into(),
         "p50_ns" => format!("median {time}"),
         "p99_ns" => format!("99th percentile of the {time}"),
         "server_cpu_per_request_ns" => "server CPU time per right reply".into(),
@@ -189,6 +199,9 @@ pub(super) fn section(
                     @if more > 0 { li { (more) " more pairs surely change places: see the table below." } }
                 }
             }
+            @if figures.iter().any(|figure| figure.id.ends_with("-turnaround")) {
+                @for sentence in notes::turnaround(panels) { p.answer { "From connect to the last reply: " (micro(&sentence)) } }
+            }
             div.figures { @for figure in figures { (show(summary, figure, panels)) } }
             (crossings(summary, name))
             (scaling(summary, name))
@@ -222,7 +235,9 @@ fn show(summary: &Summary, figure: &Figure, panels: &[Sweep<'_>]) -> Markup {
 
 fn title_of(figure: &str) -> &'static str {
     match figure {
+        "turnaround" => "From connect to the last reply",
         "throughput" => "Throughput",
+        "connect" => "Opening a connection",
         "p50" => "Median latency",
         "p99" => "The slowest in a hundred",
         "cpu" => "What a request costs the server",

@@ -2,7 +2,7 @@
 
 use super::sweep::{growth, share};
 use crate::document::{Crossover, Summary, Validity};
-use crate::metric::{CAPACITY, Metric, SERVER_CPU, TAIL};
+use crate::metric::{CAPACITY, CONNECT, Metric, SERVER_CPU, TAIL, TURNAROUND};
 use crate::statistics::verdict::Good;
 use crate::sweeps::{Sweep, within};
 
@@ -50,6 +50,19 @@ pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
             share(starving, all)
         ));
     }
+    if metric.name == TURNAROUND.name {
+        sentences.push(
+            "Only clients that were done within the measurement are in a mean; a point without any is left out."
+                .into(),
+        );
+    }
+    if metric.name == CONNECT.name {
+        sentences.push(
+            "A connection is open when the kernel says so; whether the server has accepted it shows in its \
+             first request. No latency of the other figures has any of it."
+                .into(),
+        );
+    }
     if metric.name == SERVER_CPU.name {
         sentences.push(
             "A server with little to do finds its caches cold and pays for waking up, so cost falls with \
@@ -78,6 +91,11 @@ pub(super) fn main<'a>(summary: &'a Summary, panels: &[Sweep<'_>]) -> Vec<&'a Cr
     let (mut leading, others): (Vec<_>, Vec<_>) = own.partition(leads);
     leading.extend(others);
     leading
+}
+
+/// How long clients take for all that they came for, where that was measured.
+pub(super) fn turnaround(panels: &[Sweep<'_>]) -> Vec<String> {
+    panels.iter().filter_map(|panel| ends(&TURNAROUND, panel)).collect()
 }
 
 /// Who leads at either end.

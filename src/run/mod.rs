@@ -7,6 +7,7 @@
 //! Workloads whose rate is a share of what was measured come after those that measure it.
 
 mod built_in;
+mod parts;
 mod progress;
 mod room;
 pub(crate) mod server;

@@ -84,6 +84,8 @@ fn cell(
         throughput_per_s: each(|trial| trial.throughput_per_s)?,
         latency: quantiles(&trials.iter().map(|t| t.latency.headline()).collect::<Vec<_>>()),
         turnaround: turnaround(trials),
+        connect: super::parts::connect(trials),
+        steps: super::parts::steps(trials),
         server_cpu_per_request_ns: every(|trial| trial.server.as_ref()?.cpu_per_request_ns),
         client_cpu_per_request_ns: every(|trial| trial.client.cpu_per_request_ns),
         syscalls: None,
@@ -114,7 +116,7 @@ fn turnaround(trials: &[Trial]) -> Option<CellTurnaround> {
     })
 }
 
-fn quantiles(trials: &[&Distribution]) -> Vec<CellQuantile> {
+pub(super) fn quantiles(trials: &[&Distribution]) -> Vec<CellQuantile> {
     QUANTILES.map(|q| quantile(trials, q)).to_vec()
 }
 
