@@ -38,7 +38,7 @@ impl ServerChild {
         // Ctrl-C in a terminal goes to the whole group; the server is ours to stop, in its turn.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let group = Group::make().ok().filter(|group| group.admit(&mut command).is_ok());
+        let group = Group::around(&mut command);
         let mut child = command.spawn().context("cannot start a server process")?;
         let stdout = child.stdout.take().expect("it was asked for");
         let (sender, lines) = channel();

@@ -15,6 +15,9 @@ const GROUP_LEAST: Duration = Duration::from_millis(100);
 /// Clock ticks for each process below which what its own account rounds off is too much.
 const TICKS_LEAST: u64 = 50;
 
+/// More than a group's account and a process's clock can be apart by clock ticks alone.
+const LAG: Duration = Duration::from_millis(40);
+
 /// The part of a measurement by which its edges may be looked at too late.
 const LATE_MOST: u32 = 10;
 
@@ -136,11 +139,11 @@ impl ServerBracket {
 
     /// The clock of a single process is exact to the nanosecond. Of several, some may end unseen, and
     /// whoever ignores SIGCHLD never has its children's time; the group has all, and lags by a
-    /// clock tick at most.
+    /// clock tick at most. If it has more than a single process's clock, there were others between both looks.
     fn total(&self) -> (Duration, &'static str) {
         let alone = self.begin.pids.len() == 1 && self.end.pids.len() == 1;
         match self.group {
-            Some(group) if !alone => (group.total, group::METHOD),
+            Some(group) if !alone || group.total > self.cpu + LAG => (group.total, group::METHOD),
             _ => (self.cpu, cpu::METHOD),
         }
     }
@@ -234,6 +237,14 @@ mod tests {
         let account = bracket(1, (0, 0), Some(group(1_000, 1_000))).account(0, second, second);
         assert_eq!((account.cpu_ns, account.cpu_user_share), (two, Some(0.5)));
         assert_eq!(account.cpu_per_request_ns, None);
+    }
+
+    #[test]
+    fn who_came_and_went_between_both_looks_is_in_the_groups_account() {
+        let account = bracket(1, (0, 0), Some(group(900, 1_110))).account(1, TWO, TWO);
+        assert_eq!((account.cpu_ns, &account.method[..]), (2_000_000_000, cpu::METHOD));
+        let account = bracket(1, (0, 0), Some(group(2_000, 1_000))).account(1, TWO, TWO);
+        assert_eq!((account.cpu_ns, &account.method[..]), (3_000_000_000, group::METHOD));
     }
 
     #[test]

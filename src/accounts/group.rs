@@ -44,6 +44,19 @@ impl Group {
         Ok(Self { folder })
     }
 
+    /// One that the process which this command will start is admitted to; `None` where there can be none:
+    /// then it is measured without.
+    #[must_use]
+    pub fn around(command: &mut Command) -> Option<Self> {
+        Self::make().ok().filter(|group| group.admit(command).is_ok())
+    }
+
+    /// Whether any process lives in it.
+    #[must_use]
+    pub fn is_inhabited(&self) -> bool {
+        !members(&self.folder).is_empty()
+    }
+
     /// Has the process that this command will start join the group before its program begins, so
     /// that whatever it starts is in it too. If it cannot join, it starts all the same.
     ///
@@ -111,6 +124,7 @@ impl GroupCpu {
 /// The account of a server's group, to be read again and again.
 #[derive(Clone, Debug)]
 pub struct GroupAccount {
+    folder: PathBuf,
     file: PathBuf,
 }
 
@@ -122,7 +136,14 @@ impl GroupAccount {
         let folder = folder_of(&Process::new(pid).ok()?).ok()?;
         let ours = format!("{PREFIX}{}-", std::process::id());
         let name = folder.file_name()?.to_str()?;
-        name.starts_with(&ours).then(|| Self { file: folder.join("cpu.stat") })
+        name.starts_with(&ours).then(|| Self { file: folder.join("cpu.stat"), folder })
+    }
+
+    /// Who lives in it: descendants of its first process, and those too that have become somebody
+    /// else's children.
+    #[must_use]
+    pub fn members(&self) -> Vec<i32> {
+        members(&self.folder)
     }
 
     /// What it has used so far.
@@ -130,6 +151,11 @@ impl GroupAccount {
     pub fn cpu(&self) -> Option<GroupCpu> {
         parse(&fs::read_to_string(&self.file).ok()?)
     }
+}
+
+fn members(folder: &Path) -> Vec<i32> {
+    let listed = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    listed.lines().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 /// `cpu.stat`: a name and a number a line, in microseconds where the name says so.

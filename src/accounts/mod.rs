@@ -7,7 +7,7 @@ mod group;
 mod own;
 mod tcp;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -22,7 +22,8 @@ pub use group::{Group, GroupAccount, GroupCpu};
 pub use own::OwnUsage;
 pub use tcp::{PortStates, port_states};
 
-/// What a process and its living descendants have used so far.
+/// What a server's processes have used so far: the first one, its living descendants, and who else lives in
+/// its control group.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     /// The processes that live now.
@@ -53,8 +54,11 @@ impl Sample {
     pub fn take(root: i32) -> Result<Self> {
         let cpu = cpu_time(root).with_context(|| format!("process {root} is gone"))?;
         let mut sample = Self { cpu, tcp: tcp::counters(root), ..Self::default() };
-        let (mut tree, mut descriptors) = (vec![root], Some(0));
+        let (mut tree, mut seen, mut descriptors) = (known(root), HashSet::new(), Some(0));
         while let Some(pid) = tree.pop() {
+            if !seen.insert(pid) {
+                continue;
+            }
             // A process may end between one look and the next; its parent's account has what it
             // used once it is reaped.
             let Ok(process) = Process::new(pid) else { continue };
@@ -153,11 +157,15 @@ pub fn memory(root: i32) -> Memory {
     memory
 }
 
-/// A process and its descendants, those included that have ended and that nobody has waited for.
+/// A process and its descendants, those included that have ended and that nobody has waited for; the process
+/// itself first. Where it has a control group of its own, with everybody in it.
 #[must_use]
 pub fn tree(root: i32) -> Vec<Process> {
-    let (mut found, mut left) = (Vec::new(), vec![root]);
+    let (mut found, mut seen, mut left) = (Vec::new(), HashSet::new(), known(root));
     while let Some(pid) = left.pop() {
+        if !seen.insert(pid) {
+            continue;
+        }
         let Ok(process) = Process::new(pid) else { continue };
         for task in process.tasks().into_iter().flatten().flatten() {
             left.extend(children(&task));
@@ -165,6 +173,14 @@ pub fn tree(root: i32) -> Vec<Process> {
         found.push(process);
     }
     found
+}
+
+/// Where to begin to look for the processes of a server, the last one first: at its first process, and at
+/// all of its control group. Who was started by one that has ended is a child of somebody else.
+fn known(root: i32) -> Vec<i32> {
+    let mut pids = GroupAccount::of(root).map_or_else(Vec::new, |group| group.members());
+    pids.push(root);
+    pids
 }
 
 /// Processes that a thread has started and that live.

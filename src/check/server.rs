@@ -21,6 +21,7 @@ use servers::Model;
 use super::client::until;
 use super::speech::Speech;
 use super::watch;
+use crate::accounts::Group;
 use crate::child::ServerChild;
 
 /// The user that nobody is: for a server that must not have root's exemptions.
@@ -75,7 +76,7 @@ pub struct Server {
 #[derive(Debug)]
 enum Kind {
     Model(ServerChild),
-    Command { child: Child, stderr: File, status: Option<ExitStatus> },
+    Command { child: Child, stderr: File, status: Option<ExitStatus>, group: Option<Group> },
     Address,
 }
 
@@ -129,13 +130,15 @@ fn start_command(words: &[String], start: Start<'_>) -> Result<(SocketAddr, Kind
         // However this program ends, it leaves no server behind.
         command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
     }
+    // In one account with all that it starts, and gone with them.
+    let group = Group::around(&mut command);
     let child = command.spawn().with_context(|| {
         format!("cannot start '{program}': is it installed, and is its name or path right?")
     })?;
     let mut server = Server {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         patience: start.patience,
-        kind: Kind::Command { child, stderr, status: None },
+        kind: Kind::Command { child, stderr, status: None, group },
         stopped: None,
     };
     let mut ended = false;
@@ -143,6 +146,13 @@ fn start_command(words: &[String], start: Start<'_>) -> Result<(SocketAddr, Kind
         ended = server.has_ended();
         ended || watch::is_listening(port)
     });
+    if server.went_into_the_background(ended, port) {
+        bail!(
+            "'{}' ended, and what it left in the background is not to be seen from here: have it stay \
+             in the foreground (as nginx does with -g 'daemon off;')",
+            words.join(" ")
+        );
+    }
     if ended || listens.is_err() {
         let told = "is the port in the command, as {port}, or read from the environment's PORT?";
         let last = server.last_words().unwrap_or_else(|| "it is still running".into());
@@ -250,6 +260,20 @@ impl Server {
         })?;
         self.stopped = Some(stopped.clone());
         Ok(stopped)
+    }
+
+    /// Whether the first process of a command has ended well and others of it go on.
+    fn went_into_the_background(&mut self, ended: bool, port: u16) -> bool {
+        let Kind::Command { status: Some(status), group, .. } = &self.kind else { return false };
+        let lives = group.as_ref().is_some_and(Group::is_inhabited);
+        ended && status.success() && (lives || watch::is_listening(port))
+    }
+
+    /// Whether nobody who listens at its port is among its processes: then it is started by them, but
+    /// its accounts are somebody else's.
+    #[must_use]
+    pub fn is_out_of_sight(&self) -> bool {
+        self.pid().is_ok_and(|pid| watch::is_listener(pid, self.address.port()) == Some(false))
     }
 
     fn has_ended(&mut self) -> bool {

@@ -128,6 +128,17 @@ pub fn holder(root: i32, server: SocketAddr, client: SocketAddr) -> Option<i32> 
     opener(root, socket)
 }
 
+/// Whether a process of the tree listens at the port; `None` where that cannot be seen.
+#[must_use]
+pub fn is_listener(root: i32, port: u16) -> Option<bool> {
+    let (found, _) = sockets::at_port(root, port, &[TcpState::Listen]).ok()?;
+    if found.iter().any(|socket| opener(root, socket).is_some()) {
+        return Some(true);
+    }
+    let seen = |pid: i32| fs::read_dir(format!("/proc/{pid}/fd")).is_ok();
+    (!found.is_empty() && pids(root).into_iter().all(seen)).then_some(false)
+}
+
 /// The last process of the tree that has this socket open: a parent may have it too for a moment, and
 /// the worker is below it.
 fn opener(root: i32, socket: &Socket) -> Option<i32> {

@@ -226,6 +226,9 @@ impl Run {
             }
             store::write_json(&self.path(slot), &trial)?;
             progress.made_one();
+            if let Some(note) = subject::unseen(slot.candidate.subject, &trial) {
+                self.note(note);
+            }
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::{Run, server, slots::Slot};
 use crate::check::server::{Server, Start, Subject as Started};
 use crate::check::speech::Speech;
 use crate::child::ServerChild;
-use crate::document::Target;
+use crate::document::{Target, Trial};
 use crate::machine;
 use crate::plan::{External, Subject};
 
@@ -74,11 +74,11 @@ impl Running {
         }
     }
 
-    /// The first of its processes, if it is a child of ours.
+    /// The first of its processes, if it is a child of ours that serves, or has others serve that are in sight.
     pub(super) fn pid(&self) -> Option<i32> {
         match self {
             Self::Model(server) => Some(server.pid()),
-            Self::Command(server) => server.pid().ok(),
+            Self::Command(server) => server.pid().ok().filter(|_| !server.is_out_of_sight()),
             Self::There(_) => None,
         }
     }
@@ -98,6 +98,17 @@ impl Running {
         }
         Ok(target)
     }
+}
+
+/// What is to be said of a server that a command has started and that nobody knows the accounts of.
+pub(super) fn unseen(subject: Subject<'_>, trial: &Trial) -> Option<String> {
+    let Subject::External(External { name, command: Some(_), .. }) = subject else { return None };
+    trial.server.is_none().then(|| {
+        format!(
+            "nobody knows what {name} used: who listens at its port is no process that its command has \
+             started (a container, or a service?); a command that is the server itself is measured whole"
+        )
+    })
 }
 
 /// Asks all processes of a server to end, and ends them if they do not.

@@ -75,9 +75,10 @@ impl Run {
             .ok_or_else(|| anyhow::anyhow!("there was no right reply"))
     }
 
-    fn note(&mut self, note: String) {
-        eprintln!("{note}");
+    /// Writes a note down, and says it the first time.
+    pub(super) fn note(&mut self, note: String) {
         if !self.record.notes.contains(&note) {
+            eprintln!("{note}");
             self.record.notes.push(note);
         }
     }

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use netlink_packet_core::{
@@ -16,10 +17,13 @@ use netlink_packet_sock_diag::inet::{
 };
 use procfs::net::TcpState;
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 use super::{Socket, plain};
 
+/// The kernel answers at once; a load must not wait for one that does not.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Room for one answer; the kernel fills 32 KiB at most.
 const ANSWER: usize = 1 << 15;
 /// Messages that are not about a socket (netlink(7)).
@@ -36,6 +40,7 @@ pub(super) fn at_port(port: u16, states: &[TcpState]) -> Result<Vec<Socket>> {
         SocketFlags::CLOEXEC,
         Some(SOCK_DIAG),
     )?;
+    set_socket_timeout(&asking, Timeout::Recv, Some(PATIENCE))?;
     net::connect(&asking, &SocketAddrNetlink::new(0, 0))?;
     let mut found = Vec::new();
     ask(&asking, &request(AF_INET, port, states), &mut found)?;
