@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::IdleConnections;
-use super::trial::is_zero;
+use super::is_zero;
 
 /// The connections, and how evenly they were served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

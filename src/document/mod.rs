@@ -23,6 +23,8 @@ mod finding;
 mod greetings;
 mod host;
 mod lab;
+mod load;
+mod measured;
 mod pacing;
 mod server;
 mod sessions;
@@ -53,6 +55,8 @@ pub use lab::{
     ClientMemory, CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
     InteractionRecord, Killed, LabModel, LabReport, LabSessions, Naive, ShareRecord,
 };
+pub use load::{ArrivalsRecord, LoadRecord, RequestRecord};
+pub use measured::{Census, Interval, Latency};
 pub use pacing::{PacingKind, PacingRecord};
 pub use server::{CpuSplit, Faults, Memory, PortSockets, ServerAccount, Switches, Tcp};
 pub use sessions::SessionsRecord;
@@ -63,10 +67,7 @@ pub use summary::{
     Cell, CellQuantile, Estimate, Excluded, Flag, RunRecord, Standing, Standings, Summary,
 };
 pub use syscalls::{Syscall, Syscalls};
-pub use trial::{
-    ArrivalsRecord, Census, Interval, Latency, LoadRecord, Phases, RequestRecord, Target, Trial,
-    TrialRecord,
-};
+pub use trial::{Phases, Target, Trial, TrialRecord};
 pub use turnaround::{CellTurnaround, Turnaround};
 
 use schemars::JsonSchema;
@@ -124,4 +125,9 @@ impl SchemaId {
     pub fn check() -> Self {
         Self { name: "c10k.check".into(), version: 1 }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
