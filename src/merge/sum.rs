@@ -1,17 +1,21 @@
 //! Adding up what belongs together.
 
+mod latency;
+mod time;
+
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
-use hdrhistogram::Histogram;
+use anyhow::{Context, Result};
 
+use crate::checks;
 use crate::document::{
-    Census, ClientAccount, Connections, Contention, Distribution, Greetings, IdleConnections,
-    Imbalance, Interval, Latency, LoadRecord, MisbehavingClients, Part, Phases, ShardRecord,
-    StepRecord, Sums, Trial, Turnaround, Worker,
+    Census, ClientAccount, Connections, Contention, Greetings, IdleConnections, Imbalance,
+    LoadRecord, MisbehavingClients, Part, Phases, ShardRecord, Sums, Trial, Worker,
 };
 use crate::units::as_f64;
-use crate::{checks, export, histogram, record};
+use latency::{latency, turnaround};
+pub(super) use time::slice_ns;
+use time::{intervals, steps};
 
 /// The sum, in the order of the parts; documents have been found to belong together.
 pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
@@ -53,11 +57,6 @@ pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
     trial.checks = checks::of(&trial, steal(documents));
     trial.validity = checks::validity(&trial.checks);
     Ok(trial)
-}
-
-/// The length of a slice: the last one may be shorter.
-pub(super) fn slice_ns(trial: &Trial) -> Option<u64> {
-    trial.intervals.iter().map(|interval| interval.width_ns).max()
 }
 
 fn total(documents: &[Trial], of: impl Fn(&Trial) -> u64) -> u64 {
@@ -168,126 +167,6 @@ fn census(documents: &[Trial]) -> Census {
         && census.sent + census.never_sent == census.offered
         && documents.iter().all(|trial| trial.census.reconciles);
     census
-}
-
-fn latency(documents: &[Trial]) -> Result<Latency> {
-    let each = |of: fn(&Latency) -> &Distribution| {
-        let all: Vec<_> = documents.iter().map(|trial| of(&trial.latency)).collect();
-        distribution(&all)
-    };
-    let some = |of: fn(&Latency) -> Option<&Distribution>| {
-        let all: Option<Vec<_>> = documents.iter().map(|trial| of(&trial.latency)).collect();
-        all.map(|all| distribution(&all)).transpose()
-    };
-    Ok(Latency {
-        response: some(|latency| latency.response.as_ref())?,
-        service: each(|latency| &latency.service)?,
-        conn_wait: each(|latency| &latency.conn_wait)?,
-        sched_lag: each(|latency| &latency.sched_lag)?,
-        connect: each(|latency| &latency.connect)?,
-        saturated: documents.iter().map(|trial| trial.latency.saturated).sum(),
-        greeting: some(|latency| latency.greeting.as_ref())?,
-        accept_delay: some(|latency| latency.accept_delay.as_ref())?,
-        queue_delay: some(|latency| latency.queue_delay.as_ref())?,
-    })
-}
-
-fn turnaround(documents: &[Trial]) -> Result<Option<Turnaround>> {
-    let all: Option<Vec<_>> = documents.iter().map(|trial| trial.turnaround.as_ref()).collect();
-    let Some(all) = all else { return Ok(None) };
-    let times: Vec<_> = all.iter().map(|part| &part.times).collect();
-    let total_ns = all.iter().map(|part| part.total_ns).sum();
-    Ok(Some(Turnaround { total_ns, times: distribution(&times)? }))
-}
-
-fn distribution(parts: &[&Distribution]) -> Result<Distribution> {
-    let histograms: Result<Vec<_>> = parts.iter().map(|part| part.histogram()).collect();
-    let all = add(&histograms?)?;
-    let count: u64 = parts.iter().map(|part| part.count).sum();
-    let censored: u64 = parts.iter().map(|part| part.censored).sum();
-    if all.len() != count || censored > count {
-        bail!("latency: a histogram does not hold the samples that its document counts");
-    }
-    // The ages are among the samples. Which of them they are decides nothing that is shown.
-    let (ended, ages) = histogram::split_off_largest(&all, censored);
-    let sum = Distribution::of(&ended, &ages)?;
-    let effective =
-        |part: &Distribution, q| part.quantile(q).and_then(|found| found.effective_count);
-    if parts.iter().all(|part| part.quantiles.iter().all(|found| found.effective_count.is_none())) {
-        return Ok(sum);
-    }
-    // All generators saw the same server: a stall that met one met the others, so together their
-    // samples may be worth no more than those of the one that has most.
-    let most = |q| parts.iter().filter_map(|part| effective(part, q)).max().unwrap_or(count);
-    Ok(sum.worth(|q| as_f64(count) / as_f64(most(q).max(1))))
-}
-
-/// One histogram with all samples, wide enough for the widest.
-fn add(histograms: &[Histogram<u64>]) -> Result<Histogram<u64>> {
-    let digits = histograms.iter().map(Histogram::sigfig).max().unwrap_or(3);
-    let high = histograms.iter().map(Histogram::high).max().unwrap_or(2).max(2);
-    let mut sum = Histogram::new_with_bounds(1, high, digits)?;
-    for histogram in histograms {
-        sum.add(histogram).context("histograms of one load do not fit each other")?;
-    }
-    Ok(sum)
-}
-
-/// What is known of one slice, of all generators.
-#[derive(Default)]
-struct Slice {
-    width_ns: u64,
-    ok: u64,
-    failed: u64,
-    histograms: Vec<Histogram<u64>>,
-}
-
-/// The slices side by side, by the time of day at which they began, to the nearest slice.
-fn intervals(documents: &[Trial], sums: &Sums) -> Result<Vec<Interval>> {
-    let width = documents.iter().filter_map(slice_ns).max().unwrap_or(1).max(1);
-    let mut slices: BTreeMap<u64, Slice> = BTreeMap::new();
-    for trial in documents {
-        let later = trial.sums.map_or(0, |own| own.began_unix_ns - sums.began_unix_ns);
-        let shift = (later + width / 2) / width;
-        for interval in &trial.intervals {
-            let slice = slices.entry(interval.start_ns / width + shift).or_default();
-            slice.width_ns = slice.width_ns.max(interval.width_ns);
-            slice.ok += interval.ok;
-            slice.failed += interval.failed;
-            slice.histograms.extend(export::recorded(interval)?);
-        }
-    }
-    let interval = |(at, slice): (u64, Slice)| {
-        let latency = add(&slice.histograms)?;
-        record::interval(&loadgen::Interval {
-            start: std::time::Duration::from_nanos(at * width),
-            width: std::time::Duration::from_nanos(slice.width_ns),
-            ok: slice.ok,
-            failed: slice.failed,
-            latency,
-        })
-    };
-    slices.into_iter().map(interval).collect()
-}
-
-/// The steps of a staircase, which are the same in every part.
-fn steps(documents: &[Trial]) -> Result<Vec<StepRecord>> {
-    let mut all: BTreeMap<u64, Vec<&StepRecord>> = BTreeMap::new();
-    for step in documents.iter().flat_map(|trial| &trial.steps) {
-        all.entry(step.start_ns).or_default().push(step);
-    }
-    let sum = |parts: Vec<&StepRecord>| {
-        let add = |of: fn(&StepRecord) -> u64| parts.iter().map(|step| of(step)).sum();
-        let response: Vec<_> = parts.iter().map(|step| &step.response).collect();
-        Ok(StepRecord {
-            offered: add(|step| step.offered),
-            ok: add(|step| step.ok),
-            failed: add(|step| step.failed),
-            response: distribution(&response)?,
-            ..parts[0].clone()
-        })
-    };
-    all.into_values().map(sum).collect()
 }
 
 fn connections(documents: &[Trial], sums: &Sums) -> Connections {
