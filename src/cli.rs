@@ -1,16 +1,17 @@
 //! What is typed on the command line, and the exit code.
 
 mod exit;
+mod schema;
+mod serve;
 pub(crate) mod values;
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use loadgen::Engine;
 use protocol::{App, Framing};
 
@@ -21,16 +22,16 @@ use crate::check::{self, CheckArgs};
 use crate::conduct::ConductArgs;
 use crate::pacing::PacingArg;
 use crate::requests::RequestArgs;
-use crate::state::StateArgs;
 use crate::units::{parse_duration, parse_share};
 use crate::units::{parse_shard as shard, parse_time as time_of_day};
-use crate::{compare, doctor, export, lab, load, merge, report, run, serve, table};
+use crate::{compare, doctor, export, lab, load, merge, report, run, table};
 use exit::Usage;
 pub use exit::{Exit, usage};
+use schema::SchemaOf;
+pub use serve::ServeArgs;
 pub use values::{CpuList, Warmup, app, framing};
 use values::{
-    address, broken_names, cpu_list, engine, measured_names, model_names, positive,
-    positive_duration, warmup,
+    address, cpu_list, engine, measured_names, model_names, positive, positive_duration, warmup,
 };
 
 /// One protocol, every concurrency model, and figures that can be believed.
@@ -111,25 +112,6 @@ enum Command {
     },
 }
 
-/// A document with a schema.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum SchemaOf {
-    /// One trial, and `c10k load --json`
-    Trial,
-    /// The summary of a run
-    Summary,
-    /// `c10k check --json`
-    Check,
-    /// `c10k load --find-capacity --json`
-    Capacity,
-    /// `c10k doctor --json`
-    Doctor,
-    /// `c10k compare --json`
-    Comparison,
-    /// `lab.json` of a lab
-    Lab,
-}
-
 /// `c10k compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
@@ -193,60 +175,6 @@ pub struct RunArgs {
     /// Print the summary as JSON instead of tables
     #[arg(long)]
     pub json: bool,
-}
-
-/// `c10k serve`.
-#[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("kind").required(true))]
-pub struct ServeArgs {
-    /// The concurrency model; `c10k models` lists them
-    #[arg(long, short, group = "kind", value_parser = model_names())]
-    pub model: Option<String>,
-    /// A server with a fault, on purpose; `c10k models --broken` lists them with what shows it
-    #[arg(long, group = "kind", value_name = "NAME", value_parser = broken_names())]
-    pub broken: Option<String>,
-    /// Where to listen; port 0 takes a free one and the ready line says which
-    #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
-    pub listen: SocketAddr,
-    /// What a request means
-    #[arg(long, default_value = "bench", value_parser = app)]
-    pub app: App,
-    /// How the stream is cut into requests
-    #[arg(long, default_value = "line", value_parser = framing)]
-    pub framing: Framing,
-    /// Threads or processes of a pool, loops, or threads of a runtime, where the model has them
-    #[arg(long, value_parser = positive)]
-    pub workers: Option<usize>,
-    /// Live connections at most; by default as many as the descriptor limit has room for
-    #[arg(long, value_name = "N", value_parser = positive)]
-    pub max_connections: Option<usize>,
-    /// Length of the kernel's queue of connections not yet accepted
-    #[arg(long, default_value_t = 4096)]
-    pub backlog: u32,
-    /// Close a connection that completes no request, or reads no reply, for so long
-    #[arg(long, default_value = "60s", value_parser = positive_duration)]
-    pub idle_timeout: Duration,
-    /// After SIGTERM, give connections so long to finish; a second signal cuts them at once
-    #[arg(long, default_value = "5s", value_parser = positive_duration)]
-    pub drain_timeout: Duration,
-    /// Close each connection after so many replies
-    #[arg(long, value_name = "K")]
-    pub close_after: Option<NonZeroU32>,
-    /// Begin every connection with a line that says which worker serves it and since when
-    #[arg(long)]
-    pub greeting: bool,
-    /// Tell of every request on standard error: who asked what, the reply, and how long it took
-    #[arg(long)]
-    pub verbose: bool,
-    /// Where the state of sessions is kept
-    #[command(flatten)]
-    pub state: StateArgs,
-    /// Keep to these processors, as in 0 or 0,2 or 0-3
-    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
-    pub cpus: CpuList,
-    /// End when the process that started this one does
-    #[arg(long, hide = true)]
-    pub stop_with_parent: bool,
 }
 
 /// `c10k load`.
@@ -366,7 +294,7 @@ pub fn main() -> ExitCode {
 fn execute(command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args),
-        Command::Serve(args) => serve::serve(&args),
+        Command::Serve(args) => crate::serve::serve(&args),
         Command::Load(args) => match &args.find_capacity {
             Some(goals) => capacity::find(&args, goals),
             None => load::load(&args),
@@ -382,18 +310,7 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Plans { json } => run::plans(json).map(|()| Exit::Ok),
         Command::Compare(args) => compare::compare(&args),
         Command::Report { dir } => report::again(&dir).map(|()| Exit::Ok),
-        Command::Schema { document } => {
-            let schema = match document {
-                SchemaOf::Trial => schemars::schema_for!(crate::document::Trial),
-                SchemaOf::Summary => schemars::schema_for!(crate::document::Summary),
-                SchemaOf::Comparison => schemars::schema_for!(crate::document::Comparison),
-                SchemaOf::Lab => schemars::schema_for!(crate::document::LabReport),
-                SchemaOf::Check => schemars::schema_for!(crate::document::CheckReport),
-                SchemaOf::Capacity => schemars::schema_for!(crate::document::CapacityReport),
-                SchemaOf::Doctor => schemars::schema_for!(crate::document::DoctorReport),
-            };
-            table::print(&String::from_utf8(crate::store::json(&schema)?)?).map(|()| Exit::Ok)
-        }
+        Command::Schema { document } => table::print(&document.schema()?).map(|()| Exit::Ok),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "c10k", &mut text);

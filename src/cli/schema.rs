@@ -1,0 +1,45 @@
+//! Documents with a schema, as they are named on the command line.
+
+use anyhow::Result;
+use clap::ValueEnum;
+use schemars::schema_for;
+
+use crate::document::{
+    CapacityReport, CheckReport, Comparison, DoctorReport, LabReport, Summary, Trial,
+};
+use crate::store;
+
+/// A document with a schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// One trial, and `c10k load --json`
+    Trial,
+    /// The summary of a run
+    Summary,
+    /// `c10k check --json`
+    Check,
+    /// `c10k load --find-capacity --json`
+    Capacity,
+    /// `c10k doctor --json`
+    Doctor,
+    /// `c10k compare --json`
+    Comparison,
+    /// `lab.json` of a lab
+    Lab,
+}
+
+impl SchemaOf {
+    /// Its schema, as it is written.
+    pub(super) fn schema(self) -> Result<String> {
+        let schema = match self {
+            Self::Trial => schema_for!(Trial),
+            Self::Summary => schema_for!(Summary),
+            Self::Comparison => schema_for!(Comparison),
+            Self::Lab => schema_for!(LabReport),
+            Self::Check => schema_for!(CheckReport),
+            Self::Capacity => schema_for!(CapacityReport),
+            Self::Doctor => schema_for!(DoctorReport),
+        };
+        Ok(String::from_utf8(store::json(&schema)?)?)
+    }
+}
