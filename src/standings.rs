@@ -15,6 +15,8 @@ use crate::statistics::{Verdict, interval, rank, ratio};
 use crate::sweeps;
 use crate::units::as_f64;
 
+pub(crate) use noise::away;
+
 /// Fills in everything that follows from the values of the trials. Doing it again changes nothing.
 pub fn derive(summary: &mut Summary) {
     let seed = summary.run.seed;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Host, SchemaId};
+use super::{Host, NoiseFloor, SchemaId};
 use crate::statistics::Interval;
 
 /// A lab's result, `lab.json` beside its page.
@@ -32,12 +32,29 @@ pub struct LabReport {
     pub left_out: Vec<String>,
     /// Whether the arithmetic was right, for each home of the state.
     pub sessions: Vec<LabSessions>,
+    /// What two equal cells differed by; absent where nothing was measured twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<LabNoise>,
     /// The experiment as it is usually made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub naive: Option<Naive>,
     /// What each home loses when the server is killed in mid-session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub killed: Vec<Killed>,
+}
+
+/// What two equal cells differed by. No sentence claims a smaller difference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabNoise {
+    /// The model that was measured twice in each block.
+    pub model: String,
+    /// Each figure of each workload under which it was.
+    pub floors: Vec<NoiseFloor>,
+    /// How much more memory a further client took the second time; absent where that was not measured
+    /// twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<ClientMemory>,
 }
 
 /// What was found of one model.
@@ -81,7 +98,7 @@ pub struct DesignRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DesignFactor {
-    /// `connection`, `home` or `history`.
+    /// `connection`, `home`, `history` or `clients`.
     pub name: String,
     /// In words; the first is what the others are compared with.
     pub levels: Vec<String>,

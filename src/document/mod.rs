@@ -53,7 +53,7 @@ pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::{Conditions, Host, Pressure};
 pub use lab::{
     ClientMemory, CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
-    InteractionRecord, Killed, LabModel, LabReport, LabSessions, Naive, ShareRecord,
+    InteractionRecord, Killed, LabModel, LabNoise, LabReport, LabSessions, Naive, ShareRecord,
 };
 pub use load::{ArrivalsRecord, LoadRecord, RequestRecord};
 pub use measured::{Census, Interval, Latency};

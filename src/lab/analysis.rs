@@ -3,22 +3,24 @@
 //! Each model is looked at by itself, and only over cells that make a complete design: what is
 //! missing is left out with the whole level that lacks it, and that is said.
 
+use super::memory;
 use super::points::{
-    self, CONNECTION, FIGURES, HISTORY, HOME, Levels, Place, Point, connection_words,
-    history_words, rank, values,
+    self, CLIENTS, CONNECTION, FIGURES, HISTORY, HOME, Levels, Place, Point, connection_words,
+    fewest_clients, values,
 };
 use super::sentences::home_words;
 use crate::document::{
-    ClientMemory, CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
+    CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
     InteractionRecord, LabModel, ShareRecord, Summary, Validity,
 };
 use crate::metric::{Metric, SERVER_CPU};
 use crate::statistics::factorial::{self, Factor, Factorial, Source};
-use crate::statistics::{Interval, interval, mean};
-use crate::units::as_f64;
+use crate::statistics::{interval, mean};
 
-/// The factors, in the order of tables.
-pub(super) const FACTORS: [&str; 3] = [CONNECTION, HOME, HISTORY];
+/// The factors of the design that is always there, with the fewest clients.
+const FACTORS: [&str; 3] = [CONNECTION, HOME, HISTORY];
+/// Those of the other one, with the smallest history: clients against all that they may change.
+const FACTORS_OF_CLIENTS: [&str; 3] = [CLIENTS, CONNECTION, HOME];
 
 /// What was found of every model.
 pub(super) fn models(summary: &Summary) -> Vec<LabModel> {
@@ -28,7 +30,7 @@ pub(super) fn models(summary: &Summary) -> Vec<LabModel> {
             designs: FIGURES.iter().flat_map(|figure| designs(figure, &points)).collect(),
             split: splits(&points),
             decomposition: decomposition(&points),
-            memory: memory(&points),
+            memory: memory::of(&points),
             model,
         }
     };
@@ -65,7 +67,7 @@ fn never_measured(summary: &Summary) -> Vec<String> {
     let models = points::models(summary);
     let points: Vec<Point<'_>> =
         models.iter().flat_map(|model| points::of(summary, model)).collect();
-    let places = || points.iter().filter(|point| point.clients.is_none()).map(|point| &point.place);
+    let places = || points.iter().filter(|point| !point.held).map(|point| &point.place);
     let levels = Levels::of(places());
     let mut missing = Vec::new();
     for home in &levels.homes {
@@ -82,10 +84,12 @@ fn never_measured(summary: &Summary) -> Vec<String> {
     missing
 }
 
-/// The largest complete design of a figure, and, where that leaves a home out, another one of all
-/// homes over kept connections.
+/// A place and a figure's values there, block by block.
+type Measured<'a> = (&'a Place, Vec<f64>);
+
+/// The designs of a figure, those over clients last.
 fn designs(figure: &Metric, points: &[Point<'_>]) -> Vec<DesignRecord> {
-    let usable: Vec<(&Place, Vec<f64>)> = points
+    let usable: Vec<Measured<'_>> = points
         .iter()
         .filter_map(|point| Some((&point.place, values(figure, point)?)))
         .filter(|(_, values)| values.len() > 1)
@@ -95,33 +99,64 @@ fn designs(figure: &Metric, points: &[Point<'_>]) -> Vec<DesignRecord> {
     };
     // A cell that lacks a block cannot be compared in pairs.
     let usable: Vec<_> = usable.into_iter().filter(|(_, values)| values.len() == blocks).collect();
-    let first = design(figure, &usable);
+    let fewest = fewest_clients(points);
+    let with = |is_in: &dyn Fn(&Place) -> bool| -> Vec<Measured<'_>> {
+        usable.iter().filter(|(place, _)| is_in(place)).cloned().collect()
+    };
+    let few = with(&|place| place.clients == fewest);
+    let smallest = usable.iter().map(|(place, _)| place.history).min();
+    let any = with(&|place| Some(place.history) == smallest && is_with_any_clients(place, &usable));
+    let mut found = both(figure, &few, &FACTORS);
+    found.extend(
+        both(figure, &any, &FACTORS_OF_CLIENTS)
+            .into_iter()
+            .filter(|d| d.factors[0].levels.len() > 1),
+    );
+    found
+}
+
+/// Whether a place is there with every number of clients that is there at all.
+fn is_with_any_clients(place: &Place, usable: &[Measured<'_>]) -> bool {
+    Levels::of(usable.iter().map(|(place, _)| *place)).clients.iter().all(|clients| {
+        let wanted = Place { clients: *clients, ..place.clone() };
+        usable.iter().any(|(place, _)| **place == wanted)
+    })
+}
+
+/// The largest complete design, and, where that leaves a home out, another one of all homes over kept
+/// connections.
+fn both(figure: &Metric, usable: &[Measured<'_>], factors: &[&str]) -> Vec<DesignRecord> {
+    let first = design(figure, usable, factors);
     let homes = Levels::of(usable.iter().map(|(place, _)| *place)).homes.len();
-    let leaves_out = |design: &DesignRecord| design.factors[1].levels.len() < homes;
+    let leaves_out = |design: &DesignRecord| {
+        let of_homes = design.factors.iter().find(|factor| factor.name == HOME);
+        of_homes.is_some_and(|factor| factor.levels.len() < homes)
+    };
     let kept: Vec<_> = usable.iter().filter(|(place, _)| place.connection == 0).cloned().collect();
-    let second =
-        first.as_ref().filter(|first| leaves_out(first)).and_then(|_| design(figure, &kept));
+    let second = first
+        .as_ref()
+        .filter(|first| leaves_out(first))
+        .and_then(|_| design(figure, &kept, factors));
     first.into_iter().chain(second).collect()
 }
 
-fn design(figure: &Metric, usable: &[(&Place, Vec<f64>)]) -> Option<DesignRecord> {
+fn design(figure: &Metric, usable: &[Measured<'_>], factors: &[&str]) -> Option<DesignRecord> {
+    if usable.is_empty() {
+        return None;
+    }
     let levels = Levels::of(usable.iter().map(|(place, _)| *place));
-    let value = |place: &Place| {
-        usable.iter().find(|(other, _)| *other == place).map(|(_, values)| values.clone())
+    let value = |cell: &[usize]| {
+        let wanted = levels.at(factors, cell);
+        usable.iter().find(|(place, _)| **place == wanted).map(|(_, values)| values.clone())
     };
-    let kept = factorial::complete(&levels.sizes(), |cell| value(&levels.at(cell)).is_some())?;
-    let names = |factor: usize| -> Vec<String> {
-        let of = |level: &usize| match factor {
-            0 => connection_words(levels.connections[*level]),
-            1 => levels.homes[*level].clone(),
-            _ => history_words(levels.histories[*level]),
-        };
-        kept[factor].iter().map(of).collect()
+    let sizes: Vec<usize> = factors.iter().map(|factor| levels.count(factor)).collect();
+    let kept = factorial::complete(&sizes, |cell| value(cell).is_some())?;
+    let factor = |(name, kept): (&&str, &Vec<usize>)| Factor {
+        name: (*name).into(),
+        levels: kept.iter().map(|level| levels.words(name, *level)).collect(),
     };
-    let factor = |at: usize| Factor { name: FACTORS[at].into(), levels: names(at) };
-    let factorial = Factorial::new((0..FACTORS.len()).map(factor).collect(), |cell| {
-        let cell: Vec<usize> = cell.iter().zip(&kept).map(|(at, of)| of[*at]).collect();
-        value(&levels.at(&cell))
+    let factorial = Factorial::new(factors.iter().zip(&kept).map(factor).collect(), |cell| {
+        value(&cell.iter().zip(&kept).map(|(at, of)| of[*at]).collect::<Vec<_>>())
     })?;
     let cells = kept.iter().map(Vec::len).product::<usize>();
     // One cell alone compares nothing.
@@ -181,7 +216,8 @@ fn record(figure: &Metric, factorial: &Factorial, cells_left_out: usize) -> Desi
 
 /// Server CPU by block at a place.
 fn cpu(points: &[Point<'_>], connection: u64, home: &str, history: u64) -> Option<Vec<f64>> {
-    let wanted = Place { connection, home: home.into(), history };
+    let clients = fewest_clients(points);
+    let wanted = Place { connection, home: home.into(), history, clients };
     points.iter().filter(|point| point.place == wanted).find_map(|point| values(&SERVER_CPU, point))
 }
 
@@ -250,45 +286,5 @@ fn decomposition(points: &[Point<'_>]) -> Option<Decomposition> {
         connecting,
         connecting_share: share.map(|(share, _)| share),
         connecting_share_interval: share.map(|(_, interval)| interval),
-    })
-}
-
-/// What a further client takes, from the cells in which their number was varied.
-fn memory(points: &[Point<'_>]) -> Vec<ClientMemory> {
-    let held: Vec<&Point<'_>> = points.iter().filter(|point| point.clients.is_some()).collect();
-    let levels = Levels::of(held.iter().map(|point| &point.place));
-    let mut found = Vec::new();
-    for home in &levels.homes {
-        for history in &levels.histories {
-            let is_here =
-                |point: &&&Point<'_>| point.place.home == *home && point.place.history == *history;
-            let by_clients = |point: &&&Point<'_>| point.clients;
-            let few = held.iter().filter(is_here).min_by_key(by_clients);
-            let many = held.iter().filter(is_here).max_by_key(by_clients);
-            if let (Some(few), Some(many)) = (few, many) {
-                found.extend(memory_between(few, many));
-            }
-        }
-    }
-    found.sort_by_key(|memory: &ClientMemory| rank(&memory.home));
-    found
-}
-
-fn memory_between(few: &Point<'_>, many: &Point<'_>) -> Option<ClientMemory> {
-    let clients = [few, many].map(|point| as_f64(point.cell.connections as u64));
-    let [less, more] = [few, many].map(|point| &point.cell.pss_bytes.values);
-    let more_clients = clients[1] - clients[0];
-    if more_clients <= 0.0 || less.len() != more.len() {
-        return None;
-    }
-    let each: Vec<f64> =
-        less.iter().zip(more).map(|(less, more)| (more - less) / more_clients).collect();
-    let interval: Interval = interval::student(&each)?;
-    Some(ClientMemory {
-        home: many.place.home.clone(),
-        history: history_words(many.place.history),
-        clients,
-        bytes: mean(&each),
-        interval,
     })
 }

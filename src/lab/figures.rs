@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::points::CLIENTS;
 use super::tables::factor_words;
-use crate::document::{LabModel, LabReport};
+use crate::document::{EffectRecord, LabModel, LabReport};
 use crate::metric::{Metric, SERVER_CPU, TAIL};
 
 /// All that the script needs.
@@ -70,7 +71,9 @@ fn effects(report: &LabReport, figure: &Metric, id: &'static str, title: &'stati
     let series = |model: &LabModel| {
         let designs = model.designs.iter().filter(|design| design.metric == figure.name);
         let marks = designs.flat_map(|design| {
-            design.effects.iter().map(move |effect| Mark {
+            // Of a design over clients the other effects are those of the first, over again.
+            let own = |effect: &&EffectRecord| !design.is_of_clients() || effect.factor == CLIENTS;
+            design.effects.iter().filter(own).map(move |effect| Mark {
                 row: [
                     factor_words(design, &effect.factor),
                     format!("{} / {}", effect.level, effect.against),

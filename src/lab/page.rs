@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figures::{self, Data, Figure};
 use super::sentences::is_of;
-use super::tables;
+use super::{noise, tables};
 use crate::document::{LabReport, Naive};
 use crate::export::markup;
 use crate::export::sheet::Sheet;
@@ -15,7 +15,7 @@ const SCRIPT: &str = include_str!("page.js");
 const OWN_STYLE: &str = include_str!("page.css");
 
 /// What to think about first, and the beginning of the sentences that answer it.
-const PREDICTIONS: [(&str, &str, &[&str]); 5] = [
+const PREDICTIONS: [(&str, &str, &[&str]); 6] = [
     (
         "connecting",
         "How many times as much CPU does a request take on the server if each has a connection of its own?",
@@ -41,6 +41,12 @@ const PREDICTIONS: [(&str, &str, &[&str]); 5] = [
         "A stateless server with a connection for each request is slower than a stateful one with kept \
          connections. Which part of the difference is the state's doing?",
         &["a stateless request", "whether a stateless request"],
+    ),
+    (
+        "clients",
+        "Does a request cost the server more if ten times as many clients send them, and does a connection \
+         for each request?",
+        &["clients, "],
     ),
     (
         "memory",
@@ -94,7 +100,7 @@ fn question() -> Markup {
         section id="question" {
             h2 { "The question" }
             p { "A stateful server remembers what a client has said, a stateless one is told all of it in each request. In most comparisons the stateful server also keeps its connections, and the stateless one closes each after a reply. Three things then change at once: how often clients connect, whether state is kept, and where." }
-            p { "Here they change one at a time. Every request adds a number to a running total and reads the session's history; the replies are the same whatever the home of the state. Connections are kept, or replaced after ten requests, or after each. So each factor's effect can be told from the others'." }
+            p { "Here they change one at a time, and once more with ten times as many clients. Every request adds a number to a running total and reads the session's history; the replies are the same whatever the home of the state. Connections are kept, or replaced after ten requests, or after each. So each factor's effect can be told from the others'." }
         }
     }
 }
@@ -166,12 +172,24 @@ fn answer(report: &LabReport, figures: &[Figure], tables: &[Sheet]) -> Markup {
             h2 { "One factor at a time" }
             @if let Some(first) = report.sentences.iter().find(|said| said.contains("connecting")) { p.answer { (micro(first)) } }
             (shown(tables, "apart"))
+            (noise(report, tables))
             div.figures { @for figure in figures { (figure_on_page(figure)) } }
             @for id in ["split", "memory"] { (shown(tables, id)) }
             details {
                 summary { "All effects, interactions and shares" }
-                @for id in ["effects", "interactions", "shares"] { (shown(tables, id)) }
+                @for id in ["effects", "interactions", "clients", "shares"] { (shown(tables, id)) }
             }
+        }
+    }
+}
+
+/// What is to be known before anything is compared.
+fn noise(report: &LabReport, tables: &[Sheet]) -> Markup {
+    html! {
+        details id="equal-cells" {
+            summary { "What two equal cells differ by" }
+            ul { @for sentence in noise::sentences(report.noise.as_ref()) { li { (micro(&sentence)) } } }
+            (shown(tables, "noise"))
         }
     }
 }
@@ -224,7 +242,7 @@ fn method() -> Markup {
     html! {
         section id="lab-method" {
             h2 { "How it was found out" }
-            p { "Every combination of connection, home and history was measured once in each block, in a random order, each with a fresh server process. Effects are ratios of geometric means in pairs of the same block, with Student's interval over the blocks; an interaction is what two levels do together over the product of what each does alone; shares of variation are sums of squares of the logarithms (Jain, The Art of Computer Systems Performance Analysis, chapters 17, 18 and 22). Where combinations are missing, such as state in a connection that is closed after each request, the largest complete part was analysed, and the homes once more over kept connections." }
+            p { "Every combination of connection, home and history was measured once in each block, in a random order, each with a fresh server process; so was every combination of clients, connection and home with the smallest history. History and clients are not crossed, and an external store is there with few clients and no history only. Some cells of one model were measured twice: no difference below what those differ by is claimed. Effects are ratios of geometric means in pairs of the same block, with Student's interval over the blocks; an interaction is what two levels do together over the product of what each does alone; shares of variation are sums of squares of the logarithms (Jain, The Art of Computer Systems Performance Analysis, chapters 17, 18 and 22). Where combinations are missing, such as state in a connection that is closed after each request, the largest complete part was analysed, and the homes once more over kept connections." }
             p { "Server CPU is that of the whole process tree, kernel included. The p99 is of an open loop, all models, homes and connections at the same rate. Loopback makes connecting cheap: over a distance each connection also costs a round trip, which no CPU shows." }
         }
     }

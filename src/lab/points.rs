@@ -1,6 +1,6 @@
 //! The cells of a summary by what was varied in them.
 
-use crate::document::{Cell, Estimate, Summary, Validity};
+use crate::document::{Cell, DesignRecord, Estimate, Summary, Validity};
 use crate::metric::{self, CAPACITY, Metric, SERVER_CPU, TAIL};
 use crate::units::show_bytes;
 
@@ -12,6 +12,7 @@ const HOMES: [&str; 5] = ["none", "connection", "table", "client", "external"];
 pub(super) const CONNECTION: &str = "connection";
 pub(super) const HOME: &str = "home";
 pub(super) const HISTORY: &str = "history";
+pub(super) const CLIENTS: &str = "clients";
 
 /// The level of connections that stay, in words.
 pub(super) const KEPT: &str = "kept";
@@ -21,8 +22,9 @@ pub(super) const KEPT: &str = "kept";
 pub(super) struct Point<'a> {
     pub(super) cell: &'a Cell,
     pub(super) place: Place,
-    /// Clients, where their number was varied: such a cell tells of memory only.
-    pub(super) clients: Option<usize>,
+    /// Whether it is there for its memory only: so many clients as it has were measured with one life of
+    /// connections alone.
+    pub(super) held: bool,
 }
 
 /// A combination of levels.
@@ -33,11 +35,24 @@ pub(super) struct Place {
     pub(super) home: String,
     /// Bytes of history.
     pub(super) history: u64,
+    pub(super) clients: u64,
 }
 
 /// The figures that are looked at, in the order of tables: two of the closed loops, and one of the open
 /// ones, which all have the same rate.
 pub(super) const FIGURES: [Metric; 3] = [SERVER_CPU, CAPACITY, TAIL];
+
+impl DesignRecord {
+    /// Whether it is over kept connections alone.
+    pub(super) fn is_of_kept(&self) -> bool {
+        self.factors.iter().any(|factor| factor.name == CONNECTION && factor.levels == [KEPT])
+    }
+
+    /// Whether clients were varied in it.
+    pub(super) fn is_of_clients(&self) -> bool {
+        self.factors.iter().any(|factor| factor.name == CLIENTS)
+    }
+}
 
 /// A figure in words, by its name in documents.
 pub(super) fn figure_words(name: &str) -> String {
@@ -56,7 +71,7 @@ pub(super) fn figure_title(name: &str) -> String {
 pub(super) fn values(figure: &Metric, point: &Point<'_>) -> Option<Vec<f64>> {
     let cell = point.cell;
     let usable = cell.replies_wrong == 0
-        && point.clients.is_none()
+        && !point.held
         && cell.is_closed() != figure.is(&TAIL)
         && (figure.is(&SERVER_CPU) || cell.validity != Validity::Invalid);
     // The kernel's clock may have been too coarse for a short trial: nothing costs nothing.
@@ -66,8 +81,35 @@ pub(super) fn values(figure: &Metric, point: &Point<'_>) -> Option<Vec<f64>> {
 
 /// The cells of a model in which the home of the state was varied.
 pub(super) fn of<'a>(summary: &'a Summary, model: &str) -> Vec<Point<'a>> {
-    let cells = summary.cells.iter().filter(|cell| cell.model == model && !cell.twin);
-    cells.filter_map(point).collect()
+    points(summary.cells.iter().filter(|cell| cell.model == model && !cell.twin))
+}
+
+/// The same of those that were measured a second time.
+pub(super) fn twins<'a>(summary: &'a Summary, model: &str) -> Vec<Point<'a>> {
+    points(summary.cells.iter().filter(|cell| cell.model == model && cell.twin))
+}
+
+/// The model that was measured twice.
+pub(super) fn twin(summary: &Summary) -> Option<String> {
+    let twin = summary.cells.iter().find(|cell| cell.twin && point(cell).is_some());
+    twin.map(|cell| cell.model.clone())
+}
+
+fn points<'a>(cells: impl Iterator<Item = &'a Cell>) -> Vec<Point<'a>> {
+    let mut points: Vec<Point<'_>> = cells.filter_map(point).collect();
+    let lives: Vec<(u64, u64)> =
+        points.iter().map(|p| (p.place.clients, p.place.connection)).collect();
+    for point in points.iter_mut().filter(|point| point.held) {
+        let Place { clients, connection, .. } = point.place;
+        point.held = !lives.iter().any(|(n, life)| *n == clients && *life != connection);
+    }
+    points
+}
+
+/// The fewest clients that all was measured with but memory.
+pub(super) fn fewest_clients(points: &[Point<'_>]) -> u64 {
+    let clients = points.iter().filter(|point| !point.held).map(|point| point.place.clients);
+    clients.min().unwrap_or(0)
 }
 
 /// The models that have such cells, in the order of the summary.
@@ -81,6 +123,7 @@ pub(super) fn models(summary: &Summary) -> Vec<String> {
     models
 }
 
+/// A cell by what was varied in it; held is for now where clients were.
 fn point(cell: &Cell) -> Option<Point<'_>> {
     let of = |name: &str| {
         let last = |factor: &str| factor.rsplit('.').next() == Some(name);
@@ -94,16 +137,17 @@ fn point(cell: &Cell) -> Option<Point<'_>> {
         connection: number("requests-per-connection").unwrap_or(0),
         home: of("state")?.text.clone(),
         history: number("history").unwrap_or(0),
+        clients: cell.connections as u64,
     };
-    let clients = of("connections").map(|_| cell.connections);
-    Some(Point { cell, place, clients })
+    Some(Point { cell, place, held: of("connections").is_some() })
 }
 
-/// The levels of the three factors that some point has, in the order of tables.
+/// The levels of the factors that some point has, in the order of tables.
 pub(super) struct Levels {
     pub(super) connections: Vec<u64>,
     pub(super) homes: Vec<String>,
     pub(super) histories: Vec<u64>,
+    pub(super) clients: Vec<u64>,
 }
 
 impl Levels {
@@ -113,23 +157,47 @@ impl Levels {
         connections.sort_by_key(|k| if *k == 0 { 0 } else { u64::MAX - k });
         let mut histories: Vec<u64> = places.clone().map(|place| place.history).collect();
         histories.sort_unstable();
+        let mut clients: Vec<u64> = places.clone().map(|place| place.clients).collect();
+        clients.sort_unstable();
         let mut homes: Vec<String> = places.map(|place| place.home.clone()).collect();
         homes.sort_by_key(|home| (rank(home), home.clone()));
         connections.dedup();
         histories.dedup();
         homes.dedup();
-        Self { connections, homes, histories }
+        clients.dedup();
+        Self { connections, homes, histories, clients }
     }
 
-    pub(super) fn sizes(&self) -> [usize; 3] {
-        [self.connections.len(), self.homes.len(), self.histories.len()]
+    /// How many levels a factor has.
+    pub(super) fn count(&self, factor: &str) -> usize {
+        match factor {
+            CONNECTION => self.connections.len(),
+            HOME => self.homes.len(),
+            HISTORY => self.histories.len(),
+            _ => self.clients.len(),
+        }
     }
 
-    pub(super) fn at(&self, cell: &[usize]) -> Place {
+    /// A level of a factor, in words.
+    pub(super) fn words(&self, factor: &str, level: usize) -> String {
+        match factor {
+            CONNECTION => connection_words(self.connections[level]),
+            HOME => self.homes[level].clone(),
+            HISTORY => history_words(self.histories[level]),
+            _ => self.clients[level].to_string(),
+        }
+    }
+
+    /// Where these levels of these factors are, with the first of every other factor.
+    pub(super) fn at(&self, factors: &[&str], levels: &[usize]) -> Place {
+        let of = |name: &str| {
+            factors.iter().position(|factor| *factor == name).map_or(0, |at| levels[at])
+        };
         Place {
-            connection: self.connections[cell[0]],
-            home: self.homes[cell[1]].clone(),
-            history: self.histories[cell[2]],
+            connection: self.connections[of(CONNECTION)],
+            home: self.homes[of(HOME)].clone(),
+            history: self.histories[of(HISTORY)],
+            clients: self.clients[of(CLIENTS)],
         }
     }
 }

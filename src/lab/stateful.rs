@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::points::{self, connection_words};
-use super::{analysis, design, killed, naive, page, sentences};
+use super::{analysis, design, killed, naive, noise, page, sentences};
 use crate::cli::{Exit, usage};
 use crate::document::{Killed, LabReport, LabSessions, SchemaId, Summary, Trial};
 use crate::redis::Redis;
@@ -137,6 +137,7 @@ fn report(summary: &Summary, dir: &Path) -> Result<LabReport> {
         )));
     }
     let sessions = sessions(summary, dir)?;
+    let noise = noise::of(summary);
     Ok(LabReport {
         schema: SchemaId::lab(),
         lab: "stateful".into(),
@@ -145,10 +146,11 @@ fn report(summary: &Summary, dir: &Path) -> Result<LabReport> {
         started_at: summary.run.started_at.clone(),
         program_version: summary.run.program_version.clone(),
         host: summary.host.clone(),
-        sentences: sentences::of(&models, &sessions),
+        sentences: sentences::of(&models, &sessions, noise.as_ref()),
         models,
         left_out: analysis::left_out(summary),
         sessions,
+        noise,
         naive: None,
         killed: Vec::new(),
     })

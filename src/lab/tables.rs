@@ -1,9 +1,10 @@
 //! The tables of a lab, each once; `export::markup` writes them for its page, for Markdown and for LaTeX.
 
-use super::points::{CONNECTION, FIGURES, KEPT, figure_title};
+use super::points::{CLIENTS, FIGURES, figure_title};
 use super::sentences::home_words;
 use crate::document::{
-    CostPart, CostSplit, DesignRecord, EffectRecord, LabModel, LabReport, LabSessions, Naive,
+    CostPart, CostSplit, DesignRecord, EffectRecord, InteractionRecord, LabModel, LabReport,
+    LabSessions, Naive,
 };
 use crate::export::sheet::{Entry, Quantity, Sheet, Text};
 use crate::metric::SERVER_CPU;
@@ -19,9 +20,10 @@ pub(super) fn of(report: &LabReport) -> Vec<Sheet> {
     sheets.extend([taken_apart(report), split(report)]);
     sheets.extend(effects(report));
     sheets.extend(interactions(report));
+    sheets.extend(clients(report));
     sheets.extend(shares(report));
     sheets.extend(memory(report));
-    sheets.extend([sessions(report), killed(report)]);
+    sheets.extend([noise(report), sessions(report), killed(report)]);
     sheets.retain(|sheet| !sheet.rows.is_empty());
     sheets.iter_mut().for_each(Sheet::explain);
     sheets
@@ -149,22 +151,62 @@ fn across<const N: usize>(
 /// What a line of a design is of; over kept connections alone, that too.
 fn line(design: &DesignRecord, what: &str) -> [String; 1] {
     let what = what.trim_start_matches("every ");
-    [if is_of_kept(design) { format!("{what}, kept") } else { what.into() }]
-}
-
-/// Whether a design is over kept connections alone.
-fn is_of_kept(design: &DesignRecord) -> bool {
-    design.factors.iter().any(|factor| factor.name == CONNECTION && factor.levels == [KEPT])
+    [if design.is_of_kept() { format!("{what}, kept") } else { what.into() }]
 }
 
 /// A factor of a design; over kept connections alone, that too.
 pub(super) fn factor_words(design: &DesignRecord, factor: &str) -> String {
-    if is_of_kept(design) { format!("{factor}, kept") } else { factor.into() }
+    if design.is_of_kept() { format!("{factor}, kept") } else { factor.into() }
 }
 
-/// The designs of a figure.
+/// The designs of a figure that are not over clients.
 fn designs<'a>(model: &'a LabModel, figure: &'a str) -> impl Iterator<Item = &'a DesignRecord> {
-    model.designs.iter().filter(move |design| design.metric == figure)
+    let own = model.designs.iter().filter(move |design| design.metric == figure);
+    own.filter(|design| !design.is_of_clients())
+}
+
+/// What the number of clients does, and what it does together with anything else.
+fn clients(report: &LabReport) -> Vec<Sheet> {
+    let sheets = FIGURES.iter().flat_map(|figure| {
+        let lines = |model: &LabModel| {
+            let of_clients = model.designs.iter().filter(|d| d.is_of_clients());
+            let mut lines = Vec::new();
+            for design in of_clients.filter(|design| design.metric == figure.name) {
+                let effects = design.effects.iter().filter(|effect| effect.factor == CLIENTS);
+                lines.extend(effects.map(|effect| {
+                    let levels = format!("{} / {}", effect.level, effect.against);
+                    (line(design, &levels), Entry::within(effect.ratio, effect.interval))
+                }));
+                let with = |found: &&InteractionRecord| found.factors.iter().any(|f| f == CLIENTS);
+                lines.extend(design.interactions.iter().filter(with).map(|found| {
+                    let levels = found.levels.join(" + ");
+                    (line(design, &levels), Entry::within(found.ratio, found.interval))
+                }));
+            }
+            lines
+        };
+        let title = format!(
+            "{}: what clients do, in times, and they with another factor, over the product of both",
+            figure_title(figure.name)
+        );
+        let id = (&*format!("clients-{}", figure.name), &*title);
+        across(report, id, ["clients"], Quantity::Ratio, lines)
+    });
+    sheets.collect()
+}
+
+fn noise(report: &LabReport) -> Sheet {
+    let floors = report.noise.as_ref().map_or(&[][..], |noise| &noise.floors);
+    let title = "What two equal cells differ by: the second over the first";
+    let mut sheet = Sheet::new("noise", title, floors.len());
+    sheet.words("figure", floors.iter().map(|floor| figure_title(&floor.metric)));
+    sheet.words("workload", floors.iter().map(|floor| floor.workload.clone()));
+    let ratios: Vec<Entry> =
+        floors.iter().map(|floor| Entry::within(floor.ratio, floor.interval)).collect();
+    sheet.numbers("times", Quantity::Ratio, &ratios);
+    let least: Vec<Entry> = floors.iter().map(|floor| known(floor.smallest_detectable)).collect();
+    sheet.numbers("no less is told", Quantity::Share, &least);
+    sheet
 }
 
 fn effects(report: &LabReport) -> Vec<Sheet> {

@@ -1,11 +1,13 @@
 //! The analysis against summaries whose truth is known.
 
-use crate::document::{ArrivalsRecord, Cell, Estimate, Excluded, Factor, Summary, Validity};
+use crate::document::{
+    ArrivalsRecord, Cell, DesignRecord, Estimate, Excluded, Factor, LabModel, Summary, Validity,
+};
 use crate::synthetic::{closed, set, summary};
 
 mod page;
 
-use super::{analysis, sentences};
+use super::{analysis, noise, sentences};
 
 /// What blocks have in common.
 const BLOCKS: [f64; 4] = [1.0, 1.02, 0.97, 1.05];
@@ -40,6 +42,32 @@ fn place(cell: &mut Cell, connection: u64, home: &str, history: u64) {
     cell.series = Some("steps".into());
 }
 
+/// What a hundred clients do to what ten take: to a request, and more where it connects.
+fn truth_of_many(connection: u64, home: &str) -> f64 {
+    1.1 * truth(connection, home, 0) * if connection == 1 { 1.2 } else { 1.0 }
+}
+
+/// The same with a hundred clients: without history, and connections are kept or last for one request.
+fn many(model: &str) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for connection in [0, 1] {
+        for home in ["none", "connection", "table", "client"] {
+            if home == "connection" && connection != 0 {
+                continue;
+            }
+            let cpu = BLOCKS.map(|block| block * truth_of_many(connection, home));
+            let mut cell = closed(model, &cpu.map(|ns| 1e9 / ns));
+            cell.server_cpu_per_request_ns = Estimate::of(&cpu);
+            cell.connections = 100;
+            place(&mut cell, connection, home, 0);
+            cell.factors.push(factor("connections", "100".into(), Some(100.0)));
+            cell.workload = format!("many-{}", cell.workload);
+            cells.push(cell);
+        }
+    }
+    cells
+}
+
 /// A lab of one model. The home "connection" exists with kept connections only.
 fn lab(model: &str) -> Vec<Cell> {
     let mut cells = Vec::new();
@@ -51,6 +79,7 @@ fn lab(model: &str) -> Vec<Cell> {
                 }
                 let cpu = BLOCKS.map(|block| block * truth(connection, home, history));
                 let mut cell = closed(model, &cpu.map(|ns| 1e9 / ns));
+                cell.connections = 10;
                 cell.server_cpu_per_request_ns = Estimate::of(&cpu);
                 place(&mut cell, connection, home, history);
                 let mut open = cell.clone();
@@ -62,7 +91,7 @@ fn lab(model: &str) -> Vec<Cell> {
         }
     }
     for (home, bytes) in [("none", 300.0), ("table", 500.0)] {
-        for clients in [100, 1_100] {
+        for clients in [50, 1_050] {
             let mut cell = closed(model, &BLOCKS);
             let pss = [1.0, 1.1, 0.9, 1.0].map(|noise| 1e6 + noise * bytes * f64::from(clients));
             cell.pss_bytes = Estimate::of(&pss).expect("values");
@@ -74,6 +103,15 @@ fn lab(model: &str) -> Vec<Cell> {
             cells.push(cell);
         }
     }
+    cells
+}
+
+/// Two models, one of which was measured twice somewhere.
+fn everything() -> Vec<Cell> {
+    let mut cells = [lab("thread-per-client"), lab("epoll"), many("epoll")].concat();
+    let mut twin = cells.iter().find(|cell| cell.model == "epoll").expect("a cell").clone();
+    twin.twin = true;
+    cells.push(twin);
     cells
 }
 
@@ -136,7 +174,7 @@ fn the_classrooms_difference_is_taken_apart() {
     let share = taken.connecting_share.expect("a difference");
     assert!((share - 20_000.0 / 19_900.0).abs() < 1e-9, "{share}");
     assert!((taken.keeping.ns + taken.connecting.ns - taken.whole.ns).abs() < 1e-6);
-    let said = sentences::of(&models, &[]);
+    let said = sentences::of(&models, &[], None);
     assert!(said[0].contains("most of what a stateless request costs"), "{said:?}");
     assert!(said[0].contains("101 % to 101 %"), "{said:?}");
     assert!(said.iter().any(|s| s.starts_with("These are 4 blocks")), "{said:?}");
@@ -145,7 +183,7 @@ fn the_classrooms_difference_is_taken_apart() {
 #[test]
 fn sentences_say_what_the_intervals_allow_and_no_more() {
     let mut cells = lab("epoll");
-    let said = sentences::of(&analysis::models(&made_up(cells.clone())), &[]);
+    let said = sentences::of(&analysis::models(&made_up(cells.clone())), &[], None);
     let has = |said: &[String], text: &str| said.iter().any(|s| s.contains(text));
     assert!(has(&said, "connections one per request against kept make server CPU"), "{said:#?}");
     assert!(has(&said, "p99 at equal load by less than 5 %"), "{said:#?}");
@@ -156,7 +194,7 @@ fn sentences_say_what_the_intervals_allow_and_no_more() {
             cell.server_cpu_per_request_ns = Estimate::of(&noisy);
         }
     }
-    let said = sentences::of(&analysis::models(&made_up(cells)), &[]);
+    let said = sentences::of(&analysis::models(&made_up(cells)), &[], None);
     let told = "what state in a table against state that the request carries does to server CPU";
     assert!(has(&said, told), "{said:#?}");
 }
@@ -167,7 +205,7 @@ fn memory_of_a_client_is_the_slope_over_clients() {
     let of = |home: &str| models[0].memory.iter().find(|m| m.home == home).expect("a home");
     assert!((of("none").bytes - 300.0).abs() < 1e-6, "{:?}", of("none"));
     assert!((of("table").bytes - 500.0).abs() < 1e-6);
-    assert_eq!(of("table").clients, [100.0, 1_100.0]);
+    assert_eq!(of("table").clients, [50.0, 1_050.0]);
 }
 
 #[test]
@@ -213,4 +251,113 @@ fn twins_are_in_no_design_and_excluded_cells_are_named_with_their_reason() {
     assert!(first.ns > 4_000.0, "{first:?}");
     let out = analysis::left_out(&summary);
     assert_eq!(out[2..], ["fork was not measured: its processes share no table (2 cells)."]);
+}
+
+#[test]
+fn clients_are_crossed_with_connections_and_homes_and_the_first_designs_stay_as_they_were() {
+    let without = analysis::models(&made_up(lab("epoll")));
+    let models = analysis::models(&made_up([lab("epoll"), many("epoll")].concat()));
+    let cpu = |models: &[LabModel]| -> Vec<DesignRecord> {
+        let own = |design: &&DesignRecord| design.metric == "server_cpu_per_request_ns";
+        models[0].designs.iter().filter(own).cloned().collect()
+    };
+    let designs = cpu(&models);
+    assert_eq!(designs[..2], cpu(&without)[..]);
+    assert_eq!((&models[0].split, &models[0].memory), (&without[0].split, &without[0].memory));
+    assert_eq!(models[0].decomposition, without[0].decomposition);
+    let levels = |design: &DesignRecord| -> Vec<String> {
+        design
+            .factors
+            .iter()
+            .map(|factor| format!("{}: {}", factor.name, factor.levels.join(",")))
+            .collect()
+    };
+    let clients = "clients: 10,100";
+    let homes = "home: none,table,client";
+    assert_eq!(levels(&designs[2]), [clients, "connection: kept,one per request", homes]);
+    assert_eq!(
+        levels(&designs[3]),
+        [clients, "connection: kept", "home: none,connection,table,client"]
+    );
+    let effect = designs[2].effects.iter().find(|e| e.factor == "clients").expect("an effect");
+    assert!((effect.ratio - 1.1 * 1.2_f64.sqrt()).abs() < 1e-9, "{effect:?}");
+    let with = |level: &str| {
+        let found = designs[2].interactions.iter().find(|i| i.levels == ["100", level]);
+        found.expect("an interaction").ratio
+    };
+    assert!((with("one per request") - 1.2).abs() < 1e-9 && (with("table") - 1.0).abs() < 1e-9);
+    let said = sentences::of(&models, &[], None);
+    for text in [
+        "epoll: clients, 100 against 10, make server CPU per request 1.20 times",
+        "epoll: clients, 100 of them, and connections one per request together make server CPU per \
+         request 1.20 times",
+    ] {
+        assert!(said.iter().any(|s| s.starts_with(text)), "{text}: {said:#?}");
+    }
+    assert!(!said.iter().any(|s| s.contains("100 of them, and state")), "{said:#?}");
+}
+
+#[test]
+fn what_two_equal_cells_differ_by_is_claimed_of_nothing() {
+    let mut cells = lab("epoll");
+    let mut twin = cells[0].clone();
+    twin.twin = true;
+    twin.trials = twin.trials.iter().map(|file| file.replace("epoll", "epoll+twin")).collect();
+    // The second is 1.3 times the first in every block.
+    let cpu = BLOCKS.map(|block| 1.3 * block * truth(0, "none", 0));
+    twin.server_cpu_per_request_ns = Estimate::of(&cpu);
+    cells.push(twin);
+    let summary = made_up(cells);
+    let (models, noise) = (analysis::models(&summary), noise::of(&summary));
+    let floors = &noise.as_ref().expect("a twin").floors;
+    let figures: Vec<&str> = floors.iter().map(|floor| floor.metric.as_str()).collect();
+    assert_eq!(figures, ["throughput_per_s", "server_cpu_per_request_ns"]);
+    let with = sentences::of(&models, &[], noise.as_ref());
+    let without = sentences::of(&models, &[], None);
+    let has = |said: &[String], text: &str| said.iter().any(|s| s.contains(text));
+    assert!(has(&with, "No difference below 30 % is claimed"), "{with:#?}");
+    assert!(has(&with, "how much two equal cells differ in p99 at equal load is not known"));
+    assert!(has(&without, "No cell was measured twice"));
+    // A history makes a request 1.12 times as dear, a connection for each more than three times.
+    let history = "a history of 4.00 KiB against 0 B";
+    assert!(has(&without, &format!("{history} makes server CPU")), "{without:#?}");
+    assert!(!has(&with, &format!("{history} makes server CPU")), "{with:#?}");
+    assert!(has(
+        &with,
+        &format!("what {history} does to server CPU per request is no more than two")
+    ));
+    assert!(has(&with, "connections one per request against kept make server CPU"), "{with:#?}");
+    assert!(has(&with, "most of what a stateless request costs"), "{with:#?}");
+}
+
+#[test]
+fn what_memory_differs_by_in_equal_cells_is_no_cost_of_a_home() {
+    let cells = || {
+        let mut cells = lab("epoll");
+        for cell in cells.iter_mut().filter(|cell| cell.workload.starts_with("held-table")) {
+            let sure = vec![1e6 + 800.0 * cell.connections as f64; 4];
+            cell.pss_bytes = Estimate::of(&sure).expect("values");
+        }
+        cells
+    };
+    let twins = |bytes: f64| {
+        let held = cells().into_iter().filter(|cell| cell.workload.starts_with("held-none"));
+        let twin = held.map(|mut cell| {
+            cell.twin = true;
+            let more = bytes * cell.connections as f64;
+            let pss: Vec<f64> = cell.pss_bytes.values.iter().map(|pss| pss + more).collect();
+            cell.pss_bytes = Estimate::of(&pss).expect("values");
+            cell
+        });
+        made_up(cells().into_iter().chain(twin).collect())
+    };
+    let said = |bytes: f64| {
+        let summary = twins(bytes);
+        sentences::of(&analysis::models(&summary), &[], noise::of(&summary).as_ref())
+    };
+    let more = |said: &[String]| {
+        said.iter().any(|s| s.ends_with("more than a client without state takes."))
+    };
+    assert!(more(&said(10.0)), "{:#?}", said(10.0));
+    assert!(!more(&said(900.0)), "{:#?}", said(900.0));
 }

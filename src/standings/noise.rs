@@ -31,7 +31,7 @@ fn floor(workload: &str, metric: &Metric, twin: &Cell, first: &Cell) -> Option<N
 }
 
 /// How far a ratio is from 1, as a share, on whichever side.
-pub(super) fn away(ratio: f64) -> f64 {
+pub(crate) fn away(ratio: f64) -> f64 {
     ratio.max(1.0 / ratio) - 1.0
 }
 

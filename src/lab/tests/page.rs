@@ -1,13 +1,14 @@
 //! The page and its siblings: every number on them is one of the document.
 
-use super::{lab, made_up};
+use super::{everything, made_up};
 use crate::document::{Killed, LabReport, LabSessions, Naive, SchemaId};
 use crate::export::markup;
-use crate::lab::{analysis, figures, page, sentences, stateful, tables};
+use crate::lab::{analysis, figures, noise, page, sentences, stateful, tables};
 
 pub(super) fn report() -> LabReport {
-    let summary = made_up([lab("thread-per-client"), lab("epoll")].concat());
+    let summary = made_up(everything());
     let models = analysis::models(&summary);
+    let noise = noise::of(&summary);
     let sessions = vec![LabSessions {
         home: "table".into(),
         connection: "kept".into(),
@@ -23,10 +24,11 @@ pub(super) fn report() -> LabReport {
         started_at: "2026-01-01T00:00:00Z".into(),
         program_version: "0.1.0".into(),
         host: summary.host.clone(),
-        sentences: sentences::of(&models, &sessions),
+        sentences: sentences::of(&models, &sessions, noise.as_ref()),
         models,
         left_out: vec!["fork was not measured: its <processes> share no table (2 cells).".into()],
         sessions,
+        noise,
         naive: Some(Naive {
             model: "thread-per-client".into(),
             requests: 500,
@@ -65,10 +67,13 @@ fn every_table_is_in_all_three_forms_with_the_same_figures() {
             "effects-p99-ns",
             "effects-more-p99-ns",
             "interactions",
+            "clients-server-cpu-per-request-ns",
+            "clients-throughput-per-s",
             "shares-server-cpu-per-request-ns",
             "shares-throughput-per-s",
             "shares-p99-ns",
             "memory",
+            "noise",
             "sessions",
             "killed"
         ]
@@ -112,7 +117,7 @@ fn the_page_lets_its_reader_predict_and_gives_an_answer_to_each_question() {
     let from = html.find("id=\"prediction\"").expect("a section");
     let to = from + html[from..].find("</section>").expect("its end");
     let section = &html[from..to];
-    assert_eq!(section.matches("<details").count(), 5);
+    assert_eq!(section.matches("<details").count(), 6);
     assert!(!section.contains("This run does not tell"), "{section}");
     assert!(!html.contains("<details open"));
     assert!(html.contains("its &lt;processes&gt; share no table"));
