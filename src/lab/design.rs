@@ -1,13 +1,17 @@
 //! The plan of the lab "stateful", as it is run here.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 
-use crate::plan::{Plan, Workload};
+use crate::plan::{ArrivalsPlan, Plan, Workload};
 
 /// What runs, by its name.
 const PLAN: &str = "stateful";
-/// A first look: few trials of those that differ most, and only the ends of each factor.
+/// A first look: few and short trials of those that differ most, only the ends of each factor, and no
+/// open loops with many clients.
 const QUICK_TRIALS: u32 = 3;
+const QUICK_MEASURE: Duration = Duration::from_millis(120);
 const QUICK_MODELS: [&str; 2] = ["thread-per-client", "epoll"];
 const QUICK_LEFT_OUT: (&str, &str) = ("requests-per-connection", "10");
 /// The external store is measured where a table is with nothing else varied: it takes most of the time
@@ -23,10 +27,11 @@ const STATE: &str = "server.state";
 pub(super) fn plan(quick: bool, models: &[String], store: Option<&str>) -> Result<Plan> {
     let mut plan = Plan::built_in(PLAN).context("the plan is built in")??;
     if quick {
-        plan.trials = QUICK_TRIALS;
+        (plan.trials, plan.measure) = (QUICK_TRIALS, QUICK_MEASURE);
         plan.models = QUICK_MODELS.map(String::from).to_vec();
         let (name, text) = QUICK_LEFT_OUT;
         plan.workloads.retain(|w| !w.factors.iter().any(|f| f.name == name && f.text == text));
+        plan.workloads.retain(|w| w.connections.is_none() || w.arrivals == ArrivalsPlan::Closed);
         plan.forget_workloads();
     }
     if !models.is_empty() {
