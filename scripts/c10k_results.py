@@ -69,6 +69,20 @@ class CellQuantile:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A step of a staircase over the trials of a cell."""
+
+    start: float
+    width: float
+    rate_per_s: float
+    answered: Estimate
+    response: tuple[CellQuantile, ...]
+
+    def quantile(self, q: float) -> CellQuantile | None:
+        return next((one for one in self.response if abs(one.q - q) < 1e-12), None)
+
+
+@dataclass(frozen=True)
 class Factor:
     name: str
     text: str
@@ -92,6 +106,9 @@ class Cell:
     series: str | None = None
     factors: tuple[Factor, ...] = ()
     twin: bool = False
+    turnaround_ns: Estimate | None = None
+    connect: tuple[CellQuantile, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     def factor(self, name: str) -> Factor | None:
         return next((one for one in self.factors if one.name == name), None)
@@ -274,6 +291,7 @@ def _cell(of: _Object) -> Cell:
     validity = of.get("validity", str)
     if validity not in VALIDITIES:
         raise of.error(f"has the unknown validity {validity!r}")
+    turnaround = of.maybe("turnaround")
     return Cell(
         workload=of.get("workload", str),
         model=of.get("model", str),
@@ -281,12 +299,7 @@ def _cell(of: _Object) -> Cell:
         connections=of.get("connections", int),
         trials=tuple(of.get("trials", list)),
         throughput_per_s=_estimate(of.object("throughput_per_s")),
-        latency=tuple(
-            CellQuantile(
-                one.number("q"), _estimate(one.maybe("value_ns")), one.get("at_least", bool)
-            )
-            for one in of.objects("latency")
-        ),
+        latency=_quantiles(of.objects("latency")),
         server_cpu_per_request_ns=_estimate(of.maybe("server_cpu_per_request_ns")),
         client_cpu_per_request_ns=_estimate(of.maybe("client_cpu_per_request_ns")),
         pss_bytes=_estimate(of.maybe("pss_bytes")),
@@ -295,6 +308,26 @@ def _cell(of: _Object) -> Cell:
         series=of.get("series", str, type(None)),
         factors=tuple(_factor(one) for one in of.objects("factors", optional=True)),
         twin=bool(of.get("twin", bool, type(None))),
+        turnaround_ns=_estimate(turnaround.object("mean_ns")) if turnaround else None,
+        connect=_quantiles(of.objects("connect", optional=True)),
+        steps=tuple(_step(one) for one in of.objects("steps", optional=True)),
+    )
+
+
+def _quantiles(found: list[_Object]) -> tuple[CellQuantile, ...]:
+    return tuple(
+        CellQuantile(one.number("q"), _estimate(one.maybe("value_ns")), one.get("at_least", bool))
+        for one in found
+    )
+
+
+def _step(of: _Object) -> Step:
+    return Step(
+        of.number("start_ns") / 1e9,
+        of.number("width_ns") / 1e9,
+        of.number("rate_per_s"),
+        _estimate(of.object("answered")),
+        _quantiles(of.objects("response")),
     )
 
 

@@ -31,12 +31,25 @@ def known(cell: Cell, q: float) -> Estimate | None:
     return found.value_ns if found and not found.at_least else None
 
 
+def connect(cell: Cell) -> Estimate | None:
+    """The median time to connect, where connections were opened anew."""
+    found = next((one for one in cell.connect if one.q == 0.5), None)
+    return found.value_ns if found and not found.at_least else None
+
+
 METRICS = (
+    Metric("Turn-around", lambda cell: cell.turnaround_ns, style.NS_UNITS),
     Metric("Replies/s", lambda cell: cell.throughput_per_s, style.COUNT_UNITS),
     Metric("p50", lambda cell: known(cell, 0.5), style.NS_UNITS, log=True),
     Metric("p99", lambda cell: known(cell, 0.99), style.NS_UNITS, log=True),
+    Metric("Connect", connect, style.NS_UNITS),
     Metric("CPU per reply", lambda cell: cell.server_cpu_per_request_ns, style.NS_UNITS),
     Metric("Memory", lambda cell: cell.pss_bytes, style.BYTE_UNITS),
+)
+
+EXPLAINED = (
+    ("Turn-around", "Turn-around: from a client's connect to its last reply, the mean of a trial."),
+    ("Connect", "Connect: median time to open a connection; p50 and p99 have none of it."),
 )
 
 
@@ -91,6 +104,9 @@ def sweep(run: Run, look: Looks, name: str) -> Figure | None:
     cells = sweeps(run)[name]
     axis = axis_of(cells)
     shown = [metric for metric in METRICS if any(metric.of(cell) for cell in cells)]
+    if axis and axis.startswith("requests-per-connection"):
+        # More requests take longer; that is no finding.
+        shown = [metric for metric in shown if metric.title != "Turn-around"]
     if all(cell.arrivals.is_open for cell in cells):
         shown = [metric for metric in shown if metric.title != "Replies/s"]
     by_model: dict[str, list[Cell]] = {}
@@ -110,6 +126,7 @@ def sweep(run: Run, look: Looks, name: str) -> Figure | None:
         ],
         notes=[
             "CPU and memory are the server's.",
+            *(text for title, text in EXPLAINED if any(one.title == title for one in shown)),
             f"Line: median of the trials; band: {rows.ENDS}.",
             *_notes(cells, axis),
         ],
@@ -204,13 +221,27 @@ def _across(panels: list[Axes], places: dict[str, float], axis: str | None) -> N
         axes.xaxis.set_major_locator(FixedLocator([at for at, _ in ticks[::step]]))
         axes.xaxis.set_minor_locator(NullLocator())
         words = [text for _, text in ticks[::step]]
-        turned = sum(len(word) for word in words) > 26
+        turned = _crowded(axes, [at for at, _ in ticks[::step]], words)
         axes.set_xticks(
             [at for at, _ in ticks[::step]],
             words,
             rotation=35 if turned else 0,
             ha="right" if turned else "center",
         )
+
+
+def _crowded(axes: Axes, at: list[float], words: list[str]) -> bool:
+    """Whether words side by side below an axis would touch."""
+    axes.autoscale_view()
+    points = axes.transScale.transform([(one, 1.0) for one in at])[:, 0]
+    low, high = axes.transScale.transform([(end, 1.0) for end in axes.get_xlim()])[:, 0]
+    # A panel is about so many letters wide.
+    letters = 30 if style.size.is_narrow else 26
+    places = [(one - low) / (high - low) * letters for one in points]
+    pairs = zip(
+        zip(places, words, strict=True), zip(places[1:], words[1:], strict=True), strict=False
+    )
+    return any(b - a < (len(first) + len(second)) / 2 + 1 for (a, first), (b, second) in pairs)
 
 
 def _notes(cells: list[Cell], axis: str | None) -> list[str]:

@@ -24,6 +24,7 @@ try:
     import c10k_latency
     import c10k_load
     import c10k_stateful
+    import c10k_steps
     import c10k_style as style
     import c10k_sweep
     import c10k_time
@@ -44,6 +45,7 @@ KINDS = (
     "cost",
     "memory",
     "time",
+    "steps",
     "load-latency",
     "sweep",
     "stateful",
@@ -150,6 +152,7 @@ def jobs(
         "cost": c10k_bars.cost,
         "memory": c10k_bars.memory,
         "time": c10k_time.time,
+        "steps": c10k_steps.steps,
     }
     swept = {cell.workload for cell in run.cells if cell.factors}
     for name in run.workloads:
