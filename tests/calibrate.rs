@@ -7,7 +7,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::process::{Child, ChildStdout, Stdio};
 
 use c10k::document::{Distribution, Trial};
@@ -145,4 +145,24 @@ fn a_law_that_is_none_is_refused_with_examples() {
     assert_eq!(output.status.code(), Some(2));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("'slow'") && stderr.contains("stall:100ms/1s"), "{stderr}");
+}
+
+#[test]
+fn the_null_server_answers_right_and_records_nothing() {
+    let server = Calibrated::by("none");
+    let mut stream = TcpStream::connect(&server.address).expect("it listens");
+    stream.write_all(b"EC").expect("sent");
+    stream.write_all(b"HO a \r\nECHO b\nMUL 1 2\nECHO c").expect("sent");
+    stream.shutdown(Shutdown::Write).expect("shut");
+    let mut replies = String::new();
+    stream.read_to_string(&mut replies).expect("three replies, and the end");
+    let lines: Vec<&str> = replies.lines().collect();
+    assert_eq!((lines.len(), lines[0], lines[1]), (3, "OK a", "OK b"));
+    assert!(lines[2].starts_with("ERR unknown-verb"), "{replies}");
+
+    let trial = server.load(&["-d", "300ms", "-c", "50", "--echo", "8"]);
+    assert_eq!((trial.census.wrong(), trial.census.unfinished), (0, 0));
+    let stopped = server.stop();
+    assert_eq!(stopped["requests"], trial.census.ok + 3);
+    assert_eq!((&stopped["connections"], stopped.get("by_law")), (&51.into(), None));
 }

@@ -9,6 +9,8 @@ use crate::units::{ns, parse_duration};
 /// When a reply leaves. Times are nanoseconds since the server was ready.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Law {
+    /// At once, and as cheaply as can be: nothing is timed or recorded.
+    None,
     /// Each reply so long after its request.
     Fixed {
         /// So long.
@@ -47,6 +49,7 @@ impl Law {
     #[must_use]
     pub fn reply_at(&self, arrived: u64, number: u64) -> u64 {
         match *self {
+            Self::None => arrived,
             Self::Fixed { latency } => arrived + ns(latency),
             Self::Bimodal { usual, usual_ppm, rare } => {
                 let rare_ppm = u128::from(1_000_000 - usual_ppm);
@@ -72,6 +75,7 @@ impl fmt::Display for Law {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let show = humantime::format_duration;
         match *self {
+            Self::None => f.write_str(NONE),
             Self::Fixed { latency } => write!(f, "fixed:{}", show(latency)),
             Self::Bimodal { usual, usual_ppm, rare } => {
                 let percent = usual_ppm as f64 / 10_000.0;
@@ -91,10 +95,13 @@ impl FromStr for Law {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "'{text}' is no law: write fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s or \
-                 ramp:1ms..10ms/10s"
+                "'{text}' is no law: write fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s, \
+                 ramp:1ms..10ms/10s, or none"
             )
         };
+        if text == NONE {
+            return Ok(Self::None);
+        }
         let (name, rest) = text.split_once(':').ok_or_else(wrong)?;
         let pair = |text: &str, by: &str| {
             let (one, other) = text.split_once(by).ok_or_else(wrong)?;
@@ -131,6 +138,9 @@ impl FromStr for Law {
     }
 }
 
+/// The law of a server that has none.
+const NONE: &str = "none";
+
 const HOUR_NS: u64 = 3_600_000_000_000;
 
 /// A percentage with up to four digits after the point, in millionths.
@@ -157,8 +167,14 @@ mod tests {
 
     #[test]
     fn a_law_is_read_and_written_alike() {
-        for text in ["fixed:1ms", "bimodal:1ms@99.25%,50ms", "stall:100ms/1s", "ramp:1ms..10ms/10s"]
-        {
+        let laws = [
+            "none",
+            "fixed:1ms",
+            "bimodal:1ms@99.25%,50ms",
+            "stall:100ms/1s",
+            "ramp:1ms..10ms/10s",
+        ];
+        for text in laws {
             assert_eq!(law(text).to_string(), text);
         }
     }

@@ -4,8 +4,11 @@
 //! When a reply leaves is a [`Law`] of when its request arrived. When it is stopped it prints what
 //! the law said and what it did itself, from read to write: a generator that reports less than that
 //! has missed something; what it reports more is transport, wake-ups and its own time.
+//!
+//! With the law `none` it is the [null server](null), which a generator can be measured against.
 
 mod law;
+mod null;
 mod server;
 mod speech;
 
@@ -27,7 +30,8 @@ pub use law::Law;
 /// `c10k calibrate`.
 #[derive(Debug, Args)]
 pub struct CalibrateArgs {
-    /// When replies leave: fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s or ramp:1ms..10ms/10s
+    /// When replies leave: fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s or ramp:1ms..10ms/10s;
+    /// none: at once, as cheaply as can be, and nothing is recorded
     #[arg(long)]
     pub law: Law,
     /// Where to listen; port 0 takes a free one and the ready line says which
@@ -57,8 +61,10 @@ struct Stopped {
     connections: u64,
     requests: u64,
     unanswered: u64,
-    by_law: Distribution,
-    replied: Distribution,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_law: Option<Distribution>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replied: Option<Distribution>,
 }
 
 /// Serves by a law until a signal, then says what it did.
@@ -73,26 +79,45 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
         machine::pin(&args.cpus).map_err(|error| usage(format!("{error:#}")))?;
     }
     let stop = interrupts()?;
-    let server = server::Server::bind(args.listen, args.law).with_context(|| {
+    let cannot_listen = || {
         format!("cannot listen on {}: choose another port, or port 0 for a free one", args.listen)
-    })?;
+    };
+    let stopped = if args.law == Law::None {
+        let server = null::Server::bind(args.listen).with_context(cannot_listen)?;
+        ready(args, server.address()?)?;
+        let done = server.run(&stop).context("the null server failed")?;
+        Stopped::of(args.law, (done.connections, done.requests, 0))
+    } else {
+        let server = server::Server::bind(args.listen, args.law).with_context(cannot_listen)?;
+        ready(args, server.address()?)?;
+        let record = server.run(&stop).context("the calibration server failed")?;
+        let counts = (record.connections, record.requests, record.unanswered);
+        let none = loadgen::Histogram::new_from(&record.replied);
+        Stopped {
+            by_law: Some(Distribution::of(&record.by_law, &none)?),
+            replied: Some(Distribution::of(&record.replied, &none)?),
+            ..Stopped::of(args.law, counts)
+        }
+    };
+    serve::print_line(&stopped)?;
+    Ok(Exit::Ok)
+}
+
+fn ready(args: &CalibrateArgs, address: SocketAddr) -> Result<()> {
     serve::print_line(&Ready {
         event: "ready",
-        address: server.address()?.to_string(),
+        address: address.to_string(),
         pid: std::process::id(),
         law: args.law.to_string(),
         cpus: machine::cpus(),
-    })?;
-    let record = server.run(&stop).context("the calibration server failed")?;
-    let none = loadgen::Histogram::new_from(&record.replied);
-    serve::print_line(&Stopped {
-        event: "stopped",
-        law: args.law.to_string(),
-        connections: record.connections,
-        requests: record.requests,
-        unanswered: record.unanswered,
-        by_law: Distribution::of(&record.by_law, &none)?,
-        replied: Distribution::of(&record.replied, &none)?,
-    })?;
-    Ok(Exit::Ok)
+    })
+}
+
+impl Stopped {
+    /// What it did, without its times: connections, requests, and those of them not answered.
+    fn of(law: Law, (connections, requests, unanswered): (u64, u64, u64)) -> Self {
+        let law = law.to_string();
+        let (by_law, replied) = (None, None);
+        Self { event: "stopped", law, connections, requests, unanswered, by_law, replied }
+    }
 }
