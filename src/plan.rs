@@ -7,6 +7,7 @@ mod draws;
 mod durations;
 mod load;
 mod matrix;
+mod reference;
 mod state;
 mod subject;
 mod twin;
@@ -25,6 +26,7 @@ use crate::pacing::PacingArg;
 
 pub use arrivals::{ArrivalsPlan, Ramp, Rate, Staircase};
 pub use built_in::BUILT_IN;
+pub use reference::reference;
 pub use subject::{Candidate, External, Subject};
 
 /// An experiment.
@@ -87,6 +89,9 @@ pub struct Plan {
     /// Whether the servers' system calls are counted too, in loads of their own after the trials.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub syscalls: bool,
+    /// Whether each block has a trial of the generator against a server that does nothing.
+    #[serde(default = "yes")]
+    pub reference: bool,
     /// What the servers are.
     #[serde(default)]
     pub server: ServerPlan,
@@ -357,6 +362,10 @@ fn is_zero(n: &usize) -> bool {
 
 fn all_models() -> Vec<String> {
     vec!["all".into()]
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn five() -> u32 {

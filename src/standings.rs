@@ -6,9 +6,10 @@
 mod ceiling;
 mod noise;
 mod recommend;
+pub(crate) mod reference;
 mod words;
 
-use crate::document::{Cell, NoiseFloor, Standing, Standings, Summary, Validity};
+use crate::document::{Cell, NoiseFloor, Reference, Standing, Standings, Summary, Validity};
 use crate::metric::{MARGIN, Metric, TRIALS_MIN, headline, pairs};
 use crate::statistics::verdict::Good;
 use crate::statistics::{Verdict, interval, rank, ratio};
@@ -28,6 +29,9 @@ pub fn derive(summary: &mut Summary) {
             estimate.interval = interval::bootstrap_median(&estimate.values, seed);
         }
     }
+    if let Some(reference) = &mut summary.reference {
+        reference::derive(reference, seed);
+    }
     let workloads = summary.workloads();
     let noise: Vec<NoiseFloor> =
         workloads.iter().flat_map(|name| noise::of(name, &summary.cells_of(name))).collect();
@@ -36,7 +40,7 @@ pub fn derive(summary: &mut Summary) {
         .filter_map(|name| {
             let own: Vec<NoiseFloor> =
                 noise.iter().filter(|floor| floor.workload == *name).cloned().collect();
-            of(name, &summary.ranked(name), &own, MARGIN)
+            of(name, &summary.ranked(name), (&own, summary.reference.as_ref()), MARGIN)
         })
         .collect();
     let recommendations = standings
@@ -53,7 +57,12 @@ pub fn derive(summary: &mut Summary) {
 }
 
 /// The standings of one workload; `None` where no model can be the best.
-fn of(workload: &str, cells: &[&Cell], noise: &[NoiseFloor], margin: f64) -> Option<Standings> {
+fn of(
+    workload: &str,
+    cells: &[&Cell],
+    (noise, reference): (&[NoiseFloor], Option<&Reference>),
+    margin: f64,
+) -> Option<Standings> {
     let metric = headline(cells);
     let best = best(&metric, cells)?;
     let mut others: Vec<Standing> = cells
@@ -63,9 +72,13 @@ fn of(workload: &str, cells: &[&Cell], noise: &[NoiseFloor], margin: f64) -> Opt
         .collect();
     judge(&metric, &mut others, noise::smallest_detectable(noise, &metric), margin);
     let mut sentence = words::sentence(&metric, best, cells, &others, noise);
-    let ceiling = ceiling::of(cells);
-    if let Some(ceiling) = &ceiling {
-        sentence = format!("{sentence} {}", ceiling.sentence);
+    let generator_bound = reference::bound(cells, reference);
+    let bound = generator_bound.as_ref().map_or(&[][..], |bound| &bound.models);
+    let ceiling = ceiling::of(cells, bound);
+    let more =
+        [ceiling.as_ref().map(|c| &c.sentence), generator_bound.as_ref().map(|b| &b.sentence)];
+    for more in more.into_iter().flatten() {
+        sentence = format!("{sentence} {more}");
     }
     Some(Standings {
         workload: workload.into(),
@@ -74,6 +87,7 @@ fn of(workload: &str, cells: &[&Cell], noise: &[NoiseFloor], margin: f64) -> Opt
         margin,
         others,
         ceiling,
+        generator_bound,
         sentence,
     })
 }

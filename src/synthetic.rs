@@ -1,8 +1,8 @@
 //! Summaries made up for tests.
 
 use crate::document::{
-    ArrivalsRecord, Cell, CellQuantile, CellStep, Estimate, Factor, Flag, RunRecord, Status,
-    Summary, Validity,
+    ArrivalsRecord, Cell, CellQuantile, CellStep, Estimate, Factor, Flag, Reference,
+    ReferenceTrial, RunRecord, Status, Summary, Validity,
 };
 use crate::standings;
 
@@ -87,6 +87,20 @@ pub(crate) fn point(mut cell: Cell, series: &str, setting: &str, x: f64) -> Cell
 /// Independent and nearly normal: sums of twelve uniform draws (mean 0, variance 1).
 pub(crate) fn normal(random: &mut fastrand::Rng) -> f64 {
     (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
+}
+
+/// A reference with these CPU times for each request, block by block.
+pub(crate) fn reference(null_per_s: f64, client_ns: &[f64], server_ns: &[f64]) -> Reference {
+    let trials = (0_u32..).zip(client_ns.iter().zip(server_ns));
+    let trials = trials.map(|(block, (client, server))| ReferenceTrial {
+        file: format!("trials/reference.{block}.json"),
+        block,
+        later: false,
+        throughput_per_s: null_per_s,
+        client_cpu_per_request_ns: Some(*client),
+        server_cpu_per_request_ns: Some(*server),
+    });
+    Reference::of(50, trials.collect()).expect("values")
 }
 
 /// A summary of these cells, with all that follows from them.

@@ -9,6 +9,7 @@ mod load;
 mod models;
 mod plans;
 mod recovery;
+pub(crate) mod reference;
 mod sessions;
 mod steps;
 mod syscalls;
@@ -202,6 +203,9 @@ pub fn closing(summary: &Summary) -> String {
         processors(&run.server_cpus),
         processors(&run.client_cpus),
     );
+    for line in reference::lines(summary) {
+        let _ = write!(text, "\n{line}");
+    }
     let trials = || summary.cells.iter().map(|cell| cell.trials.len());
     let (least, most) = (trials().min().unwrap_or(0), trials().max().unwrap_or(0));
     if most < 5 {

@@ -417,7 +417,7 @@ fn ctrl_c_keeps_what_was_measured_and_a_resumed_run_finishes_it() {
     assert!(matches!(exit, 0 | 4), "{stderr}");
     let after = summary(&run);
     assert_eq!(after["run"]["interrupted"], false);
-    assert_eq!((trials(&run), after["run"]["trials_done"].as_u64()), (12, Some(12)));
+    assert_eq!((trials(&run), after["run"]["trials_done"].as_u64()), (15, Some(15)));
     if let Ok(first) = first {
         let again = std::fs::read(run.join("trials/echo.epoll.0.json")).expect("still there");
         assert_eq!(first, again, "a finished trial is not made again");

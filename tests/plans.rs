@@ -142,7 +142,8 @@ arrivals = { kind = "staircase", rates = [200, 400], step = "30ms" }
 #[test]
 fn a_twin_is_measured_beside_its_model_and_ranked_nowhere() {
     let folder = tempfile::tempdir().expect("a folder");
-    let plan = HEAD.replace("\"epoll\"]", "\"poll\", \"epoll\"]\ntwin = \"epoll\"")
+    let head = HEAD.replace("trials = 1", "trials = 1\nreference = false");
+    let plan = head.replace("\"epoll\"]", "\"poll\", \"epoll\"]\ntwin = \"epoll\"")
         + "[[workload]]\nname = \"echo\"\nrequest = { kind = \"echo\", bytes = 8 }\n\
            arrivals = { kind = \"closed\" }\n";
     let (summary, run) = good_run(folder.path(), &plan);
@@ -157,6 +158,8 @@ fn a_twin_is_measured_beside_its_model_and_ranked_nowhere() {
     assert_eq!(others.len(), 1, "two models are compared: {others:?}");
     let written = fs::read_to_string(run.join("plan.toml")).expect("it is there");
     assert!(written.contains("twin = \"epoll\""), "{written}");
+    assert!(summary["reference"].is_null(), "the plan has none");
+    assert_eq!((trials(&run).len(), &summary["run"]["trials_done"]), (3, &3.into()));
 }
 
 #[test]
@@ -265,7 +268,8 @@ fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
 
 #[test]
 fn a_run_that_is_killed_goes_on_and_repeats_nothing() {
-    const TRIALS: usize = 2 * 3 * 3;
+    // Two workloads for two models and a twin, each with a reference, in three blocks.
+    const TRIALS: usize = 2 * (3 + 1) * 3;
     let folder = tempfile::tempdir().expect("a folder");
     let plan =
         HEAD.replace("\"epoll\"]", "\"poll\", \"epoll\"]").replace("trials = 1", "trials = 3")
@@ -287,7 +291,7 @@ fn a_run_that_is_killed_goes_on_and_repeats_nothing() {
     let run = || fs::read_dir(&results).ok()?.next()?.ok().map(|run| run.path());
     let made = || run().map(|run| trials(&run)).unwrap_or_default();
     // In the closed loop, between the two loops, and in the open one.
-    for after in [2, 9, 13] {
+    for after in [2, 12, 17] {
         let before = made();
         let mut running = begin();
         wait_until("some trials more", || made().len() >= after);
@@ -309,12 +313,20 @@ fn a_run_that_is_killed_goes_on_and_repeats_nothing() {
     let summary = json(&run().expect("a run").join("summary.json"));
     assert_eq!(summary["run"]["trials_done"], TRIALS);
     assert_eq!(summary["run"]["interrupted"], false);
+    let reference = &summary["reference"];
+    let parts: Vec<_> = ["reference", "reference-later"]
+        .iter()
+        .flat_map(|part| (0..3).map(move |block| format!("trials/{part}.{block}.json")))
+        .collect();
+    let files: Vec<_> =
+        reference["trials"].as_array().expect("trials").iter().map(|t| &t["file"]).collect();
+    assert_eq!(files, parts.iter().collect::<Vec<_>>());
     let rates: Vec<_> = now
         .values()
         .map(|text| serde_json::from_slice::<Value>(text).expect("JSON"))
         .filter_map(|trial| trial["load"]["arrivals"]["rate_per_s"].as_f64())
         .collect();
-    assert_eq!(rates.len(), TRIALS / 2);
+    assert_eq!(rates.len(), 3 * 3);
     assert!(rates.iter().all(|rate| (rate - rates[0]).abs() < 1e-9), "one rate: {rates:?}");
 }
 

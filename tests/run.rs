@@ -50,7 +50,7 @@ fn small_run(out: &Path) -> (Option<i32>, String, PathBuf) {
         .replace("name = \"quick\"", "name = \"small\"")
         .replace("connections = 50", "connections = 4")
         // Long enough for everybody to get a turn on a busy machine.
-        .replace("measure = \"220ms\"", "measure = \"600ms\"")
+        .replace("measure = \"184ms\"", "measure = \"600ms\"")
         .replace("trials = 3", "trials = 2");
     std::fs::write(&plan, text).expect("written");
     let results = out.join("results");
@@ -74,8 +74,8 @@ fn a_run_writes_whole_valid_documents_and_compares_every_model() {
 
     let (trial, summary) = (validator("trial"), validator("summary"));
     let trials = files(&run.join("trials"), ".json");
-    // Two models and a twin, two workloads, two blocks.
-    assert_eq!(trials.len(), 3 * 2 * 2);
+    // Two models, a twin and the reference, two workloads, two blocks.
+    assert_eq!(trials.len(), 4 * 2 * 2);
     trials.iter().for_each(|path| validate(&trial, path));
     validate(&summary, &run.join("summary.json"));
 
@@ -95,9 +95,30 @@ fn a_run_writes_whole_valid_documents_and_compares_every_model() {
         let sentence = standings["sentence"].as_str().expect("a sentence");
         assert!(table.contains(sentence), "not in the table: {sentence}\n{table}");
     }
+    the_reference_is_beside_the_models(&run, &document, &table);
     one_equal_rate(&trials);
     the_census_adds_up(&trials);
     page_needs_nothing_else(&run, cells);
+}
+
+/// The generator against a server that does nothing, in each block; in no cell.
+fn the_reference_is_beside_the_models(run: &Path, summary: &Value, table: &str) {
+    let reference = &summary["reference"];
+    assert_eq!(reference["connections"], 50, "whatever the plan has");
+    for trial in reference["trials"].as_array().expect("trials") {
+        let document = json(&run.join(trial["file"].as_str().expect("a file")));
+        assert_eq!(document["target"]["model"], "null");
+        assert_eq!(document["target"]["ready"]["law"], "none");
+        assert_eq!(document["load"]["request"]["bytes"], 8);
+        assert_eq!(document["throughput_per_s"], trial["throughput_per_s"]);
+        assert!(document["census"]["ok"].as_u64() > Some(0), "{}", document["census"]);
+        assert!(document["census"]["errors"]["wrong_reply"].is_null());
+    }
+    assert!(!summary["cells"].to_string().contains("\"null\""), "it is no model");
+    let sentence = reference["sentence"].as_str().expect("a sentence");
+    assert!(table.contains(sentence) && sentence.contains("does nothing"), "{sentence}");
+    let page = std::fs::read_to_string(run.join("report.html")).expect("written");
+    assert!(page.contains("id=\"reference\"") && page.contains("trials/reference.1.json"));
 }
 
 /// Every open trial had the same rate, the share of the slowest model's that the plan asks for.

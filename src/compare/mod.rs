@@ -1,6 +1,7 @@
 //! `c10k compare`: what has changed from one saved run to another, and how sure that is.
 
 mod likeness;
+mod reference;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -106,6 +107,7 @@ fn comparison(base: &Run, new: &Run, margin: f64, unlike: Vec<String>) -> Compar
         margin,
         unlike,
         missing: [only(base, new), only(new, base)].concat(),
+        reference: reference::change(&base.summary, &new.summary),
         rows,
     }
 }
@@ -198,6 +200,7 @@ mod tests {
             margin: 0.05,
             unlike: Vec::new(),
             missing: Vec::new(),
+            reference: None,
             rows: vec![row(verdict)],
         };
         assert_eq!(gate(&of(Some(Verdict::Worse)), true), Exit::Worse);

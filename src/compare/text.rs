@@ -52,6 +52,8 @@ pub(super) fn text(comparison: &Comparison, all: bool) -> String {
     let reasons: BTreeSet<_> = comparison.rows.iter().filter_map(|r| r.why_none.as_ref()).collect();
     reasons.iter().for_each(|reason| _ = writeln!(text, "no verdict: {reason}"));
     let unlike = comparison.unlike.iter().map(|line| format!("not alike: {line}"));
-    unlike.chain(comparison.missing.iter().cloned()).for_each(|line| _ = writeln!(text, "{line}"));
+    let machine = comparison.reference.as_ref().and_then(|found| found.sentence.clone());
+    let more = comparison.missing.iter().cloned().chain(machine);
+    unlike.chain(more).for_each(|line| _ = writeln!(text, "{line}"));
     text
 }

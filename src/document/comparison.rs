@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SchemaId;
+use super::{ReferenceChange, SchemaId};
 use crate::statistics::{Interval, Verdict};
 
 /// A comparison of two saved runs.
@@ -23,6 +23,10 @@ pub struct Comparison {
     pub unlike: Vec<String>,
     /// What only one of them has.
     pub missing: Vec<String>,
+    /// Whether the machine was the same, by the load generator against a server that does nothing; absent
+    /// where one of the runs has no such reference. Nothing is refused or corrected for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<ReferenceChange>,
     /// One for each figure of each cell that both have.
     pub rows: Vec<Compared>,
 }

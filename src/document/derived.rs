@@ -30,7 +30,8 @@ pub struct NoiseFloor {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
-    /// The check that says what was at its limit: `generator-cpu`, `load-above-cores` or `steal`.
+    /// The check that says what was at its limit: `generator-cpu`, `load-above-cores` or
+    /// `steal`; or `reference`, where the models came to what the generator does against the null server.
     pub check: String,
     /// The models that are near each other, the slowest first.
     pub models: Vec<String>,

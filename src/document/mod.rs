@@ -26,6 +26,7 @@ mod lab;
 mod load;
 mod measured;
 mod pacing;
+mod reference;
 mod server;
 mod sessions;
 mod shard;
@@ -58,6 +59,7 @@ pub use lab::{
 pub use load::{ArrivalsRecord, LoadRecord, RequestRecord};
 pub use measured::{Census, Interval, Latency};
 pub use pacing::{PacingKind, PacingRecord};
+pub use reference::{GeneratorBound, Reference, ReferenceChange, ReferenceTrial, Spell};
 pub use server::{CpuSplit, Faults, Memory, PortSockets, ServerAccount, Switches, Tcp};
 pub use sessions::SessionsRecord;
 pub use shard::{Part, ShardRecord, Sums};

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling};
 use super::{
-    ArrivalsRecord, CellStep, CellTurnaround, Factor, Host, SchemaId, Status, Syscalls, Validity,
+    ArrivalsRecord, CellStep, CellTurnaround, Factor, GeneratorBound, Host, Reference, SchemaId,
+    Status, Syscalls, Validity,
 };
 use crate::statistics::{Interval, Verdict, extremes, median};
 
@@ -39,6 +40,10 @@ pub struct Summary {
     /// Cells that were left out, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded: Vec<Excluded>,
+    /// The load generator against a server that does nothing, once in each block; absent where the plan
+    /// has no reference, and in documents of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
 }
 
 /// A model that was not measured under a workload.
@@ -68,6 +73,7 @@ impl Summary {
             crossovers: Vec::new(),
             scaling: Vec::new(),
             excluded: Vec::new(),
+            reference: None,
         }
     }
 
@@ -123,6 +129,9 @@ pub struct Standings {
     /// no sign of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Ceiling>,
+    /// Who is limited by the generator, by what it did against the null server; absent where nobody is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator_bound: Option<GeneratorBound>,
     /// All that in a sentence.
     pub sentence: String,
 }

@@ -108,6 +108,8 @@ fn annotate(sheet: &mut Sheet, summary: &Summary, cells: &[&Cell], marked: usize
             left.reason.trim_end_matches('.')
         ));
     }
+    let spells = summary.reference.iter().flat_map(|reference| &reference.spells);
+    sheet.remarks.extend(spells.map(|spell| spell.sentence.clone()));
     let (run, host) = (&summary.run, &summary.host);
     sheet.caption.push(format!(
         "Plan {}, run {}, c10k {}, on {}, {}, {} processors; server on {}, generator on {}.",
@@ -189,6 +191,7 @@ pub(super) fn of_comparison(comparison: &Comparison, all: bool) -> Vec<Sheet> {
     if let Some(last) = sheets.last_mut() {
         let unlike = comparison.unlike.iter().map(|line| format!("not alike: {line}"));
         last.remarks.extend(unlike.chain(comparison.missing.iter().cloned()));
+        last.remarks.extend(comparison.reference.iter().filter_map(|found| found.sentence.clone()));
     }
     sheets
 }
@@ -250,7 +253,8 @@ fn p_value(p: f64) -> String {
 mod tests {
     use super::*;
     use crate::document::{Excluded, SchemaId};
-    use crate::synthetic::{closed, flag, summary};
+    use crate::standings;
+    use crate::synthetic::{closed, flag, reference, summary};
 
     fn entry(sheet: &Sheet, row: usize, column: &str) -> String {
         let at = sheet.columns.iter().position(|c| c.name == column).expect("a column");
@@ -271,8 +275,11 @@ mod tests {
             workload: "echo".into(),
             reason: "it cannot".into(),
         });
+        summary.reference = Some(reference(1e5, &[5e3, 5e3, 9e3], &[3e3; 3]));
+        standings::derive(&mut summary);
         let sheets = of_summary(&summary);
         let [sheet] = &sheets[..] else { panic!("one workload") };
+        assert!(sheet.remarks.iter().any(|remark| remark.starts_with("Block 3: the reference")));
         assert_eq!(sheet.notes.len(), 2);
         let marks: Vec<_> = sheet.rows.iter().map(|row| row.marks.clone()).collect();
         assert_eq!(marks, [vec![], vec![0], vec![1]]);
@@ -337,6 +344,7 @@ mod tests {
             margin: 0.05,
             unlike: vec!["kernel".into()],
             missing: Vec::new(),
+            reference: None,
             rows: vec![
                 row("p99_ns", Some(Verdict::Better), None),
                 row("pss_bytes", None, Some("3 trials")),

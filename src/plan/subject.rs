@@ -13,6 +13,9 @@ use super::{Plan, ServerPlan, Workload, is_file_name, nearest};
 /// A plan's `twin` that is nobody.
 pub(super) const NO_TWIN: &str = "none";
 
+/// The name of the null server.
+const NULL: &str = "null";
+
 /// A server that is not ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -40,6 +43,9 @@ pub enum Subject<'a> {
     Model(&'static Model),
     /// A server that is not ours.
     External(&'a External),
+    /// The server that does nothing but answer, which is no candidate: the reference is measured
+    /// against it.
+    Null,
 }
 
 impl<'a> Subject<'a> {
@@ -49,6 +55,7 @@ impl<'a> Subject<'a> {
         match self {
             Self::Model(model) => model.name,
             Self::External(external) => &external.name,
+            Self::Null => NULL,
         }
     }
 
@@ -68,6 +75,7 @@ impl<'a> Subject<'a> {
                     "it holds {most} connections at most, and this workload has {clients}"
                 ))
             }
+            Self::Null => None,
             Self::External(_) if workload.greeting => Some("it begins with no greeting".into()),
             Self::External(external) => {
                 let varied = workload.factors.iter().find(|f| f.name.starts_with("server."))?;

@@ -9,6 +9,7 @@ pub(crate) mod ends;
 mod figures;
 mod notes;
 mod recommend;
+mod reference;
 mod section;
 mod sortable;
 mod steps;
@@ -152,6 +153,7 @@ fn document(summary: &Summary, sections: &[Markup], data: &str) -> Markup {
                     (ends::excluded(summary))
                     (ends::noise(summary))
                     (ends::method(run))
+                    (reference::section(summary))
                     (ends::machine(&summary.host))
                     (ends::reproduce(run))
                 }

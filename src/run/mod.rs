@@ -4,11 +4,13 @@
 //! each), `summary.json` and `report.html`. Every trial is a fresh server process and fresh
 //! connections. Trials are interleaved in blocks, every model under every workload once a block,
 //! in an order that the seed decides, so that a slow spell of the machine falls on all alike.
+//! In each block the generator is also measured against a server that does nothing, the reference.
 //! Workloads whose rate is a share of what was measured come after those that measure it.
 
 mod built_in;
 mod parts;
 mod progress;
+mod reference;
 mod room;
 pub(crate) mod server;
 mod slots;
@@ -191,11 +193,13 @@ impl Run {
         Ok(run)
     }
 
-    fn resume(plan: Plan, dir: &Path) -> Result<Self> {
+    fn resume(mut plan: Plan, dir: &Path) -> Result<Self> {
         let summary: Summary = store::read_json(&dir.join("summary.json"))
             .map_err(|error| usage(format!("cannot resume: {error:#}")))?;
         let counts = syscalls::of(&summary);
         let Summary { run: record, host, .. } = summary;
+        // What began without a reference, in an earlier version, goes on without.
+        plan.reference &= slots(&plan)?.len() == record.trials_planned;
         let left = record.trials_planned.saturating_sub(record.trials_done);
         room::check(dir, left)?;
         Ok(Self { dir: dir.into(), plan, record, host, counts, stop: load::interrupts()? })

@@ -23,7 +23,7 @@ pub(crate) fn start(
     model: &Model,
     settings: &ServerPlan,
     greeting: bool,
-    (server_cpus, client_cpus): (&[usize], &[usize]),
+    cpus: (&[usize], &[usize]),
 ) -> Result<ServerChild> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = Command::new(program);
@@ -44,6 +44,21 @@ pub(crate) fn start(
     if greeting {
         command.arg("--greeting");
     }
+    spawn(command, cpus)
+}
+
+/// Starts this program as the null server, likewise.
+pub(crate) fn start_null(cpus: (&[usize], &[usize])) -> Result<ServerChild> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let mut command = Command::new(program);
+    command.args(["calibrate", "--law", "none", "--stop-with-parent", "--listen", "127.0.0.1:0"]);
+    spawn(command, cpus)
+}
+
+fn spawn(
+    command: Command,
+    (server_cpus, client_cpus): (&[usize], &[usize]),
+) -> Result<ServerChild> {
     // A child inherits the processors of the thread that starts it.
     if !server_cpus.is_empty() {
         machine::pin(server_cpus)?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::cli::usage;
 use crate::document::Excluded;
-use crate::plan::{Candidate, Plan, Workload};
+use crate::plan::{Candidate, Plan, Subject, Workload, reference};
 
 /// Starting and stopping a server, connecting, writing: what a trial takes beside its phases.
 const TRIAL_OVERHEAD: Duration = Duration::from_millis(90);
@@ -25,8 +25,21 @@ pub(super) struct Slot<'a> {
 impl Slot<'_> {
     /// Where its document is written, below the run's folder.
     pub(super) fn file(&self) -> String {
+        if self.is_reference() {
+            return reference_file(self.workload, self.block);
+        }
         file_name(self.workload, self.candidate, self.block)
     }
+
+    /// Whether it is no cell of the plan but the reference.
+    pub(super) fn is_reference(&self) -> bool {
+        matches!(self.candidate.subject, Subject::Null)
+    }
+}
+
+/// Where the reference of a block is written, below the run's folder.
+pub(super) fn reference_file(workload: &Workload, block: u32) -> String {
+    format!("trials/{}.{block}.json", workload.name)
 }
 
 /// Where a trial is written, below the run's folder.
@@ -40,8 +53,10 @@ pub(super) fn slots(plan: &Plan) -> Result<Vec<Slot<'_>>> {
     let waits = |w: &&Workload| w.arrivals.of().is_some();
     let (second, first): (Vec<_>, Vec<_>) = plan.workloads.iter().partition(waits);
     let mut random = fastrand::Rng::with_seed(plan.seed);
+    // Of its own, so that the others come in the same order with a reference and without.
+    let mut places = fastrand::Rng::with_seed(!plan.seed);
     let mut slots = Vec::new();
-    for stage in [first, second] {
+    for (later, stage) in [(false, first), (true, second)] {
         let mut cells = Vec::new();
         for workload in stage {
             let measured = |c: &&Candidate<'_>| plan.measures(workload, **c);
@@ -50,6 +65,9 @@ pub(super) fn slots(plan: &Plan) -> Result<Vec<Slot<'_>>> {
         for block in 0..plan.trials {
             let mut cells = cells.clone();
             random.shuffle(&mut cells);
+            if plan.reference && !cells.is_empty() {
+                cells.insert(places.usize(..=cells.len()), reference(later));
+            }
             for (workload, candidate) in cells {
                 let position = u32::try_from(slots.len()).context("too many trials")?;
                 slots.push(Slot { workload, candidate, block, position });
@@ -78,7 +96,9 @@ pub(super) fn excluded(plan: &Plan) -> Result<Vec<Excluded>> {
 
 /// About how long these trials take.
 pub(super) fn time_needed(plan: &Plan, slots: &[Slot<'_>]) -> Duration {
+    let reference = plan.for_reference();
     let each = slots.iter().map(|slot| {
+        let plan = if slot.is_reference() { &reference } else { plan };
         let clients = plan.connections(slot.workload) + slot.workload.idle_connections.unwrap_or(0);
         let clients = u32::try_from(clients).unwrap_or(u32::MAX);
         let phases = plan.warmup + plan.measure(slot.workload);
@@ -105,4 +125,66 @@ pub(super) fn leave_out_unavailable(plan: &mut Plan) -> Result<Vec<String>> {
         return Err(usage(notes.join("; ")));
     }
     Ok(notes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCKS: u32 = 40;
+
+    fn plan(seed: u64, reference: bool) -> Plan {
+        let mut plan = Plan::quick();
+        plan.models = ["poll", "epoll", "mio"].map(Into::into).into();
+        plan.keep_workloads(&["echo-open".into()]).expect("it has it");
+        (plan.trials, plan.seed, plan.reference) = (BLOCKS, seed, reference);
+        plan
+    }
+
+    fn files(plan: &Plan) -> Vec<String> {
+        slots(plan).expect("in order").iter().map(Slot::file).collect()
+    }
+
+    /// Where in each block, or later part of one, its reference is.
+    fn places(plan: &Plan) -> Vec<usize> {
+        let slots = slots(plan).expect("in order");
+        let parts: Vec<&[Slot<'_>]> = slots.chunks(5).collect();
+        let is_one = |part: &&[Slot<'_>]| part.iter().all(|slot| slot.block == part[0].block);
+        assert!(parts.iter().all(is_one), "three models, a twin and a reference in each");
+        let place = |part: &&[Slot<'_>]| {
+            let references = part.iter().filter(|slot| slot.is_reference()).count();
+            assert_eq!(references, 1);
+            part.iter().position(Slot::is_reference).expect("counted")
+        };
+        parts.iter().map(place).collect()
+    }
+
+    #[test]
+    fn the_seed_decides_where_in_a_block_the_reference_is() {
+        let seeded = |seed| plan(seed, true);
+        assert_eq!(files(&seeded(1)), files(&seeded(1)));
+        assert_ne!(places(&seeded(1)), places(&seeded(2)));
+        let found = places(&seeded(1));
+        assert_eq!(
+            found.len(),
+            2 * BLOCKS as usize,
+            "the open workload is measured in a later part"
+        );
+        for place in 0..5 {
+            assert!(found.contains(&place), "first, last and in between: {found:?}");
+        }
+        let files = files(&seeded(1));
+        assert!(files.contains(&"trials/reference.0.json".into()), "{files:?}");
+        assert!(files.contains(&"trials/reference-later.39.json".into()));
+    }
+
+    #[test]
+    fn without_a_reference_the_others_come_in_the_same_order() {
+        let without = files(&plan(7, false));
+        let mut with = files(&plan(7, true));
+        with.retain(|file| !file.contains("reference"));
+        assert_eq!(with, without);
+        let time = |plan: &Plan| time_needed(plan, &slots(plan).expect("in order"));
+        assert!(time(&plan(7, true)) > time(&plan(7, false)), "it is counted in time");
+    }
 }

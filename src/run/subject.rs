@@ -38,6 +38,7 @@ impl Running {
                 let settings = plan.server_of(slot.workload);
                 server::start(model, settings, slot.workload.greeting, cpus).map(Self::Model)
             }
+            Subject::Null => server::start_null(cpus).map(Self::Model),
             Subject::External(external) => Self::start_external(external, service, cpus),
         }
     }

@@ -33,7 +33,10 @@ pub(super) fn sum_up(
             cells.extend(cell(workload, candidate, files, &trials));
         }
     }
-    let mut summary = Summary { excluded: excluded(plan)?, ..Summary::of(record, host, cells) };
+    let reference = super::reference::sum_up(dir, plan)?;
+    record.trials_done += reference.as_ref().map_or(0, |reference| reference.trials.len());
+    let mut summary =
+        Summary { excluded: excluded(plan)?, reference, ..Summary::of(record, host, cells) };
     standings::derive(&mut summary);
     Ok(summary)
 }

@@ -44,7 +44,7 @@ impl Run {
         }
         let plan = self.plan.clone();
         let mut wanted = slots(&plan)?;
-        wanted.retain(|slot| slot.block == 0 && !slot.candidate.twin);
+        wanted.retain(|slot| slot.block == 0 && !slot.candidate.twin && !slot.is_reference());
         let mut bases = summary::Bases::default();
         eprintln!("counting system calls with strace, {} loads", wanted.len());
         for slot in wanted {

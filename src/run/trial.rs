@@ -27,7 +27,8 @@ pub(super) fn make_counted(
     base: f64,
     counted: Option<Duration>,
 ) -> Result<(Trial, Vec<(String, u64)>)> {
-    let Run { plan, record, .. } = run;
+    let Run { record, .. } = run;
+    let plan = if slot.is_reference() { &run.plan.for_reference() } else { &run.plan };
     let Slot { workload, candidate, .. } = slot;
     let service = plan.service_of(workload, candidate.subject)?;
     // The same for every model of a block: its arrivals, thoughts and draws.

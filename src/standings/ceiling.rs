@@ -11,6 +11,10 @@ const MODELS_MIN: usize = 5;
 /// So many families of models do not come out alike by nature.
 const FAMILIES_MIN: usize = 3;
 
+/// In the place of a check: what the generator did against the null server.
+const REFERENCE: (&str, &str) =
+    ("reference", "the load generator, by what it did against a server that does nothing,");
+
 /// What tells by its check that it was used up, and what it is.
 const LIMITS: [(&str, &str); 3] = [
     ("generator-cpu", "the load generator"),
@@ -18,8 +22,9 @@ const LIMITS: [(&str, &str); 3] = [
     ("steal", "this machine, whose processors the hypervisor took"),
 ];
 
-/// The ceiling of the cells of one workload, if they are of a closed loop and have one.
-pub(super) fn of(cells: &[&Cell]) -> Option<Ceiling> {
+/// The ceiling of the cells of one workload, if they are of a closed loop and have one. `bound` are the
+/// models that did about what the null server did.
+pub(super) fn of(cells: &[&Cell], bound: &[String]) -> Option<Ceiling> {
     let band = widest(cells);
     let mut families: Vec<Family> = Vec::new();
     for family in band.iter().filter_map(|cell| family(cell)) {
@@ -35,7 +40,9 @@ pub(super) fn of(cells: &[&Cell]) -> Option<Ceiling> {
     };
     let used_up =
         |check: &str| 2 * band.iter().filter(|cell| flagged(cell, check)).count() > band.len();
-    let (check, whose) = LIMITS.into_iter().find(|(check, _)| used_up(check))?;
+    let at_null = 2 * band.iter().filter(|cell| bound.contains(&cell.model)).count() > band.len();
+    let limit = LIMITS.into_iter().find(|(check, _)| used_up(check));
+    let (check, whose) = limit.or(at_null.then_some(REFERENCE))?;
     let spread = rate(band.last()?) / rate(band.first()?);
     Some(Ceiling {
         check: check.into(),
@@ -99,7 +106,7 @@ mod tests {
     }
 
     fn found(cells: &[Cell]) -> Option<Ceiling> {
-        of(&cells.iter().collect::<Vec<_>>())
+        of(&cells.iter().collect::<Vec<_>>(), &[])
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn differ(cells: &[Cell], margin: f64) -> bool {
     let all: Vec<&Cell> = cells.iter().collect();
     let ranked: Vec<&Cell> = cells.iter().filter(|cell| !cell.twin).collect();
     let floors = noise::of("echo", &all);
-    let standings = of("echo", &ranked, &floors, margin).expect("a best");
+    let standings = of("echo", &ranked, (&floors, None), margin).expect("a best");
     let different = |v: Option<Verdict>| matches!(v, Some(Verdict::Better | Verdict::Worse));
     standings.others.iter().any(|other| different(other.verdict))
 }
