@@ -29,6 +29,23 @@ pub fn decode(text: &str) -> Result<Histogram<u64>> {
         .context("the histogram is not in HdrHistogram's V2 deflate format")
 }
 
+/// One histogram with all samples, wide enough for the widest.
+///
+/// # Errors
+/// When they do not fit each other, which is a fault of ours.
+pub fn sum<'a>(
+    histograms: impl IntoIterator<Item = &'a Histogram<u64>, IntoIter: Clone>,
+) -> Result<Histogram<u64>> {
+    let histograms = histograms.into_iter();
+    let digits = histograms.clone().map(Histogram::sigfig).max().unwrap_or(3);
+    let high = histograms.clone().map(Histogram::high).max().unwrap_or(2).max(2);
+    let mut sum = Histogram::new_with_bounds(1, high, digits)?;
+    for histogram in histograms {
+        sum.add(histogram).context("the histograms do not fit each other")?;
+    }
+    Ok(sum)
+}
+
 /// The values of all samples together, each that of the middle of its bucket.
 #[must_use]
 pub fn total(histogram: &Histogram<u64>) -> u64 {

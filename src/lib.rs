@@ -22,6 +22,7 @@
 //! - [`doctor`]: what on this machine will spoil a measurement
 //! - [`standings`]: what follows from a summary's figures: intervals, verdicts; [`metric`]: what is
 //!   compared
+//! - [`pooled`]: quantiles of cells over all their trials together
 //! - [`sweeps`]: a model over the values of a setting: where two change places, how one scales
 //! - [`table`] and [`report`]: what people read
 //! - [`sockets`]: what the kernel has of a port
@@ -53,6 +54,7 @@ pub mod merge;
 pub mod metric;
 pub mod pacing;
 pub mod plan;
+pub mod pooled;
 pub mod record;
 pub mod redis;
 pub mod replay;

@@ -1,6 +1,6 @@
 //! What models and runs are compared by, and what a verdict on it takes.
 
-use crate::document::{Cell, Estimate};
+use crate::document::{Cell, Estimate, Shown};
 use crate::statistics::verdict::Good;
 use crate::units::{show_bytes, show_count, show_ns_f64};
 
@@ -24,6 +24,21 @@ pub struct Metric {
     pub of: fn(&Cell) -> Option<&Estimate>,
     /// A value of it with what it is, as in `p99 3.1 ms`.
     pub phrase: fn(f64) -> String,
+}
+
+impl Metric {
+    /// What is shown of it in a cell: of a quantile that of all trials together, which is nothing to
+    /// compare by.
+    #[must_use]
+    pub fn shown(&self, cell: &Cell) -> Option<Shown> {
+        let q = match self.name {
+            "p50_ns" => 0.5,
+            "p90_ns" => 0.9,
+            "p99_ns" => 0.99,
+            _ => return (self.of)(cell).map(Shown::of),
+        };
+        cell.quantile(q)?.shown()
+    }
 }
 
 /// Right replies, in a closed loop or at a rate that is set.

@@ -1,7 +1,7 @@
 //! Summaries made up for tests.
 
 use crate::document::{
-    ArrivalsRecord, Cell, CellQuantile, CellStep, Estimate, Factor, Flag, Reference,
+    ArrivalsRecord, Cell, CellQuantile, CellStep, Estimate, Factor, Flag, Pooled, Reference,
     ReferenceTrial, RunRecord, Status, Summary, Validity,
 };
 use crate::standings;
@@ -11,7 +11,7 @@ use crate::standings;
 pub(crate) fn closed(model: &str, throughput: &[f64]) -> Cell {
     let n = throughput.len();
     let same = |value: f64| Estimate::of(&vec![value; n]);
-    let quantile = |(q, value_ns)| CellQuantile { q, value_ns, at_least: false };
+    let quantile = |(q, value_ns)| CellQuantile { q, value_ns, at_least: false, pooled: None };
     let latency = [(0.5, same(1e5)), (0.9, same(2e5)), (0.99, same(4e5)), (0.999, None)];
     Cell {
         series: None,
@@ -52,6 +52,24 @@ pub(crate) fn open(model: &str, p99_ns: &[f64]) -> Cell {
 pub(crate) fn set(cell: &mut Cell, q: f64, values_ns: &[f64]) {
     let found = cell.latency.iter_mut().find(|quantile| (quantile.q - q).abs() < 1e-9);
     found.expect("a quantile of the cell").value_ns = Estimate::of(values_ns);
+}
+
+/// Gives a cell a quantile of all its trials together.
+pub(crate) fn pool<'a>(
+    cell: &'a mut Cell,
+    q: f64,
+    value_ns: u64,
+    of_trials: &[u64],
+) -> &'a mut Pooled {
+    let found = cell.latency.iter_mut().find(|quantile| (quantile.q - q).abs() < 1e-9);
+    found.expect("a quantile of the cell").pooled.insert(Pooled {
+        value_ns,
+        admitted: true,
+        effective_count: 10_000,
+        at_least: false,
+        of_trials: of_trials.to_vec(),
+        most_of_one_trial: None,
+    })
 }
 
 /// Something flagged in all of a cell's trials.
@@ -141,7 +159,12 @@ pub(crate) fn climbed(model: &str, steps: &[(f64, f64, f64)]) -> Cell {
         width_ns: 500_000_000,
         rate_per_s: *rate_per_s,
         answered: thrice(*answered),
-        response: vec![CellQuantile { q: 0.5, value_ns: Some(thrice(*p50)), at_least: false }],
+        response: vec![CellQuantile {
+            q: 0.5,
+            value_ns: Some(thrice(*p50)),
+            at_least: false,
+            pooled: None,
+        }],
     };
     cell.steps = steps.iter().map(step).collect();
     cell

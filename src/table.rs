@@ -13,6 +13,7 @@ pub(crate) mod reference;
 mod sessions;
 mod steps;
 mod syscalls;
+mod tails;
 mod turnaround;
 
 use std::fmt::Write as _;
@@ -30,6 +31,7 @@ pub use load::load;
 pub use models::{broken, models};
 pub use plans::plans;
 pub use recovery::recovery;
+pub(crate) use tails::{are_pooled, in_one_trial};
 
 /// Writes to standard output.
 ///
@@ -178,6 +180,9 @@ fn workload_table(cells: &[&Cell]) -> String {
     for (at, message) in messages.iter().enumerate() {
         let _ = write!(text, "\n  [{}] {message}", at + 1);
     }
+    if let Some(note) = in_one_trial(cells) {
+        let _ = write!(text, "\n  {note}");
+    }
     text.push_str(&syscalls::lines(cells));
     text
 }
@@ -203,6 +208,12 @@ pub fn closing(summary: &Summary) -> String {
         processors(&run.server_cpus),
         processors(&run.client_cpus),
     );
+    if are_pooled(&summary.cells) {
+        text.push_str(
+            "\nLatency quantiles are of the requests of all trials together; what compares models takes \
+             each trial's own.",
+        );
+    }
     for line in reference::lines(summary) {
         let _ = write!(text, "\n{line}");
     }
@@ -228,11 +239,9 @@ pub(crate) fn processors(cpus: &[usize]) -> String {
 }
 
 fn quantile(quantile: &CellQuantile) -> String {
-    let at_least = if quantile.at_least { ">= " } else { "" };
-    match &quantile.value_ns {
-        Some(value) => format!("{at_least}{}", show_ns_f64(value.median)),
-        None => "too few".into(),
-    }
+    let Some(shown) = quantile.shown() else { return "too few".into() };
+    let at_least = if shown.at_least { ">= " } else { "" };
+    format!("{at_least}{}", show_ns_f64(shown.value))
 }
 
 /// The median, and how far the trials lie from it; one trial lies nowhere.

@@ -98,15 +98,12 @@ fn bars_and_dots_are_the_estimates_of_the_summary() {
     for cell in report.cells() {
         let workload = text(&cell["workload"]);
         let closed = cell["arrivals"]["kind"] == "closed";
-        let mut pairs = vec![
-            ("cpu", &cell["server_cpu_per_request_ns"]),
-            ("memory", &cell["pss_bytes"]),
-            ("p99", &quantile(cell, 0.99)["value_ns"]),
-        ];
+        let mut pairs =
+            vec![("cpu", &cell["server_cpu_per_request_ns"]), ("memory", &cell["pss_bytes"])];
         pairs.extend(closed.then_some(("throughput", &cell["throughput_per_s"])));
         for (name, estimate) in pairs.into_iter().filter(|(_, estimate)| !estimate.is_null()) {
             let row = row(report.figure(&format!("{workload}-{name}")), &cell["model"]);
-            assert_eq!(row["median"], estimate["median"], "{workload} {name}");
+            assert_eq!(row["value"], estimate["median"], "{workload} {name}");
             assert_eq!(row["values"], estimate["values"], "{workload} {name}");
             assert_eq!(row["low"], estimate["interval"]["low"], "{workload} {name}");
             assert_eq!(row["high"], estimate["interval"]["high"], "{workload} {name}");
@@ -128,12 +125,72 @@ fn quantiles_at_equal_load_are_those_of_the_summary() {
         let figure = report.figure(&format!("{}-load", text(&cell["workload"])));
         for shown in row(figure, &cell["model"])["quantiles"].as_array().expect("quantiles") {
             let known = quantile(cell, shown[0].as_f64().expect("q"));
-            assert_eq!(shown[1], known["value_ns"]["median"]);
-            assert_eq!(shown[2], known["at_least"]);
+            assert_eq!(shown[1].as_f64(), known["pooled"]["value_ns"].as_f64());
+            assert_eq!(shown[2], known["pooled"]["at_least"]);
+            assert_eq!(known["pooled"]["admitted"], true);
             seen += 1;
         }
     }
     assert!(seen > 40, "{seen}");
+}
+
+#[test]
+fn dots_are_of_all_trials_together_with_the_spread_of_their_own() {
+    let report = Report::of(|_| ());
+    let (mut together, mut alone) = (0, 0);
+    for cell in report.cells() {
+        let known = quantile(cell, 0.99);
+        alone += usize::from(!known["value_ns"].is_null());
+        let pooled = &known["pooled"];
+        if pooled["admitted"] == false {
+            continue;
+        }
+        together += 1;
+        let figure = report.figure(&format!("{}-p99", text(&cell["workload"])));
+        let row = row(figure, &cell["model"]);
+        let own: Vec<f64> = pooled["of_trials"]
+            .as_array()
+            .expect("trials")
+            .iter()
+            .flat_map(Value::as_f64)
+            .collect();
+        let (low, high) =
+            (own.iter().copied().fold(f64::MAX, f64::min), own.iter().copied().fold(0.0, f64::max));
+        let value = pooled["value_ns"].as_f64();
+        assert_eq!((row["value"].as_f64(), &row["at_least"]), (value, &pooled["at_least"]));
+        assert_eq!((row["low"].as_f64(), row["high"].as_f64()), (Some(low), Some(high)));
+        assert!(value >= Some(low) && value <= Some(high), "{pooled}");
+    }
+    assert!(together > 3 * alone, "{together} known together, {alone} by every trial");
+}
+
+/// Of the committed run: trials that know too little each, and enough together.
+#[test]
+fn what_no_trial_knows_all_of_them_know_together() {
+    let report = Report::of(|_| ());
+    let mut seen = 0;
+    for cell in report.cells() {
+        let trials = report.trials(cell);
+        let (mut all, mut worth) =
+            (Histogram::<u64>::new_with_bounds(1, 3_600_000_000_000, 3).expect("bounds"), 0.0);
+        let mut known_by = 0;
+        for trial in &trials {
+            let headline = trial.latency.headline();
+            all.add(headline.histogram().expect("whole")).expect("added");
+            let own = headline.quantile(0.99).expect("listed");
+            worth += own.effective_count.expect("looked at") as f64;
+            known_by += usize::from(own.admitted);
+        }
+        let known = quantile(cell, 0.99);
+        assert_eq!(known["pooled"]["effective_count"].as_f64(), Some(worth), "{}", cell["model"]);
+        assert_eq!(known["pooled"]["value_ns"].as_u64(), Some(all.value_at_quantile(0.99)));
+        assert_eq!(known["value_ns"].is_null(), known_by < trials.len());
+        if known["pooled"]["admitted"] == true && known_by == 0 {
+            assert!(worth * 0.01 >= 5.99, "{worth} in {}", cell["model"]);
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen} such cells");
 }
 
 #[test]
@@ -265,13 +322,7 @@ fn lines_over_a_setting_are_the_estimates_of_the_summary() {
     let mut seen = 0;
     for cell in &ranked {
         let (x, state) = (&cell["factors"][0]["number"], text(&cell["factors"][1]["text"]));
-        for (name, estimate) in [
-            ("throughput", &cell["throughput_per_s"]),
-            ("p50", &quantile(cell, 0.5)["value_ns"]),
-            ("p99", &quantile(cell, 0.99)["value_ns"]),
-            ("cpu", &cell["server_cpu_per_request_ns"]),
-            ("memory", &cell["pss_bytes"]),
-        ] {
+        let point_of = |name: &str| {
             let figure = report.figure(&format!("sweep-many-{name}"));
             let mut lines = figure["rows"].as_array().expect("lines").iter().filter(|line| {
                 line["model"] == cell["model"]
@@ -279,8 +330,20 @@ fn lines_over_a_setting_are_the_estimates_of_the_summary() {
                         == states.iter().position(|s| *s == state).map(|at| at as u64)
             });
             let points = lines.next().expect("a line")["points"].as_array().expect("points");
-            let point = points.iter().find(|point| point["x"] == *x).expect("a point");
-            assert_eq!(point["median"], estimate["median"], "{name}");
+            points.iter().find(|point| point["x"] == *x).expect("a point").clone()
+        };
+        for (name, q) in [("p50", 0.5), ("p99", 0.99)] {
+            let pooled = &quantile(cell, q)["pooled"];
+            assert_eq!(point_of(name)["value"].as_f64(), pooled["value_ns"].as_f64(), "{name}");
+            seen += 1;
+        }
+        for (name, estimate) in [
+            ("throughput", &cell["throughput_per_s"]),
+            ("cpu", &cell["server_cpu_per_request_ns"]),
+            ("memory", &cell["pss_bytes"]),
+        ] {
+            let point = point_of(name);
+            assert_eq!(point["value"], estimate["median"], "{name}");
             assert_eq!(point["low"], estimate["interval"]["low"], "{name}");
             assert_eq!(point["high"], estimate["interval"]["high"], "{name}");
             seen += 1;

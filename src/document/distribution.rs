@@ -129,7 +129,9 @@ fn is_inner(q: f64) -> bool {
     q > 0.0 && q < 1.0
 }
 
-fn is_admitted(q: f64, samples: f64) -> bool {
+/// Whether so many independent samples are enough to tell quantile q.
+#[must_use]
+pub fn is_admitted(q: f64, samples: f64) -> bool {
     let beyond = samples * (1.0 - q).min(if q < 0.5 { q } else { 1.0 });
     samples > 0.0 && (!is_inner(q) || beyond >= SAMPLES_BEYOND)
 }

@@ -26,6 +26,7 @@ mod lab;
 mod load;
 mod measured;
 mod pacing;
+mod pooled;
 mod reference;
 mod server;
 mod sessions;
@@ -45,7 +46,7 @@ pub use conduct::{ConductRecord, IdleConnections, MisbehavingClients, ThinkRecor
 pub use connections::Connections;
 pub use contention::Contention;
 pub use derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling, ScalingLaw, Sureness};
-pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND};
+pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND, is_admitted};
 pub use doctor::{DoctorReport, Finding, Noise, Ratio};
 pub use draw::DrawRecord;
 pub use factor::Factor;
@@ -59,6 +60,7 @@ pub use lab::{
 pub use load::{ArrivalsRecord, LoadRecord, RequestRecord};
 pub use measured::{Census, Interval, Latency};
 pub use pacing::{PacingKind, PacingRecord};
+pub use pooled::{Pooled, Shown};
 pub use reference::{GeneratorBound, Reference, ReferenceChange, ReferenceTrial, Spell};
 pub use server::{CpuSplit, Faults, Memory, PortSockets, ServerAccount, Switches, Tcp};
 pub use sessions::SessionsRecord;

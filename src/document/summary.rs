@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling};
 use super::{
-    ArrivalsRecord, CellStep, CellTurnaround, Factor, GeneratorBound, Host, Reference, SchemaId,
-    Status, Syscalls, Validity,
+    ArrivalsRecord, CellStep, CellTurnaround, Factor, GeneratorBound, Host, Pooled, Reference,
+    SchemaId, Status, Syscalls, Validity,
 };
 use crate::statistics::{Interval, Verdict, extremes, median};
 
@@ -344,6 +344,9 @@ pub struct CellQuantile {
     pub value_ns: Option<Estimate>,
     /// Whether some trial's value is a lower bound.
     pub at_least: bool,
+    /// The same of all trials together; absent in summaries of earlier versions, and without samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooled: Option<Pooled>,
 }
 
 #[cfg(test)]

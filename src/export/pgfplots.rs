@@ -13,8 +13,8 @@ use anyhow::Result;
 use super::sheet::{Entry, Quantity};
 use super::source::Run;
 use super::tables;
-use crate::document::{Cell, Estimate, QUANTILES, Trial, Validity};
-use crate::statistics::interval;
+use crate::document::{Cell, CellQuantile, QUANTILES, Shown, Validity};
+use crate::pooled;
 use document::Plot;
 
 /// What a cell is worth a figure for.
@@ -22,7 +22,7 @@ pub(super) struct Metric {
     name: &'static str,
     title: &'static str,
     quantity: Quantity,
-    of: fn(&Cell) -> Option<&Estimate>,
+    of: fn(&Cell) -> Option<Shown>,
 }
 
 const METRICS: [Metric; 5] = [
@@ -30,31 +30,31 @@ const METRICS: [Metric; 5] = [
         name: "throughput",
         title: "Replies per second",
         quantity: Quantity::Count,
-        of: |cell| Some(&cell.throughput_per_s),
+        of: |cell| Some(Shown::of(&cell.throughput_per_s)),
     },
     Metric {
         name: "p50",
         title: "Median latency",
         quantity: Quantity::Time,
-        of: |cell| cell.known_quantile(0.5),
+        of: |cell| cell.quantile(0.5)?.shown(),
     },
     Metric {
         name: "p99",
         title: "99th percentile of latency",
         quantity: Quantity::Time,
-        of: |cell| cell.known_quantile(0.99),
+        of: |cell| cell.quantile(0.99)?.shown(),
     },
     Metric {
         name: "cpu",
         title: "Server CPU time per request",
         quantity: Quantity::Time,
-        of: |cell| cell.server_cpu_per_request_ns.as_ref(),
+        of: |cell| cell.server_cpu_per_request_ns.as_ref().map(Shown::of),
     },
     Metric {
         name: "memory",
         title: "Server memory",
         quantity: Quantity::Bytes,
-        of: |cell| Some(&cell.pss_bytes),
+        of: |cell| Some(Shown::of(&cell.pss_bytes)),
     },
 ];
 
@@ -92,7 +92,8 @@ fn header(run: &Run, group: &str, cells: &[&Cell]) -> String {
     let summary = &run.summary;
     let mut text =
         format!("# run {}, {group}; {}\n", summary.run.id, summary.run.command.join(" "));
-    text.push_str("# NAME_minus and NAME_plus reach to the ends of the 95 % interval\n");
+    text.push_str("# NAME_minus and NAME_plus reach to the ends of the 95 % interval; of latencies, which are of all\n\
+         # trials together, to the smallest and the largest of the trials' own\n");
     let invalid = cells.iter().filter(|cell| cell.validity == Validity::Invalid);
     for cell in invalid {
         let _ = writeln!(text, "# invalid, left out: {} under {}", cell.model, cell.workload);
@@ -106,22 +107,20 @@ fn plain(name: &str) -> String {
 }
 
 /// An entry as three numbers.
-fn three(estimate: Option<&Estimate>, size: f64) -> String {
-    let Some(estimate) = estimate else { return "nan nan nan".into() };
-    let (low, high) =
-        estimate.interval.map_or((estimate.min, estimate.max), |ends| (ends.low, ends.high));
-    let middle = estimate.median;
-    format!("{} {} {}", middle / size, (middle - low) / size, (high - middle) / size)
+fn three(shown: Option<&Shown>, size: f64) -> String {
+    let Some(Shown { value, low, high, .. }) = shown else { return "nan nan nan".into() };
+    format!("{} {} {}", value / size, (value - low) / size, (high - value) / size)
 }
 
 /// What can be drawn of a cell.
-fn drawn<'a>(metric: &Metric, cell: &'a Cell) -> Option<&'a Estimate> {
-    (metric.of)(cell).filter(|_| cell.validity != Validity::Invalid)
+fn drawn(metric: &Metric, cell: &Cell) -> Option<Shown> {
+    (metric.of)(cell).filter(|shown| !shown.at_least && cell.validity != Validity::Invalid)
 }
 
 /// The unit of a figure.
-fn unit<'a>(quantity: Quantity, all: impl Iterator<Item = Option<&'a Estimate>>) -> (f64, String) {
-    let entries: Vec<_> = all.map(Entry::of).collect();
+fn unit(quantity: Quantity, all: impl Iterator<Item = Option<f64>>) -> (f64, String) {
+    let known = |value| Entry::Known { value, interval: None, at_least: false };
+    let entries: Vec<_> = all.map(|value| value.map_or(Entry::None, known)).collect();
     let (size, name) = quantity.unit(entries.iter());
     (size, if name.is_empty() { String::new() } else { format!(" ({name})") })
 }
@@ -129,10 +128,12 @@ fn unit<'a>(quantity: Quantity, all: impl Iterator<Item = Option<&'a Estimate>>)
 /// One bar for each model.
 fn bars(group: &str, cells: &[&Cell], metric: &Metric) -> (Plot, String) {
     let known: Vec<_> = cells.iter().filter(|cell| drawn(metric, cell).is_some()).collect();
-    let (size, unit) = unit(metric.quantity, known.iter().map(|cell| drawn(metric, cell)));
+    let (size, unit) =
+        unit(metric.quantity, known.iter().map(|cell| Some(drawn(metric, cell)?.value)));
     let mut table = format!("model {0} {0}_minus {0}_plus\n", metric.name);
     for cell in &known {
-        let _ = writeln!(table, "{} {}", plain(&cell.model), three(drawn(metric, cell), size));
+        let _ =
+            writeln!(table, "{} {}", plain(&cell.model), three(drawn(metric, cell).as_ref(), size));
     }
     let plot = Plot {
         file: format!("{}-{}.dat", plain(group), metric.name),
@@ -146,19 +147,22 @@ fn bars(group: &str, cells: &[&Cell], metric: &Metric) -> (Plot, String) {
     (plot, table)
 }
 
-/// One line for each model: latency by percentile, at the quantiles that all its trials admit.
+/// One line for each model: latency by percentile, at the quantiles that its trials together know.
 fn percentiles(run: &Run, group: &str, cells: &[&Cell]) -> Result<(Plot, String)> {
     let quantiles = QUANTILES.into_iter().filter(|q| *q > 0.0 && *q < 1.0);
-    let mut rows: Vec<(f64, Vec<Option<Estimate>>)> = quantiles.map(|q| (q, Vec::new())).collect();
+    let mut rows: Vec<(f64, Vec<Option<Shown>>)> = quantiles.map(|q| (q, Vec::new())).collect();
+    let at: Vec<f64> = rows.iter().map(|(q, _)| *q).collect();
     for cell in cells {
         let trials = run.trials(cell)?;
-        for (q, row) in &mut rows {
-            let estimate = estimate(&trials, *q, run.summary.run.seed);
-            row.push(estimate.filter(|_| cell.validity != Validity::Invalid));
+        let latency: Vec<_> = trials.iter().map(|(_, trial)| trial.latency.headline()).collect();
+        for ((q, row), pooled) in rows.iter_mut().zip(pooled::of(&latency, &at)?) {
+            let own = CellQuantile { q: *q, value_ns: None, at_least: false, pooled };
+            let drawn = own.shown().filter(|shown| !shown.at_least);
+            row.push(drawn.filter(|_| cell.validity != Validity::Invalid));
         }
     }
     rows.retain(|(_, row)| row.iter().any(Option::is_some));
-    let all = rows.iter().flat_map(|(_, row)| row.iter().map(Option::as_ref));
+    let all = rows.iter().flat_map(|(_, row)| row.iter().map(|own| Some(own.as_ref()?.value)));
     let (size, unit) = unit(Quantity::Time, all);
     let models: Vec<String> = cells.iter().map(|cell| plain(&cell.model)).collect();
     let mut table = columns("x q", &models);
@@ -187,18 +191,6 @@ fn columns(first: &str, models: &[String]) -> String {
     let mut line = first.to_string();
     models.iter().for_each(|model| _ = write!(line, " {model} {model}_minus {model}_plus"));
     line + "\n"
-}
-
-/// A quantile over the trials, if all of them know it.
-fn estimate(trials: &[(&str, Trial)], q: f64, seed: u64) -> Option<Estimate> {
-    let known = |(_, trial): &(&str, Trial)| {
-        let quantile = trial.latency.headline().quantile(q)?;
-        (quantile.admitted && !quantile.at_least).then(|| crate::units::as_f64(quantile.value))
-    };
-    let values: Option<Vec<f64>> = trials.iter().map(known).collect();
-    let mut estimate = Estimate::of(&values?)?;
-    estimate.interval = interval::bootstrap_median(&estimate.values, seed);
-    Some(estimate)
 }
 
 #[cfg(test)]

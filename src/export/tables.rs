@@ -8,6 +8,13 @@ use crate::table;
 /// The quantiles that a table has.
 const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
 
+/// What a column of latencies is.
+const POOLED: &str = "Latencies are quantiles of the requests of all trials together, and in the place of an interval \
+                      have the smallest and the largest of the trials' own; verdicts compare the trials' own.";
+
+/// Of fewer trials no median has an interval, and no quantile a spread beside it.
+const INTERVAL_MIN: usize = 3;
+
 /// The cells that stand together: those of one workload, or all points of one sweep.
 pub(super) fn groups(summary: &Summary) -> Vec<(&str, Vec<&Cell>)> {
     let mut groups: Vec<(&str, Vec<&Cell>)> = Vec::new();
@@ -96,6 +103,10 @@ fn annotate(sheet: &mut Sheet, summary: &Summary, cells: &[&Cell], marked: usize
     }
     sheet.caption.push("Medians over the trials; CPU and memory are the server's.".into());
     sheet.explain();
+    if cells.iter().any(|cell| table::are_pooled(std::slice::from_ref(*cell))) {
+        sheet.caption.push(POOLED.into());
+    }
+    sheet.remarks.extend(table::in_one_trial(cells));
     let only = cells.first().filter(|first| cells.iter().all(|c| c.workload == first.workload));
     let standings = only.and_then(|cell| summary.standings_of(&cell.workload));
     sheet.remarks.extend(standings.map(|standings| standings.sentence.clone()));
@@ -145,12 +156,11 @@ fn flags<'a>(cells: &[&'a Cell]) -> (Vec<String>, Vec<&'a str>) {
 
 fn quantile(cell: &Cell, q: f64) -> Entry {
     let Some(quantile) = cell.quantile(q) else { return Entry::None };
-    match Entry::of(quantile.value_ns.as_ref()) {
-        Entry::Known { value, interval, .. } => {
-            Entry::Known { value, interval, at_least: quantile.at_least }
-        }
-        _ => Entry::TooFew,
-    }
+    let Some(shown) = quantile.shown() else { return Entry::TooFew };
+    // Beside the others' intervals stands how far the trials' own values spread.
+    let spread = Interval { low: shown.low, high: shown.high };
+    let interval = (shown.values.len() >= INTERVAL_MIN).then_some(spread);
+    Entry::Known { value: shown.value, interval, at_least: shown.at_least }
 }
 
 /// How a cell stands against the best of its workload.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use servers::models;
 
 use super::trials::Drawn;
-use crate::document::{Cell, Estimate, Validity};
+use crate::document::{Cell, Shown, Validity};
 use crate::metric::{CONNECT, TURNAROUND};
 use crate::units::as_f64;
 
@@ -68,8 +68,9 @@ pub(super) struct Label {
 pub(super) struct Row {
     #[serde(flatten)]
     label: Label,
-    median: f64,
-    /// The interval, or the spread where trials are too few for one.
+    /// The median of the trials; of a quantile, that of all trials together.
+    value: f64,
+    /// The interval, or the spread where trials are too few for one; of a quantile, the spread.
     low: f64,
     high: f64,
     values: Vec<f64>,
@@ -83,7 +84,7 @@ pub(super) struct Row {
     waits_per_s: Option<f64>,
 }
 
-/// A model's quantiles, medians over the trials.
+/// A model's quantiles, of all trials together.
 #[derive(Debug, Serialize)]
 pub(super) struct QuantileRow {
     #[serde(flatten)]
@@ -157,13 +158,12 @@ pub(super) fn of(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
         sweep: None,
         marks,
     };
-    let rows = |value: fn(&Cell) -> Option<&Estimate>| rows(columns, value);
-    let throughput = Marks::Bars(rows(|cell| Some(&cell.throughput_per_s)));
-    let tail = Marks::Dots(rows(|cell| cell.quantile(0.99)?.value_ns.as_ref()));
-    let cost = Marks::Bars(rows(|cell| cell.server_cpu_per_request_ns.as_ref()));
-    let memory = Marks::Bars(rows(|cell| Some(&cell.pss_bytes)));
-    let turnaround = Marks::Dots(rows(|cell| (TURNAROUND.of)(cell)));
-    let connect = Marks::Dots(rows(|cell| (CONNECT.of)(cell)));
+    let throughput = Marks::Bars(rows(columns, |cell| Some(Shown::of(&cell.throughput_per_s))));
+    let tail = Marks::Dots(rows(columns, |cell| cell.quantile(0.99)?.shown()));
+    let cost = Marks::Bars(costs(columns));
+    let memory = Marks::Bars(rows(columns, |cell| Some(Shown::of(&cell.pss_bytes))));
+    let turnaround = Marks::Dots(rows(columns, |cell| (TURNAROUND.of)(cell).map(Shown::of)));
+    let connect = Marks::Dots(rows(columns, |cell| (CONNECT.of)(cell).map(Shown::of)));
     let mut figures = vec![
         figure("turnaround", "ns", "mean turn-around", turnaround),
         figure("percentiles", "ns", time, Marks::Curves(curves(columns))),
@@ -193,27 +193,22 @@ impl Figure {
     }
 }
 
-fn rows(columns: &[&Column<'_>], value: fn(&Cell) -> Option<&Estimate>) -> Vec<Row> {
-    let cpu = |cell: &Cell, estimate: &Estimate| {
-        cell.server_cpu_per_request_ns.as_ref().is_some_and(|cpu| std::ptr::eq(cpu, estimate))
-    };
-    let tail = |cell: &Cell, estimate: &Estimate| {
-        let tail = cell.quantile(0.99);
-        tail.is_some_and(|q| q.at_least && q.value_ns.as_ref() == Some(estimate))
-    };
+fn rows(columns: &[&Column<'_>], of: fn(&Cell) -> Option<Shown>) -> Vec<Row> {
     let row = |column: &Column<'_>| {
-        let estimate = value(column.cell)?;
-        let is_cpu = cpu(column.cell, estimate);
-        Some(Row {
-            label: column.label.clone(),
-            median: estimate.median,
-            low: estimate.interval.map_or(estimate.min, |interval| interval.low),
-            high: estimate.interval.map_or(estimate.max, |interval| interval.high),
-            values: estimate.values.clone(),
-            at_least: tail(column.cell, estimate),
-            user_share: column.drawn.user_share.filter(|_| is_cpu),
-            waits_per_s: column.drawn.waits_per_s.filter(|_| is_cpu),
-        })
+        let Shown { value, low, high, values, at_least } = of(column.cell)?;
+        let label = column.label.clone();
+        Some(Row { label, value, low, high, values, at_least, user_share: None, waits_per_s: None })
+    };
+    columns.iter().copied().filter_map(row).collect()
+}
+
+/// CPU time, with where it was spent.
+fn costs(columns: &[&Column<'_>]) -> Vec<Row> {
+    let row = |column: &Column<'_>| {
+        let row =
+            rows(&[column], |cell| cell.server_cpu_per_request_ns.as_ref().map(Shown::of)).pop()?;
+        let Column { drawn, .. } = column;
+        Some(Row { user_share: drawn.user_share, waits_per_s: drawn.waits_per_s, ..row })
     };
     columns.iter().copied().filter_map(row).collect()
 }
@@ -223,7 +218,8 @@ fn quantiles(columns: &[&Column<'_>]) -> Vec<QuantileRow> {
         // The extreme is the accident of one sample.
         let shown = column.cell.latency.iter().filter(|quantile| quantile.q < 1.0);
         let known = shown.filter_map(|quantile| {
-            Some((quantile.q, quantile.value_ns.as_ref()?.median, quantile.at_least))
+            let shown = quantile.shown()?;
+            Some((quantile.q, shown.value, shown.at_least))
         });
         let quantiles: Vec<_> = known.collect();
         (!quantiles.is_empty()).then(|| QuantileRow { label: column.label.clone(), quantiles })
@@ -278,8 +274,8 @@ fn slices(columns: &[&Column<'_>]) -> Vec<Line> {
 /// show nothing.
 fn is_first_of_family(columns: &[&Column<'_>], column: &Column<'_>) -> bool {
     let key = |column: &Column<'_>| {
-        let known = column.cell.known_quantile(0.99).or(column.cell.known_quantile(0.5));
-        known.map_or(f64::INFINITY, |estimate| estimate.median)
+        let shown = |q| column.cell.quantile(q)?.shown();
+        shown(0.99).or(shown(0.5)).map_or(f64::INFINITY, |shown| shown.value)
     };
     let family = columns.iter().filter(|other| other.label.family == column.label.family);
     let first = family.min_by(|a, b| key(a).total_cmp(&key(b)));
@@ -310,7 +306,7 @@ mod tests {
         let row = &rows_of(closed("epoll", &many), "throughput")[0];
         assert!(row.low > 1.0 && row.low < 64.0 && row.high > 64.0 && row.high < 225.0, "{row:?}");
         let row = &rows_of(closed("epoll", &[10.0, 30.0]), "throughput")[0];
-        assert_eq!((row.low, row.median, row.high), (10.0, 20.0, 30.0));
+        assert_eq!((row.low, row.value, row.high), (10.0, 20.0, 30.0));
     }
 
     #[test]

@@ -25,11 +25,11 @@ use figures::{Column, Figure};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::document::{Cell, Summary};
-use crate::{standings, store, table};
+use crate::{pooled, standings, store, table};
 
 /// Prints the comparison of a saved run again and rewrites its page. A summary that lacks what
-/// follows from its values, as earlier versions wrote it, gets it too: the page shows nothing that
-/// is not in a document.
+/// follows from its values or from its trials, as earlier versions wrote it, gets it too: the page
+/// shows nothing that is not in a document.
 ///
 /// # Errors
 /// When there is no run in that folder, or a trial in it cannot be read.
@@ -37,6 +37,9 @@ pub fn again(dir: &Path) -> Result<()> {
     let path = dir.join("summary.json");
     let written: Summary = store::read_json(&path)?;
     let mut summary = written.clone();
+    if let Some(missing) = pooled::again(&mut summary, dir)? {
+        eprintln!("{missing}");
+    }
     standings::derive(&mut summary);
     if summary != written {
         store::write_json(&path, &summary)?;

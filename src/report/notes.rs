@@ -2,7 +2,7 @@
 //! A rule that does not apply says nothing.
 
 use super::figures::family;
-use crate::document::{Cell, Estimate, Status, Validity};
+use crate::document::{Cell, Estimate, Shown, Status, Validity};
 use crate::metric::{CONNECT, TURNAROUND};
 use crate::statistics::median;
 use crate::units::{show_bytes, show_count, show_ns_f64};
@@ -34,28 +34,44 @@ pub(super) fn notice(subject: Subject, cells: &[&Cell]) -> Vec<String> {
             some([tails(cells), crossing(cells, 0.5, 0.99), too_few(cells, 0.999)])
         }
         Subject::Throughput => some([
-            extremes(cells, "most", "fewest", |cell| Some(&cell.throughput_per_s), show_count),
+            extremes(
+                cells,
+                "most",
+                "fewest",
+                |cell| Some(cell.throughput_per_s.median),
+                show_count,
+            ),
             generator_limited(cells),
             spreads(cells, |cell| Some(&cell.throughput_per_s)),
         ]),
         Subject::Tail => some([
-            extremes(cells, "longest", "shortest", |cell| cell.known_quantile(0.99), show_ns_f64),
+            extremes(cells, "longest", "shortest", |cell| together(cell, 0.99), show_ns_f64),
             spreads(cells, |cell| cell.known_quantile(0.99)),
             too_few(cells, 0.99),
         ]),
         Subject::Cost => some([
-            extremes(cells, "most", "least", cpu, show_ns_f64),
+            extremes(cells, "most", "least", |cell| Some(cpu(cell)?.median), show_ns_f64),
             alike(cells),
             families(cells),
         ]),
         Subject::Memory => {
-            some([extremes(cells, "most", "least", |cell| Some(&cell.pss_bytes), show_bytes)])
+            some([extremes(cells, "most", "least", |cell| Some(cell.pss_bytes.median), show_bytes)])
         }
         Subject::EqualLoad => some([rate(cells), left_behind(cells), too_few(cells, 0.999)]),
-        Subject::Turnaround => {
-            some([extremes(cells, "longest", "shortest", TURNAROUND.of, show_ns_f64)])
-        }
-        Subject::Connect => some([extremes(cells, "longest", "shortest", CONNECT.of, show_ns_f64)]),
+        Subject::Turnaround => some([extremes(
+            cells,
+            "longest",
+            "shortest",
+            |cell| Some((TURNAROUND.of)(cell)?.median),
+            show_ns_f64,
+        )]),
+        Subject::Connect => some([extremes(
+            cells,
+            "longest",
+            "shortest",
+            |cell| Some((CONNECT.of)(cell)?.median),
+            show_ns_f64,
+        )]),
         Subject::Steps | Subject::Time => Vec::new(),
     }
 }
@@ -73,7 +89,7 @@ pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
             omission,
             text(
                 "A curve is of the samples of all trials together, which hides how trials differ; it \
-                 ends where fewer than six samples are beyond it, or where requests had not ended.",
+                 ends where fewer than six independent samples are beyond it, or where requests had not ended.",
             ),
         ]),
         Subject::Throughput => some([
@@ -86,8 +102,9 @@ pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
             omission,
             flagged(cells, "sched-lag", "The generator itself was late under"),
             text(
-                "An interval over few trials is hardly more than their spread. The axis is \
-                 logarithmic: equal distances are equal ratios.",
+                "A trial with a stall has most of the slowest requests, so a dot may be of that trial more than \
+                 of the others: look how far the small dots are apart. The axis is logarithmic: equal distances \
+                 are equal ratios.",
             ),
         ]),
         Subject::Cost => some([
@@ -173,8 +190,22 @@ fn sound<'a>(cells: &[&'a Cell]) -> impl Iterator<Item = &'a Cell> {
     cells.iter().copied().filter(|cell| cell.validity != Validity::Invalid && !cell.starves())
 }
 
-/// The sound cells with this figure, from the smallest median to the largest.
-fn ordered<'a>(
+/// What tables and figures show of a quantile, unless that is a lower bound.
+fn together(cell: &Cell, q: f64) -> Option<f64> {
+    let shown = cell.quantile(q)?.shown();
+    shown.filter(|shown: &Shown| !shown.at_least).map(|shown| shown.value)
+}
+
+/// The sound cells with this figure, from the smallest to the largest.
+fn ordered<'a>(cells: &[&'a Cell], value: impl Fn(&'a Cell) -> Option<f64>) -> Vec<(&'a str, f64)> {
+    let mut found: Vec<_> =
+        sound(cells).filter_map(|cell| Some((cell.model.as_str(), value(cell)?))).collect();
+    found.sort_by(|a, b| a.1.total_cmp(&b.1));
+    found
+}
+
+/// The same by estimates, from the smallest median to the largest.
+fn estimates<'a>(
     cells: &[&'a Cell],
     value: impl Fn(&'a Cell) -> Option<&'a Estimate>,
 ) -> Vec<(&'a str, &'a Estimate)> {
@@ -188,27 +219,26 @@ fn extremes<'a>(
     cells: &[&'a Cell],
     most: &str,
     least: &str,
-    value: impl Fn(&'a Cell) -> Option<&'a Estimate>,
+    value: impl Fn(&'a Cell) -> Option<f64>,
     show: fn(f64) -> String,
 ) -> Option<String> {
     let ordered = ordered(cells, value);
     let ((low, a), (high, b)) = (ordered.first()?, ordered.last()?);
-    if ordered.len() < 2 || a.median <= 0.0 {
+    if ordered.len() < 2 || *a <= 0.0 {
         return None;
     }
     Some(format!(
-        "The {most}: {high} with {}; the {least}: {low} with {}. That is {:.1} times as much, by \
-         medians.",
-        show(b.median),
-        show(a.median),
-        b.median / a.median
+        "The {most}: {high} with {}; the {least}: {low} with {}. That is {:.1} times as much.",
+        show(*b),
+        show(*a),
+        b / a
     ))
 }
 
 fn tails(cells: &[&Cell]) -> Option<String> {
     let ratio = |cell: &Cell| {
-        let (p50, p99) = (cell.known_quantile(0.5)?, cell.known_quantile(0.99)?);
-        (p50.median > 0.0).then(|| p99.median / p50.median)
+        let (p50, p99) = (together(cell, 0.5)?, together(cell, 0.99)?);
+        (p50 > 0.0).then(|| p99 / p50)
     };
     let mut found: Vec<(f64, &str)> =
         sound(cells).filter_map(|cell| Some((ratio(cell)?, cell.model.as_str()))).collect();
@@ -224,7 +254,7 @@ fn tails(cells: &[&Cell]) -> Option<String> {
 
 /// Whether the lowest curve at one quantile is surely not the lowest at a later one.
 fn crossing(cells: &[&Cell], early: f64, late: f64) -> Option<String> {
-    let at = |q: f64| ordered(cells, move |cell| cell.known_quantile(q));
+    let at = |q: f64| estimates(cells, move |cell| cell.known_quantile(q));
     let (first, later) = (at(early), at(late));
     let (usual, _) = first.first()?;
     let (tail, best) = later.first()?;
@@ -240,13 +270,12 @@ fn crossing(cells: &[&Cell], early: f64, late: f64) -> Option<String> {
 }
 
 fn too_few(cells: &[&Cell], q: f64) -> Option<String> {
-    let lacks =
-        |cell: &&&Cell| cell.quantile(q).is_some_and(|quantile| quantile.value_ns.is_none());
+    let lacks = |cell: &&&Cell| cell.quantile(q).is_some_and(|quantile| quantile.shown().is_none());
     let n = cells.iter().filter(lacks).count();
     (n > 0).then(|| {
         let percent = (q * 1000.0).round() / 10.0;
         let have = if n == 1 { "has" } else { "have" };
-        format!("{n} of {} cells {have} too few samples in a trial for a p{percent}.", cells.len())
+        format!("{n} of {} cells {have} too few samples for a p{percent}.", cells.len())
     })
 }
 
@@ -254,7 +283,7 @@ fn spreads<'a>(
     cells: &[&'a Cell],
     value: impl Fn(&'a Cell) -> Option<&'a Estimate>,
 ) -> Option<String> {
-    let ordered = ordered(cells, value);
+    let ordered = estimates(cells, value);
     let wide = |(_, e): &&(&str, &Estimate)| {
         (e.max - e.median).max(e.median - e.min) > WIDE * e.median && e.values.len() > 1
     };
@@ -281,8 +310,8 @@ fn generator_limited(cells: &[&Cell]) -> Option<String> {
 }
 
 fn alike(cells: &[&Cell]) -> Option<String> {
-    let ordered = ordered(cells, cpu);
-    let (low, high) = (ordered.first()?.1.median, ordered.last()?.1.median);
+    let ordered = ordered(cells, |cell| Some(cpu(cell)?.median));
+    let (low, high) = (ordered.first()?.1, ordered.last()?.1);
     (ordered.len() > 1 && high < low * ALIKE).then(|| {
         "The models hardly differ: what the requests ask for costs more than how they are waited \
          for."
@@ -311,9 +340,9 @@ fn families(cells: &[&Cell]) -> Option<String> {
 fn rate(cells: &[&Cell]) -> Option<String> {
     let rate = cells.first()?.arrivals.rate_per_s()?;
     let range = |q: f64| {
-        let ordered = ordered(cells, move |cell| cell.known_quantile(q));
+        let ordered = ordered(cells, move |cell| together(cell, q));
         let ((low, a), (high, b)) = (ordered.first()?, ordered.last()?);
-        let shown = (show_ns_f64(a.median), show_ns_f64(b.median));
+        let shown = (show_ns_f64(*a), show_ns_f64(*b));
         Some(format!("{} ({low}) to {} ({high})", shown.0, shown.1))
     };
     let (p50, p99) = (range(0.5)?, range(0.99)?);

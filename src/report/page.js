@@ -85,7 +85,7 @@
   function ranks(figure, look, narrow, isBars) {
     const parted = figure.rows.some((row) => row.user_share !== undefined);
     const unit = UNITS[figure.unit];
-    const rows = ordered(figure.rows, (row) => row.median, figure.unit === "per_s");
+    const rows = ordered(figure.rows, (row) => row.value, figure.unit === "per_s");
     const traces = [];
     for (const family of families(figure.rows)) {
       const own = rows.filter((row) => row.family === family);
@@ -102,19 +102,19 @@
         const unknown = own.map((row) => parted && row.user_share === undefined);
         mark.line = { color: own.map((row) => colour(row, look)), width: unknown.map((it) => (it ? 1.5 : 0)) };
         mark.color = own.map((row, i) => (unknown[i] ? look.paper : colour(row, look)));
-        traces.push({ ...base, name: family, x: at(own.map((row, i) => row.median * user[i])), marker: mark });
+        traces.push({ ...base, name: family, x: at(own.map((row, i) => row.value * user[i])), marker: mark });
         if (split) {
           const pale = { ...mark, opacity: mark.opacity.map((o) => o * 0.5) };
-          traces.push({ ...base, showlegend: false, x: at(own.map((row, i) => row.median * (1 - user[i]))), marker: pale });
+          traces.push({ ...base, showlegend: false, x: at(own.map((row, i) => row.value * (1 - user[i]))), marker: pale });
         }
       }
       const error = {
         type: "data", symmetric: false, thickness: 1.5, width: 3, color: look.ink,
-        array: at(own.map((row) => row.high - row.median)), arrayminus: at(own.map((row) => row.median - row.low)),
+        array: at(own.map((row) => row.high - row.value)), arrayminus: at(own.map((row) => row.value - row.low)),
       };
       const symbol = own.map((row) => (row.at_least ? "circle-open" : "circle"));
       traces.push({
-        ...group, type: "scatter", mode: "markers", name: family, showlegend: !isBars, x: at(own.map((row) => row.median)),
+        ...group, type: "scatter", mode: "markers", name: family, showlegend: !isBars, x: at(own.map((row) => row.value)),
         error_x: error, text, hovertemplate: "%{text}<extra></extra>",
         marker: isBars ? { opacity: 0 } : { ...mark, size: 10, symbol }, ...(isBars ? { hoverinfo: "skip", hovertemplate: undefined } : {}),
       });
@@ -129,7 +129,7 @@
   }
   function hover(row, unit, figure) {
     const least = row.at_least ? "≥ " : "";
-    let text = `<b>${row.model}</b>: ${least}${unit.show(row.median)}<br>${unit.show(row.low)} to ${unit.show(row.high)}`;
+    let text = `<b>${row.model}</b>: ${least}${unit.show(row.value)}<br>${unit.show(row.low)} to ${unit.show(row.high)}`;
     text += `<br>trials: ${row.values.map(unit.show).join(", ")}`;
     if (row.user_share !== undefined) text += `<br>about ${(row.user_share * 100).toFixed(0)} % of it in its own code`;
     if (row.waits_per_s !== undefined) text += `<br>it waited ${UNITS.per_s.show(row.waits_per_s)} times a second`;
@@ -250,13 +250,13 @@
       const at = (key) => row.points.map((point) => point[key] * unit.factor);
       const setting = (point) => (ticks.find(([value]) => value === point.x) || [0, point.x])[1];
       const text = row.points.map((point) =>
-        `<b>${row.model}</b>, ${factor} ${setting(point)}${panels[row.panel] ? ", " + panels[row.panel] : ""}: ${unit.show(point.median)}<br>${unit.show(point.low)} to ${unit.show(point.high)}${about(point)}`);
+        `<b>${row.model}</b>, ${factor} ${setting(point)}${panels[row.panel] ? ", " + panels[row.panel] : ""}: ${unit.show(point.value)}<br>${unit.show(point.low)} to ${unit.show(point.high)}${about(point)}`);
       // A second panel's lines are switched by the name in the first.
       const first = figure.rows.find((other) => other.model === row.model) === row;
       traces.push(
         { ...own, type: "scatter", mode: "lines", x: [...x, ...[...x].reverse()], y: [...at("high"), ...at("low").reverse()], fill: "toself", fillcolor: paint + "2e", line: { width: 0 }, hoverinfo: "skip", showlegend: false },
         {
-          ...own, type: "scatter", mode: "lines+markers", name: row.model, showlegend: first, x, y: at("median"), text, hovertemplate: "%{text}<extra></extra>",
+          ...own, type: "scatter", mode: "lines+markers", name: row.model, showlegend: first, x, y: at("value"), text, hovertemplate: "%{text}<extra></extra>",
           line: { color: paint, width: 2, dash },
           marker: { size: 7, symbol: row.points.map((point) => SYMBOLS[row.member % SYMBOLS.length] + (point.validity === "valid" ? "" : "-open")), color: row.points.map((point) => (point.validity === "invalid" ? look.grey : paint)) },
         },

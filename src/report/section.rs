@@ -101,8 +101,8 @@ fn words(figure: &Figure) -> (Subject, &'static str, &'static str) {
         "p99" => (
             Subject::Tail,
             "The slowest in a hundred",
-            "The 99th percentile: the median over the trials with its interval, and the trials as \
-             small dots.",
+            "The 99th percentile of all trials together; the line goes from the smallest to the largest \
+             of the trials' own, which are the small dots.",
         ),
         "cpu" => (
             Subject::Cost,

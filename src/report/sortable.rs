@@ -72,6 +72,7 @@ pub(super) fn table(
         @if !messages.is_empty() {
             ol { @for message in &messages { li { (micro(message)) } } }
         }
+        @if let Some(note) = table::in_one_trial(cells) { p { "Mind the tails: " (note) "." } }
     }
 }
 
@@ -123,7 +124,7 @@ fn against_itself(cell: &Cell, standings: Option<&Standings>, noise: &[NoiseFloo
 fn values(cell: &Cell) -> Vec<Option<f64>> {
     let median = |estimate: &Estimate| estimate.median;
     let mut values = vec![Some(cell.throughput_per_s.median)];
-    values.extend(cell.latency.iter().map(|q| q.value_ns.as_ref().map(median)));
+    values.extend(cell.latency.iter().map(|q| q.shown().map(|shown| shown.value)));
     values.push(cell.server_cpu_per_request_ns.as_ref().map(median));
     values.push(Some(cell.pss_bytes.median));
     values.push(Some(f64::from(cell.validity as u8)));

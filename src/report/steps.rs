@@ -2,7 +2,7 @@
 
 use super::figures::{Column, Figure, Marks};
 use super::sweep::{Axis, Line, Point};
-use crate::document::{Cell, CellStep, Estimate};
+use crate::document::{Cell, CellStep, Estimate, Shown};
 use crate::units::{show_count, show_ns};
 
 /// Both figures, of the models whose trials have the steps; none for any other load.
@@ -18,7 +18,7 @@ pub(super) fn figures(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
         ticks: (0..).map(place).zip(steps.iter().map(|step| show_count(step.rate_per_s))).collect(),
         panels: vec![String::new()],
     };
-    let figure = |name: &str, unit, title: &str, of: fn(&CellStep) -> Option<Estimate>| Figure {
+    let figure = |name: &str, unit, title: &str, of: fn(&CellStep) -> Option<Shown>| Figure {
         id: format!("{workload}-{name}"),
         unit,
         axis: title.into(),
@@ -37,26 +37,25 @@ fn place(at: u32) -> f64 {
 }
 
 /// The replies to what was due in a step, over its length.
-fn answered(step: &CellStep) -> Option<Estimate> {
+fn answered(step: &CellStep) -> Option<Shown> {
     let values: Vec<f64> =
         step.answered.values.iter().map(|share| share * step.rate_per_s).collect();
-    Estimate::of(&values)
+    Estimate::of(&values).as_ref().map(Shown::of)
 }
 
-fn waits(step: &CellStep) -> Option<Estimate> {
-    let median = step.response.iter().find(|known| (known.q - 0.5).abs() < 1e-9)?;
-    median.value_ns.clone()
+fn waits(step: &CellStep) -> Option<Shown> {
+    step.response.iter().find(|known| (known.q - 0.5).abs() < 1e-9)?.shown()
 }
 
-fn line(column: &Column<'_>, of: fn(&CellStep) -> Option<Estimate>) -> Option<Line> {
+fn line(column: &Column<'_>, of: fn(&CellStep) -> Option<Shown>) -> Option<Line> {
     let cell: &Cell = column.cell;
     let point = |(at, step): (u32, &CellStep)| {
-        let estimate = of(step)?;
+        let Shown { value, low, high, .. } = of(step)?;
         Some(Point {
             x: place(at),
-            median: estimate.median,
-            low: estimate.interval.map_or(estimate.min, |interval| interval.low),
-            high: estimate.interval.map_or(estimate.max, |interval| interval.high),
+            value,
+            low,
+            high,
             // What fails over a whole climb, as being overloaded does, says nothing of one step.
             validity: crate::document::Validity::Valid,
             why: super::figures::why(cell),
@@ -93,7 +92,7 @@ mod tests {
         let ticks = &found[0].sweep.as_ref().expect("an axis").ticks;
         assert_eq!(*ticks, [(1.0, "1.00k".into()), (2.0, "3.00k".into()), (3.0, "1.00k".into())]);
         let points = |figure: &Figure| match &figure.marks {
-            Marks::Sweep(lines) => lines[0].points.iter().map(|p| p.median).collect::<Vec<_>>(),
+            Marks::Sweep(lines) => lines[0].points.iter().map(|p| p.value).collect::<Vec<_>>(),
             other => panic!("{other:?}"),
         };
         assert_eq!(points(&found[0]), [1e3, 1.5e3, 1e3]);

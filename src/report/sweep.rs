@@ -48,7 +48,7 @@ pub(crate) struct Line {
 #[derive(Debug, Serialize)]
 pub(super) struct Point {
     pub(super) x: f64,
-    pub(super) median: f64,
+    pub(super) value: f64,
     pub(super) low: f64,
     pub(super) high: f64,
     pub(super) validity: Validity,
@@ -156,12 +156,12 @@ fn lines(at: usize, panel: &Sweep<'_>, metric: &Metric, scaling: &[Scaling]) -> 
 }
 
 fn point(x: f64, cell: &Cell, metric: &Metric) -> Option<Point> {
-    let estimate = (metric.of)(cell)?;
+    let shown = metric.shown(cell).filter(|shown| !shown.at_least)?;
     Some(Point {
         x,
-        median: estimate.median,
-        low: estimate.interval.map_or(estimate.min, |interval| interval.low),
-        high: estimate.interval.map_or(estimate.max, |interval| interval.high),
+        value: shown.value,
+        low: shown.low,
+        high: shown.high,
         validity: cell.validity,
         why: why(cell),
     })
@@ -222,14 +222,24 @@ fn show(summary: &Summary, figure: &Figure, panels: &[Sweep<'_>]) -> Markup {
     html! {
         figure.wide[panels.len() > 1] {
             h3 id={ (figure.id) "-title" } { (title_of(name)) " over " (panels.first().map_or("", |panel| panel.factor)) }
-            p { "A line for each model: medians, with the 95 % interval of each as a band. A name in the legend \
-                 adds or removes a line, a double click leaves it alone." }
+            p { "A line for each model: " (meaning(name)) ". A name in the legend adds or removes a line, a double \
+                 click leaves it alone." }
             div.plot id=(figure.id) role="group" aria-labelledby={ (figure.id) "-title" } {}
             figcaption {
                 @if !notice.is_empty() { p { b { "Notice: " } (micro(&notice.join(" "))) } }
                 p { b { "What could fool you: " } (micro(&fool.join(" "))) }
             }
         }
+    }
+}
+
+/// What a line and its band are.
+fn meaning(figure: &str) -> &'static str {
+    match figure {
+        "p50" | "p99" => {
+            "all trials together, with the smallest and the largest of the trials' own as a band"
+        }
+        _ => "medians, with the 95 % interval of each as a band",
     }
 }
 

@@ -3,17 +3,14 @@
 use std::path::Path;
 
 use anyhow::Result;
-use hdrhistogram::Histogram;
 
-use crate::document::{Cell, Distribution, LoadRecord, Trial};
+use crate::document::{Cell, Distribution, LoadRecord, QUANTILES, SAMPLES_BEYOND, Trial};
 use crate::statistics::median;
-use crate::store;
 use crate::units::as_f64;
+use crate::{histogram, pooled, store};
 
 /// Points of a curve: more cannot be told apart on a screen.
 const POINTS: u32 = 60;
-/// As in the documents: with fewer samples beyond it a quantile is the accident of one of them.
-const SAMPLES_BEYOND: f64 = 6.0;
 
 /// CPU time of each process in nanoseconds from which the kernel's ticks of 10 ms, which it counts for each
 /// process and cuts off, tell user mode from the kernel.
@@ -83,7 +80,7 @@ pub(super) fn read(dir: &Path, cell: &Cell) -> Result<Drawn> {
         }),
         mean_ns: means.and_then(|means| median(&means)),
         load: trials.first().map(|trial| trial.load.clone()),
-        curve: curve(trials.iter().map(|trial| trial.latency.headline()))?,
+        curve: curve(&trials.iter().map(|trial| trial.latency.headline()).collect::<Vec<_>>())?,
         user_share: shares.and_then(|shares| median(&shares)),
         waits_per_s: median(&waits.collect::<Vec<_>>()),
         typical: typical(trials, cell.throughput_per_s.median),
@@ -96,33 +93,39 @@ fn typical(trials: Vec<Trial>, median: f64) -> Option<Trial> {
     trials.into_iter().min_by(|a, b| away(a).total_cmp(&away(b)))
 }
 
-/// All samples together, at quantiles that are evenly spaced on the axis of 1/(1-q). It ends where
-/// samples are too few, or had not ended.
-fn curve<'a>(distributions: impl Iterator<Item = &'a Distribution>) -> Result<Vec<(f64, u64)>> {
-    let mut all: Option<Histogram<u64>> = None;
-    let mut censored = 0;
-    for distribution in distributions {
-        censored += distribution.censored;
-        let histogram = distribution.histogram()?;
-        match &mut all {
-            Some(all) => all.add(&histogram)?,
-            None => all = Some(histogram),
-        }
-    }
-    let Some(all) = all.filter(|all| !all.is_empty()) else { return Ok(Vec::new()) };
-    let count = as_f64(all.len());
-    let last = (count / SAMPLES_BEYOND).log10();
-    let known = 1.0 - as_f64(censored) / count;
+/// All samples together, at quantiles that are evenly spaced on the axis of 1/(1-q). It ends where tables
+/// say that samples are too few, or had not ended.
+fn curve(trials: &[&Distribution]) -> Result<Vec<(f64, u64)>> {
+    let histograms: Vec<_> = trials.iter().map(|trial| trial.histogram()).collect::<Result<_>>()?;
+    let all = histogram::sum(&histograms)?;
+    let inner: Vec<f64> = QUANTILES.into_iter().filter(|q| *q > 0.0 && *q < 1.0).collect();
+    let told: Vec<_> = inner.iter().zip(pooled::of(trials, &inner)?).collect();
+    let decades = |q: f64| -(1.0 - q).log10();
+    // What samples are worth is known at some quantiles: from the last that is told it goes on with that, not
+    // as far as the first that is not.
+    let Some((_, Some(last))) =
+        told.iter().rev().find(|(_, own)| own.as_ref().is_some_and(|own| own.admitted))
+    else {
+        return Ok(Vec::new());
+    };
+    let refused =
+        told.iter().find(|(q, own)| **q >= 0.5 && own.as_ref().is_none_or(|own| !own.admitted));
+    let end = (as_f64(last.effective_count) / SAMPLES_BEYOND).log10();
+    let end = refused.map_or(end, |(q, _)| end.min(decades(**q)));
+    let censored: u64 = trials.iter().map(|trial| trial.censored).sum();
+    let known = 1.0 - as_f64(censored) / as_f64(all.len());
     let quantiles = (0..POINTS).map(|point| {
-        let decades = f64::from(point) / f64::from(POINTS - 1) * last;
-        1.0 - 10_f64.powf(-decades)
+        let share = f64::from(point) / f64::from(POINTS - 1);
+        1.0 - 10_f64.powf(-share * end)
     });
-    let some = quantiles.take_while(|q| last > 0.0 && *q <= known);
+    let some = quantiles.take_while(|q| end > 0.0 && *q <= known);
     Ok(some.map(|q| (q, all.value_at_quantile(q))).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use hdrhistogram::Histogram;
+
     use super::*;
 
     fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram<u64> {
@@ -139,7 +142,7 @@ mod tests {
     fn a_curve_is_of_all_trials_together_and_ends_with_the_samples() {
         let none = || histogram([]);
         let (a, b) = (of(histogram(1..=3000), none()), of(histogram(3001..=6000), none()));
-        let curve = curve([&a, &b].into_iter()).expect("a curve");
+        let curve = curve(&[&a, &b]).expect("a curve");
         assert_eq!(curve.len(), POINTS as usize);
         let (q, value) = *curve.last().expect("points");
         assert!((q - 0.999).abs() < 1e-9 && (5990..=6000).contains(&value), "{q} {value}");
@@ -147,11 +150,21 @@ mod tests {
     }
 
     #[test]
+    fn a_curve_ends_where_the_table_says_too_few() {
+        // A hundred samples are worth one from the 99th percentile on.
+        let one =
+            of(histogram(1..=6_000), histogram([])).worth(|q| if q >= 0.99 { 100.0 } else { 1.0 });
+        let curve = curve(&[&one]).expect("a curve");
+        assert!(curve.len() == POINTS as usize && curve.iter().all(|(q, _)| *q <= 0.99 + 1e-9));
+        assert!(curve.last().is_some_and(|(q, _)| *q > 0.98), "{curve:?}");
+    }
+
+    #[test]
     fn a_curve_ends_before_what_had_not_ended() {
         let cut = of(histogram(1..=900), histogram((0..100).map(|_| 5000)));
-        let curve = curve([&cut].into_iter()).expect("a curve");
+        let curve = curve(&[&cut]).expect("a curve");
         assert!(curve.iter().all(|(q, value)| *q <= 0.9 && *value <= 900), "{curve:?}");
         assert!(!curve.is_empty());
-        assert!(super::curve([].into_iter()).expect("no curve").is_empty());
+        assert!(super::curve(&[]).expect("no curve").is_empty());
     }
 }

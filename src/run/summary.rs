@@ -12,7 +12,7 @@ use crate::document::{
 };
 use crate::plan::{Candidate, Plan, Workload};
 use crate::units::{as_f64, show_count};
-use crate::{standings, store};
+use crate::{pooled, standings, store};
 
 /// The quantiles of the comparison.
 const QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
@@ -30,7 +30,10 @@ pub(super) fn sum_up(
         for candidate in plan.candidates()? {
             let (files, trials) = read(dir, plan, workload, candidate)?;
             record.trials_done += trials.len();
-            cells.extend(cell(workload, candidate, files, &trials));
+            if let Some(mut cell) = cell(workload, candidate, files, &trials) {
+                pooled::fill(&mut cell, &trials)?;
+                cells.push(cell);
+            }
         }
     }
     let reference = super::reference::sum_up(dir, plan)?;
@@ -131,6 +134,7 @@ fn quantile(trials: &[&Distribution], q: f64) -> CellQuantile {
         q,
         value_ns: values.and_then(|values| Estimate::of(&values)),
         at_least: found.iter().any(|quantile| quantile.at_least),
+        pooled: None,
     }
 }
 

@@ -51,8 +51,8 @@ pub fn recovery(cells: &[&Cell]) -> Option<String> {
 /// The last step's median over the first one's.
 fn ratio(cell: &Cell) -> Option<String> {
     let median = |step: &CellStep| {
-        let known = step.response.iter().find(|known| (known.q - 0.5).abs() < 1e-9)?;
-        Some((known.value_ns.as_ref()?.median, known.at_least))
+        let known = step.response.iter().find(|known| (known.q - 0.5).abs() < 1e-9)?.shown()?;
+        Some((known.value, known.at_least))
     };
     let (before, bound) = median(cell.steps.first()?)?;
     let (after, at_least) = median(cell.steps.last()?)?;

@@ -56,7 +56,7 @@ mod tests {
     fn a_client_that_was_done_is_in_a_row_and_one_that_was_not_below() {
         let mut done = closed("epoll", &[1e4; 3]);
         let of = |ns: f64| Estimate::of(&[ns; 3]).expect("values");
-        let quantile = |q, value_ns| CellQuantile { q, value_ns, at_least: false };
+        let quantile = |q, value_ns| CellQuantile { q, value_ns, at_least: false, pooled: None };
         done.turnaround = Some(CellTurnaround {
             mean_ns: of(2e9),
             total_ns: of(3e12),

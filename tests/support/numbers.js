@@ -6,7 +6,11 @@
   const near = (a, b) => Math.abs(a - b) <= 1e-9 * Math.abs(b);
   const same = (shown, truth, what) => { if (!near(shown, truth)) failures.push(`${what}: ${shown} is not ${truth}`); };
   const units = { throughput: 1, p50: 1e-9, p99: 1e-9, cpu: 1e-9, memory: 1 / 1048576 };
-  const quantile = (cell, q) => cell.latency.find((each) => each.q === q).value_ns;
+  const quantile = (cell, q) => {
+    const { pooled, value_ns } = cell.latency.find((each) => each.q === q);
+    if (!pooled) return value_ns;
+    return pooled.admitted ? { median: pooled.value_ns } : null;
+  };
   const estimates = (cell) => ({
     throughput: cell.throughput_per_s, p50: quantile(cell, 0.5), p99: quantile(cell, 0.99), cpu: cell.server_cpu_per_request_ns, memory: cell.pss_bytes,
   });

@@ -75,7 +75,8 @@ fn one(
             models.push(&cell.model);
         }
     }
-    let (size, unit) = unit(metric.quantity, cells.iter().map(|cell| drawn(metric, cell)));
+    let (size, unit) =
+        unit(metric.quantity, cells.iter().map(|cell| Some(drawn(metric, cell)?.value)));
     let places = places(axis, cells);
     let names: Vec<String> = models.iter().map(|model| plain(model)).collect();
     let mut table = columns("x", &names);
@@ -86,8 +87,8 @@ fn one(
                 let there = axis.and_then(|name| factor(cell, name)).map(|f| f.text.clone());
                 cell.model == *model && there.unwrap_or_else(|| rest(cell, None)) == *text
             };
-            let estimate = cells.iter().find(here).and_then(|cell| drawn(metric, cell));
-            let _ = write!(table, " {}", three(estimate, size));
+            let shown = cells.iter().find(here).and_then(|cell| drawn(metric, cell));
+            let _ = write!(table, " {}", three(shown.as_ref(), size));
         }
         table.push('\n');
     }

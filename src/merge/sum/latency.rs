@@ -1,7 +1,6 @@
 //! Adding up latencies, sample by sample.
 
-use anyhow::{Context, Result, bail};
-use hdrhistogram::Histogram;
+use anyhow::{Result, bail};
 
 use crate::document::{Distribution, Latency, Trial, Turnaround};
 use crate::histogram;
@@ -39,7 +38,7 @@ pub(super) fn turnaround(documents: &[Trial]) -> Result<Option<Turnaround>> {
 
 pub(super) fn distribution(parts: &[&Distribution]) -> Result<Distribution> {
     let histograms: Result<Vec<_>> = parts.iter().map(|part| part.histogram()).collect();
-    let all = add(&histograms?)?;
+    let all = histogram::sum(&histograms?)?;
     let count: u64 = parts.iter().map(|part| part.count).sum();
     let censored: u64 = parts.iter().map(|part| part.censored).sum();
     if all.len() != count || censored > count {
@@ -57,15 +56,4 @@ pub(super) fn distribution(parts: &[&Distribution]) -> Result<Distribution> {
     // samples may be worth no more than those of the one that has most.
     let most = |q| parts.iter().filter_map(|part| effective(part, q)).max().unwrap_or(count);
     Ok(sum.worth(|q| as_f64(count) / as_f64(most(q).max(1))))
-}
-
-/// One histogram with all samples, wide enough for the widest.
-pub(super) fn add(histograms: &[Histogram<u64>]) -> Result<Histogram<u64>> {
-    let digits = histograms.iter().map(Histogram::sigfig).max().unwrap_or(3);
-    let high = histograms.iter().map(Histogram::high).max().unwrap_or(2).max(2);
-    let mut sum = Histogram::new_with_bounds(1, high, digits)?;
-    for histogram in histograms {
-        sum.add(histogram).context("histograms of one load do not fit each other")?;
-    }
-    Ok(sum)
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use hdrhistogram::Histogram;
 
-use super::latency::{add, distribution};
+use super::latency::distribution;
 use crate::document::{Interval, StepRecord, Sums, Trial};
-use crate::{export, record};
+use crate::{export, histogram, record};
 
 /// The length of a slice: the last one may be shorter.
 pub(in crate::merge) fn slice_ns(trial: &Trial) -> Option<u64> {
@@ -39,7 +39,7 @@ pub(super) fn intervals(documents: &[Trial], sums: &Sums) -> Result<Vec<Interval
         }
     }
     let interval = |(at, slice): (u64, Slice)| {
-        let latency = add(&slice.histograms)?;
+        let latency = histogram::sum(&slice.histograms)?;
         record::interval(&loadgen::Interval {
             start: std::time::Duration::from_nanos(at * width),
             width: std::time::Duration::from_nanos(slice.width_ns),

@@ -57,7 +57,7 @@ fn tails_are_in_relation_to_the_median() {
     let text = says(Subject::Percentiles, &[long, short]);
     assert!(text.contains("is that of fork, a p99 of 9.0 times its p50"), "{text}");
     assert!(text.contains("shortest that of epoll, 1.5 times"), "{text}");
-    assert!(text.contains("2 of 2 cells have too few samples in a trial for a p99.9."), "{text}");
+    assert!(text.contains("2 of 2 cells have too few samples for a p99.9."), "{text}");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_line_has_the_estimates_of_its_cells_in_order() {
         let estimate = &cell.throughput_per_s;
         let interval = estimate.interval.expect("five trials");
         assert_eq!(
-            (point.median, point.low, point.high),
+            (point.value, point.low, point.high),
             (estimate.median, interval.low, interval.high)
         );
     }
