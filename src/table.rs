@@ -12,7 +12,7 @@ mod recovery;
 pub(crate) mod reference;
 mod sessions;
 mod steps;
-mod syscalls;
+pub(crate) mod syscalls;
 mod tails;
 mod turnaround;
 

@@ -81,6 +81,11 @@ fn group(summary: &Summary, series: &str, cells: &[&Cell]) -> Sheet {
     }
     let cost = entries(|cell| Entry::of(cell.server_cpu_per_request_ns.as_ref()));
     sheet.numbers("CPU/request", Quantity::Time, &cost);
+    if cells.iter().any(|cell| cell.syscalls.is_some()) {
+        let calls = |cell: &&Cell| cell.syscalls.as_ref().map(|calls| calls.per_request);
+        let shown = cells.iter().map(|cell| calls(cell).map_or("-".into(), |n| format!("{n:.2}")));
+        sheet.figures("system calls/request", shown.map(Text::from));
+    }
     let memory = entries(|cell| Entry::of(Some(&cell.pss_bytes)));
     sheet.numbers("memory", Quantity::Bytes, &memory);
     if cells.iter().any(|cell| summary.standings_of(&cell.workload).is_some()) {
@@ -262,7 +267,7 @@ fn p_value(p: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::{Excluded, SchemaId};
+    use crate::document::{Excluded, SchemaId, Syscalls};
     use crate::standings;
     use crate::synthetic::{closed, flag, reference, summary};
 
@@ -279,6 +284,13 @@ mod tests {
         flag(&mut mio, "census");
         mio.validity = Validity::Invalid;
         mio.latency[2].at_least = true;
+        mio.syscalls = Some(Syscalls {
+            per_request: 2.1,
+            by_name: Vec::new(),
+            requests: 10,
+            connections: 1,
+            tool: "strace".into(),
+        });
         let mut summary = summary(vec![closed("epoll", &[20.0, 21.0, 22.0]), poll, mio]);
         summary.excluded.push(Excluded {
             model: "fork".into(),
@@ -295,6 +307,8 @@ mod tests {
         assert_eq!(marks, [vec![], vec![0], vec![1]]);
         assert!(sheet.notes[1].contains("census") && sheet.rows[2].invalid);
         assert_eq!(entry(sheet, 2, "model"), "mio (invalid)");
+        let calls = [0, 2].map(|row| entry(sheet, row, "system calls/request"));
+        assert_eq!(calls, ["-", "2.10"]);
         assert_eq!(entry(sheet, 2, "p99"), "≥ 400 (400–400)");
         assert_eq!(entry(sheet, 0, "p99.9"), "too few");
         assert_eq!(entry(sheet, 0, "against the best"), "best");

@@ -6,6 +6,7 @@ use super::figures::Column;
 use super::sortable::{self, Field, Row};
 use crate::document::{Cell, Estimate, Validity};
 use crate::statistics::series::trend;
+use crate::table::syscalls;
 use crate::units::show_ns_f64;
 
 /// Fewer models than this have no trend.
@@ -23,16 +24,24 @@ const COLUMNS: [&str; 7] = [
     "preemptions/request",
 ];
 
+/// Columns of system calls, where they were counted.
+const CALLS: [&str; 2] = ["system calls/request", "the most frequent"];
+/// So many calls are named.
+const NAMED: usize = 4;
+
 /// The table of costs with what there is to notice; `None` where no trial tells.
 pub(super) fn of(columns: &[&Column<'_>]) -> Option<Markup> {
     let known: Vec<&Column<'_>> =
         columns.iter().copied().filter(|column| column.drawn.waits_per_request.is_some()).collect();
-    let rows: Vec<Row> = known.iter().map(|column| row(column)).collect();
+    let counted = known.iter().any(|column| column.cell.syscalls.is_some());
+    let calls = if counted { &CALLS[..] } else { &[] };
+    let titles = [&COLUMNS[..], calls].concat();
+    let rows: Vec<Row> = known.iter().map(|column| row(column, counted)).collect();
     let notice = notice(&known);
     (!rows.is_empty()).then(|| {
         html! {
             h3 { "Why: what a request costs" }
-            (sortable::of("CPU time and context switches for each right reply", &COLUMNS, &rows))
+            (sortable::of("CPU time and context switches for each right reply", &titles, &rows))
             @if !notice.is_empty() { p { b { "Notice: " } (notice.join(" ")) } }
             p.meta {
                 b { "What could fool you: " }
@@ -40,12 +49,16 @@ pub(super) fn of(columns: &[&Column<'_>]) -> Option<Markup> {
                  are counted from the warm-up on and divided by the rate of the measurement. Where \
                  processes have too little CPU time each for the kernel's ticks, nobody knows how it is \
                  parted."
+                @if counted {
+                    " System calls were counted in a load of their own, in which strace slows the server \
+                     down: an event loop then finds more at once, and makes fewer calls than it would."
+                }
             }
         }
     })
 }
 
-fn row(column: &Column<'_>) -> Row {
+fn row(column: &Column<'_>, counted: bool) -> Row {
     let Column { cell, drawn, .. } = column;
     let cost = cell.server_cpu_per_request_ns.as_ref().map(|estimate| estimate.median);
     let user = cost.zip(drawn.user_share).map(|(cost, share)| cost * share);
@@ -53,19 +66,22 @@ fn row(column: &Column<'_>) -> Row {
     let client = cell.client_cpu_per_request_ns.as_ref().map(|estimate: &Estimate| estimate.median);
     let time = |value: Option<f64>| field(value, show_ns_f64);
     let times = |value: Option<f64>| field(value, show_times);
-    Row {
-        name: cell.model.clone(),
-        greyed: cell.validity == Validity::Invalid,
-        fields: vec![
-            time(cost),
-            time(user),
-            time(kernel),
-            time(client),
-            times(drawn.waits_per_request),
-            times(drawn.preemptions_per_request),
-        ],
-        files: Vec::new(),
+    let mut fields = vec![
+        time(cost),
+        time(user),
+        time(kernel),
+        time(client),
+        times(drawn.waits_per_request),
+        times(drawn.preemptions_per_request),
+    ];
+    if counted {
+        let calls = cell.syscalls.as_ref();
+        fields.push(times(calls.map(|calls| calls.per_request)));
+        let names = calls.map_or_else(|| "-".into(), |calls| syscalls::named(calls, NAMED));
+        fields.push((names, None));
     }
+    let greyed = cell.validity == Validity::Invalid;
+    Row { name: cell.model.clone(), greyed, fields, files: Vec::new() }
 }
 
 fn field(value: Option<f64>, show: fn(f64) -> String) -> Field {
@@ -132,19 +148,25 @@ fn kernel(columns: &[&&Column<'_>]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::{Syscall, Syscalls};
     use crate::report::figures::columns;
     use crate::report::trials::Drawn;
     use crate::synthetic::closed;
 
     fn html(models: &[(f64, f64, Option<f64>)]) -> String {
-        let cells: Vec<Cell> = models
-            .iter()
-            .map(|(cost, ..)| {
-                let mut cell = closed("epoll", &[1e5; 3]);
-                cell.server_cpu_per_request_ns = Estimate::of(&[*cost; 3]);
-                cell
-            })
-            .collect();
+        page(cells(models), models)
+    }
+
+    fn cells(models: &[(f64, f64, Option<f64>)]) -> Vec<Cell> {
+        let cell = |(cost, ..): &(f64, f64, Option<f64>)| {
+            let mut cell = closed("epoll", &[1e5; 3]);
+            cell.server_cpu_per_request_ns = Estimate::of(&[*cost; 3]);
+            cell
+        };
+        models.iter().map(cell).collect()
+    }
+
+    fn page(cells: Vec<Cell>, models: &[(f64, f64, Option<f64>)]) -> String {
         let drawn = models.iter().map(|(_, waits, user_share)| Drawn {
             waits_per_request: Some(*waits),
             preemptions_per_request: Some(0.0),
@@ -164,6 +186,29 @@ mod tests {
         }
         assert_eq!(text.matches("<td>-</td>").count(), 2, "{text}");
         assert!(of(&[]).is_none());
+    }
+
+    #[test]
+    fn system_calls_have_columns_only_where_they_were_counted() {
+        let models = [(8e3, 0.5, None), (6e3, 1.5, None)];
+        assert!(!html(&models).contains("system calls"));
+        let mut cells = cells(&models);
+        let call = |name: &str, per_request| Syscall { name: name.into(), per_request };
+        let (often, rarely) = (["read", "write", "epoll_wait", "futex"], ["close", "accept4"]);
+        let calls = often.map(|name| call(name, 0.61)).into_iter();
+        cells[1].syscalls = Some(Syscalls {
+            per_request: 2.46,
+            by_name: calls.chain(rarely.map(|name| call(name, 0.01))).collect(),
+            requests: 1_000,
+            connections: 50,
+            tool: "strace".into(),
+        });
+        let text = page(cells, &models);
+        assert!(text.contains(">2.46<") && text.contains("system calls/request"), "{text}");
+        assert!(text.contains(">read 0.61, write 0.61, epoll_wait 0.61, futex 0.61<"), "{text}");
+        assert!(text.contains("strace slows the server down"), "{text}");
+        // Two parts of its CPU time that nobody knows, and both columns of who was not counted.
+        assert_eq!(text.matches("<td>-</td>").count(), 4 + 2, "{text}");
     }
 
     #[test]

@@ -20,10 +20,15 @@ pub(super) fn lines(cells: &[&Cell]) -> String {
 }
 
 fn line(counted: &Syscalls) -> String {
-    let named = counted.by_name.iter().filter(|call| call.per_request >= RARE).take(NAMED);
+    format!("{:.2} ({})", counted.per_request, named(counted, NAMED))
+}
+
+/// The most frequent calls, so many at most, each with how often it is made for a request.
+pub(crate) fn named(counted: &Syscalls, most: usize) -> String {
+    let frequent = counted.by_name.iter().filter(|call| call.per_request >= RARE).take(most);
     let named: Vec<_> =
-        named.map(|call| format!("{} {:.2}", call.name, call.per_request)).collect();
-    format!("{:.2} ({})", counted.per_request, named.join(", "))
+        frequent.map(|call| format!("{} {:.2}", call.name, call.per_request)).collect();
+    named.join(", ")
 }
 
 #[cfg(test)]
