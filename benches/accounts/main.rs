@@ -1,55 +1,54 @@
-//! What reading a server's accounts costs the server and the load: the same model with the accounts on
-//! (a control group of its own, everything that a trial reads around its measurement) and off (only the two
-//! looks at a clock that every benchmark takes).
+//! What a server's accounts cost it: its control group and the two looks at the clocks, which are all that a
+//! trial does within its measurement; and how long everything takes that is read before and after.
 //!
-//! Both sides of a pair are measured one right after the other with fresh processes, and it is the ratio
-//! within a pair that counts. The claim is reported, not enforced.
+//! One server runs under one load and is moved between a group of its own and that of this process, in slices
+//! of a tenth of a second, the two of a pair in random order. A ratio within a pair has little of what a
+//! machine does over minutes, and hundreds of pairs make its mean as sure as is asked. The claim is
+//! reported, not enforced.
 
+mod reading;
+mod slices;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::fmt::Write as _;
-use std::num::NonZeroU32;
-use std::sync::atomic::AtomicBool;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use c10k::accounts::{self, Accountant, Group};
-use c10k::machine::Ticks;
+use anyhow::{Context, Result, ensure};
+use c10k::accounts::{self, Group};
 use c10k::statistics::ratio;
 use c10k::units::{show_count, show_ns_f64};
 use clap::Parser;
-use loadgen::Arrivals;
-use protocol::Request;
 use serde::Serialize;
 use servers::models;
 
-use support::conditions::{Common, Conditions, publish};
-use support::load::{Loop, cpu_per_request, rate};
-use support::process::{Server, c10k};
+use reading::{Beside, Part};
+use slices::{CONNECTIONS, Pair, Switch};
+use support::conditions::{Common, Conditions, publish, skip};
+use support::process::Server;
 
-/// With the accounts on, CPU for each request may be so many times what it is without, and throughput
-/// without so many times what it is with.
+/// With the accounts on, CPU for each request may be so many times what it is without.
 const CLAIM: f64 = 1.01;
 /// One process, several, and a thread for each client.
 const MODELS: [&str; 3] = ["epoll", "prefork", "thread-per-client"];
-const CONNECTIONS: usize = 50;
-/// Load before measuring.
-const WARMUP: Duration = Duration::from_millis(100);
 
-/// Nobody stops a load here: an interrupt ends this program, and its children with it.
-static NEVER: AtomicBool = AtomicBool::new(false);
-
-/// What reading a server's accounts costs.
+/// What a server's accounts cost.
 #[derive(Debug, Parser)]
 #[command(name = "accounts")]
 struct Args {
-    /// How often each pair is measured
-    #[arg(long, default_value = "21", value_name = "N")]
-    rounds: NonZeroU32,
-    /// How long each side of a pair is measured, in milliseconds
-    #[arg(long, default_value = "1000", value_name = "MS")]
-    measure: u64,
+    /// Slices of each model, half of them with the accounts
+    #[arg(long, default_value = "800", value_name = "N")]
+    slices: NonZeroU32,
+    /// How long each of them is, in milliseconds
+    #[arg(long, default_value = "100", value_name = "MS")]
+    slice_ms: NonZeroU64,
+    /// Of the order within pairs
+    #[arg(long, default_value = "1", value_name = "N")]
+    seed: u64,
+    /// Also look for sockets beside so many connections in TIME_WAIT; 0 for not
+    #[arg(long, default_value = "20000", value_name = "N")]
+    time_wait: u64,
     /// Only these models, by name, separated by commas
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
@@ -63,42 +62,29 @@ struct Record {
     #[serde(flatten)]
     conditions: Conditions,
     connections: usize,
-    rounds: u32,
-    measure_ms: u64,
+    slices: u32,
+    slice_ms: u64,
+    seed: u64,
     cpu_method: &'static str,
-    /// Whether servers with accounts had a control group; without, only the rest was measured.
-    groups: bool,
     claim: f64,
-    verdicts: Vec<Verdict>,
-    pairs: Vec<Pair>,
+    models: Vec<Measured>,
+    /// Absent if it was not asked for.
+    beside_time_wait: Option<Beside>,
 }
 
-/// One model with the accounts on and off.
+/// One model.
 #[derive(Serialize)]
-struct Pair {
+struct Measured {
     model: String,
-    round: u32,
-    on_first: bool,
-    on: Cost,
-    off: Cost,
-}
-
-#[derive(Clone, Copy, Serialize)]
-struct Cost {
-    cpu_per_request_ns: f64,
     requests_per_s: f64,
-}
-
-/// All pairs of a model.
-#[derive(Serialize)]
-struct Verdict {
-    model: String,
-    /// CPU for each request, on over off.
+    /// CPU for each request, with the accounts over without.
     cpu: Option<Shown>,
-    /// Requests a second, off over on.
-    throughput: Option<Shown>,
-    /// Whether neither ratio is above the claim.
-    holds: Option<bool>,
+    verdict: Verdict,
+    /// Both kinds of looks at the edges of slices, and moving in the pause before one.
+    looks: [Part; 3],
+    /// What is read before and after a measurement.
+    reading: Vec<Part>,
+    pairs: Vec<Pair>,
 }
 
 /// A geometric mean of ratios, and where it may be at 95 %.
@@ -109,18 +95,43 @@ struct Shown {
     high: f64,
 }
 
-impl Shown {
-    /// `None` of fewer than two pairs.
-    fn of(of: &[f64], to: &[f64]) -> Option<Self> {
-        let found = ratio::paired(of, to)?;
-        Some(Self { value: found.value, low: found.interval.low, high: found.interval.high })
+/// What the interval says of the claim.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Verdict {
+    /// All of it is below.
+    Proven,
+    /// The claim is in it, or there are too few pairs.
+    NotProven,
+    /// All of it is above.
+    Refuted,
+}
+
+impl Verdict {
+    fn of(cpu: Option<Shown>) -> Self {
+        match cpu {
+            Some(cpu) if cpu.high < CLAIM => Self::Proven,
+            Some(cpu) if cpu.low > CLAIM => Self::Refuted,
+            _ => Self::NotProven,
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Proven => "proven below 1 %",
+            Self::NotProven => "not proven below 1 %: more slices make the interval narrower",
+            Self::Refuted => "above 1 %",
+        }
     }
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let begun = Conditions::begin("accounts", 1, &args.common)?;
+    let begun = Conditions::begin("accounts", 2, &args.common)?;
     let Some(conditions) = begun else { return Ok(()) };
+    if let Err(why) = Group::make() {
+        return skip("accounts", &format!("no control group can be made here: {why:#}"));
+    }
     let wanted: Vec<_> = match &args.models[..] {
         [] => MODELS.map(String::from).to_vec(),
         named => named.to_vec(),
@@ -128,105 +139,79 @@ fn main() -> Result<()> {
     for model in &wanted {
         ensure!(models::find(model).is_some(), "no model {model}");
     }
-    let (rounds, measure) = (args.rounds.get(), Duration::from_millis(args.measure));
-    let mut pairs = Vec::new();
-    for round in 0..rounds {
-        eprintln!("accounts: round {} of {rounds}", round + 1);
-        for model in &wanted {
-            let on_first = round % 2 == 0;
-            let side = |on| measure_one(&conditions, model, measure, on);
-            let first = side(on_first)?;
-            let second = side(!on_first)?;
-            let (on, off) = if on_first { (first, second) } else { (second, first) };
-            pairs.push(Pair { model: model.clone(), round, on_first, on, off });
-        }
+    let mut found = Vec::new();
+    for model in wanted {
+        eprintln!("accounts: {model}, {} slices of {} ms", args.slices, args.slice_ms);
+        found.push(measure(&conditions, &model, &args).with_context(|| model.clone())?);
     }
+    // Last: what is in TIME_WAIT stays for a minute.
+    let beside = (args.time_wait > 0).then(|| reading::beside(args.time_wait)).transpose()?;
     let record = Record {
         conditions: conditions.end(),
         connections: CONNECTIONS,
-        rounds,
-        measure_ms: args.measure,
+        slices: args.slices.get(),
+        slice_ms: args.slice_ms.get(),
+        seed: args.seed,
         cpu_method: accounts::METHOD,
-        groups: Group::make().is_ok(),
         claim: CLAIM,
-        verdicts: wanted.iter().map(|model| verdict(model, &pairs)).collect(),
-        pairs,
+        models: found,
+        beside_time_wait: beside,
     };
     publish(&text(&record), &record, &args.common)
 }
 
-fn measure_one(conditions: &Conditions, model: &str, measure: Duration, on: bool) -> Result<Cost> {
-    let mut command = c10k();
-    command.args(["serve", "--stop-with-parent", "--listen", "127.0.0.1:0", "--model", model]);
+fn measure(conditions: &Conditions, model: &str, args: &Args) -> Result<Measured> {
     // Before the server, so that it is dropped after it.
-    let group = on.then(Group::make).and_then(Result::ok);
-    if let Some(group) = &group {
-        group.admit(&mut command)?;
-    }
-    let server = Server::start(&mut command, conditions.server_cpu)?;
-    let mut watchers = on.then(|| {
-        (Accountant::of(server.process.pid()).listening_on(server.address), Ticks::begin())
+    let group = Group::make()?;
+    let server = Server::start_model(model, conditions.server_cpu)?;
+    let switch = Switch { server: &server, group: &group, conditions };
+    let pairs = args.slices.get().div_ceil(2);
+    let found = switch.measure(pairs, Duration::from_millis(args.slice_ms.get()), args.seed)?;
+    let side = |of: fn(&Pair) -> f64| found.pairs.iter().map(of).collect::<Vec<_>>();
+    let (on, off) = (side(|pair| pair.on_cpu_per_request_ns), side(|p| p.off_cpu_per_request_ns));
+    let cpu = ratio::paired(&on, &off).map(|found| Shown {
+        value: found.value,
+        low: found.interval.low,
+        high: found.interval.high,
     });
-    let load = Loop {
-        arrivals: Arrivals::Closed,
-        target: server.address,
-        pid: server.process.pid(),
-        connections: CONNECTIONS,
-        request: Request::Echo { bytes: 64 },
-        warmup: WARMUP,
-        measure,
-        client_cpu: conditions.client_cpu,
-        stop: &NEVER,
-    };
-    let (outcome, cpu) = load.run_watched(&mut |moment| {
-        if let Some((accountant, ticks)) = &mut watchers {
-            accountant.watch(moment);
-            ticks.watch(moment);
-        }
-    })?;
-    let read = watchers.is_none_or(|(accountant, _)| accountant.bracket.is_some());
-    ensure!(read, "{model}: there are no accounts to have cost anything");
-    Ok(Cost { cpu_per_request_ns: cpu_per_request(&outcome, cpu)?, requests_per_s: rate(&outcome) })
-}
-
-fn verdict(model: &str, pairs: &[Pair]) -> Verdict {
-    let of = |value: fn(&Pair) -> f64| -> Vec<f64> {
-        pairs.iter().filter(|pair| pair.model == model).map(value).collect()
-    };
-    let cpu =
-        Shown::of(&of(|pair| pair.on.cpu_per_request_ns), &of(|pair| pair.off.cpu_per_request_ns));
-    let throughput =
-        Shown::of(&of(|pair| pair.off.requests_per_s), &of(|pair| pair.on.requests_per_s));
-    let holds = cpu.zip(throughput).map(|(a, b)| a.value <= CLAIM && b.value <= CLAIM);
-    Verdict { model: model.into(), cpu, throughput, holds }
+    Ok(Measured {
+        model: model.into(),
+        requests_per_s: found.requests_per_s,
+        cpu,
+        verdict: Verdict::of(cpu),
+        looks: found.looks.map(Part::summed_up),
+        reading: found.parts,
+        pairs: found.pairs,
+    })
 }
 
 fn text(record: &Record) -> String {
-    let mut text = String::from("accounts on over off, geometric means of the pairs\n");
-    for verdict in &record.verdicts {
-        let show = |ratio: Option<Shown>| {
-            ratio.map_or("too few pairs".into(), |Shown { value, low, high }| {
-                format!("{value:.3} [{low:.3}, {high:.3}]")
-            })
-        };
-        let first = record.pairs.iter().find(|pair| pair.model == verdict.model);
-        let scale = first.map_or(String::new(), |pair| {
-            let Cost { cpu_per_request_ns, requests_per_s } = pair.off;
-            format!("{}, {}/s", show_ns_f64(cpu_per_request_ns), show_count(requests_per_s))
+    let mut text = String::from(
+        "server CPU for each request with its accounts over without, geometric means of the pairs\n",
+    );
+    for of in &record.models {
+        let cpu = of.cpu.map_or("too few pairs".into(), |Shown { value, low, high }| {
+            format!("{value:.4} [{low:.4}, {high:.4}]")
         });
-        let holds = match verdict.holds {
-            Some(true) => "holds",
-            Some(false) => "does not hold",
-            None => "nothing to say",
-        };
+        let Measured { model, requests_per_s, pairs, .. } = of;
+        let without: Vec<_> = pairs.iter().map(|pair| pair.off_cpu_per_request_ns).collect();
+        let without = c10k::statistics::median(&without).map_or("-".into(), show_ns_f64);
+        let rate = show_count(*requests_per_s);
+        let n = pairs.len();
         let _ = writeln!(
             text,
-            "{}: CPU for each request {}, throughput (off over on) {}; at most {CLAIM}: {holds} \
-             (the first without: {scale})",
-            verdict.model,
-            show(verdict.cpu),
-            show(verdict.throughput),
+            "{model}: {cpu}: {}  ({n} pairs; without {without}, {rate}/s)",
+            of.verdict.words()
         );
+        for part in of.looks.iter().chain(&of.reading) {
+            text += &part.text();
+        }
+    }
+    if let Some(beside) = &record.beside_time_wait {
+        let _ = writeln!(text, "beside {} connections in TIME_WAIT:", beside.time_waits);
+        for part in &beside.parts {
+            text += &part.text();
+        }
     }
     text + &record.conditions.text()
 }

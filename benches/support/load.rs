@@ -39,6 +39,15 @@ impl Loop<'_> {
 
     /// The same with somebody who is told of every moment, after the clocks have been read.
     pub(crate) fn run_watched(&self, watch: &mut dyn FnMut(Moment)) -> Result<(Outcome, Duration)> {
+        self.run_in_pieces(self.measure, watch)
+    }
+
+    /// The same with replies counted in pieces of this length.
+    pub(crate) fn run_in_pieces(
+        &self,
+        interval: Duration,
+        watch: &mut dyn FnMut(Moment),
+    ) -> Result<(Outcome, Duration)> {
         let recipe = Recipe::new(App::Bench, Framing::Line, self.request);
         let load = Load {
             target: self.target,
@@ -56,7 +65,7 @@ impl Loop<'_> {
             conduct: Conduct::default(),
             request_timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
-            interval: self.measure,
+            interval,
             shard: (0, 1),
             start_at: None,
             live: false,

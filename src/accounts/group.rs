@@ -57,6 +57,29 @@ impl Group {
         !members(&self.folder).is_empty()
     }
 
+    /// Its account.
+    #[must_use]
+    pub fn account(&self) -> GroupAccount {
+        GroupAccount { file: self.folder.join("cpu.stat"), folder: self.folder.clone() }
+    }
+
+    /// Moves a living process into it, all its threads, and not the processes that it has started.
+    ///
+    /// # Errors
+    /// When it has ended, or may not be moved.
+    pub fn take(&self, pid: i32) -> io::Result<()> {
+        fs::write(self.folder.join("cgroup.procs"), pid.to_string())
+    }
+
+    /// Moves a process back to the group of this process, where it would be without one of its own.
+    ///
+    /// # Errors
+    /// When it has ended, or may not be moved.
+    pub fn give_back(&self, pid: i32) -> io::Result<()> {
+        let ours = self.folder.parent().ok_or(io::ErrorKind::NotFound)?;
+        fs::write(ours.join("cgroup.procs"), pid.to_string())
+    }
+
     /// Has the process that this command will start join the group before its program begins, so
     /// that whatever it starts is in it too. If it cannot join, it starts all the same.
     ///
@@ -237,9 +260,24 @@ mod tests {
         let used = account.cpu().expect("an account");
         assert!(used.total > Duration::from_millis(1), "{used:?}");
         assert_eq!(used.user + used.system, used.total, "the kernel divides what there is");
+        assert!(!group.is_inhabited(), "and have left it by ending");
         let folder = group.folder.clone();
         drop(group);
         assert!(!folder.exists(), "nothing is left");
+    }
+
+    #[test]
+    fn a_process_is_taken_in_and_given_back() {
+        let Ok(group) = Group::make() else { return };
+        let mut sleep = Command::new("sleep").arg("60").spawn().expect("sleep runs");
+        let pid = i32::try_from(sleep.id()).expect("a pid");
+        group.take(pid).expect("it lives");
+        let account = GroupAccount::of(pid).expect("it is in it");
+        assert_eq!(account.members(), [pid]);
+        group.give_back(pid).expect("it lives");
+        assert!(!group.is_inhabited() && GroupAccount::of(pid).is_none());
+        sleep.kill().expect("it is ours");
+        sleep.wait().expect("it was killed");
     }
 
     proptest! {

@@ -70,7 +70,7 @@ pub fn at_port(pid: i32, port: u16, states: &[TcpState]) -> Result<(Vec<Socket>,
         .or_else(|_| Ok((by_files(pid, port, states)?, Way::Files)))
 }
 
-/// The same by netlink only: the time it takes grows with the sockets of the port, and hardly with others.
+/// The same by netlink only: the time it takes grows with the sockets of the port, and little with others.
 ///
 /// # Errors
 /// When it is refused, or the process is in another network than this one, which only its files show.

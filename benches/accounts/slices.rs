@@ -1,0 +1,235 @@
+//! One server under one load, whose control group is switched on and off in short slices: what the
+//! machine does over minutes falls on both alike.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use c10k::accounts::{self, Group, cpu_now};
+use c10k::machine;
+use loadgen::{Arrivals, Moment, Outcome, Phase};
+use procfs::process::Process;
+use protocol::Request;
+use serde::Serialize;
+
+use crate::reading::{self, Part};
+use crate::support::conditions::Conditions;
+use crate::support::load::Loop;
+use crate::support::process::Server;
+
+/// Connections of the load.
+pub(crate) const CONNECTIONS: usize = 50;
+/// Load before measuring.
+const WARMUP: Duration = Duration::from_millis(500);
+/// Pieces of a slice in which replies are counted.
+const PIECES: u32 = 5;
+/// Pieces at least between a server that was moved and a slice: it settles.
+const SETTLE: u32 = 1;
+/// Pieces that moving it takes, by a guess: of what takes longer there are fewer slices in a load.
+const MOVES: u32 = 1;
+/// Pieces of one load: room for a pair however slow moving is, and no more than the generator has.
+const PIECES_LEAST: u32 = 100;
+const PIECES_MOST: u32 = 980;
+
+/// Nobody stops a load here: an interrupt ends this program, and its children with it.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// Two slices, one soon after the other.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Pair {
+    /// Whether the first of them was the one with the accounts.
+    pub(crate) on_first: bool,
+    /// Server CPU for each right reply, in nanoseconds.
+    pub(crate) on_cpu_per_request_ns: f64,
+    pub(crate) off_cpu_per_request_ns: f64,
+}
+
+/// What was measured of a model.
+pub(crate) struct Measured {
+    pub(crate) pairs: Vec<Pair>,
+    /// Without the accounts.
+    pub(crate) requests_per_s: f64,
+    /// How long one look at the clocks takes at an edge, with the accounts and without; and how long the
+    /// server takes to be moved, in the pause before a slice.
+    pub(crate) looks: [Part; 3],
+    /// How long everything takes that is read before and after a measurement.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What one slice took: how long after the measurement's begin its looks were, and the CPU time
+/// between them.
+struct Slice {
+    on: bool,
+    first_piece: usize,
+    elapsed: Duration,
+    cpu: Duration,
+}
+
+/// The server, and the group that it is in or not.
+pub(crate) struct Switch<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) group: &'a Group,
+    pub(crate) conditions: &'a Conditions,
+}
+
+impl Switch<'_> {
+    /// Makes so many pairs of slices of this length.
+    pub(crate) fn measure(&self, pairs: u32, slice: Duration, seed: u64) -> Result<Measured> {
+        let mut order = fastrand::Rng::with_seed(seed);
+        let mut all = Measured {
+            pairs: Vec::new(),
+            requests_per_s: 0.0,
+            looks: ["look with the accounts", "look without them", "move between groups"]
+                .map(Part::named),
+            parts: Vec::new(),
+        };
+        let wanted = usize::try_from(pairs)?;
+        let (mut replies, mut seconds) = (0.0, 0.0);
+        while all.pairs.len() < wanted {
+            let mut firsts = Vec::new();
+            firsts.resize_with(wanted - all.pairs.len(), || order.bool());
+            let (slices, outcome, parts) = self.load(&firsts, slice, &mut all.looks)?;
+            ensure!(slices.len() > 1, "moving the server takes longer than a load");
+            all.parts = parts;
+            let mut costs = Vec::new();
+            for made in &slices {
+                let found = count(&outcome, made.first_piece);
+                if !made.on {
+                    (replies, seconds) = (replies + found, seconds + slice.as_secs_f64());
+                }
+                costs.push(cost(made, found / slice.as_secs_f64())?);
+            }
+            for (pair, on_first) in costs.chunks_exact(2).zip(firsts) {
+                let (on, off) = if on_first { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
+                let (on_cpu_per_request_ns, off_cpu_per_request_ns) = (on, off);
+                all.pairs.push(Pair { on_first, on_cpu_per_request_ns, off_cpu_per_request_ns });
+            }
+        }
+        all.requests_per_s = replies / f64::max(seconds, f64::MIN_POSITIVE);
+        Ok(all)
+    }
+
+    /// One load, with as many of the pairs whose first slices are these as there is room for.
+    fn load(
+        &self,
+        firsts: &[bool],
+        slice: Duration,
+        looks: &mut [Part; 3],
+    ) -> Result<(Vec<Slice>, Outcome, Vec<Part>)> {
+        let piece = slice / PIECES;
+        let turns: Vec<bool> = firsts.iter().flat_map(|on| [*on, !on]).collect();
+        let pieces = u32::try_from(turns.len())?.saturating_mul(MOVES + SETTLE + PIECES) + SETTLE;
+        let pieces = pieces.clamp(PIECES_LEAST, PIECES_MOST);
+        let load = Loop {
+            arrivals: Arrivals::Closed,
+            target: self.server.address,
+            pid: self.server.process.pid(),
+            connections: CONNECTIONS,
+            request: Request::Echo { bytes: 64 },
+            warmup: WARMUP,
+            measure: piece * pieces,
+            client_cpu: self.conditions.client_cpu,
+            stop: &NEVER,
+        };
+        let (begins, begun): (Sender<Instant>, Receiver<Instant>) = channel();
+        let mut parts = Vec::new();
+        thread::scope(|scope| {
+            let slicer = scope.spawn(move || {
+                // A load that fails before it is measured has no slices.
+                let begin = begun.recv().context("the load did not come to be measured")?;
+                // Where a trial's looks are taken too: not on the server's processor.
+                machine::pin(&[self.conditions.client_cpu])?;
+                self.slices((begin, piece, pieces), &turns, looks)
+            });
+            let ran = load.run_in_pieces(piece, &mut |moment| match moment {
+                Moment::Begins(Phase::Measure) => _ = begins.send(Instant::now()),
+                Moment::Begins(Phase::Drain) => {
+                    parts = reading::of(self.server.process.pid(), self.server.address);
+                }
+                _ => {}
+            });
+            drop(begins);
+            let slices = slicer.join().map_err(|_| anyhow!("the slicer has panicked"))?;
+            Ok((slices?, ran?.0, parts))
+        })
+    }
+
+    /// Moves the server, lets it settle, and looks at both edges of a slice, again and again until the
+    /// pieces are used up.
+    fn slices(
+        &self,
+        (begin, piece, pieces): (Instant, Duration, u32),
+        turns: &[bool],
+        looks: &mut [Part; 3],
+    ) -> Result<Vec<Slice>> {
+        let server: Vec<_> = accounts::tree(self.server.process.pid());
+        let pids: Vec<i32> = server.iter().map(Process::pid).collect();
+        let mut made = Vec::new();
+        for on in turns {
+            let moving = Instant::now();
+            self.switch(&pids, *on)?;
+            looks[2].add(moving.elapsed());
+            // The next piece that begins, and those in which it settles.
+            let over = begin.elapsed().as_nanos() / piece.as_nanos();
+            let first = u32::try_from(over)? + 1 + SETTLE;
+            if first + PIECES > pieces {
+                break;
+            }
+            sleep_until(begin + piece * first);
+            let before = self.look(*on, looks)?;
+            sleep_until(begin + piece * (first + PIECES));
+            let after = self.look(*on, looks)?;
+            made.push(Slice {
+                on: *on,
+                first_piece: usize::try_from(first)?,
+                elapsed: after.0 - before.0,
+                cpu: after.1.saturating_sub(before.1),
+            });
+        }
+        self.switch(&pids, false)?;
+        Ok(made)
+    }
+
+    /// Everything that a trial does within its measurement: one look at the clocks, and with the
+    /// accounts one at those of the group.
+    fn look(&self, on: bool, looks: &mut [Part; 3]) -> Result<(Instant, Duration)> {
+        let account = on.then(|| self.group.account());
+        let begin = Instant::now();
+        let cpu = cpu_now(self.server.process.pid());
+        if let Some(account) = account {
+            std::hint::black_box(account.cpu()).context("its group has no account")?;
+        }
+        looks[usize::from(!on)].add(begin.elapsed());
+        Ok((begin, cpu))
+    }
+
+    /// Moves all processes of the server into the group, or out of it.
+    fn switch(&self, pids: &[i32], on: bool) -> Result<()> {
+        for pid in pids {
+            let moved = if on { self.group.take(*pid) } else { self.group.give_back(*pid) };
+            moved.context("cannot move the server between two control groups")?;
+        }
+        Ok(())
+    }
+}
+
+fn sleep_until(instant: Instant) {
+    thread::sleep(instant.saturating_duration_since(Instant::now()));
+}
+
+/// Right replies in the pieces of a slice.
+fn count(outcome: &Outcome, first_piece: usize) -> f64 {
+    let pieces = outcome.intervals.iter().skip(first_piece).take(PIECES as usize);
+    pieces.map(|piece| c10k::units::as_f64(piece.ok)).sum()
+}
+
+/// CPU time for each request, both over their own stretch: whoever looks at the clocks comes a little
+/// late.
+fn cost(slice: &Slice, rate: f64) -> Result<f64> {
+    ensure!(rate > 0.0, "there was a slice without a reply: make them longer with --slice-ms");
+    let share = slice.cpu.as_secs_f64() / slice.elapsed.as_secs_f64();
+    ensure!(share > 0.0, "there was a slice in which the server's clock stood still");
+    Ok(share / rate * 1e9)
+}
