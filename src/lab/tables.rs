@@ -299,11 +299,12 @@ fn sessions(report: &LabReport) -> Sheet {
     let mut sheet = Sheet::new("sessions", title, sessions.len());
     sheet.words("home", sessions.iter().map(|s| s.home.clone()));
     sheet.words("connections", sessions.iter().map(|s| s.connection.clone()));
-    let counts: [(&str, fn(&LabSessions) -> u64); 3] =
-        [("completed", |s| s.completed), ("lost", |s| s.lost), ("wrong replies", |s| s.wrong)];
-    for (name, count) in counts {
-        sheet.figures(name, sessions.iter().map(|s| count(s).to_string().into()));
-    }
+    let mut count = |name: &str, of: fn(&LabSessions) -> u64| {
+        sheet.figures(name, sessions.iter().map(|s| of(s).to_string().into()));
+    };
+    count("completed", |s| s.completed);
+    count("lost", |s| s.lost);
+    count("wrong replies", |s| s.wrong);
     sheet
 }
 
