@@ -282,7 +282,7 @@ class Frame:
             if bare
             else [one for note in notes for one in textwrap.wrap(note, int(18.4 * width))]
         )
-        foot = [] if bare else textwrap.wrap(footer(run), int(21.2 * width))
+        foot = [] if bare else textwrap.wrap(footer(run), int(20 * width))
         head = 0.31 + 0.18 * title.count("\n")
         top = 0.04 if bare else head + 0.03 + 0.15 * (subtitle.count("\n") + 1)
         legend = 0.152 * math.ceil(len(handles) / columns) + 0.1 if handles else 0.0

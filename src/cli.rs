@@ -285,7 +285,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", exit::words(&error));
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }

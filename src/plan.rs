@@ -320,8 +320,11 @@ impl Plan {
     pub fn keep_workloads(&mut self, names: &[String]) -> Result<()> {
         for name in names {
             if !self.workloads.iter().any(|workload| workload.is_called(name)) {
-                let known = self.workloads.iter().map(|workload| workload.name.as_str());
-                let hint = subject::did_you_mean(name, known);
+                let known: Vec<&str> = self.workloads.iter().map(|w| w.name.as_str()).collect();
+                let mut hint = subject::did_you_mean(name, known.iter().copied());
+                if hint.is_empty() {
+                    hint = format!("; its workloads are {}", known.join(", "));
+                }
                 anyhow::bail!("the plan {} has no workload '{name}'{hint}", self.name);
             }
         }

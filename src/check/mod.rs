@@ -222,19 +222,23 @@ fn finish(report: &CheckReport, json: Option<&Path>) -> Result<()> {
     }
 }
 
+/// A name that is less like another was not meant to be that one.
+const ALIKE: f64 = 0.7;
+
 fn chosen(only: &[String]) -> Result<Vec<&'static Behaviour>> {
     if only.is_empty() {
         return Ok(behaviours::all().collect());
     }
     let find = |name: &String| {
         behaviours::all().find(|behaviour| behaviour.name == name).ok_or_else(|| {
-            let near = behaviours::all()
-                .max_by(|a, b| {
-                    let like = |b: &Behaviour| strsim::jaro_winkler(b.name, name);
-                    like(a).total_cmp(&like(b))
-                })
-                .map_or("", |behaviour| behaviour.name);
-            usage(format!("there is no behaviour '{name}'; did you mean {near}?"))
+            let names: Vec<&str> = behaviours::all().map(|behaviour| behaviour.name).collect();
+            let like = |known: &&str| strsim::jaro_winkler(known, name);
+            let near = names.iter().copied().max_by(|a, b| like(a).total_cmp(&like(b)));
+            let hint = match near.filter(|near| like(near) > ALIKE) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("they are {}", names.join(", ")),
+            };
+            usage(format!("there is no behaviour '{name}'; {hint}"))
         })
     };
     only.iter().map(find).collect()

@@ -45,3 +45,33 @@ impl std::error::Error for Usage {}
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Usage(message.into()))
 }
+
+/// An error with its causes, each once: some say in their own words what caused them.
+pub(super) fn words(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn a_cause_that_was_named_is_not_named_again() {
+        let cause = anyhow::anyhow!("Address already in use (os error 98)");
+        let told = cause.context("cannot listen: Address already in use (os error 98); stop it");
+        assert_eq!(words(&told), "cannot listen: Address already in use (os error 98); stop it");
+        let other = anyhow::anyhow!("No such file or directory").context("cannot read a");
+        assert_eq!(
+            words(&other.context("no result")),
+            "no result: cannot read a: No such file or directory"
+        );
+    }
+}

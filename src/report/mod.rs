@@ -24,6 +24,7 @@ use anyhow::Result;
 use figures::{Column, Figure};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::cli::usage;
 use crate::document::{Cell, Summary};
 use crate::{pooled, standings, store, table};
 
@@ -35,6 +36,13 @@ use crate::{pooled, standings, store, table};
 /// When there is no run in that folder, or a trial in it cannot be read.
 pub fn again(dir: &Path) -> Result<()> {
     let path = dir.join("summary.json");
+    if !path.is_file() {
+        return Err(usage(format!(
+            "{} is no folder of a run: give one that c10k run has written, as in \
+             results/quick-20260101T120000Z",
+            dir.display()
+        )));
+    }
     let written: Summary = store::read_json(&path)?;
     let mut summary = written.clone();
     if let Some(missing) = pooled::again(&mut summary, dir)? {

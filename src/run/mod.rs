@@ -106,6 +106,13 @@ pub(crate) fn of_plan(plan: Plan, out: &Path) -> Result<Made> {
 /// The plan as the command line has changed it.
 fn plan(args: &RunArgs) -> Result<Plan> {
     let mut plan = match (&args.plan, &args.resume) {
+        (_, Some(dir)) if !dir.join("plan.toml").is_file() => {
+            return Err(usage(format!(
+                "{} is no folder of a run that was begun: give one as c10k run has named it, as in \
+                 results/quick-20260101T120000Z",
+                dir.display()
+            )));
+        }
         (_, Some(dir)) => Plan::read(&dir.join("plan.toml"))?,
         (Some(path), None) => Plan::named(path)?,
         (None, None) => Plan::quick(),

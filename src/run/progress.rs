@@ -1,5 +1,7 @@
 //! What is seen of a run while it goes on.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -10,7 +12,7 @@ use crate::plan::{ArrivalsPlan, Plan};
 /// A bar on a terminal, a line a block elsewhere.
 pub(super) struct Progress {
     bar: ProgressBar,
-    blocks: std::cell::Cell<Option<(bool, u32)>>,
+    blocks: RefCell<BTreeSet<(bool, u32)>>,
 }
 
 impl Progress {
@@ -23,17 +25,17 @@ impl Progress {
         bar.set_style(ProgressStyle::with_template(template).expect("the template is in order"));
         let time = humantime::format_duration(time_needed(plan, todo));
         eprintln!("{}: {} trials, about {time}", plan.name, todo.len());
-        Self { bar, blocks: std::cell::Cell::new(None) }
+        Self { bar, blocks: RefCell::default() }
     }
 
     pub(super) fn at(&self, slot: &Slot<'_>) {
         self.bar.set_message(format!("{} {}", slot.workload.name, slot.candidate));
         let open = slot.workload.arrivals != ArrivalsPlan::Closed;
-        if self.bar.is_hidden()
-            && self.blocks.replace(Some((open, slot.block))) != Some((open, slot.block))
-        {
+        // Workloads of a matrix take turns, so a block is told of when it begins.
+        if self.bar.is_hidden() && self.blocks.borrow_mut().insert((open, slot.block)) {
             let arrivals = if open { "open" } else { "closed" };
-            eprintln!("{arrivals} loop, block {}", slot.block + 1);
+            let (made, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
+            eprintln!("{made} of {all} trials made; {arrivals} loop, block {}", slot.block + 1);
         }
     }
 

@@ -4,6 +4,9 @@ use crate::document::{Cell, Estimate, NoiseFloor, Standing};
 use crate::metric::{MARGIN, MEDIAN, Metric, TRIALS_MIN, UPPER};
 use crate::statistics::Verdict;
 
+/// From a noise of so many times the figure on nothing can be told: two pairs have no interval to speak of.
+const UNTOLD: f64 = 10.0;
+
 /// The standings of a workload in a sentence or three.
 pub(super) fn sentence(
     metric: &Metric,
@@ -98,14 +101,13 @@ fn floor(metric: &Metric, noise: &[NoiseFloor]) -> String {
     let own = noise.iter().filter(|floor| floor.metric == metric.name);
     let widest = own.max_by(|a, b| a.smallest_detectable.total_cmp(&b.smallest_detectable));
     widest.map_or_else(String::new, |floor| {
+        let untold = match floor.smallest_detectable {
+            some if some < UNTOLD => format!("differences below {:.1} %", some * 100.0),
+            _ => "differences".into(),
+        };
         format!(
-            " {} measured twice: {:.2} ({:.2} to {:.2}) of itself, so differences below {:.1} % \
-             cannot be told.",
-            floor.model,
-            floor.ratio,
-            floor.interval.low,
-            floor.interval.high,
-            floor.smallest_detectable * 100.0
+            " {} measured twice: {:.2} ({:.2} to {:.2}) of itself, so {untold} cannot be told.",
+            floor.model, floor.ratio, floor.interval.low, floor.interval.high,
         )
     })
 }

@@ -31,7 +31,7 @@ pub fn recovery(cells: &[&Cell]) -> Option<String> {
         .map(|cell| cell.model.as_str())
         .collect();
     let mut text = format!(
-        "At the highest rate, {}/s, were answered, however late: {}.",
+        "Answered at the highest rate, {}/s, however late: {}.",
         show_count(peak.rate_per_s),
         shares.join(", ")
     );
@@ -74,9 +74,7 @@ mod tests {
         few.steps[2].response[0].value_ns = None;
         let text = recovery(&[&good, &bad, &few]).expect("a sentence");
         assert!(
-            text.contains(
-                "3.00k/s, were answered, however late: epoll 100 %, fork 40 %, poll 90 %"
-            ),
+            text.contains("3.00k/s, however late: epoll 100 %, fork 40 %, poll 90 %"),
             "{text}"
         );
         assert!(text.contains("the first step's: epoll 1.10, fork >= 40.00."), "{text}");
