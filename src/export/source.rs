@@ -16,7 +16,7 @@ pub(super) enum Source {
     /// One trial.
     Trial(Box<Trial>),
     /// Two runs compared.
-    Comparison(Comparison),
+    Comparison(Box<Comparison>),
 }
 
 /// A run and its folder, which has the trials.
