@@ -110,7 +110,9 @@ pub fn name(cell: &Cell) -> String {
 #[must_use]
 pub fn row(cell: &Cell, marks: &str) -> Vec<String> {
     let mut row = vec![name(cell), spread(&cell.throughput_per_s, show_count)];
-    row.extend(cell.latency.iter().map(quantile));
+    // One for each column, also of a summary that lacks some.
+    let of = |q| cell.quantile(q).map_or_else(|| "-".into(), quantile);
+    row.extend([0.5, 0.9, 0.99, 0.999, 1.0].map(of));
     row.push(match &cell.server_cpu_per_request_ns {
         Some(cpu) => spread(cpu, show_ns_f64),
         None => "-".into(),

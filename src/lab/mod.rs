@@ -15,6 +15,7 @@ mod points;
 mod sentences;
 mod stateful;
 mod tables;
+mod written;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};

@@ -1,9 +1,9 @@
-//! The page of the lab "stateful", and the same for a report of one's own: Markdown and LaTeX.
+//! The page of the lab "stateful".
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figures::{self, Data, Figure};
-use super::sentences::is_of;
+use super::written::sorted;
 use super::{noise, tables};
 use crate::document::{LabReport, Naive};
 use crate::export::markup;
@@ -216,10 +216,7 @@ fn correctness(tables: &[Sheet]) -> Markup {
 }
 
 fn all_that_is_said(report: &LabReport) -> Markup {
-    let models = || report.models.iter();
-    let general = report.sentences.iter().filter(|s| !models().any(|model| is_of(model, s)));
-    let own = models()
-        .map(|model| (&model.model, report.sentences.iter().filter(move |s| is_of(model, s))));
+    let (general, own) = sorted(report);
     html! {
         section id="sentences" {
             h2 { "What these data allow to say" }
@@ -263,25 +260,4 @@ fn shown(tables: &[Sheet], name: &str) -> Markup {
         sheet.label.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     html! { @for table in tables.iter().filter(is_of) { (markup::html(table)) } }
-}
-
-/// The tables and sentences as Markdown.
-pub(super) fn markdown(report: &LabReport) -> String {
-    let mut text = format!("# {}\n\nLab {}, run {}.\n\n", report.question, report.lab, report.run);
-    for sentence in report.sentences.iter().chain(&report.left_out) {
-        text += &format!("- {}\n", micro(sentence));
-    }
-    text + "\n" + &markup::markdown(&tables::of(report))
-}
-
-/// The tables as LaTeX, to be included.
-pub(super) fn latex(report: &LabReport) -> String {
-    let mut text = format!(
-        "% Lab {}, run {}: \\input{{lab.tex}} after \\usepackage{{booktabs}}.\n\\begin{{itemize}}\\sloppy\n",
-        report.lab, report.run
-    );
-    for sentence in report.sentences.iter().chain(&report.left_out) {
-        text += &format!("  \\item {}\n", markup::escape(&micro(sentence)));
-    }
-    text + "\\end{itemize}\n" + &markup::latex(&tables::of(report))
 }

@@ -134,7 +134,8 @@ fn taken_apart(model: &LabModel, noise: Option<&LabNoise>) -> Option<String> {
          where the state is kept.",
         time(whole.ns.abs(), turned),
         percent(share, of_share),
-        (1.0 - share) * 100.0
+        // Nothing has no sign.
+        ((1.0 - share) * 100.0).round() + 0.0
     ))
 }
 
@@ -291,6 +292,7 @@ fn memory(model: &LabModel, noise: f64) -> Vec<String> {
             |least: &&ClientMemory| low > least.interval.high && memory.bytes - least.bytes > noise;
         let apart = beyond.filter(is_more);
         let than = match (beyond, apart) {
+            _ if low <= 0.0 => ", which may be nothing",
             (_, Some(_)) => ", more than a client without state takes",
             (Some(_), None) => ", which cannot be told from a client without state",
             _ => "",

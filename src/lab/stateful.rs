@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::points::{self, connection_words};
-use super::{analysis, design, killed, naive, noise, page, sentences};
+use super::{analysis, design, killed, naive, noise, page, sentences, written};
 use crate::cli::{Exit, usage};
 use crate::document::{Killed, LabReport, LabSessions, SchemaId, Summary, Trial};
 use crate::redis::Redis;
@@ -190,7 +190,7 @@ fn sessions(summary: &Summary, dir: &Path) -> Result<Vec<LabSessions>> {
 /// Writes the lab's files into the run's folder.
 fn write(report: &LabReport, dir: &Path) -> Result<()> {
     store::write_json(&dir.join("lab.json"), report)?;
-    store::write(&dir.join("lab.md"), page::markdown(report).as_bytes())?;
-    store::write(&dir.join("lab.tex"), page::latex(report).as_bytes())?;
+    store::write(&dir.join("lab.md"), written::markdown(report).as_bytes())?;
+    store::write(&dir.join("lab.tex"), written::latex(report).as_bytes())?;
     store::write(&dir.join("lab.html"), page::html(report)?.as_bytes())
 }

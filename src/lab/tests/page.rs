@@ -3,7 +3,7 @@
 use super::{everything, made_up};
 use crate::document::{Killed, LabReport, LabSessions, Naive, SchemaId};
 use crate::export::markup;
-use crate::lab::{analysis, figures, noise, page, sentences, stateful, tables};
+use crate::lab::{analysis, figures, noise, page, sentences, stateful, tables, written};
 
 pub(super) fn report() -> LabReport {
     let summary = made_up(everything());
@@ -51,7 +51,7 @@ pub(super) fn report() -> LabReport {
 fn every_table_is_in_all_three_forms_with_the_same_figures() {
     let report = report();
     let (html, markdown, latex) =
-        (page::html(&report).expect("a page"), page::markdown(&report), page::latex(&report));
+        (page::html(&report).expect("a page"), written::markdown(&report), written::latex(&report));
     let tables = tables::of(&report);
     let labels: Vec<&str> = tables.iter().map(|table| table.label.as_str()).collect();
     assert_eq!(
@@ -81,8 +81,8 @@ fn every_table_is_in_all_three_forms_with_the_same_figures() {
     for table in &tables {
         assert!(html.contains(&markup::html(table).into_string()), "{}", table.label);
     }
-    assert!(markdown.ends_with(&markup::markdown(&tables)));
-    assert!(latex.ends_with(&markup::latex(&tables)));
+    assert!(markdown.contains(&markup::markdown(&tables)));
+    assert!(latex.contains(&markup::latex(&tables)));
     // From the document to the entry: what a connection for each request does to the CPU of epoll.
     let epoll = report.models.iter().find(|model| model.model == "epoll").expect("measured");
     let effect = epoll.designs[0].effects.iter().find(|e| e.level == "one per request");
@@ -93,6 +93,30 @@ fn every_table_is_in_all_three_forms_with_the_same_figures() {
     assert_eq!(row.expect("a row").entries[column].value, shown);
     assert!(html.contains(&format!("<td>{shown} <span class=\"around\">(")), "{shown}");
     assert!(markdown.contains(&format!("| {shown} (")) && latex.contains(&format!("& {shown}")));
+}
+
+#[test]
+fn a_report_begins_with_the_answer_and_leaves_no_sentence_out() {
+    let report = report();
+    let of_epoll = |s: &&String| s.starts_with("epoll: a stateless request");
+    let answer = report.sentences.iter().find(of_epoll).expect("it is taken apart");
+    for text in [written::markdown(&report), written::latex(&report)] {
+        let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} is not in {text}"));
+        // What stands before the first sign that LaTeX writes otherwise.
+        let plain = |sentence: &str| {
+            let shown = crate::report::micro(sentence);
+            shown.split(['%', 'µ', '[']).next().expect("a part").to_string()
+        };
+        let first_table = at("The naive experiment");
+        assert!(at(&plain(answer)) < first_table);
+        let other =
+            report.sentences.iter().find(|s| s.starts_with("epoll: connections one per request"));
+        assert!(at(&plain(other.expect("an effect"))) > first_table);
+        for sentence in report.sentences.iter().chain(&report.left_out) {
+            let times = text.matches(&plain(sentence)).count();
+            assert!(times >= 1, "{sentence}");
+        }
+    }
 }
 
 #[test]
