@@ -125,7 +125,7 @@ pub struct CompareArgs {
     /// Compare runs that were not made in the same way, too
     #[arg(long)]
     pub anyway: bool,
-    /// End with exit code 3 if anything is worse
+    /// End with exit code 3 if anything is worse, and with 4 if nothing could be judged
     #[arg(long)]
     pub gate: bool,
     /// Print rows in which nothing can be told, too

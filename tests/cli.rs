@@ -257,7 +257,7 @@ fn a_folder_that_is_no_run_cannot_be_resumed_or_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("text");
     fails(&["run", "--resume", path], 2, &["plan.toml"]);
-    fails(&["report", path], 1, &["summary.json"]);
+    fails(&["report", path], 2, &["summary.json"]);
 }
 
 #[test]

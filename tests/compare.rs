@@ -103,7 +103,7 @@ fn a_run_compared_with_itself_shows_nothing() {
 #[test]
 fn three_trials_support_no_verdict() {
     let (code, text) = compare(&committed_run(), &committed_run(), &["--gate"]);
-    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(code, Some(4), "nothing was judged, so the gate is not passed: {text}");
     assert!(
         text.contains("0 better, 0 worse") && text.contains("3 trials, and it takes 5"),
         "{text}"

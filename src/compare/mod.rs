@@ -72,13 +72,26 @@ pub fn compare(args: &CompareArgs) -> Result<Exit> {
         }
         None => table::print(&text::text(&comparison, args.all))?,
     }
-    Ok(gate(&comparison, args.gate))
+    let exit = gate(&comparison, args.gate);
+    if exit == Exit::Untrusted {
+        eprintln!(
+            "nothing was judged, so the gate is not passed: a verdict takes {TRIALS_MIN} trials of each in both \
+             runs (--repeat {TRIALS_MIN})"
+        );
+    }
+    Ok(exit)
 }
 
-/// With a gate, worse is an exit of its own; what cannot be told passes, and is printed.
+/// With a gate, worse is an exit of its own; what cannot be told passes, and is printed. A gate at which
+/// nothing could be judged has not been passed.
 fn gate(comparison: &Comparison, gate: bool) -> Exit {
     let worse = comparison.rows.iter().any(|row| row.verdict == Some(Verdict::Worse));
-    if gate && worse { Exit::Worse } else { Exit::Ok }
+    let judged = comparison.rows.iter().any(|row| row.verdict.is_some());
+    match (gate, worse, judged) {
+        (true, true, _) => Exit::Worse,
+        (true, false, false) => Exit::Untrusted,
+        _ => Exit::Ok,
+    }
 }
 
 fn comparison(base: &Run, new: &Run, margin: f64, unlike: Vec<String>) -> Comparison {
@@ -205,8 +218,12 @@ mod tests {
         };
         assert_eq!(gate(&of(Some(Verdict::Worse)), true), Exit::Worse);
         assert_eq!(gate(&of(Some(Verdict::Worse)), false), Exit::Ok);
-        for verdict in [None, Some(Verdict::CannotTell), Some(Verdict::Better)] {
+        for verdict in [Some(Verdict::CannotTell), Some(Verdict::Better)] {
             assert_eq!(gate(&of(verdict), true), Exit::Ok);
         }
+        // Nothing was judged, so nobody knows.
+        assert_eq!(gate(&of(None), true), Exit::Untrusted);
+        assert_eq!(gate(&of(None), false), Exit::Ok);
+        assert_eq!(gate(&Comparison { rows: Vec::new(), ..of(None) }, true), Exit::Untrusted);
     }
 }

@@ -49,6 +49,11 @@ pub(super) fn text(comparison: &Comparison, all: bool) -> String {
         count(Some(Verdict::CannotTell)),
         count(None),
     );
+    if comparison.rows.is_empty() {
+        text.push_str(
+            "nothing to compare: it takes two trials or more, in both runs, of one model under one workload\n",
+        );
+    }
     let reasons: BTreeSet<_> = comparison.rows.iter().filter_map(|r| r.why_none.as_ref()).collect();
     reasons.iter().for_each(|reason| _ = writeln!(text, "no verdict: {reason}"));
     let unlike = comparison.unlike.iter().map(|line| format!("not alike: {line}"));

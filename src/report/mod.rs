@@ -38,7 +38,7 @@ pub fn again(dir: &Path) -> Result<()> {
     let path = dir.join("summary.json");
     if !path.is_file() {
         return Err(usage(format!(
-            "{} is no folder of a run: give one that c10k run has written, as in \
+            "{} holds no summary.json: give the folder of a run, as in \
              results/quick-20260101T120000Z",
             dir.display()
         )));

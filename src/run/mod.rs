@@ -65,7 +65,8 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     }
     eprintln!("\nresults: {0}\npage:    {0}/report.html", run.dir.display());
     if let Some(failure) = failure {
-        return Err(failure.context(run.how_to_resume()));
+        eprintln!("{}", run.how_to_resume());
+        return Err(failure);
     }
     if run.record.interrupted {
         eprintln!("interrupted: {}", run.how_to_resume());
@@ -93,7 +94,8 @@ pub(crate) fn of_plan(plan: Plan, out: &Path) -> Result<Made> {
     let mut run = Run::begin(plan, out)?;
     let (summary, failure) = run.complete()?;
     if let Some(failure) = failure {
-        return Err(failure.context(run.how_to_resume()));
+        eprintln!("{}", run.how_to_resume());
+        return Err(failure);
     }
     let exit = match (run.record.interrupted, summary::is_trustworthy(&summary)) {
         (true, _) => Exit::Interrupted,
@@ -108,7 +110,7 @@ fn plan(args: &RunArgs) -> Result<Plan> {
     let mut plan = match (&args.plan, &args.resume) {
         (_, Some(dir)) if !dir.join("plan.toml").is_file() => {
             return Err(usage(format!(
-                "{} is no folder of a run that was begun: give one as c10k run has named it, as in \
+                "{} holds no plan.toml, so no run was begun there: give a folder as c10k run has named it, as in \
                  results/quick-20260101T120000Z",
                 dir.display()
             )));
