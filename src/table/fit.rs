@@ -49,7 +49,7 @@ fn of(rows: &[Vec<String>], shown: &[usize]) -> Table {
     let mut table = table(&header, 1);
     table.set_content_arrangement(ContentArrangement::Disabled);
     for row in rows {
-        table.add_row(shown.iter().map(|at| row[*at].as_str()));
+        table.add_row(shown.iter().map(|at| cell(row, *at)));
     }
     table
 }
@@ -65,8 +65,13 @@ fn least(rows: &[Vec<String>], shown: &[usize]) -> usize {
     others(rows, shown) + last.min(LAST_MIN)
 }
 
+/// Summaries of other versions may have fewer quantiles.
+fn cell(row: &[String], at: usize) -> &str {
+    row.get(at).map_or("", String::as_str)
+}
+
 fn content(rows: &[Vec<String>], at: usize) -> usize {
-    let cells = rows.iter().map(|row| row[at].chars().count());
+    let cells = rows.iter().map(|row| cell(row, at).chars().count());
     cells.chain([COLUMNS[at].len()]).max().unwrap_or(0)
 }
 
@@ -144,6 +149,15 @@ mod tests {
             assert!(gone.is_empty(), "{gone:?}");
             assert!(COLUMNS.iter().all(|name| text.contains(name)), "{text}");
             assert!(text.contains("INVALID [1] [2] [3]"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_short_is_a_row() {
+        let mut short = rows();
+        short[0].pop();
+        for width in [Some(80), Some(200), None] {
+            assert!(fitted(&short, width).0.to_string().contains("thread-per-client"));
         }
     }
 
