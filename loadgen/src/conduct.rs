@@ -140,4 +140,34 @@ mod tests {
             assert_eq!(way.name(), name);
         }
     }
+
+    fn load() -> Load {
+        crate::example::load(4, Arrivals::Closed)
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_and_what_just_can_be_is_not() {
+        let fits = |conduct: Conduct| conduct.check(&load()).is_ok();
+        let lasting = |lifetime| Conduct { lifetime: Some(lifetime), ..Conduct::default() };
+        let deep = |pipeline| Conduct { pipeline, ..Conduct::default() };
+        assert!(fits(lasting(Duration::from_nanos(1))) && !fits(lasting(Duration::ZERO)));
+        assert!(fits(deep(PIPELINE_MAX)) && !fits(deep(PIPELINE_MAX + 1)) && !fits(deep(0)));
+    }
+
+    #[test]
+    fn half_a_raw_message_is_a_message() {
+        let misbehaving = BTreeMap::from([(Misbehaviour::Resetter, 1)]);
+        let rude = Conduct { misbehaving, ..Conduct::default() };
+        assert!(rude.check(&load()).is_ok());
+        let echo = protocol::Request::Echo { bytes: 1 };
+        let recipe = Recipe::new(protocol::App::Bench, Framing::Raw, echo).expect("a recipe");
+        assert!(rude.check(&Load { recipe: Arc::new(recipe), ..load() }).is_err());
+    }
+
+    #[test]
+    fn idle_and_misbehaving_clients_are_beside_the_load() {
+        let misbehaving =
+            BTreeMap::from([(Misbehaviour::Resetter, 2), (Misbehaviour::SlowReader, 3)]);
+        assert_eq!(Conduct { idle: 7, misbehaving, ..Conduct::default() }.beside(), 12);
+    }
 }

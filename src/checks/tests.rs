@@ -1,5 +1,7 @@
 //! Every check, passed by a good trial and not by the same one with a fault.
 
+mod limits;
+
 use super::*;
 use crate::document::{Contention, SentGaps, Steadiness, Tcp, example};
 
