@@ -23,9 +23,7 @@ def _subtitle(cells: list) -> str:
 def quantiles(run: Run, look: Looks, workload: str) -> Figure | None:
     """The quantiles of each model in one row, with their intervals."""
     cells = run.of_workload(workload)
-    shown = [
-        q for q in QUANTILES if any((one := cell.quantile(q)) and one.value_ns for cell in cells)
-    ]
+    shown = [q for q in QUANTILES if any((one := cell.quantile(q)) and one.shown for cell in cells)]
     if not shown:
         return None
     handles = []
@@ -41,7 +39,7 @@ def quantiles(run: Run, look: Looks, workload: str) -> Figure | None:
         0.45 + 0.3 * len(cells),
         handles=handles,
         columns=4,
-        notes=[rows.MARKS, *rows.bound_note(cells, shown), *style.flag_notes(cells)],
+        notes=[rows.latency_marks(cells), *rows.bound_note(cells, shown), *style.flag_notes(cells)],
     )
     axes = frame.figure.subplots()
     every = []

@@ -67,6 +67,7 @@ def overview(run: Run, look: Looks) -> Figure | None:
         sum(heights),
         notes=[
             f"{rows.MARKS} p99: of response time in an open loop, else of service time.",
+            *rows.together_note(run.cells),
             *rows.bound_note(list(run.cells), [0.99]),
             *_overview_notes(run),
         ],

@@ -21,8 +21,14 @@ def percent(q: float) -> str:
     return f"{q * 100:.10g} %"
 
 
-def curve(samples: Samples) -> Curve:
-    """What can be drawn: admitted quantiles only."""
+def end_of(cell: Cell) -> float:
+    """Where a table begins to say that samples are too few, as 1/(1-q)."""
+    inner = [one for one in cell.latency if 0.5 <= one.q < 1]
+    return min((1 / (1 - one.q) for one in inner if one.pooled and not one.shown), default=np.inf)
+
+
+def curve(samples: Samples, end: float = np.inf) -> Curve:
+    """What can be drawn: admitted quantiles only, and none from the end on."""
     if samples.count < 2 * SAMPLES_BEYOND:
         return np.empty(0), np.empty(0), np.empty(0, dtype=bool)
     last = samples.count / SAMPLES_BEYOND
@@ -33,6 +39,7 @@ def curve(samples: Samples) -> Curve:
     # The written form of a round quantile, so that the same sample is picked as in the documents.
     q = np.array([float(f"{value:.12g}") for value in 1 - 1 / x])
     admitted = samples.admitted(q) | (x == x[-1])
+    admitted &= x < end * (1 - 1e-9)
     x, q = x[admitted], q[admitted]
     return x, samples.at(q), samples.at_least(q)
 
@@ -44,7 +51,7 @@ def latency(run: Run, look: Looks, workload: str) -> Figure | None:
     kinds = dict.fromkeys(kind for _, kind, _ in read)
     handles, lines, bounded = [], [], False
     for cell, _, samples in read:
-        x, y, at_least = curve(samples)
+        x, y, at_least = curve(samples, end_of(cell))
         mine = style.shown(look[cell.model], cell.validity)
         text = style.label(cell)
         if not x.size:
@@ -55,7 +62,9 @@ def latency(run: Run, look: Looks, workload: str) -> Figure | None:
     drawn = [line for line in lines if line[2].size]
     if not drawn:
         return None
-    notes = [f"Each line ends where fewer than {SAMPLES_BEYOND:.0f} samples lie beyond it."]
+    notes = [
+        f"Each line ends where fewer than {SAMPLES_BEYOND:.0f} independent samples lie beyond it."
+    ]
     frame = Frame(
         run,
         f"{workload}: {' and '.join(kinds)} time by percentile",

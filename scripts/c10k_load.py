@@ -41,9 +41,7 @@ def load_latency(run: Run, look: Looks, family: str) -> Figure | None:
     """Response time against offered rate; at one rate, the models beside each other."""
     cells = families(run)[family]
     shown = [
-        q
-        for q in QUANTILES
-        if any((found := cell.quantile(q)) and found.value_ns for cell in cells)
+        q for q in QUANTILES if any((found := cell.quantile(q)) and found.shown for cell in cells)
     ]
     if not shown:
         return None
@@ -71,7 +69,7 @@ def _at_one_load(
         f"{rows.arrivals_text(cells)} · {rows.trials_text(cells)}",
         0.5 + 0.31 * len(cells),
         handles=handles,
-        notes=[rows.MARKS, *rows.bound_note(cells, shown), *style.flag_notes(cells)],
+        notes=[rows.latency_marks(cells), *rows.bound_note(cells, shown), *style.flag_notes(cells)],
     )
     axes = frame.figure.subplots()
     every = []
@@ -113,7 +111,7 @@ def _over_loads(
         0.45 + 1.75 * len(shown),
         handles=handles,
         notes=[
-            rows.MARKS,
+            rows.latency_marks(cells),
             *rows.bound_note(cells, shown),
             *_gap_note(cells, shown),
             *_rate_notes(cells),
@@ -125,9 +123,7 @@ def _over_loads(
         found = []
         for model, mine in by_model.items():
             found += [
-                quantile.value_ns
-                for cell in mine
-                if (quantile := cell.quantile(q)) and quantile.value_ns
+                quantile.shown for cell in mine if (quantile := cell.quantile(q)) and quantile.shown
             ]
             _load_line(axes, look[model], mine, q)
         axes.set_yscale("log")
@@ -151,13 +147,13 @@ def _load_line(axes: Axes, look: Look, cells: list[Cell], q: float) -> None:
     model = cells[0].model
     points = [(cell, cell.quantile(q)) for cell in cells]
     x = [cell.arrivals.rate_per_s for cell in cells]
-    y = [one.value_ns.median if one and one.value_ns else math.nan for _, one in points]
+    y = [one.shown.median if one and one.shown else math.nan for _, one in points]
     axes.plot(x, y, color=look.color, linestyle=look.dash, gid=f"line:{model}", zorder=3)
     for (cell, quantile), x_one, y_one in zip(points, x, y, strict=True):
         if math.isnan(y_one):
             continue
         mine = style.shown(look, cell.validity)
-        spread = quantile.value_ns
+        spread = quantile.shown
         axes.plot(
             [x_one, x_one],
             [spread.low, spread.high],
@@ -179,7 +175,7 @@ def _load_line(axes: Axes, look: Look, cells: list[Cell], q: float) -> None:
             gid=f"median:{model}",
             zorder=5,
         )
-        text = ("≥" if quantile.at_least else "") + ("*" if cell.validity == "suspect" else "")
+        text = ("≥" if quantile.is_bound else "") + ("*" if cell.validity == "suspect" else "")
         if text:
             axes.annotate(
                 text,
@@ -197,7 +193,7 @@ def _gap_note(cells: list[Cell], shown: list[float]) -> list[str]:
     short = [
         rows.p_name(q)
         for q in shown
-        if any(not (one := cell.quantile(q)) or one.value_ns is None for cell in cells)
+        if any(not (one := cell.quantile(q)) or one.shown is None for cell in cells)
     ]
     return [f"{' and '.join(short)}: left out where there were too few samples."] if short else []
 

@@ -45,6 +45,7 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class Estimate:
+    # Of latency that is pooled: the value of all trials together.
     median: float
     min: float
     max: float
@@ -62,10 +63,38 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Pooled:
+    """A quantile of all trials of a cell together, and the trials' own."""
+
+    value_ns: float
+    admitted: bool
+    at_least: bool
+    of_trials: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class CellQuantile:
     q: float
     value_ns: Estimate | None
     at_least: bool
+    pooled: Pooled | None = None
+
+    @property
+    def shown(self) -> Estimate | None:
+        """What is drawn: all trials together and the spread of their own, as in the tables.
+
+        Summaries of earlier versions have the estimate over trials only.
+        """
+        if self.pooled is None:
+            return self.value_ns
+        if not self.pooled.admitted:
+            return None
+        own = self.pooled.of_trials
+        return Estimate(self.pooled.value_ns, min(own), max(own), own)
+
+    @property
+    def is_bound(self) -> bool:
+        return self.at_least if self.pooled is None else self.pooled.at_least
 
 
 @dataclass(frozen=True)
@@ -271,6 +300,17 @@ def _estimate(of: _Object | None) -> Estimate | None:
     )
 
 
+def _pooled(of: _Object | None) -> Pooled | None:
+    if of is None:
+        return None
+    own = of.get("of_trials", list)
+    if not own or not all(isinstance(one, (int, float)) for one in own):
+        raise of.error("has no values of its trials")
+    return Pooled(
+        of.number("value_ns"), of.get("admitted", bool), of.get("at_least", bool), tuple(own)
+    )
+
+
 def _factor(of: _Object) -> Factor:
     number = of.get("number", int, float, type(None))
     return Factor(
@@ -316,7 +356,12 @@ def _cell(of: _Object) -> Cell:
 
 def _quantiles(found: list[_Object]) -> tuple[CellQuantile, ...]:
     return tuple(
-        CellQuantile(one.number("q"), _estimate(one.maybe("value_ns")), one.get("at_least", bool))
+        CellQuantile(
+            one.number("q"),
+            _estimate(one.maybe("value_ns")),
+            one.get("at_least", bool),
+            _pooled(one.maybe("pooled")),
+        )
         for one in found
     )
 

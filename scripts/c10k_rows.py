@@ -14,6 +14,7 @@ from c10k_style import Looks
 
 ENDS = "95 % interval of the median, or smallest to largest where there is none"
 MARKS = f"Mark: median of the trials; whisker: {ENDS}."
+TOGETHER = "all trials together, and from the smallest to the largest of the trials' own"
 
 
 def p_name(q: float) -> str:
@@ -209,9 +210,20 @@ def log_limits(axes: Axes, rows: list[Row], inches: float, room: float = 0.5) ->
         style.log_axis(axes.xaxis, max(low, 1), max(high, 1), inches, room=room)
 
 
+def latency_marks(cells: Iterable[Cell]) -> str:
+    """What a mark of latency is."""
+    return next(iter(together_note(cells)), MARKS)
+
+
+def together_note(cells: Iterable[Cell]) -> list[str]:
+    """What latency is in a figure of other things too."""
+    pooled = any(one.pooled for cell in cells for one in cell.latency)
+    return [f"Latency: {TOGETHER}."] if pooled else []
+
+
 def bound_note(cells: list[Cell], shown: Iterable[float]) -> list[str]:
     found = [cell.quantile(q) for cell in cells for q in shown]
-    if any(one and one.value_ns and one.at_least for one in found):
+    if any(one and one.shown and one.is_bound for one in found):
         return ["≥: reaches into requests that were cut off; the truth is this or more."]
     return []
 
@@ -222,6 +234,6 @@ def quantile_rows(
     rows = []
     for y, cell in enumerate(cells):
         found = cell.quantile(q)
-        value = found.value_ns if found else None
-        rows.append(Row(y + offset, cell, value, bool(found and found.at_least), missing))
+        value = found.shown if found else None
+        rows.append(Row(y + offset, cell, value, bool(found and found.is_bound), missing))
     return rows

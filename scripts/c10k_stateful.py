@@ -131,6 +131,7 @@ def stateful(run: Run, name: str) -> Figure | None:
         notes=[
             "CPU is the server's.",
             rows.MARKS,
+            *rows.together_note(cells),
             "Right: geometric mean of the ratios to no state in pairs of the same block, with its "
             "95 % interval (Student's t).",
             *style.flag_notes(cells),

@@ -28,7 +28,7 @@ class Metric:
 def known(cell: Cell, q: float) -> Estimate | None:
     """A quantile that is no lower bound."""
     found = cell.quantile(q)
-    return found.value_ns if found and not found.at_least else None
+    return found.shown if found and not found.is_bound else None
 
 
 def connect(cell: Cell) -> Estimate | None:
@@ -128,6 +128,7 @@ def sweep(run: Run, look: Looks, name: str) -> Figure | None:
             "CPU and memory are the server's.",
             *(text for title, text in EXPLAINED if any(one.title == title for one in shown)),
             f"Line: median of the trials; band: {rows.ENDS}.",
+            *rows.together_note(cells),
             *_notes(cells, axis),
         ],
     )

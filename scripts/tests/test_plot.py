@@ -296,6 +296,32 @@ def test_over_several_rates_each_model_is_a_line_that_breaks_where_it_cannot_say
     assert "p99: left out where there were too few samples" in all_text(figure)
 
 
+def test_latency_is_of_all_trials_together_where_the_summary_has_it(tmp_path):
+    cell = Invented("echo-open-50", "epoll", 500.0, samples=2500)
+    summary = write_run(tmp_path / "run", [cell])
+    latency = summary["cells"][0]["latency"]
+    for one in latency:
+        one["pooled"] = {
+            "value_ns": int(300_000 * (1 + one["q"])),
+            "admitted": one["q"] < 0.999 or one["q"] == 1,
+            "effective_count": 1200,
+            "at_least": one["q"] == 0.99,
+            "of_trials": [250_000, 900_000, 200_000],
+        }
+    (tmp_path / "run" / "summary.json").write_text(json.dumps(summary))
+    figures = dict(plot.draw(read_run(tmp_path / "run")))
+    figure = figures["load-latency-echo"]
+    values = [list(one.get_xdata()) for one in artists(figure, "median:epoll")]
+    assert values == [[int(300_000 * 1.5)], [int(300_000 * 1.99)]]
+    for whisker in artists(figure, "whisker:epoll"):
+        assert list(whisker.get_xdata()) == [200_000, 900_000]
+    assert len(artists(figure, "bound:epoll")) == 1, "of p99 alone"
+    assert "all trials together" in all_text(figure).replace("\n", " ")
+    # Where the tables say that samples are too few, no curve goes on.
+    (line,) = artists(figures["latency-echo-open-50"], "known:epoll")
+    assert 100 < max(line.get_xdata()) < 1000
+
+
 def test_loads_with_other_connections_are_not_joined_to_one_line(tmp_path):
     cells = [
         Invented("echo-open-a", "epoll", 100.0, samples=50),

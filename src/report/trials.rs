@@ -111,11 +111,13 @@ fn curve(trials: &[&Distribution]) -> Result<Vec<(f64, u64)>> {
     let refused =
         told.iter().find(|(q, own)| **q >= 0.5 && own.as_ref().is_none_or(|own| !own.admitted));
     let end = (as_f64(last.effective_count) / SAMPLES_BEYOND).log10();
-    let end = refused.map_or(end, |(q, _)| end.min(decades(**q)));
+    let refused = refused.map(|(q, _)| decades(**q)).filter(|at| *at <= end);
     let censored: u64 = trials.iter().map(|trial| trial.censored).sum();
     let known = 1.0 - as_f64(censored) / as_f64(all.len());
+    // The quantile that is not told is not on the line either.
+    let (end, steps) = refused.map_or((end, POINTS - 1), |at| (at, POINTS));
     let quantiles = (0..POINTS).map(|point| {
-        let share = f64::from(point) / f64::from(POINTS - 1);
+        let share = f64::from(point) / f64::from(steps);
         1.0 - 10_f64.powf(-share * end)
     });
     let some = quantiles.take_while(|q| end > 0.0 && *q <= known);
@@ -155,7 +157,7 @@ mod tests {
         let one =
             of(histogram(1..=6_000), histogram([])).worth(|q| if q >= 0.99 { 100.0 } else { 1.0 });
         let curve = curve(&[&one]).expect("a curve");
-        assert!(curve.len() == POINTS as usize && curve.iter().all(|(q, _)| *q <= 0.99 + 1e-9));
+        assert!(curve.len() == POINTS as usize && curve.iter().all(|(q, _)| *q < 0.99));
         assert!(curve.last().is_some_and(|(q, _)| *q > 0.98), "{curve:?}");
     }
 
