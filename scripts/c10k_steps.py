@@ -26,6 +26,7 @@ def steps(run: Run, look: Looks, workload: str) -> Figure | None:
         "length; black: what was asked for.",
         "Below: their median response time. A queue that nobody emptied is felt in later steps.",
         f"Line: median of the trials; band: {rows.ENDS}.",
+        *rows.together_note(cells),
     ]
     if len(cells) > LINES_MAX:
         notes.append(f"The first {LINES_MAX} models of {len(cells)}; --models chooses others.")
@@ -74,7 +75,7 @@ def answered(step: Step) -> Estimate:
 def waited(step: Step) -> Estimate | None:
     """The median response time of a step, if it is no lower bound."""
     found = step.quantile(0.5)
-    return found.value_ns if found and not found.at_least else None
+    return found.shown if found and not found.is_bound else None
 
 
 def _asked(axes: Axes, found: tuple[Step, ...]) -> None:

@@ -34,7 +34,7 @@ def known(cell: Cell, q: float) -> Estimate | None:
 def connect(cell: Cell) -> Estimate | None:
     """The median time to connect, where connections were opened anew."""
     found = next((one for one in cell.connect if one.q == 0.5), None)
-    return found.value_ns if found and not found.at_least else None
+    return found.shown if found and not found.is_bound else None
 
 
 METRICS = (

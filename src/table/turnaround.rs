@@ -20,7 +20,7 @@ pub(super) fn lines(cells: &[&Cell]) -> String {
         return String::new();
     }
     let mut text = format!(
-        "of each client, from its connect to its last reply, as the medians of the trials\n{table}\n"
+        "of each client, from its connect to its last reply; mean and sum as the medians of the trials\n{table}\n"
     );
     if !missing.is_empty() {
         let _ = writeln!(
