@@ -72,6 +72,9 @@ pub struct LabModel {
     pub decomposition: Option<Decomposition>,
     /// Memory for each client.
     pub memory: Vec<ClientMemory>,
+    /// How long its slowest requests took at equal load, in every cell of an open loop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tails: Vec<LabTail>,
 }
 
 /// How one figure depends on the factors, over cells that are all there.
@@ -211,6 +214,28 @@ pub struct ClientMemory {
     pub bytes: f64,
     /// Where that may be, at 95 %.
     pub interval: Interval,
+}
+
+/// The 99th percentile of a cell at equal load, of all its trials together. Nothing is compared by it: that
+/// takes one for each trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabTail {
+    /// Clients.
+    pub clients: u64,
+    /// How long connections lasted.
+    pub connection: String,
+    /// The home of the state.
+    pub home: String,
+    /// The value, in nanoseconds; absent where all trials together have too few samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_ns: Option<f64>,
+    /// How far the trials' own values spread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Interval>,
+    /// Whether the truth is this or more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
 }
 
 /// Whether sessions came to their right ends.

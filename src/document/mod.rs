@@ -55,7 +55,8 @@ pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::{Conditions, Host, Pressure};
 pub use lab::{
     ClientMemory, CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
-    InteractionRecord, Killed, LabModel, LabNoise, LabReport, LabSessions, Naive, ShareRecord,
+    InteractionRecord, Killed, LabModel, LabNoise, LabReport, LabSessions, LabTail, Naive,
+    ShareRecord,
 };
 pub use load::{ArrivalsRecord, LoadRecord, RequestRecord};
 pub use measured::{Census, Interval, Latency};

@@ -266,11 +266,17 @@ impl Sheet {
     pub fn explain(&mut self) {
         let entries = || self.rows.iter().flat_map(|row| &row.entries);
         let intervals = entries().any(|entry| !entry.around.is_empty());
-        let few = entries().any(|entry| entry.value == "too few");
-        let bounds = entries().any(|entry| entry.value.starts_with('≥'));
         if intervals {
             self.caption.push("Beside each figure its 95 % interval.".into());
         }
+        self.explain_values();
+    }
+
+    /// The same of the figures alone, where something else stands beside them.
+    pub fn explain_values(&mut self) {
+        let entries = || self.rows.iter().flat_map(|row| &row.entries);
+        let few = entries().any(|entry| entry.value == "too few");
+        let bounds = entries().any(|entry| entry.value.starts_with('≥'));
         if few {
             self.caption.push(
                 "Too few: fewer than about six effective samples lie beyond that quantile.".into(),

@@ -11,11 +11,11 @@ use super::points::{
 use super::sentences::home_words;
 use crate::document::{
     CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
-    InteractionRecord, LabModel, ShareRecord, Summary, Validity,
+    InteractionRecord, LabModel, LabTail, ShareRecord, Summary, Validity,
 };
 use crate::metric::{Metric, SERVER_CPU};
 use crate::statistics::factorial::{self, Factor, Factorial, Source};
-use crate::statistics::{interval, mean};
+use crate::statistics::{Interval, interval, mean};
 
 /// The factors of the design that is always there, with the fewest clients.
 const FACTORS: [&str; 3] = [CONNECTION, HOME, HISTORY];
@@ -31,10 +31,28 @@ pub(super) fn models(summary: &Summary) -> Vec<LabModel> {
             split: splits(&points),
             decomposition: decomposition(&points),
             memory: memory::of(&points),
+            tails: points.iter().filter_map(tail).collect(),
             model,
         }
     };
     points::models(summary).into_iter().map(of).collect()
+}
+
+/// How long the slowest requests of an open loop took, in all trials together.
+fn tail(point: &Point<'_>) -> Option<LabTail> {
+    let cell = point.cell;
+    if cell.is_closed() || cell.replies_wrong > 0 || cell.validity == Validity::Invalid {
+        return None;
+    }
+    let shown = cell.quantile(0.99)?.shown();
+    Some(LabTail {
+        clients: point.place.clients,
+        connection: connection_words(point.place.connection),
+        home: point.place.home.clone(),
+        value_ns: shown.as_ref().map(|shown| shown.value),
+        spread: shown.as_ref().map(|shown| Interval { low: shown.low, high: shown.high }),
+        at_least: shown.is_some_and(|shown| shown.at_least),
+    })
 }
 
 /// What is missing, and why, in sentences.

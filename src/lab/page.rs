@@ -174,7 +174,7 @@ fn answer(report: &LabReport, figures: &[Figure], tables: &[Sheet]) -> Markup {
             (shown(tables, "apart"))
             (noise(report, tables))
             div.figures { @for figure in figures { (figure_on_page(figure)) } }
-            @for id in ["split", "memory"] { (shown(tables, id)) }
+            @for id in ["split", "memory", "p99"] { (shown(tables, id)) }
             details {
                 summary { "All effects, interactions and shares" }
                 @for id in ["effects", "interactions", "clients", "shares"] { (shown(tables, id)) }

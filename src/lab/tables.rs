@@ -4,10 +4,10 @@ use super::points::{CLIENTS, FIGURES, figure_title};
 use super::sentences::home_words;
 use crate::document::{
     CostPart, CostSplit, DesignRecord, EffectRecord, InteractionRecord, LabModel, LabReport,
-    LabSessions, Naive,
+    LabSessions, LabTail, Naive,
 };
 use crate::export::sheet::{Entry, Quantity, Sheet, Text};
-use crate::metric::SERVER_CPU;
+use crate::metric::{SERVER_CPU, TAIL};
 use crate::report::micro;
 use crate::units::show_ns_f64;
 
@@ -26,6 +26,7 @@ pub(super) fn of(report: &LabReport) -> Vec<Sheet> {
     sheets.extend([noise(report), sessions(report), killed(report)]);
     sheets.retain(|sheet| !sheet.rows.is_empty());
     sheets.iter_mut().for_each(Sheet::explain);
+    sheets.extend(tails(report));
     sheets
 }
 
@@ -291,6 +292,33 @@ fn memory(report: &LabReport) -> Vec<Sheet> {
     };
     let title = "Memory of the server for each further client";
     across(report, ("memory", title), ["home", "history"], Quantity::Bytes, lines)
+}
+
+/// The p99 of all trials together: most trials are too short to have one of their own.
+fn tails(report: &LabReport) -> Vec<Sheet> {
+    let lines = |model: &LabModel| {
+        let line = |tail: &LabTail| {
+            let LabTail { clients, connection, home, value_ns, spread, at_least } = tail;
+            let entry = value_ns.map_or(Entry::TooFew, |value| Entry::Known {
+                value,
+                interval: *spread,
+                at_least: *at_least,
+            });
+            ([clients.to_string(), connection.clone(), home.clone()], entry)
+        };
+        model.tails.iter().map(line).collect()
+    };
+    let title = format!("{}, of all trials together", figure_title(TAIL.name));
+    let heads = ["clients", "connections", "home"];
+    let mut sheets = across(report, ("p99", &title), heads, Quantity::Time, lines);
+    sheets.retain(|sheet| !sheet.rows.is_empty());
+    for sheet in &mut sheets {
+        let beside = "Beside each figure how far the trials' own are apart, enough for one or not; nothing \
+                      is compared by it.";
+        sheet.caption.push(beside.into());
+        sheet.explain_values();
+    }
+    sheets
 }
 
 fn sessions(report: &LabReport) -> Sheet {

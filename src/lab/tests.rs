@@ -1,7 +1,8 @@
 //! The analysis against summaries whose truth is known.
 
 use crate::document::{
-    ArrivalsRecord, Cell, DesignRecord, Estimate, Excluded, Factor, LabModel, Summary, Validity,
+    ArrivalsRecord, Cell, DesignRecord, Estimate, Excluded, Factor, LabModel, Pooled, Summary,
+    Validity,
 };
 use crate::synthetic::{closed, set, summary};
 
@@ -360,4 +361,32 @@ fn what_memory_differs_by_in_equal_cells_is_no_cost_of_a_home() {
     };
     assert!(more(&said(10.0)), "{:#?}", said(10.0));
     assert!(!more(&said(900.0)), "{:#?}", said(900.0));
+}
+
+#[test]
+fn the_p99_of_all_trials_together_is_shown_where_no_trial_has_its_own_and_compared_by_nothing() {
+    let pooled = |admitted| Pooled {
+        value_ns: 123_456,
+        admitted,
+        effective_count: 700,
+        at_least: false,
+        of_trials: vec![100_000, 150_000],
+        most_of_one_trial: None,
+    };
+    let mut cells = lab("epoll");
+    for cell in cells.iter_mut().filter(|cell| !cell.is_closed()) {
+        let p99 = cell.latency.iter_mut().find(|latency| latency.q == 0.99).expect("a p99");
+        p99.value_ns = None;
+        p99.pooled = Some(pooled(cell.factors[1].text == "table"));
+    }
+    let models = analysis::models(&made_up(cells));
+    assert!(models[0].designs.iter().all(|design| design.metric != "p99_ns"));
+    let of = |home: &str| {
+        let tail = models[0].tails.iter().find(|tail| tail.home == home).expect("a cell");
+        (tail.value_ns, tail.spread.map(|spread| (spread.low, spread.high)))
+    };
+    assert_eq!(of("table"), (Some(123_456.0), Some((1e5, 1.5e5))));
+    assert_eq!(of("none"), (None, None));
+    let said = sentences::of(&models, &[], None);
+    assert!(!said.iter().any(|sentence| sentence.contains("p99")), "{said:#?}");
 }

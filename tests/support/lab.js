@@ -72,6 +72,9 @@
       mark("figure-memory", found.model, `${memory.home}: history ${memory.history}`, memory.bytes, memory.interval, 1);
       entry("memory", [memory.home, memory.history], found.model, memory.bytes);
     }
+    for (const tail of found.tails ?? []) {
+      if (tail.value_ns !== undefined && !tail.at_least) entry("p99", [String(tail.clients), tail.connection, tail.home], found.model, tail.value_ns);
+    }
     if (found.decomposition) {
       entry("apart", [found.model], "both kept", found.decomposition.stateful_ns);
       entry("apart", [found.model], "connecting", found.decomposition.connecting.ns);

@@ -75,7 +75,8 @@ fn every_table_is_in_all_three_forms_with_the_same_figures() {
             "memory",
             "noise",
             "sessions",
-            "killed"
+            "killed",
+            "p99"
         ]
     );
     for table in &tables {
