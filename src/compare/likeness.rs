@@ -83,3 +83,6 @@ fn same_arrivals(a: &ArrivalsRecord, b: &ArrivalsRecord) -> bool {
             _ => false,
         }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Plans that are in order, and those that are not.
 
+mod matrix;
+
 use super::*;
 
 const QUICK: &str = include_str!("../../plans/quick.toml");

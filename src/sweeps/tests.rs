@@ -1,3 +1,5 @@
+mod rules;
+
 use super::*;
 use crate::document::{Crossover, Estimate, Scaling};
 use crate::synthetic::{bare, closed, flag, normal, point};
