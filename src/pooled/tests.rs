@@ -56,6 +56,16 @@ fn what_every_trial_knows_they_know_together() {
 }
 
 #[test]
+fn who_does_not_know_a_quantile_does_not_know_a_rarer_one() {
+    // A stall that is one event at p99 and many at p99.9, as the effective numbers have it.
+    let one = trial(1..=10_000, []).worth(|q| if (q - 0.99).abs() < 1e-9 { 100.0 } else { 1.0 });
+    assert!(one.quantile(0.999).expect("listed").admitted);
+    let found = of(&[&one], &[0.5, 0.9, 0.99, 0.999, 1.0]).expect("whole");
+    let admitted: Vec<bool> = found.iter().flatten().map(|own| own.admitted).collect();
+    assert_eq!(admitted, [true, true, false, false, true]);
+}
+
+#[test]
 fn of_one_trial_it_is_the_trials_own() {
     let own = trial((1..=900).map(|i| i * 1_000), (1..=100).map(|i| 1_000_000 + i * 1_000));
     for q in [0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0] {
