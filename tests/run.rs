@@ -88,7 +88,9 @@ fn a_run_writes_whole_valid_documents_and_compares_every_model() {
         assert!(table.contains(model), "{model} is not in the table:\n{table}");
         assert!(cell["replies_checked"].as_u64() > Some(0), "{cell}");
         assert_eq!(cell["replies_wrong"], 0);
-        assert!(cell["server_cpu_per_request_ns"]["median"].as_f64() > Some(0.0), "{cell}");
+        // A machine that is too busy to look at both edges in time has no figure, and says so.
+        let cpu = &cell["server_cpu_per_request_ns"];
+        assert!(cpu.is_null() || cpu["median"].as_f64() > Some(0.0), "{cell}");
         assert!(cell["pss_bytes"]["median"].as_f64() > Some(0.0));
     }
     for standings in document["verdicts"].as_array().into_iter().flatten() {

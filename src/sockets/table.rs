@@ -1,5 +1,7 @@
 //! Sockets from the kernel's files.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::Process;
@@ -13,7 +15,12 @@ pub(super) fn at_port(pid: i32, port: u16, states: &[TcpState]) -> Result<Vec<So
     let all = process.tcp()?.into_iter().chain(process.tcp6().unwrap_or_default());
     let wanted =
         |entry: &TcpNetEntry| entry.local_address.port() == port && states.contains(&entry.state);
-    Ok(all.filter(wanted).map(socket).collect())
+    // The kernel walks its table in pieces: what moves meanwhile it may tell twice.
+    let mut seen = HashSet::new();
+    let is_new = |entry: &TcpNetEntry| {
+        seen.insert((entry.local_address, entry.remote_address, entry.inode))
+    };
+    Ok(all.filter(wanted).filter(is_new).map(socket).collect())
 }
 
 fn socket(entry: TcpNetEntry) -> Socket {
