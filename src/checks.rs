@@ -125,7 +125,10 @@ fn census(trial: &Trial) -> Check {
 fn wrong_replies(trial: &Trial) -> Check {
     let wrong = trial.census.wrong();
     let example = trial.census.wrong_example.as_deref().unwrap_or_default();
-    let message = format!("{wrong} replies were wrong, the first: {example:?}");
+    // Whoever asks a server of HTTP in lines is told so by its first one.
+    let speaks_http = example.starts_with("HTTP/1.") && trial.load.framing != "http";
+    let hint = if speaks_http { "; it speaks HTTP: say --framing http --path /" } else { "" };
+    let message = format!("{wrong} replies were wrong, the first: {example:?}{hint}");
     let status = unless(wrong == 0, Status::Fail);
     check("right-replies", About::Server, status, (as_f64(wrong), 0.0), message)
 }

@@ -123,6 +123,16 @@ fn a_target_that_answers_wrongly_makes_the_result_untrusted() {
 }
 
 #[test]
+fn a_server_of_http_that_is_asked_in_lines_is_told_by_its_first_one() {
+    let address = odd_server(|_| "HTTP/1.1 400 Bad Request\n".into());
+    let mut arguments = vec!["load", "--target", &address];
+    arguments.extend(SHORT);
+    let (exit, stdout, stderr) = run(&arguments);
+    assert_eq!(exit, 4);
+    assert!([stdout, stderr].concat().contains("say --framing http"));
+}
+
+#[test]
 fn any_echo_server_can_be_loaded() {
     let address = odd_server(|line| format!("{line}\n"));
     let mut arguments = vec!["load", "--target", &address, "--app", "echo", "--echo", "20"];

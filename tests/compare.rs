@@ -101,6 +101,50 @@ fn a_run_compared_with_itself_shows_nothing() {
 }
 
 #[test]
+fn a_second_measurement_of_a_model_is_no_part_of_a_comparison() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let base = run(folder.path(), "base", 1.0, |_| {});
+    // First in the list, and far from what the model does.
+    let new = run(folder.path(), "new", 1.0, |summary| {
+        let cells = summary["cells"].as_array_mut().expect("cells");
+        let mut twin = cells[0].clone();
+        twin["twin"] = json!(true);
+        twin["throughput_per_s"] = json!({"median": 1.0, "min": 1.0, "max": 1.0, "values": [1.0; 5]});
+        cells.insert(0, twin);
+    });
+    let (code, text) = compare(&base, &new, &["--gate"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("of 10 figures 0 better, 0 worse, 10 the same"), "{text}");
+}
+
+#[test]
+fn an_invalid_cell_is_not_judged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let base = run(folder.path(), "base", 1.0, |_| {});
+    let invalid = |summary: &mut Value| summary["cells"][1]["validity"] = json!("invalid");
+    let new = run(folder.path(), "new", 2.0, invalid);
+    for (base, new) in [(&base, &new), (&new, &base)] {
+        let (code, text) = compare(base, new, &["--gate"]);
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("invalid in one of the runs"), "{text}");
+    }
+}
+
+#[test]
+fn what_only_one_run_has_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let base = run(folder.path(), "base", 1.0, |_| {});
+    let new = run(folder.path(), "new", 1.0, |summary| {
+        summary["cells"].as_array_mut().expect("cells").pop();
+    });
+    for (base, new) in [(&base, &new), (&new, &base)] {
+        let (_, text) = compare(base, new, &[]);
+        assert!(text.contains("under cpu: only in base"), "{text}");
+        assert!(text.contains("of 5 figures"), "{text}");
+    }
+}
+
+#[test]
 fn three_trials_support_no_verdict() {
     let (code, text) = compare(&committed_run(), &committed_run(), &["--gate"]);
     assert_eq!(code, Some(4), "nothing was judged, so the gate is not passed: {text}");
