@@ -265,7 +265,8 @@ fn sched_lag(trial: &Trial) -> Check {
 fn fairness(trial: &Trial) -> Check {
     let connections = &trial.connections;
     let per_connection = share(trial.census.ok, connections.asked as u64);
-    let judged = per_connection >= FAIRNESS_REPLIES_MIN || connections.served < connections.asked;
+    let judged = turns_of_thinkers(trial) >= FAIRNESS_REPLIES_MIN
+        && (per_connection >= FAIRNESS_REPLIES_MIN || connections.served < connections.asked);
     let even = connections.jain >= FAIRNESS_LIMIT || !judged;
     let message = format!(
         "starved: of {} clients the luckiest got {} replies and the last {}",
@@ -304,12 +305,22 @@ fn effective_concurrency(trial: &Trial) -> Check {
     check("effective-concurrency", About::Server, status, seen, message)
 }
 
+/// How often a client that thinks between its requests has its turn in the measurement, if it waits for nothing
+/// else: who thinks for longer than is measured is not starved. The mean of thinking is known by Little's law, as those
+/// who think over the requests. Clients that do not think have any number of turns.
+fn turns_of_thinkers(trial: &Trial) -> f64 {
+    let measured_s = as_f64(trial.phases.measure_ns) / 1e9;
+    let thinking = trial.connections.thinking;
+    if thinking > 0.0 { measured_s * trial.throughput_per_s / thinking } else { f64::INFINITY }
+}
+
 fn never_served(trial: &Trial) -> Check {
     let connections = &trial.connections;
     let never = connections.asked.saturating_sub(connections.served) as u64;
     // An open loop gives every connection its turn, if there are requests enough.
     let turns = share(trial.census.offered, connections.asked as u64);
-    let judged = trial.load.arrivals.rate_per_s().is_none() || turns >= FAIRNESS_REPLIES_MIN;
+    let judged = turns_of_thinkers(trial) >= FAIRNESS_REPLIES_MIN
+        && (trial.load.arrivals.rate_per_s().is_none() || turns >= FAIRNESS_REPLIES_MIN);
     let message = format!(
         "{never} of {} clients were never served in the measurement: no figure knows of their wait \
          unless it was over by the end of the drain",

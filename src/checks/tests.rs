@@ -116,6 +116,21 @@ fn an_open_loop_without_a_turn_for_everyone_starves_nobody() {
 }
 
 #[test]
+fn who_thinks_for_longer_than_is_measured_is_not_starved() {
+    let mut trial = example::closed();
+    trial.connections.served -= 1;
+    trial.connections.jain = 0.5;
+    let measured_s = as_f64(trial.phases.measure_ns) / 1e9;
+    // By Little's law: so many are thinking if each does so for a share of the measurement.
+    let mut with = |share: f64| {
+        trial.connections.thinking = trial.throughput_per_s * share * measured_s;
+        ["fairness", "never-served"].map(|check| status(&trial, 0.0, check))
+    };
+    assert_eq!(with(0.11), [Status::Pass; 2], "nine turns are few");
+    assert_eq!(with(0.09), [Status::Warn; 2], "after eleven everybody should have had one");
+}
+
+#[test]
 fn a_change_within_the_measurement_is_shown() {
     let with = |change: fn(&mut Steadiness)| {
         move |trial: &mut Trial| change(trial.steadiness.as_mut().expect("it is there"))
