@@ -142,7 +142,8 @@ fn sockets(model: &str, server: &Value) {
     let states = server["sockets"]["states"].as_object().unwrap();
     assert_eq!(states.get("ESTABLISHED"), Some(&CONNECTIONS.into()), "{model}");
     // A port that somebody's client had just before may be the server's now, and is remembered for a minute.
-    let others = states.keys().filter(|state| !["ESTABLISHED", "TIME_WAIT"].contains(&state.as_str()));
+    let others =
+        states.keys().filter(|state| !["ESTABLISHED", "TIME_WAIT"].contains(&state.as_str()));
     assert_eq!(others.count(), 0, "{model}: {states:?}");
     assert_eq!(server["sockets"]["accept_queue"], 0, "{model}: all were accepted");
 }

@@ -7,6 +7,7 @@
 //!
 //! With the law `none` it is the [null server](null), which a generator can be measured against.
 
+mod accept;
 mod law;
 mod null;
 mod server;

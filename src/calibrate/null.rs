@@ -13,7 +13,8 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
-use super::speech::{self, REQUEST_BYTES_MAX};
+use super::speech::REQUEST_BYTES_MAX;
+use super::{accept, speech};
 
 /// Events taken at a time.
 const EVENTS_MAX: usize = 64;
@@ -102,15 +103,7 @@ impl Server {
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        loop {
-            let stream = match self.listener.accept() {
-                Ok((stream, _)) => stream,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
-                Err(error) => return Err(error),
-            };
-            stream.set_nonblocking(true)?;
-            stream.set_nodelay(true)?;
+        while let Some(stream) = accept::next(&self.listener)? {
             let number = self.vacant.pop().unwrap_or_else(|| {
                 self.clients.push(None);
                 self.clients.len() - 1
@@ -122,6 +115,7 @@ impl Server {
             let (arrived, leaving) = (Vec::new(), Vec::new());
             self.clients[number] = Some(Client { stream, arrived, leaving, closing: false });
         }
+        Ok(())
     }
 
     fn serve(&mut self, number: usize, flags: EventFlags) {

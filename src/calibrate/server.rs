@@ -17,7 +17,8 @@ use rustix::io::Errno;
 use rustix::time::Timespec;
 
 use super::law::Law;
-use super::speech::{self, REQUEST_BYTES_MAX};
+use super::speech::REQUEST_BYTES_MAX;
+use super::{accept, speech};
 use crate::units::ns;
 
 /// Events taken at a time.
@@ -147,15 +148,7 @@ impl Server {
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        loop {
-            let stream = match self.listener.accept() {
-                Ok((stream, _)) => stream,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
-                Err(error) => return Err(error),
-            };
-            stream.set_nonblocking(true)?;
-            stream.set_nodelay(true)?;
+        while let Some(stream) = accept::next(&self.listener)? {
             let client = self.vacant.pop().unwrap_or_else(|| {
                 self.clients.push(None);
                 self.clients.len() - 1
@@ -174,6 +167,7 @@ impl Server {
                 watched: EventFlags::IN,
             });
         }
+        Ok(())
     }
 
     fn serve(&mut self, number: usize, flags: EventFlags) {

@@ -17,9 +17,8 @@ pub(super) fn at_port(pid: i32, port: u16, states: &[TcpState]) -> Result<Vec<So
         |entry: &TcpNetEntry| entry.local_address.port() == port && states.contains(&entry.state);
     // The kernel walks its table in pieces: what moves meanwhile it may tell twice.
     let mut seen = HashSet::new();
-    let is_new = |entry: &TcpNetEntry| {
-        seen.insert((entry.local_address, entry.remote_address, entry.inode))
-    };
+    let is_new =
+        |entry: &TcpNetEntry| seen.insert((entry.local_address, entry.remote_address, entry.inode));
     Ok(all.filter(wanted).filter(is_new).map(socket).collect())
 }
 
