@@ -110,7 +110,7 @@ fn a_second_measurement_of_a_model_is_no_part_of_a_comparison() {
         let mut twin = cells[0].clone();
         twin["twin"] = json!(true);
         twin["throughput_per_s"] =
-            json!({"median": 1.0, "min": 1.0, "max": 1.0, "values": [1.0; 5]});
+            json!({"median": 1.0, "min": 1.0, "max": 1.0, "values": vec![1.0; 5]});
         cells.insert(0, twin);
     });
     let (code, text) = compare(&base, &new, &["--gate"]);
