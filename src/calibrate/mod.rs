@@ -5,7 +5,7 @@
 //! the law said and what it did itself, from read to write: a generator that reports less than that
 //! has missed something; what it reports more is transport, wake-ups and its own time.
 //!
-//! With the law `none` it is the [null server](null), which a generator can be measured against.
+//! With the law `none` it is the null server (`null.rs`), which a generator can be measured against.
 
 mod accept;
 mod law;
