@@ -1,6 +1,6 @@
 //! What models and runs are compared by, and what a verdict on it takes.
 
-use crate::document::{Cell, Estimate, Shown};
+use crate::document::{Cell, CellQuantile, Estimate, Shown};
 use crate::statistics::verdict::Good;
 use crate::units::{show_bytes, show_count, show_ns_f64};
 
@@ -113,10 +113,7 @@ pub const CONNECT: Metric = Metric {
     name: "connect_p50_ns",
     words: "median connect time",
     good: Good::Low,
-    of: |cell| {
-        let known = cell.connect.iter().find(|known| (known.q - 0.5).abs() < 1e-9)?;
-        known.value_ns.as_ref().filter(|_| !known.at_least)
-    },
+    of: |cell| CellQuantile::among(&cell.connect, 0.5)?.known(),
     phrase: |value| format!("connect {}", show_ns_f64(value)),
 };
 

@@ -125,8 +125,12 @@ pub fn fill(cell: &mut Cell, trials: &[Trial]) -> Result<()> {
     }
     let connect: Vec<_> = trials.iter().map(|trial| &trial.latency.connect).collect();
     renew(&mut cell.connect, &connect).with_context(|| what.clone())?;
-    for (at, step) in cell.steps.iter_mut().enumerate() {
-        let response = trials.iter().map(|trial| Some(&trial.steps.get(at)?.response));
+    for step in &mut cell.steps {
+        // A cell has not every step of its trials: the one that began at the same time is meant.
+        let response = trials.iter().map(|trial| {
+            let own = trial.steps.iter().find(|own| own.start_ns == step.start_ns);
+            own.map(|own| &own.response)
+        });
         if let Some(response) = response.collect::<Option<Vec<_>>>() {
             renew(&mut step.response, &response).with_context(|| what.clone())?;
         }
@@ -135,6 +139,10 @@ pub fn fill(cell: &mut Cell, trials: &[Trial]) -> Result<()> {
 }
 
 fn renew(quantiles: &mut [CellQuantile], trials: &[&Distribution]) -> Result<()> {
+    // Reading histograms that nobody asks for would be most of the work.
+    if quantiles.is_empty() {
+        return Ok(());
+    }
     let at: Vec<f64> = quantiles.iter().map(|quantile| quantile.q).collect();
     for (quantile, pooled) in quantiles.iter_mut().zip(of(trials, &at)?) {
         quantile.pooled = pooled;

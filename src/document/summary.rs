@@ -258,15 +258,14 @@ impl Cell {
     /// One quantile of the headline latency.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<&CellQuantile> {
-        self.latency.iter().find(|quantile| (quantile.q - q).abs() < 1e-9)
+        CellQuantile::among(&self.latency, q)
     }
 
     /// One quantile of the headline latency, if all trials know it: a lower bound is no value to
     /// compare or to divide by.
     #[must_use]
     pub fn known_quantile(&self, q: f64) -> Option<&Estimate> {
-        let quantile = self.quantile(q)?;
-        quantile.value_ns.as_ref().filter(|_| !quantile.at_least)
+        self.quantile(q)?.known()
     }
 
     /// What a check said that did not pass in some trial.
@@ -347,6 +346,21 @@ pub struct CellQuantile {
     /// The same of all trials together; absent in summaries of earlier versions, and without samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pooled: Option<Pooled>,
+}
+
+impl CellQuantile {
+    /// The one of these for this share.
+    #[must_use]
+    pub fn among(quantiles: &[Self], q: f64) -> Option<&Self> {
+        quantiles.iter().find(|quantile| (quantile.q - q).abs() < 1e-9)
+    }
+
+    /// The estimate over trials, if all of them know it: a lower bound is no value to compare or to divide
+    /// by.
+    #[must_use]
+    pub fn known(&self) -> Option<&Estimate> {
+        self.value_ns.as_ref().filter(|_| !self.at_least)
+    }
 }
 
 #[cfg(test)]

@@ -152,3 +152,23 @@ fn a_summary_gets_it_from_its_trials_or_stays_as_it_is() {
     let values = |cell: &Cell| cell.latency.iter().map(|q| q.value_ns.clone()).collect::<Vec<_>>();
     assert_eq!(values(found), values(&before.cells[0]), "what is compared stays");
 }
+
+#[test]
+fn a_step_takes_the_samples_of_the_step_that_began_when_it_did() {
+    use crate::document::{CellStep, StepRecord};
+    let step = |start_ns, response| {
+        let (width_ns, rate_per_s) = (10, 1e3);
+        StepRecord { start_ns, width_ns, rate_per_s, offered: 1, ok: 1, failed: 0, response }
+    };
+    let steps = vec![step(0, trial([7; 100], [])), step(10, trial([9; 100], []))];
+    let trials = [Trial { steps, ..example::closed() }];
+    let mut cell = closed("epoll", &[1e4]);
+    // The first one is left out of cells in which nothing was due in it.
+    let response = vec![CellQuantile { q: 0.5, value_ns: None, at_least: false, pooled: None }];
+    let answered = crate::document::Estimate::of(&[1.0]).expect("a value");
+    cell.steps = vec![CellStep { start_ns: 10, width_ns: 10, rate_per_s: 1e3, answered, response }];
+    cell.latency.clear();
+    fill(&mut cell, &trials).expect("whole");
+    let pooled = cell.steps[0].response[0].pooled.as_ref().expect("samples");
+    assert_eq!(pooled.value_ns, 9);
+}

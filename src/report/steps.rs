@@ -2,7 +2,7 @@
 
 use super::figures::{Column, Figure, Marks};
 use super::sweep::{Axis, Line, Point};
-use crate::document::{Cell, CellStep, Estimate, Shown};
+use crate::document::{Cell, CellQuantile, CellStep, Estimate, Shown};
 use crate::units::{show_count, show_ns};
 
 /// Both figures, of the models whose trials have the steps; none for any other load.
@@ -44,7 +44,7 @@ fn answered(step: &CellStep) -> Option<Shown> {
 }
 
 fn waits(step: &CellStep) -> Option<Shown> {
-    step.response.iter().find(|known| (known.q - 0.5).abs() < 1e-9)?.shown()
+    CellQuantile::among(&step.response, 0.5)?.shown()
 }
 
 fn line(column: &Column<'_>, of: fn(&CellStep) -> Option<Shown>) -> Option<Line> {

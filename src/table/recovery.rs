@@ -1,6 +1,6 @@
 //! What became of clients when a staircase was at its highest, and when it was down again.
 
-use crate::document::{Cell, CellStep};
+use crate::document::{Cell, CellQuantile, CellStep};
 use crate::units::show_count;
 
 /// In two sentences; nothing for any other load, or one that does not come back.
@@ -51,7 +51,7 @@ pub fn recovery(cells: &[&Cell]) -> Option<String> {
 /// The last step's median over the first one's.
 fn ratio(cell: &Cell) -> Option<String> {
     let median = |step: &CellStep| {
-        let known = step.response.iter().find(|known| (known.q - 0.5).abs() < 1e-9)?.shown()?;
+        let known = CellQuantile::among(&step.response, 0.5)?.shown()?;
         Some((known.value, known.at_least))
     };
     let (before, bound) = median(cell.steps.first()?)?;

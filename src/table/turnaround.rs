@@ -34,7 +34,7 @@ pub(super) fn lines(cells: &[&Cell]) -> String {
 
 fn row(cell: &Cell, found: &CellTurnaround) -> Vec<String> {
     let quantile = |q: f64| {
-        let known = found.quantiles.iter().find(|known| (known.q - q).abs() < 1e-9);
+        let known = CellQuantile::among(&found.quantiles, q);
         known.map_or_else(|| "too few".into(), |known: &CellQuantile| super::quantile(known))
     };
     vec![
