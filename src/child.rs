@@ -16,11 +16,20 @@ use crate::accounts::Group;
 /// A server that is not ready by then will not be.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Where it is kept what a server uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accounts {
+    /// In the clocks of its processes, which cost it nothing; they tell little of a process that ends.
+    Clocks,
+    /// In a control group too, where one can be made here: a server that switches much pays for its books.
+    Group,
+}
+
 /// A process of `c10k serve`.
 #[derive(Debug)]
 pub struct ServerChild {
     child: Child,
-    /// Where its accounts are, if such a thing can be made here. Goes after the child has gone.
+    /// Where its accounts are, if it has one. Goes after the child has gone.
     _group: Option<Group>,
     lines: Receiver<String>,
     /// Where it listens.
@@ -34,11 +43,22 @@ impl ServerChild {
     ///
     /// # Errors
     /// When it cannot be started, ends, or does not say that it is ready.
-    pub fn start(mut command: Command) -> Result<Self> {
+    pub fn start(command: Command) -> Result<Self> {
+        Self::start_with(command, Accounts::Clocks)
+    }
+
+    /// The same with accounts of this kind.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn start_with(mut command: Command, accounts: Accounts) -> Result<Self> {
         // Ctrl-C in a terminal goes to the whole group; the server is ours to stop, in its turn.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let group = Group::around(&mut command);
+        let group = match accounts {
+            Accounts::Clocks => None,
+            Accounts::Group => Group::around(&mut command),
+        };
         let mut child = command.spawn().context("cannot start a server process")?;
         let stdout = child.stdout.take().expect("it was asked for");
         let (sender, lines) = channel();

@@ -61,6 +61,14 @@ pub enum SourceAddresses {
 }
 
 impl ConductArgs {
+    /// Whether connections end while they are measured.
+    #[must_use]
+    pub fn connections_end(&self) -> bool {
+        self.requests_per_connection.is_some()
+            || self.connection_lifetime.is_some()
+            || !self.misbehave.is_empty()
+    }
+
     /// A load with these connections. Those that misbehave are a share of its connections, and no
     /// more among them then.
     ///

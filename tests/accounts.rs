@@ -12,13 +12,13 @@ const CONNECTIONS: u64 = 12;
 /// One run at a time: what one is looked at by must not come too late for another.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// A trial of each model, and the summary. On a machine that is too busy to look at servers in time
+/// A trial of each model, whose workload has these keys too, and the summary. On a machine that is too busy to look at servers in time
 /// the run is made again.
-fn trials(models: &[&str], flags: &[&str]) -> Vec<Value> {
+fn trials(models: &[&str], keys: &str, flags: &[&str]) -> Vec<Value> {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let late = |trial: &&Value| trial["server"]["cpu_per_request_ns"].is_null();
     for _ in 0..10 {
-        let documents = run(models, flags);
+        let documents = run(models, keys, flags);
         match documents[..models.len()].iter().find(late) {
             None => return documents,
             Some(trial) => eprintln!("again: {}", trial["server"]),
@@ -27,7 +27,7 @@ fn trials(models: &[&str], flags: &[&str]) -> Vec<Value> {
     panic!("no trial was looked at in time")
 }
 
-fn run(models: &[&str], flags: &[&str]) -> Vec<Value> {
+fn run(models: &[&str], keys: &str, flags: &[&str]) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let plan = folder.path().join("plan.toml");
     // Enough CPU work that the kernel's clock ticks see it on any machine.
@@ -37,7 +37,7 @@ fn run(models: &[&str], flags: &[&str]) -> Vec<Value> {
          connections = {CONNECTIONS}\nwarmup = \"100ms\"\nmeasure = \"1s\"\ndrain = \"10s\"\n\
          [[workload]]\nname = \"cpu\"\n\
          request = {{ kind = \"work\", rounds = 2000, wait = \"0ms\", reply-bytes = 64 }}\n\
-         arrivals = {{ kind = \"closed\" }}\n"
+         arrivals = {{ kind = \"closed\" }}\n{keys}"
     );
     std::fs::write(&plan, text).unwrap();
     let mut run = Command::new(env!("CARGO_BIN_EXE_c10k"));
@@ -62,7 +62,7 @@ fn number(value: &Value) -> f64 {
 #[test]
 fn every_figure_of_the_server_is_there_and_plausible() {
     let models = ["fork", "prefork", "thread-per-client", "epoll"];
-    let trials = trials(&models, &[]);
+    let trials = trials(&models, "", &[]);
     for (model, trial) in models.iter().zip(&trials) {
         let server = &trial["server"];
         let expected: (u64, u64) = match *model {
@@ -149,9 +149,22 @@ fn sockets(model: &str, server: &Value) {
 }
 
 #[test]
+fn only_a_server_whose_processes_end_with_their_clients_has_a_control_group() {
+    let models = ["fork", "prefork", "thread-per-client"];
+    let possible = c10k::accounts::Group::make().is_ok();
+    for (keys, of_fork) in [("", false), ("requests-per-connection = 3\n", possible)] {
+        let grouped: Vec<bool> = trials(&models, keys, &[])[..models.len()]
+            .iter()
+            .map(|trial| trial["server"]["method"].as_str().unwrap().contains("control group"))
+            .collect();
+        assert_eq!(grouped, [of_fork, false, false], "{keys}");
+    }
+}
+
+#[test]
 fn system_calls_are_counted_or_the_run_says_what_is_missing() {
     let models = ["thread-per-client", "epoll"];
-    let mut documents = trials(&models, &["--syscalls"]);
+    let mut documents = trials(&models, "", &["--syscalls"]);
     let summary = documents.pop().unwrap();
     let notes = summary["run"]["notes"].to_string();
     for (model, cell) in models.iter().zip(summary["cells"].as_array().unwrap()) {

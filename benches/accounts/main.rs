@@ -1,10 +1,11 @@
-//! What a server's accounts cost it: its control group and the two looks at the clocks, which are all that a
-//! trial does within its measurement; and how long everything takes that is read before and after.
+//! What a server's accounts cost it: all that a trial does for them within its measurement. The clocks of its
+//! processes are looked at, which costs whoever looks; a server whose processes end with their clients also has
+//! a control group, whose books the kernel keeps as it switches. And how long everything takes that is read
+//! before and after.
 //!
-//! One server runs under one load and is moved between a group of its own and that of this process, in slices
-//! of a tenth of a second, the two of a pair in random order. A ratio within a pair has little of what a
-//! machine does over minutes, and hundreds of pairs make its mean as sure as is asked. The claim is
-//! reported, not enforced.
+//! One server runs under one load, and its accounts are switched on and off in slices of a tenth of a second,
+//! the two of a pair in random order. A ratio within a pair has little of what a machine does over minutes,
+//! and hundreds of pairs make its mean as sure as is asked. The claim is reported, not enforced.
 
 mod reading;
 mod slices;
@@ -15,23 +16,23 @@ use std::fmt::Write as _;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use c10k::accounts::{self, Group};
 use c10k::statistics::ratio;
 use c10k::units::{show_count, show_ns_f64};
 use clap::Parser;
 use serde::Serialize;
-use servers::models;
+use servers::{Model, models};
 
 use reading::{Beside, Part};
-use slices::{CONNECTIONS, Pair, Switch};
-use support::conditions::{Common, Conditions, publish, skip};
+use slices::{Books, CONNECTIONS, Pair, Switch};
+use support::conditions::{Common, Conditions, publish};
 use support::process::Server;
 
 /// With the accounts on, CPU for each request may be so many times what it is without.
 const CLAIM: f64 = 1.01;
-/// One process, several, and a thread for each client.
-const MODELS: [&str; 3] = ["epoll", "prefork", "thread-per-client"];
+/// One process, several, a thread for each client, and a process that ends with it.
+const MODELS: [&str; 4] = ["epoll", "prefork", "thread-per-client", "fork"];
 
 /// What a server's accounts cost.
 #[derive(Debug, Parser)]
@@ -52,6 +53,9 @@ struct Args {
     /// Only these models, by name, separated by commas
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
+    /// Put every model into a control group, also those whose trials do without: what that would cost
+    #[arg(long)]
+    group: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -75,12 +79,14 @@ struct Record {
 /// One model.
 #[derive(Serialize)]
 struct Measured {
-    model: String,
+    model: &'static str,
+    /// What is switched on and off.
+    accounts: &'static str,
     requests_per_s: f64,
     /// CPU for each request, with the accounts over without.
     cpu: Option<Shown>,
     verdict: Verdict,
-    /// Both kinds of looks at the edges of slices, and moving in the pause before one.
+    /// Both kinds of looks, and moving between groups in the pause before a slice, if it was.
     looks: [Part; 3],
     /// What is read before and after a measurement.
     reading: Vec<Part>,
@@ -129,20 +135,30 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let begun = Conditions::begin("accounts", 2, &args.common)?;
     let Some(conditions) = begun else { return Ok(()) };
-    if let Err(why) = Group::make() {
-        return skip("accounts", &format!("no control group can be made here: {why:#}"));
-    }
     let wanted: Vec<_> = match &args.models[..] {
         [] => MODELS.map(String::from).to_vec(),
         named => named.to_vec(),
     };
-    for model in &wanted {
-        ensure!(models::find(model).is_some(), "no model {model}");
-    }
+    let find = |name: &String| models::find(name).with_context(|| format!("no model {name}"));
+    let wanted: Vec<_> = wanted.iter().map(find).collect::<Result<_>>()?;
     let mut found = Vec::new();
     for model in wanted {
-        eprintln!("accounts: {model}, {} slices of {} ms", args.slices, args.slice_ms);
-        found.push(measure(&conditions, &model, &args).with_context(|| model.clone())?);
+        let name = model.name;
+        // Before the server, so that it is dropped after it.
+        let books = match args.group || model.process_per_client {
+            false => Books::Clocks,
+            true => match Group::make() {
+                Ok(group) => Books::Group(group),
+                Err(why) => {
+                    eprintln!(
+                        "accounts: {name} is left out: no control group can be made here: {why:#}"
+                    );
+                    continue;
+                }
+            },
+        };
+        eprintln!("accounts: {name}, {} slices of {} ms", args.slices, args.slice_ms);
+        found.push(measure(&conditions, model, &books, &args).context(name)?);
     }
     // Last: what is in TIME_WAIT stays for a minute.
     let beside = (args.time_wait > 0).then(|| reading::beside(args.time_wait)).transpose()?;
@@ -160,11 +176,14 @@ fn main() -> Result<()> {
     publish(&text(&record), &record, &args.common)
 }
 
-fn measure(conditions: &Conditions, model: &str, args: &Args) -> Result<Measured> {
-    // Before the server, so that it is dropped after it.
-    let group = Group::make()?;
-    let server = Server::start_model(model, conditions.server_cpu)?;
-    let switch = Switch { server: &server, group: &group, conditions };
+fn measure(
+    conditions: &Conditions,
+    model: &'static Model,
+    books: &Books,
+    args: &Args,
+) -> Result<Measured> {
+    let server = Server::start_model(model.name, conditions.server_cpu)?;
+    let switch = Switch { server: &server, model, books, conditions };
     let pairs = args.slices.get().div_ceil(2);
     let found = switch.measure(pairs, Duration::from_millis(args.slice_ms.get()), args.seed)?;
     let side = |of: fn(&Pair) -> f64| found.pairs.iter().map(of).collect::<Vec<_>>();
@@ -175,7 +194,11 @@ fn measure(conditions: &Conditions, model: &str, args: &Args) -> Result<Measured
         high: found.interval.high,
     });
     Ok(Measured {
-        model: model.into(),
+        model: model.name,
+        accounts: match books {
+            Books::Clocks => "a look at the clocks every fifth of a slice",
+            Books::Group(_) => "a control group",
+        },
         requests_per_s: found.requests_per_s,
         cpu,
         verdict: Verdict::of(cpu),
@@ -193,17 +216,17 @@ fn text(record: &Record) -> String {
         let cpu = of.cpu.map_or("too few pairs".into(), |Shown { value, low, high }| {
             format!("{value:.4} [{low:.4}, {high:.4}]")
         });
-        let Measured { model, requests_per_s, pairs, .. } = of;
+        let Measured { model, accounts, requests_per_s, pairs, .. } = of;
         let without: Vec<_> = pairs.iter().map(|pair| pair.off_cpu_per_request_ns).collect();
         let without = c10k::statistics::median(&without).map_or("-".into(), show_ns_f64);
         let rate = show_count(*requests_per_s);
         let n = pairs.len();
         let _ = writeln!(
             text,
-            "{model}: {cpu}: {}  ({n} pairs; without {without}, {rate}/s)",
+            "{model}, {accounts}: {cpu}: {}  ({n} pairs; without {without}, {rate}/s)",
             of.verdict.words()
         );
-        for part in of.looks.iter().chain(&of.reading) {
+        for part in of.looks.iter().chain(&of.reading).filter(|part| part.ms.is_some()) {
             text += &part.text();
         }
     }

@@ -1,6 +1,8 @@
-//! One server under one load, whose control group is switched on and off in short slices: what the
-//! machine does over minutes falls on both alike.
+//! One server under one load, whose accounts are switched on and off in short slices: what the machine does
+//! over minutes falls on both alike.
 
+use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -9,10 +11,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use c10k::accounts::{self, Group, cpu_now};
 use c10k::machine;
-use loadgen::{Arrivals, Moment, Outcome, Phase};
+use loadgen::{Arrivals, Conduct, Moment, Outcome, Phase};
 use procfs::process::Process;
 use protocol::Request;
 use serde::Serialize;
+use servers::Model;
 
 use crate::reading::{self, Part};
 use crate::support::conditions::Conditions;
@@ -25,8 +28,13 @@ pub(crate) const CONNECTIONS: usize = 50;
 const WARMUP: Duration = Duration::from_millis(500);
 /// Pieces of a slice in which replies are counted.
 const PIECES: u32 = 5;
-/// Pieces at least between a server that was moved and a slice: it settles.
-const SETTLE: u32 = 1;
+/// Pieces at least between a server that was moved and a slice: it settles, and what it had made for clients
+/// that are gone by then has ended.
+const SETTLE: u32 = 2;
+/// Where a process ends with its client: requests of a client.
+const REQUESTS: NonZeroU64 = NonZeroU64::new(10).unwrap();
+/// Addresses that such clients come from, so that their ports are enough.
+const ADDRESSES: u8 = 8;
 /// Pieces that moving it takes, by a guess: of what takes longer there are fewer slices in a load.
 const MOVES: u32 = 1;
 /// Pieces of one load: room for a pair however slow moving is, and no more than the generator has.
@@ -67,10 +75,19 @@ struct Slice {
     cpu: Duration,
 }
 
-/// The server, and the group that it is in or not.
+/// What is switched.
+pub(crate) enum Books {
+    /// Looks at the clocks within a slice, one in each piece. A trial has one at either edge.
+    Clocks,
+    /// The control group that the server is moved into or out of, and that is looked at too.
+    Group(Group),
+}
+
+/// The server and its accounts.
 pub(crate) struct Switch<'a> {
     pub(crate) server: &'a Server,
-    pub(crate) group: &'a Group,
+    pub(crate) model: &'static Model,
+    pub(crate) books: &'a Books,
     pub(crate) conditions: &'a Conditions,
 }
 
@@ -111,6 +128,14 @@ impl Switch<'_> {
         Ok(all)
     }
 
+    fn conduct(&self) -> Conduct {
+        if !self.model.process_per_client {
+            return Conduct::default();
+        }
+        let sources = (1..=ADDRESSES).map(|last| IpAddr::from([127, 0, 0, last])).collect();
+        Conduct { requests_per_connection: Some(REQUESTS), sources, ..Conduct::default() }
+    }
+
     /// One load, with as many of the pairs whose first slices are these as there is room for.
     fn load(
         &self,
@@ -128,6 +153,7 @@ impl Switch<'_> {
             pid: self.server.process.pid(),
             connections: CONNECTIONS,
             request: Request::Echo { bytes: 64 },
+            conduct: self.conduct(),
             warmup: WARMUP,
             measure: piece * pieces,
             client_cpu: self.conditions.client_cpu,
@@ -164,13 +190,16 @@ impl Switch<'_> {
         turns: &[bool],
         looks: &mut [Part; 3],
     ) -> Result<Vec<Slice>> {
-        let server: Vec<_> = accounts::tree(self.server.process.pid());
-        let pids: Vec<i32> = server.iter().map(Process::pid).collect();
+        let first = self.server.process.pid();
+        // What ends with its client is not moved: by then its number may be somebody else's. Who is made
+        // after the move is where its parent is.
+        let pids: Vec<i32> = match self.model.process_per_client {
+            true => vec![first],
+            false => accounts::tree(first).iter().map(Process::pid).collect(),
+        };
         let mut made = Vec::new();
         for on in turns {
-            let moving = Instant::now();
-            self.switch(&pids, *on)?;
-            looks[2].add(moving.elapsed());
+            self.switch(&pids, *on, &mut looks[2])?;
             // The next piece that begins, and those in which it settles.
             let over = begin.elapsed().as_nanos() / piece.as_nanos();
             let first = u32::try_from(over)? + 1 + SETTLE;
@@ -179,6 +208,12 @@ impl Switch<'_> {
             }
             sleep_until(begin + piece * first);
             let before = self.look(*on, looks)?;
+            if *on && matches!(self.books, Books::Clocks) {
+                for within in 1..PIECES {
+                    sleep_until(begin + piece * (first + within));
+                    self.look(true, looks)?;
+                }
+            }
             sleep_until(begin + piece * (first + PIECES));
             let after = self.look(*on, looks)?;
             made.push(Slice {
@@ -188,29 +223,30 @@ impl Switch<'_> {
                 cpu: after.1.saturating_sub(before.1),
             });
         }
-        self.switch(&pids, false)?;
+        self.switch(&pids, false, &mut looks[2])?;
         Ok(made)
     }
 
-    /// Everything that a trial does within its measurement: one look at the clocks, and with the
-    /// accounts one at those of the group.
+    /// One look at the clocks, and with the accounts one at those of the group, if it is one.
     fn look(&self, on: bool, looks: &mut [Part; 3]) -> Result<(Instant, Duration)> {
-        let account = on.then(|| self.group.account());
         let begin = Instant::now();
         let cpu = cpu_now(self.server.process.pid());
-        if let Some(account) = account {
-            std::hint::black_box(account.cpu()).context("its group has no account")?;
+        if let (Books::Group(group), true) = (self.books, on) {
+            std::hint::black_box(group.account().cpu()).context("its group has no account")?;
         }
         looks[usize::from(!on)].add(begin.elapsed());
         Ok((begin, cpu))
     }
 
-    /// Moves all processes of the server into the group, or out of it.
-    fn switch(&self, pids: &[i32], on: bool) -> Result<()> {
+    /// Moves the server into its group, or out of it.
+    fn switch(&self, pids: &[i32], on: bool, moves: &mut Part) -> Result<()> {
+        let Books::Group(group) = self.books else { return Ok(()) };
+        let begin = Instant::now();
         for pid in pids {
-            let moved = if on { self.group.take(*pid) } else { self.group.give_back(*pid) };
+            let moved = if on { group.take(*pid) } else { group.give_back(*pid) };
             moved.context("cannot move the server between two control groups")?;
         }
+        moves.add(begin.elapsed());
         Ok(())
     }
 }

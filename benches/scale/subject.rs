@@ -71,6 +71,7 @@ impl Subject<'_> {
             pid: server.process.pid(),
             connections,
             request: Request::Echo { bytes: 64 },
+            conduct: loadgen::Conduct::default(),
             warmup: WARMUP,
             measure,
             client_cpu: self.client_cpu,

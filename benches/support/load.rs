@@ -16,7 +16,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// A request without a reply for so long has none.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Requests over persistent connections; every reply is checked byte by byte.
+/// Requests over connections that stay, if nothing else is said; every reply is checked byte by byte.
 pub(crate) struct Loop<'a> {
     pub(crate) arrivals: Arrivals,
     pub(crate) target: SocketAddr,
@@ -24,6 +24,7 @@ pub(crate) struct Loop<'a> {
     pub(crate) pid: i32,
     pub(crate) connections: usize,
     pub(crate) request: Request,
+    pub(crate) conduct: Conduct,
     /// Load before measuring.
     pub(crate) warmup: Duration,
     pub(crate) measure: Duration,
@@ -62,7 +63,7 @@ impl Loop<'_> {
             measure: self.measure,
             drain: TIMEOUT,
             greeting: false,
-            conduct: Conduct::default(),
+            conduct: self.conduct.clone(),
             request_timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             interval,

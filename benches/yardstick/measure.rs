@@ -202,6 +202,7 @@ impl<'a> Tools<'a> {
             pid: server.process.pid(),
             connections: reference.connections,
             request: reference.request,
+            conduct: loadgen::Conduct::default(),
             warmup: WARMUP,
             measure: MEASURE,
             client_cpu: self.client_cpu,

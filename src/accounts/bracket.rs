@@ -5,15 +5,20 @@ use std::time::Duration;
 
 use loadgen::{Moment, Phase};
 
+use super::cpu::{self, in_ticks};
+use super::group;
 use super::{GroupAccount, GroupCpu, PortStates, Sample, cpu_now, port_states};
-use super::{cpu, group};
 use crate::document::{CpuSplit, Memory, PortSockets, ServerAccount};
 use crate::units::{as_f64, ns};
 
 /// CPU time of a control group below which the kernel's clock ticks are too few to divide it.
 const GROUP_LEAST: Duration = Duration::from_millis(100);
-/// Clock ticks for each process below which what its own account rounds off is too much.
-const TICKS_LEAST: u64 = 50;
+/// Clock ticks below which what an account rounds off, and the chance of where a tick falls, is too much.
+const TICKS_LEAST: u64 = 20;
+/// The part of their processors' ticks that others may have, beside [`TICKS_APART`].
+const OTHERS_MOST: u64 = 10;
+/// Ticks by which two accounts can be apart because they are rounded and read one after the other.
+const TICKS_APART: u64 = 2;
 
 /// More than a group's account and a process's clock can be apart by clock ticks alone.
 const LAG: Duration = Duration::from_millis(40);
@@ -157,6 +162,9 @@ impl ServerBracket {
     }
 }
 
+/// Clock ticks in user mode and in the kernel.
+type Ticks = (u64, u64);
+
 fn written(PortStates { states, accept_queue, method }: PortStates) -> PortSockets {
     PortSockets { states, accept_queue, method: Some(method.into()) }
 }
@@ -173,22 +181,42 @@ fn of_group(group: GroupCpu) -> Result<CpuSplit, String> {
     Ok(CpuSplit { user_ns: ns(group.user), system_ns: ns(group.system), source })
 }
 
-/// Each process's own account is cut to whole ticks, in either mode: short processes have none.
+/// Each process's own account is cut to whole ticks, in either mode, so short ones have none; those of the
+/// processors are whole, and the server's if nobody else was there.
 fn of_ticks(cpu: Duration, begin: &Sample, end: &Sample) -> Result<CpuSplit, String> {
-    let user = end.ticks.0.saturating_sub(begin.ticks.0);
-    let system = end.ticks.1.saturating_sub(begin.ticks.1);
+    let since =
+        |now: Ticks, then: Ticks| (now.0.saturating_sub(then.0), now.1.saturating_sub(then.1));
+    let own = since(end.ticks, begin.ticks);
     let ended = end.ticks_ended.saturating_sub(begin.ticks_ended);
-    let (all, processes) = (user + system, end.pids.len() as u64);
-    if all < TICKS_LEAST * processes || ended > all / 20 {
+    let (all, processes) = (own.0 + own.1, end.pids.len() as u64);
+    let divided = |(user, system): Ticks, source: &str| {
+        let user = cpu.mul_f64(as_f64(user) / as_f64(user + system));
+        let source = source.into();
+        CpuSplit { user_ns: ns(user), system_ns: ns(cpu.saturating_sub(user)), source }
+    };
+    if all >= TICKS_LEAST * processes && ended <= all / 20 {
+        return Ok(divided(own, "clock ticks of the living processes (/proc/PID/stat)"));
+    }
+    let used = in_ticks(end.cpu.saturating_sub(begin.cpu));
+    if used < TICKS_LEAST {
         return Err(format!(
-            "it has no control group of its own, and its {processes} processes had {all} clock \
-             ticks ({ended} more had ended): too few to tell"
+            "the server used {used} clock ticks of CPU time, and only at its clock ticks does the kernel look \
+             in which mode a processor is: that takes {TICKS_LEAST}; measure for longer"
         ));
     }
-    let share = as_f64(user) / as_f64(all);
-    let user = cpu.mul_f64(share);
-    let source = "clock ticks of the living processes (/proc/PID/stat)".into();
-    Ok(CpuSplit { user_ns: ns(user), system_ns: ns(cpu.saturating_sub(user)), source })
+    let whose = format!("its {processes} processes had {all} clock ticks ({ended} more had ended)");
+    let theirs = end.processors.zip(begin.processors).map(|(now, then)| since(now, then));
+    let Some(theirs) = theirs else {
+        return Err(format!("{whose}: too few to tell; measure for longer"));
+    };
+    let busy = theirs.0 + theirs.1;
+    if busy.abs_diff(used) > used / OTHERS_MOST + TICKS_APART {
+        return Err(format!(
+            "{whose}, too few to tell; and the processors that it is kept to were busy for {busy} where it \
+             used {used}, so others were there: keep a server to processors of its own"
+        ));
+    }
+    Ok(divided(theirs, "clock ticks of the processors that the server had for itself (/proc/stat)"))
 }
 
 #[cfg(test)]
@@ -197,16 +225,16 @@ mod tests {
 
     const TWO: Duration = Duration::from_secs(2);
 
-    fn sample(pids: i32, ticks: (u64, u64), ticks_ended: u64) -> Sample {
+    fn sample(pids: i32, ticks: Ticks, ticks_ended: u64) -> Sample {
         Sample { pids: (1..=pids).collect(), ticks, ticks_ended, ..Sample::default() }
     }
 
-    fn bracket(processes: i32, ticks: (u64, u64), group: Option<GroupCpu>) -> ServerBracket {
+    fn bracket(processes: i32, ticks: Ticks, group: Option<GroupCpu>) -> ServerBracket {
         ServerBracket {
             cpu: Duration::from_secs(2),
             group,
             begin: sample(processes, (0, 0), 0),
-            end: sample(processes, ticks, 0),
+            end: Sample { cpu: TWO, ..sample(processes, ticks, 0) },
             memory: Memory { pss_bytes: 0, anonymous_bytes: 0, rss_peak_bytes: 0 },
             sockets: None,
         }
@@ -249,14 +277,37 @@ mod tests {
 
     #[test]
     fn too_few_ticks_divide_nothing() {
+        let short = Sample { cpu: Duration::from_millis(190), ..sample(1, (9, 10), 0) };
         for account in [
-            bracket(1, (20, 20), None),
+            ServerBracket { end: short, ..bracket(1, (0, 0), None) },
             bracket(1, (0, 0), Some(group(10, 10))),
             ServerBracket { end: sample(1, (50, 50), 90), ..bracket(1, (0, 0), None) },
         ] {
             let account = account.account(1, TWO, TWO);
             assert_eq!(account.cpu_user_share, None);
             assert!(account.cpu_split_missing.is_some());
+        }
+        let enough = ServerBracket { end: sample(1, (8, 12), 0), ..bracket(1, (0, 0), None) };
+        assert_eq!(enough.account(1, TWO, TWO).cpu_user_share, Some(0.4));
+    }
+
+    #[test]
+    fn many_short_processes_are_divided_as_their_processors_are_if_nobody_else_was_there() {
+        let share = |processors: (Ticks, Ticks)| {
+            let mut bracket = bracket(64, (3, 4), None);
+            (bracket.begin.processors, bracket.end.processors) =
+                (Some(processors.0), Some(processors.1));
+            bracket.account(1, TWO, TWO)
+        };
+        // Two seconds are two hundred ticks; a tenth and two more may be somebody else's.
+        let alone = share(((1_000, 3_000), (1_055, 3_165)));
+        assert_eq!((alone.cpu_user_share, alone.cpu_ns), (Some(0.25), 2_000_000_000));
+        assert!(alone.cpu_split.expect("a share has it").source.contains("/proc/stat"));
+        for others in [((0, 0), (60, 163)), ((0, 0), (80, 97))] {
+            let account = share(others);
+            assert_eq!(account.cpu_user_share, None, "{others:?}");
+            let why = account.cpu_split_missing.expect("a reason");
+            assert!(why.contains("others were there"), "{why}");
         }
     }
 

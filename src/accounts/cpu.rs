@@ -48,6 +48,12 @@ pub(super) fn ticks_time(ticks: u64) -> Duration {
     Duration::from_secs(ticks) / u32::try_from(procfs::ticks_per_second()).unwrap_or(100).max(1)
 }
 
+/// Time as clock ticks, those that are not over left out.
+pub(super) fn in_ticks(time: Duration) -> u64 {
+    let ticks = time.as_nanos() * u128::from(procfs::ticks_per_second()) / 1_000_000_000;
+    u64::try_from(ticks).unwrap_or(u64::MAX)
+}
+
 /// CPU time that a living process has used, all its threads together, ended ones included.
 pub(super) fn cpu_time(pid: i32) -> Result<Duration> {
     let mut clock: libc::clockid_t = 0;

@@ -12,8 +12,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use procfs::process::{Process, Task};
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_getaffinity};
 
 use crate::document::{Faults, Memory, Switches, Tcp};
+use crate::machine::Root;
 use cpu::{cpu_time, ticks_time};
 
 pub use bracket::{Accountant, ServerBracket};
@@ -33,7 +36,10 @@ pub struct Sample {
     /// User mode and system mode of living processes in clock ticks: too coarse to be a figure, good
     /// for a share where they are many.
     pub ticks: (u64, u64),
-    /// The same of both modes together, of processes that have ended.
+    /// The same of the processors that the first process is kept to, whoever used them; `None` where the kernel
+    /// does not tell.
+    pub processors: Option<(u64, u64)>,
+    /// As `ticks`, of both modes together, of processes that have ended.
     pub ticks_ended: u64,
     /// Voluntary and involuntary context switches of the threads that live now.
     pub switches: HashMap<i32, (u64, u64)>,
@@ -53,7 +59,8 @@ impl Sample {
     /// When `root` is gone.
     pub fn take(root: i32) -> Result<Self> {
         let cpu = cpu_time(root).with_context(|| format!("process {root} is gone"))?;
-        let mut sample = Self { cpu, tcp: tcp::counters(root), ..Self::default() };
+        let processors = processors(root);
+        let mut sample = Self { cpu, processors, tcp: tcp::counters(root), ..Self::default() };
         let (mut tree, mut seen, mut descriptors) = (known(root), HashSet::new(), Some(0));
         while let Some(pid) = tree.pop() {
             if !seen.insert(pid) {
@@ -136,6 +143,13 @@ impl Sample {
     pub fn tcp_since(&self, earlier: &Self) -> Tcp {
         tcp::since(self.tcp, earlier.tcp)
     }
+}
+
+/// Clock ticks in user mode and in the kernel of the processors that a process is kept to.
+fn processors(pid: i32) -> Option<(u64, u64)> {
+    let kept = sched_getaffinity(Pid::from_raw(pid)).ok()?;
+    let kept: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| kept.is_set(*cpu)).collect();
+    Root::of_this_machine().busy_ticks(&kept)
 }
 
 /// The memory of a process and its living descendants.

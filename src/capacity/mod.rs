@@ -18,7 +18,7 @@ use crate::document::{
 };
 use crate::load::{self, OwnServer, Shot};
 use crate::plan::ServerPlan;
-use crate::run::server;
+use crate::run::server::{self, Clients};
 use crate::units::show_count;
 use crate::{arrivals, machine, store, table, units};
 pub use goals::Goals;
@@ -131,7 +131,8 @@ fn start(args: &LoadArgs, model: &str) -> Result<OwnServer> {
     }
     // This thread goes back to where it was; those of the generator pin themselves.
     let back = if cpus.is_empty() { &[][..] } else { &all };
-    let child = server::start(model, &settings, args.greeting, (&cpus, back))?;
+    let clients = Clients { greeting: args.greeting, come_and_go: args.conduct.connections_end() };
+    let child = server::start(model, &settings, clients, (&cpus, back))?;
     Ok(OwnServer { child, model: model.name, cpus })
 }
 

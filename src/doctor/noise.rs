@@ -13,7 +13,8 @@ use crate::accounts;
 use crate::document::{Finding, Noise, Ratio};
 use crate::load::{CONNECT_TIMEOUT, explain, interrupts};
 use crate::plan::Plan;
-use crate::run::{processors, server};
+use crate::run::processors;
+use crate::run::server::{self, Clients};
 use crate::statistics::{extremes, median};
 use crate::units::{as_f64, ns};
 
@@ -53,7 +54,8 @@ fn figures_of(
     let model = servers::models::find(model).context("no such model")?;
     let plan = Plan::quick();
     let (server_cpus, client_cpus) = processors(&plan);
-    let server = server::start(model, &plan.server, false, (&server_cpus, &client_cpus))?;
+    let server =
+        server::start(model, &plan.server, Clients::default(), (&server_cpus, &client_cpus))?;
     let request = Request::Echo { bytes: 64 };
     let load = Load {
         target: server.address,

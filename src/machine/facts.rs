@@ -101,13 +101,32 @@ impl Root {
     /// Time that the hypervisor took from all processors together since boot, and all time, in
     /// clock ticks.
     pub(crate) fn steal_and_total_ticks(&self) -> Option<(u64, u64)> {
-        let stat = self.read("proc/stat")?;
-        let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
-        // What guests of this machine use is in user time already.
-        let told = line.split_whitespace().take(8).map(str::parse);
-        let ticks: Vec<u64> = told.collect::<Result<_, _>>().ok()?;
+        let ticks = ticks_of(&self.read("proc/stat")?, "cpu")?;
         Some((ticks.get(7).copied().unwrap_or(0), ticks.iter().sum()))
     }
+
+    /// Time that these processors spent in user mode and in the kernel since boot, interrupts included, in
+    /// clock ticks; whoever it was for.
+    pub(crate) fn busy_ticks(&self, cpus: &[usize]) -> Option<(u64, u64)> {
+        let stat = self.read("proc/stat")?;
+        let mut busy = (0, 0);
+        for cpu in cpus {
+            let ticks = ticks_of(&stat, &format!("cpu{cpu}"))?;
+            let of = |columns: &[usize]| -> u64 {
+                columns.iter().map(|at| ticks.get(*at).copied().unwrap_or(0)).sum()
+            };
+            busy.0 += of(&[0, 1]);
+            busy.1 += of(&[2, 5, 6]);
+        }
+        Some(busy)
+    }
+}
+
+/// The columns of `/proc/stat` for one processor, or for all: user, nice, system, idle, waiting for I/O,
+/// hard and soft interrupts, stolen. What guests of this machine use is in user time already.
+fn ticks_of(stat: &str, name: &str) -> Option<Vec<u64>> {
+    let line = stat.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    line.split_whitespace().take(8).map(|ticks| ticks.parse().ok()).collect()
 }
 
 /// The one in brackets, as in `always [madvise] never`.
@@ -177,6 +196,16 @@ mod tests {
     }
 
     #[test]
+    fn ticks_of_single_processors_are_those_of_their_lines() {
+        let text = "cpu 9 9 9 9\ncpu1 1 2 4 8 16 32 64 128\ncpu10 100 0 200 0 0 0 0 0\ncpu11 7\n";
+        let (_folder, root) = with("proc/stat", text);
+        assert_eq!(root.busy_ticks(&[1]), Some((3, 100)));
+        assert_eq!(root.busy_ticks(&[1, 10]), Some((103, 300)));
+        assert_eq!(root.busy_ticks(&[11]), Some((7, 0)));
+        assert_eq!(root.busy_ticks(&[0]), None, "a processor that is not there");
+    }
+
+    #[test]
     fn the_kernel_s_own_files_are_understood() {
         let root = Root::of_this_machine();
         let own = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -184,6 +213,8 @@ mod tests {
         assert_eq!(root.allowed(), crate::machine::cpus());
         let (steal, total) = root.steal_and_total_ticks().expect("told");
         assert!(steal < total);
+        let (user, system) = root.busy_ticks(&root.allowed()).expect("told");
+        assert!(0 < user + system && user + system < total);
         assert!(root.memory("MemTotal") > root.memory("MemAvailable"));
     }
 

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use servers::{Model, Workers};
 
-use crate::child::ServerChild;
+use crate::child::{Accounts, ServerChild};
 use crate::machine;
 use crate::plan::ServerPlan;
 
@@ -17,12 +17,21 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long it may take to end beyond its drain timeout.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
+/// What a server is to know of its clients.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Clients {
+    /// They are greeted.
+    pub(crate) greeting: bool,
+    /// Their connections end while they are measured, and with them what a model has made for each.
+    pub(crate) come_and_go: bool,
+}
+
 /// Starts this program as a server on a free port, on these processors; the calling thread goes
 /// back to its own.
 pub(crate) fn start(
     model: &Model,
     settings: &ServerPlan,
-    greeting: bool,
+    clients: Clients,
     cpus: (&[usize], &[usize]),
 ) -> Result<ServerChild> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
@@ -41,10 +50,16 @@ pub(crate) fn start(
         command.args(["--max-connections", &connections.to_string()]);
     }
     command.args(settings.state_arguments());
-    if greeting {
+    if clients.greeting {
         command.arg("--greeting");
     }
-    spawn(command, cpus)
+    // Only then is there something that the clocks of its processes do not tell.
+    let accounts = if model.process_per_client && clients.come_and_go {
+        Accounts::Group
+    } else {
+        Accounts::Clocks
+    };
+    spawn(command, accounts, cpus)
 }
 
 /// Starts this program as the null server, likewise.
@@ -52,18 +67,19 @@ pub(crate) fn start_null(cpus: (&[usize], &[usize])) -> Result<ServerChild> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = Command::new(program);
     command.args(["calibrate", "--law", "none", "--stop-with-parent", "--listen", "127.0.0.1:0"]);
-    spawn(command, cpus)
+    spawn(command, Accounts::Clocks, cpus)
 }
 
 fn spawn(
     command: Command,
+    accounts: Accounts,
     (server_cpus, client_cpus): (&[usize], &[usize]),
 ) -> Result<ServerChild> {
     // A child inherits the processors of the thread that starts it.
     if !server_cpus.is_empty() {
         machine::pin(server_cpus)?;
     }
-    let server = ServerChild::start(command);
+    let server = ServerChild::start_with(command, accounts);
     if !client_cpus.is_empty() {
         machine::pin(client_cpus)?;
     }

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use protocol::{App, Framing};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{Run, server, slots::Slot};
+use super::server::{self, Clients};
+use super::{Run, slots::Slot};
 use crate::check::server::{Server, Start, Subject as Started};
 use crate::check::speech::Speech;
 use crate::child::ServerChild;
@@ -36,7 +37,10 @@ impl Running {
         match slot.candidate.subject {
             Subject::Model(model) => {
                 let settings = plan.server_of(slot.workload);
-                server::start(model, settings, slot.workload.greeting, cpus).map(Self::Model)
+                let greeting = slot.workload.greeting;
+                let come_and_go = slot.workload.conduct()?.connections_end();
+                let clients = Clients { greeting, come_and_go };
+                server::start(model, settings, clients, cpus).map(Self::Model)
             }
             Subject::Null => server::start_null(cpus).map(Self::Model),
             Subject::External(external) => Self::start_external(external, service, cpus),

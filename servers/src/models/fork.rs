@@ -16,6 +16,7 @@ pub(crate) const MODEL: Model = Model {
     name: "fork",
     family: Family::Process,
     summary: "a process for each client, forked when it comes",
+    process_per_client: true,
     run,
     ..Model::PLAIN
 };

@@ -47,6 +47,8 @@ pub struct Model {
     pub workers: Workers,
     /// Whether each worker has a listening socket of its own.
     pub listener_per_worker: bool,
+    /// Whether each client has a process that ends with it.
+    pub process_per_client: bool,
     /// Connections that it can hold at most, where the model itself has such a limit.
     pub holds_at_most: Option<usize>,
     /// Whether this machine lets it run, and if not, what refuses it.
@@ -63,6 +65,7 @@ impl Model {
         summary: "",
         workers: Workers::None,
         listener_per_worker: false,
+        process_per_client: false,
         holds_at_most: None,
         probe: || Ok(()),
         run: |_| Ok(()),
