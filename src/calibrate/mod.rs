@@ -7,7 +7,7 @@
 //!
 //! With the law `none` it is the null server (`null.rs`), which a generator can be measured against.
 
-mod accept;
+mod door;
 mod law;
 mod null;
 mod server;

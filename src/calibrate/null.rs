@@ -4,28 +4,21 @@
 //! histogram, no heap. Whatever a load generator does against it is what the generator can do.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::buffer::spare_capacity;
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::io::Errno;
+use rustix::event::epoll::EventFlags;
 use rustix::time::Timespec;
+use slab::Slab;
 
-use super::speech::REQUEST_BYTES_MAX;
-use super::{accept, speech};
-
-/// Events taken at a time.
-const EVENTS_MAX: usize = 64;
+use super::door::{About, Door};
+use super::speech::{self, REQUEST_BYTES_MAX};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 16 * 1024;
 
 /// How often it looks whether it is to stop.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-
-const LISTENER: u64 = u64::MAX;
 
 /// What it did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,10 +45,8 @@ enum Fate {
 }
 
 pub(super) struct Server {
-    listener: TcpListener,
-    epoll: OwnedFd,
-    clients: Vec<Option<Client>>,
-    vacant: Vec<usize>,
+    door: Door,
+    clients: Slab<Client>,
     buffer: Box<[u8]>,
     replies: Vec<u8>,
     totals: Totals,
@@ -63,15 +54,9 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
         Ok(Self {
-            listener,
-            epoll,
-            clients: Vec::new(),
-            vacant: Vec::new(),
+            door: Door::open(address)?,
+            clients: Slab::new(),
             buffer: vec![0; READ_BYTES].into(),
             replies: Vec::with_capacity(READ_BYTES),
             totals: Totals::default(),
@@ -79,23 +64,18 @@ impl Server {
     }
 
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.door.address()
     }
 
     /// Serves until it is to stop.
     pub(super) fn run(mut self, stop: &AtomicBool) -> io::Result<Totals> {
-        let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
+        let mut events = Door::events();
         while !stop.load(Ordering::Relaxed) {
-            events.clear();
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&LOOK)) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
+            self.door.wait(&mut events, &LOOK)?;
             for event in &events {
-                let Event { data, flags } = *event;
-                match usize::try_from(data.u64()) {
-                    Ok(client) if data.u64() != LISTENER => self.serve(client, flags),
-                    _ => self.accept()?,
+                match Door::about(*event) {
+                    About::Client(number) => self.serve(number, event.flags),
+                    About::Newcomer => self.accept()?,
                 }
             }
         }
@@ -103,23 +83,20 @@ impl Server {
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        while let Some(stream) = accept::next(&self.listener)? {
-            let number = self.vacant.pop().unwrap_or_else(|| {
-                self.clients.push(None);
-                self.clients.len() - 1
-            });
+        while let Some(stream) = self.door.next()? {
+            let place = self.clients.vacant_entry();
             // Room to write is told once there is some again, and never has to be asked for.
             let edges = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-            epoll::add(&self.epoll, &stream, EventData::new_u64(number as u64), edges)?;
+            self.door.watch(&stream, place.key(), edges)?;
             self.totals.connections += 1;
             let (arrived, leaving) = (Vec::new(), Vec::new());
-            self.clients[number] = Some(Client { stream, arrived, leaving, closing: false });
+            place.insert(Client { stream, arrived, leaving, closing: false });
         }
         Ok(())
     }
 
     fn serve(&mut self, number: usize, flags: EventFlags) {
-        let Some(client) = &mut self.clients[number] else { return };
+        let Some(client) = self.clients.get_mut(number) else { return };
         let over = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
         let fate = client.serve(
             flags.intersects(over),
@@ -128,8 +105,7 @@ impl Server {
             &mut self.totals.requests,
         );
         if fate == Fate::Goes {
-            self.clients[number] = None;
-            self.vacant.push(number);
+            self.clients.remove(number);
         }
     }
 }
@@ -228,6 +204,7 @@ fn echo(input: &[u8], replies: &mut Vec<u8>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
     use std::time::Duration;
 
     use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};

@@ -4,25 +4,20 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU64;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use loadgen::Histogram;
-use rustix::buffer::spare_capacity;
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::io::Errno;
+use rustix::event::epoll::EventFlags;
 use rustix::time::Timespec;
+use slab::Slab;
 
+use super::door::{About, Door};
 use super::law::Law;
-use super::speech::REQUEST_BYTES_MAX;
-use super::{accept, speech};
+use super::speech::{self, REQUEST_BYTES_MAX};
 use crate::units::ns;
-
-/// Events taken at a time.
-const EVENTS_MAX: usize = 64;
 
 /// Replies that one connection may be owed. More than that is a flood, and ends it.
 const OWED_MAX: usize = 1_024;
@@ -35,8 +30,6 @@ const LOOK_NS: u64 = 100_000_000;
 
 /// The longest latency that is told apart; a law knows none above.
 const LONGEST_NS: u64 = 4_000_000_000_000;
-
-const LISTENER: u64 = u64::MAX;
 
 /// What a server of known latencies knows about what it did.
 #[derive(Debug)]
@@ -78,11 +71,9 @@ struct Owed {
 
 pub(super) struct Server {
     law: Law,
-    listener: TcpListener,
-    epoll: OwnedFd,
+    door: Door,
     started: Instant,
-    clients: Vec<Option<Client>>,
-    vacant: Vec<usize>,
+    clients: Slab<Client>,
     owed: BinaryHeap<Reverse<Owed>>,
     record: Record,
 }
@@ -91,10 +82,7 @@ impl Server {
     pub(super) fn bind(address: SocketAddr, law: Law) -> io::Result<Self> {
         // As in the generator: no oversleeping in favour of fewer wake-ups.
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
+        let door = Door::open(address)?;
         let histogram = || Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("valid bounds");
         let record = Record {
             connections: 0,
@@ -103,33 +91,26 @@ impl Server {
             by_law: histogram(),
             replied: histogram(),
         };
-        let (clients, vacant, owed) = (Vec::new(), Vec::new(), BinaryHeap::new());
-        let started = Instant::now();
-        Ok(Self { law, listener, epoll, started, clients, vacant, owed, record })
+        let (clients, owed) = (Slab::new(), BinaryHeap::new());
+        Ok(Self { law, door, started: Instant::now(), clients, owed, record })
     }
 
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.door.address()
     }
 
     /// Serves until it is to stop. What is owed then is not answered, and counted.
     pub(super) fn run(mut self, stop: &AtomicBool) -> io::Result<Record> {
-        let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
+        let mut events = Door::events();
         // The laws count from here.
         self.started = Instant::now();
         while !stop.load(Ordering::Relaxed) {
             self.reply_what_is_due();
-            events.clear();
-            let timeout = self.timeout();
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
+            self.door.wait(&mut events, &self.timeout())?;
             for event in &events {
-                let Event { data, flags } = *event;
-                match usize::try_from(data.u64()) {
-                    Ok(client) if data.u64() != LISTENER => self.serve(client, flags),
-                    _ => self.accept()?,
+                match Door::about(*event) {
+                    About::Client(number) => self.serve(number, event.flags),
+                    About::Newcomer => self.accept()?,
                 }
             }
         }
@@ -148,15 +129,11 @@ impl Server {
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        while let Some(stream) = accept::next(&self.listener)? {
-            let client = self.vacant.pop().unwrap_or_else(|| {
-                self.clients.push(None);
-                self.clients.len() - 1
-            });
-            let data = EventData::new_u64(client as u64);
-            epoll::add(&self.epoll, &stream, data, EventFlags::IN)?;
+        while let Some(stream) = self.door.next()? {
+            let place = self.clients.vacant_entry();
+            self.door.watch(&stream, place.key(), EventFlags::IN)?;
             self.record.connections += 1;
-            self.clients[client] = Some(Client {
+            place.insert(Client {
                 stream,
                 born: self.record.connections,
                 arrived: Vec::new(),
@@ -182,7 +159,7 @@ impl Server {
     /// Reads what there is, and owes a reply for each request in it.
     fn read(&mut self, number: usize) {
         let mut buffer = [0; 16 * 1024];
-        let Some(client) = &mut self.clients[number] else { return };
+        let Some(client) = self.clients.get_mut(number) else { return };
         let got = match client.stream.read(&mut buffer) {
             Ok(0) => return self.close(number),
             Ok(got) => got,
@@ -191,7 +168,7 @@ impl Server {
         };
         let arrived = ns(self.started.elapsed());
         client.arrived.extend_from_slice(&buffer[..got]);
-        while let Some(client) = &mut self.clients[number]
+        while let Some(client) = self.clients.get_mut(number)
             && !client.closing
             && let Some(request) = speech::cut(&mut client.arrived)
         {
@@ -213,7 +190,7 @@ impl Server {
         }
         let too_much =
             |client: &Client| client.arrived.len() > REQUEST_BYTES_MAX || client.owed > OWED_MAX;
-        if self.clients[number].as_ref().is_some_and(too_much) {
+        if self.clients.get(number).is_some_and(too_much) {
             self.close(number);
         }
     }
@@ -223,7 +200,7 @@ impl Server {
             && next.due <= self.now()
             && let Some(Reverse(owed)) = self.owed.pop()
         {
-            let waits = self.clients[owed.client].as_mut().filter(|c| c.born == owed.born);
+            let waits = self.clients.get_mut(owed.client).filter(|c| c.born == owed.born);
             let Some(client) = waits else {
                 self.record.unanswered += 1;
                 continue;
@@ -241,7 +218,7 @@ impl Server {
 
     /// Writes what was left and this. What does not fit waits for room.
     fn write(&mut self, number: usize, reply: &[u8]) {
-        let Some(client) = &mut self.clients[number] else { return };
+        let Some(client) = self.clients.get_mut(number) else { return };
         client.leaving.extend_from_slice(reply);
         let written = match client.stream.write(&client.leaving) {
             Ok(written) => written,
@@ -253,16 +230,14 @@ impl Server {
         let wanted = EventFlags::IN | room;
         if client.watched != wanted {
             client.watched = wanted;
-            let data = EventData::new_u64(number as u64);
-            if epoll::modify(&self.epoll, &client.stream, data, wanted).is_err() {
+            if self.door.rewatch(&client.stream, number, wanted).is_err() {
                 self.close(number);
             }
         }
     }
 
     fn close(&mut self, number: usize) {
-        if self.clients[number].take().is_some() {
-            self.vacant.push(number);
-        }
+        // A write that failed may have closed it already.
+        let _ = self.clients.try_remove(number);
     }
 }
