@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use crate::document::{About, Check, Greetings, ShardRecord, Status, Trial, Validity};
 use crate::fates;
-use crate::units::{as_f64, show_ns_f64};
+use crate::units::{as_f64, show_ns, show_ns_f64};
 
 /// Busiest generator thread, CPU over elapsed time: from here on the generator is the limit.
 const GENERATOR_BUSY_LIMIT: f64 = 0.90;
@@ -43,6 +43,10 @@ const LAG_LIMIT_SHARE: f64 = 0.5;
 /// Checks a trial.
 #[must_use]
 pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
+    if trial.phases.interrupted && trial.phases.measure_ns == 0 {
+        // There is nothing to say about a server that nobody has asked anything.
+        return vec![complete(trial), census(trial)];
+    }
     let mut checks = vec![complete(trial), census(trial), wrong_replies(trial), errors(trial)];
     checks.push(connected(trial));
     checks.extend(connections::of(trial));
@@ -109,7 +113,11 @@ pub(crate) fn share(part: u64, of: u64) -> f64 {
 fn complete(trial: &Trial) -> Check {
     let status = unless(!trial.phases.interrupted, Status::Fail);
     let seen = f64::from(u8::from(trial.phases.interrupted));
-    check("complete", About::Generator, status, (seen, 0.0), "interrupted".into())
+    let message = match trial.phases.measure_ns {
+        0 => "interrupted before anything was measured".into(),
+        measured => format!("interrupted after {} of measurement", show_ns(measured)),
+    };
+    check("complete", About::Generator, status, (seen, 0.0), message)
 }
 
 fn census(trial: &Trial) -> Check {

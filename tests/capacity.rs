@@ -29,6 +29,11 @@ fn a_search_that_makes_no_sense_is_refused_with_what_to_do() {
     with(&["--find-capacity", "p99<20ms", "-d", "300ms"], "400ms or longer");
     with(&["--find-capacity", "p99<20ms", "--warmup", "auto"], "a duration");
     with(&["--find-capacity", "p99<20ms", "--closed"], "--closed");
+    for (option, value) in
+        [("--hlog", "a.hlog"), ("--hgrm", "a.hgrm"), ("--shard", "0/2"), ("--replay", "times.csv")]
+    {
+        with(&["--find-capacity", "p99<20ms", option, value], "for a single load");
+    }
     with(&["--find-capacity", "p99<20ms", "--serve", "epoll"], "--target");
     refused(&["--serve", "epoll"], "--find-capacity");
     refused(&["--find-capacity", "p99<20ms"], "--target");

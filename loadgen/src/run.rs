@@ -30,7 +30,8 @@ use threads::{Release, beside, join, panicked, work};
 /// [`Phase::Measure`] and [`Phase::Drain`] come as close to the edges of the measurement as the
 /// kernel's timers allow, so that the caller can sample the server's CPU time in them. When
 /// `stop` becomes true, the measurement ends within about 100 ms, what is in flight is drained
-/// briefly, and the outcome says that it was interrupted.
+/// briefly, and the outcome says that it was interrupted. It says so too when that cuts a drain short and
+/// requests are left open.
 ///
 /// The soft limit of file descriptors is raised to the hard limit, for the whole process.
 ///

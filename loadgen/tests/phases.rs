@@ -148,7 +148,8 @@ fn a_stopped_run_does_not_wait_for_a_silent_server() {
     let load = Load { drain: Duration::from_secs(86_400), ..load(silent) };
     for phase in [Phase::Measure, Phase::Drain] {
         let (outcome, _) = run_until(&load, |m| m == Moment::Begins(phase));
-        assert_eq!(outcome.interrupted, phase == Phase::Measure);
+        assert!(outcome.interrupted, "they would have been waited for");
+        assert!(phase == Phase::Measure || outcome.census.offered > 0);
         assert_eq!(outcome.census.unfinished, outcome.census.offered);
     }
 }

@@ -49,6 +49,7 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
     let Warmup::For(warmup) = args.warmup else {
         return Err(usage("a search needs one warm-up for all trials: give --warmup a duration"));
     };
+    refuse_what_is_for_one_load(args)?;
     let stop = load::interrupts()?;
     let started_at = units::now();
     let floor = SAMPLES_MARGIN * goals.samples() / args.duration.as_secs_f64();
@@ -66,10 +67,13 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
         };
         let position = u32::try_from(probes.len()).context("too many trials")?;
         let (probe, verdict) = probe(args, goals, (rate, stage), (position, warmup), &stop)?;
-        eprintln!("{}", line(&probe));
-        probes.push(probe);
+        // Half a trial says nothing about its rate.
+        if !probe.trial.phases.interrupted {
+            eprintln!("{}", line(&probe));
+            probes.push(probe);
+        }
         if stop.load(Ordering::Relaxed) {
-            break interrupted();
+            break interrupted(goals, &probes);
         }
         search.saw(verdict);
     };
@@ -83,6 +87,24 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
         probes,
     };
     finish(&report, args.json.as_deref())
+}
+
+/// A search has a trial for each rate that it tries: what means a single one is not left out in silence.
+fn refuse_what_is_for_one_load(args: &LoadArgs) -> Result<()> {
+    let given = [
+        ("--hlog", args.formats.hlog.is_some()),
+        ("--hgrm", args.formats.hgrm.is_some()),
+        ("--replay", args.replay.is_some()),
+        ("--shard", args.shard.is_some()),
+        ("--start-at", args.start_at.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => Err(usage(format!(
+            "{option} is for a single load, and a search makes one for each rate that it tries: leave it out, or \
+             give --rate instead of --find-capacity"
+        ))),
+    }
 }
 
 /// One trial, and what it says.
@@ -179,12 +201,25 @@ fn describe(found: Found, goals: &Goals, probes: &[CapacityProbe]) -> CapacityFo
     CapacityFound { kind, rate_per_s: rate, missed_at_per_s: missed, sentence }
 }
 
-fn interrupted() -> CapacityFound {
+fn interrupted(goals: &Goals, probes: &[CapacityProbe]) -> CapacityFound {
+    let rates = |verdict| {
+        probes.iter().filter(move |probe| probe.verdict == verdict).map(|probe| probe.rate_per_s)
+    };
+    let met = rates(CapacityVerdict::Met).reduce(f64::max);
+    let above = |rate: &f64| met.is_none_or(|met| *rate > met);
+    let missed = rates(CapacityVerdict::Missed).filter(above).reduce(f64::min);
+    let sentence = match met {
+        None => "interrupted before anything was found".into(),
+        Some(rate) => format!(
+            "interrupted: {goals} was met at {}/s so far; that is no capacity yet",
+            show_count(rate)
+        ),
+    };
     CapacityFound {
         kind: CapacityKind::Interrupted,
-        rate_per_s: None,
-        missed_at_per_s: None,
-        sentence: "interrupted before anything was found".into(),
+        rate_per_s: met,
+        missed_at_per_s: missed,
+        sentence,
     }
 }
 
@@ -239,5 +274,24 @@ mod tests {
         assert!(none.rate_per_s.is_none() && none.sentence.contains("not met at any rate"));
         let unsettled = of(Found::Unsettled { met: None });
         assert!(unsettled.sentence.contains("longer --duration"), "{}", unsettled.sentence);
+    }
+
+    #[test]
+    fn an_interrupted_search_keeps_what_was_met() {
+        let goals = Goals::parse("p99<20ms").expect("a target");
+        let probe = |rate_per_s, verdict| CapacityProbe {
+            stage: "climb".into(),
+            rate_per_s,
+            verdict,
+            reason: String::new(),
+            trial: crate::document::example::open(),
+        };
+        let (met, missed) = (CapacityVerdict::Met, CapacityVerdict::Missed);
+        let nothing = interrupted(&goals, &[probe(8e3, missed)]);
+        assert!(nothing.rate_per_s.is_none() && nothing.sentence.contains("before anything"));
+        let probes = [probe(1e3, met), probe(2e3, met), probe(1500.0, missed), probe(4e3, missed)];
+        let found = interrupted(&goals, &probes);
+        assert_eq!((found.rate_per_s, found.missed_at_per_s), (Some(2e3), Some(4e3)));
+        assert!(found.sentence.contains("met at 2.00k/s"), "{}", found.sentence);
     }
 }

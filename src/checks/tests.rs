@@ -64,6 +64,21 @@ fn faults_of_the_generator_are_shown() {
 }
 
 #[test]
+fn what_was_interrupted_says_when_and_blames_no_server_that_was_not_asked() {
+    let mut trial = example::closed();
+    trial.phases.interrupted = true;
+    let complete = |trial: &Trial| of(trial, None).swap_remove(0).message;
+    assert!(complete(&trial).starts_with("interrupted after "), "{}", complete(&trial));
+    trial.phases.measure_ns = 0;
+    trial.connections.served = 0;
+    assert_eq!(complete(&trial), "interrupted before anything was measured");
+    assert!(of(&trial, None).iter().all(|check| check.about != About::Server));
+    trial.checks = of(&trial, None);
+    let text = crate::table::load(&trial);
+    assert!(text.contains("INVALID: interrupted before") && !text.contains("p99"), "{text}");
+}
+
+#[test]
 fn lateness_is_judged_by_what_is_measured() {
     let mut trial = open();
     let measured = trial.latency.headline().quantile(0.99).expect("it is listed").value;

@@ -11,6 +11,14 @@ use crate::units::{show_count, show_ns, show_ns_f64};
 /// One load on its own.
 #[must_use]
 pub fn load(trial: &Trial) -> String {
+    if trial.phases.interrupted && trial.phases.measure_ns == 0 {
+        return format!(
+            "{} of {} connections were open\n{}",
+            trial.connections.opened,
+            trial.connections.asked,
+            flags(trial)
+        );
+    }
     let census = &trial.census;
     let mut text = format!(
         "{} right replies per second over {}, {} connections\n",
@@ -68,6 +76,13 @@ pub fn load(trial: &Trial) -> String {
         }
         text.push('\n');
     }
+    text.push_str(&flags(trial));
+    text
+}
+
+/// What was flagged, a line each.
+fn flags(trial: &Trial) -> String {
+    let mut text = String::new();
     for check in trial.checks.iter().filter(|check| check.status > Status::Pass) {
         let weight = if check.status == Status::Fail { "INVALID" } else { "note" };
         let _ = writeln!(text, "{weight}: {}", check.message);

@@ -55,7 +55,9 @@ pub(crate) fn outcome(
     Outcome {
         engine,
         phases: timeline.phases,
-        interrupted: timeline.interrupted,
+        // Who is still open then would have been waited for; if nobody is, nothing is lost.
+        interrupted: timeline.interrupted
+            || timeline.drain_cut && census.unfinished + census.never_sent > 0,
         census,
         completed,
         latency,

@@ -29,6 +29,8 @@ const INTERRUPTED_DRAIN_MAX: Duration = Duration::from_millis(500);
 pub(crate) struct Timeline {
     pub(crate) phases: Phases,
     pub(crate) interrupted: bool,
+    /// Somebody did not wait for the end of the drain.
+    pub(crate) drain_cut: bool,
     pub(crate) unreachable: bool,
     /// Greetings are expected, and nobody heard anything.
     pub(crate) silent: bool,
@@ -91,7 +93,7 @@ impl Stage<'_, '_> {
             bracket.map_or(Duration::ZERO, |began| Duration::from_nanos(clock.now() - began));
         self.begin(Phase::Drain);
         self.shared.seen.store(true, Ordering::Release);
-        self.see_the_threads_off(readies);
+        timeline.drain_cut = self.see_the_threads_off(readies);
         let between = |from: u64, to: u64| Duration::from_nanos(to.saturating_sub(from));
         timeline.phases.warmup = between(start, begin.min(end));
         timeline.phases.measure = between(begin, end);
@@ -183,12 +185,12 @@ impl Stage<'_, '_> {
         now
     }
 
-    /// Waits until the last thread has ended.
-    fn see_the_threads_off(&mut self, readies: &Receiver<usize>) {
+    /// Waits until the last thread has ended. Returns whether they were hurried.
+    fn see_the_threads_off(&mut self, readies: &Receiver<usize>) -> bool {
         let mut hurried = false;
         loop {
             match readies.recv_timeout(TICK) {
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return hurried,
                 Ok(_) | Err(RecvTimeoutError::Timeout) => self.tick(),
             }
             if !hurried && self.stop.load(Ordering::Relaxed) {
