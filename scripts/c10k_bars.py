@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 import c10k_rows as rows
 import c10k_style as style
 import c10k_trials as trials
-from c10k_results import Run
+from c10k_documents import Run
 from c10k_style import Frame, Look, Looks
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 import c10k_rows as rows
 import c10k_style as style
-from c10k_results import Cell, Run
+from c10k_documents import Cell, Run
 from c10k_style import Frame, Looks
 
 WIDE = 7.2

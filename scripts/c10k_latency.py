@@ -9,7 +9,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 import c10k_rows as rows
 import c10k_style as style
-from c10k_results import SAMPLES_BEYOND, Cell, Run, Samples, read_headline
+from c10k_documents import SAMPLES_BEYOND, Cell, Run, Samples
+from c10k_results import read_headline
 from c10k_style import Frame, Look, Looks
 
 # x = 1/(1-q), the value in ns, and whether it is a lower bound.

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 import c10k_rows as rows
 import c10k_style as style
-from c10k_results import Cell, Run
+from c10k_documents import Cell, Run
 from c10k_style import Frame, Look, Looks
 
 QUANTILES = (0.5, 0.99, 0.999)

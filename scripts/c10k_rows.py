@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 import c10k_style as style
-from c10k_results import Cell, Estimate
+from c10k_documents import Cell, Estimate
 from c10k_style import Looks
 
 ENDS = "95 % interval of the median, or smallest to largest where there is none"

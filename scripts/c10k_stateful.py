@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 import c10k_rows as rows
 import c10k_style as style
-from c10k_results import Cell, Estimate, Factor, Run
+from c10k_documents import Cell, Estimate, Factor, Run
 from c10k_style import Frame, Look
 from c10k_sweep import known
 from c10k_trials import blocks

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 import c10k_rows as rows
 import c10k_style as style
-from c10k_results import Cell, Estimate, Run, Step
+from c10k_documents import Cell, Estimate, Run, Step
 from c10k_style import Frame, Looks
 
 # More lines than this cannot be told apart.

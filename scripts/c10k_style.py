@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from c10k_results import Cell, Run
+from c10k_documents import Cell, Run
 
 GREY = "#8c8c8c"
 MM = 1 / 25.4

@@ -12,8 +12,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 import c10k_rows as rows
 import c10k_style as style
+from c10k_documents import Cell, Estimate, Run
 from c10k_load import varies_only_load
-from c10k_results import Cell, Estimate, Run
 from c10k_style import Frame, Looks
 
 

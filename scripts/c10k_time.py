@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 import c10k_rows as rows
 import c10k_style as style
 import c10k_trials as trials
-from c10k_results import Run
+from c10k_documents import Run
 from c10k_style import Frame, Looks
 
 # More lines than this cannot be told apart.

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from statistics import median
 
-from c10k_results import Cell, Run, read_trial
+from c10k_documents import Cell, Run
+from c10k_results import read_trial
 
 
 @dataclass(frozen=True)

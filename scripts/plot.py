@@ -28,7 +28,8 @@ try:
     import c10k_style as style
     import c10k_sweep
     import c10k_time
-    from c10k_results import Cell, DamagedError, Run, UsageError, read_run
+    from c10k_documents import Cell, DamagedError, Run, UsageError
+    from c10k_results import read_run
 except ModuleNotFoundError as error:
     sys.exit(
         f"plot.py: the package {error.name!r} is missing: run this with `uv run`, or first "

@@ -15,8 +15,9 @@ from synthetic import MODELS, Invented, flag, full_run, write_run
 
 import c10k_style as style
 import plot
+from c10k_documents import DamagedError, Samples
 from c10k_latency import curve
-from c10k_results import DamagedError, Samples, read_headline, read_run
+from c10k_results import read_headline, read_run
 
 SCRIPT = Path(plot.__file__)
 MAGIC = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF-"}
