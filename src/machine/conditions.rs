@@ -103,8 +103,8 @@ impl Reading {
 }
 
 /// Microseconds since boot in which some thread waited for a processor.
-pub(crate) fn waited_us() -> Option<u64> {
-    Stalls::of(&Root::of_this_machine(), "cpu").map(|stalls| stalls.some_us)
+pub(crate) fn waited_us(root: &Root) -> Option<u64> {
+    Stalls::of(root, "cpu").map(|stalls| stalls.some_us)
 }
 
 impl Stalls {
