@@ -35,6 +35,10 @@ pub struct LabReport {
     /// What two equal cells differed by; absent where nothing was measured twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<LabNoise>,
+    /// The same load against a server that does nothing, in each block: whether the machine was the same in
+    /// all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<super::Reference>,
     /// The experiment as it is usually made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub naive: Option<Naive>,

@@ -185,6 +185,12 @@ impl Entry {
         Self::Known { value, interval: Some(interval), at_least: false }
     }
 
+    /// Whether there is a number.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        matches!(self, Self::Known { .. })
+    }
+
     /// The same as text, in a unit of this size.
     fn show(self, size: f64) -> Text {
         let Self::Known { value, interval, at_least } = self else {
@@ -238,9 +244,11 @@ impl Sheet {
         self.add(Column { name: name.into(), unit: "", number: false }, entries);
     }
 
-    /// Adds a column of numbers, all in one unit.
+    /// Adds a column of numbers, all in one unit; of none where no number is known.
     pub fn numbers(&mut self, name: &str, quantity: Quantity, entries: &[Entry]) {
-        self.numbers_in(name, quantity.unit(entries.iter()), entries);
+        let known = entries.iter().any(|entry| entry.is_known());
+        let unit = if known { quantity.unit(entries.iter()) } else { (1.0, "") };
+        self.numbers_in(name, unit, entries);
     }
 
     /// Adds a column of numbers in this unit.

@@ -80,12 +80,21 @@ impl Run {
     /// # Errors
     /// When one is not there.
     pub(super) fn trials<'a>(&self, cell: &'a Cell) -> Result<Vec<(&'a str, Trial)>> {
-        let read = |name: &'a String| {
-            let trial = store::read_json(&self.dir.join(name)).context(
-                "this format is made from the trials: copy the run's whole folder, trials/ too",
-            )?;
-            Ok((name.as_str(), trial))
-        };
-        cell.trials.iter().map(read).collect()
+        cell.trials.iter().map(|name| Ok((name.as_str(), self.trial(name)?))).collect()
+    }
+
+    /// The trials of the reference; none where the run has none.
+    ///
+    /// # Errors
+    /// When one is not there.
+    pub(super) fn reference(&self) -> Result<Vec<Trial>> {
+        let trials = self.summary.reference.iter().flat_map(|reference| &reference.trials);
+        trials.map(|trial| self.trial(&trial.file)).collect()
+    }
+
+    fn trial(&self, name: &str) -> Result<Trial> {
+        store::read_json(&self.dir.join(name)).context(
+            "this format is made from the trials: copy the run's whole folder, trials/ too",
+        )
     }
 }

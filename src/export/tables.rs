@@ -77,7 +77,12 @@ fn group(summary: &Summary, series: &str, cells: &[&Cell]) -> Sheet {
     let crowded = !factor_names(cells).is_empty();
     for (name, q) in QUANTILES.into_iter().filter(|(name, _)| !crowded || *name != "p90") {
         let latency: Vec<_> = cells.iter().map(|cell| quantile(cell, q)).collect();
-        sheet.numbers(name, Quantity::Time, &latency);
+        // A column that says nothing takes the room of one that does.
+        if latency.iter().any(Entry::is_known) {
+            sheet.numbers(name, Quantity::Time, &latency);
+        } else if latency.contains(&Entry::TooFew) {
+            sheet.remarks.push(format!("{name} is left out: all have too few samples for it."));
+        }
     }
     let cost = entries(|cell| Entry::of(cell.server_cpu_per_request_ns.as_ref()));
     sheet.numbers("CPU/request", Quantity::Time, &cost);
@@ -310,7 +315,10 @@ mod tests {
         let calls = [0, 2].map(|row| entry(sheet, row, "system calls/request"));
         assert_eq!(calls, ["-", "2.10"]);
         assert_eq!(entry(sheet, 2, "p99"), "≥ 400 (400–400)");
-        assert_eq!(entry(sheet, 0, "p99.9"), "too few");
+        // Where nobody knows it there is no column of it.
+        assert!(sheet.columns.iter().all(|column| column.name != "p99.9"));
+        let left_out = "p99.9 is left out: all have too few samples for it.";
+        assert!(sheet.remarks.iter().any(|remark| remark == left_out), "{:?}", sheet.remarks);
         assert_eq!(entry(sheet, 0, "against the best"), "best");
         assert!(entry(sheet, 1, "against the best").starts_with("0.5"));
         assert!(sheet.remarks.iter().any(|remark| remark.ends_with("it cannot.")));

@@ -1,7 +1,8 @@
 //! A run as CSV that is tidy: one observation a line, one variable a column.
 //!
 //! A line is one figure of one trial. Quantiles say whether there were samples enough for them, and
-//! are written either way; whoever computes with them filters by `admitted`.
+//! are written either way; whoever computes with them filters by `admitted`. The trials of the reference
+//! are the lines of the workload `reference`, of no model.
 
 use anyhow::{Context, Result};
 
@@ -16,6 +17,9 @@ const COLUMNS: [&str; 13] = [
     "run", "workload", "series", "model", "twin", "block", "position", "validity", "metric",
     "quantile", "value", "admitted", "at_least",
 ];
+
+/// What stands in the place of a workload where the generator met the null server.
+const REFERENCE: &str = "reference";
 
 /// One figure of a trial; its unit is in its name, as in the documents.
 struct Figure {
@@ -44,17 +48,42 @@ pub(super) fn csv(run: &Run) -> Result<String> {
     for cell in cells {
         let varied = factors.iter().map(|name| factor(cell, name));
         let varied: Vec<&str> = varied.map(|f| f.map_or("", |f| f.text.as_str())).collect();
+        let of = Of {
+            workload: &cell.workload,
+            series: cell.series.as_deref().unwrap_or_default(),
+            model: &cell.model,
+            twin: cell.twin,
+        };
         for (_, trial) in run.trials(cell)? {
             for figure in figures(&trial) {
-                let record = record(&run.summary.run.id, cell, &trial, &figure);
+                let record = record(&run.summary.run.id, &of, &trial, &figure);
                 lines.write_record(record.iter().map(String::as_str).chain(varied.clone()))?;
             }
+        }
+    }
+    for trial in run.reference()? {
+        // No model, so that nobody who groups by models finds the null server among them.
+        let of = Of { workload: REFERENCE, ..Of::default() };
+        for figure in figures(&trial) {
+            let record = record(&run.summary.run.id, &of, &trial, &figure);
+            lines.write_record(
+                record.iter().map(String::as_str).chain(factors.iter().map(|_| "")),
+            )?;
         }
     }
     String::from_utf8(lines.into_inner()?).context("text")
 }
 
-fn record(run: &str, cell: &Cell, trial: &Trial, figure: &Figure) -> [String; 13] {
+/// What a trial is of.
+#[derive(Default)]
+struct Of<'a> {
+    workload: &'a str,
+    series: &'a str,
+    model: &'a str,
+    twin: bool,
+}
+
+fn record(run: &str, of: &Of<'_>, trial: &Trial, figure: &Figure) -> [String; 13] {
     let validity = match trial.validity {
         Validity::Valid => "valid",
         Validity::Suspect => "suspect",
@@ -62,10 +91,10 @@ fn record(run: &str, cell: &Cell, trial: &Trial, figure: &Figure) -> [String; 13
     };
     [
         run.into(),
-        cell.workload.clone(),
-        cell.series.clone().unwrap_or_default(),
-        cell.model.clone(),
-        cell.twin.to_string(),
+        of.workload.into(),
+        of.series.into(),
+        of.model.into(),
+        of.twin.to_string(),
         trial.run.block.to_string(),
         trial.run.position.to_string(),
         validity.into(),
@@ -144,4 +173,42 @@ pub(super) fn comparison(comparison: &Comparison, all: bool) -> Result<String> {
         lines.write_record(record.chain([verdict, why]))?;
     }
     String::from_utf8(lines.into_inner()?).context("text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{Factor, example};
+    use crate::store;
+    use crate::synthetic::{bare, closed, reference};
+
+    #[test]
+    fn trials_of_the_reference_are_lines_of_no_model() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(dir.path().join("trials")).expect("a folder");
+        let mut cell = closed("epoll", &[1e5]);
+        cell.factors = vec![Factor { name: "bytes".into(), text: "16".into(), number: Some(16.0) }];
+        let mut summary = bare(vec![cell]);
+        summary.reference = Some(reference(1e5, &[5e3, 6e3], &[3e3; 2]));
+        let mut trial = example::closed();
+        for name in &summary.cells[0].trials {
+            store::write_json(&dir.path().join(name), &trial).expect("written");
+        }
+        for block in 0..2 {
+            trial.run.block = block;
+            trial.throughput_per_s = 7e4 + f64::from(block);
+            let file = dir.path().join(format!("trials/reference.{block}.json"));
+            store::write_json(&file, &trial).expect("written");
+        }
+        let text = csv(&Run { dir: dir.path().into(), summary }).expect("lines");
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let lines = reader.records().map(|line| line.expect("a line"));
+        let own = lines.filter(|line| &line[1] == REFERENCE && &line[8] == "throughput_per_s");
+        // Workload, series, model, twin, block, value and the factor.
+        let told: Vec<String> = own
+            .map(|line| [1, 2, 3, 4, 5, 10, 13].map(|at| line[at].to_string()).join("|"))
+            .collect();
+        assert_eq!(told, ["reference|||false|0|70000|", "reference|||false|1|70001|"]);
+        assert!(text.contains(",epoll,"), "{text}");
+    }
 }

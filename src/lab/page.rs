@@ -81,6 +81,7 @@ fn document(report: &LabReport, figures: &[Figure], tables: &[Sheet], data: &str
                     (prediction(report))
                     (naive(report.naive.as_ref(), tables))
                     (answer(report, figures, tables))
+                    (report::reference::of(report.reference.as_ref()))
                     (correctness(tables))
                     (all_that_is_said(report))
                     (method())

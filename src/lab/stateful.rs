@@ -151,6 +151,7 @@ fn report(summary: &Summary, dir: &Path) -> Result<LabReport> {
         left_out: analysis::left_out(summary),
         sessions,
         noise,
+        reference: summary.reference.clone(),
         naive: None,
         killed: Vec::new(),
     })

@@ -7,6 +7,7 @@ use crate::document::LabReport;
 use crate::export::markup;
 use crate::report::micro;
 
+const REFERENCE: &str = "The reference";
 const ALL: &str = "What these data allow to say";
 const LEFT_OUT: &str = "What is left out";
 
@@ -34,8 +35,18 @@ fn rest(report: &LabReport) -> Vec<(String, Vec<&String>)> {
     let own = own.into_iter().map(|(model, sentences)| {
         (format!("{ALL}: {model}"), sentences.into_iter().skip(1).collect())
     });
+    let reference = report.reference.iter().flat_map(|reference| {
+        let spells = reference.spells.iter().map(|spell| &spell.sentence);
+        [&reference.sentence].into_iter().chain(spells)
+    });
+    let reference = (REFERENCE.to_string(), reference.collect());
     let left_out = (LEFT_OUT.to_string(), report.left_out.iter().collect());
-    own.chain([left_out]).filter(|(_, sentences): &(_, Vec<_>)| !sentences.is_empty()).collect()
+    [reference]
+        .into_iter()
+        .chain(own)
+        .chain([left_out])
+        .filter(|(_, sentences): &(_, Vec<_>)| !sentences.is_empty())
+        .collect()
 }
 
 /// As Markdown.

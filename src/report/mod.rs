@@ -9,7 +9,7 @@ pub(crate) mod ends;
 mod figures;
 mod notes;
 mod recommend;
-mod reference;
+pub(crate) mod reference;
 mod section;
 mod sortable;
 mod steps;

@@ -12,8 +12,13 @@ const ROWS: usize = 24;
 
 /// The section; nothing in a run without a reference.
 pub(super) fn section(summary: &Summary) -> Markup {
+    of(summary.reference.as_ref())
+}
+
+/// The same of a reference that stands in another document.
+pub(crate) fn of(reference: Option<&Reference>) -> Markup {
     html! {
-        @if let Some(reference) = &summary.reference {
+        @if let Some(reference) = reference {
             section id="reference" {
                 h2 { "The reference" }
                 p { (micro(&reference.sentence)) }

@@ -4,9 +4,13 @@ use super::{everything, made_up};
 use crate::document::{Killed, LabReport, LabSessions, Naive, SchemaId};
 use crate::export::markup;
 use crate::lab::{analysis, figures, noise, page, sentences, stateful, tables, written};
+use crate::standings;
+use crate::synthetic::reference;
 
 pub(super) fn report() -> LabReport {
-    let summary = made_up(everything());
+    let mut summary = made_up(everything());
+    summary.reference = Some(reference(1e5, &[5e3, 5e3, 8e3, 5e3], &[3e3; 4]));
+    standings::derive(&mut summary);
     let models = analysis::models(&summary);
     let noise = noise::of(&summary);
     let sessions = vec![LabSessions {
@@ -29,6 +33,7 @@ pub(super) fn report() -> LabReport {
         left_out: vec!["fork was not measured: its <processes> share no table (2 cells).".into()],
         sessions,
         noise,
+        reference: summary.reference.clone(),
         naive: Some(Naive {
             model: "thread-per-client".into(),
             requests: 500,
@@ -118,6 +123,23 @@ fn a_report_begins_with_the_answer_and_leaves_no_sentence_out() {
             assert!(times >= 1, "{sentence}");
         }
     }
+}
+
+#[test]
+fn the_reference_is_told_in_every_form_with_its_spells() {
+    let mut report = report();
+    let html = page::html(&report).expect("a page");
+    let forms = [html, written::markdown(&report), written::latex(&report)];
+    for text in &forms {
+        for said in ["did 100k/s against a server that does nothing", "Block 3: the reference took"]
+        {
+            assert!(text.contains(said), "{said} is not in {text}");
+        }
+    }
+    assert!(forms[0].contains("href=\"trials/reference.2.json\""));
+    report.reference = None;
+    let html = page::html(&report).expect("a page");
+    assert!(!html.contains("The reference") && !written::markdown(&report).contains("reference"));
 }
 
 #[test]
