@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::sweep_notes;
-use crate::document::{Crossover, Standing, Standings, Summary, Sureness};
+use crate::document::{Cell, Crossover, Standing, Standings, Summary, Sureness, Validity};
 use crate::metric::named;
 use crate::statistics::Verdict;
 
@@ -20,6 +20,22 @@ pub(super) fn of(summary: &Summary) -> Vec<String> {
     sentences.extend(changes(summary));
     sentences.push(sureness(summary));
     sentences
+}
+
+/// Why nobody is called the best, and what to do about it.
+pub(super) fn why_none(summary: &Summary) -> String {
+    if summary.cells.is_empty() {
+        return "There is no answer yet: no trial has been made.".into();
+    }
+    let count =
+        |wanted: fn(&Cell) -> bool| summary.cells.iter().filter(|cell| wanted(cell)).count();
+    format!(
+        "There is no answer: no model can be called the best. Of {} cells {} failed a check, {} starve some clients, \
+         and the others have too few samples or nobody to be compared with.",
+        summary.cells.len(),
+        count(|cell| cell.validity == Validity::Invalid),
+        count(Cell::starves)
+    )
 }
 
 /// Who is among the best, under how many workloads.
@@ -139,7 +155,6 @@ fn names(models: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Cell;
     use crate::synthetic::{closed, open, set, summary, twin};
 
     const BEST: [f64; 5] = [100.0, 104.0, 98.0, 101.0, 99.0];

@@ -14,15 +14,8 @@ const MODELS_MIN: usize = 6;
 /// The least rank correlation that is said.
 const STRONG: f64 = 0.7;
 
-const COLUMNS: [&str; 7] = [
-    "model",
-    "server CPU/request",
-    "in its own code",
-    "in the kernel",
-    "client CPU/request",
-    "waits/request",
-    "preemptions/request",
-];
+/// Columns of how the server's CPU time is parted, where that is known of some model.
+const PARTS: [&str; 2] = ["in its own code", "in the kernel"];
 
 /// Columns of system calls, where they were counted.
 const CALLS: [&str; 2] = ["system calls/request", "the most frequent"];
@@ -34,9 +27,12 @@ pub(super) fn of(columns: &[&Column<'_>]) -> Option<Markup> {
     let known: Vec<&Column<'_>> =
         columns.iter().copied().filter(|column| column.drawn.waits_per_request.is_some()).collect();
     let counted = known.iter().any(|column| column.cell.syscalls.is_some());
+    let parted = known.iter().any(|column| column.drawn.user_share.is_some());
     let calls = if counted { &CALLS[..] } else { &[] };
-    let titles = [&COLUMNS[..], calls].concat();
-    let rows: Vec<Row> = known.iter().map(|column| row(column, counted)).collect();
+    let parts = if parted { &PARTS[..] } else { &[] };
+    let switches = ["client CPU/request", "waits/request", "preemptions/request"];
+    let titles = [&["model", "server CPU/request"][..], parts, &switches, calls].concat();
+    let rows: Vec<Row> = known.iter().map(|column| row(column, parted, counted)).collect();
     let notice = notice(&known);
     (!rows.is_empty()).then(|| {
         html! {
@@ -45,10 +41,16 @@ pub(super) fn of(columns: &[&Column<'_>]) -> Option<Markup> {
             @if !notice.is_empty() { p { b { "Notice: " } (notice.join(" ")) } }
             p.meta {
                 b { "What could fool you: " }
-                "A wait is the server giving its processor up; a preemption is the kernel taking it away. They \
-                 are counted from the warm-up on and divided by the rate of the measurement. Where \
-                 processes have too little CPU time each for the kernel's ticks, nobody knows how it is \
-                 parted."
+                "A wait is the server giving its processor up (a voluntary context switch); a preemption is the \
+                 kernel taking it away (an involuntary one). They are counted from the warm-up on and divided by \
+                 the rate of the measurement."
+                @if parted {
+                    " Where processes have too little CPU time each for the kernel's ticks, nobody knows how it \
+                     is parted."
+                } @else {
+                    " Processes had too little CPU time each for the kernel's ticks to tell how much of it was \
+                     spent in their own code, and how much in the kernel."
+                }
                 @if counted {
                     " System calls were counted in a load of their own, in which strace slows the server \
                      down: an event loop then finds more at once, and makes fewer calls than it would."
@@ -58,7 +60,7 @@ pub(super) fn of(columns: &[&Column<'_>]) -> Option<Markup> {
     })
 }
 
-fn row(column: &Column<'_>, counted: bool) -> Row {
+fn row(column: &Column<'_>, parted: bool, counted: bool) -> Row {
     let Column { cell, drawn, .. } = column;
     let cost = cell.server_cpu_per_request_ns.as_ref().map(|estimate| estimate.median);
     let user = cost.zip(drawn.user_share).map(|(cost, share)| cost * share);
@@ -66,14 +68,12 @@ fn row(column: &Column<'_>, counted: bool) -> Row {
     let client = cell.client_cpu_per_request_ns.as_ref().map(|estimate: &Estimate| estimate.median);
     let time = |value: Option<f64>| field(value, show_ns_f64);
     let times = |value: Option<f64>| field(value, show_times);
-    let mut fields = vec![
-        time(cost),
-        time(user),
-        time(kernel),
-        time(client),
-        times(drawn.waits_per_request),
-        times(drawn.preemptions_per_request),
-    ];
+    let mut fields = vec![time(cost)];
+    if parted {
+        fields.extend([user, kernel].map(time));
+    }
+    fields.push(time(client));
+    fields.extend([drawn.waits_per_request, drawn.preemptions_per_request].map(times));
     if counted {
         let calls = cell.syscalls.as_ref();
         fields.push(times(calls.map(|calls| calls.per_request)));
@@ -92,15 +92,36 @@ fn field(value: Option<f64>, show: fn(f64) -> String) -> Field {
 fn show_times(times: f64) -> String {
     match times {
         0.0 => "0".into(),
-        few if few < 0.000_95 => format!("{few:.1e}"),
+        few if few < 0.001 => "<0.001".into(),
         some if some < 0.995 => format!("{some:.3}"),
         many => format!("{many:.2}"),
     }
 }
 
+/// What a request costs a model, within a sentence.
+pub(super) fn in_words(column: &Column<'_>) -> Option<String> {
+    let Column { cell, drawn, .. } = column;
+    let cost = cell.server_cpu_per_request_ns.as_ref()?.median;
+    let mut text = format!("{} CPU per request", show_ns_f64(cost));
+    if let Some(user) = drawn.user_share {
+        text += &format!(", {:.0} % of it in the kernel", (1.0 - user) * 100.0);
+    }
+    if let Some(waits) = drawn.waits_per_request {
+        text += &format!(", {} waits", show_times(waits));
+    }
+    if let Some(calls) = &cell.syscalls {
+        text += &format!(", {} system calls", show_times(calls.per_request));
+    }
+    Some(text)
+}
+
+/// Whether a cell stands for its model: valid enough, and serving all its clients.
+pub(super) fn is_sound(cell: &Cell) -> bool {
+    cell.validity != Validity::Invalid && !cell.starves()
+}
+
 fn notice(columns: &[&Column<'_>]) -> Vec<String> {
-    let sound = |cell: &Cell| cell.validity != Validity::Invalid && !cell.starves();
-    let sound: Vec<&&Column<'_>> = columns.iter().filter(|column| sound(column.cell)).collect();
+    let sound: Vec<&&Column<'_>> = columns.iter().filter(|column| is_sound(column.cell)).collect();
     [waits(&sound), kernel(&sound)].into_iter().flatten().collect()
 }
 
@@ -189,6 +210,14 @@ mod tests {
     }
 
     #[test]
+    fn parts_that_nobody_knows_have_no_columns() {
+        let text = html(&[(8e3, 5e-5, None), (6e3, 0.0, None)]);
+        assert!(!text.contains("in the kernel<") && !text.contains("<td>-</td>"), "{text}");
+        assert!(text.contains("too little CPU time each for the kernel's ticks to tell"), "{text}");
+        assert!(text.contains("<td data-v=\"0.00005\">&lt;0.001</td>"), "{text}");
+    }
+
+    #[test]
     fn system_calls_have_columns_only_where_they_were_counted() {
         let models = [(8e3, 0.5, None), (6e3, 1.5, None)];
         assert!(!html(&models).contains("system calls"));
@@ -207,8 +236,8 @@ mod tests {
         assert!(text.contains(">2.46<") && text.contains("system calls/request"), "{text}");
         assert!(text.contains(">read 0.61, write 0.61, epoll_wait 0.61, futex 0.61<"), "{text}");
         assert!(text.contains("strace slows the server down"), "{text}");
-        // Two parts of its CPU time that nobody knows, and both columns of who was not counted.
-        assert_eq!(text.matches("<td>-</td>").count(), 4 + 2, "{text}");
+        // Both columns of who was not counted.
+        assert_eq!(text.matches("<td>-</td>").count(), 2, "{text}");
     }
 
     #[test]

@@ -35,7 +35,7 @@ fn floors(noise: &[NoiseFloor]) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Table: the noise floor" {
             table {
-                caption { "A model's second measurement over its first" }
+                caption { span { "A model's second measurement over its first" } }
                 thead { tr { @for head in ["workload", "figure", "model", "ratio (95 %)", "cannot be told below"] { th scope="col" { (head) } } } }
                 tbody { @for floor in noise { (floor_row(floor)) } }
             }
@@ -111,7 +111,7 @@ pub(crate) fn machine(host: &Host) -> Markup {
         section id="machine" {
             h2 { "The machine" }
             table.facts {
-                caption { "Where servers and generator ran" }
+                caption { span { "Where servers and generator ran" } }
                 tbody { @for (name, value) in rows { tr { th scope="row" { (name) } td { (value) } } } }
             }
         }

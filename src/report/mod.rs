@@ -7,11 +7,14 @@ mod answer;
 mod cost;
 pub(crate) mod ends;
 mod figures;
+mod load;
 mod notes;
 mod recommend;
 pub(crate) mod reference;
 mod section;
+mod settings;
 mod sortable;
+mod sources;
 mod steps;
 mod sweep;
 mod sweep_notes;
@@ -25,7 +28,7 @@ use figures::{Column, Figure};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::cli::usage;
-use crate::document::{Cell, Summary};
+use crate::document::{Cell, Summary, Trial};
 use crate::{pooled, standings, store, table};
 
 /// Prints the comparison of a saved run again and rewrites its page. A summary that lacks what
@@ -80,7 +83,14 @@ pub fn page(summary: &Summary, dir: &Path) -> Result<String> {
     let data = figures::Data { figures };
     // Nothing in the data may end the element that it stands in.
     let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
-    Ok(document(summary, &sections, &data).into_string())
+    let trials: Vec<&Trial> =
+        all.iter().filter_map(|column| column.drawn.typical.as_ref()).collect();
+    let parts = Parts {
+        which: recommend::section(summary, &all),
+        sections,
+        sources: sources::section(summary, &trials),
+    };
+    Ok(document(summary, &parts, &data).into_string())
 }
 
 /// A section for each workload that stands alone and each series, in the order of the cells, with the figures
@@ -103,7 +113,7 @@ fn sections(summary: &Summary, all: &[Column<'_>]) -> (Vec<Figure>, Vec<Markup>)
             Some(at) if !done.contains(&at) => {
                 done.push(at);
                 let drawn = sweep::figures(&series[at].1, &summary.scaling);
-                let tables = points(summary, &series[at].0);
+                let tables = points(summary, &series[at].0, all);
                 sections.push(sweep::section(summary, &series[at], &drawn, &tables));
                 figures.extend(drawn);
             }
@@ -117,7 +127,7 @@ fn sections(summary: &Summary, all: &[Column<'_>]) -> (Vec<Figure>, Vec<Markup>)
 }
 
 /// The tables of a series, one for each of its points.
-fn points(summary: &Summary, series: &str) -> Markup {
+fn points(summary: &Summary, series: &str, all: &[Column<'_>]) -> Markup {
     let own = |name: &&str| {
         let first = summary.cells_of(name);
         first.first().is_some_and(|cell| cell.series.as_deref() == Some(series))
@@ -128,6 +138,9 @@ fn points(summary: &Summary, series: &str) -> Markup {
                 h3 { (workload) }
                 @if let Some(standings) = summary.standings_of(workload) { p { (micro(&standings.sentence)) } }
                 (sortable::table(&summary.cells_of(workload), summary.standings_of(workload), &summary.noise))
+                @let columns: Vec<&Column<'_>> = all.iter().filter(|column| column.cell.workload == workload).collect();
+                @if let Some(cost) = cost::of(&columns) { (cost) }
+                (sources::of(workload))
             }
         }
     }
@@ -147,7 +160,14 @@ pub(crate) fn head(title: &str, style: &str) -> Markup {
     }
 }
 
-fn document(summary: &Summary, sections: &[Markup], data: &str) -> Markup {
+/// What of the page is laid out with the trials at hand.
+struct Parts {
+    which: Markup,
+    sections: Vec<Markup>,
+    sources: Markup,
+}
+
+fn document(summary: &Summary, parts: &Parts, data: &str) -> Markup {
     let run = &summary.run;
     html! {
         (DOCTYPE)
@@ -157,15 +177,18 @@ fn document(summary: &Summary, sections: &[Markup], data: &str) -> Markup {
                 main {
                     h1 { (run.question) }
                     p.meta { "Plan " (run.plan) ", run " (run.id) ", " (run.started_at) }
+                    (contents())
                     @if run.interrupted { p.warning { "This run was interrupted: " (run.trials_done) " of " (run.trials_planned) " trials." } }
                     (answer(summary))
-                    (recommend::section(summary))
-                    @for section in sections { (section) }
+                    (parts.which)
+                    (about(summary))
+                    @for section in &parts.sections { (section) }
                     (ends::excluded(summary))
                     (ends::noise(summary))
                     (ends::method(run))
                     (reference::section(summary))
                     (ends::machine(&summary.host))
+                    (parts.sources)
                     (ends::reproduce(run))
                 }
                 script type="application/json" id="data" { (PreEscaped(data)) }
@@ -176,26 +199,38 @@ fn document(summary: &Summary, sections: &[Markup], data: &str) -> Markup {
     }
 }
 
-/// The answer: in a few sentences, then for each workload who is best, and how sure that is.
+/// The answer in a few sentences, with how sure it is.
 fn answer(summary: &Summary) -> Markup {
-    let alone =
-        |name: &&str| summary.cells_of(name).first().is_some_and(|cell| cell.series.is_none());
+    let sentences = answer::of(summary);
     html! {
         section id="answer" {
             h2 { "In short" }
-            @for (at, sentence) in answer::of(summary).iter().enumerate() { p.answer[at == 0] { (micro(sentence)) } }
-            dl {
-                @for workload in summary.workloads().into_iter().filter(alone) {
-                    dt { a href={ "#" (workload) } { (workload) } }
-                    dd {
-                        @match summary.standings_of(workload) {
-                            Some(standings) => (micro(&standings.sentence)),
-                            None => "No model can be called the best: every cell is invalid, starves clients or lacks samples.",
-                        }
-                    }
-                }
-            }
-            p.meta { @for line in table::closing(summary).lines() { (micro(line)) br; } }
+            @for (at, sentence) in sentences.iter().enumerate() { p.answer[at == 0] { (micro(sentence)) } }
+            @if sentences.is_empty() { p.answer { (micro(&answer::why_none(summary))) } }
+        }
+    }
+}
+
+/// The parts that every page has, for whoever does not read on.
+fn contents() -> Markup {
+    let parts = [
+        ("answer", "In short"),
+        ("which", "Which model"),
+        ("about", "This run"),
+        ("noise", "Noise"),
+        ("method", "How it was measured"),
+        ("sources", "Where every number is from"),
+        ("reproduce", "To reproduce"),
+    ];
+    html! { nav aria-label="On this page" { @for (id, words) in parts { a href={ "#" (id) } { (words) } " " } } }
+}
+
+/// What the run says about itself.
+fn about(summary: &Summary) -> Markup {
+    html! {
+        section id="about" {
+            h2 { "About this run" }
+            ul { @for line in table::closing(summary).lines() { li { (micro(line)) } } }
         }
     }
 }

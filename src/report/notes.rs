@@ -42,11 +42,17 @@ pub(super) fn notice(subject: Subject, cells: &[&Cell]) -> Vec<String> {
                 show_count,
             ),
             generator_limited(cells),
-            spreads(cells, |cell| Some(&cell.throughput_per_s)),
+            spreads(cells, "the median", |cell| {
+                let Estimate { median, min, max, values, .. } = &cell.throughput_per_s;
+                (values.len() > 1).then_some((*min, *median, *max))
+            }),
         ]),
         Subject::Tail => some([
             extremes(cells, "longest", "shortest", |cell| together(cell, 0.99), show_ns_f64),
-            spreads(cells, |cell| cell.known_quantile(0.99)),
+            spreads(cells, "that of all together", |cell| {
+                let shown = cell.quantile(0.99)?.shown()?;
+                (shown.values.len() > 1).then_some((shown.low, shown.value, shown.high))
+            }),
             too_few(cells, 0.99),
         ]),
         Subject::Cost => some([
@@ -227,8 +233,18 @@ fn extremes<'a>(
     if ordered.len() < 2 || *a <= 0.0 {
         return None;
     }
+    let left_out: Vec<&str> = cells
+        .iter()
+        .filter(|cell| cell.validity == Validity::Invalid || cell.starves())
+        .map(|cell| cell.model.as_str())
+        .collect();
+    let without = if left_out.is_empty() {
+        String::new()
+    } else {
+        format!(" (Without {}: see below.)", left_out.join(", "))
+    };
     Some(format!(
-        "The {most}: {high} with {}; the {least}: {low} with {}. That is {:.1} times as much.",
+        "The {most}: {high} with {}; the {least}: {low} with {}. That is {:.1} times as much.{without}",
         show(*b),
         show(*a),
         b / a
@@ -279,20 +295,22 @@ fn too_few(cells: &[&Cell], q: f64) -> Option<String> {
     })
 }
 
-fn spreads<'a>(
-    cells: &[&'a Cell],
-    value: impl Fn(&'a Cell) -> Option<&'a Estimate>,
+/// How many models have a trial far from the middle of all of them; `spread` is the lowest, the middle and the
+/// highest.
+fn spreads(
+    cells: &[&Cell],
+    middle: &str,
+    spread: impl Fn(&Cell) -> Option<(f64, f64, f64)>,
 ) -> Option<String> {
-    let ordered = estimates(cells, value);
-    let wide = |(_, e): &&(&str, &Estimate)| {
-        (e.max - e.median).max(e.median - e.min) > WIDE * e.median && e.values.len() > 1
-    };
-    let n = ordered.iter().filter(wide).count();
+    let known: Vec<_> = sound(cells).filter_map(spread).collect();
+    let wide =
+        |(low, middle, high): &&(f64, f64, f64)| (high - middle).max(middle - low) > WIDE * middle;
+    let n = known.iter().filter(wide).count();
     (n > 0).then(|| {
         format!(
-            "Under {n} of {} models some trial is more than {:.0} % away from the median: smaller \
+            "Under {n} of {} models some trial is more than {:.0} % away from {middle}: smaller \
              differences than that are no finding.",
-            ordered.len(),
+            known.len(),
             WIDE * 100.0
         )
     })

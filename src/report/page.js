@@ -60,9 +60,14 @@
       margin: { l: 10, r: 20, t: 30, b: 45 }, hovermode: "closest",
       // A finger that drags means to scroll.
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-      autosize: !printing, ...(printing ? { width: 680 } : {}), ...more,
+      autosize: !printing, ...more,
     };
   }
+  // On paper figures that are not wide stand in two columns.
+  const PAPER = { wide: 680, half: 330 };
+  const onPaper = (place) => (place.closest("figure").classList.contains("wide") ? PAPER.wide : PAPER.half);
+  // A line of a legend beside a figure, so that no name is scrolled out of sight.
+  const beside = (rows, least) => Math.max(least, 90 + 23 * rows.length);
   const legendBelow = { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom" };
   /** A logarithmic axis of time: few marks, each with its unit. */
   function times(look, values, more, narrow = false) {
@@ -138,7 +143,7 @@
   function rowsLayout(figure, look, narrow, rows, logarithmic) {
     const title = { title: { text: figure.axis } };
     return layout(look, narrow, {
-      height: 150 + 20 * rows.length, barmode: "stack", bargap: 0.3, legend: legendBelow, showlegend: true, margin: { l: 10, r: 20, t: 30, b: 90 },
+      height: (narrow ? 175 : 150) + (printing ? 15 : 20) * rows.length, barmode: "stack", bargap: 0.3, legend: legendBelow, showlegend: true, margin: { l: 10, r: 20, t: 30, b: 90 },
       xaxis: logarithmic ? times(look, logarithmic, title, narrow) : axis(look, { ...title, ...UNITS[figure.unit].axis, rangemode: "tozero" }),
       yaxis: axis(look, { categoryorder: "array", categoryarray: rows.map((row) => row.model), dtick: 1, showgrid: Boolean(logarithmic) }),
     });
@@ -201,7 +206,7 @@
     return {
       traces,
       layout: layout(look, narrow, {
-        height: narrow ? 640 : 560, legend: narrow ? legendBelow : {}, margin: { l: 10, r: 20, t: 30, b: narrow ? 250 : 45 }, showlegend: true,
+        height: narrow ? 640 : beside(figure.rows, 480), legend: narrow ? legendBelow : {}, margin: { l: 10, r: 20, t: 30, b: narrow ? 250 : 45 }, showlegend: true,
         xaxis: turned ? time : shares, yaxis: turned ? shares : time,
       }),
     };
@@ -223,7 +228,7 @@
     return {
       traces,
       layout: layout(look, narrow, {
-        height: narrow ? 680 : 560, legend: narrow ? legendBelow : {}, margin: { l: 10, r: 20, t: 30, b: narrow ? 250 : 45 }, showlegend: true,
+        height: narrow ? 680 : beside(figure.rows, 520), legend: narrow ? legendBelow : {}, margin: { l: 10, r: 20, t: 30, b: narrow ? 250 : 45 }, showlegend: true,
         xaxis: axis(look, { title: { text: "time since the measurement began" }, anchor: "y2", ...UNITS.ns.axis }),
         yaxis: axis(look, { title: { text: "replies/s" }, domain: [0.55, 1], rangemode: "tozero", ...UNITS.per_s.axis }),
         yaxis2: times(look, drawn(figure).flatMap((row) => row.points.map(([, , p99]) => p99)).filter(Boolean), { title: { text: "p99" }, domain: [0, 0.45] }),
@@ -232,7 +237,7 @@
   }
 
   /** A line with its band for each model over a setting, one panel beside or below the other. */
-  function sweep(figure, look, narrow) {
+  function sweep(figure, look, narrow, _, width) {
     const unit = UNITS[figure.unit];
     const { factor, logarithmic, ticks, panels } = figure.sweep;
     const across = narrow ? 1 : Math.min(panels.length, 3);
@@ -266,23 +271,37 @@
     const values = drawn(figure).flatMap((row) => row.points.flatMap((point) => [point.low, point.high])).filter((value) => value > 0);
     const spread = Math.max(...values) / Math.min(...values);
     const rows = 1 / down;
+    const names = [...new Set(figure.rows.map((row) => row.model))];
+    const legendRows = Math.ceil(names.reduce((sum, name) => sum + 55 + 7 * name.length, 0) / width);
     const shape = { annotations: [] };
-    const every = Math.ceil(ticks.length / (narrow || across > 1 ? 6 : 12));
-    const marks = ticks.filter((_, at) => at % every === 0 || at === ticks.length - 1);
+    // A mark that would touch the one before it has no room; the last one always has.
+    const [first, last] = [place(ticks[0][0]), place(ticks.at(-1)[0])];
+    const span = last - first || 1;
+    const pixels = (width - 110) / across;
+    const room = (a, b) => ((place(b[0]) - place(a[0])) / span) * pixels * 0.9 > 4 * (a[1].length + b[1].length) + 10;
+    const marks = [];
+    ticks.forEach((tick, at) => {
+      const end = ticks.at(-1);
+      const isLast = at === ticks.length - 1;
+      if (isLast || ((marks.length === 0 || room(marks.at(-1), tick)) && room(tick, end))) marks.push(tick);
+    });
     panels.forEach((panel, at) => {
       const [column, line] = [at % across, Math.floor(at / across)];
-      const wide = [column / across + (column ? 0.04 : 0), (column + 1) / across - (column + 1 < across ? 0.04 : 0)];
+      // Panels of one width; those to the right of another share its scale and leave room for no marks of their own.
+      const gap = 0.03;
+      const one = (1 - gap * (across - 1)) / across;
+      const wide = [column * (one + gap), column * (one + gap) + one];
       const high = [1 - (line + 1) * rows + (line + 1 < down ? 0.1 * rows : 0), 1 - line * rows - (panel ? 0.1 * rows : 0)];
       const name = at === 0 ? "" : at + 1;
       const title = { title: { text: column === 0 ? figure.axis : "" } };
-      shape["xaxis" + name] = axis(look, { domain: wide, anchor: ref("y", at), tickvals: marks.map(([x]) => place(x)), ticktext: marks.map(([, text]) => text), title: { text: line + 1 === down ? factor : "" }, tickangle: 0, zeroline: false });
+      shape["xaxis" + name] = axis(look, { domain: wide, anchor: ref("y", at), tickvals: marks.map(([x]) => place(x)), ticktext: marks.map(([, text]) => text), title: { text: line + 1 === down ? factor : "", standoff: 8 }, tickangle: 0, zeroline: false });
       const scale = figure.unit === "ns" && spread > 3 ? times(look, values, title) : axis(look, { ...title, ...unit.axis, rangemode: "tozero", ...(spread > 30 ? { type: "log", rangemode: "normal", dtick: 1 } : {}) });
-      shape["yaxis" + name] = { ...scale, domain: high, anchor: ref("x", at), ...(at ? { matches: "y" } : {}) };
-      if (panel) shape.annotations.push({ text: panel, showarrow: false, xref: "paper", yref: "paper", x: (wide[0] + wide[1]) / 2, y: high[1], yanchor: "bottom", font: { size: 12, color: look.ink } });
+      shape["yaxis" + name] = { ...scale, domain: high, anchor: ref("x", at), ...(at ? { matches: "y" } : {}), ...(column ? { showticklabels: false } : {}) };
+      if (panel) shape.annotations.push({ text: panel, showarrow: false, xref: "paper", yref: "paper", x: (wide[0] + wide[1]) / 2, xanchor: "center", y: high[1], yanchor: "bottom", font: { size: 12, color: look.ink } });
     });
     return {
       traces,
-      layout: layout(look, narrow, { height: 190 + down * (narrow ? 280 : 300), legend: legendBelow, showlegend: true, margin: { l: 10, r: 20, t: 30, b: 110 }, ...shape }),
+      layout: layout(look, narrow, { height: 150 + down * (narrow ? 270 : 290) + 23 * legendRows, legend: legendBelow, showlegend: true, margin: { l: 10, r: 20, t: 30, b: 65 + 23 * legendRows }, ...shape }),
     };
   }
 
@@ -304,8 +323,10 @@
 
   function draw(figure) {
     const place = document.getElementById(figure.id);
-    const narrow = !printing && place.clientWidth < 520;
-    const { traces, layout: shape } = KINDS[figure.kind](figure, theme(), narrow, turned.has(figure.id));
+    const width = printing ? onPaper(place) : place.clientWidth;
+    const narrow = width < 520;
+    const { traces, layout: shape } = KINDS[figure.kind](figure, theme(), narrow, turned.has(figure.id), width);
+    if (printing) shape.width = width;
     // What the reader has switched on stays on when the page changes its colours.
     (place.data || []).forEach((trace, at) => { if (traces[at] && trace.visible !== undefined) traces[at].visible = trace.visible; });
     // With a configuration, even the same one, a second drawing would begin again for ever.
@@ -336,8 +357,10 @@
     };
     const per = { curves: 1, slices: 2, sweep: 3 }[figure.kind];
     const show = (visible) => Plotly.restyle(place, { visible: figure.rows.flatMap((row) => Array(per).fill(visible(row) ? true : "legendonly")) });
-    button("The best of each family", () => show((row) => row.shown));
-    button("All models", () => show(() => true));
+    if (figure.rows.some((row) => !row.shown)) {
+      button("The best of each family", () => show((row) => row.shown));
+      button("All models", () => show(() => true));
+    }
     if (figure.kind === "curves") {
       button("As a distribution", (made) => {
         const on = !turned.delete(figure.id);
@@ -346,7 +369,7 @@
         draw(figure);
       }).setAttribute("aria-pressed", "false");
     }
-    place.before(bar);
+    if (bar.childElementCount > 0) place.before(bar);
   }
 
   function sortable(table) {

@@ -36,7 +36,7 @@ fn table(reference: &Reference) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Table: the reference, block by block" {
             table {
-                caption { "The generator against a server that does nothing" }
+                caption { span { "The generator against a server that does nothing" } }
                 thead { tr { @for head in ["block", "replies/s", "generator CPU/request", "server CPU/request"] { th scope="col" { (head) } } } }
                 tbody { @for trial in &reference.trials { (row(trial)) } }
             }

@@ -4,8 +4,11 @@ use maud::{Markup, html};
 
 use super::figures::{Column, Figure, Marks};
 use super::notes::{self, Subject};
-use super::{cost, micro, sortable};
-use crate::document::{Cell, Summary};
+use super::{cost, micro, sortable, sources};
+use crate::document::{Cell, Summary, Validity};
+
+/// More sentences than this are a list.
+const PARAGRAPH: usize = 3;
 
 /// The section of a workload.
 pub(super) fn of(
@@ -23,6 +26,7 @@ pub(super) fn of(
             @if let Some(recovery) = crate::table::recovery(&cells) { p { (micro(&recovery)) } }
             (sortable::table(&summary.cells_of(workload), standings, &summary.noise))
             @if let Some(cost) = cost::of(columns) { (cost) }
+            (sources::of(workload))
             div.figures { @for figure in figures { (show(figure, &cells, columns)) } }
         }
     }
@@ -40,15 +44,41 @@ fn show(figure: &Figure, cells: &[&Cell], columns: &[&Column<'_>]) -> Markup {
     html! {
         figure.wide[wide] {
             h3 id={ (figure.id) "-title" } { (title) }
-            p { (shows) }
+            p { (shows) @if let Some(flagged) = flagged(figure, cells) { " " (flagged) } }
             div.plot id=(figure.id) role="group" aria-labelledby={ (figure.id) "-title" } {}
             figcaption {
-                @if !notice.is_empty() { p { b { "Notice: " } (micro(&notice.join(" "))) } }
+                (said("Notice: ", &notice))
                 @if let Some(greyed) = notes::greyed(cells) { p { b { "Greyed, as a check failed: " } (micro(&greyed)) } }
-                @if !fool.is_empty() { p { b { "What could fool you: " } (micro(&fool.join(" "))) } }
+                (said("What could fool you: ", &fool))
             }
         }
     }
+}
+
+/// Sentences under a figure: a paragraph, or a list where they are many. Nothing where there are none.
+pub(super) fn said(what: &str, sentences: &[String]) -> Markup {
+    html! {
+        @if sentences.len() > PARAGRAPH {
+            p { b { (what) } }
+            ul { @for sentence in sentences { li { (micro(sentence)) } } }
+        } @else if !sentences.is_empty() {
+            p { b { (what) } (micro(&sentences.join(" "))) }
+        }
+    }
+}
+
+/// How marks of what was flagged look, where there are such.
+fn flagged(figure: &Figure, cells: &[&Cell]) -> Option<&'static str> {
+    let some = cells.iter().any(|cell| cell.validity == Validity::Suspect);
+    some.then_some(match figure.marks {
+        Marks::Bars(_) | Marks::Dots(_) | Marks::Quantiles(_) => {
+            "Paler: something was flagged; the numbered lines under the table say what."
+        }
+        Marks::Sweep(_) => {
+            "A hollow mark: something was flagged; the numbered lines under the table say what."
+        }
+        Marks::Curves(_) | Marks::Slices(_) => return None,
+    })
 }
 
 /// The replies of each slice of a cell's typical trial; all slices are of one width but the last.
@@ -75,22 +105,27 @@ fn words(figure: &Figure) -> (Subject, &'static str, &'static str) {
         "answered" => (
             Subject::Steps,
             "What was answered, step by step",
-            "Right replies to the requests that were due in each step, over its length. A line that does not              follow the rate is of a server that left requests without an answer. The band is the interval of              the median.",
+            "Right replies to the requests that were due in each step, over its length. A line that does not \
+             follow the rate is of a server that left requests without an answer. The band is the interval of \
+             the median.",
         ),
         "waits" => (
             Subject::Steps,
             "How long they waited, step by step",
-            "The median response time of the requests that were due in each step. Who recovers is at the end              where it was at the beginning; a queue that nobody has emptied is still felt there.",
+            "The median response time of the requests that were due in each step. Who recovers is at the end \
+             where it was at the beginning; a queue that nobody has emptied is still felt there.",
         ),
         "turnaround" => (
             Subject::Turnaround,
             "From connect to the last reply",
-            "How long a client takes for all its requests, its connect and its wait for a worker included: the              mean of a trial's clients, as median over the trials with its interval.",
+            "How long a client takes for all its requests, its connect and its wait for a worker included: the \
+             mean of a trial's clients, as median over the trials with its interval.",
         ),
         "connect" => (
             Subject::Connect,
             "Opening a connection",
-            "From connect(2) to an open connection, as median over the trials with its interval. The latencies              of the other figures begin with the request and have none of it.",
+            "From connect(2) to an open connection, as median over the trials with its interval. The latencies \
+             of the other figures begin with the request and have none of it.",
         ),
         "throughput" => (
             Subject::Throughput,

@@ -5,6 +5,8 @@ use serde::Serialize;
 
 use super::figures::{Figure, Label, Marks, label, why};
 use super::micro;
+use super::section::said;
+use super::settings;
 use super::sweep_notes as notes;
 use crate::document::{Cell, Scaling, Summary, Validity};
 use crate::metric::{
@@ -111,7 +113,13 @@ pub(super) fn figures(panels: &[Sweep<'_>], scaling: &[Scaling]) -> Vec<Figure> 
     let meant = |(_, _, metric): &&(&str, &'static str, Metric)| {
         metric.name != TURNAROUND.name || !first.factor.starts_with("requests-per-connection")
     };
-    FIGURES.iter().filter(meant).map(figure).filter(|figure| !figure.is_empty()).collect()
+    FIGURES.iter().filter(meant).map(figure).filter(goes_somewhere).collect()
+}
+
+/// Whether there is a figure at two settings or more: over one there is no line, and the tables have it.
+fn goes_somewhere(figure: &Figure) -> bool {
+    let Marks::Sweep(lines) = &figure.marks else { return false };
+    lines.iter().any(|line| line.points.len() > 1)
 }
 
 fn title(metric: &Metric, closed: bool) -> String {
@@ -187,16 +195,19 @@ pub(super) fn section(
 ) -> Markup {
     let factor = panels.first().map_or("", |panel| panel.factor);
     let certain = notes::main(summary, panels);
+    let cells: Vec<&Cell> =
+        summary.cells.iter().filter(|cell| cell.series.as_deref() == Some(name)).collect();
     let more = certain.len().saturating_sub(SENTENCES);
     html! {
         section id=(name) {
             h2 { (name) ", over " (factor) }
+            (settings::meanings(&cells, summary.host.work_round_ps))
             @if certain.is_empty() {
                 p.answer { "No two models surely change places over " (factor) "." }
             } @else {
                 ul.answer {
                     @for sentence in certain.iter().take(SENTENCES).filter_map(|found| found.sentence.as_ref()) { li { (micro(sentence)) } }
-                    @if more > 0 { li { (more) " more pairs surely change places: see the table below." } }
+                    @if more > 0 { li { (more) @if more == 1 { " more pair surely changes" } @else { " more pairs surely change" } " places: see the table below." } }
                 }
             }
             @if figures.iter().any(|figure| figure.id.ends_with("-turnaround")) {
@@ -222,12 +233,12 @@ fn show(summary: &Summary, figure: &Figure, panels: &[Sweep<'_>]) -> Markup {
     html! {
         figure.wide[panels.len() > 1] {
             h3 id={ (figure.id) "-title" } { (title_of(name)) " over " (panels.first().map_or("", |panel| panel.factor)) }
-            p { "A line for each model: " (meaning(name)) ". A name in the legend adds or removes a line, a double \
-                 click leaves it alone." }
+            p { "A line for each model: " (meaning(name)) ". A hollow mark was flagged, a grey one failed a check; the \
+                 tables below say why. A name in the legend adds or removes a line, a double click leaves it alone." }
             div.plot id=(figure.id) role="group" aria-labelledby={ (figure.id) "-title" } {}
             figcaption {
-                @if !notice.is_empty() { p { b { "Notice: " } (micro(&notice.join(" "))) } }
-                p { b { "What could fool you: " } (micro(&fool.join(" "))) }
+                (said("Notice: ", &notice))
+                (said("What could fool you: ", &fool))
             }
         }
     }
@@ -275,7 +286,7 @@ fn crossings(summary: &Summary, series: &str) -> Markup {
                 summary { "Where models change places" }
                 div.scroll tabindex="0" role="region" aria-label="Table: where models change places" {
                     table {
-                        caption { "Pairs of models whose medians cross once" }
+                        caption { span { "Pairs of models whose medians cross once" } }
                         thead { tr { @for head in columns { th scope="col" { (head) } } } }
                         tbody { @for found in own { tr.invalid[!found.certain] {
                             th scope="row" { (words(&found.metric)) }
@@ -308,7 +319,7 @@ fn scaling(summary: &Summary, series: &str) -> Markup {
                  beyond a peak. Intervals at 95 % are of resampled residuals." }
             div.scroll tabindex="0" role="region" aria-label="Table: universal scalability law" {
                 table {
-                    caption { "Universal scalability law by model" }
+                    caption { span { "Universal scalability law by model" } }
                     thead { tr { @for head in ["model", "setting", "σ", "κ", "peak at", "variance explained", "points"] { th scope="col" { (head) } } } }
                     tbody { @for scaling in own { tr {
                         th scope="row" { (scaling.model) }

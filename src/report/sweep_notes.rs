@@ -174,7 +174,9 @@ fn crossings(summary: &Summary, metric: &Metric, panels: &[Sweep<'_>]) -> Vec<St
     let mut sentences: Vec<String> =
         certain.iter().take(CROSSINGS).map(|text| (*text).to_string()).collect();
     if certain.len() > CROSSINGS {
-        sentences.push(format!("{} more pairs surely change places.", certain.len() - CROSSINGS));
+        let more = certain.len() - CROSSINGS;
+        let change = if more == 1 { "pair surely changes" } else { "pairs surely change" };
+        sentences.push(format!("{more} more {change} places."));
     }
     let unsure = own().filter(|found| !found.certain).count();
     if unsure > 0 {

@@ -9,7 +9,7 @@ pub(crate) fn html(sheet: &Sheet) -> Markup {
     html! {
         div.scroll {
             table id=(sheet.label) {
-                caption { (sheet.title) }
+                caption { span { (sheet.title) } }
                 thead { tr { @for column in &sheet.columns { th scope="col" class=[class(column)] { (column.header()) } } } }
                 tbody {
                     @for row in &sheet.rows {
