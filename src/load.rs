@@ -96,31 +96,7 @@ pub(crate) fn trial(
     let address = server.as_ref().map(|server| server.child.address).or(args.target);
     let address = address.context("there is nothing to load: give --target")?;
     let (recipe, request) = ask::recipe(args, address)?;
-    let load = Load {
-        target: address,
-        recipe: Arc::new(recipe),
-        connections: args.connections,
-        threads: args.threads,
-        cpus: args.cpus.to_vec(),
-        engine: args.engine,
-        pacing: Pacing::SLEEP,
-        arrivals: shot.arrivals.clone(),
-        greeting: args.greeting,
-        conduct: Conduct::default(),
-        warmup: shot.warmup,
-        measure: shot.measure,
-        drain: args.drain,
-        request_timeout: args.timeout,
-        connect_timeout: CONNECT_TIMEOUT,
-        interval: INTERVAL,
-        shard: args.shard.unwrap_or((0, 1)),
-        start_at: args.start_at,
-        live: !args.quiet,
-    };
-    if args.pacing == PacingArg::Spin && load.arrivals == Arrivals::Closed {
-        return Err(usage("--pacing spin is for an open loop, which has due times: add --rate"));
-    }
-    let mut load = args.conduct.apply(load, args.app, args.seed)?;
+    let mut load = asked(args, shot, address, recipe)?;
     let host = machine::host();
     load.pacing = args.pacing.choose(&load, None, machine::processors());
     let started_at = units::now();
@@ -150,6 +126,40 @@ pub(crate) fn trial(
         contention: ticks.contention(),
     };
     record::trial(circumstances, &outcome)
+}
+
+/// The load that the options ask for.
+fn asked(
+    args: &LoadArgs,
+    shot: &Shot<'_>,
+    target: SocketAddr,
+    recipe: protocol::Recipe,
+) -> Result<Load> {
+    let load = Load {
+        target,
+        recipe: Arc::new(recipe),
+        connections: args.connections,
+        threads: args.threads,
+        cpus: args.cpus.to_vec(),
+        engine: args.engine,
+        pacing: Pacing::SLEEP,
+        arrivals: shot.arrivals.clone(),
+        greeting: args.greeting,
+        conduct: Conduct::default(),
+        warmup: shot.warmup,
+        measure: shot.measure,
+        drain: args.drain,
+        request_timeout: args.timeout,
+        connect_timeout: CONNECT_TIMEOUT,
+        interval: INTERVAL,
+        shard: args.shard.unwrap_or((0, 1)),
+        start_at: args.start_at,
+        live: !args.quiet,
+    };
+    if args.pacing == PacingArg::Spin && load.arrivals == Arrivals::Closed {
+        return Err(usage("--pacing spin is for an open loop, which has due times: add --rate"));
+    }
+    args.conduct.apply(load, args.app, args.seed)
 }
 
 /// Runs the load in view of whoever looks, and reads the machine's and the server's accounts.

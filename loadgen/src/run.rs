@@ -7,7 +7,6 @@ mod threads;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
@@ -20,8 +19,8 @@ use crate::worker::misbehaving::BesideFound;
 use crate::worker::{Found, Lonely, Shared};
 use crate::{Load, LoadError, Moment, Outcome, Phase, limits};
 use found::outcome;
-use stage::Stage;
-use threads::{Release, beside, join, panicked, work};
+use stage::{Stage, Timeline};
+use threads::{Release, beside, join, panicked, start_all};
 
 /// Runs a load and returns what it found out. It takes about as long as the phases of `load`
 /// together, and `load.connect_timeout` at most before them.
@@ -60,22 +59,8 @@ pub fn run(
     let start = OnceLock::new();
     thread::scope(|scope| {
         let beside = beside(scope, load, &shared)?;
-        let (ready, readies) = mpsc::channel();
-        let mut threads = Vec::with_capacity(load.threads);
         let mut release = Release { shared: &shared, start: &start, threads: Vec::new() };
-        for index in 0..load.threads {
-            let (ready, shared, start) = (ready.clone(), &shared, &start);
-            let thread = thread::Builder::new()
-                .name(format!("load-{index}"))
-                .spawn_scoped(scope, move || work((load, engine), shared, index, start, &ready))
-                .map_err(|source| LoadError::System {
-                    what: "a thread cannot be started",
-                    source,
-                })?;
-            release.threads.push(thread.thread().clone());
-            threads.push(thread);
-        }
-        drop(ready);
+        let (threads, readies) = start_all(scope, (load, engine), &mut release)?;
         let mut stage = Stage {
             load,
             stop,
@@ -91,25 +76,24 @@ pub fn run(
         let found = join(threads)?;
         let beside =
             beside.map_or(Ok(BesideFound::default()), |thread| thread.join().map_err(panicked))?;
-        if timeline.unreachable {
-            return Err(unreachable(load, &found));
-        }
-        if timeline.silent {
-            return Err(LoadError::NoGreeting {
-                target: load.target,
-                within: load.request_timeout,
-            });
-        }
-        if timeline.too_late {
-            return Err(LoadError::TooLate);
-        }
+        was_made(load, &timeline, &found)?;
         watch(Moment::Ends);
         Ok(outcome((load, engine), &timeline, found, beside))
     })
 }
 
-fn unreachable(load: &Load, found: &[Found]) -> LoadError {
-    let timed_out = Errno::TIMEDOUT;
-    let errno = found.iter().find_map(|found| found.connect_error).unwrap_or(timed_out);
-    LoadError::Unreachable { target: load.target, source: errno.into() }
+/// Whether there was a load, and what prevented it.
+fn was_made(load: &Load, timeline: &Timeline, found: &[Found]) -> Result<(), LoadError> {
+    let target = load.target;
+    if timeline.unreachable {
+        let errno = found.iter().find_map(|found| found.connect_error).unwrap_or(Errno::TIMEDOUT);
+        return Err(LoadError::Unreachable { target, source: errno.into() });
+    }
+    if timeline.silent {
+        return Err(LoadError::NoGreeting { target, within: load.request_timeout });
+    }
+    if timeline.too_late {
+        return Err(LoadError::TooLate);
+    }
+    Ok(())
 }

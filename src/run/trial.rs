@@ -60,19 +60,7 @@ pub(super) fn make_counted(
     let target = server.stop(candidate.subject.name(), &record.server_cpus)?;
     let request = workload.request.request(seed);
     let circumstances = Circumstances {
-        run: TrialRecord {
-            id: record.id.clone(),
-            workload: workload.name.clone(),
-            series: workload.series.clone(),
-            factors: workload.factors.clone(),
-            twin: candidate.twin,
-            block: slot.block,
-            position: slot.position,
-            seed: plan.seed,
-            started_at,
-            program_version: record.program_version.clone(),
-            command: record.command.clone(),
-        },
+        run: record_of(run, slot, started_at),
         target,
         service,
         request: requests::written(&load.recipe, request),
@@ -84,4 +72,23 @@ pub(super) fn make_counted(
     };
     let trial = record::trial(circumstances, &outcome);
     Ok((trial.context("the trial cannot be written down")?, counts))
+}
+
+/// What the document says of the trial's place in the run.
+fn record_of(run: &Run, slot: &Slot<'_>, started_at: String) -> TrialRecord {
+    let Run { plan, record, .. } = run;
+    let Slot { workload, candidate, .. } = slot;
+    TrialRecord {
+        id: record.id.clone(),
+        workload: workload.name.clone(),
+        series: workload.series.clone(),
+        factors: workload.factors.clone(),
+        twin: candidate.twin,
+        block: slot.block,
+        position: slot.position,
+        seed: plan.seed,
+        started_at,
+        program_version: record.program_version.clone(),
+        command: record.command.clone(),
+    }
 }

@@ -1,10 +1,51 @@
 //! What the threads found, put together.
 
+use protocol::SessionTally;
+
 use super::stage::Timeline;
 use crate::outcome::{Cost, Outcome};
+use crate::recorder::Recorder;
 use crate::worker::misbehaving::BesideFound;
 use crate::worker::{Found, together};
 use crate::{Engine, Load};
+
+/// What all threads found, as if they were one.
+struct All {
+    recorder: Recorder,
+    cost: Cost,
+    /// Right replies within the measurement, of each connection.
+    ok: Vec<u64>,
+    completed: u64,
+    sessions: Option<SessionTally>,
+}
+
+impl All {
+    fn of(found: Vec<Found>) -> Self {
+        let sessions = together(found.iter().map(|one| one.sessions));
+        let mut cost = Cost { threads: found.len(), ..Cost::default() };
+        let threads = found.len() as f64;
+        let (mut ok, mut completed) = (Vec::new(), 0);
+        let mut all: Option<Recorder> = None;
+        for one in found {
+            completed += one.completed;
+            cost.cpu += one.cpu;
+            cost.spun += one.spun;
+            cost.wall = cost.wall.max(one.wall);
+            if !one.wall.is_zero() {
+                cost.spin_share += one.spun.as_secs_f64() / one.wall.as_secs_f64() / threads;
+                let share = (one.cpu - one.spun).as_secs_f64() / one.wall.as_secs_f64();
+                cost.cpu_max_share = cost.cpu_max_share.max(share);
+            }
+            ok.extend(one.ok);
+            match &mut all {
+                None => all = Some(one.recorder),
+                Some(all) => all.add(&one.recorder),
+            }
+        }
+        let recorder = all.expect("a load has at least one thread");
+        Self { recorder, cost, ok, completed, sessions }
+    }
+}
 
 pub(crate) fn outcome(
     (load, engine): (&Load, Engine),
@@ -12,29 +53,7 @@ pub(crate) fn outcome(
     found: Vec<Found>,
     beside: BesideFound,
 ) -> Outcome {
-    let sessions = together(found.iter().map(|one| one.sessions));
-    let mut cost = Cost { threads: found.len(), ..Cost::default() };
-    let threads = found.len() as f64;
-    let mut ok = Vec::with_capacity(load.connections);
-    let mut completed = 0;
-    let mut all = None;
-    for one in found {
-        completed += one.completed;
-        cost.cpu += one.cpu;
-        cost.spun += one.spun;
-        cost.wall = cost.wall.max(one.wall);
-        if !one.wall.is_zero() {
-            cost.spin_share += one.spun.as_secs_f64() / one.wall.as_secs_f64() / threads;
-            let share = (one.cpu - one.spun).as_secs_f64() / one.wall.as_secs_f64();
-            cost.cpu_max_share = cost.cpu_max_share.max(share);
-        }
-        ok.extend(one.ok);
-        match &mut all {
-            None => all = Some(one.recorder),
-            Some(all) => all.add(&one.recorder),
-        }
-    }
-    let mut recorder = all.expect("a load has at least one thread");
+    let All { mut recorder, cost, ok, completed, sessions } = All::of(found);
     let census = recorder.census();
     let intervals = recorder.intervals(timeline.phases.measure);
     let steps = recorder.steps(timeline.phases.measure);

@@ -5,12 +5,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::threads::{Release, Start};
+use super::threads::{Handle, Release, Start};
 use crate::clock::to_ns;
 use crate::live::Viewer;
 use crate::outcome::Phases;
-use crate::worker::{Found, Shared};
-use crate::{Load, LoadError, Moment, Phase, Progress};
+use crate::worker::Shared;
+use crate::{Load, Moment, Phase, Progress};
 
 /// Between two calls with [`Moment::Tick`], and between two looks at `stop`.
 const TICK: Duration = Duration::from_millis(100);
@@ -44,7 +44,7 @@ pub(super) struct Stage<'a, 'scope> {
     pub(super) stop: &'a AtomicBool,
     pub(super) watch: &'a mut dyn FnMut(Moment),
     pub(super) shared: &'a Shared,
-    pub(super) threads: &'a [ScopedJoinHandle<'scope, Result<Found, LoadError>>],
+    pub(super) threads: &'a [Handle<'scope>],
     pub(super) viewer: Viewer,
     pub(super) phase: Phase,
     pub(super) phase_began: Instant,

@@ -2,9 +2,10 @@
 //! they ended.
 
 use std::any::Any;
+use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, Scope, ScopedJoinHandle, Thread};
 
 use rustix::io::Errno;
@@ -50,9 +51,36 @@ impl Drop for Release<'_> {
     }
 }
 
+/// A thread of load, and how it ended.
+pub(super) type Handle<'scope> = ScopedJoinHandle<'scope, Result<Found, LoadError>>;
+
+/// Starts the threads of load. Each says how many connections it has opened, and waits to be let go.
+pub(super) fn start_all<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    (load, engine): (&'scope Load, Engine),
+    release: &mut Release<'scope>,
+) -> Result<(Vec<Handle<'scope>>, Receiver<usize>), LoadError> {
+    let (ready, readies) = mpsc::channel();
+    let mut threads = Vec::with_capacity(load.threads);
+    for index in 0..load.threads {
+        let (ready, shared, start) = (ready.clone(), release.shared, release.start);
+        let thread = thread::Builder::new()
+            .name(format!("load-{index}"))
+            .spawn_scoped(scope, move || work((load, engine), shared, index, start, &ready))
+            .map_err(not_started)?;
+        release.threads.push(thread.thread().clone());
+        threads.push(thread);
+    }
+    Ok((threads, readies))
+}
+
+fn not_started(source: io::Error) -> LoadError {
+    LoadError::System { what: "a thread cannot be started", source }
+}
+
 /// One thread from its first to its last moment. Its sender is dropped when it ends, however it
 /// ends, which is how the calling thread learns of it.
-pub(super) fn work(
+fn work(
     (load, engine): (&Load, Engine),
     shared: &Shared,
     index: usize,
@@ -114,9 +142,7 @@ pub(super) fn beside<'scope>(
         let _ = cpu.map(pin);
         beside.run()
     });
-    thread
-        .map(Some)
-        .map_err(|source| LoadError::System { what: "a thread cannot be started", source })
+    thread.map(Some).map_err(not_started)
 }
 
 fn pin(cpu: usize) -> Result<(), LoadError> {
@@ -131,9 +157,7 @@ fn pin(cpu: usize) -> Result<(), LoadError> {
 }
 
 /// What every thread found, or why one of them failed.
-pub(super) fn join(
-    threads: Vec<ScopedJoinHandle<'_, Result<Found, LoadError>>>,
-) -> Result<Vec<Found>, LoadError> {
+pub(super) fn join(threads: Vec<Handle<'_>>) -> Result<Vec<Found>, LoadError> {
     let ended: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
     ended.into_iter().map(|end| end.unwrap_or_else(|panic| Err(panicked(panic)))).collect()
 }
