@@ -10,6 +10,9 @@
 //! spinning and processors are free. After 100 rounds whoever asked may be asleep, and waking it
 //! costs more than the job: tens of microseconds on an idle machine under a hypervisor.
 
+#[path = "support/settings.rs"]
+mod settings;
+
 use std::thread;
 use std::time::Duration;
 
@@ -22,11 +25,7 @@ const _: () = assert!(size_of::<Job>() == 32 && size_of::<Done>() == 24, "the si
 const POOL_THREADS: usize = 4;
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(50)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = settings::criterion();
     for rounds in [0, 100] {
         let job = Job::Work(Work { rounds, wait: Duration::ZERO, reply_bytes: 0 });
         measure(&mut criterion, rounds, "inline", || job.compute());

@@ -8,11 +8,12 @@
 //! and under a hypervisor waking a sleeping processor takes ten times as long as all the rest of
 //! the round trip. What the models differ in here is how often a reply wakes somebody on its way.
 
+#[path = "support/settings.rs"]
+mod settings;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
-use criterion::Criterion;
 use servers::MODELS;
 
 #[path = "../tests/support/mod.rs"]
@@ -22,11 +23,7 @@ const TEXT: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWX
 const _: () = assert!(TEXT.len() == 64);
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(50)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = settings::criterion();
     let mut group = criterion.benchmark_group("round trip");
     let (request, expected) = (format!("ECHO {TEXT}\n"), format!("OK {TEXT}\n"));
     let mut reply = vec![0; expected.len()];

@@ -10,6 +10,9 @@
 //! where it stays the same, threads do not disturb each other; on a machine with fewer processors
 //! than threads it grows with the threads in any case, so compare layouts and not numbers of threads.
 
+#[path = "support/settings.rs"]
+mod settings;
+
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::thread;
@@ -29,11 +32,7 @@ const THREADS: [usize; 4] = [1, 2, 4, 8];
 const OTHERS: usize = 10_000;
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(50)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = settings::criterion();
     for history in HISTORIES {
         let words = history / 8;
         step(&mut criterion, "none", history, &InRequests { words });

@@ -3,37 +3,21 @@
  * They ask for "/" and take every reply to be as long as the first one. Left out, and done by ours: reading the
  * status and the length of each reply, stamps, histograms, a census, timeouts, a drain. */
 #define _GNU_SOURCE
+#include "../../support/program.h"
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char REQUEST[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 #define REQUEST_BYTES (sizeof REQUEST - 1)
 #define EVENTS_MAX 256
-
-static inline void die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-static inline uint64_t now_ns(clockid_t clock)
-{
-    struct timespec time;
-    if (clock_gettime(clock, &time) < 0)
-        die("clock_gettime");
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
 
 static inline void ask(int fd)
 {

@@ -21,6 +21,30 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Opens them all, has them watched, and says how long a reply is. */
+static size_t open_all(int epoll, int port, struct connection *connections, int n)
+{
+    size_t reply_bytes = 0;
+    for (int i = 0; i < n; i++) {
+        connections[i].fd = open_one(port, 0);
+        if (i == 0)
+            reply_bytes = first_reply(connections[0].fd);
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event) < 0)
+            die("epoll_ctl");
+    }
+    return reply_bytes;
+}
+
+/* Sorts what each took, and prints two quantiles of it. */
+static void tell(uint64_t *took, uint64_t replies, uint64_t count, uint64_t elapsed_ns)
+{
+    qsort(took, replies, sizeof *took, ascending);
+    printf("{\"event\":\"end\",\"offered\":%" PRIu64 ",\"replies\":%" PRIu64 ",\"elapsed_ns\":%" PRIu64
+           ",\"p50_ns\":%" PRIu64 ",\"p99_ns\":%" PRIu64 "}\n", count, replies, elapsed_ns,
+           replies ? took[replies / 2] : 0, replies ? took[replies * 99 / 100] : 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 5) {
@@ -38,15 +62,10 @@ int main(int argc, char **argv)
     if (epoll < 0 || connections == NULL || queue == NULL || took == NULL)
         die("setup");
     memset(took, 1, count * sizeof *took);
-    size_t reply_bytes = 0, head = 0, free_now = 0;
-    for (int i = 0; i < n; i++) {
-        connections[i].fd = open_one(port, 0);
-        if (i == 0)
-            reply_bytes = first_reply(connections[0].fd);
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
-        if (epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event) < 0)
-            die("epoll_ctl");
-        queue[free_now++] = &connections[i];
+    size_t reply_bytes = open_all(epoll, port, connections, n), head = 0, free_now = 0;
+    while (free_now < (size_t)n) {
+        queue[free_now] = &connections[free_now];
+        free_now++;
     }
     uint64_t start = now_ns(CLOCK_MONOTONIC) + 1000000, sent = 0, replies = 0;
     uint64_t end = start + (uint64_t)((double)count * gap_ns) + 5000000000;
@@ -82,10 +101,6 @@ int main(int argc, char **argv)
             queue[(head + free_now++) % (size_t)n] = c;
         }
     }
-    qsort(took, replies, sizeof *took, ascending);
-    printf("{\"event\":\"end\",\"offered\":%" PRIu64 ",\"replies\":%" PRIu64 ",\"elapsed_ns\":%" PRIu64
-           ",\"p50_ns\":%" PRIu64 ",\"p99_ns\":%" PRIu64 "}\n", count, replies,
-           now_ns(CLOCK_MONOTONIC) - start, replies ? took[replies / 2] : 0,
-           replies ? took[replies * 99 / 100] : 0);
+    tell(took, replies, count, now_ns(CLOCK_MONOTONIC) - start);
     return replies == count ? 0 : 1;
 }

@@ -13,7 +13,6 @@
  */
 #include "reference.h"
 #include <inttypes.h>
-#include <time.h>
 
 #define TEXT "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ+/"
 static const char REQUEST[] = "ECHO " TEXT "\n";
@@ -27,14 +26,6 @@ struct talk {
     /* Bytes of the open request's reply that are there. */
     size_t received;
 };
-
-static inline uint64_t now_ns(clockid_t clock)
-{
-    struct timespec time;
-    if (clock_gettime(clock, &time) < 0)
-        die("clock_gettime");
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
 
 static inline void ask(int fd)
 {

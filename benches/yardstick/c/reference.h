@@ -9,15 +9,13 @@
  * timeouts, admission and running out of descriptors, counting, stopping and draining. */
 #pragma once
 #define _GNU_SOURCE
+#include "../../support/program.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -39,12 +37,6 @@ struct connection {
     char in[2048];
     char out[4096];
 };
-
-static inline void die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
 
 /* Listens on loopback; port 0 takes a free one. */
 static inline int listen_at(int port, int shared, int flags)
