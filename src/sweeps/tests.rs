@@ -24,6 +24,17 @@ fn cells(of: &[Law<'_>], spread: f64, seed: u64, trials: usize) -> Vec<Cell> {
     cells
 }
 
+/// A sweep over these values, with nothing measured at them.
+fn over(values: &'static [(f64, &'static str)]) -> Sweep<'static> {
+    Sweep {
+        series: "many",
+        factor: "connections",
+        fixed: Vec::new(),
+        values: values.to_vec(),
+        lines: Vec::new(),
+    }
+}
+
 fn crossings(cells: Vec<Cell>) -> Vec<Crossover> {
     let mut found = all_crossings(cells);
     found.retain(|found| found.metric == "throughput_per_s");
@@ -64,18 +75,11 @@ fn the_setting_with_the_most_numbers_is_swept_and_the_others_make_panels() {
 
 #[test]
 fn decades_are_by_ratio_but_from_nothing_on_by_difference() {
-    let sweep = |values: &'static [(f64, &'static str)]| Sweep {
-        series: "many",
-        factor: "connections",
-        fixed: Vec::new(),
-        values: values.to_vec(),
-        lines: Vec::new(),
-    };
-    let decades = sweep(&[(0.0, "0"), (1.0, "1"), (100.0, "100")]);
+    let decades = over(&[(0.0, "0"), (1.0, "1"), (100.0, "100")]);
     assert!(decades.is_logarithmic());
     assert!((decades.between(1.0, 100.0, 0.5) - 10.0).abs() < 1e-9);
     assert!((decades.between(0.0, 1.0, 0.5) - 0.5).abs() < 1e-9);
-    let even = sweep(&[(2.0, "2"), (4.0, "4"), (8.0, "8")]);
+    let even = over(&[(2.0, "2"), (4.0, "4"), (8.0, "8")]);
     assert!(!even.is_logarithmic() && (even.between(2.0, 4.0, 0.5) - 3.0).abs() < 1e-9);
 }
 

@@ -1,18 +1,12 @@
 //! Closed loop: service times, what a slow server hides from it, and the fair share.
 
 use super::oracle::{self, Server};
-use super::{MS, S, START, assert_told, constant, load, run};
+use super::{MS, S, START, assert_told, constant, laws_of, load, run};
 use crate::wire::virtual_time::{Costs, Laws};
 use crate::{Arrivals, Load, Outcome};
 
 fn told(load: &Load, work: fn(u64, u64) -> u64, server: &Server<'_>) -> Outcome {
-    let laws = || Laws {
-        work: Box::new(work),
-        at_a_time: (server.at_a_time < usize::MAX).then_some(server.at_a_time),
-        stall: server.stall,
-        ..Laws::fixed(1)
-    };
-    let outcome = run(load, &laws, Costs::default());
+    let outcome = run(load, &|| laws_of(server, work), Costs::default());
     assert_told(&outcome, oracle::closed_loop(load, server));
     outcome
 }

@@ -96,6 +96,16 @@ pub(super) fn due(load: &Load) -> Vec<(u64, u64)> {
     all.take_while(|(_, due)| *due < end).collect()
 }
 
+/// The laws of a server that the oracle knows, with the work as a function that every thread's own can have.
+fn laws_of(server: &oracle::Server<'_>, work: fn(u64, u64) -> u64) -> Laws {
+    Laws {
+        work: Box::new(work),
+        at_a_time: (server.at_a_time < usize::MAX).then_some(server.at_a_time),
+        stall: server.stall,
+        ..Laws::fixed(1)
+    }
+}
+
 /// Runs a load in virtual time, its threads one after the other, each against a server of its own
 /// with the same laws.
 pub(super) fn run(load: &Load, laws: &dyn Fn() -> Laws, costs: Costs) -> Outcome {

@@ -7,7 +7,7 @@ use protocol::Service;
 
 use super::oracle::{self, Server};
 use super::{MS, S, START, Truth, assert_equal, assert_told, at_quantile};
-use super::{QUANTILES, constant, edges, load, poisson, run};
+use super::{QUANTILES, constant, edges, laws_of, load, poisson, run};
 use crate::wire::virtual_time::{Costs, Laws};
 use crate::{Arrivals, Load, Outcome};
 
@@ -23,13 +23,7 @@ fn ramp(_: u64, arrived: u64) -> u64 {
 
 /// Runs it, asserts that it tells the truth, and returns both.
 fn told(load: &Load, work: fn(u64, u64) -> u64, server: &Server<'_>) -> (Outcome, Truth) {
-    let laws = || Laws {
-        work: Box::new(work),
-        at_a_time: (server.at_a_time < usize::MAX).then_some(server.at_a_time),
-        stall: server.stall,
-        ..Laws::fixed(1)
-    };
-    let outcome = run(load, &laws, Costs::default());
+    let outcome = run(load, &|| laws_of(server, work), Costs::default());
     let all = oracle::open_loop(load, server);
     assert_told(&outcome, oracle::reported(load, &all));
     (outcome, oracle::reported(load, &all))

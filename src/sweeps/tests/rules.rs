@@ -20,15 +20,8 @@ fn the_first_of_several_settings_is_swept_and_one_value_is_no_sweep() {
 
 #[test]
 fn ten_times_is_a_decade_and_settings_are_shown_with_what_they_are_worth() {
-    let sweep = |values: &'static [(f64, &'static str)]| Sweep {
-        series: "many",
-        factor: "connections",
-        fixed: Vec::new(),
-        values: values.to_vec(),
-        lines: Vec::new(),
-    };
-    assert!(sweep(&[(1.0, "1"), (10.0, "10")]).is_logarithmic());
-    assert!(!sweep(&[(1.0, "1"), (9.0, "9")]).is_logarithmic());
+    assert!(over(&[(1.0, "1"), (10.0, "10")]).is_logarithmic());
+    assert!(!over(&[(1.0, "1"), (9.0, "9")]).is_logarithmic());
     assert_eq!((show_setting(9.5), show_setting(950.0)), ("9.50".into(), show_count(950.0)));
 }
 
