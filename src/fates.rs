@@ -39,8 +39,7 @@ pub fn of_request(name: &str) -> &'static str {
 }
 
 /// What a failure to open a connection means, by its name.
-#[must_use]
-pub fn of_connect(name: &str) -> &'static str {
+fn of_connect(name: &str) -> &'static str {
     match name {
         "refused" => "nobody listened there",
         "timed_out" => "not open within the connect timeout: the listener's queue was full, say",

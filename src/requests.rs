@@ -47,7 +47,7 @@ pub fn parse_bytes_draw(text: &str) -> Result<Draw, String> {
 ///
 /// # Errors
 /// A sentence that says what is wrong with the text.
-pub fn parse_count_draw(text: &str) -> Result<Draw, String> {
+fn parse_count_draw(text: &str) -> Result<Draw, String> {
     Draw::parse(text, |text| parse_count(text).map(|count| count as u64))
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::{Arrivals, Load, LoadError};
 
 /// Requests a second that a closed loop is guessed to make, where ports depend on it.
-pub const GUESSED_RATE_PER_S: f64 = 100_000.0;
+const GUESSED_RATE_PER_S: f64 = 100_000.0;
 
 /// How long the kernel keeps a pair of addresses after we have closed it first.
 const TIME_WAIT: Duration = Duration::from_secs(60);

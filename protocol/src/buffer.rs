@@ -8,11 +8,11 @@ use alloc::vec::Vec;
 
 /// The first read of a connection offers this many bytes. One small request fits, and the
 /// allocation stays in the size classes that common allocators keep ready per thread.
-pub const READ_BYTES_MIN: usize = 1024;
+pub(crate) const READ_BYTES_MIN: usize = 1024;
 
 /// Bytes received and not yet consumed.
 #[derive(Debug)]
-pub struct Inbox {
+pub(crate) struct Inbox {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
@@ -25,7 +25,7 @@ pub struct Inbox {
 impl Inbox {
     /// An empty inbox whose first read offers `least` bytes. Nothing is allocated yet.
     #[must_use]
-    pub fn new(least: usize) -> Self {
+    pub(crate) fn new(least: usize) -> Self {
         Self { bytes: Vec::new(), start: 0, end: 0, least, want: least }
     }
 
@@ -33,7 +33,7 @@ impl Inbox {
     ///
     /// The caller consumes what it can first; an inbox that holds `max` unconsumed bytes is the
     /// caller's to refuse (see [`Inbox::is_full`]).
-    pub fn space(&mut self, max: usize) -> &mut [u8] {
+    pub(crate) fn space(&mut self, max: usize) -> &mut [u8] {
         if self.start == self.end {
             self.start = 0;
             self.end = 0;
@@ -57,7 +57,7 @@ impl Inbox {
     ///
     /// # Panics
     /// When `n` is more than was offered: the driver is wrong, whatever the peer did.
-    pub fn received(&mut self, n: usize) -> bool {
+    pub(crate) fn received(&mut self, n: usize) -> bool {
         let offered = self.bytes.len() - self.end;
         assert!(n <= offered, "a driver reported {n} bytes of {offered} offered");
         self.end += n;
@@ -69,24 +69,24 @@ impl Inbox {
 
     /// What is there and not consumed.
     #[must_use]
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
 
     /// Drops the first `n` unconsumed bytes.
-    pub fn consume(&mut self, n: usize) {
+    pub(crate) fn consume(&mut self, n: usize) {
         self.start += n;
         debug_assert!(self.start <= self.end);
     }
 
     /// Whether `max` bytes are waiting and none of them could be consumed.
     #[must_use]
-    pub fn is_full(&self, max: usize) -> bool {
+    pub(crate) fn is_full(&self, max: usize) -> bool {
         self.end - self.start >= max
     }
 
     /// Gives the memory back when nothing is waiting in it.
-    pub fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         if self.start == self.end {
             // A burst is over when the connection rests; the next read may ask for less.
             self.want = (self.want / 2).max(self.least);
@@ -97,27 +97,27 @@ impl Inbox {
 
     /// Bytes of heap held now.
     #[must_use]
-    pub fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.bytes.capacity()
     }
 }
 
 /// Bytes to be sent, and how many of them have left.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
 }
 
 impl Outbox {
     /// Where replies are appended.
-    pub fn tail(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
     /// What has not left yet.
     #[must_use]
-    pub fn pending(&self) -> &[u8] {
+    pub(crate) fn pending(&self) -> &[u8] {
         &self.bytes[self.sent..]
     }
 
@@ -125,7 +125,7 @@ impl Outbox {
     ///
     /// # Panics
     /// When `n` is more than was pending: the driver is wrong, whatever the peer did.
-    pub fn sent(&mut self, n: usize) {
+    pub(crate) fn sent(&mut self, n: usize) {
         assert!(n <= self.pending().len(), "a driver reported more bytes sent than offered");
         self.sent += n;
         if self.sent == self.bytes.len() {
@@ -135,7 +135,7 @@ impl Outbox {
     }
 
     /// Gives the memory back when nothing is pending.
-    pub fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         if self.pending().is_empty() {
             *self = Self::default();
         }
@@ -143,7 +143,7 @@ impl Outbox {
 
     /// Bytes of heap held now.
     #[must_use]
-    pub fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.bytes.capacity()
     }
 }

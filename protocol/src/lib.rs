@@ -17,7 +17,7 @@
 //! - [`http`]: HTTP/1.1 on either end
 //! - [`job`]: work that is data, so that a model can decide where it runs
 //! - [`state`]: sessions of several requests, and where their state is kept
-//! - [`buffer`]: the two buffers of a connection, which hold nothing while it is idle
+//! - `buffer`: the two buffers of a connection, which hold nothing while it is idle
 //! - [`witness`]: somebody who watches a session
 #![no_std]
 #![forbid(unsafe_code)]
@@ -25,7 +25,7 @@
 extern crate alloc;
 
 pub mod app;
-pub mod buffer;
+mod buffer;
 pub mod draw;
 pub mod exchange;
 pub mod greeting;

@@ -15,7 +15,7 @@ pub(super) const HISTORY: &str = "history";
 pub(super) const CLIENTS: &str = "clients";
 
 /// The level of connections that stay, in words.
-pub(super) const KEPT: &str = "kept";
+const KEPT: &str = "kept";
 
 /// A cell and where it lies.
 #[derive(Clone, Debug)]

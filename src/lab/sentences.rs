@@ -346,7 +346,7 @@ fn time(ns: f64, interval: Interval) -> String {
 }
 
 /// A time that may be less than nothing.
-pub(super) fn signed_ns(ns: f64) -> String {
+fn signed_ns(ns: f64) -> String {
     if ns <= -0.5 { format!("-{}", show_ns_f64(-ns)) } else { show_ns_f64(ns.max(0.0)) }
 }
 

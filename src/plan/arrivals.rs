@@ -78,15 +78,6 @@ pub struct Staircase {
 const SHARE_MAX: f64 = 2.0;
 
 impl ArrivalsPlan {
-    /// The rate of an open loop that has one.
-    #[must_use]
-    pub fn rate(&self) -> Option<&Rate> {
-        match self {
-            Self::Constant(rate) | Self::Poisson(rate) => Some(rate),
-            Self::Closed | Self::Ramp(_) | Self::Staircase(_) => None,
-        }
-    }
-
     /// The workload whose throughput decides the rate, where one does.
     #[must_use]
     pub fn of(&self) -> Option<&str> {
@@ -98,7 +89,7 @@ impl ArrivalsPlan {
         }
     }
 
-    pub(super) fn of_mut(&mut self) -> Option<&mut String> {
+    fn of_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Constant(Rate { of, .. })
             | Self::Poisson(Rate { of, .. })

@@ -16,7 +16,7 @@ use crate::units::{ns, parse_bytes, parse_duration};
 const POINTS_MAX: usize = 1_000;
 
 /// The workload that a point was made from, and what was varied.
-pub(super) type Origin = (String, Vec<Factor>);
+type Origin = (String, Vec<Factor>);
 
 type Key<'a> = Spanned<Cow<'a, str>>;
 type Value<'a> = Spanned<DeValue<'a>>;

@@ -35,8 +35,7 @@ impl Queue {
     }
 
     /// The share of those who arrive that have to wait (Erlang's C, 1917).
-    #[must_use]
-    pub fn waiting_share(&self) -> f64 {
+    fn waiting_share(&self) -> f64 {
         // Erlang's B by its recurrence, which neither overflows nor cancels, and C from it.
         let offered = self.offered();
         let blocked = (1..=self.servers)
@@ -48,14 +47,6 @@ impl Queue {
     #[must_use]
     pub fn response_mean_s(&self) -> f64 {
         self.service_s + self.waiting_share() / self.drain_per_s()
-    }
-
-    /// The time in seconds that a share `q` of those who arrive wait at most before they are served.
-    #[must_use]
-    pub fn wait_quantile_s(&self, q: f64) -> f64 {
-        // P(wait > t) = C exp(-t (c mu - lambda)).
-        let beyond = 1.0 - q;
-        (self.waiting_share() / beyond).ln().max(0.0) / self.drain_per_s()
     }
 
     fn offered(&self) -> f64 {
@@ -91,14 +82,6 @@ mod tests {
         assert!(close(Queue::new(1.0, 1.0, 2).expect("it keeps up").waiting_share(), 1.0 / 3.0));
         let share = Queue::new(8.0, 1.0, 10).expect("it keeps up").waiting_share();
         assert!((share - 0.409_18).abs() < 5e-6, "{share}");
-    }
-
-    #[test]
-    fn a_quantile_is_what_the_tail_says() {
-        let queue = Queue::new(8.0, 0.1, 1).expect("it keeps up");
-        // exp(-2 t) * 0.8 = 0.01
-        assert!(close(queue.wait_quantile_s(0.99), (0.8_f64 / 0.01).ln() / 2.0));
-        assert!(close(queue.wait_quantile_s(0.1), 0.0), "more than a tenth do not wait");
     }
 
     #[test]

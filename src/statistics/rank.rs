@@ -37,30 +37,6 @@ pub fn mann_whitney(a: &[f64], b: &[f64]) -> f64 {
     if dealt > 0.0 { (extreme / dealt).min(1.0) } else { 1.0 }
 }
 
-/// The p-value of Wilcoxon's signed-rank test (1945) that pairs differ by nothing, two-sided and
-/// exact: the share of all ways to give the differences signs that are at least as one-sided as this
-/// one. Differences of nothing are left out. 1 where nothing is left.
-#[must_use]
-pub fn signed_rank(differences: &[f64]) -> f64 {
-    let some: Vec<f64> = differences.iter().copied().filter(|d| *d != 0.0).collect();
-    let sizes: Vec<f64> = some.iter().map(|difference| difference.abs()).collect();
-    let ranks: Vec<usize> = sizes.iter().map(|size| doubled_rank(*size, &sizes)).collect();
-    let positive: usize =
-        ranks.iter().zip(&some).filter(|(_, difference)| **difference > 0.0).map(|(r, _)| r).sum();
-    let total: usize = ranks.iter().sum();
-    let mut ways = vec![0.0_f64; total + 1];
-    ways[0] = 1.0;
-    for rank in &ranks {
-        for sum in (*rank..=total).rev() {
-            ways[sum] += ways[sum - rank];
-        }
-    }
-    let as_far = (2 * positive).abs_diff(total);
-    let extreme: f64 =
-        (0..=total).filter(|sum| (2 * sum).abs_diff(total) >= as_far).map(|sum| ways[sum]).sum();
-    (extreme / ways.iter().sum::<f64>()).min(1.0)
-}
-
 /// Twice the rank of a value among all, ties sharing their mean rank.
 fn doubled_rank(value: f64, all: &[f64]) -> usize {
     let below = all.iter().filter(|other| other.total_cmp(&value) == Ordering::Less).count();
@@ -105,17 +81,6 @@ mod tests {
         assert!(close(p, 0.222_222_22), "{p}");
         assert!(close(mann_whitney(&[2.0, 2.0], &[2.0, 2.0]), 1.0), "all equal");
         assert!(close(mann_whitney(&[], &[1.0]), 1.0));
-    }
-
-    #[test]
-    fn signed_rank_counts_the_signs() {
-        // All of one sign: 2 of 2^5.
-        assert!(close(signed_rank(&[1.0, 2.0, 3.0, 4.0, 5.0]), 2.0 / 32.0));
-        assert!(close(signed_rank(&[0.0, 1.0, 2.0]), 2.0 / 4.0), "nothing is left out");
-        // scipy.stats.wilcoxon([6, -1, 4, 5, -2, 7, 8, 3], method="exact")
-        let p = signed_rank(&[6.0, -1.0, 4.0, 5.0, -2.0, 7.0, 8.0, 3.0]);
-        assert!(close(p, 0.039_062_5), "{p}");
-        assert!(close(signed_rank(&[0.0]), 1.0));
     }
 
     #[test]

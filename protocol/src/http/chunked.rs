@@ -3,7 +3,7 @@
 
 /// Where in a chunked body a decoder is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Chunked {
+pub(crate) struct Chunked {
     at: At,
     /// Bytes of data so far.
     data: u64,
@@ -48,14 +48,14 @@ impl Default for At {
 
 /// The bytes are no chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+pub(crate) struct Malformed;
 
 impl Chunked {
     /// Takes what has come, and returns how much of it belongs to the body.
     ///
     /// # Errors
     /// When it cannot be a chunked body any more.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         let mut taken = 0;
         while taken < bytes.len() && self.at != At::Over {
             if let At::Data { left } = self.at {
@@ -75,13 +75,13 @@ impl Chunked {
 
     /// Whether the body is over.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.at == At::Over
     }
 
     /// Bytes of data so far.
     #[must_use]
-    pub fn data(&self) -> u64 {
+    pub(crate) fn data(&self) -> u64 {
         self.data
     }
 

@@ -8,10 +8,10 @@
 //! - `request`: the head of a request, and `route`: what it asks of the application
 //! - `respond`: what a server says
 //! - [`ask`]: what a client asks any server, and what it expects
-//! - `reader`: cuts replies out of a stream, and [`chunked`]: one coding of their bodies
+//! - `reader`: cuts replies out of a stream, and `chunked`: one coding of their bodies
 
 pub mod ask;
-pub mod chunked;
+pub(crate) mod chunked;
 pub(crate) mod reader;
 pub(crate) mod request;
 pub(crate) mod respond;
@@ -21,7 +21,7 @@ pub use ask::{Ask, AskError, Method};
 pub use request::Manner;
 
 /// Header fields of one message at most, in either direction.
-pub const HEADERS_MAX: usize = 64;
+pub(crate) const HEADERS_MAX: usize = 64;
 
 /// The reply to a connection that was not admitted.
 pub(crate) const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 70\r\n\

@@ -7,7 +7,7 @@ use super::Refusal;
 use super::add::Add;
 
 /// Bytes of a word of history.
-pub const WORD: usize = 8;
+pub(super) const WORD: usize = 8;
 
 /// What the digest is multiplied by from one word to the next.
 pub(crate) const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -69,19 +69,13 @@ impl Kept {
 
     /// How many bytes [`Kept::write`] writes.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn written_len(&self) -> usize {
         bytes_of(self.history.len() * WORD)
-    }
-
-    /// Whether no step was taken yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.steps == 0
     }
 
     /// Appends the state as bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.reserve(self.len());
+        out.reserve(self.written_len());
         out.extend_from_slice(&self.total.to_le_bytes());
         out.extend_from_slice(&self.steps.to_le_bytes());
         for word in &self.history {

@@ -5,15 +5,15 @@
 //! the same wherever the state is; only where it is between two requests differs, and that is its
 //! [`Home`]. Whoever keeps it is a [`Store`]; this crate has the one that keeps nothing.
 //!
-//! - [`add`]: the request, its reply, and why it may be refused
-//! - [`kept`]: the arithmetic, and the state as bytes
+//! - `add`: the request, its reply, and why it may be refused
+//! - `kept`: the arithmetic, and the state as bytes
 //! - `taken`: taking a step now, or as a job
-//! - [`talk`]: the client's end, which checks every total and every digest
+//! - `talk`: the client's end, which checks every total and every digest
 
-pub mod add;
-pub mod kept;
+pub(crate) mod add;
+mod kept;
 pub(crate) mod taken;
-pub mod talk;
+pub(crate) mod talk;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

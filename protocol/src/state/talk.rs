@@ -29,7 +29,7 @@ pub struct Sessions {
 impl Sessions {
     /// Whether there can be such sessions.
     #[must_use]
-    pub fn is_possible(&self, framing: Framing) -> bool {
+    pub(crate) fn is_possible(&self, framing: Framing) -> bool {
         let most = match framing {
             Framing::Line | Framing::Http => HISTORY_BYTES_MAX,
             Framing::Raw => HISTORY_BYTES_MAX_RAW,

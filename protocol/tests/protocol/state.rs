@@ -285,7 +285,7 @@ fn a_state_survives_being_written_and_is_read_at_its_own_length_only() {
     }
     let mut bytes = Vec::new();
     kept.write(&mut bytes);
-    assert_eq!(bytes.len(), kept.len());
+    assert_eq!(bytes.len(), kept.written_len());
     assert_eq!(Kept::from_bytes(&bytes, 3), Some(kept));
     for words in [0, 2, 4] {
         assert_eq!(Kept::from_bytes(&bytes, words), None);

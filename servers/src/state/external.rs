@@ -85,7 +85,7 @@ impl External {
     /// Puts it there, in the place of what there was or only if there is nothing. Returns whether it is
     /// there.
     fn put(&self, id: u64, kept: &Kept, only_new: bool) -> Result<bool, Refusal> {
-        let mut state = Vec::with_capacity(kept.len());
+        let mut state = Vec::with_capacity(kept.written_len());
         kept.write(&mut state);
         let mut set = redis::cmd("SET");
         set.arg(name(id)).arg(state).arg("PX").arg(self.ttl_ms);

@@ -15,7 +15,7 @@ use sha2::Sha256;
 use crate::config::StartError;
 
 /// The shortest key.
-pub const KEY_BYTES_MIN: usize = 32;
+const KEY_BYTES_MIN: usize = 32;
 
 /// Makes tokens and knows its own.
 #[derive(Clone)]
@@ -66,7 +66,7 @@ impl Tokens {
     }
 
     fn write(&self, kept: &Kept) -> Vec<u8> {
-        let mut token = Vec::with_capacity(kept.len() + TOKEN_BYTES);
+        let mut token = Vec::with_capacity(kept.written_len() + TOKEN_BYTES);
         let ttl_ms = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX);
         token.extend_from_slice(&now_ms().saturating_add(ttl_ms).to_le_bytes());
         kept.write(&mut token);
