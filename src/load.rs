@@ -33,6 +33,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
 pub fn load(args: &LoadArgs) -> Result<Exit> {
     args.formats.leave_standard_output()?;
+    outputs_can_be_written(args)?;
     let (arrivals, measure) = arrivals::of(args)?;
     let shot = Shot { arrivals, warmup: Duration::ZERO, measure, position: 0, workload: "load" };
     let stop = interrupts()?;
@@ -42,6 +43,12 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
     };
     args.formats.write(&trial)?;
     finish(&trial, args.json.as_deref())
+}
+
+/// Refuses files that nobody could write, before anything is measured for them.
+pub(crate) fn outputs_can_be_written(args: &LoadArgs) -> Result<()> {
+    let files = [&args.json, &args.formats.hlog, &args.formats.hgrm];
+    files.into_iter().flatten().try_for_each(|path| store::can_be_written(path))
 }
 
 /// Measures again with a longer warm-up until none of it is seen in the measurement, or it is half as
@@ -205,7 +212,7 @@ pub fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
             if let Some(path) = json {
                 store::write_json(path, trial)?;
             }
-            table::print(&table::load(trial))?;
+            table::show(&table::load(trial))?;
         }
     }
     Ok(match trial.validity {

@@ -2,20 +2,25 @@
 //! is there is whole.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::cli::usage;
+
 /// Writes `text` to `path`, whole or not at all.
 ///
 /// # Errors
 /// When the folder cannot be written to or the disk is full; the message says which file.
 pub fn write(path: &Path, text: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let write = || -> std::io::Result<()> {
+        if is_special(path) {
+            return fs::write(path, text);
+        }
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(text)?;
         file.as_file().sync_all()?;
@@ -33,6 +38,38 @@ pub fn write(path: &Path, text: &[u8]) -> Result<()> {
             path.display()
         )
     })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// A pipe or a device is written to. It is not to be replaced by a file, as root could.
+fn is_special(path: &Path) -> bool {
+    path.starts_with("/dev")
+        || fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
+}
+
+/// Whether a file could be written there; standard output, as `-`, always can. Who asks before it measures
+/// loses no measurement.
+///
+/// # Errors
+/// When not, with what to do about it.
+pub fn can_be_written(path: &Path) -> Result<()> {
+    if path == Path::new("-") || is_special(path) {
+        return Ok(());
+    }
+    let folder = folder_of(path);
+    let why = match tempfile::NamedTempFile::new_in(folder) {
+        Ok(_) if path.is_dir() => "it is a folder".into(),
+        Ok(_) => return Ok(()),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound => format!("there is no folder {}", folder.display()),
+            ErrorKind::PermissionDenied => format!("you may not write to {}", folder.display()),
+            _ => error.to_string(),
+        },
+    };
+    Err(usage(format!("cannot write {}: {why}; choose another file", path.display())))
 }
 
 /// Writes a document as indented JSON.
@@ -75,6 +112,36 @@ mod tests {
         write_json(&path, &[4]).expect("written again");
         assert_eq!(read_json::<Vec<u32>>(&path).expect("read"), [4]);
         assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn a_pipe_is_written_to_and_stays_one() {
+        use std::os::unix::fs::FileTypeExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).expect("a pipe");
+        can_be_written(&path).expect("it can");
+        let reads = std::thread::spawn({
+            let path = path.clone();
+            move || fs::read(path).expect("read")
+        });
+        write(&path, b"all of it").expect("written");
+        assert!(fs::metadata(&path).expect("it is there").file_type().is_fifo());
+        assert_eq!(reads.join().expect("it reads"), b"all of it");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_told_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.json");
+        can_be_written(&path).expect("it can");
+        assert!(!path.exists());
+        let error = can_be_written(folder.path()).expect_err("a folder").to_string();
+        assert!(error.contains("it is a folder"), "{error}");
+        let error = can_be_written(&folder.path().join("none/a.json")).expect_err("no folder");
+        assert!(error.to_string().contains("there is no folder"), "{error}");
+        assert!(can_be_written(Path::new("-")).is_ok());
     }
 
     #[test]

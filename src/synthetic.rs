@@ -140,6 +140,7 @@ pub(crate) fn bare(cells: Vec<Cell>) -> Summary {
         command: vec!["c10k".into(), "run".into()],
         program_version: "0.1.0".into(),
         seed: 7,
+        plan_digest: None,
         trials_planned: 10,
         trials_done: 10,
         interrupted: false,

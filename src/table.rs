@@ -46,6 +46,14 @@ pub fn print(text: &str) -> Result<()> {
     Ok(stdout.flush()?)
 }
 
+/// Writes to standard output, with what is too long for a terminal broken between words.
+///
+/// # Errors
+/// As [`print`].
+pub fn show(text: &str) -> Result<()> {
+    print(&fit::flowed(text, terminal_width()))
+}
+
 /// A run: one table for each workload, and under it what was flagged.
 #[must_use]
 pub fn summary(summary: &Summary) -> String {
@@ -99,6 +107,12 @@ pub fn heading(cell: &Cell) -> String {
 /// The columns of a workload's table.
 pub const COLUMNS: [&str; 10] =
     ["model", "replies/s", "p50", "p90", "p99", "p99.9", "max", "CPU/request", "memory", "checks"];
+
+/// Those of them that a narrow terminal has no room for go in this order.
+const SUMMARY: fit::Columns = fit::Columns {
+    names: &COLUMNS,
+    give_way: &["max", "p90", "p99.9", "memory", "CPU/request", "p50", "p99"],
+};
 
 /// What a cell is called in a table: its model, and whether that was measured again.
 #[must_use]
@@ -169,7 +183,7 @@ fn workload_table(cells: &[&Cell]) -> String {
     let apart = if width.is_some() { "] [" } else { "][" };
     let row = |(cell, marks): (&&Cell, &String)| row(cell, &marks.replace("][", apart));
     let rows: Vec<_> = cells.iter().zip(&marks).map(row).collect();
-    let (table, gone) = fit::fitted(&rows, width);
+    let (table, gone) = SUMMARY.fitted(&rows, width);
     let mut text = cells.first().map(|cell| heading(cell)).unwrap_or_default();
     let _ = write!(text, "\n{table}");
     if !gone.is_empty() {

@@ -50,6 +50,7 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
         return Err(usage("a search needs one warm-up for all trials: give --warmup a duration"));
     };
     refuse_what_is_for_one_load(args)?;
+    load::outputs_can_be_written(args)?;
     let stop = load::interrupts()?;
     let started_at = units::now();
     let floor = SAMPLES_MARGIN * goals.samples() / args.duration.as_secs_f64();
@@ -247,7 +248,7 @@ fn finish(report: &CapacityReport, json: Option<&Path>) -> Result<Exit> {
             if let Some(path) = json {
                 store::write_json(path, report)?;
             }
-            table::print(&table::capacity(report))?;
+            table::show(&table::capacity(report))?;
         }
     }
     Ok(match report.found.kind {

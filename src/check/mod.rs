@@ -217,7 +217,7 @@ fn finish(report: &CheckReport, json: Option<&Path>) -> Result<()> {
             if let Some(path) = json {
                 store::write_json(path, report)?;
             }
-            table::print(&table::check(report))
+            table::show(&table::check(report))
         }
     }
 }

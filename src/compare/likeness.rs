@@ -1,6 +1,7 @@
 //! Whether two runs can be compared at all.
 
 use anyhow::Result;
+use serde::Serialize;
 
 use super::Run;
 use crate::document::{ArrivalsRecord, Cell, LoadRecord, Trial};
@@ -24,7 +25,9 @@ pub(super) fn differences(base: &Run, new: &Run) -> Result<Vec<String>> {
     differ("kernel", a.host.kernel.clone(), b.host.kernel.clone());
     differ("processor", a.host.cpu_model.clone(), b.host.cpu_model.clone());
     differ("processors", a.host.cpus.to_string(), b.host.cpus.to_string());
-    let congestion = |host: &crate::document::Host| format!("{:?}", host.congestion_control);
+    let congestion = |host: &crate::document::Host| {
+        host.congestion_control.clone().unwrap_or_else(|| "unknown".into())
+    };
     differ("congestion control", congestion(&a.host), congestion(&b.host));
     differ("processors of servers", list(&a.run.server_cpus), list(&b.run.server_cpus));
     differ("processors of the generator", list(&a.run.client_cpus), list(&b.run.client_cpus));
@@ -62,17 +65,27 @@ fn loads((a, a_ns): &(LoadRecord, u64), (b, b_ns): &(LoadRecord, u64)) -> Vec<St
     };
     differ("application", a.app == b.app, a.app.clone(), b.app.clone());
     differ("framing", a.framing == b.framing, a.framing.clone(), b.framing.clone());
-    let request = |load: &LoadRecord| format!("{:?}", load.request);
+    let request = |load: &LoadRecord| written(&load.request);
     differ("request", a.request == b.request, request(a), request(b));
     let connections = |load: &LoadRecord| load.connections.to_string();
     differ("connections", a.connections == b.connections, connections(a), connections(b));
-    let arrivals = |load: &LoadRecord| format!("{:?}", load.arrivals);
+    let conduct =
+        |load: &LoadRecord| load.conduct.as_ref().map_or_else(|| "as they come".into(), written);
+    differ("how connections behave", a.conduct == b.conduct, conduct(a), conduct(b));
+    let greeting = |load: &LoadRecord| if load.greeting { "with" } else { "without" }.to_owned();
+    differ("greeting", a.greeting == b.greeting, greeting(a), greeting(b));
+    let arrivals = |load: &LoadRecord| written(&load.arrivals);
     differ("arrivals", same_arrivals(&a.arrivals, &b.arrivals), arrivals(a), arrivals(b));
     // A measurement of another length sees other rare events.
     let lengths = (*a_ns / 10_000_000, *b_ns / 10_000_000);
     let ms = |ns: u64| format!("{} ms", ns / 1_000_000);
     differ("measurement", lengths.0 == lengths.1, ms(*a_ns), ms(*b_ns));
     found
+}
+
+/// As it stands in the documents.
+fn written(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| error.to_string())
 }
 
 fn same_arrivals(a: &ArrivalsRecord, b: &ArrivalsRecord) -> bool {

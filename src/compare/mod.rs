@@ -70,7 +70,7 @@ pub fn compare(args: &CompareArgs) -> Result<Exit> {
         Some(format) => {
             export::compared(&comparison, args.all, format, args.output.as_deref())?;
         }
-        None => table::print(&text::text(&comparison, args.all))?,
+        None => table::show(&text::text(&comparison, args.all))?,
     }
     let exit = gate(&comparison, args.gate);
     if exit == Exit::Untrusted {

@@ -92,7 +92,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
             if let Some(path) = json {
                 store::write_json(path, &report)?;
             }
-            table::print(&show::report(&report))?;
+            table::show(&show::report(&report))?;
         }
     }
     Ok(if report.verdict == Validity::Invalid { Exit::Untrusted } else { Exit::Ok })

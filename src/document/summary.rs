@@ -168,6 +168,10 @@ pub struct RunRecord {
     pub id: String,
     /// The plan's name.
     pub plan: String,
+    /// A digest of its `plan.toml`, so that the run is not resumed with another; absent in earlier
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_digest: Option<String>,
     /// What the plan asks.
     pub question: String,
     /// When it started, RFC 3339, UTC.

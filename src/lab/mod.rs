@@ -58,7 +58,7 @@ pub fn lab(args: &LabArgs) -> Result<Exit> {
         Some(Lab::Stateful(args)) => stateful::run(args),
         None => {
             let lines = LABS.map(|(name, question)| format!("{name}: {question}\n"));
-            table::print(&lines.concat()).map(|()| Exit::Ok)
+            table::show(&lines.concat()).map(|()| Exit::Ok)
         }
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn run(args: &StatefulArgs) -> Result<Exit> {
     let of_one = |said: &str| report.models.iter().any(|model| sentences::is_of(model, said));
     let said: Vec<&str> =
         report.sentences.iter().map(String::as_str).filter(|said| !of_one(said)).collect();
-    table::print(&format!("{}\n", said.join("\n")))?;
+    table::show(&format!("{}\n", said.join("\n")))?;
     eprintln!("\nresults: {0}\npage:    {0}/lab.html", dir.display());
     Ok(exit)
 }

@@ -8,6 +8,7 @@
 //! Workloads whose rate is a share of what was measured come after those that measure it.
 
 mod built_in;
+mod folder;
 mod parts;
 mod progress;
 mod reference;
@@ -30,12 +31,13 @@ use crate::document::{Host, RunRecord, Summary};
 use crate::plan::Plan;
 use crate::{load, machine, report, store, table, units};
 pub use built_in::plans;
+use folder::Folder;
 use progress::Progress;
 use slots::{Slot, excluded, leave_out_unavailable, slots, time_needed};
 
 /// A run under way.
 struct Run {
-    dir: PathBuf,
+    folder: Folder,
     plan: Plan,
     record: RunRecord,
     host: Host,
@@ -63,7 +65,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     } else {
         table::print(&table::summary(&summary))?;
     }
-    eprintln!("\nresults: {0}\npage:    {0}/report.html", run.dir.display());
+    eprintln!("\nresults: {0}\npage:    {0}/report.html", run.folder.path.display());
     if let Some(failure) = failure {
         eprintln!("{}", run.how_to_resume());
         return Err(failure);
@@ -102,20 +104,20 @@ pub(crate) fn of_plan(plan: Plan, out: &Path) -> Result<Made> {
         (false, true) => Exit::Ok,
         (false, false) => Exit::Untrusted,
     };
-    Ok(Made { dir: run.dir, summary, exit })
+    Ok(Made { dir: run.folder.path, summary, exit })
 }
 
 /// The plan as the command line has changed it.
 fn plan(args: &RunArgs) -> Result<Plan> {
     let mut plan = match (&args.plan, &args.resume) {
-        (_, Some(dir)) if !dir.join("plan.toml").is_file() => {
+        (_, Some(dir)) if !dir.join(folder::PLAN).is_file() => {
             return Err(usage(format!(
                 "{} holds no plan.toml, so no run was begun there: give a folder as c10k run has named it, as in \
                  results/quick-20260101T120000Z",
                 dir.display()
             )));
         }
-        (_, Some(dir)) => Plan::read(&dir.join("plan.toml"))?,
+        (_, Some(dir)) => Plan::read(&dir.join(folder::PLAN))?,
         (Some(path), None) => Plan::named(path)?,
         (None, None) => Plan::quick(),
     };
@@ -167,14 +169,13 @@ impl Run {
         room::check(out, trials_planned)?;
         let started_at = units::now();
         let id = format!("{}-{}", plan.name, units::compact(&started_at));
-        let dir = out.join(&id);
-        std::fs::create_dir_all(dir.join("trials")).with_context(|| {
-            format!("cannot make the folder {}: choose another with --out", dir.display())
-        })?;
+        let (folder, id) = Folder::new(out, &id)?;
+        store::write(&folder.path.join(folder::PLAN), plan.to_toml()?.as_bytes())?;
         let (server_cpus, client_cpus) = processors(&plan);
         let record = RunRecord {
             id,
             plan: plan.name.clone(),
+            plan_digest: Some(folder.plan_digest()?),
             question: plan.question.clone(),
             started_at: started_at.clone(),
             written_at: started_at,
@@ -188,9 +189,8 @@ impl Run {
             client_cpus,
             notes,
         };
-        store::write(&dir.join("plan.toml"), plan.to_toml()?.as_bytes())?;
         let run = Self {
-            dir,
+            folder,
             plan,
             record,
             host: machine::host(),
@@ -203,19 +203,31 @@ impl Run {
     }
 
     fn resume(mut plan: Plan, dir: &Path) -> Result<Self> {
+        let folder = Folder::again(dir)?;
         let summary: Summary = store::read_json(&dir.join("summary.json"))
             .map_err(|error| usage(format!("cannot resume: {error:#}")))?;
+        let digest = folder.plan_digest()?;
+        if summary.run.plan_digest.as_ref().is_some_and(|begun| *begun != digest) {
+            return Err(usage(format!(
+                "{0}/plan.toml is not as it was when the run was begun, and trials of two plans do not go \
+                 together: put it back, or begin another run with c10k run {0}/plan.toml",
+                dir.display()
+            )));
+        }
         let counts = syscalls::of(&summary);
         let Summary { run: record, host, .. } = summary;
         // What began without a reference, in an earlier version, goes on without.
         plan.reference &= slots(&plan)?.len() == record.trials_planned;
         let left = record.trials_planned.saturating_sub(record.trials_done);
         room::check(dir, left)?;
-        Ok(Self { dir: dir.into(), plan, record, host, counts, stop: load::interrupts()? })
+        Ok(Self { folder, plan, record, host, counts, stop: load::interrupts()? })
     }
 
     fn how_to_resume(&self) -> String {
-        format!("what was measured is kept; go on with: c10k run --resume {}", self.dir.display())
+        format!(
+            "what was measured is kept; go on with: c10k run --resume {}",
+            self.folder.path.display()
+        )
     }
 
     fn make_trials(&mut self) -> Result<()> {
@@ -226,11 +238,15 @@ impl Run {
         if !made.is_empty() {
             eprintln!("{} trials are there already", made.len());
         }
+        if todo.is_empty() {
+            eprintln!("nothing is left to be measured");
+            return Ok(());
+        }
         let progress = Progress::new(&plan, &todo);
         let mut bases = summary::Bases::default();
         for slot in &todo {
             progress.at(slot);
-            let base = bases.of(slot.workload, &self.dir, &plan, &mut self.record)?;
+            let base = bases.of(slot.workload, &self.folder.path, &plan, &mut self.record)?;
             let trial = trial::make(self, slot, base)
                 .with_context(|| format!("{} under {}", slot.candidate, slot.workload.name))?;
             if trial.phases.interrupted || self.stop.load(Ordering::Relaxed) {
@@ -259,21 +275,22 @@ impl Run {
     }
 
     fn path(&self, slot: &Slot<'_>) -> PathBuf {
-        self.dir.join(slot.file())
+        self.folder.path.join(slot.file())
     }
 
     fn write_summary(&self) -> Result<Summary> {
         let mut record = self.record.clone();
         record.written_at = units::now();
-        let mut summary = summary::sum_up(&self.dir, &self.plan, record, self.host.clone())?;
+        let mut summary =
+            summary::sum_up(&self.folder.path, &self.plan, record, self.host.clone())?;
         syscalls::enter(&self.counts, &mut summary);
-        store::write_json(&self.dir.join("summary.json"), &summary)?;
+        store::write_json(&self.folder.path.join("summary.json"), &summary)?;
         Ok(summary)
     }
 
     fn conclude(&self) -> Result<Summary> {
         let summary = self.write_summary()?;
-        report::write(&summary, &self.dir)?;
+        report::write(&summary, &self.folder.path)?;
         Ok(summary)
     }
 }

@@ -56,7 +56,7 @@ impl Run {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let base = bases.of(slot.workload, &self.dir, &plan, &mut self.record)?;
+            let base = bases.of(slot.workload, &self.folder.path, &plan, &mut self.record)?;
             match self.count(&slot, base) {
                 Ok(counts) => _ = self.counts.insert(key, counts),
                 // A model that is stopped at each call may fail where it would not.

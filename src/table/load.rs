@@ -3,10 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{connections, sessions, steps, table};
+use super::{connections, fit, sessions, steps, terminal_width};
 use crate::document::{Distribution, Greetings, Imbalance, Quantile, Status, Trial};
 use crate::requests;
 use crate::units::{show_count, show_ns, show_ns_f64};
+
+/// What is known of each latency.
+const LATENCIES: fit::Columns = fit::Columns {
+    names: &["", "count", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"],
+    give_way: &["p99.99", "mean", "p90", "p99.9", "count"],
+};
 
 /// One load on its own.
 #[must_use]
@@ -29,8 +35,6 @@ pub fn load(trial: &Trial) -> String {
     if let Some(drawn) = requests::describe(&trial.load.request) {
         let _ = writeln!(text, "{drawn}");
     }
-    let mut latencies =
-        table(&["", "count", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"], 1);
     let latency = &trial.latency;
     let rows = [
         ("response", latency.response.as_ref()),
@@ -42,13 +46,16 @@ pub fn load(trial: &Trial) -> String {
         ("accept delay", latency.accept_delay.as_ref()),
         ("queue delay", latency.queue_delay.as_ref()),
     ];
-    for (name, distribution) in rows {
-        latencies.add_rows(distribution.map(|d| distribution_row(name, d)));
-    }
+    let rows: Vec<_> =
+        rows.into_iter().filter_map(|(name, d)| Some(distribution_row(name, d?))).collect();
+    let (latencies, gone) = LATENCIES.fitted(&rows, terminal_width());
     if latency.response.is_none() {
         text.push_str("closed loop: service times; there is no schedule to be late for\n");
     }
     let _ = writeln!(text, "{latencies}");
+    if !gone.is_empty() {
+        let _ = writeln!(text, "no room for {}: --json has all", gone.join(", "));
+    }
     text.push_str(&steps::of(trial));
     let failures = kinds(&census.errors);
     let _ = writeln!(
