@@ -1,5 +1,7 @@
 //! The page of the committed run: it needs nothing else, and its figures are those of the documents.
 
+#[path = "support/reading.rs"]
+mod reading;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -90,6 +92,33 @@ fn the_page_needs_nothing_else_and_is_small_enough() {
         let place = format!("id=\"{}\"", text(&figure["id"]));
         assert_eq!(report.page.matches(&place).count(), 1, "{place}");
     }
+}
+
+/// Whoever follows links, headings and what the page says about its numbers finds what they name.
+#[test]
+fn a_reader_finds_what_the_page_names() {
+    let (whole, swept) = (Report::of(|_| ()), swept());
+    for report in [&whole, &swept] {
+        reading::assert_links_lead_somewhere(&report.page);
+        reading::assert_headings_in_order(&report.page);
+        let tables = report.page.matches("<table").count();
+        assert_eq!(report.page.matches("<caption").count(), tables);
+    }
+    let trial = |cell: &&Value| whole.folder.path().join(text(&cell["trials"][0]));
+    let trials: Vec<Value> =
+        whole.cells().iter().map(|cell| read_json(&trial(cell)).expect("one")).collect();
+    let fields = reading::fields(&whole.page);
+    reading::assert_fields_are_there(&fields, &whole.summary, &trials);
+    let crossings =
+        |fields: &[(String, String)]| fields.iter().any(|(_, f)| f == "crossovers[].at");
+    assert!(!crossings(&fields) && crossings(&reading::fields(&swept.page)));
+    let poll = whole.cells().into_iter().find(|cell| cell["model"] == "poll").expect("a cell");
+    reading::assert_row_is_of_its_trials(&whole.page, poll, &whole.trials(poll));
+}
+
+#[test]
+fn text_can_be_told_from_its_ground() {
+    reading::assert_contrasts(include_str!("../src/report/page.css"));
 }
 
 #[test]

@@ -15,6 +15,11 @@ pub(super) fn of(summary: &Summary) -> Vec<String> {
     if summary.recommendations.is_empty() {
         return Vec::new();
     }
+    if summary.verdicts.iter().all(|standings| standings.others.is_empty()) {
+        let text = "One model stands alone under each workload, so there is nobody to compare it with: its \
+                    figures are below.";
+        return vec![text.into()];
+    }
     let mut sentences = vec![who(summary)];
     sentences.extend(greatest(summary));
     sentences.extend(changes(summary));
@@ -29,13 +34,19 @@ pub(super) fn why_none(summary: &Summary) -> String {
     }
     let count =
         |wanted: fn(&Cell) -> bool| summary.cells.iter().filter(|cell| wanted(cell)).count();
-    format!(
-        "There is no answer: no model can be called the best. Of {} cells {} failed a check, {} starve some clients, \
-         and the others have too few samples or nobody to be compared with.",
-        summary.cells.len(),
-        count(|cell| cell.validity == Validity::Invalid),
-        count(Cell::starves)
-    )
+    let cells = summary.cells.len();
+    let invalid = count(|cell| cell.validity == Validity::Invalid);
+    let starve = count(|cell| cell.validity != Validity::Invalid && cell.starves());
+    let mut text = format!(
+        "There is no answer: no model can be called the best. Of {cells} cells {invalid} failed a check"
+    );
+    if starve > 0 {
+        text += &format!(", {starve} more starve some clients");
+    }
+    if invalid + starve < cells {
+        text += ", and the others have too few samples";
+    }
+    text + ". The numbered lines under the tables say what to mend."
 }
 
 /// Who is among the best, under how many workloads.
@@ -102,10 +113,12 @@ fn sureness(summary: &Summary) -> String {
     let mut text = if is_hint(summary) && count(Option::is_some) == 0 {
         let trials = summary.cells.iter().map(|cell| cell.trials.len()).max().unwrap_or(0);
         let plural = if trials == 1 { "" } else { "s" };
+        let compared = match others().count() {
+            1 => "the comparison".to_string(),
+            n => format!("any of the {n} comparisons"),
+        };
         format!(
-            "None of this is sure: with {trials} trial{plural} each there is no verdict about any of the {} \
-             comparisons.",
-            others().count()
+            "None of this is sure: with {trials} trial{plural} each there is no verdict about {compared}."
         )
     } else {
         format!(
@@ -146,9 +159,10 @@ fn is_hint(summary: &Summary) -> bool {
 
 fn names(models: &[&str]) -> String {
     let shown = &models[..models.len().min(NAMES)];
-    match models.len() - shown.len() {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
+    match (models.len() - shown.len(), shown) {
+        (0, [first @ .., last]) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        (0, _) => shown.join(", "),
+        (more, _) => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
@@ -170,7 +184,7 @@ mod tests {
         set(&mut tail, 0.99, &[9e5, 8e5, 9e5, 8e5, 9e5]);
         let text = text(vec![closed("epoll", &BEST), slow, tail, open("fork", &[1e5; 5])]);
         assert!(
-            text.starts_with("epoll, fork are the best or cannot be told from it under 1 of 2")
+            text.starts_with("epoll and fork are the best or cannot be told from it under 1 of 2")
         );
         let expected =
             "sure difference is under echo-open: epoll has 8.59 times the p99 of fork (95 %";
@@ -187,6 +201,18 @@ mod tests {
         assert!(text.starts_with("By medians and spreads only: epoll is the best or"), "{text}");
         assert!(text.contains("None of this is sure: with 3 trials each"), "{text}");
         assert!(!text.contains("greatest sure difference"), "{text}");
+    }
+
+    #[test]
+    fn one_model_is_compared_with_nobody_and_where_all_failed_that_is_the_answer() {
+        let alone = closed("epoll", &[2.0; 3]);
+        assert!(text(vec![alone.clone()]).contains("nobody to compare it with"));
+        let failed = Cell { validity: Validity::Invalid, ..alone };
+        let none = summary(vec![failed.clone(), Cell { model: "fork".into(), ..failed }]);
+        assert_eq!(of(&none), Vec::<String>::new());
+        let why = why_none(&none);
+        assert!(why.contains("Of 2 cells 2 failed a check. The numbered"), "{why}");
+        assert!(why_none(&summary(Vec::new())).contains("no trial has been made"));
     }
 
     #[test]

@@ -238,7 +238,16 @@ fn curves(columns: &[&Column<'_>]) -> Vec<Line> {
             trial: None,
         })
     };
-    columns.iter().copied().filter_map(line).collect()
+    some_shown(columns.iter().copied().filter_map(line).collect())
+}
+
+/// Where nobody stands for a family, as all starve clients or failed a check, all are drawn: a figure
+/// without a line says less.
+fn some_shown(mut lines: Vec<Line>) -> Vec<Line> {
+    if !lines.iter().any(|line| line.shown) {
+        lines.iter_mut().for_each(|line| line.shown = true);
+    }
+    lines
 }
 
 fn slices(columns: &[&Column<'_>]) -> Vec<Line> {
@@ -267,7 +276,7 @@ fn slices(columns: &[&Column<'_>]) -> Vec<Line> {
             trial: file,
         })
     };
-    columns.iter().copied().filter_map(line).collect()
+    some_shown(columns.iter().copied().filter_map(line).collect())
 }
 
 /// Whether it is the one of its family with the lowest p99 (or else median); twenty lines at once
@@ -341,6 +350,21 @@ mod tests {
         assert_eq!((points[0].0, points[0].2), (0.0, Some(2.0)));
         assert!((points[0].1 - 1e9 / 300.0).abs() < 1e-3);
         assert_eq!((points[200].0, points[200].2), (60_000.0, Some(600.0)));
+    }
+
+    #[test]
+    fn where_nobody_is_sound_all_lines_are_drawn() {
+        let cells = ["epoll", "fork"]
+            .map(|model| Cell { validity: Validity::Invalid, ..closed(model, &[1e5; 3]) });
+        let curve = || Drawn { curve: vec![(0.5, 1), (0.9, 2)], ..Drawn::default() };
+        let shown = |cells: &[&Cell]| {
+            let columns = columns(cells, vec![curve(), curve()]);
+            let lines = curves(&columns.iter().collect::<Vec<_>>());
+            lines.iter().map(|line| line.shown).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&[&cells[0], &cells[1]]), [true, true]);
+        let sound = closed("epoll", &[1e5; 3]);
+        assert_eq!(shown(&[&sound, &cells[1]]), [true, false]);
     }
 
     #[test]

@@ -67,7 +67,8 @@
   const PAPER = { wide: 680, half: 330 };
   const onPaper = (place) => (place.closest("figure").classList.contains("wide") ? PAPER.wide : PAPER.half);
   // A line of a legend beside a figure, so that no name is scrolled out of sight.
-  const beside = (rows, least) => Math.max(least, 90 + 23 * rows.length);
+  const beside = (rows, least) => Math.max(least, 90 + 20 * rows.length);
+  const legendBeside = { tracegroupgap: 0, font: { size: 12 } };
   const legendBelow = { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom" };
   /** A logarithmic axis of time: few marks, each with its unit. */
   function times(look, values, more, narrow = false) {
@@ -206,7 +207,7 @@
     return {
       traces,
       layout: layout(look, narrow, {
-        height: narrow ? 640 : beside(figure.rows, 480), legend: narrow ? legendBelow : {}, margin: { l: 10, r: 20, t: 30, b: narrow ? 250 : 45 }, showlegend: true,
+        height: narrow ? 640 : beside(figure.rows, 480), legend: narrow ? legendBelow : legendBeside, margin: { l: 10, r: 20, t: 30, b: narrow ? 250 : 45 }, showlegend: true,
         xaxis: turned ? time : shares, yaxis: turned ? shares : time,
       }),
     };
@@ -228,7 +229,7 @@
     return {
       traces,
       layout: layout(look, narrow, {
-        height: narrow ? 680 : beside(figure.rows, 520), legend: narrow ? legendBelow : {}, margin: { l: 10, r: 20, t: 30, b: narrow ? 250 : 45 }, showlegend: true,
+        height: narrow ? 680 : beside(figure.rows, 520), legend: narrow ? legendBelow : legendBeside, margin: { l: 10, r: 20, t: 30, b: narrow ? 250 : 45 }, showlegend: true,
         xaxis: axis(look, { title: { text: "time since the measurement began" }, anchor: "y2", ...UNITS.ns.axis }),
         yaxis: axis(look, { title: { text: "replies/s" }, domain: [0.55, 1], rangemode: "tozero", ...UNITS.per_s.axis }),
         yaxis2: times(look, drawn(figure).flatMap((row) => row.points.map(([, , p99]) => p99)).filter(Boolean), { title: { text: "p99" }, domain: [0, 0.45] }),

@@ -6,11 +6,12 @@ use maud::{Markup, html};
 use super::figures::Column;
 use super::{cost, load, micro, settings};
 use crate::document::{Cell, Recommendation, Summary, Sureness};
-use crate::metric::{MEMORY, Metric, SERVER_CPU, named};
+use crate::metric::{MEMORY, Metric, named};
 use crate::sweeps::fixed_text;
 use crate::units::show_ns_f64;
 
-const COLUMNS: [&str; 5] = ["load", "take any of", "how sure", "why", "p99 of these"];
+const COLUMNS: [&str; 5] =
+    ["load", "take any of", "how sure", "why: what a request costs", "p99 of these"];
 
 /// A recommendation and whom it is of.
 struct Found<'a> {
@@ -118,22 +119,17 @@ fn asked(found: &Found<'_>) -> String {
 }
 
 fn cells(found: &Found<'_>) -> Markup {
-    let Recommendation { group, cheapest, leanest, sureness, how_sure, .. } = found.recommendation;
+    let Recommendation { group, leanest, sureness, how_sure, .. } = found.recommendation;
     let standings = found.summary.standings_of(&found.recommendation.workload);
     let metric = standings.and_then(|standings| named(&standings.metric));
     let best = group.first().map_or("", String::as_str);
     let value = metric.and_then(|metric| found.has(&metric, best));
-    let least = |words: &str, metric: &Metric, model: &Option<String>| {
-        let has = found.has(metric, model.as_deref()?)?;
-        Some(format!("{words} of them: {has}."))
-    };
-    let [cpu, memory] = [("Least CPU", SERVER_CPU, cheapest), ("Least memory", MEMORY, leanest)]
-        .map(|(words, metric, model)| least(words, &metric, model));
+    let leanest = leanest.as_deref().and_then(|model| found.has(&MEMORY, model));
     html! {
         td role="cell" data-label=(COLUMNS[1]) {
             b { (micro(&value.unwrap_or_else(|| best.into()))) }
             @for model in group.iter().skip(1) { ", " (model) }
-            @for text in [cpu, memory].into_iter().flatten() { div.meta { (micro(&text)) } }
+            @if let Some(leanest) = leanest { div.meta { "Least memory: " (leanest) "." } }
         }
         td role="cell" data-label=(COLUMNS[2]) {
             // The sentence begins with the word, as in "Partly sure: ".
@@ -155,9 +151,10 @@ fn why(found: &Found<'_>) -> Option<String> {
         .filter_map(|column| Some((column, cost(column)?)))
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .filter(|(column, _)| column.cell.model != take.cell.model);
-    let mut text = format!("{}: {}.", take.cell.model, cost::in_words(take)?);
+    let least = if cheapest.is_some() { "Least of them: " } else { "" };
+    let mut text = format!("{least}{}, {}.", take.cell.model, cost::in_words(take)?);
     if let Some((dear, _)) = dearest {
-        text += &format!(" Dearest: {}: {}.", dear.cell.model, cost::in_words(dear)?);
+        text += &format!(" Most of all: {}, {}.", dear.cell.model, cost::in_words(dear)?);
     }
     Some(text)
 }
@@ -246,7 +243,7 @@ mod tests {
             waits_per_request: Some(if cell.model == "fork" { 0.98 } else { 1e-5 }),
             ..Drawn::default()
         });
-        let said = "epoll: 5.00 µs CPU per request, 90 % of it in the kernel, &lt;0.001 waits. Dearest: fork: 10.0 µs \
+        let said = "epoll, 5.00 µs CPU per request, 90 % of it in the kernel, &lt;0.001 waits. Most of all: fork, 10.0 µs \
                     CPU per request, 0.980 waits.";
         assert!(html.contains(said), "{html}");
     }

@@ -7,6 +7,9 @@ use super::notes::{self, Subject};
 use super::{cost, micro, sortable, sources};
 use crate::document::{Cell, Summary, Validity};
 
+const NO_BEST: &str =
+    "No model can be called the best: every cell failed a check, starves clients or lacks samples.";
+
 /// More sentences than this are a list.
 const PARAGRAPH: usize = 3;
 
@@ -22,7 +25,7 @@ pub(super) fn of(
     html! {
         section id=(workload) {
             h2 { (workload) }
-            @if let Some(standings) = standings { p.answer { (micro(&standings.sentence)) } }
+            p.answer { @if let Some(standings) = standings { (micro(&standings.sentence)) } @else { (NO_BEST) } }
             @if let Some(recovery) = crate::table::recovery(&cells) { p { (micro(&recovery)) } }
             (sortable::table(&summary.cells_of(workload), standings, &summary.noise))
             @if let Some(cost) = cost::of(columns) { (cost) }

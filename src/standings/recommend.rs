@@ -137,10 +137,13 @@ fn how_sure(
         standings.others.iter().filter(|standing| wanted.contains(&standing.verdict)).count()
     };
     let mut text = match sureness {
-        Sureness::Hint if trials < TRIALS_MIN => format!(
-            "A hint only: {trials} trials support no verdict, and the group is of those whose spread \
-             meets that of the best."
-        ),
+        Sureness::Hint if trials < TRIALS_MIN => {
+            let support = if trials == 1 { "trial supports" } else { "trials support" };
+            format!(
+                "A hint only: {trials} {support} no verdict, and the group is of those whose spread \
+                 meets that of the best."
+            )
+        }
         Sureness::Hint => "A hint only: no other model is surely worse.".into(),
         Sureness::Sure | Sureness::Partly => {
             let sure = if sureness == Sureness::Sure { "Sure" } else { "Partly sure" };
