@@ -219,6 +219,12 @@ mod tests {
     }
 
     #[test]
+    fn an_interval_leaves_out_a_fortieth_at_either_end() {
+        let values = (0..400).rev().map(f64::from).collect();
+        assert_eq!(middle(values), Interval { low: 10.0, high: 389.0 });
+    }
+
+    #[test]
     fn few_loads_are_refused_however_often_they_were_measured() {
         let points: Vec<_> = (0..20).map(|i| (f64::from(i % 5 + 1), 10.0)).collect();
         assert_eq!(fit(&points, 1), Err(NoFit::TooFewLoads(5)));
