@@ -1,6 +1,7 @@
 //! Plans that are in order, and those that are not.
 
 mod matrix;
+mod numbers;
 
 use super::*;
 

@@ -188,3 +188,7 @@ mod tests {
         assert!(time(&plan(7, true)) > time(&plan(7, false)), "it is counted in time");
     }
 }
+
+#[cfg(test)]
+#[path = "tests/order.rs"]
+mod order;
