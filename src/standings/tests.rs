@@ -1,4 +1,5 @@
 mod derived;
+mod judged;
 
 use super::*;
 use crate::document::Estimate;

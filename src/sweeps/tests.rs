@@ -1,3 +1,4 @@
+mod blocks;
 mod rules;
 
 use super::*;
