@@ -258,3 +258,7 @@ mod tests {
         assert!(Sample::take(pid).is_err());
     }
 }
+
+#[cfg(test)]
+#[path = "tests/samples.rs"]
+mod samples;

@@ -233,3 +233,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests/counters.rs"]
+mod every_counter;
