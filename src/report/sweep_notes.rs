@@ -206,3 +206,7 @@ fn peaks(summary: &Summary, panels: &[Sweep<'_>]) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+#[path = "tests/sweep_notes.rs"]
+mod tests;
