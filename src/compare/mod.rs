@@ -227,3 +227,7 @@ mod tests {
         assert_eq!(gate(&Comparison { rows: Vec::new(), ..of(None) }, true), Exit::Untrusted);
     }
 }
+
+#[cfg(test)]
+#[path = "tests/rows.rs"]
+mod rows;
