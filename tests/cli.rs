@@ -1,17 +1,20 @@
 //! The program as its users run it, and mostly as they run it wrongly: a clear message that says
 //! what to do, the right exit code, and nothing lost.
 
+#[path = "cli/http.rs"]
+mod http;
+#[path = "cli/models.rs"]
+mod models;
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
+use serde_json::Value;
 use support::{c10k, server, until};
 
 /// Runs the program and returns its exit code, standard output and standard error.
@@ -199,65 +202,6 @@ fn a_load_that_contradicts_itself_is_a_usage_error() {
 }
 
 #[test]
-fn http_has_neither_greetings_nor_checks_of_other_servers() {
-    let serve = ["serve", "--model", "epoll", "--listen", "127.0.0.1:0", "--framing", "http"];
-    fails(&[&serve[..], &["--greeting"]].concat(), 2, &["greeting", "line"]);
-    fails(&["check", "--target", "127.0.0.1:1", "--framing", "http"], 2, &["--model"]);
-}
-
-/// A server that reads heads of requests and says the same to each.
-fn http_server(reply: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound").to_string();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || {
-                let mut lines = BufReader::new(stream.try_clone().expect("a handle")).lines();
-                let mut stream = stream;
-                while let Some(Ok(line)) = lines.next() {
-                    if line.is_empty() && stream.write_all(reply.as_bytes()).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-    });
-    address
-}
-
-#[test]
-fn any_http_server_can_be_loaded() {
-    let address =
-        http_server("HTTP/1.1 404 Nope\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n");
-    let load = |more: &[&'static str]| {
-        let start =
-            ["load", "--target", &address, "--framing", "http", "--path", "/x", "--json", "-"];
-        let (exit, stdout, stderr) = run(&[&start[..], &SHORT, more].concat());
-        let result: Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}"));
-        (exit, result)
-    };
-    let (exit, result) = load(&["--status", "404", "--expect-bytes", "2", "--header", "A: b"]);
-    assert_eq!(exit, 0, "{}", result["checks"]);
-    assert!(result["census"]["ok"].as_u64() > Some(0) && result["census"]["errors"] == json!({}));
-    let expected = json!({
-        "kind": "http", "method": "GET", "path": "/x", "headers": ["A: b"], "body_bytes": 0,
-        "status": 404, "expect_bytes": 2
-    });
-    assert_eq!(result["load"]["request"], expected);
-    assert_eq!(
-        (&result["load"]["app"], &result["load"]["framing"]),
-        (&json!("any"), &json!("http"))
-    );
-
-    let (exit, result) = load(&[]);
-    assert_eq!(exit, 4);
-    assert_eq!(result["census"]["errors"]["status:4xx"], result["census"]["offered"]);
-    let (exit, result) = load(&["--status", "404", "--expect-bytes", "3"]);
-    assert_eq!(exit, 4);
-    assert_eq!(result["census"]["wrong_example"], "a body of 2 bytes, and not of 3");
-}
-
-#[test]
 fn an_unwritable_results_folder_is_named_before_anything_runs() {
     fails(&["run", "--out", "/proc/none"], 1, &["/proc/none", "--out"]);
 }
@@ -277,95 +221,6 @@ fn a_dry_run_lists_the_trials_and_their_time() {
     // Two models and a twin, five workloads, two blocks; in each a reference before and after rates are known.
     assert!(stdout.contains("34 trials, about"), "{stdout}");
     assert_eq!(stdout.lines().count(), 35);
-}
-
-#[test]
-fn the_list_of_models_is_the_same_for_people_and_programs() {
-    let (_, json, _) = run(&["models", "--json"]);
-    let (_, text, _) = run(&["models"]);
-    let list: Vec<Value> = serde_json::from_str(&json).expect("JSON");
-    assert_eq!(list.len(), servers::MODELS.len());
-    for model in &list {
-        assert!(text.contains(model["name"].as_str().expect("a name")));
-        assert!(text.contains(model["summary"].as_str().expect("a summary")));
-    }
-}
-
-#[test]
-fn the_readme_lists_every_model_in_teaching_order() {
-    let readme = include_str!("../README.md");
-    let table =
-        readme.split("| model | file | what it does |").nth(1).expect("the table of models");
-    let rows = table.lines().skip(2).take_while(|line| line.starts_with("| `"));
-    let named: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
-    let models: Vec<&str> = servers::MODELS.iter().map(|model| model.name).collect();
-    assert_eq!(named, models);
-}
-
-/// Has the kernel refuse io_uring_setup(2) to a command with this errno, as it does in containers.
-fn without_io_uring(command: &mut Command, errno: i32) -> &mut Command {
-    fn op(code: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
-        libc::sock_filter { code: u16::try_from(code).expect("a small code"), jt, jf, k }
-    }
-    let setup = u32::try_from(libc::SYS_io_uring_setup).expect("a small number");
-    let refusal = libc::SECCOMP_RET_ERRNO | u32::try_from(errno).expect("positive");
-    // The number of the system call is the first word of what a filter sees.
-    let mut filter = [
-        op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, setup, 0, 1),
-        op(libc::BPF_RET | libc::BPF_K, refusal, 0, 0),
-        op(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
-    ];
-    let install = move || {
-        let len = libc::c_ushort::try_from(filter.len()).expect("four");
-        let program = libc::sock_fprog { len, filter: filter.as_mut_ptr() };
-        #[expect(unsafe_code, reason = "no safe wrapper installs a seccomp filter")]
-        // SAFETY: the program and its filter live across the calls; both are signal-safe.
-        let refused = unsafe {
-            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
-                || libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program)
-                    != 0
-        };
-        if refused { Err(std::io::Error::last_os_error()) } else { Ok(()) }
-    };
-    #[expect(unsafe_code, reason = "the filter is for the child alone")]
-    // SAFETY: two system calls, and no allocation, between fork and exec.
-    unsafe {
-        command.pre_exec(install)
-    }
-}
-
-#[test]
-fn a_model_that_the_machine_refuses_is_listed_with_the_reason_and_not_started() {
-    for (errno, name) in [(libc::EPERM, "EPERM"), (libc::ENOSYS, "ENOSYS")] {
-        let run = |arguments: &[&str]| {
-            let mut command = c10k();
-            let output = without_io_uring(command.args(arguments), errno).output();
-            output.expect("it runs")
-        };
-        let listed = run(&["models", "--json"]);
-        assert!(listed.status.success());
-        let list: Vec<Value> = serde_json::from_slice(&listed.stdout).expect("JSON");
-        let rings = list.iter().filter(|model| model["family"] == "proactor");
-        assert!(rings.clone().count() >= 2, "{list:?}");
-        for ring in rings {
-            assert_eq!(ring["available"], false, "{ring}");
-            assert!(ring["reason"].as_str().expect("a reason").contains(name), "{ring}");
-            let model = ring["name"].as_str().expect("a name");
-            let served = run(&["serve", "--model", model, "--listen", "127.0.0.1:0"]);
-            let stderr = String::from_utf8_lossy(&served.stderr);
-            assert_eq!(served.status.code(), Some(2), "{stderr}");
-            assert!(stderr.contains(&format!("the model {model} cannot run here")), "{stderr}");
-            assert!(stderr.contains(name), "{stderr}");
-            assert_eq!(served.stdout, b"");
-        }
-        let others = list.iter().filter(|model| model["family"] != "proactor");
-        for other in others {
-            assert_eq!(other["available"], true, "{other}");
-        }
-        let table = run(&["models"]);
-        assert!(String::from_utf8_lossy(&table.stdout).contains("unavailable here"));
-    }
 }
 
 #[test]
