@@ -5,7 +5,7 @@
 //!
 //! - `memory`: connections are opened and left alone, then asked once each; what the server's
 //!   processes and the kernel have grown by
-//! - `live`: all of them in a closed loop at once, every reply checked
+//! - `live`: all of them asked once a second, every reply checked
 //! - `churn`: connect, one request, its reply, close
 //! - `idle`: server CPU for a request of a few active connections beside none, 1,000 and all
 //!
