@@ -17,6 +17,7 @@ use crate::sweeps;
 use crate::units::as_f64;
 
 pub(crate) use noise::away;
+pub(crate) use words::of_itself;
 
 /// Fills in everything that follows from the values of the trials. Doing it again changes nothing.
 pub fn derive(summary: &mut Summary) {

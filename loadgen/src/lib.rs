@@ -85,6 +85,7 @@ pub use engine::Engine;
 pub use error::LoadError;
 pub use greetings::Greetings;
 pub use hdrhistogram::Histogram;
+pub use limits::descriptors_missing;
 #[cfg(test)]
 pub(crate) use load::example;
 pub use load::{Arrivals, Load};

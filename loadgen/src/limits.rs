@@ -7,9 +7,16 @@ use crate::LoadError;
 /// For the program, its threads, and whatever it watches the server with.
 const DESCRIPTORS_BESIDE_CONNECTIONS: u64 = 64;
 
+/// How many descriptors a load over so many connections needs, and the hard limit where that is less.
+#[must_use]
+pub fn descriptors_missing(connections: usize) -> Option<(u64, u64)> {
+    let need = (connections as u64).saturating_add(DESCRIPTORS_BESIDE_CONNECTIONS);
+    let limit = getrlimit(Resource::Nofile).maximum?;
+    (limit < need).then_some((need, limit))
+}
+
 /// Raises the soft limit to the hard limit, and makes sure that it is enough.
 pub(crate) fn make_room_for(connections: usize) -> Result<(), LoadError> {
-    let need = (connections as u64).saturating_add(DESCRIPTORS_BESIDE_CONNECTIONS);
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         limit.current = limit.maximum;
@@ -18,8 +25,8 @@ pub(crate) fn make_room_for(connections: usize) -> Result<(), LoadError> {
             source: errno.into(),
         })?;
     }
-    match limit.maximum {
-        Some(limit) if limit < need => Err(LoadError::Descriptors { need, limit }),
-        _ => Ok(()),
+    match descriptors_missing(connections) {
+        Some((need, limit)) => Err(LoadError::Descriptors { need, limit }),
+        None => Ok(()),
     }
 }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::micro;
 use crate::document::{Cell, Estimate, NoiseFloor, Standing, Standings, Validity};
+use crate::standings::of_itself;
 use crate::statistics::Verdict;
 use crate::table;
 
@@ -111,13 +112,7 @@ fn against_itself(cell: &Cell, standings: Option<&Standings>, noise: &[NoiseFloo
             && floor.model == cell.model
             && Some(floor.metric.as_str()) == metric
     };
-    noise.iter().find(own).map_or_else(
-        || ("-".into(), None),
-        |floor| {
-            let (low, high) = (floor.interval.low, floor.interval.high);
-            (format!("{:.2} ({low:.2} to {high:.2}) of itself", floor.ratio), None)
-        },
-    )
+    noise.iter().find(own).map_or_else(|| ("-".into(), None), |floor| (of_itself(floor), None))
 }
 
 /// The numbers of the terminal's columns after the first.
@@ -163,6 +158,13 @@ mod tests {
         let html = table(&cells, summary.standings_of("echo"), noise).into_string();
         assert!(html.contains("data-v=\"epoll (again)\""), "{html}");
         assert!(html.contains("1.10 (1.10 to 1.10) of itself"), "{html}");
+        // Two trials that are far apart have an interval that nobody would read.
+        let mut wide = summary.noise.clone();
+        for floor in &mut wide {
+            (floor.smallest_detectable, floor.interval.high) = (4_402_156.4, 4_402_157.4);
+        }
+        let html = table(&cells, summary.standings_of("echo"), &wide).into_string();
+        assert!(html.contains("1.10 of itself") && !html.contains("4402157"), "{html}");
     }
 
     #[test]

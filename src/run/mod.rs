@@ -165,7 +165,9 @@ pub(crate) fn processors(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
 impl Run {
     fn begin(mut plan: Plan, out: &Path) -> Result<Self> {
         let notes = leave_out_unavailable(&mut plan)?;
-        let trials_planned = slots(&plan)?.len();
+        let slots = slots(&plan)?;
+        room::descriptors(&plan, &slots)?;
+        let trials_planned = slots.len();
         room::check(out, trials_planned)?;
         let started_at = units::now();
         let id = format!("{}-{}", plan.name, units::compact(&started_at));

@@ -21,7 +21,7 @@ impl Progress {
         let target =
             if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(todo.len() as u64), target);
-        let template = "{bar:30} {pos}/{len} trials, {eta} left  {msg}";
+        let template = "{bar:30} {pos}/{len} trials, {eta} left  {wide_msg}";
         bar.set_style(ProgressStyle::with_template(template).expect("the template is in order"));
         let time = humantime::format_duration(time_needed(plan, todo));
         eprintln!("{}: {} trials, about {time}", plan.name, todo.len());

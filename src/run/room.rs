@@ -1,10 +1,13 @@
-//! Whether a run's results have room where they are to be written, before the first trial is made.
+//! Whether a run's results have room where they are to be written, and its connections in a process, before the
+//! first trial is made.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::slots::Slot;
 use crate::cli::usage;
+use crate::plan::{Plan, Workload};
 use crate::units::{as_f64, show_bytes};
 
 /// What a trial's document takes at most, by experience: its histograms are most of it.
@@ -42,6 +45,25 @@ pub(super) fn check(out: &Path, trials: usize) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a run that would end at a workload with more connections than a process may have.
+pub(super) fn descriptors(plan: &Plan, slots: &[Slot<'_>]) -> Result<()> {
+    let clients =
+        |workload: &Workload| plan.connections(workload) + workload.idle_connections.unwrap_or(0);
+    let of_the_plan = slots.iter().filter(|slot| !slot.is_reference());
+    let Some(most) = of_the_plan.map(|slot| slot.workload).max_by_key(|workload| clients(workload))
+    else {
+        return Ok(());
+    };
+    match loadgen::descriptors_missing(clients(most)) {
+        None => Ok(()),
+        Some((need, limit)) => Err(usage(format!(
+            "{} needs {need} file descriptors and the limit is {limit}: raise it (`ulimit -n {need}`, as root; for \
+             good in /etc/security/limits.conf), or name workloads with fewer connections with --workloads",
+            most.name
+        ))),
+    }
+}
+
 fn needed(trials: usize) -> u64 {
     (trials as u64).saturating_mul(TRIAL_BYTES).saturating_add(RUN_BYTES)
 }
@@ -49,6 +71,20 @@ fn needed(trials: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::slots::slots;
+
+    #[test]
+    fn connections_that_no_process_may_have_are_refused_by_the_name_of_the_workload() {
+        let mut plan = Plan::quick();
+        plan.models = vec!["epoll".into()];
+        let of = |plan: &Plan| descriptors(plan, &slots(plan).expect("in order"));
+        plan.workloads[1].connections = Some(usize::MAX / 2);
+        let error = of(&plan).expect_err("nobody may").to_string();
+        assert!(error.starts_with(&plan.workloads[1].name) && error.contains("ulimit"), "{error}");
+        plan.workloads[1].connections = Some(1);
+        plan.workloads[1].idle_connections = Some(usize::MAX / 2);
+        assert!(of(&plan).is_err());
+    }
 
     #[test]
     fn what_does_not_fit_is_refused_before_anything_is_made() {

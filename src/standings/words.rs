@@ -106,8 +106,19 @@ fn floor(metric: &Metric, noise: &[NoiseFloor]) -> String {
             _ => "differences".into(),
         };
         format!(
-            " {} measured twice: {:.2} ({:.2} to {:.2}) of itself, so {untold} cannot be told.",
-            floor.model, floor.ratio, floor.interval.low, floor.interval.high,
+            " {} measured twice: {}, so {untold} cannot be told.",
+            floor.model,
+            of_itself(floor)
         )
     })
+}
+
+/// A second measurement over the first, with the interval where that is one.
+pub(crate) fn of_itself(floor: &NoiseFloor) -> String {
+    if floor.smallest_detectable < UNTOLD {
+        let (low, high) = (floor.interval.low, floor.interval.high);
+        format!("{:.2} ({low:.2} to {high:.2}) of itself", floor.ratio)
+    } else {
+        format!("{:.2} of itself, as far as so few trials tell", floor.ratio)
+    }
 }
