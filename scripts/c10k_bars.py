@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -10,7 +9,7 @@ import c10k_rows as rows
 import c10k_style as style
 import c10k_trials as trials
 from c10k_documents import Run
-from c10k_style import Frame, Look, Looks
+from c10k_style import Frame, Looks
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 TINTS = dict(zip(QUANTILES, (0.0, 0.35, 0.7, 1.0), strict=True))
@@ -26,33 +25,19 @@ def quantiles(run: Run, look: Looks, workload: str) -> Figure | None:
     shown = [q for q in QUANTILES if any((one := cell.quantile(q)) and one.shown for cell in cells)]
     if not shown:
         return None
-    handles = []
-    for q in shown:
-        mark = style.handle(Look("#333333", "o", ""), rows.p_name(q))
-        mark.set_markerfacecolor(style.lighter("#333333", TINTS[q]))
-        handles.append(mark)
+    tints = {q: TINTS[q] for q in shown}
     time = "response" if cells[0].arrivals.is_open else "service"
     frame = Frame(
         run,
         f"{workload}: quantiles of {time} time",
         _subtitle(cells),
         0.45 + 0.3 * len(cells),
-        handles=handles,
+        handles=rows.quantile_handles(tints),
         columns=4,
         notes=[rows.latency_marks(cells), *rows.bound_note(cells, shown), *style.flag_notes(cells)],
     )
     axes = frame.figure.subplots()
-    every = []
-    for q, offset in zip(shown, np.linspace(-0.27, 0.27, len(shown)), strict=True):
-        lines = rows.quantile_rows(cells, q, float(offset), f"{rows.p_name(q)}: too few samples")
-        rows.dots(axes, look, lines, 3.8, TINTS[q])
-        every += lines
-    rows.log_limits(axes, every, 0.66 * frame.figure.get_figwidth())
-    rows.model_axis(axes, cells, style.label)
-    for y in range(1, len(cells)):
-        axes.axhline(y - 0.5, color="#e8e8e8", linewidth=0.5, zorder=0)
-    style.clean(axes, "x")
-    axes.tick_params(axis="y", length=0)
+    rows.quantile_panel(axes, look, cells, tints)
     axes.set_xlabel(f"{time.capitalize()} time")
     return frame.figure
 
@@ -98,14 +83,14 @@ def cost(run: Run, look: Looks, workload: str) -> Figure | None:
                 y - 0.14, width, left=left, height=0.42, color=face, hatch="//////" if bad else None
             )
             bar.set_edgecolor(style.GREY if bad else "none")
-            bar.set_gid(f"{name}:{cell.model}")
+            bar.set_gid(f"{name}:{cell.name}")
             left += width
         rows.whisker(axes, rows.Row(y - 0.14, cell, server), "#222222", 4.0)
         if client:
             (bar,) = axes.barh(y + 0.22, client.median, height=0.24, color=CLIENT, hatch="////")
             bar.set_edgecolor("#555555" if not bad else style.GREY)
             bar.set_linewidth(0.5)
-            bar.set_gid(f"client:{cell.model}")
+            bar.set_gid(f"client:{cell.name}")
         top = max(top, server.high, client.median if client else 0)
     rows.model_axis(axes, cells, style.label)
     unit = style.linear_axis(axes.xaxis, top * 1.06, style.NS_UNITS, bins=6)

@@ -11,6 +11,8 @@ from c10k_documents import Cell, Run
 from c10k_style import Frame, Looks
 
 WIDE = 7.2
+# More rows below each other are longer than a page.
+ROWS_MAX = 60
 
 
 def throughput(run: Run, look: Looks, workload: str) -> Figure | None:
@@ -58,7 +60,8 @@ def overview(run: Run, look: Looks) -> Figure | None:
         max(len(run.of_workload(workload)) for workload in workloads[line::lines])
         for line in range(lines)
     ]
-    heights = [0.68 + 0.135 * size for size in fullest]
+    # As tight as letters of that size can stand.
+    heights = [0.6 + 0.0178 * style.size.tiny * size for size in fullest]
     frame = Frame(
         run,
         "Cost and tail latency at a glance",
@@ -94,8 +97,8 @@ def _glance(left: Axes, right: Axes, look: Looks, workload: str, cells: list[Cel
         axes.set_gid(f"panel:{name}:{workload}")
         rows.dots(axes, look, lines, 4.5)
         style.clean(axes, "both")
-        axes.tick_params(axis="x", labelsize=style.size.tiny + 0.3)
-        axes.tick_params(axis="y", labelsize=style.size.tiny + 0.3)
+        axes.tick_params(axis="x", labelsize=style.size.tiny)
+        axes.tick_params(axis="y", labelsize=style.size.tiny)
     title = left.set_title(
         workload, fontsize=style.size.small + 0.5, weight="bold", loc="left", pad=3
     )

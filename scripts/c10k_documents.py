@@ -126,6 +126,12 @@ class Cell:
     turnaround_ns: Estimate | None = None
     connect: tuple[CellQuantile, ...] = ()
     steps: tuple[Step, ...] = ()
+    syscalls: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As in the names of trials: a second measurement of a model is told from the first."""
+        return f"{self.model}+twin" if self.twin else self.model
 
     def factor(self, name: str) -> Factor | None:
         return next((one for one in self.factors if one.name == name), None)
@@ -150,6 +156,21 @@ class Host:
 
 
 @dataclass(frozen=True)
+class Law:
+    """Gunther's law of one model's throughput over the setting of a series."""
+
+    series: str
+    model: str
+    fixed: tuple[str, ...]
+    per_s: float
+    sigma: float
+    kappa: float
+
+    def throughput(self, n: float) -> float:
+        return self.per_s * n / (1 + self.sigma * (n - 1) + self.kappa * n * (n - 1))
+
+
+@dataclass(frozen=True)
 class Run:
     folder: Path
     id: str
@@ -158,6 +179,7 @@ class Run:
     trials_done: int
     host: Host
     cells: tuple[Cell, ...]
+    laws: tuple[Law, ...] = ()
 
     @property
     def workloads(self) -> list[str]:
@@ -171,8 +193,12 @@ class Run:
         cells = sorted(self.cells, key=lambda cell: -by_size[cell.workload])
         return list(dict.fromkeys(cell.model for cell in cells))
 
-    def of_workload(self, workload: str) -> list[Cell]:
-        return [cell for cell in self.cells if cell.workload == workload]
+    def of_workload(self, workload: str, twins: bool = True) -> list[Cell]:
+        """In teaching order; a second measurement follows its first, or is left out."""
+        cells = [cell for cell in self.cells if cell.workload == workload]
+        order = list(dict.fromkeys(cell.model for cell in cells))
+        cells = [cell for cell in cells if twins or not cell.twin]
+        return sorted(cells, key=lambda cell: (order.index(cell.model), cell.twin))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+import c10k_panels as panels
 import c10k_rows as rows
 import c10k_style as style
 from c10k_documents import SAMPLES_BEYOND, Cell, Run, Samples
@@ -50,48 +51,75 @@ def latency(run: Run, look: Looks, workload: str) -> Figure | None:
     cells = run.of_workload(workload)
     read = [(cell, *read_headline(run, cell)) for cell in cells]
     kinds = dict.fromkeys(kind for _, kind, _ in read)
-    handles, lines, bounded = [], [], False
-    for cell, _, samples in read:
-        x, y, at_least = curve(samples, end_of(cell))
-        mine = style.shown(look[cell.model], cell.validity)
-        text = style.label(cell)
-        if not x.size:
-            text += ": too few samples" if samples.count else ": no samples"
-        handles.append(style.handle(mine, text))
-        lines.append((cell, mine, x, y, at_least))
-        bounded |= bool(at_least.any())
-    drawn = [line for line in lines if line[2].size]
+    curves = {cell.name: curve(samples, end_of(cell)) for cell, _, samples in read}
+    short = [(cell, samples) for cell, _, samples in read if not curves[cell.name][0].size]
+    drawn = [cell for cell in cells if curves[cell.name][0].size]
     if not drawn:
         return None
-    notes = [
-        f"Each line ends where fewer than {SAMPLES_BEYOND:.0f} independent samples lie beyond it."
+    bounded = any(at_least.any() for *_, at_least in curves.values())
+    groups = panels.parted(drawn)
+    missing = [
+        style.handle(
+            style.look_of(look, cell),
+            f"{style.label(cell)}: {'too few samples' if samples.count else 'no samples'}",
+        )
+        for cell, samples in short
     ]
     frame = Frame(
         run,
         f"{workload}: {' and '.join(kinds)} time by percentile",
         f"{rows.arrivals_text(cells)} · {rows.trials_text(cells)}, merged",
-        3.0,
-        handles=handles,
-        notes=[*notes, *([AT_LEAST] if bounded else []), *style.flag_notes(cells)],
+        panels.height(groups, 3.0),
+        # Of several panels each has a legend of its own.
+        handles=[*(panels.handles(look, drawn) if len(groups) == 1 else []), *missing],
+        notes=[
+            f"Each line ends where fewer than {SAMPLES_BEYOND:.0f} independent samples lie "
+            "beyond it.",
+            *([AT_LEAST] if bounded else []),
+            *style.flag_notes(cells),
+        ],
     )
-    axes = frame.figure.subplots()
-    for cell, mine, *line in drawn:
-        _line(axes, cell, mine, line)
-    right = max(x[-1] for _, _, x, _, _ in drawn)
-    axes.set_xscale("log")
-    axes.set_xlim(1, right * 1.25)
-    # "0 %" has no room beside "50 %" in a narrow figure.
-    ticks = [*([] if style.size.is_narrow else [1.0]), 2.0, *(10.0**k for k in range(1, 12))]
-    axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if tick <= right * 1.2]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(round(1 - 1 / x, 12))))
-    axes.set_xlabel("Percentile")
-    axes.set_yscale("log")
-    values = np.concatenate([y for _, _, _, y, _ in drawn])
-    style.log_axis(axes.yaxis, max(values.min(), 1), max(values.max(), 1), 2.5, room=0.2)
-    axes.set_ylabel(f"{' / '.join(kinds).capitalize()} time")
-    style.clean(axes, "both")
+    every = panels.draw_parted(
+        frame.figure,
+        groups,
+        look,
+        lambda axes, cell, mine: _line(axes, cell, mine, curves[cell.name]),
+        lambda axes, cell, color: axes.plot(
+            *curves[cell.name][:2], color=color, linewidth=0.6, zorder=1
+        ),
+    )
+    _by_percentile(every, [curves[cell.name] for cell in drawn], len(groups))
+    frame.figure.supxlabel("Percentile", fontsize=style.size.font)
+    frame.figure.supylabel(f"{' / '.join(kinds).capitalize()} time", fontsize=style.size.font)
     return frame.figure
+
+
+def _by_percentile(every: list[Axes], drawn: list[Curve], panels_drawn: int) -> None:
+    """Both axes, logarithmic: time, and one over the share that took longer."""
+    axes = every[0]
+    right = max(x[-1] for x, _, _ in drawn)
+    # "0 %" has no room beside "50 %" in a narrow panel.
+    narrow = style.size.is_narrow or panels_drawn > 1
+    ticks = [*([] if narrow else [1.0]), 2.0, *(10.0**k for k in range(1, 12))]
+    ticks = [tick for tick in ticks if tick <= right * 1.2]
+    if narrow and panels_drawn > 1 and len(ticks) > 3:
+        ticks = [2.0, *ticks[2::2]] if style.size.is_narrow else ticks
+    values = np.concatenate([y for _, y, _ in drawn])
+    for axes in every:
+        axes.set_xscale("log")
+        axes.set_xlim(1, right * 1.25)
+        axes.xaxis.set_major_locator(FixedLocator(ticks))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(round(1 - 1 / x, 12))))
+        axes.set_yscale("log")
+        style.log_axis(
+            axes.yaxis,
+            max(values.min(), 1),
+            max(values.max(), 1),
+            2.5 if panels_drawn == 1 else 1.5,
+            room=0.2,
+        )
+        style.clean(axes, "both")
 
 
 def cdf(run: Run, look: Looks, workload: str) -> Figure | None:
@@ -102,51 +130,65 @@ def cdf(run: Run, look: Looks, workload: str) -> Figure | None:
     if not drawn:
         return None
     kinds = " and ".join(dict.fromkeys(kind for _, kind, _ in read))
+    shares = {cell.name: distribution(samples) for cell, samples in drawn}
+    drawn = [(cell, samples) for cell, samples in drawn if shares[cell.name][0].size]
+    if not drawn:
+        return None
+    groups = panels.parted([cell for cell, _ in drawn])
     frame = Frame(
         run,
         f"{workload}: distribution of {kinds} time",
         f"{rows.arrivals_text(cells)} · {rows.trials_text(cells)}, merged",
-        2.8,
-        handles=[
-            style.handle(style.shown(look[cell.model], cell.validity), style.label(cell))
-            for cell, _ in drawn
-        ],
+        panels.height(groups, 2.8),
+        handles=panels.handles(look, [cell for cell, _ in drawn]) if len(groups) == 1 else [],
         notes=[
             "A line that ends below 100 % has requests that were cut off.",
             *style.flag_notes(cells),
         ],
     )
-    axes = frame.figure.subplots()
-    shown = []
-    for at, (cell, samples) in enumerate(drawn):
-        mine = style.shown(look[cell.model], cell.validity)
-        share = np.cumsum(samples.counts) / samples.count
-        known = ~samples.at_least(share)
-        x, y = samples.values[known], share[known]
-        if not x.size:
-            continue
-        # The slowest in ten thousand would take the axis for themselves.
-        shown += [x[0], samples.at(min(0.9999, float(y[-1])))]
-        axes.plot(
-            x,
-            y * 100,
+    order = [cell.name for cell, _ in drawn]
+    every = panels.draw_parted(
+        frame.figure,
+        groups,
+        look,
+        lambda axes, cell, mine: axes.plot(
+            *shares[cell.name],
             drawstyle="steps-post",
             color=mine.color,
             linestyle=mine.dash,
             marker=mine.marker,
             # In turn, so that marks of lines on each other are all seen.
-            markevery=(0.03 + 0.02 * (at % 5), 0.12),
+            markevery=(0.03 + 0.02 * (order.index(cell.name) % 5), 0.12),
             markersize=3.5,
             markeredgewidth=0.3,
-            gid=f"cdf:{cell.model}",
-        )
-    axes.set_xscale("log")
-    style.log_axis(axes.xaxis, max(min(shown), 1), max(shown), 0.7 * frame.figure.get_figwidth())
-    axes.set_ylim(0, 101)
-    axes.set_xlabel(f"{kinds.capitalize()} time")
-    axes.set_ylabel("Requests (%)")
-    style.clean(axes, "both")
+            gid=f"cdf:{cell.name}",
+        ),
+        lambda axes, cell, color: axes.plot(
+            *shares[cell.name], drawstyle="steps-post", color=color, linewidth=0.6, zorder=1
+        ),
+    )
+    # The slowest in ten thousand would take the axis for themselves.
+    ends = [
+        (x[0], samples.at(min(0.9999, y[-1] / 100)))
+        for (x, y), samples in ((shares[cell.name], samples) for cell, samples in drawn)
+    ]
+    low, high = max(min(x for x, _ in ends), 1), max(x for _, x in ends)
+    width = 0.7 * frame.figure.get_figwidth() / panels.across(groups)
+    for axes in every:
+        axes.set_xscale("log")
+        style.log_axis(axes.xaxis, low, high, width)
+        axes.set_ylim(0, 101)
+        style.clean(axes, "both")
+    frame.figure.supxlabel(f"{kinds.capitalize()} time", fontsize=style.size.font)
+    frame.figure.supylabel("Requests (%)", fontsize=style.size.font)
     return frame.figure
+
+
+def distribution(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+    """Values, and how many in a hundred took no longer, as far as that is known."""
+    share = np.cumsum(samples.counts) / samples.count
+    known = ~samples.at_least(share)
+    return samples.values[known], share[known] * 100
 
 
 def _line(axes: Axes, cell: Cell, look: Look, drawn: Curve) -> None:
@@ -172,8 +214,8 @@ def _line(axes: Axes, cell: Cell, look: Look, drawn: Curve) -> None:
             markevery=at or [len(px) - 1] if len(px) else None,
             markersize=5,
             markeredgewidth=0.3,
-            markeredgecolor="white" if look.marker not in "12" else look.color,
-            gid=f"{gid}:{cell.model}",
+            markeredgecolor="white",
+            gid=f"{gid}:{cell.name}",
             zorder=2 if look.color == style.GREY else 3,
         )
     if at_least.any():
@@ -185,5 +227,5 @@ def _line(axes: Axes, cell: Cell, look: Look, drawn: Curve) -> None:
             color=look.color,
             fontsize=style.size.font,
             va="center",
-            gid=f"bound:{cell.model}",
+            gid=f"bound:{cell.name}",
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 import c10k_rows as rows
 import c10k_style as style
@@ -45,8 +46,10 @@ def load_latency(run: Run, look: Looks, family: str) -> Figure | None:
     ]
     if not shown:
         return None
-    models = [cell.model for cell in cells]
-    if len(set(models)) == len(models):
+    order = list(dict.fromkeys(cell.model for cell in cells))
+    cells = sorted(cells, key=lambda cell: (order.index(cell.model), cell.twin))
+    names = [cell.name for cell in cells]
+    if len(set(names)) == len(names):
         return _at_one_load(run, look, family, cells, shown)
     return _over_loads(run, look, family, cells, shown)
 
@@ -56,38 +59,22 @@ def _at_one_load(
 ) -> Figure:
     """One row for each model, with the quantiles below each other in it."""
     one_rate = len({cell.arrivals.rate_per_s for cell in cells}) == 1
-    offsets = np.linspace(-0.26, 0.26, len(shown)) if len(shown) > 1 else [0.0]
-    tints = dict(zip(QUANTILES, (0.0, 0.6, 1.0), strict=True))
-    handles = []
-    for q in shown:
-        mark = style.handle(Look("#333333", "o", ""), rows.p_name(q))
-        mark.set_markerfacecolor(style.lighter("#333333", tints[q]))
-        handles.append(mark)
+    tints = {q: tint for q, tint in zip(QUANTILES, (0.0, 0.6, 1.0), strict=True) if q in shown}
     frame = Frame(
         run,
         f"{family}: response time at {'one equal rate' if one_rate else 'rates of their own'}",
         f"{rows.arrivals_text(cells)} · {rows.trials_text(cells)}",
         0.5 + 0.31 * len(cells),
-        handles=handles,
+        handles=rows.quantile_handles(tints),
         notes=[rows.latency_marks(cells), *rows.bound_note(cells, shown), *style.flag_notes(cells)],
     )
     axes = frame.figure.subplots()
-    every = []
-    for q, offset in zip(shown, offsets, strict=True):
-        lines = rows.quantile_rows(cells, q, float(offset), f"{rows.p_name(q)}: too few samples")
-        rows.dots(axes, look, lines, 4.2, tints[q])
-        every += lines
-    rows.log_limits(axes, every, 3.6)
 
     def name(cell: Cell) -> str:
         own = "" if one_rate else f"\nat {rows.exact(cell.arrivals.rate_per_s)}/s"
         return style.label(cell) + own
 
-    rows.model_axis(axes, cells, name)
-    for y in range(1, len(cells)):
-        axes.axhline(y - 0.5, color="#e8e8e8", linewidth=0.5, zorder=0)
-    style.clean(axes, "x")
-    axes.tick_params(axis="y", length=0)
+    rows.quantile_panel(axes, look, cells, tints, name)
     axes.set_xlabel("Response time")
     return frame.figure
 
@@ -95,15 +82,18 @@ def _at_one_load(
 def _over_loads(
     run: Run, look: Looks, family: str, cells: list[Cell], shown: list[float]
 ) -> Figure:
-    by_model: dict[str, list[Cell]] = {model: [] for model in run.models}
-    for cell in sorted(cells, key=lambda cell: cell.arrivals.rate_per_s):
-        by_model[cell.model].append(cell)
-    by_model = {model: mine for model, mine in by_model.items() if mine}
+    by_model: dict[str, list[Cell]] = {}
+    order = {model: at for at, model in enumerate(run.models)}
+    for cell in sorted(
+        cells, key=lambda one: (order[one.model], one.twin, one.arrivals.rate_per_s)
+    ):
+        by_model.setdefault(cell.name, []).append(cell)
     handles = []
-    for model, mine in by_model.items():
+    for mine in by_model.values():
         worst = max((cell.validity for cell in mine), key=("valid", "suspect", "invalid").index)
         sign = {"valid": "", "suspect": " *", "invalid": " (part invalid)"}[worst]
-        handles.append(style.handle(look[model], model + sign))
+        one = replace(mine[0], validity="valid")
+        handles.append(style.handle(style.look_of(look, one), style.label(one) + sign))
     frame = Frame(
         run,
         f"{family}: response time against load",
@@ -121,11 +111,13 @@ def _over_loads(
     for axes, q in zip(panels, shown, strict=True):
         axes.set_gid(f"panel:{rows.p_name(q)}")
         found = []
-        for model, mine in by_model.items():
+        for at, mine in enumerate(by_model.values()):
             found += [
                 quantile.shown for cell in mine if (quantile := cell.quantile(q)) and quantile.shown
             ]
-            _load_line(axes, look[model], mine, q)
+            # Beside each other, so that whiskers at the same rate are all seen.
+            beside = (at - (len(by_model) - 1) / 2) * (1.4 if style.size.is_narrow else 2.2)
+            _load_line(axes, look[mine[0].model], mine, q, beside)
         axes.set_yscale("log")
         low, high = min(one.min for one in found), max(one.max for one in found)
         style.log_axis(axes.yaxis, max(low, 1), max(high, 1) * 1.15, 1.4, room=0.2)
@@ -142,13 +134,27 @@ def _over_loads(
     return frame.figure
 
 
-def _load_line(axes: Axes, look: Look, cells: list[Cell], q: float) -> None:
+def _load_line(axes: Axes, look: Look, cells: list[Cell], q: float, beside: float) -> None:
     """One model's, in the order of the rates; broken where a cell cannot say."""
-    model = cells[0].model
+    model = cells[0].name
     points = [(cell, cell.quantile(q)) for cell in cells]
     x = [cell.arrivals.rate_per_s for cell in cells]
     y = [one.shown.median if one and one.shown else math.nan for _, one in points]
-    axes.plot(x, y, color=look.color, linestyle=look.dash, gid=f"line:{model}", zorder=3)
+    moved = axes.transData + ScaledTranslation(beside / 72, 0, axes.figure.dpi_scale_trans)
+    if cells[0].twin:
+        axes.plot(
+            x, y, color=look.color, linestyle=style.AGAIN, gid=f"line:{model}", transform=moved
+        )
+        return
+    axes.plot(
+        x,
+        y,
+        color=look.color,
+        linestyle=look.dash,
+        gid=f"line:{model}",
+        zorder=3,
+        transform=moved,
+    )
     for (cell, quantile), x_one, y_one in zip(points, x, y, strict=True):
         if math.isnan(y_one):
             continue
@@ -163,6 +169,7 @@ def _load_line(axes: Axes, look: Look, cells: list[Cell], q: float) -> None:
             ms=4,
             gid=f"whisker:{model}",
             zorder=4,
+            transform=moved,
         )
         axes.plot(
             [x_one],
@@ -174,6 +181,7 @@ def _load_line(axes: Axes, look: Look, cells: list[Cell], q: float) -> None:
             markeredgecolor="white",
             gid=f"median:{model}",
             zorder=5,
+            transform=moved,
         )
         text = ("≥" if quantile.is_bound else "") + ("*" if cell.validity == "suspect" else "")
         if text:
@@ -205,7 +213,7 @@ def _rate_notes(cells: list[Cell]) -> list[str]:
         flagged = [cell for cell in cells if cell.validity == validity]
         by_model: dict[str, list[Cell]] = {}
         for cell in flagged:
-            by_model.setdefault(cell.model, []).append(cell)
+            by_model.setdefault(cell.name, []).append(cell)
         texts = []
         for model, mine in by_model.items():
             rates = ", ".join(f"{style.count(cell.arrivals.rate_per_s)}/s" for cell in mine)

@@ -26,6 +26,7 @@ from c10k_documents import (
     Estimate,
     Factor,
     Host,
+    Law,
     Pooled,
     Run,
     Samples,
@@ -162,6 +163,25 @@ def _cell(of: _Object) -> Cell:
         turnaround_ns=_estimate(turnaround.object("mean_ns")) if turnaround else None,
         connect=_quantiles(of.objects("connect", optional=True)),
         steps=tuple(_step(one) for one in of.objects("steps", optional=True)),
+        syscalls=_syscalls(of.maybe("syscalls")),
+    )
+
+
+def _syscalls(of: _Object | None) -> tuple[tuple[str, float], ...]:
+    """Each call's name and how often it is made for a reply; empty where none were counted."""
+    found = of.objects("by_name") if of else []
+    return tuple((one.get("name", str), one.number("per_request")) for one in found)
+
+
+def _law(of: _Object) -> Law | None:
+    law = of.maybe("law")
+    return law and Law(
+        of.get("series", str),
+        of.get("model", str),
+        tuple(f"{one.name} {one.text}" for one in map(_factor, of.objects("fixed", optional=True))),
+        law.number("lambda_per_s"),
+        law.number("sigma"),
+        law.number("kappa"),
     )
 
 
@@ -214,6 +234,7 @@ def read_run(folder: Path) -> Run:
             hypervisor=host.get("hypervisor", str, type(None)),
         ),
         cells=tuple(_cell(one) for one in document.objects("cells")),
+        laws=tuple(filter(None, map(_law, document.objects("scaling", optional=True)))),
     )
 
 

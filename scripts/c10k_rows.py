@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, Stroke
 
 import c10k_style as style
 from c10k_documents import Cell, Estimate
@@ -99,22 +101,22 @@ def bars(axes: Axes, look: Looks, rows: list[Row], units: tuple) -> str:
                 (0, row.y),
                 xytext=(3, 0),
                 textcoords="offset points",
-                fontsize=style.size.small - 0.5,
+                fontsize=style.size.note,
                 va="center",
                 style="italic",
-                gid=f"missing:{row.cell.model}",
+                gid=f"missing:{row.cell.name}",
             )
             continue
         (bar,) = axes.barh(
             row.y,
             row.estimate.median,
             height=0.68,
-            color="#e3e3e3" if bad else style.lighter(look[row.cell.model].color),
+            color="#e3e3e3" if bad else style.lighter(look[row.cell.model].color, 0.5),
             edgecolor=style.GREY if bad else "none",
             hatch="//////" if bad else None,
             linewidth=0.6,
         )
-        bar.set_gid(f"bar:{row.cell.model}")
+        bar.set_gid(f"bar:{row.cell.name}")
         whisker(axes, row, "#333333")
         trial_dots(axes, row)
         axes.annotate(
@@ -122,9 +124,9 @@ def bars(axes: Axes, look: Looks, rows: list[Row], units: tuple) -> str:
             (row.estimate.max, row.y),
             xytext=(4, 0),
             textcoords="offset points",
-            fontsize=style.size.small - 0.5,
+            fontsize=style.size.note,
             va="center",
-            gid=f"value:{row.cell.model}",
+            gid=f"value:{row.cell.name}",
         )
     style.clean(axes, "x")
     axes.tick_params(axis="y", length=0)
@@ -136,7 +138,9 @@ def whisker(axes: Axes, row: Row, color: str, size: float = 5.0) -> None:
     (line,) = axes.plot(
         ends, [row.y, row.y], color=color, linewidth=0.9, marker="|", ms=size, zorder=4
     )
-    line.set_gid(f"whisker:{row.cell.model}")
+    # On a dark bar too.
+    line.set_path_effects([Stroke(linewidth=2.0, foreground="white"), Normal()])
+    line.set_gid(f"whisker:{row.cell.name}")
 
 
 def trial_dots(axes: Axes, row: Row) -> None:
@@ -153,7 +157,7 @@ def trial_dots(axes: Axes, row: Row) -> None:
         markeredgecolor="white",
         zorder=5,
     )
-    points.set_gid(f"trials:{row.cell.model}")
+    points.set_gid(f"trials:{row.cell.name}")
 
 
 def dots(axes: Axes, look: Looks, rows: list[Row], size: float = 5.0, tint: float = 0) -> None:
@@ -166,11 +170,11 @@ def dots(axes: Axes, look: Looks, rows: list[Row], size: float = 5.0, tint: floa
                 # What is missing would lie to the right of what is there.
                 (0.99, row.y),
                 xycoords=("axes fraction", "data"),
-                fontsize=style.size.tiny - 0.5,
+                fontsize=style.size.note,
                 ha="right",
                 va="center",
                 style="italic",
-                gid=f"missing:{row.cell.model}",
+                gid=f"missing:{row.cell.name}",
             )
             continue
         whisker(axes, row, mine.color, size)
@@ -185,7 +189,7 @@ def dots(axes: Axes, look: Looks, rows: list[Row], size: float = 5.0, tint: floa
             markeredgewidth=0.8,
             zorder=5,
         )
-        point.set_gid(f"median:{row.cell.model}")
+        point.set_gid(f"median:{row.cell.name}")
         if row.at_least:
             axes.annotate(
                 "≥",
@@ -196,8 +200,67 @@ def dots(axes: Axes, look: Looks, rows: list[Row], size: float = 5.0, tint: floa
                 ha="right",
                 va="center",
                 color=mine.color,
-                gid=f"bound:{row.cell.model}",
+                gid=f"bound:{row.cell.name}",
             )
+
+
+def quantile_panel(
+    axes: Axes,
+    look: Looks,
+    cells: list[Cell],
+    tints: dict[float, float],
+    names: Callable[[Cell], str] = style.label,
+) -> None:
+    """Several quantiles of each model in one row, dark to light, and beside it the unknown ones."""
+    every: list[Row] = []
+    for q, offset in zip(tints, np.linspace(-0.27, 0.27, len(tints)), strict=True):
+        # One quantile stands in the middle.
+        lines = quantile_rows(cells, q, float(offset) if len(tints) > 1 else 0.0, p_name(q))
+        dots(axes, look, [row for row in lines if row.estimate], 3.8, tints[q])
+        every += lines
+    log_limits(axes, every, 0.5 * axes.figure.get_figwidth())
+    model_axis(axes, cells, names)
+    _unknown(axes, cells, [row for row in every if row.estimate is None])
+    for y in range(1, len(cells)):
+        axes.axhline(y - 0.5, color="#e8e8e8", linewidth=0.5, zorder=0)
+    style.clean(axes, "x")
+    axes.tick_params(axis="y", length=0)
+
+
+def _unknown(axes: Axes, cells: list[Cell], lines: list[Row]) -> None:
+    """A column to the right of the panel, where no mark can be."""
+    looks = {"fontsize": style.size.note, "style": "italic", "annotation_clip": False}
+    for y, cell in enumerate(cells):
+        missing = [row.missing for row in lines if row.cell is cell]
+        if missing:
+            axes.annotate(
+                "\n".join([", ".join(missing[:2]), *missing[2:]]),
+                (1.02, y),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                linespacing=1.0,
+                gid=f"missing:{cell.name}",
+                **looks,
+            )
+    if lines:
+        axes.annotate(
+            "too few\nsamples:",
+            (1.02, 1.0),
+            xycoords="axes fraction",
+            va="bottom",
+            linespacing=1.0,
+            **looks,
+        )
+
+
+def quantile_handles(tints: dict[float, float]) -> list[Line2D]:
+    """A mark in the legend for each quantile."""
+    handles = []
+    for q, tint in tints.items():
+        mark = style.handle(style.Look("#333333", "o", ""), p_name(q))
+        mark.set_markerfacecolor(style.lighter("#333333", tint))
+        handles.append(mark)
+    return handles
 
 
 def log_limits(axes: Axes, rows: list[Row], inches: float, room: float = 0.5) -> None:

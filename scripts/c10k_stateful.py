@@ -13,10 +13,12 @@ import c10k_rows as rows
 import c10k_style as style
 from c10k_documents import Cell, Estimate, Factor, Run
 from c10k_style import Frame, Look
-from c10k_sweep import known
+from c10k_sweep import REQUESTS, known
 from c10k_trials import blocks
 
-STATE, REQUESTS = "server.state", "requests-per-connection"
+STATE = "server.state"
+# So many rows of models and settings go into one figure.
+ROWS_MAX = 8
 NONE = "none"
 # Student's t at 97.5 %, by degrees of freedom from 1 on; beyond them the normal distribution's.
 T = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160)
@@ -73,13 +75,29 @@ def series(run: Run) -> dict[str, list[Cell]]:
     """The sweeps in which where state is kept varies, none being one of the places."""
     found: dict[str, list[Cell]] = {}
     for cell in run.cells:
-        if cell.series and cell.factor(STATE):
+        if cell.series and cell.factor(STATE) and not cell.twin:
             found.setdefault(cell.series, []).append(cell)
-    return {
+    found = {
         name: cells
         for name, cells in found.items()
         if {NONE} < {cell.factor(STATE).text for cell in cells}
     }
+    return {name: part for whole, cells in found.items() for name, part in _parts(whole, cells)}
+
+
+def _others(cell: Cell) -> list[str]:
+    return [_words(one) for one in cell.factors if one.name != STATE]
+
+
+def _parts(name: str, cells: list[Cell]) -> list[tuple[str, list[Cell]]]:
+    """One figure, or one for each combination of the other settings if it had too many rows."""
+    rows_wanted = {(cell.model, *_others(cell)) for cell in cells}
+    if len(rows_wanted) <= ROWS_MAX:
+        return [(name, cells)]
+    parts: dict[str, list[Cell]] = {}
+    for cell in cells:
+        parts.setdefault(", ".join([name, *_others(cell)]), []).append(cell)
+    return list(parts.items())
 
 
 def _words(factor: Factor) -> str:
@@ -99,8 +117,10 @@ def _groups(cells: list[Cell], run: Run) -> dict[str, dict[str, Cell]]:
         ),
     )
     groups: dict[str, dict[str, Cell]] = {}
+    # What all have in common would be said in every row.
+    common = set.intersection(*(set(_others(cell)) for cell in cells))
     for cell in order:
-        others = [_words(one) for one in cell.factors if one.name != STATE]
+        others = [text for text in _others(cell) if text not in common]
         name = "\n".join([cell.model, *others])
         groups.setdefault(name, {})[cell.factor(STATE).text] = cell
     return groups
@@ -139,9 +159,9 @@ def stateful(run: Run, name: str) -> Figure | None:
     )
     panels = frame.figure.subplots(len(shown), 2, squeeze=False)
     for (left, right), (title, of) in zip(panels, shown, strict=True):
-        unit = _absolute(left, groups, homes, looks, of)
+        _absolute(left, groups, homes, looks, of)
         _ratios(right, groups, homes, looks, of)
-        left.set_xlabel(f"{title} ({unit})")
+        left.set_xlabel(title)
         right.set_xlabel("over no state")
         left.set_yticks(range(len(groups)), list(groups))
         right.set_yticks(range(len(groups)), [])
@@ -185,9 +205,9 @@ def _mark(
     )
 
 
-def _absolute(axes: Axes, groups: dict, homes: list[str], looks: dict, of: Callable) -> str:
-    """Returns the unit of the axis."""
-    top = 0.0
+def _absolute(axes: Axes, groups: dict, homes: list[str], looks: dict, of: Callable) -> None:
+    """Logarithmic: an external store takes many times what the others do."""
+    found: list[float] = []
     for y, by_home in enumerate(groups.values()):
         for home, cell in by_home.items():
             if estimate := of(cell):
@@ -195,8 +215,10 @@ def _absolute(axes: Axes, groups: dict, homes: list[str], looks: dict, of: Calla
                 ends = (estimate.low, estimate.high)
                 gid = f"median:{cell.workload}:{cell.model}"
                 _mark(axes, looks[home], at, ends, invalid=cell.validity == "invalid", gid=gid)
-                top = max(top, estimate.high)
-    return style.linear_axis(axes.xaxis, top * 1.08, style.NS_UNITS, bins=3)
+                found += [one for one in (estimate.low, estimate.high) if one > 0]
+    if found:
+        axes.set_xscale("log")
+        style.log_axis(axes.xaxis, min(found), max(found), 1.2, room=0.45)
 
 
 def _ratios(axes: Axes, groups: dict, homes: list[str], looks: dict, of: Callable) -> None:

@@ -7,18 +7,16 @@ import math
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+import c10k_panels as panels
 import c10k_rows as rows
 import c10k_style as style
 from c10k_documents import Cell, Estimate, Run, Step
 from c10k_style import Frame, Looks
 
-# More lines than this cannot be told apart.
-LINES_MAX = 8
-
 
 def steps(run: Run, look: Looks, workload: str) -> Figure | None:
     """Above the replies to what was due in each step, below how long half of those took."""
-    cells = [cell for cell in run.of_workload(workload) if len(cell.steps) > 1]
+    cells = [cell for cell in run.of_workload(workload, twins=False) if len(cell.steps) > 1]
     if not cells:
         return None
     notes = [
@@ -28,21 +26,20 @@ def steps(run: Run, look: Looks, workload: str) -> Figure | None:
         f"Line: median of the trials; band: {rows.ENDS}.",
         *rows.together_note(cells),
     ]
-    if len(cells) > LINES_MAX:
-        notes.append(f"The first {LINES_MAX} models of {len(cells)}; --models chooses others.")
-        cells = cells[:LINES_MAX]
+    if len(cells) > panels.LINES_MAX:
+        notes.append(
+            f"The first {panels.LINES_MAX} models of {len(cells)}; --models chooses others."
+        )
+        cells = cells[: panels.LINES_MAX]
     frame = Frame(
         run,
         f"{workload}: step by step",
         f"{rows.arrivals_text(cells)} · {rows.trials_text(cells)}",
         2.6 if style.size.is_narrow else 3.4,
-        handles=[
-            style.handle(style.shown(look[cell.model], cell.validity), style.label(cell))
-            for cell in cells
-        ],
+        handles=panels.handles(look, cells),
         notes=[*notes, *style.flag_notes(cells)],
     )
-    above, below = frame.figure.subplots(2, 1, sharex=True)
+    above, below = panels.in_time(frame, "Answered/s", "p50")
     _asked(above, cells[0].steps)
     waits: list[float] = []
     for cell in cells:
@@ -50,17 +47,7 @@ def steps(run: Run, look: Looks, workload: str) -> Figure | None:
         found = [waited(one) for one in cell.steps]
         _line(below, cell, look, "waits", found)
         waits += [end for one in found if one for end in (one.low, one.high) if end > 0]
-    above.set_ylim(bottom=0)
-    above.yaxis.set_major_formatter(lambda y, _: style.count(y))
-    above.set_ylabel("Answered/s")
-    below.set_ylabel("p50")
-    if waits:
-        below.set_yscale("log")
-        style.log_axis(below.yaxis, min(waits), max(waits), 1.2, room=0.2)
-    below.set_xlim(left=0)
-    below.set_xlabel("Seconds of the measurement")
-    for axes in (above, below):
-        style.clean(axes, "both")
+    panels.finish_in_time(above, below, waits)
     return frame.figure
 
 

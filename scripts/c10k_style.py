@@ -37,7 +37,13 @@ class Size:
     def of_print(self, column: str) -> None:
         """For print nothing is scaled afterwards."""
         self.print = self.width = COLUMNS[column]
-        self.font, self.small, self.tiny = (7.0, 6.2, 5.8) if column == "one" else (8.0, 7.0, 6.2)
+        # Nobody reads smaller ones on paper.
+        self.font, self.small, self.tiny = (7.5 if column == "one" else 8.0), 7.0, 7.0
+
+    @property
+    def note(self) -> float:
+        """Of words inside a panel."""
+        return self.small if self.print else self.small - 0.5
 
     @property
     def is_narrow(self) -> bool:
@@ -108,14 +114,22 @@ LOOKS = {
     "mio": Look(ORANGE, "X", DASHED),
     "tokio-current": Look(BLUE, "P", DASHED),
     "tokio-multi": Look(RED, "*", DASHED),
+    "fork": Look(BLACK, "h", DASH_DOT),
+    "prefork": Look(PINK, "d", DASH_DOT),
+    "prethreaded": Look(ORANGE, "p", DASH_DOT),
+    "epoll-edge": Look(GREEN, "8", DASHED),
+    "acceptor-loops": Look(SKY, "H", DASH_DOT),
+    "multi-reactor": Look(BLACK, (4, 1, 45), DASHED),
+    "leader-followers": Look(RED, (4, 1, 0), DASH_DOT),
+    "reactor-workers": Look(PINK, (3, 1, 0), DASHED),
+    "io-uring": Look(SKY, (6, 1, 0), DASHED),
+    "tokio-sharded": Look(BLUE, (3, 1, 180), DASH_DOT),
 }
 COLORS = (BLACK, PINK, SKY, GREEN, ORANGE, BLUE, RED)
 DOTTED = (0, (1, 1))
-SPARE = [
-    Look(color, marker, dash)
-    for dash, markers in ((DASH_DOT, "hdp8H12"), (DOTTED, "34Dv^so"))
-    for color, marker in zip(COLORS, markers, strict=True)
-]
+AGAIN = (0, (2, 2))
+# Of models that came later.
+SPARE = [Look(color, marker, DOTTED) for color, marker in zip(COLORS, "hDv^so8", strict=True)]
 
 
 def looks(run: Run) -> Looks:
@@ -130,8 +144,16 @@ def shown(look: Look, validity: str) -> Look:
     return Look(GREY, look.marker, look.dash) if validity == "invalid" else look
 
 
+def look_of(looks: Looks, cell: Cell) -> Look:
+    """A line's: a second measurement is thin, in the colour of its model and without marks."""
+    mine = shown(looks[cell.model], cell.validity)
+    return Look(mine.color, "", AGAIN) if cell.twin else mine
+
+
 def label(cell: Cell) -> str:
-    return cell.model + {"valid": "", "suspect": " *", "invalid": " (invalid)"}[cell.validity]
+    again = ", again" * cell.twin
+    sign = {"valid": "", "suspect": " *", "invalid": " (invalid)"}[cell.validity]
+    return cell.model + again + sign
 
 
 def greyed(color: str) -> tuple[float, float, float]:
@@ -244,7 +266,7 @@ def flag_notes(cells: Iterable[Cell]) -> list[str]:
         for cell in cells:
             if cell.validity == validity:
                 why = ", ".join(dict.fromkeys(cell.flags))
-                named.append(cell.model + (f" ({why})" if why else ""))
+                named.append(cell.name + (f" ({why})" if why else ""))
         if named:
             notes.append(f"{sign}: {'; '.join(dict.fromkeys(named))}.")
     return notes
@@ -328,7 +350,7 @@ class Frame:
         text(left, 1 - head / height, subtitle, fontsize=size.small, va="top", linespacing=1.25)
         y = below - 0.06
         for note in notes:
-            text(left, y / height, note, fontsize=size.small - 0.5, va="top")
+            text(left, y / height, note, fontsize=size.note, va="top")
             y -= 0.135
         text(
             left,

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 import c10k_rows as rows
 import c10k_style as style
-from c10k_documents import Cell, Estimate, Run
+from c10k_clients import median_connect
+from c10k_documents import Cell, Estimate, Law, Run
 from c10k_load import varies_only_load
 from c10k_style import Frame, Looks
+
+REQUESTS = "requests-per-connection"
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,8 @@ def known(cell: Cell, q: float) -> Estimate | None:
 
 
 def connect(cell: Cell) -> Estimate | None:
-    """The median time to connect, where connections were opened anew."""
-    found = next((one for one in cell.connect if one.q == 0.5), None)
+    """The median time to connect, if it is no lower bound."""
+    found = median_connect(cell)
     return found.shown if found and not found.is_bound else None
 
 
@@ -42,7 +46,7 @@ METRICS = (
     Metric("Replies/s", lambda cell: cell.throughput_per_s, style.COUNT_UNITS),
     Metric("p50", lambda cell: known(cell, 0.5), style.NS_UNITS, log=True),
     Metric("p99", lambda cell: known(cell, 0.99), style.NS_UNITS, log=True),
-    Metric("Connect", connect, style.NS_UNITS),
+    Metric("Connect", connect, style.NS_UNITS, log=True),
     Metric("CPU per reply", lambda cell: cell.server_cpu_per_request_ns, style.NS_UNITS),
     Metric("Memory", lambda cell: cell.pss_bytes, style.BYTE_UNITS),
 )
@@ -92,6 +96,10 @@ def _places(cells: list[Cell], axis: str | None) -> dict[str, float]:
             text: float(at) for at, text in enumerate(dict.fromkeys(_text(c, None) for c in cells))
         }
     levels = {one.text: one.number for cell in cells if (one := cell.factor(axis))}
+    if axis == REQUESTS:
+        # 0 is without an end: more than any number.
+        most = max(levels.values())
+        levels = {text: number or most * 10 for text, number in levels.items()}
     return dict(sorted(levels.items(), key=lambda one: one[1]))
 
 
@@ -99,21 +107,42 @@ def _text(cell: Cell, axis: str | None) -> str:
     return cell.factor(axis).text if axis else rest_of(cell, None)
 
 
+def _words(texts: list[str], axis: str | None) -> tuple[list[str], str]:
+    """What is written at the levels, and below them."""
+    if axis:
+        return ["kept" if axis == REQUESTS and text == "0" else text for text in texts], axis
+    # What all levels have in common need not be said at each of them.
+    parts = [text.split(", ") for text in texts]
+    common = [one for one in parts[0] if all(one in other for other in parts)]
+    parts = [[one for one in part if one not in common] for part in parts]
+    factors = {one.rpartition(" ")[0] for part in parts for one in part}
+    if len(factors) == 1 and all(len(part) == 1 for part in parts):
+        return [part[0].rpartition(" ")[2] for part in parts], ", ".join([*factors, *common])
+    return [", ".join(part) for part in parts], ", ".join(common)
+
+
 def sweep(run: Run, look: Looks, name: str) -> Figure | None:
     """One line for each model, its interval as a band; a panel for each figure."""
     cells = sweeps(run)[name]
     axis = axis_of(cells)
     shown = [metric for metric in METRICS if any(metric.of(cell) for cell in cells)]
-    if axis and axis.startswith("requests-per-connection"):
+    if axis and axis.startswith(REQUESTS):
         # More requests take longer; that is no finding.
         shown = [metric for metric in shown if metric.title != "Turn-around"]
     if all(cell.arrivals.is_open for cell in cells):
         shown = [metric for metric in shown if metric.title != "Replies/s"]
     by_model: dict[str, list[Cell]] = {}
     for model in run.models:
-        mine = [cell for cell in cells if cell.model == model]
-        if mine:
-            by_model[model] = mine
+        for again in (False, True):
+            mine = [cell for cell in cells if cell.model == model and cell.twin == again]
+            if mine:
+                by_model[mine[0].name] = mine
+    fixed = tuple(f"{one.name} {one.text}" for one in cells[0].factors if one.name != axis)
+    laws = [
+        law
+        for law in run.laws
+        if law.series == cells[0].series and law.fixed == fixed and law.model in by_model
+    ]
     across = 1 if style.size.is_narrow else 2
     lines = math.ceil(len(shown) / across)
     frame = Frame(
@@ -122,13 +151,16 @@ def sweep(run: Run, look: Looks, name: str) -> Figure | None:
         f"{rows.arrivals_text(cells)} · {rows.trials_text(cells)}",
         0.25 + (1.15 if style.size.is_narrow else 1.5) * lines,
         handles=[
-            style.handle(look[model], _label(model, mine)) for model, mine in by_model.items()
+            style.handle(style.look_of(look, replace(mine[0], validity="valid")), _label(mine))
+            for mine in by_model.values()
         ],
         notes=[
             "CPU and memory are the server's.",
             *(text for title, text in EXPLAINED if any(one.title == title for one in shown)),
             f"Line: median of the trials; band: {rows.ENDS}.",
             *rows.together_note(cells),
+            *(["Dotted, Replies/s: Gunther's law of scalability."] if laws else []),
+            *(["Again, thin: a second measurement."] if any(one.twin for one in cells) else []),
             *_notes(cells, axis),
         ],
     )
@@ -137,19 +169,21 @@ def sweep(run: Run, look: Looks, name: str) -> Figure | None:
     for axes, metric in zip(panels, shown, strict=False):
         axes.set_gid(f"panel:{metric.title}")
         _panel(axes, metric, by_model, look, places=places, axis=axis)
+        if metric.title == "Replies/s" and axis:
+            _laws(axes, laws, look, places)
     _across(panels[: len(shown)], places, axis)
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
     # The last panel of every column has the ticks, also where the grid has a hole below it.
     for axes in panels[max(len(shown) - across, 0) : len(shown)]:
         axes.tick_params(axis="x", labelbottom=True)
-        axes.set_xlabel(axis or "")
+        axes.set_xlabel(_words(list(places), axis)[1])
     return frame.figure
 
 
-def _label(model: str, cells: list[Cell]) -> str:
-    bad = [cell for cell in cells if cell.validity == "invalid"]
-    return model + (" (part invalid)" if bad else "")
+def _label(cells: list[Cell]) -> str:
+    bad = any(cell.validity == "invalid" for cell in cells)
+    return style.label(replace(cells[0], validity="valid")) + " (part invalid)" * bad
 
 
 def _panel(
@@ -172,8 +206,22 @@ def _panel(
             [getattr(one, end) if one else math.nan for one in known_ones]
             for end in ("median", "low", "high")
         )
-        mine = look[model]
-        axes.plot(x, middle, color=mine.color, linestyle=mine.dash, gid=f"line:{model}", zorder=3)
+        mine = look[cells[0].model]
+        ends += [one for one in (*low, *high) if one > 0]
+        # Between words there is nothing.
+        dash = ("" if axis is None else style.AGAIN if cells[0].twin else mine.dash) or "none"
+        axes.plot(
+            x,
+            middle,
+            color=mine.color,
+            linestyle=dash,
+            linewidth=0.8 if cells[0].twin else None,
+            gid=f"line:{model}",
+            zorder=3,
+        )
+        if cells[0].twin:
+            # Only how far two equal measurements are apart.
+            continue
         axes.fill_between(
             x, low, high, color=mine.color, alpha=0.18, linewidth=0, gid=f"band:{model}"
         )
@@ -192,7 +240,6 @@ def _panel(
                 gid=f"median:{model}",
                 zorder=5,
             )
-        ends += [one for one in (*low, *high) if one > 0]
     axes.set_ylabel(metric.title)
     if metric.log and ends:
         axes.set_yscale("log")
@@ -204,6 +251,21 @@ def _panel(
         axes.yaxis.set_major_locator(FixedLocator(style.round_ticks(top, each)))
         axes.yaxis.set_major_formatter(lambda y, _: f"{y / each:.6g}{unit}" if y else "0")
     style.clean(axes, "both")
+
+
+def _laws(axes: Axes, laws: list[Law], look: Looks, places: dict[str, float]) -> None:
+    """The law that was fitted to a model's throughput."""
+    x = np.geomspace(max(min(places.values()), 1), max(places.values()), 60)
+    for law in laws:
+        axes.plot(
+            x,
+            law.throughput(x),
+            color=look[law.model].color,
+            linestyle=(0, (0.6, 1.4)),
+            linewidth=0.9,
+            gid=f"law:{law.model}",
+            zorder=2,
+        )
 
 
 def _across(panels: list[Axes], places: dict[str, float], axis: str | None) -> None:
@@ -221,7 +283,7 @@ def _across(panels: list[Axes], places: dict[str, float], axis: str | None) -> N
         step = math.ceil(len(ticks) / 8)
         axes.xaxis.set_major_locator(FixedLocator([at for at, _ in ticks[::step]]))
         axes.xaxis.set_minor_locator(NullLocator())
-        words = [text for _, text in ticks[::step]]
+        words, _ = _words([text for _, text in ticks[::step]], axis)
         turned = _crowded(axes, [at for at, _ in ticks[::step]], words)
         axes.set_xticks(
             [at for at, _ in ticks[::step]],
@@ -251,7 +313,7 @@ def _notes(cells: list[Cell], axis: str | None) -> list[str]:
         by_model: dict[str, list[str]] = {}
         for cell in cells:
             if cell.validity == validity:
-                by_model.setdefault(cell.model, []).append(_text(cell, axis))
+                by_model.setdefault(cell.name, []).append(_text(cell, axis))
         if by_model:
             texts = [f"{model} at {', '.join(at)}" for model, at in by_model.items()]
             notes.append(f"{sign}: {'; '.join(texts)}.")

@@ -6,27 +6,25 @@ import math
 
 from matplotlib.figure import Figure
 
+import c10k_panels as panels
 import c10k_rows as rows
 import c10k_style as style
 import c10k_trials as trials
 from c10k_documents import Run
 from c10k_style import Frame, Looks
 
-# More lines than this cannot be told apart.
-LINES_MAX = 8
-
 
 def time(run: Run, look: Looks, workload: str) -> Figure | None:
     """Of each model the trial with the median throughput."""
-    found = [(cell, trials.typical(run, cell)) for cell in run.of_workload(workload)]
+    found = [(cell, trials.typical(run, cell)) for cell in run.of_workload(workload, twins=False)]
     found = [(cell, trial) for cell, trial in found if trial and len(trial.slices) > 1]
     if not found:
         return None
     notes = ["Of each model the trial that is nearest to the median throughput."]
-    if len(found) > LINES_MAX:
-        order = sorted(found, key=lambda one: -one[0].throughput_per_s.median)[:LINES_MAX]
+    if len(found) > panels.LINES_MAX:
+        order = sorted(found, key=lambda one: -one[0].throughput_per_s.median)[: panels.LINES_MAX]
         notes.append(
-            f"The {LINES_MAX} models with the highest throughput of {len(found)}; --models "
+            f"The {panels.LINES_MAX} models with the highest throughput of {len(found)}; --models "
             "chooses others."
         )
         found = [one for one in found if one in order]
@@ -36,13 +34,10 @@ def time(run: Run, look: Looks, workload: str) -> Figure | None:
         f"{workload}: one trial in time",
         rows.arrivals_text(cells),
         2.6 if style.size.is_narrow else 3.2,
-        handles=[
-            style.handle(style.shown(look[cell.model], cell.validity), style.label(cell))
-            for cell in cells
-        ],
+        handles=panels.handles(look, cells),
         notes=[*notes, *style.flag_notes(cells)],
     )
-    above, below = frame.figure.subplots(2, 1, sharex=True)
+    above, below = panels.in_time(frame, "Replies/s", "p99")
     tails = []
     for cell, trial in found:
         mine = style.shown(look[cell.model], cell.validity)
@@ -54,15 +49,5 @@ def time(run: Run, look: Looks, workload: str) -> Figure | None:
         above.plot(middle, rate, gid=f"rate:{cell.model}", markeredgewidth=0.3, **looks)
         below.plot(middle, tail, gid=f"p99:{cell.model}", markeredgewidth=0.3, **looks)
         tails += [one for one in tail if one > 0]
-    above.set_ylim(bottom=0)
-    above.yaxis.set_major_formatter(lambda y, _: style.count(y))
-    above.set_ylabel("Replies/s")
-    below.set_ylabel("p99")
-    if tails:
-        below.set_yscale("log")
-        style.log_axis(below.yaxis, min(tails), max(tails), 1.2, room=0.2)
-    below.set_xlim(left=0)
-    below.set_xlabel("Seconds of the measurement")
-    for axes in (above, below):
-        style.clean(axes, "both")
+    panels.finish_in_time(above, below, tails)
     return frame.figure

@@ -20,6 +20,7 @@ try:
     from matplotlib.figure import Figure
 
     import c10k_bars
+    import c10k_clients
     import c10k_cost
     import c10k_latency
     import c10k_load
@@ -45,6 +46,10 @@ KINDS = (
     "throughput",
     "cost",
     "memory",
+    "turnaround",
+    "connect",
+    "syscalls",
+    "per-connection",
     "time",
     "steps",
     "load-latency",
@@ -117,8 +122,7 @@ def draw(
 
     def keep(cell: Cell) -> bool:
         named = workloads is None or cell.workload in workloads or cell.series in workloads
-        # A second measurement of a model tells the noise, and is in no figure.
-        return named and (models is None or cell.model in models) and not cell.twin
+        return named and (models is None or cell.model in models)
 
     # The looks belong to the whole run: a model keeps its own when others are left out.
     kept = replace(run, cells=tuple(cell for cell in run.cells if keep(cell)))
@@ -154,6 +158,7 @@ def jobs(
         "memory": c10k_bars.memory,
         "time": c10k_time.time,
         "steps": c10k_steps.steps,
+        **c10k_clients.OF_WORKLOAD,
     }
     swept = {cell.workload for cell in run.cells if cell.factors}
     for name in run.workloads:
@@ -167,10 +172,19 @@ def jobs(
         yield "load-latency", name, partial(c10k_load.load_latency, run, look, name)
     for name in c10k_sweep.sweeps(run):
         yield "sweep", name, partial(c10k_sweep.sweep, run, look, name)
+    for name in c10k_clients.held(run):
+        yield "per-connection", name, partial(c10k_clients.memory_per_connection, run, look, name)
     for name in c10k_stateful.series(run):
         yield "stateful", name, partial(c10k_stateful.stateful, run, name)
-    whole = replace(run, cells=tuple(cell for cell in run.cells if not cell.factors))
-    yield "overview", "", partial(c10k_cost.overview, whole, look)
+    plain = tuple(cell for cell in run.cells if not cell.factors)
+    whole = replace(run, cells=plain)
+    if not style.size.is_narrow or len(plain) <= c10k_cost.ROWS_MAX:
+        yield "overview", "", partial(c10k_cost.overview, whole, look)
+        return
+    # In one column all of them would be longer than a page.
+    for name in whole.workloads:
+        one = replace(run, cells=tuple(cell for cell in plain if cell.workload == name))
+        yield "overview", name, partial(c10k_cost.overview, one, look)
 
 
 def write(name: str, figure: Figure, out: Path, formats: list[str]) -> list[Path]:

@@ -80,13 +80,24 @@ def test_levels_over_decades_are_logarithmic_and_written_as_in_the_plan(sweep_fi
     assert texts == ["0", "10", "100", "1k", "10k"]
 
 
-def test_a_second_measurement_of_a_model_is_in_no_figure(swept):
+def test_a_second_measurement_of_a_model_stands_below_its_first(swept):
     run = read_run(swept[0])
-    assert sum(cell.twin for cell in run.cells) == 1
-    for _, figure in plot.draw(run, workloads=["echo-idle-connections0"]):
-        for axes in figure.axes:
-            names = [one.get_text() for one in axes.get_yticklabels()]
-            assert len([one for one in names if one.startswith("epoll")]) <= 1
+    (cell,) = [cell for cell in swept[1]["cells"] if "twin" in cell]
+    kinds = ["quantiles", "memory", "throughput"]
+    figures = dict(plot.draw(run, workloads=["echo-idle-connections0"], kinds=kinds))
+    for figure in figures.values():
+        names = [one.get_text() for one in figure.axes[0].get_yticklabels()]
+        assert names == ["select", "epoll", "epoll, again", "thread-per-client"]
+    (bar,) = artists(figures["throughput-echo-idle-connections0"], "bar:epoll+twin", 0)
+    assert bar.get_width() == cell["throughput_per_s"]["median"]
+
+
+def test_a_second_measurement_is_a_thin_line_without_a_band(swept, sweep_figure):
+    (cell,) = [cell for cell in swept[1]["cells"] if "twin" in cell]
+    (line,) = artists(sweep_figure, "line:epoll+twin", "panel:Replies/s")
+    assert line.get_ydata()[0] == cell["throughput_per_s"]["median"]
+    assert line.get_color() == style.LOOKS["epoll"].color
+    assert not artists(sweep_figure, "band:epoll+twin")
 
 
 def test_a_sweep_is_chosen_by_its_name(swept, tmp_path, capsys):
@@ -215,4 +226,13 @@ def test_print_has_no_title_and_no_footer(swept):
     style.size.of_print("one")
     (figure,) = (figure for _, figure in plot.draw(read_run(swept[0]), kinds=["sweep"]))
     assert figure.texts == []
-    assert mpl.rcParams["font.size"] == 7
+    assert mpl.rcParams["font.size"] == 7.5
+
+
+@pytest.mark.parametrize("column", ["one", "two"])
+def test_no_letter_in_print_is_smaller_than_seven_points(swept, column):
+    style.size.of_print(column)
+    for name, figure in plot.draw(read_run(swept[0]), ["echo-idle-connections0", "echo"]):
+        figure.draw_without_rendering()
+        for text in figure.findobj(lambda one: hasattr(one, "get_fontsize")):
+            assert text.get_fontsize() >= 7 or not text.get_text(), (name, text)
