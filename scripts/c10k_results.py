@@ -34,10 +34,10 @@ from c10k_documents import (
     UsageError,
 )
 
-VERSIONS = {"c10k.summary": 1, "c10k.trial": 1}
+VERSIONS = {"c10k.summary": 1, "c10k.trial": 1, "c10k.lab": 1}
 
 
-class _Object:
+class Document:
     """A JSON object that says where it is when something in it is not as expected."""
 
     def __init__(self, value: Any, path: Path, where: str = "") -> None:
@@ -62,25 +62,26 @@ class _Object:
     def number(self, key: str) -> float:
         return float(self.get(key, int, float))
 
-    def object(self, key: str) -> _Object:
+    def object(self, key: str) -> Document:
         return self._child(self.get(key, dict), key)
 
-    def maybe(self, key: str) -> _Object | None:
+    def maybe(self, key: str) -> Document | None:
         found = self.get(key, dict, type(None))
         return None if found is None else self._child(found, key)
 
-    def objects(self, key: str, optional: bool = False) -> list[_Object]:
+    def objects(self, key: str, optional: bool = False) -> list[Document]:
         if optional and key not in self.value:
             return []
         return [self._child(one, f"{key}[{i}]") for i, one in enumerate(self.get(key, list))]
 
-    def _child(self, value: Any, key: str) -> _Object:
-        return _Object(value, self.path, f"{self.where}.{key}" if self.where else key)
+    def _child(self, value: Any, key: str) -> Document:
+        return Document(value, self.path, f"{self.where}.{key}" if self.where else key)
 
 
-def _document(path: Path, schema: str) -> _Object:
+def read_document(path: Path, schema: str) -> Document:
+    """A file that is what its name says, in a version that is known."""
     try:
-        document = _Object(json.loads(path.read_text(encoding="utf-8")), path)
+        document = Document(json.loads(path.read_text(encoding="utf-8")), path)
     except (ValueError, RecursionError) as error:
         raise DamagedError(
             f"{path} is not valid JSON ({error}): restore it, or make the run again"
@@ -99,7 +100,7 @@ def _document(path: Path, schema: str) -> _Object:
     return document
 
 
-def _estimate(of: _Object | None) -> Estimate | None:
+def _estimate(of: Document | None) -> Estimate | None:
     if of is None:
         return None
     values = of.get("values", list)
@@ -112,7 +113,7 @@ def _estimate(of: _Object | None) -> Estimate | None:
     )
 
 
-def _pooled(of: _Object | None) -> Pooled | None:
+def _pooled(of: Document | None) -> Pooled | None:
     if of is None:
         return None
     own = of.get("of_trials", list)
@@ -123,14 +124,14 @@ def _pooled(of: _Object | None) -> Pooled | None:
     )
 
 
-def _factor(of: _Object) -> Factor:
+def _factor(of: Document) -> Factor:
     number = of.get("number", int, float, type(None))
     return Factor(
         of.get("name", str), of.get("text", str), None if number is None else float(number)
     )
 
 
-def _arrivals(of: _Object) -> Arrivals:
+def _arrivals(of: Document) -> Arrivals:
     kind = of.get("kind", str)
     if kind not in ("closed", "constant", "poisson", "ramp", "staircase", "replay"):
         raise of.error(f"has the unknown kind {kind!r}")
@@ -139,7 +140,7 @@ def _arrivals(of: _Object) -> Arrivals:
     return Arrivals(kind, of.number("rate_per_s") if rated else None)
 
 
-def _cell(of: _Object) -> Cell:
+def _cell(of: Document) -> Cell:
     validity = of.get("validity", str)
     if validity not in VALIDITIES:
         raise of.error(f"has the unknown validity {validity!r}")
@@ -167,13 +168,13 @@ def _cell(of: _Object) -> Cell:
     )
 
 
-def _syscalls(of: _Object | None) -> tuple[tuple[str, float], ...]:
+def _syscalls(of: Document | None) -> tuple[tuple[str, float], ...]:
     """Each call's name and how often it is made for a reply; empty where none were counted."""
     found = of.objects("by_name") if of else []
     return tuple((one.get("name", str), one.number("per_request")) for one in found)
 
 
-def _law(of: _Object) -> Law | None:
+def _law(of: Document) -> Law | None:
     law = of.maybe("law")
     return law and Law(
         of.get("series", str),
@@ -185,7 +186,7 @@ def _law(of: _Object) -> Law | None:
     )
 
 
-def _quantiles(found: list[_Object]) -> tuple[CellQuantile, ...]:
+def _quantiles(found: list[Document]) -> tuple[CellQuantile, ...]:
     return tuple(
         CellQuantile(
             one.number("q"),
@@ -197,7 +198,7 @@ def _quantiles(found: list[_Object]) -> tuple[CellQuantile, ...]:
     )
 
 
-def _step(of: _Object) -> Step:
+def _step(of: Document) -> Step:
     return Step(
         of.number("start_ns") / 1e9,
         of.number("width_ns") / 1e9,
@@ -219,7 +220,7 @@ def read_run(folder: Path) -> Run:
             f"{folder} holds no summary.json{hint}: name the folder of a run that was made with "
             "`c10k run`"
         )
-    document = _document(path, "c10k.summary")
+    document = read_document(path, "c10k.summary")
     run, host = document.object("run"), document.object("host")
     return Run(
         folder=folder,
@@ -238,7 +239,7 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def _samples(of: _Object) -> Samples:
+def _samples(of: Document) -> Samples:
     if (unit := of.get("unit", str)) != "ns":
         raise of.error(f"is in {unit!r}; only 'ns' is known")
     count, censored = of.get("count", int), of.get("censored", int)
@@ -268,7 +269,7 @@ def _samples(of: _Object) -> Samples:
     return samples
 
 
-def read_trial(run: Run, name: str) -> _Object:
+def read_trial(run: Run, name: str) -> Document:
     """A trial's document, read once as long as its file is the same."""
     path = run.folder / name
     if not path.is_file():
@@ -281,8 +282,8 @@ def read_trial(run: Run, name: str) -> _Object:
 
 
 @lru_cache(maxsize=512)
-def _read_trial(path: Path, changed: int, size: int) -> _Object:
-    return _document(path, "c10k.trial")
+def _read_trial(path: Path, changed: int, size: int) -> Document:
+    return read_document(path, "c10k.trial")
 
 
 def read_headline(run: Run, cell: Cell) -> tuple[str, Samples]:

@@ -18,10 +18,12 @@ from pathlib import Path
 try:
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from PIL import Image
 
     import c10k_bars
     import c10k_clients
     import c10k_cost
+    import c10k_lab
     import c10k_latency
     import c10k_load
     import c10k_stateful
@@ -55,6 +57,7 @@ KINDS = (
     "load-latency",
     "sweep",
     "stateful",
+    "lab",
     "overview",
 )
 
@@ -176,6 +179,10 @@ def jobs(
         yield "per-connection", name, partial(c10k_clients.memory_per_connection, run, look, name)
     for name in c10k_stateful.series(run):
         yield "stateful", name, partial(c10k_stateful.stateful, run, name)
+    # What a lab says is of all its models and workloads.
+    if not named and (lab := c10k_lab.read_lab(run.folder)):
+        for name, job in c10k_lab.figures(run, look, lab).items():
+            yield "lab", name, job
     plain = tuple(cell for cell in run.cells if not cell.factors)
     whole = replace(run, cells=plain)
     if not style.size.is_narrow or len(plain) <= c10k_cost.ROWS_MAX:
@@ -194,6 +201,11 @@ def write(name: str, figure: Figure, out: Path, formats: list[str]) -> list[Path
     paths = [out / f"{name}.{suffix}" for suffix in formats]
     for path, suffix in zip(paths, formats, strict=True):
         figure.savefig(path, format=suffix, metadata=style.METADATA[suffix])
+        if suffix == "png":
+            # As few colours as a figure has: a third of the size, and nobody sees it.
+            with Image.open(path) as whole:
+                few, dpi = whole.convert("RGB").quantize(96), whole.info["dpi"]
+            few.save(path, optimize=True, dpi=dpi)
     return paths
 
 
