@@ -89,8 +89,7 @@ def latency(run: Run, look: Looks, workload: str) -> Figure | None:
         ),
     )
     _by_percentile(every, [curves[cell.name] for cell in drawn], len(groups))
-    frame.figure.supxlabel("Percentile", fontsize=style.size.font)
-    frame.figure.supylabel(f"{' / '.join(kinds).capitalize()} time", fontsize=style.size.font)
+    panels.name_axes(every, "Percentile", f"{' / '.join(kinds).capitalize()} time")
     return frame.figure
 
 
@@ -179,8 +178,7 @@ def cdf(run: Run, look: Looks, workload: str) -> Figure | None:
         style.log_axis(axes.xaxis, low, high, width)
         axes.set_ylim(0, 101)
         style.clean(axes, "both")
-    frame.figure.supxlabel(f"{kinds.capitalize()} time", fontsize=style.size.font)
-    frame.figure.supylabel("Requests (%)", fontsize=style.size.font)
+    panels.name_axes(every, f"{kinds.capitalize()} time", "Requests (%)")
     return frame.figure
 
 

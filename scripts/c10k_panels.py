@@ -80,6 +80,16 @@ def draw_parted(
     return list(panels[: len(groups)])
 
 
+def name_axes(every: list[Axes], below: str, left: str) -> None:
+    """What is along the axes, said once in each column and in each line."""
+    columns = min(len(every), 2)
+    for at, axes in enumerate(every):
+        if at >= len(every) - columns:
+            axes.set_xlabel(below)
+        if at % columns == 0:
+            axes.set_ylabel(left)
+
+
 def handles(look: Looks, cells: Sequence[Cell]) -> list:
     """One in the legend for each line."""
     return [style.handle(style.look_of(look, cell), style.label(cell)) for cell in cells]

@@ -266,7 +266,7 @@ def flag_notes(cells: Iterable[Cell]) -> list[str]:
         for cell in cells:
             if cell.validity == validity:
                 why = ", ".join(dict.fromkeys(cell.flags))
-                named.append(cell.name + (f" ({why})" if why else ""))
+                named.append(cell.model + ", again" * cell.twin + (f" ({why})" if why else ""))
         if named:
             notes.append(f"{sign}: {'; '.join(dict.fromkeys(named))}.")
     return notes

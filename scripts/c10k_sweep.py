@@ -313,7 +313,9 @@ def _notes(cells: list[Cell], axis: str | None) -> list[str]:
         by_model: dict[str, list[str]] = {}
         for cell in cells:
             if cell.validity == validity:
-                by_model.setdefault(cell.name, []).append(_text(cell, axis))
+                name = cell.model + ", again" * cell.twin
+                text = _text(cell, axis)
+                by_model.setdefault(name, []).append(_words([text], axis)[0][0] if axis else text)
         if by_model:
             texts = [f"{model} at {', '.join(at)}" for model, at in by_model.items()]
             notes.append(f"{sign}: {'; '.join(texts)}.")
