@@ -102,7 +102,7 @@ def _by_percentile(every: list[Axes], drawn: list[Curve], panels_drawn: int) -> 
     ticks = [*([] if narrow else [1.0]), 2.0, *(10.0**k for k in range(1, 12))]
     ticks = [tick for tick in ticks if tick <= right * 1.2]
     if narrow and panels_drawn > 1 and len(ticks) > 3:
-        ticks = [2.0, *ticks[2::2]] if style.size.is_narrow else ticks
+        ticks = [2.0, *ticks[2::2]] if panels.names_across() == 1 else ticks
     values = np.concatenate([y for _, y, _ in drawn])
     for axes in every:
         axes.set_xscale("log")

@@ -36,12 +36,17 @@ def across(groups: list[list[Cell]]) -> int:
     return min(len(groups), 2)
 
 
+def names_across() -> int:
+    """How many names fit beside each other above one of two panels."""
+    return 2 if style.size.width > 6 else 1
+
+
 def height(groups: list[list[Cell]], one: float) -> float:
     """Of a figure with these panels: `one` is that of a single panel."""
     if len(groups) == 1:
         return one
     lines = math.ceil(len(groups) / across(groups))
-    return lines * (0.7 * one + 0.15 * max(map(len, groups)) / (1 if style.size.is_narrow else 2))
+    return lines * (0.7 * one + 0.15 * max(map(len, groups)) / names_across())
 
 
 def draw_parted(
@@ -66,7 +71,7 @@ def draw_parted(
                 handles=handles(look, group),
                 loc="lower left",
                 bbox_to_anchor=(-0.02, 1.0),
-                ncols=1 if style.size.is_narrow else 2,
+                ncols=names_across(),
                 frameon=False,
                 handlelength=2.6,
                 labelspacing=0.2,

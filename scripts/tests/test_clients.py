@@ -109,6 +109,9 @@ def test_more_lines_than_can_be_told_apart_are_parted_and_none_is_lost(tmp_path)
         found = {model: artists(figures[name], f"{gid}:{model}") for model in models}
         assert all(len(lines) == 1 for lines in found.values()), name
         assert len({lines[0].axes for lines in found.values()}) == 3
+        figures[name].draw_without_rendering()
+        inches = figures[name].axes[0].get_window_extent().width / figures[name].dpi
+        assert inches > 1.5, "no legend takes the panels' room"
         labels = [(axes.get_xlabel(), axes.get_ylabel()) for axes in figures[name].axes[:3]]
         assert [bool(x) for x, _ in labels] == [False, True, True]
         assert [bool(y) for _, y in labels] == [True, False, True]
