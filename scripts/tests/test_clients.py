@@ -6,6 +6,7 @@ import json
 import statistics
 
 import pytest
+from looking import artists
 from synthetic import Invented, estimate, sweep_run, write_run
 
 import c10k_panels as panels
@@ -14,10 +15,6 @@ import plot
 from c10k_results import read_run
 
 CALLS = [("read", 1.5), ("write", 1.0), ("epoll_wait", 0.25), ("a", 0.2), ("b", 0.1), ("c", 0.05)]
-
-
-def artists(figure, gid: str) -> list:
-    return [one for axes in figure.axes for one in axes.findobj(lambda one: one.get_gid() == gid)]
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from looking import artists
 from synthetic import stateful_run
 
 import plot
 from c10k_results import read_run
-
-
-def artists(figure, gid: str) -> list:
-    return [one for axes in figure.axes for one in axes.findobj(lambda one: one.get_gid() == gid)]
 
 
 def interval(low: float, high: float) -> dict:

@@ -4,14 +4,11 @@ import json
 import math
 
 import pytest
+from looking import artists
 from synthetic import Invented, estimate, write_run
 
 import plot
 from c10k_results import read_run
-
-
-def artists(figure, gid: str) -> list:
-    return [one for axes in figure.axes for one in axes.findobj(lambda one: one.get_gid() == gid)]
 
 
 def changed(folder, cells, change) -> dict:

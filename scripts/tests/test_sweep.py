@@ -10,19 +10,13 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from looking import artists
 from synthetic import Invented, stateful_run, sweep_run, write_run
 
 import c10k_style as style
 import plot
 from c10k_results import read_run
 from c10k_stateful import paired
-
-
-def artists(figure, gid: str, panel: str | int | None = None) -> list:
-    chosen = figure.axes
-    if panel is not None:
-        chosen = [axes for i, axes in enumerate(chosen) if panel in (i, axes.get_gid())]
-    return [one for axes in chosen for one in axes.findobj(lambda one: one.get_gid() == gid)]
 
 
 @pytest.fixture(scope="module")
