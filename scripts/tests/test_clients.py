@@ -99,7 +99,7 @@ def test_memory_for_each_connection_is_a_difference_in_pairs_of_blocks(tmp_path)
 
 
 def test_more_lines_than_can_be_told_apart_are_parted_and_none_is_lost(tmp_path):
-    models = list(style.LOOKS)[:12]
+    models = list(style.LOOKS)[8:]
     write_run(tmp_path / "run", [Invented("echo", model, samples=300) for model in models])
     figures = dict(plot.draw(read_run(tmp_path / "run"), kinds=["latency", "cdf"]))
     for name, gid in (("latency-echo", "known"), ("cdf-echo", "cdf")):
@@ -109,6 +109,9 @@ def test_more_lines_than_can_be_told_apart_are_parted_and_none_is_lost(tmp_path)
         figures[name].draw_without_rendering()
         inches = figures[name].axes[0].get_window_extent().width / figures[name].dpi
         assert inches > 1.5, "no legend takes the panels' room"
+        for axes in figures[name].axes[:3]:
+            width = axes.get_legend().get_window_extent().width
+            assert width < axes.get_window_extent().width * 1.1, "nor that of its neighbour"
         labels = [(axes.get_xlabel(), axes.get_ylabel()) for axes in figures[name].axes[:3]]
         assert [bool(x) for x, _ in labels] == [False, True, True]
         assert [bool(y) for _, y in labels] == [True, False, True]

@@ -45,7 +45,7 @@ def figures(tmp_path_factory):
             design(
                 CPU,
                 both | {"clients": ["50", "500"]},
-                [connecting, effect("clients", "500", "50", 1.02)],
+                [{**connecting, "ratio": 7.0}, effect("clients", "500", "50", 1.02)],
             ),
             design("throughput_per_s", both, [effect("home", "table", "none", 0.5)]),
         ],

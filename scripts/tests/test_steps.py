@@ -97,6 +97,33 @@ def test_more_requests_take_longer_and_that_is_no_panel(tmp_path):
     assert "panel:Turn-around" not in panels
 
 
+def test_connections_that_are_kept_stand_beyond_every_number_of_requests(tmp_path):
+    cells = [
+        Invented(
+            f"a-{text}",
+            "epoll",
+            samples=200,
+            throughput_per_s=each,
+            series="a",
+            factors={"requests-per-connection": text},
+        )
+        for text, each in (("0", 9e4), ("1", 1e4), ("100", 5e4))
+    ]
+    summary = write_run(tmp_path / "run", cells)
+    (figure,) = dict(plot.draw(read_run(tmp_path / "run"), kinds=["sweep"])).values()
+    (line,) = [
+        line
+        for axes in figure.axes
+        if axes.get_gid() == "panel:Replies/s"
+        for line in axes.findobj(lambda one: one.get_gid() == "line:epoll")
+    ]
+    kept, one, hundred = (cell["throughput_per_s"]["median"] for cell in summary["cells"])
+    assert list(line.get_ydata()) == [one, hundred, kept]
+    assert list(line.get_xdata()) == sorted(line.get_xdata())
+    words = next(axes for axes in figure.axes if axes.get_xlabel()).get_xticklabels()
+    assert [word.get_text() for word in words] == ["1", "100", "kept"]
+
+
 def test_settings_below_an_axis_do_not_touch(tmp_path):
     levels = ("1", "10", "100", "300", "1000", "3000", "10000")
     cells = [
