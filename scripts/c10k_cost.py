@@ -40,8 +40,10 @@ def throughput(run: Run, look: Looks, workload: str) -> Figure | None:
     unit = rows.bars(right, look, costs, style.NS_UNITS)
     rows.model_axis(left, cells, style.label)
     rows.model_axis(right, cells, None)
-    left.set_xlabel(f"Replies/s{thousands and f' ({thousands})'}")
-    right.set_xlabel(f"Server CPU per reply ({unit})")
+    # In one column of print two names do not fit beside each other in one line.
+    then = "\n" if style.size.is_narrow else " "
+    left.set_xlabel(f"Replies/s{thousands and f'{then}({thousands})'}")
+    right.set_xlabel(f"Server CPU{then}per reply ({unit})")
     return frame.figure
 
 

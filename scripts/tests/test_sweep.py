@@ -224,6 +224,16 @@ def test_print_has_no_title_and_no_footer(swept):
 
 
 @pytest.mark.parametrize("column", ["one", "two"])
+def test_names_of_axes_beside_each_other_do_not_touch(swept, column):
+    style.size.of_print(column)
+    workload, kinds = "echo-idle-connections0", ["throughput"]
+    (figure,) = dict(plot.draw(read_run(swept[0]), [workload], kinds=kinds)).values()
+    figure.draw_without_rendering()
+    left, right = (axes.xaxis.label.get_window_extent() for axes in figure.axes)
+    assert left.x1 < right.x0
+
+
+@pytest.mark.parametrize("column", ["one", "two"])
 def test_no_letter_in_print_is_smaller_than_seven_points(swept, column):
     style.size.of_print(column)
     for name, figure in plot.draw(read_run(swept[0]), ["echo-idle-connections0", "echo"]):
