@@ -230,7 +230,8 @@ def test_names_of_axes_beside_each_other_do_not_touch(swept, column):
     (figure,) = dict(plot.draw(read_run(swept[0]), [workload], kinds=kinds)).values()
     figure.draw_without_rendering()
     left, right = (axes.xaxis.label.get_window_extent() for axes in figure.axes)
-    assert left.x1 < right.x0
+    # With room to spare, since longer names of models leave less.
+    assert right.x0 - left.x1 > 0.3 * figure.dpi, (left, right)
 
 
 @pytest.mark.parametrize("column", ["one", "two"])
