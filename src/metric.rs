@@ -95,7 +95,7 @@ pub const MEMORY: Metric = Metric {
     name: "pss_bytes",
     words: "memory",
     good: Good::Low,
-    of: |cell| Some(&cell.pss_bytes),
+    of: |cell| cell.memory(),
     phrase: |value| format!("{} of memory", show_bytes(value)),
 };
 

@@ -131,7 +131,7 @@ pub fn row(cell: &Cell, marks: &str) -> Vec<String> {
         Some(cpu) => spread(cpu, show_ns_f64),
         None => "-".into(),
     });
-    row.push(show_bytes(cell.pss_bytes.median));
+    row.push(cell.memory().map_or_else(|| "-".into(), |memory| show_bytes(memory.median)));
     row.push(match cell.validity {
         Validity::Valid => "ok".into(),
         Validity::Suspect => format!("see {marks}"),

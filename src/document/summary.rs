@@ -272,6 +272,12 @@ impl Cell {
         self.quantile(q)?.known()
     }
 
+    /// What its server held, where anybody could look into that: it is not known of one that was there before.
+    #[must_use]
+    pub fn memory(&self) -> Option<&Estimate> {
+        Some(&self.pss_bytes).filter(|memory| memory.median > 0.0)
+    }
+
     /// What a check said that did not pass in some trial.
     #[must_use]
     pub fn flag(&self, name: &str) -> Option<&Flag> {

@@ -53,7 +53,7 @@ const MEASURES: [Measure; 5] = [
         slug: "server-memory",
         unit: "bytes",
         more_is_better: false,
-        of: |cell| Some(&cell.pss_bytes),
+        of: |cell| cell.memory(),
     },
 ];
 

@@ -54,7 +54,7 @@ const METRICS: [Metric; 5] = [
         name: "memory",
         title: "Server memory",
         quantity: Quantity::Bytes,
-        of: |cell| Some(Shown::of(&cell.pss_bytes)),
+        of: |cell| cell.memory().map(Shown::of),
     },
 ];
 

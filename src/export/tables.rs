@@ -91,7 +91,7 @@ fn group(summary: &Summary, series: &str, cells: &[&Cell]) -> Sheet {
         let shown = cells.iter().map(|cell| calls(cell).map_or("-".into(), |n| format!("{n:.2}")));
         sheet.figures("system calls/request", shown.map(Text::from));
     }
-    let memory = entries(|cell| Entry::of(Some(&cell.pss_bytes)));
+    let memory = entries(|cell| Entry::of(cell.memory()));
     sheet.numbers("memory", Quantity::Bytes, &memory);
     if cells.iter().any(|cell| summary.standings_of(&cell.workload).is_some()) {
         sheet.figures("against the best", cells.iter().map(|cell| against(summary, cell)));

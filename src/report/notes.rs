@@ -61,7 +61,7 @@ pub(super) fn notice(subject: Subject, cells: &[&Cell]) -> Vec<String> {
             families(cells),
         ]),
         Subject::Memory => {
-            some([extremes(cells, "most", "least", |cell| Some(cell.pss_bytes.median), show_bytes)])
+            some([extremes(cells, "most", "least", |cell| Some(cell.memory()?.median), show_bytes)])
         }
         Subject::EqualLoad => some([rate(cells), left_behind(cells), too_few(cells, 0.999)]),
         Subject::Turnaround => some([extremes(

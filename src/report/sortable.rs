@@ -121,7 +121,7 @@ fn values(cell: &Cell) -> Vec<Option<f64>> {
     let mut values = vec![Some(cell.throughput_per_s.median)];
     values.extend(cell.latency.iter().map(|q| q.shown().map(|shown| shown.value)));
     values.push(cell.server_cpu_per_request_ns.as_ref().map(median));
-    values.push(Some(cell.pss_bytes.median));
+    values.push(cell.memory().map(median));
     values.push(Some(f64::from(cell.validity as u8)));
     values
 }

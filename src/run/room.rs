@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::slots::Slot;
 use crate::cli::usage;
-use crate::plan::{Plan, Workload};
+use crate::plan::Plan;
 use crate::units::{as_f64, show_bytes};
 
 /// What a trial's document takes at most, by experience: its histograms are most of it.
@@ -47,19 +47,18 @@ pub(super) fn check(out: &Path, trials: usize) -> Result<()> {
 
 /// Refuses a run that would end at a workload with more connections than a process may have.
 pub(super) fn descriptors(plan: &Plan, slots: &[Slot<'_>]) -> Result<()> {
-    let clients =
-        |workload: &Workload| plan.connections(workload) + workload.idle_connections.unwrap_or(0);
-    let of_the_plan = slots.iter().filter(|slot| !slot.is_reference());
-    let Some(most) = of_the_plan.map(|slot| slot.workload).max_by_key(|workload| clients(workload))
-    else {
-        return Ok(());
+    let reference = plan.for_reference();
+    let clients = |slot: &Slot<'_>| {
+        let plan = if slot.is_reference() { &reference } else { plan };
+        plan.connections(slot.workload) + slot.workload.idle_connections.unwrap_or(0)
     };
+    let Some(most) = slots.iter().max_by_key(|slot| clients(slot)) else { return Ok(()) };
     match loadgen::descriptors_missing(clients(most)) {
         None => Ok(()),
         Some((need, limit)) => Err(usage(format!(
             "{} needs {need} file descriptors and the limit is {limit}: raise it (`ulimit -n {need}`, as root; for \
              good in /etc/security/limits.conf), or name workloads with fewer connections with --workloads",
-            most.name
+            most.workload.name
         ))),
     }
 }
