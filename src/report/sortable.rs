@@ -147,6 +147,10 @@ mod tests {
             html.contains("<caption><span>")
                 && html.contains("<th scope=\"row\" data-v=\"epoll\">")
         );
+        // Of a server that was there before it is not known what it holds.
+        let at = table::COLUMNS.iter().position(|name| *name == "memory").expect("a column");
+        cell.pss_bytes.median = 0.0;
+        assert_eq!((values(&cell)[at - 1], table::row(&cell, "")[at].as_str()), (None, "-"));
     }
 
     #[test]
