@@ -48,6 +48,13 @@ impl Calibrated {
         trial
     }
 
+    /// A client of the test's own, which waits for no byte for ever.
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(support::DEADLINE)).expect("an option");
+        stream
+    }
+
     /// Ends it; what it did.
     fn stop(mut self) -> Value {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid");
@@ -136,7 +143,7 @@ fn a_closed_loop_reports_what_its_few_requests_met() {
 #[test]
 fn it_answers_a_get_for_other_generators() {
     let server = Calibrated::by("fixed:1ms");
-    let mut stream = TcpStream::connect(&server.address).expect("it listens");
+    let mut stream = server.connect();
     let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     let last = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     stream.write_all(format!("{get}{get}{last}").as_bytes()).expect("sent");
@@ -159,7 +166,7 @@ fn a_law_that_is_none_is_refused_with_examples() {
 #[test]
 fn the_null_server_answers_right_and_records_nothing() {
     let server = Calibrated::by("none");
-    let mut stream = TcpStream::connect(&server.address).expect("it listens");
+    let mut stream = server.connect();
     stream.write_all(b"EC").expect("sent");
     stream.write_all(b"HO a \r\nECHO b\nMUL 1 2\nECHO c").expect("sent");
     stream.shutdown(Shutdown::Write).expect("shut");
