@@ -35,7 +35,7 @@ impl Queue {
     }
 
     /// The share of those who arrive that have to wait (Erlang's C, 1917).
-    fn waiting_share(&self) -> f64 {
+    pub(super) fn waiting_share(&self) -> f64 {
         // Erlang's B by its recurrence, which neither overflows nor cancels, and C from it.
         let offered = self.offered();
         let blocked = (1..=self.servers)

@@ -4,7 +4,7 @@
 
 use super::interval::{Interval, bootstrap_median};
 use super::queueing::Queue;
-use super::rank::{holm, mann_whitney, signed_rank};
+use super::rank::{holm, mann_whitney};
 use super::ratio::{Ratio, paired, unpaired};
 use super::scalability::{self, NoFit};
 use super::series::{Batch, design_effect, distance_from_poisson, lag_one, trend, warmup_end};
@@ -74,12 +74,10 @@ fn without_any_spread_a_ratio_is_what_it_is() {
 
 #[test]
 fn ranks_with_ties_are_dealt_out_in_every_way() {
-    // Counted over all ways with itertools and scipy.stats.rankdata: 41 of C(11, 5) deals, and 28 of
-    // 2^8 signs (the difference of nothing is left out), are at least as far from the middle.
+    // Counted over all ways with itertools and scipy.stats.rankdata: 41 of C(11, 5) deals are at least
+    // as far from the middle.
     let p = mann_whitney(&[1.0, 2.0, 2.0, 3.0, 5.0], &[2.0, 4.0, 5.0, 5.0, 6.0, 7.0]);
     assert!(close(p, 41.0 / 462.0), "{p}");
-    let p = signed_rank(&[1.0, 1.0, -2.0, 3.0, 3.0, 0.0, 4.0, -1.0, 5.0]);
-    assert!(close(p, 28.0 / 256.0), "{p}");
     // scipy.stats.mannwhitneyu([1.1, 2.2, 3.3, 9.9], [4.4, ...], method="exact")
     let p = mann_whitney(&[1.1, 2.2, 3.3, 9.9], &[4.4, 5.5, 6.6, 7.7, 8.8, 1.5]);
     assert!(close(p, 0.476_190_476_190_476_16), "{p}");
@@ -101,7 +99,6 @@ fn four_servers_agree_with_the_sum_of_the_textbooks() {
     let queue = Queue::new(32.0, 0.1, 4).expect("it keeps up");
     assert!(close(queue.waiting_share(), 0.596_432_471_787_404_6));
     assert!(close(queue.response_mean_s(), 0.174_554_058_973_425_57));
-    assert!(close(queue.wait_quantile_s(0.95), 0.309_867_877_787_988_24));
 }
 
 /// Loads and throughputs that are nearly those of the law.
