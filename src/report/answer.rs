@@ -7,6 +7,8 @@ use crate::document::{Cell, Crossover, Standing, Standings, Summary, Sureness, V
 use crate::metric::named;
 use crate::statistics::Verdict;
 
+/// A noise floor above this is said in words: its digits mean nothing.
+const TENFOLD: f64 = 9.0;
 /// So many names are read; more are counted.
 const NAMES: usize = 5;
 
@@ -137,6 +139,9 @@ fn sureness(summary: &Summary) -> String {
     let floors = summary.noise.iter().filter(|floor| headline(&floor.workload, &floor.metric));
     let floor = floors.map(|floor| floor.smallest_detectable).max_by(f64::total_cmp);
     match floor {
+        Some(floor) if floor > TENFOLD => {
+            text += " One model measured twice differed from itself by more than ten times: no difference counts.";
+        }
         Some(floor) => {
             text += &format!(
                 " One model measured twice differed from itself by up to {:.1} %, and nothing smaller \

@@ -72,9 +72,12 @@ impl Found<'_> {
 }
 
 fn names<'a>(series: &'a [Found<'_>]) -> Vec<&'a str> {
-    let mut names: Vec<&str> =
-        series.iter().filter_map(|found| found.first().series.as_deref()).collect();
-    names.dedup();
+    let mut names: Vec<&str> = Vec::new();
+    for name in series.iter().filter_map(|found| found.first().series.as_deref()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     names
 }
 
@@ -212,17 +215,18 @@ mod tests {
     #[test]
     fn workloads_and_points_of_a_series_have_a_row_each() {
         let mut cells = vec![closed("epoll", &[2e5; 5]), closed("fork", &[1e5; 5])];
-        for x in [1.0, 10.0] {
+        // Points of two series in turn.
+        for (series, x) in [("many", 1.0), ("few", 1.0), ("many", 10.0)] {
             for model in ["epoll", "fork"] {
-                cells.push(point(closed(model, &[1e5; 5]), "many", "connections", x));
+                cells.push(point(closed(model, &[1e5; 5]), series, "connections", x));
             }
         }
         let html = html(cells, |_| Drawn::default());
         assert!(html.contains("<b>epoll (200k replies/s)</b>"), "{html}");
-        assert_eq!(html.matches("<h3>").count(), 1, "{html}");
+        assert_eq!(html.matches("<h3>").count(), 2, "{html}");
         assert!(html.contains("<a href=\"#many-connections10\">connections 10</a>"), "{html}");
-        assert_eq!(html.matches("data-sure=\"sure\"").count(), 3, "{html}");
-        assert_eq!(html.matches("role=\"rowheader\"").count(), 3, "{html}");
+        assert_eq!(html.matches("data-sure=\"sure\"").count(), 4, "{html}");
+        assert_eq!(html.matches("role=\"rowheader\"").count(), 4, "{html}");
     }
 
     #[test]
