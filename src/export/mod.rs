@@ -248,3 +248,7 @@ fn put(path: &Path, text: &[u8]) -> Result<()> {
     }
     store::write(path, text)
 }
+
+#[cfg(test)]
+#[path = "tests/columns.rs"]
+mod columns;
