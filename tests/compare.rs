@@ -92,6 +92,24 @@ fn what_is_worse_is_named_and_fails_a_gate() {
 }
 
 #[test]
+fn rows_in_which_nothing_can_be_told_are_shown_only_to_who_asks_for_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let base = run(folder.path(), "base", 1.0, |_| {});
+    let new = run(folder.path(), "new", 2.0, |_| {});
+    let rows = |more: &[&str]| {
+        let (code, text) = compare(&base, &new, more);
+        assert_eq!(code, Some(0), "{text}");
+        let verdict = |line: &&str| {
+            let end = line.trim_end_matches(['|', ' ']);
+            end.ends_with(" same") || end.ends_with(" worse")
+        };
+        text.lines().filter(verdict).count()
+    };
+    assert_eq!((rows(&[]), rows(&["--all"])), (1, 10));
+    assert_eq!((rows(&["--to", "md"]), rows(&["--to", "md", "--all"])), (1, 10));
+}
+
+#[test]
 fn a_run_compared_with_itself_shows_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = run(folder.path(), "base", 1.0, |_| {});

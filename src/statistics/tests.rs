@@ -150,6 +150,9 @@ fn scaled_gaps_agree_with_kolmogorov_and_smirnov() {
     let (n, distance) = distance_from_poisson(&windows);
     assert_eq!(n, 8);
     assert!(close(distance, 0.150_803_565_979_003_96), "{distance}");
+    // All come early: the largest distance is on the other side of the steps.
+    let (_, distance) = distance_from_poisson(&[(8.0, vec![0.25, 0.5, 0.75])]);
+    assert!(close(distance, 0.909_149_169_921_875), "{distance}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn samples() -> (Sample, Sample) {
     let earlier = Sample {
         pids: vec![1],
         ticks: (70, 90),
-        switches: switches(&[(1, 100, 10), (2, 50, 5)]),
+        switches: switches(&[(1, 100, 10), (2, 50, 5), (5, 9, 9)]),
         faults: Faults { minor: 1_000, major: 10 },
         ..Sample::default()
     };
@@ -40,7 +40,7 @@ fn a_difference_is_of_what_lives_now_and_was_there_before() {
     let (earlier, now) = samples();
     let switches = now.switches_since(&earlier);
     assert_eq!((switches.voluntary, switches.involuntary), (40 + 7, 3 + 2));
-    assert_eq!(now.threads_ended_since(&earlier), 1);
+    assert_eq!(now.threads_ended_since(&earlier), 2);
     assert_eq!(now.threads(), 3);
     let faults = now.faults_since(&earlier);
     assert_eq!((faults.minor, faults.major), (300, 4));
@@ -51,7 +51,7 @@ fn an_account_is_of_what_changed_between_its_samples() {
     let (begin, end) = samples();
     let account = bracket(SECOND, begin, end, None).account(100, SECOND, SECOND * 21 / 20);
     assert_eq!(account.switches.voluntary, 47);
-    assert_eq!((account.threads, account.threads_ended), (3, 1));
+    assert_eq!((account.threads, account.threads_ended), (3, 2));
     // 30 ticks of 120.
     assert_eq!(account.cpu_user_share, Some(0.25));
     assert_eq!(account.cpu_per_request_ns, Some(1e7));
