@@ -7,7 +7,7 @@ mod markdown;
 
 pub(super) use asciidoc::asciidoc;
 pub(crate) use html::html;
-pub(crate) use latex::{escape, latex};
+pub(crate) use latex::{PACKAGES, escape, latex};
 pub(crate) use markdown::markdown;
 
 /// The mark of a note where marks are letters: a to z, then aa.

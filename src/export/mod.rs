@@ -50,7 +50,7 @@ pub enum Format {
     /// Tables in GitHub's Markdown
     #[value(alias = "markdown")]
     Md,
-    /// Tables for LaTeX, with the package booktabs
+    /// Tables for LaTeX, with the packages booktabs and graphicx
     Latex,
     /// Tables in AsciiDoc
     Asciidoc,

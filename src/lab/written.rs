@@ -75,9 +75,10 @@ pub(super) fn latex(report: &LabReport) -> String {
         format!("\\begin{{itemize}}\\sloppy\n{}\\end{{itemize}}\n", items.collect::<String>())
     };
     let mut text = format!(
-        "% Lab {}, run {}: \\input{{lab.tex}} after \\usepackage{{booktabs}}.\n{}{}",
+        "% Lab {}, run {}: \\input{{lab.tex}} after {}.\n{}{}",
         report.lab,
         report.run,
+        markup::PACKAGES,
         list(&answer(report)),
         markup::latex(&tables::of(report))
     );

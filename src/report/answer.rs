@@ -231,7 +231,7 @@ mod tests {
         let text = of(&summary(vec![epoll, again, closed("fork", &[1.0])])).join(" ");
         assert!(text.contains("Too little was measured twice"), "{text}");
         let mut invalid = closed("epoll", &BEST);
-        invalid.validity = crate::document::Validity::Invalid;
+        invalid.validity = Validity::Invalid;
         assert!(of(&summary(vec![invalid])).is_empty());
     }
 }

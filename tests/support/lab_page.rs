@@ -91,7 +91,7 @@ fn has_latex() -> bool {
 fn latex() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("lab.tex"), read("lab.tex")?)?;
-    let document = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n\\input{lab.tex}\n\
+    let document = "\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n\\begin{document}\n\\input{lab.tex}\n\
                     \\end{document}\n";
     std::fs::write(folder.path().join("document.tex"), document)?;
     let output = Command::new("timeout")

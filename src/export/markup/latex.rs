@@ -1,10 +1,15 @@
-//! LaTeX: tables of the package booktabs, to be `\input` into a document.
+//! LaTeX: tables of the package booktabs, made narrower by graphicx where they have to be, to be `\input` into a document.
 
 use std::fmt::Write as _;
 
 use super::letters;
 use crate::export::sheet::{Column, Row, Sheet, Text};
 use crate::units::as_f64;
+
+/// What a document has to load for the tables.
+pub(crate) const PACKAGES: &str = "\\usepackage{booktabs,graphicx}";
+/// Makes what follows in braces as narrow as the text, if it is wider.
+const SHRINK: &str = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}";
 
 /// Characters of words on one line at most.
 const WORDS_MAX: usize = 36;
@@ -13,7 +18,7 @@ const TEXT_PT: f64 = 345.0;
 
 /// The tables, one below the other.
 pub(crate) fn latex(sheets: &[Sheet]) -> String {
-    let mut text = "% Needs \\usepackage{booktabs}.\n".to_string();
+    let mut text = format!("% Needs {PACKAGES}.\n");
     for sheet in sheets {
         text.push_str(&one(sheet));
     }
@@ -22,8 +27,12 @@ pub(crate) fn latex(sheets: &[Sheet]) -> String {
 
 fn one(sheet: &Sheet) -> String {
     let Sheet { title, caption, label, command, .. } = sheet;
-    let mut says = vec![format!("{}.", escape(title.trim_end_matches('.')))];
-    says.extend(sheet.remarks.iter().chain(caption).map(|sentence| escape(sentence)));
+    let sentence = |text: &String| match text.ends_with(['.', '?', '!', ':']) {
+        true => escape(text),
+        false => format!("{}.", escape(text)),
+    };
+    let said = std::iter::once(title).chain(&sheet.remarks).chain(caption);
+    let mut says: Vec<_> = said.map(sentence).collect();
     if !command.is_empty() {
         says.push(format!("\\texttt{{{}}}", escape(command)));
     }
@@ -43,7 +52,7 @@ fn one(sheet: &Sheet) -> String {
     let units: Vec<_> = sheet.columns.iter().map(|column| small(column.unit)).collect();
     let mut text = format!(
         "\\begin{{table*}}\n\\centering\\{size}\\setlength{{\\tabcolsep}}{{{apart}pt}}\n\
-         \\caption{{{}}}\n\\label{{tab:{label}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n\
+         \\caption{{{}}}\n\\label{{tab:{label}}}\n{SHRINK}{{%\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n\
          {} \\\\\n",
         says.join("\n"),
         names.join(" & ")
@@ -60,7 +69,7 @@ fn one(sheet: &Sheet) -> String {
             let _ = writeln!(text, "{} \\\\[1pt]", around.collect::<Vec<_>>().join(" & "));
         }
     }
-    text.push_str("\\bottomrule\n\\end{tabular}\n");
+    text.push_str("\\bottomrule\n\\end{tabular}}\n");
     if !sheet.notes.is_empty() {
         text.push_str("\n\\smallskip\\raggedright\n");
         for (at, note) in sheet.notes.iter().enumerate() {
