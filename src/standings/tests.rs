@@ -83,7 +83,9 @@ fn fewer_than_five_trials_have_a_ratio_and_no_verdict() {
     assert!(fork.why_none.as_ref().is_some_and(|why| why.starts_with("4 trials")));
     let sentence = &summary.verdicts[0].sentence;
     assert!(
-        sentence.contains("4 trials support no verdict; the spread of 0 of the 1"),
+        sentence.contains(
+            "4 trials support no verdict; the spread of the other model does not overlap"
+        ),
         "{sentence}"
     );
 }

@@ -28,13 +28,17 @@ pub(super) fn sentence(
         );
     }
     if figure.values.len() < TRIALS_MIN {
-        let overlapping = overlapping(metric, best, figure, cells).len();
+        let overlap = match (overlapping(metric, best, figure, cells).len(), others.len()) {
+            (0, 1) => "the spread of the other model does not overlap with its own".into(),
+            (_, 1) => "the spread of the other model overlaps with its own".into(),
+            (n, all) => {
+                format!("the spread of {n} of the {all} other models overlaps with its own")
+            }
+        };
         return format!(
-            "Best median: {} with {value}. {} trials support no verdict; the spread of {overlapping} \
-             of the {} other models overlaps with its own.{floor}",
+            "Best median: {} with {value}. {} trials support no verdict; {overlap}.{floor}",
             best.model,
             figure.values.len(),
-            others.len()
         );
     }
     judged(&value, best, cells, others) + &floor

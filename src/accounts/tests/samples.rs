@@ -98,10 +98,10 @@ fn ticks_divide_what_they_can() {
     let share = |processes, ticks, ended| {
         with((processes, processes), ticks, ended, None).account(1, SECOND, SECOND).cpu_user_share
     };
-    assert_eq!(share(1, (25, 25), 0), Some(0.5), "fifty are enough");
-    assert_eq!(share(1, (25, 24), 0), None);
-    assert_eq!(share(3, (75, 75), 0), Some(0.5), "fifty each");
-    assert_eq!(share(3, (75, 74), 0), None);
+    assert_eq!(share(1, (10, 10), 0), Some(0.5), "twenty are enough");
+    assert_eq!(share(1, (10, 9), 0), None);
+    assert_eq!(share(3, (30, 30), 0), Some(0.5), "twenty each");
+    assert_eq!(share(3, (30, 29), 0), None);
     assert_eq!(share(1, (50, 50), 5), Some(0.5), "one in twenty had ended");
     assert_eq!(share(1, (50, 50), 6), None);
 }

@@ -99,7 +99,6 @@ fn a_table_has_each_figure_under_its_name() {
             "p50 (µs): 100",
             "p90 (µs): 200",
             "p99 (µs): 300",
-            "p99.9 (ns): too few",
             "CPU/request (µs): 6.0",
             "memory (MiB): 2.00",
             "against the best: best",

@@ -66,7 +66,7 @@ fn more_crossings_than_are_read_are_counted() {
     let found = swept(&LOADS, &laws, closed);
     let said = said(&found, &CAPACITY);
     assert_eq!(said.matches(" of connections (95 %: ").count(), 2, "{said}");
-    assert!(said.contains("1 more pairs surely change places."), "{said}");
+    assert!(said.contains("1 more pair surely changes places."), "{said}");
     let panels = sweeps::of(&found);
     let all = main(&found, &panels);
     assert_eq!(all.len(), 3);
