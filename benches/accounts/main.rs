@@ -196,7 +196,7 @@ fn measure(
     Ok(Measured {
         model: model.name,
         accounts: match books {
-            Books::Clocks => "a look at the clocks every fifth of a slice",
+            Books::Clocks => "a look at the clocks",
             Books::Group(_) => "a control group",
         },
         requests_per_s: found.requests_per_s,

@@ -77,7 +77,7 @@ struct Slice {
 
 /// What is switched.
 pub(crate) enum Books {
-    /// Looks at the clocks within a slice, one in each piece. A trial has one at either edge.
+    /// A look at the clocks in the midst of a slice. A trial has one at either edge, and lasts longer.
     Clocks,
     /// The control group that the server is moved into or out of, and that is looked at too.
     Group(Group),
@@ -209,10 +209,8 @@ impl Switch<'_> {
             sleep_until(begin + piece * first);
             let before = self.look(*on, looks)?;
             if *on && matches!(self.books, Books::Clocks) {
-                for within in 1..PIECES {
-                    sleep_until(begin + piece * (first + within));
-                    self.look(true, looks)?;
-                }
+                sleep_until(begin + piece * (first + PIECES / 2));
+                self.look(true, looks)?;
             }
             sleep_until(begin + piece * (first + PIECES));
             let after = self.look(*on, looks)?;
