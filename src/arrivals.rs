@@ -54,27 +54,32 @@ pub fn of(args: &LoadArgs) -> Result<(Arrivals, Duration)> {
     if args.step.is_some() && !matches!(args.rate, Some(RateArg::Steps(_))) {
         return Err(usage("--step is for steps: write --rate 1000,2000,5000 --step 5s"));
     }
+    let duration = args.duration();
     let arrivals = match (&args.rate, &args.replay) {
         (None, None) => Arrivals::Closed,
         (None, Some(file)) => {
             let due_ns = replay::read(file).map_err(|error| usage(format!("{error:#}")))?;
-            within(file, &due_ns, args.duration)?;
-            Arrivals::Replay { due_ns: due_ns.into() }
+            // What is due at the very end is not within it; and a burst at the beginning has no length.
+            let last = due_ns.last().filter(|last| **last > 0);
+            let end = last.map(|last| Duration::from_nanos(last + 1));
+            let duration = args.duration.or(end).unwrap_or(duration);
+            within(file, &due_ns, duration)?;
+            return Ok((Arrivals::Replay { due_ns: due_ns.into() }, duration));
         }
         (Some(RateArg::One(rate_per_s)), _) => at(args, *rate_per_s),
         (Some(RateArg::Ramp(from_per_s, to_per_s)), _) => {
             let (from_per_s, to_per_s) = (*from_per_s, *to_per_s);
-            Arrivals::Ramp { from_per_s, to_per_s, over: args.duration, seed }
+            Arrivals::Ramp { from_per_s, to_per_s, over: duration, seed }
         }
         (Some(RateArg::Steps(rates)), _) => {
             let count = u32::try_from(rates.len()).map_err(|_| usage("too many steps"))?;
-            let step = args.step.unwrap_or(args.duration / count);
+            let step = args.step.unwrap_or(duration / count);
             let stairs = Arrivals::Staircase { rates_per_s: rates.as_slice().into(), step, seed };
             // With --step there is no --duration: it is that of all steps.
-            return Ok((stairs, args.step.map_or(args.duration, |step| step * count)));
+            return Ok((stairs, args.step.map_or(duration, |step| step * count)));
         }
     };
-    Ok((arrivals, args.duration))
+    Ok((arrivals, duration))
 }
 
 /// An open loop at one rate.

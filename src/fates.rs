@@ -138,7 +138,7 @@ mod tests {
 
     /// A trial that went well, of those that are kept, after something was done to it.
     fn after(change: impl FnOnce(&mut Trial)) -> BTreeMap<String, (Status, About, String)> {
-        let kept = "results/quick-20261121T174356Z/trials/echo.epoll.0.json";
+        let kept = "results/20261121-two-core-vm/quick-20261121T232743Z/trials/echo.epoll.0.json";
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(kept);
         let text = std::fs::read_to_string(path).expect("kept");
         let mut trial: Trial = serde_json::from_str(&text).expect("a trial");

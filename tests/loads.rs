@@ -68,6 +68,9 @@ fn a_ramp_and_steps_and_a_replay_are_offered_and_written_down() {
     let replay = document(&["--replay", file, "--duration", "100ms"]);
     assert_eq!(replay["load"]["arrivals"]["requests"], 5);
     assert_eq!(replay["census"]["offered"], 4, "the last is due after the end");
+    let whole = document(&["--replay", file]);
+    assert_eq!(whole["census"]["offered"], 5, "to its end");
+    assert_eq!(whole["phases"]["measure_ns"], 120_000_001);
     let kept_up = replay["checks"].as_array().expect("checks").iter();
     let kept_up: Vec<_> = kept_up.filter(|check| check["name"] == "kept-up").collect();
     assert_eq!(kept_up.len(), 1, "a replay is an open loop without a rate");

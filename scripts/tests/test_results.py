@@ -1,4 +1,4 @@
-"""What results/plans-*/README.md says in its tables is in the documents beside it.
+"""What results/*-vm/README.md says in its tables is in the documents beside it.
 
 A number of a row has to be one of the row's model in that run: a median, a quantile, or what its
 column says it is.
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
-READMES = sorted(RESULTS.glob("plans-*/README.md"))
+READMES = sorted(RESULTS.glob("*-vm/README.md"))
 NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?)(k| us| ms| s| MiB| KiB| %)?(?![\d.])")
 SIZE = {"k": 1e3, " us": 1e3, " ms": 1e6, " s": 1e9, " MiB": 2**20, " KiB": 2**10, " %": 0.01}
 

@@ -39,7 +39,7 @@ const SAMPLES_MARGIN: f64 = 2.0;
 /// When the load makes no sense, or the server cannot be started or reached.
 pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
     let shortest = goals.longest() * DURATION_OVER_BOUND;
-    if args.duration < shortest {
+    if args.duration() < shortest {
         return Err(usage(format!(
             "{goals} needs trials of {} or longer, or a queue that grows would not show: give \
              --duration",
@@ -53,7 +53,7 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
     load::outputs_can_be_written(args)?;
     let stop = load::interrupts()?;
     let started_at = units::now();
-    let floor = SAMPLES_MARGIN * goals.samples() / args.duration.as_secs_f64();
+    let floor = SAMPLES_MARGIN * goals.samples() / args.duration().as_secs_f64();
     let first = match &args.rate {
         None => FIRST_RATE_PER_S,
         Some(RateArg::One(rate_per_s)) => *rate_per_s,
@@ -120,7 +120,7 @@ fn probe(
     let shot = Shot {
         arrivals: arrivals::at(args, rate),
         warmup,
-        measure: args.duration * longer,
+        measure: args.duration() * longer,
         position,
         workload: "capacity",
     };

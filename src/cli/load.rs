@@ -21,6 +21,9 @@ use crate::pacing::PacingArg;
 use crate::requests::RequestArgs;
 use crate::units::{parse_duration, parse_shard as shard, parse_time as time_of_day};
 
+/// How long is measured where nobody says so.
+const DURATION: Duration = Duration::from_secs(10);
+
 /// `c10k load`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("open").args(["rate", "find_capacity"]).multiple(true))]
@@ -54,9 +57,9 @@ pub struct LoadArgs {
     /// Closed loop: each connection sends when it has its reply (the default)
     #[arg(long)]
     pub closed: bool,
-    /// How long to measure
-    #[arg(long, short, default_value = "10s", value_parser = positive_duration)]
-    pub duration: Duration,
+    /// How long to measure [default: 10s, a replay to its end]
+    #[arg(long, short, value_parser = positive_duration)]
+    pub duration: Option<Duration>,
     /// Load without recording first, for so long; auto: for as long as a rule finds necessary, by
     /// measuring again with a longer one, up to half of --duration
     #[arg(long, default_value = "1s", value_parser = warmup, value_name = "WARMUP|auto")]
@@ -119,4 +122,12 @@ pub struct LoadArgs {
     /// How the connections behave
     #[command(flatten)]
     pub conduct: ConductArgs,
+}
+
+impl LoadArgs {
+    /// How long to measure what has no end of its own.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.duration.unwrap_or(DURATION)
+    }
 }
