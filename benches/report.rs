@@ -13,7 +13,8 @@ use c10k::store::{read_json, write_json};
 use c10k::{report, standings};
 use criterion::Criterion;
 
-const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results/20261121-two-core-vm/quick-20261121T232743Z");
+const RUN: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/results/20261121-two-core-vm/quick-20261121T232743Z");
 /// Sixty seconds of 100 ms.
 const SLICES: u64 = 600;
 const WIDTH_NS: u64 = 100_000_000;

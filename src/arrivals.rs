@@ -59,11 +59,11 @@ pub fn of(args: &LoadArgs) -> Result<(Arrivals, Duration)> {
         (None, None) => Arrivals::Closed,
         (None, Some(file)) => {
             let due_ns = replay::read(file).map_err(|error| usage(format!("{error:#}")))?;
+            within(file, &due_ns, duration)?;
             // What is due at the very end is not within it; and a burst at the beginning has no length.
             let last = due_ns.last().filter(|last| **last > 0);
             let end = last.map(|last| Duration::from_nanos(last + 1));
             let duration = args.duration.or(end).unwrap_or(duration);
-            within(file, &due_ns, duration)?;
             return Ok((Arrivals::Replay { due_ns: due_ns.into() }, duration));
         }
         (Some(RateArg::One(rate_per_s)), _) => at(args, *rate_per_s),

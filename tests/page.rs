@@ -13,7 +13,8 @@ use browser::{all_alike, check, chromium, compared, on_a_phone, open, said};
 use libtest_mimic::{Arguments, Failed, Trial};
 use support::page;
 
-const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results/20261121-two-core-vm/quick-20261121T232743Z");
+const RUN: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/results/20261121-two-core-vm/quick-20261121T232743Z");
 /// Added to the page: does what a reader does, all before the page counts as loaded.
 const READER: &str = include_str!("support/reader.js");
 /// Holds the page against a summary.

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use support::c10k;
 use support::page;
 
-const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results/20261121-two-core-vm/quick-20261121T232743Z");
+const RUN: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/results/20261121-two-core-vm/quick-20261121T232743Z");
 
 /// A copy of the committed run with its page made again.
 struct Report {
