@@ -49,7 +49,7 @@ pub fn print(text: &str) -> Result<()> {
 /// Writes to standard output, with what is too long for a terminal broken between words.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn show(text: &str) -> Result<()> {
     print(&fit::flowed(text, terminal_width()))
 }
