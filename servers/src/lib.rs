@@ -5,19 +5,15 @@
 //! differ by the lesson. What is not concurrency is shared, and small:
 //!
 //! - [`config`]: what a server is asked to be, and what the machine gives for it
-//! - [`net`]: the server: its listeners, accepting with every errno classified, shedding
-//! - `conn`: one admitted connection, and how it ends
-//! - `drive`: the two drivers, blocking to the end and non-blocking until it would block
-//! - `clients`: what an event loop keeps about its connections (table, run list)
-//! - `handlers`: the same for a loop around completions; `ring`: io_uring
-//! - `timers`: when something is due in either
-//! - `admission`: how many connections are live, and waiting for the last one
-//! - `stop`: signals, drain and cut; `watched`: what they shut down
+//! - [`net`]: the server: its listeners, accepting with every errno classified, shedding;
+//!   `admission`, how many connections are live; [`net::counters`], what happened, for the report
+//! - `connection`: one admitted connection, and how it ends; `drive`, the two drivers, blocking to
+//!   the end and non-blocking until it would block; `verbose`, requests shown as they are answered
+//! - `reactor`: what an event loop keeps about its connections (table, run list, timers, mailbox)
+//! - `proactor`: the same for a loop around completions; `ring`, io_uring
+//! - `processes`: forking and reaping, and the memory that a server's processes share
+//! - `stopping`: signals, drain and cut, and the table of what they shut down
 //! - [`state`]: where the state of sessions is between two requests
-//! - `mailbox`: from many threads to one event loop
-//! - `children`: processes, for the models that fork; `shared`: the memory they have in common
-//! - [`counters`]: what happened, for the report
-//! - `verbose`: requests told of, for whoever wants to see them
 //! - [`broken`]: servers that are wrong on purpose, on the same core wherever the fault is not
 //!
 //! A process runs one [`Server`], once: signals belong to a process, and so does the account of
@@ -27,31 +23,22 @@
 //! connection only. What the machine ran out of is a pause of accepting or a shed
 //! connection: back off, keep serving. What we did wrong comes out of [`Server::run`].
 
-mod admission;
 pub mod broken;
-mod children;
-mod clients;
 pub mod config;
-mod conn;
-pub mod counters;
-mod drive;
-mod handlers;
-mod mailbox;
+mod connection;
 pub mod models;
 pub mod net;
-mod ring;
-mod shared;
+mod proactor;
+mod processes;
+mod reactor;
 pub mod state;
-mod stop;
+mod stopping;
 mod sync;
-mod timers;
-mod verbose;
-mod watched;
 
 pub use broken::{BROKEN, Broken};
 pub use config::{Config, StartError};
-pub use counters::{Totals, WorkerTotals};
 pub use models::{Family, MODELS, Model, Workers};
 pub use net::Server;
+pub use net::counters::{Totals, WorkerTotals};
 pub use state::StateConfig;
 pub use state::table::Lock;

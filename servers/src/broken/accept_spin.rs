@@ -18,10 +18,10 @@ use rustix::io::Errno;
 use rustix::net::SocketFlags;
 
 use super::Broken;
-use crate::clients::{Clients, Token};
 use crate::models::epoll::{EVENTS_MAX, data, wait};
 use crate::models::{Family, Model, epoll_edge::edge};
 use crate::net::{Accepted, Server};
+use crate::reactor::{Clients, Token};
 
 pub(super) const BROKEN: Broken = Broken {
     model: Model {

@@ -8,7 +8,7 @@
 //! Compare: `models/thread_per_client.rs`, whose connections end their own half and linger.
 
 use super::{Broken, Manner, thread_per_client, to_end};
-use crate::conn::Ending;
+use crate::connection::Ending;
 use crate::models::{Family, Model};
 
 pub(super) const BROKEN: Broken = Broken {

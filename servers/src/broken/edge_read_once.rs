@@ -15,12 +15,12 @@ use protocol::Step;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
 use super::Broken;
-use crate::conn::{Conn, Ending, recv, send};
+use crate::connection::{Conn, Ending, recv, send};
 use crate::models::epoll::{EVENTS_MAX, wait};
 use crate::models::{Family, Model};
 use crate::net::{Accepted, Server, number};
-use crate::timers::CUT_TICK;
-use crate::{drive, stop};
+use crate::reactor::timers::CUT_TICK;
+use crate::{connection::drive, stopping};
 
 pub(super) const BROKEN: Broken = Broken {
     model: Model {
@@ -43,7 +43,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     let (edges, mut accepting) = (EventFlags::IN | EventFlags::OUT | EventFlags::ET, true);
     epoll::add(&epoll, listener, name(number(&listener)), EventFlags::IN)?;
     while accepting || !conns.is_empty() {
-        wait(&epoll, &mut events, stop::is_stopping().then_some(CUT_TICK))?;
+        wait(&epoll, &mut events, stopping::is_stopping().then_some(CUT_TICK))?;
         for fd in events.iter().map(|event| event.data.u64()) {
             if let Some(conn) = conns.get_mut(&fd) {
                 if let Some(ending) = turn(conn) {
@@ -64,7 +64,7 @@ fn run(server: &'static Server) -> io::Result<()> {
                 _ => {}
             }
         }
-        if stop::stage() == stop::Stage::Cut {
+        if stopping::stage() == stopping::Stage::Cut {
             conns.drain().for_each(|(_, conn)| conn.end(Ending::Cut));
         }
     }
@@ -86,7 +86,7 @@ fn turn(conn: &mut Conn) -> Option<Ending> {
             Step::Write(bytes) => send(stream, bytes).map(|n| session.sent(n)),
             Step::Run(job) => {
                 let done = job.compute();
-                stop::sleep(job.wait());
+                stopping::sleep(job.wait());
                 session.finished(&done);
                 Ok(())
             }

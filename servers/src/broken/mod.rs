@@ -24,8 +24,8 @@ use std::thread;
 
 use protocol::Step;
 
-use crate::conn::{self, Conn};
-use crate::drive;
+use crate::connection::drive;
+use crate::connection::{self, Conn};
 use crate::models::Model;
 use crate::net::Server;
 
@@ -70,7 +70,8 @@ struct Manner {
 
 impl Manner {
     /// As it should be; each broken server names what it does instead.
-    const RIGHT: Self = Self { read: conn::recv, write: conn::send, close: Conn::close_blocking };
+    const RIGHT: Self =
+        Self { read: connection::recv, write: connection::send, close: Conn::close_blocking };
 }
 
 /// A thread for each client, as in `models/thread_per_client.rs`.
@@ -91,7 +92,7 @@ fn to_end(mut conn: Conn, manner: &Manner) {
             Step::Write(bytes) => (manner.write)(stream, bytes).map(|n| session.sent(n)),
             Step::Run(job) => {
                 let done = job.compute();
-                crate::stop::sleep(job.wait());
+                crate::stopping::sleep(job.wait());
                 session.finished(&done);
                 Ok(())
             }

@@ -9,7 +9,7 @@
 //! Compare: `models/thread_per_client.rs`, whose session puts lines together.
 
 use super::{Broken, Manner, thread_per_client, to_end};
-use crate::conn::recv;
+use crate::connection::recv;
 use crate::models::{Family, Model};
 
 pub(super) const BROKEN: Broken = Broken {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::Broken;
 use crate::models::{Family, Model};
 use crate::net::Server;
-use crate::{drive, stop};
+use crate::{connection::drive, stopping};
 
 pub(super) const BROKEN: Broken = Broken {
     model: Model {
@@ -36,7 +36,7 @@ const LOOKUP: Duration = Duration::from_millis(50);
 fn run(server: &'static Server) -> io::Result<()> {
     rustix::net::listen(server.listener(), BACKLOG)?;
     while let Some(conn) = server.next_client() {
-        stop::pause(LOOKUP);
+        stopping::pause(LOOKUP);
         let _ = std::thread::Builder::new().spawn(move || drive::to_end(conn, 0));
     }
     server.wait_until_empty();

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
 
 use super::Broken;
-use crate::clients::{Clients, Token, Turn};
 use crate::models::epoll::{EVENTS_MAX, data, wait};
 use crate::models::{Family, Model, epoll_edge::edge};
 use crate::net::Server;
-use crate::stop;
+use crate::reactor::{Clients, Token, Turn};
+use crate::stopping;
 
 pub(super) const BROKEN: Broken = Broken {
     model: Model {
@@ -57,7 +57,7 @@ fn run(server: &'static Server) -> io::Result<()> {
             if let Some(Turn { token, job: Some(job), .. }) = clients.next_turn(now) {
                 let done = job.compute();
                 // Here, and with it everybody.
-                stop::sleep(job.wait());
+                stopping::sleep(job.wait());
                 clients.job_done(token, done, Duration::ZERO);
             }
         }

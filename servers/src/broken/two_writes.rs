@@ -10,7 +10,7 @@
 use rustix::net::sockopt::set_tcp_nodelay;
 
 use super::{Broken, Manner, thread_per_client, to_end};
-use crate::conn::send;
+use crate::connection::send;
 use crate::models::{Family, Model};
 
 pub(super) const BROKEN: Broken = Broken {

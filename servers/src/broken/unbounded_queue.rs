@@ -16,7 +16,7 @@ use std::thread;
 use crossbeam::channel;
 
 use super::Broken;
-use crate::drive;
+use crate::connection::drive;
 use crate::models::{Model, thread_pool};
 use crate::net::Server;
 

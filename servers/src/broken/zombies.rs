@@ -9,15 +9,15 @@
 //! Compare: `models/fork.rs`, which is this code with a handler for SIGCHLD.
 
 use super::Broken;
-use crate::children;
 use crate::models::{Model, fork};
+use crate::processes;
 
 pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "zombies",
         summary: "a process for each client, and nobody waits for its end",
         run: |server| {
-            children::prepare(server, server.max_connections)?;
+            processes::prepare(server, server.max_connections)?;
             fork::serve(server)
         },
         ..fork::MODEL

@@ -15,10 +15,10 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
 
 use super::epoll::{EVENTS_MAX, data, interest, ready, wait};
 use super::{Family, Model, Workers, in_threads, processors};
-use crate::clients::{Clients, Token, Turn, Want};
-use crate::conn::Conn;
-use crate::mailbox::Mailbox;
+use crate::connection::Conn;
 use crate::net::Server;
+use crate::reactor::mailbox::Mailbox;
+use crate::reactor::{Clients, Token, Turn, Want};
 
 pub(crate) const MODEL: Model = Model {
     name: "acceptor-loops",

@@ -14,8 +14,8 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
 use super::{Family, Model, Workers};
-use crate::clients::{Clients, Ready, Token, Turn, Want};
 use crate::net::{Listener, Server};
+use crate::reactor::{Clients, Ready, Token, Turn, Want};
 
 pub(crate) const MODEL: Model = Model {
     name: "epoll",

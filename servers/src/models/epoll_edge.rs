@@ -13,8 +13,8 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
 
 use super::epoll::{EVENTS_MAX, data, ready, wait};
 use super::{Family, Model};
-use crate::clients::{Clients, Ready, Token};
 use crate::net::Server;
+use crate::reactor::{Clients, Ready, Token};
 
 pub(crate) const MODEL: Model = Model {
     name: "epoll-edge",

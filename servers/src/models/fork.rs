@@ -10,7 +10,7 @@ use std::io;
 
 use super::{Family, Model};
 use crate::net::Server;
-use crate::{children, drive};
+use crate::{connection::drive, processes};
 
 pub(crate) const MODEL: Model = Model {
     name: "fork",
@@ -22,36 +22,36 @@ pub(crate) const MODEL: Model = Model {
 };
 
 fn run(server: &'static Server) -> io::Result<()> {
-    children::prepare(server, server.max_connections)?;
+    processes::prepare(server, server.max_connections)?;
     // An ended child is a zombie until somebody asks how it ended. The parent is busy accepting.
-    children::reap_in_background()?;
+    processes::reap_in_background()?;
     serve(server)
 }
 
 /// Accepts, and forks for each client; at the end it waits for all children that are left.
 pub(crate) fn serve(server: &'static Server) -> io::Result<()> {
     while let Some(conn) = server.next_client() {
-        let Some(place) = children::free_place() else {
+        let Some(place) = processes::free_place() else {
             conn.turn_away();
             continue;
         };
-        children::holds(place, true);
+        processes::holds(place, true);
         // Both processes have the connection now; each drops what is not its own. The child
         // keeps its copy of the listener too: stopping shuts it down, which needs no closing.
         let mut conn = Some(conn);
-        let forked = children::spawn(place, || {
+        let forked = processes::spawn(place, || {
             conn.take().into_iter().for_each(|conn| drive::to_end(conn, place));
         });
         match (forked, conn) {
             (Ok(()), Some(conn)) => conn.given_away(),
             (Err(_), Some(conn)) => {
                 // The kernel has no process left: this client is told so, the others are served.
-                children::holds(place, false);
+                processes::holds(place, false);
                 conn.turn_away();
             }
             (_, None) => unreachable!("the child does not return"),
         }
     }
-    while children::wait_for_one().is_some() {}
+    while processes::wait_for_one().is_some() {}
     Ok(())
 }

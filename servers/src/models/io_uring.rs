@@ -17,12 +17,12 @@ use protocol::Step;
 use rustix::io::Errno;
 
 use super::{Family, Model};
-use crate::conn::{Ending, LINGER, LINGER_BYTES_MAX, Phase};
-use crate::drive::{Blocked, finished};
-use crate::handlers::{Handler, Handlers};
+use crate::connection::drive::{Blocked, finished};
+use crate::connection::{Ending, LINGER, LINGER_BYTES_MAX, Phase};
 use crate::net::Server;
-use crate::ring::{self, Completion, Op, Ring};
-use crate::stop;
+use crate::proactor::ring::{self, Completion, Op, Ring};
+use crate::proactor::{Handler, Handlers};
+use crate::stopping;
 
 pub(crate) const MODEL: Model = Model {
     name: "io-uring",
@@ -94,7 +94,7 @@ fn completed(handler: &mut Handler<()>, completion: &Completion, now: Instant) {
         (Phase::Lingering(_), _) => handler.doom(Ending::Finished),
         (_, Op::Send) => session.sent(bytes),
         _ => {
-            if bytes == 0 && stop::is_stopping() {
+            if bytes == 0 && stopping::is_stopping() {
                 session.wind_down();
             }
             session.received(bytes);
@@ -119,7 +119,7 @@ fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
             Step::Read(_) => {
                 // What a burst needed is given back; the usual kilobyte is asked for again.
                 session.rest();
-                if stop::is_stopping() {
+                if stopping::is_stopping() {
                     // A receive that is started now and comes back short proves that there was no
                     // more. One that was started earlier does not: more may have come since.
                     session.wind_down();

@@ -19,12 +19,12 @@ use rustix::io::Errno;
 
 use super::io_uring::{NEEDED, broken};
 use super::{Family, Model};
-use crate::conn::{Ending, LINGER, LINGER_BYTES_MAX, Phase};
-use crate::drive::{Blocked, finished};
-use crate::handlers::{Handler, Handlers};
+use crate::connection::drive::{Blocked, finished};
+use crate::connection::{Ending, LINGER, LINGER_BYTES_MAX, Phase};
 use crate::net::Server;
-use crate::ring::{self, Buffers, Completion, Op, Ring};
-use crate::stop;
+use crate::proactor::ring::{self, Buffers, Completion, Op, Ring};
+use crate::proactor::{Handler, Handlers};
+use crate::stopping;
 
 pub(crate) const MODEL: Model = Model {
     name: "io-uring-multishot",
@@ -184,7 +184,7 @@ fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: I
         match session.step() {
             Step::Read(_) if !handler.input.kept.is_empty() => take_in_kept(handler, now),
             Step::Read(_) if handler.input.ended => {
-                if stop::is_stopping() {
+                if stopping::is_stopping() {
                     session.wind_down();
                 }
                 session.received(0);

@@ -25,10 +25,10 @@ use rustix::time::{
 
 use super::epoll::{data, ready, wait};
 use super::{Family, Model, Workers, in_threads, processors};
-use crate::clients::{Clients, Token, Want};
 use crate::net::{Listener, Server};
-use crate::timers::CUT_TICK;
-use crate::{drive, stop};
+use crate::reactor::timers::CUT_TICK;
+use crate::reactor::{Clients, Token, Want};
+use crate::{connection::drive, stopping};
 
 pub(crate) const MODEL: Model = Model {
     name: "leader-followers",
@@ -115,7 +115,7 @@ impl Shared {
             } else {
                 // Nobody shortens the wait of a thread when something new is due sooner: the
                 // timer, which all of them watch, is set instead.
-                stop::is_stopping().then_some(CUT_TICK)
+                stopping::is_stopping().then_some(CUT_TICK)
             };
         }
     }

@@ -14,8 +14,8 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll};
 
 use super::{Family, Model, Workers};
-use crate::clients::{Clients, Ready, Token};
 use crate::net::{Server, number};
+use crate::reactor::{Clients, Ready, Token};
 
 pub(crate) const MODEL: Model = Model {
     name: "mio",

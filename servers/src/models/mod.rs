@@ -32,7 +32,7 @@ use std::io;
 use std::thread::{self, ScopedJoinHandle};
 
 use crate::net::Server;
-use crate::stop;
+use crate::stopping;
 
 /// A concurrency model: a way of waiting for clients and of running their requests.
 #[derive(Debug)]
@@ -166,12 +166,12 @@ pub(crate) fn in_threads(
     workers: usize,
     work: impl Fn(usize) -> io::Result<()> + Sync,
 ) -> io::Result<()> {
-    let work = |worker| work(worker).inspect_err(|_| stop::begin());
+    let work = |worker| work(worker).inspect_err(|_| stopping::begin());
     thread::scope(|scope| {
         let work = &work;
         let spawn = |worker| thread::Builder::new().spawn_scoped(scope, move || work(worker));
         let threads: io::Result<Vec<_>> = (1..workers).map(spawn).collect();
-        let threads = threads.inspect_err(|_| stop::begin())?;
+        let threads = threads.inspect_err(|_| stopping::begin())?;
         let first = work(0);
         let join = |thread: ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

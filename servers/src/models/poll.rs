@@ -10,8 +10,8 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::{Family, Model, Workers};
-use crate::clients::{Clients, Ready, Token, Turn, Want};
 use crate::net::{Server, number};
+use crate::reactor::{Clients, Ready, Token, Turn, Want};
 
 pub(crate) const MODEL: Model = Model {
     name: "poll",

@@ -16,10 +16,10 @@ use std::io;
 use rustix::fs::{FlockOperation, MemfdFlags, fcntl_lock, memfd_create};
 
 use super::{Family, Model, Workers, connection_pool_threads};
-use crate::children::{self, Replacements};
-use crate::conn::Conn;
+use crate::connection::Conn;
 use crate::net::Server;
-use crate::{drive, stop};
+use crate::processes::{self, Replacements};
+use crate::{connection::drive, stopping};
 
 pub(crate) const MODEL: Model = Model {
     name: "prefork",
@@ -38,9 +38,9 @@ pub(crate) const LOCKED: Model = Model {
 };
 
 fn run(server: &'static Server, lock: Option<&File>) -> io::Result<()> {
-    children::prepare(server, server.workers)?;
+    processes::prepare(server, server.workers)?;
     let fork = |place| {
-        children::spawn(place, || {
+        processes::spawn(place, || {
             while let Some(conn) = next_client(server, lock) {
                 drive::to_end(conn, place);
             }
@@ -48,15 +48,15 @@ fn run(server: &'static Server, lock: Option<&File>) -> io::Result<()> {
     };
     (0..server.workers).try_for_each(fork)?;
     let mut replacements = Replacements::new(server.workers);
-    while let Some(place) = children::wait_for_one() {
+    while let Some(place) = processes::wait_for_one() {
         // A child leaves by itself only when the server stops; any other end is a death.
-        if !stop::is_stopping() {
+        if !stopping::is_stopping() {
             replacements.died(place);
         }
-        while !stop::is_stopping()
+        while !stopping::is_stopping()
             && let Some(timeout) = replacements.timeout()
         {
-            stop::pause(timeout);
+            stopping::pause(timeout);
             replacements.make(server, fork);
         }
     }

@@ -21,10 +21,10 @@ use rustix::net::{
 };
 
 use super::{Family, Model, Workers, connection_pool_threads};
-use crate::children::{self, Replacements};
-use crate::conn::{Arrival, Conn, Ending};
+use crate::connection::{Arrival, Conn, Ending};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener, Server};
-use crate::{drive, stop};
+use crate::processes::{self, Replacements};
+use crate::{connection::drive, stopping};
 
 pub(crate) const MODEL: Model = Model {
     name: "prefork-passing",
@@ -42,7 +42,7 @@ type Link = Option<OwnedFd>;
 const ACCEPTS_PER_LOOK_MAX: usize = 64;
 
 fn run(server: &'static Server) -> io::Result<()> {
-    children::prepare(server, server.workers)?;
+    processes::prepare(server, server.workers)?;
     server.set_listeners_nonblocking()?;
     let listener = server.listener();
     let mut links: Vec<Link> = (0..server.workers).map(|_| None).collect();
@@ -58,7 +58,7 @@ fn run(server: &'static Server) -> io::Result<()> {
                 Some(Heard::Gone) => {
                     links[place] = None;
                     idle.retain(|other| *other != place);
-                    children::wait_for(place);
+                    processes::wait_for(place);
                     replacements.died(place);
                 }
                 Some(Heard::Nothing) | None => {}
@@ -67,7 +67,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         replacements.make(server, |place| fork(server, place, &mut links));
         for _ in 0..ACCEPTS_PER_LOOK_MAX {
             // With no child to serve it a client is left where it costs least, in the kernel.
-            if !acceptable || idle.is_empty() && !stop::is_stopping() {
+            if !acceptable || idle.is_empty() && !stopping::is_stopping() {
                 break;
             }
             match listener.accept() {
@@ -75,7 +75,7 @@ fn run(server: &'static Server) -> io::Result<()> {
                 Accepted::TurnedAway => {}
                 Accepted::Nobody => break,
                 Accepted::Exhausted => {
-                    stop::pause(ACCEPT_PAUSE);
+                    stopping::pause(ACCEPT_PAUSE);
                     break;
                 }
                 Accepted::Stopped => break 'serving,
@@ -84,7 +84,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     }
     // The end of the way is the end of the child, once it has served the client it has.
     drop(links);
-    while children::wait_for_one().is_some() {}
+    while processes::wait_for_one().is_some() {}
     Ok(())
 }
 
@@ -92,7 +92,7 @@ fn fork(server: &'static Server, place: usize, links: &mut Vec<Link>) -> io::Res
     let (family, flags) = (AddressFamily::UNIX, SocketFlags::CLOEXEC);
     let (ours, its) = socketpair(family, SocketType::SEQPACKET, flags, None)?;
     links[place] = Some(ours);
-    let forked = children::spawn(place, || {
+    let forked = processes::spawn(place, || {
         // Copies of the parent's ends: they would keep the ways open when the parent closes them.
         links.clear();
         while say_idle(&its)
@@ -146,12 +146,12 @@ fn pass(conn: Conn, links: &[Link], idle: &mut Vec<usize>) {
         let stream = [conn.as_fd()];
         rights.push(SendAncillaryMessage::ScmRights(&stream));
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        children::holds(place, true);
+        processes::holds(place, true);
         if sendmsg(link, &[IoSlice::new(&text)], &mut rights, flags).is_ok() {
             return conn.given_away();
         }
         // It has just died, or the kernel holds too many descriptors in flight: try the next.
-        children::holds(place, false);
+        processes::holds(place, false);
     }
     conn.turn_away();
 }

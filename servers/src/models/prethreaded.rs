@@ -10,7 +10,7 @@
 use std::io;
 
 use super::{Family, Model, Workers, connection_pool_threads, in_threads};
-use crate::drive;
+use crate::connection::drive;
 use crate::net::Server;
 
 pub(crate) const MODEL: Model = Model {

@@ -12,7 +12,7 @@ use std::io;
 use rayon::ThreadPoolBuilder;
 
 use super::{Family, Model, Workers, connection_pool_threads};
-use crate::drive;
+use crate::connection::drive;
 use crate::net::Server;
 
 pub(crate) const MODEL: Model = Model {

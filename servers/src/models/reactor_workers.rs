@@ -21,9 +21,9 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
 
 use super::epoll::{EVENTS_MAX, data, interest, ready, wait};
 use super::{Family, Model, Workers, processors};
-use crate::clients::{Clients, Token, Turn, Want};
-use crate::mailbox::Mailbox;
 use crate::net::Server;
+use crate::reactor::mailbox::Mailbox;
+use crate::reactor::{Clients, Token, Turn, Want};
 
 pub(crate) const MODEL: Model = Model {
     name: "reactor-workers",

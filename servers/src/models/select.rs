@@ -16,9 +16,9 @@ use rustix::event::{
 };
 
 use super::{Family, Model, Workers};
-use crate::clients::{Clients, Ready, Token, Turn, Want};
 use crate::config::DESCRIPTORS_RESERVED;
 use crate::net::{Server, number};
+use crate::reactor::{Clients, Ready, Token, Turn, Want};
 
 pub(crate) const MODEL: Model = Model {
     name: "select",

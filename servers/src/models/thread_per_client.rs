@@ -10,7 +10,7 @@ use std::io;
 use std::thread;
 
 use super::{Family, Model, Workers};
-use crate::drive;
+use crate::connection::drive;
 use crate::net::Server;
 
 pub(crate) const MODEL: Model = Model {

@@ -14,11 +14,11 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use crate::conn::{Client, Conn, Ending, LINGER, LINGER_BYTES_MAX};
-use crate::drive::{ending, finished, received};
+use crate::connection::drive::{ending, finished, received};
+use crate::connection::{Client, Conn, Ending, LINGER, LINGER_BYTES_MAX};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener};
-use crate::stop::{self, Stage};
-use crate::timers::CUT_TICK;
+use crate::reactor::timers::CUT_TICK;
+use crate::stopping::{self, Stage};
 
 /// Accepts clients and gives each a task, until stopped; then waits for the last of them.
 pub(super) async fn serve(listener: Listener, worker: usize) -> io::Result<()> {
@@ -47,7 +47,7 @@ pub(super) async fn serve(listener: Listener, worker: usize) -> io::Result<()> {
     }
     drop(alive);
     // A cut does not wake a task whose job sleeps: it ends with the runtime, when we return.
-    while stop::stage() < Stage::Cut && timeout(CUT_TICK, last_gone.recv()).await.is_err() {}
+    while stopping::stage() < Stage::Cut && timeout(CUT_TICK, last_gone.recv()).await.is_err() {}
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::SocketFlags;
 
 use super::{ACCEPT_PAUSE, Accepted, Server};
-use crate::conn::Conn;
+use crate::connection::Conn;
 
 /// One of a server's listening sockets.
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
-use crate::clients::Token;
-use crate::stop;
+use crate::reactor::Token;
+use crate::stopping;
 
 /// While stopping, how often a loop looks whether it has been cut.
 pub(crate) const CUT_TICK: Duration = Duration::from_millis(20);
@@ -54,5 +54,5 @@ impl Timers {
 pub(crate) fn wait_until(due: Option<Instant>) -> Option<Duration> {
     let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
     // A client whose job waits is not watched, so the kernel does not tell of its cut.
-    if stop::is_stopping() { wait.min(Some(CUT_TICK)).or(Some(CUT_TICK)) } else { wait }
+    if stopping::is_stopping() { wait.min(Some(CUT_TICK)).or(Some(CUT_TICK)) } else { wait }
 }

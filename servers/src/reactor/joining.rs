@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::{Clients, Entry, Token, Want, queue};
-use crate::conn::Conn;
+use crate::connection::Conn;
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener};
-use crate::timers::Due;
+use crate::reactor::timers::Due;
 
 /// Accepts per turn of the loop, so that a storm of connections cannot starve the established.
 const ACCEPTS_PER_TURN_MAX: usize = 16;

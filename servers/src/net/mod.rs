@@ -1,6 +1,8 @@
 //! The server: accepting, admission and shedding, the same for every model, so that no difference
 //! between two models comes from here.
 
+mod admission;
+pub mod counters;
 mod listener;
 
 use std::io;
@@ -15,17 +17,17 @@ use protocol::{Framing, Tally};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 
-use crate::admission::Admission;
-use crate::children;
 use crate::config::{
     Config, StartError, admission_limit, listen, raise_descriptor_limit, somaxconn,
 };
-use crate::conn::{Arrival, Conn, Ending};
-use crate::counters::{Totals, WorkerTotals};
+use crate::connection::{Arrival, Conn, Ending};
 use crate::models::{Model, Workers};
-use crate::shared::{self, Page, WorkerCounts};
+use crate::net::admission::Admission;
+use crate::net::counters::{Totals, WorkerTotals};
+use crate::processes;
+use crate::processes::shared::{self, Page, WorkerCounts};
 use crate::state::{self, table::Table};
-use crate::stop;
+use crate::stopping;
 pub(crate) use listener::Listener;
 
 /// How long accepting rests when even shedding failed. Short against a client's patience, long
@@ -105,8 +107,8 @@ impl Server {
         let sockets = if model.listener_per_worker { workers } else { 1 };
         let (listeners, address) = listen(&config, sockets)?;
         let page = shared::page()?;
-        stop::install(descriptors, config.drain_timeout, page)?;
-        listeners.iter().for_each(stop::watch_listener);
+        stopping::install(descriptors, config.drain_timeout, page)?;
+        listeners.iter().for_each(stopping::watch_listener);
         let backlog = config.backlog.min(somaxconn());
         Ok(Box::leak(Box::new(Self {
             config,
@@ -203,7 +205,7 @@ impl Server {
                 self.shed_one(again)
             }
             // shutdown(2) on the listener shows as EINVAL, in accept and nowhere else.
-            Err(Errno::INVAL) if stop::is_stopping() => Accepted::Stopped,
+            Err(Errno::INVAL) if stopping::is_stopping() => Accepted::Stopped,
             // EINTR, ECONNABORTED, EPROTO and the network errors that Linux hands over from
             // a connection that died in the queue: the next one may live.
             Err(Errno::INTR) => return None,
@@ -220,7 +222,7 @@ impl Server {
         if let Some(counts) = self.counts_of(worker) {
             counts.requests.fetch_add(tally.requests, Relaxed);
         }
-        children::this_one_holds(false);
+        processes::this_one_holds(false);
         self.admission.leave();
     }
 
@@ -272,7 +274,7 @@ impl Server {
             turn_away(&stream, self.config.service.framing);
             return Accepted::TurnedAway;
         }
-        children::this_one_holds(true);
+        processes::this_one_holds(true);
         match self.prepare(&stream) {
             Ok(()) => {
                 let sequence = self.page.counters.accepted();
@@ -280,7 +282,7 @@ impl Server {
             }
             Err(_) => {
                 // The peer reset it while it was in the queue.
-                children::this_one_holds(false);
+                processes::this_one_holds(false);
                 self.admission.leave();
                 self.page.counters.dead_on_arrival();
                 Accepted::TurnedAway

@@ -15,6 +15,8 @@
 //! is no signal thread, because a threaded process must not fork, and no flag that somebody has
 //! to poll: a model that is blocked in the read of its only client is woken like any other.
 
+mod watched;
+
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
@@ -25,10 +27,10 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::net::Shutdown;
 use signal_hook::consts::{SIGALRM, SIGINT, SIGTERM, SIGUSR1};
 
-use crate::children;
-use crate::shared::Page;
-pub(crate) use crate::watched::Stage;
-use crate::watched::Watched;
+use crate::processes;
+use crate::processes::shared::Page;
+pub(crate) use watched::Stage;
+use watched::Watched;
 
 /// More listening sockets than any model opens: one for each loop of the largest machine.
 const LISTENERS_MAX: usize = 1024;
@@ -133,7 +135,7 @@ fn installed() -> Option<(&'static Page, &'static Watched)> {
 
 fn on_signal(signal: i32) {
     let Some(page) = PAGE.get() else { return };
-    match (children::is_child(), signal == SIGUSR1) {
+    match (processes::is_child(), signal == SIGUSR1) {
         (false, false) => stop(page, signal == SIGALRM),
         (true, true) => follow(),
         (true, false) | (false, true) => {}
@@ -160,7 +162,7 @@ fn stop(page: &Page, alarm: bool) {
             }
         }
     }
-    children::tell();
+    processes::tell();
 }
 
 /// shutdown(2), whatever it says: the peer may be gone already.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use protocol::Tally;
 use protocol::state::StateTally;
 
-use crate::conn::Ending;
+use crate::connection::Ending;
 use crate::state::table::Table;
 
 macro_rules! counters {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
-use crate::counters::Counters;
+use crate::net::counters::Counters;
 use crate::sync::{AtomicU8, AtomicUsize};
 
 /// One for the whole server.

@@ -4,6 +4,8 @@
 //! signal-safe calls are allowed (fork(2), pthread_atfork(3)), and serving is not among them.
 //! Who the children are is on shared memory, in atomics, because the signal handler reads it.
 
+pub(crate) mod shared;
+
 use std::collections::VecDeque;
 use std::io;
 use std::mem::MaybeUninit;
@@ -15,7 +17,7 @@ use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal,
 use signal_hook::consts::SIGCHLD;
 
 use crate::net::Server;
-use crate::shared::{self, Child};
+use shared::Child;
 
 static CHILDREN: OnceLock<&[Child]> = OnceLock::new();
 static SERVER: OnceLock<&Server> = OnceLock::new();

@@ -1,5 +1,8 @@
 //! One admitted connection, and how it ends.
 
+pub(crate) mod drive;
+pub(crate) mod verbose;
+
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -10,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use crate::net::{self, Server};
-use crate::{stop, verbose};
+use crate::stopping;
 
 /// How long a connection that we close first may linger, so that the peer can read its last
 /// reply: closing with unread input sends a reset, and a reset destroys what was in flight.
@@ -136,9 +139,9 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        stop::forget(self.descriptor);
+        stopping::forget(self.descriptor);
         // A cut shows as an end of input or a failed write; it is neither.
-        let cut = stop::stage() == stop::Stage::Cut;
+        let cut = stopping::stage() == stopping::Stage::Cut;
         let ending = if cut { Ending::Cut } else { self.ending };
         self.server.stepped(self.session.state_tally());
         self.server.gone(ending, self.session.tally(), self.worker);
@@ -147,7 +150,7 @@ impl Drop for Client {
 
 impl Conn {
     pub(crate) fn new(server: &'static Server, stream: OwnedFd, arrival: Option<Arrival>) -> Self {
-        stop::watch(stream.as_raw_fd());
+        stopping::watch(stream.as_raw_fd());
         let mut session = Session::new(server.config.service);
         session.keep_in(server.store);
         let descriptor = stream.as_raw_fd();
@@ -179,7 +182,7 @@ impl Conn {
 
     /// Another process has it now, socket, place and all: here it is forgotten.
     pub(crate) fn given_away(mut self) {
-        stop::forget(self.client.descriptor);
+        stopping::forget(self.client.descriptor);
         self.client.peer = None;
         std::mem::forget(self.client);
     }

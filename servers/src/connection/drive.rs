@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use protocol::{Done, Job, Session, Step};
 
-use crate::conn::{Conn, Ending, LINGER, LINGER_BYTES_MAX, Phase, recv, send};
-use crate::stop;
+use crate::connection::{Conn, Ending, LINGER, LINGER_BYTES_MAX, Phase, recv, send};
+use crate::stopping;
 
 /// Reads per turn of a non-blocking connection, so that one fast client cannot starve the
 /// others.
@@ -28,7 +28,7 @@ pub(crate) fn to_end(mut conn: Conn, worker: usize) {
             Step::Write(bytes) => send(stream, bytes).map(|n| session.sent(n)),
             Step::Run(job) => {
                 let done = job.compute();
-                stop::sleep(job.wait());
+                stopping::sleep(job.wait());
                 finished(session, &done);
                 Ok(())
             }
@@ -86,7 +86,7 @@ pub(crate) fn until_blocked(conn: &mut Conn, jobs_elsewhere: bool) -> (Blocked, 
 /// Tells a session what was read. Once the server is stopping, an end of input may be our own
 /// doing: it is to be taken for what it is, also by a thread that was blocked in the read.
 pub(crate) fn received(session: &mut Session, n: usize) {
-    if stop::is_stopping() {
+    if stopping::is_stopping() {
         session.wind_down();
     }
     session.received(n);
@@ -95,7 +95,7 @@ pub(crate) fn received(session: &mut Session, n: usize) {
 /// Tells a session that its job is done. Once the server is stopping, the reply may have to say
 /// that it is the last.
 pub(crate) fn finished(session: &mut Session, done: &Done) {
-    if stop::is_stopping() {
+    if stopping::is_stopping() {
         session.wind_down();
     }
     session.finished(done);

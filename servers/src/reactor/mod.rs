@@ -3,6 +3,8 @@
 //! turns until nobody wants one; the waiting is the model's own.
 
 mod joining;
+pub(crate) mod mailbox;
+pub(crate) mod timers;
 mod token;
 mod turn;
 
@@ -13,12 +15,12 @@ use std::time::{Duration, Instant};
 use protocol::Done;
 use slab::Slab;
 
-use crate::conn::{Conn, Ending, Phase};
-use crate::drive::{self, Blocked};
+use crate::connection::drive::{self, Blocked};
+use crate::connection::{Conn, Ending, Phase};
 use crate::net::{Server, number};
-use crate::stop::{self, Stage};
-use crate::timers::{self, Due, Timers};
+use crate::stopping::{self, Stage};
 use joining::Accepting;
+use timers::{Due, Timers};
 pub(crate) use token::Token;
 pub(crate) use turn::{Ready, Turn, Want};
 
@@ -153,7 +155,7 @@ impl Clients {
 
     /// Puts on the run list whoever's time has come.
     pub(crate) fn expire(&mut self, now: Instant) {
-        if stop::stage() == Stage::Cut {
+        if stopping::stage() == Stage::Cut {
             for (place, entry) in &mut self.table {
                 let place = u32::try_from(place).expect("fewer clients than 2^32");
                 let token = Token { generation: entry.generation, place };

@@ -6,6 +6,8 @@
 //! has come is not removed but doomed: its socket is shut down, which ends whatever is still
 //! going on, and it leaves with its last completion.
 
+pub(crate) mod ring;
+
 use std::collections::VecDeque;
 use std::mem;
 use std::time::{Duration, Instant};
@@ -13,13 +15,13 @@ use std::time::{Duration, Instant};
 use rustix::net::Shutdown;
 use slab::Slab;
 
-use crate::clients::Token;
-use crate::conn::{Conn, Ending};
-use crate::drive::{self, Blocked};
+use crate::connection::drive::{self, Blocked};
+use crate::connection::{Conn, Ending};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener, Server};
-use crate::ring::{Completion, Op, Ring};
-use crate::stop::{self, Stage};
-use crate::timers::{self, Due, Timers};
+use crate::proactor::ring::{Completion, Op, Ring};
+use crate::reactor::Token;
+use crate::reactor::timers::{self, Due, Timers};
+use crate::stopping::{self, Stage};
 
 /// One client, and what is going on for it.
 #[derive(Debug)]
@@ -171,7 +173,7 @@ impl<I: Default> Handlers<I> {
 
     /// Puts on the run list whoever's time has come.
     pub(crate) fn expire(&mut self, now: Instant) {
-        if stop::stage() == Stage::Cut {
+        if stopping::stage() == Stage::Cut {
             for (_, handler) in &mut self.table {
                 handler.doom(Ending::Cut);
                 queue(handler, &mut self.run_list);
