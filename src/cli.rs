@@ -1,12 +1,4 @@
-//! What is typed on the command line, and the exit code.
-
-mod compare;
-mod exit;
-mod load;
-mod run;
-mod schema;
-mod serve;
-pub(crate) mod values;
+//! The dispatch: which command is meant, and with what code it ends.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,17 +6,16 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::base::{self, Exit, exit};
 use crate::calibrate::{self, CalibrateArgs};
 use crate::check::{self, CheckArgs};
-use crate::{capacity, doctor, export, lab, merge, report, table};
-pub use compare::CompareArgs;
-use exit::Usage;
-pub use exit::{Exit, usage};
-pub use load::LoadArgs;
-pub use run::RunArgs;
-use schema::SchemaOf;
-pub use serve::ServeArgs;
-pub use values::{CpuList, Warmup, app, framing};
+use crate::command::run::{self, RunArgs};
+use crate::command::schema::SchemaOf;
+use crate::command::{plans, report};
+use crate::compare::CompareArgs;
+use crate::load::LoadArgs;
+use crate::serve::ServeArgs;
+use crate::{capacity, doctor, export, lab, merge, table};
 
 /// One protocol, every concurrency model, and figures that can be believed.
 #[derive(Debug, Parser)]
@@ -113,14 +104,14 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", exit::words(&error));
-            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+            ExitCode::from(if error.is::<exit::Usage>() { 2 } else { 1 })
         }
     }
 }
 
 fn execute(command: Command) -> Result<Exit> {
     match command {
-        Command::Run(args) => crate::run::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Serve(args) => crate::serve::serve(&args),
         Command::Load(args) => match &args.find_capacity {
             Some(goals) => capacity::find(&args, goals),
@@ -134,14 +125,14 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Lab(args) => lab::lab(&args),
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
-        Command::Plans { json } => crate::run::plans(json).map(|()| Exit::Ok),
+        Command::Plans { json } => plans::plans(json).map(|()| Exit::Ok),
         Command::Compare(args) => crate::compare::compare(&args),
-        Command::Report { dir } => report::again(&dir).map(|()| Exit::Ok),
-        Command::Schema { document } => table::print(&document.schema()?).map(|()| Exit::Ok),
+        Command::Report { dir } => report::report(&dir).map(|()| Exit::Ok),
+        Command::Schema { document } => base::print(&document.schema()?).map(|()| Exit::Ok),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "c10k", &mut text);
-            table::print(&String::from_utf8(text)?).map(|()| Exit::Ok)
+            base::print(&String::from_utf8(text)?).map(|()| Exit::Ok)
         }
     }
 }

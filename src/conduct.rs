@@ -12,7 +12,7 @@ use loadgen::ports::{self, Ports};
 use loadgen::{Conduct, Load, Misbehaviour, PIPELINE_MAX, Think, ThinkTime};
 use protocol::{App, Framing, Recipe, Request, Work};
 
-use crate::cli::usage;
+use crate::base::usage;
 use crate::units::{parse_count, parse_duration};
 
 /// What a slow reader asks for where the application has such a request: more than the buffers of

@@ -10,7 +10,6 @@
 //! - [`arrivals`], [`replay`]: when requests are sent, as typed and as read from a file
 //! - [`requests`]: what they ask for, as typed and as written down
 //! - [`pacing`]: how the generator waits until a request is due
-//! - [`ask`]: what a load asks for
 //! - [`plan`]: experiments as TOML
 //! - [`accounts`]: what a process used; [`contention`]: whether others want the processors
 //! - [`steadiness`]: how latencies hang together in time, with [`statistics`]
@@ -30,14 +29,16 @@
 //! - [`units`]: durations, sizes and rates as people write them
 
 pub mod accounts;
+pub mod analysis;
 pub mod arrivals;
-pub mod ask;
+pub mod base;
 pub mod calibrate;
 pub mod capacity;
 pub mod check;
 pub mod checks;
 pub mod child;
 pub mod cli;
+pub mod command;
 pub mod compare;
 pub mod conduct;
 pub mod contention;
@@ -55,6 +56,7 @@ pub mod metric;
 pub mod pacing;
 pub mod plan;
 pub mod pooled;
+pub mod process;
 pub mod record;
 pub mod redis;
 pub mod replay;
@@ -74,4 +76,6 @@ pub mod sweeps;
 mod synthetic;
 pub mod syscalls;
 pub mod table;
+pub mod trial;
 pub mod units;
+pub mod workload;

@@ -1,5 +1,9 @@
 //! `c10k load`: the load generator against any address.
 
+mod args;
+mod ask;
+pub(crate) mod schedule;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,25 +11,27 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use loadgen::{Arrivals, Conduct, Load, LoadError, Outcome, Pacing};
+use loadgen::{Arrivals, Conduct, Load, Outcome, Pacing};
 
 use crate::accounts::Accountant;
+use crate::base::values::Warmup;
+use crate::base::{Exit, usage};
 use crate::child::ServerChild;
-use crate::cli::{Exit, LoadArgs, Warmup, usage};
 use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
 use crate::live::LiveView;
-pub use crate::machine::Ticks;
+use crate::machine::Ticks;
 use crate::pacing::PacingArg;
+use crate::process::{interrupts, ours};
 use crate::record::{self, Circumstances};
-use crate::run::server;
-use crate::{arrivals, ask, machine, store, table, units};
+use crate::trial::explain;
+use crate::workload::{CONNECT_TIMEOUT, INTERVAL};
+use crate::{base, machine, store, table, units};
 
-/// Width of one entry of the series.
-pub const INTERVAL: Duration = Duration::from_millis(100);
+pub use args::LoadArgs;
+pub use ask::HttpArgs;
+
 /// The first warm-up that is tried where a rule decides.
 const FIRST_WARMUP: Duration = Duration::from_millis(100);
-/// How long connecting may take.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Loads a server, prints what came of it, and writes it down if asked to.
 ///
@@ -34,7 +40,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub fn load(args: &LoadArgs) -> Result<Exit> {
     args.formats.leave_standard_output()?;
     outputs_can_be_written(args)?;
-    let (arrivals, measure) = arrivals::of(args)?;
+    let (arrivals, measure) = schedule::of(args)?;
     let shot = Shot { arrivals, warmup: Duration::ZERO, measure, position: 0, workload: "load" };
     let stop = interrupts()?;
     let trial = match args.warmup {
@@ -195,7 +201,7 @@ fn stopped(address: SocketAddr, server: Option<OwnServer>) -> Result<Target> {
         return Ok(Target { address, model: None, ready: None, stopped: None, cpus: Vec::new() });
     };
     let ready = Some(child.ready.clone());
-    let stopped = Some(server::stop(child)?);
+    let stopped = Some(ours::stop(child)?);
     Ok(Target { address, model: Some(model.into()), ready, stopped, cpus })
 }
 
@@ -206,7 +212,7 @@ fn stopped(address: SocketAddr, server: Option<OwnServer>) -> Result<Target> {
 pub fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
     match json {
         Some(path) if path == Path::new("-") => {
-            table::print(&String::from_utf8(store::json(trial)?)?)?;
+            base::print(&String::from_utf8(store::json(trial)?)?)?;
         }
         json => {
             if let Some(path) = json {
@@ -220,32 +226,4 @@ pub fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
         Validity::Invalid => Exit::Untrusted,
         Validity::Valid | Validity::Suspect => Exit::Ok,
     })
-}
-
-/// A flag that the first Ctrl-C sets; the second ends the program at once.
-///
-/// # Errors
-/// When the kernel refuses a handler.
-pub fn interrupts() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // In this order: the second signal finds the flag set by the first.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .context("cannot handle Ctrl-C")?;
-    }
-    Ok(stop)
-}
-
-/// What cannot work is the caller's to mend; what did not is the world's.
-#[must_use]
-pub fn explain(error: LoadError) -> anyhow::Error {
-    match error {
-        LoadError::Invalid { .. }
-        | LoadError::Descriptors { .. }
-        | LoadError::Engine { .. }
-        | LoadError::TooLate
-        | LoadError::Ports { .. } => usage(error.to_string()),
-        other => other.into(),
-    }
 }

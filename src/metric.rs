@@ -173,18 +173,3 @@ fn blocks<'a>(cell: &'a Cell, estimate: &Estimate) -> Vec<(&'a str, f64)> {
     let blocks = cell.trials.iter().filter_map(block);
     blocks.zip(estimate.values.iter().copied()).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use clap::{Args, Command};
-
-    use super::*;
-    use crate::cli::CompareArgs;
-
-    #[test]
-    fn what_is_typed_when_nothing_is_said_is_the_margin() {
-        let command = CompareArgs::augment_args(Command::new("compare"));
-        let matches = command.get_matches_from(["compare", "base", "new"]);
-        assert_eq!(matches.get_one::<f64>("margin"), Some(&MARGIN));
-    }
-}

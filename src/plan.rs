@@ -20,7 +20,7 @@ use protocol::{App, Draw, Framing, Request, Sessions};
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
-use crate::cli::usage;
+use crate::base::usage;
 use crate::document::Factor;
 use crate::pacing::PacingArg;
 

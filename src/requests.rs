@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use protocol::{App, Draw, Drawn, Framing, Recipe, RecipeError, Request, Sessions, Work};
 
-use crate::cli::values::positive;
+use crate::base::values::positive;
 use crate::document::{DrawRecord, RequestRecord};
 use crate::state::SessionArgs;
 use crate::units::{ns, parse_bytes, parse_count, parse_duration, show_ns};

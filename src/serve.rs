@@ -3,7 +3,8 @@
 //! It prints one JSON line when it is ready and one when it has stopped, so that scripts need
 //! not guess either.
 
-use std::io::Write;
+mod args;
+
 use std::time::Instant;
 
 use anyhow::Result;
@@ -13,9 +14,10 @@ use serde::Serialize;
 use servers::{Config, Server, StateConfig, WorkerTotals, broken, models};
 
 use crate::accounts::OwnUsage;
-use crate::cli::{Exit, ServeArgs, usage};
+use crate::base::{Exit, print_line, usage};
 use crate::machine;
 use crate::units::ns;
+pub use args::ServeArgs;
 
 #[derive(Serialize)]
 struct Ready<'a> {
@@ -157,12 +159,4 @@ fn ready(server: &Server) -> Ready<'_> {
             cpus: machine::cpus(),
         },
     }
-}
-
-pub(crate) fn print_line(line: &impl Serialize) -> Result<()> {
-    let mut text = serde_json::to_vec(line)?;
-    text.push(b'\n');
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(&text)?;
-    Ok(stdout.flush()?)
 }

@@ -10,8 +10,8 @@ use protocol::state::SESSION_STEPS_MAX;
 use protocol::{Home, Sessions};
 use servers::{Lock, StateConfig};
 
-use crate::cli::usage;
-use crate::cli::values::{named, positive, positive_duration};
+use crate::base::usage;
+use crate::base::values::{named, positive, positive_duration};
 use crate::units::parse_bytes;
 
 /// Where a server keeps the state of sessions.

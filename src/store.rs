@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cli::usage;
+use crate::base::usage;
 
 /// Writes `text` to `path`, whole or not at all.
 ///

@@ -17,34 +17,23 @@ mod tails;
 mod turnaround;
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 
 use crate::arrivals;
+use crate::base::print;
 use crate::document::{Cell, CellQuantile, Crossover, Estimate, Flag, Summary, Validity};
 use crate::units::{show_bytes, show_count, show_ns_f64};
 pub use capacity::capacity;
+pub(crate) use capacity::verdict;
 pub use check::check;
 pub use load::load;
 pub use models::{broken, models};
 pub use plans::plans;
 pub use recovery::recovery;
 pub(crate) use tails::{are_pooled, in_one_trial};
-
-/// Writes to standard output.
-///
-/// # Errors
-/// When whoever reads it is gone.
-pub fn print(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    if !text.ends_with('\n') {
-        stdout.write_all(b"\n")?;
-    }
-    Ok(stdout.flush()?)
-}
 
 /// Writes to standard output, with what is too long for a terminal broken between words.
 ///

@@ -20,11 +20,11 @@ use clap::Args;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
 
-use crate::cli::values::{CpuList, address, cpu_list};
-use crate::cli::{Exit, usage};
+use crate::base::values::{CpuList, address, cpu_list};
+use crate::base::{Exit, usage};
 use crate::document::Distribution;
-use crate::load::interrupts;
-use crate::{machine, serve};
+use crate::process::interrupts;
+use crate::{base, machine};
 
 pub use law::Law;
 
@@ -100,12 +100,12 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
             ..Stopped::of(args.law, counts)
         }
     };
-    serve::print_line(&stopped)?;
+    base::print_line(&stopped)?;
     Ok(Exit::Ok)
 }
 
 fn ready(args: &CalibrateArgs, address: SocketAddr) -> Result<()> {
-    serve::print_line(&Ready {
+    base::print_line(&Ready {
         event: "ready",
         address: address.to_string(),
         pid: std::process::id(),

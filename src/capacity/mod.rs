@@ -2,27 +2,28 @@
 //!
 //! Each trial is an open loop on fresh connections, and on a fresh process where the server is ours.
 
-mod goals;
-mod search;
-
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::analysis::capacity::Goals;
+use crate::analysis::capacity::search::{Found, Search, Stage, Verdict};
 use crate::arrivals::RateArg;
-use crate::cli::{Exit, LoadArgs, Warmup, usage};
+use crate::base::values::Warmup;
+use crate::base::{Exit, usage};
 use crate::document::{
     CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict, SchemaId,
 };
-use crate::load::{self, OwnServer, Shot};
+use crate::load::LoadArgs;
+use crate::load::{self, OwnServer, Shot, schedule};
 use crate::plan::ServerPlan;
-use crate::run::server::{self, Clients};
+use crate::process::interrupts;
+use crate::process::ours::{self, Clients};
+use crate::table::verdict;
 use crate::units::show_count;
-use crate::{arrivals, machine, store, table, units};
-pub use goals::Goals;
-use search::{Found, Search, Stage, Verdict};
+use crate::{base, machine, store, table, units};
 
 /// Requests per second of the first trial, unless the caller knows better.
 const FIRST_RATE_PER_S: f64 = 1_000.0;
@@ -51,7 +52,7 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
     };
     refuse_what_is_for_one_load(args)?;
     load::outputs_can_be_written(args)?;
-    let stop = load::interrupts()?;
+    let stop = interrupts()?;
     let started_at = units::now();
     let floor = SAMPLES_MARGIN * goals.samples() / args.duration().as_secs_f64();
     let first = match &args.rate {
@@ -118,7 +119,7 @@ fn probe(
 ) -> Result<(CapacityProbe, Verdict)> {
     let longer = if stage == Stage::Confirm { CONFIRM_LONGER } else { 1 };
     let shot = Shot {
-        arrivals: arrivals::at(args, rate),
+        arrivals: schedule::at(args, rate),
         warmup,
         measure: args.duration() * longer,
         position,
@@ -155,7 +156,7 @@ fn start(args: &LoadArgs, model: &str) -> Result<OwnServer> {
     // This thread goes back to where it was; those of the generator pin themselves.
     let back = if cpus.is_empty() { &[][..] } else { &all };
     let clients = Clients { greeting: args.greeting, come_and_go: args.conduct.connections_end() };
-    let child = server::start(model, &settings, clients, (&cpus, back))?;
+    let child = ours::start(model, &settings, clients, (&cpus, back))?;
     Ok(OwnServer { child, model: model.name, cpus })
 }
 
@@ -230,19 +231,10 @@ fn line(probe: &CapacityProbe) -> String {
     format!("{:>9}/s  {:8}{verdict}: {}", show_count(probe.rate_per_s), probe.stage, probe.reason)
 }
 
-pub(crate) fn verdict(verdict: CapacityVerdict) -> &'static str {
-    match verdict {
-        CapacityVerdict::Met => "met",
-        CapacityVerdict::Missed => "missed",
-        CapacityVerdict::TooFew => "too few samples",
-        CapacityVerdict::Limited => "generator-limited",
-    }
-}
-
 fn finish(report: &CapacityReport, json: Option<&Path>) -> Result<Exit> {
     match json {
         Some(path) if path == Path::new("-") => {
-            table::print(&String::from_utf8(store::json(report)?)?)?;
+            base::print(&String::from_utf8(store::json(report)?)?)?;
         }
         json => {
             if let Some(path) = json {

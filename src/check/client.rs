@@ -3,27 +3,14 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-use super::speech::{Question, show};
-
-/// Waits for a condition, for so long at most.
-///
-/// # Errors
-/// When it does not come true; the message says what was waited for.
-pub fn until(what: &str, patience: Duration, mut condition: impl FnMut() -> bool) -> Result<()> {
-    let start = Instant::now();
-    while !condition() {
-        ensure!(start.elapsed() < patience, "waited {patience:?} until {what}, in vain");
-        thread::sleep(Duration::from_millis(2));
-    }
-    Ok(())
-}
+pub use crate::process::until;
+use crate::workload::speech::{Question, show};
 
 /// A client.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use super::client::Client;
-use super::speech::Speech;
+use crate::workload::speech::Speech;
 
 /// Between two questions. It is to be there all the time, not to be a load.
 const PAUSE: Duration = Duration::from_millis(2);

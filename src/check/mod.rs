@@ -14,9 +14,6 @@ pub mod behaviours;
 pub mod client;
 pub mod companion;
 pub mod runner;
-pub mod server;
-pub mod speech;
-pub mod watch;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -31,14 +28,16 @@ use protocol::{App, Framing};
 use rustix::process::geteuid;
 use servers::{Family, models};
 
+pub use crate::process::server::{self, Subject};
+pub use crate::process::watch;
+pub use crate::workload::speech::{self, Speech};
 pub use runner::{Case, Setting, Skip, Verdict};
-pub use server::Subject;
-pub use speech::Speech;
 
-use crate::cli::values::{address, app, framing, model_names, positive_duration};
-use crate::cli::{Exit, usage};
+use crate::base::values::{address, app, framing, model_names, positive_duration};
+use crate::base::{Exit, usage};
 use crate::document::{CheckReport, CheckSubject, CheckTest, SchemaId};
-use crate::{load, store, table, units};
+use crate::process::interrupts;
+use crate::{base, store, table, units};
 
 /// `c10k check`.
 #[derive(Debug, Args)]
@@ -186,7 +185,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     let subject = subject(args)?;
     let speech = Speech { app: args.app, framing: args.framing };
     let setting = Setting::explore(subject, speech, args.patience)?;
-    let stop = load::interrupts()?;
+    let stop = interrupts()?;
     let bar = bar(chosen.len());
     let started_at = units::now();
     let mut tests = Vec::new();
@@ -211,7 +210,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
 fn finish(report: &CheckReport, json: Option<&Path>) -> Result<()> {
     match json {
         Some(path) if path == Path::new("-") => {
-            table::print(&String::from_utf8(store::json(report)?)?)
+            base::print(&String::from_utf8(store::json(report)?)?)
         }
         json => {
             if let Some(path) = json {

@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use super::client::{self, Client};
 use super::companion::Companion;
-use super::server::{Server, Start, Subject};
-use super::watch::{self, Footprint};
 use super::{Behaviour, Speaks, Speech, is_sequential};
+use crate::process::server::{Server, Start, Subject};
+use crate::process::watch::{self, Footprint};
 
 /// How long a server whose process is not known is given to read. Most take far less; one that
 /// takes longer is only tried less hard.

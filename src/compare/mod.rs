@@ -1,5 +1,6 @@
 //! `c10k compare`: what has changed from one saved run to another, and how sure that is.
 
+mod args;
 mod likeness;
 mod reference;
 mod text;
@@ -8,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::cli::{CompareArgs, Exit, usage};
+pub use args::CompareArgs;
+
+use crate::base::{Exit, usage};
 use crate::document::{Cell, Compared, Comparison, SchemaId, Summary, Validity};
 use crate::metric::{MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, THROUGHPUT, TRIALS_MIN};
 use crate::statistics::{Verdict, rank, ratio};

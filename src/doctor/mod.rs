@@ -22,11 +22,11 @@ use anyhow::Result;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
-use crate::cli::Exit;
+use crate::base::Exit;
 use crate::document::{DoctorReport, Finding, SchemaId, Status, Validity};
 use crate::machine::{self, Root};
 use crate::units::{self, parse_duration};
-use crate::{store, table};
+use crate::{base, store, table};
 
 /// How long steal and other processes are watched.
 const WATCHED: Duration = Duration::from_millis(500);
@@ -86,7 +86,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
     };
     match &args.json {
         Some(path) if path.as_os_str() == "-" => {
-            table::print(&String::from_utf8(store::json(&report)?)?)?;
+            base::print(&String::from_utf8(store::json(&report)?)?)?;
         }
         json => {
             if let Some(path) = json {

@@ -11,12 +11,13 @@ use protocol::{App, Framing, Recipe, Request};
 use super::{Subject, graded};
 use crate::accounts;
 use crate::document::{Finding, Noise, Ratio};
-use crate::load::{CONNECT_TIMEOUT, explain, interrupts};
 use crate::plan::Plan;
-use crate::run::processors;
-use crate::run::server::{self, Clients};
+use crate::process::ours::{self, Clients};
+use crate::process::{interrupts, processors};
 use crate::statistics::{extremes, median};
+use crate::trial::explain;
 use crate::units::{as_f64, ns};
+use crate::workload::CONNECT_TIMEOUT;
 
 const CONNECTIONS: usize = 50;
 const WARMUP: Duration = Duration::from_millis(100);
@@ -55,7 +56,7 @@ fn figures_of(
     let plan = Plan::quick();
     let (server_cpus, client_cpus) = processors(&plan);
     let server =
-        server::start(model, &plan.server, Clients::default(), (&server_cpus, &client_cpus))?;
+        ours::start(model, &plan.server, Clients::default(), (&server_cpus, &client_cpus))?;
     let request = Request::Echo { bytes: 64 };
     let load = Load {
         target: server.address,
@@ -86,7 +87,7 @@ fn figures_of(
         _ => {}
     });
     let outcome = outcome.map_err(explain)?;
-    server::stop(server)?;
+    ours::stop(server)?;
     ensure!(!outcome.interrupted, "interrupted");
     ensure!(outcome.completed > 0, "{} answered nothing", model.name);
     let completed = as_f64(outcome.completed);

@@ -21,7 +21,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use crate::cli::usage;
+use crate::base::usage;
 use crate::document::{Interval, Trial};
 use crate::histogram;
 use crate::units::as_f64;
@@ -178,7 +178,7 @@ mod tests {
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
     use super::*;
-    use crate::merge::tests::{Samples, document};
+    use crate::trial::made::{Samples, document};
 
     /// The lines of a log: tag, start, width, histogram.
     fn lines(log: &[u8]) -> Vec<(String, Duration, Duration, Histogram<u64>)> {

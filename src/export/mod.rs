@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use crate::cli::{Exit, usage};
+use crate::base::{Exit, usage};
 use crate::document::{Comparison, Trial};
-use crate::{store, table};
+use crate::{base, store};
 pub use hdr::{Formats, csv, hgrm, hlog, recorded};
 use source::{Run, Source};
 
@@ -244,7 +244,7 @@ fn a_folder(format: Format, to: Option<&Path>) -> Result<&Path> {
 
 fn put(path: &Path, text: &[u8]) -> Result<()> {
     if path == Path::new("-") {
-        return table::print(std::str::from_utf8(text)?);
+        return base::print(std::str::from_utf8(text)?);
     }
     store::write(path, text)
 }

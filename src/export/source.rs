@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::cli::usage;
+use crate::base::usage;
 use crate::document::{Cell, Comparison, SchemaId, Summary, Trial};
 use crate::{standings, store};
 

@@ -20,7 +20,7 @@ mod written;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::cli::Exit;
+use crate::base::Exit;
 use crate::table;
 
 pub use stateful::StatefulArgs;

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::points::{self, connection_words};
 use super::{analysis, design, killed, naive, noise, page, sentences, written};
-use crate::cli::{Exit, usage};
+use crate::base::{Exit, usage};
 use crate::document::{Killed, LabReport, LabSessions, SchemaId, Summary, Trial};
 use crate::redis::Redis;
 use crate::{run, store, table};

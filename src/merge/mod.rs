@@ -7,7 +7,7 @@
 
 mod sum;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::{Exit, usage};
+use crate::base::{Exit, usage};
 use crate::document::Trial;
 use crate::units::show_ns;
 use crate::{load, store};

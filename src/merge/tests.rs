@@ -1,13 +1,10 @@
 //! What was measured by three generators and added up is what one would have found.
 
-mod made;
-
 use std::collections::BTreeMap;
 
 use super::add_up;
 use crate::document::{Greetings, StepRecord, Trial, Validity, Worker};
-use made::{CONNECTIONS, Fate};
-pub(crate) use made::{Samples, document};
+use crate::trial::made::{CONNECTIONS, Fate, Samples, document};
 
 fn three(samples: &Samples) -> [Trial; 3] {
     [0, 1, 2].map(|k| document(samples, (k, 3), 1_000 * k))

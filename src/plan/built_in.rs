@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::Plan;
-use crate::cli::usage;
+use crate::base::usage;
 
 /// The plan that runs when none is named.
 const QUICK: &str = "quick";

@@ -10,8 +10,8 @@ use protocol::{App, Framing, Recipe};
 
 use super::{Plan, Workload};
 use crate::conduct::{ConductArgs, SourceAddresses, depth, lifetime, misbehaviour, think_time};
-use crate::load::{CONNECT_TIMEOUT, INTERVAL};
 use crate::machine;
+use crate::workload::{CONNECT_TIMEOUT, INTERVAL};
 
 impl Workload {
     /// How its connections behave, read as the command line of `c10k load` is.

@@ -131,7 +131,7 @@ impl External {
     /// When that is no address.
     pub fn address(&self) -> Result<SocketAddr> {
         let target = self.target.as_deref().context("target: there is none")?;
-        crate::cli::values::address(target).map_err(|error| anyhow::anyhow!("target: {error}"))
+        crate::base::values::address(target).map_err(|error| anyhow::anyhow!("target: {error}"))
     }
 }
 
@@ -218,8 +218,8 @@ impl Plan {
     pub fn service(&self, workload: &Workload) -> Result<(App, Framing)> {
         let in_server = |error: String| anyhow::anyhow!("[server]: {error}");
         let server = self.server_of(workload);
-        let app = crate::cli::app(&server.app).map_err(in_server)?;
-        Ok((app, crate::cli::framing(&server.framing).map_err(in_server)?))
+        let app = crate::base::values::app(&server.app).map_err(in_server)?;
+        Ok((app, crate::base::values::framing(&server.framing).map_err(in_server)?))
     }
 
     /// The same with one that is measured, which may speak differently.
@@ -231,10 +231,10 @@ impl Plan {
         if let Subject::External(external) = subject {
             let wrong = |error| anyhow::anyhow!("external '{}': {error}", external.name);
             if let Some(name) = &external.app {
-                app = crate::cli::app(name).map_err(wrong)?;
+                app = crate::base::values::app(name).map_err(wrong)?;
             }
             if let Some(name) = &external.framing {
-                framing = crate::cli::framing(name).map_err(wrong)?;
+                framing = crate::base::values::framing(name).map_err(wrong)?;
             }
         }
         Ok((app, framing))

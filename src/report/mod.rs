@@ -27,37 +27,8 @@ use anyhow::Result;
 use figures::{Column, Figure};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::cli::usage;
 use crate::document::{Cell, Summary, Trial};
-use crate::{pooled, standings, store, table};
-
-/// Prints the comparison of a saved run again and rewrites its page. A summary that lacks what
-/// follows from its values or from its trials, as earlier versions wrote it, gets it too: the page
-/// shows nothing that is not in a document.
-///
-/// # Errors
-/// When there is no run in that folder, or a trial in it cannot be read.
-pub fn again(dir: &Path) -> Result<()> {
-    let path = dir.join("summary.json");
-    if !path.is_file() {
-        return Err(usage(format!(
-            "{} holds no summary.json: give the folder of a run, as in \
-             results/quick-20260101T120000Z",
-            dir.display()
-        )));
-    }
-    let written: Summary = store::read_json(&path)?;
-    let mut summary = written.clone();
-    if let Some(missing) = pooled::again(&mut summary, dir)? {
-        eprintln!("{missing}");
-    }
-    standings::derive(&mut summary);
-    if summary != written {
-        store::write_json(&path, &summary)?;
-    }
-    write(&summary, dir)?;
-    table::print(&table::summary(&summary))
-}
+use crate::{store, table};
 
 /// Writes the page of a run into its folder.
 ///

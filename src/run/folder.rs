@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::cli::usage;
+use crate::base::usage;
 
 /// The plan of a run, with everything spelled out.
-pub(super) const PLAN: &str = "plan.toml";
+pub(crate) const PLAN: &str = "plan.toml";
 
 /// A run's folder. No other process works in it while this is there, not even after a kill -9 of one
 /// that did: the kernel lets go of the lock.

@@ -1,4 +1,4 @@
-//! `c10k run`: an experiment from its plan to its page.
+//! An experiment from its plan to its page.
 //!
 //! A run is a folder: `plan.toml` (the plan with everything spelled out), `trials/` (one document
 //! each), `summary.json` and `report.html`. Every trial is a fresh server process and fresh
@@ -7,14 +7,12 @@
 //! In each block the generator is also measured against a server that does nothing, the reference.
 //! Workloads whose rate is a share of what was measured come after those that measure it.
 
-mod built_in;
 mod folder;
 mod parts;
 mod progress;
 mod reference;
 mod room;
-pub(crate) mod server;
-mod slots;
+pub(crate) mod slots;
 mod subject;
 mod summary;
 mod syscalls;
@@ -26,17 +24,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
-use crate::cli::{Exit, RunArgs, usage};
+use crate::base::{Exit, usage};
 use crate::document::{Host, RunRecord, Summary};
 use crate::plan::Plan;
-use crate::{load, machine, report, store, table, units};
-pub use built_in::plans;
+use crate::process::{interrupts, processors};
+use crate::{machine, report, store, units};
 use folder::Folder;
+pub(crate) use folder::PLAN;
 use progress::Progress;
-use slots::{Slot, excluded, leave_out_unavailable, slots, time_needed};
+use slots::{Slot, leave_out_unavailable, slots};
+pub(crate) use summary::is_trustworthy;
 
 /// A run under way.
-struct Run {
+pub(crate) struct Run {
     folder: Folder,
     plan: Plan,
     record: RunRecord,
@@ -44,37 +44,6 @@ struct Run {
     /// System calls, where they were counted.
     counts: syscalls::Counts,
     stop: Arc<AtomicBool>,
-}
-
-/// Runs an experiment, prints the comparison and writes its page.
-///
-/// # Errors
-/// When the plan makes no sense, results cannot be written, or a server does not start.
-pub fn run(args: &RunArgs) -> Result<Exit> {
-    let plan = plan(args)?;
-    if args.dry_run {
-        return dry_run(plan).map(|()| Exit::Ok);
-    }
-    let mut run = match &args.resume {
-        Some(dir) => Run::resume(plan, dir)?,
-        None => Run::begin(plan, &args.out)?,
-    };
-    let (summary, failure) = run.complete()?;
-    if args.json {
-        table::print(&String::from_utf8(store::json(&summary)?)?)?;
-    } else {
-        table::print(&table::summary(&summary))?;
-    }
-    eprintln!("\nresults: {0}\npage:    {0}/report.html", run.folder.path.display());
-    if let Some(failure) = failure {
-        eprintln!("{}", run.how_to_resume());
-        return Err(failure);
-    }
-    if run.record.interrupted {
-        eprintln!("interrupted: {}", run.how_to_resume());
-        return Ok(Exit::Interrupted);
-    }
-    Ok(if summary::is_trustworthy(&summary) { Exit::Ok } else { Exit::Untrusted })
 }
 
 /// A run that is over, or was ended early.
@@ -91,7 +60,7 @@ pub(crate) struct Made {
 /// `c10k run` writes them, and nothing is printed.
 ///
 /// # Errors
-/// As [`run()`].
+/// As [`Run::begin`].
 pub(crate) fn of_plan(plan: Plan, out: &Path) -> Result<Made> {
     let mut run = Run::begin(plan, out)?;
     let (summary, failure) = run.complete()?;
@@ -99,7 +68,7 @@ pub(crate) fn of_plan(plan: Plan, out: &Path) -> Result<Made> {
         eprintln!("{}", run.how_to_resume());
         return Err(failure);
     }
-    let exit = match (run.record.interrupted, summary::is_trustworthy(&summary)) {
+    let exit = match (run.record.interrupted, is_trustworthy(&summary)) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Ok,
         (false, false) => Exit::Untrusted,
@@ -107,63 +76,9 @@ pub(crate) fn of_plan(plan: Plan, out: &Path) -> Result<Made> {
     Ok(Made { dir: run.folder.path, summary, exit })
 }
 
-/// The plan as the command line has changed it.
-fn plan(args: &RunArgs) -> Result<Plan> {
-    let mut plan = match (&args.plan, &args.resume) {
-        (_, Some(dir)) if !dir.join(folder::PLAN).is_file() => {
-            return Err(usage(format!(
-                "{} holds no plan.toml, so no run was begun there: give a folder as c10k run has named it, as in \
-                 results/quick-20260101T120000Z",
-                dir.display()
-            )));
-        }
-        (_, Some(dir)) => Plan::read(&dir.join(folder::PLAN))?,
-        (Some(path), None) => Plan::named(path)?,
-        (None, None) => Plan::quick(),
-    };
-    if !args.models.is_empty() {
-        plan.models.clone_from(&args.models);
-    }
-    plan.trials = args.repeat.unwrap_or(plan.trials);
-    plan.seed = args.seed.unwrap_or(plan.seed);
-    plan.syscalls |= args.syscalls;
-    if !args.workloads.is_empty() {
-        plan.keep_workloads(&args.workloads).map_err(|error| usage(error.to_string()))?;
-    }
-    // Whoever is to be measured twice may be left out on the command line.
-    plan.settle_twin().and_then(|()| plan.check()).map_err(|error| usage(format!("{error:#}")))?;
-    Ok(plan)
-}
-
-fn dry_run(mut plan: Plan) -> Result<()> {
-    use std::fmt::Write;
-    leave_out_unavailable(&mut plan)?;
-    let (slots, mut text) = (slots(&plan)?, String::new());
-    for Slot { workload, candidate, block, position } in &slots {
-        writeln!(text, "{position:>5}  block {block}  {}  {candidate}", workload.name)?;
-    }
-    for excluded in excluded(&plan)? {
-        let crate::document::Excluded { model, workload, reason } = excluded;
-        writeln!(text, "left out: {workload}  {model}: {reason}")?;
-    }
-    let time = humantime::format_duration(time_needed(&plan, &slots));
-    writeln!(text, "{} trials, about {time}", slots.len())?;
-    table::print(&text)
-}
-
-/// Processors for the servers and for the generator: the plan's, or one each where there are
-/// two, or none, and then the results say so.
-pub(crate) fn processors(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
-    let usable = machine::cpus();
-    let own = |at: usize| if usable.len() > 1 { vec![usable[at]] } else { Vec::new() };
-    (
-        plan.server_cpus.clone().unwrap_or_else(|| own(0)),
-        plan.client_cpus.clone().unwrap_or_else(|| own(1)),
-    )
-}
-
 impl Run {
-    fn begin(mut plan: Plan, out: &Path) -> Result<Self> {
+    /// Makes the folder of a new run and writes what it will do.
+    pub(crate) fn begin(mut plan: Plan, out: &Path) -> Result<Self> {
         let notes = leave_out_unavailable(&mut plan)?;
         let slots = slots(&plan)?;
         room::descriptors(&plan, &slots)?;
@@ -172,7 +87,7 @@ impl Run {
         let started_at = units::now();
         let id = format!("{}-{}", plan.name, units::compact(&started_at));
         let (folder, id) = Folder::new(out, &id)?;
-        store::write(&folder.path.join(folder::PLAN), plan.to_toml()?.as_bytes())?;
+        store::write(&folder.path.join(PLAN), plan.to_toml()?.as_bytes())?;
         let (server_cpus, client_cpus) = processors(&plan);
         let record = RunRecord {
             id,
@@ -197,14 +112,15 @@ impl Run {
             record,
             host: machine::host(),
             counts: syscalls::Counts::new(),
-            stop: load::interrupts()?,
+            stop: interrupts()?,
         };
         // From here on the run can be resumed: until it is over it counts as interrupted.
         run.write_summary()?;
         Ok(run)
     }
 
-    fn resume(mut plan: Plan, dir: &Path) -> Result<Self> {
+    /// Takes up a run that was begun.
+    pub(crate) fn resume(mut plan: Plan, dir: &Path) -> Result<Self> {
         let folder = Folder::again(dir)?;
         let summary: Summary = store::read_json(&dir.join("summary.json"))
             .map_err(|error| usage(format!("cannot resume: {error:#}")))?;
@@ -222,10 +138,20 @@ impl Run {
         plan.reference &= slots(&plan)?.len() == record.trials_planned;
         let left = record.trials_planned.saturating_sub(record.trials_done);
         room::check(dir, left)?;
-        Ok(Self { folder, plan, record, host, counts, stop: load::interrupts()? })
+        Ok(Self { folder, plan, record, host, counts, stop: interrupts()? })
     }
 
-    fn how_to_resume(&self) -> String {
+    /// Its folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.folder.path
+    }
+
+    /// Whether it ended early.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.record.interrupted
+    }
+
+    pub(crate) fn how_to_resume(&self) -> String {
         format!(
             "what was measured is kept; go on with: c10k run --resume {}",
             self.folder.path.display()
@@ -266,7 +192,7 @@ impl Run {
 
     /// Makes what is missing, sums up and writes the page; with what ended it early, if that was no
     /// signal.
-    fn complete(&mut self) -> Result<(Summary, Option<anyhow::Error>)> {
+    pub(crate) fn complete(&mut self) -> Result<(Summary, Option<anyhow::Error>)> {
         let mut made = self.make_trials();
         if made.is_ok() && self.plan.syscalls && !self.stop.load(Ordering::Relaxed) {
             made = self.count_syscalls();

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::slots::Slot;
-use crate::cli::usage;
+use crate::base::usage;
 use crate::plan::Plan;
 use crate::units::{as_f64, show_bytes};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cli::usage;
+use crate::base::usage;
 use crate::document::Excluded;
 use crate::plan::{Candidate, Plan, Subject, Workload, reference};
 
@@ -15,16 +15,16 @@ const CONNECTION_OVERHEAD: Duration = Duration::from_micros(60);
 
 /// One trial to be made.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Slot<'a> {
-    pub(super) workload: &'a Workload,
-    pub(super) candidate: Candidate<'a>,
-    pub(super) block: u32,
-    pub(super) position: u32,
+pub(crate) struct Slot<'a> {
+    pub(crate) workload: &'a Workload,
+    pub(crate) candidate: Candidate<'a>,
+    pub(crate) block: u32,
+    pub(crate) position: u32,
 }
 
 impl Slot<'_> {
     /// Where its document is written, below the run's folder.
-    pub(super) fn file(&self) -> String {
+    pub(crate) fn file(&self) -> String {
         if self.is_reference() {
             return reference_file(self.workload, self.block);
         }
@@ -32,23 +32,23 @@ impl Slot<'_> {
     }
 
     /// Whether it is no cell of the plan but the reference.
-    pub(super) fn is_reference(&self) -> bool {
+    pub(crate) fn is_reference(&self) -> bool {
         matches!(self.candidate.subject, Subject::Null)
     }
 }
 
 /// Where the reference of a block is written, below the run's folder.
-pub(super) fn reference_file(workload: &Workload, block: u32) -> String {
+pub(crate) fn reference_file(workload: &Workload, block: u32) -> String {
     format!("trials/{}.{block}.json", workload.name)
 }
 
 /// Where a trial is written, below the run's folder.
-pub(super) fn file_name(workload: &Workload, candidate: Candidate<'_>, block: u32) -> String {
+pub(crate) fn file_name(workload: &Workload, candidate: Candidate<'_>, block: u32) -> String {
     format!("trials/{}.{candidate}.{block}.json", workload.name)
 }
 
 /// Every trial of a plan, in the order in which they are made.
-pub(super) fn slots(plan: &Plan) -> Result<Vec<Slot<'_>>> {
+pub(crate) fn slots(plan: &Plan) -> Result<Vec<Slot<'_>>> {
     let candidates = plan.candidates()?;
     let waits = |w: &&Workload| w.arrivals.of().is_some();
     let (second, first): (Vec<_>, Vec<_>) = plan.workloads.iter().partition(waits);
@@ -78,7 +78,7 @@ pub(super) fn slots(plan: &Plan) -> Result<Vec<Slot<'_>>> {
 }
 
 /// Who is left out of which workload, and why.
-pub(super) fn excluded(plan: &Plan) -> Result<Vec<Excluded>> {
+pub(crate) fn excluded(plan: &Plan) -> Result<Vec<Excluded>> {
     let subjects = plan.subjects()?;
     let mut excluded = Vec::new();
     for workload in &plan.workloads {
@@ -95,7 +95,7 @@ pub(super) fn excluded(plan: &Plan) -> Result<Vec<Excluded>> {
 }
 
 /// About how long these trials take.
-pub(super) fn time_needed(plan: &Plan, slots: &[Slot<'_>]) -> Duration {
+pub(crate) fn time_needed(plan: &Plan, slots: &[Slot<'_>]) -> Duration {
     let reference = plan.for_reference();
     let each = slots.iter().map(|slot| {
         let plan = if slot.is_reference() { &reference } else { plan };
@@ -108,7 +108,7 @@ pub(super) fn time_needed(plan: &Plan, slots: &[Slot<'_>]) -> Duration {
 }
 
 /// Takes out of a plan the models that cannot run here, and returns a note on each.
-pub(super) fn leave_out_unavailable(plan: &mut Plan) -> Result<Vec<String>> {
+pub(crate) fn leave_out_unavailable(plan: &mut Plan) -> Result<Vec<String>> {
     let (mut names, mut notes) = (Vec::new(), Vec::new());
     for model in plan.models()? {
         match (model.probe)() {

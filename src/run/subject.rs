@@ -7,14 +7,14 @@ use anyhow::{Context, Result};
 use protocol::{App, Framing};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::server::{self, Clients};
 use super::{Run, slots::Slot};
-use crate::check::server::{Server, Start, Subject as Started};
-use crate::check::speech::Speech;
 use crate::child::ServerChild;
 use crate::document::{Target, Trial};
 use crate::machine;
 use crate::plan::{External, Subject};
+use crate::process::ours::{self, Clients};
+use crate::process::server::{Server, Start, Subject as Started};
+use crate::workload::speech::Speech;
 
 /// How long a server of others may take to end after SIGTERM before it is ended.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,9 +40,9 @@ impl Running {
                 let greeting = slot.workload.greeting;
                 let come_and_go = slot.workload.conduct()?.connections_end();
                 let clients = Clients { greeting, come_and_go };
-                server::start(model, settings, clients, cpus).map(Self::Model)
+                ours::start(model, settings, clients, cpus).map(Self::Model)
             }
-            Subject::Null => server::start_null(cpus).map(Self::Model),
+            Subject::Null => ours::start_null(cpus).map(Self::Model),
             Subject::External(external) => Self::start_external(external, service, cpus),
         }
     }
@@ -96,7 +96,7 @@ impl Running {
         match self {
             Self::Model(server) => {
                 target.ready = Some(server.ready.clone());
-                target.stopped = Some(server::stop(server)?);
+                target.stopped = Some(ours::stop(server)?);
             }
             Self::Command(server) => end(server)?,
             Self::There(_) => target.cpus = Vec::new(),

@@ -46,7 +46,7 @@ pub(super) fn sum_up(
 
 /// Whether every reply that was checked was right, every census added up, and at least one
 /// figure is what it seems.
-pub(super) fn is_trustworthy(summary: &Summary) -> bool {
+pub(crate) fn is_trustworthy(summary: &Summary) -> bool {
     let broken =
         |cell: &Cell| cell.replies_wrong > 0 || cell.flags.iter().any(|flag| flag.name == "census");
     !summary.cells.iter().any(broken)

@@ -9,9 +9,10 @@ use super::slots::Slot;
 use super::subject::Running;
 use crate::accounts::Accountant;
 use crate::document::{Trial, TrialRecord};
-use crate::load::{Ticks, explain};
+use crate::machine::Ticks;
 use crate::record::{self, Circumstances};
 use crate::syscalls::Counter;
+use crate::trial::explain;
 use crate::{requests, units};
 
 /// Makes one trial. Shares of rates are of `base` replies a second.

@@ -1,8 +1,7 @@
 //! A search for capacity on a terminal.
 
 use super::table;
-use crate::capacity::verdict;
-use crate::document::CapacityReport;
+use crate::document::{CapacityReport, CapacityVerdict};
 use crate::units::show_count;
 
 /// Every trial of a search, and what they come to.
@@ -20,4 +19,14 @@ pub fn capacity(report: &CapacityReport) -> String {
         ]);
     }
     format!("{rows}\n{}\n", report.found.sentence)
+}
+
+/// What a trial of a search showed, in words.
+pub(crate) fn verdict(verdict: CapacityVerdict) -> &'static str {
+    match verdict {
+        CapacityVerdict::Met => "met",
+        CapacityVerdict::Missed => "missed",
+        CapacityVerdict::TooFew => "too few samples",
+        CapacityVerdict::Limited => "generator-limited",
+    }
 }

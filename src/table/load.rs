@@ -164,3 +164,20 @@ pub(super) fn show_quantile(quantile: Quantile) -> String {
         Quantile { value, .. } => show_ns(value),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::checks;
+    use crate::document::example;
+
+    #[test]
+    fn what_was_interrupted_before_it_was_measured_has_no_latencies() {
+        let mut trial = example::closed();
+        trial.phases.interrupted = true;
+        trial.phases.measure_ns = 0;
+        trial.connections.served = 0;
+        trial.checks = checks::of(&trial, None);
+        let text = super::load(&trial);
+        assert!(text.contains("INVALID: interrupted before") && !text.contains("p99"), "{text}");
+    }
+}

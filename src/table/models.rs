@@ -3,7 +3,8 @@
 use anyhow::Result;
 use servers::{BROKEN, Broken, MODELS};
 
-use super::{print, table};
+use super::table;
+use crate::base::print;
 
 /// Prints the models.
 ///

@@ -7,8 +7,8 @@ use std::thread;
 use anyhow::{Context, Result, anyhow, ensure};
 use protocol::{App, Framing};
 
-use crate::check::speech::{nines, show};
 use crate::check::{Behaviour, Case, Needs, Speaks, Speech};
+use crate::workload::speech::{nines, show};
 
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {

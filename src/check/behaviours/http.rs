@@ -10,8 +10,8 @@ use rustix::process::Signal;
 
 use crate::check::client::Client;
 use crate::check::runner::counted;
-use crate::check::speech::show;
 use crate::check::{Behaviour, Case, Needs, Speaks, Speech};
+use crate::workload::speech::show;
 
 const HTTP: Behaviour = Behaviour {
     needs: Needs::Model,

@@ -11,8 +11,8 @@ use servers::Family;
 
 use crate::accounts;
 use crate::check::client::{Client, knock};
-use crate::check::watch::{self, Footprint, Lowered, Scarce};
 use crate::check::{Behaviour, Case, Needs, Speaks};
+use crate::process::watch::{self, Footprint, Lowered, Scarce};
 
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {

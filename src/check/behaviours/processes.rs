@@ -5,8 +5,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::check::client::Client;
 use crate::check::runner::Skip;
-use crate::check::watch;
 use crate::check::{Behaviour, Case, Needs};
+use crate::process::watch;
 
 pub(super) const ALL: &[Behaviour] = &[Behaviour {
     name: "a_killed_worker_takes_only_its_own_clients_with_it",

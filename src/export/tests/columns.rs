@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::document::{Cell, Estimate, Factor, Interval as Slice, Summary, Validity, example};
-use crate::merge::tests::{Samples, document};
 use crate::standings;
 use crate::synthetic::{bare, closed, set};
+use crate::trial::made::{Samples, document};
 
 /// Three trials, of which the median is the second, and not in the middle of the others.
 fn three(value: f64) -> [f64; 3] {

@@ -36,3 +36,18 @@ pub struct CompareArgs {
     #[arg(long, short, value_name = "FILE", requires = "to")]
     pub output: Option<PathBuf>,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command};
+
+    use super::CompareArgs;
+    use crate::metric::MARGIN;
+
+    #[test]
+    fn what_is_typed_when_nothing_is_said_is_the_margin() {
+        let command = CompareArgs::augment_args(Command::new("compare"));
+        let matches = command.get_matches_from(["compare", "base", "new"]);
+        assert_eq!(matches.get_one::<f64>("margin"), Some(&MARGIN));
+    }
+}

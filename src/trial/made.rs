@@ -12,10 +12,10 @@ use crate::record::{self, Circumstances};
 
 /// What happened to requests: when each was due, how long it took to be served, its fate.
 #[derive(Clone)]
-pub(crate) struct Samples(pub(super) Vec<(u64, u64, Fate)>);
+pub(crate) struct Samples(pub(crate) Vec<(u64, u64, Fate)>);
 
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     Ok,
     Reset,
     Unfinished,
@@ -23,7 +23,7 @@ pub(super) enum Fate {
 
 const MEASURE: Duration = Duration::from_secs(1);
 const SLICE: Duration = Duration::from_millis(100);
-pub(super) const CONNECTIONS: usize = 3;
+pub(crate) const CONNECTIONS: usize = 3;
 
 impl Samples {
     /// So many samples that a seed decides.
@@ -40,7 +40,7 @@ impl Samples {
         Self((0..n).map(|_| sample()).collect())
     }
 
-    pub(super) fn shard(&self, (k, n): (usize, usize)) -> Self {
+    pub(crate) fn shard(&self, (k, n): (usize, usize)) -> Self {
         Self(self.0.iter().skip(k).step_by(n).copied().collect())
     }
 

@@ -18,7 +18,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    pub(super) fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
             Self::FellShort => 1,
@@ -31,7 +31,7 @@ impl Exit {
 
 /// Something was asked for that cannot be; exit code 2.
 #[derive(Debug)]
-pub(super) struct Usage(String);
+pub(crate) struct Usage(String);
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,7 +47,7 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
 }
 
 /// An error with its causes, each once: some say in their own words what caused them.
-pub(super) fn words(error: &anyhow::Error) -> String {
+pub(crate) fn words(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.is_empty() {

@@ -10,7 +10,7 @@ use procfs::process::{LimitValue, Process};
 use rustix::process::{Gid, Pid, Resource, Rlimit, Uid, geteuid, prlimit};
 use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
 
-use super::client::until;
+use super::until;
 use crate::accounts;
 use crate::sockets::{self, Socket, TcpState};
 

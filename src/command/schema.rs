@@ -11,7 +11,7 @@ use crate::store;
 
 /// A document with a schema.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum SchemaOf {
+pub(crate) enum SchemaOf {
     /// One trial, and `c10k load --json`
     Trial,
     /// The summary of a run
@@ -30,7 +30,7 @@ pub(super) enum SchemaOf {
 
 impl SchemaOf {
     /// Its schema, as it is written.
-    pub(super) fn schema(self) -> Result<String> {
+    pub(crate) fn schema(self) -> Result<String> {
         let schema = match self {
             Self::Trial => schema_for!(Trial),
             Self::Summary => schema_for!(Summary),

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 
-use super::slots::{slots, time_needed};
 use crate::plan::{BUILT_IN, Plan};
-use crate::{store, table, units};
+use crate::run::slots::{slots, time_needed};
+use crate::{base, store, table, units};
 
 /// Prints the built-in plans.
 ///
@@ -34,10 +34,10 @@ pub fn plans(json: bool) -> Result<()> {
                 })
             })
             .collect();
-        return table::print(&String::from_utf8(store::json(&list)?)?);
+        return base::print(&String::from_utf8(store::json(&list)?)?);
     }
     let cells = rows.into_iter().map(|(name, question, trials, time)| {
         [name, question, trials.to_string(), humantime::format_duration(time).to_string()]
     });
-    table::print(&table::plans(cells))
+    base::print(&table::plans(cells))
 }

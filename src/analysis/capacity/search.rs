@@ -14,7 +14,7 @@ const TRIALS_MAX: u32 = 80;
 
 /// What came of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// The target was met.
     Met,
     /// It was not.
@@ -27,7 +27,7 @@ pub(super) enum Verdict {
 
 /// What a trial is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// Finding one rate that meets the target and one that does not.
     Climb,
     /// Narrowing down between them.
@@ -39,7 +39,7 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Climb => "climb",
             Self::Bisect => "bisect",
@@ -51,7 +51,7 @@ impl Stage {
 
 /// How a search ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     /// This rate meets the target, and the other one does not.
     Capacity { rate: f64, missed: f64 },
     /// This rate meets it, and the generator could not ask for much more.
@@ -82,7 +82,7 @@ impl Edge {
 
 /// A search under way.
 #[derive(Debug)]
-pub(super) struct Search {
+pub(crate) struct Search {
     /// No rate below is tried.
     floor: f64,
     /// Rates that met the target, ascending, below all of `missed`.
@@ -100,7 +100,7 @@ pub(super) struct Search {
 
 impl Search {
     /// Begins at `first` and does not go below `floor`.
-    pub(super) fn new(first: f64, floor: f64) -> Self {
+    pub(crate) fn new(first: f64, floor: f64) -> Self {
         Self {
             floor,
             met: Vec::new(),
@@ -114,12 +114,12 @@ impl Search {
     }
 
     /// The rate of the next trial and what it is for, or the end.
-    pub(super) fn next(&self) -> Result<(f64, Stage), Found> {
+    pub(crate) fn next(&self) -> Result<(f64, Stage), Found> {
         self.found.map_or(Ok(self.step), Err)
     }
 
     /// Takes the verdict on the trial that [`next`](Self::next) asked for.
-    pub(super) fn saw(&mut self, verdict: Verdict) {
+    pub(crate) fn saw(&mut self, verdict: Verdict) {
         let (rate, stage) = self.step;
         self.trials += 1;
         let again = std::mem::replace(&mut self.again, false);

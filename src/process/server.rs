@@ -18,11 +18,10 @@ use rustix::process::{
 use serde_json::Value;
 use servers::Model;
 
-use super::client::until;
-use super::speech::Speech;
-use super::watch;
+use super::{until, watch};
 use crate::accounts::Group;
 use crate::child::ServerChild;
+use crate::workload::speech::Speech;
 
 /// The user that nobody is: for a server that must not have root's exemptions.
 const NOBODY: u32 = 65534;

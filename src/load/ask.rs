@@ -6,7 +6,8 @@ use anyhow::Result;
 use clap::Args;
 use protocol::{Ask, AskError, Framing, Recipe};
 
-use crate::cli::{LoadArgs, usage};
+use super::LoadArgs;
+use crate::base::usage;
 use crate::document::RequestRecord;
 use crate::requests;
 use crate::units::parse_bytes;
@@ -41,7 +42,7 @@ pub struct HttpArgs {
 ///
 /// # Errors
 /// When it makes no sense, with what to do about it.
-pub fn recipe(args: &LoadArgs, target: SocketAddr) -> Result<(Recipe, RequestRecord)> {
+pub(super) fn recipe(args: &LoadArgs, target: SocketAddr) -> Result<(Recipe, RequestRecord)> {
     let Some(path) = &args.http.path else {
         let request = requests::of(&args.request, args.seed);
         return requests::recipe(args.app, args.framing, request)

@@ -8,13 +8,13 @@ use clap::Args;
 use loadgen::Engine;
 use protocol::{App, Framing};
 
-use super::values::{
+use super::ask::HttpArgs;
+use crate::analysis::capacity::Goals;
+use crate::arrivals::{RateArg, parse_rates};
+use crate::base::values::{
     CpuList, Warmup, address, app, cpu_list, engine, framing, model_names, positive,
     positive_duration, warmup,
 };
-use crate::arrivals::{RateArg, parse_rates};
-use crate::ask::HttpArgs;
-use crate::capacity::Goals;
 use crate::conduct::ConductArgs;
 use crate::export;
 use crate::pacing::PacingArg;

@@ -35,7 +35,7 @@ impl Goals {
     }
 
     /// Requests that a trial needs so that all quantiles can be told, if all of them are independent.
-    pub(super) fn samples(&self) -> f64 {
+    pub(crate) fn samples(&self) -> f64 {
         let needs = |goal: &Goal| match goal {
             Goal::Quantile { q, .. } => SAMPLES_BEYOND / (1.0 - q),
             Goal::Errors { .. } => 0.0,
@@ -44,7 +44,7 @@ impl Goals {
     }
 
     /// The longest latency that is asked for.
-    pub(super) fn longest(&self) -> Duration {
+    pub(crate) fn longest(&self) -> Duration {
         let bound = |goal: &Goal| match goal {
             Goal::Quantile { below, .. } => *below,
             Goal::Errors { .. } => Duration::ZERO,
@@ -53,7 +53,7 @@ impl Goals {
     }
 
     /// What a trial says, and why.
-    pub(super) fn judge(&self, trial: &Trial) -> (Verdict, String) {
+    pub(crate) fn judge(&self, trial: &Trial) -> (Verdict, String) {
         let fails = |ours: bool| {
             trial.checks.iter().find(|check| {
                 let about_server = check.about == About::Server;

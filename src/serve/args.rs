@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use protocol::{App, Framing};
 
-use super::values::{
+use crate::base::values::{
     CpuList, address, app, broken_names, cpu_list, framing, model_names, positive,
     positive_duration,
 };

@@ -1,0 +1,3 @@
+//! What follows from measurements.
+
+pub mod capacity;

@@ -1,0 +1,9 @@
+//! The ground floor: how the program ends, what is typed, what is printed. It uses no other floor.
+
+pub mod exit;
+mod print;
+pub mod values;
+
+pub use exit::{Exit, usage};
+pub use print::print;
+pub(crate) use print::print_line;

@@ -1,0 +1,124 @@
+//! `c10k run`: an experiment from its plan to its page.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::base::values::measured_names;
+use crate::base::{Exit, usage};
+use crate::document::Excluded;
+use crate::plan::Plan;
+use crate::run::slots::{Slot, excluded, leave_out_unavailable, slots, time_needed};
+use crate::run::{PLAN, Run, is_trustworthy};
+use crate::{base, store, table};
+
+/// `c10k run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The plan: a file, or the name of a built-in one, as c10k plans lists them; without one, a
+    /// quick comparison that takes two minutes at most
+    pub plan: Option<PathBuf>,
+    /// Only these models, by name, separated by commas
+    #[arg(long, value_delimiter = ',', value_parser = measured_names())]
+    pub models: Vec<String>,
+    /// Only these workloads of the plan, separated by commas, with those they take their rate from
+    #[arg(long, value_delimiter = ',')]
+    pub workloads: Vec<String>,
+    /// Trials of each model under each workload
+    #[arg(long, value_name = "N")]
+    pub repeat: Option<u32>,
+    /// What decides the order of trials and the spacing of arrivals
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Go on with an interrupted run
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "models", "workloads", "repeat", "seed", "out"])]
+    pub resume: Option<PathBuf>,
+    /// Count the servers' system calls too, in short loads after the trials (with strace)
+    #[arg(long)]
+    pub syscalls: bool,
+    /// Where the run's folder is made
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+    /// Print the trials and the time they will take, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the summary as JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs an experiment, prints the comparison and writes its page.
+///
+/// # Errors
+/// When the plan makes no sense, results cannot be written, or a server does not start.
+pub fn run(args: &RunArgs) -> Result<Exit> {
+    let plan = plan(args)?;
+    if args.dry_run {
+        return dry_run(plan).map(|()| Exit::Ok);
+    }
+    let mut run = match &args.resume {
+        Some(dir) => Run::resume(plan, dir)?,
+        None => Run::begin(plan, &args.out)?,
+    };
+    let (summary, failure) = run.complete()?;
+    if args.json {
+        base::print(&String::from_utf8(store::json(&summary)?)?)?;
+    } else {
+        base::print(&table::summary(&summary))?;
+    }
+    eprintln!("\nresults: {0}\npage:    {0}/report.html", run.dir().display());
+    if let Some(failure) = failure {
+        eprintln!("{}", run.how_to_resume());
+        return Err(failure);
+    }
+    if run.is_interrupted() {
+        eprintln!("interrupted: {}", run.how_to_resume());
+        return Ok(Exit::Interrupted);
+    }
+    Ok(if is_trustworthy(&summary) { Exit::Ok } else { Exit::Untrusted })
+}
+
+/// The plan as the command line has changed it.
+fn plan(args: &RunArgs) -> Result<Plan> {
+    let mut plan = match (&args.plan, &args.resume) {
+        (_, Some(dir)) if !dir.join(PLAN).is_file() => {
+            return Err(usage(format!(
+                "{} holds no plan.toml, so no run was begun there: give a folder as c10k run has named it, as in \
+                 results/quick-20260101T120000Z",
+                dir.display()
+            )));
+        }
+        (_, Some(dir)) => Plan::read(&dir.join(PLAN))?,
+        (Some(path), None) => Plan::named(path)?,
+        (None, None) => Plan::quick(),
+    };
+    if !args.models.is_empty() {
+        plan.models.clone_from(&args.models);
+    }
+    plan.trials = args.repeat.unwrap_or(plan.trials);
+    plan.seed = args.seed.unwrap_or(plan.seed);
+    plan.syscalls |= args.syscalls;
+    if !args.workloads.is_empty() {
+        plan.keep_workloads(&args.workloads).map_err(|error| usage(error.to_string()))?;
+    }
+    // Whoever is to be measured twice may be left out on the command line.
+    plan.settle_twin().and_then(|()| plan.check()).map_err(|error| usage(format!("{error:#}")))?;
+    Ok(plan)
+}
+
+fn dry_run(mut plan: Plan) -> Result<()> {
+    use std::fmt::Write;
+    leave_out_unavailable(&mut plan)?;
+    let (slots, mut text) = (slots(&plan)?, String::new());
+    for Slot { workload, candidate, block, position } in &slots {
+        writeln!(text, "{position:>5}  block {block}  {}  {candidate}", workload.name)?;
+    }
+    for excluded in excluded(&plan)? {
+        let Excluded { model, workload, reason } = excluded;
+        writeln!(text, "left out: {workload}  {model}: {reason}")?;
+    }
+    let time = humantime::format_duration(time_needed(&plan, &slots));
+    writeln!(text, "{} trials, about {time}", slots.len())?;
+    base::print(&text)
+}

@@ -1,0 +1,15 @@
+//! Processes beside this one: servers are started, watched and stopped here.
+//!
+//! - [`ours`]: this program as the server of one trial
+//! - [`server`]: any server that a command starts, and [`watch`]: how it looks from outside
+
+mod interrupts;
+pub(crate) mod ours;
+mod processors;
+pub mod server;
+mod until;
+pub mod watch;
+
+pub use interrupts::interrupts;
+pub(crate) use processors::processors;
+pub use until::until;

@@ -1,0 +1,10 @@
+//! What is asked of a server, and how its clients behave.
+
+pub mod speech;
+
+use std::time::Duration;
+
+/// Width of one entry of the series.
+pub const INTERVAL: Duration = Duration::from_millis(100);
+/// How long connecting may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
