@@ -37,7 +37,7 @@ mod sync;
 
 pub use broken::{BROKEN, Broken};
 pub use config::{Config, StartError};
-pub use models::{Family, MODELS, Model, Workers};
+pub use models::{EXERCISES, Family, MODELS, Model, Workers};
 pub use net::Server;
 pub use net::counters::{Totals, WorkerTotals};
 pub use state::StateConfig;

@@ -25,6 +25,13 @@ pub(crate) fn model_names() -> PossibleValuesParser {
     PossibleValuesParser::new(servers::MODELS.iter().map(|model| model.name))
 }
 
+/// The models, and unlisted those that a reader is to fill in.
+pub(crate) fn servable_names() -> PossibleValuesParser {
+    let models = servers::MODELS.iter().map(|model| PossibleValue::new(model.name));
+    let exercises = servers::EXERCISES.iter().map(|model| PossibleValue::new(model.name));
+    PossibleValuesParser::new(models.chain(exercises.map(|value| value.hide(true))))
+}
+
 pub(crate) fn broken_names() -> PossibleValuesParser {
     PossibleValuesParser::new(servers::BROKEN.iter().map(|broken| broken.model.name))
 }

@@ -33,7 +33,7 @@ pub use crate::process::watch;
 pub use crate::workload::speech::{self, Speech};
 pub use runner::{Case, Setting, Skip, Verdict};
 
-use crate::base::values::{address, app, framing, model_names, positive_duration};
+use crate::base::values::{address, app, framing, positive_duration, servable_names};
 use crate::base::{Exit, usage};
 use crate::document::{CheckReport, CheckSubject, CheckTest, SchemaId};
 use crate::process::interrupts;
@@ -44,7 +44,7 @@ use crate::{base, store, table, units};
 #[command(group = clap::ArgGroup::new("server").required(true))]
 pub struct CheckArgs {
     /// Check a model of this program; `c10k models` lists them
-    #[arg(long, short, group = "server", value_parser = model_names())]
+    #[arg(long, short, group = "server", value_parser = servable_names())]
     pub model: Option<String>,
     /// Check whatever listens there, as far as that shows
     #[arg(long, short, group = "server", value_parser = address)]

@@ -8,8 +8,8 @@ use clap::Args;
 use protocol::{App, Framing};
 
 use crate::base::values::{
-    CpuList, address, app, broken_names, cpu_list, framing, model_names, positive,
-    positive_duration,
+    CpuList, address, app, broken_names, cpu_list, framing, positive, positive_duration,
+    servable_names,
 };
 use crate::state::StateArgs;
 
@@ -18,7 +18,7 @@ use crate::state::StateArgs;
 #[command(group = clap::ArgGroup::new("kind").required(true))]
 pub struct ServeArgs {
     /// The concurrency model; `c10k models` lists them
-    #[arg(long, short, group = "kind", value_parser = model_names())]
+    #[arg(long, short, group = "kind", value_parser = servable_names())]
     pub model: Option<String>,
     /// A server with a fault, on purpose; `c10k models --broken` lists them with what shows it
     #[arg(long, group = "kind", value_name = "NAME", value_parser = broken_names())]
