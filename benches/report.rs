@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use c10k::document::{Estimate, Summary, Trial};
 use c10k::store::{read_json, write_json};
-use c10k::{report, standings};
+use c10k::{page, standings};
 use criterion::Criterion;
 
 const RUN: &str =
@@ -24,7 +24,7 @@ const OPENINGS: usize = 7;
 fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     let summary = make(folder.path());
-    let page = report::page(&summary, folder.path()).expect("a page");
+    let page = page::page(&summary, folder.path()).expect("a page");
     let cells = summary.cells.len();
     eprintln!("{cells} cells of {TRIALS} trials, a page of {} bytes", page.len());
     let mut criterion = Criterion::default()
@@ -34,7 +34,7 @@ fn main() {
         .configure_from_args();
     let mut group = criterion.benchmark_group("report");
     group.bench_function("page", |bencher| {
-        bencher.iter(|| report::page(&summary, folder.path()).expect("a page"));
+        bencher.iter(|| page::page(&summary, folder.path()).expect("a page"));
     });
     group.bench_function("derive", |bencher| {
         bencher.iter(|| {

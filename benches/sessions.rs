@@ -73,7 +73,7 @@ fn main() -> Result<()> {
     if let Some(lock) = &args.one {
         let history = args.history.first().copied().unwrap_or(0);
         let held = hold(lock, args.sessions.get(), history)?;
-        return c10k::base::print(&serde_json::to_string(&held)?);
+        return c10k::print(&serde_json::to_string(&held)?);
     }
     let Some(conditions) = Conditions::begin(NAME, 1, &args.common)? else {
         return Ok(());

@@ -7,15 +7,16 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::base::{self, Exit, exit};
-use crate::calibrate::{self, CalibrateArgs};
-use crate::check::{self, CheckArgs};
+use crate::command::calibrate::{self, CalibrateArgs};
+use crate::command::check::{self, CheckArgs};
+use crate::command::compare::CompareArgs;
+use crate::command::load::LoadArgs;
 use crate::command::run::{self, RunArgs};
 use crate::command::schema::SchemaOf;
+use crate::command::serve::ServeArgs;
+use crate::command::{capacity, doctor, lab, merge};
 use crate::command::{plans, report};
-use crate::compare::CompareArgs;
-use crate::load::LoadArgs;
-use crate::serve::ServeArgs;
-use crate::{capacity, doctor, export, lab, merge, table};
+use crate::view::{export, table};
 
 /// One protocol, every concurrency model, and figures that can be believed.
 #[derive(Debug, Parser)]
@@ -112,10 +113,10 @@ pub fn main() -> ExitCode {
 fn execute(command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args),
-        Command::Serve(args) => crate::serve::serve(&args),
+        Command::Serve(args) => crate::command::serve::serve(&args),
         Command::Load(args) => match &args.find_capacity {
             Some(goals) => capacity::find(&args, goals),
-            None => crate::load::load(&args),
+            None => crate::command::load::load(&args),
         },
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Merge(args) => merge::merge(&args),
@@ -126,7 +127,7 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
         Command::Plans { json } => plans::plans(json).map(|()| Exit::Ok),
-        Command::Compare(args) => crate::compare::compare(&args),
+        Command::Compare(args) => crate::command::compare::compare(&args),
         Command::Report { dir } => report::report(&dir).map(|()| Exit::Ok),
         Command::Schema { document } => base::print(&document.schema()?).map(|()| Exit::Ok),
         Command::Completions { shell } => {

@@ -2,80 +2,49 @@
 //! the numbers can be believed.
 //!
 //! This crate is the program. The protocol, the servers and the load generator are crates of
-//! their own, which know nothing of it.
+//! their own, which know nothing of it. Its floors, from the ground up; a module uses those below
+//! its own floor and none above:
 //!
-//! - [`cli`]: what is typed, and the exit code
-//! - [`serve`], [`load`], [`run`], [`check`], [`calibrate`]: the commands that do something
-//! - [`child`]: a server of ours as a child process; [`redis`]: a store for its sessions
-//! - [`arrivals`], [`replay`]: when requests are sent, as typed and as read from a file
-//! - [`requests`]: what they ask for, as typed and as written down
-//! - [`pacing`]: how the generator waits until a request is due
-//! - [`plan`]: experiments as TOML
-//! - [`accounts`]: what a process used; [`contention`]: whether others want the processors
-//! - [`steadiness`]: how latencies hang together in time, with [`statistics`]
-//! - [`checks`] and [`fates`]: when a figure is not what it seems, and what went wrong in words
-//! - [`document`]: what is written down, [`record`]: from what, and [`store`]: how
-//! - [`export`]: results in the formats of other tools; [`merge`]: documents of several generators
-//!   added up; [`histogram`]: histograms as text
-//! - [`live`]: what is seen of a load while it runs
-//! - [`doctor`]: what on this machine will spoil a measurement
-//! - [`standings`]: what follows from a summary's figures: intervals, verdicts; [`metric`]: what is
-//!   compared
-//! - [`pooled`]: quantiles of cells over all their trials together
-//! - [`sweeps`]: a model over the values of a setting: where two change places, how one scales
-//! - [`table`] and [`report`]: what people read
-//! - [`sockets`]: what the kernel has of a port
-//! - [`machine`]: what this machine is, and pinning to its processors
-//! - [`units`]: durations, sizes and rates as people write them
+//! 1. `base`: units, what is typed, what is printed, how the program ends
+//! 2. `statistics`: intervals, ratios, tests, laws; numbers in, numbers out
+//! 3. `document`: what is written down, and how
+//! 4. `host`: what this machine is and does, and what a process on it uses
+//! 5. `workload`: what is asked of a server, and how its clients behave
+//! 6. `analysis`: what follows from what was measured
+//! 7. `plan`: experiments as TOML
+//! 8. `process`: servers are started, watched and stopped
+//! 9. `trial`: one trial: its load, its record, the view of it while it runs
+//! 10. `view`: what people and other tools read: terminal, page, exports
+//! 11. `run`: many trials: their order, resuming, the summary
+//! 12. `command`: one file or folder a command, with its arguments; `cli`: which one is meant
+//!
+//! What is public is what the tests and the benchmarks use.
 
-pub mod accounts;
-pub mod analysis;
-pub mod arrivals;
-pub mod base;
-pub mod calibrate;
-pub mod capacity;
-pub mod check;
-pub mod checks;
-pub mod child;
-pub mod cli;
-pub mod command;
-pub mod compare;
-pub mod conduct;
-pub mod contention;
-pub mod doctor;
+#![allow(
+    unreachable_pub,
+    unnameable_types,
+    reason = "a floor is open to the whole program, and only a few of its parts to others"
+)]
+
+mod analysis;
+mod base;
+mod cli;
+mod command;
 pub mod document;
-pub mod export;
-pub mod fates;
-pub mod histogram;
-pub mod lab;
-pub mod live;
-pub mod load;
-pub mod machine;
-pub mod merge;
-pub mod metric;
-pub mod pacing;
-pub mod plan;
-pub mod pooled;
-pub mod process;
-pub mod record;
-pub mod redis;
-pub mod replay;
-pub mod report;
-pub mod requests;
-pub mod run;
-pub mod serve;
-pub mod sockets;
-pub mod standings;
-pub mod state;
+mod host;
+mod plan;
+mod process;
+mod run;
 pub mod statistics;
-pub mod steadiness;
+mod trial;
+mod view;
+mod workload;
 
-pub mod store;
-pub mod sweeps;
-#[cfg(test)]
-mod synthetic;
-pub mod syscalls;
-pub mod table;
-pub mod trial;
-pub mod units;
-pub mod workload;
+pub use analysis::standings;
+pub use base::{print, units};
+pub use cli::main;
+pub use command::{check, lab};
+pub use document::store;
+pub use host::{accounts, machine, sockets};
+pub use process::{child, interrupts, redis};
+pub use view::{page, table};

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    c10k::cli::main()
+    c10k::main()
 }

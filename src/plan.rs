@@ -1,6 +1,6 @@
 //! Experiments as TOML, one question each. `plans/README.md` documents every key.
 
-mod arrivals;
+pub mod arrivals;
 mod built_in;
 mod check;
 mod draws;
@@ -22,9 +22,9 @@ use toml::de::DeTable;
 
 use crate::base::usage;
 use crate::document::Factor;
-use crate::pacing::PacingArg;
+use crate::workload::pacing::PacingArg;
 
-pub use arrivals::{ArrivalsPlan, Ramp, Rate, Staircase};
+pub use arrivals::ArrivalsPlan;
 pub use built_in::BUILT_IN;
 pub use reference::reference;
 pub use subject::{Candidate, External, Subject};

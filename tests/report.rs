@@ -119,7 +119,7 @@ fn a_reader_finds_what_the_page_names() {
 
 #[test]
 fn text_can_be_told_from_its_ground() {
-    reading::assert_contrasts(include_str!("../src/report/page.css"));
+    reading::assert_contrasts(include_str!("../src/view/page/page.css"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
-use c10k::{base, units};
+use c10k::{print, units};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
 
@@ -58,7 +58,7 @@ pub(crate) fn serve(connections: usize) -> Result<()> {
     raise_descriptor_limit();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    base::print(&format!("{{\"event\":\"ready\",\"address\":\"{address}\"}}"))?;
+    print(&format!("{{\"event\":\"ready\",\"address\":\"{address}\"}}"))?;
     let mut streams = Vec::with_capacity(connections);
     while streams.len() < connections {
         streams.push(listener.accept()?.0);

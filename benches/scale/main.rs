@@ -139,7 +139,7 @@ fn main() -> Result<()> {
     let Conditions { server_cpu, client_cpu, .. } = conditions;
     let models = chosen(&args.models)?;
     let connections = affordable(args.connections.get());
-    let stop = c10k::process::interrupts()?;
+    let stop = c10k::interrupts()?;
     eprintln!("scale: connections without a server");
     let bare = bare::measure(connections, server_cpu, &stop)?;
     let subject =

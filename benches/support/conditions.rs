@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use c10k::document::{Host, SchemaId};
-use c10k::{base, machine, store, units};
+use c10k::{machine, print, store, units};
 use serde::Serialize;
 
 /// What every benchmark can be asked beside its own options.
@@ -95,7 +95,7 @@ impl Conditions {
 
 /// Prints what people read, and writes the record if it was asked for.
 pub(crate) fn publish(text: &str, record: &impl Serialize, args: &Common) -> Result<()> {
-    base::print(text)?;
+    print(text)?;
     match &args.json {
         Some(path) => path
             .parent()
@@ -109,7 +109,7 @@ pub(crate) fn publish(text: &str, record: &impl Serialize, args: &Common) -> Res
 
 /// A machine that cannot run a benchmark is no failure of what is measured.
 pub(crate) fn skip(bench: &str, reason: &str) -> Result<()> {
-    base::print(&format!("{bench}: skipped: {reason}"))
+    print(&format!("{bench}: skipped: {reason}"))
 }
 
 /// A benchmark as somebody would start it: where cargo has put this program is nobody's business.

@@ -1,3 +1,12 @@
 //! What follows from measurements.
 
 pub mod capacity;
+pub mod checks;
+pub mod fates;
+pub mod metric;
+pub mod pooled;
+pub mod standings;
+pub mod steadiness;
+pub mod sweeps;
+#[cfg(test)]
+pub(crate) mod synthetic;

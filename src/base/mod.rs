@@ -2,6 +2,7 @@
 
 pub mod exit;
 mod print;
+pub mod units;
 pub mod values;
 
 pub use exit::{Exit, usage};

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use loadgen::Engine;
 use protocol::{App, Framing};
 
-use crate::units::{parse_count, parse_cpus, parse_duration};
+use crate::base::units::{parse_count, parse_cpus, parse_duration};
 
 /// How long load is made and not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,15 @@
 //! The commands, each with its own arguments.
 
+pub mod calibrate;
+pub mod capacity;
+pub mod check;
+pub mod compare;
+pub mod doctor;
+pub mod lab;
+pub mod load;
+pub mod merge;
 pub mod plans;
 pub mod report;
 pub mod run;
 pub mod schema;
+pub mod serve;

@@ -2,9 +2,11 @@
 
 use anyhow::{Context, Result};
 
+use crate::base::{self, units};
+use crate::document::store;
 use crate::plan::{BUILT_IN, Plan};
 use crate::run::slots::{slots, time_needed};
-use crate::{base, store, table, units};
+use crate::view::table;
 
 /// Prints the built-in plans.
 ///

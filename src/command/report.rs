@@ -4,9 +4,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::analysis::{pooled, standings};
+use crate::base;
 use crate::base::usage;
 use crate::document::Summary;
-use crate::{base, pooled, report, standings, store, table};
+use crate::document::store;
+use crate::view::{page, table};
 
 /// Prints the comparison of a saved run again and rewrites its page. A summary that lacks what
 /// follows from its values or from its trials, as earlier versions wrote it, gets it too: the page
@@ -32,6 +35,6 @@ pub(crate) fn report(dir: &Path) -> Result<()> {
     if summary != written {
         store::write_json(&path, &summary)?;
     }
-    report::write(&summary, dir)?;
+    page::write(&summary, dir)?;
     base::print(&table::summary(&summary))
 }

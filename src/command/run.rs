@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
+use crate::base;
 use crate::base::values::measured_names;
 use crate::base::{Exit, usage};
 use crate::document::Excluded;
+use crate::document::store;
 use crate::plan::Plan;
 use crate::run::slots::{Slot, excluded, leave_out_unavailable, slots, time_needed};
 use crate::run::{PLAN, Run, is_trustworthy};
-use crate::{base, store, table};
+use crate::view::table;
 
 /// `c10k run`.
 #[derive(Debug, Args)]

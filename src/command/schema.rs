@@ -4,10 +4,10 @@ use anyhow::Result;
 use clap::ValueEnum;
 use schemars::schema_for;
 
+use crate::document::store;
 use crate::document::{
     CapacityReport, CheckReport, Comparison, DoctorReport, LabReport, Summary, Trial,
 };
-use crate::store;
 
 /// A document with a schema.
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -5,8 +5,8 @@ use hdrhistogram::Histogram;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::histogram::{decode, encode};
-use crate::units::as_f64;
+use crate::base::units::as_f64;
+use crate::document::histogram::{decode, encode};
 
 /// The quantiles that are written down.
 pub const QUANTILES: [f64; 13] =

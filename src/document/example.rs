@@ -26,7 +26,7 @@ fn find(wanted: fn(&Trial) -> bool) -> Trial {
     files.sort();
     let ours = |path: &PathBuf| path.to_string_lossy().contains(".epoll.");
     let mut trials =
-        files.iter().filter(|p| ours(p)).filter_map(|p| crate::store::read_json(p).ok());
+        files.iter().filter(|p| ours(p)).filter_map(|p| crate::document::store::read_json(p).ok());
     // Its generator may have been as fast as it could.
     let harmless = |check: &Check| check.status == Status::Pass || check.name == "generator-cpu";
     let good = |trial: &Trial| trial.checks.iter().all(harmless) && wanted(trial);

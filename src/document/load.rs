@@ -182,7 +182,7 @@ impl ArrivalsRecord {
             Self::Constant { rate_per_s } | Self::Poisson { rate_per_s, .. } => Some(*rate_per_s),
             Self::Ramp { from_per_s, to_per_s, .. } => Some(f64::midpoint(*from_per_s, *to_per_s)),
             Self::Staircase { rates_per_s, .. } => {
-                let count = crate::units::as_f64(rates_per_s.len() as u64);
+                let count = crate::base::units::as_f64(rates_per_s.len() as u64);
                 Some(rates_per_s.iter().sum::<f64>() / count)
             }
         }

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CellQuantile, Estimate};
+use crate::base::units::as_f64;
 use crate::statistics::extremes;
-use crate::units::as_f64;
 
 /// A quantile of the samples of all trials together. Trials are independent replications, so what
 /// their samples are worth adds up.

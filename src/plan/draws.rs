@@ -5,7 +5,7 @@ use std::fmt;
 use protocol::Draw;
 use serde::{Deserializer, Serializer, de};
 
-use crate::requests::{parse_bytes_draw, parse_duration_draw};
+use crate::workload::requests::{parse_bytes_draw, parse_duration_draw};
 
 /// Sizes and rounds: `64`, or `"uniform:16..4096"`.
 pub(super) mod number {

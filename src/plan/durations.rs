@@ -19,7 +19,7 @@ pub(super) mod human {
         from: D,
     ) -> Result<Duration, D::Error> {
         let text = String::deserialize(from)?;
-        crate::units::parse_duration(&text).map_err(D::Error::custom)
+        crate::base::units::parse_duration(&text).map_err(D::Error::custom)
     }
 }
 

@@ -9,8 +9,10 @@ use loadgen::{Conduct, Engine, Load, Pacing};
 use protocol::{App, Framing, Recipe};
 
 use super::{Plan, Workload};
-use crate::conduct::{ConductArgs, SourceAddresses, depth, lifetime, misbehaviour, think_time};
-use crate::machine;
+use crate::host::machine;
+use crate::workload::conduct::{
+    ConductArgs, SourceAddresses, depth, lifetime, misbehaviour, think_time,
+};
 use crate::workload::{CONNECT_TIMEOUT, INTERVAL};
 
 impl Workload {

@@ -9,8 +9,8 @@ use anyhow::{Result, bail, ensure};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::base::units::{ns, parse_bytes, parse_duration};
 use crate::document::Factor;
-use crate::units::{ns, parse_bytes, parse_duration};
 
 /// More workloads than this are a mistake.
 const POINTS_MAX: usize = 1_000;

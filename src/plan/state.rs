@@ -12,7 +12,7 @@ impl ServerPlan {
     /// When the name is none of a home.
     pub fn home(&self) -> Result<Home> {
         let wrong = |error: String| anyhow::anyhow!("[server]: state: {error}");
-        self.state.as_deref().map_or(Ok(Home::None), crate::state::home).map_err(wrong)
+        self.state.as_deref().map_or(Ok(Home::None), crate::workload::state::home).map_err(wrong)
     }
 
     /// A request as it is to these servers: the steps of a session depend on what they keep.
@@ -33,10 +33,10 @@ impl ServerPlan {
         let home = self.home()?;
         let in_server = |key: &str, error| anyhow::anyhow!("[server]: {key}: {error}");
         if let Some(lock) = &self.state_lock {
-            crate::state::lock(lock).map_err(|error| in_server("state-lock", error))?;
+            crate::workload::state::lock(lock).map_err(|error| in_server("state-lock", error))?;
         }
         if let Some(ttl) = &self.session_ttl {
-            let ttl = crate::units::parse_duration(ttl);
+            let ttl = crate::base::units::parse_duration(ttl);
             let ttl = ttl.map_err(|error| in_server("session-ttl", error))?;
             anyhow::ensure!(!ttl.is_zero(), "[server]: session-ttl: longer than nothing");
         }

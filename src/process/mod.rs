@@ -3,9 +3,11 @@
 //! - [`ours`]: this program as the server of one trial
 //! - [`server`]: any server that a command starts, and [`watch`]: how it looks from outside
 
+pub mod child;
 mod interrupts;
 pub(crate) mod ours;
 mod processors;
+pub mod redis;
 pub mod server;
 mod until;
 pub mod watch;

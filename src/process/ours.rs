@@ -8,9 +8,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 use servers::{Model, Workers};
 
-use crate::child::{Accounts, ServerChild};
-use crate::machine;
+use crate::host::machine;
 use crate::plan::ServerPlan;
+use crate::process::child::{Accounts, ServerChild};
 
 /// Its clients are gone when it is asked to stop, so there is nothing to wait for but threads.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! Which processors the servers keep to, and which the generator.
 
-use crate::machine;
+use crate::host::machine;
 use crate::plan::Plan;
 
 /// Processors for the servers and for the generator: the plan's, or one each where there are

@@ -19,8 +19,8 @@ use serde_json::Value;
 use servers::Model;
 
 use super::{until, watch};
-use crate::accounts::Group;
-use crate::child::ServerChild;
+use crate::host::accounts::Group;
+use crate::process::child::ServerChild;
 use crate::workload::speech::Speech;
 
 /// The user that nobody is: for a server that must not have root's exemptions.

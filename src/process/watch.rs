@@ -11,8 +11,8 @@ use rustix::process::{Gid, Pid, Resource, Rlimit, Uid, geteuid, prlimit};
 use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
 
 use super::until;
-use crate::accounts;
-use crate::sockets::{self, Socket, TcpState};
+use crate::host::accounts;
+use crate::host::sockets::{self, Socket, TcpState};
 
 /// Looks in a row at which a server must be found asleep to be at rest.
 const LOOKS: usize = 5;

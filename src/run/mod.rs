@@ -24,11 +24,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
+use crate::base::units;
 use crate::base::{Exit, usage};
+use crate::document::store;
 use crate::document::{Host, RunRecord, Summary};
+use crate::host::machine;
 use crate::plan::Plan;
 use crate::process::{interrupts, processors};
-use crate::{machine, report, store, units};
+use crate::view::page;
 use folder::Folder;
 pub(crate) use folder::PLAN;
 use progress::Progress;
@@ -218,7 +221,7 @@ impl Run {
 
     fn conclude(&self) -> Result<Summary> {
         let summary = self.write_summary()?;
-        report::write(&summary, &self.folder.path)?;
+        page::write(&summary, &self.folder.path)?;
         Ok(summary)
     }
 }

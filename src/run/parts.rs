@@ -2,8 +2,8 @@
 //! the steps of a staircase.
 
 use super::summary::quantiles;
+use crate::base::units::as_f64;
 use crate::document::{CellQuantile, CellStep, Estimate, StepRecord, Trial};
-use crate::units::as_f64;
 
 /// How long connections took to open, where some were closed on purpose.
 pub(super) fn connect(trials: &[Trial]) -> Vec<CellQuantile> {

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::slots::reference_file;
+use crate::document::store;
 use crate::document::{Reference, ReferenceTrial, Trial};
 use crate::plan::{Plan, reference};
-use crate::store;
 
 /// What there is of it; `None` without a trial.
 pub(super) fn sum_up(dir: &Path, plan: &Plan) -> Result<Option<Reference>> {

@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::slots::Slot;
+use crate::base::units::{as_f64, show_bytes};
 use crate::base::usage;
 use crate::plan::Plan;
-use crate::units::{as_f64, show_bytes};
 
 /// What a trial's document takes at most, by experience: its histograms are most of it.
 const TRIAL_BYTES: u64 = 64 * 1024;

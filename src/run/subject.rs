@@ -8,10 +8,10 @@ use protocol::{App, Framing};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{Run, slots::Slot};
-use crate::child::ServerChild;
 use crate::document::{Target, Trial};
-use crate::machine;
+use crate::host::machine;
 use crate::plan::{External, Subject};
+use crate::process::child::ServerChild;
 use crate::process::ours::{self, Clients};
 use crate::process::server::{Server, Start, Subject as Started};
 use crate::workload::speech::Speech;

@@ -6,13 +6,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::slots::{excluded, file_name};
+use crate::analysis::{pooled, standings};
+use crate::base::units::{as_f64, show_count};
+use crate::document::store;
 use crate::document::{
     Cell, CellQuantile, CellTurnaround, Check, Distribution, Estimate, Flag, Host, RunRecord,
     Status, Summary, Trial, Turnaround, Validity,
 };
 use crate::plan::{Candidate, Plan, Workload};
-use crate::units::{as_f64, show_count};
-use crate::{pooled, standings, store};
 
 /// The quantiles of the comparison.
 const QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::slots::{Slot, slots};
 use super::{Run, summary, trial};
 use crate::document::{Summary, Syscalls};
-use crate::syscalls;
+use crate::host::syscalls;
 
 /// How long each load lasts at most.
 const LOAD: Duration = Duration::from_secs(1);

@@ -7,13 +7,14 @@ use anyhow::{Context, Result};
 use super::Run;
 use super::slots::Slot;
 use super::subject::Running;
-use crate::accounts::Accountant;
+use crate::base::units;
 use crate::document::{Trial, TrialRecord};
-use crate::machine::Ticks;
-use crate::record::{self, Circumstances};
-use crate::syscalls::Counter;
+use crate::host::accounts::Accountant;
+use crate::host::machine::Ticks;
+use crate::host::syscalls::Counter;
 use crate::trial::explain;
-use crate::{requests, units};
+use crate::trial::record::{self, Circumstances};
+use crate::workload::requests;
 
 /// Makes one trial. Shares of rates are of `base` replies a second.
 pub(super) fn make(run: &Run, slot: &Slot<'_>, base: f64) -> Result<Trial> {

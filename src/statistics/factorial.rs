@@ -274,7 +274,7 @@ fn sum_of_squares(ys: &[f64], sizes: &[usize], members: &[usize]) -> f64 {
             let at = part.iter().fold(0, |at, factor| at * sizes[*factor] + cell[*factor]);
             totals[at] += y - centre;
         }
-        let each = crate::units::as_f64((ys.len() / groups) as u64);
+        let each = crate::base::units::as_f64((ys.len() / groups) as u64);
         let squares = totals.iter().map(|total| total * total / each).sum::<f64>();
         sum += if (members.len() - part.len()).is_multiple_of(2) { squares } else { -squares };
     }

@@ -59,7 +59,7 @@ pub fn extremes(values: &[f64]) -> Option<(f64, f64)> {
 }
 
 fn count(values: &[f64]) -> f64 {
-    crate::units::as_f64(values.len() as u64)
+    crate::base::units::as_f64(values.len() as u64)
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut adjusted = vec![1.0; p_values.len()];
     let mut largest: f64 = 0.0;
     for (place, at) in order.iter().enumerate() {
-        let left = crate::units::as_f64((p_values.len() - place) as u64);
+        let left = crate::base::units::as_f64((p_values.len() - place) as u64);
         largest = largest.max((p_values[*at] * left).min(1.0));
         adjusted[*at] = largest;
     }

@@ -8,7 +8,7 @@ use loadgen::{Arrivals, Histogram, Load, Outcome};
 use protocol::{App, Framing, Recipe, Request};
 
 use crate::document::{Conditions, Contention, Host, Target, Trial, TrialRecord};
-use crate::record::{self, Circumstances};
+use crate::trial::record::{self, Circumstances};
 
 /// What happened to requests: when each was due, how long it took to be served, its fate.
 #[derive(Clone)]
@@ -189,7 +189,7 @@ pub(crate) fn document(samples: &Samples, shard: (u64, u64), later_ns: u64) -> T
             cpus: Vec::new(),
         },
         service: (App::Bench, Framing::Line),
-        request: crate::requests::record(request),
+        request: crate::workload::requests::record(request),
         load: &load,
         server: None,
         host: host(),

@@ -1,7 +1,9 @@
 //! One trial.
 
+pub mod live;
 #[cfg(test)]
 pub(crate) mod made;
+pub mod record;
 
 use loadgen::LoadError;
 

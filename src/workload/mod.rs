@@ -1,6 +1,12 @@
 //! What is asked of a server, and how its clients behave.
 
+pub mod arrivals;
+pub mod conduct;
+pub mod pacing;
+pub mod replay;
+pub mod requests;
 pub mod speech;
+pub mod state;
 
 use std::time::Duration;
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::search::Verdict;
+use crate::base::units::{as_f64, ns, parse_duration, show_ns};
 use crate::document::{About, Check, QUANTILES, SAMPLES_BEYOND, Status, Trial};
-use crate::units::{as_f64, ns, parse_duration, show_ns};
 
 /// A target: all of it has to be met.
 #[derive(Clone, Debug, PartialEq)]

@@ -70,7 +70,7 @@ fn the_time_that_is_needed_counts_phases_clients_and_what_a_trial_takes_beside_t
     let needed = |plan: &Plan| time_needed(plan, &slots(plan).expect("in order")).as_secs();
     // 160 trials of 3 s, 90 ms beside, and 60 us for each of 1,500 clients.
     assert_eq!(needed(&plan), 160 * 3 + (160 * 180) / 1_000);
-    let stairs = crate::plan::Staircase {
+    let stairs = crate::plan::arrivals::Staircase {
         rates: Some(vec![10.0; 4]),
         shares: None,
         of: None,

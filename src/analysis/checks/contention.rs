@@ -1,0 +1,33 @@
+//! Whether somebody else had the processors.
+
+use super::{check, unless};
+use crate::base::units::as_f64;
+use crate::document::{About, Check, Contention, Status, Trial};
+
+/// Share of the time in which a thread may wait for a processor where there is one for each.
+const PRESSURE_LIMIT: f64 = 0.10;
+
+/// More threads than processors wanted to run: before the load began, when none of them was the
+/// load's; or during it, though server and generator have a processor for each of their threads.
+pub(super) fn load_above_cores(trial: &Trial, found: &Contention) -> Check {
+    let Contention { processors, runnable, pressure_share } = *found;
+    if runnable > processors {
+        let message = format!(
+            "load above cores: {runnable} threads wanted the {processors} processors before the \
+             load began, so others use this machine, and figures are of what they left"
+        );
+        let seen = (as_f64(runnable), as_f64(processors));
+        return check("load-above-cores", About::Host, Status::Warn, seen, message);
+    }
+    // A server with a thread for each client waits for processors by its own doing.
+    let own = trial.server.as_ref().map(|server| server.threads + trial.load.threads as u64);
+    let judged = own.is_some_and(|own| own <= processors);
+    let waited = pressure_share.filter(|_| judged).unwrap_or(0.0);
+    let message = format!(
+        "load above cores: somebody waited for a processor {:.0} % of the time, though there is \
+         one for each thread of server and generator: others use this machine",
+        waited * 100.0
+    );
+    let status = unless(waited <= PRESSURE_LIMIT, Status::Warn);
+    check("load-above-cores", About::Host, status, (waited, PRESSURE_LIMIT), message)
+}

@@ -1,0 +1,54 @@
+//! Whether sessions of several requests came to their end.
+
+use super::{check, unless};
+use crate::base::units::as_f64;
+use crate::document::{About, Check, SessionsRecord, Status};
+
+/// The name of a lost session in the census. It is what a home of state does that does not outlive a
+/// connection, and so a finding and no failure to measure.
+pub(crate) const LOST: &str = "lost_session";
+
+/// What became of the sessions.
+pub(super) fn of(sessions: &SessionsRecord) -> Vec<Check> {
+    let SessionsRecord { started, lost, wrong, reconciles, .. } = *sessions;
+    let kept = format!("{lost} of {started} sessions were not there any more when they went on");
+    let right = format!("{wrong} of {started} sessions came to something else than they had to");
+    let total = "sessions do not add up".to_string();
+    let status = unless(lost == 0, Status::Warn);
+    vec![
+        check("sessions-kept", About::Server, status, (as_f64(lost), 0.0), kept),
+        check(
+            "sessions-right",
+            About::Server,
+            unless(wrong == 0, Status::Fail),
+            (as_f64(wrong), 0.0),
+            right,
+        ),
+        check(
+            "sessions-census",
+            About::Generator,
+            unless(reconciles, Status::Fail),
+            (f64::from(u8::from(reconciles)), 1.0),
+            total,
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_session_is_a_finding_and_a_wrong_one_an_error() {
+        let statuses = |sessions| of(&sessions).into_iter().map(|check| check.status);
+        let fine = SessionsRecord { started: 5, completed: 5, reconciles: true, ..<_>::default() };
+        assert!(statuses(fine).all(|status| status == Status::Pass));
+        let lost = SessionsRecord { lost: 1, ..fine };
+        assert_eq!(statuses(lost).max(), Some(Status::Warn));
+        for bad in
+            [SessionsRecord { wrong: 1, ..fine }, SessionsRecord { reconciles: false, ..fine }]
+        {
+            assert_eq!(statuses(bad).max(), Some(Status::Fail));
+        }
+    }
+}

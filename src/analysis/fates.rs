@@ -1,0 +1,203 @@
+//! What became of requests and connections that did not go well, in words, and the checks that
+//! follow from it.
+
+use std::collections::BTreeMap;
+
+use crate::analysis::checks::{check, share, unless};
+use crate::base::units::as_f64;
+use crate::document::{About, Check, Status, Trial};
+
+/// What a failure of a request or of a greeting means, by its name in the census.
+#[must_use]
+pub fn of_request(name: &str) -> &'static str {
+    match name {
+        "reset" => "the server reset the connection instead of replying",
+        "closed" => "the server closed the connection instead of replying",
+        "closed_early" => "the server closed the connection when this request was under way to it",
+        "abandoned" => "the request before it on the same connection failed",
+        "wrong_reply" => "the reply was not the one that the request had to get",
+        "refused:busy" => "the server serves as many clients as it may",
+        "refused:too-long" => "the request was too long for the server",
+        "refused:unknown-verb" => "the server does not know this request: is --app right?",
+        "refused:bad-argument" => "the server did not like the request's argument",
+        "lost_session" => {
+            "the server did not have the session any more: it expired, or went with its connection"
+        }
+        "refused:bad-token" => "the server did not know the session's reference: is --state right?",
+        "refused:bad-step" => "the server had taken another step of the session last",
+        "refused:table-full" => "the server keeps as many sessions as it may",
+        "refused:store" => "what keeps the server's sessions could not be reached",
+        "refused:other" => "the server refused for a reason that is not in the protocol",
+        "status:2xx" => "the status was from 200 to 299, and not the one that was expected",
+        "status:3xx" => "the server redirects: ask for the path that it names",
+        "status:4xx" => "the server did not like the request: is the path right?",
+        "status:5xx" => "the server failed, or has no room",
+        "status:other" => "the status is none that the standard has",
+        "io" => "the kernel refused to read or to write",
+        _ => "see METHODOLOGY.md",
+    }
+}
+
+/// What a failure to open a connection means, by its name.
+fn of_connect(name: &str) -> &'static str {
+    match name {
+        "refused" => "nobody listened there",
+        "timed_out" => "not open within the connect timeout: the listener's queue was full, say",
+        "reset" => "aborted while it was opened",
+        "unreachable" => "there was no way there",
+        "no_port" => {
+            "no local port was left for this address: fewer reconnects, or net.ipv4.tcp_tw_reuse=1"
+        }
+        "no_descriptor" => "no descriptor was left: raise the limit with ulimit -n",
+        "io" => "the kernel refused",
+        _ => "see METHODOLOGY.md",
+    }
+}
+
+/// Counts with their names, and what each means.
+#[must_use]
+pub fn explained(kinds: &BTreeMap<String, u64>, meaning: fn(&str) -> &'static str) -> String {
+    let kinds: Vec<_> =
+        kinds.iter().map(|(kind, n)| format!("{n} {kind} ({})", meaning(kind))).collect();
+    kinds.join(", ")
+}
+
+/// Whether replies came, connections could be opened, and everything fits its histogram.
+pub(crate) fn checks(trial: &Trial) -> Vec<Check> {
+    vec![answered(trial), connects(trial), unasked(trial), in_range(trial)]
+}
+
+fn answered(trial: &Trial) -> Check {
+    let census = &trial.census;
+    let unfinished = share(census.unfinished, census.offered);
+    let (status, message) = match (census.ok, census.sent) {
+        (0, 1..) => (
+            Status::Fail,
+            format!(
+                "not one of {} requests got a right reply: {} without any reply when the drain \
+                 ended, {} timeouts, {} failed",
+                census.sent,
+                census.unfinished,
+                census.timeouts,
+                census.failed() - census.timeouts
+            ),
+        ),
+        // An open loop that leaves too many has not kept up, which is a check of its own.
+        _ if census.unfinished > 0 => (
+            Status::Warn,
+            format!(
+                "{} requests had no reply when the drain ended: they are in the latencies with \
+                 the age they had then; wait longer with --drain",
+                census.unfinished
+            ),
+        ),
+        _ => (Status::Pass, String::new()),
+    };
+    check("answered", About::Server, status, (unfinished, 0.0), message)
+}
+
+fn connects(trial: &Trial) -> Check {
+    let connections = &trial.connections;
+    let failures = connections.connect_failures;
+    let kinds = &connections.connect_errors;
+    let ours = ["no_port", "no_descriptor"].iter().any(|kind| kinds.contains_key(*kind));
+    // Where nobody listens there was no server for a while, and no figure is about one.
+    let bad = if kinds.contains_key("refused") { Status::Fail } else { Status::Warn };
+    let message = format!(
+        "{failures} attempts to open a connection failed: {}",
+        explained(kinds, of_connect)
+    );
+    let about = if ours { About::Generator } else { About::Server };
+    check("connects", about, unless(failures == 0, bad), (as_f64(failures), 0.0), message)
+}
+
+fn unasked(trial: &Trial) -> Check {
+    let unsolicited = trial.connections.unsolicited;
+    let message = format!(
+        "{unsolicited} messages came on connections that had not asked for anything: refusals of a \
+         connection, or replies sent twice"
+    );
+    let status = unless(unsolicited == 0, Status::Warn);
+    check("unasked", About::Server, status, (as_f64(unsolicited), 0.0), message)
+}
+
+fn in_range(trial: &Trial) -> Check {
+    let saturated = trial.latency.saturated;
+    let message = format!(
+        "{saturated} times were longer than a histogram holds, and are in it as the longest: the \
+         generator stood still"
+    );
+    let status = unless(saturated == 0, Status::Fail);
+    check("in-range", About::Generator, status, (as_f64(saturated), 0.0), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loadgen::{ConnectFailure, Failure};
+
+    /// A trial that went well, of those that are kept, after something was done to it.
+    fn after(change: impl FnOnce(&mut Trial)) -> BTreeMap<String, (Status, About, String)> {
+        let kept = "results/20261121-two-core-vm/quick-20261121T232743Z/trials/echo.epoll.0.json";
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(kept);
+        let text = std::fs::read_to_string(path).expect("kept");
+        let mut trial: Trial = serde_json::from_str(&text).expect("a trial");
+        change(&mut trial);
+        let checks = checks(&trial).into_iter();
+        checks.map(|check| (check.name, (check.status, check.about, check.message))).collect()
+    }
+
+    #[test]
+    fn a_trial_in_which_nothing_went_wrong_passes() {
+        assert!(after(|_| {}).values().all(|(status, ..)| *status == Status::Pass));
+    }
+
+    #[test]
+    fn times_that_did_not_fit_make_it_invalid() {
+        let (status, about, message) =
+            after(|trial| trial.latency.saturated = 3)["in-range"].clone();
+        assert_eq!((status, about), (Status::Fail, About::Generator));
+        assert!(message.starts_with("3 times were longer"), "{message}");
+    }
+
+    #[test]
+    fn connects_fail_by_the_server_or_for_want_of_ports() {
+        let failing = |kind: &str| {
+            let checks = after(|trial| {
+                trial.connections.connect_failures = 7;
+                trial.connections.connect_errors.insert(kind.into(), 7);
+            });
+            checks["connects"].clone()
+        };
+        let (status, about, message) = failing("no_port");
+        assert_eq!((status, about), (Status::Warn, About::Generator));
+        assert!(message.contains("7 no_port (no local port was left"), "{message}");
+        let (status, about, _) = failing("refused");
+        assert_eq!((status, about), (Status::Fail, About::Server));
+        assert_eq!(failing("timed_out").0, Status::Warn);
+    }
+
+    #[test]
+    fn a_server_that_answers_nothing_has_no_result_and_one_that_is_slow_has() {
+        let (status, _, message) = after(|trial| {
+            (trial.census.ok, trial.census.unfinished) = (0, trial.census.sent);
+        })["answered"]
+            .clone();
+        assert_eq!(status, Status::Fail);
+        assert!(message.starts_with("not one of"), "{message}");
+        assert_eq!(after(|trial| trial.census.unfinished = 1)["answered"].0, Status::Warn);
+        assert_eq!(after(|trial| trial.connections.unsolicited = 1)["unasked"].0, Status::Warn);
+    }
+
+    #[test]
+    fn every_way_to_fail_has_a_sentence_of_its_own() {
+        let requests = Failure::ALL.map(|failure| of_request(failure.name()));
+        let connects = ConnectFailure::ALL.map(|failure| of_connect(failure.name()));
+        let mut all: Vec<_> = requests.into_iter().chain(connects).collect();
+        let n = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), n);
+        assert!(!all.contains(&"see METHODOLOGY.md"));
+    }
+}

@@ -1,0 +1,175 @@
+//! What models and runs are compared by, and what a verdict on it takes.
+
+use crate::base::units::{show_bytes, show_count, show_ns_f64};
+use crate::document::{Cell, CellQuantile, Estimate, Shown};
+use crate::statistics::verdict::Good;
+
+/// Fewer trials than this support no verdict: three against three cannot be told apart by rank,
+/// however far apart they are.
+pub const TRIALS_MIN: usize = 5;
+
+/// A difference within this share does not matter, unless somebody says otherwise.
+pub const MARGIN: f64 = 0.05;
+
+/// A figure of a cell.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// As documents call it; it ends in its unit.
+    pub name: &'static str,
+    /// For people, within a sentence.
+    pub words: &'static str,
+    /// Which way is good.
+    pub good: Good,
+    /// The figure, if the cell has it.
+    pub of: fn(&Cell) -> Option<&Estimate>,
+    /// A value of it with what it is, as in `p99 3.1 ms`.
+    pub phrase: fn(f64) -> String,
+}
+
+impl Metric {
+    /// What is shown of it in a cell: of a quantile that of all trials together, which is nothing to
+    /// compare by.
+    #[must_use]
+    pub fn shown(&self, cell: &Cell) -> Option<Shown> {
+        let q = match self.name {
+            "p50_ns" => 0.5,
+            "p90_ns" => 0.9,
+            "p99_ns" => 0.99,
+            _ => return (self.of)(cell).map(Shown::of),
+        };
+        cell.quantile(q)?.shown()
+    }
+}
+
+/// Right replies, in a closed loop or at a rate that is set.
+pub const THROUGHPUT: Metric = Metric {
+    name: "throughput_per_s",
+    words: "throughput",
+    good: Good::High,
+    of: |cell| Some(&cell.throughput_per_s),
+    phrase: |value| format!("{} replies/s", show_count(value)),
+};
+
+/// What a closed loop is judged by. At a rate that is set, throughput is that rate and tells nothing.
+pub const CAPACITY: Metric =
+    Metric { of: |cell| cell.is_closed().then_some(&cell.throughput_per_s), ..THROUGHPUT };
+
+/// The latency of every other request.
+pub const MEDIAN: Metric = Metric {
+    name: "p50_ns",
+    words: "median latency",
+    good: Good::Low,
+    of: |cell| cell.known_quantile(0.5),
+    phrase: |value| format!("p50 {}", show_ns_f64(value)),
+};
+
+/// The latency of the slowest tenth.
+pub const UPPER: Metric = Metric {
+    name: "p90_ns",
+    words: "p90",
+    good: Good::Low,
+    of: |cell| cell.known_quantile(0.9),
+    phrase: |value| format!("p90 {}", show_ns_f64(value)),
+};
+
+/// What an open loop is judged by, where it is known.
+pub const TAIL: Metric = Metric {
+    name: "p99_ns",
+    words: "p99",
+    good: Good::Low,
+    of: |cell| cell.known_quantile(0.99),
+    phrase: |value| format!("p99 {}", show_ns_f64(value)),
+};
+
+/// What a request costs the server.
+pub const SERVER_CPU: Metric = Metric {
+    name: "server_cpu_per_request_ns",
+    words: "server CPU per request",
+    good: Good::Low,
+    of: |cell| cell.server_cpu_per_request_ns.as_ref(),
+    phrase: |value| format!("{} CPU per request", show_ns_f64(value)),
+};
+
+/// What the server holds.
+pub const MEMORY: Metric = Metric {
+    name: "pss_bytes",
+    words: "memory",
+    good: Good::Low,
+    of: |cell| cell.memory(),
+    phrase: |value| format!("{} of memory", show_bytes(value)),
+};
+
+/// How long a client takes for all that it came for.
+pub const TURNAROUND: Metric = Metric {
+    name: "turnaround_mean_ns",
+    words: "mean turn-around",
+    good: Good::Low,
+    of: |cell| Some(&cell.turnaround.as_ref()?.mean_ns),
+    phrase: |value| format!("turn-around {}", show_ns_f64(value)),
+};
+
+/// How long opening a connection takes, every other time.
+pub const CONNECT: Metric = Metric {
+    name: "connect_p50_ns",
+    words: "median connect time",
+    good: Good::Low,
+    of: |cell| CellQuantile::among(&cell.connect, 0.5)?.known(),
+    phrase: |value| format!("connect {}", show_ns_f64(value)),
+};
+
+/// What a workload's models are ranked by: throughput in a closed loop, and in an open one the farthest
+/// into the tail that most of them have samples enough for. A tail takes long to know, and a ranking by
+/// what nobody knows would be none.
+#[must_use]
+pub fn headline(cells: &[&Cell]) -> Metric {
+    if cells.iter().all(|cell| cell.is_closed()) {
+        return CAPACITY;
+    }
+    let known = |metric: &Metric| cells.iter().filter(|cell| (metric.of)(cell).is_some()).count();
+    let by_most = |metric: &Metric| 2 * known(metric) >= cells.len();
+    [TAIL, UPPER, MEDIAN].into_iter().find(by_most).unwrap_or(TAIL)
+}
+
+impl Metric {
+    /// Whether both are one figure, though perhaps not of the same cells.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// A metric by its name in documents.
+#[must_use]
+pub fn named(name: &str) -> Option<Metric> {
+    [THROUGHPUT, MEDIAN, UPPER, TAIL, SERVER_CPU, MEMORY]
+        .into_iter()
+        .find(|metric| metric.name == name)
+}
+
+/// A value of the metric of this name, which tells its unit.
+#[must_use]
+pub fn show(name: &str, value: f64) -> String {
+    match name {
+        name if name.ends_with("_ns") => show_ns_f64(value),
+        name if name.ends_with("_bytes") => show_bytes(value),
+        _ => show_count(value),
+    }
+}
+
+/// The values of both in the blocks that both have.
+#[must_use]
+pub fn pairs(metric: &Metric, cell: &Cell, other: &Cell) -> Option<(Vec<f64>, Vec<f64>)> {
+    let (of, to) = (blocks(cell, (metric.of)(cell)?), blocks(other, (metric.of)(other)?));
+    let both = of.iter().filter_map(|(block, value)| {
+        let (_, other) = to.iter().find(|(other, _)| other == block)?;
+        Some((*value, *other))
+    });
+    Some(both.unzip())
+}
+
+/// The values with the blocks that they are of, which their files are named after.
+fn blocks<'a>(cell: &'a Cell, estimate: &Estimate) -> Vec<(&'a str, f64)> {
+    let block = |file: &'a String| file.strip_suffix(".json")?.rsplit('.').next();
+    let blocks = cell.trials.iter().filter_map(block);
+    blocks.zip(estimate.values.iter().copied()).collect()
+}

@@ -1,0 +1,154 @@
+//! Quantiles of cells over all their trials together.
+//!
+//! Trials are independent replications of one experiment: each has a process and connections of its
+//! own. So their samples are samples of one distribution, one histogram holds them, and what they are
+//! worth adds up. Parts of one load (`c10k merge`) are not independent, and are added up otherwise.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use hdrhistogram::Histogram;
+
+use crate::base::units::as_f64;
+use crate::document::{Cell, CellQuantile, Distribution, Pooled, Summary, Trial, is_admitted};
+use crate::document::{histogram, store};
+
+/// A trial's samples.
+struct Part<'a> {
+    of: &'a Distribution,
+    samples: Histogram<u64>,
+}
+
+impl Part<'_> {
+    fn beyond(&self, value: u64) -> u64 {
+        self.samples.len() - self.samples.count_between(0, value)
+    }
+
+    /// How many independent samples it is worth: all of them where nobody looked.
+    fn effective_count(&self, q: f64) -> u64 {
+        let known = self.of.quantile(q).and_then(|quantile| quantile.effective_count);
+        known.unwrap_or(self.of.count)
+    }
+}
+
+/// These quantiles of the trials of a cell; `None` for all of them without any samples.
+///
+/// # Errors
+/// When a histogram is damaged.
+pub fn of(trials: &[&Distribution], quantiles: &[f64]) -> Result<Vec<Option<Pooled>>> {
+    let with_samples = trials.iter().filter(|trial| trial.count > 0);
+    let parts: Vec<Part<'_>> = with_samples.map(|trial| part(trial)).collect::<Result<_>>()?;
+    if parts.is_empty() {
+        return Ok(vec![None; quantiles.len()]);
+    }
+    let all = histogram::sum(parts.iter().map(|part| &part.samples))?;
+    let mut found: Vec<Pooled> = quantiles.iter().map(|q| one(&parts, &all, *q)).collect();
+    admit_no_farther(quantiles, &mut found);
+    Ok(found.into_iter().map(Some).collect())
+}
+
+fn part(of: &Distribution) -> Result<Part<'_>> {
+    let samples = of.histogram()?;
+    ensure!(
+        samples.len() == of.count,
+        "a histogram does not hold the samples that its document counts"
+    );
+    Ok(Part { of, samples })
+}
+
+fn one(parts: &[Part<'_>], all: &Histogram<u64>, q: f64) -> Pooled {
+    let value_ns = all.value_at_quantile(q);
+    let effective_count = parts.iter().map(|part| part.effective_count(q)).sum();
+    let alone = |part: &Part<'_>| part.of.quantile(q).is_some_and(|found| found.admitted);
+    let beyond: Vec<u64> = parts.iter().map(|part| part.beyond(value_ns)).collect();
+    // What was cut off counts as its trial's longest, as in a trial by itself. If all of it lies beyond,
+    // it is there where the truth would be, and the value is exact though it may be a bound in that trial.
+    // If not, the truth may be more. Of one trial this is the rule that documents have for it.
+    let reaches = |(part, beyond): (&Part<'_>, &u64)| *beyond < part.of.censored;
+    let (most, total) = (beyond.iter().max().copied().unwrap_or(0), beyond.iter().sum::<u64>());
+    Pooled {
+        value_ns,
+        // What each knows by itself, they know together: counts are cut to whole ones.
+        admitted: is_admitted(q, as_f64(effective_count)) || parts.iter().all(alone),
+        effective_count,
+        at_least: parts.iter().zip(&beyond).any(reaches),
+        of_trials: parts.iter().map(|part| part.samples.value_at_quantile(q)).collect(),
+        most_of_one_trial: (total > 0).then(|| as_f64(most) / as_f64(total)),
+    }
+}
+
+/// Who does not know a quantile of the tail does not know a rarer one: a stall that is one event at the
+/// nearer may be counted as several at the farther. The extreme is what it is.
+fn admit_no_farther(quantiles: &[f64], found: &mut [Pooled]) {
+    let refused = quantiles.iter().zip(&*found).filter(|(q, own)| **q >= 0.5 && !own.admitted);
+    let first = refused.map(|(q, _)| *q).fold(1.0, f64::min);
+    for (q, own) in quantiles.iter().zip(found) {
+        own.admitted &= *q <= first || *q >= 1.0;
+    }
+}
+
+/// Sums up the quantiles of a summary's cells again from its trials, which those of an earlier version
+/// lack. All or none, so that a column has one meaning: where a trial's file is not there, the summary
+/// stays as it is, and a sentence says so.
+///
+/// # Errors
+/// When a trial is there and cannot be read.
+pub fn again(summary: &mut Summary, dir: &Path) -> Result<Option<String>> {
+    let files = || summary.cells.iter().flat_map(|cell| &cell.trials);
+    let (all, missing) =
+        (files().count(), files().filter(|file| !dir.join(file).is_file()).count());
+    if missing > 0 {
+        return Ok(Some(format!(
+            "{missing} of {all} trial files are not there: quantiles stay as the summary has them"
+        )));
+    }
+    for cell in &mut summary.cells {
+        let trials = cell.trials.iter().map(|file| store::read_json(&dir.join(file)));
+        fill(cell, &trials.collect::<Result<Vec<Trial>>>()?)?;
+    }
+    Ok(None)
+}
+
+/// Gives a cell's quantiles, those of turn-around, of connecting and of steps too, what all its trials
+/// together say.
+///
+/// # Errors
+/// When a histogram is damaged.
+pub fn fill(cell: &mut Cell, trials: &[Trial]) -> Result<()> {
+    let latency: Vec<_> = trials.iter().map(|trial| trial.latency.headline()).collect();
+    let what = format!("{} under {}", cell.model, cell.workload);
+    renew(&mut cell.latency, &latency).with_context(|| what.clone())?;
+    let times: Option<Vec<_>> =
+        trials.iter().map(|trial| Some(&trial.turnaround.as_ref()?.times)).collect();
+    if let (Some(turnaround), Some(times)) = (&mut cell.turnaround, times) {
+        renew(&mut turnaround.quantiles, &times).with_context(|| what.clone())?;
+    }
+    let connect: Vec<_> = trials.iter().map(|trial| &trial.latency.connect).collect();
+    renew(&mut cell.connect, &connect).with_context(|| what.clone())?;
+    for step in &mut cell.steps {
+        // A cell has not every step of its trials: the one that began at the same time is meant.
+        let response = trials.iter().map(|trial| {
+            let own = trial.steps.iter().find(|own| own.start_ns == step.start_ns);
+            own.map(|own| &own.response)
+        });
+        if let Some(response) = response.collect::<Option<Vec<_>>>() {
+            renew(&mut step.response, &response).with_context(|| what.clone())?;
+        }
+    }
+    Ok(())
+}
+
+fn renew(quantiles: &mut [CellQuantile], trials: &[&Distribution]) -> Result<()> {
+    // Reading histograms that nobody asks for would be most of the work.
+    if quantiles.is_empty() {
+        return Ok(());
+    }
+    let at: Vec<f64> = quantiles.iter().map(|quantile| quantile.q).collect();
+    for (quantile, pooled) in quantiles.iter_mut().zip(of(trials, &at)?) {
+        quantile.pooled = pooled;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! What a summary's figures say beyond themselves: intervals, and how the models stand against the
+//! best of their workload.
+//!
+//! All of it follows from the values in the summary, so that a run of an earlier version gets it too.
+
+mod ceiling;
+mod noise;
+mod recommend;
+pub(crate) mod reference;
+mod words;
+
+use crate::analysis::metric::{MARGIN, Metric, TRIALS_MIN, headline, pairs};
+use crate::analysis::sweeps;
+use crate::base::units::as_f64;
+use crate::document::{Cell, NoiseFloor, Reference, Standing, Standings, Summary, Validity};
+use crate::statistics::verdict::Good;
+use crate::statistics::{Verdict, interval, rank, ratio};
+
+pub(crate) use noise::away;
+pub(crate) use words::of_itself;
+
+/// Fills in everything that follows from the values of the trials. Doing it again changes nothing.
+pub fn derive(summary: &mut Summary) {
+    let seed = summary.run.seed;
+    for cell in &mut summary.cells {
+        let latency = cell.latency.iter_mut().filter_map(|quantile| quantile.value_ns.as_mut());
+        let costs = [&mut cell.server_cpu_per_request_ns, &mut cell.client_cpu_per_request_ns];
+        let estimates = [&mut cell.throughput_per_s, &mut cell.pss_bytes].into_iter();
+        for estimate in estimates.chain(latency).chain(costs.into_iter().flatten()) {
+            estimate.interval = interval::bootstrap_median(&estimate.values, seed);
+        }
+    }
+    if let Some(reference) = &mut summary.reference {
+        reference::derive(reference, seed);
+    }
+    let workloads = summary.workloads();
+    let noise: Vec<NoiseFloor> =
+        workloads.iter().flat_map(|name| noise::of(name, &summary.cells_of(name))).collect();
+    let standings: Vec<Standings> = workloads
+        .iter()
+        .filter_map(|name| {
+            let own: Vec<NoiseFloor> =
+                noise.iter().filter(|floor| floor.workload == *name).cloned().collect();
+            of(name, &summary.ranked(name), (&own, summary.reference.as_ref()), MARGIN)
+        })
+        .collect();
+    let recommendations = standings
+        .iter()
+        .filter_map(|standings| recommend::of(standings, &summary.ranked(&standings.workload)));
+    summary.recommendations = recommendations.collect();
+    summary.verdicts = standings;
+    summary.noise = noise;
+    let sweeps = sweeps::of(summary);
+    let crossovers = sweeps.iter().flat_map(|sweep| sweeps::crossover::of(sweep, seed)).collect();
+    let scaling = sweeps.iter().flat_map(|sweep| sweeps::scaling::of(sweep, seed)).collect();
+    summary.crossovers = crossovers;
+    summary.scaling = scaling;
+}
+
+/// The standings of one workload; `None` where no model can be the best.
+fn of(
+    workload: &str,
+    cells: &[&Cell],
+    (noise, reference): (&[NoiseFloor], Option<&Reference>),
+    margin: f64,
+) -> Option<Standings> {
+    let metric = headline(cells);
+    let best = best(&metric, cells)?;
+    let mut others: Vec<Standing> = cells
+        .iter()
+        .filter(|cell| cell.model != best.model)
+        .map(|cell| against(&metric, cell, best))
+        .collect();
+    judge(&metric, &mut others, noise::smallest_detectable(noise, &metric), margin);
+    let mut sentence = words::sentence(&metric, best, cells, &others, noise);
+    let generator_bound = reference::bound(cells, reference);
+    let bound = generator_bound.as_ref().map_or(&[][..], |bound| &bound.models);
+    let ceiling = ceiling::of(cells, bound);
+    let more =
+        [ceiling.as_ref().map(|c| &c.sentence), generator_bound.as_ref().map(|b| &b.sentence)];
+    for more in more.into_iter().flatten() {
+        sentence = format!("{sentence} {more}");
+    }
+    Some(Standings {
+        workload: workload.into(),
+        metric: metric.name.into(),
+        best: best.model.clone(),
+        margin,
+        others,
+        ceiling,
+        generator_bound,
+        sentence,
+    })
+}
+
+/// The cell with the best median. One that serves a few of its clients and starves the rest is
+/// not better but something else.
+fn best<'a>(metric: &Metric, cells: &[&'a Cell]) -> Option<&'a Cell> {
+    let candidates = cells
+        .iter()
+        .filter(|cell| cell.validity != Validity::Invalid && !cell.starves())
+        .filter_map(|cell| Some((*cell, (metric.of)(cell)?.median)));
+    let order = |a: &(&Cell, f64), b: &(&Cell, f64)| a.1.total_cmp(&b.1);
+    let found = match metric.good {
+        Good::High => candidates.max_by(order),
+        Good::Low => candidates.min_by(order),
+    };
+    found.map(|(cell, _)| cell)
+}
+
+/// One model against the best, without a verdict yet: that depends on all the others beside it.
+fn against(metric: &Metric, cell: &Cell, best: &Cell) -> Standing {
+    let mut standing = Standing {
+        model: cell.model.clone(),
+        ratio: None,
+        interval: None,
+        p_value: None,
+        verdict: None,
+        why_none: None,
+    };
+    let Some((of, to)) = pairs(metric, cell, best) else {
+        standing.why_none = Some("not every trial has samples enough for this figure".into());
+        return standing;
+    };
+    if let Some(ratio) = ratio::paired(&of, &to) {
+        standing.ratio = Some(ratio.value);
+        standing.interval = Some(ratio.interval);
+        standing.p_value = Some(ratio.p_value);
+    }
+    standing.why_none = if cell.validity == Validity::Invalid {
+        Some("the cell is invalid".into())
+    } else if of.len() < TRIALS_MIN {
+        Some(format!("{} trials, and it takes {TRIALS_MIN}", of.len()))
+    } else if standing.ratio.is_none() {
+        Some("a trial without any reply has no ratio".into())
+    } else {
+        None
+    };
+    standing
+}
+
+/// Adjusts the p-values and says what each model comes to.
+///
+/// Which model is the best is learnt from the same trials, so any of the pairs could have been
+/// compared: with n models each comparison stands for n/2 of them. Holm over the n-1 alone would find
+/// a difference among twenty equal models in every tenth run. What differs by less than one model
+/// differs from itself cannot be told, whatever its p-value.
+fn judge(metric: &Metric, others: &mut [Standing], detectable: Option<f64>, margin: f64) {
+    let pairs_each = as_f64(others.len() as u64 + 1) / 2.0;
+    let judged = |standing: &&mut Standing| standing.why_none.is_none();
+    let p_values: Vec<f64> = others
+        .iter()
+        .filter(|standing| standing.why_none.is_none())
+        .filter_map(|standing| standing.p_value)
+        .map(|p_value| (p_value * pairs_each).min(1.0))
+        .collect();
+    for (standing, p_value) in others.iter_mut().filter(judged).zip(rank::holm(&p_values)) {
+        let (Some(value), Some(interval)) = (standing.ratio, standing.interval) else { continue };
+        let ratio = ratio::Ratio { value, interval, p_value };
+        standing.p_value = Some(p_value);
+        let verdict = Verdict::of(&ratio, metric.good, margin, Some(p_value));
+        let verdict = detectable.map_or(verdict, |d| noise::limited(verdict, value, margin, d));
+        standing.verdict = Some(verdict);
+    }
+}
+
+#[cfg(test)]
+mod tests;

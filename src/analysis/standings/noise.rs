@@ -1,0 +1,52 @@
+//! The noise floor: what a model measured twice differs by.
+
+use crate::analysis::metric::{CAPACITY, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, UPPER, pairs};
+use crate::document::{Cell, NoiseFloor};
+use crate::statistics::{Verdict, ratio};
+
+/// The figures whose noise is told.
+const METRICS: [Metric; 6] = [CAPACITY, MEDIAN, UPPER, TAIL, SERVER_CPU, MEMORY];
+
+/// The noise of one workload, for each model in it that was measured twice.
+pub(super) fn of(workload: &str, cells: &[&Cell]) -> Vec<NoiseFloor> {
+    let twins = cells.iter().filter(|cell| cell.twin);
+    let floors = twins.flat_map(|twin| {
+        let first = cells.iter().find(|cell| !cell.twin && cell.model == twin.model);
+        METRICS.iter().filter_map(move |metric| floor(workload, metric, twin, first?))
+    });
+    floors.collect()
+}
+
+fn floor(workload: &str, metric: &Metric, twin: &Cell, first: &Cell) -> Option<NoiseFloor> {
+    let (of, to) = pairs(metric, twin, first)?;
+    let ratio = ratio::paired(&of, &to)?;
+    Some(NoiseFloor {
+        workload: workload.into(),
+        metric: metric.name.into(),
+        model: twin.model.clone(),
+        ratio: ratio.value,
+        interval: ratio.interval,
+        smallest_detectable: away(ratio.interval.low).max(away(ratio.interval.high)),
+    })
+}
+
+/// How far a ratio is from 1, as a share, on whichever side.
+pub(crate) fn away(ratio: f64) -> f64 {
+    ratio.max(1.0 / ratio) - 1.0
+}
+
+/// The smallest difference in this figure that is no noise, if that is known.
+pub(super) fn smallest_detectable(noise: &[NoiseFloor], metric: &Metric) -> Option<f64> {
+    let own = noise.iter().filter(|floor| floor.metric == metric.name);
+    own.map(|floor| floor.smallest_detectable).max_by(f64::total_cmp)
+}
+
+/// A verdict where equal models differ by so much: a smaller difference is none, and sameness within a
+/// margin that is smaller than the noise cannot be seen.
+pub(super) fn limited(verdict: Verdict, ratio: f64, margin: f64, detectable: f64) -> Verdict {
+    match verdict {
+        Verdict::Better | Verdict::Worse if away(ratio) < detectable => Verdict::CannotTell,
+        Verdict::Same if detectable > margin => Verdict::CannotTell,
+        other => other,
+    }
+}

@@ -1,0 +1,173 @@
+//! Summaries made up for tests.
+
+use crate::analysis::standings;
+use crate::document::{
+    ArrivalsRecord, Cell, CellQuantile, CellStep, Estimate, Factor, Flag, Pooled, Reference,
+    ReferenceTrial, RunRecord, Status, Summary, Validity,
+};
+
+/// A cell of a closed loop, one value of throughput for each trial; its other figures are alike
+/// for all.
+pub(crate) fn closed(model: &str, throughput: &[f64]) -> Cell {
+    let n = throughput.len();
+    let same = |value: f64| Estimate::of(&vec![value; n]);
+    let quantile = |(q, value_ns)| CellQuantile { q, value_ns, at_least: false, pooled: None };
+    let latency =
+        [(0.5, same(1e5)), (0.9, same(2e5)), (0.99, same(4e5)), (0.999, None), (1.0, same(1e6))];
+    Cell {
+        series: None,
+        factors: Vec::new(),
+        twin: false,
+        turnaround: None,
+        connect: Vec::new(),
+        steps: Vec::new(),
+        workload: "echo".into(),
+        model: model.into(),
+        arrivals: ArrivalsRecord::Closed,
+        connections: 50,
+        trials: (0..n).map(|block| format!("trials/echo.{model}.{block}.json")).collect(),
+        throughput_per_s: Estimate::of(throughput).expect("values"),
+        latency: latency.map(quantile).into(),
+        server_cpu_per_request_ns: same(5e3),
+        client_cpu_per_request_ns: same(5e3),
+        syscalls: None,
+        pss_bytes: same(4_194_304.0).expect("values"),
+        replies_checked: 1000,
+        replies_wrong: 0,
+        validity: Validity::Valid,
+        flags: Vec::new(),
+    }
+}
+
+/// A cell of an open loop, one value of the 99th percentile for each trial.
+pub(crate) fn open(model: &str, p99_ns: &[f64]) -> Cell {
+    let mut cell = closed(model, &vec![1e4; p99_ns.len()]);
+    cell.workload = "echo-open".into();
+    cell.arrivals = ArrivalsRecord::Poisson { rate_per_s: 1e4, seed: 1 };
+    cell.trials = cell.trials.iter().map(|file| file.replace("echo", "echo-open")).collect();
+    set(&mut cell, 0.99, p99_ns);
+    cell
+}
+
+/// Gives a cell another quantile.
+pub(crate) fn set(cell: &mut Cell, q: f64, values_ns: &[f64]) {
+    let found = cell.latency.iter_mut().find(|quantile| (quantile.q - q).abs() < 1e-9);
+    found.expect("a quantile of the cell").value_ns = Estimate::of(values_ns);
+}
+
+/// Gives a cell a quantile of all its trials together.
+pub(crate) fn pool<'a>(
+    cell: &'a mut Cell,
+    q: f64,
+    value_ns: u64,
+    of_trials: &[u64],
+) -> &'a mut Pooled {
+    let found = cell.latency.iter_mut().find(|quantile| (quantile.q - q).abs() < 1e-9);
+    found.expect("a quantile of the cell").pooled.insert(Pooled {
+        value_ns,
+        admitted: true,
+        effective_count: 10_000,
+        at_least: false,
+        of_trials: of_trials.to_vec(),
+        most_of_one_trial: None,
+    })
+}
+
+/// Something flagged in all of a cell's trials.
+pub(crate) fn flag(cell: &mut Cell, name: &str) {
+    cell.validity = Validity::Suspect;
+    cell.flags.push(Flag {
+        name: name.into(),
+        trials: cell.trials.len(),
+        status: Status::Warn,
+        excess: 1.5,
+        message: format!("{name} said something"),
+    });
+}
+
+/// The second measurement of a cell's model.
+pub(crate) fn twin(of: &Cell, throughput: &[f64]) -> Cell {
+    let mut cell = closed(&of.model, throughput);
+    cell.twin = true;
+    let twice = |file: &String| file.replacen(&of.model, &format!("{}+twin", of.model), 1);
+    cell.trials = of.trials.iter().map(twice).collect();
+    cell
+}
+
+/// A cell as a point of a sweep over one setting.
+pub(crate) fn point(mut cell: Cell, series: &str, setting: &str, x: f64) -> Cell {
+    let last = setting.rsplit('.').next().unwrap_or(setting);
+    cell.workload = format!("{series}-{last}{x}");
+    cell.series = Some(series.into());
+    cell.factors.push(Factor { name: setting.into(), text: x.to_string(), number: Some(x) });
+    cell
+}
+
+/// Independent and nearly normal: sums of twelve uniform draws (mean 0, variance 1).
+pub(crate) fn normal(random: &mut fastrand::Rng) -> f64 {
+    (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
+}
+
+/// A reference with these CPU times for each request, block by block.
+pub(crate) fn reference(null_per_s: f64, client_ns: &[f64], server_ns: &[f64]) -> Reference {
+    let trials = (0_u32..).zip(client_ns.iter().zip(server_ns));
+    let trials = trials.map(|(block, (client, server))| ReferenceTrial {
+        file: format!("trials/reference.{block}.json"),
+        block,
+        later: false,
+        throughput_per_s: null_per_s,
+        client_cpu_per_request_ns: Some(*client),
+        server_cpu_per_request_ns: Some(*server),
+    });
+    Reference::of(50, trials.collect()).expect("values")
+}
+
+/// A summary of these cells, with all that follows from them.
+pub(crate) fn summary(cells: Vec<Cell>) -> Summary {
+    let mut summary = bare(cells);
+    standings::derive(&mut summary);
+    summary
+}
+
+/// A summary of these cells, and nothing of what follows from them.
+pub(crate) fn bare(cells: Vec<Cell>) -> Summary {
+    let run = RunRecord {
+        id: "made-up".into(),
+        plan: "made-up".into(),
+        question: "Which is best?".into(),
+        started_at: "2026-01-01T00:00:00Z".into(),
+        written_at: "2026-01-01T00:00:00Z".into(),
+        command: vec!["c10k".into(), "run".into()],
+        program_version: "0.1.0".into(),
+        seed: 7,
+        plan_digest: None,
+        trials_planned: 10,
+        trials_done: 10,
+        interrupted: false,
+        server_cpus: vec![0],
+        client_cpus: vec![1],
+        notes: Vec::new(),
+    };
+    let host = crate::host::machine::host();
+    Summary::of(run, host, cells)
+}
+
+/// A cell of a staircase: the rate of each step, the share that was answered, and the median response time.
+pub(crate) fn climbed(model: &str, steps: &[(f64, f64, f64)]) -> Cell {
+    let mut cell = open(model, &[4e5; 3]);
+    let thrice = |value: f64| Estimate::of(&[value; 3]).expect("values");
+    let step = |(rate_per_s, answered, p50): &(f64, f64, f64)| CellStep {
+        start_ns: 0,
+        width_ns: 500_000_000,
+        rate_per_s: *rate_per_s,
+        answered: thrice(*answered),
+        response: vec![CellQuantile {
+            q: 0.5,
+            value_ns: Some(thrice(*p50)),
+            at_least: false,
+            pooled: None,
+        }],
+    };
+    cell.steps = steps.iter().map(step).collect();
+    cell
+}

@@ -1,0 +1,299 @@
+//! Too many of something: clients, bytes, descriptors, threads.
+
+use std::io::{ErrorKind, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use protocol::App;
+use servers::Family;
+
+use crate::command::check::client::{Client, knock};
+use crate::command::check::{Behaviour, Case, Needs, Speaks};
+use crate::host::accounts;
+use crate::process::watch::{self, Footprint, Lowered, Scarce};
+
+pub(super) const ALL: &[Behaviour] = &[
+    Behaviour {
+        name: "a_client_that_says_nothing_holds_up_nobody",
+        why: "connecting and staying silent costs nothing: it must not stop a server",
+        points: 3,
+        concurrent: true,
+        run: silent_client,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_client_waits_for_nobody_but_in_a_sequential_server",
+        why: "one client's long request is not the others' wait",
+        points: 3,
+        speaks: Speaks::Bench,
+        concurrent: true,
+        run: concurrency,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_client_with_many_jobs_takes_turns_with_the_others",
+        why: "who asks for much at once must not get it all before the others get anything",
+        points: 2,
+        speaks: Speaks::Bench,
+        concurrent: true,
+        run: turns,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "fifty_clients_are_served_side_by_side",
+        why: "a pair of clients is served by luck, a class of them by design",
+        points: 3,
+        concurrent: true,
+        run: fifty,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "pipelining_to_a_client_that_does_not_read_is_bounded",
+        why: "a server that waits for both ends at once must neither lose bytes nor stop",
+        points: 2,
+        speaks: Speaks::Lines,
+        hostile: true,
+        run: unread_pipelining,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_client_that_does_not_read_costs_no_memory",
+        why: "replies that nobody takes pile up, unless the server stops reading requests",
+        points: 2,
+        needs: Needs::Process,
+        speaks: Speaks::Lines,
+        run: unread_memory,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "one_more_than_may_be_is_turned_away_until_one_leaves",
+        why: "a limit that is told is better than one that is found",
+        points: 2,
+        needs: Needs::Model,
+        flags: &["--max-connections", "3"],
+        concurrent: true,
+        run: admission,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "running_out_of_descriptors_is_survived",
+        why: "accept fails and the listener stays ready: that is no reason to end, or to spin",
+        points: 3,
+        needs: Needs::Process,
+        run: out_of_descriptors,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "running_out_of_threads_is_survived",
+        why: "the kernel may refuse a thread or a process: one client is lost and not the server",
+        points: 2,
+        needs: Needs::Process,
+        hostile: true,
+        unprivileged: true,
+        run: out_of_threads,
+        ..Behaviour::PLAIN
+    },
+];
+
+fn silent_client(case: &mut Case<'_>) -> Result<()> {
+    let silent = [case.client()?, case.client()?];
+    if case.model().is_some_and(|model| model.family == Family::Sequential) {
+        drop(silent);
+        return case.serves();
+    }
+    let mut half = case.client()?;
+    half.send(case.speech.half())?;
+    case.serves().context("two clients are silent and one has sent half a request")
+}
+
+fn concurrency(case: &mut Case<'_>) -> Result<()> {
+    let mut first = case.served_client()?;
+    first.send("WORK 0 2000000 0\n")?;
+    let mut second = case.client()?;
+    second.send("ECHO meanwhile\n")?;
+    if case.model().is_some_and(|model| model.family == Family::Sequential) {
+        first.reply("the job")?;
+        ensure!(!second.has_input()?, "the second client was served while the first was there");
+        drop(first);
+        return second.expect_line("OK meanwhile");
+    }
+    second.expect_line("OK meanwhile")?;
+    ensure!(!first.has_input()?, "the second client waited for the first one's job");
+    if case.is_model() {
+        // Nobody waits for the rest of the job.
+        case.server.cut()?;
+    }
+    Ok(())
+}
+
+fn turns(case: &mut Case<'_>) -> Result<()> {
+    const JOBS: usize = 100;
+    let mut second = if case.one_at_a_time() { None } else { Some(case.served_client()?) };
+    let mut first = case.client()?;
+    first.send("WORK 3000 0 0\n".repeat(JOBS))?;
+    let mut taken = 0;
+    if let Some(second) = &mut second {
+        first.reply("the first of many jobs")?;
+        second.ask("ECHO my turn")?;
+        taken = 1;
+        let done = taken + first.lines_there()?;
+        ensure!(done < JOBS, "the second client waited for all of {JOBS} jobs");
+    }
+    (taken..JOBS).try_for_each(|_| first.reply("one of many jobs").map(drop))
+}
+
+fn fifty(case: &mut Case<'_>) -> Result<()> {
+    if case.model().is_some_and(|model| model.family == Family::Sequential) {
+        return (0..50).try_for_each(|_| case.serves());
+    }
+    let mut clients = Vec::new();
+    for n in 0..50 {
+        clients.push(case.served_client().with_context(|| format!("beside {n} others"))?);
+    }
+    for n in 0..2 {
+        for client in &mut clients {
+            client.exchange(&case.speech.question(n))?;
+        }
+    }
+    Ok(())
+}
+
+fn unread_pipelining(case: &mut Case<'_>) -> Result<()> {
+    let lines = if case.speech.app == App::Multiply { 1024 } else { 8 * 1024 };
+    let mut client = case.client()?;
+    let mut sender = client.stream.try_clone()?;
+    let question = case.speech.long(1000);
+    let request = question.request.clone();
+    let sending = thread::spawn(move || (0..lines).try_for_each(|_| sender.write_all(&request)));
+    // The server must stop reading at some point: most of the 8 MiB stays with the client.
+    if !case.one_at_a_time() {
+        case.serves()?;
+    }
+    for i in 0..lines {
+        client.expect(&question).with_context(|| format!("reply {i} of {lines}"))?;
+    }
+    let sent = sending.join().map_err(|_| anyhow!("the sender has panicked"))?;
+    sent.context("the server did not take everything")
+}
+
+fn unread_memory(case: &mut Case<'_>) -> Result<()> {
+    const PIPELINED: usize = 16 * 1024 * 1024;
+    const ALLOWED: u64 = 4 * 1024 * 1024;
+    let pid = case.server.pid()?;
+    let mut client = Client::connect_narrow(case.server.address, case.patience())?;
+    // What a client costs anyway, a process of its own say, is not what is asked here.
+    client.exchange(&case.speech.question(1))?;
+    watch::rest(pid, case.patience())?;
+    let before = accounts::memory(pid).anonymous_bytes;
+    let mut sender = client.stream.try_clone()?;
+    let request = case.speech.long(1000).request;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    let sending = thread::spawn(move || {
+        while counted.load(SeqCst) < PIPELINED && sender.write_all(&request).is_ok() {
+            counted.fetch_add(request.len(), SeqCst);
+        }
+    });
+    // Either everything is sent or the server has stopped reading; both are a rest.
+    case.until("the server has taken what it takes", || {
+        let seen = sent.load(SeqCst);
+        watch::rest(pid, case.patience()).is_ok() && sent.load(SeqCst) == seen && seen > 0
+    })?;
+    let grown = accounts::memory(pid).anonymous_bytes.saturating_sub(before);
+    let taken = sent.load(SeqCst);
+    if !case.one_at_a_time() {
+        case.serves().context("while a client does not read")?;
+    }
+    // Ends the sender; the server may have closed already.
+    let _ = client.stream.shutdown(std::net::Shutdown::Both);
+    sending.join().map_err(|_| anyhow!("the sender has panicked"))?;
+    ensure!(
+        grown <= ALLOWED,
+        "{taken} bytes of requests whose replies nobody reads made it grow by {grown} bytes"
+    );
+    drop(client);
+    case.serves()
+}
+
+fn admission(case: &mut Case<'_>) -> Result<()> {
+    if case.one_at_a_time() {
+        // It accepts one at a time, so the limit is never reached: the others wait.
+        let _waiting = [case.served_client()?, case.client()?, case.client()?, case.client()?];
+        return Ok(());
+    }
+    let mut clients = vec![case.served_client()?, case.served_client()?, case.served_client()?];
+    let mut fourth = case.client()?;
+    let reply = fourth.reply("a fourth client of three")?;
+    ensure!(
+        reply.starts_with("ERR busy "),
+        "expected ERR busy for a fourth client of three, got {reply}"
+    );
+    fourth.ends_in_order()?;
+    clients[2].exchange(&case.speech.question(3)).context("a client of those admitted")?;
+    drop(clients.remove(0));
+    case.will_have_counted("refused", 1..=u64::MAX);
+    case.recovers("a place is free")
+}
+
+fn out_of_descriptors(case: &mut Case<'_>) -> Result<()> {
+    let pid = case.server.pid()?;
+    let mut first = case.served_client()?;
+    let limit = 32.max(Footprint::of(pid).descriptors as u64 + 8);
+    let lowered = Lowered::new(pid, Scarce::Descriptors, limit)?;
+    let rest =
+        || watch::rest(pid, case.patience()).context("clients wait and no descriptor may be left");
+    let mut crowd = Vec::new();
+    for _ in 0..40 {
+        crowd.push(knock(case.server.address)?);
+        // One by one: a queue may be short, and who finds it full comes back after a second. And
+        // an accept that has begun may keep to the limit of its beginning for a while.
+        rest()?;
+    }
+    first.exchange(&case.speech.question(3)).context("a client from before the crowd")?;
+    drop(crowd);
+    drop(first);
+    case.recovers("a new client is served after the crowd has left")?;
+    drop(lowered);
+    // Turned away one by one, with the spare descriptor, instead of left to wait. A sequential
+    // server never holds two clients, a process for each client has descriptors of its own, and
+    // threads that accept at the same time may take each other's spare one, and wait a little.
+    let family = case.model().map(|model| model.family);
+    if matches!(family, Some(Family::Reactor | Family::Proactor | Family::Async)) {
+        case.will_have_counted("shed", 1..=u64::MAX);
+    }
+    Ok(())
+}
+
+fn out_of_threads(case: &mut Case<'_>) -> Result<()> {
+    let pid = case.server.pid()?;
+    let lowered = Lowered::new(pid, Scarce::Threads, 0)?;
+    let mut refused = 0;
+    for n in 0..5 {
+        let mut client = case.client()?;
+        if !is_served(&mut client, case, n)? {
+            refused += 1;
+        }
+    }
+    drop(lowered);
+    case.will_have_counted("shed", refused..=refused);
+    case.serves().context("threads can be had again")
+}
+
+/// Whether the client gets its reply, or an end; nothing else will do.
+fn is_served(client: &mut Client, case: &Case<'_>, n: u64) -> Result<bool> {
+    let question = case.speech.question(n);
+    match client.stream.write_all(&question.request) {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) =>
+        {
+            return Ok(false);
+        }
+        sent => sent.context("the server did not take a request")?,
+    }
+    let Err(error) = client.expect(&question) else { return Ok(true) };
+    // A busy reply, or nothing before the end: a client that waits for ever is neither.
+    client.closed().map_err(|_| error)?;
+    Ok(false)
+}

@@ -1,0 +1,53 @@
+//! Worker processes: one may die at any time, and takes nobody but its own clients with it.
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::command::check::client::Client;
+use crate::command::check::runner::Skip;
+use crate::command::check::{Behaviour, Case, Needs};
+use crate::process::watch;
+
+pub(super) const ALL: &[Behaviour] = &[Behaviour {
+    name: "a_killed_worker_takes_only_its_own_clients_with_it",
+    why: "a crash is one client's loss: the others are served on, and the place is filled again",
+    points: 3,
+    needs: Needs::Workers,
+    hostile: true,
+    run: killed_worker,
+    ..Behaviour::PLAIN
+}];
+
+fn killed_worker(case: &mut Case<'_>) -> Result<()> {
+    let root = case.server.pid()?;
+    let pool = case.at_first().processes > 1;
+    let mut client = case.served_client()?;
+    let worker = worker_of(case, &client);
+    let Some(worker) = worker.filter(|worker| *worker != root) else {
+        return Err(Skip("its clients are served by its first process").into());
+    };
+    let mut other = case.served_client()?;
+    let spared = worker_of(case, &other) != Some(worker);
+    kill_process(Pid::from_raw(worker).context("a process id")?, Signal::KILL)?;
+    client.closed().context("the client of the killed worker hears nothing")?;
+    if spared {
+        let served = other.exchange(&case.speech.question(3));
+        served.context("a client of another worker is not served on")?;
+    }
+    drop(other);
+    case.until("the killed worker is waited for", || watch::zombies(root) == 0)?;
+    if pool {
+        let before = case.at_first().processes - 1;
+        case.until("the killed worker is replaced", || watch::children(root).len() >= before)?;
+    }
+    case.will_have_counted("lost", 1..=u64::MAX);
+    if pool {
+        case.will_have_counted("workers_replaced", 1..=u64::MAX);
+    }
+    case.serves()
+}
+
+fn worker_of(case: &Case<'_>, client: &Client) -> Option<i32> {
+    let end = client.stream.local_addr().ok()?;
+    watch::holder(case.server.pid().ok()?, case.server.address, end)
+}

@@ -1,0 +1,116 @@
+//! Clients that leave without a word: at any moment, and many at once.
+
+use anyhow::Result;
+
+use crate::command::check::{Behaviour, Case, Speaks};
+
+pub(super) const ALL: &[Behaviour] = &[
+    Behaviour {
+        name: "a_reset_before_accept_harms_nobody",
+        why: "accept hands over connections that are dead already, or fails for one of them",
+        points: 2,
+        hostile: true,
+        run: reset_before_accept,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_reset_in_mid_request_harms_nobody",
+        why: "recv fails: that is the end of one client and not of the server",
+        points: 3,
+        hostile: true,
+        run: reset_in_mid_request,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_reset_before_the_reply_harms_nobody",
+        why: "send fails, or kills the process with SIGPIPE where nobody has thought of it",
+        points: 3,
+        hostile: true,
+        run: reset_before_the_reply,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_reset_after_the_reply_harms_nobody",
+        why: "not every client closes in order when it has what it came for",
+        points: 2,
+        hostile: true,
+        run: reset_after_the_reply,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_reset_during_a_job_harms_nobody",
+        why: "the result of a long computation finds nobody who wants it",
+        points: 2,
+        speaks: Speaks::Bench,
+        hostile: true,
+        run: reset_during_a_job,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_burst_of_dropped_connections_leaves_nothing_behind",
+        why: "a descriptor or thread lost with each client is a server that lives for a day",
+        points: 2,
+        hostile: true,
+        run: dropped_burst,
+        ..Behaviour::PLAIN
+    },
+];
+
+/// Where the process is known, whoever has left is forgotten.
+fn afterwards(case: &Case<'_>) -> Result<()> {
+    if case.server.pid().is_ok() {
+        case.is_left_alone()?;
+    }
+    case.serves()
+}
+
+fn reset_before_accept(case: &mut Case<'_>) -> Result<()> {
+    for _ in 0..20 {
+        case.client()?.reset()?;
+    }
+    afterwards(case)
+}
+
+fn reset_in_mid_request(case: &mut Case<'_>) -> Result<()> {
+    for _ in 0..5 {
+        let mut client = case.served_client()?;
+        client.send(case.speech.half())?;
+        client.reset()?;
+    }
+    if case.speech.framing == protocol::Framing::Line {
+        case.will_have_counted("reset", 5..=5);
+    }
+    afterwards(case)
+}
+
+fn reset_before_the_reply(case: &mut Case<'_>) -> Result<()> {
+    for n in 0..20 {
+        let mut client = case.client()?;
+        client.send(case.speech.question(n).request)?;
+        client.reset()?;
+    }
+    afterwards(case)
+}
+
+fn reset_after_the_reply(case: &mut Case<'_>) -> Result<()> {
+    for _ in 0..20 {
+        case.served_client()?.reset()?;
+    }
+    afterwards(case)
+}
+
+fn reset_during_a_job(case: &mut Case<'_>) -> Result<()> {
+    for _ in 0..3 {
+        let mut client = case.served_client()?;
+        client.send("WORK 0 50000 0\nWORK 0 50000 0\n")?;
+        client.reset()?;
+    }
+    afterwards(case)
+}
+
+fn dropped_burst(case: &mut Case<'_>) -> Result<()> {
+    for _ in 0..200 {
+        drop(case.client()?);
+    }
+    afterwards(case)
+}

@@ -1,0 +1,203 @@
+//! Signals: what is received is answered, what is not done in time is cut, nothing is left.
+
+use std::io::Write;
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::command::check::runner::counted;
+use crate::command::check::{Behaviour, Case, Needs, Speaks};
+
+pub(super) const ALL: &[Behaviour] = &[
+    Behaviour {
+        name: "says_where_it_listens_and_what_it_did",
+        why: "who starts a server need not guess when it is ready, or what became of its clients",
+        points: 1,
+        needs: Needs::Model,
+        speaks: Speaks::Bench,
+        run: says,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "drain_answers_what_was_received",
+        why: "a server that is replaced must not lose the requests that it has taken",
+        points: 2,
+        needs: Needs::Process,
+        speaks: Speaks::Bench,
+        flags: &["--drain-timeout", "20s"],
+        run: drain,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "half_a_request_is_not_answered_by_the_drain",
+        why: "an answer to the part that came is an answer to no question",
+        points: 1,
+        needs: Needs::Process,
+        speaks: Speaks::Lines,
+        flags: &["--drain-timeout", "20s"],
+        run: half_a_request,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_chatty_client_cannot_stop_the_drain",
+        why: "a client with always one more request would keep a server for ever",
+        points: 1,
+        needs: Needs::Process,
+        speaks: Speaks::Lines,
+        flags: &["--drain-timeout", "60s"],
+        run: chatty_drain,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_second_signal_cuts",
+        why: "who asks twice means now",
+        points: 1,
+        needs: Needs::Model,
+        speaks: Speaks::Bench,
+        flags: &["--drain-timeout", "60s"],
+        run: second_signal,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "the_drain_timeout_cuts",
+        why: "a drain without an end is none",
+        points: 1,
+        needs: Needs::Model,
+        speaks: Speaks::Bench,
+        flags: &["--drain-timeout", "200ms"],
+        run: drain_timeout,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "nothing_is_left_of_a_stopped_server",
+        why: "a child or a listener that stays keeps the port, and serves an old program",
+        points: 2,
+        needs: Needs::Process,
+        run: nothing_left,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "the_port_is_free_afterwards",
+        why: "connections in TIME_WAIT must not keep a server from starting again: SO_REUSEADDR",
+        points: 2,
+        needs: Needs::Process,
+        run: port_is_free,
+        ..Behaviour::PLAIN
+    },
+];
+
+fn says(case: &mut Case<'_>) -> Result<()> {
+    let ready = case.server.ready().cloned().unwrap_or(Value::Null);
+    let model = case.model().map_or("", |model| model.name);
+    let right = ready["event"] == "ready" && ready["model"] == model;
+    ensure!(right && ready["pid"] == case.server.pid()?, "its ready line is {ready}");
+    let mut client = case.client()?;
+    client.ask("ECHO 1")?;
+    client.ask("NONSENSE")?;
+    drop(client);
+    // What it finds when it is told to stop it ends in order, or sees that it has ended.
+    let stopped = case.server.stop()?;
+    for (name, n) in [
+        ("accepted", 1),
+        ("finished", 1),
+        ("requests", 2),
+        ("requests_refused", 1),
+        ("reset", 0),
+        ("cut", 0),
+    ] {
+        counted(&stopped, name, n..=n)?;
+    }
+    ensure!(stopped["event"] == "stopped", "its last line is {stopped}");
+    let peak = stopped["resources"]["rss_peak_bytes"].as_u64();
+    ensure!(peak > Some(0), "its last line has no memory: {stopped}");
+    Ok(())
+}
+
+fn drain(case: &mut Case<'_>) -> Result<()> {
+    let mut idle = if case.one_at_a_time() { None } else { Some(case.served_client()?) };
+    let mut busy = case.served_client()?;
+    busy.send("WORK 0 300000 0 received\nECHO too\n")?;
+    // The request is in the server's hands, or at least in its kernel's: both count.
+    case.server.signal(Signal::TERM)?;
+    let reply = busy.reply("a request that was sent before SIGTERM")?;
+    ensure!(reply.ends_with(" received"), "expected the result of WORK, got {reply}");
+    busy.expect_line("OK too")?;
+    ensure!(busy.line()?.is_none(), "more replies than requests");
+    if let Some(idle) = &mut idle {
+        idle.closed().context("a client without a request, after SIGTERM")?;
+    }
+    let stopped = case.server.stopped()?;
+    if case.is_model() { counted(&stopped, "cut", 0..=0) } else { Ok(()) }
+}
+
+fn half_a_request(case: &mut Case<'_>) -> Result<()> {
+    let mut client = case.served_client()?;
+    // The rest of the number never comes: 22 times 9 would be an answer to no question.
+    let half =
+        if case.speech.app == protocol::App::Bench { b"MUL 22 9" } else { case.speech.half() };
+    client.send(half)?;
+    if !case.is_model() {
+        // One that takes it for a whole request has to have the time to.
+        case.lets_it_read()?;
+    }
+    case.server.signal(Signal::TERM)?;
+    if let Some(reply) = client.line()? {
+        anyhow::bail!("half a request was answered with {reply}");
+    }
+    let stopped = case.server.stopped()?;
+    if case.is_model() { counted(&stopped, "requests", 1..=1) } else { Ok(()) }
+}
+
+fn chatty_drain(case: &mut Case<'_>) -> Result<()> {
+    // A client that has its next request ready whenever the server looks: two in flight, always.
+    let mut client = case.served_client()?;
+    let next = case.speech.question(3).request;
+    client.send([next.clone(), next.clone()].concat())?;
+    case.server.signal(Signal::TERM)?;
+    case.until("the drain ends although a client always asks for more", || {
+        !matches!(client.line(), Ok(Some(_))) || client.stream.write_all(&next).is_err()
+    })?;
+    drop(client);
+    let stopped = case.server.stopped()?;
+    if case.is_model() { counted(&stopped, "cut", 0..=0) } else { Ok(()) }
+}
+
+fn second_signal(case: &mut Case<'_>) -> Result<()> {
+    let mut client = case.served_client()?;
+    client.send("WORK 0 60000000 0\n")?;
+    // The job waits for a minute: only a cut ends it before our patience does.
+    counted(&case.server.cut()?, "cut", 1..=1)
+}
+
+fn drain_timeout(case: &mut Case<'_>) -> Result<()> {
+    let mut client = case.served_client()?;
+    client.send("WORK 0 60000000 0\n")?;
+    counted(&case.server.stop()?, "cut", 1..=1)
+}
+
+fn nothing_left(case: &mut Case<'_>) -> Result<()> {
+    let mut clients = vec![case.served_client()?];
+    if !case.one_at_a_time() {
+        clients.push(case.served_client()?);
+    }
+    let stopped = case.server.stop()?;
+    clients.iter_mut().try_for_each(|client| client.closed())?;
+    let all = clients.len() as u64;
+    if case.is_model() { counted(&stopped, "finished", all..=all) } else { Ok(()) }
+}
+
+fn port_is_free(case: &mut Case<'_>) -> Result<()> {
+    let mut client = case.served_client()?;
+    if case.speech.app == protocol::App::Bench && case.is_model() {
+        client.ask("QUIT")?;
+        client.closed()?;
+    }
+    // The server closes first, so that TIME_WAIT is on its side.
+    case.server.signal(Signal::TERM)?;
+    client.closed()?;
+    drop(client);
+    case.server.stopped()?;
+    case.start_again().context("a second server at the same port")?;
+    case.serves()
+}

@@ -1,0 +1,53 @@
+//! What `c10k compare` is told.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::base::units::parse_share;
+use crate::view::export;
+
+/// `c10k compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The folder of the run to compare with
+    pub base: PathBuf,
+    /// The folder of the run to compare
+    pub new: PathBuf,
+    /// A difference within this share does not matter
+    #[arg(long, default_value = "5%", value_parser = parse_share)]
+    pub margin: f64,
+    /// Compare runs that were not made in the same way, too
+    #[arg(long)]
+    pub anyway: bool,
+    /// End with exit code 3 if anything is worse, and with 4 if nothing could be judged
+    #[arg(long)]
+    pub gate: bool,
+    /// Print rows in which nothing can be told, too
+    #[arg(long)]
+    pub all: bool,
+    /// Write the comparison as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Print it in this format instead: md, latex, asciidoc or csv
+    #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
+    pub to: Option<export::Format>,
+    /// With --to: write it to this file
+    #[arg(long, short, value_name = "FILE", requires = "to")]
+    pub output: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command};
+
+    use super::CompareArgs;
+    use crate::analysis::metric::MARGIN;
+
+    #[test]
+    fn what_is_typed_when_nothing_is_said_is_the_margin() {
+        let command = CompareArgs::augment_args(Command::new("compare"));
+        let matches = command.get_matches_from(["compare", "base", "new"]);
+        assert_eq!(matches.get_one::<f64>("margin"), Some(&MARGIN));
+    }
+}

@@ -1,0 +1,156 @@
+//! `c10k doctor`: what on this machine will spoil a measurement, and how to mend it.
+//!
+//! - the modules of probes (`processor`, `busy`, `network`, `limits`): what the kernel says. A probe is
+//!   a pure function of a folder with `/proc` and `/sys` in it ([`Root`]), and knows no other.
+//! - `measure`: what has to be tried: sleeping, waking up over loopback.
+//! - `stalls`: what is lost without sleeping.
+//! - `noise`: one model against itself.
+
+mod busy;
+mod limits;
+mod measure;
+mod network;
+mod noise;
+mod processor;
+mod show;
+mod stalls;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+
+use crate::base;
+use crate::base::Exit;
+use crate::base::units::{self, parse_duration};
+use crate::document::store;
+use crate::document::{DoctorReport, Finding, SchemaId, Status, Validity};
+use crate::host::machine::{self, Root};
+use crate::view::table;
+
+/// How long steal and other processes are watched.
+const WATCHED: Duration = Duration::from_millis(500);
+
+/// `c10k doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Estimate the noise too: measure this model against itself
+    #[arg(long, value_name = "MODEL", num_args = 0..=1, default_missing_value = "epoll",
+          value_parser = PossibleValuesParser::new(servers::MODELS.iter().map(|model| model.name)))]
+    pub aa: Option<String>,
+    /// With --aa: pairs of trials
+    #[arg(long, value_name = "N", default_value = "10", requires = "aa",
+          value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub pairs: u32,
+    /// With --aa: how long each trial measures
+    #[arg(long, value_name = "TIME", default_value = "500ms", requires = "aa",
+          value_parser = trial_length)]
+    pub trial: Duration,
+    /// Write the report as JSON to this file, or to standard output with -
+    #[arg(long, value_name = "FILE|-")]
+    pub json: Option<PathBuf>,
+}
+
+fn trial_length(text: &str) -> Result<Duration, String> {
+    let least = Duration::from_millis(10);
+    parse_duration(text)
+        .and_then(|time| if time < least { Err("at least 10ms".into()) } else { Ok(time) })
+}
+
+/// Looks, tries, and says what to mend.
+///
+/// # Errors
+/// When the report cannot be written, or with `--aa` the model cannot be measured.
+pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
+    let root = Root::of_this_machine();
+    // First, while nothing of ours disturbs the machine.
+    let before = busy::Watch::begin(&root);
+    std::thread::sleep(WATCHED);
+    let mut findings = before.end(&root);
+    findings.extend(all_probes(&root));
+    findings.extend(measure::all());
+    findings.extend(stalls::probe());
+    let noise = match &args.aa {
+        Some(model) => Some(noise::measure(model, args.pairs, args.trial)?),
+        None => None,
+    };
+    findings.extend(noise.as_ref().map(noise::finding));
+    let report = DoctorReport {
+        schema: SchemaId::doctor(),
+        made_at: units::now(),
+        program_version: env!("CARGO_PKG_VERSION").into(),
+        host: machine::host(),
+        verdict: verdict(&findings),
+        findings,
+        noise,
+    };
+    match &args.json {
+        Some(path) if path.as_os_str() == "-" => {
+            base::print(&String::from_utf8(store::json(&report)?)?)?;
+        }
+        json => {
+            if let Some(path) = json {
+                store::write_json(path, &report)?;
+            }
+            table::show(&show::report(&report))?;
+        }
+    }
+    Ok(if report.verdict == Validity::Invalid { Exit::Untrusted } else { Exit::Ok })
+}
+
+fn all_probes(root: &Root) -> Vec<Finding> {
+    [processor::probe, busy::probe, network::probe, limits::probe]
+        .into_iter()
+        .flat_map(|probe| probe(root))
+        .collect()
+}
+
+fn verdict(findings: &[Finding]) -> Validity {
+    match findings.iter().map(|finding| finding.status).max() {
+        Some(Status::Fail) => Validity::Invalid,
+        Some(Status::Warn) => Validity::Suspect,
+        Some(Status::Pass) | None => Validity::Valid,
+    }
+}
+
+/// What is always the same about one kind of finding.
+#[derive(Clone, Copy, Debug)]
+struct Subject {
+    name: &'static str,
+    limit: &'static str,
+    why: &'static str,
+    mend: &'static str,
+}
+
+impl Subject {
+    fn found(self, status: Status, value: impl Into<String>) -> Finding {
+        let mend = if status == Status::Pass { "" } else { self.mend };
+        Finding {
+            name: self.name.into(),
+            status,
+            value: value.into(),
+            limit: self.limit.into(),
+            why: self.why.into(),
+            mend: mend.into(),
+        }
+    }
+}
+
+/// Good up to the first limit, bad beyond the second.
+fn graded(value: f64, warn: f64, fail: f64) -> Status {
+    match value {
+        value if value > fail => Status::Fail,
+        value if value > warn => Status::Warn,
+        _ => Status::Pass,
+    }
+}
+
+/// Warned of unless it holds.
+fn warn_unless(good: bool) -> Status {
+    if good { Status::Pass } else { Status::Warn }
+}
+
+#[cfg(test)]
+mod tests;

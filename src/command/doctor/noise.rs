@@ -1,0 +1,158 @@
+//! `--aa`: one model against itself. Whatever differs is noise, and no difference between two
+//! models that is smaller means anything here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use loadgen::{Arrivals, Load, Moment, Phase};
+use protocol::{App, Framing, Recipe, Request};
+
+use super::{Subject, graded};
+use crate::base::units::{as_f64, ns};
+use crate::document::{Finding, Noise, Ratio};
+use crate::host::accounts;
+use crate::plan::Plan;
+use crate::process::ours::{self, Clients};
+use crate::process::{interrupts, processors};
+use crate::statistics::{extremes, median};
+use crate::trial::explain;
+use crate::workload::CONNECT_TIMEOUT;
+
+const CONNECTIONS: usize = 50;
+const WARMUP: Duration = Duration::from_millis(100);
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// Throughput, and server CPU time per request in nanoseconds.
+type Figures = (f64, f64);
+
+/// Measures a model so many times against itself.
+pub(super) fn measure(model: &str, pairs: u32, trial: Duration) -> Result<Noise> {
+    let stop = interrupts()?;
+    let mut figures: Vec<(Figures, Figures)> = Vec::new();
+    for pair in 0..pairs {
+        eprintln!("{model} against itself: pair {} of {pairs}", pair + 1);
+        let one = || figures_of(model, trial, &stop);
+        let (first, second) = (one()?, one()?);
+        // Who comes first changes from pair to pair, so that a drift does not look like a model.
+        figures.push(if pair % 2 == 0 { (first, second) } else { (second, first) });
+    }
+    Ok(Noise {
+        model: model.into(),
+        measure_ns: ns(trial),
+        connections: CONNECTIONS,
+        throughput: ratio(figures.iter().map(|(a, b)| a.0 / b.0).collect()),
+        cpu_per_request: ratio(figures.iter().map(|(a, b)| a.1 / b.1).collect()),
+    })
+}
+
+/// One trial: a fresh server and fresh connections, in a closed loop.
+fn figures_of(
+    model: &str,
+    trial: Duration,
+    stop: &std::sync::atomic::AtomicBool,
+) -> Result<Figures> {
+    let model = servers::models::find(model).context("no such model")?;
+    let plan = Plan::quick();
+    let (server_cpus, client_cpus) = processors(&plan);
+    let server =
+        ours::start(model, &plan.server, Clients::default(), (&server_cpus, &client_cpus))?;
+    let request = Request::Echo { bytes: 64 };
+    let load = Load {
+        target: server.address,
+        recipe: Arc::new(Recipe::new(App::Bench, Framing::Line, request)?),
+        connections: CONNECTIONS,
+        threads: 1,
+        cpus: client_cpus,
+        engine: loadgen::Engine::Epoll,
+        pacing: loadgen::Pacing::SLEEP,
+        arrivals: Arrivals::Closed,
+        greeting: false,
+        conduct: loadgen::Conduct::default(),
+        warmup: WARMUP,
+        measure: trial,
+        drain: DRAIN,
+        request_timeout: plan.request_timeout,
+        connect_timeout: CONNECT_TIMEOUT,
+        interval: trial,
+        shard: (0, 1),
+        start_at: None,
+        live: false,
+    };
+    let pid = server.pid();
+    let (mut before, mut cpu) = (Duration::ZERO, Duration::ZERO);
+    let outcome = loadgen::run(&load, stop, &mut |moment| match moment {
+        Moment::Begins(Phase::Measure) => before = accounts::cpu_now(pid),
+        Moment::Begins(Phase::Drain) => cpu = accounts::cpu_now(pid).saturating_sub(before),
+        _ => {}
+    });
+    let outcome = outcome.map_err(explain)?;
+    ours::stop(server)?;
+    ensure!(!outcome.interrupted, "interrupted");
+    ensure!(outcome.completed > 0, "{} answered nothing", model.name);
+    let completed = as_f64(outcome.completed);
+    Ok((completed / outcome.phases.measure.as_secs_f64(), as_f64(ns(cpu)) / completed))
+}
+
+fn ratio(pairs: Vec<f64>) -> Ratio {
+    let median = median(&pairs).unwrap_or(1.0);
+    let (min, max) = extremes(&pairs).unwrap_or((1.0, 1.0));
+    Ratio { noise: (max - 1.0).abs().max((min - 1.0).abs()), pairs, median, min, max }
+}
+
+/// What the noise comes to.
+pub(super) fn finding(noise: &Noise) -> Finding {
+    let subject = Subject {
+        name: "noise",
+        limit: "10 % at most between two trials of one model",
+        why: "nothing differs between the two of a pair but the moment: a smaller difference \
+              between two models means nothing here",
+        mend: "mend the findings above, measure longer (--trial), and repeat more often",
+    };
+    let Noise { throughput, cpu_per_request: cpu, .. } = noise;
+    let percent = |share: f64| share * 100.0;
+    let value = format!(
+        "differences under {:.1} % in throughput and {:.1} % in CPU per request mean nothing here \
+         ({} pairs; ratios {:.3} to {:.3}, and {:.3} to {:.3})",
+        percent(throughput.noise),
+        percent(cpu.noise),
+        throughput.pairs.len(),
+        throughput.min,
+        throughput.max,
+        cpu.min,
+        cpu.max
+    );
+    subject.found(graded(throughput.noise.max(cpu.noise), 0.1, 0.5), value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Status;
+
+    fn noise(pairs: &[f64]) -> Noise {
+        Noise {
+            model: "epoll".into(),
+            measure_ns: 1,
+            connections: 1,
+            throughput: ratio(pairs.to_vec()),
+            cpu_per_request: ratio(vec![1.0]),
+        }
+    }
+
+    #[test]
+    fn noise_is_the_farthest_pair_on_either_side() {
+        let found = ratio(vec![1.02, 0.93, 1.0, 1.05]);
+        assert!((found.noise - 0.07).abs() < 1e-9 && (found.median - 1.01).abs() < 1e-9);
+        assert_eq!((found.min, found.max, found.pairs[1]), (0.93, 1.05, 0.93));
+        assert!((ratio(vec![1.09, 0.99, 1.0]).noise - 0.09).abs() < 1e-9);
+    }
+
+    #[test]
+    fn much_noise_is_warned_of_with_its_size() {
+        assert_eq!(finding(&noise(&[1.05, 0.99])).status, Status::Pass);
+        let loud = finding(&noise(&[1.0, 0.8]));
+        assert_eq!(loud.status, Status::Warn);
+        assert!(loud.value.contains("under 20.0 % in throughput"), "{}", loud.value);
+    }
+}

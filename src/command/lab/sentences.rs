@@ -1,0 +1,388 @@
+//! What the numbers of a lab allow to say. A rule makes a sentence or none; what cannot be told is
+//! said to be so.
+
+use super::noise::{self, detectable};
+use super::points::{CLIENTS, CONNECTION, FIGURES, HISTORY, HOME, figure_words};
+use crate::analysis::metric::{MARGIN, SERVER_CPU};
+use crate::analysis::standings::away;
+use crate::base::units::{show_bytes, show_ns_f64};
+use crate::document::{
+    ClientMemory, Decomposition, DesignRecord, EffectRecord, InteractionRecord, LabModel, LabNoise,
+    LabSessions,
+};
+use crate::statistics::Interval;
+
+/// Fewer blocks than this see large effects only.
+const BLOCKS_FEW: usize = 5;
+
+/// All sentences: of all models first, then of each.
+pub(super) fn of(
+    models: &[LabModel],
+    sessions: &[LabSessions],
+    noise: Option<&LabNoise>,
+) -> Vec<String> {
+    let of_all = [in_every_model(models, noise), arithmetic(sessions), few_blocks(models)];
+    let mut said: Vec<String> =
+        of_all.into_iter().flatten().chain(noise::sentences(noise)).collect();
+    for model in models {
+        said.extend(of_model(model, noise));
+    }
+    said
+}
+
+/// Whether a sentence is of this model alone.
+pub(super) fn is_of(model: &LabModel, sentence: &str) -> bool {
+    sentence.strip_prefix(&model.model).is_some_and(|rest| rest.starts_with([':', ',']))
+}
+
+fn of_model(model: &LabModel, noise: Option<&LabNoise>) -> Vec<String> {
+    let name = &model.model;
+    let mut said = Vec::new();
+    said.extend(taken_apart(model, noise));
+    for figure in &FIGURES {
+        let told =
+            Teller { what: figure_words(figure.name), least: detectable(noise, figure.name) };
+        let what = &told.what;
+        let all = || model.designs.iter().filter(|design| design.metric == figure.name);
+        // Of several designs the last one has all homes.
+        let mut designs = all().filter(|design| !design.is_of_clients());
+        if let Some(first) = designs.next() {
+            let homes = designs.next().unwrap_or(first);
+            for effect in first.effects.iter().filter(|effect| effect.factor == CONNECTION) {
+                said.push(format!("{name}: {}", told.effect(effect, "connections")));
+            }
+            let kept = if homes.is_of_kept() { ", while connections are kept" } else { "" };
+            for effect in homes.effects.iter().filter(|effect| effect.factor == HOME) {
+                said.push(format!("{name}{kept}: {}", told.effect(effect, "state")));
+            }
+            for effect in first.effects.iter().filter(|effect| effect.factor == HISTORY) {
+                said.push(format!("{name}: {}", told.effect(effect, "a history of")));
+            }
+            said.extend(explained(name, what, first));
+        }
+        said.extend(
+            all()
+                .find(|design| design.is_of_clients())
+                .map(|design| told.clients(name, design))
+                .unwrap_or_default(),
+        );
+    }
+    said.extend(memory(model, noise::bytes(noise)));
+    said
+}
+
+/// The one sentence that answers the question.
+fn in_every_model(models: &[LabModel], noise: Option<&LabNoise>) -> Option<String> {
+    let taken: Vec<_> = models.iter().filter_map(|model| model.decomposition.as_ref()).collect();
+    let shares: Vec<(f64, Interval)> = taken
+        .iter()
+        .filter(|taken| is_above(taken, noise))
+        .filter_map(|taken| Some((taken.connecting_share?, taken.connecting_share_interval?)))
+        .collect();
+    if taken.is_empty() {
+        return None;
+    }
+    let mostly = shares.iter().filter(|(_, interval)| interval.low > 0.5).count();
+    let percent = shares.iter().map(|(share, _)| share * 100.0);
+    let (low, high) =
+        (percent.clone().fold(f64::INFINITY, f64::min), percent.fold(f64::NEG_INFINITY, f64::max));
+    Some(if mostly == 0 {
+        "These data do not tell whether connecting is most of what a stateless request costs the server \
+         beyond a stateful one."
+            .into()
+    } else if mostly == taken.len() {
+        format!(
+            "In every model here most of what a stateless request costs the server beyond a stateful \
+             one is connecting: {low:.0} % to {high:.0} % of the difference in CPU."
+        )
+    } else {
+        format!(
+            "In {mostly} of {} models these data show that most of what a stateless request costs the \
+             server beyond a stateful one is connecting; in the others they do not tell.",
+            taken.len()
+        )
+    })
+}
+
+/// Whether what is taken apart is no noise.
+fn is_above(taken: &Decomposition, noise: Option<&LabNoise>) -> bool {
+    let least = detectable(noise, SERVER_CPU.name).unwrap_or(0.0);
+    away(taken.stateless_ns / taken.stateful_ns) >= least
+}
+
+fn taken_apart(model: &LabModel, noise: Option<&LabNoise>) -> Option<String> {
+    let taken = model.decomposition.as_ref()?;
+    let name = &model.model;
+    let whole = &taken.whole;
+    let share = taken.connecting_share.filter(|_| is_above(taken, noise));
+    let (Some(share), Some(of_share)) = (share, taken.connecting_share_interval) else {
+        return Some(format!(
+            "{name}: whether a stateless request over a connection of its own costs the server more \
+             CPU than a stateful one over a kept connection cannot be told: the difference is {}.",
+            time(whole.ns, whole.interval)
+        ));
+    };
+    let more = if whole.ns > 0.0 { "more" } else { "less" };
+    let turned = if whole.ns > 0.0 {
+        whole.interval
+    } else {
+        Interval { low: -whole.interval.high, high: -whole.interval.low }
+    };
+    Some(format!(
+        "{name}: a stateless request over a connection of its own costs the server {} {more} CPU than a \
+         stateful one over a kept connection. Of that difference {} is connecting, and {:.0} % is \
+         where the state is kept.",
+        time(whole.ns.abs(), turned),
+        percent(share, of_share),
+        // Nothing has no sign.
+        ((1.0 - share) * 100.0).round() + 0.0
+    ))
+}
+
+/// Who says what something does to a figure.
+struct Teller {
+    /// The figure.
+    what: String,
+    /// The smallest difference that is no noise, as a share.
+    least: Option<f64>,
+}
+
+impl Teller {
+    fn effect(&self, effect: &EffectRecord, subject: &str) -> String {
+        let EffectRecord { level, against, ratio, interval, .. } = effect;
+        let words = match subject {
+            "connections" => format!("connections {level} against {against}"),
+            "state" => format!("{} against {}", home_words(level), home_words(against)),
+            CLIENTS => format!("clients, {level} against {against},"),
+            other => format!("{other} {level} against {against}"),
+        };
+        self.say(&words, ["connections", CLIENTS].contains(&subject), *ratio, *interval)
+    }
+
+    fn say(&self, subject: &str, are_many: bool, ratio: f64, interval: Interval) -> String {
+        let what = &self.what;
+        let (make, change, does) =
+            if are_many { ("make", "change", "do") } else { ("makes", "changes", "does") };
+        let times = times(ratio, interval);
+        match tell(ratio, interval, self.least) {
+            Told::More | Told::Less => format!("{subject} {make} {what} {times} as large."),
+            Told::Same => {
+                format!("{subject} {change} {what} by less than {:.0} %: {times}.", MARGIN * 100.0)
+            }
+            Told::Noise => format!(
+                "what {subject} {does} to {what} is no more than two equal cells may differ by: {times}."
+            ),
+            Told::Nothing => {
+                format!(
+                    "what {subject} {does} to {what} cannot be told from these trials: {times}."
+                )
+            }
+        }
+    }
+
+    /// What the number of clients does, and which other effects depend on it.
+    fn clients(&self, model: &str, design: &DesignRecord) -> Vec<String> {
+        let own = design.effects.iter().filter(|effect| effect.factor == CLIENTS);
+        let mut said: Vec<String> =
+            own.map(|effect| format!("{model}: {}", self.effect(effect, CLIENTS))).collect();
+        let with_clients: Vec<&InteractionRecord> = design
+            .interactions
+            .iter()
+            .filter(|found| found.factors.iter().any(|factor| factor == CLIENTS))
+            .collect();
+        let told: Vec<String> = with_clients
+            .iter()
+            .filter(|found| {
+                matches!(tell(found.ratio, found.interval, self.least), Told::More | Told::Less)
+            })
+            .map(|found| {
+                let [clients, other] = &found.levels;
+                let other = if found.factors[1] == HOME { home_words(other) } else { format!("connections {other}") };
+                let times = times(found.ratio, found.interval);
+                format!(
+                    "{model}: clients, {clients} of them, and {other} together make {} {times} what the \
+                     product of both alone would be.",
+                    self.what
+                )
+            })
+            .collect();
+        if told.is_empty() && !with_clients.is_empty() {
+            said.push(format!(
+                "{model}: that what connections or the home of the state do to {} depends on the number of \
+                 clients cannot be told from these trials.",
+                self.what
+            ));
+        }
+        said.extend(told);
+        said
+    }
+}
+
+/// How many times as much.
+pub(super) fn times(ratio: f64, interval: Interval) -> String {
+    format!("{ratio:.2} times [{:.2}, {:.2}]", interval.low, interval.high)
+}
+
+/// A home of the state in words.
+pub(super) fn home_words(home: &str) -> String {
+    match home {
+        "none" => "state that the request carries".into(),
+        "connection" => "state in the connection".into(),
+        "table" => "state in a table".into(),
+        "client" => "state in a signed token".into(),
+        "client, key in a file" => "state in a token signed with a key that is kept".into(),
+        "external" => "state in an external store".into(),
+        other => format!("state in {other}"),
+    }
+}
+
+/// What an interval of a ratio tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    More,
+    Less,
+    Same,
+    Noise,
+    Nothing,
+}
+
+/// What it tells where two equal cells differ by so much.
+fn tell(ratio: f64, interval: Interval, least: Option<f64>) -> Told {
+    let told = by_interval(interval);
+    let least = least.unwrap_or(0.0);
+    match told {
+        Told::More | Told::Less if away(ratio) < least => Told::Noise,
+        Told::Same if least > MARGIN => Told::Noise,
+        told => told,
+    }
+}
+
+fn by_interval(interval: Interval) -> Told {
+    // A difference that is too small to matter is none, however sure it is.
+    if interval.low > 1.0 / (1.0 + MARGIN) && interval.high < 1.0 + MARGIN {
+        Told::Same
+    } else if interval.low > 1.0 {
+        Told::More
+    } else if interval.high < 1.0 {
+        Told::Less
+    } else {
+        Told::Nothing
+    }
+}
+
+fn explained(model: &str, what: &str, design: &DesignRecord) -> Option<String> {
+    let shares: Vec<String> = design
+        .shares
+        .iter()
+        .filter(|share| share.share >= 0.005)
+        .map(|share| format!("{} {:.0} %", share.source, share.share * 100.0))
+        .collect();
+    let text = shares.join(", ");
+    (!shares.is_empty()).then(|| format!("{model}: what explains how much {what} varies: {text}."))
+}
+
+fn memory(model: &LabModel, noise: f64) -> Vec<String> {
+    let least = model.memory.iter().find(|memory| memory.home == "none");
+    let mut said = Vec::new();
+    for memory in &model.memory {
+        let (low, high) = (memory.interval.low, memory.interval.high);
+        let beyond =
+            least.filter(|_| memory.home != "none" && memory.history == least_history(model));
+        let is_more =
+            |least: &&ClientMemory| low > least.interval.high && memory.bytes - least.bytes > noise;
+        let apart = beyond.filter(is_more);
+        let than = match (beyond, apart) {
+            _ if low <= 0.0 => ", which may be nothing",
+            (_, Some(_)) => ", more than a client without state takes",
+            (Some(_), None) => ", which cannot be told from a client without state",
+            _ => "",
+        };
+        said.push(format!(
+            "{}: each further client with {} and a history of {} takes {} [{}, {}] of memory{than}.",
+            model.model,
+            home_words(&memory.home),
+            memory.history,
+            signed_bytes(memory.bytes),
+            signed_bytes(low),
+            signed_bytes(high)
+        ));
+    }
+    said
+}
+
+/// The history of the first entry without state: what others are compared at.
+fn least_history(model: &LabModel) -> &str {
+    let least = model.memory.iter().find(|memory| memory.home == "none");
+    least.map_or("", |memory| &memory.history)
+}
+
+fn arithmetic(sessions: &[LabSessions]) -> Option<String> {
+    if sessions.is_empty() {
+        return None;
+    }
+    let sum = |of: fn(&LabSessions) -> u64| sessions.iter().map(of).sum::<u64>();
+    let (completed, lost, wrong) = (sum(|s| s.completed), sum(|s| s.lost), sum(|s| s.wrong));
+    let right = if wrong == 0 { "all totals were right" } else { "NOT all totals were right" };
+    Some(format!(
+        "Of {completed} sessions that came to their end {right} ({wrong} wrong replies); {lost} sessions \
+         were lost on the way."
+    ))
+}
+
+fn few_blocks(models: &[LabModel]) -> Option<String> {
+    let blocks =
+        models.iter().flat_map(|model| &model.designs).map(|design| design.blocks).min()?;
+    (blocks < BLOCKS_FEW).then(|| {
+        format!(
+            "These are {blocks} blocks: enough for large effects only, and intervals are wide. They are \
+             not adjusted for how many there are."
+        )
+    })
+}
+
+fn time(ns: f64, interval: Interval) -> String {
+    let [ns, low, high] = [ns, interval.low, interval.high].map(signed_ns);
+    format!("{ns} [{low}, {high}]")
+}
+
+/// A time that may be less than nothing.
+fn signed_ns(ns: f64) -> String {
+    if ns <= -0.5 { format!("-{}", show_ns_f64(-ns)) } else { show_ns_f64(ns.max(0.0)) }
+}
+
+/// A size that may be less than nothing.
+pub(super) fn signed_bytes(bytes: f64) -> String {
+    if bytes < 0.0 { format!("-{}", show_bytes(-bytes)) } else { show_bytes(bytes) }
+}
+
+pub(super) fn percent(share: f64, interval: Interval) -> String {
+    let Interval { low, high } = interval;
+    format!("{:.0} % [{:.0} %, {:.0} %]", share * 100.0, low * 100.0, high * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_tells_more_less_the_same_or_nothing() {
+        let told = |low, high| tell((low + high) / 2.0, Interval { low, high }, None);
+        assert_eq!(told(1.2, 1.4), Told::More);
+        assert_eq!(told(0.5, 0.9), Told::Less);
+        assert_eq!(told(0.97, 1.04), Told::Same);
+        assert_eq!(told(1.001, 1.01), Told::Same, "sure, and too small to matter");
+        assert_eq!(told(0.9, 1.3), Told::Nothing);
+    }
+
+    #[test]
+    fn nothing_is_told_that_two_equal_cells_differ_by_too() {
+        let told = |low, high, least| tell((low + high) / 2.0, Interval { low, high }, Some(least));
+        assert_eq!(told(1.2, 1.4, 0.29), Told::More);
+        assert_eq!(told(1.2, 1.4, 0.31), Told::Noise);
+        assert_eq!(told(0.7, 0.8, 0.32), Told::Less);
+        assert_eq!(told(0.7, 0.8, 0.34), Told::Noise);
+        assert_eq!(told(0.99, 1.01, 0.04), Told::Same);
+        assert_eq!(told(0.99, 1.01, 0.06), Told::Noise, "sameness within less than the noise");
+        assert_eq!(told(0.9, 1.3, 0.5), Told::Nothing);
+    }
+}

@@ -1,0 +1,199 @@
+//! The lab "stateful": its run, what is shown beside it, and its files.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::points::{self, connection_words};
+use super::{analysis, design, killed, naive, noise, page, sentences, written};
+use crate::base::{Exit, usage};
+use crate::document::store;
+use crate::document::{Killed, LabReport, LabSessions, SchemaId, Summary, Trial};
+use crate::process::redis::Redis;
+use crate::run;
+use crate::view::table;
+
+/// What the lab asks.
+pub(super) const QUESTION: &str = "Is a stateless server faster than a stateful one? What do connecting, keeping a session, and where it is kept each cost?";
+
+const NO_STORE: &str =
+    "State in an external store was not measured: redis-server is not installed.";
+/// The model of the naive experiment: what a first server is like.
+const NAIVE_MODEL: &str = "thread-per-client";
+const NAIVE_REQUESTS: u32 = 500;
+/// Who is killed; what is lost does not depend on the model.
+const KILLED_MODEL: &str = "epoll";
+const KEY_BYTES: usize = 32;
+
+/// `c10k lab stateful`.
+#[derive(Debug, Args)]
+pub struct StatefulArgs {
+    /// Fewer cells and trials: a first look, with wide intervals
+    #[arg(long)]
+    pub quick: bool,
+    /// Where the run's folder is made
+    #[arg(long, value_name = "DIR", default_value = "results", conflicts_with = "from")]
+    pub out: PathBuf,
+    /// Only these models, by name, separated by commas
+    #[arg(long, value_delimiter = ',', conflicts_with = "from")]
+    pub models: Vec<String>,
+    /// Measure nothing: write the page again from the run in this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "quick")]
+    pub from: Option<PathBuf>,
+}
+
+/// Runs the lab, or writes its page again.
+///
+/// # Errors
+/// When a server does not start, the run in the folder is none of this lab, or nothing can be
+/// written.
+pub(super) fn run(args: &StatefulArgs) -> Result<Exit> {
+    let (dir, exit) = match &args.from {
+        Some(dir) => {
+            again(dir)?;
+            (dir.clone(), Exit::Ok)
+        }
+        None => measure(args)?,
+    };
+    let report: LabReport = store::read_json(&dir.join("lab.json"))?;
+    // What is said of one model alone is on the page.
+    let of_one = |said: &str| report.models.iter().any(|model| sentences::is_of(model, said));
+    let said: Vec<&str> =
+        report.sentences.iter().map(String::as_str).filter(|said| !of_one(said)).collect();
+    table::show(&format!("{}\n", said.join("\n")))?;
+    eprintln!("\nresults: {0}\npage:    {0}/lab.html", dir.display());
+    Ok(exit)
+}
+
+/// Runs the plan and what is shown beside it, and writes the page.
+fn measure(args: &StatefulArgs) -> Result<(PathBuf, Exit)> {
+    let redis = if Redis::is_installed() { Some(Redis::start()?) } else { None };
+    let plan = design::plan(args.quick, &args.models, redis.as_ref().map(Redis::url).as_deref())
+        .map_err(|error| usage(format!("{error:#}")))?;
+    eprintln!("the naive experiment, and what a killed server loses");
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let naive = naive::run(&program, NAIVE_MODEL, NAIVE_REQUESTS)?;
+    let killed = kill_all(&program, redis.as_ref())?;
+    let made = run::of_plan(plan, &args.out)?;
+    if made.exit == Exit::Interrupted {
+        eprintln!(
+            "interrupted: go on with c10k run --resume {0}, then c10k lab stateful --from {0}",
+            made.dir.display()
+        );
+    }
+    let mut report = report(&made.summary, &made.dir)?;
+    if redis.is_none() {
+        report.left_out.push(NO_STORE.into());
+    }
+    write(&LabReport { naive: Some(naive), killed, ..report }, &made.dir)?;
+    Ok((made.dir, made.exit))
+}
+
+/// What each home loses.
+fn kill_all(program: &Path, redis: Option<&Redis>) -> Result<Vec<Killed>> {
+    let dir = tempfile::tempdir()?;
+    let key = dir.path().join("key");
+    // Any bytes do: nobody is to be kept out here, but the next server is to know its tokens.
+    std::fs::write(&key, [b'k'; KEY_BYTES])?;
+    let flags = |words: &[&str]| -> Vec<String> { words.iter().map(ToString::to_string).collect() };
+    let key = key.display().to_string();
+    let mut homes = vec![
+        ("none", flags(&["--state", "none"])),
+        ("connection", flags(&["--state", "connection"])),
+        ("table", flags(&["--state", "table"])),
+        ("client", flags(&["--state", "client"])),
+        ("client, key in a file", flags(&["--state", "client", "--state-key", &key])),
+    ];
+    if let Some(redis) = redis {
+        homes.push(("external", flags(&["--state", "external", "--state-store", &redis.url()])));
+    }
+    homes
+        .iter()
+        .map(|(home, flags)| {
+            killed::run(program, home, KILLED_MODEL, flags)
+                .with_context(|| format!("state home {home}"))
+        })
+        .collect()
+}
+
+/// The page of a run that is there, with what was shown beside it.
+fn again(dir: &Path) -> Result<()> {
+    let summary: Summary = store::read_json(&dir.join("summary.json"))
+        .map_err(|error| usage(format!("--from: {error:#}")))?;
+    // A plan that was run with `c10k run` has no lab.json, and nothing beside.
+    let before: Option<LabReport> = store::read_json(&dir.join("lab.json")).ok();
+    let (naive, killed) = before.map(|lab| (lab.naive, lab.killed)).unwrap_or_default();
+    let report = LabReport { naive, killed, ..report(&summary, dir)? };
+    write(&report, dir)
+}
+
+/// What a summary says, without what is shown beside it.
+fn report(summary: &Summary, dir: &Path) -> Result<LabReport> {
+    let models = analysis::models(summary);
+    if models.iter().all(|model| model.designs.is_empty()) {
+        return Err(usage(format!(
+            "the run {} has no cells in which the home of the state was varied, in two blocks or more: it is \
+             no run of this lab",
+            summary.run.id
+        )));
+    }
+    let sessions = sessions(summary, dir)?;
+    let noise = noise::of(summary);
+    Ok(LabReport {
+        schema: SchemaId::lab(),
+        lab: "stateful".into(),
+        question: QUESTION.into(),
+        run: summary.run.id.clone(),
+        started_at: summary.run.started_at.clone(),
+        program_version: summary.run.program_version.clone(),
+        host: summary.host.clone(),
+        sentences: sentences::of(&models, &sessions, noise.as_ref()),
+        models,
+        left_out: analysis::left_out(summary),
+        sessions,
+        noise,
+        reference: summary.reference.clone(),
+        naive: None,
+        killed: Vec::new(),
+    })
+}
+
+/// What became of the sessions of all trials, by home and connection.
+fn sessions(summary: &Summary, dir: &Path) -> Result<Vec<LabSessions>> {
+    let mut found: Vec<LabSessions> = Vec::new();
+    for model in points::models(summary) {
+        for point in points::of(summary, &model) {
+            let connection = connection_words(point.place.connection);
+            for file in &point.cell.trials {
+                let trial: Trial = store::read_json(&dir.join(file))?;
+                let Some(sessions) = trial.sessions else { continue };
+                let (home, connection) = (&point.place.home, &connection);
+                let is_it = |s: &&mut LabSessions| s.home == *home && s.connection == *connection;
+                if let Some(known) = found.iter_mut().find(is_it) {
+                    known.completed += sessions.completed;
+                    known.lost += sessions.lost;
+                    known.wrong += sessions.wrong;
+                } else {
+                    found.push(LabSessions {
+                        home: home.clone(),
+                        connection: connection.clone(),
+                        completed: sessions.completed,
+                        lost: sessions.lost,
+                        wrong: sessions.wrong,
+                    });
+                }
+            }
+        }
+    }
+    found.sort_by_key(|s| (points::rank(&s.home), s.home.clone()));
+    Ok(found)
+}
+
+/// Writes the lab's files into the run's folder.
+fn write(report: &LabReport, dir: &Path) -> Result<()> {
+    store::write_json(&dir.join("lab.json"), report)?;
+    store::write(&dir.join("lab.md"), written::markdown(report).as_bytes())?;
+    store::write(&dir.join("lab.tex"), written::latex(report).as_bytes())?;
+    store::write(&dir.join("lab.html"), page::html(report)?.as_bytes())
+}

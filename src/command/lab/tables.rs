@@ -1,0 +1,358 @@
+//! The tables of a lab, each once; `export::markup` writes them for its page, for Markdown and for LaTeX.
+
+use super::points::{CLIENTS, FIGURES, figure_title};
+use super::sentences::home_words;
+use crate::analysis::metric::{SERVER_CPU, TAIL};
+use crate::base::units::show_ns_f64;
+use crate::document::{
+    CostPart, CostSplit, DesignRecord, EffectRecord, InteractionRecord, LabModel, LabReport,
+    LabSessions, LabTail, Naive,
+};
+use crate::view::export::sheet::{Entry, Quantity, Sheet, Text};
+use crate::view::page::micro;
+
+/// More models beside each other than this are too wide for a page.
+const MODELS_MAX: usize = 4;
+
+/// All tables that have a row.
+pub(super) fn of(report: &LabReport) -> Vec<Sheet> {
+    let mut sheets: Vec<Sheet> = report.naive.as_ref().map(naive).into_iter().collect();
+    sheets.extend([taken_apart(report), split(report)]);
+    sheets.extend(effects(report));
+    sheets.extend(interactions(report));
+    sheets.extend(clients(report));
+    sheets.extend(shares(report));
+    sheets.extend(memory(report));
+    sheets.extend([noise(report), sessions(report), killed(report)]);
+    sheets.retain(|sheet| !sheet.rows.is_empty());
+    sheets.iter_mut().for_each(Sheet::explain);
+    sheets.extend(tails(report));
+    sheets
+}
+
+fn naive(naive: &Naive) -> Sheet {
+    let clocks = [
+        ("by the server's clock", naive.stateful_server_s, naive.stateless_server_s),
+        ("by a connected client's", naive.stateful_response_s, naive.stateless_response_s),
+        ("all, connecting included", naive.stateful_s, naive.stateless_s),
+    ];
+    let mut sheet = Sheet::new("naive", "The naive experiment: each server timed once", 3);
+    sheet
+        .words("server", ["\"stateful\"", "\"stateless\"", "stateless / stateful"].map(Into::into));
+    for (clock, stateful, stateless) in clocks {
+        let [of, to] = [stateful, stateless].map(|s| micro(&show_ns_f64(s * 1e9)));
+        let ratio = format!("{:.2}", stateless / stateful);
+        sheet.figures(clock, [of, to, ratio].map(Text::from));
+    }
+    sheet
+}
+
+fn taken_apart(report: &LabReport) -> Sheet {
+    let taken: Vec<_> = report
+        .models
+        .iter()
+        .filter_map(|model| Some((model.model.clone(), model.decomposition.as_ref()?)))
+        .collect();
+    let title = "Server CPU for each request: state and connection kept, against neither";
+    let mut sheet = Sheet::new("apart", title, taken.len());
+    sheet.words("model", taken.iter().map(|(model, _)| model.clone()));
+    let columns = [
+        ("both kept", taken.iter().map(|(_, t)| known(t.stateful_ns)).collect::<Vec<_>>()),
+        ("neither", taken.iter().map(|(_, t)| known(t.stateless_ns)).collect()),
+        ("keeping no state", taken.iter().map(|(_, t)| part(&t.keeping)).collect()),
+        ("connecting", taken.iter().map(|(_, t)| part(&t.connecting)).collect()),
+    ];
+    numbers(&mut sheet, Quantity::Time, &columns);
+    let share =
+        taken.iter().map(|(_, t)| match (t.connecting_share, t.connecting_share_interval) {
+            (Some(share), Some(interval)) => Entry::within(share, interval),
+            _ => Entry::None,
+        });
+    sheet.numbers("connecting's share", Quantity::Share, &share.collect::<Vec<_>>());
+    sheet.caption.push("-: cannot be told, as there may be no difference.".into());
+    sheet
+}
+
+fn split(report: &LabReport) -> Sheet {
+    let splits: Vec<_> = report
+        .models
+        .iter()
+        .flat_map(|model| model.split.iter().map(|split| (model.model.clone(), split)))
+        .collect();
+    let title = "Server CPU for each request, one thing added after the other";
+    let mut sheet = Sheet::new("split", title, splits.len());
+    sheet.words("model", splits.iter().map(|(model, _)| model.clone()));
+    sheet.words("home", splits.iter().map(|(_, split)| split.home.clone()));
+    let of = |name: &str| -> Vec<Entry> {
+        let own = |(_, split): &(String, &CostSplit)| {
+            split.parts.iter().find(|part| part.name == name).map_or(Entry::None, part)
+        };
+        splits.iter().map(own).collect()
+    };
+    let sum = |parts: &[CostPart]| known(parts.iter().map(|part| part.ns).sum());
+    let columns = [
+        ("plain request", of("request")),
+        ("+ home", of("home")),
+        ("+ history", of("history")),
+        ("+ connecting", of("connecting")),
+        ("together", splits.iter().map(|(_, split)| sum(&split.parts)).collect()),
+    ];
+    numbers(&mut sheet, Quantity::Time, &columns);
+    sheet
+}
+
+/// Columns of numbers that are to be compared with each other: all in one unit.
+fn numbers(sheet: &mut Sheet, quantity: Quantity, columns: &[(&str, Vec<Entry>)]) {
+    let unit = quantity.unit(columns.iter().flat_map(|(_, entries)| entries));
+    for (name, entries) in columns {
+        sheet.numbers_in(name, unit, entries);
+    }
+}
+
+/// A line of a table with a column for each model: what it is of, and the model's figure.
+type Line<const N: usize> = ([String; N], Entry);
+
+/// A table with a column for each model, several of them where one would be too wide.
+fn across<const N: usize>(
+    report: &LabReport,
+    (label, title): (&str, &str),
+    heads: [&str; N],
+    quantity: Quantity,
+    of: impl Fn(&LabModel) -> Vec<Line<N>>,
+) -> Vec<Sheet> {
+    let found: Vec<(&str, Vec<Line<N>>)> =
+        report.models.iter().map(|model| (model.model.as_str(), of(model))).collect();
+    let mut rows: Vec<&[String; N]> = Vec::new();
+    for (row, _) in found.iter().flat_map(|(_, lines)| lines) {
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    let parts = found.chunks(MODELS_MAX).enumerate().map(|(at, models)| {
+        let label = if at == 0 { label.to_string() } else { format!("{label}-{}", at + 1) };
+        let mut sheet = Sheet::new(&label, title, rows.len());
+        for (at, head) in heads.iter().enumerate() {
+            sheet.words(head, rows.iter().map(|row| row[at].clone()));
+        }
+        let columns: Vec<(&str, Vec<Entry>)> = models
+            .iter()
+            .map(|(model, lines)| {
+                let entry = |row: &&[String; N]| {
+                    lines.iter().find(|(own, _)| own == *row).map_or(Entry::None, |line| line.1)
+                };
+                (*model, rows.iter().map(entry).collect())
+            })
+            .collect();
+        numbers(&mut sheet, quantity, &columns);
+        sheet
+    });
+    parts.collect()
+}
+
+/// What a line of a design is of; over kept connections alone, that too.
+fn line(design: &DesignRecord, what: &str) -> [String; 1] {
+    let what = what.trim_start_matches("every ");
+    [if design.is_of_kept() { format!("{what}, kept") } else { what.into() }]
+}
+
+/// A factor of a design; over kept connections alone, that too.
+pub(super) fn factor_words(design: &DesignRecord, factor: &str) -> String {
+    if design.is_of_kept() { format!("{factor}, kept") } else { factor.into() }
+}
+
+/// The designs of a figure that are not over clients.
+fn designs<'a>(model: &'a LabModel, figure: &'a str) -> impl Iterator<Item = &'a DesignRecord> {
+    let own = model.designs.iter().filter(move |design| design.metric == figure);
+    own.filter(|design| !design.is_of_clients())
+}
+
+/// What the number of clients does, and what it does together with anything else.
+fn clients(report: &LabReport) -> Vec<Sheet> {
+    let sheets = FIGURES.iter().flat_map(|figure| {
+        let lines = |model: &LabModel| {
+            let of_clients = model.designs.iter().filter(|d| d.is_of_clients());
+            let mut lines = Vec::new();
+            for design in of_clients.filter(|design| design.metric == figure.name) {
+                let effects = design.effects.iter().filter(|effect| effect.factor == CLIENTS);
+                lines.extend(effects.map(|effect| {
+                    let levels = format!("{} / {}", effect.level, effect.against);
+                    (line(design, &levels), Entry::within(effect.ratio, effect.interval))
+                }));
+                let with = |found: &&InteractionRecord| found.factors.iter().any(|f| f == CLIENTS);
+                lines.extend(design.interactions.iter().filter(with).map(|found| {
+                    let levels = found.levels.join(" + ");
+                    (line(design, &levels), Entry::within(found.ratio, found.interval))
+                }));
+            }
+            lines
+        };
+        let title = format!(
+            "{}: what clients do, in times, and they with another factor, over the product of both",
+            figure_title(figure.name)
+        );
+        let id = (&*format!("clients-{}", figure.name), &*title);
+        across(report, id, ["clients"], Quantity::Ratio, lines)
+    });
+    sheets.collect()
+}
+
+fn noise(report: &LabReport) -> Sheet {
+    let floors = report.noise.as_ref().map_or(&[][..], |noise| &noise.floors);
+    let title = "What two equal cells differ by: the second over the first";
+    let mut sheet = Sheet::new("noise", title, floors.len());
+    sheet.words("figure", floors.iter().map(|floor| figure_title(&floor.metric)));
+    sheet.words("workload", floors.iter().map(|floor| floor.workload.clone()));
+    let ratios: Vec<Entry> =
+        floors.iter().map(|floor| Entry::within(floor.ratio, floor.interval)).collect();
+    sheet.numbers("times", Quantity::Ratio, &ratios);
+    let least: Vec<Entry> = floors.iter().map(|floor| known(floor.smallest_detectable)).collect();
+    sheet.numbers("no less is told", Quantity::Share, &least);
+    sheet
+}
+
+fn effects(report: &LabReport) -> Vec<Sheet> {
+    let mut sheets = Vec::new();
+    let heads = ["level / first level"];
+    for figure in &FIGURES {
+        let name = figure_title(figure.name);
+        let lines = |model: &LabModel, entry: &dyn Fn(&EffectRecord) -> Entry| {
+            let mut lines = Vec::new();
+            for design in designs(model, figure.name) {
+                lines.extend(design.effects.iter().map(|effect| {
+                    let levels = format!("{} / {}", effect.level, effect.against);
+                    (line(design, &levels), entry(effect))
+                }));
+            }
+            lines
+        };
+        let title =
+            format!("{name}: what each factor does, over all levels of the others, in times");
+        let id = (&*format!("effects-{}", figure.name), &*title);
+        let ratio = |model: &LabModel| lines(model, &|e| Entry::within(e.ratio, e.interval));
+        sheets.extend(across(report, id, heads, Quantity::Ratio, ratio));
+        let title = format!("{name}: how much more each level makes it");
+        let id = (&*format!("effects-more-{}", figure.name), &*title);
+        let more = |model: &LabModel| {
+            lines(model, &|e| Entry::within(e.difference, e.difference_interval))
+        };
+        sheets.extend(across(report, id, heads, Quantity::of_metric(figure.name), more));
+    }
+    sheets
+}
+
+fn interactions(report: &LabReport) -> Vec<Sheet> {
+    let lines = |model: &LabModel| {
+        let mut lines = Vec::new();
+        for design in designs(model, SERVER_CPU.name) {
+            lines.extend(design.interactions.iter().map(|found| {
+                let levels = found.levels.join(" + ");
+                (line(design, &levels), Entry::within(found.ratio, found.interval))
+            }));
+        }
+        lines
+    };
+    let title = format!(
+        "{}: what two levels do together, over the product of what each does alone",
+        figure_title(SERVER_CPU.name)
+    );
+    across(report, ("interactions", &title), ["levels"], Quantity::Ratio, lines)
+}
+
+fn shares(report: &LabReport) -> Vec<Sheet> {
+    let sheets = FIGURES.iter().flat_map(|figure| {
+        let lines = |model: &LabModel| {
+            let mut lines = Vec::new();
+            for design in designs(model, figure.name) {
+                lines.extend(
+                    design
+                        .shares
+                        .iter()
+                        .map(|share| (line(design, &share.source), known(share.share))),
+                );
+            }
+            lines
+        };
+        let title = format!(
+            "{}: what explains how it varies (sums of squares of the logarithms)",
+            figure_title(figure.name)
+        );
+        let id = (&*format!("shares-{}", figure.name), &*title);
+        across(report, id, ["source"], Quantity::Share, lines)
+    });
+    sheets.collect()
+}
+
+fn memory(report: &LabReport) -> Vec<Sheet> {
+    let lines = |model: &LabModel| {
+        let each = model.memory.iter().map(|memory| {
+            let place = [memory.home.clone(), memory.history.clone()];
+            (place, Entry::within(memory.bytes, memory.interval))
+        });
+        each.collect()
+    };
+    let title = "Memory of the server for each further client";
+    across(report, ("memory", title), ["home", "history"], Quantity::Bytes, lines)
+}
+
+/// The p99 of all trials together: most trials are too short to have one of their own.
+fn tails(report: &LabReport) -> Vec<Sheet> {
+    let lines = |model: &LabModel| {
+        let line = |tail: &LabTail| {
+            let LabTail { clients, connection, home, value_ns, spread, at_least } = tail;
+            let entry = value_ns.map_or(Entry::TooFew, |value| Entry::Known {
+                value,
+                interval: *spread,
+                at_least: *at_least,
+            });
+            ([clients.to_string(), connection.clone(), home.clone()], entry)
+        };
+        model.tails.iter().map(line).collect()
+    };
+    let title = format!("{}, of all trials together", figure_title(TAIL.name));
+    let heads = ["clients", "connections", "home"];
+    let mut sheets = across(report, ("p99", &title), heads, Quantity::Time, lines);
+    sheets.retain(|sheet| !sheet.rows.is_empty());
+    for sheet in &mut sheets {
+        let beside = "Beside each figure how far the trials' own are apart, enough for one or not; nothing \
+                      is compared by it.";
+        sheet.caption.push(beside.into());
+        sheet.explain_values();
+    }
+    sheets
+}
+
+fn sessions(report: &LabReport) -> Sheet {
+    let sessions = &report.sessions;
+    let title = "Sessions of all trials, their totals checked in every reply";
+    let mut sheet = Sheet::new("sessions", title, sessions.len());
+    sheet.words("home", sessions.iter().map(|s| s.home.clone()));
+    sheet.words("connections", sessions.iter().map(|s| s.connection.clone()));
+    let mut count = |name: &str, of: fn(&LabSessions) -> u64| {
+        sheet.figures(name, sessions.iter().map(|s| of(s).to_string().into()));
+    };
+    count("completed", |s| s.completed);
+    count("lost", |s| s.lost);
+    count("wrong replies", |s| s.wrong);
+    sheet
+}
+
+fn killed(report: &LabReport) -> Sheet {
+    let killed = &report.killed;
+    let title = "A session whose server is killed after two steps and started again";
+    let mut sheet = Sheet::new("killed", title, killed.len());
+    sheet.words("home", killed.iter().map(|killed| killed.home.clone()));
+    sheet.words("that is", killed.iter().map(|killed| home_words(&killed.home)));
+    let went_on = |went_on: bool| if went_on { "goes on" } else { "is lost" }.to_string();
+    sheet.words("the session", killed.iter().map(|killed| went_on(killed.went_on)));
+    let said = killed.iter().map(|killed| killed.said.clone());
+    sheet.words("what the server said to the third step", said);
+    sheet
+}
+
+fn known(value: f64) -> Entry {
+    Entry::Known { value, interval: None, at_least: false }
+}
+
+fn part(part: &CostPart) -> Entry {
+    Entry::within(part.ns, part.interval)
+}

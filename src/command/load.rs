@@ -1,0 +1,231 @@
+//! `c10k load`: the load generator against any address.
+
+mod args;
+mod ask;
+pub(crate) mod schedule;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use loadgen::{Arrivals, Conduct, Load, Outcome, Pacing};
+
+use crate::base::values::Warmup;
+use crate::base::{self, units};
+use crate::base::{Exit, usage};
+use crate::document::store;
+use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
+use crate::host::accounts::Accountant;
+use crate::host::machine;
+use crate::host::machine::Ticks;
+use crate::process::child::ServerChild;
+use crate::process::{interrupts, ours};
+use crate::trial::explain;
+use crate::trial::live::LiveView;
+use crate::trial::record::{self, Circumstances};
+use crate::view::table;
+use crate::workload::pacing::PacingArg;
+use crate::workload::{CONNECT_TIMEOUT, INTERVAL};
+
+pub use args::LoadArgs;
+
+/// The first warm-up that is tried where a rule decides.
+const FIRST_WARMUP: Duration = Duration::from_millis(100);
+
+/// Loads a server, prints what came of it, and writes it down if asked to.
+///
+/// # Errors
+/// When the load makes no sense or the server cannot be reached, with what to do about it.
+pub fn load(args: &LoadArgs) -> Result<Exit> {
+    args.formats.leave_standard_output()?;
+    outputs_can_be_written(args)?;
+    let (arrivals, measure) = schedule::of(args)?;
+    let shot = Shot { arrivals, warmup: Duration::ZERO, measure, position: 0, workload: "load" };
+    let stop = interrupts()?;
+    let trial = match args.warmup {
+        Warmup::For(warmup) => trial(args, &Shot { warmup, ..shot }, None, &stop)?,
+        Warmup::Auto => warmed_up(args, &shot, &stop)?,
+    };
+    args.formats.write(&trial)?;
+    finish(&trial, args.json.as_deref())
+}
+
+/// Refuses files that nobody could write, before anything is measured for them.
+pub(crate) fn outputs_can_be_written(args: &LoadArgs) -> Result<()> {
+    let files = [&args.json, &args.formats.hlog, &args.formats.hgrm];
+    files.into_iter().flatten().try_for_each(|path| store::can_be_written(path))
+}
+
+/// Measures again with a longer warm-up until none of it is seen in the measurement, or it is half as
+/// long as that.
+fn warmed_up(args: &LoadArgs, shot: &Shot<'_>, stop: &AtomicBool) -> Result<Trial> {
+    let longest = shot.measure / 2;
+    let mut warmup = longest.min(FIRST_WARMUP);
+    let mut trials = 1;
+    loop {
+        let mut trial =
+            trial(args, &Shot { warmup, position: trials - 1, ..shot.clone() }, None, stop)?;
+        trial.phases.warmup_trials = Some(trials);
+        let short = |check: &&Check| check.name == "warmed-up" && check.status != Status::Pass;
+        let short = trial.checks.iter().find(short).map(|check| check.message.as_str());
+        let (Some(why), Some(found)) = (short, &trial.steadiness) else { return Ok(trial) };
+        if warmup >= longest || trial.phases.interrupted {
+            return Ok(trial);
+        }
+        eprintln!("again with a longer warm-up: {why}");
+        let needed = warmup + Duration::from_nanos(found.still_warming_ns);
+        warmup = longest.min(needed * 3 / 2);
+        trials += 1;
+    }
+}
+
+/// What one trial has of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Shot<'a> {
+    pub(crate) arrivals: Arrivals,
+    pub(crate) warmup: Duration,
+    pub(crate) measure: Duration,
+    /// Which trial, from 0.
+    pub(crate) position: u32,
+    pub(crate) workload: &'a str,
+}
+
+/// A server of ours that was started for one trial.
+#[derive(Debug)]
+pub(crate) struct OwnServer {
+    pub(crate) child: ServerChild,
+    pub(crate) model: &'static str,
+    pub(crate) cpus: Vec<usize>,
+}
+
+/// One trial, on fresh connections. A server of ours is stopped after it.
+pub(crate) fn trial(
+    args: &LoadArgs,
+    shot: &Shot<'_>,
+    server: Option<OwnServer>,
+    stop: &AtomicBool,
+) -> Result<Trial> {
+    let address = server.as_ref().map(|server| server.child.address).or(args.target);
+    let address = address.context("there is nothing to load: give --target")?;
+    let (recipe, request) = ask::recipe(args, address)?;
+    let mut load = asked(args, shot, address, recipe)?;
+    let host = machine::host();
+    load.pacing = args.pacing.choose(&load, None, machine::processors());
+    let started_at = units::now();
+    let mut accountant = server
+        .as_ref()
+        .map(|server| Accountant::of(server.child.pid()).listening_on(server.child.address));
+    let (outcome, ticks) = watched(&load, stop, args.quiet, &mut accountant)?;
+    let circumstances = Circumstances {
+        run: TrialRecord {
+            id: "load".into(),
+            workload: shot.workload.into(),
+            block: 0,
+            position: shot.position,
+            seed: args.seed,
+            started_at,
+            program_version: env!("CARGO_PKG_VERSION").into(),
+            command: std::env::args().collect(),
+            ..TrialRecord::default()
+        },
+        target: stopped(address, server)?,
+        service: (args.app, args.framing),
+        request,
+        load: &load,
+        server: accountant.and_then(|accountant| accountant.bracket),
+        host,
+        conditions: ticks.conditions(),
+        contention: ticks.contention(),
+    };
+    record::trial(circumstances, &outcome)
+}
+
+/// The load that the options ask for.
+fn asked(
+    args: &LoadArgs,
+    shot: &Shot<'_>,
+    target: SocketAddr,
+    recipe: protocol::Recipe,
+) -> Result<Load> {
+    let load = Load {
+        target,
+        recipe: Arc::new(recipe),
+        connections: args.connections,
+        threads: args.threads,
+        cpus: args.cpus.to_vec(),
+        engine: args.engine,
+        pacing: Pacing::SLEEP,
+        arrivals: shot.arrivals.clone(),
+        greeting: args.greeting,
+        conduct: Conduct::default(),
+        warmup: shot.warmup,
+        measure: shot.measure,
+        drain: args.drain,
+        request_timeout: args.timeout,
+        connect_timeout: CONNECT_TIMEOUT,
+        interval: INTERVAL,
+        shard: args.shard.unwrap_or((0, 1)),
+        start_at: args.start_at,
+        live: !args.quiet,
+    };
+    if args.pacing == PacingArg::Spin && load.arrivals == Arrivals::Closed {
+        return Err(usage("--pacing spin is for an open loop, which has due times: add --rate"));
+    }
+    args.conduct.apply(load, args.app, args.seed)
+}
+
+/// Runs the load in view of whoever looks, and reads the machine's and the server's accounts.
+fn watched(
+    load: &Load,
+    stop: &AtomicBool,
+    quiet: bool,
+    accountant: &mut Option<Accountant>,
+) -> Result<(Outcome, Ticks)> {
+    let (mut ticks, mut view) = (Ticks::begin(), LiveView::new(load, quiet));
+    let outcome = loadgen::run(load, stop, &mut |moment| {
+        if let Some(accountant) = accountant.as_mut() {
+            accountant.watch(moment);
+        }
+        ticks.watch(moment);
+        view.watch(moment);
+    });
+    view.finish();
+    Ok((outcome.map_err(explain)?, ticks))
+}
+
+/// What was measured, and what it said when it was stopped if it is ours.
+fn stopped(address: SocketAddr, server: Option<OwnServer>) -> Result<Target> {
+    let address = address.to_string();
+    let Some(OwnServer { child, model, cpus }) = server else {
+        return Ok(Target { address, model: None, ready: None, stopped: None, cpus: Vec::new() });
+    };
+    let ready = Some(child.ready.clone());
+    let stopped = Some(ours::stop(child)?);
+    Ok(Target { address, model: Some(model.into()), ready, stopped, cpus })
+}
+
+/// Prints a load's result, or writes it as JSON, and says what it comes to.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
+    match json {
+        Some(path) if path == Path::new("-") => {
+            base::print(&String::from_utf8(store::json(trial)?)?)?;
+        }
+        json => {
+            if let Some(path) = json {
+                store::write_json(path, trial)?;
+            }
+            table::show(&table::load(trial))?;
+        }
+    }
+    Ok(match trial.validity {
+        _ if trial.phases.interrupted => Exit::Interrupted,
+        Validity::Invalid => Exit::Untrusted,
+        Validity::Valid | Validity::Suspect => Exit::Ok,
+    })
+}

@@ -1,0 +1,162 @@
+//! `c10k serve`: one server in the foreground.
+//!
+//! It prints one JSON line when it is ready and one when it has stopped, so that scripts need
+//! not guess either.
+
+mod args;
+
+use std::time::Instant;
+
+use anyhow::Result;
+use protocol::{App, Framing, Home, Service};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use serde::Serialize;
+use servers::{Config, Server, StateConfig, WorkerTotals, broken, models};
+
+use crate::base::units::ns;
+use crate::base::{Exit, print_line, usage};
+use crate::host::accounts::OwnUsage;
+use crate::host::machine;
+pub use args::ServeArgs;
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    event: &'a str,
+    address: String,
+    pid: u32,
+    model: &'a str,
+    settings: Settings<'a>,
+}
+
+#[derive(Serialize)]
+struct Settings<'a> {
+    app: &'a str,
+    framing: &'a str,
+    workers: usize,
+    max_connections: usize,
+    backlog: u32,
+    close_after: Option<u32>,
+    idle_timeout_ns: u64,
+    drain_timeout_ns: u64,
+    greeting: bool,
+    #[serde(flatten)]
+    state: State<'a>,
+    cpus: Vec<usize>,
+}
+
+/// What is done with the state of sessions; what does not apply to its home is left out.
+#[derive(Serialize)]
+struct State<'a> {
+    state: &'a str,
+    history_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_lock: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_ttl_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_store: Option<&'a str>,
+}
+
+fn state(config: &StateConfig) -> State<'_> {
+    let in_table = config.home == Home::Table;
+    let expires = in_table || matches!(config.home, Home::Client | Home::External);
+    State {
+        state: config.home.name(),
+        history_bytes: config.history,
+        state_lock: in_table.then(|| config.lock.name()),
+        sessions_max: in_table.then_some(config.sessions_max),
+        session_ttl_ns: expires.then(|| ns(config.ttl)),
+        // It may hold a password in front of its host.
+        state_store: config.store.as_deref().map(|url| url.rsplit('@').next().unwrap_or(url)),
+    }
+}
+
+#[derive(Serialize)]
+struct Stopped<'a> {
+    event: &'a str,
+    model: &'a str,
+    uptime_ns: u64,
+    counters: serde_json::Map<String, serde_json::Value>,
+    /// In the order of their numbers; empty where a connection belongs to no worker.
+    workers: Vec<Worker>,
+    resources: OwnUsage,
+}
+
+#[derive(Serialize)]
+struct Worker {
+    connections: u64,
+    requests: u64,
+}
+
+/// Serves until a signal, then drains.
+///
+/// # Errors
+/// When the server cannot start, with what to do about it, or failed by its own fault.
+pub fn serve(args: &ServeArgs) -> Result<Exit> {
+    let started = Instant::now();
+    if args.stop_with_parent {
+        set_parent_process_death_signal(Some(Signal::TERM))?;
+    }
+    if !args.cpus.is_empty() {
+        machine::pin(&args.cpus).map_err(|error| usage(format!("{error:#}")))?;
+    }
+    let model = args.model.as_deref().and_then(models::find);
+    let broken = args.broken.as_deref().and_then(broken::find).map(|broken| &broken.model);
+    let model = model.or(broken).expect("the command line admits one of these, by a known name");
+    let service = Service { app: args.app, framing: args.framing, close_after: args.close_after };
+    let config = Config {
+        listen: args.listen,
+        service,
+        workers: args.workers,
+        max_connections: args.max_connections,
+        backlog: args.backlog,
+        idle_timeout: args.idle_timeout,
+        drain_timeout: args.drain_timeout,
+        greeting: args.greeting,
+        state: args.state.config()?,
+        verbose: args.verbose,
+    };
+    let server = Server::bind(model, config)
+        .map_err(|error| if error.is_usage() { usage(error.to_string()) } else { error.into() })?;
+    print_line(&ready(server))?;
+    let totals = server.run()?;
+    let counters = totals.named().map(|(name, n)| (name.to_string(), n.into())).collect();
+    print_line(&Stopped {
+        event: "stopped",
+        model: model.name,
+        uptime_ns: ns(started.elapsed()),
+        counters,
+        workers: server.worker_totals().into_iter().map(worker).collect(),
+        resources: OwnUsage::now(),
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn worker(totals: WorkerTotals) -> Worker {
+    Worker { connections: totals.connections, requests: totals.requests }
+}
+
+fn ready(server: &Server) -> Ready<'_> {
+    let Config { service, idle_timeout, drain_timeout, .. } = &server.config;
+    Ready {
+        event: "ready",
+        address: server.address.to_string(),
+        pid: std::process::id(),
+        model: server.model.name,
+        settings: Settings {
+            app: App::name(service.app),
+            framing: Framing::name(service.framing),
+            workers: server.workers,
+            max_connections: server.max_connections,
+            backlog: server.backlog,
+            close_after: service.close_after.map(Into::into),
+            idle_timeout_ns: ns(*idle_timeout),
+            drain_timeout_ns: ns(*drain_timeout),
+            greeting: server.config.greeting,
+            state: state(&server.config.state),
+            cpus: machine::cpus(),
+        },
+    }
+}

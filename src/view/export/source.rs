@@ -1,0 +1,101 @@
+//! What is exported: a run, a trial, or a comparison, told apart by what the file says it is.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::analysis::standings;
+use crate::base::usage;
+use crate::document::store;
+use crate::document::{Cell, Comparison, SchemaId, Summary, Trial};
+
+/// A document, and where it was.
+pub(super) enum Source {
+    /// A run.
+    Run(Box<Run>),
+    /// One trial.
+    Trial(Box<Trial>),
+    /// Two runs compared.
+    Comparison(Box<Comparison>),
+}
+
+/// A run and its folder, which has the trials.
+pub(super) struct Run {
+    pub(super) dir: PathBuf,
+    pub(super) summary: Summary,
+}
+
+/// What every document begins with.
+#[derive(Deserialize)]
+struct Any {
+    schema: SchemaId,
+}
+
+impl Source {
+    /// Reads a run's folder, or a document.
+    ///
+    /// # Errors
+    /// When there is none, or it is of another kind; the message says what to give.
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let file = if path.is_dir() { path.join("summary.json") } else { path.to_path_buf() };
+        if path.is_dir() && !file.is_file() {
+            return Err(usage(format!(
+                "{} holds no summary.json: give the folder of a run, as in \
+                 results/quick-20260101T120000Z",
+                path.display()
+            )));
+        }
+        let as_usage = |error: anyhow::Error| usage(format!("{error:#}"));
+        let any: Any = store::read_json(&file).map_err(as_usage)?;
+        match any.schema.name.as_str() {
+            "c10k.summary" => {
+                let mut summary: Summary = store::read_json(&file).map_err(as_usage)?;
+                standings::derive(&mut summary);
+                let dir = file.parent().context("a file is in a folder")?.to_path_buf();
+                Ok(Self::Run(Box::new(Run { dir, summary })))
+            }
+            "c10k.trial" => store::read_json(&file).map(Self::Trial).map_err(as_usage),
+            "c10k.comparison" => store::read_json(&file).map(Self::Comparison).map_err(as_usage),
+            other => Err(usage(format!(
+                "{} is a {other} document: give a run's folder, a trial, or a comparison that \
+                 c10k compare --json has written",
+                file.display()
+            ))),
+        }
+    }
+
+    /// What it is, in a word.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Trial(_) => "trial",
+            Self::Comparison(_) => "comparison",
+        }
+    }
+}
+
+impl Run {
+    /// A cell's trials, with the names of their files.
+    ///
+    /// # Errors
+    /// When one is not there.
+    pub(super) fn trials<'a>(&self, cell: &'a Cell) -> Result<Vec<(&'a str, Trial)>> {
+        cell.trials.iter().map(|name| Ok((name.as_str(), self.trial(name)?))).collect()
+    }
+
+    /// The trials of the reference; none where the run has none.
+    ///
+    /// # Errors
+    /// When one is not there.
+    pub(super) fn reference(&self) -> Result<Vec<Trial>> {
+        let trials = self.summary.reference.iter().flat_map(|reference| &reference.trials);
+        trials.map(|trial| self.trial(&trial.file)).collect()
+    }
+
+    fn trial(&self, name: &str) -> Result<Trial> {
+        store::read_json(&self.dir.join(name)).context(
+            "this format is made from the trials: copy the run's whole folder, trials/ too",
+        )
+    }
+}

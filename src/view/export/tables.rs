@@ -1,0 +1,399 @@
+//! The tables of a summary and of a comparison.
+
+use super::sheet::{Entry, Quantity, Sheet, Text, ends, metric_name};
+use crate::document::{Cell, Compared, Comparison, Factor, Standing, Summary, Validity};
+use crate::statistics::{Interval, Verdict};
+use crate::view::table;
+
+/// The quantiles that a table has.
+const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
+
+/// What a column of latencies is.
+const POOLED: &str = "Latencies are quantiles of the requests of all trials together, and in the place of an interval \
+                      have the smallest and the largest of the trials' own; verdicts compare the trials' own.";
+
+/// Of fewer trials no median has an interval, and no quantile a spread beside it.
+const INTERVAL_MIN: usize = 3;
+
+/// The cells that stand together: those of one workload, or all points of one sweep.
+pub(super) fn groups(summary: &Summary) -> Vec<(&str, Vec<&Cell>)> {
+    let mut groups: Vec<(&str, Vec<&Cell>)> = Vec::new();
+    for cell in &summary.cells {
+        let name = cell.series.as_deref().unwrap_or(&cell.workload);
+        match groups.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, cells)) => cells.push(cell),
+            None => groups.push((name, vec![cell])),
+        }
+    }
+    groups
+}
+
+/// A cell's model as it is shown; one that is measured twice has its second measurement apart.
+pub(super) fn name(cell: &Cell) -> String {
+    if cell.twin { format!("{}+twin", cell.model) } else { cell.model.clone() }
+}
+
+/// The names of what is varied, in the order of the plan.
+pub(super) fn factor_names<'a>(cells: &[&'a Cell]) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for factor in cells.iter().flat_map(|cell| &cell.factors) {
+        if !names.contains(&factor.name.as_str()) {
+            names.push(&factor.name);
+        }
+    }
+    names
+}
+
+/// A factor of a cell.
+pub(super) fn factor<'a>(cell: &'a Cell, name: &str) -> Option<&'a Factor> {
+    cell.factors.iter().find(|factor| factor.name == name)
+}
+
+/// One table for each workload, or for each sweep.
+pub(super) fn of_summary(summary: &Summary) -> Vec<Sheet> {
+    groups(summary).iter().map(|(name, cells)| group(summary, name, cells)).collect()
+}
+
+fn group(summary: &Summary, series: &str, cells: &[&Cell]) -> Sheet {
+    let title = match cells {
+        [first, ..] if first.factors.is_empty() => table::heading(first),
+        _ => format!("{series}: {} varied", factor_names(cells).join(", ")),
+    };
+    let mut sheet = Sheet::new(&format!("{}-{series}", summary.run.id), title, cells.len());
+    for varied in factor_names(cells) {
+        let text = |cell: &&Cell| factor(cell, varied).map_or("-".into(), |f| f.text.clone());
+        sheet.words(varied, cells.iter().map(text));
+    }
+    let marked = sheet.columns.len();
+    let shown = |cell: &&Cell| match cell.validity {
+        Validity::Invalid => format!("{} (invalid)", name(cell)),
+        _ => name(cell),
+    };
+    sheet.words("model", cells.iter().map(shown));
+    let entries = |of: fn(&Cell) -> Entry| cells.iter().map(|cell| of(cell)).collect::<Vec<_>>();
+    let throughput = entries(|cell| Entry::of(Some(&cell.throughput_per_s)));
+    sheet.numbers("replies/s", Quantity::Count, &throughput);
+    // A sweep's factors need the room.
+    let crowded = !factor_names(cells).is_empty();
+    for (name, q) in QUANTILES.into_iter().filter(|(name, _)| !crowded || *name != "p90") {
+        let latency: Vec<_> = cells.iter().map(|cell| quantile(cell, q)).collect();
+        // A column that says nothing takes the room of one that does.
+        if latency.iter().any(Entry::is_known) {
+            sheet.numbers(name, Quantity::Time, &latency);
+        } else if latency.contains(&Entry::TooFew) {
+            sheet.remarks.push(format!("{name} is left out: all have too few samples for it."));
+        }
+    }
+    let cost = entries(|cell| Entry::of(cell.server_cpu_per_request_ns.as_ref()));
+    sheet.numbers("CPU/request", Quantity::Time, &cost);
+    if cells.iter().any(|cell| cell.syscalls.is_some()) {
+        let calls = |cell: &&Cell| cell.syscalls.as_ref().map(|calls| calls.per_request);
+        let shown = cells.iter().map(|cell| calls(cell).map_or("-".into(), |n| format!("{n:.2}")));
+        sheet.figures("system calls/request", shown.map(Text::from));
+    }
+    let memory = entries(|cell| Entry::of(cell.memory()));
+    sheet.numbers("memory", Quantity::Bytes, &memory);
+    if cells.iter().any(|cell| summary.standings_of(&cell.workload).is_some()) {
+        sheet.figures("against the best", cells.iter().map(|cell| against(summary, cell)));
+    }
+    annotate(&mut sheet, summary, cells, marked);
+    sheet
+}
+
+/// Marks, caption and remarks.
+fn annotate(sheet: &mut Sheet, summary: &Summary, cells: &[&Cell], marked: usize) {
+    let (messages, names) = flags(cells);
+    sheet.notes = messages;
+    for (row, cell) in sheet.rows.iter_mut().zip(cells) {
+        row.marked = marked;
+        row.invalid = cell.validity == Validity::Invalid;
+        let number = |name: &str| names.iter().position(|other| *other == name);
+        row.marks = cell.flags.iter().filter_map(|flag| number(&flag.name)).collect();
+        row.marks.sort_unstable();
+    }
+    sheet.caption.push("Medians over the trials; CPU and memory are the server's.".into());
+    sheet.explain();
+    if cells.iter().any(|cell| table::are_pooled(std::slice::from_ref(*cell))) {
+        sheet.caption.push(POOLED.into());
+    }
+    sheet.remarks.extend(table::in_one_trial(cells));
+    let only = cells.first().filter(|first| cells.iter().all(|c| c.workload == first.workload));
+    let standings = only.and_then(|cell| summary.standings_of(&cell.workload));
+    sheet.remarks.extend(standings.map(|standings| standings.sentence.clone()));
+    let is_here = |workload: &str| cells.iter().any(|cell| cell.workload == workload);
+    for left in summary.excluded.iter().filter(|left| is_here(&left.workload)) {
+        sheet.remarks.push(format!(
+            "{} was not measured under {}: {}.",
+            left.model,
+            left.workload,
+            left.reason.trim_end_matches('.')
+        ));
+    }
+    let spells = summary.reference.iter().flat_map(|reference| &reference.spells);
+    sheet.remarks.extend(spells.map(|spell| spell.sentence.clone()));
+    let (run, host) = (&summary.run, &summary.host);
+    sheet.caption.push(format!(
+        "Plan {}, run {}, c10k {}, on {}, {}, {} processors; server on {}, generator on {}.",
+        run.plan,
+        run.id,
+        run.program_version,
+        host.kernel,
+        host.cpu_model,
+        host.cpus,
+        table::processors(&run.server_cpus),
+        table::processors(&run.client_cpus),
+    ));
+    if run.interrupted {
+        sheet.caption.push(format!(
+            "The run was interrupted: {} of {} trials.",
+            run.trials_done, run.trials_planned
+        ));
+    }
+    sheet.command = run.command.join(" ");
+}
+
+/// What was flagged, a message for each check with that of the cell where it was worst, and the
+/// checks' names.
+fn flags<'a>(cells: &[&'a Cell]) -> (Vec<String>, Vec<&'a str>) {
+    let mut names: Vec<&str> = Vec::new();
+    for flag in cells.iter().flat_map(|cell| &cell.flags) {
+        if !names.contains(&flag.name.as_str()) {
+            names.push(&flag.name);
+        }
+    }
+    (table::marks(cells).0, names)
+}
+
+fn quantile(cell: &Cell, q: f64) -> Entry {
+    let Some(quantile) = cell.quantile(q) else { return Entry::None };
+    let Some(shown) = quantile.shown() else { return Entry::TooFew };
+    // Beside the others' intervals stands how far the trials' own values spread.
+    let spread = Interval { low: shown.low, high: shown.high };
+    let interval = (shown.values.len() >= INTERVAL_MIN).then_some(spread);
+    Entry::Known { value: shown.value, interval, at_least: shown.at_least }
+}
+
+/// How a cell stands against the best of its workload.
+fn against(summary: &Summary, cell: &Cell) -> Text {
+    let standings = summary.standings_of(&cell.workload).filter(|_| !cell.twin);
+    let Some(standings) = standings else { return "-".to_string().into() };
+    if standings.best == cell.model {
+        return "best".to_string().into();
+    }
+    let found = standings.others.iter().find(|standing| standing.model == cell.model);
+    let Some(Standing { ratio: Some(ratio), interval, verdict, .. }) = found else {
+        return "-".to_string().into();
+    };
+    with_verdict(*ratio, *interval, *verdict)
+}
+
+fn with_verdict(ratio: f64, interval: Option<Interval>, verdict: Option<Verdict>) -> Text {
+    let verdict = verdict.map_or(String::new(), |verdict| format!(", {}", verdict.words()));
+    Text {
+        value: format!("{ratio:.2}{verdict}"),
+        around: interval.map_or(String::new(), |interval| ends(interval, 1.0, 2)),
+    }
+}
+
+/// One table for each figure that was compared: the rows in which something can be told, or all.
+pub(super) fn of_comparison(comparison: &Comparison, all: bool) -> Vec<Sheet> {
+    let mut metrics: Vec<&str> = Vec::new();
+    for row in comparison.rows.iter().filter(|row| all || is_told(row)) {
+        if !metrics.contains(&row.metric.as_str()) {
+            metrics.push(&row.metric);
+        }
+    }
+    let of = |metric: &&str| compared(comparison, metric, all);
+    let mut sheets: Vec<Sheet> = metrics.iter().map(of).collect();
+    if sheets.is_empty() {
+        sheets.push(frame(comparison, "nothing", "nothing can be told apart".into(), 0));
+    }
+    if let Some(last) = sheets.last_mut() {
+        let unlike = comparison.unlike.iter().map(|line| format!("not alike: {line}"));
+        last.remarks.extend(unlike.chain(comparison.missing.iter().cloned()));
+        last.remarks.extend(comparison.reference.iter().filter_map(|found| found.sentence.clone()));
+    }
+    sheets
+}
+
+pub(super) fn is_told(row: &Compared) -> bool {
+    matches!(row.verdict, Some(Verdict::Better | Verdict::Worse))
+}
+
+fn frame(comparison: &Comparison, metric: &str, title: String, rows: usize) -> Sheet {
+    let label = format!("{}-{}-{metric}", comparison.base, comparison.new);
+    let title = format!("{} compared with {}: {title}", comparison.new, comparison.base);
+    let mut sheet = Sheet::new(&label, title, rows);
+    let margin = comparison.margin * 100.0;
+    sheet.caption.push(format!(
+        "Medians over the trials; ratios of geometric means, p-values adjusted by Holm; \
+         differences within {margin:.0} % do not matter."
+    ));
+    sheet
+}
+
+fn compared(comparison: &Comparison, metric: &str, all: bool) -> Sheet {
+    let rows: Vec<&Compared> = comparison
+        .rows
+        .iter()
+        .filter(|row| row.metric == metric && (all || is_told(row)))
+        .collect();
+    let mut sheet = frame(comparison, metric, metric_name(metric), rows.len());
+    sheet.words("workload", rows.iter().map(|row| row.workload.clone()));
+    sheet.words("model", rows.iter().map(|row| row.model.clone()));
+    let known = |value| Entry::Known { value, interval: None, at_least: false };
+    let base: Vec<_> = rows.iter().map(|row| known(row.base)).collect();
+    let new: Vec<_> = rows.iter().map(|row| known(row.new)).collect();
+    let unit = Quantity::of_metric(metric).unit([base.as_slice(), &new].concat().iter());
+    sheet.numbers_in("base", unit, &base);
+    sheet.numbers_in("new", unit, &new);
+    let ratio = |row: &&Compared| with_verdict(row.ratio, Some(row.interval), None);
+    sheet.figures("new / base", rows.iter().map(ratio));
+    sheet.figures("p", rows.iter().map(|row| p_value(row.p_value).into()));
+    let verdict = |row: &&Compared| row.verdict.map_or("no verdict", Verdict::words).to_string();
+    sheet.words("verdict", rows.iter().map(verdict));
+    for (row, compared) in sheet.rows.iter_mut().zip(&rows) {
+        row.marked = 1;
+        let Some(reason) = &compared.why_none else { continue };
+        let known = sheet.notes.iter().position(|note| note == reason);
+        row.marks = vec![known.unwrap_or_else(|| {
+            sheet.notes.push(reason.clone());
+            sheet.notes.len() - 1
+        })];
+    }
+    sheet.explain();
+    sheet
+}
+
+fn p_value(p: f64) -> String {
+    if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::standings;
+    use crate::analysis::synthetic::{closed, flag, reference, summary};
+    use crate::document::{Excluded, SchemaId, Syscalls};
+
+    fn entry(sheet: &Sheet, row: usize, column: &str) -> String {
+        let at = sheet.columns.iter().position(|c| c.name == column).expect("a column");
+        sheet.rows[row].entries[at].to_string()
+    }
+
+    #[test]
+    fn a_row_says_what_was_flagged_and_what_is_invalid() {
+        let mut poll = closed("poll", &[10.0, 11.0, 12.0]);
+        flag(&mut poll, "kept-up");
+        let mut mio = closed("mio", &[9.0, 9.5, 10.0]);
+        flag(&mut mio, "census");
+        mio.validity = Validity::Invalid;
+        mio.latency[2].at_least = true;
+        mio.syscalls = Some(Syscalls {
+            per_request: 2.1,
+            by_name: Vec::new(),
+            requests: 10,
+            connections: 1,
+            tool: "strace".into(),
+        });
+        let mut summary = summary(vec![closed("epoll", &[20.0, 21.0, 22.0]), poll, mio]);
+        summary.excluded.push(Excluded {
+            model: "fork".into(),
+            workload: "echo".into(),
+            reason: "it cannot".into(),
+        });
+        summary.reference = Some(reference(1e5, &[5e3, 5e3, 9e3], &[3e3; 3]));
+        standings::derive(&mut summary);
+        let sheets = of_summary(&summary);
+        let [sheet] = &sheets[..] else { panic!("one workload") };
+        assert!(sheet.remarks.iter().any(|remark| remark.starts_with("Block 3: the reference")));
+        assert_eq!(sheet.notes.len(), 2);
+        let marks: Vec<_> = sheet.rows.iter().map(|row| row.marks.clone()).collect();
+        assert_eq!(marks, [vec![], vec![0], vec![1]]);
+        assert!(sheet.notes[1].contains("census") && sheet.rows[2].invalid);
+        assert_eq!(entry(sheet, 2, "model"), "mio (invalid)");
+        let calls = [0, 2].map(|row| entry(sheet, row, "system calls/request"));
+        assert_eq!(calls, ["-", "2.10"]);
+        assert_eq!(entry(sheet, 2, "p99"), "≥ 400 (400–400)");
+        // Where nobody knows it there is no column of it.
+        assert!(sheet.columns.iter().all(|column| column.name != "p99.9"));
+        let left_out = "p99.9 is left out: all have too few samples for it.";
+        assert!(sheet.remarks.iter().any(|remark| remark == left_out), "{:?}", sheet.remarks);
+        assert_eq!(entry(sheet, 0, "against the best"), "best");
+        assert!(entry(sheet, 1, "against the best").starts_with("0.5"));
+        assert!(sheet.remarks.iter().any(|remark| remark.ends_with("it cannot.")));
+        assert_eq!(sheet.command, "c10k run");
+    }
+
+    #[test]
+    fn the_points_of_a_sweep_are_one_table_with_a_column_for_each_factor() {
+        let point = |text: &str, twin: bool| {
+            let mut cell = closed("epoll", &[1e3; 3]);
+            cell.workload = format!("echo-idle{text}");
+            cell.series = Some("echo".into());
+            cell.twin = twin;
+            cell.factors = vec![Factor {
+                name: "idle-connections".into(),
+                text: text.into(),
+                number: text.parse().ok(),
+            }];
+            cell
+        };
+        let summary = summary(vec![point("0", false), point("0", true), point("1k", false)]);
+        let sheets = of_summary(&summary);
+        let [sheet] = &sheets[..] else { panic!("one sweep") };
+        assert_eq!(sheet.columns[0].name, "idle-connections");
+        let first =
+            |row: usize| (entry(sheet, row, "idle-connections"), entry(sheet, row, "model"));
+        assert_eq!(
+            [first(0), first(1), first(2)],
+            [("0", "epoll"), ("0", "epoll+twin"), ("1k", "epoll")]
+                .map(|(idle, model)| (idle.to_string(), model.to_string()))
+        );
+        assert_eq!(entry(sheet, 1, "against the best"), "-");
+        assert!(sheet.rows.iter().all(|row| row.marked == 1));
+    }
+
+    #[test]
+    fn a_comparison_has_a_table_for_each_figure() {
+        let row = |metric: &str, verdict, why: Option<&str>| Compared {
+            workload: "echo".into(),
+            model: "epoll".into(),
+            metric: metric.into(),
+            base: 2e6,
+            new: 1e6,
+            ratio: 0.5,
+            interval: Interval { low: 0.4, high: 0.6 },
+            p_value: 1e-6,
+            p_value_by_rank: 0.01,
+            verdict,
+            why_none: why.map(Into::into),
+        };
+        let comparison = Comparison {
+            schema: SchemaId::comparison(),
+            base: "a".into(),
+            new: "b".into(),
+            margin: 0.05,
+            unlike: vec!["kernel".into()],
+            missing: Vec::new(),
+            reference: None,
+            rows: vec![
+                row("p99_ns", Some(Verdict::Better), None),
+                row("pss_bytes", None, Some("3 trials")),
+            ],
+        };
+        let sheets = of_comparison(&comparison, true);
+        assert_eq!(sheets.len(), 2);
+        assert_eq!(
+            sheets[0].rows[0].entries[2..].iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["2.00", "1.00", "0.50 (0.40–0.60)", "< 0.001", "better"]
+        );
+        assert_eq!(
+            (sheets[1].notes.clone(), sheets[1].rows[0].marks.clone()),
+            (vec!["3 trials".to_string()], vec![0])
+        );
+        assert_eq!(sheets[1].remarks, ["not alike: kernel"]);
+        let told = of_comparison(&comparison, false);
+        assert_eq!((told.len(), told[0].label.as_str()), (1, "a-b-p99-ns"));
+    }
+}

@@ -1,0 +1,186 @@
+//! What stands at the end of the page: noise, what was left out, method, machine, how to do it again.
+
+use maud::{Markup, html};
+
+use super::micro;
+use crate::analysis::metric::named;
+use crate::document::{Host, NoiseFloor, RunRecord, Summary};
+
+/// A longer table is opened by who wants it.
+const ROWS: usize = 24;
+
+/// The noise floor.
+pub(super) fn noise(summary: &Summary) -> Markup {
+    html! {
+        section id="noise" {
+            h2 { "The noise floor" }
+            @if summary.noise.is_empty() && summary.cells.iter().any(|cell| cell.twin) {
+                p { "One model was measured twice in each block, but in too few to know how much equal servers differ \
+                     here: take small differences for nothing." }
+            } @else if summary.noise.is_empty() {
+                p { "No model was measured twice in a block, so how much equal servers differ here is not known: \
+                     take small differences for nothing." }
+            } @else {
+                p { "One model was measured twice in each block, like two models. What it differs by from itself \
+                     is noise; a smaller difference between models cannot be told, whatever its interval." }
+                @if summary.noise.len() > ROWS {
+                    details { summary { "All " (summary.noise.len()) " ratios" } (floors(&summary.noise)) }
+                } @else { (floors(&summary.noise)) }
+            }
+        }
+    }
+}
+
+fn floors(noise: &[NoiseFloor]) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Table: the noise floor" {
+            table {
+                caption { span { "A model's second measurement over its first" } }
+                thead { tr { @for head in ["workload", "figure", "model", "ratio (95 %)", "cannot be told below"] { th scope="col" { (head) } } } }
+                tbody { @for floor in noise { (floor_row(floor)) } }
+            }
+        }
+    }
+}
+
+fn floor_row(floor: &NoiseFloor) -> Markup {
+    let figure = named(&floor.metric).map_or(floor.metric.as_str(), |metric| metric.words);
+    let (low, high) = (floor.interval.low, floor.interval.high);
+    html! {
+        tr {
+            th scope="row" { (floor.workload) }
+            td { (figure) }
+            td { (floor.model) }
+            td { (format!("{:.3} ({low:.3} to {high:.3})", floor.ratio)) }
+            td { (format!("{:.1} %", floor.smallest_detectable * 100.0)) }
+        }
+    }
+}
+
+/// Cells that were left out, with why; nothing where none was.
+pub(super) fn excluded(summary: &Summary) -> Markup {
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for left_out in &summary.excluded {
+        let cell = format!("{} under {}", left_out.model, left_out.workload);
+        match reasons.iter_mut().find(|(reason, _)| *reason == left_out.reason) {
+            Some((_, cells)) => cells.push(cell),
+            None => reasons.push((&left_out.reason, vec![cell])),
+        }
+    }
+    html! {
+        @if !reasons.is_empty() {
+            section id="excluded" {
+                h2 { "What was left out" }
+                ul { @for (reason, cells) in &reasons { li { b { (micro(reason)) ": " } (cells.join(", ")) } } }
+            }
+        }
+    }
+}
+
+/// How it was measured.
+pub(super) fn method(run: &RunRecord) -> Markup {
+    html! {
+        section id="method" {
+            h2 { "How it was measured" }
+            p { "Every trial is a fresh server process with fresh connections. Trials are interleaved in blocks, every model under every workload once a block, in an order that the seed (" (run.seed) ") decides. Figures are medians over the trials; ± is the distance of the farthest trial; bars carry the 95 % interval of the median (bootstrap), which over few trials is hardly more than their spread, and from fewer than three the spread itself." }
+            p { "Quantiles of latency are of the requests of all trials together, in tables and figures alike. What compares models takes each trial's own, and so may know less of the tail: rankings, verdicts, noise and crossings are by the trials' medians and ratios." }
+            p { "\"Against the best\" is the ratio to the best median, in pairs of the same block, with its 95 % interval. A model is called worse when the whole interval is more than 5 % away, the p-value, adjusted by Holm for all pairs of models, is below 0.05, and the difference is more than the noise floor; from fewer than five trials nothing is called." }
+            p { "Two models change places where the lines between their medians cross. That is called sure when there are five blocks or more, 95 % of the resamples of blocks cross once and the same way round, and at either end the one is better than the other by more than 5 %." }
+            p { "CPU/request is the CPU time of the server's whole process, user and kernel, over right replies. Its inverse is what one core can serve, also where the load generator could not ask for more." }
+            p { "A closed loop reports service time, from sending to the last byte of the reply: a slow server slows its clients down, and nothing is known of requests that were not made. An open loop reports response time, from when the request was due." }
+            p { "A quantile needs about six independent samples beyond it, of all trials together; with fewer the table says \"too few\". One that reaches into requests which had not ended is a lower bound: \">=\"." }
+            p { "Greyed rows and marks failed a check; pale marks were flagged, and the numbered lines say why. Loopback shows no network card, no interrupts, no loss and no other machine." }
+        }
+    }
+}
+
+/// Where it was measured.
+pub(crate) fn machine(host: &Host) -> Markup {
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "not told".into());
+    let rows = [
+        ("Kernel", host.kernel.clone()),
+        ("Processor", format!("{}, {} to be used", host.cpu_model, host.cpus)),
+        ("Memory", crate::base::units::show_bytes(host.memory_bytes as f64)),
+        ("Hypervisor", or_none(&host.hypervisor)),
+        ("Frequency governor", or_none(&host.governor)),
+        ("Clock source", or_none(&host.clock_source)),
+        ("Congestion control", or_none(&host.congestion_control)),
+        ("One round of WORK", format!("{:.1} ns", host.work_round_ps as f64 / 1e3)),
+    ];
+    html! {
+        section id="machine" {
+            h2 { "The machine" }
+            table.facts {
+                caption { span { "Where servers and generator ran" } }
+                tbody { @for (name, value) in rows { tr { th scope="row" { (name) } td { (value) } } } }
+            }
+        }
+    }
+}
+
+/// How to do it again, and where the numbers are.
+pub(super) fn reproduce(run: &RunRecord) -> Markup {
+    html! {
+        section id="reproduce" {
+            h2 { "To reproduce" }
+            pre { (command(run)) }
+            p { "c10k " (run.program_version) ". The folder of this page holds the plan with everything spelled out (" a href="plan.toml" { "plan.toml" } "), one JSON document for each trial with its histograms (trials/), and " a href="summary.json" { "summary.json" } "; all figures here are from those. The last column of each table links to the trials of a row." }
+            p { "The page again from these files: " code { "c10k report " (run.id) } "." }
+        }
+    }
+}
+
+/// The command as it was typed, as a shell takes it, with the seed if that was not given.
+fn command(run: &RunRecord) -> String {
+    let words = run.command.iter().map(String::as_str);
+    let mut line =
+        shlex::try_join(words.clone()).unwrap_or_else(|_| words.collect::<Vec<_>>().join(" "));
+    if !run.command.iter().any(|word| word.starts_with("--seed")) {
+        line += &format!(" --seed {}", run.seed);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::synthetic::{closed, summary, twin};
+    use crate::document::Excluded;
+
+    #[test]
+    fn what_was_left_out_is_listed_by_its_reason() {
+        let mut summary = summary(vec![closed("epoll", &[1e5; 3])]);
+        assert_eq!(excluded(&summary).into_string(), "");
+        for workload in ["idle-1000", "idle-5000"] {
+            summary.excluded.push(Excluded {
+                model: "select".into(),
+                workload: workload.into(),
+                reason: "more than 1,024 descriptors".into(),
+            });
+        }
+        let html = excluded(&summary).into_string();
+        let expected =
+            "<b>more than 1,024 descriptors: </b>select under idle-1000, select under idle-5000";
+        assert!(html.contains(expected), "{html}");
+    }
+
+    #[test]
+    fn the_noise_is_a_table_or_said_to_be_unknown() {
+        let epoll = closed("epoll", &[1e5; 5]);
+        let alone = noise(&summary(vec![epoll.clone()])).into_string();
+        assert!(alone.contains("is not known"), "{alone}");
+        let again = twin(&epoll, &[1.1e5; 5]);
+        let html = noise(&summary(vec![epoll, again])).into_string();
+        assert!(html.contains("1.100 (1.100 to 1.100)") && html.contains("10.0 %"), "{html}");
+        assert_eq!(html.matches("<tr>").count(), 7, "{html}");
+    }
+
+    #[test]
+    fn the_command_can_be_typed_again() {
+        let mut run = summary(vec![closed("epoll", &[1e5; 3])]).run;
+        run.command = ["c10k", "run", "my plan.toml"].map(String::from).into();
+        assert_eq!(command(&run), "c10k run 'my plan.toml' --seed 7");
+        run.command.extend(["--seed".into(), "3".into()]);
+        assert_eq!(command(&run), "c10k run 'my plan.toml' --seed 3");
+    }
+}

@@ -1,0 +1,246 @@
+//! The page of a run: one HTML file that needs nothing else.
+//!
+//! Figures are drawn by a script in the page from data in the page; both are from here, so a page
+//! reads the same in ten years and without a network. What is drawn also stands in tables.
+
+mod answer;
+mod cost;
+pub(crate) mod ends;
+mod figures;
+mod load;
+mod notes;
+mod recommend;
+pub(crate) mod reference;
+mod section;
+mod settings;
+mod sortable;
+mod sources;
+mod steps;
+mod sweep;
+mod sweep_notes;
+mod theory;
+mod trials;
+
+use std::path::Path;
+
+use anyhow::Result;
+use figures::{Column, Figure};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::document::store;
+use crate::document::{Cell, Summary, Trial};
+use crate::view::table;
+
+/// Writes the page of a run into its folder.
+///
+/// # Errors
+/// When it cannot be written, or a trial cannot be read.
+pub fn write(summary: &Summary, dir: &Path) -> Result<()> {
+    store::write(&dir.join("report.html"), page(summary, dir)?.as_bytes())
+}
+
+/// The page. The run's folder has the trials; a figure that needs some that are not there is left
+/// out.
+///
+/// # Errors
+/// When a trial is there and cannot be read.
+pub fn page(summary: &Summary, dir: &Path) -> Result<String> {
+    let mut all: Vec<Column<'_>> = Vec::new();
+    for workload in summary.workloads() {
+        let cells = summary.ranked(workload);
+        let drawn = cells.iter().map(|cell| trials::read(dir, cell)).collect::<Result<_>>()?;
+        all.extend(figures::columns(&cells, drawn));
+    }
+    let (figures, sections) = sections(summary, &all);
+    let data = figures::Data { figures };
+    // Nothing in the data may end the element that it stands in.
+    let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
+    let trials: Vec<&Trial> =
+        all.iter().filter_map(|column| column.drawn.typical.as_ref()).collect();
+    let parts = Parts {
+        which: recommend::section(summary, &all),
+        sections,
+        sources: sources::section(summary, &trials),
+    };
+    Ok(document(summary, &parts, &data).into_string())
+}
+
+/// A section for each workload that stands alone and each series, in the order of the cells, with the figures
+/// of all.
+fn sections(summary: &Summary, all: &[Column<'_>]) -> (Vec<Figure>, Vec<Markup>) {
+    let series = sweep::series(summary);
+    let swept = |cell: &Cell| {
+        series.iter().position(|(name, _)| cell.series.as_deref() == Some(name.as_str()))
+    };
+    let (mut figures, mut sections, mut done) = (Vec::new(), Vec::new(), Vec::new());
+    for workload in summary.workloads() {
+        let own: Vec<&Column<'_>> =
+            all.iter().filter(|column| column.cell.workload == workload).collect();
+        match own.first().and_then(|column| swept(column.cell)) {
+            None => {
+                let drawn = figures::of(workload, &own);
+                sections.push(section::of(summary, workload, &drawn, &own));
+                figures.extend(drawn);
+            }
+            Some(at) if !done.contains(&at) => {
+                done.push(at);
+                let drawn = sweep::figures(&series[at].1, &summary.scaling);
+                let tables = points(summary, &series[at].0, all);
+                sections.push(sweep::section(summary, &series[at], &drawn, &tables));
+                figures.extend(drawn);
+            }
+            Some(_) => (),
+        }
+    }
+    let servers = summary.run.server_cpus.len();
+    let predictions = theory::predictions(&all.iter().collect::<Vec<_>>(), servers);
+    sections.push(theory::section(&predictions, servers));
+    (figures, sections)
+}
+
+/// The tables of a series, one for each of its points.
+fn points(summary: &Summary, series: &str, all: &[Column<'_>]) -> Markup {
+    let own = |name: &&str| {
+        let first = summary.cells_of(name);
+        first.first().is_some_and(|cell| cell.series.as_deref() == Some(series))
+    };
+    html! {
+        @for workload in summary.workloads().into_iter().filter(own) {
+            div id=(workload) {
+                h3 { (workload) }
+                @if let Some(standings) = summary.standings_of(workload) { p { (micro(&standings.sentence)) } }
+                (sortable::table(&summary.cells_of(workload), summary.standings_of(workload), &summary.noise))
+                @let columns: Vec<&Column<'_>> = all.iter().filter(|column| column.cell.workload == workload).collect();
+                @if let Some(cost) = cost::of(&columns) { (cost) }
+                (sources::of(workload))
+            }
+        }
+    }
+}
+
+/// The head of a page, with what style it has of its own.
+pub(crate) fn head(title: &str, style: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            // The browser itself holds the page to its promise.
+            meta http-equiv="Content-Security-Policy" content=(POLICY);
+            title { (title) }
+            style { (PreEscaped(STYLE)) (PreEscaped(style)) }
+        }
+    }
+}
+
+/// What of the page is laid out with the trials at hand.
+struct Parts {
+    which: Markup,
+    sections: Vec<Markup>,
+    sources: Markup,
+}
+
+fn document(summary: &Summary, parts: &Parts, data: &str) -> Markup {
+    let run = &summary.run;
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            (head(&format!("c10k: {}", run.id), ""))
+            body {
+                main {
+                    h1 { (run.question) }
+                    p.meta { "Plan " (run.plan) ", run " (run.id) ", " (run.started_at) }
+                    (contents())
+                    @if run.interrupted { p.warning { "This run was interrupted: " (run.trials_done) " of " (run.trials_planned) " trials." } }
+                    (answer(summary))
+                    (parts.which)
+                    (about(summary))
+                    @for section in &parts.sections { (section) }
+                    (ends::excluded(summary))
+                    (ends::noise(summary))
+                    (ends::method(run))
+                    (reference::section(summary))
+                    (ends::machine(&summary.host))
+                    (parts.sources)
+                    (ends::reproduce(run))
+                }
+                script type="application/json" id="data" { (PreEscaped(data)) }
+                script { (PreEscaped(PLOTLY)) }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+}
+
+/// The answer in a few sentences, with how sure it is.
+fn answer(summary: &Summary) -> Markup {
+    let sentences = answer::of(summary);
+    html! {
+        section id="answer" {
+            h2 { "In short" }
+            @for (at, sentence) in sentences.iter().enumerate() { p.answer[at == 0] { (micro(sentence)) } }
+            @if sentences.is_empty() { p.answer { (micro(&answer::why_none(summary))) } }
+        }
+    }
+}
+
+/// The parts that every page has, for whoever does not read on.
+fn contents() -> Markup {
+    let parts = [
+        ("answer", "In short"),
+        ("which", "Which model"),
+        ("about", "This run"),
+        ("noise", "Noise"),
+        ("method", "How it was measured"),
+        ("sources", "Where every number is from"),
+        ("reproduce", "To reproduce"),
+    ];
+    html! { nav aria-label="On this page" { @for (id, words) in parts { a href={ "#" (id) } { (words) } " " } } }
+}
+
+/// What the run says about itself.
+fn about(summary: &Summary) -> Markup {
+    html! {
+        section id="about" {
+            h2 { "About this run" }
+            ul { @for line in table::closing(summary).lines() { li { (micro(line)) } } }
+        }
+    }
+}
+
+/// Microseconds as the axes of the figures write them.
+pub(crate) fn micro(text: &str) -> String {
+    let mut parts = text.split(" us");
+    let mut whole = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let is_unit = whole.ends_with(|c: char| c.is_ascii_digit())
+            && !part.starts_with(|c: char| c.is_ascii_alphanumeric());
+        whole.push_str(if is_unit { " µs" } else { " us" });
+        whole.push_str(part);
+    }
+    whole
+}
+
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                      img-src data: blob:";
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+/// Plotly's partial bundle "basic" (lines, dots, bars), MIT: `vendor/plotly-LICENSE.txt`.
+pub(crate) const PLOTLY: &str = include_str!("vendor/plotly-basic.min.js");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_units_become_micro() {
+        assert_eq!(micro("p99 12.3 us, 4 us"), "p99 12.3 µs, 4 µs");
+        assert_eq!(micro("tell us 5 users"), "tell us 5 users");
+    }
+
+    #[test]
+    fn what_is_embedded_cannot_end_its_element() {
+        for text in [STYLE, SCRIPT, PLOTLY] {
+            assert!(!text.contains("</script") && !text.contains("</style"));
+        }
+    }
+}

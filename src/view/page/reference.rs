@@ -1,0 +1,84 @@
+//! The reference on the page: what the generator can do at most, and whether the machine was the same in all
+//! blocks.
+
+use maud::{Markup, html};
+
+use super::micro;
+use crate::base::units::{show_count, show_ns_f64};
+use crate::document::{Reference, ReferenceTrial, Summary};
+
+/// A longer table is opened by who wants it.
+const ROWS: usize = 24;
+
+/// The section; nothing in a run without a reference.
+pub(super) fn section(summary: &Summary) -> Markup {
+    of(summary.reference.as_ref())
+}
+
+/// The same of a reference that stands in another document.
+pub(crate) fn of(reference: Option<&Reference>) -> Markup {
+    html! {
+        @if let Some(reference) = reference {
+            section id="reference" {
+                h2 { "The reference" }
+                p { (micro(&reference.sentence)) }
+                p { "This trial is the same in every block, so what changes in it is the machine. CPU for each request that is more than " (format!("{:.2}", 1.0 + reference.margin)) " times the median of all blocks, or less than 1/" (format!("{:.2}", 1.0 + reference.margin)) " of it, is called a spell; from fewer than three trials nothing is. It is in no ranking, and no trial is left out or corrected for it." }
+                @for spell in &reference.spells { p.warning { (micro(&spell.sentence)) } }
+                @if reference.trials.len() > ROWS {
+                    details { summary { "All " (reference.trials.len()) " trials" } (table(reference)) }
+                } @else { (table(reference)) }
+            }
+        }
+    }
+}
+
+fn table(reference: &Reference) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Table: the reference, block by block" {
+            table {
+                caption { span { "The generator against a server that does nothing" } }
+                thead { tr { @for head in ["block", "replies/s", "generator CPU/request", "server CPU/request"] { th scope="col" { (head) } } } }
+                tbody { @for trial in &reference.trials { (row(trial)) } }
+            }
+        }
+    }
+}
+
+fn row(trial: &ReferenceTrial) -> Markup {
+    let cpu = |cpu: Option<f64>| cpu.map_or("-".into(), |ns| micro(&show_ns_f64(ns)));
+    html! {
+        tr {
+            th scope="row" { a href=(trial.file) { (trial.block + 1) @if trial.later { ", later part" } } }
+            td { (show_count(trial.throughput_per_s)) }
+            td { (cpu(trial.client_cpu_per_request_ns)) }
+            td { (cpu(trial.server_cpu_per_request_ns)) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::standings;
+    use crate::analysis::synthetic::{bare, closed, reference};
+    use crate::view::table;
+
+    #[test]
+    fn page_and_terminal_say_what_the_generator_can_do_and_when_the_machine_was_slow() {
+        let mut summary = bare(vec![closed("epoll", &[95e3; 4])]);
+        assert_eq!(section(&summary).into_string(), "");
+        summary.reference = Some(reference(100e3, &[5e3, 5e3, 8e3, 5e3], &[3e3; 4]));
+        standings::derive(&mut summary);
+        let page = section(&summary).into_string();
+        let closing = table::closing(&summary);
+        for said in
+            ["did 100k/s against a server that does nothing", "Block 3: the reference took 1.6"]
+        {
+            assert!(page.contains(said) && closing.contains(said), "{said}: {page}\n{closing}");
+        }
+        assert!(
+            page.contains("href=\"trials/reference.2.json\"") && page.contains("than 1.25 times"),
+            "{page}"
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! One workload on the page: its answer, its table, its figures.
+
+use maud::{Markup, html};
+
+use super::figures::{Column, Figure, Marks};
+use super::notes::{self, Subject};
+use super::{cost, micro, sortable, sources};
+use crate::document::{Cell, Summary, Validity};
+
+const NO_BEST: &str =
+    "No model can be called the best: every cell failed a check, starves clients or lacks samples.";
+
+/// More sentences than this are a list.
+const PARAGRAPH: usize = 3;
+
+/// The section of a workload.
+pub(super) fn of(
+    summary: &Summary,
+    workload: &str,
+    figures: &[Figure],
+    columns: &[&Column<'_>],
+) -> Markup {
+    let cells: Vec<&Cell> = columns.iter().map(|column| column.cell).collect();
+    let standings = summary.standings_of(workload);
+    html! {
+        section id=(workload) {
+            h2 { (workload) }
+            p.answer { @if let Some(standings) = standings { (micro(&standings.sentence)) } @else { (NO_BEST) } }
+            @if let Some(recovery) = crate::view::table::recovery(&cells) { p { (micro(&recovery)) } }
+            (sortable::table(&summary.cells_of(workload), standings, &summary.noise))
+            @if let Some(cost) = cost::of(columns) { (cost) }
+            (sources::of(workload))
+            div.figures { @for figure in figures { (show(figure, &cells, columns)) } }
+        }
+    }
+}
+
+/// A figure: what it shows, where it is drawn, what to notice, what could fool.
+fn show(figure: &Figure, cells: &[&Cell], columns: &[&Column<'_>]) -> Markup {
+    let (subject, title, shows) = words(figure);
+    let mut notice = notes::notice(subject, cells);
+    if subject == Subject::Time {
+        notice.extend(notes::stumbles(columns.iter().copied().filter_map(rates)));
+    }
+    let fool = notes::fool(subject, cells);
+    let wide = matches!(figure.marks, Marks::Curves(_) | Marks::Slices(_) | Marks::Sweep(_));
+    html! {
+        figure.wide[wide] {
+            h3 id={ (figure.id) "-title" } { (title) }
+            p { (shows) @if let Some(flagged) = flagged(figure, cells) { " " (flagged) } }
+            div.plot id=(figure.id) role="group" aria-labelledby={ (figure.id) "-title" } {}
+            figcaption {
+                (said("Notice: ", &notice))
+                @if let Some(greyed) = notes::greyed(cells) { p { b { "Greyed, as a check failed: " } (micro(&greyed)) } }
+                (said("What could fool you: ", &fool))
+            }
+        }
+    }
+}
+
+/// Sentences under a figure: a paragraph, or a list where they are many. Nothing where there are none.
+pub(super) fn said(what: &str, sentences: &[String]) -> Markup {
+    html! {
+        @if sentences.len() > PARAGRAPH {
+            p { b { (what) } }
+            ul { @for sentence in sentences { li { (micro(sentence)) } } }
+        } @else if !sentences.is_empty() {
+            p { b { (what) } (micro(&sentences.join(" "))) }
+        }
+    }
+}
+
+/// How marks of what was flagged look, where there are such.
+fn flagged(figure: &Figure, cells: &[&Cell]) -> Option<&'static str> {
+    let some = cells.iter().any(|cell| cell.validity == Validity::Suspect);
+    some.then_some(match figure.marks {
+        Marks::Bars(_) | Marks::Dots(_) | Marks::Quantiles(_) => {
+            "Paler: something was flagged; the numbered lines under the table say what."
+        }
+        Marks::Sweep(_) => {
+            "A hollow mark: something was flagged; the numbered lines under the table say what."
+        }
+        Marks::Curves(_) | Marks::Slices(_) => return None,
+    })
+}
+
+/// The replies of each slice of a cell's typical trial; all slices are of one width but the last.
+fn rates<'a>(column: &Column<'a>) -> Option<(&'a str, Vec<f64>)> {
+    let slices = &column.drawn.typical.as_ref()?.intervals;
+    let rate = |slice: &crate::document::Interval| {
+        crate::base::units::as_f64(slice.ok) / crate::base::units::as_f64(slice.width_ns.max(1))
+    };
+    (slices.len() > 1)
+        .then(|| (column.cell.model.as_str(), slices.iter().map(rate).collect::<Vec<f64>>()))
+}
+
+/// A figure's subject, its title, and what it shows.
+fn words(figure: &Figure) -> (Subject, &'static str, &'static str) {
+    let name = figure.id.rsplit_once('-').map_or("", |(_, name)| name);
+    match name {
+        "percentiles" => (
+            Subject::Percentiles,
+            "Latency by percentile",
+            "How long the slower requests take: to the right are ever rarer ones, 1/(1-q) on a \
+             logarithmic axis. The best of each family is drawn; a name in the legend adds or \
+             removes a line, a double click leaves it alone.",
+        ),
+        "answered" => (
+            Subject::Steps,
+            "What was answered, step by step",
+            "Right replies to the requests that were due in each step, over its length. A line that does not \
+             follow the rate is of a server that left requests without an answer. The band is the interval of \
+             the median.",
+        ),
+        "waits" => (
+            Subject::Steps,
+            "How long they waited, step by step",
+            "The median response time of the requests that were due in each step. Who recovers is at the end \
+             where it was at the beginning; a queue that nobody has emptied is still felt there.",
+        ),
+        "turnaround" => (
+            Subject::Turnaround,
+            "From connect to the last reply",
+            "How long a client takes for all its requests, its connect and its wait for a worker included: the \
+             mean of a trial's clients, as median over the trials with its interval.",
+        ),
+        "connect" => (
+            Subject::Connect,
+            "Opening a connection",
+            "From connect(2) to an open connection, as median over the trials with its interval. The latencies \
+             of the other figures begin with the request and have none of it.",
+        ),
+        "throughput" => (
+            Subject::Throughput,
+            "Throughput",
+            "Right replies per second: the bar is the median, the line its interval, the dots \
+             are the trials.",
+        ),
+        "p99" => (
+            Subject::Tail,
+            "The slowest in a hundred",
+            "The 99th percentile of all trials together; the line goes from the smallest to the largest \
+             of the trials' own, which are the small dots.",
+        ),
+        "cpu" => (
+            Subject::Cost,
+            "What a request costs the server",
+            "CPU time of the server for each right reply, which is why throughput differs: the dark \
+             part in its own code, the light part in the kernel; hollow where processes have too little each \
+             for the kernel's ticks to tell.",
+        ),
+        "memory" => {
+            (Subject::Memory, "Memory", "Proportional set size at the end of the measurement.")
+        }
+        "load" => (
+            Subject::EqualLoad,
+            "Latency at equal load",
+            "All models got the same requests at the same times. From left to right: p50, p90, p99 \
+             and p99.9, as far as there are samples.",
+        ),
+        _ => (
+            Subject::Time,
+            "One trial in time",
+            "Replies per second, and below the p99, in each slice of the trial with the median \
+             throughput.",
+        ),
+    }
+}

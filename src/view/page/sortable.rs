@@ -1,0 +1,184 @@
+//! Tables that sort by mouse and keyboard and are read out by a screen reader.
+
+use maud::{Markup, html};
+
+use super::micro;
+use crate::analysis::standings::of_itself;
+use crate::document::{Cell, Estimate, NoiseFloor, Standing, Standings, Validity};
+use crate::statistics::Verdict;
+use crate::view::table;
+
+/// What a field says and the number that it is sorted by; what has none comes last.
+pub(super) type Field = (String, Option<f64>);
+
+/// A row: its name, whether it is greyed, its fields.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) greyed: bool,
+    pub(super) fields: Vec<Field>,
+    /// Files that the row is of, below the page's folder.
+    pub(super) files: Vec<String>,
+}
+
+/// A table of these rows. A last column links to the files where there are any.
+pub(super) fn of(caption: &str, columns: &[&str], rows: &[Row]) -> Markup {
+    let linked = rows.iter().any(|row| !row.files.is_empty());
+    html! {
+        // A region that scrolls can be reached by keyboard.
+        div.scroll tabindex="0" role="region" aria-label={ "Table: " (caption) } {
+            table.sortable {
+                caption { span { (caption) ". A column's name sorts by it." } }
+                thead { tr {
+                    @for column in columns { th scope="col" aria-sort="none" { button type="button" { (column) } } }
+                    @if linked { th.files scope="col" { "trials" } }
+                } }
+                tbody { @for row in rows {
+                    tr.invalid[row.greyed] {
+                        th scope="row" data-v=(row.name) { (row.name) }
+                        @for (text, value) in &row.fields { td data-v=[*value] { (micro(text)) } }
+                        @if linked { td.files { @for (at, file) in row.files.iter().enumerate() { (link(file, at)) } } }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// A link to a trial, named by its block. Only a file in the run's folder is linked.
+fn link(file: &str, at: usize) -> Markup {
+    let block = file.strip_suffix(".json").and_then(|name| name.rsplit('.').next());
+    let block = block.map_or_else(|| at.to_string(), String::from);
+    let own = file.starts_with("trials/") && !file.contains("..") && !file.contains(':');
+    // A name may have what an address may not.
+    let address = file.replace('%', "%25").replace('#', "%23").replace('?', "%3F");
+    html! {
+        @if own { a href=(address) title=(file) { (block) } " " } @else { (block) " " }
+    }
+}
+
+/// A workload's table with what was flagged under it.
+pub(super) fn table(
+    cells: &[&Cell],
+    standings: Option<&Standings>,
+    noise: &[NoiseFloor],
+) -> Markup {
+    let (messages, marks) = table::marks(cells);
+    let heading = cells.first().map(|cell| table::heading(cell)).unwrap_or_default();
+    let columns: Vec<&str> = table::COLUMNS.into_iter().chain(["against the best"]).collect();
+    let rows: Vec<Row> =
+        cells.iter().zip(&marks).map(|(cell, marks)| row(cell, marks, standings, noise)).collect();
+    html! {
+        (of(&heading, &columns, &rows))
+        @if !messages.is_empty() {
+            ol { @for message in &messages { li { (micro(message)) } } }
+        }
+        @if let Some(note) = table::in_one_trial(cells) { p { "Mind the tails: " (note) "." } }
+    }
+}
+
+fn row(cell: &Cell, marks: &str, standings: Option<&Standings>, noise: &[NoiseFloor]) -> Row {
+    let mut texts = table::row(cell, marks).into_iter();
+    let name = texts.next().unwrap_or_default();
+    let mut fields: Vec<Field> = texts.zip(values(cell)).collect();
+    fields.push(if cell.twin {
+        against_itself(cell, standings, noise)
+    } else {
+        against(cell, standings)
+    });
+    let greyed = cell.twin || cell.validity == Validity::Invalid;
+    Row { name, greyed, fields, files: cell.trials.clone() }
+}
+
+/// What a model is against the best, in words and as a number.
+fn against(cell: &Cell, standings: Option<&Standings>) -> Field {
+    if standings.is_some_and(|standings| standings.best == cell.model) {
+        return ("best".into(), Some(1.0));
+    }
+    let own = standings.and_then(|all| all.others.iter().find(|other| other.model == cell.model));
+    let Some(Standing { ratio: Some(ratio), interval: Some(interval), verdict, .. }) = own else {
+        return ("-".into(), None);
+    };
+    let verdict = verdict.map_or("no verdict", Verdict::words);
+    let text = format!("{ratio:.2} ({:.2} to {:.2}), {verdict}", interval.low, interval.high);
+    (text, Some(*ratio))
+}
+
+/// The second measurement of a model against its first, which is the noise and no standing.
+fn against_itself(cell: &Cell, standings: Option<&Standings>, noise: &[NoiseFloor]) -> Field {
+    let metric = standings.map(|standings| standings.metric.as_str());
+    let own = |floor: &&NoiseFloor| {
+        floor.workload == cell.workload
+            && floor.model == cell.model
+            && Some(floor.metric.as_str()) == metric
+    };
+    noise.iter().find(own).map_or_else(|| ("-".into(), None), |floor| (of_itself(floor), None))
+}
+
+/// The numbers of the terminal's columns after the first.
+fn values(cell: &Cell) -> Vec<Option<f64>> {
+    let median = |estimate: &Estimate| estimate.median;
+    let mut values = vec![Some(cell.throughput_per_s.median)];
+    values.extend(cell.latency.iter().map(|q| q.shown().map(|shown| shown.value)));
+    values.push(cell.server_cpu_per_request_ns.as_ref().map(median));
+    values.push(cell.memory().map(median));
+    values.push(Some(f64::from(cell.validity as u8)));
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::synthetic::{closed, set, summary, twin};
+
+    #[test]
+    fn every_column_has_its_number_and_what_is_unknown_none() {
+        let mut cell = closed("epoll", &[1e5; 5]);
+        set(&mut cell, 0.99, &[4e5; 5]);
+        assert_eq!(values(&cell).len() + 1, table::COLUMNS.len());
+        let summary = summary(vec![cell.clone(), closed("fork", &[5e4; 5])]);
+        let cells = summary.cells_of("echo");
+        let html = table(&cells, summary.standings_of("echo"), &[]).into_string();
+        assert!(html.contains("<td data-v=\"400000\">400 µs</td>"), "{html}");
+        assert!(html.contains("<td>too few</td>"), "{html}");
+        assert!(html.contains(">0.50 (0.50 to 0.50), worse</td>"), "{html}");
+        assert_eq!(html.matches("aria-sort=\"none\"").count(), table::COLUMNS.len() + 1);
+        assert!(
+            html.contains("<caption><span>")
+                && html.contains("<th scope=\"row\" data-v=\"epoll\">")
+        );
+        // Of a server that was there before it is not known what it holds.
+        let at = table::COLUMNS.iter().position(|name| *name == "memory").expect("a column");
+        cell.pss_bytes.median = 0.0;
+        assert_eq!((values(&cell)[at - 1], table::row(&cell, "")[at].as_str()), (None, "-"));
+    }
+
+    #[test]
+    fn a_second_measurement_stands_against_itself() {
+        let epoll = closed("epoll", &[1e5; 5]);
+        let again = twin(&epoll, &[1.1e5; 5]);
+        let summary = summary(vec![epoll, again, closed("fork", &[1e5; 5])]);
+        let (cells, noise) = (summary.cells_of("echo"), &summary.noise);
+        let html = table(&cells, summary.standings_of("echo"), noise).into_string();
+        assert!(html.contains("data-v=\"epoll (again)\""), "{html}");
+        assert!(html.contains("1.10 (1.10 to 1.10) of itself"), "{html}");
+        // Two trials that are far apart have an interval that nobody would read.
+        let mut wide = summary.noise.clone();
+        for floor in &mut wide {
+            (floor.smallest_detectable, floor.interval.high) = (4_402_156.4, 4_402_157.4);
+        }
+        let html = table(&cells, summary.standings_of("echo"), &wide).into_string();
+        assert!(html.contains("1.10 of itself") && !html.contains("4402157"), "{html}");
+    }
+
+    #[test]
+    fn rows_link_to_their_trials_and_to_nothing_outside_the_folder() {
+        let mut cell = closed("epoll", &[1e5; 2]);
+        cell.trials[1] = "javascript:alert(1).json".into();
+        let html = table(&[&cell], None, &[]).into_string();
+        assert!(html.contains("<a href=\"trials/echo.epoll.0.json\""), "{html}");
+        assert!(!html.contains("href=\"javascript"), "{html}");
+        cell.trials[1] = "trials/../../secret.1.json".into();
+        assert_eq!(table(&[&cell], None, &[]).into_string().matches("href").count(), 1);
+    }
+}

@@ -1,0 +1,390 @@
+//! A series on the page: figures over the setting that was varied, and where models change places.
+
+use maud::{Markup, html};
+use serde::Serialize;
+
+use super::figures::{Figure, Label, Marks, label, why};
+use super::micro;
+use super::section::said;
+use super::settings;
+use super::sweep_notes as notes;
+use crate::analysis::metric::{
+    CAPACITY, CONNECT, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, TURNAROUND, named,
+};
+use crate::analysis::sweeps::{self, Sweep, fixed_text, show_setting};
+use crate::base::units::{as_f64, show_count};
+use crate::document::{Cell, Scaling, Summary, Validity};
+use crate::statistics::scalability::Law;
+
+/// So many sure crossings are read above the figures.
+const SENTENCES: usize = 3;
+/// More lines than this at once show nothing.
+const LINES: usize = 8;
+/// Points of a fitted curve.
+const CURVE: u32 = 60;
+
+/// The axis of settings.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Axis {
+    pub(super) factor: String,
+    pub(super) logarithmic: bool,
+    /// Every value of the setting and how the plan spells it.
+    pub(super) ticks: Vec<(f64, String)>,
+    /// What is the same within a panel; one empty text where there is one panel.
+    pub(super) panels: Vec<String>,
+}
+
+/// A model's line in a panel.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    #[serde(flatten)]
+    pub(super) label: Label,
+    pub(super) shown: bool,
+    pub(super) panel: usize,
+    pub(super) points: Vec<Point>,
+    /// The fitted law, where there is one.
+    pub(super) law: Vec<(f64, f64)>,
+}
+
+/// A cell in a line.
+#[derive(Debug, Serialize)]
+pub(super) struct Point {
+    pub(super) x: f64,
+    pub(super) value: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) validity: Validity,
+    pub(super) why: Vec<String>,
+}
+
+/// The figures of a series, in the order of the page.
+const FIGURES: [(&str, &str, Metric); 7] = [
+    ("turnaround", "ns", TURNAROUND),
+    ("throughput", "per_s", CAPACITY),
+    ("connect", "ns", CONNECT),
+    ("p50", "ns", MEDIAN),
+    ("p99", "ns", TAIL),
+    ("cpu", "ns", SERVER_CPU),
+    ("memory", "bytes", MEMORY),
+];
+
+/// The panels of each series, in the order of the cells.
+pub(super) fn series(summary: &Summary) -> Vec<(String, Vec<Sweep<'_>>)> {
+    let mut series: Vec<(String, Vec<Sweep<'_>>)> = Vec::new();
+    for sweep in sweeps::of(summary) {
+        match series.iter_mut().find(|(name, _)| name == sweep.series) {
+            Some((_, panels)) => panels.push(sweep),
+            None => series.push((sweep.series.into(), vec![sweep])),
+        }
+    }
+    series
+}
+
+/// What a series' figures are called, so that none is called like one of a workload.
+fn id(series: &str, figure: &str) -> String {
+    format!("sweep-{series}-{figure}")
+}
+
+/// Every figure of a series that has data.
+pub(super) fn figures(panels: &[Sweep<'_>], scaling: &[Scaling]) -> Vec<Figure> {
+    let Some(first) = panels.first() else { return Vec::new() };
+    let axis = Axis {
+        factor: first.factor.into(),
+        logarithmic: first.is_logarithmic(),
+        ticks: first.values.iter().map(|(x, text)| (*x, (*text).to_string())).collect(),
+        panels: panels.iter().map(Sweep::fixed_text).collect(),
+    };
+    let figure = |(name, unit, metric): &(&str, &'static str, Metric)| {
+        let lines: Vec<Line> = panels
+            .iter()
+            .enumerate()
+            .flat_map(|(at, panel)| lines(at, panel, metric, scaling))
+            .collect();
+        let closed = panels.iter().all(Sweep::is_closed);
+        Figure {
+            id: id(first.series, name),
+            unit,
+            axis: title(metric, closed),
+            sweep: Some(axis.clone()),
+            marks: Marks::Sweep(lines),
+        }
+    };
+    // How long a client takes for all its requests says nothing where their number is what varies.
+    let meant = |(_, _, metric): &&(&str, &'static str, Metric)| {
+        metric.name != TURNAROUND.name || !first.factor.starts_with("requests-per-connection")
+    };
+    FIGURES.iter().filter(meant).map(figure).filter(goes_somewhere).collect()
+}
+
+/// Whether there is a figure at two settings or more: over one there is no line, and the tables have it.
+fn goes_somewhere(figure: &Figure) -> bool {
+    let Marks::Sweep(lines) = &figure.marks else { return false };
+    lines.iter().any(|line| line.points.len() > 1)
+}
+
+fn title(metric: &Metric, closed: bool) -> String {
+    let time = if closed { "service time" } else { "response time" };
+    match metric.name {
+        "throughput_per_s" => "right replies per second".into(),
+        "turnaround_mean_ns" => "mean turn-around".into(),
+        "connect_p50_ns" => "median time to connect".into(),
+        "p50_ns" => format!("median {time}"),
+        "p99_ns" => format!("99th percentile of the {time}"),
+        "server_cpu_per_request_ns" => "server CPU time per right reply".into(),
+        _ => "proportional set size".into(),
+    }
+}
+
+fn lines(at: usize, panel: &Sweep<'_>, metric: &Metric, scaling: &[Scaling]) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for line in &panel.lines {
+        let Some((_, first)) = line.points.first() else { continue };
+        let family = super::figures::family(line.model);
+        let member = lines.iter().filter(|other| other.label.family == family).count();
+        let points: Vec<Point> =
+            line.points.iter().filter_map(|(x, cell)| point(*x, cell, metric)).collect();
+        if points.is_empty() {
+            continue;
+        }
+        let law = scaling.iter().find(|own| {
+            own.series == panel.series && own.fixed == panel.fixed && own.model == line.model
+        });
+        let law = law.and_then(|own| own.law).filter(|_| metric.name == CAPACITY.name);
+        let law =
+            law.map(|law| Law { lambda: law.lambda_per_s, sigma: law.sigma, kappa: law.kappa });
+        lines.push(Line {
+            label: Label { validity: Validity::Valid, why: Vec::new(), ..label(first, member) },
+            shown: panel.lines.len() <= LINES || member == 0,
+            panel: at,
+            law: law.map(|law| curve(panel, &law)).unwrap_or_default(),
+            points,
+        });
+    }
+    lines
+}
+
+fn point(x: f64, cell: &Cell, metric: &Metric) -> Option<Point> {
+    let shown = metric.shown(cell).filter(|shown| !shown.at_least)?;
+    Some(Point {
+        x,
+        value: shown.value,
+        low: shown.low,
+        high: shown.high,
+        validity: cell.validity,
+        why: why(cell),
+    })
+}
+
+fn curve(panel: &Sweep<'_>, law: &Law) -> Vec<(f64, f64)> {
+    let (Some((low, _)), Some((high, _))) = (panel.values.first(), panel.values.last()) else {
+        return Vec::new();
+    };
+    let share = |point: u32| f64::from(point) / f64::from(CURVE - 1);
+    (0..CURVE)
+        .map(|point| panel.between(*low, *high, share(point)))
+        .map(|n| (n, law.throughput(n)))
+        .collect()
+}
+
+/// The section of a series: what it says, its figures, and the tables of its points.
+pub(super) fn section(
+    summary: &Summary,
+    (name, panels): &(String, Vec<Sweep<'_>>),
+    figures: &[Figure],
+    tables: &Markup,
+) -> Markup {
+    let factor = panels.first().map_or("", |panel| panel.factor);
+    let certain = notes::main(summary, panels);
+    let cells: Vec<&Cell> =
+        summary.cells.iter().filter(|cell| cell.series.as_deref() == Some(name)).collect();
+    let more = certain.len().saturating_sub(SENTENCES);
+    html! {
+        section id=(name) {
+            h2 { (name) ", over " (factor) }
+            (settings::meanings(&cells, summary.host.work_round_ps))
+            @if certain.is_empty() {
+                p.answer { "No two models surely change places over " (factor) "." }
+            } @else {
+                ul.answer {
+                    @for sentence in certain.iter().take(SENTENCES).filter_map(|found| found.sentence.as_ref()) { li { (micro(sentence)) } }
+                    @if more > 0 { li { (more) @if more == 1 { " more pair surely changes" } @else { " more pairs surely change" } " places: see the table below." } }
+                }
+            }
+            @if figures.iter().any(|figure| figure.id.ends_with("-turnaround")) {
+                @for sentence in notes::turnaround(panels) { p.answer { "From connect to the last reply: " (micro(&sentence)) } }
+            }
+            div.figures { @for figure in figures { (show(summary, figure, panels)) } }
+            (crossings(summary, name))
+            (scaling(summary, name))
+            details {
+                summary { "The tables of its points" }
+                (tables)
+            }
+        }
+    }
+}
+
+fn show(summary: &Summary, figure: &Figure, panels: &[Sweep<'_>]) -> Markup {
+    let name = figure.id.rsplit('-').next().unwrap_or_default();
+    let metric = FIGURES.iter().find(|(own, ..)| *own == name).map(|(.., metric)| metric);
+    let (notice, fool) = metric.map_or_else(Default::default, |metric| {
+        (notes::notice(summary, metric, panels), notes::fool(metric, panels))
+    });
+    html! {
+        figure.wide[panels.len() > 1] {
+            h3 id={ (figure.id) "-title" } { (title_of(name)) " over " (panels.first().map_or("", |panel| panel.factor)) }
+            p { "A line for each model: " (meaning(name)) ". A hollow mark was flagged, a grey one failed a check; the \
+                 tables below say why. A name in the legend adds or removes a line, a double click leaves it alone." }
+            div.plot id=(figure.id) role="group" aria-labelledby={ (figure.id) "-title" } {}
+            figcaption {
+                (said("Notice: ", &notice))
+                (said("What could fool you: ", &fool))
+            }
+        }
+    }
+}
+
+/// What a line and its band are.
+fn meaning(figure: &str) -> &'static str {
+    match figure {
+        "p50" | "p99" => {
+            "all trials together, with the smallest and the largest of the trials' own as a band"
+        }
+        _ => "medians, with the 95 % interval of each as a band",
+    }
+}
+
+fn title_of(figure: &str) -> &'static str {
+    match figure {
+        "turnaround" => "From connect to the last reply",
+        "throughput" => "Throughput",
+        "connect" => "Opening a connection",
+        "p50" => "Median latency",
+        "p99" => "The slowest in a hundred",
+        "cpu" => "What a request costs the server",
+        _ => "Memory",
+    }
+}
+
+/// Every crossing of a series, those that are not sure too.
+fn crossings(summary: &Summary, series: &str) -> Markup {
+    let own: Vec<_> = summary.crossovers.iter().filter(|found| found.series == series).collect();
+    let columns = [
+        "figure",
+        "where",
+        "better below",
+        "better above",
+        "at",
+        "95 %",
+        "resamples that agree",
+        "sure",
+    ];
+    let words = |name: &str| named(name).map_or(name.to_string(), |metric| metric.words.into());
+    html! {
+        @if !own.is_empty() {
+            details {
+                summary { "Where models change places" }
+                div.scroll tabindex="0" role="region" aria-label="Table: where models change places" {
+                    table {
+                        caption { span { "Pairs of models whose medians cross once" } }
+                        thead { tr { @for head in columns { th scope="col" { (head) } } } }
+                        tbody { @for found in own { tr.invalid[!found.certain] {
+                            th scope="row" { (words(&found.metric)) }
+                            td { (fixed_text(&found.fixed)) }
+                            td { (found.below) }
+                            td { (found.above) }
+                            td { (show_setting(found.at)) }
+                            td { (show_setting(found.interval.low)) " to " (show_setting(found.interval.high)) }
+                            td { (format!("{:.0} %", found.support * 100.0)) }
+                            td { @if found.certain { "sure" } @else { "not sure" } }
+                        } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The fitted laws of a series.
+fn scaling(summary: &Summary, series: &str) -> Markup {
+    let own: Vec<&Scaling> = summary.scaling.iter().filter(|own| own.series == series).collect();
+    let range = |value: f64, interval: &crate::statistics::Interval| {
+        format!("{} ({} to {})", small(value), small(interval.low), small(interval.high))
+    };
+    html! {
+        @if !own.is_empty() {
+            h3 { "How it scales" }
+            p { "Gunther's universal scalability law, dashed in the figure of throughput: σ is the share that \
+                 is done one after the other, κ what each costs every other. With κ above 0 throughput falls \
+                 beyond a peak. Intervals at 95 % are of resampled residuals." }
+            div.scroll tabindex="0" role="region" aria-label="Table: universal scalability law" {
+                table {
+                    caption { span { "Universal scalability law by model" } }
+                    thead { tr { @for head in ["model", "setting", "σ", "κ", "peak at", "variance explained", "points"] { th scope="col" { (head) } } } }
+                    tbody { @for scaling in own { tr {
+                        th scope="row" { (scaling.model) }
+                        td { (fixed_text(&scaling.fixed)) }
+                        @if let Some(law) = &scaling.law {
+                            td { (range(law.sigma, &law.sigma_interval)) }
+                            td { (range(law.kappa, &law.kappa_interval)) }
+                            td { (peak(law)) }
+                            td { (format!("{:.1} %", law.r_squared * 100.0)) }
+                            td { (law.points) @if law.limited_points > 0 { ", " (law.limited_points) " limited by the generator" } }
+                        } @else {
+                            td colspan="5" { "no fit: " (scaling.why_none.as_deref().unwrap_or("not known")) }
+                        }
+                    } } }
+                }
+            }
+        }
+    }
+}
+
+/// A share or a cost that is often tiny.
+fn small(value: f64) -> String {
+    if value == 0.0 { "0".into() } else { format!("{value:.2e}") }
+}
+
+fn peak(law: &crate::document::ScalingLaw) -> String {
+    let whole = |x: f64| show_count(x.round());
+    match (law.peak, law.peak_interval) {
+        (Some(peak), Some(interval)) => {
+            format!("{} ({} to {})", whole(peak), whole(interval.low), whole(interval.high))
+        }
+        (Some(peak), None) => format!("{}, not surely any", whole(peak)),
+        _ => "none".into(),
+    }
+}
+
+impl Sweep<'_> {
+    /// Whether all its cells are closed loops.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lines.iter().flat_map(|line| &line.points).all(|(_, cell)| cell.is_closed())
+    }
+
+    /// The share of its cells that were flagged with this.
+    pub(super) fn flagged(&self, check: &str) -> (usize, usize) {
+        let cells = || self.lines.iter().flat_map(|line| &line.points);
+        (cells().filter(|(_, cell)| cell.flag(check).is_some()).count(), cells().count())
+    }
+}
+
+/// How many times as much the last of a line is as the first.
+pub(super) fn growth(of: &sweeps::Line<'_>, metric: &Metric) -> Option<f64> {
+    let sound: Vec<f64> = of
+        .points
+        .iter()
+        .filter(|(_, cell)| cell.validity != Validity::Invalid && !cell.starves())
+        .filter_map(|(_, cell)| Some((metric.of)(cell)?.median))
+        .collect();
+    let (first, last) = (sound.first()?, sound.last()?);
+    (sound.len() > 1 && sound.len() == of.points.len() && *first > 0.0).then(|| last / first)
+}
+
+/// A count of points, for sentences.
+pub(super) fn share(part: usize, all: usize) -> String {
+    format!("{part} of {all} ({:.0} %)", as_f64(part as u64) / as_f64(all.max(1) as u64) * 100.0)
+}
+
+#[cfg(test)]
+mod tests;

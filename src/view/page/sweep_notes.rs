@@ -1,0 +1,212 @@
+//! What there is to notice in a figure over a setting, and what could fool its reader.
+
+use super::sweep::{growth, share};
+use crate::analysis::metric::{CAPACITY, CONNECT, Metric, SERVER_CPU, TAIL, TURNAROUND};
+use crate::analysis::sweeps::{Sweep, within};
+use crate::document::{Crossover, Summary, Validity};
+use crate::statistics::verdict::Good;
+
+/// So many crossings are read; more are counted.
+const CROSSINGS: usize = 2;
+/// A model that ends with so many times what it began with has changed.
+const CHANGED: f64 = 1.5;
+
+/// What to notice in a series' figure of this metric.
+pub(super) fn notice(summary: &Summary, metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
+    let mut sentences: Vec<String> = Vec::new();
+    for panel in panels {
+        sentences.extend(ends(metric, panel));
+        sentences.extend(grows(metric, panel));
+    }
+    sentences.extend(crossings(summary, metric, panels));
+    if metric.name == CAPACITY.name {
+        sentences.extend(peaks(summary, panels));
+    }
+    sentences
+}
+
+/// What could fool the reader of it.
+pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
+    let mut sentences = vec![
+        "Nothing was measured between the points: lines only join them, and a band is of its points."
+            .to_string(),
+    ];
+    let sum = |check: &str| {
+        let each = panels.iter().map(|panel| panel.flagged(check));
+        each.fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+    };
+    let (limited, all) = sum("generator-cpu");
+    if limited > 0 && metric.name == CAPACITY.name {
+        sentences.push(format!(
+            "At {} of the points the load generator was at its limit: a line that levels off there is \
+             the generator's.",
+            share(limited, all)
+        ));
+    }
+    let (starving, all) = sum("fairness");
+    if starving > 0 {
+        sentences.push(format!(
+            "At {} of the points some clients were starved, and the figure is that of the few.",
+            share(starving, all)
+        ));
+    }
+    if metric.name == TURNAROUND.name {
+        sentences.push(
+            "Only clients that were done within the measurement are in a mean; a point without any is left out."
+                .into(),
+        );
+    }
+    if metric.name == CONNECT.name {
+        sentences.push(
+            "A connection is open when the kernel says so; whether the server has accepted it shows in its \
+             first request. No latency of the other figures has any of it."
+                .into(),
+        );
+    }
+    if metric.name == SERVER_CPU.name {
+        sentences.push(
+            "A server with little to do finds its caches cold and pays for waking up, so cost falls with \
+             load for that reason alone."
+                .into(),
+        );
+    }
+    sentences
+}
+
+/// The sure crossings of a series in what its models are ranked by; the one of who leads at one end
+/// with who leads at the other comes first.
+pub(super) fn main<'a>(summary: &'a Summary, panels: &[Sweep<'_>]) -> Vec<&'a Crossover> {
+    let Some(first) = panels.first() else { return Vec::new() };
+    let metric = if first.is_closed() { CAPACITY } else { TAIL };
+    let own = summary.crossovers.iter().filter(|found| {
+        found.certain && found.series == first.series && found.metric == metric.name
+    });
+    let leads = |found: &&Crossover| {
+        panels.iter().filter(|panel| panel.fixed == found.fixed).any(|panel| {
+            let (first, last) = (panel.values.first(), panel.values.last());
+            let at = |x: Option<&(f64, &str)>| leader(&metric, panel, x?.0).map(|(model, _)| model);
+            at(first) == Some(&found.below) && at(last) == Some(&found.above)
+        })
+    };
+    let (mut leading, others): (Vec<_>, Vec<_>) = own.partition(leads);
+    leading.extend(others);
+    leading
+}
+
+/// How long clients take for all that they came for, where that was measured.
+pub(super) fn turnaround(panels: &[Sweep<'_>]) -> Vec<String> {
+    panels.iter().filter_map(|panel| ends(&TURNAROUND, panel)).collect()
+}
+
+/// Who leads at either end.
+fn ends(metric: &Metric, panel: &Sweep<'_>) -> Option<String> {
+    let (first, last) = (panel.values.first()?, panel.values.last()?);
+    let ((low, a), (high, b)) = (leader(metric, panel, first.0)?, leader(metric, panel, last.0)?);
+    let at = |setting: &str| format!("{} {setting}{}", panel.factor, within(&panel.fixed));
+    let show = metric.phrase;
+    Some(if low == high {
+        format!(
+            "{low} has the best median at both ends: {} at {}, {} at {}.",
+            show(a),
+            at(first.1),
+            show(b),
+            at(last.1)
+        )
+    } else {
+        format!(
+            "The best median at {} is that of {low} ({}), at {} that of {high} ({}).",
+            at(first.1),
+            show(a),
+            at(last.1),
+            show(b)
+        )
+    })
+}
+
+/// The best median at one value of the setting, of those that serve all their clients.
+fn leader<'a>(metric: &Metric, panel: &Sweep<'a>, x: f64) -> Option<(&'a str, f64)> {
+    let known = panel.lines.iter().filter_map(|line| {
+        let cell = line.at(x)?;
+        let fair = cell.validity != Validity::Invalid && !cell.starves();
+        Some((line.model, (metric.of)(cell).filter(|_| fair)?.median))
+    });
+    let known: Vec<_> = known.collect();
+    let by = |a: &&(&str, f64), b: &&(&str, f64)| a.1.total_cmp(&b.1);
+    let best = match metric.good {
+        Good::High => known.iter().max_by(by),
+        Good::Low => known.iter().min_by(by),
+    };
+    best.copied().filter(|_| known.len() > 1)
+}
+
+/// Who changes most from one end to the other, and who least.
+fn grows(metric: &Metric, panel: &Sweep<'_>) -> Option<String> {
+    let mut growths: Vec<(f64, &str)> =
+        panel.lines.iter().filter_map(|line| Some((growth(line, metric)?, line.model))).collect();
+    growths.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let ((least, a), (most, b)) = (growths.first()?, growths.last()?);
+    (growths.len() > 1 && most / least >= CHANGED).then(|| {
+        format!(
+            "From one end to the other{} the {} of {b} becomes {} times as much, that of {a} {} times.",
+            within(&panel.fixed),
+            metric.words,
+            digits(*most),
+            digits(*least)
+        )
+    })
+}
+
+/// Three digits.
+fn digits(x: f64) -> String {
+    match x {
+        few if few < 9.995 => format!("{few:.2}"),
+        some if some < 99.95 => format!("{some:.1}"),
+        many => format!("{many:.0}"),
+    }
+}
+
+fn crossings(summary: &Summary, metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
+    let Some(panel) = panels.first() else { return Vec::new() };
+    let own = || {
+        summary.crossovers.iter().filter(|c| c.series == panel.series && c.metric == metric.name)
+    };
+    let certain: Vec<&str> = own().filter_map(|found| found.sentence.as_deref()).collect();
+    let mut sentences: Vec<String> =
+        certain.iter().take(CROSSINGS).map(|text| (*text).to_string()).collect();
+    if certain.len() > CROSSINGS {
+        let more = certain.len() - CROSSINGS;
+        let change = if more == 1 { "pair surely changes" } else { "pairs surely change" };
+        sentences.push(format!("{more} more {change} places."));
+    }
+    let unsure = own().filter(|found| !found.certain).count();
+    if unsure > 0 {
+        let cross = if unsure == 1 { "pair of medians crosses" } else { "pairs of medians cross" };
+        sentences.push(format!("{unsure} {cross} once, but not surely."));
+    }
+    sentences
+}
+
+fn peaks(summary: &Summary, panels: &[Sweep<'_>]) -> Option<String> {
+    let panel = panels.first()?;
+    let own = summary.scaling.iter().filter(|scaling| scaling.series == panel.series);
+    let (low, high) = (panel.values.first()?.0, panel.values.last()?.0);
+    let peaks: Vec<String> = own
+        .filter_map(|scaling| {
+            let interval = scaling.law?.peak_interval?;
+            // A peak beyond what was measured is the law's and not the server's.
+            let here = within(&scaling.fixed);
+            (interval.low >= low && interval.high <= high)
+                .then(|| format!("{}{here}", scaling.model))
+        })
+        .collect();
+    (!peaks.is_empty()).then(|| {
+        format!(
+            "By the fitted law throughput surely peaks within what was measured and falls again: {}.",
+            peaks.join(", ")
+        )
+    })
+}
+
+#[cfg(test)]
+#[path = "tests/sweep_notes.rs"]
+mod tests;

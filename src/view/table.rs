@@ -1,0 +1,284 @@
+//! What people read on a terminal.
+
+mod capacity;
+mod check;
+mod connections;
+mod excluded;
+mod fit;
+mod load;
+mod models;
+mod plans;
+mod recovery;
+pub(crate) mod reference;
+mod sessions;
+mod steps;
+pub(crate) mod syscalls;
+mod tails;
+mod turnaround;
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
+
+use crate::base::print;
+use crate::base::units::{show_bytes, show_count, show_ns_f64};
+use crate::document::{Cell, CellQuantile, Crossover, Estimate, Flag, Summary, Validity};
+use crate::workload::arrivals;
+pub use capacity::capacity;
+pub(crate) use capacity::verdict;
+pub use check::check;
+pub use load::load;
+pub use models::{broken, models};
+pub use plans::plans;
+pub use recovery::recovery;
+pub(crate) use tails::{are_pooled, in_one_trial};
+
+/// Writes to standard output, with what is too long for a terminal broken between words.
+///
+/// # Errors
+/// As [`print()`].
+pub fn show(text: &str) -> Result<()> {
+    print(&fit::flowed(text, terminal_width()))
+}
+
+/// A run: one table for each workload, and under it what was flagged.
+#[must_use]
+pub fn summary(summary: &Summary) -> String {
+    let mut text = format!("{}\n", summary.run.question);
+    for workload in summary.workloads() {
+        let cells = summary.cells_of(workload);
+        push(&mut text, &workload_table(&cells));
+        text.push_str(&turnaround::lines(&cells));
+        if let Some(standings) = summary.standings_of(workload) {
+            text.push_str(&standings.sentence);
+            text.push('\n');
+        }
+        if let Some(recovery) = recovery(&cells) {
+            text.push_str(&recovery);
+            text.push('\n');
+        }
+    }
+    if !summary.excluded.is_empty() {
+        push(&mut text, excluded::text(&summary.excluded).trim_end());
+    }
+    let ranked = |found: &&Crossover| {
+        summary.verdicts.iter().any(|standings| standings.metric == found.metric)
+    };
+    let changes =
+        summary.crossovers.iter().filter(ranked).filter_map(|found| found.sentence.as_ref());
+    for sentence in changes {
+        let _ = write!(text, "\n{sentence}");
+    }
+    push(&mut text, &closing(summary));
+    fit::flowed(&text, terminal_width())
+}
+
+fn push(text: &mut String, part: &str) {
+    text.push('\n');
+    text.push_str(part);
+    text.push('\n');
+}
+
+/// The heading of a workload's table: what was asked and how.
+#[must_use]
+pub fn heading(cell: &Cell) -> String {
+    let arrivals = arrivals::describe(&cell.arrivals);
+    let trials = cell.trials.len();
+    let plural = if trials == 1 { "" } else { "s" };
+    format!(
+        "{}: {arrivals}, {} connections, {trials} trial{plural}",
+        cell.workload, cell.connections
+    )
+}
+
+/// The columns of a workload's table.
+pub const COLUMNS: [&str; 10] =
+    ["model", "replies/s", "p50", "p90", "p99", "p99.9", "max", "CPU/request", "memory", "checks"];
+
+/// Those of them that a narrow terminal has no room for go in this order.
+const SUMMARY: fit::Columns = fit::Columns {
+    names: &COLUMNS,
+    give_way: &["max", "p90", "p99.9", "memory", "CPU/request", "p50", "p99"],
+};
+
+/// What a cell is called in a table: its model, and whether that was measured again.
+#[must_use]
+pub fn name(cell: &Cell) -> String {
+    if cell.twin { format!("{} (again)", cell.model) } else { cell.model.clone() }
+}
+
+/// One row of a workload's table. `marks` numbers the messages under it.
+#[must_use]
+pub fn row(cell: &Cell, marks: &str) -> Vec<String> {
+    let mut row = vec![name(cell), spread(&cell.throughput_per_s, show_count)];
+    // One for each column, also of a summary that lacks some.
+    let of = |q| cell.quantile(q).map_or_else(|| "-".into(), quantile);
+    row.extend([0.5, 0.9, 0.99, 0.999, 1.0].map(of));
+    row.push(match &cell.server_cpu_per_request_ns {
+        Some(cpu) => spread(cpu, show_ns_f64),
+        None => "-".into(),
+    });
+    row.push(cell.memory().map_or_else(|| "-".into(), |memory| show_bytes(memory.median)));
+    row.push(match cell.validity {
+        Validity::Valid => "ok".into(),
+        Validity::Suspect => format!("see {marks}"),
+        Validity::Invalid => format!("INVALID {marks}"),
+    });
+    row
+}
+
+/// What was flagged in a table's cells, one message for each check, with that of the cell where
+/// it was worst; and for each row the numbers of its own.
+#[must_use]
+pub fn marks(cells: &[&Cell]) -> (Vec<String>, Vec<String>) {
+    let mut names: Vec<&str> = Vec::new();
+    for flag in cells.iter().flat_map(|cell| &cell.flags) {
+        if !names.contains(&flag.name.as_str()) {
+            names.push(&flag.name);
+        }
+    }
+    let messages = names.iter().map(|name| message(name, cells)).collect();
+    let number = |flag: &Flag| names.iter().position(|name| *name == flag.name).unwrap_or(0) + 1;
+    let marks =
+        |cell: &&Cell| cell.flags.iter().map(|flag| format!("[{}]", number(flag))).collect();
+    (messages, cells.iter().map(marks).collect())
+}
+
+fn message(name: &str, cells: &[&Cell]) -> String {
+    let flagged = cells.iter().filter_map(|cell| {
+        let flag = cell.flags.iter().find(|flag| flag.name == name)?;
+        Some((*cell, flag))
+    });
+    let flagged: Vec<_> = flagged.collect();
+    let order = |flag: &Flag| (flag.status, flag.excess);
+    let worst = flagged
+        .iter()
+        .max_by(|a, b| order(a.1).partial_cmp(&order(b.1)).unwrap_or(std::cmp::Ordering::Equal));
+    let Some((cell, flag)) = worst else { return String::new() };
+    let trials = match (flag.trials, cell.trials.len()) {
+        (flagged, all) if flagged == all => String::new(),
+        (flagged, all) => format!(", {flagged} of {all} trials"),
+    };
+    let among = if flagged.len() > 1 { ", the worst" } else { "" };
+    format!("{} ({}{among}{trials})", flag.message, cell.model)
+}
+
+fn workload_table(cells: &[&Cell]) -> String {
+    let (messages, marks) = marks(cells);
+    let width = terminal_width();
+    // On a terminal the column of checks may wrap, and does so at spaces.
+    let apart = if width.is_some() { "] [" } else { "][" };
+    let row = |(cell, marks): (&&Cell, &String)| row(cell, &marks.replace("][", apart));
+    let rows: Vec<_> = cells.iter().zip(&marks).map(row).collect();
+    let (table, gone) = SUMMARY.fitted(&rows, width);
+    let mut text = cells.first().map(|cell| heading(cell)).unwrap_or_default();
+    let _ = write!(text, "\n{table}");
+    if !gone.is_empty() {
+        let gone = gone.join(", ");
+        let _ = write!(
+            text,
+            "\n  no room for {gone}: they are on the page, and here where there is more"
+        );
+    }
+    for (at, message) in messages.iter().enumerate() {
+        let _ = write!(text, "\n  [{}] {message}", at + 1);
+    }
+    if let Some(note) = in_one_trial(cells) {
+        let _ = write!(text, "\n  {note}");
+    }
+    text.push_str(&syscalls::lines(cells));
+    text
+}
+
+/// What the whole run says about itself.
+#[must_use]
+pub fn closing(summary: &Summary) -> String {
+    let checked: u64 = summary.cells.iter().map(|cell| cell.replies_checked).sum();
+    let wrong: u64 = summary.cells.iter().map(|cell| cell.replies_wrong).sum();
+    let run = &summary.run;
+    let mut text = format!("{checked} replies checked, {wrong} wrong");
+    for note in &run.notes {
+        let _ = write!(text, "\n{note}");
+    }
+    let _ = write!(
+        text,
+        "\n{} of {} trials; {} on {} ({} processors), server on {}, generator on {}",
+        run.trials_done,
+        run.trials_planned,
+        summary.host.kernel,
+        summary.host.cpu_model,
+        summary.host.cpus,
+        processors(&run.server_cpus),
+        processors(&run.client_cpus),
+    );
+    if are_pooled(&summary.cells) {
+        text.push_str(
+            "\nLatency quantiles are of the requests of all trials together; what compares models takes \
+             each trial's own.",
+        );
+    }
+    for line in reference::lines(summary) {
+        let _ = write!(text, "\n{line}");
+    }
+    let trials = || summary.cells.iter().map(|cell| cell.trials.len());
+    let (least, most) = (trials().min().unwrap_or(0), trials().max().unwrap_or(0));
+    if most < 5 {
+        let trials = if least == most { most.to_string() } else { format!("{least} to {most}") };
+        let _ = write!(
+            text,
+            "\nA quick look: with fewer than five trials each ({trials} here) there is no verdict \
+             about which model is better. Figures are medians with the spread of the trials."
+        );
+    }
+    text
+}
+
+pub(crate) fn processors(cpus: &[usize]) -> String {
+    if cpus.is_empty() {
+        return "any processor".into();
+    }
+    let list: Vec<_> = cpus.iter().map(ToString::to_string).collect();
+    format!("processor {}", list.join(","))
+}
+
+fn quantile(quantile: &CellQuantile) -> String {
+    let Some(shown) = quantile.shown() else { return "too few".into() };
+    let at_least = if shown.at_least { ">= " } else { "" };
+    format!("{at_least}{}", show_ns_f64(shown.value))
+}
+
+/// The median, and how far the trials lie from it; one trial lies nowhere.
+fn spread(estimate: &Estimate, show: fn(f64) -> String) -> String {
+    let Estimate { median, min, max, .. } = *estimate;
+    if estimate.values.len() == 1 {
+        return show(median);
+    }
+    let away = (max - median).max(median - min);
+    let percent = if median > 0.0 { away / median * 100.0 } else { 0.0 };
+    format!("{} ±{percent:.0}%", show(median))
+}
+
+/// How wide the terminal is that standard output goes to; absent where it is none.
+fn terminal_width() -> Option<usize> {
+    Table::new().width().filter(|_| std::io::stdout().is_terminal()).map(usize::from)
+}
+
+/// A table whose columns from `numbers` on are aligned to the right.
+pub(crate) fn table(header: &[&str], numbers: usize) -> Table {
+    let mut table = Table::new();
+    let style = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
+    table.load_style(style).set_header(header.to_vec());
+    // As wide as its content where nobody sees it wrap.
+    let arrangement = if std::io::stdout().is_terminal() {
+        ContentArrangement::Dynamic
+    } else {
+        ContentArrangement::Disabled
+    };
+    table.set_content_arrangement(arrangement);
+    for column in table.column_iter_mut().skip(numbers) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}

@@ -1,0 +1,63 @@
+//! Lines about connections under the figures of one load.
+
+use std::fmt::Write as _;
+
+use super::load::kinds;
+use crate::base::units::{show_ns, show_ns_f64};
+use crate::document::{Trial, Turnaround};
+
+/// How connections came and went, and who was beside them; empty where there is nothing to say.
+pub(super) fn lines(trial: &Trial) -> String {
+    let mut text = String::new();
+    let connections = &trial.connections;
+    if let Some(conduct) = &trial.load.conduct {
+        let _ = write!(
+            text,
+            "connections opened again {}, closed by us {}, failed to open {}",
+            connections.reconnects, connections.closed_by_us, connections.connect_failures
+        );
+        if conduct.sources.len() > 1 {
+            let _ = write!(text, ", from {} source addresses", conduct.sources.len());
+        }
+        text.push('\n');
+        if connections.thinking + connections.connecting > 0.0 {
+            let _ = writeln!(
+                text,
+                "on average {:.1} requests in service, {:.1} clients thinking, {:.1} connecting",
+                connections.effective_concurrency, connections.thinking, connections.connecting
+            );
+        }
+    }
+    if trial.turnaround.as_ref().is_some_and(|found| found.times.count == 0) {
+        text.push_str(
+            "turn-around: no client was done within the measurement: measure for longer\n",
+        );
+    } else if let Some(Turnaround { total_ns, times }) = &trial.turnaround {
+        let quantile = |q| times.quantile(q).map_or(0, |found| found.value);
+        let _ = writeln!(
+            text,
+            "turn-around of {} clients: mean {}, p50 {}, p99 {}, together {}",
+            times.count,
+            show_ns_f64(times.mean),
+            show_ns(quantile(0.5)),
+            show_ns(quantile(0.99)),
+            show_ns(*total_ns)
+        );
+    }
+    if let Some(idle) = &connections.idle {
+        let open = idle.opened - idle.idle_lost;
+        let _ = writeln!(text, "idle connections asked {}, open at the end {open}", idle.asked);
+    }
+    for (way, clients) in &trial.misbehaving {
+        let _ = writeln!(
+            text,
+            "{way} clients {}, connections {}, requests {}, right replies {}, ended {}",
+            clients.connections,
+            clients.opened,
+            clients.requests,
+            clients.right,
+            kinds(&clients.ended)
+        );
+    }
+    text
+}

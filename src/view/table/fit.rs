@@ -1,0 +1,209 @@
+//! Tables and notes on a terminal that is too narrow for them.
+//!
+//! A table that wraps in the middle of its words cannot be read. So columns that say least give way, whole,
+//! and a line says which; a pipe and the page always have all of them.
+
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
+
+use super::table;
+
+/// The columns of a table, all numbers but the first.
+pub(super) struct Columns {
+    pub(super) names: &'static [&'static str],
+    /// Those that give way, the first of these first.
+    pub(super) give_way: &'static [&'static str],
+}
+
+/// The last column, where no more can go, wraps between its words; this wide at least.
+const LAST_MIN: usize = 11;
+/// Narrower terminals get what overflows: their own wrapping is no worse.
+const FLOW_MIN: usize = 40;
+
+impl Columns {
+    /// The table of these rows in so many columns of letters, and which of its own gave way. Without a
+    /// width, or where even the least of it is wider, it has the width that it takes.
+    pub(super) fn fitted(
+        &self,
+        rows: &[Vec<String>],
+        width: Option<usize>,
+    ) -> (Table, Vec<&'static str>) {
+        let mut shown: Vec<usize> = (0..self.names.len()).collect();
+        let mut gone = Vec::new();
+        let Some(width) = width else { return (self.of(rows, &shown), gone) };
+        for name in self.give_way {
+            if self.least(rows, &shown) <= width {
+                break;
+            }
+            shown.retain(|at| self.names[*at] != *name);
+            gone.push(*name);
+        }
+        gone.sort_by_key(|name| self.names.iter().position(|column| column == name));
+        let mut table = self.of(rows, &shown);
+        if self.least(rows, &shown) > width {
+            return (table, gone);
+        }
+        let last = width.saturating_sub(self.others(rows, &shown)).max(LAST_MIN);
+        let narrow = u16::try_from(last).unwrap_or(u16::MAX);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+        let end = shown.len() - 1;
+        for (at, column) in table.column_iter_mut().enumerate() {
+            column.set_constraint(if at < end {
+                ColumnConstraint::ContentWidth
+            } else {
+                ColumnConstraint::UpperBoundary(Width::Fixed(narrow))
+            });
+        }
+        (table, gone)
+    }
+
+    fn of(&self, rows: &[Vec<String>], shown: &[usize]) -> Table {
+        let header: Vec<&str> = shown.iter().map(|at| self.names[*at]).collect();
+        let mut table = table(&header, 1);
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        for row in rows {
+            table.add_row(shown.iter().map(|at| cell(row, *at)));
+        }
+        table
+    }
+
+    /// How wide all but the last are, with the space around the last.
+    fn others(&self, rows: &[Vec<String>], shown: &[usize]) -> usize {
+        let last = shown.len() - 1;
+        shown[..last].iter().map(|at| self.content(rows, *at) + 3).sum::<usize>() + 2
+    }
+
+    fn least(&self, rows: &[Vec<String>], shown: &[usize]) -> usize {
+        let last = shown.last().map_or(0, |at| self.content(rows, *at));
+        self.others(rows, shown) + last.min(LAST_MIN)
+    }
+
+    fn content(&self, rows: &[Vec<String>], at: usize) -> usize {
+        let cells = rows.iter().map(|row| cell(row, at).chars().count());
+        cells.chain([self.names[at].len()]).max().unwrap_or(0)
+    }
+}
+
+/// Summaries of other versions may have fewer quantiles.
+fn cell(row: &[String], at: usize) -> &str {
+    row.get(at).map_or("", String::as_str)
+}
+
+/// A text whose long lines are broken between words, what follows indented like the line's own text. Lines of
+/// tables stay.
+pub(super) fn flowed(text: &str, width: Option<usize>) -> String {
+    let Some(width) = width.filter(|width| *width >= FLOW_MIN) else { return text.into() };
+    let mut lines = Vec::new();
+    let mut in_table = false;
+    for line in text.lines() {
+        // A table is between two rules.
+        in_table ^= line.contains('─');
+        if in_table || line.chars().count() <= width || line.contains('─') {
+            lines.push(line.to_owned());
+        } else {
+            broken(line, width, &mut lines);
+        }
+    }
+    lines.join("\n")
+}
+
+fn broken(line: &str, width: usize, lines: &mut Vec<String>) {
+    let words = line.trim_start();
+    let mut indent = line.len() - words.len();
+    let mut now = " ".repeat(indent);
+    // A note hangs behind its number.
+    if words.starts_with('[') {
+        indent += words.find(' ').map_or(0, |at| at + 1);
+    }
+    for word in words.split(' ') {
+        let used = now.chars().count();
+        if used > indent && used + word.chars().count() > width {
+            lines.push(now.trim_end().to_owned());
+            now = " ".repeat(indent);
+        }
+        now += word;
+        now.push(' ');
+    }
+    lines.push(now.trim_end().to_owned());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::flowed;
+    use crate::view::table::COLUMNS;
+    use crate::view::table::SUMMARY;
+
+    fn rows() -> Vec<Vec<String>> {
+        let row = [
+            "thread-per-client",
+            "9.57k ±2%",
+            "5.23 ms",
+            "5.43 ms",
+            "too few",
+            "too few",
+            "7.42 ms",
+            "29.6 us ±31%",
+            "3.51 MiB",
+            "INVALID [1] [2] [3]",
+        ];
+        vec![row.map(String::from).to_vec()]
+    }
+
+    #[test]
+    fn columns_give_way_before_words_break() {
+        let (table, gone) = SUMMARY.fitted(&rows(), Some(80));
+        let text = table.to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        for whole in ["thread-per-client", "9.57k ±2%", "29.6 us ±31%", "replies/s", "INVALID"] {
+            assert!(text.contains(whole), "{whole} is broken:\n{text}");
+        }
+        assert_eq!(gone, ["p90", "p99.9", "max", "memory"]);
+    }
+
+    #[test]
+    fn what_is_left_on_a_narrow_terminal_is_whole() {
+        for (width, left) in [(60, "p99"), (40, "replies/s"), (20, "checks")] {
+            let (table, gone) = SUMMARY.fitted(&rows(), Some(width));
+            let text = table.to_string();
+            for whole in ["thread-per-client", "9.57k ±2%", "replies/s", "INVALID", left] {
+                assert!(text.contains(whole), "{width}: {whole} is broken:\n{text}");
+            }
+            assert!(width < 50 || text.lines().all(|line| line.chars().count() <= width), "{text}");
+            assert!(gone.contains(&"CPU/request"), "{gone:?}");
+        }
+    }
+
+    #[test]
+    fn wide_terminals_and_pipes_have_every_column() {
+        for width in [Some(200), None] {
+            let (table, gone) = SUMMARY.fitted(&rows(), width);
+            let text = table.to_string();
+            assert!(gone.is_empty(), "{gone:?}");
+            assert!(COLUMNS.iter().all(|name| text.contains(name)), "{text}");
+            assert!(text.contains("INVALID [1] [2] [3]"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_short_is_a_row() {
+        let mut short = rows();
+        short[0].pop();
+        for width in [Some(80), Some(200), None] {
+            assert!(SUMMARY.fitted(&short, width).0.to_string().contains("thread-per-client"));
+        }
+    }
+
+    #[test]
+    fn notes_break_between_words_and_hang() {
+        let note = "  [1] only 1.0 of 50 clients had a request in service on average (sequential)";
+        let broken =
+            "  [1] only 1.0 of 50 clients had a request\n      in service on average (sequential)";
+        assert_eq!(flowed(note, Some(44)), broken);
+        assert_eq!(flowed(note, None), note);
+        let rule = "─".repeat(90);
+        let table = format!("{rule}\n a  b{}c\n{rule}", " ".repeat(90));
+        assert_eq!(flowed(&table, Some(44)), table);
+        let after = flowed(&format!("{table}\n{note}"), Some(44));
+        assert_eq!(after, format!("{table}\n{broken}"));
+    }
+}

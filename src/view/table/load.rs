@@ -1,0 +1,183 @@
+//! One load on its own.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{connections, fit, sessions, steps, terminal_width};
+use crate::base::units::{show_count, show_ns, show_ns_f64};
+use crate::document::{Distribution, Greetings, Imbalance, Quantile, Status, Trial};
+use crate::workload::requests;
+
+/// What is known of each latency.
+const LATENCIES: fit::Columns = fit::Columns {
+    names: &["", "count", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"],
+    give_way: &["p99.99", "mean", "p90", "p99.9", "count"],
+};
+
+/// One load on its own.
+#[must_use]
+pub fn load(trial: &Trial) -> String {
+    if trial.phases.interrupted && trial.phases.measure_ns == 0 {
+        return format!(
+            "{} of {} connections were open\n{}",
+            trial.connections.opened,
+            trial.connections.asked,
+            flags(trial)
+        );
+    }
+    let census = &trial.census;
+    let mut text = format!(
+        "{} right replies per second over {}, {} connections\n",
+        show_count(trial.throughput_per_s),
+        show_ns(trial.phases.measure_ns),
+        trial.connections.opened
+    );
+    if let Some(drawn) = requests::describe(&trial.load.request) {
+        let _ = writeln!(text, "{drawn}");
+    }
+    let latency = &trial.latency;
+    let rows = [
+        ("response", latency.response.as_ref()),
+        ("service", Some(&latency.service)),
+        ("conn wait", latency.response.as_ref().map(|_| &latency.conn_wait)),
+        ("sched lag", Some(&latency.sched_lag)),
+        ("connect", Some(&latency.connect)),
+        ("greeting", latency.greeting.as_ref()),
+        ("accept delay", latency.accept_delay.as_ref()),
+        ("queue delay", latency.queue_delay.as_ref()),
+    ];
+    let rows: Vec<_> =
+        rows.into_iter().filter_map(|(name, d)| Some(distribution_row(name, d?))).collect();
+    let (latencies, gone) = LATENCIES.fitted(&rows, terminal_width());
+    if latency.response.is_none() {
+        text.push_str("closed loop: service times; there is no schedule to be late for\n");
+    }
+    let _ = writeln!(text, "{latencies}");
+    if !gone.is_empty() {
+        let _ = writeln!(text, "no room for {}: --json has all", gone.join(", "));
+    }
+    text.push_str(&steps::of(trial));
+    let failures = kinds(&census.errors);
+    let _ = writeln!(
+        text,
+        "offered {}, sent {}, right {}, errors {failures}, timeouts {}, unfinished {}, never sent {}",
+        census.offered,
+        census.sent,
+        census.ok,
+        census.timeouts,
+        census.unfinished,
+        census.never_sent
+    );
+    text.push_str(&clients(trial));
+    text.push_str(&greetings(trial));
+    text.push_str(&sessions::of(trial));
+    text.push_str(&connections::lines(trial));
+    if let Some(cpu) = trial.client.cpu_per_request_ns {
+        let busy = trial.client.busiest_thread_share * 100.0;
+        let cpu = show_ns_f64(cpu);
+        let engine = trial.client.engine.as_deref().unwrap_or("epoll");
+        let _ =
+            write!(text, "generator ({engine}): {cpu} CPU per request, busiest thread {busy:.0} %");
+        if let Some(spun) = trial.client.spin_share {
+            let _ = write!(text, ", spinning {:.0} %", spun * 100.0);
+        }
+        text.push('\n');
+    }
+    text.push_str(&flags(trial));
+    text
+}
+
+/// What was flagged, a line each.
+fn flags(trial: &Trial) -> String {
+    let mut text = String::new();
+    for check in trial.checks.iter().filter(|check| check.status > Status::Pass) {
+        let weight = if check.status == Status::Fail { "INVALID" } else { "note" };
+        let _ = writeln!(text, "{weight}: {}", check.message);
+    }
+    text
+}
+
+/// What became of the greetings, and how the connections were spread; empty without any.
+fn greetings(trial: &Trial) -> String {
+    let Some(Greetings { expected, received, timeouts, unfinished, errors, .. }) = &trial.greetings
+    else {
+        return String::new();
+    };
+    let mut text = format!(
+        "greetings expected {expected}, received {received}, errors {}, timeouts {timeouts}, \
+         unfinished {unfinished}\n",
+        kinds(errors)
+    );
+    let connections = || trial.workers.iter().map(|worker| worker.connections);
+    if let (Some(spread), Some(most)) = (&trial.imbalance, connections().max()) {
+        let Imbalance { workers, max_over_mean, gini } = spread;
+        let all_listed = *workers == trial.workers.len() as u64;
+        let least = connections().min().filter(|_| all_listed).unwrap_or(0);
+        let range = if least == most { most.to_string() } else { format!("{least} to {most}") };
+        let _ = writeln!(
+            text,
+            "{workers} workers took {range} connections each: most over mean \
+             {max_over_mean:.2}, Gini {gini:.2}"
+        );
+    }
+    text
+}
+
+/// How evenly the clients were served, and the slowest of them.
+fn clients(trial: &Trial) -> String {
+    let connections = &trial.connections;
+    let slowest = connections
+        .slowest_mean_ns
+        .map(|ns| format!(", the slowest with {} in the mean", show_ns(ns)));
+    format!(
+        "served {} of {} clients, {} to {} replies each, Jain {:.2}{}\n",
+        connections.served,
+        connections.asked,
+        connections.ok_min,
+        connections.ok_max,
+        connections.jain,
+        slowest.unwrap_or_default()
+    )
+}
+
+/// Failures with their names.
+pub(super) fn kinds(errors: &BTreeMap<String, u64>) -> String {
+    let kinds: Vec<_> = errors.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    if kinds.is_empty() { "none".into() } else { kinds.join(", ") }
+}
+
+fn distribution_row(name: &str, distribution: &Distribution) -> Vec<String> {
+    let mut row = vec![name.into(), distribution.count.to_string()];
+    if distribution.count == 0 {
+        return row;
+    }
+    row.push(show_ns_f64(distribution.mean));
+    let shown = [0.5, 0.9, 0.99, 0.999, 0.9999, 1.0];
+    row.extend(shown.iter().filter_map(|q| distribution.quantile(*q)).map(show_quantile));
+    row
+}
+
+pub(super) fn show_quantile(quantile: Quantile) -> String {
+    match quantile {
+        Quantile { admitted: false, .. } => "too few".into(),
+        Quantile { at_least: true, value, .. } => format!(">= {}", show_ns(value)),
+        Quantile { value, .. } => show_ns(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analysis::checks;
+    use crate::document::example;
+
+    #[test]
+    fn what_was_interrupted_before_it_was_measured_has_no_latencies() {
+        let mut trial = example::closed();
+        trial.phases.interrupted = true;
+        trial.phases.measure_ns = 0;
+        trial.connections.served = 0;
+        trial.checks = checks::of(&trial, None);
+        let text = super::load(&trial);
+        assert!(text.contains("INVALID: interrupted before") && !text.contains("p99"), "{text}");
+    }
+}

@@ -1,0 +1,66 @@
+//! The models, and the servers that are broken on purpose.
+
+use anyhow::Result;
+use servers::{BROKEN, Broken, MODELS};
+
+use super::table;
+use crate::base::print;
+
+/// Prints the models.
+///
+/// # Errors
+/// When whoever reads it is gone.
+pub fn models(json: bool) -> Result<()> {
+    if json {
+        let list: Vec<_> = MODELS
+            .iter()
+            .map(|model| {
+                let refused = (model.probe)().err();
+                serde_json::json!({
+                    "name": model.name,
+                    "family": model.family.name(),
+                    "summary": model.summary,
+                    "available": refused.is_none(),
+                    "reason": refused,
+                    "states": model.homes().collect::<Vec<_>>(),
+                })
+            })
+            .collect();
+        return print(&String::from_utf8(crate::document::store::json(&list)?)?);
+    }
+    let mut table = table(&["model", "family", "what it does"], 3);
+    for model in MODELS {
+        let summary = match (model.probe)() {
+            Ok(()) => model.summary.to_string(),
+            Err(reason) => format!("{}\nunavailable here: {reason}", model.summary),
+        };
+        table.add_row([model.name, model.family.name(), &summary]);
+    }
+    print(&table.to_string())
+}
+
+/// Prints the servers that are broken on purpose.
+///
+/// # Errors
+/// When whoever reads it is gone.
+pub fn broken(json: bool) -> Result<()> {
+    if json {
+        let entry = |broken: &Broken| {
+            let Broken { model, gauge, right } = broken;
+            serde_json::json!({
+                "name": model.name,
+                "family": model.family.name(),
+                "fault": model.summary,
+                "gauge": gauge,
+                "right": right,
+            })
+        };
+        let list: Vec<_> = BROKEN.iter().map(entry).collect();
+        return print(&String::from_utf8(crate::document::store::json(&list)?)?);
+    }
+    let mut table = table(&["broken server", "its fault", "what shows it", "done right by"], 4);
+    for Broken { model, gauge, right } in BROKEN {
+        table.add_row([model.name, model.summary, gauge, right]);
+    }
+    print(&table.to_string())
+}

@@ -1,0 +1,117 @@
+//! Sessions of several requests, as they are typed: what a server does with their state, and what a
+//! load asks for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use protocol::state::SESSION_STEPS_MAX;
+use protocol::{Home, Sessions};
+use servers::{Lock, StateConfig};
+
+use crate::base::units::parse_bytes;
+use crate::base::usage;
+use crate::base::values::{named, positive, positive_duration};
+
+/// Where a server keeps the state of sessions.
+#[derive(Clone, Debug, Args)]
+pub struct StateArgs {
+    /// Where the state of a session of ADD requests is kept: none (it travels in the requests),
+    /// connection, table, client (signed) or external
+    #[arg(long, value_name = "HOME", default_value = "none", value_parser = home)]
+    pub state: Home,
+    /// Bytes of history that each session keeps and each of its steps reads; a multiple of 8
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = parse_bytes)]
+    pub history: usize,
+    /// With --state table: one lock, one for each of 64 shards, or a concurrent map
+    #[arg(long, value_name = "one|sharded|map", default_value = "sharded", value_parser = lock)]
+    pub state_lock: Lock,
+    /// With --state table: sessions at most; a new one beyond that is refused
+    #[arg(long, value_name = "N", default_value = "100k", value_parser = positive)]
+    pub sessions_max: usize,
+    /// A session that is not used for so long expires (in table, client and external)
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = positive_duration)]
+    pub session_ttl: Duration,
+    /// With --state external: a Redis server, as in redis://127.0.0.1:6379
+    #[arg(long, value_name = "URL")]
+    pub state_store: Option<String>,
+    /// With --state client: sign tokens with the bytes of this file (32 or more), so that they
+    /// outlive the server; without it, it makes a key of its own
+    #[arg(long, value_name = "FILE")]
+    pub state_key: Option<PathBuf>,
+}
+
+impl StateArgs {
+    /// As a server takes it.
+    ///
+    /// # Errors
+    /// When the key cannot be read, or is for another home.
+    pub fn config(&self) -> Result<StateConfig> {
+        if self.state_key.is_some() && self.state != Home::Client {
+            return Err(usage("--state-key signs the tokens of --state client: leave it out"));
+        }
+        let read = |path: &PathBuf| {
+            std::fs::read(path)
+                .with_context(|| format!("--state-key: cannot read {}", path.display()))
+                .map_err(|error| usage(format!("{error:#}")))
+        };
+        Ok(StateConfig {
+            home: self.state,
+            history: self.history,
+            lock: self.state_lock,
+            sessions_max: self.sessions_max,
+            ttl: self.session_ttl,
+            store: self.state_store.clone(),
+            key: self.state_key.as_ref().map(read).transpose()?,
+        })
+    }
+}
+
+/// The sessions of a load.
+#[derive(Clone, Debug, Args)]
+pub struct SessionArgs {
+    /// Steps of the sessions that each connection goes through, one after another: every total and
+    /// every digest is checked, also across connections
+    #[arg(long, value_name = "STEPS", value_parser = steps, conflicts_with_all = ["echo", "mul", "work", "path"])]
+    pub session: Option<u32>,
+    /// With --session: bytes of history that the server keeps (its --history)
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = parse_bytes, requires = "session")]
+    pub history: usize,
+    /// With --session: where the server keeps the state (its --state), so that the references that
+    /// it gives are checked too; needed in raw framing
+    #[arg(long, value_name = "HOME", value_parser = home, requires = "session")]
+    pub state: Option<Home>,
+}
+
+impl SessionArgs {
+    /// What every connection asks for, if it is sessions.
+    #[must_use]
+    pub fn sessions(&self) -> Option<Sessions> {
+        let Self { session, history, state } = self;
+        session.map(|steps| Sessions { steps, history: *history, home: *state })
+    }
+}
+
+/// A home by name.
+///
+/// # Errors
+/// A sentence that lists the names.
+pub fn home(name: &str) -> Result<Home, String> {
+    named(&Home::ALL, name)
+}
+
+/// A layout of locks by name.
+///
+/// # Errors
+/// A sentence that lists the names.
+pub fn lock(name: &str) -> Result<Lock, String> {
+    named(&Lock::ALL, name)
+}
+
+fn steps(text: &str) -> Result<u32, String> {
+    let most = SESSION_STEPS_MAX;
+    let fits = |n: &usize| (1..=most as usize).contains(n);
+    let steps = positive(text).ok().filter(fits).and_then(|n| u32::try_from(n).ok());
+    steps.ok_or_else(|| format!("write a number of steps from 1 to {most}"))
+}
