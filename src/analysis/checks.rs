@@ -6,6 +6,7 @@
 
 mod connections;
 mod contention;
+mod fates;
 mod sessions;
 mod steadiness;
 #[cfg(test)]
@@ -13,7 +14,6 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::analysis::fates;
 use crate::base::units::{as_f64, show_ns, show_ns_f64};
 use crate::document::{About, Check, Greetings, ShardRecord, Status, Trial, Validity};
 

@@ -2,7 +2,6 @@
 
 pub mod capacity;
 pub mod checks;
-pub mod fates;
 pub mod metric;
 pub mod pooled;
 pub mod standings;

@@ -1,6 +1,7 @@
 //! What this machine is, and keeping to its processors.
 
 mod conditions;
+mod contention;
 mod facts;
 mod root;
 

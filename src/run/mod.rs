@@ -8,7 +8,6 @@
 //! Workloads whose rate is a share of what was measured come after those that measure it.
 
 mod folder;
-mod parts;
 mod progress;
 mod reference;
 mod room;

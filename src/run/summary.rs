@@ -1,5 +1,7 @@
 //! Summing a run up from the trials in its folder, and deciding rates that depend on them.
 
+mod parts;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -91,8 +93,8 @@ fn cell(
         throughput_per_s: each(|trial| trial.throughput_per_s)?,
         latency: quantiles(&trials.iter().map(|t| t.latency.headline()).collect::<Vec<_>>()),
         turnaround: turnaround(trials),
-        connect: super::parts::connect(trials),
-        steps: super::parts::steps(trials),
+        connect: parts::connect(trials),
+        steps: parts::steps(trials),
         server_cpu_per_request_ns: every(|trial| trial.server.as_ref()?.cpu_per_request_ns),
         client_cpu_per_request_ns: every(|trial| trial.client.cpu_per_request_ns),
         syscalls: None,

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use loadgen::{Moment, Phase};
 
-use super::{Root, steal_and_total_ticks};
+use super::{Root, contention, steal_and_total_ticks};
 use crate::base::units::as_f64;
 use crate::document::{Conditions, Contention, Pressure};
-use crate::host::contention;
 
 /// Resources whose pressure the kernel tells.
 const RESOURCES: [&str; 3] = ["cpu", "memory", "io"];

@@ -1,7 +1,7 @@
 //! What the trials of a cell say beside its usual figures: of connections that were opened anew, and of
 //! the steps of a staircase.
 
-use super::summary::quantiles;
+use super::quantiles;
 use crate::base::units::as_f64;
 use crate::document::{CellQuantile, CellStep, Estimate, StepRecord, Trial};
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::checks::{check, share, unless};
+use super::{check, share, unless};
 use crate::base::units::as_f64;
 use crate::document::{About, Check, Status, Trial};
 

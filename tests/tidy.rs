@@ -1,0 +1,15 @@
+//! How the sources are laid out.
+
+#[path = "tidy/floors.rs"]
+mod floors;
+#[path = "tidy/imports.rs"]
+mod imports;
+#[path = "tidy/map.rs"]
+mod map;
+
+use std::path::{Path, PathBuf};
+
+/// A place in the repository.
+fn root(place: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(place)
+}

@@ -1,0 +1,86 @@
+//! The code map of ARCHITECTURE.md is the tree.
+
+use std::path::{Path, PathBuf};
+
+use crate::root;
+
+/// The rows of the code map: what the first column names, and in which line.
+fn rows() -> Vec<(usize, Vec<String>)> {
+    let text = std::fs::read_to_string(root("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let lines = text.lines().enumerate();
+    let map = lines.skip_while(|(_, line)| *line != "## Code map").skip(1);
+    let map = map.take_while(|(_, line)| !line.starts_with('#'));
+    let rows = map.filter(|(_, line)| line.starts_with("| `"));
+    rows.map(|(at, line)| (at + 1, quoted(line))).collect()
+}
+
+/// All that a line has in backticks and that looks like a place.
+fn quoted(line: &str) -> Vec<String> {
+    let parts = line.split('`').skip(1).step_by(2);
+    let is_place = |name: &&str| {
+        let ends = [".rs", ".js", ".py", ".toml", "/"].iter().any(|end| name.ends_with(end));
+        ends && !name.contains(' ')
+    };
+    parts.filter(is_place).map(|name| name.split('*').next().unwrap_or(name).into()).collect()
+}
+
+/// The places of a row. A name without a folder stands beside, or in, one that was named before it.
+fn places(names: &[String]) -> Result<Vec<PathBuf>, String> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    for name in names {
+        let beside = found.iter().rev().flat_map(|earlier: &PathBuf| {
+            let folder = earlier.parent().unwrap_or(Path::new(""));
+            [earlier.join(name), folder.join(name)]
+        });
+        let mut all = std::iter::once(PathBuf::from(name)).chain(beside);
+        let there = all.find(|place| root("").join(place).exists());
+        found.push(there.ok_or_else(|| name.clone())?);
+    }
+    Ok(found)
+}
+
+#[test]
+fn what_the_code_map_names_is_there() {
+    let rows = rows();
+    assert!(rows.len() > 50, "the code map was not read: {} rows", rows.len());
+    let gone = rows.iter().filter_map(|(line, names)| {
+        let name = places(names).err()?;
+        Some(format!("ARCHITECTURE.md:{line}: there is no {name}"))
+    });
+    let gone: Vec<_> = gone.collect();
+    assert!(gone.is_empty(), "{}", gone.join("\n"));
+}
+
+#[test]
+fn what_is_there_is_on_the_code_map() {
+    let named: Vec<PathBuf> =
+        rows().iter().flat_map(|(_, names)| places(names).unwrap_or_default()).collect();
+    let on_map = |place: &Path| {
+        // A file's folder is named with it.
+        let file = place.with_extension("rs");
+        named
+            .iter()
+            .any(|named| place.starts_with(named) || named.starts_with(place) || *named == file)
+    };
+    let mut missing = Vec::new();
+    for folder in ["src", "servers/src", "loadgen/src", "protocol/src"] {
+        for entry in std::fs::read_dir(root(folder)).expect(folder) {
+            let name = entry.expect("an entry").file_name();
+            let place = Path::new(folder).join(&name);
+            let below = root("").join(&place);
+            let parts: Vec<_> = if folder == "src" && below.is_dir() {
+                let entries = std::fs::read_dir(&below).expect("a folder");
+                entries.map(|entry| place.join(entry.expect("an entry").file_name())).collect()
+            } else {
+                vec![place]
+            };
+            // What puts its folder together is named with it.
+            let whole = |place: &PathBuf| {
+                ["mod.rs", "lib.rs", "main.rs"].iter().any(|name| place.ends_with(name))
+            };
+            missing.extend(parts.into_iter().filter(|place| !whole(place) && !on_map(place)));
+        }
+    }
+    missing.sort();
+    assert!(missing.is_empty(), "not on the code map of ARCHITECTURE.md: {missing:#?}");
+}
