@@ -13,9 +13,9 @@ use crate::command::compare::CompareArgs;
 use crate::command::load::LoadArgs;
 use crate::command::run::{self, RunArgs};
 use crate::command::schema::SchemaOf;
-use crate::command::serve::ServeArgs;
 use crate::command::{capacity, doctor, lab, merge};
 use crate::command::{plans, report};
+use crate::process::ServeArgs;
 use crate::view::{export, table};
 
 /// One protocol, every concurrency model, and figures that can be believed.

@@ -46,5 +46,5 @@ pub use cli::main;
 pub use command::{check, lab};
 pub use document::store;
 pub use host::{accounts, machine, sockets};
-pub use process::{child, interrupts, redis};
+pub use process::{ServeArgs, child, interrupts, redis};
 pub use view::{page, table};

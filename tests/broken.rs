@@ -10,6 +10,7 @@ mod support;
 
 use std::io::Read;
 
+use c10k::ServeArgs;
 use c10k::accounts::{Sample, cpu_now};
 use c10k::check::client::Client;
 use c10k::check::watch::{self, Footprint, Lowered, Scarce};
@@ -17,15 +18,13 @@ use c10k::child::ServerChild;
 use rustix::process::Signal;
 use serde_json::Value;
 use servers::{BROKEN, Broken, broken};
-use support::{DEADLINE, c10k, until};
+use support::{C10K, DEADLINE, c10k, until};
 
 const MS: u64 = 1_000_000;
 
 fn serve(kind: &str, name: &str, flags: &[&str]) -> ServerChild {
-    let mut command = c10k();
-    command.args(["serve", "--stop-with-parent", "--listen", "127.0.0.1:0", kind, name]);
-    command.args(flags);
-    ServerChild::start(command).expect("it starts")
+    let args = ServeArgs::child(&[&[kind, name], flags].concat()).expect("it is listed");
+    ServerChild::start(args.command(C10K)).expect("it starts")
 }
 
 /// The broken server, and the model that its file calls right, with the same settings.

@@ -4,13 +4,15 @@
 mod support;
 
 use std::fs::File;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::Command;
 
+use c10k::ServeArgs;
 use c10k::child::ServerChild;
 use libtest_mimic::{Arguments, Failed, Trial};
 use servers::{MODELS, Model};
-use support::{c10k, until};
+use support::{C10K, until};
 
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/students/client.py");
 /// Pairs of numbers that a client asks for.
@@ -32,12 +34,12 @@ fn main() {
 }
 
 fn start(model: &str, how: &str, told: &Path, flags: &[&str]) -> Result<ServerChild, Failed> {
-    let mut command = c10k();
-    command.args(["serve", "--stop-with-parent", "--model", model, "--listen", "127.0.0.1:0"]);
-    command.args(["--app", "multiply", "--framing", "raw"]).args(flags);
+    let kind = ["--model", model, "--app", "multiply", "--framing", "raw"];
+    let mut args = ServeArgs::child(&[&kind, flags].concat())?;
     if how == "afresh" {
-        command.args(["--close-after", "1"]);
+        args.close_after = Some(NonZeroU32::MIN);
     }
+    let mut command = args.command(C10K);
     command.stderr(File::create(told)?);
     ServerChild::start(command).map_err(|error| format!("{error:#}").into())
 }

@@ -4,20 +4,19 @@ mod support;
 
 use std::io::Write;
 
+use c10k::ServeArgs;
 use c10k::check::client::Client;
 use c10k::child::ServerChild;
 use rustix::process::Signal;
 use servers::{Family, MODELS};
-use support::{DEADLINE, c10k};
+use support::{C10K, DEADLINE};
 
 /// A server of every such model that this machine lets run.
 fn proactors() -> impl Iterator<Item = ServerChild> {
     let models = MODELS.iter().filter(|model| model.family == Family::Proactor);
     models.filter(|model| (model.probe)().is_ok()).map(|model| {
-        let mut command = c10k();
-        command.args(["serve", "--stop-with-parent", "--listen", "127.0.0.1:0"]);
-        command.args(["--model", model.name]);
-        ServerChild::start(command).expect("it starts")
+        let args = ServeArgs::child(&["--model", model.name]).expect("it is listed");
+        ServerChild::start(args.command(C10K)).expect("it starts")
     })
 }
 

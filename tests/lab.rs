@@ -4,6 +4,7 @@ mod support;
 
 use std::path::Path;
 
+use c10k::ServeArgs;
 use c10k::lab::{killed, naive};
 use serde_json::Value;
 use support::{c10k, page};
@@ -118,8 +119,9 @@ fn a_killed_server_loses_what_it_alone_has_kept() {
         (&["--state", "client"], false, "bad-token"),
         (&["--state", "client", "--state-key", &key], true, "23"),
     ] {
-        let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
-        let killed = killed::run(Path::new(PROGRAM), "a home", "epoll", &flags).expect("shown");
+        let args = ServeArgs::child(&[&["--model", "epoll"], flags].concat()).expect("it is read");
+        let killed =
+            killed::run(Path::new(PROGRAM), "a home", "epoll", &args.state).expect("shown");
         assert_eq!(killed.went_on, went_on, "{flags:?}: {killed:?}");
         assert!(killed.said.contains(says), "{flags:?}: {killed:?}");
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use c10k::machine;
+use c10k::{ServeArgs, machine};
 use serde_json::Value;
 
 /// How C programs are built.
@@ -86,9 +86,9 @@ impl Server {
 
     /// Starts one of our models with more arguments.
     pub(crate) fn start_model_with(model: &str, more: &[String], cpu: usize) -> Result<Self> {
-        let mut command = c10k();
-        command.args(["serve", "--stop-with-parent", "--listen", "127.0.0.1:0", "--model", model]);
-        Self::start(command.args(more), cpu)
+        let more: Vec<&str> = more.iter().map(String::as_str).collect();
+        let args = ServeArgs::child(&[&["--model", model], &more[..]].concat())?;
+        Self::start(&mut args.command(C10K), cpu)
     }
 }
 
@@ -110,7 +110,10 @@ pub(crate) fn build_c(source: &str, folder: &Path) {
     let _ = Command::new("cc").args(CC_FLAGS).arg("-o").arg(program).arg(source).status();
 }
 
-/// The program that is measured, built as this benchmark is.
+/// The file of the program that is measured, built as this benchmark is.
+const C10K: &str = env!("CARGO_BIN_EXE_c10k");
+
+/// The program that is measured.
 pub(crate) fn c10k() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_c10k"))
+    Command::new(C10K)
 }

@@ -80,6 +80,12 @@ pub fn parse_cpus(text: &str) -> Result<Vec<usize>, String> {
     Ok(cpus)
 }
 
+/// Processors as [`parse_cpus`] reads them.
+#[must_use]
+pub fn show_cpus(cpus: &[usize]) -> String {
+    cpus.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
 /// A part of a load such as `0/3`: the first of three.
 ///
 /// # Errors

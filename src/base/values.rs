@@ -21,6 +21,12 @@ pub enum Warmup {
 /// Processors; empty for any.
 pub type CpuList = std::sync::Arc<[usize]>;
 
+/// Arguments as a command of the program reads them.
+pub(crate) fn read<A: clap::Args>(words: &[&str]) -> Result<A, clap::Error> {
+    let command = A::augment_args(clap::Command::new("c10k").no_binary_name(true));
+    A::from_arg_matches(&command.try_get_matches_from(words)?)
+}
+
 pub(crate) fn model_names() -> PossibleValuesParser {
     PossibleValuesParser::new(servers::MODELS.iter().map(|model| model.name))
 }

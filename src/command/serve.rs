@@ -3,8 +3,6 @@
 //! It prints one JSON line when it is ready and one when it has stopped, so that scripts need
 //! not guess either.
 
-mod args;
-
 use std::time::Instant;
 
 use anyhow::Result;
@@ -17,7 +15,7 @@ use crate::base::units::ns;
 use crate::base::{Exit, print_line, usage};
 use crate::host::accounts::OwnUsage;
 use crate::host::machine;
-pub use args::ServeArgs;
+use crate::process::ServeArgs;
 
 #[derive(Serialize)]
 struct Ready<'a> {

@@ -43,7 +43,7 @@ impl Plan {
             "{connections} connections are fewer than {} threads",
             self.threads
         );
-        self.server_of(workload).check_state()?;
+        self.server_of(workload).state()?;
         workload.arrivals.check(self)?;
         let mut services = Vec::new();
         for subject in self.subjects()? {

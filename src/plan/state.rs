@@ -1,9 +1,11 @@
 //! Where the servers of a plan keep the state of sessions.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, ensure};
 use protocol::{Home, Request, Sessions};
 
 use super::ServerPlan;
+use crate::base::units::parse_duration;
+use crate::workload::state::{StateArgs, home, lock};
 
 impl ServerPlan {
     /// Where the state of sessions is.
@@ -11,8 +13,8 @@ impl ServerPlan {
     /// # Errors
     /// When the name is none of a home.
     pub fn home(&self) -> Result<Home> {
-        let wrong = |error: String| anyhow::anyhow!("[server]: state: {error}");
-        self.state.as_deref().map_or(Ok(Home::None), crate::workload::state::home).map_err(wrong)
+        let wrong = |error: String| anyhow!("[server]: state: {error}");
+        self.state.as_deref().map_or(Ok(Home::None), home).map_err(wrong)
     }
 
     /// A request as it is to these servers: the steps of a session depend on what they keep.
@@ -25,45 +27,34 @@ impl ServerPlan {
         Ok(Request::Session(Sessions { home, history, ..sessions }))
     }
 
-    /// What is wrong with the settings of sessions.
+    /// What a server does with the state of sessions.
     ///
     /// # Errors
-    /// What, and what to write instead.
-    pub(super) fn check_state(&self) -> Result<()> {
-        let home = self.home()?;
-        let in_server = |key: &str, error| anyhow::anyhow!("[server]: {key}: {error}");
-        if let Some(lock) = &self.state_lock {
-            crate::workload::state::lock(lock).map_err(|error| in_server("state-lock", error))?;
-        }
-        if let Some(ttl) = &self.session_ttl {
-            let ttl = crate::base::units::parse_duration(ttl);
-            let ttl = ttl.map_err(|error| in_server("session-ttl", error))?;
-            anyhow::ensure!(!ttl.is_zero(), "[server]: session-ttl: longer than nothing");
-        }
-        anyhow::ensure!(self.sessions_max != Some(0), "[server]: sessions-max: at least 1");
-        anyhow::ensure!(
-            self.state_store.is_some() == (home == Home::External),
+    /// What is wrong with the settings, and what to write instead.
+    pub fn state(&self) -> Result<StateArgs> {
+        let in_server = |key: &'static str| move |error| anyhow!("[server]: {key}: {error}");
+        let default = StateArgs::default();
+        let typed_lock = self.state_lock.as_deref().map(lock).transpose();
+        let typed_ttl = self.session_ttl.as_deref().map(parse_duration).transpose();
+        let state = StateArgs {
+            state: self.home()?,
+            history: self.history,
+            state_lock: typed_lock.map_err(in_server("state-lock"))?.unwrap_or(default.state_lock),
+            sessions_max: self.sessions_max.unwrap_or(default.sessions_max),
+            session_ttl: typed_ttl
+                .map_err(in_server("session-ttl"))?
+                .unwrap_or(default.session_ttl),
+            state_store: self.state_store.clone(),
+            state_key: None,
+        };
+        ensure!(!state.session_ttl.is_zero(), "[server]: session-ttl: longer than nothing");
+        ensure!(state.sessions_max > 0, "[server]: sessions-max: at least 1");
+        ensure!(
+            state.state_store.is_some() == (state.state == Home::External),
             "[server]: state = \"external\" needs state-store = \"redis://127.0.0.1:6379\", and no \
              other home has one"
         );
-        Ok(())
-    }
-
-    /// These settings as arguments of `c10k serve`; none where there are no sessions.
-    #[must_use]
-    pub fn state_arguments(&self) -> Vec<String> {
-        let history = (self.history > 0).then(|| self.history.to_string());
-        let max = self.sessions_max.map(|max| max.to_string());
-        let settings = [
-            ("--state", &self.state),
-            ("--history", &history),
-            ("--state-lock", &self.state_lock),
-            ("--sessions-max", &max),
-            ("--session-ttl", &self.session_ttl),
-            ("--state-store", &self.state_store),
-        ];
-        let given = settings.into_iter().filter_map(|(flag, value)| Some((flag, value.clone()?)));
-        given.flat_map(|(flag, value)| [flag.to_string(), value]).collect()
+        Ok(state)
     }
 }
 
@@ -91,12 +82,12 @@ mod tests {
         let request = plan.server.fit(plan.workloads[0].request.request(1)).expect("it fits");
         let sessions = Sessions { steps: 5, history: 64, home: Some(Home::Table) };
         assert_eq!(request, Request::Session(sessions));
-        let arguments = plan.server.state_arguments().join(" ");
+        let arguments = plan.server.state().expect("in order").words().join(" ");
         assert_eq!(
             arguments,
             "--state table --history 64 --state-lock one --sessions-max 9 --session-ttl 2s"
         );
-        assert!(Plan::quick().server.state_arguments().is_empty());
+        assert!(Plan::quick().server.state().expect("in order").words().is_empty());
     }
 
     #[test]

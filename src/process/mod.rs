@@ -8,10 +8,12 @@ mod interrupts;
 pub(crate) mod ours;
 mod processors;
 pub mod redis;
+mod serve;
 pub mod server;
 mod until;
 pub mod watch;
 
 pub use interrupts::interrupts;
 pub(crate) use processors::processors;
+pub use serve::ServeArgs;
 pub use until::until;

@@ -3,11 +3,14 @@
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Error, Result};
 use rustix::process::Signal;
 use serde_json::Value;
 use servers::{Model, Workers};
 
+use super::serve::ServeArgs;
+use super::server::this_program;
+use crate::base::values::{app, framing};
 use crate::host::machine;
 use crate::plan::ServerPlan;
 use crate::process::child::{Accounts, ServerChild};
@@ -34,38 +37,34 @@ pub(crate) fn start(
     clients: Clients,
     cpus: (&[usize], &[usize]),
 ) -> Result<ServerChild> {
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
-    let mut command = Command::new(program);
-    command.args(["serve", "--stop-with-parent", "--listen", "127.0.0.1:0"]);
-    command.args(["--model", model.name, "--app", &settings.app]);
-    command.args(["--framing", &settings.framing]);
-    command.args(["--backlog", &settings.backlog.to_string()]);
-    command.args(["--drain-timeout", &humantime::format_duration(DRAIN_TIMEOUT).to_string()]);
-    if let (Some(workers), Workers::Fixed(_) | Workers::Floating(_)) =
-        (settings.workers, model.workers)
-    {
-        command.args(["--workers", &workers.to_string()]);
-    }
-    if let Some(connections) = settings.max_connections {
-        command.args(["--max-connections", &connections.to_string()]);
-    }
-    command.args(settings.state_arguments());
-    if clients.greeting {
-        command.arg("--greeting");
-    }
+    let args = ServeArgs {
+        app: app(&settings.app).map_err(Error::msg)?,
+        framing: framing(&settings.framing).map_err(Error::msg)?,
+        backlog: settings.backlog,
+        drain_timeout: DRAIN_TIMEOUT,
+        // A plan's number is for those models that have workers.
+        workers: settings.workers.filter(|_| has_workers(model)),
+        max_connections: settings.max_connections,
+        state: settings.state()?,
+        greeting: clients.greeting,
+        ..ServeArgs::child(&["--model", model.name])?
+    };
     // Only then is there something that the clocks of its processes do not tell.
     let accounts = if model.process_per_client && clients.come_and_go {
         Accounts::Group
     } else {
         Accounts::Clocks
     };
-    spawn(command, accounts, cpus)
+    spawn(args.command(this_program()?), accounts, cpus)
+}
+
+fn has_workers(model: &Model) -> bool {
+    matches!(model.workers, Workers::Fixed(_) | Workers::Floating(_))
 }
 
 /// Starts this program as the null server, likewise.
 pub(crate) fn start_null(cpus: (&[usize], &[usize])) -> Result<ServerChild> {
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(this_program()?);
     command.args(["calibrate", "--law", "none", "--stop-with-parent", "--listen", "127.0.0.1:0"]);
     spawn(command, Accounts::Clocks, cpus)
 }

@@ -18,7 +18,7 @@ use rustix::process::{
 use serde_json::Value;
 use servers::Model;
 
-use super::{until, watch};
+use super::{ServeArgs, until, watch};
 use crate::host::accounts::Group;
 use crate::process::child::ServerChild;
 use crate::workload::speech::Speech;
@@ -100,16 +100,18 @@ impl Subject {
 
 fn start_model(model: &Model, program: &PathBuf, start: Start<'_>) -> Result<ServerChild> {
     let file = File::open(program).context("cannot open this program's own file")?;
-    let mut command = Command::new(program);
+    let args = ServeArgs {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, start.port)),
+        app: start.speech.app,
+        framing: start.speech.framing,
+        ..ServeArgs::child(&[&["--model", model.name], start.flags].concat())?
+    };
+    let mut command = args.command(program);
     if start.unprivileged && geteuid().is_root() {
         // By descriptor: the folders on the way to it may be closed to others.
-        command = Command::new(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        command = args.command(format!("/proc/self/fd/{}", file.as_raw_fd()));
         command.arg0("c10k").uid(NOBODY).gid(NOBODY);
     }
-    command.args(["serve", "--stop-with-parent", "--model", model.name]);
-    command.args(["--listen", &format!("127.0.0.1:{}", start.port)]);
-    command.args(["--app", start.speech.app.name(), "--framing", start.speech.framing.name()]);
-    command.args(start.flags);
     ServerChild::start(command)
 }
 

@@ -23,7 +23,7 @@ use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 
 use crate::base::print;
-use crate::base::units::{show_bytes, show_count, show_ns_f64};
+use crate::base::units::{show_bytes, show_count, show_cpus, show_ns_f64};
 use crate::document::{Cell, CellQuantile, Crossover, Estimate, Flag, Summary, Validity};
 use crate::workload::arrivals;
 pub use capacity::capacity;
@@ -239,8 +239,7 @@ pub(crate) fn processors(cpus: &[usize]) -> String {
     if cpus.is_empty() {
         return "any processor".into();
     }
-    let list: Vec<_> = cpus.iter().map(ToString::to_string).collect();
-    format!("processor {}", list.join(","))
+    format!("processor {}", show_cpus(cpus))
 }
 
 fn quantile(quantile: &CellQuantile) -> String {

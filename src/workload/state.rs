@@ -12,10 +12,10 @@ use servers::{Lock, StateConfig};
 
 use crate::base::units::parse_bytes;
 use crate::base::usage;
-use crate::base::values::{named, positive, positive_duration};
+use crate::base::values::{named, positive, positive_duration, read};
 
 /// Where a server keeps the state of sessions.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct StateArgs {
     /// Where the state of a session of ADD requests is kept: none (it travels in the requests),
     /// connection, table, client (signed) or external
@@ -42,7 +42,34 @@ pub struct StateArgs {
     pub state_key: Option<PathBuf>,
 }
 
+impl Default for StateArgs {
+    fn default() -> Self {
+        read(&[]).expect("each of them has a default, or needs none")
+    }
+}
+
 impl StateArgs {
+    /// As they are typed, without what goes without saying.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let default = Self::default();
+        let Self { state, history, state_lock, sessions_max, session_ttl, state_store, state_key } =
+            self;
+        let changed = |value: String, default: String| (value != default).then_some(value);
+        let time = |time: Duration| humantime::format_duration(time).to_string();
+        let options = [
+            ("--state", changed(state.name().into(), default.state.name().into())),
+            ("--history", changed(history.to_string(), default.history.to_string())),
+            ("--state-lock", changed(state_lock.name().into(), default.state_lock.name().into())),
+            ("--sessions-max", changed(sessions_max.to_string(), default.sessions_max.to_string())),
+            ("--session-ttl", changed(time(*session_ttl), time(default.session_ttl))),
+            ("--state-store", state_store.clone()),
+            ("--state-key", state_key.as_ref().map(|file| file.display().to_string())),
+        ];
+        let said = options.into_iter().filter_map(|(flag, value)| Some([flag.into(), value?]));
+        said.flatten().collect()
+    }
+
     /// As a server takes it.
     ///
     /// # Errors

@@ -13,15 +13,18 @@ use c10k::check::server::{Server, Start, Subject};
 /// Ends a test that hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
+/// The file of the program under test.
+pub(crate) const C10K: &str = env!("CARGO_BIN_EXE_c10k");
+
 /// The program under test.
 pub(crate) fn c10k() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_c10k"))
+    Command::new(C10K)
 }
 
 /// A model that runs on a free port; it is ended when the test is over, however that ends.
 pub(crate) fn server(model: &str) -> Server {
     let model = servers::models::find(model).expect("a model");
-    let subject = Subject::Model { model, program: env!("CARGO_BIN_EXE_c10k").into() };
+    let subject = Subject::Model { model, program: C10K.into() };
     let speech = Speech::BENCH;
     let start = Start { speech, flags: &[], port: 0, unprivileged: false, patience: DEADLINE };
     subject.start(start).expect("it starts")

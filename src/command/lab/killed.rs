@@ -3,14 +3,15 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
 
 use crate::document::Killed;
+use crate::process::ServeArgs;
 use crate::process::child::ServerChild;
+use crate::workload::state::StateArgs;
 
 /// Ends what would hang.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,13 +19,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const NUMBERS: [u64; 3] = [5, 7, 11];
 
 /// Kills a server between two steps of a session, starts another one in its place, and goes on.
-/// `flags` set the home.
+/// `state` sets the home.
 ///
 /// # Errors
 /// When a server does not start, or does not even take the first steps.
-pub fn run(program: &Path, home: &str, model: &str, flags: &[String]) -> Result<Killed> {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut server = start(program, model, any, flags)?;
+pub fn run(program: &Path, home: &str, model: &str, state: &StateArgs) -> Result<Killed> {
+    let args = ServeArgs { state: state.clone(), ..ServeArgs::child(&["--model", model])? };
+    let mut server = ServerChild::start(args.command(program))?;
     let address = server.address;
     let mut client = connect(address)?;
     let mut reference = "-".to_string();
@@ -39,20 +40,13 @@ pub fn run(program: &Path, home: &str, model: &str, flags: &[String]) -> Result<
         ensure!(Instant::now() < deadline, "the server survived SIGKILL");
         std::thread::sleep(Duration::from_millis(1));
     }
-    let _next = start(program, model, address, flags)?;
+    let _next = ServerChild::start(ServeArgs { listen: address, ..args }.command(program))?;
     let reply = take(&mut connect(address)?, NUMBERS.len(), &reference)?;
     let went_on = right(&reply, NUMBERS.len()).is_some();
     // A token may be long, and is of no interest any more.
     let said =
         if went_on { format!("the right total, {}", NUMBERS.iter().sum::<u64>()) } else { reply };
     Ok(Killed { home: home.into(), went_on, said })
-}
-
-fn start(program: &Path, model: &str, listen: SocketAddr, flags: &[String]) -> Result<ServerChild> {
-    let mut command = Command::new(program);
-    command.args(["serve", "--stop-with-parent", "--model", model]);
-    command.args(["--listen", &listen.to_string()]).args(flags);
-    ServerChild::start(command)
 }
 
 fn connect(address: SocketAddr) -> Result<BufReader<TcpStream>> {

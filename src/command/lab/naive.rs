@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroU32;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use protocol::{App, Framing};
 
 use crate::document::Naive;
+use crate::process::ServeArgs;
 use crate::process::child::ServerChild;
 
 /// Ends what would hang.
@@ -47,12 +49,14 @@ pub fn run(program: &Path, model: &str, requests: u32) -> Result<Naive> {
 fn time(program: &Path, model: &str, requests: u32, kept: bool) -> Result<Timed> {
     let dir = tempfile::tempdir()?;
     let told = dir.path().join("told");
-    let mut command = Command::new(program);
-    command.args(["serve", "--stop-with-parent", "--listen", "127.0.0.1:0", "--model", model]);
-    command.args(["--app", "multiply", "--framing", "raw", "--verbose"]);
-    if !kept {
-        command.args(["--close-after", "1"]);
-    }
+    let args = ServeArgs {
+        app: App::Multiply,
+        framing: Framing::Raw,
+        verbose: true,
+        close_after: (!kept).then_some(NonZeroU32::MIN),
+        ..ServeArgs::child(&["--model", model])?
+    };
+    let mut command = args.command(program);
     command.stderr(File::create(&told)?);
     let mut server = ServerChild::start(command)?;
     let (mut responses, begin) = (Duration::ZERO, Instant::now());

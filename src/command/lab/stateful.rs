@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use protocol::Home;
 
 use super::points::{self, connection_words};
 use super::{analysis, design, killed, naive, noise, page, sentences, written};
@@ -13,6 +14,7 @@ use crate::document::{Killed, LabReport, LabSessions, SchemaId, Summary, Trial};
 use crate::process::redis::Redis;
 use crate::run;
 use crate::view::table;
+use crate::workload::state::StateArgs;
 
 /// What the lab asks.
 pub(super) const QUESTION: &str = "Is a stateless server faster than a stateful one? What do connecting, keeping a session, and where it is kept each cost?";
@@ -96,22 +98,22 @@ fn kill_all(program: &Path, redis: Option<&Redis>) -> Result<Vec<Killed>> {
     let key = dir.path().join("key");
     // Any bytes do: nobody is to be kept out here, but the next server is to know its tokens.
     std::fs::write(&key, [b'k'; KEY_BYTES])?;
-    let flags = |words: &[&str]| -> Vec<String> { words.iter().map(ToString::to_string).collect() };
-    let key = key.display().to_string();
+    let at = |state: Home| StateArgs { state, ..StateArgs::default() };
     let mut homes = vec![
-        ("none", flags(&["--state", "none"])),
-        ("connection", flags(&["--state", "connection"])),
-        ("table", flags(&["--state", "table"])),
-        ("client", flags(&["--state", "client"])),
-        ("client, key in a file", flags(&["--state", "client", "--state-key", &key])),
+        ("none", at(Home::None)),
+        ("connection", at(Home::Connection)),
+        ("table", at(Home::Table)),
+        ("client", at(Home::Client)),
+        ("client, key in a file", StateArgs { state_key: Some(key), ..at(Home::Client) }),
     ];
     if let Some(redis) = redis {
-        homes.push(("external", flags(&["--state", "external", "--state-store", &redis.url()])));
+        let state_store = Some(redis.url());
+        homes.push(("external", StateArgs { state_store, ..at(Home::External) }));
     }
     homes
         .iter()
-        .map(|(home, flags)| {
-            killed::run(program, home, KILLED_MODEL, flags)
+        .map(|(home, state)| {
+            killed::run(program, home, KILLED_MODEL, state)
                 .with_context(|| format!("state home {home}"))
         })
         .collect()

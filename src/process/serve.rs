@@ -1,0 +1,169 @@
+//! What `c10k serve` is told: read by the command, and written by whoever starts a server of ours as
+//! a child process.
+
+use std::ffi::OsStr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::process::Command;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use protocol::{App, Framing};
+
+use crate::base::units::show_cpus;
+use crate::base::values::{
+    CpuList, address, app, broken_names, cpu_list, framing, positive, positive_duration, read,
+    servable_names,
+};
+use crate::workload::state::StateArgs;
+
+/// `c10k serve`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(group = clap::ArgGroup::new("kind").required(true))]
+pub struct ServeArgs {
+    /// The concurrency model; `c10k models` lists them
+    #[arg(long, short, group = "kind", value_parser = servable_names())]
+    pub model: Option<String>,
+    /// A server with a fault, on purpose; `c10k models --broken` lists them with what shows it
+    #[arg(long, group = "kind", value_name = "NAME", value_parser = broken_names())]
+    pub broken: Option<String>,
+    /// Where to listen; port 0 takes a free one and the ready line says which
+    #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
+    pub listen: SocketAddr,
+    /// What a request means
+    #[arg(long, default_value = "bench", value_parser = app)]
+    pub app: App,
+    /// How the stream is cut into requests
+    #[arg(long, default_value = "line", value_parser = framing)]
+    pub framing: Framing,
+    /// Threads or processes of a pool, loops, or threads of a runtime, where the model has them
+    #[arg(long, value_parser = positive)]
+    pub workers: Option<usize>,
+    /// Live connections at most; by default as many as the descriptor limit has room for
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub max_connections: Option<usize>,
+    /// Length of the kernel's queue of connections not yet accepted
+    #[arg(long, default_value_t = 4096)]
+    pub backlog: u32,
+    /// Close a connection that completes no request, or reads no reply, for so long
+    #[arg(long, default_value = "60s", value_parser = positive_duration)]
+    pub idle_timeout: Duration,
+    /// After SIGTERM, give connections so long to finish; a second signal cuts them at once
+    #[arg(long, default_value = "5s", value_parser = positive_duration)]
+    pub drain_timeout: Duration,
+    /// Close each connection after so many replies
+    #[arg(long, value_name = "K")]
+    pub close_after: Option<NonZeroU32>,
+    /// Begin every connection with a line that says which worker serves it and since when
+    #[arg(long)]
+    pub greeting: bool,
+    /// Tell of every request on standard error: who asked what, the reply, and how long it took
+    #[arg(long)]
+    pub verbose: bool,
+    /// Where the state of sessions is kept
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Keep to these processors, as in 0 or 0,2 or 0-3
+    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
+    pub cpus: CpuList,
+    /// End when the process that started this one does
+    #[arg(long, hide = true)]
+    pub stop_with_parent: bool,
+}
+
+/// What is so if nothing but the model is said.
+static DEFAULT: LazyLock<ServeArgs> = LazyLock::new(|| {
+    read(&["--model", servers::MODELS[0].name]).expect("a model needs no other settings")
+});
+
+impl ServeArgs {
+    /// A server to be started as a child on a free port of loopback, which ends with its parent;
+    /// `words` are its kind and what else is to be said, as they are typed.
+    ///
+    /// # Errors
+    /// What is wrong with the words, as `c10k serve` says it.
+    pub fn child(words: &[&str]) -> Result<Self> {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Ok(Self { listen, stop_with_parent: true, ..read(words)? })
+    }
+
+    /// The command that starts it: `program` is this program.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.arg("serve").args(self.words());
+        command
+    }
+
+    /// As it is typed, without what goes without saying.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        // Each field is named, so that a new one is not forgotten.
+        let Self { model, broken, listen, app, framing, workers, max_connections, .. } = self;
+        let Self { backlog, idle_timeout, drain_timeout, close_after, .. } = self;
+        let Self { greeting, verbose, state, cpus, stop_with_parent, .. } = self;
+        let default = &*DEFAULT;
+        let time = |time: Duration| humantime::format_duration(time).to_string();
+        let changed = |value: String, default: String| (value != default).then_some(value);
+        let count = |value: &Option<usize>| value.map(|n| n.to_string());
+        let options = [
+            ("--model", model.clone()),
+            ("--broken", broken.clone()),
+            ("--listen", changed(listen.to_string(), default.listen.to_string())),
+            ("--app", changed(app.name().into(), default.app.name().into())),
+            ("--framing", changed(framing.name().into(), default.framing.name().into())),
+            ("--workers", count(workers)),
+            ("--max-connections", count(max_connections)),
+            ("--backlog", changed(backlog.to_string(), default.backlog.to_string())),
+            ("--idle-timeout", changed(time(*idle_timeout), time(default.idle_timeout))),
+            ("--drain-timeout", changed(time(*drain_timeout), time(default.drain_timeout))),
+            ("--close-after", close_after.map(|replies| replies.to_string())),
+            ("--cpus", changed(show_cpus(cpus), show_cpus(&default.cpus))),
+        ];
+        let said = options.into_iter().filter_map(|(flag, value)| Some([flag.into(), value?]));
+        let mut words: Vec<String> = said.flatten().collect();
+        words.extend(state.words());
+        let flags = [
+            ("--greeting", *greeting),
+            ("--verbose", *verbose),
+            ("--stop-with-parent", *stop_with_parent),
+        ];
+        words.extend(flags.into_iter().filter(|(_, said)| *said).map(|(flag, _)| flag.into()));
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_as_what_was_meant() {
+        let all = [
+            "--model thread-pool --listen 127.0.0.1:81 --app multiply --framing raw --workers 3",
+            "--max-connections 9 --backlog 5 --idle-timeout 1500ms --drain-timeout 90s",
+            "--close-after 2 --greeting --verbose --state client --history 64 --state-key /key",
+            "--state-lock one --sessions-max 7 --session-ttl 61s --cpus 0,2 --stop-with-parent",
+        ];
+        let all = all.join(" ");
+        let typed: Vec<&str> = all.split(' ').collect();
+        let args: ServeArgs = read(&typed).expect("it can be said");
+        let words = args.words();
+        let flags = |words: &[String]| words.iter().filter(|word| word.starts_with("--")).count();
+        assert_eq!(flags(&words), all.matches("--").count(), "nothing is left out: {words:?}");
+        let again: Vec<&str> = words.iter().map(String::as_str).collect();
+        assert_eq!(read::<ServeArgs>(&again).expect("it is read"), args);
+        let broken = ServeArgs::child(&["--broken", servers::BROKEN[0].model.name]);
+        let words = broken.expect("it is listed").words();
+        let name = servers::BROKEN[0].model.name;
+        assert_eq!(words, ["--broken", name, "--listen", "127.0.0.1:0", "--stop-with-parent"]);
+    }
+
+    #[test]
+    fn what_goes_without_saying_is_not_said() {
+        assert_eq!(DEFAULT.words(), ["--model", servers::MODELS[0].name]);
+        let error = ServeArgs::child(&["--model", "epol"]).expect_err("no such model");
+        assert!(error.to_string().contains("epol"), "{error}");
+    }
+}
