@@ -99,6 +99,7 @@ enum Command {
 /// Parses, runs, prints the error if there is one, and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
+    servers::reset_inherited_signals();
     let cli = Cli::parse();
     match execute(cli.command) {
         Ok(exit) => ExitCode::from(exit.code()),

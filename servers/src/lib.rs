@@ -12,6 +12,7 @@
 //! - `reactor`: what an event loop keeps about its connections (table, run list, timers, mailbox)
 //! - `proactor`: the same for a loop around completions; `ring`, io_uring
 //! - `processes`: forking and reaping, and the memory that a server's processes share
+//! - `clock`: waiting until a deadline, whatever signals come
 //! - `stopping`: signals, drain and cut, and the table of what they shut down
 //! - [`state`]: where the state of sessions is between two requests
 //! - [`broken`]: servers that are wrong on purpose, on the same core wherever the fault is not
@@ -24,6 +25,7 @@
 //! connection: back off, keep serving. What we did wrong comes out of [`Server::run`].
 
 pub mod broken;
+mod clock;
 pub mod config;
 mod connection;
 pub mod models;
@@ -42,3 +44,4 @@ pub use net::Server;
 pub use net::counters::{Totals, WorkerTotals};
 pub use state::StateConfig;
 pub use state::table::Lock;
+pub use stopping::signals::reset_inherited_signals;

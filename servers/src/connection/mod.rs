@@ -9,9 +9,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use protocol::{Done, Greeting, Session};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::sockopt::Timeout;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
+use crate::clock::{self, monotonic_ns};
 use crate::net::{self, Server};
 use crate::stopping;
 
@@ -212,16 +215,10 @@ impl Conn {
     fn linger_blocking(&self) {
         let (end, mut left, mut scratch) = (Instant::now() + LINGER, LINGER_BYTES_MAX, [0; 4096]);
         while left > 0 {
-            let time = end.saturating_duration_since(Instant::now());
-            let Ok(timeout) = Timespec::try_from(time) else { return };
-            let mut ready = [PollFd::new(&self.stream, PollFlags::IN)];
-            match poll(&mut ready, Some(&timeout)) {
-                Err(rustix::io::Errno::INTR) => continue,
-                Ok(1..) => {}
-                _ => return,
-            }
-            match recv(&self.stream, &mut scratch) {
-                Ok(n @ 1..) => left = left.saturating_sub(n),
+            clock::wait_until_ready(&self.stream, PollFlags::IN, Some(end));
+            match rustix::net::recv(&self.stream, &mut scratch, RecvFlags::DONTWAIT) {
+                Ok((n @ 1.., _)) => left = left.saturating_sub(n),
+                Err(Errno::AGAIN | Errno::INTR) if Instant::now() < end => {}
                 _ => return,
             }
         }
@@ -236,18 +233,43 @@ impl AsFd for Conn {
 
 /// recv(2), without EINTR.
 pub(crate) fn recv(stream: &OwnedFd, space: &mut [u8]) -> io::Result<usize> {
-    let recv = || rustix::net::recv(stream, &mut *space, RecvFlags::empty());
-    Ok(rustix::io::retry_on_intr(recv)?.0)
+    match rustix::net::recv(stream, &mut *space, RecvFlags::empty()) {
+        Err(Errno::INTR) => interrupted(stream, Timeout::Recv, PollFlags::IN, || {
+            Ok(rustix::net::recv(stream, &mut *space, RecvFlags::DONTWAIT)?.0)
+        }),
+        received => Ok(received?.0),
+    }
 }
 
 /// send(2), without EINTR and without SIGPIPE.
 pub(crate) fn send(stream: &OwnedFd, bytes: &[u8]) -> io::Result<usize> {
-    Ok(rustix::io::retry_on_intr(|| rustix::net::send(stream, bytes, SendFlags::NOSIGNAL))?)
+    match rustix::net::send(stream, bytes, SendFlags::NOSIGNAL) {
+        Err(Errno::INTR) => interrupted(stream, Timeout::Send, PollFlags::OUT, || {
+            rustix::net::send(stream, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
+        }),
+        sent => Ok(sent?),
+    }
 }
 
-/// The machine's monotonic clock, which all its processes read alike.
-fn monotonic_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    let ns = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
-    u64::try_from(ns).unwrap_or(0)
+/// Goes on with what a signal has interrupted. The socket's own timeout would start anew, for ever
+/// where signals keep coming: so a deadline of the same length stands in for it from here on.
+#[cold]
+fn interrupted(
+    stream: &OwnedFd,
+    timeout: Timeout,
+    what: PollFlags,
+    mut go_on: impl FnMut() -> Result<usize, Errno>,
+) -> io::Result<usize> {
+    // Where it has none, nothing waits in the call.
+    let timeout = rustix::net::sockopt::socket_timeout(stream, timeout)?;
+    let deadline = Instant::now() + timeout.unwrap_or_default();
+    loop {
+        match go_on() {
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if Instant::now() < deadline => {
+                clock::wait_until_ready(stream, what, Some(deadline));
+            }
+            done => return Ok(done?),
+        }
+    }
 }

@@ -52,6 +52,6 @@ pub(crate) fn serve(server: &'static Server) -> io::Result<()> {
             (_, None) => unreachable!("the child does not return"),
         }
     }
-    while processes::wait_for_one().is_some() {}
+    processes::wait_for_all();
     Ok(())
 }

@@ -84,7 +84,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     }
     // The end of the way is the end of the child, once it has served the client it has.
     drop(links);
-    while processes::wait_for_one().is_some() {}
+    processes::wait_for_all();
     Ok(())
 }
 

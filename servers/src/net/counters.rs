@@ -43,9 +43,9 @@ counters! {
     refused,
     /// Connections dropped for want of descriptors, memory or threads.
     shed,
-    /// Times that accepting was paused because even shedding failed.
+    /// Times that accepting was paused because even shedding failed, or the kernel refused.
     accept_pauses,
-    /// Calls of accept(2) that failed for want of descriptors or memory.
+    /// Calls of accept(2) that failed for want of descriptors or memory, or were refused.
     accept_failures,
     /// Connections that were already dead when they were accepted.
     dead_on_arrival,

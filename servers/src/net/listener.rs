@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustix::net::SocketFlags;
 
 use super::{ACCEPT_PAUSE, Accepted, Server};
+use crate::clock;
 use crate::connection::Conn;
 
 /// One of a server's listening sockets.
@@ -53,12 +54,12 @@ impl Listener {
     /// before it looks for a client, and fails although nobody waits.
     fn accept_now(self) -> Result<OwnedFd, Errno> {
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        if self.wait_for_client(Some(&at_once)) { self.accept_raw() } else { Err(Errno::AGAIN) }
-    }
-
-    /// Whether a client is waiting, or the end, before the time is over.
-    fn wait_for_client(self, timeout: Option<&Timespec>) -> bool {
-        matches!(poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], timeout), Ok(1..))
+        match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&at_once)) {
+            Ok(1..) => self.accept_raw(),
+            Ok(_) | Err(Errno::INTR) => Err(Errno::AGAIN),
+            // With a limit of no descriptors poll(2) refuses, and accept(2) would.
+            Err(errno) => Err(errno),
+        }
     }
 
     /// The next client, where the socket blocks; `None` when stopping.
@@ -68,7 +69,9 @@ impl Listener {
                 Accepted::Conn(conn) => return Some(conn),
                 Accepted::TurnedAway => {}
                 // No descriptor is left, and nobody was waiting to be turned away.
-                Accepted::Nobody => _ = self.wait_for_client(None),
+                Accepted::Nobody => {
+                    clock::wait_until_ready(&self.socket, PollFlags::IN, None);
+                }
                 Accepted::Exhausted => thread::sleep(ACCEPT_PAUSE),
                 Accepted::Stopped => return None,
             }

@@ -27,7 +27,7 @@ use crate::net::counters::{Totals, WorkerTotals};
 use crate::processes;
 use crate::processes::shared::{self, Page, WorkerCounts};
 use crate::state::{self, table::Table};
-use crate::stopping;
+use crate::stopping::{self, Stage};
 pub(crate) use listener::Listener;
 
 /// How long accepting rests when even shedding failed. Short against a client's patience, long
@@ -72,8 +72,8 @@ pub(crate) enum Accepted {
     TurnedAway,
     /// Nobody is waiting; only where the listener does not block.
     Nobody,
-    /// Descriptors or memory ran out and shedding failed too: leave the listener alone for
-    /// a moment.
+    /// Descriptors or memory ran out and shedding failed too, or the kernel refuses: leave the
+    /// listener alone for a moment.
     Exhausted,
     /// The server is stopping.
     Stopped,
@@ -107,7 +107,7 @@ impl Server {
         let sockets = if model.listener_per_worker { workers } else { 1 };
         let (listeners, address) = listen(&config, sockets)?;
         let page = shared::page()?;
-        stopping::install(descriptors, config.drain_timeout, page)?;
+        stopping::install(listeners.len(), descriptors, config.drain_timeout, page)?;
         listeners.iter().for_each(stopping::watch_listener);
         let backlog = config.backlog.min(somaxconn());
         Ok(Box::leak(Box::new(Self {
@@ -199,19 +199,38 @@ impl Server {
     ) -> Option<Accepted> {
         Some(match accepted {
             Ok(stream) => self.admit(stream),
+            // Stopping shuts the listener down, which shows as EINVAL. But accept(2) takes a
+            // descriptor before it looks at the listener: so whatever it says now, it is over.
+            Err(_) if stopping::is_stopping() => Accepted::Stopped,
             Err(Errno::AGAIN) => Accepted::Nobody,
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 self.accept_failed();
                 self.shed_one(again)
             }
-            // shutdown(2) on the listener shows as EINVAL, in accept and nowhere else.
-            Err(Errno::INVAL) if stopping::is_stopping() => Accepted::Stopped,
-            // EINTR, ECONNABORTED, EPROTO and the network errors that Linux hands over from
-            // a connection that died in the queue: the next one may live.
             Err(Errno::INTR) => return None,
-            Err(_) => {
+            // Linux hands over the error of a connection that died in the queue: the next one may
+            // live (accept(2)).
+            Err(
+                Errno::CONNABORTED
+                | Errno::CONNRESET
+                | Errno::PROTO
+                | Errno::NETDOWN
+                | Errno::NOPROTOOPT
+                | Errno::HOSTDOWN
+                | Errno::NONET
+                | Errno::HOSTUNREACH
+                | Errno::OPNOTSUPP
+                | Errno::NETUNREACH
+                | Errno::TIMEDOUT,
+            ) => {
                 self.page.counters.dead_on_arrival();
                 return None;
+            }
+            // What nobody has foreseen, or EPERM of a firewall, may be so for a while.
+            Err(_) => {
+                self.accept_failed();
+                self.page.counters.accept_paused();
+                Accepted::Exhausted
             }
         })
     }
@@ -253,9 +272,14 @@ impl Server {
         self.page.counters.queued(n as u64);
     }
 
-    /// A connection ended with the process that served it. Called in a signal handler.
+    /// A connection ended with the process that served it, which died, or was killed because it had
+    /// not ended after the cut. Called in a signal handler.
     pub(crate) fn lost(&self) {
-        self.page.counters.lost();
+        if stopping::stage() == Stage::Cut {
+            self.page.counters.ended(Ending::Cut, Tally::default());
+        } else {
+            self.page.counters.lost();
+        }
         self.admission.lost();
     }
 

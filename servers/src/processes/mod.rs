@@ -107,12 +107,20 @@ pub(crate) fn reap_in_background() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until a child ends; `None` when there is none left. Returns its place.
+/// Waits until a child ends; `None` when there is none left. Returns its place. Not for servers
+/// that reap in the background.
 pub(crate) fn wait_for_one() -> Option<usize> {
     reap(WaitOptions::empty())
 }
 
-/// Waits until the child in that place has ended, which it is about to do.
+/// Waits until every child has ended.
+pub(crate) fn wait_for_all() {
+    // One after the other and by number: this process may have had children before it was this
+    // program, and those may stay for ever.
+    (0..BOUND.load(SeqCst)).for_each(wait_for);
+}
+
+/// Waits until the child in that place has ended, if there is one.
 pub(crate) fn wait_for(place: usize) {
     if let Some(pid) = Pid::from_raw(children()[place].pid.load(SeqCst)) {
         let ended = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()));
@@ -183,10 +191,19 @@ pub(crate) fn this_one_holds(holds: bool) {
 
 /// Tells every child that stopping has gone on. For signal handlers.
 pub(crate) fn tell() {
+    send(Signal::USR1);
+}
+
+/// Kills every child, also one that is stopped. For signal handlers.
+pub(crate) fn kill() {
+    send(Signal::KILL);
+}
+
+fn send(signal: Signal) {
     for child in &children()[..BOUND.load(SeqCst)] {
         if let Some(pid) = Pid::from_raw(child.pid.load(SeqCst)) {
             // It may just have ended; it is not reaped, so the number is still its own.
-            let _ = rustix::process::kill_process(pid, Signal::USR1);
+            let _ = rustix::process::kill_process(pid, signal);
         }
     }
 }
@@ -196,20 +213,21 @@ fn children() -> &'static [Child] {
 }
 
 fn reap(options: WaitOptions) -> Option<usize> {
-    let place = loop {
+    let lives = |child: &Child| child.pid.load(SeqCst) != 0;
+    while children()[..BOUND.load(SeqCst)].iter().any(lives) {
         match wait(options) {
             // Whoever is not on the list was a child before this program was started.
             Ok(Some((pid, _))) => {
                 if let Some(place) = place_of(pid.as_raw_pid()) {
-                    break place;
+                    freed(place);
+                    return Some(place);
                 }
             }
             Err(rustix::io::Errno::INTR) => {}
-            Ok(None) | Err(_) => return None,
+            Ok(None) | Err(_) => break,
         }
-    };
-    freed(place);
-    Some(place)
+    }
+    None
 }
 
 /// The child in that place has been reaped.

@@ -2,42 +2,53 @@
 //!
 //! The first SIGINT or SIGTERM shuts the listening sockets down and half-closes every live
 //! connection for reading. Both wake whatever a model waits in (accept, read, select, poll,
-//! epoll, io_uring, a runtime) without adding anything to its path: accepting fails with one
-//! errno, and a connection delivers what it had received and then reads as ended. A second
-//! signal, or the drain timeout, shuts the connections down in both directions.
+//! epoll, io_uring, a runtime) without adding anything to its path: accepting fails, and a
+//! connection delivers what it had received and then reads as ended. A second
+//! signal, or the drain timeout, shuts the connections down in both directions: the cut.
 //!
 //! A server of several processes is stopped through the first one: how far stopping has come is
 //! on their shared page, and the handler passes the signal on to the children, which end their
 //! own connections. Signals from anybody else the children ignore: a terminal sends its Ctrl-C
 //! to all of them at once, and that is one signal and not two.
 //!
+//! What does not end by itself is ended: children that are left [`KILL_AFTER`] the cut are killed
+//! (one may be stopped, or hang), and [`EXIT_AFTER`] that the first process exits with an error.
+//!
 //! All of it happens in the signal handler, from system calls that signal-safety(7) lists. There
 //! is no signal thread, because a threaded process must not fork, and no flag that somebody has
 //! to poll: a model that is blocked in the read of its only client is woken like any other.
 
+pub(crate) mod signals;
 mod watched;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFlags, eventfd};
 use rustix::net::Shutdown;
-use signal_hook::consts::{SIGALRM, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGALRM, SIGUSR1};
 
-use crate::processes;
 use crate::processes::shared::Page;
+use crate::{clock, processes};
 pub(crate) use watched::Stage;
 use watched::Watched;
 
-/// More listening sockets than any model opens: one for each loop of the largest machine.
-const LISTENERS_MAX: usize = 1024;
+/// How long after the cut children may take to end before they are killed. Without a stopped or
+/// hanging one among them they take milliseconds.
+const KILL_AFTER: Duration = Duration::from_secs(1);
+/// How long after that the server may take to end. The longest job takes a second of a processor.
+const EXIT_AFTER: Duration = Duration::from_secs(10);
 
 static PAGE: OnceLock<&Page> = OnceLock::new();
 static WATCHED: OnceLock<Watched> = OnceLock::new();
-static DRAIN_TIMEOUT_US: AtomicU64 = AtomicU64::new(0);
+static DRAIN_TIMEOUT_NS: AtomicU64 = AtomicU64::new(0);
+/// When the timer goes off. An alarm before that is not ours.
+static ALARM_AT_NS: AtomicU64 = AtomicU64::new(u64::MAX);
+/// Whether children that outlived the cut have been killed.
+static KILLED: AtomicBool = AtomicBool::new(false);
 /// Readable once [`Stage::Cut`] is reached: what sleeping jobs wait on.
 static CUT: OnceLock<OwnedFd> = OnceLock::new();
 
@@ -53,38 +64,35 @@ pub(crate) fn is_stopping() -> bool {
     stage() != Stage::Running
 }
 
-/// Installs the signal handlers. `descriptors` is the most that this process may open.
+/// Installs the signal handlers. `listeners` and `descriptors` are the most that this process may
+/// open.
 ///
 /// # Errors
 /// When the kernel refuses a handler or an eventfd.
 pub(crate) fn install(
+    listeners: usize,
     descriptors: usize,
     drain_timeout: Duration,
     page: &'static Page,
 ) -> io::Result<()> {
-    WATCHED.get_or_init(|| Watched::new(LISTENERS_MAX, descriptors));
+    WATCHED.get_or_init(|| Watched::new(listeners, descriptors));
     PAGE.get_or_init(|| page);
     let cut = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
     CUT.get_or_init(|| cut);
-    let drain_us = u64::try_from(drain_timeout.as_micros()).unwrap_or(u64::MAX).max(1);
-    DRAIN_TIMEOUT_US.store(drain_us, SeqCst);
-    for signal in [SIGINT, SIGTERM, SIGALRM, SIGUSR1] {
-        #[expect(unsafe_code, reason = "what runs in a signal handler must be signal-safe")]
-        // SAFETY: `on_signal` uses atomics, initialised statics, shutdown(2), write(2), kill(2)
-        // and setitimer(2); it takes no lock and allocates nothing.
-        unsafe { signal_hook::low_level::register(signal, move || on_signal(signal)) }?;
-    }
-    Ok(())
+    let drain_ns = u64::try_from(drain_timeout.as_nanos()).unwrap_or(u64::MAX);
+    DRAIN_TIMEOUT_NS.store(drain_ns, SeqCst);
+    signals::reset_inherited_signals();
+    signals::install(on_signal)
 }
 
 /// Has the listening socket shut down when the server stops.
 ///
 /// # Panics
-/// When a model opens more listeners than the largest machine has loops.
+/// When it is one more than was said at [`install`].
 pub(crate) fn watch_listener(fd: &impl AsFd) {
     if let Some((page, watched)) = installed() {
         let found = watched.watch_listener(fd.as_fd().as_raw_fd(), &page.stage, shutdown);
-        assert!(found, "a model opens at most {LISTENERS_MAX} listeners");
+        assert!(found, "a server has as many listeners as it has said");
     }
 }
 
@@ -102,30 +110,34 @@ pub(crate) fn forget(fd: RawFd) {
     }
 }
 
-/// Waits as a thread waits, but not past a cut.
+/// Waits as a thread waits, but not past a cut. Signals, of which the first one to stop lets the
+/// job finish, neither shorten nor stretch it.
 pub(crate) fn sleep(wait: Duration) {
-    let (Some(cut), Ok(timeout)) = (CUT.get(), Timespec::try_from(wait)) else { return };
-    if !wait.is_zero() {
-        // EINTR means that a signal came; a first one lets the job finish, so wait on. What is
-        // left of the wait is not known, and a job that lasts longer while stopping harms nobody.
-        while let Err(rustix::io::Errno::INTR) =
-            poll(&mut [PollFd::new(cut, PollFlags::IN)], Some(&timeout))
-        {}
+    if wait.is_zero() {
+        return;
+    }
+    if let Some(cut) = CUT.get() {
+        let deadline = Instant::now() + wait;
+        while stage() < Stage::Cut && Instant::now() < deadline {
+            clock::wait_until_ready(cut, PollFlags::IN, Some(deadline));
+        }
     }
 }
 
-/// Waits, but not past a signal.
+/// Waits, but not past a signal. One that comes just before it is missed: so keep the waits short.
 pub(crate) fn pause(wait: Duration) {
-    if let (Some(cut), Ok(timeout)) = (CUT.get(), Timespec::try_from(wait)) {
-        // A signal that comes just before the call is missed; so the waits are short.
-        let _ = poll(&mut [PollFd::new(cut, PollFlags::IN)], Some(&timeout));
+    if let Some(cut) = CUT.get() {
+        let deadline = Instant::now() + wait;
+        clock::wait_until_ready_or_signal(cut, PollFlags::IN, Some(deadline));
     }
 }
 
 /// Stops as the first signal does: something of ours has failed.
 pub(crate) fn begin() {
-    if let Some(page) = PAGE.get() {
-        stop(page, false);
+    if let Some((page, watched)) = installed()
+        && !is_stopping()
+    {
+        stop(page, watched);
     }
 }
 
@@ -134,35 +146,69 @@ fn installed() -> Option<(&'static Page, &'static Watched)> {
 }
 
 fn on_signal(signal: i32) {
-    let Some(page) = PAGE.get() else { return };
-    match (processes::is_child(), signal == SIGUSR1) {
-        (false, false) => stop(page, signal == SIGALRM),
-        (true, true) => follow(),
-        (true, false) | (false, true) => {}
-    }
-}
-
-/// In a child: the server's first process has gone on to the next stage.
-fn follow() {
-    if let Some(watched) = WATCHED.get() {
-        watched.end_connections(stage(), shutdown);
+    let Some((page, watched)) = installed() else { return };
+    match (signal, processes::is_child()) {
+        (SIGUSR1, true) => watched.end_connections(stage(), shutdown),
+        (SIGALRM, false) => time_is_up(page, watched),
+        (SIGUSR1, false) | (_, true) => {}
+        (_, false) => stop(page, watched),
     }
 }
 
 /// In the server's first process: the next stage.
-fn stop(page: &Page, alarm: bool) {
-    let Some(watched) = WATCHED.get() else { return };
-    match watched.stop(&page.stage, alarm, shutdown) {
-        Stage::Running => {}
-        Stage::Draining => arm_drain_timeout(),
-        Stage::Cut => {
+fn stop(page: &Page, watched: &Watched) {
+    match watched.stop(&page.stage, shutdown) {
+        Some(Stage::Draining) => arm(Duration::from_nanos(DRAIN_TIMEOUT_NS.load(SeqCst))),
+        Some(_) => {
             if let Some(cut) = CUT.get() {
                 // A full counter is as readable as any other.
                 let _ = rustix::io::write(cut, &1_u64.to_ne_bytes());
             }
+            arm(KILL_AFTER);
         }
+        // However often it is told to: the time that it has left is that of the first cut.
+        None => {}
     }
     processes::tell();
+}
+
+/// In the server's first process: SIGALRM has come, which may be anybody's.
+fn time_is_up(page: &Page, watched: &Watched) {
+    if clock::monotonic_ns() < ALARM_AT_NS.load(SeqCst) {
+        return;
+    }
+    match stage() {
+        Stage::Running => {}
+        Stage::Draining => stop(page, watched),
+        Stage::Cut if !KILLED.swap(true, SeqCst) => {
+            processes::kill();
+            arm(EXIT_AFTER);
+        }
+        Stage::Cut => give_up(),
+    }
+}
+
+/// Ends this process: something in it has not ended by itself. Its counters are lost with it, and
+/// so the exit code is that of a failure.
+fn give_up() -> ! {
+    let words = b"error: the server has not ended after it was told to: it gives up, and its \
+                  counters are lost\n";
+    // Nobody may read it; the exit code says the same.
+    let _ = rustix::io::write(rustix::stdio::stderr(), words);
+    #[expect(unsafe_code, reason = "exit(3) is not for signal handlers")]
+    // SAFETY: _exit(2) ends the process, and nothing of ours runs any more.
+    unsafe {
+        libc::_exit(1)
+    }
+}
+
+/// Has SIGALRM come after so long.
+fn arm(after: Duration) {
+    let ns = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+    // First: the alarm must not find the time of the one before.
+    ALARM_AT_NS.store(clock::monotonic_ns().saturating_add(ns), SeqCst);
+    // In whole microseconds, and rounded up: an alarm too early would be taken for a stray one.
+    signals::arm_alarm(ns.div_ceil(1000).max(1));
 }
 
 /// shutdown(2), whatever it says: the peer may be gone already.
@@ -175,19 +221,4 @@ fn shutdown(fd: RawFd, how: Shutdown) {
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
     // rustix makes the system call itself, so that errno of the interrupted code stays as it is.
     let _ = rustix::net::shutdown(fd, how);
-}
-
-/// Has SIGALRM come after the drain timeout.
-fn arm_drain_timeout() {
-    let us = DRAIN_TIMEOUT_US.load(SeqCst);
-    let part = |us: u64| libc::c_long::try_from(us).unwrap_or(libc::c_long::MAX);
-    let timer = libc::itimerval {
-        it_interval: libc::timeval { tv_sec: 0, tv_usec: 0 },
-        it_value: libc::timeval { tv_sec: part(us / 1_000_000), tv_usec: part(us % 1_000_000) },
-    };
-    #[expect(unsafe_code, reason = "rustix has no interval timer")]
-    // SAFETY: the structure lives across the call, and a null pointer asks for no old value.
-    unsafe {
-        libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut());
-    }
 }

@@ -33,15 +33,14 @@ impl Stage {
         }
     }
 
-    /// Goes on: from running to draining, or at once to the cut when that is `last`.
-    fn advance(stage: &AtomicU8, last: bool) -> Self {
+    /// Goes on: from running to draining, and from there to the cut, which is the last. Returns
+    /// the stage that this call has reached, and `None` when there is no further one.
+    fn advance(stage: &AtomicU8) -> Option<Self> {
         let (running, draining) = (Self::Running as u8, Self::Draining as u8);
-        let first = stage.compare_exchange(running, draining, SeqCst, SeqCst).is_ok();
-        if first && !last {
-            return Self::Draining;
+        if stage.compare_exchange(running, draining, SeqCst, SeqCst).is_ok() {
+            return Some(Self::Draining);
         }
-        stage.store(Self::Cut as u8, SeqCst);
-        Self::Cut
+        (stage.swap(Self::Cut as u8, SeqCst) != Self::Cut as u8).then_some(Self::Cut)
     }
 
     /// What a connection is to lose in this stage.
@@ -105,20 +104,18 @@ impl Watched {
         }
     }
 
-    /// Goes on to the next stage of stopping, at once to the cut when that is `last`, and shuts
-    /// down what it demands. Returns the stage.
+    /// Goes on to the next stage of stopping and shuts down what it demands, and what the stages
+    /// before it demand: whoever was to do that may still be at it. Returns the stage, and `None`
+    /// when it was the last before.
     pub(crate) fn stop(
         &self,
         stage: &AtomicU8,
-        last: bool,
         shutdown: impl Fn(RawFd, Shutdown),
-    ) -> Stage {
-        let stage = Stage::advance(stage, last);
-        if stage == Stage::Draining {
-            self.end_listeners(&shutdown);
-        }
-        self.end_connections(stage, shutdown);
-        stage
+    ) -> Option<Stage> {
+        let reached = Stage::advance(stage);
+        self.end_listeners(&shutdown);
+        self.end_connections(reached.unwrap_or(Stage::Cut), shutdown);
+        reached
     }
 
     fn end_listeners(&self, shutdown: impl Fn(RawFd, Shutdown)) {
@@ -204,7 +201,7 @@ mod races {
 
         /// What the signal handler does.
         fn signal(&self) {
-            self.watched.stop(&self.stage, false, |fd, how| self.shutdown(fd, how));
+            self.watched.stop(&self.stage, |fd, how| self.shutdown(fd, how));
         }
 
         fn shut(&self) -> [u8; 3] {
@@ -268,6 +265,36 @@ mod races {
             first.join().expect("the first");
             second.join().expect("the second");
             assert_eq!(process.shut(), [BOTH, 0, BOTH]);
+        });
+    }
+
+    /// One thread handles the first signal and another one the second, which goes on to the cut
+    /// before the first has ended the listeners.
+    #[test]
+    fn races_of_two_handlers_end_every_listener() {
+        loom::model(|| {
+            let process = Process::new();
+            process.listens(0);
+            let other = together(&process, Process::signal);
+            process.signal();
+            // Whichever handler was first: this one has seen to what both are to do.
+            assert_eq!(process.shut()[0], BOTH, "a listener outlives a handler");
+            other.join().expect("the other handler");
+        });
+    }
+
+    /// The first signal's handler has announced the drain and is then held up for good.
+    #[test]
+    fn races_with_a_handler_that_lags_leave_nothing_undone() {
+        loom::model(|| {
+            let process = Process::new();
+            process.listens(0);
+            process.stage.store(Stage::Draining as u8, SeqCst);
+            let acceptor = together(&process, |process| process.accepted(1));
+            process.signal();
+            acceptor.join().expect("the acceptor");
+            assert_eq!(process.shut(), [BOTH, BOTH, 0]);
+            assert_eq!(process.watched.stop(&process.stage, |_, _| ()), None, "a third signal");
         });
     }
 
