@@ -18,7 +18,8 @@
 //! Every request has three stamps: *due*, *sent* (just before its write) and *done* (just after
 //! the read that completed its reply). The gap between due and sent is split in two: until a
 //! connection was free (`conn_wait`: the server's doing) and from then on (`sched_lag`: the
-//! generator's own lateness).
+//! generator's own lateness). A thread that stood still ([`Standstill`]) did not see a connection
+//! become free, so that wait too is its own.
 //!
 //! A server may begin each connection with a *greeting* ([`Load::greeting`]). Nothing is sent on a
 //! connection before its greeting is there, or the wait for a worker would be in the service time
@@ -38,6 +39,7 @@
 //! - [`ports`]: whether there are local ports for them all
 //! - `worker::misbehaving`: connections beside the load: idle ones, and clients that misbehave
 //! - `recorder`: what a worker counts and times
+//! - `gaps`: when a thread stood still, and what of the waiting was therefore its own
 //! - `live`: what a watcher may see meanwhile
 //! - `series`, `sent`, `clients`: what it keeps in order of time, of when it sent, of each connection
 //! - `census`, `connect_failure`, `greetings`, `outcome`, `error`: what comes out
@@ -57,6 +59,7 @@ mod engine;
 mod error;
 mod fifo;
 mod free;
+mod gaps;
 mod greetings;
 mod in_flight;
 mod limits;
@@ -83,6 +86,7 @@ pub use conduct::{Conduct, Misbehaviour, PIPELINE_MAX};
 pub use connect_failure::ConnectFailure;
 pub use engine::Engine;
 pub use error::LoadError;
+pub use gaps::Standstill;
 pub use greetings::Greetings;
 pub use hdrhistogram::Histogram;
 pub use limits::descriptors_missing;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::{Census, Engine, Greetings, Misbehaved, Misbehaviour, SentSample, Series, Turnaround};
+use crate::{
+    Census, Engine, Greetings, Misbehaved, Misbehaviour, SentSample, Series, Standstill, Turnaround,
+};
 
 /// What a run found out. All histograms hold nanoseconds.
 #[derive(Clone, Debug)]
@@ -51,6 +53,8 @@ pub struct Outcome {
     pub saturated: u64,
     /// How many sockets were ready at a time.
     pub batch: Batch,
+    /// When the generator stood still.
+    pub standstill: Standstill,
     /// What the greetings told; `None` where none were expected.
     pub greetings: Option<Greetings>,
     /// What became of the sessions, in all phases; `None` where requests are no steps of such.
@@ -94,10 +98,12 @@ pub struct Latency {
     /// From sent to done, of right replies, and the ages of timeouts.
     pub service: Histogram<u64>,
     /// How long after it was due a request waited until a connection was free, of all that were
-    /// sent: the server's doing. Empty in closed loop.
+    /// sent: the server's doing, without what the generator slept through ([`Standstill`]). Empty
+    /// in closed loop.
     pub conn_wait: Histogram<u64>,
-    /// From then on until it was sent, of all that were sent: the generator's own lateness. In
-    /// closed loop, from the last reply on this connection.
+    /// The rest of the time until it was sent, of all that were sent: the generator's own
+    /// lateness. In closed loop, from the last reply on this connection, which had come when the
+    /// generator stood still if it was read right after.
     pub sched_lag: Histogram<u64>,
     /// How long connections took to open, from connect(2) on, later ones and those before the
     /// measurement included.

@@ -10,6 +10,7 @@ use crate::census::{Census, Failure};
 use crate::clients::Clients;
 use crate::clock::to_ns;
 use crate::connect_failure::ConnectFailures;
+use crate::gaps::Gaps;
 use crate::greetings::Greetings;
 use crate::outcome::{Batch, ConnectionTally, Interval, Latency, Step};
 use crate::sent::SentSample;
@@ -65,6 +66,7 @@ pub(crate) struct Recorder {
     pub(crate) series: Series,
     pub(crate) sent: Option<SentSample>,
     pub(crate) clients: Clients,
+    pub(crate) gaps: Gaps,
     /// When the measurement began.
     pub(crate) begin: u64,
     pub(crate) batch: Batch,
@@ -107,6 +109,7 @@ impl Recorder {
             series: Series::new(load.warmup, load.measure),
             sent: SentSample::of(load),
             clients: Clients::new(load.connections.div_ceil(load.threads)),
+            gaps: Gaps::new(touched(&fine)),
             begin: 0,
             batch: Batch::default(),
             connections: ConnectionTally::default(),
@@ -217,6 +220,9 @@ impl Recorder {
             self.saturated += record(&mut self.response, latency);
         }
         self.piece(stamps).latency.saturating_record(latency);
+        if self.gaps.touch(self.belongs_at(stamps)) {
+            self.gaps.touched(latency);
+        }
         if let Some(steps) = &mut self.steps {
             steps.took(stamps.due - self.begin, latency);
         }
@@ -276,6 +282,7 @@ impl Recorder {
             mine.add(theirs);
         }
         self.clients.add(&other.clients);
+        self.gaps.add(&other.gaps);
         self.batch.add(&other.batch);
         let (mine, theirs) = (&mut self.connections, &other.connections);
         mine.opened += theirs.opened;

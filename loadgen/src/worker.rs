@@ -15,6 +15,7 @@ mod receiving;
 mod sending;
 mod shared;
 mod source;
+mod time;
 mod turnover;
 
 use std::collections::VecDeque;
@@ -31,7 +32,7 @@ use crate::in_flight::InFlight;
 use crate::recorder::Recorder;
 use crate::schedule::{Arrival, Schedule};
 use crate::think::Thinkers;
-use crate::wire::{Ready, Wire};
+use crate::wire::{READY_MAX, Ready, Wire};
 use crate::{Load, LoadError};
 use found::Reading;
 pub(crate) use found::{Found, together};
@@ -133,9 +134,10 @@ impl<'a, W: Wire> Worker<'a, W> {
     /// are open. With a greeting not all of them need to have it: a pool serves its first clients
     /// while the others wait, and that is to be measured.
     pub(crate) fn connect(&mut self) -> Result<usize, LoadError> {
-        let deadline = self.now.saturating_add(to_ns(self.load.connect_timeout));
+        let begun = self.now;
+        let deadline = begun.saturating_add(to_ns(self.load.connect_timeout));
         while self.were_open < self.connections.len()
-            && self.now < deadline
+            && !self.is_over(begun, deadline)
             && !self.shared.abort.load(Ordering::Relaxed)
         {
             self.turn(deadline)?;
@@ -182,7 +184,9 @@ impl<'a, W: Wire> Worker<'a, W> {
         if self.first_reading.is_some() && self.last_reading.is_none() && self.now >= self.end {
             self.last_reading = Some(self.reading());
         }
-        self.shared.drain_end.load(Ordering::Relaxed)
+        // What came while this thread stood still is read before it gives up.
+        let longer = self.recorder.gaps.drain_longer();
+        self.shared.drain_end.load(Ordering::Relaxed).saturating_add(longer)
     }
 
     /// When the next wait must end at the latest, if no socket is ready before.
@@ -215,15 +219,17 @@ impl<'a, W: Wire> Worker<'a, W> {
         if let Source::Open { .. } = self.source {
             // The latest reading is older than the latest write, and a write takes microseconds.
             // In closed loop that does not matter: only the edges of phases are waited for.
-            self.now = self.wire.now();
+            self.look_at_clock();
         }
+        self.recorder.gaps.waiting(self.now, until);
         let ready = self.wire.wait(self.now, until).map_err(|errno| LoadError::System {
             what: "waiting for sockets failed",
             source: errno.into(),
         })?;
         self.ready = ready;
         if ready == 0 {
-            self.now = self.wire.now();
+            self.look_at_clock();
+            self.recorder.gaps.turned(true);
             return Ok(());
         }
         if self.first_reading.is_some() && self.last_reading.is_none() {
@@ -234,6 +240,7 @@ impl<'a, W: Wire> Worker<'a, W> {
             let (token, ready) = self.wire.event(at);
             self.on_event(token, ready);
         }
+        self.recorder.gaps.turned(ready < READY_MAX);
         if self.done != done {
             self.shared.done[self.index].0.store(self.done, Ordering::Relaxed);
         }

@@ -69,6 +69,7 @@ pub(crate) fn outcome(
     let wrong_example = recorder.wrong_example.take();
     let greetings = recorder.greetings.take();
     let turnaround = recorder.turnaround.take();
+    let standstill = recorder.gaps.found().clone();
     let (series, sent) = (recorder.series.clone(), recorder.sent.take());
     let (latency, censored_ages) = recorder.into_latency();
     Outcome {
@@ -90,6 +91,7 @@ pub(crate) fn outcome(
         connect_errors,
         saturated,
         batch,
+        standstill,
         greetings,
         sessions,
         turnaround,

@@ -85,7 +85,7 @@ fn a_generator_that_stood_still_for_longer_than_it_can_record_says_so() {
 #[test]
 fn in_closed_loop_its_own_time_is_in_the_service_time() {
     let load = load(1, Arrivals::Closed);
-    let costs = Costs { send_ns: 5_000, wait_ns: 70_000, receive_ns: 3_000, stopped: None };
+    let costs = Costs { send_ns: 5_000, wait_ns: 70_000, receive_ns: 3_000, ..Costs::default() };
     let outcome = run(&load, &|| Laws::fixed(MS), costs);
     let service = &outcome.latency.service;
     assert!(service.len() > 4_000);

@@ -10,6 +10,7 @@ mod faults;
 mod generator;
 mod open_loop;
 mod oracle;
+mod standstill;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

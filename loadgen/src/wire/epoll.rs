@@ -11,14 +11,10 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 use rustix::time::Timespec;
 
-use super::socket::Dial;
-use super::{Ready, Wire};
+use super::socket::{self, Dial};
+use super::{READY_MAX, Ready, Wire};
 use crate::clock::Clock;
 use crate::pacing::Pacer;
-
-/// Events taken at a time. Few, because the replies behind the last of them wait until those
-/// before it are dealt with; the rest is still there at the next look.
-const EVENTS_MAX: usize = 64;
 
 const NS_PER_S: u64 = 1_000_000_000;
 
@@ -54,7 +50,7 @@ impl EpollWire {
         // later, and its lateness is measured.
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let events = Vec::with_capacity(EVENTS_MAX);
+        let events = Vec::with_capacity(READY_MAX);
         let sockets = (0..connections).map(|_| None).collect();
         let (dial, pacer) = (Dial::new(target), Pacer::new(false));
         Ok(Self { clock, dial, epoll, events, sockets, pacer })
@@ -121,7 +117,7 @@ impl Wire for EpollWire {
             let Self { clock, epoll, events, pacer, .. } = self;
             return pacer.wait(now, until, |timeout| poll(epoll, events, timeout), || clock.now());
         }
-        if kept < EVENTS_MAX {
+        if kept < READY_MAX {
             poll(&self.epoll, &mut self.events, 0)?;
             self.join(kept);
         }
@@ -175,6 +171,10 @@ impl Wire for EpollWire {
         // A short read left nothing behind.
         socket.unread = received == Ok(offered) || received == Err(Errno::INTR);
         received
+    }
+
+    fn heard_for(&self, token: usize) -> Option<u64> {
+        socket::heard_for(self.socket(token))
     }
 
     fn close(&mut self, token: usize) {

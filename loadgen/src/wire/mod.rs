@@ -15,6 +15,10 @@ use rustix::io::Errno;
 pub(crate) use epoll::EpollWire;
 pub(crate) use uring::{UringWire, probe as probe_uring};
 
+/// Connections that are reported ready at a time. Few, because the replies behind the last of them
+/// wait until those before it are dealt with; the rest is still there at the next look.
+pub(crate) const READY_MAX: usize = 64;
+
 /// What became ready of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ready {
@@ -64,6 +68,10 @@ pub(crate) trait Wire {
 
     /// Reads into `space` and returns how many bytes there were; 0 is the end, `AGAIN` nothing yet.
     fn receive(&mut self, token: usize, space: &mut [u8]) -> Result<usize, Errno>;
+
+    /// For how long what came last on a connection has been there, in nanoseconds, at least; `None`
+    /// when nobody knows. Only for one on which something has come.
+    fn heard_for(&self, token: usize) -> Option<u64>;
 
     /// Closes a connection; one that is closed stays so.
     fn close(&mut self, token: usize);

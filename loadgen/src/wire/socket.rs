@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::IpBindAddressNoPort;
+use nix::getsockopt_impl;
+use nix::sys::socket::sockopt::{GetStruct, IpBindAddressNoPort};
+use nix::sys::socket::{getsockopt, setsockopt};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SocketFlags, SocketType, bind, connect, ipproto, socket_with, sockopt,
@@ -69,6 +70,30 @@ pub(crate) fn stream(target: SocketAddr, source: Option<IpAddr>) -> Result<Owned
         bind(&socket, &SocketAddr::new(source, 0))?;
     }
     Ok(socket)
+}
+
+/// Milliseconds of the kernel are whole ticks of its clock, and may be one too many; a tick takes no
+/// longer on any usual kernel.
+const TICK_NS: u64 = 4_000_000;
+
+/// What the kernel knows of a TCP connection.
+#[derive(Clone, Copy)]
+struct TcpInfo;
+
+getsockopt_impl!(
+    TcpInfo,
+    libc::IPPROTO_TCP,
+    libc::TCP_INFO,
+    libc::tcp_info,
+    GetStruct<libc::tcp_info>
+);
+
+/// For how long what a TCP connection received last has been there, at least, in nanoseconds; `None`
+/// of other sockets.
+pub(crate) fn heard_for(socket: &OwnedFd) -> Option<u64> {
+    let info = getsockopt(socket, TcpInfo).ok()?;
+    let ns = u64::from(info.tcpi_last_data_recv) * 1_000_000;
+    Some(ns.saturating_sub(TICK_NS))
 }
 
 /// Begins to connect a non-blocking socket.

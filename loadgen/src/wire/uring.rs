@@ -24,17 +24,14 @@ use rustix::event::PollFlags;
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{SendFlags, send, sockopt};
 
-use super::socket::Dial;
-use super::{Ready, Wire};
+use super::socket::{self, Dial};
+use super::{READY_MAX, Ready, Wire};
 use crate::clock::Clock;
 use crate::pacing::Pacer;
 use buffers::{Buffers, GROUP};
 use link::{Link, Op, user_data};
 pub(crate) use probe::probe;
 use ring::Ring;
-
-/// Connections reported at a time: as many as of the other wire, for the same reason.
-const EVENTS_MAX: usize = 64;
 
 /// Operations queued before they are handed over. A request is stamped before it is queued, so a
 /// longer queue would add the generator's own work to the service times.
@@ -94,8 +91,8 @@ impl UringWire {
             clock,
             dial: Dial::new(target),
             links: (0..connections).map(|_| Link::closed()).collect(),
-            ready: Vec::with_capacity(EVENTS_MAX),
-            before: Vec::with_capacity(EVENTS_MAX),
+            ready: Vec::with_capacity(READY_MAX),
+            before: Vec::with_capacity(READY_MAX),
             starved: Vec::with_capacity(connections),
             graves: Vec::new(),
             queued: 0,
@@ -223,7 +220,7 @@ impl UringWire {
         self.queued = 0;
         let has_some = !self.ready.is_empty();
         self.ring.wait(if has_some { 0 } else { ns })?;
-        while self.ready.len() < EVENTS_MAX
+        while self.ready.len() < READY_MAX
             && let Some(completion) = self.ring.completion()
         {
             self.complete(&completion);
@@ -328,6 +325,10 @@ impl Wire for UringWire {
             (_, Some(Ok(()))) if link.refused => Err(Errno::CONNRESET),
             (_, Some(end)) => end.map(|()| 0),
         }
+    }
+
+    fn heard_for(&self, token: usize) -> Option<u64> {
+        socket::heard_for(self.socket(token))
     }
 
     fn close(&mut self, token: usize) {

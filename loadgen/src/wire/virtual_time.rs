@@ -11,10 +11,7 @@ use std::collections::{BinaryHeap, HashMap};
 use protocol::{Service, Session, Step};
 use rustix::io::Errno;
 
-use super::{Ready, Wire};
-
-/// Readiness reported at a time, as the real wire does.
-const READY_MAX: usize = 64;
+use super::{READY_MAX, Ready, Wire};
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +75,11 @@ pub(crate) struct Costs {
     pub(crate) wait_ns: u64,
     /// Every read.
     pub(crate) receive_ns: u64,
-    /// It stands still once, in the first wait from the first of these instants, until the second.
+    /// It stands still in the first wait from the first of these instants, until the second.
     pub(crate) stopped: Option<(u64, u64)>,
+    /// It stands still for the second time at the beginning of each of the first, in waits that end
+    /// then, before the instant that is the third.
+    pub(crate) stops: Option<(u64, u64, u64)>,
 }
 
 #[derive(Debug)]
@@ -100,6 +100,8 @@ struct Peer {
     tag: Option<u64>,
     opened: Option<Result<(), Errno>>,
     arrived: Vec<u8>,
+    /// When the last of that came.
+    arrived_at: u64,
     ended: bool,
     reset: bool,
     /// The server has closed its end, or will with what is under way.
@@ -164,7 +166,10 @@ impl VirtualWire {
             }
             match event {
                 Event::Opened(how) => peer.opened = Some(how),
-                Event::Bytes(bytes) => peer.arrived.extend(bytes),
+                Event::Bytes(bytes) => {
+                    peer.arrived.extend(bytes);
+                    peer.arrived_at = time;
+                }
                 Event::Room => peer.room_left = self.laws.takes.0,
                 Event::End => peer.ended = true,
                 Event::Reset => peer.reset = true,
@@ -301,6 +306,12 @@ impl Wire for VirtualWire {
         if let Some((_, until)) = self.costs.stopped.take_if(|(from, _)| *from <= self.clock) {
             self.clock = until;
         }
+        if let Some((period, stop, last)) = self.costs.stops
+            && self.clock < last
+            && self.clock % period < stop
+        {
+            self.clock += stop - self.clock % period;
+        }
         self.catch_up();
         let ready = self.pending.iter().filter_map(|&token| Some((token, self.ready(token)?)));
         self.reported = ready.take(READY_MAX).collect();
@@ -367,6 +378,10 @@ impl Wire for VirtualWire {
         space[..got].copy_from_slice(&peer.arrived[..got]);
         peer.arrived.drain(..got);
         Ok(got)
+    }
+
+    fn heard_for(&self, token: usize) -> Option<u64> {
+        Some(self.clock - self.peers[token].arrived_at)
     }
 
     fn close(&mut self, token: usize) {

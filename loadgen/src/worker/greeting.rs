@@ -51,18 +51,21 @@ impl<W: Wire> Worker<'_, W> {
             std::thread::park();
             return Ok(());
         }
-        self.now = self.wire.now();
+        self.recorder.gaps.resting();
+        self.look_at_clock();
         self.turn(self.now + LOOK_NS)
     }
 
     /// Waits for the beginning of the load.
     pub(super) fn wait_for(&mut self, start: u64) -> Result<(), LoadError> {
-        self.now = self.wire.now();
+        self.recorder.gaps.resting();
+        self.look_at_clock();
         while self.greetings_due > 0 && self.now < start {
             self.turn(start)?;
         }
+        self.recorder.gaps.waiting(self.now, start);
         self.wire.sleep(start);
-        self.now = self.wire.now();
+        self.look_at_clock();
         Ok(())
     }
 

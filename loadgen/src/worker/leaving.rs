@@ -38,17 +38,23 @@ impl<W: Wire> Worker<'_, W> {
         for token in 0..self.connections.len() {
             let connection = &mut self.connections[token];
             match (connection.state, connection.in_flight.oldest().copied()) {
-                (State::Connecting { since }, _) if self.now - since > connect_timeout => {
+                (State::Connecting { since }, _)
+                    if self.recorder.gaps.awake(since, self.now) > connect_timeout =>
+                {
                     self.connecting -= 1;
                     self.connect_failed(token, Errno::TIMEDOUT);
                 }
                 // Before the load begins there is only the wait for somebody to hear something.
                 (State::Greeting { asked, open }, _)
-                    if self.start != u64::MAX && self.now - open > request_timeout =>
+                    if self.start != u64::MAX
+                        && self.recorder.gaps.awake(open, self.now) > request_timeout =>
                 {
                     self.greeting_timed_out(token, asked);
                 }
-                (_, Some(request)) if self.now - request.stamps.sent > request_timeout => {
+                (_, Some(request))
+                    if self.recorder.gaps.awake(request.stamps.sent, self.now)
+                        > request_timeout =>
+                {
                     connection.in_flight.take_oldest();
                     self.in_flight -= 1;
                     if request.measured {

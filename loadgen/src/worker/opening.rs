@@ -31,10 +31,10 @@ impl<W: Wire> Worker<'_, W> {
     }
 
     fn open(&mut self, token: usize) {
-        self.now = self.wire.now();
+        self.look_at_clock();
         match self.wire.open(token) {
             Ok(since) => {
-                self.now = since;
+                self.clock_says(since, None);
                 self.connections[token].state = State::Connecting { since };
                 self.connecting += 1;
             }
@@ -52,7 +52,7 @@ impl<W: Wire> Worker<'_, W> {
     }
 
     pub(super) fn on_connected(&mut self, token: usize, since: u64) {
-        self.now = self.wire.now();
+        self.look_at_clock();
         self.connecting -= 1;
         let connection = &mut self.connections[token];
         if let Err(errno) = self.wire.opened(token) {

@@ -23,7 +23,8 @@ impl<W: Wire> Worker<'_, W> {
             let space = connection.exchange.space();
             let offered = space.len();
             let received = self.wire.receive(token, space);
-            self.now = self.wire.now();
+            self.clock_says(self.wire.now(), received.is_ok_and(|got| got > 0).then_some(token));
+            let connection = &mut self.connections[token];
             let got = match received {
                 Ok(0) => return self.ended(token),
                 Ok(got) => got,
@@ -105,11 +106,13 @@ impl<W: Wire> Worker<'_, W> {
     fn take_reply(&mut self, token: usize, reply: Reply) -> bool {
         let connection = &mut self.connections[token];
         let request = connection.in_flight.take_oldest();
+        let came = self.came_at(request.as_ref());
+        let connection = &mut self.connections[token];
         // What is not sent yet is of the youngest request.
         let sent = connection.unsent.is_empty() || !connection.in_flight.is_empty();
         let (failure, request) = match (reply, request) {
             (Reply::Right { .. }, Some(request)) if sent => {
-                connection.has_answered(self.now, self.load.conduct.pipeline);
+                connection.has_answered(came, self.load.conduct.pipeline);
                 connection.served = true;
                 self.in_flight -= 1;
                 self.done += 1;
@@ -150,7 +153,7 @@ impl<W: Wire> Worker<'_, W> {
             (Reply::Refused { code }, Some(request)) => (Failure::refused(&code), request),
             (Reply::Status { status }, Some(request)) => (Failure::status(status), request),
         };
-        connection.has_answered(self.now, self.load.conduct.pipeline);
+        connection.has_answered(came, self.load.conduct.pipeline);
         let over = failure == Failure::RefusedBusy || !sent;
         // A busy server must not be asked again at once.
         connection.served &= !over;
@@ -169,6 +172,16 @@ impl<W: Wire> Worker<'_, W> {
             self.reopen(token);
         }
         !over
+    }
+
+    /// When the reply that was just read has made room for the next request.
+    fn came_at(&self, request: Option<&InFlight>) -> u64 {
+        match (&self.source, request) {
+            (Source::Closed { .. }, Some(request)) => {
+                self.recorder.gaps.answered(request.stamps.sent, self.now)
+            }
+            _ => self.now,
+        }
     }
 
     fn wrong(&mut self, token: usize, request: Option<InFlight>, got: String) {

@@ -20,6 +20,7 @@ impl<W: Wire> Worker<'_, W> {
         // More than became free in the last turn: the queue of free connections gets shorter.
         for _ in 0..SENDS_PER_TURN_MAX + self.ready {
             if self.source.next_due(self.now, self.end) > self.now {
+                self.recorder.gaps.caught_up();
                 break;
             }
             let Some(token) = self.free.pop_front() else { break };
@@ -32,10 +33,12 @@ impl<W: Wire> Worker<'_, W> {
         let connection = &mut self.connections[token];
         let free_at = connection.take_room(self.load.conduct.pipeline);
         let (tag, due) = self.source.take(free_at.max(self.start), self.start);
+        let free_at = self.recorder.gaps.waited_for_server(due, free_at);
         self.request.clear();
         connection.exchange.request(tag, &mut self.request);
-        let sent = self.wire.now();
-        self.now = sent;
+        self.look_at_clock();
+        let sent = self.now;
+        let connection = &mut self.connections[token];
         let written = connection.write(token, &self.request, &mut self.wire);
 
         let stamps = Stamps { due, free_at, sent };

@@ -1,0 +1,330 @@
+//! When a thread of the generator stood still: stopped, preempted, or on a processor that was gone.
+//!
+//! A loop that asked to be woken at an instant and comes back later has slept through what happened
+//! meanwhile. Whatever became due or was answered in such a gap was kept waiting by the generator,
+//! and must not be held against the server. So each reading of the clock is compared with when it
+//! had to be taken at the latest; nothing else is done unless it is late.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// A gap is longer than this: about what a timer of a virtual machine oversleeps at worst, and less
+/// than the time slice of a thread that was preempted.
+pub(crate) const GAP_NS_MIN: u64 = 1_000_000;
+
+/// A wait that takes longer than this is looked into when it ends with something to read: the kernel
+/// knows how long that had been there.
+const WAIT_NS_MAX: u64 = 8_000_000;
+
+/// Gaps that are remembered one by one. What is older than the oldest request matters to none.
+const REMEMBERED: usize = 1_024;
+
+/// When the generator stood still, from the beginning of the load to the end of the drain.
+#[derive(Clone, Debug)]
+pub struct Standstill {
+    /// How often one of its threads did, for longer than a millisecond.
+    pub gaps: u64,
+    /// How much of the measurement it was, of all threads together: over [`Phases::measure`] and
+    /// the number of threads it is the share of the time.
+    ///
+    /// [`Phases::measure`]: crate::Phases::measure
+    pub measured: Duration,
+    /// How much of the warm-up and of the drain it was, of all threads together.
+    pub outside: Duration,
+    /// The longest gap.
+    pub longest: Duration,
+    /// When that began, in nanoseconds since the measurement did; negative in the warm-up.
+    pub longest_at_ns: i64,
+    /// In nanoseconds, the latencies of the requests that were due, under way or answered in a gap:
+    /// as [`Interval::latency`](crate::Interval::latency), which has them too.
+    pub touched: Histogram<u64>,
+}
+
+impl Standstill {
+    fn new(touched: Histogram<u64>) -> Self {
+        let none = Duration::ZERO;
+        Self { gaps: 0, measured: none, outside: none, longest: none, longest_at_ns: 0, touched }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.gaps += other.gaps;
+        self.measured += other.measured;
+        self.outside += other.outside;
+        if other.longest > self.longest {
+            (self.longest, self.longest_at_ns) = (other.longest, other.longest_at_ns);
+        }
+        self.touched.add(&other.touched).expect("histograms of one load have equal bounds");
+    }
+}
+
+/// A stretch of time in which a thread should have run and did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+impl Gap {
+    fn within(self, from: u64, to: u64) -> u64 {
+        self.end.min(to).saturating_sub(self.start.max(from))
+    }
+
+    fn length(self) -> u64 {
+        self.end - self.start
+    }
+}
+
+/// The gaps of one thread.
+#[derive(Debug)]
+pub(crate) struct Gaps {
+    /// The next reading of the clock must not be later than this.
+    late_from: u64,
+    /// When the wait that is under way must end at the latest.
+    until: u64,
+    /// The latest ones, in order.
+    latest: VecDeque<Gap>,
+    /// The end of the last one; 0 without any.
+    last_end: u64,
+    /// How many turns may still find what was answered in the last one.
+    unread_turns: u8,
+    /// Time in gaps since nothing was due and not sent.
+    owed: u64,
+    /// Time in gaps since the measurement ended.
+    drained: u64,
+    found: Standstill,
+}
+
+impl Gaps {
+    /// None yet; `touched` is an empty histogram of latencies.
+    pub(crate) fn new(touched: Histogram<u64>) -> Self {
+        Self {
+            late_from: u64::MAX,
+            until: u64::MAX,
+            latest: VecDeque::with_capacity(REMEMBERED),
+            last_end: 0,
+            unread_turns: 0,
+            owed: 0,
+            drained: 0,
+            found: Standstill::new(touched),
+        }
+    }
+
+    /// Whether a reading of the clock comes later than it should.
+    pub(crate) fn is_late(&self, now: u64) -> bool {
+        now > self.late_from
+    }
+
+    /// The thread runs at `now`, and reads the clock again soon.
+    pub(crate) fn running(&mut self, now: u64) {
+        self.late_from = now + GAP_NS_MIN;
+    }
+
+    /// The thread is about to wait at `now`, until an instant or until something is ready.
+    pub(crate) fn waiting(&mut self, now: u64, until: u64) {
+        self.until = until.max(now);
+        self.late_from = self.until.min(now + WAIT_NS_MAX) + GAP_NS_MIN;
+    }
+
+    /// The thread is about to wait for as long as it takes.
+    pub(crate) fn resting(&mut self) {
+        self.late_from = u64::MAX;
+    }
+
+    /// The gap that ends at a late reading of the clock, if there was one: `before` is the reading
+    /// before it, and `heard` for how long something has been there to be read.
+    pub(crate) fn before(&self, now: u64, before: u64, heard: Option<u64>) -> Option<Gap> {
+        let runs = self.late_from == before + GAP_NS_MIN;
+        let due = if runs { before } else { self.until };
+        let start = heard.map_or(due, |ns| due.min(now.saturating_sub(ns))).max(before);
+        (now.saturating_sub(start) > GAP_NS_MIN).then_some(Gap { start, end: now })
+    }
+
+    /// Notes a gap.
+    pub(crate) fn note(&mut self, gap: Gap) {
+        if self.latest.len() == REMEMBERED {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(gap);
+        self.last_end = gap.end;
+        self.owed += gap.length();
+        // Of a wait, the replies come with it; while the thread runs, with the next one.
+        self.unread_turns = 2;
+    }
+
+    /// Tells of a gap of a load whose measurement begins and ends at these instants.
+    pub(crate) fn tell(&mut self, gap: Gap, begin: u64, end: u64) {
+        let measured = gap.within(begin, end);
+        self.drained += gap.within(end.max(begin), u64::MAX);
+        self.found.gaps += 1;
+        self.found.measured += Duration::from_nanos(measured);
+        self.found.outside += Duration::from_nanos(gap.length() - measured);
+        let length = Duration::from_nanos(gap.length());
+        if length > self.found.longest {
+            self.found.longest = length;
+            self.found.longest_at_ns = gap.start.cast_signed().wrapping_sub(begin.cast_signed());
+        }
+    }
+
+    /// A turn is over; `all` when it dealt with all that was ready.
+    pub(crate) fn turned(&mut self, all: bool) {
+        if self.unread_turns > 0 && all {
+            self.unread_turns -= 1;
+        }
+    }
+
+    /// When a reply that is read at `now` has come, to a request sent at `sent`, as far as the
+    /// server is concerned: not after the beginning of a gap in which it could not be read. For
+    /// closed loops, where the next request is due then.
+    pub(crate) fn answered(&self, sent: u64, now: u64) -> u64 {
+        match self.latest.back() {
+            Some(gap) if self.unread_turns > 0 && sent < gap.start => gap.start,
+            _ => now,
+        }
+    }
+
+    /// Whether something that began at `since` has lasted through a gap, or a part of one.
+    pub(crate) fn touch(&self, since: u64) -> bool {
+        since < self.last_end
+    }
+
+    /// How much of a stretch of time was in gaps.
+    pub(crate) fn within(&self, from: u64, to: u64) -> u64 {
+        let touched = self.latest.iter().rev().take_while(|gap| gap.end > from);
+        touched.map(|gap| gap.within(from, to)).sum()
+    }
+
+    /// How long something that began at `since` has lasted at `now`, without the gaps.
+    pub(crate) fn awake(&self, since: u64, now: u64) -> u64 {
+        let all = now.saturating_sub(since);
+        if self.touch(since) { all - self.within(since, now) } else { all }
+    }
+
+    /// Every request that is due has been sent: whoever waits for a connection from now on does not
+    /// wait behind what queued up in a gap.
+    pub(crate) fn caught_up(&mut self) {
+        self.owed = 0;
+    }
+
+    /// Until when a request that was due at `due` and got a connection at `free_at` waited for the
+    /// server to make one free. The rest of that wait is the generator's. While a queue lasts, all
+    /// in it are late by the gaps since it began, and by no more (Lindley, 1952).
+    pub(crate) fn waited_for_server(&self, due: u64, free_at: u64) -> u64 {
+        if due < free_at { free_at.saturating_sub(self.owed).max(due) } else { free_at }
+    }
+
+    /// A latency of a request that lasted through a gap.
+    pub(crate) fn touched(&mut self, latency: u64) {
+        self.found.touched.saturating_record(latency);
+    }
+
+    /// How much longer the drain lasts, so that what came in a gap is still read.
+    pub(crate) fn drain_longer(&self) -> u64 {
+        self.drained
+    }
+
+    /// Adds what another thread found.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.found.add(&other.found);
+    }
+
+    pub(crate) fn found(&self) -> &Standstill {
+        &self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn gaps() -> Gaps {
+        Gaps::new(Histogram::new(2).unwrap())
+    }
+
+    #[test]
+    fn a_wait_that_ends_late_is_a_gap_from_when_it_had_to_end() {
+        let mut gaps = gaps();
+        gaps.waiting(0, 5 * MS);
+        assert!(!gaps.is_late(6 * MS) && gaps.is_late(6 * MS + 1));
+        let gap = Gap { start: 5 * MS, end: 9 * MS };
+        assert_eq!(gaps.before(9 * MS, 0, None), Some(gap));
+        // What is due already is not waited for.
+        gaps.waiting(3 * MS, MS);
+        assert_eq!(gaps.before(9 * MS, 3 * MS, None), Some(Gap { start: 3 * MS, end: 9 * MS }));
+    }
+
+    #[test]
+    fn a_long_wait_for_a_reply_is_a_gap_only_if_the_reply_was_there() {
+        let mut gaps = gaps();
+        gaps.waiting(0, 100 * MS);
+        assert!(gaps.is_late(60 * MS), "it is looked into");
+        assert_eq!(gaps.before(60 * MS, 0, None), None);
+        assert_eq!(gaps.before(60 * MS, 0, Some(0)), None, "the server took so long");
+        let gap = Gap { start: 20 * MS, end: 60 * MS };
+        assert_eq!(gaps.before(60 * MS, 0, Some(40 * MS)), Some(gap));
+        let whole = Gap { start: 10 * MS, end: 60 * MS };
+        assert_eq!(gaps.before(60 * MS, 10 * MS, Some(900 * MS)), Some(whole));
+    }
+
+    #[test]
+    fn readings_far_apart_are_a_gap_while_the_thread_runs() {
+        let mut gaps = gaps();
+        gaps.running(7 * MS);
+        assert!(!gaps.is_late(8 * MS) && gaps.is_late(8 * MS + 1));
+        assert_eq!(gaps.before(20 * MS, 7 * MS, None), Some(Gap { start: 7 * MS, end: 20 * MS }));
+        gaps.resting();
+        assert!(!gaps.is_late(u64::MAX));
+    }
+
+    #[test]
+    fn time_is_told_by_phase_and_what_is_forgotten_was_counted() {
+        let mut gaps = gaps();
+        for (start, end) in [(0, 2), (8, 14), (20, 21), (95, 103), (110, 112)] {
+            let gap = Gap { start: start * MS, end: end * MS };
+            gaps.note(gap);
+            gaps.tell(gap, 10 * MS, 100 * MS);
+        }
+        let found = gaps.found();
+        assert_eq!((found.gaps, found.measured.as_millis(), found.outside.as_millis()), (5, 10, 9));
+        assert_eq!((found.longest.as_millis(), found.longest_at_ns), (8, 85_000_000));
+        assert_eq!(gaps.drain_longer(), 5 * MS);
+        assert_eq!(gaps.within(9 * MS, 20 * MS), 5 * MS);
+        assert_eq!(gaps.awake(MS, 25 * MS), 16 * MS);
+        assert_eq!(gaps.awake(200 * MS, 205 * MS), 5 * MS);
+        for at in 0..2 * REMEMBERED as u64 {
+            gaps.note(Gap { start: (200 + 3 * at) * MS, end: (202 + 3 * at) * MS });
+        }
+        assert_eq!(gaps.latest.len(), REMEMBERED);
+    }
+
+    #[test]
+    fn what_queues_up_in_a_gap_waits_for_the_generator_and_no_longer_than_the_gap() {
+        let mut gaps = gaps();
+        gaps.note(Gap { start: 100 * MS, end: 300 * MS });
+        let waited = |gaps: &Gaps, due: u64, free: u64| {
+            (gaps.waited_for_server(due * MS, free * MS) - due * MS) / MS
+        };
+        assert_eq!(waited(&gaps, 150, 340), 0, "its queue is worked off");
+        assert_eq!(waited(&gaps, 150, 900), 550, "and then the server is slow");
+        assert_eq!(waited(&gaps, 50, 340), 90, "it had waited before, and did so after");
+        assert_eq!(waited(&gaps, 310, 340), 0, "it was due after the gap, and behind its queue");
+        gaps.caught_up();
+        assert_eq!(waited(&gaps, 310, 340), 30, "there is no queue any more");
+    }
+
+    #[test]
+    fn what_is_read_after_a_gap_came_by_its_beginning_if_it_was_asked_for_before() {
+        let mut gaps = gaps();
+        gaps.note(Gap { start: 100, end: 300 });
+        assert_eq!(gaps.answered(50, 310), 100);
+        assert_eq!(gaps.answered(305, 310), 310);
+        gaps.turned(false);
+        assert_eq!(gaps.answered(50, 310), 100, "more was ready than a turn deals with");
+        gaps.turned(true);
+        gaps.turned(true);
+        assert_eq!(gaps.answered(50, 310), 310);
+    }
+}
