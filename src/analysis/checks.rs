@@ -8,6 +8,7 @@ mod connections;
 mod contention;
 mod fates;
 mod sessions;
+mod standstill;
 mod steadiness;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,9 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::base::units::{as_f64, show_ns, show_ns_f64};
-use crate::document::{About, Check, Greetings, ShardRecord, Status, Trial, Validity};
+use crate::document::{
+    About, Check, Distribution, Greetings, ShardRecord, Status, Trial, Validity,
+};
 
 /// Busiest generator thread, CPU over elapsed time: from here on the generator is the limit.
 const GENERATOR_BUSY_LIMIT: f64 = 0.90;
@@ -58,6 +61,8 @@ pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     }
     checks.extend(trial.sessions.iter().flat_map(sessions::of));
     checks.push(generator_busy(trial));
+    let standstill = trial.client.standstill.as_ref();
+    checks.extend(standstill.map(|found| standstill::standstill(trial, found)));
     if trial.load.arrivals.is_open() {
         checks.push(achieved(trial));
         checks.push(sched_lag(trial));
@@ -251,11 +256,25 @@ fn achieved(trial: &Trial) -> Check {
     check("kept-up", About::Server, unless(kept_up, status), (achieved, limit), message)
 }
 
+/// Lateness is judged by the farthest of these quantiles that both it and what is measured have
+/// enough samples for.
+const LAG_QUANTILES: [f64; 5] = [0.99, 0.95, 0.9, 0.75, 0.5];
+
 fn sched_lag(trial: &Trial) -> Check {
-    let at = |distribution: &crate::document::Distribution| {
-        distribution.quantile(0.99).map_or(0.0, |quantile| as_f64(quantile.value))
+    let (late, headline) = (&trial.latency.sched_lag, trial.latency.headline());
+    let known = |distribution: &Distribution, q| {
+        distribution.quantile(q).filter(|found| found.admitted).map(|found| as_f64(found.value))
     };
-    let (lag, measured) = (at(&trial.latency.sched_lag), at(trial.latency.headline()));
+    let judged =
+        LAG_QUANTILES.into_iter().find_map(|q| Some((q, known(late, q)?, known(headline, q)?)));
+    let Some((q, lag, measured)) = judged else {
+        let message = format!(
+            "not judged: {} requests with a latency are too few to say how late the generator sent",
+            headline.count.min(late.count)
+        );
+        let seen = (late.mean, LAG_WARNING_NS);
+        return check("sched-lag", About::Generator, Status::Warn, seen, message);
+    };
     let limit = LAG_WARNING_NS.max(measured / 10.0);
     let status = match lag {
         lag if lag <= limit => Status::Pass,
@@ -263,8 +282,9 @@ fn sched_lag(trial: &Trial) -> Check {
         _ => Status::Fail,
     };
     let message = format!(
-        "the generator sent late by {} at p99, of {} measured",
+        "the generator sent late by {} at p{:.0}, of {} measured",
         show_ns_f64(lag),
+        q * 100.0,
         show_ns_f64(measured)
     );
     check("sched-lag", About::Generator, status, (lag, limit), message)

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PacingRecord;
+use super::{PacingRecord, StandstillRecord};
 
 /// What the load generator used during the measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,4 +29,7 @@ pub struct ClientAccount {
     pub spin_share: Option<f64>,
     /// Ready sockets per wake-up, on average.
     pub events_per_wake: f64,
+    /// When its threads stood still; absent in older documents, where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standstill: Option<StandstillRecord>,
 }

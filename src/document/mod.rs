@@ -32,6 +32,7 @@ mod reference;
 mod server;
 mod sessions;
 mod shard;
+mod standstill;
 mod steadiness;
 mod steps;
 pub mod store;
@@ -68,6 +69,7 @@ pub use reference::{GeneratorBound, Reference, ReferenceChange, ReferenceTrial, 
 pub use server::{CpuSplit, Faults, Memory, PortSockets, ServerAccount, Switches, Tcp};
 pub use sessions::SessionsRecord;
 pub use shard::{Part, ShardRecord, Sums};
+pub use standstill::StandstillRecord;
 pub use steadiness::{SentGaps, Steadiness};
 pub use steps::{CellStep, StepRecord};
 pub use summary::{

@@ -15,7 +15,8 @@ use crate::document::histogram;
 use crate::document::{
     Census, ClientAccount, Conditions, Connections, Contention, Distribution, Greetings, Host,
     Imbalance, Interval, Latency, LoadRecord, PacingKind, PacingRecord, Phases, RequestRecord,
-    SchemaId, ShardRecord, StepRecord, Sums, Target, Trial, TrialRecord, Validity, Worker,
+    SchemaId, ShardRecord, StandstillRecord, StepRecord, Sums, Target, Trial, TrialRecord,
+    Validity, Worker,
 };
 use crate::host::accounts::ServerBracket;
 use crate::workload::arrivals;
@@ -90,7 +91,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         turnaround: conduct::turnaround(outcome)?,
         misbehaving: conduct::misbehaving(outcome),
         workers,
-        client: client(load, outcome),
+        client: client(load, outcome)?,
         server: server.map(|bracket| {
             let phases = &outcome.phases;
             bracket.account(outcome.completed, phases.measure, phases.bracket)
@@ -269,10 +270,10 @@ fn imbalance(workers: &[Worker], target: &Target) -> Option<Imbalance> {
     }
 }
 
-fn client(load: &Load, outcome: &Outcome) -> ClientAccount {
+fn client(load: &Load, outcome: &Outcome) -> Result<ClientAccount> {
     let (cost, spins) = (&outcome.cost, load.pacing.spins);
     let kind = if spins { PacingKind::Spin } else { PacingKind::Sleep };
-    ClientAccount {
+    Ok(ClientAccount {
         engine: Some(outcome.engine.name().into()),
         cpu_ns: ns(cost.cpu),
         cpu_per_request_ns: per_request(cost.cpu.saturating_sub(cost.spun), outcome.completed),
@@ -280,7 +281,26 @@ fn client(load: &Load, outcome: &Outcome) -> ClientAccount {
         pacing: Some(PacingRecord { kind, why: load.pacing.why.into() }),
         spin_share: spins.then_some(cost.spin_share),
         events_per_wake: outcome.batch.mean(),
-    }
+        standstill: Some(standstill(load, outcome)?),
+    })
+}
+
+fn standstill(load: &Load, outcome: &Outcome) -> Result<StandstillRecord> {
+    let found = &outcome.standstill;
+    let none = Histogram::new_from(&found.touched);
+    let touched = || Distribution::of(&found.touched, &none);
+    let threads = as_f64(load.threads.max(1) as u64);
+    Ok(StandstillRecord {
+        gaps: found.gaps,
+        share: found.measured.as_secs_f64()
+            / outcome.phases.measure.as_secs_f64().max(1e-9)
+            / threads,
+        measured_ns: ns(found.measured),
+        outside_ns: ns(found.outside),
+        longest_ns: ns(found.longest),
+        longest_at_ns: found.longest_at_ns,
+        requests: (!found.touched.is_empty()).then(touched).transpose()?,
+    })
 }
 
 fn per_second(n: u64, time: Duration) -> f64 {

@@ -1,5 +1,6 @@
 //! Every check, passed by a good trial and not by the same one with a fault.
 
+mod generator;
 mod limits;
 
 use super::*;
@@ -23,7 +24,7 @@ fn shows(trial: &Trial, name: &str, expected: Status, fault: impl Fn(&mut Trial)
     assert!(!check.message.is_empty(), "{name} says why");
 }
 
-/// The open loop with the parts that older results do not have.
+/// The open loop with the parts that older results do not have, and samples for every quantile.
 fn open() -> Trial {
     let steady = Steadiness {
         batches: 32,
@@ -37,7 +38,11 @@ fn open() -> Trial {
     };
     let sent_gaps = Some(SentGaps { count: 4_096, distance: 0.05 });
     let contention = Some(Contention { processors: 2, runnable: 2, pressure_share: Some(0.05) });
-    Trial { steadiness: Some(steady), sent_gaps, contention, ..example::open() }
+    let mut trial = Trial { steadiness: Some(steady), sent_gaps, contention, ..example::open() };
+    let response = trial.latency.response.as_mut().expect("an open loop");
+    let quantiles = response.quantiles.iter_mut().chain(&mut trial.latency.sched_lag.quantiles);
+    quantiles.for_each(|quantile| quantile.admitted = true);
+    trial
 }
 
 fn gaps(trial: &mut Trial) -> &mut SentGaps {

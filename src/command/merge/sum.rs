@@ -11,7 +11,8 @@ use crate::analysis::checks;
 use crate::base::units::as_f64;
 use crate::document::{
     Census, ClientAccount, Connections, Contention, Greetings, IdleConnections, Imbalance,
-    LoadRecord, MisbehavingClients, Part, Phases, ShardRecord, Sums, Trial, Worker,
+    LoadRecord, MisbehavingClients, Part, Phases, ShardRecord, StandstillRecord, Sums, Trial,
+    Worker,
 };
 use latency::{latency, turnaround};
 pub(super) use time::slice_ns;
@@ -41,7 +42,7 @@ pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
             .last()
             .and_then(|last| Imbalance::of(&workers, u64::from(last.worker) + 1)),
         workers,
-        client: client(documents, &sums),
+        client: client(documents, &sums)?,
         contention: contention(documents),
         merged,
         sums: Some(sums),
@@ -248,21 +249,42 @@ fn workers(documents: &[Trial]) -> Vec<Worker> {
     all.into_iter().map(|(worker, connections)| Worker { worker, connections }).collect()
 }
 
-fn client(documents: &[Trial], sums: &Sums) -> ClientAccount {
+fn client(documents: &[Trial], sums: &Sums) -> Result<ClientAccount> {
     let cpu_ns = total(documents, |trial| trial.client.cpu_ns);
     let shares = documents.iter().map(|trial| trial.client.busiest_thread_share);
     let useful = as_f64(cpu_ns.saturating_sub(sums.spun_ns));
     let threads = count(documents, |trial| trial.load.threads) as u64;
     let first = &documents[0];
     let wall = as_f64(first.phases.measure_ns.max(1)) * as_f64(threads.max(1));
-    ClientAccount {
+    Ok(ClientAccount {
         cpu_ns,
         cpu_per_request_ns: (sums.completed > 0).then(|| useful / as_f64(sums.completed)),
         busiest_thread_share: shares.fold(0.0, f64::max),
         spin_share: first.client.spin_share.map(|_| as_f64(sums.spun_ns) / wall),
         events_per_wake: as_f64(sums.events) / as_f64(sums.wakeups.max(1)),
+        standstill: standstill(documents, wall)?,
         ..first.client.clone()
-    }
+    })
+}
+
+/// Gaps of all generators, in a time of `wall` nanoseconds of all their threads; none where one of
+/// them did not look.
+fn standstill(documents: &[Trial], wall: f64) -> Result<Option<StandstillRecord>> {
+    let all: Option<Vec<_>> = documents.iter().map(|one| one.client.standstill.as_ref()).collect();
+    let Some(all) = all else { return Ok(None) };
+    let add = |of: fn(&StandstillRecord) -> u64| all.iter().map(|one| of(one)).sum();
+    let measured_ns = add(|one| one.measured_ns);
+    let Some(longest) = all.iter().max_by_key(|one| one.longest_ns) else { return Ok(None) };
+    let requests: Vec<_> = all.iter().filter_map(|one| one.requests.as_ref()).collect();
+    Ok(Some(StandstillRecord {
+        gaps: add(|one| one.gaps),
+        share: as_f64(measured_ns) / wall,
+        measured_ns,
+        outside_ns: add(|one| one.outside_ns),
+        longest_ns: longest.longest_ns,
+        longest_at_ns: longest.longest_at_ns,
+        requests: (!requests.is_empty()).then(|| latency::distribution(&requests)).transpose()?,
+    }))
 }
 
 /// The worst that one of the generators saw.

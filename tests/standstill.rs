@@ -1,0 +1,89 @@
+//! A generator that is stopped by a signal: what it says of itself and of the server.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use support::{c10k, server};
+
+/// How long the load stands still, at least.
+const STOP: Duration = Duration::from_millis(900);
+
+/// Stops a load for a while once it measures, and returns its exit code, its document and for how long
+/// it stood still at most.
+fn stopped(how: &[&str]) -> (i32, Value, Duration) {
+    let server = server("epoll");
+    let target = server.address.to_string();
+    let mut load = c10k()
+        .args(["load", "--target", &target, "--warmup", "10ms", "-d", "4s", "--json", "-"])
+        .args(how)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    wait_for_a_line(&mut load);
+    let pid = Pid::from_child(&load);
+    let began = Instant::now();
+    kill_process(pid, Signal::STOP).expect("it lives");
+    sleep(STOP);
+    kill_process(pid, Signal::CONT).expect("it lives");
+    let took = began.elapsed();
+    let mut text = String::new();
+    load.stdout.take().expect("piped").read_to_string(&mut text).expect("text");
+    let exit = load.wait().expect("it ends").code().expect("it was not killed");
+    (exit, serde_json::from_str(&text).expect("JSON"), took)
+}
+
+/// It says how it goes every two seconds, for the first time in the measurement.
+fn wait_for_a_line(load: &mut Child) {
+    let mut lines = BufReader::new(load.stderr.take().expect("piped")).lines();
+    let line = lines.next().expect("it says how it goes").expect("text");
+    assert!(line.contains("measure"), "{line}");
+    std::thread::spawn(move || lines.for_each(drop));
+}
+
+fn ns(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).expect("it fits")
+}
+
+/// What is written down of a load that was stopped, whatever its kind.
+fn says_so(how: &[&str]) -> Value {
+    let (exit, document, took) = stopped(how);
+    let still = &document["client"]["standstill"];
+    let longest = still["longest_ns"].as_u64().expect("a length");
+    // The kernel's stamps are of whole ticks.
+    assert!(longest > ns(STOP) - 20_000_000, "{how:?}: {longest} ns of {took:?}");
+    assert!(still["share"].as_f64().expect("a share") > 0.2, "{how:?}: {still}");
+    assert!(still["requests"]["count"].as_u64() > Some(0), "{how:?}: {still}");
+    let checks = document["checks"].as_array().expect("checks");
+    let check = checks.iter().find(|check| check["name"] == "standstill").expect("it is checked");
+    assert_eq!((exit, &check["status"]), (4, &"fail".into()), "{how:?}: {check}");
+    let message = check["message"].as_str().expect("text");
+    assert!(message.contains("the generator stood still for"), "{message}");
+    document
+}
+
+#[test]
+fn an_open_loop_that_was_stopped_blames_itself_for_what_was_due() {
+    let document = says_so(&["-c", "2", "--rate", "500"]);
+    let p90 = |of: &str| {
+        let quantiles = document["latency"][of]["quantiles"].as_array().expect("quantiles");
+        let p90 = quantiles.iter().find(|quantile| quantile["q"] == 0.9).expect("it is listed");
+        p90["value"].as_u64().expect("a number")
+    };
+    // More than a fifth of the requests became due while it was stopped.
+    assert!(p90("sched_lag") > 300_000_000, "{}", p90("sched_lag"));
+    assert!(p90("conn_wait") < p90("sched_lag") / 4, "{}", p90("conn_wait"));
+}
+
+#[test]
+fn a_closed_loop_that_was_stopped_says_so_with_one_connection_and_with_many() {
+    for connections in ["1", "50"] {
+        says_so(&["-c", connections]);
+    }
+}
