@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::base::{self, Exit, exit};
 use crate::command::calibrate::{self, CalibrateArgs};
 use crate::command::check::{self, CheckArgs};
+use crate::command::client::{self, ClientArgs};
 use crate::command::compare::CompareArgs;
 use crate::command::load::LoadArgs;
 use crate::command::run::{self, RunArgs};
@@ -32,6 +33,7 @@ Examples:
   c10k run --models epoll,tokio-multi          compare two
   c10k run latency                             a plan of c10k plans: how long clients wait
   c10k serve --model epoll --listen 127.0.0.1:9000
+  c10k client 127.0.0.1:9000                   speak to it by hand
   c10k load --target 127.0.0.1:9000 -c 50 -d 10s
   c10k load --target 127.0.0.1:9000 --rate 20k --poisson --json result.json
   c10k load --target 127.0.0.1:9000 --find-capacity 'p99<20ms'
@@ -47,6 +49,8 @@ enum Command {
     Run(RunArgs),
     /// Run one server in the foreground
     Serve(ServeArgs),
+    /// Speak to a server by hand or from a pipe, line by line
+    Client(ClientArgs),
     /// Load a server, ours or not, and measure it
     Load(Box<LoadArgs>),
     /// Run a server whose latencies are known, to hold a load generator against
@@ -115,6 +119,7 @@ fn execute(command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => crate::command::serve::serve(&args),
+        Command::Client(args) => client::client(&args),
         Command::Load(args) => match &args.find_capacity {
             Some(goals) => capacity::find(&args, goals),
             None => crate::command::load::load(&args),

@@ -3,6 +3,7 @@
 pub mod calibrate;
 pub mod capacity;
 pub mod check;
+pub mod client;
 pub mod compare;
 pub mod doctor;
 pub mod lab;

@@ -1,0 +1,145 @@
+//! What is shown: bytes of the server as they are in a pipe, made printable on a terminal; and
+//! notes about them, which never get into a pipe's data.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use anyhow::Result;
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::editor::Prompt;
+use crate::base::units::show_ns;
+
+/// Something that the server said.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said<'a> {
+    /// Without the line feed.
+    pub(super) bytes: &'a [u8],
+    /// It ends here: with a line feed, or because one read returned no more.
+    pub(super) ended: bool,
+    /// It is the first after something was sent, and came so much later.
+    pub(super) after: Option<Duration>,
+    /// A line feed would have been in its place.
+    pub(super) lacks_line_end: bool,
+}
+
+/// Where it is shown.
+#[derive(Debug)]
+pub(super) struct Output {
+    prompt: Option<Prompt>,
+    terminal: bool,
+    quiet: bool,
+    replies: u64,
+}
+
+impl Output {
+    pub(super) fn new(prompt: Option<Prompt>, quiet: bool) -> Self {
+        Self { prompt, terminal: std::io::stdout().is_terminal(), quiet, replies: 0 }
+    }
+
+    /// Shows what the server said.
+    ///
+    /// # Errors
+    /// When what reads it is gone.
+    pub(super) fn said(&mut self, said: Said<'_>) -> Result<()> {
+        self.replies += u64::from(said.after.is_some());
+        let after = said.after.filter(|_| !self.quiet).map(show);
+        if self.terminal {
+            let mut line = printable(said.bytes);
+            if let Some(after) = after {
+                line = format!("{line}  [{after}]");
+            }
+            if said.lacks_line_end && !self.quiet {
+                line.push_str("  (no line end: --raw shows such replies at once)");
+            }
+            return self.on_terminal(&line);
+        }
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(said.bytes)?;
+        if said.ended {
+            stdout.write_all(b"\n")?;
+        }
+        stdout.flush()?;
+        if let Some(after) = after {
+            eprintln!("* reply {} after {after}", self.replies);
+        }
+        Ok(())
+    }
+
+    /// Shows a line backwards, below the line itself.
+    ///
+    /// # Errors
+    /// When what reads it is gone.
+    pub(super) fn reversed(&mut self, bytes: &[u8]) -> Result<()> {
+        let line = String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes)).into_owned();
+        let line: String = line.graphemes(true).rev().collect();
+        if self.terminal {
+            return self.on_terminal(&printable(line.as_bytes()));
+        }
+        Ok(writeln!(std::io::stdout(), "{line}")?)
+    }
+
+    /// Says something about the conversation.
+    ///
+    /// # Errors
+    /// When what reads it is gone.
+    pub(super) fn note(&mut self, text: &str) -> Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
+        if self.prompt.is_some() {
+            return self.on_terminal(&format!("* {text}"));
+        }
+        // A note that nobody can read is no reason to end the conversation.
+        let _ = writeln!(std::io::stderr(), "* {text}");
+        Ok(())
+    }
+
+    fn on_terminal(&self, line: &str) -> Result<()> {
+        match &self.prompt {
+            Some(prompt) => Ok(prompt.print_above(&format!("{line}\n"))?),
+            None => {
+                let mut stdout = std::io::stdout().lock();
+                writeln!(stdout, "{line}")?;
+                Ok(stdout.flush()?)
+            }
+        }
+    }
+}
+
+/// A duration as replies have it.
+pub(super) fn show(duration: Duration) -> String {
+    show_ns(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Text that cannot move the cursor, ring, or change colours: what a terminal would obey, and
+/// bytes that are not UTF-8, are shown as escapes.
+fn printable(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\t' | '\n' => text.push(character),
+                '\r' => {}
+                c if c.is_control() => text.extend(c.escape_default()),
+                c => text.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_as_an_escape() {
+        assert_eq!(printable(b"a\x1b[2J\x07\r"), "a\\u{1b}[2J\\u{7}");
+        assert_eq!(printable("año \u{9b}".as_bytes()), "año \\u{9b}");
+        assert_eq!(printable(b"\xff\xfe ok"), "\\xff\\xfe ok");
+    }
+}
