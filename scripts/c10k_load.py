@@ -213,7 +213,7 @@ def _rate_notes(cells: list[Cell]) -> list[str]:
         flagged = [cell for cell in cells if cell.validity == validity]
         by_model: dict[str, list[Cell]] = {}
         for cell in flagged:
-            by_model.setdefault(cell.model + ", again" * cell.twin, []).append(cell)
+            by_model.setdefault(cell.name, []).append(cell)
         texts = []
         for model, mine in by_model.items():
             rates = ", ".join(f"{style.count(cell.arrivals.rate_per_s)}/s" for cell in mine)

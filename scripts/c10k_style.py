@@ -151,9 +151,8 @@ def look_of(looks: Looks, cell: Cell) -> Look:
 
 
 def label(cell: Cell) -> str:
-    again = ", again" * cell.twin
     sign = {"valid": "", "suspect": " *", "invalid": " (invalid)"}[cell.validity]
-    return cell.model + again + sign
+    return cell.name + sign
 
 
 def greyed(color: str) -> tuple[float, float, float]:
@@ -266,7 +265,7 @@ def flag_notes(cells: Iterable[Cell]) -> list[str]:
         for cell in cells:
             if cell.validity == validity:
                 why = ", ".join(dict.fromkeys(cell.flags))
-                named.append(cell.model + ", again" * cell.twin + (f" ({why})" if why else ""))
+                named.append(cell.name + (f" ({why})" if why else ""))
         if named:
             notes.append(f"{sign}: {'; '.join(dict.fromkeys(named))}.")
     return notes

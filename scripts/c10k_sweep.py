@@ -313,7 +313,7 @@ def _notes(cells: list[Cell], axis: str | None) -> list[str]:
         by_model: dict[str, list[str]] = {}
         for cell in cells:
             if cell.validity == validity:
-                name = cell.model + ", again" * cell.twin
+                name = cell.name
                 text = _text(cell, axis)
                 by_model.setdefault(name, []).append(_words([text], axis)[0][0] if axis else text)
         if by_model:

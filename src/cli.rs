@@ -1,6 +1,5 @@
 //! The dispatch: which command is meant, and with what code it ends.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -12,10 +11,11 @@ use crate::command::check::{self, CheckArgs};
 use crate::command::client::{self, ClientArgs};
 use crate::command::compare::CompareArgs;
 use crate::command::load::LoadArgs;
+use crate::command::plans;
+use crate::command::report::{self, ReportArgs};
 use crate::command::run::{self, RunArgs};
 use crate::command::schema::SchemaOf;
 use crate::command::{capacity, doctor, lab, merge};
-use crate::command::{plans, report};
 use crate::process::ServeArgs;
 use crate::view::{export, table};
 
@@ -80,11 +80,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print the comparison of a saved run again and rewrite its page
-    Report {
-        /// The run's folder
-        dir: PathBuf,
-    },
+    /// Print the comparison of a saved run again, and write its page if asked to
+    Report(ReportArgs),
     /// Say what has changed from one saved run to another, and how sure that is
     Compare(CompareArgs),
     /// Print the JSON Schema of what is written
@@ -134,7 +131,7 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
         Command::Plans { json } => plans::plans(json).map(|()| Exit::Ok),
         Command::Compare(args) => crate::command::compare::compare(&args),
-        Command::Report { dir } => report::report(&dir).map(|()| Exit::Ok),
+        Command::Report(args) => report::report(&args).map(|()| Exit::Ok),
         Command::Schema { document } => base::print(&document.schema()?).map(|()| Exit::Ok),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -20,7 +20,7 @@ use protocol::{App, Draw, Framing, Request, Sessions};
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
-use crate::base::usage;
+use crate::base::{did_you_mean_or, nearest, usage};
 use crate::document::Factor;
 use crate::workload::pacing::PacingArg;
 
@@ -321,10 +321,7 @@ impl Plan {
         for name in names {
             if !self.workloads.iter().any(|workload| workload.is_called(name)) {
                 let known: Vec<&str> = self.workloads.iter().map(|w| w.name.as_str()).collect();
-                let mut hint = subject::did_you_mean(name, known.iter().copied());
-                if hint.is_empty() {
-                    hint = format!("; its workloads are {}", known.join(", "));
-                }
+                let hint = did_you_mean_or(name, "its workloads are", &known);
                 anyhow::bail!("the plan {} has no workload '{name}'{hint}", self.name);
             }
         }
@@ -350,13 +347,6 @@ fn suggestion(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown = message.starts_with("unknown").then(|| quoted.next())??;
     nearest(unknown, quoted).map(|near| format!("did you mean `{near}`?\n"))
-}
-
-/// The candidate that is most like `word`, if any is much like it.
-fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    const ALIKE: f64 = 0.7;
-    let scored = candidates.map(|candidate| (strsim::jaro_winkler(word, candidate), candidate));
-    scored.filter(|(score, _)| *score > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, c)| c)
 }
 
 fn is_zero(n: &usize) -> bool {

@@ -68,7 +68,7 @@ fn numbers() -> Result<(), Failed> {
 fn sweep() -> Result<(String, String), Failed> {
     let folder = tempfile::tempdir()?;
     support::sweep::write(Path::new(RUN), folder.path());
-    let output = support::c10k().arg("report").arg(folder.path()).output()?;
+    let output = support::c10k().args(["report", "--write"]).arg(folder.path()).output()?;
     check(output.status.success(), String::from_utf8_lossy(&output.stderr))?;
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name));
     Ok((read("report.html")?, read("summary.json")?))

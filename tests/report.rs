@@ -66,7 +66,7 @@ fn copy() -> tempfile::TempDir {
 }
 
 fn report(dir: &Path) {
-    let output = c10k().arg("report").arg(dir).output().expect("it runs");
+    let output = c10k().args(["report", "--write"]).arg(dir).output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -282,6 +282,35 @@ fn a_summary_of_an_earlier_version_gets_what_follows_from_its_values_and_keeps_t
     assert_eq!(written, std::fs::metadata(&again).and_then(|f| f.modified()).expect("a time"));
 }
 
+#[test]
+fn a_saved_run_that_is_only_looked_at_stays_as_it_is() {
+    let folder = copy();
+    let path = folder.path().join("summary.json");
+    let mut old: Value = read_json(&path).expect("a summary");
+    old.as_object_mut().expect("an object").remove("verdicts");
+    std::fs::write(&path, old.to_string()).expect("written");
+    let files = || {
+        let entries = std::fs::read_dir(folder.path()).expect("listed").flatten();
+        let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+        files.sort();
+        let read = |path: PathBuf| (std::fs::read(&path).unwrap_or_default(), path);
+        files.into_iter().map(read).collect::<Vec<_>>()
+    };
+    let before = files();
+    let output = c10k().arg("report").arg(folder.path()).output().expect("it runs");
+    assert!(output.status.success() && files() == before);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let page = tempfile::tempdir().expect("a folder").keep().join("page.html");
+    let output = c10k().arg("report").arg(folder.path()).arg("--page").arg(&page).output();
+    assert!(output.expect("it runs").status.success() && files() == before);
+    report(folder.path());
+    let again = std::fs::read_to_string(folder.path().join("report.html")).expect("a page");
+    assert!(again == std::fs::read_to_string(&page).expect("a page"), "the same page");
+    std::fs::remove_dir_all(page.parent().expect("its folder")).expect("removed");
+    let output = c10k().arg("report").arg(folder.path()).output().expect("it runs");
+    assert_eq!(shown, String::from_utf8_lossy(&output.stdout), "what was missing was shown");
+}
+
 fn without_intervals(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -303,10 +332,13 @@ fn without_intervals(value: &mut Value) {
 fn the_committed_summary_and_figures_are_what_report_makes() {
     let report = Report::of(|_| ());
     let committed: Value = read_json(&Path::new(RUN).join("summary.json")).expect("a summary");
-    assert_eq!(committed, report.summary, "c10k report {RUN}");
+    assert_eq!(committed, report.summary, "c10k report --write {RUN}");
     let page = std::fs::read_to_string(Path::new(RUN).join("report.html")).expect("a page");
     // Words may change without a new page for every run that is kept.
-    assert!(page::data(&page) == report.data, "the figures have changed: c10k report {RUN}");
+    assert!(
+        page::data(&page) == report.data,
+        "the figures have changed: c10k report --write {RUN}"
+    );
 }
 
 #[test]

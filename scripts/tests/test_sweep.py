@@ -81,7 +81,7 @@ def test_a_second_measurement_of_a_model_stands_below_its_first(swept):
     figures = dict(plot.draw(run, workloads=["echo-idle-connections0"], kinds=kinds))
     for figure in figures.values():
         names = [one.get_text() for one in figure.axes[0].get_yticklabels()]
-        assert names == ["select", "epoll", "epoll, again", "thread-per-client"]
+        assert names == ["select", "epoll", "epoll+twin", "thread-per-client"]
     (bar,) = artists(figures["throughput-echo-idle-connections0"], "bar:epoll+twin", 0)
     assert bar.get_width() == cell["throughput_per_s"]["median"]
 

@@ -1,10 +1,12 @@
 //! The ground floor: how the program ends, what is typed, what is printed. It uses no other floor.
 
 pub mod exit;
+mod meant;
 mod print;
 pub mod units;
 pub mod values;
 
 pub use exit::{Exit, usage};
+pub(crate) use meant::{did_you_mean, did_you_mean_or, nearest};
 pub use print::print;
 pub(crate) use print::print_line;

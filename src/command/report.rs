@@ -1,23 +1,37 @@
 //! `c10k report`: a saved run again.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::Args;
 
 use crate::analysis::{pooled, standings};
-use crate::base;
-use crate::base::usage;
-use crate::document::Summary;
-use crate::document::store;
+use crate::base::{self, usage};
+use crate::document::{Summary, store};
 use crate::view::{page, table};
 
-/// Prints the comparison of a saved run again and rewrites its page. A summary that lacks what
-/// follows from its values or from its trials, as earlier versions wrote it, gets it too: the page
-/// shows nothing that is not in a document.
+/// `c10k report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run's folder
+    pub dir: PathBuf,
+    /// Write its page to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub page: Option<PathBuf>,
+    /// Write its page into its folder anew, and into its summary what an earlier version left out
+    #[arg(long)]
+    pub write: bool,
+}
+
+/// Prints the comparison of a saved run again. A summary that lacks what follows from its values or
+/// from its trials, as earlier versions wrote it, is shown with it. The folder stays as it is unless
+/// `--write` was said; then the summary gets it too, since the page shows nothing that is not in a
+/// document.
 ///
 /// # Errors
-/// When there is no run in that folder, or a trial in it cannot be read.
-pub(crate) fn report(dir: &Path) -> Result<()> {
+/// When there is no run in that folder, a trial in it cannot be read, or a file cannot be written.
+pub fn report(args: &ReportArgs) -> Result<()> {
+    let dir = args.dir.as_path();
     let path = dir.join("summary.json");
     if !path.is_file() {
         return Err(usage(format!(
@@ -26,15 +40,23 @@ pub(crate) fn report(dir: &Path) -> Result<()> {
             dir.display()
         )));
     }
+    if let Some(file) = &args.page {
+        store::can_be_written(file)?;
+    }
     let written: Summary = store::read_json(&path)?;
     let mut summary = written.clone();
     if let Some(missing) = pooled::again(&mut summary, dir)? {
         eprintln!("{missing}");
     }
     standings::derive(&mut summary);
-    if summary != written {
-        store::write_json(&path, &summary)?;
+    if let Some(file) = &args.page {
+        store::write(file, page::page(&summary, dir)?.as_bytes())?;
     }
-    page::write(&summary, dir)?;
+    if args.write {
+        if summary != written {
+            store::write_json(&path, &summary)?;
+        }
+        page::write(&summary, dir)?;
+    }
     base::print(&table::summary(&summary))
 }

@@ -96,8 +96,27 @@ pub fn json(document: &impl Serialize) -> Result<Vec<u8>> {
 /// When the file is not there or is not that document; the message says where in it.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&text)
-        .with_context(|| format!("{} is not a result of this version", path.display()))
+    serde_json::from_slice(&text).with_context(|| {
+        format!("{} is not a result of this version{}", path.display(), version_of(&text))
+    })
+}
+
+/// What a document that could not be read says of itself, if it says anything.
+fn version_of(text: &[u8]) -> String {
+    let Ok(document) = serde_json::from_slice::<serde_json::Value>(text) else {
+        return String::new();
+    };
+    let schema = &document["schema"];
+    let (Some(name), Some(version)) = (schema["name"].as_str(), schema["version"].as_u64()) else {
+        return String::new();
+    };
+    let program = document["run"]["program_version"].as_str();
+    let program = program.or(document["program_version"].as_str());
+    let program = program.map_or(String::new(), |by| format!(" by c10k {by}"));
+    format!(
+        ": it is a {name} of version {version}, written{program}, and this is c10k {}",
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 #[cfg(test)]
@@ -112,6 +131,22 @@ mod tests {
         write_json(&path, &[4]).expect("written again");
         assert_eq!(read_json::<Vec<u32>>(&path).expect("read"), [4]);
         assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_with_its_version() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.json");
+        let old = r#"{"schema": {"name": "c10k.trial", "version": 7},
+                      "run": {"program_version": "0.0.1"}}"#;
+        fs::write(&path, old).expect("written");
+        let error = format!("{:#}", read_json::<Vec<u32>>(&path).expect_err("it is no list"));
+        let says =
+            "not a result of this version: it is a c10k.trial of version 7, written by c10k 0.0.1";
+        assert!(error.contains(says), "{error}");
+        fs::write(&path, "[1, 2").expect("written");
+        let error = format!("{:#}", read_json::<Vec<u32>>(&path).expect_err("half a list"));
+        assert!(error.contains("not a result of this version: EOF"), "{error}");
     }
 
     #[test]

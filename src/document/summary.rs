@@ -258,7 +258,20 @@ pub struct Cell {
     pub flags: Vec<Flag>,
 }
 
+/// A model as it is named wherever it is measured: in files, tables, figures and exports. `twin` is its
+/// second measurement in each block (an A/A control: what differs between the two is noise).
+#[must_use]
+pub fn name_of(model: &str, twin: bool) -> String {
+    if twin { format!("{model}+twin") } else { model.into() }
+}
+
 impl Cell {
+    /// What it is called: its model, told apart where that was measured twice.
+    #[must_use]
+    pub fn name(&self) -> String {
+        name_of(&self.model, self.twin)
+    }
+
     /// One quantile of the headline latency.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<&CellQuantile> {

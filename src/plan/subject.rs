@@ -8,7 +8,9 @@ use protocol::{App, Framing};
 use serde::{Deserialize, Serialize};
 use servers::{Family, MODELS, Model, broken, models};
 
-use super::{Plan, ServerPlan, Workload, is_file_name, nearest};
+use super::{Plan, ServerPlan, Workload, is_file_name};
+use crate::base::did_you_mean;
+use crate::document::name_of;
 
 /// A plan's `twin` that is nobody.
 pub(super) const NO_TWIN: &str = "none";
@@ -97,10 +99,9 @@ pub struct Candidate<'a> {
 }
 
 impl fmt::Display for Candidate<'_> {
-    /// As in the names of files.
+    /// As everywhere.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let twin = if self.twin { "+twin" } else { "" };
-        write!(f, "{}{twin}", self.subject.name())
+        f.write_str(&name_of(self.subject.name(), self.twin))
     }
 }
 
@@ -292,9 +293,4 @@ impl Plan {
         }
         Ok(())
     }
-}
-
-/// `; did you mean this?`, if something is near.
-pub(super) fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
-    nearest(word, known).map(|near| format!("; did you mean {near}?")).unwrap_or_default()
 }

@@ -2,8 +2,9 @@
 
 use anyhow::{Result, ensure};
 
-use super::subject::{NO_TWIN, did_you_mean};
+use super::subject::NO_TWIN;
 use super::{Candidate, Plan, Workload};
+use crate::base::did_you_mean;
 
 impl Plan {
     /// Whether somebody is measured under a workload.

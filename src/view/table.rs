@@ -103,16 +103,10 @@ const SUMMARY: fit::Columns = fit::Columns {
     give_way: &["max", "p90", "p99.9", "memory", "CPU/request", "p50", "p99"],
 };
 
-/// What a cell is called in a table: its model, and whether that was measured again.
-#[must_use]
-pub fn name(cell: &Cell) -> String {
-    if cell.twin { format!("{} (again)", cell.model) } else { cell.model.clone() }
-}
-
 /// One row of a workload's table. `marks` numbers the messages under it.
 #[must_use]
 pub fn row(cell: &Cell, marks: &str) -> Vec<String> {
-    let mut row = vec![name(cell), spread(&cell.throughput_per_s, show_count)];
+    let mut row = vec![cell.name(), spread(&cell.throughput_per_s, show_count)];
     // One for each column, also of a summary that lacks some.
     let of = |q| cell.quantile(q).map_or_else(|| "-".into(), quantile);
     row.extend([0.5, 0.9, 0.99, 0.999, 1.0].map(of));

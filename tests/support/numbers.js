@@ -17,7 +17,7 @@
   let seen = 0;
   function table(cell) {
     const rows = [...document.getElementById(cell.workload).querySelector("table.sortable").tBodies[0].rows];
-    const row = rows.find((each) => each.cells[0].dataset.v === cell.model + (cell.twin ? " (again)" : ""));
+    const row = rows.find((each) => each.cells[0].dataset.v === cell.model + (cell.twin ? "+twin" : ""));
     const columns = { 1: cell.throughput_per_s, 2: quantile(cell, 0.5), 4: quantile(cell, 0.99), 7: cell.server_cpu_per_request_ns, 8: cell.pss_bytes };
     for (const [column, estimate] of Object.entries(columns)) {
       if (estimate) { same(Number(row.cells[column].dataset.v), estimate.median, `${cell.workload} ${cell.model} column ${column}`); seen += 1; }

@@ -35,7 +35,7 @@ pub use runner::{Case, Setting, Skip, Verdict};
 
 use crate::base::values::{address, app, framing, positive_duration, servable_names};
 use crate::base::{self, units};
-use crate::base::{Exit, usage};
+use crate::base::{Exit, did_you_mean_or, usage};
 use crate::document::store;
 use crate::document::{CheckReport, CheckSubject, CheckTest, SchemaId};
 use crate::process::interrupts;
@@ -223,9 +223,6 @@ fn finish(report: &CheckReport, json: Option<&Path>) -> Result<()> {
     }
 }
 
-/// A name that is less like another was not meant to be that one.
-const ALIKE: f64 = 0.7;
-
 fn chosen(only: &[String]) -> Result<Vec<&'static Behaviour>> {
     if only.is_empty() {
         return Ok(behaviours::all().collect());
@@ -233,13 +230,8 @@ fn chosen(only: &[String]) -> Result<Vec<&'static Behaviour>> {
     let find = |name: &String| {
         behaviours::all().find(|behaviour| behaviour.name == name).ok_or_else(|| {
             let names: Vec<&str> = behaviours::all().map(|behaviour| behaviour.name).collect();
-            let like = |known: &&str| strsim::jaro_winkler(known, name);
-            let near = names.iter().copied().max_by(|a, b| like(a).total_cmp(&like(b)));
-            let hint = match near.filter(|near| like(near) > ALIKE) {
-                Some(near) => format!("did you mean {near}?"),
-                None => format!("they are {}", names.join(", ")),
-            };
-            usage(format!("there is no behaviour '{name}'; {hint}"))
+            let hint = did_you_mean_or(name, "they are", &names);
+            usage(format!("there is no behaviour '{name}'{hint}"))
         })
     };
     only.iter().map(find).collect()

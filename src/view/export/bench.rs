@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::tables::name;
 use crate::document::{Cell, Estimate, Summary, Validity};
 
 /// One figure of a cell, with the name and the unit that the services show.
@@ -90,7 +89,7 @@ pub(super) fn github(summary: &Summary) -> (Vec<Point>, Vec<Point>) {
         let reach = (high - estimate.median).max(estimate.median - low);
         let side = if measure.more_is_better { &mut bigger } else { &mut smaller };
         side.push(Point {
-            name: format!("{}/{} {}", cell.workload, name(cell), measure.name),
+            name: format!("{}/{} {}", cell.workload, cell.name(), measure.name),
             unit: measure.unit,
             value: estimate.median,
             range: (estimate.values.len() > 1).then(|| format!("± {reach:.0}")),
@@ -124,7 +123,7 @@ pub(super) fn bencher(summary: &Summary) -> BTreeMap<String, BTreeMap<&'static s
         known.collect()
     };
     let all = followed(summary);
-    all.map(|cell| (format!("{}/{}", cell.workload, name(cell)), metrics(cell))).collect()
+    all.map(|cell| (format!("{}/{}", cell.workload, cell.name()), metrics(cell))).collect()
 }
 
 #[cfg(test)]

@@ -28,11 +28,6 @@ pub(super) fn groups(summary: &Summary) -> Vec<(&str, Vec<&Cell>)> {
     groups
 }
 
-/// A cell's model as it is shown; one that is measured twice has its second measurement apart.
-pub(super) fn name(cell: &Cell) -> String {
-    if cell.twin { format!("{}+twin", cell.model) } else { cell.model.clone() }
-}
-
 /// The names of what is varied, in the order of the plan.
 pub(super) fn factor_names<'a>(cells: &[&'a Cell]) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
@@ -66,8 +61,8 @@ fn group(summary: &Summary, series: &str, cells: &[&Cell]) -> Sheet {
     }
     let marked = sheet.columns.len();
     let shown = |cell: &&Cell| match cell.validity {
-        Validity::Invalid => format!("{} (invalid)", name(cell)),
-        _ => name(cell),
+        Validity::Invalid => format!("{} (invalid)", cell.name()),
+        _ => cell.name(),
     };
     sheet.words("model", cells.iter().map(shown));
     let entries = |of: fn(&Cell) -> Entry| cells.iter().map(|cell| of(cell)).collect::<Vec<_>>();

@@ -125,7 +125,7 @@ pub(super) fn reproduce(run: &RunRecord) -> Markup {
             h2 { "To reproduce" }
             pre { (command(run)) }
             p { "c10k " (run.program_version) ". The folder of this page holds the plan with everything spelled out (" a href="plan.toml" { "plan.toml" } "), one JSON document for each trial with its histograms (trials/), and " a href="summary.json" { "summary.json" } "; all figures here are from those. The last column of each table links to the trials of a row." }
-            p { "The page again from these files: " code { "c10k report " (run.id) } "." }
+            p { "The page again from these files: " code { "c10k report --write " (run.id) } "." }
         }
     }
 }

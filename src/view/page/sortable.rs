@@ -160,7 +160,7 @@ mod tests {
         let summary = summary(vec![epoll, again, closed("fork", &[1e5; 5])]);
         let (cells, noise) = (summary.cells_of("echo"), &summary.noise);
         let html = table(&cells, summary.standings_of("echo"), noise).into_string();
-        assert!(html.contains("data-v=\"epoll (again)\""), "{html}");
+        assert!(html.contains("data-v=\"epoll+twin\""), "{html}");
         assert!(html.contains("1.10 (1.10 to 1.10) of itself"), "{html}");
         // Two trials that are far apart have an interval that nobody would read.
         let mut wide = summary.noise.clone();

@@ -95,7 +95,7 @@ pub(super) fn section(summary: &Summary, trials: &[&Trial]) -> Markup {
             h2 { "Where every number is from" }
             p { "A row of a table, and a mark or line of a figure, is the entry of " code { "cells" } " in "
                 a href="summary.json" { "summary.json" } " with the " code { "workload" } " of the heading and the " code { "model" }
-                " of the row (\"again\": the one with " code { "twin" } "). The last column of a workload's table links to the trials that the \
+                " of the row (\"+twin\": the one with " code { "twin" } "). The last column of a workload's table links to the trials that the \
                  entry is of, named by their block. Times are in nanoseconds there, memory in bytes." }
             div.scroll tabindex="0" role="region" aria-label="Table: where every number is from" {
                 table.words {

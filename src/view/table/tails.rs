@@ -36,7 +36,7 @@ pub(crate) fn in_one_trial(cells: &[&Cell]) -> Option<String> {
         cell.trials.len(),
         share * 100.0,
         (q * 1000.0).round() / 10.0,
-        super::name(cell),
+        cell.name(),
     ))
 }
 

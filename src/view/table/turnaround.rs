@@ -13,7 +13,7 @@ pub(super) fn lines(cells: &[&Cell]) -> String {
     for cell in cells {
         match &cell.turnaround {
             Some(found) => drop(table.add_row(row(cell, found))),
-            None => missing.push(super::name(cell)),
+            None => missing.push(cell.name()),
         }
     }
     if missing.len() == cells.len() {
@@ -38,7 +38,7 @@ fn row(cell: &Cell, found: &CellTurnaround) -> Vec<String> {
         known.map_or_else(|| "too few".into(), |known: &CellQuantile| super::quantile(known))
     };
     vec![
-        super::name(cell),
+        cell.name(),
         super::spread(&found.mean_ns, show_ns_f64),
         quantile(0.5),
         quantile(0.99),
