@@ -5,14 +5,17 @@
 //! its own in the file of its model, so that it too has a name in tests, plans and figures.
 
 mod acceptor_loops;
+mod busy_poll;
 pub(crate) mod epoll;
 pub(crate) mod epoll_edge;
 pub(crate) mod fork;
+mod green_threads;
 mod io_uring;
 mod io_uring_multishot;
 mod leader_followers;
 mod mio;
 mod multi_reactor;
+mod own_runtime;
 mod poll;
 mod prefork;
 mod prefork_passing;
@@ -21,6 +24,7 @@ mod rayon_pool;
 mod reactor_workers;
 mod select;
 mod sequential;
+mod signal_driven;
 mod thread_per_client;
 pub(crate) mod thread_pool;
 mod tokio;
@@ -50,6 +54,8 @@ pub struct Model {
     pub listener_per_worker: bool,
     /// Whether each client has a process that ends with it.
     pub process_per_client: bool,
+    /// Whether it asks for work without ever waiting, so that it is never found asleep.
+    pub never_sleeps: bool,
     /// Connections that it can hold at most, where the model itself has such a limit.
     pub holds_at_most: Option<usize>,
     /// Whether this machine lets it run, and if not, what refuses it.
@@ -67,6 +73,7 @@ impl Model {
         workers: Workers::None,
         listener_per_worker: false,
         process_per_client: false,
+        never_sleeps: false,
         holds_at_most: None,
         probe: || Ok(()),
         run: |_| Ok(()),
@@ -129,10 +136,13 @@ pub static MODELS: &[Model] = &[
     prethreaded::MODEL,
     thread_pool::MODEL,
     rayon_pool::MODEL,
+    green_threads::MODEL,
+    busy_poll::MODEL,
     select::MODEL,
     poll::MODEL,
     epoll::MODEL,
     epoll_edge::MODEL,
+    signal_driven::MODEL,
     mio::MODEL,
     acceptor_loops::MODEL,
     multi_reactor::MODEL,
@@ -141,6 +151,7 @@ pub static MODELS: &[Model] = &[
     reactor_workers::MODEL,
     io_uring::MODEL,
     io_uring_multishot::MODEL,
+    own_runtime::MODEL,
     tokio_current::MODEL,
     tokio_multi::MODEL,
     tokio_sharded::MODEL,

@@ -114,24 +114,19 @@ impl Clients {
     /// The kernel says this about a client. Returns whether that was wanted: a
     /// level-triggered kernel repeats what nobody acts on, so the loop must stop asking.
     pub(crate) fn wake(&mut self, token: Token, ready: Ready) -> bool {
-        let Some(entry) = entry(&mut self.table, token) else { return true };
-        let Some(conn) = &mut entry.conn else { return true };
-        conn.readable |= ready.readable || ready.hung_up;
-        conn.hung_up |= ready.hung_up;
-        let wanted = match entry.want {
-            Want::Read => ready.readable || ready.hung_up,
-            Want::Write => ready.writable,
-            Want::Nothing => false,
-        };
-        if ready.dead && !wanted {
-            // Where our half is closed already, both halves being closed is what was wanted.
-            let lingers = matches!(conn.phase, Phase::Lingering(_));
-            entry.doomed = Some(if lingers { Ending::Finished } else { Ending::Reset });
+        match entry(&mut self.table, token) {
+            Some(entry) => wake(entry, token, ready, &mut self.run_list),
+            None => true,
         }
-        if wanted || ready.dead {
-            queue(entry, token, &mut self.run_list);
+    }
+
+    /// The same may be so of every client: for loops that the kernel does not tell of each.
+    pub(crate) fn wake_all(&mut self, ready: Ready) {
+        for (place, entry) in &mut self.table {
+            let place = u32::try_from(place).expect("fewer clients than 2^32");
+            let token = Token { generation: entry.generation, place };
+            wake(entry, token, ready, &mut self.run_list);
         }
-        wanted
     }
 
     /// Whether this client has not left.
@@ -290,6 +285,26 @@ impl Clients {
         let entry = entry(&mut self.table, token)?;
         Some((entry.conn.as_ref()?.as_fd(), &mut entry.told))
     }
+}
+
+fn wake(entry: &mut Entry, token: Token, ready: Ready, run_list: &mut VecDeque<Token>) -> bool {
+    let Some(conn) = &mut entry.conn else { return true };
+    conn.readable |= ready.readable || ready.hung_up;
+    conn.hung_up |= ready.hung_up;
+    let wanted = match entry.want {
+        Want::Read => ready.readable || ready.hung_up,
+        Want::Write => ready.writable,
+        Want::Nothing => false,
+    };
+    if ready.dead && !wanted {
+        // Where our half is closed already, both halves being closed is what was wanted.
+        let lingers = matches!(conn.phase, Phase::Lingering(_));
+        entry.doomed = Some(if lingers { Ending::Finished } else { Ending::Reset });
+    }
+    if wanted || ready.dead {
+        queue(entry, token, run_list);
+    }
+    wanted
 }
 
 fn entry(table: &mut Slab<Entry>, token: Token) -> Option<&mut Entry> {

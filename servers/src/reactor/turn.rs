@@ -31,6 +31,18 @@ pub(crate) struct Ready {
     pub(crate) dead: bool,
 }
 
+impl Ready {
+    /// This, and what the kernel has said since.
+    pub(crate) fn and(self, later: Self) -> Self {
+        Self {
+            readable: self.readable || later.readable,
+            writable: self.writable || later.writable,
+            hung_up: self.hung_up || later.hung_up,
+            dead: self.dead || later.dead,
+        }
+    }
+}
+
 /// What came of a client's turn.
 #[derive(Debug)]
 pub(crate) struct Turn {

@@ -169,7 +169,7 @@ impl<'a> Case<'a> {
         };
         // A server that is still starting its threads has not all that is its own.
         if let Ok(pid) = case.server.pid() {
-            watch::rest(pid, setting.patience)?;
+            case.rests()?;
             case.alone = Footprint::of(pid);
             case.accompanied = case.alone;
         }
@@ -280,10 +280,12 @@ impl<'a> Case<'a> {
     ///
     /// # Errors
     /// When it does not come to rest.
-    pub fn lets_it_read(&self) -> Result<()> {
+    pub fn rests(&self) -> Result<()> {
         match self.server.pid() {
-            Ok(pid) => watch::rest(pid, self.patience()),
-            Err(_) => {
+            Ok(pid) if !self.model().is_some_and(|model| model.never_sleeps) => {
+                watch::rest(pid, self.patience())
+            }
+            Ok(_) | Err(_) => {
                 thread::sleep(PAUSE);
                 Ok(())
             }

@@ -155,7 +155,7 @@ fn split_at_every_byte(case: &mut Case<'_>) -> Result<()> {
         client.send([*byte])?;
         // Some of them surely on their own: what is sent quickly arrives together.
         if at < 2 {
-            case.lets_it_read()?;
+            case.rests()?;
         }
     }
     client.expect(&question)?;

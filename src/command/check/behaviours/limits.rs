@@ -12,7 +12,7 @@ use servers::Family;
 use crate::command::check::client::{Client, knock};
 use crate::command::check::{Behaviour, Case, Needs, Speaks};
 use crate::host::accounts;
-use crate::process::watch::{self, Footprint, Lowered, Scarce};
+use crate::process::watch::{Footprint, Lowered, Scarce};
 
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
@@ -185,7 +185,7 @@ fn unread_memory(case: &mut Case<'_>) -> Result<()> {
     let mut client = Client::connect_narrow(case.server.address, case.patience())?;
     // What a client costs anyway, a process of its own say, is not what is asked here.
     client.exchange(&case.speech.question(1))?;
-    watch::rest(pid, case.patience())?;
+    case.rests()?;
     let before = accounts::memory(pid).anonymous_bytes;
     let mut sender = client.stream.try_clone()?;
     let request = case.speech.long(1000).request;
@@ -199,7 +199,7 @@ fn unread_memory(case: &mut Case<'_>) -> Result<()> {
     // Either everything is sent or the server has stopped reading; both are a rest.
     case.until("the server has taken what it takes", || {
         let seen = sent.load(SeqCst);
-        watch::rest(pid, case.patience()).is_ok() && sent.load(SeqCst) == seen && seen > 0
+        case.rests().is_ok() && sent.load(SeqCst) == seen && seen > 0
     })?;
     let grown = accounts::memory(pid).anonymous_bytes.saturating_sub(before);
     let taken = sent.load(SeqCst);
@@ -242,8 +242,7 @@ fn out_of_descriptors(case: &mut Case<'_>) -> Result<()> {
     let mut first = case.served_client()?;
     let limit = 32.max(Footprint::of(pid).descriptors as u64 + 8);
     let lowered = Lowered::new(pid, Scarce::Descriptors, limit)?;
-    let rest =
-        || watch::rest(pid, case.patience()).context("clients wait and no descriptor may be left");
+    let rest = || case.rests().context("clients wait and no descriptor may be left");
     let mut crowd = Vec::new();
     for _ in 0..40 {
         crowd.push(knock(case.server.address)?);

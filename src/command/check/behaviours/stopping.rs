@@ -139,7 +139,7 @@ fn half_a_request(case: &mut Case<'_>) -> Result<()> {
     client.send(half)?;
     if !case.is_model() {
         // One that takes it for a whole request has to have the time to.
-        case.lets_it_read()?;
+        case.rests()?;
     }
     case.server.signal(Signal::TERM)?;
     if let Some(reply) = client.line()? {

@@ -1,0 +1,337 @@
+//! Green threads: each client has a stack of its own, and code that looks as if it blocked; a loop
+//! around epoll(7) in each processor's thread switches between the stacks.
+//!
+//! Waits in: epoll_wait(2), in each loop; a client's code waits in [`Green::event`], which switches
+//! to the loop's stack.
+//! Scheduler: the loop's queue of green threads that are ready, first come, first served; nothing
+//! preempts, so that a long computation delays the other clients of its loop.
+//! Runs out of: memory for stacks. One is reserved for each client, and as much of it is used as
+//! the deepest call has touched; then cores and descriptors.
+//! Compare: `thread_per_client.rs` (the same code on the kernel's threads); `own_runtime.rs` (the
+//! same loop, with a future for each client instead of a stack).
+//!
+//! Go and Java's virtual threads work like this. Theirs move between processors and grow; these
+//! stay with their loop and have a fixed size.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use slab::Slab;
+
+use super::epoll::{EVENTS_MAX, wait};
+use super::epoll_edge::edge;
+use super::{Family, Model, Workers, in_threads, processors};
+use crate::connection::drive::{Blocked, job_is_over, until_blocked};
+use crate::connection::{Conn, Ending};
+use crate::net::{ACCEPT_PAUSE, Accepted, Listener, Server};
+use crate::reactor::Ready;
+use crate::reactor::timers::wait_until;
+use crate::stopping::{self, Stage};
+
+pub(crate) const MODEL: Model = Model {
+    name: "green-threads",
+    family: Family::Thread,
+    summary: "a stackful coroutine for each client, on an epoll loop for each processor",
+    workers: Workers::Fixed(processors),
+    listener_per_worker: true,
+    run,
+    ..Model::PLAIN
+};
+
+/// Address space of one stack. The pages that a client has touched stay used until it leaves.
+const STACK_BYTES: usize = 64 * 1024;
+/// Stacks that are kept for the next clients: making one takes three system calls.
+const SPARE_STACKS_MAX: usize = 64;
+/// Clients accepted before the other green threads have their turn.
+const ACCEPTS_PER_TURN_MAX: usize = 16;
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    in_threads(server.workers, |worker| {
+        let scheduler = Rc::new(Scheduler {
+            epoll: epoll::create(CreateFlags::CLOEXEC)?,
+            worker,
+            state: RefCell::default(),
+        });
+        let (listener, spawner) = (server.listener_of(worker), Rc::clone(&scheduler));
+        scheduler.spawn(&listener, move |green| accept(&spawner, listener, green))?;
+        scheduler.run()
+    })
+}
+
+/// What the first green thread of each loop does.
+fn accept(scheduler: &Scheduler, listener: Listener, green: &Green<'_>) {
+    loop {
+        for _ in 0..ACCEPTS_PER_TURN_MAX {
+            match listener.accept() {
+                Accepted::Conn(conn) => start(scheduler, conn),
+                Accepted::TurnedAway => {}
+                // The kernel tells of the next client once, and this has seen the last.
+                Accepted::Nobody => _ = green.event(None),
+                Accepted::Exhausted => green.sleep(ACCEPT_PAUSE),
+                Accepted::Stopped => return,
+            }
+        }
+        green.next_turn();
+    }
+}
+
+/// Makes a green thread for a client.
+fn start(scheduler: &Scheduler, mut conn: Conn) {
+    conn.client.taken_by(scheduler.worker);
+    // Shared with this function, so that the client is still at hand where no stack can be had.
+    let socket = Rc::new(RefCell::new(Some(conn)));
+    let its = Rc::clone(&socket);
+    let client = move |green: &Green<'_>| {
+        let conn = its.borrow_mut().take();
+        conn.into_iter().for_each(|conn| client(conn, green));
+    };
+    let started = match &*socket.borrow() {
+        Some(conn) => scheduler.spawn(conn, client).is_ok(),
+        None => unreachable!("it has not run yet"),
+    };
+    if !started && let Some(conn) = socket.borrow_mut().take() {
+        conn.turn_away();
+    }
+}
+
+/// What the green thread of a client does, to the client's end.
+fn client(mut conn: Conn, green: &Green<'_>) {
+    let idle_timeout = conn.client.server().config.idle_timeout;
+    let mut idle_at = Instant::now() + idle_timeout;
+    let mut close_at = None;
+    let ending = loop {
+        let (blocked, progress) = until_blocked(&mut conn, false);
+        if progress {
+            idle_at = Instant::now() + idle_timeout;
+        }
+        match blocked {
+            Blocked::OnRead | Blocked::OnWrite => match green.event(close_at.or(Some(idle_at))) {
+                Some(ready) => {
+                    conn.readable |= ready.readable || ready.hung_up;
+                    conn.hung_up |= ready.hung_up;
+                }
+                None if close_at.is_some() => break Ending::Finished,
+                None => break Ending::Idle,
+            },
+            Blocked::OnJob(duration) => {
+                green.sleep(duration);
+                job_is_over(&mut conn);
+                idle_at = Instant::now() + idle_timeout;
+            }
+            Blocked::OnTurn => green.next_turn(),
+            Blocked::OnClose(linger) => close_at = Some(Instant::now() + linger),
+            Blocked::OnWork(_) => unreachable!("jobs are not handed out"),
+            Blocked::Over(ending) => break ending,
+        }
+    };
+    conn.end(ending);
+}
+
+/// What a green thread waits for while its loop runs others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// An event of its socket, or this deadline.
+    Event(Option<Instant>),
+    /// This time.
+    Time(Instant),
+    /// Its next turn.
+    Turn,
+}
+
+/// A green thread as it sees itself: how it waits.
+struct Green<'a> {
+    yielder: &'a Yielder<Option<Ready>, Wait>,
+}
+
+impl Green<'_> {
+    /// Waits until the kernel says something about its socket; `None` when the deadline came first.
+    fn event(&self, deadline: Option<Instant>) -> Option<Ready> {
+        self.yielder.suspend(Wait::Event(deadline))
+    }
+
+    /// Waits for so long, whatever the kernel says meanwhile.
+    fn sleep(&self, duration: Duration) {
+        self.yielder.suspend(Wait::Time(Instant::now() + duration));
+    }
+
+    /// Lets the others that are ready go first.
+    fn next_turn(&self) {
+        self.yielder.suspend(Wait::Turn);
+    }
+}
+
+type Stack = Coroutine<Option<Ready>, Wait, (), DefaultStack>;
+
+/// A green thread as its loop sees it.
+struct Thread {
+    /// `None` while it runs.
+    stack: Option<Stack>,
+    wait: Wait,
+    /// What the kernel has said since it last asked.
+    ready: Option<Ready>,
+    queued: bool,
+    /// Its place among the deadlines, while it has one.
+    alarm: Option<Instant>,
+}
+
+/// The loop of one worker.
+struct Scheduler {
+    epoll: OwnedFd,
+    worker: usize,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    threads: Slab<Thread>,
+    queue: VecDeque<usize>,
+    deadlines: BTreeSet<(Instant, usize)>,
+    spare: Vec<DefaultStack>,
+}
+
+impl Scheduler {
+    /// Makes a green thread that waits for events of that socket.
+    fn spawn(&self, socket: &impl AsFd, work: impl FnOnce(&Green<'_>) + 'static) -> io::Result<()> {
+        let mut state = self.state.borrow_mut();
+        let stack = match state.spare.pop() {
+            Some(stack) => stack,
+            None => DefaultStack::new(STACK_BYTES)?,
+        };
+        let key = state.threads.vacant_key();
+        let all = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        epoll::add(&self.epoll, socket, EventData::new_u64(key as u64), all)?;
+        let run = |yielder: &_, _| work(&Green { yielder });
+        let stack = Some(Coroutine::with_stack(stack, run));
+        let thread = Thread { stack, wait: Wait::Turn, ready: None, queued: false, alarm: None };
+        state.threads.insert(thread);
+        state.enqueue(key);
+        Ok(())
+    }
+
+    /// Runs the green threads that are ready, and waits when none is, until none is left.
+    fn run(&self) -> io::Result<()> {
+        let mut events = Vec::with_capacity(EVENTS_MAX);
+        while !self.state.borrow().threads.is_empty() {
+            // Those that become ready meanwhile come after the kernel has been asked again.
+            let ready = self.state.borrow().queue.len();
+            for _ in 0..ready {
+                self.next();
+            }
+            if stopping::stage() == Stage::Cut {
+                // Dropping a stack unwinds it, which ends its client.
+                let cut: Vec<Thread> = self.state.borrow_mut().threads.drain().collect();
+                drop(cut);
+                return Ok(());
+            }
+            self.wait(&mut events)?;
+        }
+        Ok(())
+    }
+
+    /// Switches to the next green thread on the queue, until it waits or ends.
+    fn next(&self) {
+        let mut state = self.state.borrow_mut();
+        let Some(key) = state.queue.pop_front() else { return };
+        let thread = &mut state.threads[key];
+        thread.queued = false;
+        let told = if matches!(thread.wait, Wait::Event(_)) { thread.ready.take() } else { None };
+        let Some(mut stack) = thread.stack.take() else { return };
+        // Nothing is borrowed while it runs: it may make others.
+        drop(state);
+        let outcome = stack.resume(told);
+        let mut state = self.state.borrow_mut();
+        match outcome {
+            CoroutineResult::Yield(wait) => {
+                state.threads[key].stack = Some(stack);
+                state.wait(key, wait);
+            }
+            CoroutineResult::Return(()) => {
+                if let Some(at) = state.threads.remove(key).alarm {
+                    state.deadlines.remove(&(at, key));
+                }
+                if state.spare.len() < SPARE_STACKS_MAX {
+                    state.spare.push(stack.into_stack());
+                }
+            }
+        }
+    }
+
+    /// Waits for the kernel or for the next deadline, and enqueues whose that is.
+    fn wait(&self, events: &mut Vec<Event>) -> io::Result<()> {
+        let (first, busy) = {
+            let state = self.state.borrow();
+            let first = state.deadlines.first().map(|(at, _)| *at);
+            (first, !state.queue.is_empty() || state.threads.is_empty())
+        };
+        wait(&self.epoll, events, if busy { Some(Duration::ZERO) } else { wait_until(first) })?;
+        let mut state = self.state.borrow_mut();
+        for event in &*events {
+            let key = usize::try_from(event.data.u64()).expect("a key of this table");
+            // It may have left, and its place may be another's, whom a look harms nothing.
+            if let Some(thread) = state.threads.get_mut(key) {
+                thread.ready = Some(thread.ready.unwrap_or_default().and(edge(event.flags)));
+                if matches!(thread.wait, Wait::Event(_)) {
+                    state.enqueue(key);
+                }
+            }
+        }
+        if first.is_some() {
+            state.expire(Instant::now());
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn enqueue(&mut self, key: usize) {
+        if !std::mem::replace(&mut self.threads[key].queued, true) {
+            self.queue.push_back(key);
+        }
+    }
+
+    /// A green thread waits for that.
+    fn wait(&mut self, key: usize, wait: Wait) {
+        let thread = &mut self.threads[key];
+        thread.wait = wait;
+        let deadline = match wait {
+            Wait::Turn => return self.enqueue(key),
+            Wait::Event(_) if thread.ready.is_some() => return self.enqueue(key),
+            Wait::Event(deadline) => deadline,
+            Wait::Time(at) => Some(at),
+        };
+        // An earlier alarm may stay: when it goes off, this deadline is set. So the usual request,
+        // whose idle timeout only moves on, does not touch the tree.
+        if let Some(at) = deadline
+            && thread.alarm.is_none_or(|alarm| at < alarm)
+        {
+            if let Some(later) = thread.alarm.replace(at) {
+                self.deadlines.remove(&(later, key));
+            }
+            self.deadlines.insert((at, key));
+        }
+    }
+
+    /// Enqueues the green threads whose deadline has come.
+    fn expire(&mut self, now: Instant) {
+        while let Some((at, key)) = self.deadlines.first().copied()
+            && at <= now
+        {
+            self.deadlines.pop_first();
+            self.threads[key].alarm = None;
+            let wait = self.threads[key].wait;
+            match wait {
+                Wait::Event(Some(at)) | Wait::Time(at) if at > now => self.wait(key, wait),
+                Wait::Event(Some(_)) | Wait::Time(_) => self.enqueue(key),
+                Wait::Event(None) | Wait::Turn => {}
+            }
+        }
+    }
+}

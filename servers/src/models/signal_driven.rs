@@ -1,0 +1,195 @@
+//! Signal-driven: the kernel queues a signal for each socket that has become ready, and the loop
+//! takes signals from the queue.
+//!
+//! Waits in: sigtimedwait(2), for the next signal; each names one descriptor.
+//! Scheduler: the loop, in the order of the signals; a long computation delays everybody.
+//! Runs out of: places in the queue, which all processes of a user share (RLIMIT_SIGPENDING). When
+//! it is full the kernel sends a plain SIGIO instead, and every client must be looked at.
+//! Compare: `epoll_edge.rs` (the same news, many at a time, and none is ever lost). Method:
+//! fcntl(2), F_SETSIG; Stevens, Fenner and Rudoff, UNIX Network Programming 1, section 6.2,
+//! "Signal-Driven I/O Model".
+
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::time::{Duration, Instant};
+
+use rustix::thread::gettid;
+
+use super::{Family, Model};
+use crate::net::{Server, number};
+use crate::reactor::{Clients, Ready, Token};
+use crate::stopping;
+
+pub(crate) const MODEL: Model = Model {
+    name: "signal-driven",
+    family: Family::Reactor,
+    summary: "a queued real-time signal for each socket that has become ready (F_SETSIG)",
+    run,
+    ..Model::PLAIN
+};
+
+/// What the kernel may have to say about a client that it has not said anything about.
+const ANYTHING: Ready = Ready { readable: true, writable: true, hung_up: false, dead: false };
+
+fn run(server: &'static Server) -> io::Result<()> {
+    server.set_nonblocking()?;
+    let listener = server.listener();
+    let signals = block_signals()?;
+    ask_for_signals(number(&listener))?;
+    let mut clients = Clients::new(server, 0);
+    // Whose a descriptor is: a signal names no more.
+    let mut owners: Vec<Token> = Vec::new();
+    let mut newcomers = Vec::new();
+    // Somebody may have come before there were signals.
+    clients.wake_listener();
+    while !clients.is_over() {
+        match next_signal(&signals, clients.timeout())? {
+            News::Of(fd, _) if fd == number(&listener) => clients.wake_listener(),
+            // A signal may be older than the client that has the descriptor now: then the client is
+            // looked at in vain.
+            News::Of(fd, ready) => {
+                owners.get(index(fd)).map(|token| clients.wake(*token, ready));
+            }
+            News::Lost => {
+                clients.wake_listener();
+                clients.wake_all(ANYTHING);
+            }
+            News::Nothing => {}
+        }
+        if stopping::is_stopping() {
+            // The server's own half-close of a connection is no news to the kernel.
+            clients.wake_listener();
+            clients.wake_all(ANYTHING);
+        }
+        let now = Instant::now();
+        clients.expire(now);
+        clients.accept(listener, now, |token, conn| {
+            let fd = number(conn);
+            owners.resize(owners.len().max(index(fd) + 1), Token::LISTENER);
+            owners[index(fd)] = token;
+            newcomers.push(token);
+            ask_for_signals(fd).is_ok()
+        });
+        for token in &newcomers {
+            // Its first bytes may have come before there were signals.
+            clients.wake(*token, ANYTHING);
+        }
+        for _ in 0..clients.turns() {
+            if clients.next_turn(now).is_none() {
+                break;
+            }
+        }
+        for token in newcomers.drain(..) {
+            // So may the end of its input, which the read of those bytes has not shown.
+            clients.wake(token, ANYTHING);
+        }
+    }
+    Ok(())
+}
+
+/// What a signal says.
+enum News {
+    /// Something about this descriptor.
+    Of(i32, Ready),
+    /// The queue was full, and signals were not queued.
+    Lost,
+    /// Nothing: the time is over, or a signal came that is not the loop's.
+    Nothing,
+}
+
+/// The signal that stands for a socket. The first of the real-time signals is left to others.
+fn socket_signal() -> i32 {
+    libc::SIGRTMIN() + 1
+}
+
+/// Keeps the signals of sockets in the queue until they are asked for.
+fn block_signals() -> io::Result<libc::sigset_t> {
+    let mut set = MaybeUninit::uninit();
+    #[expect(unsafe_code, reason = "rustix has no stable signal masks")]
+    // SAFETY: sigemptyset(3) initialises the set, and a null pointer asks for no old one.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), socket_signal());
+        libc::sigaddset(set.as_mut_ptr(), libc::SIGIO);
+        match libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) {
+            0 => Ok(set.assume_init()),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+}
+
+/// Has the kernel queue a signal for this thread whenever something happens to a socket.
+fn ask_for_signals(fd: i32) -> io::Result<()> {
+    // include/uapi/asm-generic/fcntl.h
+    const F_SETSIG: i32 = 10;
+    const F_SETOWN_EX: i32 = 15;
+    const F_OWNER_TID: i32 = 0;
+    #[repr(C)]
+    struct Owner {
+        kind: i32,
+        id: i32,
+    }
+    let owner = Owner { kind: F_OWNER_TID, id: gettid().as_raw_pid() };
+    let checked = |result| if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) };
+    #[expect(unsafe_code, reason = "rustix has no signals of descriptors")]
+    // SAFETY: the descriptor is open, and the structure is the kernel's `f_owner_ex` and lives
+    // across the call.
+    unsafe {
+        checked(libc::fcntl(fd, F_SETOWN_EX, &raw const owner))?;
+        checked(libc::fcntl(fd, F_SETSIG, socket_signal()))?;
+        let flags = checked(libc::fcntl(fd, libc::F_GETFL))?;
+        checked(libc::fcntl(fd, libc::F_SETFL, flags | libc::O_ASYNC))?;
+    }
+    Ok(())
+}
+
+/// What the kernel tells with a signal, sigaction(2): `siginfo_t` as it is for SIGIO.
+#[repr(C)]
+struct Info {
+    signal: i32,
+    error: i32,
+    code: i32,
+    /// As poll(2) has it.
+    band: libc::c_long,
+    fd: i32,
+    rest: [i32; 25],
+}
+
+const _: () = assert!(size_of::<Info>() >= size_of::<libc::siginfo_t>());
+
+/// Takes the next signal from the queue, and waits for it until the time is over.
+fn next_signal(signals: &libc::sigset_t, timeout: Option<Duration>) -> io::Result<News> {
+    let timeout = timeout.map(|timeout| libc::timespec {
+        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: libc::c_long::from(timeout.subsec_nanos()),
+    });
+    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let mut info = MaybeUninit::<Info>::zeroed();
+    #[expect(unsafe_code, reason = "rustix has no stable way of waiting for a signal")]
+    // SAFETY: the set was made by `block_signals`, the structure is at least as large as the
+    // kernel's, zero is a value of it, and the timeout is null or lives until the end of this function.
+    let (signal, info) = unsafe {
+        (libc::sigtimedwait(signals, info.as_mut_ptr().cast(), timeout), info.assume_init())
+    };
+    match signal {
+        -1 => match io::Error::last_os_error() {
+            error if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EINTR)) => {
+                Ok(News::Nothing)
+            }
+            error => Err(error),
+        },
+        libc::SIGIO => Ok(News::Lost),
+        _ => Ok(News::Of(info.fd, ready(info.band))),
+    }
+}
+
+fn ready(band: libc::c_long) -> Ready {
+    let any = |flags: i16| band & libc::c_long::from(flags) != 0;
+    let dead = any(libc::POLLHUP | libc::POLLERR);
+    let (readable, writable) = (any(libc::POLLIN) || dead, any(libc::POLLOUT) || dead);
+    Ready { readable, writable, hung_up: false, dead }
+}
+
+fn index(fd: i32) -> usize {
+    usize::try_from(fd).expect("descriptors are not negative")
+}
