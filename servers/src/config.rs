@@ -6,10 +6,12 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use protocol::Service;
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
+use crate::models::{Model, Workers};
 use crate::state::StateConfig;
 
 /// Descriptors that are not connections: standard streams, listeners, pollers, the spare one.
@@ -112,16 +114,82 @@ pub enum StartError {
         /// What went wrong.
         source: redis::RedisError,
     },
-    /// Something else that the kernel refused.
-    #[error("cannot start: {0}")]
-    Kernel(#[from] io::Error),
+    /// The limit of open descriptors leaves no room for a single connection.
+    #[error(
+        "the model {model}{} needs {need} descriptors to serve its first client and this process may \
+         open {limit}: raise the limit (ulimit -n {need}){}",
+        with(*workers), or_fewer(*workers)
+    )]
+    NoRoom {
+        /// The model's name.
+        model: &'static str,
+        /// Its workers, where that is to be chosen.
+        workers: Option<usize>,
+        /// Descriptors that it needs.
+        need: usize,
+        /// The hard limit.
+        limit: usize,
+    },
+    /// The machine does not give the model what it needs before its first client.
+    #[error("the model {model}{} cannot start: {source}{}", with(*workers), advice(source, *workers))]
+    Refused {
+        /// The model's name.
+        model: &'static str,
+        /// Its workers, where that is to be chosen.
+        workers: Option<usize>,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+/// Why a server ended other than by being stopped.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// It could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It could not say that it is ready.
+    #[error("nobody hears that the server is ready: {0}; keep its standard output open")]
+    Unheard(io::Error),
+    /// It failed later.
+    #[error("the server has failed: {0}")]
+    Failed(io::Error),
+}
+
+fn with(workers: Option<usize>) -> String {
+    workers.map(|workers| format!(" with {workers} workers")).unwrap_or_default()
+}
+
+fn or_fewer(workers: Option<usize>) -> &'static str {
+    if workers.is_some_and(|workers| workers > 1) { " or ask for fewer --workers" } else { "" }
+}
+
+/// What to change, where the kernel refuses something.
+fn advice(error: &io::Error, workers: Option<usize>) -> String {
+    let change = match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => "raise the limit of open descriptors (ulimit -n)",
+        Some(Errno::NFILE) => "the whole machine is out of descriptors: raise fs.file-max",
+        Some(Errno::AGAIN) => {
+            "raise the limits of threads and processes (ulimit -u, pids.max of the control group) \
+             and of memory (ulimit -v)"
+        }
+        Some(Errno::NOMEM) => "raise the limits of memory (ulimit -v, ulimit -l)",
+        Some(Errno::NOSPC) => "raise fs.epoll.max_user_watches",
+        _ => return String::new(),
+    };
+    format!("; {change}{}", or_fewer(workers))
 }
 
 impl StartError {
     /// Whether what was asked for can never work, as opposed to not working now.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        !matches!(self, Self::Listen { .. } | Self::Store { .. } | Self::Kernel(_))
+        !matches!(self, Self::Listen { .. } | Self::Store { .. } | Self::Refused { .. })
+    }
+
+    /// The machine does not give the model what it needs.
+    pub(crate) fn refused(model: &Model, workers: usize, source: io::Error) -> Self {
+        Self::Refused { model: model.name, workers: to_choose(model, workers), source }
     }
 }
 
@@ -162,7 +230,11 @@ pub(crate) fn listen(
             }
             io::ErrorKind::AddrNotAvailable => "that is not an address of this machine",
             io::ErrorKind::PermissionDenied => "ports below 1024 need privileges: choose another",
-            _ => "check the address",
+            _ => match source.raw_os_error() {
+                Some(libc::EMFILE) => "raise the limit of open descriptors (ulimit -n)",
+                Some(libc::ENFILE) => "the whole machine is out of descriptors: raise fs.file-max",
+                _ => "check the address",
+            },
         };
         StartError::Listen { listen: config.listen, source, advice }
     })
@@ -178,19 +250,33 @@ pub(crate) fn raise_descriptor_limit() -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
+/// How many connections may be live at a time.
 pub(crate) fn admission_limit(
-    asked: Option<usize>,
+    model: &Model,
+    workers: usize,
+    config: &Config,
     descriptors: usize,
 ) -> Result<usize, StartError> {
-    let room = descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(1);
-    match asked {
+    let for_each = model.descriptors_per_worker + usize::from(model.listener_per_worker);
+    let own = DESCRIPTORS_RESERVED + for_each * workers;
+    let room = descriptors.saturating_sub(own);
+    if room == 0 {
+        let (model, workers) = (model.name, to_choose(model, workers));
+        return Err(StartError::NoRoom { model, workers, need: own + 1, limit: descriptors });
+    }
+    match config.max_connections {
         None => Ok(room),
         Some(asked) if asked <= room => Ok(asked),
         Some(asked) => {
-            let need = asked + DESCRIPTORS_RESERVED;
+            let need = asked + own;
             Err(StartError::Descriptors { asked, need, limit: descriptors, room })
         }
     }
+}
+
+/// The workers of a model that has a number of them to choose.
+fn to_choose(model: &Model, workers: usize) -> Option<usize> {
+    (!matches!(model.workers, Workers::None)).then_some(workers)
 }
 
 pub(crate) fn somaxconn() -> u32 {

@@ -11,6 +11,7 @@
 //!   the end and non-blocking until it would block; `verbose`, requests shown as they are answered
 //! - `reactor`: what an event loop keeps about its connections (table, run list, timers, mailbox)
 //! - `proactor`: the same for a loop around completions; `ring`, io_uring
+//! - `threads`: a fixed number of them, all prepared before the first serves
 //! - `processes`: forking and reaping, and the memory that a server's processes share
 //! - `clock`: waiting until a deadline, whatever signals come
 //! - `stopping`: signals, drain and cut, and the table of what they shut down
@@ -36,9 +37,10 @@ mod reactor;
 pub mod state;
 mod stopping;
 mod sync;
+mod threads;
 
 pub use broken::{BROKEN, Broken};
-pub use config::{Config, StartError};
+pub use config::{Config, RunError, StartError};
 pub use models::{EXERCISES, Family, MODELS, Model, Workers};
 pub use net::Server;
 pub use net::counters::{Totals, WorkerTotals};

@@ -3,6 +3,7 @@
 //! It prints one JSON line when it is ready and one when it has stopped, so that scripts need
 //! not guess either.
 
+use std::io;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -118,8 +119,7 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
     };
     let server = Server::bind(model, config)
         .map_err(|error| if error.is_usage() { usage(error.to_string()) } else { error.into() })?;
-    print_line(&ready(server))?;
-    let totals = server.run()?;
+    let totals = server.run(|server| print_line(&ready(server)).map_err(io::Error::other))?;
     let counters = totals.named().map(|(name, n)| (name.to_string(), n.into())).collect();
     print_line(&Stopped {
         event: "stopped",

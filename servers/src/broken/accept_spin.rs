@@ -41,6 +41,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut clients = Clients::new(server, 0);
     let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
     epoll::add(&epoll, server.listener(), data(Token::LISTENER), EventFlags::IN)?;
+    server.ready()?;
     while !clients.is_over() {
         wait(&epoll, &mut events, clients.timeout())?;
         let now = Instant::now();

@@ -42,6 +42,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
     let (edges, mut accepting) = (EventFlags::IN | EventFlags::OUT | EventFlags::ET, true);
     epoll::add(&epoll, listener, name(number(&listener)), EventFlags::IN)?;
+    server.ready()?;
     while accepting || !conns.is_empty() {
         wait(&epoll, &mut events, stopping::is_stopping().then_some(CUT_TICK))?;
         for fd in events.iter().map(|event| event.data.u64()) {

@@ -76,6 +76,7 @@ impl Manner {
 
 /// A thread for each client, as in `models/thread_per_client.rs`.
 fn thread_per_client(server: &'static Server, serve: fn(Conn)) -> io::Result<()> {
+    server.ready()?;
     while let Some(conn) = server.next_client() {
         let _ = thread::Builder::new().spawn(move || serve(conn));
     }

@@ -35,6 +35,7 @@ const LOOKUP: Duration = Duration::from_millis(50);
 
 fn run(server: &'static Server) -> io::Result<()> {
     rustix::net::listen(server.listener(), BACKLOG)?;
+    server.ready()?;
     while let Some(conn) = server.next_client() {
         stopping::pause(LOOKUP);
         let _ = std::thread::Builder::new().spawn(move || drive::to_end(conn, 0));

@@ -39,6 +39,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     clients.run_jobs_elsewhere();
     let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
     epoll::add(&epoll, listener, data(Token::LISTENER), EventFlags::IN | EventFlags::ET)?;
+    server.ready()?;
     while !clients.is_over() {
         wait(&epoll, &mut events, clients.timeout())?;
         for event in &events {

@@ -40,6 +40,7 @@ fn run(server: &'static Server) -> io::Result<()> {
             thread::Builder::new().spawn_scoped(scope, work)?;
         }
         drop(connections);
+        server.ready()?;
         while let Some(conn) = server.next_client() {
             if queue.send(conn).is_err() {
                 break;

@@ -18,6 +18,7 @@ pub(super) const BROKEN: Broken = Broken {
         summary: "a process for each client, and nobody waits for its end",
         run: |server| {
             processes::prepare(server, server.max_connections)?;
+            server.ready()?;
             fork::serve(server)
         },
         ..fork::MODEL

@@ -27,6 +27,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
     let listener = server.listener();
     let mut clients = Clients::new(server, 0);
+    server.ready()?;
     while !clients.is_over() {
         // Whether that is so, only trying tells.
         clients.wake_listener();

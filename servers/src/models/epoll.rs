@@ -31,21 +31,35 @@ pub(crate) const EVENTS_MAX: usize = 256;
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
-    event_loop(server, server.listener(), EventFlags::IN, 0)
+    let watched = Listening::new(server.listener(), EventFlags::IN)?;
+    server.ready()?;
+    event_loop(server, watched, 0)
 }
 
-/// The loop, for one worker. With several of them the listener may be one for all, and `accepting`
-/// says how it is watched.
-pub(super) fn event_loop(
-    server: &'static Server,
+/// A listener, and the epoll that watches it. With several loops the listener may be one for all,
+/// and `accepting` says how it is watched.
+pub(super) struct Listening {
+    epoll: OwnedFd,
     listener: Listener,
     accepting: EventFlags,
+}
+
+impl Listening {
+    pub(super) fn new(listener: Listener, accepting: EventFlags) -> io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, listener, data(Token::LISTENER), accepting)?;
+        Ok(Self { epoll, listener, accepting })
+    }
+}
+
+/// The loop, for one worker.
+pub(super) fn event_loop(
+    server: &'static Server,
+    Listening { epoll, listener, accepting }: Listening,
     worker: usize,
 ) -> io::Result<()> {
-    let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     let mut clients = Clients::new(server, worker);
     let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
-    epoll::add(&epoll, listener, data(Token::LISTENER), accepting)?;
     let mut listening = true;
     while !clients.is_over() {
         wait(&epoll, &mut events, clients.timeout())?;
@@ -76,13 +90,15 @@ pub(super) fn event_loop(
             }
         }
         if listening != clients.wants_listener() {
-            listening = clients.wants_listener();
+            listening = !listening;
             // Taken out, not masked: a listener that has been shut down hangs up, and epoll
             // tells of that whether it is asked or not.
-            if listening {
-                epoll::add(&epoll, listener, data(Token::LISTENER), accepting)?;
-            } else {
+            if !listening {
                 epoll::delete(&epoll, listener)?;
+            } else if epoll::add(&epoll, listener, data(Token::LISTENER), accepting).is_err() {
+                // The kernel has no room for it now.
+                listening = false;
+                clients.pause(now);
             }
         }
     }

@@ -31,6 +31,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut clients = Clients::new(server, 0);
     let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
     epoll::add(&epoll, listener, data(Token::LISTENER), EventFlags::IN | EventFlags::ET)?;
+    server.ready()?;
     while !clients.is_over() {
         wait(&epoll, &mut events, clients.timeout())?;
         for event in &events {

@@ -9,6 +9,7 @@
 use std::io;
 
 use super::{Family, Model};
+use crate::connection::Conn;
 use crate::net::Server;
 use crate::{connection::drive, processes};
 
@@ -25,33 +26,38 @@ fn run(server: &'static Server) -> io::Result<()> {
     processes::prepare(server, server.max_connections)?;
     // An ended child is a zombie until somebody asks how it ended. The parent is busy accepting.
     processes::reap_in_background()?;
+    server.ready()?;
     serve(server)
 }
 
 /// Accepts, and forks for each client; at the end it waits for all children that are left.
 pub(crate) fn serve(server: &'static Server) -> io::Result<()> {
     while let Some(conn) = server.next_client() {
-        let Some(place) = processes::free_place() else {
-            conn.turn_away();
-            continue;
-        };
-        processes::holds(place, true);
-        // Both processes have the connection now; each drops what is not its own. The child
-        // keeps its copy of the listener too: stopping shuts it down, which needs no closing.
-        let mut conn = Some(conn);
-        let forked = processes::spawn(place, || {
-            conn.take().into_iter().for_each(|conn| drive::to_end(conn, place));
-        });
-        match (forked, conn) {
-            (Ok(()), Some(conn)) => conn.given_away(),
-            (Err(_), Some(conn)) => {
-                // The kernel has no process left: this client is told so, the others are served.
-                processes::holds(place, false);
-                conn.turn_away();
-            }
-            (_, None) => unreachable!("the child does not return"),
+        match processes::free_place() {
+            Some(place) => give_process(conn, place),
+            None => conn.turn_away(),
         }
     }
     processes::wait_for_all();
     Ok(())
+}
+
+/// Forks a process for this client.
+pub(super) fn give_process(conn: Conn, place: usize) {
+    processes::holds(place, true);
+    // Both processes have the connection now; each drops what is not its own. The child
+    // keeps its copy of the listener too: stopping shuts it down, which needs no closing.
+    let mut conn = Some(conn);
+    let forked = processes::spawn(place, || {
+        conn.take().into_iter().for_each(|conn| drive::to_end(conn, place));
+    });
+    match (forked, conn) {
+        (Ok(()), Some(conn)) => conn.given_away(),
+        (Err(_), Some(conn)) => {
+            // The kernel has no process left: this client is told so, the others are served.
+            processes::holds(place, false);
+            conn.turn_away();
+        }
+        (_, None) => unreachable!("the child does not return"),
+    }
 }

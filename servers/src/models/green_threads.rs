@@ -27,13 +27,14 @@ use slab::Slab;
 
 use super::epoll::{EVENTS_MAX, wait};
 use super::epoll_edge::edge;
-use super::{Family, Model, Workers, in_threads, processors};
+use super::{Family, Model, Workers, processors};
 use crate::connection::drive::{Blocked, job_is_over, until_blocked};
 use crate::connection::{Conn, Ending};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener, Server};
 use crate::reactor::Ready;
 use crate::reactor::timers::wait_until;
 use crate::stopping::{self, Stage};
+use crate::threads::in_threads;
 
 pub(crate) const MODEL: Model = Model {
     name: "green-threads",
@@ -41,6 +42,7 @@ pub(crate) const MODEL: Model = Model {
     summary: "a stackful coroutine for each client, on an epoll loop for each processor",
     workers: Workers::Fixed(processors),
     listener_per_worker: true,
+    descriptors_per_worker: 1,
     run,
     ..Model::PLAIN
 };
@@ -54,16 +56,21 @@ const ACCEPTS_PER_TURN_MAX: usize = 16;
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
-    in_threads(server.workers, |worker| {
-        let scheduler = Rc::new(Scheduler {
-            epoll: epoll::create(CreateFlags::CLOEXEC)?,
-            worker,
-            state: RefCell::default(),
-        });
-        let (listener, spawner) = (server.listener_of(worker), Rc::clone(&scheduler));
-        scheduler.spawn(&listener, move |green| accept(&spawner, listener, green))?;
-        scheduler.run()
-    })
+    in_threads(
+        server,
+        server.workers,
+        |worker| {
+            let scheduler = Rc::new(Scheduler {
+                epoll: epoll::create(CreateFlags::CLOEXEC)?,
+                worker,
+                state: RefCell::default(),
+            });
+            let (listener, spawner) = (server.listener_of(worker), Rc::clone(&scheduler));
+            scheduler.spawn(&listener, move |green| accept(&spawner, listener, green))?;
+            Ok(scheduler)
+        },
+        |_, scheduler| scheduler.run(),
+    )
 }
 
 /// What the first green thread of each loop does.

@@ -52,6 +52,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut ring = Ring::new()?;
     let mut handlers = Handlers::<()>::new(server, server.listener());
     let mut completions = Vec::new();
+    server.ready()?;
     while !handlers.is_over() {
         handlers.listen(&mut ring, ACCEPTS, Ring::accept);
         ring.submit_and_wait(handlers.timeout(), &mut completions)?;

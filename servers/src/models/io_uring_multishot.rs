@@ -95,6 +95,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut buffers = Buffers::new(&ring, count, each)?;
     let mut handlers = Handlers::<Input>::new(server, server.listener());
     let mut completions = Vec::new();
+    server.ready()?;
     while !handlers.is_over() {
         // Differs from io_uring.rs: the kernel goes on by itself, until something fails.
         handlers.listen(&mut ring, 1, Ring::accept_all);

@@ -24,10 +24,11 @@ use rustix::time::{
 };
 
 use super::epoll::{data, ready, wait};
-use super::{Family, Model, Workers, in_threads, processors};
+use super::{Family, Model, Workers, processors};
 use crate::net::{Listener, Server};
 use crate::reactor::timers::CUT_TICK;
 use crate::reactor::{Clients, Token, Want};
+use crate::threads::in_threads;
 use crate::{connection::drive, stopping};
 
 pub(crate) const MODEL: Model = Model {
@@ -76,7 +77,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     // An edge wakes one thread; a level would wake all.
     epoll::add(&shared.epoll, &shared.timer, data(TIMER), EventFlags::IN | EventFlags::ET)?;
     epoll::add(&shared.epoll, &shared.end, data(END), EventFlags::IN)?;
-    in_threads(server.workers, |_| shared.follow())
+    in_threads(server, server.workers, |_| Ok(()), |_, ()| shared.follow())
 }
 
 impl Shared {

@@ -42,9 +42,11 @@ fn run(server: &'static Server) -> io::Result<()> {
         id(Token::LISTENER),
         Interest::READABLE,
     )?;
+    server.ready()?;
     while !clients.is_over() {
         match poll.poll(&mut events, clients.timeout()) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // A signal, and no events.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             other => other?,
         }
         for event in &events {

@@ -34,10 +34,9 @@ mod tokio_sharded;
 mod yours;
 
 use std::io;
-use std::thread::{self, ScopedJoinHandle};
+use std::thread;
 
 use crate::net::Server;
-use crate::stopping;
 
 /// A concurrency model: a way of waiting for clients and of running their requests.
 #[derive(Debug)]
@@ -56,11 +55,13 @@ pub struct Model {
     pub process_per_client: bool,
     /// Whether it asks for work without ever waiting, so that it is never found asleep.
     pub never_sleeps: bool,
+    /// Descriptors that it opens for each worker, listeners and clients not among them.
+    pub descriptors_per_worker: usize,
     /// Connections that it can hold at most, where the model itself has such a limit.
     pub holds_at_most: Option<usize>,
     /// Whether this machine lets it run, and if not, what refuses it.
     pub probe: fn() -> Result<(), String>,
-    /// Serves until stopped and drained.
+    /// Makes what it needs, calls [`Server::ready`], and serves until stopped and drained.
     pub run: fn(&'static Server) -> io::Result<()>,
 }
 
@@ -74,6 +75,7 @@ impl Model {
         listener_per_worker: false,
         process_per_client: false,
         never_sleeps: false,
+        descriptors_per_worker: 0,
         holds_at_most: None,
         probe: || Ok(()),
         run: |_| Ok(()),
@@ -172,28 +174,6 @@ pub fn find(name: &str) -> Option<&'static Model> {
 /// same for every pool, so that two pools differ by their making and not by their size.
 pub(crate) fn connection_pool_threads() -> usize {
     64
-}
-
-/// Runs `work` in a thread for each of so many workers, and waits for all of them. The first is the
-/// calling thread: with one worker the process has one thread, and the kernel need not count who
-/// uses a descriptor. When the kernel refuses a thread, or one fails, the server stops: with
-/// fewer it would be another model than the one that was asked for.
-pub(crate) fn in_threads(
-    workers: usize,
-    work: impl Fn(usize) -> io::Result<()> + Sync,
-) -> io::Result<()> {
-    let work = |worker| work(worker).inspect_err(|_| stopping::begin());
-    thread::scope(|scope| {
-        let work = &work;
-        let spawn = |worker| thread::Builder::new().spawn_scoped(scope, move || work(worker));
-        let threads: io::Result<Vec<_>> = (1..workers).map(spawn).collect();
-        let threads = threads.inspect_err(|_| stopping::begin())?;
-        let first = work(0);
-        let join = |thread: ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        threads.into_iter().map(join).fold(first, Result::and)
-    })
 }
 
 /// Processors this process may run on.

@@ -16,8 +16,10 @@ use std::io;
 
 use rustix::event::epoll::EventFlags;
 
-use super::{Family, Model, Workers, epoll::event_loop, in_threads, processors};
+use super::epoll::{Listening, event_loop};
+use super::{Family, Model, Workers, processors};
 use crate::net::Server;
+use crate::threads::in_threads;
 
 pub(crate) const MODEL: Model = Model {
     name: "multi-reactor",
@@ -25,6 +27,7 @@ pub(crate) const MODEL: Model = Model {
     summary: "an epoll loop for each processor, each with its own listener (SO_REUSEPORT)",
     workers: Workers::Fixed(processors),
     listener_per_worker: true,
+    descriptors_per_worker: 1,
     run,
     ..Model::PLAIN
 };
@@ -43,8 +46,13 @@ fn run(server: &'static Server) -> io::Result<()> {
     } else {
         EventFlags::IN | EventFlags::EXCLUSIVE
     };
-    in_threads(server.workers, |worker| {
-        let own = if server.model.listener_per_worker { worker } else { 0 };
-        event_loop(server, server.listener_of(own), accepting, worker)
-    })
+    in_threads(
+        server,
+        server.workers,
+        |worker| {
+            let own = if server.model.listener_per_worker { worker } else { 0 };
+            Listening::new(server.listener_of(own), accepting)
+        },
+        |worker, watched| event_loop(server, watched, worker),
+    )
 }

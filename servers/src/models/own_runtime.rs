@@ -59,6 +59,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     });
     let socket = runtime.register(&server.listener())?;
     runtime.spawn(accept(socket, server.listener()));
+    server.ready()?;
     runtime.run()
 }
 

@@ -7,10 +7,11 @@
 //! Compare: `select.rs` (sets of bits, a limit); `epoll.rs` (the kernel keeps the list).
 
 use std::io;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Family, Model, Workers};
-use crate::net::{Server, number};
+use crate::net::{ACCEPT_PAUSE, Server, number};
 use crate::reactor::{Clients, Ready, Token, Turn, Want};
 
 pub(crate) const MODEL: Model = Model {
@@ -32,6 +33,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut tokens = vec![Token::LISTENER];
     // Which line a descriptor has.
     let mut places: Vec<usize> = Vec::new();
+    server.ready()?;
     while !clients.is_over() {
         // poll(2) skips lines with a negative descriptor.
         lines[0].fd = if clients.wants_listener() { number(&listener) } else { -1 };
@@ -94,8 +96,8 @@ fn ready(revents: i16) -> Ready {
 
 /// ppoll(2), which takes nanoseconds where poll(2) takes milliseconds. Returns how many lines
 /// have something to say.
-fn wait(lines: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
-    let timeout = timeout.map(|timeout| libc::timespec {
+fn wait(lines: &mut [libc::pollfd], wanted: Option<Duration>) -> io::Result<usize> {
+    let timeout = wanted.map(|timeout| libc::timespec {
         tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::from(timeout.subsec_nanos()),
     });
@@ -111,6 +113,13 @@ fn wait(lines: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usi
             error if error.kind() == io::ErrorKind::Interrupted => {
                 lines.iter_mut().for_each(|line| line.revents = 0);
                 Ok(0)
+            }
+            // More lines than descriptors: the limit has fallen. So all clients are looked at, now
+            // and then; that the system calls do not block is what makes it right.
+            error if error.raw_os_error() == Some(libc::EINVAL) => {
+                thread::sleep(wanted.map_or(ACCEPT_PAUSE, |wanted| wanted.min(ACCEPT_PAUSE)));
+                lines.iter_mut().for_each(|line| line.revents = line.events);
+                Ok(lines.len())
             }
             error => Err(error),
         },

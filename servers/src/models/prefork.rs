@@ -15,6 +15,7 @@ use std::io;
 
 use rustix::fs::{FlockOperation, MemfdFlags, fcntl_lock, memfd_create};
 
+use super::fork::give_process;
 use super::{Family, Model, Workers, connection_pool_threads};
 use crate::connection::Conn;
 use crate::net::Server;
@@ -47,6 +48,7 @@ fn run(server: &'static Server, lock: Option<&File>) -> io::Result<()> {
         })
     };
     (0..server.workers).try_for_each(fork)?;
+    server.ready()?;
     let mut replacements = Replacements::new(server.workers);
     while let Some(place) = processes::wait_for_one() {
         // A child leaves by itself only when the server stops; any other end is a death.
@@ -59,7 +61,19 @@ fn run(server: &'static Server, lock: Option<&File>) -> io::Result<()> {
             stopping::pause(timeout);
             replacements.make(server, fork);
         }
+        if stopping::is_stopping() {
+            break;
+        }
     }
+    // The children have stopped accepting. Who had connected by then is here, and gets a child of
+    // its own in the place of one that leaves.
+    while let Some(conn) = server.next_client() {
+        match processes::free_place().or_else(processes::wait_for_one) {
+            Some(place) => give_process(conn, place),
+            None => conn.turn_away(),
+        }
+    }
+    processes::wait_for_all();
     Ok(())
 }
 

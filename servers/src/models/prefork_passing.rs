@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use protocol::Tally;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
@@ -31,6 +32,7 @@ pub(crate) const MODEL: Model = Model {
     family: Family::Process,
     summary: "the parent accepts and passes each socket to an idle process of a fixed number",
     workers: Workers::Fixed(connection_pool_threads),
+    descriptors_per_worker: 1,
     run,
     ..Model::PLAIN
 };
@@ -47,11 +49,19 @@ fn run(server: &'static Server) -> io::Result<()> {
     let listener = server.listener();
     let mut links: Vec<Link> = (0..server.workers).map(|_| None).collect();
     (0..server.workers).try_for_each(|place| fork(server, place, &mut links))?;
+    server.ready()?;
     let mut replacements = Replacements::new(server.workers);
     // Who has said that it waits for a client. The last to say so is the first to get one.
     let mut idle = Vec::new();
     'serving: loop {
-        let (acceptable, heard) = wait(listener, !idle.is_empty(), &links, replacements.timeout())?;
+        // With no child to serve it a client is left where it costs least, in the kernel. What is
+        // left when the server stops has been accepted, and waits for a child here.
+        let drains = stopping::is_stopping();
+        let wanted = !idle.is_empty() || drains && !server.has_rescued();
+        let flags = if wanted { PollFlags::IN } else { PollFlags::empty() };
+        // A listener that was shut down says so at once, over and over.
+        let ear = (wanted || !drains).then_some((listener, flags));
+        let (acceptable, heard) = wait(ear, &links, replacements.timeout())?;
         for place in heard {
             match links[place].as_ref().map(hear) {
                 Some(Heard::Idle) => idle.push(place),
@@ -66,8 +76,8 @@ fn run(server: &'static Server) -> io::Result<()> {
         }
         replacements.make(server, |place| fork(server, place, &mut links));
         for _ in 0..ACCEPTS_PER_LOOK_MAX {
-            // With no child to serve it a client is left where it costs least, in the kernel.
-            if !acceptable || idle.is_empty() && !stopping::is_stopping() {
+            let nobody_is_free = idle.is_empty() && (!drains || server.has_rescued());
+            if !acceptable || nobody_is_free {
                 break;
             }
             match listener.accept() {
@@ -110,29 +120,33 @@ fn fork(server: &'static Server, place: usize, links: &mut Vec<Link>) -> io::Res
     forked.inspect_err(|_| links[place] = None)
 }
 
-/// Waits for a client, where one is wanted, or for a word from a child. Returns whether to
-/// accept, and which children have something to say. That the listener was shut down is told
-/// whether a client is wanted or not.
+/// Waits for what is asked of the listener, or that it is shut down, or for a word from a child.
+/// Returns whether to accept, and which children have something to say.
 fn wait(
-    listener: Listener,
-    wanted: bool,
+    ear: Option<(Listener, PollFlags)>,
     links: &[Link],
     timeout: Option<Duration>,
 ) -> io::Result<(bool, Vec<usize>)> {
-    let client = if wanted { PollFlags::IN } else { PollFlags::empty() };
-    let mut lines = vec![PollFd::new(&listener, client)];
     let there =
         || links.iter().enumerate().filter_map(|(place, link)| Some((place, link.as_ref()?)));
-    lines.extend(there().map(|(_, link)| PollFd::new(link, PollFlags::IN)));
+    let mut lines: Vec<_> = there().map(|(_, link)| PollFd::new(link, PollFlags::IN)).collect();
+    lines.extend(ear.as_ref().map(|(listener, flags)| PollFd::new(listener, *flags)));
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match poll(&mut lines, timeout.as_ref()) {
         Ok(_) => {}
         // A signal: the listener tells what it was.
-        Err(rustix::io::Errno::INTR) => return Ok((true, Vec::new())),
+        Err(Errno::INTR) => return Ok((true, Vec::new())),
+        // More children than descriptors: the limit has fallen. So all are listened to, now and then.
+        Err(Errno::INVAL) => {
+            stopping::pause(ACCEPT_PAUSE);
+            return Ok((true, there().map(|(place, _)| place).collect()));
+        }
         Err(error) => return Err(error.into()),
     }
-    let heard = there().zip(&lines[1..]).filter(|(_, line)| !line.revents().is_empty());
-    Ok((!lines[0].revents().is_empty(), heard.map(|((place, _), _)| place).collect()))
+    let speaks = |line: &PollFd<'_>| !line.revents().is_empty();
+    let heard = there().zip(&lines).filter(|(_, line)| speaks(line));
+    let heard = heard.map(|((place, _), _)| place).collect();
+    Ok((ear.is_some() && lines.last().is_some_and(speaks), heard))
 }
 
 /// Sends a client to a child that is idle.
@@ -166,7 +180,6 @@ enum Heard {
 }
 
 fn hear(link: &OwnedFd) -> Heard {
-    use rustix::io::Errno;
     match rustix::net::recv(link, &mut [0; 1], RecvFlags::DONTWAIT) {
         Ok((1.., _)) => Heard::Idle,
         Err(Errno::AGAIN | Errno::INTR) => Heard::Nothing,

@@ -9,25 +9,33 @@
 
 use std::io;
 
-use super::{Family, Model, Workers, connection_pool_threads, in_threads};
+use super::{Family, Model, Workers, connection_pool_threads};
 use crate::connection::drive;
 use crate::net::Server;
+use crate::threads::in_threads;
 
 pub(crate) const MODEL: Model = Model {
     name: "prethreaded",
     family: Family::Thread,
     summary: "a fixed number of threads, each accepting and serving one client at a time",
     workers: Workers::Fixed(connection_pool_threads),
+    // accept(2) takes a descriptor for the client that it waits for.
+    descriptors_per_worker: 1,
     run,
     ..Model::PLAIN
 };
 
 fn run(server: &'static Server) -> io::Result<()> {
     // There is no queue of ours: who is not accepted yet waits in the kernel.
-    in_threads(server.workers, |worker| {
-        while let Some(conn) = server.next_client() {
-            drive::to_end(conn, worker);
-        }
-        Ok(())
-    })
+    in_threads(
+        server,
+        server.workers,
+        |_| Ok(()),
+        |worker, ()| {
+            while let Some(conn) = server.next_client() {
+                drive::to_end(conn, worker);
+            }
+            Ok(())
+        },
+    )
 }

@@ -14,6 +14,7 @@ use rayon::ThreadPoolBuilder;
 use super::{Family, Model, Workers, connection_pool_threads};
 use crate::connection::drive;
 use crate::net::Server;
+use crate::threads;
 
 pub(crate) const MODEL: Model = Model {
     name: "rayon-pool",
@@ -26,8 +27,10 @@ pub(crate) const MODEL: Model = Model {
 
 fn run(server: &'static Server) -> io::Result<()> {
     // A pool of its own: the global one would stall every parallel iterator of the program.
+    threads::can_be_had(server.workers)?;
     let pool = ThreadPoolBuilder::new().num_threads(server.workers).build();
     let pool = pool.map_err(io::Error::other)?;
+    server.ready()?;
     while let Some(conn) = server.next_client() {
         // Differs from thread_pool.rs: rayon's queue has no bound. `--max-connections` is the
         // only one, and what waits here has been accepted: its client believes it is served.

@@ -24,6 +24,7 @@ use super::{Family, Model, Workers, processors};
 use crate::net::Server;
 use crate::reactor::mailbox::Mailbox;
 use crate::reactor::{Clients, Token, Turn, Want};
+use crate::threads;
 
 pub(crate) const MODEL: Model = Model {
     name: "reactor-workers",
@@ -50,6 +51,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     let listener = server.listener();
+    threads::can_be_had(server.workers)?;
     let mut jobs = Jobs::new(server.workers)?;
     let mut clients = Clients::new(server, 0);
     clients.run_jobs_elsewhere();
@@ -57,6 +59,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     epoll::add(&epoll, listener, data(Token::LISTENER), EventFlags::IN)?;
     epoll::add(&epoll, &*jobs.answers, data(ANSWERS), EventFlags::IN)?;
     let mut listening = true;
+    server.ready()?;
     while !clients.is_over() {
         wait(&epoll, &mut events, clients.timeout())?;
         for event in &events {
@@ -86,11 +89,13 @@ fn run(server: &'static Server) -> io::Result<()> {
         }
         jobs.hand_over();
         if listening != clients.wants_listener() {
-            listening = clients.wants_listener();
-            if listening {
-                epoll::add(&epoll, listener, data(Token::LISTENER), EventFlags::IN)?;
-            } else {
+            listening = !listening;
+            if !listening {
                 epoll::delete(&epoll, listener)?;
+            } else if epoll::add(&epoll, listener, data(Token::LISTENER), EventFlags::IN).is_err() {
+                // The kernel has no room for it now.
+                listening = false;
+                clients.pause(now);
             }
         }
     }

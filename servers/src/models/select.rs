@@ -33,6 +33,9 @@ pub(crate) const MODEL: Model = Model {
 /// Bits of a set. The kernel would take longer ones; the C library, and so every program that
 /// people know as a select server, does not.
 const FD_SETSIZE: usize = 1024;
+const HIGHEST: RawFd = 1023;
+const TOO_HIGH: &str = "a set has 1,024 bits, and so many descriptors are open already: have \
+                        whatever starts this server close its own";
 const WORDS: usize = FD_SETSIZE / (8 * size_of::<FdSetElement>());
 
 type Set = [FdSetElement; WORDS];
@@ -40,10 +43,14 @@ type Set = [FdSetElement; WORDS];
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
     let listener = server.listener();
+    if server.next_descriptor()?.max(number(&listener)) > HIGHEST {
+        return Err(io::Error::other(TOO_HIGH));
+    }
     let mut clients = Clients::new(server, 0);
     // Who has which descriptor; select knows nothing but their numbers.
     let mut tokens = [None::<Token>; FD_SETSIZE];
     let (mut readers, mut writers) = (Set::default(), Set::default());
+    server.ready()?;
     while !clients.is_over() {
         if clients.wants_listener() {
             fd_set_insert(&mut readers, number(&listener));

@@ -21,6 +21,7 @@ pub(crate) const MODEL: Model = Model {
 };
 
 fn run(server: &'static Server) -> io::Result<()> {
+    server.ready()?;
     while let Some(conn) = server.next_client() {
         drive::to_end(conn, 0);
     }

@@ -42,6 +42,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut newcomers = Vec::new();
     // Somebody may have come before there were signals.
     clients.wake_listener();
+    server.ready()?;
     while !clients.is_over() {
         match next_signal(&signals, clients.timeout())? {
             News::Of(fd, _) if fd == number(&listener) => clients.wake_listener(),
@@ -179,6 +180,8 @@ fn next_signal(signals: &libc::sigset_t, timeout: Option<Duration>) -> io::Resul
             error => Err(error),
         },
         libc::SIGIO => Ok(News::Lost),
+        // Not from the kernel but from another process: what it says is about no socket.
+        _ if info.code <= 0 => Ok(News::Nothing),
         _ => Ok(News::Of(info.fd, ready(info.band))),
     }
 }

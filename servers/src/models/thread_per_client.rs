@@ -27,6 +27,7 @@ pub(crate) const MODEL: Model = Model {
 const STACK_BYTES: usize = 256 * 1024;
 
 fn run(server: &'static Server) -> io::Result<()> {
+    server.ready()?;
     while let Some(conn) = server.next_client() {
         let client = thread::Builder::new().stack_size(STACK_BYTES);
         // `thread::spawn` would panic where the kernel refuses a thread. Here the connection is

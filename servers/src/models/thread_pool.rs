@@ -36,6 +36,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         }
         // The workers hold it now; once they are gone, sending fails instead of waiting.
         drop(connections);
+        server.ready()?;
         while let Some(conn) = server.next_client() {
             if queue.send(conn).is_err() {
                 break;

@@ -4,12 +4,14 @@
 use std::io;
 use std::mem;
 use std::net::TcpStream as StdStream;
+use std::os::fd::BorrowedFd;
 use std::pin::{Pin, pin};
 
 use protocol::Step;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, timeout};
@@ -20,13 +22,30 @@ use crate::net::{ACCEPT_PAUSE, Accepted, Listener};
 use crate::reactor::timers::CUT_TICK;
 use crate::stopping::{self, Stage};
 
+/// A listener that a runtime watches.
+pub(super) struct Listening {
+    listener: Listener,
+    socket: AsyncFd<BorrowedFd<'static>>,
+}
+
+impl Listening {
+    /// Has this runtime watch it.
+    pub(super) fn new(runtime: &Runtime, listener: Listener) -> io::Result<Self> {
+        let _within = runtime.enter();
+        // Differs from `tokio::net::TcpListener`, whose accept would pass by admission and by what
+        // every model does when descriptors run out. The waiting is the same.
+        #[expect(unsafe_code, reason = "the driver must not outlive a descriptor that it watches")]
+        // SAFETY: the descriptor belongs to a server that lives as long as the process.
+        let socket = unsafe { AsyncFd::register_with_interest(listener.fd(), Interest::READABLE) }?;
+        Ok(Self { listener, socket })
+    }
+}
+
 /// Accepts clients and gives each a task, until stopped; then waits for the last of them.
-pub(super) async fn serve(listener: Listener, worker: usize) -> io::Result<()> {
-    // Differs from `tokio::net::TcpListener`, whose accept would pass by admission and by what
-    // every model does when descriptors run out. The waiting is the same.
-    #[expect(unsafe_code, reason = "the driver must not outlive a descriptor that it watches")]
-    // SAFETY: the descriptor belongs to a server that lives as long as the process.
-    let socket = unsafe { AsyncFd::register_with_interest(listener.fd(), Interest::READABLE) }?;
+pub(super) async fn serve(
+    Listening { listener, socket }: Listening,
+    worker: usize,
+) -> io::Result<()> {
     // Nobody sends on it. Every task holds a sender, so it closes with the last task.
     let (alive, mut last_gone) = mpsc::channel::<()>(1);
     loop {

@@ -8,7 +8,8 @@
 
 use std::io;
 
-use super::{Family, Model, Workers, tokio::serve};
+use super::tokio::{Listening, serve};
+use super::{Family, Model, Workers};
 use crate::net::Server;
 
 pub(crate) const MODEL: Model = Model {
@@ -22,8 +23,8 @@ pub(crate) const MODEL: Model = Model {
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(serve(server.listener(), 0))
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let watched = Listening::new(&runtime, server.listener())?;
+    server.ready()?;
+    runtime.block_on(serve(watched, 0))
 }

@@ -7,8 +7,10 @@
 
 use std::io;
 
-use super::{Family, Model, Workers, processors, tokio::serve};
+use super::tokio::{Listening, serve};
+use super::{Family, Model, Workers, processors};
 use crate::net::Server;
+use crate::threads;
 
 pub(crate) const MODEL: Model = Model {
     name: "tokio-multi",
@@ -21,10 +23,11 @@ pub(crate) const MODEL: Model = Model {
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
+    threads::can_be_had(server.workers)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(server.workers).enable_all().build()?;
+    let watched = Listening::new(&runtime, server.listener())?;
+    server.ready()?;
     // A task like the others: `block_on` alone would accept on the main thread, outside the pool.
-    runtime.block_on(async {
-        tokio::spawn(serve(server.listener(), 0)).await.map_err(io::Error::other)?
-    })
+    runtime.block_on(async { tokio::spawn(serve(watched, 0)).await.map_err(io::Error::other)? })
 }

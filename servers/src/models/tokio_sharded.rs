@@ -12,8 +12,10 @@ use std::io;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::{Family, Model, Workers, in_threads, processors, tokio::serve};
+use super::tokio::{Listening, serve};
+use super::{Family, Model, Workers, processors};
 use crate::net::Server;
+use crate::threads::in_threads;
 
 pub(crate) const MODEL: Model = Model {
     name: "tokio-sharded",
@@ -21,6 +23,8 @@ pub(crate) const MODEL: Model = Model {
     summary: "a pinned single-threaded tokio for each processor, each with its own listener",
     workers: Workers::Fixed(processors),
     listener_per_worker: true,
+    // Its epoll, a copy of that, and what wakes it.
+    descriptors_per_worker: 3,
     run,
     ..Model::PLAIN
 };
@@ -28,11 +32,17 @@ pub(crate) const MODEL: Model = Model {
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
     let allowed = sched_getaffinity(None)?;
-    in_threads(server.workers, |worker| {
-        pin(&allowed, worker)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(serve(server.listener_of(worker), worker))
-    })
+    in_threads(
+        server,
+        server.workers,
+        |worker| {
+            pin(&allowed, worker)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let watched = Listening::new(&runtime, server.listener_of(worker))?;
+            Ok((runtime, watched))
+        },
+        |worker, (runtime, watched)| runtime.block_on(serve(watched, worker)),
+    )
 }
 
 /// Keeps this thread to one of the processors that the process may run on, the next for each worker.

@@ -23,6 +23,9 @@ pub(crate) const MODEL: Model = Model {
 };
 
 fn run(server: &'static Server) -> io::Result<()> {
+    // Make what your model needs before its first client (threads, an epoll) above this line: only
+    // then does the server say that it is ready.
+    server.ready()?;
     // `next_client` waits for a client, and returns `None` once the server is asked to stop.
     while let Some(conn) = server.next_client() {
         // 1. Serve it: `crate::connection::drive::to_end(conn, 0)` reads, answers and closes, and

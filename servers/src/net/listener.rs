@@ -12,6 +12,7 @@ use rustix::net::SocketFlags;
 use super::{ACCEPT_PAUSE, Accepted, Server};
 use crate::clock;
 use crate::connection::Conn;
+use crate::stopping;
 
 /// One of a server's listening sockets.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,8 @@ impl Listener {
         match accepted {
             // It keeps to the limit of descriptors that it was started with, which may be long ago.
             // The client is at hand, and is turned away as others are.
+            // Where the ring works, sockets block.
+            Err(_) if stopping::is_stopping() => Some(self.server.next_rescued(false)),
             Ok(stream) if is_beyond_limit(&stream) => {
                 let at_hand = Cell::new(Some(stream));
                 let again = || at_hand.take().ok_or(Errno::AGAIN);
@@ -65,7 +68,13 @@ impl Listener {
     /// The next client, where the socket blocks; `None` when stopping.
     pub(crate) fn next_client(self) -> Option<Conn> {
         loop {
-            match self.accept() {
+            self.server.in_accept.fetch_add(1, SeqCst);
+            let accepted = self.accept_raw();
+            self.server.in_accept.fetch_sub(1, SeqCst);
+            let Some(accepted) = self.server.classify(accepted, || self.accept_now()) else {
+                continue;
+            };
+            match accepted {
                 Accepted::Conn(conn) => return Some(conn),
                 Accepted::TurnedAway => {}
                 // No descriptor is left, and nobody was waiting to be turned away.

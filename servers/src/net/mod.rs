@@ -1,33 +1,36 @@
 //! The server: accepting, admission and shedding, the same for every model, so that no difference
 //! between two models comes from here.
 
+mod accepting;
 mod admission;
 pub mod counters;
 mod listener;
+mod rescued;
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Mutex, PoisonError};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use protocol::state::{StateTally, Store};
 use protocol::{Framing, Tally};
-use rustix::io::Errno;
-use rustix::net::SendFlags;
 
 use crate::config::{
-    Config, StartError, admission_limit, listen, raise_descriptor_limit, somaxconn,
+    Config, RunError, StartError, admission_limit, listen, raise_descriptor_limit, somaxconn,
 };
-use crate::connection::{Arrival, Conn, Ending};
+use crate::connection::{Conn, Ending};
 use crate::models::{Model, Workers};
+use crate::net::accepting::{open_spare, rescue};
 use crate::net::admission::Admission;
 use crate::net::counters::{Totals, WorkerTotals};
+use crate::net::rescued::Rescued;
 use crate::processes;
 use crate::processes::shared::{self, Page, WorkerCounts};
 use crate::state::{self, table::Table};
 use crate::stopping::{self, Stage};
+pub(crate) use accepting::{Accepted, turn_away};
 pub(crate) use listener::Listener;
 
 /// How long accepting rests when even shedding failed. Short against a client's patience, long
@@ -60,24 +63,18 @@ pub struct Server {
     /// turned away instead of leaving a listener that stays ready and a loop that spins.
     spare: Mutex<Option<OwnedFd>>,
     admission: Admission,
+    /// What to do once the model has all that it needs, until that is done.
+    announce: OnceLock<fn(&Self) -> io::Result<()>>,
+    is_ready: AtomicBool,
+    /// Threads in accept(2) that may wait there, each with a descriptor for its client.
+    in_accept: AtomicUsize,
+    rescued: Rescued,
+    /// A descriptor for the signal handler to give up.
+    last_spare: AtomicI32,
 }
 
-/// What came of one attempt to accept.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
-pub(crate) enum Accepted {
-    /// A client, admitted.
-    Conn(Conn),
-    /// A client was turned away, and that was counted; there may be more.
-    TurnedAway,
-    /// Nobody is waiting; only where the listener does not block.
-    Nobody,
-    /// Descriptors or memory ran out and shedding failed too, or the kernel refuses: leave the
-    /// listener alone for a moment.
-    Exhausted,
-    /// The server is stopping.
-    Stopped,
-}
+/// The server of this process, for the signal handler.
+static SERVER: OnceLock<&Server> = OnceLock::new();
 
 impl Server {
     /// Binds, listens and installs the signal handlers. A process does this once.
@@ -103,14 +100,17 @@ impl Server {
         }
         let (store, table) = state::open(model, &config)?;
         let descriptors = raise_descriptor_limit();
-        let max_connections = admission_limit(config.max_connections, descriptors)?;
+        let max_connections = admission_limit(model, workers, &config, descriptors)?;
         let sockets = if model.listener_per_worker { workers } else { 1 };
         let (listeners, address) = listen(&config, sockets)?;
-        let page = shared::page()?;
-        stopping::install(listeners.len(), descriptors, config.drain_timeout, page)?;
-        listeners.iter().for_each(stopping::watch_listener);
+        let refused = |source| StartError::refused(model, workers, source);
+        let page = shared::page().map_err(refused)?;
+        let worker_counts = shared::worker_counts(workers).map_err(refused)?;
         let backlog = config.backlog.min(somaxconn());
-        Ok(Box::leak(Box::new(Self {
+        // A queue holds one more than its length.
+        let queued = listeners.len().saturating_add(backlog as usize).min(descriptors);
+        let drain_timeout = config.drain_timeout;
+        let server: &'static Self = Box::leak(Box::new(Self {
             config,
             model,
             workers,
@@ -120,24 +120,73 @@ impl Server {
             store,
             table,
             page,
-            worker_counts: shared::worker_counts(workers)?,
+            worker_counts,
             listeners,
             nonblocking: AtomicBool::new(false),
             spare: Mutex::new(open_spare()),
             admission: Admission::new(&page.live, max_connections),
-        })))
+            announce: OnceLock::new(),
+            is_ready: AtomicBool::new(false),
+            in_accept: AtomicUsize::new(0),
+            rescued: Rescued::new(queued),
+            last_spare: AtomicI32::new(open_spare().map_or(-1, IntoRawFd::into_raw_fd)),
+        }));
+        SERVER.get_or_init(|| server);
+        let count = server.listeners.len();
+        stopping::install(count, descriptors, drain_timeout, page, rescue).map_err(refused)?;
+        server.listeners.iter().for_each(stopping::watch_listener);
+        Ok(server)
     }
 
-    /// Serves until stopped and drained.
+    /// Serves until stopped and drained. `announce` is called once everything is there that the
+    /// model needs before its first client, unless the server is stopped before that.
     ///
     /// # Errors
-    /// What this program or its machine did wrong; never a peer.
-    pub fn run(&'static self) -> io::Result<Totals> {
-        (self.model.run)(self)?;
+    /// What the machine does not give the model, before it is announced; what `announce` says; what
+    /// this program or its machine did wrong later. Never a peer.
+    pub fn run(&'static self, announce: fn(&Self) -> io::Result<()>) -> Result<Totals, RunError> {
+        let _ = self.announce.set(announce);
+        if let Err(error) = (self.model.run)(self) {
+            if self.is_ready.load(SeqCst) {
+                return Err(RunError::Failed(error));
+            }
+            // Some may be there already, and nobody is served by them.
+            processes::kill();
+            processes::wait_for_all();
+            return Err(match error.downcast() {
+                Ok(unheard) => unheard,
+                Err(error) => StartError::refused(self.model, self.workers, error).into(),
+            });
+        }
+        // Nobody was left to take them: every child had died, say.
+        while let Some(stream) = self.take_rescued() {
+            self.shed(&stream);
+        }
         if let Some(table) = self.table {
             self.page.counters.table(table);
         }
         Ok(self.page.counters.totals())
+    }
+
+    /// For models: everything is there that is needed before the first client. Nothing is announced
+    /// when the server is to stop already.
+    ///
+    /// # Errors
+    /// When there is no descriptor for a client, or nobody hears the announcement.
+    pub(crate) fn ready(&self) -> io::Result<()> {
+        self.next_descriptor()?;
+        if let Some(announce) = self.announce.get()
+            && !stopping::is_stopping()
+        {
+            announce(self).map_err(|error| io::Error::other(RunError::Unheard(error)))?;
+        }
+        self.is_ready.store(true, SeqCst);
+        Ok(())
+    }
+
+    /// The number that the next descriptor will have.
+    pub(crate) fn next_descriptor(&self) -> io::Result<RawFd> {
+        Ok(rustix::io::fcntl_dupfd_cloexec(&self.listeners[0], 0)?.as_raw_fd())
     }
 
     /// What each worker did; nothing where a connection belongs to no worker in particular.
@@ -189,50 +238,6 @@ impl Server {
     /// Makes all clients accepted from now on non-blocking, and not the listener.
     pub(crate) fn set_clients_nonblocking(&self) {
         self.nonblocking.store(true, SeqCst);
-    }
-
-    /// What came of one accept. Every errno ends in one of the answers, or in `None`: try again.
-    pub(crate) fn classify(
-        &'static self,
-        accepted: Result<OwnedFd, Errno>,
-        again: impl Fn() -> Result<OwnedFd, Errno>,
-    ) -> Option<Accepted> {
-        Some(match accepted {
-            Ok(stream) => self.admit(stream),
-            // Stopping shuts the listener down, which shows as EINVAL. But accept(2) takes a
-            // descriptor before it looks at the listener: so whatever it says now, it is over.
-            Err(_) if stopping::is_stopping() => Accepted::Stopped,
-            Err(Errno::AGAIN) => Accepted::Nobody,
-            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                self.accept_failed();
-                self.shed_one(again)
-            }
-            Err(Errno::INTR) => return None,
-            // Linux hands over the error of a connection that died in the queue: the next one may
-            // live (accept(2)).
-            Err(
-                Errno::CONNABORTED
-                | Errno::CONNRESET
-                | Errno::PROTO
-                | Errno::NETDOWN
-                | Errno::NOPROTOOPT
-                | Errno::HOSTDOWN
-                | Errno::NONET
-                | Errno::HOSTUNREACH
-                | Errno::OPNOTSUPP
-                | Errno::NETUNREACH
-                | Errno::TIMEDOUT,
-            ) => {
-                self.page.counters.dead_on_arrival();
-                return None;
-            }
-            // What nobody has foreseen, or EPERM of a firewall, may be so for a while.
-            Err(_) => {
-                self.accept_failed();
-                self.page.counters.accept_paused();
-                Accepted::Exhausted
-            }
-        })
     }
 
     /// Counts a connection's end and wakes who waits for the last one.
@@ -291,80 +296,6 @@ impl Server {
     fn counts_of(&self, worker: Option<u32>) -> Option<&WorkerCounts> {
         self.worker_counts.get(worker? as usize)
     }
-
-    fn admit(&'static self, stream: OwnedFd) -> Accepted {
-        if !self.admission.enter() {
-            self.page.counters.refused();
-            turn_away(&stream, self.config.service.framing);
-            return Accepted::TurnedAway;
-        }
-        processes::this_one_holds(true);
-        match self.prepare(&stream) {
-            Ok(()) => {
-                let sequence = self.page.counters.accepted();
-                Accepted::Conn(Conn::new(self, stream, Arrival::now(self, sequence)))
-            }
-            Err(_) => {
-                // The peer reset it while it was in the queue.
-                processes::this_one_holds(false);
-                self.admission.leave();
-                self.page.counters.dead_on_arrival();
-                Accepted::TurnedAway
-            }
-        }
-    }
-
-    fn prepare(&self, stream: &OwnedFd) -> io::Result<()> {
-        rustix::net::sockopt::set_tcp_nodelay(stream, true)?;
-        if !self.nonblocking.load(SeqCst) {
-            use rustix::net::sockopt::{Timeout, set_socket_timeout};
-            for timeout in [Timeout::Recv, Timeout::Send] {
-                set_socket_timeout(stream, timeout, Some(self.config.idle_timeout))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives the spare descriptor up, accepts with it and turns the client away.
-    fn shed_one(&self, again: impl Fn() -> Result<OwnedFd, Errno>) -> Accepted {
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        *spare = None;
-        let accepted = again();
-        if let Ok(stream) = &accepted {
-            turn_away(stream, self.config.service.framing);
-        }
-        // Closed before, or the next spare would find no room either.
-        let outcome = accepted.map(drop);
-        *spare = open_spare();
-        match outcome {
-            Ok(()) => {
-                self.page.counters.shed();
-                Accepted::TurnedAway
-            }
-            // accept(2) takes a descriptor before it looks for a client, and there was none.
-            Err(Errno::AGAIN) => Accepted::Nobody,
-            Err(_) => {
-                self.page.counters.accept_paused();
-                Accepted::Exhausted
-            }
-        }
-    }
-}
-
-/// Tells a client that it was not admitted and closes. The client may have sent a request
-/// already, and closing with unread input would turn the reply into a reset: so what has arrived
-/// is read first. No client is waited for.
-pub(crate) fn turn_away(stream: &OwnedFd, framing: Framing) {
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    // Whatever these say, the client is turned away; it may be gone already.
-    let _ = rustix::net::send(stream, protocol::app::busy(framing), flags);
-    let _ = rustix::net::shutdown(stream, rustix::net::Shutdown::Write);
-    let mut scratch = [0; 4096];
-    let _ = rustix::net::recv(stream, &mut scratch, rustix::net::RecvFlags::DONTWAIT);
-}
-
-fn open_spare() -> Option<OwnedFd> {
-    rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).ok()
 }
 
 /// The number of a descriptor, for models whose system call takes numbers.

@@ -78,6 +78,7 @@ pub(crate) fn spawn(place: usize, work: impl FnOnce()) -> io::Result<()> {
             children()[place].pid.store(rustix::process::getpid().as_raw_pid(), SeqCst);
             // A parent that is killed takes its children along: nobody would stop them.
             let followed = set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
+            SERVER.get().into_iter().for_each(|server| server.forget_rescued());
             restore_signals(&signals);
             if followed && rustix::process::getppid() == Some(parent) {
                 work();

@@ -45,7 +45,7 @@ impl Clients {
                     return;
                 }
                 Accepted::Exhausted => {
-                    self.accepting = Accepting::PausedUntil(now + ACCEPT_PAUSE);
+                    self.pause(now);
                     return;
                 }
                 Accepted::Stopped => {
@@ -70,6 +70,11 @@ impl Clients {
         } else {
             conn.turn_away();
         }
+    }
+
+    /// Nobody will be accepted for a moment.
+    pub(crate) fn pause(&mut self, now: Instant) {
+        self.accepting = Accepting::PausedUntil(now + ACCEPT_PAUSE);
     }
 
     /// Nobody will be accepted any more; for loops that are told so instead of finding out.

@@ -38,6 +38,7 @@ impl Tokens {
     /// # Errors
     /// When the key is too short, or the kernel gives no random bytes.
     pub fn new(key: Option<&[u8]>, words: usize, ttl: Duration) -> Result<Self, StartError> {
+        let unread = |error| StartError::State(format!("cannot read /dev/urandom: {error}"));
         let mut own = [0; KEY_BYTES_MIN];
         let key = match key {
             Some(key) if key.len() < KEY_BYTES_MIN => {
@@ -47,7 +48,8 @@ impl Tokens {
             }
             Some(key) => key,
             None => {
-                File::open("/dev/urandom")?.read_exact(&mut own)?;
+                let mut random = File::open("/dev/urandom").map_err(unread)?;
+                random.read_exact(&mut own).map_err(unread)?;
                 &own
             }
         };

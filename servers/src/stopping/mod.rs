@@ -44,6 +44,8 @@ const EXIT_AFTER: Duration = Duration::from_secs(10);
 
 static PAGE: OnceLock<&Page> = OnceLock::new();
 static WATCHED: OnceLock<Watched> = OnceLock::new();
+/// What is to be done before the listeners are shut down.
+static BEFORE_DRAIN: OnceLock<fn()> = OnceLock::new();
 static DRAIN_TIMEOUT_NS: AtomicU64 = AtomicU64::new(0);
 /// When the timer goes off. An alarm before that is not ours.
 static ALARM_AT_NS: AtomicU64 = AtomicU64::new(u64::MAX);
@@ -65,7 +67,7 @@ pub(crate) fn is_stopping() -> bool {
 }
 
 /// Installs the signal handlers. `listeners` and `descriptors` are the most that this process may
-/// open.
+/// open; `before_drain` is called in a signal handler, before anything is shut down.
 ///
 /// # Errors
 /// When the kernel refuses a handler or an eventfd.
@@ -74,6 +76,7 @@ pub(crate) fn install(
     descriptors: usize,
     drain_timeout: Duration,
     page: &'static Page,
+    before_drain: fn(),
 ) -> io::Result<()> {
     WATCHED.get_or_init(|| Watched::new(listeners, descriptors));
     PAGE.get_or_init(|| page);
@@ -81,6 +84,7 @@ pub(crate) fn install(
     CUT.get_or_init(|| cut);
     let drain_ns = u64::try_from(drain_timeout.as_nanos()).unwrap_or(u64::MAX);
     DRAIN_TIMEOUT_NS.store(drain_ns, SeqCst);
+    BEFORE_DRAIN.get_or_init(|| before_drain);
     signals::reset_inherited_signals();
     signals::install(on_signal)
 }
@@ -157,6 +161,11 @@ fn on_signal(signal: i32) {
 
 /// In the server's first process: the next stage.
 fn stop(page: &Page, watched: &Watched) {
+    if let Some(before_drain) = BEFORE_DRAIN.get()
+        && stage() == Stage::Running
+    {
+        before_drain();
+    }
     match watched.stop(&page.stage, shutdown) {
         Some(Stage::Draining) => arm(Duration::from_nanos(DRAIN_TIMEOUT_NS.load(SeqCst))),
         Some(_) => {
