@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 /// What became of every request of the measurement. A request belongs to the measurement when
-/// it was due in it (open loop) or sent in it (closed loop); what happens to it later, up to the
-/// end of the drain, is counted here too.
+/// it was due in it (open loop), or was sent in it or in flight when it began (closed loop); what
+/// happens to it later, up to the end of the drain, is counted here too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// Requests of the measurement.

@@ -40,9 +40,10 @@ pub struct Load {
     pub measure: Duration,
     /// How long after the measurement replies are waited for.
     pub drain: Duration,
-    /// A request in flight for longer is a timeout, and its connection is reopened. Looked at
-    /// every 100 ms; a reply that comes after this time and before that look still counts. The
-    /// same holds for an open connection without its greeting, from the beginning of the load on.
+    /// A request in flight for longer is a timeout, also if its reply comes after all, and its
+    /// connection is reopened: as soon as that is noticed, which takes a twentieth of this time at
+    /// most, but 1 ms at least and never more than 100 ms. The same holds for an open connection
+    /// without its greeting, from the beginning of the load on.
     pub request_timeout: Duration,
     /// How long one connection may take to open, and how long the connect phase may last.
     pub connect_timeout: Duration,

@@ -128,8 +128,9 @@ impl Recorder {
         self.saturated += record(&mut self.connect, took_ns);
     }
 
-    /// A request was given to the kernel.
-    pub(crate) fn sent(&mut self, stamps: &Stamps) {
+    /// A request of the measurement was given to the kernel.
+    pub(crate) fn offered(&mut self, stamps: &Stamps) {
+        self.census.offered += 1;
         self.census.sent += 1;
         self.saturated += record(&mut self.sched_lag, stamps.sched_lag());
         if self.open_loop {
@@ -226,7 +227,7 @@ impl Recorder {
         if let Some(steps) = &mut self.steps {
             steps.took(stamps.due - self.begin, latency);
         }
-        self.series.record(self.belongs_at(stamps) - self.begin, latency);
+        self.series.record(self.since_begin(stamps), latency);
     }
 
     /// The stamp that says whether a request belongs to the measurement, and to which piece.
@@ -234,8 +235,13 @@ impl Recorder {
         if self.open_loop { stamps.due } else { stamps.sent }
     }
 
+    /// The same since the beginning of the measurement: zero for what was in flight then.
+    fn since_begin(&self, stamps: &Stamps) -> u64 {
+        self.belongs_at(stamps).saturating_sub(self.begin)
+    }
+
     fn piece(&mut self, stamps: &Stamps) -> &mut Piece {
-        let at = (self.belongs_at(stamps) - self.begin) / self.interval_ns;
+        let at = self.since_begin(stamps) / self.interval_ns;
         let last = self.intervals.len() - 1;
         &mut self.intervals[usize::try_from(at).map_or(last, |at| at.min(last))]
     }

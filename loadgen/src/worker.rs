@@ -43,6 +43,9 @@ use source::Source;
 /// How often a thread looks whether it may close its connections.
 const HOLD_NS: u64 = 200_000;
 
+/// How often a thread tells how it goes.
+const PUBLISH_NS: u64 = 100_000_000;
+
 pub(crate) struct Worker<'a, W> {
     load: &'a Load,
     shared: &'a Shared,
@@ -75,6 +78,8 @@ pub(crate) struct Worker<'a, W> {
     /// Sockets that were ready in the last turn.
     ready: usize,
     next_scan: u64,
+    next_publish: u64,
+    request_timeout_ns: u64,
     /// When the load, the measurement and its end are, on the clock.
     start: u64,
     begin: u64,
@@ -121,6 +126,8 @@ impl<'a, W: Wire> Worker<'a, W> {
             connect_error: None,
             ready: 0,
             next_scan: 0,
+            next_publish: 0,
+            request_timeout_ns: to_ns(load.request_timeout),
             start: u64::MAX,
             begin: u64::MAX,
             end: u64::MAX,
@@ -268,14 +275,50 @@ impl<'a, W: Wire> Worker<'a, W> {
     }
 
     fn failed(&mut self, request: InFlight, failure: Failure) {
+        if failure != Failure::Abandoned && self.is_overdue(&request) {
+            return self.timed_out(&request);
+        }
         self.in_flight -= 1;
-        if request.measured {
+        if self.belongs(&request) {
             self.recorder.failed(&request.stamps, failure);
         }
     }
 
-    /// Tells whoever watches how it goes; called no more often than connections are scanned.
-    fn publish(&self) {
+    fn timed_out(&mut self, request: &InFlight) {
+        self.in_flight -= 1;
+        if self.belongs(request) {
+            self.recorder.timed_out(&request.stamps, self.now);
+        }
+    }
+
+    /// Whether a request has been in flight for longer than it may.
+    fn is_overdue(&self, request: &InFlight) -> bool {
+        self.recorder.gaps.awake(request.stamps.sent, self.now) > self.request_timeout_ns
+    }
+
+    /// Whether a request whose fate is decided now belongs to the measurement. In closed loop those
+    /// that were in flight when it began do: a server that answers none of them would otherwise
+    /// have been asked for nothing.
+    #[inline]
+    fn belongs(&mut self, request: &InFlight) -> bool {
+        if request.measured {
+            return true;
+        }
+        let carried = matches!(self.source, Source::Closed { .. })
+            && self.begin <= self.now
+            && self.begin < self.end;
+        if carried {
+            self.recorder.offered(&request.stamps);
+        }
+        carried
+    }
+
+    /// Tells whoever watches how it goes, ten times a second.
+    fn publish(&mut self) {
+        if self.now < self.next_publish {
+            return;
+        }
+        self.next_publish = self.now + PUBLISH_NS;
         if self.start != u64::MAX
             && let Some(slot) = self.shared.live.get(self.index)
         {

@@ -10,8 +10,7 @@ fn billions(load: &Load) -> Recorder {
     const N: u64 = 3_000_000_000;
     let mut recorder = Recorder::new(load);
     let stamps = Stamps { due: 0, free_at: 0, sent: 0 };
-    recorder.census.offered = 1;
-    recorder.sent(&stamps);
+    recorder.offered(&stamps);
     recorder.ok(&stamps, 40_000_000);
     recorder.census.offered += N;
     recorder.census.sent += N;
@@ -56,7 +55,7 @@ fn a_recorder_is_as_large_after_a_million_samples_as_before() {
     let before = size(&recorder);
     for i in 0..1_000_000_u64 {
         let stamps = Stamps { due: i, free_at: i / 2, sent: i };
-        recorder.sent(&stamps);
+        recorder.offered(&stamps);
         recorder.ok(&stamps, i * 1_000_003);
         recorder.unfinished(&stamps, u64::MAX);
     }

@@ -11,6 +11,7 @@ mod generator;
 mod open_loop;
 mod oracle;
 mod standstill;
+mod timeouts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

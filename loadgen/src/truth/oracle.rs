@@ -121,7 +121,7 @@ pub(super) fn closed_loop(load: &Load, server: &Server<'_>) -> Truth {
             let at = waiting.partition_point(|other| *other <= done);
             waiting.insert(at, done);
         }
-        if sent < begin {
+        if done < begin {
             continue;
         }
         truth.census.offered += 1;
@@ -130,7 +130,7 @@ pub(super) fn closed_loop(load: &Load, server: &Server<'_>) -> Truth {
         if done <= drain_end {
             truth.census.ok += 1;
             truth.service.push(done - sent);
-            truth.belong_at.push(sent - begin);
+            truth.belong_at.push(sent.saturating_sub(begin));
         } else {
             truth.census.unfinished += 1;
             truth.censored.push(drain_end - sent);

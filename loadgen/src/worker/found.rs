@@ -47,10 +47,8 @@ impl<W: Wire> Worker<'_, W> {
         if let (Some(_), None) = (self.first_reading, self.last_reading) {
             self.last_reading = Some(self.reading());
         }
+        self.settle_in_flight();
         for connection in &self.connections {
-            for request in connection.in_flight.iter().filter(|request| request.measured) {
-                self.recorder.unfinished(&request.stamps, self.now);
-            }
             if let (State::Greeting { asked, .. }, Some(greetings)) =
                 (connection.state, &mut self.recorder.greetings)
             {
@@ -76,6 +74,19 @@ impl<W: Wire> Worker<'_, W> {
             wall: Duration::from_nanos(wall),
             spun: Duration::from_nanos(spun.min(cpu)),
             connect_error: self.connect_error,
+        }
+    }
+
+    /// What has no reply at the end: unfinished, or overdue.
+    fn settle_in_flight(&mut self) {
+        for token in 0..self.connections.len() {
+            while let Some(request) = self.connections[token].in_flight.take_oldest() {
+                if self.is_overdue(&request) {
+                    self.timed_out(&request);
+                } else if self.belongs(&request) {
+                    self.recorder.unfinished(&request.stamps, self.now);
+                }
+            }
         }
     }
 

@@ -7,8 +7,10 @@ use crate::clock::to_ns;
 use crate::connection::State;
 use crate::wire::Wire;
 
-/// How often all connections are looked at for timeouts.
-const SCAN_NS: u64 = 100_000_000;
+/// How often all connections are looked at for timeouts, at least.
+const SCAN_NS_MAX: u64 = 100_000_000;
+/// And at most; or a twentieth of the timeout, if that is longer.
+const SCAN_NS_MIN: u64 = 1_000_000;
 
 impl<W: Wire> Worker<'_, W> {
     /// Closes what is not needed any more, so that a server that serves one connection at a time
@@ -32,8 +34,9 @@ impl<W: Wire> Worker<'_, W> {
 
     /// Gives up requests, greetings and connects that take too long.
     pub(super) fn scan(&mut self) {
-        self.next_scan = self.now + SCAN_NS;
-        let request_timeout = to_ns(self.load.request_timeout);
+        let request_timeout = self.request_timeout_ns;
+        // Of what is sent from now on, nothing is overdue before this.
+        let mut overdue_at = self.now.saturating_add(request_timeout);
         let connect_timeout = to_ns(self.load.connect_timeout);
         for token in 0..self.connections.len() {
             let connection = &mut self.connections[token];
@@ -51,20 +54,21 @@ impl<W: Wire> Worker<'_, W> {
                 {
                     self.greeting_timed_out(token, asked);
                 }
-                (_, Some(request))
-                    if self.recorder.gaps.awake(request.stamps.sent, self.now)
-                        > request_timeout =>
-                {
-                    connection.in_flight.take_oldest();
-                    self.in_flight -= 1;
-                    if request.measured {
-                        self.recorder.timed_out(&request.stamps, self.now);
-                    }
+                (_, Some(request)) if self.is_overdue(&request) => {
+                    self.connections[token].in_flight.take_oldest();
+                    self.timed_out(&request);
                     self.reopen(token);
+                }
+                (_, Some(request)) => {
+                    let at = request.stamps.sent.saturating_add(request_timeout);
+                    overdue_at = overdue_at.min(at);
                 }
                 (State::Open, None) if self.start != u64::MAX => self.renew_if_old(token),
                 _ => {}
             }
         }
+        let pause = overdue_at.saturating_sub(self.now) + 1;
+        let least = SCAN_NS_MIN.max(request_timeout / 20).min(SCAN_NS_MAX);
+        self.next_scan = self.now + pause.clamp(least, SCAN_NS_MAX);
     }
 }

@@ -107,6 +107,12 @@ impl<W: Wire> Worker<'_, W> {
         let connection = &mut self.connections[token];
         let request = connection.in_flight.take_oldest();
         let came = self.came_at(request.as_ref());
+        if let Some(request) = request.filter(|request| self.is_overdue(request)) {
+            // It would have been given up a moment ago, had somebody looked.
+            self.timed_out(&request);
+            self.reopen(token);
+            return false;
+        }
         let connection = &mut self.connections[token];
         // What is not sent yet is of the youngest request.
         let sent = connection.unsent.is_empty() || !connection.in_flight.is_empty();
@@ -129,7 +135,7 @@ impl<W: Wire> Worker<'_, W> {
                         self.recorder.turned_around(self.now - since);
                     }
                 }
-                if request.measured {
+                if self.belongs(&request) {
                     self.recorder.ok(&request.stamps, self.now);
                 } else {
                     self.recorder.warmed_up(&request.stamps, self.now);

@@ -48,8 +48,7 @@ impl<W: Wire> Worker<'_, W> {
         connection.asked += 1;
         self.in_flight += 1;
         if measured {
-            self.recorder.census.offered += 1;
-            self.recorder.sent(&stamps);
+            self.recorder.offered(&stamps);
         }
         match written {
             Written::All | Written::PeerGone => {}
