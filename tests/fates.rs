@@ -45,9 +45,14 @@ struct Loaded {
 /// Loads a server for a moment; the result, and what people see of another load of it.
 fn load(address: &str, more: &[&str]) -> Loaded {
     let short = ["-d", "300ms", "--warmup", "0s", "--drain", "300ms", "-c", "4"];
+    load_as(address, &[&short[..], more].concat())
+}
+
+/// The same for as long as these say.
+fn load_as(address: &str, how: &[&str]) -> Loaded {
     let run = |json: &[&str]| {
         let mut command = c10k();
-        command.args(["load", "--target", address]).args(short).args(more).args(json);
+        command.args(["load", "--target", address]).args(how).args(json);
         let output = command.output().expect("it runs");
         let text = String::from_utf8(output.stdout).expect("text");
         (output.status.code().expect("not killed"), text)
@@ -118,6 +123,39 @@ fn a_server_that_never_answers_is_not_a_result() {
             if more.is_empty() { 4 } else { 0 }
         );
         loaded.is("answered", "fail").says("not one of 4 requests got a right reply");
+    }
+}
+
+#[test]
+fn a_load_without_a_reply_in_it_is_no_result_whatever_the_reason() {
+    let slow = serve(|stream| {
+        for _ in 0..2 {
+            thread::sleep(Duration::from_millis(700));
+            answer(&stream, 1);
+        }
+    });
+    let silent = serve(|stream| {
+        answer(&stream, 0);
+        thread::park();
+    });
+    // Each request is sent in the warm-up.
+    let warm = ["--warmup", "100ms", "-d", "300ms", "--drain", "30s", "-c", "4"];
+    let short = ["--warmup", "100ms", "-d", "1ns", "--drain", "100ms", "-c", "4"];
+    for (address, how, offered, part) in [
+        (&slow, &warm[..], 4, "4 came later"),
+        (&silent, &short[..], 4, "not one of 4 requests got a right reply"),
+        (&slow, &short[..], 4, "4 requests"),
+        (
+            &silent,
+            &["--rate", "1", "--warmup", "100ms", "-d", "1ns", "-c", "1"],
+            0,
+            "nothing was asked",
+        ),
+    ] {
+        let loaded = load_as(address, how);
+        assert_eq!(loaded.exit, 4, "{how:?}: {}", loaded.text);
+        assert_eq!(loaded.result["census"]["offered"], offered, "{how:?}");
+        loaded.is("answered", "fail").says(part);
     }
 }
 

@@ -72,7 +72,7 @@ pub struct IdleConnections {
 }
 
 /// The clients that misbehaved in one way. They are in no other figure of the document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MisbehavingClients {
     /// How many there were.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::units::as_f64;
 
 /// What became of every greeting that was expected, in all phases.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Greetings {
     /// Connections that were opened, each of which had to begin with one.

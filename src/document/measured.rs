@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Distribution, is_zero};
 
 /// What became of every request of the measurement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Census {
     /// Requests that became due (open loop) or were sent (closed loop).

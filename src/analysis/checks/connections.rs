@@ -1,6 +1,6 @@
 //! Checks of connections: local ports, idle ones, clients that misbehave.
 
-use super::{About, Check, Status, Trial, check, share, unless};
+use super::{About, Check, Status, Trial, check, not_judged, share, unless};
 use crate::base::units::as_f64;
 
 /// Connections that found no local port, over those that were opened: from here on the figure is
@@ -68,6 +68,10 @@ fn misbehaved(trial: &Trial) -> Check {
 fn half_closers(trial: &Trial) -> Option<Check> {
     let clients = trial.misbehaving.get("half-closer")?;
     let ended: u64 = clients.ended.values().sum();
+    if ended == 0 {
+        let why = "no client that closes its half came to an end";
+        return Some(not_judged("half-close", About::Server, why));
+    }
     let denied = ended - clients.ended.get("done").copied().unwrap_or(0);
     let message = format!(
         "{denied} of {ended} clients that closed their half after the request did not get the \

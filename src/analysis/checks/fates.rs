@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{check, share, unless};
-use crate::base::units::as_f64;
+use crate::base::units::{as_f64, show_ns};
 use crate::document::{About, Check, Status, Trial};
 
 /// What a failure of a request or of a greeting means, by its name in the census.
@@ -67,8 +67,16 @@ pub(crate) fn checks(trial: &Trial) -> Vec<Check> {
     vec![answered(trial), connects(trial), unasked(trial), in_range(trial)]
 }
 
+/// Right replies that arrived within the measurement.
+fn completed(trial: &Trial) -> f64 {
+    let by_rate = || trial.throughput_per_s * as_f64(trial.phases.measure_ns) / 1e9;
+    trial.sums.map_or_else(by_rate, |sums| as_f64(sums.completed))
+}
+
+/// A server that answers nothing makes no error and has no latency.
 fn answered(trial: &Trial) -> Check {
-    let census = &trial.census;
+    let (census, measured) = (&trial.census, show_ns(trial.phases.measure_ns));
+    let replies = completed(trial);
     let unfinished = share(census.unfinished, census.offered);
     let (status, message) = match (census.ok, census.sent) {
         (0, 1..) => (
@@ -80,6 +88,18 @@ fn answered(trial: &Trial) -> Check {
                 census.unfinished,
                 census.timeouts,
                 census.failed() - census.timeouts
+            ),
+        ),
+        (0, 0) => {
+            let why = "no connection was free, or no request was due";
+            (Status::Fail, format!("nothing was asked in the measurement of {measured}: {why}"))
+        }
+        _ if replies <= 0.0 => (
+            Status::Fail,
+            format!(
+                "no reply came within the measurement of {measured}, {} came later: measure for \
+                 longer than a reply takes",
+                census.ok
             ),
         ),
         // An open loop that leaves too many has not kept up, which is a check of its own.

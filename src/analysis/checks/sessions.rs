@@ -1,6 +1,6 @@
 //! Whether sessions of several requests came to their end.
 
-use super::{check, unless};
+use super::{check, not_judged, unless};
 use crate::base::units::as_f64;
 use crate::document::{About, Check, SessionsRecord, Status};
 
@@ -11,6 +11,12 @@ pub(crate) const LOST: &str = "lost_session";
 /// What became of the sessions.
 pub(super) fn of(sessions: &SessionsRecord) -> Vec<Check> {
     let SessionsRecord { started, lost, wrong, reconciles, .. } = *sessions;
+    if started == 0 {
+        let why = "no session was begun";
+        return ["sessions-kept", "sessions-right", "sessions-census"]
+            .map(|name| not_judged(name, About::Server, why))
+            .to_vec();
+    }
     let kept = format!("{lost} of {started} sessions were not there any more when they went on");
     let right = format!("{wrong} of {started} sessions came to something else than they had to");
     let total = "sessions do not add up".to_string();

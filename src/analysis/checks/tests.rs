@@ -2,6 +2,7 @@
 
 mod generator;
 mod limits;
+mod zero;
 
 use super::*;
 use crate::document::{Contention, SentGaps, Steadiness, Tcp, example};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{connections, fit, sessions, steps, terminal_width};
+use crate::analysis::checks;
 use crate::base::units::{show_count, show_ns, show_ns_f64};
 use crate::document::{Distribution, Greetings, Imbalance, Quantile, Status, Trial};
 use crate::workload::requests;
@@ -87,12 +88,20 @@ pub fn load(trial: &Trial) -> String {
     text
 }
 
-/// What was flagged, a line each.
+/// What was flagged, a line each, and what was not judged in a line for each reason.
 fn flags(trial: &Trial) -> String {
     let mut text = String::new();
+    let mut not_judged: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for check in trial.checks.iter().filter(|check| check.status > Status::Pass) {
+        if let Some(why) = check.message.strip_prefix(checks::NOT_JUDGED) {
+            not_judged.entry(why).or_default().push(&check.name);
+            continue;
+        }
         let weight = if check.status == Status::Fail { "INVALID" } else { "note" };
         let _ = writeln!(text, "{weight}: {}", check.message);
+    }
+    for (why, names) in not_judged {
+        let _ = writeln!(text, "note: {}{why} ({})", checks::NOT_JUDGED, names.join(", "));
     }
     text
 }

@@ -1,5 +1,7 @@
 //! Every limit is where it is said to be: what is just within it passes, what is just beyond does not.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::document::{
     ConductRecord, Greetings, IdleConnections, MisbehavingClients, SessionsRecord, ShardRecord,

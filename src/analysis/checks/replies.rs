@@ -1,0 +1,83 @@
+//! Whether what came was right.
+
+use std::collections::BTreeMap;
+
+use super::{About, Check, Status, Trial, check, fates, not_judged, sessions, share, unless};
+use crate::base::units::as_f64;
+use crate::document::Greetings;
+
+/// Share of failed requests, and of connections without the greeting that was due.
+const ERRORS_LIMIT: f64 = 0.01;
+
+/// Why a check that takes a share of the requests, or of the replies, says nothing.
+pub(super) const NOTHING_OFFERED: &str = "no request was offered in the measurement";
+pub(super) const NO_REPLY: &str = "there was no reply in the measurement";
+
+pub(super) fn wrong_replies(trial: &Trial) -> Check {
+    let wrong = trial.census.wrong();
+    let example = trial.census.wrong_example.as_deref().unwrap_or_default();
+    // Whoever asks a server of HTTP in lines is told so by its first one.
+    let speaks_http = example.starts_with("HTTP/1.") && trial.load.framing != "http";
+    let hint = if speaks_http { "; it speaks HTTP: say --framing http --path /" } else { "" };
+    let message = format!("{wrong} replies were wrong, the first: {example:?}{hint}");
+    let replies = trial.census.ok + wrong;
+    if replies == 0 {
+        return not_judged("right-replies", About::Server, NO_REPLY);
+    }
+    let status = unless(wrong == 0, Status::Fail);
+    check("right-replies", About::Server, status, (as_f64(wrong), 0.0), message)
+}
+
+pub(super) fn errors(trial: &Trial) -> Check {
+    let census = &trial.census;
+    if census.offered == 0 {
+        return not_judged("errors", About::Server, NOTHING_OFFERED);
+    }
+    let mut errors = census.errors.clone();
+    // A check of its own.
+    let lost = errors.remove(sessions::LOST).unwrap_or(0);
+    let failed = share(census.failed() - lost, census.offered);
+    let kinds = kinds(&errors, census.timeouts);
+    let message = format!("{:.2} % of requests failed: {kinds}", failed * 100.0);
+    check("errors", About::Server, by_share(failed), (failed, ERRORS_LIMIT), message)
+}
+
+fn by_share(failed: f64) -> Status {
+    match failed {
+        0.0 => Status::Pass,
+        failed if failed <= ERRORS_LIMIT => Status::Warn,
+        _ => Status::Fail,
+    }
+}
+
+fn kinds(errors: &BTreeMap<String, u64>, timeouts: u64) -> String {
+    let mut kinds = vec![fates::explained(errors, fates::of_request)];
+    kinds.retain(|kinds| !kinds.is_empty());
+    kinds.extend((timeouts > 0).then(|| format!("{timeouts} timeouts")));
+    kinds.join(", ")
+}
+
+pub(super) fn greetings(greetings: &Greetings) -> Check {
+    let (failed, expected) = (greetings.failed(), greetings.expected);
+    if expected == 0 {
+        let why = "no connection was made that had to be greeted";
+        return not_judged("greetings", About::Server, why);
+    }
+    let kinds = kinds(&greetings.errors, greetings.timeouts);
+    let message = format!("{failed} of {expected} connections were not greeted: {kinds}");
+    let failed = share(failed, expected);
+    check("greetings", About::Server, by_share(failed), (failed, ERRORS_LIMIT), message)
+}
+
+pub(super) fn one_clock(greetings: &Greetings) -> Check {
+    let other = greetings.other_clock;
+    if greetings.received == 0 {
+        return not_judged("one-clock", About::Host, "there was no greeting");
+    }
+    let message = format!(
+        "{other} of {} greetings have stamps that cannot be of this machine's clock: accept and \
+         queue delay are known only where server and generator share it",
+        greetings.received
+    );
+    check("one-clock", About::Host, unless(other == 0, Status::Fail), (as_f64(other), 0.0), message)
+}
