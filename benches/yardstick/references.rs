@@ -78,6 +78,8 @@ pub(crate) static REFERENCES: &[Reference] = &[
     Reference::one_loop("acceptor-loops", "acceptor_loops"),
     Reference::one_loop("multi-reactor", "multi_reactor"),
     Reference::one_loop("shared-listener", "shared_listener"),
+    Reference::one_loop("worker-processes", "multi_reactor"),
+    Reference::one_loop("worker-processes-shared", "shared_listener"),
     Reference::one_loop("leader-followers", "leader_followers"),
     Reference { request: WORK, ..Reference::one_loop("reactor-workers", "reactor_workers") },
     Reference::new("io-uring", "io_uring"),

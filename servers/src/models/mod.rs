@@ -31,6 +31,7 @@ mod tokio;
 mod tokio_current;
 mod tokio_multi;
 mod tokio_sharded;
+mod worker_processes;
 mod yours;
 
 use std::io;
@@ -149,6 +150,8 @@ pub static MODELS: &[Model] = &[
     acceptor_loops::MODEL,
     multi_reactor::MODEL,
     multi_reactor::SHARED_LISTENER,
+    worker_processes::MODEL,
+    worker_processes::SHARED,
     leader_followers::MODEL,
     reactor_workers::MODEL,
     io_uring::MODEL,

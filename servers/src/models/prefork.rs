@@ -18,9 +18,9 @@ use rustix::fs::{FlockOperation, MemfdFlags, fcntl_lock, memfd_create};
 use super::fork::give_process;
 use super::{Family, Model, Workers, connection_pool_threads};
 use crate::connection::Conn;
+use crate::connection::drive;
 use crate::net::Server;
-use crate::processes::{self, Replacements};
-use crate::{connection::drive, stopping};
+use crate::processes;
 
 pub(crate) const MODEL: Model = Model {
     name: "prefork",
@@ -40,31 +40,13 @@ pub(crate) const LOCKED: Model = Model {
 
 fn run(server: &'static Server, lock: Option<&File>) -> io::Result<()> {
     processes::prepare(server, server.workers)?;
-    let fork = |place| {
+    processes::supervise(server, |place| {
         processes::spawn(place, || {
             while let Some(conn) = next_client(server, lock) {
                 drive::to_end(conn, place);
             }
         })
-    };
-    (0..server.workers).try_for_each(fork)?;
-    server.ready()?;
-    let mut replacements = Replacements::new(server.workers);
-    while let Some(place) = processes::wait_for_one() {
-        // A child leaves by itself only when the server stops; any other end is a death.
-        if !stopping::is_stopping() {
-            replacements.died(place);
-        }
-        while !stopping::is_stopping()
-            && let Some(timeout) = replacements.timeout()
-        {
-            stopping::pause(timeout);
-            replacements.make(server, fork);
-        }
-        if stopping::is_stopping() {
-            break;
-        }
-    }
+    })?;
     // The children have stopped accepting. Who had connected by then is here, and gets a child of
     // its own in the place of one that leaves.
     while let Some(conn) = server.next_client() {

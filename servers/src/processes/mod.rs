@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal,
 use signal_hook::consts::SIGCHLD;
 
 use crate::net::Server;
+use crate::stopping;
 use shared::Child;
 
 static CHILDREN: OnceLock<&[Child]> = OnceLock::new();
@@ -103,7 +104,9 @@ pub(crate) fn reap_in_background() -> io::Result<()> {
     // SAFETY: waitpid(2) and atomics only; it takes no lock and allocates nothing.
     unsafe {
         // One signal may stand for many ends: they do not queue.
-        signal_hook::low_level::register(SIGCHLD, || while reap(WaitOptions::NOHANG).is_some() {})
+        signal_hook::low_level::register(SIGCHLD, || {
+            while reap(WaitOptions::NOHANG, || false).is_some() {}
+        })
     }?;
     Ok(())
 }
@@ -111,7 +114,7 @@ pub(crate) fn reap_in_background() -> io::Result<()> {
 /// Waits until a child ends; `None` when there is none left. Returns its place. Not for servers
 /// that reap in the background.
 pub(crate) fn wait_for_one() -> Option<usize> {
-    reap(WaitOptions::empty())
+    reap(WaitOptions::empty(), || false)
 }
 
 /// Waits until every child has ended.
@@ -129,6 +132,34 @@ pub(crate) fn wait_for(place: usize) {
             freed(place);
         }
     }
+}
+
+/// Makes a child for each of the server's workers, with `make`, says that the server is ready, and puts
+/// a successor in the place of each child that dies, until the server is told to stop.
+///
+/// # Errors
+/// When the kernel has no process or memory left for one of the first.
+pub(crate) fn supervise(
+    server: &'static Server,
+    make: impl Fn(usize) -> io::Result<()>,
+) -> io::Result<()> {
+    (0..server.workers).try_for_each(&make)?;
+    server.ready()?;
+    let mut replacements = Replacements::new(server.workers);
+    while let Some(place) = reap(WaitOptions::empty(), stopping::is_stopping) {
+        // A child leaves by itself only when the server stops; any other end is a death.
+        if stopping::is_stopping() {
+            break;
+        }
+        replacements.died(place);
+        while !stopping::is_stopping()
+            && let Some(timeout) = replacements.timeout()
+        {
+            stopping::pause(timeout);
+            replacements.make(server, &make);
+        }
+    }
+    Ok(())
 }
 
 /// When to put a successor in the place of a child that died.
@@ -180,13 +211,13 @@ impl Replacements {
 
 /// A connection was given to the child in that place, or taken back.
 pub(crate) fn holds(place: usize, holds: bool) {
-    children()[place].holds.store(holds, SeqCst);
+    children()[place].hold(holds);
 }
 
-/// In a child: it has a connection to lose, or has it no more. Elsewhere nothing.
+/// In a child: it has one more connection to lose, or one less. Elsewhere nothing.
 pub(crate) fn this_one_holds(holds: bool) {
     if let Some(child) = children().get(PLACE.load(SeqCst)) {
-        child.holds.store(holds, SeqCst);
+        child.hold(holds);
     }
 }
 
@@ -213,7 +244,9 @@ fn children() -> &'static [Child] {
     CHILDREN.get().copied().unwrap_or_default()
 }
 
-fn reap(options: WaitOptions) -> Option<usize> {
+/// Reaps a child and returns its place; `None` when there is none, or once a signal has come and
+/// `enough` says so.
+fn reap(options: WaitOptions, enough: impl Fn() -> bool) -> Option<usize> {
     let lives = |child: &Child| child.pid.load(SeqCst) != 0;
     while children()[..BOUND.load(SeqCst)].iter().any(lives) {
         match wait(options) {
@@ -224,7 +257,7 @@ fn reap(options: WaitOptions) -> Option<usize> {
                     return Some(place);
                 }
             }
-            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::INTR) if !enough() => {}
             Ok(None) | Err(_) => break,
         }
     }
@@ -235,10 +268,9 @@ fn reap(options: WaitOptions) -> Option<usize> {
 fn freed(place: usize) {
     let child = &children()[place];
     // Killed in the middle: what it had to give back is given back for it.
-    if child.holds.swap(false, SeqCst)
-        && let Some(server) = SERVER.get()
-    {
-        server.lost();
+    let lost = child.holds.swap(0, SeqCst);
+    if let Some(server) = SERVER.get() {
+        (0..lost).for_each(|_| server.lost());
     }
     child.pid.store(0, SeqCst);
 }

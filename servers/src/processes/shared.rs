@@ -6,7 +6,7 @@
 
 use std::io;
 use std::mem::align_of;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
@@ -39,8 +39,19 @@ pub(crate) struct WorkerCounts {
 pub(crate) struct Child {
     /// Its process id; 0 when the place is free.
     pub(crate) pid: AtomicI32,
-    /// Whether an admitted connection is in its hands, and lost if it dies.
-    pub(crate) holds: AtomicBool,
+    /// How many admitted connections are in its hands, and lost if it dies.
+    pub(crate) holds: AtomicUsize,
+}
+
+impl Child {
+    /// It has one more connection, or one less.
+    pub(crate) fn hold(&self, more: bool) {
+        if more {
+            self.holds.fetch_add(1, SeqCst)
+        } else {
+            self.holds.fetch_sub(1, SeqCst)
+        };
+    }
 }
 
 /// Types for which bytes of zero are a value, and which processes may share.
@@ -56,7 +67,7 @@ unsafe impl AllAtomic for Page {}
 // SAFETY: atomic numbers, every field.
 unsafe impl AllAtomic for WorkerCounts {}
 #[expect(unsafe_code, reason = "see the trait")]
-// SAFETY: an atomic number and an atomic flag, which is false when zero.
+// SAFETY: atomic numbers, every field.
 unsafe impl AllAtomic for Child {}
 
 /// The page, all zero.

@@ -13,10 +13,12 @@ pub(super) const ALL: &[Behaviour] = &[Behaviour {
     why: "a crash is one client's loss: the others are served on, and the place is filled again",
     points: 3,
     needs: Needs::Workers,
-    hostile: true,
     run: killed_worker,
     ..Behaviour::PLAIN
 }];
+
+/// Clients of one worker, after which no client of another is looked for any more.
+const FELLOWS_MAX: usize = 32;
 
 fn killed_worker(case: &mut Case<'_>) -> Result<()> {
     let root = case.server.pid()?;
@@ -26,15 +28,22 @@ fn killed_worker(case: &mut Case<'_>) -> Result<()> {
     let Some(worker) = worker.filter(|worker| *worker != root) else {
         return Err(Skip("its clients are served by its first process").into());
     };
-    let mut other = case.served_client()?;
-    let spared = worker_of(case, &other) != Some(worker);
+    // A worker may have many clients, and by chance the next ones too.
+    let (mut fellows, mut spared) = (Vec::new(), Vec::new());
+    while spared.is_empty() && fellows.len() < FELLOWS_MAX {
+        let other = case.served_client()?;
+        let fellow = worker_of(case, &other) == Some(worker);
+        if fellow { &mut fellows } else { &mut spared }.push(other);
+    }
     kill_process(Pid::from_raw(worker).context("a process id")?, Signal::KILL)?;
-    client.closed().context("the client of the killed worker hears nothing")?;
-    if spared {
+    for client in std::iter::once(&mut client).chain(&mut fellows) {
+        client.closed().context("a client of the killed worker hears nothing")?;
+    }
+    for other in &mut spared {
         let served = other.exchange(&case.speech.question(3));
         served.context("a client of another worker is not served on")?;
     }
-    drop(other);
+    drop(spared);
     case.until("the killed worker is waited for", || watch::zombies(root) == 0)?;
     if pool {
         let before = case.at_first().processes - 1;
