@@ -15,9 +15,9 @@ use crate::command::plans;
 use crate::command::report::{self, ReportArgs};
 use crate::command::run::{self, RunArgs};
 use crate::command::schema::SchemaOf;
-use crate::command::{capacity, doctor, lab, merge};
+use crate::command::{capacity, doctor, export, lab, merge};
 use crate::process::ServeArgs;
-use crate::view::{export, table};
+use crate::view::table;
 
 /// One protocol, every concurrency model, and figures that can be believed.
 #[derive(Debug, Parser)]
@@ -57,7 +57,7 @@ enum Command {
     Calibrate(CalibrateArgs),
     /// Add up the results of several generators that loaded one server together
     Merge(merge::MergeArgs),
-    /// Write a saved result for documents and other tools: Markdown, LaTeX, CSV, plots, histograms
+    /// Write a saved result for documents and other tools: Markdown, LaTeX, CSV, histograms
     Export(export::ExportArgs),
     /// Find what on this machine will spoil a measurement, and how to mend it
     Doctor(doctor::DoctorArgs),

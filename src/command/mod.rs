@@ -6,6 +6,7 @@ pub mod check;
 pub mod client;
 pub mod compare;
 pub mod doctor;
+pub mod export;
 pub mod lab;
 pub mod load;
 pub mod merge;

@@ -29,7 +29,7 @@ pub struct CompareArgs {
     /// Write the comparison as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Print it in this format instead: md, latex, asciidoc or csv
+    /// Print it in this format instead: md, latex or csv
     #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub to: Option<export::Format>,
     /// With --to: write it to this file

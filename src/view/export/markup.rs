@@ -1,11 +1,9 @@
-//! Tables in Markdown, AsciiDoc, LaTeX and HTML.
+//! Tables in Markdown, LaTeX and HTML.
 
-mod asciidoc;
 mod html;
 mod latex;
 mod markdown;
 
-pub(super) use asciidoc::asciidoc;
 pub(crate) use html::html;
 pub(crate) use latex::{PACKAGES, escape, latex};
 pub(crate) use markdown::markdown;
@@ -58,7 +56,6 @@ mod tests {
     fn each_format_is_what_was_agreed() {
         for (name, text, agreed) in [
             ("md", markdown(&[sheet()]), include_str!("markup/golden/table.md")),
-            ("adoc", asciidoc(&[sheet()]), include_str!("markup/golden/table.adoc")),
             ("tex", latex(&[sheet()]), include_str!("markup/golden/table.tex")),
         ] {
             assert_eq!(text, agreed, "golden/table.{name}");

@@ -1,49 +1,28 @@
-//! `c10k export`: a result in the formats of other tools.
+//! A result in the formats of other tools.
 //!
-//! - tables for documents: Markdown, LaTeX, AsciiDoc ([`sheet`] is what they have in common)
-//! - numbers for other programs: tidy CSV, tables for pgfplots, and the JSON of services that
-//!   follow benchmarks over time
+//! - tables for documents: Markdown and LaTeX ([`sheet`] is what they have in common)
+//! - numbers for other programs: tidy CSV, and the JSON of services that follow benchmarks over time
 //! - HdrHistogram's log and distribution of a trial
 
 mod bench;
 mod hdr;
 pub(crate) mod markup;
-mod pgfplots;
 pub mod sheet;
-mod source;
+pub(crate) mod source;
 mod tables;
 mod tidy;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 
 use crate::base;
-use crate::base::{Exit, usage};
+use crate::base::usage;
 use crate::document::store;
 use crate::document::{Comparison, Trial};
 pub use hdr::{Formats, csv, hgrm, hlog, recorded};
 use source::{Run, Source};
-
-/// `c10k export`.
-#[derive(Debug, Args)]
-pub struct ExportArgs {
-    /// A run's folder or its summary, a trial, or a comparison
-    pub result: PathBuf,
-    /// Into which format
-    #[arg(long, value_enum)]
-    pub to: Option<Format>,
-    /// Where to: a file, or a folder where the format has several; by default standard output
-    #[arg(long, short, value_name = "FILE|DIR", requires = "to")]
-    pub output: Option<PathBuf>,
-    /// A trial into which formats
-    #[command(flatten)]
-    pub formats: Formats,
-    /// Write the series of a trial as CSV to this file, or to standard output with -
-    #[arg(long, value_name = "FILE|-")]
-    pub csv: Option<PathBuf>,
-}
 
 /// A format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -53,12 +32,8 @@ pub enum Format {
     Md,
     /// Tables for LaTeX, with the packages booktabs and graphicx
     Latex,
-    /// Tables in AsciiDoc
-    Asciidoc,
     /// One line for each figure of each trial; of a trial its series
     Csv,
-    /// A folder with tables of numbers, and a document that plots them
-    Pgfplots,
     /// A folder with the two files that github-action-benchmark reads
     GithubActionBenchmark,
     /// Bencher's metric format
@@ -71,9 +46,9 @@ pub enum Format {
 
 impl Format {
     /// Whether it is several files.
-    fn has_files(self, of: &Source) -> bool {
+    pub(crate) fn has_files(self, of: &Source) -> bool {
         match self {
-            Self::Pgfplots | Self::GithubActionBenchmark => true,
+            Self::GithubActionBenchmark => true,
             Self::Hlog | Self::Hgrm => matches!(of, Source::Run(_)),
             _ => false,
         }
@@ -86,7 +61,7 @@ impl Format {
 }
 
 /// What is to be written: one text, or files in a folder.
-enum Output {
+pub(crate) enum Output {
     Text(Vec<u8>),
     Files(Vec<(String, Vec<u8>)>),
 }
@@ -97,51 +72,8 @@ impl From<String> for Output {
     }
 }
 
-/// Writes a saved result in other formats.
-///
-/// # Errors
-/// When there is no such result, nothing was asked for, or a file cannot be written.
-pub fn export(args: &ExportArgs) -> Result<Exit> {
-    let Formats { hlog, hgrm } = &args.formats;
-    let all = [hlog, hgrm, &args.csv];
-    let asked = all.iter().any(|path| path.is_some());
-    if !asked && args.to.is_none() {
-        return Err(usage(
-            "nothing was asked for: add --to md, or of a trial --hlog FILE, --hgrm FILE or \
-             --csv FILE; c10k export --help lists the formats",
-        ));
-    }
-    let to_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
-    let mut on_stdout = all.iter().filter(|path| to_stdout(path)).count();
-    on_stdout +=
-        usize::from(args.to.is_some() && (args.output.is_none() || to_stdout(&args.output)));
-    if on_stdout > 1 {
-        return Err(usage("only one format can go to standard output: give the others a file"));
-    }
-    let source = Source::read(&args.result)?;
-    if let Some(format) = args.to {
-        if format.has_files(&source) {
-            a_folder(format, args.output.as_deref())?;
-        }
-        write(of(&source, format)?, format, args.output.as_deref())?;
-    }
-    if asked {
-        let Source::Trial(trial) = &source else {
-            return Err(usage(format!(
-                "--hlog, --hgrm and --csv are of a trial and this is a {}: use --to hlog -o DIR",
-                source.kind()
-            )));
-        };
-        args.formats.write(trial)?;
-        if let Some(path) = &args.csv {
-            put(path, csv(trial).as_bytes())?;
-        }
-    }
-    Ok(Exit::Ok)
-}
-
 /// A result in a format.
-fn of(source: &Source, format: Format) -> Result<Output> {
+pub(crate) fn of(source: &Source, format: Format) -> Result<Output> {
     Ok(match (source, format) {
         (Source::Trial(trial), Format::Csv) => csv(trial).into(),
         (Source::Trial(trial), Format::Hlog) => Output::Text(hlog(trial)?),
@@ -163,12 +95,7 @@ fn of_run(run: &Run, format: Format) -> Result<Output> {
     Ok(match format {
         Format::Md => markup::markdown(&sheets()).into(),
         Format::Latex => markup::latex(&sheets()).into(),
-        Format::Asciidoc => markup::asciidoc(&sheets()).into(),
         Format::Csv => tidy::csv(run)?.into(),
-        Format::Pgfplots => {
-            let files = pgfplots::files(run)?.into_iter();
-            Output::Files(files.map(|(name, text)| (name, text.into_bytes())).collect())
-        }
         Format::GithubActionBenchmark => {
             let (bigger, smaller) = bench::github(&run.summary);
             Output::Files(vec![
@@ -213,18 +140,17 @@ fn of_comparison(comparison: &Comparison, all: bool, format: Format) -> Result<O
     Ok(match format {
         Format::Md => markup::markdown(&sheets).into(),
         Format::Latex => markup::latex(&sheets).into(),
-        Format::Asciidoc => markup::asciidoc(&sheets).into(),
         Format::Csv => tidy::comparison(comparison, all)?.into(),
         other => {
             return Err(usage(format!(
-                "--to {} is not of a comparison: use md, latex, asciidoc or csv",
+                "--to {} is not of a comparison: use md, latex or csv",
                 other.name()
             )));
         }
     })
 }
 
-fn write(output: Output, format: Format, to: Option<&Path>) -> Result<()> {
+pub(crate) fn write(output: Output, format: Format, to: Option<&Path>) -> Result<()> {
     match output {
         Output::Text(text) => put(to.unwrap_or(Path::new("-")), &text),
         Output::Files(files) => {
@@ -237,13 +163,17 @@ fn write(output: Output, format: Format, to: Option<&Path>) -> Result<()> {
 }
 
 /// Where several files can go.
-fn a_folder(format: Format, to: Option<&Path>) -> Result<&Path> {
+pub(crate) fn a_folder(format: Format, to: Option<&Path>) -> Result<&Path> {
     to.filter(|to| *to != Path::new("-") && !to.is_file()).ok_or_else(|| {
         usage(format!("--to {} writes several files: name a folder with -o DIR", format.name()))
     })
 }
 
-fn put(path: &Path, text: &[u8]) -> Result<()> {
+/// Writes to a file, or to standard output, as `-`.
+///
+/// # Errors
+/// When that cannot be.
+pub(crate) fn put(path: &Path, text: &[u8]) -> Result<()> {
     if path == Path::new("-") {
         return base::print(std::str::from_utf8(text)?);
     }

@@ -11,7 +11,7 @@ use crate::document::store;
 use crate::document::{Cell, Comparison, SchemaId, Summary, Trial};
 
 /// A document, and where it was.
-pub(super) enum Source {
+pub(crate) enum Source {
     /// A run.
     Run(Box<Run>),
     /// One trial.
@@ -21,9 +21,9 @@ pub(super) enum Source {
 }
 
 /// A run and its folder, which has the trials.
-pub(super) struct Run {
-    pub(super) dir: PathBuf,
-    pub(super) summary: Summary,
+pub(crate) struct Run {
+    pub(crate) dir: PathBuf,
+    pub(crate) summary: Summary,
 }
 
 /// What every document begins with.
@@ -37,7 +37,7 @@ impl Source {
     ///
     /// # Errors
     /// When there is none, or it is of another kind; the message says what to give.
-    pub(super) fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let file = if path.is_dir() { path.join("summary.json") } else { path.to_path_buf() };
         if path.is_dir() && !file.is_file() {
             return Err(usage(format!(
@@ -66,7 +66,7 @@ impl Source {
     }
 
     /// What it is, in a word.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Run(_) => "run",
             Self::Trial(_) => "trial",
@@ -80,7 +80,7 @@ impl Run {
     ///
     /// # Errors
     /// When one is not there.
-    pub(super) fn trials<'a>(&self, cell: &'a Cell) -> Result<Vec<(&'a str, Trial)>> {
+    pub(crate) fn trials<'a>(&self, cell: &'a Cell) -> Result<Vec<(&'a str, Trial)>> {
         cell.trials.iter().map(|name| Ok((name.as_str(), self.trial(name)?))).collect()
     }
 
@@ -88,7 +88,7 @@ impl Run {
     ///
     /// # Errors
     /// When one is not there.
-    pub(super) fn reference(&self) -> Result<Vec<Trial>> {
+    pub(crate) fn reference(&self) -> Result<Vec<Trial>> {
         let trials = self.summary.reference.iter().flat_map(|reference| &reference.trials);
         trials.map(|trial| self.trial(&trial.file)).collect()
     }
