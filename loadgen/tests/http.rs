@@ -101,6 +101,34 @@ fn statuses_are_told_apart_and_leave_the_connection_open() {
 }
 
 #[test]
+fn a_reply_that_comes_before_the_body_was_read_counts_and_ends_the_connection() {
+    // More than any socket buffer takes. The server reads the head, and answers.
+    let body = vec![b'x'; 16 << 20];
+    let method = Method::new("POST").unwrap();
+    let asking = |status: u16| {
+        let ask = Ask::new(&method, "/", "host", &[], &body).unwrap();
+        Arc::new(Recipe::asking(ask.expect_status(status).unwrap()))
+    };
+    let refuses = || {
+        serve(|mut talk| {
+            if talk.http_request() {
+                talk.say("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno");
+            }
+            talk.leave();
+        })
+    };
+    for arrivals in [loadgen::Arrivals::Closed, constant(100.0)] {
+        let load = Load { recipe: asking(413), arrivals, ..load(refuses()) };
+        let outcome = run(&load);
+        assert!(outcome.census.ok > 3, "{:?} {:?}", outcome.census, outcome.wrong_example);
+        assert_eq!(errors(&outcome), [""; 0], "{:?}", outcome.wrong_example);
+        assert!(outcome.connections.reconnects > 0);
+    }
+    let outcome = run(&Load { recipe: asking(200), ..load(refuses()) });
+    assert_eq!((outcome.census.ok, errors(&outcome)), (0, vec!["status:4xx"]));
+}
+
+#[test]
 fn bodies_of_different_lengths_are_wrong() {
     let outcome = run(&load(serve(|mut talk| {
         let mut n = 0;
@@ -114,6 +142,7 @@ fn bodies_of_different_lengths_are_wrong() {
     assert_eq!(errors(&outcome), ["wrong_reply"]);
     let example = outcome.wrong_example.as_deref();
     assert_eq!(example, Some("a body of 2 bytes, and not of 1"));
+    assert_eq!(outcome.connections.reconnects, 0, "and what follows is as good as ever");
 }
 
 #[test]

@@ -43,6 +43,14 @@ pub enum Reply {
         /// The status.
         status: u16,
     },
+    /// In HTTP: a reply with the expected status and a body of another length than the expected one.
+    /// Framing is intact.
+    Length {
+        /// Bytes of the body.
+        bytes: u64,
+        /// Bytes that it had to have.
+        right: u64,
+    },
     /// Anything else. What follows on this connection means nothing any more.
     Wrong {
         /// The start of what arrived, for people.

@@ -226,6 +226,12 @@ impl Recipe {
         self.script().map(|script| script.sessions)
     }
 
+    /// Whether it asks any HTTP server for something, and not one that speaks the protocol.
+    #[must_use]
+    pub fn asks_any_server(&self) -> bool {
+        self.ask().is_some()
+    }
+
     /// What it asks any HTTP server, if that is what it does.
     pub(crate) fn ask(&self) -> Option<&Ask> {
         if let Kind::Ask(ask) = &self.kind { Some(ask) } else { None }

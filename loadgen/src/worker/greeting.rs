@@ -87,7 +87,9 @@ impl<W: Wire> Worker<'_, W> {
                 self.recorder.wrong_example.get_or_insert(got);
                 Failure::WrongReply
             }
-            Reply::Right { .. } | Reply::Status { .. } => Failure::WrongReply,
+            Reply::Right { .. } | Reply::Status { .. } | Reply::Length { .. } => {
+                Failure::WrongReply
+            }
         };
         self.greeting_failed(token, failure);
         false

@@ -343,7 +343,9 @@ impl Client {
                     Reply::Refused { .. } | Reply::Status { .. } => {
                         return Err(Then::End("refused"));
                     }
-                    Reply::Wrong { .. } => return Err(Then::End("wrong_reply")),
+                    Reply::Wrong { .. } | Reply::Length { .. } => {
+                        return Err(Then::End("wrong_reply"));
+                    }
                 }
             }
         }

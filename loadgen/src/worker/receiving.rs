@@ -116,8 +116,10 @@ impl<W: Wire> Worker<'_, W> {
         let connection = &mut self.connections[token];
         // What is not sent yet is of the youngest request.
         let sent = connection.unsent.is_empty() || !connection.in_flight.is_empty();
+        let answers_early = self.load.recipe.asks_any_server();
         let (failure, request) = match (reply, request) {
-            (Reply::Right { .. }, Some(request)) if sent => {
+            // A server of HTTP may answer before it has read a body to its end (RFC 9112, 9.3).
+            (Reply::Right { .. }, Some(request)) if sent || answers_early => {
                 connection.has_answered(came, self.load.conduct.pipeline);
                 connection.served = true;
                 self.in_flight -= 1;
@@ -140,6 +142,10 @@ impl<W: Wire> Worker<'_, W> {
                 } else {
                     self.recorder.warmed_up(&request.stamps, self.now);
                 }
+                if !sent {
+                    self.reopen(token);
+                    return false;
+                }
                 return self.goes_on(token);
             }
             (Reply::Right { .. } | Reply::Greeting(_), request) => {
@@ -151,13 +157,19 @@ impl<W: Wire> Worker<'_, W> {
                 self.wrong(token, request, got);
                 return false;
             }
-            (Reply::Refused { .. } | Reply::Status { .. }, None) => {
+            (Reply::Refused { .. } | Reply::Status { .. } | Reply::Length { .. }, None) => {
                 self.recorder.connections.unsolicited += 1;
                 self.reopen(token);
                 return false;
             }
             (Reply::Refused { code }, Some(request)) => (Failure::refused(&code), request),
             (Reply::Status { status }, Some(request)) => (Failure::status(status), request),
+            (Reply::Length { bytes, right }, Some(request)) => {
+                self.recorder
+                    .wrong_example
+                    .get_or_insert_with(|| format!("a body of {bytes} bytes, and not of {right}"));
+                (Failure::WrongReply, request)
+            }
         };
         connection.has_answered(came, self.load.conduct.pipeline);
         let over = failure == Failure::RefusedBusy || !sent;

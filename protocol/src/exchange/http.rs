@@ -69,7 +69,7 @@ impl Exchange {
         }
         match ask.judge(body) {
             Ok(()) => Reply::Right { tag },
-            Err(got) => Reply::Wrong { got },
+            Err(right) => Reply::Length { bytes: body, right },
         }
     }
 

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::http::{respond, words};
@@ -177,17 +178,14 @@ impl Ask {
         self.status.map_or((200..300).contains(&status), |right| status == right)
     }
 
-    /// Says what is wrong with a body of so many bytes, if anything is.
-    pub(crate) fn judge(&self, bytes: u64) -> Result<(), String> {
+    /// Whether a body has as many bytes as it must; in `Err` how many those are.
+    pub(crate) fn judge(&self, bytes: u64) -> Result<(), u64> {
         let right = match self.body_bytes {
             Some(right) => right,
             None if self.any_length => return Ok(()),
             None => self.first_length(bytes),
         };
-        if bytes == right {
-            return Ok(());
-        }
-        Err(alloc::format!("a body of {bytes} bytes, and not of {right}"))
+        if bytes == right { Ok(()) } else { Err(right) }
     }
 
     fn first_length(&self, bytes: u64) -> u64 {
@@ -248,26 +246,47 @@ pub(crate) enum Body {
 }
 
 impl Meaning {
-    /// Takes the whole head of a reply apart.
+    /// Takes the whole head of a reply apart, of any server: as many header fields as there are, and
+    /// those that go on over several lines (RFC 9112, section 5.2).
+    ///
+    /// # Errors
+    /// What is wrong with it.
     pub(crate) fn parse(head: &[u8]) -> Result<Self, &'static str> {
-        const BAD: &str = "this is no reply in HTTP/1";
-        const LENGTH: &str = "a reply whose length is not clear";
-        let mut headers = [const { core::mem::MaybeUninit::uninit() }; super::HEADERS_MAX];
-        let mut reply = httparse::Response::new(&mut []);
-        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-            &mut reply,
-            head,
-            &mut headers,
-        );
-        if parsed != Ok(httparse::Status::Complete(head.len())) {
-            return Err(BAD);
+        let mut few = [const { MaybeUninit::uninit() }; super::HEADERS_MAX];
+        match Self::parse_in(head, &mut few) {
+            Err(httparse::Error::TooManyHeaders) => {
+                // There is not more than one on a line.
+                let lines = head.iter().filter(|byte| **byte == b'\n').count();
+                let mut many = alloc::vec![MaybeUninit::uninit(); lines];
+                Self::parse_in(head, &mut many)
+            }
+            parsed => parsed,
         }
+        .unwrap_or_else(|error| Err(explained(error)))
+    }
+
+    fn parse_in<'a>(
+        head: &'a [u8],
+        headers: &mut [MaybeUninit<httparse::Header<'a>>],
+    ) -> Result<Result<Self, &'static str>, httparse::Error> {
+        let mut reply = httparse::Response::new(&mut []);
+        let parsed = httparse::ParserConfig::default()
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .parse_response_with_uninit_headers(&mut reply, head, headers)?;
+        if parsed != httparse::Status::Complete(head.len()) {
+            return Ok(Err(BAD));
+        }
+        Ok(Self::of(&reply))
+    }
+
+    fn of(reply: &httparse::Response<'_, '_>) -> Result<Self, &'static str> {
         let (mut length, mut coding, mut close, mut keep) = (None, None, false, false);
         for httparse::Header { name, value } in &*reply.headers {
             if name.eq_ignore_ascii_case("content-length") {
-                let said = super::length(value).ok_or(LENGTH)?;
+                let said =
+                    super::length(value).ok_or("a reply whose Content-Length is no number")?;
                 if length.replace(said).is_some_and(|before| before != said) {
-                    return Err(LENGTH);
+                    return Err("a reply with two Content-Lengths that differ");
                 }
             } else if name.eq_ignore_ascii_case("transfer-encoding") {
                 // The last coding of the last field is the one that ends it.
@@ -279,12 +298,34 @@ impl Meaning {
             }
         }
         let body = match (coding, length) {
-            (Some(_), Some(_)) => return Err(LENGTH),
+            (Some(_), Some(_)) => {
+                return Err("a reply with both a Content-Length and a Transfer-Encoding");
+            }
             (Some(true), None) => Body::Chunked,
             (None, Some(bytes)) => Body::Bytes(bytes),
             (Some(false), None) | (None, None) => Body::UntilEnd,
         };
         let (status, old) = (reply.code.ok_or(BAD)?, reply.version == Some(0));
         Ok(Self { status, body, close: close || (old && !keep) })
+    }
+}
+
+const BAD: &str = "this is no reply in HTTP/1";
+
+/// What is wrong with a head, in words.
+fn explained(error: httparse::Error) -> &'static str {
+    match error {
+        httparse::Error::Version => "a reply of another version than HTTP/1.0 and HTTP/1.1",
+        httparse::Error::Status => "a reply whose first line has no status of three digits",
+        httparse::Error::HeaderName | httparse::Error::Token => {
+            "a reply with a header field whose name is none"
+        }
+        httparse::Error::HeaderValue => {
+            "a reply with a header field whose value has characters that may not be in it"
+        }
+        httparse::Error::NewLine => {
+            "a reply with a carriage return in its head that no line feed follows"
+        }
+        httparse::Error::TooManyHeaders => BAD,
     }
 }

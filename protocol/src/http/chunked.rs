@@ -46,9 +46,11 @@ impl Default for At {
     }
 }
 
-/// The bytes are no chunked body.
+/// The bytes are no chunked body: what is wrong with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed;
+pub(crate) struct Malformed(pub(crate) &'static str);
+
+const TOO_LONG: Malformed = Malformed("a chunk that is longer than anything could be");
 
 impl Chunked {
     /// Takes what has come, and returns how much of it belongs to the body.
@@ -61,9 +63,9 @@ impl Chunked {
             if let At::Data { left } = self.at {
                 let there = (bytes.len() - taken) as u64;
                 let n = left.min(there);
-                self.data = self.data.checked_add(n).ok_or(Malformed)?;
+                self.data = self.data.checked_add(n).ok_or(TOO_LONG)?;
                 // Not more than there is, so it fits.
-                taken += usize::try_from(n).map_err(|_| Malformed)?;
+                taken += usize::try_from(n).map_err(|_| TOO_LONG)?;
                 self.at = if n == left { At::DataCr } else { At::Data { left: left - n } };
             } else {
                 self.at = self.after(bytes[taken])?;
@@ -88,8 +90,8 @@ impl Chunked {
     fn after(&self, byte: u8) -> Result<At, Malformed> {
         Ok(match (self.at, byte) {
             (At::Size { size, .. }, b) if b.is_ascii_hexdigit() => {
-                let digit = char::from(b).to_digit(16).ok_or(Malformed)?;
-                let size = size.checked_mul(16).ok_or(Malformed)? + u64::from(digit);
+                let digit = char::from(b).to_digit(16).ok_or(TOO_LONG)?;
+                let size = size.checked_mul(16).ok_or(TOO_LONG)? + u64::from(digit);
                 At::Size { size, digits: true }
             }
             (At::Size { size, digits: true }, b';' | b' ' | b'\t') => At::Extension { size },
@@ -105,7 +107,17 @@ impl Chunked {
             (At::EmptyLine, b'\n') => At::Over,
             (At::TrailerLine, b'\n') => At::Trailer,
             (At::Trailer | At::TrailerLine, b) if b != b'\n' => At::TrailerLine,
-            _ => return Err(Malformed),
+            (At::Size { digits: true, .. }, b'\n')
+            | (At::Extension { .. } | At::SizeEnd { .. }, _) => {
+                return Err(Malformed("a chunk whose size does not end with CR and LF"));
+            }
+            (At::Size { .. }, _) => {
+                return Err(Malformed("a chunk whose size is no hexadecimal number"));
+            }
+            (At::DataCr | At::DataLf, _) => {
+                return Err(Malformed("a chunk that is longer than its size says"));
+            }
+            _ => return Err(Malformed("a body whose last chunk is not followed by an empty line")),
         })
     }
 }
@@ -179,7 +191,7 @@ mod tests {
             "0\r\n\rx",
             " 1\r\n",
         ] {
-            assert_eq!(Chunked::default().take(bad.as_bytes()), Err(Malformed), "{bad:?}");
+            assert!(Chunked::default().take(bad.as_bytes()).is_err(), "{bad:?}");
         }
     }
 }

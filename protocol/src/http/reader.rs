@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::http::ask::{Body, Meaning};
-use crate::http::chunked::Chunked;
+use crate::http::chunked::{Chunked, Malformed};
 use crate::http::end_of_head;
 
 /// What a client remembers of the reply that is coming, and of the head before it.
@@ -119,8 +119,9 @@ impl Reader {
                     return (taken, self.reply(all));
                 }
                 At::Chunks(decoder) => {
-                    let Ok(n) = decoder.take(rest) else {
-                        return (taken, Read::Wrong("a body that is not in chunks as it says"));
+                    let n = match decoder.take(rest) {
+                        Ok(n) => n,
+                        Err(Malformed(why)) => return (taken, Read::Wrong(why)),
                     };
                     taken += n;
                     let (over, data) = (decoder.is_over(), decoder.data());

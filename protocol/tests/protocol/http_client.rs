@@ -189,15 +189,19 @@ fn bodies_are_as_long_as_they_have_to_be() {
     let recipe = Arc::new(Recipe::asking(ask("GET")));
     assert_eq!(feed(&mut asked(&recipe, 1), body(5).as_bytes(), WHOLE), [right(0)]);
     let other = feed(&mut asked(&recipe, 1), body(6).as_bytes(), WHOLE);
-    assert!(is_wrong(&other), "the first one sets the length for all connections: {other:?}");
+    let longer = |right| Reply::Length { bytes: 6, right };
+    assert_eq!(other, [longer(5)], "the first one sets the length for all connections");
     assert_eq!(feed(&mut asked(&recipe, 1), body(5).as_bytes(), WHOLE), [right(0)]);
     let both = body(5) + &body(0) + &body(6);
     let got = feed(&mut asking(ask("GET").of_any_length(), 3), both.as_bytes(), WHOLE);
     assert_eq!(got, [right(0), right(1), right(2)]);
-    let got = feed(&mut asking(ask("GET").expect_bytes(6), 1), both.as_bytes(), WHOLE);
-    assert!(is_wrong(&got[..1]));
+    // What follows is a reply like any other.
+    let got = feed(&mut asking(ask("GET").expect_bytes(6), 3), both.as_bytes(), WHOLE);
+    let shorter = |bytes| Reply::Length { bytes, right: 6 };
+    assert_eq!(got, [shorter(5), shorter(0), right(2)]);
     let empty = feed(&mut asking(ask("GET"), 2), (body(0) + &body(1)).as_bytes(), WHOLE);
-    assert!(empty[0] == right(0) && is_wrong(&empty[..2]), "none is a length too: {empty:?}");
+    let none = Reply::Length { bytes: 1, right: 0 };
+    assert_eq!(empty, [right(0), none], "none is a length too");
     let made = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
     let status = |right| ask("GET").expect_status(right).expect("a status");
     assert_eq!(feed(&mut asking(status(201), 1), made.as_bytes(), WHOLE), [right(0)]);
@@ -219,6 +223,55 @@ fn a_long_body_takes_the_memory_of_one_read() {
         assert_eq!(reply, (left == 0).then(|| right(0)));
         assert!(exchange.heap_bytes() <= protocol::FRAME_BYTES_MAX);
     }
+}
+
+#[test]
+fn any_server_may_have_any_number_of_fields_and_go_on_in_the_next_line() {
+    for fields in [64, 65, 1_000] {
+        let many: String = (0..fields - 1).map(|n| format!("X-{n}: {n}\r\n")).collect();
+        let reply = format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 3\r\n\r\nabc");
+        let mut exchange = asking(ask("GET").expect_bytes(3), 3);
+        let got = feed(&mut exchange, reply.repeat(3).as_bytes(), &[700]);
+        assert_eq!(got, [right(0), right(1), right(2)], "{fields} fields");
+    }
+    let folded =
+        "HTTP/1.1 200 OK\r\nX-Long: one,\r\n  two,\r\n\tthree\r\nContent-Length: 3\r\n\r\nabc";
+    for cut in [WHOLE, &[1]] {
+        let mut exchange = asking(ask("GET").expect_bytes(3), 2);
+        assert_eq!(feed(&mut exchange, folded.repeat(2).as_bytes(), cut), [right(0), right(1)]);
+    }
+}
+
+#[test]
+fn each_way_to_be_no_reply_has_its_sentence() {
+    let chunked =
+        |body: &str| format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+    let head = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
+    let mut said = std::collections::BTreeSet::new();
+    for (bad, part) in [
+        ("OK hello\n".to_string(), "no reply in HTTP/1"),
+        ("HTTP/1.7 200 OK\r\n\r\n".to_string(), "another version"),
+        ("HTTP/1.1 2x0 OK\r\n\r\n".to_string(), "no status of three digits"),
+        (head("A b: c"), "whose name is none"),
+        (head("A: b\u{1}c"), "may not be in it"),
+        (head("A: b\rc"), "may not be in it"),
+        (head("Content-Length: 5x"), "is no number"),
+        (head("Content-Length: 1\r\nContent-Length: 2"), "that differ"),
+        (head("Content-Length: 1\r\nTransfer-Encoding: chunked"), "both a Content-Length"),
+        (chunked("xyz\r\n"), "no hexadecimal number"),
+        (chunked("5\n"), "does not end with CR and LF"),
+        (chunked("5;a\n"), "does not end with CR and LF"),
+        (chunked("3\r\nabcd\r\n"), "longer than its size says"),
+        (chunked("ffffffffffffffffff\r\n"), "longer than anything"),
+        (chunked("0\r\n\n"), "not followed by an empty line"),
+        (head(&format!("A: {}", "x".repeat(1 << 17))), "longer than 65536 bytes"),
+    ] {
+        let got = feed(&mut asking(ask("GET"), 1), bad.as_bytes(), WHOLE);
+        let Some(Reply::Wrong { got }) = got.first() else { panic!("{part}: it is no reply") };
+        assert!(got.contains(part), "{part}: {got}");
+        said.insert(part);
+    }
+    assert_eq!(said.len(), 14);
 }
 
 #[test]

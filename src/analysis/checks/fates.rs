@@ -12,7 +12,9 @@ use crate::document::{About, Check, Status, Trial};
 pub fn of_request(name: &str) -> &'static str {
     match name {
         "reset" => "the server reset the connection instead of replying",
-        "closed" => "the server closed the connection instead of replying",
+        "closed" => {
+            "the server closed the connection instead of replying, or in the middle of a reply"
+        }
         "closed_early" => "the server closed the connection when this request was under way to it",
         "abandoned" => "the request before it on the same connection failed",
         "wrong_reply" => "the reply was not the one that the request had to get",

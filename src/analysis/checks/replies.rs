@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{About, Check, Status, Trial, check, fates, not_judged, sessions, share, unless};
 use crate::base::units::as_f64;
-use crate::document::Greetings;
+use crate::document::{Greetings, RequestRecord};
 
 /// Share of failed requests, and of connections without the greeting that was due.
 const ERRORS_LIMIT: f64 = 0.01;
@@ -18,7 +18,17 @@ pub(super) fn wrong_replies(trial: &Trial) -> Check {
     let example = trial.census.wrong_example.as_deref().unwrap_or_default();
     // Whoever asks a server of HTTP in lines is told so by its first one.
     let speaks_http = example.starts_with("HTTP/1.") && trial.load.framing != "http";
-    let hint = if speaks_http { "; it speaks HTTP: say --framing http --path /" } else { "" };
+    let one_length = matches!(
+        trial.load.request,
+        RequestRecord::Http { expect_bytes: None, any_length: false, .. }
+    );
+    let hint = if speaks_http {
+        "; it speaks HTTP: say --framing http --path /"
+    } else if one_length && example.starts_with("a body of") {
+        "; if bodies may differ in length, say so with --any-length"
+    } else {
+        ""
+    };
     let message = format!("{wrong} replies were wrong, the first: {example:?}{hint}");
     let replies = trial.census.ok + wrong;
     if replies == 0 {

@@ -126,6 +126,29 @@ fn findings_about_the_server_are_shown() {
 }
 
 #[test]
+fn bodies_of_different_lengths_get_a_hint_unless_one_length_was_asked_for() {
+    let hinted = |expect_bytes, any_length| {
+        let mut trial = open();
+        trial.load.framing = "http".into();
+        trial.census.errors.insert("wrong_reply".into(), 7);
+        trial.census.wrong_example = Some("a body of 12 bytes, and not of 10".into());
+        trial.load.request = crate::document::RequestRecord::Http {
+            method: "GET".into(),
+            path: "/".into(),
+            headers: Vec::new(),
+            body_bytes: 0,
+            status: None,
+            expect_bytes,
+            any_length,
+        };
+        let all = of(&trial, None);
+        let check = all.into_iter().find(|check| check.name == "right-replies");
+        check.expect("checked").message.contains("--any-length")
+    };
+    assert_eq!([hinted(None, false), hinted(Some(10), false)], [true, false]);
+}
+
+#[test]
 fn an_open_loop_without_a_turn_for_everyone_starves_nobody() {
     let mut trial = open();
     trial.connections.served -= 1;

@@ -117,7 +117,9 @@ impl Hostile {
                 self.open.pop_front();
             }
             Some(Reply::Greeting(_)) => panic!("a greeting that nobody expects"),
-            Some(Reply::Status { .. }) => panic!("a status where there are none"),
+            Some(Reply::Status { .. } | Reply::Length { .. }) => {
+                panic!("a status where there are none")
+            }
             Some(Reply::Refused { code }) => {
                 assert!(bytes.starts_with(b"ERR ") && !is_right);
                 assert!(end.is_some() || self.framing == Framing::Raw, "a whole line");

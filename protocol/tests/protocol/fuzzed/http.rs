@@ -115,6 +115,7 @@ fn judge(recipe: &Arc<Recipe>, open: usize, stream: &[u8], mut moves: Moves<'_>)
 enum Verdict {
     Right(u64),
     Status(u16),
+    Length(u64),
     Wrong,
 }
 
@@ -123,6 +124,7 @@ impl Verdict {
         match reply {
             Reply::Right { tag } => Self::Right(*tag),
             Reply::Status { status } => Self::Status(*status),
+            Reply::Length { bytes, .. } => Self::Length(*bytes),
             Reply::Wrong { .. } => Self::Wrong,
             Reply::Refused { .. } | Reply::Greeting(_) => panic!("{reply:?} of any server"),
         }
