@@ -58,13 +58,18 @@ pub struct Session {
     watched: Watched,
 }
 
+/// What a session that winds down reads at most beyond what the kernel is known to have: a kernel
+/// counts up to urgent data only, and there may be requests behind it.
+const HIDDEN_BYTES_MAX: usize = 1024 * 1024;
+
 /// How much more input this session wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {
     /// All there is.
     Open,
-    /// What the kernel already has, then no more.
-    WindingDown,
+    /// What the kernel already has, then no more: `known` bytes are still to be read, and up to
+    /// `hidden` more may be there behind them.
+    WindingDown { known: usize, hidden: usize },
     /// The peer sent its last byte.
     Ended,
     /// Nothing: what was asked for is to be closed once the outbox is empty.
@@ -136,11 +141,19 @@ impl Session {
     pub fn received(&mut self, n: usize) {
         let short = self.inbox.received(n);
         self.watched.arrived();
-        if self.input == Input::WindingDown {
+        if let Input::WindingDown { known, hidden } = &mut self.input {
             // An end of input proves nothing here: a server that stops ends the input of its
             // connections itself. So it neither ends a line nor counts as the peer's last byte.
-            if short || n == 0 {
+            let proves_all = *known == 0 && (short || n >= *hidden);
+            if n == 0 || proves_all {
                 self.input = Input::Unwanted;
+            } else {
+                *hidden -= if *known == 0 { n } else { 0 };
+                *known = known.saturating_sub(n);
+                if self.service.framing == Framing::Http && !self.inbox.is_full(FRAME_BYTES_MAX) {
+                    // There the last reply says that it is the last, so all must be here first.
+                    return;
+                }
             }
         } else if n == 0 {
             self.input = Input::Ended;
@@ -182,9 +195,12 @@ impl Session {
     /// Close at the next request boundary: requests that the peer has already sent in full are
     /// answered, and nothing that it sends later. Call it before [`Session::received`] tells of
     /// an end of input that may be the server's own doing, or half a request is answered.
-    pub fn wind_down(&mut self) {
+    ///
+    /// `queued` says how many bytes the session has not been told of and the kernel is known to
+    /// have. Only the first call asks it.
+    pub fn wind_down(&mut self, queued: impl FnOnce() -> usize) {
         if self.input == Input::Open {
-            self.input = Input::WindingDown;
+            self.input = Input::WindingDown { known: queued(), hidden: HIDDEN_BYTES_MAX };
         }
     }
 

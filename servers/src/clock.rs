@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 /// How long to wait where the kernel refuses to.
-const REFUSED_PAUSE: Duration = Duration::from_millis(10);
+pub(crate) const REFUSED_PAUSE: Duration = Duration::from_millis(10);
 
 /// The machine's monotonic clock, which all its processes read alike. Signal handlers may.
 pub(crate) fn monotonic_ns() -> u64 {

@@ -7,8 +7,9 @@
 //! - [`config`]: what a server is asked to be, and what the machine gives for it
 //! - [`net`]: the server: its listeners, accepting with every errno classified, shedding;
 //!   `admission`, how many connections are live; [`net::counters`], what happened, for the report
-//! - `connection`: one admitted connection, and how it ends; `drive`, the two drivers, blocking to
-//!   the end and non-blocking until it would block; `verbose`, requests shown as they are answered
+//! - `connection`: one admitted connection, and how it ends; `closing`, closing in order so that the
+//!   last reply arrives; `drive`, the two drivers, blocking to the end and non-blocking until it
+//!   would block; `verbose`, requests shown as they are answered
 //! - `reactor`: what an event loop keeps about its connections (table, run list, timers, mailbox)
 //! - `proactor`: the same for a loop around completions; `ring`, io_uring
 //! - `threads`: a fixed number of them, all prepared before the first serves

@@ -200,6 +200,16 @@ impl Server {
         rustix::process::kill_process(pid, signal).context("the server has ended by itself")
     }
 
+    /// Sends a signal to each of its processes.
+    ///
+    /// # Errors
+    /// When it has none of ours.
+    pub fn signal_all(&self, signal: Signal) -> Result<()> {
+        // Each server is the first of a group of its own.
+        let group = Pid::from_raw(self.pid()?).context("a process id")?;
+        kill_process_group(group, signal).context("the server has ended by itself")
+    }
+
     /// Asks it to stop, waits until it has, and returns what a model of ours says then.
     ///
     /// # Errors

@@ -154,7 +154,7 @@ impl Session {
         if limit.is_some_and(|limit| self.tally.requests + 1 >= limit) {
             return true;
         }
-        if self.input == Input::Open {
+        if matches!(self.input, Input::Open | Input::WindingDown { known: 1.., .. }) {
             return false;
         }
         let rest = &self.inbox.bytes()[len..];

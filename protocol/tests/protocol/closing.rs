@@ -89,17 +89,59 @@ fn an_end_of_input_that_was_seen_stays_seen() {
 fn winding_down_answers_what_was_received() {
     let mut session = Session::new(Service::BENCH);
     deliver(&mut session, b"ECHO a\nWORK 1 0 0\nECHO b\nECH");
-    session.wind_down();
+    session.wind_down(|| 4);
     assert_eq!(answers(&mut session), b"OK a\nOK 7f1c9f0207486b77\nOK b\n");
-    assert!(reads(&mut session), "the kernel may hold the rest");
+    assert!(reads(&mut session), "the kernel has the rest");
     assert_eq!(round_trip(&mut session, b"O c\n"), b"OK c\n");
-    assert!(closed(&mut session), "the short read was the last");
+    assert!(reads(&mut session), "a kernel counts up to urgent data, and that is not the end");
+    assert_eq!(round_trip(&mut session, b"ECHO d\n"), b"OK d\n");
+    assert!(closed(&mut session), "a short read is the last");
 }
 
 #[test]
-fn winding_down_ends_with_a_short_read_and_goes_on_after_a_full_one() {
+fn winding_down_reads_what_the_kernel_has_in_any_pieces() {
+    let mut session = Session::new(Service::BENCH);
+    let input = b"ECHO a\nECHO b\n";
+    session.wind_down(|| input.len());
+    let mut output = Vec::new();
+    for byte in input {
+        output.extend(round_trip(&mut session, &[*byte]));
+    }
+    assert_eq!(output, b"OK a\nOK b\n");
+    assert!(reads(&mut session));
+    session.received(0);
+    assert!(closed(&mut session));
+}
+
+#[test]
+fn winding_down_ends_with_the_end_of_input_although_more_was_there() {
+    let mut session = Session::new(Service::BENCH);
+    session.wind_down(|| 1000);
+    assert_eq!(round_trip(&mut session, b"ECHO a\nECHO hal"), b"OK a\n");
+    assert_eq!(round_trip(&mut session, b""), b"");
+    assert!(closed(&mut session));
+}
+
+#[test]
+fn winding_down_ends_however_much_the_peer_has_to_say() {
     let mut session = Session::new(service(App::Echo, Framing::Line));
-    session.wind_down();
+    let (known, mut read) = (5_000_000, 0);
+    session.wind_down(|| known);
+    while let Step::Read(space) = session.step() {
+        space.fill(b'\n');
+        let len = space.len();
+        session.received(len);
+        read += len;
+        answers(&mut session);
+    }
+    assert!((known..known + 2_000_000).contains(&read), "{read} bytes");
+    assert!(closed(&mut session));
+}
+
+#[test]
+fn winding_down_goes_on_after_a_full_read() {
+    let mut session = Session::new(service(App::Echo, Framing::Line));
+    session.wind_down(|| 0);
     for _ in 0..3 {
         let Step::Read(space) = session.step() else { panic!("a full read goes on") };
         let len = space.len();
@@ -115,7 +157,7 @@ fn winding_down_ends_with_a_short_read_and_goes_on_after_a_full_one() {
 #[test]
 fn a_raw_session_winds_down_too() {
     let mut session = Session::new(service(App::Echo, Framing::Raw));
-    session.wind_down();
+    session.wind_down(|| 0);
     assert_eq!(round_trip(&mut session, &[b'x'; RAW_BYTES_MAX]).len(), RAW_BYTES_MAX);
     assert!(reads(&mut session));
     assert_eq!(round_trip(&mut session, b"last"), b"last");
@@ -126,7 +168,7 @@ fn a_raw_session_winds_down_too() {
 fn winding_down_during_a_job_answers_it() {
     let mut session = Session::new(Service::BENCH);
     deliver(&mut session, b"WORK 1 0 0\n");
-    session.wind_down();
+    session.wind_down(|| 0);
     assert_eq!(answers(&mut session), b"OK 7f1c9f0207486b77\n");
     session.received(0);
     assert!(closed(&mut session));
@@ -138,7 +180,7 @@ fn winding_down_never_takes_half_a_request_for_a_whole_one() {
     // the peer did not send: `MUL 22 9` may have been going to be `MUL 22 99`.
     let mut session = Session::new(Service::BENCH);
     deliver(&mut session, b"ECHO a\nMUL 22 9");
-    session.wind_down();
+    session.wind_down(|| 0);
     assert_eq!(answers(&mut session), b"OK a\n");
     session.received(0);
     assert_eq!(answers(&mut session), b"");
@@ -149,16 +191,16 @@ fn winding_down_never_takes_half_a_request_for_a_whole_one() {
 #[test]
 fn winding_down_twice_or_too_late_changes_nothing() {
     let mut session = Session::new(Service::BENCH);
-    session.wind_down();
-    session.wind_down();
+    session.wind_down(|| 0);
+    session.wind_down(|| 0);
     assert_eq!(round_trip(&mut session, b"ECHO a\n"), b"OK a\n");
-    session.wind_down();
+    session.wind_down(|| unreachable!("the first call has asked"));
     assert!(closed(&mut session));
 
     let mut session = Session::new(Service::BENCH);
     deliver(&mut session, b"ECHO a");
     session.received(0);
-    session.wind_down();
+    session.wind_down(|| 0);
     assert_eq!(answers(&mut session), b"OK a\n", "an end that was seen before was the peer's");
     assert!(closed(&mut session) && session.input_ended());
 }

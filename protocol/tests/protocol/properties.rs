@@ -253,7 +253,7 @@ fn wound_down(service: Service, input: &[u8], pace: &Pace, stop_after: usize) ->
     let mut writes = pace.writes.iter().copied().cycle();
     for step in 0.. {
         if step == stop_after {
-            session.wind_down();
+            session.wind_down(|| input.len() - read);
         }
         if pace.rests {
             session.rest();

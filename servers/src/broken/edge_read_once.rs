@@ -82,7 +82,7 @@ fn turn(conn: &mut Conn) -> Option<Ending> {
             Step::Read(_) if has_read => return None,
             Step::Read(space) => {
                 has_read = true;
-                recv(stream, space).map(|n| drive::received(session, n))
+                recv(stream, space).map(|n| drive::received(session, stream, n))
             }
             Step::Write(bytes) => send(stream, bytes).map(|n| session.sent(n)),
             Step::Run(job) => {

@@ -89,7 +89,9 @@ fn to_end(mut conn: Conn, manner: &Manner) {
     loop {
         let (session, stream) = (&mut conn.client.session, &conn.stream);
         let io = match session.step() {
-            Step::Read(space) => (manner.read)(stream, space).map(|n| drive::received(session, n)),
+            Step::Read(space) => {
+                (manner.read)(stream, space).map(|n| drive::received(session, stream, n))
+            }
             Step::Write(bytes) => (manner.write)(stream, bytes).map(|n| session.sent(n)),
             Step::Run(job) => {
                 let done = job.compute();

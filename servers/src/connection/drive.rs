@@ -8,40 +8,52 @@ use std::time::{Duration, Instant};
 
 use protocol::{Done, Job, Session, Step};
 
-use crate::connection::{Conn, Ending, LINGER, LINGER_BYTES_MAX, Phase, recv, send};
+#[cfg(doc)]
+use crate::connection::Client;
+use crate::connection::closing::{Closing, Next};
+use crate::connection::{Conn, Ending, Phase, queued, recv, send};
 use crate::stopping;
 
 /// Reads per turn of a non-blocking connection, so that one fast client cannot starve the
 /// others.
-const READS_PER_TURN_MAX: usize = 4;
+pub(crate) const READS_PER_TURN_MAX: usize = 4;
 
 /// Carries a connection to its end, blocking the worker that it is called in.
 pub(crate) fn to_end(mut conn: Conn, worker: usize) {
     conn.client.taken_by(worker);
     let idle_timeout = conn.client.server().config.idle_timeout;
-    let mut partial_since: Option<Instant> = None;
+    // The last progress, where what arrived since was none or a request is here in part.
+    let mut stalled_since: Option<Instant> = None;
     loop {
+        let before = conn.client.standing();
         let (session, stream) = (&mut conn.client.session, &conn.stream);
-        let answered = session.tally().requests;
         let io = match session.step() {
-            Step::Read(space) => recv(stream, space).map(|n| received(session, n)),
-            Step::Write(bytes) => send(stream, bytes).map(|n| session.sent(n)),
+            Step::Read(space) => recv(stream, space).map(|n| {
+                received(session, stream, n);
+                false
+            }),
+            Step::Write(bytes) => send(stream, bytes).map(|n| {
+                session.sent(n);
+                true
+            }),
             Step::Run(job) => {
                 let done = job.compute();
                 stopping::sleep(job.wait());
-                finished(session, &done);
-                Ok(())
+                finished(session, stream, &done);
+                Ok(true)
             }
             Step::Close => return conn.close_blocking(),
         };
-        if let Err(error) = io {
-            return conn.end(ending(&error));
-        }
+        let moved = match io {
+            Ok(moved) => moved,
+            Err(error) => return conn.end(ending(&error)),
+        };
         // The socket's own timeout starts anew with each byte; a peer that trickles is
         // stopped here. Only a request in pieces pays for the clock.
-        if !session.is_mid_request() || session.tally().requests > answered {
-            partial_since = None;
-        } else if partial_since.get_or_insert_with(Instant::now).elapsed() > idle_timeout {
+        if moved || conn.client.standing() != before {
+            let in_pieces = conn.client.session.is_mid_request();
+            stalled_since = in_pieces.then(Instant::now);
+        } else if stalled_since.get_or_insert_with(Instant::now).elapsed() > idle_timeout {
             return conn.end(Ending::Idle);
         }
     }
@@ -60,14 +72,14 @@ pub(crate) enum Blocked {
     OnWork(Job),
     /// Nothing but its next turn.
     OnTurn,
-    /// Its next turn, and from now on only for so long: our half is closed.
-    OnClose(Duration),
+    /// Time, at most so much, and bytes, if it says so: it is being closed.
+    OnClose { bytes: bool, time: Duration },
     /// It is over, for this reason.
     Over(Ending),
 }
 
 /// Carries a connection until it would block or has had its turn. Returns what it waits for and
-/// whether it got anywhere: a trickle of one request's bytes is not progress.
+/// whether it got anywhere, which not all that arrives is: see [`Client::standing`].
 ///
 /// Jobs are computed here, or, with `jobs_elsewhere`, handed out.
 pub(crate) fn until_blocked(conn: &mut Conn, jobs_elsewhere: bool) -> (Blocked, bool) {
@@ -78,25 +90,25 @@ pub(crate) fn until_blocked(conn: &mut Conn, jobs_elsewhere: bool) -> (Blocked, 
         Phase::Waiting(_) | Phase::Working => {
             unreachable!("a connection gets no turn while its job runs")
         }
-        Phase::Lingering(left) => linger(&conn.stream, left),
+        Phase::Closing(_) => close(conn),
     };
-    (blocked, moved && !conn.client.trickled_since(before))
+    (blocked, moved || conn.client.standing() != before)
 }
 
 /// Tells a session what was read. Once the server is stopping, an end of input may be our own
 /// doing: it is to be taken for what it is, also by a thread that was blocked in the read.
-pub(crate) fn received(session: &mut Session, n: usize) {
+pub(crate) fn received(session: &mut Session, stream: &OwnedFd, n: usize) {
     if stopping::is_stopping() {
-        session.wind_down();
+        session.wind_down(|| n + queued(stream));
     }
     session.received(n);
 }
 
 /// Tells a session that its job is done. Once the server is stopping, the reply may have to say
 /// that it is the last.
-pub(crate) fn finished(session: &mut Session, done: &Done) {
+pub(crate) fn finished(session: &mut Session, stream: &OwnedFd, done: &Done) {
     if stopping::is_stopping() {
-        session.wind_down();
+        session.wind_down(|| queued(stream));
     }
     session.finished(done);
 }
@@ -104,7 +116,7 @@ pub(crate) fn finished(session: &mut Session, done: &Done) {
 /// The wait of this connection's job is over; give it a turn.
 pub(crate) fn job_is_over(conn: &mut Conn) {
     if let Phase::Waiting(done) = &conn.phase {
-        finished(&mut conn.client.session, done);
+        finished(&mut conn.client.session, &conn.stream, done);
         conn.phase = Phase::Serving;
     }
 }
@@ -123,7 +135,7 @@ fn serve(conn: &mut Conn, jobs_elsewhere: bool, moved: &mut bool) -> Blocked {
     loop {
         let (session, stream) = (&mut conn.client.session, &conn.stream);
         let io = match session.step() {
-            // A short read emptied the socket: asking again would only cost an EAGAIN.
+            // A short read has emptied the socket: asking again would only cost an EAGAIN.
             Step::Read(_) if !conn.readable => {
                 session.rest();
                 return Blocked::OnRead;
@@ -133,11 +145,14 @@ fn serve(conn: &mut Conn, jobs_elsewhere: bool, moved: &mut bool) -> Blocked {
                 let offered = space.len();
                 recv(stream, space).map(|n| {
                     reads += 1;
-                    conn.readable = n == offered || conn.hung_up;
-                    received(session, n);
+                    conn.readable = n == offered || conn.unproven;
+                    received(session, stream, n);
                 })
             }
-            Step::Write(bytes) => send(stream, bytes).map(|n| session.sent(n)),
+            Step::Write(bytes) => send(stream, bytes).map(|n| {
+                *moved = true;
+                session.sent(n);
+            }),
             // One job is a turn: CPU is what the other clients are waiting for.
             Step::Run(_) if jobs == 1 => return Blocked::OnTurn,
             Step::Run(job) if jobs_elsewhere => {
@@ -153,42 +168,43 @@ fn serve(conn: &mut Conn, jobs_elsewhere: bool, moved: &mut bool) -> Blocked {
                     conn.phase = Phase::Waiting(done);
                     return Blocked::OnJob(job.wait());
                 }
-                finished(session, &done);
+                finished(session, stream, &done);
                 Ok(())
             }
-            Step::Close => {
-                if session.input_ended() {
-                    return Blocked::Over(Ending::Finished);
-                }
-                conn.half_close();
-                conn.phase = Phase::Lingering(LINGER_BYTES_MAX);
-                return Blocked::OnClose(LINGER);
-            }
+            Step::Close => return begin_to_close(conn),
         };
         match io {
-            Ok(()) => *moved = true,
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if matches!(session.step(), Step::Write(_)) {
                     return Blocked::OnWrite;
                 }
-                conn.readable = false;
+                (conn.readable, conn.unproven) = (false, false);
             }
             Err(error) => return Blocked::Over(ending(&error)),
         }
     }
 }
 
-/// Drops what the peer sends after its last reply, until it closes.
-fn linger(stream: &OwnedFd, left: &mut usize) -> Blocked {
-    let mut scratch = [0; 4096];
-    for _ in 0..READS_PER_TURN_MAX {
-        match recv(stream, &mut scratch) {
-            Ok(n) if n > 0 && *left > n => *left -= n,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Blocked::OnRead,
-            _ => return Blocked::Over(Ending::Finished),
-        }
+fn begin_to_close(conn: &mut Conn) -> Blocked {
+    if !conn.client.is_to_be_closed_in_steps() {
+        return Blocked::Over(Ending::Finished);
     }
-    Blocked::OnTurn
+    conn.phase = Phase::Closing(Closing::begin(&conn.stream));
+    close(conn)
+}
+
+/// Closes as far as that goes now.
+pub(crate) fn close(conn: &mut Conn) -> Blocked {
+    let idle_timeout = conn.client.server().config.idle_timeout;
+    let Phase::Closing(closing) = &mut conn.phase else {
+        unreachable!("it is called for connections that are being closed")
+    };
+    match closing.look(&conn.stream, idle_timeout) {
+        Next::Input(time) => Blocked::OnClose { bytes: true, time },
+        Next::Time(time) => Blocked::OnClose { bytes: false, time },
+        Next::Over(ending) => Blocked::Over(ending),
+    }
 }
 
 /// What to call the end of a connection on which a system call failed like this.

@@ -1,34 +1,29 @@
 //! One admitted connection, and how it ends.
 
+pub(crate) mod closing;
 pub(crate) mod drive;
 pub(crate) mod verbose;
 
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use protocol::{Done, Greeting, Session};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::sockopt::Timeout;
-use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use rustix::net::{RecvFlags, SendFlags};
 
 use crate::clock::{self, monotonic_ns};
 use crate::net::{self, Server};
 use crate::stopping;
-
-/// How long a connection that we close first may linger, so that the peer can read its last
-/// reply: closing with unread input sends a reset, and a reset destroys what was in flight.
-pub(crate) const LINGER: Duration = Duration::from_secs(1);
-/// What is read and dropped while lingering. A peer that sends more than this after its last
-/// reply is not waiting for it.
-pub(crate) const LINGER_BYTES_MAX: usize = 1024 * 1024;
+use closing::{Closing, Next};
 
 /// How a connection ended. Peers' faults are counted here and go no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// In order: the peer left, or everything asked for was answered.
+    /// In order: the peer left, or everything asked for was answered and delivered.
     Finished,
     /// The peer reset it or is gone.
     Reset,
@@ -83,9 +78,10 @@ pub(crate) struct Conn {
     /// The kernel has said that there is something to read, and no short read has proved since
     /// that it was all.
     pub(crate) readable: bool,
-    /// The kernel has said that the peer's input has ended or failed: a short read proves
-    /// nothing then, and the driver reads until it sees the end.
-    pub(crate) hung_up: bool,
+    /// The kernel has said that the peer's input has ended or failed, or that there is urgent
+    /// data, in front of which a read ends: a short read proves nothing then, and the driver reads
+    /// until it sees the end or is told that there is nothing.
+    pub(crate) unproven: bool,
 }
 
 /// Where a non-blocking driver has left a connection.
@@ -97,8 +93,8 @@ pub(crate) enum Phase {
     Working,
     /// A job has computed and waits for its time.
     Waiting(Done),
-    /// We have closed our half and drop what the peer still sends, up to so many bytes.
-    Lingering(usize),
+    /// Everything is answered and we close.
+    Closing(Closing),
 }
 
 impl Client {
@@ -123,15 +119,18 @@ impl Client {
         }
     }
 
-    /// Whether it is in the middle of a request, and how many it has had answered.
+    /// Whether it is in the middle of a request, and how many it has had answered. What arrives
+    /// and changes neither is no progress: more of the same request, or what belongs to none, and
+    /// a peer that trickles would hold its place for ever.
     pub(crate) fn standing(&self) -> (bool, u64) {
         (self.session.is_mid_request(), self.session.tally().requests)
     }
 
-    /// Whether all that has come since is more of the same request: that is not progress, or a
-    /// peer that trickles would hold its place for ever.
-    pub(crate) fn trickled_since(&self, (was_mid_request, answered): (bool, u64)) -> bool {
-        was_mid_request && self.standing() == (true, answered)
+    /// Whether closing it takes more than that: where the peer has said that it sends no more, the
+    /// kernel delivers what it has not taken yet. While stopping we wait for that all the same, as
+    /// the machine may go down after us.
+    pub(crate) fn is_to_be_closed_in_steps(&self) -> bool {
+        !self.session.input_ended() || stopping::is_stopping()
     }
 
     /// Ends the connection, for this reason, and gives its place back.
@@ -162,7 +161,7 @@ impl Conn {
         let arrival = arrival.map(Box::new);
         let peer = server.config.verbose.then(|| verbose::peer(&stream)).flatten().map(Box::new);
         let client = Client { session, server, descriptor, ending, worker: None, arrival, peer };
-        Self { client, stream, phase: Phase::Serving, readable: false, hung_up: false }
+        Self { client, stream, phase: Phase::Serving, readable: false, unproven: false }
     }
 
     /// Ends the connection, for this reason.
@@ -177,8 +176,8 @@ impl Conn {
 
     /// When it will have been idle for too long, should nothing more happen.
     pub(crate) fn idle_at(&self, progressed_at: Instant, now: Instant) -> Instant {
-        // While its job runs or waits, it waits for us.
-        let for_us = matches!(self.phase, Phase::Waiting(_) | Phase::Working);
+        // While its job runs or waits, it waits for us; a closing one has its own time.
+        let for_us = !matches!(self.phase, Phase::Serving);
         let from = if for_us { now } else { progressed_at };
         from + self.client.server().config.idle_timeout
     }
@@ -196,30 +195,18 @@ impl Conn {
         self.end(Ending::Shed);
     }
 
-    /// Says that we will send no more.
-    pub(crate) fn half_close(&self) {
-        // A peer that is gone already has nothing to be told.
-        let _ = rustix::net::shutdown(&self.stream, Shutdown::Write);
-    }
-
-    /// Closes in order, blocking: our half first, then what the peer still sends is dropped
-    /// until it closes too or has had its time.
+    /// Closes in order, blocking.
     pub(crate) fn close_blocking(self) {
-        if !self.client.session.input_ended() {
-            self.half_close();
-            self.linger_blocking();
+        if !self.client.is_to_be_closed_in_steps() {
+            return self.end(Ending::Finished);
         }
-        self.end(Ending::Finished);
-    }
-
-    fn linger_blocking(&self) {
-        let (end, mut left, mut scratch) = (Instant::now() + LINGER, LINGER_BYTES_MAX, [0; 4096]);
-        while left > 0 {
-            clock::wait_until_ready(&self.stream, PollFlags::IN, Some(end));
-            match rustix::net::recv(&self.stream, &mut scratch, RecvFlags::DONTWAIT) {
-                Ok((n @ 1.., _)) => left = left.saturating_sub(n),
-                Err(Errno::AGAIN | Errno::INTR) if Instant::now() < end => {}
-                _ => return,
+        let idle_timeout = self.client.server().config.idle_timeout;
+        let mut closing = Closing::begin(&self.stream);
+        loop {
+            match closing.look(&self.stream, idle_timeout) {
+                Next::Input(time) => stopping::wait(Some(self.stream.as_fd()), time),
+                Next::Time(time) => stopping::wait(None, time),
+                Next::Over(ending) => return self.end(ending),
             }
         }
     }
@@ -272,4 +259,11 @@ fn interrupted(
             done => return Ok(done?),
         }
     }
+}
+
+/// Bytes that have come and were not read, up to urgent data if there is any.
+pub(crate) fn queued(stream: &OwnedFd) -> usize {
+    // A socket that does not say is read until it has nothing more.
+    let bytes = rustix::io::ioctl_fionread(stream).unwrap_or(0);
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }

@@ -130,8 +130,8 @@ pub(crate) fn ready(flags: EventFlags) -> Ready {
     Ready {
         readable: flags.contains(EventFlags::IN) || dead,
         writable: flags.contains(EventFlags::OUT) || dead,
-        hung_up: false,
         dead,
+        ..Ready::default()
     }
 }
 

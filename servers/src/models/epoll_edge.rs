@@ -24,6 +24,13 @@ pub(crate) const MODEL: Model = Model {
     ..Model::PLAIN
 };
 
+/// Everything that can happen to a client.
+pub(super) const ALL: EventFlags = EventFlags::IN
+    .union(EventFlags::OUT)
+    .union(EventFlags::RDHUP)
+    .union(EventFlags::PRI)
+    .union(EventFlags::ET);
+
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
@@ -47,8 +54,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         clients.accept(listener, now, |token, conn| {
             // Differs from epoll.rs: both directions, once and for all; a change of mind would
             // cost a system call and an edge costs nothing until it comes.
-            let all = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-            epoll::add(&epoll, conn, data(token), all).is_ok()
+            epoll::add(&epoll, conn, data(token), ALL).is_ok()
         });
         for _ in 0..clients.turns() {
             // Closing a descriptor takes it out of the kernel's list.
@@ -61,7 +67,11 @@ fn run(server: &'static Server) -> io::Result<()> {
 }
 
 pub(crate) fn edge(flags: EventFlags) -> Ready {
-    // The end of a peer's input is an edge too and is told once: with it, a short read no longer
-    // proves that nothing more will come.
-    Ready { hung_up: flags.intersects(EventFlags::RDHUP | EventFlags::HUP), ..ready(flags) }
+    // The end of a peer's input is an edge too and is told once, and so is urgent data, in front of
+    // which a read ends: with either, a short read no longer proves that nothing is left.
+    Ready {
+        hung_up: flags.intersects(EventFlags::RDHUP | EventFlags::HUP),
+        urgent: flags.contains(EventFlags::PRI),
+        ..ready(flags)
+    }
 }

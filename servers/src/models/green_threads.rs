@@ -22,11 +22,11 @@ use std::time::{Duration, Instant};
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::epoll::{self, CreateFlags, Event, EventData};
 use slab::Slab;
 
 use super::epoll::{EVENTS_MAX, wait};
-use super::epoll_edge::edge;
+use super::epoll_edge::{ALL, edge};
 use super::{Family, Model, Workers, processors};
 use crate::connection::drive::{Blocked, job_is_over, until_blocked};
 use crate::connection::{Conn, Ending};
@@ -113,19 +113,14 @@ fn start(scheduler: &Scheduler, mut conn: Conn) {
 fn client(mut conn: Conn, green: &Green<'_>) {
     let idle_timeout = conn.client.server().config.idle_timeout;
     let mut idle_at = Instant::now() + idle_timeout;
-    let mut close_at = None;
     let ending = loop {
         let (blocked, progress) = until_blocked(&mut conn, false);
         if progress {
             idle_at = Instant::now() + idle_timeout;
         }
         match blocked {
-            Blocked::OnRead | Blocked::OnWrite => match green.event(close_at.or(Some(idle_at))) {
-                Some(ready) => {
-                    conn.readable |= ready.readable || ready.hung_up;
-                    conn.hung_up |= ready.hung_up;
-                }
-                None if close_at.is_some() => break Ending::Finished,
+            Blocked::OnRead | Blocked::OnWrite => match green.event(Some(idle_at)) {
+                Some(ready) => _ = ready.note(&mut conn),
                 None => break Ending::Idle,
             },
             Blocked::OnJob(duration) => {
@@ -134,7 +129,11 @@ fn client(mut conn: Conn, green: &Green<'_>) {
                 idle_at = Instant::now() + idle_timeout;
             }
             Blocked::OnTurn => green.next_turn(),
-            Blocked::OnClose(linger) => close_at = Some(Instant::now() + linger),
+            // Whether something has come or the time is over, its next turn looks.
+            Blocked::OnClose { bytes: true, time } => {
+                _ = green.event(Some(Instant::now() + time));
+            }
+            Blocked::OnClose { bytes: false, time } => green.sleep(time),
             Blocked::OnWork(_) => unreachable!("jobs are not handed out"),
             Blocked::Over(ending) => break ending,
         }
@@ -213,8 +212,7 @@ impl Scheduler {
             None => DefaultStack::new(STACK_BYTES)?,
         };
         let key = state.threads.vacant_key();
-        let all = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        epoll::add(&self.epoll, socket, EventData::new_u64(key as u64), all)?;
+        epoll::add(&self.epoll, socket, EventData::new_u64(key as u64), ALL)?;
         let run = |yielder: &_, _| work(&Green { yielder });
         let stack = Some(Coroutine::with_stack(stack, run));
         let thread = Thread { stack, wait: Wait::Turn, ready: None, queued: false, alarm: None };

@@ -17,8 +17,9 @@ use protocol::Step;
 use rustix::io::Errno;
 
 use super::{Family, Model};
-use crate::connection::drive::{Blocked, finished};
-use crate::connection::{Ending, LINGER, LINGER_BYTES_MAX, Phase};
+use crate::connection::closing::Closing;
+use crate::connection::drive::{self, Blocked, finished};
+use crate::connection::{Conn, Ending, Phase, queued};
 use crate::net::Server;
 use crate::proactor::ring::{self, Completion, Op, Ring};
 use crate::proactor::{Handler, Handlers};
@@ -73,7 +74,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         for _ in 0..handlers.turns() {
             if let Some(handler) = handlers.next_turn() {
                 let (place, blocked) = (handler.place, turn(handler, &mut ring));
-                handlers.waits(place, &blocked, now);
+                handlers.waits(place, &blocked);
             }
         }
     }
@@ -86,22 +87,28 @@ fn completed(handler: &mut Handler<()>, completion: &Completion, now: Instant) {
         Ok(bytes) => bytes as usize,
         // Its turn starts the operation again.
         Err(Errno::INTR | Errno::AGAIN) => return,
-        Err(_) => return handler.doom(broken(&handler.conn.phase)),
+        Err(_) => return handler.doom(broken(&handler.conn)),
     };
     let before = handler.conn.client.standing();
     let session = &mut handler.conn.client.session;
     match (&mut handler.conn.phase, completion.op) {
-        (Phase::Lingering(left), Op::Recv) if bytes > 0 && bytes < *left => *left -= bytes,
-        (Phase::Lingering(_), _) => handler.doom(Ending::Finished),
-        (_, Op::Send) => session.sent(bytes),
+        (Phase::Closing(closing), _) => {
+            if let Some(ending) = closing.dropped(bytes) {
+                handler.doom(ending);
+            }
+        }
+        (_, Op::Send) => {
+            session.sent(bytes);
+            handler.progressed_at = now;
+        }
         _ => {
             if bytes == 0 && stopping::is_stopping() {
-                session.wind_down();
+                session.wind_down(|| 0);
             }
             session.received(bytes);
         }
     }
-    if !handler.conn.client.trickled_since(before) {
+    if handler.conn.client.standing() != before {
         handler.progressed_at = now;
     }
 }
@@ -109,10 +116,9 @@ fn completed(handler: &mut Handler<()>, completion: &Completion, now: Instant) {
 /// Has the client take its next step: starts an operation, or computes.
 fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
     let place = handler.place;
-    if let Phase::Lingering(left) = handler.conn.phase {
-        ring.recv_nowhere(place, &handler.conn, left);
-        handler.started();
-        return Blocked::OnRead;
+    if let Phase::Closing(_) = handler.conn.phase {
+        let blocked = drive::close(&mut handler.conn);
+        return drop_input(handler, ring, blocked);
     }
     loop {
         let (session, stream) = (&mut handler.conn.client.session, &handler.conn.stream);
@@ -121,9 +127,7 @@ fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
                 // What a burst needed is given back; the usual kilobyte is asked for again.
                 session.rest();
                 if stopping::is_stopping() {
-                    // A receive that is started now and comes back short proves that there was no
-                    // more. One that was started earlier does not: more may have come since.
-                    session.wind_down();
+                    session.wind_down(|| queued(stream));
                 }
                 if let Step::Read(space) = session.step() {
                     #[expect(unsafe_code, reason = "the kernel fills the session's buffer")]
@@ -154,22 +158,46 @@ fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
                     handler.conn.phase = Phase::Waiting(done);
                     return Blocked::OnJob(job.wait());
                 }
-                finished(session, &done);
+                finished(session, stream, &done);
             }
             Step::Close => {
-                if session.input_ended() {
-                    return Blocked::Over(Ending::Finished);
-                }
-                handler.conn.half_close();
-                handler.conn.phase = Phase::Lingering(LINGER_BYTES_MAX);
-                return Blocked::OnClose(LINGER);
+                let blocked = begin_to_close(&mut handler.conn);
+                return drop_input(handler, ring, blocked);
             }
         }
     }
 }
 
+/// Begins to close. The ring does the reading, so nothing is read here while that can be waited for.
+pub(super) fn begin_to_close(conn: &mut Conn) -> Blocked {
+    if !conn.client.is_to_be_closed_in_steps() {
+        return Blocked::Over(Ending::Finished);
+    }
+    let closing = Closing::begin(&conn.stream);
+    let wait = closing.first_wait();
+    conn.phase = Phase::Closing(closing);
+    match wait {
+        Some(time) => Blocked::OnClose { bytes: true, time },
+        None => drive::close(conn),
+    }
+}
+
+/// Has the kernel drop what comes, if that is waited for and it does not do so already.
+fn drop_input(handler: &mut Handler<()>, ring: &mut Ring, blocked: Blocked) -> Blocked {
+    if let (Blocked::OnClose { bytes: true, .. }, Phase::Closing(closing)) =
+        (&blocked, &handler.conn.phase)
+        && handler.is_idle()
+    {
+        ring.recv_nowhere(handler.place, &handler.conn, closing.left());
+        handler.started();
+    }
+    blocked
+}
+
 /// How a connection has ended on which an operation failed.
-pub(super) fn broken(phase: &Phase) -> Ending {
-    // Where our half is closed already, both halves being closed is what was wanted.
-    if matches!(phase, Phase::Lingering(_)) { Ending::Finished } else { Ending::Reset }
+pub(super) fn broken(conn: &Conn) -> Ending {
+    match &conn.phase {
+        Phase::Closing(closing) => closing.failed(&conn.stream),
+        _ => Ending::Reset,
+    }
 }

@@ -17,10 +17,10 @@ use io_uring::opcode;
 use protocol::{Framing, RAW_BYTES_MAX, Step};
 use rustix::io::Errno;
 
-use super::io_uring::{NEEDED, broken};
+use super::io_uring::{NEEDED, begin_to_close, broken};
 use super::{Family, Model};
-use crate::connection::drive::{Blocked, finished};
-use crate::connection::{Ending, LINGER, LINGER_BYTES_MAX, Phase};
+use crate::connection::drive::{self, Blocked, finished};
+use crate::connection::{Ending, Phase};
 use crate::net::Server;
 use crate::proactor::ring::{self, Buffers, Completion, Op, Ring};
 use crate::proactor::{Handler, Handlers};
@@ -43,6 +43,10 @@ const BUFFER_BYTES: usize = 2 * 1024;
 /// What a client may have sent that is not taken yet. More than that stops its receive.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 
+/// What is taken from a client while stopping: more than a kernel keeps for a connection, which is
+/// 6 MiB (tcp_rmem). One that sends without end has no end of requests.
+const LATE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// What has come in from a client.
 #[derive(Debug, Default)]
 struct Input {
@@ -52,20 +56,36 @@ struct Input {
     cancelled: bool,
     /// The kernel has the session's reply in its hands.
     sending: bool,
+    /// It has brought bytes.
+    delivered: bool,
     /// The peer, or our own stopping, has ended it.
     ended: bool,
+    /// Bytes that came while stopping.
+    late: usize,
     /// Bytes that came while the session wanted none, and how many of them it has taken since.
     kept: Vec<u8>,
     taken: usize,
 }
 
 impl Input {
-    /// Whether more has been kept than may be, so that the receive is to be stopped; once.
+    /// Whether the receive is to be stopped, since more has been kept than may be, or no more is
+    /// wanted; once.
     fn must_stop(&mut self) -> bool {
         let too_much = self.kept.len() - self.taken > KEPT_BYTES_MAX;
-        let stop = too_much && self.receiving && !self.cancelled;
-        self.cancelled |= stop;
-        stop
+        self.stops_if(too_much || self.ended)
+    }
+
+    /// Whether the receive is to be stopped and started again, since it may not tell of the end that
+    /// stopping has made: where bytes and an end come together, the kernel brings the bytes and
+    /// waits for something new. Once.
+    fn must_ask_anew(&mut self) -> bool {
+        self.stops_if(self.delivered)
+    }
+
+    fn stops_if(&mut self, reason: bool) -> bool {
+        let stops = reason && self.receiving && !self.cancelled;
+        self.cancelled |= stops;
+        stops
     }
 }
 
@@ -126,7 +146,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         for _ in 0..handlers.turns() {
             if let Some(handler) = handlers.next_turn() {
                 let (place, blocked) = (handler.place, turn(handler, &mut ring, &buffers, now));
-                handlers.waits(place, &blocked, now);
+                handlers.waits(place, &blocked);
             }
         }
     }
@@ -141,15 +161,24 @@ fn received(handler: &mut Handler<Input>, completion: &Completion, bytes: &[u8],
     }
     match completion.result {
         Ok(0) => input.ended = true,
-        Ok(_) => {}
+        Ok(_) => {
+            input.delivered = true;
+            if stopping::is_stopping() {
+                input.late += bytes.len();
+                input.ended |= input.late > LATE_BYTES_MAX;
+            }
+        }
         // No buffer was left, or we have stopped it: a turn starts it again. By then all buffers
         // whose completions have been seen are back.
         Err(Errno::NOBUFS | Errno::CANCELED | Errno::INTR | Errno::AGAIN) => return,
-        Err(_) => return handler.doom(broken(&handler.conn.phase)),
+        Err(_) => return handler.doom(broken(&handler.conn)),
     }
     match &mut handler.conn.phase {
-        Phase::Lingering(left) if !input.ended && bytes.len() < *left => *left -= bytes.len(),
-        Phase::Lingering(_) => handler.doom(Ending::Finished),
+        Phase::Closing(closing) => {
+            if let Some(ending) = closing.dropped(bytes.len()) {
+                handler.doom(ending);
+            }
+        }
         Phase::Serving if !input.sending && input.kept.is_empty() => {
             let taken = take_in(handler, bytes, now);
             handler.input.kept.extend_from_slice(&bytes[taken..]);
@@ -160,21 +189,23 @@ fn received(handler: &mut Handler<Input>, completion: &Completion, bytes: &[u8],
 
 fn sent(handler: &mut Handler<Input>, completion: &Completion, now: Instant) {
     handler.input.sending = false;
-    let before = handler.conn.client.standing();
     match completion.result {
-        Ok(bytes) => handler.conn.client.session.sent(bytes as usize),
-        Err(Errno::INTR | Errno::AGAIN) => return,
-        Err(_) => return handler.doom(Ending::Reset),
-    }
-    if !handler.conn.client.trickled_since(before) {
-        handler.progressed_at = now;
+        Ok(bytes) => {
+            handler.conn.client.session.sent(bytes as usize);
+            handler.progressed_at = now;
+        }
+        Err(Errno::INTR | Errno::AGAIN) => {}
+        Err(_) => handler.doom(Ending::Reset),
     }
 }
 
 /// Has the client take its next step: starts an operation, or computes.
 fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: Instant) -> Blocked {
     match handler.conn.phase {
-        Phase::Lingering(_) => return receive(handler, ring, buffers),
+        Phase::Closing(_) => {
+            let blocked = drive::close(&mut handler.conn);
+            return drop_input(handler, ring, buffers, blocked);
+        }
         // Differs from io_uring.rs: something has arrived that is not wanted yet.
         _ if handler.input.sending => return Blocked::OnWrite,
         Phase::Waiting(_) | Phase::Working => return Blocked::OnRead,
@@ -186,13 +217,18 @@ fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: I
             Step::Read(_) if !handler.input.kept.is_empty() => take_in_kept(handler, now),
             Step::Read(_) if handler.input.ended => {
                 if stopping::is_stopping() {
-                    session.wind_down();
+                    session.wind_down(|| 0);
                 }
                 session.received(0);
             }
             Step::Read(_) => {
                 session.rest();
-                return receive(handler, ring, buffers);
+                if stopping::is_stopping() && handler.input.must_ask_anew() {
+                    ring.cancel(Op::Recv, handler.place);
+                } else {
+                    receive(handler, ring, buffers);
+                }
+                return Blocked::OnRead;
             }
             Step::Write(bytes) => {
                 #[expect(unsafe_code, reason = "the kernel reads the session's buffer")]
@@ -214,32 +250,39 @@ fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: I
                     handler.conn.phase = Phase::Waiting(done);
                     return Blocked::OnJob(job.wait());
                 }
-                finished(session, &done);
+                finished(session, stream, &done);
             }
             Step::Close => {
-                if session.input_ended() {
-                    return Blocked::Over(Ending::Finished);
-                }
                 handler.input.kept = Vec::new();
-                handler.conn.half_close();
-                handler.conn.phase = Phase::Lingering(LINGER_BYTES_MAX);
-                return Blocked::OnClose(LINGER);
+                let blocked = begin_to_close(&mut handler.conn);
+                return drop_input(handler, ring, buffers, blocked);
             }
         }
     }
 }
 
-/// Has the kernel receive, unless it does, or there is nothing more to come.
-fn receive(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers) -> Blocked {
-    if handler.input.ended {
-        return Blocked::Over(Ending::Finished);
-    }
+/// Has the kernel receive, unless it does.
+fn receive(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers) {
     if !handler.input.receiving {
-        handler.input.receiving = true;
+        (handler.input.receiving, handler.input.delivered) = (true, false);
         ring.recv_all(handler.place, &handler.conn, buffers);
         handler.started();
     }
-    Blocked::OnRead
+}
+
+/// Has the kernel go on receiving, if input is waited for; it is dropped when it comes.
+fn drop_input(
+    handler: &mut Handler<Input>,
+    ring: &mut Ring,
+    buffers: &Buffers,
+    blocked: Blocked,
+) -> Blocked {
+    if let Blocked::OnClose { bytes: true, .. } = blocked
+        && !handler.input.ended
+    {
+        receive(handler, ring, buffers);
+    }
+    blocked
 }
 
 /// Gives a session what it asks for, and returns how much that was.
@@ -255,7 +298,7 @@ fn take_in(handler: &mut Handler<Input>, bytes: &[u8], now: Instant) -> usize {
         session.received(n);
         taken += n;
     }
-    if !handler.conn.client.trickled_since(before) {
+    if handler.conn.client.standing() != before {
         handler.progressed_at = now;
     }
     taken

@@ -62,8 +62,8 @@ fn run(server: &'static Server) -> io::Result<()> {
         clients.accept(listener, now, |token, conn| {
             // Differs from epoll.rs: both directions, once and for all. An edge costs nothing
             // until it comes.
-            let both = Interest::READABLE | Interest::WRITABLE;
-            registry.register(&mut SourceFd(&number(conn)), id(token), both).is_ok()
+            let all = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
+            registry.register(&mut SourceFd(&number(conn)), id(token), all).is_ok()
         });
         for _ in 0..clients.turns() {
             // Closing a descriptor takes it out of the kernel's list.
@@ -80,7 +80,9 @@ fn ready(event: &Event) -> Ready {
         readable: event.is_readable(),
         writable: event.is_writable(),
         hung_up: event.is_read_closed(),
+        urgent: event.is_priority(),
         dead: event.is_error() || event.is_read_closed() && event.is_write_closed(),
+        told_once: false,
     }
 }
 

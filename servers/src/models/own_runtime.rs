@@ -25,11 +25,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::epoll::{self, CreateFlags, Event, EventData};
 use slab::Slab;
 
 use super::epoll::{EVENTS_MAX, wait};
-use super::epoll_edge::edge;
+use super::epoll_edge::{ALL, edge};
 use super::{Family, Model};
 use crate::connection::drive::{Blocked, job_is_over, until_blocked};
 use crate::connection::{Conn, Ending};
@@ -92,30 +92,27 @@ async fn accept(socket: Socket, listener: Listener) {
 async fn client(mut conn: Conn, socket: Socket) {
     let idle_timeout = conn.client.server().config.idle_timeout;
     let mut idle_at = Instant::now() + idle_timeout;
-    let mut close_at = None;
     let ending = loop {
         let (blocked, progress) = until_blocked(&mut conn, false);
         if progress {
             idle_at = Instant::now() + idle_timeout;
         }
         match blocked {
-            Blocked::OnRead | Blocked::OnWrite => {
-                match socket.event(close_at.or(Some(idle_at))).await {
-                    Some(ready) => {
-                        conn.readable |= ready.readable || ready.hung_up;
-                        conn.hung_up |= ready.hung_up;
-                    }
-                    None if close_at.is_some() => break Ending::Finished,
-                    None => break Ending::Idle,
-                }
-            }
+            Blocked::OnRead | Blocked::OnWrite => match socket.event(Some(idle_at)).await {
+                Some(ready) => _ = ready.note(&mut conn),
+                None => break Ending::Idle,
+            },
             Blocked::OnJob(duration) => {
                 socket.sleep(duration).await;
                 job_is_over(&mut conn);
                 idle_at = Instant::now() + idle_timeout;
             }
             Blocked::OnTurn => socket.next_turn().await,
-            Blocked::OnClose(linger) => close_at = Some(Instant::now() + linger),
+            // Whether something has come or the time is over, its next turn looks.
+            Blocked::OnClose { bytes: true, time } => {
+                _ = socket.event(Some(Instant::now() + time)).await;
+            }
+            Blocked::OnClose { bytes: false, time } => socket.sleep(time).await,
             Blocked::OnWork(_) => unreachable!("jobs are not handed out"),
             Blocked::Over(ending) => break ending,
         }
@@ -254,8 +251,7 @@ impl Runtime {
     fn register(self: &Rc<Self>, socket: &impl AsFd) -> io::Result<Socket> {
         let key = self.reactor.borrow_mut().sockets.insert(Waiting::default());
         let registered = Socket { runtime: Rc::clone(self), key };
-        let all = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        epoll::add(&self.epoll, socket, EventData::new_u64(key as u64), all)?;
+        epoll::add(&self.epoll, socket, EventData::new_u64(key as u64), ALL)?;
         Ok(registered)
     }
 }

@@ -91,7 +91,7 @@ fn ready(revents: i16) -> Ready {
     let any = |flags: i16| revents & flags != 0;
     let dead = any(libc::POLLHUP | libc::POLLERR | libc::POLLNVAL);
     let (readable, writable) = (any(libc::POLLIN) || dead, any(libc::POLLOUT) || dead);
-    Ready { readable, writable, hung_up: false, dead }
+    Ready { readable, writable, dead, ..Ready::default() }
 }
 
 /// ppoll(2), which takes nanoseconds where poll(2) takes milliseconds. Returns how many lines

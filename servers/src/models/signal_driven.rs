@@ -29,7 +29,14 @@ pub(crate) const MODEL: Model = Model {
 };
 
 /// What the kernel may have to say about a client that it has not said anything about.
-const ANYTHING: Ready = Ready { readable: true, writable: true, hung_up: false, dead: false };
+const ANYTHING: Ready = Ready {
+    readable: true,
+    writable: true,
+    hung_up: false,
+    urgent: false,
+    dead: false,
+    told_once: true,
+};
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
@@ -53,7 +60,7 @@ fn run(server: &'static Server) -> io::Result<()> {
             }
             News::Lost => {
                 clients.wake_listener();
-                clients.wake_all(ANYTHING);
+                clients.wake_all(Ready { urgent: true, ..ANYTHING });
             }
             News::Nothing => {}
         }
@@ -190,7 +197,7 @@ fn ready(band: libc::c_long) -> Ready {
     let any = |flags: i16| band & libc::c_long::from(flags) != 0;
     let dead = any(libc::POLLHUP | libc::POLLERR);
     let (readable, writable) = (any(libc::POLLIN) || dead, any(libc::POLLOUT) || dead);
-    Ready { readable, writable, hung_up: false, dead }
+    Ready { readable, writable, dead, told_once: true, ..Ready::default() }
 }
 
 fn index(fd: i32) -> usize {

@@ -1,23 +1,24 @@
 //! What the tokio models share: a task for each client, and the task that accepts them. They
 //! differ in the runtime these tasks run on.
 
+use std::future::poll_fn;
 use std::io;
 use std::mem;
-use std::net::TcpStream as StdStream;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::pin::{Pin, pin};
+use std::task::{Poll, ready};
 
 use protocol::Step;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
-use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use crate::connection::drive::{ending, finished, received};
-use crate::connection::{Client, Conn, Ending, LINGER, LINGER_BYTES_MAX};
+use crate::connection::closing::{Closing, Next};
+use crate::connection::drive::{READS_PER_TURN_MAX, ending, finished, received};
+use crate::connection::{Client, Conn, Ending, recv, send};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener};
 use crate::reactor::timers::CUT_TICK;
 use crate::stopping::{self, Stage};
@@ -70,29 +71,45 @@ pub(super) async fn serve(
     Ok(())
 }
 
+/// What a client waits for to read. Urgent data is asked for by name: a read ends in front of it, and
+/// then a short one does not prove that nothing is left.
+const INPUT: Interest = Interest::READABLE.add(Interest::PRIORITY);
+
 /// Carries one client to its end.
 async fn client(conn: Conn, worker: usize) {
     let Conn { mut client, stream, .. } = conn;
     client.taken_by(worker);
-    let Ok(mut stream) = TcpStream::from_std(StdStream::from(stream)) else { return };
-    let ending = match converse(&mut client, &mut stream).await {
+    // Differs from `tokio::net::TcpStream`, which forgets after every short read that there may be
+    // more, and cannot be asked for urgent data. The waiting is the same.
+    #[expect(unsafe_code, reason = "the driver must not outlive a descriptor that it watches")]
+    // SAFETY: the descriptor is closed by the `AsyncFd` that owns it, after it has left the driver.
+    let stream = unsafe { AsyncFd::register_with_interest(stream, INPUT.add(Interest::WRITABLE)) };
+    let stream = match stream {
+        Ok(stream) => stream,
+        // Its place is given back before its descriptor is.
+        Err(refused) => return drop((client, refused)),
+    };
+    let ending = match converse(&mut client, &stream).await {
         Ok(ending) => ending,
         Err(error) => ending(&error),
     };
-    if ending == Ending::Finished && !client.session.input_ended() {
-        // In a box of its own: a task is as large as the largest thing it ever awaits, and its
-        // scratch space would be with every idle client.
-        Box::pin(linger(&mut stream)).await;
-    }
+    let ending = if ending == Ending::Finished && client.is_to_be_closed_in_steps() {
+        // In a box of its own: a task is as large as the largest thing it ever awaits.
+        Box::pin(close(&client, &stream)).await.unwrap_or(Ending::Reset)
+    } else {
+        ending
+    };
     client.end(ending);
 }
 
-async fn converse(client: &mut Client, stream: &mut TcpStream) -> io::Result<Ending> {
+async fn converse(client: &mut Client, stream: &AsyncFd<OwnedFd>) -> io::Result<Ending> {
     let idle_timeout = client.server().config.idle_timeout;
     // One timer a client, moved forward when it goes off: a new one for every read would cost
     // more than the read.
     let mut idle = pin!(sleep(idle_timeout));
     let mut progressed_at = Instant::now();
+    // Reads since other tasks had their turn.
+    let mut reads = 0;
     // Whether the reply in hand has had to wait for room.
     let mut waited = false;
     loop {
@@ -101,22 +118,41 @@ async fn converse(client: &mut Client, stream: &mut TcpStream) -> io::Result<End
             Step::Read(_) => {
                 // The buffer is given back while nothing is there to be read.
                 client.session.rest();
-                let deadline = progressed_at + idle_timeout;
-                if !before(&mut idle, deadline, stream.readable()).await? {
-                    return Ok(Ending::Idle);
+                if reads == READS_PER_TURN_MAX {
+                    // A task that finds its socket ready each time would go on for a hundred reads.
+                    yield_now().await;
+                    reads = 0;
                 }
-                if let Step::Read(space) = client.session.step() {
-                    let n = stream.read(space).await?;
-                    received(&mut client.session, n);
+                let deadline = progressed_at + idle_timeout;
+                let input = before(&mut idle, deadline, stream.ready(INPUT), &mut reads);
+                let Some(mut input) = input.await? else { return Ok(Ending::Idle) };
+                let Step::Read(space) = client.session.step() else { continue };
+                let offered = space.len();
+                match recv(stream.get_ref(), space) {
+                    Ok(n) => {
+                        reads += 1;
+                        if n < offered && !input.ready().is_priority() {
+                            // Asking again would only cost an EAGAIN.
+                            input.clear_ready();
+                        }
+                        received(&mut client.session, stream.get_ref(), n);
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => input.clear_ready(),
+                    Err(error) => return Err(error),
+                }
+                if client.standing() == before_step {
+                    // It is no progress.
+                    continue;
                 }
             }
             Step::Write(bytes) => {
-                let sent = match stream.try_write(bytes) {
+                let sent = match stream.try_io(Interest::WRITABLE, |stream| send(stream, bytes)) {
                     Ok(sent) => sent,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         waited = true;
                         let deadline = progressed_at + idle_timeout;
-                        if !before(&mut idle, deadline, stream.writable()).await? {
+                        let room = before(&mut idle, deadline, stream.writable(), &mut reads);
+                        if room.await?.is_none() {
                             return Ok(Ending::Idle);
                         }
                         continue;
@@ -135,55 +171,59 @@ async fn converse(client: &mut Client, stream: &mut TcpStream) -> io::Result<End
                 // task of this thread. `spawn_blocking` would cost more than a short job does.
                 let done = job.compute();
                 if job.wait().is_zero() {
-                    // One job is a turn, as in the loops: a task that finds its socket ready
-                    // each time would go on for a hundred jobs.
+                    // One job is a turn, as in the loops.
                     yield_now().await;
                 } else {
                     sleep(job.wait()).await;
                 }
-                finished(&mut client.session, &done);
+                reads = 0;
+                finished(&mut client.session, stream.get_ref(), &done);
             }
             Step::Close => return Ok(Ending::Finished),
         }
-        if !client.trickled_since(before_step) {
-            progressed_at = Instant::now();
-        }
+        progressed_at = Instant::now();
     }
 }
 
-/// Awaits `io`, but not past `deadline`; `false` when that came first.
-async fn before(
+/// Awaits `io`, but not past `deadline`; `None` when that came first. When it has to wait, other
+/// tasks have their turn, and the `reads` of this one begin anew.
+async fn before<T>(
     idle: &mut Pin<&mut Sleep>,
     deadline: Instant,
-    io: impl Future<Output = io::Result<()>>,
-) -> io::Result<bool> {
+    io: impl Future<Output = io::Result<T>>,
+    reads: &mut usize,
+) -> io::Result<Option<T>> {
     let mut io = pin!(io);
-    loop {
-        tokio::select! {
-            biased;
-            result = &mut io => return result.map(|()| true),
-            () = idle.as_mut() => {
-                if deadline <= Instant::now() {
-                    return Ok(false);
-                }
-                idle.as_mut().reset(deadline);
-            }
+    poll_fn(|context| {
+        if let Poll::Ready(result) = io.as_mut().poll(context) {
+            return Poll::Ready(result.map(Some));
         }
-    }
+        *reads = 0;
+        loop {
+            ready!(idle.as_mut().poll(context));
+            if deadline <= Instant::now() {
+                return Poll::Ready(Ok(None));
+            }
+            idle.as_mut().reset(deadline);
+        }
+    })
+    .await
 }
 
-/// Closes our half and drops what the client still sends, until it closes too.
-async fn linger(stream: &mut TcpStream) {
-    let drain = async {
-        stream.shutdown().await?;
-        let (mut left, mut scratch) = (LINGER_BYTES_MAX, [0; 4096]);
-        while let n @ 1.. = stream.read(&mut scratch).await?
-            && left > n
-        {
-            left -= n;
+/// Closes in order, and says how that ended.
+async fn close(client: &Client, stream: &AsyncFd<OwnedFd>) -> io::Result<Ending> {
+    let idle_timeout = client.server().config.idle_timeout;
+    let mut closing = Closing::begin(stream.get_ref());
+    loop {
+        match closing.look(stream.get_ref(), idle_timeout) {
+            Next::Input(time) => {
+                // Whether it has come or the time is over, the next look tells what there is.
+                if let Ok(input) = timeout(time, stream.readable()).await {
+                    input?.clear_ready();
+                }
+            }
+            Next::Time(time) => sleep(time).await,
+            Next::Over(ending) => return Ok(ending),
         }
-        io::Result::Ok(())
-    };
-    // Late, failed or done: the connection is closed next.
-    let _ = timeout(LINGER, drain).await;
+    }
 }

@@ -19,8 +19,8 @@ use crate::connection::drive::{self, Blocked};
 use crate::connection::{Conn, Ending};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener, Server};
 use crate::proactor::ring::{Completion, Op, Ring};
-use crate::reactor::Token;
 use crate::reactor::timers::{self, Due, Timers};
+use crate::reactor::{PLACES_KEPT, Token};
 use crate::stopping::{self, Stage};
 
 /// One client, and what is going on for it.
@@ -47,6 +47,11 @@ impl<I> Handler<I> {
     /// An operation has been pushed that will complete.
     pub(crate) fn started(&mut self) {
         self.in_flight += 1;
+    }
+
+    /// Whether the kernel does nothing for it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.in_flight == 0
     }
 
     /// It is to leave, for this reason; the first counts.
@@ -193,12 +198,14 @@ impl<I: Default> Handlers<I> {
                 Due::Job => {
                     drive::job_is_over(&mut handler.conn);
                     handler.progressed_at = now;
+                    self.timers.set(now + self.server.config.idle_timeout, Due::Idle, token);
                 }
-                Due::Close => handler.doom(Ending::Finished),
+                // Its turn looks.
+                Due::Close => {}
                 Due::Idle => {
                     let idle_at = handler.conn.idle_at(handler.progressed_at, now);
                     if idle_at > now {
-                        self.timers.add(idle_at, Due::Idle, token);
+                        self.timers.set(idle_at, Due::Idle, token);
                         continue;
                     }
                     handler.doom(Ending::Idle);
@@ -227,7 +234,7 @@ impl<I: Default> Handlers<I> {
     }
 
     /// What a client waits for after its turn.
-    pub(crate) fn waits(&mut self, place: u32, blocked: &Blocked, now: Instant) {
+    pub(crate) fn waits(&mut self, place: u32, blocked: &Blocked) {
         let handler = &mut *self.table[place as usize];
         match *blocked {
             // It has started an operation, and its completion will be its next turn.
@@ -235,11 +242,10 @@ impl<I: Default> Handlers<I> {
             Blocked::OnTurn => queue(handler, &mut self.run_list),
             // Jobs before it in this batch may have taken long: the wait starts when it starts.
             Blocked::OnJob(wait) => {
-                self.timers.add(Instant::now() + wait, Due::Job, handler.token());
+                self.timers.set(Instant::now() + wait, Due::Job, handler.token());
             }
-            Blocked::OnClose(linger) => {
-                self.timers.add(now + linger, Due::Close, handler.token());
-                queue(handler, &mut self.run_list);
+            Blocked::OnClose { time, .. } => {
+                self.timers.set(Instant::now() + time, Due::Close, handler.token());
             }
             Blocked::Over(ending) => {
                 handler.doom(ending);
@@ -272,7 +278,7 @@ impl<I: Default> Handlers<I> {
             doomed: None,
         });
         let idle_at = now + self.server.config.idle_timeout;
-        self.timers.add(idle_at, Due::Idle, handler.token());
+        self.timers.set(idle_at, Due::Idle, handler.token());
         queue(vacant.insert(handler), &mut self.run_list);
     }
 
@@ -283,7 +289,11 @@ impl<I: Default> Handlers<I> {
             // Said once or more; a peer that is gone already has ended it by itself.
             let _ = rustix::net::shutdown(&handler.conn, Shutdown::Both);
         } else if let Some(ending) = handler.doomed {
+            self.timers.remove(handler.token());
             self.table.remove(place).conn.end(ending);
+            if self.table.is_empty() && self.table.capacity() > PLACES_KEPT {
+                self.table = Slab::new();
+            }
         }
     }
 }

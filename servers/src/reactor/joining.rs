@@ -105,6 +105,6 @@ impl Clients {
             // It has something to write before the kernel has anything to say.
             queue(&mut self.table[place as usize], token, &mut self.run_list);
         }
-        self.timers.add(now + self.server.config.idle_timeout, Due::Idle, token);
+        self.timers.set(now + self.server.config.idle_timeout, Due::Idle, token);
     }
 }

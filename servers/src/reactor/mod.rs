@@ -40,6 +40,9 @@ struct Entry {
     progressed_at: Instant,
 }
 
+/// Places for clients that a loop always keeps. More are given back when the last client has left.
+pub(crate) const PLACES_KEPT: usize = 1024;
+
 /// The clients of one event loop.
 #[derive(Debug)]
 pub(crate) struct Clients {
@@ -144,7 +147,7 @@ impl Clients {
         if wait.is_zero() {
             queue(entry, token, &mut self.run_list);
         } else {
-            self.timers.add(Instant::now() + wait, Due::Job, token);
+            self.timers.set(Instant::now() + wait, Due::Job, token);
         }
     }
 
@@ -165,8 +168,10 @@ impl Clients {
                     entry.conn.iter_mut().for_each(|conn| drive::job_is_over(conn));
                     // The silence was ours, however long: its own begins now.
                     entry.progressed_at = now;
+                    self.timers.set(now + self.server.config.idle_timeout, Due::Idle, token);
                 }
-                Due::Close => entry.doomed = Some(Ending::Finished),
+                // Its turn looks.
+                Due::Close => {}
                 Due::Idle => {
                     // Whoever is out for a turn has time.
                     let idle_at = match &entry.conn {
@@ -174,7 +179,7 @@ impl Clients {
                         None => now + self.server.config.idle_timeout,
                     };
                     if idle_at > now {
-                        self.timers.add(idle_at, Due::Idle, token);
+                        self.timers.set(idle_at, Due::Idle, token);
                         continue;
                     }
                     entry.doomed = Some(Ending::Idle);
@@ -250,14 +255,19 @@ impl Clients {
             entry.progressed_at = now;
         }
         entry.want = match blocked {
-            Blocked::OnRead => Want::Read,
+            Blocked::OnRead | Blocked::OnClose { bytes: true, .. } => Want::Read,
             Blocked::OnWrite => Want::Write,
-            Blocked::OnJob(_) | Blocked::OnWork(_) | Blocked::OnTurn | Blocked::OnClose(_) => {
-                Want::Nothing
-            }
+            Blocked::OnJob(_)
+            | Blocked::OnWork(_)
+            | Blocked::OnTurn
+            | Blocked::OnClose { bytes: false, .. } => Want::Nothing,
             Blocked::Over(ending) => {
+                self.timers.remove(token);
                 if let Some(conn) = self.table.remove(token.place as usize).conn {
                     conn.end(ending);
+                }
+                if self.table.is_empty() && self.table.capacity() > PLACES_KEPT {
+                    self.table = Slab::new();
                 }
                 return Turn { token, descriptor, want: None, job: None };
             }
@@ -266,11 +276,10 @@ impl Clients {
         match blocked {
             // Jobs before it in this batch may have taken long: the wait starts when it starts.
             Blocked::OnJob(wait) => {
-                self.timers.add(Instant::now() + wait, Due::Job, token);
+                self.timers.set(Instant::now() + wait, Due::Job, token);
             }
-            Blocked::OnClose(linger) => {
-                self.timers.add(now + linger, Due::Close, token);
-                queue(entry, token, &mut self.run_list);
+            Blocked::OnClose { time, .. } => {
+                self.timers.set(Instant::now() + time, Due::Close, token);
             }
             Blocked::OnTurn => queue(entry, token, &mut self.run_list),
             Blocked::OnWork(job) => turn.job = Some(job),
@@ -289,17 +298,15 @@ impl Clients {
 
 fn wake(entry: &mut Entry, token: Token, ready: Ready, run_list: &mut VecDeque<Token>) -> bool {
     let Some(conn) = &mut entry.conn else { return true };
-    conn.readable |= ready.readable || ready.hung_up;
-    conn.hung_up |= ready.hung_up;
+    let readable = ready.note(conn);
     let wanted = match entry.want {
-        Want::Read => ready.readable || ready.hung_up,
+        Want::Read => readable,
         Want::Write => ready.writable,
         Want::Nothing => false,
     };
-    if ready.dead && !wanted {
-        // Where our half is closed already, both halves being closed is what was wanted.
-        let lingers = matches!(conn.phase, Phase::Lingering(_));
-        entry.doomed = Some(if lingers { Ending::Finished } else { Ending::Reset });
+    // Whether that is the end of one that is being closed, its turn finds out.
+    if ready.dead && !wanted && !matches!(conn.phase, Phase::Closing(_)) {
+        entry.doomed = Some(Ending::Reset);
     }
     if wanted || ready.dead {
         queue(entry, token, run_list);

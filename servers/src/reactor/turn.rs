@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 use protocol::Job;
 
 use super::Token;
+use crate::connection::Conn;
 
 /// What a client waits for from the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +28,13 @@ pub(crate) struct Ready {
     pub(crate) writable: bool,
     /// The peer will send no more.
     pub(crate) hung_up: bool,
+    /// There is urgent data, which may be all that there is.
+    pub(crate) urgent: bool,
     /// The connection is gone in both directions.
     pub(crate) dead: bool,
+    /// Each arrival is told of once and without saying what it is: of two, one may be the end or
+    /// urgent data.
+    pub(crate) told_once: bool,
 }
 
 impl Ready {
@@ -38,8 +44,20 @@ impl Ready {
             readable: self.readable || later.readable,
             writable: self.writable || later.writable,
             hung_up: self.hung_up || later.hung_up,
+            urgent: self.urgent || later.urgent,
             dead: self.dead || later.dead,
+            told_once: self.told_once || later.told_once,
         }
+    }
+
+    /// Notes for the driver what this says about a client. Returns whether there may be something to
+    /// read.
+    pub(crate) fn note(self, conn: &mut Conn) -> bool {
+        let readable = self.readable || self.hung_up || self.urgent;
+        let one_of_several = self.told_once && readable && conn.readable;
+        conn.unproven |= self.hung_up || self.urgent || one_of_several;
+        conn.readable |= readable;
+        readable
     }
 }
 

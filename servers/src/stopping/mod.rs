@@ -25,12 +25,15 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{EventfdFlags, PollFlags, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::io::Errno;
 use rustix::net::Shutdown;
 use signal_hook::consts::{SIGALRM, SIGUSR1};
 
+use crate::clock::REFUSED_PAUSE;
 use crate::processes::shared::Page;
 use crate::{clock, processes};
 pub(crate) use watched::Stage;
@@ -124,6 +127,22 @@ pub(crate) fn sleep(wait: Duration) {
         let deadline = Instant::now() + wait;
         while stage() < Stage::Cut && Instant::now() < deadline {
             clock::wait_until_ready(cut, PollFlags::IN, Some(deadline));
+        }
+    }
+}
+
+/// Waits for so long, or until there is input, but not past a cut. It may return earlier, so whoever
+/// waits looks again.
+pub(crate) fn wait(input: Option<BorrowedFd<'_>>, time: Duration) {
+    if let (Some(cut), Ok(timeout)) = (CUT.get(), Timespec::try_from(time)) {
+        let cut = PollFd::new(cut, PollFlags::IN);
+        let waited = match &input {
+            Some(input) => poll(&mut [cut, PollFd::new(input, PollFlags::IN)], Some(&timeout)),
+            None => poll(&mut [cut], Some(&timeout)),
+        };
+        if !matches!(waited, Ok(_) | Err(Errno::INTR)) {
+            // With a limit of no descriptors poll(2) refuses even one.
+            thread::sleep(time.min(REFUSED_PAUSE));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, sockopt};
 
 pub use crate::process::until;
 use crate::workload::speech::{Question, show};
@@ -64,6 +64,16 @@ impl Client {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
         let sent = self.stream.write_all(bytes.as_ref());
         sent.with_context(|| format!("the server did not take {}", show(bytes.as_ref())))
+    }
+
+    /// Sends one byte of urgent data, which belongs to no request.
+    ///
+    /// # Errors
+    /// When the server does not take it.
+    pub fn send_urgent(&mut self) -> Result<()> {
+        let sent = rustix::net::send(&self.stream, b"!", SendFlags::OOB | SendFlags::NOSIGNAL);
+        sent.context("the server did not take a byte of urgent data")?;
+        Ok(())
     }
 
     /// The next line, without its line feed; `None` at the end of the server's output.

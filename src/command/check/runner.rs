@@ -16,8 +16,8 @@ use super::{Behaviour, Speaks, Speech, is_sequential};
 use crate::process::server::{Server, Start, Subject};
 use crate::process::watch::{self, Footprint};
 
-/// How long a server whose process is not known is given to read. Most take far less; one that
-/// takes longer is only tried less hard.
+/// How long a server is given for what cannot be seen, to read for one whose process is not known. Most
+/// take far less; one that takes longer is only tried less hard.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// What came of a behaviour.
@@ -290,6 +290,12 @@ impl<'a> Case<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Gives the server a moment for what cannot be waited for. One that takes longer is only tried
+    /// less hard.
+    pub fn pause(&self) {
+        thread::sleep(PAUSE);
     }
 
     /// Waits until somebody new is served.

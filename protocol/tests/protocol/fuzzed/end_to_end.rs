@@ -108,7 +108,8 @@ impl Joined {
             let bytes = (self.made_bytes + RAW_BYTES_MAX + 1) * 45;
             assert!(turn <= 4 * bytes + 100, "the connection is stuck");
             if stop == Some(turn) && !self.closed {
-                self.session.wind_down();
+                let queued = self.up.len();
+                self.session.wind_down(|| queued);
                 wound_down = true;
             }
             if self.closed && self.down.is_empty() {

@@ -50,15 +50,18 @@ pub(crate) fn play(
     }
     let mut played = Played::default();
     let (mut unsent, mut over, mut worked) = (0, false, false);
+    // What a kernel knew to have when the session began to wind down and was not read since.
+    let mut known = 0;
     for step in 0.. {
         // Every second step moves a byte, answers a message or is the last.
         assert!(step <= 3 * (input.len() + played.output.len()) + 8, "it goes round in circles");
         assert!(session.tally().requests <= played.read as u64, "a request has a byte at least");
+        let next = moves.next();
         if stop == Some(step) {
-            session.wind_down();
+            known = next.size.min(input.len() - played.read);
+            session.wind_down(|| known);
             played.wound_down = !played.ended;
         }
-        let next = moves.next();
         if next.rests {
             session.rest();
         }
@@ -81,7 +84,8 @@ pub(crate) fn play(
                 space[..n].copy_from_slice(&rest[..n]);
                 session.received(n);
                 played.ended |= n == 0 && !played.wound_down;
-                over = n == 0 || played.wound_down && short;
+                over = n == 0 || played.wound_down && known == 0 && short;
+                known = known.saturating_sub(n);
                 played.read_before = played.read;
                 played.read += n;
                 played.reads.push((played.read, played.output.len()));

@@ -97,7 +97,7 @@ fn get(target: &str) -> String {
 }
 
 /// The next reply's head, its lines joined with spaces, and its body.
-fn reply(client: &mut Client, to: &str) -> Result<(String, String)> {
+pub(super) fn reply(client: &mut Client, to: &str) -> Result<(String, String)> {
     let (mut head, mut len) = (String::new(), 0);
     loop {
         let line = client.reply(to)?;

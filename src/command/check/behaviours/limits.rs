@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use protocol::App;
 use servers::Family;
 
@@ -65,6 +65,14 @@ pub(super) const ALL: &[Behaviour] = &[
         needs: Needs::Process,
         speaks: Speaks::Lines,
         run: unread_memory,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "clients_that_come_and_go_leave_no_memory_behind",
+        why: "some bytes kept for each client that has left are a server that grows all day",
+        points: 2,
+        needs: Needs::Process,
+        run: churn,
         ..Behaviour::PLAIN
     },
     Behaviour {
@@ -215,6 +223,46 @@ fn unread_memory(case: &mut Case<'_>) -> Result<()> {
     );
     drop(client);
     case.serves()
+}
+
+fn churn(case: &mut Case<'_>) -> Result<()> {
+    // An allocator may take a while to have all that it keeps at hand: only what grows every time
+    // is kept for those who have left.
+    const ROUNDS: usize = 3;
+    let (clients, allowed) = match case.model() {
+        // A process for each client is dear to make, and takes its memory with it.
+        Some(model) if model.process_per_client => (500, 64 * 1024),
+        Some(_) => (4_000, 64 * 1024),
+        // Somebody's server may have a runtime that collects its garbage later.
+        None => (2_000, 256 * 1024),
+    };
+    let pid = case.server.pid()?;
+    come_and_go(case, 500)?;
+    let mut before = accounts::memory(pid).anonymous_bytes;
+    let mut grown = [0; ROUNDS];
+    for round in &mut grown {
+        come_and_go(case, clients)?;
+        let after = accounts::memory(pid).anonymous_bytes;
+        *round = after.saturating_sub(before);
+        before = after;
+        if *round <= allowed {
+            return Ok(());
+        }
+    }
+    bail!("each time that {clients} clients came and left it grew, by {grown:?} bytes")
+}
+
+/// So many clients, one after the other, each with its question; every second one resets instead of
+/// closing. Afterwards the server is at rest.
+fn come_and_go(case: &Case<'_>, clients: u64) -> Result<()> {
+    for n in 0..clients {
+        let client = case.served_client()?;
+        if n % 2 == 0 {
+            client.reset()?;
+        }
+    }
+    case.is_left_alone()?;
+    case.rests()
 }
 
 fn admission(case: &mut Case<'_>) -> Result<()> {

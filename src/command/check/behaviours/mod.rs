@@ -1,5 +1,6 @@
 //! Every behaviour, by theme.
 
+mod delivery;
 mod framing;
 mod http;
 mod limits;
@@ -7,6 +8,7 @@ mod processes;
 mod resets;
 mod stopping;
 mod timeouts;
+mod urgent;
 
 use super::Behaviour;
 
@@ -18,7 +20,9 @@ pub fn all() -> impl Iterator<Item = &'static Behaviour> {
         resets::ALL,
         limits::ALL,
         timeouts::ALL,
+        urgent::ALL,
         stopping::ALL,
+        delivery::ALL,
         processes::ALL,
     ];
     themes.into_iter().flatten()

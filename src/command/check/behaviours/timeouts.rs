@@ -4,9 +4,10 @@ use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
+use protocol::{App, Framing};
 
-use crate::command::check::{Behaviour, Case, Needs, Speaks};
+use crate::command::check::{Behaviour, Case, Needs, Speaks, Speech};
 
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
@@ -51,6 +52,17 @@ pub(super) const ALL: &[Behaviour] = &[
         run: never_reads,
         ..Behaviour::PLAIN
     },
+    Behaviour {
+        name: "http_bytes_that_complete_no_request_hold_no_place",
+        why: "empty lines, and a head or a body in single bytes, are never idle and never a request",
+        points: 2,
+        needs: Needs::Model,
+        speaks: Speaks::Own(Speech { app: App::Bench, framing: Framing::Http }),
+        flags: &["--idle-timeout", "300ms"],
+        hostile: true,
+        run: http_trickle,
+        ..Behaviour::PLAIN
+    },
 ];
 
 fn idle(case: &mut Case<'_>) -> Result<()> {
@@ -66,15 +78,45 @@ fn silent(case: &mut Case<'_>) -> Result<()> {
 }
 
 fn trickle(case: &mut Case<'_>) -> Result<()> {
-    let client = case.client()?;
-    let mut sender = client.stream.try_clone()?;
-    // A byte every 50 ms is never idle, and never a request either.
-    case.until("the server gives up on a client that sends a byte now and then", || {
-        thread::sleep(Duration::from_millis(50));
-        sender.write(b"1").is_err() || client.has_input().unwrap_or(true)
-    })?;
+    is_given_up(case, b"", b"1")?;
     case.will_have_counted("idle", 1..=u64::MAX);
     case.serves()
+}
+
+fn http_trickle(case: &mut Case<'_>) -> Result<()> {
+    let request = case.speech.question(1).request;
+    let starts: [(&str, Vec<u8>, &[u8]); 6] = [
+        ("empty lines", Vec::new(), b"\r\n"),
+        ("line feeds", Vec::new(), b"\n"),
+        ("empty lines after a request", request, b"\r\n"),
+        ("a request line", b"GET /".to_vec(), b"a"),
+        ("a header field", b"GET / HTTP/1.1\r\nHost: c10k\r\nX: ".to_vec(), b"a"),
+        (
+            "a body",
+            b"POST /echo HTTP/1.1\r\nHost: c10k\r\nContent-Length: 60000\r\n\r\n".to_vec(),
+            b"a",
+        ),
+    ];
+    let kinds = starts.len() as u64;
+    for (what, start, piece) in starts {
+        is_given_up(case, &start, piece).with_context(|| format!("{what}, piece by piece"))?;
+    }
+    case.will_have_counted("idle", kinds..=u64::MAX);
+    case.serves()
+}
+
+/// Begins like that, and sends a piece every 50 ms, which is never idle: the server must end it all
+/// the same.
+fn is_given_up(case: &Case<'_>, start: &[u8], piece: &[u8]) -> Result<()> {
+    let mut client = case.client()?;
+    client.send(start)?;
+    let mut sender = client.stream.try_clone()?;
+    case.until("the server gives up on a client that sends a little now and then", || {
+        thread::sleep(Duration::from_millis(50));
+        // It may still have a reply to the start.
+        let _ = client.lines_there();
+        sender.write_all(piece).is_err()
+    })
 }
 
 fn never_reads(case: &mut Case<'_>) -> Result<()> {

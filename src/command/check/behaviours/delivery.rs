@@ -1,0 +1,191 @@
+//! The last reply arrives: closing in order takes more than close(2), with a client that is slow,
+//! still sends, or does not read at all.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use rustix::process::Signal;
+
+use crate::command::check::client::Client;
+use crate::command::check::runner::counted;
+use crate::command::check::{Behaviour, Case, Needs, Speaks};
+
+/// More than the kernel takes for a client with a small window.
+const REPLY_BYTES: usize = 400_000;
+
+pub(super) const ALL: &[Behaviour] = &[
+    Behaviour {
+        name: "a_late_request_destroys_no_reply_of_the_drain",
+        why: "what comes when both halves are closed is answered with a reset, which destroys replies",
+        points: 2,
+        needs: Needs::Process,
+        speaks: Speaks::Bench,
+        flags: &["--drain-timeout", "20s"],
+        run: late_request,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_pipelining_client_loses_no_reply_to_the_drain",
+        why: "a reply that the server counts as given must arrive, whatever the client sends meanwhile",
+        points: 2,
+        needs: Needs::Process,
+        speaks: Speaks::Bench,
+        flags: &["--drain-timeout", "60s"],
+        run: pipelining,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_client_that_has_ended_its_input_gets_its_replies_from_the_drain",
+        why: "a client that sends no more still reads",
+        points: 1,
+        needs: Needs::Process,
+        speaks: Speaks::Bench,
+        flags: &["--drain-timeout", "20s"],
+        run: half_closed,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_reply_that_nobody_takes_before_the_drain_timeout_is_cut",
+        why: "what did not arrive was not finished",
+        points: 1,
+        needs: Needs::Model,
+        speaks: Speaks::Bench,
+        flags: &["--drain-timeout", "300ms"],
+        run: not_taken,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_slow_client_gets_the_reply_before_a_goodbye",
+        why: "the server closes first, and the client needs more than a moment for what is on its way",
+        points: 1,
+        needs: Needs::Process,
+        speaks: Speaks::Bench,
+        run: slow_goodbye,
+        ..Behaviour::PLAIN
+    },
+];
+
+/// A client with a small window that has asked for a long reply and reads none of it yet; the server
+/// has written what the kernel takes.
+fn reads_nothing(case: &Case<'_>) -> Result<Client> {
+    let mut client = Client::connect_narrow(case.server.address, case.patience())?;
+    client.exchange(&case.speech.question(1))?;
+    client.send(format!("WORK 0 0 {REPLY_BYTES}\n"))?;
+    case.rests()?;
+    Ok(client)
+}
+
+/// A client with a small window whose long reply is still being worked on, and which has ended its
+/// input.
+fn half_closed_client(case: &Case<'_>) -> Result<Client> {
+    let mut client = Client::connect_narrow(case.server.address, case.patience())?;
+    client.exchange(&case.speech.question(1))?;
+    client.send(format!("WORK 0 50000 {REPLY_BYTES}\n"))?;
+    client.half_close()?;
+    Ok(client)
+}
+
+/// Reads a long reply to its end, some of it at a time.
+fn arrives(client: &mut Client) -> Result<()> {
+    let reply = client.reply("a request for a long reply");
+    let len = reply.context("the long reply was cut off")?.len() + 1;
+    ensure!(len == REPLY_BYTES, "of a reply of {REPLY_BYTES} bytes {len} arrived");
+    Ok(())
+}
+
+fn late_request(case: &mut Case<'_>) -> Result<()> {
+    let mut client = reads_nothing(case)?;
+    case.server.signal(Signal::TERM)?;
+    case.server.taken(Signal::TERM)?;
+    for _ in 0..3 {
+        case.pause();
+        // It may be refused already; what is on its way is not to suffer.
+        let _ = client.stream.write_all(b"ECHO late\n");
+    }
+    arrives(&mut client)?;
+    client.closed()?;
+    drop(client);
+    let stopped = case.server.stopped()?;
+    if case.is_model() {
+        counted(&stopped, "finished", 1..=1)?;
+        counted(&stopped, "cut", 0..=0)?;
+    }
+    Ok(())
+}
+
+fn pipelining(case: &mut Case<'_>) -> Result<()> {
+    const TIMES: usize = 5;
+    for time in 0..TIMES {
+        if time > 0 {
+            case.start_again()?;
+        }
+        let mut client = case.served_client()?;
+        let mut sender = client.stream.try_clone()?;
+        let batch = format!("ECHO {}\n", "x".repeat(1000)).repeat(64);
+        let sending = thread::spawn(move || while sender.write_all(batch.as_bytes()).is_ok() {});
+        for _ in 0..100 {
+            client.reply("one request of many")?;
+        }
+        case.server.signal(Signal::TERM)?;
+        let mut output = Vec::new();
+        let mut buffer = vec![0; 64 * 1024];
+        // A reset is an end here: what counts is what has come before it.
+        while let Ok(n @ 1..) = client.stream.read(&mut buffer) {
+            output.extend_from_slice(&buffer[..n]);
+        }
+        let _ = client.stream.shutdown(Shutdown::Both);
+        sending.join().map_err(|_| anyhow!("the sender has panicked"))?;
+        let whole = client.lines_there()? + output.iter().filter(|byte| **byte == b'\n').count();
+        ensure!(output.last().is_none_or(|byte| *byte == b'\n'), "the last reply was cut off");
+        let stopped = case.server.stopped()?;
+        if case.is_model() {
+            // The question before, and those that were read one by one.
+            let arrived = whole as u64 + 101;
+            counted(&stopped, "requests", arrived..=arrived)?;
+            counted(&stopped, "finished", 1..=1)?;
+        }
+    }
+    Ok(())
+}
+
+fn half_closed(case: &mut Case<'_>) -> Result<()> {
+    let mut client = half_closed_client(case)?;
+    case.server.signal(Signal::TERM)?;
+    case.server.taken(Signal::TERM)?;
+    case.pause();
+    arrives(&mut client)?;
+    client.ends_in_order()?;
+    let stopped = case.server.stopped()?;
+    if case.is_model() {
+        counted(&stopped, "finished", 1..=1)?;
+    }
+    Ok(())
+}
+
+fn not_taken(case: &mut Case<'_>) -> Result<()> {
+    for half_closed in [false, true] {
+        let client = if half_closed { half_closed_client(case)? } else { reads_nothing(case)? };
+        let stopped = case.server.stop()?;
+        drop(client);
+        let told = || format!("the client has ended its input: {half_closed}");
+        counted(&stopped, "cut", 1..=1).with_context(told)?;
+        counted(&stopped, "finished", 0..=0).with_context(told)?;
+        case.start_again()?;
+    }
+    Ok(())
+}
+
+fn slow_goodbye(case: &mut Case<'_>) -> Result<()> {
+    let mut client = reads_nothing(case)?;
+    client.send("QUIT\n")?;
+    // Longer than a server waits for a client that has everything.
+    thread::sleep(Duration::from_millis(1_300));
+    let _ = client.stream.write_all(b"ECHO late\n");
+    case.pause();
+    arrives(&mut client)?;
+    client.expect_line("OK bye")?;
+    client.closed()
+}
