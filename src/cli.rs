@@ -15,7 +15,7 @@ use crate::command::plans;
 use crate::command::report::{self, ReportArgs};
 use crate::command::run::{self, RunArgs};
 use crate::command::schema::SchemaOf;
-use crate::command::{capacity, doctor, export, lab, merge};
+use crate::command::{capacity, doctor, export, lab, merge, pack};
 use crate::process::ServeArgs;
 use crate::view::table;
 
@@ -82,6 +82,8 @@ enum Command {
     },
     /// Print the comparison of a saved run again, and write its page if asked to
     Report(ReportArgs),
+    /// Put the trials of saved runs into one file each
+    Pack(pack::PackArgs),
     /// Say what has changed from one saved run to another, and how sure that is
     Compare(CompareArgs),
     /// Print the JSON Schema of what is written
@@ -130,6 +132,7 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
         Command::Plans { json } => plans::plans(json).map(|()| Exit::Ok),
+        Command::Pack(args) => pack::run(&args),
         Command::Compare(args) => crate::command::compare::compare(&args),
         Command::Report(args) => report::report(&args).map(|()| Exit::Ok),
         Command::Schema { document } => base::print(&document.schema()?).map(|()| Exit::Ok),

@@ -10,6 +10,7 @@ pub mod export;
 pub mod lab;
 pub mod load;
 pub mod merge;
+pub mod pack;
 pub mod plans;
 pub mod report;
 pub mod run;

@@ -27,6 +27,7 @@ mod lab;
 mod load;
 mod measured;
 mod pacing;
+pub mod packed;
 mod pooled;
 mod reference;
 mod server;

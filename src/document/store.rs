@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::packed;
 use crate::base::usage;
 
 /// Writes `text` to `path`, whole or not at all.
@@ -90,11 +91,22 @@ pub fn json(document: &impl Serialize) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Reads a document.
+/// Reads a document. A trial of a [packed](super::packed) run is read from there.
 ///
 /// # Errors
 /// When the file is not there or is not that document; the message says where in it.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let packed = if path.exists() { None } else { packed::find(path)? };
+    if let Some(document) = packed {
+        let text = document.to_string();
+        return serde_json::from_value(document).with_context(|| {
+            format!(
+                "{} is not a result of this version{}",
+                path.display(),
+                version_of(text.as_bytes())
+            )
+        });
+    }
     let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&text).with_context(|| {
         format!("{} is not a result of this version{}", path.display(), version_of(&text))
