@@ -7,11 +7,12 @@ because the format's version is raised only when a field changes its meaning or 
 from __future__ import annotations
 
 import binascii
+import gzip
 import json
 import zlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from hdrh.codec import HdrCookieException, HdrLengthException
@@ -34,6 +35,7 @@ from c10k_documents import (
     UsageError,
 )
 
+PACKED = "trials.jsonl.gz"
 VERSIONS = {"c10k.summary": 1, "c10k.trial": 1, "c10k.lab": 1}
 
 
@@ -88,6 +90,11 @@ def read_document(path: Path, schema: str) -> Document:
         ) from error
     except OSError as error:
         raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
+    return _checked(document, schema)
+
+
+def _checked(document: Document, schema: str) -> Document:
+    path = document.path
     said = document.object("schema")
     name, version = said.get("name", str), said.get("version", int)
     if name != schema:
@@ -272,13 +279,37 @@ def _samples(of: Document) -> Samples:
 def read_trial(run: Run, name: str) -> Document:
     """A trial's document, read once as long as its file is the same."""
     path = run.folder / name
+    packed = run.folder / PACKED
+    if not path.is_file() and packed.is_file():
+        return _packed(packed, packed.stat().st_mtime_ns).get(name) or _missing(path)
     if not path.is_file():
-        raise DamagedError(
-            f"{path} is missing although summary.json lists it: copy the whole run folder, "
-            "or finish the run with --resume"
-        )
+        _missing(path)
     found = path.stat()
     return _read_trial(path, found.st_mtime_ns, found.st_size)
+
+
+def _missing(path: Path) -> NoReturn:
+    raise DamagedError(
+        f"{path} is missing although summary.json lists it: copy the whole run folder, "
+        "or finish the run with --resume"
+    )
+
+
+@lru_cache(maxsize=4)
+def _packed(path: Path, changed: int) -> dict[str, Document]:
+    """The trials of a packed run: a line each, after a first one with what they share."""
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            first, *lines = map(json.loads, file)
+        documents = {}
+        for line in lines:
+            shared = {k: v for k, v in first["common"].items() if k not in line.get("lacks", [])}
+            documents[line["file"]] = _checked(
+                Document(shared | line["trial"], path.parent / line["file"]), "c10k.trial"
+            )
+        return documents
+    except (OSError, EOFError, ValueError, KeyError, zlib.error) as error:
+        raise DamagedError(f"{path} is damaged ({error}): restore it") from error
 
 
 @lru_cache(maxsize=512)

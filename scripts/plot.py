@@ -32,7 +32,7 @@ try:
     import c10k_sweep
     import c10k_time
     from c10k_documents import Cell, DamagedError, Run, UsageError
-    from c10k_results import read_run
+    from c10k_results import PACKED, read_run
 except ModuleNotFoundError as error:
     sys.exit(
         f"plot.py: the package {error.name!r} is missing: run this with `uv run`, or first "
@@ -132,11 +132,11 @@ def draw(
     look = style.looks(run)
     if not kept.cells:
         raise UsageError("none of these models was measured under these workloads")
-    traced = (run.folder / "trials").is_dir()
+    traced = any((run.folder / name).exists() for name in ("trials", PACKED))
     if not traced:
         print(
             f"plot.py: {run.folder} holds no trials: the figures latency, cdf, time and cost are "
-            "left out, because what they show is only in trials/*.json",
+            "left out, because what they show is only in the trials",
             file=sys.stderr,
         )
     # Whatever somebody's own matplotlibrc says, the figures are the same.

@@ -96,7 +96,7 @@ fn admit_no_farther(quantiles: &[f64], found: &mut [Pooled]) {
 pub fn again(summary: &mut Summary, dir: &Path) -> Result<Option<String>> {
     let files = || summary.cells.iter().flat_map(|cell| &cell.trials);
     let (all, missing) =
-        (files().count(), files().filter(|file| !dir.join(file).is_file()).count());
+        (files().count(), files().filter(|file| !store::is_there(&dir.join(file))).count());
     if missing > 0 {
         return Ok(Some(format!(
             "{missing} of {all} trial files are not there: quantiles stay as the summary has them"

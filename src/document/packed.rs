@@ -65,20 +65,31 @@ impl Packed {
 /// The packed run that was read last: a reader asks for one trial after the other.
 static LAST: Mutex<Option<(PathBuf, Arc<Packed>)>> = Mutex::new(None);
 
+/// The packed file that the file `path` of a trial would be in, and its name there; `None` where no run is
+/// packed.
+fn place(path: &Path) -> Option<(PathBuf, String)> {
+    let folder = path.parent().filter(|folder| folder.ends_with(TRIALS))?;
+    let packed = folder.with_file_name(PACKED);
+    let name = format!("{TRIALS}/{}", path.file_name()?.to_string_lossy());
+    packed.exists().then_some((packed, name))
+}
+
 /// The document that would be in the file `path` had its run not been packed; `None` when it has not.
 ///
 /// # Errors
 /// When the packed file is damaged.
 pub(super) fn find(path: &Path) -> Result<Option<Value>> {
-    let folder = path.parent().filter(|folder| folder.ends_with(TRIALS));
-    let (Some(folder), Some(name)) = (folder, path.file_name()) else { return Ok(None) };
-    let packed = folder.with_file_name(PACKED);
-    if !packed.exists() {
-        return Ok(None);
-    }
-    let all = read_cached(&packed)?;
-    let name = format!("{TRIALS}/{}", name.to_string_lossy());
-    Ok(all.document(&name).map(Value::Object))
+    let Some((packed, name)) = place(path) else { return Ok(None) };
+    Ok(read_cached(&packed)?.document(&name).map(Value::Object))
+}
+
+/// Whether it is there.
+///
+/// # Errors
+/// When the packed file is damaged.
+pub(super) fn has(path: &Path) -> Result<bool> {
+    let Some((packed, name)) = place(path) else { return Ok(false) };
+    Ok(read_cached(&packed)?.trials.contains_key(&name))
 }
 
 fn read_cached(path: &Path) -> Result<Arc<Packed>> {
@@ -187,10 +198,10 @@ pub fn unpack(dir: &Path) -> Result<usize> {
     Ok(packed.trials.len())
 }
 
-/// Where a page in the folder of a run finds a trial: its own file, or the packed one.
+/// Whether the trials of a run are in one file.
 #[must_use]
-pub fn address(dir: &Path, file: &str) -> String {
-    if dir.join(PACKED).exists() && !dir.join(file).exists() { PACKED.into() } else { file.into() }
+pub fn is_packed(dir: &Path) -> bool {
+    dir.join(PACKED).exists() && !dir.join(TRIALS).exists()
 }
 
 #[cfg(test)]
@@ -230,7 +241,9 @@ mod tests {
         }
         let error = store::read_json::<Value>(&dir.path().join("trials/f.json"));
         assert!(error.expect_err("none").to_string().contains("cannot read"));
-        assert_eq!(address(dir.path(), "trials/a.json"), PACKED);
+        assert!(is_packed(dir.path()));
+        assert!(store::is_there(&dir.path().join("trials/a.json")));
+        assert!(!store::is_there(&dir.path().join("trials/f.json")));
     }
 
     #[test]

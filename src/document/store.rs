@@ -113,6 +113,13 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     })
 }
 
+/// Whether a document is there, as a file or in a [packed](super::packed) run. A damaged one is there:
+/// reading it says what is wrong.
+#[must_use]
+pub fn is_there(path: &Path) -> bool {
+    path.is_file() || packed::has(path).unwrap_or(true)
+}
+
 /// What a document that could not be read says of itself, if it says anything.
 fn version_of(text: &[u8]) -> String {
     let Ok(document) = serde_json::from_slice::<serde_json::Value>(text) else {

@@ -25,6 +25,7 @@ use anyhow::{Context, Result};
 
 use crate::base::units;
 use crate::base::{Exit, usage};
+use crate::document::packed::is_packed;
 use crate::document::store;
 use crate::document::{Host, RunRecord, Summary};
 use crate::host::machine;
@@ -123,6 +124,12 @@ impl Run {
 
     /// Takes up a run that was begun.
     pub(crate) fn resume(mut plan: Plan, dir: &Path) -> Result<Self> {
+        if is_packed(dir) {
+            return Err(usage(format!(
+                "cannot resume a packed run: take it apart first with c10k pack --undo {}",
+                dir.display()
+            )));
+        }
         let folder = Folder::again(dir)?;
         let summary: Summary = store::read_json(&dir.join("summary.json"))
             .map_err(|error| usage(format!("cannot resume: {error:#}")))?;

@@ -15,7 +15,7 @@ pub(super) fn sum_up(dir: &Path, plan: &Plan) -> Result<Option<Reference>> {
     for later in [false, true] {
         for block in 0..plan.trials {
             let file = reference_file(reference(later).0, block);
-            if !dir.join(&file).is_file() {
+            if !store::is_there(&dir.join(&file)) {
                 continue;
             }
             let trial: Trial = store::read_json(&dir.join(&file))?;

@@ -63,7 +63,7 @@ fn read(
     candidate: Candidate<'_>,
 ) -> Result<(Vec<String>, Vec<Trial>)> {
     let files = (0..plan.trials).map(|block| file_name(workload, candidate, block));
-    let files: Vec<_> = files.filter(|file| dir.join(file).is_file()).collect();
+    let files: Vec<_> = files.filter(|file| store::is_there(&dir.join(file))).collect();
     let trials =
         files.iter().map(|file| store::read_json(&dir.join(file))).collect::<Result<_>>()?;
     Ok((files, trials))

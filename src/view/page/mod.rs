@@ -27,8 +27,8 @@ use anyhow::Result;
 use figures::{Column, Figure};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::document::store;
 use crate::document::{Cell, Summary, Trial};
+use crate::document::{packed, store};
 use crate::view::table;
 
 /// Writes the page of a run into its folder.
@@ -62,7 +62,19 @@ pub fn page(summary: &Summary, dir: &Path) -> Result<String> {
         sections,
         sources: sources::section(summary, &trials),
     };
-    Ok(document(summary, &parts, &data).into_string())
+    let page = document(summary, &parts, &data).into_string();
+    Ok(if packed::is_packed(dir) { link_to_packed(&page) } else { page })
+}
+
+/// Links of a packed run go to the file that has all trials; their titles still name the trial.
+fn link_to_packed(page: &str) -> String {
+    const LINK: &str = "<a href=\"trials/";
+    let mut pieces = page.split(LINK);
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |whole, piece| {
+        let rest = piece.split_once('"').map_or(piece, |(_, rest)| rest);
+        format!("{whole}<a href=\"{}\"{rest}", packed::PACKED)
+    })
 }
 
 /// A section for each workload that stands alone and each series, in the order of the cells, with the figures

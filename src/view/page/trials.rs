@@ -46,7 +46,7 @@ pub(super) struct Drawn {
 /// # Errors
 /// When a trial is there and cannot be read.
 pub(super) fn read(dir: &Path, cell: &Cell) -> Result<Drawn> {
-    let files = cell.trials.iter().map(|file| dir.join(file)).filter(|path| path.is_file());
+    let files = cell.trials.iter().map(|file| dir.join(file)).filter(|path| store::is_there(path));
     let trials: Vec<Trial> = files.map(|path| store::read_json(&path)).collect::<Result<_>>()?;
     let servers = || trials.iter().filter_map(|trial| Some((trial, trial.server.as_ref()?)));
     let shares = servers().map(|(_, server)| {
