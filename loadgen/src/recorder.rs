@@ -204,13 +204,18 @@ impl Recorder {
         }
     }
 
-    /// It was due and there was no connection for it until the end.
-    pub(crate) fn never_sent(&mut self, due: u64, now: u64) {
-        self.census.never_sent += 1;
-        self.saturated += record(&mut self.censored_ages, now - due);
+    /// So many requests of the measurement were due then, and there was no connection for them until
+    /// the end.
+    pub(crate) fn never_sent(&mut self, due: u64, now: u64, requests: u64) {
+        self.census.offered += requests;
+        self.census.never_sent += requests;
+        let age = now - due;
+        if self.censored_ages.record_n(age, requests).is_err() {
+            self.saturated += requests;
+            self.censored_ages.saturating_record_n(age, requests);
+        }
         if let Some(steps) = &mut self.steps {
-            steps.offered(due - self.begin);
-            steps.open(due - self.begin, now - due);
+            steps.never_sent(due - self.begin, age, requests);
         }
     }
 

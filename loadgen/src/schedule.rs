@@ -166,15 +166,55 @@ impl Iterator for Shard {
                 self.due_ns = profile.reaches(self.drawn)?;
             }
             Law::Replay { rate_units, before, warmup_ns, due_ns } => {
-                self.due_ns = match index.checked_sub(*before) {
-                    // Rounding must not carry one into the measurement.
-                    None => constant_due_ns(index, *rate_units)?.min(warmup_ns - 1),
-                    Some(at) => warmup_ns.checked_add(*due_ns.get(usize::try_from(at).ok()?)?)?,
-                }
+                self.due_ns = replay_due_ns(index, *rate_units, *before, *warmup_ns, due_ns)?;
             }
         }
         self.index = index.checked_add(self.step)?;
         Some(Arrival { index, due_ns: self.due_ns })
+    }
+}
+
+impl Law {
+    /// How many requests of all shards are due before `ns`; of random arrivals, in the mean.
+    fn count_before(&self, ns: u64) -> u64 {
+        let due_ns = |index: u64| match self {
+            Self::Constant { rate_units } => constant_due_ns(index, *rate_units),
+            Self::Poisson { gap_ns_mean, .. } => {
+                let due = (index as f64 + 1.0) * gap_ns_mean;
+                (due < u64::MAX as f64).then(|| rounded(due))
+            }
+            Self::Profile { profile, .. } => profile.reaches(u128::from(index) * ONE_REQUEST),
+            Self::Replay { rate_units, before, warmup_ns, due_ns } => {
+                replay_due_ns(index, *rate_units, *before, *warmup_ns, due_ns)
+            }
+        };
+        let (mut low, mut high) = (0, u64::MAX / 2);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if due_ns(middle).is_some_and(|due| due < ns) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    fn is_random(&self) -> bool {
+        matches!(self, Self::Poisson { .. } | Self::Profile { seed: Some(_), .. })
+    }
+}
+
+impl Shard {
+    /// How many requests are still to come that are due before `ns`: of random arrivals about as
+    /// many as their rate makes expect. Takes no longer when there are more.
+    pub(crate) fn left_before(&self, ns: u64) -> u64 {
+        let mut upto = self.law.count_before(ns);
+        if self.law.is_random() {
+            let so_far = self.law.count_before(self.due_ns);
+            upto = self.index.saturating_add(upto.saturating_sub(so_far));
+        }
+        upto.saturating_sub(self.index).div_ceil(self.step)
     }
 }
 
@@ -199,6 +239,20 @@ fn replay(due_ns: Arc<[u64]>, warmup_ns: u64) -> Law {
     let before = warmed.div_ceil(ONE_REQUEST) * u128::from(has_rate);
     let before = u64::try_from(before).unwrap_or(u64::MAX);
     Law::Replay { rate_units, before, warmup_ns, due_ns }
+}
+
+fn replay_due_ns(
+    index: u64,
+    rate_units: u64,
+    before: u64,
+    warmup_ns: u64,
+    due_ns: &[u64],
+) -> Option<u64> {
+    match index.checked_sub(before) {
+        // Rounding must not carry one into the measurement.
+        None => Some(constant_due_ns(index, rate_units)?.min(warmup_ns - 1)),
+        Some(at) => warmup_ns.checked_add(*due_ns.get(usize::try_from(at).ok()?)?),
+    }
 }
 
 /// i / rate in whole nanoseconds, rounded to nearest; no error accumulates.
@@ -332,7 +386,38 @@ mod tests {
         assert!(all.is_sorted_by_key(|a| a.due_ns));
     }
 
+    #[test]
+    fn what_is_left_is_counted_without_going_through_it() {
+        let s = 1_000_000_000;
+        // The rate of the issue: ten thousand million requests, of which none was taken.
+        let all = constant(1e9).all();
+        assert_eq!(all.left_before(10 * s), 10 * s);
+        assert_eq!(constant(1e9).shard(2, 3).left_before(10 * s), 3_333_333_333);
+        let random = poisson(1e9, 7).all().left_before(10 * s);
+        assert!(random.abs_diff(10 * s) < 10, "{random}");
+        let replay = schedule(Arrivals::Replay { due_ns: [0, 5, 5, 9].into() });
+        assert_eq!([0, 1, 6, 9, 10].map(|ns| replay.all().left_before(ns)), [0, 1, 3, 3, 4]);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_left_of_a_schedule_that_is_not_random_is_counted_exactly(
+            rates in prop::collection::vec(10.0..3_000.0_f64, 1..4), n in 1_u64..5, k: u64,
+            taken in 0_usize..300, until in 0_u64..3_000_000_000,
+        ) {
+            let steps = Arrivals::Staircase {
+                rates_per_s: rates.clone().into(),
+                step: Duration::from_millis(700),
+                seed: None,
+            };
+            for arrivals in [steps, Arrivals::Constant { rate_per_s: rates[0] }] {
+                let mut shard = schedule(arrivals).shard(k % n, n);
+                shard.by_ref().take(taken).for_each(drop);
+                let counted = shard.clone().take_while(|next| next.due_ns < until).count();
+                prop_assert_eq!(shard.left_before(until), counted as u64);
+            }
+        }
+
         #[test]
         fn shards_together_are_the_whole_schedule(
             rate_per_s in 1e-3..1e7_f64, seed: u64, n in 1_u64..9, poisson: bool,

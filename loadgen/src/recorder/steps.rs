@@ -69,6 +69,13 @@ impl Steps {
         self.at(since_begin).censored_ages.saturating_record(age);
     }
 
+    /// So many were due then and never sent.
+    pub(super) fn never_sent(&mut self, since_begin: u64, age: u64, requests: u64) {
+        let tally = self.at(since_begin);
+        tally.offered += requests;
+        tally.censored_ages.saturating_record_n(age, requests);
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.tallies.iter_mut().zip(&other.tallies) {
             mine.offered += theirs.offered;

@@ -191,3 +191,44 @@ fn a_seed_makes_the_same_samples_every_time() {
     assert_eq!(again(1), again(1));
     assert_ne!(again(1), again(2));
 }
+
+#[test]
+fn a_rate_that_nothing_could_send_is_counted_to_the_end_in_bounded_time() {
+    // Ten thousand million requests, of which a few thousand are sent.
+    let of = |arrivals| Load {
+        warmup: Duration::ZERO,
+        measure: Duration::from_secs(10),
+        drain: Duration::from_millis(1),
+        ..load(2, arrivals)
+    };
+    let even = constant(1e9);
+    let steps = Arrivals::Staircase {
+        rates_per_s: [1e9, 5e8].into(),
+        step: Duration::from_secs(5),
+        seed: None,
+    };
+    for (arrivals, offered, random) in [
+        (even, 10_000_000_000_u64, false),
+        (poisson(1e9), 10_000_000_000, true),
+        (steps, 7_500_000_000, false),
+    ] {
+        for threads in [1, 2] {
+            let load = Load { threads, ..of(arrivals.clone()) };
+            let outcome = run(&load, &|| Laws::fixed(5 * MS), Costs::default());
+            let census = &outcome.census;
+            assert!(census.reconciles() && census.ok > 1_000, "{census:?}");
+            let off = census.offered.abs_diff(offered);
+            // Of random arrivals the first millions are counted, and the rest is expected.
+            assert!(off <= if random { 1_000_000 } else { 0 }, "{arrivals:?}: {census:?}");
+            let ages = &outcome.censored_ages;
+            assert_eq!(ages.len(), census.never_sent + census.unfinished);
+            // Half of them were due in the first five seconds, and two thirds where those are twice
+            // as fast as the rest.
+            let median = ages.value_at_quantile(0.5) as f64 / S as f64;
+            let expected = if outcome.steps.is_empty() { 5.0 } else { 6.25 };
+            assert!((median - expected).abs() < 0.02, "{median} s");
+            let offered: u64 = outcome.steps.iter().map(|step| step.offered).sum();
+            assert!(outcome.steps.is_empty() || offered == census.offered);
+        }
+    }
+}
