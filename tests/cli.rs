@@ -111,6 +111,66 @@ fn a_target_that_does_not_listen_is_named_with_what_to_do() {
     fails(&["load", "--target", "localhost"], 2, &["127.0.0.1:9000"]);
 }
 
+/// An address at which nobody listens.
+fn nobody() -> String {
+    let gone = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    gone.local_addr().expect("bound").to_string()
+}
+
+#[test]
+fn whoever_loads_a_server_that_does_not_listen_hears_of_it_at_once() {
+    for more in [&[][..], &["--idle-connections", "3"]] {
+        let mut load = c10k()
+            .args(["load", "--target", &nobody(), "-d", "1s"])
+            .args(more)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(load.stderr.take().expect("piped")).lines();
+        let first = lines.next().expect("it says so").expect("text");
+        assert!(first.contains("refused (nobody listened there), trying again"), "{first}");
+        assert!(load.try_wait().expect("it is ours").is_none(), "it may start to listen yet");
+        let last = lines.last().expect("an error").expect("text");
+        assert!(last.contains("is the server running"), "{last}");
+        assert_eq!(load.wait().expect("it ends").code(), Some(1));
+    }
+}
+
+#[test]
+fn a_server_that_starts_to_listen_late_is_measured_like_any_other() {
+    let address = nobody();
+    let mut load = c10k()
+        .args(["load", "--target", &address, "--app", "echo", "-c", "3", "--json", "-"])
+        .args(["-d", "200ms", "--warmup", "20ms", "--idle-connections", "2"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    // It was refused by then.
+    let mut lines = BufReader::new(load.stderr.take().expect("piped")).lines();
+    lines.next().expect("it says so").expect("text");
+    let listener = TcpListener::bind(&address).expect("still free");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let mut lines = BufReader::new(&stream).lines();
+                while let Some(Ok(line)) = lines.next() {
+                    let _ = writeln!(&stream, "{line}");
+                }
+            });
+        }
+    });
+    let output = load.wait_with_output().expect("it ends");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let connections = &document["connections"];
+    assert_eq!(connections["opened"], 3, "{connections}");
+    assert!(connections["connect_errors_before_load"]["refused"].as_u64() > Some(0));
+    assert_eq!(connections["connect_errors"], connections["connect_errors_before_load"]);
+    let checks = document["checks"].as_array().expect("checks");
+    let connects = checks.iter().find(|check| check["name"] == "connects").expect("checked");
+    assert_eq!(connects["status"], "pass", "{connects}");
+}
+
 #[test]
 fn a_target_that_answers_wrongly_makes_the_result_untrusted() {
     let address = odd_server(|_| "OK something else\n".into());

@@ -47,6 +47,9 @@ pub struct Outcome {
     /// Attempts to open one that failed, by
     /// [`ConnectFailure::name`](crate::ConnectFailure::name); names that did not occur are left out.
     pub connect_errors: BTreeMap<&'static str, u64>,
+    /// Of these, those before the load began, when nobody waited for the connection yet: the server
+    /// may just have been starting.
+    pub connect_errors_before: BTreeMap<&'static str, u64>,
     /// Latencies, waits and ages that were longer than their histogram has room for, and are in it
     /// as the longest. Quantiles that reach into them are lower bounds. More than zero only when
     /// the generator itself stood still for longer than all the load's times together.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::ConnectFailure;
 #[cfg(doc)]
 use crate::{Latency, Load, run};
 
@@ -41,6 +42,8 @@ pub struct Progress {
     pub elapsed: Duration,
     /// Right replies so far, warm-up included. A few milliseconds old.
     pub done: u64,
+    /// While no connection has been opened: how the latest attempt failed, if one did.
+    pub refusal: Option<ConnectFailure>,
     /// How it goes, if [`Load::live`] asked for it. About a tenth of a second old.
     pub live: Option<Live>,
 }

@@ -72,6 +72,8 @@ pub(crate) struct Recorder {
     pub(crate) batch: Batch,
     pub(crate) connections: ConnectionTally,
     pub(crate) connect_errors: ConnectFailures,
+    /// Of these, those before the load.
+    pub(crate) connect_errors_before: ConnectFailures,
     pub(crate) greetings: Option<Greetings>,
     /// Of connections that carry a number of requests.
     pub(crate) turnaround: Option<Turnaround>,
@@ -114,6 +116,7 @@ impl Recorder {
             batch: Batch::default(),
             connections: ConnectionTally::default(),
             connect_errors: ConnectFailures::default(),
+            connect_errors_before: ConnectFailures::default(),
             greetings: load.greeting.then(|| Greetings::new(&fine)),
             turnaround: load.conduct.requests_per_connection.map(|_| {
                 let longest = longest(load).saturating_add(load.warmup);
@@ -280,6 +283,7 @@ impl Recorder {
         sum(&mut self.censored_ages, &other.censored_ages);
         self.saturated += other.saturated;
         self.connect_errors.add(&other.connect_errors);
+        self.connect_errors_before.add(&other.connect_errors_before);
         for (mine, theirs) in self.intervals.iter_mut().zip(&other.intervals) {
             mine.ok += theirs.ok;
             mine.failed += theirs.failed;

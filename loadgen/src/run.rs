@@ -6,7 +6,7 @@ pub(crate) mod stage;
 mod threads;
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 use std::thread;
 use std::time::Instant;
 
@@ -49,6 +49,7 @@ pub fn run(
     let shared = Shared {
         clock: Clock::starting_now(),
         abort: AtomicBool::new(false),
+        refusal: AtomicU8::new(0),
         heard: AtomicBool::new(false),
         end: AtomicU64::new(u64::MAX),
         drain_end: AtomicU64::new(u64::MAX),

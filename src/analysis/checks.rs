@@ -7,7 +7,7 @@
 mod clients;
 mod connections;
 mod contention;
-mod fates;
+pub(crate) mod fates;
 mod generator;
 mod replies;
 mod sessions;

@@ -24,6 +24,10 @@ pub struct Connections {
     /// `no_descriptor` or `io`. Absent if there were none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub connect_errors: BTreeMap<String, u64>,
+    /// Of these, those before the load began: the server may just have been starting. Absent if there
+    /// were none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub connect_errors_before_load: BTreeMap<String, u64>,
     /// Messages that came on a connection that had not asked for anything. Absent if there were
     /// none.
     #[serde(default, skip_serializing_if = "is_zero")]

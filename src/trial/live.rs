@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use loadgen::{Load, Moment, Phase, Progress};
 
+use crate::analysis::checks::fates;
 use crate::base::units::{as_f64, ns, show_count, show_ns};
 
 /// Between two lines where there is no terminal.
@@ -32,6 +33,8 @@ pub struct LiveView {
     lengths: [Duration; 3],
     /// When how many replies were there, of about the last second.
     done: VecDeque<(Instant, u64)>,
+    /// It was said that no connection can be opened.
+    told: bool,
 }
 
 impl LiveView {
@@ -49,7 +52,7 @@ impl LiveView {
             Screen::Lines { last: Instant::now() }
         };
         let lengths = [load.warmup, load.measure, load.drain];
-        Self { screen, lengths, done: VecDeque::new() }
+        Self { screen, lengths, done: VecDeque::new(), told: false }
     }
 
     /// To be told of every moment of the load.
@@ -58,9 +61,11 @@ impl LiveView {
         let now = Instant::now();
         let rate = self.rate(now, progress.done);
         let length = self.length(progress.phase);
+        // Nobody should have to wait to hear that nobody listens.
+        let is_news = progress.refusal.is_some() && !std::mem::replace(&mut self.told, true);
         match &mut self.screen {
             Screen::Terminal(bar) => bar.set_message(line(&progress, length, rate)),
-            Screen::Lines { last } if now.duration_since(*last) >= LINE_EVERY => {
+            Screen::Lines { last } if is_news || now.duration_since(*last) >= LINE_EVERY => {
                 *last = now;
                 // Whoever reads it may be gone, which is no reason to end a load.
                 let _ = writeln!(std::io::stderr(), "{}", line(&progress, length, rate));
@@ -109,6 +114,10 @@ fn line(progress: &Progress, length: Option<Duration>, rate: f64) -> String {
     if let Some(length) = length {
         line = format!("{line}/{}", seconds(length, Some(length)));
     }
+    if let Some(refusal) = progress.refusal {
+        let meaning = fates::of_connect(refusal.name());
+        return format!("{line}: {} ({meaning}), trying again", refusal.name());
+    }
     if progress.phase != Phase::Connect {
         line = format!("{line} {}/s", show_count(rate));
     }
@@ -138,7 +147,7 @@ mod tests {
 
     fn progress(phase: Phase, recent: Option<Recent>) -> Progress {
         let live = Some(Live { in_flight: 50, failed: 3, recent });
-        Progress { phase, elapsed: Duration::from_millis(4_200), done: 0, live }
+        Progress { phase, elapsed: Duration::from_millis(4_200), done: 0, refusal: None, live }
     }
 
     #[test]
@@ -155,6 +164,12 @@ mod tests {
             "warm-up 4.2s/4.5s 7.00/s in-flight 50 errors 3"
         );
         assert_eq!(line(&progress(Phase::Connect, None), None, 0.0), "connect 4s");
+        let refused = Progress {
+            refusal: Some(loadgen::ConnectFailure::Refused),
+            ..progress(Phase::Connect, None)
+        };
+        let text = "connect 4s: refused (nobody listened there), trying again";
+        assert_eq!(line(&refused, None, 0.0), text);
         let blind = Progress { live: None, ..progress(Phase::Measure, None) };
         assert_eq!(line(&blind, ten, 5.0), "measure 4s/10s 5.00/s");
     }
@@ -165,6 +180,7 @@ mod tests {
             screen: Screen::Nowhere,
             lengths: [Duration::ZERO; 3],
             done: VecDeque::new(),
+            told: false,
         };
         let start = Instant::now();
         let at = |tenths: u64| start + Duration::from_millis(100 * tenths);

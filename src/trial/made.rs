@@ -103,6 +103,7 @@ impl Samples {
             idle: loadgen::IdleTally::default(),
             misbehaving: BTreeMap::new(),
             connect_errors: BTreeMap::new(),
+            connect_errors_before: BTreeMap::new(),
             saturated: 0,
             engine: loadgen::Engine::Epoll,
             cost: loadgen::Cost {

@@ -2,6 +2,7 @@
 
 mod conduct;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -127,7 +128,7 @@ fn census(outcome: &Outcome) -> Census {
         offered: census.offered,
         sent: census.sent,
         ok: census.ok,
-        errors: census.errors.iter().map(|(name, n)| ((*name).to_string(), *n)).collect(),
+        errors: named(&census.errors),
         timeouts: census.timeouts,
         unfinished: census.unfinished,
         never_sent: census.never_sent,
@@ -219,11 +220,8 @@ fn connections(outcome: &Outcome) -> Connections {
         opened: tally.opened,
         reconnects: tally.reconnects,
         connect_failures: tally.connect_failures,
-        connect_errors: outcome
-            .connect_errors
-            .iter()
-            .map(|(name, n)| ((*name).to_string(), *n))
-            .collect(),
+        connect_errors: named(&outcome.connect_errors),
+        connect_errors_before_load: named(&outcome.connect_errors_before),
         unsolicited: tally.unsolicited,
         served: tally.served,
         ok_min: tally.ok_min,
@@ -240,11 +238,15 @@ fn connections(outcome: &Outcome) -> Connections {
     }
 }
 
+fn named(counts: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
+    counts.iter().map(|(name, n)| ((*name).to_string(), *n)).collect()
+}
+
 fn greetings(greetings: &loadgen::Greetings) -> Greetings {
     Greetings {
         expected: greetings.expected,
         received: greetings.received,
-        errors: greetings.errors.iter().map(|(name, n)| ((*name).to_string(), *n)).collect(),
+        errors: named(&greetings.errors),
         timeouts: greetings.timeouts,
         unfinished: greetings.unfinished,
         other_clock: greetings.other_clock,

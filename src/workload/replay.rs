@@ -8,7 +8,8 @@
 //! Known columns are `due` and `gap`, which take units, and both with `_ns`, `_us`, `_ms` or `_s`
 //! after them. Times count from the beginning of the measurement and must be in order; a gap is
 //! the time since the request before, of the first one since the beginning. Without a unit a
-//! number is in nanoseconds. Blank lines and those that begin with # are skipped.
+//! whole number is in nanoseconds; a fraction needs one, and so do numbers that would all be due
+//! within a millisecond. Blank lines and those that begin with # are skipped.
 
 use std::path::Path;
 
@@ -19,27 +20,34 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Column {
     gaps: bool,
-    /// Nanoseconds in one, where the number has no unit.
-    unit_ns: f64,
+    /// Nanoseconds in one, where the number has no unit; `None` when nobody said so.
+    unit_ns: Option<f64>,
 }
 
-const DUE: Column = Column { gaps: false, unit_ns: 1.0 };
+const DUE: Column = Column { gaps: false, unit_ns: None };
+
+/// Times without a unit of which all are sooner than this are seconds or milliseconds.
+const NO_UNIT_NS_MIN: u64 = 1_000_000;
 
 /// Units by name, those that end like others first.
 const UNITS: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)];
 
 impl Column {
     fn named(name: &str) -> Option<Self> {
-        let (what, unit) = name.split_once('_').unwrap_or((name, "ns"));
+        let (what, unit) = match name.split_once('_') {
+            Some((what, unit)) => (what, Some(unit)),
+            None => (name, None),
+        };
         let gaps = match what {
             "due" => false,
             "gap" => true,
             _ => return None,
         };
+        let Some(unit) = unit else { return Some(Self { gaps, unit_ns: None }) };
         UNITS
             .iter()
             .find(|(name, _)| *name == unit)
-            .map(|(_, unit_ns)| Self { gaps, unit_ns: *unit_ns })
+            .map(|(_, unit_ns)| Self { gaps, unit_ns: Some(*unit_ns) })
     }
 }
 
@@ -54,12 +62,20 @@ pub fn read(path: &Path) -> Result<Vec<u64>> {
 }
 
 fn parse(text: &str) -> Result<Vec<u64>> {
+    // Editors of some systems begin a text with this.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let times = if text.trim_start().starts_with(['[', '{']) { json(text)? } else { lines(text)? };
-    ensure!(!times.is_empty(), "there is no time in it: write one number on each line");
-    Ok(times)
+    ensure!(!times.due_ns.is_empty(), "there is no time in it: write one number on each line");
+    let last = times.due_ns.last().copied().unwrap_or(0);
+    ensure!(
+        times.has_unit || last == 0 || last >= NO_UNIT_NS_MIN,
+        "the numbers have no unit, and as nanoseconds they would all be due within a millisecond: \
+         say which unit they have with a first line such as due_s or gap_ms, or write 2ms or 3s"
+    );
+    Ok(times.due_ns)
 }
 
-fn json(text: &str) -> Result<Vec<u64>> {
+fn json(text: &str) -> Result<Times> {
     let document: Value = serde_json::from_str(text).context("it is no JSON")?;
     let (column, values) = match &document {
         Value::Object(members) => members
@@ -77,10 +93,10 @@ fn json(text: &str) -> Result<Vec<u64>> {
         };
         times.push(&text).with_context(|| format!("number {}", at + 1))?;
     }
-    Ok(times.due_ns)
+    Ok(times)
 }
 
-fn lines(text: &str) -> Result<Vec<u64>> {
+fn lines(text: &str) -> Result<Times> {
     let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
     let mut lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).peekable();
     let names: Vec<&str> = match lines.peek() {
@@ -100,26 +116,44 @@ fn lines(text: &str) -> Result<Vec<u64>> {
     }
     let mut times = Times::new(column);
     for (number, line) in lines {
+        ensure!(
+            !names.is_empty() || !line.contains(','),
+            "line {number}: several numbers on one line: write each on a line of its own, or name the \
+             columns in a first line such as due_ms,path"
+        );
         let text =
             line.split(',').nth(field).with_context(|| format!("line {number}: too short"))?;
         times.push(text.trim().trim_matches('"')).with_context(|| format!("line {number}"))?;
     }
-    Ok(times.due_ns)
+    Ok(times)
 }
 
 /// Due times so far.
 struct Times {
     column: Column,
     due_ns: Vec<u64>,
+    /// Some number, or the column, says which unit it has.
+    has_unit: bool,
 }
 
 impl Times {
     fn new(column: Column) -> Self {
-        Self { column, due_ns: Vec::new() }
+        Self { column, due_ns: Vec::new(), has_unit: column.unit_ns.is_some() }
     }
 
     fn push(&mut self, text: &str) -> Result<()> {
-        let value = number_ns(text, self.column.unit_ns).with_context(|| {
+        let unit = UNITS.iter().find_map(|(name, ns)| Some((text.strip_suffix(name)?, *ns)));
+        self.has_unit |= unit.is_some();
+        let (number, unit_ns) = match (unit, self.column.unit_ns) {
+            (Some(found), _) => found,
+            (None, Some(unit_ns)) => (text, unit_ns),
+            (None, None) if is_fraction(text) => bail!(
+                "'{text}' has no unit: write 0.1s or 100ms, or name the unit in a first line such as \
+                 due_s or gap_s"
+            ),
+            (None, None) => (text, 1.0),
+        };
+        let value = number_ns(number.trim_end(), unit_ns).with_context(|| {
             format!("'{text}' is no time: write 1500, 1500ns, 1.5us, 2ms or 3s")
         })?;
         let last = self.due_ns.last().copied().unwrap_or(0);
@@ -135,11 +169,14 @@ impl Times {
     }
 }
 
-/// A number with or without a unit in nanoseconds, exactly if it is whole.
-fn number_ns(text: &str, unit_ns: f64) -> Option<u64> {
-    let unit = UNITS.iter().find_map(|(name, ns)| Some((text.strip_suffix(name)?, *ns)));
-    let (number, unit_ns) = unit.unwrap_or((text, unit_ns));
-    let number = number.trim_end();
+/// A number that is not written as a whole one.
+fn is_fraction(text: &str) -> bool {
+    let number = text.parse::<f64>().is_ok_and(|number| number >= 0.0 && number.is_finite());
+    number && text.parse::<u64>().is_err()
+}
+
+/// A number of such units in nanoseconds, exactly if it is whole.
+fn number_ns(number: &str, unit_ns: f64) -> Option<u64> {
     if let Ok(whole) = number.parse::<u64>() {
         return whole.checked_mul(whole_ns(unit_ns));
     }
@@ -172,6 +209,16 @@ mod tests {
             assert_eq!(parse(text).expect(text), times, "{text}");
         }
         assert_eq!(parse("18446744073709551615").expect("fits"), [u64::MAX]);
+        for text in
+            ["due_s\n0.1\n0.2\n", "gap_s\n0.1\n0.1\n", "0.1s\n0.2 s\n", "[\"0.1s\", \"0.2s\"]"]
+        {
+            assert_eq!(parse(text).expect(text), [100_000_000, 200_000_000], "{text}");
+        }
+        let marked = format!("\u{feff}{}", "due_ms\n1\n2\n");
+        assert_eq!(parse(&marked).expect("a mark is no text"), [1_000_000, 2_000_000]);
+        assert_eq!(parse("\u{feff}[1500000]").expect("nor in JSON"), [1_500_000]);
+        assert_eq!(parse("0\n0\n").expect("at once, in any unit"), [0, 0]);
+        assert_eq!(parse("due_ns\n0\n3\n").expect("it says so"), [0, 3]);
     }
 
     #[test]
@@ -179,6 +226,15 @@ mod tests {
         for (text, part) in [
             ("", "one number on each line"),
             ("[]", "one number on each line"),
+            ("0.1\n0.2\n", "line 1: '0.1' has no unit"),
+            ("due\n0.1\n", "line 2: '0.1' has no unit"),
+            ("5\n1e-1\n", "line 2: '1e-1' has no unit"),
+            ("[0.1, 0.2]", "number 1: '0.1' has no unit"),
+            ("0\n1\n2\n", "the numbers have no unit"),
+            ("gap\n100\n100\n", "the numbers have no unit"),
+            ("[1, 2, 3]", "the numbers have no unit"),
+            ("0.1, 0.2", "line 1: several numbers on one line"),
+            ("0,1,2", "line 1: several numbers on one line"),
             ("5\n3\n", "line 2: 3 is before"),
             ("5\nsoon\n", "line 2: 'soon' is no time"),
             ("5\n-3\n", "line 2: '-3' is no time"),

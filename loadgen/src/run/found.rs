@@ -60,6 +60,7 @@ pub(crate) fn outcome(
     recorder.series.end_at(timeline.phases.measure);
     let (batch, mut connections) = (recorder.batch, recorder.connections);
     let connect_errors = recorder.connect_errors.named();
+    let connect_errors_before = recorder.connect_errors_before.named();
     let saturated =
         recorder.saturated + recorder.greetings.as_ref().map_or(0, |greetings| greetings.saturated);
     connections.asked = load.connections;
@@ -89,6 +90,7 @@ pub(crate) fn outcome(
         cost,
         connections,
         connect_errors,
+        connect_errors_before,
         saturated,
         batch,
         standstill,

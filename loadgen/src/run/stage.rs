@@ -10,7 +10,7 @@ use crate::clock::to_ns;
 use crate::live::Viewer;
 use crate::outcome::Phases;
 use crate::worker::Shared;
-use crate::{Load, Moment, Phase, Progress};
+use crate::{ConnectFailure, Load, Moment, Phase, Progress};
 
 /// Between two calls with [`Moment::Tick`], and between two looks at `stop`.
 const TICK: Duration = Duration::from_millis(100);
@@ -125,7 +125,9 @@ impl Stage<'_, '_> {
         let done = self.shared.done.iter().map(|done| done.0.load(Ordering::Relaxed)).sum();
         let elapsed = self.phase_began.elapsed();
         let live = self.viewer.look(&self.shared.live);
-        (self.watch)(Moment::Tick(Progress { phase: self.phase, elapsed, done, live }));
+        let refusal = usize::from(self.shared.refusal.load(Ordering::Relaxed));
+        let refusal = refusal.checked_sub(1).map(|at| ConnectFailure::ALL[at]);
+        (self.watch)(Moment::Tick(Progress { phase: self.phase, elapsed, done, refusal, live }));
     }
 
     /// Whether a thread has ended although it had more to do: it failed.

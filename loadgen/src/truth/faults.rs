@@ -154,6 +154,9 @@ fn connects_that_are_refused_are_counted_and_tried_again() {
         assert_equal("connect", &outcome.latency.connect, vec![3 * MS; 45]);
         assert!(connections.connect_failures > 45 * 2 + 5 * 10, "{connections:?}");
         assert_eq!(outcome.connect_errors, [("refused", connections.connect_failures)].into());
+        // Within the second that connecting may take here, each 100 ms for one in ten.
+        let before = outcome.connect_errors_before["refused"];
+        assert!((45 * 2 + 5 * 8..=45 * 2 + 5 * 12).contains(&before), "{before}");
         let work = |_, _| WORK_NS;
         let all = oracle::open_loop(&Load { connections: 45, ..load.clone() }, &Server::new(&work));
         assert_told(&outcome, oracle::reported(&load, &all));

@@ -15,7 +15,7 @@ mod timeouts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -115,6 +115,7 @@ pub(super) fn run(load: &Load, laws: &dyn Fn() -> Laws, costs: Costs) -> Outcome
     let shared = Shared {
         clock: Clock::starting_now(),
         abort: AtomicBool::new(false),
+        refusal: AtomicU8::new(0),
         heard: AtomicBool::new(false),
         end: AtomicU64::new(end),
         drain_end: AtomicU64::new(drain_end),

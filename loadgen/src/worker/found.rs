@@ -14,7 +14,7 @@ use crate::wire::Wire;
 
 /// So many requests that were never sent are counted one by one; of those after them, how many were due
 /// in each of so many slices of the rest, which is no quantile's third digit.
-const COUNTED_ONE_BY_ONE: u32 = 1 << 22;
+const COUNTED_ONE_BY_ONE: u32 = 1 << 20;
 const SLICES: u64 = 4_096;
 
 /// Thread CPU time, wall-clock time and right replies so far, of one instant.

@@ -1,6 +1,7 @@
 //! Connections that are opened before the load and say nothing.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -16,6 +17,12 @@ use crate::wire::socket;
 /// How long to wait for connections before more are tried or the deadline is looked at.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
+/// After a failure, before more are tried.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long none may open before the load begins to connect without them.
+const PATIENCE_NS: u64 = 900_000_000;
+
 /// The idle connections of a load.
 pub(super) struct Idle {
     asked: usize,
@@ -29,15 +36,24 @@ impl Idle {
         let deadline = clock.now().saturating_add(to_ns(load.connect_timeout));
         let (mut sockets, mut opening) = (Vec::with_capacity(asked), Vec::new());
         let (mut next, sources) = (0, &load.conduct.sources);
-        while (next < asked || !opening.is_empty()) && clock.now() < deadline {
-            while next < asked && opening.len() < CONNECTING_MAX {
+        // Where nobody listens, the connections of the load are those that say so.
+        let patience = clock.now().saturating_add(PATIENCE_NS);
+        while sockets.len() < asked
+            && clock.now() < if sockets.is_empty() { patience.min(deadline) } else { deadline }
+        {
+            while sockets.len() + opening.len() < asked && opening.len() < CONNECTING_MAX {
                 let source = sources.get(next % sources.len().max(1)).copied();
                 next += 1;
                 let socket = socket::stream(load.target, source);
-                let begun = socket.and_then(|socket| socket::connecting(socket, load.target));
-                opening.extend(begun.ok());
+                match socket.and_then(|socket| socket::connecting(socket, load.target)) {
+                    Ok(socket) => opening.push(socket),
+                    Err(_) => break,
+                }
             }
-            settle(&mut opening, &mut sockets);
+            if !settle(&mut opening, &mut sockets) {
+                // A server that refuses may be about to listen.
+                std::thread::sleep(PAUSE);
+            }
         }
         Self { asked, sockets }
     }
@@ -50,8 +66,10 @@ impl Idle {
     }
 }
 
-/// Waits until some of these are open, or have failed, and takes them out.
-fn settle(opening: &mut Vec<OwnedFd>, open: &mut Vec<OwnedFd>) {
+/// Waits until some of these are open, or have failed, and takes them out. Returns whether none has
+/// failed.
+fn settle(opening: &mut Vec<OwnedFd>, open: &mut Vec<OwnedFd>) -> bool {
+    let mut all_well = !opening.is_empty();
     let mut polled: Vec<_> = opening.iter().map(|s| PollFd::new(s, PollFlags::OUT)).collect();
     // An interrupted wait is a short one.
     let _ = poll(&mut polled, Some(&LOOK));
@@ -60,8 +78,11 @@ fn settle(opening: &mut Vec<OwnedFd>, open: &mut Vec<OwnedFd>) {
         let socket = opening.swap_remove(at);
         if matches!(sockopt::socket_error(&socket), Ok(Ok(()))) {
             open.push(socket);
+        } else {
+            all_well = false;
         }
     }
+    all_well
 }
 
 fn is_open(socket: &OwnedFd) -> bool {

@@ -1,8 +1,11 @@
 //! Opening a worker's connections, and closing those on which nothing can follow.
 
+use std::sync::atomic::Ordering;
+
 use rustix::io::Errno;
 
 use super::Worker;
+use crate::ConnectFailure;
 use crate::census::Failure;
 use crate::connection::State;
 use crate::wire::Wire;
@@ -66,6 +69,9 @@ impl<W: Wire> Worker<'_, W> {
         connection.dialled_at = since;
         if !std::mem::replace(&mut connection.was_open, true) {
             self.were_open += 1;
+            if self.were_open == 1 {
+                self.shared.refusal.store(0, Ordering::Relaxed);
+            }
         }
         let thinking = connection.thinking;
         if self.start != u64::MAX {
@@ -82,6 +88,12 @@ impl<W: Wire> Worker<'_, W> {
     pub(super) fn connect_failed(&mut self, token: usize, errno: Errno) {
         self.recorder.connections.connect_failures += 1;
         self.recorder.connect_errors.count(errno);
+        if self.start == u64::MAX {
+            self.recorder.connect_errors_before.count(errno);
+            if self.were_open == 0 {
+                self.shared.refusal.store(ConnectFailure::of(errno) as u8 + 1, Ordering::Relaxed);
+            }
+        }
         if errno == Errno::ADDRNOTAVAIL {
             self.recorder.connections.port_shortages += 1;
         }

@@ -1,6 +1,8 @@
 //! What all threads of a run share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+#[cfg(doc)]
+use crate::ConnectFailure;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 
 use crate::clock::Clock;
 use crate::live::Slot;
@@ -11,6 +13,9 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// Stop connecting, and do not begin the load.
     pub(crate) abort: AtomicBool,
+    /// How the latest attempt to connect failed before the load, as [`ConnectFailure`] and one more;
+    /// 0 while none did, and once a connection was opened.
+    pub(crate) refusal: AtomicU8,
     /// Where greetings are expected: something has come in the place of one, or an end has.
     pub(crate) heard: AtomicBool,
     /// When the measurement ends, on `clock`; earlier when the run is interrupted.

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 
 use super::*;
 use crate::Arrivals;
@@ -10,6 +10,7 @@ fn shared() -> Shared {
     Shared {
         clock: Clock::starting_now(),
         abort: AtomicBool::new(false),
+        refusal: AtomicU8::new(0),
         heard: AtomicBool::new(false),
         end: AtomicU64::new(0),
         drain_end: AtomicU64::new(0),

@@ -41,7 +41,8 @@ pub fn of_request(name: &str) -> &'static str {
 }
 
 /// What a failure to open a connection means, by its name.
-fn of_connect(name: &str) -> &'static str {
+#[must_use]
+pub fn of_connect(name: &str) -> &'static str {
     match name {
         "refused" => "nobody listened there",
         "timed_out" => "not open within the connect timeout: the listener's queue was full, say",
@@ -120,14 +121,21 @@ fn answered(trial: &Trial) -> Check {
 
 fn connects(trial: &Trial) -> Check {
     let connections = &trial.connections;
-    let failures = connections.connect_failures;
-    let kinds = &connections.connect_errors;
+    let mut kinds = connections.connect_errors.clone();
+    if connections.opened == connections.asked {
+        // A server may start to listen while its load is trying already.
+        for (kind, before) in &connections.connect_errors_before_load {
+            kinds.entry(kind.clone()).and_modify(|all| *all = all.saturating_sub(*before));
+        }
+        kinds.retain(|_, count| *count > 0);
+    }
+    let failures: u64 = kinds.values().sum();
     let ours = ["no_port", "no_descriptor"].iter().any(|kind| kinds.contains_key(*kind));
     // Where nobody listens there was no server for a while, and no figure is about one.
     let bad = if kinds.contains_key("refused") { Status::Fail } else { Status::Warn };
     let message = format!(
         "{failures} attempts to open a connection failed: {}",
-        explained(kinds, of_connect)
+        explained(&kinds, of_connect)
     );
     let about = if ours { About::Generator } else { About::Server };
     check("connects", about, unless(failures == 0, bad), (as_f64(failures), 0.0), message)

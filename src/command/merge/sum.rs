@@ -183,6 +183,7 @@ fn connections(documents: &[Trial], sums: &Sums) -> Connections {
         reconnects: each().map(|connections| connections.reconnects).sum(),
         connect_failures: each().map(|connections| connections.connect_failures).sum(),
         connect_errors: by_name(each().map(|connections| &connections.connect_errors)),
+        connect_errors_before_load: by_name(each().map(|one| &one.connect_errors_before_load)),
         unsolicited: each().map(|connections| connections.unsolicited).sum(),
         served: add(|connections| connections.served),
         ok_min: each().map(|connections| connections.ok_min).min().unwrap_or(0),
