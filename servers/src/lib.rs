@@ -10,7 +10,8 @@
 //! - `connection`: one admitted connection, and how it ends; `closing`, closing in order so that the
 //!   last reply arrives; `drive`, the two drivers, blocking to the end and non-blocking until it
 //!   would block; `verbose`, requests shown as they are answered
-//! - `reactor`: what an event loop keeps about its connections (table, run list, timers, mailbox)
+//! - `turns`: what every loop keeps: how clients join, whose turn it is, what is due
+//! - `reactor`: what an event loop keeps beside that: its table, and a mailbox
 //! - `proactor`: the same for a loop around completions; `ring`, io_uring
 //! - `threads`: a fixed number of them, all prepared before the first serves
 //! - `processes`: forking and reaping, and the memory that a server's processes share
@@ -39,6 +40,7 @@ pub mod state;
 mod stopping;
 mod sync;
 mod threads;
+mod turns;
 
 pub use broken::{BROKEN, Broken};
 pub use config::{Config, RunError, StartError};

@@ -1,14 +1,11 @@
-//! What an event loop keeps about its clients: who they are, whose turn it is, and when
-//! something is due. A loop waits, wakes those the kernel named, and gives
+//! What an event loop keeps about its clients: who they are and what the kernel said of them; whose
+//! turn it is and when something is due is in `turns`. A loop waits, wakes those the kernel named, and gives
 //! turns until nobody wants one; the waiting is the model's own.
 
 mod joining;
 pub(crate) mod mailbox;
-pub(crate) mod timers;
-mod token;
 mod turn;
 
-use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -19,9 +16,8 @@ use crate::connection::drive::{self, Blocked};
 use crate::connection::{Conn, Ending, Phase};
 use crate::net::{Server, number};
 use crate::stopping::{self, Stage};
-use joining::Accepting;
-use timers::{Due, Timers};
-pub(crate) use token::Token;
+use crate::turns::{Accepting, Member, PLACES_KEPT, Turns};
+pub(crate) use crate::turns::{Token, timers};
 pub(crate) use turn::{Ready, Turn, Want};
 
 #[derive(Debug)]
@@ -29,32 +25,18 @@ struct Entry {
     /// `None` while another thread gives it its turn: boxed, so that only a pointer goes there
     /// and back.
     conn: Option<Box<Conn>>,
-    generation: u32,
     want: Want,
     /// What the kernel was last told to watch it for, where it keeps the list.
     told: Want,
-    /// Whether it is on the run list.
-    queued: bool,
-    /// Its next turn is its end, for this reason.
-    doomed: Option<Ending>,
-    progressed_at: Instant,
+    member: Member,
 }
-
-/// Places for clients that a loop always keeps. More are given back when the last client has left.
-pub(crate) const PLACES_KEPT: usize = 1024;
 
 /// The clients of one event loop.
 #[derive(Debug)]
 pub(crate) struct Clients {
-    server: &'static Server,
-    /// Which of the server's loops this is.
-    worker: usize,
+    turns: Turns,
     jobs_elsewhere: bool,
     table: Slab<Entry>,
-    generation: u32,
-    run_list: VecDeque<Token>,
-    timers: Timers,
-    accepting: Accepting,
     /// The kernel has said that clients are waiting to be accepted.
     acceptable: bool,
 }
@@ -64,14 +46,9 @@ impl Clients {
     /// block or is given its clients.
     pub(crate) fn new(server: &'static Server, worker: usize) -> Self {
         Self {
-            server,
-            worker,
+            turns: Turns::new(server, worker),
             jobs_elsewhere: false,
             table: Slab::new(),
-            generation: 0,
-            run_list: VecDeque::new(),
-            timers: Timers::default(),
-            accepting: Accepting::Open,
             acceptable: false,
         }
     }
@@ -84,29 +61,23 @@ impl Clients {
 
     /// Whether the loop has come to its end: stopped, and everybody gone.
     pub(crate) fn is_over(&self) -> bool {
-        self.accepting == Accepting::Stopped && self.table.is_empty()
+        self.turns.accepting == Accepting::Stopped && self.table.is_empty()
     }
 
     /// Whether the kernel is to be asked about the listener.
     pub(crate) fn wants_listener(&self) -> bool {
-        self.accepting == Accepting::Open
+        self.turns.accepting == Accepting::Open
     }
 
     /// How long the loop may wait for the kernel; `None` is for ever.
     pub(crate) fn timeout(&self) -> Option<Duration> {
-        if !self.run_list.is_empty() || self.acceptable && self.wants_listener() {
-            return Some(Duration::ZERO);
-        }
-        timers::wait_until(self.next_due())
+        let at_once = self.acceptable && self.wants_listener();
+        if at_once { Some(Duration::ZERO) } else { self.turns.timeout() }
     }
 
     /// When something is due: a job's wait, an idle client, accepting again.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let paused = match self.accepting {
-            Accepting::PausedUntil(at) => Some(at),
-            Accepting::Open | Accepting::Stopped => None,
-        };
-        self.timers.first().into_iter().chain(paused).min()
+        self.turns.next_due()
     }
 
     /// The kernel says that clients are waiting at the listener.
@@ -118,17 +89,15 @@ impl Clients {
     /// level-triggered kernel repeats what nobody acts on, so the loop must stop asking.
     pub(crate) fn wake(&mut self, token: Token, ready: Ready) -> bool {
         match entry(&mut self.table, token) {
-            Some(entry) => wake(entry, token, ready, &mut self.run_list),
+            Some(entry) => wake(entry, ready, &mut self.turns),
             None => true,
         }
     }
 
     /// The same may be so of every client: for loops that the kernel does not tell of each.
     pub(crate) fn wake_all(&mut self, ready: Ready) {
-        for (place, entry) in &mut self.table {
-            let place = u32::try_from(place).expect("fewer clients than 2^32");
-            let token = Token { generation: entry.generation, place };
-            wake(entry, token, ready, &mut self.run_list);
+        for (_, entry) in &mut self.table {
+            wake(entry, ready, &mut self.turns);
         }
     }
 
@@ -143,64 +112,40 @@ impl Clients {
         let Some(entry) = entry(&mut self.table, token) else { return };
         let Some(conn) = &mut entry.conn else { return };
         drive::work_is_done(conn, done, wait);
-        entry.progressed_at = Instant::now();
+        entry.member.progressed_at = Instant::now();
         if wait.is_zero() {
-            queue(entry, token, &mut self.run_list);
+            self.turns.give(&mut entry.member);
         } else {
-            self.timers.set(Instant::now() + wait, Due::Job, token);
+            self.turns.wait_for_job(&entry.member, wait);
         }
     }
 
     /// Puts on the run list whoever's time has come.
     pub(crate) fn expire(&mut self, now: Instant) {
         if stopping::stage() == Stage::Cut {
-            for (place, entry) in &mut self.table {
-                let place = u32::try_from(place).expect("fewer clients than 2^32");
-                let token = Token { generation: entry.generation, place };
-                entry.doomed = Some(Ending::Cut);
-                queue(entry, token, &mut self.run_list);
+            for (_, entry) in &mut self.table {
+                entry.member.doom(Ending::Cut);
+                self.turns.give(&mut entry.member);
             }
         }
-        while let Some((due, token)) = self.timers.take(now) {
+        while let Some((due, token)) = self.turns.take_due(now) {
             let Some(entry) = entry(&mut self.table, token) else { continue };
-            match due {
-                Due::Job => {
-                    entry.conn.iter_mut().for_each(|conn| drive::job_is_over(conn));
-                    // The silence was ours, however long: its own begins now.
-                    entry.progressed_at = now;
-                    self.timers.set(now + self.server.config.idle_timeout, Due::Idle, token);
-                }
-                // Its turn looks.
-                Due::Close => {}
-                Due::Idle => {
-                    // Whoever is out for a turn has time.
-                    let idle_at = match &entry.conn {
-                        Some(conn) => conn.idle_at(entry.progressed_at, now),
-                        None => now + self.server.config.idle_timeout,
-                    };
-                    if idle_at > now {
-                        self.timers.set(idle_at, Due::Idle, token);
-                        continue;
-                    }
-                    entry.doomed = Some(Ending::Idle);
-                }
-            }
-            queue(entry, token, &mut self.run_list);
+            self.turns.is_due(due, &mut entry.member, entry.conn.as_deref_mut(), now);
         }
     }
 
     /// How many turns there are to give: those on the run list now, and not those that these
     /// turns will add, or the kernel would never be asked again.
     pub(crate) fn turns(&self) -> usize {
-        self.run_list.len()
+        self.turns.len()
     }
 
     /// Gives the next client on the run list its turn.
     pub(crate) fn next_turn(&mut self, now: Instant) -> Option<Turn> {
-        let token = self.run_list.pop_front()?;
+        let token = self.turns.next()?;
         let entry = entry(&mut self.table, token).expect("a client leaves in its own turn");
-        entry.queued = false;
-        let outcome = match (entry.doomed, &mut entry.conn) {
+        entry.member.has_its_turn();
+        let outcome = match (entry.member.doomed(), &mut entry.conn) {
             (Some(ending), _) => (Blocked::Over(ending), true),
             (None, Some(conn)) => drive::until_blocked(conn, self.jobs_elsewhere),
             (None, None) => unreachable!("one thread gives the turns here"),
@@ -213,11 +158,11 @@ impl Clients {
     /// not hold a lock meanwhile.
     pub(crate) fn begin_turn(&mut self, now: Instant) -> Option<(Token, Box<Conn>)> {
         loop {
-            let token = self.run_list.pop_front()?;
+            let token = self.turns.next()?;
             // It may have left when it was brought back.
             let Some(entry) = entry(&mut self.table, token) else { continue };
-            entry.queued = false;
-            match (entry.doomed, entry.conn.take()) {
+            entry.member.has_its_turn();
+            match (entry.member.doomed(), entry.conn.take()) {
                 (None, Some(conn)) => return Some((token, conn)),
                 (Some(ending), Some(conn)) => {
                     entry.conn = Some(conn);
@@ -239,7 +184,7 @@ impl Clients {
     ) -> Turn {
         let entry = entry(&mut self.table, token).expect("a client leaves in its own turn");
         entry.conn = Some(conn);
-        let outcome = match entry.doomed {
+        let outcome = match entry.member.doomed() {
             Some(ending) => (Blocked::Over(ending), true),
             None => outcome,
         };
@@ -252,7 +197,7 @@ impl Clients {
         let entry = entry(&mut self.table, token).expect("a client leaves in its own turn");
         let descriptor = entry.conn.as_deref().map_or(-1, number);
         if progress {
-            entry.progressed_at = now;
+            entry.member.progressed_at = now;
         }
         entry.want = match blocked {
             Blocked::OnRead | Blocked::OnClose { bytes: true, .. } => Want::Read,
@@ -262,8 +207,8 @@ impl Clients {
             | Blocked::OnTurn
             | Blocked::OnClose { bytes: false, .. } => Want::Nothing,
             Blocked::Over(ending) => {
-                self.timers.remove(token);
-                if let Some(conn) = self.table.remove(token.place as usize).conn {
+                self.turns.left(token);
+                if let Some(conn) = self.table.remove(token.place() as usize).conn {
                     conn.end(ending);
                 }
                 if self.table.is_empty() && self.table.capacity() > PLACES_KEPT {
@@ -273,17 +218,9 @@ impl Clients {
             }
         };
         let mut turn = Turn { token, descriptor, want: Some(entry.want), job: None };
-        match blocked {
-            // Jobs before it in this batch may have taken long: the wait starts when it starts.
-            Blocked::OnJob(wait) => {
-                self.timers.set(Instant::now() + wait, Due::Job, token);
-            }
-            Blocked::OnClose { time, .. } => {
-                self.timers.set(Instant::now() + time, Due::Close, token);
-            }
-            Blocked::OnTurn => queue(entry, token, &mut self.run_list),
-            Blocked::OnWork(job) => turn.job = Some(job),
-            Blocked::OnRead | Blocked::OnWrite | Blocked::Over(_) => {}
+        self.turns.waits(&mut entry.member, &blocked);
+        if let Blocked::OnWork(job) = blocked {
+            turn.job = Some(job);
         }
         turn
     }
@@ -296,7 +233,7 @@ impl Clients {
     }
 }
 
-fn wake(entry: &mut Entry, token: Token, ready: Ready, run_list: &mut VecDeque<Token>) -> bool {
+fn wake(entry: &mut Entry, ready: Ready, turns: &mut Turns) -> bool {
     let Some(conn) = &mut entry.conn else { return true };
     let readable = ready.note(conn);
     let wanted = match entry.want {
@@ -306,21 +243,14 @@ fn wake(entry: &mut Entry, token: Token, ready: Ready, run_list: &mut VecDeque<T
     };
     // Whether that is the end of one that is being closed, its turn finds out.
     if ready.dead && !wanted && !matches!(conn.phase, Phase::Closing(_)) {
-        entry.doomed = Some(Ending::Reset);
+        entry.member.doom(Ending::Reset);
     }
     if wanted || ready.dead {
-        queue(entry, token, run_list);
+        turns.give(&mut entry.member);
     }
     wanted
 }
 
 fn entry(table: &mut Slab<Entry>, token: Token) -> Option<&mut Entry> {
-    table.get_mut(token.place as usize).filter(|entry| entry.generation == token.generation)
-}
-
-fn queue(entry: &mut Entry, token: Token, run_list: &mut VecDeque<Token>) {
-    if !entry.queued {
-        entry.queued = true;
-        run_list.push_back(token);
-    }
+    table.get_mut(token.place() as usize).filter(|entry| entry.member.token() == token)
 }

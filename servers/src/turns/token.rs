@@ -4,8 +4,8 @@
 /// an event that was in the batch when its client left finds nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Token {
-    pub(super) generation: u32,
-    pub(super) place: u32,
+    generation: u32,
+    place: u32,
 }
 
 impl Token {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::reactor::{PLACES_KEPT, Token};
+use super::{PLACES_KEPT, Token};
 use crate::stopping;
 
 /// While stopping, how often a loop looks whether it has been cut.
