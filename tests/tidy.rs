@@ -2,8 +2,12 @@
 
 #[path = "tidy/floors.rs"]
 mod floors;
+#[path = "tidy/heads.rs"]
+mod heads;
 #[path = "tidy/imports.rs"]
 mod imports;
+#[path = "tidy/length.rs"]
+mod length;
 #[path = "tidy/map.rs"]
 mod map;
 

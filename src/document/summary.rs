@@ -258,8 +258,7 @@ pub struct Cell {
     pub flags: Vec<Flag>,
 }
 
-/// A model as it is named wherever it is measured: in files, tables, figures and exports. `twin` is its
-/// second measurement in each block (an A/A control: what differs between the two is noise).
+/// A model as it is named everywhere; `twin` is its second measurement in each block, an A/A control.
 #[must_use]
 pub fn name_of(model: &str, twin: bool) -> String {
     if twin { format!("{model}+twin") } else { model.into() }

@@ -7,6 +7,7 @@
 //! each client crosses from core to core. Then cores, descriptors and memory.
 //! Compare: `multi_reactor.rs` (the kernel deals, by a hash); `thread_pool.rs` (the same shape, with
 //! a thread for each client).
+//! In C: `benches/yardstick/c/acceptor_loops.c`.
 
 use std::io;
 use std::time::Instant;

@@ -5,6 +5,7 @@
 //! Runs out of: its one core; then descriptors and memory. Idle clients cost nothing but that.
 //! Compare: `poll.rs` (the list goes to the kernel with every call); `epoll_edge.rs` (told once);
 //! `multi_reactor.rs` (this loop, several times).
+//! In C: `benches/yardstick/c/epoll.c`.
 
 use std::io;
 use std::time::{Duration, Instant};

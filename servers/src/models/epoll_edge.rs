@@ -5,6 +5,7 @@
 //! Runs out of: its one core; then descriptors and memory. An edge is told once: a client that is
 //! not read until nothing is left waits for ever for a second telling.
 //! Compare: `epoll.rs` (told as long as it is true); `mio.rs` (the same from a library).
+//! In C: `benches/yardstick/c/epoll_edge.c`.
 
 use std::io;
 use std::time::Instant;

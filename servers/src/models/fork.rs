@@ -5,13 +5,14 @@
 //! Runs out of: processes, then memory; each costs page tables and a kernel stack, and making it
 //! costs more than a small request does.
 //! Compare: `thread_per_client.rs` (threads instead of processes); `prefork.rs` (made in advance).
+//! In C: `benches/yardstick/c/fork.c`.
 
 use std::io;
 
 use super::{Family, Model};
-use crate::connection::Conn;
+use crate::connection::{Conn, drive};
 use crate::net::Server;
-use crate::{connection::drive, processes};
+use crate::processes;
 
 pub(crate) const MODEL: Model = Model {
     name: "fork",
@@ -45,19 +46,14 @@ pub(crate) fn serve(server: &'static Server) -> io::Result<()> {
 /// Forks a process for this client.
 pub(super) fn give_process(conn: Conn, place: usize) {
     processes::holds(place, true);
-    // Both processes have the connection now; each drops what is not its own. The child
+    // Both processes have the connection then; each drops what is not its own. The child
     // keeps its copy of the listener too: stopping shuts it down, which needs no closing.
-    let mut conn = Some(conn);
-    let forked = processes::spawn(place, || {
-        conn.take().into_iter().for_each(|conn| drive::to_end(conn, place));
-    });
-    match (forked, conn) {
-        (Ok(()), Some(conn)) => conn.given_away(),
-        (Err(_), Some(conn)) => {
-            // The kernel has no process left: this client is told so, the others are served.
-            processes::holds(place, false);
-            conn.turn_away();
-        }
-        (_, None) => unreachable!("the child does not return"),
+    let (forked, conn) = processes::spawn_with(place, conn, |conn| drive::to_end(conn, place));
+    if forked.is_ok() {
+        conn.given_away();
+    } else {
+        // The kernel has no process left: this client is told so, the others are served.
+        processes::holds(place, false);
+        conn.turn_away();
     }
 }

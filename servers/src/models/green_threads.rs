@@ -9,6 +9,7 @@
 //! the deepest call has touched; then cores and descriptors.
 //! Compare: `thread_per_client.rs` (the same code on the kernel's threads); `own_runtime.rs` (the
 //! same loop, with a future for each client instead of a stack).
+//! In C, what is below it: `benches/yardstick/c/multi_reactor.c`.
 //!
 //! Go and Java's virtual threads work like this. Theirs move between processors and grow; these
 //! stay with their loop and have a fixed size.

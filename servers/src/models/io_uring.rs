@@ -8,6 +8,7 @@
 //! an idle client costs the kilobyte that it might send into.
 //! Compare: `epoll.rs` (told when a call would not block, and then makes it);
 //! `io_uring_multishot.rs` (operations that go on, and buffers that are taken when bytes arrive).
+//! In C: `benches/yardstick/c/io_uring.c`.
 
 use std::io;
 use std::time::Instant;
@@ -99,7 +100,7 @@ fn completed(handler: &mut Handler<()>, completion: &Completion, now: Instant) {
         }
         (_, Op::Send) => {
             session.sent(bytes);
-            handler.progressed_at = now;
+            handler.member.progressed_at = now;
         }
         _ => {
             if bytes == 0 && stopping::is_stopping() {
@@ -109,7 +110,7 @@ fn completed(handler: &mut Handler<()>, completion: &Completion, now: Instant) {
         }
     }
     if handler.conn.client.standing() != before {
-        handler.progressed_at = now;
+        handler.member.progressed_at = now;
     }
 }
 
@@ -153,7 +154,7 @@ fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
             // One job is a turn, as its reply is an operation.
             Step::Run(job) => {
                 let done = job.compute();
-                handler.progressed_at = Instant::now();
+                handler.member.progressed_at = Instant::now();
                 if !job.wait().is_zero() {
                     handler.conn.phase = Phase::Waiting(done);
                     return Blocked::OnJob(job.wait());

@@ -8,6 +8,7 @@
 //! Runs out of: its one core; then provided buffers, when more clients send at a time than there
 //! are; then descriptors and memory. An idle client holds no buffer.
 //! Compare: `io_uring.rs` (an operation for each step, and a buffer for each wait).
+//! In C: `benches/yardstick/c/io_uring_multishot.c`.
 
 use std::io;
 use std::mem;
@@ -192,7 +193,7 @@ fn sent(handler: &mut Handler<Input>, completion: &Completion, now: Instant) {
     match completion.result {
         Ok(bytes) => {
             handler.conn.client.session.sent(bytes as usize);
-            handler.progressed_at = now;
+            handler.member.progressed_at = now;
         }
         Err(Errno::INTR | Errno::AGAIN) => {}
         Err(_) => handler.doom(Ending::Reset),
@@ -245,7 +246,7 @@ fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: I
             // One job is a turn, as its reply is an operation.
             Step::Run(job) => {
                 let done = job.compute();
-                handler.progressed_at = Instant::now();
+                handler.member.progressed_at = Instant::now();
                 if !job.wait().is_zero() {
                     handler.conn.phase = Phase::Waiting(done);
                     return Blocked::OnJob(job.wait());
@@ -299,7 +300,7 @@ fn take_in(handler: &mut Handler<Input>, bytes: &[u8], now: Instant) -> usize {
         taken += n;
     }
     if handler.conn.client.standing() != before {
-        handler.progressed_at = now;
+        handler.member.progressed_at = now;
     }
     taken
 }

@@ -10,6 +10,7 @@
 //! Compare: `multi_reactor.rs` (a loop for each thread, nothing shared); `reactor_workers.rs` (one
 //! thread waits and the others work, with a hand-over between). Method: Schmidt, Stal, Rohnert and
 //! Buschmann, Pattern-Oriented Software Architecture 2, Leader/Followers.
+//! In C: `benches/yardstick/c/leader_followers.c`.
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -5,6 +5,7 @@
 //! Runs out of: its one core; then descriptors and memory. An edge is told once: a client that
 //! is not read until nothing is left waits for ever for a second telling.
 //! Compare: `epoll.rs` (level-triggered, by hand); `tokio_current.rs` (mio under a runtime).
+//! In C, what is below it: `benches/yardstick/c/epoll_edge.c`.
 
 use std::io;
 use std::time::Instant;

@@ -7,6 +7,7 @@
 //! several and some none; then cores, descriptors and memory.
 //! Compare: `epoll.rs` (one loop: the same code); `acceptor_loops.rs` (somebody chooses);
 //! `tokio_sharded.rs` (the same with a runtime in each thread).
+//! In C: `benches/yardstick/c/multi_reactor.c`, `benches/yardstick/c/shared_listener.c`.
 //!
 //! `shared-listener` has one listening socket in all the loops. EPOLLEXCLUSIVE keeps the kernel from
 //! waking every loop for every client (epoll_ctl(2)); it wakes the same ones first, so that they

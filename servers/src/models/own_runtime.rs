@@ -8,6 +8,7 @@
 //! Compare: `tokio_current.rs` (the same tasks on tokio); `epoll_edge.rs` (the state that the
 //! compiler keeps for [`client`] here is kept in a table there); `green_threads.rs` (each client
 //! keeps a stack instead).
+//! In C, what is below it: `benches/yardstick/c/epoll_edge.c`.
 //!
 //! Read it in this order. [`client`] is what a user of a runtime writes. Each `.await` in it ends in
 //! [`Wait`], a future that leaves its waker with the reactor and returns `Pending`. The reactor

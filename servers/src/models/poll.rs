@@ -5,6 +5,7 @@
 //! Runs out of: time, as clients grow. There is no limit of 1,024, but every call hands the
 //! kernel the whole array and both sides walk it, so that idle clients cost as much as busy ones.
 //! Compare: `select.rs` (sets of bits, a limit); `epoll.rs` (the kernel keeps the list).
+//! In C: `benches/yardstick/c/poll.c`.
 
 use std::io;
 use std::thread;

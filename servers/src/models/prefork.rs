@@ -6,6 +6,7 @@
 //! process even when it asks nothing, and with more such clients than processes the rest starve.
 //! Compare: `fork.rs` (made when needed); `prethreaded.rs` (the same with threads);
 //! `prefork_passing.rs` (the parent accepts).
+//! In C: `benches/yardstick/c/prefork.c`.
 //!
 //! `prefork-locked` holds a lock around accept(2), as servers had to where several processes in
 //! accept were a mistake or several listeners were polled. It shows what the lock costs.

@@ -7,6 +7,7 @@
 //! Runs out of: children, as `prefork.rs` does; and every client costs two messages more.
 //! Compare: `prefork.rs` (the children accept); `acceptor_loops.rs` (threads need no message to
 //! share a descriptor). Method: unix(7), SCM_RIGHTS.
+//! In C: `benches/yardstick/c/prefork_passing.c`.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;

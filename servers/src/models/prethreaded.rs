@@ -6,6 +6,7 @@
 //! thread even when it asks nothing, and with more such clients than threads the rest starve.
 //! Compare: `prefork.rs` (the same with processes); `thread_pool.rs` (one thread accepts, and a
 //! queue hands over).
+//! In C: `benches/yardstick/c/prethreaded.c`.
 
 use std::io;
 

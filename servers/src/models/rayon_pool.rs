@@ -6,6 +6,7 @@
 //! that blocks in read(2) takes a thread away from every computation that shares the pool.
 //! This is the mistake as people make it; rayon belongs behind an event loop, where a task is
 //! one request's work. Compare: `thread_pool.rs` (the same shape with a queue made for it).
+//! In C, nearest: `benches/yardstick/c/thread_pool.c`.
 
 use std::io;
 

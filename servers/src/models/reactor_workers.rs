@@ -8,6 +8,7 @@
 //! wake another thread each.
 //! Compare: `epoll.rs` (the loop does the jobs itself); `rayon_pool.rs` (the same pool, where the
 //! unit of work is a connection).
+//! In C: `benches/yardstick/c/reactor_workers.c`.
 
 use std::collections::VecDeque;
 use std::io;

@@ -6,6 +6,7 @@
 //! higher cannot be waited for, however few clients there are; it is turned away. And every
 //! call rebuilds and scans the sets, so that idle clients cost as much as busy ones.
 //! Compare: `poll.rs` (no such limit, the same scan); `thread_per_client.rs` (no loop).
+//! In C: `benches/yardstick/c/select.c`.
 
 use std::io;
 use std::os::fd::RawFd;

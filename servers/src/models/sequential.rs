@@ -3,7 +3,8 @@
 //! Waits in: accept(2), then read(2) of the one client it serves.
 //! Scheduler: nobody; the kernel's queue of connections, first come, first served.
 //! Runs out of: time. The second client waits until the first has left, however little it asks.
-//! Compare: `thread_per_client.rs`, which differs by one line.
+//! Compare: `thread_per_client.rs` (the same loop, with a thread for what is in it).
+//! In C: `benches/yardstick/c/sequential.c`.
 
 use std::io;
 

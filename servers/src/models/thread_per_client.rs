@@ -5,6 +5,7 @@
 //! Runs out of: threads and their stacks, then memory; a storm of connections is a storm of
 //! threads.
 //! Compare: `sequential.rs` (no thread); `thread_pool.rs` (threads made in advance, a queue).
+//! In C: `benches/yardstick/c/thread_per_client.c`.
 
 use std::io;
 use std::thread;

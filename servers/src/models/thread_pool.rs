@@ -5,6 +5,7 @@
 //! Runs out of: workers. The unit of work is a connection, so a client that stays keeps its
 //! worker even when it asks nothing, and with more such clients than workers the rest starve.
 //! Compare: `thread_per_client.rs` (no limit); `rayon_pool.rs` (the same with a library's pool).
+//! In C: `benches/yardstick/c/thread_pool.c`.
 
 use std::io;
 use std::thread;

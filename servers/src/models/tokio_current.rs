@@ -5,6 +5,7 @@
 //! Runs out of: its one core; then memory, a task for each client. Timers tick in milliseconds.
 //! Compare: `mio.rs`, which is under it: the difference is what a runtime costs and what it
 //! saves writing; `tokio_multi.rs` (several threads).
+//! In C, what is below it: `benches/yardstick/c/epoll_edge.c`.
 
 use std::io;
 

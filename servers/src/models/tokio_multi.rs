@@ -4,6 +4,7 @@
 //! Scheduler: tokio's queues, one for each worker, from which idle workers steal.
 //! Runs out of: accepting, which is one task, before anything else; then cores and memory.
 //! Compare: `tokio_current.rs` (one thread, no stealing, no waking of other cores).
+//! In C, what is below it: `benches/yardstick/c/multi_reactor.c`.
 
 use std::io;
 

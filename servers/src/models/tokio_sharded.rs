@@ -7,6 +7,7 @@
 //! Runs out of: luck first, as `multi_reactor.rs` does; then cores and memory.
 //! Compare: `multi_reactor.rs` (the same without a runtime); `tokio_multi.rs` (stealing instead
 //! of sharding). It tells what sharding saves from what another way of doing I/O saves.
+//! In C, what is below it: `benches/yardstick/c/multi_reactor.c`.
 
 use std::io;
 

@@ -54,6 +54,18 @@ pub(crate) fn free_place() -> Option<usize> {
     (0..children().len()).find(free)
 }
 
+/// Forks, and both have `value`: `work` takes it in the child, which ends with it, and the parent gets
+/// its own back, however the forking went.
+pub(crate) fn spawn_with<T>(place: usize, value: T, work: impl FnOnce(T)) -> (io::Result<()>, T) {
+    let mut value = Some(value);
+    let forked = spawn(place, || {
+        if let Some(value) = value.take() {
+            work(value);
+        }
+    });
+    (forked, value.expect("only the child takes it, and does not return"))
+}
+
 /// Forks. `work` runs in the child, which ends with it; the parent returns at once.
 ///
 /// # Errors

@@ -397,6 +397,4 @@ fn flagged(cells: &[&Cell], check: &str, sentence: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod numbers;
-#[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+mod numbers;
+
 use super::*;
 use crate::analysis::synthetic::{closed, flag, open, set};
 

@@ -1,6 +1,6 @@
 //! Each sentence has the number, the unit and the direction of what it is about.
 
-use super::*;
+use super::super::*;
 use crate::analysis::synthetic::{closed, flag, open, pool, set};
 use crate::document::{CellQuantile, CellTurnaround};
 
