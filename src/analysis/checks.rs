@@ -9,6 +9,7 @@ mod connections;
 mod contention;
 pub(crate) mod fates;
 mod generator;
+mod reach;
 mod replies;
 mod sessions;
 mod standstill;
@@ -18,6 +19,8 @@ mod tests;
 
 use crate::base::units::{as_f64, show_ns};
 use crate::document::{About, Check, ShardRecord, Status, Trial, Validity};
+
+pub(crate) use reach::{is_outside, reaches};
 
 /// Steal over all CPU time.
 const STEAL_WARNING: f64 = 0.01;

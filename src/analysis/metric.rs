@@ -2,6 +2,7 @@
 
 use crate::base::units::{show_bytes, show_count, show_ns_f64};
 use crate::document::{Cell, CellQuantile, Estimate, Shown};
+use crate::doubt;
 use crate::statistics::verdict::Good;
 
 /// Fewer trials than this support no verdict: three against three cannot be told apart by rank,
@@ -10,6 +11,19 @@ pub const TRIALS_MIN: usize = 5;
 
 /// A difference within this share does not matter, unless somebody says otherwise.
 pub const MARGIN: f64 = 0.05;
+
+/// What a figure depends on, which decides what can spoil it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// How many replies came in time.
+    Throughput,
+    /// When they came.
+    Latency,
+    /// What they took of processors.
+    Cost,
+    /// What was held at the end.
+    Memory,
+}
 
 /// A figure of a cell.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +41,17 @@ pub struct Metric {
 }
 
 impl Metric {
+    /// What it depends on.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.name {
+            "throughput_per_s" => Kind::Throughput,
+            "server_cpu_per_request_ns" => Kind::Cost,
+            "pss_bytes" => Kind::Memory,
+            _ => Kind::Latency,
+        }
+    }
+
     /// What is shown of it in a cell: of a quantile that of all trials together, which is nothing to
     /// compare by.
     #[must_use]
@@ -156,10 +181,10 @@ pub fn show(name: &str, value: f64) -> String {
     }
 }
 
-/// The values of both in the blocks that both have.
+/// The values of both in the blocks in which both have a trial that counts.
 #[must_use]
 pub fn pairs(metric: &Metric, cell: &Cell, other: &Cell) -> Option<(Vec<f64>, Vec<f64>)> {
-    let (of, to) = (blocks(cell, (metric.of)(cell)?), blocks(other, (metric.of)(other)?));
+    let (of, to) = (by_block(metric, cell)?, by_block(metric, other)?);
     let both = of.iter().filter_map(|(block, value)| {
         let (_, other) = to.iter().find(|(other, _)| other == block)?;
         Some((*value, *other))
@@ -167,9 +192,15 @@ pub fn pairs(metric: &Metric, cell: &Cell, other: &Cell) -> Option<(Vec<f64>, Ve
     Some(both.unzip())
 }
 
-/// The values with the blocks that they are of, which their files are named after.
-fn blocks<'a>(cell: &'a Cell, estimate: &Estimate) -> Vec<(&'a str, f64)> {
-    let block = |file: &'a String| file.strip_suffix(".json")?.rsplit('.').next();
-    let blocks = cell.trials.iter().filter_map(block);
-    blocks.zip(estimate.values.iter().copied()).collect()
+/// The values of the trials that count, with the blocks that they are of, which their files are named after;
+/// `None` where the cell lacks the figure.
+#[must_use]
+pub fn by_block(metric: &Metric, cell: &Cell) -> Option<Vec<(u32, f64)>> {
+    let estimate = (metric.of)(cell)?;
+    let block = |place: usize| {
+        let file = cell.trials.get(place)?.strip_suffix(".json")?;
+        let block = file.rsplit('.').next()?.parse().ok()?;
+        Some((block, *estimate.values.get(place)?))
+    };
+    Some(doubt::counting(cell, metric).into_iter().filter_map(block).collect())
 }

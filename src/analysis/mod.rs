@@ -2,6 +2,7 @@
 
 pub mod capacity;
 pub mod checks;
+pub mod doubt;
 pub mod metric;
 pub mod pooled;
 pub mod standings;

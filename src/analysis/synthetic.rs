@@ -82,6 +82,23 @@ pub(crate) fn flag(cell: &mut Cell, name: &str) {
         status: Status::Warn,
         excess: 1.5,
         message: format!("{name} said something"),
+        at: (0..cell.trials.len()).collect(),
+        failed_at: Vec::new(),
+    });
+}
+
+/// Something that these of a cell's trials failed.
+pub(crate) fn fail(cell: &mut Cell, name: &str, at: &[usize]) {
+    let most = 2 * at.len() > cell.trials.len();
+    cell.validity = if most { Validity::Invalid } else { Validity::Suspect };
+    cell.flags.push(Flag {
+        name: name.into(),
+        trials: at.len(),
+        status: Status::Fail,
+        excess: 1.5,
+        message: format!("{name} failed"),
+        at: at.to_vec(),
+        failed_at: at.to_vec(),
     });
 }
 

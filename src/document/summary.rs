@@ -251,8 +251,8 @@ pub struct Cell {
     pub replies_checked: u64,
     /// Of these, wrong ones.
     pub replies_wrong: u64,
-    /// The validity of its median trial, as its figures are medians; invalid whatever the others
-    /// say when a reply was wrong or a census did not add up.
+    /// The validity of its median trial, as its figures are medians; suspect where any trial is not valid, and
+    /// invalid whatever the others say when a reply was wrong or a census did not add up.
     pub validity: Validity,
     /// What was flagged in at least one trial, one for each check.
     pub flags: Vec<Flag>,
@@ -300,7 +300,8 @@ impl Cell {
     /// but something else.
     #[must_use]
     pub fn starves(&self) -> bool {
-        self.flag("fairness").is_some_and(|flag| 2 * flag.trials > self.trials.len())
+        let most = |name| self.flag(name).is_some_and(|flag| 2 * flag.trials > self.trials.len());
+        ["fairness", "never-served"].into_iter().any(most)
     }
 
     /// Whether it is a closed loop.
@@ -324,6 +325,25 @@ pub struct Flag {
     pub excess: f64,
     /// What it said.
     pub message: String,
+    /// Which of the cell's trials did not pass it, by their places in its list; empty in documents of
+    /// earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at: Vec<usize>,
+    /// Which of these failed it, and did not only warn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_at: Vec<usize>,
+}
+
+impl Flag {
+    /// In how many trials it failed. Documents of earlier versions do not tell: there all count whose worst
+    /// failed.
+    #[must_use]
+    pub fn failures(&self) -> usize {
+        match (self.status, self.at.is_empty()) {
+            (Status::Fail, true) => self.trials,
+            _ => self.failed_at.len(),
+        }
+    }
 }
 
 /// A figure over several trials: their median and their spread, and from three trials on where the

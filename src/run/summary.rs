@@ -47,13 +47,13 @@ pub(super) fn sum_up(
     Ok(summary)
 }
 
-/// Whether every reply that was checked was right, every census added up, and at least one
-/// figure is what it seems.
+/// Whether every reply that was checked was right, every census added up, and each cell is what it seems.
+/// Without a cell there is nothing to trust.
 pub(crate) fn is_trustworthy(summary: &Summary) -> bool {
-    let broken =
-        |cell: &Cell| cell.replies_wrong > 0 || cell.flags.iter().any(|flag| flag.name == "census");
-    !summary.cells.iter().any(broken)
-        && summary.cells.iter().any(|cell| cell.validity != Validity::Invalid)
+    let broken = |cell: &Cell| {
+        cell.validity == Validity::Invalid || cell.replies_wrong > 0 || cell.flag("census").is_some()
+    };
+    !summary.cells.is_empty() && !summary.cells.iter().any(broken)
 }
 
 fn read(
@@ -141,42 +141,48 @@ fn quantile(trials: &[&Distribution], q: f64) -> CellQuantile {
     }
 }
 
-/// The validity of the median trial; of two in the middle, the worse.
+/// The validity of the median trial; of two in the middle, the worse. One trial that is not valid is enough
+/// for a cell to be suspect.
 fn validity(trials: &[Trial]) -> Option<Validity> {
     if trials.iter().any(|trial| trial.census.wrong() > 0 || !trial.census.reconciles) {
         return Some(Validity::Invalid);
     }
     let mut all: Vec<_> = trials.iter().map(|trial| trial.validity).collect();
     all.sort();
-    all.get(all.len() / 2).copied()
+    let (median, worst) = (*all.get(all.len() / 2)?, *all.last()?);
+    Some(if worst == Validity::Valid { median } else { median.max(Validity::Suspect) })
 }
 
 /// Every check that did not pass in some trial, as it was in the worst.
 fn flags(trials: &[Trial]) -> Vec<Flag> {
     let mut flags: BTreeMap<&str, Flag> = BTreeMap::new();
-    for check in trials.iter().flat_map(|trial| &trial.checks) {
-        if check.status == Status::Pass {
-            continue;
+    for (place, trial) in trials.iter().enumerate() {
+        for check in trial.checks.iter().filter(|check| check.status != Status::Pass) {
+            let flag = flags.entry(&check.name).or_insert_with(|| none_yet(check));
+            let found = (check.status, excess(check));
+            if found > (flag.status, flag.excess) {
+                (flag.status, flag.excess) = found;
+                flag.message.clone_from(&check.message);
+            }
+            flag.trials += 1;
+            flag.at.push(place);
+            flag.failed_at.extend((check.status == Status::Fail).then_some(place));
         }
-        let flag = Flag {
-            name: check.name.clone(),
-            trials: 1,
-            status: check.status,
-            excess: excess(check),
-            message: check.message.clone(),
-        };
-        flags
-            .entry(&check.name)
-            .and_modify(|worst| {
-                let trials = worst.trials + 1;
-                if (flag.status, flag.excess) > (worst.status, worst.excess) {
-                    *worst = flag.clone();
-                }
-                worst.trials = trials;
-            })
-            .or_insert(flag);
     }
     flags.into_values().collect()
+}
+
+/// The flag of a check before any of its trials is counted.
+fn none_yet(check: &Check) -> Flag {
+    Flag {
+        name: check.name.clone(),
+        trials: 0,
+        status: check.status,
+        excess: excess(check),
+        message: check.message.clone(),
+        at: Vec::new(),
+        failed_at: Vec::new(),
+    }
 }
 
 /// How far beyond its limit, on whichever side that is. Where either is nothing there is no ratio,

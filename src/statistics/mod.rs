@@ -4,6 +4,8 @@
 //! far from independent, so they enter only in [`series`]; what differs from trial to trial is what
 //! an interval is about.
 //!
+//! - [`signed_rank`]: a shift from differences in pairs, exact, and of no shape
+//! - [`looks`]: the same of data that grow, looked at more than once; [`best`]: which of several is best
 //! - [`interval`]: an estimate over trials with its interval of confidence (bootstrap)
 //! - [`ratio`]: how many times as much, with its interval, in pairs or not
 //! - [`factorial`]: several factors, each alone and together
@@ -13,13 +15,16 @@
 //! - [`series`]: what hangs together in time, within one trial: batch means, trends, warm-ups
 //! - [`scalability`]: Gunther's universal scalability law, fitted
 
+pub mod best;
 pub mod factorial;
 pub mod interval;
+pub mod looks;
 pub mod queueing;
 pub mod rank;
 pub mod ratio;
 pub mod scalability;
 pub mod series;
+pub mod signed_rank;
 pub mod verdict;
 
 pub use interval::Interval;

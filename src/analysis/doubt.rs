@@ -1,0 +1,153 @@
+//! What the flags of a cell leave of it: which trials count for a figure, and whether the cell stands for its
+//! model at all. Every verdict, recommendation and gate asks here.
+//!
+//! A trial that the machine or the load generator spoiled is set aside. One that the server failed is not:
+//! to leave it out would praise a server for the trials that it got through.
+
+use crate::analysis::checks::{is_outside, reaches};
+use crate::document::{Cell, Flag, Status, Validity};
+use crate::analysis::metric::{Kind, Metric};
+
+/// Why a cell stands for nothing in a figure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// The server did not do what was asked of it: no right reply, or most trials failed.
+    Broken(String),
+    /// Nobody knows what the figure would have been.
+    NotKnown(String),
+}
+
+impl Doubt {
+    /// What it is, for people.
+    pub(crate) fn words(&self) -> &str {
+        match self {
+            Self::Broken(words) | Self::NotKnown(words) => words,
+        }
+    }
+}
+
+/// The places of a cell's trials that count for a figure: those that nothing outside of the server has
+/// spoiled. A limit that is the generator's is no reason to set a trial aside: it has done what it could.
+pub(crate) fn counting(cell: &Cell, metric: &Metric) -> Vec<usize> {
+    let kind = metric.kind();
+    let spoils = |flag: &&Flag| is_outside(&flag.name) && flag.name != "generator-cpu";
+    let spoiling: Vec<&Flag> = cell.flags.iter().filter(spoils).collect();
+    let spoiled = |place: &usize| {
+        spoiling.iter().any(|flag| {
+            let failed = flag.failed_at.contains(place);
+            flag.at.contains(place) && reaches(&flag.name, failed, kind)
+        })
+    };
+    (0..cell.trials.len()).filter(|place| !spoiled(place)).collect()
+}
+
+/// What is to be said against a cell's figure as a whole; `None` where it stands for its model.
+pub(crate) fn of(cell: &Cell, metric: &Metric) -> Option<Doubt> {
+    let (kind, trials) = (metric.kind(), cell.trials.len());
+    if cell.throughput_per_s.median <= 0.0 {
+        return Some(Doubt::Broken(failed(cell).unwrap_or_else(|| "no right reply".into())));
+    }
+    let own = || cell.flags.iter().filter(|flag| !is_outside(&flag.name));
+    let failing = own().filter(|flag| flag.failures() > 0);
+    if let Some(worst) = failing.max_by_key(|flag| flag.failures()) {
+        let said = words(worst, worst.failures(), trials);
+        let most = 2 * worst.failures() >= trials;
+        return Some(if most { Doubt::Broken(said) } else { Doubt::NotKnown(said) });
+    }
+    if cell.replies_wrong > 0 {
+        return Some(Doubt::Broken(format!("{} replies were wrong", cell.replies_wrong)));
+    }
+    // Of a document of an earlier version nobody knows which trials were flagged.
+    let unplaced = |flag: &Flag| flag.at.is_empty() && is_outside(&flag.name);
+    let touched = cell.flags.iter().find(|flag| {
+        let failed = flag.status == Status::Fail;
+        let asked = !is_outside(&flag.name) || unplaced(flag);
+        asked
+            && flag.name != "generator-cpu"
+            && 2 * flag.trials >= trials
+            && reaches(&flag.name, failed, kind)
+    });
+    if let Some(flag) = touched {
+        return Some(Doubt::NotKnown(words(flag, flag.trials, trials)));
+    }
+    let spoiled = cell.validity == Validity::Invalid && kind != Kind::Memory;
+    // Of some trials that were spoiled the others are left; of most of them nothing is.
+    (spoiled && counting(cell, metric).len() * 2 <= trials).then(|| {
+        let why = failed(cell).unwrap_or_else(|| "the cell is invalid".into());
+        Doubt::NotKnown(why)
+    })
+}
+
+/// Whether the generator was the limit in most trials, so that throughput is a lower bound.
+pub(crate) fn is_generator_limited(cell: &Cell) -> bool {
+    cell.is_closed()
+        && cell.flag("generator-cpu").is_some_and(|flag| 2 * flag.trials >= cell.trials.len())
+}
+
+/// The check that the most trials failed.
+fn failed(cell: &Cell) -> Option<String> {
+    let worst = cell.flags.iter().filter(|flag| flag.failures() > 0);
+    let worst = worst.max_by_key(|flag| flag.failures())?;
+    Some(words(worst, worst.failures(), cell.trials.len()))
+}
+
+fn words(flag: &Flag, of: usize, trials: usize) -> String {
+    let message = if flag.message.is_empty() { &flag.name } else { &flag.message };
+    if of == trials { message.clone() } else { format!("{message} ({of} of {trials} trials)") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::metric::{MEMORY, SERVER_CPU, TAIL, THROUGHPUT};
+    use crate::analysis::synthetic::{closed, fail, flag};
+
+    fn cell() -> Cell {
+        closed("epoll", &[100.0; 5])
+    }
+
+    #[test]
+    fn a_trial_that_the_machine_spoiled_is_set_aside_and_one_that_the_server_failed_is_not() {
+        let mut stolen = cell();
+        fail(&mut stolen, "steal", &[1, 3]);
+        assert_eq!(counting(&stolen, &SERVER_CPU), [0, 2, 4]);
+        assert_eq!(counting(&stolen, &MEMORY), [0, 1, 2, 3, 4]);
+        assert_eq!(of(&stolen, &THROUGHPUT), None);
+        let mut erring = cell();
+        fail(&mut erring, "errors", &[2]);
+        assert_eq!(counting(&erring, &SERVER_CPU).len(), 5);
+        let doubt = of(&erring, &SERVER_CPU).expect("one of five failed");
+        assert_eq!(doubt, Doubt::NotKnown("errors failed (1 of 5 trials)".into()));
+    }
+
+    #[test]
+    fn a_server_that_fails_most_trials_or_answers_nothing_is_broken() {
+        let mut broken = cell();
+        fail(&mut broken, "errors", &[0, 1, 2, 3, 4]);
+        assert_eq!(of(&broken, &MEMORY), Some(Doubt::Broken("errors failed".into())));
+        let dead = closed("epoll", &[0.0; 5]);
+        assert!(matches!(of(&dead, &MEMORY), Some(Doubt::Broken(_))));
+    }
+
+    #[test]
+    fn a_warning_of_most_trials_touches_the_figures_that_it_is_about() {
+        let mut draining = cell();
+        flag(&mut draining, "warmed-up");
+        assert!(matches!(of(&draining, &TAIL), Some(Doubt::NotKnown(_))));
+        assert_eq!(of(&draining, &SERVER_CPU), None);
+        let mut busy = cell();
+        flag(&mut busy, "load-above-cores");
+        assert_eq!(counting(&busy, &THROUGHPUT), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn of_an_earlier_version_a_flag_of_most_trials_counts_for_all() {
+        let mut old = cell();
+        flag(&mut old, "load-above-cores");
+        old.flags[0].at.clear();
+        assert_eq!(counting(&old, &THROUGHPUT).len(), 5, "nobody knows which");
+        assert!(matches!(of(&old, &THROUGHPUT), Some(Doubt::NotKnown(_))));
+        old.flags[0].trials = 2;
+        assert_eq!(of(&old, &THROUGHPUT), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! Several things measured side by side, round after round: which can be the best, and how far the others are.
+//!
+//! All pairs are compared at once, so that whichever comes out best may be the one that others are held against
+//! (Hsu's comparison with the best, from simultaneous intervals of all pairs). Each pair has its part of the
+//! error (Bonferroni), which the exact test by ranks keeps whatever the shape of the figures is. Against the
+//! distribution of the largest of all statistics that costs three per cent of an interval's width.
+
+use super::looks::{self, Look};
+use super::{Interval, median};
+use crate::base::units::as_f64;
+
+/// The logarithm of a cost by round; the less, the better.
+pub type Costs = Vec<(u32, f64)>;
+
+/// One of them beside the leader.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Beside {
+    /// Its cost over the leader's.
+    pub ratio: f64,
+    /// Where that may be, for all pairs at once; `None` where there are too few rounds that both were in.
+    pub interval: Option<Interval>,
+    /// How likely such differences would be without any, times the number of pairs.
+    pub p_value: f64,
+    /// The rounds that both were in.
+    pub rounds: usize,
+}
+
+/// Who leads, and how the others stand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranking {
+    /// The one that is surely nearest to the best: whose intervals against all others reach least above 1. A
+    /// noisy one never leads by its noise.
+    pub leader: usize,
+    /// Each beside the leader; `None` for the leader itself, and where both were in no round.
+    pub beside: Vec<Option<Beside>>,
+}
+
+/// Ranks them; `None` where none of them has a figure.
+#[must_use]
+pub fn rank(costs: &[Costs], looks: &[Look]) -> Option<Ranking> {
+    let pairs = (costs.len() * costs.len().saturating_sub(1) / 2).max(1);
+    let part = 1.0 / as_f64(pairs as u64);
+    let compared = |of: usize, to: usize| -> Option<Beside> {
+        let differences = differences(&costs[of], &costs[to]);
+        let shift = looks::shift(&differences, looks, part)?;
+        Some(Beside {
+            ratio: shift.value.exp(),
+            interval: shift
+                .interval
+                .map(|Interval { low, high }| Interval { low: low.exp(), high: high.exp() }),
+            p_value: (shift.p_value / part).min(1.0),
+            rounds: differences.len(),
+        })
+    };
+    let others = |own: usize| (0..costs.len()).filter(move |other| *other != own);
+    // What one may cost over the best at most. What is not known has no end.
+    let reach = |own: usize| {
+        let highest = |other: usize| Some(compared(own, other)?.interval?.high);
+        let known: Vec<f64> = others(own).filter_map(highest).collect();
+        let most = known.iter().copied().max_by(f64::total_cmp);
+        (others(own).count() - known.len(), most.unwrap_or(f64::INFINITY))
+    };
+    let centre = |own: usize| {
+        let values: Vec<f64> = costs[own].iter().map(|(_, cost)| *cost).collect();
+        median(&values)
+    };
+    let known = (0..costs.len()).filter_map(|own| Some((own, reach(own), centre(own)?)));
+    let (leader, ..) = known.min_by(|(_, (a_unknown, a), a_centre), (_, (b_unknown, b), b_centre)| {
+        a_unknown.cmp(b_unknown).then(a.total_cmp(b)).then(a_centre.total_cmp(b_centre))
+    })?;
+    let beside = |own: usize| if own == leader { None } else { compared(own, leader) };
+    Some(Ranking { leader, beside: (0..costs.len()).map(beside).collect() })
+}
+
+/// In the rounds that both were in.
+fn differences(of: &Costs, to: &Costs) -> Costs {
+    let both = of.iter().filter_map(|(round, cost)| {
+        let (_, other) = to.iter().find(|(other, _)| other == round)?;
+        Some((*round, cost - other))
+    });
+    both.collect()
+}
+
+#[cfg(test)]
+#[path = "tests/best.rs"]
+mod tests;
