@@ -5,8 +5,8 @@
 //! to leave it out would praise a server for the trials that it got through.
 
 use crate::analysis::checks::{is_outside, reaches};
-use crate::document::{Cell, Flag, Status, Validity};
 use crate::analysis::metric::{Kind, Metric};
+use crate::document::{Cell, Flag, Status, Validity};
 
 /// Why a cell stands for nothing in a figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,18 +27,26 @@ impl Doubt {
 }
 
 /// The places of a cell's trials that count for a figure: those that nothing outside of the server has
-/// spoiled. A limit that is the generator's is no reason to set a trial aside: it has done what it could.
+/// spoiled.
 pub(crate) fn counting(cell: &Cell, metric: &Metric) -> Vec<usize> {
-    let kind = metric.kind();
-    let spoils = |flag: &&Flag| is_outside(&flag.name) && flag.name != "generator-cpu";
-    let spoiling: Vec<&Flag> = cell.flags.iter().filter(spoils).collect();
-    let spoiled = |place: &usize| {
-        spoiling.iter().any(|flag| {
-            let failed = flag.failed_at.contains(place);
-            flag.at.contains(place) && reaches(&flag.name, failed, kind)
-        })
-    };
+    let spoiled = |place: &usize| cell.flags.iter().any(|flag| spoils(flag, *place, metric.kind()));
     (0..cell.trials.len()).filter(|place| !spoiled(place)).collect()
+}
+
+/// The checks that have spoiled some trial of a cell for a figure.
+pub(crate) fn spoilers<'a>(cell: &'a Cell, metric: &Metric) -> Vec<&'a str> {
+    let kind = metric.kind();
+    let spoiling = |flag: &&Flag| flag.at.iter().any(|place| spoils(flag, *place, kind));
+    cell.flags.iter().filter(spoiling).map(|flag| flag.name.as_str()).collect()
+}
+
+/// A limit that is the generator's is no reason to set a trial aside: it has done what it could.
+fn spoils(flag: &Flag, place: usize, kind: Kind) -> bool {
+    let failed = flag.failed_at.contains(&place);
+    is_outside(&flag.name)
+        && flag.name != "generator-cpu"
+        && flag.at.contains(&place)
+        && reaches(&flag.name, failed, kind)
 }
 
 /// What is to be said against a cell's figure as a whole; `None` where it stands for its model.
@@ -72,10 +80,9 @@ pub(crate) fn of(cell: &Cell, metric: &Metric) -> Option<Doubt> {
     }
     let spoiled = cell.validity == Validity::Invalid && kind != Kind::Memory;
     // Of some trials that were spoiled the others are left; of most of them nothing is.
-    (spoiled && counting(cell, metric).len() * 2 <= trials).then(|| {
-        let why = failed(cell).unwrap_or_else(|| "the cell is invalid".into());
-        Doubt::NotKnown(why)
-    })
+    let why = failed(cell);
+    (spoiled && (why.is_none() || counting(cell, metric).len() * 2 <= trials))
+        .then(|| Doubt::NotKnown(why.unwrap_or_else(|| "the cell is invalid".into())))
 }
 
 /// Whether the generator was the limit in most trials, so that throughput is a lower bound.

@@ -1,8 +1,8 @@
 //! What models and runs are compared by, and what a verdict on it takes.
 
+use crate::analysis::doubt;
 use crate::base::units::{show_bytes, show_count, show_ns_f64};
 use crate::document::{Cell, CellQuantile, Estimate, Shown};
-use crate::doubt;
 use crate::statistics::verdict::Good;
 
 /// Fewer trials than this support no verdict: three against three cannot be told apart by rank,

@@ -3,6 +3,7 @@
 pub mod capacity;
 pub mod checks;
 pub mod doubt;
+pub mod flags;
 pub mod metric;
 pub mod pooled;
 pub mod standings;

@@ -5,6 +5,7 @@ use crate::document::{
     ArrivalsRecord, Cell, CellQuantile, CellStep, Estimate, Factor, Flag, Pooled, Reference,
     ReferenceTrial, RunRecord, Status, Summary, Validity,
 };
+pub(crate) use crate::statistics::normal;
 
 /// A cell of a closed loop, one value of throughput for each trial; its other figures are alike
 /// for all.
@@ -36,6 +37,7 @@ pub(crate) fn closed(model: &str, throughput: &[f64]) -> Cell {
         replies_wrong: 0,
         validity: Validity::Valid,
         flags: Vec::new(),
+        spoiled: Vec::new(),
     }
 }
 
@@ -120,11 +122,6 @@ pub(crate) fn point(mut cell: Cell, series: &str, setting: &str, x: f64) -> Cell
     cell
 }
 
-/// Independent and nearly normal: sums of twelve uniform draws (mean 0, variance 1).
-pub(crate) fn normal(random: &mut fastrand::Rng) -> f64 {
-    (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
-}
-
 /// A reference with these CPU times for each request, block by block.
 pub(crate) fn reference(null_per_s: f64, client_ns: &[f64], server_ns: &[f64]) -> Reference {
     let trials = (0_u32..).zip(client_ns.iter().zip(server_ns));
@@ -164,6 +161,8 @@ pub(crate) fn bare(cells: Vec<Cell>) -> Summary {
         server_cpus: vec![0],
         client_cpus: vec![1],
         notes: Vec::new(),
+        rounds: None,
+        beside: None,
     };
     let host = crate::host::machine::host();
     Summary::of(run, host, cells)

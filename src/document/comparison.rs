@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{ReferenceChange, SchemaId};
 use crate::statistics::{Interval, Verdict};
 
-/// A comparison of two saved runs.
+/// A comparison of two saved runs, or of the two sides of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Comparison {
@@ -18,16 +18,19 @@ pub struct Comparison {
     pub new: String,
     /// A difference within this share does not matter.
     pub margin: f64,
+    /// Whether both were measured in one run, trial beside trial. Two runs apart differ by more than their
+    /// trials say, so verdicts between them are weaker.
+    pub interleaved: bool,
     /// How the runs differ beside what they measured; compared all the same because it was asked
     /// for.
     pub unlike: Vec<String>,
     /// What only one of them has.
     pub missing: Vec<String>,
     /// Whether the machine was the same, by the load generator against a server that does nothing; absent
-    /// where one of the runs has no such reference. Nothing is refused or corrected for it.
+    /// where one of the runs has no such reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<ReferenceChange>,
-    /// One for each figure of each cell that both have.
+    /// One for each figure of each cell that the base has.
     pub rows: Vec<Compared>,
 }
 
@@ -41,22 +44,34 @@ pub struct Compared {
     pub model: String,
     /// What was measured; its unit is in its name.
     pub metric: String,
-    /// Median over the trials of the base.
-    pub base: f64,
-    /// Median over the trials of the other.
-    pub new: f64,
-    /// The new over the base: of geometric means.
-    pub ratio: f64,
-    /// Where that ratio may be, at 95 %.
-    pub interval: Interval,
-    /// How likely such a ratio would be without a difference, adjusted by Holm for all cells of
-    /// this metric.
-    pub p_value: f64,
-    /// The same by Mann and Whitney's exact test, which assumes nothing of the shape; not adjusted.
-    pub p_value_by_rank: f64,
-    /// What it comes to; absent where there are too few trials to say, or a cell is invalid.
+    /// Median over the trials of the base; absent where it has none.
+    pub base: Option<f64>,
+    /// Median over the trials of the other; absent where it has none.
+    pub new: Option<f64>,
+    /// The new over the base; absent where there is nothing to divide.
+    pub change: Option<Change>,
+    /// What it comes to; absent where nobody knows. What was sound in the base and is missing now, invalid, or
+    /// without any right reply is worse.
     pub verdict: Option<Verdict>,
-    /// Why there is no verdict.
+    /// Why there is no verdict, or why it is worse without a figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why_none: Option<String>,
+    pub why: Option<String>,
+}
+
+/// How many times as much.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// Of two runs that of geometric means, of two sides of one run Hodges and Lehmann's of the pairs.
+    pub ratio: f64,
+    /// Where that ratio may be: of two runs at 95 %, widened by what the reference may have moved; of two sides
+    /// of one run for all cells of this figure at once.
+    pub interval: Interval,
+    /// How likely such a ratio would be without a difference, adjusted for all cells of this figure (by Holm, or
+    /// in one run by Bonferroni).
+    pub p_value: f64,
+    /// Between two runs, the same by Mann and Whitney's exact test, which assumes nothing of the shape; not
+    /// adjusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_value_by_rank: Option<f64>,
 }

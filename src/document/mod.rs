@@ -30,6 +30,7 @@ mod pacing;
 pub mod packed;
 mod pooled;
 mod reference;
+mod rounds;
 mod server;
 mod sessions;
 mod shard;
@@ -45,7 +46,7 @@ mod turnaround;
 pub use capacity::{CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict};
 pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use client::ClientAccount;
-pub use comparison::{Compared, Comparison};
+pub use comparison::{Change, Compared, Comparison};
 pub use conduct::{ConductRecord, IdleConnections, MisbehavingClients, ThinkRecord};
 pub use connections::Connections;
 pub use contention::Contention;
@@ -66,7 +67,8 @@ pub use load::{ArrivalsRecord, LoadRecord, RequestRecord};
 pub use measured::{Census, Interval, Latency};
 pub use pacing::{PacingKind, PacingRecord};
 pub use pooled::{Pooled, Shown};
-pub use reference::{GeneratorBound, Reference, ReferenceChange, ReferenceTrial, Spell};
+pub use reference::{GeneratorBound, Reference, ReferenceChange, ReferenceTrial, Spell, Widened};
+pub use rounds::{Ended, LookRecord, RoundsRecord, SpoiledTrial};
 pub use server::{CpuSplit, Faults, Memory, PortSockets, ServerAccount, Switches, Tcp};
 pub use sessions::SessionsRecord;
 pub use shard::{Part, ShardRecord, Sums};
@@ -109,7 +111,7 @@ impl SchemaId {
     /// Of [`Comparison`].
     #[must_use]
     pub fn comparison() -> Self {
-        Self { name: "c10k.comparison".into(), version: 1 }
+        Self { name: "c10k.comparison".into(), version: 2 }
     }
 
     /// Of [`CapacityReport`].

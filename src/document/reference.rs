@@ -95,9 +95,27 @@ pub struct ReferenceChange {
     /// The same of the null server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_ratio: Option<f64>,
+    /// Right replies per second: of the medians.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput_ratio: Option<f64>,
+    /// What the intervals of this comparison were widened by; absent where the runs are one, or a reference is
+    /// of a single trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub widened: Option<Widened>,
     /// What follows; absent where both are alike.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sentence: Option<String>,
+}
+
+/// Factors by which intervals between two runs are widened at either end: as far as the reference, which is the
+/// same in both, may have moved from one to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Widened {
+    /// Of throughput and of latencies.
+    pub throughput: f64,
+    /// Of CPU time for each request.
+    pub cost: f64,
 }
 
 impl Reference {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling};
 use super::{
     ArrivalsRecord, CellStep, CellTurnaround, Factor, GeneratorBound, Host, Pooled, Reference,
-    SchemaId, Status, Syscalls, Validity,
+    RoundsRecord, SchemaId, SpoiledTrial, Status, Syscalls, Validity,
 };
 use crate::statistics::{Interval, Verdict, extremes, median};
 
@@ -196,6 +196,12 @@ pub struct RunRecord {
     pub client_cpus: Vec<usize>,
     /// How rates that depend on measurements were decided.
     pub notes: Vec<String>,
+    /// How it was judged, where it was made by rounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<RoundsRecord>,
+    /// The id of the comparison that it is one side of: each of its trials was made beside one of the other side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
 }
 
 /// One model under one workload.
@@ -256,6 +262,9 @@ pub struct Cell {
     pub validity: Validity,
     /// What was flagged in at least one trial, one for each check.
     pub flags: Vec<Flag>,
+    /// Trials that were spoiled from outside, kept apart and made again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spoiled: Vec<SpoiledTrial>,
 }
 
 /// A model as it is named everywhere; `twin` is its second measurement in each block, an A/A control.

@@ -108,6 +108,8 @@ impl Run {
             server_cpus,
             client_cpus,
             notes,
+            rounds: None,
+            beside: None,
         };
         let run = Self {
             folder,

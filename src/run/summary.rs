@@ -8,12 +8,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::slots::{excluded, file_name};
-use crate::analysis::{pooled, standings};
+use crate::analysis::{flags, pooled, standings};
 use crate::base::units::{as_f64, show_count};
 use crate::document::store;
 use crate::document::{
-    Cell, CellQuantile, CellTurnaround, Check, Distribution, Estimate, Flag, Host, RunRecord,
-    Status, Summary, Trial, Turnaround, Validity,
+    Cell, CellQuantile, CellTurnaround, Distribution, Estimate, Host, RunRecord, Summary, Trial,
+    Turnaround, Validity,
 };
 use crate::plan::{Candidate, Plan, Workload};
 
@@ -51,7 +51,9 @@ pub(super) fn sum_up(
 /// Without a cell there is nothing to trust.
 pub(crate) fn is_trustworthy(summary: &Summary) -> bool {
     let broken = |cell: &Cell| {
-        cell.validity == Validity::Invalid || cell.replies_wrong > 0 || cell.flag("census").is_some()
+        cell.validity == Validity::Invalid
+            || cell.replies_wrong > 0
+            || cell.flag("census").is_some()
     };
     !summary.cells.is_empty() && !summary.cells.iter().any(broken)
 }
@@ -103,8 +105,9 @@ fn cell(
         })?,
         replies_checked: trials.iter().map(|trial| trial.census.ok + trial.census.wrong()).sum(),
         replies_wrong: trials.iter().map(|trial| trial.census.wrong()).sum(),
-        validity: validity(trials)?,
-        flags: flags(trials),
+        validity: flags::validity(trials)?,
+        flags: flags::of(trials),
+        spoiled: Vec::new(),
     })
 }
 
@@ -139,58 +142,6 @@ fn quantile(trials: &[&Distribution], q: f64) -> CellQuantile {
         at_least: found.iter().any(|quantile| quantile.at_least),
         pooled: None,
     }
-}
-
-/// The validity of the median trial; of two in the middle, the worse. One trial that is not valid is enough
-/// for a cell to be suspect.
-fn validity(trials: &[Trial]) -> Option<Validity> {
-    if trials.iter().any(|trial| trial.census.wrong() > 0 || !trial.census.reconciles) {
-        return Some(Validity::Invalid);
-    }
-    let mut all: Vec<_> = trials.iter().map(|trial| trial.validity).collect();
-    all.sort();
-    let (median, worst) = (*all.get(all.len() / 2)?, *all.last()?);
-    Some(if worst == Validity::Valid { median } else { median.max(Validity::Suspect) })
-}
-
-/// Every check that did not pass in some trial, as it was in the worst.
-fn flags(trials: &[Trial]) -> Vec<Flag> {
-    let mut flags: BTreeMap<&str, Flag> = BTreeMap::new();
-    for (place, trial) in trials.iter().enumerate() {
-        for check in trial.checks.iter().filter(|check| check.status != Status::Pass) {
-            let flag = flags.entry(&check.name).or_insert_with(|| none_yet(check));
-            let found = (check.status, excess(check));
-            if found > (flag.status, flag.excess) {
-                (flag.status, flag.excess) = found;
-                flag.message.clone_from(&check.message);
-            }
-            flag.trials += 1;
-            flag.at.push(place);
-            flag.failed_at.extend((check.status == Status::Fail).then_some(place));
-        }
-    }
-    flags.into_values().collect()
-}
-
-/// The flag of a check before any of its trials is counted.
-fn none_yet(check: &Check) -> Flag {
-    Flag {
-        name: check.name.clone(),
-        trials: 0,
-        status: check.status,
-        excess: excess(check),
-        message: check.message.clone(),
-        at: Vec::new(),
-        failed_at: Vec::new(),
-    }
-}
-
-/// How far beyond its limit, on whichever side that is. Where either is nothing there is no ratio,
-/// and only the order of what is told suffers.
-fn excess(check: &Check) -> f64 {
-    let ratio = check.observed / check.limit;
-    let ratio = if ratio.is_finite() && ratio > 0.0 { ratio } else { 1.0 };
-    ratio.max(1.0 / ratio)
 }
 
 /// Throughputs that rates depend on, decided once each.
@@ -249,25 +200,4 @@ fn slowest(of: &str, dir: &Path, plan: &Plan) -> Result<(f64, String)> {
         said = format!("{said} ({} did not)", left_out.join(", "));
     }
     Ok((slowest, said))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::document::About;
-
-    #[test]
-    fn excess_is_the_same_on_either_side_of_a_limit() {
-        let check = |observed, limit| Check {
-            name: String::new(),
-            about: About::Host,
-            status: Status::Warn,
-            observed,
-            limit,
-            message: String::new(),
-        };
-        assert!((excess(&check(0.5, 1.0)) - 2.0).abs() < 1e-12);
-        assert!((excess(&check(2.0, 1.0)) - 2.0).abs() < 1e-12);
-        assert!((excess(&check(3.0, 0.0)) - 1.0).abs() < 1e-12);
-    }
 }

@@ -6,7 +6,7 @@
 //! distribution of the largest of all statistics that costs three per cent of an interval's width.
 
 use super::looks::{self, Look};
-use super::{Interval, median};
+use super::{Interval, mean, median};
 use crate::base::units::as_f64;
 
 /// The logarithm of a cost by round; the less, the better.
@@ -28,8 +28,8 @@ pub struct Beside {
 /// Who leads, and how the others stand.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
-    /// The one that is surely nearest to the best: whose intervals against all others reach least above 1. A
-    /// noisy one never leads by its noise.
+    /// The one that is surely nearest to the best: whose intervals against the others reach least above 1, on
+    /// average of their logarithms. So a noisy one does not lead by its noise.
     pub leader: usize,
     /// Each beside the leader; `None` for the leader itself, and where both were in no round.
     pub beside: Vec<Option<Beside>>,
@@ -53,21 +53,21 @@ pub fn rank(costs: &[Costs], looks: &[Look]) -> Option<Ranking> {
         })
     };
     let others = |own: usize| (0..costs.len()).filter(move |other| *other != own);
-    // What one may cost over the best at most. What is not known has no end.
+    // What one may cost over each other at most. What is not known has no end.
     let reach = |own: usize| {
-        let highest = |other: usize| Some(compared(own, other)?.interval?.high);
+        let highest = |other: usize| Some(compared(own, other)?.interval?.high.ln());
         let known: Vec<f64> = others(own).filter_map(highest).collect();
-        let most = known.iter().copied().max_by(f64::total_cmp);
-        (others(own).count() - known.len(), most.unwrap_or(f64::INFINITY))
+        (others(own).count() - known.len(), mean(&known))
     };
     let centre = |own: usize| {
         let values: Vec<f64> = costs[own].iter().map(|(_, cost)| *cost).collect();
         median(&values)
     };
     let known = (0..costs.len()).filter_map(|own| Some((own, reach(own), centre(own)?)));
-    let (leader, ..) = known.min_by(|(_, (a_unknown, a), a_centre), (_, (b_unknown, b), b_centre)| {
-        a_unknown.cmp(b_unknown).then(a.total_cmp(b)).then(a_centre.total_cmp(b_centre))
-    })?;
+    let (leader, ..) =
+        known.min_by(|(_, (a_unknown, a), a_centre), (_, (b_unknown, b), b_centre)| {
+            a_unknown.cmp(b_unknown).then(a.total_cmp(b)).then(a_centre.total_cmp(b_centre))
+        })?;
     let beside = |own: usize| if own == leader { None } else { compared(own, leader) };
     Some(Ranking { leader, beside: (0..costs.len()).map(beside).collect() })
 }

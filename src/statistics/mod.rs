@@ -67,5 +67,11 @@ fn count(values: &[f64]) -> f64 {
     crate::base::units::as_f64(values.len() as u64)
 }
 
+/// For tests: independent and nearly normal: sums of twelve uniform draws (mean 0, variance 1).
+#[cfg(test)]
+pub(crate) fn normal(random: &mut fastrand::Rng) -> f64 {
+    (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
+}
+
 #[cfg(test)]
 mod tests;

@@ -51,7 +51,8 @@ pub fn fewest(error: f64) -> usize {
 /// The mean of each pair, each difference with itself included, in ascending order.
 fn walsh(differences: &[f64]) -> Vec<f64> {
     let pairs = differences.iter().enumerate();
-    let pairs = pairs.flat_map(|(at, a)| differences[at..].iter().map(move |b| f64::midpoint(*a, *b)));
+    let pairs =
+        pairs.flat_map(|(at, a)| differences[at..].iter().map(move |b| f64::midpoint(*a, *b)));
     let mut averages: Vec<f64> = pairs.collect();
     averages.sort_by(f64::total_cmp);
     averages
@@ -87,7 +88,7 @@ pub fn needed(n: usize, half_width: f64, wanted: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::synthetic::normal;
+    use crate::statistics::normal;
 
     /// Hollander and Wolfe's example 3.1: depression before and after a treatment.
     const BEFORE: [f64; 9] = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30];
@@ -104,7 +105,10 @@ mod tests {
         assert!((found.p_value - 0.039_062_5).abs() < 1e-12, "{found:?}");
         assert!((found.value - 0.46).abs() < 1e-9, "{found:?}");
         let interval = found.interval.expect("nine are enough");
-        assert!((interval.low - 0.010).abs() < 1e-9 && (interval.high - 0.786).abs() < 1e-9, "{interval:?}");
+        assert!(
+            (interval.low - 0.010).abs() < 1e-9 && (interval.high - 0.786).abs() < 1e-9,
+            "{interval:?}"
+        );
     }
 
     #[test]

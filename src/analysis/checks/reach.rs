@@ -42,14 +42,14 @@ const SERVED: &[Kind] = &[Kind::Throughput, Kind::Latency, Kind::Cost];
 
 /// Whether a check is of the machine or the load generator and not of the server.
 #[must_use]
-pub fn is_outside(check: &str) -> bool {
+pub(crate) fn is_outside(check: &str) -> bool {
     OUTSIDE.contains(&check)
 }
 
 /// Whether a figure of this kind is not what it seems in a trial that does not pass this check. A failure of
 /// the machine's or the generator's making leaves memory as it is; any other failure leaves nothing.
 #[must_use]
-pub fn reaches(check: &str, failed: bool, kind: Kind) -> bool {
+pub(crate) fn reaches(check: &str, failed: bool, kind: Kind) -> bool {
     if failed {
         return kind != Kind::Memory || !is_outside(check);
     }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
+use crate::analysis::metric::{MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, THROUGHPUT};
 use crate::base::units::parse_share;
 use crate::view::export;
 
@@ -20,9 +21,24 @@ pub struct CompareArgs {
     /// Compare runs that were not made in the same way, too
     #[arg(long)]
     pub anyway: bool,
-    /// End with exit code 3 if anything is worse, and with 4 if nothing could be judged
+    /// End with exit code 3 if any figure is worse, and with 4 if one that the base has could not be judged
     #[arg(long)]
     pub gate: bool,
+    /// Only these figures, separated by commas: throughput, p50, p99, cpu, memory
+    #[arg(
+        long,
+        value_name = "FIGURES",
+        value_enum,
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
+    pub figures: Vec<Figure>,
+    /// Only these models, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    pub models: Vec<String>,
+    /// Only these workloads, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    pub workloads: Vec<String>,
     /// Print rows in which nothing can be told, too
     #[arg(long)]
     pub all: bool,
@@ -35,6 +51,35 @@ pub struct CompareArgs {
     /// With --to: write it to this file
     #[arg(long, short, value_name = "FILE", requires = "to")]
     pub output: Option<PathBuf>,
+}
+
+/// A figure by its name on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Figure {
+    /// Right replies per second.
+    Throughput,
+    /// The median latency.
+    P50,
+    /// The latency of the slowest in a hundred.
+    P99,
+    /// The server's CPU time for each request.
+    Cpu,
+    /// What the server holds.
+    Memory,
+}
+
+impl Figure {
+    /// As results have it.
+    #[must_use]
+    pub fn metric(self) -> Metric {
+        match self {
+            Self::Throughput => THROUGHPUT,
+            Self::P50 => MEDIAN,
+            Self::P99 => TAIL,
+            Self::Cpu => SERVER_CPU,
+            Self::Memory => MEMORY,
+        }
+    }
 }
 
 #[cfg(test)]

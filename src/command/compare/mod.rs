@@ -3,6 +3,7 @@
 mod args;
 mod likeness;
 mod reference;
+mod rows;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -11,11 +12,13 @@ use anyhow::{Context, Result};
 
 pub use args::CompareArgs;
 
-use crate::analysis::metric::{MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, THROUGHPUT, TRIALS_MIN};
+use crate::analysis::flags;
+use crate::analysis::metric::{MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, THROUGHPUT};
 use crate::base::{Exit, usage};
 use crate::document::store;
-use crate::document::{Cell, Compared, Comparison, SchemaId, Summary, Validity};
-use crate::statistics::{Verdict, rank, ratio};
+use crate::document::{Cell, Comparison, RoundsRecord, SchemaId, Summary};
+use crate::statistics::Verdict;
+use crate::statistics::looks::Look;
 use crate::view::{export, table};
 
 const METRICS: [Metric; 5] = [THROUGHPUT, MEDIAN, TAIL, SERVER_CPU, MEMORY];
@@ -37,8 +40,9 @@ impl Run {
                 path.display()
             )));
         }
-        let summary = store::read_json(&file)?;
+        let mut summary: Summary = store::read_json(&file)?;
         let dir = file.parent().context("a file is in a folder")?.to_path_buf();
+        flags::place(&mut summary, &dir)?;
         Ok(Self { dir, summary })
     }
 
@@ -66,172 +70,80 @@ pub fn compare(args: &CompareArgs) -> Result<Exit> {
             unlike.join("\n  ")
         )));
     }
-    let comparison = comparison(&base, &new, args.margin, unlike);
+    conclude(args, &comparison(&base, &new, args, unlike))
+}
+
+/// Writes and prints a comparison, and says how it ends.
+fn conclude(args: &CompareArgs, comparison: &Comparison) -> Result<Exit> {
     if let Some(path) = &args.json {
-        store::write_json(path, &comparison)?;
+        store::write_json(path, comparison)?;
     }
     match args.to {
         Some(format) => {
-            export::compared(&comparison, args.all, format, args.output.as_deref())?;
+            export::compared(comparison, args.all, format, args.output.as_deref())?;
         }
-        None => table::show(&text::text(&comparison, args.all))?,
+        None => table::show(&text::text(comparison, args.all))?,
     }
-    let exit = gate(&comparison, args.gate);
+    let exit = if args.gate { gate(comparison) } else { Exit::Ok };
     if exit == Exit::Untrusted {
-        eprintln!(
-            "nothing was judged, so the gate is not passed: a verdict takes {TRIALS_MIN} trials of each in both \
-             runs (--repeat {TRIALS_MIN})"
-        );
+        eprintln!("the gate is not passed: {}", text::unjudged(comparison));
     }
     Ok(exit)
 }
 
-/// With a gate, worse is an exit of its own; what cannot be told passes, and is printed. A gate at which
-/// nothing could be judged has not been passed.
-fn gate(comparison: &Comparison, gate: bool) -> Exit {
+/// Worse is an exit of its own; what cannot be told passes, and is printed. A gate at which a figure could not be
+/// judged, or there was none, has not been passed.
+fn gate(comparison: &Comparison) -> Exit {
     let worse = comparison.rows.iter().any(|row| row.verdict == Some(Verdict::Worse));
-    let judged = comparison.rows.iter().any(|row| row.verdict.is_some());
-    match (gate, worse, judged) {
-        (true, true, _) => Exit::Worse,
-        (true, false, false) => Exit::Untrusted,
-        _ => Exit::Ok,
+    let judged = comparison.rows.iter().all(|row| row.verdict.is_some());
+    match (worse, judged && !comparison.rows.is_empty()) {
+        (true, _) => Exit::Worse,
+        (false, false) => Exit::Untrusted,
+        (false, true) => Exit::Ok,
     }
 }
 
-fn comparison(base: &Run, new: &Run, margin: f64, unlike: Vec<String>) -> Comparison {
-    let mut rows = Vec::new();
-    for metric in &METRICS {
-        let mut some: Vec<Compared> = Vec::new();
-        for cell in base.cells() {
-            let other = new.cell(&cell.workload, &cell.model);
-            some.extend(other.and_then(|other| compared(metric, cell, other)));
-        }
-        judge(metric, margin, &mut some);
-        rows.extend(some);
-    }
+fn comparison(base: &Run, new: &Run, args: &CompareArgs, unlike: Vec<String>) -> Comparison {
     let only = |has: &Run, lacks: &Run| -> Vec<String> {
-        let missing = has.cells();
+        let missing = has.cells().filter(|cell| rows::is_wanted(args, cell));
         let missing = missing.filter(|cell| lacks.cell(&cell.workload, &cell.model).is_none());
         let id = &has.summary.run.id;
         missing
             .map(|cell| format!("{} under {}: only in {id}", cell.model, cell.workload))
             .collect()
     };
+    let looks = looks(&base.summary, &new.summary);
+    let reference = reference::change(&base.summary, &new.summary, looks.is_none());
+    let sides =
+        rows::Sides { base, new, margin: args.margin, reference: reference.as_ref(), looks };
+    let metrics: Vec<Metric> = match &args.figures[..] {
+        [] => METRICS.to_vec(),
+        some => some.iter().map(|figure| figure.metric()).collect(),
+    };
+    let rows = metrics.iter().flat_map(|of| sides.rows(of, |cell| rows::is_wanted(args, cell)));
     Comparison {
         schema: SchemaId::comparison(),
         base: base.summary.run.id.clone(),
         new: new.summary.run.id.clone(),
-        margin,
+        margin: args.margin,
+        interleaved: sides.looks.is_some(),
         unlike,
         missing: [only(base, new), only(new, base)].concat(),
-        reference: reference::change(&base.summary, &new.summary),
-        rows,
+        rows: rows.collect(),
+        reference,
     }
 }
 
-/// One figure in both, without a verdict yet: that depends on all the others beside it.
-fn compared(metric: &Metric, base: &Cell, new: &Cell) -> Option<Compared> {
-    let (a, b) = ((metric.of)(base)?, (metric.of)(new)?);
-    let ratio = ratio::unpaired(&b.values, &a.values)?;
-    let why_none = if base.validity == Validity::Invalid || new.validity == Validity::Invalid {
-        Some("the cell is invalid in one of the runs".to_string())
-    } else {
-        let fewest = a.values.len().min(b.values.len());
-        (fewest < TRIALS_MIN).then(|| format!("{fewest} trials, and it takes {TRIALS_MIN}"))
-    };
-    Some(Compared {
-        workload: base.workload.clone(),
-        model: base.model.clone(),
-        metric: metric.name.into(),
-        base: a.median,
-        new: b.median,
-        ratio: ratio.value,
-        interval: ratio.interval,
-        p_value: ratio.p_value,
-        p_value_by_rank: rank::mann_whitney(&a.values, &b.values),
-        verdict: None,
-        why_none,
-    })
-}
-
-/// Adjusts the p-values of a metric for each other and says what each row comes to.
-fn judge(metric: &Metric, margin: f64, rows: &mut [Compared]) {
-    let judged = |row: &&mut Compared| row.why_none.is_none();
-    let p_values: Vec<f64> =
-        rows.iter().filter(|row| row.why_none.is_none()).map(|row| row.p_value).collect();
-    for (row, p_value) in rows.iter_mut().filter(judged).zip(rank::holm(&p_values)) {
-        row.p_value = p_value;
-        let ratio = ratio::Ratio { value: row.ratio, interval: row.interval, p_value };
-        row.verdict = Some(Verdict::of(&ratio, metric.good, margin, Some(p_value)));
-    }
+/// When the trials were looked at, of two sides of one run; `None` of two runs.
+fn looks(base: &Summary, new: &Summary) -> Option<Vec<Look>> {
+    let same = base.run.beside.is_some() && base.run.beside == new.run.beside;
+    base.run.rounds.as_ref().filter(|_| same).map(RoundsRecord::looks)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(pairs: &[([f64; 5], [f64; 5])]) -> Vec<Compared> {
-        let row = |(base, new): &([f64; 5], [f64; 5])| {
-            let ratio = ratio::unpaired(new, base).expect("a ratio");
-            Compared {
-                workload: String::new(),
-                model: String::new(),
-                metric: "x".into(),
-                base: base[2],
-                new: new[2],
-                ratio: ratio.value,
-                interval: ratio.interval,
-                p_value: ratio.p_value,
-                p_value_by_rank: rank::mann_whitney(base, new),
-                verdict: None,
-                why_none: None,
-            }
-        };
-        let mut rows: Vec<_> = pairs.iter().map(row).collect();
-        judge(&MEMORY, 0.05, &mut rows);
-        rows
-    }
-
-    #[test]
-    fn many_cells_beside_it_make_a_finding_need_more() {
-        let alike = ([1.0, 1.1, 0.9, 1.05, 0.95], [1.05, 0.95, 1.0, 1.1, 0.9]);
-        // Alone it is a finding; one of thirty it may be chance.
-        let faint = ([1.0, 1.1, 0.9, 1.05, 0.95], [1.2, 1.35, 1.15, 1.3, 1.22]);
-        assert_eq!(rows(&[faint])[0].verdict, Some(Verdict::Worse));
-        let mut many = vec![faint];
-        many.extend([alike; 200]);
-        assert_eq!(rows(&many)[0].verdict, Some(Verdict::CannotTell));
-    }
-
-    #[test]
-    fn only_what_is_worse_fails_a_gate() {
-        let row = |verdict| {
-            let mut row = rows(&[([1.0; 5], [1.0; 5])]).remove(0);
-            row.verdict = verdict;
-            row
-        };
-        let of = |verdict| Comparison {
-            schema: SchemaId::comparison(),
-            base: String::new(),
-            new: String::new(),
-            margin: 0.05,
-            unlike: Vec::new(),
-            missing: Vec::new(),
-            reference: None,
-            rows: vec![row(verdict)],
-        };
-        assert_eq!(gate(&of(Some(Verdict::Worse)), true), Exit::Worse);
-        assert_eq!(gate(&of(Some(Verdict::Worse)), false), Exit::Ok);
-        for verdict in [Some(Verdict::CannotTell), Some(Verdict::Better)] {
-            assert_eq!(gate(&of(verdict), true), Exit::Ok);
-        }
-        // Nothing was judged, so nobody knows.
-        assert_eq!(gate(&of(None), true), Exit::Untrusted);
-        assert_eq!(gate(&of(None), false), Exit::Ok);
-        assert_eq!(gate(&Comparison { rows: Vec::new(), ..of(None) }, true), Exit::Untrusted);
-    }
-}
+#[path = "tests/gate.rs"]
+mod tests;
 
 #[cfg(test)]
 #[path = "tests/rows.rs"]
-mod rows;
+mod rows_tests;

@@ -1,6 +1,6 @@
 //! A comparison as people read it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::analysis::metric;
@@ -9,57 +9,144 @@ use crate::statistics::{Interval, Verdict};
 use crate::view::export::sheet::metric_name;
 use crate::view::table;
 
-/// Two runs compared: the rows in which something can be told, or all of them.
+/// Two runs compared: what it comes to, and the rows in which something can be told, or all of them.
 pub(super) fn text(comparison: &Comparison, all: bool) -> String {
-    let header =
-        ["workload", "model", "figure", "base", "new", "new / base", "95 % interval", "verdict"];
-    let mut rows = table::table(&header, 3);
-    let told =
-        |row: &&Compared| all || matches!(row.verdict, Some(Verdict::Better | Verdict::Worse));
-    for row in comparison.rows.iter().filter(told) {
-        let show = |value| metric::show(&row.metric, value);
-        let Interval { low, high } = row.interval;
-        rows.add_row([
-            row.workload.clone(),
-            row.model.clone(),
-            metric_name(&row.metric),
-            show(row.base),
-            show(row.new),
-            format!("{:.3}", row.ratio),
-            format!("{low:.3} to {high:.3}"),
-            row.verdict.map_or("no verdict", Verdict::words).to_string(),
-        ]);
+    let mut text = answer(comparison);
+    let rows: Vec<&Compared> = comparison.rows.iter().filter(|row| all || is_told(row)).collect();
+    if !rows.is_empty() {
+        let _ = writeln!(text, "{}", rows_of(&rows));
     }
-    let count = |verdict| comparison.rows.iter().filter(|row| row.verdict == verdict).count();
-    let mut text = format!(
-        "{} compared with {}, differences within {:.0} % do not matter\n",
-        comparison.new,
-        comparison.base,
-        comparison.margin * 100.0
-    );
-    if rows.row_iter().next().is_some() {
-        let _ = writeln!(text, "{rows}");
+    for (why, of) in reasons(comparison) {
+        let _ = writeln!(text, "{why} ({of})");
     }
-    let _ = writeln!(
-        text,
-        "of {} figures {} better, {} worse, {} the same, {} cannot be told, {} without a verdict",
-        comparison.rows.len(),
-        count(Some(Verdict::Better)),
-        count(Some(Verdict::Worse)),
-        count(Some(Verdict::Same)),
-        count(Some(Verdict::CannotTell)),
-        count(None),
-    );
     if comparison.rows.is_empty() {
-        text.push_str(
-            "nothing to compare: it takes two trials or more, in both runs, of one model under one workload\n",
-        );
+        text.push_str("nothing to compare: no figure of the base was asked for and is known\n");
     }
-    let reasons: BTreeSet<_> = comparison.rows.iter().filter_map(|r| r.why_none.as_ref()).collect();
-    reasons.iter().for_each(|reason| _ = writeln!(text, "no verdict: {reason}"));
     let unlike = comparison.unlike.iter().map(|line| format!("not alike: {line}"));
     let machine = comparison.reference.as_ref().and_then(|found| found.sentence.clone());
     let more = comparison.missing.iter().cloned().chain(machine);
     unlike.chain(more).for_each(|line| _ = writeln!(text, "{line}"));
     text
+}
+
+/// Whether a row says something that a reader has to know.
+fn is_told(row: &Compared) -> bool {
+    matches!(row.verdict, Some(Verdict::Better | Verdict::Worse))
+}
+
+/// The first lines: what is worse, what is better, how many are which, and how strong all that is.
+fn answer(comparison: &Comparison) -> String {
+    let Comparison { base, new, margin, .. } = comparison;
+    let count = |verdict| comparison.rows.iter().filter(|row| row.verdict == verdict).count();
+    let mut text = format!(
+        "{new} compared with {base}: of {} figures {} worse, {} better, {} the same within {:.0} %, {} cannot \
+         be told, {} without a verdict\n",
+        comparison.rows.len(),
+        count(Some(Verdict::Worse)),
+        count(Some(Verdict::Better)),
+        count(Some(Verdict::Same)),
+        margin * 100.0,
+        count(Some(Verdict::CannotTell)),
+        count(None),
+    );
+    text.push_str(&strength(comparison));
+    if let Some(unseen) = unseen(comparison) {
+        let _ = writeln!(text, "{unseen}");
+    }
+    text
+}
+
+/// What kind of comparison it is.
+fn strength(comparison: &Comparison) -> String {
+    if comparison.interleaved {
+        return "measured in one run, each trial beside one of the other side\n".into();
+    }
+    let widened = comparison.reference.as_ref().and_then(|found| found.widened);
+    let by = widened.map_or_else(String::new, |by| {
+        format!(
+            ", so intervals are wider by what the reference may have moved ({:.0} % for throughput and \
+             latency, {:.0} % for CPU)",
+            (by.throughput - 1.0) * 100.0,
+            (by.cost - 1.0) * 100.0
+        )
+    });
+    format!(
+        "weaker evidence: two separate runs differ by more than their trials tell{by}; c10k compare \
+         --interleaved measures both in one run\n"
+    )
+}
+
+/// The largest worsening that would have gone unseen, of what cannot be told.
+fn unseen(comparison: &Comparison) -> Option<String> {
+    let unknown = comparison.rows.iter().filter(|row| row.verdict == Some(Verdict::CannotTell));
+    let worsening = |row: &Compared| {
+        let Interval { low, high } = row.change?.interval;
+        let good = metric::named(&row.metric)?.good;
+        Some(if good == crate::statistics::verdict::Good::High { 1.0 / low } else { high })
+    };
+    let of = unknown.filter_map(|row| Some((worsening(row)?, row)));
+    let (by, row) = of.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    Some(format!(
+        "what cannot be told may be worse by a factor of {by:.2} at most ({} of {} under {})",
+        metric_name(&row.metric),
+        row.model,
+        row.workload
+    ))
+}
+
+fn rows_of(rows: &[&Compared]) -> comfy_table::Table {
+    let header =
+        ["workload", "model", "figure", "base", "new", "new / base", "95 % interval", "verdict"];
+    let mut table = table::table(&header, 3);
+    for row in rows {
+        let show = |value: Option<f64>| {
+            value.map_or_else(|| "-".into(), |value| metric::show(&row.metric, value))
+        };
+        let change = row.change.map(|change| (change.ratio, change.interval));
+        table.add_row([
+            row.workload.clone(),
+            row.model.clone(),
+            metric_name(&row.metric),
+            show(row.base),
+            show(row.new),
+            change.map_or_else(|| "-".into(), |(ratio, _)| format!("{ratio:.3}")),
+            change.map_or_else(
+                || "-".into(),
+                |(_, Interval { low, high })| format!("{low:.3} to {high:.3}"),
+            ),
+            row.verdict.map_or("no verdict", Verdict::words).to_string(),
+        ]);
+    }
+    table
+}
+
+/// Each reason once, with the rows that it is of.
+fn reasons(comparison: &Comparison) -> Vec<(String, String)> {
+    let mut found: BTreeMap<(bool, &str), Vec<String>> = BTreeMap::new();
+    for row in &comparison.rows {
+        let Some(why) = &row.why else { continue };
+        let of = format!("{} under {}", row.model, row.workload);
+        let rows = found.entry((row.verdict.is_none(), why)).or_default();
+        if !rows.contains(&of) {
+            rows.push(of);
+        }
+    }
+    let said = |((open, why), rows): ((bool, &str), Vec<String>)| {
+        let kind = if open { "no verdict" } else { "worse" };
+        (format!("{kind}: {why}"), rows.join(", "))
+    };
+    found.into_iter().map(said).collect()
+}
+
+/// Why a gate is not passed though nothing is worse.
+pub(super) fn unjudged(comparison: &Comparison) -> String {
+    let open = comparison.rows.iter().filter(|row| row.verdict.is_none()).count();
+    if comparison.rows.is_empty() {
+        return "nothing was judged".into();
+    }
+    format!(
+        "{open} of {} figures could not be judged, for the reasons above; name those that matter with \
+         --figures, --models and --workloads, or measure both sides with c10k compare --interleaved",
+        comparison.rows.len()
+    )
 }

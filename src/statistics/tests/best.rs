@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::statistics::looks::spent;
-use crate::analysis::synthetic::normal;
+use crate::statistics::normal;
 
 const ERROR: f64 = 0.05;
 

@@ -236,20 +236,27 @@ fn compared(comparison: &Comparison, metric: &str, all: bool) -> Sheet {
     let mut sheet = frame(comparison, metric, metric_name(metric), rows.len());
     sheet.words("workload", rows.iter().map(|row| row.workload.clone()));
     sheet.words("model", rows.iter().map(|row| row.model.clone()));
-    let known = |value| Entry::Known { value, interval: None, at_least: false };
+    let known = |value: Option<f64>| match value {
+        Some(value) => Entry::Known { value, interval: None, at_least: false },
+        None => Entry::None,
+    };
     let base: Vec<_> = rows.iter().map(|row| known(row.base)).collect();
     let new: Vec<_> = rows.iter().map(|row| known(row.new)).collect();
     let unit = Quantity::of_metric(metric).unit([base.as_slice(), &new].concat().iter());
     sheet.numbers_in("base", unit, &base);
     sheet.numbers_in("new", unit, &new);
-    let ratio = |row: &&Compared| with_verdict(row.ratio, Some(row.interval), None);
+    let ratio = |row: &&Compared| match row.change {
+        Some(change) => with_verdict(change.ratio, Some(change.interval), None),
+        None => "-".to_string().into(),
+    };
     sheet.figures("new / base", rows.iter().map(ratio));
-    sheet.figures("p", rows.iter().map(|row| p_value(row.p_value).into()));
+    let p = |row: &&Compared| row.change.map_or("-".into(), |change| p_value(change.p_value));
+    sheet.figures("p", rows.iter().map(|row| p(row).into()));
     let verdict = |row: &&Compared| row.verdict.map_or("no verdict", Verdict::words).to_string();
     sheet.words("verdict", rows.iter().map(verdict));
     for (row, compared) in sheet.rows.iter_mut().zip(&rows) {
         row.marked = 1;
-        let Some(reason) = &compared.why_none else { continue };
+        let Some(reason) = &compared.why else { continue };
         let known = sheet.notes.iter().position(|note| note == reason);
         row.marks = vec![known.unwrap_or_else(|| {
             sheet.notes.push(reason.clone());
@@ -269,7 +276,7 @@ mod tests {
     use super::*;
     use crate::analysis::standings;
     use crate::analysis::synthetic::{closed, flag, reference, summary};
-    use crate::document::{Excluded, SchemaId, Syscalls};
+    use crate::document::{Change, Excluded, SchemaId, Syscalls};
 
     fn entry(sheet: &Sheet, row: usize, column: &str) -> String {
         let at = sheet.columns.iter().position(|c| c.name == column).expect("a column");
@@ -355,20 +362,23 @@ mod tests {
             workload: "echo".into(),
             model: "epoll".into(),
             metric: metric.into(),
-            base: 2e6,
-            new: 1e6,
-            ratio: 0.5,
-            interval: Interval { low: 0.4, high: 0.6 },
-            p_value: 1e-6,
-            p_value_by_rank: 0.01,
+            base: Some(2e6),
+            new: Some(1e6),
+            change: Some(Change {
+                ratio: 0.5,
+                interval: Interval { low: 0.4, high: 0.6 },
+                p_value: 1e-6,
+                p_value_by_rank: Some(0.01),
+            }),
             verdict,
-            why_none: why.map(Into::into),
+            why: why.map(Into::into),
         };
         let comparison = Comparison {
             schema: SchemaId::comparison(),
             base: "a".into(),
             new: "b".into(),
             margin: 0.05,
+            interleaved: false,
             unlike: vec!["kernel".into()],
             missing: Vec::new(),
             reference: None,

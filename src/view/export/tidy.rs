@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::source::Run;
 use super::tables::factor;
 use crate::base::units::as_f64;
-use crate::document::{Cell, Comparison, Trial, Validity};
+use crate::document::{Cell, Change, Comparison, Trial, Validity};
 use crate::statistics::Verdict;
 
 /// The columns before those of the factors.
@@ -161,15 +161,25 @@ pub(super) fn comparison(comparison: &Comparison, all: bool) -> Result<String> {
         "p_value",
         "p_value_by_rank",
         "verdict",
-        "why_none",
+        "why",
     ])?;
     for row in comparison.rows.iter().filter(|row| all || super::tables::is_told(row)) {
-        let numbers = [row.base, row.new, row.ratio, row.interval.low, row.interval.high];
-        let numbers = numbers.into_iter().chain([row.p_value, row.p_value_by_rank]);
+        let change = |of: fn(&Change) -> f64| row.change.as_ref().map(of);
+        let numbers = [
+            row.base,
+            row.new,
+            change(|change| change.ratio),
+            change(|change| change.interval.low),
+            change(|change| change.interval.high),
+            change(|change| change.p_value),
+            row.change.and_then(|change| change.p_value_by_rank),
+        ];
         let words = [&comparison.base, &comparison.new, &row.workload, &row.model, &row.metric];
         let verdict = row.verdict.map_or("", Verdict::words).to_string();
-        let why = row.why_none.clone().unwrap_or_default();
-        let record = words.into_iter().cloned().chain(numbers.map(|n| n.to_string()));
+        let why = row.why.clone().unwrap_or_default();
+        let record = words.into_iter().cloned().chain(
+            numbers.map(|number| number.map_or_else(String::new, |number| number.to_string())),
+        );
         lines.write_record(record.chain([verdict, why]))?;
     }
     String::from_utf8(lines.into_inner()?).context("text")

@@ -204,24 +204,28 @@ fn tidy_csv_has_every_figure_as_the_document_has_it() {
 
 #[test]
 fn a_comparison_as_csv_has_each_number_under_its_name() {
+    let change = crate::document::Change {
+        ratio: 1.5,
+        interval: crate::statistics::Interval { low: 1.25, high: 1.75 },
+        p_value: 0.125,
+        p_value_by_rank: Some(0.25),
+    };
     let row = crate::document::Compared {
         workload: "echo".into(),
         model: "epoll".into(),
         metric: "p99_ns".into(),
-        base: 2.0,
-        new: 3.0,
-        ratio: 1.5,
-        interval: crate::statistics::Interval { low: 1.25, high: 1.75 },
-        p_value: 0.125,
-        p_value_by_rank: 0.25,
+        base: Some(2.0),
+        new: Some(3.0),
+        change: Some(change),
         verdict: Some(crate::statistics::Verdict::Worse),
-        why_none: None,
+        why: None,
     };
     let comparison = Comparison {
         schema: crate::document::SchemaId::comparison(),
         base: "old".into(),
         new: "young".into(),
         margin: 0.05,
+        interleaved: false,
         unlike: Vec::new(),
         missing: Vec::new(),
         reference: None,
@@ -230,10 +234,11 @@ fn a_comparison_as_csv_has_each_number_under_its_name() {
     assert_eq!(
         tidy::comparison(&comparison, false).expect("written"),
         "base_run,new_run,workload,model,metric,base,new,ratio,low,high,p_value,p_value_by_rank,\
-         verdict,why_none\nold,young,echo,epoll,p99_ns,2,3,1.5,1.25,1.75,0.125,0.25,worse,\n"
+         verdict,why\nold,young,echo,epoll,p99_ns,2,3,1.5,1.25,1.75,0.125,0.25,worse,\n"
     );
     let p = |p_value| {
-        let rows = vec![crate::document::Compared { p_value, ..row.clone() }];
+        let change = Some(crate::document::Change { p_value, ..change });
+        let rows = vec![crate::document::Compared { change, ..row.clone() }];
         let sheets = tables::of_comparison(&Comparison { rows, ..comparison.clone() }, true);
         sheets[0].rows[0].entries[5].to_string()
     };
