@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
 use crate::base::{did_you_mean_or, nearest, usage};
-use crate::document::Factor;
+use crate::document::{Factor, RankBy};
 use crate::workload::pacing::PacingArg;
 
 pub use arrivals::ArrivalsPlan;
@@ -182,6 +182,9 @@ pub struct Workload {
     pub request: RequestPlan,
     /// When requests are sent.
     pub arrivals: ArrivalsPlan,
+    /// What models are ranked by; left out, what limits them decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank_by: Option<RankBy>,
     /// Connections, if not the plan's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<usize>,

@@ -30,6 +30,9 @@ fn run(folder: &Path, name: &str, factor: f64, mend: impl Fn(&mut Value)) -> Pat
     assert_eq!(cells.len(), 2, "the committed run has both models under cpu");
     for (at, cell) in cells.iter_mut().enumerate() {
         cell["validity"] = json!("valid");
+        let first = cell["trials"][0].as_str().expect("a file").to_string();
+        let file = |block: usize| first.replace(".0.json", &format!(".{block}.json"));
+        cell["trials"] = json!((0..5).map(file).collect::<Vec<_>>());
         let five = |value: f64| {
             let values = NOISE.map(|noise| noise * value);
             json!({"median": value, "min": 0.97 * value, "max": 1.03 * value, "values": values})

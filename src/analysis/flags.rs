@@ -60,22 +60,44 @@ fn excess(check: &Check) -> f64 {
     ratio.max(1.0 / ratio)
 }
 
-/// Tells of the flags of a summary of an earlier version which trials they are of, from the documents of the
-/// trials. A cell some of whose trials are not there stays as it is.
+/// Gives a summary of an earlier version what it lacks of its cells, from the documents of their trials: what was
+/// asked for, how connections behaved, and which trials each flag is of. With a sentence on it where it lacked
+/// something. A cell some of whose trials are not there stays as it is.
 ///
 /// # Errors
 /// When a trial is there and cannot be read.
-pub(crate) fn place(summary: &mut Summary, dir: &Path) -> Result<()> {
-    let unplaced = |cell: &&mut Cell| cell.flags.iter().any(|flag| flag.at.is_empty());
-    for cell in summary.cells.iter_mut().filter(unplaced) {
+pub(crate) fn complete(summary: &mut Summary, dir: &Path) -> Result<Option<String>> {
+    let lacks = |cell: &&mut Cell| {
+        cell.request.is_none() || cell.flags.iter().any(|flag| flag.at.is_empty())
+    };
+    let (mut lacking, mut left) = (0, 0);
+    for cell in summary.cells.iter_mut().filter(lacks) {
+        lacking += 1;
         let files: Vec<_> = cell.trials.iter().map(|file| dir.join(file)).collect();
-        if files.iter().all(|file| file.is_file()) {
-            let trials: Vec<Trial> =
-                files.iter().map(|file| store::read_json(file)).collect::<Result<_>>()?;
-            cell.flags = of(&trials);
+        if !files.iter().all(|file| file.is_file()) {
+            left += 1;
+            continue;
         }
+        let trials: Vec<Trial> =
+            files.iter().map(|file| store::read_json(file)).collect::<Result<_>>()?;
+        let Some(first) = trials.first() else { continue };
+        cell.request = Some(first.load.request.clone());
+        cell.conduct.clone_from(&first.load.conduct);
+        cell.flags = of(&trials);
     }
-    Ok(())
+    let version = &summary.run.program_version;
+    let written = format!("{} was written by c10k {version}", summary.run.id);
+    Ok(match (lacking, left) {
+        (0, _) => None,
+        (_, 0) => Some(format!(
+            "{written}, before cells had what was asked for and which trials were flagged: both are taken from its trials"
+        )),
+        (_, left) => Some(format!(
+            "{written}, before cells had what was asked for and which trials were flagged, and {left} of {} cells lack \
+             trials to take it from: there a flag of half of the trials counts for all of them",
+            summary.cells.len()
+        )),
+    })
 }
 
 #[cfg(test)]
@@ -110,6 +132,34 @@ mod tests {
         };
         let checks: Vec<Check> = found.iter().map(check).collect();
         Trial { validity: crate::analysis::checks::validity(&checks), checks, ..example::closed() }
+    }
+
+    #[test]
+    fn a_summary_of_an_earlier_version_gets_what_it_lacks_from_its_trials() {
+        use crate::analysis::synthetic::{bare, closed, flag};
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(dir.path().join("trials")).expect("made");
+        let mut cell = closed("epoll", &[1e4; 2]);
+        flag(&mut cell, "steal");
+        cell.flags[0].at.clear();
+        let mut summary = bare(vec![cell]);
+        let said = complete(&mut summary, dir.path()).expect("read").expect("it lacks something");
+        assert!(said.contains("1 of 1 cells lack trials"), "{said}");
+        assert!(summary.cells[0].request.is_none());
+        for (file, status) in summary.cells[0].trials.iter().zip([Status::Pass, Status::Fail]) {
+            store::write_json(&dir.path().join(file), &trial(&[("steal", status)]))
+                .expect("written");
+        }
+        let said = complete(&mut summary, dir.path()).expect("read").expect("it lacks something");
+        assert!(said.contains("written by c10k 0.1.0") && said.contains("taken from its trials"));
+        let cell = &summary.cells[0];
+        assert_eq!((&cell.flags[0].at[..], cell.flags[0].trials), (&[1][..], 1));
+        assert!(cell.request.is_some());
+        assert_eq!(
+            complete(&mut summary, dir.path()).expect("read"),
+            None,
+            "nothing is missing now"
+        );
     }
 
     #[test]

@@ -142,14 +142,10 @@ pub const CONNECT: Metric = Metric {
     phrase: |value| format!("connect {}", show_ns_f64(value)),
 };
 
-/// What a workload's models are ranked by: throughput in a closed loop, and in an open one the farthest
-/// into the tail that most of them have samples enough for. A tail takes long to know, and a ranking by
-/// what nobody knows would be none.
+/// The quantile of latency that models are ranked by: the farthest into the tail that most of them have samples
+/// enough for. A tail takes long to know, and a ranking by what nobody knows would be none.
 #[must_use]
-pub fn headline(cells: &[&Cell]) -> Metric {
-    if cells.iter().all(|cell| cell.is_closed()) {
-        return CAPACITY;
-    }
+pub fn latency(cells: &[&Cell]) -> Metric {
     let known = |metric: &Metric| cells.iter().filter(|cell| (metric.of)(cell).is_some()).count();
     let by_most = |metric: &Metric| 2 * known(metric) >= cells.len();
     [TAIL, UPPER, MEDIAN].into_iter().find(by_most).unwrap_or(TAIL)

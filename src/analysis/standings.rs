@@ -4,15 +4,18 @@
 //! All of it follows from the values in the summary, so that a run of an earlier version gets it too.
 
 mod ceiling;
+mod limits;
 mod noise;
 mod recommend;
 pub(crate) mod reference;
+pub(crate) mod rounds;
 mod words;
 
-use crate::analysis::metric::{MARGIN, Metric, TRIALS_MIN, headline, pairs};
-use crate::analysis::sweeps;
+use crate::analysis::metric::{CAPACITY, MARGIN, Metric, SERVER_CPU, TRIALS_MIN, pairs};
+use crate::analysis::{doubt, sweeps};
 use crate::base::units::as_f64;
-use crate::document::{Cell, NoiseFloor, Reference, Standing, Standings, Summary, Validity};
+use crate::document::{Cell, NoiseFloor, Reference, RoundsRecord, Standing, Standings, Summary};
+use crate::statistics::looks::Look;
 use crate::statistics::verdict::Good;
 use crate::statistics::{Verdict, interval, rank, ratio};
 
@@ -33,6 +36,7 @@ pub fn derive(summary: &mut Summary) {
     if let Some(reference) = &mut summary.reference {
         reference::derive(reference, seed);
     }
+    let looks = summary.run.rounds.as_ref().map(RoundsRecord::looks);
     let workloads = summary.workloads();
     let noise: Vec<NoiseFloor> =
         workloads.iter().flat_map(|name| noise::of(name, &summary.cells_of(name))).collect();
@@ -41,7 +45,13 @@ pub fn derive(summary: &mut Summary) {
         .filter_map(|name| {
             let own: Vec<NoiseFloor> =
                 noise.iter().filter(|floor| floor.workload == *name).cloned().collect();
-            of(name, &summary.ranked(name), (&own, summary.reference.as_ref()), MARGIN)
+            let beside = Beside {
+                noise: &own,
+                reference: summary.reference.as_ref(),
+                looks: looks.as_deref(),
+                margin: MARGIN,
+            };
+            of(name, &summary.ranked(name), &beside)
         })
         .collect();
     let recommendations = standings
@@ -57,35 +67,50 @@ pub fn derive(summary: &mut Summary) {
     summary.scaling = scaling;
 }
 
-/// The standings of one workload; `None` where no model can be the best.
-fn of(
-    workload: &str,
-    cells: &[&Cell],
-    (noise, reference): (&[NoiseFloor], Option<&Reference>),
+/// What the standings of a workload take beside its cells.
+struct Beside<'a> {
+    noise: &'a [NoiseFloor],
+    reference: Option<&'a Reference>,
+    /// When the trials were looked at, in a run by rounds.
+    looks: Option<&'a [Look]>,
     margin: f64,
-) -> Option<Standings> {
-    let metric = headline(cells);
-    let best = best(&metric, cells)?;
-    let mut others: Vec<Standing> = cells
-        .iter()
-        .filter(|cell| cell.model != best.model)
-        .map(|cell| against(&metric, cell, best))
-        .collect();
-    judge(&metric, &mut others, noise::smallest_detectable(noise, &metric), margin);
-    let mut sentence = words::sentence(&metric, best, cells, &others, noise);
-    let generator_bound = reference::bound(cells, reference);
+}
+
+/// The standings of one workload; `None` where no model can be the best.
+fn of(workload: &str, cells: &[&Cell], beside: &Beside<'_>) -> Option<Standings> {
+    let metric = limits::figure(cells, beside.reference);
+    let (best, others) = match beside.looks {
+        Some(looks) => rounds::standings(&metric, cells, looks, beside.margin)?,
+        None => {
+            let best = best(&metric, cells)?;
+            let rest = cells.iter().filter(|cell| cell.model != best.model);
+            let against = |cell: &&Cell| against(&metric, cell, best, cells);
+            let mut others: Vec<Standing> = rest.map(against).collect();
+            judge(&metric, &mut others, beside.margin);
+            (best, others)
+        }
+    };
+    let others = beyond_noise(&metric, others, beside);
+    let mut sentence = words::sentence(&metric, best, cells, &others, beside.noise);
+    let by_cost = limits::why_by_cost(cells, beside.reference);
+    if let Some(why) = by_cost.filter(|_| metric.is(&SERVER_CPU)) {
+        sentence = format!("{sentence} Ranked by CPU per request, as {why}.");
+    }
+    let generator_bound = reference::bound(cells, beside.reference);
     let bound = generator_bound.as_ref().map_or(&[][..], |bound| &bound.models);
     let ceiling = ceiling::of(cells, bound);
-    let more =
-        [ceiling.as_ref().map(|c| &c.sentence), generator_bound.as_ref().map(|b| &b.sentence)];
-    for more in more.into_iter().flatten() {
-        sentence = format!("{sentence} {more}");
+    if metric.is(&CAPACITY) {
+        let more =
+            [ceiling.as_ref().map(|c| &c.sentence), generator_bound.as_ref().map(|b| &b.sentence)];
+        for more in more.into_iter().flatten() {
+            sentence = format!("{sentence} {more}");
+        }
     }
     Some(Standings {
         workload: workload.into(),
         metric: metric.name.into(),
         best: best.model.clone(),
-        margin,
+        margin: beside.margin,
         others,
         ceiling,
         generator_bound,
@@ -93,13 +118,31 @@ fn of(
     })
 }
 
-/// The cell with the best median. One that serves a few of its clients and starves the rest is
-/// not better but something else.
+/// What differs by less than one model differs from itself cannot be told, whatever its p-value.
+fn beyond_noise(metric: &Metric, others: Vec<Standing>, beside: &Beside<'_>) -> Vec<Standing> {
+    let detectable = noise::smallest_detectable(beside.noise, metric);
+    let limited = |mut standing: Standing| {
+        let own = standing.metric.is_none();
+        if let (Some(verdict), Some(ratio), Some(detectable), true) =
+            (standing.verdict, standing.ratio, detectable, own)
+        {
+            standing.verdict = Some(noise::limited(verdict, ratio, beside.margin, detectable));
+        }
+        standing
+    };
+    others.into_iter().map(limited).collect()
+}
+
+/// The cell with the best figure, as tables show it, of those whose figure is what it seems. One that serves a few
+/// of its clients and starves the rest is not better but something else.
 fn best<'a>(metric: &Metric, cells: &[&'a Cell]) -> Option<&'a Cell> {
     let candidates = cells
         .iter()
-        .filter(|cell| cell.validity != Validity::Invalid && !cell.starves())
-        .filter_map(|cell| Some((*cell, (metric.of)(cell)?.median)));
+        .filter(|cell| doubt::of(cell, metric).is_none() && !cell.starves())
+        .filter(|cell| !limits::is_behind(metric, cell, cells) && (metric.of)(cell).is_some())
+        .filter_map(|cell| {
+            Some((*cell, metric.shown(cell).filter(|shown| !shown.at_least)?.value))
+        });
     let order = |a: &(&Cell, f64), b: &(&Cell, f64)| a.1.total_cmp(&b.1);
     let found = match metric.good {
         Good::High => candidates.max_by(order),
@@ -108,17 +151,35 @@ fn best<'a>(metric: &Metric, cells: &[&'a Cell]) -> Option<&'a Cell> {
     found.map(|(cell, _)| cell)
 }
 
-/// One model against the best, without a verdict yet: that depends on all the others beside it.
-fn against(metric: &Metric, cell: &Cell, best: &Cell) -> Standing {
-    let mut standing = Standing {
+/// A model before anything is known of how it stands.
+fn unknown(cell: &Cell) -> Standing {
+    Standing {
         model: cell.model.clone(),
+        metric: None,
         ratio: None,
         interval: None,
         p_value: None,
         verdict: None,
         why_none: None,
-    };
-    let Some((of, to)) = pairs(metric, cell, best) else {
+        rounds_needed: None,
+    }
+}
+
+/// What a model is compared by: the workload's figure, or throughput where it serves far less than others; and
+/// whether that is so.
+fn compared_by(metric: &Metric, cell: &Cell, cells: &[&Cell]) -> (Metric, Option<String>) {
+    if limits::is_behind(metric, cell, cells) {
+        (CAPACITY, Some(CAPACITY.name.into()))
+    } else {
+        (*metric, None)
+    }
+}
+
+/// One model against the best, without a verdict yet: that depends on all the others beside it.
+fn against(metric: &Metric, cell: &Cell, best: &Cell, cells: &[&Cell]) -> Standing {
+    let (metric, by) = compared_by(metric, cell, cells);
+    let mut standing = Standing { metric: by, ..unknown(cell) };
+    let Some((of, to)) = pairs(&metric, cell, best) else {
         standing.why_none = Some("not every trial has samples enough for this figure".into());
         return standing;
     };
@@ -127,10 +188,10 @@ fn against(metric: &Metric, cell: &Cell, best: &Cell) -> Standing {
         standing.interval = Some(ratio.interval);
         standing.p_value = Some(ratio.p_value);
     }
-    standing.why_none = if cell.validity == Validity::Invalid {
-        Some("the cell is invalid".into())
+    standing.why_none = if let Some(doubt) = doubt::of(cell, &metric) {
+        Some(doubt.words().into())
     } else if of.len() < TRIALS_MIN {
-        Some(format!("{} trials, and it takes {TRIALS_MIN}", of.len()))
+        Some(format!("{} trials that count, and it takes {TRIALS_MIN}", of.len()))
     } else if standing.ratio.is_none() {
         Some("a trial without any reply has no ratio".into())
     } else {
@@ -143,9 +204,8 @@ fn against(metric: &Metric, cell: &Cell, best: &Cell) -> Standing {
 ///
 /// Which model is the best is learnt from the same trials, so any of the pairs could have been
 /// compared: with n models each comparison stands for n/2 of them. Holm over the n-1 alone would find
-/// a difference among twenty equal models in every tenth run. What differs by less than one model
-/// differs from itself cannot be told, whatever its p-value.
-fn judge(metric: &Metric, others: &mut [Standing], detectable: Option<f64>, margin: f64) {
+/// a difference among twenty equal models in every tenth run.
+fn judge(metric: &Metric, others: &mut [Standing], margin: f64) {
     let pairs_each = as_f64(others.len() as u64 + 1) / 2.0;
     let judged = |standing: &&mut Standing| standing.why_none.is_none();
     let p_values: Vec<f64> = others
@@ -158,9 +218,8 @@ fn judge(metric: &Metric, others: &mut [Standing], detectable: Option<f64>, marg
         let (Some(value), Some(interval)) = (standing.ratio, standing.interval) else { continue };
         let ratio = ratio::Ratio { value, interval, p_value };
         standing.p_value = Some(p_value);
-        let verdict = Verdict::of(&ratio, metric.good, margin, Some(p_value));
-        let verdict = detectable.map_or(verdict, |d| noise::limited(verdict, value, margin, d));
-        standing.verdict = Some(verdict);
+        let good = standing.metric.as_ref().map_or(metric.good, |_| CAPACITY.good);
+        standing.verdict = Some(Verdict::of(&ratio, good, margin, Some(p_value)));
     }
 }
 

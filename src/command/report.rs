@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use crate::analysis::{pooled, standings};
+use crate::analysis::{flags, pooled, standings};
 use crate::base::{self, usage};
 use crate::document::{Summary, store};
 use crate::view::{page, table};
@@ -45,9 +45,8 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     }
     let written: Summary = store::read_json(&path)?;
     let mut summary = written.clone();
-    if let Some(missing) = pooled::again(&mut summary, dir)? {
-        eprintln!("{missing}");
-    }
+    let notes = [flags::complete(&mut summary, dir)?, pooled::again(&mut summary, dir)?];
+    notes.into_iter().flatten().for_each(|note| eprintln!("{note}"));
     standings::derive(&mut summary);
     if let Some(file) = &args.page {
         store::write(file, page::page(&summary, dir)?.as_bytes())?;

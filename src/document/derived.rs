@@ -61,8 +61,12 @@ pub enum Sureness {
 pub struct Recommendation {
     /// The workload's name in the plan.
     pub workload: String,
-    /// The models that cannot be told from the best, itself first.
+    /// The best, and the models that are surely not much worse; only the one with the best median where there
+    /// are too few trials for any verdict.
     pub group: Vec<String>,
+    /// The models of which nobody knows: without a verdict, or with an interval that is too wide for one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
     /// Of these, the one with the least server CPU time for each reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cheapest: Option<String>,

@@ -76,7 +76,8 @@ pub use standstill::StandstillRecord;
 pub use steadiness::{SentGaps, Steadiness};
 pub use steps::{CellStep, StepRecord};
 pub use summary::{
-    Cell, CellQuantile, Estimate, Excluded, Flag, RunRecord, Standing, Standings, Summary, name_of,
+    Cell, CellQuantile, Estimate, Excluded, Flag, RankBy, RunRecord, Standing, Standings, Summary,
+    name_of,
 };
 pub use syscalls::{Syscall, Syscalls};
 pub use trial::{Phases, Target, Trial, TrialRecord};

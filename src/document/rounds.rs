@@ -20,6 +20,9 @@ pub struct RoundsRecord {
     pub looks: Vec<LookRecord>,
     /// The time that it was to take at most.
     pub time_ns: u64,
+    /// The time that it took.
+    #[serde(default)]
+    pub took_ns: u64,
     /// Trials that were spoiled by something outside of the server, kept apart, and made again.
     pub spoiled: usize,
     /// Why no more rounds were made; absent while the run goes on.

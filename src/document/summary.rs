@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling};
 use super::{
-    ArrivalsRecord, CellStep, CellTurnaround, Factor, GeneratorBound, Host, Pooled, Reference,
-    RoundsRecord, SchemaId, SpoiledTrial, Status, Syscalls, Validity,
+    ArrivalsRecord, CellStep, CellTurnaround, ConductRecord, Factor, GeneratorBound, Host, Pooled,
+    Reference, RequestRecord, RoundsRecord, SchemaId, SpoiledTrial, Status, Syscalls, Validity,
 };
 use crate::statistics::{Interval, Verdict, extremes, median};
 
@@ -115,11 +115,12 @@ impl Summary {
 pub struct Standings {
     /// The workload's name in the plan.
     pub workload: String,
-    /// What is compared: `throughput_per_s` in a closed loop; in an open one the first of `p99_ns`, `p90_ns` and
-    /// `p50_ns` that most models have samples enough for.
+    /// What is compared: `throughput_per_s` in a closed loop that the servers limit, and
+    /// `server_cpu_per_request_ns` where the generator or a wait in the requests does; in an open loop, and where
+    /// clients think, the first of `p99_ns`, `p90_ns` and `p50_ns` that most models have samples enough for.
     pub metric: String,
-    /// The model with the best median, of those whose cell is not invalid and that serve all
-    /// their clients.
+    /// The model with the best median, of those whose figure is what it seems; in a run by rounds the one that is
+    /// surely nearest to the best.
     pub best: String,
     /// A difference within this share does not matter.
     pub margin: f64,
@@ -142,15 +143,19 @@ pub struct Standings {
 pub struct Standing {
     /// The model.
     pub model: String,
-    /// Its figure over that of the best, block by block: of geometric means. Absent where there is
-    /// nothing to divide.
+    /// What it is compared by, where that is not the workload's figure: a model that serves less than half of what
+    /// others do is compared by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    /// Its figure over that of the best, block by block: of geometric means, in a run by rounds Hodges and
+    /// Lehmann's of the pairs. Absent where there is nothing to divide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ratio: Option<f64>,
-    /// Where that ratio may be, at 95 %.
+    /// Where that ratio may be, at 95 %; in a run by rounds for all pairs of models and all looks at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
-    /// How likely such a ratio would be without a difference, adjusted by Holm for all pairs of
-    /// models that could have been compared.
+    /// How likely such a ratio would be without a difference, adjusted for all pairs of models that could have
+    /// been compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_value: Option<f64>,
     /// What it comes to; absent where there are too few trials to say, or the cell is invalid.
@@ -158,6 +163,10 @@ pub struct Standing {
     /// Why there is no verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why_none: Option<String>,
+    /// How many rounds in all it would take to tell, by what is known of its spread; absent where it was told, and
+    /// in a run of a fixed number of trials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounds_needed: Option<u32>,
 }
 
 /// A run.
@@ -226,6 +235,15 @@ pub struct Cell {
     pub arrivals: ArrivalsRecord,
     /// Connections.
     pub connections: usize,
+    /// What every request asked for; absent in documents of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestRecord>,
+    /// How the connections behaved, where it is not the usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conduct: Option<ConductRecord>,
+    /// What the plan says that models are ranked by; absent where what limits them decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank_by: Option<RankBy>,
     /// Its trials' files, below the run's folder.
     pub trials: Vec<String>,
     /// Right replies per second.
@@ -271,6 +289,18 @@ pub struct Cell {
 #[must_use]
 pub fn name_of(model: &str, twin: bool) -> String {
     if twin { format!("{model}+twin") } else { model.into() }
+}
+
+/// What the models of a workload are ranked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RankBy {
+    /// Right replies per second.
+    Throughput,
+    /// The farthest quantile of latency that most models know.
+    Latency,
+    /// The server's CPU time for each request.
+    Cpu,
 }
 
 impl Cell {

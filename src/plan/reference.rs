@@ -29,6 +29,7 @@ fn workload(name: &str) -> Workload {
         factors: Vec::new(),
         request: RequestPlan::Echo { bytes: Draw::fixed(BYTES) },
         arrivals: ArrivalsPlan::Closed,
+        rank_by: None,
         connections: None,
         greeting: false,
         requests_per_connection: None,

@@ -6,6 +6,7 @@ mod connections;
 mod excluded;
 mod fit;
 mod load;
+mod marks;
 mod models;
 mod plans;
 mod recovery;
@@ -22,18 +23,21 @@ use std::io::IsTerminal;
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 
+use crate::analysis::metric::{self, Kind};
 use crate::base::print;
 use crate::base::units::{show_bytes, show_count, show_cpus, show_ns_f64};
-use crate::document::{Cell, CellQuantile, Crossover, Estimate, Flag, Summary, Validity};
+use crate::document::{Cell, CellQuantile, Crossover, Estimate, Standings, Summary};
+use crate::view::page::answer;
 use crate::workload::arrivals;
 pub use capacity::capacity;
 pub(crate) use capacity::verdict;
 pub use check::check;
 pub use load::load;
+pub use marks::{marks, numbered};
 pub use models::{broken, models};
 pub use plans::plans;
 pub use recovery::recovery;
-pub(crate) use tails::{are_pooled, in_one_trial};
+pub(crate) use tails::are_pooled;
 
 /// Writes to standard output, with what is too long for a terminal broken between words.
 ///
@@ -43,15 +47,23 @@ pub fn show(text: &str) -> Result<()> {
     print(&fit::flowed(text, terminal_width()))
 }
 
-/// A run: one table for each workload, and under it what was flagged.
+/// A run: the answer, one table for each workload, and what was flagged in them.
 #[must_use]
 pub fn summary(summary: &Summary) -> String {
     let mut text = format!("{}\n", summary.run.question);
+    for line in answer::of(summary) {
+        push(&mut text, &line);
+    }
+    let cells: Vec<&Cell> = summary.cells.iter().collect();
+    let (messages, marks) = marks(&cells);
     for workload in summary.workloads() {
+        let own = cells.iter().zip(&marks).filter(|(cell, _)| cell.workload == workload);
+        let own: Vec<(&Cell, &str)> = own.map(|(cell, marks)| (*cell, marks.as_str())).collect();
+        let standings = summary.standings_of(workload);
+        push(&mut text, &workload_table(&own, standings));
         let cells = summary.cells_of(workload);
-        push(&mut text, &workload_table(&cells));
         text.push_str(&turnaround::lines(&cells));
-        if let Some(standings) = summary.standings_of(workload) {
+        if let Some(standings) = standings.filter(|_| !answer::is_by_workload(summary)) {
             text.push_str(&standings.sentence);
             text.push('\n');
         }
@@ -60,6 +72,7 @@ pub fn summary(summary: &Summary) -> String {
             text.push('\n');
         }
     }
+    push(&mut text, &notes(&messages));
     if !summary.excluded.is_empty() {
         push(&mut text, excluded::text(&summary.excluded).trim_end());
     }
@@ -73,6 +86,14 @@ pub fn summary(summary: &Summary) -> String {
     }
     push(&mut text, &closing(summary));
     fit::flowed(&text, terminal_width())
+}
+
+/// The numbered notes.
+fn notes(messages: &[String]) -> String {
+    let numbered = messages.iter().enumerate();
+    let lines: Vec<String> =
+        numbered.map(|(at, message)| format!("  [{}] {message}", at + 1)).collect();
+    if lines.is_empty() { "no check of any trial found anything".into() } else { lines.join("\n") }
 }
 
 fn push(text: &mut String, part: &str) {
@@ -97,11 +118,38 @@ pub fn heading(cell: &Cell) -> String {
 pub const COLUMNS: [&str; 10] =
     ["model", "replies/s", "p50", "p90", "p99", "p99.9", "max", "CPU/request", "memory", "checks"];
 
-/// Those of them that a narrow terminal has no room for go in this order.
+/// The columns on a terminal: the same, and how a model stands against the best.
+const SHOWN: [&str; 11] = [
+    "model",
+    "replies/s",
+    "p50",
+    "p90",
+    "p99",
+    "p99.9",
+    "max",
+    "CPU/request",
+    AGAINST,
+    "memory",
+    "checks",
+];
+
+/// A model's figure over that of the best, with its interval.
+const AGAINST: &str = "x best";
+
+/// Columns that there is no room for go in this order.
 const SUMMARY: fit::Columns = fit::Columns {
-    names: &COLUMNS,
-    give_way: &["max", "p90", "p99.9", "memory", "CPU/request", "p50", "p99"],
+    names: &SHOWN,
+    give_way: &["max", "p99.9", "p90", "memory", "p99", "p50", AGAINST, "CPU/request"],
 };
+
+/// The same where models are ranked by latency.
+const LATENCIES_FIRST: fit::Columns = fit::Columns {
+    names: &SHOWN,
+    give_way: &["max", "memory", "p99.9", "CPU/request", "p50", AGAINST, "p90", "p99"],
+};
+
+/// Tables are no wider than this, also where nobody sees them wrap. Exports and the page have all columns.
+const WIDTH: usize = 100;
 
 /// One row of a workload's table. `marks` numbers the messages under it.
 #[must_use]
@@ -115,75 +163,53 @@ pub fn row(cell: &Cell, marks: &str) -> Vec<String> {
         None => "-".into(),
     });
     row.push(cell.memory().map_or_else(|| "-".into(), |memory| show_bytes(memory.median)));
-    row.push(match cell.validity {
-        Validity::Valid => "ok".into(),
-        Validity::Suspect => format!("see {marks}"),
-        Validity::Invalid => format!("INVALID {marks}"),
-    });
+    row.push(marks::verdict(cell, marks));
     row
 }
 
-/// What was flagged in a table's cells, one message for each check, with that of the cell where
-/// it was worst; and for each row the numbers of its own.
-#[must_use]
-pub fn marks(cells: &[&Cell]) -> (Vec<String>, Vec<String>) {
-    let mut names: Vec<&str> = Vec::new();
-    for flag in cells.iter().flat_map(|cell| &cell.flags) {
-        if !names.contains(&flag.name.as_str()) {
-            names.push(&flag.name);
-        }
-    }
-    let messages = names.iter().map(|name| message(name, cells)).collect();
-    let number = |flag: &Flag| names.iter().position(|name| *name == flag.name).unwrap_or(0) + 1;
-    let marks =
-        |cell: &&Cell| cell.flags.iter().map(|flag| format!("[{}]", number(flag))).collect();
-    (messages, cells.iter().map(marks).collect())
-}
-
-fn message(name: &str, cells: &[&Cell]) -> String {
-    let flagged = cells.iter().filter_map(|cell| {
-        let flag = cell.flags.iter().find(|flag| flag.name == name)?;
-        Some((*cell, flag))
-    });
-    let flagged: Vec<_> = flagged.collect();
-    let order = |flag: &Flag| (flag.status, flag.excess);
-    let worst = flagged
+fn workload_table(cells: &[(&Cell, &str)], standings: Option<&Standings>) -> String {
+    // The column of checks may wrap, and does so at spaces.
+    let rows: Vec<Vec<String>> = cells
         .iter()
-        .max_by(|a, b| order(a.1).partial_cmp(&order(b.1)).unwrap_or(std::cmp::Ordering::Equal));
-    let Some((cell, flag)) = worst else { return String::new() };
-    let trials = match (flag.trials, cell.trials.len()) {
-        (flagged, all) if flagged == all => String::new(),
-        (flagged, all) => format!(", {flagged} of {all} trials"),
-    };
-    let among = if flagged.len() > 1 { ", the worst" } else { "" };
-    format!("{} ({}{among}{trials})", flag.message, cell.model)
-}
-
-fn workload_table(cells: &[&Cell]) -> String {
-    let (messages, marks) = marks(cells);
-    let width = terminal_width();
-    // On a terminal the column of checks may wrap, and does so at spaces.
-    let apart = if width.is_some() { "] [" } else { "][" };
-    let row = |(cell, marks): (&&Cell, &String)| row(cell, &marks.replace("][", apart));
-    let rows: Vec<_> = cells.iter().zip(&marks).map(row).collect();
-    let (table, gone) = SUMMARY.fitted(&rows, width);
+        .map(|(cell, marks)| {
+            let mut row = row(cell, &marks.replace("][", "] ["));
+            let at = SHOWN.iter().position(|name| *name == AGAINST).unwrap_or(0);
+            row.insert(at.min(row.len()), against(cell, standings));
+            row
+        })
+        .collect();
+    let width = terminal_width().unwrap_or(WIDTH).min(WIDTH);
+    let metric = standings.and_then(|standings| metric::named(&standings.metric));
+    let by_latency = metric.is_some_and(|metric| metric.kind() == Kind::Latency);
+    let columns = if by_latency { LATENCIES_FIRST } else { SUMMARY };
+    let (table, gone) = columns.fitted(&rows, Some(width));
+    let cells: Vec<&Cell> = cells.iter().map(|(cell, _)| *cell).collect();
     let mut text = cells.first().map(|cell| heading(cell)).unwrap_or_default();
+    if let Some(metric) = metric {
+        let _ = write!(text, "; ranked by {}", metric.words);
+    }
     let _ = write!(text, "\n{table}");
     if !gone.is_empty() {
         let gone = gone.join(", ");
-        let _ = write!(
-            text,
-            "\n  no room for {gone}: they are on the page, and here where there is more"
-        );
+        let _ = write!(text, "\n  no room for {gone}: they are on the page and in exports");
     }
-    for (at, message) in messages.iter().enumerate() {
-        let _ = write!(text, "\n  [{}] {message}", at + 1);
-    }
-    if let Some(note) = in_one_trial(cells) {
-        let _ = write!(text, "\n  {note}");
-    }
-    text.push_str(&syscalls::lines(cells));
+    text.push_str(&syscalls::lines(&cells));
     text
+}
+
+/// How a model stands against the best of its workload.
+fn against(cell: &Cell, standings: Option<&Standings>) -> String {
+    let Some(standings) = standings.filter(|_| !cell.twin) else { return "-".into() };
+    if standings.best == cell.model {
+        return "best".into();
+    }
+    let own = standings.others.iter().find(|other| other.model == cell.model);
+    match own.and_then(|own| Some((own.ratio?, own.interval?))) {
+        Some((ratio, interval)) => {
+            format!("{ratio:.2} [{:.2}, {:.2}]", interval.low, interval.high)
+        }
+        None => "-".into(),
+    }
 }
 
 /// What the whole run says about itself.

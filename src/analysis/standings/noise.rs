@@ -2,7 +2,9 @@
 
 use crate::analysis::metric::{CAPACITY, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, UPPER, pairs};
 use crate::document::{Cell, NoiseFloor};
-use crate::statistics::{Verdict, ratio};
+use crate::statistics::interval::CONFIDENCE;
+use crate::statistics::signed_rank::{self, Shift};
+use crate::statistics::{Interval, Verdict, ratio};
 
 /// The figures whose noise is told.
 const METRICS: [Metric; 6] = [CAPACITY, MEDIAN, UPPER, TAIL, SERVER_CPU, MEMORY];
@@ -19,7 +21,7 @@ pub(super) fn of(workload: &str, cells: &[&Cell]) -> Vec<NoiseFloor> {
 
 fn floor(workload: &str, metric: &Metric, twin: &Cell, first: &Cell) -> Option<NoiseFloor> {
     let (of, to) = pairs(metric, twin, first)?;
-    let ratio = ratio::paired(&of, &to)?;
+    let ratio = exact(&of, &to).or_else(|| ratio::paired(&of, &to))?;
     Some(NoiseFloor {
         workload: workload.into(),
         metric: metric.name.into(),
@@ -28,6 +30,15 @@ fn floor(workload: &str, metric: &Metric, twin: &Cell, first: &Cell) -> Option<N
         interval: ratio.interval,
         smallest_detectable: away(ratio.interval.low).max(away(ratio.interval.high)),
     })
+}
+
+/// By ranks where there are pairs enough for that: one stall is no noise floor.
+fn exact(of: &[f64], to: &[f64]) -> Option<ratio::Ratio> {
+    let differences = of.iter().zip(to).map(|(of, to)| (of / to).ln()).collect::<Vec<f64>>();
+    let Shift { value, interval, p_value } = signed_rank::shift(&differences, 1.0 - CONFIDENCE)?;
+    let Interval { low, high } = interval?;
+    let interval = Interval { low: low.exp(), high: high.exp() };
+    Some(ratio::Ratio { value: value.exp(), interval, p_value })
 }
 
 /// How far a ratio is from 1, as a share, on whichever side.

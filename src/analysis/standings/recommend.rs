@@ -3,53 +3,37 @@
 
 use super::words;
 use crate::analysis::metric::{MEMORY, Metric, SERVER_CPU, TRIALS_MIN, named};
-use crate::document::{Cell, Recommendation, Standings, Sureness, Validity};
+use crate::document::{Cell, Recommendation, Standings, Sureness};
 use crate::statistics::Verdict;
 
 /// So many names are read; more are counted.
 const NAMES: usize = 6;
 
-/// What to take under one workload, by its standings.
+/// What to take under one workload, by its standings. A model of which nobody knows is never in the group: its
+/// noise would be what recommends it.
 pub(super) fn of(standings: &Standings, cells: &[&Cell]) -> Option<Recommendation> {
     let best = *cells.iter().find(|cell| cell.model == standings.best)?;
     let metric = named(&standings.metric)?;
-    let trials = (metric.of)(best)?.values.len();
-    let group = group(&metric, standings, best, trials, cells);
+    let trials = best.trials.len();
+    let near = words::near(&metric, &standings.others);
+    let is_near = |cell: &&&Cell| near.iter().any(|other| other.model == cell.model);
+    let group: Vec<&Cell> =
+        std::iter::once(best).chain(cells.iter().filter(is_near).copied()).collect();
+    let unknown = words::unknown(&metric, &standings.others);
+    let unknown: Vec<String> = unknown.iter().map(|other| other.model.clone()).collect();
     let cheapest = least(&SERVER_CPU, &group);
     let leanest = least(&MEMORY, &group);
-    let sureness = sureness(standings, trials);
+    let sureness = sureness(standings, cells);
     Some(Recommendation {
         workload: standings.workload.clone(),
-        sentence: sentence(&metric, best, &group, cheapest, leanest),
-        how_sure: how_sure(sureness, standings, best, trials, &group),
+        sentence: sentence(&metric, best, &group, (cheapest, leanest), sureness),
+        how_sure: how_sure(sureness, standings, trials, &unknown),
         group: group.iter().map(|cell| cell.model.clone()).collect(),
+        unknown,
         cheapest: cheapest.map(|cell| cell.model.clone()),
         leanest: leanest.map(|cell| cell.model.clone()),
         sureness,
     })
-}
-
-/// The best and those that cannot be told from it; with few trials those whose spread meets its own.
-fn group<'a>(
-    metric: &Metric,
-    standings: &Standings,
-    best: &'a Cell,
-    trials: usize,
-    cells: &[&'a Cell],
-) -> Vec<&'a Cell> {
-    let mut group = vec![best];
-    let alike = |cell: &&Cell| {
-        let own = standings.others.iter().find(|standing| standing.model == cell.model);
-        let verdict = own.and_then(|standing| standing.verdict);
-        matches!(verdict, Some(Verdict::Same | Verdict::CannotTell))
-    };
-    let sound = |cell: &&Cell| !cell.starves() && cell.validity != Validity::Invalid;
-    if trials >= TRIALS_MIN {
-        group.extend(cells.iter().copied().filter(alike).filter(sound));
-    } else if let Some(figure) = (metric.of)(best) {
-        group.extend(words::overlapping(metric, best, figure, cells).into_iter().filter(sound));
-    }
-    group
 }
 
 /// The cell with the lowest median; `None` where some have none, or nothing is to be chosen.
@@ -60,12 +44,18 @@ fn least<'a>(metric: &Metric, group: &[&'a Cell]) -> Option<&'a Cell> {
     least.map(|(cell, _)| cell).filter(|_| group.len() > 1)
 }
 
-fn sureness(standings: &Standings, trials: usize) -> Sureness {
-    let verdicts = || standings.others.iter().map(|standing| standing.verdict);
+/// Whether every other model that serves all its clients is surely worse or surely as good, or some are, or
+/// none.
+fn sureness(standings: &Standings, cells: &[&Cell]) -> Sureness {
+    let starves = |model: &str| cells.iter().any(|cell| cell.model == model && cell.starves());
+    let verdicts = || {
+        let others = standings.others.iter().filter(|standing| !starves(&standing.model));
+        others.map(|standing| standing.verdict)
+    };
     let judged = |verdict: Option<Verdict>| {
         matches!(verdict, Some(Verdict::Worse | Verdict::Same | Verdict::Better))
     };
-    if trials < TRIALS_MIN || !verdicts().any(judged) {
+    if !verdicts().any(judged) {
         Sureness::Hint
     } else if verdicts().all(judged) {
         Sureness::Sure
@@ -78,15 +68,22 @@ fn sentence(
     metric: &Metric,
     best: &Cell,
     group: &[&Cell],
-    cheapest: Option<&Cell>,
-    leanest: Option<&Cell>,
+    (cheapest, leanest): (Option<&Cell>, Option<&Cell>),
+    sureness: Sureness,
 ) -> String {
     let value = |metric: &Metric, cell: &Cell| {
-        (metric.of)(cell).map_or_else(String::new, |estimate| (metric.phrase)(estimate.median))
+        metric.shown(cell).map_or_else(String::new, |shown| (metric.phrase)(shown.value))
     };
     if group.len() == 1 {
-        let costs = [SERVER_CPU, MEMORY].map(|metric| value(&metric, best));
-        let costs: Vec<_> = costs.into_iter().filter(|text| !text.is_empty()).collect();
+        if sureness == Sureness::Hint {
+            return format!(
+                "Nothing is known: {} has the best median, {}.",
+                best.model,
+                value(metric, best)
+            );
+        }
+        let costs = [SERVER_CPU, MEMORY].map(|own| (!own.is(metric)).then(|| value(&own, best)));
+        let costs: Vec<_> = costs.into_iter().flatten().filter(|text| !text.is_empty()).collect();
         return format!(
             "Take {}: {}. It takes {}.",
             best.model,
@@ -95,7 +92,7 @@ fn sentence(
         );
     }
     let mut text = format!(
-        "Take any of {}: by {} none can be told from the best median, that of {} ({}).",
+        "Take any of {}: by {} they cannot be distinguished from {} ({}).",
         names(group),
         metric.words,
         best.model,
@@ -129,9 +126,8 @@ fn names(group: &[&Cell]) -> String {
 fn how_sure(
     sureness: Sureness,
     standings: &Standings,
-    best: &Cell,
     trials: usize,
-    group: &[&Cell],
+    unknown: &[String],
 ) -> String {
     let count = |wanted: &[Option<Verdict>]| {
         standings.others.iter().filter(|standing| wanted.contains(&standing.verdict)).count()
@@ -139,35 +135,25 @@ fn how_sure(
     let mut text = match sureness {
         Sureness::Hint if trials < TRIALS_MIN => {
             let support = if trials == 1 { "trial supports" } else { "trials support" };
-            format!(
-                "A hint only: {trials} {support} no verdict, and the group is of those whose spread \
-                 meets that of the best."
-            )
+            format!("A hint only: {trials} {support} no verdict, and it takes {TRIALS_MIN}.")
         }
         Sureness::Hint => "A hint only: no other model is surely worse.".into(),
         Sureness::Sure | Sureness::Partly => {
             let sure = if sureness == Sureness::Sure { "Sure" } else { "Partly sure" };
             format!(
                 "{sure}: over {trials} trials {} of {} other models are surely worse, {} surely \
-                 within {:.0} %, {} cannot be told.",
+                 within {:.0} %, {} cannot be told, {} have no verdict.",
                 count(&[Some(Verdict::Worse)]),
                 standings.others.len(),
                 count(&[Some(Verdict::Same)]),
                 standings.margin * 100.0,
                 count(&[Some(Verdict::CannotTell)]),
+                count(&[None]),
             )
         }
     };
-    let unknown = count(&[None]);
-    if unknown > 0 && trials >= TRIALS_MIN {
-        text += &format!(" {unknown} without a verdict.");
-    }
-    let limited = group.iter().filter(|cell| cell.flag("generator-cpu").is_some()).count();
-    if best.is_closed() && limited > 0 {
-        text += &format!(
-            " Under {limited} of these the load generator was at its limit, so CPU per request tells \
-             more than throughput."
-        );
+    if !unknown.is_empty() && trials >= TRIALS_MIN {
+        text += &format!(" Not known: {}.", unknown.join(", "));
     }
     text
 }

@@ -1,13 +1,23 @@
-//! Standings for people.
+//! Standings for people: who is best, who is surely worse and by how much, and of whom nobody knows. A sentence
+//! quotes the figures that the table has.
 
-use crate::analysis::metric::{MARGIN, MEDIAN, Metric, TRIALS_MIN, UPPER};
-use crate::document::{Cell, Estimate, NoiseFloor, Standing};
-use crate::statistics::Verdict;
+use std::cmp::Ordering;
+
+use crate::analysis::metric::{CAPACITY, Metric, SERVER_CPU, THROUGHPUT, TRIALS_MIN};
+use crate::base::units::{show_count, show_ns_f64};
+use crate::document::{Cell, NoiseFloor, Standing};
+use crate::statistics::verdict::Good;
+use crate::statistics::{Interval, Verdict};
 
 /// From a noise of so many times the figure on nothing can be told: two pairs have no interval to speak of.
 const UNTOLD: f64 = 10.0;
+/// One that may be worse than the best by less than this factor cannot be told from it. One that may be worse by
+/// more is not known.
+const NEAR: f64 = 1.25;
+/// So many are named with their ratios; of more the least and the most.
+const NAMED: usize = 5;
 
-/// The standings of a workload in a sentence or three.
+/// The standings of a workload in a sentence or some.
 pub(super) fn sentence(
     metric: &Metric,
     best: &Cell,
@@ -15,89 +25,208 @@ pub(super) fn sentence(
     others: &[Standing],
     noise: &[NoiseFloor],
 ) -> String {
-    let Some(figure) = (metric.of)(best) else { return String::new() };
-    let value = (metric.phrase)(figure.median);
-    let floor = instead(metric) + &floor(metric, noise);
+    let Some(shown) = metric.shown(best) else { return String::new() };
+    let value = range(metric, &[shown.value]);
+    let floor = floor(metric, noise);
     if others.is_empty() {
-        return format!("{}: {value}.{floor}", best.model);
+        return format!("{}: {}.{floor}", best.model, (metric.phrase)(shown.value));
     }
-    if figure.values.len() == 1 {
+    let trials = best.trials.len();
+    if others.iter().all(|other| other.verdict.is_none()) && trials < TRIALS_MIN {
+        let support = if trials == 1 { "trial supports" } else { "trials support" };
         return format!(
-            "Best of one trial each: {} with {value}. One trial supports no verdict and has no spread.{floor}",
+            "No verdict: {trials} {support} none, and it takes {TRIALS_MIN}. The {}: {}, {value}.{floor}",
+            superlative(metric),
             best.model
         );
     }
-    if figure.values.len() < TRIALS_MIN {
-        let overlap = match (overlapping(metric, best, figure, cells).len(), others.len()) {
-            (0, 1) => "the spread of the other model does not overlap with its own".into(),
-            (_, 1) => "the spread of the other model overlaps with its own".into(),
-            (n, all) => {
-                format!("the spread of {n} of the {all} other models overlaps with its own")
+    let mut parts = vec![leaders(metric, best, cells, others)];
+    parts.extend(worse(metric, best, others));
+    parts.extend(undecided(metric, others));
+    parts.extend(unjudged(cells, others));
+    parts.join(" ") + &floor
+}
+
+/// What the best has.
+fn superlative(metric: &Metric) -> String {
+    match metric.good {
+        Good::High => format!("highest {}", metric.words),
+        Good::Low => format!("lowest {}", metric.words),
+    }
+}
+
+/// Models that are surely not much worse than the best, in the order of their figures; the best is not among
+/// them.
+pub(super) fn near<'a>(metric: &Metric, others: &'a [Standing]) -> Vec<&'a Standing> {
+    let near = others.iter().filter(|other| match other.verdict {
+        Some(Verdict::Same | Verdict::Better) => true,
+        Some(Verdict::CannotTell) => worst(metric, other).is_some_and(|worst| worst <= NEAR),
+        _ => false,
+    });
+    near.collect()
+}
+
+/// Models of which nobody knows how they stand: without a verdict, or with an interval that holds too much.
+pub(super) fn unknown<'a>(metric: &Metric, others: &'a [Standing]) -> Vec<&'a Standing> {
+    let near: Vec<&str> = near(metric, others).iter().map(|other| other.model.as_str()).collect();
+    let unknown = others.iter().filter(|other| {
+        other.verdict != Some(Verdict::Worse) && !near.contains(&other.model.as_str())
+    });
+    unknown.collect()
+}
+
+/// By how much one may be worse than the best at most.
+fn worst(metric: &Metric, other: &Standing) -> Option<f64> {
+    let Interval { low, high } = other.interval?;
+    Some(if good(metric, other) == Good::High { 1.0 / low } else { high })
+}
+
+fn good(metric: &Metric, other: &Standing) -> Good {
+    if other.metric.is_some() { CAPACITY.good } else { metric.good }
+}
+
+/// Who is best, alone or with others that cannot be told from it.
+fn leaders(metric: &Metric, best: &Cell, cells: &[&Cell], others: &[Standing]) -> String {
+    let near = near(metric, others);
+    let is_one = |cell: &&&Cell| {
+        cell.model == best.model || near.iter().any(|other| other.model == cell.model)
+    };
+    let group: Vec<&Cell> = cells.iter().filter(is_one).copied().collect();
+    let names = list(&group.iter().map(|cell| cell.model.as_str()).collect::<Vec<_>>());
+    let mut values: Vec<f64> =
+        group.iter().filter_map(|cell| Some(metric.shown(cell)?.value)).collect();
+    values.sort_by(f64::total_cmp);
+    let range = range(metric, &values);
+    if group.len() == 1 {
+        let (verb, what) = verb(metric, true);
+        return format!("{names} {verb} {what}: {range}.");
+    }
+    let (verb, what) = verb(metric, false);
+    let alike = near.iter().all(|other| other.verdict == Some(Verdict::Same));
+    let said = if alike { "are the same within 5 %" } else { "cannot be distinguished" };
+    format!("{names} {verb} {what} ({range}) and {said}.")
+}
+
+fn verb(metric: &Metric, one: bool) -> (&'static str, String) {
+    match (metric, one) {
+        (metric, true) if metric.is(&SERVER_CPU) => ("costs", "the least CPU per request".into()),
+        (metric, false) if metric.is(&SERVER_CPU) => ("cost", "the least CPU per request".into()),
+        (metric, true) if metric.is(&THROUGHPUT) => ("serves", "the most".into()),
+        (metric, false) if metric.is(&THROUGHPUT) => ("serve", "the most".into()),
+        (metric, true) => ("has", format!("the {}", superlative(metric))),
+        (metric, false) => ("have", format!("the {}", superlative(metric))),
+    }
+}
+
+/// From the least to the most, in the unit of the figure.
+fn range(metric: &Metric, values: &[f64]) -> String {
+    let show = |value: f64| match metric {
+        metric if metric.is(&THROUGHPUT) => show_count(value),
+        _ => show_ns_f64(value),
+    };
+    let unit = if metric.is(&THROUGHPUT) { " replies/s" } else { "" };
+    match values {
+        [] => "not known".into(),
+        [one] => format!("{}{unit}", show(*one)),
+        [least, .., most] => {
+            let (least, most) = (show(*least), show(*most));
+            if least == most {
+                format!("{least}{unit}")
+            } else {
+                format!("{least} to {most}{unit}")
             }
-        };
-        return format!(
-            "Best median: {} with {value}. {} trials support no verdict; {overlap}.{floor}",
+        }
+    }
+}
+
+/// Who is surely worse, and by how much.
+fn worse(metric: &Metric, best: &Cell, others: &[Standing]) -> Option<String> {
+    let mut worse: Vec<&Standing> =
+        others.iter().filter(|other| other.verdict == Some(Verdict::Worse)).collect();
+    let times = |other: &Standing| {
+        let ratio = other.ratio.unwrap_or(1.0);
+        if good(metric, other) == Good::High { 1.0 / ratio } else { ratio }
+    };
+    let order =
+        |a: &&Standing, b: &&Standing| times(a).partial_cmp(&times(b)).unwrap_or(Ordering::Equal);
+    worse.sort_by(order);
+    let said = |other: &Standing| format!("{} ({})", other.model, ratio(metric, other));
+    if let [least, .., most] = &worse[..]
+        && worse.len() > NAMED
+    {
+        return Some(format!(
+            "{} are surely worse than {}, from {} to {}.",
+            worse.len(),
             best.model,
-            figure.values.len(),
-        );
+            said(least),
+            said(most)
+        ));
     }
-    judged(&value, best, cells, others) + &floor
+    let all: Vec<String> = worse.iter().map(|other| said(other)).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    (!all.is_empty()).then(|| format!("Surely worse than {}: {}.", best.model, list(&all)))
 }
 
-/// Why a latency nearer to the middle is compared.
-fn instead(metric: &Metric) -> String {
-    if [UPPER.name, MEDIAN.name].contains(&metric.name) {
-        format!(" By {}: for what lies beyond most have too few samples.", metric.words)
-    } else {
-        String::new()
-    }
+/// A ratio with its interval, as tables have it: `2.31 times the CPU [2.02, 2.67]`.
+fn ratio(metric: &Metric, other: &Standing) -> String {
+    let Some((ratio, Interval { low, high })) = other.ratio.zip(other.interval) else {
+        return String::new();
+    };
+    let what = match other.metric {
+        Some(_) => "the throughput",
+        None if metric.is(&SERVER_CPU) => "the CPU",
+        None if metric.is(&THROUGHPUT) => "the throughput",
+        None => "that",
+    };
+    format!("{ratio:.2} times {what} [{low:.2}, {high:.2}]")
 }
 
-/// The other models whose trials reach into the spread of the best.
-pub(super) fn overlapping<'a>(
-    metric: &Metric,
-    best: &Cell,
-    figure: &Estimate,
-    cells: &[&'a Cell],
-) -> Vec<&'a Cell> {
-    let overlap = |cell: &&&Cell| {
-        let meets = |e: &Estimate| e.min <= figure.max && e.max >= figure.min;
-        cell.model != best.model && (metric.of)(cell).is_some_and(meets)
-    };
-    cells.iter().filter(overlap).copied().collect()
+/// Whose intervals hold too much to tell.
+fn undecided(metric: &Metric, others: &[Standing]) -> Option<String> {
+    let open = unknown(metric, others);
+    let open: Vec<String> = open
+        .iter()
+        .filter(|other| other.verdict.is_some())
+        .map(|other| {
+            let more =
+                other.rounds_needed.map(|rounds| format!(", some {rounds} rounds would tell"));
+            format!("{} ({}{})", other.model, ratio(metric, other), more.unwrap_or_default())
+        })
+        .collect();
+    (!open.is_empty()).then(|| format!("Not decided: {}.", open.join(", ")))
 }
 
-fn judged(value: &str, best: &Cell, cells: &[&Cell], others: &[Standing]) -> String {
-    let named = |wanted: &[Option<Verdict>]| -> Vec<&str> {
-        let some = others.iter().filter(|standing| wanted.contains(&standing.verdict));
-        some.map(|standing| standing.model.as_str()).collect()
-    };
-    let alike = named(&[Some(Verdict::CannotTell), Some(Verdict::Same)]);
-    let (worse, unknown) = (named(&[Some(Verdict::Worse)]), named(&[None]));
-    // Only who starves clients can be better than the best.
-    let starving = named(&[Some(Verdict::Better)]);
-    let mut text = if alike.is_empty() {
-        format!("Of {} models {} is the best, with {value}.", cells.len(), best.model)
-    } else {
-        format!(
-            "Of {} models {} cannot be told from the best, {} with {value}: {}.",
-            cells.len(),
-            alike.len(),
-            best.model,
-            alike.join(", ")
-        )
-    };
-    if !worse.is_empty() {
-        let is = if worse.len() == 1 { "is" } else { "are" };
-        text += &format!(" {} {is} worse by more than {:.0} %.", worse.len(), MARGIN * 100.0);
-    }
+/// Who has no verdict, and why. One that starves clients is something else than slow.
+fn unjudged(cells: &[&Cell], others: &[Standing]) -> Option<String> {
+    let starves = |model: &str| cells.iter().any(|cell| cell.model == model && cell.starves());
+    let without = || others.iter().filter(|other| other.verdict.is_none());
+    let starving: Vec<&str> =
+        without().map(|other| other.model.as_str()).filter(|model| starves(model)).collect();
+    let others: Vec<String> = without()
+        .filter(|other| !starves(&other.model))
+        .map(|other| {
+            let why = other.why_none.as_deref().unwrap_or("nothing to compare");
+            format!("{} ({why})", other.model)
+        })
+        .collect();
+    let mut parts = Vec::new();
     if !starving.is_empty() {
-        text += &format!(" Better, but by starving clients: {}.", starving.join(", "));
+        let verb = if starving.len() == 1 { "starves" } else { "starve" };
+        let is = if starving.len() == 1 { "is" } else { "are" };
+        parts.push(format!("{} {verb} clients and {is} not ranked.", list(&starving)));
     }
-    if !unknown.is_empty() {
-        text += &format!(" Without a verdict: {}.", unknown.join(", "));
+    if !others.is_empty() {
+        parts.push(format!("No verdict: {}.", others.join("; ")));
     }
-    text
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+/// `a, b and c`.
+fn list(names: &[&str]) -> String {
+    match names {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        names => names.join(", "),
+    }
 }
 
 /// What one model measured twice says of all these figures; empty where none was.
@@ -106,14 +235,12 @@ fn floor(metric: &Metric, noise: &[NoiseFloor]) -> String {
     let widest = own.max_by(|a, b| a.smallest_detectable.total_cmp(&b.smallest_detectable));
     widest.map_or_else(String::new, |floor| {
         let untold = match floor.smallest_detectable {
-            some if some < UNTOLD => format!("differences below {:.1} %", some * 100.0),
-            _ => "differences".into(),
+            some if some < UNTOLD => {
+                format!("differences below {:.1} % cannot be distinguished", some * 100.0)
+            }
+            _ => "no difference can be distinguished".into(),
         };
-        format!(
-            " {} measured twice: {}, so {untold} cannot be told.",
-            floor.model,
-            of_itself(floor)
-        )
+        format!(" {} measured twice: {}, so {untold}.", floor.model, of_itself(floor))
     })
 }
 

@@ -42,7 +42,9 @@ impl Run {
         }
         let mut summary: Summary = store::read_json(&file)?;
         let dir = file.parent().context("a file is in a folder")?.to_path_buf();
-        flags::place(&mut summary, &dir)?;
+        if let Some(note) = flags::complete(&mut summary, &dir)? {
+            eprintln!("{note}");
+        }
         Ok(Self { dir, summary })
     }
 

@@ -5,6 +5,7 @@
 //! - HdrHistogram's log and distribution of a trial
 
 mod bench;
+mod changes;
 mod hdr;
 pub(crate) mod markup;
 pub mod sheet;
@@ -136,7 +137,7 @@ pub fn compared(
 }
 
 fn of_comparison(comparison: &Comparison, all: bool, format: Format) -> Result<Output> {
-    let sheets = tables::of_comparison(comparison, all);
+    let sheets = changes::of_comparison(comparison, all);
     Ok(match format {
         Format::Md => markup::markdown(&sheets).into(),
         Format::Latex => markup::latex(&sheets).into(),

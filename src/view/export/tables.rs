@@ -1,7 +1,7 @@
 //! The tables of a summary and of a comparison.
 
-use super::sheet::{Entry, Quantity, Sheet, Text, ends, metric_name};
-use crate::document::{Cell, Compared, Comparison, Factor, Standing, Summary, Validity};
+use super::sheet::{Entry, Quantity, Sheet, Text, ends};
+use crate::document::{Cell, Factor, Standing, Summary, Validity};
 use crate::statistics::{Interval, Verdict};
 use crate::view::table;
 
@@ -97,21 +97,18 @@ fn group(summary: &Summary, series: &str, cells: &[&Cell]) -> Sheet {
 
 /// Marks, caption and remarks.
 fn annotate(sheet: &mut Sheet, summary: &Summary, cells: &[&Cell], marked: usize) {
-    let (messages, names) = flags(cells);
+    let (messages, marks) = table::numbered(cells);
     sheet.notes = messages;
-    for (row, cell) in sheet.rows.iter_mut().zip(cells) {
+    for ((row, cell), marks) in sheet.rows.iter_mut().zip(cells).zip(marks) {
         row.marked = marked;
         row.invalid = cell.validity == Validity::Invalid;
-        let number = |name: &str| names.iter().position(|other| *other == name);
-        row.marks = cell.flags.iter().filter_map(|flag| number(&flag.name)).collect();
-        row.marks.sort_unstable();
+        row.marks = marks;
     }
     sheet.caption.push("Medians over the trials; CPU and memory are the server's.".into());
     sheet.explain();
     if cells.iter().any(|cell| table::are_pooled(std::slice::from_ref(*cell))) {
         sheet.caption.push(POOLED.into());
     }
-    sheet.remarks.extend(table::in_one_trial(cells));
     let only = cells.first().filter(|first| cells.iter().all(|c| c.workload == first.workload));
     let standings = only.and_then(|cell| summary.standings_of(&cell.workload));
     sheet.remarks.extend(standings.map(|standings| standings.sentence.clone()));
@@ -147,18 +144,6 @@ fn annotate(sheet: &mut Sheet, summary: &Summary, cells: &[&Cell], marked: usize
     sheet.command = run.command.join(" ");
 }
 
-/// What was flagged, a message for each check with that of the cell where it was worst, and the
-/// checks' names.
-fn flags<'a>(cells: &[&'a Cell]) -> (Vec<String>, Vec<&'a str>) {
-    let mut names: Vec<&str> = Vec::new();
-    for flag in cells.iter().flat_map(|cell| &cell.flags) {
-        if !names.contains(&flag.name.as_str()) {
-            names.push(&flag.name);
-        }
-    }
-    (table::marks(cells).0, names)
-}
-
 fn quantile(cell: &Cell, q: f64) -> Entry {
     let Some(quantile) = cell.quantile(q) else { return Entry::None };
     let Some(shown) = quantile.shown() else { return Entry::TooFew };
@@ -182,7 +167,11 @@ fn against(summary: &Summary, cell: &Cell) -> Text {
     with_verdict(*ratio, *interval, *verdict)
 }
 
-fn with_verdict(ratio: f64, interval: Option<Interval>, verdict: Option<Verdict>) -> Text {
+pub(super) fn with_verdict(
+    ratio: f64,
+    interval: Option<Interval>,
+    verdict: Option<Verdict>,
+) -> Text {
     let verdict = verdict.map_or(String::new(), |verdict| format!(", {}", verdict.words()));
     Text {
         value: format!("{ratio:.2}{verdict}"),
@@ -190,93 +179,12 @@ fn with_verdict(ratio: f64, interval: Option<Interval>, verdict: Option<Verdict>
     }
 }
 
-/// One table for each figure that was compared: the rows in which something can be told, or all.
-pub(super) fn of_comparison(comparison: &Comparison, all: bool) -> Vec<Sheet> {
-    let mut metrics: Vec<&str> = Vec::new();
-    for row in comparison.rows.iter().filter(|row| all || is_told(row)) {
-        if !metrics.contains(&row.metric.as_str()) {
-            metrics.push(&row.metric);
-        }
-    }
-    let of = |metric: &&str| compared(comparison, metric, all);
-    let mut sheets: Vec<Sheet> = metrics.iter().map(of).collect();
-    if sheets.is_empty() {
-        sheets.push(frame(comparison, "nothing", "nothing can be told apart".into(), 0));
-    }
-    if let Some(last) = sheets.last_mut() {
-        let unlike = comparison.unlike.iter().map(|line| format!("not alike: {line}"));
-        last.remarks.extend(unlike.chain(comparison.missing.iter().cloned()));
-        last.remarks.extend(comparison.reference.iter().filter_map(|found| found.sentence.clone()));
-    }
-    sheets
-}
-
-pub(super) fn is_told(row: &Compared) -> bool {
-    matches!(row.verdict, Some(Verdict::Better | Verdict::Worse))
-}
-
-fn frame(comparison: &Comparison, metric: &str, title: String, rows: usize) -> Sheet {
-    let label = format!("{}-{}-{metric}", comparison.base, comparison.new);
-    let title = format!("{} compared with {}: {title}", comparison.new, comparison.base);
-    let mut sheet = Sheet::new(&label, title, rows);
-    let margin = comparison.margin * 100.0;
-    sheet.caption.push(format!(
-        "Medians over the trials; ratios of geometric means, p-values adjusted by Holm; \
-         differences within {margin:.0} % do not matter."
-    ));
-    sheet
-}
-
-fn compared(comparison: &Comparison, metric: &str, all: bool) -> Sheet {
-    let rows: Vec<&Compared> = comparison
-        .rows
-        .iter()
-        .filter(|row| row.metric == metric && (all || is_told(row)))
-        .collect();
-    let mut sheet = frame(comparison, metric, metric_name(metric), rows.len());
-    sheet.words("workload", rows.iter().map(|row| row.workload.clone()));
-    sheet.words("model", rows.iter().map(|row| row.model.clone()));
-    let known = |value: Option<f64>| match value {
-        Some(value) => Entry::Known { value, interval: None, at_least: false },
-        None => Entry::None,
-    };
-    let base: Vec<_> = rows.iter().map(|row| known(row.base)).collect();
-    let new: Vec<_> = rows.iter().map(|row| known(row.new)).collect();
-    let unit = Quantity::of_metric(metric).unit([base.as_slice(), &new].concat().iter());
-    sheet.numbers_in("base", unit, &base);
-    sheet.numbers_in("new", unit, &new);
-    let ratio = |row: &&Compared| match row.change {
-        Some(change) => with_verdict(change.ratio, Some(change.interval), None),
-        None => "-".to_string().into(),
-    };
-    sheet.figures("new / base", rows.iter().map(ratio));
-    let p = |row: &&Compared| row.change.map_or("-".into(), |change| p_value(change.p_value));
-    sheet.figures("p", rows.iter().map(|row| p(row).into()));
-    let verdict = |row: &&Compared| row.verdict.map_or("no verdict", Verdict::words).to_string();
-    sheet.words("verdict", rows.iter().map(verdict));
-    for (row, compared) in sheet.rows.iter_mut().zip(&rows) {
-        row.marked = 1;
-        let Some(reason) = &compared.why else { continue };
-        let known = sheet.notes.iter().position(|note| note == reason);
-        row.marks = vec![known.unwrap_or_else(|| {
-            sheet.notes.push(reason.clone());
-            sheet.notes.len() - 1
-        })];
-    }
-    sheet.explain();
-    sheet
-}
-
-fn p_value(p: f64) -> String {
-    if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::analysis::standings;
     use crate::analysis::synthetic::{closed, flag, reference, summary};
-    use crate::document::{Change, Excluded, SchemaId, Syscalls};
+    use crate::document::{Excluded, Syscalls};
 
     fn entry(sheet: &Sheet, row: usize, column: &str) -> String {
         let at = sheet.columns.iter().position(|c| c.name == column).expect("a column");
@@ -354,51 +262,5 @@ mod tests {
         );
         assert_eq!(entry(sheet, 1, "against the best"), "-");
         assert!(sheet.rows.iter().all(|row| row.marked == 1));
-    }
-
-    #[test]
-    fn a_comparison_has_a_table_for_each_figure() {
-        let row = |metric: &str, verdict, why: Option<&str>| Compared {
-            workload: "echo".into(),
-            model: "epoll".into(),
-            metric: metric.into(),
-            base: Some(2e6),
-            new: Some(1e6),
-            change: Some(Change {
-                ratio: 0.5,
-                interval: Interval { low: 0.4, high: 0.6 },
-                p_value: 1e-6,
-                p_value_by_rank: Some(0.01),
-            }),
-            verdict,
-            why: why.map(Into::into),
-        };
-        let comparison = Comparison {
-            schema: SchemaId::comparison(),
-            base: "a".into(),
-            new: "b".into(),
-            margin: 0.05,
-            interleaved: false,
-            unlike: vec!["kernel".into()],
-            missing: Vec::new(),
-            reference: None,
-            rows: vec![
-                row("p99_ns", Some(Verdict::Better), None),
-                row("pss_bytes", None, Some("3 trials")),
-            ],
-        };
-        let sheets = of_comparison(&comparison, true);
-        assert_eq!(sheets.len(), 2);
-        assert_eq!(
-            sheets[0].rows[0].entries[2..].iter().map(ToString::to_string).collect::<Vec<_>>(),
-            ["2.00", "1.00", "0.50 (0.40–0.60)", "< 0.001", "better"]
-        );
-        assert_eq!(
-            (sheets[1].notes.clone(), sheets[1].rows[0].marks.clone()),
-            (vec!["3 trials".to_string()], vec![0])
-        );
-        assert_eq!(sheets[1].remarks, ["not alike: kernel"]);
-        let told = of_comparison(&comparison, false);
-        assert_eq!((told.len(), told[0].label.as_str()), (1, "a-b-p99-ns"));
     }
 }

@@ -1,5 +1,7 @@
 //! The answer of the whole run in a sentence or three, with how sure it is.
 
+mod rounds;
+
 use std::collections::BTreeMap;
 
 use super::sweep_notes;
@@ -13,7 +15,10 @@ const TENFOLD: f64 = 9.0;
 const NAMES: usize = 5;
 
 /// The answer; empty where no workload has a best.
-pub(super) fn of(summary: &Summary) -> Vec<String> {
+pub(crate) fn of(summary: &Summary) -> Vec<String> {
+    if is_by_workload(summary) {
+        return rounds::of(summary);
+    }
     if summary.recommendations.is_empty() {
         return Vec::new();
     }
@@ -27,6 +32,12 @@ pub(super) fn of(summary: &Summary) -> Vec<String> {
     sentences.extend(changes(summary));
     sentences.push(sureness(summary));
     sentences
+}
+
+/// Whether the answer is one sentence for each workload, those of the standings: in a run by rounds, which is about
+/// few of them.
+pub(crate) fn is_by_workload(summary: &Summary) -> bool {
+    summary.run.rounds.is_some()
 }
 
 /// Why nobody is called the best, and what to do about it.
@@ -51,8 +62,17 @@ pub(super) fn why_none(summary: &Summary) -> String {
     text + ". The numbered lines under the tables say what to mend."
 }
 
-/// Who is among the best, under how many workloads.
+/// Who is among the best, under how many workloads; without any verdict, whose medians are.
 fn who(summary: &Summary) -> String {
+    if is_hint(summary) {
+        let best = summary
+            .recommendations
+            .iter()
+            .filter_map(|found| Some(format!("{} under {}", found.group.first()?, found.workload)));
+        let best: Vec<String> = best.collect();
+        let best: Vec<&str> = best.iter().map(String::as_str).collect();
+        return format!("No model is surely better than another. Best medians: {}.", names(&best));
+    }
     let all = summary.recommendations.len();
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for recommendation in &summary.recommendations {
@@ -69,9 +89,7 @@ fn who(summary: &Summary) -> String {
         (most, all) if most == all => format!("under all {all} workloads"),
         (most, all) => format!("under {most} of {all} workloads, and no model under more"),
     };
-    // Spreads that meet are no verdict.
-    let by = if is_hint(summary) { "By medians and spreads only: " } else { "" };
-    format!("{by}{models} {are} the best or cannot be told from it {where_best}.")
+    format!("{models} {are} the best, or cannot be distinguished from it, {where_best}.")
 }
 
 /// The greatest difference that is sure.
@@ -188,9 +206,9 @@ mod tests {
         let mut tail = open("epoll", &[9e5; 5]);
         set(&mut tail, 0.99, &[9e5, 8e5, 9e5, 8e5, 9e5]);
         let text = text(vec![closed("epoll", &BEST), slow, tail, open("fork", &[1e5; 5])]);
-        assert!(
-            text.starts_with("epoll and fork are the best or cannot be told from it under 1 of 2")
-        );
+        assert!(text.starts_with(
+            "epoll and fork are the best, or cannot be distinguished from it, under 1 of 2"
+        ));
         let expected =
             "sure difference is under echo-open: epoll has 8.59 times the p99 of fork (95 %";
         assert!(text.contains(expected), "{text}");
@@ -203,7 +221,8 @@ mod tests {
     #[test]
     fn three_trials_are_said_to_say_nothing() {
         let text = text(vec![closed("epoll", &[2.0; 3]), closed("fork", &[1.0; 3])]);
-        assert!(text.starts_with("By medians and spreads only: epoll is the best or"), "{text}");
+        let said = "No model is surely better than another. Best medians: epoll under echo.";
+        assert!(text.starts_with(said), "{text}");
         assert!(text.contains("None of this is sure: with 3 trials each"), "{text}");
         assert!(!text.contains("greatest sure difference"), "{text}");
     }

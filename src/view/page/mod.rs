@@ -3,7 +3,7 @@
 //! Figures are drawn by a script in the page from data in the page; both are from here, so a page
 //! reads the same in ten years and without a network. What is drawn also stands in tables.
 
-mod answer;
+pub(crate) mod answer;
 mod cost;
 pub(crate) mod ends;
 mod figures;

@@ -73,7 +73,6 @@ pub(super) fn table(
         @if !messages.is_empty() {
             ol { @for message in &messages { li { (micro(message)) } } }
         }
-        @if let Some(note) = table::in_one_trial(cells) { p { "Mind the tails: " (note) "." } }
     }
 }
 

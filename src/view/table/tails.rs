@@ -12,18 +12,30 @@ pub(crate) fn are_pooled(cells: &[Cell]) -> bool {
     cells.iter().flat_map(|cell| &cell.latency).any(|quantile| quantile.pooled.is_some())
 }
 
+/// Whether one trial holds most of what lies beyond some quantile that is shown.
+pub(super) fn is_of_one_trial(cell: &Cell) -> bool {
+    worst_share(cell).is_some()
+}
+
+/// The largest share of a trial in what lies beyond a quantile that is shown, and that quantile.
+fn worst_share(cell: &Cell) -> Option<(f64, f64)> {
+    if cell.trials.len() < TRIALS_MIN {
+        return None;
+    }
+    let shares = cell.latency.iter().filter(|quantile| quantile.q < 1.0).filter_map(|quantile| {
+        let pooled = quantile.pooled.as_ref().filter(|pooled| pooled.admitted)?;
+        Some((pooled.most_of_one_trial.filter(|share| *share > MOST)?, quantile.q))
+    });
+    shares.max_by(|a, b| a.0.total_cmp(&b.0))
+}
+
 /// One line on the worst of the quantiles that are shown and of which one trial holds the most: then
 /// it says more of that trial than of the server. Two trials that differ are in no such line.
-pub(crate) fn in_one_trial(cells: &[&Cell]) -> Option<String> {
+pub(super) fn in_one_trial(cells: &[&Cell]) -> Option<String> {
     let mut worst: Option<(f64, f64, &Cell)> = None;
     let mut models = 0;
-    for cell in cells.iter().filter(|cell| cell.trials.len() >= TRIALS_MIN) {
-        let shares =
-            cell.latency.iter().filter(|quantile| quantile.q < 1.0).filter_map(|quantile| {
-                let pooled = quantile.pooled.as_ref().filter(|pooled| pooled.admitted)?;
-                Some((pooled.most_of_one_trial.filter(|share| *share > MOST)?, quantile.q))
-            });
-        let Some((share, q)) = shares.max_by(|a, b| a.0.total_cmp(&b.0)) else { continue };
+    for cell in cells {
+        let Some((share, q)) = worst_share(cell) else { continue };
         models += 1;
         if worst.is_none_or(|(most, ..)| share > most) {
             worst = Some((share, q, cell));
@@ -60,7 +72,6 @@ mod tests {
         assert!(
             told(&cells[..1]).expect("one").ends_with("holds 55 % of what lies beyond p99 (epoll)")
         );
-        assert!(super::super::workload_table(&cells.iter().collect::<Vec<_>>()).contains(line));
         // What is not shown needs no warning, and of two trials one always holds the half.
         pool(&mut cells[1], 0.99, 1, &[1; 5]).admitted = false;
         assert!(told(&cells).expect("another").contains("epoll"));

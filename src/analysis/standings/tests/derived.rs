@@ -1,7 +1,7 @@
 //! What follows from cells taken together: noise, and which model to take.
 
 use crate::analysis::metric::MARGIN;
-use crate::analysis::standings::{noise, of};
+use crate::analysis::standings::{Beside, noise, of};
 use crate::analysis::synthetic::{closed, flag, normal, summary, twin};
 use crate::document::{Cell, Estimate, Summary, Sureness};
 use crate::statistics::Verdict;
@@ -35,7 +35,7 @@ fn a_twin_is_in_no_ranking() {
     let standings = &summary.verdicts[0];
     assert_eq!((standings.best.as_str(), standings.others.len()), ("epoll", 1));
     assert!(
-        standings.sentence.starts_with("Of 2 models epoll is the best"),
+        standings.sentence.starts_with("epoll serves the most: 100 replies/s. Surely worse"),
         "{}",
         standings.sentence
     );
@@ -75,7 +75,8 @@ fn differ(cells: &[Cell], margin: f64) -> bool {
     let all: Vec<&Cell> = cells.iter().collect();
     let ranked: Vec<&Cell> = cells.iter().filter(|cell| !cell.twin).collect();
     let floors = noise::of("echo", &all);
-    let standings = of("echo", &ranked, (&floors, None), margin).expect("a best");
+    let beside = Beside { noise: &floors, reference: None, looks: None, margin };
+    let standings = of("echo", &ranked, &beside).expect("a best");
     let different = |v: Option<Verdict>| matches!(v, Some(Verdict::Better | Verdict::Worse));
     standings.others.iter().any(|other| different(other.verdict))
 }
@@ -120,14 +121,14 @@ fn the_group_that_cannot_be_told_from_the_best_is_recommended_by_its_costs() {
     assert_eq!(found.leanest.as_deref(), Some("epoll"));
     assert_eq!(
         found.sentence,
-        "Take any of epoll, mio: by throughput none can be told from the best median, that of epoll (100 \
+        "Take any of epoll, mio: by throughput they cannot be distinguished from epoll (100 \
          replies/s). Of these mio costs least (5.00 us CPU per request) and epoll holds least (4.00 MiB \
          of memory)."
     );
     assert_eq!(
         found.how_sure,
         "Sure: over 5 trials 1 of 2 other models are surely worse, 1 surely within 5 %, 0 cannot be \
-         told."
+         told, 0 have no verdict."
     );
 }
 
@@ -144,23 +145,20 @@ fn one_best_is_recommended_with_what_it_takes() {
 }
 
 #[test]
-fn three_trials_are_a_hint_about_those_whose_spreads_meet() {
-    let mut starving = closed("sequential", &[100.0; 3]);
-    flag(&mut starving, "fairness");
-    let mut limited = closed("epoll", &[100.0, 110.0, 90.0]);
-    flag(&mut limited, "generator-cpu");
-    let cells =
-        vec![limited, closed("mio", &[80.0, 95.0, 85.0]), closed("fork", &[50.0; 3]), starving];
+fn three_trials_recommend_nobody_whatever_their_spreads_are() {
+    let noisy = closed("prethreaded", &[10.0, 95.0, 500.0]);
+    let cells = vec![closed("epoll", &[100.0, 110.0, 90.0]), noisy, closed("fork", &[50.0; 3])];
     let summary = summary(cells);
     let found = &summary.recommendations[0];
-    assert_eq!(found.group, ["epoll", "mio"]);
-    assert_eq!(found.sureness, Sureness::Hint);
-    assert!(found.how_sure.starts_with("A hint only: 3 trials"), "{}", found.how_sure);
-    assert!(found.how_sure.contains("Under 1 of these the load generator"), "{}", found.how_sure);
+    assert_eq!((&found.group[..], found.sureness), (&["epoll".to_string()][..], Sureness::Hint));
+    assert_eq!(found.unknown, ["prethreaded", "fork"]);
+    assert_eq!(found.sentence, "Nothing is known: epoll has the best median, 100 replies/s.");
+    assert_eq!(found.how_sure, "A hint only: 3 trials support no verdict, and it takes 5.");
 }
 
 #[test]
-fn what_cannot_be_told_makes_it_partly_sure() {
+fn what_is_not_known_is_named_and_in_no_group() {
+    // Its spread holds that of the best, and everything else too.
     let wide = [60.0, 140.0, 70.0, 130.0, 90.0];
     let summary = summary(vec![
         closed("epoll", &BEST),
@@ -168,7 +166,34 @@ fn what_cannot_be_told_makes_it_partly_sure() {
         closed("fork", &BEST.map(|v| v / 2.0)),
     ]);
     let found = &summary.recommendations[0];
-    assert_eq!((found.sureness, found.group.len()), (Sureness::Partly, 2));
+    assert_eq!((found.sureness, &found.group[..]), (Sureness::Partly, &["epoll".to_string()][..]));
+    assert_eq!(found.unknown, ["mio"]);
+    assert!(found.how_sure.ends_with("Not known: mio."), "{}", found.how_sure);
     let hint = super::summary(vec![closed("epoll", &BEST), closed("mio", &wide)]);
     assert_eq!(hint.recommendations[0].sureness, Sureness::Hint);
+}
+
+#[test]
+fn a_model_that_was_still_draining_its_warm_up_is_not_taken() {
+    let mut draining = closed("thread-per-client", &BEST.map(|v| v * 2.0));
+    flag(&mut draining, "warmed-up");
+    let summary = summary(vec![draining, closed("epoll", &BEST), closed("fork", &BEST)]);
+    let found = &summary.recommendations[0];
+    assert_ne!(found.group[0], "thread-per-client");
+    assert_eq!(found.unknown, ["thread-per-client"]);
+    let sentence = &summary.verdicts[0].sentence;
+    assert!(
+        sentence.contains("No verdict: thread-per-client (warmed-up said something)"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn at_a_fixed_rate_one_that_never_serves_some_clients_is_not_recommended() {
+    let mut sequential = crate::analysis::synthetic::open("sequential", &[1e5; 5]);
+    flag(&mut sequential, "never-served");
+    let epoll = crate::analysis::synthetic::open("epoll", &[2e5; 5]);
+    let summary = summary(vec![sequential, epoll]);
+    assert_eq!(summary.recommendations[0].group, ["epoll"]);
+    assert!(summary.verdicts[0].sentence.contains("sequential starves clients"));
 }

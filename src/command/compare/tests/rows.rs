@@ -262,6 +262,7 @@ fn sides(base: &[f64], new: &[f64]) -> Comparison {
             error: 0.05,
             looks: vec![LookRecord { rounds: 12, error: 0.05 }],
             time_ns: 0,
+            took_ns: 0,
             spoiled: 0,
             ended: None,
         });

@@ -239,7 +239,7 @@ fn a_comparison_as_csv_has_each_number_under_its_name() {
     let p = |p_value| {
         let change = Some(crate::document::Change { p_value, ..change });
         let rows = vec![crate::document::Compared { change, ..row.clone() }];
-        let sheets = tables::of_comparison(&Comparison { rows, ..comparison.clone() }, true);
+        let sheets = changes::of_comparison(&Comparison { rows, ..comparison.clone() }, true);
         sheets[0].rows[0].entries[5].to_string()
     };
     assert_eq!([0.0009, 0.001, 0.049].map(p), ["< 0.001", "0.001", "0.049"]);
