@@ -43,10 +43,10 @@ pub(crate) fn spoilers<'a>(cell: &'a Cell, metric: &Metric) -> Vec<&'a str> {
 /// A limit that is the generator's is no reason to set a trial aside: it has done what it could.
 fn spoils(flag: &Flag, place: usize, kind: Kind) -> bool {
     let failed = flag.failed_at.contains(&place);
-    is_outside(&flag.name)
+    is_outside(flag)
         && flag.name != "generator-cpu"
         && flag.at.contains(&place)
-        && reaches(&flag.name, failed, kind)
+        && reaches(flag, failed, kind)
 }
 
 /// What is to be said against a cell's figure as a whole; `None` where it stands for its model.
@@ -55,7 +55,7 @@ pub(crate) fn of(cell: &Cell, metric: &Metric) -> Option<Doubt> {
     if cell.throughput_per_s.median <= 0.0 {
         return Some(Doubt::Broken(failed(cell).unwrap_or_else(|| "no right reply".into())));
     }
-    let own = || cell.flags.iter().filter(|flag| !is_outside(&flag.name));
+    let own = || cell.flags.iter().filter(|flag| !is_outside(flag));
     let failing = own().filter(|flag| flag.failures() > 0);
     if let Some(worst) = failing.max_by_key(|flag| flag.failures()) {
         let said = words(worst, worst.failures(), trials);
@@ -66,14 +66,14 @@ pub(crate) fn of(cell: &Cell, metric: &Metric) -> Option<Doubt> {
         return Some(Doubt::Broken(format!("{} replies were wrong", cell.replies_wrong)));
     }
     // Of a document of an earlier version nobody knows which trials were flagged.
-    let unplaced = |flag: &Flag| flag.at.is_empty() && is_outside(&flag.name);
+    let unplaced = |flag: &Flag| flag.at.is_empty() && is_outside(flag);
     let touched = cell.flags.iter().find(|flag| {
         let failed = flag.status == Status::Fail;
-        let asked = !is_outside(&flag.name) || unplaced(flag);
+        let asked = !is_outside(flag) || unplaced(flag);
         asked
             && flag.name != "generator-cpu"
             && 2 * flag.trials >= trials
-            && reaches(&flag.name, failed, kind)
+            && reaches(flag, failed, kind)
     });
     if let Some(flag) = touched {
         return Some(Doubt::NotKnown(words(flag, flag.trials, trials)));

@@ -45,6 +45,7 @@ fn none_yet(check: &Check) -> Flag {
         name: check.name.clone(),
         trials: 0,
         status: check.status,
+        about: Some(check.about),
         excess: excess(check),
         message: check.message.clone(),
         at: Vec::new(),

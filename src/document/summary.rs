@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling};
 use super::{
-    ArrivalsRecord, CellStep, CellTurnaround, ConductRecord, Factor, GeneratorBound, Host, Pooled,
-    Reference, RequestRecord, RoundsRecord, SchemaId, SpoiledTrial, Status, Syscalls, Validity,
+    About, ArrivalsRecord, CellStep, CellTurnaround, ConductRecord, Factor, GeneratorBound, Host,
+    Pooled, Reference, RequestRecord, RoundsRecord, SchemaId, SpoiledTrial, Status, Syscalls,
+    Validity,
 };
 use crate::statistics::{Interval, Verdict, extremes, median};
 
@@ -360,6 +361,9 @@ pub struct Flag {
     pub trials: usize,
     /// What the worst of them was.
     pub status: Status,
+    /// Whose doing it is; absent in documents of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
     /// How far that was beyond the check's limit: their ratio, 1 or more.
     pub excess: f64,
     /// What it said.

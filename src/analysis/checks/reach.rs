@@ -1,10 +1,11 @@
 //! What the finding of a check reaches: whose doing it is, and which figures are not what they seem.
 
 use crate::analysis::metric::Kind;
+use crate::document::{About, Flag};
 
-/// Checks of the machine and of the load generator. What they find is measured outside of the server, so a
-/// trial that does not pass them is no evidence for or against it.
-const OUTSIDE: [&str; 12] = [
+/// Checks of the machine and of the load generator, for documents of earlier versions, whose flags do not say whose
+/// doing they are.
+const OUTSIDE: [&str; 13] = [
     "arrivals-as-asked",
     "census",
     "complete",
@@ -16,11 +17,12 @@ const OUTSIDE: [&str; 12] = [
     "ports",
     "sched-lag",
     "shards",
+    "standstill",
     "steal",
 ];
 
 /// Where a warning says that these figures are not what they seem. Others are remarks.
-const WARNED: [(&str, &[Kind]); 12] = [
+const WARNED: [(&str, &[Kind]); 13] = [
     ("arrivals-as-asked", &[Kind::Latency]),
     ("effective-concurrency", SERVED),
     ("fairness", SERVED),
@@ -31,6 +33,7 @@ const WARNED: [(&str, &[Kind]); 12] = [
     ("own-processors", TIMED),
     ("sched-lag", &[Kind::Latency]),
     ("sessions-kept", &[]),
+    ("standstill", TIMED),
     ("stationary", TIMED),
     ("warmed-up", TIMED),
 ];
@@ -40,36 +43,59 @@ const TIMED: &[Kind] = &[Kind::Throughput, Kind::Latency];
 /// The same, and what they cost.
 const SERVED: &[Kind] = &[Kind::Throughput, Kind::Latency, Kind::Cost];
 
-/// Whether a check is of the machine or the load generator and not of the server.
+/// Whether what was flagged is of the machine or the load generator and not of the server. It was measured outside
+/// of the server, so a trial with it is no evidence for or against that.
 #[must_use]
-pub(crate) fn is_outside(check: &str) -> bool {
-    OUTSIDE.contains(&check)
+pub(crate) fn is_outside(flag: &Flag) -> bool {
+    match flag.about {
+        Some(about) => about != About::Server,
+        None => OUTSIDE.contains(&flag.name.as_str()),
+    }
 }
 
-/// Whether a figure of this kind is not what it seems in a trial that does not pass this check. A failure of
-/// the machine's or the generator's making leaves memory as it is; any other failure leaves nothing.
+/// Whether a figure of this kind is not what it seems in a trial with this flag, in which the check failed or only
+/// warned. A failure of the machine's or the generator's making leaves memory as it is; any other failure leaves
+/// nothing.
 #[must_use]
-pub(crate) fn reaches(check: &str, failed: bool, kind: Kind) -> bool {
+pub(crate) fn reaches(flag: &Flag, failed: bool, kind: Kind) -> bool {
     if failed {
-        return kind != Kind::Memory || !is_outside(check);
+        return kind != Kind::Memory || !is_outside(flag);
     }
-    WARNED.iter().any(|(name, kinds)| *name == check && kinds.contains(&kind))
+    WARNED.iter().any(|(name, kinds)| *name == flag.name && kinds.contains(&kind))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::synthetic::{closed, flag};
+
+    fn flagged(name: &str) -> Flag {
+        let mut cell = closed("epoll", &[1.0]);
+        flag(&mut cell, name);
+        cell.flags.remove(0)
+    }
 
     #[test]
     fn a_busy_generator_touches_throughput_and_not_the_cost() {
-        let warned = |kind| reaches("generator-cpu", false, kind);
+        let warned = |kind| reaches(&flagged("generator-cpu"), false, kind);
         assert_eq!([Kind::Throughput, Kind::Cost].map(warned), [true, false]);
-        assert!(!reaches("independent", false, Kind::Latency), "it is about numbers of samples");
+        let about_samples = reaches(&flagged("independent"), false, Kind::Latency);
+        assert!(!about_samples, "it is about numbers of samples");
     }
 
     #[test]
     fn what_failed_by_the_server_leaves_no_figure() {
-        assert!(reaches("errors", true, Kind::Memory) && reaches("answered", true, Kind::Cost));
-        assert!(!reaches("steal", true, Kind::Memory) && reaches("steal", true, Kind::Cost));
+        let failed = |name: &str, kind| reaches(&flagged(name), true, kind);
+        assert!(failed("errors", Kind::Memory) && failed("answered", Kind::Cost));
+        assert!(!failed("steal", Kind::Memory) && failed("steal", Kind::Cost));
+    }
+
+    #[test]
+    fn whose_doing_it_was_is_what_the_trial_says() {
+        // No local port was left: by its name it would be the server's.
+        let mut connects = flagged("connects");
+        assert!(!is_outside(&connects));
+        connects.about = Some(About::Generator);
+        assert!(is_outside(&connects));
     }
 }
