@@ -386,8 +386,7 @@ pub(crate) fn coarse_histogram(load: &Load) -> Histogram<u64> {
 
 /// For 1 ns to `longest`; what is longer is counted as the longest.
 fn histogram(longest: Duration, significant_digits: u8) -> Histogram<u64> {
-    const HIGHEST: u64 = 1 << 62;
-    let high = to_ns(longest).clamp(2, HIGHEST);
+    let high = to_ns(longest).clamp(2, 1 << 62);
     Histogram::new_with_bounds(1, high, significant_digits).expect("bounds and digits are valid")
 }
 

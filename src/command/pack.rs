@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::base::{Exit, usage};
-use crate::document::packed::{PACKED, TRIALS, pack, unpack};
+use crate::document::store::packed::{PACKED, TRIALS, pack, unpack};
 
 /// `c10k pack`.
 #[derive(Debug, Args)]

@@ -27,7 +27,6 @@ mod lab;
 mod load;
 mod measured;
 mod pacing;
-pub mod packed;
 mod pooled;
 mod reference;
 mod rounds;

@@ -1,6 +1,8 @@
 //! Writing results so that nothing is lost: to a temporary name, synced, renamed. A file that
 //! is there is whole.
 
+pub mod packed;
+
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -9,7 +11,6 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::packed;
 use crate::base::usage;
 
 /// Writes `text` to `path`, whole or not at all.
@@ -91,7 +92,7 @@ pub fn json(document: &impl Serialize) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Reads a document. A trial of a [packed](super::packed) run is read from there.
+/// Reads a document. A trial of a [packed] run is read from there.
 ///
 /// # Errors
 /// When the file is not there or is not that document; the message says where in it.
@@ -113,7 +114,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     })
 }
 
-/// Whether a document is there, as a file or in a [packed](super::packed) run. A damaged one is there:
+/// Whether a document is there, as a file or in a [packed] run. A damaged one is there:
 /// reading it says what is wrong.
 #[must_use]
 pub fn is_there(path: &Path) -> bool {

@@ -25,8 +25,8 @@ use anyhow::{Context, Result};
 
 use crate::base::units;
 use crate::base::{Exit, usage};
-use crate::document::packed::is_packed;
 use crate::document::store;
+use crate::document::store::packed::is_packed;
 use crate::document::{Host, RunRecord, Summary};
 use crate::host::machine;
 use crate::plan::Plan;

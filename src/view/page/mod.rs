@@ -27,8 +27,8 @@ use anyhow::Result;
 use figures::{Column, Figure};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::document::store::{self, packed};
 use crate::document::{Cell, Summary, Trial};
-use crate::document::{packed, store};
 use crate::view::table;
 
 /// Writes the page of a run into its folder.

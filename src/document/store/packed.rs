@@ -3,7 +3,7 @@
 //!
 //! The first line is `{"common": {...}}`: members of documents that are the same in nearly all trials,
 //! such as the host. Each other line is `{"file": "trials/NAME.json", "trial": {...}}`, a document
-//! without the members that equal the common ones. [`store::read_json`](super::store::read_json) reads
+//! without the members that equal the common ones. [`store::read_json`] reads
 //! `trials/NAME.json` from here when there is no such file, so that no reader needs to know.
 
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::store;
+use crate::document::store;
 
 /// The file's name, in the folder of a run.
 pub const PACKED: &str = "trials.jsonl.gz";
