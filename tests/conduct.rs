@@ -6,7 +6,8 @@ mod support;
 use std::process::Output;
 
 use c10k::check::Speech;
-use c10k::check::server::{Server, Start, Subject};
+use c10k::check::server::Server;
+use c10k::check::starting::{Start, Subject};
 use serde_json::Value;
 use support::{c10k, server};
 
@@ -23,7 +24,7 @@ fn server_with(flags: &[&str]) -> Server {
     let model = servers::models::find("epoll").expect("a model");
     let subject = Subject::Model { model, program: env!("CARGO_BIN_EXE_c10k").into() };
     let patience = support::DEADLINE;
-    let start = Start { speech: Speech::BENCH, flags, port: 0, unprivileged: false, patience };
+    let start = Start { flags, ..Start::plain(Speech::BENCH, patience) };
     subject.start(start).expect("it starts")
 }
 

@@ -2,6 +2,7 @@
 
 pub mod exit;
 mod meant;
+pub mod patient;
 mod print;
 pub mod units;
 pub mod values;

@@ -1,5 +1,6 @@
 //! A server of ours as a child process: ready when it says so, asked to stop, never left behind.
 
+use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -24,6 +25,18 @@ pub enum Accounts {
     /// In a control group too, where one can be made here: a server that switches much pays for its books.
     Group,
 }
+
+/// A server that has ended before it was ready.
+#[derive(Clone, Copy, Debug)]
+pub struct EndedEarly(pub ExitStatus);
+
+impl fmt::Display for EndedEarly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server ended before it was ready: {}", self.0)
+    }
+}
+
+impl std::error::Error for EndedEarly {}
 
 /// A process of `c10k serve`.
 #[derive(Debug)]
@@ -70,7 +83,7 @@ impl ServerChild {
         let line = match server.lines.recv_timeout(READY_TIMEOUT) {
             Ok(line) => line,
             Err(RecvTimeoutError::Disconnected) => {
-                bail!("the server ended before it was ready: {}", server.child.wait()?)
+                return Err(EndedEarly(server.child.wait()?).into());
             }
             Err(RecvTimeoutError::Timeout) => {
                 bail!("the server was not ready after {} s", READY_TIMEOUT.as_secs())

@@ -4,12 +4,14 @@
 //! - [`server`]: any server that a command starts, and [`watch`]: how it looks from outside
 
 pub mod child;
+pub mod inherited;
 mod interrupts;
 pub(crate) mod ours;
 mod processors;
 pub mod redis;
 mod serve;
 pub mod server;
+pub mod starting;
 mod until;
 pub mod watch;
 

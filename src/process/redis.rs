@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::base::patient::Patient;
+
 /// A store that does not answer by then will not.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -94,8 +96,8 @@ impl Redis {
 
     fn answers(&self) -> bool {
         let ask = || -> std::io::Result<bool> {
-            let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
+            let stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
+            let mut stream = Patient::new(stream, PATIENCE)?;
             stream.write_all(b"PING\r\n")?;
             let mut reply = [0; 7];
             stream.read_exact(&mut reply)?;

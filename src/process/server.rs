@@ -3,167 +3,34 @@
 
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::fd::AsRawFd;
-use std::os::unix::process::CommandExt;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use rustix::process::{
-    Pid, Signal, geteuid, kill_process_group, set_parent_process_death_signal,
-    test_kill_process_group,
-};
+use anyhow::{Context, Result, anyhow, ensure};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use serde_json::Value;
-use servers::Model;
 
-use super::{ServeArgs, until, watch};
+use super::{until, watch};
 use crate::host::accounts::Group;
 use crate::process::child::ServerChild;
-use crate::workload::speech::Speech;
-
-/// The user that nobody is: for a server that must not have root's exemptions.
-const NOBODY: u32 = 65534;
-
-/// How long a command may take until it listens. To start an interpreter on a busy machine takes
-/// long, and says nothing about the server.
-const STARTS_WITHIN: Duration = Duration::from_secs(30);
-
-/// What is checked.
-#[derive(Clone, Debug)]
-pub enum Subject {
-    /// A model of ours, run by this program.
-    Model {
-        /// The model.
-        model: &'static Model,
-        /// The program that has `serve`.
-        program: PathBuf,
-    },
-    /// A command that starts a server, as words; `{port}` or `{address}` in them is where it is to
-    /// listen.
-    Command(Vec<String>),
-    /// A server that runs already and is not ours to stop.
-    Address(SocketAddr),
-}
-
-/// How a server is to be started.
-#[derive(Clone, Copy, Debug)]
-pub struct Start<'a> {
-    /// What it is to speak.
-    pub speech: Speech,
-    /// More arguments, where it is a model of ours.
-    pub flags: &'a [&'a str],
-    /// The port; 0 for a free one.
-    pub port: u16,
-    /// Without the exemptions that root has.
-    pub unprivileged: bool,
-    /// How long to wait for it.
-    pub patience: Duration,
-}
 
 /// A server that runs.
 #[derive(Debug)]
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
-    patience: Duration,
-    kind: Kind,
-    stopped: Option<Value>,
+    pub(super) patience: Duration,
+    pub(super) kind: Kind,
+    pub(super) stopped: Option<Value>,
 }
 
 #[derive(Debug)]
-enum Kind {
+pub(super) enum Kind {
     Model(ServerChild),
     Command { child: Child, stderr: File, status: Option<ExitStatus>, group: Option<Group> },
     Address,
-}
-
-impl Subject {
-    /// Starts the server, or takes the one that runs.
-    ///
-    /// # Errors
-    /// When it does not come to listen.
-    pub fn start(&self, start: Start<'_>) -> Result<Server> {
-        let Start { patience, .. } = start;
-        let (address, kind) = match self {
-            Self::Model { model, program } => {
-                let server = start_model(model, program, start)?;
-                (server.address, Kind::Model(server))
-            }
-            Self::Command(words) => start_command(words, start)?,
-            Self::Address(address) => (*address, Kind::Address),
-        };
-        Ok(Server { address, patience, kind, stopped: None })
-    }
-}
-
-fn start_model(model: &Model, program: &PathBuf, start: Start<'_>) -> Result<ServerChild> {
-    let file = File::open(program).context("cannot open this program's own file")?;
-    let args = ServeArgs {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, start.port)),
-        app: start.speech.app,
-        framing: start.speech.framing,
-        ..ServeArgs::child(&[&["--model", model.name], start.flags].concat())?
-    };
-    let mut command = args.command(program);
-    if start.unprivileged && geteuid().is_root() {
-        // By descriptor: the folders on the way to it may be closed to others.
-        command = args.command(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        command.arg0("c10k").uid(NOBODY).gid(NOBODY);
-    }
-    ServerChild::start(command)
-}
-
-fn start_command(words: &[String], start: Start<'_>) -> Result<(SocketAddr, Kind)> {
-    let port = if start.port == 0 { free_port()? } else { start.port };
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
-    let place = |w: &String| w.replace("{port}", &port.to_string()).replace("{address}", &address);
-    let words: Vec<_> = words.iter().map(place).collect();
-    let (program, arguments) = words.split_first().context("the command is empty")?;
-    let stderr = tempfile::tempfile()?;
-    let mut command = Command::new(program);
-    command.args(arguments).env("PORT", port.to_string()).process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.try_clone()?);
-    #[expect(unsafe_code, reason = "what runs between fork and exec must be signal-safe")]
-    // SAFETY: prctl(2) alone, which allocates nothing and takes no lock.
-    unsafe {
-        // However this program ends, it leaves no server behind.
-        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
-    }
-    // In one account with all that it starts, and gone with them.
-    let group = Group::around(&mut command);
-    let child = command.spawn().with_context(|| {
-        format!("cannot start '{program}': is it installed, and is its name or path right?")
-    })?;
-    let mut server = Server {
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        patience: start.patience,
-        kind: Kind::Command { child, stderr, status: None, group },
-        stopped: None,
-    };
-    let mut ended = false;
-    let listens = until("it listens", start.patience.max(STARTS_WITHIN), || {
-        ended = server.has_ended();
-        ended || watch::is_listening(port)
-    });
-    if server.went_into_the_background(ended, port) {
-        bail!(
-            "'{}' ended, and what it left in the background is not to be seen from here: have it stay \
-             in the foreground (as nginx does with -g 'daemon off;')",
-            words.join(" ")
-        );
-    }
-    if ended || listens.is_err() {
-        let told = "is the port in the command, as {port}, or read from the environment's PORT?";
-        let last = server.last_words().unwrap_or_else(|| "it is still running".into());
-        bail!("'{}' does not listen on port {port}: {last}; {told}", words.join(" "));
-    }
-    Ok((server.address, std::mem::replace(&mut server.kind, Kind::Address)))
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 impl Server {
@@ -197,7 +64,7 @@ impl Server {
     /// When it has no process of ours.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         let pid = Pid::from_raw(self.pid()?).context("a process id")?;
-        rustix::process::kill_process(pid, signal).context("the server has ended by itself")
+        kill_process(pid, signal).context("the server has ended by itself")
     }
 
     /// Sends a signal to each of its processes.
@@ -274,7 +141,7 @@ impl Server {
     }
 
     /// Whether the first process of a command has ended well and others of it go on.
-    fn went_into_the_background(&mut self, ended: bool, port: u16) -> bool {
+    pub(super) fn went_into_the_background(&mut self, ended: bool, port: u16) -> bool {
         let Kind::Command { status: Some(status), group, .. } = &self.kind else { return false };
         let lives = group.as_ref().is_some_and(Group::is_inhabited);
         ended && status.success() && (lives || watch::is_listening(port))
@@ -287,7 +154,7 @@ impl Server {
         self.pid().is_ok_and(|pid| watch::is_listener(pid, self.address.port()) == Some(false))
     }
 
-    fn has_ended(&mut self) -> bool {
+    pub(super) fn has_ended(&mut self) -> bool {
         match &mut self.kind {
             Kind::Model(server) => !matches!(server.status(), Ok(None)),
             Kind::Command { child, status, .. } => {

@@ -150,6 +150,17 @@ fn opener(root: i32, socket: &Socket) -> Option<i32> {
     })
 }
 
+/// Sends a signal to each of these processes.
+pub fn signal_all(pids: &[i32], signal: i32) {
+    for pid in pids.iter().copied() {
+        #[expect(unsafe_code, reason = "rustix names no signal that a library may use")]
+        // SAFETY: kill(2) touches no memory of ours. One that has just ended is not signalled.
+        unsafe {
+            libc::kill(pid, signal);
+        }
+    }
+}
+
 /// Whether this signal was sent to the process and not taken yet. A second one of the same
 /// kind would be lost until then.
 #[must_use]
@@ -167,6 +178,15 @@ pub enum Scarce {
     Threads,
 }
 
+impl From<Scarce> for Resource {
+    fn from(scarce: Scarce) -> Self {
+        match scarce {
+            Scarce::Descriptors => Self::Nofile,
+            Scarce::Threads => Self::Nproc,
+        }
+    }
+}
+
 /// A limit lowered in every process of a tree; set back when this is dropped.
 #[derive(Debug)]
 pub struct Lowered {
@@ -180,10 +200,7 @@ impl Lowered {
     /// # Errors
     /// When the kernel does not let us.
     pub fn new(root: i32, scarce: Scarce, to: u64) -> Result<Self> {
-        let resource = match scarce {
-            Scarce::Descriptors => Resource::Nofile,
-            Scarce::Threads => Resource::Nproc,
-        };
+        let resource = Resource::from(scarce);
         let mut lowered = Self { resource, before: Vec::new() };
         for process in accounts::tree(root) {
             let limits = process.limits()?;

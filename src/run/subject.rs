@@ -13,7 +13,8 @@ use crate::host::machine;
 use crate::plan::{External, Subject};
 use crate::process::child::ServerChild;
 use crate::process::ours::{self, Clients};
-use crate::process::server::{Server, Start, Subject as Started};
+use crate::process::server::Server;
+use crate::process::starting::{Start, Subject as Started};
 use crate::workload::speech::Speech;
 
 /// How long a server of others may take to end after SIGTERM before it is ended.
@@ -53,13 +54,7 @@ impl Running {
         (server_cpus, client_cpus): (&[usize], &[usize]),
     ) -> Result<Self> {
         let Some(words) = &external.command else { return external.address().map(Self::There) };
-        let start = Start {
-            speech: Speech { app, framing },
-            flags: &[],
-            port: 0,
-            unprivileged: false,
-            patience: PATIENCE,
-        };
+        let start = Start::plain(Speech { app, framing }, PATIENCE);
         // A child inherits the processors of the thread that starts it.
         if !server_cpus.is_empty() {
             machine::pin(server_cpus)?;

@@ -8,7 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use c10k::check::Speech;
-use c10k::check::server::{Server, Start, Subject};
+use c10k::check::server::Server;
+use c10k::check::starting::{Start, Subject};
 
 /// Ends a test that hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -26,8 +27,7 @@ pub(crate) fn server(model: &str) -> Server {
     let model = servers::models::find(model).expect("a model");
     let subject = Subject::Model { model, program: C10K.into() };
     let speech = Speech::BENCH;
-    let start = Start { speech, flags: &[], port: 0, unprivileged: false, patience: DEADLINE };
-    subject.start(start).expect("it starts")
+    subject.start(Start::plain(speech, DEADLINE)).expect("it starts")
 }
 
 /// Waits for a condition.

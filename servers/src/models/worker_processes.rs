@@ -57,8 +57,13 @@ fn run(server: &'static Server) -> io::Result<()> {
             let _ = watch(place).and_then(|watched| event_loop(server, watched, place));
         })
     })?;
-    // Who had connected when the server was told to stop is here, and served here.
-    let rest = watch(0).and_then(|watched| event_loop(server, watched, 0));
+    // Who had connected when the server was told to stop is here, and served here; or turned away,
+    // where no descriptor is left for a loop.
+    if server.has_rescued()
+        && let Ok(watched) = watch(0)
+    {
+        event_loop(server, watched, 0)?;
+    }
     processes::wait_for_all();
-    rest
+    Ok(())
 }

@@ -83,7 +83,6 @@ impl Server {
     /// When the address is taken or not ours, the descriptor limit is too low for the
     /// connections asked for, or the model does not have what was set.
     pub fn bind(model: &'static Model, config: Config) -> Result<&'static Self, StartError> {
-        (model.probe)().map_err(|reason| StartError::Unavailable { model: model.name, reason })?;
         let workers = match (model.workers, config.workers) {
             (Workers::None, Some(_)) => return Err(StartError::NoWorkers { model: model.name }),
             (Workers::None, None) => 1,
@@ -101,6 +100,7 @@ impl Server {
         let (store, table) = state::open(model, &config)?;
         let descriptors = raise_descriptor_limit();
         let max_connections = admission_limit(model, workers, &config, descriptors)?;
+        (model.probe)().map_err(|reason| StartError::Unavailable { model: model.name, reason })?;
         let sockets = if model.listener_per_worker { workers } else { 1 };
         let (listeners, address) = listen(&config, sockets)?;
         let refused = |source| StartError::refused(model, workers, source);

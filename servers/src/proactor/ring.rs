@@ -249,7 +249,9 @@ pub(crate) fn probe(
         let thread = thread::Builder::new().spawn_scoped(scope, probe);
         thread.map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
-    tried.unwrap_or_else(|error| Err(format!("there is no thread to try io_uring in: {error}")))
+    tried.unwrap_or_else(|error| {
+        Err(format!("no thread to try io_uring in: {error}; see ulimit -u"))
+    })
 }
 
 /// Why there is no ring. `disabled` is what the system says about rings.
@@ -271,6 +273,7 @@ fn refusal(error: &io::Error, disabled: &str) -> String {
         (Some(Errno::NOMEM), _) => "io_uring gets no memory (ENOMEM): it counts as locked, see \
                                     ulimit -l"
             .into(),
+        (Some(Errno::MFILE), _) => format!("no descriptor for io_uring: {error}; see ulimit -n"),
         _ => format!("io_uring_setup(2) fails: {error}"),
     }
 }

@@ -156,6 +156,8 @@ pub(crate) fn supervise(
     make: impl Fn(usize) -> io::Result<()>,
 ) -> io::Result<()> {
     (0..server.workers).try_for_each(&make)?;
+    // Who has connected by the end is not to wait for the first child to leave.
+    stopping::signals::interrupt_waits();
     server.ready()?;
     let mut replacements = Replacements::new(server.workers);
     while let Some(place) = reap(WaitOptions::empty(), stopping::is_stopping) {

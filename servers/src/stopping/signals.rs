@@ -75,6 +75,23 @@ pub(super) fn install(handler: fn(i32)) -> io::Result<()> {
     Ok(())
 }
 
+/// Has signals that ask the server to stop interrupt system calls that would go on afterwards, such
+/// as waitpid(2): for a thread that does nothing else, and is to do something then.
+pub(crate) fn interrupt_waits() {
+    for signal in STOP {
+        let mut action = MaybeUninit::<libc::sigaction>::uninit();
+        #[expect(unsafe_code, reason = "rustix has no stable sigaction(2)")]
+        // SAFETY: the action that is set is the one that there is, but for a flag; a call that
+        // succeeds has filled the structure in.
+        unsafe {
+            if libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0 {
+                action.assume_init_mut().sa_flags &= !libc::SA_RESTART;
+                libc::sigaction(signal, action.as_ptr(), std::ptr::null_mut());
+            }
+        }
+    }
+}
+
 /// Has SIGALRM come once, after so many microseconds. For signal handlers.
 pub(super) fn arm_alarm(us: u64) {
     let part = |us: u64| libc::c_long::try_from(us).unwrap_or(libc::c_long::MAX);

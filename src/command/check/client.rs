@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, sockopt};
 
+use crate::base::patient::Patient;
 pub use crate::process::until;
 use crate::workload::speech::{Question, show};
 
@@ -16,7 +17,7 @@ use crate::workload::speech::{Question, show};
 #[derive(Debug)]
 pub struct Client {
     /// Its socket, for what no method does.
-    pub stream: TcpStream,
+    pub stream: Patient,
     received: Vec<u8>,
     patience: Duration,
 }
@@ -51,9 +52,8 @@ impl Client {
     }
 
     fn over(stream: TcpStream, patience: Duration) -> Result<Self> {
-        stream.set_read_timeout(Some(patience))?;
-        stream.set_write_timeout(Some(patience))?;
         stream.set_nodelay(true)?;
+        let stream = Patient::new(stream, patience)?;
         Ok(Self { stream, received: Vec::new(), patience })
     }
 
@@ -71,7 +71,7 @@ impl Client {
     /// # Errors
     /// When the server does not take it.
     pub fn send_urgent(&mut self) -> Result<()> {
-        let sent = rustix::net::send(&self.stream, b"!", SendFlags::OOB | SendFlags::NOSIGNAL);
+        let sent = rustix::net::send(&*self.stream, b"!", SendFlags::OOB | SendFlags::NOSIGNAL);
         sent.context("the server did not take a byte of urgent data")?;
         Ok(())
     }
@@ -172,7 +172,7 @@ impl Client {
     /// one is asked for with [`Self::ends_in_order`].
     fn receive(&mut self) -> Result<bool> {
         let mut buffer = [0; 64 * 1024];
-        match uninterrupted(|| self.stream.read(&mut buffer)) {
+        match self.stream.read(&mut buffer) {
             Ok(n) => {
                 self.received.extend_from_slice(&buffer[..n]);
                 Ok(n > 0)
@@ -193,7 +193,7 @@ impl Client {
     pub fn ends_in_order(&mut self) -> Result<()> {
         if self.received.is_empty() {
             let mut byte = [0; 1];
-            match uninterrupted(|| self.stream.read(&mut byte)) {
+            match self.stream.read(&mut byte) {
                 Ok(0) => return Ok(()),
                 Ok(_) => self.received.push(byte[0]),
                 Err(error) => bail!("expected the end of the connection, got: {error}"),
@@ -251,18 +251,7 @@ impl Client {
     /// # Errors
     /// When the socket does not allow it.
     pub fn reset(self) -> Result<()> {
-        Ok(sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO))?)
-    }
-}
-
-/// Reads again after EINTR, which a thread can have without any signal: the kernel has work of an
-/// io_uring for it, say.
-fn uninterrupted(mut read: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {
-    loop {
-        match read() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            other => return other,
-        }
+        Ok(sockopt::set_socket_linger(&*self.stream, Some(Duration::ZERO))?)
     }
 }
 

@@ -28,8 +28,9 @@ use protocol::{App, Framing};
 use rustix::process::geteuid;
 use servers::{Family, models};
 
-pub use crate::process::server::{self, Subject};
+pub use crate::process::starting::Subject;
 pub use crate::process::watch;
+pub use crate::process::{server, starting};
 pub use crate::workload::speech::{self, Speech};
 pub use runner::{Case, Setting, Skip, Verdict};
 
@@ -38,6 +39,7 @@ use crate::base::{self, units};
 use crate::base::{Exit, did_you_mean_or, usage};
 use crate::document::store;
 use crate::document::{CheckReport, CheckSubject, CheckTest, SchemaId};
+use crate::process::inherited::Inherited;
 use crate::process::interrupts;
 use crate::view::table;
 
@@ -92,6 +94,8 @@ pub struct Behaviour {
     pub concurrent: bool,
     /// The server must not have root's exemptions.
     pub unprivileged: bool,
+    /// What a model of ours inherits.
+    pub inherited: Inherited,
     /// Tries it.
     pub run: fn(&mut Case<'_>) -> Result<()>,
 }
@@ -134,6 +138,7 @@ impl Behaviour {
         hostile: false,
         concurrent: false,
         unprivileged: false,
+        inherited: Inherited { signals: false, descriptors: 0, limit: None },
         run: |_| Ok(()),
     };
 

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::process::ExitStatus;
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use serde_json::Value;
 use super::client::{self, Client};
 use super::companion::Companion;
 use super::{Behaviour, Speaks, Speech, is_sequential};
-use crate::process::server::{Server, Start, Subject};
+use crate::process::inherited::Inherited;
+use crate::process::server::Server;
+use crate::process::starting::{Refusal, Start, Subject};
 use crate::process::watch::{self, Footprint};
 
 /// How long a server is given for what cannot be seen, to read for one whose process is not known. Most
@@ -95,7 +98,7 @@ impl Setting {
     /// When there is no server to check.
     pub fn explore(subject: Subject, speech: Speech, patience: Duration) -> Result<Self> {
         let mut setting = Self::of_model(subject, speech, patience);
-        let server = setting.start(setting.speech, &[], 0, false)?;
+        let server = setting.subject.start(setting.plain(setting.speech, &[]))?;
         let mut first = Client::connect(server.address, patience)
             .context("there is nothing to check: is the server running?")?;
         if !matches!(setting.subject, Subject::Model { .. }) {
@@ -129,9 +132,9 @@ impl Setting {
         result.map_err(|error| case.with_last_words(error))
     }
 
-    fn start(&self, speech: Speech, flags: &[&str], port: u16, unpriv: bool) -> Result<Server> {
-        let patience = self.patience;
-        self.subject.start(Start { speech, flags, port, unprivileged: unpriv, patience })
+    /// How a server is started where nothing else is said.
+    fn plain<'a>(&self, speech: Speech, flags: &'a [&'a str]) -> Start<'a> {
+        Start { flags, ..Start::plain(speech, self.patience) }
     }
 }
 
@@ -154,9 +157,10 @@ pub struct Case<'a> {
 
 impl<'a> Case<'a> {
     fn new(setting: &'a Setting, behaviour: &Behaviour) -> Result<Self> {
-        let Behaviour { flags, unprivileged, speaks, .. } = *behaviour;
+        let Behaviour { flags, unprivileged, inherited, speaks, .. } = *behaviour;
         let speech = if let Speaks::Own(speech) = speaks { speech } else { setting.speech };
-        let server = setting.start(speech, flags, 0, unprivileged)?;
+        let start = Start { unprivileged, inherited, ..setting.plain(speech, flags) };
+        let server = setting.subject.start(start)?;
         let alone = Footprint::default();
         let mut case = Self {
             server,
@@ -337,6 +341,30 @@ impl<'a> Case<'a> {
         self.counters.push((name, range));
     }
 
+    /// Starts one more server of the same model, without root's exemptions where it is
+    /// `unprivileged`, or says how it has refused to start.
+    ///
+    /// # Errors
+    /// When it does neither.
+    pub fn one_more(
+        &self,
+        flags: &[&str],
+        inherited: Inherited,
+        unprivileged: bool,
+    ) -> Result<Result<Server, Refusal>> {
+        let start = self.setting.plain(self.speech, flags);
+        self.setting.subject.start_or_refuse(Start { inherited, unprivileged, ..start })
+    }
+
+    /// Starts one more server of the same model and tells it to stop so soon after. Returns how it
+    /// has ended and what it said on standard output.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn one_more_that_stops(&self, after: Duration) -> Result<(ExitStatus, String)> {
+        self.setting.subject.start_and_stop(self.setting.plain(self.speech, &[]), after)
+    }
+
     /// Starts the server again, at the same address.
     ///
     /// # Errors
@@ -345,7 +373,8 @@ impl<'a> Case<'a> {
         let SocketAddr::V4(address) = self.server.address else {
             return Err(Skip("the address is not one to start a server at").into());
         };
-        self.server = self.setting.start(self.speech, self.flags, address.port(), false)?;
+        let start = self.setting.plain(self.speech, self.flags);
+        self.server = self.setting.subject.start(Start { port: address.port(), ..start })?;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
 
+use crate::base::patient::Patient;
 use crate::document::Killed;
 use crate::process::ServeArgs;
 use crate::process::child::ServerChild;
@@ -49,14 +50,13 @@ pub fn run(program: &Path, home: &str, model: &str, state: &StateArgs) -> Result
     Ok(Killed { home: home.into(), went_on, said })
 }
 
-fn connect(address: SocketAddr) -> Result<BufReader<TcpStream>> {
+fn connect(address: SocketAddr) -> Result<BufReader<Patient>> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    Ok(BufReader::new(stream))
+    Ok(BufReader::new(Patient::new(stream, PATIENCE)?))
 }
 
 /// Asks for a step and returns the line that answers it.
-fn take(client: &mut BufReader<TcpStream>, step: usize, reference: &str) -> Result<String> {
+fn take(client: &mut BufReader<Patient>, step: usize, reference: &str) -> Result<String> {
     let (n, steps) = (NUMBERS[step - 1], NUMBERS.len());
     // In one write: half a request would be one.
     let request = format!("ADD {step} {steps} {n} {reference}\n");

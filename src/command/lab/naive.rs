@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use protocol::{App, Framing};
 
+use crate::base::patient::Patient;
 use crate::document::Naive;
 use crate::process::ServeArgs;
 use crate::process::child::ServerChild;
@@ -81,11 +82,10 @@ fn time(program: &Path, model: &str, requests: u32, kept: bool) -> Result<Timed>
     Ok(Timed { all, responses, server: told_by_server(&told, requests)? })
 }
 
-fn connect(address: SocketAddr) -> Result<TcpStream> {
+fn connect(address: SocketAddr) -> Result<Patient> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    Ok(stream)
+    Ok(Patient::new(stream, PATIENCE)?)
 }
 
 /// The sum of the response times in what the server said.

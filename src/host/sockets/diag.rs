@@ -4,7 +4,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use netlink_packet_core::{
@@ -16,6 +16,7 @@ use netlink_packet_sock_diag::inet::{
     ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags,
 };
 use procfs::net::TcpState;
+use rustix::io::Errno;
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -77,9 +78,12 @@ fn request(family: u8, port: u16, states: &[TcpState]) -> Vec<u8> {
 fn ask(asking: &OwnedFd, request: &[u8], found: &mut Vec<Socket>) -> Result<()> {
     net::send(asking.as_fd(), request, SendFlags::empty())?;
     let mut room = vec![0; ANSWER];
+    let deadline = Instant::now() + PATIENCE;
     loop {
-        let (_, length) =
-            rustix::io::retry_on_intr(|| net::recv(asking, &mut room[..], RecvFlags::TRUNC))?;
+        let (_, length) = match net::recv(asking, &mut room[..], RecvFlags::TRUNC) {
+            Err(Errno::INTR) if Instant::now() < deadline => continue,
+            answer => answer?,
+        };
         let answer =
             room.get(..length).context("an answer is longer than the kernel makes them")?;
         if read(answer, found)? {

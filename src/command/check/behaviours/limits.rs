@@ -94,6 +94,14 @@ pub(super) const ALL: &[Behaviour] = &[
         ..Behaviour::PLAIN
     },
     Behaviour {
+        name: "a_limit_that_falls_below_what_is_open_takes_no_client_away",
+        why: "who is connected needs no new descriptor: there is nothing that a server lacks",
+        points: 2,
+        needs: Needs::Process,
+        run: falling_limit,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
         name: "running_out_of_threads_is_survived",
         why: "the kernel may refuse a thread or a process: one client is lost and not the server",
         points: 2,
@@ -311,6 +319,24 @@ fn out_of_descriptors(case: &mut Case<'_>) -> Result<()> {
         case.will_have_counted("shed", 1..=u64::MAX);
     }
     Ok(())
+}
+
+fn falling_limit(case: &mut Case<'_>) -> Result<()> {
+    let pid = case.server.pid()?;
+    let count = if case.one_at_a_time() { 1 } else { 20 };
+    let mut clients = (0..count).map(|_| case.served_client()).collect::<Result<Vec<_>>>()?;
+    for limit in [12, 3, 0] {
+        let _lowered = Lowered::new(pid, Scarce::Descriptors, limit)?;
+        // Once for what was waited for before, and once more.
+        for n in 0..2 {
+            for client in &mut clients {
+                let served = client.exchange(&case.speech.question(n));
+                served.with_context(|| format!("with a limit of {limit} descriptors"))?;
+            }
+        }
+    }
+    drop(clients);
+    case.recovers("a new client is served when the limit is as before")
 }
 
 fn out_of_threads(case: &mut Case<'_>) -> Result<()> {

@@ -6,6 +6,8 @@ mod http;
 mod limits;
 mod processes;
 mod resets;
+mod signals;
+mod starting;
 mod stopping;
 mod timeouts;
 mod urgent;
@@ -21,6 +23,8 @@ pub fn all() -> impl Iterator<Item = &'static Behaviour> {
         limits::ALL,
         timeouts::ALL,
         urgent::ALL,
+        signals::ALL,
+        starting::ALL,
         stopping::ALL,
         delivery::ALL,
         processes::ALL,

@@ -4,18 +4,37 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::command::check::client::Client;
-use crate::command::check::runner::Skip;
+use crate::command::check::runner::{Skip, counted};
 use crate::command::check::{Behaviour, Case, Needs};
 use crate::process::watch;
 
-pub(super) const ALL: &[Behaviour] = &[Behaviour {
-    name: "a_killed_worker_takes_only_its_own_clients_with_it",
-    why: "a crash is one client's loss: the others are served on, and the place is filled again",
-    points: 3,
-    needs: Needs::Workers,
-    run: killed_worker,
-    ..Behaviour::PLAIN
-}];
+pub(super) const ALL: &[Behaviour] = &[
+    Behaviour {
+        name: "a_killed_worker_takes_only_its_own_clients_with_it",
+        why: "a crash is one client's loss: the others are served on, and the place is filled again",
+        points: 3,
+        needs: Needs::Workers,
+        run: killed_worker,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "every_worker_may_be_killed_at_once",
+        why: "what kills one worker may kill them all: the first process fills their places again",
+        points: 1,
+        needs: Needs::Workers,
+        run: all_killed,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "a_worker_that_does_not_end_is_killed",
+        why: "one that hangs, or is stopped, hears nothing: SIGKILL is heard",
+        points: 1,
+        needs: Needs::Workers,
+        flags: &["--drain-timeout", "100ms"],
+        run: stopped_workers,
+        ..Behaviour::PLAIN
+    },
+];
 
 /// Clients of one worker, after which no client of another is looked for any more.
 const FELLOWS_MAX: usize = 32;
@@ -54,6 +73,41 @@ fn killed_worker(case: &mut Case<'_>) -> Result<()> {
         case.will_have_counted("workers_replaced", 1..=u64::MAX);
     }
     case.serves()
+}
+
+fn all_killed(case: &mut Case<'_>) -> Result<()> {
+    let root = case.server.pid()?;
+    // Where each client has a process of its own there is no other worker.
+    let mut clients = [case.served_client()?, case.served_client()?];
+    let workers = watch::children(root);
+    if workers.is_empty() {
+        return Err(Skip("its clients are served by its first process").into());
+    }
+    watch::signal_all(&workers, libc::SIGKILL);
+    for client in &mut clients {
+        client.closed().context("a client of a killed worker hears nothing")?;
+    }
+    let pool = case.at_first().processes - 1;
+    case.until("every killed worker is waited for and replaced", || {
+        let living = watch::children(root);
+        let old = living.iter().any(|worker| workers.contains(worker));
+        watch::zombies(root) == 0 && living.len() >= pool && !old
+    })?;
+    case.will_have_counted("lost", 2..=2);
+    case.serves()
+}
+
+fn stopped_workers(case: &mut Case<'_>) -> Result<()> {
+    if !case.is_model() {
+        return Err(Skip("how long its workers may take to end is not known").into());
+    }
+    let root = case.server.pid()?;
+    let mut client = case.served_client()?;
+    let workers = watch::children(root);
+    watch::signal_all(&workers, libc::SIGSTOP);
+    let stopped = case.server.stop()?;
+    client.closed()?;
+    counted(&stopped, "cut", 1..=1)
 }
 
 fn worker_of(case: &Case<'_>, client: &Client) -> Option<i32> {

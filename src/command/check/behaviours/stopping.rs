@@ -6,8 +6,10 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::command::check::client::{Client, knock};
 use crate::command::check::runner::counted;
 use crate::command::check::{Behaviour, Case, Needs, Speaks};
+use crate::process::watch::{self, Lowered, Scarce};
 
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
@@ -67,6 +69,33 @@ pub(super) const ALL: &[Behaviour] = &[
         speaks: Speaks::Bench,
         flags: &["--drain-timeout", "200ms"],
         run: drain_timeout,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "who_waits_to_be_accepted_is_answered_by_the_drain",
+        why: "closing a listener resets everybody in its queue, with the requests that they have sent",
+        points: 1,
+        needs: Needs::Process,
+        flags: &["--drain-timeout", "60s"],
+        run: queued,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "two_signals_at_once_end_it",
+        why: "they are handled one right after the other, or two threads handle them at once",
+        points: 1,
+        needs: Needs::Model,
+        speaks: Speaks::Bench,
+        flags: &["--drain-timeout", "60s"],
+        run: two_at_once,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "it_stops_without_descriptors",
+        why: "accept(2) without a descriptor fails before it can say that the listener is closed",
+        points: 2,
+        needs: Needs::Process,
+        run: without_descriptors,
         ..Behaviour::PLAIN
     },
     Behaviour {
@@ -174,6 +203,69 @@ fn drain_timeout(case: &mut Case<'_>) -> Result<()> {
     let mut client = case.served_client()?;
     client.send("WORK 0 60000000 0\n")?;
     counted(&case.server.stop()?, "cut", 1..=1)
+}
+
+/// What connected while the server was stopped waits in the kernel when it goes on, and the signal
+/// comes first.
+fn queued(case: &mut Case<'_>) -> Result<()> {
+    const QUEUED: u64 = 8;
+    drop(case.served_client()?);
+    let pids = watch::pids(case.server.pid()?);
+    watch::signal_all(&pids, libc::SIGSTOP);
+    let result = connect_and_stop(case, QUEUED);
+    watch::signal_all(&pids, libc::SIGCONT);
+    let (asking, mut silent) = result?;
+    for (n, mut client) in asking {
+        let answered =
+            client.expect(&case.speech.question(n)).and_then(|()| client.ends_in_order());
+        answered.with_context(|| format!("client {n} of {QUEUED} that wait to be accepted"))?;
+    }
+    if case.is_model() {
+        silent
+            .ends_in_order()
+            .context("a client that has asked nothing and waits to be accepted")?;
+    }
+    drop(silent);
+    let stopped = case.server.stopped()?;
+    if case.is_model() { counted(&stopped, "finished", QUEUED + 2..=QUEUED + 2) } else { Ok(()) }
+}
+
+fn connect_and_stop(case: &Case<'_>, asking: u64) -> Result<(Vec<(u64, Client)>, Client)> {
+    let connect = |n| {
+        let mut client = case.client()?;
+        client.send(case.speech.question(n).request)?;
+        Ok((n, client))
+    };
+    let asking = (0..asking).map(connect).collect::<Result<_>>()?;
+    let silent = case.client()?;
+    case.server.signal(Signal::TERM)?;
+    Ok((asking, silent))
+}
+
+fn two_at_once(case: &mut Case<'_>) -> Result<()> {
+    let mut client = case.served_client()?;
+    client.send("WORK 0 60000000 0\n")?;
+    case.rests()?;
+    let pids = watch::pids(case.server.pid()?);
+    watch::signal_all(&pids, libc::SIGSTOP);
+    let (first, second) = (case.server.signal(Signal::TERM), case.server.signal(Signal::INT));
+    watch::signal_all(&pids, libc::SIGCONT);
+    first.and(second)?;
+    counted(&case.server.stopped()?, "cut", 1..=1)
+}
+
+fn without_descriptors(case: &mut Case<'_>) -> Result<()> {
+    let pid = case.server.pid()?;
+    let _served = case.served_client()?;
+    for limit in [3, 0] {
+        let _lowered = Lowered::new(pid, Scarce::Descriptors, limit)?;
+        let _waiting = [knock(case.server.address)?, knock(case.server.address)?];
+        case.server.stop().with_context(|| format!("with a limit of {limit} descriptors"))?;
+        if limit > 0 {
+            case.start_again()?;
+        }
+    }
+    Ok(())
 }
 
 fn nothing_left(case: &mut Case<'_>) -> Result<()> {

@@ -1,0 +1,149 @@
+//! Starting: a server says that it is ready when it has all that it needs, or what to change.
+
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Resource, getrlimit};
+use servers::Workers;
+
+use crate::command::check::client::Client;
+use crate::command::check::{Behaviour, Case, Needs, Skip};
+use crate::process::inherited::Inherited;
+use crate::process::server::Server;
+use crate::process::starting::Refusal;
+use crate::process::watch::Scarce;
+
+pub(super) const ALL: &[Behaviour] = &[
+    Behaviour {
+        name: "with_few_descriptors_it_serves_or_says_what_to_change",
+        why: "a server that is ready and then ends, or serves nobody, is found out too late",
+        points: 1,
+        needs: Needs::Model,
+        run: few_descriptors,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "with_few_threads_it_serves_or_says_what_to_change",
+        why: "whether the kernel gives all threads and processes is known before the first client",
+        points: 1,
+        needs: Needs::Model,
+        run: few_threads,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "with_high_descriptors_it_serves_or_says_what_to_change",
+        why: "what starts a server may leave it a thousand open descriptors, and its own come after",
+        points: 1,
+        needs: Needs::Model,
+        run: high_descriptors,
+        ..Behaviour::PLAIN
+    },
+    Behaviour {
+        name: "told_to_stop_while_it_starts_it_ends",
+        why: "a signal that comes before the server is ready means the same as later",
+        points: 1,
+        needs: Needs::Model,
+        run: stopped_while_starting,
+        ..Behaviour::PLAIN
+    },
+];
+
+fn few_descriptors(case: &mut Case<'_>) -> Result<()> {
+    for limit in [12, 24, 33, 36, 48, 64, 128] {
+        for flags in workers(case, &["1", "40"]) {
+            let limit = Some((Scarce::Descriptors, limit));
+            let inherited = Inherited { limit, ..Inherited::default() };
+            let outcome = case.one_more(&flags, inherited, false)?;
+            serves_or_explains(case, outcome, "ulimit -n")
+                .with_context(|| format!("{flags:?} with {limit:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn few_threads(case: &mut Case<'_>) -> Result<()> {
+    for limit in [0, 3, 8] {
+        for flags in workers(case, &["1", "40"]) {
+            let limit = Some((Scarce::Threads, limit));
+            let inherited = Inherited { limit, ..Inherited::default() };
+            let outcome = case.one_more(&flags, inherited, true)?;
+            let explained = match outcome {
+                // One for each client is asked for when the client comes.
+                Ok(mut server) if flags.is_empty() => server.stop().map(drop),
+                outcome => serves_or_explains(case, outcome, "ulimit -u"),
+            };
+            explained.with_context(|| format!("{flags:?} with {limit:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn high_descriptors(case: &mut Case<'_>) -> Result<()> {
+    const OPEN: usize = 1100;
+    const ROOM: u64 = 200;
+    let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    for descriptors in [OPEN, 1000] {
+        if most < descriptors as u64 + ROOM {
+            return Err(Skip("the limit of descriptors is too low").into());
+        }
+        let inherited = Inherited { descriptors, ..Inherited::default() };
+        let outcome = case.one_more(&[], inherited, false)?;
+        serves_or_explains(case, outcome, "descriptors")
+            .with_context(|| format!("with {descriptors} descriptors"))?;
+    }
+    Ok(())
+}
+
+/// How often a server is told to stop while it starts, each time a little later.
+const MOMENTS: u32 = 12;
+
+fn stopped_while_starting(case: &mut Case<'_>) -> Result<()> {
+    for moment in 0..MOMENTS {
+        let after = Duration::from_millis(2) * moment;
+        let (status, said) = case.one_more_that_stops(after)?;
+        let last = said.lines().last().unwrap_or_default();
+        let ended = match status.signal() {
+            // Before it could say what the signal means to it.
+            Some(libc::SIGTERM) => said.is_empty(),
+            _ => status.success() && last.contains(r#""event":"stopped""#),
+        };
+        ensure!(ended, "told to stop after {after:?} it ended with {status}, saying: {said}");
+    }
+    Ok(())
+}
+
+/// Numbers of workers to try, as flags; none where the model has none.
+fn workers<'a>(case: &Case<'_>, numbers: &[&'a str]) -> Vec<Vec<&'a str>> {
+    match case.model().map(|model| model.workers) {
+        Some(Workers::Fixed(_) | Workers::Floating(_)) => {
+            numbers.iter().map(|n| vec!["--workers", n]).collect()
+        }
+        Some(Workers::None) | None => vec![Vec::new()],
+    }
+}
+
+/// A server that is ready serves a client and ends when asked to. One that is not has said so in one
+/// line, which names what to change.
+fn serves_or_explains(
+    case: &Case<'_>,
+    outcome: Result<Server, Refusal>,
+    change: &str,
+) -> Result<()> {
+    match outcome {
+        Ok(mut server) => {
+            let mut client = Client::connect(server.address, case.patience())?;
+            client.exchange(&case.speech.question(1)).context("it was ready")?;
+            drop(client);
+            server.stop().map(drop)
+        }
+        Err(Refusal { status, words }) => {
+            let explains = words.lines().count() == 1 && words.contains(change);
+            ensure!(
+                explains && matches!(status.code(), Some(1 | 2)),
+                "it ended with {status}, saying: {words}"
+            );
+            Ok(())
+        }
+    }
+}
