@@ -17,7 +17,7 @@ use crate::command::run::{self, RunArgs};
 use crate::command::schema::SchemaOf;
 use crate::command::{capacity, doctor, export, lab, merge, pack};
 use crate::process::ServeArgs;
-use crate::view::table;
+use crate::view::{is_broken_pipe, table};
 
 /// One protocol, every concurrency model, and figures that can be believed.
 #[derive(Debug, Parser)]
@@ -142,11 +142,4 @@ fn execute(command: Command) -> Result<Exit> {
             base::print(&String::from_utf8(text)?).map(|()| Exit::Ok)
         }
     }
-}
-
-/// Whoever read our output has seen enough, as in `c10k models | head -1`.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }

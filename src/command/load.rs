@@ -4,6 +4,7 @@ mod args;
 mod ask;
 pub(crate) mod schedule;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use loadgen::{Arrivals, Conduct, Load, Outcome, Pacing};
 
+use crate::base::units;
 use crate::base::values::Warmup;
-use crate::base::{self, units};
 use crate::base::{Exit, usage};
 use crate::document::store;
 use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
@@ -26,7 +27,7 @@ use crate::process::{interrupts, ours};
 use crate::trial::explain;
 use crate::trial::live::LiveView;
 use crate::trial::record::{self, Circumstances};
-use crate::view::table;
+use crate::view::{deliver, table};
 use crate::workload::pacing::PacingArg;
 use crate::workload::{CONNECT_TIMEOUT, INTERVAL};
 
@@ -49,8 +50,9 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
         Warmup::For(warmup) => trial(args, &Shot { warmup, ..shot }, None, &stop)?,
         Warmup::Auto => warmed_up(args, &shot, &stop)?,
     };
+    let delivered = finish(&trial, args.json.as_deref());
     args.formats.write(&trial)?;
-    finish(&trial, args.json.as_deref())
+    delivered
 }
 
 /// Refuses files that nobody could write, before anything is measured for them.
@@ -75,7 +77,8 @@ fn warmed_up(args: &LoadArgs, shot: &Shot<'_>, stop: &AtomicBool) -> Result<Tria
         if warmup >= longest || trial.phases.interrupted {
             return Ok(trial);
         }
-        eprintln!("again with a longer warm-up: {why}");
+        // Nobody may be there to read it.
+        let _ = writeln!(std::io::stderr(), "again with a longer warm-up: {why}");
         let needed = warmup + Duration::from_nanos(found.still_warming_ns);
         warmup = longest.min(needed * 3 / 2);
         trials += 1;
@@ -212,17 +215,7 @@ fn stopped(address: SocketAddr, server: Option<OwnServer>) -> Result<Target> {
 /// # Errors
 /// When it cannot be written.
 pub fn finish(trial: &Trial, json: Option<&Path>) -> Result<Exit> {
-    match json {
-        Some(path) if path == Path::new("-") => {
-            base::print(&String::from_utf8(store::json(trial)?)?)?;
-        }
-        json => {
-            if let Some(path) = json {
-                store::write_json(path, trial)?;
-            }
-            table::show(&table::load(trial))?;
-        }
-    }
+    deliver(trial, json, &table::load(trial))?;
     Ok(match trial.validity {
         _ if trial.phases.interrupted => Exit::Interrupted,
         Validity::Invalid => Exit::Untrusted,

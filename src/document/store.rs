@@ -5,7 +5,7 @@ pub mod packed;
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -18,32 +18,47 @@ use crate::base::usage;
 /// # Errors
 /// When the folder cannot be written to or the disk is full; the message says which file.
 pub fn write(path: &Path, text: &[u8]) -> Result<()> {
-    let folder = folder_of(path);
     let write = || -> std::io::Result<()> {
         if is_special(path) {
             return fs::write(path, text);
         }
+        let path = through_links(path)?;
+        let folder = folder_of(&path);
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(text)?;
         file.as_file().sync_all()?;
         // Results are for everyone to read; a temporary file is not.
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         file.as_file().set_permissions(mode)?;
-        file.persist(path).map_err(|error| error.error)?;
+        file.persist(&path).map_err(|error| error.error)?;
         File::open(folder)?.sync_all()
     };
     write().with_context(|| {
-        format!(
-            "cannot write {}: is there space left, and may you write there? What was written \
-             before is whole; free some space or choose another folder with --out, then go on \
-             with --resume",
-            path.display()
-        )
+        format!("cannot write {}: is there space left, and may you write there?", path.display())
     })
 }
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// Links that lead to one another, at most, as in the kernel.
+const LINKS_MAX: usize = 40;
+
+/// Where a path leads if it is a symbolic link, be there a file or not. A link stays one.
+fn through_links(path: &Path) -> std::io::Result<PathBuf> {
+    let mut path = path.to_path_buf();
+    for _ in 0..LINKS_MAX {
+        match fs::read_link(&path) {
+            Ok(target) => path = folder_of(&path).join(target),
+            // No link, or nothing there.
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::NotFound) => {
+                return Ok(path);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(std::io::Error::from(rustix::io::Errno::LOOP))
 }
 
 /// A pipe or a device is written to. It is not to be replaced by a file, as root could.
@@ -61,7 +76,9 @@ pub fn can_be_written(path: &Path) -> Result<()> {
     if path == Path::new("-") || is_special(path) {
         return Ok(());
     }
-    let folder = folder_of(path);
+    let target = through_links(path)
+        .map_err(|error| usage(format!("cannot write {}: {error}", path.display())))?;
+    let folder = folder_of(&target);
     let why = match tempfile::NamedTempFile::new_in(folder) {
         Ok(_) if path.is_dir() => "it is a folder".into(),
         Ok(_) => return Ok(()),
@@ -203,6 +220,35 @@ mod tests {
     fn an_unwritable_folder_is_named_with_what_to_do() {
         let error = write(Path::new("/proc/none/a.json"), b"x").expect_err("no such folder");
         let text = format!("{error:#}");
-        assert!(text.contains("/proc/none/a.json") && text.contains("--resume"), "{text}");
+        assert!(text.contains("/proc/none/a.json") && text.contains("space left"), "{text}");
+        // Whoever can go on with something says so where that is.
+        assert!(!text.contains("--resume") && !text.contains("--out"), "{text}");
+    }
+
+    #[test]
+    fn a_symbolic_link_is_written_through_and_stays_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("far")).expect("a folder");
+        let is_link = |name: &str| fs::symlink_metadata(at(name)).expect("there").is_symlink();
+        let link = |target: &str, name: &str| {
+            std::os::unix::fs::symlink(target, at(name)).expect("a link");
+        };
+        link("far/result.json", "link.json");
+        link("link.json", "second.json");
+        for number in 1..3 {
+            // At first nothing is there that it leads to.
+            can_be_written(&at("second.json")).expect("it can");
+            write_json(&at("second.json"), &[number]).expect("written");
+            assert_eq!(read_json::<Vec<u32>>(&at("far/result.json")).expect("read"), [number]);
+            assert!(is_link("link.json") && is_link("second.json"));
+            assert_eq!(fs::read_dir(at("far")).expect("listed").count(), 1);
+        }
+        link("none/a.json", "lost.json");
+        let error = can_be_written(&at("lost.json")).expect_err("no folder").to_string();
+        assert!(error.contains("there is no folder"), "{error}");
+        link("round.json", "round.json");
+        assert!(can_be_written(&at("round.json")).is_err());
+        assert!(write(&at("round.json"), b"x").is_err());
     }
 }

@@ -223,7 +223,8 @@ impl Run {
         let mut summary =
             summary::sum_up(&self.folder.path, &self.plan, record, self.host.clone())?;
         syscalls::enter(&self.counts, &mut summary);
-        store::write_json(&self.folder.path.join("summary.json"), &summary)?;
+        store::write_json(&self.folder.path.join("summary.json"), &summary)
+            .with_context(|| self.how_to_resume())?;
         Ok(summary)
     }
 

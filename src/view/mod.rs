@@ -1,5 +1,8 @@
 //! What people and other tools read.
 
+mod deliver;
 pub mod export;
 pub mod page;
 pub mod table;
+
+pub use deliver::{deliver, is_broken_pipe};

@@ -10,13 +10,12 @@ use anyhow::{Context, Result};
 
 use crate::analysis::capacity::Goals;
 use crate::analysis::capacity::search::{Found, Search, Stage, Verdict};
+use crate::base::units;
 use crate::base::units::show_count;
 use crate::base::values::Warmup;
-use crate::base::{self, units};
 use crate::base::{Exit, usage};
 use crate::command::load::LoadArgs;
 use crate::command::load::{self, OwnServer, Shot, schedule};
-use crate::document::store;
 use crate::document::{
     CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict, SchemaId,
 };
@@ -24,8 +23,8 @@ use crate::host::machine;
 use crate::plan::ServerPlan;
 use crate::process::interrupts;
 use crate::process::ours::{self, Clients};
-use crate::view::table;
 use crate::view::table::verdict;
+use crate::view::{deliver, table};
 use crate::workload::arrivals::RateArg;
 
 /// Requests per second of the first trial, unless the caller knows better.
@@ -235,17 +234,7 @@ fn line(probe: &CapacityProbe) -> String {
 }
 
 fn finish(report: &CapacityReport, json: Option<&Path>) -> Result<Exit> {
-    match json {
-        Some(path) if path == Path::new("-") => {
-            base::print(&String::from_utf8(store::json(report)?)?)?;
-        }
-        json => {
-            if let Some(path) = json {
-                store::write_json(path, report)?;
-            }
-            table::show(&table::capacity(report))?;
-        }
-    }
+    deliver(report, json, &table::capacity(report))?;
     Ok(match report.found.kind {
         CapacityKind::Capacity => Exit::Ok,
         CapacityKind::Interrupted => Exit::Interrupted,

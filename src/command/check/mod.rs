@@ -17,7 +17,7 @@ pub mod runner;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
@@ -34,14 +34,13 @@ pub use crate::process::{server, starting};
 pub use crate::workload::speech::{self, Speech};
 pub use runner::{Case, Setting, Skip, Verdict};
 
+use crate::base::units;
 use crate::base::values::{address, app, framing, positive_duration, servable_names};
-use crate::base::{self, units};
 use crate::base::{Exit, did_you_mean_or, usage};
-use crate::document::store;
 use crate::document::{CheckReport, CheckSubject, CheckTest, SchemaId};
 use crate::process::inherited::Inherited;
 use crate::process::interrupts;
-use crate::view::table;
+use crate::view::{deliver, table};
 
 /// `c10k check`.
 #[derive(Debug, Args)]
@@ -206,26 +205,12 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     }
     bar.finish_and_clear();
     let report = report(&setting, started_at, tests);
-    finish(&report, args.json.as_deref())?;
+    deliver(&report, args.json.as_deref(), &table::check(&report))?;
     Ok(match (stop.load(SeqCst), report.score == report.max) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Ok,
         (false, false) => Exit::FellShort,
     })
-}
-
-fn finish(report: &CheckReport, json: Option<&Path>) -> Result<()> {
-    match json {
-        Some(path) if path == Path::new("-") => {
-            base::print(&String::from_utf8(store::json(report)?)?)
-        }
-        json => {
-            if let Some(path) = json {
-                store::write_json(path, report)?;
-            }
-            table::show(&table::check(report))
-        }
-    }
 }
 
 fn chosen(only: &[String]) -> Result<Vec<&'static Behaviour>> {

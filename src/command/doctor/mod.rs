@@ -22,13 +22,11 @@ use anyhow::Result;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
-use crate::base;
 use crate::base::Exit;
 use crate::base::units::{self, parse_duration};
-use crate::document::store;
 use crate::document::{DoctorReport, Finding, SchemaId, Status, Validity};
 use crate::host::machine::{self, Root};
-use crate::view::table;
+use crate::view::deliver;
 
 /// How long steal and other processes are watched.
 const WATCHED: Duration = Duration::from_millis(500);
@@ -86,17 +84,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit> {
         findings,
         noise,
     };
-    match &args.json {
-        Some(path) if path.as_os_str() == "-" => {
-            base::print(&String::from_utf8(store::json(&report)?)?)?;
-        }
-        json => {
-            if let Some(path) = json {
-                store::write_json(path, &report)?;
-            }
-            table::show(&show::report(&report))?;
-        }
-    }
+    deliver(&report, args.json.as_deref(), &show::report(&report))?;
     Ok(if report.verdict == Validity::Invalid { Exit::Untrusted } else { Exit::Ok })
 }
 

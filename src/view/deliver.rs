@@ -1,0 +1,39 @@
+//! Handing a result over: to whoever reads, and to a file.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::table;
+use crate::base;
+use crate::document::store;
+
+/// Hands a result over: as JSON on standard output where the file is `-`; otherwise what people read is
+/// shown, and then the file is written, if there is one. A full disk costs the file and not what is
+/// shown; a reader that has gone costs neither.
+///
+/// # Errors
+/// When something could not be handed over; everything else was.
+pub fn deliver(document: &impl Serialize, json: Option<&Path>, text: &str) -> Result<()> {
+    if json == Some(Path::new("-")) {
+        return read_enough(base::print(&String::from_utf8(store::json(document)?)?));
+    }
+    let shown = read_enough(table::show(text));
+    json.map_or(Ok(()), |path| store::write_json(path, document)).and(shown)
+}
+
+/// Whoever read our output has seen enough, as in `c10k load | head -1`: that changes no result.
+fn read_enough(shown: Result<()>) -> Result<()> {
+    match shown {
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        shown => shown,
+    }
+}
+
+/// Whether nobody reads any more.
+#[must_use]
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+}
