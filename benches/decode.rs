@@ -164,6 +164,7 @@ fn answer(session: &mut Session, mut input: &[u8], mut write: impl FnMut(&[u8]))
                 let n = bytes.len();
                 session.sent(n);
             }
+            Step::Outside(_) => unreachable!("no request of these leads outside"),
             Step::Run(job) => session.finished(&job.compute()),
             Step::Close => unreachable!("the peer neither left nor asked for it"),
         }

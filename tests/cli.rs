@@ -1,6 +1,8 @@
 //! The program as its users run it, and mostly as they run it wrongly: a clear message that says
 //! what to do, the right exit code, and nothing lost.
 
+#[path = "cli/apps.rs"]
+mod apps;
 #[path = "cli/http.rs"]
 mod http;
 #[path = "cli/models.rs"]

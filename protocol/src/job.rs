@@ -74,6 +74,8 @@ pub enum Job {
     Multiply(Arc<[BigInt; 2]>),
     /// Take a step of a session whose state is in another process.
     Add(AddJob),
+    /// Wait for so long.
+    Pause(Duration),
 }
 
 impl Job {
@@ -84,6 +86,7 @@ impl Job {
     pub fn wait(&self) -> Duration {
         match self {
             Self::Work(work) => work.wait,
+            Self::Pause(wait) => *wait,
             // What keeps the state is waited for where the step is computed.
             Self::Multiply(_) | Self::Add(_) => Duration::ZERO,
         }
@@ -102,6 +105,7 @@ impl Job {
                 a.saturating_mul(b) / 16
             }
             Self::Add(_) => STORE_ROUNDS,
+            Self::Pause(_) => 0,
         }
     }
 
@@ -114,6 +118,7 @@ impl Job {
                 Done(Outcome::Product((&pair[0] * &pair[1]).to_string().into_bytes()))
             }
             Self::Add(add) => Done(Outcome::Added(Box::new(add.compute()))),
+            Self::Pause(_) => Done(Outcome::Paused),
         }
     }
 }
@@ -128,6 +133,7 @@ pub(crate) enum Outcome {
     Product(Vec<u8>),
     /// Boxed, so that what is handed back from work is small whatever was asked for.
     Added(Box<Result<Added, state::Refusal>>),
+    Paused,
 }
 
 #[cfg(test)]

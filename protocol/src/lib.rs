@@ -11,10 +11,11 @@
 //! Layout:
 //! - [`session`]: the server's end, and the only place where its state changes
 //! - [`exchange`]: the client's end, and [`recipe`]: what it asks for
-//! - [`app`]: what a request means, in each application
+//! - [`app`]: what a request means, in each application; [`context`]: what all connections share
 //! - [`draw`]: numbers that differ from one request to the next
 //! - [`greeting`]: what a server may say first
 //! - [`http`]: HTTP/1.1 on either end
+//! - [`moment`]: dates and times, and who tells them
 //! - [`job`]: work that is data, so that a model can decide where it runs
 //! - [`state`]: sessions of several requests, and where their state is kept
 //! - `buffer`: the two buffers of a connection, which hold nothing while it is idle
@@ -26,24 +27,28 @@ extern crate alloc;
 
 pub mod app;
 mod buffer;
+pub mod context;
 pub mod draw;
 pub mod exchange;
 pub mod greeting;
 pub mod http;
 pub mod job;
+pub mod moment;
 pub mod recipe;
 pub mod session;
 pub mod state;
 pub mod witness;
 
 pub use app::App;
+pub use context::Context;
 pub use draw::Draw;
 pub use exchange::{Exchange, Reply};
 pub use greeting::Greeting;
 pub use http::{Ask, AskError};
 pub use job::{Done, Job, Work};
+pub use moment::{Clock, Date, Moment};
 pub use recipe::{Drawn, Recipe, RecipeError, Request};
-pub use session::{Session, Step, Tally};
+pub use session::{Outside, Session, Step, Tally};
 pub use state::{Home, SessionTally, Sessions};
 pub use witness::Witness;
 

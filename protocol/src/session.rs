@@ -4,17 +4,21 @@
 //! write, holds at most one job, and keeps at most one frame of input, so its memory is bounded
 //! by construction whatever the peer does.
 
+mod beyond;
 mod http;
 
 use alloc::boxed::Box;
 
+use crate::app::part::Part;
 use crate::app::{Answer, Fault, Pending};
 use crate::buffer::{Inbox, Outbox, READ_BYTES_MIN};
+use crate::context::{self, Context};
 use crate::greeting::Greeting;
 use crate::job::{Done, Job};
-use crate::state::{Held, STATELESS, StateTally, Store};
+use crate::state::{Held, StateTally};
 use crate::witness::{Watched, Witness};
 use crate::{FRAME_BYTES_MAX, Framing, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Service};
+pub use beyond::Outside;
 
 /// What a connection needs next.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub enum Step<'a> {
     Write(&'a [u8]),
     /// Run this, wait as long as it says, then call [`Session::finished`].
     Run(Job),
+    /// Do this, which is not on the connection.
+    Outside(Outside<'a>),
     /// Close: everything that can be answered has been.
     Close,
 }
@@ -49,10 +55,12 @@ pub struct Session {
     /// How much of the inbox is known to hold no line feed.
     scanned: usize,
     input: Input,
-    /// Who keeps the state of sessions of several requests.
-    store: &'static dyn Store,
+    /// What it shares with others.
+    context: &'static Context,
     /// What this connection keeps of them; nothing until it is asked.
     held: Option<Box<Held>>,
+    /// What this connection keeps of an application that does more than answer.
+    part: Option<Box<Part>>,
     /// In HTTP: the request at the front.
     request: http::Request,
     watched: Watched,
@@ -72,6 +80,8 @@ enum Input {
     WindingDown { known: usize, hidden: usize },
     /// The peer sent its last byte.
     Ended,
+    /// Nothing, because the server stops; the client is still to be told.
+    Stopped,
     /// Nothing: what was asked for is to be closed once the outbox is empty.
     Unwanted,
 }
@@ -93,8 +103,9 @@ impl Session {
             tally: Tally::default(),
             scanned: 0,
             input: Input::Open,
-            store: &STATELESS,
+            context: &context::PLAIN,
             held: None,
+            part: None,
             request: http::Request::default(),
             watched: Watched::default(),
         }
@@ -111,21 +122,20 @@ impl Session {
         greeting.write(self.outbox.tail());
     }
 
-    /// Has `store` keep the state of sessions of several requests, instead of the requests
-    /// themselves. Call it before the first [`Session::step`].
-    pub fn keep_in(&mut self, store: &'static dyn Store) {
-        self.store = store;
-    }
-
     /// What this connection needs next. Asking twice changes nothing.
     ///
     /// Replies are written before a job is run: no reply is held back by another request's
     /// work. Replies that need no job are collected and leave in one write.
     pub fn step(&mut self) -> Step<'_> {
+        self.say_farewell();
         if !self.outbox.pending().is_empty() {
             Step::Write(self.outbox.pending())
         } else if let Some(pending) = &self.pending {
             Step::Run(pending.job.clone())
+        } else if let Some(Part::Sink) = self.part.as_deref()
+            && !self.inbox.bytes().is_empty()
+        {
+            Step::Outside(Outside::Deliver(self.inbox.bytes()))
         } else if matches!(self.input, Input::Ended | Input::Unwanted) {
             Step::Close
         } else {
@@ -146,7 +156,7 @@ impl Session {
             // connections itself. So it neither ends a line nor counts as the peer's last byte.
             let proves_all = *known == 0 && (short || n >= *hidden);
             if n == 0 || proves_all {
-                self.input = Input::Unwanted;
+                self.input = Input::Stopped;
             } else {
                 *hidden -= if *known == 0 { n } else { 0 };
                 *known = known.saturating_sub(n);
@@ -180,6 +190,11 @@ impl Session {
     /// When no job was asked for: the driver is wrong, whatever the peer did.
     pub fn finished(&mut self, done: &Done) {
         let pending = self.pending.take().expect("finished() follows Step::Run");
+        if let Some(part) = self.part.as_deref() {
+            part.go_on(self.context, self.service.framing, self.outbox.tail());
+            self.replied();
+            return self.hang_up();
+        }
         self.watched.done(self.outbox.pending());
         pending.count(done, &mut self.held);
         if self.service.framing == Framing::Http {
@@ -215,7 +230,8 @@ impl Session {
     /// a deadline for the request must run, or a peer that trickles holds its place for ever.
     #[must_use]
     pub fn is_mid_request(&self) -> bool {
-        !self.inbox.bytes().is_empty()
+        let asks = self.part.as_deref().is_none_or(Part::takes_requests);
+        asks && !self.inbox.bytes().is_empty()
     }
 
     /// Whether the peer has sent its last byte, so that closing cannot destroy a reply.
@@ -255,13 +271,19 @@ impl Session {
         if self.service.framing == Framing::Http {
             return self.answer_requests();
         }
+        if let Some(Part::Sink) = self.part.as_deref() {
+            return;
+        }
         while self.pending.is_none() && self.outbox.pending().len() < OUTBOX_BYTES_MARK {
             let Some((message, frame)) = self.next_frame() else { break };
             let Service { app, framing, .. } = self.service;
             let message = &self.inbox.bytes()[..message];
             self.watched.asked(message, self.outbox.pending());
-            let state = (self.store, &mut self.held);
-            let answer = app.answer(framing, message, state, self.outbox.tail());
+            let out = self.outbox.tail();
+            let answer = match &self.part {
+                None => app.answer(framing, message, (self.context.store, &mut self.held), out),
+                Some(part) => part.answer(self.context, framing, message, out),
+            };
             self.inbox.consume(frame);
             self.scanned = 0;
             match answer {

@@ -11,6 +11,7 @@ use rustix::process::{Resource, Rlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
+use crate::apps::AppConfig;
 use crate::models::{Model, Workers};
 use crate::state::StateConfig;
 
@@ -45,6 +46,8 @@ pub struct Config {
     pub verbose: bool,
     /// Where the state of sessions is kept.
     pub state: StateConfig,
+    /// What the application is told.
+    pub apps: AppConfig,
 }
 
 /// Why a server did not start.
@@ -100,6 +103,9 @@ pub enum StartError {
         /// What it can hold.
         most: usize,
     },
+    /// The application cannot be served like that.
+    #[error("{0}")]
+    App(String),
     /// A greeting where a client could not tell where it ends.
     #[error("a greeting is a line: it needs line framing")]
     Greeting,
@@ -154,6 +160,9 @@ pub enum RunError {
     /// It failed later.
     #[error("the server has failed: {0}")]
     Failed(io::Error),
+    /// What clients send can be written to standard output no more.
+    #[error("standard output takes nothing any more: {0}; what clients sent last is lost")]
+    Output(io::Error),
 }
 
 fn with(workers: Option<usize>) -> String {

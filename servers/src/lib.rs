@@ -7,6 +7,7 @@
 //! - [`config`]: what a server is asked to be, and what the machine gives for it
 //! - [`net`]: the server: its listeners, accepting with every errno classified, shedding;
 //!   `admission`, how many connections are live; [`net::counters`], what happened, for the report
+//! - [`apps`]: what the classroom applications need of the machine
 //! - `connection`: one admitted connection, and how it ends; `closing`, closing in order so that the
 //!   last reply arrives; `drive`, the two drivers, blocking to the end and non-blocking until it
 //!   would block; `verbose`, requests shown as they are answered
@@ -27,6 +28,7 @@
 //! connection only. What the machine ran out of is a pause of accepting or a shed
 //! connection: back off, keep serving. What we did wrong comes out of [`Server::run`].
 
+pub mod apps;
 pub mod broken;
 mod clock;
 pub mod config;
@@ -42,6 +44,7 @@ mod sync;
 mod threads;
 mod turns;
 
+pub use apps::AppConfig;
 pub use broken::{BROKEN, Broken};
 pub use config::{Config, RunError, StartError};
 pub use models::{EXERCISES, Family, MODELS, Model, Workers};

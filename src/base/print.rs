@@ -23,9 +23,21 @@ pub fn print(text: &str) -> Result<()> {
 /// # Errors
 /// As [`print()`].
 pub(crate) fn print_line(line: &impl Serialize) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(&json_line(line)?)?;
+    Ok(stdout.flush()?)
+}
+
+/// Writes a line of JSON to standard error.
+///
+/// # Errors
+/// As [`print()`].
+pub(crate) fn eprint_line(line: &impl Serialize) -> Result<()> {
+    Ok(std::io::stderr().write_all(&json_line(line)?)?)
+}
+
+fn json_line(line: &impl Serialize) -> Result<Vec<u8>> {
     let mut text = serde_json::to_vec(line)?;
     text.push(b'\n');
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(&text)?;
-    Ok(stdout.flush()?)
+    Ok(text)
 }

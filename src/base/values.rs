@@ -57,11 +57,22 @@ pub(crate) fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Result<T,
         .ok_or_else(|| format!("'{name}' is none of {}", names.collect::<Vec<_>>().join(", ")))
 }
 
-/// An application by name.
+/// An application by name, of those that can be measured and checked.
 ///
 /// # Errors
 /// A sentence that lists the names.
 pub fn app(name: &str) -> Result<App, String> {
+    named(&App::REQUEST_REPLY, name).map_err(|error| match any_app(name) {
+        Ok(_) => format!("{error}: what '{name}' says does not follow from a request"),
+        Err(_) => error,
+    })
+}
+
+/// An application by name, of those that can be served.
+///
+/// # Errors
+/// A sentence that lists the names.
+pub fn any_app(name: &str) -> Result<App, String> {
     named(&App::ALL, name)
 }
 

@@ -3,6 +3,8 @@
 //! It prints one JSON line when it is ready and one when it has stopped, so that scripts need
 //! not guess either.
 
+mod apps;
+
 use std::io;
 use std::time::Instant;
 
@@ -13,10 +15,18 @@ use serde::Serialize;
 use servers::{Config, Server, StateConfig, WorkerTotals, broken, models};
 
 use crate::base::units::ns;
-use crate::base::{Exit, print_line, usage};
+use crate::base::{Exit, eprint_line, print_line, usage};
 use crate::host::accounts::OwnUsage;
 use crate::host::machine;
 use crate::process::ServeArgs;
+use apps::Told;
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Ready(Ready<'a>),
+    Stopped(Stopped<'a>),
+}
 
 #[derive(Serialize)]
 struct Ready<'a> {
@@ -40,6 +50,8 @@ struct Settings<'a> {
     greeting: bool,
     #[serde(flatten)]
     state: State<'a>,
+    #[serde(flatten)]
+    apps: Told<'a>,
     cpus: Vec<usize>,
 }
 
@@ -116,20 +128,28 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         greeting: args.greeting,
         state: args.state.config()?,
         verbose: args.verbose,
+        apps: args.apps.config(args.app)?,
     };
     let server = Server::bind(model, config)
         .map_err(|error| if error.is_usage() { usage(error.to_string()) } else { error.into() })?;
-    let totals = server.run(|server| print_line(&ready(server)).map_err(io::Error::other))?;
+    let totals = server.run(|server| say(server, &Line::Ready(ready(server))))?;
     let counters = totals.named().map(|(name, n)| (name.to_string(), n.into())).collect();
-    print_line(&Stopped {
+    let stopped = Line::Stopped(Stopped {
         event: "stopped",
         model: model.name,
         uptime_ns: ns(started.elapsed()),
         counters,
         workers: server.worker_totals().into_iter().map(worker).collect(),
         resources: OwnUsage::now(),
-    })?;
+    });
+    say(server, &stopped)?;
     Ok(Exit::Ok)
+}
+
+/// Says it on standard output, unless that belongs to what clients send.
+fn say(server: &Server, line: &Line<'_>) -> io::Result<()> {
+    let is_theirs = server.config.service.app == App::Sink;
+    if is_theirs { eprint_line(line) } else { print_line(line) }.map_err(io::Error::other)
 }
 
 fn worker(totals: WorkerTotals) -> Worker {
@@ -154,6 +174,7 @@ fn ready(server: &Server) -> Ready<'_> {
             drain_timeout_ns: ns(*drain_timeout),
             greeting: server.config.greeting,
             state: state(&server.config.state),
+            apps: Told::of(service.app, &server.config.apps),
             cpus: machine::cpus(),
         },
     }

@@ -14,9 +14,10 @@ use protocol::{App, Framing};
 
 use crate::base::units::show_cpus;
 use crate::base::values::{
-    CpuList, address, app, broken_names, cpu_list, framing, positive, positive_duration, read,
+    CpuList, address, any_app, broken_names, cpu_list, framing, positive, positive_duration, read,
     servable_names,
 };
+use crate::workload::apps::AppArgs;
 use crate::workload::state::StateArgs;
 
 /// `c10k serve`.
@@ -32,8 +33,8 @@ pub struct ServeArgs {
     /// Where to listen; port 0 takes a free one and the ready line says which
     #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
     pub listen: SocketAddr,
-    /// What a request means
-    #[arg(long, default_value = "bench", value_parser = app)]
+    /// What a request means: bench, echo, multiply, or one for the classroom: clock, daytime, sink
+    #[arg(long, default_value = "bench", value_parser = any_app)]
     pub app: App,
     /// How the stream is cut into requests
     #[arg(long, default_value = "line", value_parser = framing)]
@@ -71,6 +72,9 @@ pub struct ServeArgs {
     /// End when the process that started this one does
     #[arg(long, hide = true)]
     pub stop_with_parent: bool,
+    /// What the application is told
+    #[command(flatten, next_help_heading = "Classroom applications")]
+    pub apps: AppArgs,
 }
 
 /// What is so if nothing but the model is said.
@@ -102,7 +106,7 @@ impl ServeArgs {
         // Each field is named, so that a new one is not forgotten.
         let Self { model, broken, listen, app, framing, workers, max_connections, .. } = self;
         let Self { backlog, idle_timeout, drain_timeout, close_after, .. } = self;
-        let Self { greeting, verbose, state, cpus, stop_with_parent, .. } = self;
+        let Self { greeting, verbose, state, apps, cpus, stop_with_parent, .. } = self;
         let default = &*DEFAULT;
         let time = |time: Duration| humantime::format_duration(time).to_string();
         let changed = |value: String, default: String| (value != default).then_some(value);
@@ -124,6 +128,7 @@ impl ServeArgs {
         let said = options.into_iter().filter_map(|(flag, value)| Some([flag.into(), value?]));
         let mut words: Vec<String> = said.flatten().collect();
         words.extend(state.words());
+        words.extend(apps.words());
         let flags = [
             ("--greeting", *greeting),
             ("--verbose", *verbose),
@@ -145,6 +150,7 @@ mod tests {
             "--max-connections 9 --backlog 5 --idle-timeout 1500ms --drain-timeout 90s",
             "--close-after 2 --greeting --verbose --state client --history 64 --state-key /key",
             "--state-lock one --sessions-max 7 --session-ttl 61s --cpus 0,2 --stop-with-parent",
+            "--bye adiós --delay 1500ms",
         ];
         let all = all.join(" ");
         let typed: Vec<&str> = all.split(' ').collect();

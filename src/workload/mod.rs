@@ -1,5 +1,6 @@
 //! What is asked of a server, and how its clients behave.
 
+pub mod apps;
 pub mod arrivals;
 pub mod conduct;
 pub mod pacing;

@@ -246,6 +246,7 @@ impl VirtualWire {
                     break;
                 }
                 Step::Read(_) => break,
+                Step::Outside(_) => unreachable!("no request of these leads outside"),
                 Step::Run(_) => panic!("a request of these tests needs no job"),
             };
             session.received(taken);

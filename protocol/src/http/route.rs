@@ -53,6 +53,7 @@ fn paths(app: App) -> &'static str {
         }
         App::Echo => "the paths are /echo/TEXT and /echo (POST)",
         App::Multiply => "the path is /mul/A/B",
+        _ => unreachable!("no server offers it over HTTP"),
     }
 }
 

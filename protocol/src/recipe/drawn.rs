@@ -119,7 +119,7 @@ fn echo_verbs(app: App, framing: Framing) -> Option<(&'static [u8], &'static [u8
         App::Bench if framing == Framing::Http => Some((b"", b"")),
         App::Bench => Some((b"ECHO ", b"OK ")),
         App::Echo => Some((b"", b"")),
-        App::Multiply => None,
+        _ => None,
     }
 }
 

@@ -98,7 +98,7 @@ impl Session {
         self.watched.asked(bytes, self.outbox.pending());
         let parsed = Head::parse(&bytes[..head])?;
         let mut manner = parsed.manner;
-        let state = (self.store, &mut self.held);
+        let state = (self.context.store, &mut self.held);
         let asked = route(self.service.app, &parsed, &bytes[head..], state);
         manner.close |= is_last;
         let mut later = Manner::default();

@@ -252,7 +252,9 @@ fn refusals_have_three_codes() {
 
 #[test]
 fn names_are_unique_and_lead_back() {
-    assert_eq!(App::ALL.map(|(name, _)| name), ["bench", "echo", "multiply"]);
+    let names = ["bench", "echo", "multiply", "clock", "daytime", "sink"];
+    assert_eq!(App::ALL.map(|(name, _)| name), names);
+    assert_eq!(App::REQUEST_REPLY[..], App::ALL[..3]);
     assert!(App::ALL.iter().all(|(name, app)| app.name() == *name));
     assert_eq!(Framing::ALL.map(|(name, _)| name), ["line", "raw", "http"]);
     assert!(Framing::ALL.iter().all(|(name, framing)| framing.name() == *name));

@@ -1,5 +1,6 @@
 //! What `PROTOCOL.md` says is what the code does.
 
+use crate::classroom;
 use crate::support::{Pace, answers, round_trip, talk};
 use protocol::app::{BUSY, Fault};
 use protocol::job::{WORK_REPLY_BYTES_MAX, WORK_ROUNDS_MAX, WORK_WAIT_MAX};
@@ -7,8 +8,8 @@ use protocol::state::{
     ADDEND_MAX, HISTORY_BYTES_MAX, HISTORY_BYTES_MAX_RAW, Refusal, SESSION_STEPS_MAX,
 };
 use protocol::{
-    App, FRAME_BYTES_MAX, Framing, Greeting, Home, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Service,
-    Session, Step,
+    App, Context, FRAME_BYTES_MAX, Framing, Greeting, Home, OUTBOX_BYTES_MARK, RAW_BYTES_MAX,
+    Service, Session, Step,
 };
 
 const PAGE: &str = include_str!("../../../PROTOCOL.md");
@@ -44,6 +45,19 @@ fn the_example_session_is_what_the_server_answers() {
     let mut session = Session::new(Service::BENCH);
     assert!(play(&mut session, example("## Example session")) >= 14);
     assert!(matches!(session.step(), Step::Close));
+}
+
+#[test]
+fn the_clock_and_the_daytime_on_the_page_are_those_of_the_server() {
+    let (context, clock) = classroom::at_noon();
+    let mut session = classroom::begun(App::Clock, Framing::Line, context);
+    // The page says in each reply how long ago the client came.
+    let set = |line: &&str| clock.to(if line.ends_with("alir") { 5002 } else { 3217 });
+    let lines = example("### `clock`").inspect(set);
+    assert_eq!(play(&mut session, lines), 5);
+    assert!(PAGE.contains(&format!("The word `{}`", Context::BYE)));
+    let mut session = classroom::begun(App::Daytime, Framing::Line, classroom::at_noon().0);
+    assert_eq!(play(&mut session, example("### `daytime`")), 1);
 }
 
 #[test]

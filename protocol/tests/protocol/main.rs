@@ -4,6 +4,7 @@
 //! - [`support`]: a driver without sockets that checks the rules of the step machine at each step
 //! - [`spec`]: the protocol said a second time, as plainly as possible, to compare with
 //! - [`session`], [`closing`], [`memory`], [`apps`], [`exchange`], [`greeting`]: one promise per test
+//! - [`classroom`]: applications that do more than answer
 //! - [`draw`], [`drawn`]: the laws of drawn numbers, and requests made of them
 //! - [`http`], [`http_client`]: the same for HTTP, at either end
 //! - [`witness`]: who watches a session sees each request with its reply
@@ -12,6 +13,7 @@
 //! - [`document`]: what `PROTOCOL.md` says is what the code does
 
 mod apps;
+mod classroom;
 mod closing;
 mod document;
 mod draw;

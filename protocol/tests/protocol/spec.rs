@@ -89,6 +89,7 @@ pub(crate) fn answer(app: App, framing: Framing, message: &[u8]) -> (Vec<u8>, bo
                 _ => (b"ERR unknown-verb".to_vec(), false),
             }
         }
+        _ => unreachable!("no reply follows from a request"),
     }
 }
 

@@ -113,7 +113,7 @@ impl Pair {
 
 fn fresh(framing: Framing, store: &'static dyn Store) -> Session {
     let mut session = Session::new(Service { framing, ..Service::BENCH });
-    session.keep_in(store);
+    session.share(Box::leak(Box::new(protocol::Context { store, ..Default::default() })));
     session
 }
 

@@ -5,8 +5,8 @@ use protocol::exchange::Reply;
 use protocol::job::WORK_REPLY_BYTES_MAX;
 use protocol::session::Tally;
 use protocol::{
-    App, Exchange, FRAME_BYTES_MAX, Framing, Job, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Recipe,
-    Request, Service, Session, Step,
+    App, Exchange, FRAME_BYTES_MAX, Framing, Job, OUTBOX_BYTES_MARK, Outside, RAW_BYTES_MAX,
+    Recipe, Request, Service, Session, Step,
 };
 
 /// The most heap a session may hold. The inbox never grows beyond one frame. A reply is appended
@@ -78,6 +78,7 @@ enum Look {
     Read(*const u8, usize),
     Write(*const u8, usize),
     Run(Job),
+    Deliver(*const u8, usize),
     Close,
 }
 
@@ -86,6 +87,7 @@ fn look(session: &mut Session) -> Look {
         Step::Read(space) => Look::Read(space.as_ptr(), space.len()),
         Step::Write(bytes) => Look::Write(bytes.as_ptr(), bytes.len()),
         Step::Run(job) => Look::Run(job),
+        Step::Outside(Outside::Deliver(bytes)) => Look::Deliver(bytes.as_ptr(), bytes.len()),
         Step::Close => Look::Close,
     }
 }
@@ -120,6 +122,7 @@ pub(crate) fn talk(service: Service, input: &[u8], pace: &Pace) -> Transcript {
                 session.sent(n);
                 transcript.events.push(Event::Write(n));
             }
+            Step::Outside(_) => unreachable!("no request of these leads outside"),
             Step::Run(job) => {
                 session.finished(&job.compute());
                 transcript.events.push(Event::Run(job));
@@ -139,6 +142,7 @@ pub(crate) fn check_step(session: &mut Session, unsent: usize) {
     match asked {
         Look::Read(_, len) => assert!((1..=FRAME_BYTES_MAX).contains(&len), "offered {len}"),
         Look::Write(_, len) => assert!(len > 0 && len >= unsent, "{len} of {unsent} unsent"),
+        Look::Deliver(_, len) => assert!(len > 0),
         Look::Run(_) | Look::Close => {}
     }
     if unsent > 0 {
@@ -182,6 +186,10 @@ pub(crate) fn answers(session: &mut Session) -> Vec<u8> {
                 session.sent(n);
             }
             Step::Run(job) => session.finished(&job.compute()),
+            Step::Outside(Outside::Deliver(bytes)) => {
+                let n = bytes.len();
+                session.delivered(n);
+            }
         }
     }
 }

@@ -44,6 +44,7 @@ fn noted(app: App, framing: Framing, input: &[u8]) -> Vec<String> {
                 let half = bytes.len().div_ceil(2);
                 session.sent(half);
             }
+            Step::Outside(_) => unreachable!("no request of these leads outside"),
             Step::Run(job) => session.finished(&job.compute()),
         }
     }

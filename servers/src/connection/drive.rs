@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use protocol::{Done, Job, Session, Step};
 
+use crate::apps::outside;
 #[cfg(doc)]
 use crate::connection::Client;
 use crate::connection::closing::{Closing, Next};
@@ -17,6 +18,8 @@ use crate::stopping;
 /// Reads per turn of a non-blocking connection, so that one fast client cannot starve the
 /// others.
 pub(crate) const READS_PER_TURN_MAX: usize = 4;
+/// The same for what is done outside, a page at a time.
+const OUTSIDE_PER_TURN_MAX: usize = 16;
 
 /// Carries a connection to its end, blocking the worker that it is called in.
 pub(crate) fn to_end(mut conn: Conn, worker: usize) {
@@ -42,6 +45,7 @@ pub(crate) fn to_end(mut conn: Conn, worker: usize) {
                 finished(session, stream, &done);
                 Ok(true)
             }
+            Step::Outside(_) => outside::advance_blocking(&mut conn).map(|()| true),
             Step::Close => return conn.close_blocking(),
         };
         let moved = match io {
@@ -68,6 +72,8 @@ pub(crate) enum Blocked {
     OnWrite,
     /// Time: the wait of a job. Call [`job_is_over`] after it.
     OnJob(Duration),
+    /// What it has done outside. Watch that, and give it a turn.
+    Outside,
     /// This job, which the model runs elsewhere. Call [`work_is_done`] with its answer.
     OnWork(Job),
     /// Nothing but its next turn.
@@ -86,7 +92,7 @@ pub(crate) fn until_blocked(conn: &mut Conn, jobs_elsewhere: bool) -> (Blocked, 
     let before = conn.client.standing();
     let mut moved = false;
     let blocked = match &mut conn.phase {
-        Phase::Serving => serve(conn, jobs_elsewhere, &mut moved),
+        Phase::Serving | Phase::Outside => serve(conn, jobs_elsewhere, &mut moved),
         Phase::Waiting(_) | Phase::Working => {
             unreachable!("a connection gets no turn while its job runs")
         }
@@ -131,7 +137,7 @@ pub(crate) fn work_is_done(conn: &mut Conn, done: Done, wait: Duration) {
 }
 
 fn serve(conn: &mut Conn, jobs_elsewhere: bool, moved: &mut bool) -> Blocked {
-    let (mut reads, mut jobs) = (0, 0);
+    let (mut reads, mut jobs, mut outside) = (0, 0, 0);
     loop {
         let (session, stream) = (&mut conn.client.session, &conn.stream);
         let io = match session.step() {
@@ -153,6 +159,15 @@ fn serve(conn: &mut Conn, jobs_elsewhere: bool, moved: &mut bool) -> Blocked {
                 *moved = true;
                 session.sent(n);
             }),
+            Step::Outside(_) if outside == OUTSIDE_PER_TURN_MAX => return Blocked::OnTurn,
+            Step::Outside(_) => {
+                outside += 1;
+                if let Some(blocked) = outside::turn(conn) {
+                    return blocked;
+                }
+                *moved = true;
+                continue;
+            }
             // One job is a turn: CPU is what the other clients are waiting for.
             Step::Run(_) if jobs == 1 => return Blocked::OnTurn,
             Step::Run(job) if jobs_elsewhere => {

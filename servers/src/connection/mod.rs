@@ -15,6 +15,8 @@ use rustix::io::Errno;
 use rustix::net::sockopt::Timeout;
 use rustix::net::{RecvFlags, SendFlags};
 
+use crate::apps::outside::Beside;
+use crate::apps::visitors;
 use crate::clock::{self, monotonic_ns};
 use crate::net::{self, Server};
 use crate::stopping;
@@ -48,7 +50,7 @@ pub(crate) struct Client {
     worker: Option<u32>,
     /// Where connections begin with a greeting: what it has to say, until it is said.
     arrival: Option<Box<Arrival>>,
-    /// Where its requests are told of: who it is, until somebody takes it.
+    /// Where it is told of: who it is, until somebody takes it.
     peer: Option<Box<SocketAddr>>,
 }
 
@@ -75,6 +77,8 @@ pub(crate) struct Conn {
     pub(crate) stream: OwnedFd,
     /// Where a non-blocking driver has left it.
     pub(crate) phase: Phase,
+    /// What it has done outside, once it has had to wait for that.
+    pub(crate) beside: Option<Box<Beside>>,
     /// The kernel has said that there is something to read, and no short read has proved since
     /// that it was all.
     pub(crate) readable: bool,
@@ -91,6 +95,8 @@ pub(crate) enum Phase {
     Serving,
     /// A job of it runs elsewhere.
     Working,
+    /// It waits for something that is not its connection.
+    Outside,
     /// A job has computed and waits for its time.
     Waiting(Done),
     /// Everything is answered and we close.
@@ -114,8 +120,13 @@ impl Client {
             let taken_ns = monotonic_ns();
             self.session.greet(&Greeting { worker, sequence, accepted_ns, taken_ns });
         }
-        if let Some(peer) = self.peer.take() {
-            self.session.watch(verbose::witness(*peer));
+        let peer = self.peer.take().map(|peer| *peer);
+        if let Some(peer) = peer.filter(|_| self.server.config.verbose) {
+            self.session.watch(verbose::witness(peer));
+        }
+        self.session.begin(peer);
+        if let Some(peer) = self.session.visitor() {
+            visitors::came(peer);
         }
     }
 
@@ -145,6 +156,9 @@ impl Drop for Client {
         // A cut shows as an end of input or a failed write; it is neither.
         let cut = stopping::stage() == stopping::Stage::Cut;
         let ending = if cut { Ending::Cut } else { self.ending };
+        if let Some(peer) = self.session.visitor() {
+            visitors::left(peer);
+        }
         self.server.stepped(self.session.state_tally());
         self.server.gone(ending, self.session.tally(), self.worker);
     }
@@ -154,14 +168,17 @@ impl Conn {
     pub(crate) fn new(server: &'static Server, stream: OwnedFd, arrival: Option<Arrival>) -> Self {
         stopping::watch(stream.as_raw_fd());
         let mut session = Session::new(server.config.service);
-        session.keep_in(server.store);
+        session.share(server.context);
         let descriptor = stream.as_raw_fd();
         // Whoever drops it without a word had no thread or place for it.
         let ending = Ending::Shed;
         let arrival = arrival.map(Box::new);
-        let peer = server.config.verbose.then(|| verbose::peer(&stream)).flatten().map(Box::new);
+        let config = &server.config;
+        let named = config.verbose || !config.service.app.is_request_reply();
+        let peer = named.then(|| verbose::peer(&stream)).flatten().map(Box::new);
         let client = Client { session, server, descriptor, ending, worker: None, arrival, peer };
-        Self { client, stream, phase: Phase::Serving, readable: false, unproven: false }
+        let (phase, beside) = (Phase::Serving, None);
+        Self { client, stream, phase, beside, readable: false, unproven: false }
     }
 
     /// Ends the connection, for this reason.

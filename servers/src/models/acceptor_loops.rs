@@ -72,6 +72,9 @@ fn event_loop(
     let mut clients = Clients::new(server, worker);
     let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
     let mut newcomers = Vec::new();
+    if let Some(others) = clients.others()? {
+        epoll::add(epoll, others, data(Token::OTHERS), EventFlags::IN)?;
+    }
     while !clients.is_over() {
         wait(epoll, &mut events, clients.timeout())?;
         let now = Instant::now();

@@ -27,11 +27,13 @@ fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
     let listener = server.listener();
     let mut clients = Clients::new(server, 0);
+    clients.others()?;
     server.ready()?;
     while !clients.is_over() {
         // Whether that is so, only trying tells.
         clients.wake_listener();
         clients.wake_all(Ready { readable: true, writable: true, ..Ready::default() });
+        clients.wake_others();
         let now = Instant::now();
         clients.expire(now);
         clients.accept(listener, now, |_, _| true);

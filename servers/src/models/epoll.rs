@@ -61,6 +61,9 @@ pub(super) fn event_loop(
 ) -> io::Result<()> {
     let mut clients = Clients::new(server, worker);
     let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
+    if let Some(others) = clients.others()? {
+        epoll::add(&epoll, others, data(Token::OTHERS), EventFlags::IN)?;
+    }
     let mut listening = true;
     while !clients.is_over() {
         wait(&epoll, &mut events, clients.timeout())?;

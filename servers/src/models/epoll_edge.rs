@@ -39,6 +39,9 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut clients = Clients::new(server, 0);
     let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
     epoll::add(&epoll, listener, data(Token::LISTENER), EventFlags::IN | EventFlags::ET)?;
+    if let Some(others) = clients.others()? {
+        epoll::add(&epoll, others, data(Token::OTHERS), EventFlags::IN | EventFlags::ET)?;
+    }
     server.ready()?;
     while !clients.is_over() {
         wait(&epoll, &mut events, clients.timeout())?;

@@ -29,11 +29,12 @@ use slab::Slab;
 use super::epoll::{EVENTS_MAX, wait};
 use super::epoll_edge::{ALL, edge};
 use super::{Family, Model, Workers, processors};
+use crate::apps::outside::Others;
 use crate::connection::drive::{Blocked, job_is_over, until_blocked};
 use crate::connection::{Conn, Ending};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener, Server};
-use crate::reactor::Ready;
 use crate::reactor::timers::wait_until;
+use crate::reactor::{Ready, Token};
 use crate::stopping::{self, Stage};
 use crate::threads::in_threads;
 
@@ -75,7 +76,7 @@ fn run(server: &'static Server) -> io::Result<()> {
 }
 
 /// What the first green thread of each loop does.
-fn accept(scheduler: &Scheduler, listener: Listener, green: &Green<'_>) {
+fn accept(scheduler: &Rc<Scheduler>, listener: Listener, green: &Green<'_>) {
     loop {
         for _ in 0..ACCEPTS_PER_TURN_MAX {
             match listener.accept() {
@@ -92,7 +93,7 @@ fn accept(scheduler: &Scheduler, listener: Listener, green: &Green<'_>) {
 }
 
 /// Makes a green thread for a client.
-fn start(scheduler: &Scheduler, mut conn: Conn) {
+fn start(scheduler: &Rc<Scheduler>, mut conn: Conn) {
     conn.client.taken_by(scheduler.worker);
     // Shared with this function, so that the client is still at hand where no stack can be had.
     let socket = Rc::new(RefCell::new(Some(conn)));
@@ -114,6 +115,7 @@ fn start(scheduler: &Scheduler, mut conn: Conn) {
 fn client(mut conn: Conn, green: &Green<'_>) {
     let idle_timeout = conn.client.server().config.idle_timeout;
     let mut idle_at = Instant::now() + idle_timeout;
+    let mut others = None;
     let ending = loop {
         let (blocked, progress) = until_blocked(&mut conn, false);
         if progress {
@@ -135,11 +137,35 @@ fn client(mut conn: Conn, green: &Green<'_>) {
                 _ = green.event(Some(Instant::now() + time));
             }
             Blocked::OnClose { bytes: false, time } => green.sleep(time),
+            Blocked::Outside => match can_go_on(&conn, green, &mut others) {
+                Ok(ready) => {
+                    ready.note(&mut conn);
+                    idle_at = Instant::now() + idle_timeout;
+                }
+                Err(_) => break Ending::Shed,
+            },
             Blocked::OnWork(_) => unreachable!("jobs are not handed out"),
             Blocked::Over(ending) => break ending,
         }
     };
     conn.end(ending);
+}
+
+/// Waits until a client can go on outside its connection, or is gone. What the kernel says
+/// meanwhile about the connection counts too.
+fn can_go_on(conn: &Conn, green: &Green<'_>, others: &mut Option<Others>) -> io::Result<Ready> {
+    let others = match others {
+        Some(others) => others,
+        none => {
+            let others = none.insert(Others::new()?);
+            green.watch(others)?;
+            others
+        }
+    };
+    others.watch(Token::special(1), &conn.stream, conn.beside.as_deref())?;
+    let ready = green.event(None);
+    others.take();
+    Ok(ready.unwrap_or_default())
 }
 
 /// What a green thread waits for while its loop runs others.
@@ -156,9 +182,16 @@ enum Wait {
 /// A green thread as it sees itself: how it waits.
 struct Green<'a> {
     yielder: &'a Yielder<Option<Ready>, Wait>,
+    scheduler: &'a Scheduler,
+    key: usize,
 }
 
 impl Green<'_> {
+    /// Has events of this descriptor be its own too, beside those of its socket.
+    fn watch(&self, descriptor: &impl AsFd) -> io::Result<()> {
+        self.scheduler.watch(descriptor, self.key)
+    }
+
     /// Waits until the kernel says something about its socket; `None` when the deadline came first.
     fn event(&self, deadline: Option<Instant>) -> Option<Ready> {
         self.yielder.suspend(Wait::Event(deadline))
@@ -206,20 +239,30 @@ struct State {
 
 impl Scheduler {
     /// Makes a green thread that waits for events of that socket.
-    fn spawn(&self, socket: &impl AsFd, work: impl FnOnce(&Green<'_>) + 'static) -> io::Result<()> {
+    fn spawn(
+        self: &Rc<Self>,
+        socket: &impl AsFd,
+        work: impl FnOnce(&Green<'_>) + 'static,
+    ) -> io::Result<()> {
         let mut state = self.state.borrow_mut();
         let stack = match state.spare.pop() {
             Some(stack) => stack,
             None => DefaultStack::new(STACK_BYTES)?,
         };
         let key = state.threads.vacant_key();
-        epoll::add(&self.epoll, socket, EventData::new_u64(key as u64), ALL)?;
-        let run = |yielder: &_, _| work(&Green { yielder });
+        self.watch(socket, key)?;
+        let scheduler = Rc::clone(self);
+        let run = move |yielder: &_, _| work(&Green { yielder, scheduler: &scheduler, key });
         let stack = Some(Coroutine::with_stack(stack, run));
         let thread = Thread { stack, wait: Wait::Turn, ready: None, queued: false, alarm: None };
         state.threads.insert(thread);
         state.enqueue(key);
         Ok(())
+    }
+
+    /// Has the kernel tell of a descriptor, once for everything new.
+    fn watch(&self, descriptor: &impl AsFd, key: usize) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, descriptor, EventData::new_u64(key as u64), ALL)?)
     }
 
     /// Runs the green threads that are ready, and waits when none is, until none is left.

@@ -18,6 +18,7 @@ use protocol::Step;
 use rustix::io::Errno;
 
 use super::{Family, Model};
+use crate::apps::outside;
 use crate::connection::closing::Closing;
 use crate::connection::drive::{self, Blocked, finished};
 use crate::connection::{Conn, Ending, Phase, queued};
@@ -68,6 +69,7 @@ fn run(server: &'static Server) -> io::Result<()> {
                         completed(handler, &completion, now);
                     }
                 }
+                Op::Others => handlers.others_can_go_on(),
                 Op::Cancel => {}
             }
         }
@@ -150,6 +152,10 @@ fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
                 }
                 handler.started();
                 return Blocked::OnWrite;
+            }
+            Step::Outside(_) => {
+                handler.member.progressed_at = Instant::now();
+                return outside::turn(&mut handler.conn).unwrap_or(Blocked::OnTurn);
             }
             // One job is a turn, as its reply is an operation.
             Step::Run(job) => {

@@ -20,6 +20,7 @@ use rustix::io::Errno;
 
 use super::io_uring::{NEEDED, begin_to_close, broken};
 use super::{Family, Model};
+use crate::apps::outside;
 use crate::connection::drive::{self, Blocked, finished};
 use crate::connection::{Ending, Phase};
 use crate::net::Server;
@@ -140,6 +141,7 @@ fn run(server: &'static Server) -> io::Result<()> {
                         sent(handler, &completion, now);
                     }
                 }
+                Op::Others => handlers.others_can_go_on(),
                 Op::Cancel => {}
             }
         }
@@ -210,7 +212,7 @@ fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: I
         // Differs from io_uring.rs: something has arrived that is not wanted yet.
         _ if handler.input.sending => return Blocked::OnWrite,
         Phase::Waiting(_) | Phase::Working => return Blocked::OnRead,
-        Phase::Serving => {}
+        Phase::Serving | Phase::Outside => {}
     }
     loop {
         let (session, stream) = (&mut handler.conn.client.session, &handler.conn.stream);
@@ -242,6 +244,10 @@ fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: I
                 handler.input.sending = true;
                 handler.started();
                 return Blocked::OnWrite;
+            }
+            Step::Outside(_) => {
+                handler.member.progressed_at = Instant::now();
+                return outside::turn(&mut handler.conn).unwrap_or(Blocked::OnTurn);
             }
             // One job is a turn, as its reply is an operation.
             Step::Run(job) => {

@@ -75,6 +75,10 @@ fn run(server: &'static Server) -> io::Result<()> {
         state: Mutex::new(State { clients: Clients::new(server, 0), listening: true, alarm: None }),
     };
     epoll::add(&shared.epoll, shared.listener, data(Token::LISTENER), ONCE)?;
+    if let Some(others) = shared.lock().clients.others()? {
+        let edge = EventFlags::IN | EventFlags::ET;
+        epoll::add(&shared.epoll, others, data(Token::OTHERS), edge)?;
+    }
     // An edge wakes one thread; a level would wake all.
     epoll::add(&shared.epoll, &shared.timer, data(TIMER), EventFlags::IN | EventFlags::ET)?;
     epoll::add(&shared.epoll, &shared.end, data(END), EventFlags::IN)?;

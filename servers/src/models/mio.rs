@@ -43,6 +43,10 @@ fn run(server: &'static Server) -> io::Result<()> {
         id(Token::LISTENER),
         Interest::READABLE,
     )?;
+    if let Some(others) = clients.others()? {
+        let others = number(&others);
+        registry.register(&mut SourceFd(&others), id(Token::OTHERS), Interest::READABLE)?;
+    }
     server.ready()?;
     while !clients.is_over() {
         match poll.poll(&mut events, clients.timeout()) {

@@ -62,6 +62,8 @@ pub struct Model {
     pub holds_at_most: Option<usize>,
     /// Whether this machine lets it run, and if not, what refuses it.
     pub probe: fn() -> Result<(), String>,
+    /// Whether it can wait for what is not a connection, and if not, why.
+    pub waits_outside: Result<(), &'static str>,
     /// Makes what it needs, calls [`Server::ready`], and serves until stopped and drained.
     pub run: fn(&'static Server) -> io::Result<()>,
 }
@@ -79,6 +81,7 @@ impl Model {
         descriptors_per_worker: 0,
         holds_at_most: None,
         probe: || Ok(()),
+        waits_outside: Ok(()),
         run: |_| Ok(()),
     };
 }

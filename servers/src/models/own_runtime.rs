@@ -32,11 +32,12 @@ use slab::Slab;
 use super::epoll::{EVENTS_MAX, wait};
 use super::epoll_edge::{ALL, edge};
 use super::{Family, Model};
+use crate::apps::outside::Others;
 use crate::connection::drive::{Blocked, job_is_over, until_blocked};
 use crate::connection::{Conn, Ending};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener, Server};
-use crate::reactor::Ready;
 use crate::reactor::timers::wait_until;
+use crate::reactor::{Ready, Token};
 use crate::stopping::{self, Stage};
 
 pub(crate) const MODEL: Model = Model {
@@ -93,6 +94,7 @@ async fn accept(socket: Socket, listener: Listener) {
 async fn client(mut conn: Conn, socket: Socket) {
     let idle_timeout = conn.client.server().config.idle_timeout;
     let mut idle_at = Instant::now() + idle_timeout;
+    let mut outside = None;
     let ending = loop {
         let (blocked, progress) = until_blocked(&mut conn, false);
         if progress {
@@ -114,11 +116,36 @@ async fn client(mut conn: Conn, socket: Socket) {
                 _ = socket.event(Some(Instant::now() + time)).await;
             }
             Blocked::OnClose { bytes: false, time } => socket.sleep(time).await,
+            Blocked::Outside => {
+                if can_go_on(&conn, &socket, &mut outside).await.is_err() {
+                    break Ending::Shed;
+                }
+                idle_at = Instant::now() + idle_timeout;
+            }
             Blocked::OnWork(_) => unreachable!("jobs are not handed out"),
             Blocked::Over(ending) => break ending,
         }
     };
     conn.end(ending);
+}
+
+/// Waits until a client can go on outside its connection, or is gone.
+async fn can_go_on(
+    conn: &Conn,
+    socket: &Socket,
+    outside: &mut Option<(Socket, Others)>,
+) -> io::Result<()> {
+    let (socket, others) = match outside {
+        Some(outside) => outside,
+        none => {
+            let others = Others::new()?;
+            none.insert((socket.runtime.register(&others)?, others))
+        }
+    };
+    others.watch(Token::special(1), &conn.stream, conn.beside.as_deref())?;
+    socket.event(None).await;
+    others.take();
+    Ok(())
 }
 
 /// A task: a future that has not come to its end, and the waker that puts it on the queue.

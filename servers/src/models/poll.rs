@@ -32,6 +32,10 @@ fn run(server: &'static Server) -> io::Result<()> {
     // has line 0 for good; a client that leaves is replaced by the last one.
     let mut lines = vec![line(number(&listener), libc::POLLIN)];
     let mut tokens = vec![Token::LISTENER];
+    if let Some(others) = clients.others()? {
+        lines.push(line(number(&others), libc::POLLIN));
+        tokens.push(Token::OTHERS);
+    }
     // Which line a descriptor has.
     let mut places: Vec<usize> = Vec::new();
     server.ready()?;

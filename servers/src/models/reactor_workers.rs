@@ -59,6 +59,9 @@ fn run(server: &'static Server) -> io::Result<()> {
     let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
     epoll::add(&epoll, listener, data(Token::LISTENER), EventFlags::IN)?;
     epoll::add(&epoll, &*jobs.answers, data(ANSWERS), EventFlags::IN)?;
+    if let Some(others) = clients.others()? {
+        epoll::add(&epoll, others, data(Token::OTHERS), EventFlags::IN)?;
+    }
     let mut listening = true;
     server.ready()?;
     while !clients.is_over() {

@@ -51,6 +51,10 @@ fn run(server: &'static Server) -> io::Result<()> {
     // Who has which descriptor; select knows nothing but their numbers.
     let mut tokens = [None::<Token>; FD_SETSIZE];
     let (mut readers, mut writers) = (Set::default(), Set::default());
+    if let Some(others) = clients.others()? {
+        tokens[index(number(&others))] = Some(Token::OTHERS);
+        fd_set_insert(&mut readers, number(&others));
+    }
     server.ready()?;
     while !clients.is_over() {
         if clients.wants_listener() {

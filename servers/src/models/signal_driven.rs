@@ -24,6 +24,10 @@ pub(crate) const MODEL: Model = Model {
     name: "signal-driven",
     family: Family::Reactor,
     summary: "a queued real-time signal for each socket that has become ready (F_SETSIG)",
+    waits_outside: Err(
+        "the kernel sends no signal about the end of a process, nor about an epoll with other \
+         descriptors in it",
+    ),
     run,
     ..Model::PLAIN
 };

@@ -8,7 +8,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 
-use protocol::Step;
+use protocol::{Done, Job, Session, Step};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::Runtime;
@@ -16,10 +16,12 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
+use crate::apps::outside::{self, Advance, Beside, Others};
 use crate::connection::closing::{Closing, Next};
 use crate::connection::drive::{READS_PER_TURN_MAX, ending, finished, received};
 use crate::connection::{Client, Conn, Ending, recv, send};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener};
+use crate::reactor::Token;
 use crate::reactor::timers::CUT_TICK;
 use crate::stopping::{self, Stage};
 
@@ -112,6 +114,7 @@ async fn converse(client: &mut Client, stream: &AsyncFd<OwnedFd>) -> io::Result<
     let mut reads = 0;
     // Whether the reply in hand has had to wait for room.
     let mut waited = false;
+    let (mut beside, mut others) = (None, None);
     loop {
         let before_step = client.standing();
         match client.session.step() {
@@ -167,22 +170,32 @@ async fn converse(client: &mut Client, stream: &AsyncFd<OwnedFd>) -> io::Result<
                 }
             }
             Step::Run(job) => {
-                // Inline, as most async servers do: what is computed here holds up every other
-                // task of this thread. `spawn_blocking` would cost more than a short job does.
-                let done = job.compute();
-                if job.wait().is_zero() {
-                    // One job is a turn, as in the loops.
-                    yield_now().await;
-                } else {
-                    sleep(job.wait()).await;
-                }
+                let done = run(&job).await;
                 reads = 0;
                 finished(&mut client.session, stream.get_ref(), &done);
+            }
+            Step::Outside(_) => {
+                // In a box of its own, as closing is.
+                let (session, stream) = (&mut client.session, stream.get_ref());
+                Box::pin(go_outside(session, stream, &mut beside, &mut others)).await?;
             }
             Step::Close => return Ok(Ending::Finished),
         }
         progressed_at = Instant::now();
     }
+}
+
+/// Computes and waits. Computing is done inline, as in most async servers: it holds up every other
+/// task of this thread. `spawn_blocking` would cost more than a short job does.
+async fn run(job: &Job) -> Done {
+    let done = job.compute();
+    if job.wait().is_zero() {
+        // One job is a turn, as in the loops.
+        yield_now().await;
+    } else {
+        sleep(job.wait()).await;
+    }
+    done
 }
 
 /// Awaits `io`, but not past `deadline`; `None` when that came first. When it has to wait, other
@@ -226,4 +239,34 @@ async fn close(client: &Client, stream: &AsyncFd<OwnedFd>) -> io::Result<Ending>
             Next::Over(ending) => return Ok(ending),
         }
     }
+}
+
+/// Does what a client needs done outside its connection, or waits until that can go on.
+async fn go_outside(
+    session: &mut Session,
+    stream: &OwnedFd,
+    beside: &mut Option<Box<Beside>>,
+    others: &mut Option<Box<AsyncFd<Others>>>,
+) -> io::Result<()> {
+    if outside::advance(session, beside, stream)? == Advance::Moved {
+        return Ok(());
+    }
+    let others = match others {
+        Some(others) => others,
+        none => {
+            #[expect(
+                unsafe_code,
+                reason = "the driver must not outlive a descriptor that it watches"
+            )]
+            // SAFETY: nobody takes it out of the `AsyncFd`, which ends the watching first.
+            let own =
+                unsafe { AsyncFd::register_with_interest(Others::new()?, Interest::READABLE) };
+            none.insert(Box::new(own?))
+        }
+    };
+    others.get_ref().watch(Token::special(1), stream, beside.as_deref())?;
+    let mut ready = others.readable().await?;
+    others.get_ref().take();
+    ready.clear_ready();
+    Ok(())
 }

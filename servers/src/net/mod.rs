@@ -14,9 +14,10 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed, O
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use protocol::state::{StateTally, Store};
-use protocol::{Framing, Tally};
+use protocol::state::StateTally;
+use protocol::{Context, Framing, Tally};
 
+use crate::apps;
 use crate::config::{
     Config, RunError, StartError, admission_limit, listen, raise_descriptor_limit, somaxconn,
 };
@@ -52,8 +53,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// The kernel's queue as it is, after the system's own limit.
     pub backlog: u32,
-    /// Who keeps the state of sessions.
-    pub(crate) store: &'static dyn Store,
+    /// What all of its sessions share.
+    pub(crate) context: &'static Context,
     table: Option<&'static Table>,
     page: &'static Page,
     worker_counts: &'static [WorkerCounts],
@@ -97,6 +98,7 @@ impl Server {
         {
             return Err(StartError::TooMany { model: model.name, most });
         }
+        apps::check(model, &config).map_err(StartError::App)?;
         let (store, table) = state::open(model, &config)?;
         let descriptors = raise_descriptor_limit();
         let max_connections = admission_limit(model, workers, &config, descriptors)?;
@@ -111,13 +113,13 @@ impl Server {
         let queued = listeners.len().saturating_add(backlog as usize).min(descriptors);
         let drain_timeout = config.drain_timeout;
         let server: &'static Self = Box::leak(Box::new(Self {
+            context: apps::context(&config.apps, store),
             config,
             model,
             workers,
             max_connections,
             address,
             backlog,
-            store,
             table,
             page,
             worker_counts,
@@ -165,7 +167,10 @@ impl Server {
         if let Some(table) = self.table {
             self.page.counters.table(table);
         }
-        Ok(self.page.counters.totals())
+        match self.page.output_errno.load(SeqCst) {
+            0 => Ok(self.page.counters.totals()),
+            errno => Err(RunError::Output(io::Error::from_raw_os_error(errno))),
+        }
     }
 
     /// For models: everything is there that is needed before the first client. Nothing is announced

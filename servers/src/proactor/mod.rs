@@ -63,6 +63,8 @@ pub(crate) struct Handlers<I> {
     accepts: usize,
     /// Whether the ring tells when somebody comes.
     awaiting: bool,
+    /// Whether the ring tells when one of them can go on.
+    awaiting_others: bool,
 }
 
 impl<I: Default> Handlers<I> {
@@ -74,6 +76,7 @@ impl<I: Default> Handlers<I> {
             table: Slab::new(),
             accepts: 0,
             awaiting: false,
+            awaiting_others: false,
         }
     }
 
@@ -87,7 +90,8 @@ impl<I: Default> Handlers<I> {
         self.turns.timeout()
     }
 
-    /// Starts accepting, with up to `most` operations at a time that `accept` pushes.
+    /// Starts accepting, with up to `most` operations at a time that `accept` pushes; and has the
+    /// ring tell when a client can go on outside its connection.
     pub(crate) fn listen(
         &mut self,
         ring: &mut Ring,
@@ -103,9 +107,16 @@ impl<I: Default> Handlers<I> {
             }
             Accepting::WhenSomebodyComes if !self.awaiting => {
                 self.awaiting = true;
-                ring.await_arrival(self.listener);
+                ring.await_readable(Op::Arrival, &self.listener);
             }
             _ => {}
+        }
+        // Without a descriptor for it, who has to wait outside is told so.
+        if let Ok(Some(others)) = self.turns.others()
+            && !self.awaiting_others
+        {
+            self.awaiting_others = true;
+            ring.await_readable(Op::Others, others);
         }
     }
 
@@ -127,6 +138,17 @@ impl<I: Default> Handlers<I> {
         self.awaiting = false;
         if self.turns.accepting == Accepting::WhenSomebodyComes {
             self.turns.accepting.becomes(Accepting::Open);
+        }
+    }
+
+    /// Some clients can go on outside their connections.
+    pub(crate) fn others_can_go_on(&mut self) {
+        self.awaiting_others = false;
+        for token in self.turns.who_can_go_on() {
+            let handler = self.table.get_mut(token.place() as usize);
+            if let Some(handler) = handler.filter(|handler| handler.member.token() == token) {
+                self.turns.give(&mut handler.member);
+            }
         }
     }
 
@@ -182,8 +204,8 @@ impl<I: Default> Handlers<I> {
         match *blocked {
             // It has started an operation, and its completion will be its next turn.
             Blocked::OnRead | Blocked::OnWrite => {}
-            Blocked::OnTurn | Blocked::OnJob(_) | Blocked::OnClose { .. } => {
-                self.turns.waits(&mut handler.member, blocked);
+            Blocked::OnTurn | Blocked::OnJob(_) | Blocked::OnClose { .. } | Blocked::Outside => {
+                self.turns.waits(&mut handler.member, blocked, Some(&handler.conn));
             }
             Blocked::Over(ending) => {
                 handler.doom(ending);

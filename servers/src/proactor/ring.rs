@@ -47,6 +47,8 @@ pub(crate) enum Op {
     Send,
     /// Ending another operation.
     Cancel,
+    /// Waiting until a client can go on outside its connection.
+    Others,
 }
 
 /// What came of an operation.
@@ -122,10 +124,10 @@ impl Ring {
         self.push(Op::Accept, 0, entry.build());
     }
 
-    /// Waits until a client can be accepted, and does not accept it.
-    pub(crate) fn await_arrival(&mut self, listener: Listener) {
+    /// Waits until it is readable, and does not read it: a client to accept, or one that can go on.
+    pub(crate) fn await_readable(&mut self, op: Op, descriptor: &impl AsFd) {
         let flags = u32::from(PollFlags::IN.bits());
-        self.push(Op::Arrival, 0, opcode::PollAdd::new(fd(&listener), flags).build());
+        self.push(op, 0, opcode::PollAdd::new(fd(descriptor), flags).build());
     }
 
     /// Receives into `space`.
@@ -292,7 +294,7 @@ fn pass(submitted: io::Result<usize>) -> io::Result<()> {
 
 fn read(entry: cqueue::Entry) -> Completion {
     let (op, place) = (entry.user_data() >> 32, entry.user_data() & u64::from(u32::MAX));
-    let op = [Op::Accept, Op::Arrival, Op::Recv, Op::Send, Op::Cancel]
+    let op = [Op::Accept, Op::Arrival, Op::Recv, Op::Send, Op::Cancel, Op::Others]
         [usize::try_from(op).expect("one of ours")];
     let result = entry.result();
     Completion {

@@ -20,6 +20,8 @@ pub(crate) struct Page {
     pub(crate) stage: AtomicU8,
     /// Connections live now, in all processes.
     pub(crate) live: AtomicUsize,
+    /// Why nothing can be written to standard output any more: an errno; 0 while nothing is wrong.
+    pub(crate) output_errno: AtomicI32,
     /// What happened to clients, in all processes.
     pub(crate) counters: Counters,
 }

@@ -70,8 +70,8 @@ impl Clients {
 
     fn admit(&mut self, token: Token, mut conn: Conn, now: Instant) {
         let mut member = self.turns.join(token, &mut conn, now);
-        if self.turns.server.config.greeting {
-            // It has something to write before the kernel has anything to say.
+        if !conn.client.session.waits_for_peer() {
+            // It has something to do before the kernel has anything to say.
             self.turns.give(&mut member);
         }
         let conn = Some(Box::new(conn));

@@ -6,6 +6,7 @@ mod joining;
 pub(crate) mod mailbox;
 mod turn;
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,15 @@ impl Clients {
         }
     }
 
+    /// One descriptor more for the loop to watch for reading, as [`Token::OTHERS`], where the
+    /// application leads clients outside; see [`Others`].
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub(crate) fn others(&mut self) -> io::Result<Option<BorrowedFd<'_>>> {
+        Ok(self.turns.others()?.map(AsFd::as_fd))
+    }
+
     /// From now on jobs are not computed in their client's turn but handed out with it; tell of
     /// each answer with [`Clients::job_done`].
     pub(crate) fn run_jobs_elsewhere(&mut self) {
@@ -88,6 +98,10 @@ impl Clients {
     /// The kernel says this about a client. Returns whether that was wanted: a
     /// level-triggered kernel repeats what nobody acts on, so the loop must stop asking.
     pub(crate) fn wake(&mut self, token: Token, ready: Ready) -> bool {
+        if token == Token::OTHERS {
+            self.wake_others();
+            return true;
+        }
         match entry(&mut self.table, token) {
             Some(entry) => wake(entry, ready, &mut self.turns),
             None => true,
@@ -98,6 +112,17 @@ impl Clients {
     pub(crate) fn wake_all(&mut self, ready: Ready) {
         for (_, entry) in &mut self.table {
             wake(entry, ready, &mut self.turns);
+        }
+    }
+
+    /// Puts on the run list whoever can go on outside.
+    pub(crate) fn wake_others(&mut self) {
+        for token in self.turns.who_can_go_on() {
+            // One that is out for its turn looks by itself.
+            if let Some(entry) = entry(&mut self.table, token).filter(|entry| entry.conn.is_some())
+            {
+                self.turns.give(&mut entry.member);
+            }
         }
     }
 
@@ -205,6 +230,7 @@ impl Clients {
             Blocked::OnJob(_)
             | Blocked::OnWork(_)
             | Blocked::OnTurn
+            | Blocked::Outside
             | Blocked::OnClose { bytes: false, .. } => Want::Nothing,
             Blocked::Over(ending) => {
                 self.turns.left(token);
@@ -218,7 +244,7 @@ impl Clients {
             }
         };
         let mut turn = Turn { token, descriptor, want: Some(entry.want), job: None };
-        self.turns.waits(&mut entry.member, &blocked);
+        self.turns.waits(&mut entry.member, &blocked, entry.conn.as_deref());
         if let Blocked::OnWork(job) = blocked {
             turn.job = Some(job);
         }

@@ -155,6 +155,25 @@ pub(crate) fn pause(wait: Duration) {
     }
 }
 
+/// Standard output takes nothing any more: what clients send there would be lost, so the server
+/// stops.
+pub(crate) fn output_failed(error: &io::Error) {
+    if let Some(page) = PAGE.get() {
+        let errno = error.raw_os_error().unwrap_or(libc::EIO);
+        page.output_errno.store(errno, SeqCst);
+    }
+    if !is_stopping() {
+        ask();
+    }
+}
+
+/// Asks the server's first process to stop, as the first signal does: from any of its processes.
+fn ask() {
+    let parent = processes::is_child().then(rustix::process::getppid).flatten();
+    let first = parent.unwrap_or_else(rustix::process::getpid);
+    let _ = rustix::process::kill_process(first, rustix::process::Signal::TERM);
+}
+
 /// Stops as the first signal does: something of ours has failed.
 pub(crate) fn begin() {
     if let Some((page, watched)) = installed()

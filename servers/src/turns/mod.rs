@@ -7,8 +7,10 @@ pub(crate) mod timers;
 mod token;
 
 use std::collections::VecDeque;
+use std::io;
 use std::time::{Duration, Instant};
 
+use crate::apps::outside::Others;
 use crate::connection::drive::{self, Blocked};
 use crate::connection::{Conn, Ending};
 use crate::net::Server;
@@ -63,6 +65,8 @@ pub(crate) struct Turns {
     run_list: VecDeque<Token>,
     timers: Timers,
     pub(crate) accepting: Accepting,
+    /// What clients wait for that is not their connection.
+    others: Option<Others>,
 }
 
 impl Turns {
@@ -75,6 +79,7 @@ impl Turns {
             run_list: VecDeque::new(),
             timers: Timers::default(),
             accepting: Accepting::Open,
+            others: None,
         }
     }
 
@@ -98,6 +103,22 @@ impl Turns {
             member.queued = true;
             self.run_list.push_back(member.token);
         }
+    }
+
+    /// Where clients wait for what is not their connection, if the application leads them there.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub(crate) fn others(&mut self) -> io::Result<Option<&Others>> {
+        if self.others.is_none() && self.server.config.service.app.leads_outside() {
+            self.others = Some(Others::new()?);
+        }
+        Ok(self.others.as_ref())
+    }
+
+    /// Who can go on outside its connection, or is gone; one may be named twice.
+    pub(crate) fn who_can_go_on(&self) -> Vec<Token> {
+        self.others.as_ref().map(Others::take).unwrap_or_default()
     }
 
     /// A client has left, and its timer goes with it.
@@ -174,13 +195,23 @@ impl Turns {
         self.timers.set(Instant::now() + wait, Due::Job, member.token);
     }
 
-    /// What a client waits for after its turn, where that is not the kernel.
-    pub(crate) fn waits(&mut self, member: &mut Member, blocked: &Blocked) {
+    /// What a client waits for after its turn, where that is not the kernel's word about its
+    /// connection.
+    pub(crate) fn waits(&mut self, member: &mut Member, blocked: &Blocked, conn: Option<&Conn>) {
         match *blocked {
             Blocked::OnTurn => self.give(member),
             Blocked::OnJob(wait) => self.wait_for_job(member, wait),
             Blocked::OnClose { time, .. } => {
                 self.timers.set(Instant::now() + time, Due::Close, member.token);
+            }
+            Blocked::Outside => {
+                let watched = conn.zip(self.others.as_ref()).is_some_and(|(conn, others)| {
+                    others.watch(member.token, &conn.stream, conn.beside.as_deref()).is_ok()
+                });
+                if !watched {
+                    member.doom(Ending::Shed);
+                    self.give(member);
+                }
             }
             Blocked::OnRead | Blocked::OnWrite | Blocked::OnWork(_) | Blocked::Over(_) => {}
         }

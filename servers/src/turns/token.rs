@@ -12,6 +12,9 @@ impl Token {
     /// The listener's, in every loop.
     pub(crate) const LISTENER: Self = Self::special(0);
 
+    /// What clients wait for outside their connections.
+    pub(crate) const OTHERS: Self = Self::special(u32::MAX);
+
     /// A name for something else that the kernel is asked about; no client ever has it.
     pub(crate) const fn special(place: u32) -> Self {
         Self { generation: 0, place }

@@ -1,7 +1,10 @@
 //! The models, and the servers that are broken on purpose.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
-use servers::{BROKEN, Broken, MODELS};
+use protocol::App;
+use servers::{BROKEN, Broken, MODELS, Model};
 
 use super::table;
 use crate::base::print;
@@ -23,6 +26,8 @@ pub fn models(json: bool) -> Result<()> {
                     "available": refused.is_none(),
                     "reason": refused,
                     "states": model.homes().collect::<Vec<_>>(),
+                    "apps": model.apps().collect::<Vec<_>>(),
+                    "cannot": cannot(model).collect::<BTreeMap<_, _>>(),
                 })
             })
             .collect();
@@ -30,13 +35,22 @@ pub fn models(json: bool) -> Result<()> {
     }
     let mut table = table(&["model", "family", "what it does"], 3);
     for model in MODELS {
-        let summary = match (model.probe)() {
-            Ok(()) => model.summary.to_string(),
-            Err(reason) => format!("{}\nunavailable here: {reason}", model.summary),
-        };
+        let mut summary = model.summary.to_string();
+        if let Err(reason) = (model.probe)() {
+            summary = format!("{summary}\nunavailable here: {reason}");
+        }
+        for (app, reason) in cannot(model) {
+            summary = format!("{summary}\ncannot run {app}: {reason}");
+        }
         table.add_row([model.name, model.family.name(), &summary]);
     }
     print(&table.to_string())
+}
+
+/// The applications that it cannot run, by name, with the reason.
+fn cannot(model: &Model) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let cannot = |(name, app)| model.cannot_run(app).map(|reason| (name, reason));
+    App::ALL.into_iter().filter_map(cannot)
 }
 
 /// Prints the servers that are broken on purpose.

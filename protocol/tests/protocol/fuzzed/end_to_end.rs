@@ -175,6 +175,7 @@ impl Joined {
                 self.unwritten = bytes.len() - n;
                 self.session.sent(n);
             }
+            Step::Outside(_) => unreachable!("no request of these leads outside"),
             Step::Run(job) => self.session.finished(&compute(&job)),
             Step::Close => self.closed = true,
         }

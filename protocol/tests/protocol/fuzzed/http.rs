@@ -19,7 +19,7 @@ pub(crate) fn http(bytes: &[u8]) {
 
 fn requests(settings: usize, mut script: Script<'_>) {
     let service = Service {
-        app: App::ALL[settings % 3].1,
+        app: App::REQUEST_REPLY[settings % 3].1,
         framing: Framing::Http,
         close_after: NonZeroU32::new([0, 1, 2, 7][settings / 3 % 4]),
     };

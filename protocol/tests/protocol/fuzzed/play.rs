@@ -96,6 +96,7 @@ pub(crate) fn play(
                 unsent = bytes.len() - n;
                 session.sent(n);
             }
+            Step::Outside(_) => unreachable!("no request of these leads outside"),
             Step::Run(job) => {
                 worked |= http || matches!(job, Job::Work(_));
                 session.finished(&compute(&job));

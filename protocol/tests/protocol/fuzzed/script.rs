@@ -35,7 +35,7 @@ impl<'a> Script<'a> {
     pub(crate) fn service(&mut self) -> (Service, bool) {
         let byte = usize::from(self.byte());
         let service = Service {
-            app: App::ALL[byte % 3].1,
+            app: App::REQUEST_REPLY[byte % 3].1,
             framing: Framing::ALL[byte / 3 % 2].1,
             close_after: NonZeroU32::new([0, 1, 2, 3, 5, 8, 20, 100][byte / 6 % 8]),
         };
@@ -135,6 +135,7 @@ pub(crate) fn least_move(bytes: usize) -> usize {
 /// Runs a job, but burns no more than the specification does.
 pub(crate) fn compute(job: &Job) -> protocol::Done {
     match job {
+        Job::Pause(_) => unreachable!("no request is a pause"),
         Job::Work(work) => {
             Job::Work(Work { rounds: work.rounds.min(ROUNDS_MAX), ..*work }).compute()
         }

@@ -1,0 +1,104 @@
+//! What a connection of a classroom application keeps, and what it says without being asked.
+//!
+//! The applications for measuring answer each request with one reply and keep nothing. These greet,
+//! wait, or take in bytes without an answer.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::clock::{self, Visit};
+use super::{Answer, App, Pending};
+use crate::Framing;
+use crate::context::Context;
+
+/// What one connection keeps.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// It is told when it came.
+    Clock(Visit),
+    /// It is told the date, and that is all.
+    Daytime,
+    /// What it sends goes to the server's standard output.
+    Sink,
+}
+
+/// How a connection begins.
+pub(crate) enum Beginning {
+    /// It waits for its client.
+    Waits(Part),
+    /// It has work to do before it says anything.
+    Works(Part, Pending),
+    /// What it has to say is all there is.
+    Ends(Part),
+}
+
+impl Part {
+    /// What a fresh connection of this application does by itself; `None` where it only answers.
+    pub(crate) fn begin(
+        app: App,
+        context: &Context,
+        peer: Option<SocketAddr>,
+        framing: Framing,
+        out: &mut Vec<u8>,
+    ) -> Option<Beginning> {
+        Some(match app {
+            App::Bench | App::Echo | App::Multiply => return None,
+            App::Clock => Beginning::Waits(Self::Clock(Visit::begin(context, peer, framing, out))),
+            App::Daytime if context.delay.is_zero() => {
+                say_date(context, framing, out);
+                Beginning::Ends(Self::Daytime)
+            }
+            App::Daytime => Beginning::Works(Self::Daytime, Pending::pause(context.delay)),
+            App::Sink => Beginning::Waits(Self::Sink),
+        })
+    }
+
+    /// Answers a message.
+    pub(crate) fn answer(
+        &self,
+        context: &Context,
+        framing: Framing,
+        message: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Answer {
+        match self {
+            Self::Clock(visit) if visit.answer(context, framing, message, out) => Answer::Last,
+            Self::Clock(_) => Answer::Replied,
+            Self::Daytime | Self::Sink => unreachable!("nothing is asked here"),
+        }
+    }
+
+    /// Goes on after the work that it began with.
+    pub(crate) fn go_on(&self, context: &Context, framing: Framing, out: &mut Vec<u8>) {
+        debug_assert!(matches!(self, Self::Daytime), "nobody else begins with work");
+        say_date(context, framing, out);
+    }
+
+    /// Who the client is, where its coming and going is told of.
+    pub(crate) fn visitor(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Clock(visit) => visit.peer,
+            Self::Daytime | Self::Sink => None,
+        }
+    }
+
+    /// Whether what a client sends is a request, which may come in pieces.
+    pub(crate) fn takes_requests(&self) -> bool {
+        matches!(self, Self::Clock(_))
+    }
+
+    /// What a client that waits for nothing is told when the server stops.
+    pub(crate) fn farewell(&self, framing: Framing, out: &mut Vec<u8>) {
+        if let Self::Clock(_) = self {
+            Visit::farewell(framing, out);
+        }
+    }
+}
+
+/// With the 8 bytes that common allocators add it takes a block of 64.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Part>() <= 56);
+
+fn say_date(context: &Context, framing: Framing, out: &mut Vec<u8>) {
+    clock::say(framing, out, format_args!("{}", context.clock.now().date));
+}

@@ -1,0 +1,47 @@
+//! What a session is given that all connections of a server share: who keeps state, what time it
+//! is, and what its application was told.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use crate::moment::{Clock, Moment};
+use crate::state::{STATELESS, Store};
+
+/// What all sessions of a server share.
+#[derive(Debug)]
+pub struct Context {
+    /// Who keeps the state of sessions of several requests.
+    pub store: &'static dyn Store,
+    /// What time it is.
+    pub clock: &'static dyn Clock,
+    /// `clock`: the word that ends a session, in whatever letter case it is sent.
+    pub bye: String,
+    /// `daytime`: how long a client waits for its date.
+    pub delay: Duration,
+}
+
+/// What a session has that was given nothing: the state of sessions is in their requests, and
+/// time stands still.
+pub(crate) static PLAIN: Context =
+    Context { store: &STATELESS, clock: &Stopped, bye: String::new(), delay: Duration::ZERO };
+
+impl Context {
+    /// The word that ends a session of `clock` unless another one is chosen.
+    pub const BYE: &str = "salir";
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self { store: PLAIN.store, clock: PLAIN.clock, bye: Self::BYE.into(), delay: PLAIN.delay }
+    }
+}
+
+/// A clock that stands still.
+#[derive(Debug)]
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> Moment {
+        Moment::default()
+    }
+}

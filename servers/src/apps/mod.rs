@@ -1,0 +1,79 @@
+//! What the classroom applications need of the machine, beside their connections.
+//!
+//! - `wall_clock`: what time it is
+//! - `outside`: what a connection has done outside itself, and how it is waited for
+//! - `output`: standard output and standard error, written to without waiting
+//! - `visitors`: who comes and goes
+
+mod output;
+pub(crate) mod outside;
+pub(crate) mod visitors;
+pub(crate) mod wall_clock;
+
+use std::time::Duration;
+
+use protocol::state::Store;
+use protocol::{App, Context, Framing, Service};
+
+use crate::broken::BROKEN;
+use crate::config::Config;
+use crate::models::Model;
+use wall_clock::SystemClock;
+
+/// What a server's application is told.
+#[derive(Clone, Debug)]
+pub struct AppConfig {
+    /// `clock`: the word that ends a session.
+    pub bye: String,
+    /// `daytime`: how long a client waits for its date.
+    pub delay: Duration,
+}
+
+impl Default for AppConfig {
+    fn default() -> Self {
+        Self { bye: Context::BYE.into(), delay: Duration::ZERO }
+    }
+}
+
+/// Why no such server can be, if none can.
+pub(crate) fn check(model: &Model, config: &Config) -> Result<(), String> {
+    let Service { app, framing, .. } = config.service;
+    if let Some(reason) = model.cannot_run(app) {
+        return Err(format!("the model {} cannot run {}: {reason}", model.name, app.name()));
+    }
+    if framing == Framing::Http && !app.is_request_reply() {
+        return Err(format!(
+            "{} is not served over HTTP: choose --framing line or raw",
+            app.name()
+        ));
+    }
+    if config.apps.bye.trim().is_empty() {
+        return Err("--bye needs a word".into());
+    }
+    Ok(())
+}
+
+/// What all sessions of a server share.
+pub(crate) fn context(config: &AppConfig, store: &'static dyn Store) -> &'static Context {
+    let AppConfig { bye, delay } = config;
+    let (bye, delay) = (bye.trim().into(), *delay);
+    Box::leak(Box::new(Context { store, clock: &SystemClock, bye, delay }))
+}
+
+impl Model {
+    /// Why this model cannot run such an application, if it cannot.
+    #[must_use]
+    pub fn cannot_run(&self, app: App) -> Option<&'static str> {
+        // Compared by name: a model is a constant, which has no place of its own.
+        if BROKEN.iter().any(|broken| broken.model.name == self.name) && !app.is_request_reply() {
+            return Some("its fault shows in requests and replies: choose bench, echo or multiply");
+        }
+        if app.leads_outside() { self.waits_outside.err() } else { None }
+    }
+
+    /// The applications that it can run, by name.
+    pub fn apps(&self) -> impl Iterator<Item = &'static str> {
+        let can = |(_, app): &(&str, App)| self.cannot_run(*app).is_none();
+        App::ALL.into_iter().filter(can).map(|(name, _)| name)
+    }
+}

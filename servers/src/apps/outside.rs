@@ -1,0 +1,221 @@
+//! What a connection has done outside itself, and how a model waits for it.
+//!
+//! A session asks for it as it asks to read or to write, and like those it may have to wait. The
+//! descriptors that it waits for are others than its connection's:
+//!
+//! - a thread that serves one client waits for them with poll(2), beside the connection;
+//! - a loop has [`Others`], an epoll of its own in which they are watched once each. The loop watches
+//!   that epoll as one descriptor more, whatever it waits in: an epoll is readable when something
+//!   in it is ready. So no loop has a second way of waiting, a set of select(2) holds no number
+//!   that is not a client's, and each model still waits for its clients in its own way;
+//! - a task of tokio has such an epoll for itself.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use protocol::{Outside, Session, Step};
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::output;
+use crate::connection::drive::{self, Blocked};
+use crate::connection::{Conn, Phase};
+use crate::stopping;
+use crate::turns::Token;
+
+/// What a connection can have outside.
+#[derive(Debug)]
+pub(crate) enum Beside {
+    /// Standard output, under a number of its own: an epoll watches a number only once.
+    Output(OwnedFd),
+}
+
+/// How far it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Advance {
+    /// Some of it is done.
+    Moved,
+    /// It has to wait.
+    Blocked,
+}
+
+/// Does what the connection needs done outside it, as far as that goes without waiting.
+///
+/// # Errors
+/// When that fails or the client is gone, which ends the connection.
+pub(crate) fn advance(
+    session: &mut Session,
+    beside: &mut Option<Box<Beside>>,
+    stream: &impl AsFd,
+) -> io::Result<Advance> {
+    let advance = advance_now(session, beside)?;
+    if advance == Advance::Blocked && is_gone(stream) {
+        return Err(io::ErrorKind::ConnectionReset.into());
+    }
+    Ok(advance)
+}
+
+fn advance_now(session: &mut Session, beside: &mut Option<Box<Beside>>) -> io::Result<Advance> {
+    match session.step() {
+        Step::Outside(Outside::Deliver(bytes)) => {
+            // Without it there is nothing to serve for.
+            let written = output::write_now(rustix::stdio::stdout(), bytes);
+            match written.inspect_err(stopping::output_failed)? {
+                Some(n) => {
+                    session.delivered(n);
+                    Ok(Advance::Moved)
+                }
+                None => {
+                    if beside.is_none() {
+                        let number = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 0)?;
+                        *beside = Some(Box::new(Beside::Output(number)));
+                    }
+                    Ok(Advance::Blocked)
+                }
+            }
+        }
+        step => unreachable!("the driver does {step:?} itself"),
+    }
+}
+
+/// The same as a client's turn in a loop; `None` when some of it is done.
+pub(crate) fn turn(conn: &mut Conn) -> Option<Blocked> {
+    let Conn { client, beside, stream, phase, .. } = conn;
+    match advance(&mut client.session, beside, stream) {
+        Ok(Advance::Moved) => {
+            *phase = Phase::Serving;
+            None
+        }
+        Ok(Advance::Blocked) => {
+            *phase = Phase::Outside;
+            Some(Blocked::Outside)
+        }
+        Err(error) => Some(Blocked::Over(drive::ending(&error))),
+    }
+}
+
+/// The same, waiting as a thread waits.
+///
+/// # Errors
+/// When it fails or the client is gone, which ends the connection.
+pub(crate) fn advance_blocking(conn: &mut Conn) -> io::Result<()> {
+    let Conn { client, beside, stream, .. } = conn;
+    while advance(&mut client.session, beside, stream)? == Advance::Blocked {
+        wait_blocking(stream, beside.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Whether a connection has ended in both directions, as that of a server that was cut has.
+fn is_gone(stream: &impl AsFd) -> bool {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut line = [PollFd::new(stream, PollFlags::empty())];
+    rustix::io::retry_on_intr(|| poll(&mut line, Some(&at_once))).is_ok_and(|ready| ready > 0)
+}
+
+/// Waits until it can go on, or the client is gone.
+fn wait_blocking(stream: &OwnedFd, beside: Option<&Beside>) -> io::Result<()> {
+    let watched = watched(stream, beside);
+    let line = |(fd, flags): &(_, EventFlags)| {
+        let write = flags.contains(EventFlags::OUT);
+        let read = flags.contains(EventFlags::IN);
+        let mut asked = PollFlags::empty();
+        asked.set(PollFlags::OUT, write);
+        asked.set(PollFlags::IN, read);
+        PollFd::from_borrowed_fd(*fd, asked)
+    };
+    let mut lines: Vec<PollFd<'_>> = watched.iter().map(line).collect();
+    match poll(&mut lines, None::<&Timespec>) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What is waited for: the end of the connection in both directions, which nobody has to ask for, and
+/// what the connection has beside it.
+fn watched<'a>(
+    stream: &'a impl AsFd,
+    beside: Option<&'a Beside>,
+) -> Vec<(BorrowedFd<'a>, EventFlags)> {
+    let mut watched = vec![(stream.as_fd(), EventFlags::empty())];
+    match beside {
+        Some(Beside::Output(number)) => watched.push((number.as_fd(), EventFlags::OUT)),
+        None => {}
+    }
+    watched
+}
+
+/// What the clients of a loop wait for that is not their connection.
+#[derive(Debug)]
+pub(crate) struct Others {
+    epoll: OwnedFd,
+}
+
+/// Events taken at a time.
+const EVENTS_MAX: usize = 64;
+
+impl Others {
+    /// Nothing yet.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { epoll: epoll::create(CreateFlags::CLOEXEC)? })
+    }
+
+    /// Has this client named once when it can go on, or is gone. What it named before is renewed.
+    ///
+    /// # Errors
+    /// When the kernel has no room for it.
+    pub(crate) fn watch(
+        &self,
+        token: Token,
+        stream: &impl AsFd,
+        beside: Option<&Beside>,
+    ) -> io::Result<()> {
+        let data = EventData::new_u64(token.number());
+        for (fd, flags) in watched(stream, beside) {
+            let flags = flags | EventFlags::ONESHOT;
+            match epoll::add(&self.epoll, fd, data, flags) {
+                Err(Errno::EXIST) => epoll::modify(&self.epoll, fd, data, flags)?,
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Who can go on; one may be named twice.
+    pub(crate) fn take(&self) -> Vec<Token> {
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut named = Vec::new();
+        let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
+        loop {
+            events.clear();
+            if epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&at_once))
+                == Err(Errno::INTR)
+            {
+                continue;
+            }
+            named.extend(events.iter().map(|event| Token::from_number(event.data.u64())));
+            // A loop that is told once is not told again of what is left here.
+            if events.len() < EVENTS_MAX {
+                return named;
+            }
+        }
+    }
+}
+
+impl AsRawFd for Others {
+    fn as_raw_fd(&self) -> RawFd {
+        self.epoll.as_raw_fd()
+    }
+}
+
+impl AsFd for Others {
+    /// Readable while somebody can go on.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}

@@ -1,0 +1,51 @@
+//! What `c10k serve` is told about classroom applications, and mostly wrongly.
+
+use serde_json::Value;
+use servers::MODELS;
+
+use super::{fails, run};
+
+#[test]
+fn each_model_lists_the_applications_it_runs_and_why_it_runs_no_other() {
+    let (_, json, _) = run(&["models", "--json"]);
+    let list: Vec<Value> = serde_json::from_str(&json).expect("JSON");
+    let (_, table, _) = run(&["models"]);
+    for (model, entry) in MODELS.iter().zip(&list) {
+        let names = |value: &Value| -> Vec<String> {
+            let names = value.as_array().expect("a list").iter();
+            names.map(|name| name.as_str().expect("a name").into()).collect()
+        };
+        let apps = names(&entry["apps"]);
+        let cannot = entry["cannot"].as_object().expect("reasons");
+        for (name, app) in protocol::App::ALL {
+            assert_eq!(apps.contains(&name.into()), model.cannot_run(app).is_none(), "{entry}");
+            assert_eq!(cannot.contains_key(name), model.cannot_run(app).is_some(), "{entry}");
+            if let Some(reason) = model.cannot_run(app) {
+                assert_eq!(cannot[name], reason);
+                assert!(table.contains(&format!("cannot run {name}")), "{table}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_no_server_can_be_is_refused_with_what_to_do() {
+    let serve = |more: &[&str], parts: &[&str]| {
+        fails(&[&["serve", "--listen", "127.0.0.1:0"], more].concat(), 2, parts);
+    };
+    let broken = ["--broken", servers::BROKEN[0].model.name];
+    for (app, _) in protocol::App::ALL.into_iter().filter(|(_, app)| !app.is_request_reply()) {
+        let refused = format!("cannot run {app}: its fault shows in requests and replies");
+        serve(&[&broken[..], &["--app", app]].concat(), &[&refused]);
+        let http = ["--model", "epoll", "--framing", "http", "--app", app];
+        serve(&http, &[&format!("{app} is not served over HTTP"), "--framing line or raw"]);
+        let load = ["load", "--target", "127.0.0.1:9", "--app", app];
+        fails(&load, 2, &[&format!("'{app}' is none of bench, echo, multiply")]);
+    }
+    serve(&["--model", "epoll", "--bye", "ciao"], &["--bye is for --app clock, and this is bench"]);
+    let delay = ["--model", "epoll", "--app", "clock", "--delay", "1s"];
+    serve(&delay, &["--delay is for --app daytime, and this is clock"]);
+    serve(&["--model", "epoll", "--app", "clock", "--bye", " "], &["--bye needs a word"]);
+    let delay = ["--model", "epoll", "--app", "daytime", "--delay", "soon"];
+    serve(&delay, &["--delay"]);
+}
