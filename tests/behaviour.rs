@@ -26,7 +26,9 @@ fn trial(model: &'static Model, behaviour: &'static Behaviour) -> Trial {
         let setting = Setting::of_model(subject, Speech::BENCH, PATIENCE);
         match setting.try_one(behaviour) {
             Verdict::Pass | Verdict::ByNature => Ok(()),
-            Verdict::Skipped(reason) | Verdict::Fail(reason) => Err(Failed::from(reason)),
+            Verdict::Skipped(reason) | Verdict::Fail(reason) | Verdict::Unstable(reason) => {
+                Err(Failed::from(reason))
+            }
         }
     };
     // What a model cannot be asked, such as to replace processes that it has not, is counted

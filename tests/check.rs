@@ -7,8 +7,10 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Output;
 
+use c10k::check::Speech;
+use protocol::{App, Framing};
 use serde_json::Value;
-use support::{c10k, server};
+use support::{c10k, server, server_that_speaks};
 
 const STUDENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/students");
 
@@ -66,6 +68,7 @@ fn a_poor_server_loses_points_for_what_is_wrong_with_it_and_for_nothing_else() {
     let command = format!("python3 '{STUDENTS}/poor.py' {{port}}");
     let only = MISTAKES.iter().map(|(name, _)| *name).chain(RIGHT).collect::<Vec<_>>().join(",");
     let arguments = ["--command", &command, "--app", "multiply", "--only", &only];
+    let arguments = [&arguments[..], &["--tries", "1"]].concat();
     let (exit, report) = report(&arguments);
     assert_eq!(exit, 1);
     assert_eq!(report["subject"]["one_at_a_time"], true);
@@ -92,11 +95,12 @@ fn the_output_in_the_readme_is_that_of_the_program() {
     let readme = std::fs::read_to_string(readme).expect("committed");
     let block = readme.split("```").find(|block| block.contains("command python3 tests/"));
     let lines: Vec<_> = block.expect("an output").lines().skip(1).collect();
-    let row = |line: &&str| line.strip_prefix(' ')?.split_whitespace().next().map(String::from);
+    let row = |line: &&str| line.strip_prefix(' ')?.split_whitespace().last().map(String::from);
     let names: Vec<_> = lines.iter().filter_map(row).filter(|name| name.contains('_')).collect();
     assert!(names.len() >= 4, "{names:?}");
     let command = ["--command", "python3 tests/students/poor.py {port}", "--app", "multiply"];
-    let (_, stdout, _) = check(&[&command[..], &["--only", &names.join(",")]].concat());
+    let only = ["--only", &names.join(","), "--tries", "1"];
+    let (_, stdout, _) = check(&[&command[..], &only].concat());
     let came: Vec<_> = stdout.lines().map(str::trim_end).collect();
     for line in lines {
         // How far the pieces of a request come before the server is gone is not always the same.
@@ -125,7 +129,8 @@ fn a_running_server_is_checked_as_far_as_its_address_goes_and_goes_on() {
     let address = server.address.to_string();
     let (exit, stdout, stderr) = check(&["--target", &address, "--patience", "30s"]);
     assert_eq!(exit, 0, "{stdout}{stderr}");
-    for part in ["it needs the server's process", "it needs a model's options", "\nscore "] {
+    for part in ["it needs the server's process", "it needs a model's options", "\nscore ", "--all"]
+    {
         assert!(stdout.contains(part), "no '{part}' in {stdout}");
     }
     assert!(!stdout.contains("FAIL"), "{stdout}");
@@ -139,9 +144,177 @@ fn a_model_is_checked_and_what_is_its_nature_is_no_failure() {
     let arguments = ["--model", "sequential", "--only", &only, "--patience", "30s"];
     let (exit, stdout, _) = check(&arguments);
     assert_eq!(exit, 0);
-    assert!(stdout.contains("one at a time, by nature") && stdout.contains("score 1 of 1"));
+    assert!(
+        stdout.contains("one at a time, by nature") && stdout.contains("score 1 of 1"),
+        "{stdout}"
+    );
     let (_, report) = report(&arguments);
     assert_eq!(report["tests"][0]["result"], "by_nature");
+}
+
+/// A server of the odd kind, asked whether it echoes.
+fn odd(how: &str, patience: &str, more: &[&str]) -> (i32, String, String) {
+    let command = format!("python3 '{STUDENTS}/odd.py' {{port}} {how}");
+    let only = ["--app", "echo", "--only", "every_request_gets_its_reply", "--patience", patience];
+    check(&[&["--command", &command], &only[..], more].concat())
+}
+
+#[test]
+fn a_server_that_prints_megabytes_is_checked_like_any_other() {
+    let (exit, stdout, stderr) = odd("noisy", "10s", &[]);
+    assert_eq!(exit, 0, "{stdout}{stderr}");
+}
+
+#[test]
+fn a_server_that_listens_late_or_elsewhere_first_is_waited_for() {
+    for how in ["late", "elsewhere-too"] {
+        let (exit, stdout, stderr) = odd(how, "10s", &[]);
+        assert_eq!(exit, 0, "{how}: {stdout}{stderr}");
+    }
+}
+
+#[test]
+fn a_server_that_listens_elsewhere_is_told_where_and_what_to_do() {
+    let (exit, stdout, stderr) = odd("elsewhere", "1s", &[]);
+    assert_eq!((exit, stdout.as_str()), (1, ""));
+    for part in ["listens at 127.0.0.1:", "and not on port", "{port}"] {
+        assert!(stderr.contains(part), "no '{part}' in {stderr}");
+    }
+    if TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("not tested: this machine has no version 6");
+        return;
+    }
+    let (exit, _, stderr) = odd("version-6", "10s", &[]);
+    assert_eq!(exit, 1);
+    assert!(stderr.contains("listens at [::1]:") && stderr.contains("all addresses"), "{stderr}");
+}
+
+#[test]
+fn what_differs_from_try_to_try_is_unstable_and_neither_passed_nor_failed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let count = folder.path().join("starts");
+    let command = format!("python3 '{STUDENTS}/moody.py' {{port}} '{}'", count.display());
+    let arguments = ["--command", &command, "--app", "echo", "--patience", "30s"];
+    let arguments = [&arguments[..], &["--only", "every_request_gets_its_reply"]].concat();
+    // The first start is to see that it can be checked, so that the next answers wrongly.
+    let (exit, report) = report(&arguments);
+    let test = &report["tests"][0];
+    assert_eq!((exit, &test["result"]), (1, &"unstable".into()), "{test}");
+    assert_eq!((&test["tries"], &test["failures"]), (&2.into(), &1.into()), "{test}");
+    assert_eq!((&report["score"], &report["max"]), (&0.into(), &3.into()));
+    std::fs::write(&count, "0").expect("a file");
+    let (exit, stdout, _) = check(&arguments);
+    assert_eq!(exit, 1);
+    for part in ["UNSTABLE", "failed 1 of 2 times", "0 passed, 0 failed, 1 unstable"] {
+        assert!(stdout.contains(part), "no '{part}' in {stdout}");
+    }
+    std::fs::write(&count, "0").expect("a file");
+    let (_, once, _) = check(&[&arguments[..], &["--tries", "1"]].concat());
+    assert!(once.contains("0 passed, 1 failed"), "{once}");
+    // What passes at first is tried again on demand only.
+    std::fs::write(&count, "1").expect("a file");
+    assert_eq!(check(&arguments).0, 0);
+    std::fs::write(&count, "1").expect("a file");
+    let (_, confirmed, _) = check(&[&arguments[..], &["--confirm"]].concat());
+    assert!(confirmed.contains("1 unstable"), "{confirmed}");
+}
+
+#[test]
+fn graders_get_their_reports_also_of_a_server_that_does_not_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (results, junit, md) = (path("results.json"), path("junit.xml"), path("summary.md"));
+    let reports = ["--gradescope", &results, "--points", "20", "--junit", &junit, "--md", &md];
+    let read = |name: &str| std::fs::read_to_string(name).expect("it was written");
+    let (exit, stdout, stderr) = odd("late", "10s", &reports);
+    assert_eq!(exit, 0, "{stderr}");
+    assert!(stdout.contains("score 3 of 3"), "the table is printed too: {stdout}");
+    let gradescope: Value = serde_json::from_str(&read(&results)).expect("JSON");
+    assert_eq!(gradescope["score"], 20.0);
+    assert!(read(&md).starts_with("## 3 of 3 points\n"));
+    let ends = "python3 -c 'raise SystemExit(\"<no> & configuration\")'";
+    let (exit, _, stderr) = check(&[&["--command", ends, "--app", "echo"], &reports[..]].concat());
+    assert_eq!(exit, 1);
+    assert!(stderr.contains("<no> & configuration"), "{stderr}");
+    let gradescope: Value = serde_json::from_str(&read(&results)).expect("JSON");
+    assert_eq!(gradescope["score"], 0.0);
+    let output = gradescope["tests"][0]["output"].as_str().expect("text");
+    assert!(output.contains("<no> & configuration"), "{output}");
+    assert!(read(&md).starts_with("## 0 of "), "{}", read(&md));
+    // Well-formed, by a parser of another make.
+    let parse = "import sys, xml.dom.minidom as m; d = m.parse(sys.argv[1]); \
+                 print(len(d.getElementsByTagName('failure')), \
+                 d.getElementsByTagName('testsuite')[0].getAttribute('failures'))";
+    let parsed = std::process::Command::new("python3").args(["-c", parse, &junit]).output();
+    let parsed = String::from_utf8(parsed.expect("python3 runs").stdout).expect("text");
+    let counts: Vec<_> = parsed.split_whitespace().collect();
+    assert!(counts.len() == 2 && counts[0] == counts[1] && counts[0] != "0", "{parsed}");
+}
+
+#[test]
+fn one_report_only_goes_to_standard_output_and_files_must_be_writable() {
+    let both = ["--model", "epoll", "--json", "-", "--md", "-"];
+    fails(&both, 2, &["one report only"]);
+    fails(&["--model", "epoll", "--points", "5"], 2, &["--gradescope"]);
+    fails(&["--model", "epoll", "--junit", "/no/such/folder/x.xml"], 2, &["/no/such/folder"]);
+}
+
+#[test]
+fn what_was_not_tried_is_no_pass() {
+    let command = format!("python3 '{STUDENTS}/poor.py' {{port}}");
+    let arguments = ["--command", &command, "--app", "multiply", "--only", "a_second_signal_cuts"];
+    let (exit, stdout, stderr) = check(&arguments);
+    assert_eq!(exit, 4, "{stdout}");
+    assert!(stderr.contains("nothing was tried"), "{stderr}");
+}
+
+#[test]
+fn an_http_server_of_another_make_is_asked_for_its_own_pages() {
+    // One of ours, of which nothing is known but its address.
+    let speech = Speech::of(App::Bench, Framing::Http);
+    let mut server = server_that_speaks("epoll", speech);
+    let address = server.address.to_string();
+    let arguments = ["--target", &address, "--framing", "http", "--patience", "30s"];
+    let (exit, report) = report(&arguments);
+    let tests = report["tests"].as_array().expect("tests");
+    let http: Vec<_> =
+        tests.iter().filter(|t| t["name"].as_str().expect("a name").contains("http")).collect();
+    assert_eq!(http.iter().filter(|test| test["result"] == "pass").count(), 5, "{http:?}");
+    assert_eq!((exit, &report["score"]), (0, &report["max"]), "{report}");
+    assert_eq!(report["subject"]["path"], "/");
+    let (exit, stdout, stderr) = check(&[&arguments[..], &["--path", "/nowhere"]].concat());
+    assert_eq!((exit, stdout.as_str()), (1, ""));
+    for part in ["give --path", "status 404"] {
+        assert!(stderr.contains(part), "no '{part}' in {stderr}");
+    }
+    server.stop().expect("it still runs, and stops as it should");
+}
+
+#[test]
+fn an_http_server_that_closes_after_each_reply_loses_points_for_that_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("index.html"), "hello").expect("a file");
+    let at = folder.path().display();
+    let command = format!("python3 -m http.server --bind 127.0.0.1 --directory '{at}' {{port}}");
+    let names = [
+        "every_request_gets_its_reply",
+        "http_requests_are_answered_on_a_connection_that_stays_open",
+        "an_http_request_split_at_every_byte_is_one_request",
+        "a_pipelined_http_burst_is_answered_in_order",
+        "connection_close_is_answered_and_obeyed",
+        "a_reset_in_mid_request_harms_nobody",
+        "fifty_clients_are_served_side_by_side",
+    ];
+    let only = names.join(",");
+    let arguments = ["--command", &command, "--framing", "http", "--only", &only];
+    let (exit, report) = report(&[&arguments[..], &["--patience", "30s"]].concat());
+    let of = |at: usize| report["tests"][at]["result"].as_str().expect("a result");
+    assert_eq!(exit, 1, "{report}");
+    assert_eq!(
+        (0..names.len()).map(of).collect::<Vec<_>>(),
+        ["pass", "fail", "pass", "skipped", "pass", "pass", "pass"],
+        "{report}"
+    );
 }
 
 #[test]

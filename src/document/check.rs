@@ -37,6 +37,8 @@ pub struct CheckSubject {
     pub app: String,
     /// The framing of requests and replies.
     pub framing: String,
+    /// The path that was asked for, of an HTTP server that is not ours.
+    pub path: Option<String>,
     /// It served the second client only when the first had left.
     pub one_at_a_time: bool,
 }
@@ -47,10 +49,14 @@ pub struct CheckSubject {
 pub struct CheckTest {
     /// What was expected, as a sentence in snake case.
     pub name: String,
-    /// `pass`, `fail`, `skipped`, or `by_nature` where a model serves one client at a time and is
-    /// meant to.
+    /// `pass`, `fail`, `unstable` where tries of the same server differ, `skipped`, or `by_nature` where
+    /// a model serves one client at a time and is meant to.
     pub result: String,
-    /// Points reached.
+    /// How often it was tried; 0 where it was skipped.
+    pub tries: u32,
+    /// How many of those failed.
+    pub failures: u32,
+    /// Points reached; an unstable behaviour has none.
     pub points: u32,
     /// Points that could be reached; 0 where it was not tried or cannot be by nature.
     pub max: u32,
@@ -58,4 +64,40 @@ pub struct CheckTest {
     pub why: String,
     /// What came instead, or why it was not tried; absent where it passed.
     pub reason: Option<String>,
+}
+
+impl CheckTest {
+    /// Whether something is known by it.
+    #[must_use]
+    pub fn was_tried(&self) -> bool {
+        self.result != "skipped"
+    }
+
+    /// Its name as a sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        self.name.replace('_', " ")
+    }
+}
+
+impl CheckReport {
+    /// The behaviours with this result.
+    pub fn with<'a>(&'a self, result: &'a str) -> impl Iterator<Item = &'a CheckTest> {
+        self.tests.iter().filter(move |test| test.result == result)
+    }
+
+    /// Why behaviours were not tried, and how many for each reason, the most frequent first.
+    #[must_use]
+    pub fn reasons_skipped(&self) -> Vec<(&str, usize)> {
+        let mut reasons: Vec<(&str, usize)> = Vec::new();
+        for test in self.with("skipped") {
+            let reason = test.reason.as_deref().unwrap_or_default();
+            match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, count)) => *count += 1,
+                None => reasons.push((reason, 1)),
+            }
+        }
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        reasons
+    }
 }

@@ -14,6 +14,7 @@ pub mod server;
 pub mod starting;
 mod until;
 pub mod watch;
+mod words;
 
 pub use interrupts::interrupts;
 pub(crate) use processors::processors;

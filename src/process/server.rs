@@ -1,8 +1,6 @@
 //! The server under check: a model of ours, a command that starts somebody's server, or only an
 //! address.
 
-use std::fs::File;
-use std::io::{Read, Seek};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
@@ -12,9 +10,13 @@ use anyhow::{Context, Result, anyhow, ensure};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use serde_json::Value;
 
+use super::words::Words;
 use super::{until, watch};
 use crate::host::accounts::Group;
 use crate::process::child::ServerChild;
+
+/// How long the end of a process may come after the end of its connections.
+const ENDS_WITHIN: Duration = Duration::from_millis(300);
 
 /// A server that runs.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub struct Server {
 #[derive(Debug)]
 pub(super) enum Kind {
     Model(ServerChild),
-    Command { child: Child, stderr: File, status: Option<ExitStatus>, group: Option<Group> },
+    Command { child: Child, said: Words, status: Option<ExitStatus>, group: Option<Group> },
     Address,
 }
 
@@ -177,15 +179,13 @@ impl Server {
         if self.is_stopped() {
             return None;
         }
+        // One that has just closed on its client is perhaps about to end, and to say why.
+        let _ = until("it has ended", ENDS_WITHIN, || self.has_ended());
         let ended = self.has_ended();
-        let Kind::Command { stderr, status, .. } = &mut self.kind else {
+        let Kind::Command { said, status, .. } = &mut self.kind else {
             return ended.then(|| "the server ended".into());
         };
-        let mut text = Vec::new();
-        // Without its words there is still how it ended.
-        let _ = stderr.rewind().and_then(|()| stderr.read_to_end(&mut text));
-        let text = String::from_utf8_lossy(&text);
-        let last = text.lines().rev().find(|line| line.contains(char::is_alphanumeric));
+        let last = said.last(ended);
         match (status, last) {
             (Some(status), Some(last)) => Some(format!("it ended with {status}, saying: {last}")),
             (Some(status), None) => Some(format!("it ended with {status}")),

@@ -1,8 +1,10 @@
 //! Starting the server under check: a model of ours, somebody's command, or nothing where it runs.
 
+mod command;
+
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -12,25 +14,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{
-    Pid, Signal, geteuid, kill_process, kill_process_group, set_parent_process_death_signal,
-    test_kill_process_group,
+    Pid, Signal, geteuid, kill_process, kill_process_group, test_kill_process_group,
 };
 use servers::Model;
 
 use super::child::EndedEarly;
 use super::inherited::Inherited;
 use super::server::{Kind, Server};
-use super::{ServeArgs, until, watch};
-use crate::host::accounts::Group;
+use super::{ServeArgs, until};
 use crate::process::child::ServerChild;
 use crate::workload::speech::Speech;
 
 /// The user that nobody is: for a server that must not have root's exemptions.
 const NOBODY: u32 = 65534;
-
-/// How long a command may take until it listens. To start an interpreter on a busy machine takes
-/// long, and says nothing about the server.
-const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
 /// What is checked.
 #[derive(Clone, Debug)]
@@ -87,7 +83,7 @@ impl Subject {
                 let server = start_model(model, program, start, Stdio::inherit())?;
                 (server.address, Kind::Model(server))
             }
-            Self::Command(words) => start_command(words, start)?,
+            Self::Command(words) => command::start(words, start)?,
             Self::Address(address) => (*address, Kind::Address),
         };
         Ok(Server { address, patience, kind, stopped: None })
@@ -197,55 +193,4 @@ fn model_command(
     }
     start.inherited.leave_to(&mut command);
     Ok(command)
-}
-
-fn start_command(words: &[String], start: Start<'_>) -> Result<(SocketAddr, Kind)> {
-    let port = if start.port == 0 { free_port()? } else { start.port };
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
-    let place = |w: &String| w.replace("{port}", &port.to_string()).replace("{address}", &address);
-    let words: Vec<_> = words.iter().map(place).collect();
-    let (program, arguments) = words.split_first().context("the command is empty")?;
-    let stderr = tempfile::tempfile()?;
-    let mut command = Command::new(program);
-    command.args(arguments).env("PORT", port.to_string()).process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr.try_clone()?);
-    #[expect(unsafe_code, reason = "what runs between fork and exec must be signal-safe")]
-    // SAFETY: prctl(2) alone, which allocates nothing and takes no lock.
-    unsafe {
-        // However this program ends, it leaves no server behind.
-        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
-    }
-    // In one account with all that it starts, and gone with them.
-    let group = Group::around(&mut command);
-    let child = command.spawn().with_context(|| {
-        format!("cannot start '{program}': is it installed, and is its name or path right?")
-    })?;
-    let mut server = Server {
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        patience: start.patience,
-        kind: Kind::Command { child, stderr, status: None, group },
-        stopped: None,
-    };
-    let mut ended = false;
-    let listens = until("it listens", start.patience.max(STARTS_WITHIN), || {
-        ended = server.has_ended();
-        ended || watch::is_listening(port)
-    });
-    if server.went_into_the_background(ended, port) {
-        bail!(
-            "'{}' ended, and what it left in the background is not to be seen from here: have it stay \
-             in the foreground (as nginx does with -g 'daemon off;')",
-            words.join(" ")
-        );
-    }
-    if ended || listens.is_err() {
-        let told = "is the port in the command, as {port}, or read from the environment's PORT?";
-        let last = server.last_words().unwrap_or_else(|| "it is still running".into());
-        bail!("'{}' does not listen on port {port}: {last}; {told}", words.join(" "));
-    }
-    Ok((server.address, std::mem::replace(&mut server.kind, Kind::Address)))
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -41,6 +41,16 @@ impl Footprint {
         footprint
     }
 
+    /// With so many more of each.
+    #[must_use]
+    pub fn and(self, more: usize) -> Self {
+        Self {
+            processes: self.processes + more,
+            threads: self.threads + more,
+            descriptors: self.descriptors + more,
+        }
+    }
+
     /// Whether nothing of it is more than that.
     #[must_use]
     pub fn is_within(self, other: Self) -> bool {
@@ -118,6 +128,14 @@ fn entries(pid: i32, folder: &str) -> Vec<String> {
 pub fn is_listening(port: u16) -> bool {
     let us = rustix::process::getpid().as_raw_pid();
     sockets::at_port(us, port, &[TcpState::Listen]).is_ok_and(|(found, _)| !found.is_empty())
+}
+
+/// Where processes of the tree listen.
+#[must_use]
+pub fn listening(root: i32) -> Vec<SocketAddr> {
+    let found = sockets::listeners(root).unwrap_or_default();
+    let theirs = found.into_iter().filter(|socket| opener(root, socket).is_some());
+    theirs.map(|socket| socket.local).collect()
 }
 
 /// The process of the tree that has the server's end of a connection with this client.

@@ -54,7 +54,7 @@ impl Running {
         (server_cpus, client_cpus): (&[usize], &[usize]),
     ) -> Result<Self> {
         let Some(words) = &external.command else { return external.address().map(Self::There) };
-        let start = Start::plain(Speech { app, framing }, PATIENCE);
+        let start = Start::plain(Speech::of(app, framing), PATIENCE);
         // A child inherits the processors of the thread that starts it.
         if !server_cpus.is_empty() {
             machine::pin(server_cpus)?;

@@ -2,6 +2,7 @@
 
 mod deliver;
 pub mod export;
+pub(crate) mod grading;
 pub mod page;
 pub mod table;
 

@@ -1,6 +1,10 @@
 //! Requests with known replies, in whatever the server under check speaks.
 
+mod page;
+
 use protocol::{App, Framing};
+
+pub use page::Page;
 
 /// What a server speaks: its application and its framing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,24 +13,43 @@ pub struct Speech {
     pub app: App,
     /// How the stream is cut into messages.
     pub framing: Framing,
+    /// Of an HTTP server that is not ours: what it is asked for, in place of an application.
+    pub page: Option<&'static Page>,
 }
 
-/// A request and its only right reply, as they go over the wire.
+/// A request and its right reply, as they go over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// What is sent.
     pub request: Vec<u8>,
-    /// What must come.
+    /// What must come: these bytes, or a reply as the page's others. Empty for a page.
     pub reply: Vec<u8>,
+    /// The page that is asked for, where it is one.
+    pub page: Option<&'static Page>,
 }
 
 impl Speech {
     /// The `bench` application over lines.
-    pub const BENCH: Self = Self { app: App::Bench, framing: Framing::Line };
+    pub const BENCH: Self = Self::of(App::Bench, Framing::Line);
 
-    /// A question; another one for another number.
+    /// An application of ours.
+    #[must_use]
+    pub const fn of(app: App, framing: Framing) -> Self {
+        Self { app, framing, page: None }
+    }
+
+    /// Any HTTP server.
+    #[must_use]
+    pub const fn of_page(page: &'static Page) -> Self {
+        Self { app: App::Bench, framing: Framing::Http, page: Some(page) }
+    }
+
+    /// A question; another one for another number, unless it is a page.
     #[must_use]
     pub fn question(self, n: u64) -> Question {
+        if let Some(page) = self.page {
+            return Question { request: page.request(), reply: Vec::new(), page: Some(page) };
+        }
         if self.framing == Framing::Http {
             return match self.app {
                 App::Bench | App::Echo => http_echo(&format!("question {n}")),
@@ -69,6 +92,7 @@ impl Speech {
     #[must_use]
     pub fn half(self) -> &'static [u8] {
         match self.app {
+            _ if self.framing == Framing::Http => b"GET /never-fin",
             App::Bench => b"ECHO never fin",
             App::Echo => b"never fin",
             App::Multiply => b"22 9",
@@ -100,7 +124,7 @@ impl Speech {
 
     fn wire(self, request: String, reply: String) -> Question {
         let end = if self.framing == Framing::Line { "\n" } else { "" };
-        Question { request: (request + end).into(), reply: (reply + end).into() }
+        Question { request: (request + end).into(), reply: (reply + end).into(), page: None }
     }
 }
 
@@ -113,12 +137,12 @@ fn has_none(app: App) -> ! {
 fn http_echo(text: &str) -> Question {
     let len = text.len();
     let head = format!("POST /echo HTTP/1.1\r\nHost: c10k\r\nContent-Length: {len}\r\n\r\n");
-    Question { request: (head + text).into(), reply: http_reply(text) }
+    Question { request: (head + text).into(), reply: http_reply(text), page: None }
 }
 
 fn http_mul(factors: &str, product: &str) -> Question {
     let request = format!("GET /mul/{factors} HTTP/1.1\r\nHost: c10k\r\n\r\n");
-    Question { request: request.into(), reply: http_reply(product) }
+    Question { request: request.into(), reply: http_reply(product), page: None }
 }
 
 fn http_reply(body: &str) -> Vec<u8> {
@@ -158,7 +182,7 @@ mod tests {
 
     /// What our own session answers, jobs included.
     fn answer(speech: Speech, request: &[u8]) -> Vec<u8> {
-        let Speech { app, framing } = speech;
+        let Speech { app, framing, .. } = speech;
         let mut session = Session::new(Service { app, framing, close_after: None });
         let (mut left, mut reply) = (request, Vec::new());
         loop {
@@ -189,13 +213,13 @@ mod tests {
     fn every_question_has_the_reply_that_the_protocol_gives() {
         for (_, app) in App::REQUEST_REPLY {
             for (_, framing) in Framing::ALL {
-                let speech = Speech { app, framing };
+                let speech = Speech::of(app, framing);
                 for question in [speech.question(0), speech.question(9), speech.long(500)] {
                     let reply = answer(speech, &question.request);
                     assert_eq!(reply, question.reply, "{}", show(&question.request));
                 }
             }
-            let speech = Speech { app, framing: Framing::Line };
+            let speech = Speech::of(app, Framing::Line);
             assert_eq!(answer(speech, speech.half()), b"");
             for (request, begin) in speech.nonsense() {
                 let reply = answer(speech, &[request, &b"\n"[..]].concat());

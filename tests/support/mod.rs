@@ -24,9 +24,13 @@ pub(crate) fn c10k() -> Command {
 
 /// A model that runs on a free port; it is ended when the test is over, however that ends.
 pub(crate) fn server(model: &str) -> Server {
+    server_that_speaks(model, Speech::BENCH)
+}
+
+/// The same, speaking something else.
+pub(crate) fn server_that_speaks(model: &str, speech: Speech) -> Server {
     let model = servers::models::find(model).expect("a model");
     let subject = Subject::Model { model, program: C10K.into() };
-    let speech = Speech::BENCH;
     subject.start(Start::plain(speech, DEADLINE)).expect("it starts")
 }
 

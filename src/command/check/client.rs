@@ -1,5 +1,7 @@
 //! A client that does exactly what it is told, right or wrong, and says what came instead.
 
+mod pages;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
@@ -9,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, sockopt};
 
+use self::pages::Pages;
 use crate::base::patient::Patient;
 pub use crate::process::until;
 use crate::workload::speech::{Question, show};
@@ -20,6 +23,9 @@ pub struct Client {
     pub stream: Patient,
     received: Vec<u8>,
     patience: Duration,
+    address: SocketAddr,
+    /// Of an HTTP server that is not ours.
+    pages: Option<Pages>,
 }
 
 impl Client {
@@ -29,7 +35,8 @@ impl Client {
     /// When nobody accepts.
     pub fn connect(address: SocketAddr, patience: Duration) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&address, patience);
-        Self::over(stream.with_context(|| format!("cannot connect to {address}"))?, patience)
+        let stream = stream.with_context(|| format!("cannot connect to {address}"))?;
+        Self::over(stream, address, patience)
     }
 
     /// Connects with a small receive buffer, so that what it does not read fills the way to it.
@@ -48,13 +55,13 @@ impl Client {
             Ok(()) | Err(Errno::INTR) => {}
             Err(error) => Err(error).with_context(|| format!("cannot connect to {address}"))?,
         }
-        Self::over(TcpStream::from(socket), patience)
+        Self::over(TcpStream::from(socket), address, patience)
     }
 
-    fn over(stream: TcpStream, patience: Duration) -> Result<Self> {
+    fn over(stream: TcpStream, address: SocketAddr, patience: Duration) -> Result<Self> {
         stream.set_nodelay(true)?;
         let stream = Patient::new(stream, patience)?;
-        Ok(Self { stream, received: Vec::new(), patience })
+        Ok(Self { stream, received: Vec::new(), patience, address, pages: None })
     }
 
     /// Sends bytes, all of them.
@@ -62,6 +69,7 @@ impl Client {
     /// # Errors
     /// When the server does not take them.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
+        self.come_back()?;
         let sent = self.stream.write_all(bytes.as_ref());
         sent.with_context(|| format!("the server did not take {}", show(bytes.as_ref())))
     }
@@ -95,6 +103,18 @@ impl Client {
                 return Ok(None);
             }
         }
+    }
+
+    /// The next line, or what there is before the end; `None` at the end.
+    ///
+    /// # Errors
+    /// When neither comes in time.
+    pub fn line_or_rest(&mut self) -> Result<Option<String>> {
+        while !self.received.contains(&b'\n') && self.receive()? {}
+        if self.received.is_empty() || self.received.contains(&b'\n') {
+            return self.line();
+        }
+        Ok(Some(String::from_utf8_lossy(&std::mem::take(&mut self.received)).into_owned()))
     }
 
     /// The next line, which must come.
@@ -152,7 +172,10 @@ impl Client {
     /// # Errors
     /// When another reply comes, or none.
     pub fn expect(&mut self, question: &Question) -> Result<()> {
-        let Question { request, reply } = question;
+        let Question { request, reply, page } = question;
+        if let Some(page) = page {
+            return self.expect_page(page);
+        }
         let asked = || format!("asked {}, expected {}", show(request), show(reply));
         while self.received.len() < reply.len() {
             // Wrong is wrong, however much is still to come.
@@ -191,7 +214,7 @@ impl Client {
     /// # Errors
     /// When more comes, or a reset, or nothing.
     pub fn ends_in_order(&mut self) -> Result<()> {
-        if self.received.is_empty() {
+        if self.received.is_empty() && self.is_between_pages() {
             let mut byte = [0; 1];
             match self.stream.read(&mut byte) {
                 Ok(0) => return Ok(()),

@@ -4,47 +4,51 @@
 //! what it needs, and a function that tries it on a server. Every model of this program has to
 //! show all of them (`tests/behaviour.rs`); anybody's server can be held against them.
 //!
-//! - [`behaviours`]: the list, by theme
+//! - [`behaviour`]: what one is, and [`behaviours`]: the list, by theme
+//! - [`setting`]: the server, and one behaviour after the other, again where it fails
 //! - [`runner`]: one behaviour on one server, from a fresh start to nothing left
 //! - [`server`]: the server under check, and [`watch`]: how it looks from outside
 //! - [`client`]: the client that misbehaves on purpose, [`companion`]: the one that does not
 //! - [`speech`]: requests with known replies
+//! - [`report`]: what is written down, for people and for graders
 
+mod behaviour;
 pub mod behaviours;
 pub mod client;
 pub mod companion;
+mod report;
 pub mod runner;
+mod setting;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{App, Framing};
-use rustix::process::geteuid;
 use servers::{Family, models};
 
 pub use crate::process::starting::Subject;
 pub use crate::process::watch;
 pub use crate::process::{server, starting};
 pub use crate::workload::speech::{self, Speech};
-pub use runner::{Case, Setting, Skip, Verdict};
+pub use behaviour::{Behaviour, Needs, Speaks};
+pub use runner::{Case, Skip, Verdict};
+pub use setting::Setting;
 
-use crate::base::units;
-use crate::base::values::{address, app, framing, positive_duration, servable_names};
-use crate::base::{Exit, did_you_mean_or, usage};
-use crate::document::{CheckReport, CheckSubject, CheckTest, SchemaId};
-use crate::process::inherited::Inherited;
+use crate::base::values::{address, app, framing, positive, positive_duration, servable_names};
+use crate::base::{Exit, did_you_mean_or, units, usage};
+use crate::document::CheckTest;
 use crate::process::interrupts;
-use crate::view::{deliver, table};
+use report::Reports;
+use speech::Page;
 
 /// `c10k check`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("server").required(true))]
+#[command(group = clap::ArgGroup::new("server").required(true), after_help = EXAMPLES)]
 pub struct CheckArgs {
     /// Check a model of this program; `c10k models` lists them
     #[arg(long, short, group = "server", value_parser = servable_names())]
@@ -61,156 +65,109 @@ pub struct CheckArgs {
     /// How it cuts the stream into requests
     #[arg(long, default_value = "line", value_parser = framing)]
     pub framing: Framing,
+    /// With --framing http, of a server that is not ours: a path that is answered with a status from
+    /// 200 to 299
+    #[arg(long, default_value = "/", value_name = "/PATH")]
+    pub path: String,
     /// Only these behaviours, by name, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "BEHAVIOURS")]
     pub only: Vec<String>,
     /// How long to wait for what the server should do at once
     #[arg(long, default_value = "5s", value_parser = positive_duration)]
     pub patience: Duration,
-    /// Write the result as JSON to this file, or to standard output with -
-    #[arg(long, value_name = "FILE|-")]
-    pub json: Option<PathBuf>,
+    /// How often a behaviour that fails is tried in all; one that fails and passes is unstable
+    #[arg(long, default_value = "3", value_parser = positive)]
+    pub tries: usize,
+    /// Try as often what passes: for grading
+    #[arg(long)]
+    pub confirm: bool,
+    /// List also what was not tried, with the reason
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub(crate) reports: Reports,
 }
 
-/// Something that a server is expected to do.
-#[derive(Debug)]
-pub struct Behaviour {
-    /// A sentence in snake case.
-    pub name: &'static str,
-    /// Why it matters, in one line.
-    pub why: &'static str,
-    /// What it is worth.
-    pub points: u32,
-    /// What must be known of the server.
-    pub needs: Needs,
-    /// What it must speak.
-    pub speaks: Speaks,
-    /// How a model of ours is started for it.
-    pub flags: &'static [&'static str],
-    /// Somebody does harm, and a well-behaved client beside must not notice.
-    pub hostile: bool,
-    /// It is about several clients at a time.
-    pub concurrent: bool,
-    /// The server must not have root's exemptions.
-    pub unprivileged: bool,
-    /// What a model of ours inherits.
-    pub inherited: Inherited,
-    /// Tries it.
-    pub run: fn(&mut Case<'_>) -> Result<()>,
-}
+const EXAMPLES: &str = "\
+Examples:
+  c10k check --model epoll
+  c10k check --command 'python3 server.py {port}' --app multiply
+  c10k check --command './server {port}' --only half_close_is_answered --tries 1
+  c10k check --command './server {port}' --confirm --gradescope results.json --points 20
+  c10k check --target 127.0.0.1:80 --framing http --path /index.html
 
-/// What must be known of a server to try a behaviour on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
-    /// Where it listens.
-    Address,
-    /// Its process, to look at and to send signals to.
-    Process,
-    /// Our command line, counters and timeouts.
-    Model,
-    /// Processes below the first.
-    Workers,
-}
-
-/// What a server must speak for a behaviour to be tried on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speaks {
-    /// Any application in any framing.
-    Anything,
-    /// Any application over lines.
-    Lines,
-    /// The `bench` application over lines.
-    Bench,
-    /// What the behaviour itself has our model speak.
-    Own(Speech),
-}
-
-impl Behaviour {
-    /// What most have in common.
-    const PLAIN: Self = Self {
-        name: "",
-        why: "",
-        points: 1,
-        needs: Needs::Address,
-        speaks: Speaks::Anything,
-        flags: &[],
-        hostile: false,
-        concurrent: false,
-        unprivileged: false,
-        inherited: Inherited { signals: false, descriptors: 0, limit: None },
-        run: |_| Ok(()),
-    };
-
-    /// Why it cannot be tried on that server, if it cannot.
-    #[must_use]
-    pub fn does_not_fit(&self, subject: &Subject, speech: Speech) -> Option<String> {
-        self.misfit(subject, speech).map(Into::into).or_else(|| match subject {
-            Subject::Model { model, .. } => (model.probe)().err(),
-            Subject::Command(_) | Subject::Address(_) => None,
-        })
-    }
-
-    fn misfit(&self, subject: &Subject, speech: Speech) -> Option<&'static str> {
-        let is_model = matches!(subject, Subject::Model { .. });
-        match (self.needs, subject) {
-            (Needs::Model, Subject::Command(_) | Subject::Address(_)) => {
-                return Some("it needs a model's options and counters (--model)");
-            }
-            (Needs::Process | Needs::Workers, Subject::Address(_)) => {
-                return Some("it needs the server's process (--command or --model)");
-            }
-            (Needs::Workers, Subject::Model { model, .. }) if model.family != Family::Process => {
-                return Some("the model has no processes beside the first");
-            }
-            _ => {}
-        }
-        if self.unprivileged && !is_model && geteuid().is_root() {
-            return Some("root is exempt from the limit: run it as another user");
-        }
-        match self.speaks {
-            Speaks::Lines if speech.framing != Framing::Line => Some("it needs --framing line"),
-            Speaks::Bench if speech.app != App::Bench => Some("it needs --app bench"),
-            Speaks::Bench if speech.framing != Framing::Line => Some("it needs --framing line"),
-            _ => None,
-        }
-    }
-}
+Exit codes: 0 every behaviour passed, 1 some did not or the server did not start, 2 usage,
+4 nothing was tried, 130 interrupted";
 
 /// Checks a server, prints what came of it, and writes it down if asked to.
 ///
 /// # Errors
 /// When there is no server to check, with what to do about it.
 pub fn check(args: &CheckArgs) -> Result<Exit> {
-    if args.framing == Framing::Http {
-        return Err(usage(
-            "no server of another make has the paths of ours: leave --framing http out, and a model \
-             (--model) is asked in HTTP where a behaviour is about it",
-        ));
-    }
     let chosen = chosen(&args.only)?;
     let subject = subject(args)?;
-    let speech = Speech { app: args.app, framing: args.framing };
-    let setting = Setting::explore(subject, speech, args.patience)?;
+    args.reports.can_be_written()?;
+    let speech = Speech::of(args.app, args.framing);
+    let speech = if is_model(&subject) { speech } else { of_others(speech, args)? };
     let stop = interrupts()?;
-    let bar = bar(chosen.len());
     let started_at = units::now();
+    let explored = Setting::explore(subject.clone(), speech, args.patience);
+    let (setting, tests, failed) = match explored {
+        Ok(setting) => {
+            let tests = attempt_all(args, &setting, &chosen, &stop);
+            (setting, tests, None)
+        }
+        // A grader is told all the same, by a report in which everything has failed.
+        Err(error) => {
+            let setting = Setting::of_model(subject, speech, args.patience);
+            let tests = report::all_failed(&setting, &chosen, &error);
+            (setting, tests, Some(error))
+        }
+    };
+    let report = report::of(&setting, started_at, tests);
+    if let Some(error) = failed {
+        args.reports.write(&report)?;
+        return Err(error);
+    }
+    args.reports.finish(&report, args.all)?;
+    Ok(match (stop.load(SeqCst), report.score == report.max) {
+        (true, _) => Exit::Interrupted,
+        (false, _) if !report.tests.iter().any(CheckTest::was_tried) => {
+            eprintln!("nothing was tried, so nothing is known: see above why nothing fits");
+            Exit::Untrusted
+        }
+        (false, true) => Exit::Ok,
+        (false, false) => Exit::FellShort,
+    })
+}
+
+/// What a server that is not ours is asked.
+fn of_others(speech: Speech, args: &CheckArgs) -> Result<Speech> {
+    if speech.framing != Framing::Http {
+        return Ok(speech);
+    }
+    Page::of(&args.path).map(Speech::of_page).map_err(|error| usage(error.to_string()))
+}
+
+fn attempt_all(
+    args: &CheckArgs,
+    setting: &Setting,
+    chosen: &[&'static Behaviour],
+    stop: &AtomicBool,
+) -> Vec<CheckTest> {
+    let bar = bar(chosen.len());
     let mut tests = Vec::new();
     for behaviour in chosen {
         if stop.load(SeqCst) {
             break;
         }
         bar.set_message(behaviour.name);
-        tests.push(test(behaviour, setting.try_one(behaviour)));
+        let verdict = setting.try_repeatedly(behaviour, args.tries, args.confirm);
+        tests.push(report::test(behaviour, verdict));
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let report = report(&setting, started_at, tests);
-    deliver(&report, args.json.as_deref(), &table::check(&report))?;
-    Ok(match (stop.load(SeqCst), report.score == report.max) {
-        (true, _) => Exit::Interrupted,
-        (false, true) => Exit::Ok,
-        (false, false) => Exit::FellShort,
-    })
+    tests
 }
 
 fn chosen(only: &[String]) -> Result<Vec<&'static Behaviour>> {
@@ -239,45 +196,6 @@ fn subject(args: &CheckArgs) -> Result<Subject> {
     args.target.map(Subject::Address).context("the command line asks for one of three")
 }
 
-fn test(behaviour: &Behaviour, verdict: Verdict) -> CheckTest {
-    let (points, max) = match verdict {
-        Verdict::Pass => (behaviour.points, behaviour.points),
-        Verdict::Fail(_) => (0, behaviour.points),
-        Verdict::ByNature | Verdict::Skipped(_) => (0, 0),
-    };
-    CheckTest {
-        name: behaviour.name.into(),
-        result: verdict.name().into(),
-        points,
-        max,
-        why: behaviour.why.into(),
-        reason: verdict.reason().map(Into::into),
-    }
-}
-
-fn report(setting: &Setting, started_at: String, tests: Vec<CheckTest>) -> CheckReport {
-    let (kind, name) = match &setting.subject {
-        Subject::Model { model, .. } => ("model", model.name.to_string()),
-        Subject::Command(words) => ("command", words.join(" ")),
-        Subject::Address(address) => ("target", address.to_string()),
-    };
-    CheckReport {
-        schema: SchemaId::check(),
-        started_at,
-        program_version: env!("CARGO_PKG_VERSION").into(),
-        subject: CheckSubject {
-            kind: kind.into(),
-            name,
-            app: setting.speech.app.name().into(),
-            framing: setting.speech.framing.name().into(),
-            one_at_a_time: setting.one_at_a_time,
-        },
-        score: tests.iter().map(|test| test.points).sum(),
-        max: tests.iter().map(|test| test.max).sum(),
-        tests,
-    }
-}
-
 /// A progress bar over behaviours; nothing is drawn where nobody watches.
 fn bar(behaviours: usize) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
@@ -287,6 +205,10 @@ fn bar(behaviours: usize) -> ProgressBar {
     let bar = ProgressBar::new(behaviours as u64);
     bar.set_style(style.expect("the template is in order"));
     bar
+}
+
+fn is_model(subject: &Subject) -> bool {
+    matches!(subject, Subject::Model { .. })
 }
 
 /// Whether the model serves one client after the other, by what it is.

@@ -88,6 +88,14 @@ pub fn by_files(pid: i32, port: u16, states: &[TcpState]) -> Result<Vec<Socket>>
     table::at_port(pid, port, states)
 }
 
+/// The sockets that listen in the network that a process is in, at whatever port and of whatever process.
+///
+/// # Errors
+/// When the kernel has no such file, or the process is gone.
+pub fn listeners(pid: i32) -> Result<Vec<Socket>> {
+    table::listeners(pid)
+}
+
 /// Connections in TIME_WAIT in the network that a process is in, without going through them; 0 where the
 /// kernel does not say.
 #[must_use]

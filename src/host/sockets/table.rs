@@ -10,16 +10,23 @@ use super::{Socket, plain};
 
 /// Sockets of the network that a process is in, with the port at their own end and one of the states.
 pub(super) fn at_port(pid: i32, port: u16, states: &[TcpState]) -> Result<Vec<Socket>> {
+    all(pid, |entry| entry.local_address.port() == port && states.contains(&entry.state))
+}
+
+/// Sockets of the network that a process is in that listen, at whatever port.
+pub(super) fn listeners(pid: i32) -> Result<Vec<Socket>> {
+    all(pid, |entry| entry.state == TcpState::Listen)
+}
+
+fn all(pid: i32, wanted: impl Fn(&TcpNetEntry) -> bool) -> Result<Vec<Socket>> {
     let process = Process::new(pid)?;
     // Missing where there is no version 6.
     let all = process.tcp()?.into_iter().chain(process.tcp6().unwrap_or_default());
-    let wanted =
-        |entry: &TcpNetEntry| entry.local_address.port() == port && states.contains(&entry.state);
     // The kernel walks its table in pieces: what moves meanwhile it may tell twice.
     let mut seen = HashSet::new();
     let is_new =
         |entry: &TcpNetEntry| seen.insert((entry.local_address, entry.remote_address, entry.inode));
-    Ok(all.filter(wanted).filter(is_new).map(socket).collect())
+    Ok(all.filter(|entry| wanted(entry)).filter(is_new).map(socket).collect())
 }
 
 fn socket(entry: TcpNetEntry) -> Socket {

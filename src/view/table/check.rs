@@ -3,41 +3,79 @@
 use std::fmt::Write as _;
 
 use super::table;
-use crate::document::CheckReport;
+use crate::document::{CheckReport, CheckTest};
 
-/// A check: every behaviour with its result, then what is to be mended.
+/// A check: what was tried, with its result; what is to be mended; why the rest was not tried, and
+/// with `all` also which that is.
 #[must_use]
-pub fn check(report: &CheckReport) -> String {
-    let mut rows = table(&["behaviour", "result", "points"], 2);
-    let mut failures = String::new();
-    for test in &report.tests {
-        let reason = test.reason.as_deref().unwrap_or_default();
+pub fn check(report: &CheckReport, all: bool) -> String {
+    let mut rows = table(&["result", "points", "behaviour"], 3);
+    for test in report.tests.iter().filter(|test| test.was_tried() || all) {
         let (result, points) = match test.result.as_str() {
-            "pass" => ("pass".into(), test.points.to_string()),
-            "fail" => ("FAIL".into(), format!("0 of {}", test.max)),
-            "skipped" => (format!("skipped: {reason}"), "-".into()),
-            _ => (reason.into(), "-".into()),
+            "pass" => ("pass", format!("{} of {}", test.points, test.max)),
+            "fail" => ("FAIL", format!("0 of {}", test.max)),
+            "unstable" => ("UNSTABLE", format!("0 of {}", test.max)),
+            "skipped" => ("skipped", "-".into()),
+            _ => ("pass", "-".into()),
         };
-        rows.add_row([test.name.clone(), result, points]);
-        if test.result == "fail" {
-            let _ = write!(failures, "\n{}\n  {}\n  {reason}\n", test.name, test.why);
-        }
+        rows.add_row([result, &points, &test.name]);
     }
-    let subject = &report.subject;
-    if subject.one_at_a_time && subject.kind != "model" {
-        failures.push_str("\nit serves one client at a time, so bad ones were tried alone\n");
+    let count = |result: &str| report.with(result).count();
+    let (passed, skipped) = (count("pass") + count("by_nature"), count("skipped"));
+    let unstable = match count("unstable") {
+        0 => String::new(),
+        n => format!(", {n} unstable"),
+    };
+    let speaks = match &report.subject.path {
+        Some(path) => format!("HTTP, path {path}"),
+        None => format!("application {}, framing {}", report.subject.app, report.subject.framing),
+    };
+    let mut text = format!("{} {}\n{speaks}\n{rows}\n", report.subject.kind, report.subject.name);
+    for test in report.with("fail").chain(report.with("unstable")) {
+        to_mend(&mut text, test);
     }
-    let count = |result: &str| report.tests.iter().filter(|t| t.result == result).count();
-    format!(
-        "{} {}, application {}, framing {}\n{rows}\n{failures}\n{} passed, {} failed, {} skipped\nscore {} of {}\n",
-        subject.kind,
-        subject.name,
-        subject.app,
-        subject.framing,
-        count("pass") + count("by_nature"),
+    notes(&mut text, report);
+    let _ = write!(
+        text,
+        "\n{passed} passed, {} failed{unstable}, {skipped} not tried\nscore {} of {}\n",
         count("fail"),
-        count("skipped"),
         report.score,
         report.max
-    )
+    );
+    text
+}
+
+fn to_mend(text: &mut String, test: &CheckTest) {
+    let reason = test.reason.as_deref().unwrap_or_default();
+    let _ = write!(text, "\n{}\n  {}\n", test.name, test.why);
+    if test.result == "unstable" {
+        let (failures, tries) = (test.failures, test.tries);
+        let _ = writeln!(text, "  the same server failed {failures} of {tries} times: a race?");
+    }
+    let _ = writeln!(text, "  {reason}");
+}
+
+fn notes(text: &mut String, report: &CheckReport) {
+    let subject = &report.subject;
+    let tried = || report.tests.iter().filter(|test| test.was_tried());
+    if tried().count() > 1 && tried().all(|test| test.result == "fail") && subject.path.is_none() {
+        let _ = write!(
+            text,
+            "\nnothing passed: does the server speak what it was asked in (--app {}, --framing {})?\n",
+            subject.app, subject.framing
+        );
+    }
+    if subject.one_at_a_time && subject.kind != "model" {
+        text.push_str("\nit serves one client at a time, so bad ones were tried alone\n");
+    }
+    if report.with("by_nature").next().is_some() {
+        text.push_str("\nno points: it serves one at a time, by nature, so clients wait\n");
+    }
+    let skipped = report.reasons_skipped();
+    if !skipped.is_empty() {
+        text.push_str("\nnot tried (--all lists them):\n");
+    }
+    for (reason, count) in skipped {
+        let _ = writeln!(text, "  {count:>2}  {reason}");
+    }
 }

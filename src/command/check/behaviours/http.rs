@@ -1,5 +1,7 @@
-//! HTTP/1.1: the same requests as heads and bodies. Asked of our models only: what a server of
-//! another make offers at which path is its own affair.
+//! HTTP/1.1: the same requests as heads and bodies. A server of another make is asked for a page of
+//! its own; how it frames, what it refuses and when it closes is the same for all.
+
+mod pages;
 
 use std::io::Write;
 use std::thread;
@@ -13,9 +15,13 @@ use crate::command::check::runner::counted;
 use crate::command::check::{Behaviour, Case, Needs, Speaks, Speech};
 use crate::workload::speech::show;
 
+/// Of any server.
+const ANY: Behaviour = Behaviour { speaks: Speaks::Http, ..Behaviour::PLAIN };
+
+/// Of our models, by their paths and options.
 const HTTP: Behaviour = Behaviour {
     needs: Needs::Model,
-    speaks: Speaks::Own(Speech { app: App::Bench, framing: Framing::Http }),
+    speaks: Speaks::Own(Speech::of(App::Bench, Framing::Http)),
     ..Behaviour::PLAIN
 };
 
@@ -25,7 +31,7 @@ pub(super) const ALL: &[Behaviour] = &[
         why: "curl, browsers and load generators send the next request where they sent the last",
         points: 2,
         run: kept_alive,
-        ..HTTP
+        ..ANY
     },
     Behaviour {
         name: "an_http_request_split_at_every_byte_is_one_request",
@@ -33,7 +39,7 @@ pub(super) const ALL: &[Behaviour] = &[
         points: 2,
         hostile: true,
         run: split_at_every_byte,
-        ..HTTP
+        ..ANY
     },
     Behaviour {
         name: "a_pipelined_http_burst_is_answered_in_order",
@@ -41,15 +47,15 @@ pub(super) const ALL: &[Behaviour] = &[
         points: 2,
         hostile: true,
         run: pipelined_burst,
-        ..HTTP
+        ..ANY
     },
     Behaviour {
-        name: "an_http_request_of_two_lengths_is_refused_and_nothing_is_smuggled",
+        name: "an_http_request_of_two_lengths_smuggles_nothing",
         why: "who cannot know where a request ends must not guess what follows",
         points: 2,
         hostile: true,
         run: two_lengths,
-        ..HTTP
+        ..ANY
     },
     Behaviour {
         name: "an_oversize_http_head_gets_an_error_and_a_close",
@@ -57,7 +63,7 @@ pub(super) const ALL: &[Behaviour] = &[
         points: 2,
         hostile: true,
         run: oversize_head,
-        ..HTTP
+        ..ANY
     },
     Behaviour {
         name: "an_http_client_that_ends_its_input_is_answered",
@@ -71,7 +77,7 @@ pub(super) const ALL: &[Behaviour] = &[
         why: "a client that asks for the end reads until it comes",
         points: 1,
         run: close_on_request,
-        ..HTTP
+        ..ANY
     },
     Behaviour {
         name: "one_http_client_too_many_is_told_so",
@@ -127,6 +133,9 @@ fn expect(client: &mut Client, to: &str, status: u16, body: &str) -> Result<()> 
 }
 
 fn kept_alive(case: &mut Case<'_>) -> Result<()> {
+    if let Some(page) = case.speech.page {
+        return pages::kept_alive(case, page);
+    }
     let mut client = case.client()?;
     for n in 0..3 {
         client.exchange(&case.speech.question(n))?;
@@ -169,6 +178,9 @@ fn split_at_every_byte(case: &mut Case<'_>) -> Result<()> {
 }
 
 fn pipelined_burst(case: &mut Case<'_>) -> Result<()> {
+    if let Some(page) = case.speech.page {
+        return pages::pipelined_burst(case, page);
+    }
     let mut client = case.client()?;
     let target = |i: usize| match i % 10 {
         3 => format!("/work?rounds=10&tag=t{i}"),
@@ -185,6 +197,9 @@ fn pipelined_burst(case: &mut Case<'_>) -> Result<()> {
 }
 
 fn two_lengths(case: &mut Case<'_>) -> Result<()> {
+    if let Some(page) = case.speech.page {
+        return pages::two_lengths(case, page);
+    }
     for second in ["Content-Length: 30", "Transfer-Encoding: chunked"] {
         let mut client = case.client()?;
         let head =
@@ -197,6 +212,9 @@ fn two_lengths(case: &mut Case<'_>) -> Result<()> {
 }
 
 fn oversize_head(case: &mut Case<'_>) -> Result<()> {
+    if case.speech.page.is_some() {
+        return pages::oversize_head(case);
+    }
     let mut client = case.client()?;
     let mut sender = client.stream.try_clone()?;
     // More than the server will read: the reply must arrive all the same, and no reset.
@@ -223,6 +241,9 @@ fn half_close(case: &mut Case<'_>) -> Result<()> {
 }
 
 fn close_on_request(case: &mut Case<'_>) -> Result<()> {
+    if let Some(page) = case.speech.page {
+        return pages::close_on_request(case, page);
+    }
     let close = get("/echo/bye").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
     let old = "GET /echo/bye HTTP/1.0\r\n\r\n".to_string();
     for request in [close, old] {

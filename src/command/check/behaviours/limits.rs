@@ -195,8 +195,9 @@ fn unread_pipelining(case: &mut Case<'_>) -> Result<()> {
 }
 
 fn unread_memory(case: &mut Case<'_>) -> Result<()> {
-    const PIPELINED: usize = 16 * 1024 * 1024;
     const ALLOWED: u64 = 4 * 1024 * 1024;
+    // More than the kernel's buffers on the way hold, where growth alone decides nothing.
+    let pipelined = if case.is_model() { 16 } else { 64 } * 1024 * 1024;
     let pid = case.server.pid()?;
     let mut client = Client::connect_narrow(case.server.address, case.patience())?;
     // What a client costs anyway, a process of its own say, is not what is asked here.
@@ -208,15 +209,11 @@ fn unread_memory(case: &mut Case<'_>) -> Result<()> {
     let sent = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&sent);
     let sending = thread::spawn(move || {
-        while counted.load(SeqCst) < PIPELINED && sender.write_all(&request).is_ok() {
+        while counted.load(SeqCst) < pipelined && sender.write_all(&request).is_ok() {
             counted.fetch_add(request.len(), SeqCst);
         }
     });
-    // Either everything is sent or the server has stopped reading; both are a rest.
-    case.until("the server has taken what it takes", || {
-        let seen = sent.load(SeqCst);
-        case.rests().is_ok() && sent.load(SeqCst) == seen && seen > 0
-    })?;
+    takes_what_it_takes(case, &sent, pipelined)?;
     let grown = accounts::memory(pid).anonymous_bytes.saturating_sub(before);
     let taken = sent.load(SeqCst);
     if !case.one_at_a_time() {
@@ -225,8 +222,11 @@ fn unread_memory(case: &mut Case<'_>) -> Result<()> {
     // Ends the sender; the server may have closed already.
     let _ = client.stream.shutdown(std::net::Shutdown::Both);
     sending.join().map_err(|_| anyhow!("the sender has panicked"))?;
+    // A runtime that collects garbage may grow by what it has dropped. What counts is that the
+    // server stops reading, for then what it holds for this client is bounded.
+    let stopped_reading = !case.is_model() && taken < pipelined;
     ensure!(
-        grown <= ALLOWED,
+        stopped_reading || grown <= ALLOWED,
         "{taken} bytes of requests whose replies nobody reads made it grow by {grown} bytes"
     );
     drop(client);
@@ -273,6 +273,27 @@ fn come_and_go(case: &Case<'_>, clients: u64) -> Result<()> {
     case.rests()
 }
 
+/// Waits until everything was sent or the server has stopped reading. A model of ours is at rest
+/// then; a runtime may have something to do at any time, so of others only progress is looked at.
+fn takes_what_it_takes(case: &Case<'_>, sent: &AtomicUsize, all: usize) -> Result<()> {
+    const LOOKS: u32 = 10;
+    if case.is_model() {
+        return case.until("the server has taken what it takes", || {
+            let seen = sent.load(SeqCst);
+            case.rests().is_ok() && sent.load(SeqCst) == seen && seen > 0
+        });
+    }
+    let (mut seen, mut still) = (0, 0);
+    while still < LOOKS && seen < all {
+        thread::sleep(case.patience() / (2 * LOOKS));
+        let now = sent.load(SeqCst);
+        still = if now == seen { still + 1 } else { 0 };
+        seen = now;
+    }
+    ensure!(seen > 0, "the server took no request");
+    Ok(())
+}
+
 fn admission(case: &mut Case<'_>) -> Result<()> {
     if case.one_at_a_time() {
         // It accepts one at a time, so the limit is never reached: the others wait.
@@ -306,7 +327,10 @@ fn out_of_descriptors(case: &mut Case<'_>) -> Result<()> {
         // an accept that has begun may keep to the limit of its beginning for a while.
         rest()?;
     }
-    first.exchange(&case.speech.question(3)).context("a client from before the crowd")?;
+    // A page may be a file, which takes a descriptor to read: then its reply may be an error.
+    if case.speech.page.is_none() {
+        first.exchange(&case.speech.question(3)).context("a client from before the crowd")?;
+    }
     drop(crowd);
     drop(first);
     case.recovers("a new client is served after the crowd has left")?;

@@ -57,7 +57,7 @@ pub(super) const ALL: &[Behaviour] = &[
         why: "empty lines, and a head or a body in single bytes, are never idle and never a request",
         points: 2,
         needs: Needs::Model,
-        speaks: Speaks::Own(Speech { app: App::Bench, framing: Framing::Http }),
+        speaks: Speaks::Own(Speech::of(App::Bench, Framing::Http)),
         flags: &["--idle-timeout", "300ms"],
         hostile: true,
         run: http_trickle,

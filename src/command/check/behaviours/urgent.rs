@@ -11,8 +11,8 @@ use crate::command::check::runner::counted;
 use crate::command::check::{Behaviour, Case, Needs, Speaks, Speech};
 use crate::workload::speech::show;
 
-const RAW: Speech = Speech { app: App::Bench, framing: Framing::Raw };
-const HTTP: Speech = Speech { app: App::Bench, framing: Framing::Http };
+const RAW: Speech = Speech::of(App::Bench, Framing::Raw);
+const HTTP: Speech = Speech::of(App::Bench, Framing::Http);
 
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {

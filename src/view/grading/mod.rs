@@ -1,0 +1,36 @@
+//! What came of a check, for those who grade: Gradescope, continuous integration, and people.
+
+mod gradescope;
+mod junit;
+mod markdown;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use gradescope::gradescope;
+pub(crate) use junit::junit;
+pub(crate) use markdown::markdown;
+
+use crate::document::{CheckReport, CheckTest};
+
+/// What was checked, in one line.
+fn subject(report: &CheckReport) -> String {
+    let subject = &report.subject;
+    let speaks = match &subject.path {
+        Some(path) => format!("HTTP, asked for {path}"),
+        None => format!("application {}, framing {}", subject.app, subject.framing),
+    };
+    format!("{} {}: {speaks}", subject.kind, subject.name)
+}
+
+/// What to say of a behaviour that did not simply pass.
+fn told(test: &CheckTest) -> String {
+    let reason = test.reason.as_deref().unwrap_or_default();
+    match test.result.as_str() {
+        "unstable" => format!(
+            "unstable: it failed {} of {} times, and the server is the same; when it failed: {reason}",
+            test.failures, test.tries
+        ),
+        "by_nature" => "it serves one client at a time, and is meant to".into(),
+        _ => reason.into(),
+    }
+}
