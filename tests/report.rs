@@ -7,6 +7,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use c10k::document::{Summary, Trial};
+use c10k::store::packed::PACKED;
 use c10k::store::read_json;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
@@ -53,9 +54,7 @@ impl Report {
 
 fn copy() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::create_dir(folder.path().join("trials")).expect("made");
-    let entries = |dir: PathBuf| std::fs::read_dir(dir).expect("listed").flatten();
-    for entry in entries(Path::new(RUN).join("trials")).chain(entries(RUN.into())) {
+    for entry in std::fs::read_dir(RUN).expect("listed").flatten() {
         let path = entry.path();
         if path.is_file() {
             let below = path.strip_prefix(RUN).expect("in the run");
@@ -279,7 +278,7 @@ fn the_committed_summary_and_figures_are_what_report_makes() {
 
 #[test]
 fn without_its_trials_a_run_has_a_page_with_what_the_summary_knows() {
-    let report = Report::of(|dir| std::fs::remove_dir_all(dir.join("trials")).expect("removed"));
+    let report = Report::of(|dir| std::fs::remove_file(dir.join(PACKED)).expect("removed"));
     let figures = report.data["figures"].as_array().expect("figures");
     let ids: Vec<&str> = figures.iter().map(|figure| text(&figure["id"])).collect();
     assert!(ids.contains(&"echo-throughput") && !ids.contains(&"echo-percentiles"), "{ids:?}");

@@ -31,7 +31,8 @@ pub(crate) fn assert_needs_nothing_else(page: &str) {
     for href in markup.split("href=\"").skip(1) {
         let href = href.split('"').next().unwrap_or_default();
         // The files of the run are beside the page, and only somebody who wants them loads them.
-        let own = href.starts_with("trials/") || ["plan.toml", "summary.json"].contains(&href);
+        let own = href.starts_with("trials/")
+            || ["plan.toml", "summary.json", "trials.jsonl.gz"].contains(&href);
         let inside = own && !href.contains("..") && !href.contains(':');
         assert!(href.starts_with('#') || inside, "the page refers to something: {href}");
     }

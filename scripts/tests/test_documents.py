@@ -1,0 +1,107 @@
+"""Rails of the documents: their size, their links, and the numbers of the README's answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TRACKED = subprocess.run(
+    ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+).stdout.split("\0")
+FILES = [name for name in TRACKED if name and (ROOT / name).is_file()]
+DOCUMENTS = [name for name in FILES if name.endswith(".md")]
+RESULTS = [ROOT / name for name in FILES if name.startswith("results/")]
+LINK = re.compile(r"\]\(([^()\s]+)\)")
+README = (ROOT / "README.md").read_text()
+
+
+def prose(text: str) -> str:
+    """A document without its code."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    return re.sub(r"`[^`\n]*`", lambda code: "x" * len(code[0]), text)
+
+
+@cache
+def anchors(path: Path) -> set[str]:
+    """The names by which headings can be linked to."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.M | re.S)
+    found: set[str] = set()
+    for heading in re.findall(r"^#+ (.+)$", text, flags=re.M):
+        plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+        name = re.sub(r"[^\w\- ]", "", plain.lower()).strip().replace(" ", "-")
+        while name in found:
+            name += "-1"
+        found.add(name)
+    return found
+
+
+def test_the_readme_is_short_and_narrow() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= 150
+    assert [line for line in lines if len(line) > 100] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_link_is_dead(name: str) -> None:
+    here, dead = ROOT / name, []
+    for target in LINK.findall(prose(here.read_text())):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        path = (here.parent / file).resolve() if file else here
+        if not path.exists() or anchor and path.suffix == ".md" and anchor not in anchors(path):
+            dead.append(target)
+    assert dead == []
+
+
+def test_results_are_on_a_diet() -> None:
+    assert len(RESULTS) < 250
+    assert sum(path.stat().st_size for path in RESULTS) < 30e6
+
+
+CLAIM = re.compile(r"`([\w-]+)` ([\d.,]+)(k|)(?:/s| us)? \[([\d.,]+)k?, ([\d.,]+)k?\]")
+
+
+def claims() -> Iterator:
+    """What the table of the README says of a model: three numbers, and the run they are from."""
+    for row in re.findall(r"^\| (?!load |---)(.*) \|$", README, flags=re.M):
+        *_, link = row.split("|")
+        data = re.search(r"\]\((\S+?)/?\)", link)
+        workload = re.search(r"`([\w-]+)`", link)
+        for model, *numbers in CLAIM.findall(row):
+            yield pytest.param(data and data[1], workload and workload[1], model, numbers, id=model)
+
+
+def shown(text: str, thousands: str) -> tuple[float, float]:
+    """A number as it is written, and half of its last digit."""
+    digits = len(text.partition(".")[2])
+    scale = 1e3 if thousands else 1.0
+    return float(text.replace(",", "")) * scale, 0.5000001 * 10**-digits * scale
+
+
+@pytest.mark.parametrize(("run", "workload", "model", "numbers"), claims())
+def test_the_answer_is_in_its_data(run: str, workload: str, model: str, numbers: list) -> None:
+    median, thousands, low, high = numbers
+    summary = json.loads((ROOT / run / "summary.json").read_text())
+    (cell,) = [
+        one
+        for one in summary["cells"]
+        if (one["workload"], one["model"]) == (workload, model) and not one.get("twin")
+    ]
+    scale = 1.0 if thousands else 1e3
+    found = cell["throughput_per_s" if thousands else "server_cpu_per_request_ns"]
+    ends = found["interval"]
+    for text, value in zip((median, low, high), (found["median"], ends["low"], ends["high"]), strict=True):
+        said, half = shown(text, thousands)
+        assert abs(said - value / scale) <= half, f"{text} is not {value / scale}"
+
+
+def test_the_answer_has_rows() -> None:
+    assert len({tuple(claim.values[:2]) for claim in claims()}) >= 6
