@@ -70,7 +70,7 @@ pub(crate) fn assert_row_is_of_its_trials(page: &str, cell: &Value, trials: &[Tr
     let row = page.split(&head).nth(1).expect("a row").split("</tr>").next().expect("its end");
     assert!(row.contains(&format!("data-v=\"{}\"", rates[rates.len() / 2])), "{rates:?}: {row}");
     for file in cell["trials"].as_array().expect("trials").iter().filter_map(Value::as_str) {
-        assert!(row.contains(&format!("href=\"{file}\"")), "{row}");
+        assert!(row.contains(&format!("title=\"{file}\"")), "{row}");
     }
 }
 
