@@ -103,6 +103,30 @@ fn words(flag: &Flag, of: usize, trials: usize) -> String {
     if of == trials { message.clone() } else { format!("{message} ({of} of {trials} trials)") }
 }
 
+/// The values of both in the blocks in which both have a trial that counts.
+#[must_use]
+pub fn pairs(metric: &Metric, cell: &Cell, other: &Cell) -> Option<(Vec<f64>, Vec<f64>)> {
+    let (of, to) = (by_block(metric, cell)?, by_block(metric, other)?);
+    let both = of.iter().filter_map(|(block, value)| {
+        let (_, other) = to.iter().find(|(other, _)| other == block)?;
+        Some((*value, *other))
+    });
+    Some(both.unzip())
+}
+
+/// The values of the trials that count, with the blocks that they are of, which their files are named after;
+/// `None` where the cell lacks the figure.
+#[must_use]
+pub fn by_block(metric: &Metric, cell: &Cell) -> Option<Vec<(u32, f64)>> {
+    let estimate = (metric.of)(cell)?;
+    let block = |place: usize| {
+        let file = cell.trials.get(place)?.strip_suffix(".json")?;
+        let block = file.rsplit('.').next()?.parse().ok()?;
+        Some((block, *estimate.values.get(place)?))
+    };
+    Some(counting(cell, metric).into_iter().filter_map(block).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,5 @@
 //! What models and runs are compared by, and what a verdict on it takes.
 
-use crate::analysis::doubt;
 use crate::base::units::{show_bytes, show_count, show_ns_f64};
 use crate::document::{Cell, CellQuantile, Estimate, Shown};
 use crate::statistics::verdict::Good;
@@ -175,28 +174,4 @@ pub fn show(name: &str, value: f64) -> String {
         name if name.ends_with("_bytes") => show_bytes(value),
         _ => show_count(value),
     }
-}
-
-/// The values of both in the blocks in which both have a trial that counts.
-#[must_use]
-pub fn pairs(metric: &Metric, cell: &Cell, other: &Cell) -> Option<(Vec<f64>, Vec<f64>)> {
-    let (of, to) = (by_block(metric, cell)?, by_block(metric, other)?);
-    let both = of.iter().filter_map(|(block, value)| {
-        let (_, other) = to.iter().find(|(other, _)| other == block)?;
-        Some((*value, *other))
-    });
-    Some(both.unzip())
-}
-
-/// The values of the trials that count, with the blocks that they are of, which their files are named after;
-/// `None` where the cell lacks the figure.
-#[must_use]
-pub fn by_block(metric: &Metric, cell: &Cell) -> Option<Vec<(u32, f64)>> {
-    let estimate = (metric.of)(cell)?;
-    let block = |place: usize| {
-        let file = cell.trials.get(place)?.strip_suffix(".json")?;
-        let block = file.rsplit('.').next()?.parse().ok()?;
-        Some((block, *estimate.values.get(place)?))
-    };
-    Some(doubt::counting(cell, metric).into_iter().filter_map(block).collect())
 }

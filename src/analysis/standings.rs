@@ -11,7 +11,8 @@ pub(crate) mod reference;
 pub(crate) mod rounds;
 mod words;
 
-use crate::analysis::metric::{CAPACITY, MARGIN, Metric, SERVER_CPU, TRIALS_MIN, pairs};
+use crate::analysis::doubt::pairs;
+use crate::analysis::metric::{CAPACITY, MARGIN, Metric, SERVER_CPU, TRIALS_MIN};
 use crate::analysis::{doubt, sweeps};
 use crate::base::units::as_f64;
 use crate::document::{Cell, NoiseFloor, Reference, RoundsRecord, Standing, Standings, Summary};

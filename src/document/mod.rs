@@ -6,6 +6,7 @@
 //! whole nanoseconds.
 
 mod capacity;
+mod cell;
 mod check;
 mod client;
 mod comparison;
@@ -43,6 +44,7 @@ mod trial;
 mod turnaround;
 
 pub use capacity::{CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict};
+pub use cell::{Cell, CellQuantile, Estimate, Flag, RankBy, name_of};
 pub use check::{CheckReport, CheckSubject, CheckTest};
 pub use client::ClientAccount;
 pub use comparison::{Change, Compared, Comparison};
@@ -74,10 +76,7 @@ pub use shard::{Part, ShardRecord, Sums};
 pub use standstill::StandstillRecord;
 pub use steadiness::{SentGaps, Steadiness};
 pub use steps::{CellStep, StepRecord};
-pub use summary::{
-    Cell, CellQuantile, Estimate, Excluded, Flag, RankBy, RunRecord, Standing, Standings, Summary,
-    name_of,
-};
+pub use summary::{Excluded, RunRecord, Standing, Standings, Summary};
 pub use syscalls::{Syscall, Syscalls};
 pub use trial::{Phases, Target, Trial, TrialRecord};
 pub use turnaround::{CellTurnaround, Turnaround};

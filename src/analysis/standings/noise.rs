@@ -1,6 +1,7 @@
 //! The noise floor: what a model measured twice differs by.
 
-use crate::analysis::metric::{CAPACITY, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, UPPER, pairs};
+use crate::analysis::doubt::pairs;
+use crate::analysis::metric::{CAPACITY, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, UPPER};
 use crate::document::{Cell, NoiseFloor};
 use crate::statistics::interval::CONFIDENCE;
 use crate::statistics::signed_rank::{self, Shift};

@@ -3,7 +3,8 @@
 
 use super::{compared_by, limits, unknown};
 use crate::analysis::doubt;
-use crate::analysis::metric::{Metric, by_block};
+use crate::analysis::doubt::by_block;
+use crate::analysis::metric::Metric;
 use crate::base::units::as_f64;
 use crate::document::{Cell, Standing};
 use crate::statistics::best::{self, Costs};

@@ -1,9 +1,8 @@
 //! Where two models change places: between two points of a sweep the better one becomes the worse.
 
 use super::{Line, Sweep, show_setting, within};
-use crate::analysis::metric::{
-    CAPACITY, MARGIN, MEMORY, Metric, SERVER_CPU, TAIL, TRIALS_MIN, pairs,
-};
+use crate::analysis::doubt::pairs;
+use crate::analysis::metric::{CAPACITY, MARGIN, MEMORY, Metric, SERVER_CPU, TAIL, TRIALS_MIN};
 use crate::base::units::as_f64;
 use crate::document::{Cell, Crossover, Validity};
 use crate::statistics::interval::{CONFIDENCE, TRIALS_MIN as TRIALS_FOR_INTERVAL};

@@ -4,8 +4,9 @@
 //! no ratio is no absence of a difference. What the machine or the generator spoiled is not known.
 
 use super::{CompareArgs, Run};
+use crate::analysis::doubt::by_block;
 use crate::analysis::doubt::{self, Doubt};
-use crate::analysis::metric::{Kind, Metric, TRIALS_MIN, by_block};
+use crate::analysis::metric::{Kind, Metric, TRIALS_MIN};
 use crate::base::units::as_f64;
 use crate::document::{Cell, Change, Compared, Estimate, ReferenceChange};
 use crate::statistics::looks::{self, Look};
