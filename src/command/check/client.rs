@@ -44,12 +44,23 @@ impl Client {
     /// # Errors
     /// When nobody accepts.
     pub fn connect_narrow(address: SocketAddr, patience: Duration) -> Result<Self> {
-        const RECEIVE_BUFFER: usize = 16 * 1024;
+        Self::connect_with_buffer(address, patience, 16 * 1024)
+    }
+
+    /// Connects with a large receive buffer, so that it has room for what it does not read.
+    ///
+    /// # Errors
+    /// When nobody accepts.
+    pub fn connect_wide(address: SocketAddr, patience: Duration) -> Result<Self> {
+        Self::connect_with_buffer(address, patience, 4 * 1024 * 1024)
+    }
+
+    fn connect_with_buffer(address: SocketAddr, patience: Duration, bytes: usize) -> Result<Self> {
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::CLOEXEC;
         let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
         // Before connecting: the window that is offered first depends on it.
-        sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
+        sockopt::set_socket_recv_buffer_size(&socket, bytes)?;
         match rustix::net::connect(&socket, &address) {
             // It goes on without us, and sending waits for it.
             Ok(()) | Err(Errno::INTR) => {}

@@ -1,6 +1,7 @@
 //! Too many of something: clients, bytes, descriptors, threads.
 
 use std::io::{ErrorKind, Write};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -15,40 +16,6 @@ use crate::host::accounts;
 use crate::process::watch::{Footprint, Lowered, Scarce};
 
 pub(super) const ALL: &[Behaviour] = &[
-    Behaviour {
-        name: "a_client_that_says_nothing_holds_up_nobody",
-        why: "connecting and staying silent costs nothing: it must not stop a server",
-        points: 3,
-        concurrent: true,
-        run: silent_client,
-        ..Behaviour::PLAIN
-    },
-    Behaviour {
-        name: "a_client_waits_for_nobody_but_in_a_sequential_server",
-        why: "one client's long request is not the others' wait",
-        points: 3,
-        speaks: Speaks::Bench,
-        concurrent: true,
-        run: concurrency,
-        ..Behaviour::PLAIN
-    },
-    Behaviour {
-        name: "a_client_with_many_jobs_takes_turns_with_the_others",
-        why: "who asks for much at once must not get it all before the others get anything",
-        points: 2,
-        speaks: Speaks::Bench,
-        concurrent: true,
-        run: turns,
-        ..Behaviour::PLAIN
-    },
-    Behaviour {
-        name: "fifty_clients_are_served_side_by_side",
-        why: "a pair of clients is served by luck, a class of them by design",
-        points: 3,
-        concurrent: true,
-        run: fifty,
-        ..Behaviour::PLAIN
-    },
     Behaviour {
         name: "pipelining_to_a_client_that_does_not_read_is_bounded",
         why: "a server that waits for both ends at once must neither lose bytes nor stop",
@@ -113,69 +80,6 @@ pub(super) const ALL: &[Behaviour] = &[
     },
 ];
 
-fn silent_client(case: &mut Case<'_>) -> Result<()> {
-    let silent = [case.client()?, case.client()?];
-    if case.model().is_some_and(|model| model.family == Family::Sequential) {
-        drop(silent);
-        return case.serves();
-    }
-    let mut half = case.client()?;
-    half.send(case.speech.half())?;
-    case.serves().context("two clients are silent and one has sent half a request")
-}
-
-fn concurrency(case: &mut Case<'_>) -> Result<()> {
-    let mut first = case.served_client()?;
-    first.send("WORK 0 2000000 0\n")?;
-    let mut second = case.client()?;
-    second.send("ECHO meanwhile\n")?;
-    if case.model().is_some_and(|model| model.family == Family::Sequential) {
-        first.reply("the job")?;
-        ensure!(!second.has_input()?, "the second client was served while the first was there");
-        drop(first);
-        return second.expect_line("OK meanwhile");
-    }
-    second.expect_line("OK meanwhile")?;
-    ensure!(!first.has_input()?, "the second client waited for the first one's job");
-    if case.is_model() {
-        // Nobody waits for the rest of the job.
-        case.server.cut()?;
-    }
-    Ok(())
-}
-
-fn turns(case: &mut Case<'_>) -> Result<()> {
-    const JOBS: usize = 100;
-    let mut second = if case.one_at_a_time() { None } else { Some(case.served_client()?) };
-    let mut first = case.client()?;
-    first.send("WORK 3000 0 0\n".repeat(JOBS))?;
-    let mut taken = 0;
-    if let Some(second) = &mut second {
-        first.reply("the first of many jobs")?;
-        second.ask("ECHO my turn")?;
-        taken = 1;
-        let done = taken + first.lines_there()?;
-        ensure!(done < JOBS, "the second client waited for all of {JOBS} jobs");
-    }
-    (taken..JOBS).try_for_each(|_| first.reply("one of many jobs").map(drop))
-}
-
-fn fifty(case: &mut Case<'_>) -> Result<()> {
-    if case.model().is_some_and(|model| model.family == Family::Sequential) {
-        return (0..50).try_for_each(|_| case.serves());
-    }
-    let mut clients = Vec::new();
-    for n in 0..50 {
-        clients.push(case.served_client().with_context(|| format!("beside {n} others"))?);
-    }
-    for n in 0..2 {
-        for client in &mut clients {
-            client.exchange(&case.speech.question(n))?;
-        }
-    }
-    Ok(())
-}
-
 fn unread_pipelining(case: &mut Case<'_>) -> Result<()> {
     let lines = if case.speech.app == App::Multiply { 1024 } else { 8 * 1024 };
     let mut client = case.client()?;
@@ -220,7 +124,7 @@ fn unread_memory(case: &mut Case<'_>) -> Result<()> {
         case.serves().context("while a client does not read")?;
     }
     // Ends the sender; the server may have closed already.
-    let _ = client.stream.shutdown(std::net::Shutdown::Both);
+    let _ = client.stream.shutdown(Shutdown::Both);
     sending.join().map_err(|_| anyhow!("the sender has panicked"))?;
     // A runtime that collects garbage may grow by what it has dropped. What counts is that the
     // server stops reading, for then what it holds for this client is bounded.

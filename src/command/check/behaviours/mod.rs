@@ -6,6 +6,7 @@ mod http;
 mod limits;
 mod processes;
 mod resets;
+mod side_by_side;
 mod signals;
 mod starting;
 mod stopping;
@@ -20,6 +21,7 @@ pub fn all() -> impl Iterator<Item = &'static Behaviour> {
         framing::ALL,
         http::ALL,
         resets::ALL,
+        side_by_side::ALL,
         limits::ALL,
         timeouts::ALL,
         urgent::ALL,
