@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", exit::words(&error));
+            base::print_error(&exit::words(&error));
             ExitCode::from(if error.is::<exit::Usage>() { 2 } else { 1 })
         }
     }

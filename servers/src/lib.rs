@@ -18,6 +18,7 @@
 //! - `processes`: forking and reaping, and the memory that a server's processes share
 //! - `clock`: waiting until a deadline, whatever signals come
 //! - `stopping`: signals, drain and cut, and the table of what they shut down
+//! - [`stdio`]: standard output and error, written without waiting for whoever reads them
 //! - [`state`]: where the state of sessions is between two requests
 //! - [`broken`]: servers that are wrong on purpose, on the same core wherever the fault is not
 //!
@@ -39,6 +40,7 @@ mod proactor;
 mod processes;
 mod reactor;
 pub mod state;
+pub mod stdio;
 mod stopping;
 mod sync;
 mod threads;

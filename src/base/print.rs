@@ -1,9 +1,16 @@
 //! Standard output.
 
 use std::io::Write;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use serde::Serialize;
+use servers::stdio::Stream;
+
+/// How long a server waits for somebody to read what it has to say.
+const READ_WITHIN: Duration = Duration::from_secs(3);
+/// The same at the end of the program.
+const ERROR_READ_WITHIN: Duration = Duration::from_secs(1);
 
 /// Writes to standard output.
 ///
@@ -18,22 +25,34 @@ pub fn print(text: &str) -> Result<()> {
     Ok(stdout.flush()?)
 }
 
-/// Writes a line of JSON to standard output.
+/// Writes a line of JSON to standard output, where whoever has started this program waits for it.
 ///
 /// # Errors
-/// As [`print()`].
+/// When nobody reads it: it is closed, or stays full. Nothing else that is read from a pipe is worth
+/// an error, but this line is.
 pub(crate) fn print_line(line: &impl Serialize) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(&json_line(line)?)?;
-    Ok(stdout.flush()?)
+    say(&Stream::output(), line, "standard output")
 }
 
-/// Writes a line of JSON to standard error.
+/// The same on standard error.
 ///
 /// # Errors
-/// As [`print()`].
+/// As [`print_line`].
 pub(crate) fn eprint_line(line: &impl Serialize) -> Result<()> {
-    Ok(std::io::stderr().write_all(&json_line(line)?)?)
+    say(&Stream::error(), line, "standard error")
+}
+
+fn say(stream: &Stream, line: &impl Serialize, name: &str) -> Result<()> {
+    // In words and without its cause, which `main` would take for a reader who has seen enough.
+    stream
+        .write_within(&json_line(line)?, READ_WITHIN)
+        .map_err(|error| anyhow!("cannot write to {name}: {error}"))
+}
+
+/// Writes an error to standard error, if anybody reads it.
+pub(crate) fn print_error(text: &str) {
+    // There is nobody else to tell, and the exit code says that there was one.
+    let _ = Stream::error().write_within(format!("error: {text}\n").as_bytes(), ERROR_READ_WITHIN);
 }
 
 fn json_line(line: &impl Serialize) -> Result<Vec<u8>> {

@@ -60,7 +60,8 @@ pub struct ServeArgs {
     /// Begin every connection with a line that says which worker serves it and since when
     #[arg(long)]
     pub greeting: bool,
-    /// Tell of every request on standard error: who asked what, the reply, and how long it took
+    /// Tell of every request on standard error: who asked what, the reply, and how long it took; lines for
+    /// which there is no room are dropped and counted
     #[arg(long)]
     pub verbose: bool,
     /// Where the state of sessions is kept

@@ -111,6 +111,16 @@ impl Subject {
         Ok(Err(Refusal { status, words }))
     }
 
+    /// The command that starts a model of ours, for whoever wants its output elsewhere.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn command(&self, start: Start<'_>) -> Result<Command> {
+        let Self::Model { model, program } = self else { bail!("it is no model of ours") };
+        let file = File::open(program).context("cannot open this program's own file")?;
+        model_command(model, program, &file, start)
+    }
+
     /// Starts a model of ours and tells it to stop so soon after, ready or not. Returns how it has
     /// ended and what it said on standard output.
     ///

@@ -122,7 +122,7 @@ impl Client {
         }
         let peer = self.peer.take().map(|peer| *peer);
         if let Some(peer) = peer.filter(|_| self.server.config.verbose) {
-            self.session.watch(verbose::witness(peer));
+            self.session.watch(verbose::witness(self.server, peer));
         }
         self.session.begin(peer);
         if let Some(peer) = self.session.visitor() {

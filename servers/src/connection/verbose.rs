@@ -3,22 +3,64 @@
 //! A line is one write(2), so that lines of several threads and processes do not mix. The time is
 //! the server's own: from the return of the read that brought the last byte of the request to the
 //! return of the write that took the last byte of the reply. The line is written after that, and
-//! delays the next request and not this one.
+//! delays the next request and not this one. Where standard error has no room, because nobody reads
+//! it or its reader is slow, lines are dropped and counted, and clients are served.
 
 use std::fmt::Write;
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use protocol::Witness;
+
+use crate::net::Server;
+use crate::stdio::Stream;
 
 /// What of a request or a reply is shown: as much as tells what it was. A line then stays below
 /// what a pipe takes whole (PIPE_BUF, 4096), with every byte of it escaped.
 const SHOWN_BYTES_MAX: usize = 200;
 
+/// Standard error, and what it had no room for.
+#[derive(Debug)]
+pub(crate) struct Log {
+    stream: Stream,
+    /// Lines dropped since the last one that was written.
+    dropped: AtomicU64,
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self { stream: Stream::error(), dropped: AtomicU64::new(0) }
+    }
+
+    /// Writes a line, and before it how many are missing. Returns whether there was room for it.
+    pub(crate) fn write(&self, line: &str) -> bool {
+        let dropped = self.dropped.swap(0, Relaxed);
+        let told = dropped == 0 || self.is_written(&format!("{dropped} lines were dropped here\n"));
+        let written = told && self.is_written(line);
+        let untold = if told { 0 } else { dropped };
+        if !written {
+            self.dropped.fetch_add(untold + 1, Relaxed);
+        }
+        written
+    }
+
+    fn is_written(&self, line: &str) -> bool {
+        loop {
+            match self.stream.write_now(line.as_bytes()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                written => return written.is_ok(),
+            }
+        }
+    }
+}
+
 /// Tells of one client's requests.
 #[derive(Debug)]
 struct Teller {
+    server: &'static Server,
     peer: SocketAddr,
     arrived_at: Instant,
     /// A line for each reply that has not left yet, without its time.
@@ -30,9 +72,9 @@ pub(crate) fn peer(stream: &OwnedFd) -> Option<SocketAddr> {
     rustix::net::getpeername(stream).ok()??.try_into().ok()
 }
 
-/// Tells of this client's requests.
-pub(crate) fn witness(peer: SocketAddr) -> Box<dyn Witness> {
-    Box::new(Teller { peer, arrived_at: Instant::now(), lines: Vec::new() })
+/// Tells of the requests of this client of the server.
+pub(crate) fn witness(server: &'static Server, peer: SocketAddr) -> Box<dyn Witness> {
+    Box::new(Teller { server, peer, arrived_at: Instant::now(), lines: Vec::new() })
 }
 
 impl Witness for Teller {
@@ -48,10 +90,7 @@ impl Witness for Teller {
         let took = self.arrived_at.elapsed();
         for mut line in self.lines.drain(..) {
             add_time(&mut line, took);
-            // Whether anybody can read it or not, clients are served.
-            let _ = rustix::io::retry_on_intr(|| {
-                rustix::io::write(rustix::stdio::stderr(), line.as_bytes())
-            });
+            self.server.log_line(&line);
         }
     }
 }

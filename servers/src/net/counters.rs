@@ -65,6 +65,8 @@ counters! {
     /// Connections that waited in a queue of the server's own, at the worst moment; 0 where it has
     /// none.
     queued_max,
+    /// Lines about requests that were dropped, since standard error had no room for them.
+    log_lines_dropped,
     /// Requests answered, refused ones included.
     requests,
     /// Of those, how many were refused with an `ERR` reply.
@@ -120,6 +122,10 @@ impl Counters {
 
     pub(crate) fn queued(&self, n: u64) {
         self.queued_max.fetch_max(n, Relaxed);
+    }
+
+    pub(crate) fn log_line_dropped(&self) {
+        self.log_lines_dropped.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn dead_on_arrival(&self) {

@@ -21,6 +21,7 @@ use crate::apps;
 use crate::config::{
     Config, RunError, StartError, admission_limit, listen, raise_descriptor_limit, somaxconn,
 };
+use crate::connection::verbose::Log;
 use crate::connection::{Conn, Ending};
 use crate::models::{Model, Workers};
 use crate::net::accepting::{open_spare, rescue};
@@ -72,6 +73,8 @@ pub struct Server {
     rescued: Rescued,
     /// A descriptor for the signal handler to give up.
     last_spare: AtomicI32,
+    /// Where requests are shown.
+    log: OnceLock<Log>,
 }
 
 /// The server of this process, for the signal handler.
@@ -132,7 +135,12 @@ impl Server {
             in_accept: AtomicUsize::new(0),
             rescued: Rescued::new(queued),
             last_spare: AtomicI32::new(open_spare().map_or(-1, IntoRawFd::into_raw_fd)),
+            log: OnceLock::new(),
         }));
+        if server.config.verbose {
+            // Before there are children, and while there are descriptors.
+            server.log.get_or_init(Log::new);
+        }
         SERVER.get_or_init(|| server);
         let count = server.listeners.len();
         stopping::install(count, descriptors, drain_timeout, page, rescue).map_err(refused)?;
@@ -291,6 +299,13 @@ impl Server {
             self.page.counters.lost();
         }
         self.admission.lost();
+    }
+
+    /// Writes a line about a request to standard error, if that has room.
+    pub(crate) fn log_line(&self, line: &str) {
+        if !self.log.get_or_init(Log::new).write(line) {
+            self.page.counters.log_line_dropped();
+        }
     }
 
     /// A process that died has a successor.

@@ -35,7 +35,7 @@ use signal_hook::consts::{SIGALRM, SIGUSR1};
 
 use crate::clock::REFUSED_PAUSE;
 use crate::processes::shared::Page;
-use crate::{clock, processes};
+use crate::{clock, processes, stdio};
 pub(crate) use watched::Stage;
 use watched::Watched;
 
@@ -240,8 +240,8 @@ fn time_is_up(page: &Page, watched: &Watched) {
 fn give_up() -> ! {
     let words = b"error: the server has not ended after it was told to: it gives up, and its \
                   counters are lost\n";
-    // Nobody may read it; the exit code says the same.
-    let _ = rustix::io::write(rustix::stdio::stderr(), words);
+    // Where nobody reads it, the exit code says the same.
+    stdio::complain(words);
     #[expect(unsafe_code, reason = "exit(3) is not for signal handlers")]
     // SAFETY: _exit(2) ends the process, and nothing of ours runs any more.
     unsafe {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::thread;
 use std::time::Duration;
 
@@ -235,6 +235,14 @@ impl<'a> Case<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// The command that starts another server like it, which is a model of ours.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn command(&self, flags: &[&str]) -> Result<Command> {
+        self.setting.subject.command(self.setting.plain(self.speech, flags))
     }
 
     /// Gives the server a moment for what cannot be waited for. One that takes longer is only tried

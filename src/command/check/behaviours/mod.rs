@@ -4,6 +4,7 @@ mod delivery;
 mod framing;
 mod http;
 mod limits;
+mod output;
 mod processes;
 mod resets;
 mod side_by_side;
@@ -30,6 +31,7 @@ pub fn all() -> impl Iterator<Item = &'static Behaviour> {
         stopping::ALL,
         delivery::ALL,
         processes::ALL,
+        output::ALL,
     ];
     themes.into_iter().flatten()
 }
