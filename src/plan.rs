@@ -8,6 +8,7 @@ mod durations;
 mod load;
 mod matrix;
 mod reference;
+mod rounds;
 mod state;
 mod subject;
 mod twin;
@@ -27,6 +28,7 @@ use crate::workload::pacing::PacingArg;
 pub use arrivals::ArrivalsPlan;
 pub use built_in::BUILT_IN;
 pub use reference::reference;
+pub use rounds::RoundsPlan;
 pub use subject::{Candidate, External, Subject};
 
 /// An experiment.
@@ -54,9 +56,12 @@ pub struct Plan {
     /// Who is not measured under which workloads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<Exclude>,
-    /// Trials of each model under each workload.
+    /// Trials of each model under each workload; in a run by rounds the rounds at most.
     #[serde(default = "five")]
     pub trials: u32,
+    /// Measures by rounds until everything is decided or the time is over; left out, all trials are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<RoundsPlan>,
     /// What decides the order of trials and the spacing of arrivals.
     #[serde(default = "one")]
     pub seed: u64,

@@ -85,6 +85,12 @@ pub(crate) fn of(cell: &Cell, metric: &Metric) -> Option<Doubt> {
         .then(|| Doubt::NotKnown(why.unwrap_or_else(|| "the cell is invalid".into())))
 }
 
+/// Whether what was flagged is by itself enough to say that the server did not do what it was asked for.
+pub(crate) fn is_servers_fault(flag: &Flag) -> bool {
+    let failed = flag.failures() == flag.trials;
+    !is_outside(flag) && reaches(flag, failed, Kind::Cost)
+}
+
 /// Whether the generator was the limit in most trials, so that throughput is a lower bound.
 pub(crate) fn is_generator_limited(cell: &Cell) -> bool {
     cell.is_closed()

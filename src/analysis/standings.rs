@@ -68,6 +68,15 @@ pub fn derive(summary: &mut Summary) {
     summary.scaling = scaling;
 }
 
+/// The standings of one workload in a run by rounds that goes on, of its cells with the twin among them; `None` where no
+/// model can be ranked.
+pub(crate) fn at_looks(workload: &str, cells: &[&Cell], looks: &[Look]) -> Option<Standings> {
+    let ranked: Vec<&Cell> = cells.iter().filter(|cell| !cell.twin).copied().collect();
+    let noise: Vec<NoiseFloor> = noise::of(workload, cells);
+    let beside = Beside { noise: &noise, reference: None, looks: Some(looks), margin: MARGIN };
+    of(workload, &ranked, &beside)
+}
+
 /// What the standings of a workload take beside its cells.
 struct Beside<'a> {
     noise: &'a [NoiseFloor],

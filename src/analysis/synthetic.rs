@@ -134,6 +134,7 @@ pub(crate) fn reference(null_per_s: f64, client_ns: &[f64], server_ns: &[f64]) -
         file: format!("trials/reference.{block}.json"),
         block,
         later: false,
+        beside: None,
         throughput_per_s: null_per_s,
         client_cpu_per_request_ns: Some(*client),
         server_cpu_per_request_ns: Some(*server),

@@ -113,7 +113,7 @@ fn dry_run(mut plan: Plan) -> Result<()> {
     use std::fmt::Write;
     leave_out_unavailable(&mut plan)?;
     let (slots, mut text) = (slots(&plan)?, String::new());
-    for Slot { workload, candidate, block, position } in &slots {
+    for Slot { workload, candidate, block, position, .. } in &slots {
         writeln!(text, "{position:>5}  block {block}  {}  {candidate}", workload.name)?;
     }
     for excluded in excluded(&plan)? {

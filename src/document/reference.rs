@@ -42,6 +42,9 @@ pub struct ReferenceTrial {
     /// Whether it is of the later part, in which workloads take their rates from what others came to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub later: bool,
+    /// In a run by rounds, the workload that it was measured beside; the block is then the round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
     /// Right replies per second.
     pub throughput_per_s: f64,
     /// Client CPU time for each right reply, in nanoseconds.

@@ -117,6 +117,10 @@ pub struct TrialRecord {
     pub program_version: String,
     /// The command that made it.
     pub command: Vec<String>,
+    /// The check by which something outside of the server has spoiled it, where that is so: it is kept, and counts
+    /// for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoiled: Option<String>,
 }
 
 /// What was measured.

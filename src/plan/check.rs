@@ -22,6 +22,7 @@ impl Plan {
         ensure!(!self.measure.is_zero(), "measure: longer than nothing");
         self.check_subjects()?;
         self.check_twin_workloads()?;
+        self.check_rounds()?;
         ensure!(!self.workloads.is_empty(), "there is no [[workload]]");
         for (at, workload) in self.workloads.iter().enumerate() {
             let name = &workload.name;

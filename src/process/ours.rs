@@ -1,5 +1,6 @@
 //! The server of one trial: a fresh process with the plan's settings, pinned.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -37,6 +38,17 @@ pub(crate) fn start(
     clients: Clients,
     cpus: (&[usize], &[usize]),
 ) -> Result<ServerChild> {
+    start_of(&this_program()?, model, settings, clients, cpus)
+}
+
+/// The same with another build of this program.
+pub(crate) fn start_of(
+    program: &Path,
+    model: &Model,
+    settings: &ServerPlan,
+    clients: Clients,
+    cpus: (&[usize], &[usize]),
+) -> Result<ServerChild> {
     let args = ServeArgs {
         app: app(&settings.app).map_err(Error::msg)?,
         framing: framing(&settings.framing).map_err(Error::msg)?,
@@ -55,7 +67,7 @@ pub(crate) fn start(
     } else {
         Accounts::Clocks
     };
-    spawn(args.command(this_program()?), accounts, cpus)
+    spawn(args.command(program), accounts, cpus)
 }
 
 fn has_workers(model: &Model) -> bool {

@@ -7,11 +7,14 @@
 //! In each block the generator is also measured against a server that does nothing, the reference.
 //! Workloads whose rate is a share of what was measured come after those that measure it.
 
+mod decided;
 mod folder;
 mod progress;
 mod reference;
 mod room;
+pub(crate) mod rounds;
 pub(crate) mod slots;
+mod spoiled;
 mod subject;
 mod summary;
 mod syscalls;
@@ -46,6 +49,8 @@ pub(crate) struct Run {
     host: Host,
     /// System calls, where they were counted.
     counts: syscalls::Counts,
+    /// Another program whose servers are measured; without one, this one's.
+    program: Option<PathBuf>,
     stop: Arc<AtomicBool>,
 }
 
@@ -117,6 +122,7 @@ impl Run {
             record,
             host: machine::host(),
             counts: syscalls::Counts::new(),
+            program: None,
             stop: interrupts()?,
         };
         // From here on the run can be resumed: until it is over it counts as interrupted.
@@ -146,10 +152,11 @@ impl Run {
         let counts = syscalls::of(&summary);
         let Summary { run: record, host, .. } = summary;
         // What began without a reference, in an earlier version, goes on without.
-        plan.reference &= slots(&plan)?.len() == record.trials_planned;
+        plan.reference &=
+            plan.rounds.is_some() || slots(&plan)?.len() == record.trials_planned;
         let left = record.trials_planned.saturating_sub(record.trials_done);
         room::check(dir, left)?;
-        Ok(Self { folder, plan, record, host, counts, stop: interrupts()? })
+        Ok(Self { folder, plan, record, host, counts, program: None, stop: interrupts()? })
     }
 
     /// Its folder.
@@ -170,6 +177,10 @@ impl Run {
     }
 
     fn make_trials(&mut self) -> Result<()> {
+        if self.plan.rounds.is_some() {
+            let sides = std::slice::from_mut(self);
+            return rounds::make(sides, &mut |cells, looks| decided::of(&cells[0], looks));
+        }
         let plan = self.plan.clone();
         let slots = slots(&plan)?;
         let done = |slot: &Slot<'_>| self.path(slot).is_file();

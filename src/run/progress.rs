@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -41,6 +42,43 @@ impl Progress {
 
     pub(super) fn made_one(&self) {
         self.bar.inc(1);
+    }
+}
+
+/// A run by rounds: a bar of rounds on a terminal, a line for each look elsewhere.
+pub(super) struct Rounds {
+    bar: ProgressBar,
+}
+
+impl Rounds {
+    pub(super) fn new(plan: &Plan, time: Duration) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target =
+            if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(u64::from(plan.trials)), target);
+        let template = "{bar:30} round {pos} of {len} at most  {wide_msg}";
+        bar.set_style(ProgressStyle::with_template(template).expect("the template is in order"));
+        let time = humantime::format_duration(Duration::from_secs(time.as_secs()));
+        eprintln!("{}: until everything is decided, {time} at most", plan.name);
+        Self { bar }
+    }
+
+    pub(super) fn at(&self, rounds: u32, slot: &Slot<'_>, left: Duration) {
+        self.bar.set_position(u64::from(rounds));
+        let what = format!("{} {}", slot.workload.name, slot.candidate);
+        self.bar.set_message(format!("{what}; {} s left at most", left.as_secs()));
+    }
+
+    pub(super) fn looked(&self, rounds: u32, (decided, all): (usize, usize)) {
+        if self.bar.is_hidden() {
+            eprintln!("after round {rounds}: {decided} of {all} cells are decided");
+        }
+    }
+}
+
+impl Drop for Rounds {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }
 

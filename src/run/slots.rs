@@ -20,13 +20,15 @@ pub(crate) struct Slot<'a> {
     pub(crate) candidate: Candidate<'a>,
     pub(crate) block: u32,
     pub(crate) position: u32,
+    /// Of a reference in a run by rounds: the workload that it is measured beside.
+    pub(crate) beside: Option<&'a Workload>,
 }
 
 impl Slot<'_> {
     /// Where its document is written, below the run's folder.
     pub(crate) fn file(&self) -> String {
         if self.is_reference() {
-            return reference_file(self.workload, self.block);
+            return reference_file(self.workload, self.beside, self.block);
         }
         file_name(self.workload, self.candidate, self.block)
     }
@@ -38,8 +40,13 @@ impl Slot<'_> {
 }
 
 /// Where the reference of a block is written, below the run's folder.
-pub(crate) fn reference_file(workload: &Workload, block: u32) -> String {
-    format!("trials/{}.{block}.json", workload.name)
+pub(crate) fn reference_file(
+    workload: &Workload,
+    beside: Option<&Workload>,
+    block: u32,
+) -> String {
+    let beside = beside.map_or_else(String::new, |beside| format!("-{}", beside.name));
+    format!("trials/{}{beside}.{block}.json", workload.name)
 }
 
 /// Where a trial is written, below the run's folder.
@@ -57,20 +64,27 @@ pub(crate) fn slots(plan: &Plan) -> Result<Vec<Slot<'_>>> {
     let mut places = fastrand::Rng::with_seed(!plan.seed);
     let mut slots = Vec::new();
     for (later, stage) in [(false, first), (true, second)] {
-        let mut cells = Vec::new();
-        for workload in stage {
+        let of = |workload: &&'_ Workload| {
             let measured = |c: &&Candidate<'_>| plan.measures(workload, **c);
-            cells.extend(candidates.iter().filter(measured).map(|c| (workload, *c)));
-        }
+            candidates.iter().filter(measured).copied().collect::<Vec<_>>()
+        };
+        let stage: Vec<(&Workload, Vec<Candidate<'_>>)> =
+            stage.into_iter().map(|workload| (workload, of(&workload))).collect();
         for block in 0..plan.trials {
-            let mut cells = cells.clone();
-            random.shuffle(&mut cells);
+            // What is compared with each other lies together: neighbours share a spell, blocks hardly do.
+            let mut groups = stage.clone();
+            random.shuffle(&mut groups);
+            groups.iter_mut().for_each(|(_, candidates)| random.shuffle(candidates));
+            let own = |(workload, candidates): (_, Vec<Candidate<'_>>)| {
+                candidates.into_iter().map(move |candidate| (workload, candidate))
+            };
+            let mut cells: Vec<_> = groups.into_iter().flat_map(own).collect();
             if plan.reference && !cells.is_empty() {
                 cells.insert(places.usize(..=cells.len()), reference(later));
             }
             for (workload, candidate) in cells {
                 let position = u32::try_from(slots.len()).context("too many trials")?;
-                slots.push(Slot { workload, candidate, block, position });
+                slots.push(Slot { workload, candidate, block, position, beside: None });
             }
         }
     }

@@ -41,7 +41,11 @@ impl Running {
                 let greeting = slot.workload.greeting;
                 let come_and_go = slot.workload.conduct()?.connections_end();
                 let clients = Clients { greeting, come_and_go };
-                ours::start(model, settings, clients, cpus).map(Self::Model)
+                let server = match &run.program {
+                    Some(program) => ours::start_of(program, model, settings, clients, cpus),
+                    None => ours::start(model, settings, clients, cpus),
+                };
+                server.map(Self::Model)
             }
             Subject::Null => ours::start_null(cpus).map(Self::Model),
             Subject::External(external) => Self::start_external(external, service, cpus),

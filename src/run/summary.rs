@@ -71,7 +71,7 @@ fn read(
     Ok((files, trials))
 }
 
-fn cell(
+pub(super) fn cell(
     workload: &Workload,
     candidate: Candidate<'_>,
     files: Vec<String>,

@@ -92,5 +92,6 @@ fn record_of(run: &Run, slot: &Slot<'_>, started_at: String) -> TrialRecord {
         started_at,
         program_version: record.program_version.clone(),
         command: record.command.clone(),
+        spoiled: None,
     }
 }

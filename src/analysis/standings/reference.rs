@@ -61,7 +61,11 @@ fn spell(of: &ReferenceTrial, reference: &Reference) -> Option<Spell> {
         .into_iter()
         .flatten()
         .collect();
-    let part = if of.later { ", later part" } else { "" };
+    let part = match &of.beside {
+        Some(workload) => format!(", beside {workload}"),
+        None if of.later => ", later part".into(),
+        None => String::new(),
+    };
     let machine = if farthest > 1.0 { "a slow spell" } else { "a fast spell" };
     Some(Spell {
         block: of.block,

@@ -14,7 +14,6 @@ use crate::statistics::verdict::Good;
 use crate::statistics::{Interval, Verdict, ratio};
 
 /// From this ratio of its two ends on an interval is too wide to call a difference known, though its sign is.
-#[cfg(test)]
 const PRECISE: f64 = 1.5;
 /// More rounds than this nobody makes: the difference is next to the margin itself.
 const NEEDED_MAX: f64 = 1_000.0;
@@ -139,7 +138,6 @@ fn needed(rounds: usize, (ratio, low, high): (f64, f64, f64), margin: f64) -> Op
 
 /// Whether more trials of a model would change nothing that is said of it: it is surely worse, and known by how
 /// much; surely the same; or not to be ranked, for a fault that is the server's own.
-#[cfg(test)]
 pub(crate) fn is_decided(standing: &Standing) -> bool {
     match (standing.verdict, standing.interval) {
         (Some(Verdict::Same), _) => true,
