@@ -5,6 +5,8 @@ mod built_in;
 mod check;
 mod draws;
 mod durations;
+#[cfg(test)]
+mod fixture;
 mod load;
 mod matrix;
 mod reference;
@@ -28,7 +30,7 @@ use crate::workload::pacing::PacingArg;
 pub use arrivals::ArrivalsPlan;
 pub use built_in::BUILT_IN;
 pub use reference::reference;
-pub use rounds::RoundsPlan;
+pub use rounds::{RoundsPlan, Spoil};
 pub use subject::{Candidate, External, Subject};
 
 /// An experiment.

@@ -133,7 +133,6 @@ pub(crate) fn trial(
             program_version: env!("CARGO_PKG_VERSION").into(),
             command: std::env::args().collect(),
             ..TrialRecord::default()
-            spoiled: None,
         },
         target: stopped(address, server)?,
         service: (args.app, args.framing),

@@ -21,7 +21,7 @@ pub fn plans(json: bool) -> Result<()> {
             plan.name.clone(),
             plan.question.clone(),
             slots.len(),
-            time_needed(&plan, &slots),
+            plan.rounds.as_ref().map_or_else(|| time_needed(&plan, &slots), |rounds| rounds.time),
         ));
     }
     if json {

@@ -1,11 +1,13 @@
 //! `c10k run`: an experiment from its plan to its page.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::base;
+use crate::base::units::parse_duration;
 use crate::base::values::measured_names;
 use crate::base::{Exit, usage};
 use crate::document::Excluded;
@@ -14,6 +16,9 @@ use crate::plan::Plan;
 use crate::run::slots::{Slot, excluded, leave_out_unavailable, slots, time_needed};
 use crate::run::{PLAN, Run, is_trustworthy};
 use crate::view::table;
+
+/// What a run by rounds with every model may take.
+const ALL_TIME: Duration = Duration::from_secs(12 * 60);
 
 /// `c10k run`.
 #[derive(Debug, Args)]
@@ -24,17 +29,23 @@ pub struct RunArgs {
     /// Only these models, by name, separated by commas
     #[arg(long, value_delimiter = ',', value_parser = measured_names())]
     pub models: Vec<String>,
+    /// Every model, and not only those that the plan names
+    #[arg(long, conflicts_with = "models")]
+    pub all: bool,
+    /// How long a run by rounds may take, as in 10m
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub time: Option<Duration>,
     /// Only these workloads of the plan, separated by commas, with those they take their rate from
     #[arg(long, value_delimiter = ',')]
     pub workloads: Vec<String>,
-    /// Trials of each model under each workload
+    /// Trials of each model under each workload; in a run by rounds the rounds at most
     #[arg(long, value_name = "N")]
     pub repeat: Option<u32>,
     /// What decides the order of trials and the spacing of arrivals
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Go on with an interrupted run
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "models", "workloads", "repeat", "seed", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "models", "all", "time", "workloads", "repeat", "seed", "out"])]
     pub resume: Option<PathBuf>,
     /// Count the servers' system calls too, in short loads after the trials (with strace)
     #[arg(long)]
@@ -98,6 +109,10 @@ fn plan(args: &RunArgs) -> Result<Plan> {
     if !args.models.is_empty() {
         plan.models.clone_from(&args.models);
     }
+    if args.all {
+        plan.models = vec!["all".into()];
+    }
+    take_time(&mut plan, args)?;
     plan.trials = args.repeat.unwrap_or(plan.trials);
     plan.seed = args.seed.unwrap_or(plan.seed);
     plan.syscalls |= args.syscalls;
@@ -107,6 +122,23 @@ fn plan(args: &RunArgs) -> Result<Plan> {
     // Whoever is to be measured twice may be left out on the command line.
     plan.settle_twin().and_then(|()| plan.check()).map_err(|error| usage(format!("{error:#}")))?;
     Ok(plan)
+}
+
+/// The time of a run by rounds. More models than the plan has take more of it, if nothing is said.
+fn take_time(plan: &mut Plan, args: &RunArgs) -> Result<()> {
+    match (&mut plan.rounds, args.time) {
+        (None, None) => {}
+        (None, Some(_)) => {
+            return Err(usage(format!(
+                "--time is of runs by rounds, and {} makes a fixed number of trials: say --repeat",
+                plan.name
+            )));
+        }
+        (Some(rounds), Some(time)) => rounds.time = time,
+        (Some(rounds), None) if args.all => rounds.time = rounds.time.max(ALL_TIME),
+        (Some(_), None) => {}
+    }
+    Ok(())
 }
 
 fn dry_run(mut plan: Plan) -> Result<()> {
@@ -121,6 +153,15 @@ fn dry_run(mut plan: Plan) -> Result<()> {
         writeln!(text, "left out: {workload}  {model}: {reason}")?;
     }
     let time = humantime::format_duration(time_needed(&plan, &slots));
-    writeln!(text, "{} trials, about {time}", slots.len())?;
+    match &plan.rounds {
+        Some(rounds) => writeln!(
+            text,
+            "{} trials at most, until everything is decided or {} are over; an order for one run, cells that are \
+             decided being left out",
+            slots.len(),
+            humantime::format_duration(rounds.time)
+        )?,
+        None => writeln!(text, "{} trials, about {time}", slots.len())?,
+    }
     base::print(&text)
 }

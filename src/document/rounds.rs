@@ -1,5 +1,7 @@
 //! A run by rounds: when its trials were looked at, and why it ended.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +25,10 @@ pub struct RoundsRecord {
     /// The time that it took.
     #[serde(default)]
     pub took_ns: u64,
-    /// Trials that were spoiled by something outside of the server, kept apart, and made again.
-    pub spoiled: usize,
+    /// Trials that were spoiled by something outside of the server, kept apart, and made again: how many by which
+    /// check, those of the reference included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spoiled: BTreeMap<String, usize>,
     /// Why no more rounds were made; absent while the run goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,

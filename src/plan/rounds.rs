@@ -28,6 +28,40 @@ pub struct RoundsPlan {
     /// How often a trial that something outside of the server has spoiled is made again at once.
     #[serde(default = "two")]
     pub again: u32,
+    /// By which checks a trial is spoiled, each with its own limit.
+    #[serde(default = "Spoil::all")]
+    pub spoils: Vec<Spoil>,
+}
+
+/// Something outside of the server that spoils a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spoil {
+    /// The hypervisor took more than 5 % of the processors' time.
+    Steal,
+    /// Others wanted the processors too.
+    LoadAboveCores,
+    /// The generator stood still for more than 5 % of the measurement.
+    Standstill,
+    /// The server's CPU time could not be read at the edges of the measurement.
+    Accounts,
+}
+
+impl Spoil {
+    /// The check's name, in documents and file names.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Steal => "steal",
+            Self::LoadAboveCores => "load-above-cores",
+            Self::Standstill => "standstill",
+            Self::Accounts => "accounts",
+        }
+    }
+
+    fn all() -> Vec<Self> {
+        vec![Self::Steal, Self::LoadAboveCores, Self::Standstill, Self::Accounts]
+    }
 }
 
 impl RoundsPlan {
@@ -86,7 +120,8 @@ mod tests {
     use super::*;
 
     fn rule() -> RoundsPlan {
-        RoundsPlan { first: 12, every: 3, error: 0.05, time: Duration::from_secs(120), again: 2 }
+        let time = Duration::from_secs(120);
+        RoundsPlan { first: 12, every: 3, error: 0.05, time, again: 2, spoils: Spoil::all() }
     }
 
     #[test]

@@ -37,9 +37,10 @@ fn under(workload: &str, cells: &[Cell], looks: &[Look]) -> Vec<(String, String)
 /// Whether the server never once did what it was asked for, by the same check in every trial: it starves clients,
 /// or answers wrongly, or not at all.
 fn is_faulty(cell: &Cell) -> bool {
-    let always = cell.flags.iter().any(|flag| {
-        flag.trials == cell.trials.len() && doubt::is_servers_fault(flag)
-    });
+    let always = cell
+        .flags
+        .iter()
+        .any(|flag| flag.trials == cell.trials.len() && doubt::is_servers_fault(flag));
     cell.trials.len() >= TRIALS_MIN && always
 }
 

@@ -152,8 +152,7 @@ impl Run {
         let counts = syscalls::of(&summary);
         let Summary { run: record, host, .. } = summary;
         // What began without a reference, in an earlier version, goes on without.
-        plan.reference &=
-            plan.rounds.is_some() || slots(&plan)?.len() == record.trials_planned;
+        plan.reference &= plan.rounds.is_some() || slots(&plan)?.len() == record.trials_planned;
         let left = record.trials_planned.saturating_sub(record.trials_done);
         room::check(dir, left)?;
         Ok(Self { folder, plan, record, host, counts, program: None, stop: interrupts()? })

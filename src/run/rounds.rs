@@ -9,6 +9,7 @@
 
 mod cells;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -92,7 +93,8 @@ pub(crate) fn make(sides: &mut [Run], decide: &mut Decide<'_>) -> Result<()> {
     record.ended = ended;
     let seen = record.looks.last().map_or(0, |look| look.rounds);
     if ended.is_some() && record.made > 0 && (seen < record.made || record.looks.is_empty()) {
-        look(&mut record, &rule, (record.made, true), first.trials);
+        let made = record.made;
+        look(&mut record, &rule, (made, true), first.trials);
     }
     record.took_ns = ns(clock.elapsed());
     for side in sides.iter_mut() {
@@ -109,7 +111,7 @@ fn begun(plan: &Plan, rule: &RoundsPlan) -> RoundsRecord {
         looks: Vec::new(),
         time_ns: ns(rule.time),
         took_ns: 0,
-        spoiled: 0,
+        spoiled: BTreeMap::new(),
         ended: None,
     }
 }
@@ -176,7 +178,7 @@ fn one(run: &mut Run, slot: &Slot<'_>, rule: &RoundsPlan) -> Result<Made> {
         if trial.phases.interrupted || run.stop.load(Ordering::Relaxed) {
             return Ok(Made::Interrupted);
         }
-        if let Some(check) = spoiled::by(&trial) {
+        if let Some(check) = spoiled::by(&trial, &rule.spoils) {
             let file = run.dir().join(spoiled::file(slot, attempt, &check));
             trial.run.spoiled = Some(check);
             store::write_json(&file, &trial)?;

@@ -40,11 +40,7 @@ impl Slot<'_> {
 }
 
 /// Where the reference of a block is written, below the run's folder.
-pub(crate) fn reference_file(
-    workload: &Workload,
-    beside: Option<&Workload>,
-    block: u32,
-) -> String {
+pub(crate) fn reference_file(workload: &Workload, beside: Option<&Workload>, block: u32) -> String {
     let beside = beside.map_or_else(String::new, |beside| format!("-{}", beside.name));
     format!("trials/{}{beside}.{block}.json", workload.name)
 }
@@ -75,10 +71,10 @@ pub(crate) fn slots(plan: &Plan) -> Result<Vec<Slot<'_>>> {
             let mut groups = stage.clone();
             random.shuffle(&mut groups);
             groups.iter_mut().for_each(|(_, candidates)| random.shuffle(candidates));
-            let own = |(workload, candidates): (_, Vec<Candidate<'_>>)| {
-                candidates.into_iter().map(move |candidate| (workload, candidate))
-            };
-            let mut cells: Vec<_> = groups.into_iter().flat_map(own).collect();
+            let mut cells = Vec::new();
+            for (workload, candidates) in groups {
+                cells.extend(candidates.into_iter().map(|candidate| (workload, candidate)));
+            }
             if plan.reference && !cells.is_empty() {
                 cells.insert(places.usize(..=cells.len()), reference(later));
             }
@@ -148,7 +144,7 @@ mod tests {
     const BLOCKS: u32 = 40;
 
     fn plan(seed: u64, reference: bool) -> Plan {
-        let mut plan = Plan::quick();
+        let mut plan = Plan::of_two_parts();
         plan.models = ["poll", "epoll", "mio"].map(Into::into).into();
         plan.keep_workloads(&["echo-open".into()]).expect("it has it");
         (plan.trials, plan.seed, plan.reference) = (BLOCKS, seed, reference);

@@ -8,33 +8,33 @@ use std::path::{Path, PathBuf};
 
 use super::slots::Slot;
 use crate::document::{SpoiledTrial, Status, Trial};
+use crate::plan::Spoil;
 
 /// Below the run's folder.
 const FOLDER: &str = "trials/spoiled";
 
-/// Steal above its limit, others on the processors.
-const CHECKS: [(&str, Status); 2] = [("steal", Status::Fail), ("load-above-cores", Status::Warn)];
-
 /// Share of a measurement for which the generator stood still.
 const STANDSTILL: f64 = 0.05;
 
-/// The check that says that a trial is spoiled; `None` of one that counts.
-pub(super) fn by(trial: &Trial) -> Option<String> {
-    let beyond = |(name, least): &(&str, Status)| {
-        trial.checks.iter().any(|check| check.name == *name && check.status >= *least)
+/// The check that says that a trial is spoiled, of those that do; `None` of one that counts.
+pub(super) fn by(trial: &Trial, spoils: &[Spoil]) -> Option<String> {
+    spoils.iter().find(|spoil| is_spoiled(trial, **spoil)).map(|spoil| spoil.name().into())
+}
+
+fn is_spoiled(trial: &Trial, by: Spoil) -> bool {
+    let status = |least: Status| {
+        trial.checks.iter().any(|check| check.name == by.name() && check.status >= least)
     };
-    if let Some((name, _)) = CHECKS.iter().find(|limit| beyond(limit)) {
-        return Some((*name).into());
-    }
-    let stood = trial.client.standstill.as_ref().is_some_and(|found| found.share > STANDSTILL);
-    // Who was too busy to look at the edges of the measurement in time has no account of it.
-    let unaccounted = trial.server.as_ref().is_some_and(|server| {
-        server.cpu_per_request_ns.is_none() && trial.census.ok > 0
-    });
-    if stood {
-        Some("standstill".into())
-    } else {
-        unaccounted.then(|| "accounts".into())
+    match by {
+        Spoil::Steal => status(Status::Fail),
+        Spoil::LoadAboveCores => status(Status::Warn),
+        Spoil::Standstill => {
+            trial.client.standstill.as_ref().is_some_and(|found| found.share > STANDSTILL)
+        }
+        Spoil::Accounts => trial
+            .server
+            .as_ref()
+            .is_some_and(|server| server.cpu_per_request_ns.is_none() && trial.census.ok > 0),
     }
 }
 
@@ -61,7 +61,9 @@ pub(super) fn all(dir: &Path) -> BTreeMap<String, Vec<SpoiledTrial>> {
         // Of workload.candidate.block.attempt.check.json, from behind.
         let mut parts = name.rsplitn(5, '.');
         let (Some("json"), Some(check)) = (parts.next(), parts.next()) else { continue };
-        let (Some(_), Some(_), Some(cell)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (Some(_), Some(_), Some(cell)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
         let trial = SpoiledTrial { file: format!("{FOLDER}/{name}"), check: check.into() };
         found.entry(cell.into()).or_default().push(trial);
     }
@@ -101,6 +103,10 @@ mod tests {
         trial
     }
 
+    fn by(trial: &Trial) -> Option<String> {
+        super::by(trial, &[Spoil::Steal, Spoil::LoadAboveCores, Spoil::Standstill])
+    }
+
     #[test]
     fn what_the_machine_did_spoils_a_trial_and_what_the_server_did_does_not() {
         assert_eq!(by(&trial("steal", Status::Fail)).as_deref(), Some("steal"));
@@ -109,6 +115,7 @@ mod tests {
             by(&trial("load-above-cores", Status::Warn)).as_deref(),
             Some("load-above-cores")
         );
+        assert_eq!(super::by(&trial("steal", Status::Fail), &[Spoil::Standstill]), None);
         for own in ["errors", "stationary", "warmed-up", "fairness", "answered"] {
             assert_eq!(by(&trial(own, Status::Fail)), None, "{own}");
         }

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::slots::{excluded, file_name};
+use super::spoiled;
 use crate::analysis::{flags, pooled, standings};
 use crate::base::units::{as_f64, show_count};
 use crate::document::store;
@@ -29,12 +30,21 @@ pub(super) fn sum_up(
 ) -> Result<Summary> {
     let mut cells = Vec::new();
     record.trials_done = 0;
+    let mut spoiled = spoiled::all(dir);
+    if let Some(rounds) = &mut record.rounds {
+        rounds.spoiled.clear();
+        for trial in spoiled.values().flatten() {
+            *rounds.spoiled.entry(trial.check.clone()).or_default() += 1;
+        }
+    }
     for workload in &plan.workloads {
         for candidate in plan.candidates()? {
             let (files, trials) = read(dir, plan, workload, candidate)?;
             record.trials_done += trials.len();
             if let Some(mut cell) = cell(workload, candidate, files, &trials) {
                 pooled::fill(&mut cell, &trials)?;
+                let name = format!("{}.{candidate}", workload.name);
+                cell.spoiled = spoiled.remove(&name).unwrap_or_default();
                 cells.push(cell);
             }
         }

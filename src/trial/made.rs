@@ -189,7 +189,6 @@ pub(crate) fn document(samples: &Samples, shard: (u64, u64), later_ns: u64) -> T
             program_version: "0".into(),
             command: vec![format!("{k}")],
             ..TrialRecord::default()
-            spoiled: None,
         },
         target: Target {
             address: "127.0.0.1:1".into(),

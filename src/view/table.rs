@@ -23,7 +23,7 @@ use std::io::IsTerminal;
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 
-use crate::analysis::metric::{self, Kind};
+use crate::analysis::metric::{self, Kind, TRIALS_MIN};
 use crate::base::print;
 use crate::base::units::{show_bytes, show_count, show_cpus, show_ns_f64};
 use crate::document::{Cell, CellQuantile, Crossover, Estimate, Standings, Summary};
@@ -72,7 +72,9 @@ pub fn summary(summary: &Summary) -> String {
             text.push('\n');
         }
     }
-    push(&mut text, &notes(&messages));
+    if !messages.is_empty() {
+        push(&mut text, &notes(&messages));
+    }
     if !summary.excluded.is_empty() {
         push(&mut text, excluded::text(&summary.excluded).trim_end());
     }
@@ -93,7 +95,7 @@ fn notes(messages: &[String]) -> String {
     let numbered = messages.iter().enumerate();
     let lines: Vec<String> =
         numbered.map(|(at, message)| format!("  [{}] {message}", at + 1)).collect();
-    if lines.is_empty() { "no check of any trial found anything".into() } else { lines.join("\n") }
+    lines.join("\n")
 }
 
 fn push(text: &mut String, part: &str) {
@@ -102,16 +104,19 @@ fn push(text: &mut String, part: &str) {
     text.push('\n');
 }
 
-/// The heading of a workload's table: what was asked and how.
+/// The heading of a workload's table: what was asked and how, and how many trials each model has.
 #[must_use]
-pub fn heading(cell: &Cell) -> String {
-    let arrivals = arrivals::describe(&cell.arrivals);
-    let trials = cell.trials.len();
-    let plural = if trials == 1 { "" } else { "s" };
-    format!(
-        "{}: {arrivals}, {} connections, {trials} trial{plural}",
-        cell.workload, cell.connections
-    )
+pub fn heading(cells: &[&Cell]) -> String {
+    let Some(first) = cells.first() else { return String::new() };
+    let arrivals = arrivals::describe(&first.arrivals);
+    let trials = || cells.iter().map(|cell| cell.trials.len());
+    let (least, most) = (trials().min().unwrap_or(0), trials().max().unwrap_or(0));
+    let trials = match (least, most) {
+        (1, 1) => "1 trial".into(),
+        (least, most) if least == most => format!("{most} trials"),
+        (least, most) => format!("{least} to {most} trials"),
+    };
+    format!("{}: {arrivals}, {} connections, {trials}", first.workload, first.connections)
 }
 
 /// The columns of a workload's table.
@@ -184,7 +189,7 @@ fn workload_table(cells: &[(&Cell, &str)], standings: Option<&Standings>) -> Str
     let columns = if by_latency { LATENCIES_FIRST } else { SUMMARY };
     let (table, gone) = columns.fitted(&rows, Some(width));
     let cells: Vec<&Cell> = cells.iter().map(|(cell, _)| *cell).collect();
-    let mut text = cells.first().map(|cell| heading(cell)).unwrap_or_default();
+    let mut text = heading(&cells);
     if let Some(metric) = metric {
         let _ = write!(text, "; ranked by {}", metric.words);
     }
@@ -222,11 +227,13 @@ pub fn closing(summary: &Summary) -> String {
     for note in &run.notes {
         let _ = write!(text, "\n{note}");
     }
+    let trials = match &run.rounds {
+        Some(_) => format!("{} trials that count", run.trials_done),
+        None => format!("{} of {} trials", run.trials_done, run.trials_planned),
+    };
     let _ = write!(
         text,
-        "\n{} of {} trials; {} on {} ({} processors), server on {}, generator on {}",
-        run.trials_done,
-        run.trials_planned,
+        "\n{trials}; {} on {} ({} processors), server on {}, generator on {}",
         summary.host.kernel,
         summary.host.cpu_model,
         summary.host.cpus,
@@ -244,7 +251,7 @@ pub fn closing(summary: &Summary) -> String {
     }
     let trials = || summary.cells.iter().map(|cell| cell.trials.len());
     let (least, most) = (trials().min().unwrap_or(0), trials().max().unwrap_or(0));
-    if most < 5 {
+    if most < TRIALS_MIN && run.rounds.is_none() {
         let trials = if least == most { most.to_string() } else { format!("{least} to {most}") };
         let _ = write!(
             text,

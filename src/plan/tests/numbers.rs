@@ -34,8 +34,8 @@ fn a_load_has_each_number_in_its_place() {
 fn a_rate_is_a_number_or_a_share_of_what_was_measured() {
     let with = |arrivals: &str| {
         let poisson = "arrivals = { kind = \"poisson\", share = 0.3, of = \"echo\" }";
-        let plan = Plan::parse(&QUICK.replacen(poisson, arrivals, 1)).expect("in order");
-        plan.workloads[3].arrivals.arrivals(Duration::from_secs(1), 9, 2_000.0)
+        let plan = Plan::parse(&TWO_PARTS.replacen(poisson, arrivals, 1)).expect("in order");
+        plan.workloads[2].arrivals.arrivals(Duration::from_secs(1), 9, 2_000.0)
     };
     let constant = |rate_per_s| Arrivals::Constant { rate_per_s };
     assert_eq!(with("arrivals = { kind = \"constant\", rate = 70 }"), constant(70.0));
@@ -72,8 +72,8 @@ fn numbers_that_mean_nothing_are_refused_by_name() {
         ("share = 0.3", "share = 0.0", "share: from 0 to 2"),
         ("share = 0.3", "share = 2.5", "share: from 0 to 2"),
     ] {
-        let text = QUICK.replacen(right, wrong, 1);
-        assert_ne!(text, QUICK, "{right}");
+        let text = TWO_PARTS.replacen(right, wrong, 1);
+        assert_ne!(text, TWO_PARTS, "{right}");
         assert!(error(&text).contains(said), "{wrong}: {}", error(&text));
     }
     let all = "\n[[exclude]]\nmodels = [\"select\", \"epoll\", \"sequential\"]\n\

@@ -106,7 +106,11 @@ impl<'a> Cells<'a> {
             let mut places: Vec<Vec<Place>> = order
                 .iter()
                 .map(|pair| {
-                    pair.iter().copied().filter(live).map(|at| Place::Cell(self.all[at].side, at)).collect()
+                    pair.iter()
+                        .copied()
+                        .filter(live)
+                        .map(|at| Place::Cell(self.all[at].side, at))
+                        .collect()
                 })
                 .collect();
             if places.iter().all(Vec::is_empty) {
@@ -140,9 +144,13 @@ impl<'a> Cells<'a> {
         let (block, position) = (self.rounds, self.position);
         let own: &'a Workload = &self.plans[place.side()].workloads[workload];
         match place {
-            Place::Cell(_, at) => {
-                Slot { workload: own, candidate: self.all[at].candidate, block, position, beside: None }
-            }
+            Place::Cell(_, at) => Slot {
+                workload: own,
+                candidate: self.all[at].candidate,
+                block,
+                position,
+                beside: None,
+            },
             Place::Reference => {
                 let (workload, candidate) = reference(false);
                 Slot { workload, candidate, block, position, beside: Some(own) }

@@ -4,7 +4,7 @@ use super::*;
 use crate::plan::Exclude;
 
 fn plan(seed: u64) -> Plan {
-    let mut plan = Plan::quick();
+    let mut plan = Plan::of_two_parts();
     plan.models = ["poll", "epoll", "mio"].map(Into::into).into();
     plan.keep_workloads(&["echo-open".into()]).expect("it has it");
     (plan.trials, plan.seed, plan.reference) = (40, seed, false);

@@ -51,7 +51,7 @@ pub(super) fn of_summary(summary: &Summary) -> Vec<Sheet> {
 
 fn group(summary: &Summary, series: &str, cells: &[&Cell]) -> Sheet {
     let title = match cells {
-        [first, ..] if first.factors.is_empty() => table::heading(first),
+        [first, ..] if first.factors.is_empty() => table::heading(cells),
         _ => format!("{series}: {} varied", factor_names(cells).join(", ")),
     };
     let mut sheet = Sheet::new(&format!("{}-{series}", summary.run.id), title, cells.len());

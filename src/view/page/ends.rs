@@ -82,15 +82,40 @@ pub(super) fn method(run: &RunRecord) -> Markup {
     html! {
         section id="method" {
             h2 { "How it was measured" }
-            p { "Every trial is a fresh server process with fresh connections. Trials are interleaved in blocks, every model under every workload once a block, in an order that the seed (" (run.seed) ") decides. Figures are medians over the trials; ± is the distance of the farthest trial; bars carry the 95 % interval of the median (bootstrap), which over few trials is hardly more than their spread, and from fewer than three the spread itself." }
+            p { "Every trial is a fresh server process with fresh connections. " (order(run)) " Figures are medians over the trials; ± is the distance of the farthest trial; bars carry the 95 % interval of the median (bootstrap), which over few trials is hardly more than their spread, and from fewer than three the spread itself." }
             p { "Quantiles of latency are of the requests of all trials together, in tables and figures alike. What compares models takes each trial's own, and so may know less of the tail: rankings, verdicts, noise and crossings are by the trials' medians and ratios." }
-            p { "\"Against the best\" is the ratio to the best median, in pairs of the same block, with its 95 % interval. A model is called worse when the whole interval is more than 5 % away, the p-value, adjusted by Holm for all pairs of models, is below 0.05, and the difference is more than the noise floor; from fewer than five trials nothing is called." }
+            p { (comparison(run)) }
             p { "Two models change places where the lines between their medians cross. That is called sure when there are five blocks or more, 95 % of the resamples of blocks cross once and the same way round, and at either end the one is better than the other by more than 5 %." }
             p { "CPU/request is the CPU time of the server's whole process, user and kernel, over right replies. Its inverse is what one core can serve, also where the load generator could not ask for more." }
             p { "A closed loop reports service time, from sending to the last byte of the reply: a slow server slows its clients down, and nothing is known of requests that were not made. An open loop reports response time, from when the request was due." }
             p { "A quantile needs about six independent samples beyond it, of all trials together; with fewer the table says \"too few\". One that reaches into requests which had not ended is a lower bound: \">=\"." }
             p { "Greyed rows and marks failed a check; pale marks were flagged, and the numbered lines say why. Loopback shows no network card, no interrupts, no loss and no other machine." }
         }
+    }
+}
+
+/// In which order trials were made.
+fn order(run: &RunRecord) -> String {
+    let (unit, seed) = (if run.rounds.is_some() { "round" } else { "block" }, run.seed);
+    format!(
+        "In each {unit} every model is measured once under every workload; the models of a workload lie together, in an \
+         order that the seed ({seed}) decides."
+    )
+}
+
+/// How models are compared with the best.
+fn comparison(run: &RunRecord) -> &'static str {
+    if run.rounds.is_some() {
+        "\"Against the best\" is Hodges and Lehmann's estimate of the ratio to the model that is surely nearest to the \
+         best, from pairs of the same round. Its interval is exact (signed ranks) and holds for all pairs of models and all \
+         looks at the trials at once, with a confidence of 95 %. A model is called worse when the whole interval is more \
+         than 5 % away and the difference is more than the noise floor. Trials that the machine or the generator spoiled, by \
+         limits that were set before, are kept apart (trials/spoiled) and were made again."
+    } else {
+        "\"Against the best\" is the ratio to the best figure, in pairs of the same block, with its 95 % interval. A model \
+         is called worse when the whole interval is more than 5 % away, the p-value, adjusted by Holm for all pairs of \
+         models, is below 0.05, and the difference is more than the noise floor; from fewer than five trials nothing is \
+         called. A trial that the machine or the generator spoiled takes no part in it."
     }
 }
 

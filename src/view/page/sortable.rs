@@ -64,7 +64,7 @@ pub(super) fn table(
     noise: &[NoiseFloor],
 ) -> Markup {
     let (messages, marks) = table::marks(cells);
-    let heading = cells.first().map(|cell| table::heading(cell)).unwrap_or_default();
+    let heading = table::heading(cells);
     let columns: Vec<&str> = table::COLUMNS.into_iter().chain(["against the best"]).collect();
     let rows: Vec<Row> =
         cells.iter().zip(&marks).map(|(cell, marks)| row(cell, marks, standings, noise)).collect();

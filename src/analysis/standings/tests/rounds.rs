@@ -38,7 +38,7 @@ fn derived(cells: Vec<Cell>) -> Summary {
         looks: looks.map(|(rounds, error)| LookRecord { rounds, error }).to_vec(),
         time_ns: 120_000_000_000,
         took_ns: 118_000_000_000,
-        spoiled: 0,
+        spoiled: std::collections::BTreeMap::new(),
         ended: None,
     });
     derive(&mut summary);

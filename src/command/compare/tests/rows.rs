@@ -1,5 +1,7 @@
 //! Every figure of a comparison and every line of its text, of runs that were made up.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::analysis::synthetic::{bare, closed, fail, flag, set};
 use crate::document::{Compared, Estimate, LookRecord};
@@ -263,7 +265,7 @@ fn sides(base: &[f64], new: &[f64]) -> Comparison {
             looks: vec![LookRecord { rounds: 12, error: 0.05 }],
             time_ns: 0,
             took_ns: 0,
-            spoiled: 0,
+            spoiled: BTreeMap::new(),
             ended: None,
         });
         own

@@ -1,7 +1,6 @@
 //! The answer of a run by rounds: a sentence for each workload, what was not decided and what that would take, and
 //! how far all of it can be relied on.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::analysis::metric::TRIALS_MIN;
@@ -18,11 +17,11 @@ pub(super) fn of(summary: &Summary) -> Vec<String> {
     if lines.is_empty() {
         lines.push(format!(
             "No answer: no trial was left to count; {}.",
-            spoiled(rounds, summary).unwrap_or_else(|| "none was made".into())
+            spoiled(rounds).unwrap_or_else(|| "none was made".into())
         ));
     }
     lines.extend(to_decide(summary, rounds));
-    lines.push(reliability(summary, rounds));
+    lines.push(reliability(rounds));
     lines
 }
 
@@ -69,7 +68,7 @@ fn to_decide(summary: &Summary, rounds: &RoundsRecord) -> Option<String> {
 }
 
 /// How much was measured, what was set aside, and how often such an answer is wrong.
-fn reliability(summary: &Summary, rounds: &RoundsRecord) -> String {
+fn reliability(rounds: &RoundsRecord) -> String {
     let looks: Vec<String> = rounds.looks.iter().map(|look| look.rounds.to_string()).collect();
     let ended = match rounds.ended {
         Some(Ended::Decided) => "everything was decided",
@@ -85,24 +84,84 @@ fn reliability(summary: &Summary, rounds: &RoundsRecord) -> String {
         (1.0 - rounds.error) * 100.0,
         if looks.is_empty() { "none".into() } else { looks.join(", ") }
     );
-    if let Some(spoiled) = spoiled(rounds, summary) {
+    if let Some(spoiled) = spoiled(rounds) {
         text += &format!(" {spoiled}.");
     }
     text
 }
 
 /// How many trials were set aside, and for what.
-fn spoiled(rounds: &RoundsRecord, summary: &Summary) -> Option<String> {
-    let checks: BTreeSet<&str> = summary
-        .cells
-        .iter()
-        .flat_map(|cell| &cell.spoiled)
-        .map(|trial| trial.check.as_str())
-        .collect();
-    let checks: Vec<&str> = checks.into_iter().collect();
-    let by = if checks.is_empty() { String::new() } else { format!(" ({})", checks.join(", ")) };
-    let were = if rounds.spoiled == 1 { "trial was" } else { "trials were" };
-    (rounds.spoiled > 0).then(|| {
-        format!("{} {were} spoiled from outside{by}, set aside and made again", rounds.spoiled)
+fn spoiled(rounds: &RoundsRecord) -> Option<String> {
+    let all: usize = rounds.spoiled.values().sum();
+    let by: Vec<String> =
+        rounds.spoiled.iter().map(|(check, trials)| format!("{check}: {trials}")).collect();
+    let were = if all == 1 { "trial was" } else { "trials were" };
+    (all > 0).then(|| {
+        format!("{all} {were} spoiled from outside ({}), set aside and made again", by.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::synthetic::{bare, closed};
+    use crate::document::{Estimate, LookRecord, RankBy};
+
+    const ROUNDS: u32 = 15;
+
+    /// At this cost in each round, in microseconds, with a spread.
+    fn cell(model: &str, cost: f64, spread: f64) -> Cell {
+        let mut cell = closed(model, &[9e3; ROUNDS as usize]);
+        cell.rank_by = Some(RankBy::Cpu);
+        cell.request = Some(RequestRecord::Work { rounds: 0, wait_ns: 5_000_000, reply_bytes: 64 });
+        let values =
+            (0..ROUNDS).map(|at| 1e3 * cost * (1.0 + spread * f64::from(at * 7 % 11) / 10.0));
+        cell.server_cpu_per_request_ns = Estimate::of(&values.collect::<Vec<_>>());
+        cell
+    }
+
+    fn answer(cells: Vec<Cell>, spoiled: usize) -> Vec<String> {
+        let mut summary = bare(cells);
+        summary.run.plan = "quick".into();
+        summary.run.rounds = Some(RoundsRecord {
+            planned: 24,
+            made: ROUNDS,
+            error: 0.05,
+            looks: [12, ROUNDS].map(|rounds| LookRecord { rounds, error: 0.025 }).to_vec(),
+            time_ns: 115_000_000_000,
+            took_ns: 112_000_000_000,
+            spoiled: (spoiled > 0).then(|| ("steal".to_string(), spoiled)).into_iter().collect(),
+            ended: Some(Ended::Time),
+        });
+        crate::analysis::standings::derive(&mut summary);
+        of(&summary)
+    }
+
+    #[test]
+    fn the_first_line_is_the_answer_and_the_last_how_far_it_can_be_relied_on() {
+        let said =
+            answer(vec![cell("thread-per-client", 27.0, 0.05), cell("epoll", 11.7, 0.02)], 38);
+        let start = "echo (requests that wait 5.00 ms): epoll costs the least CPU per request: 11.8 us. Surely \
+                     worse than epoll: thread-per-client (2.3";
+        assert!(said[0].starts_with(start), "{said:?}");
+        let reliable = "15 rounds in 1m 52s, until the time was over. Each workload's comparisons hold together with a \
+                        confidence of 95 %, over all looks (after round 12, 15). 38 trials were spoiled from outside \
+                        (steal: 38), set aside and made again.";
+        assert_eq!(&said[1..], [reliable]);
+    }
+
+    #[test]
+    fn what_was_not_decided_says_what_it_would_take() {
+        let said = answer(vec![cell("epoll", 11.7, 0.3), cell("mio", 12.9, 1.2)], 0);
+        assert!(said[1].starts_with("1 comparison is not decided; some "), "{said:?}");
+        assert!(said[1].contains(": c10k run quick --repeat "), "{said:?}");
+        assert!(!said[2].contains("spoiled"), "{said:?}");
+    }
+
+    #[test]
+    fn without_a_trial_that_counts_there_is_no_answer_and_the_reason() {
+        let said = answer(Vec::new(), 45);
+        let start = "No answer: no trial was left to count; 45 trials were spoiled from outside (steal: 45)";
+        assert!(said[0].starts_with(start), "{said:?}");
+    }
 }
