@@ -29,7 +29,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  c10k run                                     compare all models, a quick look
+  c10k run                                     an answer in two minutes; --all for every model
   c10k run --models epoll,tokio-multi          compare two
   c10k run latency                             a plan of c10k plans: how long clients wait
   c10k serve --model epoll --listen 127.0.0.1:9000
