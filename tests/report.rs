@@ -4,7 +4,7 @@
 mod reading;
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use c10k::document::{Summary, Trial};
 use c10k::store::packed::PACKED;
