@@ -7,17 +7,21 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::SendFlags;
 
 use crate::clock;
 
 /// What a pipe that has any room has room for, pipe(7).
 const PIPE_BUF: usize = 4096;
+
+/// Held from the look to the write, so that two threads do not fill the same room.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// One of the two.
 #[derive(Debug)]
@@ -71,15 +75,18 @@ impl Stream {
     /// # Errors
     /// When it is full, or nobody can read it any more.
     pub fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
-        let written = match &self.way {
+        let written = retry_on_intr(|| match &self.way {
             Way::Plain => rustix::io::write(self.shared, bytes),
             Way::Socket => {
                 let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
                 rustix::net::send(self.shared, bytes, flags)
             }
             Way::Reopened(own) => rustix::io::write(own, bytes),
-            Way::Asked => return write_if_ready(self.shared, bytes),
-        };
+            Way::Asked => {
+                let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+                write_if_ready(self.shared, bytes)
+            }
+        });
         Ok(written?)
     }
 
@@ -92,7 +99,6 @@ impl Stream {
         while !bytes.is_empty() {
             match self.write_now(bytes) {
                 Ok(written) => bytes = &bytes[written..],
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     clock::wait_until_ready(&self.shared, PollFlags::OUT, Some(deadline));
                     if Instant::now() >= deadline {
@@ -113,12 +119,12 @@ pub(crate) fn complain(bytes: &[u8]) {
     let _ = write_if_ready(rustix::stdio::stderr(), bytes);
 }
 
-fn write_if_ready(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+fn write_if_ready(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize, Errno> {
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     match poll(&mut [PollFd::new(&fd, PollFlags::OUT)], Some(&at_once))? {
-        0 => Err(Errno::AGAIN.into()),
+        0 => Err(Errno::AGAIN),
         // Room, or an error that the write tells.
-        _ => Ok(rustix::io::write(fd, &bytes[..bytes.len().min(PIPE_BUF)])?),
+        _ => rustix::io::write(fd, &bytes[..bytes.len().min(PIPE_BUF)]),
     }
 }
 

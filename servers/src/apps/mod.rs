@@ -2,10 +2,8 @@
 //!
 //! - `wall_clock`: what time it is
 //! - `outside`: what a connection has done outside itself, and how it is waited for
-//! - `output`: standard output and standard error, written to without waiting
 //! - `visitors`: who comes and goes
 
-mod output;
 pub(crate) mod outside;
 pub(crate) mod visitors;
 pub(crate) mod wall_clock;

@@ -12,6 +12,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::OnceLock;
 
 use protocol::{Outside, Session, Step};
 use rustix::buffer::spare_capacity;
@@ -19,11 +20,14 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::output;
 use crate::connection::drive::{self, Blocked};
 use crate::connection::{Conn, Phase};
+use crate::stdio::Stream;
 use crate::stopping;
 use crate::turns::Token;
+
+/// Where clients' bytes are delivered to.
+static OUTPUT: OnceLock<Stream> = OnceLock::new();
 
 /// What a connection can have outside.
 #[derive(Debug)]
@@ -61,18 +65,21 @@ fn advance_now(session: &mut Session, beside: &mut Option<Box<Beside>>) -> io::R
     match session.step() {
         Step::Outside(Outside::Deliver(bytes)) => {
             // Without it there is nothing to serve for.
-            let written = output::write_now(rustix::stdio::stdout(), bytes);
-            match written.inspect_err(stopping::output_failed)? {
-                Some(n) => {
+            match OUTPUT.get_or_init(Stream::output).write_now(bytes) {
+                Ok(n) => {
                     session.delivered(n);
                     Ok(Advance::Moved)
                 }
-                None => {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if beside.is_none() {
                         let number = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 0)?;
                         *beside = Some(Box::new(Beside::Output(number)));
                     }
                     Ok(Advance::Blocked)
+                }
+                Err(error) => {
+                    stopping::output_failed(&error);
+                    Err(error)
                 }
             }
         }

@@ -126,7 +126,7 @@ impl Client {
         }
         self.session.begin(peer);
         if let Some(peer) = self.session.visitor() {
-            visitors::came(peer);
+            visitors::came(self.server, peer);
         }
     }
 
@@ -157,7 +157,7 @@ impl Drop for Client {
         let cut = stopping::stage() == stopping::Stage::Cut;
         let ending = if cut { Ending::Cut } else { self.ending };
         if let Some(peer) = self.session.visitor() {
-            visitors::left(peer);
+            visitors::left(self.server, peer);
         }
         self.server.stepped(self.session.state_tally());
         self.server.gone(ending, self.session.tally(), self.worker);

@@ -65,7 +65,7 @@ counters! {
     /// Connections that waited in a queue of the server's own, at the worst moment; 0 where it has
     /// none.
     queued_max,
-    /// Lines about requests that were dropped, since standard error had no room for them.
+    /// Lines about requests and visitors that were dropped, since standard error had no room for them.
     log_lines_dropped,
     /// Requests answered, refused ones included.
     requests,

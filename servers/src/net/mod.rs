@@ -73,7 +73,7 @@ pub struct Server {
     rescued: Rescued,
     /// A descriptor for the signal handler to give up.
     last_spare: AtomicI32,
-    /// Where requests are shown.
+    /// Where requests and visitors are shown.
     log: OnceLock<Log>,
 }
 
@@ -301,7 +301,7 @@ impl Server {
         self.admission.lost();
     }
 
-    /// Writes a line about a request to standard error, if that has room.
+    /// Writes a line to standard error, if that has room.
     pub(crate) fn log_line(&self, line: &str) {
         if !self.log.get_or_init(Log::new).write(line) {
             self.page.counters.log_line_dropped();
