@@ -91,7 +91,7 @@ fn a_poor_server_loses_points_for_what_is_wrong_with_it_and_for_nothing_else() {
 /// The README shows what comes, line by line.
 #[test]
 fn the_output_in_the_readme_is_that_of_the_program() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/check.md");
     let readme = std::fs::read_to_string(readme).expect("committed");
     let block = readme.split("```").find(|block| block.contains("command python3 tests/"));
     let lines: Vec<_> = block.expect("an output").lines().skip(1).collect();

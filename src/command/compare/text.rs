@@ -70,10 +70,7 @@ fn strength(comparison: &Comparison) -> String {
             (by.cost - 1.0) * 100.0
         )
     });
-    format!(
-        "weaker evidence: two separate runs differ by more than their trials tell{by}; c10k compare \
-         --interleaved measures both in one run\n"
-    )
+    format!("weaker evidence: two separate runs differ by more than their trials tell{by}\n")
 }
 
 /// The largest worsening that would have gone unseen, of what cannot be told.
@@ -146,7 +143,7 @@ pub(super) fn unjudged(comparison: &Comparison) -> String {
     }
     format!(
         "{open} of {} figures could not be judged, for the reasons above; name those that matter with \
-         --figures, --models and --workloads, or measure both sides with c10k compare --interleaved",
+         --figures, --models and --workloads",
         comparison.rows.len()
     )
 }
