@@ -64,7 +64,7 @@ pub struct Model {
     pub probe: fn() -> Result<(), String>,
     /// Whether it can wait for what is not a connection, and if not, why.
     pub waits_outside: Result<(), &'static str>,
-    /// Makes what it needs, calls [`Server::ready`], and serves until stopped and drained.
+    /// Makes what it needs, calls `Server::ready`, and serves until stopped and drained.
     pub run: fn(&'static Server) -> io::Result<()>,
 }
 

@@ -170,8 +170,7 @@ mod tests {
     fn after(change: impl FnOnce(&mut Trial)) -> BTreeMap<String, (Status, About, String)> {
         let kept = "results/20261121-two-core-vm/quick-20261121T232743Z/trials/echo.epoll.0.json";
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(kept);
-        let text = std::fs::read_to_string(path).expect("kept");
-        let mut trial: Trial = serde_json::from_str(&text).expect("a trial");
+        let mut trial: Trial = crate::document::store::read_json(&path).expect("a kept trial");
         change(&mut trial);
         let checks = checks(&trial).into_iter();
         checks.map(|check| (check.name, (check.status, check.about, check.message))).collect()

@@ -4,13 +4,13 @@
 //! what it needs, and a function that tries it on a server. Every model of this program has to
 //! show all of them (`tests/behaviour.rs`); anybody's server can be held against them.
 //!
-//! - [`behaviour`]: what one is, and [`behaviours`]: the list, by theme
-//! - [`setting`]: the server, and one behaviour after the other, again where it fails
+//! - `behaviour`: what one is, and [`behaviours`]: the list, by theme
+//! - `setting`: the server, and one behaviour after the other, again where it fails
 //! - [`runner`]: one behaviour on one server, from a fresh start to nothing left
 //! - [`server`]: the server under check, and [`watch`]: how it looks from outside
 //! - [`client`]: the client that misbehaves on purpose, [`companion`]: the one that does not
 //! - [`speech`]: requests with known replies
-//! - [`report`]: what is written down, for people and for graders
+//! - `report`: what is written down, for people and for graders
 
 mod behaviour;
 pub mod behaviours;
