@@ -280,9 +280,9 @@ fn a_folder_that_is_no_run_cannot_be_resumed_or_reported() {
 fn a_dry_run_lists_the_trials_and_their_time() {
     let (exit, stdout, _) = run(&["run", "--dry-run", "--models", "epoll,mio", "--repeat", "2"]);
     assert_eq!(exit, 0);
-    // Two models and a twin, five workloads, two blocks; in each a reference before and after rates are known.
-    assert!(stdout.contains("34 trials, about"), "{stdout}");
-    assert_eq!(stdout.lines().count(), 35);
+    // Two models and a second measurement, three workloads and a reference, two rounds.
+    assert!(stdout.contains("20 trials at most"), "{stdout}");
+    assert_eq!(stdout.lines().count(), 21);
 }
 
 #[test]
@@ -308,12 +308,37 @@ fn the_server_ends_with_the_process_that_asked_for_that() {
     assert!(output.contains("\"stopped\""), "{output}");
 }
 
+/// One model twice and the reference, under two workloads, three times.
+const SMALL: &str = r#"
+name = "small"
+question = "What does it cost?"
+models = ["epoll"]
+trials = 3
+connections = 10
+warmup = "50ms"
+measure = "150ms"
+drain = "2s"
+
+[[workload]]
+name = "echo"
+request = { kind = "echo", bytes = 64 }
+arrivals = { kind = "closed" }
+
+[[workload]]
+name = "wait"
+request = { kind = "work", rounds = 0, wait = "5ms", reply-bytes = 64 }
+arrivals = { kind = "closed" }
+"#;
+
 #[test]
 fn ctrl_c_keeps_what_was_measured_and_a_resumed_run_finishes_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().to_str().expect("text");
+    let plans = tempfile::tempdir().expect("a folder");
+    let plan = plans.path().join("small.toml");
+    std::fs::write(&plan, SMALL).expect("written");
     let mut child = c10k()
-        .args(["run", "--models", "epoll", "--workloads", "echo,wait", "--out", out])
+        .args(["run", plan.to_str().expect("text"), "--out", out])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

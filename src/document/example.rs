@@ -23,7 +23,9 @@ fn find(wanted: fn(&Trial) -> bool) -> Trial {
         let summary: Option<Summary> = store::read_json(&dir.join("summary.json")).ok();
         let cells = summary.into_iter().flat_map(|summary| summary.cells);
         let ours = cells.filter(|cell| cell.model == "epoll" && !cell.twin);
-        ours.flat_map(|cell| cell.trials).map(|file| dir.join(file)).collect::<Vec<_>>()
+        let mut files: Vec<_> = ours.flat_map(|cell| cell.trials).map(|f| dir.join(f)).collect();
+        files.sort();
+        files
     });
     let mut trials = files.filter_map(|path| store::read_json(&path).ok());
     // Its generator may have been as fast as it could.

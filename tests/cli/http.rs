@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use super::{SHORT, fails, run};
 
 #[test]
-fn http_has_neither_greetings_nor_checks_of_other_servers() {
+fn http_has_no_greeting_and_a_check_of_nobody_says_so() {
     let serve = ["serve", "--model", "epoll", "--listen", "127.0.0.1:0", "--framing", "http"];
     fails(&[&serve[..], &["--greeting"]].concat(), 2, &["greeting", "line"]);
-    fails(&["check", "--target", "127.0.0.1:1", "--framing", "http"], 2, &["--model"]);
+    let nobody = ["check", "--target", "127.0.0.1:1", "--framing", "http"];
+    fails(&nobody, 1, &["is the server running"]);
 }
 
 /// A server that reads heads of requests and says the same to each.

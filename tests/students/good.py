@@ -77,6 +77,9 @@ async def main():
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
     await stopping.wait()
+    # Closing the listener would reset those who wait in its queue: they are accepted first.
+    await asyncio.sleep(0.1)
+    stop()
     server.close()
     while clients:
         await asyncio.sleep(0.01)

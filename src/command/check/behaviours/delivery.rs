@@ -38,7 +38,7 @@ pub(super) const ALL: &[Behaviour] = &[
         ..Behaviour::PLAIN
     },
     Behaviour {
-        name: "a_client_that_has_ended_its_input_gets_its_replies_from_the_drain",
+        name: "a_half_closed_client_gets_its_replies_from_the_drain",
         why: "a client that sends no more still reads",
         points: 1,
         needs: Needs::Process,
