@@ -64,7 +64,7 @@ pub(super) const ALL: &[Behaviour] = &[
         name: "a_limit_that_falls_below_what_is_open_takes_no_client_away",
         why: "who is connected needs no new descriptor: there is nothing that a server lacks",
         points: 2,
-        needs: Needs::Process,
+        needs: Needs::Model,
         run: falling_limit,
         ..Behaviour::PLAIN
     },

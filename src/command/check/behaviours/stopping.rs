@@ -75,7 +75,7 @@ pub(super) const ALL: &[Behaviour] = &[
         name: "who_waits_to_be_accepted_is_answered_by_the_drain",
         why: "closing a listener resets everybody in its queue, with the requests that they have sent",
         points: 1,
-        needs: Needs::Process,
+        needs: Needs::Model,
         flags: &["--drain-timeout", "60s"],
         run: queued,
         ..Behaviour::PLAIN
