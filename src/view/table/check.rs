@@ -47,7 +47,7 @@ pub fn check(report: &CheckReport, all: bool) -> String {
 
 fn to_mend(text: &mut String, test: &CheckTest) {
     let reason = test.reason.as_deref().unwrap_or_default();
-    let _ = write!(text, "\n{}\n  {}\n", test.name, test.why);
+    let _ = write!(text, "\n{}\n  {}\n", test.name, folded(&test.why));
     if test.result == "unstable" {
         let (failures, tries) = (test.failures, test.tries);
         let _ = writeln!(text, "  the same server failed {failures} of {tries} times: a race?");
@@ -78,4 +78,20 @@ fn notes(text: &mut String, report: &CheckReport) {
     for (reason, count) in skipped {
         let _ = writeln!(text, "  {count:>2}  {reason}");
     }
+}
+
+/// A sentence in lines that fit a terminal of 80 columns with their indent.
+fn folded(sentence: &str) -> String {
+    const WIDTH: usize = 76;
+    let mut lines = vec![String::new()];
+    for word in sentence.split(' ') {
+        let line = lines.last_mut().expect("there is one");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(word.into());
+        } else {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+    }
+    lines.join("\n  ")
 }

@@ -38,7 +38,7 @@ pub(super) const ALL: &[Behaviour] = &[
         ..Behaviour::PLAIN
     },
     Behaviour {
-        name: "a_client_that_never_stops_asking_takes_turns_with_the_others",
+        name: "a_client_that_never_stops_asking_takes_turns",
         why: "a client whose next request is always there must not be the only one that is served",
         points: 2,
         needs: Needs::Process,
