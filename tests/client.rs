@@ -298,7 +298,6 @@ fn on_a_terminal_lines_are_edited_and_answered_and_control_d_ends_the_input() {
 }
 
 #[test]
-#[ignore = "it hangs now and then: what the server says can come between a key and its echo"]
 fn what_comes_while_a_line_is_edited_is_shown_above_it() {
     let (typed, tell) = std::sync::mpsc::channel::<()>();
     let (address, _server) = serve(move |mut client| {
@@ -316,6 +315,8 @@ fn what_comes_while_a_line_is_edited_is_shown_above_it() {
     terminal.shows("> half a li");
     terminal.types("ne\r");
     terminal.shows("half a line  [");
+    // Between two prompts a key goes to the terminal's own line, and is lost.
+    terminal.shows("> ");
     terminal.types("\x04");
     assert_eq!(terminal.ends(), Some(0));
 }
