@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import subprocess
@@ -64,6 +65,24 @@ def test_no_link_is_dead(name: str) -> None:
 def test_results_are_on_a_diet() -> None:
     assert len(RESULTS) < 250
     assert sum(path.stat().st_size for path in RESULTS) < 40e6
+
+
+SUMMARIES = [path for path in RESULTS if path.name == "summary.json"]
+
+
+@pytest.mark.parametrize("summary", SUMMARIES, ids=lambda path: path.parent.name)
+def test_the_trials_of_a_kept_run_are_kept(summary: Path) -> None:
+    packed = summary.with_name("trials.jsonl.gz")
+    kept = {
+        str(path.relative_to(summary.parent)) for path in RESULTS if summary.parent in path.parents
+    }
+    if packed in RESULTS:
+        with gzip.open(packed, "rt") as lines:
+            kept |= {json.loads(line).get("file", "") for line in lines}
+    cells = json.loads(summary.read_text())["cells"]
+    named = {trial for cell in cells for trial in cell["trials"]}
+    assert named
+    assert named - kept == set()
 
 
 DATA = re.compile(r'^\[(\w+)\]: (\S+) "(\S+)"$', flags=re.M)
