@@ -5,10 +5,13 @@
 mod clock;
 #[path = "apps/daytime.rs"]
 mod daytime;
+#[path = "apps/ending.rs"]
+mod ending;
 #[path = "apps/served.rs"]
 mod served;
 #[path = "apps/sink.rs"]
 mod sink;
+mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -56,7 +59,7 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Most of these wait for each other and not for processors.
     arguments.test_threads.get_or_insert(8);
-    let themes = [clock::ROWS, daytime::ROWS, sink::ROWS];
+    let themes = [clock::ROWS, daytime::ROWS, ending::ROWS, sink::ROWS];
     let rows = move || themes.into_iter().flatten();
     let mut trials: Vec<Trial> =
         MODELS.iter().flat_map(|model| rows().map(move |row| row.of(model))).collect();

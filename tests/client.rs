@@ -3,16 +3,15 @@
 mod support;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::tcgetattr;
 use support::c10k;
+use support::terminal::Terminal;
 
 /// A server of one client, which does with it what the test says.
 fn serve(manner: impl FnOnce(TcpStream) + Send + 'static) -> (SocketAddr, JoinHandle<()>) {
@@ -213,72 +212,15 @@ fn each_line_of_the_server_is_shown_reversed_too() {
     );
 }
 
-/// The client on a terminal of its own, of 80 columns.
-struct Terminal {
-    screen: File,
-    seen: String,
-    child: Child,
-    other_end: OwnedFd,
-}
-
-impl Terminal {
-    fn new(address: SocketAddr) -> Self {
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
-            .expect("a pseudo-terminal");
-        grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("a pseudo-terminal");
-        let name = ptsname(&ours, Vec::new()).expect("its name").into_string().expect("text");
-        let theirs = File::options().read(true).write(true).open(&name).expect("its other end");
-        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&theirs, size).expect("a size");
-        let other_end = || Stdio::from(theirs.try_clone().expect("a descriptor"));
-        // In a session whose terminal it is: that is told when the terminal goes away.
-        let child = Command::new("setsid")
-            .args(["--ctty", env!("CARGO_BIN_EXE_c10k"), "client", &address.to_string()])
-            .env("TERM", "xterm")
-            .stdin(other_end())
-            .stdout(other_end())
-            .stderr(other_end())
-            .spawn()
-            .expect("setsid is part of util-linux");
-        Self { screen: File::from(ours), seen: String::new(), child, other_end: theirs.into() }
-    }
-
-    fn types(&mut self, keys: &str) {
-        self.screen.write_all(keys.as_bytes()).expect("the terminal takes keys");
-    }
-
-    /// Reads what appears until it contains `text`; what came before is dropped.
-    fn shows(&mut self, text: &str) {
-        let mut buffer = [0; 4096];
-        loop {
-            if let Some(at) = self.seen.find(text) {
-                self.seen.drain(..at + text.len());
-                return;
-            }
-            match self.screen.read(&mut buffer) {
-                Ok(n) => self.seen.push_str(&String::from_utf8_lossy(&buffer[..n])),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => panic!("{error}: no '{text}' in {:?}", self.seen),
-            }
-        }
-    }
-
-    fn ends(&mut self) -> Option<i32> {
-        self.child.wait().expect("it ends").code()
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The client on a terminal of its own.
+fn on_terminal(address: SocketAddr) -> Terminal {
+    Terminal::new(&["client", &address.to_string()])
 }
 
 #[test]
 fn on_a_terminal_lines_are_edited_and_answered_and_control_d_ends_the_input() {
     let (address, server) = serve(echo);
-    let mut terminal = Terminal::new(address);
+    let mut terminal = on_terminal(address);
     terminal.shows("Ctrl-D or salir or exit ends the input");
     terminal.shows("> ");
     // Control-A goes to the beginning of the line.
@@ -305,7 +247,7 @@ fn what_comes_while_a_line_is_edited_is_shown_above_it() {
         client.write_all(b"news \x1b[2J\xff\n").expect("the client reads");
         echo(client);
     });
-    let mut terminal = Terminal::new(address);
+    let mut terminal = on_terminal(address);
     terminal.shows("> ");
     terminal.types("half a li");
     terminal.shows("half a li");
@@ -328,7 +270,7 @@ fn a_server_that_closes_is_told_to_who_sits_at_the_prompt_and_the_terminal_is_gi
         let _ = told.recv();
         client.shutdown(Shutdown::Both).expect("connected");
     });
-    let mut terminal = Terminal::new(address);
+    let mut terminal = on_terminal(address);
     terminal.shows("> ");
     terminal.types("half a li");
     terminal.shows("half a li");
@@ -347,7 +289,7 @@ fn control_c_leaves_at_once() {
         let _ = wait.recv();
         drop(client);
     });
-    let mut terminal = Terminal::new(address);
+    let mut terminal = on_terminal(address);
     terminal.shows("> ");
     terminal.types("\x03");
     terminal.shows("the client leaves");
@@ -362,7 +304,7 @@ fn a_terminal_that_goes_away_ends_the_client_and_its_connection() {
         let _ = client.read_to_end(&mut all);
         assert_eq!(all, b"one\n");
     });
-    let mut terminal = Terminal::new(address);
+    let mut terminal = on_terminal(address);
     terminal.shows("> ");
     terminal.types("one\r");
     terminal.shows("> ");

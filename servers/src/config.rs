@@ -46,6 +46,10 @@ pub struct Config {
     pub verbose: bool,
     /// Where the state of sessions is kept.
     pub state: StateConfig,
+    /// Whether one connection is served and no other.
+    pub once: bool,
+    /// Whether the server stops when the last connection has ended, after at least one.
+    pub until_idle: bool,
     /// What the application is told.
     pub apps: AppConfig,
 }

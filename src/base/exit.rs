@@ -15,6 +15,8 @@ pub enum Exit {
     Untrusted,
     /// Somebody ended it early; what there was is saved.
     Interrupted,
+    /// As a server that was run for it has ended.
+    Server(u8),
 }
 
 impl Exit {
@@ -25,6 +27,7 @@ impl Exit {
             Self::Worse => 3,
             Self::Untrusted => 4,
             Self::Interrupted => 130,
+            Self::Server(code) => code,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! not guess either.
 
 mod apps;
+mod console;
 
 use std::io;
 use std::time::Instant;
@@ -48,6 +49,8 @@ struct Settings<'a> {
     idle_timeout_ns: u64,
     drain_timeout_ns: u64,
     greeting: bool,
+    once: bool,
+    until_idle: bool,
     #[serde(flatten)]
     state: State<'a>,
     #[serde(flatten)]
@@ -106,6 +109,9 @@ struct Worker {
 /// # Errors
 /// When the server cannot start, with what to do about it, or failed by its own fault.
 pub fn serve(args: &ServeArgs) -> Result<Exit> {
+    if args.console {
+        return console::attend(args);
+    }
     let started = Instant::now();
     if args.stop_with_parent {
         set_parent_process_death_signal(Some(Signal::TERM))?;
@@ -128,6 +134,8 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         greeting: args.greeting,
         state: args.state.config()?,
         verbose: args.verbose,
+        once: args.once,
+        until_idle: args.until_idle,
         apps: args.apps.config(args.app)?,
     };
     let server = Server::bind(model, config)
@@ -173,6 +181,8 @@ fn ready(server: &Server) -> Ready<'_> {
             idle_timeout_ns: ns(*idle_timeout),
             drain_timeout_ns: ns(*drain_timeout),
             greeting: server.config.greeting,
+            once: server.config.once,
+            until_idle: server.config.until_idle,
             state: state(&server.config.state),
             apps: Told::of(service.app, &server.config.apps),
             cpus: machine::cpus(),

@@ -45,7 +45,7 @@ fn is_another(first: Instant, now: Instant) -> bool {
 }
 
 /// Whether whoever started this program has it ignore a signal.
-fn is_ignored(signal: i32) -> bool {
+pub(crate) fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     ignored(&status).is_some_and(|set| set >> (signal - 1) & 1 == 1)
 }

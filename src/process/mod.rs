@@ -17,6 +17,7 @@ pub mod watch;
 mod words;
 
 pub use interrupts::interrupts;
+pub(crate) use interrupts::is_ignored;
 pub(crate) use processors::processors;
 pub use serve::ServeArgs;
 pub use until::until;

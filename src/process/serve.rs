@@ -57,6 +57,15 @@ pub struct ServeArgs {
     /// Close each connection after so many replies
     #[arg(long, value_name = "K")]
     pub close_after: Option<NonZeroU32>,
+    /// Serve one connection, and end when it does
+    #[arg(long)]
+    pub once: bool,
+    /// End when the last connection has, after at least one
+    #[arg(long)]
+    pub until_idle: bool,
+    /// Keep a console: Enter stops the server, Ctrl-C opens a menu
+    #[arg(long)]
+    pub console: bool,
     /// Begin every connection with a line that says which worker serves it and since when
     #[arg(long)]
     pub greeting: bool,
@@ -108,6 +117,7 @@ impl ServeArgs {
         let Self { model, broken, listen, app, framing, workers, max_connections, .. } = self;
         let Self { backlog, idle_timeout, drain_timeout, close_after, .. } = self;
         let Self { greeting, verbose, state, apps, cpus, stop_with_parent, .. } = self;
+        let Self { once, until_idle, console, .. } = self;
         let default = &*DEFAULT;
         let time = |time: Duration| humantime::format_duration(time).to_string();
         let changed = |value: String, default: String| (value != default).then_some(value);
@@ -131,6 +141,9 @@ impl ServeArgs {
         words.extend(state.words());
         words.extend(apps.words());
         let flags = [
+            ("--once", *once),
+            ("--until-idle", *until_idle),
+            ("--console", *console),
             ("--greeting", *greeting),
             ("--verbose", *verbose),
             ("--stop-with-parent", *stop_with_parent),
@@ -151,7 +164,7 @@ mod tests {
             "--max-connections 9 --backlog 5 --idle-timeout 1500ms --drain-timeout 90s",
             "--close-after 2 --greeting --verbose --state client --history 64 --state-key /key",
             "--state-lock one --sessions-max 7 --session-ttl 61s --cpus 0,2 --stop-with-parent",
-            "--bye adiós --delay 1500ms",
+            "--bye adiós --delay 1500ms --once --until-idle --console",
         ];
         let all = all.join(" ");
         let typed: Vec<&str> = all.split(' ').collect();

@@ -6,30 +6,14 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use servers::Model;
 use tempfile::TempDir;
 
-/// Ends a test that hangs.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-
-/// The program under test.
-pub(crate) fn c10k() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_c10k"))
-}
-
-/// Waits for a condition.
-pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < DEADLINE, "waited until {what}, in vain");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
+pub(crate) use crate::support::until;
+use crate::support::{DEADLINE, c10k};
 
 /// A server that runs.
 pub(crate) struct Served {

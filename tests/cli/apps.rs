@@ -29,6 +29,17 @@ fn each_model_lists_the_applications_it_runs_and_why_it_runs_no_other() {
 }
 
 #[test]
+fn a_console_without_a_keyboard_says_so_and_stops() {
+    let serve = ["serve", "--model", "epoll", "--listen", "127.0.0.1:0", "--console"];
+    let mut command = super::c10k();
+    command.args(serve).stdin(std::process::Stdio::null());
+    let output = command.output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("The keyboard is gone, so the server stops."), "{said}");
+}
+
+#[test]
 fn what_no_server_can_be_is_refused_with_what_to_do() {
     let serve = |more: &[&str], parts: &[&str]| {
         fails(&[&["serve", "--listen", "127.0.0.1:0"], more].concat(), 2, parts);

@@ -3,6 +3,7 @@
 
 pub(crate) mod page;
 pub(crate) mod sweep;
+pub(crate) mod terminal;
 
 use std::process::Command;
 use std::time::Duration;

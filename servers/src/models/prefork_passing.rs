@@ -57,7 +57,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     'serving: loop {
         // With no child to serve it a client is left where it costs least, in the kernel. What is
         // left when the server stops has been accepted, and waits for a child here.
-        let drains = stopping::is_stopping();
+        let drains = stopping::accepts_no_more();
         let wanted = !idle.is_empty() || drains && !server.has_rescued();
         let flags = if wanted { PollFlags::IN } else { PollFlags::empty() };
         // A listener that was shut down says so at once, over and over.

@@ -68,7 +68,7 @@ fn run(server: &'static Server) -> io::Result<()> {
             }
             News::Nothing => {}
         }
-        if stopping::is_stopping() {
+        if stopping::accepts_no_more() {
             // The server's own half-close of a connection is no news to the kernel.
             clients.wake_listener();
             clients.wake_all(ANYTHING);

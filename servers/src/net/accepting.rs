@@ -41,9 +41,11 @@ impl Server {
     ) -> Option<Accepted> {
         Some(match accepted {
             Ok(stream) => self.admit(stream),
-            // Stopping shuts the listener down, which shows as EINVAL. But accept(2) takes a
+            // Stopping, or closing it alone, shuts the listener down, which shows as EINVAL. But accept(2) takes a
             // descriptor before it looks at the listener: so whatever it says now, it is over.
-            Err(_) if stopping::is_stopping() => self.next_rescued(self.nonblocking.load(SeqCst)),
+            Err(_) if stopping::accepts_no_more() => {
+                self.next_rescued(self.nonblocking.load(SeqCst))
+            }
             Err(Errno::AGAIN) => Accepted::Nobody,
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 self.accept_failed();
@@ -114,6 +116,14 @@ impl Server {
         }
         processes::this_one_holds(true);
         match self.prepare(&stream) {
+            // Another one was faster, in another thread or process.
+            Ok(()) if self.config.once && !stopping::accept_no_more() => {
+                processes::this_one_holds(false);
+                self.admission.leave();
+                self.page.counters.refused();
+                turn_away(&stream, self.config.service.framing);
+                Accepted::TurnedAway
+            }
             Ok(()) => {
                 let sequence = self.page.counters.accepted();
                 Accepted::Conn(Conn::new(self, stream, Arrival::now(self, sequence)))

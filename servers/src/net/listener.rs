@@ -43,7 +43,7 @@ impl Listener {
             // It keeps to the limit of descriptors that it was started with, which may be long ago.
             // The client is at hand, and is turned away as others are.
             // Where the ring works, sockets block.
-            Err(_) if stopping::is_stopping() => Some(self.server.next_rescued(false)),
+            Err(_) if stopping::accepts_no_more() => Some(self.server.next_rescued(false)),
             Ok(stream) if is_beyond_limit(&stream) => {
                 let at_hand = Cell::new(Some(stream));
                 let again = || at_hand.take().ok_or(Errno::AGAIN);

@@ -261,6 +261,14 @@ impl Server {
         }
         processes::this_one_holds(false);
         self.admission.leave();
+        self.ends_if_idle();
+    }
+
+    /// Stops when the last connection has ended, where that was asked for. Signal handlers may call it.
+    fn ends_if_idle(&self) {
+        if self.config.until_idle && self.live() == 0 && !stopping::is_stopping() {
+            stopping::ask();
+        }
     }
 
     /// Counts the steps of sessions that were asked for on a connection.
@@ -299,6 +307,7 @@ impl Server {
             self.page.counters.lost();
         }
         self.admission.lost();
+        self.ends_if_idle();
     }
 
     /// Writes a line to standard error, if that has room.

@@ -147,7 +147,8 @@ pub(crate) fn wait_for(place: usize) {
 }
 
 /// Makes a child for each of the server's workers, with `make`, says that the server is ready, and puts
-/// a successor in the place of each child that dies, until the server is told to stop.
+/// a successor in the place of each child that dies, until the server is told to stop or to
+/// accept no more.
 ///
 /// # Errors
 /// When the kernel has no process or memory left for one of the first.
@@ -160,13 +161,13 @@ pub(crate) fn supervise(
     stopping::signals::interrupt_waits();
     server.ready()?;
     let mut replacements = Replacements::new(server.workers);
-    while let Some(place) = reap(WaitOptions::empty(), stopping::is_stopping) {
-        // A child leaves by itself only when the server stops; any other end is a death.
-        if stopping::is_stopping() {
+    while let Some(place) = reap(WaitOptions::empty(), stopping::accepts_no_more) {
+        // A child leaves by itself only when nobody is accepted; any other end is a death.
+        if stopping::accepts_no_more() {
             break;
         }
         replacements.died(place);
-        while !stopping::is_stopping()
+        while !stopping::accepts_no_more()
             && let Some(timeout) = replacements.timeout()
         {
             stopping::pause(timeout);

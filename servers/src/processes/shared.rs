@@ -6,7 +6,7 @@
 
 use std::io;
 use std::mem::align_of;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::SeqCst};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
@@ -18,6 +18,8 @@ use crate::sync::{AtomicU8, AtomicUsize};
 pub(crate) struct Page {
     /// How far stopping has come; a `Stage`.
     pub(crate) stage: AtomicU8,
+    /// Whether the listening sockets were closed before the server was told to stop.
+    pub(crate) closed: AtomicBool,
     /// Connections live now, in all processes.
     pub(crate) live: AtomicUsize,
     /// Why nothing can be written to standard output any more: an errno; 0 while nothing is wrong.

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use rustix::net::Shutdown;
-use signal_hook::consts::{SIGALRM, SIGUSR1};
+use signal_hook::consts::{SIGALRM, SIGUSR1, SIGUSR2};
 
 use crate::clock::REFUSED_PAUSE;
 use crate::processes::shared::Page;
@@ -67,6 +67,23 @@ pub(crate) fn stage() -> Stage {
 #[must_use]
 pub(crate) fn is_stopping() -> bool {
     stage() != Stage::Running
+}
+
+/// Whether nobody is accepted any more, by whatever the server was told.
+#[must_use]
+pub(crate) fn accepts_no_more() -> bool {
+    is_stopping() || PAGE.get().is_some_and(|page| page.closed.load(SeqCst))
+}
+
+/// Closes the listening sockets; the connected go on. Returns whether this call has done it. Signal
+/// handlers may call it, in any process of the server: they all listen at the same sockets.
+pub(crate) fn accept_no_more() -> bool {
+    let Some((page, watched)) = installed() else { return false };
+    let first = !page.closed.swap(true, SeqCst);
+    if first {
+        watched.end_listeners(shutdown);
+    }
+    first
 }
 
 /// Installs the signal handlers. `listeners` and `descriptors` are the most that this process may
@@ -168,7 +185,8 @@ pub(crate) fn output_failed(error: &io::Error) {
 }
 
 /// Asks the server's first process to stop, as the first signal does: from any of its processes.
-fn ask() {
+/// Signal handlers may.
+pub(crate) fn ask() {
     let parent = processes::is_child().then(rustix::process::getppid).flatten();
     let first = parent.unwrap_or_else(rustix::process::getpid);
     let _ = rustix::process::kill_process(first, rustix::process::Signal::TERM);
@@ -192,6 +210,7 @@ fn on_signal(signal: i32) {
     match (signal, processes::is_child()) {
         (SIGUSR1, true) => watched.end_connections(stage(), shutdown),
         (SIGALRM, false) => time_is_up(page, watched),
+        (SIGUSR2, false) => _ = accept_no_more(),
         (SIGUSR1, false) | (_, true) => {}
         (_, false) => stop(page, watched),
     }

@@ -7,6 +7,7 @@
 //! | SIGXCPU | the same: the processor time of setrlimit(2) is used up, and SIGKILL would come next |
 //! | SIGALRM | our own timer, once its time has come; before that nothing |
 //! | SIGUSR1 | in a child, from the first process: stopping has gone on |
+//! | SIGUSR2 | close the listening sockets; the connected go on |
 //! | SIGQUIT and faults | their default: the process ends at once, with a core dump where those are on |
 //! | every other one | nothing |
 
@@ -24,8 +25,7 @@ pub(super) const STOP: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGXCPU];
 /// Signals whose default is to end the process and that mean nothing to a server. SIGXFSZ is
 /// among them: a log file that has reached its limit is no reason to stop serving. SIGPIPE is
 /// ignored by Rust's runtime.
-const IGNORED: [i32; 7] =
-    [SIGUSR2, SIGVTALRM, SIGPROF, SIGIO, SIGXFSZ, libc::SIGPWR, libc::SIGSTKFLT];
+const IGNORED: [i32; 6] = [SIGVTALRM, SIGPROF, SIGIO, SIGXFSZ, libc::SIGPWR, libc::SIGSTKFLT];
 
 /// Undoes what the process that started this one has left in the state of signals: a blocked
 /// SIGTERM would stop nothing, an ignored SIGCHLD hides the end of every child, and a timer goes off
@@ -65,7 +65,7 @@ pub fn reset_inherited_signals() {
 pub(super) fn install(handler: fn(i32)) -> io::Result<()> {
     let stray = IGNORED.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX());
     stray.for_each(|signal| dispose(signal, libc::SIG_IGN));
-    let heard = STOP.into_iter().chain([SIGALRM, SIGUSR1]);
+    let heard = STOP.into_iter().chain([SIGALRM, SIGUSR1, SIGUSR2]);
     for signal in heard.filter(|signal| *signal != SIGHUP || !is_ignored(SIGHUP)) {
         #[expect(unsafe_code, reason = "what runs in a signal handler must be signal-safe")]
         // SAFETY: the handler uses atomics, initialised statics and system calls only; it takes
@@ -75,10 +75,10 @@ pub(super) fn install(handler: fn(i32)) -> io::Result<()> {
     Ok(())
 }
 
-/// Has signals that ask the server to stop interrupt system calls that would go on afterwards, such
+/// Has signals that ask the server to stop, or to accept no more, interrupt system calls that would go on afterwards, such
 /// as waitpid(2): for a thread that does nothing else, and is to do something then.
 pub(crate) fn interrupt_waits() {
-    for signal in STOP {
+    for signal in STOP.into_iter().chain([SIGUSR2]) {
         let mut action = MaybeUninit::<libc::sigaction>::uninit();
         #[expect(unsafe_code, reason = "rustix has no stable sigaction(2)")]
         // SAFETY: the action that is set is the one that there is, but for a flag; a call that

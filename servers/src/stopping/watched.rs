@@ -118,7 +118,8 @@ impl Watched {
         reached
     }
 
-    fn end_listeners(&self, shutdown: impl Fn(RawFd, Shutdown)) {
+    /// Shuts the listeners down.
+    pub(crate) fn end_listeners(&self, shutdown: impl Fn(RawFd, Shutdown)) {
         fence(SeqCst);
         for listener in &self.listeners {
             match listener.load(Relaxed) {
