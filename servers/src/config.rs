@@ -50,6 +50,9 @@ pub struct Config {
     pub once: bool,
     /// Whether the server stops when the last connection has ended, after at least one.
     pub until_idle: bool,
+    /// Whether somebody at a console may close the listening sockets alone, with SIGUSR2, which means
+    /// nothing otherwise.
+    pub attended: bool,
     /// What the application is told.
     pub apps: AppConfig,
 }

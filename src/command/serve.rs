@@ -136,6 +136,7 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         verbose: args.verbose,
         once: args.once,
         until_idle: args.until_idle,
+        attended: args.attended,
         apps: args.apps.config(args.app)?,
     };
     let server = Server::bind(model, config)

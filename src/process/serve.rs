@@ -79,6 +79,9 @@ pub struct ServeArgs {
     /// Keep to these processors, as in 0 or 0,2 or 0-3
     #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
     pub cpus: CpuList,
+    /// A console attends, which may have the listening socket closed alone
+    #[arg(long, hide = true)]
+    pub attended: bool,
     /// End when the process that started this one does
     #[arg(long, hide = true)]
     pub stop_with_parent: bool,
@@ -117,7 +120,7 @@ impl ServeArgs {
         let Self { model, broken, listen, app, framing, workers, max_connections, .. } = self;
         let Self { backlog, idle_timeout, drain_timeout, close_after, .. } = self;
         let Self { greeting, verbose, state, apps, cpus, stop_with_parent, .. } = self;
-        let Self { once, until_idle, console, .. } = self;
+        let Self { once, until_idle, console, attended, .. } = self;
         let default = &*DEFAULT;
         let time = |time: Duration| humantime::format_duration(time).to_string();
         let changed = |value: String, default: String| (value != default).then_some(value);
@@ -144,6 +147,7 @@ impl ServeArgs {
             ("--once", *once),
             ("--until-idle", *until_idle),
             ("--console", *console),
+            ("--attended", *attended),
             ("--greeting", *greeting),
             ("--verbose", *verbose),
             ("--stop-with-parent", *stop_with_parent),
@@ -164,7 +168,7 @@ mod tests {
             "--max-connections 9 --backlog 5 --idle-timeout 1500ms --drain-timeout 90s",
             "--close-after 2 --greeting --verbose --state client --history 64 --state-key /key",
             "--state-lock one --sessions-max 7 --session-ttl 61s --cpus 0,2 --stop-with-parent",
-            "--bye adiós --delay 1500ms --once --until-idle --console",
+            "--bye adiós --delay 1500ms --once --until-idle --console --attended",
         ];
         let all = all.join(" ");
         let typed: Vec<&str> = all.split(' ').collect();

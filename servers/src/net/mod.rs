@@ -144,6 +144,9 @@ impl Server {
         SERVER.get_or_init(|| server);
         let count = server.listeners.len();
         stopping::install(count, descriptors, drain_timeout, page, rescue).map_err(refused)?;
+        if server.config.attended {
+            stopping::attend();
+        }
         server.listeners.iter().for_each(stopping::watch_listener);
         Ok(server)
     }

@@ -54,6 +54,8 @@ static DRAIN_TIMEOUT_NS: AtomicU64 = AtomicU64::new(0);
 static ALARM_AT_NS: AtomicU64 = AtomicU64::new(u64::MAX);
 /// Whether children that outlived the cut have been killed.
 static KILLED: AtomicBool = AtomicBool::new(false);
+/// Whether a console may have the listening sockets closed alone.
+static ATTENDED: AtomicBool = AtomicBool::new(false);
 /// Readable once [`Stage::Cut`] is reached: what sleeping jobs wait on.
 static CUT: OnceLock<OwnedFd> = OnceLock::new();
 
@@ -107,6 +109,11 @@ pub(crate) fn install(
     BEFORE_DRAIN.get_or_init(|| before_drain);
     signals::reset_inherited_signals();
     signals::install(on_signal)
+}
+
+/// Has SIGUSR2 close the listening sockets: somebody at a console may send it.
+pub(crate) fn attend() {
+    ATTENDED.store(true, SeqCst);
 }
 
 /// Has the listening socket shut down when the server stops.
@@ -210,8 +217,8 @@ fn on_signal(signal: i32) {
     match (signal, processes::is_child()) {
         (SIGUSR1, true) => watched.end_connections(stage(), shutdown),
         (SIGALRM, false) => time_is_up(page, watched),
-        (SIGUSR2, false) => _ = accept_no_more(),
-        (SIGUSR1, false) | (_, true) => {}
+        (SIGUSR2, false) if ATTENDED.load(SeqCst) => _ = accept_no_more(),
+        (SIGUSR1 | SIGUSR2, false) | (_, true) => {}
         (_, false) => stop(page, watched),
     }
 }

@@ -7,7 +7,7 @@
 //! | SIGXCPU | the same: the processor time of setrlimit(2) is used up, and SIGKILL would come next |
 //! | SIGALRM | our own timer, once its time has come; before that nothing |
 //! | SIGUSR1 | in a child, from the first process: stopping has gone on |
-//! | SIGUSR2 | close the listening sockets; the connected go on |
+//! | SIGUSR2 | where a console attends: close the listening sockets; the connected go on |
 //! | SIGQUIT and faults | their default: the process ends at once, with a core dump where those are on |
 //! | every other one | nothing |
 

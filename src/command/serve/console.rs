@@ -45,7 +45,7 @@ const GONE: &str = "The keyboard is gone, so the server stops.\n";
 /// When there is no process for it.
 pub(super) fn attend(args: &ServeArgs) -> Result<Exit> {
     let signals = Signals::new().context("cannot handle Ctrl-C")?;
-    let args = ServeArgs { console: false, stop_with_parent: true, ..args.clone() };
+    let args = ServeArgs { console: false, attended: true, stop_with_parent: true, ..args.clone() };
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = args.command(program);
     // Ctrl-C goes to the whole group of the terminal, and is the console's alone.
