@@ -22,6 +22,8 @@ PARTS = (
     ("history", "the history", style.GREEN, "////"),
     ("connecting", "connecting", style.SKY, "\\\\\\\\"),
 )
+# A request that carries its state has no step to a home of it.
+STEPS = {"request", "history", "connecting"}
 # A row's words, and for each model a value with its interval.
 Rows = dict[str, dict[str, tuple[float, float, float]]]
 
@@ -149,13 +151,23 @@ def _bytes(axes: Axes, ends: list[float]) -> None:
     axes.set_xlabel(f"For each further client ({unit.strip()})")
 
 
+def _is_whole(home: str, parts: list[Document]) -> bool:
+    steps = STEPS if home == "none" else STEPS | {"home"}
+    return steps <= {one.get("name", str) for one in parts}
+
+
 def split(run: Run, lab: Document) -> Figure | None:
-    """Where a request's cost comes from, one thing added after the other."""
+    """Where a request's cost comes from, one thing added after the other.
+
+    Bars with other parts cannot be compared: a home without all cells has none, and is named.
+    """
     lines = [
         (model.get("model", str), one.get("home", str), one.objects("parts"))
         for model in lab.objects("models")
         for one in model.objects("split")
     ]
+    left_out = sorted({home for _, home, parts in lines if not _is_whole(home, parts)})
+    lines = [line for line in lines if _is_whole(*line[1:])]
     if not lines:
         return None
     frame = Frame(
@@ -168,7 +180,8 @@ def split(run: Run, lab: Document) -> Figure | None:
             for _, name, color, hatch in PARTS
         ],
         columns=4,
-        notes=["A part to the left of 0 makes it cheaper."],
+        notes=["A part to the left of 0 makes it cheaper."]
+        + [f"Not drawn, as cells are missing: {', '.join(left_out)}."] * bool(left_out),
     )
     axes = frame.figure.subplots()
     top = low = 0.0

@@ -36,7 +36,7 @@ from c10k_documents import (
 )
 
 PACKED = "trials.jsonl.gz"
-VERSIONS = {"c10k.summary": 1, "c10k.trial": 1, "c10k.lab": 1}
+VERSIONS = {"c10k.summary": 1, "c10k.trial": 1, "c10k.lab": 2}
 
 
 class Document:

@@ -98,7 +98,7 @@ fn a_run_that_is_there_becomes_a_page_with_the_numbers_of_its_document() {
 }
 
 fn is_valid(lab: &Value) {
-    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/schema/lab.v1.json");
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/schema/lab.v2.json");
     let schema: Value =
         serde_json::from_slice(&std::fs::read(schema).expect("committed")).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from looking import artists
+from matplotlib.text import Text
 from synthetic import stateful_run
 
 import plot
@@ -53,11 +54,12 @@ def figures(tmp_path_factory):
             {
                 "home": "table",
                 "parts": [{"name": k, "ns": ns, **interval(0, 1)} for k, ns in PARTS.items()],
-            }
+            },
+            {"home": "connection", "parts": [{"name": "request", "ns": 9e3, **interval(0, 1)}]},
         ],
         "memory": [{"home": "table", "history": "4 KiB", "bytes": 4_500, **interval(4e3, 5e3)}],
     }
-    lab = {"schema": {"name": "c10k.lab", "version": 1}, "models": [model]}
+    lab = {"schema": {"name": "c10k.lab", "version": 2}, "models": [model]}
     (folder / "lab.json").write_text(json.dumps(lab))
     return dict(plot.draw(read_run(folder), kinds=["lab"]))
 
@@ -87,6 +89,14 @@ def test_a_cost_is_stacked_and_what_makes_it_cheaper_is_left_of_nothing(figures)
         (bar,) = artists(figures["lab-split"], f"{name}:epoll:table")
         ends = sorted([places[name], places[name] + ns])
         assert sorted([bar.get_x(), bar.get_x() + bar.get_width()]) == ends, name
+
+
+def test_a_home_without_all_parts_has_no_bar_and_is_named(figures):
+    figure = figures["lab-split"]
+    rows = [one.get_text() for one in figure.axes[0].get_yticklabels()]
+    assert rows == ["epoll, table"]
+    said = " ".join(text.get_text() for text in figure.findobj(Text))
+    assert "Not drawn, as cells are missing: connection." in " ".join(said.split())
 
 
 def test_a_client_takes_what_the_document_says(figures):

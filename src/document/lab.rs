@@ -71,9 +71,9 @@ pub struct LabModel {
     pub designs: Vec<DesignRecord>,
     /// What a request costs the server, part by part.
     pub split: Vec<CostSplit>,
-    /// The classroom's comparison taken apart.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decomposition: Option<Decomposition>,
+    /// The classroom's comparison taken apart, for each history and each life of the stateless server's
+    /// connections.
+    pub decompositions: Vec<Decomposition>,
     /// Memory for each client.
     pub memory: Vec<ClientMemory>,
     /// How long its slowest requests took at equal load, in every cell of an open loop.
@@ -181,11 +181,15 @@ pub struct CostPart {
     pub interval: Interval,
 }
 
-/// The step from a stateful server with kept connections to a stateless one with a connection for each
-/// request, in its two parts.
+/// The step from a stateful server with kept connections to a stateless one that replaces them, in its two
+/// parts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Decomposition {
+    /// How long the stateless server's connections last.
+    pub connection: String,
+    /// Bytes of history, in words.
+    pub history: String,
     /// Server CPU for each request where connections and state are kept.
     pub stateful_ns: f64,
     /// The same with neither.
@@ -194,7 +198,7 @@ pub struct Decomposition {
     pub whole: CostPart,
     /// Of it: no longer keeping the state in the connection.
     pub keeping: CostPart,
-    /// Of it: connecting for each request.
+    /// Of it: connecting.
     pub connecting: CostPart,
     /// Connecting as a share of the whole; absent where the whole may be 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]

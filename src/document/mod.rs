@@ -128,7 +128,7 @@ impl SchemaId {
     /// Of [`LabReport`].
     #[must_use]
     pub fn lab() -> Self {
-        Self { name: "c10k.lab".into(), version: 1 }
+        Self { name: "c10k.lab".into(), version: 2 }
     }
 
     /// Of [`CheckReport`].

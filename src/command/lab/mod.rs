@@ -3,19 +3,7 @@
 //! A lab is a plan that varies each factor by itself, and a page that begins with the question, has
 //! its reader predict, and says what the data allow to say.
 
-mod analysis;
-mod design;
-mod figures;
-pub mod killed;
-mod memory;
-pub mod naive;
-mod noise;
-mod page;
-mod points;
-mod sentences;
 mod stateful;
-mod tables;
-mod written;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -23,7 +11,7 @@ use clap::{Args, Subcommand};
 use crate::base::Exit;
 use crate::view::table;
 
-pub use stateful::StatefulArgs;
+pub use stateful::{StatefulArgs, killed, naive};
 
 /// `c10k lab`.
 #[derive(Debug, Args)]
@@ -62,6 +50,3 @@ pub fn lab(args: &LabArgs) -> Result<Exit> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

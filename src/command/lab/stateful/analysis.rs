@@ -6,9 +6,8 @@
 use super::memory;
 use super::points::{
     self, CLIENTS, CONNECTION, FIGURES, HISTORY, HOME, Levels, Place, Point, connection_words,
-    fewest_clients, values,
+    fewest_clients, history_words, home_words, values,
 };
-use super::sentences::home_words;
 use crate::analysis::metric::{Metric, SERVER_CPU};
 use crate::document::{
     CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
@@ -29,7 +28,7 @@ pub(super) fn models(summary: &Summary) -> Vec<LabModel> {
         LabModel {
             designs: FIGURES.iter().flat_map(|figure| designs(figure, &points)).collect(),
             split: splits(&points),
-            decomposition: decomposition(&points),
+            decompositions: decompositions(&points),
             memory: memory::of(&points),
             tails: points.iter().filter_map(tail).collect(),
             model,
@@ -284,12 +283,22 @@ fn splits(points: &[Point<'_>]) -> Vec<CostSplit> {
     levels.homes.iter().filter_map(of).collect()
 }
 
-/// The classroom's comparison: state in the connection, which is kept, against neither.
-fn decomposition(points: &[Point<'_>]) -> Option<Decomposition> {
-    let history = points.iter().map(|point| point.place.history).min()?;
+/// The classroom's comparison for each life of the stateless server's connections and each history: the
+/// shortest life first, as in class.
+fn decompositions(points: &[Point<'_>]) -> Vec<Decomposition> {
+    let levels = Levels::of(points.iter().map(|point| &point.place));
+    let lives = levels.connections.iter().rev().filter(|life| **life > 0);
+    lives
+        .flat_map(|life| levels.histories.iter().map(|history| (*life, *history)))
+        .filter_map(|(life, history)| decomposition(points, life, history))
+        .collect()
+}
+
+/// State in the connection, which is kept, against state in the request over connections of this life.
+fn decomposition(points: &[Point<'_>], life: u64, history: u64) -> Option<Decomposition> {
     let stateful = cpu(points, 0, "connection", history)?;
     let between = cpu(points, 0, "none", history)?;
-    let stateless = cpu(points, 1, "none", history)?;
+    let stateless = cpu(points, life, "none", history)?;
     let whole = part("whole", &stateless, &stateful)?;
     let connecting = part("connecting", &stateless, &between)?;
     let share = factorial::share_of(
@@ -297,6 +306,8 @@ fn decomposition(points: &[Point<'_>]) -> Option<Decomposition> {
         &differences(&stateless, &stateful),
     );
     Some(Decomposition {
+        connection: connection_words(life),
+        history: history_words(history),
         stateful_ns: mean(&stateful),
         stateless_ns: mean(&stateless),
         keeping: part("keeping", &between, &stateful)?,

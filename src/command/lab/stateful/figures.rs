@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::points::CLIENTS;
-use super::tables::factor_words;
+use super::tables::{factor_words, reaches};
 use crate::analysis::metric::{Metric, SERVER_CPU, TAIL};
 use crate::document::{EffectRecord, LabModel, LabReport};
 
@@ -57,14 +57,13 @@ struct Mark {
 
 /// All figures that have a mark.
 pub(super) fn of(report: &LabReport) -> Vec<Figure> {
-    let figures = [
-        effects(report, &SERVER_CPU, "figure-cpu", "What each factor does to a request's cost"),
-        split(report),
-        effects(report, &TAIL, "figure-p99", "What each factor does to the p99 at equal load"),
-        memory(report),
-    ];
+    let cpu =
+        effects(report, &SERVER_CPU, "figure-cpu", "What each factor does to a request's cost");
+    let tail =
+        effects(report, &TAIL, "figure-p99", "What each factor does to the p99 at equal load");
+    let figures = [cpu].into_iter().chain(splits(report)).chain([tail, memory(report)]);
     let has_marks = |figure: &Figure| figure.series.iter().any(|series| !series.marks.is_empty());
-    figures.into_iter().filter(has_marks).collect()
+    figures.filter(has_marks).collect()
 }
 
 fn effects(report: &LabReport, figure: &Metric, id: &'static str, title: &'static str) -> Figure {
@@ -98,18 +97,41 @@ fn effects(report: &LabReport, figure: &Metric, id: &'static str, title: &'stati
     }
 }
 
-fn split(report: &LabReport) -> Figure {
+/// What is drawn of the parts of a cost: as far as this part, where, and how it is called.
+const SPLITS: [(&str, &str, &str); 3] = [
+    ("connecting", "figure-split", "Where a request's cost comes from"),
+    ("history", "figure-split-history", "The same while connections are kept"),
+    ("home", "figure-split-home", "The same without a history, while connections are kept"),
+];
+
+/// Bars of which all have the same parts: one figure as far as connecting, and one more for each step back
+/// that other homes have cells for.
+fn splits(report: &LabReport) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    let mut drawn = 0;
+    for (last, id, title) in SPLITS {
+        let all = report.models.iter().flat_map(|model| &model.split);
+        let bars = all.filter(|split| reaches(split, last)).count();
+        if bars > drawn {
+            drawn = bars;
+            figures.push(split(report, last, id, title));
+        }
+    }
+    figures
+}
+
+fn split(report: &LabReport, last: &str, id: &'static str, title: &'static str) -> Figure {
     let names = [
         ("request", "the plain request"),
         ("home", "its home"),
         ("history", "the history"),
         ("connecting", "connecting"),
     ];
-    let series = |(key, name): (&str, &str)| {
+    let series = |(key, name): &(&str, &str)| {
         let mut marks = Vec::new();
         for model in &report.models {
-            for split in &model.split {
-                let parts = split.parts.iter().filter(|part| part.name == key);
+            for split in model.split.iter().filter(|split| reaches(split, last)) {
+                let parts = split.parts.iter().filter(|part| part.name == *key);
                 marks.extend(parts.map(|part| Mark {
                     row: [model.model.clone(), split.home.clone()],
                     value: part.ns,
@@ -118,18 +140,20 @@ fn split(report: &LabReport) -> Figure {
                 }));
             }
         }
-        Series { name: name.into(), marks }
+        Series { name: (*name).into(), marks }
     };
+    let end = names.iter().position(|(key, _)| *key == last).map_or(names.len(), |at| at + 1);
     Figure {
-        id: "figure-split",
-        title: "Where a request's cost comes from",
+        id,
+        title,
         shows: "Server CPU for each request, one thing added after the other: a plain request over a kept \
-                connection, the home of its state, a history, and a connection for each request. A part to the left \
-                of 0 makes it cheaper.",
+                connection, the home of its state, a history, and a connection for each request. All bars of a \
+                figure have the same parts; a home that lacks a cell is in none that would need it. A part to the \
+                left of 0 makes it cheaper.",
         axis: "server CPU for each request",
         kind: Kind::Stack,
         unit: "ns",
-        series: names.into_iter().map(series).collect(),
+        series: names[..end].iter().map(series).collect(),
     }
 }
 

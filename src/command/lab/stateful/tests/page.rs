@@ -3,8 +3,10 @@
 use super::{everything, made_up};
 use crate::analysis::standings;
 use crate::analysis::synthetic::reference;
-use crate::command::lab::{analysis, figures, noise, page, sentences, stateful, tables, written};
-use crate::document::{Killed, LabReport, LabSessions, Naive, SchemaId};
+use crate::command::lab::stateful::{
+    QUESTION, analysis, figures, noise, page, sentences, tables, written,
+};
+use crate::document::{CostSplit, Killed, LabReport, LabSessions, Naive, SchemaId};
 use crate::view::export::markup;
 
 pub(super) fn report() -> LabReport {
@@ -23,7 +25,7 @@ pub(super) fn report() -> LabReport {
     LabReport {
         schema: SchemaId::lab(),
         lab: "stateful".into(),
-        question: stateful::QUESTION.into(),
+        question: QUESTION.into(),
         run: "made-up".into(),
         started_at: "2026-01-01T00:00:00Z".into(),
         program_version: "0.1.0".into(),
@@ -104,8 +106,8 @@ fn every_table_is_in_all_three_forms_with_the_same_figures() {
 #[test]
 fn a_report_begins_with_the_answer_and_leaves_no_sentence_out() {
     let report = report();
-    let of_epoll = |s: &&String| s.starts_with("epoll: a stateless request");
-    let answer = report.sentences.iter().find(of_epoll).expect("it is taken apart");
+    let answer = &report.sentences[0];
+    assert!(answer.starts_with("Connecting is most of what a stateless"), "{answer}");
     for text in [written::markdown(&report), written::latex(&report)] {
         let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} is not in {text}"));
         // What stands before the first sign that LaTeX writes otherwise.
@@ -175,7 +177,10 @@ fn what_the_script_draws_is_in_the_document() {
     let report = report();
     let figures = figures::of(&report);
     let ids: Vec<&str> = figures.iter().map(|figure| figure.id).collect();
-    assert_eq!(ids, ["figure-cpu", "figure-split", "figure-p99", "figure-memory"]);
+    assert_eq!(
+        ids,
+        ["figure-cpu", "figure-split", "figure-split-history", "figure-p99", "figure-memory"]
+    );
     let drawn = serde_json::to_value(&figures).expect("JSON");
     let marks = drawn[1]["series"].as_array().expect("parts").iter();
     let drawn: f64 = marks
@@ -187,4 +192,41 @@ fn what_the_script_draws_is_in_the_document() {
     let split = epoll.split.iter().find(|split| split.home == "table").expect("a home");
     let written: f64 = split.parts.iter().map(|part| part.ns).sum();
     assert!((drawn / written - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn bars_of_one_figure_have_the_same_parts() {
+    let mut report = report();
+    // A store that was measured over kept connections and without a history only.
+    let model = &mut report.models[0];
+    let table = model.split.iter().find(|split| split.home == "table").expect("a home").clone();
+    model.split.push(CostSplit { home: "external".into(), parts: table.parts[..2].to_vec() });
+    let figures = serde_json::to_value(figures::of(&report)).expect("JSON");
+    let stacks: Vec<_> =
+        figures.as_array().expect("figures").iter().filter(|f| f["kind"] == "stack").collect();
+    let homes = |of: &serde_json::Value| -> Vec<String> {
+        let marks = of["marks"].as_array().expect("marks").iter();
+        marks.map(|mark| format!("{} {}", mark["row"][0], mark["row"][1])).collect()
+    };
+    let mut drawn = Vec::new();
+    for figure in &stacks {
+        let series = figure["series"].as_array().expect("parts");
+        let bars = homes(&series[0]);
+        // The second part is the home, which a request that carries its state has none of.
+        let with_home: Vec<_> = bars.iter().filter(|bar| !bar.contains("none")).cloned().collect();
+        for (at, part) in series.iter().enumerate() {
+            let wanted = if at == 1 { &with_home } else { &bars };
+            assert_eq!(&homes(part), wanted, "{}: {}", figure["id"], part["name"]);
+        }
+        drawn.push((series.len(), bars.len()));
+    }
+    assert_eq!(drawn, [(4, 6), (3, 8), (2, 9)]);
+    let table = tables::of(&report).into_iter().find(|t| t.label == "split").expect("a table");
+    let sums: Vec<_> = table
+        .rows
+        .iter()
+        .filter(|row| ["external", "connection"].contains(&&*row.entries[1].value))
+        .map(|row| row.entries[6].value.as_str())
+        .collect();
+    assert_eq!(sums, ["-"; 3], "no sum without all parts");
 }

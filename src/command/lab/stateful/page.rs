@@ -2,6 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::apart;
 use super::figures::{self, Data, Figure};
 use super::written::sorted;
 use super::{noise, tables};
@@ -171,7 +172,7 @@ fn answer(report: &LabReport, figures: &[Figure], tables: &[Sheet]) -> Markup {
     html! {
         section id="factors" {
             h2 { "One factor at a time" }
-            @if let Some(first) = report.sentences.iter().find(|said| said.contains("connecting")) { p.answer { (micro(first)) } }
+            ul.answer { @for said in apart::of_all(&report.models, report.noise.as_ref()) { li { (micro(&said)) } } }
             (shown(tables, "apart"))
             (noise(report, tables))
             div.figures { @for figure in figures { (figure_on_page(figure)) } }

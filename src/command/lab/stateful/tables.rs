@@ -1,12 +1,12 @@
 //! The tables of a lab, each once; `export::markup` writes them for its page, for Markdown and for LaTeX.
 
-use super::points::{CLIENTS, FIGURES, figure_title};
-use super::sentences::home_words;
+use super::apart;
+use super::points::{CLIENTS, FIGURES, figure_title, home_words};
 use crate::analysis::metric::{SERVER_CPU, TAIL};
 use crate::base::units::show_ns_f64;
 use crate::document::{
-    CostPart, CostSplit, DesignRecord, EffectRecord, InteractionRecord, LabModel, LabReport,
-    LabSessions, LabTail, Naive,
+    CostPart, CostSplit, Decomposition, DesignRecord, EffectRecord, InteractionRecord, LabModel,
+    LabReport, LabSessions, LabTail, Naive,
 };
 use crate::view::export::sheet::{Entry, Quantity, Sheet, Text};
 use crate::view::page::micro;
@@ -48,14 +48,16 @@ fn naive(naive: &Naive) -> Sheet {
 }
 
 fn taken_apart(report: &LabReport) -> Sheet {
-    let taken: Vec<_> = report
-        .models
-        .iter()
-        .filter_map(|model| Some((model.model.clone(), model.decomposition.as_ref()?)))
-        .collect();
+    let of = |model: &LabModel| {
+        let name = model.model.clone();
+        model.decompositions.clone().into_iter().map(move |taken| (name.clone(), taken))
+    };
+    let taken: Vec<(String, Decomposition)> = report.models.iter().flat_map(of).collect();
     let title = "Server CPU for each request: state and connection kept, against neither";
     let mut sheet = Sheet::new("apart", title, taken.len());
     sheet.words("model", taken.iter().map(|(model, _)| model.clone()));
+    sheet.words("stateless connections", taken.iter().map(|(_, t)| t.connection.clone()));
+    sheet.words("history", taken.iter().map(|(_, t)| t.history.clone()));
     let columns = [
         ("both kept", taken.iter().map(|(_, t)| known(t.stateful_ns)).collect::<Vec<_>>()),
         ("neither", taken.iter().map(|(_, t)| known(t.stateless_ns)).collect()),
@@ -64,13 +66,27 @@ fn taken_apart(report: &LabReport) -> Sheet {
     ];
     numbers(&mut sheet, Quantity::Time, &columns);
     let share =
-        taken.iter().map(|(_, t)| match (t.connecting_share, t.connecting_share_interval) {
-            (Some(share), Some(interval)) => Entry::within(share, interval),
-            _ => Entry::None,
-        });
-    sheet.numbers("connecting's share", Quantity::Share, &share.collect::<Vec<_>>());
-    sheet.caption.push("-: cannot be told, as there may be no difference.".into());
+        |taken: &Decomposition| apart::share_words(apart::share(taken, report.noise.as_ref()));
+    sheet.words("connecting's share (95 %)", taken.iter().map(|(_, taken)| share(taken)));
+    let unknown =
+        "Not known: the interval reaches from nothing to the whole, or there may be no difference.";
+    sheet.caption.push(unknown.into());
     sheet
+}
+
+/// The parts of a cost in the order in which they are added, with the heads of their columns.
+pub(super) const PARTS: [(&str, &str); 4] = [
+    ("request", "plain request"),
+    ("home", "+ home"),
+    ("history", "+ history"),
+    ("connecting", "+ connecting"),
+];
+
+/// Whether a split has the parts as far as this one. A request that carries its state has no step to a home.
+pub(super) fn reaches(split: &CostSplit, last: &str) -> bool {
+    let last = PARTS.iter().position(|(name, _)| *name == last).unwrap_or(PARTS.len() - 1);
+    let has = |name: &str| split.parts.iter().any(|part| part.name == name);
+    PARTS[..=last].iter().all(|(name, _)| has(name) || (*name == "home" && split.home == "none"))
 }
 
 fn split(report: &LabReport) -> Sheet {
@@ -89,15 +105,20 @@ fn split(report: &LabReport) -> Sheet {
         };
         splits.iter().map(own).collect()
     };
-    let sum = |parts: &[CostPart]| known(parts.iter().map(|part| part.ns).sum());
-    let columns = [
-        ("plain request", of("request")),
-        ("+ home", of("home")),
-        ("+ history", of("history")),
-        ("+ connecting", of("connecting")),
-        ("together", splits.iter().map(|(_, split)| sum(&split.parts)).collect()),
-    ];
+    let (last, _) = PARTS[PARTS.len() - 1];
+    // What lacks a part is no sum to be compared with others.
+    let sum = |split: &CostSplit| match reaches(split, last) {
+        true => known(split.parts.iter().map(|part| part.ns).sum()),
+        false => Entry::None,
+    };
+    let mut columns: Vec<(&str, Vec<Entry>)> =
+        PARTS.iter().map(|(name, head)| (*head, of(name))).collect();
+    columns.push(("together", splits.iter().map(|(_, split)| sum(split)).collect()));
     numbers(&mut sheet, Quantity::Time, &columns);
+    if splits.iter().any(|(_, split)| !reaches(split, last)) {
+        let lacks = "-: there is no such cell, and so no sum that could be compared with others.";
+        sheet.caption.push(lacks.into());
+    }
     sheet
 }
 

@@ -1,16 +1,30 @@
 //! The lab "stateful": its run, what is shown beside it, and its files.
 
+mod analysis;
+mod apart;
+mod design;
+mod figures;
+pub mod killed;
+mod memory;
+pub mod naive;
+mod noise;
+mod page;
+mod points;
+mod sentences;
+mod tables;
+mod written;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use points::connection_words;
 use protocol::Home;
+use serde::Deserialize;
 
-use super::points::{self, connection_words};
-use super::{analysis, design, killed, naive, noise, page, sentences, written};
 use crate::base::{Exit, usage};
 use crate::document::store;
-use crate::document::{Killed, LabReport, LabSessions, SchemaId, Summary, Trial};
+use crate::document::{Killed, LabReport, LabSessions, Naive, SchemaId, Summary, Trial};
 use crate::process::redis::Redis;
 use crate::run;
 use crate::view::table;
@@ -119,13 +133,23 @@ fn kill_all(program: &Path, redis: Option<&Redis>) -> Result<Vec<Killed>> {
         .collect()
 }
 
+/// What was shown beside a run. A document of any version has it as it is here, whatever else it says.
+#[derive(Default, Deserialize)]
+struct Beside {
+    #[serde(default)]
+    naive: Option<Naive>,
+    #[serde(default)]
+    killed: Vec<Killed>,
+}
+
 /// The page of a run that is there, with what was shown beside it.
 fn again(dir: &Path) -> Result<()> {
     let summary: Summary = store::read_json(&dir.join("summary.json"))
         .map_err(|error| usage(format!("--from: {error:#}")))?;
+    let before = dir.join("lab.json");
     // A plan that was run with `c10k run` has no lab.json, and nothing beside.
-    let before: Option<LabReport> = store::read_json(&dir.join("lab.json")).ok();
-    let (naive, killed) = before.map(|lab| (lab.naive, lab.killed)).unwrap_or_default();
+    let Beside { naive, killed } =
+        if before.exists() { store::read_json(&before)? } else { Beside::default() };
     let report = LabReport { naive, killed, ..report(&summary, dir)? };
     write(&report, dir)
 }
@@ -199,3 +223,6 @@ fn write(report: &LabReport, dir: &Path) -> Result<()> {
     store::write(&dir.join("lab.tex"), written::latex(report).as_bytes())?;
     store::write(&dir.join("lab.html"), page::html(report)?.as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,19 +22,10 @@ pub(super) fn sorted(report: &LabReport) -> (Vec<&String>, Vec<(&String, Vec<&St
     (report.sentences.iter().filter(is_general).collect(), own.collect())
 }
 
-/// What is said first: of all models, and the first sentence of each, which takes the whole difference apart.
-fn answer(report: &LabReport) -> Vec<&String> {
-    let (general, own) = sorted(report);
-    let first = own.into_iter().filter_map(|(_, sentences)| sentences.into_iter().next());
-    general.into_iter().chain(first).collect()
-}
-
 /// What follows the tables: headings with their sentences.
 fn rest(report: &LabReport) -> Vec<(String, Vec<&String>)> {
     let (_, own) = sorted(report);
-    let own = own.into_iter().map(|(model, sentences)| {
-        (format!("{ALL}: {model}"), sentences.into_iter().skip(1).collect())
-    });
+    let own = own.into_iter().map(|(model, sentences)| (format!("{ALL}: {model}"), sentences));
     let reference = report.reference.iter().flat_map(|reference| {
         let spells = reference.spells.iter().map(|spell| &spell.sentence);
         [&reference.sentence].into_iter().chain(spells)
@@ -59,7 +50,7 @@ pub(super) fn markdown(report: &LabReport) -> String {
         report.question,
         report.lab,
         report.run,
-        list(&answer(report)),
+        list(&sorted(report).0),
         markup::markdown(&tables::of(report))
     );
     for (heading, sentences) in rest(report) {
@@ -79,7 +70,7 @@ pub(super) fn latex(report: &LabReport) -> String {
         report.lab,
         report.run,
         markup::PACKAGES,
-        list(&answer(report)),
+        list(&sorted(report).0),
         markup::latex(&tables::of(report))
     );
     for (heading, sentences) in rest(report) {

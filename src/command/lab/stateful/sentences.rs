@@ -1,14 +1,16 @@
 //! What the numbers of a lab allow to say. A rule makes a sentence or none; what cannot be told is
 //! said to be so.
 
+use super::apart;
 use super::noise::{self, detectable};
-use super::points::{CLIENTS, CONNECTION, FIGURES, HISTORY, HOME, figure_words};
-use crate::analysis::metric::{MARGIN, SERVER_CPU};
+use super::points::{
+    CLIENTS, CONNECTION, FIGURES, HISTORY, HOME, figure_words, home_words, level_words,
+};
+use crate::analysis::metric::MARGIN;
 use crate::analysis::standings::away;
-use crate::base::units::{show_bytes, show_ns_f64};
+use crate::base::units::show_bytes;
 use crate::document::{
-    ClientMemory, Decomposition, DesignRecord, EffectRecord, InteractionRecord, LabModel, LabNoise,
-    LabSessions,
+    ClientMemory, DesignRecord, EffectRecord, InteractionRecord, LabModel, LabNoise, LabSessions,
 };
 use crate::statistics::Interval;
 
@@ -21,9 +23,9 @@ pub(super) fn of(
     sessions: &[LabSessions],
     noise: Option<&LabNoise>,
 ) -> Vec<String> {
-    let of_all = [in_every_model(models, noise), arithmetic(sessions), few_blocks(models)];
-    let mut said: Vec<String> =
-        of_all.into_iter().flatten().chain(noise::sentences(noise)).collect();
+    let of_all = [arithmetic(sessions), few_blocks(models)].into_iter().flatten();
+    let mut said = apart::of_all(models, noise);
+    said.extend(of_all.chain(noise::sentences(noise)));
     for model in models {
         said.extend(of_model(model, noise));
     }
@@ -38,7 +40,7 @@ pub(super) fn is_of(model: &LabModel, sentence: &str) -> bool {
 fn of_model(model: &LabModel, noise: Option<&LabNoise>) -> Vec<String> {
     let name = &model.model;
     let mut said = Vec::new();
-    said.extend(taken_apart(model, noise));
+    said.extend(apart::of(model, noise));
     for figure in &FIGURES {
         let told =
             Teller { what: figure_words(figure.name), least: detectable(noise, figure.name) };
@@ -58,6 +60,8 @@ fn of_model(model: &LabModel, noise: Option<&LabNoise>) -> Vec<String> {
             for effect in first.effects.iter().filter(|effect| effect.factor == HISTORY) {
                 said.push(format!("{name}: {}", told.effect(effect, "a history of")));
             }
+            let others = |found: &InteractionRecord| !found.factors.iter().any(|f| f == CLIENTS);
+            said.extend(told.together(name, first, others, "each other's level"));
             said.extend(explained(name, what, first));
         }
         said.extend(
@@ -69,74 +73,6 @@ fn of_model(model: &LabModel, noise: Option<&LabNoise>) -> Vec<String> {
     }
     said.extend(memory(model, noise::bytes(noise)));
     said
-}
-
-/// The one sentence that answers the question.
-fn in_every_model(models: &[LabModel], noise: Option<&LabNoise>) -> Option<String> {
-    let taken: Vec<_> = models.iter().filter_map(|model| model.decomposition.as_ref()).collect();
-    let shares: Vec<(f64, Interval)> = taken
-        .iter()
-        .filter(|taken| is_above(taken, noise))
-        .filter_map(|taken| Some((taken.connecting_share?, taken.connecting_share_interval?)))
-        .collect();
-    if taken.is_empty() {
-        return None;
-    }
-    let mostly = shares.iter().filter(|(_, interval)| interval.low > 0.5).count();
-    let percent = shares.iter().map(|(share, _)| share * 100.0);
-    let (low, high) =
-        (percent.clone().fold(f64::INFINITY, f64::min), percent.fold(f64::NEG_INFINITY, f64::max));
-    Some(if mostly == 0 {
-        "These data do not tell whether connecting is most of what a stateless request costs the server \
-         beyond a stateful one."
-            .into()
-    } else if mostly == taken.len() {
-        format!(
-            "In every model here most of what a stateless request costs the server beyond a stateful \
-             one is connecting: {low:.0} % to {high:.0} % of the difference in CPU."
-        )
-    } else {
-        format!(
-            "In {mostly} of {} models these data show that most of what a stateless request costs the \
-             server beyond a stateful one is connecting; in the others they do not tell.",
-            taken.len()
-        )
-    })
-}
-
-/// Whether what is taken apart is no noise.
-fn is_above(taken: &Decomposition, noise: Option<&LabNoise>) -> bool {
-    let least = detectable(noise, SERVER_CPU.name).unwrap_or(0.0);
-    away(taken.stateless_ns / taken.stateful_ns) >= least
-}
-
-fn taken_apart(model: &LabModel, noise: Option<&LabNoise>) -> Option<String> {
-    let taken = model.decomposition.as_ref()?;
-    let name = &model.model;
-    let whole = &taken.whole;
-    let share = taken.connecting_share.filter(|_| is_above(taken, noise));
-    let (Some(share), Some(of_share)) = (share, taken.connecting_share_interval) else {
-        return Some(format!(
-            "{name}: whether a stateless request over a connection of its own costs the server more \
-             CPU than a stateful one over a kept connection cannot be told: the difference is {}.",
-            time(whole.ns, whole.interval)
-        ));
-    };
-    let more = if whole.ns > 0.0 { "more" } else { "less" };
-    let turned = if whole.ns > 0.0 {
-        whole.interval
-    } else {
-        Interval { low: -whole.interval.high, high: -whole.interval.low }
-    };
-    Some(format!(
-        "{name}: a stateless request over a connection of its own costs the server {} {more} CPU than a \
-         stateful one over a kept connection. Of that difference {} is connecting, and {:.0} % is \
-         where the state is kept.",
-        time(whole.ns.abs(), turned),
-        percent(share, of_share),
-        // Nothing has no sign.
-        ((1.0 - share) * 100.0).round() + 0.0
-    ))
 }
 
 /// Who says what something does to a figure.
@@ -185,55 +121,52 @@ impl Teller {
         let own = design.effects.iter().filter(|effect| effect.factor == CLIENTS);
         let mut said: Vec<String> =
             own.map(|effect| format!("{model}: {}", self.effect(effect, CLIENTS))).collect();
-        let with_clients: Vec<&InteractionRecord> = design
-            .interactions
+        let with = |found: &InteractionRecord| found.factors.iter().any(|f| f == CLIENTS);
+        said.extend(self.together(model, design, with, "the number of clients"));
+        said
+    }
+
+    /// What two levels do together where that is told to differ from what both do alone.
+    fn together(
+        &self,
+        model: &str,
+        design: &DesignRecord,
+        is_wanted: impl Fn(&InteractionRecord) -> bool,
+        on: &str,
+    ) -> Vec<String> {
+        let what = &self.what;
+        let wanted: Vec<_> = design.interactions.iter().filter(|one| is_wanted(one)).collect();
+        let is_told = |found: &&&InteractionRecord| {
+            matches!(tell(found.ratio, found.interval, self.least), Told::More | Told::Less)
+        };
+        let words = |found: &InteractionRecord, at: usize| {
+            level_words(&found.factors[at], &found.levels[at])
+        };
+        let told: Vec<String> = wanted
             .iter()
-            .filter(|found| found.factors.iter().any(|factor| factor == CLIENTS))
-            .collect();
-        let told: Vec<String> = with_clients
-            .iter()
-            .filter(|found| {
-                matches!(tell(found.ratio, found.interval, self.least), Told::More | Told::Less)
-            })
+            .filter(is_told)
             .map(|found| {
-                let [clients, other] = &found.levels;
-                let other = if found.factors[1] == HOME { home_words(other) } else { format!("connections {other}") };
-                let times = times(found.ratio, found.interval);
                 format!(
-                    "{model}: clients, {clients} of them, and {other} together make {} {times} what the \
-                     product of both alone would be.",
-                    self.what
+                    "{model}: {} and {} together make {what} {} what the product of both alone would be.",
+                    words(found, 0),
+                    words(found, 1),
+                    times(found.ratio, found.interval)
                 )
             })
             .collect();
-        if told.is_empty() && !with_clients.is_empty() {
-            said.push(format!(
-                "{model}: that what connections or the home of the state do to {} depends on the number of \
-                 clients cannot be told from these trials.",
-                self.what
-            ));
+        if told.is_empty() && !wanted.is_empty() {
+            return vec![format!(
+                "{model}: whether what one of these does to {what} depends on {on} cannot be told from these \
+                 trials."
+            )];
         }
-        said.extend(told);
-        said
+        told
     }
 }
 
 /// How many times as much.
 pub(super) fn times(ratio: f64, interval: Interval) -> String {
     format!("{ratio:.2} times [{:.2}, {:.2}]", interval.low, interval.high)
-}
-
-/// A home of the state in words.
-pub(super) fn home_words(home: &str) -> String {
-    match home {
-        "none" => "state that the request carries".into(),
-        "connection" => "state in the connection".into(),
-        "table" => "state in a table".into(),
-        "client" => "state in a signed token".into(),
-        "client, key in a file" => "state in a token signed with a key that is kept".into(),
-        "external" => "state in an external store".into(),
-        other => format!("state in {other}"),
-    }
 }
 
 /// What an interval of a ratio tells.
@@ -340,24 +273,9 @@ fn few_blocks(models: &[LabModel]) -> Option<String> {
     })
 }
 
-fn time(ns: f64, interval: Interval) -> String {
-    let [ns, low, high] = [ns, interval.low, interval.high].map(signed_ns);
-    format!("{ns} [{low}, {high}]")
-}
-
-/// A time that may be less than nothing.
-fn signed_ns(ns: f64) -> String {
-    if ns <= -0.5 { format!("-{}", show_ns_f64(-ns)) } else { show_ns_f64(ns.max(0.0)) }
-}
-
 /// A size that may be less than nothing.
 pub(super) fn signed_bytes(bytes: f64) -> String {
     if bytes < 0.0 { format!("-{}", show_bytes(-bytes)) } else { show_bytes(bytes) }
-}
-
-pub(super) fn percent(share: f64, interval: Interval) -> String {
-    let Interval { low, high } = interval;
-    format!("{:.0} % [{:.0} %, {:.0} %]", share * 100.0, low * 100.0, high * 100.0)
 }
 
 #[cfg(test)]

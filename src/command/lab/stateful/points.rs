@@ -220,3 +220,27 @@ pub(super) fn connection_words(requests: u64) -> String {
 pub(super) fn history_words(bytes: u64) -> String {
     show_bytes(crate::base::units::as_f64(bytes))
 }
+
+/// A home of the state in words.
+pub(super) fn home_words(home: &str) -> String {
+    match home {
+        "none" => "state that the request carries".into(),
+        "connection" => "state in the connection".into(),
+        "table" => "state in a table".into(),
+        "client" => "state in a signed token".into(),
+        "client, key in a file" => "state in a token signed with a key that is kept".into(),
+        "external" => "state in an external store".into(),
+        other => format!("state in {other}"),
+    }
+}
+
+/// A level of a factor, in words.
+pub(super) fn level_words(factor: &str, level: &str) -> String {
+    match factor {
+        CLIENTS => format!("clients, {level} of them,"),
+        CONNECTION => format!("connections {level}"),
+        HOME => home_words(level),
+        HISTORY if level == history_words(0) => "no history".into(),
+        _ => format!("a history of {level}"),
+    }
+}
