@@ -381,7 +381,7 @@ fn an_engine_is_recorded_or_refused_with_the_reason() {
     let server = server("epoll");
     let address = server.address.to_string();
     for engine in ["auto", "epoll", "io-uring"] {
-        let mut arguments = vec!["load", "-t", &address, "--engine", engine, "--json", "-"];
+        let mut arguments = vec!["load", "--target", &address, "--engine", engine, "--json", "-"];
         arguments.extend(SHORT);
         let (exit, stdout, stderr) = run(&arguments);
         if exit == 2 && engine == "io-uring" {
@@ -394,5 +394,5 @@ fn an_engine_is_recorded_or_refused_with_the_reason() {
         assert!(recorded == engine || engine == "auto" && recorded != "auto", "{recorded}");
         assert_eq!(trial["census"]["errors"], serde_json::json!({}));
     }
-    fails(&["load", "-t", &address, "--engine", "kqueue"], 2, &["auto, epoll, io-uring"]);
+    fails(&["load", "--target", &address, "--engine", "kqueue"], 2, &["auto, epoll, io-uring"]);
 }

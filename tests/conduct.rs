@@ -199,7 +199,7 @@ fn a_server_that_leaves_after_a_reply_costs_nothing_but_early_goodbyes() {
 fn the_turn_around_of_a_client_is_from_its_connect_to_its_last_reply() {
     let server = server("epoll");
     let address = server.address.to_string();
-    let mut arguments = vec!["load", "-t", &address, "--requests-per-connection", "4"];
+    let mut arguments = vec!["load", "--target", &address, "--requests-per-connection", "4"];
     arguments.extend(["--think-time", "3ms", "-c", "3", "-d", "300ms", "--warmup", "50ms"]);
     arguments.extend(["--json", "-", "-q"]);
     let (exit, stdout, stderr) = run(&arguments);

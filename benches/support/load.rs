@@ -51,7 +51,7 @@ impl Loop<'_> {
     ) -> Result<(Outcome, Duration)> {
         let recipe = Recipe::new(App::Bench, Framing::Line, self.request);
         let load = Load {
-            target: self.target,
+            target: self.target.into(),
             recipe: Arc::new(recipe.map_err(|error| anyhow::anyhow!("{error}"))?),
             connections: self.connections,
             threads: 1,

@@ -124,7 +124,12 @@ impl Conduct {
              framing to misbehave",
         )?;
         rule(
-            self.sources.iter().all(|source| source.is_ipv4() == load.target.is_ipv4()),
+            load.target.addresses().iter().all(|address| {
+                let of_family = |source: &IpAddr| {
+                    address.ip().is_some_and(|ip| ip.is_ipv4() == source.is_ipv4())
+                };
+                self.sources.iter().all(of_family)
+            }),
             "source addresses and target must be of one family, IPv4 or IPv6",
         )
     }

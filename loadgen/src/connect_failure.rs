@@ -52,8 +52,9 @@ impl ConnectFailure {
 
     pub(crate) fn of(errno: Errno) -> Self {
         match errno {
-            Errno::CONNREFUSED => Self::Refused,
-            Errno::TIMEDOUT => Self::TimedOut,
+            // Of a socket in the file system: it is not there, or its queue is full.
+            Errno::CONNREFUSED | Errno::NOENT => Self::Refused,
+            Errno::TIMEDOUT | Errno::AGAIN => Self::TimedOut,
             Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE => Self::Reset,
             Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::NETDOWN | Errno::HOSTDOWN => {
                 Self::Unreachable

@@ -34,6 +34,8 @@ pub(crate) enum State {
 pub(crate) struct Connection {
     pub(crate) state: State,
     pub(crate) exchange: Exchange,
+    /// Which of the target's addresses it was last opened to.
+    pub(crate) address: usize,
     /// When it last became free: was opened and greeted, or its client had thought for long
     /// enough; without pipelining, or had its reply.
     pub(crate) free_at: u64,
@@ -82,6 +84,7 @@ impl Connection {
         Self {
             state: State::Closed,
             exchange: Exchange::new(recipe),
+            address: 0,
             free_at: 0,
             room_since: VecDeque::with_capacity(if depth > 1 { depth } else { 0 }),
             in_flight: InFlights::new(depth),
@@ -179,6 +182,7 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Address;
     use crate::clock::Clock;
     use crate::wire::EpollWire;
     use rustix::net::{
@@ -188,7 +192,8 @@ mod tests {
 
     fn wire(socket: OwnedFd) -> EpollWire {
         let mut wire =
-            EpollWire::new(([127, 0, 0, 1], 1).into(), 1, Clock::starting_now()).unwrap();
+            EpollWire::new(&Address::Tcp(([127, 0, 0, 1], 1).into()), 1, Clock::starting_now())
+                .unwrap();
         wire.adopt(0, socket);
         wire
     }

@@ -1,8 +1,9 @@
 //! Why there is no outcome.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
+
+use crate::Target;
 
 /// Why a load could not be run. What a server does wrong is never one of these, but counted in
 /// the [`Census`](crate::Census).
@@ -57,7 +58,7 @@ pub enum LoadError {
     )]
     Unreachable {
         /// The server.
-        target: SocketAddr,
+        target: Target,
         /// What the last attempt ended with.
         source: io::Error,
     },
@@ -69,7 +70,7 @@ pub enum LoadError {
     )]
     NoGreeting {
         /// The server.
-        target: SocketAddr,
+        target: Target,
         /// How long it was waited for: the request timeout.
         within: Duration,
     },

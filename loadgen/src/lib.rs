@@ -31,6 +31,7 @@
 //! - `run`: the calling thread: starts the others (`threads`), leads them through the phases
 //!   (`stage`), puts together what they found (`found`)
 //! - `worker`: one thread of load, from connecting to draining
+//! - `target`: where the server listens
 //! - `wire`: how a worker reaches the server, and how time passes
 //! - `engine`: which way that is
 //! - `pacing`: how a thread waits until a request is due
@@ -74,6 +75,7 @@ mod run;
 pub mod schedule;
 mod sent;
 mod series;
+mod target;
 mod think;
 #[cfg(test)]
 mod truth;
@@ -102,6 +104,7 @@ pub use run::run;
 pub use schedule::Schedule;
 pub use sent::SentSample;
 pub use series::{Series, Tally};
+pub use target::{Address, Target};
 pub use think::{Think, ThinkTime};
 pub use turnaround::Turnaround;
 pub use worker::misbehaving::Misbehaved;

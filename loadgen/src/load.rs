@@ -1,12 +1,11 @@
 //! What is asked for: the load, and whether it can be.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::Framing;
 
-use crate::{Conduct, Engine, LoadError, Pacing, schedule};
+use crate::{Conduct, Engine, LoadError, Pacing, Target, schedule};
 #[cfg(doc)]
 use crate::{Outcome, Progress};
 
@@ -14,7 +13,7 @@ use crate::{Outcome, Progress};
 #[derive(Clone, Debug)]
 pub struct Load {
     /// The server.
-    pub target: SocketAddr,
+    pub target: Target,
     /// What every request asks for, and what its reply must be.
     pub recipe: Arc<protocol::Recipe>,
     /// How many connections, at least 1; split over the threads as evenly as possible.
@@ -194,13 +193,14 @@ impl Load {
 #[cfg(test)]
 pub(crate) mod example {
     use super::*;
+    use std::net::SocketAddr;
 
     /// A load to begin a test with.
     pub(crate) fn load(connections: usize, arrivals: Arrivals) -> Load {
         let echo = protocol::Request::Echo { bytes: 1 };
         let recipe = protocol::Recipe::new(protocol::App::Bench, Framing::Line, echo);
         Load {
-            target: ([127, 0, 0, 1], 1).into(),
+            target: SocketAddr::from(([127, 0, 0, 1], 1)).into(),
             recipe: Arc::new(recipe.expect("a recipe")),
             connections,
             threads: 1,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::{
-    Census, Engine, Greetings, Misbehaved, Misbehaviour, SentSample, Series, Standstill, Turnaround,
+    Address, Census, Engine, Greetings, Misbehaved, Misbehaviour, SentSample, Series, Standstill,
+    Turnaround,
 };
 
 /// What a run found out. All histograms hold nanoseconds.
@@ -14,6 +15,8 @@ use crate::{
 pub struct Outcome {
     /// How the threads talked to the kernel: never [`Engine::Auto`].
     pub engine: Engine,
+    /// Where the load went: one of the target's addresses.
+    pub address: Address,
     /// How long each phase lasted.
     pub phases: Phases,
     /// The run was stopped before the measurement was over; it is shorter than asked.

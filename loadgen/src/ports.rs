@@ -5,10 +5,10 @@
 //! keeps its pair of addresses for a minute (TIME_WAIT), so connections that do not last use up
 //! ports although few are open. On loopback all of 127.0.0.0/8 is ours: more addresses, more ports.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::{Arrivals, Load, LoadError};
+use crate::{Arrivals, Load, LoadError, Target};
 
 /// Requests a second that a closed loop is guessed to make, where ports depend on it.
 const GUESSED_RATE_PER_S: f64 = 100_000.0;
@@ -38,7 +38,11 @@ impl Ports {
     /// Those for connections to `target`, as the kernel says; its usual settings where it does
     /// not.
     #[must_use]
-    pub fn of_this_machine(target: SocketAddr) -> Self {
+    pub fn of_this_machine(target: &Target) -> Self {
+        let Some(ip) = target.first().ip() else {
+            // Connections to a socket in the file system have no ports.
+            return Self { of_each_address: u32::MAX as usize, held_for: Duration::ZERO };
+        };
         let read = |name: &str| {
             let text = std::fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).ok()?;
             text.split_whitespace()
@@ -52,7 +56,7 @@ impl Ports {
         let reused = match read("tcp_tw_reuse").as_deref() {
             Some([0]) => false,
             Some([1]) => true,
-            _ => target.ip().is_loopback(),
+            _ => ip.is_loopback(),
         };
         Self { of_each_address, held_for: if reused { TIME_WAIT_REUSED } else { TIME_WAIT } }
     }

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use crate::clock::Clock;
 use crate::live::{self, Viewer};
 use crate::ports::Ports;
+use crate::target::Route;
 use crate::worker::misbehaving::BesideFound;
 use crate::worker::{Found, Lonely, Shared};
 use crate::{Load, LoadError, Moment, Outcome, Phase, limits};
@@ -45,9 +46,10 @@ pub fn run(
     load.check()?;
     let engine = load.engine.resolve()?;
     limits::make_room_for(load.connections + load.conduct.beside())?;
-    Ports::of_this_machine(load.target).check(load)?;
+    Ports::of_this_machine(&load.target).check(load)?;
     let shared = Shared {
         clock: Clock::starting_now(),
+        route: Route::to(load.target.clone()),
         abort: AtomicBool::new(false),
         refusal: AtomicU8::new(0),
         heard: AtomicBool::new(false),
@@ -79,13 +81,14 @@ pub fn run(
             beside.map_or(Ok(BesideFound::default()), |thread| thread.join().map_err(panicked))?;
         was_made(load, &timeline, &found)?;
         watch(Moment::Ends);
-        Ok(outcome((load, engine), &timeline, found, beside))
+        let address = shared.route.address().clone();
+        Ok(outcome((load, engine, address), &timeline, found, beside))
     })
 }
 
 /// Whether there was a load, and what prevented it.
 fn was_made(load: &Load, timeline: &Timeline, found: &[Found]) -> Result<(), LoadError> {
-    let target = load.target;
+    let target = load.target.clone();
     if timeline.unreachable {
         let errno = found.iter().find_map(|found| found.connect_error).unwrap_or(Errno::TIMEDOUT);
         return Err(LoadError::Unreachable { target, source: errno.into() });

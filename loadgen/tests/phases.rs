@@ -135,7 +135,8 @@ fn a_run_can_be_stopped_before_the_measurement() {
     assert_eq!(phases(&moments), [Phase::Connect, Phase::Warmup, Phase::Drain]);
     assert_eq!((outcome.census.offered, outcome.phases.measure), (0, Duration::ZERO));
 
-    let load = Load { connect_timeout: Duration::from_secs(86_400), target: nowhere(), ..load };
+    let load =
+        Load { connect_timeout: Duration::from_secs(86_400), target: nowhere().into(), ..load };
     let (outcome, moments) = run_until(&load, |m| m == Moment::Begins(Phase::Connect));
     assert!(outcome.interrupted);
     assert_eq!(phases(&moments), [Phase::Connect]);

@@ -4,6 +4,7 @@ pub mod exit;
 mod meant;
 pub mod patient;
 mod print;
+pub mod target;
 pub mod units;
 pub mod values;
 

@@ -1,6 +1,5 @@
 //! Values of options, from what is typed.
 
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -86,12 +85,6 @@ pub fn framing(name: &str) -> Result<Framing, String> {
 
 pub(crate) fn engine(name: &str) -> Result<Engine, String> {
     named(&Engine::ALL.map(|engine| (engine.name(), engine)), name)
-}
-
-pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
-    let wrong = |error| format!("{error}: write an address and a port, as in 127.0.0.1:9000");
-    let mut found = text.to_socket_addrs().map_err(wrong)?;
-    found.next().ok_or_else(|| format!("'{text}' has no address"))
 }
 
 pub(crate) fn cpu_list(text: &str) -> Result<CpuList, String> {

@@ -2,18 +2,19 @@
 
 mod args;
 mod ask;
+mod own;
 pub(crate) mod schedule;
 
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use loadgen::{Arrivals, Conduct, Load, Outcome, Pacing};
+use anyhow::{Result, bail};
+use loadgen::{Address, Arrivals, Conduct, Load, Outcome, Pacing};
 
+use crate::base::target::TargetArg;
 use crate::base::units;
 use crate::base::values::Warmup;
 use crate::base::{Exit, usage};
@@ -22,7 +23,6 @@ use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
 use crate::host::accounts::Accountant;
 use crate::host::machine;
 use crate::host::machine::Ticks;
-use crate::process::child::ServerChild;
 use crate::process::{interrupts, ours};
 use crate::trial::explain;
 use crate::trial::live::LiveView;
@@ -32,6 +32,7 @@ use crate::workload::pacing::PacingArg;
 use crate::workload::{CONNECT_TIMEOUT, INTERVAL};
 
 pub use args::LoadArgs;
+pub(crate) use own::OwnServer;
 
 /// The first warm-up that is tried where a rule decides.
 const FIRST_WARMUP: Duration = Duration::from_millis(100);
@@ -41,13 +42,16 @@ const FIRST_WARMUP: Duration = Duration::from_millis(100);
 /// # Errors
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
 pub fn load(args: &LoadArgs) -> Result<Exit> {
+    args.check()?;
     args.formats.leave_standard_output()?;
     outputs_can_be_written(args)?;
     let (arrivals, measure) = schedule::of(args)?;
     let shot = Shot { arrivals, warmup: Duration::ZERO, measure, position: 0, workload: "load" };
     let stop = interrupts()?;
     let trial = match args.warmup {
-        Warmup::For(warmup) => trial(args, &Shot { warmup, ..shot }, None, &stop)?,
+        Warmup::For(warmup) => {
+            trial(args, &Shot { warmup, ..shot }, OwnServer::start(args)?, &stop)?
+        }
         Warmup::Auto => warmed_up(args, &shot, &stop)?,
     };
     let delivered = finish(&trial, args.json.as_deref());
@@ -68,8 +72,8 @@ fn warmed_up(args: &LoadArgs, shot: &Shot<'_>, stop: &AtomicBool) -> Result<Tria
     let mut warmup = longest.min(FIRST_WARMUP);
     let mut trials = 1;
     loop {
-        let mut trial =
-            trial(args, &Shot { warmup, position: trials - 1, ..shot.clone() }, None, stop)?;
+        let shot = Shot { warmup, position: trials - 1, ..shot.clone() };
+        let mut trial = trial(args, &shot, OwnServer::start(args)?, stop)?;
         trial.phases.warmup_trials = Some(trials);
         let short = |check: &&Check| check.name == "warmed-up" && check.status != Status::Pass;
         let short = trial.checks.iter().find(short).map(|check| check.message.as_str());
@@ -96,14 +100,6 @@ pub(crate) struct Shot<'a> {
     pub(crate) workload: &'a str,
 }
 
-/// A server of ours that was started for one trial.
-#[derive(Debug)]
-pub(crate) struct OwnServer {
-    pub(crate) child: ServerChild,
-    pub(crate) model: &'static str,
-    pub(crate) cpus: Vec<usize>,
-}
-
 /// One trial, on fresh connections. A server of ours is stopped after it.
 pub(crate) fn trial(
     args: &LoadArgs,
@@ -111,10 +107,14 @@ pub(crate) fn trial(
     server: Option<OwnServer>,
     stop: &AtomicBool,
 ) -> Result<Trial> {
-    let address = server.as_ref().map(|server| server.child.address).or(args.target);
-    let address = address.context("there is nothing to load: give --target")?;
-    let (recipe, request) = ask::recipe(args, address)?;
-    let mut load = asked(args, shot, address, recipe)?;
+    let of_ours = server.as_ref().map(|server| server.child.address);
+    let (target, host) = match (of_ours, args.named()) {
+        (Some(address), _) => (address.into(), address.to_string()),
+        (None, Some(named)) => (named.target.clone(), named.host.clone()),
+        (None, None) => bail!("there is nothing to load: name a target, or a model with --serve"),
+    };
+    let (recipe, request) = ask::recipe(args, &host)?;
+    let mut load = asked(args, shot, target, recipe)?;
     let host = machine::host();
     load.pacing = args.pacing.choose(&load, None, machine::processors());
     let started_at = units::now();
@@ -134,8 +134,8 @@ pub(crate) fn trial(
             command: std::env::args().collect(),
             ..TrialRecord::default()
         },
-        target: stopped(address, server)?,
-        service: (args.app, args.framing),
+        target: stopped(&outcome.address, args.named(), server)?,
+        service: (args.app(), args.framing()),
         request,
         load: &load,
         server: accountant.and_then(|accountant| accountant.bracket),
@@ -150,7 +150,7 @@ pub(crate) fn trial(
 fn asked(
     args: &LoadArgs,
     shot: &Shot<'_>,
-    target: SocketAddr,
+    target: loadgen::Target,
     recipe: protocol::Recipe,
 ) -> Result<Load> {
     let load = Load {
@@ -177,7 +177,7 @@ fn asked(
     if args.pacing == PacingArg::Spin && load.arrivals == Arrivals::Closed {
         return Err(usage("--pacing spin is for an open loop, which has due times: add --rate"));
     }
-    args.conduct.apply(load, args.app, args.seed)
+    args.conduct.apply(load, args.app(), args.seed)
 }
 
 /// Runs the load in view of whoever looks, and reads the machine's and the server's accounts.
@@ -200,14 +200,19 @@ fn watched(
 }
 
 /// What was measured, and what it said when it was stopped if it is ours.
-fn stopped(address: SocketAddr, server: Option<OwnServer>) -> Result<Target> {
+fn stopped(
+    address: &Address,
+    named: Option<&TargetArg>,
+    server: Option<OwnServer>,
+) -> Result<Target> {
     let address = address.to_string();
     let Some(OwnServer { child, model, cpus }) = server else {
-        return Ok(Target { address, model: None, ready: None, stopped: None, cpus: Vec::new() });
+        let name = named.map(|named| named.name.clone()).filter(|name| *name != address);
+        return Ok(Target { address, name, ..Target::default() });
     };
     let ready = Some(child.ready.clone());
     let stopped = Some(ours::stop(child)?);
-    Ok(Target { address, model: Some(model.into()), ready, stopped, cpus })
+    Ok(Target { address, name: None, model: Some(model.into()), ready, stopped, cpus })
 }
 
 /// Prints a load's result, or writes it as JSON, and says what it comes to.

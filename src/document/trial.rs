@@ -124,11 +124,14 @@ pub struct TrialRecord {
 }
 
 /// What was measured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// Address and port.
+    /// Address and port, or `unix:` and the path of a socket in the file system.
     pub address: String,
+    /// What was typed, a name or a URL, where it is something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The model, if the server is one of ours.
     pub model: Option<String>,
     /// What the server said of itself when it was ready.

@@ -70,7 +70,7 @@ impl Plan {
         let measure = self.measure(workload);
         let request = self.server_of(workload).fit(workload.request.request(seed))?;
         let load = Load {
-            target,
+            target: target.into(),
             recipe: Arc::new(Recipe::new(app, framing, request)?),
             connections: self.connections(workload),
             threads: self.threads,

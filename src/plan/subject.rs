@@ -132,7 +132,7 @@ impl External {
     /// When that is no address.
     pub fn address(&self) -> Result<SocketAddr> {
         let target = self.target.as_deref().context("target: there is none")?;
-        crate::base::values::address(target).map_err(|error| anyhow::anyhow!("target: {error}"))
+        crate::base::target::listening(target).map_err(|error| anyhow::anyhow!("target: {error}"))
     }
 }
 

@@ -12,9 +12,10 @@ use anyhow::Result;
 use clap::Args;
 use protocol::{App, Framing};
 
+use crate::base::target::address;
 use crate::base::units::show_cpus;
 use crate::base::values::{
-    CpuList, address, any_app, broken_names, cpu_list, framing, positive, positive_duration, read,
+    CpuList, any_app, broken_names, cpu_list, framing, positive, positive_duration, read,
     servable_names,
 };
 use crate::workload::apps::AppArgs;

@@ -91,7 +91,7 @@ impl Running {
     pub(super) fn stop(self, name: &str, cpus: &[usize]) -> Result<Target> {
         let address = self.address().to_string();
         let model = Some(name.to_string());
-        let mut target = Target { address, model, ready: None, stopped: None, cpus: cpus.to_vec() };
+        let mut target = Target { address, model, cpus: cpus.to_vec(), ..Target::default() };
         match self {
             Self::Model(server) => {
                 target.ready = Some(server.ready.clone());

@@ -85,6 +85,7 @@ impl Samples {
         }
         census.errors = errors;
         Outcome {
+            address: loadgen::Address::Tcp(([127, 0, 0, 1], 1).into()),
             phases: loadgen::Phases { measure: MEASURE, began, ..Default::default() },
             interrupted: false,
             completed: census.ok,
@@ -158,7 +159,7 @@ pub(crate) fn document(samples: &Samples, shard: (u64, u64), later_ns: u64) -> T
     let (k, n) = (small(shard.0), small(shard.1));
     let connections = if n > 1 { CONNECTIONS } else { 3 * CONNECTIONS };
     let load = Load {
-        target: ([127, 0, 0, 1], 1).into(),
+        target: std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into(),
         recipe: Arc::new(Recipe::new(App::Bench, Framing::Line, request).expect("a recipe")),
         connections,
         threads: 1,
@@ -190,13 +191,7 @@ pub(crate) fn document(samples: &Samples, shard: (u64, u64), later_ns: u64) -> T
             command: vec![format!("{k}")],
             ..TrialRecord::default()
         },
-        target: Target {
-            address: "127.0.0.1:1".into(),
-            model: None,
-            ready: None,
-            stopped: None,
-            cpus: Vec::new(),
-        },
+        target: Target { address: "127.0.0.1:1".into(), ..Target::default() },
         service: (App::Bench, Framing::Line),
         request: crate::workload::requests::record(request),
         load: &load,

@@ -322,8 +322,7 @@ mod tests {
             serde_json::from_str(&format!(r#"{{"event":"stopped","workers":{workers}}}"#))
                 .expect("JSON")
         });
-        let target =
-            Target { address: String::new(), model: None, ready: None, stopped, cpus: Vec::new() };
+        let target = Target { stopped, ..Target::default() };
         let seen = [0, 2].map(|worker| Worker { worker, connections: 1 });
         imbalance(&seen, &target).map(|imbalance| imbalance.workers)
     }

@@ -1,7 +1,7 @@
 //! What is typed about the connections of a load, and what follows from it.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,7 +97,7 @@ impl ConductArgs {
                 .flatten(),
             misbehaving,
         };
-        load.conduct.sources = self.sources(&load)?;
+        load.conduct.sources = self.sources(&mut load)?;
         Ok(load)
     }
 
@@ -125,39 +125,64 @@ impl ConductArgs {
         Ok(counts)
     }
 
-    fn sources(&self, load: &Load) -> Result<Vec<IpAddr>> {
+    /// Where connections come from; a target of several addresses keeps those that they can go to.
+    fn sources(&self, load: &mut Load) -> Result<Vec<IpAddr>> {
         if !self.source.is_empty() {
-            return self.named_sources(load.target);
+            return self.named_sources(load);
         }
-        let loopback = load.target.is_ipv4() && load.target.ip().is_loopback();
-        let number = match self.source_addresses {
-            SourceAddresses::Auto if !loopback => 1,
-            SourceAddresses::Auto => Ports::of_this_machine(load.target).addresses_for(load),
-            SourceAddresses::Number(number) if loopback || number == 1 => number,
-            SourceAddresses::Number(_) => {
+        let loopback = load
+            .target
+            .only(|address| address.ip().is_some_and(|ip| ip.is_ipv4() && ip.is_loopback()));
+        let first_is = load.target.first().ip().is_some_and(|ip| ip.is_ipv4() && ip.is_loopback());
+        let number = match (self.source_addresses, loopback) {
+            (SourceAddresses::Auto, _) if first_is => {
+                Ports::of_this_machine(&load.target).addresses_for(load)
+            }
+            (SourceAddresses::Auto, _) | (SourceAddresses::Number(1), _) => 1,
+            (SourceAddresses::Number(number), Some(loopback)) => {
+                load.target = loopback;
+                number
+            }
+            (SourceAddresses::Number(_), None) => {
                 return Err(usage(format!(
                     "--source-addresses is for targets in 127.0.0.0/8, all of which is this \
                      machine's, and the target is {}: name addresses of this machine with --source",
-                    load.target.ip()
+                    load.target
                 )));
             }
         };
+        if number > 1 {
+            load.target = load
+                .target
+                .only(|address| address.ip().is_some_and(|ip| ip.is_ipv4() && ip.is_loopback()))
+                .expect("its first address is one");
+            return Ok(ports::loopback_sources(number));
+        }
         // One is what the kernel chooses anyway.
-        Ok(if number > 1 { ports::loopback_sources(number) } else { Vec::new() })
+        Ok(Vec::new())
     }
 
-    fn named_sources(&self, target: SocketAddr) -> Result<Vec<IpAddr>> {
+    fn named_sources(&self, load: &mut Load) -> Result<Vec<IpAddr>> {
         if self.source_addresses != SourceAddresses::Auto {
             return Err(usage(
                 "give the source addresses by number (--source-addresses) or by name \
                  (--source), not both",
             ));
         }
-        for source in &self.source {
-            if source.is_ipv4() != target.is_ipv4() || !ports::can_be_bound(*source) {
+        let reached = load.target.only(|address| {
+            let of_family =
+                |source: &IpAddr| address.ip().is_some_and(|ip| ip.is_ipv4() == source.is_ipv4());
+            self.source.iter().all(of_family)
+        });
+        let foreign = self.source.iter().find(|source| !ports::can_be_bound(**source));
+        match (reached, foreign) {
+            (Some(reached), None) => load.target = reached,
+            (_, foreign) => {
                 return Err(usage(format!(
-                    "connections to {target} cannot come from {source}: name addresses of this \
-                     machine of the same family (`ip address` lists them)"
+                    "connections to {} cannot come from {}: name addresses of this machine of the \
+                     same family (`ip address` lists them)",
+                    load.target,
+                    foreign.unwrap_or(&self.source[0])
                 )));
             }
         }

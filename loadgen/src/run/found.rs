@@ -7,7 +7,7 @@ use crate::outcome::{Cost, Outcome};
 use crate::recorder::Recorder;
 use crate::worker::misbehaving::BesideFound;
 use crate::worker::{Found, together};
-use crate::{Engine, Load};
+use crate::{Address, Engine, Load};
 
 /// What all threads found, as if they were one.
 struct All {
@@ -48,7 +48,7 @@ impl All {
 }
 
 pub(crate) fn outcome(
-    (load, engine): (&Load, Engine),
+    (load, engine, address): (&Load, Engine, Address),
     timeline: &Timeline,
     found: Vec<Found>,
     beside: BesideFound,
@@ -75,6 +75,7 @@ pub(crate) fn outcome(
     let (latency, censored_ages) = recorder.into_latency();
     Outcome {
         engine,
+        address,
         phases: timeline.phases,
         // Who is still open then would have been waited for; if nobody is, nothing is lost.
         interrupted: timeline.interrupted

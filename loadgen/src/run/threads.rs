@@ -90,7 +90,7 @@ fn work(
     if !load.cpus.is_empty() {
         pin(load.cpus[index % load.cpus.len()])?;
     }
-    let (target, connections) = (load.target, load.connections_of(index));
+    let (target, connections) = (shared.route.address(), load.connections_of(index));
     let pacer = Pacer::new(load.pacing.spins && load.arrivals != Arrivals::Closed);
     let sources = &load.conduct.sources;
     let failed = |what| move |errno: Errno| LoadError::System { what, source: errno.into() };

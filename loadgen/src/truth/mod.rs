@@ -114,6 +114,7 @@ pub(super) fn run(load: &Load, laws: &dyn Fn() -> Laws, costs: Costs) -> Outcome
     let (_, end, drain_end) = edges(load);
     let shared = Shared {
         clock: Clock::starting_now(),
+        route: crate::target::Route::to(load.target.clone()),
         abort: AtomicBool::new(false),
         refusal: AtomicU8::new(0),
         heard: AtomicBool::new(false),
@@ -133,7 +134,7 @@ pub(super) fn run(load: &Load, laws: &dyn Fn() -> Laws, costs: Costs) -> Outcome
     let (warmup, measure, drain) = (load.warmup, load.measure, load.drain);
     let phases = Phases { warmup, measure, drain, ..Phases::default() };
     let outcome = outcome(
-        (load, load.engine),
+        (load, load.engine, load.target.first().clone()),
         &Timeline { phases, ..Timeline::default() },
         found,
         crate::worker::misbehaving::BesideFound::default(),

@@ -1,6 +1,6 @@
 //! Sockets, and one thread that waits for them with epoll(7).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use rustix::time::Timespec;
 
 use super::socket::{self, Dial};
 use super::{READY_MAX, Ready, Wire};
+use crate::Address;
 use crate::clock::Clock;
 use crate::pacing::Pacer;
 
@@ -44,7 +45,7 @@ struct Socket {
 
 impl EpollWire {
     /// Connections to `target`, all closed; to be called on the thread that will wait.
-    pub(crate) fn new(target: SocketAddr, connections: usize, clock: Clock) -> Result<Self, Errno> {
+    pub(crate) fn new(target: &Address, connections: usize, clock: Clock) -> Result<Self, Errno> {
         // The kernel lets a sleeper oversleep by 50 µs to save wake-ups; here that would be
         // lateness of every request. A kernel that refuses leaves a generator that is a little
         // later, and its lateness is measured.
@@ -143,6 +144,10 @@ impl Wire for EpollWire {
         std::thread::sleep(Duration::from_nanos(until.saturating_sub(self.clock.now())));
     }
 
+    fn aim(&mut self, address: &Address) {
+        self.dial.aim(address);
+    }
+
     fn open(&mut self, token: usize) -> Result<u64, Errno> {
         let (socket, since) = self.dial.begin(|| self.clock.now())?;
         let data = EventData::new_u64(token as u64);
@@ -209,8 +214,8 @@ mod tests {
 
     #[test]
     fn what_is_not_read_is_reported_again_and_once() {
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut wire = EpollWire::new(nowhere, 2, Clock::starting_now()).unwrap();
+        let nowhere = Address::Tcp(([127, 0, 0, 1], 0).into());
+        let mut wire = EpollWire::new(&nowhere, 2, Clock::starting_now()).unwrap();
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let mut peers = Vec::new();
         for token in 0..2 {

@@ -12,6 +12,8 @@ pub(crate) mod virtual_time;
 
 use rustix::io::Errno;
 
+use crate::Address;
+
 pub(crate) use epoll::EpollWire;
 pub(crate) use uring::{UringWire, probe as probe_uring};
 
@@ -52,6 +54,9 @@ pub(crate) trait Wire {
 
     /// Waits until the instant `until`, whatever becomes ready.
     fn sleep(&mut self, until: u64);
+
+    /// Has connections that are opened from now on go to this address.
+    fn aim(&mut self, address: &Address);
 
     /// Begins to open a connection. It becomes writable when that has ended; ask
     /// [`Wire::opened`] how. Returns the instant at which it began.

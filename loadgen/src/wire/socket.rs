@@ -8,12 +8,15 @@ use nix::sys::socket::sockopt::{GetStruct, IpBindAddressNoPort};
 use nix::sys::socket::{getsockopt, setsockopt};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, SocketFlags, SocketType, bind, connect, ipproto, socket_with, sockopt,
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, ipproto, socket_with,
+    sockopt,
 };
+
+use crate::Address;
 
 /// Where connections go, and where they come from.
 pub(crate) struct Dial {
-    target: SocketAddr,
+    target: Address,
     /// Taken in turn; the kernel chooses where there are none.
     sources: Vec<IpAddr>,
     /// The next of them.
@@ -22,8 +25,15 @@ pub(crate) struct Dial {
 
 impl Dial {
     /// Connections to `target` from wherever the kernel chooses.
-    pub(crate) fn new(target: SocketAddr) -> Self {
-        Self { target, sources: Vec::new(), next: 0 }
+    pub(crate) fn new(target: &Address) -> Self {
+        Self { target: target.clone(), sources: Vec::new(), next: 0 }
+    }
+
+    /// Has them go there.
+    pub(crate) fn aim(&mut self, target: &Address) {
+        if self.target != *target {
+            self.target.clone_from(target);
+        }
     }
 
     /// Has them come from these addresses in turn, beginning with number `first`.
@@ -40,10 +50,10 @@ impl Dial {
             tries -= 1;
             let source = self.sources.get(self.next).copied();
             self.next = (self.next + 1) % self.sources.len().max(1);
-            let socket = stream(self.target, source)?;
+            let socket = stream(&self.target, source)?;
             // Making the socket is not part of opening the connection.
             let since = now();
-            match connecting(socket, self.target) {
+            match connecting(socket, &self.target) {
                 Err(Errno::ADDRNOTAVAIL) if tries > 0 => {}
                 begun => return begun.map(|socket| (socket, since)),
             }
@@ -51,13 +61,16 @@ impl Dial {
     }
 }
 
-/// A non-blocking TCP socket for a connection to `target`, from `source` where one is given.
-pub(crate) fn stream(target: SocketAddr, source: Option<IpAddr>) -> Result<OwnedFd, Errno> {
-    let family = match target {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
+/// A non-blocking socket for a connection to `target`, over TCP from `source` where one is given.
+pub(crate) fn stream(target: &Address, source: Option<IpAddr>) -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let family = match target {
+        Address::Unix(_) => {
+            return socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+        }
+        Address::Tcp(SocketAddr::V4(_)) => AddressFamily::INET,
+        Address::Tcp(SocketAddr::V6(_)) => AddressFamily::INET6,
+    };
     let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
     // A request is one write; holding it back until the last one is acknowledged gains nothing.
     sockopt::set_tcp_nodelay(&socket, true)?;
@@ -97,8 +110,14 @@ pub(crate) fn heard_for(socket: &OwnedFd) -> Option<u64> {
 }
 
 /// Begins to connect a non-blocking socket.
-pub(crate) fn connecting(socket: OwnedFd, target: SocketAddr) -> Result<OwnedFd, Errno> {
-    match connect(&socket, &target) {
+pub(crate) fn connecting(socket: OwnedFd, target: &Address) -> Result<OwnedFd, Errno> {
+    let begun = match target {
+        Address::Tcp(address) => connect(&socket, address),
+        Address::Unix(path) => {
+            SocketAddrUnix::new(&**path).and_then(|address| connect(&socket, &address))
+        }
+    };
+    match begun {
         // An interrupted connect(2) goes on, as one in progress does.
         Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(socket),
         Err(errno) => Err(errno),
@@ -113,7 +132,7 @@ mod tests {
     #[test]
     fn an_address_is_bound_before_and_its_port_is_chosen_when_connecting() {
         let source: IpAddr = [127, 0, 0, 2].into();
-        let bound = stream(([127, 0, 0, 1], 1).into(), Some(source)).unwrap();
+        let bound = stream(&Address::Tcp(([127, 0, 0, 1], 1).into()), Some(source)).unwrap();
         let local = SocketAddr::try_from(getsockname(&bound).unwrap()).unwrap();
         assert_eq!((local.ip(), local.port()), (source, 0));
     }
@@ -122,7 +141,7 @@ mod tests {
     fn sources_take_turns_from_where_they_were_told_to_begin() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let sources = [2, 3, 4].map(|last| IpAddr::from([127, 0, 0, last]));
-        let mut dial = Dial::new(listener.local_addr().unwrap());
+        let mut dial = Dial::new(&Address::Tcp(listener.local_addr().unwrap()));
         dial.come_from(&sources, 4);
         for expected in [3, 4, 2, 3] {
             let (_socket, _) = dial.begin(|| 0).unwrap();

@@ -11,7 +11,7 @@ mod link;
 mod probe;
 mod ring;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::thread;
@@ -26,6 +26,7 @@ use rustix::net::{SendFlags, send, sockopt};
 
 use super::socket::{self, Dial};
 use super::{READY_MAX, Ready, Wire};
+use crate::Address;
 use crate::clock::Clock;
 use crate::pacing::Pacer;
 use buffers::{Buffers, GROUP};
@@ -69,18 +70,13 @@ pub(crate) struct UringWire {
 
 impl UringWire {
     /// Connections to `target`, all closed; to be called on the thread that will wait.
-    pub(crate) fn new(target: SocketAddr, connections: usize, clock: Clock) -> Result<Self, Errno> {
+    pub(crate) fn new(target: &Address, connections: usize, clock: Clock) -> Result<Self, Errno> {
         let ring = Ring::new();
         let ring = ring.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         Self::with(ring, target, connections, clock)
     }
 
-    fn with(
-        ring: Ring,
-        target: SocketAddr,
-        connections: usize,
-        clock: Clock,
-    ) -> Result<Self, Errno> {
+    fn with(ring: Ring, target: &Address, connections: usize, clock: Clock) -> Result<Self, Errno> {
         // As for epoll: the kernel's oversleeping would be lateness of every request.
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
         let count = connections.next_power_of_two().clamp(BUFFERS.0, BUFFERS.1);
@@ -271,6 +267,10 @@ impl Wire for UringWire {
         // Whatever is wrong with the ring, the next wait says it.
         let _ = self.submit();
         thread::sleep(Duration::from_nanos(until.saturating_sub(self.clock.now())));
+    }
+
+    fn aim(&mut self, address: &Address) {
+        self.dial.aim(address);
     }
 
     fn open(&mut self, token: usize) -> Result<u64, Errno> {

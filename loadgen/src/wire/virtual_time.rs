@@ -11,6 +11,8 @@ use std::collections::{BinaryHeap, HashMap};
 use protocol::{Service, Session, Step};
 use rustix::io::Errno;
 
+use crate::Address;
+
 use super::{READY_MAX, Ready, Wire};
 
 /// What becomes of a request.
@@ -326,6 +328,8 @@ impl Wire for VirtualWire {
     fn sleep(&mut self, until: u64) {
         self.clock = self.clock.max(until);
     }
+
+    fn aim(&mut self, _: &Address) {}
 
     fn open(&mut self, token: usize) -> Result<u64, Errno> {
         let refused = (self.laws.refuses)(token, self.tried[token]);

@@ -12,6 +12,7 @@ use super::opening::CONNECTING_MAX;
 use crate::Load;
 use crate::clock::{Clock, to_ns};
 use crate::outcome::IdleTally;
+use crate::target::Route;
 use crate::wire::socket;
 
 /// How long to wait for connections before more are tried or the deadline is looked at.
@@ -31,7 +32,7 @@ pub(super) struct Idle {
 
 impl Idle {
     /// Opens all of them, or as many as open within the connect timeout.
-    pub(super) fn open(load: &Load, clock: Clock) -> Self {
+    pub(super) fn open(load: &Load, clock: Clock, route: &Route) -> Self {
         let asked = load.conduct.idle;
         let deadline = clock.now().saturating_add(to_ns(load.connect_timeout));
         let (mut sockets, mut opening) = (Vec::with_capacity(asked), Vec::new());
@@ -44,13 +45,17 @@ impl Idle {
             while sockets.len() + opening.len() < asked && opening.len() < CONNECTING_MAX {
                 let source = sources.get(next % sources.len().max(1)).copied();
                 next += 1;
-                let socket = socket::stream(load.target, source);
-                match socket.and_then(|socket| socket::connecting(socket, load.target)) {
+                let address = route.address();
+                let socket = socket::stream(address, source);
+                match socket.and_then(|socket| socket::connecting(socket, address)) {
                     Ok(socket) => opening.push(socket),
                     Err(_) => break,
                 }
             }
             if !settle(&mut opening, &mut sockets) {
+                if sockets.is_empty() {
+                    route.leads_nowhere(route.at());
+                }
                 // A server that refuses may be about to listen.
                 std::thread::sleep(PAUSE);
             }

@@ -1,5 +1,7 @@
 //! Giving up what takes too long, and closing what is not needed any more.
 
+use std::time::Duration;
+
 use rustix::io::Errno;
 
 use super::Worker;
@@ -7,6 +9,8 @@ use crate::clock::to_ns;
 use crate::connection::State;
 use crate::wire::Wire;
 
+/// How long the first connection to an address may take before the next address is tried.
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(300);
 /// How often all connections are looked at for timeouts, at least.
 const SCAN_NS_MAX: u64 = 100_000_000;
 /// And at most; or a twentieth of the timeout, if that is longer.
@@ -32,12 +36,19 @@ impl<W: Wire> Worker<'_, W> {
         }
     }
 
+    /// How long a connection may take to open: less while there are other addresses to be tried.
+    fn connect_timeout(&self) -> Duration {
+        let all = self.load.connect_timeout;
+        let choosing = self.start == u64::MAX && self.were_open == 0;
+        if choosing && self.shared.route.has_choice() { all.min(NEXT_ADDRESS_AFTER) } else { all }
+    }
+
     /// Gives up requests, greetings and connects that take too long.
     pub(super) fn scan(&mut self) {
         let request_timeout = self.request_timeout_ns;
         // Of what is sent from now on, nothing is overdue before this.
         let mut overdue_at = self.now.saturating_add(request_timeout);
-        let connect_timeout = to_ns(self.load.connect_timeout);
+        let connect_timeout = to_ns(self.connect_timeout());
         for token in 0..self.connections.len() {
             let connection = &mut self.connections[token];
             match (connection.state, connection.in_flight.oldest().copied()) {

@@ -19,7 +19,7 @@ use super::idle::Idle;
 use crate::clock::to_ns;
 use crate::outcome::IdleTally;
 use crate::wire::socket;
-use crate::{Load, Misbehaviour};
+use crate::{Address, Load, Misbehaviour};
 
 /// Between two looks at all of them.
 const BEAT: Duration = Duration::from_millis(10);
@@ -112,7 +112,7 @@ enum Then {
 impl<'a> Beside<'a> {
     /// Opens the idle connections, so that they are there before the load.
     pub(crate) fn open(load: &'a Load, shared: &'a Shared) -> Self {
-        let idle = Idle::open(load, shared.clock);
+        let idle = Idle::open(load, shared.clock, &shared.route);
         let mut clients = Vec::new();
         let mut tallies = BTreeMap::new();
         for (way, connections) in &load.conduct.misbehaving {
@@ -149,7 +149,7 @@ impl<'a> Beside<'a> {
         let client = &mut self.clients[at];
         let tally = self.tallies.entry(client.way).or_default();
         let then = match std::mem::replace(&mut client.state, State::Closed) {
-            State::Closed => client.open(self.load, at, now),
+            State::Closed => client.open(self.load, self.shared.route.address(), at, now),
             State::Connecting(socket, since) => client.greet(socket, since, now, self.load, tally),
             State::Open(socket) => {
                 let then = client.act(&socket, now, self.load, tally);
@@ -177,14 +177,14 @@ impl Client {
         Self { way, recipe, state, exchange, request, sent: 0, tag: 0, asked_at: 0, next: 0 }
     }
 
-    fn open(&mut self, load: &Load, at: usize, now: u64) -> Then {
+    fn open(&mut self, load: &Load, address: &Address, at: usize, now: u64) -> Then {
         let sources = &load.conduct.sources;
         let source = sources.get(at % sources.len().max(1)).copied();
-        let opening = socket::stream(load.target, source).and_then(|socket| {
+        let opening = socket::stream(address, source).and_then(|socket| {
             if self.way == Misbehaviour::SlowReader {
                 sockopt::set_socket_recv_buffer_size(&socket, SMALL_BUFFER_BYTES)?;
             }
-            socket::connecting(socket, load.target)
+            socket::connecting(socket, address)
         });
         let Ok(socket) = opening else { return Then::End("connect_failed") };
         self.state = State::Connecting(socket, now);

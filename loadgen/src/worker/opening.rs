@@ -35,6 +35,11 @@ impl<W: Wire> Worker<'_, W> {
 
     fn open(&mut self, token: usize) {
         self.look_at_clock();
+        if self.shared.route.has_choice() {
+            // Until one is found that leads to the server.
+            self.connections[token].address = self.shared.route.at();
+            self.wire.aim(self.shared.route.address());
+        }
         match self.wire.open(token) {
             Ok(since) => {
                 self.clock_says(since, None);
@@ -91,6 +96,7 @@ impl<W: Wire> Worker<'_, W> {
         if self.start == u64::MAX {
             self.recorder.connect_errors_before.count(errno);
             if self.were_open == 0 {
+                self.shared.route.leads_nowhere(self.connections[token].address);
                 self.shared.refusal.store(ConnectFailure::of(errno) as u8 + 1, Ordering::Relaxed);
             }
         }

@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 
 use crate::clock::Clock;
 use crate::live::Slot;
+use crate::target::Route;
 
 /// What all threads of a run look at.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
+    /// Which of its addresses the server is at.
+    pub(crate) route: Route,
     /// Stop connecting, and do not begin the load.
     pub(crate) abort: AtomicBool,
     /// How the latest attempt to connect failed before the load, as [`ConnectFailure`] and one more;

@@ -9,6 +9,7 @@ use crate::wire::EpollWire;
 fn shared() -> Shared {
     Shared {
         clock: Clock::starting_now(),
+        route: crate::target::Route::to(load(1, Arrivals::Closed).target),
         abort: AtomicBool::new(false),
         refusal: AtomicU8::new(0),
         heard: AtomicBool::new(false),
@@ -21,7 +22,7 @@ fn shared() -> Shared {
 }
 
 fn worker<'a>(load: &'a Load, shared: &'a Shared) -> Worker<'a, EpollWire> {
-    let wire = EpollWire::new(load.target, load.connections, shared.clock).unwrap();
+    let wire = EpollWire::new(shared.route.address(), load.connections, shared.clock).unwrap();
     Worker::new(load, shared, 0, wire)
 }
 

@@ -148,7 +148,7 @@ pub(crate) fn engine() -> Engine {
 /// machine however slow, each connection has at least one.
 pub(crate) fn load(target: SocketAddr) -> Load {
     Load {
-        target,
+        target: target.into(),
         recipe: recipe(32),
         connections: 3,
         threads: 1,

@@ -21,7 +21,8 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
 
 use crate::base;
-use crate::base::values::{CpuList, address, cpu_list};
+use crate::base::target::address;
+use crate::base::values::{CpuList, cpu_list};
 use crate::base::{Exit, usage};
 use crate::document::Distribution;
 use crate::host::machine;

@@ -19,10 +19,7 @@ use crate::command::load::{self, OwnServer, Shot, schedule};
 use crate::document::{
     CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict, SchemaId,
 };
-use crate::host::machine;
-use crate::plan::ServerPlan;
 use crate::process::interrupts;
-use crate::process::ours::{self, Clients};
 use crate::view::table::verdict;
 use crate::view::{deliver, table};
 use crate::workload::arrivals::RateArg;
@@ -41,6 +38,7 @@ const SAMPLES_MARGIN: f64 = 2.0;
 /// # Errors
 /// When the load makes no sense, or the server cannot be started or reached.
 pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
+    args.check()?;
     let shortest = goals.longest() * DURATION_OVER_BOUND;
     if args.duration() < shortest {
         return Err(usage(format!(
@@ -127,8 +125,7 @@ fn probe(
         position,
         workload: "capacity",
     };
-    let server = args.serve.as_deref().map(|model| start(args, model)).transpose()?;
-    let trial = load::trial(args, &shot, server, stop)?;
+    let trial = load::trial(args, &shot, OwnServer::start(args)?, stop)?;
     let (verdict, reason) = goals.judge(&trial);
     let recorded = match verdict {
         Verdict::Met => CapacityVerdict::Met,
@@ -138,28 +135,6 @@ fn probe(
     };
     let stage = stage.name().into();
     Ok((CapacityProbe { stage, rate_per_s: rate, verdict: recorded, reason, trial }, verdict))
-}
-
-/// A fresh process, on the processors that the generator does not keep to.
-fn start(args: &LoadArgs, model: &str) -> Result<OwnServer> {
-    let model = servers::models::find(model).context("the model is not listed")?;
-    let settings = ServerPlan {
-        app: args.app.name().into(),
-        framing: args.framing.name().into(),
-        state: args.request.session.state.map(|home| home.name().into()),
-        history: args.request.session.history,
-        ..ServerPlan::default()
-    };
-    let all = machine::cpus();
-    let mut cpus = Vec::new();
-    if !args.cpus.is_empty() {
-        cpus = all.iter().copied().filter(|cpu| !args.cpus.contains(cpu)).collect();
-    }
-    // This thread goes back to where it was; those of the generator pin themselves.
-    let back = if cpus.is_empty() { &[][..] } else { &all };
-    let clients = Clients { greeting: args.greeting, come_and_go: args.conduct.connections_end() };
-    let child = ours::start(model, &settings, clients, (&cpus, back))?;
-    Ok(OwnServer { child, model: model.name, cpus })
 }
 
 fn describe(found: Found, goals: &Goals, probes: &[CapacityProbe]) -> CapacityFound {

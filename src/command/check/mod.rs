@@ -39,7 +39,8 @@ pub use behaviour::{Behaviour, Needs, Speaks};
 pub use runner::{Case, Skip, Verdict};
 pub use setting::Setting;
 
-use crate::base::values::{address, app, framing, positive, positive_duration, servable_names};
+use crate::base::target::listening;
+use crate::base::values::{app, framing, positive, positive_duration, servable_names};
 use crate::base::{Exit, did_you_mean_or, units, usage};
 use crate::document::CheckTest;
 use crate::process::interrupts;
@@ -54,7 +55,7 @@ pub struct CheckArgs {
     #[arg(long, short, group = "server", value_parser = servable_names())]
     pub model: Option<String>,
     /// Check whatever listens there, as far as that shows
-    #[arg(long, short, group = "server", value_parser = address)]
+    #[arg(long, short, group = "server", value_parser = listening)]
     pub target: Option<SocketAddr>,
     /// Check what this command starts; it is to listen at {port}, or at $PORT
     #[arg(long, group = "server", value_name = "COMMAND")]

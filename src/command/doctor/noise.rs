@@ -59,7 +59,7 @@ fn figures_of(
         ours::start(model, &plan.server, Clients::default(), (&server_cpus, &client_cpus))?;
     let request = Request::Echo { bytes: 64 };
     let load = Load {
-        target: server.address,
+        target: server.address.into(),
         recipe: Arc::new(Recipe::new(App::Bench, Framing::Line, request)?),
         connections: CONNECTIONS,
         threads: 1,

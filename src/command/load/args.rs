@@ -1,19 +1,21 @@
 //! What `c10k load` is told.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Result;
 use clap::Args;
 use loadgen::Engine;
 use protocol::{App, Framing};
 
 use super::ask::HttpArgs;
 use crate::analysis::capacity::Goals;
+use crate::base::target::{TargetArg, target};
 use crate::base::units::{parse_duration, parse_shard as shard, parse_time as time_of_day};
+use crate::base::usage;
 use crate::base::values::{
-    CpuList, Warmup, address, app, cpu_list, engine, framing, model_names, positive,
-    positive_duration, warmup,
+    CpuList, Warmup, app, cpu_list, engine, framing, model_names, positive, positive_duration,
+    warmup,
 };
 use crate::view::export;
 use crate::workload::arrivals::{RateArg, parse_rates};
@@ -27,107 +29,264 @@ const DURATION: Duration = Duration::from_secs(10);
 /// `c10k load`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("open").args(["rate", "find_capacity"]).multiple(true))]
+#[command(group = clap::ArgGroup::new("where").args(["place", "target", "serve"]).required(true))]
+#[command(after_help = EXAMPLES)]
 pub struct LoadArgs {
-    /// The server's address and port
-    #[arg(long, short, value_parser = address, required_unless_present = "serve")]
-    pub target: Option<SocketAddr>,
-    /// Search for the highest rate that meets a target, as in p99<20ms or p99.9<5ms,errors<1%;
-    /// each trial lasts --duration, and the first one has --rate
-    #[arg(long, value_name = "TARGET", value_parser = Goals::parse, conflicts_with = "closed")]
-    pub find_capacity: Option<Goals>,
-    /// With --find-capacity: start this model afresh for each trial, instead of --target
-    #[arg(long, value_name = "MODEL", value_parser = model_names(), requires = "find_capacity", conflicts_with = "target")]
+    /// The server: HOST:PORT, a URL (http://HOST:PORT/PATH) or a socket (unix:/PATH)
+    #[arg(value_name = "TARGET", value_parser = target, help_heading = SERVER)]
+    pub place: Option<TargetArg>,
+    /// The same as an option
+    #[arg(long, value_parser = target, help_heading = SERVER)]
+    pub target: Option<TargetArg>,
+    /// Start this model and load it, with --find-capacity afresh for each trial
+    #[arg(long, value_name = "MODEL", value_parser = model_names(), help_heading = SERVER)]
     pub serve: Option<String>,
+    /// The server's application [default: bench]
+    #[arg(long, value_parser = app, help_heading = SERVER)]
+    pub app: Option<App>,
+    /// The server's framing: line, raw or http [default: line; of a URL http]
+    #[arg(long, value_parser = framing, help_heading = SERVER)]
+    pub framing: Option<Framing>,
+    /// The server begins every connection with a greeting: measure accept delay, and the wait for
+    /// a worker, and count connections per worker
+    #[arg(long, help_heading = SERVER)]
+    pub greeting: bool,
+
     /// Connections
-    #[arg(long, short, default_value = "50", value_parser = positive)]
+    #[arg(long, short, default_value = "50", value_parser = positive, help_heading = LOAD)]
     pub connections: usize,
+    /// Closed loop: each connection sends when it has its reply (the default)
+    #[arg(long, help_heading = LOAD)]
+    pub closed: bool,
     /// Open loop: requests per second, whatever the server does; 1000..50k is a ramp over the
     /// duration, 1000,2000,5000 a staircase
-    #[arg(long, short, value_parser = parse_rates, conflicts_with = "closed")]
+    #[arg(long, short, visible_short_alias = 'R', value_parser = parse_rates)]
+    #[arg(conflicts_with = "closed", help_heading = LOAD)]
     pub rate: Option<RateArg>,
     /// With steps: how long each lasts, instead of an equal part of the duration
     #[arg(long, value_parser = positive_duration, requires = "rate", conflicts_with = "duration")]
+    #[arg(help_heading = LOAD)]
     pub step: Option<Duration>,
+    /// Space the requests of an open loop exponentially instead of evenly
+    #[arg(long, requires = "open", help_heading = LOAD)]
+    pub poisson: bool,
     /// Open loop: requests at the times of this file, one a line
     #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "closed", "poisson"])]
+    #[arg(help_heading = LOAD)]
     pub replay: Option<PathBuf>,
-    /// Space the requests of an open loop exponentially instead of evenly
-    #[arg(long, requires = "open")]
-    pub poisson: bool,
-    /// Closed loop: each connection sends when it has its reply (the default)
-    #[arg(long)]
-    pub closed: bool,
-    /// How long to measure [default: 10s, a replay to its end]
-    #[arg(long, short, value_parser = positive_duration)]
+    /// How long to measure, in seconds or with a unit [default: 10s, a replay to its end]
+    #[arg(long, short, visible_short_alias = 'z', value_parser = positive_seconds)]
+    #[arg(help_heading = LOAD)]
     pub duration: Option<Duration>,
     /// Load without recording first, for so long; auto: for as long as a rule finds necessary, by
     /// measuring again with a longer one, up to half of --duration
     #[arg(long, default_value = "1s", value_parser = warmup, value_name = "WARMUP|auto")]
+    #[arg(help_heading = LOAD)]
     pub warmup: Warmup,
     /// Wait so long for what is still open at the end
-    #[arg(long, default_value = "2s", value_parser = parse_duration)]
+    #[arg(long, default_value = "2s", value_parser = parse_duration, help_heading = LOAD)]
     pub drain: Duration,
     /// A request without a reply for so long has timed out
-    #[arg(long, default_value = "10s", value_parser = positive_duration)]
+    #[arg(long, default_value = "10s", value_parser = positive_duration, help_heading = LOAD)]
     pub timeout: Duration,
-    /// Threads
-    #[arg(long, default_value = "1", value_parser = positive)]
-    pub threads: usize,
-    /// Keep the threads to these processors, one each
-    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
-    pub cpus: CpuList,
-    /// How the threads talk to the kernel: auto (the cheaper one that works here), epoll or io-uring
-    #[arg(long, default_value = "auto", value_parser = engine)]
-    pub engine: Engine,
-    /// Open loop: whether threads sleep or spin until a request is due; auto spins where each has
-    /// a processor of its own
-    #[arg(long, value_enum, value_name = "auto|spin|sleep", default_value_t)]
-    #[arg(hide_possible_values = true)]
-    pub pacing: PacingArg,
-    /// The server's application
-    #[arg(long, default_value = "bench", value_parser = app)]
-    pub app: App,
-    /// The server's framing
-    #[arg(long, default_value = "line", value_parser = framing)]
-    pub framing: Framing,
-    /// The server begins every connection with a greeting: measure accept delay, and the wait for
-    /// a worker, and count connections per worker
-    #[arg(long)]
-    pub greeting: bool,
+    /// Search for the highest rate that meets a target, as in p99<20ms or p99.9<5ms,errors<1%;
+    /// each trial lasts --duration, and the first one has --rate
+    #[arg(long, value_name = "GOALS", value_parser = Goals::parse, conflicts_with = "closed")]
+    #[arg(help_heading = LOAD)]
+    pub find_capacity: Option<Goals>,
+
     /// What every request asks for
     #[command(flatten)]
     pub request: RequestArgs,
     /// What every request asks any HTTP server for
     #[command(flatten)]
     pub http: HttpArgs,
+    /// How the connections behave
+    #[command(flatten)]
+    pub conduct: ConductArgs,
+
+    /// Threads
+    #[arg(long, short, default_value = "1", value_parser = threads, help_heading = GENERATOR)]
+    pub threads: usize,
+    /// Keep the threads to these processors, one each
+    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
+    #[arg(help_heading = GENERATOR)]
+    pub cpus: CpuList,
+    /// How the threads talk to the kernel: auto (the cheaper one that works here), epoll or io-uring
+    #[arg(long, default_value = "auto", value_parser = engine, help_heading = GENERATOR)]
+    pub engine: Engine,
+    /// Open loop: whether threads sleep or spin until a request is due; auto spins where each has
+    /// a processor of its own
+    #[arg(long, value_enum, value_name = "auto|spin|sleep", default_value_t)]
+    #[arg(hide_possible_values = true, help_heading = GENERATOR)]
+    pub pacing: PacingArg,
     /// Seed of Poisson arrivals, of think times and of what is drawn for each request
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, help_heading = GENERATOR)]
     pub seed: u64,
     /// Make part K of N of the load, K from 0: N generators together make exactly the requests of
     /// one at --rate, each over its own connections; c10k merge adds their results up
-    #[arg(long, value_name = "K/N", value_parser = shard)]
+    #[arg(long, value_name = "K/N", value_parser = shard, help_heading = GENERATOR)]
     pub shard: Option<(u64, u64)>,
     /// Begin at this time (RFC 3339, UTC), so that generators begin together
-    #[arg(long, value_name = "TIME", value_parser = time_of_day)]
+    #[arg(long, value_name = "TIME", value_parser = time_of_day, help_heading = GENERATOR)]
     pub start_at: Option<Duration>,
+
     /// Show nothing while it runs
-    #[arg(long, short)]
+    #[arg(long, short, help_heading = OUTPUT)]
     pub quiet: bool,
     /// Write the result as JSON to this file, or to standard output with -
-    #[arg(long, value_name = "FILE|-")]
+    #[arg(long, value_name = "FILE|-", help_heading = OUTPUT)]
     pub json: Option<PathBuf>,
     /// The result in the formats of other tools
     #[command(flatten)]
     pub formats: export::Formats,
-    /// How the connections behave
-    #[command(flatten)]
-    pub conduct: ConductArgs,
 }
+
+const SERVER: &str = "Server";
+const LOAD: &str = "Load";
+const GENERATOR: &str = "Generator";
+const OUTPUT: &str = "Output";
+
+const EXAMPLES: &str = "\
+Examples:
+  c10k load 127.0.0.1:9000                           a server that speaks the protocol
+  c10k load 127.0.0.1:9000 -c 100 -d 30              100 clients, each with its next request as soon as it
+                                                     has its reply, for 30 s
+  c10k load 127.0.0.1:9000 -r 20k --poisson          20,000 requests a second, whatever the server does
+  c10k load http://localhost:8080/index.html -c 100  any HTTP server
+  c10k load http://localhost/ -H 'Host: example.org' --any-length
+  c10k load unix:/run/server.sock --app echo         a server on a socket in the file system
+  c10k load --serve epoll --find-capacity 'p99<20ms' the highest rate at which 99 % take less than 20 ms
+  c10k load 127.0.0.1:9000 --json result.json        the whole result for programs";
 
 impl LoadArgs {
     /// How long to measure what has no end of its own.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.duration.unwrap_or(DURATION)
+    }
+
+    /// The server that was named, if one was.
+    #[must_use]
+    pub fn named(&self) -> Option<&TargetArg> {
+        self.place.as_ref().or(self.target.as_ref())
+    }
+
+    /// The server's application.
+    #[must_use]
+    pub fn app(&self) -> App {
+        self.app.unwrap_or(App::Bench)
+    }
+
+    /// The server's framing.
+    #[must_use]
+    pub fn framing(&self) -> Framing {
+        let default = if self.path().is_some() { Framing::Http } else { Framing::Line };
+        self.framing.unwrap_or(default)
+    }
+
+    /// What any HTTP server is asked for, if that is meant.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        let of_url = self.named().and_then(|named| named.path.as_deref());
+        self.http.path.as_deref().or(of_url)
+    }
+
+    /// Refuses what contradicts itself.
+    ///
+    /// # Errors
+    /// With what to write instead.
+    pub fn check(&self) -> Result<()> {
+        if let (Some(url), Some(path)) =
+            (self.named().and_then(|it| it.path.as_ref()), &self.http.path)
+            && url != "/"
+        {
+            return Err(usage(format!(
+                "the URL asks for {url} and --path for {path}: leave one out"
+            )));
+        }
+        self.http.check(self.path(), self.framing())?;
+        let of_ours = [
+            ("--app", self.app.is_some()),
+            ("--echo", self.request.echo.is_some()),
+            ("--mul", self.request.mul.is_some()),
+            ("--work", self.request.work.is_some()),
+            ("--session", self.request.session.sessions().is_some()),
+            ("--greeting", self.greeting),
+        ];
+        match of_ours.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) if self.path().is_some() => Err(usage(format!(
+                "{option} is for a server that speaks the protocol, and a path is asked of any other: \
+                 leave one out, or write the target as HOST:PORT"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    positive(text).map_err(|error| match text.contains(':') {
+        true => format!("{error}; -t is threads: write the target without an option"),
+        false => error,
+    })
+}
+
+/// A duration, for which a number is enough, as other load generators have it.
+fn positive_seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u32>() {
+        Ok(seconds) => positive_duration(&format!("{seconds}s")),
+        Err(_) => positive_duration(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::values::read;
+
+    fn args(words: &str) -> LoadArgs {
+        let words: Vec<&str> = words.split(' ').collect();
+        read(&words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    fn refused(words: &str) -> String {
+        let words: Vec<&str> = words.split(' ').collect();
+        match read::<LoadArgs>(&words) {
+            Err(error) => error.to_string(),
+            Ok(args) => format!("{:#}", args.check().expect_err("it is refused")),
+        }
+    }
+
+    #[test]
+    fn what_is_typed_for_other_load_generators_means_the_same() {
+        // wrk -t4 -c100 -d30s -H 'A: b' URL
+        let wrk = args("-t4 -c100 -d30s -HA:b http://127.0.0.1:8080/x");
+        assert_eq!((wrk.threads, wrk.connections, wrk.duration().as_secs()), (4, 100, 30));
+        assert_eq!(
+            (wrk.http.header.as_slice(), wrk.path()),
+            (&["A:b".to_string()][..], Some("/x"))
+        );
+        assert_eq!(wrk.framing(), Framing::Http);
+        // oha -z 10s, hey -m POST, k6 -d 5
+        assert_eq!(args("-z 10s 127.0.0.1:1").duration().as_secs(), 10);
+        assert_eq!(args("-m POST http://127.0.0.1").http.method.as_deref(), Some("POST"));
+        assert_eq!(args("-d 5 127.0.0.1:1").duration().as_secs(), 5);
+        assert_eq!(args("-R 500 127.0.0.1:1").rate, Some(RateArg::One(500.0)));
+        assert_eq!(args("127.0.0.1:1").framing(), Framing::Line);
+        assert_eq!(args("127.0.0.1:1 --path /").framing(), Framing::Http);
+        for (words, part) in [
+            ("-t 127.0.0.1:9000", "-t is threads"),
+            ("-d 0 127.0.0.1:1", "longer than nothing"),
+            ("127.0.0.1:1 --target 127.0.0.1:2", "cannot be used with"),
+            ("127.0.0.1:1 --serve epoll", "cannot be used with"),
+            ("-c 5", "required"),
+            ("127.0.0.1:1 -H A:b", "add --path /"),
+            ("http://127.0.0.1/a --path /b", "leave one out"),
+            ("http://127.0.0.1/a --framing raw", "leave --framing out"),
+            ("http://127.0.0.1/a --app echo", "--app"),
+        ] {
+            let error = refused(words);
+            assert!(error.contains(part), "{words}: {error}");
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! What `c10k load` asks for: a request of the protocol, or any request over HTTP.
 
-use std::net::SocketAddr;
-
 use anyhow::Result;
 use clap::Args;
 use protocol::{Ask, AskError, Framing, Recipe};
@@ -14,49 +12,73 @@ use crate::workload::requests;
 
 /// A request to any HTTP server, and what is expected of its replies.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Any HTTP server")]
 pub struct HttpArgs {
-    /// With --framing http: ask for this path, of any server, instead of a request of the protocol
-    #[arg(long, value_name = "/PATH", conflicts_with_all = ["app", "echo", "mul", "work", "greeting"])]
+    /// Ask for this path, of any server, instead of a request of the protocol; a URL has it in it
+    #[arg(long, value_name = "/PATH")]
     pub path: Option<String>,
-    /// With --path: the method
-    #[arg(long, default_value = "GET", requires = "path")]
-    pub method: String,
-    /// With --path: a header field, as in 'Accept: text/html'; may be given several times
-    #[arg(long, value_name = "NAME: VALUE", requires = "path")]
+    /// The method [default: GET]
+    #[arg(long, short)]
+    pub method: Option<String>,
+    /// A header field, as in 'Accept: text/html'; may be given several times. Host takes the place of
+    /// the target's name
+    #[arg(long, short = 'H', value_name = "NAME: VALUE")]
     pub header: Vec<String>,
-    /// With --path: the body of the request, as text or, with @, a file
-    #[arg(long, value_name = "TEXT|@FILE", requires = "path")]
+    /// The body of the request, as text or, with @, a file
+    #[arg(long, value_name = "TEXT|@FILE")]
     pub body: Option<String>,
-    /// With --path: the right status; without it, any from 200 to 299
-    #[arg(long, requires = "path")]
+    /// The right status; without it, any from 200 to 299
+    #[arg(long)]
     pub status: Option<u16>,
-    /// With --path: how long the body of every reply must be
-    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "path")]
+    /// How long the body of every reply must be
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub expect_bytes: Option<usize>,
-    /// With --path: bodies may differ in length; without it, all must be as long as the first
-    #[arg(long, requires = "path", conflicts_with = "expect_bytes")]
+    /// Bodies may differ in length; without it, all must be as long as the first
+    #[arg(long, conflicts_with = "expect_bytes")]
     pub any_length: bool,
+}
+
+impl HttpArgs {
+    /// Refuses them where something else is asked for.
+    pub(super) fn check(&self, path: Option<&str>, framing: Framing) -> Result<()> {
+        if path.is_some() && framing != Framing::Http {
+            return Err(usage("a path is asked for over HTTP: leave --framing out"));
+        }
+        let Self { method, header, body, status, expect_bytes, any_length, .. } = self;
+        let given = [
+            ("--method", method.is_some()),
+            ("--header", !header.is_empty()),
+            ("--body", body.is_some()),
+            ("--status", status.is_some()),
+            ("--expect-bytes", expect_bytes.is_some()),
+            ("--any-length", *any_length),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) if path.is_none() => Err(usage(format!(
+                "{option} is for a request to any HTTP server: add --path /, or write the target as a \
+                 URL, http://HOST:PORT/PATH"
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What to send and what to expect, and how that is written down.
 ///
 /// # Errors
 /// When it makes no sense, with what to do about it.
-pub(super) fn recipe(args: &LoadArgs, target: SocketAddr) -> Result<(Recipe, RequestRecord)> {
-    let Some(path) = &args.http.path else {
+pub(super) fn recipe(args: &LoadArgs, host: &str) -> Result<(Recipe, RequestRecord)> {
+    let Some(path) = args.path() else {
         let request = requests::of(&args.request, args.seed);
-        return requests::recipe(args.app, args.framing, request)
+        return requests::recipe(args.app(), args.framing(), request)
             .map_err(|error| usage(error.to_string()));
     };
-    if args.framing != Framing::Http {
-        return Err(usage("--path is a request over HTTP: add --framing http"));
-    }
     let HttpArgs { method, header, body, status, expect_bytes, any_length, .. } = &args.http;
+    let method = method.as_deref().unwrap_or("GET");
     let body = body.as_deref().map(body_bytes).transpose()?.unwrap_or_default();
     let headers = header.iter().map(|field| name_and_value(field)).collect::<Result<Vec<_>>>()?;
-    let host = target.to_string();
     let ask = protocol::http::Method::new(method)
-        .and_then(|method| Ask::new(&method, path, &host, &headers, &body))
+        .and_then(|method| Ask::new(&method, path, host, &headers, &body))
         .and_then(|ask| match status {
             Some(status) => ask.expect_status(*status),
             None => Ok(ask),
@@ -68,8 +90,8 @@ pub(super) fn recipe(args: &LoadArgs, target: SocketAddr) -> Result<(Recipe, Req
         (None, false) => ask,
     };
     let record = RequestRecord::Http {
-        method: method.clone(),
-        path: path.clone(),
+        method: method.into(),
+        path: path.into(),
         headers: header.clone(),
         body_bytes: body.len(),
         status: *status,

@@ -33,6 +33,9 @@ pub fn load(trial: &Trial) -> String {
         show_ns(trial.phases.measure_ns),
         trial.connections.opened
     );
+    if let Some(name) = &trial.target.name {
+        let _ = writeln!(text, "{name} at {}", trial.target.address);
+    }
     if let Some(drawn) = requests::describe(&trial.load.request) {
         let _ = writeln!(text, "{drawn}");
     }

@@ -1,6 +1,5 @@
 //! Whether this machine lets us have a ring that can do what the wire needs.
 
-use std::net::SocketAddr;
 use std::thread;
 
 use rustix::io::Errno;
@@ -8,6 +7,7 @@ use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socke
 
 use super::ring::{self, Ring};
 use super::{UringWire, Wire as _};
+use crate::Address;
 use crate::clock::Clock;
 
 /// The trial is over after that, whatever came of it.
@@ -31,8 +31,8 @@ fn try_out() -> Result<(), String> {
     }
     let failed =
         |errno: Errno| format!("a trial of it failed ({errno}): Linux 6.0 or later is needed");
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut wire = UringWire::with(ring, nowhere, 1, Clock::starting_now()).map_err(failed)?;
+    let nowhere = Address::Tcp(([127, 0, 0, 1], 0).into());
+    let mut wire = UringWire::with(ring, &nowhere, 1, Clock::starting_now()).map_err(failed)?;
     let flags = SocketFlags::CLOEXEC;
     let (ours, theirs) =
         socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(failed)?;

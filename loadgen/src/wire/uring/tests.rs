@@ -8,8 +8,8 @@ fn pair() -> Option<(UringWire, OwnedFd)> {
         eprintln!("skipped: {why}");
         return None;
     }
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut wire = UringWire::new(nowhere, 1, Clock::starting_now()).unwrap();
+    let nowhere = Address::Tcp(([127, 0, 0, 1], 0).into());
+    let mut wire = UringWire::new(&nowhere, 1, Clock::starting_now()).unwrap();
     let (ours, theirs) = sockets();
     wire.adopt(0, ours);
     Some((wire, theirs))
@@ -210,7 +210,7 @@ fn a_connection_to_nobody_is_refused() {
         return;
     }
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut wire = UringWire::new(nobody, 1, Clock::starting_now()).unwrap();
+    let mut wire = UringWire::new(&Address::Tcp(nobody), 1, Clock::starting_now()).unwrap();
     for _ in 0..2 {
         wire.open(0).unwrap();
         assert!(wait(&mut wire).writable);
