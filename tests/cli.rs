@@ -239,7 +239,7 @@ fn a_load_that_contradicts_itself_is_a_usage_error() {
     fails(&with(&["--app", "echo", "--work", "5"]), 2, &["echo", "work"]);
     fails(&with(&["--work", "99M"]), 2, &["10000000"]);
     fails(&with(&["--echo", "1MiB"]), 2, &["65536"]);
-    fails(&with(&["--path", "/"]), 2, &["--framing http"]);
+    fails(&with(&["--path", "/", "--framing", "raw"]), 2, &["leave --framing out"]);
     let http = |more: &[&'static str]| with(&[&["--framing", "http"], more].concat());
     fails(&http(&["--greeting"]), 2, &["greeting", "line"]);
     for lone in

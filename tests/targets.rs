@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::process::Output;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use serde_json::Value;
@@ -36,20 +36,23 @@ fn http_server() -> (u16, Receiver<String>) {
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let tells = tells.clone();
-            thread::spawn(move || {
-                let (mut lines, mut head) = (BufReader::new(&stream).lines(), String::new());
-                while let Some(Ok(line)) = lines.next() {
-                    if !line.is_empty() {
-                        head = format!("{head}{line}\n");
-                        continue;
-                    }
-                    let _ = tells.send(std::mem::take(&mut head));
-                    let _ = (&stream).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-                }
-            });
+            thread::spawn(move || serve_http(BufReader::new(&stream), &stream, &tells));
         }
     });
     (port, told)
+}
+
+/// Answers each request, and tells its head.
+fn serve_http(from: impl BufRead, mut to: impl Write, tells: &Sender<String>) {
+    let (mut lines, mut head) = (from.lines(), String::new());
+    while let Some(Ok(line)) = lines.next() {
+        if !line.is_empty() {
+            head = format!("{head}{line}\n");
+            continue;
+        }
+        let _ = tells.send(std::mem::take(&mut head));
+        let _ = to.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
 }
 
 #[test]
@@ -87,8 +90,8 @@ fn a_name_is_tried_at_each_of_its_addresses() {
     assert!(document["target"].get("name").is_none(), "there is nothing to remember");
     let document = load(&[&name, "--source-addresses", "2"]);
     assert_eq!(document["target"]["address"], server.address.to_string());
-    let score = c10k().args(["check", "--target", &name, "--only"]);
-    let score = score.arg("every_request_gets_its_reply").output().expect("it runs");
+    let check = ["check", "--target", &name, "--only", "every_request_gets_its_reply"];
+    let score = c10k().args(check).output().expect("it runs");
     assert_eq!(score.status.code(), Some(0), "{}", String::from_utf8_lossy(&score.stderr));
 }
 
@@ -119,5 +122,94 @@ fn a_model_is_started_for_one_load_and_stopped_after_it() {
     assert_eq!(document["target"]["model"], "epoll");
     let counters = &document["target"]["stopped"]["counters"];
     assert!(counters["requests"].as_u64() >= document["census"]["ok"].as_u64(), "{counters}");
-    assert!(document["server"]["cpu"].is_object(), "its accounts are there: {document}");
+    assert!(document["server"]["cpu_ns"].as_u64() > Some(0), "its accounts are there");
+}
+
+#[test]
+fn a_socket_in_the_file_system_can_speak_http() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("server.sock");
+    let listener = UnixListener::bind(&path).expect("bound");
+    let (tells, told) = channel();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let tells = tells.clone();
+            thread::spawn(move || serve_http(BufReader::new(&stream), &stream, &tells));
+        }
+    });
+    let target = format!("unix:{}", path.display());
+    let document = load(&[&target, "--path", "/x", "-H", "Host: example.org"]);
+    assert_eq!(document["load"]["framing"], "http");
+    let head = told.try_iter().last().expect("it was asked");
+    assert!(head.starts_with("GET /x HTTP/1.1") && head.contains("Host: example.org"), "{head}");
+}
+
+#[test]
+fn the_target_is_named_where_its_figures_are() {
+    let (port, _told) = http_server();
+    let url = format!("http://localhost:{port}/x");
+    let command = [&["load", &*url, "--quiet"], &SHORT[..]].concat();
+    let Output { stdout, .. } = c10k().args(&command).output().expect("it runs");
+    let text = String::from_utf8_lossy(&stdout);
+    assert!(text.contains(&format!("{url} at 127.0.0.1:{port}")), "{text}");
+}
+
+#[test]
+fn a_closed_loop_says_that_it_cannot_see_stalls_and_an_open_one_does_not() {
+    let server = server("epoll");
+    let address = server.address.to_string();
+    for (more, closed) in [(&["--closed"][..], true), (&["--rate", "100"], false)] {
+        let command = [&["load", &*address, "--quiet"], &SHORT[..], more].concat();
+        let Output { stdout, .. } = c10k().args(&command).output().expect("it runs");
+        let text = String::from_utf8_lossy(&stdout);
+        assert_eq!(text.contains("A closed loop cannot see a stall"), closed, "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_target_ends_with_what_to_write() {
+    for (target, part) in [
+        ("https://localhost:8443/", "there is no TLS"),
+        ("localhost:8080/path", "http://localhost:8080/path"),
+        ("localhost", "127.0.0.1:9000"),
+        ("::1", "[::1]:9000"),
+    ] {
+        let Output { status, stderr, .. } =
+            c10k().args(["load", target]).output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&stderr);
+        assert_eq!(status.code(), Some(2), "{target}: {stderr}");
+        assert!(stderr.contains(part), "{target}: {stderr}");
+    }
+    // A name without an address is no fault of the command line, and is told all the same.
+    let nobody = ["load", "http://no-such-host.invalid/"];
+    let Output { status, stderr, .. } = c10k().args(nobody).output().expect("it runs");
+    assert_ne!(status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&stderr).contains("no-such-host.invalid"));
+}
+
+#[test]
+fn a_number_of_requests_ends_a_load() {
+    let (port, told) = http_server();
+    let url = format!("http://127.0.0.1:{port}/");
+    let Output { stdout, stderr, status } = c10k()
+        .args(["load", &url, "-n", "70", "-c", "20", "--json", "-"])
+        .output()
+        .expect("it runs");
+    let document: Value = serde_json::from_slice(&stdout).unwrap_or_else(|error| {
+        panic!("{status} {error}: {}", String::from_utf8_lossy(&stderr));
+    });
+    assert_eq!(document["census"]["ok"], 70, "{}", document["census"]);
+    assert_eq!(document["load"]["requests"], 70);
+    assert_eq!(document["phases"]["warmup_ns"], 0);
+    assert_eq!(told.try_iter().count(), 70, "and no other was sent");
+    let few = c10k().args(["load", &url, "-n", "3", "-t", "2", "--json", "-"]).output();
+    let document: Value = serde_json::from_slice(&few.expect("it runs").stdout).expect("JSON");
+    assert_eq!(
+        (&document["census"]["ok"], &document["load"]["connections"]),
+        (&3.into(), &3.into())
+    );
+    let cut = ["load", &url, "-n", "1000000000", "-d", "100ms", "-c", "2"];
+    let Output { stdout, .. } = c10k().args(cut).output().expect("it runs");
+    let text = String::from_utf8_lossy(&stdout);
+    assert!(text.contains("of 1000000000 requests: raise --duration"), "{text}");
 }

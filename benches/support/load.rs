@@ -68,6 +68,7 @@ impl Loop<'_> {
             connect_timeout: CONNECT_TIMEOUT,
             interval,
             shard: (0, 1),
+            requests: None,
             start_at: None,
             live: false,
         };

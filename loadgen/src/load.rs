@@ -37,6 +37,9 @@ pub struct Load {
     pub warmup: Duration,
     /// How long the measurement lasts; more than zero.
     pub measure: Duration,
+    /// So many requests in all, without a warm-up: the measurement ends with the reply to the last of them, and
+    /// after `measure` at the latest. For a closed loop, or an open one at one rate.
+    pub requests: Option<u64>,
     /// How long after the measurement replies are waited for.
     pub drain: Duration,
     /// A request in flight for longer is a timeout, also if its reply comes after all, and its
@@ -155,6 +158,11 @@ impl Load {
             self.recipe.sessions().is_none() || self.conduct.pipeline == 1,
             "a step of a session needs the reply to the one before: leave out the pipelining",
         )?;
+        rule(self.requests != Some(0), "a number of requests is at least 1")?;
+        rule(
+            self.requests.is_none() || self.warmup.is_zero(),
+            "a number of requests is of all that are sent: leave out the warm-up",
+        )?;
         self.conduct.check(self)?;
         self.conduct.think.map_or(Ok(()), |think| think.time.check())?;
         self.check_arrivals(rule)
@@ -168,6 +176,14 @@ impl Load {
             let fit = rates.iter().all(|rate| schedule::RATE_PER_S.contains(rate));
             rule(fit, "the rate must be from 0.001 to 1,000,000,000 requests a second")
         };
+        let steady = matches!(
+            self.arrivals,
+            Arrivals::Closed | Arrivals::Constant { .. } | Arrivals::Poisson { .. }
+        );
+        rule(
+            self.requests.is_none() || steady,
+            "a number of requests goes with one rate: a rate that changes, and a replay, have their own end",
+        )?;
         match &self.arrivals {
             Arrivals::Closed => Ok(()),
             Arrivals::Constant { rate_per_s } | Arrivals::Poisson { rate_per_s, .. } => {
@@ -212,6 +228,7 @@ pub(crate) mod example {
             conduct: Conduct::default(),
             warmup: Duration::ZERO,
             measure: Duration::from_secs(1),
+            requests: None,
             drain: Duration::ZERO,
             request_timeout: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(1),

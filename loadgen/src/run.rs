@@ -6,18 +6,16 @@ pub(crate) mod stage;
 mod threads;
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
 use rustix::io::Errno;
 
-use crate::clock::Clock;
-use crate::live::{self, Viewer};
+use crate::live::Viewer;
 use crate::ports::Ports;
-use crate::target::Route;
 use crate::worker::misbehaving::BesideFound;
-use crate::worker::{Found, Lonely, Shared};
+use crate::worker::{Found, Shared};
 use crate::{Load, LoadError, Moment, Outcome, Phase, limits};
 use found::outcome;
 use stage::{Stage, Timeline};
@@ -47,18 +45,7 @@ pub fn run(
     let engine = load.engine.resolve()?;
     limits::make_room_for(load.connections + load.conduct.beside())?;
     Ports::of_this_machine(&load.target).check(load)?;
-    let shared = Shared {
-        clock: Clock::starting_now(),
-        route: Route::to(load.target.clone()),
-        abort: AtomicBool::new(false),
-        refusal: AtomicU8::new(0),
-        heard: AtomicBool::new(false),
-        end: AtomicU64::new(u64::MAX),
-        drain_end: AtomicU64::new(u64::MAX),
-        seen: AtomicBool::new(false),
-        done: (0..load.threads).map(|_| Lonely::default()).collect(),
-        live: live::slots(load),
-    };
+    let shared = Shared::of(load);
     let start = OnceLock::new();
     thread::scope(|scope| {
         let beside = beside(scope, load, &shared)?;

@@ -30,14 +30,14 @@ use crate::connection::{Connection, State};
 use crate::free::Free;
 use crate::in_flight::InFlight;
 use crate::recorder::Recorder;
-use crate::schedule::{Arrival, Schedule};
+use crate::schedule::Schedule;
 use crate::think::Thinkers;
 use crate::wire::{READY_MAX, Ready, Wire};
 use crate::{Load, LoadError};
 use found::Reading;
 pub(crate) use found::{Found, together};
 use opening::CONNECTING_MAX;
-pub(crate) use shared::{Lonely, Shared};
+pub(crate) use shared::Shared;
 use source::Source;
 
 /// How often a thread looks whether it may close its connections.
@@ -86,6 +86,8 @@ pub(crate) struct Worker<'a, W> {
     end: u64,
     /// The measurement is over and nothing is left to send.
     retiring: bool,
+    /// Of a number of requests, this thread's share was sent and has its replies.
+    through: bool,
     first_reading: Option<Reading>,
     last_reading: Option<Reading>,
 }
@@ -96,12 +98,8 @@ impl<'a, W: Wire> Worker<'a, W> {
     pub(crate) fn new(load: &'a Load, shared: &'a Shared, index: usize, wire: W) -> Self {
         let connections = load.connections_of(index);
         let (k, n) = load.share_of(index);
-        let source = match Schedule::new(&load.arrivals, load.warmup) {
-            None => Source::Closed { next_tag: k, step: n },
-            Some(schedule) => {
-                Source::Open { shard: schedule.shard(k, n), next: Arrival { index: k, due_ns: 0 } }
-            }
-        };
+        let schedule = Schedule::new(&load.arrivals, load.warmup);
+        let source = Source::new(schedule, (k, n), load.requests);
         Self {
             load,
             shared,
@@ -132,6 +130,7 @@ impl<'a, W: Wire> Worker<'a, W> {
             begin: u64::MAX,
             end: u64::MAX,
             retiring: false,
+            through: false,
             first_reading: None,
             last_reading: None,
         }
@@ -167,6 +166,9 @@ impl<'a, W: Wire> Worker<'a, W> {
         self.wait_for(start)?;
         loop {
             let drain_end = self.look_at_edges();
+            if self.load.requests.is_some() && self.in_flight == 0 && self.source.is_used_up() {
+                self.be_through();
+            }
             if self.now >= self.end {
                 if self.source.is_exhausted(self.end) && self.shared.seen.load(Ordering::Acquire) {
                     self.retire();
@@ -180,6 +182,14 @@ impl<'a, W: Wire> Worker<'a, W> {
             self.turn(self.wake_at(drain_end))?;
         }
         Ok(self.finish())
+    }
+
+    /// Of a number of requests, this thread's are all answered, and it says so once.
+    fn be_through(&mut self) {
+        if !std::mem::replace(&mut self.through, true) {
+            self.shared.last_reply.fetch_max(self.now, Ordering::Relaxed);
+            self.shared.through.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// Notes that the measurement began, or ended. Returns when the drain ends.

@@ -6,7 +6,7 @@ mod support;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use loadgen::{Arrivals, Conduct, Load, LoadError, Moment, Outcome, Phase};
@@ -251,4 +251,54 @@ fn the_latencies_of_the_warm_up_are_kept_apart() {
     assert!(slots.iter().any(|slot| slot.count > 0), "requests of the warm-up");
     let outcome = run(&load(echo_server()));
     assert!(outcome.series.warmup().is_empty());
+}
+
+/// An hour, which no test waits for.
+const LONG: Duration = Duration::from_secs(3_600);
+
+#[test]
+fn a_number_of_requests_is_sent_and_the_load_ends_with_the_last_reply() {
+    let seen = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&seen);
+    let target = serve(move |mut talk| {
+        while let Some(text) = talk.request() {
+            counter.fetch_add(1, Ordering::Relaxed);
+            talk.echo(&text);
+        }
+    });
+    let one_each =
+        Conduct { requests_per_connection: std::num::NonZeroU64::new(1), ..Conduct::default() };
+    let deep = Conduct { pipeline: 4, ..Conduct::default() };
+    for (requests, threads, arrivals, conduct) in [
+        (100, 1, Arrivals::Closed, Conduct::default()),
+        (101, 2, Arrivals::Closed, Conduct::default()),
+        (1, 3, Arrivals::Closed, Conduct::default()),
+        (50, 2, Arrivals::Closed, one_each),
+        (50, 2, Arrivals::Closed, deep),
+        (20, 2, constant(500.0), Conduct::default()),
+    ] {
+        let before = seen.load(Ordering::Relaxed);
+        let asked = Load { requests: Some(requests), measure: LONG, threads, ..load(target) };
+        let outcome = run(&Load { arrivals: arrivals.clone(), conduct, ..asked });
+        let what = format!("{requests} with {threads} threads, {arrivals:?}: {:?}", outcome.census);
+        assert_eq!(seen.load(Ordering::Relaxed) - before, requests, "{what}");
+        assert_eq!((outcome.census.offered, outcome.census.ok), (requests, requests), "{what}");
+        assert!(!outcome.interrupted && !outcome.phases.measure.is_zero(), "{what}");
+        assert!(outcome.phases.measure < LONG / 10, "{what}: {:?}", outcome.phases);
+    }
+}
+
+#[test]
+fn a_number_of_requests_that_takes_longer_than_the_measurement_is_cut_off_by_it() {
+    let load = Load { requests: Some(u64::MAX), ..load(echo_server()) };
+    let outcome = run(&load);
+    assert_eq!(outcome.phases.measure, load.measure);
+    assert!(!outcome.interrupted && outcome.census.ok > 0);
+    for wrong in [
+        Load { requests: Some(0), ..load.clone() },
+        Load { warmup: Duration::from_millis(1), ..load.clone() },
+        Load { arrivals: Arrivals::Replay { due_ns: [1].into() }, ..load },
+    ] {
+        assert!(matches!(failure(&wrong), LoadError::Invalid { .. }), "{wrong:?}");
+    }
 }

@@ -48,7 +48,7 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
     let (arrivals, measure) = schedule::of(args)?;
     let shot = Shot { arrivals, warmup: Duration::ZERO, measure, position: 0, workload: "load" };
     let stop = interrupts()?;
-    let trial = match args.warmup {
+    let trial = match args.warmup() {
         Warmup::For(warmup) => {
             trial(args, &Shot { warmup, ..shot }, OwnServer::start(args)?, &stop)?
         }
@@ -156,8 +156,8 @@ fn asked(
     let load = Load {
         target,
         recipe: Arc::new(recipe),
-        connections: args.connections,
-        threads: args.threads,
+        connections: args.connections(),
+        threads: args.threads(),
         cpus: args.cpus.to_vec(),
         engine: args.engine,
         pacing: Pacing::SLEEP,
@@ -166,6 +166,7 @@ fn asked(
         conduct: Conduct::default(),
         warmup: shot.warmup,
         measure: shot.measure,
+        requests: args.requests.map(|requests| requests as u64),
         drain: args.drain,
         request_timeout: args.timeout,
         connect_timeout: CONNECT_TIMEOUT,

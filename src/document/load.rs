@@ -19,6 +19,9 @@ pub struct LoadRecord {
     pub arrivals: ArrivalsRecord,
     /// Connections.
     pub connections: usize,
+    /// How many requests were asked for in all; absent where the load had a duration instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<u64>,
     /// Threads of the generator.
     pub threads: usize,
     /// Processors they were pinned to; empty if they were not.

@@ -87,6 +87,7 @@ impl Plan {
             connect_timeout: CONNECT_TIMEOUT,
             interval: INTERVAL.min(measure / 10),
             shard: (0, 1),
+            requests: None,
             start_at: None,
             live: false,
         };

@@ -176,6 +176,7 @@ pub(crate) fn document(samples: &Samples, shard: (u64, u64), later_ns: u64) -> T
         connect_timeout: Duration::from_secs(1),
         interval: SLICE,
         shard,
+        requests: None,
         start_at: None,
         live: false,
     };

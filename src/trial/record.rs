@@ -70,6 +70,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
             request,
             arrivals: arrivals::record(&load.arrivals),
             connections: load.connections,
+            requests: load.requests,
             threads: load.threads,
             cpus: load.cpus.clone(),
             request_timeout_ns: ns(load.request_timeout),

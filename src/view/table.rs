@@ -72,6 +72,9 @@ pub fn summary(summary: &Summary) -> String {
             text.push('\n');
         }
     }
+    if let Some(blind) = blind(&cells) {
+        push(&mut text, &blind);
+    }
     if !messages.is_empty() {
         push(&mut text, &notes(&messages));
     }
@@ -88,6 +91,20 @@ pub fn summary(summary: &Summary) -> String {
     }
     push(&mut text, &closing(summary));
     fit::flowed(&text, terminal_width())
+}
+
+/// What the tables of closed loops cannot show, and which these are.
+fn blind(cells: &[&Cell]) -> Option<String> {
+    let mut names: Vec<&str> = Vec::new();
+    let mut said = None;
+    for cell in cells {
+        let Some(blind) = arrivals::blind_to(&cell.arrivals) else { continue };
+        said = Some(blind);
+        if !names.contains(&cell.workload.as_str()) {
+            names.push(&cell.workload);
+        }
+    }
+    said.map(|said| format!("{}: {said}", names.join(", ")))
 }
 
 /// The numbered notes.

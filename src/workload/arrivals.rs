@@ -66,6 +66,16 @@ pub fn record(arrivals: &Arrivals) -> ArrivalsRecord {
     }
 }
 
+/// What latencies under these arrivals cannot show; `None` where requests come whatever the server does.
+#[must_use]
+pub fn blind_to(arrivals: &ArrivalsRecord) -> Option<&'static str> {
+    let closed = *arrivals == ArrivalsRecord::Closed;
+    closed.then_some(
+        "A closed loop cannot see a stall: while the server stands still its clients wait and send nothing, so \
+         the requests that would have met it are in no percentile. An open loop (--rate) has them.",
+    )
+}
+
 /// As people read it.
 #[must_use]
 pub fn describe(arrivals: &ArrivalsRecord) -> String {
@@ -102,6 +112,12 @@ pub fn describe(arrivals: &ArrivalsRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_closed_loop_is_blind_to_stalls() {
+        assert!(blind_to(&ArrivalsRecord::Closed).is_some_and(|said| said.contains("stall")));
+        assert_eq!(blind_to(&ArrivalsRecord::Constant { rate_per_s: 1.0 }), None);
+    }
 
     #[test]
     fn a_rate_is_one_or_a_ramp_or_steps() {

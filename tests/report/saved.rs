@@ -26,6 +26,32 @@ fn a_summary_of_an_earlier_version_gets_what_follows_from_its_values_and_keeps_t
     assert_eq!(written, std::fs::metadata(&again).and_then(|f| f.modified()).expect("a time"));
 }
 
+/// Beside each table of a closed loop, and beside no other.
+#[test]
+fn a_closed_loop_says_beside_its_table_that_it_cannot_see_stalls() {
+    let report = Report::of(|_| ());
+    let mut workloads: Vec<(&str, bool)> = Vec::new();
+    for cell in report.cells() {
+        let of = (text(&cell["workload"]), cell["arrivals"]["kind"] == "closed");
+        if !workloads.contains(&of) {
+            workloads.push(of);
+        }
+    }
+    let closed: Vec<&str> =
+        workloads.iter().filter(|(_, closed)| *closed).map(|(name, _)| *name).collect();
+    assert!(closed.len() > 1 && closed.len() < workloads.len(), "{workloads:?}");
+    let said = "A closed loop cannot see a stall";
+    for (name, is_closed) in &workloads {
+        let (_, section) =
+            report.page.split_once(&format!("<section id=\"{name}\">")).expect("its section");
+        let section = section.split("</section>").next().unwrap_or_default();
+        assert_eq!(section.contains(said), *is_closed, "{name}");
+    }
+    let output = c10k().arg("report").arg(report.folder.path()).output().expect("it runs");
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(shown.contains(&format!("{}: {said}", closed.join(", "))), "{shown}");
+}
+
 #[test]
 fn a_saved_run_that_is_only_looked_at_stays_as_it_is() {
     let folder = copy();

@@ -15,6 +15,9 @@ use crate::{ConnectFailure, Load, Moment, Phase, Progress};
 /// Between two calls with [`Moment::Tick`], and between two looks at `stop`.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Between two looks at whether a number of requests is over.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// No tick comes this shortly before a phase ends, since the call might make the next one late.
 const TICK_MARGIN_NS: u64 = 10_000_000;
 
@@ -80,15 +83,15 @@ impl Stage<'_, '_> {
         self.shared.drain_end.store(drain_end, Ordering::Relaxed);
         release.start(Start::At(start));
         self.begin(Phase::Warmup);
-        let mut reached = self.wait_until(begin);
+        let mut ended = None;
         let mut bracket = None;
-        if reached {
+        if self.wait_until(begin) {
             bracket = Some(clock.now());
             self.begin(Phase::Measure);
-            reached = self.wait_until(end);
+            ended = self.wait_for_the_end(end);
         }
-        timeline.interrupted = !reached;
-        let end = if reached { end } else { self.cut_short() };
+        timeline.interrupted = ended.is_none();
+        let end = ended.unwrap_or_else(|| self.cut_short());
         timeline.phases.bracket =
             bracket.map_or(Duration::ZERO, |began| Duration::from_nanos(clock.now() - began));
         self.begin(Phase::Drain);
@@ -155,13 +158,39 @@ impl Stage<'_, '_> {
         open
     }
 
+    /// Waits until the measurement ends. Returns when that is, on the clock; `None` when the run is stopped or a
+    /// thread has failed.
+    fn wait_for_the_end(&mut self, end: u64) -> Option<u64> {
+        if self.load.requests.is_none() {
+            return self.wait_until(end).then_some(end);
+        }
+        let (shared, threads) = (self.shared, self.threads.len());
+        let are_through = || shared.through.load(Ordering::Acquire) == threads;
+        if !self.wait(end, LOOK, &are_through) {
+            return None;
+        }
+        if !are_through() {
+            return Some(end);
+        }
+        // It lasts as long as the replies took, and not as long as it took to see that.
+        let end = shared.last_reply.load(Ordering::Relaxed) + 1;
+        shared.drain_end.store(end.saturating_add(to_ns(self.load.drain)), Ordering::Relaxed);
+        shared.end.store(end, Ordering::Relaxed);
+        Some(end)
+    }
+
     /// Waits until an instant of the clock. Returns whether it was reached: not when the run is
     /// stopped or a thread has failed.
     fn wait_until(&mut self, at: u64) -> bool {
+        self.wait(at, TICK, &|| false)
+    }
+
+    /// The same, or until `is_over`, which is asked each `look` at the latest.
+    fn wait(&mut self, at: u64, look: Duration, is_over: &dyn Fn() -> bool) -> bool {
         let mut tick_at = Instant::now() + TICK;
         loop {
             let left = at.saturating_sub(self.shared.clock.now());
-            if left == 0 {
+            if left == 0 || is_over() {
                 return true;
             }
             if self.stop.load(Ordering::Relaxed) || self.has_lost_a_thread() {
@@ -174,7 +203,7 @@ impl Stage<'_, '_> {
             let until_tick = tick_at.saturating_duration_since(Instant::now());
             let nap = if until_tick.is_zero() { TICK } else { until_tick };
             let left = at.saturating_sub(self.shared.clock.now());
-            thread::sleep(nap.min(Duration::from_nanos(left)));
+            thread::sleep(nap.min(look).min(Duration::from_nanos(left)));
         }
     }
 

@@ -15,18 +15,18 @@ mod timeouts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use protocol::{App, Framing, Recipe, Request};
 
-use crate::clock::{Clock, to_ns};
+use crate::clock::to_ns;
 use crate::outcome::{Outcome, Phases};
 use crate::run::found::outcome;
 use crate::run::stage::Timeline;
 use crate::wire::virtual_time::{Costs, Laws, VirtualWire};
-use crate::worker::{Lonely, Shared, Worker};
+use crate::worker::{Shared, Worker};
 use crate::{Arrivals, Census, Load, Schedule};
 
 /// When the load begins. The odd nanoseconds keep its edges apart from everything that happens.
@@ -113,16 +113,10 @@ fn laws_of(server: &oracle::Server<'_>, work: fn(u64, u64) -> u64) -> Laws {
 pub(super) fn run(load: &Load, laws: &dyn Fn() -> Laws, costs: Costs) -> Outcome {
     let (_, end, drain_end) = edges(load);
     let shared = Shared {
-        clock: Clock::starting_now(),
-        route: crate::target::Route::to(load.target.clone()),
-        abort: AtomicBool::new(false),
-        refusal: AtomicU8::new(0),
-        heard: AtomicBool::new(false),
         end: AtomicU64::new(end),
         drain_end: AtomicU64::new(drain_end),
         seen: AtomicBool::new(true),
-        done: (0..load.threads).map(|_| Lonely::default()).collect(),
-        live: Vec::new(),
+        ..Shared::of(load)
     };
     let work = |index| {
         let wire = VirtualWire::new(load.connections_of(index), laws(), costs);

@@ -96,7 +96,7 @@ impl<W: Wire> Worker<'_, W> {
     }
 
     fn count_never_sent(&mut self) {
-        let Source::Open { shard, next } = &mut self.source else { return };
+        let Source::Open { shard, next, limit } = &mut self.source else { return };
         for _ in 0..COUNTED_ONE_BY_ONE {
             if next.due_ns >= self.end {
                 return;
@@ -104,7 +104,7 @@ impl<W: Wire> Worker<'_, W> {
             if next.due_ns >= self.begin {
                 self.recorder.never_sent(next.due_ns, self.now, 1);
             }
-            *next = following(shard, self.start);
+            *next = following(shard, self.start, *limit);
         }
         // So many that to go through them would take longer than the load did.
         let from = next.due_ns.clamp(self.begin, self.end);

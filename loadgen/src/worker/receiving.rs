@@ -65,6 +65,7 @@ impl<W: Wire> Worker<'_, W> {
             self.begin_to_think(token);
         } else if let Source::Closed { .. } = self.source
             && (self.start..self.end).contains(&self.now)
+            && !self.source.is_used_up()
             // Who has not sent yet goes first: a server as fast as this thread would otherwise
             // keep it busy with the clients it began with, and the rest would never send.
             && self.free.is_empty()

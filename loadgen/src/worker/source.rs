@@ -1,27 +1,41 @@
 //! Where a worker's requests come from: nowhere in particular in closed loop, its share of the
 //! schedule in open loop.
 
-use crate::schedule::{Arrival, Shard};
+use crate::schedule::{Arrival, Schedule, Shard};
 
 /// Where the requests come from.
 #[derive(Debug)]
 pub(super) enum Source {
-    Closed { next_tag: u64, step: u64 },
-    Open { shard: Shard, next: Arrival },
+    Closed { next_tag: u64, step: u64, limit: u64 },
+    Open { shard: Shard, next: Arrival, limit: u64 },
 }
 
 impl Source {
+    /// Share `k` of `n` of the requests that this schedule says, or of a closed loop's; those with an index of
+    /// `limit` or more are not made.
+    pub(super) fn new(schedule: Option<Schedule>, (k, n): (u64, u64), limit: Option<u64>) -> Self {
+        let limit = limit.unwrap_or(u64::MAX);
+        match schedule {
+            None => Self::Closed { next_tag: k, step: n, limit },
+            Some(schedule) => Self::Open {
+                shard: schedule.shard(k, n),
+                next: Arrival { index: k, due_ns: 0 },
+                limit,
+            },
+        }
+    }
+
     /// Puts the first request of an open loop in place.
     pub(super) fn advance(&mut self, start: u64) {
-        if let Self::Open { shard, next } = self {
-            *next = following(shard, start);
+        if let Self::Open { shard, next, limit } = self {
+            *next = following(shard, start, *limit);
         }
     }
 
     /// When the next request is due; `u64::MAX` when none will be before `end`.
     pub(super) fn next_due(&self, now: u64, end: u64) -> u64 {
         match self {
-            Self::Closed { .. } if now < end => now,
+            Self::Closed { next_tag, limit, .. } if now < end && next_tag < limit => now,
             Self::Open { next, .. } if next.due_ns < end => next.due_ns,
             _ => u64::MAX,
         }
@@ -35,18 +49,26 @@ impl Source {
         }
     }
 
+    /// Whether no request is left, however long the load goes on.
+    pub(super) fn is_used_up(&self) -> bool {
+        match self {
+            Self::Closed { next_tag, limit, .. } => next_tag >= limit,
+            Self::Open { next, .. } => next.due_ns == u64::MAX,
+        }
+    }
+
     /// The next request's tag, and when it was due. In closed loop it is due as soon as its
     /// connection is free.
     pub(super) fn take(&mut self, free_at: u64, start: u64) -> (u64, u64) {
         match self {
-            Self::Closed { next_tag, step } => {
+            Self::Closed { next_tag, step, .. } => {
                 let tag = *next_tag;
                 *next_tag = tag.wrapping_add(*step);
                 (tag, free_at)
             }
-            Self::Open { shard, next } => {
+            Self::Open { shard, next, limit } => {
                 let taken = *next;
-                *next = following(shard, start);
+                *next = following(shard, start, *limit);
                 (taken.index, taken.due_ns)
             }
         }
@@ -54,10 +76,10 @@ impl Source {
 }
 
 /// The next request of a schedule that starts at `start`; one that is never due when the numbers
-/// have run out.
-pub(super) fn following(shard: &mut Shard, start: u64) -> Arrival {
+/// have run out, or the limit is reached.
+pub(super) fn following(shard: &mut Shard, start: u64, limit: u64) -> Arrival {
     let never = Arrival { index: u64::MAX, due_ns: u64::MAX };
-    shard.next().map_or(never, |arrival| Arrival {
+    shard.next().filter(|next| next.index < limit).map_or(never, |arrival| Arrival {
         due_ns: arrival.due_ns.saturating_add(start),
         ..arrival
     })

@@ -1,23 +1,16 @@
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::*;
 use crate::Arrivals;
-use crate::clock::Clock;
 use crate::example::load;
 use crate::wire::EpollWire;
 
 fn shared() -> Shared {
     Shared {
-        clock: Clock::starting_now(),
-        route: crate::target::Route::to(load(1, Arrivals::Closed).target),
-        abort: AtomicBool::new(false),
-        refusal: AtomicU8::new(0),
-        heard: AtomicBool::new(false),
         end: AtomicU64::new(0),
         drain_end: AtomicU64::new(0),
         seen: AtomicBool::new(true),
-        done: vec![Lonely::default()],
-        live: Vec::new(),
+        ..Shared::of(&load(1, Arrivals::Closed))
     }
 }
 

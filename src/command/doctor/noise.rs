@@ -76,6 +76,7 @@ fn figures_of(
         connect_timeout: CONNECT_TIMEOUT,
         interval: trial,
         shard: (0, 1),
+        requests: None,
         start_at: None,
         live: false,
     };

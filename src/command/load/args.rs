@@ -25,6 +25,8 @@ use crate::workload::requests::RequestArgs;
 
 /// How long is measured where nobody says so.
 const DURATION: Duration = Duration::from_secs(10);
+/// The same of a number of requests, at most.
+const REQUESTS_WITHIN: Duration = Duration::from_secs(600);
 
 /// `c10k load`.
 #[derive(Debug, Args)]
@@ -78,6 +80,11 @@ pub struct LoadArgs {
     #[arg(long, short, visible_short_alias = 'z', value_parser = positive_seconds)]
     #[arg(help_heading = LOAD)]
     pub duration: Option<Duration>,
+    /// So many requests in all, instead of a duration: ends with the reply to the last, without a
+    /// warm-up; a --duration too is the longest that it may take [10m]
+    #[arg(long, short = 'n', value_name = "N", value_parser = positive, help_heading = LOAD)]
+    #[arg(conflicts_with_all = ["step", "replay", "find_capacity", "shard", "warmup"])]
+    pub requests: Option<usize>,
     /// Load without recording first, for so long; auto: for as long as a rule finds necessary, by
     /// measuring again with a longer one, up to half of --duration
     #[arg(long, default_value = "1s", value_parser = warmup, value_name = "WARMUP|auto")]
@@ -163,7 +170,25 @@ impl LoadArgs {
     /// How long to measure what has no end of its own.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        self.duration.unwrap_or(DURATION)
+        self.duration.unwrap_or(if self.requests.is_some() { REQUESTS_WITHIN } else { DURATION })
+    }
+
+    /// How long is loaded without recording; of a number of requests each is recorded.
+    #[must_use]
+    pub fn warmup(&self) -> Warmup {
+        if self.requests.is_some() { Warmup::For(Duration::ZERO) } else { self.warmup }
+    }
+
+    /// Threads, of which each has a connection.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.requests.map_or(self.threads, |_| self.threads.min(self.connections()))
+    }
+
+    /// Connections: of a number of requests no more than there are requests.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.requests.map_or(self.connections, |requests| self.connections.min(requests))
     }
 
     /// The server that was named, if one was.
@@ -216,8 +241,8 @@ impl LoadArgs {
         ];
         match of_ours.into_iter().find(|(_, given)| *given) {
             Some((option, _)) if self.path().is_some() => Err(usage(format!(
-                "{option} is for a server that speaks the protocol, and a path is asked of any other: \
-                 leave one out, or write the target as HOST:PORT"
+                "{option} is for a server that speaks the protocol, and --path, or a URL, is for any \
+                 other: leave one out"
             ))),
             _ => Ok(()),
         }

@@ -6,6 +6,7 @@ use super::figures::{Column, Figure, Marks};
 use super::notes::{self, Subject};
 use super::{cost, micro, sortable, sources};
 use crate::document::{Cell, Summary, Validity};
+use crate::workload::arrivals;
 
 const NO_BEST: &str =
     "No model can be called the best: every cell failed a check, starves clients or lacks samples.";
@@ -28,6 +29,7 @@ pub(super) fn of(
             p.answer { @if let Some(standings) = standings { (micro(&standings.sentence)) } @else { (NO_BEST) } }
             @if let Some(recovery) = crate::view::table::recovery(&cells) { p { (micro(&recovery)) } }
             (sortable::table(&summary.cells_of(workload), standings, &summary.noise))
+            @if let Some(blind) = cells.first().and_then(|cell| arrivals::blind_to(&cell.arrivals)) { p { (blind) } }
             @if let Some(cost) = cost::of(columns) { (cost) }
             (sources::of(workload))
             div.figures { @for figure in figures { (show(figure, &cells, columns)) } }

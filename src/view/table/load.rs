@@ -7,7 +7,7 @@ use super::{connections, fit, sessions, steps, terminal_width};
 use crate::analysis::checks;
 use crate::base::units::{show_count, show_ns, show_ns_f64};
 use crate::document::{Distribution, Greetings, Imbalance, Quantile, Status, Trial};
-use crate::workload::requests;
+use crate::workload::{arrivals, requests};
 
 /// What is known of each latency.
 const LATENCIES: fit::Columns = fit::Columns {
@@ -26,7 +26,6 @@ pub fn load(trial: &Trial) -> String {
             flags(trial)
         );
     }
-    let census = &trial.census;
     let mut text = format!(
         "{} right replies per second over {}, {} connections\n",
         show_count(trial.throughput_per_s),
@@ -39,6 +38,20 @@ pub fn load(trial: &Trial) -> String {
     if let Some(drawn) = requests::describe(&trial.load.request) {
         let _ = writeln!(text, "{drawn}");
     }
+    text.push_str(&latencies(trial));
+    text.push_str(&steps::of(trial));
+    text.push_str(&fates(trial));
+    text.push_str(&clients(trial));
+    text.push_str(&greetings(trial));
+    text.push_str(&sessions::of(trial));
+    text.push_str(&connections::lines(trial));
+    text.push_str(&generator(trial));
+    text.push_str(&flags(trial));
+    text
+}
+
+/// The table of latencies, and what it cannot show.
+fn latencies(trial: &Trial) -> String {
     let latency = &trial.latency;
     let rows = [
         ("response", latency.response.as_ref()),
@@ -52,42 +65,51 @@ pub fn load(trial: &Trial) -> String {
     ];
     let rows: Vec<_> =
         rows.into_iter().filter_map(|(name, d)| Some(distribution_row(name, d?))).collect();
-    let (latencies, gone) = LATENCIES.fitted(&rows, terminal_width());
-    if latency.response.is_none() {
-        text.push_str("closed loop: service times; there is no schedule to be late for\n");
-    }
-    let _ = writeln!(text, "{latencies}");
+    let (table, gone) = LATENCIES.fitted(&rows, terminal_width());
+    let mut text = format!("{table}\n");
     if !gone.is_empty() {
         let _ = writeln!(text, "no room for {}: --json has all", gone.join(", "));
     }
-    text.push_str(&steps::of(trial));
-    let failures = kinds(&census.errors);
-    let _ = writeln!(
-        text,
-        "offered {}, sent {}, right {}, errors {failures}, timeouts {}, unfinished {}, never sent {}",
+    if let Some(blind) = arrivals::blind_to(&trial.load.arrivals) {
+        let _ = writeln!(text, "{blind}");
+    }
+    text
+}
+
+/// What became of the requests.
+fn fates(trial: &Trial) -> String {
+    let census = &trial.census;
+    let mut text = format!(
+        "offered {}, sent {}, right {}, errors {}, timeouts {}, unfinished {}, never sent {}\n",
         census.offered,
         census.sent,
         census.ok,
+        kinds(&census.errors),
         census.timeouts,
         census.unfinished,
         census.never_sent
     );
-    text.push_str(&clients(trial));
-    text.push_str(&greetings(trial));
-    text.push_str(&sessions::of(trial));
-    text.push_str(&connections::lines(trial));
-    if let Some(cpu) = trial.client.cpu_per_request_ns {
-        let busy = trial.client.busiest_thread_share * 100.0;
-        let cpu = show_ns_f64(cpu);
-        let engine = trial.client.engine.as_deref().unwrap_or("epoll");
+    let asked = trial.load.requests.filter(|asked| census.offered < *asked);
+    if let Some(asked) = asked.filter(|_| !trial.phases.interrupted) {
+        let made = census.offered;
         let _ =
-            write!(text, "generator ({engine}): {cpu} CPU per request, busiest thread {busy:.0} %");
-        if let Some(spun) = trial.client.spin_share {
-            let _ = write!(text, ", spinning {:.0} %", spun * 100.0);
-        }
-        text.push('\n');
+            writeln!(text, "the time was over after {made} of {asked} requests: raise --duration");
     }
-    text.push_str(&flags(trial));
+    text
+}
+
+/// What the generator used; empty without replies.
+fn generator(trial: &Trial) -> String {
+    let Some(cpu) = trial.client.cpu_per_request_ns else { return String::new() };
+    let busy = trial.client.busiest_thread_share * 100.0;
+    let cpu = show_ns_f64(cpu);
+    let engine = trial.client.engine.as_deref().unwrap_or("epoll");
+    let mut text =
+        format!("generator ({engine}): {cpu} CPU per request, busiest thread {busy:.0} %");
+    if let Some(spun) = trial.client.spin_share {
+        let _ = write!(text, ", spinning {:.0} %", spun * 100.0);
+    }
+    text.push('\n');
     text
 }
 
