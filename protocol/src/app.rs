@@ -170,8 +170,6 @@ impl App {
         (store, held): (&'static dyn Store, &mut Option<Box<Held>>),
         out: &mut Vec<u8>,
     ) -> Answer {
-        // Room for the usual reply at once: growing with each part of it would allocate again.
-        out.reserve(message.len() + b"OK \n".len());
         let result = match self {
             Self::Bench => bench::bench(framing, message, (store, held), out),
             Self::Echo => {
@@ -195,6 +193,17 @@ impl App {
 }
 
 impl Pending {
+    /// Room for the reply, with its head where it has one: all that can be long is counted.
+    pub(crate) fn room(&self, done: &Done, framing: Framing) -> usize {
+        let body = match (&done.0, self.reply) {
+            (Outcome::Product(digits), _) => reply_room(digits.len()),
+            (_, ReplyShape::Work { bytes, .. }) => bytes,
+            _ => 0,
+        };
+        let head = if framing == Framing::Http { http::respond::HEAD_BYTES } else { 0 };
+        head + body
+    }
+
     /// A step of a session that is to be taken where jobs run.
     pub(crate) fn step(job: AddJob) -> Self {
         Self { job: Job::Add(job), reply: ReplyShape::Added }
@@ -244,6 +253,12 @@ impl Pending {
             (done, shape) => unreachable!("the driver answered {shape:?} with {done:?}"),
         }
     }
+}
+
+/// Room for the usual reply to a message of so many bytes, at once: growing with each part of it would
+/// allocate again.
+pub(crate) fn reply_room(message: usize) -> usize {
+    message + b"OK \n".len()
 }
 
 pub(crate) fn end(framing: Framing, out: &mut Vec<u8>) {

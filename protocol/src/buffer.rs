@@ -29,11 +29,13 @@ impl Inbox {
         Self { bytes: Vec::new(), start: 0, end: 0, least, want: least }
     }
 
-    /// Room for the next read: never empty, never making the buffer larger than `max` bytes.
+    /// Makes room for the next read, never making the buffer larger than `max` bytes. Returns `false`
+    /// when there is no memory for it.
     ///
     /// The caller consumes what it can first; an inbox that holds `max` unconsumed bytes is the
     /// caller's to refuse (see [`Inbox::is_full`]).
-    pub(crate) fn space(&mut self, max: usize) -> &mut [u8] {
+    #[must_use]
+    pub(crate) fn make_room(&mut self, max: usize) -> bool {
         if self.start == self.end {
             self.start = 0;
             self.end = 0;
@@ -46,9 +48,16 @@ impl Inbox {
         if self.end == self.bytes.len() || self.bytes.len() < want {
             let len = want.max(self.bytes.len() * 2).min(max);
             // The doubling is ours: `Vec`'s own growth would step over `max`.
-            self.bytes.reserve_exact(len - self.bytes.len());
+            if self.bytes.try_reserve_exact(len - self.bytes.len()).is_err() {
+                return self.end < self.bytes.len();
+            }
             self.bytes.resize(len, 0);
         }
+        true
+    }
+
+    /// The room that [`Inbox::make_room`] has made, which is never empty.
+    pub(crate) fn space(&mut self) -> &mut [u8] {
         &mut self.bytes[self.end..]
     }
 
@@ -110,6 +119,12 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    /// Makes room for a reply of so many bytes. Returns `false` when there is no memory for it.
+    #[must_use]
+    pub(crate) fn make_room(&mut self, bytes: usize) -> bool {
+        self.bytes.try_reserve(bytes).is_ok()
+    }
+
     /// Where replies are appended.
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
@@ -152,9 +167,15 @@ impl Outbox {
 mod tests {
     use super::*;
 
+    /// Room in an inbox of at most `max` bytes.
+    fn space(inbox: &mut Inbox, max: usize) -> &mut [u8] {
+        assert!(inbox.make_room(max));
+        inbox.space()
+    }
+
     /// Receives all of `bytes` in one read.
     fn receive(inbox: &mut Inbox, bytes: &[u8], max: usize) -> bool {
-        inbox.space(max)[..bytes.len()].copy_from_slice(bytes);
+        space(inbox, max)[..bytes.len()].copy_from_slice(bytes);
         inbox.received(bytes.len())
     }
 
@@ -162,11 +183,11 @@ mod tests {
     fn an_inbox_offers_the_same_space_until_something_is_received() {
         let mut inbox = Inbox::new(8);
         for _ in 0..3 {
-            assert_eq!(inbox.space(64).len(), 8);
+            assert_eq!(space(&mut inbox, 64).len(), 8);
         }
         assert!(receive(&mut inbox, b"abc", 64), "a short read");
         for _ in 0..3 {
-            assert_eq!((inbox.space(64).len(), inbox.bytes()), (5, &b"abc"[..]));
+            assert_eq!((space(&mut inbox, 64).len(), inbox.bytes()), (5, &b"abc"[..]));
         }
     }
 
@@ -175,7 +196,7 @@ mod tests {
         let mut inbox = Inbox::new(8);
         let mut received = Vec::new();
         while !inbox.is_full(40) {
-            let space = inbox.space(40);
+            let space = space(&mut inbox, 40);
             space.fill(u8::try_from(received.len()).expect("a small limit"));
             received.extend_from_slice(space);
             let n = space.len();
@@ -185,15 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_fit_into_memory_leaves_an_outbox_as_it_was() {
+        let mut outbox = Outbox::default();
+        outbox.tail().extend_from_slice(b"reply");
+        assert!(!outbox.make_room(usize::MAX / 2));
+        assert_eq!(outbox.pending(), b"reply");
+    }
+
+    #[test]
     fn consumed_bytes_make_room_for_others() {
         let mut inbox = Inbox::new(8);
         receive(&mut inbox, b"abcdefgh", 8);
         inbox.consume(3);
-        assert_eq!(inbox.space(8).len(), 3, "what is left moved to the start");
+        assert_eq!(space(&mut inbox, 8).len(), 3, "what is left moved to the start");
         receive(&mut inbox, b"ijk", 8);
         assert_eq!(inbox.bytes(), b"defghijk");
         inbox.consume(8);
-        assert_eq!(inbox.space(8).len(), 8);
+        assert_eq!(space(&mut inbox, 8).len(), 8);
     }
 
     #[test]

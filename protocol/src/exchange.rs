@@ -103,13 +103,18 @@ impl Exchange {
     }
 
     /// Room for the next read; never empty.
+    ///
+    /// # Panics
+    /// When there is no memory for it.
     pub fn space(&mut self) -> &mut [u8] {
-        self.inbox.space(match self.recipe.framing() {
+        let room = self.inbox.make_room(match self.recipe.framing() {
             Framing::Line | Framing::Raw => job::WORK_REPLY_BYTES_MAX,
             // A body that is not compared is dropped as it comes.
             Framing::Http if self.recipe.ask().is_some() => FRAME_BYTES_MAX,
             Framing::Http => FRAME_BYTES_MAX + job::WORK_REPLY_BYTES_MAX,
-        })
+        });
+        assert!(room, "a generator without memory for a reply measures nothing");
+        self.inbox.space()
     }
 
     /// `n` bytes were put at the start of [`Exchange::space`].

@@ -10,7 +10,7 @@ mod http;
 use alloc::boxed::Box;
 
 use crate::app::part::Part;
-use crate::app::{Answer, Fault, Pending};
+use crate::app::{self, Answer, Fault, Pending};
 use crate::buffer::{Inbox, Outbox, READ_BYTES_MIN};
 use crate::context::{self, Context};
 use crate::greeting::Greeting;
@@ -38,7 +38,7 @@ pub enum Step<'a> {
 /// What a session has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Requests answered, refused ones included.
+    /// Requests answered, refused ones included, whose replies the driver has written.
     pub requests: u64,
     /// Of those, how many were refused with an `ERR` reply.
     pub refused: u64,
@@ -52,6 +52,8 @@ pub struct Session {
     outbox: Outbox,
     pending: Option<Pending>,
     tally: Tally,
+    /// What of it is in replies that are still to be written.
+    unwritten: Tally,
     /// How much of the inbox is known to hold no line feed.
     scanned: usize,
     input: Input,
@@ -84,6 +86,8 @@ enum Input {
     Stopped,
     /// Nothing: what was asked for is to be closed once the outbox is empty.
     Unwanted,
+    /// The same, because there was no memory for a request or its reply.
+    Starved,
 }
 
 impl Session {
@@ -101,6 +105,7 @@ impl Session {
             outbox: Outbox::default(),
             pending: None,
             tally: Tally::default(),
+            unwritten: Tally::default(),
             scanned: 0,
             input: Input::Open,
             context: &context::PLAIN,
@@ -136,10 +141,13 @@ impl Session {
             && !self.inbox.bytes().is_empty()
         {
             Step::Outside(Outside::Deliver(self.inbox.bytes()))
-        } else if matches!(self.input, Input::Ended | Input::Unwanted) {
+        } else if matches!(self.input, Input::Ended | Input::Unwanted | Input::Starved) {
             Step::Close
+        } else if self.inbox.make_room(self.frame_bytes_max()) {
+            Step::Read(self.inbox.space())
         } else {
-            Step::Read(self.inbox.space(self.frame_bytes_max()))
+            self.starve();
+            Step::Close
         }
     }
 
@@ -179,6 +187,7 @@ impl Session {
     pub fn sent(&mut self, n: usize) {
         self.outbox.sent(n);
         if self.outbox.pending().is_empty() {
+            self.unwritten = Tally::default();
             self.watched.written();
             self.answer_what_is_complete();
         }
@@ -195,13 +204,18 @@ impl Session {
             self.replied();
             return self.hang_up();
         }
+        if !self.outbox.make_room(pending.room(done, self.service.framing)) {
+            return self.starve();
+        }
         self.watched.done(self.outbox.pending());
         pending.count(done, &mut self.held);
         if self.service.framing == Framing::Http {
             self.answer_later(&pending, done);
         } else {
             pending.reply(done, self.service.framing, self.outbox.tail());
-            self.tally.refused += u64::from(pending.refusal(done).is_some());
+            if pending.refusal(done).is_some() {
+                self.refused();
+            }
             self.replied();
         }
         self.answer_what_is_complete();
@@ -234,16 +248,32 @@ impl Session {
         asks && !self.inbox.bytes().is_empty()
     }
 
+    /// Whether it closes because there was no memory for a request or its reply.
+    #[must_use]
+    pub fn is_starved(&self) -> bool {
+        self.input == Input::Starved
+    }
+
     /// Whether the peer has sent its last byte, so that closing cannot destroy a reply.
     #[must_use]
     pub fn input_ended(&self) -> bool {
         self.input == Input::Ended
     }
 
-    /// What this session has done so far.
+    /// What this session has done so far. A reply counts when everything that waited to be written with
+    /// it has been, so that what a cut connection did not get is not counted.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        self.tally
+        Tally {
+            requests: self.tally.requests - self.unwritten.requests,
+            refused: self.tally.refused - self.unwritten.refused,
+        }
+    }
+
+    /// Requests whose replies exist, written or not.
+    #[must_use]
+    pub fn requests_answered(&self) -> u64 {
+        self.tally.requests
     }
 
     /// What became of the steps of sessions that were asked for.
@@ -277,6 +307,9 @@ impl Session {
         while self.pending.is_none() && self.outbox.pending().len() < OUTBOX_BYTES_MARK {
             let Some((message, frame)) = self.next_frame() else { break };
             let Service { app, framing, .. } = self.service;
+            if !self.outbox.make_room(app::reply_room(message)) {
+                return self.starve();
+            }
             let message = &self.inbox.bytes()[..message];
             self.watched.asked(message, self.outbox.pending());
             let out = self.outbox.tail();
@@ -289,7 +322,7 @@ impl Session {
             match answer {
                 Answer::Replied => self.replied(),
                 Answer::Refused => {
-                    self.tally.refused += 1;
+                    self.refused();
                     self.replied();
                 }
                 Answer::Last => {
@@ -315,8 +348,8 @@ impl Session {
         self.scanned = bytes.len();
         if self.inbox.is_full(FRAME_BYTES_MAX) {
             Fault::TooLong.write(self.service.framing, self.outbox.tail());
-            self.tally.refused += 1;
-            self.tally.requests += 1;
+            self.refused();
+            self.count_reply();
             self.hang_up();
             return None;
         }
@@ -325,8 +358,18 @@ impl Session {
         unterminated.then_some((self.scanned, self.scanned))
     }
 
-    fn replied(&mut self) {
+    fn refused(&mut self) {
+        self.tally.refused += 1;
+        self.unwritten.refused += 1;
+    }
+
+    fn count_reply(&mut self) {
         self.tally.requests += 1;
+        self.unwritten.requests += 1;
+    }
+
+    fn replied(&mut self) {
+        self.count_reply();
         self.watched.answered(self.outbox.pending());
         if self.service.close_after.is_some_and(|k| self.tally.requests >= u64::from(k.get())) {
             self.hang_up();
@@ -342,5 +385,13 @@ impl Session {
         self.inbox.consume(self.inbox.bytes().len());
         self.scanned = 0;
         self.inbox.rest();
+    }
+
+    /// There was no memory for what is next. What is answered leaves, and then the connection closes:
+    /// the others keep what they have.
+    fn starve(&mut self) {
+        self.pending = None;
+        self.hang_up();
+        self.input = Input::Starved;
     }
 }

@@ -1,7 +1,11 @@
-//! A fixed number of threads, which all have what they need before the first of them serves.
+//! Threads: a fixed number, which all have what they need before the first of them serves, and one for
+//! each client.
 
+use std::ffi::c_void;
 use std::io;
-use std::panic::resume_unwind;
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, Builder, ScopedJoinHandle};
 
@@ -71,4 +75,51 @@ pub(crate) fn can_be_had(threads: usize) -> io::Result<()> {
         let wait = || drop(gate.lock());
         (0..threads).try_for_each(|_| Builder::new().spawn_scoped(scope, wait).map(drop))
     })
+}
+
+/// Runs `work` in a thread of its own, which nobody waits for.
+///
+/// [`std::thread`] is not used, because it gives each thread a stack for signals and ends the process where
+/// there is no memory for that.
+///
+/// # Errors
+/// When the kernel refuses the thread. `work` is dropped then.
+pub(crate) fn detached<F>(stack_bytes: usize, work: F) -> io::Result<()>
+where
+    F: FnOnce() + Send + 'static,
+{
+    extern "C" fn start<F: FnOnce()>(work: *mut c_void) -> *mut c_void {
+        #[expect(unsafe_code, reason = "pthread_create(3) hands over a pointer")]
+        // SAFETY: it comes from the box below, which was given up for this thread alone.
+        let work = unsafe { Box::from_raw(work.cast::<F>()) };
+        // It has said why by now, and the others go on.
+        let _ = catch_unwind(AssertUnwindSafe(work));
+        ptr::null_mut()
+    }
+    let work = Box::into_raw(Box::new(work));
+    let mut attributes = MaybeUninit::uninit();
+    let mut thread = MaybeUninit::uninit();
+    #[expect(
+        unsafe_code,
+        reason = "what std does not offer: a thread that costs no more than itself"
+    )]
+    // SAFETY: the attributes are initialised first and live until they are destroyed, and what `start`
+    // is given is of its type. The thread is detached, so that its name is never used.
+    let refused = unsafe {
+        let attributes = attributes.as_mut_ptr();
+        libc::pthread_attr_init(attributes);
+        libc::pthread_attr_setstacksize(attributes, stack_bytes);
+        libc::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED);
+        let refused =
+            libc::pthread_create(thread.as_mut_ptr(), attributes, start::<F>, work.cast());
+        libc::pthread_attr_destroy(attributes);
+        refused
+    };
+    if refused == 0 {
+        return Ok(());
+    }
+    #[expect(unsafe_code, reason = "see above")]
+    // SAFETY: there is no thread that it could have been given to.
+    drop(unsafe { Box::from_raw(work) });
+    Err(io::Error::from_raw_os_error(refused))
 }

@@ -15,7 +15,7 @@ pub struct Inherited {
     /// Signals as a careless parent has them: all blocked, SIGHUP, SIGINT and SIGCHLD ignored, every
     /// timer of setitimer(2) running.
     pub signals: bool,
-    /// So many open descriptors.
+    /// So many open descriptors, from 3 on. Not with a program that is started by its descriptor.
     pub descriptors: usize,
     /// Limits, soft and hard.
     pub limit: Option<(Scarce, u64)>,
@@ -24,9 +24,6 @@ pub struct Inherited {
 impl Inherited {
     /// Has the command start with it.
     pub fn leave_to(self, command: &mut Command) {
-        if self == Self::default() {
-            return;
-        }
         #[expect(unsafe_code, reason = "what runs between fork and exec must be signal-safe")]
         // SAFETY: system calls on memory of its own; nothing is allocated and no lock is taken.
         unsafe {
@@ -38,11 +35,20 @@ impl Inherited {
     fn take(self) -> io::Result<()> {
         if self.signals {
             careless_signals()?;
+        } else {
+            // Whoever tries a server may run under nohup(1), and is not to leave that to it.
+            #[expect(unsafe_code, reason = "rustix has no signal dispositions")]
+            // SAFETY: the default disposition runs no code of ours.
+            unsafe {
+                libc::signal(libc::SIGHUP, libc::SIG_DFL);
+            }
         }
-        for _ in 0..self.descriptors {
+        // Each number, and not the next that is free: what closes at the exec would leave gaps. What is
+        // lost is the pipe that tells of a failed exec, which then shows as a server that ends.
+        for number in (3..).take(self.descriptors) {
             #[expect(unsafe_code, reason = "rustix owns a copy, and this one is to stay open")]
-            // SAFETY: a copy of standard input, which is nobody's.
-            if unsafe { libc::dup(0) } == -1 {
+            // SAFETY: copies of standard input, in a process that does nothing more before its exec.
+            if unsafe { libc::dup2(0, number) } == -1 {
                 return Err(io::Error::last_os_error());
             }
         }

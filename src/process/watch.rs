@@ -194,6 +194,9 @@ pub enum Scarce {
     Descriptors,
     /// Threads and processes that one user may have.
     Threads,
+    /// Bytes of data that one process may have beyond what it has now. Unlike address space, none of it is
+    /// reserved already.
+    Memory,
 }
 
 impl From<Scarce> for Resource {
@@ -201,6 +204,7 @@ impl From<Scarce> for Resource {
         match scarce {
             Scarce::Descriptors => Self::Nofile,
             Scarce::Threads => Self::Nproc,
+            Scarce::Memory => Self::Data,
         }
     }
 }
@@ -222,9 +226,10 @@ impl Lowered {
         let mut lowered = Self { resource, before: Vec::new() };
         for process in accounts::tree(root) {
             let limits = process.limits()?;
-            let limit = match scarce {
-                Scarce::Descriptors => limits.max_open_files,
-                Scarce::Threads => limits.max_processes,
+            let (limit, to) = match scarce {
+                Scarce::Descriptors => (limits.max_open_files, to),
+                Scarce::Threads => (limits.max_processes, to),
+                Scarce::Memory => (limits.max_data_size, data_bytes(&process)? + to),
             };
             let number = |value| match value {
                 LimitValue::Value(n) => Some(n),
@@ -238,6 +243,12 @@ impl Lowered {
         }
         Ok(lowered)
     }
+}
+
+/// What the kernel counts as a process's data: memory of its own that it may write to.
+fn data_bytes(process: &Process) -> Result<u64> {
+    let kib = process.status()?.vmdata.context("the kernel does not say how much data it has")?;
+    Ok(kib * 1024)
 }
 
 impl Drop for Lowered {

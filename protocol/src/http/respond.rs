@@ -15,7 +15,7 @@ pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: ";
 
 /// More than a head takes.
-const HEAD_BYTES: usize = 192;
+pub(crate) const HEAD_BYTES: usize = 192;
 
 /// Writes the head of a reply that is in order, with room for a body of so many bytes.
 pub(crate) fn ok(len: usize, manner: Manner, out: &mut Vec<u8>) {

@@ -32,6 +32,10 @@ impl Session {
             }
             let answered = match self.look_at_front() {
                 Ok(None) => return,
+                // A body that is sent back is no longer than its request.
+                Ok(Some((_, request))) if !self.outbox.make_room(respond::HEAD_BYTES + request) => {
+                    return self.starve();
+                }
                 Ok(Some((head, request))) => self.answer_front(head, request),
                 Err(refusal) => Err(refusal),
             };
@@ -47,7 +51,7 @@ impl Session {
         manner.close |= self.is_last(0);
         if let Some(refusal) = pending.refusal(done) {
             respond::refuse(&refusal.into(), manner, self.outbox.tail());
-            self.tally.refused += 1;
+            self.refused();
             return self.replied_in(manner);
         }
         respond::ok(pending.reply_len(done), manner, self.outbox.tail());
@@ -119,7 +123,7 @@ impl Session {
             }
             Err(refusal) => {
                 respond::refuse(&refusal, manner, self.outbox.tail());
-                self.tally.refused += 1;
+                self.refused();
             }
         }
         self.inbox.consume(len);
@@ -136,7 +140,7 @@ impl Session {
         let manner = Manner { close: true, says_keep: false, ..self.request.manner };
         self.watched.asked(self.inbox.bytes(), self.outbox.pending());
         respond::refuse(refusal, manner, self.outbox.tail());
-        self.tally.refused += 1;
+        self.refused();
         self.replied_in(manner);
     }
 

@@ -33,7 +33,7 @@ pub(crate) enum Ending {
     Idle,
     /// The drain timeout or a second signal cut it.
     Cut,
-    /// No thread or place to serve it.
+    /// No thread, place or memory to serve it.
     Shed,
 }
 
@@ -134,7 +134,7 @@ impl Client {
     /// and changes neither is no progress: more of the same request, or what belongs to none, and
     /// a peer that trickles would hold its place for ever.
     pub(crate) fn standing(&self) -> (bool, u64) {
-        (self.session.is_mid_request(), self.session.tally().requests)
+        (self.session.is_mid_request(), self.session.requests_answered())
     }
 
     /// Whether closing it takes more than that: where the peer has said that it sends no more, the
@@ -155,7 +155,12 @@ impl Drop for Client {
         stopping::forget(self.descriptor);
         // A cut shows as an end of input or a failed write; it is neither.
         let cut = stopping::stage() == stopping::Stage::Cut;
-        let ending = if cut { Ending::Cut } else { self.ending };
+        let ending = match self.ending {
+            _ if cut => Ending::Cut,
+            // In order, but not because everything asked for was answered.
+            _ if self.session.is_starved() => Ending::Shed,
+            ending => ending,
+        };
         if let Some(peer) = self.session.visitor() {
             visitors::left(self.server, peer);
         }

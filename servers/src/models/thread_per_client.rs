@@ -8,11 +8,11 @@
 //! In C: `benches/yardstick/c/thread_per_client.c`.
 
 use std::io;
-use std::thread;
 
 use super::{Family, Model, Workers};
 use crate::connection::drive;
 use crate::net::Server;
+use crate::threads;
 
 pub(crate) const MODEL: Model = Model {
     name: "thread-per-client",
@@ -30,10 +30,9 @@ const STACK_BYTES: usize = 256 * 1024;
 fn run(server: &'static Server) -> io::Result<()> {
     server.ready()?;
     while let Some(conn) = server.next_client() {
-        let client = thread::Builder::new().stack_size(STACK_BYTES);
-        // `thread::spawn` would panic where the kernel refuses a thread. Here the connection is
-        // dropped with the closure, which counts it as shed, and the others go on.
-        let _ = client.spawn(move || drive::to_end(conn, 0));
+        // Where the kernel refuses a thread, the connection is dropped with the closure, which counts it
+        // as shed, and the others go on.
+        let _ = threads::detached(STACK_BYTES, move || drive::to_end(conn, 0));
     }
     // Nobody joins the threads: each leaves when its client has.
     server.wait_until_empty();

@@ -114,6 +114,11 @@ impl Server {
             turn_away(&stream, self.config.service.framing);
             return Accepted::TurnedAway;
         }
+        if !has_memory(self.admission.live()) {
+            self.admission.leave();
+            self.shed(&stream);
+            return Accepted::TurnedAway;
+        }
         processes::this_one_holds(true);
         match self.prepare(&stream) {
             // Another one was faster, in another thread or process.
@@ -227,6 +232,22 @@ pub(crate) fn turn_away(stream: &OwnedFd, framing: Framing) {
     let _ = rustix::net::shutdown(stream, rustix::net::Shutdown::Write);
     let mut scratch = [0; 4096];
     let _ = rustix::net::recv(stream, &mut scratch, rustix::net::RecvFlags::DONTWAIT);
+}
+
+/// What is kept free for allocations that cannot fail softly, beside what grows with the clients.
+const MEMORY_SPARE_BYTES: usize = 64 * 1024;
+/// What tables, run lists and timers grow by for each client when they double, and more.
+const MEMORY_SPARE_BYTES_PER_CLIENT: usize = 512;
+
+/// Whether there is memory for one client more of so many: for its parts, and for what grows with their
+/// number. Buffers are not among it, as a session that gets none ends by itself.
+fn has_memory(clients: usize) -> bool {
+    let mut spare: Vec<u8> = Vec::new();
+    let bytes = MEMORY_SPARE_BYTES + MEMORY_SPARE_BYTES_PER_CLIENT * clients;
+    let had = spare.try_reserve_exact(bytes).is_ok();
+    // Or nothing would be allocated, as nothing is put into it.
+    std::hint::black_box(spare.as_ptr());
+    had
 }
 
 pub(super) fn open_spare() -> Option<OwnedFd> {

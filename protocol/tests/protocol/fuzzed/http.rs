@@ -7,7 +7,7 @@ use std::sync::Arc;
 use protocol::http::Method;
 use protocol::{App, Ask, Exchange, FRAME_BYTES_MAX, Framing, Recipe, Reply, Service};
 
-use super::play::whole_and_cut;
+use super::play::{play, whole_and_cut};
 use super::script::{Moves, Script};
 
 /// Either end, by the first byte.
@@ -26,6 +26,8 @@ fn requests(settings: usize, mut script: Script<'_>) {
     let moves = script.moves();
     // An empty input ends at once; every stream ends.
     let input = script.plain_stream();
+    // By the settings too, so that what was found before is still played.
+    stopped(service, &input, moves.clone(), 3 * (settings / 12));
     let Some((whole, cut)) = whole_and_cut(service, &input, moves) else { return };
     let (whole_replies, cut_replies) = (statuses(&whole.output), statuses(&cut.output));
     assert_eq!(whole_replies, cut_replies, "the same statuses and bodies");
@@ -33,6 +35,19 @@ fn requests(settings: usize, mut script: Script<'_>) {
     assert_eq!(whole_replies.len() as u64, whole.tally.requests, "a reply for each request");
     let refused = whole_replies.iter().filter(|(status, _)| *status != 200).count();
     assert_eq!(refused as u64, whole.tally.refused);
+}
+
+/// A server that stops in this step answers what it has read or the kernel has then, as if no more had
+/// ever come.
+fn stopped(service: Service, input: &[u8], moves: Moves<'_>, step: usize) {
+    let stopped = play(service, input, moves.over(input.len()), Some(step), None);
+    let there = stopped.read.max(stopped.known_to);
+    let read = play(service, &input[..there], Moves::full(), None, None);
+    if stopped.left || read.left {
+        return;
+    }
+    assert_eq!(statuses(&stopped.output), statuses(&read.output), "what was read is answered");
+    assert_eq!(stopped.tally, read.tally);
 }
 
 /// Every final reply of an output, cut by an independent and simple reader. What says that it is the

@@ -30,6 +30,8 @@ pub(crate) struct Played {
     /// Whether the end of input was read before the session was wound down.
     pub(crate) ended: bool,
     pub(crate) wound_down: bool,
+    /// How much of the input was read or known to be there when it was.
+    pub(crate) known_to: usize,
     /// Whether the session was left before it closed.
     pub(crate) left: bool,
 }
@@ -61,6 +63,7 @@ pub(crate) fn play(
             known = next.size.min(input.len() - played.read);
             session.wind_down(|| known);
             played.wound_down = !played.ended;
+            played.known_to = played.read + known;
         }
         if next.rests {
             session.rest();

@@ -81,7 +81,7 @@ impl<'a> Script<'a> {
 }
 
 /// How much moves in each step, over and over.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Moves<'a> {
     moves: &'a [u8],
     at: usize,

@@ -78,6 +78,15 @@ pub(super) const ALL: &[Behaviour] = &[
         run: out_of_threads,
         ..Behaviour::PLAIN
     },
+    Behaviour {
+        name: "running_out_of_memory_is_survived",
+        why: "who asks for more than there is loses the connection, and the others keep theirs",
+        points: 2,
+        needs: Needs::Model,
+        speaks: Speaks::Bench,
+        run: out_of_memory,
+        ..Behaviour::PLAIN
+    },
 ];
 
 fn unread_pipelining(case: &mut Case<'_>) -> Result<()> {
@@ -280,6 +289,37 @@ fn out_of_threads(case: &mut Case<'_>) -> Result<()> {
     drop(lowered);
     case.will_have_counted("shed", refused..=refused);
     case.serves().context("threads can be had again")
+}
+
+fn out_of_memory(case: &mut Case<'_>) -> Result<()> {
+    const LEFT: u64 = 8 * 1024 * 1024;
+    let pid = case.server.pid()?;
+    let mut first = case.served_client()?;
+    let lowered = Lowered::new(pid, Scarce::Memory, LEFT)?;
+    // Replies that nobody reads, eight times what is left beside what the kernel takes of them; then
+    // what only takes its place.
+    let requests = b"WORK 0 0 1048576\n".repeat(8);
+    let mut greedy = Vec::new();
+    for _ in 0..64 {
+        let mut client = Client::connect_narrow(case.server.address, case.patience())?;
+        // One that is turned away at once may find it closed.
+        let _ = client.stream.write_all(&requests);
+        greedy.push(client);
+    }
+    let modest: Vec<_> = (0..200).map(|_| knock(case.server.address)).collect::<Result<_>>()?;
+    case.rests().context("replies that nobody reads have taken all memory")?;
+    first.exchange(&case.speech.question(3)).context("a client from before")?;
+    drop((greedy, modest, first));
+    case.recovers("a new client is served after the others have left")?;
+    drop(lowered);
+    // Of processes each has as much for itself, and a sequential server has one client at a time.
+    let shared = case.model().is_some_and(|model| {
+        matches!(model.family, Family::Reactor | Family::Proactor | Family::Async)
+    });
+    if shared {
+        case.will_have_counted("shed", 1..=u64::MAX);
+    }
+    Ok(())
 }
 
 /// Whether the client gets its reply, or an end; nothing else will do.
