@@ -2,7 +2,7 @@
 //! shows them. All of it covers the server's children.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fmt, fs, thread};
 
 use anyhow::{Context, Result, anyhow};
@@ -100,6 +100,24 @@ pub fn rest(root: i32, patience: Duration) -> Result<()> {
             }
             is_asleep(root)
         })
+    })
+}
+
+/// Waits until everything that was sent to a port is accepted and read, or stays where it is for `pause`:
+/// for a server that never sleeps.
+///
+/// # Errors
+/// When the kernel does not say, or it goes on for longer than `patience`.
+pub fn takes_all(root: i32, port: u16, pause: Duration, patience: Duration) -> Result<()> {
+    let states = [&sockets::CONNECTED[..], &[TcpState::Listen]].concat();
+    let (mut waiting, mut since) = (0, Instant::now());
+    until("the server reads what was sent to it", patience, || {
+        let Ok((found, _)) = sockets::at_port(root, port, &states) else { return false };
+        let now = found.iter().map(|socket| u64::from(socket.receive_queue)).sum();
+        if now != waiting {
+            (waiting, since) = (now, Instant::now());
+        }
+        now == 0 || since.elapsed() > pause
     })
 }
 

@@ -24,6 +24,9 @@ use crate::process::watch::{self, Footprint};
 /// take far less; one that takes longer is only tried less hard.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// How long nothing is read by a server that never sleeps before it is taken not to want it.
+const STALLED: Duration = Duration::from_millis(250);
+
 /// What came of a behaviour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -220,8 +223,8 @@ impl<'a> Case<'a> {
         client::until(what, self.patience(), condition)
     }
 
-    /// Waits until the server has read what was sent: until it sleeps again, where that can be
-    /// seen. Only without a well-behaved client, who does not let it sleep.
+    /// Waits until the server has read what was sent: until it sleeps again, where it ever does and that
+    /// can be seen. Only without a well-behaved client, who does not let it sleep.
     ///
     /// # Errors
     /// When it does not come to rest.
@@ -230,7 +233,11 @@ impl<'a> Case<'a> {
             Ok(pid) if !self.model().is_some_and(|model| model.never_sleeps) => {
                 watch::rest(pid, self.patience())
             }
-            Ok(_) | Err(_) => {
+            Ok(pid) => {
+                let port = self.server.address.port();
+                watch::takes_all(pid, port, STALLED, self.patience())
+            }
+            Err(_) => {
                 thread::sleep(PAUSE);
                 Ok(())
             }
