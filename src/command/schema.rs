@@ -6,7 +6,7 @@ use schemars::schema_for;
 
 use crate::document::store;
 use crate::document::{
-    CapacityReport, CheckReport, Comparison, DoctorReport, LabReport, Summary, Trial,
+    CapacityReport, CheckReport, Comparison, DoctorReport, LabReport, LessonReport, Summary, Trial,
 };
 
 /// A document with a schema.
@@ -24,8 +24,10 @@ pub(crate) enum SchemaOf {
     Doctor,
     /// `c10k compare --json`
     Comparison,
-    /// `lab.json` of a lab
+    /// `lab.json` of the lab `stateful`
     Lab,
+    /// `lab.json` of the other labs
+    Lesson,
 }
 
 impl SchemaOf {
@@ -36,6 +38,7 @@ impl SchemaOf {
             Self::Summary => schema_for!(Summary),
             Self::Comparison => schema_for!(Comparison),
             Self::Lab => schema_for!(LabReport),
+            Self::Lesson => schema_for!(LessonReport),
             Self::Check => schema_for!(CheckReport),
             Self::Capacity => schema_for!(CapacityReport),
             Self::Doctor => schema_for!(DoctorReport),

@@ -25,6 +25,7 @@ mod greetings;
 pub mod histogram;
 mod host;
 mod lab;
+mod lesson;
 mod load;
 mod measured;
 mod pacing;
@@ -64,6 +65,7 @@ pub use lab::{
     InteractionRecord, Killed, LabModel, LabNoise, LabReport, LabSessions, LabTail, Naive,
     ShareRecord,
 };
+pub use lesson::LessonReport;
 pub use load::{ArrivalsRecord, LoadRecord, RequestRecord};
 pub use measured::{Census, Interval, Latency};
 pub use pacing::{PacingKind, PacingRecord};
@@ -88,7 +90,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
-    /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check`, `c10k.capacity`, `c10k.doctor` or `c10k.lab`.
+    /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check`, `c10k.capacity`, `c10k.doctor`,
+    /// `c10k.lab` or `c10k.lesson`.
     pub name: String,
     /// Raised when a field changes its meaning or goes away; not when one is added.
     pub version: u32,
@@ -123,6 +126,12 @@ impl SchemaId {
     #[must_use]
     pub fn doctor() -> Self {
         Self { name: "c10k.doctor".into(), version: 1 }
+    }
+
+    /// Of [`LessonReport`].
+    #[must_use]
+    pub fn lesson() -> Self {
+        Self { name: "c10k.lesson".into(), version: 1 }
     }
 
     /// Of [`LabReport`].

@@ -1,9 +1,12 @@
 //! `c10k lab`: a question that is often answered by a single comparison, taken apart.
 //!
-//! A lab is a plan that varies each factor by itself, and a page that begins with the question, has
-//! its reader predict, and says what the data allow to say.
+//! Each begins with its question, has its reader predict, measures, and says what the data allow to say.
+//! `stateful` is a plan that varies each factor by itself; the others are small and share `lesson`.
 
+mod concurrency;
+mod lesson;
 mod stateful;
+mod visitor;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -11,6 +14,9 @@ use clap::{Args, Subcommand};
 use crate::base::Exit;
 use crate::view::table;
 
+use concurrency::Concurrency;
+use lesson::Lab;
+pub use lesson::LessonArgs;
 pub use stateful::{StatefulArgs, killed, naive};
 
 /// `c10k lab`.
@@ -18,24 +24,28 @@ pub use stateful::{StatefulArgs, killed, naive};
 #[command(after_help = EXAMPLES)]
 pub struct LabArgs {
     #[command(subcommand)]
-    lab: Option<Lab>,
+    lab: Option<Choice>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   c10k lab                                     list the labs
+  c10k lab concurrency                         half a minute: who waits, and who is served
   c10k lab stateful --quick                    fewer cells and trials: a first look
   c10k lab stateful --models epoll,fork
   c10k lab stateful --from results/<run-id>    the page again, of a run that is there";
 
 #[derive(Debug, Subcommand)]
-enum Lab {
+enum Choice {
+    /// Apparent and real concurrency: three clients, who waits and who is served
+    Concurrency(LessonArgs),
     /// Stateful against stateless: what connecting, keeping a session, and where it is kept cost
     Stateful(StatefulArgs),
 }
 
 /// Each lab with its question.
-const LABS: [(&str, &str); 1] = [("stateful", stateful::QUESTION)];
+const LABS: [(&str, &str); 2] =
+    [("stateful", stateful::QUESTION), (Concurrency::NAME, Concurrency::QUESTION)];
 
 /// Runs a lab, or lists them.
 ///
@@ -43,7 +53,8 @@ const LABS: [(&str, &str); 1] = [("stateful", stateful::QUESTION)];
 /// When a server does not start, or results cannot be written.
 pub fn lab(args: &LabArgs) -> Result<Exit> {
     match &args.lab {
-        Some(Lab::Stateful(args)) => stateful::run(args),
+        Some(Choice::Stateful(args)) => stateful::run(args),
+        Some(Choice::Concurrency(args)) => lesson::run::<Concurrency>(args),
         None => {
             let lines = LABS.map(|(name, question)| format!("{name}: {question}\n"));
             table::show(&lines.concat()).map(|()| Exit::Ok)

@@ -1,0 +1,305 @@
+//! What the lab "concurrency" tells.
+
+use super::{Attended, BYE, CLIENTS, MESSAGES, Measured, Visit};
+use crate::base::units::show_ns_f64;
+use crate::command::lab::lesson::drawing::{Kind, Lane, Moment, Span, Timeline};
+use crate::command::lab::lesson::{Figure, Lesson, Prediction, Step};
+use crate::view::export::sheet::{Entry, Quantity, Sheet};
+
+const KINDS: [Kind; 2] = [
+    Kind { name: "connected, and waiting in the kernel's queue", waits: true },
+    Kind { name: "greeted, and served", waits: false },
+];
+const QUEUED: usize = 0;
+const SERVED: usize = 1;
+/// Where each server is drawn.
+const FIGURES: [&str; 2] = ["figure-one-at-a-time", "figure-all-at-once"];
+/// The server's clock and the client's are apart by this share of the visit before that is worth a sentence.
+const APART: f64 = 0.1;
+
+pub(super) fn lesson(measured: &Measured) -> Lesson {
+    let said = sentences(measured);
+    let about = |words: &[&str]| -> Vec<String> {
+        let is = |said: &&String| words.iter().any(|word| said.contains(word));
+        said.iter().filter(is).cloned().collect()
+    };
+    Lesson {
+        question: vec![
+            "A server with one thread serves a client to its end before it accepts the next. A server with a thread \
+             for each client serves all at once. Both listen with the same call, and to both of them several clients \
+             can be connected at the same time: in the first case that is only apparent concurrency."
+                .into(),
+            format!(
+                "Here {CLIENTS} clients come one shortly after the other. Each is greeted by the server, sends {MESSAGES} \
+                 messages with some thought before each, and says good-bye."
+            ),
+        ],
+        predictions: vec![
+            Prediction {
+                question: "The server is busy with the first client. Does connect() of the second one return, or does it wait?",
+                answers: about(&["connected at the same time", "waited in the kernel's queue"]),
+            },
+            Prediction {
+                question: "When is the third client greeted by each of the two servers?",
+                answers: about(&["greeted"]),
+            },
+            Prediction {
+                question: "How long was the third client there, by its own clock and by the server's?",
+                answers: about(&["by the server's clock"]),
+            },
+            Prediction {
+                question: "How long do the replies to its messages take, once it is served?",
+                answers: about(&["longest reply"]),
+            },
+        ],
+        done: done(),
+        figures: measured.servers.iter().zip(FIGURES).map(|(s, id)| figure(s, id)).collect(),
+        tables: measured.servers.iter().map(table).collect(),
+        sentences: said,
+        fools: vec![
+            "\"It is connected, so it is served.\" connect() returns when the kernels have shaken hands. No line of the \
+             server has run for that client; it may have connected to a server that is stopped in a debugger."
+                .into(),
+            "Times of replies. They are measured from the message to its answer and say nothing of the time before the \
+             greeting. Both servers answer a message in well under a millisecond, and with one of them a client waited \
+             for seconds."
+                .into(),
+            "The server's own clock. It starts when the connection is accepted. Who waits in the queue is not late by \
+             that clock."
+                .into(),
+            "\"Concurrent\" is not \"parallel\": these threads sleep nearly all the time, and one processor would serve \
+             them as well. Requests that compute are another experiment (c10k run work)."
+                .into(),
+            "A server that is quick enough. With clients that stay for a millisecond the two drawings would look the \
+             same; it is the length of the visit that the second client waits for."
+                .into(),
+        ],
+        questions: vec![
+            "The queue of the listener has a length (listen's backlog). What happens to the client for whom there is no \
+             room, and who tells it? Try --backlog 1 and five clients."
+                .into(),
+            "The first client leaves its terminal for lunch, without closing. What do the others see, and what ends it? \
+             (--idle-timeout)"
+                .into(),
+            "A pool of two threads serves these three clients: draw its timeline before you try it \
+             (--model thread-pool --workers 2)."
+                .into(),
+            "select serves all three with one thread. In which of the two drawings would it belong, and why?".into(),
+        ],
+    }
+}
+
+fn done() -> Vec<Step> {
+    vec![
+        Step {
+            text: format!(
+                "A server that serves one client at a time, and {CLIENTS} clients, each in a terminal of its own. The word \
+                 \"{BYE}\" ends a visit."
+            ),
+            commands: vec![
+                "c10k serve --model sequential --app clock --listen 127.0.0.1:9000".into(),
+                "c10k client 127.0.0.1:9000        # in three terminals, one after the other"
+                    .into(),
+                "ss -tln 'sport = :9000'           # Recv-Q: how many wait to be accepted".into(),
+            ],
+        },
+        Step {
+            text: "The same with a thread for each client.".into(),
+            commands: vec![
+                "c10k serve --model thread-per-client --app clock --listen 127.0.0.1:9000".into(),
+            ],
+        },
+    ]
+}
+
+/// What the times allow to say.
+pub(super) fn sentences(measured: &Measured) -> Vec<String> {
+    let mut said: Vec<String> = measured.servers.iter().map(verdict).collect();
+    said.extend(measured.servers.iter().flat_map(waits));
+    said.extend(measured.servers.iter().map(queue));
+    said.extend(measured.servers.iter().filter_map(clocks));
+    said.extend(measured.servers.iter().filter_map(replies));
+    said.extend(whole(measured));
+    said
+}
+
+/// How many visits there were at the same time, from one moment of each to its good-bye. When the end of the
+/// connection was seen is no measure of that: the server may greet the next client before.
+fn at_once(visits: &[Visit], from: fn(&Visit) -> f64) -> usize {
+    let during = |at: f64| visits.iter().filter(|v| from(v) <= at && at < v.bye_s).count();
+    // The number grows only where a visit begins.
+    visits.iter().map(|visit| during(from(visit))).max().unwrap_or(0)
+}
+
+fn verdict(server: &Attended) -> String {
+    let Attended { model, visits, .. } = server;
+    let connected = at_once(visits, |visit| visit.connected_s);
+    let served = at_once(visits, |visit| visit.greeted_s);
+    let so = match (connected, served) {
+        (0 | 1, _) => "the clients came one after the other, which shows nothing",
+        (_, 1) => "apparent concurrency, as one was served and the others waited",
+        (connected, served) if connected == served => {
+            "real concurrency, as all who were connected were served"
+        }
+        _ => "some were served and some waited",
+    };
+    format!(
+        "{model}: {connected} of {} clients were connected at the same time, and {served} served at the same time: {so}.",
+        visits.len()
+    )
+}
+
+/// Who was greeted only when another had said good-bye.
+fn waits(server: &Attended) -> Vec<String> {
+    let Attended { model, visits, .. } = server;
+    let of = |(at, visit): (usize, &Visit)| {
+        let is_in_the_way = |other: &&Visit| {
+            other.greeted_s < visit.greeted_s
+                && visit.connected_s < other.bye_s
+                && other.bye_s <= visit.greeted_s
+        };
+        let last =
+            visits.iter().filter(is_in_the_way).map(|other| other.bye_s).fold(f64::NAN, f64::max);
+        let waited = time(visit.greeted_s - visit.connected_s);
+        let connecting = time(visit.connected_s - visit.connecting_s);
+        let client = at + 1;
+        if last.is_nan() {
+            format!(
+                "{model}: client {client} was connected within {connecting} and greeted {waited} later."
+            )
+        } else {
+            format!(
+                "{model}: client {client} was connected within {connecting}, waited in the kernel's queue, and was greeted \
+                 {waited} later, {} after the client before it had said good-bye.",
+                time(visit.greeted_s - last)
+            )
+        }
+    };
+    visits.iter().enumerate().map(of).collect()
+}
+
+fn queue(server: &Attended) -> String {
+    let model = &server.model;
+    match server.queue.iter().map(|look| look.connections).max() {
+        None => format!(
+            "{model}: how many connections waited to be accepted is not known: the kernel did not say."
+        ),
+        Some(0) => format!("{model}: no connection was seen to wait to be accepted."),
+        Some(most) => format!(
+            "{model}: {most} at most waited to be accepted at the same time, by the kernel's count."
+        ),
+    }
+}
+
+/// Where the server's clock and the client's tell different stories.
+fn clocks(server: &Attended) -> Option<String> {
+    let visits = server.visits.iter().enumerate();
+    let apart = |(at, visit): (usize, &Visit)| {
+        let own = visit.left_s - visit.connected_s;
+        let by_server = visit.by_server_s?;
+        (own - by_server > APART * own).then_some((at + 1, own, by_server))
+    };
+    let (client, own, by_server) =
+        visits.filter_map(apart).max_by(|a, b| (a.1 - a.2).total_cmp(&(b.1 - b.2)))?;
+    Some(format!(
+        "{}: client {client} was there for {} by its own clock, and for {} by the server's clock, which starts when \
+         a connection is accepted.",
+        server.model,
+        time(own),
+        time(by_server)
+    ))
+}
+
+fn replies(server: &Attended) -> Option<String> {
+    let messages = server.visits.iter().flat_map(|visit| &visit.messages);
+    let longest = messages.map(|m| m.answered_s - m.sent_s).max_by(f64::total_cmp)?;
+    Some(format!(
+        "{}: the longest reply to a message took {}, from sending it to its answer.",
+        server.model,
+        time(longest)
+    ))
+}
+
+/// How long all clients took, server against server.
+fn whole(measured: &Measured) -> Option<String> {
+    let ends: Vec<String> = measured
+        .servers
+        .iter()
+        .map(|server| {
+            let end = server.visits.iter().map(|visit| visit.left_s).fold(0.0, f64::max);
+            format!("{} with {}", time(end), server.model)
+        })
+        .collect();
+    (ends.len() > 1).then(|| {
+        format!(
+            "All clients had been served after {}; this is one run of each.",
+            ends.join(", and after ")
+        )
+    })
+}
+
+fn figure(server: &Attended, id: &'static str) -> Figure {
+    let lane = |(at, visit): (usize, &Visit)| {
+        let span =
+            |from_s, to_s, kind: usize, says: &str| Span { from_s, to_s, kind, says: says.into() };
+        let moments = visit.messages.iter().enumerate().map(|(n, message)| Moment {
+            at_s: message.answered_s,
+            says: format!("message {} answered", n + 1),
+        });
+        Lane {
+            name: format!("client {}, {}", at + 1, visit.address),
+            spans: vec![
+                span(visit.connected_s, visit.greeted_s, QUEUED, "waits"),
+                span(visit.greeted_s, visit.left_s, SERVED, "served"),
+            ],
+            moments: moments.collect(),
+        }
+    };
+    let drawn = Timeline {
+        label: format!("When each client of {} waited and when it was served", server.model),
+        id,
+        kinds: KINDS.to_vec(),
+        mark: Some("a message is answered"),
+        lanes: server.visits.iter().enumerate().map(lane).collect(),
+    };
+    Figure {
+        id,
+        title: format!("{}: who waited and who was served", server.model),
+        shows: "A lane for each client, from when connect() returned to when the server closed the connection; time \
+                from left to right, since the first client was about to come."
+            .into(),
+        legend: drawn.legend(),
+        svg: drawn.svg(),
+    }
+}
+
+/// A time of a visit, in seconds.
+type Time<'a> = &'a dyn Fn(&Visit) -> f64;
+
+fn table(server: &Attended) -> Sheet {
+    let visits = &server.visits;
+    let title = format!("{}: each client's visit, since the first was about to come", server.model);
+    let mut sheet = Sheet::new(&format!("visits-{}", server.model), title, visits.len());
+    sheet.words("client", (1..=visits.len()).map(|client| client.to_string()));
+    let longest =
+        |visit: &Visit| visit.messages.iter().map(|m| m.answered_s - m.sent_s).fold(0.0, f64::max);
+    let columns: [(&str, Time<'_>); 5] = [
+        ("connected at", &|visit| visit.connected_s),
+        ("greeted at", &|visit| visit.greeted_s),
+        ("waited for", &|visit| visit.greeted_s - visit.connected_s),
+        ("longest reply", &longest),
+        ("left at", &|visit| visit.left_s),
+    ];
+    for (name, of) in columns {
+        let entries: Vec<Entry> = visits
+            .iter()
+            .map(|visit| Entry::Known { value: of(visit) * 1e9, interval: None, at_least: false })
+            .collect();
+        sheet.numbers(name, Quantity::Time, &entries);
+    }
+    sheet
+}
+
+fn time(s: f64) -> String {
+    show_ns_f64((s * 1e9).max(0.0))
+}

@@ -1,0 +1,193 @@
+//! What small labs have in common: a question, a prediction to make, what was done and how to do it by hand,
+//! figures, sentences, what would fool one, and questions. A lab measures and tells; this shows it.
+
+pub(super) mod drawing;
+mod page;
+mod written;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use maud::Markup;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::base::{Exit, units, usage};
+use crate::document::{LessonReport, SchemaId, store};
+use crate::host::machine;
+use crate::view::export::sheet::Sheet;
+use crate::view::table;
+
+/// Options of every small lab.
+#[derive(Debug, Args)]
+pub struct LessonArgs {
+    /// A few seconds instead of a minute or more: shorter waits, fewer rounds
+    #[arg(long)]
+    pub quick: bool,
+    /// Where the lab's folder is made
+    #[arg(long, value_name = "DIR", default_value = "results", conflicts_with = "from")]
+    pub out: PathBuf,
+    /// Measure nothing: write the page again from the lab in this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "quick")]
+    pub from: Option<PathBuf>,
+}
+
+/// A small lab.
+pub(super) trait Lab {
+    /// Its name on the command line.
+    const NAME: &'static str;
+    /// What it asks.
+    const QUESTION: &'static str;
+    /// What it measures, as `lab.json` has it.
+    type Measured: Serialize + DeserializeOwned;
+
+    /// Measures, in a folder for what has files of its own.
+    fn measure(quick: bool, dir: &Path) -> Result<Self::Measured>;
+
+    /// What is told of it. A pure function, so that a page can be written again.
+    fn lesson(measured: &Self::Measured) -> Lesson;
+}
+
+/// All that a page and a report show of a lab.
+#[derive(Debug, Default)]
+pub(super) struct Lesson {
+    /// What is asked and why, a paragraph each.
+    pub(super) question: Vec<String>,
+    /// What to think about first.
+    pub(super) predictions: Vec<Prediction>,
+    /// What was done, in order.
+    pub(super) done: Vec<Step>,
+    /// What was found, the most important first; one sentence each.
+    pub(super) sentences: Vec<String>,
+    pub(super) figures: Vec<Figure>,
+    pub(super) tables: Vec<Sheet>,
+    /// What would mislead, a paragraph each.
+    pub(super) fools: Vec<String>,
+    /// Questions to answer from what was found.
+    pub(super) questions: Vec<String>,
+}
+
+/// A question to answer before anything is measured.
+#[derive(Debug)]
+pub(super) struct Prediction {
+    pub(super) question: &'static str,
+    /// The sentences that answer it.
+    pub(super) answers: Vec<String>,
+}
+
+/// Something that was done.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) text: String,
+    /// How to do it by hand, a line each.
+    pub(super) commands: Vec<String>,
+}
+
+/// A drawing with its heading.
+#[derive(Debug)]
+pub(super) struct Figure {
+    /// Where links lead, and the name of its file.
+    pub(super) id: &'static str,
+    pub(super) title: String,
+    /// What it shows and how to read it.
+    pub(super) shows: String,
+    pub(super) legend: Markup,
+    pub(super) svg: Markup,
+}
+
+/// Runs a lab, or writes its page again.
+///
+/// # Errors
+/// When a server does not start, the folder has no such lab, or nothing can be written.
+pub(super) fn run<L: Lab>(args: &LessonArgs) -> Result<Exit> {
+    let (dir, report) = match &args.from {
+        Some(dir) => (dir.clone(), again::<L>(dir)?),
+        None => measure::<L>(args)?,
+    };
+    table::show(&format!("{}\n", report.sentences.join("\n")))?;
+    eprintln!("\nresults: {0}\npage:    {0}/lab.html", dir.display());
+    Ok(Exit::Ok)
+}
+
+fn measure<L: Lab>(args: &LessonArgs) -> Result<(PathBuf, LessonReport)> {
+    let started_at = units::now();
+    // Measured beside where it will be, so that a lab that fails leaves nothing behind.
+    let cannot =
+        || format!("cannot make a folder in {}: choose another with --out", args.out.display());
+    fs::create_dir_all(&args.out).with_context(cannot)?;
+    let dir =
+        tempfile::Builder::new().prefix(".lab-").tempdir_in(&args.out).with_context(cannot)?;
+    let measured = L::measure(args.quick, dir.path())?;
+    let lesson = L::lesson(&measured);
+    let report = LessonReport {
+        schema: SchemaId::lesson(),
+        lab: L::NAME.into(),
+        question: L::QUESTION.into(),
+        program_version: env!("CARGO_PKG_VERSION").into(),
+        host: machine::host(),
+        quick: args.quick,
+        sentences: lesson.sentences.clone(),
+        measured: serde_json::to_value(&measured)?,
+        started_at,
+    };
+    write(&report, &lesson, dir.path())?;
+    let name = format!("{}-{}", L::NAME, units::compact(&report.started_at));
+    let made = settle(dir.keep(), &args.out, &name).with_context(cannot)?;
+    Ok((made, report))
+}
+
+/// Gives a folder its name; another one where that is taken.
+fn settle(from: PathBuf, out: &Path, name: &str) -> Result<PathBuf> {
+    let names = (2..).map(|next| format!("{name}-{next}"));
+    for name in [name.to_owned()].into_iter().chain(names) {
+        let to = out.join(name);
+        // A folder that is made first is ours: what is renamed replaces an empty one.
+        match fs::create_dir(&to) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            made => {
+                made?;
+                fs::rename(&from, &to)?;
+                return Ok(to);
+            }
+        }
+    }
+    unreachable!("names do not end")
+}
+
+/// The page of a lab that is there.
+fn again<L: Lab>(dir: &Path) -> Result<LessonReport> {
+    let before: LessonReport = store::read_json(&dir.join("lab.json"))
+        .map_err(|error| usage(format!("--from: {error:#}")))?;
+    ensure!(
+        before.lab == L::NAME,
+        usage(format!(
+            "--from: {} is of the lab {} and not of {}",
+            dir.display(),
+            before.lab,
+            L::NAME
+        ))
+    );
+    let measured: L::Measured = serde_json::from_value(before.measured.clone())
+        .map_err(|error| usage(format!("--from: lab.json is none of this version: {error}")))?;
+    let lesson = L::lesson(&measured);
+    let report = LessonReport { sentences: lesson.sentences.clone(), ..before };
+    write(&report, &lesson, dir)?;
+    Ok(report)
+}
+
+/// Writes the lab's files into its folder.
+fn write(report: &LessonReport, lesson: &Lesson, dir: &Path) -> Result<()> {
+    store::write_json(&dir.join("lab.json"), report)?;
+    store::write(&dir.join("lab.md"), written::markdown(report, lesson).as_bytes())?;
+    store::write(&dir.join("lab.tex"), written::latex(report, lesson).as_bytes())?;
+    for figure in &lesson.figures {
+        let file = dir.join(format!("{}.svg", figure.id));
+        store::write(&file, drawing::alone(&figure.svg).as_bytes())?;
+    }
+    store::write(&dir.join("lab.html"), page::html(report, lesson).as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

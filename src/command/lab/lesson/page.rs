@@ -1,0 +1,118 @@
+//! The page of a small lab: one HTML file without a script, which reads on paper too.
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::{Figure, Lesson, drawing};
+use crate::document::LessonReport;
+use crate::view::export::markup;
+use crate::view::page::{self, micro};
+
+const OWN_STYLE: &str = include_str!("lesson.css");
+
+/// The page.
+pub(super) fn html(report: &LessonReport, lesson: &Lesson) -> String {
+    let style = format!("{}{OWN_STYLE}", drawing::STYLE);
+    let body = html! {
+        (DOCTYPE)
+        html lang="en" {
+            (page::head(&format!("c10k lab: {}", report.lab), &style))
+            body {
+                main {
+                    h1 { (report.question) }
+                    p.meta {
+                        "Lab " (report.lab) ", " (report.started_at)
+                        @if report.quick { ", the quick form: short waits and few rounds" }
+                    }
+                    section id="question" {
+                        h2 { "The question" }
+                        @for paragraph in &lesson.question { p { (micro(paragraph)) } }
+                    }
+                    (prediction(lesson))
+                    (done(lesson))
+                    (found(lesson))
+                    (list("fools", "What would fool you", &lesson.fools))
+                    (list("questions", "Questions", &lesson.questions))
+                    (page::ends::machine(&report.host))
+                    (files(report, lesson))
+                }
+            }
+        }
+    };
+    body.into_string()
+}
+
+fn prediction(lesson: &Lesson) -> Markup {
+    html! {
+        section id="prediction" {
+            h2 { "A prediction to make first" }
+            p { "Write your answers down before you unfold what was measured, or scroll on. What surprises you is what you will remember." }
+            @for prediction in &lesson.predictions {
+                p { (prediction.question) }
+                details {
+                    summary { "What was measured" }
+                    @if prediction.answers.is_empty() { p { "This run does not tell." } }
+                    ul { @for said in &prediction.answers { li { (micro(said)) } } }
+                }
+            }
+        }
+    }
+}
+
+fn done(lesson: &Lesson) -> Markup {
+    html! {
+        section id="done" {
+            h2 { "What was done, and how to do it by hand" }
+            @for step in &lesson.done {
+                p { (micro(&step.text)) }
+                @if !step.commands.is_empty() { pre { code { (step.commands.join("\n")) } } }
+            }
+        }
+    }
+}
+
+fn found(lesson: &Lesson) -> Markup {
+    html! {
+        section id="found" {
+            h2 { "What was found" }
+            ul.answer { @for said in &lesson.sentences { li { (micro(said)) } } }
+            @for figure in &lesson.figures { (figure_on_page(figure)) }
+            @for table in &lesson.tables { (markup::html(table)) }
+        }
+    }
+}
+
+fn figure_on_page(figure: &Figure) -> Markup {
+    html! {
+        figure id=(figure.id) {
+            h3 { (figure.title) }
+            p { (micro(&figure.shows)) }
+            (figure.legend)
+            (figure.svg)
+        }
+    }
+}
+
+fn list(id: &str, title: &str, items: &[String]) -> Markup {
+    html! {
+        @if !items.is_empty() {
+            section id=(id) {
+                h2 { (title) }
+                ul.long { @for item in items { li { (micro(item)) } } }
+            }
+        }
+    }
+}
+
+fn files(report: &LessonReport, lesson: &Lesson) -> Markup {
+    let drawn: Vec<String> =
+        lesson.figures.iter().map(|figure| format!("{}.svg", figure.id)).collect();
+    html! {
+        section id="files" {
+            h2 { "Files" }
+            p {
+                "c10k " (report.program_version) ". Beside this page: lab.json (all that was measured), lab.md and lab.tex \
+                 (for a report of your own; LaTeX needs the package booktabs), and the figures: " (drawn.join(", ")) "."
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A small lab for a report of one's own: Markdown and LaTeX. The answer first.
+
+use super::Lesson;
+use crate::document::LessonReport;
+use crate::view::export::markup;
+use crate::view::page::micro;
+
+/// What follows the tables: headings with their paragraphs.
+const FOOLS: &str = "What would fool one";
+const QUESTIONS: &str = "Questions";
+const DONE: &str = "What was done, and how to do it by hand";
+
+/// As Markdown, with the figures beside it.
+pub(super) fn markdown(report: &LessonReport, lesson: &Lesson) -> String {
+    let list = |items: &[String]| -> String {
+        items.iter().map(|item| format!("- {}\n", micro(item))).collect()
+    };
+    let figures: String = lesson
+        .figures
+        .iter()
+        .map(|figure| {
+            format!(
+                "### {}\n\n{}\n\n![{0}]({}.svg)\n\n",
+                figure.title,
+                micro(&figure.shows),
+                figure.id
+            )
+        })
+        .collect();
+    let mut text = format!(
+        "# {}\n\nLab {}, {}.\n\n{}\n{figures}{}",
+        report.question,
+        report.lab,
+        report.started_at,
+        list(&lesson.sentences),
+        markup::markdown(&lesson.tables)
+    );
+    text += &format!("\n### {DONE}\n");
+    for step in &lesson.done {
+        text += &format!("\n{}\n", micro(&step.text));
+        if !step.commands.is_empty() {
+            text += &format!("\n```sh\n{}\n```\n", step.commands.join("\n"));
+        }
+    }
+    for (heading, items) in [(FOOLS, &lesson.fools), (QUESTIONS, &lesson.questions)] {
+        if !items.is_empty() {
+            text += &format!("\n### {heading}\n\n{}", list(items));
+        }
+    }
+    text
+}
+
+/// As LaTeX, to be included. It has the tables; figures are files that LaTeX does not read as they are.
+pub(super) fn latex(report: &LessonReport, lesson: &Lesson) -> String {
+    let list = |items: &[String]| -> String {
+        let items = items.iter().map(|s| format!("  \\item {}\n", markup::escape(&micro(s))));
+        format!("\\begin{{itemize}}\\sloppy\n{}\\end{{itemize}}\n", items.collect::<String>())
+    };
+    let mut text = format!(
+        "% Lab {}, {}: \\input{{lab.tex}} after {}.\n{}{}",
+        report.lab,
+        report.started_at,
+        markup::PACKAGES,
+        list(&lesson.sentences),
+        markup::latex(&lesson.tables)
+    );
+    text += &format!("\\paragraph{{{}}}\n", markup::escape(DONE));
+    for step in &lesson.done {
+        text += &format!("{}\n", markup::escape(&micro(&step.text)));
+        if !step.commands.is_empty() {
+            text +=
+                &format!("\\begin{{verbatim}}\n{}\n\\end{{verbatim}}\n", step.commands.join("\n"));
+        }
+    }
+    for (heading, items) in [(FOOLS, &lesson.fools), (QUESTIONS, &lesson.questions)] {
+        if !items.is_empty() {
+            text += &format!("\\paragraph{{{}}}\n{}", markup::escape(heading), list(items));
+        }
+    }
+    text
+}
