@@ -88,6 +88,18 @@ fn a_poor_server_loses_points_for_what_is_wrong_with_it_and_for_nothing_else() {
     assert_eq!(report["max"], sum("max"));
 }
 
+/// A runtime that warms up grows ever less (`tests/starters.rs` has Java's); this one grows every time.
+#[test]
+fn a_server_that_keeps_something_of_everybody_who_has_left_is_told_so() {
+    let command = format!("python3 '{STUDENTS}/hoarding.py' {{port}}");
+    let only = "clients_that_come_and_go_leave_no_memory_behind";
+    let arguments = ["--command", &command, "--app", "multiply", "--only", only, "--tries", "1"];
+    let (exit, report) = report(&arguments);
+    let test = &report["tests"][0];
+    assert_eq!((exit, &test["result"]), (1, &"fail".into()), "{test}");
+    assert!(test["reason"].as_str().is_some_and(|told| told.contains("it grew")), "{test}");
+}
+
 /// The README shows what comes, line by line.
 #[test]
 fn the_output_in_the_readme_is_that_of_the_program() {

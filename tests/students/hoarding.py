@@ -1,0 +1,12 @@
+"""The good starter server, which also keeps two kibibytes of every client that has come."""
+
+import pathlib
+import sys
+
+STARTER = pathlib.Path(__file__).resolve().parents[2] / "labs/starters/python/server.py"
+SOURCE = STARTER.read_text()
+START = "clients[client] = threading.Thread("
+assert START in SOURCE
+kept = []
+sys.argv[0] = str(STARTER)
+exec(SOURCE.replace(START, f"kept.append(bytearray(2048)); {START}"), globals())
