@@ -11,3 +11,4 @@ pub mod steadiness;
 pub mod sweeps;
 #[cfg(test)]
 pub(crate) mod synthetic;
+pub mod timers;

@@ -24,6 +24,7 @@ use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 
 use crate::analysis::metric::{self, Kind, TRIALS_MIN};
+use crate::analysis::timers;
 use crate::base::print;
 use crate::base::units::{show_bytes, show_count, show_cpus, show_ns_f64};
 use crate::document::{Cell, CellQuantile, Crossover, Estimate, Standings, Summary};
@@ -214,6 +215,9 @@ fn workload_table(cells: &[(&Cell, &str)], standings: Option<&Standings>) -> Str
     if !gone.is_empty() {
         let gone = gone.join(", ");
         let _ = write!(text, "\n  no room for {gone}: they are on the page and in exports");
+    }
+    if let Some(note) = timers::note(&cells) {
+        let _ = write!(text, "\n  {note}");
     }
     text.push_str(&syscalls::lines(&cells));
     text

@@ -17,6 +17,12 @@ fn the_list_of_models_is_the_same_for_people_and_programs() {
     for model in &list {
         assert!(text.contains(model["name"].as_str().expect("a name")));
         assert!(text.contains(model["summary"].as_str().expect("a summary")));
+        let name = model["name"].as_str().expect("a name");
+        let coarse = name == "mio" || name.starts_with("tokio");
+        let (ns, shown) = if coarse { (1_000_000, "1.00 ms") } else { (1, "1 ns") };
+        assert_eq!(model["timer_resolution_ns"], ns, "{name}");
+        let row = text.lines().find(|line| line.split_whitespace().next() == Some(name));
+        assert!(row.is_some_and(|row| row.contains(shown)), "{name}: {row:?}");
     }
 }
 

@@ -8,7 +8,7 @@
 //! In C, what is below it: `benches/yardstick/c/epoll_edge.c`.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::unix::SourceFd;
@@ -23,6 +23,8 @@ pub(crate) const MODEL: Model = Model {
     family: Family::Reactor,
     summary: "an event loop around mio: epoll(7), edge-triggered",
     workers: Workers::None,
+    // It waits in epoll_wait(2), for whole milliseconds and never too few.
+    timer_resolution: Duration::from_millis(1),
     run,
     ..Model::PLAIN
 };

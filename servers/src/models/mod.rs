@@ -36,6 +36,7 @@ mod yours;
 
 use std::io;
 use std::thread;
+use std::time::Duration;
 
 use crate::net::Server;
 
@@ -60,6 +61,9 @@ pub struct Model {
     pub descriptors_per_worker: usize,
     /// Connections that it can hold at most, where the model itself has such a limit.
     pub holds_at_most: Option<usize>,
+    /// The unit of its timers: a wait ends at the end of one of these. What the system adds is the same
+    /// for all.
+    pub timer_resolution: Duration,
     /// Whether this machine lets it run, and if not, what refuses it.
     pub probe: fn() -> Result<(), String>,
     /// Whether it can wait for what is not a connection, and if not, why.
@@ -80,6 +84,8 @@ impl Model {
         never_sleeps: false,
         descriptors_per_worker: 0,
         holds_at_most: None,
+        // ppoll, pselect, epoll_pwait2, sigtimedwait, io_uring and timerfd all take nanoseconds.
+        timer_resolution: Duration::from_nanos(1),
         probe: || Ok(()),
         waits_outside: Ok(()),
         run: |_| Ok(()),

@@ -7,6 +7,7 @@ use std::mem;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
+use std::time::Duration;
 
 use protocol::{Done, Job, Session, Step};
 use tokio::io::Interest;
@@ -24,6 +25,9 @@ use crate::net::{ACCEPT_PAUSE, Accepted, Listener};
 use crate::reactor::Token;
 use crate::reactor::timers::CUT_TICK;
 use crate::stopping::{self, Stage};
+
+/// The runtime's timers go off at whole milliseconds, counted from its start.
+pub(super) const TICK: Duration = Duration::from_millis(1);
 
 /// A listener that a runtime watches.
 pub(super) struct Listening {

@@ -9,7 +9,7 @@
 
 use std::io;
 
-use super::tokio::{Listening, serve};
+use super::tokio::{Listening, TICK, serve};
 use super::{Family, Model, Workers};
 use crate::net::Server;
 
@@ -18,6 +18,7 @@ pub(crate) const MODEL: Model = Model {
     family: Family::Async,
     summary: "tokio tasks on a single thread",
     workers: Workers::None,
+    timer_resolution: TICK,
     run,
     ..Model::PLAIN
 };

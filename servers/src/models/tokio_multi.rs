@@ -8,7 +8,7 @@
 
 use std::io;
 
-use super::tokio::{Listening, serve};
+use super::tokio::{Listening, TICK, serve};
 use super::{Family, Model, Workers, processors};
 use crate::net::Server;
 use crate::threads;
@@ -18,6 +18,7 @@ pub(crate) const MODEL: Model = Model {
     family: Family::Async,
     summary: "tokio tasks on a work-stealing pool, by default a thread for each processor",
     workers: Workers::Floating(processors),
+    timer_resolution: TICK,
     run,
     ..Model::PLAIN
 };

@@ -13,7 +13,7 @@ use std::io;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::tokio::{Listening, serve};
+use super::tokio::{Listening, TICK, serve};
 use super::{Family, Model, Workers, processors};
 use crate::net::Server;
 use crate::threads::in_threads;
@@ -26,6 +26,7 @@ pub(crate) const MODEL: Model = Model {
     listener_per_worker: true,
     // Its epoll, a copy of that, and what wakes it.
     descriptors_per_worker: 3,
+    timer_resolution: TICK,
     run,
     ..Model::PLAIN
 };

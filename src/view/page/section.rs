@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::figures::{Column, Figure, Marks};
 use super::notes::{self, Subject};
 use super::{cost, micro, sortable, sources};
+use crate::analysis::timers;
 use crate::document::{Cell, Summary, Validity};
 use crate::workload::arrivals;
 
@@ -44,7 +45,13 @@ fn show(figure: &Figure, cells: &[&Cell], columns: &[&Column<'_>]) -> Markup {
     if subject == Subject::Time {
         notice.extend(notes::stumbles(columns.iter().copied().filter_map(rates)));
     }
-    let fool = notes::fool(subject, cells);
+    let mut fool = notes::fool(subject, cells);
+    if matches!(
+        subject,
+        Subject::Percentiles | Subject::Throughput | Subject::Tail | Subject::EqualLoad
+    ) {
+        fool.extend(timers::note(cells));
+    }
     let wide = matches!(figure.marks, Marks::Curves(_) | Marks::Slices(_) | Marks::Sweep(_));
     html! {
         figure.wide[wide] {

@@ -3,7 +3,8 @@
 use super::sweep::{growth, share};
 use crate::analysis::metric::{CAPACITY, CONNECT, Metric, SERVER_CPU, TAIL, TURNAROUND};
 use crate::analysis::sweeps::{Sweep, within};
-use crate::document::{Crossover, Summary, Validity};
+use crate::analysis::timers;
+use crate::document::{Cell, Crossover, Summary, Validity};
 use crate::statistics::verdict::Good;
 
 /// So many crossings are read; more are counted.
@@ -31,6 +32,12 @@ pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
         "Nothing was measured between the points: lines only join them, and a band is of its points."
             .to_string(),
     ];
+    if [CAPACITY.name, TAIL.name].contains(&metric.name) {
+        let lines = panels.iter().flat_map(|panel| &panel.lines);
+        let cells: Vec<&Cell> =
+            lines.flat_map(|line| line.points.iter().map(|(_, cell)| *cell)).collect();
+        sentences.extend(timers::note(&cells));
+    }
     let sum = |check: &str| {
         let each = panels.iter().map(|panel| panel.flagged(check));
         each.fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))

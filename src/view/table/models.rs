@@ -8,6 +8,7 @@ use servers::{BROKEN, Broken, MODELS, Model};
 
 use super::table;
 use crate::base::print;
+use crate::base::units::{ns, show_ns};
 
 /// Prints the models.
 ///
@@ -23,6 +24,7 @@ pub fn models(json: bool) -> Result<()> {
                     "name": model.name,
                     "family": model.family.name(),
                     "summary": model.summary,
+                    "timer_resolution_ns": ns(model.timer_resolution),
                     "available": refused.is_none(),
                     "reason": refused,
                     "states": model.homes().collect::<Vec<_>>(),
@@ -33,7 +35,7 @@ pub fn models(json: bool) -> Result<()> {
             .collect();
         return print(&String::from_utf8(crate::document::store::json(&list)?)?);
     }
-    let mut table = table(&["model", "family", "what it does"], 3);
+    let mut table = table(&["model", "family", "timer", "what it does"], 4);
     for model in MODELS {
         let mut summary = model.summary.to_string();
         if let Err(reason) = (model.probe)() {
@@ -42,7 +44,8 @@ pub fn models(json: bool) -> Result<()> {
         for (app, reason) in cannot(model) {
             summary = format!("{summary}\ncannot run {app}: {reason}");
         }
-        table.add_row([model.name, model.family.name(), &summary]);
+        let timer = show_ns(ns(model.timer_resolution));
+        table.add_row([model.name, model.family.name(), &timer, &summary]);
     }
     print(&table.to_string())
 }
