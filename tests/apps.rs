@@ -9,6 +9,8 @@ mod daytime;
 mod ending;
 #[path = "apps/served.rs"]
 mod served;
+#[path = "apps/shell.rs"]
+mod shell;
 #[path = "apps/sink.rs"]
 mod sink;
 mod support;
@@ -59,7 +61,7 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Most of these wait for each other and not for processors.
     arguments.test_threads.get_or_insert(8);
-    let themes = [clock::ROWS, daytime::ROWS, ending::ROWS, sink::ROWS];
+    let themes = [clock::ROWS, daytime::ROWS, ending::ROWS, shell::ROWS, sink::ROWS];
     let rows = move || themes.into_iter().flatten();
     let mut trials: Vec<Trial> =
         MODELS.iter().flat_map(|model| rows().map(move |row| row.of(model))).collect();

@@ -7,6 +7,7 @@ mod bench;
 mod clock;
 mod multiply;
 pub(crate) mod part;
+mod shell;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -17,6 +18,7 @@ use crate::state::{AddJob, Held, Store};
 use crate::{FRAME_BYTES_MAX, Framing, http};
 pub(crate) use bench::{WORK_RESULT_BYTES, hex, work_of, work_reply};
 pub(crate) use multiply::{Product, product};
+pub use shell::Ran;
 
 /// An application: what a server does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,17 +35,20 @@ pub enum App {
     Daytime,
     /// What a client sends goes to the server's standard output.
     Sink,
+    /// A message is a command line, which the server runs.
+    Shell,
 }
 
 impl App {
     /// Every application with its name on the command line.
-    pub const ALL: [(&'static str, Self); 6] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("bench", Self::Bench),
         ("echo", Self::Echo),
         ("multiply", Self::Multiply),
         ("clock", Self::Clock),
         ("daytime", Self::Daytime),
         ("sink", Self::Sink),
+        ("shell", Self::Shell),
     ];
 
     /// Those in which every request has one reply, which follows from the request: what can be
@@ -61,13 +66,14 @@ impl App {
             Self::Clock => "clock",
             Self::Daytime => "daytime",
             Self::Sink => "sink",
+            Self::Shell => "shell",
         }
     }
 
     /// Whether its sessions may ask for [`Step::Outside`](crate::Step::Outside).
     #[must_use]
     pub fn leads_outside(self) -> bool {
-        matches!(self, Self::Sink)
+        matches!(self, Self::Sink | Self::Shell)
     }
 
     /// Whether every request has one reply; see [`App::REQUEST_REPLY`].
@@ -138,6 +144,8 @@ pub(crate) enum Answer {
     Refused,
     /// The reply needs work first.
     Later(Pending),
+    /// The reply comes from outside.
+    Outside,
 }
 
 /// A job and what its reply needs beside its outcome.

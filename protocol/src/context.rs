@@ -18,12 +18,19 @@ pub struct Context {
     pub bye: String,
     /// `daytime`: how long a client waits for its date.
     pub delay: Duration,
+    /// `shell`: whether each reply ends with a line that says how its command ended.
+    pub status: bool,
 }
 
 /// What a session has that was given nothing: the state of sessions is in their requests, and
 /// time stands still.
-pub(crate) static PLAIN: Context =
-    Context { store: &STATELESS, clock: &Stopped, bye: String::new(), delay: Duration::ZERO };
+pub(crate) static PLAIN: Context = Context {
+    store: &STATELESS,
+    clock: &Stopped,
+    bye: String::new(),
+    delay: Duration::ZERO,
+    status: false,
+};
 
 impl Context {
     /// The word that ends a session of `clock` unless another one is chosen.
@@ -32,7 +39,8 @@ impl Context {
 
 impl Default for Context {
     fn default() -> Self {
-        Self { store: PLAIN.store, clock: PLAIN.clock, bye: Self::BYE.into(), delay: PLAIN.delay }
+        let Self { store, clock, delay, status, .. } = PLAIN;
+        Self { store, clock, bye: Self::BYE.into(), delay, status }
     }
 }
 

@@ -137,10 +137,8 @@ impl Session {
             Step::Write(self.outbox.pending())
         } else if let Some(pending) = &self.pending {
             Step::Run(pending.job.clone())
-        } else if let Some(Part::Sink) = self.part.as_deref()
-            && !self.inbox.bytes().is_empty()
-        {
-            Step::Outside(Outside::Deliver(self.inbox.bytes()))
+        } else if self.is_outside() {
+            Step::Outside(self.outside())
         } else if matches!(self.input, Input::Ended | Input::Unwanted | Input::Starved) {
             Step::Close
         } else if self.inbox.make_room(self.frame_bytes_max()) {
@@ -304,7 +302,10 @@ impl Session {
         if let Some(Part::Sink) = self.part.as_deref() {
             return;
         }
-        while self.pending.is_none() && self.outbox.pending().len() < OUTBOX_BYTES_MARK {
+        while self.pending.is_none()
+            && !self.is_outside()
+            && self.outbox.pending().len() < OUTBOX_BYTES_MARK
+        {
             let Some((message, frame)) = self.next_frame() else { break };
             let Service { app, framing, .. } = self.service;
             if !self.outbox.make_room(app::reply_room(message)) {
@@ -313,7 +314,7 @@ impl Session {
             let message = &self.inbox.bytes()[..message];
             self.watched.asked(message, self.outbox.pending());
             let out = self.outbox.tail();
-            let answer = match &self.part {
+            let answer = match &mut self.part {
                 None => app.answer(framing, message, (self.context.store, &mut self.held), out),
                 Some(part) => part.answer(self.context, framing, message, out),
             };
@@ -330,6 +331,7 @@ impl Session {
                     self.hang_up();
                 }
                 Answer::Later(pending) => self.pending = Some(pending),
+                Answer::Outside => {}
             }
         }
     }

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use protocol::Service;
+use protocol::{App, Service};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
-use crate::apps::AppConfig;
+use crate::apps::{AppConfig, commands};
 use crate::models::{Model, Workers};
 use crate::state::StateConfig;
 
@@ -274,7 +274,8 @@ pub(crate) fn admission_limit(
     descriptors: usize,
 ) -> Result<usize, StartError> {
     let for_each = model.descriptors_per_worker + usize::from(model.listener_per_worker);
-    let own = DESCRIPTORS_RESERVED + for_each * workers;
+    let commands = if config.service.app == App::Shell { config.apps.shell.at_once } else { 0 };
+    let own = DESCRIPTORS_RESERVED + for_each * workers + commands * commands::DESCRIPTORS;
     let room = descriptors.saturating_sub(own);
     if room == 0 {
         let (model, workers) = (model.name, to_choose(model, workers));

@@ -8,6 +8,7 @@
 //! - [`net`]: the server: its listeners, accepting with every errno classified, shedding;
 //!   `admission`, how many connections are live; [`net::counters`], what happened, for the report
 //! - [`apps`]: what the classroom applications need of the machine
+//! - [`commands`]: commands of others, run without a shell: what may run, and how one runs
 //! - `connection`: one admitted connection, and how it ends; `closing`, closing in order so that the
 //!   last reply arrives; `drive`, the two drivers, blocking to the end and non-blocking until it
 //!   would block; `verbose`, requests shown as they are answered
@@ -32,6 +33,7 @@
 pub mod apps;
 pub mod broken;
 mod clock;
+pub mod commands;
 pub mod config;
 mod connection;
 pub mod models;
@@ -46,7 +48,7 @@ mod sync;
 mod threads;
 mod turns;
 
-pub use apps::AppConfig;
+pub use apps::{AppConfig, ShellConfig};
 pub use broken::{BROKEN, Broken};
 pub use config::{Config, RunError, StartError};
 pub use models::{EXERCISES, Family, MODELS, Model, Workers};

@@ -34,7 +34,8 @@ pub struct ServeArgs {
     /// Where to listen; port 0 takes a free one and the ready line says which
     #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
     pub listen: SocketAddr,
-    /// What a request means: bench, echo, multiply, or one for the classroom: clock, daytime, sink
+    /// What a request means: bench, echo, multiply, or one for the classroom: clock, daytime, sink,
+    /// shell
     #[arg(long, default_value = "bench", value_parser = any_app)]
     pub app: App,
     /// How the stream is cut into requests
@@ -169,6 +170,8 @@ mod tests {
             "--max-connections 9 --backlog 5 --idle-timeout 1500ms --drain-timeout 90s",
             "--close-after 2 --greeting --verbose --state client --history 64 --state-key /key",
             "--state-lock one --sessions-max 7 --session-ttl 61s --cpus 0,2 --stop-with-parent",
+            "--allow date --allow uptime --command-timeout 3s --command-output 77 --commands-max 5",
+            "--status --commands-from-anywhere",
             "--bye adiós --delay 1500ms --once --until-idle --console --attended",
         ];
         let all = all.join(" ");

@@ -5,10 +5,12 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 use protocol::{App, Context};
-use servers::AppConfig;
+use servers::{AppConfig, ShellConfig};
 
 use crate::base::units::parse_duration;
 use crate::base::usage;
+use crate::base::values::positive;
+use crate::workload::commands::CommandArgs;
 
 /// Options of the classroom applications.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -19,18 +21,32 @@ pub struct AppArgs {
     /// daytime: wait so long before the date is sent [default: 0s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub delay: Option<Duration>,
+    /// shell: what may run
+    #[command(flatten)]
+    pub commands: CommandArgs,
+    /// shell: commands that run at a time, of all clients, at most [default: 32]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub commands_max: Option<usize>,
+    /// shell: end each reply with a line that says how its command ended
+    #[arg(long)]
+    pub status: bool,
 }
 
 impl AppArgs {
     /// What the application is told.
     ///
     /// # Errors
-    /// When an option belongs to another application.
+    /// When an option belongs to another application, or a command that is allowed is none.
     pub fn config(&self, app: App) -> Result<AppConfig> {
-        let Self { bye, delay } = self;
-        for (option, given, owner) in
-            [("--bye", bye.is_some(), App::Clock), ("--delay", delay.is_some(), App::Daytime)]
-        {
+        let Self { bye, delay, commands, commands_max, status } = self;
+        let own = [
+            ("--bye", bye.is_some(), App::Clock),
+            ("--delay", delay.is_some(), App::Daytime),
+            ("--commands-max", commands_max.is_some(), App::Shell),
+            ("--status", *status, App::Shell),
+        ];
+        let of_commands = commands.given().map(|(option, given)| (option, given, App::Shell));
+        for (option, given, owner) in own.into_iter().chain(of_commands) {
             if given && app != owner {
                 let (owner, app) = (owner.name(), app.name());
                 return Err(usage(format!("{option} is for --app {owner}, and this is {app}")));
@@ -39,16 +55,30 @@ impl AppArgs {
         Ok(AppConfig {
             bye: bye.clone().unwrap_or_else(|| Context::BYE.into()),
             delay: delay.unwrap_or_default(),
+            shell: ShellConfig {
+                allow: commands.list()?,
+                limits: commands.limits(),
+                at_once: commands_max.unwrap_or(ShellConfig::default().at_once),
+                status: *status,
+                from_anywhere: commands.commands_from_anywhere,
+            },
         })
     }
 
     /// As it is typed, without what goes without saying.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
-        let Self { bye, delay } = self;
+        let Self { bye, delay, commands, commands_max, status } = self;
         let time = |time: &Duration| humantime::format_duration(*time).to_string();
-        let options = [("--bye", bye.clone()), ("--delay", delay.as_ref().map(time))];
+        let options = [
+            ("--bye", bye.clone()),
+            ("--delay", delay.as_ref().map(time)),
+            ("--commands-max", commands_max.map(|n| n.to_string())),
+        ];
         let said = options.into_iter().filter_map(|(flag, value)| Some([flag.into(), value?]));
-        said.flatten().collect()
+        let mut words: Vec<String> = said.flatten().collect();
+        words.extend(commands.words());
+        words.extend(status.then(|| "--status".into()));
+        words
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod apps;
 pub mod arrivals;
+pub mod commands;
 pub mod conduct;
 pub mod pacing;
 pub mod replay;

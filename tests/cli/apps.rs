@@ -60,3 +60,38 @@ fn what_no_server_can_be_is_refused_with_what_to_do() {
     let delay = ["--model", "epoll", "--app", "daytime", "--delay", "soon"];
     serve(&delay, &["--delay"]);
 }
+
+#[test]
+fn a_shell_runs_what_it_was_allowed_here_and_says_what_is_wrong_with_the_list() {
+    let shell = |more: &[&str], parts: &[&str]| {
+        let serve = ["serve", "--model", "epoll", "--app", "shell"];
+        fails(&[&serve[..], more].concat(), 2, parts);
+    };
+    shell(&[], &["name a command, as in --allow date"]);
+    for (entry, part) in [
+        ("/bin/date", "write the name alone"),
+        ("../date", "write the name alone"),
+        ("no-such-program", "there is no such program in PATH"),
+        ("", "it takes a command"),
+        ("-*", "it takes a command"),
+    ] {
+        shell(&["--allow", entry], &[part]);
+    }
+    let date = ["--allow", "date"];
+    for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80", "[::ffff:192.0.2.1]:80"] {
+        shell(&[&date[..], &["--listen", listen]].concat(), &["--commands-from-anywhere"]);
+    }
+    shell(&[&date[..], &["--command-timeout", "0s"]].concat(), &["--command-timeout"]);
+    shell(&[&date[..], &["--commands-max", "0"]].concat(), &["--commands-max"]);
+    let http = ["--framing", "http"];
+    shell(&[&date[..], &http].concat(), &["shell is not served over HTTP"]);
+    for option in
+        [&date[..], &["--status"], &["--commands-max", "2"], &["--commands-from-anywhere"]]
+    {
+        let clock = ["serve", "--model", "epoll", "--app", "clock"];
+        let owner = format!("{} is for --app shell, and this is clock", option[0]);
+        fails(&[&clock[..], option].concat(), 2, &[&owner]);
+    }
+    let signal_driven = ["serve", "--model", "signal-driven", "--app", "shell", "--allow", "date"];
+    fails(&signal_driven, 2, &["the kernel sends no signal about the end of a process"]);
+}

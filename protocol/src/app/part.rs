@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::clock::{self, Visit};
+use super::shell::Shell;
 use super::{Answer, App, Pending};
 use crate::Framing;
 use crate::context::Context;
@@ -20,6 +21,8 @@ pub(crate) enum Part {
     Daytime,
     /// What it sends goes to the server's standard output.
     Sink,
+    /// What it sends is run.
+    Shell(Shell),
 }
 
 /// How a connection begins.
@@ -50,12 +53,13 @@ impl Part {
             }
             App::Daytime => Beginning::Works(Self::Daytime, Pending::pause(context.delay)),
             App::Sink => Beginning::Waits(Self::Sink),
+            App::Shell => Beginning::Waits(Self::Shell(Shell::default())),
         })
     }
 
     /// Answers a message.
     pub(crate) fn answer(
-        &self,
+        &mut self,
         context: &Context,
         framing: Framing,
         message: &[u8],
@@ -64,6 +68,10 @@ impl Part {
         match self {
             Self::Clock(visit) if visit.answer(context, framing, message, out) => Answer::Last,
             Self::Clock(_) => Answer::Replied,
+            Self::Shell(shell) => {
+                shell.ask(message);
+                Answer::Outside
+            }
             Self::Daytime | Self::Sink => unreachable!("nothing is asked here"),
         }
     }
@@ -78,13 +86,13 @@ impl Part {
     pub(crate) fn visitor(&self) -> Option<SocketAddr> {
         match self {
             Self::Clock(visit) => visit.peer,
-            Self::Daytime | Self::Sink => None,
+            Self::Daytime | Self::Sink | Self::Shell(_) => None,
         }
     }
 
     /// Whether what a client sends is a request, which may come in pieces.
     pub(crate) fn takes_requests(&self) -> bool {
-        matches!(self, Self::Clock(_))
+        matches!(self, Self::Clock(_) | Self::Shell(_))
     }
 
     /// What a client that waits for nothing is told when the server stops.

@@ -4,8 +4,9 @@
 use alloc::boxed::Box;
 use core::net::SocketAddr;
 
-use super::{Input, Session};
+use super::{Input, Session, Tally};
 use crate::Service;
+use crate::app::Ran;
 use crate::app::part::{Beginning, Part};
 use crate::context::Context;
 
@@ -15,6 +16,10 @@ pub enum Outside<'a> {
     /// Write this slice or some of it to the server's standard output, then call
     /// [`Session::delivered`].
     Deliver(&'a [u8]),
+    /// Run this command line, hand over what it writes with [`Session::printed`], and call
+    /// [`Session::ran`] when it has ended. While the session asks for something else, a command that
+    /// runs is left alone.
+    Run(&'a [u8]),
 }
 
 impl Session {
@@ -56,6 +61,7 @@ impl Session {
     pub fn waits_for_peer(&self) -> bool {
         self.outbox.pending().is_empty()
             && self.pending.is_none()
+            && !self.is_outside()
             && matches!(self.input, Input::Open | Input::WindingDown { .. })
     }
 
@@ -65,9 +71,55 @@ impl Session {
         self.inbox.consume(n);
     }
 
+    /// The command that runs has written this.
+    pub fn printed(&mut self, bytes: &[u8]) {
+        if !self.outbox.make_room(bytes.len()) {
+            return self.starve();
+        }
+        if let Some(Part::Shell(shell)) = self.part.as_deref_mut() {
+            shell.printed(bytes, self.outbox.tail());
+        }
+    }
+
+    /// The command has ended, or does not run.
+    pub fn ran(&mut self, ran: &Ran) {
+        let framing = self.service.framing;
+        if let Some(Part::Shell(shell)) = self.part.as_deref_mut() {
+            self.watched.done(self.outbox.pending());
+            let refused = shell.ended(ran, self.context.status, framing, self.outbox.tail());
+            if refused {
+                self.refused();
+            }
+            self.replied();
+            if self.outbox.pending().is_empty() {
+                // What it wrote has left already, and how it ended goes without saying.
+                self.unwritten = Tally::default();
+                self.watched.written();
+            }
+            self.answer_what_is_complete();
+        }
+    }
+
+    /// Whether something is to be done outside.
+    pub(super) fn is_outside(&self) -> bool {
+        match self.part.as_deref() {
+            Some(Part::Sink) => !self.inbox.bytes().is_empty(),
+            Some(Part::Shell(shell)) => shell.line().is_some() && !self.is_starved(),
+            _ => false,
+        }
+    }
+
+    /// What that is.
+    pub(super) fn outside(&self) -> Outside<'_> {
+        match self.part.as_deref() {
+            Some(Part::Shell(shell)) => Outside::Run(shell.line().unwrap_or_default()),
+            _ => Outside::Deliver(self.inbox.bytes()),
+        }
+    }
+
     /// Tells the client that the server stops, once everything else is said and done.
     pub(super) fn say_farewell(&mut self) {
-        let said = self.outbox.pending().is_empty() && self.pending.is_none();
+        let said = self.outbox.pending().is_empty() && self.pending.is_none() && !self.is_outside();
         if self.input == Input::Stopped && said {
             self.input = Input::Unwanted;
             if let Some(part) = &self.part {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use protocol::{
-    App, Clock, Context, Date, Framing, Job, Moment, Outside, Service, Session, Step, Tally,
+    App, Clock, Context, Date, Framing, Job, Moment, Outside, Ran, Service, Session, Step, Tally,
 };
 
 use crate::support::{answers, deliver};
@@ -173,5 +173,62 @@ fn what_a_sink_got_before_a_stop_is_delivered_before_it_closes() {
     deliver(&mut session, b"short, so there is no more");
     assert!(matches!(session.step(), Step::Outside(Outside::Deliver(_))));
     assert_eq!(answers(&mut session), b"");
+    assert!(matches!(session.step(), Step::Close));
+}
+
+fn to_run(session: &mut Session) -> Vec<u8> {
+    let Step::Outside(Outside::Run(line)) = session.step() else { panic!("a command line") };
+    line.to_vec()
+}
+
+#[test]
+fn a_shell_has_one_command_run_at_a_time_and_passes_on_what_it_writes() {
+    let mut session = begun(App::Shell, Framing::Line, Context::default());
+    assert!(session.waits_for_peer());
+    deliver(&mut session, b"date -u\r\nuptime\n");
+    assert_eq!(to_run(&mut session), b"date -u");
+    assert!(!session.waits_for_peer());
+    session.printed(b"Sun ");
+    assert_eq!(said(&mut session), "Sun ", "as it comes");
+    assert_eq!(to_run(&mut session), b"date -u", "it goes on");
+    session.printed(b"Nov\n");
+    session.ran(&Ran::Exit(0));
+    assert_eq!(said(&mut session), "Nov\n", "and how it ended is plain");
+    assert_eq!(to_run(&mut session), b"uptime");
+    session.ran(&Ran::Failed { code: "not-allowed", why: "uptime is not".into() });
+    assert_eq!(said(&mut session), "ERR not-allowed uptime is not\n");
+    assert!(matches!(session.step(), Step::Read(_)));
+    assert_eq!(session.tally(), Tally { requests: 2, refused: 1 });
+}
+
+#[test]
+fn a_shell_says_how_a_command_ended_on_a_line_of_its_own() {
+    let failed = Ran::Failed { code: "time", why: "over".into() };
+    for (framing, status, ran, expected) in [
+        (Framing::Line, true, Ran::Exit(3), "half\nEND exit 3\n"),
+        (Framing::Line, true, Ran::Signal(9), "half\nERR signal 9 has ended it\nEND signal 9\n"),
+        (Framing::Line, true, failed.clone(), "half\nERR time over\nEND time\n"),
+        (Framing::Line, false, failed.clone(), "half\nERR time over\n"),
+        (Framing::Line, false, Ran::Exit(1), "half"),
+        (Framing::Raw, true, failed, "half\nERR time over\nEND time"),
+    ] {
+        let mut session = begun(App::Shell, framing, Context { status, ..Context::default() });
+        deliver(&mut session, b"tool\n");
+        session.printed(b"half");
+        session.ran(&ran);
+        assert_eq!(said(&mut session), expected, "{ran:?}");
+    }
+}
+
+#[test]
+fn a_shell_that_stops_lets_its_command_end_and_reads_no_other() {
+    let mut session = begun(App::Shell, Framing::Line, Context::default());
+    deliver(&mut session, b"date\n");
+    session.wind_down(|| 0);
+    assert_eq!(to_run(&mut session), b"date");
+    session.printed(b"Sun\n");
+    session.ran(&Ran::Exit(0));
+    assert_eq!(said(&mut session), "Sun\n");
+    assert_eq!(told(&mut session, b""), "");
     assert!(matches!(session.step(), Step::Close));
 }

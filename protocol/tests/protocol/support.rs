@@ -87,7 +87,9 @@ fn look(session: &mut Session) -> Look {
         Step::Read(space) => Look::Read(space.as_ptr(), space.len()),
         Step::Write(bytes) => Look::Write(bytes.as_ptr(), bytes.len()),
         Step::Run(job) => Look::Run(job),
-        Step::Outside(Outside::Deliver(bytes)) => Look::Deliver(bytes.as_ptr(), bytes.len()),
+        Step::Outside(Outside::Deliver(bytes) | Outside::Run(bytes)) => {
+            Look::Deliver(bytes.as_ptr(), bytes.len())
+        }
         Step::Close => Look::Close,
     }
 }
@@ -174,12 +176,12 @@ pub(crate) fn deliver(session: &mut Session, bytes: &[u8]) {
     session.received(bytes.len());
 }
 
-/// Writes and runs, all at once and inline, until the session reads again or closes.
+/// Writes and runs, all at once and inline, until the session reads again, has a command to run, or closes.
 pub(crate) fn answers(session: &mut Session) -> Vec<u8> {
     let mut output = Vec::new();
     loop {
         match session.step() {
-            Step::Read(_) | Step::Close => return output,
+            Step::Read(_) | Step::Close | Step::Outside(Outside::Run(_)) => return output,
             Step::Write(bytes) => {
                 let n = bytes.len();
                 output.extend_from_slice(bytes);

@@ -1,9 +1,11 @@
 //! What the classroom applications need of the machine, beside their connections.
 //!
+//! - `commands`: what clients of a shell have run
 //! - `wall_clock`: what time it is
 //! - `outside`: what a connection has done outside itself, and how it is waited for
 //! - `visitors`: who comes and goes
 
+pub(crate) mod commands;
 pub(crate) mod outside;
 pub(crate) mod visitors;
 pub(crate) mod wall_clock;
@@ -16,6 +18,7 @@ use protocol::{App, Context, Framing, Service};
 use crate::broken::BROKEN;
 use crate::config::Config;
 use crate::models::Model;
+pub use commands::ShellConfig;
 use wall_clock::SystemClock;
 
 /// What a server's application is told.
@@ -25,11 +28,14 @@ pub struct AppConfig {
     pub bye: String,
     /// `daytime`: how long a client waits for its date.
     pub delay: Duration,
+    /// `shell`: what may run, and how much of it.
+    pub shell: ShellConfig,
 }
 
 impl Default for AppConfig {
     fn default() -> Self {
-        Self { bye: Context::BYE.into(), delay: Duration::ZERO }
+        let shell = ShellConfig::default();
+        Self { bye: Context::BYE.into(), delay: Duration::ZERO, shell }
     }
 }
 
@@ -48,14 +54,29 @@ pub(crate) fn check(model: &Model, config: &Config) -> Result<(), String> {
     if config.apps.bye.trim().is_empty() {
         return Err("--bye needs a word".into());
     }
+    if app == App::Shell {
+        let ShellConfig { allow, from_anywhere, .. } = &config.apps.shell;
+        if allow.is_empty() {
+            return Err("shell runs what was allowed and nothing else: name a command, as in \
+                        --allow date"
+                .into());
+        }
+        if !config.listen.ip().to_canonical().is_loopback() && !from_anywhere {
+            return Err(format!(
+                "whoever reaches {} could have commands run: choose --listen 127.0.0.1:9000, or \
+                 say --commands-from-anywhere",
+                config.listen
+            ));
+        }
+    }
     Ok(())
 }
 
 /// What all sessions of a server share.
 pub(crate) fn context(config: &AppConfig, store: &'static dyn Store) -> &'static Context {
-    let AppConfig { bye, delay } = config;
-    let (bye, delay) = (bye.trim().into(), *delay);
-    Box::leak(Box::new(Context { store, clock: &SystemClock, bye, delay }))
+    let AppConfig { bye, delay, shell } = config;
+    let (bye, delay, status) = (bye.trim().into(), *delay, shell.status);
+    Box::leak(Box::new(Context { store, clock: &SystemClock, bye, delay, status }))
 }
 
 impl Model {

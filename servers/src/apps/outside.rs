@@ -20,11 +20,15 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::commands::Command;
 use crate::connection::drive::{self, Blocked};
 use crate::connection::{Conn, Phase};
 use crate::stdio::Stream;
 use crate::stopping;
 use crate::turns::Token;
+
+/// What a command has written is taken a page at a time.
+const OUTPUT_BYTES: usize = 4096;
 
 /// Where clients' bytes are delivered to.
 static OUTPUT: OnceLock<Stream> = OnceLock::new();
@@ -34,6 +38,8 @@ static OUTPUT: OnceLock<Stream> = OnceLock::new();
 pub(crate) enum Beside {
     /// Standard output, under a number of its own: an epoll watches a number only once.
     Output(OwnedFd),
+    /// A command that runs.
+    Command(Command),
 }
 
 /// How far it went.
@@ -83,8 +89,37 @@ fn advance_now(session: &mut Session, beside: &mut Option<Box<Beside>>) -> io::R
                 }
             }
         }
+        Step::Outside(Outside::Run(line)) => {
+            if beside.is_none() {
+                match Command::start(line) {
+                    Ok(command) => *beside = Some(Box::new(Beside::Command(command))),
+                    Err(ran) => {
+                        session.ran(&ran);
+                        return Ok(Advance::Moved);
+                    }
+                }
+            }
+            Ok(go_on(session, beside))
+        }
         step => unreachable!("the driver does {step:?} itself"),
     }
+}
+
+/// Goes on with the command that runs.
+fn go_on(session: &mut Session, beside: &mut Option<Box<Beside>>) -> Advance {
+    let Some(Beside::Command(command)) = beside.as_deref_mut() else {
+        unreachable!("it has just been started, or runs")
+    };
+    let mut space = [0; OUTPUT_BYTES];
+    match command.advance(&mut space) {
+        Ok(Some(n)) => session.printed(&space[..n]),
+        Ok(None) => return Advance::Blocked,
+        Err(ran) => {
+            *beside = None;
+            session.ran(&ran);
+        }
+    }
+    Advance::Moved
 }
 
 /// The same as a client's turn in a loop; `None` when some of it is done.
@@ -149,6 +184,9 @@ fn watched<'a>(
     let mut watched = vec![(stream.as_fd(), EventFlags::empty())];
     match beside {
         Some(Beside::Output(number)) => watched.push((number.as_fd(), EventFlags::OUT)),
+        Some(Beside::Command(command)) => {
+            watched.extend(command.running.watched().map(|fd| (fd, EventFlags::IN)));
+        }
         None => {}
     }
     watched

@@ -253,6 +253,8 @@ async fn go_outside(
     others: &mut Option<Box<AsyncFd<Others>>>,
 ) -> io::Result<()> {
     if outside::advance(session, beside, stream)? == Advance::Moved {
+        // As a turn in the loops: there may be more of it for ever.
+        yield_now().await;
         return Ok(());
     }
     let others = match others {

@@ -15,7 +15,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use protocol::state::StateTally;
-use protocol::{Context, Framing, Tally};
+use protocol::{App, Context, Framing, Tally};
 
 use crate::apps;
 use crate::config::{
@@ -146,6 +146,9 @@ impl Server {
         stopping::install(count, descriptors, drain_timeout, page, rescue).map_err(refused)?;
         if server.config.attended {
             stopping::attend();
+        }
+        if server.config.service.app == App::Shell {
+            apps::commands::prepare(server, page).map_err(refused)?;
         }
         server.listeners.iter().for_each(stopping::watch_listener);
         Ok(server)
@@ -311,6 +314,11 @@ impl Server {
         }
         self.admission.lost();
         self.ends_if_idle();
+    }
+
+    /// Commands ended with the process that ran them, or go on without it. Signal handlers may call it.
+    pub(crate) fn commands_lost(&self, n: usize) {
+        self.page.commands.fetch_sub(n, SeqCst);
     }
 
     /// Writes a line to standard error, if that has room.

@@ -117,7 +117,8 @@ pub(crate) fn reap_in_background() -> io::Result<()> {
     unsafe {
         // One signal may stand for many ends: they do not queue.
         signal_hook::low_level::register(SIGCHLD, || {
-            while reap(WaitOptions::NOHANG, || false).is_some() {}
+            // A child's own children are none of the server's.
+            while !is_child() && reap(WaitOptions::NOHANG, || false).is_some() {}
         })
     }?;
     Ok(())
@@ -236,6 +237,13 @@ pub(crate) fn this_one_holds(holds: bool) {
     }
 }
 
+/// In a child: it runs one more command, or one less. Elsewhere nothing.
+pub(crate) fn this_one_runs(runs: bool) {
+    if let Some(child) = children().get(PLACE.load(SeqCst)) {
+        child.run(runs);
+    }
+}
+
 /// Tells every child that stopping has gone on. For signal handlers.
 pub(crate) fn tell() {
     send(Signal::USR1);
@@ -284,7 +292,9 @@ fn freed(place: usize) {
     let child = &children()[place];
     // Killed in the middle: what it had to give back is given back for it.
     let lost = child.holds.swap(0, SeqCst);
+    let commands = child.commands.swap(0, SeqCst);
     if let Some(server) = SERVER.get() {
+        server.commands_lost(commands);
         (0..lost).for_each(|_| server.lost());
     }
     child.pid.store(0, SeqCst);

@@ -22,6 +22,8 @@ pub(crate) struct Page {
     pub(crate) closed: AtomicBool,
     /// Connections live now, in all processes.
     pub(crate) live: AtomicUsize,
+    /// Commands that run now, in all processes.
+    pub(crate) commands: AtomicUsize,
     /// Why nothing can be written to standard output any more: an errno; 0 while nothing is wrong.
     pub(crate) output_errno: AtomicI32,
     /// What happened to clients, in all processes.
@@ -45,17 +47,28 @@ pub(crate) struct Child {
     pub(crate) pid: AtomicI32,
     /// How many admitted connections are in its hands, and lost if it dies.
     pub(crate) holds: AtomicUsize,
+    /// How many commands of clients it runs.
+    pub(crate) commands: AtomicUsize,
 }
 
 impl Child {
     /// It has one more connection, or one less.
     pub(crate) fn hold(&self, more: bool) {
-        if more {
-            self.holds.fetch_add(1, SeqCst)
-        } else {
-            self.holds.fetch_sub(1, SeqCst)
-        };
+        count(&self.holds, more);
     }
+
+    /// It runs one more command, or one less.
+    pub(crate) fn run(&self, more: bool) {
+        count(&self.commands, more);
+    }
+}
+
+fn count(number: &AtomicUsize, more: bool) {
+    if more {
+        number.fetch_add(1, SeqCst)
+    } else {
+        number.fetch_sub(1, SeqCst)
+    };
 }
 
 /// Types for which bytes of zero are a value, and which processes may share.

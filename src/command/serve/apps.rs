@@ -2,7 +2,7 @@
 
 use protocol::App;
 use serde::Serialize;
-use servers::AppConfig;
+use servers::{AppConfig, ShellConfig};
 
 use crate::base::units::ns;
 
@@ -13,6 +13,19 @@ pub(super) struct Told<'a> {
     bye: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delay_ns: Option<u64>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    shell: Option<Box<ToldShell<'a>>>,
+}
+
+/// What a shell was told.
+#[derive(Serialize)]
+struct ToldShell<'a> {
+    allow: Vec<&'a str>,
+    command_timeout_ns: u64,
+    command_output_bytes: u64,
+    commands_max: usize,
+    status: bool,
+    commands_from_anywhere: bool,
 }
 
 impl<'a> Told<'a> {
@@ -20,6 +33,21 @@ impl<'a> Told<'a> {
         Self {
             bye: (app == App::Clock).then_some(&config.bye),
             delay_ns: (app == App::Daytime).then_some(ns(config.delay)),
+            shell: (app == App::Shell).then(|| Box::new(ToldShell::of(&config.shell))),
+        }
+    }
+}
+
+impl<'a> ToldShell<'a> {
+    fn of(config: &'a ShellConfig) -> Self {
+        let ShellConfig { allow, limits, at_once, status, from_anywhere } = config;
+        Self {
+            allow: allow.entries().collect(),
+            command_timeout_ns: ns(limits.time),
+            command_output_bytes: limits.output,
+            commands_max: *at_once,
+            status: *status,
+            commands_from_anywhere: *from_anywhere,
         }
     }
 }
