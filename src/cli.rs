@@ -1,10 +1,13 @@
 //! The dispatch: which command is meant, and with what code it ends.
 
+mod guesses;
+
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::base::values::model_names;
 use crate::base::{self, Exit, exit};
 use crate::command::calibrate::{self, CalibrateArgs};
 use crate::command::check::{self, CheckArgs};
@@ -30,14 +33,14 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   c10k run                                     an answer in two minutes; --all for every model
-  c10k run --models epoll,tokio-multi          compare two
+  c10k run epoll tokio-multi                   compare two
   c10k run latency                             a plan of c10k plans: how long clients wait
-  c10k serve --model epoll --listen 127.0.0.1:9000
+  c10k serve epoll                             one server, at 127.0.0.1:9000
   c10k client 127.0.0.1:9000                   speak to it by hand
-  c10k load --target 127.0.0.1:9000 -c 50 -d 10s
-  c10k load --target 127.0.0.1:9000 --rate 20k --poisson --json result.json
-  c10k load --target 127.0.0.1:9000 --find-capacity 'p99<20ms'
-  c10k load --target 127.0.0.1:80 --framing http --path /index.html
+  c10k load 127.0.0.1:9000 -c 50 -d 10s
+  c10k load 127.0.0.1:9000 --rate 20k --poisson --json result.json
+  c10k load 127.0.0.1:9000 --find-capacity 'p99<20ms'
+  c10k load http://localhost:8080/index.html
   c10k doctor                                  what on this machine will spoil a measurement
   c10k check --command 'python3 server.py {port}' --app multiply
 
@@ -67,6 +70,10 @@ enum Command {
     Check(CheckArgs),
     /// List the models
     Models {
+        /// Only these
+        #[arg(value_name = "MODEL", value_parser = model_names(), conflicts_with = "broken")]
+        #[arg(hide_possible_values = true)]
+        names: Vec<String>,
         /// List the servers that are broken on purpose instead
         #[arg(long)]
         broken: bool,
@@ -92,6 +99,15 @@ enum Command {
         #[arg(value_enum)]
         document: SchemaOf,
     },
+    /// Print the version
+    #[command(hide = true)]
+    Version,
+    /// There is no manual page
+    #[command(hide = true)]
+    Man {
+        #[arg(hide = true)]
+        command: Vec<String>,
+    },
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -103,7 +119,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     servers::reset_inherited_signals();
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| guesses::explain(error).exit());
     match execute(cli.command) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -129,13 +145,17 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Check(args) => check::check(&args),
         Command::Lab(args) => lab::lab(&args),
-        Command::Models { broken: true, json } => table::broken(json).map(|()| Exit::Ok),
-        Command::Models { broken: false, json } => table::models(json).map(|()| Exit::Ok),
+        Command::Models { broken: true, json, .. } => table::broken(json).map(|()| Exit::Ok),
+        Command::Models { broken: false, json, names } => {
+            table::models(&names, json).map(|()| Exit::Ok)
+        }
         Command::Plans { json } => plans::plans(json).map(|()| Exit::Ok),
         Command::Pack(args) => pack::run(&args),
         Command::Compare(args) => crate::command::compare::compare(&args),
         Command::Report(args) => report::report(&args).map(|()| Exit::Ok),
         Command::Schema { document } => base::print(&document.schema()?).map(|()| Exit::Ok),
+        Command::Version => base::print(&Cli::command().render_version()).map(|()| Exit::Ok),
+        Command::Man { command } => Err(guesses::no_manual(&command)),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "c10k", &mut text);
@@ -143,3 +163,6 @@ fn execute(command: Command) -> Result<Exit> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 
 #[path = "cli/apps.rs"]
 mod apps;
+#[path = "cli/guesses.rs"]
+mod guesses;
 #[path = "cli/http.rs"]
 mod http;
 #[path = "cli/models.rs"]

@@ -314,3 +314,21 @@ fn a_terminal_that_goes_away_ends_the_client_and_its_connection() {
     child.wait().expect("it ends");
     server.join().expect("the connection ended");
 }
+
+#[test]
+fn a_server_on_a_terminal_says_in_words_where_it_listens_and_json_where_it_is_asked() {
+    let mut terminal = Terminal::new(&["serve", "epoll", "--listen", "127.0.0.1:0"]);
+    let before = terminal.shows("epoll listens at 127.0.0.1:");
+    assert!(!before.contains('{'), "{before}");
+    let port = terminal.shows(" (process");
+    terminal.shows(&format!("Try c10k client 127.0.0.1:{port}; Ctrl-C stops it."));
+    terminal.types("\x03");
+    terminal.shows("epoll has stopped after");
+    terminal.shows("0 connections, 0 requests.");
+    assert_eq!(terminal.ends(), Some(0));
+    let mut terminal = Terminal::new(&["serve", "epoll", "--listen", "127.0.0.1:0", "--json"]);
+    terminal.shows(r#"{"event":"ready""#);
+    terminal.types("\x03");
+    terminal.shows(r#"{"event":"stopped""#);
+    assert_eq!(terminal.ends(), Some(0));
+}

@@ -11,4 +11,4 @@ pub mod values;
 pub use exit::{Exit, usage};
 pub(crate) use meant::{did_you_mean, did_you_mean_or, nearest};
 pub use print::print;
-pub(crate) use print::{eprint_line, print_error, print_line};
+pub(crate) use print::{eprint_line, eprint_words, print_error, print_line, print_words};

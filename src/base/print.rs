@@ -34,7 +34,23 @@ pub(crate) fn print_line(line: &impl Serialize) -> Result<()> {
     say(&Stream::output(), line, "standard output")
 }
 
+/// Writes to standard output what a server says to people.
+///
+/// # Errors
+/// As [`print_line`].
+pub(crate) fn print_words(text: &str) -> Result<()> {
+    write(&Stream::output(), text.as_bytes(), "standard output")
+}
+
 /// The same on standard error.
+///
+/// # Errors
+/// As [`print_line`].
+pub(crate) fn eprint_words(text: &str) -> Result<()> {
+    write(&Stream::error(), text.as_bytes(), "standard error")
+}
+
+/// Writes a line of JSON to standard error.
 ///
 /// # Errors
 /// As [`print_line`].
@@ -43,9 +59,13 @@ pub(crate) fn eprint_line(line: &impl Serialize) -> Result<()> {
 }
 
 fn say(stream: &Stream, line: &impl Serialize, name: &str) -> Result<()> {
+    write(stream, &json_line(line)?, name)
+}
+
+fn write(stream: &Stream, bytes: &[u8], name: &str) -> Result<()> {
     // In words and without its cause, which `main` would take for a reader who has seen enough.
     stream
-        .write_within(&json_line(line)?, READ_WITHIN)
+        .write_within(bytes, READ_WITHIN)
         .map_err(|error| anyhow!("cannot write to {name}: {error}"))
 }
 

@@ -97,7 +97,9 @@ fn hint(text: &str) -> Option<String> {
             "write http://{text} for a URL, or unix:{text} for a socket in the file system"
         ))
     } else if text.parse::<u16>().is_ok() {
-        Some(format!("write 127.0.0.1:{text} for a port of this machine"))
+        Some(format!(
+            "write 127.0.0.1:{text} for a port of this machine, and --rate {text} for so many requests a second"
+        ))
     } else if text.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_ipv6()) {
         Some(format!("write [{text}]:9000: the port comes behind brackets"))
     } else {

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
+use servers::{MODELS, broken, models};
 
 use crate::base;
 use crate::base::units::parse_duration;
 use crate::base::values::measured_names;
-use crate::base::{Exit, usage};
+use crate::base::{Exit, did_you_mean, usage};
 use crate::document::Excluded;
 use crate::document::store;
 use crate::plan::Plan;
@@ -22,44 +23,63 @@ const ALL_TIME: Duration = Duration::from_secs(12 * 60);
 
 /// `c10k run`.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct RunArgs {
     /// The plan: a file, or the name of a built-in one, as c10k plans lists them; without one, a
-    /// quick comparison that takes two minutes at most
-    pub plan: Option<PathBuf>,
+    /// quick comparison that takes two minutes at most. Models by name may follow, or stand alone
+    #[arg(value_name = "PLAN|MODEL")]
+    pub what: Vec<PathBuf>,
     /// Only these models, by name, separated by commas
-    #[arg(long, value_delimiter = ',', value_parser = measured_names())]
+    #[arg(long, value_delimiter = ',', value_parser = measured_names(), help_heading = WHAT)]
+    #[arg(hide_possible_values = true)]
     pub models: Vec<String>,
     /// Every model, and not only those that the plan names
-    #[arg(long, conflicts_with = "models")]
+    #[arg(long, conflicts_with = "models", help_heading = WHAT)]
     pub all: bool,
     /// How long a run by rounds may take, as in 10m
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = HOW)]
     pub time: Option<Duration>,
     /// Only these workloads of the plan, separated by commas, with those they take their rate from
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', help_heading = WHAT)]
     pub workloads: Vec<String>,
     /// Trials of each model under each workload; in a run by rounds the rounds at most
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = HOW)]
     pub repeat: Option<u32>,
     /// What decides the order of trials and the spacing of arrivals
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = HOW)]
     pub seed: Option<u64>,
     /// Go on with an interrupted run
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "models", "all", "time", "workloads", "repeat", "seed", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["what", "models", "all", "time", "workloads", "repeat", "seed", "out"], help_heading = OUT)]
     pub resume: Option<PathBuf>,
     /// Count the servers' system calls too, in short loads after the trials (with strace)
-    #[arg(long)]
+    #[arg(long, help_heading = HOW)]
     pub syscalls: bool,
     /// Where the run's folder is made
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value = "results", help_heading = OUT)]
     pub out: PathBuf,
     /// Print the trials and the time they will take, and do nothing
-    #[arg(long)]
+    #[arg(long, help_heading = HOW)]
     pub dry_run: bool,
     /// Print the summary as JSON instead of tables
-    #[arg(long)]
+    #[arg(long, help_heading = OUT)]
     pub json: bool,
 }
+
+const WHAT: &str = "What is measured";
+const HOW: &str = "How";
+const OUT: &str = "Results";
+
+const EXAMPLES: &str = "\
+Examples:
+  c10k run                                an answer in two minutes
+  c10k run epoll tokio-multi              the same of two models
+  c10k run --all                          the same of every model, in twelve minutes
+  c10k run latency                        a built-in plan; c10k plans lists them
+  c10k run churn epoll fork --repeat 10   a plan, two models, ten trials of each
+  c10k run plans/mine.toml --dry-run      what a plan of yours would do, and how long
+  c10k run --resume results/quick-20260101T120000Z
+
+Exit codes: 0 ok, 1 failed, 2 usage, 4 a result is not to be trusted, 130 interrupted";
 
 /// Runs an experiment, prints the comparison and writes its page.
 ///
@@ -94,7 +114,8 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
 
 /// The plan as the command line has changed it.
 fn plan(args: &RunArgs) -> Result<Plan> {
-    let mut plan = match (&args.plan, &args.resume) {
+    let (named, models) = named(&args.what)?;
+    let mut plan = match (named, &args.resume) {
         (_, Some(dir)) if !dir.join(PLAN).is_file() => {
             return Err(usage(format!(
                 "{} holds no plan.toml, so no run was begun there: give a folder as c10k run has named it, as in \
@@ -106,8 +127,12 @@ fn plan(args: &RunArgs) -> Result<Plan> {
         (Some(path), None) => Plan::named(path)?,
         (None, None) => Plan::quick(),
     };
-    if !args.models.is_empty() {
-        plan.models.clone_from(&args.models);
+    let models = [models, args.models.clone()].concat();
+    if args.all && !models.is_empty() {
+        return Err(usage("--all is every model: leave the names of models out"));
+    }
+    if !models.is_empty() {
+        plan.models = models;
     }
     if args.all {
         plan.models = vec!["all".into()];
@@ -122,6 +147,27 @@ fn plan(args: &RunArgs) -> Result<Plan> {
     // Whoever is to be measured twice may be left out on the command line.
     plan.settle_twin().and_then(|()| plan.check()).map_err(|error| usage(format!("{error:#}")))?;
     Ok(plan)
+}
+
+/// The plan among what is named, which comes first if there is one, and the models. No plan is called like a
+/// model, and `./epoll` is a file in any case.
+fn named(what: &[PathBuf]) -> Result<(Option<&PathBuf>, Vec<String>)> {
+    let is_model = |word: &&PathBuf| {
+        let known = |name: &str| models::find(name).is_some() || broken::find(name).is_some();
+        word.to_str().is_some_and(known)
+    };
+    let (plan, rest) = match what.split_first() {
+        Some((first, rest)) if !is_model(&first) => (Some(first), rest),
+        _ => (None, what),
+    };
+    if let Some(other) = rest.iter().find(|word| !is_model(word)) {
+        let hint = did_you_mean(&other.to_string_lossy(), MODELS.iter().map(|model| model.name));
+        return Err(usage(format!(
+            "'{}' is no model{hint}; write one plan, then models, as in c10k run latency epoll fork",
+            other.display()
+        )));
+    }
+    Ok((plan, rest.iter().map(|word| word.to_string_lossy().into_owned()).collect()))
 }
 
 /// The time of a run by rounds. More models than the plan has take more of it, if nothing is said.

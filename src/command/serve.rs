@@ -1,12 +1,13 @@
 //! `c10k serve`: one server in the foreground.
 //!
 //! It prints one JSON line when it is ready and one when it has stopped, so that scripts need
-//! not guess either.
+//! not guess either; on a terminal it says both in words.
 
 mod apps;
 mod console;
+mod words;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -16,7 +17,7 @@ use serde::Serialize;
 use servers::{Config, Server, StateConfig, WorkerTotals, broken, models};
 
 use crate::base::units::ns;
-use crate::base::{Exit, eprint_line, print_line, usage};
+use crate::base::{Exit, eprint_line, eprint_words, print_line, print_words, usage};
 use crate::host::accounts::OwnUsage;
 use crate::host::machine;
 use crate::process::ServeArgs;
@@ -119,7 +120,7 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
     if !args.cpus.is_empty() {
         machine::pin(&args.cpus).map_err(|error| usage(format!("{error:#}")))?;
     }
-    let model = args.model.as_deref().and_then(models::find);
+    let model = args.model().and_then(models::find);
     let broken = args.broken.as_deref().and_then(broken::find).map(|broken| &broken.model);
     let model = model.or(broken).expect("the command line admits one of these, by a known name");
     let service = Service { app: args.app, framing: args.framing, close_after: args.close_after };
@@ -141,7 +142,11 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
     };
     let server = Server::bind(model, config)
         .map_err(|error| if error.is_usage() { usage(error.to_string()) } else { error.into() })?;
-    let totals = server.run(|server| say(server, &Line::Ready(ready(server))))?;
+    let announce: fn(&Server) -> io::Result<()> = match args.json {
+        true => |server| say(server, &Line::Ready(ready(server)), true),
+        false => |server| say(server, &Line::Ready(ready(server)), false),
+    };
+    let totals = server.run(announce)?;
     let counters = totals.named().map(|(name, n)| (name.to_string(), n.into())).collect();
     let stopped = Line::Stopped(Stopped {
         event: "stopped",
@@ -151,14 +156,22 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         workers: server.worker_totals().into_iter().map(worker).collect(),
         resources: OwnUsage::now(),
     });
-    say(server, &stopped)?;
+    say(server, &stopped, args.json)?;
     Ok(Exit::Ok)
 }
 
-/// Says it on standard output, unless that belongs to what clients send.
-fn say(server: &Server, line: &Line<'_>) -> io::Result<()> {
+/// Says it on standard output, unless that belongs to what clients send: to people in words, to programs as JSON.
+fn say(server: &Server, line: &Line<'_>, json: bool) -> io::Result<()> {
     let is_theirs = server.config.service.app == App::Sink;
-    if is_theirs { eprint_line(line) } else { print_line(line) }.map_err(io::Error::other)
+    let on_terminal =
+        if is_theirs { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+    let said = match (on_terminal && !json, is_theirs) {
+        (true, false) => print_words(&words::of(line, server.config.attended)),
+        (true, true) => eprint_words(&words::of(line, server.config.attended)),
+        (false, false) => print_line(line),
+        (false, true) => eprint_line(line),
+    };
+    said.map_err(io::Error::other)
 }
 
 fn worker(totals: WorkerTotals) -> Worker {

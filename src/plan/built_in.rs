@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::Plan;
-use crate::base::usage;
+use crate::base::{did_you_mean, usage};
 
 /// The plan that runs when none is named.
 const QUICK: &str = "quick";
@@ -52,8 +52,10 @@ impl Plan {
         let is_name = path.components().count() == 1 && path.extension().is_none();
         if is_name && !path.exists() {
             let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+            let models = servers::MODELS.iter().map(|model| model.name);
+            let hint = did_you_mean(&path.to_string_lossy(), names.iter().copied().chain(models));
             return Err(usage(format!(
-                "there is no plan '{}' and no file of that name; built-in plans are {}",
+                "there is no plan '{}', no file and no model of that name{hint} Built-in plans are {}",
                 path.display(),
                 names.join(", ")
             )));

@@ -23,63 +23,71 @@ use crate::workload::state::StateArgs;
 
 /// `c10k serve`.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
-#[command(group = clap::ArgGroup::new("kind").required(true))]
+#[command(group = clap::ArgGroup::new("kind").required(true), after_help = EXAMPLES)]
 pub struct ServeArgs {
     /// The concurrency model; `c10k models` lists them
-    #[arg(long, short, group = "kind", value_parser = servable_names())]
+    #[arg(value_name = "MODEL", group = "kind", value_parser = servable_names())]
+    #[arg(hide_possible_values = true)]
+    pub named: Option<String>,
+    /// The same as an option
+    #[arg(long, short, group = "kind", value_parser = servable_names(), help_heading = SERVER)]
+    #[arg(hide_possible_values = true)]
     pub model: Option<String>,
     /// A server with a fault, on purpose; `c10k models --broken` lists them with what shows it
-    #[arg(long, group = "kind", value_name = "NAME", value_parser = broken_names())]
+    #[arg(long, group = "kind", value_name = "NAME", value_parser = broken_names(), help_heading = SERVER)]
     pub broken: Option<String>,
     /// Where to listen; port 0 takes a free one and the ready line says which
-    #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
+    #[arg(long, default_value = "127.0.0.1:9000", value_parser = address, help_heading = SERVER)]
     pub listen: SocketAddr,
     /// What a request means: bench, echo, multiply, or one for the classroom: clock, daytime, sink,
     /// shell
-    #[arg(long, default_value = "bench", value_parser = any_app)]
+    #[arg(long, default_value = "bench", value_parser = any_app, help_heading = PROTOCOL)]
     pub app: App,
     /// How the stream is cut into requests
-    #[arg(long, default_value = "line", value_parser = framing)]
+    #[arg(long, default_value = "line", value_parser = framing, help_heading = PROTOCOL)]
     pub framing: Framing,
     /// Threads or processes of a pool, loops, or threads of a runtime, where the model has them
-    #[arg(long, value_parser = positive)]
+    #[arg(long, value_parser = positive, help_heading = SERVER)]
     pub workers: Option<usize>,
     /// Live connections at most; by default as many as the descriptor limit has room for
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = positive, help_heading = LIMITS)]
     pub max_connections: Option<usize>,
     /// Length of the kernel's queue of connections not yet accepted
-    #[arg(long, default_value_t = 4096)]
+    #[arg(long, default_value_t = 4096, help_heading = LIMITS)]
     pub backlog: u32,
     /// Close a connection that completes no request, or reads no reply, for so long
-    #[arg(long, default_value = "60s", value_parser = positive_duration)]
+    #[arg(long, default_value = "60s", value_parser = positive_duration, help_heading = LIMITS)]
     pub idle_timeout: Duration,
     /// After SIGTERM, give connections so long to finish; a second signal cuts them at once
-    #[arg(long, default_value = "5s", value_parser = positive_duration)]
+    #[arg(long, default_value = "5s", value_parser = positive_duration, help_heading = LIMITS)]
     pub drain_timeout: Duration,
     /// Close each connection after so many replies
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", help_heading = PROTOCOL)]
     pub close_after: Option<NonZeroU32>,
     /// Serve one connection, and end when it does
-    #[arg(long)]
+    #[arg(long, help_heading = LIMITS)]
     pub once: bool,
     /// End when the last connection has, after at least one
-    #[arg(long)]
+    #[arg(long, help_heading = LIMITS)]
     pub until_idle: bool,
     /// Keep a console: Enter stops the server, Ctrl-C opens a menu
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub console: bool,
     /// Begin every connection with a line that says which worker serves it and since when
-    #[arg(long)]
+    #[arg(long, help_heading = PROTOCOL)]
     pub greeting: bool,
     /// Tell of every request on standard error: who asked what, the reply, and how long it took; lines for
     /// which there is no room are dropped and counted
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub verbose: bool,
+    /// Print the lines for programs, also on a terminal
+    #[arg(long, help_heading = OUTPUT)]
+    pub json: bool,
     /// Where the state of sessions is kept
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Sessions")]
     pub state: StateArgs,
     /// Keep to these processors, as in 0 or 0,2 or 0-3
-    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
+    #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true, help_heading = SERVER)]
     pub cpus: CpuList,
     /// A console attends, which may have the listening socket closed alone
     #[arg(long, hide = true)]
@@ -91,6 +99,23 @@ pub struct ServeArgs {
     #[command(flatten, next_help_heading = "Classroom applications")]
     pub apps: AppArgs,
 }
+
+const SERVER: &str = "Server";
+const PROTOCOL: &str = "Protocol";
+const LIMITS: &str = "Limits";
+const OUTPUT: &str = "Console and output";
+
+const EXAMPLES: &str = "\
+Examples:
+  c10k serve epoll                                    at 127.0.0.1:9000; c10k client or telnet speak to it
+  c10k serve epoll --framing http                     and so do curl and a browser: /mul/6/7
+  c10k serve thread-pool --workers 8 --listen 0.0.0.0:9000
+  c10k serve fork --app clock --console               for the classroom: Enter stops it
+  c10k serve --broken pool-of-four                    a server with a fault, to be found
+  c10k serve epoll --state table --history 1KiB       sessions, kept in a table
+
+On a terminal it says in words where it listens; in a pipe, or with --json, it prints one JSON line when it is ready
+and one when it has stopped.";
 
 /// What is so if nothing but the model is said.
 static DEFAULT: LazyLock<ServeArgs> = LazyLock::new(|| {
@@ -115,20 +140,28 @@ impl ServeArgs {
         command
     }
 
+    /// The model that is named, in either way.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.named.as_deref().or(self.model.as_deref())
+    }
+
     /// As it is typed, without what goes without saying.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         // Each field is named, so that a new one is not forgotten.
-        let Self { model, broken, listen, app, framing, workers, max_connections, .. } = self;
+        let Self {
+            named: _, model: _, broken, listen, app, framing, workers, max_connections, ..
+        } = self;
         let Self { backlog, idle_timeout, drain_timeout, close_after, .. } = self;
         let Self { greeting, verbose, state, apps, cpus, stop_with_parent, .. } = self;
-        let Self { once, until_idle, console, attended, .. } = self;
+        let Self { once, until_idle, console, attended, json, .. } = self;
         let default = &*DEFAULT;
         let time = |time: Duration| humantime::format_duration(time).to_string();
         let changed = |value: String, default: String| (value != default).then_some(value);
         let count = |value: &Option<usize>| value.map(|n| n.to_string());
         let options = [
-            ("--model", model.clone()),
+            ("--model", self.model().map(Into::into)),
             ("--broken", broken.clone()),
             ("--listen", changed(listen.to_string(), default.listen.to_string())),
             ("--app", changed(app.name().into(), default.app.name().into())),
@@ -152,6 +185,7 @@ impl ServeArgs {
             ("--attended", *attended),
             ("--greeting", *greeting),
             ("--verbose", *verbose),
+            ("--json", *json),
             ("--stop-with-parent", *stop_with_parent),
         ];
         words.extend(flags.into_iter().filter(|(_, said)| *said).map(|(flag, _)| flag.into()));

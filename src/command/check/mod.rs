@@ -52,42 +52,46 @@ use speech::Page;
 #[command(group = clap::ArgGroup::new("server").required(true), after_help = EXAMPLES)]
 pub struct CheckArgs {
     /// Check a model of this program; `c10k models` lists them
-    #[arg(long, short, group = "server", value_parser = servable_names())]
+    #[arg(long, short, group = "server", value_parser = servable_names(), help_heading = SERVER)]
     pub model: Option<String>,
     /// Check whatever listens there, as far as that shows
-    #[arg(long, short, group = "server", value_parser = listening)]
+    #[arg(long, short, group = "server", value_parser = listening, help_heading = SERVER)]
     pub target: Option<SocketAddr>,
     /// Check what this command starts; it is to listen at {port}, or at $PORT
-    #[arg(long, group = "server", value_name = "COMMAND")]
+    #[arg(long, group = "server", value_name = "COMMAND", help_heading = SERVER)]
     pub command: Option<String>,
     /// What a request means to it
-    #[arg(long, default_value = "bench", value_parser = app)]
+    #[arg(long, default_value = "bench", value_parser = app, help_heading = SERVER)]
     pub app: App,
     /// How it cuts the stream into requests
-    #[arg(long, default_value = "line", value_parser = framing)]
+    #[arg(long, default_value = "line", value_parser = framing, help_heading = SERVER)]
     pub framing: Framing,
     /// With --framing http, of a server that is not ours: a path that is answered with a status from
     /// 200 to 299
-    #[arg(long, default_value = "/", value_name = "/PATH")]
+    #[arg(long, default_value = "/", value_name = "/PATH", help_heading = SERVER)]
     pub path: String,
     /// Only these behaviours, by name, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "BEHAVIOURS")]
+    #[arg(long, value_delimiter = ',', value_name = "BEHAVIOURS", help_heading = TRYING)]
     pub only: Vec<String>,
     /// How long to wait for what the server should do at once
-    #[arg(long, default_value = "5s", value_parser = positive_duration)]
+    #[arg(long, default_value = "5s", value_parser = positive_duration, help_heading = TRYING)]
     pub patience: Duration,
     /// How often a behaviour that fails is tried in all; one that fails and passes is unstable
-    #[arg(long, default_value = "3", value_parser = positive)]
+    #[arg(long, default_value = "3", value_parser = positive, help_heading = TRYING)]
     pub tries: usize,
     /// Try as often what passes: for grading
-    #[arg(long)]
+    #[arg(long, help_heading = TRYING)]
     pub confirm: bool,
     /// List also what was not tried, with the reason
-    #[arg(long)]
+    #[arg(long, help_heading = REPORTS)]
     pub all: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Reports")]
     pub(crate) reports: Reports,
 }
+
+const SERVER: &str = "Server";
+const TRYING: &str = "Trying";
+const REPORTS: &str = "Reports";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -56,6 +56,7 @@ pub struct LoadArgs {
 
     /// Connections
     #[arg(long, short, default_value = "50", value_parser = positive, help_heading = LOAD)]
+    #[arg(aliases = ["concurrency", "vus"])]
     pub connections: usize,
     /// Closed loop: each connection sends when it has its reply (the default)
     #[arg(long, help_heading = LOAD)]
@@ -63,7 +64,7 @@ pub struct LoadArgs {
     /// Open loop: requests per second, whatever the server does; 1000..50k is a ramp over the
     /// duration, 1000,2000,5000 a staircase
     #[arg(long, short, visible_short_alias = 'R', value_parser = parse_rates)]
-    #[arg(conflicts_with = "closed", help_heading = LOAD)]
+    #[arg(conflicts_with = "closed", help_heading = LOAD, alias = "qps")]
     pub rate: Option<RateArg>,
     /// With steps: how long each lasts, instead of an equal part of the duration
     #[arg(long, value_parser = positive_duration, requires = "rate", conflicts_with = "duration")]
@@ -83,6 +84,7 @@ pub struct LoadArgs {
     /// So many requests in all, instead of a duration: ends with the reply to the last, without a
     /// warm-up; a --duration too is the longest that it may take [10m]
     #[arg(long, short = 'n', value_name = "N", value_parser = positive, help_heading = LOAD)]
+    #[arg(aliases = ["iterations", "n-requests"])]
     #[arg(conflicts_with_all = ["step", "replay", "find_capacity", "shard", "warmup"])]
     pub requests: Option<usize>,
     /// Load without recording first, for so long; auto: for as long as a rule finds necessary, by
@@ -156,15 +158,16 @@ const OUTPUT: &str = "Output";
 
 const EXAMPLES: &str = "\
 Examples:
-  c10k load 127.0.0.1:9000                           a server that speaks the protocol
-  c10k load 127.0.0.1:9000 -c 100 -d 30              100 clients, each with its next request as soon as it
-                                                     has its reply, for 30 s
-  c10k load 127.0.0.1:9000 -r 20k --poisson          20,000 requests a second, whatever the server does
-  c10k load http://localhost:8080/index.html -c 100  any HTTP server
+  c10k load 127.0.0.1:9000                            a server that speaks the protocol
+  c10k load 127.0.0.1:9000 -c 100 -d 30               closed loop: 100 clients, for 30 s
+  c10k load 127.0.0.1:9000 -r 20k --poisson           open loop: 20,000 requests a second
+  c10k load http://localhost:8080/index.html -n 5000  any HTTP server, 5,000 requests
   c10k load http://localhost/ -H 'Host: example.org' --any-length
-  c10k load unix:/run/server.sock --app echo         a server on a socket in the file system
-  c10k load --serve epoll --find-capacity 'p99<20ms' the highest rate at which 99 % take less than 20 ms
-  c10k load 127.0.0.1:9000 --json result.json        the whole result for programs";
+  c10k load unix:/run/server.sock --app echo          a socket in the file system
+  c10k load --serve epoll --find-capacity 'p99<20ms'  the highest rate that meets it
+  c10k load 127.0.0.1:9000 --json result.json         the whole result for programs
+
+Exit codes: 0 ok, 1 failed, 2 usage, 4 the result is not to be trusted, 130 interrupted";
 
 impl LoadArgs {
     /// How long to measure what has no end of its own.

@@ -18,14 +18,14 @@ pub struct HttpArgs {
     #[arg(long, value_name = "/PATH")]
     pub path: Option<String>,
     /// The method [default: GET]
-    #[arg(long, short)]
+    #[arg(long, short, short_alias = 'X', alias = "request")]
     pub method: Option<String>,
     /// A header field, as in 'Accept: text/html'; may be given several times. Host takes the place of
     /// the target's name
     #[arg(long, short = 'H', value_name = "NAME: VALUE")]
     pub header: Vec<String>,
     /// The body of the request, as text or, with @, a file
-    #[arg(long, value_name = "TEXT|@FILE")]
+    #[arg(long, value_name = "TEXT|@FILE", alias = "data")]
     pub body: Option<String>,
     /// The right status; without it, any from 200 to 299
     #[arg(long)]

@@ -10,14 +10,16 @@ use super::table;
 use crate::base::print;
 use crate::base::units::{ns, show_ns};
 
-/// Prints the models.
+/// Prints the models, or those of these names and how to use them.
 ///
 /// # Errors
 /// When whoever reads it is gone.
-pub fn models(json: bool) -> Result<()> {
+pub fn models(names: &[String], json: bool) -> Result<()> {
+    let wanted = |model: &&Model| names.is_empty() || names.iter().any(|name| name == model.name);
     if json {
         let list: Vec<_> = MODELS
             .iter()
+            .filter(wanted)
             .map(|model| {
                 let refused = (model.probe)().err();
                 serde_json::json!({
@@ -36,7 +38,7 @@ pub fn models(json: bool) -> Result<()> {
         return print(&String::from_utf8(crate::document::store::json(&list)?)?);
     }
     let mut table = table(&["model", "family", "timer", "what it does"], 4);
-    for model in MODELS {
+    for model in MODELS.iter().filter(wanted) {
         let mut summary = model.summary.to_string();
         if let Err(reason) = (model.probe)() {
             summary = format!("{summary}\nunavailable here: {reason}");
@@ -47,7 +49,14 @@ pub fn models(json: bool) -> Result<()> {
         let timer = show_ns(ns(model.timer_resolution));
         table.add_row([model.name, model.family.name(), &timer, &summary]);
     }
-    print(&table.to_string())
+    let mut text = format!("{table}\n");
+    if let [name, ..] = names {
+        let all = names.join(" ");
+        text = format!(
+            "{text}serve it: c10k serve {name}; check it: c10k check --model {name}; measure: c10k run {all}\n"
+        );
+    }
+    print(&text)
 }
 
 /// The applications that it cannot run, by name, with the reason.

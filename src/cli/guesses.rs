@@ -1,0 +1,55 @@
+//! What people type who know other programs: where it means nothing here, the error says what does.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::base::usage;
+
+/// Options of wrk, ab, hey, oha, h2load, k6 and curl, and what to type instead.
+const GUESSES: &[(&str, &str)] = &[
+    ("--latency", "leave it out: latencies are always printed"),
+    ("-k", "leave it out: connections are kept open unless --requests-per-connection closes them"),
+    ("--disable-keepalive", "write --requests-per-connection 1"),
+    ("--no-tui", "write --quiet, or nothing: there is a line of progress only"),
+    ("-s", "there are no scripts: --method, --path, --header and --body say what is asked"),
+    ("--script", "there are no scripts: --method, --path, --header and --body say what is asked"),
+    ("-p", "write --body @FILE, with --method POST"),
+    ("-D", "write --body @FILE"),
+    ("-T", "write --header 'Content-Type: …'"),
+    ("-a", "write --header 'Authorization: Basic …'"),
+    ("-u", "write --header 'Authorization: Basic …'"),
+    ("-A", "write --header 'Accept: …'"),
+    ("--host", "write --header 'Host: …'"),
+    ("-x", "there are no proxies: give the target itself"),
+    ("--insecure", "there is no TLS: write an http:// URL"),
+    ("--http2", "HTTP/1.1 only is spoken"),
+    ("-o", "write --json FILE for the whole result"),
+    ("--output", "write --json FILE for the whole result"),
+    ("--burst-delay", "write --rate, and --poisson for bursts as they come"),
+];
+
+/// The same error, with what to type instead where that is known.
+pub(super) fn explain(mut error: clap::Error) -> clap::Error {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return error;
+    }
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let name = typed.split('=').next().unwrap_or(typed);
+    let known = GUESSES.iter().find(|(option, _)| *option == name);
+    // Only a load is what these programs make.
+    let is_load = std::env::args().nth(1).is_some_and(|command| command == "load");
+    if let Some((_, instead)) = known.filter(|_| is_load) {
+        error.remove(ContextKind::SuggestedArg);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*instead).into()]));
+    }
+    error
+}
+
+/// There is nothing for man(1).
+pub(super) fn no_manual(command: &[String]) -> anyhow::Error {
+    let command = command.first().map_or("COMMAND", String::as_str);
+    usage(format!(
+        "there is no manual page: c10k --help lists the commands, c10k {command} --help has all options of one"
+    ))
+}
