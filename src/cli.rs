@@ -51,7 +51,7 @@ enum Command {
     /// Run an experiment: every model of a plan, measured and compared
     Run(RunArgs),
     /// Run one server in the foreground
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Speak to a server by hand or from a pipe, line by line
     Client(ClientArgs),
     /// Load a server, ours or not, and measure it

@@ -1,6 +1,8 @@
 //! Every model x every classroom application that it runs, each against a server process of its
 //! own. A new model gets them all by being in the list.
 
+#[path = "apps/chat.rs"]
+mod chat;
 #[path = "apps/clock.rs"]
 mod clock;
 #[path = "apps/daytime.rs"]
@@ -61,7 +63,7 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Most of these wait for each other and not for processors.
     arguments.test_threads.get_or_insert(8);
-    let themes = [clock::ROWS, daytime::ROWS, ending::ROWS, shell::ROWS, sink::ROWS];
+    let themes = [chat::ROWS, clock::ROWS, daytime::ROWS, ending::ROWS, shell::ROWS, sink::ROWS];
     let rows = move || themes.into_iter().flatten();
     let mut trials: Vec<Trial> =
         MODELS.iter().flat_map(|model| rows().map(move |row| row.of(model))).collect();

@@ -4,6 +4,7 @@
 //! a [`Job`] with what is needed to answer once it is done.
 
 mod bench;
+pub mod chat;
 mod clock;
 mod multiply;
 pub(crate) mod part;
@@ -37,11 +38,13 @@ pub enum App {
     Sink,
     /// A message is a command line, which the server runs.
     Shell,
+    /// What one client says, all are told.
+    Chat,
 }
 
 impl App {
     /// Every application with its name on the command line.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("bench", Self::Bench),
         ("echo", Self::Echo),
         ("multiply", Self::Multiply),
@@ -49,6 +52,7 @@ impl App {
         ("daytime", Self::Daytime),
         ("sink", Self::Sink),
         ("shell", Self::Shell),
+        ("chat", Self::Chat),
     ];
 
     /// Those in which every request has one reply, which follows from the request: what can be
@@ -67,6 +71,7 @@ impl App {
             Self::Daytime => "daytime",
             Self::Sink => "sink",
             Self::Shell => "shell",
+            Self::Chat => "chat",
         }
     }
 

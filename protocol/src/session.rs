@@ -299,7 +299,7 @@ impl Session {
         if self.service.framing == Framing::Http {
             return self.answer_requests();
         }
-        if let Some(Part::Sink) = self.part.as_deref() {
+        if self.takes_in() {
             return;
         }
         while self.pending.is_none()

@@ -26,7 +26,7 @@ use apps::Told;
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Line<'a> {
-    Ready(Ready<'a>),
+    Ready(Box<Ready<'a>>),
     Stopped(Stopped<'a>),
 }
 
@@ -143,8 +143,8 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
     let server = Server::bind(model, config)
         .map_err(|error| if error.is_usage() { usage(error.to_string()) } else { error.into() })?;
     let announce: fn(&Server) -> io::Result<()> = match args.json {
-        true => |server| say(server, &Line::Ready(ready(server)), true),
-        false => |server| say(server, &Line::Ready(ready(server)), false),
+        true => |server| say(server, &Line::Ready(Box::new(ready(server))), true),
+        false => |server| say(server, &Line::Ready(Box::new(ready(server))), false),
     };
     let totals = server.run(announce)?;
     let counters = totals.named().map(|(name, n)| (name.to_string(), n.into())).collect();

@@ -215,7 +215,8 @@ impl Drop for Server {
 /// away, which is not counted as accepted, or there was no thread or place for them afterwards.
 fn reconciles(stopped: &Value) -> Result<()> {
     let count = |name: &str| stopped["counters"][name].as_u64().unwrap_or(0);
-    let ended: u64 = ["finished", "reset", "idle", "cut", "lost"].map(count).iter().sum();
+    let ended: u64 =
+        ["finished", "reset", "idle", "cut", "too_slow", "lost"].map(count).iter().sum();
     let (accepted, shed) = (count("accepted"), count("shed"));
     ensure!(
         (ended..=ended + shed).contains(&accepted),

@@ -11,6 +11,7 @@ use crate::base::units::parse_duration;
 use crate::base::usage;
 use crate::base::values::positive;
 use crate::workload::commands::CommandArgs;
+use crate::workload::room::RoomArgs;
 
 /// Options of the classroom applications.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -30,6 +31,9 @@ pub struct AppArgs {
     /// shell: end each reply with a line that says how its command ended
     #[arg(long)]
     pub status: bool,
+    /// chat: what holds in the room
+    #[command(flatten)]
+    pub room: RoomArgs,
 }
 
 impl AppArgs {
@@ -38,7 +42,7 @@ impl AppArgs {
     /// # Errors
     /// When an option belongs to another application, or a command that is allowed is none.
     pub fn config(&self, app: App) -> Result<AppConfig> {
-        let Self { bye, delay, commands, commands_max, status } = self;
+        let Self { bye, delay, commands, commands_max, status, room } = self;
         let own = [
             ("--bye", bye.is_some(), App::Clock),
             ("--delay", delay.is_some(), App::Daytime),
@@ -46,7 +50,8 @@ impl AppArgs {
             ("--status", *status, App::Shell),
         ];
         let of_commands = commands.given().map(|(option, given)| (option, given, App::Shell));
-        for (option, given, owner) in own.into_iter().chain(of_commands) {
+        let of_room = room.options().map(|(option, given)| (option, given.is_some(), App::Chat));
+        for (option, given, owner) in own.into_iter().chain(of_commands).chain(of_room) {
             if given && app != owner {
                 let (owner, app) = (owner.name(), app.name());
                 return Err(usage(format!("{option} is for --app {owner}, and this is {app}")));
@@ -62,20 +67,24 @@ impl AppArgs {
                 status: *status,
                 from_anywhere: commands.commands_from_anywhere,
             },
+            room: room.rules(),
         })
     }
 
     /// As it is typed, without what goes without saying.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
-        let Self { bye, delay, commands, commands_max, status } = self;
+        let Self { bye, delay, commands, commands_max, status, room } = self;
         let time = |time: &Duration| humantime::format_duration(*time).to_string();
         let options = [
             ("--bye", bye.clone()),
             ("--delay", delay.as_ref().map(time)),
             ("--commands-max", commands_max.map(|n| n.to_string())),
         ];
-        let said = options.into_iter().filter_map(|(flag, value)| Some([flag.into(), value?]));
+        let said = options
+            .into_iter()
+            .chain(room.options())
+            .filter_map(|(flag, value)| Some([flag.into(), value?]));
         let mut words: Vec<String> = said.flatten().collect();
         words.extend(commands.words());
         words.extend(status.then(|| "--status".into()));

@@ -7,6 +7,7 @@ pub mod conduct;
 pub mod pacing;
 pub mod replay;
 pub mod requests;
+pub mod room;
 pub mod speech;
 pub mod state;
 

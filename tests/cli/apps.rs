@@ -56,6 +56,27 @@ fn what_no_server_can_be_is_refused_with_what_to_do() {
     serve(&["--model", "epoll", "--bye", "ciao"], &["--bye is for --app clock, and this is bench"]);
     let delay = ["--model", "epoll", "--app", "clock", "--delay", "1s"];
     serve(&delay, &["--delay is for --app daytime, and this is clock"]);
+    for model in MODELS.iter().filter(|model| model.chat.is_none()) {
+        let refused = format!("the model {} cannot run chat: all clients of a room", model.name);
+        serve(&["--model", model.name, "--app", "chat"], &[&refused, "tokio-multi show how"]);
+    }
+    let chat = ["--model", "epoll", "--app", "chat"];
+    for (more, said) in [
+        (&["--greeting"][..], "a room has no greeting"),
+        (&["--labels", "tlh"], "'tlh' is none of en, sv, es, de, fr, pt"),
+        (&["--joined-label", ""], "a label is a text of one line"),
+        (&["--left-label", "two\nlines"], "a label is a text of one line"),
+        (&["--max-behind", "1KiB"], "--max-behind 1024 is too little: the least is 131072"),
+        (&["--delay", "1s"], "--delay is for --app daytime, and this is chat"),
+    ] {
+        serve(&[&chat[..], more].concat(), &[said]);
+    }
+    serve(
+        &["--model", "epoll", "--labels", "sv"],
+        &["--labels is for --app chat, and this is bench"],
+    );
+    let crowd = ["--model", "select", "--app", "chat", "--max-connections", "5000"];
+    serve(&crowd, &["the model select holds 992 connections at most"]);
     serve(&["--model", "epoll", "--app", "clock", "--bye", " "], &["--bye needs a word"]);
     let delay = ["--model", "epoll", "--app", "daytime", "--delay", "soon"];
     serve(&delay, &["--delay"]);

@@ -23,6 +23,16 @@ pub(crate) enum Part {
     Sink,
     /// What it sends is run.
     Shell(Shell),
+    /// What it sends goes to all.
+    Chat(Chatter),
+}
+
+/// A member of a room, as its session knows it.
+#[derive(Debug)]
+pub(crate) struct Chatter {
+    peer: Option<SocketAddr>,
+    /// The lengths of the message at the front of the inbox and of its frame, until it is said.
+    pub(crate) heard: Option<(u32, u32)>,
 }
 
 /// How a connection begins.
@@ -54,6 +64,7 @@ impl Part {
             App::Daytime => Beginning::Works(Self::Daytime, Pending::pause(context.delay)),
             App::Sink => Beginning::Waits(Self::Sink),
             App::Shell => Beginning::Waits(Self::Shell(Shell::default())),
+            App::Chat => Beginning::Waits(Self::Chat(Chatter { peer, heard: None })),
         })
     }
 
@@ -72,7 +83,7 @@ impl Part {
                 shell.ask(message);
                 Answer::Outside
             }
-            Self::Daytime | Self::Sink => unreachable!("nothing is asked here"),
+            Self::Daytime | Self::Sink | Self::Chat(_) => unreachable!("nothing is asked here"),
         }
     }
 
@@ -86,6 +97,7 @@ impl Part {
     pub(crate) fn visitor(&self) -> Option<SocketAddr> {
         match self {
             Self::Clock(visit) => visit.peer,
+            Self::Chat(chatter) => chatter.peer,
             Self::Daytime | Self::Sink | Self::Shell(_) => None,
         }
     }

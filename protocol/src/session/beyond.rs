@@ -20,6 +20,8 @@ pub enum Outside<'a> {
     /// [`Session::ran`] when it has ended. While the session asks for something else, a command that
     /// runs is left alone.
     Run(&'a [u8]),
+    /// Say this message to everyone in the room, then call [`Session::said`].
+    Say(&'a [u8]),
 }
 
 impl Session {
@@ -105,6 +107,7 @@ impl Session {
         match self.part.as_deref() {
             Some(Part::Sink) => !self.inbox.bytes().is_empty(),
             Some(Part::Shell(shell)) => shell.line().is_some() && !self.is_starved(),
+            Some(Part::Chat(chatter)) => chatter.heard.is_some(),
             _ => false,
         }
     }
@@ -113,7 +116,56 @@ impl Session {
     pub(super) fn outside(&self) -> Outside<'_> {
         match self.part.as_deref() {
             Some(Part::Shell(shell)) => Outside::Run(shell.line().unwrap_or_default()),
+            Some(Part::Chat(chatter)) => {
+                let (message, _) = chatter.heard.unwrap_or_default();
+                Outside::Say(&self.inbox.bytes()[..message as usize])
+            }
             _ => Outside::Deliver(self.inbox.bytes()),
+        }
+    }
+
+    /// The message of [`Outside::Say`] has been said.
+    ///
+    /// # Panics
+    /// When there was none: the driver is wrong, whatever the peer did.
+    pub fn said(&mut self) {
+        let (message, frame) = self.heard().take().expect("said() follows Outside::Say");
+        self.watched.asked(&self.inbox.bytes()[..message as usize], self.outbox.pending());
+        self.inbox.consume(frame as usize);
+        self.scanned = 0;
+        self.replied();
+        // There is no reply to be written.
+        self.unwritten = Tally::default();
+        self.watched.written();
+        self.hear();
+    }
+
+    /// Whether nothing is answered here: what came is delivered as it is, or said to all.
+    pub(super) fn takes_in(&mut self) -> bool {
+        match self.part.as_deref() {
+            Some(Part::Sink) => true,
+            Some(Part::Chat(_)) => {
+                self.hear();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Cuts the next message out, unless one waits to be said.
+    fn hear(&mut self) {
+        if self.heard().is_none() {
+            // A frame has a limit far below 2^32.
+            let length = |n| u32::try_from(n).unwrap_or(u32::MAX);
+            let next = self.next_frame();
+            *self.heard() = next.map(|(message, frame)| (length(message), length(frame)));
+        }
+    }
+
+    fn heard(&mut self) -> &mut Option<(u32, u32)> {
+        match self.part.as_deref_mut() {
+            Some(Part::Chat(chatter)) => &mut chatter.heard,
+            _ => unreachable!("only a member of a room says anything in it"),
         }
     }
 

@@ -232,3 +232,56 @@ fn a_shell_that_stops_lets_its_command_end_and_reads_no_other() {
     assert_eq!(told(&mut session, b""), "");
     assert!(matches!(session.step(), Step::Close));
 }
+
+/// The messages of a member of a room that has received this.
+fn messages(session: &mut Session) -> Vec<String> {
+    let mut messages = Vec::new();
+    while let Step::Outside(Outside::Say(message)) = session.step() {
+        messages.push(String::from_utf8_lossy(message).into_owned());
+        session.said();
+    }
+    messages
+}
+
+#[test]
+fn a_member_of_a_room_says_one_message_at_a_time_and_then_reads() {
+    let mut session = begun(App::Chat, Framing::Line, Context::default());
+    assert!(session.waits_for_peer());
+    deliver(&mut session, b"one\r\n\ntwo\nhal");
+    assert_eq!(messages(&mut session), ["one", "", "two"]);
+    assert!(matches!(session.step(), Step::Read(_)));
+    deliver(&mut session, b"f\n");
+    assert_eq!(messages(&mut session), ["half"]);
+    session.rest();
+    assert_eq!((session.heap_bytes(), session.tally().requests), (0, 4));
+    // The end of input ends the last line too.
+    deliver(&mut session, b"last");
+    deliver(&mut session, b"");
+    assert_eq!(messages(&mut session), ["last"]);
+    assert!(matches!(session.step(), Step::Close) && session.input_ended());
+    let mut raw = begun(App::Chat, Framing::Raw, Context::default());
+    deliver(&mut raw, b"one\ntwo");
+    assert_eq!(messages(&mut raw), ["one\ntwo"], "what one read has returned");
+}
+
+#[test]
+fn a_member_of_a_room_that_stops_says_what_had_come_and_no_half_line() {
+    let mut session = begun(App::Chat, Framing::Line, Context::default());
+    session.wind_down(|| 0);
+    deliver(&mut session, b"one\ntwo\nhalf");
+    assert_eq!(messages(&mut session), ["one", "two"]);
+    assert!(matches!(session.step(), Step::Close));
+}
+
+#[test]
+fn a_line_that_is_too_long_ends_its_member_and_is_not_said() {
+    let mut session = begun(App::Chat, Framing::Line, Context::default());
+    deliver(&mut session, b"before\n");
+    assert_eq!(messages(&mut session), ["before"]);
+    for _ in 0..protocol::FRAME_BYTES_MAX / 1024 {
+        deliver(&mut session, &[b'x'; 1024]);
+    }
+    assert_eq!(messages(&mut session), [""; 0]);
+    assert!(said(&mut session).starts_with("ERR too-long "));
+    assert!(matches!(session.step(), Step::Close));
+}

@@ -87,7 +87,7 @@ fn look(session: &mut Session) -> Look {
         Step::Read(space) => Look::Read(space.as_ptr(), space.len()),
         Step::Write(bytes) => Look::Write(bytes.as_ptr(), bytes.len()),
         Step::Run(job) => Look::Run(job),
-        Step::Outside(Outside::Deliver(bytes) | Outside::Run(bytes)) => {
+        Step::Outside(Outside::Deliver(bytes) | Outside::Run(bytes) | Outside::Say(bytes)) => {
             Look::Deliver(bytes.as_ptr(), bytes.len())
         }
         Step::Close => Look::Close,
@@ -192,6 +192,7 @@ pub(crate) fn answers(session: &mut Session) -> Vec<u8> {
                 let n = bytes.len();
                 session.delivered(n);
             }
+            Step::Outside(Outside::Say(_)) => session.said(),
         }
     }
 }

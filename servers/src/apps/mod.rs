@@ -12,12 +12,13 @@ pub(crate) mod wall_clock;
 
 use std::time::Duration;
 
+use protocol::app::chat::Rules;
 use protocol::state::Store;
 use protocol::{App, Context, Framing, Service};
 
 use crate::broken::BROKEN;
 use crate::config::Config;
-use crate::models::Model;
+use crate::models::{Model, chat};
 pub use commands::ShellConfig;
 use wall_clock::SystemClock;
 
@@ -30,12 +31,14 @@ pub struct AppConfig {
     pub delay: Duration,
     /// `shell`: what may run, and how much of it.
     pub shell: ShellConfig,
+    /// `chat`: what holds in the room.
+    pub room: Rules,
 }
 
 impl Default for AppConfig {
     fn default() -> Self {
-        let shell = ShellConfig::default();
-        Self { bye: Context::BYE.into(), delay: Duration::ZERO, shell }
+        let (shell, room) = (ShellConfig::default(), Rules::default());
+        Self { bye: Context::BYE.into(), delay: Duration::ZERO, shell, room }
     }
 }
 
@@ -69,12 +72,32 @@ pub(crate) fn check(model: &Model, config: &Config) -> Result<(), String> {
             ));
         }
     }
+    if app == App::Chat && config.greeting {
+        return Err("a room has no greeting: leave --greeting out".into());
+    }
+    check_room(&config.apps.room)
+}
+
+/// What no room can be like.
+fn check_room(Rules { labels, max_behind }: &Rules) -> Result<(), String> {
+    for label in [&labels.joined, &labels.left] {
+        let most = Rules::LABEL_BYTES_MAX;
+        if label.trim().is_empty() || label.len() > most || label.contains(char::is_control) {
+            return Err(format!(
+                "a label is a text of one line and {most} bytes at most: {label:?}"
+            ));
+        }
+    }
+    if *max_behind < Rules::MAX_BEHIND_MIN {
+        let least = Rules::MAX_BEHIND_MIN;
+        return Err(format!("--max-behind {max_behind} is too little: the least is {least}"));
+    }
     Ok(())
 }
 
 /// What all sessions of a server share.
 pub(crate) fn context(config: &AppConfig, store: &'static dyn Store) -> &'static Context {
-    let AppConfig { bye, delay, shell } = config;
+    let AppConfig { bye, delay, shell, room: _ } = config;
     let (bye, delay, status) = (bye.trim().into(), *delay, shell.status);
     Box::leak(Box::new(Context { store, clock: &SystemClock, bye, delay, status }))
 }
@@ -86,6 +109,9 @@ impl Model {
         // Compared by name: a model is a constant, which has no place of its own.
         if BROKEN.iter().any(|broken| broken.model.name == self.name) && !app.is_request_reply() {
             return Some("its fault shows in requests and replies: choose bench, echo or multiply");
+        }
+        if app == App::Chat && self.chat.is_none() {
+            return Some(chat::WHY_NOT);
         }
         if app.leads_outside() { self.waits_outside.err() } else { None }
     }

@@ -101,6 +101,9 @@ fn advance_now(session: &mut Session, beside: &mut Option<Box<Beside>>) -> io::R
             }
             Ok(go_on(session, beside))
         }
+        Step::Outside(Outside::Say(_)) => {
+            unreachable!("a room has models of its own: see `models::chat`")
+        }
         step => unreachable!("the driver does {step:?} itself"),
     }
 }

@@ -7,7 +7,7 @@
 //! A peer that does not take its replies is idle, as always, or is cut.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -167,6 +167,18 @@ impl Closing {
             }
         }
         Ok(Found::More)
+    }
+}
+
+/// Closes in order, waiting as a thread waits, and says how that ended.
+pub(crate) fn to_end(stream: &OwnedFd, idle_timeout: Duration) -> Ending {
+    let mut closing = Closing::begin(stream);
+    loop {
+        match closing.look(stream, idle_timeout) {
+            Next::Input(time) => stopping::wait(Some(stream.as_fd()), time),
+            Next::Time(time) => stopping::wait(None, time),
+            Next::Over(ending) => return ending,
+        }
     }
 }
 

@@ -201,7 +201,8 @@ fn serve(conn: &mut Conn, jobs_elsewhere: bool, moved: &mut bool) -> Blocked {
     }
 }
 
-fn begin_to_close(conn: &mut Conn) -> Blocked {
+/// Begins to close; everything has been written.
+pub(crate) fn begin_to_close(conn: &mut Conn) -> Blocked {
     if !conn.client.is_to_be_closed_in_steps() {
         return Blocked::Over(Ending::Finished);
     }

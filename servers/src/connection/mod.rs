@@ -20,7 +20,7 @@ use crate::apps::visitors;
 use crate::clock::{self, monotonic_ns};
 use crate::net::{self, Server};
 use crate::stopping;
-use closing::{Closing, Next};
+use closing::Closing;
 
 /// How a connection ended. Peers' faults are counted here and go no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub(crate) enum Ending {
     Idle,
     /// The drain timeout or a second signal cut it.
     Cut,
+    /// A member of a room that did not take what it was told.
+    TooSlow,
     /// No thread, place or memory to serve it.
     Shed,
 }
@@ -222,15 +224,8 @@ impl Conn {
         if !self.client.is_to_be_closed_in_steps() {
             return self.end(Ending::Finished);
         }
-        let idle_timeout = self.client.server().config.idle_timeout;
-        let mut closing = Closing::begin(&self.stream);
-        loop {
-            match closing.look(&self.stream, idle_timeout) {
-                Next::Input(time) => stopping::wait(Some(self.stream.as_fd()), time),
-                Next::Time(time) => stopping::wait(None, time),
-                Next::Over(ending) => return self.end(ending),
-            }
-        }
+        let ending = closing::to_end(&self.stream, self.client.server().config.idle_timeout);
+        self.end(ending);
     }
 }
 

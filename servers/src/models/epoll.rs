@@ -14,7 +14,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
-use super::{Family, Model, Workers};
+use super::{Family, Model, Workers, chat};
 use crate::net::{Listener, Server};
 use crate::reactor::{Clients, Ready, Token, Turn, Want};
 
@@ -23,6 +23,7 @@ pub(crate) const MODEL: Model = Model {
     family: Family::Reactor,
     summary: "an event loop around epoll(7), level-triggered",
     workers: Workers::None,
+    chat: Some(chat::epoll::run),
     run,
     ..Model::PLAIN
 };
@@ -93,20 +94,32 @@ pub(super) fn event_loop(
                 None => break,
             }
         }
-        if listening != clients.wants_listener() {
-            listening = !listening;
-            // Taken out, not masked: a listener that has been shut down hangs up, and epoll
-            // tells of that whether it is asked or not.
-            if !listening {
-                epoll::delete(&epoll, listener)?;
-            } else if epoll::add(&epoll, listener, data(Token::LISTENER), accepting).is_err() {
-                // The kernel has no room for it now.
-                listening = false;
-                clients.pause(now);
-            }
+        if !listens(&epoll, listener, accepting, &mut listening, clients.wants_listener())? {
+            clients.pause(now);
         }
     }
     Ok(())
+}
+
+/// Has the kernel watch the listener or not, as the loop wants it; `false` when it has no room for it
+/// now.
+pub(super) fn listens(
+    epoll: &OwnedFd,
+    listener: Listener,
+    accepting: EventFlags,
+    listening: &mut bool,
+    wanted: bool,
+) -> io::Result<bool> {
+    if *listening && !wanted {
+        // Taken out, not masked: a listener that has been shut down hangs up, and epoll
+        // tells of that whether it is asked or not.
+        epoll::delete(epoll, listener)?;
+        *listening = false;
+    } else if !*listening && wanted {
+        *listening = epoll::add(epoll, listener, data(Token::LISTENER), accepting).is_ok();
+        return Ok(*listening);
+    }
+    Ok(true)
 }
 
 /// Tells the kernel what a client waits for, if that has changed.

@@ -6,6 +6,7 @@
 
 mod acceptor_loops;
 mod busy_poll;
+pub(crate) mod chat;
 pub(crate) mod epoll;
 pub(crate) mod epoll_edge;
 pub(crate) mod fork;
@@ -68,6 +69,8 @@ pub struct Model {
     pub probe: fn() -> Result<(), String>,
     /// Whether it can wait for what is not a connection, and if not, why.
     pub waits_outside: Result<(), &'static str>,
+    /// The same as `run` for a room, which all of its clients are in at once; `None` where it cannot.
+    pub chat: Option<fn(&'static Server) -> io::Result<()>>,
     /// Makes what it needs, calls `Server::ready`, and serves until stopped and drained.
     pub run: fn(&'static Server) -> io::Result<()>,
 }
@@ -88,6 +91,7 @@ impl Model {
         timer_resolution: Duration::from_nanos(1),
         probe: || Ok(()),
         waits_outside: Ok(()),
+        chat: None,
         run: |_| Ok(()),
     };
 }

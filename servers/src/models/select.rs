@@ -16,7 +16,7 @@ use rustix::event::{
     FdSetElement, FdSetIter, Timespec, fd_set_bound, fd_set_insert, fd_set_remove, select,
 };
 
-use super::{Family, Model, Workers};
+use super::{Family, Model, Workers, chat};
 use crate::config::DESCRIPTORS_RESERVED;
 use crate::net::{Server, number};
 use crate::reactor::{Clients, Ready, Token, Turn, Want};
@@ -27,19 +27,20 @@ pub(crate) const MODEL: Model = Model {
     summary: "an event loop around select(2), for descriptors up to 1,023",
     workers: Workers::None,
     holds_at_most: Some(FD_SETSIZE - DESCRIPTORS_RESERVED),
+    chat: Some(chat::select::run),
     run,
     ..Model::PLAIN
 };
 
 /// Bits of a set. The kernel would take longer ones; the C library, and so every program that
 /// people know as a select server, does not.
-const FD_SETSIZE: usize = 1024;
-const HIGHEST: RawFd = 1023;
-const TOO_HIGH: &str = "a set has 1,024 bits, and so many descriptors are open already: have \
+pub(super) const FD_SETSIZE: usize = 1024;
+pub(super) const HIGHEST: RawFd = 1023;
+pub(super) const TOO_HIGH: &str = "a set has 1,024 bits, and so many descriptors are open already: have \
                         whatever starts this server close its own";
 const WORDS: usize = FD_SETSIZE / (8 * size_of::<FdSetElement>());
 
-type Set = [FdSetElement; WORDS];
+pub(super) type Set = [FdSetElement; WORDS];
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
@@ -104,7 +105,11 @@ fn run(server: &'static Server) -> io::Result<()> {
 }
 
 /// pselect(2), which leaves in the sets what is ready.
-fn wait(readable: &mut Set, writable: &mut Set, timeout: Option<Duration>) -> io::Result<()> {
+pub(super) fn wait(
+    readable: &mut Set,
+    writable: &mut Set,
+    timeout: Option<Duration>,
+) -> io::Result<()> {
     let bound = fd_set_bound(readable).max(fd_set_bound(writable));
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     #[expect(unsafe_code, reason = "select(2) is told of descriptors by number")]
@@ -120,6 +125,6 @@ fn wait(readable: &mut Set, writable: &mut Set, timeout: Option<Duration>) -> io
     }
 }
 
-fn index(fd: RawFd) -> usize {
+pub(super) fn index(fd: RawFd) -> usize {
     usize::try_from(fd).expect("descriptors are not negative")
 }

@@ -9,7 +9,7 @@
 
 use std::io;
 
-use super::{Family, Model, Workers};
+use super::{Family, Model, Workers, chat};
 use crate::connection::drive;
 use crate::net::Server;
 use crate::threads;
@@ -19,13 +19,14 @@ pub(crate) const MODEL: Model = Model {
     family: Family::Thread,
     summary: "a thread for each client, made when it comes",
     workers: Workers::None,
+    chat: Some(chat::thread_per_client::run),
     run,
     ..Model::PLAIN
 };
 
 /// Address space for one client's stack. What a client really uses is a few pages of it, but
 /// the default of 2 MiB would reserve 20 GiB for ten thousand clients.
-const STACK_BYTES: usize = 256 * 1024;
+pub(super) const STACK_BYTES: usize = 256 * 1024;
 
 fn run(server: &'static Server) -> io::Result<()> {
     server.ready()?;

@@ -49,9 +49,15 @@ impl Listening {
 }
 
 /// Accepts clients and gives each a task, until stopped; then waits for the last of them.
-pub(super) async fn serve(
+pub(super) async fn serve(listening: Listening, worker: usize) -> io::Result<()> {
+    serve_each(listening, move |conn| client(conn, worker), || {}).await
+}
+
+/// The same for what a client's task is; `no_more` is called when nobody is accepted any more.
+pub(super) async fn serve_each<Task: Future<Output = ()> + Send + 'static>(
     Listening { listener, socket }: Listening,
-    worker: usize,
+    client: impl Fn(Conn) -> Task,
+    no_more: impl FnOnce(),
 ) -> io::Result<()> {
     // Nobody sends on it. Every task holds a sender, so it closes with the last task.
     let (alive, mut last_gone) = mpsc::channel::<()>(1);
@@ -60,8 +66,9 @@ pub(super) async fn serve(
         match listener.accept() {
             Accepted::Conn(conn) => {
                 let alive = alive.clone();
+                let client = client(conn);
                 tokio::spawn(async move {
-                    client(conn, worker).await;
+                    client.await;
                     drop(alive);
                 });
             }
@@ -72,6 +79,7 @@ pub(super) async fn serve(
         }
     }
     drop(alive);
+    no_more();
     // A cut does not wake a task whose job sleeps: it ends with the runtime, when we return.
     while stopping::stage() < Stage::Cut && timeout(CUT_TICK, last_gone.recv()).await.is_err() {}
     Ok(())
@@ -79,7 +87,7 @@ pub(super) async fn serve(
 
 /// What a client waits for to read. Urgent data is asked for by name: a read ends in front of it, and
 /// then a short one does not prove that nothing is left.
-const INPUT: Interest = Interest::READABLE.add(Interest::PRIORITY);
+pub(super) const INPUT: Interest = Interest::READABLE.add(Interest::PRIORITY);
 
 /// Carries one client to its end.
 async fn client(conn: Conn, worker: usize) {
@@ -228,7 +236,7 @@ async fn before<T>(
 }
 
 /// Closes in order, and says how that ended.
-async fn close(client: &Client, stream: &AsyncFd<OwnedFd>) -> io::Result<Ending> {
+pub(super) async fn close(client: &Client, stream: &AsyncFd<OwnedFd>) -> io::Result<Ending> {
     let idle_timeout = client.server().config.idle_timeout;
     let mut closing = Closing::begin(stream.get_ref());
     loop {

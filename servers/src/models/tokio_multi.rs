@@ -9,7 +9,7 @@
 use std::io;
 
 use super::tokio::{Listening, TICK, serve};
-use super::{Family, Model, Workers, processors};
+use super::{Family, Model, Workers, chat, processors};
 use crate::net::Server;
 use crate::threads;
 
@@ -19,6 +19,7 @@ pub(crate) const MODEL: Model = Model {
     summary: "tokio tasks on a work-stealing pool, by default a thread for each processor",
     workers: Workers::Floating(processors),
     timer_resolution: TICK,
+    chat: Some(chat::tokio::run),
     run,
     ..Model::PLAIN
 };

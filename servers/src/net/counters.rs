@@ -58,6 +58,8 @@ counters! {
     idle,
     /// Connections cut by the drain timeout or a second signal.
     cut,
+    /// Members of a room that were disconnected because they did not take what they were told.
+    too_slow,
     /// Connections that ended with the process that served them.
     lost,
     /// Processes of a pool that died and were replaced.
@@ -170,6 +172,7 @@ impl Counters {
             Ending::Reset => &self.reset,
             Ending::Idle => &self.idle,
             Ending::Cut => &self.cut,
+            Ending::TooSlow => &self.too_slow,
             Ending::Shed => &self.shed,
         };
         counter.fetch_add(1, Relaxed);

@@ -162,7 +162,11 @@ impl Server {
     /// this program or its machine did wrong later. Never a peer.
     pub fn run(&'static self, announce: fn(&Self) -> io::Result<()>) -> Result<Totals, RunError> {
         let _ = self.announce.set(announce);
-        if let Err(error) = (self.model.run)(self) {
+        let run = match self.config.service.app {
+            App::Chat => self.model.chat.expect("it was asked whether it has one"),
+            _ => self.model.run,
+        };
+        if let Err(error) = run(self) {
             if self.is_ready.load(SeqCst) {
                 return Err(RunError::Failed(error));
             }

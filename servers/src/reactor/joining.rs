@@ -5,10 +5,41 @@ use std::time::Instant;
 use super::{Clients, Entry, Token, Want};
 use crate::connection::Conn;
 use crate::net::{Accepted, Listener};
-use crate::turns::Accepting;
+use crate::turns::{Accepting, Turns};
 
 /// Accepts per turn of the loop, so that a storm of connections cannot starve the established.
-const ACCEPTS_PER_TURN_MAX: usize = 16;
+pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 16;
+
+/// The next client at the listener, of `left` that this turn may still accept. Once there is none, what
+/// follows from the reason is noted.
+pub(crate) fn next_accepted(
+    turns: &mut Turns,
+    acceptable: &mut bool,
+    listener: Listener,
+    now: Instant,
+    left: &mut usize,
+) -> Option<Conn> {
+    while *left > 0 {
+        *left -= 1;
+        match listener.accept() {
+            Accepted::Conn(conn) => return Some(conn),
+            Accepted::TurnedAway => {}
+            Accepted::Nobody => {
+                *acceptable = false;
+                break;
+            }
+            Accepted::Exhausted => {
+                turns.accepting.pause(now);
+                break;
+            }
+            Accepted::Stopped => {
+                turns.accepting.becomes(Accepting::Stopped);
+                break;
+            }
+        }
+    }
+    None
+}
 
 impl Clients {
     /// Accepts who is waiting at the listener, as many as one turn may. `joined` tells the kernel
@@ -23,23 +54,11 @@ impl Clients {
         if !self.acceptable || self.turns.accepting != Accepting::Open {
             return;
         }
-        for _ in 0..ACCEPTS_PER_TURN_MAX {
-            match listener.accept() {
-                Accepted::Conn(conn) => self.join(conn, now, &mut joined),
-                Accepted::TurnedAway => {}
-                Accepted::Nobody => {
-                    self.acceptable = false;
-                    return;
-                }
-                Accepted::Exhausted => {
-                    self.pause(now);
-                    return;
-                }
-                Accepted::Stopped => {
-                    self.turns.accepting.becomes(Accepting::Stopped);
-                    return;
-                }
-            }
+        let mut left = ACCEPTS_PER_TURN_MAX;
+        while let Some(conn) =
+            next_accepted(&mut self.turns, &mut self.acceptable, listener, now, &mut left)
+        {
+            self.join(conn, now, &mut joined);
         }
     }
 

@@ -2,7 +2,7 @@
 //! turn it is and when something is due is in `turns`. A loop waits, wakes those the kernel named, and gives
 //! turns until nobody wants one; the waiting is the model's own.
 
-mod joining;
+pub(crate) mod joining;
 pub(crate) mod mailbox;
 mod turn;
 

@@ -1,6 +1,7 @@
 //! What the application was told, in the ready line.
 
 use protocol::App;
+use protocol::app::chat::Rules;
 use serde::Serialize;
 use servers::{AppConfig, ShellConfig};
 
@@ -15,6 +16,16 @@ pub(super) struct Told<'a> {
     delay_ns: Option<u64>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     shell: Option<Box<ToldShell<'a>>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    room: Option<Box<ToldRoom<'a>>>,
+}
+
+/// What a room was told.
+#[derive(Serialize)]
+struct ToldRoom<'a> {
+    joined_label: &'a str,
+    left_label: &'a str,
+    max_behind_bytes: usize,
 }
 
 /// What a shell was told.
@@ -34,7 +45,15 @@ impl<'a> Told<'a> {
             bye: (app == App::Clock).then_some(&config.bye),
             delay_ns: (app == App::Daytime).then_some(ns(config.delay)),
             shell: (app == App::Shell).then(|| Box::new(ToldShell::of(&config.shell))),
+            room: (app == App::Chat).then(|| Box::new(ToldRoom::of(&config.room))),
         }
+    }
+}
+
+impl<'a> ToldRoom<'a> {
+    fn of(Rules { labels, max_behind }: &'a Rules) -> Self {
+        let (joined_label, left_label) = (&labels.joined, &labels.left);
+        Self { joined_label, left_label, max_behind_bytes: *max_behind }
     }
 }
 

@@ -1,0 +1,194 @@
+//! Members that take nothing, vanish or say nothing, and a server without descriptors for more.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::net::sockopt::set_socket_linger;
+use rustix::process::{Resource, Rlimit, prlimit};
+use servers::Model;
+
+use super::member;
+use crate::served::{Client, serve, until};
+use crate::support::DEADLINE;
+
+/// A member that reads whatever comes, at once.
+struct Reader {
+    stream: TcpStream,
+    name: String,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Reader {
+    fn of(mut client: Client) -> Self {
+        let name = format!("[{}]", client.address());
+        let stream = client.stream.try_clone().expect("a handle");
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            loop {
+                let line = client.line();
+                if line.is_empty() || sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { stream, name, lines }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.stream.write_all(format!("{text}\n").as_bytes()).expect("the server takes it");
+    }
+
+    /// The next line.
+    fn line(&self) -> String {
+        self.lines.recv_timeout(DEADLINE).expect("a line in time")
+    }
+
+    /// Waits for this line.
+    fn hears(&self, line: &str) {
+        until(line, || self.line() == line);
+    }
+}
+
+pub(super) fn slow_reader(model: &'static Model) {
+    let server = serve(model, &["--app", "chat", "--max-behind", "256KiB"]);
+    let mut speaker = Reader::of(member(&server));
+    let slow = member(&server);
+    let gone = format!("[{}] (disconnected)\n", slow.address());
+    let listener = Reader::of(member(&server));
+    speaker.hears(&format!("{} (connected)\n", listener.name));
+    // Until the buffers on the way are full and the room has waited for so many bytes more.
+    let message = "x".repeat(8 * 1024);
+    let (mut said, mut left) = (0, false);
+    until("the slow one is disconnected", || {
+        for _ in 0..16 {
+            speaker.say(&message);
+            said += 1;
+            left |= speaker.line() == gone;
+        }
+        left
+    });
+    while said > 0 {
+        let line = listener.line();
+        said -= usize::from(line != gone);
+        assert!(line == gone || line.ends_with(&format!("{message}\n")), "{line:.40}");
+    }
+    speaker.say("still here");
+    listener.hears(&format!("{} still here\n", speaker.name));
+    drop(slow);
+    let ended = server.stop().well();
+    assert_eq!((ended.count("too_slow"), ended.count("finished")), (1, 2));
+}
+
+/// Closes with a reset.
+fn vanish(stream: TcpStream) {
+    set_socket_linger(&stream, Some(Duration::ZERO)).expect("a socket");
+    drop(stream);
+}
+
+pub(super) fn vanishing(model: &'static Model) {
+    let server = serve(model, &["--app", "chat"]);
+    let mut speaker = member(&server);
+    let mut listener = member(&server);
+    speaker.line();
+    const GUESTS: usize = 20;
+    for n in 0..GUESTS {
+        let guest = server.client();
+        let name = format!("[{}]", guest.address());
+        speaker.send(format!("{n}\n").repeat(50));
+        vanish(guest.stream.try_clone().expect("a handle"));
+        vanish(guest.stream);
+        // It may have been gone before it was asked who it is; then nobody is told.
+        let mut told = 0;
+        while told < 50 {
+            let line = listener.line();
+            assert!(
+                line.contains(&format!("] {n}\n")) || line.starts_with("[127"),
+                "{name} {line}"
+            );
+            told += usize::from(line.ends_with(&format!("] {n}\n")));
+        }
+    }
+    let everyone = format!("[{}] over\n", speaker.address());
+    speaker.send("over\n");
+    until("both are told", || speaker.line() == everyone);
+    until("both are told", || listener.line() == everyone);
+    let ended = server.stop().well();
+    let gone = ["reset", "finished", "dead_on_arrival"].map(|name| ended.count(name));
+    assert_eq!(gone.iter().sum::<u64>(), 2 + GUESTS as u64, "{ended:?}");
+    assert_eq!(ended.count("too_slow"), 0);
+}
+
+pub(super) fn cut(model: &'static Model) {
+    let flags = ["--app", "chat", "--max-behind", "64MiB", "--drain-timeout", "1h"];
+    let server = serve(model, &flags);
+    let mut speaker = member(&server);
+    let stuck = member(&server);
+    speaker.line();
+    let message = "x".repeat(8 * 1024);
+    // More than any buffer on the way holds.
+    for _ in 0..1500 {
+        speaker.send(format!("{message}\n"));
+        speaker.line();
+    }
+    let ended = server.cut().well();
+    drop(stuck);
+    assert_eq!(ended.count("cut") + ended.count("finished"), 2);
+    assert!(ended.count("cut") >= 1, "{ended:?}");
+}
+
+pub(super) fn descriptors(model: &'static Model) {
+    let server = serve(model, &["--app", "chat"]);
+    let open = format!("/proc/{}/fd", server.child.id());
+    let open = std::fs::read_dir(open).expect("its descriptors").flatten();
+    let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok());
+    let numbers: Vec<u64> = numbers.collect();
+    // Three more, and then none.
+    let mut free = (0..).filter(|number| !numbers.contains(number));
+    let limit = free.nth(3).expect("there are more than it has open");
+    let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
+    prlimit(Some(server.pid()), Resource::Nofile, limit).expect("it is ours");
+    let mut members = Vec::new();
+    let busy = loop {
+        let mut client = server.client();
+        let first = client.line();
+        if !first.ends_with("(connected)\n") {
+            break first;
+        }
+        members.push(client);
+    };
+    assert!(busy.starts_with("ERR busy "), "{busy}");
+    assert_eq!(members.len(), 3);
+    members[0].send("it is full\n");
+    for member in &mut members {
+        until("it is told", || member.line().ends_with("it is full\n"));
+    }
+    drop(members.pop());
+    until("there is room again", || server.client().line().ends_with("(connected)\n"));
+    assert!(server.stop().well().count("shed") >= 1);
+}
+
+pub(super) fn silence(model: &'static Model) {
+    let flags = ["--app", "chat", "--idle-timeout", "200ms", "--max-behind", "64MiB"];
+    let server = serve(model, &flags);
+    let mut silent = Reader::of(member(&server));
+    let mut speaker = Reader::of(member(&server));
+    let stuck = member(&server);
+    let gone = format!("[{}] (disconnected)\n", stuck.address());
+    speaker.hears(&format!("[{}] (connected)\n", stuck.address()));
+    // More than any buffer on the way holds: from there on it takes nothing.
+    let message = "x".repeat(8 * 1024);
+    (0..1500).for_each(|_| speaker.say(&message));
+    // That takes the idle timeout at least, in which one says nothing and the other half a line.
+    silent.stream.write_all(b"I am ").expect("the server takes it");
+    speaker.hears(&gone);
+    silent.say("here");
+    let said = format!("{} I am here\n", silent.name);
+    speaker.hears(&said);
+    silent.hears(&said);
+    drop(stuck);
+    let ended = server.stop().well();
+    assert_eq!((ended.count("idle"), ended.count("finished")), (1, 2));
+}
