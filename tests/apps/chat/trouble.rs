@@ -52,31 +52,36 @@ impl Reader {
     }
 }
 
+/// Says this and waits until both have been told, so that neither is ever slow however busy the machine
+/// is. Returns how many were told something else before it.
+fn in_step(speaker: &mut Reader, listener: &Reader, text: &str) -> usize {
+    speaker.say(text);
+    let said = format!("{} {text}\n", speaker.name);
+    let others = |reader: &Reader| {
+        let other = (0..).take_while(|_| reader.line() != said).count();
+        usize::from(other > 0)
+    };
+    others(speaker) + others(listener)
+}
+
+/// More than any buffer on the way holds, in pieces.
+const PIECES: usize = 1500;
+const PIECE_BYTES: usize = 8 * 1024;
+
 pub(super) fn slow_reader(model: &'static Model) {
     let server = serve(model, &["--app", "chat", "--max-behind", "256KiB"]);
     let mut speaker = Reader::of(member(&server));
     let slow = member(&server);
-    let gone = format!("[{}] (disconnected)\n", slow.address());
     let listener = Reader::of(member(&server));
     speaker.hears(&format!("{} (connected)\n", listener.name));
-    // Until the buffers on the way are full and the room has waited for so many bytes more.
-    let message = "x".repeat(8 * 1024);
-    let (mut said, mut left) = (0, false);
+    let piece = "x".repeat(PIECE_BYTES);
+    // Both are told that it is disconnected, and nothing else beside what is said.
+    let mut told = 0;
     until("the slow one is disconnected", || {
-        for _ in 0..16 {
-            speaker.say(&message);
-            said += 1;
-            left |= speaker.line() == gone;
-        }
-        left
+        told += in_step(&mut speaker, &listener, &piece);
+        told == 2
     });
-    while said > 0 {
-        let line = listener.line();
-        said -= usize::from(line != gone);
-        assert!(line == gone || line.ends_with(&format!("{message}\n")), "{line:.40}");
-    }
-    speaker.say("still here");
-    listener.hears(&format!("{} still here\n", speaker.name));
+    assert_eq!(in_step(&mut speaker, &listener, "still here"), 0);
     drop(slow);
     let ended = server.stop().well();
     assert_eq!((ended.count("too_slow"), ended.count("finished")), (1, 2));
@@ -176,14 +181,20 @@ pub(super) fn silence(model: &'static Model) {
     let mut silent = Reader::of(member(&server));
     let mut speaker = Reader::of(member(&server));
     let stuck = member(&server);
-    let gone = format!("[{}] (disconnected)\n", stuck.address());
-    speaker.hears(&format!("[{}] (connected)\n", stuck.address()));
-    // More than any buffer on the way holds: from there on it takes nothing.
-    let message = "x".repeat(8 * 1024);
-    (0..1500).for_each(|_| speaker.say(&message));
+    let came = format!("[{}] (connected)\n", stuck.address());
+    speaker.hears(&came);
+    silent.hears(&came);
+    let piece = "x".repeat(PIECE_BYTES);
+    let mut told = 0;
+    for _ in 0..PIECES {
+        told += in_step(&mut speaker, &silent, &piece);
+    }
     // That takes the idle timeout at least, in which one says nothing and the other half a line.
     silent.stream.write_all(b"I am ").expect("the server takes it");
-    speaker.hears(&gone);
+    until("the one that takes nothing is idle", || {
+        told += in_step(&mut speaker, &silent, "?");
+        told == 2
+    });
     silent.say("here");
     let said = format!("{} I am here\n", silent.name);
     speaker.hears(&said);
