@@ -183,7 +183,10 @@ def _syscalls(of: Document | None) -> tuple[tuple[str, float], ...]:
 
 def _law(of: Document) -> Law | None:
     law = of.maybe("law")
-    return law and Law(
+    # A law that does not describe its points is not drawn over them.
+    if law is None or law.get("misfit", str, type(None)):
+        return None
+    return Law(
         of.get("series", str),
         of.get("model", str),
         tuple(f"{one.name} {one.text}" for one in map(_factor, of.objects("fixed", optional=True))),
@@ -246,7 +249,7 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def _samples(of: Document) -> Samples:
+def read_samples(of: Document) -> Samples:
     if (unit := of.get("unit", str)) != "ns":
         raise of.error(f"is in {unit!r}; only 'ns' is known")
     count, censored = of.get("count", int), of.get("censored", int)
@@ -324,7 +327,7 @@ def read_headline(run: Run, cell: Cell) -> tuple[str, Samples]:
         latency = read_trial(run, name).object("latency")
         response = latency.maybe("response")
         kinds.add("service" if response is None else "response")
-        parts.append(_samples(latency.object("service") if response is None else response))
+        parts.append(read_samples(latency.object("service") if response is None else response))
     if len(kinds) > 1:
         raise DamagedError(
             f"{run.folder}: the trials of {cell.workload}/{cell.model} are partly open and partly "

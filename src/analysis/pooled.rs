@@ -2,7 +2,9 @@
 //!
 //! Trials are independent replications of one experiment: each has a process and connections of its
 //! own. So their samples are samples of one distribution, one histogram holds them, and what they are
-//! worth adds up. Parts of one load (`c10k merge`) are not independent, and are added up otherwise.
+//! worth adds up, but to no more than trials that differ as these do can know: beyond a far quantile
+//! lies what happens to some trials and not to others. Parts of one load (`c10k merge`) are not
+//! independent, and are added up otherwise.
 
 use std::path::Path;
 
@@ -13,6 +15,10 @@ use crate::base::units::as_f64;
 use crate::document::{Cell, CellQuantile, Distribution, Pooled, Summary, Trial, is_admitted};
 use crate::document::{histogram, store};
 
+/// Quantiles that are not of the tail, where trials are clusters. Trials differ here too, but that moves the value
+/// little, and the spread beside it says so.
+const MIDDLE: std::ops::RangeInclusive<f64> = 0.1..=0.9;
+
 /// A trial's samples.
 struct Part<'a> {
     of: &'a Distribution,
@@ -22,6 +28,12 @@ struct Part<'a> {
 impl Part<'_> {
     fn beyond(&self, value: u64) -> u64 {
         self.samples.len() - self.samples.count_between(0, value)
+    }
+
+    fn reaching(&self, value: u64) -> u64 {
+        let lowest = self.samples.lowest_equivalent(value);
+        self.samples.len()
+            - lowest.checked_sub(1).map_or(0, |below| self.samples.count_between(0, below))
     }
 
     /// How many independent samples it is worth: all of them where nobody looked.
@@ -58,7 +70,7 @@ fn part(of: &Distribution) -> Result<Part<'_>> {
 
 fn one(parts: &[Part<'_>], all: &Histogram<u64>, q: f64) -> Pooled {
     let value_ns = all.value_at_quantile(q);
-    let effective_count = parts.iter().map(|part| part.effective_count(q)).sum();
+    let within: u64 = parts.iter().map(|part| part.effective_count(q)).sum();
     let alone = |part: &Part<'_>| part.of.quantile(q).is_some_and(|found| found.admitted);
     let beyond: Vec<u64> = parts.iter().map(|part| part.beyond(value_ns)).collect();
     // What was cut off counts as its trial's longest, as in a trial by itself. If all of it lies beyond,
@@ -66,15 +78,47 @@ fn one(parts: &[Part<'_>], all: &Histogram<u64>, q: f64) -> Pooled {
     // If not, the truth may be more. Of one trial this is the rule that documents have for it.
     let reaches = |(part, beyond): (&Part<'_>, &u64)| *beyond < part.of.censored;
     let (most, total) = (beyond.iter().max().copied().unwrap_or(0), beyond.iter().sum::<u64>());
+    let is_tail = q > 0.0 && q < 1.0 && !MIDDLE.contains(&q);
+    // Where many samples have this very value, nothing may lie beyond it.
+    let reached: Vec<u64> = parts.iter().map(|part| part.reaching(value_ns)).collect();
+    let worths = [&beyond, &reached].into_iter().filter_map(|found| clusters(parts, found));
+    let between = worths.reduce(f64::min).filter(|_| is_tail);
+    // What each knows by itself, they know together: counts are cut to whole ones.
+    let from_within = is_admitted(q, as_f64(within)) || parts.iter().all(alone);
     Pooled {
         value_ns,
-        // What each knows by itself, they know together: counts are cut to whole ones.
-        admitted: is_admitted(q, as_f64(effective_count)) || parts.iter().all(alone),
-        effective_count,
+        admitted: from_within && between.is_none_or(|worth| is_admitted(q, worth)),
+        effective_count: between.map_or(within, |worth| within.min(whole(worth))),
         at_least: parts.iter().zip(&beyond).any(reaches),
         of_trials: parts.iter().map(|part| part.samples.value_at_quantile(q)).collect(),
         most_of_one_trial: (total > 0).then(|| as_f64(most) / as_f64(total)),
     }
+}
+
+/// How many independent samples those of all trials are worth if each trial is a cluster: as many as have the
+/// variance that the share `beyond` a value has from trial to trial (Kish's design effect; a ratio of sums, since
+/// trials hold unequal numbers). `None` of one trial, and of trials that do not differ.
+fn clusters(parts: &[Part<'_>], beyond: &[u64]) -> Option<f64> {
+    let own = || {
+        parts.iter().map(|part| as_f64(part.samples.len())).zip(beyond.iter().map(|n| as_f64(*n)))
+    };
+    let (total, all) = own().fold((0.0, 0.0), |sum, (n, beyond)| (sum.0 + n, sum.1 + beyond));
+    let (share, trials) = (all / total, as_f64(parts.len() as u64));
+    let apart: f64 = own().map(|(n, beyond)| (beyond - share * n).powi(2)).sum();
+    let variance = trials / (trials - 1.0) * apart / total.powi(2);
+    (parts.len() > 1 && variance > 0.0).then(|| share * (1.0 - share) / variance)
+}
+
+/// Of 999 samples divisions leave a hair less.
+fn whole(samples: f64) -> u64 {
+    const HAIR: f64 = 1e-6;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive, and as large as fits otherwise"
+    )]
+    let whole = (samples + HAIR) as u64;
+    whole
 }
 
 /// Who does not know a quantile of the tail does not know a rarer one: a stall that is one event at the

@@ -8,7 +8,7 @@ use crate::base::units::as_f64;
 use crate::statistics::extremes;
 
 /// A quantile of the samples of all trials together. Trials are independent replications, so what
-/// their samples are worth adds up.
+/// their samples are worth adds up, as far as trials are alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pooled {
@@ -16,7 +16,8 @@ pub struct Pooled {
     pub value_ns: u64,
     /// Whether the trials together have samples enough to say so: about 6/(1-q) effective ones.
     pub admitted: bool,
-    /// How many independent samples they are worth at this quantile: the sum over the trials.
+    /// How many independent samples they are worth at this quantile: the sum over the trials, and in the tail no
+    /// more than what they are worth if each trial is a cluster.
     pub effective_count: u64,
     /// Whether in some trial it reaches into what was cut off: the truth is this or more.
     pub at_least: bool,

@@ -69,6 +69,8 @@ fn point(mut cell: Cell, factors: &[Factor], rate: f64, drift: &[f64], noise: &m
     cell.workload = format!("many-connections{load}-{state}");
     cell.series = Some("many".into());
     cell.factors = factors.to_vec();
+    // What limited the run that these cells are from limits none of these.
+    cell.flags.retain(|flag| flag.name != "generator-cpu");
     cell.connections = load.parse().expect("a number");
     let blocks = 0..TRIALS;
     cell.trials =

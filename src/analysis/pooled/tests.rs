@@ -27,7 +27,9 @@ fn what_samples_are_worth_adds_up_and_the_value_is_that_of_all_samples() {
         let own = together.quantile(q).expect("listed");
         let pooled = at(&trials, q);
         assert_eq!((pooled.value_ns, pooled.admitted), (own.value, own.admitted), "{q}");
-        assert_eq!(pooled.effective_count, 1_000);
+        // A single sample is of one trial: 0.001 · 0.999 over 5/4 · 0.8 / 1,000².
+        let worth = if (0.999..1.0).contains(&q) { 999 } else { 1_000 };
+        assert_eq!(pooled.effective_count, worth, "{q}");
     }
     // One trial does not know its p99, two of them neither, and three do.
     let known = |n: usize| at(&trials[..n], 0.99).admitted;
@@ -53,6 +55,55 @@ fn what_every_trial_knows_they_know_together() {
     let one = trial(1..=1_000, []).worth(|_| 16.5);
     assert!(one.quantile(0.9).expect("listed").admitted);
     assert!(at(&[&one], 0.9).admitted);
+}
+
+/// Five trials of 2,000 samples with so many of them at 50 ms.
+fn stalled(of_each: [u64; 5]) -> Vec<Distribution> {
+    of_each
+        .map(|n| {
+            trial((1..=2_000 - n).map(|i| i % 1_000 + 1).chain((0..n).map(|_| 50_000_000)), [])
+        })
+        .into()
+}
+
+#[test]
+fn the_tail_is_worth_what_trials_as_clusters_are_worth() {
+    let p99 = |of_each| {
+        let parts = stalled(of_each);
+        at(&parts.iter().collect::<Vec<_>>(), 0.99)
+    };
+    // All that lies beyond is of one trial. With 0.01 of 10,000 beyond and the trials' numbers 20, 20, 20, 20 and 80
+    // from theirs, the variance of the share is 5/4 · 8,000 / 10,000² = 0.0001: that of 99 independent samples.
+    let one = p99([0, 0, 0, 0, 100]);
+    assert_eq!((one.effective_count, one.admitted), (99, false));
+    // 10, 5, 0, 5 and 10 from theirs: 5/4 · 250 / 10,000², that of 3,168.
+    let spread = p99([10, 15, 20, 25, 30]);
+    assert_eq!((spread.effective_count, spread.admitted), (3_168, true));
+    // Alike trials are worth what each is worth, and no more however alike they are.
+    let alike = p99([20; 5]);
+    assert_eq!((alike.effective_count, alike.admitted), (10_000, true));
+}
+
+#[test]
+fn trials_of_which_each_knows_its_tail_need_not_know_one_together() {
+    let parts = stalled([0, 0, 0, 0, 200]);
+    let parts: Vec<&Distribution> = parts.iter().collect();
+    assert!(parts.iter().all(|part| part.quantile(0.99).expect("listed").admitted));
+    assert!(!at(&parts, 0.99).admitted);
+    // One trial has nothing to be compared with.
+    assert!(at(&parts[4..], 0.99).admitted);
+}
+
+#[test]
+fn in_the_middle_trials_may_differ() {
+    // Each trial is slower than all of the one before, so between them they are worth 4 samples.
+    let parts: Vec<_> = (0..5).map(|n| trial((1..=2_000).map(|i| n * 10_000 + i), [])).collect();
+    let parts: Vec<&Distribution> = parts.iter().collect();
+    for q in [0.1, 0.5, 0.9] {
+        let found = at(&parts, q);
+        assert!(found.admitted && found.effective_count == 10_000, "{q}: {found:?}");
+    }
+    assert!(!at(&parts, 0.95).admitted && !at(&parts, 0.99).admitted);
 }
 
 #[test]

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""How far twins' quantiles of all trials together differ, by both rules of admission.
+
+A twin is the same model measured twice, so what its two cells differ by is noise. Both rules are
+worked out here from the trials' own documents, and not taken from the summary: what samples are
+worth within trials alone, and with trials as clusters. METHODOLOGY.md, "Over trials", has the
+figures of the committed runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import c10k_results as results
+from c10k_documents import SAMPLES_BEYOND, Cell, DamagedError, Run, Samples, UsageError
+
+QUANTILES = (0.5, 0.9, 0.99, 0.999)
+# Twins whose values differ by more have not the same quantile.
+FAR = 1.5
+
+
+@dataclass(frozen=True)
+class Found:
+    """A quantile of one cell: its value, and what its samples are worth."""
+
+    cell: tuple[str, str, str]
+    twin: bool
+    value: int
+    within: float
+    between: float
+
+    def events(self, q: float) -> float:
+        return min(self.within, self.between) * (1 - q)
+
+
+def clusters(counts: np.ndarray, beyond: np.ndarray) -> float:
+    """What samples are worth if each trial is a cluster (Kish's design effect)."""
+    trials, total = len(counts), counts.sum()
+    share = beyond.sum() / total
+    apart = ((beyond - share * counts) ** 2).sum()
+    if trials < 2 or apart == 0:
+        return np.inf
+    return share * (1 - share) / (trials / (trials - 1) * apart / total**2)
+
+
+def of_cell(run: Run, cell: Cell) -> Iterator[tuple[float, Found]]:
+    """The quantiles that the trials of a cell know together by what is within them alone."""
+    documents, parts = [], []
+    for name in cell.trials:
+        latency = results.read_trial(run, name).object("latency")
+        headline = latency.maybe("response") or latency.object("service")
+        if headline.get("count", int):
+            documents.append(headline)
+            parts.append(results.read_samples(headline))
+    known = bool(parts)
+    for q in QUANTILES:
+        own = [
+            next(one for one in of.objects("quantiles") if abs(one.number("q") - q) < 1e-12)
+            for of in documents
+        ]
+        within = sum(
+            one.value.get("effective_count", of.get("count", int))
+            for one, of in zip(own, documents, strict=True)
+        )
+        alone = all(one.get("admitted", bool) for one in own)
+        known = known and (within * (1 - q) >= SAMPLES_BEYOND - 1e-9 or alone)
+        if not known:
+            return
+        value = int(Samples.merged(parts).at(q))
+        sizes = np.array([part.count for part in parts], float)
+        # Where many samples have this very value, nothing may lie beyond it.
+        worth = min(
+            clusters(
+                sizes, np.array([part.counts[beyond(part.values, value)].sum() for part in parts])
+            )
+            for beyond in (np.greater, np.greater_equal)
+        )
+        yield q, Found((run.id, cell.workload, cell.model), cell.twin, value, within, worth)
+
+
+def apart(found: list[Found]) -> str:
+    """How many pairs of twins there are, and how many of them are far apart."""
+    pairs: dict[tuple[str, str, str], dict[bool, int]] = {}
+    for one in found:
+        pairs.setdefault(one.cell, {})[one.twin] = one.value
+    both = [sorted(pair.values()) for pair in pairs.values() if len(pair) == 2]
+    far = sum(high > FAR * low for low, high in both)
+    return f"{far} of {len(both)}" + (f", {far / len(both):.0%}" if both else "")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="+", type=Path, help="folders of runs")
+    folders = parser.parse_args().folders
+    found: dict[float, list[Found]] = {q: [] for q in QUANTILES}
+    try:
+        for folder in folders:
+            run = results.read_run(folder)
+            for cell in run.cells:
+                for q, one in of_cell(run, cell):
+                    found[q].append(one)
+    except (DamagedError, UsageError) as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    print(f"Twins are far apart where their values differ by more than {FAR} times.")
+    print("quantile  cells  fewer than 6 events  twins far apart  of the others")
+    for q, ones in found.items():
+        kept = [one for one in ones if one.events(q) >= SAMPLES_BEYOND]
+        few = len(ones) - len(kept)
+        print(f"{q:<9} {len(ones):<6} {few:<20} {apart(ones):<16} {apart(kept)}")
+    print("cells: those that know it within trials; events: with trials as clusters")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
