@@ -3,7 +3,8 @@
 //! All pairs are compared at once, so that whichever comes out best may be the one that others are held against
 //! (Hsu's comparison with the best, from simultaneous intervals of all pairs). Each pair has its part of the
 //! error (Bonferroni), which the exact test by ranks keeps whatever the shape of the figures is. Against the
-//! distribution of the largest of all statistics that costs three per cent of an interval's width.
+//! distribution of the largest of all statistics that costs 1 to 3 % of an interval's width from 24 rounds on, and
+//! 6 % with twelve (simulated for 3 to 12 of them).
 
 use super::looks::{self, Look};
 use super::{Interval, mean, median};

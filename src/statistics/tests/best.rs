@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::statistics::looks::spent;
-use crate::statistics::normal;
+use crate::statistics::{normal, signed_rank};
 
 const ERROR: f64 = 0.05;
 
@@ -126,4 +126,34 @@ fn only_rounds_that_both_were_in_are_compared() {
     assert_eq!(rank(&[Costs::new()], &looks), None);
     let apart = rank(&[of(0..12, 0.0), of(12..24, 0.0)], &looks).expect("there are costs");
     assert_eq!(apart.beside, [None, None]);
+}
+
+/// What it costs that each pair has its own part of the error, beside the distribution of the largest statistic.
+#[test]
+fn a_part_of_the_error_for_each_pair_makes_intervals_little_wider() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut experiment = || -> Vec<Vec<f64>> {
+        let costs = measured(&[1.0; 6], 24, 0.12, &mut random, |_, _| 0.0);
+        let pairs = (0..6).flat_map(|a| (a + 1..6).map(move |b| (a, b)));
+        let of = |(a, b): (usize, usize)| differences(&costs[a], &costs[b]);
+        pairs.map(|pair| of(pair).into_iter().map(|(_, difference)| difference).collect()).collect()
+    };
+    let found: Vec<Vec<Vec<f64>>> = (0..400).map(|_| experiment()).collect();
+    let shift = |pair: &Vec<f64>, error| signed_rank::shift(pair, error).expect("24 differences");
+    // The largest statistic is that of the least p-value.
+    let least = |pairs: &Vec<Vec<f64>>| {
+        pairs.iter().map(|pair| shift(pair, 0.5).p_value).fold(1.0, f64::min)
+    };
+    let mut p_values: Vec<f64> = found.iter().map(least).collect();
+    p_values.sort_by(f64::total_cmp);
+    let largest = p_values[p_values.len() / 20];
+    let width = |error: f64| -> f64 {
+        let widths = found.iter().take(20).flatten().map(|pair| {
+            let Interval { low, high } = shift(pair, error).interval.expect("24 are enough");
+            high - low
+        });
+        widths.sum()
+    };
+    let wider = width(ERROR / 15.0) / width(largest);
+    assert!((1.0..1.05).contains(&wider), "{wider} times as wide: {largest}");
 }
