@@ -134,7 +134,7 @@ pub struct Scaling {
 }
 
 /// The universal scalability law with its intervals at 95 %.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScalingLaw {
     /// Throughput of one alone, per second.
@@ -155,9 +155,11 @@ pub struct ScalingLaw {
     pub peak_interval: Option<Interval>,
     /// The share of the variance that the law explains.
     pub r_squared: f64,
-    /// Of the points, those at which the load generator was at its limit: the law is then that of
-    /// both together.
+    /// Points that were left out because the load generator was at its limit there.
     pub limited_points: usize,
-    /// Points.
+    /// Points that the law was fitted to.
     pub points: usize,
+    /// Why the law does not describe these points, for people: then nothing is concluded from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misfit: Option<String>,
 }

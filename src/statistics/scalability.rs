@@ -7,7 +7,10 @@
 //! with λ what one alone would do, σ the share that is done one after the other (contention), and κ
 //! what each costs every other (coherency). With κ above 0 throughput has a peak and falls beyond it.
 
+use statrs::distribution::{ContinuousCDF, FisherSnedecor};
+
 use super::interval::Interval;
+use super::{count, mean};
 
 /// Fewer loads than this fit any curve.
 pub const POINTS_MIN: usize = 6;
@@ -52,6 +55,18 @@ pub struct Fit {
     pub peak: Option<Interval>,
     /// The share of the variance that the law explains.
     pub r_squared: f64,
+    /// What the law leaves unexplained that is not scatter.
+    pub lack: LackOfFit,
+}
+
+/// How far the means of the loads are from a law.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LackOfFit {
+    /// The root mean square of their distances, as a share of what the law has there.
+    pub share: f64,
+    /// How likely chance has them as far apart, by the scatter at each load (F test of lack of fit against pure
+    /// error); `None` where no load was measured more than once.
+    pub chance: Option<f64>,
 }
 
 /// Why there is no fit.
@@ -97,11 +112,30 @@ pub fn fit(points: &[(f64, f64)], seed: u64) -> Result<Fit, NoFit> {
     // A fit without a peak has it beyond any load, and that is no end of an interval.
     let peak = (peaks.len() == RESAMPLES).then(|| middle(peaks));
     let xs: Vec<f64> = points.iter().map(|(_, x)| *x).collect();
-    let mean = super::mean(&xs);
+    let mean = mean(&xs);
     let left: f64 = points.iter().map(|(n, x)| (x - law.throughput(*n)).powi(2)).sum();
     let all: f64 = xs.iter().map(|x| (x - mean).powi(2)).sum();
     let r_squared = if all > 0.0 { 1.0 - left / all } else { 1.0 };
-    Ok(Fit { law, sigma: middle(sigmas), kappa: middle(kappas), peak, r_squared })
+    let lack = lack_of_fit(points, &loads, &law);
+    Ok(Fit { law, sigma: middle(sigmas), kappa: middle(kappas), peak, r_squared, lack })
+}
+
+fn lack_of_fit(points: &[(f64, f64)], loads: &[f64], law: &Law) -> LackOfFit {
+    const PARAMETERS: f64 = 3.0;
+    let (mut all, mut far, mut scatter) = (0.0, 0.0, 0.0);
+    for load in loads {
+        let at = points.iter().filter(|(n, _)| n.total_cmp(load).is_eq());
+        let off: Vec<f64> = at.map(|(n, x)| x / law.throughput(*n) - 1.0).collect();
+        let mean = mean(&off);
+        all += count(&off);
+        far += count(&off) * mean.powi(2);
+        scatter += off.iter().map(|off| (off - mean).powi(2)).sum::<f64>();
+    }
+    let freedom = (count(loads) - PARAMETERS, all - count(loads));
+    let f = (far / freedom.0) / (scatter / freedom.1);
+    let distribution = FisherSnedecor::new(freedom.0, freedom.1).ok().filter(|_| f.is_finite());
+    let chance = distribution.map(|distribution| distribution.sf(f));
+    LackOfFit { share: (far / all).sqrt(), chance }
 }
 
 /// What nearly all of these are in.
@@ -195,6 +229,44 @@ mod tests {
         );
         assert!((fit.law.peak().expect("a peak") - (0.95_f64 / 0.002).sqrt()).abs() < 1e-6);
         assert!(fit.r_squared > 1.0 - 1e-9);
+    }
+
+    #[test]
+    fn what_no_law_has_is_not_taken_for_scatter() {
+        // Ten trials at each load, 2 % apart; the law itself, and a step down at the fourth load.
+        let law = Law { lambda: 1_000.0, sigma: 0.05, kappa: 0.002 };
+        let lack = |step: f64, seed| {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let trials = LOADS.iter().enumerate().flat_map(|(at, n)| {
+                let x = law.throughput(*n) * if at < 3 { 1.0 } else { step };
+                [(*n, x); 10].map(|(n, x)| (n, x * (1.0 + 0.04 * (random.f64() - 0.5))))
+            });
+            fit(&trials.collect::<Vec<_>>(), seed).expect("a fit").lack
+        };
+        let chances: Vec<f64> =
+            (0..200).map(|seed| lack(1.0, seed).chance.expect("repeated")).collect();
+        // Two in a hundred have a chance of 2 %: 4, with a standard deviation of 2.
+        assert!(chances.iter().filter(|chance| **chance < 0.02).count() <= 12, "{chances:?}");
+        let stepped = lack(0.7, 1);
+        assert!(stepped.chance.expect("repeated") < 1e-6 && stepped.share > 0.05, "{stepped:?}");
+        let once = fit(&points(law, |_| 0.0), 1).expect("a fit").lack;
+        assert!(once.chance.is_none() && once.share < 1e-9, "{once:?}");
+    }
+
+    #[test]
+    fn the_test_of_fit_is_that_of_the_textbooks() {
+        // Distances of +-3 % at six loads and a scatter of +-1 % around each: 6 * 2 * 0.03^2 / 3 over 12 * 0.01^2 / 6.
+        let law = Law { lambda: 1_000.0, sigma: 0.05, kappa: 0.002 };
+        let loads = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
+        let points: Vec<(f64, f64)> = loads
+            .iter()
+            .zip([0.03, -0.03, 0.03, -0.03, 0.03, -0.03])
+            .flat_map(|(n, off)| [0.01, -0.01].map(|e| (*n, law.throughput(*n) * (1.0 + off + e))))
+            .collect();
+        let found = lack_of_fit(&points, &loads, &law);
+        assert!((found.share - 0.03).abs() < 1e-9, "{found:?}");
+        // Of F with 3 and 6 degrees of freedom, beyond 18.
+        assert!((found.chance.expect("repeated") - 0.002_103_7).abs() < 1e-6, "{found:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! nothing to compute from.
 
 use super::interval::{Interval, bootstrap_median};
-use super::queueing::Queue;
+use super::queueing::{Queue, Service};
 use super::rank::{holm, mann_whitney};
 use super::ratio::{Ratio, paired, unpaired};
 use super::scalability::{self, NoFit};
@@ -96,7 +96,8 @@ fn holm_agrees_with_statsmodels() {
 #[test]
 fn four_servers_agree_with_the_sum_of_the_textbooks() {
     // Erlang's C as a sum over states, in Python; M/M/4 with 32 a second of 100 ms each.
-    let queue = Queue::new(32.0, 0.1, 4).expect("it keeps up");
+    let service = Service { mean_s: 0.1, variation: 1.0 };
+    let queue = Queue::new(32.0, service, 4).expect("it keeps up");
     assert!(close(queue.waiting_share(), 0.596_432_471_787_404_6));
     assert!(close(queue.response_mean_s(), 0.174_554_058_973_425_57));
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use clap::Args;
 use protocol::{App, Draw, Drawn, Framing, Recipe, RecipeError, Request, Sessions, Work};
 
-use crate::base::units::{ns, parse_bytes, parse_count, parse_duration, show_ns};
+use crate::base::units::{as_f64, ns, parse_bytes, parse_count, parse_duration, show_ns};
 use crate::base::values::positive;
 use crate::document::{DrawRecord, RequestRecord};
+use crate::statistics::{mean, variance};
 use crate::workload::state::SessionArgs;
 
 /// What every request of a load asks for. A number may be drawn for each request.
@@ -160,9 +161,58 @@ fn law(record: &DrawRecord, number: fn(u64) -> String, limit: fn(u64) -> String)
     text
 }
 
+/// How much what requests ask for varies: the variance over the square of the mean of their rounds of work, or
+/// else of their bytes; 0 where all ask for the same.
+#[must_use]
+pub fn variation(request: &RequestRecord) -> f64 {
+    match request {
+        RequestRecord::EchoDrawn { bytes, seed } => of_draws(bytes, *seed),
+        RequestRecord::WorkDrawn { rounds, seed, .. } => of_draws(rounds, *seed),
+        _ => 0.0,
+    }
+}
+
+/// Of so many draws, which are those of the load.
+fn of_draws(record: &DrawRecord, seed: u64) -> f64 {
+    const DRAWS: u64 = 20_000;
+    let draw = Draw::parse(&record.law, |text| text.parse().map_err(|_| String::new()));
+    let Some(draw) = draw.ok().and_then(|draw| draw.within(record.least..=record.most)) else {
+        return 0.0;
+    };
+    let drawn: Vec<f64> = (0..DRAWS).map(|index| as_f64(draw.sample(seed, index))).collect();
+    let mean = mean(&drawn);
+    if mean > 0.0 { variance(&drawn) / mean.powi(2) } else { 0.0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_drawn_varies_as_its_law_does() {
+        let drawn = |text: &str| {
+            let rounds =
+                Draw::parse(text, |n| n.parse().map_err(|_| String::new())).expect("a law");
+            let fixed = || draw(&Draw::fixed(64));
+            variation(&RequestRecord::WorkDrawn {
+                rounds: draw(&rounds),
+                wait_ns: fixed(),
+                reply_bytes: fixed(),
+                seed: 1,
+            })
+        };
+        // Uniform from 0: 1/12 over 1/4. Of two values: 0.9 * 0.1 * 90^2 over 10^2.
+        for (law, expected) in [
+            ("exp:1000", 1.0),
+            ("uniform:0..3000", 1.0 / 3.0),
+            ("bimodal:1@90%,91", 7.29),
+            ("7", 0.0),
+        ] {
+            let found = drawn(law);
+            assert!((found - expected).abs() <= 0.04 * expected, "{law}: {found}");
+        }
+        assert!(variation(&RequestRecord::Echo { bytes: 64 }).abs() < 1e-12);
+    }
 
     #[test]
     fn laws_have_the_units_of_what_they_are_about() {

@@ -148,7 +148,7 @@ fn scaling(cells: Vec<Cell>) -> Vec<Scaling> {
 #[test]
 fn a_law_is_fitted_to_connections_with_its_peak() {
     let found = scaling(cells(&[("epoll", usl)], 0.01, 3, 5));
-    let law = found[0].law.expect("a law");
+    let law = found[0].law.as_ref().expect("a law");
     assert!(law.sigma_interval.contains(0.05), "{law:?}");
     let truth = (0.95_f64 / 2e-5).sqrt();
     assert!(law.peak.is_some_and(|peak| (peak / truth - 1.0).abs() < 0.1), "{law:?}");

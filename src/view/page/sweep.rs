@@ -149,7 +149,8 @@ fn lines(at: usize, panel: &Sweep<'_>, metric: &Metric, scaling: &[Scaling]) -> 
         let law = scaling.iter().find(|own| {
             own.series == panel.series && own.fixed == panel.fixed && own.model == line.model
         });
-        let law = law.and_then(|own| own.law).filter(|_| metric.name == CAPACITY.name);
+        let law = law.and_then(|own| own.law.as_ref()).filter(|law| law.misfit.is_none());
+        let law = law.filter(|_| metric.name == CAPACITY.name);
         let law =
             law.map(|law| Law { lambda: law.lambda_per_s, sigma: law.sigma, kappa: law.kappa });
         lines.push(Line {
@@ -316,7 +317,8 @@ fn scaling(summary: &Summary, series: &str) -> Markup {
             h3 { "How it scales" }
             p { "Gunther's universal scalability law, dashed in the figure of throughput: σ is the share that \
                  is done one after the other, κ what each costs every other. With κ above 0 throughput falls \
-                 beyond a peak. Intervals at 95 % are of resampled residuals." }
+                 beyond a peak. Intervals at 95 % are of resampled residuals. Points at which the generator was the limit \
+                 are left out, and where the law does not describe the others, no peak is told." }
             div.scroll tabindex="0" role="region" aria-label="Table: universal scalability law" {
                 table {
                     caption { span { "Universal scalability law by model" } }
@@ -329,7 +331,7 @@ fn scaling(summary: &Summary, series: &str) -> Markup {
                             td { (range(law.kappa, &law.kappa_interval)) }
                             td { (peak(law)) }
                             td { (format!("{:.1} %", law.r_squared * 100.0)) }
-                            td { (law.points) @if law.limited_points > 0 { ", " (law.limited_points) " limited by the generator" } }
+                            td { (law.points) @if law.limited_points > 0 { ", and " (law.limited_points) " left out: limited by the generator" } }
                         } @else {
                             td colspan="5" { "no fit: " (scaling.why_none.as_deref().unwrap_or("not known")) }
                         }
@@ -347,6 +349,9 @@ fn small(value: f64) -> String {
 
 fn peak(law: &crate::document::ScalingLaw) -> String {
     let whole = |x: f64| show_count(x.round());
+    if let Some(why) = &law.misfit {
+        return format!("not told: {why}");
+    }
     match (law.peak, law.peak_interval) {
         (Some(peak), Some(interval)) => {
             format!("{} ({} to {})", whole(peak), whole(interval.low), whole(interval.high))

@@ -199,7 +199,8 @@ fn peaks(summary: &Summary, panels: &[Sweep<'_>]) -> Option<String> {
     let (low, high) = (panel.values.first()?.0, panel.values.last()?.0);
     let peaks: Vec<String> = own
         .filter_map(|scaling| {
-            let interval = scaling.law?.peak_interval?;
+            let law = scaling.law.as_ref().filter(|law| law.misfit.is_none())?;
+            let interval = law.peak_interval?;
             // A peak beyond what was measured is the law's and not the server's.
             let here = within(&scaling.fixed);
             (interval.low >= low && interval.high <= high)

@@ -4,9 +4,11 @@ use maud::{Markup, html};
 
 use super::figures::Column;
 use super::sortable::{self, Row};
+use crate::analysis::doubt::is_generator_limited;
 use crate::base::units::{as_f64, show_count, show_ns_f64};
 use crate::document::{Cell, LoadRecord, Validity};
-use crate::statistics::queueing::{Queue, little};
+use crate::statistics::queueing::{Queue, Service, little};
+use crate::workload::requests::variation;
 
 /// The share of its processors that a server uses at its capacity; with less, something else was the
 /// limit.
@@ -60,8 +62,9 @@ fn prediction(open: &Column<'_>, all: &[&Column<'_>], servers: usize) -> Option<
     // Of several the one that was served fastest has come nearest to the capacity.
     let capacity_per_s =
         same.filter_map(|other| capacity(other.cell, servers)).max_by(f64::total_cmp)?;
-    let service_s = as_f64(servers as u64) / capacity_per_s;
-    let queue = Queue::new(rate_per_s, service_s, u32::try_from(servers).ok()?)?;
+    let mean_s = as_f64(servers as u64) / capacity_per_s;
+    let service = Service { mean_s, variation: variation(&load.request) };
+    let queue = Queue::new(rate_per_s, service, u32::try_from(servers).ok()?)?;
     Some(Prediction {
         workload: cell.workload.clone(),
         model: cell.model.clone(),
@@ -84,7 +87,8 @@ fn capacity(cell: &Cell, servers: usize) -> Option<f64> {
     let cost_ns = cell.server_cpu_per_request_ns.as_ref()?.median;
     let served = cell.throughput_per_s.median;
     let busy = served * cost_ns / 1e9 / as_f64(servers as u64);
-    (busy >= BUSY && !cell.starves() && cell.validity != Validity::Invalid).then_some(served)
+    let stands = !cell.starves() && !is_generator_limited(cell);
+    (busy >= BUSY && stands && cell.validity != Validity::Invalid).then_some(served)
 }
 
 /// The section; nothing without a prediction.
@@ -94,13 +98,14 @@ pub(super) fn section(predictions: &[Prediction], servers: usize) -> Markup {
         @if !rows.is_empty() {
             section id="theory" {
                 h2 { "Beside queueing theory" }
-                p { "What a queue of the textbooks (M/M/" (servers.max(1)) ", Erlang's C) would do at the same rate, with the capacity that the \
-                     closed loop of this run found: its mean response time beside the measured one, and by \
+                p { "What a queue of the textbooks (M/G/" (servers.max(1)) ", Pollaczek and Khinchine) would do at the same rate, with the capacity that the \
+                     closed loop of this run found and service times that vary as what the requests ask for does: its mean response time beside the measured one, and by \
                      Little's law how many requests were in the system on average." }
                 (sortable::of("Mean response time predicted and measured", &COLUMNS, &rows))
                 p { b { "Notice: " } (notice(predictions)) }
-                p.meta { b { "What could fool you: " } "The theory has Poisson arrivals, exponential service times and nobody who interrupts the server. \
-                     Service that varies less waits less: half as long if it never varies. A capacity found under \
+                p.meta { b { "What could fool you: " } "The theory has Poisson arrivals and nobody who interrupts the server. Requests that all ask for the same \
+                     are taken to need the same time; where they do not, others wait longer: twice as long if service \
+                     times are exponential. A capacity found under \
                      full load has warm caches and shared wake-ups, so an idle server is slower than predicted; \
                      and loops that serve in batches let requests wait for each other. Only models \
                      that kept their processors busy in the closed loop are here: of the others the capacity is \
@@ -161,8 +166,8 @@ fn notice(predictions: &[Prediction]) -> String {
     let below = predictions.iter().filter(|p| p.ratio() < 1.0 / NEAR);
     if let Some(far) = below.min_by(|a, b| a.ratio().total_cmp(&b.ratio())) {
         text += &format!(
-            " The farthest below is {} under {}, {:.2} times: its service varies less than the theory's, \
-             or arrivals do.",
+            " The farthest below is {} under {}, {:.2} times: arrivals vary less than the theory's, \
+             or the capacity is greater than the closed loop found.",
             far.model,
             far.workload,
             far.ratio()
@@ -206,11 +211,13 @@ mod tests {
 
     #[test]
     fn the_mean_is_that_of_the_textbooks_queue() {
-        // 20,000/s at most and 10,000/s asked: 1 / (mu - lambda) = 100 us.
-        let found = predict(2e4, 5e4, (64, 64), 1.5e5, |_| ());
+        // 20,000/s at most and 10,000/s asked, all alike: 50 us and half of 50 us.
+        let found = predict(2e4, 5e4, (64, 64), 1.125e5, |_| ());
         let [found] = &found[..] else { panic!("{found:?}") };
-        assert!((found.utilisation - 0.5).abs() < 1e-9 && (found.predicted_ns - 1e5).abs() < 1e-3);
-        assert!((found.ratio() - 1.5).abs() < 1e-9 && (found.inside() - 1.5).abs() < 1e-9);
+        assert!(
+            (found.utilisation - 0.5).abs() < 1e-9 && (found.predicted_ns - 7.5e4).abs() < 1e-3
+        );
+        assert!((found.ratio() - 1.5).abs() < 1e-9 && (found.inside() - 1.125).abs() < 1e-9);
     }
 
     #[test]
@@ -219,6 +226,8 @@ mod tests {
         assert!(predict(2e4, 5e4, (64, 1024), 1e5, |_| ()).is_empty(), "other requests");
         assert!(predict(9e3, 1.1e5, (64, 64), 1e5, |_| ()).is_empty(), "it cannot keep up");
         assert!(predict(2e4, 5e4, (64, 64), 1e5, |cell| flag(cell, "fairness")).is_empty());
+        let limited = |cell: &mut Cell| flag(cell, "generator-cpu");
+        assert!(predict(2e4, 5e4, (64, 64), 1e5, limited).is_empty(), "the generator's capacity");
     }
 
     #[test]
@@ -229,8 +238,8 @@ mod tests {
         let text = notice(&[near[0].clone(), far[0].clone()]);
         assert!(
             text.contains("1 of 2 means")
-                && text.contains("above it is epoll under echo-open, 4.0")
+                && text.contains("above it is epoll under echo-open, 5.3")
         );
-        assert!(section(&far, 1).into_string().contains("M/M/1"));
+        assert!(section(&far, 1).into_string().contains("M/G/1"));
     }
 }

@@ -146,15 +146,15 @@ mod tests {
         let none = || histogram([]);
         let (odd, even) = ((1..6_000).step_by(2), (2..=6_000).step_by(2));
         let (a, b) = (of(histogram(odd), none()), of(histogram(even), none()));
-        let curve = super::curve(&[&a, &b]).expect("a curve");
-        assert_eq!(curve.len(), POINTS as usize);
-        let (q, value) = *curve.last().expect("points");
+        let drawn = curve(&[&a, &b]).expect("a curve");
+        assert_eq!(drawn.len(), POINTS as usize);
+        let (q, value) = *drawn.last().expect("points");
         assert!((q - 0.999).abs() < 1e-9 && (5990..=6000).contains(&value), "{q} {value}");
-        assert!(curve.is_sorted());
+        assert!(drawn.is_sorted());
         // What lies beyond p90 is all of one trial.
         let (a, b) = (of(histogram(1..=3_000), none()), of(histogram(3_001..=6_000), none()));
-        let curve = super::curve(&[&a, &b]).expect("a curve");
-        assert!(curve.last().is_some_and(|(q, _)| (0.9..0.95).contains(q)), "{:?}", curve.last());
+        let drawn = curve(&[&a, &b]).expect("a curve");
+        assert!(drawn.last().is_some_and(|(q, _)| (0.9..0.95).contains(q)), "{:?}", drawn.last());
     }
 
     #[test]

@@ -71,15 +71,35 @@ fn a_crossing_is_certain_only_where_both_ends_are() {
 }
 
 #[test]
-fn a_law_leaves_out_points_that_do_not_stand_and_counts_those_the_generator_limits() {
+fn a_law_leaves_out_points_that_do_not_stand_and_those_the_generator_limits() {
     let points = |change: fn(&mut Cell)| {
         let mut cells = cells(&[("epoll", usl)], 0.01, 3, 5);
         change(&mut cells[0]);
-        let law = scaling(cells)[0].law.expect("a law");
+        let law = scaling(cells)[0].law.clone().expect("a law");
         (law.points, law.limited_points)
     };
     assert_eq!(points(|_| {}), (7, 0));
     assert_eq!(points(|cell| flag(cell, "fairness")), (6, 0));
     assert_eq!(points(|cell| cell.validity = Validity::Invalid), (6, 0));
-    assert_eq!(points(|cell| flag(cell, "generator-cpu")), (7, 1));
+    assert_eq!(points(|cell| flag(cell, "generator-cpu")), (6, 1));
+    let mut limited = cells(&[("epoll", usl)], 0.01, 3, 5);
+    limited[1..].iter_mut().for_each(|cell| flag(cell, "generator-cpu"));
+    let found = scaling(limited);
+    let why = "1 setting, and a fit takes 6; at 6 more the generator was the limit";
+    assert_eq!((&found[0].law, found[0].why_none.as_deref()), (&None, Some(why)));
+}
+
+#[test]
+fn a_law_that_does_not_describe_its_points_says_so() {
+    let misfit = |law: fn(f64) -> f64, spread| {
+        let found = scaling(cells(&[("epoll", law)], spread, 3, 5));
+        found[0].law.clone().expect("a law").misfit
+    };
+    assert_eq!(misfit(usl, 0.01), None);
+    let step: fn(f64) -> f64 = |x| if x < 100.0 { usl(x) } else { 0.5 * usl(x) };
+    let text = misfit(step, 0.01).expect("it is no law");
+    assert!(text.starts_with("it is off by ") && text.ends_with("where trials agree"), "{text}");
+    // Throughput that is the same everywhere has nothing that a law of the load could explain.
+    let text = misfit(|_| 1e5, 0.05).expect("scatter only");
+    assert!(text.starts_with("it explains "), "{text}");
 }

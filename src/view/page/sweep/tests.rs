@@ -52,7 +52,14 @@ fn a_line_has_the_estimates_of_its_cells_in_order() {
             (estimate.median, interval.low, interval.high)
         );
     }
-    assert_eq!(fork.law.len(), CURVE as usize, "six loads have a law");
+    assert!(fork.law.is_empty(), "no law has what falls from the first client on");
+    let law = |n: f64| 1e4 * n / (1.0 + 0.1 * (n - 1.0));
+    let scaled = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0].map(|x| {
+        let values = [0.99, 1.0, 1.01, 1.0, 0.995].map(|factor| factor * law(x));
+        point(closed("fork", &values), "many", "connections", x)
+    });
+    let summary = swept(scaled.to_vec());
+    assert_eq!(lines_of(&summary, "throughput")[0].law.len(), CURVE as usize);
     assert!(lines_of(&summary, "memory")[0].law.is_empty());
 }
 

@@ -38,7 +38,22 @@ fn a_peak_is_told_only_within_what_was_measured() {
     let of = |loads: &[f64]| swept(loads, &[("epoll", usl)], closed);
     assert!(said(&of(&LOADS), &CAPACITY).contains(peaks), "{}", said(&of(&LOADS), &CAPACITY));
     let found = of(&beyond);
-    assert!(found.scaling[0].law.is_some_and(|law| law.peak_interval.is_some()), "it has one");
+    assert!(
+        found.scaling[0].law.as_ref().is_some_and(|law| law.peak_interval.is_some()),
+        "it has one"
+    );
+    assert!(!said(&found, &CAPACITY).contains("peaks"), "{}", said(&found, &CAPACITY));
+}
+
+#[test]
+fn a_law_that_does_not_describe_the_points_tells_of_no_peak() {
+    // A cliff, and a plateau after it.
+    let cliff: fn(f64) -> f64 = |x| if x < 100.0 { 1e4 * x.min(20.0) } else { 8e4 };
+    let found = swept(&LOADS, &[("epoll", cliff)], closed);
+    let law = found.scaling[0].law.as_ref().expect("a law");
+    let peak = law.peak_interval.expect("it has one");
+    assert!(peak.low >= LOADS[0] && peak.high <= LOADS[6], "within what was measured: {law:?}");
+    assert!(law.misfit.is_some() && law.r_squared > 0.0, "{law:?}");
     assert!(!said(&found, &CAPACITY).contains("peaks"), "{}", said(&found, &CAPACITY));
 }
 
