@@ -7,6 +7,8 @@ mod chat;
 mod clock;
 #[path = "apps/daytime.rs"]
 mod daytime;
+#[path = "apps/dispatch.rs"]
+mod dispatch;
 #[path = "apps/ending.rs"]
 mod ending;
 #[path = "apps/served.rs"]
@@ -63,7 +65,15 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Most of these wait for each other and not for processors.
     arguments.test_threads.get_or_insert(8);
-    let themes = [chat::ROWS, clock::ROWS, daytime::ROWS, ending::ROWS, shell::ROWS, sink::ROWS];
+    let themes = [
+        chat::ROWS,
+        clock::ROWS,
+        daytime::ROWS,
+        dispatch::ROWS,
+        ending::ROWS,
+        shell::ROWS,
+        sink::ROWS,
+    ];
     let rows = move || themes.into_iter().flatten();
     let mut trials: Vec<Trial> =
         MODELS.iter().flat_map(|model| rows().map(move |row| row.of(model))).collect();

@@ -6,6 +6,7 @@
 mod bench;
 pub mod chat;
 mod clock;
+mod dispatch;
 mod multiply;
 pub(crate) mod part;
 mod shell;
@@ -18,6 +19,7 @@ use crate::job::{Done, Job, Outcome};
 use crate::state::{AddJob, Held, Store};
 use crate::{FRAME_BYTES_MAX, Framing, http};
 pub(crate) use bench::{WORK_RESULT_BYTES, hex, work_of, work_reply};
+pub use dispatch::Journal;
 pub(crate) use multiply::{Product, product};
 pub use shell::Ran;
 
@@ -40,11 +42,13 @@ pub enum App {
     Shell,
     /// What one client says, all are told.
     Chat,
+    /// The server sends command lines, which its clients run.
+    Dispatch,
 }
 
 impl App {
     /// Every application with its name on the command line.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 9] = [
         ("bench", Self::Bench),
         ("echo", Self::Echo),
         ("multiply", Self::Multiply),
@@ -53,6 +57,7 @@ impl App {
         ("sink", Self::Sink),
         ("shell", Self::Shell),
         ("chat", Self::Chat),
+        ("dispatch", Self::Dispatch),
     ];
 
     /// Those in which every request has one reply, which follows from the request: what can be
@@ -72,6 +77,7 @@ impl App {
             Self::Sink => "sink",
             Self::Shell => "shell",
             Self::Chat => "chat",
+            Self::Dispatch => "dispatch",
         }
     }
 
@@ -149,8 +155,8 @@ pub(crate) enum Answer {
     Refused,
     /// The reply needs work first.
     Later(Pending),
-    /// The reply comes from outside.
-    Outside,
+    /// There is none yet: it comes from outside, or the message was a part of something.
+    NoneYet,
 }
 
 /// A job and what its reply needs beside its outcome.

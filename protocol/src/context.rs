@@ -2,8 +2,10 @@
 //! is, and what its application was told.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::app::Journal;
 use crate::moment::{Clock, Moment};
 use crate::state::{STATELESS, Store};
 
@@ -20,6 +22,12 @@ pub struct Context {
     pub delay: Duration,
     /// `shell`: whether each reply ends with a line that says how its command ended.
     pub status: bool,
+    /// `dispatch`: what each client is to run.
+    pub commands: Vec<String>,
+    /// `dispatch`: so much of a result is kept for the log.
+    pub result_bytes: usize,
+    /// `dispatch`: where what clients do is written down.
+    pub journal: &'static dyn Journal,
 }
 
 /// What a session has that was given nothing: the state of sessions is in their requests, and
@@ -30,6 +38,9 @@ pub(crate) static PLAIN: Context = Context {
     bye: String::new(),
     delay: Duration::ZERO,
     status: false,
+    commands: Vec::new(),
+    result_bytes: 0,
+    journal: &Stopped,
 };
 
 impl Context {
@@ -39,12 +50,13 @@ impl Context {
 
 impl Default for Context {
     fn default() -> Self {
-        let Self { store, clock, delay, status, .. } = PLAIN;
-        Self { store, clock, bye: Self::BYE.into(), delay, status }
+        let Self { store, clock, delay, status, result_bytes, journal, .. } = PLAIN;
+        let (bye, commands) = (Self::BYE.into(), Vec::new());
+        Self { store, clock, bye, delay, status, commands, result_bytes, journal }
     }
 }
 
-/// A clock that stands still.
+/// A clock that stands still, and a log that keeps nothing.
 #[derive(Debug)]
 struct Stopped;
 
@@ -52,4 +64,8 @@ impl Clock for Stopped {
     fn now(&self) -> Moment {
         Moment::default()
     }
+}
+
+impl Journal for Stopped {
+    fn note(&self, _line: &str) {}
 }

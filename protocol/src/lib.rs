@@ -39,7 +39,7 @@ pub mod session;
 pub mod state;
 pub mod witness;
 
-pub use app::{App, Ran};
+pub use app::{App, Journal, Ran};
 pub use context::Context;
 pub use draw::Draw;
 pub use exchange::{Exchange, Reply};

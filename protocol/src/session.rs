@@ -268,12 +268,6 @@ impl Session {
         }
     }
 
-    /// Requests whose replies exist, written or not.
-    #[must_use]
-    pub fn requests_answered(&self) -> u64 {
-        self.tally.requests
-    }
-
     /// What became of the steps of sessions that were asked for.
     #[must_use]
     pub fn state_tally(&self) -> StateTally {
@@ -331,7 +325,7 @@ impl Session {
                     self.hang_up();
                 }
                 Answer::Later(pending) => self.pending = Some(pending),
-                Answer::Outside => {}
+                Answer::NoneYet => {}
             }
         }
     }
@@ -367,7 +361,8 @@ impl Session {
 
     fn count_reply(&mut self) {
         self.tally.requests += 1;
-        self.unwritten.requests += 1;
+        // What has nothing to write, or has written it already, counts at once.
+        self.unwritten.requests += u64::from(!self.outbox.pending().is_empty());
     }
 
     fn replied(&mut self) {

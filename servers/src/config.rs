@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use protocol::{App, Service};
@@ -113,6 +114,14 @@ pub enum StartError {
     /// The application cannot be served like that.
     #[error("{0}")]
     App(String),
+    /// The log cannot be written to.
+    #[error("cannot write to the log {}: {source}; choose another --log", log.display())]
+    Log {
+        /// Its name.
+        log: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// A greeting where a client could not tell where it ends.
     #[error("a greeting is a line: it needs line framing")]
     Greeting,

@@ -48,7 +48,7 @@ mod sync;
 mod threads;
 mod turns;
 
-pub use apps::{AppConfig, ShellConfig};
+pub use apps::{AppConfig, DispatchConfig, ShellConfig};
 pub use broken::{BROKEN, Broken};
 pub use config::{Config, RunError, StartError};
 pub use models::{EXERCISES, Family, MODELS, Model, Workers};

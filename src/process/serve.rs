@@ -40,7 +40,7 @@ pub struct ServeArgs {
     #[arg(long, default_value = "127.0.0.1:9000", value_parser = address, help_heading = SERVER)]
     pub listen: SocketAddr,
     /// What a request means: bench, echo, multiply, or one for the classroom: clock, daytime, sink,
-    /// shell, chat
+    /// shell, chat, dispatch
     #[arg(long, default_value = "bench", value_parser = any_app, help_heading = PROTOCOL)]
     pub app: App,
     /// How the stream is cut into requests
@@ -205,7 +205,7 @@ mod tests {
             "--close-after 2 --greeting --verbose --state client --history 64 --state-key /key",
             "--state-lock one --sessions-max 7 --session-ttl 61s --cpus 0,2 --stop-with-parent",
             "--allow date --allow uptime --command-timeout 3s --command-output 77 --commands-max 5",
-            "--status --commands-from-anywhere",
+            "--status --commands-from-anywhere --command date --command uptime --log /log",
             "--bye adiós --delay 1500ms --once --until-idle --console --attended",
             "--labels sv --joined-label in --left-label out --max-behind 300000",
         ];

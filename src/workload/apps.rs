@@ -1,11 +1,12 @@
 //! What the classroom applications are told.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
 use protocol::{App, Context};
-use servers::{AppConfig, ShellConfig};
+use servers::{AppConfig, DispatchConfig, ShellConfig};
 
 use crate::base::units::parse_duration;
 use crate::base::usage;
@@ -34,6 +35,13 @@ pub struct AppArgs {
     /// chat: what holds in the room
     #[command(flatten)]
     pub room: RoomArgs,
+    /// dispatch: a command line that each client is to run; may be given several times
+    #[arg(long, value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// dispatch: append a line to this file for each client that comes, result, and client that goes
+    /// [default: standard error]
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
 }
 
 impl AppArgs {
@@ -42,14 +50,20 @@ impl AppArgs {
     /// # Errors
     /// When an option belongs to another application, or a command that is allowed is none.
     pub fn config(&self, app: App) -> Result<AppConfig> {
-        let Self { bye, delay, commands, commands_max, status, room } = self;
+        let Self { bye, delay, commands, commands_max, status, room, command, log } = self;
         let own = [
             ("--bye", bye.is_some(), App::Clock),
             ("--delay", delay.is_some(), App::Daytime),
             ("--commands-max", commands_max.is_some(), App::Shell),
             ("--status", *status, App::Shell),
+            ("--command", !command.is_empty(), App::Dispatch),
+            ("--log", log.is_some(), App::Dispatch),
         ];
         let of_commands = commands.given().map(|(option, given)| (option, given, App::Shell));
+        // What a client returns is bounded too.
+        let of_commands = of_commands
+            .into_iter()
+            .filter(|(option, ..)| app != App::Dispatch || *option != "--command-output");
         let of_room = room.options().map(|(option, given)| (option, given.is_some(), App::Chat));
         for (option, given, owner) in own.into_iter().chain(of_commands).chain(of_room) {
             if given && app != owner {
@@ -68,21 +82,30 @@ impl AppArgs {
                 from_anywhere: commands.commands_from_anywhere,
             },
             room: room.rules(),
+            dispatch: DispatchConfig {
+                commands: command.clone(),
+                log: log.clone(),
+                result_bytes: commands
+                    .command_output
+                    .unwrap_or(DispatchConfig::default().result_bytes),
+            },
         })
     }
 
     /// As it is typed, without what goes without saying.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
-        let Self { bye, delay, commands, commands_max, status, room } = self;
+        let Self { bye, delay, commands, commands_max, status, room, command, log } = self;
         let time = |time: &Duration| humantime::format_duration(*time).to_string();
         let options = [
             ("--bye", bye.clone()),
             ("--delay", delay.as_ref().map(time)),
             ("--commands-max", commands_max.map(|n| n.to_string())),
+            ("--log", log.as_ref().map(|path| path.display().to_string())),
         ];
-        let said = options
-            .into_iter()
+        let command = command.iter().map(|line| ("--command", Some(line.clone())));
+        let said = command
+            .chain(options)
             .chain(room.options())
             .filter_map(|(flag, value)| Some([flag.into(), value?]));
         let mut words: Vec<String> = said.flatten().collect();

@@ -113,6 +113,11 @@ fn a_shell_runs_what_it_was_allowed_here_and_says_what_is_wrong_with_the_list() 
         let owner = format!("{} is for --app shell, and this is clock", option[0]);
         fails(&[&clock[..], option].concat(), 2, &[&owner]);
     }
+    let dispatch = ["serve", "--model", "epoll", "--app", "dispatch"];
+    fails(&dispatch, 2, &["dispatch needs what its clients are to run"]);
+    fails(&[&dispatch[..], &["--command", " "]].concat(), 2, &["--command takes a command line"]);
+    let log = ["--command", "date", "--log", "/nowhere/log"];
+    fails(&[&dispatch[..], &log].concat(), 2, &["cannot write to the log /nowhere/log"]);
     let signal_driven = ["serve", "--model", "signal-driven", "--app", "shell", "--allow", "date"];
     fails(&signal_driven, 2, &["the kernel sends no signal about the end of a process"]);
 }

@@ -3,10 +3,12 @@
 //! The applications for measuring answer each request with one reply and keep nothing. These greet,
 //! wait, or take in bytes without an answer.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::clock::{self, Visit};
+use super::dispatch::{Dispatch, Taken};
 use super::shell::Shell;
 use super::{Answer, App, Pending};
 use crate::Framing;
@@ -25,6 +27,8 @@ pub(crate) enum Part {
     Shell(Shell),
     /// What it sends goes to all.
     Chat(Chatter),
+    /// It is sent what it is to run.
+    Dispatch(Box<Dispatch>),
 }
 
 /// A member of a room, as its session knows it.
@@ -65,6 +69,10 @@ impl Part {
             App::Sink => Beginning::Waits(Self::Sink),
             App::Shell => Beginning::Waits(Self::Shell(Shell::default())),
             App::Chat => Beginning::Waits(Self::Chat(Chatter { peer, heard: None })),
+            App::Dispatch => {
+                let dispatch = Dispatch::begin(context, peer, framing, out);
+                Beginning::Waits(Self::Dispatch(Box::new(dispatch)))
+            }
         })
     }
 
@@ -81,8 +89,13 @@ impl Part {
             Self::Clock(_) => Answer::Replied,
             Self::Shell(shell) => {
                 shell.ask(message);
-                Answer::Outside
+                Answer::NoneYet
             }
+            Self::Dispatch(dispatch) => match dispatch.take(context, framing, message, out) {
+                Taken::Part => Answer::NoneYet,
+                Taken::Result => Answer::Replied,
+                Taken::Last => Answer::Last,
+            },
             Self::Daytime | Self::Sink | Self::Chat(_) => unreachable!("nothing is asked here"),
         }
     }
@@ -98,13 +111,25 @@ impl Part {
         match self {
             Self::Clock(visit) => visit.peer,
             Self::Chat(chatter) => chatter.peer,
-            Self::Daytime | Self::Sink | Self::Shell(_) => None,
+            Self::Daytime | Self::Sink | Self::Shell(_) | Self::Dispatch(_) => None,
         }
     }
 
     /// Whether what a client sends is a request, which may come in pieces.
     pub(crate) fn takes_requests(&self) -> bool {
-        matches!(self, Self::Clock(_) | Self::Shell(_))
+        matches!(self, Self::Clock(_) | Self::Shell(_) | Self::Dispatch(_))
+    }
+
+    /// What it has sent that is no request of its own: lines of a result.
+    pub(crate) fn lines(&self) -> u64 {
+        if let Self::Dispatch(dispatch) = self { dispatch.lines() } else { 0 }
+    }
+
+    /// The client has gone.
+    pub(crate) fn left(&self, context: &Context) {
+        if let Self::Dispatch(dispatch) = self {
+            dispatch.left(context);
+        }
     }
 
     /// What a client that waits for nothing is told when the server stops.

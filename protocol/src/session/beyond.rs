@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use core::net::SocketAddr;
 
-use super::{Input, Session, Tally};
+use super::{Input, Session};
 use crate::Service;
 use crate::app::Ran;
 use crate::app::part::{Beginning, Part};
@@ -58,6 +58,20 @@ impl Session {
         self.part.as_deref().and_then(Part::visitor)
     }
 
+    /// The client has gone, whatever is left to do. Call it once, after [`Session::begin`].
+    pub fn left(&self) {
+        if let Some(part) = &self.part {
+            part.left(self.context);
+        }
+    }
+
+    /// What has come of it so far: requests that are answered, written or not, and lines of what is a part of one. More
+    /// of it is progress; bytes alone are none.
+    #[must_use]
+    pub fn progress(&self) -> u64 {
+        self.tally.requests + self.part.as_deref().map_or(0, Part::lines)
+    }
+
     /// Whether it has nothing to do before its peer speaks.
     #[must_use]
     pub fn waits_for_peer(&self) -> bool {
@@ -95,7 +109,6 @@ impl Session {
             self.replied();
             if self.outbox.pending().is_empty() {
                 // What it wrote has left already, and how it ended goes without saying.
-                self.unwritten = Tally::default();
                 self.watched.written();
             }
             self.answer_what_is_complete();

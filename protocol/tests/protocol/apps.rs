@@ -252,7 +252,8 @@ fn refusals_have_three_codes() {
 
 #[test]
 fn names_are_unique_and_lead_back() {
-    let names = ["bench", "echo", "multiply", "clock", "daytime", "sink", "shell", "chat"];
+    let names =
+        ["bench", "echo", "multiply", "clock", "daytime", "sink", "shell", "chat", "dispatch"];
     assert_eq!(App::ALL.map(|(name, _)| name), names);
     assert_eq!(App::REQUEST_REPLY[..], App::ALL[..3]);
     assert!(App::ALL.iter().all(|(name, app)| app.name() == *name));

@@ -1,10 +1,12 @@
 //! The applications of the classroom: they greet, wait, or take bytes in without an answer.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use protocol::{
-    App, Clock, Context, Date, Framing, Job, Moment, Outside, Ran, Service, Session, Step, Tally,
+    App, Clock, Context, Date, Framing, Job, Journal, Moment, Outside, Ran, Service, Session, Step,
+    Tally,
 };
 
 use crate::support::{answers, deliver};
@@ -284,4 +286,57 @@ fn a_line_that_is_too_long_ends_its_member_and_is_not_said() {
     assert_eq!(messages(&mut session), [""; 0]);
     assert!(said(&mut session).starts_with("ERR too-long "));
     assert!(matches!(session.step(), Step::Close));
+}
+
+/// A log that a test reads.
+#[derive(Debug, Default)]
+struct Kept(Mutex<Vec<String>>);
+
+impl Journal for Kept {
+    fn note(&self, line: &str) {
+        self.0.lock().expect("nobody has panicked").push(line.into());
+    }
+}
+
+/// A connection of `dispatch` with two commands, and its log.
+fn dispatch(framing: Framing) -> (Session, &'static Kept) {
+    let journal: &Kept = Box::leak(Box::default());
+    let commands = vec!["date -u".to_string(), "uptime".into()];
+    let context = Context { commands, journal, result_bytes: 8, ..at_noon().0 };
+    (begun(App::Dispatch, framing, context), journal)
+}
+
+#[test]
+fn a_dispatch_sends_the_next_command_when_it_has_a_result() {
+    let (mut session, log) = dispatch(Framing::Line);
+    assert_eq!(said(&mut session), "date -u\n");
+    assert_eq!(told(&mut session, b"Sun\n..\n.Nov\n"), "", "a part of a result");
+    assert_eq!((session.tally().requests, session.progress()), (0, 3));
+    assert_eq!(told(&mut session, b". exit 0\n"), "uptime\n");
+    assert_eq!(told(&mut session, b"up\n.\n"), "");
+    assert!(matches!(session.step(), Step::Close));
+    session.left();
+    let who = format!("{CAME}  unknown  ");
+    let expected = [
+        format!("{who}connected"),
+        format!("{who}result of \"date -u\", exit 0: \"Sun\\n.\\nNo\" and 2 bytes more"),
+        format!("{who}result of \"uptime\": \"up\\n\""),
+        format!("{who}disconnected"),
+    ];
+    assert_eq!(*log.0.lock().expect("nobody has panicked"), expected);
+    assert_eq!(session.tally(), Tally { requests: 2, refused: 0 });
+}
+
+#[test]
+fn a_raw_result_is_a_message_and_who_leaves_leaves_the_rest() {
+    let (mut session, log) = dispatch(Framing::Raw);
+    assert_eq!(said(&mut session), "date -u");
+    assert_eq!(told(&mut session, b". exit 0\n"), "uptime");
+    session.left();
+    let last = log.0.lock().expect("nobody has panicked");
+    assert_eq!(
+        last[1],
+        format!("{CAME}  unknown  result of \"date -u\": \". exit 0\" and 1 bytes more")
+    );
+    assert_eq!(last[2], format!("{CAME}  unknown  disconnected, 1 command left"));
 }

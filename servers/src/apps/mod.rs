@@ -1,11 +1,13 @@
 //! What the classroom applications need of the machine, beside their connections.
 //!
 //! - `commands`: what clients of a shell have run
+//! - `journal`: the log of a dispatch
 //! - `wall_clock`: what time it is
 //! - `outside`: what a connection has done outside itself, and how it is waited for
 //! - `visitors`: who comes and goes
 
 pub(crate) mod commands;
+pub(crate) mod journal;
 pub(crate) mod outside;
 pub(crate) mod visitors;
 pub(crate) mod wall_clock;
@@ -20,6 +22,8 @@ use crate::broken::BROKEN;
 use crate::config::Config;
 use crate::models::{Model, chat};
 pub use commands::ShellConfig;
+pub use journal::DispatchConfig;
+use journal::Log;
 use wall_clock::SystemClock;
 
 /// What a server's application is told.
@@ -33,12 +37,15 @@ pub struct AppConfig {
     pub shell: ShellConfig,
     /// `chat`: what holds in the room.
     pub room: Rules,
+    /// `dispatch`: what its clients are to run.
+    pub dispatch: DispatchConfig,
 }
 
 impl Default for AppConfig {
     fn default() -> Self {
-        let (shell, room) = (ShellConfig::default(), Rules::default());
-        Self { bye: Context::BYE.into(), delay: Duration::ZERO, shell, room }
+        let (shell, dispatch) = (ShellConfig::default(), DispatchConfig::default());
+        let room = Rules::default();
+        Self { bye: Context::BYE.into(), delay: Duration::ZERO, shell, room, dispatch }
     }
 }
 
@@ -56,6 +63,13 @@ pub(crate) fn check(model: &Model, config: &Config) -> Result<(), String> {
     }
     if config.apps.bye.trim().is_empty() {
         return Err("--bye needs a word".into());
+    }
+    let commands = &config.apps.dispatch.commands;
+    if app == App::Dispatch && commands.is_empty() {
+        return Err("dispatch needs what its clients are to run, as in --command date".into());
+    }
+    if commands.iter().any(|line| line.trim().is_empty() || line.contains(['\n', '\0'])) {
+        return Err("--command takes a command line, as in --command 'date -u'".into());
     }
     if app == App::Shell {
         let ShellConfig { allow, from_anywhere, .. } = &config.apps.shell;
@@ -96,10 +110,26 @@ fn check_room(Rules { labels, max_behind }: &Rules) -> Result<(), String> {
 }
 
 /// What all sessions of a server share.
-pub(crate) fn context(config: &AppConfig, store: &'static dyn Store) -> &'static Context {
-    let AppConfig { bye, delay, shell, room: _ } = config;
+pub(crate) fn context(
+    config: &AppConfig,
+    store: &'static dyn Store,
+    journal: &'static Log,
+) -> &'static Context {
+    let AppConfig { bye, delay, shell, room: _, dispatch } = config;
     let (bye, delay, status) = (bye.trim().into(), *delay, shell.status);
-    Box::leak(Box::new(Context { store, clock: &SystemClock, bye, delay, status }))
+    let DispatchConfig { commands, result_bytes, .. } = dispatch;
+    let (commands, result_bytes) = (commands.clone(), *result_bytes);
+    let clock = &SystemClock;
+    Box::leak(Box::new(Context {
+        store,
+        clock,
+        bye,
+        delay,
+        status,
+        commands,
+        result_bytes,
+        journal,
+    }))
 }
 
 impl Model {

@@ -136,7 +136,7 @@ impl Client {
     /// and changes neither is no progress: more of the same request, or what belongs to none, and
     /// a peer that trickles would hold its place for ever.
     pub(crate) fn standing(&self) -> (bool, u64) {
-        (self.session.is_mid_request(), self.session.requests_answered())
+        (self.session.is_mid_request(), self.session.progress())
     }
 
     /// Whether closing it takes more than that: where the peer has said that it sends no more, the
@@ -166,6 +166,7 @@ impl Drop for Client {
         if let Some(peer) = self.session.visitor() {
             visitors::left(self.server, peer);
         }
+        self.session.left();
         self.server.stepped(self.session.state_tally());
         self.server.gone(ending, self.session.tally(), self.worker);
     }

@@ -10,6 +10,7 @@ mod rescued;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -103,6 +104,11 @@ impl Server {
         }
         apps::check(model, &config).map_err(StartError::App)?;
         let (store, table) = state::open(model, &config)?;
+        let log = config.apps.dispatch.log.as_deref();
+        let journal = apps::journal::Log::open(log).map_err(|source| StartError::Log {
+            log: log.unwrap_or(Path::new("")).into(),
+            source,
+        })?;
         let descriptors = raise_descriptor_limit();
         let max_connections = admission_limit(model, workers, &config, descriptors)?;
         (model.probe)().map_err(|reason| StartError::Unavailable { model: model.name, reason })?;
@@ -116,7 +122,7 @@ impl Server {
         let queued = listeners.len().saturating_add(backlog as usize).min(descriptors);
         let drain_timeout = config.drain_timeout;
         let server: &'static Self = Box::leak(Box::new(Self {
-            context: apps::context(&config.apps, store),
+            context: apps::context(&config.apps, store, journal),
             config,
             model,
             workers,
@@ -147,6 +153,7 @@ impl Server {
         if server.config.attended {
             stopping::attend();
         }
+        journal.belongs_to(server);
         if server.config.service.app == App::Shell {
             apps::commands::prepare(server, page).map_err(refused)?;
         }
@@ -328,8 +335,13 @@ impl Server {
     /// Writes a line to standard error, if that has room.
     pub(crate) fn log_line(&self, line: &str) {
         if !self.log.get_or_init(Log::new).write(line) {
-            self.page.counters.log_line_dropped();
+            self.log_line_dropped();
         }
+    }
+
+    /// A line of a log had no room.
+    pub(crate) fn log_line_dropped(&self) {
+        self.page.counters.log_line_dropped();
     }
 
     /// A process that died has a successor.

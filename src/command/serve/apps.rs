@@ -1,5 +1,7 @@
 //! What the application was told, in the ready line.
 
+use std::path::Path;
+
 use protocol::App;
 use protocol::app::chat::Rules;
 use serde::Serialize;
@@ -18,6 +20,10 @@ pub(super) struct Told<'a> {
     shell: Option<Box<ToldShell<'a>>>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     room: Option<Box<ToldRoom<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commands: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<&'a Path>,
 }
 
 /// What a room was told.
@@ -44,6 +50,8 @@ impl<'a> Told<'a> {
         Self {
             bye: (app == App::Clock).then_some(&config.bye),
             delay_ns: (app == App::Daytime).then_some(ns(config.delay)),
+            commands: (app == App::Dispatch).then_some(&config.dispatch.commands),
+            log: config.dispatch.log.as_deref(),
             shell: (app == App::Shell).then(|| Box::new(ToldShell::of(&config.shell))),
             room: (app == App::Chat).then(|| Box::new(ToldRoom::of(&config.room))),
         }

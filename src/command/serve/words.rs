@@ -17,6 +17,7 @@ fn ready(ready: &Ready<'_>, attended: bool) -> String {
         ("http", _) => format!("curl http://{address}/mul/6/7"),
         ("raw", _) => "see PROTOCOL.md for what raw framing is".into(),
         (_, "sink") => format!("anything to {address}, as with nc"),
+        (_, "dispatch") => format!("c10k client {address} --run --allow COMMAND"),
         _ => format!("c10k client {address}"),
     };
     let stop = if attended { "" } else { "; Ctrl-C stops it" };
