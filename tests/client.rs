@@ -1,5 +1,7 @@
 //! `c10k client` from a pipe and on a terminal, with servers of every manner.
 
+#[path = "client/run.rs"]
+mod run;
 mod support;
 
 use std::fs::File;
@@ -299,15 +301,19 @@ fn control_c_leaves_at_once() {
 
 #[test]
 fn a_terminal_that_goes_away_ends_the_client_and_its_connection() {
-    let (address, server) = serve(|mut client| {
-        let mut all = Vec::new();
-        let _ = client.read_to_end(&mut all);
-        assert_eq!(all, b"one\n");
+    let (arrived, has_arrived) = std::sync::mpsc::channel::<()>();
+    let (address, server) = serve(move |mut client| {
+        client.read_exact(&mut [0; 4]).expect("a line");
+        arrived.send(()).expect("it is waited for");
+        let mut rest = Vec::new();
+        let _ = client.read_to_end(&mut rest);
+        assert_eq!(rest, b"");
     });
     let mut terminal = on_terminal(address);
     terminal.shows("> ");
     terminal.types("one\r");
-    terminal.shows("> ");
+    // A prompt shows no more than that the line is on the screen: the terminal takes it along if it goes now.
+    has_arrived.recv().expect("the line arrives");
     let Terminal { screen, child, .. } = &mut terminal;
     // The last descriptor of the terminal's side.
     *screen = File::open("/dev/null").expect("it is there");

@@ -112,7 +112,11 @@ impl Dispatch {
         let how = &how[..how.len().min(WORDS_BYTES_MAX)];
         let how = if how.is_empty() { String::new() } else { format!(", {}", Text(how)) };
         let more = bytes - kept.len() as u64;
-        let more = if more > 0 { format!(" and {more} bytes more") } else { String::new() };
+        let more = match more {
+            0 => String::new(),
+            1 => " and 1 byte more".into(),
+            n => format!(" and {n} bytes more"),
+        };
         let command = Text(command.as_bytes());
         self.note(context, format_args!("result of \"{command}\"{how}: \"{}\"{more}", Text(&kept)));
         self.done += 1;

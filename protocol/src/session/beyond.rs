@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use core::net::SocketAddr;
 
-use super::{Input, Session};
+use super::{Input, Session, Tally};
 use crate::Service;
 use crate::app::Ran;
 use crate::app::part::{Beginning, Part};

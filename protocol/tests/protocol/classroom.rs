@@ -336,7 +336,7 @@ fn a_raw_result_is_a_message_and_who_leaves_leaves_the_rest() {
     let last = log.0.lock().expect("nobody has panicked");
     assert_eq!(
         last[1],
-        format!("{CAME}  unknown  result of \"date -u\": \". exit 0\" and 1 bytes more")
+        format!("{CAME}  unknown  result of \"date -u\": \". exit 0\" and 1 byte more")
     );
     assert_eq!(last[2], format!("{CAME}  unknown  disconnected, 1 command left"));
 }

@@ -11,6 +11,7 @@ use rustix::time::Timespec;
 use super::ClientArgs;
 use super::input::Input;
 use super::output::{Output, Said, show};
+use super::runner::Runner;
 use crate::base::Exit;
 use crate::statistics;
 
@@ -26,6 +27,10 @@ pub(super) struct Conversation<'a> {
     input: Input,
     output: Output,
     args: &'a ClientArgs,
+    /// What runs the server's lines, with `--run`.
+    runner: Option<Runner>,
+    /// Whether the user has said that the client is to leave.
+    leaves: bool,
     /// What was taken from the input and not yet by the kernel.
     unsent: Vec<u8>,
     /// A part of a line of the server.
@@ -56,6 +61,8 @@ enum Ending {
     KeptOpen,
     /// The user pressed Ctrl-C.
     Left,
+    /// The user said so, where what is typed is not sent.
+    Bye,
 }
 
 impl<'a> Conversation<'a> {
@@ -64,15 +71,18 @@ impl<'a> Conversation<'a> {
         input: Input,
         output: Output,
         args: &'a ClientArgs,
+        runner: Option<Runner>,
     ) -> Result<Self> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        let holds = !input.is_typed();
+        let holds = !input.is_typed() && runner.is_none();
         Ok(Self {
             stream,
             input,
             output,
             args,
+            runner,
+            leaves: false,
             unsent: Vec::new(),
             begun: Vec::new(),
             asked_at: None,
@@ -92,10 +102,18 @@ impl<'a> Conversation<'a> {
     /// When the end is not in order.
     pub(super) fn hold(mut self) -> Result<Exit> {
         let ending = loop {
-            self.take_messages()?;
+            if self.runner.is_some() {
+                self.take_orders()?
+            } else {
+                self.take_messages()?
+            }
             if self.input.was_interrupted() {
                 break Ending::Left;
             }
+            if self.leaves {
+                break Ending::Bye;
+            }
+            self.run()?;
             let (input, server) = self.wait()?;
             if input {
                 self.input.read();
@@ -111,6 +129,47 @@ impl<'a> Conversation<'a> {
         self.conclude(ending)
     }
 
+    /// With `--run`: nothing that is typed is sent, and a word ends it all, whatever is left to run.
+    fn take_orders(&mut self) -> Result<()> {
+        while let Some(message) = self.input.next() {
+            if self.is_bye(&message) {
+                self.leaves = true;
+            } else if !message.trim_ascii().is_empty() {
+                let words = self.args.bye.join(" or ");
+                self.output.note(&format!("nothing is sent with --run; {words} leaves"))?;
+            }
+        }
+        // The end of a file is no word of a user.
+        self.leaves |= self.input.is_typed() && self.input.is_exhausted();
+        Ok(())
+    }
+
+    /// Goes on with the server's commands, as long as it takes what they write.
+    fn run(&mut self) -> Result<()> {
+        while self.unsent.is_empty()
+            && let Some(runner) = &mut self.runner
+        {
+            let ended = runner.advance(&mut self.unsent);
+            if self.unsent.is_empty() {
+                break;
+            }
+            self.send()?;
+            if let Some(how) = ended {
+                self.messages += 1;
+                self.output.note(&format!("sent the result: {how}"))?;
+            } else {
+                // There may be more of it for ever, and the user has a word too.
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_bye(&self, message: &[u8]) -> bool {
+        let word = String::from_utf8_lossy(message).trim().to_lowercase();
+        self.args.bye.iter().any(|bye| bye.to_lowercase() == word)
+    }
+
     /// Takes messages off the input as long as they may be sent, and sends them.
     fn take_messages(&mut self) -> Result<()> {
         while self.unsent.is_empty()
@@ -118,8 +177,7 @@ impl<'a> Conversation<'a> {
             && let Some(mut message) = self.input.next()
         {
             let ended = message.ends_with(b"\n");
-            let word = String::from_utf8_lossy(&message).trim().to_lowercase();
-            if self.args.bye.iter().any(|bye| bye.to_lowercase() == word) {
+            if self.is_bye(&message) {
                 self.input.close();
             }
             if self.args.raw && ended {
@@ -163,8 +221,10 @@ impl<'a> Conversation<'a> {
 
     /// Sleeps until the input or the server has something, or something is overdue.
     fn wait(&mut self) -> Result<(bool, bool)> {
-        let reads = !self.input.is_over() && self.unsent.is_empty() && self.held_until.is_none();
-        let mut wanted = PollFlags::IN;
+        let free = self.unsent.is_empty() && self.held_until.is_none();
+        let reads = !self.input.is_over() && (free || self.runner.is_some());
+        let mut wanted = PollFlags::empty();
+        wanted.set(PollFlags::IN, self.runner.as_ref().is_none_or(Runner::has_room));
         wanted.set(PollFlags::OUT, !self.unsent.is_empty());
         let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
         // Rounded up: a wait that ends too early would be repeated many times.
@@ -177,6 +237,10 @@ impl<'a> Conversation<'a> {
         if reads {
             fds.push(PollFd::new(&input, PollFlags::IN));
         }
+        // Not while the server does not take what the command has written already.
+        let runner = self.runner.iter().filter(|_| self.unsent.is_empty());
+        let commands = runner.flat_map(Runner::watched);
+        fds.extend(commands.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => bail!("cannot wait: {error}"),
@@ -187,18 +251,20 @@ impl<'a> Conversation<'a> {
             self.send()?;
         }
         let server = ready[0].intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR);
-        Ok((ready.get(1).is_some_and(|flags| !flags.is_empty()), server))
+        Ok((reads && !ready[1].is_empty(), server))
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let begun = (!self.begun.is_empty()).then(|| self.active_at + BEGUN);
+        // A command is whole, or none.
+        let begun =
+            (!self.begun.is_empty() && self.runner.is_none()).then(|| self.active_at + BEGUN);
         let patience = self.half_closed.then(|| self.active_at + self.args.patience);
         [self.held_until, begun, patience].into_iter().flatten().min()
     }
 
     fn what_is_overdue(&mut self) -> Result<()> {
         let now = Instant::now();
-        if !self.begun.is_empty() && now >= self.active_at + BEGUN {
+        if !self.begun.is_empty() && self.runner.is_none() && now >= self.active_at + BEGUN {
             self.show_begun()?;
         }
         if self.held_until.is_some_and(|until| now >= until) {
@@ -246,6 +312,11 @@ impl<'a> Conversation<'a> {
         }
         self.begun.extend_from_slice(rest);
         if self.begun.len() >= LINE_BYTES {
+            if self.runner.is_some() {
+                bail!(
+                    "the server has sent {LINE_BYTES} bytes without a line end: that is no command"
+                );
+            }
             self.show_begun()?;
         }
         Ok(None)
@@ -260,7 +331,13 @@ impl<'a> Conversation<'a> {
     fn show(&mut self, bytes: &[u8], ended: bool, lacks_line_end: bool) -> Result<()> {
         let after = self.after.take();
         self.output.said(Said { bytes, ended, after, lacks_line_end })?;
-        if self.args.reverse { self.output.reversed(bytes) } else { Ok(()) }
+        if self.args.reverse {
+            self.output.reversed(bytes)?;
+        }
+        if let Some(runner) = self.runner.as_mut().filter(|_| ended) {
+            runner.ask(bytes.strip_suffix(b"\r").unwrap_or(bytes));
+        }
+        Ok(())
     }
 
     fn conclude(mut self, ending: Ending) -> Result<Exit> {
@@ -274,19 +351,22 @@ impl<'a> Conversation<'a> {
             Ending::Closed => "the server closed first",
             Ending::Reset => "the server reset the connection",
             Ending::KeptOpen => "the client leaves, the server has not closed",
-            Ending::Left => "the client leaves",
+            Ending::Left | Ending::Bye => "the client leaves",
         };
         self.output.note(who)?;
         let plural = if self.messages == 1 { "" } else { "s" };
-        let counts = format!("{} message{plural}{}", self.messages, self.times_in_words());
+        let what = if self.runner.is_some() { "result" } else { "message" };
+        let counts = format!("{} {what}{plural}{}", self.messages, self.times_in_words());
         self.output.note(&counts)?;
         if ending == Ending::Left {
             return Ok(Exit::Interrupted);
         }
-        let lost = !self.unsent.is_empty() || self.input.has_more();
+        let owes = self.runner.as_ref().is_some_and(Runner::is_busy);
+        let lost = !self.unsent.is_empty() || self.runner.is_none() && self.input.has_more();
         // The terminal is to be as it was before an error is printed.
         drop(self.input);
         match ending {
+            Ending::Closed if owes => bail!("the server closed before it had the last result"),
             Ending::Closed if lost => bail!("the server closed before all of the input was sent"),
             Ending::Reset => bail!(
                 "the server reset the connection: it closed without reading everything, or its \

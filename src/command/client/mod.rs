@@ -3,24 +3,30 @@
 //! - [`conversation`]: one loop around poll(2) over the input and the socket, as in Stevens'
 //!   `str_cli`: neither end can make the other wait
 //! - [`input`]: lines from a pipe, or from an editor on a terminal ([`editor`])
+//! - [`runner`]: with `--run`, what the server has run here
 //! - [`output`]: what the server says and what is to be said about it
 
 mod conversation;
 mod editor;
 mod input;
 mod output;
+mod runner;
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::base::Exit;
+use servers::commands::keep_inherited_descriptors;
+
 use crate::base::values::positive_duration;
+use crate::base::{Exit, usage};
+use crate::workload::commands::CommandArgs;
 use conversation::Conversation;
 use input::Input;
 use output::Output;
+use runner::Runner;
 
 /// `c10k client`.
 #[derive(Debug, Args)]
@@ -47,6 +53,13 @@ pub struct ClientArgs {
     /// Show also each line of the server reversed
     #[arg(long)]
     pub reverse: bool,
+    /// Run the lines of the server as commands, those that --allow names, and send back what they write;
+    /// what is typed is not sent, and a word of --bye leaves at once
+    #[arg(long)]
+    pub run: bool,
+    /// What may run
+    #[command(flatten)]
+    pub commands: CommandArgs,
     /// Print what the server says and nothing else
     #[arg(long, short)]
     pub quiet: bool,
@@ -57,6 +70,8 @@ Examples:
   c10k client localhost:9000                   type lines; Ctrl-D ends the input, salir or exit too
   printf '22 9\\n' | c10k client localhost:9000
   c10k client localhost:9000 --raw             a server that sends no line ends
+  c10k client localhost:9000 --run --allow date --allow 'ls *'
+                                               run what a server of dispatch asks for
 
 Exit codes: 0 the conversation ended in order, 1 it did not, 2 usage, 130 left with Ctrl-C";
 
@@ -66,6 +81,7 @@ Exit codes: 0 the conversation ended in order, 1 it did not, 2 usage, 130 left w
 /// When there is no server, when it resets the connection or keeps it open for too long, or
 /// when something typed was not delivered.
 pub fn client(args: &ClientArgs) -> Result<Exit> {
+    let runner = runner(args)?;
     let stream = TcpStream::connect(&args.address).with_context(|| {
         format!(
             "cannot connect to {}: is a server listening there? Write an address and a port, as in \
@@ -74,11 +90,69 @@ pub fn client(args: &ClientArgs) -> Result<Exit> {
         )
     })?;
     let (server, here) = (stream.peer_addr()?, stream.local_addr()?);
+    may_run_commands_of(server, args)?;
     let input = Input::open()?;
     let mut output = Output::new(input.editor(), args.quiet);
     output.note(&format!("connected to {server} from {here}"))?;
     if input.is_typed() {
-        output.note(&format!("Ctrl-D or {} ends the input", args.bye.join(" or ")))?;
+        let ends = if args.run { "leaves" } else { "ends the input" };
+        output.note(&format!("Ctrl-D or {} {ends}", args.bye.join(" or ")))?;
     }
-    Conversation::new(stream, input, output, args)?.hold()
+    Conversation::new(stream, input, output, args, runner)?.hold()
+}
+
+fn may_run_commands_of(server: SocketAddr, args: &ClientArgs) -> Result<()> {
+    let near = server.ip().to_canonical().is_loopback();
+    if args.run && !near && !args.commands.commands_from_anywhere {
+        return Err(usage(format!(
+            "{server} is not on this machine, and could have commands run here: say \
+             --commands-from-anywhere if it may"
+        )));
+    }
+    Ok(())
+}
+
+/// What runs the server's commands, where that was asked for.
+fn runner(args: &ClientArgs) -> Result<Option<Runner>> {
+    let given = args.commands.given();
+    if !args.run {
+        return match given.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(usage(format!("{option} is for --run"))),
+            None => Ok(None),
+        };
+    }
+    if args.commands.allow.is_empty() {
+        return Err(usage(
+            "--run runs what was allowed and nothing else: name it, as in --allow date",
+        ));
+    }
+    keep_inherited_descriptors();
+    Ok(Some(Runner::new(args.commands.list()?, args.commands.limits(), args.raw)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::values::read;
+
+    #[test]
+    fn a_server_elsewhere_has_nothing_run_here_unless_it_may() {
+        let args = |words: &[&str]| read::<ClientArgs>(words).expect("it can be said");
+        let run = ["a:1", "--run", "--allow", "date"];
+        let anywhere = [&run[..], &["--commands-from-anywhere"]].concat();
+        for (server, near) in [
+            ("127.0.0.1:1", true),
+            ("127.9.9.9:1", true),
+            ("[::1]:1", true),
+            ("[::ffff:127.0.0.1]:1", true),
+            ("192.0.2.1:1", false),
+            ("[::ffff:192.0.2.1]:1", false),
+            ("[2001:db8::1]:1", false),
+        ] {
+            let server = server.parse().expect("an address");
+            assert_eq!(may_run_commands_of(server, &args(&run)).is_ok(), near, "{server}");
+            assert!(may_run_commands_of(server, &args(&anywhere)).is_ok());
+            assert!(may_run_commands_of(server, &args(&["a:1"])).is_ok());
+        }
+    }
 }
