@@ -3,6 +3,7 @@
 pub mod arrivals;
 mod built_in;
 mod check;
+mod contenders;
 mod draws;
 mod durations;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod fixture;
 mod load;
 mod matrix;
 mod reference;
+mod request;
 mod rounds;
 mod state;
 mod subject;
@@ -19,7 +21,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use protocol::{App, Draw, Framing, Request, Sessions};
+use protocol::{App, Framing};
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
@@ -29,7 +31,9 @@ use crate::workload::pacing::PacingArg;
 
 pub use arrivals::ArrivalsPlan;
 pub use built_in::BUILT_IN;
+pub use contenders::ContendersPlan;
 pub use reference::reference;
+pub use request::RequestPlan;
 pub use rounds::{RoundsPlan, Spoil};
 pub use subject::{Candidate, External, Subject};
 
@@ -47,6 +51,9 @@ pub struct Plan {
     /// Servers that are not ours, measured beside the models.
     #[serde(default, rename = "external", skip_serializing_if = "Vec::is_empty")]
     pub externals: Vec<External>,
+    /// Where servers in other languages are found, which are measured beside the models too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contenders: Option<ContendersPlan>,
     /// Who is measured twice in each block, so that there is something to compare with itself; left
     /// out, the first that serves its clients concurrently, `none` for nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -220,56 +227,6 @@ pub struct Workload {
     /// Settings of the servers, if not the plan's; what is left out is as there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerPlan>,
-}
-
-/// What every request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-#[serde(deny_unknown_fields)]
-pub enum RequestPlan {
-    /// So many bytes of text returned.
-    Echo {
-        /// Bytes of text.
-        #[serde(with = "draws::number")]
-        bytes: Draw,
-    },
-    /// Two whole numbers multiplied.
-    Multiply {
-        /// Decimal digits of each.
-        digits: usize,
-    },
-    /// CPU burnt, a wait waited, a reply of a certain size.
-    Work {
-        /// Rounds of CPU work.
-        #[serde(with = "draws::number")]
-        rounds: Draw,
-        /// The wait, in nanoseconds here.
-        #[serde(with = "draws::wait")]
-        wait: Draw,
-        /// Bytes of the reply.
-        #[serde(with = "draws::number")]
-        reply_bytes: Draw,
-    },
-    /// Steps of sessions, whose state and history are the server's settings.
-    Session {
-        /// Steps of each.
-        steps: u32,
-    },
-}
-
-impl RequestPlan {
-    /// As the protocol has it; `seed` is of what is drawn.
-    #[must_use]
-    pub fn request(self, seed: u64) -> Request {
-        match self {
-            Self::Echo { bytes } => Request::echo(bytes, seed),
-            Self::Multiply { digits } => Request::Multiply { digits },
-            Self::Session { steps } => Request::Session(Sessions { steps, history: 0, home: None }),
-            Self::Work { rounds, wait, reply_bytes } => {
-                Request::work(rounds, wait, reply_bytes, seed)
-            }
-        }
-    }
 }
 
 impl Plan {

@@ -167,6 +167,7 @@ pub(crate) fn bare(cells: Vec<Cell>) -> Summary {
         server_cpus: vec![0],
         client_cpus: vec![1],
         notes: Vec::new(),
+        contenders: Vec::new(),
         rounds: None,
         beside: None,
     };

@@ -1,5 +1,8 @@
 //! `c10k run`: an experiment from its plan to its page.
 
+mod contenders;
+mod manifest;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,9 +14,10 @@ use crate::base;
 use crate::base::units::parse_duration;
 use crate::base::values::measured_names;
 use crate::base::{Exit, did_you_mean, usage};
-use crate::document::Excluded;
 use crate::document::store;
-use crate::plan::Plan;
+use crate::document::{Contender, Excluded};
+use crate::plan::{ContendersPlan, Plan};
+use crate::process::interrupts;
 use crate::run::slots::{Slot, excluded, leave_out_unavailable, slots, time_needed};
 use crate::run::{PLAN, Run, is_trustworthy};
 use crate::view::table;
@@ -86,13 +90,19 @@ Exit codes: 0 ok, 1 failed, 2 usage, 4 a result is not to be trusted, 130 interr
 /// # Errors
 /// When the plan makes no sense, results cannot be written, or a server does not start.
 pub fn run(args: &RunArgs) -> Result<Exit> {
-    let plan = plan(args)?;
+    let mut plan = plan(args)?;
     if args.dry_run {
         return dry_run(plan).map(|()| Exit::Ok);
     }
+    let stop = interrupts()?;
+    let Some(contenders) = contenders::admit(&mut plan, &stop)? else {
+        eprintln!("interrupted before anything was measured");
+        return Ok(Exit::Interrupted);
+    };
+    plan.settle_twin().and_then(|()| plan.check())?;
     let mut run = match &args.resume {
         Some(dir) => Run::resume(plan, dir)?,
-        None => Run::begin(plan, &args.out)?,
+        None => Run::begin(plan, &args.out)?.beside(contenders)?,
     };
     let (summary, failure) = run.complete()?;
     if args.json {
@@ -109,7 +119,9 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
         eprintln!("interrupted: {}", run.how_to_resume());
         return Ok(Exit::Interrupted);
     }
-    Ok(if is_trustworthy(&summary) { Exit::Ok } else { Exit::Untrusted })
+    let is_faulty = |one: &Contender| one.state.is_fault();
+    let faulty = summary.run.contenders.iter().any(is_faulty);
+    Ok(if is_trustworthy(&summary) && !faulty { Exit::Ok } else { Exit::Untrusted })
 }
 
 /// The plan as the command line has changed it.
@@ -191,6 +203,9 @@ fn dry_run(mut plan: Plan) -> Result<()> {
     use std::fmt::Write;
     leave_out_unavailable(&mut plan)?;
     let (slots, mut text) = (slots(&plan)?, String::new());
+    if let Some(ContendersPlan { folder, .. }) = &plan.contenders {
+        writeln!(text, "and those of the contenders in {folder} that build and pass their check")?;
+    }
     for Slot { workload, candidate, block, position, .. } in &slots {
         writeln!(text, "{position:>5}  block {block}  {}  {candidate}", workload.name)?;
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling};
-use super::{Cell, GeneratorBound, Host, Reference, RoundsRecord, SchemaId};
+use super::{Cell, Contender, GeneratorBound, Host, Reference, RoundsRecord, SchemaId};
 use crate::statistics::{Interval, Verdict};
 
 /// A whole run.
@@ -202,6 +202,9 @@ pub struct RunRecord {
     pub client_cpus: Vec<usize>,
     /// How rates that depend on measurements were decided.
     pub notes: Vec<String>,
+    /// Servers in other languages, where the plan asks for them: what each is, and what came of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contenders: Vec<Contender>,
     /// How it was judged, where it was made by rounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds: Option<RoundsRecord>,

@@ -22,6 +22,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("pool", include_str!("../../plans/pool.toml")),
     ("overload", include_str!("../../plans/overload.toml")),
     ("classroom", include_str!("../../plans/classroom.toml")),
+    ("contenders", include_str!("../../plans/contenders.toml")),
     ("stateful", include_str!("../../plans/stateful.toml")),
 ];
 

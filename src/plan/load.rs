@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use loadgen::{Conduct, Engine, Load, Pacing};
-use protocol::{App, Framing, Recipe};
+use protocol::{App, Framing};
 
 use super::{Plan, Workload};
 use crate::host::machine;
@@ -68,10 +68,11 @@ impl Plan {
         (seed, base): (u64, f64),
     ) -> Result<Load> {
         let measure = self.measure(workload);
-        let request = self.server_of(workload).fit(workload.request.request(seed))?;
+        let (server, service) = (self.server_of(workload), (app, framing));
+        let recipe = workload.request.recipe(server, service, &target.to_string(), seed)?;
         let load = Load {
             target: target.into(),
-            recipe: Arc::new(Recipe::new(app, framing, request)?),
+            recipe: Arc::new(recipe),
             connections: self.connections(workload),
             threads: self.threads,
             cpus: cpus.to_vec(),

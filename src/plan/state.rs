@@ -79,7 +79,8 @@ mod tests {
                       session-ttl = \"2s\"";
         let plan = plan(server).expect("in order");
         assert_eq!(Plan::parse(&plan.to_toml().expect("written")).expect("read"), plan);
-        let request = plan.server.fit(plan.workloads[0].request.request(1)).expect("it fits");
+        let request = plan.workloads[0].request.request(1).expect("one of the protocol");
+        let request = plan.server.fit(request).expect("it fits");
         let sessions = Sessions { steps: 5, history: 64, home: Some(Home::Table) };
         assert_eq!(request, Request::Session(sessions));
         let arguments = plan.server.state().expect("in order").words().join(" ");

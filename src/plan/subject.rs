@@ -36,6 +36,12 @@ pub struct External {
     /// How it cuts the stream into requests, if not as the plan's servers do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub framing: Option<String>,
+    /// A folder that `{folder}` in the command stands for, as an absolute path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+    /// One that `{build}` stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
 }
 
 /// Who is measured.
@@ -124,6 +130,26 @@ impl External {
             ),
         }
         Ok(())
+    }
+
+    /// The words of its command with its folders filled in; absent where it is there already.
+    ///
+    /// # Errors
+    /// When there is no current folder that they could be in.
+    pub fn words(&self) -> Result<Option<Vec<String>>> {
+        let absolute = |folder: &Option<String>| -> Result<Option<String>> {
+            let Some(folder) = folder else { return Ok(None) };
+            let folder = std::path::absolute(folder).with_context(|| folder.clone())?;
+            Ok(Some(folder.to_string_lossy().into_owned()))
+        };
+        let places = [("{folder}", absolute(&self.folder)?), ("{build}", absolute(&self.build)?)];
+        let place = |word: &String| {
+            places.iter().fold(word.clone(), |word, (mark, folder)| match folder {
+                Some(folder) => word.replace(mark, folder),
+                None => word,
+            })
+        };
+        Ok(self.command.as_ref().map(|words| words.iter().map(place).collect()))
     }
 
     /// Where it listens, if it is there already.

@@ -7,6 +7,7 @@
 //! In each block the generator is also measured against a server that does nothing, the reference.
 //! Workloads whose rate is a share of what was measured come after those that measure it.
 
+mod contenders;
 mod decided;
 mod folder;
 mod progress;
@@ -30,7 +31,7 @@ use crate::base::units;
 use crate::base::{Exit, usage};
 use crate::document::store;
 use crate::document::store::packed::is_packed;
-use crate::document::{Host, RunRecord, Summary};
+use crate::document::{Contender, Host, RunRecord, Summary};
 use crate::host::machine;
 use crate::plan::Plan;
 use crate::process::{interrupts, processors};
@@ -113,6 +114,7 @@ impl Run {
             server_cpus,
             client_cpus,
             notes,
+            contenders: Vec::new(),
             rounds: None,
             beside: None,
         };
@@ -158,6 +160,13 @@ impl Run {
         Ok(Self { folder, plan, record, host, counts, program: None, stop: interrupts()? })
     }
 
+    /// Says what came of the plan's contenders.
+    pub(crate) fn beside(mut self, contenders: Vec<Contender>) -> Result<Self> {
+        self.record.contenders = contenders;
+        self.write_summary()?;
+        Ok(self)
+    }
+
     /// Its folder.
     pub(crate) fn dir(&self) -> &Path {
         &self.folder.path
@@ -195,9 +204,17 @@ impl Run {
         let mut bases = summary::Bases::default();
         for slot in &todo {
             progress.at(slot);
+            if contenders::has_died(&self.record, slot) {
+                progress.made_one();
+                continue;
+            }
             let base = bases.of(slot.workload, &self.folder.path, &plan, &mut self.record)?;
             let trial = trial::make(self, slot, base)
-                .with_context(|| format!("{} under {}", slot.candidate, slot.workload.name))?;
+                .with_context(|| format!("{} under {}", slot.candidate, slot.workload.name));
+            let Some(trial) = contenders::survived(&mut self.record, slot, trial)? else {
+                progress.made_one();
+                continue;
+            };
             if trial.phases.interrupted || self.stop.load(Ordering::Relaxed) {
                 // Half a trial is no trial: it is made again when the run is resumed.
                 return Ok(());

@@ -57,13 +57,13 @@ impl Running {
         (app, framing): (App, Framing),
         (server_cpus, client_cpus): (&[usize], &[usize]),
     ) -> Result<Self> {
-        let Some(words) = &external.command else { return external.address().map(Self::There) };
+        let Some(words) = external.words()? else { return external.address().map(Self::There) };
         let start = Start::plain(Speech::of(app, framing), PATIENCE);
         // A child inherits the processors of the thread that starts it.
         if !server_cpus.is_empty() {
             machine::pin(server_cpus)?;
         }
-        let server = Started::Command(words.clone()).start(start);
+        let server = Started::Command(words).start(start);
         if !client_cpus.is_empty() {
             machine::pin(client_cpus)?;
         }

@@ -14,7 +14,6 @@ use crate::host::machine::Ticks;
 use crate::host::syscalls::Counter;
 use crate::trial::explain;
 use crate::trial::record::{self, Circumstances};
-use crate::workload::requests;
 
 /// Makes one trial. Shares of rates are of `base` replies a second.
 pub(super) fn make(run: &Run, slot: &Slot<'_>, base: f64) -> Result<Trial> {
@@ -60,12 +59,11 @@ pub(super) fn make_counted(
     let outcome = outcome.map_err(explain)?;
     let counts = counter.map(Counter::finish).transpose()?.unwrap_or_default();
     let target = server.stop(candidate.subject.name(), &record.server_cpus)?;
-    let request = workload.request.request(seed);
     let circumstances = Circumstances {
         run: record_of(run, slot, started_at),
         target,
         service,
-        request: requests::written(&load.recipe, request),
+        request: workload.request.written(&load.recipe, seed),
         load: &load,
         server: accountant.and_then(|accountant| accountant.bracket),
         host: run.host.clone(),

@@ -3,6 +3,7 @@
 mod capacity;
 mod check;
 mod connections;
+mod contenders;
 mod excluded;
 mod fit;
 mod load;
@@ -81,6 +82,9 @@ pub fn summary(summary: &Summary) -> String {
     }
     if !summary.excluded.is_empty() {
         push(&mut text, excluded::text(&summary.excluded).trim_end());
+    }
+    if !summary.run.contenders.is_empty() {
+        push(&mut text, &contenders::text(&summary.run.contenders));
     }
     let ranked = |found: &&Crossover| {
         summary.verdicts.iter().any(|standings| standings.metric == found.metric)

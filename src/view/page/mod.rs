@@ -4,6 +4,7 @@
 //! reads the same in ten years and without a network. What is drawn also stands in tables.
 
 pub(crate) mod answer;
+mod contenders;
 mod cost;
 pub(crate) mod ends;
 mod figures;
@@ -167,6 +168,7 @@ fn document(summary: &Summary, parts: &Parts, data: &str) -> Markup {
                     (parts.which)
                     (about(summary))
                     @for section in &parts.sections { (section) }
+                    (contenders::of(summary))
                     (ends::excluded(summary))
                     (ends::noise(summary))
                     (ends::method(run))

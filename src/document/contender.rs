@@ -1,0 +1,67 @@
+//! A server in another language beside our models: what it is, and whether it could be measured.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A server of a folder of contenders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Contender {
+    /// Its name, in the place of a model's.
+    pub name: String,
+    /// The language that it is written in.
+    pub language: String,
+    /// What its compiler or interpreter says of its version; absent where it is not installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What it is, in a line.
+    pub what: String,
+    /// The model of ours that has the same shape.
+    pub compare: String,
+    /// The command that starts it, with its settings.
+    pub command: Vec<String>,
+    /// What came of it.
+    pub state: ContenderState,
+    /// Why it was not measured, or not to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What came of a contender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContenderState {
+    /// It is right, and is measured.
+    Measured,
+    /// Its tools are not installed, or are too old.
+    NotInstalled,
+    /// It could not be built.
+    NotBuilt,
+    /// It did not come to listen where it should.
+    NotStarted,
+    /// It does not do all that a server should.
+    Failing,
+    /// It was measured and ended by itself, or could not be measured.
+    Died,
+}
+
+impl ContenderState {
+    /// In tables.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::NotInstalled => "not installed",
+            Self::NotBuilt => "does not build",
+            Self::NotStarted => "does not start",
+            Self::Failing => "fails its check",
+            Self::Died => "died",
+        }
+    }
+
+    /// Whether it is missing though its tools are there.
+    #[must_use]
+    pub fn is_fault(self) -> bool {
+        !matches!(self, Self::Measured | Self::NotInstalled)
+    }
+}

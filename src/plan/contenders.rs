@@ -1,0 +1,42 @@
+//! Servers in other languages: where a plan finds them. `c10k run` builds and checks them and puts those
+//! that can be measured into the plan as `[[external]]`s.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Exclude, External, Plan};
+use protocol::Framing;
+
+/// Where contenders are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ContendersPlan {
+    /// A folder with a folder for each, which has a `contender.toml`.
+    pub folder: String,
+    /// Where they are built.
+    pub build: String,
+    /// Behaviours that they must show; left out, all that fit them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub behaviours: Vec<String>,
+}
+
+impl Plan {
+    /// Takes a contender in, and leaves it out of the workloads whose framing it does not speak.
+    pub fn admit(&mut self, contender: External) {
+        let own = contender.framing.clone().unwrap_or_else(|| Framing::Line.name().into());
+        let foreign = |framing: &str| framing != own;
+        let workloads: Vec<String> = self
+            .workloads
+            .iter()
+            .filter(|workload| foreign(&self.server_of(workload).framing))
+            .map(|workload| workload.name.clone())
+            .collect();
+        if !workloads.is_empty() {
+            let reason = match own.as_str() {
+                "http" => "it speaks HTTP only".into(),
+                own => format!("it speaks {own} framing only"),
+            };
+            self.exclude.push(Exclude { models: vec![contender.name.clone()], workloads, reason });
+        }
+        self.externals.push(contender);
+    }
+}
