@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::caveats::Caveats;
 use super::figures::Column;
 use super::sortable::{self, Field, Row};
 use crate::base::units::show_ns_f64;
@@ -23,7 +24,7 @@ const CALLS: [&str; 2] = ["system calls/request", "the most frequent"];
 const NAMED: usize = 4;
 
 /// The table of costs with what there is to notice; `None` where no trial tells.
-pub(super) fn of(columns: &[&Column<'_>]) -> Option<Markup> {
+pub(super) fn of(columns: &[&Column<'_>], caveats: &Caveats) -> Option<Markup> {
     let known: Vec<&Column<'_>> =
         columns.iter().copied().filter(|column| column.drawn.waits_per_request.is_some()).collect();
     let counted = known.iter().any(|column| column.cell.syscalls.is_some());
@@ -39,25 +40,26 @@ pub(super) fn of(columns: &[&Column<'_>]) -> Option<Markup> {
             h3 { "Why: what a request costs" }
             (sortable::of("CPU time and context switches for each right reply", &titles, &rows))
             @if !notice.is_empty() { p { b { "Notice: " } (notice.join(" ")) } }
-            p.meta {
-                b { "What could fool you: " }
-                "A wait is the server giving its processor up (a voluntary context switch); a preemption is the \
-                 kernel taking it away (an involuntary one). They are counted from the warm-up on and divided by \
-                 the rate of the measurement."
-                @if parted {
-                    " Where processes have too little CPU time each for the kernel's ticks, nobody knows how it \
-                     is parted."
-                } @else {
-                    " Processes had too little CPU time each for the kernel's ticks to tell how much of it was \
-                     spent in their own code, and how much in the kernel."
-                }
-                @if counted {
-                    " System calls were counted in a load of their own, in which strace slows the server \
-                     down: an event loop then finds more at once, and makes fewer calls than it would."
-                }
-            }
+            (caveats.refer(&fool(parted, counted)))
         }
     })
+}
+
+/// What could fool the reader of it.
+fn fool(parted: bool, counted: bool) -> Vec<String> {
+    let switches = "A wait is the server giving its processor up (a voluntary context switch); a preemption is the \
+                    kernel taking it away (an involuntary one). They are counted from the warm-up on and divided by \
+                    the rate of the measurement.";
+    let ticks = if parted {
+        "Where processes have too little CPU time each for the kernel's ticks, nobody knows how it is parted."
+    } else {
+        "Processes had too little CPU time each for the kernel's ticks to tell how much of it was spent in their own \
+         code, and how much in the kernel."
+    };
+    let traced = "System calls were counted in a load of their own, in which strace slows the server down: an event \
+                  loop then finds more at once, and makes fewer calls than it would.";
+    let said = [Some(switches), Some(ticks), counted.then_some(traced)];
+    said.into_iter().flatten().map(String::from).collect()
 }
 
 fn row(column: &Column<'_>, parted: bool, counted: bool) -> Row {
@@ -196,7 +198,9 @@ mod tests {
         });
         let cells: Vec<&Cell> = cells.iter().collect();
         let columns = columns(&cells, drawn.collect());
-        of(&columns.iter().collect::<Vec<_>>()).map_or_else(String::new, Markup::into_string)
+        let caveats = Caveats::default();
+        let table = of(&columns.iter().collect::<Vec<_>>(), &caveats).unwrap_or_default();
+        table.into_string() + &caveats.section().into_string()
     }
 
     #[test]
@@ -206,7 +210,7 @@ mod tests {
             assert!(text.contains(field), "{field}: {text}");
         }
         assert_eq!(text.matches("<td>-</td>").count(), 2, "{text}");
-        assert!(of(&[]).is_none());
+        assert!(of(&[], &Caveats::default()).is_none());
     }
 
     #[test]

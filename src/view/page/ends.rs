@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::fold::folded;
 use super::micro;
 use crate::analysis::metric::named;
 use crate::document::{Host, NoiseFloor, RunRecord, Summary};
@@ -12,8 +13,7 @@ const ROWS: usize = 24;
 /// The noise floor.
 pub(super) fn noise(summary: &Summary) -> Markup {
     html! {
-        section id="noise" {
-            h2 { "The noise floor" }
+        (folded("noise", "The noise floor", &html! {
             @if summary.noise.is_empty() && summary.cells.iter().any(|cell| cell.twin) {
                 p { "One model was measured twice in each block, but in too few to know how much equal servers differ \
                      here: take small differences for nothing." }
@@ -27,7 +27,7 @@ pub(super) fn noise(summary: &Summary) -> Markup {
                     details { summary { "All " (summary.noise.len()) " ratios" } (floors(&summary.noise)) }
                 } @else { (floors(&summary.noise)) }
             }
-        }
+        }))
     }
 }
 
@@ -69,10 +69,9 @@ pub(super) fn excluded(summary: &Summary) -> Markup {
     }
     html! {
         @if !reasons.is_empty() {
-            section id="excluded" {
-                h2 { "What was left out" }
+            (folded("excluded", "What was left out", &html! {
                 ul { @for (reason, cells) in &reasons { li { b { (micro(reason)) ": " } (cells.join(", ")) } } }
-            }
+            }))
         }
     }
 }
@@ -80,8 +79,7 @@ pub(super) fn excluded(summary: &Summary) -> Markup {
 /// How it was measured.
 pub(super) fn method(run: &RunRecord) -> Markup {
     html! {
-        section id="method" {
-            h2 { "How it was measured" }
+        (folded("method", "How it was measured", &html! {
             p { "Every trial is a fresh server process with fresh connections. " (order(run)) " Figures are medians over the trials; ± is the distance of the farthest trial; bars carry the 95 % interval of the median (bootstrap), which over few trials is hardly more than their spread, and from fewer than three the spread itself." }
             p { "Quantiles of latency are of the requests of all trials together, in tables and figures alike. What compares models takes each trial's own, and so may know less of the tail: rankings, verdicts, noise and crossings are by the trials' medians and ratios." }
             p { (comparison(run)) }
@@ -90,7 +88,7 @@ pub(super) fn method(run: &RunRecord) -> Markup {
             p { "A closed loop reports service time, from sending to the last byte of the reply: a slow server slows its clients down, and nothing is known of requests that were not made. An open loop reports response time, from when the request was due." }
             p { "A quantile needs about six independent samples beyond it, of all trials together; with fewer the table says \"too few\". One that reaches into requests which had not ended is a lower bound: \">=\"." }
             p { "Greyed rows and marks failed a check; pale marks were flagged, and the numbered lines say why. Loopback shows no network card, no interrupts, no loss and no other machine." }
-        }
+        }))
     }
 }
 
@@ -133,25 +131,23 @@ pub(crate) fn machine(host: &Host) -> Markup {
         ("One round of WORK", format!("{:.1} ns", host.work_round_ps as f64 / 1e3)),
     ];
     html! {
-        section id="machine" {
-            h2 { "The machine" }
+        (folded("machine", "The machine", &html! {
             table.facts {
                 caption { span { "Where servers and generator ran" } }
                 tbody { @for (name, value) in rows { tr { th scope="row" { (name) } td { (value) } } } }
             }
-        }
+        }))
     }
 }
 
 /// How to do it again, and where the numbers are.
 pub(super) fn reproduce(run: &RunRecord) -> Markup {
     html! {
-        section id="reproduce" {
-            h2 { "To reproduce" }
+        (folded("reproduce", "To reproduce", &html! {
             pre { (command(run)) }
             p { "c10k " (run.program_version) ". The folder of this page holds the plan with everything spelled out (" a href="plan.toml" { "plan.toml" } "), one JSON document for each trial with its histograms (trials/), and " a href="summary.json" { "summary.json" } "; all figures here are from those. The last column of each table links to the trials of a row." }
             p { "The page again from these files: " code { "c10k report --write " (run.id) } "." }
-        }
+        }))
     }
 }
 

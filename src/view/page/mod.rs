@@ -4,10 +4,12 @@
 //! reads the same in ten years and without a network. What is drawn also stands in tables.
 
 pub(crate) mod answer;
+mod caveats;
 mod contenders;
 mod cost;
 pub(crate) mod ends;
 mod figures;
+pub(crate) mod fold;
 mod load;
 mod notes;
 mod recommend;
@@ -25,8 +27,11 @@ mod trials;
 use std::path::Path;
 
 use anyhow::Result;
+use caveats::Caveats;
 use figures::{Column, Figure};
+use fold::folded;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use section::Place;
 
 use crate::document::store::{self, packed};
 use crate::document::{Cell, Summary, Trial};
@@ -52,15 +57,18 @@ pub fn page(summary: &Summary, dir: &Path) -> Result<String> {
         let drawn = cells.iter().map(|cell| trials::read(dir, cell)).collect::<Result<_>>()?;
         all.extend(figures::columns(&cells, drawn));
     }
-    let (figures, sections) = sections(summary, &all);
+    let caveats = Caveats::default();
+    let Sections { figures, lead, sections } = sections(summary, &all, &caveats);
     let data = figures::Data { figures };
     // Nothing in the data may end the element that it stands in.
     let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
     let trials: Vec<&Trial> =
         all.iter().filter_map(|column| column.drawn.typical.as_ref()).collect();
     let parts = Parts {
+        lead,
         which: recommend::section(summary, &all),
         sections,
+        caveats: caveats.section(),
         sources: sources::section(summary, &trials),
     };
     let page = document(summary, &parts, &data).into_string();
@@ -78,28 +86,46 @@ fn link_to_packed(page: &str) -> String {
     })
 }
 
-/// A section for each workload that stands alone and each series, in the order of the cells, with the figures
-/// of all.
-fn sections(summary: &Summary, all: &[Column<'_>]) -> (Vec<Figure>, Vec<Markup>) {
+/// What the page has of workloads and series.
+struct Sections {
+    /// The figures of all.
+    figures: Vec<Figure>,
+    /// The figure that shows the answer of the first.
+    lead: Markup,
+    /// Of each workload that stands alone and each series, in the order of the cells.
+    sections: Vec<Markup>,
+}
+
+fn sections(summary: &Summary, all: &[Column<'_>], caveats: &Caveats) -> Sections {
     let series = sweep::series(summary);
     let swept = |cell: &Cell| {
         series.iter().position(|(name, _)| cell.series.as_deref() == Some(name.as_str()))
     };
     let (mut figures, mut sections, mut done) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lead = Markup::default();
+    let loads = loads(summary).len();
+    let place = |before| Place::of(before, loads);
     for workload in summary.workloads() {
         let own: Vec<&Column<'_>> =
             all.iter().filter(|column| column.cell.workload == workload).collect();
         match own.first().and_then(|column| swept(column.cell)) {
             None => {
                 let drawn = figures::of(workload, &own);
-                sections.push(section::of(summary, workload, &drawn, &own));
+                let (section, top) =
+                    section::of(summary, workload, &drawn, &own, caveats, place(sections.len()));
+                lead.0 += &top.0;
+                sections.push(section);
                 figures.extend(drawn);
             }
             Some(at) if !done.contains(&at) => {
                 done.push(at);
                 let drawn = sweep::figures(&series[at].1, &summary.scaling);
-                let tables = points(summary, &series[at].0, all);
-                sections.push(sweep::section(summary, &series[at], &drawn, &tables));
+                let tables = points(summary, &series[at].0, all, caveats);
+                let place = place(sections.len());
+                let (section, top) =
+                    sweep::section(summary, &series[at], &drawn, &tables, caveats, place);
+                lead.0 += &top.0;
+                sections.push(section);
                 figures.extend(drawn);
             }
             Some(_) => (),
@@ -108,11 +134,11 @@ fn sections(summary: &Summary, all: &[Column<'_>]) -> (Vec<Figure>, Vec<Markup>)
     let servers = summary.run.server_cpus.len();
     let predictions = theory::predictions(&all.iter().collect::<Vec<_>>(), servers);
     sections.push(theory::section(&predictions, servers));
-    (figures, sections)
+    Sections { figures, lead, sections }
 }
 
 /// The tables of a series, one for each of its points.
-fn points(summary: &Summary, series: &str, all: &[Column<'_>]) -> Markup {
+fn points(summary: &Summary, series: &str, all: &[Column<'_>], caveats: &Caveats) -> Markup {
     let own = |name: &&str| {
         let first = summary.cells_of(name);
         first.first().is_some_and(|cell| cell.series.as_deref() == Some(series))
@@ -124,7 +150,7 @@ fn points(summary: &Summary, series: &str, all: &[Column<'_>]) -> Markup {
                 @if let Some(standings) = summary.standings_of(workload) { p { (micro(&standings.sentence)) } }
                 (sortable::table(&summary.cells_of(workload), summary.standings_of(workload), &summary.noise))
                 @let columns: Vec<&Column<'_>> = all.iter().filter(|column| column.cell.workload == workload).collect();
-                @if let Some(cost) = cost::of(&columns) { (cost) }
+                @if let Some(cost) = cost::of(&columns, caveats) { (cost) }
                 (sources::of(workload))
             }
         }
@@ -147,8 +173,10 @@ pub(crate) fn head(title: &str, style: &str) -> Markup {
 
 /// What of the page is laid out with the trials at hand.
 struct Parts {
+    lead: Markup,
     which: Markup,
     sections: Vec<Markup>,
+    caveats: Markup,
     sources: Markup,
 }
 
@@ -162,13 +190,14 @@ fn document(summary: &Summary, parts: &Parts, data: &str) -> Markup {
                 main {
                     h1 { (run.question) }
                     p.meta { "Plan " (run.plan) ", run " (run.id) ", " (run.started_at) }
-                    (contents())
                     @if run.interrupted { p.warning { "This run was interrupted: " (run.trials_done) " of " (run.trials_planned) " trials." } }
-                    (answer(summary))
+                    (answer(summary, &parts.lead))
+                    (contents(summary))
                     (parts.which)
-                    (about(summary))
                     @for section in &parts.sections { (section) }
                     (contenders::of(summary))
+                    (parts.caveats)
+                    (about(summary))
                     (ends::excluded(summary))
                     (ends::noise(summary))
                     (ends::method(run))
@@ -185,40 +214,54 @@ fn document(summary: &Summary, parts: &Parts, data: &str) -> Markup {
     }
 }
 
-/// The answer in a few sentences, with how sure it is.
-fn answer(summary: &Summary) -> Markup {
+/// The answer in a few sentences, with how sure it is and the figure that shows it.
+fn answer(summary: &Summary, lead: &Markup) -> Markup {
     let sentences = answer::of(summary);
     html! {
         section id="answer" {
             h2 { "In short" }
             @for (at, sentence) in sentences.iter().enumerate() { p.answer[at == 0] { (micro(sentence)) } }
             @if sentences.is_empty() { p.answer { (micro(&answer::why_none(summary))) } }
+            (lead)
         }
     }
 }
 
-/// The parts that every page has, for whoever does not read on.
-fn contents() -> Markup {
-    let parts = [
-        ("answer", "In short"),
-        ("which", "Which model"),
+/// The parts of the page: the workloads and series, and what every page has.
+fn contents(summary: &Summary) -> Markup {
+    let after = [
         ("about", "This run"),
         ("noise", "Noise"),
         ("method", "How it was measured"),
         ("sources", "Where every number is from"),
         ("reproduce", "To reproduce"),
     ];
+    let loads = loads(summary).into_iter().map(|name| (name, name));
+    let parts = [("which", "Which model")].into_iter().chain(loads).chain(after);
     html! { nav aria-label="On this page" { @for (id, words) in parts { a href={ "#" (id) } { (words) } " " } } }
+}
+
+/// The names of workloads that stand alone and of series, in the order of the cells.
+fn loads(summary: &Summary) -> Vec<&str> {
+    let mut loads: Vec<&str> = Vec::new();
+    for cell in &summary.cells {
+        let name = cell.series.as_deref().unwrap_or(&cell.workload);
+        if !loads.contains(&name) {
+            loads.push(name);
+        }
+    }
+    loads
 }
 
 /// What the run says about itself.
 fn about(summary: &Summary) -> Markup {
-    html! {
-        section id="about" {
-            h2 { "About this run" }
+    folded(
+        "about",
+        "About this run",
+        &html! {
             ul { @for line in table::closing(summary).lines() { li { (micro(line)) } } }
-        }
-    }
+        },
+    )
 }
 
 /// Microseconds as the axes of the figures write them.

@@ -87,11 +87,16 @@
   const ordered = (rows, value, highIsGood) =>
     [...rows].sort((a, b) => (highIsGood ? value(a) - value(b) : value(b) - value(a)));
 
+  // Of many models the best of each family are shown until all are asked for, and all on paper.
+  const MANY = 12;
+  const whole = new Set();
+  const few = (figure) => (figure.rows.length > MANY && !printing && !whole.has(figure.id) ? figure.rows.filter((row) => row.member === 0) : figure.rows);
+
   /** Bars or dots with intervals, a trace for each family so that the legend switches families. */
   function ranks(figure, look, narrow, isBars) {
-    const parted = figure.rows.some((row) => row.user_share !== undefined);
     const unit = UNITS[figure.unit];
-    const rows = ordered(figure.rows, (row) => row.value, figure.unit === "per_s");
+    const rows = ordered(few(figure), (row) => row.value, figure.unit === "per_s");
+    const parted = rows.some((row) => row.user_share !== undefined);
     const traces = [];
     for (const family of families(figure.rows)) {
       const own = rows.filter((row) => row.family === family);
@@ -344,7 +349,8 @@
 
   /** Buttons beside a figure of lines. */
   function tools(figure) {
-    if (figure.kind !== "curves" && figure.kind !== "slices" && figure.kind !== "sweep") return;
+    const ranked = figure.kind === "bars" || figure.kind === "dots";
+    if (ranked ? figure.rows.length <= MANY : figure.kind === "quantiles") return;
     const place = document.getElementById(figure.id);
     const bar = document.createElement("div");
     bar.className = "tools";
@@ -356,6 +362,15 @@
       bar.append(made);
       return made;
     };
+    if (ranked) {
+      button("All models", (made) => {
+        const on = !whole.delete(figure.id);
+        if (on) whole.add(figure.id);
+        made.setAttribute("aria-pressed", String(on));
+        draw(figure);
+      }).setAttribute("aria-pressed", "false");
+      return place.before(bar);
+    }
     const per = { curves: 1, slices: 2, sweep: 3 }[figure.kind];
     const show = (visible) => Plotly.restyle(place, { visible: figure.rows.flatMap((row) => Array(per).fill(visible(row) ? true : "legendonly")) });
     if (figure.rows.some((row) => !row.shown)) {
@@ -390,25 +405,54 @@
     }));
   }
 
+  // What is folded away is drawn when it is opened.
+  const isSeen = (figure) => document.getElementById(figure.id).clientWidth > 0;
+  const tell = () => { document.documentElement.dataset.drawn = String(data.figures.filter(({ id }) => document.getElementById(id).data).length); };
   // One after the other, so that the page can be read meanwhile.
-  const waiting = [...data.figures];
-  const done = () => { document.documentElement.dataset.drawn = String(data.figures.length); };
+  let waiting = [];
   function next() {
     const figure = waiting.shift();
-    if (!figure) return;
-    draw(figure);
-    if (waiting.length === 0) done();
+    if (!figure) return tell();
+    if (isSeen(figure)) draw(figure);
     setTimeout(next);
   }
-  function redraw() {
-    waiting.length = 0;
-    data.figures.forEach(draw);
-    done();
+  function later(figures) {
+    const idle = waiting.length === 0;
+    waiting.push(...figures);
+    if (idle) next();
   }
+  function redraw() {
+    waiting = [];
+    data.figures.filter((figure) => printing || isSeen(figure)).forEach(draw);
+    tell();
+  }
+  const folds = [...document.querySelectorAll("details")];
+  folds.forEach((fold) => fold.addEventListener("toggle", () => {
+    if (fold.open && !printing) later(data.figures.filter((figure) => fold.contains(document.getElementById(figure.id))));
+  }));
+  /** Who follows a link to something that is folded away sees it. */
+  function unfold() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    for (let fold = target.closest("details") || target.querySelector(":scope > details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    target.scrollIntoView();
+  }
+  let opened = [];
   document.querySelectorAll("table.sortable").forEach(sortable);
   data.figures.forEach(tools);
   darkness.addEventListener("change", redraw);
-  addEventListener("beforeprint", () => { printing = true; redraw(); });
-  addEventListener("afterprint", () => { printing = false; redraw(); });
-  next();
+  addEventListener("beforeprint", () => {
+    printing = true;
+    opened = folds.filter((fold) => !fold.open);
+    opened.forEach((fold) => { fold.open = true; });
+    redraw();
+  });
+  addEventListener("afterprint", () => {
+    printing = false;
+    opened.forEach((fold) => { fold.open = false; });
+    redraw();
+  });
+  addEventListener("hashchange", unfold);
+  if (location.hash) unfold();
+  later(data.figures);
 })();

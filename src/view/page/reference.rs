@@ -3,6 +3,7 @@
 
 use maud::{Markup, html};
 
+use super::fold::folded;
 use super::micro;
 use crate::base::units::{show_count, show_ns_f64};
 use crate::document::{Reference, ReferenceTrial, Summary};
@@ -19,15 +20,14 @@ pub(super) fn section(summary: &Summary) -> Markup {
 pub(crate) fn of(reference: Option<&Reference>) -> Markup {
     html! {
         @if let Some(reference) = reference {
-            section id="reference" {
-                h2 { "The reference" }
+            (folded("reference", "The reference", &html! {
                 p { (micro(&reference.sentence)) }
                 p { "This trial is the same in every block, so what changes in it is the machine. CPU for each request that is more than " (format!("{:.2}", 1.0 + reference.margin)) " times the median of all blocks, or less than 1/" (format!("{:.2}", 1.0 + reference.margin)) " of it, is called a spell; from fewer than three trials nothing is. It is in no ranking, and no trial is left out or corrected for it." }
                 @for spell in &reference.spells { p.warning { (micro(&spell.sentence)) } }
                 @if reference.trials.len() > ROWS {
                     details { summary { "All " (reference.trials.len()) " trials" } (table(reference)) }
                 } @else { (table(reference)) }
-            }
+            }))
         }
     }
 }

@@ -2,44 +2,102 @@
 
 use maud::{Markup, html};
 
+use super::caveats::Caveats;
 use super::figures::{Column, Figure, Marks};
+use super::fold::more;
 use super::notes::{self, Subject};
 use super::{cost, micro, sortable, sources};
 use crate::analysis::timers;
-use crate::document::{Cell, Summary, Validity};
+use crate::document::{Cell, Standings, Summary, Validity};
 use crate::workload::arrivals;
 
 const NO_BEST: &str =
     "No model can be called the best: every cell failed a check, starves clients or lacks samples.";
 
+/// Of more sections than this none but the first shows its figure before it is opened.
+const SECTIONS: usize = 3;
+
 /// More sentences than this are a list.
 const PARAGRAPH: usize = 3;
 
-/// The section of a workload.
+/// Where the figure stands that shows a section's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// At the top of the page, apart from its section.
+    Top,
+    /// In its section.
+    Section,
+    /// With what is folded away.
+    Folded,
+}
+
+impl Place {
+    /// Of the section after so many others, of so many in all: a long page shows one figure.
+    pub(super) fn of(before: usize, all: usize) -> Self {
+        match before {
+            0 => Self::Top,
+            _ if all > SECTIONS => Self::Folded,
+            _ => Self::Section,
+        }
+    }
+
+    /// The figure, where it is asked whether it stands there.
+    pub(super) fn put(self, here: Self, figure: Option<&Markup>) -> Markup {
+        figure.filter(|_| self == here).cloned().unwrap_or_default()
+    }
+}
+
+/// A workload: its section and, if that is its place, the figure at the top of the page.
 pub(super) fn of(
     summary: &Summary,
     workload: &str,
     figures: &[Figure],
     columns: &[&Column<'_>],
-) -> Markup {
+    caveats: &Caveats,
+    place: Place,
+) -> (Markup, Markup) {
     let cells: Vec<&Cell> = columns.iter().map(|column| column.cell).collect();
     let standings = summary.standings_of(workload);
-    html! {
+    let show = |figure: &Figure| show(figure, &cells, columns, caveats);
+    let main = main(figures, standings);
+    let is_main = |figure: &&Figure| main.is_some_and(|main| main.id == figure.id);
+    let others: Vec<&Figure> = figures.iter().filter(|figure| !is_main(figure)).collect();
+    let main = main.map(|figure| html! { div.figures { (show(figure)) } });
+    let put = |here| place.put(here, main.as_ref());
+    let section = html! {
         section id=(workload) {
             h2 { (workload) }
             p.answer { @if let Some(standings) = standings { (micro(&standings.sentence)) } @else { (NO_BEST) } }
             @if let Some(recovery) = crate::view::table::recovery(&cells) { p { (micro(&recovery)) } }
             (sortable::table(&summary.cells_of(workload), standings, &summary.noise))
             @if let Some(blind) = cells.first().and_then(|cell| arrivals::blind_to(&cell.arrivals)) { p { (blind) } }
-            @if let Some(cost) = cost::of(columns) { (cost) }
-            (sources::of(workload))
-            div.figures { @for figure in figures { (show(figure, &cells, columns)) } }
+            (put(Place::Section))
+            (more(&format!("More about {workload}: what a request costs, and {} figures", others.len()), &html! {
+                (put(Place::Folded))
+                @if let Some(cost) = cost::of(columns, caveats) { (cost) }
+                (sources::of(workload))
+                div.figures { @for figure in &others { (show(figure)) } }
+            }))
         }
-    }
+    };
+    (section, put(Place::Top))
+}
+
+/// The figure of what the workload's models are ranked by.
+fn main<'a>(figures: &'a [Figure], standings: Option<&Standings>) -> Option<&'a Figure> {
+    let name = match standings.map(|standings| standings.metric.as_str()) {
+        Some("server_cpu_per_request_ns") => "cpu",
+        Some("turnaround_mean_ns") => "turnaround",
+        Some("throughput_per_s") | None => "throughput",
+        Some(_) => "load",
+    };
+    let named =
+        |name: &str| figures.iter().find(|figure| figure.id.rsplit('-').next() == Some(name));
+    named(name).or_else(|| named("throughput")).or_else(|| named("load")).or(figures.first())
 }
 
 /// A figure: what it shows, where it is drawn, what to notice, what could fool.
-fn show(figure: &Figure, cells: &[&Cell], columns: &[&Column<'_>]) -> Markup {
+fn show(figure: &Figure, cells: &[&Cell], columns: &[&Column<'_>], caveats: &Caveats) -> Markup {
     let (subject, title, shows) = words(figure);
     let mut notice = notes::notice(subject, cells);
     if subject == Subject::Time {
@@ -55,13 +113,13 @@ fn show(figure: &Figure, cells: &[&Cell], columns: &[&Column<'_>]) -> Markup {
     let wide = matches!(figure.marks, Marks::Curves(_) | Marks::Slices(_) | Marks::Sweep(_));
     html! {
         figure.wide[wide] {
-            h3 id={ (figure.id) "-title" } { (title) }
+            h3 id={ (figure.id) "-title" } { (figure.id.rsplit_once('-').map_or("", |(workload, _)| workload)) ": " (title.to_lowercase()) }
             p { (shows) @if let Some(flagged) = flagged(figure, cells) { " " (flagged) } }
             div.plot id=(figure.id) role="group" aria-labelledby={ (figure.id) "-title" } {}
             figcaption {
                 (said("Notice: ", &notice))
                 @if let Some(greyed) = notes::greyed(cells) { p { b { "Greyed, as a check failed: " } (micro(&greyed)) } }
-                (said("What could fool you: ", &fool))
+                (caveats.refer(&fool))
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::fold::more;
 use super::micro;
 use crate::analysis::standings::of_itself;
 use crate::document::{Cell, Estimate, NoiseFloor, Standing, Standings, Validity};
@@ -57,6 +58,9 @@ fn link(file: &str, at: usize) -> Markup {
     }
 }
 
+/// More notes than this are opened by who wants them.
+const MESSAGES: usize = 4;
+
 /// A workload's table with what was flagged under it.
 pub(super) fn table(
     cells: &[&Cell],
@@ -70,10 +74,16 @@ pub(super) fn table(
         cells.iter().zip(&marks).map(|(cell, marks)| row(cell, marks, standings, noise)).collect();
     html! {
         (of(&heading, &columns, &rows))
-        @if !messages.is_empty() {
-            ol { @for message in &messages { li { (micro(message)) } } }
+        @if messages.len() > MESSAGES {
+            (more(&format!("What was flagged: {} notes", messages.len()), &noted(&messages)))
+        } @else if !messages.is_empty() {
+            (noted(&messages))
         }
     }
+}
+
+fn noted(messages: &[String]) -> Markup {
+    html! { ol { @for message in messages { li { (micro(message)) } } } }
 }
 
 fn row(cell: &Cell, marks: &str, standings: Option<&Standings>, noise: &[NoiseFloor]) -> Row {

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::fold::folded;
 use crate::document::{Summary, Trial};
 
 /// A kind of number: what it is on the page, its field, and what is done with it.
@@ -91,8 +92,7 @@ pub(super) fn section(summary: &Summary, trials: &[&Trial]) -> Markup {
     let here = SUMMARY.iter().filter(|(_, path, _)| has(&summary, path));
     let below = TRIAL.iter().filter(|(_, path, _)| trials.iter().any(|trial| has(trial, path)));
     html! {
-        section id="sources" {
-            h2 { "Where every number is from" }
+        (folded("sources", "Where every number is from", &html! {
             p { "A row of a table, and a mark or line of a figure, is the entry of " code { "cells" } " in "
                 a href="summary.json" { "summary.json" } " with the " code { "workload" } " of the heading and the " code { "model" }
                 " of the row (\"+twin\": the one with " code { "twin" } "). The last column of a workload's table links to the trials that the \
@@ -107,7 +107,7 @@ pub(super) fn section(summary: &Summary, trials: &[&Trial]) -> Markup {
                     }
                 }
             }
-        }
+        }))
     }
 }
 

@@ -1,17 +1,21 @@
 //! A series on the page: figures over the setting that was varied, and where models change places.
 
+mod crossings;
+
 use maud::{Markup, html};
 use serde::Serialize;
 
+use super::caveats::Caveats;
 use super::figures::{Figure, Label, Marks, label, why};
+use super::fold::more;
 use super::micro;
-use super::section::said;
+use super::section::{Place, said};
 use super::settings;
 use super::sweep_notes as notes;
 use crate::analysis::metric::{
-    CAPACITY, CONNECT, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, TURNAROUND, named,
+    CAPACITY, CONNECT, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, TURNAROUND,
 };
-use crate::analysis::sweeps::{self, Sweep, fixed_text, show_setting};
+use crate::analysis::sweeps::{self, Sweep, fixed_text};
 use crate::base::units::{as_f64, show_count};
 use crate::document::{Cell, Scaling, Summary, Validity};
 use crate::statistics::scalability::Law;
@@ -187,19 +191,28 @@ fn curve(panel: &Sweep<'_>, law: &Law) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// The section of a series: what it says, its figures, and the tables of its points.
+/// A series: its section (what it says, its figures, the tables of its points) and, if that is its place, the
+/// figure at the top of the page.
 pub(super) fn section(
     summary: &Summary,
     (name, panels): &(String, Vec<Sweep<'_>>),
     figures: &[Figure],
     tables: &Markup,
-) -> Markup {
+    caveats: &Caveats,
+    place: Place,
+) -> (Markup, Markup) {
     let factor = panels.first().map_or("", |panel| panel.factor);
     let certain = notes::main(summary, panels);
     let cells: Vec<&Cell> =
         summary.cells.iter().filter(|cell| cell.series.as_deref() == Some(name)).collect();
-    let more = certain.len().saturating_sub(SENTENCES);
-    html! {
+    let unsaid = certain.len().saturating_sub(SENTENCES);
+    let (main, others) = figures.split_at(figures.len().min(1));
+    let shown = |figures: &[Figure]| {
+        html! { div.figures { @for figure in figures { (show(summary, figure, panels, caveats)) } } }
+    };
+    let main = shown(main);
+    let put = |here| place.put(here, Some(&main));
+    let section = html! {
         section id=(name) {
             h2 { (name) ", over " (factor) }
             (settings::meanings(&cells, summary.host.work_round_ps))
@@ -208,24 +221,26 @@ pub(super) fn section(
             } @else {
                 ul.answer {
                     @for sentence in certain.iter().take(SENTENCES).filter_map(|found| found.sentence.as_ref()) { li { (micro(sentence)) } }
-                    @if more > 0 { li { (more) @if more == 1 { " more pair surely changes" } @else { " more pairs surely change" } " places: see the table below." } }
+                    @if unsaid > 0 { li { (unsaid) @if unsaid == 1 { " more pair surely changes" } @else { " more pairs surely change" } " places: see the table below." } }
                 }
             }
             @if figures.iter().any(|figure| figure.id.ends_with("-turnaround")) {
                 @for sentence in notes::turnaround(panels) { p.answer { "From connect to the last reply: " (micro(&sentence)) } }
             }
-            div.figures { @for figure in figures { (show(summary, figure, panels)) } }
-            (crossings(summary, name))
-            (scaling(summary, name))
-            details {
-                summary { "The tables of its points" }
-                (tables)
-            }
+            (put(Place::Section))
+            (more(&format!("More about {name}: {} figures, and where models change places", others.len()), &html! {
+                (put(Place::Folded))
+                (shown(others))
+                (crossings::of(summary, name))
+                (scaling(summary, name))
+            }))
+            (more("The tables of its points", tables))
         }
-    }
+    };
+    (section, put(Place::Top))
 }
 
-fn show(summary: &Summary, figure: &Figure, panels: &[Sweep<'_>]) -> Markup {
+fn show(summary: &Summary, figure: &Figure, panels: &[Sweep<'_>], caveats: &Caveats) -> Markup {
     let name = figure.id.rsplit('-').next().unwrap_or_default();
     let metric = FIGURES.iter().find(|(own, ..)| *own == name).map(|(.., metric)| metric);
     let (notice, fool) = metric.map_or_else(Default::default, |metric| {
@@ -239,7 +254,7 @@ fn show(summary: &Summary, figure: &Figure, panels: &[Sweep<'_>]) -> Markup {
             div.plot id=(figure.id) role="group" aria-labelledby={ (figure.id) "-title" } {}
             figcaption {
                 (said("Notice: ", &notice))
-                (said("What could fool you: ", &fool))
+                (caveats.refer(&fool))
             }
         }
     }
@@ -264,45 +279,6 @@ fn title_of(figure: &str) -> &'static str {
         "p99" => "The slowest in a hundred",
         "cpu" => "What a request costs the server",
         _ => "Memory",
-    }
-}
-
-/// Every crossing of a series, those that are not sure too.
-fn crossings(summary: &Summary, series: &str) -> Markup {
-    let own: Vec<_> = summary.crossovers.iter().filter(|found| found.series == series).collect();
-    let columns = [
-        "figure",
-        "where",
-        "better below",
-        "better above",
-        "at",
-        "95 %",
-        "resamples that agree",
-        "sure",
-    ];
-    let words = |name: &str| named(name).map_or(name.to_string(), |metric| metric.words.into());
-    html! {
-        @if !own.is_empty() {
-            details {
-                summary { "Where models change places" }
-                div.scroll tabindex="0" role="region" aria-label="Table: where models change places" {
-                    table {
-                        caption { span { "Pairs of models whose medians cross once" } }
-                        thead { tr { @for head in columns { th scope="col" { (head) } } } }
-                        tbody { @for found in own { tr.invalid[!found.certain] {
-                            th scope="row" { (words(&found.metric)) }
-                            td { (fixed_text(&found.fixed)) }
-                            td { (found.below) }
-                            td { (found.above) }
-                            td { (show_setting(found.at)) }
-                            td { (show_setting(found.interval.low)) " to " (show_setting(found.interval.high)) }
-                            td { (format!("{:.0} %", found.support * 100.0)) }
-                            td { @if found.certain { "sure" } @else { "not sure" } }
-                        } } }
-                    }
-                }
-            }
-        }
     }
 }
 

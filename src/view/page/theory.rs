@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::figures::Column;
+use super::fold::folded;
 use super::sortable::{self, Row};
 use crate::analysis::doubt::is_generator_limited;
 use crate::base::units::{as_f64, show_count, show_ns_f64};
@@ -96,8 +97,7 @@ pub(super) fn section(predictions: &[Prediction], servers: usize) -> Markup {
     let rows: Vec<Row> = predictions.iter().map(row).collect();
     html! {
         @if !rows.is_empty() {
-            section id="theory" {
-                h2 { "Beside queueing theory" }
+            (folded("theory", "Beside queueing theory", &html! {
                 p { "What a queue of the textbooks (M/G/" (servers.max(1)) ", Pollaczek and Khinchine) would do at the same rate, with the capacity that the \
                      closed loop of this run found and service times that vary as what the requests ask for does: its mean response time beside the measured one, and by \
                      Little's law how many requests were in the system on average." }
@@ -110,7 +110,7 @@ pub(super) fn section(predictions: &[Prediction], servers: usize) -> Markup {
                      and loops that serve in batches let requests wait for each other. Only models \
                      that kept their processors busy in the closed loop are here: of the others the capacity is \
                      not known." }
-            }
+            }))
         }
     }
 }

@@ -146,7 +146,11 @@ fn the_section_says_what_is_sure_and_has_every_point() {
     let summary = swept(cells());
     let series = series(&summary);
     let figures = figures(&series[0].1, &summary.scaling);
-    let html = section(&summary, &series[0], &figures, &html! {}).into_string();
+    let caveats = Caveats::default();
+    let (section, top) =
+        section(&summary, &series[0], &figures, &html! {}, &caveats, Place::Section);
+    assert_eq!(top.into_string(), "");
+    let html = section.into_string();
     assert!(html.contains("fork is better by throughput, above it epoll."), "{html}");
     assert!(
         html.contains("How it scales") && html.contains("<th scope=\"row\">epoll</th>"),
