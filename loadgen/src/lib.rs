@@ -71,6 +71,7 @@ mod pacing;
 pub mod ports;
 mod progress;
 mod recorder;
+mod room;
 mod run;
 pub mod schedule;
 mod sent;
@@ -100,6 +101,7 @@ pub use outcome::{
 };
 pub use pacing::{Ground, Pacing};
 pub use progress::{Live, Moment, Phase, Progress, Recent};
+pub use room::{ROOM_MESSAGE_BYTES_MIN, RoomLoad, RoomOutcome, run_room};
 pub use run::run;
 pub use schedule::Schedule;
 pub use sent::SentSample;

@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod own;
+mod room;
 pub(crate) mod schedule;
 
 use std::io::Write as _;
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use loadgen::{Address, Arrivals, Conduct, Load, Outcome, Pacing};
+
+use protocol::App;
 
 use crate::base::target::TargetArg;
 use crate::base::units;
@@ -43,6 +46,9 @@ const FIRST_WARMUP: Duration = Duration::from_millis(100);
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
 pub fn load(args: &LoadArgs) -> Result<Exit> {
     args.check()?;
+    if args.app() == App::Chat {
+        return room::load(args);
+    }
     args.formats.leave_standard_output()?;
     outputs_can_be_written(args)?;
     let (arrivals, measure) = schedule::of(args)?;

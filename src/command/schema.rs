@@ -6,7 +6,8 @@ use schemars::schema_for;
 
 use crate::document::store;
 use crate::document::{
-    CapacityReport, CheckReport, Comparison, DoctorReport, LabReport, LessonReport, Summary, Trial,
+    CapacityReport, CheckReport, Comparison, DoctorReport, LabReport, LessonReport, RoomTrial,
+    Summary, Trial,
 };
 
 /// A document with a schema.
@@ -20,6 +21,8 @@ pub(crate) enum SchemaOf {
     Check,
     /// `c10k load --find-capacity --json`
     Capacity,
+    /// `c10k load --app chat --json`
+    Room,
     /// `c10k doctor --json`
     Doctor,
     /// `c10k compare --json`
@@ -41,6 +44,7 @@ impl SchemaOf {
             Self::Lesson => schema_for!(LessonReport),
             Self::Check => schema_for!(CheckReport),
             Self::Capacity => schema_for!(CapacityReport),
+            Self::Room => schema_for!(RoomTrial),
             Self::Doctor => schema_for!(DoctorReport),
         };
         Ok(String::from_utf8(store::json(&schema)?)?)

@@ -32,6 +32,7 @@ mod measured;
 mod pacing;
 mod pooled;
 mod reference;
+mod room;
 mod rounds;
 mod server;
 mod sessions;
@@ -73,6 +74,7 @@ pub use measured::{Census, Interval, Latency};
 pub use pacing::{PacingKind, PacingRecord};
 pub use pooled::{Pooled, Shown};
 pub use reference::{GeneratorBound, Reference, ReferenceChange, ReferenceTrial, Spell, Widened};
+pub use room::{RoomFound, RoomLoadRecord, RoomTrial};
 pub use rounds::{Ended, LookRecord, RoundsRecord, SpoiledTrial};
 pub use server::{CpuSplit, Faults, Memory, PortSockets, ServerAccount, Switches, Tcp};
 pub use sessions::SessionsRecord;
@@ -93,7 +95,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
     /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check`, `c10k.capacity`, `c10k.doctor`,
-    /// `c10k.lab` or `c10k.lesson`.
+    /// `c10k.lab`, `c10k.lesson` or `c10k.room`.
     pub name: String,
     /// Raised when a field changes its meaning or goes away; not when one is added.
     pub version: u32,
@@ -122,6 +124,12 @@ impl SchemaId {
     #[must_use]
     pub fn capacity() -> Self {
         Self { name: "c10k.capacity".into(), version: 1 }
+    }
+
+    /// Of [`RoomTrial`].
+    #[must_use]
+    pub fn room() -> Self {
+        Self { name: "c10k.room".into(), version: 1 }
     }
 
     /// Of [`DoctorReport`].

@@ -11,7 +11,7 @@ use servers::{Model, Workers};
 
 use super::serve::ServeArgs;
 use super::server::this_program;
-use crate::base::values::{app, framing};
+use crate::base::values::{any_app, framing};
 use crate::host::machine;
 use crate::plan::ServerPlan;
 use crate::process::child::{Accounts, ServerChild};
@@ -50,7 +50,7 @@ pub(crate) fn start_of(
     cpus: (&[usize], &[usize]),
 ) -> Result<ServerChild> {
     let args = ServeArgs {
-        app: app(&settings.app).map_err(Error::msg)?,
+        app: any_app(&settings.app).map_err(Error::msg)?,
         framing: framing(&settings.framing).map_err(Error::msg)?,
         backlog: settings.backlog,
         drain_timeout: DRAIN_TIMEOUT,

@@ -9,6 +9,7 @@ use loadgen::Engine;
 use protocol::{App, Framing};
 
 use super::ask::HttpArgs;
+use super::room::RoomArgs;
 use crate::analysis::capacity::Goals;
 use crate::base::target::{TargetArg, target};
 use crate::base::units::{parse_duration, parse_shard as shard, parse_time as time_of_day};
@@ -43,8 +44,8 @@ pub struct LoadArgs {
     /// Start this model and load it, with --find-capacity afresh for each trial
     #[arg(long, value_name = "MODEL", value_parser = model_names(), help_heading = SERVER)]
     pub serve: Option<String>,
-    /// The server's application [default: bench]
-    #[arg(long, value_parser = app, help_heading = SERVER)]
+    /// The server's application [default: bench]; chat is loaded as a room
+    #[arg(long, value_parser = loaded_app, help_heading = SERVER)]
     pub app: Option<App>,
     /// The server's framing: line, raw or http [default: line; of a URL http]
     #[arg(long, value_parser = framing, help_heading = SERVER)]
@@ -110,6 +111,9 @@ pub struct LoadArgs {
     /// What every request asks any HTTP server for
     #[command(flatten)]
     pub http: HttpArgs,
+    /// What is said in a room
+    #[command(flatten)]
+    pub room: RoomArgs,
     /// How the connections behave
     #[command(flatten)]
     pub conduct: ConductArgs,
@@ -233,6 +237,10 @@ impl LoadArgs {
                 "the URL asks for {url} and --path for {path}: leave one out"
             )));
         }
+        self.room.check(self.app())?;
+        if self.app() == App::Chat && self.find_capacity.is_some() {
+            return Err(usage("--find-capacity is not for a load on a room: leave it out"));
+        }
         self.http.check(self.path(), self.framing())?;
         let of_ours = [
             ("--app", self.app.is_some()),
@@ -250,6 +258,11 @@ impl LoadArgs {
             _ => Ok(()),
         }
     }
+}
+
+/// An application that can be loaded: by requests, or as a room.
+fn loaded_app(name: &str) -> Result<App, String> {
+    if name == App::Chat.name() { Ok(App::Chat) } else { app(name) }
 }
 
 fn threads(text: &str) -> Result<usize, String> {

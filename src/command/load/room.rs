@@ -1,0 +1,233 @@
+//! `c10k load --app chat`: a load on a room, where one message has as many deliveries as members.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use loadgen::{Address, Histogram, RoomLoad, RoomOutcome, run_room};
+use protocol::{App, Framing};
+
+use super::{LoadArgs, OwnServer, outputs_can_be_written, stopped};
+use crate::analysis::checks;
+use crate::base::units::{as_f64, now, ns, parse_bytes, show_count, show_ns};
+use crate::base::values::{Warmup, positive};
+use crate::base::{Exit, usage};
+use crate::document::{
+    About, Check, Distribution, RoomFound, RoomLoadRecord, RoomTrial, SchemaId, Status, Validity,
+};
+use crate::host::machine;
+use crate::process::interrupts;
+use crate::trial::explain;
+use crate::view::deliver;
+use crate::workload::arrivals::RateArg;
+
+/// Options of a load on a room.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "With --app chat")]
+pub struct RoomArgs {
+    /// Members that speak, of all --connections, which hear [default: 1]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub senders: Option<usize>,
+    /// Bytes of a message, without the name in front [default: 64]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub message_bytes: Option<usize>,
+}
+
+impl RoomArgs {
+    /// Refuses them where no room is loaded.
+    ///
+    /// # Errors
+    /// When one was given.
+    pub(super) fn check(&self, app: App) -> Result<()> {
+        let given = [
+            ("--senders", self.senders.is_some()),
+            ("--message-bytes", self.message_bytes.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) if app != App::Chat => {
+                Err(usage(format!("{option} is for --app chat, and this is {}", app.name())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How long members may take to come together: each is told of each.
+const GATHER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Loads a room, prints what came of it, and writes it down if asked to.
+pub(super) fn load(args: &LoadArgs) -> Result<Exit> {
+    let rate_per_s = rate(args)?;
+    let Warmup::For(warmup) = args.warmup() else {
+        return Err(usage("a room has no --warmup auto: say how long"));
+    };
+    outputs_can_be_written(args)?;
+    let stop = interrupts()?;
+    let server = OwnServer::start(args)?;
+    let address = match (&server, args.named().map(|named| named.target.first())) {
+        (Some(server), _) => server.child.address,
+        (None, Some(Address::Tcp(address))) => *address,
+        (None, Some(Address::Unix(_))) => {
+            return Err(usage("members of a room are named by address and port: load it over TCP"));
+        }
+        (None, None) => bail!("there is nothing to load: name a target, or a model with --serve"),
+    };
+    let load = RoomLoad {
+        address,
+        members: args.connections,
+        senders: args.room.senders.unwrap_or(1),
+        message_bytes: args.room.message_bytes.unwrap_or(64),
+        rate_per_s,
+        warmup,
+        measure: args.duration(),
+        drain: args.drain,
+        connect_timeout: GATHER_TIMEOUT,
+    };
+    let started_at = now();
+    let outcome = run_room(&load, &stop).map_err(explain)?;
+    let checks = judged(&load, &outcome);
+    let trial = RoomTrial {
+        schema: SchemaId::room(),
+        started_at,
+        program_version: env!("CARGO_PKG_VERSION").into(),
+        command: std::env::args().collect(),
+        target: stopped(&Address::Tcp(address), args.named(), server)?,
+        load: RoomLoadRecord {
+            members: load.members,
+            senders: load.senders,
+            message_bytes: load.message_bytes,
+            rate_per_s,
+            warmup_ns: ns(load.warmup),
+            measure_ns: ns(load.measure),
+        },
+        found: found(&outcome)?,
+        host: machine::host(),
+        validity: checks::validity(&checks),
+        checks,
+        interrupted: outcome.interrupted,
+    };
+    deliver(&trial, args.json.as_deref(), &text(&trial))?;
+    Ok(match trial.validity {
+        _ if trial.interrupted => Exit::Interrupted,
+        Validity::Invalid => Exit::Untrusted,
+        Validity::Valid | Validity::Suspect => Exit::Ok,
+    })
+}
+
+/// The rate of an open loop; refuses what a room cannot be asked for.
+fn rate(args: &LoadArgs) -> Result<Option<f64>> {
+    let others = [
+        ("--requests", args.requests.is_some()),
+        ("--find-capacity", args.find_capacity.is_some()),
+        ("--replay", args.replay.is_some()),
+        ("--poisson", args.poisson),
+        ("--greeting", args.greeting),
+        ("--threads", args.threads > 1),
+        ("--shard", args.shard.is_some()),
+        ("--start-at", args.start_at.is_some()),
+        ("--cpus", !args.cpus.is_empty()),
+        ("--echo", args.request.echo.is_some()),
+        ("--mul", args.request.mul.is_some()),
+        ("--work", args.request.work.is_some()),
+        ("--path", args.path().is_some()),
+        ("--hlog", args.formats.hlog.is_some()),
+        ("--hgrm", args.formats.hgrm.is_some()),
+    ];
+    if let Some((option, _)) = others.into_iter().find(|(_, given)| *given) {
+        return Err(usage(format!("{option} is not for a load on a room: leave it out")));
+    }
+    if args.framing() != Framing::Line {
+        return Err(usage("deliveries are told apart by their line ends: load a room over lines"));
+    }
+    match &args.rate {
+        None => Ok(None),
+        Some(RateArg::One(rate)) => Ok(Some(*rate)),
+        Some(_) => Err(usage("a room is loaded at one rate: write --rate 100")),
+    }
+}
+
+fn judged(load: &RoomLoad, outcome: &RoomOutcome) -> Vec<Check> {
+    let none = |name: &str, seen: u64, message: String| {
+        let status = checks::unless(seen == 0, Status::Fail);
+        checks::check(name, About::Server, status, (as_f64(seen), 0.0), message)
+    };
+    let RoomOutcome { missing, out_of_order, strange, gone, interrupted, .. } = *outcome;
+    let mut all = vec![
+        none("delivered", missing, format!("{missing} deliveries did not come")),
+        none(
+            "one-order",
+            out_of_order,
+            "two members heard the messages in different orders".into(),
+        ),
+        none("nothing-else", strange, format!("{strange} lines were none of this load's messages")),
+        none("members-stay", gone as u64, format!("{gone} members were disconnected")),
+        none("complete", u64::from(interrupted), "it was interrupted".into()),
+        none("some", u64::from(outcome.messages == 0), "no message was measured".into()),
+    ];
+    if load.rate_per_s.is_some() && !outcome.send_lag.is_empty() {
+        let (late, all_of_it) = (outcome.send_lag.value_at_quantile(0.99), &outcome.fan_out);
+        let felt = all_of_it.value_at_quantile(0.99);
+        let status = checks::unless(late <= felt / 10, Status::Warn);
+        let message = format!(
+            "the generator itself was late: {} at p99, of a fan-out of {}",
+            show_ns(late),
+            show_ns(felt)
+        );
+        let seen = (as_f64(late), as_f64(felt / 10));
+        all.push(checks::check("generator-on-time", About::Generator, status, seen, message));
+    }
+    all
+}
+
+fn found(outcome: &RoomOutcome) -> Result<RoomFound> {
+    let of =
+        |histogram: &Histogram<u64>| Distribution::of(histogram, &Histogram::new_from(histogram));
+    let seconds = outcome.measured.as_secs_f64();
+    let per_second = |n: u64| if seconds > 0.0 { as_f64(n) / seconds } else { 0.0 };
+    Ok(RoomFound {
+        measured_ns: ns(outcome.measured),
+        said: outcome.said,
+        messages: outcome.messages,
+        deliveries: outcome.delivered,
+        deliveries_per_s: per_second(outcome.delivered),
+        missing: outcome.missing,
+        out_of_order: outcome.out_of_order,
+        strange: outcome.strange,
+        members_gone: outcome.gone,
+        fan_out: of(&outcome.fan_out)?,
+        send_lag: (!outcome.send_lag.is_empty()).then(|| of(&outcome.send_lag)).transpose()?,
+    })
+}
+
+/// The answer first, then what it is made of.
+fn text(trial: &RoomTrial) -> String {
+    let RoomTrial { load, found, .. } = trial;
+    let mut text = format!(
+        "{} deliveries per second: {} messages of {} senders to {} members, in {}\n",
+        show_count(found.deliveries_per_s),
+        found.messages,
+        load.senders,
+        load.members,
+        show_ns(found.measured_ns)
+    );
+    let quantile = |q: f64| found.fan_out.quantile(q).map_or("-".into(), |it| show_ns(it.value));
+    let from = if load.rate_per_s.is_some() { "due" } else { "sent" };
+    let _ = writeln!(
+        text,
+        "fan-out, from {from} to heard: p50 {}, p95 {}, p99 {}, max {}",
+        quantile(0.5),
+        quantile(0.95),
+        quantile(0.99),
+        show_ns(found.fan_out.max)
+    );
+    let whole = found.missing == 0 && found.out_of_order == 0 && found.strange == 0;
+    if whole && found.messages > 0 {
+        text += "every message came to every member, once and in one order\n";
+    }
+    for check in trial.checks.iter().filter(|check| check.status != Status::Pass) {
+        let word = if check.status == Status::Fail { "INVALID" } else { "suspect" };
+        let _ = writeln!(text, "{word}: {}", check.message);
+    }
+    text
+}
