@@ -5,7 +5,10 @@
 
 mod concurrency;
 mod lesson;
+mod select;
 mod stateful;
+mod states;
+mod told;
 mod visitor;
 
 use anyhow::Result;
@@ -17,7 +20,9 @@ use crate::view::table;
 use concurrency::Concurrency;
 use lesson::Lab;
 pub use lesson::LessonArgs;
+use select::Select;
 pub use stateful::{StatefulArgs, killed, naive};
+use states::States;
 
 /// `c10k lab`.
 #[derive(Debug, Args)]
@@ -30,7 +35,8 @@ pub struct LabArgs {
 const EXAMPLES: &str = "\
 Examples:
   c10k lab                                     list the labs
-  c10k lab concurrency                         half a minute: who waits, and who is served
+  c10k lab concurrency                         a quarter of a minute: who waits, and who is served
+  c10k lab select --out /tmp/labs              its folder somewhere else than in results
   c10k lab stateful --quick                    fewer cells and trials: a first look
   c10k lab stateful --models epoll,fork
   c10k lab stateful --from results/<run-id>    the page again, of a run that is there";
@@ -39,13 +45,21 @@ Examples:
 enum Choice {
     /// Apparent and real concurrency: three clients, who waits and who is served
     Concurrency(LessonArgs),
+    /// Where the second client waits, and what idle clients cost select, poll and epoll
+    Select(LessonArgs),
+    /// TCP states at both ends, who keeps TIME_WAIT, and the processes and threads of servers
+    States(LessonArgs),
     /// Stateful against stateless: what connecting, keeping a session, and where it is kept cost
     Stateful(StatefulArgs),
 }
 
 /// Each lab with its question.
-const LABS: [(&str, &str); 2] =
-    [("stateful", stateful::QUESTION), (Concurrency::NAME, Concurrency::QUESTION)];
+const LABS: [(&str, &str); 4] = [
+    ("stateful", stateful::QUESTION),
+    (Concurrency::NAME, Concurrency::QUESTION),
+    (States::NAME, States::QUESTION),
+    (Select::NAME, Select::QUESTION),
+];
 
 /// Runs a lab, or lists them.
 ///
@@ -55,6 +69,8 @@ pub fn lab(args: &LabArgs) -> Result<Exit> {
     match &args.lab {
         Some(Choice::Stateful(args)) => stateful::run(args),
         Some(Choice::Concurrency(args)) => lesson::run::<Concurrency>(args),
+        Some(Choice::States(args)) => lesson::run::<States>(args),
+        Some(Choice::Select(args)) => lesson::run::<Select>(args),
         None => {
             let lines = LABS.map(|(name, question)| format!("{name}: {question}\n"));
             table::show(&lines.concat()).map(|()| Exit::Ok)

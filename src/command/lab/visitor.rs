@@ -3,13 +3,16 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Signal;
+use rustix::time::Timespec;
 use serde::{Deserialize, Serialize};
 
 use crate::base::patient::Patient;
@@ -87,7 +90,6 @@ impl Visitor {
     }
 
     /// Says that nothing more will be sent.
-    #[expect(dead_code, reason = "for the lab states, which follows")]
     pub(super) fn half_close(&self) -> Result<()> {
         Ok(self.stream.get_ref().shutdown(std::net::Shutdown::Write)?)
     }
@@ -102,6 +104,14 @@ impl Visitor {
     /// The next line, which must come.
     pub(super) fn reply(&mut self) -> Result<String> {
         self.line()?.context("the server closed the connection instead of answering")
+    }
+
+    /// Whether the first line comes in time.
+    pub(super) fn is_greeted_within(&mut self, patience: Duration) -> Result<bool> {
+        let fd = self.stream.get_ref().as_fd().try_clone_to_owned()?;
+        let timeout = Timespec::try_from(patience)?;
+        let ready = poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout))?;
+        Ok(ready > 0 && self.line()?.is_some())
     }
 
     /// Reads to the end of all.

@@ -23,7 +23,7 @@ pub use bracket::{Accountant, ServerBracket};
 pub use cpu::{METHOD, cpu_now};
 pub use group::{Group, GroupAccount, GroupCpu};
 pub use own::OwnUsage;
-pub use tcp::{PortStates, port_states};
+pub use tcp::{PortStates, port_states, state_name};
 
 /// What a server's processes have used so far: the first one, its living descendants, and who else lives in
 /// its control group.

@@ -120,15 +120,16 @@ impl PortStates {
                     found.accept_queue += u64::from(socket.receive_queue);
                 }
             } else if here && connections.insert((socket.local, socket.remote)) {
-                *found.states.entry(name(&socket.state).to_string()).or_default() += 1;
+                *found.states.entry(state_name(&socket.state).to_string()).or_default() += 1;
             }
         }
         found
     }
 }
 
-/// As netstat(8) calls it.
-fn name(state: &TcpState) -> &'static str {
+/// A state as netstat(8) calls it.
+#[must_use]
+pub fn state_name(state: &TcpState) -> &'static str {
     match state {
         TcpState::Established => "ESTABLISHED",
         TcpState::SynSent => "SYN_SENT",

@@ -56,6 +56,7 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
         figures: measured.servers.iter().zip(FIGURES).map(|(s, id)| figure(s, id)).collect(),
         tables: measured.servers.iter().map(table).collect(),
         sentences: said,
+        screens: Vec::new(),
         fools: vec![
             "\"It is connected, so it is served.\" connect() returns when the kernels have shaken hands. No line of the \
              server has run for that client; it may have connected to a server that is stopped in a debugger."

@@ -63,6 +63,8 @@ pub(super) struct Lesson {
     pub(super) sentences: Vec<String>,
     pub(super) figures: Vec<Figure>,
     pub(super) tables: Vec<Sheet>,
+    /// What is best shown as it would stand on a terminal.
+    pub(super) screens: Vec<Screen>,
     /// What would mislead, a paragraph each.
     pub(super) fools: Vec<String>,
     /// Questions to answer from what was found.
@@ -83,6 +85,14 @@ pub(super) struct Step {
     pub(super) text: String,
     /// How to do it by hand, a line each.
     pub(super) commands: Vec<String>,
+}
+
+/// Text that keeps its lines.
+#[derive(Debug)]
+pub(super) struct Screen {
+    pub(super) title: String,
+    pub(super) shows: String,
+    pub(super) text: String,
 }
 
 /// A drawing with its heading.

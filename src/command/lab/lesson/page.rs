@@ -77,6 +77,11 @@ fn found(lesson: &Lesson) -> Markup {
             ul.answer { @for said in &lesson.sentences { li { (micro(said)) } } }
             @for figure in &lesson.figures { (figure_on_page(figure)) }
             @for table in &lesson.tables { (markup::html(table)) }
+            @for screen in &lesson.screens {
+                h3 { (screen.title) }
+                p { (micro(&screen.shows)) }
+                pre.tree { code { (screen.text) } }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::drawing::{Kind, Lane, Span, Timeline};
-use super::{Figure, Lab, Lesson, LessonArgs, Prediction, Step, run};
+use super::{Figure, Lab, Lesson, LessonArgs, Prediction, Screen, Step, run};
 use crate::document::LessonReport;
 use crate::view::export::sheet::Sheet;
 
@@ -56,6 +56,11 @@ impl Lab for Counting {
                 svg: drawn.svg(),
             }],
             tables: vec![table],
+            screens: vec![Screen {
+                title: "Processes".into(),
+                shows: "What there is.".into(),
+                text: "c10k\n  `- c10k\n".into(),
+            }],
             fools: vec!["One look.".into()],
             questions: vec!["Why?".into()],
         }
@@ -84,6 +89,10 @@ fn a_lab_has_its_files_and_is_told_again_from_what_it_measured() {
             && markdown.contains("(figure-clients.svg)")
     );
     assert!(latex.contains("50 \\%") && latex.contains("\\begin{verbatim}\nc10k serve"), "{latex}");
+    assert!(
+        latex.contains("\\begin{verbatim}\nc10k\n  `- c10k\n\\end")
+            && markdown.contains("```text\nc10k")
+    );
     let prediction = html.find("Two or three?").expect("it is asked");
     let answer = html.find("3 clients took").expect("it is answered");
     assert!(prediction < answer && !html.contains("<details open"));

@@ -35,6 +35,10 @@ pub(super) fn markdown(report: &LessonReport, lesson: &Lesson) -> String {
         list(&lesson.sentences),
         markup::markdown(&lesson.tables)
     );
+    for screen in &lesson.screens {
+        let (title, shows) = (&screen.title, micro(&screen.shows));
+        text += &format!("\n### {title}\n\n{shows}\n\n```text\n{}\n```\n", screen.text.trim_end());
+    }
     text += &format!("\n### {DONE}\n");
     for step in &lesson.done {
         text += &format!("\n{}\n", micro(&step.text));
@@ -64,6 +68,13 @@ pub(super) fn latex(report: &LessonReport, lesson: &Lesson) -> String {
         list(&lesson.sentences),
         markup::latex(&lesson.tables)
     );
+    for screen in &lesson.screens {
+        let (title, shows) = (markup::escape(&screen.title), markup::escape(&micro(&screen.shows)));
+        let screen = screen.text.trim_end();
+        text += &format!(
+            "\\paragraph{{{title}}}\n{shows}\n\\begin{{verbatim}}\n{screen}\n\\end{{verbatim}}\n"
+        );
+    }
     text += &format!("\\paragraph{{{}}}\n", markup::escape(DONE));
     for step in &lesson.done {
         text += &format!("{}\n", markup::escape(&micro(&step.text)));

@@ -2,7 +2,8 @@
 
 use super::memory;
 use super::points::{self, FIGURES, figure_words};
-use super::sentences::{signed_bytes, times};
+use super::sentences::signed_bytes;
+use crate::command::lab::told::times;
 use crate::document::{LabNoise, NoiseFloor, Summary};
 
 /// What the cells that were measured twice tell; `None` without such.

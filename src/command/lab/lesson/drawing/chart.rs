@@ -10,7 +10,7 @@ const HEAD: f64 = 22.0;
 const FIELD: f64 = 230.0;
 const FOOT: f64 = 44.0;
 /// Where the field begins and ends, as shares of the width. The numbers of the other axis stand before it.
-const FROM: f64 = 0.1;
+const FROM: f64 = 0.15;
 const TO: f64 = 0.97;
 /// How much higher than the highest value the field is.
 const ROOM: f64 = 1.08;
@@ -190,7 +190,7 @@ mod tests {
         // From the left end at the bottom to the right end, with room above.
         let y = HEAD + (1.0 - 1.0 / ROOM) * FIELD;
         assert!(
-            svg.contains(&format!("x1=\"10.000%\" y1=\"252.0\" x2=\"97.000%\" y2=\"{y:.1}\"")),
+            svg.contains(&format!("x1=\"15.000%\" y1=\"252.0\" x2=\"97.000%\" y2=\"{y:.1}\"")),
             "{svg}"
         );
     }

@@ -1,14 +1,12 @@
 //! Figures as SVG that needs neither a script nor a library. Places along x are per cent of the width and
 //! text has its own size, so that a figure is as readable on a telephone as on a wide page.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for the labs of latency that follow"))]
 mod chart;
 mod ticks;
 mod timeline;
 
 use maud::Markup;
 
-#[expect(unused_imports, reason = "for the labs of latency that follow")]
 pub(in crate::command::lab) use chart::{Axis, Chart, Point, Series};
 pub(in crate::command::lab) use timeline::{Kind, Lane, Moment, Span, Timeline};
 

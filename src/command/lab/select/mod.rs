@@ -1,0 +1,57 @@
+//! The lab "select": where the second client waits, and what idle clients cost select, poll and epoll.
+
+mod idle;
+mod second;
+mod sentences;
+mod tell;
+
+use std::path::Path;
+
+use anyhow::Result;
+use idle::Cost;
+use second::{Refusal, Second};
+use serde::{Deserialize, Serialize};
+
+use super::lesson::{Lab, Lesson};
+
+/// The lab.
+pub(super) struct Select;
+
+/// All that was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Measured {
+    second: Vec<Second>,
+    /// More clients at once than `select` can know of; absent where this process may not have so many.
+    refusal: Option<Refusal>,
+    costs: Vec<Cost>,
+    /// Clients that ask all the time, in each of those loads.
+    asking: usize,
+    /// Trials of each.
+    blocks: u32,
+    /// The smallest difference in CPU that two equal servers do not show here, as a share; absent where none
+    /// was measured twice.
+    detectable: Option<f64>,
+    /// What was not measured, and why.
+    left_out: Vec<String>,
+}
+
+impl Lab for Select {
+    const NAME: &'static str = "select";
+    const QUESTION: &'static str = "Where does the second client wait, and what do clients that say nothing cost select, poll and epoll?";
+    type Measured = Measured;
+
+    fn measure(quick: bool, dir: &Path) -> Result<Measured> {
+        let second = second::of_both(quick)?;
+        let refusal = second::refusal()?;
+        let idle::Found { costs, blocks, detectable, left_out } = idle::measure(quick, dir)?;
+        Ok(Measured { second, refusal, costs, asking: idle::ASKING, blocks, detectable, left_out })
+    }
+
+    fn lesson(measured: &Measured) -> Lesson {
+        tell::lesson(measured)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! What was measured of a second client and of idle ones, in sentences.
+
+use super::Measured;
+use super::idle::Times;
+use super::second::{Refusal, Second};
+use crate::analysis::metric::MARGIN;
+use crate::base::units::show_ns_f64;
+use crate::command::lab::told::{Told, tell, times};
+
+/// Fewer rounds than this see large effects only.
+const BLOCKS_FEW: u32 = 5;
+
+/// What the measurements allow to say.
+pub(super) fn of(measured: &Measured) -> Vec<String> {
+    let mut said: Vec<String> = measured.second.iter().map(waited).collect();
+    said.extend(beside_none(measured));
+    said.extend(beside_epoll(measured));
+    said.push(turned_away(measured.refusal));
+    said.push(noise(measured));
+    if measured.blocks < BLOCKS_FEW {
+        said.push(format!(
+            "These are {} rounds: enough for large effects only, and intervals are wide.",
+            measured.blocks
+        ));
+    }
+    said.extend(measured.left_out.iter().cloned());
+    said
+}
+
+fn waited(second: &Second) -> String {
+    let Second { model, queued, unread_bytes, .. } = second;
+    let connecting = time(second.connected_s - second.connecting_s);
+    let answered = time(second.answered_s - second.connected_s);
+    // The first is answered before it is silent, and leaves after it has noted that it will.
+    if second.answered_s < second.first_leaves_s {
+        return format!(
+            "{model}: the second client was connected within {connecting} and answered {answered} later, while the first \
+             was connected and said nothing."
+        );
+    }
+    let mut seen = Vec::new();
+    if *queued > 0 {
+        seen.push(format!("{queued} connection in the listener's queue"));
+    }
+    if *unread_bytes > 0 {
+        seen.push(format!("{unread_bytes} bytes of it unread in the kernel's buffer"));
+    }
+    let seen = if seen.is_empty() {
+        String::new()
+    } else {
+        format!(" Meanwhile there were, by the kernel's count, {}.", seen.join(" and "))
+    };
+    format!(
+        "{model}: the second client was connected within {connecting}, sent its line at once, and was answered {answered} \
+         later, after the first had left.{seen}"
+    )
+}
+
+/// Of each model the cost beside the most idle clients, over that beside none.
+fn beside_none(measured: &Measured) -> Vec<String> {
+    let mut models: Vec<&str> = measured.costs.iter().map(|cost| cost.model.as_str()).collect();
+    models.dedup();
+    let of = |model: &str| {
+        let own = measured.costs.iter().filter(|cost| cost.model == model);
+        let most = own.filter(|cost| cost.over_none.is_some()).max_by_key(|cost| cost.idle);
+        let Some((cost, over)) = most.and_then(|cost| Some((cost, cost.over_none?))) else {
+            return not_known(model, measured);
+        };
+        let what = format!("a request beside {} idle clients", cost.idle);
+        say(model, &what, "the server CPU of one beside none", over, measured.detectable)
+    };
+    models.into_iter().map(of).collect()
+}
+
+/// That nothing is known of a model, and which checks were in the way.
+fn not_known(model: &str, measured: &Measured) -> String {
+    let own = measured.costs.iter().filter(|cost| cost.model == model);
+    let mut flags: Vec<&str> = own.flat_map(|cost| &cost.flags).map(String::as_str).collect();
+    flags.sort_unstable();
+    flags.dedup();
+    let why = if flags.is_empty() {
+        "too few trials have a figure".to_string()
+    } else {
+        format!("these checks did not pass: {}", flags.join(", "))
+    };
+    format!(
+        "{model}: whether a request costs it more beside idle clients than beside none is not known; {why}."
+    )
+}
+
+/// The others against epoll beside as many idle clients, where they are the most.
+fn beside_epoll(measured: &Measured) -> Vec<String> {
+    let with = measured.costs.iter().filter(|cost| cost.over_epoll.is_some());
+    let mut models: Vec<&str> = with.clone().map(|cost| cost.model.as_str()).collect();
+    models.dedup();
+    let of = |model: &str| {
+        let most = with.clone().filter(|cost| cost.model == model).max_by_key(|cost| cost.idle)?;
+        let what = format!("a request beside {} idle clients", most.idle);
+        Some(say(
+            model,
+            &what,
+            "the server CPU that it takes epoll",
+            most.over_epoll?,
+            measured.detectable,
+        ))
+    };
+    models.into_iter().filter_map(of).collect()
+}
+
+fn say(model: &str, what: &str, against: &str, over: Times, least: Option<f64>) -> String {
+    let Times { ratio, interval } = over;
+    let times = times(ratio, interval);
+    match tell(ratio, interval, least) {
+        Told::More | Told::Less => format!("{model}: {what} takes {times} {against}."),
+        Told::Same => {
+            format!("{model}: {what} takes {against}, within {:.0} %: {times}.", MARGIN * 100.0)
+        }
+        Told::Noise => format!(
+            "{model}: {what} takes {times} {against}, which is no more than two equal servers differed by here."
+        ),
+        Told::Nothing => {
+            format!(
+                "{model}: whether {what} takes more or less than {against} cannot be told: {times}."
+            )
+        }
+    }
+}
+
+fn turned_away(refusal: Option<Refusal>) -> String {
+    match refusal {
+        None => "How many clients select turns away was not tried: this process may not have so many connections.".into(),
+        Some(Refusal { tried, served }) if served == tried => {
+            format!("select: of {tried} clients that came at once all were served.")
+        }
+        Some(Refusal { tried, served }) => format!(
+            "select: of {tried} clients that came at once {served} were served and {} turned away: it knows descriptors \
+             below 1,024 only (FD_SETSIZE), whatever the limit of the process is.",
+            tried - served
+        ),
+    }
+}
+
+fn noise(measured: &Measured) -> String {
+    match measured.detectable {
+        None => "No server was measured twice, so that nobody knows by how much equal servers differ here.".into(),
+        Some(share) => format!(
+            "Two equal servers of epoll differed here by up to {:.0} % in CPU; no smaller difference is claimed.",
+            (share * 100.0).ceil()
+        ),
+    }
+}
+
+fn time(s: f64) -> String {
+    show_ns_f64((s * 1e9).max(0.0))
+}

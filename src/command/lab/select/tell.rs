@@ -1,0 +1,253 @@
+//! What the lab "select" tells.
+
+use super::Measured;
+use super::idle::{Cost, Times};
+use super::second::Second;
+use super::sentences;
+use crate::base::units::show_ns_f64;
+use crate::command::lab::lesson::drawing::{
+    Axis, Chart, Kind, Lane, Moment, Point, Series, Span, Timeline,
+};
+use crate::command::lab::lesson::{Figure, Lesson, Prediction, Step};
+use crate::document::Estimate;
+use crate::view::export::sheet::{Entry, Quantity, Sheet};
+use crate::view::page::micro;
+
+const WAITS: usize = 0;
+const TALKS: usize = 1;
+const SILENT: usize = 2;
+const KINDS: [Kind; 3] = [
+    Kind { name: "connected, and not answered", waits: true },
+    Kind { name: "answered", waits: false },
+    Kind { name: "connected, and says nothing more", waits: false },
+];
+const FIGURES: [&str; 2] = ["figure-second-sequential", "figure-second-select"];
+pub(super) fn lesson(measured: &Measured) -> Lesson {
+    let said = sentences::of(measured);
+    let about = |words: &[&str]| -> Vec<String> {
+        let is = |said: &&String| words.iter().any(|word| said.contains(word));
+        said.iter().filter(is).cloned().collect()
+    };
+    let mut figures: Vec<Figure> =
+        measured.second.iter().zip(FIGURES).map(|(second, id)| drawn(second, id)).collect();
+    figures.extend([
+        chart(measured, "figure-idle-cpu", "Server CPU for each request", |cost| {
+            cost.cpu_ns.as_ref()
+        }),
+        chart(measured, "figure-idle-latency", "The median time of a request", |cost| {
+            cost.p50_ns.as_ref()
+        }),
+    ]);
+    Lesson {
+        question: vec![
+            "A server that reads from one client is deaf to the others. select, poll and epoll let one thread wait for all \
+             of them: they return when some client has sent something. They differ in how the kernel finds out which."
+                .into(),
+            format!(
+                "First a second client comes while the first is connected and says nothing. Then {} clients ask all the \
+                 time beside ever more clients that are connected and say nothing.",
+                measured.asking
+            ),
+        ],
+        predictions: vec![
+            Prediction {
+                question: "The server serves one client at a time, and a second one connects and sends a line. Which of its calls returns, and where is its line?",
+                answers: about(&["second client"]),
+            },
+            Prediction {
+                question: "Does a request cost select, poll and epoll more beside thousands of silent clients, and by how much?",
+                answers: about(&["beside none"]),
+            },
+            Prediction {
+                question: "How many clients can a server with select have?",
+                answers: about(&["came at once", "was not measured beside"]),
+            },
+        ],
+        done: done(),
+        figures,
+        tables: vec![seconds(&measured.second), costs(measured)],
+        sentences: said,
+        screens: Vec::new(),
+        fools: vec![
+            "\"epoll is faster than select.\" Beside few clients, or where all of them ask, there is nothing between them: the \
+             cost is in looking at those who say nothing."
+                .into(),
+            "Throughput of a load without idle clients, which is what most comparisons of the three measure.".into(),
+            "The median. A server that looks at thousands of descriptors for each request is late by that much for every \
+             request: CPU shows it before any client does."
+                .into(),
+            "A limit of descriptors (ulimit -n) that looks like a limit of the model. select has one of its own, in its \
+             type: 1,024 bits."
+                .into(),
+        ],
+        questions: vec![
+            "Which queue has the second client's connection, and which buffer its line? What limits each?".into(),
+            "poll has no limit of 1,024. Why is it hardly better than select beside thousands?".into(),
+            "What does epoll keep between two calls that poll is told anew each time?".into(),
+            "Would you take select for a server of ten clients today? Say what speaks for it.".into(),
+        ],
+    }
+}
+
+fn done() -> Vec<Step> {
+    vec![
+        Step {
+            text: "Two clients; the second types a line while the first says nothing. Then the same with --model select.".into(),
+            commands: vec![
+                "c10k serve --model sequential --app echo --listen 127.0.0.1:9000".into(),
+                "c10k client 127.0.0.1:9000        # in two terminals".into(),
+                "ss -tn 'sport = :9000'            # Recv-Q: bytes that the server has not read".into(),
+                "ss -tln 'sport = :9000'           # Recv-Q: connections that it has not accepted".into(),
+            ],
+        },
+        Step {
+            text: "Clients that ask beside clients that say nothing, each model in its turn, in rounds.".into(),
+            commands: vec![
+                "c10k run idle --models select,poll,epoll".into(),
+                "c10k load --serve poll -c 10 --idle-connections 4000   # one of them alone".into(),
+            ],
+        },
+    ]
+}
+
+fn drawn(second: &Second, id: &'static str) -> Figure {
+    let span =
+        |from_s, to_s, kind: usize, says: &str| Span { from_s, to_s, kind, says: says.into() };
+    let moment = |at_s, says: &str| Moment { at_s, says: says.into() };
+    let end = second.answered_s.max(second.first_leaves_s) * 1.05;
+    let drawn = Timeline {
+        label: format!("When the second client of {} was answered", second.model),
+        id,
+        kinds: KINDS.to_vec(),
+        mark: Some("an answer comes"),
+        lanes: vec![
+            Lane {
+                name: "first client".into(),
+                spans: vec![span(
+                    second.first_answered_s,
+                    second.first_leaves_s,
+                    SILENT,
+                    "says nothing more",
+                )],
+                moments: vec![moment(second.first_answered_s, "the first client is answered")],
+            },
+            Lane {
+                name: "second client".into(),
+                spans: vec![
+                    span(second.connected_s, second.answered_s, WAITS, "waits"),
+                    span(second.answered_s, end, TALKS, "answered"),
+                ],
+                moments: vec![moment(second.answered_s, "the second client is answered")],
+            },
+        ],
+    };
+    Figure {
+        id,
+        title: format!("{}: when the second client is answered", second.model),
+        shows: "The first client asks once and then says nothing until it leaves; the second one comes meanwhile and asks \
+                at once."
+            .into(),
+        legend: drawn.legend(),
+        svg: drawn.svg(),
+    }
+}
+
+fn chart(measured: &Measured, id: &'static str, title: &'static str, of: Of) -> Figure {
+    let mut series: Vec<Series> = Vec::new();
+    for cost in &measured.costs {
+        let point = of(cost).map(|estimate| Point {
+            x: x(cost.idle),
+            y: estimate.median,
+            interval: estimate.interval,
+        });
+        // A model without a point keeps its colour from the others.
+        match series.iter_mut().find(|series| series.name == cost.model) {
+            Some(series) => series.points.extend(point),
+            None => series
+                .push(Series { name: cost.model.clone(), points: point.into_iter().collect() }),
+        }
+    }
+    let doubt = if measured.costs.iter().any(|cost| !cost.flags.is_empty()) {
+        " Some trials did not pass their checks, which the table names: such points are drawn, and in no sentence."
+    } else {
+        ""
+    };
+    let chart = Chart {
+        label: format!("{title}, beside idle clients"),
+        x: Axis { words: "idle clients", log: false, show: |value| format!("{value:.0}") },
+        y: Axis { words: title, log: false, show: |ns| micro(&show_ns_f64(ns)) },
+        series,
+    };
+    Figure {
+        id,
+        title: format!("{title}, beside clients that say nothing"),
+        shows: format!(
+            "{} clients ask all the time. Mark: the median of the rounds; line through it: where that may be, at 95 \
+             %.{doubt}",
+            measured.asking
+        ),
+        legend: chart.legend(),
+        svg: chart.svg(),
+    }
+}
+
+fn x(idle: usize) -> f64 {
+    crate::base::units::as_f64(idle as u64)
+}
+
+/// A time of the second client, in seconds.
+type Time = fn(&Second) -> f64;
+/// A figure of a cost.
+type Of = fn(&Cost) -> Option<&Estimate>;
+
+fn seconds(second: &[Second]) -> Sheet {
+    let title = "The second client, since the first was about to connect";
+    let mut sheet = Sheet::new("second", title, second.len());
+    sheet.words("server", second.iter().map(|second| second.model.clone()));
+    let known = |s: f64| Entry::Known { value: s * 1e9, interval: None, at_least: false };
+    let columns: [(&str, Time); 3] = [
+        ("connected at", |second| second.connected_s),
+        ("answered at", |second| second.answered_s),
+        ("the first leaves at", |second| second.first_leaves_s),
+    ];
+    for (name, of) in columns {
+        let entries: Vec<Entry> = second.iter().map(|second| known(of(second))).collect();
+        sheet.numbers(name, Quantity::Time, &entries);
+    }
+    sheet.figures(
+        "most in the listener's queue",
+        second.iter().map(|s| s.queued.to_string().into()),
+    );
+    sheet.figures("most bytes unread", second.iter().map(|s| s.unread_bytes.to_string().into()));
+    sheet
+}
+
+fn costs(measured: &Measured) -> Sheet {
+    let costs = &measured.costs;
+    let title = format!("{} clients that ask, beside clients that say nothing", measured.asking);
+    let mut sheet = Sheet::new("costs", title, costs.len());
+    sheet.words("server", costs.iter().map(|cost| cost.model.clone()));
+    sheet.figures("idle clients", costs.iter().map(|cost| cost.idle.to_string().into()));
+    let columns: [(&str, Of); 3] = [
+        ("server CPU a request", |cost| cost.cpu_ns.as_ref()),
+        ("p50", |cost| cost.p50_ns.as_ref()),
+        ("p99", |cost| cost.p99_ns.as_ref()),
+    ];
+    for (name, of) in columns {
+        let entries: Vec<Entry> = costs.iter().map(|cost| Entry::of(of(cost))).collect();
+        sheet.numbers(name, Quantity::Time, &entries);
+    }
+    let over = |of: fn(&Cost) -> Option<Times>| -> Vec<Entry> {
+        let entry = |cost: &Cost| {
+            of(cost).map_or(Entry::None, |over| Entry::within(over.ratio, over.interval))
+        };
+        costs.iter().map(entry).collect()
+    };
+    sheet.numbers("CPU over none idle", Quantity::Ratio, &over(|cost| cost.over_none));
+    sheet.numbers("CPU over epoll", Quantity::Ratio, &over(|cost| cost.over_epoll));
+    if costs.iter().any(|cost| !cost.flags.is_empty()) {
+        sheet.words("checks that did not pass", costs.iter().map(|cost| cost.flags.join(", ")));
+    }
+    sheet.explain();
+    sheet
+}

@@ -1,0 +1,71 @@
+//! What the interval of a ratio tells: more, less, the same, or nothing.
+
+use crate::analysis::metric::MARGIN;
+use crate::analysis::standings::away;
+use crate::statistics::Interval;
+
+/// How many times as much.
+pub(super) fn times(ratio: f64, interval: Interval) -> String {
+    format!("{ratio:.2} times [{:.2}, {:.2}]", interval.low, interval.high)
+}
+
+/// What an interval of a ratio tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    More,
+    Less,
+    Same,
+    Noise,
+    Nothing,
+}
+
+/// What it tells where two equal cells differ by so much.
+pub(super) fn tell(ratio: f64, interval: Interval, least: Option<f64>) -> Told {
+    let told = by_interval(interval);
+    let least = least.unwrap_or(0.0);
+    match told {
+        Told::More | Told::Less if away(ratio) < least => Told::Noise,
+        Told::Same if least > MARGIN => Told::Noise,
+        told => told,
+    }
+}
+
+fn by_interval(interval: Interval) -> Told {
+    // A difference that is too small to matter is none, however sure it is.
+    if interval.low > 1.0 / (1.0 + MARGIN) && interval.high < 1.0 + MARGIN {
+        Told::Same
+    } else if interval.low > 1.0 {
+        Told::More
+    } else if interval.high < 1.0 {
+        Told::Less
+    } else {
+        Told::Nothing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_tells_more_less_the_same_or_nothing() {
+        let told = |low, high| tell((low + high) / 2.0, Interval { low, high }, None);
+        assert_eq!(told(1.2, 1.4), Told::More);
+        assert_eq!(told(0.5, 0.9), Told::Less);
+        assert_eq!(told(0.97, 1.04), Told::Same);
+        assert_eq!(told(1.001, 1.01), Told::Same, "sure, and too small to matter");
+        assert_eq!(told(0.9, 1.3), Told::Nothing);
+    }
+
+    #[test]
+    fn nothing_is_told_that_two_equal_cells_differ_by_too() {
+        let told = |low, high, least| tell((low + high) / 2.0, Interval { low, high }, Some(least));
+        assert_eq!(told(1.2, 1.4, 0.29), Told::More);
+        assert_eq!(told(1.2, 1.4, 0.31), Told::Noise);
+        assert_eq!(told(0.7, 0.8, 0.32), Told::Less);
+        assert_eq!(told(0.7, 0.8, 0.34), Told::Noise);
+        assert_eq!(told(0.99, 1.01, 0.04), Told::Same);
+        assert_eq!(told(0.99, 1.01, 0.06), Told::Noise, "sameness within less than the noise");
+        assert_eq!(told(0.9, 1.3, 0.5), Told::Nothing);
+    }
+}
