@@ -8,15 +8,22 @@ use c10k::document::{Host, SchemaId};
 use c10k::{machine, print, store, units};
 use serde::Serialize;
 
-/// What every benchmark can be asked beside its own options.
+/// Where the figures of a benchmark go.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Common {
+pub(crate) struct Output {
     /// Write all figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// What cargo adds to the command line of every benchmark
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+/// What every benchmark can be asked beside its own options.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) output: Output,
     /// Run only if the name of this benchmark contains it
     filter: Option<String>,
 }
@@ -46,15 +53,26 @@ impl Conditions {
         if args.filter.as_deref().is_some_and(|filter| !bench.contains(filter)) {
             return Ok(None);
         }
+        Self::here(bench, version, 2)
+    }
+
+    /// The same with so many processors at least, one or two: with one, both ends have it.
+    pub(crate) fn here(
+        bench: &'static str,
+        version: u32,
+        processors: usize,
+    ) -> Result<Option<Self>> {
         if cfg!(debug_assertions) {
             let reason =
                 format!("this build is not optimised: run it as `cargo bench --bench {bench}`");
             return skip(bench, &reason).map(|()| None);
         }
-        let [server_cpu, client_cpu, ..] = machine::cpus()[..] else {
+        let cpus = machine::cpus();
+        if cpus.len() < processors {
             let reason = "it takes two processors, one for each end, and this process may use one";
             return skip(bench, reason).map(|()| None);
-        };
+        }
+        let (server_cpu, client_cpu) = (cpus[0], cpus[1.min(cpus.len() - 1)]);
         Ok(Some(Self {
             schema: SchemaId { name: format!("c10k.{bench}"), version },
             started_at: units::now(),
@@ -95,8 +113,13 @@ impl Conditions {
 
 /// Prints what people read, and writes the record if it was asked for.
 pub(crate) fn publish(text: &str, record: &impl Serialize, args: &Common) -> Result<()> {
+    publish_to(text, record, &args.output)
+}
+
+/// The same for a part of a benchmark, which has no filter.
+pub(crate) fn publish_to(text: &str, record: &impl Serialize, output: &Output) -> Result<()> {
     print(text)?;
-    match &args.json {
+    match &output.json {
         Some(path) => path
             .parent()
             .map_or(Ok(()), std::fs::create_dir_all)

@@ -16,6 +16,8 @@ pub(crate) struct Process {
     child: Child,
     stdout: BufReader<ChildStdout>,
     name: String,
+    /// To be killed when this is dropped.
+    is_ours: bool,
 }
 
 impl Process {
@@ -25,7 +27,7 @@ impl Process {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = spawn_on(command, cpu)?;
         let stdout = BufReader::new(child.stdout.take().expect("it was asked for"));
-        Ok(Self { child, stdout, name })
+        Ok(Self { child, stdout, name, is_ours: true })
     }
 
     /// Waits for its next line, which is to tell of this event.
@@ -53,13 +55,20 @@ impl Process {
     pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).expect("process ids fit")
     }
+
+    /// Somebody else has killed it and seen it end: its number may be that of another process by now.
+    pub(crate) fn has_been_killed(mut self) {
+        self.is_ours = false;
+    }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already; then there is nothing to kill.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if self.is_ours {
+            // It may have ended already; then there is nothing to kill.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
 }
 

@@ -62,6 +62,17 @@ pub(crate) fn check(reference: &Reference, address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
+/// A request like those of a load, and its reply.
+pub(crate) fn exchange_of_64_bytes(kind: Request) -> (String, String) {
+    match kind {
+        Request::Work(_) => exchange(kind, 0),
+        _ => {
+            let text = "x".repeat(64);
+            (format!("ECHO {text}\n"), format!("OK {text}\n"))
+        }
+    }
+}
+
 /// A request and its reply.
 fn exchange(kind: Request, number: usize) -> (String, String) {
     match kind {

@@ -1,27 +1,34 @@
 //! The project's own claims of speed, measured against the least that C can do.
 //!
-//! - the load generator: CPU for each echo, with epoll against `c/epoll_client.c` and with io_uring
-//!   against `c/uring_client.c`, all under `c/epoll.c`
-//! - every model that has a program in `c/` of its own shape: server CPU for each request and
-//!   throughput, both under our generator
+//! - counts: instructions and system calls for each request, of every model and of the load generator with
+//!   either engine; the same on a busy machine as on an idle one. A model without a program in `c/` is
+//!   counted without a claim
+//! - times: server CPU for each request and throughput of every model that has a program in `c/` of its own
+//!   shape, under our generator; CPU of the generator for each echo against `c/epoll_client.c` and
+//!   `c/uring_client.c`, under `c/epoll.c`
 //! - memory for each idle connection of the models that keep one in a few hundred bytes
 //!
-//! What is compared is measured in pairs, one right after the other, each with fresh processes,
-//! the server on the first processor and the client on the second, and it is the ratio within a
-//! pair that counts: absolute figures drift with the machine. Claims are reported, not enforced.
+//! Times are measured in pairs, one right after the other, each with fresh processes, the server on the
+//! first processor and the client on the second, and it is the ratio within a pair that counts: absolute
+//! figures drift with the machine.
 //!
 //! Not criterion: what is measured happens in other processes, and a pair is the unit.
 
+mod claims;
 mod conformance;
-mod measure;
+mod counts;
 mod memory;
 mod references;
 mod report;
+mod stepper;
 #[path = "../support/mod.rs"]
 mod support;
+mod times;
+mod tools;
 
 use std::num::NonZeroU32;
-use std::sync::atomic::AtomicBool;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 use c10k::accounts;
@@ -29,128 +36,266 @@ use clap::Parser;
 use serde::Serialize;
 use servers::models;
 
-use measure::{C_CLIENTS, Pair, Subject, Tools};
+use counts::Counted;
 use memory::Idle;
-use references::REFERENCES;
 use report::Verdict;
-use support::conditions::{self, Common, Conditions, publish};
+use support::conditions::{Common, Conditions, Output, publish_to};
+use times::Pair;
+use tools::{Against, C_CLIENTS, Subject, Tools};
 
-/// The project's own claims of speed, measured against minimal C.
+/// The project's own claims of speed, measured against minimal C: without a command, all of them.
+///
+/// Ends with 0 if all claims hold that were asked for, with 1 if one does not, with 4 if one could not be
+/// judged here.
 #[derive(Debug, Parser)]
-#[command(name = "yardstick")]
+#[command(name = "yardstick", args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    what: What,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// One part of it.
+#[derive(Debug, clap::Subcommand)]
+enum Part {
+    /// Instructions and system calls for each request: counts, which a busy machine does not change
+    Counts {
+        /// Compare this build with another one, and not with C: it may cost 1 % more at most
+        #[arg(long, value_name = "PATH")]
+        program: Option<PathBuf>,
+        /// Only these models, by name, separated by commas, and `generator` for the load generator
+        #[arg(long, value_delimiter = ',')]
+        models: Vec<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// CPU for each request and throughput, in pairs: on a machine that does nothing else
+    Times {
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Memory for each idle connection
+    Memory {
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct What {
     /// How often each pair is measured
-    #[arg(long, default_value = "11", value_name = "N")]
+    #[arg(long, default_value = "25", value_name = "N")]
     rounds: NonZeroU32,
     /// Only these models, by name, separated by commas, and `generator` for the load generator;
     /// without memory
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
-    #[command(flatten)]
-    common: Common,
 }
 
 /// What `--models` calls the load generator.
 const GENERATOR: &str = "generator";
 
-/// Nobody stops a load here: an interrupt ends this program, and its children with it.
-static NEVER: AtomicBool = AtomicBool::new(false);
+/// Which parts are wanted.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    counts: bool,
+    times: bool,
+    memory: bool,
+}
 
 /// What `--json` writes.
 #[derive(Serialize)]
 struct Record {
     #[serde(flatten)]
     conditions: Conditions,
-    cc: String,
+    /// What everything is compared with, for people.
+    #[serde(skip)]
+    against: &'static str,
+    /// The other build of this program, where that is what ours is compared with.
+    program: Option<String>,
+    cc: Option<String>,
     cc_flags: Vec<String>,
     connections: usize,
     rounds: u32,
     cpu_method: &'static str,
     verdicts: Vec<Verdict>,
     skipped: Vec<String>,
+    counts: Vec<Counted>,
     pairs: Vec<Pair>,
     memory: Vec<Idle>,
 }
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     let args = Args::parse();
-    let begun = Conditions::begin("yardstick", 2, &args.common)?;
-    let Some(conditions) = begun else { return Ok(()) };
-    let Some(cc) = measure::compiler() else {
-        return conditions::skip(
-            "yardstick",
-            "there is no C compiler (cc) to build what it compares with",
-        );
+    let all = args.what.models.is_empty();
+    let (parts, what, program, output) = match args.part {
+        None => {
+            let parts = Parts { counts: true, times: true, memory: all };
+            let begun = Conditions::begin("yardstick", 3, &args.common)?;
+            let Some(conditions) = begun else { return Ok(ExitCode::SUCCESS) };
+            return measure(conditions, parts, &args.what, None, &args.common.output);
+        }
+        Some(Part::Counts { program, models, output }) => {
+            let parts = Parts { counts: true, times: false, memory: false };
+            (parts, What { rounds: args.what.rounds, models }, program, output)
+        }
+        Some(Part::Times { what, output }) => {
+            (Parts { counts: false, times: true, memory: false }, what, None, output)
+        }
+        Some(Part::Memory { output }) => {
+            (Parts { counts: false, times: false, memory: true }, args.what, None, output)
+        }
     };
-    let tools = Tools::build(conditions.server_cpu, conditions.client_cpu, &NEVER)?;
-    let (subjects, mut skipped) = subjects(&tools, &args.models)?;
-    let (pairs, idle) = measure_all(&tools, &subjects, &args, &mut skipped)?;
+    let processors = if parts.times { 2 } else { 1 };
+    let Some(conditions) = Conditions::here("yardstick", 3, processors)? else {
+        // A part was asked for by name.
+        return Ok(ExitCode::from(4));
+    };
+    measure(conditions, parts, &what, program, &output)
+}
+
+fn measure(
+    conditions: Conditions,
+    parts: Parts,
+    what: &What,
+    program: Option<PathBuf>,
+    output: &Output,
+) -> Result<ExitCode> {
+    let subjects = wanted(&what.models)?;
+    let against_c = program.is_none();
+    let cc = if against_c { tools::compiler() } else { None };
+    let other = program.as_ref().map(|path| path.display().to_string());
+    let against = program.map_or_else(Against::c, Against::program)?;
+    let tools = Tools::new(against, conditions.server_cpu, conditions.client_cpu);
+    let mut found = Found::default();
+    let compared: Vec<_> = if parts.counts || parts.times {
+        let present = subjects.iter().filter(|subject| found.is_there(&tools, **subject));
+        present.copied().collect()
+    } else {
+        Vec::new()
+    };
+    if parts.counts {
+        found.count(&tools, &compared);
+    }
+    let has_opponent = |subject: &Subject| tools.opponent(*subject).is_some();
+    let timed: Vec<_> =
+        compared.into_iter().filter(|subject| parts.times && has_opponent(subject)).collect();
+    found.measure(&tools, &timed, parts, what.rounds.get())?;
+    let named: Vec<_> =
+        subjects.into_iter().map(|subject| (subject, tools.opponent(subject))).collect();
+    let mut verdicts = Vec::new();
+    if parts.counts {
+        verdicts.extend(report::of_counts(&named, &found.counts, against_c));
+    }
+    if parts.times {
+        verdicts.extend(report::of_times(&named, &found.pairs));
+    }
+    if parts.memory {
+        verdicts.extend(report::of_memory(&found.memory));
+    }
+    let Found { counts, pairs, memory, mut skipped } = found;
+    let alone = named.iter().filter(|(_, against)| against.is_none());
+    skipped.extend(alone.map(|(subject, _)| {
+        format!("{}: no program in C has its shape: no claim is made of it", subject.name())
+    }));
     let record = Record {
         conditions: conditions.end(),
+        against: if against_c { "C" } else { "other" },
+        program: other,
         cc,
         cc_flags: support::process::CC_FLAGS.map(String::from).to_vec(),
         connections: references::CONNECTIONS,
-        rounds: args.rounds.get(),
+        rounds: what.rounds.get(),
         cpu_method: accounts::METHOD,
-        verdicts: report::verdicts(&subjects, &pairs, &idle),
+        verdicts,
         skipped,
+        counts,
         pairs,
-        memory: idle,
+        memory,
     };
-    publish(&report::text(&record), &record, &args.common)
+    publish_to(&report::text(&record, parts), &record, output)?;
+    Ok(report::exit_code(&record.verdicts))
 }
 
-/// All pairs of all rounds, and memory in the first of them. A pair that fails is named, and the
-/// others go on.
-fn measure_all(
-    tools: &Tools<'_>,
-    subjects: &[Subject],
-    args: &Args,
-    skipped: &mut Vec<String>,
-) -> Result<(Vec<Pair>, Vec<Idle>)> {
-    let (mut pairs, mut idle) = (Vec::new(), Vec::new());
-    let rounds = args.rounds.get();
-    for round in 0..rounds {
-        eprintln!("yardstick: round {} of {rounds}", round + 1);
+/// What was measured, and what was not and why.
+#[derive(Default)]
+struct Found {
+    counts: Vec<Counted>,
+    pairs: Vec<Pair>,
+    memory: Vec<Idle>,
+    skipped: Vec<String>,
+}
+
+impl Found {
+    /// Whether both sides of a comparison can be had.
+    fn is_there(&mut self, tools: &Tools, subject: Subject) -> bool {
+        let checked = tools.check(subject);
+        if let Err(why) = &checked {
+            self.skipped.push(format!("{}: not judged: {why:#}", subject.name()));
+        }
+        checked.is_ok()
+    }
+
+    /// Counts every subject. One that fails is named, and the others go on.
+    fn count(&mut self, tools: &Tools, subjects: &[Subject]) {
         for subject in subjects {
-            match tools.pair(*subject, round) {
-                Ok(pair) => pairs.push(pair),
-                Err(error) => {
-                    skipped.push(format!("{}: round {}: {error:#}", subject.name(), round + 1));
+            eprintln!("yardstick: counting {}", subject.name());
+            match counts::count(tools, *subject) {
+                Ok(counted) => self.counts.push(counted),
+                Err(why) => {
+                    self.skipped.push(format!("{}: not counted: {why:#}", subject.name()));
                 }
             }
         }
-        if round < memory::ROUNDS_MAX && args.models.is_empty() {
-            memory::round(tools.server_cpu, round, &mut idle, skipped)?;
-        }
     }
-    Ok((pairs, idle))
+
+    /// All pairs of all rounds, and memory in the first of them. A pair that fails is named, and the
+    /// others go on.
+    fn measure(
+        &mut self,
+        tools: &Tools,
+        subjects: &[Subject],
+        parts: Parts,
+        rounds: u32,
+    ) -> Result<()> {
+        for round in 0..rounds {
+            if subjects.is_empty() && round >= memory::ROUNDS_MAX {
+                break;
+            }
+            if parts.times {
+                eprintln!("yardstick: round {} of {rounds}", round + 1);
+            }
+            for subject in subjects {
+                match times::pair(tools, *subject, round) {
+                    Ok(pair) => self.pairs.push(pair),
+                    Err(error) => {
+                        let name = subject.name();
+                        self.skipped.push(format!("{name}: round {}: {error:#}", round + 1));
+                    }
+                }
+            }
+            if round < memory::ROUNDS_MAX && parts.memory {
+                memory::round(tools.server_cpu, round, &mut self.memory, &mut self.skipped)?;
+            }
+        }
+        Ok(())
+    }
 }
 
-/// What is compared, of these models or of all, and what is not and why.
-fn subjects(tools: &Tools<'_>, only: &[String]) -> Result<(Vec<Subject>, Vec<String>)> {
+/// What is compared, of these models or of all.
+fn wanted(only: &[String]) -> Result<Vec<Subject>> {
     for name in only {
-        let known = models::find(name).is_some()
-            || name == GENERATOR
-            || REFERENCES.iter().any(|r| r.model == *name);
-        ensure!(known, "no model {name}");
+        let known = name == GENERATOR || models::find(name).is_some();
+        ensure!(known, "no model {name}: `c10k models` lists them");
     }
     let wanted = |model: &str| only.is_empty() || only.iter().any(|name| name == model);
-    let (mut subjects, mut skipped) = (Vec::new(), Vec::new());
-    for (engine, program) in C_CLIENTS.into_iter().filter(|_| wanted(GENERATOR)) {
-        let subject = Subject::Generator(engine, program);
-        match tools.check_generator(engine, program) {
-            Ok(()) => subjects.push(subject),
-            Err(why) => skipped.push(format!("{}: skipped: {why:#}", subject.name())),
-        }
-    }
-    for reference in REFERENCES.iter().filter(|reference| wanted(reference.model)) {
-        match reference.probe().and_then(|()| tools.check(reference)) {
-            Ok(()) => subjects.push(Subject::Server(reference)),
-            Err(why) => skipped.push(format!("server {}: skipped: {why:#}", reference.model)),
-        }
-    }
-    let without = references::without().filter(|model| wanted(model));
-    skipped.extend(without.map(|model| format!("server {model}: skipped: no C program for it")));
-    Ok((subjects, skipped))
+    let generators = C_CLIENTS.into_iter().filter(|_| wanted(GENERATOR));
+    let servers = references::all().filter(|reference| wanted(reference.model));
+    let generators = generators.map(|(engine, program)| Subject::Generator(engine, program));
+    Ok(generators.chain(servers.map(Subject::Server)).collect())
 }

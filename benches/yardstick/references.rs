@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use protocol::{Request, Work};
 use servers::models;
 
+use crate::claims::Counts;
+
 /// Connections of every load but that of the sequential model.
 pub(crate) const CONNECTIONS: usize = 50;
 /// Workers of the pools in which each serves one connection: ours have as many by default.
@@ -16,11 +18,11 @@ const ECHO: Request = Request::Echo { bytes: 64 };
 const WORK: Request = Request::Work(Work { rounds: 20, wait: Duration::ZERO, reply_bytes: 64 });
 
 /// A model and the program in C that does the same.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Reference {
     pub(crate) model: &'static str,
-    /// The file in `c/`, without its ending.
-    pub(crate) program: &'static str,
+    /// The file in `c/`, without its ending; `None` where no program has its shape.
+    pub(crate) program: Option<&'static str>,
     /// Workers of both, where the model has workers.
     pub(crate) workers: Option<usize>,
     pub(crate) connections: usize,
@@ -28,18 +30,31 @@ pub(crate) struct Reference {
     /// The program closes a connection that sends much more than it takes: its receiving cannot
     /// be held back.
     pub(crate) drops_bursts: bool,
+    /// What its counts may be at most, over those of the program, if that is claimed.
+    pub(crate) counts: Option<Counts>,
 }
 
 impl Reference {
-    const fn new(model: &'static str, program: &'static str) -> Self {
+    /// A model that is counted without a claim.
+    const fn alone(model: &'static str) -> Self {
         Self {
             model,
-            program,
+            program: None,
             workers: None,
             connections: CONNECTIONS,
             request: ECHO,
             drops_bursts: false,
+            counts: None,
         }
+    }
+
+    const fn new(model: &'static str, program: &'static str) -> Self {
+        Self { program: Some(program), ..Self::alone(model) }
+    }
+
+    /// Claims that its counts are at most so many times those of the program.
+    const fn within(self, instructions: f64, syscalls: f64) -> Self {
+        Self { counts: Some(Counts { instructions, syscalls }), ..self }
     }
 
     /// Both run on one processor, so that more loops than one would only take turns.
@@ -59,39 +74,44 @@ impl Reference {
 }
 
 /// In the order of the models. A runtime is compared with the C of what lies below it.
-pub(crate) static REFERENCES: &[Reference] = &[
-    Reference { connections: 1, ..Reference::new("sequential", "sequential") },
-    Reference::new("fork", "fork"),
-    Reference::pool("prefork", "prefork"),
-    Reference::pool("prefork-locked", "prefork"),
-    Reference::pool("prefork-passing", "prefork_passing"),
-    Reference::new("thread-per-client", "thread_per_client"),
-    Reference::pool("prethreaded", "prethreaded"),
-    Reference::pool("thread-pool", "thread_pool"),
-    Reference::pool("rayon-pool", "thread_pool"),
-    Reference::one_loop("green-threads", "multi_reactor"),
-    Reference::new("select", "select"),
-    Reference::new("poll", "poll"),
-    Reference::new("epoll", "epoll"),
-    Reference::new("epoll-edge", "epoll_edge"),
-    Reference::new("mio", "epoll_edge"),
-    Reference::one_loop("acceptor-loops", "acceptor_loops"),
-    Reference::one_loop("multi-reactor", "multi_reactor"),
-    Reference::one_loop("shared-listener", "shared_listener"),
-    Reference::one_loop("worker-processes", "multi_reactor"),
-    Reference::one_loop("worker-processes-shared", "shared_listener"),
-    Reference::one_loop("leader-followers", "leader_followers"),
+static REFERENCES: &[Reference] = &[
+    Reference { connections: 1, ..Reference::new("sequential", "sequential") }.within(4.5, 1.0),
+    Reference::new("fork", "fork").within(4.5, 1.0),
+    Reference::pool("prefork", "prefork").within(4.5, 1.0),
+    Reference::pool("prefork-locked", "prefork").within(4.5, 1.0),
+    Reference::pool("prefork-passing", "prefork_passing").within(4.5, 1.0),
+    Reference::new("thread-per-client", "thread_per_client").within(3.0, 1.0),
+    Reference::pool("prethreaded", "prethreaded").within(3.0, 1.0),
+    Reference::pool("thread-pool", "thread_pool").within(3.0, 1.0),
+    Reference::pool("rayon-pool", "thread_pool").within(3.0, 1.0),
+    Reference::one_loop("green-threads", "multi_reactor").within(8.9, 1.0),
+    Reference::new("busy-poll", "busy_poll").within(17.2, 1.0),
+    Reference::new("select", "select").within(2.6, 1.0),
+    Reference::new("poll", "poll").within(4.2, 1.0),
+    Reference::new("epoll", "epoll").within(8.5, 1.0),
+    Reference::new("epoll-edge", "epoll_edge").within(7.6, 0.75),
+    Reference::new("signal-driven", "signal_driven").within(7.4, 0.75),
+    Reference::new("mio", "epoll_edge").within(7.6, 0.75),
+    Reference::one_loop("acceptor-loops", "acceptor_loops").within(5.5, 1.0),
+    Reference::one_loop("multi-reactor", "multi_reactor").within(8.5, 1.0),
+    Reference::one_loop("shared-listener", "shared_listener").within(8.5, 1.0),
+    Reference::one_loop("worker-processes", "worker_processes").within(8.4, 1.0),
+    Reference::one_loop("worker-processes-shared", "shared_listener").within(8.5, 1.0),
+    Reference::one_loop("leader-followers", "leader_followers").within(8.7, 1.0),
     Reference { request: WORK, ..Reference::one_loop("reactor-workers", "reactor_workers") },
-    Reference::new("io-uring", "io_uring"),
-    Reference { drops_bursts: true, ..Reference::new("io-uring-multishot", "io_uring_multishot") },
-    Reference::new("own-runtime", "epoll_edge"),
-    Reference::new("tokio-current", "epoll_edge"),
-    Reference::one_loop("tokio-multi", "multi_reactor"),
-    Reference::one_loop("tokio-sharded", "multi_reactor"),
+    Reference::new("io-uring", "io_uring").within(7.6, 1.0),
+    Reference { drops_bursts: true, ..Reference::new("io-uring-multishot", "io_uring_multishot") }
+        .within(7.2, 1.0),
+    Reference::new("own-runtime", "epoll_edge").within(8.7, 0.75),
+    Reference::new("tokio-current", "epoll_edge").within(13.9, 0.75),
+    Reference::one_loop("tokio-multi", "multi_reactor").within(18.3, 1.01),
+    Reference::one_loop("tokio-sharded", "multi_reactor").within(15.5, 1.0),
 ];
 
-/// Models that have no program to be compared with.
-pub(crate) fn without() -> impl Iterator<Item = &'static str> {
-    let names = servers::MODELS.iter().map(|model| model.name);
-    names.filter(|name| REFERENCES.iter().all(|reference| reference.model != *name))
+/// Every model, in the order of the list of models, with its program where it has one.
+pub(crate) fn all() -> impl Iterator<Item = Reference> {
+    servers::MODELS.iter().map(|model| {
+        let own = REFERENCES.iter().find(|reference| reference.model == model.name);
+        own.copied().unwrap_or(Reference::alone(model.name))
+    })
 }

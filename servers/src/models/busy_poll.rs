@@ -6,6 +6,7 @@
 //! server without a single client is as busy as one with a thousand.
 //! Compare: `poll.rs` (one system call asks about all of them, and waits). Method: Stevens, Fenner
 //! and Rudoff, UNIX Network Programming 1, section 6.2, "Nonblocking I/O Model".
+//! In C: `benches/yardstick/c/busy_poll.c`.
 
 use std::io;
 use std::time::Instant;

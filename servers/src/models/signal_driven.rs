@@ -8,6 +8,7 @@
 //! Compare: `epoll_edge.rs` (the same news, many at a time, and none is ever lost). Method:
 //! fcntl(2), F_SETSIG; Stevens, Fenner and Rudoff, UNIX Network Programming 1, section 6.2,
 //! "Signal-Driven I/O Model".
+//! In C: `benches/yardstick/c/signal_driven.c`.
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};

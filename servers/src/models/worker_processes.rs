@@ -9,7 +9,7 @@
 //! place.
 //! Compare: `multi_reactor.rs` (the same loops in threads); `prefork.rs` (processes that block).
 //! Nginx works like this, and Node's cluster.
-//! In C, nearest: `benches/yardstick/c/multi_reactor.c`, `benches/yardstick/c/shared_listener.c`.
+//! In C: `benches/yardstick/c/worker_processes.c`; nearest to the variant: `benches/yardstick/c/shared_listener.c`.
 //!
 //! `worker-processes-shared` has one listening socket in all the loops.
 

@@ -1,0 +1,89 @@
+/* Worker processes: several processes, each an epoll loop with a listening socket of its own
+ * (SO_REUSEPORT). The first process replaces those that die. */
+#include "reference.h"
+#include <sys/wait.h>
+
+/* One turn of a client that is ready. Returns what it waits for, or 0 when it is over. */
+static uint32_t take_turn(struct connection *c)
+{
+    for (int received = 0;;) {
+        while (c->out_sent < c->out_len) {
+            ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
+            if (n < 0)
+                return errno == EAGAIN ? EPOLLOUT : 0;
+            c->out_sent += (size_t)n;
+        }
+        c->out_len = c->out_sent = 0;
+        int answered = c->in_len > 0 ? answer(c) : 0;
+        if (answered < 0)
+            return 0;
+        if (answered > 0)
+            continue;
+        if (received)
+            return EPOLLIN;
+        ssize_t n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
+        if (n < 0)
+            return errno == EAGAIN ? EPOLLIN : 0;
+        if (n == 0)
+            return 0;
+        c->in_len += (size_t)n;
+        received = 1;
+    }
+}
+
+static void work(int listener)
+{
+    int epoll = new_epoll(), fd;
+    watch_listener(epoll, listener, EPOLLIN);
+    for (;;) {
+        struct epoll_event events[EVENTS_MAX];
+        int n = epoll_wait(epoll, events, EVENTS_MAX, -1);
+        for (int i = 0; i < n; i++) {
+            struct connection *c = events[i].data.ptr;
+            while (c == NULL && (fd = accept_one(listener, SOCK_NONBLOCK)) >= 0)
+                watch(epoll, fd, 0);
+            if (c == NULL)
+                continue;
+            uint32_t wants = take_turn(c);
+            if (wants == 0) {
+                end(c);
+            } else if (wants != c->told) {
+                struct epoll_event event = {.events = c->told = wants, .data.ptr = c};
+                if (epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event) < 0)
+                    die("epoll_ctl");
+            }
+        }
+    }
+}
+
+static pid_t start_worker(int listener)
+{
+    pid_t pid = fork();
+    if (pid < 0)
+        die("fork");
+    if (pid > 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    work(listener);
+    _exit(0);
+}
+
+int main(int argc, char **argv)
+{
+    int n = workers(argc, argv), port = 0;
+    int *listeners = calloc((size_t)n, sizeof *listeners);
+    pid_t *pids = calloc((size_t)n, sizeof *pids), died;
+    if (listeners == NULL || pids == NULL)
+        die("calloc");
+    for (int i = 0; i < n; i++) {
+        listeners[i] = listen_at(port, 1, SOCK_NONBLOCK);
+        port = port_of(listeners[i]);
+    }
+    for (int i = 0; i < n; i++)
+        pids[i] = start_worker(listeners[i]);
+    ready(port);
+    while ((died = wait(NULL)) > 0)
+        for (int i = 0; i < n; i++)
+            if (pids[i] == died)
+                pids[i] = start_worker(listeners[i]);
+}
