@@ -56,7 +56,7 @@ impl Plan {
             let models = servers::MODELS.iter().map(|model| model.name);
             let hint = did_you_mean(&path.to_string_lossy(), names.iter().copied().chain(models));
             return Err(usage(format!(
-                "there is no plan '{}', no file and no model of that name{hint} Built-in plans are {}",
+                "there is no plan '{}', no file and no model of that name{hint}; built-in plans are {}",
                 path.display(),
                 names.join(", ")
             )));

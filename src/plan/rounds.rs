@@ -65,6 +65,13 @@ impl Spoil {
 }
 
 impl RoundsPlan {
+    /// The usual rule, within this time.
+    #[must_use]
+    pub fn within(time: Duration) -> Self {
+        let (first, every, error, again) = (twelve(), three(), one_in_twenty(), two());
+        Self { first, every, error, time, again, spoils: Spoil::all() }
+    }
+
     /// Whether trials are looked at when so many rounds of those that were planned are made.
     #[must_use]
     pub fn is_look(&self, rounds: u32, planned: u32) -> bool {

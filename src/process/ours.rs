@@ -18,8 +18,8 @@ use crate::process::child::{Accounts, ServerChild};
 
 /// Its clients are gone when it is asked to stop, so there is nothing to wait for but threads.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long it may take to end beyond its drain timeout.
-const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long it may take to end beyond its drain timeout; on a busy machine that is long.
+const STOP_GRACE: Duration = Duration::from_secs(30);
 
 /// What a server is to know of its clients.
 #[derive(Clone, Copy, Debug, Default)]

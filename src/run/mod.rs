@@ -14,6 +14,7 @@ mod progress;
 mod reference;
 mod room;
 pub(crate) mod rounds;
+mod sides;
 pub(crate) mod slots;
 mod spoiled;
 mod subject;
@@ -39,6 +40,7 @@ use crate::view::page;
 use folder::Folder;
 pub(crate) use folder::PLAN;
 use progress::Progress;
+pub(crate) use sides::of_sides;
 use slots::{Slot, leave_out_unavailable, slots};
 pub(crate) use summary::is_trustworthy;
 
@@ -128,7 +130,7 @@ impl Run {
             stop: interrupts()?,
         };
         // From here on the run can be resumed: until it is over it counts as interrupted.
-        run.write_summary()?;
+        run.write_summary(&run.sum_up()?)?;
         Ok(run)
     }
 
@@ -143,6 +145,11 @@ impl Run {
         let folder = Folder::again(dir)?;
         let summary: Summary = store::read_json(&dir.join("summary.json"))
             .map_err(|error| usage(format!("cannot resume: {error:#}")))?;
+        if summary.run.beside.is_some() {
+            return Err(usage(
+                "one side of a comparison cannot go on alone: measure both again with c10k compare --interleaved",
+            ));
+        }
         let digest = folder.plan_digest()?;
         if summary.run.plan_digest.as_ref().is_some_and(|begun| *begun != digest) {
             return Err(usage(format!(
@@ -163,7 +170,7 @@ impl Run {
     /// Says what came of the plan's contenders.
     pub(crate) fn beside(mut self, contenders: Vec<Contender>) -> Result<Self> {
         self.record.contenders = contenders;
-        self.write_summary()?;
+        self.write_summary(&self.sum_up()?)?;
         Ok(self)
     }
 
@@ -237,27 +244,33 @@ impl Run {
         }
         let failure = made.err();
         self.record.interrupted = self.stop.load(Ordering::Relaxed) || failure.is_some();
-        Ok((self.conclude()?, failure))
+        let (summary, written) = self.conclude()?;
+        Ok((summary, failure.or(written.err())))
     }
 
     fn path(&self, slot: &Slot<'_>) -> PathBuf {
         self.folder.path.join(slot.file())
     }
 
-    fn write_summary(&self) -> Result<Summary> {
+    fn sum_up(&self) -> Result<Summary> {
         let mut record = self.record.clone();
         record.written_at = units::now();
         let mut summary =
             summary::sum_up(&self.folder.path, &self.plan, record, self.host.clone())?;
         syscalls::enter(&self.counts, &mut summary);
-        store::write_json(&self.folder.path.join("summary.json"), &summary)
-            .with_context(|| self.how_to_resume())?;
         Ok(summary)
     }
 
-    fn conclude(&self) -> Result<Summary> {
-        let summary = self.write_summary()?;
-        page::write(&summary, &self.folder.path)?;
-        Ok(summary)
+    fn write_summary(&self, summary: &Summary) -> Result<()> {
+        store::write_json(&self.folder.path.join("summary.json"), summary)
+            .with_context(|| self.how_to_resume())
+    }
+
+    /// What it sums up to, and whether that could be written: a full disk costs the files, and not what is shown.
+    fn conclude(&self) -> Result<(Summary, Result<()>)> {
+        let summary = self.sum_up()?;
+        let written = self.write_summary(&summary);
+        let written = written.and_then(|()| page::write(&summary, &self.folder.path));
+        Ok((summary, written))
     }
 }

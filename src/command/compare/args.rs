@@ -1,20 +1,37 @@
 //! What `c10k compare` is told.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use crate::analysis::metric::{MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, THROUGHPUT};
 use crate::base::units::parse_share;
+use crate::base::values::positive_duration;
 use crate::view::export;
 
 /// `c10k compare`.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct CompareArgs {
-    /// The folder of the run to compare with
+    /// The folder of the run to compare with; with --interleaved a program or a command
     pub base: PathBuf,
-    /// The folder of the run to compare
+    /// The folder of the run to compare; likewise
     pub new: PathBuf,
+    /// Measure both now, each trial beside one of the other: two builds of c10k, or two servers as
+    /// 'cmd:./server --port {port}'
+    #[arg(long)]
+    pub interleaved: bool,
+    /// With --interleaved: the workloads of this plan, a file or a built-in one [default: quick]
+    #[arg(long, requires = "interleaved")]
+    pub plan: Option<PathBuf>,
+    /// With --interleaved: how long it may take
+    #[arg(long, value_name = "TIME", value_parser = positive_duration, default_value = "5m")]
+    #[arg(requires = "interleaved")]
+    pub time: Duration,
+    /// With --interleaved: where the folders of both sides are made
+    #[arg(long, value_name = "DIR", default_value = "results", requires = "interleaved")]
+    pub out: PathBuf,
     /// A difference within this share does not matter
     #[arg(long, default_value = "5%", value_parser = parse_share)]
     pub margin: f64,
@@ -42,8 +59,8 @@ pub struct CompareArgs {
     /// Print rows in which nothing can be told, too
     #[arg(long)]
     pub all: bool,
-    /// Write the comparison as JSON to this file
-    #[arg(long, value_name = "FILE")]
+    /// Write the comparison as JSON to this file, or to standard output with -
+    #[arg(long, value_name = "FILE|-")]
     pub json: Option<PathBuf>,
     /// Print it in this format instead: md, latex or csv
     #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
@@ -52,6 +69,14 @@ pub struct CompareArgs {
     #[arg(long, short, value_name = "FILE", requires = "to")]
     pub output: Option<PathBuf>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  c10k compare --interleaved ../base/target/release/c10k target/release/c10k --gate --figures cpu
+  c10k compare --interleaved 'cmd:./old {port}' 'cmd:./new {port}' --workloads echo --gate
+  c10k compare results/quick-20260101T120000Z results/quick-20260102T120000Z   saved runs: weaker
+
+Exit codes: 0 ok, 2 usage; with --gate 3 some figure is worse, 4 some figure could not be judged; 130 interrupted";
 
 /// A figure by its name on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,7 @@
 //! `c10k compare`: what has changed from one saved run to another, and how sure that is.
 
 mod args;
+mod interleaved;
 mod likeness;
 mod reference;
 mod rows;
@@ -19,7 +20,7 @@ use crate::document::store;
 use crate::document::{Cell, Comparison, RoundsRecord, SchemaId, Summary};
 use crate::statistics::Verdict;
 use crate::statistics::looks::Look;
-use crate::view::{export, table};
+use crate::view::{deliver, export};
 
 const METRICS: [Metric; 5] = [THROUGHPUT, MEDIAN, TAIL, SERVER_CPU, MEMORY];
 
@@ -63,6 +64,9 @@ impl Run {
 /// # Errors
 /// When one is no run, or they are not alike and nobody has said that this is meant.
 pub fn compare(args: &CompareArgs) -> Result<Exit> {
+    if args.interleaved {
+        return interleaved::compare(args);
+    }
     let (base, new) = (Run::read(&args.base)?, Run::read(&args.new)?);
     let unlike = likeness::differences(&base, &new)?;
     if !unlike.is_empty() && !args.anyway {
@@ -75,16 +79,17 @@ pub fn compare(args: &CompareArgs) -> Result<Exit> {
     conclude(args, &comparison(&base, &new, args, unlike))
 }
 
-/// Writes and prints a comparison, and says how it ends.
+/// Prints a comparison and then writes it, and says how it ends.
 fn conclude(args: &CompareArgs, comparison: &Comparison) -> Result<Exit> {
-    if let Some(path) = &args.json {
-        store::write_json(path, comparison)?;
-    }
     match args.to {
         Some(format) => {
-            export::compared(comparison, args.all, format, args.output.as_deref())?;
+            let shown = export::compared(comparison, args.all, format, args.output.as_deref());
+            args.json
+                .as_ref()
+                .map_or(Ok(()), |path| store::write_json(path, comparison))
+                .and(shown)?;
         }
-        None => table::show(&text::text(comparison, args.all))?,
+        None => deliver(comparison, args.json.as_deref(), &text::text(comparison, args.all))?,
     }
     let exit = if args.gate { gate(comparison) } else { Exit::Ok };
     if exit == Exit::Untrusted {
@@ -106,6 +111,17 @@ fn gate(comparison: &Comparison) -> Exit {
 }
 
 fn comparison(base: &Run, new: &Run, args: &CompareArgs, unlike: Vec<String>) -> Comparison {
+    comparison_at(base, new, args, unlike, looks(&base.summary, &new.summary))
+}
+
+/// The same with the looks at the trials that there were, of two sides of one run.
+fn comparison_at(
+    base: &Run,
+    new: &Run,
+    args: &CompareArgs,
+    unlike: Vec<String>,
+    looks: Option<Vec<Look>>,
+) -> Comparison {
     let only = |has: &Run, lacks: &Run| -> Vec<String> {
         let missing = has.cells().filter(|cell| rows::is_wanted(args, cell));
         let missing = missing.filter(|cell| lacks.cell(&cell.workload, &cell.model).is_none());
@@ -114,7 +130,6 @@ fn comparison(base: &Run, new: &Run, args: &CompareArgs, unlike: Vec<String>) ->
             .map(|cell| format!("{} under {}: only in {id}", cell.model, cell.workload))
             .collect()
     };
-    let looks = looks(&base.summary, &new.summary);
     let reference = reference::change(&base.summary, &new.summary, looks.is_none());
     let sides =
         rows::Sides { base, new, margin: args.margin, reference: reference.as_ref(), looks };
