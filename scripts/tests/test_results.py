@@ -80,7 +80,7 @@ def of_model(folder: Path, model: str) -> list[float]:
     lab = folder / "lab.json"
     if lab.is_file():
         models = json.loads(lab.read_text())["models"]
-        said += numbers([one["decomposition"] for one in models if one["model"] == model])
+        said += numbers([one["decompositions"] for one in models if one["model"] == model])
     return [one for one in said if one is not None]
 
 
