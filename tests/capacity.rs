@@ -35,7 +35,6 @@ fn a_search_that_makes_no_sense_is_refused_with_what_to_do() {
         with(&["--find-capacity", "p99<20ms", option, value], "for a single load");
     }
     with(&["--find-capacity", "p99<20ms", "--serve", "epoll"], "--target");
-    refused(&["--serve", "epoll"], "--find-capacity");
     refused(&["--find-capacity", "p99<20ms"], "--target");
 }
 

@@ -131,7 +131,23 @@ impl Session {
     ///
     /// Replies are written before a job is run: no reply is held back by another request's
     /// work. Replies that need no job are collected and leave in one write.
+    #[inline]
     pub fn step(&mut self) -> Step<'_> {
+        // The two that a request needs come first and into their caller's code.
+        if !self.outbox.pending().is_empty() {
+            return Step::Write(self.outbox.pending());
+        }
+        let only_reads = self.pending.is_none() && self.part.is_none();
+        if only_reads
+            && matches!(self.input, Input::Open | Input::WindingDown { .. })
+            && self.inbox.make_room(self.frame_bytes_max())
+        {
+            return Step::Read(self.inbox.space());
+        }
+        self.other_step()
+    }
+
+    fn other_step(&mut self) -> Step<'_> {
         self.say_farewell();
         if !self.outbox.pending().is_empty() {
             Step::Write(self.outbox.pending())
@@ -154,9 +170,18 @@ impl Session {
     ///
     /// # Panics
     /// When `n` is more than was offered.
+    #[inline]
     pub fn received(&mut self, n: usize) {
         let short = self.inbox.received(n);
         self.watched.arrived();
+        if (n > 0 && self.input == Input::Open) || self.is_to_answer_at_the_end(n, short) {
+            self.answer_what_is_complete();
+        }
+    }
+
+    /// What was read is or may be the last. Returns whether it is to be answered now.
+    #[cold]
+    fn is_to_answer_at_the_end(&mut self, n: usize, short: bool) -> bool {
         if let Input::WindingDown { known, hidden } = &mut self.input {
             // An end of input proves nothing here: a server that stops ends the input of its
             // connections itself. So it neither ends a line nor counts as the peer's last byte.
@@ -168,13 +193,13 @@ impl Session {
                 *known = known.saturating_sub(n);
                 if self.service.framing == Framing::Http && !self.inbox.is_full(FRAME_BYTES_MAX) {
                     // There the last reply says that it is the last, so all must be here first.
-                    return;
+                    return false;
                 }
             }
         } else if n == 0 {
             self.input = Input::Ended;
         }
-        self.answer_what_is_complete();
+        true
     }
 
     /// The first `n` bytes of the slice that [`Step::Write`] offered have left; `n` may be less
@@ -182,6 +207,7 @@ impl Session {
     ///
     /// # Panics
     /// When `n` is more than was offered.
+    #[inline]
     pub fn sent(&mut self, n: usize) {
         self.outbox.sent(n);
         if self.outbox.pending().is_empty() {

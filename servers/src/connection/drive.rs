@@ -27,8 +27,8 @@ pub(crate) fn to_end(mut conn: Conn, worker: usize) {
     let idle_timeout = conn.client.server().config.idle_timeout;
     // The last progress, where what arrived since was none or a request is here in part.
     let mut stalled_since: Option<Instant> = None;
+    let mut before = conn.client.standing();
     loop {
-        let before = conn.client.standing();
         let (session, stream) = (&mut conn.client.session, &conn.stream);
         let io = match session.step() {
             Step::Read(space) => recv(stream, space).map(|n| {
@@ -54,12 +54,14 @@ pub(crate) fn to_end(mut conn: Conn, worker: usize) {
         };
         // The socket's own timeout starts anew with each byte; a peer that trickles is
         // stopped here. Only a request in pieces pays for the clock.
-        if moved || conn.client.standing() != before {
-            let in_pieces = conn.client.session.is_mid_request();
+        let standing = conn.client.standing();
+        if moved || standing != before {
+            let (in_pieces, _) = standing;
             stalled_since = in_pieces.then(Instant::now);
         } else if stalled_since.get_or_insert_with(Instant::now).elapsed() > idle_timeout {
             return conn.end(Ending::Idle);
         }
+        before = standing;
     }
 }
 
