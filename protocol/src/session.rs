@@ -319,11 +319,13 @@ impl Session {
         if self.service.framing == Framing::Http {
             return self.answer_requests();
         }
-        if self.takes_in() {
+        // Only what keeps something of its own has anything outside its connection.
+        let only_answers = self.part.is_none();
+        if !only_answers && self.takes_in() {
             return;
         }
         while self.pending.is_none()
-            && !self.is_outside()
+            && (only_answers || !self.is_outside())
             && self.outbox.pending().len() < OUTBOX_BYTES_MARK
         {
             let Some((message, frame)) = self.next_frame() else { break };
@@ -357,8 +359,12 @@ impl Session {
     }
 
     /// The lengths of the next complete message and of the frame that carries it.
+    #[inline]
     fn next_frame(&mut self) -> Option<(usize, usize)> {
         let bytes = self.inbox.bytes();
+        if bytes.is_empty() {
+            return None;
+        }
         if self.service.framing == Framing::Raw {
             return (!bytes.is_empty()).then_some((bytes.len(), bytes.len()));
         }
@@ -367,7 +373,13 @@ impl Session {
             let message = line - usize::from(line > 0 && bytes[line - 1] == b'\r');
             return Some((message, line + 1));
         }
-        self.scanned = bytes.len();
+        self.last_frame()
+    }
+
+    /// The same where no line has ended.
+    #[cold]
+    fn last_frame(&mut self) -> Option<(usize, usize)> {
+        self.scanned = self.inbox.bytes().len();
         if self.inbox.is_full(FRAME_BYTES_MAX) {
             Fault::TooLong.write(self.service.framing, self.outbox.tail());
             self.refused();

@@ -108,8 +108,6 @@ pub(crate) fn install(
     DRAIN_TIMEOUT_NS.store(drain_ns, SeqCst);
     BEFORE_DRAIN.get_or_init(|| before_drain);
     signals::reset_inherited_signals();
-    // The first look at the clock finds out how to look: not in a signal handler.
-    clock::monotonic_ns();
     signals::install(on_signal)
 }
 
