@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
@@ -25,6 +25,8 @@ use crate::document::store;
 pub const PACKED: &str = "trials.jsonl.gz";
 /// The folder that it stands for.
 pub const TRIALS: &str = "trials";
+/// Trials that were set aside, in a folder of their own below that.
+pub const SPOILED: &str = "spoiled";
 /// Members that are stored once where they are equal.
 const COMMON: &[&str] = &["schema", "host", "run"];
 
@@ -68,9 +70,9 @@ static LAST: Mutex<Option<(PathBuf, Arc<Packed>)>> = Mutex::new(None);
 /// The packed file that the file `path` of a trial would be in, and its name there; `None` where no run is
 /// packed.
 fn place(path: &Path) -> Option<(PathBuf, String)> {
-    let folder = path.parent().filter(|folder| folder.ends_with(TRIALS))?;
-    let packed = folder.with_file_name(PACKED);
-    let name = format!("{TRIALS}/{}", path.file_name()?.to_string_lossy());
+    let run = path.ancestors().skip(1).take(2).find(|folder| folder.ends_with(TRIALS))?.parent()?;
+    let packed = run.join(PACKED);
+    let name = path.strip_prefix(run).ok()?.to_string_lossy().into_owned();
     packed.exists().then_some((packed, name))
 }
 
@@ -126,15 +128,7 @@ fn read(path: &Path) -> Result<Packed> {
 /// nothing has changed.
 pub fn pack(dir: &Path) -> Result<usize> {
     let folder = dir.join(TRIALS);
-    let mut names = Vec::new();
-    for entry in
-        fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?
-    {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        ensure!(name.ends_with(".json"), "{} has {name}, which is no trial", folder.display());
-        names.push(name);
-    }
-    names.sort();
+    let names = names(&folder)?;
     let documents: Vec<Map<String, Value>> =
         names.iter().map(|name| store::read_json(&folder.join(name))).collect::<Result<_>>()?;
     let common = common(&documents);
@@ -151,6 +145,27 @@ pub fn pack(dir: &Path) -> Result<usize> {
     }
     fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     Ok(names.len())
+}
+
+/// The trials below that folder, by their paths from there: those that were set aside have a folder of their own.
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?
+    {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type()?.is_dir() && !folder.ends_with(SPOILED) {
+            let below = self::names(&entry.path())?;
+            ensure!(name == SPOILED, "{} has a folder {name}, which is no trial", folder.display());
+            names.extend(below.into_iter().map(|file| format!("{name}/{file}")));
+        } else {
+            ensure!(name.ends_with(".json"), "{} has {name}, which is no trial", folder.display());
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// The members that the first document shares with most others.
@@ -188,11 +203,16 @@ pub fn unpack(dir: &Path) -> Result<usize> {
     let path = dir.join(PACKED);
     let packed = read(&path)?;
     let folder = dir.join(TRIALS);
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for file in packed.trials.keys() {
-        let name = Path::new(file).file_name().context("a trial has a name")?;
-        let document = find(&folder.join(name))?.context("it is in the file")?;
-        store::write_json(&folder.join(name), &document)?;
+        // Nothing outside the folder is written, whatever the file says.
+        let name = Path::new(file).strip_prefix(TRIALS).context("a trial is below trials/")?;
+        let inside = name.components().all(|part| matches!(part, Component::Normal(_)));
+        ensure!(inside, "{} is damaged: it has a trial {file}", path.display());
+        let place = folder.join(name);
+        let parent = place.parent().unwrap_or(&folder);
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        let document = find(&place)?.context("it is in the file")?;
+        store::write_json(&place, &document)?;
     }
     fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     Ok(packed.trials.len())
@@ -244,6 +264,24 @@ mod tests {
         assert!(is_packed(dir.path()));
         assert!(store::is_there(&dir.path().join("trials/a.json")));
         assert!(!store::is_there(&dir.path().join("trials/f.json")));
+    }
+
+    #[test]
+    fn trials_that_were_set_aside_are_packed_too() {
+        let dir = run_of(&documents());
+        let aside = dir.path().join(TRIALS).join(SPOILED);
+        fs::create_dir(&aside).expect("made");
+        store::write_json(&aside.join("a.json"), &json!({"load": 9})).expect("written");
+        assert_eq!(pack(dir.path()).expect("packed"), 6);
+        let load = |name: &str| {
+            let read: Value = store::read_json(&dir.path().join(TRIALS).join(name)).expect("read");
+            read["load"].clone()
+        };
+        assert_eq!((load("a.json"), load("spoiled/a.json")), (json!(0.1), json!(9)));
+        assert_eq!(unpack(dir.path()).expect("unpacked"), 6);
+        assert!(aside.join("a.json").is_file() && aside.with_file_name("a.json").is_file());
+        fs::create_dir(dir.path().join(TRIALS).join("other")).expect("made");
+        assert!(pack(dir.path()).is_err(), "nothing that is no trial is thrown away");
     }
 
     #[test]

@@ -1,0 +1,92 @@
+"""What several runs of one plan say of the same models: how often each sentence was said.
+
+    python3 scripts/repeats.py summary.json ...
+    python3 scripts/repeats.py summaries.jsonl.gz
+
+Prints a table: for each workload and model how many runs called it best, worse than the best, the
+same within 5 %, or could not decide, and the range of its ratio to the best. Runs that contradict
+each other are named.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+# How a verdict of a summary is called in the table; a model without one was not ranked.
+WORDS = {"cannot-tell": "not decided", None: "not ranked"}
+
+
+def read(path: Path) -> list[dict]:
+    """The summaries in a file: one as JSON, or compressed a line each."""
+    if path.name.endswith(".jsonl.gz"):
+        with gzip.open(path, "rt") as lines:
+            return [json.loads(line) for line in lines]
+    return [json.loads(path.read_text())]
+
+
+def said(summary: dict) -> Iterable[tuple[str, str, str, float | None]]:
+    """Workload, model, what is said of it, and its ratio to the best of the workload."""
+    for standings in summary["verdicts"]:
+        yield standings["workload"], standings["best"], "best", 1.0
+        for other in standings["others"]:
+            verdict = other.get("verdict")
+            word = WORDS.get(verdict, verdict)
+            yield standings["workload"], other["model"], word, other.get("ratio")
+
+
+def rows(summaries: list[dict]) -> list[list[str]]:
+    """A row for each workload and model."""
+    counts: dict[tuple[str, str], Counter] = defaultdict(Counter)
+    ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for summary in summaries:
+        for workload, model, word, ratio in said(summary):
+            counts[workload, model][word] += 1
+            if ratio is not None and word != "best":
+                ratios[workload, model].append(ratio)
+    table = []
+    for (workload, model), words in counts.items():
+        own = ratios[workload, model]
+        span = f"{min(own):.2f} to {max(own):.2f}" if own else "-"
+        told = ", ".join(f"{word} {n}" for word, n in words.most_common())
+        table.append([workload, model, told, span])
+    return table
+
+
+def contradictions(summaries: list[dict]) -> list[str]:
+    """Pairs of models of which each is called worse than the other, in different runs."""
+    worse: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for summary in summaries:
+        for standings in summary["verdicts"]:
+            for other in standings["others"]:
+                if other.get("verdict") == "worse":
+                    worse[standings["workload"]].add((other["model"], standings["best"]))
+    return [
+        f"{workload}: {one} and {other} are each called worse than the other"
+        for workload, pairs in worse.items()
+        for one, other in sorted(pairs)
+        if one < other and (other, one) in pairs
+    ]
+
+
+def main(paths: list[str]) -> int:
+    summaries = [summary for path in paths for summary in read(Path(path))]
+    if len(summaries) < 2:
+        print(
+            "give two summaries or more: python3 scripts/repeats.py A.json B.json", file=sys.stderr
+        )
+        return 2
+    print("| workload | model | said of it, runs | times the best |\n| --- | --- | --- | --- |")
+    for row in rows(summaries):
+        print("| " + " | ".join([row[0], f"`{row[1]}`", *row[2:]]) + " |")
+    against = contradictions(summaries)
+    print(f"\nRuns that contradict each other: {'; '.join(against) if against else 'none'}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
