@@ -18,6 +18,7 @@ use std::process::{Child, ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -54,8 +55,8 @@ pub(super) fn attend(args: &ServeArgs) -> Result<Exit> {
     let mut console = Console {
         server,
         mode: Mode::Serving,
+        keyboard: Some(keyboard().context("cannot read the keyboard")?),
         input: Vec::new(),
-        has_keyboard: true,
         stops: false,
         left: false,
     };
@@ -114,9 +115,10 @@ enum Mode {
 struct Console {
     server: Server,
     mode: Mode,
+    /// `None` once it is gone.
+    keyboard: Option<OwnedFd>,
     /// The beginning of a line.
     input: Vec<u8>,
-    has_keyboard: bool,
     /// Whether the server was told to stop.
     stops: bool,
     /// Whether it was left without closing anything.
@@ -156,9 +158,7 @@ impl Console {
         let mut lines = vec![PollFd::new(&self.server.descriptor, PollFlags::IN)];
         let pipes = [interrupted, terminated, hung_up].map(|pipe| PollFd::new(pipe, PollFlags::IN));
         lines.extend(pipes);
-        if self.has_keyboard {
-            lines.push(PollFd::from_borrowed_fd(rustix::stdio::stdin(), PollFlags::IN));
-        }
+        lines.extend(self.keyboard.iter().map(|keys| PollFd::new(keys, PollFlags::IN)));
         rustix::io::retry_on_intr(|| poll(&mut lines, None))?;
         let said = |line: usize| lines.get(line).is_some_and(|line| !line.revents().is_empty());
         Ok([0, 1, 2, 3, 4].map(said))
@@ -173,7 +173,8 @@ impl Console {
 
     fn read(&mut self) {
         let mut bytes = [0; 1024];
-        match rustix::io::read(rustix::stdio::stdin(), &mut bytes) {
+        let Some(keyboard) = &self.keyboard else { return };
+        match rustix::io::read(keyboard, &mut bytes) {
             Ok(n @ 1..) => self.input.extend_from_slice(&bytes[..n]),
             Err(Errno::INTR | Errno::AGAIN) => {}
             // Its end, or that of the terminal.
@@ -215,7 +216,7 @@ impl Console {
 
     /// Nobody could stop the server any more, so it stops; once, however that shows.
     fn lose_keyboard(&mut self) {
-        self.has_keyboard = false;
+        self.keyboard = None;
         if !self.stops {
             say(GONE);
             self.stop();
@@ -231,6 +232,17 @@ impl Console {
             // Somebody else has killed it.
             None => Exit::Server(1),
         }
+    }
+}
+
+/// Standard input, opened once more so that it does not block here and stays as it is for others: Ctrl-C
+/// drops what was typed before it, and a read that was about to take that would wait for the next key. What
+/// cannot be opened, such as a socket, is read as it is.
+fn keyboard() -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    match rustix::fs::open("/proc/self/fd/0", flags, rustix::fs::Mode::empty()) {
+        Ok(keyboard) => Ok(keyboard),
+        Err(_) => Ok(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 0)?),
     }
 }
 
