@@ -64,9 +64,14 @@
   function model(found) {
     found.designs.forEach((each) => design(found.model, each));
     for (const split of found.split) {
-      for (const part of split.parts) mark("figure-split", PARTS[part.name], `${found.model}: ${split.home}`, part.ns, part.interval, 1e-9);
+      // Bars of a figure have the same parts: one stands where all of them are known.
+      const order = Object.keys(PARTS);
+      for (const [last, id] of [["connecting", "figure-split"], ["history", "figure-split-history"], ["home", "figure-split-home"]]) {
+        if (!document.getElementById(id) || !split.parts.some((part) => part.name === last)) continue;
+        for (const part of split.parts.filter((part) => order.indexOf(part.name) <= order.indexOf(last))) mark(id, PARTS[part.name], `${found.model}: ${split.home}`, part.ns, part.interval, 1e-9);
+      }
       const sum = split.parts.map((part) => part.ns).reduce((a, b) => a + b);
-      entry("split", [found.model, split.home], "together", sum);
+      if (split.parts.some((part) => part.name === "connecting")) entry("split", [found.model, split.home], "together", sum);
     }
     for (const memory of found.memory) {
       mark("figure-memory", found.model, `${memory.home}: history ${memory.history}`, memory.bytes, memory.interval, 1);
@@ -74,10 +79,6 @@
     }
     for (const tail of found.tails ?? []) {
       if (tail.value_ns !== undefined && !tail.at_least) entry("p99", [String(tail.clients), tail.connection, tail.home], found.model, tail.value_ns);
-    }
-    if (found.decomposition) {
-      entry("apart", [found.model], "both kept", found.decomposition.stateful_ns);
-      entry("apart", [found.model], "connecting", found.decomposition.connecting.ns);
     }
   }
   try {
