@@ -5,12 +5,13 @@
 //! by construction whatever the peer does.
 
 mod beyond;
+mod frames;
 mod http;
 
 use alloc::boxed::Box;
 
 use crate::app::part::Part;
-use crate::app::{self, Answer, Fault, Pending};
+use crate::app::{self, Answer, Pending};
 use crate::buffer::{Inbox, Outbox, READ_BYTES_MIN};
 use crate::context::{self, Context};
 use crate::greeting::Greeting;
@@ -356,40 +357,6 @@ impl Session {
                 Answer::NoneYet => {}
             }
         }
-    }
-
-    /// The lengths of the next complete message and of the frame that carries it.
-    #[inline]
-    fn next_frame(&mut self) -> Option<(usize, usize)> {
-        let bytes = self.inbox.bytes();
-        if bytes.is_empty() {
-            return None;
-        }
-        if self.service.framing == Framing::Raw {
-            return (!bytes.is_empty()).then_some((bytes.len(), bytes.len()));
-        }
-        if let Some(at) = memchr::memchr(b'\n', &bytes[self.scanned..]) {
-            let line = self.scanned + at;
-            let message = line - usize::from(line > 0 && bytes[line - 1] == b'\r');
-            return Some((message, line + 1));
-        }
-        self.last_frame()
-    }
-
-    /// The same where no line has ended.
-    #[cold]
-    fn last_frame(&mut self) -> Option<(usize, usize)> {
-        self.scanned = self.inbox.bytes().len();
-        if self.inbox.is_full(FRAME_BYTES_MAX) {
-            Fault::TooLong.write(self.service.framing, self.outbox.tail());
-            self.refused();
-            self.count_reply();
-            self.hang_up();
-            return None;
-        }
-        // The end of input ends the last line too: `printf 'ECHO hi' | nc` deserves its answer.
-        let unterminated = self.input == Input::Ended && self.scanned > 0;
-        unterminated.then_some((self.scanned, self.scanned))
     }
 
     fn refused(&mut self) {
