@@ -85,6 +85,19 @@ def test_the_trials_of_a_kept_run_are_kept(summary: Path) -> None:
     assert named - kept == set()
 
 
+def text_of(path: Path) -> str:
+    """A result as text; nothing for a picture."""
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes()).decode()
+    return path.read_text() if path.suffix in {".json", ".jsonl", ".md", ".toml"} else ""
+
+
+def test_no_result_names_a_folder_of_the_machine_that_made_it() -> None:
+    absolute = re.compile(r'"/[a-z]+/[^"]*"')
+    named = {str(path.relative_to(ROOT)): absolute.findall(text_of(path))[:3] for path in RESULTS}
+    assert {file: paths for file, paths in named.items() if paths} == {}
+
+
 DATA = re.compile(r'^\[(\w+)\]: (\S+) "(\S+)"$', flags=re.M)
 CLAIM = re.compile(r"`([\w-]+)` ([\d.,]+)(k|)(?:/s| us)? \[([\d.,]+)k?, ([\d.,]+)k?\]")
 
