@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use protocol::{Done, Job, Session, Step};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
@@ -140,21 +140,8 @@ async fn converse(client: &mut Client, stream: &AsyncFd<OwnedFd>) -> io::Result<
                 }
                 let deadline = progressed_at + idle_timeout;
                 let input = before(&mut idle, deadline, stream.ready(INPUT), &mut reads);
-                let Some(mut input) = input.await? else { return Ok(Ending::Idle) };
-                let Step::Read(space) = client.session.step() else { continue };
-                let offered = space.len();
-                match recv(stream.get_ref(), space) {
-                    Ok(n) => {
-                        reads += 1;
-                        if n < offered && !input.ready().is_priority() {
-                            // Asking again would only cost an EAGAIN.
-                            input.clear_ready();
-                        }
-                        received(&mut client.session, stream.get_ref(), n);
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => input.clear_ready(),
-                    Err(error) => return Err(error),
-                }
+                let Some(input) = input.await? else { return Ok(Ending::Idle) };
+                read(&mut client.session, stream.get_ref(), input, &mut reads)?;
                 if client.standing() == before_step {
                     // It is no progress.
                     continue;
@@ -195,6 +182,30 @@ async fn converse(client: &mut Client, stream: &AsyncFd<OwnedFd>) -> io::Result<
         }
         progressed_at = Instant::now();
     }
+}
+
+/// Reads what is there, and has the socket waited for again when that was all.
+pub(super) fn read(
+    session: &mut Session,
+    stream: &OwnedFd,
+    mut input: AsyncFdReadyGuard<'_, OwnedFd>,
+    reads: &mut usize,
+) -> io::Result<()> {
+    let Step::Read(space) = session.step() else { return Ok(()) };
+    let offered = space.len();
+    match recv(stream, space) {
+        Ok(n) => {
+            *reads += 1;
+            if n < offered && !input.ready().is_priority() {
+                // Asking again would only cost an EAGAIN.
+                input.clear_ready();
+            }
+            received(session, stream, n);
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => input.clear_ready(),
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// Computes and waits. Computing is done inline, as in most async servers: it holds up every other

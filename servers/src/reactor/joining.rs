@@ -8,7 +8,14 @@ use crate::net::{Accepted, Listener};
 use crate::turns::{Accepting, Turns};
 
 /// Accepts per turn of the loop, so that a storm of connections cannot starve the established.
-pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 16;
+const ACCEPTS_PER_TURN_MAX: usize = 16;
+
+/// How many clients this turn of the loop may accept: none while nobody waits or the loop does not accept.
+pub(crate) fn accepts_now(turns: &mut Turns, acceptable: &mut bool, now: Instant) -> usize {
+    *acceptable |= turns.accepting.has_paused(now);
+    let accepts = *acceptable && turns.accepting == Accepting::Open;
+    if accepts { ACCEPTS_PER_TURN_MAX } else { 0 }
+}
 
 /// The next client at the listener, of `left` that this turn may still accept. Once there is none, what
 /// follows from the reason is noted.
@@ -50,11 +57,7 @@ impl Clients {
         now: Instant,
         mut joined: impl FnMut(Token, &Conn) -> bool,
     ) {
-        self.acceptable |= self.turns.accepting.has_paused(now);
-        if !self.acceptable || self.turns.accepting != Accepting::Open {
-            return;
-        }
-        let mut left = ACCEPTS_PER_TURN_MAX;
+        let mut left = accepts_now(&mut self.turns, &mut self.acceptable, now);
         while let Some(conn) =
             next_accepted(&mut self.turns, &mut self.acceptable, listener, now, &mut left)
         {

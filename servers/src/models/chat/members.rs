@@ -14,7 +14,7 @@ use crate::connection::drive::{self, Blocked, READS_PER_TURN_MAX};
 use crate::connection::{Conn, Ending, Phase, recv, send};
 use crate::net::{Listener, Server};
 use crate::reactor::Ready;
-use crate::reactor::joining::{ACCEPTS_PER_TURN_MAX, next_accepted};
+use crate::reactor::joining::{accepts_now, next_accepted};
 use crate::stopping::{self, Stage};
 use crate::turns::{Accepting, Member, Token, Turns};
 
@@ -149,11 +149,7 @@ impl Members {
         now: Instant,
         mut joined: impl FnMut(Token, &Conn) -> bool,
     ) {
-        self.acceptable |= self.turns.accepting.has_paused(now);
-        if !self.acceptable || self.turns.accepting != Accepting::Open {
-            return;
-        }
-        let mut left = ACCEPTS_PER_TURN_MAX;
+        let mut left = accepts_now(&mut self.turns, &mut self.acceptable, now);
         while let Some(conn) =
             next_accepted(&mut self.turns, &mut self.acceptable, listener, now, &mut left)
         {

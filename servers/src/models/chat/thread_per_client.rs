@@ -23,7 +23,7 @@ use super::super::thread_per_client::STACK_BYTES;
 use crate::clock;
 use crate::connection::{Client, Conn, Ending, closing, drive, recv};
 use crate::net::Server;
-use crate::stopping;
+use crate::{stopping, threads};
 
 /// What a writer takes out of the room at a time, on its stack.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -56,9 +56,8 @@ pub(in super::super) fn run(server: &'static Server) -> io::Result<()> {
     }));
     server.ready()?;
     while let Some(conn) = server.next_client() {
-        let reader = thread::Builder::new().stack_size(STACK_BYTES);
         // Where the kernel refuses a thread the connection is dropped, which counts it as shed.
-        let _ = reader.spawn(move || attend(shared, conn));
+        let _ = threads::detached(STACK_BYTES, move || attend(shared, conn));
     }
     shared.lock().room.close();
     shared.grew.notify_all();

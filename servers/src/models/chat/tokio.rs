@@ -20,9 +20,9 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::super::tokio::{INPUT, Listening, close, serve_each};
+use super::super::tokio::{INPUT, Listening, close, read, serve_each};
 use crate::connection::drive::{self, READS_PER_TURN_MAX};
-use crate::connection::{Client, Conn, Ending, recv, send};
+use crate::connection::{Client, Conn, Ending, send};
 use crate::net::Server;
 use crate::{stopping, threads};
 
@@ -145,24 +145,10 @@ impl Shared {
                         yield_now().await;
                         reads = 0;
                     }
-                    let mut input =
-                        stream.ready(INPUT).await.map_err(|error| drive::ending(&error))?;
-                    let Step::Read(space) = session.step() else { continue };
-                    let offered = space.len();
-                    match recv(stream.get_ref(), space) {
-                        Ok(n) => {
-                            reads += 1;
-                            if n < offered && !input.ready().is_priority() {
-                                // Asking again would only cost an EAGAIN.
-                                input.clear_ready();
-                            }
-                            drive::received(session, stream.get_ref(), n);
-                        }
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                            input.clear_ready();
-                        }
-                        Err(error) => return Err(drive::ending(&error)),
-                    }
+                    let input = stream.ready(INPUT).await;
+                    input
+                        .and_then(|input| read(session, stream.get_ref(), input, &mut reads))
+                        .map_err(|error| drive::ending(&error))?;
                 }
                 // What is for this one only is its last word.
                 Step::Write(_) | Step::Close => return Ok(()),
