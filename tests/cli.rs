@@ -311,7 +311,8 @@ fn the_server_ends_with_the_process_that_asked_for_that() {
 }
 
 /// One model twice and the reference, under two workloads, three times.
-const SMALL: &str = r#"
+const SMALL: &str = concat!(
+    r#"
 name = "small"
 question = "What does it cost?"
 models = ["epoll"]
@@ -321,16 +322,9 @@ warmup = "50ms"
 measure = "150ms"
 drain = "2s"
 
-[[workload]]
-name = "echo"
-request = { kind = "echo", bytes = 64 }
-arrivals = { kind = "closed" }
-
-[[workload]]
-name = "wait"
-request = { kind = "work", rounds = 0, wait = "5ms", reply-bytes = 64 }
-arrivals = { kind = "closed" }
-"#;
+"#,
+    include_str!("support/workloads.toml"),
+);
 
 #[test]
 fn ctrl_c_keeps_what_was_measured_and_a_resumed_run_finishes_it() {

@@ -50,7 +50,8 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 }
 
 /// Measures long enough for everybody to get a turn on a busy machine.
-const SMALL: &str = r#"
+const SMALL: &str = concat!(
+    r#"
 name = "small"
 question = "What does a small run write?"
 models = ["sequential", "mio", "thread-pool"]
@@ -61,21 +62,15 @@ warmup = "100ms"
 measure = "600ms"
 drain = "150ms"
 
-[[workload]]
-name = "echo"
-request = { kind = "echo", bytes = 64 }
-arrivals = { kind = "closed" }
-
-[[workload]]
-name = "wait"
-request = { kind = "work", rounds = 0, wait = "5ms", reply-bytes = 64 }
-arrivals = { kind = "closed" }
-
+"#,
+    include_str!("support/workloads.toml"),
+    r#"
 [[workload]]
 name = "echo-open"
 request = { kind = "echo", bytes = 64 }
 arrivals = { kind = "poisson", share = 0.3, of = "echo" }
-"#;
+"#,
+);
 
 /// Two models, one workload in a closed loop and one that takes its rate from it.
 fn small_run(out: &Path) -> (Option<i32>, String, PathBuf) {

@@ -3,7 +3,8 @@
 use super::Plan;
 
 /// As it is written.
-pub(crate) const TWO_PARTS: &str = r#"
+pub(crate) const TWO_PARTS: &str = concat!(
+    r#"
 name = "two-parts"
 question = "What comes after what?"
 models = ["poll", "epoll", "mio"]
@@ -13,21 +14,15 @@ warmup = "100ms"
 measure = "184ms"
 drain = "150ms"
 
-[[workload]]
-name = "echo"
-request = { kind = "echo", bytes = 64 }
-arrivals = { kind = "closed" }
-
-[[workload]]
-name = "wait"
-request = { kind = "work", rounds = 0, wait = "5ms", reply-bytes = 64 }
-arrivals = { kind = "closed" }
-
+"#,
+    include_str!("../../tests/support/workloads.toml"),
+    r#"
 [[workload]]
 name = "echo-open"
 request = { kind = "echo", bytes = 64 }
 arrivals = { kind = "poisson", share = 0.3, of = "echo" }
-"#;
+"#,
+);
 
 impl Plan {
     /// Three workloads, the last of which waits for the first.
