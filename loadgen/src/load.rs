@@ -37,8 +37,9 @@ pub struct Load {
     pub warmup: Duration,
     /// How long the measurement lasts; more than zero.
     pub measure: Duration,
-    /// So many requests in all, without a warm-up: the measurement ends with the reply to the last of them, and
-    /// after `measure` at the latest. For a closed loop, or an open one at one rate.
+    /// So many requests in all, without a warm-up: the measurement ends with the reply to the last of
+    /// them, when no connection could be opened for `connect_timeout`, and after `measure` at the
+    /// latest. For a closed loop, or an open one at one rate.
     pub requests: Option<u64>,
     /// How long after the measurement replies are waited for.
     pub drain: Duration,

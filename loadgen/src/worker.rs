@@ -73,6 +73,8 @@ pub(crate) struct Worker<'a, W> {
     /// Right replies so far.
     done: u64,
     connect_error: Option<Errno>,
+    /// Since when each attempt to open a connection has failed; `None` when the latest has not.
+    shut_out: Option<u64>,
     /// The latest reading of the clock.
     now: u64,
     /// Sockets that were ready in the last turn.
@@ -86,7 +88,7 @@ pub(crate) struct Worker<'a, W> {
     end: u64,
     /// The measurement is over and nothing is left to send.
     retiring: bool,
-    /// Of a number of requests, this thread's share was sent and has its replies.
+    /// Of a number of requests, this thread's share was sent and has its replies, or never will.
     through: bool,
     first_reading: Option<Reading>,
     last_reading: Option<Reading>,
@@ -122,6 +124,7 @@ impl<'a, W: Wire> Worker<'a, W> {
             recorder: Recorder::new(load),
             done: 0,
             connect_error: None,
+            shut_out: None,
             ready: 0,
             next_scan: 0,
             next_publish: 0,
@@ -166,7 +169,10 @@ impl<'a, W: Wire> Worker<'a, W> {
         self.wait_for(start)?;
         loop {
             let drain_end = self.look_at_edges();
-            if self.load.requests.is_some() && self.in_flight == 0 && self.source.is_used_up() {
+            if self.load.requests.is_some()
+                && self.in_flight == 0
+                && (self.source.is_used_up() || self.has_lost_the_server())
+            {
                 self.be_through();
             }
             if self.now >= self.end {
@@ -184,7 +190,7 @@ impl<'a, W: Wire> Worker<'a, W> {
         Ok(self.finish())
     }
 
-    /// Of a number of requests, this thread's are all answered, and it says so once.
+    /// Of a number of requests, this thread's are all answered or never will be, and it says so once.
     fn be_through(&mut self) {
         if !std::mem::replace(&mut self.through, true) {
             self.shared.last_reply.fetch_max(self.now, Ordering::Relaxed);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use loadgen::{Arrivals, Conduct, Load, LoadError, Moment, Outcome, Phase};
-use support::{check, constant, echo_server, load, run, serve};
+use support::{Talk, check, constant, echo_server, load, run, serve};
 
 const PHASES: [Phase; 4] = [Phase::Connect, Phase::Warmup, Phase::Measure, Phase::Drain];
 
@@ -285,6 +285,40 @@ fn a_number_of_requests_is_sent_and_the_load_ends_with_the_last_reply() {
         assert_eq!((outcome.census.offered, outcome.census.ok), (requests, requests), "{what}");
         assert!(!outcome.interrupted && !outcome.phases.measure.is_zero(), "{what}");
         assert!(outcome.phases.measure < LONG / 10, "{what}: {:?}", outcome.phases);
+    }
+}
+
+#[test]
+fn a_number_of_requests_is_not_waited_for_once_the_server_is_gone() {
+    for arrivals in [Arrivals::Closed, constant(500.0)] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let load = Load {
+            requests: Some(1_000),
+            threads: 2,
+            measure: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(1),
+            ..load(listener.local_addr().unwrap())
+        };
+        let load = Load { arrivals, ..load };
+        let connections = load.connections;
+        let server = std::thread::spawn(move || {
+            let mut talks: Vec<_> = listener
+                .incoming()
+                .take(connections)
+                .enumerate()
+                .map(|(number, stream)| Talk::new(stream.unwrap(), number))
+                .collect();
+            drop(listener);
+            for talk in &mut talks {
+                let text = talk.request().unwrap();
+                talk.echo(&text);
+            }
+        });
+        let outcome = run(&load);
+        server.join().unwrap();
+        assert!(outcome.phases.measure < load.measure / 2, "{:?}", outcome.phases);
+        assert!(!outcome.interrupted && outcome.connections.connect_failures > 0);
+        assert_eq!(outcome.census.ok, connections as u64, "{:?}", outcome.census);
     }
 }
 

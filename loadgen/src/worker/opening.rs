@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use super::Worker;
 use crate::ConnectFailure;
 use crate::census::Failure;
+use crate::clock::to_ns;
 use crate::connection::State;
 use crate::wire::Wire;
 
@@ -67,6 +68,7 @@ impl<W: Wire> Worker<'_, W> {
             self.connect_failed(token, errno);
             return;
         }
+        self.shut_out = None;
         self.recorder.connected(self.now - since);
         connection.state = State::Open;
         connection.free_at = self.now;
@@ -104,8 +106,21 @@ impl<W: Wire> Worker<'_, W> {
             self.recorder.connections.port_shortages += 1;
         }
         self.connect_error = Some(errno);
+        self.shut_out.get_or_insert(self.now);
         self.close(token);
         self.waiting.push_back((self.now + BACK_OFF_NS, token));
+    }
+
+    /// Whether no connection is left and none could be opened for as long as the load may take to
+    /// connect.
+    pub(super) fn has_lost_the_server(&self) -> bool {
+        self.shut_out.is_some_and(|since| {
+            self.is_over(since, since.saturating_add(to_ns(self.load.connect_timeout)))
+                && self
+                    .connections
+                    .iter()
+                    .all(|connection| !matches!(connection.state, State::Open))
+        })
     }
 
     /// Closes a connection, and opens it again if there may be something to send on it.

@@ -20,7 +20,7 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    fn new(stream: TcpStream, number: usize) -> Self {
+    pub(crate) fn new(stream: TcpStream, number: usize) -> Self {
         stream.set_nodelay(true).unwrap();
         let reader = BufReader::new(stream.try_clone().unwrap());
         Self { stream, reader, number }

@@ -91,9 +91,13 @@ fn fates(trial: &Trial) -> String {
     );
     let asked = trial.load.requests.filter(|asked| census.offered < *asked);
     if let Some(asked) = asked.filter(|_| !trial.phases.interrupted) {
-        let made = census.offered;
-        let _ =
-            writeln!(text, "the time was over after {made} of {asked} requests: raise --duration");
+        let sent = census.sent;
+        let why = if trial.connections.connect_failures == 0 {
+            "the time was over: raise --duration"
+        } else {
+            "the server was gone, or the time was over"
+        };
+        let _ = writeln!(text, "{sent} of {asked} requests were sent: {why}");
     }
     text
 }
