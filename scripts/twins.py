@@ -3,7 +3,7 @@
 
 A twin is the same model measured twice, so what its two cells differ by is noise. Both rules are
 worked out here from the trials' own documents, and not taken from the summary: what samples are
-worth within trials alone, and with trials as clusters. METHODOLOGY.md, "Over trials", has the
+worth within trials alone, and with trials as clusters. docs/statistics.md, "Over trials", has the
 figures of the committed runs.
 """
 

@@ -45,6 +45,16 @@ fn document(arguments: &[&str]) -> Value {
 }
 
 #[test]
+fn the_command_is_written_down_without_the_folder_of_the_program() {
+    assert!(std::path::Path::new(support::C10K).is_absolute());
+    let document = document(&["--duration", "20ms", "--connections", "2"]);
+    let command = document["run"]["command"].as_array().expect("a command");
+    let words: Vec<&str> = command.iter().filter_map(Value::as_str).collect();
+    assert_eq!((words[..2].to_vec(), words.len()), (vec!["c10k", "load"], command.len()));
+    assert!(words.ends_with(&SHORT), "the arguments follow: {words:?}");
+}
+
+#[test]
 fn a_ramp_and_steps_and_a_replay_are_offered_and_written_down() {
     let ramp = document(&["--rate", "100..700", "--duration", "200ms"]);
     assert_eq!(ramp["load"]["arrivals"]["kind"], "ramp");

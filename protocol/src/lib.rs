@@ -6,7 +6,7 @@
 //! requests and checks every reply. Where a job runs and how a wait is waited is the
 //! driver's choice, and that choice is what a concurrency model is.
 //!
-//! The grammar, the limits and the errors are written down in `PROTOCOL.md`.
+//! The grammar, the limits and the errors are written down in `docs/protocol.md`.
 //!
 //! Layout:
 //! - [`session`]: the server's end, and the only place where its state changes

@@ -1,6 +1,7 @@
 //! The ground floor: how the program ends, what is typed, what is printed. It uses no other floor.
 
 pub mod exit;
+mod invocation;
 mod meant;
 pub mod patient;
 mod print;
@@ -9,6 +10,7 @@ pub mod units;
 pub mod values;
 
 pub use exit::{Exit, usage};
+pub(crate) use invocation::invocation;
 pub(crate) use meant::{did_you_mean, did_you_mean_or, nearest};
 pub use print::print;
 pub(crate) use print::{eprint_line, eprint_words, print_error, print_line, print_words};

@@ -20,7 +20,7 @@ use protocol::App;
 use crate::base::target::TargetArg;
 use crate::base::units;
 use crate::base::values::Warmup;
-use crate::base::{Exit, usage};
+use crate::base::{Exit, invocation, usage};
 use crate::document::store;
 use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
 use crate::host::accounts::Accountant;
@@ -137,7 +137,7 @@ pub(crate) fn trial(
             seed: args.seed,
             started_at,
             program_version: env!("CARGO_PKG_VERSION").into(),
-            command: std::env::args().collect(),
+            command: invocation(),
             ..TrialRecord::default()
         },
         target: stopped(&outcome.address, args.named(), server)?,

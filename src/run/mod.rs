@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 
 use crate::base::units;
-use crate::base::{Exit, usage};
+use crate::base::{Exit, invocation, usage};
 use crate::document::store;
 use crate::document::store::packed::is_packed;
 use crate::document::{Contender, Host, RunRecord, Summary};
@@ -107,7 +107,7 @@ impl Run {
             question: plan.question.clone(),
             started_at: started_at.clone(),
             written_at: started_at,
-            command: std::env::args().collect(),
+            command: invocation(),
             program_version: env!("CARGO_PKG_VERSION").into(),
             seed: plan.seed,
             trials_planned,

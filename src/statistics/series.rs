@@ -1,6 +1,6 @@
 //! Statistics of what hangs together in time: batch means, trends, warm-ups, random arrivals.
 //!
-//! Everything here is a pure function of numbers. METHODOLOGY.md names the sources.
+//! Everything here is a pure function of numbers. docs/statistics.md names the sources.
 
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 

@@ -1,4 +1,4 @@
-//! The code map of ARCHITECTURE.md is the tree.
+//! The code map of docs/architecture.md is the tree.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use crate::root;
 
 /// The rows of the code map: what the first column names, and in which line.
 fn rows() -> Vec<(usize, Vec<String>)> {
-    let text = std::fs::read_to_string(root("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let text = std::fs::read_to_string(root("docs/architecture.md")).expect("docs/architecture.md");
     let lines = text.lines().enumerate();
     let map = lines.skip_while(|(_, line)| *line != "## Code map").skip(1);
     let map = map.take_while(|(_, line)| !line.starts_with('#'));
@@ -45,7 +45,7 @@ fn what_the_code_map_names_is_there() {
     assert!(rows.len() > 50, "the code map was not read: {} rows", rows.len());
     let gone = rows.iter().filter_map(|(line, names)| {
         let name = places(names).err()?;
-        Some(format!("ARCHITECTURE.md:{line}: there is no {name}"))
+        Some(format!("docs/architecture.md:{line}: there is no {name}"))
     });
     let gone: Vec<_> = gone.collect();
     assert!(gone.is_empty(), "{}", gone.join("\n"));
@@ -82,5 +82,5 @@ fn what_is_there_is_on_the_code_map() {
         }
     }
     missing.sort();
-    assert!(missing.is_empty(), "not on the code map of ARCHITECTURE.md: {missing:#?}");
+    assert!(missing.is_empty(), "not on the code map of docs/architecture.md: {missing:#?}");
 }

@@ -1,4 +1,4 @@
-//! What `PROTOCOL.md` says is what the code does.
+//! What `docs/protocol.md` says is what the code does.
 
 use crate::classroom;
 use crate::support::{Pace, answers, round_trip, talk};
@@ -12,7 +12,7 @@ use protocol::{
     Service, Session, Step,
 };
 
-const PAGE: &str = include_str!("../../../PROTOCOL.md");
+const PAGE: &str = include_str!("../../../docs/protocol.md");
 
 /// The lines of the first example session below a heading.
 fn example(heading: &str) -> impl Iterator<Item = &'static str> {

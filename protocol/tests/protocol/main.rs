@@ -10,7 +10,7 @@
 //! - [`witness`]: who watches a session sees each request with its reply
 //! - [`properties`]: the promises that hold for any input, against random input
 //! - [`fuzzed`], [`replay`]: what the fuzz targets do, played on their corpus and on random input
-//! - [`document`]: what `PROTOCOL.md` says is what the code does
+//! - [`document`]: what `docs/protocol.md` says is what the code does
 
 mod apps;
 mod classroom;

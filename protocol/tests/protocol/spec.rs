@@ -227,7 +227,7 @@ pub(crate) enum First {
     Unknown,
 }
 
-/// Said from `PROTOCOL.md`, for less than a longest line.
+/// Said from `docs/protocol.md`, for less than a longest line.
 pub(crate) fn first(bytes: &[u8]) -> First {
     let (line, whole) = match bytes.iter().position(|b| *b == b'\n') {
         Some(at) => (&bytes[..at], true),

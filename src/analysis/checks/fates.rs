@@ -36,7 +36,7 @@ pub fn of_request(name: &str) -> &'static str {
         "status:5xx" => "the server failed, or has no room",
         "status:other" => "the status is none that the standard has",
         "io" => "the kernel refused to read or to write",
-        _ => "see METHODOLOGY.md",
+        _ => "see docs/method.md",
     }
 }
 
@@ -53,7 +53,7 @@ pub fn of_connect(name: &str) -> &'static str {
         }
         "no_descriptor" => "no descriptor was left: raise the limit with ulimit -n",
         "io" => "the kernel refused",
-        _ => "see METHODOLOGY.md",
+        _ => "see docs/method.md",
     }
 }
 
@@ -225,6 +225,6 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), n);
-        assert!(!all.contains(&"see METHODOLOGY.md"));
+        assert!(!all.contains(&"see docs/method.md"));
     }
 }

@@ -13,7 +13,7 @@ use crate::analysis::capacity::search::{Found, Search, Stage, Verdict};
 use crate::base::units;
 use crate::base::units::show_count;
 use crate::base::values::Warmup;
-use crate::base::{Exit, usage};
+use crate::base::{Exit, invocation, usage};
 use crate::command::load::LoadArgs;
 use crate::command::load::{self, OwnServer, Shot, schedule};
 use crate::document::{
@@ -83,7 +83,7 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
         schema: SchemaId::capacity(),
         started_at,
         program_version: env!("CARGO_PKG_VERSION").into(),
-        command: std::env::args().collect(),
+        command: invocation(),
         target: goals.to_string(),
         found,
         probes,

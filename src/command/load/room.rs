@@ -12,7 +12,7 @@ use super::{LoadArgs, OwnServer, outputs_can_be_written, stopped};
 use crate::analysis::checks;
 use crate::base::units::{as_f64, now, ns, parse_bytes, show_count, show_ns};
 use crate::base::values::{Warmup, positive};
-use crate::base::{Exit, usage};
+use crate::base::{Exit, invocation, usage};
 use crate::document::{
     About, Check, Distribution, RoomFound, RoomLoadRecord, RoomTrial, SchemaId, Status, Validity,
 };
@@ -91,7 +91,7 @@ pub(super) fn load(args: &LoadArgs) -> Result<Exit> {
         schema: SchemaId::room(),
         started_at,
         program_version: env!("CARGO_PKG_VERSION").into(),
-        command: std::env::args().collect(),
+        command: invocation(),
         target: stopped(&Address::Tcp(address), args.named(), server)?,
         load: RoomLoadRecord {
             members: load.members,

@@ -15,7 +15,7 @@ fn ready(ready: &Ready<'_>, attended: bool) -> String {
     let Ready { address, pid, model, settings, .. } = ready;
     let talk = match (settings.framing, settings.app) {
         ("http", _) => format!("curl http://{address}/mul/6/7"),
-        ("raw", _) => "see PROTOCOL.md for what raw framing is".into(),
+        ("raw", _) => "see docs/protocol.md for what raw framing is".into(),
         (_, "sink") => format!("anything to {address}, as with nc"),
         (_, "dispatch") => format!("c10k client {address} --run --allow COMMAND"),
         _ => format!("c10k client {address}"),
