@@ -58,6 +58,31 @@ pub struct Config {
     pub apps: AppConfig,
 }
 
+impl Config {
+    /// What `c10k serve` does unless it is told otherwise: as many workers and connections as the
+    /// model and the machine choose, a queue of 4,096, a minute without progress, five seconds to
+    /// drain.
+    #[must_use]
+    pub fn plain(listen: SocketAddr, service: Service) -> Self {
+        Self {
+            listen,
+            service,
+            workers: None,
+            max_connections: None,
+            backlog: 4_096,
+            idle_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(5),
+            greeting: false,
+            verbose: false,
+            state: StateConfig::default(),
+            once: false,
+            until_idle: false,
+            attended: false,
+            apps: AppConfig::default(),
+        }
+    }
+}
+
 /// Why a server did not start.
 #[derive(Debug, Error)]
 pub enum StartError {

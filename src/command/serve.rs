@@ -123,24 +123,7 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
     let model = args.model().and_then(models::find);
     let broken = args.broken.as_deref().and_then(broken::find).map(|broken| &broken.model);
     let model = model.or(broken).expect("the command line admits one of these, by a known name");
-    let service = Service { app: args.app, framing: args.framing, close_after: args.close_after };
-    let config = Config {
-        listen: args.listen,
-        service,
-        workers: args.workers,
-        max_connections: args.max_connections,
-        backlog: args.backlog,
-        idle_timeout: args.idle_timeout,
-        drain_timeout: args.drain_timeout,
-        greeting: args.greeting,
-        state: args.state.config()?,
-        verbose: args.verbose,
-        once: args.once,
-        until_idle: args.until_idle,
-        attended: args.attended,
-        apps: args.apps.config(args.app)?,
-    };
-    let server = Server::bind(model, config)
+    let server = Server::bind(model, config(args)?)
         .map_err(|error| if error.is_usage() { usage(error.to_string()) } else { error.into() })?;
     let announce: fn(&Server) -> io::Result<()> = match args.json {
         true => |server| say(server, &Line::Ready(Box::new(ready(server))), true),
@@ -158,6 +141,27 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
     });
     say(server, &stopped, args.json)?;
     Ok(Exit::Ok)
+}
+
+/// What the server is asked to be.
+fn config(args: &ServeArgs) -> Result<Config> {
+    let service = Service { app: args.app, framing: args.framing, close_after: args.close_after };
+    Ok(Config {
+        listen: args.listen,
+        service,
+        workers: args.workers,
+        max_connections: args.max_connections,
+        backlog: args.backlog,
+        idle_timeout: args.idle_timeout,
+        drain_timeout: args.drain_timeout,
+        greeting: args.greeting,
+        state: args.state.config()?,
+        verbose: args.verbose,
+        once: args.once,
+        until_idle: args.until_idle,
+        attended: args.attended,
+        apps: args.apps.config(args.app)?,
+    })
 }
 
 /// Says it on standard output, unless that belongs to what clients send: to people in words, to programs as JSON.
@@ -201,5 +205,17 @@ fn ready(server: &Server) -> Ready<'_> {
             apps: Told::of(service.app, &server.config.apps),
             cpus: machine::cpus(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_server_of_the_library_is_that_of_the_command_line() {
+        let args = ServeArgs::child(&["epoll"]).expect("a model");
+        let plain = Config::plain(args.listen, Service::BENCH);
+        assert_eq!(format!("{:?}", config(&args).expect("it fits")), format!("{plain:?}"));
     }
 }

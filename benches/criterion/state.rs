@@ -10,7 +10,6 @@
 //! where it stays the same, threads do not disturb each other; on a machine with fewer processors
 //! than threads it grows with the threads in any case, so compare layouts and not numbers of threads.
 
-#[path = "support/settings.rs"]
 mod settings;
 
 use std::hint::black_box;

@@ -10,7 +10,6 @@
 //! spinning and processors are free. After 100 rounds whoever asked may be asleep, and waking it
 //! costs more than the job: tens of microseconds on an idle machine under a hypervisor.
 
-#[path = "support/settings.rs"]
 mod settings;
 
 use std::thread;
