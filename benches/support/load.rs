@@ -50,27 +50,19 @@ impl Loop<'_> {
         watch: &mut dyn FnMut(Moment),
     ) -> Result<(Outcome, Duration)> {
         let recipe = Recipe::new(App::Bench, Framing::Line, self.request);
+        let recipe = Arc::new(recipe.map_err(|error| anyhow::anyhow!("{error}"))?);
         let load = Load {
-            target: self.target.into(),
-            recipe: Arc::new(recipe.map_err(|error| anyhow::anyhow!("{error}"))?),
-            connections: self.connections,
-            threads: 1,
             cpus: vec![self.client_cpu],
             engine: Engine::Auto,
-            pacing: loadgen::Pacing::SLEEP,
             arrivals: self.arrivals.clone(),
             warmup: self.warmup,
             measure: self.measure,
             drain: TIMEOUT,
-            greeting: false,
             conduct: self.conduct.clone(),
             request_timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             interval,
-            shard: (0, 1),
-            requests: None,
-            start_at: None,
-            live: false,
+            ..Load::closed(self.target, recipe, self.connections)
         };
         let (mut before, mut after) = (Duration::ZERO, Duration::ZERO);
         let outcome = loadgen::run(&load, self.stop, &mut |moment| {

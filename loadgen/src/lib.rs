@@ -25,6 +25,41 @@
 //! connection before its greeting is there, or the wait for a worker would be in the service time
 //! of the first request. What the greetings told is in [`Greetings`].
 //!
+//! To embed it:
+//!
+//! ```
+//! use std::io::{BufRead, BufReader, Write};
+//! use std::net::TcpListener;
+//! use std::sync::Arc;
+//! use std::sync::atomic::AtomicBool;
+//! use std::time::Duration;
+//!
+//! use loadgen::Load;
+//! use protocol::{App, Framing, Recipe, Request};
+//!
+//! // Any server of the protocol: this one answers one client.
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! std::thread::spawn(move || {
+//!     let (mut stream, _) = listener.accept().expect("a client");
+//!     let lines = BufReader::new(stream.try_clone().expect("a descriptor")).lines();
+//!     for line in lines.map_while(Result::ok) {
+//!         let text = line.strip_prefix("ECHO ").expect("what is asked below");
+//!         stream.write_all(format!("OK {text}\n").as_bytes()).expect("the client is there");
+//!     }
+//! });
+//!
+//! let recipe = Recipe::new(App::Bench, Framing::Line, Request::Echo { bytes: 64 })?;
+//! let load = Load {
+//!     measure: Duration::from_millis(100),
+//!     ..Load::closed(address, Arc::new(recipe), 1)
+//! };
+//! let outcome = loadgen::run(&load, &AtomicBool::new(false), &mut |_| {})?;
+//! assert_eq!(outcome.census.ok, outcome.census.offered);
+//! println!("p99 {} ns", outcome.latency.service.value_at_quantile(0.99));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Layout:
 //! - `load`, `progress`: what is asked for, and what the caller is told meanwhile
 //! - [`schedule`]: when requests are due; pure

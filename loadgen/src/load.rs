@@ -66,6 +66,40 @@ pub struct Load {
     pub live: bool,
 }
 
+impl Load {
+    /// A closed loop of one thread for ten seconds without a warm-up: something to begin with, and to
+    /// change where it matters.
+    #[must_use]
+    pub fn closed(
+        target: impl Into<Target>,
+        recipe: Arc<protocol::Recipe>,
+        connections: usize,
+    ) -> Self {
+        Self {
+            target: target.into(),
+            recipe,
+            connections,
+            threads: 1,
+            cpus: Vec::new(),
+            engine: Engine::Epoll,
+            pacing: Pacing::SLEEP,
+            arrivals: Arrivals::Closed,
+            greeting: false,
+            conduct: Conduct::default(),
+            warmup: Duration::ZERO,
+            measure: Duration::from_secs(10),
+            requests: None,
+            drain: Duration::from_secs(2),
+            request_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(5),
+            interval: Duration::from_secs(1),
+            shard: (0, 1),
+            start_at: None,
+            live: false,
+        }
+    }
+}
+
 /// More generators than this for one server are a mistake; and indices must not overflow.
 const SHARDS_MAX: u64 = 1_000_000;
 
@@ -216,27 +250,15 @@ pub(crate) mod example {
     pub(crate) fn load(connections: usize, arrivals: Arrivals) -> Load {
         let echo = protocol::Request::Echo { bytes: 1 };
         let recipe = protocol::Recipe::new(protocol::App::Bench, Framing::Line, echo);
+        let target = SocketAddr::from(([127, 0, 0, 1], 1));
+        let recipe = Arc::new(recipe.expect("a recipe"));
         Load {
-            target: SocketAddr::from(([127, 0, 0, 1], 1)).into(),
-            recipe: Arc::new(recipe.expect("a recipe")),
-            connections,
-            threads: 1,
-            cpus: Vec::new(),
-            engine: Engine::Epoll,
-            pacing: Pacing::SLEEP,
             arrivals,
-            greeting: false,
-            conduct: Conduct::default(),
-            warmup: Duration::ZERO,
             measure: Duration::from_secs(1),
-            requests: None,
             drain: Duration::ZERO,
             request_timeout: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(1),
-            interval: Duration::from_secs(1),
-            shard: (0, 1),
-            start_at: None,
-            live: false,
+            ..Load::closed(target, recipe, connections)
         }
     }
 }

@@ -23,6 +23,39 @@
 //! - [`state`]: where the state of sessions is between two requests
 //! - [`broken`]: servers that are wrong on purpose, on the same core wherever the fault is not
 //!
+//! To run one from code:
+//!
+//! ```
+//! use std::io::{BufRead, BufReader, Write};
+//! use std::net::{Ipv4Addr, TcpStream};
+//!
+//! use protocol::Service;
+//! use rustix::process::{Signal, getpid, kill_process};
+//! use servers::{Config, Server, models};
+//!
+//! let epoll = models::find("epoll").expect("it is in the list");
+//! let config = Config::plain((Ipv4Addr::LOCALHOST, 0).into(), Service::BENCH);
+//! let server = Server::bind(epoll, config)?;
+//! // It serves until a signal; the closure is called once it does.
+//! let totals = server.run(|server| {
+//!     let address = server.address;
+//!     std::thread::spawn(move || {
+//!         let mut stream = TcpStream::connect(address).expect("it listens");
+//!         stream.write_all(b"ECHO hello\n").expect("it reads");
+//!         let mut reply = String::new();
+//!         BufReader::new(stream).read_line(&mut reply).expect("it answers");
+//!         assert_eq!(reply, "OK hello\n");
+//!         kill_process(getpid(), Signal::TERM).expect("this process");
+//!     });
+//!     Ok(())
+//! })?;
+//! assert_eq!((totals.accepted, totals.requests), (1, 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A model of your own is one file beside the others and one line in their list: begin with
+//! `models/yours.rs`, which is filled in by that rule and fails its checks until it is.
+//!
 //! A process runs one [`Server`], once: signals belong to a process, and so does the account of
 //! what it used. That is why [`Server::bind`] may hand out a `&'static` reference.
 //!

@@ -148,27 +148,14 @@ pub(crate) fn engine() -> Engine {
 /// machine however slow, each connection has at least one.
 pub(crate) fn load(target: SocketAddr) -> Load {
     Load {
-        target: target.into(),
-        recipe: recipe(32),
-        connections: 3,
-        threads: 1,
-        cpus: Vec::new(),
         engine: engine(),
-        pacing: loadgen::Pacing::SLEEP,
-        arrivals: Arrivals::Closed,
-        greeting: false,
-        conduct: loadgen::Conduct::default(),
-        warmup: Duration::ZERO,
         measure: Duration::from_millis(300),
         // Only a broken generator waits as long as these.
         drain: Duration::from_secs(30),
         request_timeout: Duration::from_secs(60),
         connect_timeout: Duration::from_secs(30),
         interval: Duration::from_millis(50),
-        shard: (0, 1),
-        requests: None,
-        start_at: None,
-        live: false,
+        ..Load::closed(target, recipe(32), 3)
     }
 }
 
