@@ -35,11 +35,17 @@ impl Inbox {
     /// The caller consumes what it can first; an inbox that holds `max` unconsumed bytes is the
     /// caller's to refuse (see [`Inbox::is_full`]).
     #[must_use]
+    #[inline]
     pub(crate) fn make_room(&mut self, max: usize) -> bool {
-        if self.start == self.end {
-            self.start = 0;
-            self.end = 0;
-        } else if self.end == self.bytes.len() && self.start > 0 {
+        if self.is_empty() {
+            (self.start, self.end) = (0, 0);
+        }
+        let fits = self.end < self.bytes.len() && self.bytes.len() >= self.want.min(max);
+        fits || self.make_more_room(max)
+    }
+
+    fn make_more_room(&mut self, max: usize) -> bool {
+        if self.end == self.bytes.len() && self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
@@ -82,6 +88,13 @@ impl Inbox {
         &self.bytes[self.start..self.end]
     }
 
+    /// Whether everything that came has been consumed.
+    #[must_use]
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
     /// Drops the first `n` unconsumed bytes.
     pub(crate) fn consume(&mut self, n: usize) {
         self.start += n;
@@ -96,7 +109,7 @@ impl Inbox {
 
     /// Gives the memory back when nothing is waiting in it.
     pub(crate) fn rest(&mut self) {
-        if self.start == self.end {
+        if self.is_empty() {
             // A burst is over when the connection rests; the next read may ask for less.
             self.want = (self.want / 2).max(self.least);
             self.bytes = Vec::new();

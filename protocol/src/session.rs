@@ -7,6 +7,7 @@
 mod beyond;
 mod frames;
 mod http;
+mod tally;
 
 use alloc::boxed::Box;
 
@@ -20,6 +21,7 @@ use crate::state::{Held, StateTally};
 use crate::witness::{Watched, Witness};
 use crate::{FRAME_BYTES_MAX, Framing, OUTBOX_BYTES_MARK, RAW_BYTES_MAX, Service};
 pub use beyond::Outside;
+pub use tally::Tally;
 
 /// What a connection needs next.
 #[derive(Debug)]
@@ -34,15 +36,6 @@ pub enum Step<'a> {
     Outside(Outside<'a>),
     /// Close: everything that can be answered has been.
     Close,
-}
-
-/// What a session has done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Requests answered, refused ones included, whose replies the driver has written.
-    pub requests: u64,
-    /// Of those, how many were refused with an `ERR` reply.
-    pub refused: u64,
 }
 
 /// The server's end of one connection: bytes in, steps out.
@@ -268,9 +261,9 @@ impl Session {
     /// Whether part of a request has arrived and the rest is still missing: the moment at which
     /// a deadline for the request must run, or a peer that trickles holds its place for ever.
     #[must_use]
+    #[inline]
     pub fn is_mid_request(&self) -> bool {
-        let asks = self.part.as_deref().is_none_or(Part::takes_requests);
-        asks && !self.inbox.bytes().is_empty()
+        !self.inbox.is_empty() && self.part.as_deref().is_none_or(Part::takes_requests)
     }
 
     /// Whether it closes because there was no memory for a request or its reply.
@@ -283,16 +276,6 @@ impl Session {
     #[must_use]
     pub fn input_ended(&self) -> bool {
         self.input == Input::Ended
-    }
-
-    /// What this session has done so far. A reply counts when everything that waited to be written with
-    /// it has been, so that what a cut connection did not get is not counted.
-    #[must_use]
-    pub fn tally(&self) -> Tally {
-        Tally {
-            requests: self.tally.requests - self.unwritten.requests,
-            refused: self.tally.refused - self.unwritten.refused,
-        }
     }
 
     /// What became of the steps of sessions that were asked for.
@@ -316,7 +299,15 @@ impl Session {
 
     /// Answers complete requests until there is none, one needs a job, or the outbox is full
     /// enough to be written first.
+    #[inline]
     fn answer_what_is_complete(&mut self) {
+        // After most replies nothing is left.
+        if !self.inbox.is_empty() {
+            self.answer_what_is_there();
+        }
+    }
+
+    fn answer_what_is_there(&mut self) {
         if self.service.framing == Framing::Http {
             return self.answer_requests();
         }
@@ -325,7 +316,8 @@ impl Session {
         if !only_answers && self.takes_in() {
             return;
         }
-        while self.pending.is_none()
+        while !self.inbox.is_empty()
+            && self.pending.is_none()
             && (only_answers || !self.is_outside())
             && self.outbox.pending().len() < OUTBOX_BYTES_MARK
         {
@@ -359,17 +351,7 @@ impl Session {
         }
     }
 
-    fn refused(&mut self) {
-        self.tally.refused += 1;
-        self.unwritten.refused += 1;
-    }
-
-    fn count_reply(&mut self) {
-        self.tally.requests += 1;
-        // What has nothing to write, or has written it already, counts at once.
-        self.unwritten.requests += u64::from(!self.outbox.pending().is_empty());
-    }
-
+    #[inline]
     fn replied(&mut self) {
         self.count_reply();
         self.watched.answered(self.outbox.pending());

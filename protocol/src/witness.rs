@@ -34,6 +34,7 @@ impl Watched {
         Self(Some(Box::new(Watch { witness, request: Vec::new(), reply_at: 0 })))
     }
 
+    #[inline]
     pub(crate) fn arrived(&mut self) {
         if let Some(watch) = &mut self.0 {
             watch.witness.arrived();
@@ -41,11 +42,10 @@ impl Watched {
     }
 
     /// This is asked now; the reply comes at the end of what is in the outbox, or later.
+    #[inline]
     pub(crate) fn asked(&mut self, request: &[u8], outbox: &[u8]) {
         if let Some(watch) = &mut self.0 {
-            watch.request.clear();
-            watch.request.extend_from_slice(request);
-            watch.reply_at = outbox.len();
+            watch.asked(request, outbox.len());
         }
     }
 
@@ -56,16 +56,33 @@ impl Watched {
         }
     }
 
+    #[inline]
     pub(crate) fn answered(&mut self, outbox: &[u8]) {
         if let Some(watch) = &mut self.0 {
-            let reply = outbox.get(watch.reply_at..).unwrap_or_default();
-            watch.witness.answered(&watch.request, reply);
+            watch.answered(outbox);
         }
     }
 
+    #[inline]
     pub(crate) fn written(&mut self) {
         if let Some(watch) = &mut self.0 {
             watch.witness.written();
         }
+    }
+}
+
+impl Watch {
+    // Few sessions are watched: what that takes is kept out of the code of the others.
+    #[cold]
+    fn asked(&mut self, request: &[u8], reply_at: usize) {
+        self.request.clear();
+        self.request.extend_from_slice(request);
+        self.reply_at = reply_at;
+    }
+
+    #[cold]
+    fn answered(&mut self, outbox: &[u8]) {
+        let reply = outbox.get(self.reply_at..).unwrap_or_default();
+        self.witness.answered(&self.request, reply);
     }
 }

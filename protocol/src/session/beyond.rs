@@ -68,6 +68,7 @@ impl Session {
     /// What has come of it so far: requests that are answered, written or not, and lines of what is a part of one. More
     /// of it is progress; bytes alone are none.
     #[must_use]
+    #[inline]
     pub fn progress(&self) -> u64 {
         self.tally.requests + self.part.as_deref().map_or(0, Part::lines)
     }

@@ -9,9 +9,6 @@ impl Session {
     #[inline]
     pub(super) fn next_frame(&mut self) -> Option<(usize, usize)> {
         let bytes = self.inbox.bytes();
-        if bytes.is_empty() {
-            return None;
-        }
         if self.service.framing == Framing::Raw {
             return (!bytes.is_empty()).then_some((bytes.len(), bytes.len()));
         }

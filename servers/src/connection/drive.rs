@@ -105,18 +105,25 @@ pub(crate) fn until_blocked(conn: &mut Conn, jobs_elsewhere: bool) -> (Blocked, 
 
 /// Tells a session what was read. Once the server is stopping, an end of input may be our own
 /// doing: it is to be taken for what it is, also by a thread that was blocked in the read.
+#[inline]
 pub(crate) fn received(session: &mut Session, stream: &OwnedFd, n: usize) {
     if stopping::is_stopping() {
-        session.wind_down(|| n + queued(stream));
+        wind_down(session, stream, n);
     }
     session.received(n);
+}
+
+/// Has a session wind down that was not told yet of `read` bytes, and of what the kernel has.
+#[cold]
+fn wind_down(session: &mut Session, stream: &OwnedFd, read: usize) {
+    session.wind_down(|| read + queued(stream));
 }
 
 /// Tells a session that its job is done. Once the server is stopping, the reply may have to say
 /// that it is the last.
 pub(crate) fn finished(session: &mut Session, stream: &OwnedFd, done: &Done) {
     if stopping::is_stopping() {
-        session.wind_down(|| queued(stream));
+        wind_down(session, stream, 0);
     }
     session.finished(done);
 }

@@ -135,6 +135,7 @@ impl Client {
     /// Whether it is in the middle of a request, and how many it has had answered. What arrives
     /// and changes neither is no progress: more of the same request, or what belongs to none, and
     /// a peer that trickles would hold its place for ever.
+    #[inline]
     pub(crate) fn standing(&self) -> (bool, u64) {
         (self.session.is_mid_request(), self.session.progress())
     }
