@@ -1,4 +1,5 @@
-//! The head of each model names the C program that it is measured against, for who reads both.
+//! The head of each model says what a reader asks first, and names the C program that it is measured
+//! against, for who reads both. Which models to read first is in servers/README.md.
 
 use std::collections::BTreeMap;
 
@@ -36,5 +37,49 @@ fn each_model_names_the_program_in_c_that_it_is_measured_against() {
         assert!(root(&file).is_file(), "{file}");
         let head = heads.get(&model).unwrap_or_else(|| panic!("no model {model}"));
         assert!(head.contains(&format!("`{file}`")), "{model} does not name {file}");
+    }
+}
+
+/// The files that the reading order names, in that order.
+fn reading_order() -> Vec<String> {
+    let text = std::fs::read_to_string(root("servers/README.md")).expect("servers/README.md");
+    let rows = text.lines().filter_map(|line| {
+        let (number, rest) = line.strip_prefix("| ")?.split_once(" | [`")?;
+        let (file, _) = rest.split_once("`](src/models/")?;
+        Some((number.parse::<usize>().ok()?, file.to_string()))
+    });
+    let rows: Vec<_> = rows.collect();
+    assert!(rows.iter().map(|(number, _)| *number).eq(1..=rows.len()), "{rows:?}");
+    rows.into_iter().map(|(_, file)| file).collect()
+}
+
+#[test]
+fn what_is_to_be_read_first_has_a_head_that_answers_four_questions() {
+    let files = reading_order();
+    assert_eq!(files.len(), 10, "{files:?}");
+    for file in files {
+        let path = root("servers/src/models").join(&file);
+        let text = std::fs::read_to_string(path).unwrap_or_else(|why| panic!("{file}: {why}"));
+        for says in ["Waits in: ", "Scheduler: ", "Runs out of: ", "Compare: ", "In C"] {
+            let says = format!("//! {says}");
+            assert!(text.lines().any(|line| line.starts_with(&says)), "{file}: {says}");
+        }
+    }
+}
+
+#[test]
+fn each_server_in_c_has_its_own_loop_to_read() {
+    let folder = root("benches/yardstick/c");
+    for (_, program) in pairs() {
+        let text = std::fs::read_to_string(folder.join(format!("{program}.c"))).expect("a program");
+        // Around a ring it is an operation and not a call.
+        assert!(
+            [" recv(", "IORING_OP_RECV", "submit_recv("].iter().any(|call| text.contains(call)),
+            "{program}.c hides how it receives"
+        );
+    }
+    let shared = std::fs::read_to_string(folder.join("reference.h")).expect("reference.h");
+    for call in [" recv(", " send(", " epoll_wait("] {
+        assert!(!shared.contains(call), "reference.h hides{call}");
     }
 }

@@ -11,6 +11,29 @@ static void arm(int how, int fd, struct connection *c, uint32_t events)
         die("epoll_ctl");
 }
 
+/* One turn of a client that is ready: receives once, answers, sends what it takes. Returns 0 when it
+ * is over. */
+static int turn(struct connection *c)
+{
+    ssize_t n = 0;
+    if (c->out_len == 0) {
+        n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
+        if (n <= 0)
+            return n < 0 && errno == EAGAIN;
+        c->in_len += (size_t)n;
+    }
+    do {
+        while (c->out_sent < c->out_len) {
+            n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
+            if (n < 0)
+                return errno == EAGAIN;
+            c->out_sent += (size_t)n;
+        }
+        c->out_len = c->out_sent = 0;
+    } while (c->in_len > 0 && (n = answer(c)) > 0);
+    return n >= 0;
+}
+
 static void *run(void *argument)
 {
     for (;;) {
@@ -25,11 +48,10 @@ static void *run(void *argument)
             arm(EPOLL_CTL_MOD, listener, NULL, EPOLLIN);
             continue;
         }
-        uint32_t wants = turn(c, 0);
-        if (wants == 0)
-            end(c);
+        if (turn(c))
+            arm(EPOLL_CTL_MOD, c->fd, c, c->out_len > 0 ? EPOLLOUT : EPOLLIN);
         else
-            arm(EPOLL_CTL_MOD, c->fd, c, wants);
+            end(c);
     }
     return argument;
 }

@@ -1,11 +1,48 @@
 /* Multi-reactor: several event loops, each with a listening socket of its own (SO_REUSEPORT). */
 #include "reference.h"
 
+/* One turn of a client that is ready: receives once, answers, sends what it takes. Returns 0 when it
+ * is over. */
+static int turn(struct connection *c)
+{
+    ssize_t n = 0;
+    if (c->out_len == 0) {
+        n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
+        if (n <= 0)
+            return n < 0 && errno == EAGAIN;
+        c->in_len += (size_t)n;
+    }
+    do {
+        while (c->out_sent < c->out_len) {
+            n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
+            if (n < 0)
+                return errno == EAGAIN;
+            c->out_sent += (size_t)n;
+        }
+        c->out_len = c->out_sent = 0;
+    } while (c->in_len > 0 && (n = answer(c)) > 0);
+    return n >= 0;
+}
+
 static void *run(void *argument)
 {
     int listener = (int)(intptr_t)argument, epoll = new_epoll();
     watch_listener(epoll, listener, EPOLLIN);
-    epoll_loop(epoll, listener, 0);
+    for (;;) {
+        struct epoll_event events[EVENTS_MAX];
+        int n = epoll_wait(epoll, events, EVENTS_MAX, -1), fd;
+        for (int i = 0; i < n; i++) {
+            struct connection *c = events[i].data.ptr;
+            if (c == NULL) {
+                while ((fd = accept_one(listener, SOCK_NONBLOCK)) >= 0)
+                    watch(epoll, fd, EPOLLIN);
+            } else if (!turn(c)) {
+                end(c);
+            } else {
+                wait_for(epoll, c, c->out_len > 0 ? EPOLLOUT : EPOLLIN);
+            }
+        }
+    }
     return NULL;
 }
 

@@ -20,6 +20,29 @@ static void add(int fd, struct connection *c)
     connections[len++] = c;
 }
 
+/* One turn of a client that is ready: receives once, answers, sends what it takes. Returns 0 when it
+ * is over. */
+static int turn(struct connection *c)
+{
+    ssize_t n = 0;
+    if (c->out_len == 0) {
+        n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
+        if (n <= 0)
+            return n < 0 && errno == EAGAIN;
+        c->in_len += (size_t)n;
+    }
+    do {
+        while (c->out_sent < c->out_len) {
+            n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
+            if (n < 0)
+                return errno == EAGAIN;
+            c->out_sent += (size_t)n;
+        }
+        c->out_len = c->out_sent = 0;
+    } while (c->in_len > 0 && (n = answer(c)) > 0);
+    return n >= 0;
+}
+
 int main(void)
 {
     int listener = listen_at(0, 0, SOCK_NONBLOCK), fd;
@@ -35,13 +58,13 @@ int main(void)
                 continue;
             }
             left--;
-            uint32_t wants = turn(connections[i], 0);
-            if (wants == 0) {
+            if (turn(connections[i])) {
+                lines[i].events = connections[i]->out_len > 0 ? POLLOUT : POLLIN;
+                i++;
+            } else {
                 end(connections[i]);
                 lines[i] = lines[--len];
                 connections[i] = connections[len];
-            } else {
-                lines[i++].events = wants == EPOLLIN ? POLLIN : POLLOUT;
             }
         }
         while (accepting && (fd = accept_one(listener, SOCK_NONBLOCK)) >= 0)

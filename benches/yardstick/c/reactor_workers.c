@@ -92,7 +92,7 @@ static int request(struct client *client)
     return 1;
 }
 
-static void wait_for(struct client *client, uint32_t events)
+static void watch_for(struct client *client, uint32_t events)
 {
     if (client->watched && client->c.told == events)
         return;
@@ -104,15 +104,29 @@ static void wait_for(struct client *client, uint32_t events)
     client->c.told = events;
 }
 
+static void leave(struct client *client)
+{
+    close(client->c.fd);
+    free(client);
+}
+
 /* One turn: until a job runs, or the client has to do something. */
 static void go_on(struct client *client)
 {
     for (int received = 0;;) {
-        int sent = flush(&client->c), found = sent > 0 ? request(client) : 0;
-        if (sent == 0)
-            return wait_for(client, EPOLLOUT);
-        if (sent < 0 || found < 0)
-            break;
+        struct connection *c = &client->c;
+        while (c->out_sent < c->out_len) {
+            ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
+            if (n < 0 && errno == EAGAIN)
+                return watch_for(client, EPOLLOUT);
+            if (n < 0)
+                return leave(client);
+            c->out_sent += (size_t)n;
+        }
+        c->out_len = c->out_sent = 0;
+        int found = request(client);
+        if (found < 0)
+            return leave(client);
         if (found) {
             client->busy = 1;
             append(&jobs, client);
@@ -120,15 +134,14 @@ static void go_on(struct client *client)
             return;
         }
         if (received++)
-            return wait_for(client, EPOLLIN);
-        ssize_t n = receive(&client->c);
+            return watch_for(client, EPOLLIN);
+        ssize_t n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
         if (n < 0 && errno == EAGAIN)
-            return wait_for(client, EPOLLIN);
+            return watch_for(client, EPOLLIN);
         if (n <= 0)
-            break;
+            return leave(client);
+        c->in_len += (size_t)n;
     }
-    close(client->c.fd);
-    free(client);
 }
 
 static void take_answers(void)
@@ -157,7 +170,7 @@ static void accept_all(int listener)
         if (client == NULL)
             die("calloc");
         client->c.fd = fd;
-        wait_for(client, EPOLLIN);
+        watch_for(client, EPOLLIN);
     }
 }
 

@@ -1,4 +1,5 @@
-/* What the reference programs share: the least that a server of lines needs beside its model.
+/* What the reference programs share: the least that a server of lines needs beside its model. How a
+ * program waits, receives and sends is in its own file.
  *
  * A request is "ECHO x\n" and its reply "OK x\n"; reactor_workers.c knows WORK instead. Requests may
  * come in pieces or several at once, and replies may be taken in pieces. Every connection has its
@@ -134,75 +135,24 @@ static inline int answer(struct connection *c)
     return answered;
 }
 
-/* Sends replies. Returns 1 when all are sent, 0 when the client takes no more now, or -1. */
-static inline int flush(struct connection *c)
-{
-    while (c->out_sent < c->out_len) {
-        ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
-        if (n < 0)
-            return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
-        c->out_sent += (size_t)n;
-    }
-    c->out_len = c->out_sent = 0;
-    return 1;
-}
-
-/* Receives what there is room for; as recv(2). */
-static inline ssize_t receive(struct connection *c)
-{
-    ssize_t n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
-    if (n > 0)
-        c->in_len += (size_t)n;
-    return n;
-}
-
-/* Serves one client to its end, for models that block. */
-static inline void serve(int fd)
-{
-    struct connection c = {.fd = fd};
-    while (receive(&c) > 0) {
-        int answered;
-        while ((answered = answer(&c)) > 0)
-            if (flush(&c) < 0)
-                answered = -1;
-        if (answered < 0)
-            break;
-    }
-    close(fd);
-}
-
-/* One turn of a connection that does not block: once if `edge` is 0, or else until it would block.
- * Returns what it waits for, EPOLLIN or EPOLLOUT, or 0 when it is over. */
-static inline uint32_t turn(struct connection *c, int edge)
-{
-    int received = 0;
-    for (;;) {
-        int sent = flush(c);
-        if (sent <= 0)
-            return sent < 0 ? 0 : EPOLLOUT;
-        int answered = c->in_len > 0 ? answer(c) : 0;
-        if (answered < 0)
-            return 0;
-        if (answered > 0)
-            continue;
-        if (received && !edge)
-            return EPOLLIN;
-        ssize_t n = receive(c);
-        if (n < 0)
-            return errno == EAGAIN || errno == EWOULDBLOCK ? EPOLLIN : 0;
-        if (n == 0)
-            return 0;
-        received = 1;
-    }
-}
-
 /* Adds a new client to an epoll instance. */
-static inline void watch(int epoll, int fd, int edge)
+static inline void watch(int epoll, int fd, uint32_t events)
 {
     struct connection *c = new_connection(fd);
-    c->told = edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN;
-    struct epoll_event event = {.events = c->told, .data.ptr = c};
+    c->told = events;
+    struct epoll_event event = {.events = events, .data.ptr = c};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+        die("epoll_ctl");
+}
+
+/* Tells an epoll instance what a client waits for, if that has changed. */
+static inline void wait_for(int epoll, struct connection *c, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = c};
+    if (events == c->told)
+        return;
+    c->told = events;
+    if (epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event) < 0)
         die("epoll_ctl");
 }
 
@@ -211,32 +161,6 @@ static inline void watch_listener(int epoll, int listener, uint32_t events)
     struct epoll_event event = {.events = events, .data.ptr = NULL};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) < 0)
         die("epoll_ctl");
-}
-
-/* An event loop: the listener's events have no pointer, and `listener` may be -1. */
-static inline void epoll_loop(int epoll, int listener, int edge)
-{
-    for (;;) {
-        struct epoll_event events[EVENTS_MAX];
-        int n = epoll_wait(epoll, events, EVENTS_MAX, -1);
-        for (int i = 0; i < n; i++) {
-            struct connection *c = events[i].data.ptr;
-            if (c == NULL) {
-                int fd;
-                while ((fd = accept_one(listener, SOCK_NONBLOCK)) >= 0)
-                    watch(epoll, fd, edge);
-                continue;
-            }
-            uint32_t wants = turn(c, edge);
-            if (wants == 0) {
-                end(c);
-            } else if (!edge && wants != c->told) {
-                struct epoll_event event = {.events = c->told = wants, .data.ptr = c};
-                if (epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event) < 0)
-                    die("epoll_ctl");
-            }
-        }
-    }
 }
 
 static inline int new_epoll(void)

@@ -4,6 +4,29 @@
 
 static struct connection *connections[FD_SETSIZE];
 
+/* One turn of a client that is ready: receives once, answers, sends what it takes. Returns 0 when it
+ * is over. */
+static int turn(struct connection *c)
+{
+    ssize_t n = 0;
+    if (c->out_len == 0) {
+        n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
+        if (n <= 0)
+            return n < 0 && errno == EAGAIN;
+        c->in_len += (size_t)n;
+    }
+    do {
+        while (c->out_sent < c->out_len) {
+            n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
+            if (n < 0)
+                return errno == EAGAIN;
+            c->out_sent += (size_t)n;
+        }
+        c->out_len = c->out_sent = 0;
+    } while (c->in_len > 0 && (n = answer(c)) > 0);
+    return n >= 0;
+}
+
 int main(void)
 {
     int listener = listen_at(0, 0, SOCK_NONBLOCK), highest = listener, fd;
@@ -20,13 +43,13 @@ int main(void)
             left -= is_ready;
             if (!is_ready || fd == listener)
                 continue;
-            uint32_t wants = turn(connections[fd], 0);
+            int goes_on = turn(connections[fd]);
             FD_CLR(fd, &readers);
             FD_CLR(fd, &writers);
-            if (wants == 0)
-                end(connections[fd]);
+            if (goes_on)
+                FD_SET(fd, connections[fd]->out_len > 0 ? &writers : &readers);
             else
-                FD_SET(fd, wants == EPOLLIN ? &readers : &writers);
+                end(connections[fd]);
         }
         while (FD_ISSET(listener, &readable) && (fd = accept_one(listener, SOCK_NONBLOCK)) >= 0) {
             if (fd >= FD_SETSIZE) {

@@ -3,54 +3,45 @@
 #include "reference.h"
 #include <sys/wait.h>
 
-/* One turn of a client that is ready. Returns what it waits for, or 0 when it is over. */
-static uint32_t take_turn(struct connection *c)
+/* One turn of a client that is ready: receives once, answers, sends what it takes. Returns 0 when it
+ * is over. */
+static int turn(struct connection *c)
 {
-    for (int received = 0;;) {
+    ssize_t n = 0;
+    if (c->out_len == 0) {
+        n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
+        if (n <= 0)
+            return n < 0 && errno == EAGAIN;
+        c->in_len += (size_t)n;
+    }
+    do {
         while (c->out_sent < c->out_len) {
-            ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
+            n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
             if (n < 0)
-                return errno == EAGAIN ? EPOLLOUT : 0;
+                return errno == EAGAIN;
             c->out_sent += (size_t)n;
         }
         c->out_len = c->out_sent = 0;
-        int answered = c->in_len > 0 ? answer(c) : 0;
-        if (answered < 0)
-            return 0;
-        if (answered > 0)
-            continue;
-        if (received)
-            return EPOLLIN;
-        ssize_t n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
-        if (n < 0)
-            return errno == EAGAIN ? EPOLLIN : 0;
-        if (n == 0)
-            return 0;
-        c->in_len += (size_t)n;
-        received = 1;
-    }
+    } while (c->in_len > 0 && (n = answer(c)) > 0);
+    return n >= 0;
 }
 
 static void work(int listener)
 {
-    int epoll = new_epoll(), fd;
+    int epoll = new_epoll();
     watch_listener(epoll, listener, EPOLLIN);
     for (;;) {
         struct epoll_event events[EVENTS_MAX];
-        int n = epoll_wait(epoll, events, EVENTS_MAX, -1);
+        int n = epoll_wait(epoll, events, EVENTS_MAX, -1), fd;
         for (int i = 0; i < n; i++) {
             struct connection *c = events[i].data.ptr;
-            while (c == NULL && (fd = accept_one(listener, SOCK_NONBLOCK)) >= 0)
-                watch(epoll, fd, 0);
-            if (c == NULL)
-                continue;
-            uint32_t wants = take_turn(c);
-            if (wants == 0) {
+            if (c == NULL) {
+                while ((fd = accept_one(listener, SOCK_NONBLOCK)) >= 0)
+                    watch(epoll, fd, EPOLLIN);
+            } else if (!turn(c)) {
                 end(c);
-            } else if (wants != c->told) {
-                struct epoll_event event = {.events = c->told = wants, .data.ptr = c};
-                if (epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event) < 0)
-                    die("epoll_ctl");
+            } else {
+                wait_for(epoll, c, c->out_len > 0 ? EPOLLOUT : EPOLLIN);
             }
         }
     }
