@@ -23,7 +23,7 @@ use nix::unistd::Pid;
 use procfs::process::{MMapPath, Process, Task};
 
 /// A step takes some microseconds, and on a busy machine as many as its turn takes to come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 /// Between two looks at whether all are asleep, and how many in a row must find them so.
 const LOOK: Duration = Duration::from_millis(1);
 const LOOKS: u32 = 3;

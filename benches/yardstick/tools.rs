@@ -16,6 +16,10 @@ pub(crate) const C_SERVER: &str = "epoll";
 /// The C client of each engine of our generator.
 pub(crate) const C_CLIENTS: [(Engine, &str); 2] =
     [(Engine::Epoll, "epoll_client"), (Engine::IoUring, "uring_client")];
+/// How long a client may be idle and a request may take. While instructions are counted one by one, a turn of
+/// all clients takes a minute and more: with the usual limits its server would end them, or its generator
+/// give them up.
+const PATIENT: &str = "1h";
 
 /// What is compared.
 #[derive(Clone, Copy, Debug)]
@@ -137,7 +141,7 @@ impl Tools {
         match self.c10k(side) {
             Some(mut command) => {
                 command.args(["serve", "--stop-with-parent", "--listen", "127.0.0.1:0"]);
-                command.args(["--model", reference.model]);
+                command.args(["--model", reference.model, "--idle-timeout", PATIENT]);
                 if let Some(workers) = reference.workers {
                     command.args(["--workers", &workers.to_string()]);
                 }
@@ -173,7 +177,7 @@ impl Tools {
             return Ok(command);
         };
         command.args(["load", "--quiet", "--json", "-", "--closed", "--echo", "64"]);
-        command.args(["--threads", "1", "--engine", engine.name()]);
+        command.args(["--threads", "1", "--engine", engine.name(), "--timeout", PATIENT]);
         command.args(["--target", &format!("127.0.0.1:{port}")]);
         command.args(["--connections", &CONNECTIONS.to_string()]);
         command.args(["--warmup", &format!("{warmup_ms}ms")]);
