@@ -284,16 +284,10 @@ fn lines_in_time_are_the_slices_of_the_trial_with_the_median() {
 }
 
 #[test]
-fn the_committed_summary_and_figures_are_what_report_makes() {
+fn the_committed_summary_is_what_report_makes() {
     let report = Report::of(|_| ());
     let committed: Value = read_json(&Path::new(RUN).join("summary.json")).expect("a summary");
     assert_eq!(committed, report.summary, "c10k report --write {RUN}");
-    let page = std::fs::read_to_string(Path::new(RUN).join("report.html")).expect("a page");
-    // Words may change without a new page for every run that is kept.
-    assert!(
-        page::data(&page) == report.data,
-        "the figures have changed: c10k report --write {RUN}"
-    );
 }
 
 #[test]

@@ -24,8 +24,15 @@ if [ -e "$report/report.md" ] || [ -e "$report/report.tex" ]; then
 fi
 mkdir -p "$report"
 
-# Labs write their own tables; of any other run they are exported.
-if [ -f "$run/lab.md" ] && [ -f "$run/lab.tex" ]; then
+# A lab has tables of its own, which a run that was kept may lack: they are then made of a copy.
+if [ -f "$run/lab.json" ] && ! [ -f "$run/lab.tex" ]; then
+    copy=$(mktemp -d)
+    trap 'rm -rf "$copy"' EXIT
+    cp -r "$run/." "$copy"
+    "$C10K" lab stateful --from "$copy" >"$copy/said" 2>&1 || { cat "$copy/said" >&2; exit 1; }
+    cp "$copy/lab.md" "$report/tables.md"
+    cp "$copy/lab.tex" "$report/tables.tex"
+elif [ -f "$run/lab.md" ] && [ -f "$run/lab.tex" ]; then
     cp "$run/lab.md" "$report/tables.md"
     cp "$run/lab.tex" "$report/tables.tex"
 else

@@ -6,6 +6,7 @@ use super::Cli;
 
 /// The commands in a text: in each line from `c10k` on, without what the shell would do with the rest.
 fn commands(text: &str) -> Vec<String> {
+    let text = text.replace("\\\n", " ");
     let begins = |line: &str| line.trim_start_matches([' ', '$']).starts_with("c10k ");
     let shown = text.lines().filter(|line| begins(line));
     let one = |line: &str| {
@@ -35,6 +36,9 @@ fn every_command_that_is_shown_is_taken() {
         ("README.md", include_str!("../../README.md").to_string()),
         ("docs/commands.md", include_str!("../../docs/commands.md").to_string()),
         ("docs/check.md", include_str!("../../docs/check.md").to_string()),
+        ("docs/labs.md", include_str!("../../docs/labs.md").to_string()),
+        ("docs/models.md", include_str!("../../docs/models.md").to_string()),
+        ("docs/tutorial.md", include_str!("../../docs/tutorial.md").to_string()),
     ];
     let mut command = <Cli as clap::CommandFactory>::command();
     command.build();

@@ -53,7 +53,7 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     }
     if args.write {
         if summary != written {
-            store::write_json(&path, &summary)?;
+            store::write_lines(&path, &summary)?;
         }
         page::write(&summary, dir)?;
     }

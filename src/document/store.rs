@@ -1,6 +1,7 @@
 //! Writing results so that nothing is lost: to a temporary name, synced, renamed. A file that
 //! is there is whole.
 
+mod lines;
 pub mod packed;
 
 use std::fs::{self, File};
@@ -97,6 +98,18 @@ pub fn can_be_written(path: &Path) -> Result<()> {
 /// As [`write()`].
 pub fn write_json(path: &Path, document: &impl Serialize) -> Result<()> {
     write(path, &json(document)?)
+}
+
+/// Writes what a whole run comes to as JSON, with [a line](lines) for each of its many values.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_lines(path: &Path, document: &impl Serialize) -> Result<()> {
+    let mut text = Vec::new();
+    let writer = &mut serde_json::Serializer::with_formatter(&mut text, lines::Lines::default());
+    document.serialize(writer).context("the result has no JSON form")?;
+    text.push(b'\n');
+    write(path, &text)
 }
 
 /// A document as indented JSON, with a final line feed.

@@ -262,7 +262,7 @@ impl Run {
     }
 
     fn write_summary(&self, summary: &Summary) -> Result<()> {
-        store::write_json(&self.folder.path.join("summary.json"), summary)
+        store::write_lines(&self.folder.path.join("summary.json"), summary)
             .with_context(|| self.how_to_resume())
     }
 

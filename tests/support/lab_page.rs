@@ -1,12 +1,14 @@
-//! The page of the lab in a browser, and its tables in LaTeX, of the run that is committed.
+//! The page of the lab in a browser, and its tables in LaTeX, made of the run that is committed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use libtest_mimic::{Failed, Trial};
+use tempfile::TempDir;
 
 use crate::browser::{all_alike, check, chromium, compared, on_a_phone, open, said};
-use crate::support::page;
+use crate::support::{c10k, page};
 
 /// Holds the page against its document.
 const NUMBERS: &str = include_str!("lab.js");
@@ -49,8 +51,25 @@ fn run() -> Result<PathBuf, Failed> {
     Err("no run of the lab is committed".into())
 }
 
+/// A file of the committed run; its page and tables are made again, once.
 fn read(file: &str) -> Result<String, Failed> {
-    Ok(std::fs::read_to_string(run()?.join(file))?)
+    static MADE: Mutex<Option<TempDir>> = Mutex::new(None);
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if made.is_none() {
+        let folder = tempfile::tempdir()?;
+        for entry in std::fs::read_dir(run()?)? {
+            let path = entry?.path();
+            let name = path.file_name().ok_or("a file has a name")?;
+            if path.is_file() {
+                std::fs::copy(&path, folder.path().join(name))?;
+            }
+        }
+        let lab = c10k().args(["lab", "stateful", "--from"]).arg(folder.path()).output()?;
+        check(lab.status.success(), String::from_utf8_lossy(&lab.stderr))?;
+        *made = Some(folder);
+    }
+    let folder = made.as_ref().ok_or("it was made")?;
+    Ok(std::fs::read_to_string(folder.path().join(file))?)
 }
 
 fn drawn(flags: &[&str]) -> Result<(), Failed> {

@@ -4,17 +4,24 @@ use std::path::{Path, PathBuf};
 
 use crate::root;
 
-/// The rows of the code map: what the first column names, and in which line.
+/// The entries of the code map: what each names, and in which line it begins.
 fn rows() -> Vec<(usize, Vec<String>)> {
     let text = std::fs::read_to_string(root("docs/architecture.md")).expect("docs/architecture.md");
     let lines = text.lines().enumerate();
     let map = lines.skip_while(|(_, line)| *line != "## Code map").skip(1);
     let map = map.take_while(|(_, line)| !line.starts_with('#'));
-    let rows = map.filter(|(_, line)| line.starts_with("| `"));
-    rows.map(|(at, line)| (at + 1, quoted(line))).collect()
+    let mut entries: Vec<(usize, String)> = Vec::new();
+    for (at, line) in map {
+        match entries.last_mut() {
+            Some((_, entry)) if line.starts_with("  ") => *entry += line,
+            _ if line.starts_with("- `") => entries.push((at + 1, line.into())),
+            _ => {}
+        }
+    }
+    entries.into_iter().map(|(at, entry)| (at, quoted(&entry))).collect()
 }
 
-/// All that a line has in backticks and that looks like a place.
+/// All that an entry has in backticks and that looks like a place.
 fn quoted(line: &str) -> Vec<String> {
     let parts = line.split('`').skip(1).step_by(2);
     let is_place = |name: &&str| {
@@ -24,7 +31,7 @@ fn quoted(line: &str) -> Vec<String> {
     parts.filter(is_place).map(|name| name.split('*').next().unwrap_or(name).into()).collect()
 }
 
-/// The places of a row. A name without a folder stands beside, or in, one that was named before it.
+/// The places of an entry. A name without a folder stands beside, or in, one that was named before it.
 fn places(names: &[String]) -> Result<Vec<PathBuf>, String> {
     let mut found: Vec<PathBuf> = Vec::new();
     for name in names {

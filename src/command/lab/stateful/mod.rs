@@ -218,7 +218,7 @@ fn sessions(summary: &Summary, dir: &Path) -> Result<Vec<LabSessions>> {
 
 /// Writes the lab's files into the run's folder.
 fn write(report: &LabReport, dir: &Path) -> Result<()> {
-    store::write_json(&dir.join("lab.json"), report)?;
+    store::write_lines(&dir.join("lab.json"), report)?;
     store::write(&dir.join("lab.md"), written::markdown(report).as_bytes())?;
     store::write(&dir.join("lab.tex"), written::latex(report).as_bytes())?;
     store::write(&dir.join("lab.html"), page::html(report)?.as_bytes())
