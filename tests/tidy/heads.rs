@@ -44,7 +44,7 @@ fn each_model_names_the_program_in_c_that_it_is_measured_against() {
 fn reading_order() -> Vec<String> {
     let text = std::fs::read_to_string(root("servers/README.md")).expect("servers/README.md");
     let rows = text.lines().filter_map(|line| {
-        let (number, rest) = line.strip_prefix("| ")?.split_once(" | [`")?;
+        let (number, rest) = line.split_once(". [`")?;
         let (file, _) = rest.split_once("`](src/models/")?;
         Some((number.parse::<usize>().ok()?, file.to_string()))
     });
