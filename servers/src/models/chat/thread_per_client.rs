@@ -10,8 +10,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use protocol::app::chat::{Full, Lost, Room, Seat};
@@ -78,29 +78,31 @@ fn attend(shared: &'static Shared, conn: Conn) {
         inner.streams.insert(inner.next, (seat, stream.clone()));
         Ok((seat, inner.next))
     });
-    let told = thread::scope(|scope| {
-        let writer = thread::Builder::new().stack_size(STACK_BYTES);
-        let stream = &stream;
-        let writer = writer.spawn_scoped(scope, move || {
-            shared.tell(seat, stream, idle_timeout).inspect_err(|_| {
-                // Its reader waits for it, and is not to.
-                let _ = rustix::net::shutdown(stream, Shutdown::Both);
-            })
+    let (told, how_it_ended) = mpsc::sync_channel(1);
+    let to = stream.clone();
+    let writer = threads::detached(STACK_BYTES, move || {
+        let ended = shared.tell(seat, &to, idle_timeout).inspect_err(|_| {
+            // Its reader waits for it, and is not to.
+            let _ = rustix::net::shutdown(&to, Shutdown::Both);
         });
-        let heard = if writer.is_ok() {
-            shared.hear(seat, &mut client, stream)
-        } else {
-            // Nobody writes to it, so it must not be waited for.
-            shared.moves(|room| room.stall(seat));
-            Ok(())
-        };
-        shared.leave(seat);
-        let told = match writer {
-            Ok(writer) => writer.join().unwrap_or(Err(Ending::Reset)),
-            Err(_refused) => Err(Ending::Shed),
-        };
-        told.and(heard)
+        // The stream is closed by the reader.
+        drop(to);
+        let _ = told.send(ended);
     });
+    let heard = if writer.is_ok() {
+        shared.hear(seat, &mut client, &stream)
+    } else {
+        // Nobody writes to it, so it must not be waited for.
+        shared.moves(|room| room.stall(seat));
+        Ok(())
+    };
+    shared.leave(seat);
+    let told = match writer {
+        // Its end is dropped where it has panicked.
+        Ok(()) => how_it_ended.recv().unwrap_or(Err(Ending::Reset)),
+        Err(_refused) => Err(Ending::Shed),
+    };
+    let told = told.and(heard);
     let mut inner = shared.lock();
     inner.room.remove(seat);
     inner.streams.remove(&number);
