@@ -43,6 +43,15 @@ fn every_room_tells_every_message_to_every_member_in_one_order() {
             assert!(found("messages") > 0);
             assert_eq!(found("deliveries"), 20 * found("messages"));
             assert_eq!(document["found"]["fan_out"]["count"], found("deliveries"));
+            let (cpu, heard) = (&document["server"]["cpu_ns"], found("heard"));
+            let cpu = cpu.as_f64().expect("its CPU time");
+            assert!(cpu > 0.0 && heard > 0 && document["server"]["threads"].as_u64() >= Some(1));
+            // Absent where this machine was too busy to look in time.
+            if let Some(each) = document["found"]["server_cpu_per_delivery_ns"].as_f64() {
+                #[expect(clippy::cast_precision_loss, reason = "deliveries of less than a second")]
+                let deliveries = heard as f64;
+                assert!((each * deliveries / cpu - 1.0).abs() < 1e-6, "{each} x {heard} of {cpu}");
+            }
             let said = &document["target"]["stopped"]["counters"]["requests"];
             assert_eq!(said.as_u64(), Some(found("said")), "the server counts the same");
             assert_eq!(document["found"]["send_lag"].is_null(), rate.is_empty());

@@ -1,15 +1,21 @@
 //! A load on a room: every member hears what some of them say. Each delivery is counted and timed, and
 //! the order in which one member hears the messages must be the order in which all do.
 //!
-//! One thread, one epoll. The order is defined by whoever hears a message first; a member that hears
-//! another one at that place has been told in another order, or has missed one.
+//! One thread loads, over one epoll, and the calling one is told how far it is. The order is defined by whoever
+//! hears a message first; a member that hears another one at that place has been told in another order, or has
+//! missed one.
 
 mod member;
+mod talk;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::ops::Range;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::mpsc;
+use std::thread::{self, Builder};
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use rustix::event::Timespec;
@@ -17,9 +23,9 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
-use crate::LoadError;
 use crate::clock::{Clock, to_ns};
 use crate::limits;
+use crate::{LoadError, Moment, Phase};
 use member::{Heard, Member};
 
 /// What is asked of a room.
@@ -52,7 +58,7 @@ const NUMBER_BYTES: usize = 10;
 /// Values that a histogram holds, in nanoseconds; longer ones are in it as the longest.
 const LONGEST_NS: u64 = 600_000_000_000;
 
-/// What came of it. All but `said` is about the messages that were due within the measurement.
+/// What came of it. What does not say otherwise is about the messages that were due within the measurement.
 #[derive(Clone, Debug)]
 pub struct RoomOutcome {
     /// Messages in all phases.
@@ -61,6 +67,8 @@ pub struct RoomOutcome {
     pub messages: u64,
     /// Deliveries of them, one for each member.
     pub delivered: u64,
+    /// Deliveries that came within the measurement, of whichever messages.
+    pub heard: u64,
     /// Those that did not come.
     pub missing: u64,
     /// In all phases: deliveries that were not what comes next in the order of all.
@@ -75,6 +83,10 @@ pub struct RoomOutcome {
     pub send_lag: Histogram<u64>,
     /// How long was measured.
     pub measured: Duration,
+    /// From the caller's hearing that the measurement begins until its hearing that it is over.
+    pub bracket: Duration,
+    /// Of that, how much the thread that loads used its processor. Where it is all of it, deliveries wait for it.
+    pub busy_share: f64,
     /// Whether it was ended early by the caller.
     pub interrupted: bool,
 }
@@ -88,54 +100,39 @@ struct Said {
     counts: bool,
 }
 
-/// Puts this load on a room.
+/// Puts this load on a room. `watch` is told of its phases on the calling thread, while another one loads; the
+/// members stay until it has returned from the last one.
 ///
 /// # Errors
 /// When it makes no sense, the room cannot be reached, or its members do not come together.
-pub fn run_room(load: &RoomLoad, stop: &AtomicBool) -> Result<RoomOutcome, LoadError> {
+pub fn run_room(
+    load: &RoomLoad,
+    stop: &AtomicBool,
+    watch: &mut dyn FnMut(Moment),
+) -> Result<RoomOutcome, LoadError> {
     check(load)?;
     limits::make_room_for(load.members)?;
+    watch(Moment::Begins(Phase::Connect));
     let mut room = Room::gather(load, stop)?;
-    let start = room.clock.now();
-    let measure_from = start + to_ns(load.warmup);
-    let end = measure_from + to_ns(load.measure);
-    room.counts_from = measure_from;
-    let mut next = 0_u64;
-    let due = |n: u64, rate: f64| {
-        #[expect(clippy::cast_precision_loss, reason = "2^53 messages take longer than any load")]
-        let after = Duration::from_secs_f64(n as f64 / rate);
-        start + to_ns(after)
+    watch(Moment::Begins(Phase::Warmup));
+    let (phases, told) = mpsc::channel();
+    let mut edges = Vec::new();
+    let room = thread::scope(|scope| {
+        let talk = move || room.talk(load, stop, &phases).map(|()| room);
+        let no_thread = |source| LoadError::System { what: "there is no thread", source };
+        let talking = Builder::new().spawn_scoped(scope, talk).map_err(no_thread)?;
+        for phase in told {
+            edges.push(Instant::now());
+            watch(Moment::Begins(phase));
+        }
+        talking.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })?;
+    let bracket = match edges[..] {
+        [begin, end] => end - begin,
+        _ => Duration::ZERO,
     };
-    while !room.is_broken(stop) {
-        let now = room.clock.now();
-        let mut until = end;
-        if let Some(rate) = load.rate_per_s {
-            while due(next, rate) <= now.min(end - 1) {
-                let at = due(next, rate);
-                let sender = usize::try_from(next).unwrap_or(usize::MAX) % load.senders;
-                room.say(sender, at);
-                room.lag(at);
-                next += 1;
-            }
-            until = until.min(due(next, rate));
-        }
-        if now >= end {
-            break;
-        }
-        if load.rate_per_s.is_none() {
-            while let Some(sender) = room.free.pop_front() {
-                let now = room.clock.now();
-                room.say(sender, now);
-            }
-        }
-        room.hear(until)?;
-    }
-    let measured = room.clock.now().min(end).saturating_sub(measure_from);
-    let give_up = room.clock.now() + to_ns(load.drain);
-    while !room.is_broken(stop) && room.waiting > 0 && room.clock.now() < give_up {
-        room.hear(give_up)?;
-    }
-    Ok(room.outcome(Duration::from_nanos(measured), stop.load(Relaxed)))
+    watch(Moment::Ends);
+    Ok(RoomOutcome { bracket, ..room.outcome(stop.load(Relaxed)) })
 }
 
 fn check(load: &RoomLoad) -> Result<(), LoadError> {
@@ -172,7 +169,8 @@ struct Room {
     free: VecDeque<usize>,
     /// Deliveries that are still to come.
     waiting: usize,
-    counts_from: u64,
+    /// The measurement, on the clock; what is heard before there is one is about who comes.
+    measured: Option<Range<u64>>,
     found: RoomOutcome,
     buffer: Vec<u8>,
 }
@@ -196,11 +194,12 @@ impl Room {
             order: Vec::new(),
             free: (0..load.senders).collect(),
             waiting: 0,
-            counts_from: u64::MAX,
+            measured: None,
             found: RoomOutcome {
                 said: 0,
                 messages: 0,
                 delivered: 0,
+                heard: 0,
                 missing: 0,
                 out_of_order: 0,
                 strange: 0,
@@ -208,6 +207,8 @@ impl Room {
                 fan_out: histogram(),
                 send_lag: histogram(),
                 measured: Duration::ZERO,
+                bracket: Duration::ZERO,
+                busy_share: 0.0,
                 interrupted: false,
             },
             buffer: vec![0; 64 * 1024],
@@ -225,6 +226,11 @@ impl Room {
         }
         let all = load.members * (load.members + 1) / 2;
         while room.members.iter().map(|member| member.told_of).sum::<usize>() != all {
+            if room.found.gone > 0 {
+                let what = "the server has closed connections of members while they came together: it holds fewer \
+                            (select: 1,023 descriptors), or turns them away";
+                return Err(LoadError::Invalid { what });
+            }
             if room.is_broken(stop) || room.clock.now() >= give_up {
                 let what = "the members were not told of each other in time: the target is no room \
                             over lines (--app chat), others come into it, or it is too slow";
@@ -243,7 +249,7 @@ impl Room {
     /// Has a member say the next message, which was due then.
     fn say(&mut self, sender: usize, from_ns: u64) {
         let number = self.said.len();
-        let counts = from_ns >= self.counts_from;
+        let counts = self.counts(from_ns);
         self.said.push(Said { from_ns, sender, left: self.members.len(), counts });
         self.waiting += self.members.len();
         self.found.messages += u64::from(counts);
@@ -253,9 +259,14 @@ impl Room {
         self.members[sender].say(&line);
     }
 
+    /// Whether that time is within the measurement.
+    fn counts(&self, at_ns: u64) -> bool {
+        self.measured.as_ref().is_some_and(|measured| measured.contains(&at_ns))
+    }
+
     /// Notes how late the message was that was due then and has just been sent.
     fn lag(&mut self, due_ns: u64) {
-        if due_ns >= self.counts_from {
+        if self.counts(due_ns) {
             let late = self.clock.now().saturating_sub(due_ns);
             self.found.send_lag.saturating_record(late.max(1));
         }
@@ -318,7 +329,7 @@ impl Room {
     fn line(&mut self, number: usize, line: &[u8], now: u64) {
         let Some(message) = self.message_of(line) else {
             let member = &mut self.members[number];
-            if self.counts_from == u64::MAX && line.ends_with(b")") {
+            if self.measured.is_none() && line.ends_with(b")") {
                 member.told_of += 1;
             } else {
                 self.found.strange += 1;
@@ -330,6 +341,7 @@ impl Room {
         if place == self.order.len() {
             self.order.push(message);
         }
+        let in_time = self.counts(now);
         let said = &mut self.said[message];
         if self.order[place] != message || said.left == 0 {
             self.found.out_of_order += 1;
@@ -337,6 +349,7 @@ impl Room {
         }
         said.left -= 1;
         self.waiting -= 1;
+        self.found.heard += u64::from(in_time);
         if said.left == 0 {
             self.free.push_back(said.sender);
         }
@@ -359,9 +372,9 @@ impl Room {
         right.then_some(number)
     }
 
-    fn outcome(self, measured: Duration, interrupted: bool) -> RoomOutcome {
+    fn outcome(self, interrupted: bool) -> RoomOutcome {
         let missing =
             self.said.iter().filter(|said| said.counts).map(|said| said.left as u64).sum();
-        RoomOutcome { said: self.said.len() as u64, missing, measured, interrupted, ..self.found }
+        RoomOutcome { said: self.said.len() as u64, missing, interrupted, ..self.found }
     }
 }

@@ -88,7 +88,7 @@ fn load(address: SocketAddr) -> RoomLoad {
 
 fn found(fault: Fault, change: impl FnOnce(RoomLoad) -> RoomLoad) -> RoomOutcome {
     let load = change(load(room(5, fault)));
-    run_room(&load, &AtomicBool::new(false)).expect("it can be loaded")
+    run_room(&load, &AtomicBool::new(false), &mut |_| ()).expect("it can be loaded")
 }
 
 #[test]
@@ -137,14 +137,18 @@ fn what_is_no_room_and_what_is_no_load_is_refused() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("it is bound");
     let short = RoomLoad { connect_timeout: Duration::from_millis(100), ..load(address) };
-    let error = run_room(&short, &stop).map(|_| ()).expect_err("nobody answers").to_string();
+    let error =
+        run_room(&short, &stop, &mut |_| ()).map(|_| ()).expect_err("nobody answers").to_string();
     assert!(error.contains("the target is no room"), "{error}");
     for wrong in [
         RoomLoad { senders: 6, ..short.clone() },
         RoomLoad { members: 0, senders: 0, ..short.clone() },
         RoomLoad { message_bytes: 10, ..short.clone() },
     ] {
-        let error = run_room(&wrong, &stop).map(|_| ()).expect_err("it makes no sense").to_string();
+        let error = run_room(&wrong, &stop, &mut |_| ())
+            .map(|_| ())
+            .expect_err("it makes no sense")
+            .to_string();
         assert!(error.starts_with("impossible load: a "), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Distribution, Host, SchemaId, Target, Validity};
+use super::{Check, Distribution, Host, SchemaId, ServerAccount, Target, Validity};
 
 /// One load on a room: some members speak, and all of them hear.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +23,9 @@ pub struct RoomTrial {
     pub load: RoomLoadRecord,
     /// What came of it.
     pub found: RoomFound,
+    /// What the server used, if `c10k` started it; what a delivery cost it is in `found`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerAccount>,
     /// The machine.
     pub host: Host,
     /// What was checked.
@@ -64,8 +67,15 @@ pub struct RoomFound {
     pub messages: u64,
     /// Deliveries of them; right is one for each member.
     pub deliveries: u64,
-    /// Deliveries, divided by the time that was measured.
+    /// Deliveries that came within the measurement, of whichever messages.
+    #[serde(default)]
+    pub heard: u64,
+    /// Those, divided by the time that was measured.
     pub deliveries_per_s: f64,
+    /// The server's CPU time for each of those; absent where the server was not ours to look at, and where the
+    /// machine was too busy to look at it when the measurement began and ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_cpu_per_delivery_ns: Option<f64>,
     /// Deliveries that did not come.
     pub missing: u64,
     /// Deliveries, in all phases, in another order than another member heard them.
@@ -76,6 +86,9 @@ pub struct RoomFound {
     pub members_gone: usize,
     /// From the sender's send, or in an open loop from when that was due, to each member's receipt.
     pub fan_out: Distribution,
+    /// Of its time, how much the generator's thread used its processor; absent in documents of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator_busy_share: Option<f64>,
     /// From due to sent, which is the generator's own delay; absent in a closed loop.
     pub send_lag: Option<Distribution>,
 }

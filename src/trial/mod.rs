@@ -4,6 +4,7 @@ pub mod live;
 #[cfg(test)]
 pub(crate) mod made;
 pub mod record;
+pub(crate) mod room;
 
 use loadgen::LoadError;
 

@@ -1,24 +1,20 @@
 //! `c10k load --app chat`: a load on a room, where one message has as many deliveries as members.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use loadgen::{Address, Histogram, RoomLoad, RoomOutcome, run_room};
+use loadgen::{Address, RoomLoad};
 use protocol::{App, Framing};
 
 use super::{LoadArgs, OwnServer, outputs_can_be_written, stopped};
-use crate::analysis::checks;
-use crate::base::units::{as_f64, now, ns, parse_bytes, show_count, show_ns};
+use crate::base::units::{now, parse_bytes, show_count, show_ns, show_ns_f64};
 use crate::base::values::{Warmup, positive};
 use crate::base::{Exit, invocation, usage};
-use crate::document::{
-    About, Check, Distribution, RoomFound, RoomLoadRecord, RoomTrial, SchemaId, Status, Validity,
-};
+use crate::document::{RoomTrial, SchemaId, Status, Validity};
 use crate::host::machine;
 use crate::process::interrupts;
-use crate::trial::explain;
+use crate::trial::room::{GATHER_TIMEOUT, heard, record};
 use crate::view::deliver;
 use crate::workload::arrivals::RateArg;
 
@@ -53,9 +49,6 @@ impl RoomArgs {
     }
 }
 
-/// How long members may take to come together: each is told of each.
-const GATHER_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Loads a room, prints what came of it, and writes it down if asked to.
 pub(super) fn load(args: &LoadArgs) -> Result<Exit> {
     let rate_per_s = rate(args)?;
@@ -85,27 +78,20 @@ pub(super) fn load(args: &LoadArgs) -> Result<Exit> {
         connect_timeout: GATHER_TIMEOUT,
     };
     let started_at = now();
-    let outcome = run_room(&load, &stop).map_err(explain)?;
-    let checks = judged(&load, &outcome);
+    let heard = heard(&load, server.as_ref().map(|server| &server.child), &stop)?;
     let trial = RoomTrial {
         schema: SchemaId::room(),
         started_at,
         program_version: env!("CARGO_PKG_VERSION").into(),
         command: invocation(),
         target: stopped(&Address::Tcp(address), args.named(), server)?,
-        load: RoomLoadRecord {
-            members: load.members,
-            senders: load.senders,
-            message_bytes: load.message_bytes,
-            rate_per_s,
-            warmup_ns: ns(load.warmup),
-            measure_ns: ns(load.measure),
-        },
-        found: found(&outcome)?,
+        load: record(&load),
+        found: heard.found,
+        server: heard.server,
         host: machine::host(),
-        validity: checks::validity(&checks),
-        checks,
-        interrupted: outcome.interrupted,
+        validity: heard.validity,
+        checks: heard.checks,
+        interrupted: heard.interrupted,
     };
     deliver(&trial, args.json.as_deref(), &text(&trial))?;
     Ok(match trial.validity {
@@ -147,59 +133,6 @@ fn rate(args: &LoadArgs) -> Result<Option<f64>> {
     }
 }
 
-fn judged(load: &RoomLoad, outcome: &RoomOutcome) -> Vec<Check> {
-    let none = |name: &str, seen: u64, message: String| {
-        let status = checks::unless(seen == 0, Status::Fail);
-        checks::check(name, About::Server, status, (as_f64(seen), 0.0), message)
-    };
-    let RoomOutcome { missing, out_of_order, strange, gone, interrupted, .. } = *outcome;
-    let mut all = vec![
-        none("delivered", missing, format!("{missing} deliveries did not come")),
-        none(
-            "one-order",
-            out_of_order,
-            "two members heard the messages in different orders".into(),
-        ),
-        none("nothing-else", strange, format!("{strange} lines were none of this load's messages")),
-        none("members-stay", gone as u64, format!("{gone} members were disconnected")),
-        none("complete", u64::from(interrupted), "it was interrupted".into()),
-        none("some", u64::from(outcome.messages == 0), "no message was measured".into()),
-    ];
-    if load.rate_per_s.is_some() && !outcome.send_lag.is_empty() {
-        let (late, all_of_it) = (outcome.send_lag.value_at_quantile(0.99), &outcome.fan_out);
-        let felt = all_of_it.value_at_quantile(0.99);
-        let status = checks::unless(late <= felt / 10, Status::Warn);
-        let message = format!(
-            "the generator itself was late: {} at p99, of a fan-out of {}",
-            show_ns(late),
-            show_ns(felt)
-        );
-        let seen = (as_f64(late), as_f64(felt / 10));
-        all.push(checks::check("generator-on-time", About::Generator, status, seen, message));
-    }
-    all
-}
-
-fn found(outcome: &RoomOutcome) -> Result<RoomFound> {
-    let of =
-        |histogram: &Histogram<u64>| Distribution::of(histogram, &Histogram::new_from(histogram));
-    let seconds = outcome.measured.as_secs_f64();
-    let per_second = |n: u64| if seconds > 0.0 { as_f64(n) / seconds } else { 0.0 };
-    Ok(RoomFound {
-        measured_ns: ns(outcome.measured),
-        said: outcome.said,
-        messages: outcome.messages,
-        deliveries: outcome.delivered,
-        deliveries_per_s: per_second(outcome.delivered),
-        missing: outcome.missing,
-        out_of_order: outcome.out_of_order,
-        strange: outcome.strange,
-        members_gone: outcome.gone,
-        fan_out: of(&outcome.fan_out)?,
-        send_lag: (!outcome.send_lag.is_empty()).then(|| of(&outcome.send_lag)).transpose()?,
-    })
-}
-
 /// The answer first, then what it is made of.
 fn text(trial: &RoomTrial) -> String {
     let RoomTrial { load, found, .. } = trial;
@@ -221,6 +154,15 @@ fn text(trial: &RoomTrial) -> String {
         quantile(0.99),
         show_ns(found.fan_out.max)
     );
+    if let Some(server) = &trial.server {
+        let each = found.server_cpu_per_delivery_ns.map_or("-".into(), show_ns_f64);
+        let _ = writeln!(
+            text,
+            "server: {each} CPU per delivery, {:.0} % of a processor, {} threads",
+            server.cpu_share * 100.0,
+            server.threads
+        );
+    }
     let whole = found.missing == 0 && found.out_of_order == 0 && found.strange == 0;
     if whole && found.messages > 0 {
         text += "every message came to every member, once and in one order\n";
