@@ -269,8 +269,7 @@ fn figure(server: &Attended, id: &'static str) -> Figure {
         shows: "A lane for each client, from when connect() returned to when the server closed the connection; time \
                 from left to right, since the first client was about to come."
             .into(),
-        legend: drawn.legend(),
-        svg: drawn.svg(),
+        drawing: drawn.drawing(),
     }
 }
 

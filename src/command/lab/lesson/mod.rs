@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use maud::Markup;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -19,6 +18,7 @@ use crate::document::{LessonReport, SchemaId, store};
 use crate::host::machine;
 use crate::view::export::sheet::Sheet;
 use crate::view::table;
+use drawing::Drawing;
 
 /// Options of every small lab.
 #[derive(Debug, Args)]
@@ -103,8 +103,7 @@ pub(super) struct Figure {
     pub(super) title: String,
     /// What it shows and how to read it.
     pub(super) shows: String,
-    pub(super) legend: Markup,
-    pub(super) svg: Markup,
+    pub(super) drawing: Drawing,
 }
 
 /// Runs a lab, or writes its page again.
@@ -194,7 +193,7 @@ fn write(report: &LessonReport, lesson: &Lesson, dir: &Path) -> Result<()> {
     store::write(&dir.join("lab.tex"), written::latex(report, lesson).as_bytes())?;
     for figure in &lesson.figures {
         let file = dir.join(format!("{}.svg", figure.id));
-        store::write(&file, drawing::alone(&figure.svg).as_bytes())?;
+        store::write(&file, figure.drawing.alone().as_bytes())?;
     }
     store::write(&dir.join("lab.html"), page::html(report, lesson).as_bytes())
 }

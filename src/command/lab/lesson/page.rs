@@ -91,8 +91,8 @@ fn figure_on_page(figure: &Figure) -> Markup {
         figure id=(figure.id) {
             h3 { (figure.title) }
             p { (micro(&figure.shows)) }
-            (figure.legend)
-            (figure.svg)
+            (figure.drawing.legend())
+            (figure.drawing.svg)
         }
     }
 }

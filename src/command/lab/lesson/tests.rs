@@ -52,8 +52,7 @@ impl Lab for Counting {
                 id: "figure-clients",
                 title: "Clients".into(),
                 shows: "Who was here.".into(),
-                legend: drawn.legend(),
-                svg: drawn.svg(),
+                drawing: drawn.drawing(),
             }],
             tables: vec![table],
             screens: vec![Screen {

@@ -1,6 +1,6 @@
 //! A small lab for a report of one's own: Markdown and LaTeX. The answer first.
 
-use super::Lesson;
+use super::{Figure, Lesson};
 use crate::document::LessonReport;
 use crate::view::export::markup;
 use crate::view::page::micro;
@@ -9,6 +9,10 @@ use crate::view::page::micro;
 const FOOLS: &str = "What would fool one";
 const QUESTIONS: &str = "Questions";
 const DONE: &str = "What was done, and how to do it by hand";
+
+/// What makes figures that LaTeX can read.
+const TO_PDF: &str = "% Figures, in the folder of the document: for f in figure-*.svg; do rsvg-convert -f pdf -o \
+                      ${f%.svg}.pdf $f; done\n";
 
 /// As Markdown, with the figures beside it.
 pub(super) fn markdown(report: &LessonReport, lesson: &Lesson) -> String {
@@ -54,20 +58,22 @@ pub(super) fn markdown(report: &LessonReport, lesson: &Lesson) -> String {
     text
 }
 
-/// As LaTeX, to be included. It has the tables; figures are files that LaTeX does not read as they are.
+/// As LaTeX, to be included. LaTeX reads no SVG: a figure is there once another program has made a PDF of it, and
+/// until then in its place how to.
 pub(super) fn latex(report: &LessonReport, lesson: &Lesson) -> String {
     let list = |items: &[String]| -> String {
         let items = items.iter().map(|s| format!("  \\item {}\n", markup::escape(&micro(s))));
         format!("\\begin{{itemize}}\\sloppy\n{}\\end{{itemize}}\n", items.collect::<String>())
     };
     let mut text = format!(
-        "% Lab {}, {}: \\input{{lab.tex}} after {}.\n{}{}",
+        "% Lab {}, {}: \\input{{lab.tex}} after {}.\n{TO_PDF}{}{}",
         report.lab,
         report.started_at,
         markup::PACKAGES,
         list(&lesson.sentences),
         markup::latex(&lesson.tables)
     );
+    text.extend(lesson.figures.iter().map(figure));
     for screen in &lesson.screens {
         let (title, shows) = (markup::escape(&screen.title), markup::escape(&micro(&screen.shows)));
         let screen = screen.text.trim_end();
@@ -89,4 +95,15 @@ pub(super) fn latex(report: &LessonReport, lesson: &Lesson) -> String {
         }
     }
     text
+}
+
+/// A figure where there is one that LaTeX can read.
+fn figure(figure: &Figure) -> String {
+    let (id, title) = (figure.id, markup::escape(&figure.title));
+    let shows = markup::escape(&micro(&figure.shows));
+    format!(
+        "\\IfFileExists{{{id}.pdf}}{{%\n  \\begin{{figure}}[htbp]\n    \\centering\n    \
+         \\includegraphics[width=\\linewidth]{{{id}.pdf}}\n    \\caption{{{title}. {shows}}}\n  \\end{{figure}}%\n}}{{%\n  \
+         \\paragraph{{{title}}} {shows} \\emph{{The figure is made by}} \\texttt{{rsvg-convert -f pdf -o {id}.pdf {id}.svg}}.%\n}}\n"
+    )
 }

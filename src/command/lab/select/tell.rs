@@ -147,8 +147,7 @@ fn drawn(second: &Second, id: &'static str) -> Figure {
         shows: "The first client asks once and then says nothing until it leaves; the second one comes meanwhile and asks \
                 at once."
             .into(),
-        legend: drawn.legend(),
-        svg: drawn.svg(),
+        drawing: drawn.drawing(),
     }
 }
 
@@ -186,8 +185,7 @@ fn chart(measured: &Measured, id: &'static str, title: &'static str, of: Of) -> 
              %.{doubt}",
             measured.asking
         ),
-        legend: chart.legend(),
-        svg: chart.svg(),
+        drawing: chart.drawing(),
     }
 }
 

@@ -165,7 +165,7 @@ fn each_prediction_has_an_answer_and_select_has_no_point_beyond_its_limit() {
             "figure-idle-latency"
         ]
     );
-    let svg = &lesson.figures[2].svg.0;
+    let svg = &lesson.figures[2].drawing.svg.0;
     assert_eq!(svg.matches("<title>select, ").count(), 2);
     assert_eq!(svg.matches("<title>poll, ").count(), 3);
 }

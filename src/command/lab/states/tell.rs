@@ -185,8 +185,7 @@ fn figure(scenario: &Scenario, id: &'static str) -> Figure {
         shows: "Two lanes for each client: its own end of the connection and the server's. Time from left to right; \
                 TIME_WAIT goes on beyond the right end."
             .into(),
-        legend: drawn.legend(),
-        svg: drawn.svg(),
+        drawing: drawn.drawing(),
     }
 }
 

@@ -145,7 +145,7 @@ fn how_long_time_wait_stays_is_not_said_where_it_was_not_waited_for() {
 fn each_prediction_has_an_answer_and_a_drawing_ends_soon_after_what_happened() {
     let lesson = States::lesson(&measured(vec![one_by_one(Some(60.6)), at_once()]));
     assert!(lesson.predictions.iter().all(|prediction| !prediction.answers.is_empty()));
-    let svg = lesson.figures[0].svg.0.clone();
+    let svg = lesson.figures[0].drawing.svg.0.clone();
     assert!(svg.contains(">5 s<") && !svg.contains(">20 s<"), "{svg}");
     let table = &lesson.tables[0];
     let column = table.columns.iter().position(|c| c.name == "TIME_WAIT").expect("it was seen");
@@ -158,7 +158,7 @@ fn what_came_last_is_within_its_drawing() {
     let mut scenario = one_by_one(None);
     scenario.watched_until_s = 4.6;
     let lesson = States::lesson(&measured(vec![scenario]));
-    let svg = &lesson.figures[0].svg.0;
+    let svg = &lesson.figures[0].drawing.svg.0;
     // 4.6 s and a fifth of that: the dates come at 2 s and 4 s of 5.52 s.
     assert!(svg.contains(&format!("cx=\"{:.3}%\"", 1.0 + 98.0 * 4.0 / 5.52)), "{svg}");
 }

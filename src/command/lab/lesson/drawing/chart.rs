@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{percent, ticks};
+use super::{Drawing, Key, percent, ticks};
 use crate::statistics::Interval;
 
 /// Heights in pixels: the words above, the field, and the axis with its words below.
@@ -99,8 +99,7 @@ impl Chart {
         (Range::of(self.x.log, points().map(|point| point.x)), Range { high: y.high * ROOM, ..y })
     }
 
-    /// The drawing.
-    pub(in crate::command::lab) fn svg(&self) -> Markup {
+    fn svg(&self) -> Markup {
         let (xs, ys) = self.ranges();
         let x = |value: f64| percent(FROM + xs.share(value) * (TO - FROM));
         let at = |value: f64| HEAD + (1.0 - ys.share(value)) * FIELD;
@@ -139,20 +138,21 @@ impl Chart {
         }
     }
 
-    /// What its colours and marks mean.
-    pub(in crate::command::lab) fn legend(&self) -> Markup {
-        html! {
-            ul.legend.drawing {
-                @for (at, series) in self.series.iter().enumerate() {
-                    li {
-                        svg class={ "s" (at) } aria-hidden="true" {
-                            line.stroke x1="0" x2="100%" y1="50%" y2="50%" {}
-                            svg x="50%" y="50%" overflow="visible" { (mark(at)) }
-                        }
-                        (series.name)
-                    }
+    /// The drawing with its legend.
+    pub(in crate::command::lab) fn drawing(&self) -> Drawing {
+        let key = |(at, series): (usize, &Series)| Key {
+            sign: html! {
+                svg class={ "s" (at) } aria-hidden="true" {
+                    line.stroke x1="0" x2="100%" y1="50%" y2="50%" {}
+                    svg x="50%" y="50%" overflow="visible" { (mark(at)) }
                 }
-            }
+            },
+            name: series.name.clone(),
+        };
+        Drawing {
+            svg: self.svg(),
+            height: HEAD + FIELD + FOOT,
+            keys: self.series.iter().enumerate().map(key).collect(),
         }
     }
 }
@@ -200,7 +200,8 @@ mod tests {
         for log in [false, true] {
             for points in [&[][..], &[(0.0, 0.0)], &[(5.0, 7.0)]] {
                 let chart = chart(log, points);
-                let (svg, legend) = (chart.svg().into_string(), chart.legend().into_string());
+                let (svg, legend) =
+                    (chart.svg().into_string(), chart.drawing().legend().into_string());
                 assert!(legend.contains("select"));
                 assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
             }

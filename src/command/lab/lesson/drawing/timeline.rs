@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{percent, ticks};
+use super::{Drawing, Key, percent, ticks};
 use crate::base::units::show_ns_f64;
 
 /// Heights in pixels: a lane's name, its bar, and what is between two lanes.
@@ -81,8 +81,7 @@ impl Timeline {
         (NAME + BAR + GAP) * crate::base::units::as_f64(at as u64)
     }
 
-    /// The drawing.
-    pub(in crate::command::lab) fn svg(&self) -> Markup {
+    fn svg(&self) -> Markup {
         let bottom = Self::top(self.lanes.len());
         let ticks = ticks::linear(self.lasts_s());
         html! {
@@ -132,26 +131,27 @@ impl Timeline {
         }
     }
 
-    /// What its colours mean.
-    pub(in crate::command::lab) fn legend(&self) -> Markup {
-        html! {
-            ul.legend.drawing {
-                @for (at, kind) in self.kinds.iter().enumerate() {
-                    @if self.has(at) {
-                        li {
-                            svg aria-hidden="true" {
-                                rect class={ "fill k" (at) } width="100%" height="100%" {}
-                                @if kind.waits { rect width="100%" height="100%" fill={ "url(#" (self.id) "-hatch)" } opacity="0.35" {} }
-                                rect.edge width="100%" height="100%" {}
-                            }
-                            (kind.name)
-                        }
-                    }
+    /// The drawing with its legend.
+    pub(in crate::command::lab) fn drawing(&self) -> Drawing {
+        let key = |(at, kind): (usize, &Kind)| Key {
+            sign: html! {
+                svg aria-hidden="true" {
+                    rect class={ "fill k" (at) } width="100%" height="100%" {}
+                    @if kind.waits { rect width="100%" height="100%" fill={ "url(#" (self.id) "-hatch)" } opacity="0.35" {} }
+                    rect.edge width="100%" height="100%" {}
                 }
-                @if let Some(mark) = self.mark {
-                    li { svg aria-hidden="true" { circle cx="50%" cy="50%" r=(MARK) fill="currentColor" {} } (mark) }
-                }
-            }
+            },
+            name: kind.name.into(),
+        };
+        let mark = self.mark.map(|mark| Key {
+            sign: html! { svg aria-hidden="true" { circle cx="50%" cy="50%" r=(MARK) fill="currentColor" {} } },
+            name: mark.into(),
+        });
+        let kinds = self.kinds.iter().enumerate().filter(|(at, _)| self.has(*at)).map(key);
+        Drawing {
+            svg: self.svg(),
+            height: Self::top(self.lanes.len()) + FOOT,
+            keys: kinds.chain(mark).collect(),
         }
     }
 
@@ -211,7 +211,7 @@ mod tests {
         assert!(svg.contains("x=\"1.000%\" y=\"19\" width=\"49.000%\""), "{svg}");
         assert!(svg.contains("x=\"50.000%\" y=\"19\" width=\"49.000%\""), "{svg}");
         assert!(svg.contains("client &lt;1&gt;") && svg.contains("<title>hello</title>"));
-        let legend = drawn.legend().into_string();
+        let legend = drawn.drawing().legend().into_string();
         assert!(legend.contains("served") && !legend.contains("waiting"), "{legend}");
     }
 
