@@ -46,7 +46,7 @@ fn output(arguments: &[&str]) -> (i32, String, String) {
 fn the_labs_are_listed_with_their_questions() {
     let (exit, stdout, _) = output(&["lab"]);
     assert_eq!(exit, 0);
-    for lab in ["stateful", "concurrency", "states", "select"] {
+    for lab in ["stateful", "concurrency", "states", "select", "chat"] {
         assert!(stdout.lines().any(|line| line.starts_with(&format!("{lab}: "))), "{stdout}");
     }
 }

@@ -114,3 +114,26 @@ fn select_shows_where_the_second_waits_and_what_it_turns_away() {
     assert!(costs.iter().any(|cost| cost["model"] == "epoll"));
     again("select", &dir);
 }
+
+#[test]
+fn chat_counts_every_delivery_in_rooms_of_every_model() {
+    let out = tempfile::tempdir().expect("a folder");
+    let (stdout, dir) = quick("chat", out.path());
+    assert!(stdout.contains("Every message came to every member"), "{stdout}");
+    let lab = document(&dir);
+    let rooms = lab["measured"]["rooms"].as_array().expect("rooms");
+    for model in ["select", "epoll", "thread-per-client", "tokio-multi"] {
+        let own: Vec<&Value> = rooms.iter().filter(|room| room["model"] == model).collect();
+        assert_eq!(own.len(), 2, "{rooms:?}");
+        for room in own {
+            let members = room["members"].as_u64().expect("a number");
+            let deliveries = room["deliveries"].as_u64().expect("a number");
+            assert!(deliveries > 0 && deliveries.is_multiple_of(members), "{room:#}");
+            assert_eq!(room["missing"], 0);
+        }
+    }
+    let most = rooms.iter().filter(|room| room["model"] == "thread-per-client");
+    let threads = most.filter_map(|room| room["threads"].as_u64()).max();
+    assert_eq!(threads, Some(121), "two for each of 60 members, and the first");
+    again("chat", &dir);
+}

@@ -3,6 +3,7 @@
 //! Each begins with its question, has its reader predict, measures, and says what the data allow to say.
 //! `stateful` is a plan that varies each factor by itself; the others are small and share `lesson`.
 
+mod chat;
 mod concurrency;
 mod lesson;
 mod select;
@@ -17,6 +18,7 @@ use clap::{Args, Subcommand};
 use crate::base::Exit;
 use crate::view::table;
 
+use chat::Chat;
 use concurrency::Concurrency;
 use lesson::Lab;
 pub use lesson::LessonArgs;
@@ -43,6 +45,8 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Choice {
+    /// A chat: how long a message takes to all members, as the room grows
+    Chat(LessonArgs),
     /// Apparent and real concurrency: three clients, who waits and who is served
     Concurrency(LessonArgs),
     /// Where the second client waits, and what idle clients cost select, poll and epoll
@@ -54,11 +58,12 @@ enum Choice {
 }
 
 /// Each lab with its question.
-const LABS: [(&str, &str); 4] = [
+const LABS: [(&str, &str); 5] = [
     ("stateful", stateful::QUESTION),
     (Concurrency::NAME, Concurrency::QUESTION),
     (States::NAME, States::QUESTION),
     (Select::NAME, Select::QUESTION),
+    (Chat::NAME, Chat::QUESTION),
 ];
 
 /// Runs a lab, or lists them.
@@ -68,6 +73,7 @@ const LABS: [(&str, &str); 4] = [
 pub fn lab(args: &LabArgs) -> Result<Exit> {
     match &args.lab {
         Some(Choice::Stateful(args)) => stateful::run(args),
+        Some(Choice::Chat(args)) => lesson::run::<Chat>(args),
         Some(Choice::Concurrency(args)) => lesson::run::<Concurrency>(args),
         Some(Choice::States(args)) => lesson::run::<States>(args),
         Some(Choice::Select(args)) => lesson::run::<Select>(args),

@@ -1,0 +1,153 @@
+//! What was measured of rooms, in sentences.
+
+use super::{AGAINST, Measured, Room, Times};
+use crate::analysis::metric::MARGIN;
+use crate::command::lab::told::{Told, tell, times};
+
+/// Fewer rounds than this see large effects only.
+const ROUNDS_FEW: u32 = 5;
+
+/// What the measurements allow to say.
+pub(super) fn of(measured: &Measured) -> Vec<String> {
+    let mut said = delivered(&measured.rooms);
+    said.extend(grown(measured));
+    said.extend(against_epoll(measured));
+    said.extend(threads(&measured.rooms));
+    said.push(noise(measured));
+    if !measured.apart {
+        said.push(
+            "Server and generator shared one processor, so that times are those of both together."
+                .into(),
+        );
+    }
+    if measured.rounds < ROUNDS_FEW {
+        said.push(format!(
+            "These are {} rounds: enough for large effects only, and intervals are wide.",
+            measured.rounds
+        ));
+    }
+    said.extend(measured.left_out.iter().cloned());
+    said
+}
+
+/// Whether everybody heard everything, in one order.
+fn delivered(rooms: &[Room]) -> Vec<String> {
+    let wrong = |room: &&Room| room.missing > 0 || room.out_of_order > 0;
+    let of_wrong = |room: &Room| {
+        format!(
+            "{} with {} members: {} deliveries did not come, and {} came in another order.",
+            room.model, room.members, room.missing, room.out_of_order
+        )
+    };
+    let mut said: Vec<String> = rooms.iter().filter(wrong).map(of_wrong).collect();
+    let deliveries: u64 = rooms.iter().map(|room| room.deliveries).sum();
+    if said.is_empty() && deliveries > 0 {
+        said.push(format!(
+            "Every message came to every member, once and in one order, in all rooms: {deliveries} deliveries."
+        ));
+    }
+    said
+}
+
+/// The largest room of a model, if it is not its only one.
+fn largest<'a>(measured: &'a Measured, model: &str) -> Option<(&'a Room, usize)> {
+    let own = || measured.rooms.iter().filter(|room| room.model == model);
+    let smallest = own().map(|room| room.members).min()?;
+    let largest = own().max_by_key(|room| room.members)?;
+    (largest.members > smallest).then_some((largest, smallest))
+}
+
+fn models(measured: &Measured) -> Vec<&str> {
+    let mut models: Vec<&str> = measured.rooms.iter().map(|room| room.model.as_str()).collect();
+    models.dedup();
+    models
+}
+
+/// Of each model its largest room over its smallest one.
+fn grown(measured: &Measured) -> Vec<String> {
+    let mut said = Vec::new();
+    for model in models(measured) {
+        let Some((room, smallest)) = largest(measured, model) else { continue };
+        let what = format!("the median delivery in a room of {}", room.members);
+        let against = format!("as long as in one of {smallest}");
+        said.push(say(room, &what, &against, room.over_smallest, measured.detectable.fan_out));
+        let what = format!("a delivery in a room of {}", room.members);
+        let against = format!("the server CPU of one in a room of {smallest}");
+        said.push(say(room, &what, &against, room.cpu_over_smallest, measured.detectable.cpu));
+    }
+    said
+}
+
+/// Each other model against epoll in the largest room that it had.
+fn against_epoll(measured: &Measured) -> Vec<String> {
+    let mut said = Vec::new();
+    for model in models(measured).into_iter().filter(|model| *model != AGAINST) {
+        let own = measured.rooms.iter().filter(|room| room.model == model);
+        let Some(room) = own.max_by_key(|room| room.members) else { continue };
+        let what = format!("the median delivery in a room of {}", room.members);
+        let against = format!("as long as under {AGAINST}");
+        said.push(say(room, &what, &against, room.over_epoll, measured.detectable.fan_out));
+        let what = format!("a delivery in a room of {}", room.members);
+        let against = format!("the server CPU that it takes {AGAINST}");
+        said.push(say(room, &what, &against, room.cpu_over_epoll, measured.detectable.cpu));
+    }
+    said
+}
+
+fn say(room: &Room, what: &str, against: &str, over: Option<Times>, least: Option<f64>) -> String {
+    let model = &room.model;
+    let Some(Times { ratio, interval }) = over else {
+        let why = if room.flags.is_empty() {
+            "too few rounds have a figure".to_string()
+        } else {
+            format!("these checks did not pass: {}", room.flags.join(", "))
+        };
+        return format!("{model}: whether {what} takes {against} is not known; {why}.");
+    };
+    let times = times(ratio, interval);
+    match tell(ratio, interval, least) {
+        Told::More | Told::Less => format!("{model}: {what} takes {times} {against}."),
+        Told::Same => {
+            format!("{model}: {what} takes {against}, within {:.0} %: {times}.", MARGIN * 100.0)
+        }
+        Told::Noise => format!(
+            "{model}: {what} takes {times} {against}, which is no more than two equal servers differed by here."
+        ),
+        Told::Nothing => {
+            format!(
+                "{model}: whether {what} takes {against}, or more or less, cannot be told: {times}."
+            )
+        }
+    }
+}
+
+/// How many threads each model had in its largest room.
+fn threads(rooms: &[Room]) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    let mut models: Vec<&str> = rooms.iter().map(|room| room.model.as_str()).collect();
+    models.dedup();
+    for model in models {
+        let own = rooms.iter().filter(|room| room.model == model && room.threads.is_some());
+        let Some(room) = own.max_by_key(|room| room.members) else { continue };
+        let (threads, members) = (room.threads.unwrap_or_default(), room.members as u64);
+        let each = if threads >= members { ": they grow with the room" } else { "" };
+        let word = if threads == 1 { "thread" } else { "threads" };
+        said.push(format!(
+            "{model}: the server had {threads} {word} with {members} members{each}."
+        ));
+    }
+    said
+}
+
+fn noise(measured: &Measured) -> String {
+    let percent = |share: f64| format!("{:.0} %", (share * 100.0).ceil());
+    match (measured.detectable.fan_out, measured.detectable.cpu) {
+        (Some(fan_out), Some(cpu)) => format!(
+            "Two equal servers of {AGAINST} differed here by up to {} in the median delivery and {} in CPU; no smaller \
+             difference is claimed.",
+            percent(fan_out),
+            percent(cpu)
+        ),
+        _ => "No server was measured twice often enough, so that nobody knows by how much equal servers differ here.".into(),
+    }
+}
