@@ -67,6 +67,22 @@ impl Conditions {
                 format!("this build is not optimised: run it as `cargo bench --bench {bench}`");
             return skip(bench, &reason).map(|()| None);
         }
+        Self::on(bench, version, processors)
+    }
+
+    /// As [`Self::begin`] for what measures nothing: in any build, and with one processor.
+    pub(crate) fn in_any_build(
+        bench: &'static str,
+        version: u32,
+        args: &Common,
+    ) -> Result<Option<Self>> {
+        if args.filter.as_deref().is_some_and(|filter| !bench.contains(filter)) {
+            return Ok(None);
+        }
+        Self::on(bench, version, 1)
+    }
+
+    fn on(bench: &'static str, version: u32, processors: usize) -> Result<Option<Self>> {
         let cpus = machine::cpus();
         if cpus.len() < processors {
             let reason = "it takes two processors, one for each end, and this process may use one";

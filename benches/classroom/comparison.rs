@@ -1,0 +1,74 @@
+//! Figures in pairs, ours and theirs, and what they make of a claim.
+
+use c10k::statistics::claim::{Answer, Claim};
+use c10k::statistics::{Interval, median};
+use serde::Serialize;
+
+use crate::support::Spread;
+
+/// What a figure is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unit {
+    Rate,
+    Time,
+    Bytes,
+}
+
+impl Unit {
+    /// Ours beside theirs: how many times as much, but of memory how much more.
+    pub(crate) fn compare(self, (ours, theirs): (f64, f64)) -> f64 {
+        if self == Self::Bytes { ours - theirs } else { ours / theirs }
+    }
+}
+
+/// Pairs of one figure, ours and theirs.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Comparison {
+    pub(crate) what: String,
+    pub(crate) figure: &'static str,
+    pub(crate) against: String,
+    pub(crate) unit: Unit,
+    pub(crate) claim: Option<Claim>,
+    pub(crate) pairs: Vec<(f64, f64)>,
+}
+
+/// One line of the table.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Verdict {
+    pub(crate) what: String,
+    pub(crate) figure: &'static str,
+    pub(crate) against: String,
+    pub(crate) unit: Unit,
+    pub(crate) ours: Option<Spread>,
+    pub(crate) theirs: Option<Spread>,
+    /// The median over the pairs: of memory the difference, of all else the ratio.
+    pub(crate) compared: Option<f64>,
+    /// Where the true median may be, at 95 %.
+    pub(crate) interval: Option<Interval>,
+    pub(crate) claim: Option<Claim>,
+    /// Absent where there is no claim, and where none is judged.
+    pub(crate) answer: Option<Answer>,
+}
+
+impl Comparison {
+    /// What the pairs make of the claim; nothing where it was only seen whether all of it works.
+    pub(crate) fn verdict(&self, quick: bool) -> Verdict {
+        let compared: Vec<f64> = self.pairs.iter().map(|pair| self.unit.compare(*pair)).collect();
+        // Whatever is claimed, the interval is of the pairs.
+        let judged = self.claim.unwrap_or(Claim::AtMost(1.0)).judge(&compared);
+        let judge = judged.filter(|_| !quick);
+        Verdict {
+            what: self.what.clone(),
+            figure: self.figure,
+            against: self.against.clone(),
+            unit: self.unit,
+            ours: Spread::of(self.pairs.iter().map(|pair| pair.0)),
+            theirs: Spread::of(self.pairs.iter().map(|pair| pair.1)),
+            compared: median(&compared),
+            interval: judged.and_then(|judged| judged.interval),
+            claim: self.claim,
+            answer: self.claim.and(judge).map(|judged| judged.answer),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The classroom's systems at scale, beside the least that C can do.
+//!
+//! - `chat`: a room of a thousand members in which a few speak, for every model that has one: deliveries a second and
+//!   the fan-out's p99, beside `c/broadcast.c`, which is a room over epoll and nothing else
+//! - `shell`: commands a second of a remote shell, beside `c/spawn.c`, which starts the same program as often as it can
+//! - `clock`: memory of ten thousand sessions of `clock` in every event loop, beside as many of `bench`
+//!
+//! Both sides of a pair are measured one right after the other, each with fresh processes, the server on the first
+//! processor and the client on the second; what is compared is within the pair. Every claim has one of three answers.
+//!
+//! `--quick` looks only whether all of it works: few members, few sessions, one round, and no claim is judged. It
+//! runs in any build.
+//!
+//! Not criterion: what is measured happens in other processes, and a pair is the unit.
+
+mod chat;
+mod clock;
+mod comparison;
+mod report;
+mod setting;
+mod shell;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::num::NonZeroU32;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use serde::Serialize;
+
+use comparison::{Comparison, Verdict};
+use setting::{Found, Setting};
+use support::conditions::{Common, Conditions, publish};
+
+/// The classroom's systems at scale, beside the least that C can do.
+///
+/// Ends with 0 if all claims hold that were asked for, with 1 if one does not, with 4 if one could not be judged
+/// here.
+#[derive(Debug, Parser)]
+#[command(name = "classroom")]
+struct Args {
+    /// Only these parts, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "chat,shell,clock")]
+    parts: Vec<Part>,
+    /// Only these models, by name, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    models: Vec<String>,
+    /// How often each pair is measured
+    #[arg(long, default_value = "9", value_name = "N")]
+    rounds: NonZeroU32,
+    /// Only whether it works, in seconds: no claim is judged
+    #[arg(long)]
+    quick: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// A part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Chat,
+    Shell,
+    Clock,
+}
+
+/// What `--json` writes.
+#[derive(Serialize)]
+struct Record {
+    #[serde(flatten)]
+    conditions: Conditions,
+    cc_flags: Vec<String>,
+    rounds: u32,
+    quick: bool,
+    verdicts: Vec<Verdict>,
+    comparisons: Vec<Comparison>,
+    /// What was not measured, and why.
+    skipped: Vec<String>,
+}
+
+fn main() -> Result<ExitCode> {
+    let args = Args::parse();
+    let begun = if args.quick {
+        Conditions::in_any_build("classroom", 1, &args.common)?
+    } else {
+        Conditions::begin("classroom", 1, &args.common)?
+    };
+    let Some(conditions) = begun else { return Ok(ExitCode::SUCCESS) };
+    for name in &args.models {
+        anyhow::ensure!(servers::models::find(name).is_some(), "there is no model {name}");
+    }
+    let setting = Setting {
+        rounds: if args.quick { 1 } else { args.rounds.get() },
+        quick: args.quick,
+        models: args.models,
+        server_cpu: conditions.server_cpu,
+        client_cpu: conditions.client_cpu,
+    };
+    let wants = |part: Part| args.parts.is_empty() || args.parts.contains(&part);
+    let mut found = Found::default();
+    let parts: [(Part, fn(&Setting, &mut Found) -> Result<()>); 3] =
+        [(Part::Chat, chat::measure), (Part::Shell, shell::measure), (Part::Clock, clock::measure)];
+    for (_, measure) in parts.into_iter().filter(|(part, _)| wants(*part)) {
+        measure(&setting, &mut found)?;
+    }
+    let Found { comparisons, skipped } = found;
+    let verdicts: Vec<Verdict> =
+        comparisons.iter().map(|comparison| comparison.verdict(setting.quick)).collect();
+    let record = Record {
+        conditions: conditions.end(),
+        cc_flags: support::process::CC_FLAGS.map(String::from).to_vec(),
+        rounds: setting.rounds,
+        quick: setting.quick,
+        verdicts,
+        comparisons,
+        skipped,
+    };
+    publish(&report::text(&record), &record, &args.common)?;
+    Ok(report::exit_code(&record))
+}
