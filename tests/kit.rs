@@ -23,6 +23,42 @@ CHECK_OPTIONS='--tries 1 --patience 30s --only every_request_gets_its_reply,half
 a_request_split_at_every_byte_is_one_request'
 ";
 
+#[test]
+fn each_handout_has_a_goal_predictions_what_to_do_what_to_look_for_and_questions_with_answers_apart()
+ {
+    let labs = Path::new(PROJECT).join("labs");
+    let list = fs::read_to_string(labs.join("README.md")).unwrap();
+    let list = list.split("## Handouts").nth(1).unwrap().split("## ").next().unwrap();
+    let handouts: Vec<&str> = list
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("| [")?.split_once("](")?.1.split_once(')')?.0))
+        .collect();
+    assert!(handouts.len() > 5, "{handouts:?}");
+    for handout in &handouts {
+        let text = fs::read_to_string(labs.join(handout)).unwrap();
+        for heading in ["Goal", "Predict", "What to look for", "Questions"] {
+            assert!(text.contains(&format!("\n## {heading}\n")), "{handout}: {heading}");
+        }
+        assert!(
+            text.contains("```console\n$ ") || text.contains("```sh\nc10k "),
+            "{handout}: commands"
+        );
+        let asked = |from: &str, text: &str| {
+            let questions = text.split(from).last().unwrap();
+            let number =
+                |line: &&str| line.split_once(". ").is_some_and(|(n, _)| n.parse::<u8>().is_ok());
+            questions.lines().filter(number).count()
+        };
+        let answers = fs::read_to_string(labs.join("answers").join(handout)).unwrap();
+        let (questions, answered) = (asked("\n## Questions\n", &text), asked("# ", &answers));
+        assert!(questions > 0 && questions == answered, "{handout}: {questions} and {answered}");
+    }
+    let keys = fs::read_dir(labs.join("answers")).unwrap().map(|key| key.unwrap().file_name());
+    for key in keys.filter(|key| key != "starters.md") {
+        assert!(handouts.iter().any(|handout| key == *handout), "{key:?} answers no handout");
+    }
+}
+
 /// The folder that Gradescope calls /autograder, with the program in it.
 fn autograder(assignment: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
