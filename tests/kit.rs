@@ -231,3 +231,37 @@ fn a_report_begins_with_the_tables_of_its_run() {
     }
     assert_eq!(begin("no-such-run", "other").status.code(), Some(2));
 }
+
+#[test]
+fn a_report_on_a_small_lab_has_the_figures_that_the_lab_has_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lab, bin) = (folder.path().join("lab"), folder.path().join("bin"));
+    fs::create_dir(&lab).unwrap();
+    fs::create_dir(&bin).unwrap();
+    for (file, text) in [
+        ("lab.json", "{}"),
+        ("lab.md", "# A lab"),
+        ("lab.tex", "% A lab"),
+        ("figure-a.svg", "<svg/>"),
+    ] {
+        fs::write(lab.join(file), text).unwrap();
+    }
+    let begin = |to: &str, path: &str| {
+        let mut begin = Command::new(Path::new(PROJECT).join("labs/report/begin.sh"));
+        begin.arg(&lab).arg(folder.path().join(to)).env("C10K", C10K).env("PYTHON", "false");
+        begin.env("PATH", path).output().unwrap()
+    };
+    // A program that makes a PDF of nothing, before any that may be installed.
+    let convert = bin.join("rsvg-convert");
+    fs::write(&convert, "#!/bin/sh\necho pdf >\"$4\"\n").unwrap();
+    fs::set_permissions(&convert, fs::Permissions::from_mode(0o755)).unwrap();
+    let output = begin("with", &format!("{}:/usr/bin:/bin", bin.display()));
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", said(&output));
+    assert!(folder.path().join("with/figure-a.svg").is_file());
+    assert!(folder.path().join("with/figure-a.pdf").is_file());
+    fs::write(&convert, "#!/bin/sh\nexit 1\n").unwrap();
+    let output = begin("without", &format!("{}:/usr/bin:/bin", bin.display()));
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("no figure-a.pdf for LaTeX"), "{}", said(&output));
+    assert!(folder.path().join("without/figure-a.svg").is_file());
+}

@@ -48,11 +48,25 @@ plot() {
         "${PYTHON:-python3}" "$project/scripts/plot.py" "$@"
     fi
 }
+# A small lab has drawn its figures itself; LaTeX reads them as PDF.
+drawn=
+for figure in "$run"/figure-*.svg; do
+    [ -f "$figure" ] || continue
+    drawn=yes
+    cp "$figure" "$report/"
+    name=$(basename "$figure" .svg)
+    if ! rsvg-convert -f pdf -o "$report/$name.pdf" "$figure" 2>/dev/null; then
+        echo "no $name.pdf for LaTeX: install rsvg-convert (librsvg2-bin)" >&2
+    fi
+done
+
 # Of a lab its own figures: those of its run are many.
 kinds=
 if [ -f "$run/lab.json" ]; then kinds="--figures lab"; fi
 # shellcheck disable=SC2086 # options are words
-if plot "$run" $kinds --width one --formats pdf,png --out "$report/figures" >/dev/null 2>"$report/plot.log"; then
+if [ -n "$drawn" ]; then
+    :
+elif plot "$run" $kinds --width one --formats pdf,png --out "$report/figures" >/dev/null 2>"$report/plot.log"; then
     rm -f "$report/plot.log"
 else
     echo "no figures: scripts/plot.py failed, see $report/plot.log" >&2

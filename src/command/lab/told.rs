@@ -4,9 +4,16 @@ use crate::analysis::metric::MARGIN;
 use crate::analysis::standings::away;
 use crate::statistics::Interval;
 
+/// Beyond this a ratio is not written out.
+const MOST: f64 = 1_000.0;
+
 /// How many times as much.
 pub(super) fn times(ratio: f64, interval: Interval) -> String {
-    format!("{ratio:.2} times [{:.2}, {:.2}]", interval.low, interval.high)
+    // Of two rounds an interval may reach further than any digits tell.
+    let end = |value: f64| {
+        if value < MOST { format!("{value:.2}") } else { format!("over {MOST:.0}") }
+    };
+    format!("{ratio:.2} times [{}, {}]", end(interval.low), end(interval.high))
 }
 
 /// What an interval of a ratio tells.
@@ -55,6 +62,15 @@ mod tests {
         assert_eq!(told(0.97, 1.04), Told::Same);
         assert_eq!(told(1.001, 1.01), Told::Same, "sure, and too small to matter");
         assert_eq!(told(0.9, 1.3), Told::Nothing);
+    }
+
+    #[test]
+    fn an_interval_without_an_end_has_no_digits_for_it() {
+        assert_eq!(times(1.5, Interval { low: 1.25, high: 999.5 }), "1.50 times [1.25, 999.50]");
+        assert_eq!(
+            times(20.0, Interval { low: 1e-9, high: 8e17 }),
+            "20.00 times [0.00, over 1000]"
+        );
     }
 
     #[test]

@@ -92,6 +92,13 @@ fn a_lab_has_its_files_and_is_told_again_from_what_it_measured() {
         latex.contains("\\begin{verbatim}\nc10k\n  `- c10k\n\\end")
             && markdown.contains("```text\nc10k")
     );
+    // Included where it was made a PDF, and else how to.
+    let figure = latex.split_once("\\IfFileExists{figure-clients.pdf}{").expect("a figure").1;
+    assert!(
+        figure.contains("\\includegraphics[width=\\linewidth]{figure-clients.pdf}"),
+        "{figure}"
+    );
+    assert!(figure.contains("rsvg-convert -f pdf -o figure-clients.pdf figure-clients.svg"));
     let prediction = html.find("Two or three?").expect("it is asked");
     let answer = html.find("3 clients took").expect("it is answered");
     assert!(prediction < answer && !html.contains("<details open"));

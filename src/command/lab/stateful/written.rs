@@ -66,7 +66,8 @@ pub(super) fn latex(report: &LabReport) -> String {
         format!("\\begin{{itemize}}\\sloppy\n{}\\end{{itemize}}\n", items.collect::<String>())
     };
     let mut text = format!(
-        "% Lab {}, run {}: \\input{{lab.tex}} after {}.\n{}{}",
+        "% Lab {}, run {}: \\input{{lab.tex}} after {}.\n% Its figures: scripts/plot.py FOLDER --figures lab \
+         --formats pdf\n{}{}",
         report.lab,
         report.run,
         markup::PACKAGES,
