@@ -90,7 +90,7 @@ fn is_loop(model: &Model) -> bool {
 /// Private memory that so many sessions take, each after one exchange.
 fn of_each(setting: &Setting, model: &Model, app: &App, sessions: usize) -> Result<f64> {
     let words = ["--app", app.name, "--idle-timeout", "1h"].map(String::from);
-    let server = Server::start_model_with(model.name, &words, setting.server_cpu)?;
+    let server = Server::start_silent(model.name, &words, setting.server_cpu)?;
     let pid = server.process.pid();
     let before = settled(pid);
     let mut streams = Vec::with_capacity(sessions);

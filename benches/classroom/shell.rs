@@ -68,7 +68,7 @@ pub(crate) fn measure(setting: &Setting, found: &mut Found) -> Result<()> {
 /// Commands a second that so many clients get run, each of which sends the next when the last has ended.
 fn ours(setting: &Setting, time: Duration) -> Result<f64> {
     let words = ["--app", "shell", "--allow", PROGRAM, "--status"].map(String::from);
-    let server = Server::start_model_with(MODEL, &words, setting.server_cpu)?;
+    let server = Server::start_silent(MODEL, &words, setting.server_cpu)?;
     let all = machine::cpus();
     machine::pin(&[setting.client_cpu])?;
     // Threads inherit the processor of the one that starts them.

@@ -95,10 +95,19 @@ impl Server {
 
     /// Starts one of our models with more arguments.
     pub(crate) fn start_model_with(model: &str, more: &[String], cpu: usize) -> Result<Self> {
-        let more: Vec<&str> = more.iter().map(String::as_str).collect();
-        let args = ServeArgs::child(&[&["--model", model], &more[..]].concat())?;
-        Self::start(&mut args.command(C10K), cpu)
+        Self::start(&mut serving(model, more)?, cpu)
     }
+
+    /// The same where nobody reads what it says of its clients.
+    pub(crate) fn start_silent(model: &str, more: &[String], cpu: usize) -> Result<Self> {
+        Self::start(serving(model, more)?.stderr(Stdio::null()), cpu)
+    }
+}
+
+fn serving(model: &str, more: &[String]) -> Result<Command> {
+    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    let args = ServeArgs::child(&[&["--model", model], &more[..]].concat())?;
+    Ok(args.command(C10K))
 }
 
 /// Starts a program that keeps to one processor.
