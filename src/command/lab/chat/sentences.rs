@@ -4,6 +4,8 @@ use super::{AGAINST, Measured, Room, Times};
 use crate::analysis::metric::MARGIN;
 use crate::command::lab::told::{Told, tell, times};
 
+/// A difference beyond this is not written out.
+const SHARE_MOST: f64 = 10.0;
 /// Fewer rounds than this see large effects only.
 const ROUNDS_FEW: u32 = 5;
 
@@ -140,10 +142,16 @@ fn threads(rooms: &[Room]) -> Vec<String> {
 }
 
 fn noise(measured: &Measured) -> String {
-    let percent = |share: f64| format!("{:.0} %", (share * 100.0).ceil());
+    let percent = |share: f64| {
+        if share < SHARE_MOST {
+            format!("up to {:.0} %", (share * 100.0).ceil())
+        } else {
+            format!("more than {:.0} %", SHARE_MOST * 100.0)
+        }
+    };
     match (measured.detectable.fan_out, measured.detectable.cpu) {
         (Some(fan_out), Some(cpu)) => format!(
-            "Two equal servers of {AGAINST} differed here by up to {} in the median delivery and {} in CPU; no smaller \
+            "Two equal servers of {AGAINST} differed here by {} in the median delivery and {} in CPU; no smaller \
              difference is claimed.",
             percent(fan_out),
             percent(cpu)
