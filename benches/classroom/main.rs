@@ -78,6 +78,13 @@ struct Record {
     skipped: Vec<String>,
 }
 
+/// Measures a part.
+type Measure = fn(&Setting, &mut Found) -> Result<()>;
+
+/// All of them, in order.
+const PARTS: [(Part, Measure); 3] =
+    [(Part::Chat, chat::measure), (Part::Shell, shell::measure), (Part::Clock, clock::measure)];
+
 fn main() -> Result<ExitCode> {
     let args = Args::parse();
     let begun = if args.quick {
@@ -98,10 +105,10 @@ fn main() -> Result<ExitCode> {
     };
     let wants = |part: Part| args.parts.is_empty() || args.parts.contains(&part);
     let mut found = Found::default();
-    let parts: [(Part, fn(&Setting, &mut Found) -> Result<()>); 3] =
-        [(Part::Chat, chat::measure), (Part::Shell, shell::measure), (Part::Clock, clock::measure)];
-    for (_, measure) in parts.into_iter().filter(|(part, _)| wants(*part)) {
-        measure(&setting, &mut found)?;
+    for (part, measure) in PARTS {
+        if wants(part) {
+            measure(&setting, &mut found)?;
+        }
     }
     let Found { comparisons, skipped } = found;
     let verdicts: Vec<Verdict> =
