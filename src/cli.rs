@@ -119,7 +119,8 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     servers::reset_inherited_signals();
-    let cli = Cli::try_parse().unwrap_or_else(|error| guesses::explain(error).exit());
+    let cli = Cli::try_parse_from(servers::arguments())
+        .unwrap_or_else(|error| guesses::explain(error).exit());
     match execute(cli.command) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

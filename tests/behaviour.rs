@@ -1,11 +1,11 @@
 //! Every model x every behaviour of `c10k check`, each against a server process of its own. A
-//! new model gets them all by being in the list, a new behaviour is asked of every model.
+//! new model gets them all by being in the list, a variant too, a new behaviour is asked of every model.
 
 use std::time::Duration;
 
 use c10k::check::{Behaviour, Setting, Speech, Subject, Verdict, behaviours};
 use libtest_mimic::{Arguments, Failed, Trial};
-use servers::{MODELS, Model};
+use servers::{MODELS, Model, VARIANTS};
 
 /// Ends a test that would hang. Far longer than anything takes, on a machine this busy too.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -14,8 +14,10 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Most of these wait for timeouts and not for processors.
     arguments.test_threads.get_or_insert(8);
-    let trials =
-        MODELS.iter().flat_map(|model| behaviours::all().map(move |one| trial(model, one)));
+    let trials = MODELS
+        .iter()
+        .chain(VARIANTS)
+        .flat_map(|model| behaviours::all().map(move |one| trial(model, one)));
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }
 

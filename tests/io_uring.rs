@@ -8,12 +8,12 @@ use c10k::ServeArgs;
 use c10k::check::client::Client;
 use c10k::child::ServerChild;
 use rustix::process::Signal;
-use servers::{Family, MODELS};
+use servers::{Family, MODELS, VARIANTS};
 use support::{C10K, DEADLINE};
 
 /// A server of every such model that this machine lets run.
 fn proactors() -> impl Iterator<Item = ServerChild> {
-    let models = MODELS.iter().filter(|model| model.family == Family::Proactor);
+    let models = MODELS.iter().chain(VARIANTS).filter(|model| model.family == Family::Proactor);
     models.filter(|model| (model.probe)().is_ok()).map(|model| {
         let args = ServeArgs::child(&["--model", model.name]).expect("it is listed");
         ServerChild::start(args.command(C10K)).expect("it starts")

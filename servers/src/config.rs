@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use protocol::{App, Service};
+use protocol::{App, Framing, Service};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -243,13 +243,37 @@ impl StartError {
     }
 }
 
-/// So many sockets that listen on the same address. The kernel spreads connections over them by a
+/// How many workers the model has with these settings.
+///
+/// # Errors
+/// When they are none for this model.
+pub(crate) fn workers_of(model: &Model, config: &Config) -> Result<usize, StartError> {
+    if config.greeting && config.service.framing != Framing::Line {
+        return Err(StartError::Greeting);
+    }
+    if let Some(most) = model.holds_at_most
+        && config.max_connections > Some(most)
+    {
+        return Err(StartError::TooMany { model: model.name, most });
+    }
+    match (model.workers, config.workers) {
+        (Workers::None, Some(_)) => Err(StartError::NoWorkers { model: model.name }),
+        (Workers::None, None) => Ok(1),
+        (Workers::Fixed(_) | Workers::Floating(_), Some(n)) => Ok(n),
+        (Workers::Fixed(default) | Workers::Floating(default), None) => Ok(default()),
+    }
+}
+
+/// So many sockets that listen on the same address, which may be none. The kernel spreads connections over them by a
 /// hash of both addresses; the backlog is divided, so that the queues together are as long as
 /// one would be.
 pub(crate) fn listen(
     config: &Config,
     sockets: usize,
 ) -> Result<(Vec<OwnedFd>, SocketAddr), StartError> {
+    if sockets == 0 {
+        return Ok((Vec::new(), config.listen));
+    }
     let share = config.backlog.div_ceil(u32::try_from(sockets).unwrap_or(u32::MAX));
     let bind = |address: SocketAddr, reuse_port| -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;

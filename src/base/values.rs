@@ -27,25 +27,32 @@ pub(crate) fn read<A: clap::Args>(words: &[&str]) -> Result<A, clap::Error> {
 }
 
 pub(crate) fn model_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(servers::MODELS.iter().map(|model| model.name))
+    let models = servers::MODELS.iter().map(|model| PossibleValue::new(model.name));
+    PossibleValuesParser::new(models.chain(variants()))
 }
 
-/// The models, and unlisted those that a reader is to fill in.
+/// The models, and unlisted their variants and those that a reader is to fill in.
 pub(crate) fn servable_names() -> PossibleValuesParser {
     let models = servers::MODELS.iter().map(|model| PossibleValue::new(model.name));
     let exercises = servers::EXERCISES.iter().map(|model| PossibleValue::new(model.name));
-    PossibleValuesParser::new(models.chain(exercises.map(|value| value.hide(true))))
+    let unlisted = variants().chain(exercises.map(|value| value.hide(true)));
+    PossibleValuesParser::new(models.chain(unlisted))
+}
+
+fn variants() -> impl Iterator<Item = PossibleValue> {
+    servers::VARIANTS.iter().map(|model| PossibleValue::new(model.name).hide(true))
 }
 
 pub(crate) fn broken_names() -> PossibleValuesParser {
     PossibleValuesParser::new(servers::BROKEN.iter().map(|broken| broken.model.name))
 }
 
-/// The models, and unlisted the broken servers, which the plan refuses with the reason.
+/// The models, and unlisted their variants and the broken servers, which the plan refuses with the reason.
 pub(crate) fn measured_names() -> PossibleValuesParser {
     let models = servers::MODELS.iter().map(|model| PossibleValue::new(model.name));
     let broken = servers::BROKEN.iter().map(|broken| PossibleValue::new(broken.model.name));
-    PossibleValuesParser::new(models.chain(broken.map(|value| value.hide(true))))
+    let unlisted = variants().chain(broken.map(|value| value.hide(true)));
+    PossibleValuesParser::new(models.chain(unlisted))
 }
 
 pub(crate) fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Result<T, String> {

@@ -14,7 +14,7 @@ use anyhow::Result;
 use protocol::{App, Framing, Home, Service};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
-use servers::{Config, Server, StateConfig, WorkerTotals, broken, models};
+use servers::{Config, RingSettings, Server, StateConfig, WorkerTotals, broken, models};
 
 use crate::base::units::ns;
 use crate::base::{Exit, eprint_line, eprint_words, print_line, print_words, usage};
@@ -52,11 +52,34 @@ struct Settings<'a> {
     greeting: bool,
     once: bool,
     until_idle: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ring: Option<Ring>,
     #[serde(flatten)]
     state: State<'a>,
     #[serde(flatten)]
     apps: Told<'a>,
     cpus: Vec<usize>,
+}
+
+/// How a model uses its io_uring.
+#[derive(Serialize)]
+struct Ring {
+    batched: bool,
+    multishot_accept: bool,
+    receives: &'static str,
+    registered: bool,
+    deferred: bool,
+    polled: bool,
+}
+
+impl Ring {
+    fn of(settings: &RingSettings) -> Self {
+        let RingSettings { batched, multishot_accept, receives, registered, deferred, polled } =
+            *settings;
+        // Where a thread of the kernel does its part there is none to defer.
+        let (receives, deferred) = (receives.name(), deferred && !polled);
+        Self { batched, multishot_accept, receives, registered, deferred, polled }
+    }
 }
 
 /// What is done with the state of sessions; what does not apply to its home is left out.
@@ -114,7 +137,8 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
         return console::attend(args);
     }
     let started = Instant::now();
-    if args.stop_with_parent {
+    // Who serves one client of a server ends with that, and by itself.
+    if args.stop_with_parent && !servers::serves_one_client() {
         set_parent_process_death_signal(Some(Signal::TERM))?;
     }
     if !args.cpus.is_empty() {
@@ -201,6 +225,7 @@ fn ready(server: &Server) -> Ready<'_> {
             greeting: server.config.greeting,
             once: server.config.once,
             until_idle: server.config.until_idle,
+            ring: server.model.ring.as_ref().map(Ring::of),
             state: state(&server.config.state),
             apps: Told::of(service.app, &server.config.apps),
             cpus: machine::cpus(),

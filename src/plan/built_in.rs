@@ -19,6 +19,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("work", include_str!("../../plans/work.toml")),
     ("churn", include_str!("../../plans/churn.toml")),
     ("payload", include_str!("../../plans/payload.toml")),
+    ("rings", include_str!("../../plans/rings.toml")),
     ("pool", include_str!("../../plans/pool.toml")),
     ("overload", include_str!("../../plans/overload.toml")),
     ("classroom", include_str!("../../plans/classroom.toml")),

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, bail, ensure};
 use protocol::{App, Framing};
 use serde::{Deserialize, Serialize};
-use servers::{Family, MODELS, Model, broken, models};
+use servers::{Family, MODELS, Model, VARIANTS, broken, models};
 
 use super::{Plan, ServerPlan, Workload, is_file_name};
 use crate::base::did_you_mean;
@@ -180,8 +180,9 @@ impl Plan {
             }
         }
         let all = self.models.iter().any(|name| name == "all");
-        let wanted = |model: &&Model| all || self.models.iter().any(|name| name == model.name);
-        Ok(MODELS.iter().filter(wanted).collect())
+        let named = |model: &&Model| self.models.iter().any(|name| name == model.name);
+        let listed = MODELS.iter().filter(|model| all || named(model));
+        Ok(listed.chain(VARIANTS.iter().filter(named)).collect())
     }
 
     /// Models, then servers of others.
@@ -308,7 +309,8 @@ impl Plan {
         for exclude in &self.exclude {
             ensure!(!exclude.reason.trim().is_empty(), "exclude: say why, as reason = \"...\"");
             for name in &exclude.models {
-                let known = MODELS.iter().map(|model| model.name).chain(names.iter().copied());
+                let measured = MODELS.iter().chain(VARIANTS);
+                let known = measured.map(|model| model.name).chain(names.iter().copied());
                 let hint = did_you_mean(name, known.clone());
                 ensure!(known.clone().any(|k| k == name), "exclude: there is no '{name}'{hint}");
             }

@@ -38,15 +38,20 @@ fn the_readme_lists_every_model_in_teaching_order() {
 
 /// Has the kernel refuse io_uring_setup(2) to a command with this errno, as it does in containers.
 fn without_io_uring(command: &mut Command, errno: i32) -> &mut Command {
+    without(command, libc::SYS_io_uring_setup, errno)
+}
+
+/// Has the kernel refuse this system call to a command with this errno.
+fn without(command: &mut Command, call: i64, errno: i32) -> &mut Command {
     fn op(code: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
         libc::sock_filter { code: u16::try_from(code).expect("a small code"), jt, jf, k }
     }
-    let setup = u32::try_from(libc::SYS_io_uring_setup).expect("a small number");
+    let call = u32::try_from(call).expect("a small number");
     let refusal = libc::SECCOMP_RET_ERRNO | u32::try_from(errno).expect("positive");
     // The number of the system call is the first word of what a filter sees.
     let mut filter = [
         op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, setup, 0, 1),
+        op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call, 0, 1),
         op(libc::BPF_RET | libc::BPF_K, refusal, 0, 0),
         op(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
     ];
@@ -99,5 +104,53 @@ fn a_model_that_the_machine_refuses_is_listed_with_the_reason_and_not_started() 
         }
         let table = run(&["models"]);
         assert!(String::from_utf8_lossy(&table.stdout).contains("unavailable here"));
+    }
+}
+
+/// Variants are named where somebody asks for them, with what this machine refuses before anything is ready.
+#[test]
+fn a_variant_is_shown_and_served_by_name_and_says_which_way_its_ring_is_used() {
+    let (_, all, _) = run(&["models"]);
+    for variant in servers::VARIANTS {
+        let name = variant.name;
+        assert!(all.contains(name), "{all}");
+        let (_, one, _) = run(&["models", name, "--json"]);
+        let list: Vec<Value> = serde_json::from_str(&one).expect("JSON");
+        assert_eq!((list.len(), &list[0]["name"]), (1, &Value::from(name)));
+        let mut command = c10k();
+        command.args(["serve", name, "--listen", "127.0.0.1:0"]);
+        // Neither a table of files nor a pool of buffers can be registered then.
+        let refused = without(&mut command, libc::SYS_io_uring_register, libc::EINVAL).output();
+        let refused = refused.expect("it runs");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!((refused.status.code(), &*refused.stdout), (Some(2), &b""[..]), "{said}");
+        assert!(said.contains(&format!("the model {name} cannot run here: io_uring")), "{said}");
+        let files = said.contains("io_uring takes no registered files");
+        assert_eq!(files, name == "io-uring-registered", "{said}");
+    }
+}
+
+#[test]
+fn the_ready_line_has_the_settings_of_the_ring() {
+    let variants = servers::VARIANTS.iter().filter(|variant| (variant.probe)().is_ok());
+    for variant in variants {
+        let args = c10k::ServeArgs::child(&["--model", variant.name]).expect("it is known");
+        let mut command = args.command(super::support::C10K);
+        let mut server = command.stdout(std::process::Stdio::piped()).spawn().expect("it starts");
+        let mut line = String::new();
+        let stdout = server.stdout.take().expect("it was asked for");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line)
+            .expect("a line");
+        server.kill().expect("it runs");
+        server.wait().expect("it has ended");
+        let ready: Value = serde_json::from_str(&line).expect("JSON");
+        let (ring, settings) =
+            (&ready["settings"]["ring"], variant.ring.as_ref().expect("it has a ring"));
+        assert_eq!(ring["batched"], settings.batched, "{line}");
+        assert_eq!(ring["multishot_accept"], settings.multishot_accept, "{line}");
+        assert_eq!(ring["receives"], settings.receives.name(), "{line}");
+        assert_eq!(ring["registered"], settings.registered, "{line}");
+        assert_eq!(ring["polled"], settings.polled, "{line}");
+        assert_eq!(ring["deferred"], settings.deferred && !settings.polled, "{line}");
     }
 }

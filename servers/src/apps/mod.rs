@@ -143,6 +143,11 @@ impl Model {
         if app == App::Chat && self.chat.is_none() {
             return Some(chat::WHY_NOT);
         }
+        if app == App::Sink
+            && let Err(reason) = self.prints
+        {
+            return Some(reason);
+        }
         if app.leads_outside() { self.waits_outside.err() } else { None }
     }
 

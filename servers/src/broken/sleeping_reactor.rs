@@ -15,7 +15,8 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
 
 use super::Broken;
 use crate::models::epoll::{EVENTS_MAX, data, wait};
-use crate::models::{Family, Model, epoll_edge::edge};
+use crate::models::epoll_edge::{ALL, edge};
+use crate::models::{Family, Model};
 use crate::net::Server;
 use crate::reactor::{Clients, Token, Turn};
 use crate::stopping;
@@ -51,8 +52,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         let now = Instant::now();
         clients.expire(now);
         clients.accept(listener, now, |token, conn| {
-            let all = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-            epoll::add(&epoll, conn, data(token), all).is_ok()
+            epoll::add(&epoll, conn, data(token), ALL).is_ok()
         });
         for _ in 0..clients.turns() {
             if let Some(Turn { token, job: Some(job), .. }) = clients.next_turn(now) {

@@ -9,6 +9,7 @@
 //! Compare: `models/fork.rs`, which is this code with a handler for SIGCHLD.
 
 use super::Broken;
+use crate::connection::drive;
 use crate::models::{Model, fork};
 use crate::processes;
 
@@ -19,7 +20,7 @@ pub(super) const BROKEN: Broken = Broken {
         run: |server| {
             processes::prepare(server, server.max_connections)?;
             server.ready()?;
-            fork::serve(server)
+            fork::serve(server, drive::to_end)
         },
         ..fork::MODEL
     },

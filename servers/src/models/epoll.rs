@@ -14,7 +14,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
-use super::{Family, Model, Workers, chat};
+use super::{Family, Model, chat};
 use crate::net::{Listener, Server};
 use crate::reactor::{Clients, Ready, Token, Turn, Want};
 
@@ -22,7 +22,6 @@ pub(crate) const MODEL: Model = Model {
     name: "epoll",
     family: Family::Reactor,
     summary: "an event loop around epoll(7), level-triggered",
-    workers: Workers::None,
     chat: Some(chat::epoll::run),
     run,
     ..Model::PLAIN

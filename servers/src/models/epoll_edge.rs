@@ -26,7 +26,7 @@ pub(crate) const MODEL: Model = Model {
 };
 
 /// Everything that can happen to a client.
-pub(super) const ALL: EventFlags = EventFlags::IN
+pub(crate) const ALL: EventFlags = EventFlags::IN
     .union(EventFlags::OUT)
     .union(EventFlags::RDHUP)
     .union(EventFlags::PRI)

@@ -4,7 +4,8 @@
 //! Scheduler: the kernel, which preempts; and no client can touch another's memory.
 //! Runs out of: processes, then memory; each costs page tables and a kernel stack, and making it
 //! costs more than a small request does.
-//! Compare: `thread_per_client.rs` (threads instead of processes); `prefork.rs` (made in advance).
+//! Compare: `thread_per_client.rs` (threads instead of processes); `spawn_per_client.rs` (a new program
+//! in each process); `prefork.rs` (made in advance).
 //! In C: `benches/yardstick/c/fork.c`.
 
 use std::io;
@@ -28,14 +29,15 @@ fn run(server: &'static Server) -> io::Result<()> {
     // An ended child is a zombie until somebody asks how it ended. The parent is busy accepting.
     processes::reap_in_background()?;
     server.ready()?;
-    serve(server)
+    serve(server, drive::to_end)
 }
 
-/// Accepts, and forks for each client; at the end it waits for all children that are left.
-pub(crate) fn serve(server: &'static Server) -> io::Result<()> {
+/// Accepts, and forks for each client, whose process does `work`; at the end it waits for all children
+/// that are left.
+pub(crate) fn serve(server: &'static Server, work: impl Fn(Conn, usize)) -> io::Result<()> {
     while let Some(conn) = server.next_client() {
         match processes::free_place() {
-            Some(place) => give_process(conn, place),
+            Some(place) => give_process(conn, place, &work),
             None => conn.turn_away(),
         }
     }
@@ -43,12 +45,12 @@ pub(crate) fn serve(server: &'static Server) -> io::Result<()> {
     Ok(())
 }
 
-/// Forks a process for this client.
-pub(super) fn give_process(conn: Conn, place: usize) {
+/// Forks a process for this client, which does `work` and ends.
+pub(super) fn give_process(conn: Conn, place: usize, work: impl Fn(Conn, usize)) {
     processes::holds(place, true);
     // Both processes have the connection then; each drops what is not its own. The child
     // keeps its copy of the listener too: stopping shuts it down, which needs no closing.
-    let (forked, conn) = processes::spawn_with(place, conn, |conn| drive::to_end(conn, place));
+    let (forked, conn) = processes::spawn_with(place, conn, |conn| work(conn, place));
     if forked.is_ok() {
         conn.given_away();
     } else {

@@ -13,7 +13,6 @@
 use std::io;
 use std::time::Instant;
 
-use io_uring::opcode;
 use protocol::Step;
 use rustix::io::Errno;
 
@@ -23,7 +22,7 @@ use crate::connection::closing::Closing;
 use crate::connection::drive::{self, Blocked, finished};
 use crate::connection::{Conn, Ending, Phase, queued};
 use crate::net::Server;
-use crate::proactor::ring::{self, Completion, Op, Ring};
+use crate::proactor::ring::{self, Completion, Op, Ring, Settings};
 use crate::proactor::{Handler, Handlers};
 use crate::stopping;
 
@@ -31,38 +30,68 @@ pub(crate) const MODEL: Model = Model {
     name: "io-uring",
     family: Family::Proactor,
     summary: "an event loop around io_uring(7), one operation for each step",
-    probe: || ring::probe(NEEDED, |_| Ok(())),
+    ring: Some(PLAIN),
+    probe: || ring::probe(&PLAIN, |_| Ok(())),
     run,
     ..Model::PLAIN
 };
 
-/// What the kernel must be able to do.
-pub(super) const NEEDED: &[(u8, &str)] = &[
-    (opcode::Accept::CODE, "accept"),
-    (opcode::PollAdd::CODE, "poll"),
-    (opcode::Recv::CODE, "recv"),
-    (opcode::Send::CODE, "send"),
-];
+const PLAIN: Settings = Settings::PLAIN;
 
-/// Accepts in flight. With one, a turn of the loop would take in one client at most, and a crowd
-/// would wait for as many turns as it has members.
-const ACCEPTS: usize = 16;
+/// The same with one setting the other way.
+pub(crate) const UNBATCHED: Model = Model {
+    name: "io-uring-unbatched",
+    summary: "io-uring with a system call for each operation",
+    ring: Some(Settings { batched: false, ..PLAIN }),
+    ..MODEL
+};
+
+pub(crate) const MULTISHOT_ACCEPT: Model = Model {
+    name: "io-uring-multishot-accept",
+    summary: "io-uring with one accept for all clients",
+    ring: Some(Settings { multishot_accept: true, ..PLAIN }),
+    probe: || ring::probe(&Settings { multishot_accept: true, ..PLAIN }, |_| Ok(())),
+    ..MODEL
+};
+
+pub(crate) const REGISTERED: Model = Model {
+    name: "io-uring-registered",
+    summary: "io-uring with clients' sockets in its own table of files",
+    ring: Some(Settings { registered: true, ..PLAIN }),
+    probe: || ring::probe(&Settings { registered: true, ..PLAIN }, |_| Ok(())),
+    ..MODEL
+};
+
+pub(crate) const INTERRUPTED: Model = Model {
+    name: "io-uring-interrupted",
+    summary: "io-uring without deferred task work: completions interrupt the loop",
+    ring: Some(Settings { deferred: false, ..PLAIN }),
+    ..MODEL
+};
+
+pub(crate) const POLLED: Model = Model {
+    name: "io-uring-polled",
+    summary: "io-uring with a kernel thread that looks for operations (SQPOLL)",
+    ring: Some(Settings { polled: true, ..PLAIN }),
+    probe: || ring::probe(&Settings { polled: true, ..PLAIN }, |_| Ok(())),
+    ..MODEL
+};
 
 fn run(server: &'static Server) -> io::Result<()> {
     // Spares every socket the timeouts of its own. The ring's sockets block all the same, which
     // means that the kernel waits for them instead of saying that it would have to.
     server.set_clients_nonblocking();
-    let mut ring = Ring::new()?;
+    let mut ring = Ring::new(&server.model.ring.unwrap_or(PLAIN))?;
     let mut handlers = Handlers::<()>::new(server, server.listener());
     let mut completions = Vec::new();
     server.ready()?;
     while !handlers.is_over() {
-        handlers.listen(&mut ring, ACCEPTS, Ring::accept);
+        handlers.listen(&mut ring);
         ring.submit_and_wait(handlers.timeout(), &mut completions)?;
         let now = Instant::now();
         for completion in completions.drain(..) {
             match completion.op {
-                Op::Accept => handlers.accepted(completion, now),
+                Op::Accept => handlers.accepted(&mut ring, completion, now),
                 Op::Arrival => handlers.arrived(),
                 Op::Recv | Op::Send => {
                     if let Some(handler) = handlers.completed(&completion) {
@@ -75,9 +104,9 @@ fn run(server: &'static Server) -> io::Result<()> {
         }
         handlers.expire(now);
         for _ in 0..handlers.turns() {
-            if let Some(handler) = handlers.next_turn() {
+            if let Some(handler) = handlers.next_turn(&mut ring) {
                 let (place, blocked) = (handler.place, turn(handler, &mut ring));
-                handlers.waits(place, &blocked);
+                handlers.waits(&mut ring, place, &blocked);
             }
         }
     }

@@ -14,17 +14,16 @@ use std::io;
 use std::mem;
 use std::time::Instant;
 
-use io_uring::opcode;
 use protocol::{Framing, RAW_BYTES_MAX, Step};
 use rustix::io::Errno;
 
-use super::io_uring::{NEEDED, begin_to_close, broken};
+use super::io_uring::{begin_to_close, broken};
 use super::{Family, Model};
 use crate::apps::outside;
 use crate::connection::drive::{self, Blocked, finished};
 use crate::connection::{Ending, Phase};
 use crate::net::Server;
-use crate::proactor::ring::{self, Buffers, Completion, Op, Ring};
+use crate::proactor::ring::{self, Buffers, Completion, Op, Receives, Ring, Settings};
 use crate::proactor::{Handler, Handlers};
 use crate::stopping;
 
@@ -32,10 +31,24 @@ pub(crate) const MODEL: Model = Model {
     name: "io-uring-multishot",
     family: Family::Proactor,
     summary: "io_uring(7) with multishot operations and provided buffers",
-    probe,
+    ring: Some(MULTISHOT),
+    probe: || probe(&MULTISHOT),
     run,
     ..Model::PLAIN
 };
+
+/// Buffers from the pool alone: each receive brings bytes once.
+pub(crate) const PROVIDED: Model = Model {
+    name: "io-uring-provided",
+    summary: "io-uring with buffers that are taken when bytes arrive",
+    ring: Some(BUFFERS),
+    probe: || probe(&BUFFERS),
+    ..MODEL
+};
+
+const MULTISHOT: Settings =
+    Settings { multishot_accept: true, receives: Receives::Multishot, ..Settings::PLAIN };
+const BUFFERS: Settings = Settings { receives: Receives::Provided, ..Settings::PLAIN };
 
 /// Bytes of all provided buffers together. One client may fill them all before this thread sees any
 /// of it, so they are also what a client can make the server keep.
@@ -91,14 +104,8 @@ impl Input {
     }
 }
 
-fn probe() -> Result<(), String> {
-    // No opcode tells of multishot receives; this one came with the same Linux.
-    let needed = [
-        NEEDED,
-        &[(opcode::AsyncCancel::CODE, "cancelling"), (opcode::SendZc::CODE, "multishot receives")],
-    ]
-    .concat();
-    ring::probe(&needed, |ring| match Buffers::new(ring, 1, BUFFER_BYTES) {
+fn probe(settings: &Settings) -> Result<(), String> {
+    ring::probe(settings, |ring| match Buffers::new(ring, 1, BUFFER_BYTES) {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("io_uring takes no provided buffers: {error}")),
     })
@@ -113,19 +120,18 @@ fn run(server: &'static Server) -> io::Result<()> {
         Framing::Raw => RAW_BYTES_MAX,
     };
     let count = u16::try_from(POOL_BYTES / each).expect("a small pool");
-    let mut ring = Ring::new()?;
+    let mut ring = Ring::new(&server.model.ring.unwrap_or(MULTISHOT))?;
     let mut buffers = Buffers::new(&ring, count, each)?;
     let mut handlers = Handlers::<Input>::new(server, server.listener());
     let mut completions = Vec::new();
     server.ready()?;
     while !handlers.is_over() {
-        // Differs from io_uring.rs: the kernel goes on by itself, until something fails.
-        handlers.listen(&mut ring, 1, Ring::accept_all);
+        handlers.listen(&mut ring);
         ring.submit_and_wait(handlers.timeout(), &mut completions)?;
         let now = Instant::now();
         for completion in completions.drain(..) {
             match completion.op {
-                Op::Accept => handlers.accepted(completion, now),
+                Op::Accept => handlers.accepted(&mut ring, completion, now),
                 Op::Arrival => handlers.arrived(),
                 Op::Recv => {
                     if let Some(handler) = handlers.completed(&completion) {
@@ -147,9 +153,9 @@ fn run(server: &'static Server) -> io::Result<()> {
         }
         handlers.expire(now);
         for _ in 0..handlers.turns() {
-            if let Some(handler) = handlers.next_turn() {
+            if let Some(handler) = handlers.next_turn(&mut ring) {
                 let (place, blocked) = (handler.place, turn(handler, &mut ring, &buffers, now));
-                handlers.waits(place, &blocked);
+                handlers.waits(&mut ring, place, &blocked);
             }
         }
     }
@@ -272,7 +278,7 @@ fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: I
 fn receive(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers) {
     if !handler.input.receiving {
         (handler.input.receiving, handler.input.delivered) = (true, false);
-        ring.recv_all(handler.place, &handler.conn, buffers);
+        ring.recv_provided(handler.place, &handler.conn, buffers);
         handler.started();
     }
 }

@@ -14,7 +14,7 @@ use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll};
 
-use super::{Family, Model, Workers};
+use super::{Family, Model};
 use crate::net::{Server, number};
 use crate::reactor::{Clients, Ready, Token};
 
@@ -22,7 +22,6 @@ pub(crate) const MODEL: Model = Model {
     name: "mio",
     family: Family::Reactor,
     summary: "an event loop around mio: epoll(7), edge-triggered",
-    workers: Workers::None,
     // It waits in epoll_wait(2), for whole milliseconds and never too few.
     timer_resolution: Duration::from_millis(1),
     run,

@@ -11,6 +11,7 @@ pub(crate) mod epoll;
 pub(crate) mod epoll_edge;
 pub(crate) mod fork;
 mod green_threads;
+mod hybrid;
 mod io_uring;
 mod io_uring_multishot;
 mod leader_followers;
@@ -26,6 +27,7 @@ mod reactor_workers;
 mod select;
 mod sequential;
 mod signal_driven;
+mod spawn_per_client;
 mod thread_per_client;
 pub(crate) mod thread_pool;
 mod tokio;
@@ -40,6 +42,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::net::Server;
+pub use crate::proactor::ring::{Receives, Settings as RingSettings};
 
 /// A concurrency model: a way of waiting for clients and of running their requests.
 #[derive(Debug)]
@@ -56,6 +59,8 @@ pub struct Model {
     pub listener_per_worker: bool,
     /// Whether each client has a process that ends with it.
     pub process_per_client: bool,
+    /// Whether that process runs a program of its own, which finds the server's memory by a descriptor.
+    pub program_per_client: bool,
     /// Whether it asks for work without ever waiting, so that it is never found asleep.
     pub never_sleeps: bool,
     /// Descriptors that it opens for each worker, listeners and clients not among them.
@@ -65,10 +70,14 @@ pub struct Model {
     /// The unit of its timers: a wait ends at the end of one of these. What the system adds is the same
     /// for all.
     pub timer_resolution: Duration,
+    /// How it uses its ring, where it has one.
+    pub ring: Option<RingSettings>,
     /// Whether this machine lets it run, and if not, what refuses it.
     pub probe: fn() -> Result<(), String>,
     /// Whether it can wait for what is not a connection, and if not, why.
     pub waits_outside: Result<(), &'static str>,
+    /// Whether what clients send can go to its standard output, and if not, why.
+    pub prints: Result<(), &'static str>,
     /// The same as `run` for a room, which all of its clients are in at once; `None` where it cannot.
     pub chat: Option<fn(&'static Server) -> io::Result<()>>,
     /// Makes what it needs, calls `Server::ready`, and serves until stopped and drained.
@@ -84,13 +93,16 @@ impl Model {
         workers: Workers::None,
         listener_per_worker: false,
         process_per_client: false,
+        program_per_client: false,
         never_sleeps: false,
         descriptors_per_worker: 0,
         holds_at_most: None,
         // ppoll, pselect, epoll_pwait2, sigtimedwait, io_uring and timerfd all take nanoseconds.
         timer_resolution: Duration::from_nanos(1),
+        ring: None,
         probe: || Ok(()),
         waits_outside: Ok(()),
+        prints: Ok(()),
         chat: None,
         run: |_| Ok(()),
     };
@@ -145,6 +157,7 @@ pub enum Workers {
 pub static MODELS: &[Model] = &[
     sequential::MODEL,
     fork::MODEL,
+    spawn_per_client::MODEL,
     prefork::MODEL,
     prefork::LOCKED,
     prefork_passing::MODEL,
@@ -167,6 +180,7 @@ pub static MODELS: &[Model] = &[
     worker_processes::SHARED,
     leader_followers::MODEL,
     reactor_workers::MODEL,
+    hybrid::MODEL,
     io_uring::MODEL,
     io_uring_multishot::MODEL,
     own_runtime::MODEL,
@@ -175,14 +189,26 @@ pub static MODELS: &[Model] = &[
     tokio_sharded::MODEL,
 ];
 
+/// Models that differ from a listed one by a setting that teaches less than a model does. They are served,
+/// checked and measured by name, and every behaviour is asked of them too; lists, and plans of all
+/// models, leave them out.
+pub static VARIANTS: &[Model] = &[
+    io_uring::UNBATCHED,
+    io_uring::MULTISHOT_ACCEPT,
+    io_uring_multishot::PROVIDED,
+    io_uring::REGISTERED,
+    io_uring::INTERRUPTED,
+    io_uring::POLLED,
+];
+
 /// Models to be filled in by a reader. They can be served and checked, and are neither listed nor
 /// measured: once they pass, their line belongs in [`MODELS`].
 pub static EXERCISES: &[Model] = &[yours::MODEL];
 
-/// The model of that name, exercises included.
+/// The model of that name, variants and exercises included.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Model> {
-    MODELS.iter().chain(EXERCISES).find(|model| model.name == name)
+    MODELS.iter().chain(VARIANTS).chain(EXERCISES).find(|model| model.name == name)
 }
 
 /// Threads of a pool whose unit of work is a whole connection, unless told otherwise. It is

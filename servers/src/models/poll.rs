@@ -11,7 +11,7 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Family, Model, Workers};
+use super::{Family, Model};
 use crate::net::{ACCEPT_PAUSE, Server, number};
 use crate::reactor::{Clients, Ready, Token, Turn, Want};
 
@@ -19,7 +19,6 @@ pub(crate) const MODEL: Model = Model {
     name: "poll",
     family: Family::Reactor,
     summary: "an event loop around poll(2)",
-    workers: Workers::None,
     run,
     ..Model::PLAIN
 };

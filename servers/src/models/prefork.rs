@@ -52,7 +52,7 @@ fn run(server: &'static Server, lock: Option<&File>) -> io::Result<()> {
     // its own in the place of one that leaves.
     while let Some(conn) = server.next_client() {
         match processes::free_place().or_else(processes::wait_for_one) {
-            Some(place) => give_process(conn, place),
+            Some(place) => give_process(conn, place, drive::to_end),
             None => conn.turn_away(),
         }
     }

@@ -6,8 +6,8 @@
 //! asks nothing costs no thread, and a long job delays nobody but its own client.
 //! Runs out of: workers, for jobs; and of sense, for jobs shorter than the two hand-overs, which
 //! wake another thread each.
-//! Compare: `epoll.rs` (the loop does the jobs itself); `rayon_pool.rs` (the same pool, where the
-//! unit of work is a connection).
+//! Compare: `epoll.rs` (the loop does the jobs itself); `hybrid.rs` (only those that block leave it);
+//! `rayon_pool.rs` (the same pool, where the unit of work is a connection).
 //! In C: `benches/yardstick/c/reactor_workers.c`.
 
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ use protocol::{Done, Job};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
 
-use super::epoll::{EVENTS_MAX, data, interest, ready, wait};
+use super::epoll::{EVENTS_MAX, data, interest, listens, ready, wait};
 use super::{Family, Model, Workers, processors};
 use crate::net::Server;
 use crate::reactor::mailbox::Mailbox;
@@ -92,15 +92,8 @@ fn run(server: &'static Server) -> io::Result<()> {
             }
         }
         jobs.hand_over();
-        if listening != clients.wants_listener() {
-            listening = !listening;
-            if !listening {
-                epoll::delete(&epoll, listener)?;
-            } else if epoll::add(&epoll, listener, data(Token::LISTENER), EventFlags::IN).is_err() {
-                // The kernel has no room for it now.
-                listening = false;
-                clients.pause(now);
-            }
+        if !listens(&epoll, listener, EventFlags::IN, &mut listening, clients.wants_listener())? {
+            clients.pause(now);
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use rustix::event::{
     FdSetElement, FdSetIter, Timespec, fd_set_bound, fd_set_insert, fd_set_remove, select,
 };
 
-use super::{Family, Model, Workers, chat};
+use super::{Family, Model, chat};
 use crate::config::DESCRIPTORS_RESERVED;
 use crate::net::{Server, number};
 use crate::reactor::{Clients, Ready, Token, Turn, Want};
@@ -25,7 +25,6 @@ pub(crate) const MODEL: Model = Model {
     name: "select",
     family: Family::Reactor,
     summary: "an event loop around select(2), for descriptors up to 1,023",
-    workers: Workers::None,
     holds_at_most: Some(FD_SETSIZE - DESCRIPTORS_RESERVED),
     chat: Some(chat::select::run),
     run,

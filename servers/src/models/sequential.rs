@@ -8,7 +8,7 @@
 
 use std::io;
 
-use super::{Family, Model, Workers};
+use super::{Family, Model};
 use crate::connection::drive;
 use crate::net::Server;
 
@@ -16,7 +16,6 @@ pub(crate) const MODEL: Model = Model {
     name: "sequential",
     family: Family::Sequential,
     summary: "one client at a time, the next when it leaves",
-    workers: Workers::None,
     run,
     ..Model::PLAIN
 };

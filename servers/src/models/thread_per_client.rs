@@ -9,7 +9,7 @@
 
 use std::io;
 
-use super::{Family, Model, Workers, chat};
+use super::{Family, Model, chat};
 use crate::connection::drive;
 use crate::net::Server;
 use crate::threads;
@@ -18,7 +18,6 @@ pub(crate) const MODEL: Model = Model {
     name: "thread-per-client",
     family: Family::Thread,
     summary: "a thread for each client, made when it comes",
-    workers: Workers::None,
     chat: Some(chat::thread_per_client::run),
     run,
     ..Model::PLAIN

@@ -16,11 +16,12 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use protocol::state::StateTally;
-use protocol::{App, Context, Framing, Tally};
+use protocol::{App, Context, Tally};
 
 use crate::apps;
 use crate::config::{
     Config, RunError, StartError, admission_limit, listen, raise_descriptor_limit, somaxconn,
+    workers_of,
 };
 use crate::connection::verbose::Log;
 use crate::connection::{Conn, Ending};
@@ -30,6 +31,7 @@ use crate::net::admission::Admission;
 use crate::net::counters::{Totals, WorkerTotals};
 use crate::net::rescued::Rescued;
 use crate::processes;
+use crate::processes::program::{self, Memory};
 use crate::processes::shared::{self, Page, WorkerCounts};
 use crate::state::{self, table::Table};
 use crate::stopping::{self, Stage};
@@ -60,6 +62,8 @@ pub struct Server {
     table: Option<&'static Table>,
     page: &'static Page,
     worker_counts: &'static [WorkerCounts],
+    /// The file that the page is in, where another program is to find it.
+    memory: Option<OwnedFd>,
     listeners: Vec<OwnedFd>,
     nonblocking: AtomicBool,
     /// A descriptor to give up when there are no more, so that a client can be accepted and
@@ -87,22 +91,14 @@ impl Server {
     /// # Errors
     /// When the address is taken or not ours, the descriptor limit is too low for the
     /// connections asked for, or the model does not have what was set.
-    pub fn bind(model: &'static Model, config: Config) -> Result<&'static Self, StartError> {
-        let workers = match (model.workers, config.workers) {
-            (Workers::None, Some(_)) => return Err(StartError::NoWorkers { model: model.name }),
-            (Workers::None, None) => 1,
-            (Workers::Fixed(_) | Workers::Floating(_), Some(n)) => n,
-            (Workers::Fixed(default) | Workers::Floating(default), None) => default(),
-        };
-        if config.greeting && config.service.framing != Framing::Line {
-            return Err(StartError::Greeting);
-        }
-        if let Some(most) = model.holds_at_most
-            && config.max_connections > Some(most)
-        {
-            return Err(StartError::TooMany { model: model.name, most });
-        }
+    pub fn bind(model: &'static Model, mut config: Config) -> Result<&'static Self, StartError> {
+        let workers = workers_of(model, &config)?;
         apps::check(model, &config).map_err(StartError::App)?;
+        let refused = |source| StartError::refused(model, workers, source);
+        let Memory { page, file, inherited } = program::memory(model).map_err(refused)?;
+        if model.program_per_client {
+            state::share_key(&mut config.state, &page.key, !inherited)?;
+        }
         let (store, table) = state::open(model, &config)?;
         let log = config.apps.dispatch.log.as_deref();
         let journal = apps::journal::Log::open(log).map_err(|source| StartError::Log {
@@ -110,12 +106,15 @@ impl Server {
             source,
         })?;
         let descriptors = raise_descriptor_limit();
-        let max_connections = admission_limit(model, workers, &config, descriptors)?;
+        // The client of a child is admitted already, and was accepted elsewhere.
+        let (max_connections, sockets) = if inherited {
+            (1, 0)
+        } else {
+            let most = admission_limit(model, workers, &config, descriptors)?;
+            (most, if model.listener_per_worker { workers } else { 1 })
+        };
         (model.probe)().map_err(|reason| StartError::Unavailable { model: model.name, reason })?;
-        let sockets = if model.listener_per_worker { workers } else { 1 };
         let (listeners, address) = listen(&config, sockets)?;
-        let refused = |source| StartError::refused(model, workers, source);
-        let page = shared::page().map_err(refused)?;
         let worker_counts = shared::worker_counts(workers).map_err(refused)?;
         let backlog = config.backlog.min(somaxconn());
         // A queue holds one more than its length.
@@ -132,6 +131,7 @@ impl Server {
             table,
             page,
             worker_counts,
+            memory: file,
             listeners,
             nonblocking: AtomicBool::new(false),
             spare: Mutex::new(open_spare()),
@@ -230,6 +230,11 @@ impl Server {
             Workers::Fixed(_) => self.worker_counts.iter().map(totals).collect(),
             Workers::None | Workers::Floating(_) => Vec::new(),
         }
+    }
+
+    /// The file that the server's memory is in, where another program is to find it.
+    pub(crate) fn memory(&self) -> Option<&OwnedFd> {
+        self.memory.as_ref()
     }
 
     /// Connections live now.

@@ -21,6 +21,10 @@ use crate::proactor::ring::{Completion, Op, Ring};
 use crate::stopping::{self, Stage};
 use crate::turns::{Accepting, Member, PLACES_KEPT, Turns};
 
+/// Accepts in flight, where each brings one client. With one, a turn of the loop would take in one client at
+/// most, and a crowd would wait for as many turns as it has members.
+const ACCEPTS: usize = 16;
+
 /// One client, and what is going on for it.
 #[derive(Debug)]
 pub(crate) struct Handler<I> {
@@ -90,19 +94,20 @@ impl<I: Default> Handlers<I> {
         self.turns.timeout()
     }
 
-    /// Starts accepting, with up to `most` operations at a time that `accept` pushes; and has the
-    /// ring tell when a client can go on outside its connection.
-    pub(crate) fn listen(
-        &mut self,
-        ring: &mut Ring,
-        most: usize,
-        accept: impl Fn(&mut Ring, Listener),
-    ) {
+    /// Starts accepting, by one operation that goes on or by several that do not; and has the ring tell
+    /// when a client can go on outside its connection.
+    pub(crate) fn listen(&mut self, ring: &mut Ring) {
+        let multishot = ring.settings().multishot_accept;
+        let most = if multishot { 1 } else { ACCEPTS };
         match self.turns.accepting {
             Accepting::Open => {
                 for _ in self.accepts..most {
                     self.accepts += 1;
-                    accept(ring, self.listener);
+                    if multishot {
+                        ring.accept_all(self.listener);
+                    } else {
+                        ring.accept(self.listener);
+                    }
                 }
             }
             Accepting::WhenSomebodyComes if !self.awaiting => {
@@ -121,11 +126,11 @@ impl<I: Default> Handlers<I> {
     }
 
     /// An accept has completed.
-    pub(crate) fn accepted(&mut self, completion: Completion, now: Instant) {
+    pub(crate) fn accepted(&mut self, ring: &mut Ring, completion: Completion, now: Instant) {
         debug_assert_eq!(completion.op, Op::Accept);
         self.accepts -= usize::from(!completion.more);
         match self.listener.completed(completion.accepted()) {
-            Some(Accepted::Conn(conn)) => self.join(conn, now),
+            Some(Accepted::Conn(conn)) => self.join(ring, conn, now),
             Some(Accepted::TurnedAway) | None => {}
             Some(Accepted::Nobody) => self.turns.accepting.becomes(Accepting::WhenSomebodyComes),
             Some(Accepted::Exhausted) => self.turns.accepting.pause(now),
@@ -188,18 +193,18 @@ impl<I: Default> Handlers<I> {
 
     /// The next client on the run list; `None` when it was its turn to leave. Tell what came of
     /// its turn with [`Handlers::waits`].
-    pub(crate) fn next_turn(&mut self) -> Option<&mut Handler<I>> {
+    pub(crate) fn next_turn(&mut self, ring: &mut Ring) -> Option<&mut Handler<I>> {
         let place = self.turns.next()?.place() as usize;
         self.table[place].member.has_its_turn();
         if self.table[place].member.doomed().is_some() {
-            self.leave(place);
+            self.leave(ring, place);
             return None;
         }
         self.table.get_mut(place).map(|handler| &mut **handler)
     }
 
     /// What a client waits for after its turn.
-    pub(crate) fn waits(&mut self, place: u32, blocked: &Blocked) {
+    pub(crate) fn waits(&mut self, ring: &mut Ring, place: u32, blocked: &Blocked) {
         let handler = &mut *self.table[place as usize];
         match *blocked {
             // It has started an operation, and its completion will be its next turn.
@@ -209,29 +214,31 @@ impl<I: Default> Handlers<I> {
             }
             Blocked::Over(ending) => {
                 handler.doom(ending);
-                self.leave(place as usize);
+                self.leave(ring, place as usize);
             }
             Blocked::OnWork(_) => unreachable!("jobs run here"),
         }
     }
 
-    fn join(&mut self, mut conn: Conn, now: Instant) {
+    fn join(&mut self, ring: &mut Ring, mut conn: Conn, now: Instant) {
         let vacant = self.table.vacant_entry();
         let token = self.turns.name(vacant.key());
         let member = self.turns.join(token, &mut conn, now);
         let place = token.place();
+        ring.joined(place, &conn);
         let handler = Box::new(Handler { conn, input: I::default(), member, place, in_flight: 0 });
         self.turns.give(&mut vacant.insert(handler).member);
     }
 
     /// Lets a doomed client go, or ends what the kernel still does for it.
-    fn leave(&mut self, place: usize) {
+    fn leave(&mut self, ring: &mut Ring, place: usize) {
         let handler = &self.table[place];
         if handler.in_flight > 0 {
             // Said once or more; a peer that is gone already has ended it by itself.
             let _ = rustix::net::shutdown(&handler.conn, Shutdown::Both);
         } else if let Some(ending) = handler.member.doomed() {
             self.turns.left(handler.member.token());
+            ring.left(handler.place);
             self.table.remove(place).conn.end(ending);
             if self.table.is_empty() && self.table.capacity() > PLACES_KEPT {
                 self.table = Slab::new();

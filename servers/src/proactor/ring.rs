@@ -5,25 +5,28 @@
 //! that hand it memory of ours are `unsafe` for that reason and no other.
 
 mod buffers;
+mod files;
+mod probe;
+mod settings;
 
 use std::collections::VecDeque;
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::panic::resume_unwind;
 use std::ptr;
-use std::thread;
 use std::time::Duration;
 
-use io_uring::squeue::Entry;
+use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{Fd, SubmitArgs, Timespec};
-use io_uring::{IoUring, Probe, cqueue, opcode};
+use io_uring::{IoUring, cqueue, opcode};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use crate::net::Listener;
 
 pub(crate) use buffers::Buffers;
+use files::Files;
+pub(crate) use probe::probe;
+pub use settings::{Receives, Settings};
 
 /// Operations handed over at a time.
 const SUBMISSIONS: u32 = 256;
@@ -69,6 +72,9 @@ pub(crate) struct Completion {
 /// One ring, of the thread that made it.
 pub(crate) struct Ring {
     ring: IoUring,
+    settings: Settings,
+    /// Clients' sockets, where they are registered.
+    files: Option<Files>,
     /// What a full queue had no room for.
     backlog: VecDeque<Entry>,
 }
@@ -78,36 +84,28 @@ impl Ring {
     ///
     /// # Errors
     /// When the kernel has none, or does not give us one.
-    pub(crate) fn new() -> io::Result<Self> {
-        let mut builder = IoUring::builder();
-        builder.setup_clamp().setup_cqsize(COMPLETIONS);
-        let plain = builder.clone();
-        // The kernel does its part when this thread asks for completions, instead of interrupting
-        // it whenever bytes arrive; Linux 6.1 and later.
-        builder.setup_single_issuer().setup_defer_taskrun();
-        let ring = match builder.build(SUBMISSIONS) {
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => plain.build(SUBMISSIONS),
-            ring => ring,
-        }?;
-        Ok(Self { ring, backlog: VecDeque::new() })
+    pub(crate) fn new(settings: &Settings) -> io::Result<Self> {
+        let ring = settings.build()?;
+        let files = settings.registered.then(|| Files::new(&ring)).transpose()?;
+        Ok(Self { ring, settings: *settings, files, backlog: VecDeque::new() })
     }
 
-    /// A ring that does all of these, or why there is none.
-    fn that_does(opcodes: &[(u8, &str)]) -> Result<Self, String> {
-        let ring = Self::new().map_err(|error| {
-            let disabled = fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
-            refusal(&error, disabled.unwrap_or_default().trim())
-        })?;
-        let parameters = ring.ring.params();
-        if !parameters.is_feature_nodrop() || !parameters.is_feature_ext_arg() {
-            return Err("io_uring lacks waits with a timeout: Linux 5.11 or later is needed".into());
+    /// How it is used.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// A client is named so from now on.
+    pub(crate) fn joined(&mut self, place: u32, socket: &impl AsFd) {
+        if let Some(files) = &mut self.files {
+            files.put(&self.ring, place, socket);
         }
-        let mut probe = Probe::new();
-        let registered = ring.ring.submitter().register_probe(&mut probe);
-        registered.map_err(|error| format!("io_uring does not say what it can do: {error}"))?;
-        match opcodes.iter().find(|(code, _)| !probe.is_supported(*code)) {
-            Some((_, name)) => Err(format!("io_uring lacks {name}: a later Linux is needed")),
-            None => Ok(ring),
+    }
+
+    /// A client has left, and is about to be closed.
+    pub(crate) fn left(&mut self, place: u32) {
+        if let Some(files) = &mut self.files {
+            files.remove(&self.ring, place);
         }
     }
 
@@ -136,20 +134,28 @@ impl Ring {
     /// Until the completion, `space` stays allocated and nobody reads or writes it.
     #[expect(unsafe_code, reason = "the kernel writes after we have returned")]
     pub(crate) unsafe fn recv(&mut self, place: u32, socket: &impl AsFd, space: &mut [u8]) {
-        let entry = opcode::Recv::new(fd(socket), space.as_mut_ptr(), length(space.len()));
-        self.push(Op::Recv, place, entry.build());
+        let entry =
+            opcode::Recv::new(self.target(place, socket), space.as_mut_ptr(), length(space.len()));
+        self.push_for(Op::Recv, place, entry.build());
     }
 
     /// Receives so many bytes at most, and drops them.
     pub(crate) fn recv_nowhere(&mut self, place: u32, socket: &impl AsFd, most: usize) {
-        let entry = opcode::Recv::new(fd(socket), ptr::null_mut(), length(most));
-        self.push(Op::Recv, place, entry.flags(libc::MSG_TRUNC).build());
+        let entry = opcode::Recv::new(self.target(place, socket), ptr::null_mut(), length(most));
+        self.push_for(Op::Recv, place, entry.flags(libc::MSG_TRUNC).build());
     }
 
-    /// Receives until it fails, each time into one of the provided buffers.
-    pub(crate) fn recv_all(&mut self, place: u32, socket: &impl AsFd, buffers: &Buffers) {
-        let entry = opcode::RecvMulti::new(fd(socket), buffers.group());
-        self.push(Op::Recv, place, entry.build());
+    /// Receives into one of the provided buffers, once or until it fails.
+    pub(crate) fn recv_provided(&mut self, place: u32, socket: &impl AsFd, buffers: &Buffers) {
+        let target = self.target(place, socket);
+        let entry = match self.settings.receives {
+            Receives::Multishot => opcode::RecvMulti::new(target, buffers.group()).build(),
+            Receives::Own | Receives::Provided => {
+                let into = opcode::Recv::new(target, ptr::null_mut(), 0);
+                into.buf_group(buffers.group()).build().flags(Flags::BUFFER_SELECT)
+            }
+        };
+        self.push_for(Op::Recv, place, entry);
     }
 
     /// Sends `bytes`, or some of them.
@@ -158,8 +164,9 @@ impl Ring {
     /// Until the completion, `bytes` stay allocated and nobody writes them.
     #[expect(unsafe_code, reason = "the kernel reads after we have returned")]
     pub(crate) unsafe fn send(&mut self, place: u32, socket: &impl AsFd, bytes: &[u8]) {
-        let entry = opcode::Send::new(fd(socket), bytes.as_ptr(), length(bytes.len()));
-        self.push(Op::Send, place, entry.flags(libc::MSG_NOSIGNAL).build());
+        let entry =
+            opcode::Send::new(self.target(place, socket), bytes.as_ptr(), length(bytes.len()));
+        self.push_for(Op::Send, place, entry.flags(libc::MSG_NOSIGNAL).build());
     }
 
     /// Ends an operation that was started for `place`; its last completion still comes.
@@ -193,9 +200,29 @@ impl Ring {
         }
         // Also without a wait one completion is asked for: only who asks lets the kernel do what
         // it has deferred.
-        pass(self.ring.submitter().submit_with_args(1, &args))?;
+        if self.settings.polled && !self.ring.completion().is_empty() {
+            // A system call only where the kernel's thread sleeps.
+            pass(self.ring.submit())?;
+        } else {
+            pass(self.ring.submitter().submit_with_args(1, &args))?;
+        }
         completions.extend(self.ring.completion().map(read).take(COMPLETIONS_PER_TURN_MAX));
         Ok(())
+    }
+
+    fn is_registered(&self, place: u32) -> bool {
+        self.files.as_ref().is_some_and(|files| files.has(place))
+    }
+
+    /// How an operation names a client's socket, for [`Ring::push_for`].
+    fn target(&self, place: u32, socket: &impl AsFd) -> Fd {
+        if self.is_registered(place) { Files::name(place) } else { fd(socket) }
+    }
+
+    /// Pushes an operation on a client's socket.
+    fn push_for(&mut self, op: Op, place: u32, entry: Entry) {
+        let registered = self.is_registered(place);
+        self.push(op, place, if registered { entry.flags(Flags::FIXED_FILE) } else { entry });
     }
 
     fn push(&mut self, op: Op, place: u32, entry: Entry) {
@@ -203,6 +230,10 @@ impl Ring {
         // In order: what waits was first.
         if !self.backlog.is_empty() || !self.has_pushed(&entry) && !self.has_pushed_on(&entry) {
             self.backlog.push_back(entry);
+        }
+        if !self.settings.batched {
+            // What the kernel does not take now is handed over with the turn.
+            let _ = self.ring.submit();
         }
     }
 
@@ -233,50 +264,6 @@ impl Completion {
         #[expect(unsafe_code, reason = "the kernel has put a descriptor into a number")]
         // SAFETY: an accept that succeeds opens a descriptor for whoever takes its completion.
         Ok(unsafe { OwnedFd::from_raw_fd(number) })
-    }
-}
-
-/// Whether a ring can be made here that does all of these, and passes a trial of the model's own.
-///
-/// # Errors
-/// What refuses it, by name.
-pub(crate) fn probe(
-    opcodes: &[(u8, &str)],
-    trial: impl FnOnce(&Ring) -> Result<(), String> + Send,
-) -> Result<(), String> {
-    // In a thread of its own: the kernel takes a ring down later, and interrupts whatever call its
-    // maker is in by then.
-    let tried = thread::scope(|scope| {
-        let probe = || trial(&Ring::that_does(opcodes)?);
-        let thread = thread::Builder::new().spawn_scoped(scope, probe);
-        thread.map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    });
-    tried.unwrap_or_else(|error| {
-        Err(format!("no thread to try io_uring in: {error}; see ulimit -u"))
-    })
-}
-
-/// Why there is no ring. `disabled` is what the system says about rings.
-fn refusal(error: &io::Error, disabled: &str) -> String {
-    match (Errno::from_io_error(error), disabled) {
-        (Some(Errno::NOSYS), _) => {
-            "the kernel has no io_uring, or a seccomp filter hides it (ENOSYS)".into()
-        }
-        (Some(Errno::PERM), "2") => {
-            "io_uring is switched off (EPERM): sysctl kernel.io_uring_disabled is 2".into()
-        }
-        (Some(Errno::PERM), "1") => "io_uring is for privileged processes and the members of \
-                                     kernel.io_uring_group (EPERM): sysctl \
-                                     kernel.io_uring_disabled is 1"
-            .into(),
-        (Some(Errno::PERM), _) => "io_uring_setup(2) is forbidden (EPERM): a seccomp filter, as \
-                                   containers have, does that"
-            .into(),
-        (Some(Errno::NOMEM), _) => "io_uring gets no memory (ENOMEM): it counts as locked, see \
-                                    ulimit -l"
-            .into(),
-        (Some(Errno::MFILE), _) => format!("no descriptor for io_uring: {error}; see ulimit -n"),
-        _ => format!("io_uring_setup(2) fails: {error}"),
     }
 }
 
@@ -320,7 +307,7 @@ fn length(bytes: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
+    use std::io::Write;
     use std::os::unix::net::UnixStream;
 
     use super::*;
@@ -339,7 +326,7 @@ mod tests {
     #[test]
     fn more_operations_than_both_queues_hold_all_complete_once() {
         const OPERATIONS: u32 = 3 * COMPLETIONS;
-        let Ok(mut ring) = Ring::new() else { return };
+        let Ok(mut ring) = Ring::new(&Settings::PLAIN) else { return };
         let (socket, peer) = UnixStream::pair().unwrap();
         drop(peer);
         (0..OPERATIONS).for_each(|place| ring.recv_nowhere(place, &socket, 1));
@@ -350,26 +337,15 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_interrupts_nobody_afterwards() {
-        let (mut socket, _peer) = UnixStream::pair().unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-        for _ in 0..5 {
-            // Whether there is a ring or none is the same here.
-            let _ = probe(&[], |_| Ok(()));
-            let silence = socket.read(&mut [0]).unwrap_err();
-            assert_eq!(silence.kind(), io::ErrorKind::WouldBlock, "{silence}");
-        }
-    }
-
-    #[test]
     fn provided_buffers_are_used_again() {
-        let Ok(mut ring) = Ring::new() else { return };
+        let multishot = Settings { receives: Receives::Multishot, ..Settings::PLAIN };
+        let Ok(mut ring) = Ring::new(&multishot) else { return };
         let mut buffers = Buffers::new(&ring, 2, 4).unwrap();
         let (socket, mut peer) = UnixStream::pair().unwrap();
         let (mut received, mut without_buffer) = (Vec::new(), 0);
         let message: Vec<u8> = (0..100).collect();
         peer.write_all(&message).unwrap();
-        ring.recv_all(7, &socket, &buffers);
+        ring.recv_provided(7, &socket, &buffers);
         while received.len() < message.len() {
             for completion in complete(&mut ring, 1) {
                 assert_eq!((completion.op, completion.place), (Op::Recv, 7));
@@ -377,22 +353,11 @@ mod tests {
                 buffers.give_back(&completion);
                 if completion.result == Err(Errno::NOBUFS) {
                     without_buffer += 1;
-                    ring.recv_all(7, &socket, &buffers);
+                    ring.recv_provided(7, &socket, &buffers);
                 }
             }
         }
         assert_eq!(received, message);
         assert!(without_buffer > 0, "eight bytes of buffers hold no hundred");
-    }
-
-    #[test]
-    fn whatever_refuses_a_ring_is_named() {
-        let refused = |errno: Errno, disabled| refusal(&errno.into(), disabled);
-        assert!(refused(Errno::NOSYS, "").contains("ENOSYS"));
-        assert!(refused(Errno::PERM, "2").contains("kernel.io_uring_disabled is 2"));
-        assert!(refused(Errno::PERM, "1").contains("kernel.io_uring_group"));
-        assert!(refused(Errno::PERM, "0").contains("seccomp"));
-        assert!(refused(Errno::NOMEM, "0").contains("ulimit -l"));
-        assert!(refused(Errno::MFILE, "0").contains("Too many open files"));
     }
 }

@@ -4,6 +4,7 @@
 //! signal-safe calls are allowed (fork(2), pthread_atfork(3)), and serving is not among them.
 //! Who the children are is on shared memory, in atomics, because the signal handler reads it.
 
+pub(crate) mod program;
 pub(crate) mod shared;
 
 use std::collections::VecDeque;
@@ -36,10 +37,17 @@ pub(crate) fn prepare(server: &'static Server, most: usize) -> io::Result<()> {
     if std::fs::read_dir("/proc/self/task")?.count() > 1 {
         return Err(io::Error::other("a process with threads must not fork"));
     }
-    let children = shared::children(most)?;
+    let children = shared::children(most, server.memory())?;
     CHILDREN.get_or_init(|| children);
     SERVER.get_or_init(|| server);
     Ok(())
+}
+
+/// Makes this process the child that it was before its program began.
+fn goes_on_as(place: usize, children: &'static [Child]) {
+    CHILDREN.get_or_init(|| children);
+    BOUND.store(children.len(), SeqCst);
+    PLACE.store(place, SeqCst);
 }
 
 /// Whether this process was forked by the server.

@@ -1,16 +1,24 @@
 //! What all processes of a server share: a page of memory that stays the same page after fork(2).
 //!
+//! After execve(2) nothing is left of it. So where a child starts a program, the memory is a file without a
+//! name, whose descriptor the child keeps, and the program maps it again. A pipe would tell the parent
+//! only once somebody reads it, and of a killed child nothing; here counters, places and the stage of
+//! stopping are at any moment what they are with fork(2).
+//!
 //! Every model has it, threads or processes, so that counting costs the same in all of them.
 //! There are only atomics in it: a process may be killed at any moment, and a lock that it held
 //! would stay locked.
 
 use std::io;
 use std::mem::align_of;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::SeqCst};
 
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
+use rustix::fs::{MemfdFlags, fstat, ftruncate, memfd_create};
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous};
 
 use crate::net::counters::Counters;
+use crate::state::token::KEY_BYTES_MIN;
 use crate::sync::{AtomicU8, AtomicUsize};
 
 /// One for the whole server.
@@ -26,6 +34,8 @@ pub(crate) struct Page {
     pub(crate) commands: AtomicUsize,
     /// Why nothing can be written to standard output any more: an errno; 0 while nothing is wrong.
     pub(crate) output_errno: AtomicI32,
+    /// The key that the server has made for its tokens, where children are programs of their own.
+    pub(crate) key: [AtomicU64; KEY_BYTES_MIN / 8],
     /// What happened to clients, in all processes.
     pub(crate) counters: Counters,
 }
@@ -49,6 +59,9 @@ pub(crate) struct Child {
     pub(crate) holds: AtomicUsize,
     /// How many commands of clients it runs.
     pub(crate) commands: AtomicUsize,
+    /// When its client was accepted, and after how many others; for a child that is a program.
+    pub(crate) accepted_ns: AtomicU64,
+    pub(crate) sequence: AtomicU64,
 }
 
 impl Child {
@@ -87,12 +100,26 @@ unsafe impl AllAtomic for WorkerCounts {}
 // SAFETY: atomic numbers, every field.
 unsafe impl AllAtomic for Child {}
 
-/// The page, all zero.
+/// Bytes of the page, with which the file begins.
+const PAGE_BYTES: usize = 4096;
+
+/// A file for the page and the places of children.
+///
+/// # Errors
+/// When the kernel has no memory or no descriptor.
+pub(crate) fn file() -> io::Result<OwnedFd> {
+    let file = memfd_create("c10k", MemfdFlags::CLOEXEC)?;
+    ftruncate(&file, PAGE_BYTES as u64)?;
+    Ok(file)
+}
+
+/// The page, all zero or as it is in the file.
 ///
 /// # Errors
 /// When the kernel has no memory.
-pub(crate) fn page() -> io::Result<&'static Page> {
-    Ok(&map(1)?[0])
+pub(crate) fn page(file: Option<&OwnedFd>) -> io::Result<&'static Page> {
+    const { assert!(size_of::<Page>() <= PAGE_BYTES, "the places come after it") };
+    Ok(&map(1, file.map(|file| (file, 0)))?[0])
 }
 
 /// Counts for so many workers, all zero.
@@ -100,27 +127,44 @@ pub(crate) fn page() -> io::Result<&'static Page> {
 /// # Errors
 /// When the kernel has no memory.
 pub(crate) fn worker_counts(n: usize) -> io::Result<&'static [WorkerCounts]> {
-    map(n)
+    map(n, None)
 }
 
 /// Places for so many children, all free.
 ///
 /// # Errors
 /// When the kernel has no memory.
-pub(crate) fn children(n: usize) -> io::Result<&'static [Child]> {
-    map(n)
+pub(crate) fn children(n: usize, file: Option<&OwnedFd>) -> io::Result<&'static [Child]> {
+    if let Some(file) = file {
+        ftruncate(file, (PAGE_BYTES + n * size_of::<Child>()) as u64)?;
+    }
+    map(n, file.map(|file| (file, PAGE_BYTES)))
 }
 
-fn map<T: AllAtomic>(n: usize) -> io::Result<&'static [T]> {
-    const { assert!(align_of::<T>() <= 4096, "a mapping begins with a page") };
+/// The places that another process has made in the file.
+///
+/// # Errors
+/// When the kernel has no memory.
+pub(crate) fn children_in(file: &OwnedFd) -> io::Result<&'static [Child]> {
+    let bytes = usize::try_from(fstat(file)?.st_size).unwrap_or(0).saturating_sub(PAGE_BYTES);
+    map(bytes / size_of::<Child>(), Some((file, PAGE_BYTES)))
+}
+
+/// New memory, or what begins at this byte of a file.
+fn map<T: AllAtomic>(n: usize, file: Option<(&OwnedFd, usize)>) -> io::Result<&'static [T]> {
+    const { assert!(align_of::<T>() <= PAGE_BYTES, "a mapping begins with a page") };
     let bytes = n.max(1) * size_of::<T>();
-    let flags = MapFlags::SHARED | MapFlags::NORESERVE;
+    let (access, flags) =
+        (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED | MapFlags::NORESERVE);
+    let anywhere = std::ptr::null_mut();
     #[expect(unsafe_code, reason = "memory that outlives fork(2) comes from mmap(2)")]
     // SAFETY: a mapping at an address of the kernel's choice, as long as is asked for, never
-    // unmapped, all zero, which is a value of the type.
+    // unmapped, in which any bytes are values of the type, which are all zero at first.
     unsafe {
-        let place =
-            mmap_anonymous(std::ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, flags)?;
+        let place = match file {
+            None => mmap_anonymous(anywhere, bytes, access, flags)?,
+            Some((file, at)) => mmap(anywhere, bytes, access, flags, file.as_fd(), at as u64)?,
+        };
         Ok(std::slice::from_raw_parts(place.cast_const().cast(), n))
     }
 }

@@ -19,6 +19,7 @@ pub mod table;
 mod tests;
 pub mod token;
 
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use protocol::Home;
@@ -106,6 +107,29 @@ pub(crate) fn open(model: &Model, config: &Config) -> Result<Opened, StartError>
             (table, Some(table))
         }
     })
+}
+
+/// Has the programs of a server's clients sign tokens with the key that the server has made, if it was given
+/// none: the server writes it there, and they read it.
+///
+/// # Errors
+/// When the kernel gives no random bytes.
+pub(crate) fn share_key(
+    state: &mut StateConfig,
+    shared: &[AtomicU64],
+    makes: bool,
+) -> Result<(), StartError> {
+    if state.home != Home::Client || state.key.is_some() {
+        return Ok(());
+    }
+    if makes {
+        for (word, bytes) in shared.iter().zip(token::new_key()?.as_chunks().0) {
+            word.store(u64::from_ne_bytes(*bytes), SeqCst);
+        }
+    }
+    let words = shared.iter().map(|word| word.load(SeqCst).to_ne_bytes());
+    state.key = Some(words.flatten().collect());
+    Ok(())
 }
 
 fn leak(store: impl Store + 'static) -> &'static dyn Store {

@@ -15,7 +15,7 @@ use sha2::Sha256;
 use crate::config::StartError;
 
 /// The shortest key.
-const KEY_BYTES_MIN: usize = 32;
+pub(crate) const KEY_BYTES_MIN: usize = 32;
 
 /// Makes tokens and knows its own.
 #[derive(Clone)]
@@ -38,8 +38,7 @@ impl Tokens {
     /// # Errors
     /// When the key is too short, or the kernel gives no random bytes.
     pub fn new(key: Option<&[u8]>, words: usize, ttl: Duration) -> Result<Self, StartError> {
-        let unread = |error| StartError::State(format!("cannot read /dev/urandom: {error}"));
-        let mut own = [0; KEY_BYTES_MIN];
+        let own;
         let key = match key {
             Some(key) if key.len() < KEY_BYTES_MIN => {
                 let what =
@@ -48,9 +47,8 @@ impl Tokens {
             }
             Some(key) => key,
             None => {
-                let mut random = File::open("/dev/urandom").map_err(unread)?;
-                random.read_exact(&mut own).map_err(unread)?;
-                &own
+                own = new_key()?;
+                &own[..]
             }
         };
         let mac = Hmac::new_from_slice(key).expect("HMAC takes keys of any length");
@@ -90,6 +88,18 @@ impl Store for Tokens {
             if add.is_last() { Reference::Nothing } else { Reference::Text(self.write(&kept)) };
         Ok(Added { total, digest, reference })
     }
+}
+
+/// A key that nobody else will ever have.
+///
+/// # Errors
+/// When the kernel gives no random bytes.
+pub(crate) fn new_key() -> Result<[u8; KEY_BYTES_MIN], StartError> {
+    let unread = |error| StartError::State(format!("cannot read /dev/urandom: {error}"));
+    let mut key = [0; KEY_BYTES_MIN];
+    let mut random = File::open("/dev/urandom").map_err(unread)?;
+    random.read_exact(&mut key).map_err(unread)?;
+    Ok(key)
 }
 
 /// Bytes of the code at the end of a token.

@@ -215,7 +215,13 @@ fn installed() -> Option<(&'static Page, &'static Watched)> {
 fn on_signal(signal: i32) {
     let Some((page, watched)) = installed() else { return };
     match (signal, processes::is_child()) {
-        (SIGUSR1, true) => watched.end_connections(stage(), shutdown),
+        (SIGUSR1, true) => {
+            watched.end_connections(stage(), shutdown);
+            // A child that is a program of its own has its own sleepers to wake.
+            if stage() == Stage::Cut {
+                wake_sleepers();
+            }
+        }
         (SIGALRM, false) => time_is_up(page, watched),
         (SIGUSR2, false) if ATTENDED.load(SeqCst) => _ = accept_no_more(),
         (SIGUSR1 | SIGUSR2, false) | (_, true) => {}
@@ -233,16 +239,21 @@ fn stop(page: &Page, watched: &Watched) {
     match watched.stop(&page.stage, shutdown) {
         Some(Stage::Draining) => arm(Duration::from_nanos(DRAIN_TIMEOUT_NS.load(SeqCst))),
         Some(_) => {
-            if let Some(cut) = CUT.get() {
-                // A full counter is as readable as any other.
-                let _ = rustix::io::write(cut, &1_u64.to_ne_bytes());
-            }
+            wake_sleepers();
             arm(KILL_AFTER);
         }
         // However often it is told to: the time that it has left is that of the first cut.
         None => {}
     }
     processes::tell();
+}
+
+/// Ends the waits of jobs.
+fn wake_sleepers() {
+    if let Some(cut) = CUT.get() {
+        // A full counter is as readable as any other.
+        let _ = rustix::io::write(cut, &1_u64.to_ne_bytes());
+    }
 }
 
 /// In the server's first process: SIGALRM has come, which may be anybody's.

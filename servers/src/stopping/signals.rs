@@ -19,6 +19,8 @@ use signal_hook::consts::{
     SIGXCPU, SIGXFSZ,
 };
 
+use crate::processes::program;
+
 /// Signals that ask the server to stop.
 pub(super) const STOP: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGXCPU];
 
@@ -33,6 +35,10 @@ const IGNORED: [i32; 6] = [SIGVTALRM, SIGPROF, SIGIO, SIGXFSZ, libc::SIGPWR, lib
 ///
 /// Call it at the start of a program, before its first thread: masks belong to threads.
 pub fn reset_inherited_signals() {
+    // A server leaves its children the state that they need.
+    if program::serves_one_client() {
+        return;
+    }
     let off = libc::itimerval {
         it_interval: libc::timeval { tv_sec: 0, tv_usec: 0 },
         it_value: libc::timeval { tv_sec: 0, tv_usec: 0 },
@@ -73,6 +79,13 @@ pub(super) fn install(handler: fn(i32)) -> io::Result<()> {
         unsafe { signal_hook::low_level::register(signal, move || handler(signal)) }?;
     }
     Ok(())
+}
+
+/// In a child that is about to start a program: ignores what it will hear once that has called
+/// [`install`], since until then each of these signals would end it. How far stopping has come it sees then.
+pub(crate) fn ignore_until_installed() {
+    let heard = STOP.into_iter().chain([SIGALRM, SIGUSR1, SIGUSR2]);
+    heard.for_each(|signal| dispose(signal, libc::SIG_IGN));
 }
 
 /// Has signals that ask the server to stop, or to accept no more, interrupt system calls that would go on afterwards, such

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use protocol::App;
-use servers::{BROKEN, Broken, MODELS, Model};
+use servers::{BROKEN, Broken, MODELS, Model, VARIANTS};
 
 use super::table;
 use crate::base::print;
@@ -15,11 +15,12 @@ use crate::base::units::{ns, show_ns};
 /// # Errors
 /// When whoever reads it is gone.
 pub fn models(names: &[String], json: bool) -> Result<()> {
-    let wanted = |model: &&Model| names.is_empty() || names.iter().any(|name| name == model.name);
+    let named = |model: &&Model| names.iter().any(|name| name == model.name);
+    let listed = MODELS.iter().filter(|model| names.is_empty() || named(model));
+    let wanted: Vec<&Model> = listed.chain(VARIANTS.iter().filter(named)).collect();
     if json {
-        let list: Vec<_> = MODELS
+        let list: Vec<_> = wanted
             .iter()
-            .filter(wanted)
             .map(|model| {
                 let refused = (model.probe)().err();
                 serde_json::json!({
@@ -38,7 +39,7 @@ pub fn models(names: &[String], json: bool) -> Result<()> {
         return print(&String::from_utf8(crate::document::store::json(&list)?)?);
     }
     let mut table = table(&["model", "family", "timer", "what it does"], 4);
-    for model in MODELS.iter().filter(wanted) {
+    for model in wanted {
         let mut summary = model.summary.to_string();
         if let Err(reason) = (model.probe)() {
             summary = format!("{summary}\nunavailable here: {reason}");
@@ -50,6 +51,10 @@ pub fn models(names: &[String], json: bool) -> Result<()> {
         table.add_row([model.name, model.family.name(), &timer, &summary]);
     }
     let mut text = format!("{table}\n");
+    if names.is_empty() {
+        let variants: Vec<_> = VARIANTS.iter().map(|model| model.name).collect();
+        text = format!("{text}with one setting changed: {}\n", variants.join(", "));
+    }
     if let [name, ..] = names {
         let all = names.join(" ");
         text = format!(
