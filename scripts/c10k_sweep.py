@@ -210,7 +210,7 @@ def _panel(
         mine = look[cells[0].model]
         ends += [one for one in (*low, *high) if one > 0]
         # Between words there is nothing.
-        dash = ("" if axis is None else style.AGAIN if cells[0].twin else mine.dash) or "none"
+        dash = ("" if axis is None else style.TWIN if cells[0].twin else mine.dash) or "none"
         axes.plot(
             x,
             middle,

@@ -133,7 +133,7 @@ pub(crate) fn point(mut cell: Cell, series: &str, setting: &str, x: f64) -> Cell
     cell
 }
 
-/// A reference with these CPU times for each request, block by block.
+/// A null baseline with these CPU times for each request, block by block.
 pub(crate) fn reference(null_per_s: f64, client_ns: &[f64], server_ns: &[f64]) -> Reference {
     let trials = (0_u32..).zip(client_ns.iter().zip(server_ns));
     let trials = trials.map(|(block, (client, server))| ReferenceTrial {

@@ -6,7 +6,6 @@ use crate::analysis::standings::of_itself;
 use crate::base::units::{show_bytes, show_count, show_ns_f64};
 use crate::document::{Cell, CellQuantile, Estimate, NoiseFloor, Shown, Standings};
 use crate::statistics::{Interval, Verdict};
-use crate::view::export::sheet::Quantity;
 
 /// The first column: whose row it is.
 pub(crate) const MODEL: &str = "model";
@@ -14,6 +13,21 @@ pub(crate) const MODEL: &str = "model";
 pub(crate) const AGAINST: &str = "x best";
 /// The last column: what was flagged. Exports have marks and notes in its place.
 pub(crate) const CHECKS: &str = "checks";
+
+/// What a column's numbers are of, and so which units they can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// Nanoseconds.
+    Time,
+    /// A number of things.
+    Count,
+    /// Bytes.
+    Bytes,
+    /// How many times as much.
+    Ratio,
+    /// A part of 1.
+    Share,
+}
 
 /// A column of numbers.
 #[derive(Debug)]
@@ -45,13 +59,13 @@ enum Of {
 /// A column that always stays.
 const ALWAYS: u8 = u8::MAX;
 /// How long the column stays that says how a model stands against the best.
-const AGAINST_STAYS: [u8; 2] = [9, 8];
+const AGAINST_STAYS: [u8; 2] = [9, 9];
 
 static COLUMNS: [Column; 10] = [
     column("replies/s", Quantity::Count, Of::Spread(replies), REPLIES, [ALWAYS, ALWAYS]),
     column("p50", Quantity::Time, Of::Quantile(0.5), LATENCY, [8, 7]),
     column("p90", Quantity::Time, Of::Quantile(0.9), LATENCY, [1, 1]),
-    column("p95", Quantity::Time, Of::Quantile(0.95), LATENCY, [6, 9]),
+    column("p95", Quantity::Time, Of::Quantile(0.95), LATENCY, [6, 8]),
     column("p99", Quantity::Time, Of::Quantile(0.99), LATENCY, [7, 10]),
     column("p99.9", Quantity::Time, Of::Quantile(0.999), LATENCY, [4, 5]),
     column("max", Quantity::Time, Of::Quantile(1.0), LATENCY, [3, 2]),

@@ -246,7 +246,12 @@ fn width() -> usize {
 
 /// How wide the terminal is that standard output goes to; absent where it is none.
 fn terminal_width() -> Option<usize> {
-    Table::new().width().filter(|_| std::io::stdout().is_terminal()).map(usize::from)
+    Table::new().width().filter(|_| is_terminal()).map(usize::from)
+}
+
+/// Whether standard output is a terminal. That of a test is none, so that tables are the same wherever it runs.
+fn is_terminal() -> bool {
+    !cfg!(test) && std::io::stdout().is_terminal()
 }
 
 /// A table whose columns from `numbers` on are aligned to the right.
@@ -255,14 +260,14 @@ pub(crate) fn table(header: &[&str], numbers: usize) -> Table {
     let style = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
     table.load_style(style).set_header(header.to_vec());
     // As wide as its content where nobody sees it wrap.
-    let arrangement = if std::io::stdout().is_terminal() {
-        ContentArrangement::Dynamic
-    } else {
-        ContentArrangement::Disabled
-    };
+    let arrangement =
+        if is_terminal() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
     table.set_content_arrangement(arrangement);
     for column in table.column_iter_mut().skip(numbers) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
 }
+
+#[cfg(test)]
+mod tests;

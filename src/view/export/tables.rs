@@ -199,7 +199,9 @@ mod tests {
         standings::derive(&mut summary);
         let sheets = of_summary(&summary);
         let [sheet] = &sheets[..] else { panic!("one workload") };
-        assert!(sheet.remarks.iter().any(|remark| remark.starts_with("Block 3: the reference")));
+        assert!(
+            sheet.remarks.iter().any(|remark| remark.starts_with("Block 3: the null baseline"))
+        );
         assert_eq!(sheet.notes.len(), 2);
         let marks: Vec<_> = sheet.rows.iter().map(|row| row.marks.clone()).collect();
         assert_eq!(marks, [vec![], vec![0], vec![1]]);

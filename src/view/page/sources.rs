@@ -36,7 +36,7 @@ const SUMMARY: [Source; 16] = [
     ),
     ("how it scales", "scaling[].law.sigma", "kappa and peak beside it"),
     ("the noise floor", "noise[].smallest_detectable", "ratio and interval beside it"),
-    ("the reference", "reference.trials[].throughput_per_s", ""),
+    ("the null baseline", "reference.trials[].throughput_per_s", ""),
     ("what was left out", "excluded[].reason", ""),
     ("how rates were decided", "run.notes[]", ""),
     ("the machine", "host.kernel", "and what is beside it"),

@@ -56,8 +56,7 @@ pub(super) fn in_one_trial(cells: &[&Cell]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::analysis::synthetic::{closed, pool};
-    use crate::view::columns::Figure;
-    use crate::view::export::sheet::Quantity;
+    use crate::view::columns::{Figure, Quantity};
 
     #[test]
     fn the_worst_tail_that_is_of_one_trial_is_one_line() {

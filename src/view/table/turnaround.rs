@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use crate::base::units::show_ns_f64;
 use crate::document::{Cell, CellQuantile, CellTurnaround, Estimate};
-use crate::view::columns::{self, Figure};
-use crate::view::export::sheet::Quantity;
+use crate::view::columns::{self, Figure, Quantity};
 
 /// A row for each model: the mean, quantiles, and the sum of a trial's clients.
 pub(super) fn lines(cells: &[&Cell]) -> String {
