@@ -14,7 +14,7 @@ import c10k_style as style
 from c10k_documents import Cell, Run
 from c10k_style import Frame, Look, Looks
 
-QUANTILES = (0.5, 0.99, 0.999)
+QUANTILES = (0.5, 0.95, 0.99, 0.999)
 
 
 def varies_only_load(cell: Cell) -> bool:
@@ -59,7 +59,9 @@ def _at_one_load(
 ) -> Figure:
     """One row for each model, with the quantiles below each other in it."""
     one_rate = len({cell.arrivals.rate_per_s for cell in cells}) == 1
-    tints = {q: tint for q, tint in zip(QUANTILES, (0.0, 0.6, 1.0), strict=True) if q in shown}
+    tints = {
+        q: tint for q, tint in zip(QUANTILES, (0.0, 0.35, 0.7, 1.0), strict=True) if q in shown
+    }
     frame = Frame(
         run,
         f"{family}: response time at {'one equal rate' if one_rate else 'rates of their own'}",
@@ -143,7 +145,7 @@ def _load_line(axes: Axes, look: Look, cells: list[Cell], q: float, beside: floa
     moved = axes.transData + ScaledTranslation(beside / 72, 0, axes.figure.dpi_scale_trans)
     if cells[0].twin:
         axes.plot(
-            x, y, color=look.color, linestyle=style.AGAIN, gid=f"line:{model}", transform=moved
+            x, y, color=look.color, linestyle=style.TWIN, gid=f"line:{model}", transform=moved
         )
         return
     axes.plot(

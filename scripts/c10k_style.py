@@ -127,7 +127,7 @@ LOOKS = {
 }
 COLORS = (BLACK, PINK, SKY, GREEN, ORANGE, BLUE, RED)
 DOTTED = (0, (1, 1))
-AGAIN = (0, (2, 2))
+TWIN = (0, (2, 2))
 # Of models that came later.
 SPARE = [Look(color, marker, DOTTED) for color, marker in zip(COLORS, "hDv^so8", strict=True)]
 
@@ -147,7 +147,7 @@ def shown(look: Look, validity: str) -> Look:
 def look_of(looks: Looks, cell: Cell) -> Look:
     """A line's: a second measurement is thin, in the colour of its model and without marks."""
     mine = shown(looks[cell.model], cell.validity)
-    return Look(mine.color, "", AGAIN) if cell.twin else mine
+    return Look(mine.color, "", TWIN) if cell.twin else mine
 
 
 def label(cell: Cell) -> str:

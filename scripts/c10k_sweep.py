@@ -45,6 +45,7 @@ METRICS = (
     Metric("Turn-around", lambda cell: cell.turnaround_ns, style.NS_UNITS),
     Metric("Replies/s", lambda cell: cell.throughput_per_s, style.COUNT_UNITS),
     Metric("p50", lambda cell: known(cell, 0.5), style.NS_UNITS, log=True),
+    Metric("p95", lambda cell: known(cell, 0.95), style.NS_UNITS, log=True),
     Metric("p99", lambda cell: known(cell, 0.99), style.NS_UNITS, log=True),
     Metric("Connect", connect, style.NS_UNITS, log=True),
     Metric("CPU per reply", lambda cell: cell.server_cpu_per_request_ns, style.NS_UNITS),
@@ -53,7 +54,7 @@ METRICS = (
 
 EXPLAINED = (
     ("Turn-around", "Turn-around: from a client's connect to its last reply, the mean of a trial."),
-    ("Connect", "Connect: median time to open a connection; p50 and p99 have none of it."),
+    ("Connect", "Connect: median time to open a connection; p50, p95 and p99 have none of it."),
 )
 
 
@@ -209,7 +210,7 @@ def _panel(
         mine = look[cells[0].model]
         ends += [one for one in (*low, *high) if one > 0]
         # Between words there is nothing.
-        dash = ("" if axis is None else style.AGAIN if cells[0].twin else mine.dash) or "none"
+        dash = ("" if axis is None else style.TWIN if cells[0].twin else mine.dash) or "none"
         axes.plot(
             x,
             middle,

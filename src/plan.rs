@@ -103,8 +103,9 @@ pub struct Plan {
     /// Whether the servers' system calls are counted too, in loads of their own after the trials.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub syscalls: bool,
-    /// Whether each block has a trial of the generator against a server that does nothing.
-    #[serde(default = "yes")]
+    /// Whether each block has a trial of the generator against the null baseline; written `reference`, as in
+    /// plans of earlier versions.
+    #[serde(default = "yes", alias = "null-baseline")]
     pub reference: bool,
     /// What the servers are.
     #[serde(default)]

@@ -310,7 +310,7 @@ fn the_server_ends_with_the_process_that_asked_for_that() {
     assert!(output.contains("\"stopped\""), "{output}");
 }
 
-/// One model twice and the reference, under two workloads, three times.
+/// One model twice and the null baseline, under two workloads, three times.
 const SMALL: &str = concat!(
     r#"
 name = "small"

@@ -118,7 +118,7 @@ fn a_run_compared_with_itself_shows_nothing() {
     let run = run(folder.path(), "base", 1.0, |_| {});
     let (code, text) = compare(&run, &run, &["--gate"]);
     assert_eq!(code, Some(0), "{text}");
-    // Of two runs nobody knows more of time and cost than what the reference says of the machine.
+    // Of two runs nobody knows more of time and cost than what the null baseline says of the machine.
     let said = "of 10 figures 0 worse, 0 better, 2 the same within 5 %, 8 cannot be told";
     assert!(text.contains(said) && text.contains("weaker evidence"), "{text}");
 }

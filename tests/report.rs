@@ -343,7 +343,7 @@ fn lines_over_a_setting_are_the_estimates_of_the_summary() {
             let points = lines.next().expect("a line")["points"].as_array().expect("points");
             points.iter().find(|point| point["x"] == *x).expect("a point").clone()
         };
-        for (name, q) in [("p50", 0.5), ("p99", 0.99)] {
+        for (name, q) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
             let pooled = &quantile(cell, q)["pooled"];
             assert_eq!(point_of(name)["value"].as_f64(), pooled["value_ns"].as_f64(), "{name}");
             seen += 1;
@@ -360,7 +360,7 @@ fn lines_over_a_setting_are_the_estimates_of_the_summary() {
             seen += 1;
         }
     }
-    assert_eq!(seen, ranked.len() * 5);
+    assert_eq!(seen, ranked.len() * 6);
 }
 
 #[test]

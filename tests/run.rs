@@ -97,7 +97,7 @@ fn a_run_writes_whole_valid_documents_and_compares_every_model() {
 
     let (trial, summary) = (validator("trial"), validator("summary"));
     let trials = files(&run.join("trials"), ".json");
-    // Two models, a twin and the reference, two workloads, two blocks.
+    // Two models, a twin and the null baseline, two workloads, two blocks.
     assert_eq!(trials.len(), 4 * 2 * 2);
     trials.iter().for_each(|path| validate(&trial, path));
     validate(&summary, &run.join("summary.json"));

@@ -214,13 +214,14 @@ def test_at_one_rate_the_quantiles_stand_beside_each_other(small, drawn):
     points = artists(figure, "median:sequential")
     whiskers = artists(figure, "whisker:sequential")
     cell = cell_of(small[1], "echo-open-50", "sequential")
-    for i, q in enumerate((0.5, 0.99)):
+    for i, q in enumerate((0.5, 0.95, 0.99)):
         said = quantile_of(cell, q)["value_ns"]
         assert list(points[i].get_xdata()) == [said["median"]]
         assert list(whiskers[i].get_xdata()) == [said["min"], said["max"]]
-    assert len(artists(figure, "bound:sequential")) == 1
-    # 200 samples for each trial are enough for p50 alone.
-    assert len(artists(figure, "median:poll")) == 1
+    # What was cut off is the slowest 5 %.
+    assert len(artists(figure, "bound:sequential")) == 2
+    # 200 samples for each trial are enough for p95 and not for p99.
+    assert len(artists(figure, "median:poll")) == 2
     assert [one.get_text() for one in artists(figure, "missing:poll")] == ["p99"]
     assert "too few\nsamples:" in all_text(figure)
 
@@ -233,8 +234,8 @@ def test_over_several_rates_each_model_is_a_line_that_breaks_where_it_cannot_say
     ]
     summary = write_run(tmp_path / "run", cells)
     figure = dict(plot.draw(read_run(tmp_path / "run")))["load-latency-echo"]
-    assert [axes.get_gid() for axes in figure.axes] == ["panel:p50", "panel:p99"]
-    for q, panel in ((0.5, "panel:p50"), (0.99, "panel:p99")):
+    assert [axes.get_gid() for axes in figure.axes] == ["panel:p50", "panel:p95", "panel:p99"]
+    for q, panel in ((0.5, "panel:p50"), (0.95, "panel:p95"), (0.99, "panel:p99")):
         (line,) = artists(figure, "line:mio", panel)
         assert list(line.get_xdata()) == [100, 500, 900]
         said = [
@@ -264,7 +265,7 @@ def test_latency_is_of_all_trials_together_where_the_summary_has_it(tmp_path):
     figures = dict(plot.draw(read_run(tmp_path / "run")))
     figure = figures["load-latency-echo"]
     values = [list(one.get_xdata()) for one in artists(figure, "median:epoll")]
-    assert values == [[int(300_000 * 1.5)], [int(300_000 * 1.99)]]
+    assert values == [[int(300_000 * (1 + q))] for q in (0.5, 0.95, 0.99)]
     for whisker in artists(figure, "whisker:epoll"):
         assert list(whisker.get_xdata()) == [200_000, 900_000]
     assert len(artists(figure, "bound:epoll")) == 1, "of p99 alone"

@@ -116,7 +116,7 @@ def test_the_counts_of_trials_are_those_of_the_runs(folder, text):
     summary = json.loads((folder / "summary.json").read_text())
     done, of_reference = summary["run"]["trials_done"], summary.get("reference") or {"trials": []}
     if counted:
-        # Those of the reference are counted with the others, or apart.
+        # Those of the null baseline are counted with the others, or apart.
         counts = {done, done - len(of_reference["trials"])}
         assert int(counted[1].replace(",", "")) in counts
 

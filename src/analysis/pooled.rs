@@ -12,8 +12,13 @@ use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 
 use crate::base::units::as_f64;
-use crate::document::{Cell, CellQuantile, Distribution, Pooled, Summary, Trial, is_admitted};
+use crate::document::{
+    Cell, CellQuantile, Distribution, Estimate, Pooled, Summary, Trial, is_admitted,
+};
 use crate::document::{histogram, store};
+
+/// The quantiles of a cell.
+pub const QUANTILES: [f64; 6] = [0.5, 0.9, 0.95, 0.99, 0.999, 1.0];
 
 /// Quantiles that are not of the tail, where trials are clusters. Trials differ here too, but that moves the value
 /// little, and the spread beside it says so.
@@ -40,6 +45,25 @@ impl Part<'_> {
     fn effective_count(&self, q: f64) -> u64 {
         let known = self.of.quantile(q).and_then(|quantile| quantile.effective_count);
         known.unwrap_or(self.of.count)
+    }
+}
+
+/// The quantiles of a cell by what each of its trials says, none of them of all together yet.
+#[must_use]
+pub fn of_each(trials: &[&Distribution]) -> Vec<CellQuantile> {
+    QUANTILES.map(|q| over(trials, q)).to_vec()
+}
+
+/// A quantile over the trials; without a value where one of them does not know it.
+fn over(trials: &[&Distribution], q: f64) -> CellQuantile {
+    let found: Vec<_> = trials.iter().filter_map(|times| times.quantile(q)).collect();
+    let values: Option<Vec<_>> =
+        found.iter().map(|quantile| quantile.admitted.then(|| as_f64(quantile.value))).collect();
+    CellQuantile {
+        q,
+        value_ns: values.and_then(|values| Estimate::of(&values)),
+        at_least: found.iter().any(|quantile| quantile.at_least),
+        pooled: None,
     }
 }
 
@@ -132,7 +156,7 @@ fn admit_no_farther(quantiles: &[f64], found: &mut [Pooled]) {
 }
 
 /// Sums up the quantiles of a summary's cells again from its trials, which those of an earlier version
-/// lack. All or none, so that a column has one meaning: where a trial's file is not there, the summary
+/// lack, some or all together. All or none, so that a column has one meaning: where a trial's file is not there, the summary
 /// stays as it is, and a sentence says so.
 ///
 /// # Errors
@@ -182,11 +206,16 @@ pub fn fill(cell: &mut Cell, trials: &[Trial]) -> Result<()> {
     Ok(())
 }
 
-fn renew(quantiles: &mut [CellQuantile], trials: &[&Distribution]) -> Result<()> {
+fn renew(quantiles: &mut Vec<CellQuantile>, trials: &[&Distribution]) -> Result<()> {
     // Reading histograms that nobody asks for would be most of the work.
     if quantiles.is_empty() {
         return Ok(());
     }
+    // Earlier versions had fewer of them.
+    let missing = QUANTILES.into_iter().filter(|q| CellQuantile::among(quantiles, *q).is_none());
+    let missing: Vec<_> = missing.map(|q| over(trials, q)).collect();
+    quantiles.extend(missing);
+    quantiles.sort_by(|a, b| a.q.total_cmp(&b.q));
     let at: Vec<f64> = quantiles.iter().map(|quantile| quantile.q).collect();
     for (quantile, pooled) in quantiles.iter_mut().zip(of(trials, &at)?) {
         quantile.pooled = pooled;

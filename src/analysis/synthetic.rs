@@ -13,8 +13,14 @@ pub(crate) fn closed(model: &str, throughput: &[f64]) -> Cell {
     let n = throughput.len();
     let same = |value: f64| Estimate::of(&vec![value; n]);
     let quantile = |(q, value_ns)| CellQuantile { q, value_ns, at_least: false, pooled: None };
-    let latency =
-        [(0.5, same(1e5)), (0.9, same(2e5)), (0.99, same(4e5)), (0.999, None), (1.0, same(1e6))];
+    let latency = [
+        (0.5, same(1e5)),
+        (0.9, same(2e5)),
+        (0.95, same(3e5)),
+        (0.99, same(4e5)),
+        (0.999, None),
+        (1.0, same(1e6)),
+    ];
     Cell {
         series: None,
         factors: Vec::new(),
@@ -127,7 +133,7 @@ pub(crate) fn point(mut cell: Cell, series: &str, setting: &str, x: f64) -> Cell
     cell
 }
 
-/// A reference with these CPU times for each request, block by block.
+/// A null baseline with these CPU times for each request, block by block.
 pub(crate) fn reference(null_per_s: f64, client_ns: &[f64], server_ns: &[f64]) -> Reference {
     let trials = (0_u32..).zip(client_ns.iter().zip(server_ns));
     let trials = trials.map(|(block, (client, server))| ReferenceTrial {

@@ -70,3 +70,15 @@ fn every_command_on_a_page_is_taken() {
         is_taken(&typed).unwrap_or_else(|error| panic!("{command}: {error}"));
     }
 }
+
+/// What each command says of itself on a terminal of a hundred columns.
+#[test]
+fn help_is_what_it_was() {
+    let mut command = <Cli as clap::CommandFactory>::command().term_width(100);
+    command.build();
+    insta::assert_snapshot!("c10k", command.render_long_help().to_string());
+    for command in command.get_subcommands_mut().filter(|command| !command.is_hide_set()) {
+        let help = command.render_long_help().to_string();
+        insta::assert_snapshot!(command.get_name().to_string(), help);
+    }
+}

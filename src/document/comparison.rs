@@ -27,7 +27,7 @@ pub struct Comparison {
     /// What only one of them has.
     pub missing: Vec<String>,
     /// Whether the machine was the same, by the load generator against a server that does nothing; absent
-    /// where one of the runs has no such reference.
+    /// where one of the runs has no null baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<ReferenceChange>,
     /// One for each figure of each cell that the base has.
@@ -64,7 +64,7 @@ pub struct Compared {
 pub struct Change {
     /// Of two runs that of geometric means, of two sides of one run Hodges and Lehmann's of the pairs.
     pub ratio: f64,
-    /// Where that ratio may be: of two runs at 95 %, widened by what the reference may have moved; of two sides
+    /// Where that ratio may be: of two runs at 95 %, widened by what the null baseline may have moved; of two sides
     /// of one run for all cells of this figure at once.
     pub interval: Interval,
     /// How likely such a ratio would be without a difference, adjusted for all cells of this figure (by Holm, or

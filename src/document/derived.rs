@@ -31,7 +31,7 @@ pub struct NoiseFloor {
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
     /// The check that says what was at its limit: `generator-cpu`, `load-above-cores` or
-    /// `steal`; or `reference`, where the models came to what the generator does against the null server.
+    /// `steal`; or `reference`, where the models came to what the generator does against the null baseline.
     pub check: String,
     /// The models that are near each other, the slowest first.
     pub models: Vec<String>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Estimate;
 
-/// The same short closed loop against the null server in every block. It is in no ranking.
+/// The same short closed loop against the null baseline in every block. It is in no ranking.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
@@ -18,7 +18,7 @@ pub struct Reference {
     /// Client CPU time for each right reply, in nanoseconds, over the trials that know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_cpu_per_request_ns: Option<Estimate>,
-    /// CPU time of the null server for each right reply, likewise.
+    /// CPU time of the null baseline for each right reply, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_cpu_per_request_ns: Option<Estimate>,
     /// CPU time that is more by this share than the median, or the median by this share more than it, is a
@@ -31,7 +31,7 @@ pub struct Reference {
     pub sentence: String,
 }
 
-/// The reference of one block, or of its later part.
+/// The null baseline of one block, or of its later part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceTrial {
@@ -50,12 +50,12 @@ pub struct ReferenceTrial {
     /// Client CPU time for each right reply, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_cpu_per_request_ns: Option<f64>,
-    /// CPU time of the null server for each right reply, in nanoseconds.
+    /// CPU time of the null baseline for each right reply, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_cpu_per_request_ns: Option<f64>,
 }
 
-/// A block, or its later part, in which the reference took another CPU time for each request than usual.
+/// A block, or its later part, in which the null baseline took another CPU time for each request than usual.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spell {
@@ -74,11 +74,11 @@ pub struct Spell {
     pub sentence: String,
 }
 
-/// Models whose throughput is what the generator does against the null server.
+/// Models whose throughput is what the generator does against the null baseline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GeneratorBound {
-    /// Replies per second that the generator had from the null server.
+    /// Replies per second that the generator had from the null baseline.
     pub null_per_s: f64,
     /// The share of that from which on a model is limited by the generator.
     pub share: f64,
@@ -88,20 +88,20 @@ pub struct GeneratorBound {
     pub sentence: String,
 }
 
-/// The reference of one run over that of another.
+/// The null baseline of one run over that of another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceChange {
     /// Client CPU time for each request: of the medians.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ratio: Option<f64>,
-    /// The same of the null server.
+    /// The same of the null baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_ratio: Option<f64>,
     /// Right replies per second: of the medians.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throughput_ratio: Option<f64>,
-    /// What the intervals of this comparison were widened by; absent where the runs are one, or a reference is
+    /// What the intervals of this comparison were widened by; absent where the runs are one, or a null baseline is
     /// of a single trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub widened: Option<Widened>,
@@ -110,7 +110,7 @@ pub struct ReferenceChange {
     pub sentence: Option<String>,
 }
 
-/// Factors by which intervals between two runs are widened at either end: as far as the reference, which is the
+/// Factors by which intervals between two runs are widened at either end: as far as the null baseline, which is the
 /// same in both, may have moved from one to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

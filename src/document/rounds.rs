@@ -26,7 +26,7 @@ pub struct RoundsRecord {
     #[serde(default)]
     pub took_ns: u64,
     /// Trials that were spoiled by something outside of the server, kept apart, and made again: how many by which
-    /// check, those of the reference included.
+    /// check, those of the null baseline included.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub spoiled: BTreeMap<String, usize>,
     /// Why no more rounds were made; absent while the run goes on.

@@ -38,7 +38,7 @@ pub struct Summary {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded: Vec<Excluded>,
     /// The load generator against a server that does nothing, once in each block; absent where the plan
-    /// has no reference, and in documents of earlier versions.
+    /// has no null baseline, and in documents of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
 }
@@ -127,7 +127,7 @@ pub struct Standings {
     /// no sign of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Ceiling>,
-    /// Who is limited by the generator, by what it did against the null server; absent where nobody is.
+    /// Who is limited by the generator, by what it did against the null baseline; absent where nobody is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator_bound: Option<GeneratorBound>,
     /// All that in a sentence.

@@ -42,15 +42,15 @@ fn workload(name: &str) -> Workload {
     }
 }
 
-/// The workload of the reference. A block has a later part where workloads take their rate from what
-/// others came to; it is measured at another time, and has a reference of its own.
+/// The workload of the null baseline. A block has a later part where workloads take their rate from what
+/// others came to; it is measured at another time, and has a null baseline of its own.
 #[must_use]
 pub fn reference(later: bool) -> (&'static Workload, Candidate<'static>) {
     (&WORKLOADS[usize::from(later)], Candidate { subject: Subject::Null, twin: false })
 }
 
 impl Plan {
-    /// This plan with what its reference has of its own.
+    /// This plan with what its null baseline has of its own.
     #[must_use]
     pub fn for_reference(&self) -> Self {
         Self {
@@ -78,8 +78,10 @@ mod tests {
         let service = short.service_of(workload, candidate.subject).expect("known names");
         assert_eq!((service.0.name(), service.1.name()), ("bench", "line"));
         assert!(plan.reference, "unless a plan says otherwise");
-        let text =
-            plan.to_toml().expect("written").replace("reference = true", "reference = false");
-        assert!(!Plan::parse(&text).expect("in order").reference);
+        for name in ["reference", "null-baseline"] {
+            let without = format!("{name} = false");
+            let text = plan.to_toml().expect("written").replace("reference = true", &without);
+            assert!(!Plan::parse(&text).expect("in order").reference, "{name}");
+        }
     }
 }

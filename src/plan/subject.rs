@@ -15,7 +15,7 @@ use crate::document::name_of;
 /// A plan's `twin` that is nobody.
 pub(super) const NO_TWIN: &str = "none";
 
-/// The name of the null server.
+/// The name of the null baseline.
 const NULL: &str = "null";
 
 /// A server that is not ours.
@@ -51,7 +51,7 @@ pub enum Subject<'a> {
     Model(&'static Model),
     /// A server that is not ours.
     External(&'a External),
-    /// The server that does nothing but answer, which is no candidate: the reference is measured
+    /// The server that does nothing but answer, which is no candidate: the null baseline is measured
     /// against it.
     Null,
 }

@@ -74,7 +74,7 @@ fn has_workers(model: &Model) -> bool {
     matches!(model.workers, Workers::Fixed(_) | Workers::Floating(_))
 }
 
-/// Starts this program as the null server, likewise.
+/// Starts this program as the null baseline, likewise.
 pub(crate) fn start_null(cpus: (&[usize], &[usize])) -> Result<ServerChild> {
     let mut command = Command::new(this_program()?);
     command.args(["calibrate", "--law", "none", "--stop-with-parent", "--listen", "127.0.0.1:0"]);

@@ -4,7 +4,7 @@
 //! each), `summary.json` and `report.html`. Every trial is a fresh server process and fresh
 //! connections. Trials are interleaved in blocks, every model under every workload once a block,
 //! in an order that the seed decides, so that a slow spell of the machine falls on all alike.
-//! In each block the generator is also measured against a server that does nothing, the reference.
+//! In each block the generator is also measured against a server that does nothing, the null baseline.
 //! Workloads whose rate is a share of what was measured come after those that measure it.
 
 mod contenders;

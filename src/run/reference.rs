@@ -1,4 +1,4 @@
-//! Summing up the reference from the trials in a run's folder.
+//! Summing up the null baseline from the trials in a run's folder.
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ struct Sum<'a> {
 }
 
 impl Sum<'_> {
-    /// The reference of a block, or of a round beside a workload, if it is there.
+    /// The null baseline of a block, or of a round beside a workload, if it is there.
     fn add(&mut self, block: u32, later: bool, beside: Option<&Workload>) -> Result<()> {
         let file = reference_file(reference(later).0, beside, block);
         if !self.dir.join(&file).is_file() {

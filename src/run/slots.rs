@@ -20,7 +20,7 @@ pub(crate) struct Slot<'a> {
     pub(crate) candidate: Candidate<'a>,
     pub(crate) block: u32,
     pub(crate) position: u32,
-    /// Of a reference in a run by rounds: the workload that it is measured beside.
+    /// Of a null baseline in a run by rounds: the workload that it is measured beside.
     pub(crate) beside: Option<&'a Workload>,
 }
 
@@ -33,13 +33,13 @@ impl Slot<'_> {
         file_name(self.workload, self.candidate, self.block)
     }
 
-    /// Whether it is no cell of the plan but the reference.
+    /// Whether it is no cell of the plan but the null baseline.
     pub(crate) fn is_reference(&self) -> bool {
         matches!(self.candidate.subject, Subject::Null)
     }
 }
 
-/// Where the reference of a block is written, below the run's folder.
+/// Where the null baseline of a block is written, below the run's folder.
 pub(crate) fn reference_file(workload: &Workload, beside: Option<&Workload>, block: u32) -> String {
     let beside = beside.map_or_else(String::new, |beside| format!("-{}", beside.name));
     format!("trials/{}{beside}.{block}.json", workload.name)
@@ -155,12 +155,12 @@ mod tests {
         slots(plan).expect("in order").iter().map(Slot::file).collect()
     }
 
-    /// Where in each block, or later part of one, its reference is.
+    /// Where in each block, or later part of one, its null baseline is.
     fn places(plan: &Plan) -> Vec<usize> {
         let slots = slots(plan).expect("in order");
         let parts: Vec<&[Slot<'_>]> = slots.chunks(5).collect();
         let is_one = |part: &&[Slot<'_>]| part.iter().all(|slot| slot.block == part[0].block);
-        assert!(parts.iter().all(is_one), "three models, a twin and a reference in each");
+        assert!(parts.iter().all(is_one), "three models, a twin and a null baseline in each");
         let place = |part: &&[Slot<'_>]| {
             let references = part.iter().filter(|slot| slot.is_reference()).count();
             assert_eq!(references, 1);

@@ -13,13 +13,9 @@ use crate::analysis::{flags, pooled, standings};
 use crate::base::units::{as_f64, show_count};
 use crate::document::store;
 use crate::document::{
-    Cell, CellQuantile, CellTurnaround, Distribution, Estimate, Host, RunRecord, Summary, Trial,
-    Turnaround, Validity,
+    Cell, CellTurnaround, Estimate, Host, RunRecord, Summary, Trial, Turnaround, Validity,
 };
 use crate::plan::{Candidate, Plan, Workload};
-
-/// The quantiles of the comparison.
-const QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
 
 /// Sums up what there is; a cell without a finished trial is left out.
 pub(super) fn sum_up(
@@ -106,7 +102,7 @@ pub(super) fn cell(
         rank_by: workload.rank_by,
         trials: files,
         throughput_per_s: each(|trial| trial.throughput_per_s)?,
-        latency: quantiles(&trials.iter().map(|t| t.latency.headline()).collect::<Vec<_>>()),
+        latency: pooled::of_each(&trials.iter().map(|t| t.latency.headline()).collect::<Vec<_>>()),
         turnaround: turnaround(trials),
         connect: parts::connect(trials),
         steps: parts::steps(trials),
@@ -137,24 +133,8 @@ fn turnaround(trials: &[Trial]) -> Option<CellTurnaround> {
     Some(CellTurnaround {
         mean_ns: each(|found| found.times.mean)?,
         total_ns: each(|found| as_f64(found.total_ns))?,
-        quantiles: quantiles(&all.iter().map(|found| &found.times).collect::<Vec<_>>()),
+        quantiles: pooled::of_each(&all.iter().map(|found| &found.times).collect::<Vec<_>>()),
     })
-}
-
-pub(super) fn quantiles(trials: &[&Distribution]) -> Vec<CellQuantile> {
-    QUANTILES.map(|q| quantile(trials, q)).to_vec()
-}
-
-fn quantile(trials: &[&Distribution], q: f64) -> CellQuantile {
-    let found: Vec<_> = trials.iter().filter_map(|times| times.quantile(q)).collect();
-    let values: Option<Vec<_>> =
-        found.iter().map(|quantile| quantile.admitted.then(|| as_f64(quantile.value))).collect();
-    CellQuantile {
-        q,
-        value_ns: values.and_then(|values| Estimate::of(&values)),
-        at_least: found.iter().any(|quantile| quantile.at_least),
-        pooled: None,
-    }
 }
 
 /// Throughputs that rates depend on, decided once each.

@@ -1,5 +1,6 @@
 //! What people and other tools read.
 
+pub(crate) mod columns;
 mod deliver;
 pub mod export;
 pub(crate) mod grading;

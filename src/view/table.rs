@@ -24,17 +24,20 @@ use std::io::IsTerminal;
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 
-use crate::analysis::metric::{self, Kind, TRIALS_MIN};
+use crate::analysis::metric::{self, TRIALS_MIN};
 use crate::analysis::timers;
 use crate::base::print;
-use crate::base::units::{show_bytes, show_count, show_cpus, show_ns_f64};
-use crate::document::{Cell, CellQuantile, Crossover, Estimate, Standings, Summary};
+use crate::base::units::show_cpus;
+use crate::document::{Cell, Crossover, Standings, Summary};
+use crate::view::columns::{self, Against};
 use crate::view::page::answer;
 use crate::workload::arrivals;
 pub use capacity::capacity;
 pub(crate) use capacity::verdict;
 pub use check::check;
+use fit::Columns as Fit;
 pub use load::load;
+pub(crate) use marks::verdict as checks;
 pub use marks::{marks, numbered};
 pub use models::{broken, models};
 pub use plans::plans;
@@ -141,78 +144,32 @@ pub fn heading(cells: &[&Cell]) -> String {
     format!("{}: {arrivals}, {} connections, {trials}", first.workload, first.connections)
 }
 
-/// The columns of a workload's table.
-pub const COLUMNS: [&str; 10] =
-    ["model", "replies/s", "p50", "p90", "p99", "p99.9", "max", "CPU/request", "memory", "checks"];
-
-/// The columns on a terminal: the same, and how a model stands against the best.
-const SHOWN: [&str; 11] = [
-    "model",
-    "replies/s",
-    "p50",
-    "p90",
-    "p99",
-    "p99.9",
-    "max",
-    "CPU/request",
-    AGAINST,
-    "memory",
-    "checks",
-];
-
-/// A model's figure over that of the best, with its interval.
-const AGAINST: &str = "x best";
-
-/// Columns that there is no room for go in this order.
-const SUMMARY: fit::Columns = fit::Columns {
-    names: &SHOWN,
-    give_way: &["max", "p99.9", "p90", "memory", "p99", "p50", AGAINST, "CPU/request"],
-};
-
-/// The same where models are ranked by latency.
-const LATENCIES_FIRST: fit::Columns = fit::Columns {
-    names: &SHOWN,
-    give_way: &["max", "memory", "p99.9", "CPU/request", "p50", AGAINST, "p90", "p99"],
-};
-
 /// Tables are no wider than this, also where nobody sees them wrap. Exports and the page have all columns.
 const WIDTH: usize = 100;
 
-/// One row of a workload's table. `marks` numbers the messages under it.
-#[must_use]
-pub fn row(cell: &Cell, marks: &str) -> Vec<String> {
-    let mut row = vec![cell.name(), spread(&cell.throughput_per_s, show_count)];
-    // One for each column, also of a summary that lacks some.
-    let of = |q| cell.quantile(q).map_or_else(|| "-".into(), quantile);
-    row.extend([0.5, 0.9, 0.99, 0.999, 1.0].map(of));
-    row.push(match &cell.server_cpu_per_request_ns {
-        Some(cpu) => spread(cpu, show_ns_f64),
-        None => "-".into(),
-    });
-    row.push(cell.memory().map_or_else(|| "-".into(), |memory| show_bytes(memory.median)));
-    row.push(marks::verdict(cell, marks));
-    row
-}
-
 fn workload_table(cells: &[(&Cell, &str)], standings: Option<&Standings>) -> String {
-    // The column of checks may wrap, and does so at spaces.
-    let rows: Vec<Vec<String>> = cells
-        .iter()
-        .map(|(cell, marks)| {
-            let mut row = row(cell, &marks.replace("][", "] ["));
-            let at = SHOWN.iter().position(|name| *name == AGAINST).unwrap_or(0);
-            row.insert(at.min(row.len()), against(cell, standings));
-            row
-        })
+    let own: Vec<&Cell> = cells.iter().map(|(cell, _)| *cell).collect();
+    let (columns, left_out) = columns::of(&own, standings.as_slice());
+    let ranked = standings.is_some();
+    let names = columns.iter().map(|column| column.name);
+    let names: Vec<&str> = [columns::MODEL]
+        .into_iter()
+        .chain(names)
+        .chain(ranked.then_some(columns::AGAINST))
+        .chain([columns::CHECKS])
         .collect();
-    let width = terminal_width().unwrap_or(WIDTH).min(WIDTH);
-    let metric = standings.and_then(|standings| metric::named(&standings.metric));
-    let by_latency = metric.is_some_and(|metric| metric.kind() == Kind::Latency);
-    let columns = if by_latency { LATENCIES_FIRST } else { SUMMARY };
-    let (table, gone) = columns.fitted(&rows, Some(width));
-    let cells: Vec<&Cell> = cells.iter().map(|(cell, _)| *cell).collect();
-    let mut text = heading(&cells);
-    if let Some(metric) = metric {
+    let row = |(cell, marks): &(&Cell, &str)| {
+        let numbers = columns.iter().map(|column| column.text(cell));
+        let against = ranked.then(|| Against::of(cell, standings, &[]).short());
+        // The column of checks may wrap, and does so at spaces.
+        let checks = marks::verdict(cell, &marks.replace("][", "] ["));
+        [cell.name()].into_iter().chain(numbers).chain(against).chain([checks]).collect()
+    };
+    let rows: Vec<Vec<String>> = cells.iter().map(row).collect();
+    let give_way = columns::give_way(&columns, standings);
+    let (table, gone) = Fit { names: &names, give_way: &give_way }.fitted(&rows, Some(width()));
+    let mut text = heading(&own);
+    if let Some(metric) = standings.and_then(|standings| metric::named(&standings.metric)) {
         let _ = write!(text, "; ranked by {}", metric.words);
     }
     let _ = write!(text, "\n{table}");
@@ -220,26 +177,14 @@ fn workload_table(cells: &[(&Cell, &str)], standings: Option<&Standings>) -> Str
         let gone = gone.join(", ");
         let _ = write!(text, "\n  no room for {gone}: they are on the page and in exports");
     }
-    if let Some(note) = timers::note(&cells) {
+    for name in left_out {
+        let _ = write!(text, "\n  {}", columns::left_out(name));
+    }
+    if let Some(note) = timers::note(&own) {
         let _ = write!(text, "\n  {note}");
     }
-    text.push_str(&syscalls::lines(&cells));
+    text.push_str(&syscalls::lines(&own));
     text
-}
-
-/// How a model stands against the best of its workload.
-fn against(cell: &Cell, standings: Option<&Standings>) -> String {
-    let Some(standings) = standings.filter(|_| !cell.twin) else { return "-".into() };
-    if standings.best == cell.model {
-        return "best".into();
-    }
-    let own = standings.others.iter().find(|other| other.model == cell.model);
-    match own.and_then(|own| Some((own.ratio?, own.interval?))) {
-        Some((ratio, interval)) => {
-            format!("{ratio:.2} [{:.2}, {:.2}]", interval.low, interval.high)
-        }
-        None => "-".into(),
-    }
 }
 
 /// What the whole run says about itself.
@@ -294,26 +239,19 @@ pub(crate) fn processors(cpus: &[usize]) -> String {
     format!("processor {}", show_cpus(cpus))
 }
 
-fn quantile(quantile: &CellQuantile) -> String {
-    let Some(shown) = quantile.shown() else { return "too few".into() };
-    let at_least = if shown.at_least { ">= " } else { "" };
-    format!("{at_least}{}", show_ns_f64(shown.value))
-}
-
-/// The median, and how far the trials lie from it; one trial lies nowhere.
-fn spread(estimate: &Estimate, show: fn(f64) -> String) -> String {
-    let Estimate { median, min, max, .. } = *estimate;
-    if estimate.values.len() == 1 {
-        return show(median);
-    }
-    let away = (max - median).max(median - min);
-    let percent = if median > 0.0 { away / median * 100.0 } else { 0.0 };
-    format!("{} ±{percent:.0}%", show(median))
+/// How wide a table may be.
+fn width() -> usize {
+    terminal_width().unwrap_or(WIDTH).min(WIDTH)
 }
 
 /// How wide the terminal is that standard output goes to; absent where it is none.
 fn terminal_width() -> Option<usize> {
-    Table::new().width().filter(|_| std::io::stdout().is_terminal()).map(usize::from)
+    Table::new().width().filter(|_| is_terminal()).map(usize::from)
+}
+
+/// Whether standard output is a terminal. That of a test is none, so that tables are the same wherever it runs.
+fn is_terminal() -> bool {
+    !cfg!(test) && std::io::stdout().is_terminal()
 }
 
 /// A table whose columns from `numbers` on are aligned to the right.
@@ -322,14 +260,14 @@ pub(crate) fn table(header: &[&str], numbers: usize) -> Table {
     let style = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
     table.load_style(style).set_header(header.to_vec());
     // As wide as its content where nobody sees it wrap.
-    let arrangement = if std::io::stdout().is_terminal() {
-        ContentArrangement::Dynamic
-    } else {
-        ContentArrangement::Disabled
-    };
+    let arrangement =
+        if is_terminal() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
     table.set_content_arrangement(arrangement);
     for column in table.column_iter_mut().skip(numbers) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
 }
+
+#[cfg(test)]
+mod tests;

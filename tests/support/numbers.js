@@ -5,22 +5,29 @@
   const failures = [];
   const near = (a, b) => Math.abs(a - b) <= 1e-9 * Math.abs(b);
   const same = (shown, truth, what) => { if (!near(shown, truth)) failures.push(`${what}: ${shown} is not ${truth}`); };
-  const units = { throughput: 1, p50: 1e-9, p99: 1e-9, cpu: 1e-9, memory: 1 / 1048576 };
+  const units = { throughput: 1, p50: 1e-9, p95: 1e-9, p99: 1e-9, cpu: 1e-9, memory: 1 / 1048576 };
   const quantile = (cell, q) => {
-    const { pooled, value_ns } = cell.latency.find((each) => each.q === q);
-    if (!pooled) return value_ns;
+    const { pooled, value_ns } = cell.latency.find((each) => each.q === q) || {};
+    if (!pooled) return value_ns || null;
     return pooled.admitted ? { median: pooled.value_ns } : null;
   };
   const estimates = (cell) => ({
-    throughput: cell.throughput_per_s, p50: quantile(cell, 0.5), p99: quantile(cell, 0.99), cpu: cell.server_cpu_per_request_ns, memory: cell.pss_bytes,
+    throughput: cell.throughput_per_s, p50: quantile(cell, 0.5), p95: quantile(cell, 0.95), p99: quantile(cell, 0.99), cpu: cell.server_cpu_per_request_ns, memory: cell.pss_bytes,
   });
   let seen = 0;
   function table(cell) {
     const rows = [...document.getElementById(cell.workload).querySelector("table.sortable").tBodies[0].rows];
     const row = rows.find((each) => each.cells[0].dataset.v === cell.model + (cell.twin ? "+twin" : ""));
-    const columns = { 1: cell.throughput_per_s, 2: quantile(cell, 0.5), 4: quantile(cell, 0.99), 7: cell.server_cpu_per_request_ns, 8: cell.pss_bytes };
-    for (const [column, estimate] of Object.entries(columns)) {
-      if (estimate) { same(Number(row.cells[column].dataset.v), estimate.median, `${cell.workload} ${cell.model} column ${column}`); seen += 1; }
+    const heads = [...row.closest("table").tHead.rows[0].cells].map((head) => head.textContent);
+    const columns = {
+      "replies/s": cell.throughput_per_s, p50: quantile(cell, 0.5), p95: quantile(cell, 0.95), p99: quantile(cell, 0.99),
+      "CPU/request": cell.server_cpu_per_request_ns, memory: cell.pss_bytes,
+    };
+    for (const [name, estimate] of Object.entries(columns)) {
+      const column = heads.indexOf(name);
+      // A column that says nothing of any model is left out.
+      if (column < 0 && estimate) failures.push(`${cell.workload} has no column ${name}`);
+      else if (estimate) { same(Number(row.cells[column].dataset.v), estimate.median, `${cell.workload} ${cell.model} ${name}`); seen += 1; }
     }
     // Of a packed run the link leads to the file of all trials, and its title names the trial.
     const links = [...row.querySelectorAll("a")].map((link) => link.title);
@@ -40,6 +47,7 @@
     const states = [...new Set(summary.cells.map((each) => each.factors[1].text))];
     const panel = states.indexOf(cell.factors[1].text);
     for (const [name, estimate] of Object.entries(estimates(cell))) {
+      if (!estimate) continue;
       const plot = document.getElementById(`sweep-${cell.series}-${name}`);
       const own = (each) => each.mode === "lines+markers" && each.name === cell.model && each.yaxis === (panel ? "y2" : "y");
       const trace = plot.data.find(own);

@@ -205,6 +205,26 @@ fn a_summary_gets_it_from_its_trials_or_stays_as_it_is() {
 }
 
 #[test]
+fn a_quantile_that_an_earlier_version_left_out_is_made_from_the_trials() {
+    let latency = trial((0..1_000).map(|i| i * 1_000), []);
+    let mut written = example::closed();
+    written.latency.service = latency.clone();
+    let mut cell = closed("epoll", &[1e4; 2]);
+    cell.latency.retain(|quantile| (quantile.q - 0.95).abs() > 1e-9);
+    fill(&mut cell, &[written.clone(), written]).expect("whole");
+    assert_eq!(
+        cell.latency.iter().map(|quantile| quantile.q).collect::<Vec<_>>(),
+        super::QUANTILES
+    );
+    let own = latency.quantile(0.95).expect("listed");
+    let found = cell.quantile(0.95).expect("made");
+    assert_eq!(found.value_ns, Estimate::of(&[as_f64(own.value); 2]));
+    assert!(found.pooled.as_ref().is_some_and(|pooled| pooled.value_ns == own.value));
+    // Enough samples for this one are not enough for the next.
+    assert!(found.shown().is_some() && cell.quantile(0.999).expect("listed").shown().is_none());
+}
+
+#[test]
 fn a_step_takes_the_samples_of_the_step_that_began_when_it_did() {
     use crate::document::{CellStep, StepRecord};
     let step = |start_ns, response| {
@@ -216,7 +236,7 @@ fn a_step_takes_the_samples_of_the_step_that_began_when_it_did() {
     let mut cell = closed("epoll", &[1e4]);
     // The first one is left out of cells in which nothing was due in it.
     let response = vec![CellQuantile { q: 0.5, value_ns: None, at_least: false, pooled: None }];
-    let answered = crate::document::Estimate::of(&[1.0]).expect("a value");
+    let answered = Estimate::of(&[1.0]).expect("a value");
     cell.steps = vec![CellStep { start_ns: 10, width_ns: 10, rate_per_s: 1e3, answered, response }];
     cell.latency.clear();
     fill(&mut cell, &trials).expect("whole");

@@ -11,9 +11,9 @@ const MODELS_MIN: usize = 5;
 /// So many families of models do not come out alike by nature.
 const FAMILIES_MIN: usize = 3;
 
-/// In the place of a check: what the generator did against the null server.
+/// In the place of a check: what the generator did against the null baseline.
 const REFERENCE: (&str, &str) =
-    ("reference", "the load generator, by what it did against a server that does nothing,");
+    ("reference", "the load generator, by what it did against the null baseline,");
 
 /// What tells by its check that it was used up, and what it is.
 const LIMITS: [(&str, &str); 3] = [
@@ -23,7 +23,7 @@ const LIMITS: [(&str, &str); 3] = [
 ];
 
 /// The ceiling of the cells of one workload, if they are of a closed loop and have one. `bound` are the
-/// models that did about what the null server did.
+/// models that did about what the null baseline did.
 pub(super) fn of(cells: &[&Cell], bound: &[String]) -> Option<Ceiling> {
     let band = widest(cells);
     let mut families: Vec<Family> = Vec::new();

@@ -1,4 +1,4 @@
-//! What follows from the reference: spells of the machine, and who is limited by the generator.
+//! What follows from the null baseline: spells of the machine, and who is limited by the generator.
 
 use crate::base::units::{show_count, show_ns_f64};
 use crate::document::{Cell, Estimate, GeneratorBound, Reference, ReferenceTrial, Spell, Validity};
@@ -12,13 +12,13 @@ pub(crate) const MARGIN: f64 = 0.25;
 /// From fewer trials nobody knows what is usual.
 const TRIALS_MIN: usize = 3;
 
-/// Who does this share of what the null server does is limited by what limits that.
+/// Who does this share of what the null baseline does is limited by what limits that.
 const NEAR: f64 = 0.9;
 
 /// Beyond this nothing of the kind is a limit: then requests are sent in another way, as with pipelining.
 const BEYOND: f64 = 1.1;
 
-/// Fills in what follows from the values of the reference.
+/// Fills in what follows from the values of the null baseline.
 pub(super) fn derive(reference: &mut Reference, seed: u64) {
     let costs =
         [&mut reference.client_cpu_per_request_ns, &mut reference.server_cpu_per_request_ns];
@@ -37,7 +37,7 @@ fn sentence(reference: &Reference) -> String {
     };
     let trials = reference.trials.len();
     format!(
-        "The generator did {}/s against a server that does nothing ({} connections, echoes of 8 \
+        "The generator did {}/s against the null baseline, a server that does nothing ({} connections, echoes of 8 \
          bytes; median of {trials} trial{}), with {} CPU for each request, that server with {}.",
         show_count(reference.throughput_per_s.median),
         reference.connections,
@@ -47,7 +47,7 @@ fn sentence(reference: &Reference) -> String {
     )
 }
 
-/// Whether the reference was unlike the others here.
+/// Whether the null baseline was unlike the others here.
 fn spell(of: &ReferenceTrial, reference: &Reference) -> Option<Spell> {
     let ratio = |value: Option<f64>, all: &Option<Estimate>| {
         let all = all.as_ref().filter(|all| all.values.len() >= TRIALS_MIN && all.median > 0.0)?;
@@ -73,7 +73,7 @@ fn spell(of: &ReferenceTrial, reference: &Reference) -> Option<Spell> {
         client_ratio,
         server_ratio,
         sentence: format!(
-            "Block {}{part}: the reference took {farthest:.1} times its usual CPU for each request \
+            "Block {}{part}: the null baseline took {farthest:.1} times its usual CPU for each request \
              ({}): {machine} of the machine.",
             of.block + 1,
             sides.join(", ")
@@ -92,7 +92,7 @@ pub(crate) fn is_unlike(ratio: f64) -> bool {
     !(1.0 / (1.0 + MARGIN)..=1.0 + MARGIN).contains(&ratio)
 }
 
-/// Those of a closed loop that do about what the null server does; `None` where there is none.
+/// Those of a closed loop that do about what the null baseline does; `None` where there is none.
 pub(super) fn bound(cells: &[&Cell], reference: Option<&Reference>) -> Option<GeneratorBound> {
     let null_per_s = reference?.throughput_per_s.median;
     let rate = |cell: &Cell| cell.throughput_per_s.median;
@@ -113,7 +113,7 @@ pub(super) fn bound(cells: &[&Cell], reference: Option<&Reference>) -> Option<Ge
         null_per_s,
         share: NEAR,
         sentence: format!(
-            "The generator itself did {}/s against a server that does nothing, and {} came to \
+            "The generator itself did {}/s against the null baseline, and {} came to \
              {:.0} % of that or more: their capacity is this or more; compare CPU per request.",
             show_count(null_per_s),
             models.join(", "),

@@ -137,7 +137,7 @@ fn neither_an_invalid_cell_nor_a_starving_one_is_the_best() {
 #[test]
 fn a_lower_bound_is_no_value_to_compare() {
     let mut bounded = open("fork", &[1e5; 5]);
-    bounded.latency[2].at_least = true;
+    bounded.latency[3].at_least = true;
     let summary = summary(vec![bounded, open("epoll", &[4e5; 5])]);
     assert_eq!(summary.verdicts[0].best, "epoll");
     assert_eq!(verdicts(&summary), [("fork", None)]);

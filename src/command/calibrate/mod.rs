@@ -5,7 +5,7 @@
 //! the law said and what it did itself, from read to write: a generator that reports less than that
 //! has missed something; what it reports more is transport, wake-ups and its own time.
 //!
-//! With the law `none` it is the null server (`null.rs`), which a generator can be measured against.
+//! With the law `none` it is the null baseline (`null.rs`), which a generator can be measured against.
 
 mod door;
 mod law;
@@ -88,7 +88,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
     let stopped = if args.law == Law::None {
         let server = null::Server::bind(args.listen).with_context(cannot_listen)?;
         ready(args, server.address()?)?;
-        let done = server.run(&stop).context("the null server failed")?;
+        let done = server.run(&stop).context("the null baseline failed")?;
         Stopped::of(args.law, (done.connections, done.requests, 0))
     } else {
         let server = server::Server::bind(args.listen, args.law).with_context(cannot_listen)?;

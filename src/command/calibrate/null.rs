@@ -1,4 +1,4 @@
-//! The null server: what is left of a server when it does nothing but answer.
+//! The null baseline: what is left of a server when it does nothing but answer.
 //!
 //! One thread, one edge-triggered epoll(7) instance, a read and a write for each request: no clock, no
 //! histogram, no heap. Whatever a load generator does against it is what the generator can do.

@@ -1,11 +1,11 @@
-//! Whether the reference was the same in both runs: if not, the machine was not.
+//! Whether the null baseline was the same in both runs: if not, the machine was not.
 
 use crate::analysis::standings::reference::{farthest, is_unlike};
 use crate::document::{Estimate, Reference, ReferenceChange, Summary, Widened};
 use crate::statistics::{Interval, ratio};
 
-/// The reference of one run over that of the other; `None` where one has none. Between runs that are `apart`
-/// intervals are widened by as far as the reference may have moved.
+/// The null baseline of one run over that of the other; `None` where one has none. Between runs that are `apart`
+/// intervals are widened by as far as the null baseline may have moved.
 pub(super) fn change(base: &Summary, new: &Summary, apart: bool) -> Option<ReferenceChange> {
     let (a, b) = (base.reference.as_ref()?, new.reference.as_ref()?);
     let ratio = |of: fn(&Reference) -> Option<&Estimate>| {
@@ -33,7 +33,7 @@ pub(super) fn change(base: &Summary, new: &Summary, apart: bool) -> Option<Refer
     let of_them: Vec<String> = of_them.into_iter().flatten().collect();
     let sentence = (!of_them.is_empty()).then(|| {
         format!(
-            "the reference, which is the same in both, {} in {}: another machine, or one of the two in a \
+            "the null baseline, which is the same in both, {} in {}: another machine, or one of the two in a \
              slow spell, so nothing is said of the models",
             of_them.join(" and "),
             new.run.id
@@ -47,7 +47,7 @@ pub(super) fn change(base: &Summary, new: &Summary, apart: bool) -> Option<Refer
     Some(ReferenceChange { client_ratio, server_ratio, throughput_ratio, widened, sentence })
 }
 
-/// A figure of a reference.
+/// A figure of a null baseline.
 type Figure = fn(&Reference) -> Option<&Estimate>;
 
 #[cfg(test)]

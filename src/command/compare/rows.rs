@@ -132,7 +132,7 @@ impl Sides<'_> {
             match self.reference {
                 None => {
                     return Err(stop(
-                        "without a reference in both runs nobody knows whether the machine was the same".into(),
+                        "without a null baseline in both runs nobody knows whether the machine was the same".into(),
                     ));
                 }
                 Some(found) if found.sentence.is_some() => {

@@ -64,7 +64,7 @@ fn strength(comparison: &Comparison) -> String {
     let widened = comparison.reference.as_ref().and_then(|found| found.widened);
     let by = widened.map_or_else(String::new, |by| {
         format!(
-            ", so intervals are wider by what the reference may have moved ({:.0} % for throughput and \
+            ", so intervals are wider by what the null baseline may have moved ({:.0} % for throughput and \
              latency, {:.0} % for CPU)",
             (by.throughput - 1.0) * 100.0,
             (by.cost - 1.0) * 100.0

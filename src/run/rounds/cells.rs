@@ -10,17 +10,17 @@ use crate::plan::{Candidate, Plan, Workload, reference};
 use crate::run::slots::Slot;
 use crate::run::summary;
 
-/// A cell, or a reference, of one side.
+/// A cell, or a null baseline, of one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// The cell with this number.
     Cell(usize, usize),
-    /// The reference beside a workload.
+    /// The null baseline beside a workload.
     Reference,
 }
 
 impl Place {
-    /// The side that it is measured on. The reference is that of the first.
+    /// The side that it is measured on. The null baseline is that of the first.
     pub(super) fn side(self) -> usize {
         match self {
             Self::Cell(side, _) => side,

@@ -1,7 +1,7 @@
 //! What the trials of a cell say beside its usual figures: of connections that were opened anew, and of
 //! the steps of a staircase.
 
-use super::quantiles;
+use crate::analysis::pooled;
 use crate::base::units::as_f64;
 use crate::document::{CellQuantile, CellStep, Estimate, StepRecord, Trial};
 
@@ -14,7 +14,7 @@ pub(super) fn connect(trials: &[Trial]) -> Vec<CellQuantile> {
     if trials.is_empty() || !trials.iter().all(anew) {
         return Vec::new();
     }
-    quantiles(&trials.iter().map(|trial| &trial.latency.connect).collect::<Vec<_>>())
+    pooled::of_each(&trials.iter().map(|trial| &trial.latency.connect).collect::<Vec<_>>())
 }
 
 /// Each step over the trials; those that not every trial has are left out.
@@ -30,7 +30,7 @@ pub(super) fn steps(trials: &[Trial]) -> Vec<CellStep> {
             width_ns: first.width_ns,
             rate_per_s: first.rate_per_s,
             answered: Estimate::of(&each.iter().map(share).collect::<Option<Vec<_>>>()?)?,
-            response: quantiles(&each.iter().map(|step| &step.response).collect::<Vec<_>>()),
+            response: pooled::of_each(&each.iter().map(|step| &step.response).collect::<Vec<_>>()),
         })
     };
     (0..count).filter_map(step).collect()

@@ -140,7 +140,7 @@ mod tests {
         let mut twin = closed("epoll", &[1.0; 3]);
         twin.twin = true;
         let mut bound = closed("mio", &[100.0, 110.0, 120.0]);
-        bound.latency[2].at_least = true;
+        bound.latency[3].at_least = true;
         let summary = summary(vec![closed("epoll", &[10.0, 20.0]), broken, twin, bound]);
 
         let (bigger, smaller) = github(&summary);

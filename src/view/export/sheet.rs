@@ -5,6 +5,7 @@
 
 use crate::document::Estimate;
 use crate::statistics::{Interval, median};
+pub use crate::view::columns::Quantity;
 
 /// One table.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -101,21 +102,6 @@ pub struct Row {
 
 /// How large a unit is, and its name.
 pub type Unit = (f64, &'static str);
-
-/// What a column's numbers are of, and so which units they can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quantity {
-    /// Nanoseconds.
-    Time,
-    /// A number of things.
-    Count,
-    /// Bytes.
-    Bytes,
-    /// How many times as much.
-    Ratio,
-    /// A part of 1.
-    Share,
-}
 
 impl Quantity {
     /// Of a metric, by the end of its name.

@@ -84,7 +84,7 @@ impl Run {
         cell.trials.iter().map(|name| Ok((name.as_str(), self.trial(name)?))).collect()
     }
 
-    /// The trials of the reference; none where the run has none.
+    /// The trials of the null baseline; none where the run has none.
     ///
     /// # Errors
     /// When one is not there.

@@ -1,12 +1,10 @@
 //! The tables of a summary and of a comparison.
 
-use super::sheet::{Entry, Quantity, Sheet, Text, ends};
-use crate::document::{Cell, Factor, Standing, Summary, Validity};
+use super::sheet::{Entry, Sheet, Text, ends};
+use crate::document::{Cell, Factor, Standings, Summary, Validity};
 use crate::statistics::{Interval, Verdict};
+use crate::view::columns::{self, Against, Figure};
 use crate::view::table;
-
-/// The quantiles that a table has.
-const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
 
 /// What a column of latencies is.
 const POOLED: &str = "Latencies are quantiles of the requests of all trials together, and in the place of an interval \
@@ -64,32 +62,20 @@ fn group(summary: &Summary, series: &str, cells: &[&Cell]) -> Sheet {
         Validity::Invalid => format!("{} (invalid)", cell.name()),
         _ => cell.name(),
     };
-    sheet.words("model", cells.iter().map(shown));
-    let entries = |of: fn(&Cell) -> Entry| cells.iter().map(|cell| of(cell)).collect::<Vec<_>>();
-    let throughput = entries(|cell| Entry::of(Some(&cell.throughput_per_s)));
-    sheet.numbers("replies/s", Quantity::Count, &throughput);
-    // A sweep's factors need the room.
-    let crowded = !factor_names(cells).is_empty();
-    for (name, q) in QUANTILES.into_iter().filter(|(name, _)| !crowded || *name != "p90") {
-        let latency: Vec<_> = cells.iter().map(|cell| quantile(cell, q)).collect();
-        // A column that says nothing takes the room of one that does.
-        if latency.iter().any(Entry::is_known) {
-            sheet.numbers(name, Quantity::Time, &latency);
-        } else if latency.contains(&Entry::TooFew) {
-            sheet.remarks.push(format!("{name} is left out: all have too few samples for it."));
-        }
+    sheet.words(columns::MODEL, cells.iter().map(shown));
+    let standings: Vec<&Standings> = summary
+        .verdicts
+        .iter()
+        .filter(|own| cells.iter().any(|c| c.workload == own.workload))
+        .collect();
+    let (columns, left_out) = columns::of(cells, &standings);
+    for column in columns {
+        let entries: Vec<Entry> = cells.iter().map(|cell| entry(column.of(cell))).collect();
+        sheet.numbers(column.name, column.quantity, &entries);
     }
-    let cost = entries(|cell| Entry::of(cell.server_cpu_per_request_ns.as_ref()));
-    sheet.numbers("CPU/request", Quantity::Time, &cost);
-    if cells.iter().any(|cell| cell.syscalls.is_some()) {
-        let calls = |cell: &&Cell| cell.syscalls.as_ref().map(|calls| calls.per_request);
-        let shown = cells.iter().map(|cell| calls(cell).map_or("-".into(), |n| format!("{n:.2}")));
-        sheet.figures("system calls/request", shown.map(Text::from));
-    }
-    let memory = entries(|cell| Entry::of(cell.memory()));
-    sheet.numbers("memory", Quantity::Bytes, &memory);
-    if cells.iter().any(|cell| summary.standings_of(&cell.workload).is_some()) {
-        sheet.figures("against the best", cells.iter().map(|cell| against(summary, cell)));
+    sheet.remarks.extend(left_out.into_iter().map(columns::left_out));
+    if !standings.is_empty() {
+        sheet.figures(columns::AGAINST, cells.iter().map(|cell| against(summary, cell)));
     }
     annotate(&mut sheet, summary, cells, marked);
     sheet
@@ -144,27 +130,24 @@ fn annotate(sheet: &mut Sheet, summary: &Summary, cells: &[&Cell], marked: usize
     sheet.command = run.command.join(" ");
 }
 
-fn quantile(cell: &Cell, q: f64) -> Entry {
-    let Some(quantile) = cell.quantile(q) else { return Entry::None };
-    let Some(shown) = quantile.shown() else { return Entry::TooFew };
-    // Beside the others' intervals stands how far the trials' own values spread.
-    let spread = Interval { low: shown.low, high: shown.high };
-    let interval = (shown.values.len() >= INTERVAL_MIN).then_some(spread);
+/// A figure with its interval; beside those of quantiles stands how far the trials' own values spread.
+fn entry(figure: Figure) -> Entry {
+    let shown = match figure {
+        Figure::Known(shown) => shown,
+        Figure::TooFew => return Entry::TooFew,
+        Figure::Absent => return Entry::None,
+    };
+    let around = Interval { low: shown.low, high: shown.high };
+    let interval = (shown.values.len() >= INTERVAL_MIN).then_some(around);
     Entry::Known { value: shown.value, interval, at_least: shown.at_least }
 }
 
 /// How a cell stands against the best of its workload.
 fn against(summary: &Summary, cell: &Cell) -> Text {
-    let standings = summary.standings_of(&cell.workload).filter(|_| !cell.twin);
-    let Some(standings) = standings else { return "-".to_string().into() };
-    if standings.best == cell.model {
-        return "best".to_string().into();
+    match Against::of(cell, summary.standings_of(&cell.workload), &summary.noise) {
+        Against::Ratio(ratio, interval, verdict) => with_verdict(ratio, Some(interval), verdict),
+        other => other.text().into(),
     }
-    let found = standings.others.iter().find(|standing| standing.model == cell.model);
-    let Some(Standing { ratio: Some(ratio), interval, verdict, .. }) = found else {
-        return "-".to_string().into();
-    };
-    with_verdict(*ratio, *interval, *verdict)
 }
 
 pub(super) fn with_verdict(
@@ -198,7 +181,7 @@ mod tests {
         let mut mio = closed("mio", &[9.0, 9.5, 10.0]);
         flag(&mut mio, "census");
         mio.validity = Validity::Invalid;
-        mio.latency[2].at_least = true;
+        mio.latency[3].at_least = true;
         mio.syscalls = Some(Syscalls {
             per_request: 2.1,
             by_name: Vec::new(),
@@ -216,21 +199,23 @@ mod tests {
         standings::derive(&mut summary);
         let sheets = of_summary(&summary);
         let [sheet] = &sheets[..] else { panic!("one workload") };
-        assert!(sheet.remarks.iter().any(|remark| remark.starts_with("Block 3: the reference")));
+        assert!(
+            sheet.remarks.iter().any(|remark| remark.starts_with("Block 3: the null baseline"))
+        );
         assert_eq!(sheet.notes.len(), 2);
         let marks: Vec<_> = sheet.rows.iter().map(|row| row.marks.clone()).collect();
         assert_eq!(marks, [vec![], vec![0], vec![1]]);
         assert!(sheet.notes[1].contains("census") && sheet.rows[2].invalid);
         assert_eq!(entry(sheet, 2, "model"), "mio (invalid)");
-        let calls = [0, 2].map(|row| entry(sheet, row, "system calls/request"));
+        let calls = [0, 2].map(|row| entry(sheet, row, "calls/request"));
         assert_eq!(calls, ["-", "2.10"]);
         assert_eq!(entry(sheet, 2, "p99"), "≥ 400 (400–400)");
         // Where nobody knows it there is no column of it.
         assert!(sheet.columns.iter().all(|column| column.name != "p99.9"));
         let left_out = "p99.9 is left out: all have too few samples for it.";
         assert!(sheet.remarks.iter().any(|remark| remark == left_out), "{:?}", sheet.remarks);
-        assert_eq!(entry(sheet, 0, "against the best"), "best");
-        assert!(entry(sheet, 1, "against the best").starts_with("0.5"));
+        assert_eq!(entry(sheet, 0, "x best"), "best");
+        assert!(entry(sheet, 1, "x best").starts_with("0.5"));
         assert!(sheet.remarks.iter().any(|remark| remark.ends_with("it cannot.")));
         assert_eq!(sheet.command, "c10k run");
     }
@@ -260,7 +245,7 @@ mod tests {
             [("0", "epoll"), ("0", "epoll+twin"), ("1k", "epoll")]
                 .map(|(idle, model)| (idle.to_string(), model.to_string()))
         );
-        assert_eq!(entry(sheet, 1, "against the best"), "-");
+        assert_eq!(entry(sheet, 1, "x best"), "1.00 (1.00 to 1.00) of itself");
         assert!(sheet.rows.iter().all(|row| row.marked == 1));
     }
 }

@@ -1,8 +1,8 @@
 //! A run as CSV that is tidy: one observation a line, one variable a column.
 //!
 //! A line is one figure of one trial. Quantiles say whether there were samples enough for them, and
-//! are written either way; whoever computes with them filters by `admitted`. The trials of the reference
-//! are the lines of the workload `reference`, of no model.
+//! are written either way; whoever computes with them filters by `admitted`. The trials of the null
+//! baseline are the lines of the workload `reference`, of no model.
 
 use anyhow::{Context, Result};
 
@@ -18,7 +18,7 @@ const COLUMNS: [&str; 13] = [
     "quantile", "value", "admitted", "at_least",
 ];
 
-/// What stands in the place of a workload where the generator met the null server.
+/// What stands in the place of a workload where the generator met the null baseline.
 const REFERENCE: &str = "reference";
 
 /// One figure of a trial; its unit is in its name, as in the documents.
@@ -62,7 +62,7 @@ pub(super) fn csv(run: &Run) -> Result<String> {
         }
     }
     for trial in run.reference()? {
-        // No model, so that nobody who groups by models finds the null server among them.
+        // No model, so that nobody who groups by models finds the null baseline among them.
         let of = Of { workload: REFERENCE, ..Of::default() };
         for figure in figures(&trial) {
             let record = record(&run.summary.run.id, &of, &trial, &figure);

@@ -322,7 +322,7 @@ mod tests {
     fn a_mark_says_what_was_flagged_and_what_is_a_lower_bound() {
         let mut cell = open("epoll", &[4e5; 3]);
         flag(&mut cell, "kept-up");
-        cell.latency[2].at_least = true;
+        cell.latency[3].at_least = true;
         let row = &rows_of(cell, "p99")[0];
         assert!(row.at_least && row.label.validity == Validity::Suspect);
         assert_eq!(row.label.why, ["kept-up said something"]);

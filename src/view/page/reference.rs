@@ -1,4 +1,4 @@
-//! The reference on the page: what the generator can do at most, and whether the machine was the same in all
+//! The null baseline on the page: what the generator can do at most, and whether the machine was the same in all
 //! blocks.
 
 use maud::{Markup, html};
@@ -11,16 +11,16 @@ use crate::document::{Reference, ReferenceTrial, Summary};
 /// A longer table is opened by who wants it.
 const ROWS: usize = 24;
 
-/// The section; nothing in a run without a reference.
+/// The section; nothing in a run without a null baseline.
 pub(super) fn section(summary: &Summary) -> Markup {
     of(summary.reference.as_ref())
 }
 
-/// The same of a reference that stands in another document.
+/// The same of a null baseline that stands in another document.
 pub(crate) fn of(reference: Option<&Reference>) -> Markup {
     html! {
         @if let Some(reference) = reference {
-            (folded("reference", "The reference", &html! {
+            (folded("null-baseline", "The null baseline", &html! {
                 p { (micro(&reference.sentence)) }
                 p { "This trial is the same in every block, so what changes in it is the machine. CPU for each request that is more than " (format!("{:.2}", 1.0 + reference.margin)) " times the median of all blocks, or less than 1/" (format!("{:.2}", 1.0 + reference.margin)) " of it, is called a spell; from fewer than three trials nothing is. It is in no ranking, and no trial is left out or corrected for it." }
                 @for spell in &reference.spells { p.warning { (micro(&spell.sentence)) } }
@@ -34,9 +34,9 @@ pub(crate) fn of(reference: Option<&Reference>) -> Markup {
 
 fn table(reference: &Reference) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label="Table: the reference, block by block" {
+        div.scroll tabindex="0" role="region" aria-label="Table: the null baseline, block by block" {
             table {
-                caption { span { "The generator against a server that does nothing" } }
+                caption { span { "The generator against the null baseline" } }
                 thead { tr { @for head in ["block", "replies/s", "generator CPU/request", "server CPU/request"] { th scope="col" { (head) } } } }
                 tbody { @for trial in &reference.trials { (row(trial)) } }
             }
@@ -71,8 +71,7 @@ mod tests {
         standings::derive(&mut summary);
         let page = section(&summary).into_string();
         let closing = table::closing(&summary);
-        for said in
-            ["did 100k/s against a server that does nothing", "Block 3: the reference took 1.6"]
+        for said in ["did 100k/s against the null baseline", "Block 3: the null baseline took 1.6"]
         {
             assert!(page.contains(said) && closing.contains(said), "{said}: {page}\n{closing}");
         }

@@ -222,8 +222,8 @@ fn words(figure: &Figure) -> (Subject, &'static str, &'static str) {
         "load" => (
             Subject::EqualLoad,
             "Latency at equal load",
-            "All models got the same requests at the same times. From left to right: p50, p90, p99 \
-             and p99.9, as far as there are samples.",
+            "All models got the same requests at the same times. From left to right: p50, p90, p95, \
+             p99 and p99.9, as far as there are samples.",
         ),
         _ => (
             Subject::Time,

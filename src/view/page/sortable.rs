@@ -4,9 +4,8 @@ use maud::{Markup, html};
 
 use super::fold::more;
 use super::micro;
-use crate::analysis::standings::of_itself;
-use crate::document::{Cell, Estimate, NoiseFloor, Standing, Standings, Validity};
-use crate::statistics::Verdict;
+use crate::document::{Cell, NoiseFloor, Standings, Validity};
+use crate::view::columns::{self, Against};
 use crate::view::table;
 
 /// What a field says and the number that it is sorted by; what has none comes last.
@@ -69,11 +68,26 @@ pub(super) fn table(
 ) -> Markup {
     let (messages, marks) = table::marks(cells);
     let heading = table::heading(cells);
-    let columns: Vec<&str> = table::COLUMNS.into_iter().chain(["against the best"]).collect();
-    let rows: Vec<Row> =
-        cells.iter().zip(&marks).map(|(cell, marks)| row(cell, marks, standings, noise)).collect();
+    let (columns, left_out) = columns::of(cells, standings.as_slice());
+    let against = standings.map(|_| columns::AGAINST);
+    let names = columns.iter().map(|column| column.name).chain(against);
+    let names: Vec<&str> =
+        [columns::MODEL].into_iter().chain(names).chain([columns::CHECKS]).collect();
+    let row = |(cell, marks): (&&Cell, &String)| {
+        let number = |column: &&columns::Column| (column.text(cell), column.of(cell).value());
+        let mut fields: Vec<Field> = columns.iter().map(number).collect();
+        if standings.is_some() {
+            let against = Against::of(cell, standings, noise);
+            fields.push((against.text(), against.value()));
+        }
+        fields.push((table::checks(cell, marks), Some(f64::from(cell.validity as u8))));
+        let greyed = cell.twin || cell.validity == Validity::Invalid;
+        Row { name: cell.name(), greyed, fields, files: cell.trials.clone() }
+    };
+    let rows: Vec<Row> = cells.iter().zip(&marks).map(row).collect();
     html! {
-        (of(&heading, &columns, &rows))
+        (of(&heading, &names, &rows))
+        @for name in left_out { p.meta { (columns::left_out(name)) } }
         @if messages.len() > MESSAGES {
             (more(&format!("What was flagged: {} notes", messages.len()), &noted(&messages)))
         } @else if !messages.is_empty() {
@@ -86,55 +100,6 @@ fn noted(messages: &[String]) -> Markup {
     html! { ol { @for message in messages { li { (micro(message)) } } } }
 }
 
-fn row(cell: &Cell, marks: &str, standings: Option<&Standings>, noise: &[NoiseFloor]) -> Row {
-    let mut texts = table::row(cell, marks).into_iter();
-    let name = texts.next().unwrap_or_default();
-    let mut fields: Vec<Field> = texts.zip(values(cell)).collect();
-    fields.push(if cell.twin {
-        against_itself(cell, standings, noise)
-    } else {
-        against(cell, standings)
-    });
-    let greyed = cell.twin || cell.validity == Validity::Invalid;
-    Row { name, greyed, fields, files: cell.trials.clone() }
-}
-
-/// What a model is against the best, in words and as a number.
-fn against(cell: &Cell, standings: Option<&Standings>) -> Field {
-    if standings.is_some_and(|standings| standings.best == cell.model) {
-        return ("best".into(), Some(1.0));
-    }
-    let own = standings.and_then(|all| all.others.iter().find(|other| other.model == cell.model));
-    let Some(Standing { ratio: Some(ratio), interval: Some(interval), verdict, .. }) = own else {
-        return ("-".into(), None);
-    };
-    let verdict = verdict.map_or("no verdict", Verdict::words);
-    let text = format!("{ratio:.2} ({:.2} to {:.2}), {verdict}", interval.low, interval.high);
-    (text, Some(*ratio))
-}
-
-/// The second measurement of a model against its first, which is the noise and no standing.
-fn against_itself(cell: &Cell, standings: Option<&Standings>, noise: &[NoiseFloor]) -> Field {
-    let metric = standings.map(|standings| standings.metric.as_str());
-    let own = |floor: &&NoiseFloor| {
-        floor.workload == cell.workload
-            && floor.model == cell.model
-            && Some(floor.metric.as_str()) == metric
-    };
-    noise.iter().find(own).map_or_else(|| ("-".into(), None), |floor| (of_itself(floor), None))
-}
-
-/// The numbers of the terminal's columns after the first.
-fn values(cell: &Cell) -> Vec<Option<f64>> {
-    let median = |estimate: &Estimate| estimate.median;
-    let mut values = vec![Some(cell.throughput_per_s.median)];
-    values.extend(cell.latency.iter().map(|q| q.shown().map(|shown| shown.value)));
-    values.push(cell.server_cpu_per_request_ns.as_ref().map(median));
-    values.push(cell.memory().map(median));
-    values.push(Some(f64::from(cell.validity as u8)));
-    values
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,22 +109,33 @@ mod tests {
     fn every_column_has_its_number_and_what_is_unknown_none() {
         let mut cell = closed("epoll", &[1e5; 5]);
         set(&mut cell, 0.99, &[4e5; 5]);
-        assert_eq!(values(&cell).len() + 1, table::COLUMNS.len());
-        let summary = summary(vec![cell.clone(), closed("fork", &[5e4; 5])]);
+        let mut unknown = closed("fork", &[5e4; 5]);
+        unknown.latency[3].value_ns = None;
+        // Of a server that was there before it is not known what it holds.
+        unknown.pss_bytes.median = 0.0;
+        let summary = summary(vec![cell, unknown]);
         let cells = summary.cells_of("echo");
         let html = table(&cells, summary.standings_of("echo"), &[]).into_string();
-        assert!(html.contains("<td data-v=\"400000\">400 µs</td>"), "{html}");
-        assert!(html.contains("<td>too few</td>"), "{html}");
-        assert!(html.contains(">0.50 (0.50 to 0.50), worse</td>"), "{html}");
-        assert_eq!(html.matches("aria-sort=\"none\"").count(), table::COLUMNS.len() + 1);
+        let row = |model: &str| {
+            let (_, row) = html.split_once(&format!("data-v=\"{model}\"")).expect("a row");
+            row.split("</tr>").next().unwrap_or_default().to_string()
+        };
+        assert!(row("epoll").contains("<td data-v=\"400000\">400 µs</td>"), "{html}");
+        assert!(row("epoll").contains("<td data-v=\"4194304\">4.00 MiB</td>"), "{html}");
+        assert!(row("fork").contains("<td>too few</td>"), "{html}");
+        assert!(row("fork").contains("<td>-</td>"), "{html}");
+        assert!(row("fork").contains(">0.50 (0.50 to 0.50), worse</td>"), "{html}");
+        let columns = html.matches("aria-sort=\"none\"").count();
+        assert_eq!(
+            row("fork").matches("<td").count(),
+            columns,
+            "the name is a head, links are one more"
+        );
+        assert!(html.contains("p99.9 is left out"), "{html}");
         assert!(
             html.contains("<caption><span>")
                 && html.contains("<th scope=\"row\" data-v=\"epoll\">")
         );
-        // Of a server that was there before it is not known what it holds.
-        let at = table::COLUMNS.iter().position(|name| *name == "memory").expect("a column");
-        cell.pss_bytes.median = 0.0;
-        assert_eq!((values(&cell)[at - 1], table::row(&cell, "")[at].as_str()), (None, "-"));
     }
 
     #[test]

@@ -5,35 +5,19 @@ use serde_json::Value;
 
 use super::fold::folded;
 use crate::document::{Summary, Trial};
+use crate::view::columns;
 
 /// A kind of number: what it is on the page, its field, and what is done with it.
 type Source = (&'static str, &'static str, &'static str);
 
-/// Fields of `summary.json`. `[]` stands for an entry of a list.
-const SUMMARY: [Source; 21] = [
+/// Fields of `summary.json` beside those of the tables' columns. `[]` stands for an entry of a list.
+const SUMMARY: [Source; 16] = [
     (
-        "replies/s; figures of throughput",
-        "cells[].throughput_per_s.median",
-        "values: a trial each; interval: 95 %",
-    ),
-    (
-        "p50, p90, p99, p99.9, max",
-        "cells[].latency[].pooled.value_ns",
-        "q says which; of_trials: each trial's own",
-    ),
-    (
-        "what ranks and verdicts take of them",
+        "what ranks and verdicts take of latencies",
         "cells[].latency[].value_ns.median",
         "absent where some trial has too few samples",
     ),
-    ("CPU/request, server CPU/request", "cells[].server_cpu_per_request_ns.median", ""),
     ("client CPU/request", "cells[].client_cpu_per_request_ns.median", ""),
-    ("memory", "cells[].pss_bytes.median", ""),
-    (
-        "system calls/request, the most frequent",
-        "cells[].syscalls.per_request",
-        "by_name: each call",
-    ),
     ("from connect to the last reply", "cells[].turnaround.mean_ns.median", ""),
     ("opening a connection", "cells[].connect[].value_ns.median", ""),
     ("step by step", "cells[].steps[].answered.median", "response: latencies of a step"),
@@ -43,7 +27,7 @@ const SUMMARY: [Source; 21] = [
         "the checks of each trial are in its document",
     ),
     ("trials", "cells[].trials[]", "the documents that a row is of"),
-    ("against the best", "verdicts[].others[].ratio", "interval, verdict and p-values beside it"),
+    (columns::AGAINST, "verdicts[].others[].ratio", "interval, verdict and p-values beside it"),
     ("take any of, how sure", "recommendations[].group", "sureness and how_sure beside it"),
     (
         "where models change places",
@@ -52,7 +36,7 @@ const SUMMARY: [Source; 21] = [
     ),
     ("how it scales", "scaling[].law.sigma", "kappa and peak beside it"),
     ("the noise floor", "noise[].smallest_detectable", "ratio and interval beside it"),
-    ("the reference", "reference.trials[].throughput_per_s", ""),
+    ("the null baseline", "reference.trials[].throughput_per_s", ""),
     ("what was left out", "excluded[].reason", ""),
     ("how rates were decided", "run.notes[]", ""),
     ("the machine", "host.kernel", "and what is beside it"),
@@ -89,8 +73,11 @@ pub(super) fn section(summary: &Summary, trials: &[&Trial]) -> Markup {
     let summary = serde_json::to_value(summary).unwrap_or_default();
     let trials: Vec<Value> =
         trials.iter().filter_map(|trial| serde_json::to_value(trial).ok()).collect();
-    let here = SUMMARY.iter().filter(|(_, path, _)| has(&summary, path));
-    let below = TRIAL.iter().filter(|(_, path, _)| trials.iter().any(|trial| has(trial, path)));
+    let columns = columns::sources();
+    let columns = columns.iter().map(|(names, path, and)| (names.as_str(), *path, *and));
+    let here = columns.chain(SUMMARY).filter(|(_, path, _)| has(&summary, path));
+    let below =
+        TRIAL.into_iter().filter(|(_, path, _)| trials.iter().any(|trial| has(trial, path)));
     html! {
         (folded("sources", "Where every number is from", &html! {
             p { "A row of a table, and a mark or line of a figure, is the entry of " code { "cells" } " in "
@@ -111,7 +98,7 @@ pub(super) fn section(summary: &Summary, trials: &[&Trial]) -> Markup {
     }
 }
 
-fn row(file: &str, (what, path, and): &Source) -> Markup {
+fn row(file: &str, (what, path, and): (&str, &str, &str)) -> Markup {
     html! { tr { th scope="row" { (what) } td { (file) } td { code { (path) } } td { (and) } } }
 }
 

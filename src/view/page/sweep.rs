@@ -13,7 +13,7 @@ use super::section::{Place, said};
 use super::settings;
 use super::sweep_notes as notes;
 use crate::analysis::metric::{
-    CAPACITY, CONNECT, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, TURNAROUND,
+    CAPACITY, CONNECT, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, TURNAROUND, TWENTIETH,
 };
 use crate::analysis::sweeps::{self, Sweep, fixed_text};
 use crate::base::units::{as_f64, show_count};
@@ -62,11 +62,12 @@ pub(super) struct Point {
 }
 
 /// The figures of a series, in the order of the page.
-const FIGURES: [(&str, &str, Metric); 7] = [
+const FIGURES: [(&str, &str, Metric); 8] = [
     ("turnaround", "ns", TURNAROUND),
     ("throughput", "per_s", CAPACITY),
     ("connect", "ns", CONNECT),
     ("p50", "ns", MEDIAN),
+    ("p95", "ns", TWENTIETH),
     ("p99", "ns", TAIL),
     ("cpu", "ns", SERVER_CPU),
     ("memory", "bytes", MEMORY),
@@ -133,6 +134,7 @@ fn title(metric: &Metric, closed: bool) -> String {
         "turnaround_mean_ns" => "mean turn-around".into(),
         "connect_p50_ns" => "median time to connect".into(),
         "p50_ns" => format!("median {time}"),
+        "p95_ns" => format!("95th percentile of the {time}"),
         "p99_ns" => format!("99th percentile of the {time}"),
         "server_cpu_per_request_ns" => "server CPU time per right reply".into(),
         _ => "proportional set size".into(),
@@ -263,7 +265,7 @@ fn show(summary: &Summary, figure: &Figure, panels: &[Sweep<'_>], caveats: &Cave
 /// What a line and its band are.
 fn meaning(figure: &str) -> &'static str {
     match figure {
-        "p50" | "p99" => {
+        "p50" | "p95" | "p99" => {
             "all trials together, with the smallest and the largest of the trials' own as a band"
         }
         _ => "medians, with the 95 % interval of each as a band",
@@ -276,6 +278,7 @@ fn title_of(figure: &str) -> &'static str {
         "throughput" => "Throughput",
         "connect" => "Opening a connection",
         "p50" => "Median latency",
+        "p95" => "The slowest in twenty",
         "p99" => "The slowest in a hundred",
         "cpu" => "What a request costs the server",
         _ => "Memory",

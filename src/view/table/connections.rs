@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::load::{kinds, show_quantile};
+use super::load::{kinds, quantile};
 use crate::base::units::{show_ns, show_ns_f64};
 use crate::document::{Trial, Turnaround};
 
@@ -33,14 +33,14 @@ pub(super) fn lines(trial: &Trial) -> String {
             "turn-around: no client was done within the measurement: measure for longer\n",
         );
     } else if let Some(Turnaround { total_ns, times }) = &trial.turnaround {
-        let quantile = |q| times.quantile(q).map(show_quantile).unwrap_or_default();
         let _ = writeln!(
             text,
-            "turn-around of {} clients: mean {}, p50 {}, p99 {}, together {}",
+            "turn-around of {} clients: mean {}, p50 {}, p95 {}, p99 {}, together {}",
             times.count,
             show_ns_f64(times.mean),
-            quantile(0.5),
-            quantile(0.99),
+            quantile(times, 0.5),
+            quantile(times, 0.95),
+            quantile(times, 0.99),
             show_ns(*total_ns)
         );
     }

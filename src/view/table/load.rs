@@ -3,17 +3,24 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{connections, fit, sessions, steps, terminal_width};
+use super::{connections, fit, sessions, steps, width};
 use crate::analysis::checks;
 use crate::base::units::{show_count, show_ns, show_ns_f64};
 use crate::document::{Distribution, Greetings, Imbalance, Quantile, Status, Trial};
+use crate::view::columns;
 use crate::workload::{arrivals, requests};
 
-/// What is known of each latency.
-const LATENCIES: fit::Columns = fit::Columns {
-    names: &["", "count", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"],
-    give_way: &["p99.99", "mean", "p90", "p99.9", "count"],
-};
+/// A load of many requests knows one more than the cells of a run.
+const FARTHEST: (&str, f64) = ("p99.99", 0.9999);
+/// Columns that there is no room for go in this order.
+const GIVE_WAY: [&str; 6] = ["p90", "p99.99", "mean", "p99.9", "count", "p95"];
+
+/// The quantiles of a load, the largest value last.
+fn quantiles() -> Vec<(&'static str, f64)> {
+    let mut quantiles: Vec<_> = columns::quantiles().chain([FARTHEST]).collect();
+    quantiles.sort_by(|a, b| a.1.total_cmp(&b.1));
+    quantiles
+}
 
 /// One load on its own.
 #[must_use]
@@ -65,7 +72,12 @@ fn latencies(trial: &Trial) -> String {
     ];
     let rows: Vec<_> =
         rows.into_iter().filter_map(|(name, d)| Some(distribution_row(name, d?))).collect();
-    let (table, gone) = LATENCIES.fitted(&rows, terminal_width());
+    let names: Vec<&str> = ["", "count", "mean"]
+        .into_iter()
+        .chain(quantiles().iter().map(|(name, _)| *name))
+        .collect();
+    let fit = fit::Columns { names: &names, give_way: &GIVE_WAY };
+    let (table, gone) = fit.fitted(&rows, Some(width()));
     let mut text = format!("{table}\n");
     if !gone.is_empty() {
         let _ = writeln!(text, "no room for {}: --json has all", gone.join(", "));
@@ -190,16 +202,17 @@ fn distribution_row(name: &str, distribution: &Distribution) -> Vec<String> {
         return row;
     }
     row.push(show_ns_f64(distribution.mean));
-    let shown = [0.5, 0.9, 0.99, 0.999, 0.9999, 1.0];
-    row.extend(shown.iter().filter_map(|q| distribution.quantile(*q)).map(show_quantile));
+    row.extend(quantiles().iter().map(|(_, q)| quantile(distribution, *q)));
     row
 }
 
-pub(super) fn show_quantile(quantile: Quantile) -> String {
-    match quantile {
-        Quantile { admitted: false, .. } => "too few".into(),
-        Quantile { at_least: true, value, .. } => format!(">= {}", show_ns(value)),
-        Quantile { value, .. } => show_ns(value),
+/// A quantile of one load; one that its document lacks is not known.
+pub(super) fn quantile(of: &Distribution, q: f64) -> String {
+    match of.quantile(q) {
+        None => columns::ABSENT.into(),
+        Some(Quantile { admitted: false, .. }) => columns::TOO_FEW.into(),
+        Some(Quantile { at_least: true, value, .. }) => format!(">= {}", show_ns(value)),
+        Some(Quantile { value, .. }) => show_ns(value),
     }
 }
 

@@ -67,7 +67,7 @@ fn message(name: &str, cells: &[&Cell]) -> String {
 }
 
 /// What the checks of a row come to. One trial that failed is enough for it not to be ok.
-pub(super) fn verdict(cell: &Cell, marks: &str) -> String {
+pub(crate) fn verdict(cell: &Cell, marks: &str) -> String {
     let failures = failures(cell);
     match cell.validity {
         Validity::Invalid => format!("INVALID {marks}"),
@@ -91,7 +91,6 @@ fn failures(cell: &Cell) -> usize {
 mod tests {
     use super::*;
     use crate::analysis::synthetic::{closed, fail, flag, pool};
-    use crate::view::table::row;
 
     #[test]
     fn a_row_with_a_trial_that_failed_is_not_ok_and_refers_to_its_note() {
@@ -104,10 +103,9 @@ mod tests {
         flag(&mut one, "independent");
         fail(&mut all, "answered", &[0, 1, 2]);
         let (messages, marks) = marks(&[&sound, &one, &all]);
-        let last = |cell: &Cell, marks: &str| row(cell, marks).pop().expect("a column of checks");
-        assert_eq!(last(&sound, &marks[0]), "ok");
-        assert_eq!(last(&one, &marks[1]), "1 of 3 failed [1][2]");
-        assert_eq!(last(&all, &marks[2]), "INVALID [1]");
+        assert_eq!(verdict(&sound, &marks[0]), "ok");
+        assert_eq!(verdict(&one, &marks[1]), "1 of 3 failed [1][2]");
+        assert_eq!(verdict(&all, &marks[2]), "INVALID [1]");
         assert_eq!(messages[0], "answered failed (poll, the worst of 2)");
     }
 
@@ -119,7 +117,7 @@ mod tests {
         old.flags[0].at.clear();
         old.flags[0].trials = 1;
         let (messages, marks) = marks(&[&old]);
-        assert_eq!(row(&old, &marks[0]).pop().as_deref(), Some("see [1]"));
+        assert_eq!(verdict(&old, &marks[0]), "see [1]");
         assert!(messages[0].ends_with("(fork, 1 of 3 trials)"), "{messages:?}");
     }
 

@@ -1,8 +1,8 @@
-//! What the reference says, in lines.
+//! What the null baseline says, in lines.
 
 use crate::document::Summary;
 
-/// What the generator can do at most, and each spell of the machine; nothing without a reference.
+/// What the generator can do at most, and each spell of the machine; nothing without a null baseline.
 pub(crate) fn lines(summary: &Summary) -> Vec<&str> {
     let reference = summary.reference.iter();
     reference

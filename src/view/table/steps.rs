@@ -1,20 +1,32 @@
 //! The steps of a staircase.
 
+use std::fmt::Write as _;
+
+use super::fit;
+use super::load::quantile;
 use crate::base::units::{show_count, show_ns};
 use crate::document::{StepRecord, Trial};
+use crate::view::columns;
+
+const COUNTS: [&str; 5] = ["step", "rate", "offered", "right", "failed"];
+/// Columns that there is no room for go in this order.
+const GIVE_WAY: [&str; 6] = ["p90", "max", "p99.9", "p95", "p99", "offered"];
 
 /// One row for each step; empty for any other load.
 pub(super) fn of(trial: &Trial) -> String {
     if trial.steps.is_empty() {
         return String::new();
     }
-    let header =
-        ["step", "rate", "offered", "right", "failed", "p50", "p90", "p99", "p99.9", "max"];
-    let mut table = super::table(&header, 1);
-    for step in &trial.steps {
-        table.add_row(row(step));
+    let names: Vec<&str> =
+        COUNTS.into_iter().chain(columns::quantiles().map(|(name, _)| name)).collect();
+    let rows: Vec<_> = trial.steps.iter().map(row).collect();
+    let (table, gone) =
+        fit::Columns { names: &names, give_way: &GIVE_WAY }.fitted(&rows, Some(super::width()));
+    let mut text = format!("response time of the requests that were due in each step\n{table}\n");
+    if !gone.is_empty() {
+        let _ = writeln!(text, "no room for {}: --json has all", gone.join(", "));
     }
-    format!("response time of the requests that were due in each step\n{table}\n")
+    text
 }
 
 fn row(step: &StepRecord) -> Vec<String> {
@@ -26,9 +38,7 @@ fn row(step: &StepRecord) -> Vec<String> {
         step.failed.to_string(),
     ];
     if step.response.count > 0 {
-        let shown = [0.5, 0.9, 0.99, 0.999, 1.0];
-        let quantiles = shown.iter().filter_map(|q| step.response.quantile(*q));
-        row.extend(quantiles.map(super::load::show_quantile));
+        row.extend(columns::quantiles().map(|(_, q)| quantile(&step.response, q)));
     }
     row
 }

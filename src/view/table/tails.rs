@@ -56,6 +56,7 @@ pub(super) fn in_one_trial(cells: &[&Cell]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::analysis::synthetic::{closed, pool};
+    use crate::view::columns::{Figure, Quantity};
 
     #[test]
     fn the_worst_tail_that_is_of_one_trial_is_one_line() {
@@ -82,7 +83,9 @@ mod tests {
     #[test]
     fn a_column_shows_all_trials_together_and_says_so() {
         let mut cell = closed("epoll", &[1e4; 3]);
-        let latency = |cell: &Cell| super::super::row(cell, "").drain(2..6).collect::<Vec<_>>();
+        let quantiles = [0.5, 0.9, 0.99, 0.999];
+        let text = |cell: &Cell, q| Figure::quantile(cell.quantile(q)).text(Quantity::Time);
+        let latency = |cell: &Cell| quantiles.map(|q| text(cell, q));
         assert_eq!(latency(&cell), ["100 us", "200 us", "400 us", "too few"]);
         assert!(!are_pooled(std::slice::from_ref(&cell)));
         pool(&mut cell, 0.99, 500_000, &[400_000, 450_000, 900_000]).at_least = true;

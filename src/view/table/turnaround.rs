@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use crate::base::units::show_ns_f64;
-use crate::document::{Cell, CellQuantile, CellTurnaround};
+use crate::document::{Cell, CellQuantile, CellTurnaround, Estimate};
+use crate::view::columns::{self, Figure, Quantity};
 
 /// A row for each model: the mean, quantiles, and the sum of a trial's clients.
 pub(super) fn lines(cells: &[&Cell]) -> String {
     let mut missing = Vec::new();
-    let columns = ["turn-around", "mean", "p50", "p99", "sum of all clients"];
+    let columns = ["turn-around", "mean", "p50", "p95", "p99", "sum of all clients"];
     let mut table = super::table(&columns, 1);
     for cell in cells {
         match &cell.turnaround {
@@ -33,14 +34,14 @@ pub(super) fn lines(cells: &[&Cell]) -> String {
 }
 
 fn row(cell: &Cell, found: &CellTurnaround) -> Vec<String> {
-    let quantile = |q: f64| {
-        let known = CellQuantile::among(&found.quantiles, q);
-        known.map_or_else(|| "too few".into(), |known: &CellQuantile| super::quantile(known))
-    };
+    let quantile =
+        |q: f64| Figure::quantile(CellQuantile::among(&found.quantiles, q)).text(Quantity::Time);
+    let Estimate { median, ref values, .. } = found.mean_ns;
     vec![
         cell.name(),
-        super::spread(&found.mean_ns, show_ns_f64),
+        show_ns_f64(median) + &columns::spread(median, values),
         quantile(0.5),
+        quantile(0.95),
         quantile(0.99),
         show_ns_f64(found.total_ns.median),
     ]

@@ -7,7 +7,7 @@ use crate::document::LabReport;
 use crate::view::export::markup;
 use crate::view::page::micro;
 
-const REFERENCE: &str = "The reference";
+const REFERENCE: &str = "The null baseline";
 const ALL: &str = "What these data allow to say";
 const LEFT_OUT: &str = "What is left out";
 

@@ -156,5 +156,5 @@ fn the_section_says_what_is_sure_and_has_every_point() {
         html.contains("How it scales") && html.contains("<th scope=\"row\">epoll</th>"),
         "{html}"
     );
-    assert_eq!(html.matches("class=\"plot\"").count(), 5);
+    assert_eq!(html.matches("class=\"plot\"").count(), 6);
 }

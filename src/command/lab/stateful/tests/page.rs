@@ -133,15 +133,17 @@ fn the_reference_is_told_in_every_form_with_its_spells() {
     let html = page::html(&report).expect("a page");
     let forms = [html, written::markdown(&report), written::latex(&report)];
     for text in &forms {
-        for said in ["did 100k/s against a server that does nothing", "Block 3: the reference took"]
-        {
+        for said in ["did 100k/s against the null baseline", "Block 3: the null baseline took"] {
             assert!(text.contains(said), "{said} is not in {text}");
         }
     }
     assert!(forms[0].contains("href=\"trials/reference.2.json\""));
     report.reference = None;
     let html = page::html(&report).expect("a page");
-    assert!(!html.contains("The reference") && !written::markdown(&report).contains("reference"));
+    assert!(
+        !html.contains("The null baseline")
+            && !written::markdown(&report).contains("null baseline")
+    );
 }
 
 #[test]

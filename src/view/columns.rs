@@ -1,0 +1,337 @@
+//! The columns of a workload's table: one list for the terminal, the page and the exports, so that none of them
+//! shows more than another and one more column is one more line here.
+
+use crate::analysis::metric::{self, Kind};
+use crate::analysis::standings::of_itself;
+use crate::base::units::{show_bytes, show_count, show_ns_f64};
+use crate::document::{Cell, CellQuantile, Estimate, NoiseFloor, Shown, Standings};
+use crate::statistics::{Interval, Verdict};
+
+/// The first column: whose row it is.
+pub(crate) const MODEL: &str = "model";
+/// After the numbers: a model's figure over that of the best, with its interval.
+pub(crate) const AGAINST: &str = "x best";
+/// The last column: what was flagged. Exports have marks and notes in its place.
+pub(crate) const CHECKS: &str = "checks";
+
+/// What a column's numbers are of, and so which units they can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// Nanoseconds.
+    Time,
+    /// A number of things.
+    Count,
+    /// Bytes.
+    Bytes,
+    /// How many times as much.
+    Ratio,
+    /// A part of 1.
+    Share,
+}
+
+/// A column of numbers.
+#[derive(Debug)]
+pub(crate) struct Column {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What its numbers are of, and so the units that they can have.
+    pub(crate) quantity: Quantity,
+    of: Of,
+    /// The field of `summary.json` that a number is from, and what is beside it.
+    pub(crate) source: (&'static str, &'static str),
+    /// A column of low number is the first to go where a terminal is narrow: usually, and where models
+    /// are ranked by latency.
+    pub(crate) stays: [u8; 2],
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    /// A quantile of latency, of all trials together.
+    Quantile(f64),
+    /// A median over the trials.
+    Median(fn(&Cell) -> Option<&Estimate>),
+    /// The same, with how far the trials lie from it.
+    Spread(fn(&Cell) -> Option<&Estimate>),
+    /// A number that is no estimate.
+    Number(fn(&Cell) -> Option<f64>),
+}
+
+/// A column that always stays.
+const ALWAYS: u8 = u8::MAX;
+/// How long the column stays that says how a model stands against the best.
+const AGAINST_STAYS: [u8; 2] = [9, 9];
+
+static COLUMNS: [Column; 10] = [
+    column("replies/s", Quantity::Count, Of::Spread(replies), REPLIES, [ALWAYS, ALWAYS]),
+    column("p50", Quantity::Time, Of::Quantile(0.5), LATENCY, [8, 7]),
+    column("p90", Quantity::Time, Of::Quantile(0.9), LATENCY, [1, 1]),
+    column("p95", Quantity::Time, Of::Quantile(0.95), LATENCY, [6, 8]),
+    column("p99", Quantity::Time, Of::Quantile(0.99), LATENCY, [7, 10]),
+    column("p99.9", Quantity::Time, Of::Quantile(0.999), LATENCY, [4, 5]),
+    column("max", Quantity::Time, Of::Quantile(1.0), LATENCY, [3, 2]),
+    column("CPU/request", Quantity::Time, Of::Spread(cpu), CPU, [10, 6]),
+    column("calls/request", Quantity::Count, Of::Number(calls), CALLS, [2, 3]),
+    column("memory", Quantity::Bytes, Of::Median(Cell::memory), MEMORY, [5, 4]),
+];
+
+const REPLIES: (&str, &str) =
+    ("cells[].throughput_per_s.median", "values: a trial each; interval: 95 %");
+const LATENCY: (&str, &str) =
+    ("cells[].latency[].pooled.value_ns", "q says which; of_trials: each trial's own");
+const CPU: (&str, &str) = ("cells[].server_cpu_per_request_ns.median", "the server's");
+const CALLS: (&str, &str) = ("cells[].syscalls.per_request", "system calls; by_name: each of them");
+const MEMORY: (&str, &str) = ("cells[].pss_bytes.median", "the server's");
+
+const fn column(
+    name: &'static str,
+    quantity: Quantity,
+    of: Of,
+    source: (&'static str, &'static str),
+    stays: [u8; 2],
+) -> Column {
+    Column { name, quantity, of, source, stays }
+}
+
+fn replies(cell: &Cell) -> Option<&Estimate> {
+    Some(&cell.throughput_per_s)
+}
+
+fn cpu(cell: &Cell) -> Option<&Estimate> {
+    cell.server_cpu_per_request_ns.as_ref()
+}
+
+fn calls(cell: &Cell) -> Option<f64> {
+    cell.syscalls.as_ref().map(|calls| calls.per_request)
+}
+
+/// What a column shows of a cell.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Figure {
+    /// A number.
+    Known(Shown),
+    /// There are too few samples to say.
+    TooFew,
+    /// There is no such figure.
+    Absent,
+}
+
+impl Figure {
+    /// The number that a row is sorted by.
+    pub(crate) fn value(&self) -> Option<f64> {
+        match self {
+            Self::Known(shown) => Some(shown.value),
+            Self::TooFew | Self::Absent => None,
+        }
+    }
+
+    fn of(shown: Option<Shown>) -> Self {
+        shown.map_or(Self::Absent, Self::Known)
+    }
+
+    /// A quantile of all trials together; an earlier version may have left it out.
+    pub(crate) fn quantile(quantile: Option<&CellQuantile>) -> Self {
+        match quantile {
+            Some(quantile) => quantile.shown().map_or(Self::TooFew, Self::Known),
+            None => Self::Absent,
+        }
+    }
+
+    /// In words, in the unit that suits it.
+    pub(crate) fn text(&self, quantity: Quantity) -> String {
+        let shown = match self {
+            Self::Known(shown) => shown,
+            Self::TooFew => return TOO_FEW.into(),
+            Self::Absent => return ABSENT.into(),
+        };
+        let number = match quantity {
+            Quantity::Time => show_ns_f64(shown.value),
+            Quantity::Bytes => show_bytes(shown.value),
+            Quantity::Count | Quantity::Ratio | Quantity::Share => show_count(shown.value),
+        };
+        let bound = if shown.at_least { ">= " } else { "" };
+        format!("{bound}{number}")
+    }
+}
+
+impl Column {
+    /// What it shows of a cell.
+    pub(crate) fn of(&self, cell: &Cell) -> Figure {
+        match self.of {
+            Of::Quantile(q) => Figure::quantile(cell.quantile(q)),
+            Of::Median(of) | Of::Spread(of) => Figure::of(of(cell).map(Shown::of)),
+            Of::Number(of) => Figure::of(of(cell).map(alone)),
+        }
+    }
+
+    /// The same in words.
+    pub(crate) fn text(&self, cell: &Cell) -> String {
+        let figure = self.of(cell);
+        let spread = match (&self.of, &figure) {
+            (Of::Spread(_), Figure::Known(shown)) => spread(shown.value, &shown.values),
+            _ => String::new(),
+        };
+        figure.text(self.quantity) + &spread
+    }
+
+    /// Whether it shows what models are ranked by, a metric of this name.
+    fn shows(&self, metric: &str) -> bool {
+        let quantile = metric.strip_suffix("_ns").is_some_and(|metric| metric == self.name);
+        quantile || self.source.0 == format!("cells[].{metric}.median")
+    }
+}
+
+/// In the place of a number for which there are too few samples.
+pub(crate) const TOO_FEW: &str = "too few";
+/// In the place of a number that is not there.
+pub(crate) const ABSENT: &str = "-";
+
+/// How far the trials lie from their median; one trial lies nowhere.
+pub(crate) fn spread(median: f64, values: &[f64]) -> String {
+    let [_, _, ..] = values else { return String::new() };
+    let away = values.iter().map(|value| (value - median).abs()).fold(0.0, f64::max);
+    let percent = if median > 0.0 { away / median * 100.0 } else { 0.0 };
+    format!(" ±{percent:.0}%")
+}
+
+fn alone(value: f64) -> Shown {
+    Shown { value, low: value, high: value, values: vec![value], at_least: false }
+}
+
+/// The farther of two neighbours takes the place of the nearer one, which tells little beside it, unless that is
+/// what models are ranked by.
+const NEIGHBOURS: (&str, &str) = ("p90", "p95");
+
+/// The columns of a table of these cells, which have these standings; and those that are left out, since all
+/// cells have too few samples for them. A column that says nothing takes the room of one that does.
+pub(crate) fn of(
+    cells: &[&Cell],
+    standings: &[&Standings],
+) -> (Vec<&'static Column>, Vec<&'static str>) {
+    let (mut shown, mut left_out): (Vec<&Column>, Vec<&str>) = (Vec::new(), Vec::new());
+    for column in &COLUMNS {
+        let figures: Vec<Figure> = cells.iter().map(|cell| column.of(cell)).collect();
+        if figures.iter().any(|figure| figure.value().is_some()) {
+            shown.push(column);
+        } else if figures.contains(&Figure::TooFew) {
+            left_out.push(column.name);
+        }
+    }
+    let (nearer, farther) = NEIGHBOURS;
+    let ranks = |column: &Column| standings.iter().any(|own| column.shows(&own.metric));
+    if shown.iter().any(|column| column.name == farther) {
+        shown.retain(|column| column.name != nearer || ranks(column));
+    }
+    (shown, left_out)
+}
+
+/// What is said of a column that was left out.
+pub(crate) fn left_out(name: &str) -> String {
+    format!("{name} is left out: all have too few samples for it.")
+}
+
+/// The columns in the order in which they give way on a narrow terminal; the one that models are ranked by is
+/// the last.
+pub(crate) fn give_way(
+    columns: &[&'static Column],
+    standings: Option<&Standings>,
+) -> Vec<&'static str> {
+    let metric = standings.and_then(|standings| metric::named(&standings.metric));
+    let by_latency = usize::from(metric.is_some_and(|metric| metric.kind() == Kind::Latency));
+    let ranks = |column: &Column| metric.is_some_and(|metric| column.shows(metric.name));
+    let mut order: Vec<(u8, &str)> = columns
+        .iter()
+        .filter(|column| column.stays[by_latency] < ALWAYS)
+        .map(|column| (if ranks(column) { ALWAYS } else { column.stays[by_latency] }, column.name))
+        .chain([(AGAINST_STAYS[by_latency], AGAINST)])
+        .collect();
+    order.sort_by_key(|(stays, _)| *stays);
+    order.into_iter().map(|(_, name)| name).collect()
+}
+
+/// The quantiles that tables have, with their names.
+pub(crate) fn quantiles() -> impl Iterator<Item = (&'static str, f64)> {
+    COLUMNS.iter().filter_map(|column| match column.of {
+        Of::Quantile(q) => Some((column.name, q)),
+        _ => None,
+    })
+}
+
+/// Where the numbers of the columns are from: the columns of one field together.
+pub(crate) fn sources() -> Vec<(String, &'static str, &'static str)> {
+    let mut sources: Vec<(String, &str, &str)> = Vec::new();
+    for Column { name, source: (field, and), .. } in &COLUMNS {
+        match sources.iter_mut().find(|(_, own, _)| own == field) {
+            Some((names, ..)) => *names = format!("{names}, {name}"),
+            None => sources.push(((*name).into(), field, and)),
+        }
+    }
+    sources
+}
+
+/// How a cell stands against the best of its workload.
+#[derive(Debug)]
+pub(crate) enum Against<'a> {
+    /// It is the best.
+    Best,
+    /// Its figure over that of the best.
+    Ratio(f64, Interval, Option<Verdict>),
+    /// A second measurement of a model over the first.
+    Itself(&'a NoiseFloor),
+    /// Nobody can tell.
+    Unknown,
+}
+
+impl<'a> Against<'a> {
+    /// Of a cell; without an interval no ratio says how far to trust it.
+    pub(crate) fn of(cell: &Cell, standings: Option<&Standings>, noise: &'a [NoiseFloor]) -> Self {
+        let Some(standings) = standings else { return Self::Unknown };
+        if cell.twin {
+            let own = |floor: &&NoiseFloor| {
+                floor.workload == cell.workload
+                    && floor.model == cell.model
+                    && floor.metric == standings.metric
+            };
+            return noise.iter().find(own).map_or(Self::Unknown, Self::Itself);
+        }
+        if standings.best == cell.model {
+            return Self::Best;
+        }
+        let own = standings.others.iter().find(|other| other.model == cell.model);
+        match own.and_then(|own| Some((own.ratio?, own.interval?, own.verdict))) {
+            Some((ratio, interval, verdict)) => Self::Ratio(ratio, interval, verdict),
+            None => Self::Unknown,
+        }
+    }
+
+    /// As a terminal has room for it.
+    pub(crate) fn short(&self) -> String {
+        match self {
+            Self::Best => "best".into(),
+            Self::Ratio(ratio, Interval { low, high }, _) => {
+                format!("{ratio:.2} [{low:.2}, {high:.2}]")
+            }
+            Self::Itself(_) | Self::Unknown => ABSENT.into(),
+        }
+    }
+
+    /// With its verdict.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Ratio(ratio, Interval { low, high }, verdict) => {
+                let verdict = verdict.map_or("no verdict", Verdict::words);
+                format!("{ratio:.2} ({low:.2} to {high:.2}), {verdict}")
+            }
+            Self::Itself(floor) => of_itself(floor),
+            Self::Best | Self::Unknown => self.short(),
+        }
+    }
+
+    /// The number that a row is sorted by.
+    pub(crate) fn value(&self) -> Option<f64> {
+        match self {
+            Self::Best => Some(1.0),
+            Self::Ratio(ratio, ..) => Some(*ratio),
+            Self::Itself(_) | Self::Unknown => None,
+        }
+    }
+}
