@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
+use super::micro;
 use crate::document::{Contender, Summary};
+use crate::view::table::warmed;
 
 /// What no such table can tell.
 const CANNOT_TELL: [&str; 4] = [
@@ -10,8 +12,8 @@ const CANNOT_TELL: [&str; 4] = [
      knows it better may write a faster one.",
     "Each runs with its runtime's defaults: threads, garbage collector, buffers. They are on the processors of the \
      server here, and a runtime may find others to be its best on more.",
-    "Compilers at run time need a warm-up. The load before the measurement is the same for all; where a cell is \
-     flagged for a trend it was not long enough.",
+    "Compilers at run time need a warm-up. Each contender has one of its own, the shortest after which its latency no \
+     longer changes; where it is said not to be warm, the longest that is allowed was too short.",
     "HTTP servers that people run do more for each request than our models in HTTP framing, which is why people \
      run them. They are compared at an equal reply and with logs off.",
 ];
@@ -26,7 +28,7 @@ pub(super) fn of(summary: &Summary) -> Markup {
                 div.scroll tabindex="0" role="region" aria-label="Table: contenders" {
                     table {
                         caption { span { "Each was built here, and checked with bad clients before it was measured" } }
-                        thead { tr { @for head in ["server", "language and version", "what it is", "same shape as", "started by", "state"] { th scope="col" { (head) } } } }
+                        thead { tr { @for head in ["server", "language and version", "what it is", "same shape as", "started by", "warm-up", "state"] { th scope="col" { (head) } } } }
                         tbody { @for one in contenders { (row(one)) } }
                     }
                 }
@@ -38,14 +40,27 @@ pub(super) fn of(summary: &Summary) -> Markup {
 }
 
 fn row(one: &Contender) -> Markup {
-    let Contender { name, language, version, what, compare, command, state, reason } = one;
+    let Contender {
+        name,
+        language,
+        version,
+        what,
+        compare,
+        command,
+        settings,
+        warmups,
+        state,
+        reason,
+        ..
+    } = one;
     html! {
         tr {
             th scope="row" { (name) }
             td { (language) @if let Some(version) = version { ": " (version) } }
             td { (what) }
             td { (compare) }
-            td { code { (command.join(" ")) } }
+            td { code { (command.join(" ")) } @if let Some(settings) = settings { div.meta { (settings) } } }
+            td { @for warmup in warmups { div { (micro(&warmed(warmup))) } } }
             td { (state.words()) @if let Some(reason) = reason { ": " (reason) } }
         }
     }

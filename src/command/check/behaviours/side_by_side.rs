@@ -73,7 +73,7 @@ fn concurrency(case: &mut Case<'_>) -> Result<()> {
     let mut first = case.served_client()?;
     // Where nobody waits for its end it is longer than it takes to start a process on a busy machine.
     let us = if case.is_model() && !sequential { 20_000_000 } else { 2_000_000 };
-    first.send(&format!("WORK 0 {us} 0\n"))?;
+    first.send(format!("WORK 0 {us} 0\n"))?;
     let mut second = case.client()?;
     second.send("ECHO meanwhile\n")?;
     if sequential {
