@@ -1,5 +1,7 @@
 //! A server in another language beside our models: what it is, and whether it could be measured.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,9 @@ pub struct Contender {
     /// How it is set where that is not its defaults, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<String>,
+    /// Behaviours that it is excused from, each with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exempt: BTreeMap<String, String>,
     /// The longest warm-up that may be tried; absent where each trial has the plan's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup_max_ns: Option<u64>,

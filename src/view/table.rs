@@ -35,7 +35,7 @@ use crate::workload::arrivals;
 pub use capacity::capacity;
 pub(crate) use capacity::verdict;
 pub use check::check;
-pub(crate) use contenders::warmed;
+pub(crate) use contenders::{excused, warmed};
 use fit::Columns as Fit;
 pub(crate) use fit::flowed;
 pub use load::load;

@@ -87,6 +87,7 @@ fn described(
         compare: entry.compare.clone(),
         command: entry.start.clone(),
         settings: entry.settings.clone(),
+        exempt: entry.exempt.clone(),
         warmup_max_ns: Some(ns(warmup_max)),
         warmups: Vec::new(),
         state,

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::micro;
 use crate::document::{Contender, Summary};
-use crate::view::table::warmed;
+use crate::view::table::{excused, warmed};
 
 /// What no such table can tell.
 const CANNOT_TELL: [&str; 4] = [
@@ -61,7 +61,10 @@ fn row(one: &Contender) -> Markup {
             td { (compare) }
             td { code { (command.join(" ")) } @if let Some(settings) = settings { div.meta { (settings) } } }
             td { @for warmup in warmups { div { (micro(&warmed(warmup))) } } }
-            td { (state.words()) @if let Some(reason) = reason { ": " (reason) } }
+            td {
+                (state.words()) @if let Some(reason) = reason { ": " (reason) }
+                @for line in excused(one) { div.meta { (line) } }
+            }
         }
     }
 }
