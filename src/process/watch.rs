@@ -87,6 +87,14 @@ pub fn zombies(root: i32) -> usize {
     pids(root).iter().filter(|pid| dead(pid)).count()
 }
 
+/// Whether children of the root that were killed are gone and waited for, and at least so many live
+/// in their place. A child that was just sent SIGKILL may look alive for a moment.
+#[must_use]
+pub fn are_replaced(root: i32, killed: &[i32], at_least: usize) -> bool {
+    let living = children(root);
+    zombies(root) == 0 && living.len() >= at_least && !living.iter().any(|pid| killed.contains(pid))
+}
+
 /// Waits until no thread of the tree runs or wants to, at several looks in a row. A server that
 /// waits for its clients is found asleep; one that spins never is, however slow the machine.
 ///

@@ -8,11 +8,14 @@ from protocol import BYE, LINE_BYTES_MAX, TOO_LONG, answer
 
 sys.set_int_max_str_digits(0)
 DRAIN_S = 5
+TURN_S = 0.005
 clients = {}  # Each client's task and its transport.
 stopping = False
 
 
 async def converse(reader, writer):
+    now = asyncio.get_running_loop().time
+    turn_began = now()
     while True:
         try:
             line = await reader.readuntil(b"\n")
@@ -30,6 +33,10 @@ async def converse(reader, writer):
         await writer.drain()
         if reply is BYE:
             return
+        # Lines that are here already are read without waiting, so other clients would not get a turn.
+        if now() - turn_began > TURN_S:
+            await asyncio.sleep(0)
+            turn_began = now()
 
 
 async def serve(reader, writer):

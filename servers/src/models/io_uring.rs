@@ -72,6 +72,8 @@ pub(crate) const INTERRUPTED: Model = Model {
 pub(crate) const POLLED: Model = Model {
     name: "io-uring-polled",
     summary: "io-uring with a kernel thread that looks for operations (SQPOLL)",
+    // The kernel's thread looks for operations for a while before it sleeps.
+    never_sleeps: true,
     ring: Some(Settings { polled: true, ..PLAIN }),
     probe: || ring::probe(&Settings { polled: true, ..PLAIN }, |_| Ok(())),
     ..MODEL

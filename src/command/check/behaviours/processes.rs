@@ -63,11 +63,10 @@ fn killed_worker(case: &mut Case<'_>) -> Result<()> {
         served.context("a client of another worker is not served on")?;
     }
     drop(spared);
-    case.until("the killed worker is waited for", || watch::zombies(root) == 0)?;
-    if pool {
-        let before = case.at_first().processes - 1;
-        case.until("the killed worker is replaced", || watch::children(root).len() >= before)?;
-    }
+    let before = if pool { case.at_first().processes - 1 } else { 0 };
+    case.until("the killed worker is waited for, and replaced if it was of a pool", || {
+        watch::are_replaced(root, &[worker], before)
+    })?;
     case.will_have_counted("lost", 1..=u64::MAX);
     if pool {
         case.will_have_counted("workers_replaced", 1..=u64::MAX);
@@ -89,9 +88,7 @@ fn all_killed(case: &mut Case<'_>) -> Result<()> {
     }
     let pool = case.at_first().processes - 1;
     case.until("every killed worker is waited for and replaced", || {
-        let living = watch::children(root);
-        let old = living.iter().any(|worker| workers.contains(worker));
-        watch::zombies(root) == 0 && living.len() >= pool && !old
+        watch::are_replaced(root, &workers, pool)
     })?;
     case.will_have_counted("lost", 2..=2);
     case.serves()

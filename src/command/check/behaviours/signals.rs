@@ -203,7 +203,7 @@ fn inherited(case: &mut Case<'_>) -> Result<()> {
     if let Some(worker) = watch::children(root).first() {
         watch::signal_all(&[*worker], libc::SIGKILL);
         case.until("a worker that was killed is waited for and replaced", || {
-            watch::zombies(root) == 0 && watch::children(root).len() >= workers
+            watch::are_replaced(root, &[*worker], workers)
         })?;
         if workers == 0 {
             client.closed().context("the client of the process that was killed")?;
