@@ -47,7 +47,10 @@ impl Part<'_> {
 ///
 /// # Errors
 /// When a histogram is damaged.
-pub fn of(trials: &[&Distribution], quantiles: &[f64]) -> Result<Vec<Option<Pooled>>> {
+pub fn pooled_quantiles(
+    trials: &[&Distribution],
+    quantiles: &[f64],
+) -> Result<Vec<Option<Pooled>>> {
     let with_samples = trials.iter().filter(|trial| trial.count > 0);
     let parts: Vec<Part<'_>> = with_samples.map(|trial| part(trial)).collect::<Result<_>>()?;
     if parts.is_empty() {
@@ -61,10 +64,7 @@ pub fn of(trials: &[&Distribution], quantiles: &[f64]) -> Result<Vec<Option<Pool
 
 fn part(of: &Distribution) -> Result<Part<'_>> {
     let samples = of.histogram()?;
-    ensure!(
-        samples.len() == of.count,
-        "a histogram does not hold the samples that its document counts"
-    );
+    ensure!(samples.len() == of.count, "a histogram and the sample count in its document differ");
     Ok(Part { of, samples })
 }
 
@@ -143,7 +143,7 @@ pub fn again(summary: &mut Summary, dir: &Path) -> Result<Option<String>> {
         (files().count(), files().filter(|file| !store::is_there(&dir.join(file))).count());
     if missing > 0 {
         return Ok(Some(format!(
-            "{missing} of {all} trial files are not there: quantiles stay as the summary has them"
+            "{missing} of {all} trial files are missing: quantiles are taken from the summary"
         )));
     }
     for cell in &mut summary.cells {
@@ -188,7 +188,7 @@ fn renew(quantiles: &mut [CellQuantile], trials: &[&Distribution]) -> Result<()>
         return Ok(());
     }
     let at: Vec<f64> = quantiles.iter().map(|quantile| quantile.q).collect();
-    for (quantile, pooled) in quantiles.iter_mut().zip(of(trials, &at)?) {
+    for (quantile, pooled) in quantiles.iter_mut().zip(pooled_quantiles(trials, &at)?) {
         quantile.pooled = pooled;
     }
     Ok(())

@@ -26,11 +26,11 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "edge-read-once",
         family: Family::Reactor,
-        summary: "edge-triggered epoll(7), and one read for each edge",
+        summary: "edge-triggered epoll(7) with a single read for each edge",
         run,
         ..Model::PLAIN
     },
-    gauge: "census.unfinished and timeouts, with requests or bursts longer than a read",
+    gauge: "census.unfinished and timeouts, with requests or bursts longer than one read",
     right: "epoll-edge",
 };
 

@@ -100,7 +100,7 @@ fn probe() -> Result<(), String> {
     .concat();
     ring::probe(&needed, |ring| match Buffers::new(ring, 1, BUFFER_BYTES) {
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("io_uring takes no provided buffers: {error}")),
+        Err(error) => Err(format!("io_uring rejects provided buffers: {error}")),
     })
 }
 

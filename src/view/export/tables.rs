@@ -9,8 +9,9 @@ use crate::view::table;
 const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
 
 /// What a column of latencies is.
-const POOLED: &str = "Latencies are quantiles of the requests of all trials together, and in the place of an interval \
-                      have the smallest and the largest of the trials' own; verdicts compare the trials' own.";
+const POOLED: &str = "Latencies are pooled quantiles, over the requests of all trials; their range \
+    is from the smallest to the largest quantile of a single trial. Verdicts compare single \
+    trials.";
 
 /// Of fewer trials no median has an interval, and no quantile a spread beside it.
 const INTERVAL_MIN: usize = 3;
@@ -66,7 +67,7 @@ fn group(summary: &Summary, series: &str, cells: &[&Cell]) -> Sheet {
     };
     sheet.words("model", cells.iter().map(shown));
     let entries = |of: fn(&Cell) -> Entry| cells.iter().map(|cell| of(cell)).collect::<Vec<_>>();
-    let throughput = entries(|cell| Entry::of(Some(&cell.throughput_per_s)));
+    let throughput = entries(|cell| Entry::from_estimate(Some(&cell.throughput_per_s)));
     sheet.numbers("replies/s", Quantity::Count, &throughput);
     // A sweep's factors need the room.
     let crowded = !factor_names(cells).is_empty();
@@ -76,17 +77,17 @@ fn group(summary: &Summary, series: &str, cells: &[&Cell]) -> Sheet {
         if latency.iter().any(Entry::is_known) {
             sheet.numbers(name, Quantity::Time, &latency);
         } else if latency.contains(&Entry::TooFew) {
-            sheet.remarks.push(format!("{name} is left out: all have too few samples for it."));
+            sheet.remarks.push(format!("{name} is left out: no model has enough samples."));
         }
     }
-    let cost = entries(|cell| Entry::of(cell.server_cpu_per_request_ns.as_ref()));
+    let cost = entries(|cell| Entry::from_estimate(cell.server_cpu_per_request_ns.as_ref()));
     sheet.numbers("CPU/request", Quantity::Time, &cost);
     if cells.iter().any(|cell| cell.syscalls.is_some()) {
         let calls = |cell: &&Cell| cell.syscalls.as_ref().map(|calls| calls.per_request);
         let shown = cells.iter().map(|cell| calls(cell).map_or("-".into(), |n| format!("{n:.2}")));
         sheet.figures("system calls/request", shown.map(Text::from));
     }
-    let memory = entries(|cell| Entry::of(cell.memory()));
+    let memory = entries(|cell| Entry::from_estimate(cell.memory()));
     sheet.numbers("memory", Quantity::Bytes, &memory);
     if cells.iter().any(|cell| summary.standings_of(&cell.workload).is_some()) {
         sheet.figures("against the best", cells.iter().map(|cell| against(summary, cell)));
@@ -132,8 +133,8 @@ fn annotate(sheet: &mut Sheet, summary: &Summary, cells: &[&Cell], marked: usize
         host.kernel,
         host.cpu_model,
         host.cpus,
-        table::processors(&run.server_cpus),
-        table::processors(&run.client_cpus),
+        table::show_processors(&run.server_cpus),
+        table::show_processors(&run.client_cpus),
     ));
     if run.interrupted {
         sheet.caption.push(format!(
@@ -227,7 +228,7 @@ mod tests {
         assert_eq!(entry(sheet, 2, "p99"), "≥ 400 (400–400)");
         // Where nobody knows it there is no column of it.
         assert!(sheet.columns.iter().all(|column| column.name != "p99.9"));
-        let left_out = "p99.9 is left out: all have too few samples for it.";
+        let left_out = "p99.9 is left out: no model has enough samples.";
         assert!(sheet.remarks.iter().any(|remark| remark == left_out), "{:?}", sheet.remarks);
         assert_eq!(entry(sheet, 0, "against the best"), "best");
         assert!(entry(sheet, 1, "against the best").starts_with("0.5"));

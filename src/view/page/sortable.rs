@@ -23,7 +23,7 @@ pub(super) struct Row {
 }
 
 /// A table of these rows. A last column links to the files where there are any.
-pub(super) fn of(caption: &str, columns: &[&str], rows: &[Row]) -> Markup {
+pub(super) fn sortable_table(caption: &str, columns: &[&str], rows: &[Row]) -> Markup {
     let linked = rows.iter().any(|row| !row.files.is_empty());
     html! {
         // A region that scrolls can be reached by keyboard.
@@ -73,7 +73,7 @@ pub(super) fn table(
     let rows: Vec<Row> =
         cells.iter().zip(&marks).map(|(cell, marks)| row(cell, marks, standings, noise)).collect();
     html! {
-        (of(&heading, &columns, &rows))
+        (sortable_table(&heading, &columns, &rows))
         @if messages.len() > MESSAGES {
             (more(&format!("What was flagged: {} notes", messages.len()), &noted(&messages)))
         } @else if !messages.is_empty() {

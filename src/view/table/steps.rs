@@ -4,7 +4,7 @@ use crate::base::units::{show_count, show_ns};
 use crate::document::{StepRecord, Trial};
 
 /// One row for each step; empty for any other load.
-pub(super) fn of(trial: &Trial) -> String {
+pub(super) fn steps_text(trial: &Trial) -> String {
     if trial.steps.is_empty() {
         return String::new();
     }
