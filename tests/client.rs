@@ -175,7 +175,7 @@ fn a_reset_is_told_from_an_end() {
     });
     let (exit, _, stderr) = piped(address, &[], b"one\n");
     assert_eq!(exit, 1);
-    assert!(stderr.contains("reset the connection: it closed without reading"), "{stderr}");
+    assert!(stderr.contains("reset the connection: it closed with unread input"), "{stderr}");
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn control_c_leaves_at_once() {
     let mut terminal = on_terminal(address);
     terminal.shows("> ");
     terminal.types("\x03");
-    terminal.shows("the client leaves");
+    terminal.shows("the client disconnects");
     assert_eq!(terminal.ends(), Some(130));
     drop(go);
 }

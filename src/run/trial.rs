@@ -48,7 +48,7 @@ pub(super) fn make_counted(
         let pid = server.pid().context("it is no child of ours, whose calls could be counted")?;
         counter = Some(Counter::attach(pid)?);
     }
-    let mut accountant = server.pid().map(Accountant::of);
+    let mut accountant = server.pid().map(Accountant::for_process);
     accountant = accountant.map(|accountant| accountant.listening_on(server.address()));
     let outcome = loadgen::run(&load, &run.stop, &mut |moment| {
         if let Some(accountant) = &mut accountant {
@@ -71,7 +71,7 @@ pub(super) fn make_counted(
         contention: ticks.contention(),
     };
     let trial = record::trial(circumstances, &outcome);
-    Ok((trial.context("the trial cannot be written down")?, counts))
+    Ok((trial.context("cannot write the trial's document")?, counts))
 }
 
 /// What the document says of the trial's place in the run.

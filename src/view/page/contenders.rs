@@ -6,18 +6,18 @@ use crate::document::{Contender, Summary};
 
 /// What no such table can tell.
 const CANNOT_TELL: [&str; 4] = [
-    "A row is one small server, written by us in its language's usual way: it is not that language. Somebody who \
-     knows it better may write a faster one.",
-    "Each runs with its runtime's defaults: threads, garbage collector, buffers. They are on the processors of the \
-     server here, and a runtime may find others to be its best on more.",
-    "Compilers at run time need a warm-up. The load before the measurement is the same for all; where a cell is \
-     flagged for a trend it was not long enough.",
-    "HTTP servers that people run do more for each request than our models in HTTP framing, which is why people \
-     run them. They are compared at an equal reply and with logs off.",
+    "A row is one small server, written by this project in the usual way of its language. It does \
+     not stand for the language: an expert may write a faster one.",
+    "Each runs with its runtime's defaults (threads, garbage collector, buffers) on the server's \
+     processors. With more processors the order may differ.",
+    "JIT compilers need a warm-up. All servers get the same one; where a cell is flagged for a \
+     trend it was too short.",
+    "Production HTTP servers do more for each request than the models in HTTP framing. They are \
+     compared with equal replies and with logs off.",
 ];
 
 /// The section; nothing in a run without contenders.
-pub(super) fn of(summary: &Summary) -> Markup {
+pub(super) fn contenders_markup(summary: &Summary) -> Markup {
     let contenders = &summary.run.contenders;
     html! {
         @if !contenders.is_empty() {
@@ -25,12 +25,13 @@ pub(super) fn of(summary: &Summary) -> Markup {
                 h2 { "Servers in other languages" }
                 div.scroll tabindex="0" role="region" aria-label="Table: contenders" {
                     table {
-                        caption { span { "Each was built here, and checked with bad clients before it was measured" } }
+                        caption { span { "Each was built here and passed the behaviour checks \
+                            before it was measured" } }
                         thead { tr { @for head in ["server", "language and version", "what it is", "same shape as", "started by", "state"] { th scope="col" { (head) } } } }
                         tbody { @for one in contenders { (row(one)) } }
                     }
                 }
-                h3 { "What this comparison cannot tell" }
+                h3 { "Limits of this comparison" }
                 ul { @for sentence in CANNOT_TELL { li { (sentence) } } }
             }
         }
