@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::base::values::model_names;
 use crate::base::{self, Exit, exit};
+use crate::command::advise::{self, AdviseArgs};
 use crate::command::calibrate::{self, CalibrateArgs};
 use crate::command::check::{self, CheckArgs};
 use crate::command::client::{self, ClientArgs};
@@ -35,6 +36,7 @@ Examples:
   c10k run                                     an answer in two minutes; --all for every model
   c10k run epoll tokio-multi                   compare two
   c10k run latency                             a plan of c10k plans: how long clients wait
+  c10k advise --clients 10k --active 5% --wait 5ms --p99 20ms
   c10k serve epoll                             one server, at 127.0.0.1:9000
   c10k client 127.0.0.1:9000                   speak to it by hand
   c10k load 127.0.0.1:9000 -c 50 -d 10s
@@ -50,6 +52,8 @@ Exit codes: 0 ok, 1 failed or fell short, 2 usage, 3 worse (compare --gate), 4 t
 enum Command {
     /// Run an experiment: every model of a plan, measured and compared
     Run(RunArgs),
+    /// Say which model to take for a load, from what this machine has measured or by measuring
+    Advise(AdviseArgs),
     /// Run one server in the foreground
     Serve(Box<ServeArgs>),
     /// Speak to a server by hand or from a pipe, line by line
@@ -134,6 +138,7 @@ pub fn main() -> ExitCode {
 fn execute(command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args),
+        Command::Advise(args) => advise::advise(&args),
         Command::Serve(args) => crate::command::serve::serve(&args),
         Command::Client(args) => client::client(&args),
         Command::Load(args) => match &args.find_capacity {

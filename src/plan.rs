@@ -242,7 +242,11 @@ impl Plan {
         Self::parse(&text).map_err(|error| usage(format!("{}: {error:#}", path.display())))
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    /// Reads the text of a plan.
+    ///
+    /// # Errors
+    /// As [`Plan::read`].
+    pub fn parse(text: &str) -> Result<Self> {
         let with_hint = |mut error: toml::de::Error| {
             error.set_input(Some(text));
             let hint = suggestion(error.message()).unwrap_or_default();

@@ -65,11 +65,27 @@ fn write(folder: &Path) {
     }
     let plan = "name = 'others'\nquestion = 'Who?'\nmodels = ['epoll']\ntwin = 'none'\ntrials = 2\nconnections = 2\n\
         warmup = '10ms'\nmeasure = '100ms'\ndrain = '10ms'\n[contenders]\nfolder = 'contenders'\nbuild = 'built'\n\
-        behaviours = ['every_request_gets_its_reply']\n\
+        warmup-max = '40ms'\nbehaviours = ['every_request_gets_its_reply']\n\
         [[workload]]\nname = 'echo'\nrequest = { kind = 'echo', bytes = 8 }\narrivals = { kind = 'closed' }\n\
         [[workload]]\nname = 'page'\nrequest = { kind = 'page', path = '/echo/hello' }\n\
         arrivals = { kind = 'closed' }\nserver = { framing = 'http' }\n";
     fs::write(folder.join("plan.toml"), plan).unwrap();
+}
+
+/// It is warmed up until it is warm or has had the longest warm-up, and each of its trials has that.
+fn assert_is_warmed_up(good: &Value, said: &str, results: &Path) {
+    let warmups = good["warmups"].as_array().unwrap();
+    assert_eq!((warmups.len(), &warmups[0]["workload"]), (1, &"echo".into()), "{good}");
+    let warmup = warmups[0]["warmup_ns"].as_u64().unwrap();
+    assert!((10_000_000..=40_000_000).contains(&warmup), "{good}");
+    assert!(warmups[0]["warm"] == true || warmup == 40_000_000, "{good}");
+    assert!(said.replace("NOT WARM", "warm").contains("under echo it is warm after"), "{said}");
+    for trial in ["trials/echo.good.0.json", "trials/echo.good.1.json"] {
+        let text = fs::read_to_string(results.join(trial)).unwrap();
+        let phases = &serde_json::from_str::<Value>(&text).unwrap()["phases"];
+        assert_eq!(phases["warmup_ns"].as_u64(), Some(warmup), "{phases}");
+        assert_eq!(phases["warmup_trials"], warmups[0]["trials"], "{phases}");
+    }
 }
 
 #[test]
@@ -120,6 +136,8 @@ fn each_is_measured_or_named_and_none_ends_the_others() {
         (&"measured".into(), &"version 7".into()),
         "{good}"
     );
+
+    assert_is_warmed_up(good, &said, &results);
 
     let cells = summary["cells"].as_array().unwrap();
     let measured: Vec<_> = cells

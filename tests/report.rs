@@ -1,5 +1,7 @@
 //! The page of the committed run: it needs nothing else, and its figures are those of the documents.
 
+#[path = "report/others.rs"]
+mod others;
 #[path = "support/reading.rs"]
 mod reading;
 mod support;
@@ -367,11 +369,9 @@ fn lines_over_a_setting_are_the_estimates_of_the_summary() {
 fn where_models_change_places_how_they_scale_and_the_noise_are_in_both() {
     let report = swept();
     let crossovers = report.summary["crossovers"].as_array().expect("crossovers");
-    let certain = crossovers.iter().find(|found| {
-        found["metric"] == "throughput_per_s"
-            && found["below"] == "fork"
-            && found["above"] == "epoll"
-    });
+    let is_one = |found: &&Value| found["below"] == "fork" && found["above"] == "epoll";
+    let mut served = crossovers.iter().filter(|found| found["metric"] == "throughput_per_s");
+    let certain = served.find(is_one);
     let certain = certain.expect("fork and epoll change places");
     assert_eq!(certain["certain"], true, "{certain}");
     assert!(report.page.contains(text(&certain["sentence"])), "{certain}");
@@ -384,8 +384,8 @@ fn where_models_change_places_how_they_scale_and_the_noise_are_in_both() {
     let own = noise.iter().filter(|floor| floor["metric"] == "throughput_per_s").count();
     assert_eq!(own, 14, "one at each point");
     for floor in noise {
-        let said =
-            format!("{:.1} %", floor["smallest_detectable"].as_f64().expect("known") * 100.0);
+        let said = 100.0 * floor["smallest_detectable"].as_f64().expect("known");
+        let said = format!("{said:.1} %");
         assert!(report.page.contains(&said), "{said}");
     }
     assert!(report.page.contains("it is left out to see that this is said"));

@@ -75,7 +75,7 @@ pub(crate) fn complete(summary: &mut Summary, dir: &Path) -> Result<Option<Strin
     for cell in summary.cells.iter_mut().filter(lacks) {
         lacking += 1;
         let files: Vec<_> = cell.trials.iter().map(|file| dir.join(file)).collect();
-        if !files.iter().all(|file| file.is_file()) {
+        if !files.iter().all(|file| store::is_there(file)) {
             left += 1;
             continue;
         }

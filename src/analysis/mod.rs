@@ -6,6 +6,7 @@ pub mod doubt;
 pub mod flags;
 pub mod metric;
 pub mod pooled;
+pub(crate) mod renewed;
 pub mod standings;
 pub mod steadiness;
 pub mod sweeps;

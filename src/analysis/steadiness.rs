@@ -1,9 +1,11 @@
 //! Analysis of a latency series: effective sample size, trend, and the end of the warm-up.
 
+use std::time::Duration;
+
 use loadgen::{SentSample, Series, Tally};
 
 use crate::base::units::{as_f64, ns};
-use crate::document::{SentGaps, Steadiness};
+use crate::document::{Check, SentGaps, Status, Steadiness, Trial};
 use crate::statistics;
 use crate::statistics::series::{self, BATCHES, Batch};
 
@@ -67,6 +69,16 @@ pub fn measure_steadiness(series: &Series) -> Option<Steadiness> {
         warming_over_rest: warming.octaves.exp2(),
         warming_significant: warming.octaves.abs() > SIGNIFICANT * warming.error,
     })
+}
+
+/// The warm-up to try after one that was not over when the measurement began, by the trial that it began; nothing where
+/// it was over, or can be no longer.
+#[must_use]
+pub fn longer_warmup(trial: &Trial, tried: Duration, longest: Duration) -> Option<Duration> {
+    let short = |check: &Check| check.name == "warmed-up" && check.status != Status::Pass;
+    let found = trial.steadiness.as_ref().filter(|_| trial.checks.iter().any(short))?;
+    let needed = tried + Duration::from_nanos(found.still_warming_ns);
+    (tried < longest).then(|| longest.min(needed * 3 / 2))
 }
 
 fn put_together(slots: &[Tally]) -> Tally {
@@ -260,5 +272,34 @@ mod tests {
         series.record(999_999_999, 1_000);
         assert!(measure_steadiness(&series).is_some());
         assert_eq!(measure_steadiness(&Series::new(Duration::ZERO, Duration::ZERO)), None);
+    }
+
+    #[test]
+    fn a_warm_up_that_was_not_over_is_followed_by_a_longer_one_up_to_the_longest() {
+        let ms = Duration::from_millis;
+        let mut trial = crate::document::example::closed();
+        trial.checks.clear();
+        trial.steadiness = Some(Steadiness {
+            batches: 32,
+            batch_ns: 1,
+            trend: 0.0,
+            second_half_over_first: 1.0,
+            lag_one: 0.0,
+            still_warming_ns: 300_000_000,
+            warming_over_rest: 2.0,
+            warming_significant: true,
+        });
+        assert_eq!(longer_warmup(&trial, ms(100), ms(1_000)), None, "no check says so");
+        trial.checks.push(Check {
+            name: "warmed-up".into(),
+            about: crate::document::About::Server,
+            status: Status::Warn,
+            observed: 2.0,
+            limit: 1.1,
+            message: String::new(),
+        });
+        assert_eq!(longer_warmup(&trial, ms(100), ms(1_000)), Some(ms(600)));
+        assert_eq!(longer_warmup(&trial, ms(800), ms(1_000)), Some(ms(1_000)));
+        assert_eq!(longer_warmup(&trial, ms(1_000), ms(1_000)), None, "it can be no longer");
     }
 }

@@ -17,12 +17,13 @@ use loadgen::{Address, Arrivals, Conduct, Load, Outcome, Pacing};
 
 use protocol::App;
 
+use crate::analysis::steadiness::longer_warmup;
 use crate::base::target::TargetArg;
 use crate::base::units;
 use crate::base::values::Warmup;
 use crate::base::{Exit, invocation, usage};
 use crate::document::store;
-use crate::document::{Check, Status, Target, Trial, TrialRecord, Validity};
+use crate::document::{Target, Trial, TrialRecord, Validity};
 use crate::host::accounts::Accountant;
 use crate::host::machine;
 use crate::host::machine::Ticks;
@@ -81,16 +82,12 @@ fn warmed_up(args: &LoadArgs, shot: &Shot<'_>, stop: &AtomicBool) -> Result<Tria
         let shot = Shot { warmup, position: trials - 1, ..shot.clone() };
         let mut trial = trial(args, &shot, OwnServer::start(args)?, stop)?;
         trial.phases.warmup_trials = Some(trials);
-        let short = |check: &&Check| check.name == "warmed-up" && check.status != Status::Pass;
-        let short = trial.checks.iter().find(short).map(|check| check.message.as_str());
-        let (Some(why), Some(found)) = (short, &trial.steadiness) else { return Ok(trial) };
-        if warmup >= longest || trial.phases.interrupted {
-            return Ok(trial);
-        }
+        let longer = longer_warmup(&trial, warmup, longest);
+        let Some(longer) = longer.filter(|_| !trial.phases.interrupted) else { return Ok(trial) };
         // Nobody may be there to read it.
-        let _ = writeln!(std::io::stderr(), "again with a longer warm-up: {why}");
-        let needed = warmup + Duration::from_nanos(found.still_warming_ns);
-        warmup = longest.min(needed * 3 / 2);
+        let again = humantime::format_duration(longer);
+        let _ = writeln!(std::io::stderr(), "the warm-up was not over: again with {again} of it");
+        warmup = longer;
         trials += 1;
     }
 }

@@ -1,5 +1,6 @@
 //! The commands, each with its own arguments.
 
+pub mod advise;
 pub mod calibrate;
 pub mod capacity;
 pub mod check;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use crate::analysis::{flags, pooled, standings};
+use crate::analysis::renewed;
 use crate::base::{self, usage};
 use crate::document::{Summary, store};
 use crate::view::{page, table};
@@ -21,6 +21,9 @@ pub struct ReportArgs {
     /// Rebuild the page in its folder, and add to its summary what an earlier version left out
     #[arg(long)]
     pub write: bool,
+    /// Print one page of what all runs answer that are kept below DIR, load by load: docs/results.md
+    #[arg(long, conflicts_with_all = ["page", "write"])]
+    pub answers: bool,
 }
 
 /// Prints the comparison of a saved run again. A summary that lacks what follows from its values or
@@ -32,6 +35,9 @@ pub struct ReportArgs {
 /// When there is no run in that folder, a trial in it cannot be read, or a file cannot be written.
 pub fn report(args: &ReportArgs) -> Result<()> {
     let dir = args.dir.as_path();
+    if args.answers {
+        return base::print(&page::results::page(dir)?);
+    }
     let path = dir.join("summary.json");
     if !path.is_file() {
         return Err(usage(format!(
@@ -45,9 +51,7 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     }
     let written: Summary = store::read_json(&path)?;
     let mut summary = written.clone();
-    let notes = [flags::complete(&mut summary, dir)?, pooled::again(&mut summary, dir)?];
-    notes.into_iter().flatten().for_each(|note| eprintln!("{note}"));
-    standings::derive(&mut summary);
+    renewed::renew(&mut summary, dir)?.iter().for_each(|note| eprintln!("{note}"));
     if let Some(file) = &args.page {
         store::write(file, page::page(&summary, dir)?.as_bytes())?;
     }

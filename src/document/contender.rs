@@ -1,5 +1,7 @@
 //! A server in another language beside our models: what it is, and whether it could be measured.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +22,37 @@ pub struct Contender {
     pub compare: String,
     /// The command that starts it, with its settings.
     pub command: Vec<String>,
+    /// How it is set where that is not its defaults, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<String>,
+    /// Behaviours that it is excused from, each with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exempt: BTreeMap<String, String>,
+    /// The longest warm-up that may be tried; absent where each trial has the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_max_ns: Option<u64>,
+    /// How long it was warmed up under each workload, so that what it compiles while it runs is compiled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warmups: Vec<ContenderWarmup>,
     /// What came of it.
     pub state: ContenderState,
     /// Why it was not measured, or not to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// The warm-up of a contender under a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContenderWarmup {
+    /// The workload's name in the plan.
+    pub workload: String,
+    /// How long every trial's warm-up is.
+    pub warmup_ns: u64,
+    /// How many trials it took to find it. None of them counts for anything else.
+    pub trials: u32,
+    /// Whether the last of them was warm when its measurement began: otherwise no longer one is allowed.
+    pub warm: bool,
 }
 
 /// What came of a contender.

@@ -55,6 +55,24 @@ pub struct Host {
     pub work_round_ps: u64,
 }
 
+impl Host {
+    /// In what another machine differs that makes figures of the two no neighbours; empty where it is as good as this
+    /// one.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let congestion =
+            |host: &Self| host.congestion_control.clone().unwrap_or_else(|| "unknown".into());
+        let all = [
+            ("kernel", self.kernel.clone(), other.kernel.clone()),
+            ("processor", self.cpu_model.clone(), other.cpu_model.clone()),
+            ("processors", self.cpus.to_string(), other.cpus.to_string()),
+            ("congestion control", congestion(self), congestion(other)),
+        ];
+        let differ = all.into_iter().filter(|(_, a, b)| a != b);
+        differ.map(|(what, a, b)| format!("{what}: {a} and {b}")).collect()
+    }
+}
+
 /// What the machine did during the warm-up and the measurement of a trial, everybody on it together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

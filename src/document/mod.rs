@@ -53,7 +53,7 @@ pub use client::ClientAccount;
 pub use comparison::{Change, Compared, Comparison};
 pub use conduct::{ConductRecord, IdleConnections, MisbehavingClients, ThinkRecord};
 pub use connections::Connections;
-pub use contender::{Contender, ContenderState};
+pub use contender::{Contender, ContenderState, ContenderWarmup};
 pub use contention::Contention;
 pub use derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling, ScalingLaw, Sureness};
 pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND, is_admitted};

@@ -100,7 +100,7 @@ pub fn write_json(path: &Path, document: &impl Serialize) -> Result<()> {
     write(path, &json(document)?)
 }
 
-/// Writes what a whole run comes to as JSON, with [a line](lines) for each of its many values.
+/// Writes what a whole run comes to as JSON, with a line for each of its many values.
 ///
 /// # Errors
 /// As [`write()`].

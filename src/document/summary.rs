@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::derived::{Ceiling, Crossover, NoiseFloor, Recommendation, Scaling};
-use super::{Cell, Contender, GeneratorBound, Host, Reference, RoundsRecord, SchemaId};
+use super::{
+    Cell, Contender, ContenderWarmup, GeneratorBound, Host, Reference, RoundsRecord, SchemaId,
+};
 use crate::statistics::{Interval, Verdict};
 
 /// A whole run.
@@ -211,4 +213,13 @@ pub struct RunRecord {
     /// The id of the comparison that it is one side of: each of its trials was made beside one of the other side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<String>,
+}
+
+impl RunRecord {
+    /// The warm-up of a contender under a workload, once it is found or while it is tried.
+    #[must_use]
+    pub fn warmup_of(&self, contender: &str, workload: &str) -> Option<&ContenderWarmup> {
+        let own = self.contenders.iter().find(|one| one.name == contender)?;
+        own.warmups.iter().find(|warmup| warmup.workload == workload)
+    }
 }

@@ -1,9 +1,11 @@
 //! Servers in other languages: where a plan finds them. `c10k run` builds and checks them and puts those
 //! that can be measured into the plan as `[[external]]`s.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Exclude, External, Plan};
+use super::{Exclude, External, Plan, durations};
 use protocol::Framing;
 
 /// Where contenders are.
@@ -14,9 +16,16 @@ pub struct ContendersPlan {
     pub folder: String,
     /// Where they are built.
     pub build: String,
+    /// No contender is warmed up for longer than this, whatever the rule says.
+    #[serde(with = "durations::human", default = "thirty_seconds")]
+    pub warmup_max: Duration,
     /// Behaviours that they must show; left out, all that fit them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub behaviours: Vec<String>,
+}
+
+fn thirty_seconds() -> Duration {
+    Duration::from_secs(30)
 }
 
 impl Plan {

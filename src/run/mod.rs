@@ -37,6 +37,7 @@ use crate::host::machine;
 use crate::plan::Plan;
 use crate::process::{assign_processors, interrupts};
 use crate::view::page;
+use contenders::Warmed;
 use folder::Folder;
 pub(crate) use folder::PLAN;
 use progress::Progress;
@@ -220,6 +221,14 @@ impl Run {
             }
             let base =
                 bases.rate_base(slot.workload, &self.folder.path, &plan, &mut self.record)?;
+            match contenders::warm_up(self, slot, base)? {
+                Warmed::Ready => {}
+                Warmed::Died => {
+                    progress.made_one();
+                    continue;
+                }
+                Warmed::Interrupted => return Ok(()),
+            }
             let trial = trial::make(self, slot, base)
                 .with_context(|| format!("{} under {}", slot.candidate, slot.workload.name));
             let Some(trial) = contenders::survived(&mut self.record, slot, trial)? else {

@@ -41,6 +41,10 @@ pub(super) fn make_counted(
     let place = (server.address(), &record.client_cpus[..]);
     let load = plan.load(workload, service, place, (seed, base))?;
     let mut load = plan.paced(load, &record.server_cpus);
+    let warmed = record.warmup_of(candidate.subject.name(), &workload.name);
+    if let Some(warmed) = warmed {
+        load.warmup = Duration::from_nanos(warmed.warmup_ns);
+    }
     let mut counter = None;
     if let Some(longest) = counted {
         load.warmup = Duration::ZERO;
@@ -71,7 +75,9 @@ pub(super) fn make_counted(
         contention: ticks.contention(),
     };
     let trial = record::trial(circumstances, &outcome);
-    Ok((trial.context("cannot write the trial's document")?, counts))
+    let mut trial = trial.context("cannot write the trial's document")?;
+    trial.phases.warmup_trials = warmed.map(|warmed| warmed.trials);
+    Ok((trial, counts))
 }
 
 /// What the document says of the trial's place in the run.

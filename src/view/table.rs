@@ -35,7 +35,9 @@ use crate::workload::arrivals;
 pub use capacity::capacity;
 pub(crate) use capacity::verdict;
 pub use check::check;
+pub(crate) use contenders::{excused, warmed};
 use fit::Columns as Fit;
+pub(crate) use fit::flowed;
 pub use load::load;
 pub(crate) use marks::verdict as checks;
 pub use marks::{marks, numbered};
@@ -49,7 +51,7 @@ pub(crate) use tails::are_pooled;
 /// # Errors
 /// As [`print()`].
 pub fn show(text: &str) -> Result<()> {
-    print(&fit::flowed(text, terminal_width()))
+    print(&flowed(text, terminal_width()))
 }
 
 /// A run: the answer, one table for each workload, and what was flagged in them.
@@ -98,7 +100,7 @@ pub fn summary(summary: &Summary) -> String {
         let _ = write!(text, "\n{sentence}");
     }
     push(&mut text, &closing(summary));
-    fit::flowed(&text, terminal_width())
+    flowed(&text, terminal_width())
 }
 
 /// What the tables of closed loops cannot show, and which these are.
@@ -129,6 +131,19 @@ fn push(text: &mut String, part: &str) {
     text.push('\n');
 }
 
+/// The table of one workload with what was flagged in it, for a command that says the rest itself.
+#[must_use]
+pub(crate) fn alone(cells: &[&Cell], standings: Option<&Standings>) -> String {
+    let (messages, marks) = marks(cells);
+    let own: Vec<(&Cell, &str)> =
+        cells.iter().zip(&marks).map(|(cell, marks)| (*cell, marks.as_str())).collect();
+    let mut text = workload_table(&own, standings);
+    if !messages.is_empty() {
+        push(&mut text, &notes(&messages));
+    }
+    text
+}
+
 /// The heading of a workload's table: what was asked and how, and how many trials each model has.
 #[must_use]
 pub fn heading(cells: &[&Cell]) -> String {
@@ -145,7 +160,7 @@ pub fn heading(cells: &[&Cell]) -> String {
 }
 
 /// Tables are no wider than this, also where nobody sees them wrap. Exports and the page have all columns.
-const WIDTH: usize = 100;
+pub(crate) const WIDTH: usize = 100;
 
 fn workload_table(cells: &[(&Cell, &str)], standings: Option<&Standings>) -> String {
     let own: Vec<&Cell> = cells.iter().map(|(cell, _)| *cell).collect();

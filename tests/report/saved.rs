@@ -6,7 +6,7 @@ use c10k::store::read_json;
 use serde_json::Value;
 
 use super::support::c10k;
-use super::{Report, copy, report};
+use super::{Report, copy, report, text};
 
 #[test]
 fn a_summary_of_an_earlier_version_gets_what_follows_from_its_values_and_keeps_them() {

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <uv.h>
 
-enum { LINE_BYTES_MAX = 65536, DRAIN_MS = 5000, LINGER_MS = 1000, OUTPUT_MARK = 65536 };
+enum { LINE_BYTES_MAX = 65536, DRAIN_MS = 5000, LINGER_MS = 1000, LOOK_MS = 5, LOOKS_MAX = 1000, OUTPUT_MARK = 65536 };
 static const char TOO_LONG[] = "ERR too-long a line holds 65536 bytes at most\n";
 
 struct client {
@@ -20,7 +22,7 @@ struct client {
 	size_t filled, room;
 	char *output; /* What leaves when everything that is complete has been answered. */
 	size_t answered, output_room;
-	int open_handles, reading, waits, ended, last, lingers;
+	int open_handles, reading, waits, ended, last, lingers, looks;
 };
 
 static uv_loop_t *loop;
@@ -68,24 +70,70 @@ static int whole(const char *word, int64_t *n)
 	return errno == 0 && *word != 0 && *word != '+' && strcmp(word, "-") && *end == 0;
 }
 
+/* A whole number of any length: limbs of nine digits, the lowest first. */
+struct number {
+	size_t limbs;
+	int negative;
+	uint32_t limb[];
+};
+
+static struct number *number(const char *word)
+{
+	int negative = *word == '-';
+	word += negative;
+	size_t digits = strspn(word, "0123456789");
+	if (digits == 0 || word[digits] != 0)
+		return NULL;
+	size_t limbs = (digits + 8) / 9;
+	struct number *n = must(calloc(1, sizeof *n + limbs * sizeof n->limb[0]));
+	n->limbs = limbs;
+	n->negative = negative;
+	for (size_t at = 0; at < digits; at++) {
+		uint32_t *limb = &n->limb[(digits - 1 - at) / 9];
+		*limb = *limb * 10 + (word[at] - '0');
+	}
+	return n;
+}
+
+static void say_product(struct client *c, const struct number *a, const struct number *b)
+{
+	size_t limbs = a->limbs + b->limbs;
+	uint32_t *product = must(calloc(limbs, sizeof *product));
+	for (size_t i = 0; i < a->limbs; i++) {
+		uint64_t carry = 0;
+		for (size_t j = 0; j < b->limbs || carry; j++) {
+			uint64_t sum = product[i + j] + carry;
+			if (j < b->limbs)
+				sum += (uint64_t)a->limb[i] * b->limb[j];
+			product[i + j] = sum % 1000000000;
+			carry = sum / 1000000000;
+		}
+	}
+	while (limbs > 1 && product[limbs - 1] == 0)
+		limbs--;
+	say_text(c, "OK ");
+	if (a->negative != b->negative && (limbs > 1 || product[0] != 0))
+		say_text(c, "-");
+	char text[16];
+	snprintf(text, sizeof text, "%" PRIu32, product[limbs - 1]);
+	say_text(c, text);
+	for (size_t at = limbs - 1; at-- > 0;) {
+		snprintf(text, sizeof text, "%09" PRIu32, product[at]);
+		say_text(c, text);
+	}
+	say_text(c, "\n");
+	free(product);
+}
+
 static void mul(struct client *c, char *words[], int count)
 {
-	int64_t a, b;
-	if (count != 2 || !whole(words[0], &a) || !whole(words[1], &b)) {
-		say_text(c, "ERR bad-argument MUL takes two whole numbers of 64 bits, as in MUL 22 9\n");
-		return;
-	}
-	__int128 product = (__int128)a * b;
-	char digits[48], *first = digits + sizeof digits;
-	int negative = product < 0;
-	*--first = '\n';
-	do
-		*--first = '0' + (negative ? -(int)(product % 10) : (int)(product % 10));
-	while (product /= 10);
-	if (negative)
-		*--first = '-';
-	say_text(c, "OK ");
-	say(c, first, digits + sizeof digits - first);
+	struct number *a = count == 2 ? number(words[0]) : NULL, *b = a ? number(words[1]) : NULL;
+	if (b)
+		say_product(c, a, b);
+	else
+		say_text(c, "ERR bad-argument MUL takes two whole numbers, as in MUL 22 9\n");
+	free(a);
+	free(b);
 }
 
 /* Returns how many microseconds to wait before the reply leaves. */
@@ -189,8 +237,22 @@ static void on_shutdown(uv_shutdown_t *request, int status)
 static void read_on(struct client *c);
 static void advance(struct client *c);
 
+static void finish(struct client *c);
+
+static void on_look(uv_timer_t *timer)
+{
+	finish(timer->data);
+}
+
 static void finish(struct client *c)
 {
+	/* What comes when both halves are closed resets the connection: everything is to have arrived before. */
+	int fd, unacknowledged = 0;
+	if ((stopping || c->last) && c->looks++ < LOOKS_MAX && uv_fileno((uv_handle_t *)&c->socket, &fd) == 0 &&
+	    ioctl(fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0) {
+		uv_timer_start(&c->timer, on_look, LOOK_MS, 0);
+		return;
+	}
 	c->lingers = 1;
 	if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->socket, on_shutdown) < 0) {
 		leave(c);

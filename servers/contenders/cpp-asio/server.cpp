@@ -8,8 +8,11 @@
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <linux/sockios.h>
 #include <list>
+#include <optional>
 #include <sstream>
+#include <sys/ioctl.h>
 #include <vector>
 
 namespace asio = boost::asio;
@@ -47,13 +50,47 @@ bool whole(const std::string &word, long long &n) {
     return errno == 0 && !word.empty() && *end == 0 && word != "-" && word.find('+') == word.npos;
 }
 
-std::string decimal(__int128 n) {
-    bool negative = n < 0;
-    std::string digits;
-    do
-        digits.insert(digits.begin(), char('0' + (n < 0 ? -(n % 10) : n % 10)));
-    while (n /= 10);
-    return negative ? "-" + digits : digits;
+/// A whole number of any length: limbs of nine digits, the lowest first.
+struct Number {
+    bool negative = false;
+    std::vector<std::uint32_t> limbs;
+};
+
+std::optional<Number> number(std::string_view word) {
+    Number n{word.starts_with('-'), {}};
+    word.remove_prefix(n.negative);
+    if (word.empty() || word.find_first_not_of("0123456789") != word.npos)
+        return {};
+    n.limbs.resize((word.size() + 8) / 9);
+    for (std::size_t at = 0; at < word.size(); at++) {
+        auto &limb = n.limbs[(word.size() - 1 - at) / 9];
+        limb = limb * 10 + std::uint32_t(word[at] - '0');
+    }
+    return n;
+}
+
+std::string product(const Number &a, const Number &b) {
+    std::vector<std::uint32_t> limbs(a.limbs.size() + b.limbs.size());
+    for (std::size_t i = 0; i < a.limbs.size(); i++) {
+        std::uint64_t carry = 0;
+        for (std::size_t j = 0; j < b.limbs.size() || carry; j++) {
+            std::uint64_t sum = limbs[i + j] + carry;
+            if (j < b.limbs.size())
+                sum += std::uint64_t(a.limbs[i]) * b.limbs[j];
+            limbs[i + j] = std::uint32_t(sum % 1'000'000'000);
+            carry = sum / 1'000'000'000;
+        }
+    }
+    while (limbs.size() > 1 && limbs.back() == 0)
+        limbs.pop_back();
+    bool negative = a.negative != b.negative && (limbs.size() > 1 || limbs[0] != 0);
+    std::string text = (negative ? "-" : "") + std::to_string(limbs.back());
+    char digits[16];
+    for (std::size_t at = limbs.size() - 1; at-- > 0;) {
+        std::snprintf(digits, sizeof digits, "%09" PRIu32, limbs[at]);
+        text += digits;
+    }
+    return text;
 }
 
 Answer answer(std::string_view line) {
@@ -72,9 +109,11 @@ Answer answer(std::string_view line) {
     std::vector<std::string> words{std::istream_iterator<std::string>(stream), {}};
     long long a, b, c;
     if (verb == "MUL") {
-        if (words.size() != 2 || !whole(words[0], a) || !whole(words[1], b))
-            return {"ERR bad-argument MUL takes two whole numbers of 64 bits, as in MUL 22 9\n"};
-        return {"OK " + decimal(static_cast<__int128>(a) * b) + "\n"};
+        auto left = words.size() == 2 ? number(words[0]) : std::nullopt;
+        auto right = left ? number(words[1]) : std::nullopt;
+        if (!right)
+            return {"ERR bad-argument MUL takes two whole numbers, as in MUL 22 9\n"};
+        return {"OK " + product(*left, *right) + "\n"};
     }
     if (verb == "WORK") {
         bool fits = words.size() == 3 || words.size() == 4;
@@ -127,6 +166,11 @@ asio::awaitable<void> serve(tcp::socket client) {
     boost::system::error_code ignored;
     client.set_option(tcp::no_delay(true), ignored);
     co_await converse(client);
+    // What comes when both halves are closed resets the connection: everything is to have arrived before.
+    for (int left = 0, looks = 0; looks < 1000 && ioctl(client.native_handle(), SIOCOUTQ, &left) == 0 && left > 0; looks++) {
+        asio::steady_timer look(client.get_executor(), 5ms);
+        co_await look.async_wait(into(ignored));
+    }
     clients.erase(place);
     client.shutdown(tcp::socket::shutdown_send, ignored);
     // Closing with unread input would reset the connection and destroy the last reply.

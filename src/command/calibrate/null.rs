@@ -243,8 +243,12 @@ mod tests {
         while got.len() < expected.len() {
             match far.read(&mut some) {
                 Ok(read) => got.extend_from_slice(&some[..read]),
-                // What is on its way frees its room only when that is known here.
-                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+                // What is on its way frees its room only when that is known here. Signals of other
+                // tests come at any moment.
+                Err(error) => assert!(
+                    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+                    "{error}"
+                ),
             }
             // What is left leaves before anything else is read.
             serve(&mut client);

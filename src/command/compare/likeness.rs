@@ -22,15 +22,9 @@ pub(super) fn differences(base: &Run, new: &Run) -> Result<Vec<String>> {
     };
     let (a, b) = (&base.summary, &new.summary);
     differ("schema version", a.schema.version.to_string(), b.schema.version.to_string());
-    differ("kernel", a.host.kernel.clone(), b.host.kernel.clone());
-    differ("processor", a.host.cpu_model.clone(), b.host.cpu_model.clone());
-    differ("processors", a.host.cpus.to_string(), b.host.cpus.to_string());
-    let congestion = |host: &crate::document::Host| {
-        host.congestion_control.clone().unwrap_or_else(|| "unknown".into())
-    };
-    differ("congestion control", congestion(&a.host), congestion(&b.host));
     differ("processors of servers", list(&a.run.server_cpus), list(&b.run.server_cpus));
     differ("processors of the generator", list(&a.run.client_cpus), list(&b.run.client_cpus));
+    found.extend(a.host.differences(&b.host));
     let mut seen: Vec<&str> = Vec::new();
     for cell in &a.cells {
         if seen.contains(&cell.workload.as_str()) {

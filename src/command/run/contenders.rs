@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use super::manifest::{self, Entry, Manifest};
 use crate::base::exit::words;
+use crate::base::units::ns;
 use crate::base::usage;
 use crate::base::values::framing;
 use crate::command::check::speech::{Page, Speech};
@@ -53,7 +54,7 @@ pub(super) fn admit(plan: &mut Plan, stop: &AtomicBool) -> Result<Option<Vec<Con
                 Ok(version) => place.judge(entry, &chosen).map(|()| version),
                 Err(reason) => Err(reason.clone()),
             };
-            let contender = described(&manifest, entry, verdict);
+            let contender = described(&manifest, entry, verdict, settings.warmup_max);
             if let Some(reason) = &contender.reason {
                 eprintln!("{}: {}: {reason}", entry.name, contender.state.words());
             } else {
@@ -68,7 +69,12 @@ pub(super) fn admit(plan: &mut Plan, stop: &AtomicBool) -> Result<Option<Vec<Con
 /// Why a contender is not measured.
 type Fault = (ContenderState, String);
 
-fn described(manifest: &Manifest, entry: &Entry, verdict: Result<&String, Fault>) -> Contender {
+fn described(
+    manifest: &Manifest,
+    entry: &Entry,
+    verdict: Result<&String, Fault>,
+    warmup_max: Duration,
+) -> Contender {
     let (version, state, reason) = match verdict {
         Ok(version) => (Some(version.clone()), ContenderState::Measured, None),
         Err((state, reason)) => (None, state, Some(reason)),
@@ -80,6 +86,10 @@ fn described(manifest: &Manifest, entry: &Entry, verdict: Result<&String, Fault>
         what: entry.what.clone(),
         compare: entry.compare.clone(),
         command: entry.start.clone(),
+        settings: entry.settings.clone(),
+        exempt: entry.exempt.clone(),
+        warmup_max_ns: Some(ns(warmup_max)),
+        warmups: Vec::new(),
         state,
         reason,
     }

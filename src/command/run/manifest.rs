@@ -43,6 +43,9 @@ pub(super) struct Entry {
     pub(super) what: String,
     /// The model of ours of the same shape.
     pub(super) compare: String,
+    /// How it is set where that is not its defaults.
+    #[serde(default)]
+    pub(super) settings: Option<String>,
     /// What starts it; `{port}`, `{build}` and `{folder}` in it are filled in.
     pub(super) start: Vec<String>,
     /// How it cuts the stream into requests.

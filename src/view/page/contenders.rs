@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
+use super::micro;
 use crate::document::{Contender, Summary};
+use crate::view::table::{excused, warmed};
 
 /// What no such table can tell.
 const CANNOT_TELL: [&str; 4] = [
@@ -10,8 +12,8 @@ const CANNOT_TELL: [&str; 4] = [
      not stand for the language: an expert may write a faster one.",
     "Each runs with its runtime's defaults (threads, garbage collector, buffers) on the server's \
      processors. With more processors the order may differ.",
-    "JIT compilers need a warm-up. All servers get the same one; where a cell is flagged for a \
-     trend it was too short.",
+    "JIT compilers need a warm-up. Each contender has its own, the shortest after which its \
+     latency no longer changes; if it is reported as not warm, the longest allowed was too short.",
     "Production HTTP servers do more for each request than the models in HTTP framing. They are \
      compared with equal replies and with logs off.",
 ];
@@ -27,7 +29,7 @@ pub(super) fn contenders_markup(summary: &Summary) -> Markup {
                     table {
                         caption { span { "Each was built here and passed the behaviour checks \
                             before it was measured" } }
-                        thead { tr { @for head in ["server", "language and version", "what it is", "same shape as", "started by", "state"] { th scope="col" { (head) } } } }
+                        thead { tr { @for head in ["server", "language and version", "what it is", "same shape as", "started by", "warm-up", "state"] { th scope="col" { (head) } } } }
                         tbody { @for one in contenders { (row(one)) } }
                     }
                 }
@@ -39,15 +41,31 @@ pub(super) fn contenders_markup(summary: &Summary) -> Markup {
 }
 
 fn row(one: &Contender) -> Markup {
-    let Contender { name, language, version, what, compare, command, state, reason } = one;
+    let Contender {
+        name,
+        language,
+        version,
+        what,
+        compare,
+        command,
+        settings,
+        warmups,
+        state,
+        reason,
+        ..
+    } = one;
     html! {
         tr {
             th scope="row" { (name) }
             td { (language) @if let Some(version) = version { ": " (version) } }
             td { (what) }
             td { (compare) }
-            td { code { (command.join(" ")) } }
-            td { (state.words()) @if let Some(reason) = reason { ": " (reason) } }
+            td { code { (command.join(" ")) } @if let Some(settings) = settings { div.meta { (settings) } } }
+            td { @for warmup in warmups { div { (micro(&warmed(warmup))) } } }
+            td {
+                (state.words()) @if let Some(reason) = reason { ": " (reason) }
+                @for line in excused(one) { div.meta { (line) } }
+            }
         }
     }
 }

@@ -91,7 +91,7 @@ fn field(value: Option<f64>, show: fn(f64) -> String) -> Field {
 }
 
 /// How often something happens for each request.
-fn show_times(times: f64) -> String {
+pub(super) fn show_times(times: f64) -> String {
     match times {
         0.0 => "0".into(),
         few if few < 0.001 => "<0.001".into(),

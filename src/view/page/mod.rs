@@ -14,6 +14,7 @@ mod load;
 mod notes;
 mod recommend;
 pub(crate) mod reference;
+pub(crate) mod results;
 mod section;
 mod settings;
 mod sortable;

@@ -1,14 +1,16 @@
 //! The contenders of a run: what each is, and why some were not measured.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::document::{Contender, ContenderState};
+use crate::base::units::show_ns;
+use crate::document::{Contender, ContenderState, ContenderWarmup};
 
 /// One line for each.
 pub(super) fn text(contenders: &[Contender]) -> String {
     let mut text = String::from("Contenders, servers in other languages:");
     for one in contenders {
-        let Contender { name, language, version, what, compare, command, .. } = one;
+        let Contender { name, language, version, what, compare, command, settings, .. } = one;
         let version = version.as_deref().map_or_else(String::new, |version| format!(", {version}"));
         let _ = write!(text, "\n  {name} ({language}{version}): {what}; compare {compare}");
         let state = one.state.words();
@@ -17,8 +19,42 @@ pub(super) fn text(contenders: &[Contender]) -> String {
             (Some(reason), _) => write!(text, "; NOT MEASURED, {state}: {reason}"),
             (None, _) => write!(text, "; started by {}", command.join(" ")),
         };
+        if let Some(settings) = settings {
+            let _ = write!(text, "; set to {settings}");
+        }
+        for excused in excused(one) {
+            let _ = write!(text, "\n    {excused}");
+        }
+        for warmup in &one.warmups {
+            let _ = write!(text, "\n    {}", warmed(warmup));
+        }
     }
     text
+}
+
+/// What it is excused from, a line for each reason.
+pub(crate) fn excused(contender: &Contender) -> Vec<String> {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (behaviour, reason) in &contender.exempt {
+        by_reason.entry(reason).or_default().push(behaviour);
+    }
+    let line = |(reason, behaviours): (&str, Vec<&str>)| {
+        format!("excused from {}: {reason}", behaviours.join(", "))
+    };
+    by_reason.into_iter().map(line).collect()
+}
+
+/// What its warm-up took.
+pub(crate) fn warmed(warmup: &ContenderWarmup) -> String {
+    let ContenderWarmup { workload, warmup_ns, trials, warm } = warmup;
+    let (time, plural) = (show_ns(*warmup_ns), if *trials == 1 { "" } else { "s" });
+    if *warm {
+        format!("under {workload} it is warm after {time} (found in {trials} trial{plural})")
+    } else {
+        format!(
+            "under {workload} it is NOT WARM after {time}, the longest warm-up ({trials} trial{plural})"
+        )
+    }
 }
 
 #[cfg(test)]
@@ -34,6 +70,19 @@ mod tests {
             what: "a goroutine for each client".into(),
             compare: "green-threads".into(),
             command: vec!["{build}/server".into(), "{port}".into()],
+            settings: Some("one thread".into()),
+            exempt: [("slow", "no clock"), ("late", "no clock"), ("many", "no room")]
+                .map(|(behaviour, reason)| (behaviour.into(), reason.into()))
+                .into(),
+            warmup_max_ns: Some(30_000_000_000),
+            warmups: [(500_000_000, 1, true), (30_000_000_000, 6, false)]
+                .map(|(warmup_ns, trials, warm)| ContenderWarmup {
+                    workload: "echo".into(),
+                    warmup_ns,
+                    trials,
+                    warm,
+                })
+                .into(),
             state: ContenderState::Measured,
             reason: None,
         };
@@ -46,6 +95,13 @@ mod tests {
         };
         let text = text(&[measured, missing]);
         assert!(text.contains("go (Go, go1.19): a goroutine for each client; compare green-threads; started by {build}/server {port}"), "{text}");
+        assert!(text.contains("{port}; set to one thread\n"), "{text}");
+        assert!(
+            text.contains("\n    excused from late, slow: no clock\n    excused from many"),
+            "{text}"
+        );
+        assert!(text.contains("under echo it is warm after 500 ms (found in 1 trial)"), "{text}");
+        assert!(text.contains("NOT WARM after 30.0 s, the longest warm-up (6 trials)"), "{text}");
         assert!(
             text.contains("NOT MEASURED, not installed: there is no perl: apt-get install perl"),
             "{text}"

@@ -91,7 +91,7 @@ fn cell(row: &[String], at: usize) -> &str {
 
 /// A text whose long lines are broken between words, what follows indented like the line's own text. Lines of
 /// tables stay.
-pub(super) fn flowed(text: &str, width: Option<usize>) -> String {
+pub(crate) fn flowed(text: &str, width: Option<usize>) -> String {
     let Some(width) = width.filter(|width| *width >= FLOW_MIN) else { return text.into() };
     let mut lines = Vec::new();
     let mut in_table = false;
@@ -111,8 +111,8 @@ fn broken(line: &str, width: usize, lines: &mut Vec<String>) {
     let words = line.trim_start();
     let mut indent = line.len() - words.len();
     let mut now = " ".repeat(indent);
-    // A note hangs behind its number.
-    if words.starts_with('[') {
+    // A note hangs behind its number, an item of a list behind its dash.
+    if words.starts_with('[') || words.starts_with("- ") {
         indent += words.find(' ').map_or(0, |at| at + 1);
     }
     for word in words.split(' ') {
