@@ -279,7 +279,7 @@ fn a_dry_run_lists_the_trials_and_their_time() {
     let (exit, stdout, _) = run(&["run", "--dry-run", "--models", "epoll,mio", "--repeat", "2"]);
     assert_eq!(exit, 0);
     // Two models and a second measurement, three workloads and a reference, two rounds.
-    assert!(stdout.contains("20 trials at most"), "{stdout}");
+    assert!(stdout.contains("at most 20 trials"), "{stdout}");
     assert_eq!(stdout.lines().count(), 21);
 }
 

@@ -188,7 +188,7 @@ fn a_server_that_never_closes_is_left_after_the_end_of_input() {
     let (exit, _, stderr) = piped(address, &["--patience", "50ms", "--wait", "1ms"], b"one\n");
     drop::<std::sync::mpsc::Sender<()>>(go);
     assert_eq!(exit, 1);
-    assert!(stderr.contains("keeps the connection open 50ms after the end"), "{stderr}");
+    assert!(stderr.contains("kept the connection open for 50ms after the end"), "{stderr}");
 }
 
 #[test]

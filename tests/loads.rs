@@ -119,7 +119,7 @@ fn requests_are_drawn_and_written_down_and_their_replies_checked() {
     refused(&["--work", "bimodal:5@50%,99M"], &["10000000"]);
     refused(&["--work", "5", "--wait", "exp:5"], &["10s"]);
     refused(&["--work", "5", "--wait", "exp:90s"], &["60 s"]);
-    refused(&["--app", "multiply", "--echo", "exp:5"], &["no request echo"]);
+    refused(&["--app", "multiply", "--echo", "exp:5"], &["has no echo request"]);
 }
 
 #[test]

@@ -97,8 +97,8 @@ fn a_delivery_that_is_missing_makes_the_load_invalid() {
 #[test]
 fn what_a_room_cannot_be_asked_is_refused() {
     for (words, said) in [
-        (&["--poisson", "--rate", "5"][..], "--poisson is not for a load on a room"),
-        (&["-n", "5"], "--requests is not for a load on a room"),
+        (&["--poisson", "--rate", "5"][..], "--poisson does not work with --app chat"),
+        (&["-n", "5"], "--requests does not work with --app chat"),
         (&["--framing", "raw"], "needs line framing"),
         (&["--rate", "10..20"], "needs one constant rate"),
         (&["--senders", "51"], "no more senders than members"),

@@ -54,13 +54,13 @@ fn what_no_server_can_be_is_refused_with_what_to_do() {
             continue;
         }
         let load = ["load", "--target", "127.0.0.1:9", "--app", app];
-        fails(&load, 2, &[&format!("'{app}' is none of bench, echo, multiply")]);
+        fails(&load, 2, &[&format!("'{app}' is not one of bench, echo, multiply")]);
     }
-    serve(&["--model", "epoll", "--bye", "ciao"], &["--bye is for --app clock, and this is bench"]);
+    serve(&["--model", "epoll", "--bye", "ciao"], &["--bye is for --app clock, not bench"]);
     let delay = ["--model", "epoll", "--app", "clock", "--delay", "1s"];
-    serve(&delay, &["--delay is for --app daytime, and this is clock"]);
+    serve(&delay, &["--delay is for --app daytime, not clock"]);
     for model in MODELS.iter().filter(|model| model.chat.is_none()) {
-        let refused = format!("the model {} cannot run chat: all clients of a room", model.name);
+        let refused = format!("the model {} cannot run chat: a chat room waits for all clients", model.name);
         serve(&["--model", model.name, "--app", "chat"], &[&refused, "or tokio-multi"]);
     }
     let chat = ["--model", "epoll", "--app", "chat"];
@@ -70,13 +70,13 @@ fn what_no_server_can_be_is_refused_with_what_to_do() {
         (&["--joined-label", ""], "a label is one line"),
         (&["--left-label", "two\nlines"], "a label is one line"),
         (&["--max-behind", "1KiB"], "--max-behind 1024 is too small: the minimum is 131072"),
-        (&["--delay", "1s"], "--delay is for --app daytime, and this is chat"),
+        (&["--delay", "1s"], "--delay is for --app daytime, not chat"),
     ] {
         serve(&[&chat[..], more].concat(), &[said]);
     }
     serve(
         &["--model", "epoll", "--labels", "sv"],
-        &["--labels is for --app chat, and this is bench"],
+        &["--labels is for --app chat, not bench"],
     );
     let crowd = ["--model", "select", "--app", "chat", "--max-connections", "5000"];
     serve(&crowd, &["the model select holds 992 connections at most"]);
@@ -113,7 +113,7 @@ fn a_shell_runs_what_it_was_allowed_here_and_says_what_is_wrong_with_the_list() 
         [&date[..], &["--status"], &["--commands-max", "2"], &["--commands-from-anywhere"]]
     {
         let clock = ["serve", "--model", "epoll", "--app", "clock"];
-        let owner = format!("{} is for --app shell, and this is clock", option[0]);
+        let owner = format!("{} is for --app shell, not clock", option[0]);
         fails(&[&clock[..], option].concat(), 2, &[&owner]);
     }
     let dispatch = ["serve", "--model", "epoll", "--app", "dispatch"];

@@ -13,7 +13,7 @@ fn models_and_plans_are_plain_words() {
     assert!(stdout.contains("  epoll\n") && !stdout.contains("  fork\n"), "{stdout}");
     let (_, with_option, _) = run(&["run", "churn", "--models", "epoll", "--dry-run"]);
     assert_eq!(stdout, with_option, "it is the same as an option");
-    fails(&["run", "epoll", "churn"], 2, &["'churn' is no model", "c10k run latency epoll"]);
+    fails(&["run", "epoll", "churn"], 2, &["'churn' is not a model", "c10k run latency epoll"]);
     fails(&["run", "epol"], 2, &["'epol'", "did you mean epoll?", "built-in plans"]);
     fails(&["run", "epoll", "epol"], 2, &["did you mean epoll?"]);
     fails(&["run", "epoll", "--all"], 2, &["--all means every model"]);

@@ -351,7 +351,7 @@ impl<'a> Conversation<'a> {
             Ending::Closed => "the server closed first",
             Ending::Reset => "the server reset the connection",
             Ending::KeptOpen => "the client disconnects before the server has closed",
-            Ending::Left | Ending::Bye => "the client leaves",
+            Ending::Left | Ending::Bye => "the client disconnects",
         };
         self.output.note(who)?;
         let plural = if self.messages == 1 { "" } else { "s" };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::analysis::metric::TRIALS_MIN;
 use crate::base::units::{as_f64, show_ns, show_ns_f64};
 use crate::document::{Cell, Ended, RequestRecord, RoundsRecord, Summary};
+use crate::plan::BUILT_IN;
 
 /// Picoseconds in a nanosecond.
 const PS: f64 = 1e3;
@@ -65,10 +66,19 @@ fn to_decide(summary: &Summary, rounds: &RoundsRecord) -> Option<String> {
     let time = Duration::from_nanos(each.saturating_mul(u64::from(needed)));
     let minutes = (time.as_secs() / 60) + 1;
     let are = if open == 1 { "comparison is" } else { "comparisons are" };
+    // A plan that the program does not carry with it is kept in the run's folder.
+    let name = &summary.run.plan;
+    let is_built_in = BUILT_IN.iter().any(|(plan, _)| plan == name);
+    let plan = if is_built_in { name.clone() } else { format!("{}/plan.toml", summary.run.id) };
     Some(format!(
+<<<<<<< HEAD
         "{open} {are} undecided; about {needed} more rounds in {minutes} minutes might decide: \
          c10k run {} --repeat {needed} --time {minutes}m",
         summary.run.plan
+=======
+        "{open} {are} not decided; some {needed} rounds might, in about {minutes} minutes: c10k run {plan} \
+         --repeat {needed} --time {minutes}m"
+>>>>>>> dfa77fe4388ff31008199c467297eb18d204e852
     ))
 }
 
@@ -127,8 +137,13 @@ mod tests {
     }
 
     fn answer(cells: Vec<Cell>, spoiled: usize) -> Vec<String> {
+        answer_of("quick", cells, spoiled)
+    }
+
+    fn answer_of(plan: &str, cells: Vec<Cell>, spoiled: usize) -> Vec<String> {
         let mut summary = bare(cells);
-        summary.run.plan = "quick".into();
+        summary.run.plan = plan.into();
+        summary.run.id = "mine-1".into();
         summary.run.rounds = Some(RoundsRecord {
             planned: 24,
             made: ROUNDS,
@@ -162,6 +177,9 @@ mod tests {
         assert!(said[1].starts_with("1 comparison is undecided; about "), "{said:?}");
         assert!(said[1].contains(": c10k run quick --repeat "), "{said:?}");
         assert!(!said[2].contains("spoiled"), "{said:?}");
+        let cells = vec![cell("epoll", 11.7, 0.3), cell("mio", 12.9, 0.3)];
+        let said = answer_of("advise", cells, 0);
+        assert!(said[1].contains(": c10k run mine-1/plan.toml --repeat "), "{said:?}");
     }
 
     #[test]
