@@ -60,7 +60,8 @@ fn what_no_server_can_be_is_refused_with_what_to_do() {
     let delay = ["--model", "epoll", "--app", "clock", "--delay", "1s"];
     serve(&delay, &["--delay is for --app daytime, not clock"]);
     for model in MODELS.iter().filter(|model| model.chat.is_none()) {
-        let refused = format!("the model {} cannot run chat: a chat room waits for all clients", model.name);
+        let refused =
+            format!("the model {} cannot run chat: a chat room waits for all clients", model.name);
         serve(&["--model", model.name, "--app", "chat"], &[&refused, "or tokio-multi"]);
     }
     let chat = ["--model", "epoll", "--app", "chat"];
@@ -74,10 +75,7 @@ fn what_no_server_can_be_is_refused_with_what_to_do() {
     ] {
         serve(&[&chat[..], more].concat(), &[said]);
     }
-    serve(
-        &["--model", "epoll", "--labels", "sv"],
-        &["--labels is for --app chat, not bench"],
-    );
+    serve(&["--model", "epoll", "--labels", "sv"], &["--labels is for --app chat, not bench"]);
     let crowd = ["--model", "select", "--app", "chat", "--max-connections", "5000"];
     serve(&crowd, &["the model select holds 992 connections at most"]);
     serve(&["--model", "epoll", "--app", "clock", "--bye", " "], &["--bye needs a word"]);

@@ -71,14 +71,8 @@ fn to_decide(summary: &Summary, rounds: &RoundsRecord) -> Option<String> {
     let is_built_in = BUILT_IN.iter().any(|(plan, _)| plan == name);
     let plan = if is_built_in { name.clone() } else { format!("{}/plan.toml", summary.run.id) };
     Some(format!(
-<<<<<<< HEAD
         "{open} {are} undecided; about {needed} more rounds in {minutes} minutes might decide: \
-         c10k run {} --repeat {needed} --time {minutes}m",
-        summary.run.plan
-=======
-        "{open} {are} not decided; some {needed} rounds might, in about {minutes} minutes: c10k run {plan} \
-         --repeat {needed} --time {minutes}m"
->>>>>>> dfa77fe4388ff31008199c467297eb18d204e852
+         c10k run {plan} --repeat {needed} --time {minutes}m"
     ))
 }
 
