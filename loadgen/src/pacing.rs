@@ -193,7 +193,7 @@ mod tests {
         assert!(Pacing::choose(&Ground { cpus: &[2, 3, 0], ..right }).spins, "0 is not used");
         for (wrong, why) in [
             (Ground { open_loop: false, ..right }, "closed"),
-            (Ground { cpus: &[], ..right }, "not kept"),
+            (Ground { cpus: &[], ..right }, "not pinned"),
             (Ground { cpus: &[2], ..right }, "share"),
             (Ground { cpus: &[2, 2], ..right }, "share"),
             (Ground { processors: 1, ..right }, "one processor"),

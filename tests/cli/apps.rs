@@ -77,7 +77,7 @@ fn what_no_server_can_be_is_refused_with_what_to_do() {
     }
     serve(&["--model", "epoll", "--labels", "sv"], &["--labels is for --app chat, not bench"]);
     let crowd = ["--model", "select", "--app", "chat", "--max-connections", "5000"];
-    serve(&crowd, &["the model select holds 992 connections at most"]);
+    serve(&crowd, &["the model select holds at most 992 connections"]);
     serve(&["--model", "epoll", "--app", "clock", "--bye", " "], &["--bye needs a word"]);
     let delay = ["--model", "epoll", "--app", "daytime", "--delay", "soon"];
     serve(&delay, &["--delay"]);
