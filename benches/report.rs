@@ -112,7 +112,7 @@ fn make(folder: &Path) -> Summary {
         let own = [&mut cell.throughput_per_s, &mut cell.pss_bytes].into_iter();
         for estimate in own.chain(latency).chain(costs.into_iter().flatten()) {
             let values: Vec<f64> = estimate.values.iter().cycle().take(TRIALS).copied().collect();
-            *estimate = Estimate::of(&values).expect("values");
+            *estimate = Estimate::from_values(&values).expect("values");
         }
     }
     standings::derive(&mut summary);

@@ -67,7 +67,7 @@ def cost(run: Run, look: Looks, workload: str) -> Figure | None:
         handles=handles,
         notes=[
             f"Bar: median of the trials; whisker: {rows.ENDS}.",
-            "The kernel's ticks tell user mode and kernel apart. Hatched grey is invalid.",
+            "The kernel's clock ticks split user mode and kernel. Hatched grey is invalid.",
             *style.flag_notes(cells),
         ],
     )

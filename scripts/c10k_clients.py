@@ -92,7 +92,7 @@ def connect(run: Run, look: Looks, workload: str) -> Figure | None:
         [(cell, known(cell)) for cell in cells],
         units=style.NS_UNITS,
         axis="Median time to connect",
-        notes=[f"Bar: {rows.TOGETHER} as a whisker; latency has none of it."],
+        notes=[f"Bar: {rows.TOGETHER} as a whisker; latency excludes it."],
     )
 
 

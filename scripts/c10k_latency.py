@@ -16,7 +16,7 @@ from c10k_style import Frame, Look, Looks
 
 # x = 1/(1-q), the value in ns, and whether it is a lower bound.
 Curve = tuple[np.ndarray, np.ndarray, np.ndarray]
-AT_LEAST = "≥, dotted: reaches into requests that were cut off; the truth is this or more."
+AT_LEAST = "≥, dotted: a lower bound, since requests were cut off."
 
 
 def percent(q: float) -> str:

@@ -205,7 +205,7 @@ def _gap_note(cells: list[Cell], shown: list[float]) -> list[str]:
         for q in shown
         if any(not (one := cell.quantile(q)) or one.shown is None for cell in cells)
     ]
-    return [f"{' and '.join(short)}: left out where there were too few samples."] if short else []
+    return [f"{' and '.join(short)}: left out where samples were too few."] if short else []
 
 
 def _rate_notes(cells: list[Cell]) -> list[str]:

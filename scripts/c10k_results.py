@@ -86,7 +86,7 @@ def read_document(path: Path, schema: str) -> Document:
         document = Document(json.loads(path.read_text(encoding="utf-8")), path)
     except (ValueError, RecursionError) as error:
         raise DamagedError(
-            f"{path} is not valid JSON ({error}): restore it, or make the run again"
+            f"{path} is not valid JSON ({error}): restore it, or repeat the run"
         ) from error
     except OSError as error:
         raise DamagedError(f"{path} cannot be read: {error.strerror}") from error

@@ -287,7 +287,7 @@ def together_note(cells: Iterable[Cell]) -> list[str]:
 def bound_note(cells: list[Cell], shown: Iterable[float]) -> list[str]:
     found = [cell.quantile(q) for cell in cells for q in shown]
     if any(one and one.shown and one.is_bound for one in found):
-        return ["≥: reaches into requests that were cut off; the truth is this or more."]
+        return ["≥: a lower bound, since requests were cut off."]
     return []
 
 

@@ -22,7 +22,7 @@ def steps(run: Run, look: Looks, workload: str) -> Figure | None:
     notes = [
         "Above: right replies to the requests that were due in a step, however late, over its "
         "length; black: what was asked for.",
-        "Below: their median response time. A queue that nobody emptied is felt in later steps.",
+        "Below: their median response time. A queue that is not yet empty shows in later steps.",
         f"Line: median of the trials; band: {rows.ENDS}.",
         *rows.together_note(cells),
     ]

@@ -54,7 +54,7 @@ METRICS = (
 
 EXPLAINED = (
     ("Turn-around", "Turn-around: from a client's connect to its last reply, the mean of a trial."),
-    ("Connect", "Connect: median time to open a connection; p50, p95 and p99 have none of it."),
+    ("Connect", "Connect: median time to open a connection; p50, p95 and p99 exclude it."),
 )
 
 

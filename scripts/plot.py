@@ -136,7 +136,7 @@ def draw(
     if not traced:
         print(
             f"plot.py: {run.folder} holds no trials: the figures latency, cdf, time and cost are "
-            "left out, because what they show is only in the trials",
+            "left out, because they need the trials",
             file=sys.stderr,
         )
     # Whatever somebody's own matplotlibrc says, the figures are the same.

@@ -58,19 +58,19 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Speak to a server by hand or from a pipe, line by line
     Client(ClientArgs),
-    /// Load a server, ours or not, and measure it
+    /// Load any server and measure it
     Load(Box<LoadArgs>),
-    /// Run a server whose latencies are known, to hold a load generator against
+    /// Run a server with known latencies, to test a load generator
     Calibrate(CalibrateArgs),
     /// Add up the results of several generators that loaded one server together
     Merge(merge::MergeArgs),
-    /// Write a saved result for documents and other tools: Markdown, LaTeX, CSV, histograms
+    /// Export a saved result: Markdown, LaTeX, CSV, histograms
     Export(export::ExportArgs),
-    /// Find what on this machine will spoil a measurement, and how to mend it
+    /// Preflight: find what will spoil measurements on this machine, and how to fix it
     Doctor(doctor::DoctorArgs),
-    /// Take a question apart, one factor at a time; lists the labs
+    /// Run a lab, or list the labs: one question, one factor at a time
     Lab(lab::LabArgs),
-    /// See what a server does with bad clients, ours or not, and score it
+    /// Check how any server handles misbehaving clients, and score it
     Check(CheckArgs),
     /// List the models
     Models {
@@ -91,13 +91,13 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print the comparison of a saved run again, and write its page if asked to
+    /// Print the comparison of a saved run again, and rebuild its page on request
     Report(ReportArgs),
-    /// Put the trials of saved runs into one file each
+    /// Pack the trials of each saved run into one file
     Pack(pack::PackArgs),
-    /// Say what has changed from one saved run to another, and how sure that is
+    /// Compare two runs or two builds, with intervals and verdicts
     Compare(CompareArgs),
-    /// Print the JSON Schema of what is written
+    /// Print the JSON Schema of a document
     Schema {
         /// Which document
         #[arg(value_enum)]

@@ -269,7 +269,7 @@ impl Plan {
     /// # Errors
     /// When it has no TOML form, which is a fault of ours.
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string_pretty(self).context("the plan has no TOML form")
+        toml::to_string_pretty(self).context("the plan cannot be written as TOML")
     }
 
     /// The workload of that name.
@@ -301,7 +301,7 @@ impl Plan {
         let mut keep: Vec<String> = Vec::new();
         for workload in self.workloads.iter().filter(wanted) {
             keep.push(workload.name.clone());
-            keep.extend(workload.arrivals.of().map(String::from));
+            keep.extend(workload.arrivals.relative_to().map(String::from));
         }
         self.workloads.retain(|workload| keep.contains(&workload.name));
         self.forget_workloads();

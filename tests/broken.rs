@@ -12,7 +12,7 @@ use std::io::Read;
 
 use c10k::ServeArgs;
 use c10k::accounts::{Sample, cpu_now};
-use c10k::check::client::Client;
+use c10k::check::client::CheckClient;
 use c10k::check::watch::{self, Footprint, Lowered, Scarce};
 use c10k::child::ServerChild;
 use rustix::process::Signal;
@@ -33,8 +33,8 @@ fn both(name: &str, flags: &[&str]) -> (ServerChild, ServerChild) {
     (serve("--broken", name, flags), serve("--model", right, flags))
 }
 
-fn client(server: &ServerChild) -> Client {
-    Client::connect(server.address, DEADLINE).expect("it accepts")
+fn client(server: &ServerChild) -> CheckClient {
+    CheckClient::connect(server.address, DEADLINE).expect("it accepts")
 }
 
 /// A counter of the server's last line.
@@ -74,7 +74,7 @@ fn median_service(result: &Value) -> u64 {
 }
 
 /// Everything that the client still gets, in bytes, and whether it ended with an end.
-fn rest_of(mut client: Client) -> (usize, bool) {
+fn rest_of(mut client: CheckClient) -> (usize, bool) {
     let (mut total, mut buffer) = (0, vec![0; 64 * 1024]);
     loop {
         match client.stream.read(&mut buffer) {
@@ -132,7 +132,7 @@ fn short_send() {
     const REPLY: usize = 1024 * 1024;
     let (broken, right) = both("short-send", &[]);
     let read_late = |server: &ServerChild| {
-        let mut client = Client::connect_narrow(server.address, DEADLINE).expect("it accepts");
+        let mut client = CheckClient::connect_narrow(server.address, DEADLINE).expect("it accepts");
         client.send(format!("WORK 0 0 {REPLY}\n").repeat(REPLIES)).expect("sent");
         client.half_close().expect("half closed");
         until("replies come", || client.has_input().expect("a look"));
@@ -151,7 +151,7 @@ fn close_unread() {
     let (broken, right) = both("close-unread", &[]);
     // The right one stays until its reply has been taken.
     let read_late = |server: &ServerChild, closes: bool| {
-        let mut client = Client::connect_narrow(server.address, DEADLINE).expect("it accepts");
+        let mut client = CheckClient::connect_narrow(server.address, DEADLINE).expect("it accepts");
         let more = "ECHO nobody will look at this\n".repeat(500);
         client.send(format!("WORK 0 0 {REPLY}\nQUIT\n{more}")).expect("sent");
         until("the reply comes", || client.has_input().expect("a look"));
@@ -264,7 +264,7 @@ fn accept_spin() {
     let crowd = |server: &ServerChild| {
         let mut first = client(server);
         first.ask("ECHO first").expect("a reply");
-        let room = Footprint::of(server.pid()).descriptors as u64 + 2;
+        let room = Footprint::read_from(server.pid()).descriptors as u64 + 2;
         let lowered = Lowered::new(server.pid(), Scarce::Descriptors, room).expect("a limit");
         (lowered, first, [(); CROWD].map(|()| client(server)))
     };
@@ -279,7 +279,7 @@ fn accept_spin() {
     assert_eq!((counter("shed"), counter("accept_pauses")), (0, 0), "and nothing done about it");
 
     let mut crowded = crowd(&right);
-    let told = |client: &mut Client| client.line().ok().flatten().is_some();
+    let told = |client: &mut CheckClient| client.line().ok().flatten().is_some();
     assert!(told(crowded.2.last_mut().expect("a crowd")), "the last was turned away");
     watch::rest(right.pid(), DEADLINE).expect("it sleeps");
     drop(crowded);

@@ -141,8 +141,7 @@ fn a_running_server_is_checked_as_far_as_its_address_goes_and_goes_on() {
     let address = server.address.to_string();
     let (exit, stdout, stderr) = check(&["--target", &address, "--patience", "30s"]);
     assert_eq!(exit, 0, "{stdout}{stderr}");
-    for part in ["it needs the server's process", "it needs a model's options", "\nscore ", "--all"]
-    {
+    for part in ["needs the server's process", "needs a model's options", "\nscore ", "--all"] {
         assert!(stdout.contains(part), "no '{part}' in {stdout}");
     }
     assert!(!stdout.contains("FAIL"), "{stdout}");
@@ -157,7 +156,7 @@ fn a_model_is_checked_and_what_is_its_nature_is_no_failure() {
     let (exit, stdout, _) = check(&arguments);
     assert_eq!(exit, 0);
     assert!(
-        stdout.contains("one at a time, by nature") && stdout.contains("score 1 of 1"),
+        stdout.contains("one client at a time by design") && stdout.contains("score 1 of 1"),
         "{stdout}"
     );
     let (_, report) = report(&arguments);
@@ -189,7 +188,7 @@ fn a_server_that_listens_late_or_elsewhere_first_is_waited_for() {
 fn a_server_that_listens_elsewhere_is_told_where_and_what_to_do() {
     let (exit, stdout, stderr) = odd("elsewhere", "1s", &[]);
     assert_eq!((exit, stdout.as_str()), (1, ""));
-    for part in ["listens at 127.0.0.1:", "and not on port", "{port}"] {
+    for part in ["listens at 127.0.0.1:", "not on port", "{port}"] {
         assert!(stderr.contains(part), "no '{part}' in {stderr}");
     }
     if TcpListener::bind("[::1]:0").is_err() {
@@ -266,7 +265,7 @@ fn graders_get_their_reports_also_of_a_server_that_does_not_start() {
 #[test]
 fn one_report_only_goes_to_standard_output_and_files_must_be_writable() {
     let both = ["--model", "epoll", "--json", "-", "--md", "-"];
-    fails(&both, 2, &["one report only"]);
+    fails(&both, 2, &["only one report"]);
     fails(&["--model", "epoll", "--points", "5"], 2, &["--gradescope"]);
     fails(&["--model", "epoll", "--junit", "/no/such/folder/x.xml"], 2, &["/no/such/folder"]);
 }
@@ -277,13 +276,13 @@ fn what_was_not_tried_is_no_pass() {
     let arguments = ["--command", &command, "--app", "multiply", "--only", "a_second_signal_cuts"];
     let (exit, stdout, stderr) = check(&arguments);
     assert_eq!(exit, 4, "{stdout}");
-    assert!(stderr.contains("nothing was tried"), "{stderr}");
+    assert!(stderr.contains("no behaviour was tried"), "{stderr}");
 }
 
 #[test]
 fn an_http_server_of_another_make_is_asked_for_its_own_pages() {
     // One of ours, of which nothing is known but its address.
-    let speech = Speech::of(App::Bench, Framing::Http);
+    let speech = Speech::for_app(App::Bench, Framing::Http);
     let mut server = server_that_speaks("epoll", speech);
     let address = server.address.to_string();
     let arguments = ["--target", &address, "--framing", "http", "--patience", "30s"];
@@ -335,7 +334,11 @@ fn what_cannot_be_checked_is_said_with_what_to_do() {
     let address = gone.local_addr().expect("bound").to_string();
     drop(gone);
     fails(&["--target", &address], 1, &[&address, "is the server running?"]);
-    fails(&["--command", "no-such-server {port}"], 1, &["no-such-server", "is it installed"]);
+    fails(
+        &["--command", "no-such-server {port}"],
+        1,
+        &["no-such-server", "check that it is installed"],
+    );
     let ends = "python3 -c 'raise SystemExit(\"no configuration\")'";
     fails(&["--command", ends], 1, &["no configuration", "exit status: 1", "{port}"]);
     fails(&["--command", "python3 'server.py"], 2, &["quotation mark"]);

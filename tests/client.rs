@@ -175,7 +175,7 @@ fn a_reset_is_told_from_an_end() {
     });
     let (exit, _, stderr) = piped(address, &[], b"one\n");
     assert_eq!(exit, 1);
-    assert!(stderr.contains("reset the connection: it closed without reading"), "{stderr}");
+    assert!(stderr.contains("reset the connection: it closed with unread input"), "{stderr}");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_server_that_never_closes_is_left_after_the_end_of_input() {
     let (exit, _, stderr) = piped(address, &["--patience", "50ms", "--wait", "1ms"], b"one\n");
     drop::<std::sync::mpsc::Sender<()>>(go);
     assert_eq!(exit, 1);
-    assert!(stderr.contains("keeps the connection open 50ms after the end"), "{stderr}");
+    assert!(stderr.contains("kept the connection open for 50ms after the end"), "{stderr}");
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn control_c_leaves_at_once() {
     let mut terminal = on_terminal(address);
     terminal.shows("> ");
     terminal.types("\x03");
-    terminal.shows("the client leaves");
+    terminal.shows("the client disconnects");
     assert_eq!(terminal.ends(), Some(130));
     drop(go);
 }

@@ -119,7 +119,7 @@ fn a_run_compared_with_itself_shows_nothing() {
     let (code, text) = compare(&run, &run, &["--gate"]);
     assert_eq!(code, Some(0), "{text}");
     // Of two runs nobody knows more of time and cost than what the null baseline says of the machine.
-    let said = "of 10 figures 0 worse, 0 better, 2 the same within 5 %, 8 cannot be told";
+    let said = "of 10 figures 0 worse, 0 better, 2 the same within 5 %, 8 undecided";
     assert!(text.contains(said) && text.contains("weaker evidence"), "{text}");
 }
 
@@ -194,9 +194,9 @@ fn what_only_one_run_has_is_named() {
 #[test]
 fn three_trials_support_no_verdict() {
     let (code, text) = compare(&committed_run(), &committed_run(), &["--gate"]);
-    assert_eq!(code, Some(4), "nothing was judged, so the gate is not passed: {text}");
+    assert_eq!(code, Some(4), "nothing was judged, so the gate failed: {text}");
     assert!(
-        text.contains("0 worse, 0 better") && text.contains("3 trials, and it takes 5"),
+        text.contains("0 worse, 0 better") && text.contains("3 trials, but 5 are required"),
         "{text}"
     );
 }
@@ -239,7 +239,7 @@ fn what_is_no_run_is_refused_with_what_to_give() {
     let folder = tempfile::tempdir().expect("a folder");
     let (code, text) = compare(folder.path(), folder.path(), &[]);
     assert_eq!(code, Some(2), "{text}");
-    assert!(text.contains("is no folder of a run"), "{text}");
+    assert!(text.contains("is not a run's folder"), "{text}");
     let (code, text) = compare(folder.path(), folder.path(), &["--margin", "7"]);
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("as in 5%"), "{text}");

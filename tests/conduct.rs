@@ -6,7 +6,7 @@ mod support;
 use std::process::Output;
 
 use c10k::check::Speech;
-use c10k::check::server::Server;
+use c10k::check::server::RunningServer;
 use c10k::check::starting::{Start, Subject};
 use serde_json::Value;
 use support::{c10k, server};
@@ -20,7 +20,7 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
 }
 
 /// A server of the model epoll with these flags.
-fn server_with(flags: &[&str]) -> Server {
+fn server_with(flags: &[&str]) -> RunningServer {
     let model = servers::models::find("epoll").expect("a model");
     let subject = Subject::Model { model, program: env!("CARGO_BIN_EXE_c10k").into() };
     let patience = support::DEADLINE;
@@ -29,7 +29,7 @@ fn server_with(flags: &[&str]) -> Server {
 }
 
 /// The document of a load with these settings, on such a server.
-fn load_on(server: &Server, settings: &[&str]) -> Value {
+fn load_on(server: &RunningServer, settings: &[&str]) -> Value {
     let address = server.address.to_string();
     let arguments = [&["load", "--target", &address, "--json", "-"], settings].concat();
     let (_, stdout, stderr) = run(&arguments);
@@ -57,7 +57,7 @@ fn what_cannot_be_is_refused_with_what_to_do() {
     let target = ["load", "--target", "127.0.0.1:9"];
     for (settings, parts) in [
         (vec!["--requests-per-connection", "0"], vec!["requests-per-connection"]),
-        (vec!["--connection-lifetime", "0s"], vec!["longer than nothing"]),
+        (vec!["--connection-lifetime", "0s"], vec!["must be above 0"]),
         (vec!["--pipeline", "0"], vec!["from 1 to 1024"]),
         (vec!["--pipeline", "2", "--app", "echo", "--framing", "raw"], vec!["line framing"]),
         (vec!["--think-time", "soon"], vec!["exp:10ms"]),

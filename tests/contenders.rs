@@ -152,7 +152,7 @@ fn each_is_measured_or_named_and_none_ends_the_others() {
     );
     assert!(said.contains("left out: good under page: it speaks line framing only"), "{said}");
     let page = fs::read_to_string(results.join("report.html")).unwrap();
-    assert!(page.contains("What this comparison cannot tell") && page.contains("version 7"));
+    assert!(page.contains("Limits of this comparison") && page.contains("version 7"));
     // The plan that was run names what was measured, by folders that mean the same elsewhere.
     let plan = fs::read_to_string(results.join("plan.toml")).unwrap();
     assert!(

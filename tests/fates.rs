@@ -104,7 +104,7 @@ fn a_server_that_resets_is_told_from_one_that_closes() {
     loaded.failed("closed").is("errors", "fail").says("closed the connection instead of replying");
     assert_eq!(loaded.exit, 4);
     let loaded = load(&closes_early, &[]);
-    loaded.failed("closed_early").is("errors", "fail").says("was under way to it");
+    loaded.failed("closed_early").is("errors", "fail").says("was on its way");
     assert_eq!(loaded.exit, 4);
 }
 
@@ -122,7 +122,7 @@ fn a_server_that_never_answers_is_not_a_result() {
             loaded.result["latency"]["service"]["censored"],
             if more.is_empty() { 4 } else { 0 }
         );
-        loaded.is("answered", "fail").says("not one of 4 requests got a right reply");
+        loaded.is("answered", "fail").says("none of 4 requests got a correct reply");
     }
 }
 
@@ -143,13 +143,13 @@ fn a_load_without_a_reply_in_it_is_no_result_whatever_the_reason() {
     let short = ["--warmup", "100ms", "-d", "1ns", "--drain", "100ms", "-c", "4"];
     for (address, how, offered, part) in [
         (&slow, &warm[..], 4, "4 came later"),
-        (&silent, &short[..], 4, "not one of 4 requests got a right reply"),
+        (&silent, &short[..], 4, "none of 4 requests got a correct reply"),
         (&slow, &short[..], 4, "4 requests"),
         (
             &silent,
             &["--rate", "1", "--warmup", "100ms", "-d", "1ns", "-c", "1"],
             0,
-            "nothing was asked",
+            "no request was sent",
         ),
     ] {
         let loaded = load_as(address, how);

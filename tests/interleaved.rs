@@ -55,7 +55,7 @@ fn a_program_compared_with_itself_is_not_worse() {
     let (code, text, found) = compare(folder.path(), [C10K, C10K]);
     assert!(matches!(code, Some(0 | 4)), "{code:?}: {text}");
     assert!(
-        text.contains("measured in one run, each trial beside one of the other side"),
+        text.contains("measured in one run, the two sides interleaved trial by trial"),
         "{text}"
     );
     assert_eq!(

@@ -123,7 +123,7 @@ fn a_full_disk_costs_the_file_and_not_the_table() {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         let (stdout, stderr) = (text(output.stdout), text(output.stderr));
         assert_eq!(output.status.code(), Some(1), "{stderr}");
-        assert!(stdout.contains("right replies per second"), "{stdout}");
+        assert!(stdout.contains("correct replies per second"), "{stdout}");
         assert!(stderr.contains("cannot write /dev/full: is there space left"), "{stderr}");
         assert!(!stderr.contains("--out") && !stderr.contains("--resume"), "{stderr}");
         assert!(json.exists() || hlog.exists());

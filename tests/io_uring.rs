@@ -5,7 +5,7 @@ mod support;
 use std::io::Write;
 
 use c10k::ServeArgs;
-use c10k::check::client::Client;
+use c10k::check::client::CheckClient;
 use c10k::child::ServerChild;
 use rustix::process::Signal;
 use servers::{Family, MODELS, VARIANTS};
@@ -20,8 +20,8 @@ fn proactors() -> impl Iterator<Item = ServerChild> {
     })
 }
 
-fn client(server: &ServerChild) -> Client {
-    Client::connect(server.address, DEADLINE).expect("it accepts")
+fn client(server: &ServerChild) -> CheckClient {
+    CheckClient::connect(server.address, DEADLINE).expect("it accepts")
 }
 
 /// The receive in flight when the server stops ends with it. That end is the server's own doing,
@@ -49,7 +49,7 @@ fn more_bytes_than_provided_buffers() {
     const CLIENTS: usize = 200;
     const LINES: usize = 6;
     for mut server in proactors() {
-        let mut clients: Vec<Client> = (0..CLIENTS).map(|_| client(&server)).collect();
+        let mut clients: Vec<CheckClient> = (0..CLIENTS).map(|_| client(&server)).collect();
         for client in &mut clients {
             assert_eq!(client.ask("ECHO hello").expect("a reply"), "OK hello");
         }

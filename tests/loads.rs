@@ -119,7 +119,7 @@ fn requests_are_drawn_and_written_down_and_their_replies_checked() {
     refused(&["--work", "bimodal:5@50%,99M"], &["10000000"]);
     refused(&["--work", "5", "--wait", "exp:5"], &["10s"]);
     refused(&["--work", "5", "--wait", "exp:90s"], &["60 s"]);
-    refused(&["--app", "multiply", "--echo", "exp:5"], &["no request echo"]);
+    refused(&["--app", "multiply", "--echo", "exp:5"], &["has no echo request"]);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_schedule_that_makes_no_sense_is_a_usage_error() {
     refused(&["--rate", "5", "--step", "1s"], &["--rate 1000,2000,5000 --step 5s"]);
     refused(&["--rate", "1..5", "--step", "1s"], &["--rate 1000,2000,5000 --step 5s"]);
     refused(&["--rate", "1,5", "--step", "1s", "--duration", "2s"], &["--step", "--duration"]);
-    refused(&["--rate", "1,5", "--step", "0s"], &["longer than nothing"]);
+    refused(&["--rate", "1,5", "--step", "0s"], &["must be above 0"]);
     refused(&["--step", "1s"], &["--rate"]);
     refused(&["--replay", "/nowhere/times"], &["/nowhere/times", "No such file"]);
     refused(&["--replay", "x", "--rate", "5"], &["--replay", "--rate"]);
@@ -173,7 +173,7 @@ fn a_schedule_that_makes_no_sense_is_a_usage_error() {
     let path = file.to_str().expect("text");
     for (content, parts) in [
         ("5\n3\n", &["line 2", "gap_ns"][..]),
-        ("", &["one number on each line"]),
+        ("", &["one number per line"]),
         ("1d\n", &["line 1", "'1d'"]),
         ("1700000000s\n", &["subtract the first one"]),
     ] {

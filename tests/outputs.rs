@@ -158,7 +158,7 @@ fn a_start_that_is_over_is_a_usage_error_and_one_to_come_can_be_interrupted() {
     let output = c10k().args(load).arg("2001-01-01T00:00:00Z").output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("name a later start"), "{text}");
+    assert!(text.contains("choose a later --start-at"), "{text}");
 
     let mut waiting = c10k();
     waiting.args(load).arg("2100-01-01T00:00:00Z").stdout(Stdio::null()).stderr(Stdio::piped());

@@ -90,20 +90,20 @@ fn a_delivery_that_is_missing_makes_the_load_invalid() {
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("INVALID: two members heard the messages in different orders"), "{text}");
-    assert!(text.contains("deliveries did not come"), "{text}");
-    assert!(!text.contains("every message came"), "{text}");
+    assert!(text.contains("deliveries are missing"), "{text}");
+    assert!(!text.contains("every member received every message"), "{text}");
 }
 
 #[test]
 fn what_a_room_cannot_be_asked_is_refused() {
     for (words, said) in [
-        (&["--poisson", "--rate", "5"][..], "--poisson is not for a load on a room"),
-        (&["-n", "5"], "--requests is not for a load on a room"),
-        (&["--framing", "raw"], "load a room over lines"),
-        (&["--rate", "10..20"], "a room is loaded at one rate"),
+        (&["--poisson", "--rate", "5"][..], "--poisson does not work with --app chat"),
+        (&["-n", "5"], "--requests does not work with --app chat"),
+        (&["--framing", "raw"], "needs line framing"),
+        (&["--rate", "10..20"], "needs one constant rate"),
         (&["--senders", "51"], "no more senders than members"),
-        (&["--message-bytes", "5"], "a message has 11 bytes at least"),
-        (&["--find-capacity", "p99<5ms"], "--find-capacity is not for a load on a room"),
+        (&["--message-bytes", "5"], "a message has 11 bytes"),
+        (&["--find-capacity", "p99<5ms"], "--find-capacity does not work with --app chat"),
     ] {
         let output = load(&[&["127.0.0.1:9"], words].concat());
         let errors = String::from_utf8_lossy(&output.stderr);

@@ -143,7 +143,7 @@ fn the_reference_is_beside_the_models(run: &Path, summary: &Value, table: &str) 
     let sentence = reference["sentence"].as_str().expect("a sentence");
     assert!(table.contains(sentence) && sentence.contains("does nothing"), "{sentence}");
     let page = std::fs::read_to_string(run.join("report.html")).expect("written");
-    assert!(page.contains("id=\"reference\"") && page.contains("trials/reference.1.json"));
+    assert!(page.contains("id=\"null-baseline\"") && page.contains("trials/reference.1.json"));
 }
 
 /// Every open trial had the same rate, the share of the slowest model's that the plan asks for.

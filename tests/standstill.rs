@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use c10k::check::client::Client;
+use c10k::check::client::CheckClient;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::Value;
 use support::{DEADLINE, c10k, server};
@@ -33,7 +33,7 @@ fn stopped(how: &[&str]) -> (i32, Value, Duration) {
     waitpid(Some(pid), WaitOptions::UNTRACED).expect("it stops");
     // The server has one thread: once it answers us, it has answered all that came before. Until
     // then the load may wait for the server, and does not stand still.
-    let mut client = Client::connect(server.address, DEADLINE).expect("it serves");
+    let mut client = CheckClient::connect(server.address, DEADLINE).expect("it serves");
     assert_eq!(client.ask("ECHO a").expect("a reply"), "OK a");
     let began = Instant::now();
     sleep(STOP);

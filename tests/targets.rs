@@ -162,14 +162,14 @@ fn a_closed_loop_says_that_it_cannot_see_stalls_and_an_open_one_does_not() {
         let command = [&["load", &*address, "--quiet"], &SHORT[..], more].concat();
         let Output { stdout, .. } = c10k().args(&command).output().expect("it runs");
         let text = String::from_utf8_lossy(&stdout);
-        assert_eq!(text.contains("A closed loop cannot see a stall"), closed, "{text}");
+        assert_eq!(text.contains("A closed loop hides stalls"), closed, "{text}");
     }
 }
 
 #[test]
 fn what_is_no_target_ends_with_what_to_write() {
     for (target, part) in [
-        ("https://localhost:8443/", "there is no TLS"),
+        ("https://localhost:8443/", "nor is TLS"),
         ("localhost:8080/path", "http://localhost:8080/path"),
         ("localhost", "127.0.0.1:9000"),
         ("::1", "[::1]:9000"),

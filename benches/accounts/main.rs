@@ -27,7 +27,7 @@ use servers::{Model, models};
 use reading::{Beside, Part};
 use slices::{Books, CONNECTIONS, Pair, Switch};
 use support::conditions::{Common, Conditions, publish};
-use support::process::Server;
+use support::process::ServerProcess;
 
 /// With the accounts on, CPU for each request may be so many times what it is without.
 const CLAIM: f64 = 1.01;
@@ -114,7 +114,7 @@ enum Verdict {
 }
 
 impl Verdict {
-    fn of(cpu: Option<Shown>) -> Self {
+    fn from_cpu(cpu: Option<Shown>) -> Self {
         match cpu {
             Some(cpu) if cpu.high < CLAIM => Self::Proven,
             Some(cpu) if cpu.low > CLAIM => Self::Refuted,
@@ -182,7 +182,7 @@ fn measure(
     books: &Books,
     args: &Args,
 ) -> Result<Measured> {
-    let server = Server::start_model(model.name, conditions.server_cpu)?;
+    let server = ServerProcess::start_model(model.name, conditions.server_cpu)?;
     let switch = Switch { server: &server, model, books, conditions };
     let pairs = args.slices.get().div_ceil(2);
     let found = switch.measure(pairs, Duration::from_millis(args.slice_ms.get()), args.seed)?;
@@ -201,7 +201,7 @@ fn measure(
         },
         requests_per_s: found.requests_per_s,
         cpu,
-        verdict: Verdict::of(cpu),
+        verdict: Verdict::from_cpu(cpu),
         looks: found.looks.map(Part::summed_up),
         reading: found.parts,
         pairs: found.pairs,

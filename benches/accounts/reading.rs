@@ -38,7 +38,7 @@ impl Part {
     }
 
     pub(crate) fn summed_up(mut self) -> Self {
-        self.ms = Spread::of(self.took_ms.iter().copied());
+        self.ms = Spread::from_values(self.took_ms.iter().copied());
         self
     }
 
@@ -60,7 +60,7 @@ impl Part {
 }
 
 /// Of a server that still has all its connections.
-pub(crate) fn of(pid: i32, address: SocketAddr) -> Vec<Part> {
+pub(crate) fn timed_parts(pid: i32, address: SocketAddr) -> Vec<Part> {
     let reading = Ticks::begin();
     vec![
         Part::timed("CPU, switches, faults, descriptors, TCP counters", || Sample::take(pid).ok()),

@@ -20,7 +20,7 @@ use servers::Model;
 use crate::reading::{self, Part};
 use crate::support::conditions::Conditions;
 use crate::support::load::Loop;
-use crate::support::process::Server;
+use crate::support::process::ServerProcess;
 
 /// Connections of the load.
 pub(crate) const CONNECTIONS: usize = 50;
@@ -85,7 +85,7 @@ pub(crate) enum Books {
 
 /// The server and its accounts.
 pub(crate) struct Switch<'a> {
-    pub(crate) server: &'a Server,
+    pub(crate) server: &'a ServerProcess,
     pub(crate) model: &'static Model,
     pub(crate) books: &'a Books,
     pub(crate) conditions: &'a Conditions,
@@ -172,7 +172,7 @@ impl Switch<'_> {
             let ran = load.run_in_pieces(piece, &mut |moment| match moment {
                 Moment::Begins(Phase::Measure) => _ = begins.send(Instant::now()),
                 Moment::Begins(Phase::Drain) => {
-                    parts = reading::of(self.server.process.pid(), self.server.address);
+                    parts = reading::timed_parts(self.server.process.pid(), self.server.address);
                 }
                 _ => {}
             });

@@ -12,7 +12,7 @@ use loadgen::{RoomLoad, RoomOutcome, run_room};
 
 use crate::comparison::{Comparison, Unit};
 use crate::setting::{Found, Setting};
-use crate::support::process::{Server, build_c};
+use crate::support::process::{ServerProcess, build_c};
 use crate::support::{DESCRIPTORS_RESERVED, raise_descriptor_limit};
 
 const MEMBERS: usize = 1_000;
@@ -62,12 +62,12 @@ pub(crate) fn measure(setting: &Setting, found: &mut Found) -> Result<()> {
             found.skipped.push(format!("chat: {}: it cannot run here: {why}", model.name));
             continue;
         }
-        let ours = || Server::start_model_with(model.name, &words(), setting.server_cpu);
-        let theirs = || Server::start(&mut Command::new(&program), setting.server_cpu);
+        let ours = || ServerProcess::start_model_with(model.name, &words(), setting.server_cpu);
+        let theirs = || ServerProcess::start(&mut Command::new(&program), setting.server_cpu);
         let (mut rates, mut fan_outs) = (Vec::new(), Vec::new());
         for round in 0..setting.rounds {
             eprintln!("classroom: chat: {}, round {}", model.name, round + 1);
-            let figures = |server: Result<Server>, name: &str| {
+            let figures = |server: Result<ServerProcess>, name: &str| {
                 room(setting, members, &server?).with_context(|| format!("the room of {name}"))
             };
             let (ours, theirs) = if round.is_multiple_of(2) {
@@ -102,7 +102,7 @@ fn words() -> Vec<String> {
     ["--app", "chat"].map(String::from).to_vec()
 }
 
-fn room(setting: &Setting, members: usize, server: &Server) -> Result<Figures> {
+fn room(setting: &Setting, members: usize, server: &ServerProcess) -> Result<Figures> {
     let load = RoomLoad {
         address: server.address,
         members,

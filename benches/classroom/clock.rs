@@ -11,7 +11,7 @@ use servers::{Family, Model};
 
 use crate::comparison::{Comparison, Unit};
 use crate::setting::{Found, Setting};
-use crate::support::process::Server;
+use crate::support::process::ServerProcess;
 use crate::support::{DESCRIPTORS_RESERVED, raise_descriptor_limit, settled};
 
 const SESSIONS: usize = 10_000;
@@ -90,7 +90,7 @@ fn is_loop(model: &Model) -> bool {
 /// Private memory that so many sessions take, each after one exchange.
 fn of_each(setting: &Setting, model: &Model, app: &App, sessions: usize) -> Result<f64> {
     let words = ["--app", app.name, "--idle-timeout", "1h"].map(String::from);
-    let server = Server::start_silent(model.name, &words, setting.server_cpu)?;
+    let server = ServerProcess::start_silent(model.name, &words, setting.server_cpu)?;
     let pid = server.process.pid();
     let before = settled(pid);
     let mut streams = Vec::with_capacity(sessions);

@@ -13,7 +13,7 @@ use c10k::units::as_f64;
 
 use crate::comparison::{Comparison, Unit};
 use crate::setting::{Found, Setting};
-use crate::support::process::{Process, Server, build_c};
+use crate::support::process::{Process, ServerProcess, build_c};
 
 /// Commands that run at a time, for clients of ours and in C.
 const AT_A_TIME: usize = 4;
@@ -68,7 +68,7 @@ pub(crate) fn measure(setting: &Setting, found: &mut Found) -> Result<()> {
 /// Commands a second that so many clients get run, each of which sends the next when the last has ended.
 fn ours(setting: &Setting, time: Duration) -> Result<f64> {
     let words = ["--app", "shell", "--allow", PROGRAM, "--status"].map(String::from);
-    let server = Server::start_silent(MODEL, &words, setting.server_cpu)?;
+    let server = ServerProcess::start_silent(MODEL, &words, setting.server_cpu)?;
     let all = machine::cpus();
     machine::pin(&[setting.client_cpu])?;
     // Threads inherit the processor of the one that starts them.

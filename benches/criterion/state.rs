@@ -61,13 +61,13 @@ fn table(lock: Lock, words: usize) -> Table {
 }
 
 /// A client that takes one step after the other.
-struct Client {
+struct SessionClient {
     at: u32,
     reference: Vec<u8>,
     here: Option<Box<Kept>>,
 }
 
-impl Client {
+impl SessionClient {
     fn new() -> Self {
         Self { at: 0, reference: Vec::new(), here: None }
     }
@@ -97,7 +97,7 @@ impl Client {
 
 fn step(criterion: &mut Criterion, name: &str, history: usize, store: &impl Store) {
     let mut group = criterion.benchmark_group("step");
-    let mut client = Client::new();
+    let mut client = SessionClient::new();
     let id = BenchmarkId::new(name, format!("{history} bytes"));
     group.bench_function(id, |bencher| bencher.iter(|| client.step(store)));
     group.finish();
@@ -112,7 +112,7 @@ fn together(criterion: &mut Criterion, name: &str, threads: usize, table: &Table
             thread::scope(|scope| {
                 for _ in 0..threads {
                     scope.spawn(|| {
-                        let mut client = Client::new();
+                        let mut client = SessionClient::new();
                         client.step(table);
                         barrier.wait();
                         (0..steps).for_each(|_| client.step(table));

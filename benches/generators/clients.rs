@@ -60,7 +60,7 @@ pub(crate) struct Told {
 }
 
 /// A load generator.
-pub(crate) struct Client {
+pub(crate) struct Loader {
     pub(crate) name: &'static str,
     program: &'static str,
     version: &'static [&'static str],
@@ -73,29 +73,29 @@ pub(crate) struct Client {
 pub(crate) const C_PROGRAMS: [&str; 2] = ["spinning_client", "closed_client"];
 
 /// All of them. The first one is what the others are compared with.
-pub(crate) const CLIENTS: [Client; 10] = [
-    Client {
+pub(crate) const CLIENTS: [Loader; 10] = [
+    Loader {
         name: "wrk",
         program: "wrk",
         version: &["-v"],
         arguments: wrk_arguments,
         read: read_wrk,
     },
-    Client {
+    Loader {
         name: "c10k epoll",
         program: "",
         version: &[],
         arguments: |job| ours(job, &["--engine", "epoll"]),
         read: read_ours,
     },
-    Client {
+    Loader {
         name: "c10k io-uring",
         program: "",
         version: &[],
         arguments: |job| ours(job, &["--engine", "io-uring"]),
         read: read_ours,
     },
-    Client {
+    Loader {
         name: "c10k sleeping",
         program: "",
         version: &[],
@@ -105,7 +105,7 @@ pub(crate) const CLIENTS: [Client; 10] = [
         },
         read: read_ours,
     },
-    Client {
+    Loader {
         name: "C, spinning",
         program: "spinning_client",
         version: &[],
@@ -120,7 +120,7 @@ pub(crate) const CLIENTS: [Client; 10] = [
         },
         read: read_c,
     },
-    Client {
+    Loader {
         name: "C, closed",
         program: "closed_client",
         version: &[],
@@ -139,16 +139,16 @@ pub(crate) const CLIENTS: [Client; 10] = [
         },
         read: read_c,
     },
-    Client { name: "ab", program: "ab", version: &["-V"], arguments: ab_arguments, read: read_ab },
-    Client {
+    Loader { name: "ab", program: "ab", version: &["-V"], arguments: ab_arguments, read: read_ab },
+    Loader {
         name: "h2load",
         program: "h2load",
         version: &["--version"],
         arguments: h2load_arguments,
         read: read_h2load,
     },
-    Client { name: "hey", program: "hey", version: &[], arguments: hey_arguments, read: read_hey },
-    Client {
+    Loader { name: "hey", program: "hey", version: &[], arguments: hey_arguments, read: read_hey },
+    Loader {
         name: "oha",
         program: "oha",
         version: &["--version"],
@@ -157,7 +157,7 @@ pub(crate) const CLIENTS: [Client; 10] = [
     },
 ];
 
-impl Client {
+impl Loader {
     /// What to run for this job, if it can do it; C programs are in `folder`.
     pub(crate) fn command(&self, job: &Job, folder: &Path) -> Option<Command> {
         let arguments = (self.arguments)(job)?;

@@ -30,8 +30,8 @@ use clap::Parser;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde::Serialize;
 
-use clients::{C_PROGRAMS, CLIENTS, Client, Job, Told, Work};
-use server::Server;
+use clients::{C_PROGRAMS, CLIENTS, Job, Loader, Told, Work};
+use server::TargetServer;
 use support::conditions::{self, Common, Conditions, publish};
 use support::process::{build_c, spawn_on};
 
@@ -150,7 +150,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn wanted(&self, client: &Client) -> bool {
+    fn wanted(&self, client: &Loader) -> bool {
         self.args.clients.is_empty() || self.args.clients.iter().any(|name| name == client.name)
     }
 
@@ -178,7 +178,7 @@ impl Bench<'_> {
     }
 
     /// All rounds of all work. A run that fails is named, and the others go on.
-    fn run_all(&self, clients: &[&Client], skipped: &mut Vec<String>) -> Result<Vec<Run>> {
+    fn run_all(&self, clients: &[&Loader], skipped: &mut Vec<String>) -> Result<Vec<Run>> {
         let mut runs = Vec::new();
         let works = self.works()?;
         let rounds = self.args.rounds.get();
@@ -208,14 +208,14 @@ impl Bench<'_> {
         Job { work, time: Duration::from_secs(self.args.seconds.get()), at, cpu: self.client_cpu }
     }
 
-    fn can(&self, client: &Client, work: Work) -> bool {
+    fn can(&self, client: &Loader, work: Work) -> bool {
         let nowhere = ([127, 0, 0, 1], 1).into();
         client.command(&self.job(work, nowhere), self.folder).is_some()
     }
 
     /// One generator against a fresh server.
-    fn run(&self, client: &Client, work: Work, round: u32) -> Result<Run> {
-        let server = Server::start(&self.args.server, self.server_cpu)?;
+    fn run(&self, client: &Loader, work: Work, round: u32) -> Result<Run> {
+        let server = TargetServer::start(&self.args.server, self.server_cpu)?;
         let mut command = client
             .command(&self.job(work, server.address), self.folder)
             .context("it cannot do that")?;

@@ -123,7 +123,7 @@ fn open_row(own: &[&Run], all: &[&Run]) -> Vec<String> {
 }
 
 fn median(runs: &[&Run], of: impl Fn(&Run) -> Option<f64>, show: impl Fn(f64) -> String) -> String {
-    let spread = Spread::of(runs.iter().filter_map(|run| of(run)));
+    let spread = Spread::from_values(runs.iter().filter_map(|run| of(run)));
     spread.map_or_else(|| "-".into(), |spread| show(spread.median))
 }
 
@@ -133,6 +133,6 @@ fn against(own: &[&Run], all: &[&Run], other: &str, ratio: impl Fn(&Run, &Run) -
         let other = all.iter().find(|o| o.client == other && o.round == run.round)?;
         Some(ratio(run, other)).filter(|ratio| ratio.is_finite())
     });
-    let spread = Spread::of(ratios);
+    let spread = Spread::from_values(ratios);
     spread.map_or_else(|| "-".into(), |spread| spread.show(|ratio| format!("{ratio:.2}")))
 }

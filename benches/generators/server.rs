@@ -14,7 +14,7 @@ use crate::support::process::{self, Process, spawn_on};
 const START_MAX: Duration = Duration::from_secs(10);
 
 /// A server that answers `GET /`.
-pub(crate) struct Server {
+pub(crate) struct TargetServer {
     what: What,
     pub(crate) address: SocketAddr,
     // After what runs in it.
@@ -26,7 +26,7 @@ enum What {
     Ours(Process),
 }
 
-impl Server {
+impl TargetServer {
     /// Starts `nginx`, or the model of this name, on one processor.
     pub(crate) fn start(name: &str, cpu: usize) -> Result<Self> {
         let folder = tempfile::tempdir().context("no folder for the server")?;
@@ -35,8 +35,8 @@ impl Server {
             return Ok(Self { what: What::Nginx(child), address, _folder: folder });
         }
         let framing = ["--framing".to_string(), "http".to_string()];
-        let process::Server { process, address } =
-            process::Server::start_model_with(name, &framing, cpu)?;
+        let process::ServerProcess { process, address } =
+            process::ServerProcess::start_model_with(name, &framing, cpu)?;
         Ok(Self { what: What::Ours(process), address, _folder: folder })
     }
 
@@ -49,7 +49,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for TargetServer {
     fn drop(&mut self) {
         if let What::Nginx(child) = &mut self.what {
             // One process: there is no worker that could be left behind.

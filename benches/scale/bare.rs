@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::holder::Held;
 use crate::kernel::Counters;
-use crate::support::process::Server;
+use crate::support::process::ServerProcess;
 use crate::support::raise_descriptor_limit;
 
 /// What the kernel needs for connections without any server.
@@ -34,7 +34,8 @@ pub(crate) struct Bare {
 /// Measures so many connections.
 pub(crate) fn measure(connections: usize, server_cpu: usize, stop: &AtomicBool) -> Result<Bare> {
     let mut command = Command::new(std::env::current_exe()?);
-    let server = Server::start(command.args(["--bare", &connections.to_string()]), server_cpu)?;
+    let server =
+        ServerProcess::start(command.args(["--bare", &connections.to_string()]), server_cpu)?;
     let mut held = Held::new(server.address, connections, stop);
     let before = Counters::settled()?;
     held.grow(connections)?;

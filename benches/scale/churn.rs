@@ -63,7 +63,7 @@ pub(crate) fn measure(subject: &Subject<'_>) -> Result<Churn> {
     })
 }
 
-fn server_cpu(server: &crate::support::process::Server) -> Duration {
+fn server_cpu(server: &crate::support::process::ServerProcess) -> Duration {
     cpu_now(server.process.pid())
 }
 

@@ -11,7 +11,7 @@ use crate::holder::Held;
 use crate::subject::{ACTIVE, Subject};
 use crate::support::Spread;
 use crate::support::load::cpu_per_request;
-use crate::support::process::Server;
+use crate::support::process::ServerProcess;
 
 /// How many are idle, apart from the most that are asked for.
 const LEVELS: [usize; 2] = [0, 1_000];
@@ -63,8 +63,8 @@ pub(crate) fn measure(
         let ratios = costs.iter().zip(&none).map(|(cost, none)| cost / none);
         Some(Level {
             idle,
-            cpu_ns: Spread::of(costs.iter().copied())?,
-            ratio: Spread::of(ratios)?,
+            cpu_ns: Spread::from_values(costs.iter().copied())?,
+            ratio: Spread::from_values(ratios)?,
             cpu_per_request_ns: costs,
         })
     };
@@ -72,7 +72,12 @@ pub(crate) fn measure(
 }
 
 /// Server CPU for a request beside so many idle connections.
-fn beside(subject: &Subject<'_>, server: &Server, idle: &mut Held<'_>, n: usize) -> Result<f64> {
+fn beside(
+    subject: &Subject<'_>,
+    server: &ServerProcess,
+    idle: &mut Held<'_>,
+    n: usize,
+) -> Result<f64> {
     resize(idle, n)?;
     subject.settle(server)?;
     let (outcome, cpu) = subject.closed_loop(server, ACTIVE, subject.measure).run()?;

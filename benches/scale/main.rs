@@ -65,7 +65,7 @@ struct Args {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "write seconds, as in 2 or 0.5".to_string())?;
     let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-    if duration.is_zero() { Err("longer than nothing".into()) } else { Ok(duration) }
+    if duration.is_zero() { Err("must be above 0".into()) } else { Ok(duration) }
 }
 
 /// What `--json` writes.
@@ -107,7 +107,7 @@ enum Part<T> {
 }
 
 impl<T> Part<T> {
-    fn of(result: Result<T>) -> Self {
+    fn from_result(result: Result<T>) -> Self {
         match result {
             Ok(figures) => Self::Measured(figures),
             Err(error) => Self::Failed { reason: format!("{error:#}") },
@@ -211,9 +211,9 @@ fn figures(subject: &Subject<'_>, connections: usize, rounds: u32, bare: &Bare) 
     Figures {
         model: name,
         family: subject.model.family.name(),
-        memory: Part::of(memory),
-        live: Part::of(live),
-        churn: Part::of(churn),
-        idle: Part::of(idle),
+        memory: Part::from_result(memory),
+        live: Part::from_result(live),
+        churn: Part::from_result(churn),
+        idle: Part::from_result(idle),
     }
 }

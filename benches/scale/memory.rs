@@ -10,7 +10,7 @@ use crate::bare::Bare;
 use crate::holder::{Held, Refusals};
 use crate::kernel::{self, Counters, Objects};
 use crate::subject::{ACTIVE, Subject};
-use crate::support::process::Server;
+use crate::support::process::ServerProcess;
 
 /// How often fewer are tried, half as many each time, where a server cannot be made at all for
 /// as many as are asked for.
@@ -97,11 +97,11 @@ fn try_one(subject: &Subject<'_>, n: usize, bare: &Bare) -> Result<Capacity> {
     let mut server = subject.start(n)?;
     let pid = server.process.pid();
     let mut held = Held::new(server.address, n, subject.stop);
-    let (before, caches) = (Point::of(pid)?, kernel::caches());
+    let (before, caches) = (Point::read_from(pid)?, kernel::caches());
     held.grow(n).map_err(|error| subject.explain(error, &mut server))?;
-    let (idle, after_idle) = (held.len(), Point::of(pid)?);
+    let (idle, after_idle) = (held.len(), Point::read_from(pid)?);
     held.serve().map_err(|error| subject.explain(error, &mut server))?;
-    let (served, after_served) = (held.len(), Point::of(pid)?);
+    let (served, after_served) = (held.len(), Point::read_from(pid)?);
     let objects = caches.zip(kernel::caches());
     subject.check_alive(&mut server)?;
     ensure!(idle > 0 && served > 0, "it held no connection: {:?}", held.refusals);
@@ -115,8 +115,8 @@ fn try_one(subject: &Subject<'_>, n: usize, bare: &Bare) -> Result<Capacity> {
         before,
         after_idle,
         after_served,
-        per_idle: PerConnection::of(&[before, after_idle], idle, bare.end_idle_bytes),
-        per_served: PerConnection::of(
+        per_idle: PerConnection::from_points(&[before, after_idle], idle, bare.end_idle_bytes),
+        per_served: PerConnection::from_points(
             &[before, after_idle, after_served],
             served,
             bare.end_served_bytes,
@@ -126,7 +126,7 @@ fn try_one(subject: &Subject<'_>, n: usize, bare: &Bare) -> Result<Capacity> {
 }
 
 impl Point {
-    fn of(pid: i32) -> Result<Self> {
+    fn read_from(pid: i32) -> Result<Self> {
         let kernel = Counters::settled()?;
         let memory = accounts::memory(pid);
         let pids = accounts::Sample::take(pid)?.pids;
@@ -146,7 +146,7 @@ impl Point {
 
 impl PerConnection {
     /// From the first of these points to the last.
-    fn of(points: &[Point], connections: usize, client_end: f64) -> Option<Self> {
+    fn from_points(points: &[Point], connections: usize, client_end: f64) -> Option<Self> {
         let [before, between @ .., after] = points else { return None };
         let each = |bytes: f64| bytes / as_f64(connections as u64);
         let grown = |of: fn(&Point) -> u64| as_f64(of(after)) - as_f64(of(before));
@@ -201,11 +201,11 @@ pub(crate) fn system_limits() -> String {
 
 impl Subject<'_> {
     /// Why something failed: if the server has ended, that is why.
-    fn explain(&self, error: anyhow::Error, server: &mut Server) -> anyhow::Error {
+    fn explain(&self, error: anyhow::Error, server: &mut ServerProcess) -> anyhow::Error {
         self.check_alive(server).err().unwrap_or(error)
     }
 
-    fn check_alive(&self, server: &mut Server) -> Result<()> {
+    fn check_alive(&self, server: &mut ServerProcess) -> Result<()> {
         match server.process.ended() {
             None => Ok(()),
             Some(status) => bail!("the server ended: {status}"),

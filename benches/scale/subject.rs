@@ -12,7 +12,7 @@ use servers::{Family, Model, Workers};
 
 use crate::holder::{Held, PATIENCE};
 use crate::support::load::Loop;
-use crate::support::process::Server;
+use crate::support::process::ServerProcess;
 
 /// Connections in a closed loop beside idle ones.
 pub(crate) const ACTIVE: usize = 32;
@@ -45,13 +45,13 @@ impl Subject<'_> {
 
     /// Starts a server that is to hold so many connections and some active ones: a pool gets a
     /// worker for each.
-    pub(crate) fn start(&self, connections: usize) -> Result<Server> {
+    pub(crate) fn start(&self, connections: usize) -> Result<ServerProcess> {
         let workers = connections + ACTIVE;
         let mut more = vec!["--idle-timeout".to_string(), "1h".to_string()];
         if self.is_pool() {
             more.extend(["--workers".to_string(), workers.to_string()]);
         }
-        let mut server = Server::start_model_with(self.model.name, &more, self.server_cpu)?;
+        let mut server = ServerProcess::start_model_with(self.model.name, &more, self.server_cpu)?;
         if self.is_pool() {
             self.wait_for(workers, &mut server)?;
         }
@@ -61,7 +61,7 @@ impl Subject<'_> {
     /// A closed loop of echoes on a server of it.
     pub(crate) fn closed_loop(
         &self,
-        server: &Server,
+        server: &ServerProcess,
         connections: usize,
         measure: Duration,
     ) -> Loop<'_> {
@@ -80,13 +80,13 @@ impl Subject<'_> {
     }
 
     /// Starts a server as it is by default.
-    pub(crate) fn start_plain(&self) -> Result<Server> {
-        Server::start_model(self.model.name, self.server_cpu)
+    pub(crate) fn start_plain(&self) -> Result<ServerProcess> {
+        ServerProcess::start_model(self.model.name, self.server_cpu)
     }
 
     /// Waits until a server has accepted whoever has connected and is done with whoever has left:
     /// somebody who connects now is answered, and its threads or processes stay as many as they are.
-    pub(crate) fn settle(&self, server: &Server) -> Result<()> {
+    pub(crate) fn settle(&self, server: &ServerProcess) -> Result<()> {
         let mut probe = Held::new(server.address, 1, self.stop);
         probe.grow(1)?;
         probe.serve()?;
@@ -105,7 +105,7 @@ impl Subject<'_> {
     }
 
     /// Waits for the workers of a pool: the ready line comes before them.
-    fn wait_for(&self, workers: usize, server: &mut Server) -> Result<()> {
+    fn wait_for(&self, workers: usize, server: &mut ServerProcess) -> Result<()> {
         let pid = server.process.pid();
         let (mut most, mut since) = (0, Instant::now());
         while most < workers {

@@ -27,7 +27,7 @@ pub(crate) struct Spread {
 
 impl Spread {
     /// `None` of nothing.
-    pub(crate) fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
+    pub(crate) fn from_values(values: impl Iterator<Item = f64>) -> Option<Self> {
         let values: Vec<_> = values.collect();
         let (min, max) = extremes(&values)?;
         Some(Self { median: median(&values)?, min, max })

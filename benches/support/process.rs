@@ -73,12 +73,12 @@ impl Drop for Process {
 }
 
 /// A server, ours or not: both print a line with their address when they are ready.
-pub(crate) struct Server {
+pub(crate) struct ServerProcess {
     pub(crate) process: Process,
     pub(crate) address: std::net::SocketAddr,
 }
 
-impl Server {
+impl ServerProcess {
     /// Starts a server and waits until it is ready.
     pub(crate) fn start(command: &mut Command, cpu: usize) -> Result<Self> {
         let mut process = Process::start(command, cpu)?;

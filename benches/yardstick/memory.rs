@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use crate::support::process::Server;
+use crate::support::process::ServerProcess;
 use crate::support::{DESCRIPTORS_RESERVED, raise_descriptor_limit, settled};
 
 /// What is promised of every model here, for each connection.
@@ -60,7 +60,7 @@ pub(crate) fn round(
 
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory stay below 2^53")]
 fn measure(cpu: usize, round: u32, model: &'static str, connections: usize) -> Result<Idle> {
-    let server = Server::start_model(model, cpu)?;
+    let server = ServerProcess::start_model(model, cpu)?;
     let pid = server.process.pid();
     let before = settled(pid);
     let mut streams = Vec::with_capacity(connections);

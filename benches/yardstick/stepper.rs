@@ -227,7 +227,7 @@ fn step(
         let (pid, signal) = match waitpid(None, Some(flags)) {
             // A step, since nothing else here raises this signal.
             Ok(WaitStatus::Stopped(pid, Signal::SIGTRAP)) => {
-                if let Ok(next) = Next::of(pid) {
+                if let Ok(next) = Next::next_stop(pid) {
                     let was = inside.entry(pid).or_default();
                     *was = lock(counted).step(&next, &vdso, *was);
                 }
@@ -306,7 +306,7 @@ struct Next {
 
 #[cfg(target_arch = "x86_64")]
 impl Next {
-    fn of(pid: Pid) -> nix::Result<Self> {
+    fn next_stop(pid: Pid) -> nix::Result<Self> {
         let registers = ptrace::getregs(pid)?;
         let bytes = ptrace::read(pid, registers.rip as ptrace::AddressType)?.to_le_bytes();
         // syscall
@@ -317,7 +317,7 @@ impl Next {
 
 #[cfg(target_arch = "aarch64")]
 impl Next {
-    fn of(pid: Pid) -> nix::Result<Self> {
+    fn next_stop(pid: Pid) -> nix::Result<Self> {
         let registers = ptrace::getregs(pid)?;
         let bytes = ptrace::read(pid, registers.pc as ptrace::AddressType)?.to_le_bytes();
         // svc #0

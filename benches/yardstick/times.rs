@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::references::Reference;
 use crate::support::load::{Loop, cpu_per_request, rate};
-use crate::support::process::{Process, Server};
+use crate::support::process::{Process, ServerProcess};
 use crate::tools::{C_SERVER, Side, Subject, Tools};
 
 /// Load before measuring.
@@ -113,7 +113,7 @@ fn generator(
     engine: Engine,
     program: &str,
     side: Side,
-) -> Result<(Server, Process)> {
+) -> Result<(ServerProcess, Process)> {
     let server = tools.c_server(C_SERVER, None)?;
     let times = (WARMUP.as_millis(), MEASURE.as_millis());
     let mut command = tools.generator((engine, program), side, server.address.port(), times)?;
@@ -122,7 +122,7 @@ fn generator(
 }
 
 /// A server under our generator, by the account of the server's processes.
-fn server(tools: &Tools, reference: &Reference, server: &Server) -> Result<Cost> {
+fn server(tools: &Tools, reference: &Reference, server: &ServerProcess) -> Result<Cost> {
     let load = Loop {
         arrivals: loadgen::Arrivals::Closed,
         target: server.address,

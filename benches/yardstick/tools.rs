@@ -9,7 +9,7 @@ use loadgen::Engine;
 
 use crate::conformance;
 use crate::references::{self, CONNECTIONS, Reference};
-use crate::support::process::{Server, build_c, c10k};
+use crate::support::process::{ServerProcess, build_c, c10k};
 
 /// The server under which generators are compared.
 pub(crate) const C_SERVER: &str = "epoll";
@@ -137,7 +137,7 @@ impl Tools {
     }
 
     /// Starts a server.
-    pub(crate) fn server(&self, reference: &Reference, side: Side) -> Result<Server> {
+    pub(crate) fn server(&self, reference: &Reference, side: Side) -> Result<ServerProcess> {
         match self.c10k(side) {
             Some(mut command) => {
                 command.args(["serve", "--stop-with-parent", "--listen", "127.0.0.1:0"]);
@@ -145,7 +145,7 @@ impl Tools {
                 if let Some(workers) = reference.workers {
                     command.args(["--workers", &workers.to_string()]);
                 }
-                Server::start(&mut command, self.server_cpu)
+                ServerProcess::start(&mut command, self.server_cpu)
             }
             None => {
                 let program = reference.program.context("it has no program in C")?;
@@ -155,10 +155,10 @@ impl Tools {
     }
 
     /// Starts a C program as a server.
-    pub(crate) fn c_server(&self, program: &str, workers: Option<usize>) -> Result<Server> {
+    pub(crate) fn c_server(&self, program: &str, workers: Option<usize>) -> Result<ServerProcess> {
         let mut command = Command::new(self.c_program(program)?);
         command.args(workers.map(|n| n.to_string()));
-        Server::start(&mut command, self.server_cpu)
+        ServerProcess::start(&mut command, self.server_cpu)
     }
 
     /// A generator that loads this port of loopback with echoes of 64 bytes in closed loop, for so many

@@ -25,7 +25,7 @@ fi
 mkdir -p "$report"
 
 # A lab has tables of its own, which a run that was kept may lack: they are then made of a copy.
-if [ -f "$run/lab.json" ] && ! [ -f "$run/lab.tex" ]; then
+if [ -f "$run/lab.json" ] && ! [ -f "$run/lab.md" -a -f "$run/lab.tex" ]; then
     copy=$(mktemp -d)
     trap 'rm -rf "$copy"' EXIT
     cp -r "$run/." "$copy"

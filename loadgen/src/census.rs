@@ -1,4 +1,4 @@
-//! What became of every request.
+//! The census: how every request ended.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What each connection was given within the measurement.
+//! How many replies each connection received within the measurement.
 
 use std::time::Duration;
 

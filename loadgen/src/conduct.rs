@@ -102,17 +102,17 @@ impl Conduct {
         )?;
         rule(
             self.pipeline == 1 || !raw,
-            "raw messages have no boundaries, so a connection has one request in flight: use line \
-             framing to pipeline",
+            "raw framing has no message boundaries, so a connection has one request in flight: use \
+             line framing to pipeline",
         )?;
         rule(
             self.think.is_none() || load.arrivals == Arrivals::Closed,
-            "clients think in closed loop only: in open loop the schedule says when requests are due",
+            "think time is for a closed loop: in an open loop the schedule says when requests are \
+             due",
         )?;
         rule(
             self.think.is_none() || self.pipeline == 1,
-            "a client that thinks before its next request has one in flight: leave out the think \
-             time or the pipelining",
+            "think time and pipelining exclude each other: leave out one of them",
         )?;
         rule(
             self.lifetime.is_none_or(|lifetime| !lifetime.is_zero()),
@@ -120,8 +120,7 @@ impl Conduct {
         )?;
         rule(
             self.misbehaving.is_empty() || !raw,
-            "in raw framing every piece is a request, so nobody can send half of one: use line \
-             framing to misbehave",
+            "raw framing has no partial requests: use line framing with --misbehave",
         )?;
         rule(
             load.target.addresses().iter().all(|address| {
@@ -130,7 +129,7 @@ impl Conduct {
                 };
                 self.sources.iter().all(of_family)
             }),
-            "source addresses and target must be of one family, IPv4 or IPv6",
+            "source addresses and target must be of the same family, IPv4 or IPv6",
         )
     }
 }

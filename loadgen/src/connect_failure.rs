@@ -50,7 +50,7 @@ impl ConnectFailure {
         }
     }
 
-    pub(crate) fn of(errno: Errno) -> Self {
+    pub(crate) fn from_errno(errno: Errno) -> Self {
         match errno {
             // Of a socket in the file system: it is not there, or its queue is full.
             Errno::CONNREFUSED | Errno::NOENT => Self::Refused,
@@ -72,7 +72,7 @@ pub(crate) struct ConnectFailures([u64; ConnectFailure::ALL.len()]);
 
 impl ConnectFailures {
     pub(crate) fn count(&mut self, errno: Errno) {
-        self.0[ConnectFailure::of(errno) as usize] += 1;
+        self.0[ConnectFailure::from_errno(errno) as usize] += 1;
     }
 
     pub(crate) fn add(&mut self, other: &Self) {

@@ -1,4 +1,4 @@
-//! Why there is no outcome.
+//! Errors that prevent a load.
 
 use std::io;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub enum LoadError {
         what: &'static str,
     },
     /// This machine does not let us have the engine.
-    #[error("the engine {engine} is not to be had here: {why}; use --engine auto or epoll")]
+    #[error("the engine {engine} is not available here: {why}; use --engine auto or epoll")]
     Engine {
         /// Its name.
         engine: &'static str,
@@ -26,7 +26,7 @@ pub enum LoadError {
     /// The process may not open so many descriptors.
     #[error(
         "this load needs {need} file descriptors and the limit is {limit}: raise it (`ulimit -n \
-         {need}`, as root; for good in /etc/security/limits.conf) or use fewer connections"
+         {need}` as root; permanently in /etc/security/limits.conf) or use fewer connections"
     )]
     Descriptors {
         /// One for each connection, and 64 for everything else.
@@ -36,10 +36,10 @@ pub enum LoadError {
     },
     /// There are not as many local ports as this load would hold at a time.
     #[error(
-        "this load holds {need} local ports at a time and {addresses} source address(es) have \
-         {have}: a connection that is closed by us keeps its port for a while (TIME_WAIT). Spread \
-         it over {addresses_needed} addresses (--source-addresses {addresses_needed}, or name them \
-         with --source), use fewer connections or let them carry more requests"
+        "this load needs {need} local ports at a time and {addresses} source address(es) have \
+         {have}: a connection that the generator closes keeps its port in TIME_WAIT. Use \
+         {addresses_needed} addresses (--source-addresses {addresses_needed}, or name them with \
+         --source), fewer connections, or more requests per connection"
     )]
     Ports {
         /// Ports that are held at a time.
@@ -64,9 +64,9 @@ pub enum LoadError {
     },
     /// Connections were opened, and not one byte came on any of them where a greeting had to.
     #[error(
-        "{target} accepts connections and sent no greeting within {within:?}: was it started with \
-         --greeting? If not, load it without. A server whose workers are all held by other \
-         clients is silent too"
+        "{target} accepts connections but sent no greeting within {within:?}: start it with \
+         --greeting, or load it without. A server whose workers are all busy with other clients \
+         sends none either"
     )]
     NoGreeting {
         /// The server.
@@ -75,16 +75,10 @@ pub enum LoadError {
         within: Duration,
     },
     /// The instant at which the load should have begun is over.
-    #[error(
-        "the load should have begun before all connections were open: name a later start, which \
-         leaves time to open them"
-    )]
+    #[error("the start time passed before all connections were open: choose a later --start-at")]
     TooLate,
     /// A thread could not be bound to its CPU.
-    #[error(
-        "a thread cannot be bound to CPU {cpu}: {source}; `taskset -cp $$` and `nproc` show which \
-         CPUs there are and may be used"
-    )]
+    #[error("cannot pin a thread to CPU {cpu}: {source}; `taskset -cp $$` shows the usable CPUs")]
     Pin {
         /// The CPU's number.
         cpu: usize,

@@ -1,4 +1,5 @@
-//! When a thread of the generator stood still: stopped, preempted, or on a processor that was gone.
+//! Standstills of the generator's threads: stopped, preempted, or on a processor taken by the
+//! hypervisor.
 //!
 //! A loop that asked to be woken at an instant and comes back later has slept through what happened
 //! meanwhile. Whatever became due or was answered in such a gap was kept waiting by the generator,

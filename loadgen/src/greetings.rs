@@ -1,4 +1,4 @@
-//! What the greetings of a run told.
+//! Accept and queue delays, and connections per worker, from the greetings.
 
 use std::collections::BTreeMap;
 

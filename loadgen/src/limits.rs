@@ -1,4 +1,4 @@
-//! How many descriptors the process may open.
+//! The process's limit of file descriptors.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -21,7 +21,7 @@ pub(crate) fn make_room_for(connections: usize) -> Result<(), LoadError> {
     if limit.current != limit.maximum {
         limit.current = limit.maximum;
         setrlimit(Resource::Nofile, limit).map_err(|errno| LoadError::System {
-            what: "the limit of file descriptors cannot be raised",
+            what: "cannot raise the limit of file descriptors",
             source: errno.into(),
         })?;
     }

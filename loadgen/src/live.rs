@@ -1,4 +1,4 @@
-//! What a watcher may see of the threads while they make load.
+//! Live figures of the threads, for a watcher.
 //!
 //! A thread publishes where it looks for timeouts anyway, ten times a second at most: two relaxed
 //! stores, and a copy of one small histogram into memory that was there before the load began. It

@@ -1,4 +1,4 @@
-//! What is asked for: the load, and whether it can be.
+//! The specification of a load, and its validation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -179,7 +179,7 @@ impl Load {
         )?;
         rule(
             self.shard.0 < self.shard.1 && self.shard.1 <= SHARDS_MAX,
-            "shards are counted from 0 and are at most 1,000,000: the first of three is 0/3",
+            "shards count from 0, 1,000,000 at most: the first of three is 0/3",
         )?;
         rule(!self.measure.is_zero(), "the measurement must last longer than 0 s")?;
         rule(!self.interval.is_zero(), "the interval of the series must be longer than 0 s")?;
@@ -191,12 +191,12 @@ impl Load {
         )?;
         rule(
             self.recipe.sessions().is_none() || self.conduct.pipeline == 1,
-            "a step of a session needs the reply to the one before: leave out the pipelining",
+            "a session's step needs the reply to the previous step: leave out pipelining",
         )?;
-        rule(self.requests != Some(0), "a number of requests is at least 1")?;
+        rule(self.requests != Some(0), "--requests must be at least 1")?;
         rule(
             self.requests.is_none() || self.warmup.is_zero(),
-            "a number of requests is of all that are sent: leave out the warm-up",
+            "--requests counts all requests sent: leave out the warm-up",
         )?;
         self.conduct.check(self)?;
         self.conduct.think.map_or(Ok(()), |think| think.time.check())?;
@@ -217,7 +217,7 @@ impl Load {
         );
         rule(
             self.requests.is_none() || steady,
-            "a number of requests goes with one rate: a rate that changes, and a replay, have their own end",
+            "--requests needs a constant rate: a ramp, a staircase and a replay have their own end",
         )?;
         match &self.arrivals {
             Arrivals::Closed => Ok(()),
@@ -235,7 +235,7 @@ impl Load {
             }
             Arrivals::Replay { due_ns } => {
                 rule(!due_ns.is_empty(), "a replay needs at least 1 request")?;
-                rule(due_ns.is_sorted(), "the times of a replay must be in order")
+                rule(due_ns.is_sorted(), "the times of a replay must be in ascending order")
             }
         }
     }

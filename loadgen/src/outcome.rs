@@ -1,4 +1,4 @@
-//! What a run found out.
+//! The outcome of a load.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

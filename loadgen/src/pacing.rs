@@ -52,9 +52,9 @@ impl Pacing {
         let sleep = |why| Self { spins: false, why };
         let own = ground.cpus.get(..ground.threads).unwrap_or_default();
         if !ground.open_loop {
-            sleep("a closed loop waits for replies only")
+            sleep("a closed loop has no due times")
         } else if ground.cpus.is_empty() {
-            sleep("the generator's threads are not kept to processors")
+            sleep("the generator's threads are not pinned")
         } else if own.is_empty() || (1..own.len()).any(|at| own[..at].contains(&own[at])) {
             sleep("the generator's threads share a processor")
         } else if ground.processors < 2 {
@@ -193,7 +193,7 @@ mod tests {
         assert!(Pacing::choose(&Ground { cpus: &[2, 3, 0], ..right }).spins, "0 is not used");
         for (wrong, why) in [
             (Ground { open_loop: false, ..right }, "closed"),
-            (Ground { cpus: &[], ..right }, "not kept"),
+            (Ground { cpus: &[], ..right }, "not pinned"),
             (Ground { cpus: &[2], ..right }, "share"),
             (Ground { cpus: &[2, 2], ..right }, "share"),
             (Ground { processors: 1, ..right }, "one processor"),

@@ -1,4 +1,4 @@
-//! What the caller is told while a load runs.
+//! Progress reports to the caller of a load.
 
 use std::time::Duration;
 

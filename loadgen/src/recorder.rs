@@ -1,4 +1,4 @@
-//! What one thread counts and times.
+//! The counters and histograms of one thread.
 
 mod steps;
 
@@ -107,9 +107,9 @@ impl Recorder {
             saturated: 0,
             intervals: (0..measure_ns.div_ceil(interval_ns)).map(|_| piece()).collect(),
             interval_ns,
-            steps: Steps::of(&load.arrivals, &fine),
+            steps: Steps::for_arrivals(&load.arrivals, &fine),
             series: Series::new(load.warmup, load.measure),
-            sent: SentSample::of(load),
+            sent: SentSample::for_load(load),
             clients: Clients::new(load.connections.div_ceil(load.threads)),
             gaps: Gaps::new(touched(&fine)),
             begin: 0,

@@ -137,16 +137,16 @@ pub fn run_room(
 
 fn check(load: &RoomLoad) -> Result<(), LoadError> {
     let rules = [
-        (load.members > 0, "a room has one member at least"),
+        (load.members > 0, "a room needs at least one member"),
         (
             (1..=load.members).contains(&load.senders),
-            "a room has one sender at least and no more senders than members",
+            "a room needs at least one sender and no more senders than members",
         ),
         (
             (ROOM_MESSAGE_BYTES_MIN..=32 * 1024).contains(&load.message_bytes),
-            "a message has 11 bytes at least, which number it, and 32 KiB at most",
+            "a message has 11 bytes (its number) to 32 KiB",
         ),
-        (load.rate_per_s.is_none_or(|rate| rate > 0.0), "a rate is more than nothing"),
+        (load.rate_per_s.is_none_or(|rate| rate > 0.0), "the rate must be above 0"),
     ];
     match rules.into_iter().find(|(holds, _)| !holds) {
         Some((_, what)) => Err(LoadError::Invalid { what }),
@@ -183,7 +183,10 @@ impl Room {
     /// Connects all members, and waits until each has been told of all that came after it.
     fn gather(load: &RoomLoad, stop: &AtomicBool) -> Result<Self, LoadError> {
         let histogram = || Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("they are valid");
-        let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(system("there is no epoll"))?;
+        let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(system(
+            "cannot create an epoll \
+            instance",
+        ))?;
         let mut room = Self {
             clock: Clock::starting_now(),
             epoll,
@@ -219,7 +222,7 @@ impl Room {
             let member = Member::connect(load.address, load.connect_timeout).map_err(refused)?;
             let data = EventData::new_u64(number as u64);
             epoll::add(&room.epoll, &member.stream, data, EventFlags::IN)
-                .map_err(system("epoll takes no more connections"))?;
+                .map_err(system("cannot add a connection to epoll"))?;
             room.members.push(member);
             // They are members from the first one on, and are told of each that comes.
             room.hear(0)?;
@@ -232,8 +235,9 @@ impl Room {
                 return Err(LoadError::Invalid { what });
             }
             if room.is_broken(stop) || room.clock.now() >= give_up {
-                let what = "the members were not told of each other in time: the target is no room \
-                            over lines (--app chat), others come into it, or it is too slow";
+                let what = "the members did not hear of each other in time: the target is not a \
+                    chat room with line framing (--app chat), other clients are joining it, or it \
+                    is too slow";
                 return Err(LoadError::Invalid { what });
             }
             room.hear(give_up)?;

@@ -45,7 +45,7 @@ pub fn run(
     let engine = load.engine.resolve()?;
     limits::make_room_for(load.connections + load.conduct.beside())?;
     Ports::of_this_machine(&load.target).check(load)?;
-    let shared = Shared::of(load);
+    let shared = Shared::for_load(load);
     let start = OnceLock::new();
     thread::scope(|scope| {
         let beside = beside(scope, load, &shared)?;

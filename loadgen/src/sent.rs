@@ -1,4 +1,4 @@
-//! A sample of when requests were sent, to see whether they were spaced as asked.
+//! A sample of send times, to test the arrival process.
 
 use crate::clock::to_ns;
 use crate::{Arrivals, Load};
@@ -22,7 +22,7 @@ pub struct SentSample {
 
 impl SentSample {
     /// For arrivals that are random; evenly spaced ones show their faults in the lateness.
-    pub(crate) fn of(load: &Load) -> Option<Self> {
+    pub(crate) fn for_load(load: &Load) -> Option<Self> {
         let Arrivals::Poisson { rate_per_s, .. } = load.arrivals else { return None };
         Some(Self::new(to_ns(load.measure), rate_per_s))
     }

@@ -1,4 +1,4 @@
-//! How long clients take that have so many requests and go: from their connect to their last reply.
+//! Turnaround time of clients with a fixed number of requests: from connect to last reply.
 
 use std::time::Duration;
 

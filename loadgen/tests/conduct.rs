@@ -302,10 +302,16 @@ fn what_cannot_be_is_refused() {
     for (load, part) in [
         (with(target, Conduct { pipeline: 0, ..Conduct::default() }), "from 1 to"),
         (Load { recipe: raw, ..with(target, deep.clone()) }, "boundaries"),
-        (Load { arrivals: constant(1.0), ..with(target, thinking.clone()) }, "closed loop only"),
-        (with(target, Conduct { pipeline: 2, ..thinking }), "one in flight"),
+        (
+            Load { arrivals: constant(1.0), ..with(target, thinking.clone()) },
+            "is for a closed loop",
+        ),
+        (with(target, Conduct { pipeline: 2, ..thinking }), "exclude each other"),
         (with(target, thinks(backwards)), "below its end"),
-        (with(target, Conduct { sources: vec!["::1".parse().unwrap()], ..deep }), "one family"),
+        (
+            with(target, Conduct { sources: vec!["::1".parse().unwrap()], ..deep }),
+            "the same family",
+        ),
     ] {
         let what = refused(&load);
         assert!(what.contains(part), "{what}");

@@ -139,7 +139,7 @@ fn what_is_no_room_and_what_is_no_load_is_refused() {
     let short = RoomLoad { connect_timeout: Duration::from_millis(100), ..load(address) };
     let error =
         run_room(&short, &stop, &mut |_| ()).map(|_| ()).expect_err("nobody answers").to_string();
-    assert!(error.contains("the target is no room"), "{error}");
+    assert!(error.contains("the target is not a chat room"), "{error}");
     for wrong in [
         RoomLoad { senders: 6, ..short.clone() },
         RoomLoad { members: 0, senders: 0, ..short.clone() },

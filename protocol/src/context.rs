@@ -1,5 +1,5 @@
-//! What a session is given that all connections of a server share: who keeps state, what time it
-//! is, and what its application was told.
+//! The context that all sessions of a server share: the state store, the clock and the
+//! application's settings.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,4 +1,4 @@
-//! Numbers that differ from one request to the next, and are known to whoever knows its tag.
+//! Distributions: numbers that differ from one request to the next and follow from its tag.
 //!
 //! A draw is a pure function of a seed and an index. So nobody has to tell anybody what was
 //! drawn: a client sizes request 17 and judges its reply by the same draw, and generators that
@@ -91,7 +91,7 @@ impl Draw {
                     rest.split_once("..").ok_or_else(|| shape("uniform:LEAST..MOST"))?;
                 let (from, to) = (unit(from)?, unit(to)?);
                 if from > to {
-                    return Err(shape("uniform:LEAST..MOST, the smaller one first"));
+                    return Err(shape("uniform:MIN..MAX, with MIN below MAX"));
                 }
                 Law::Uniform { from, to }
             }
@@ -101,13 +101,11 @@ impl Draw {
                     rest.rsplit_once(',').ok_or_else(|| shape("lognormal:MEDIAN,SIGMA"))?;
                 let sigma_ppm = millionths(sigma, 1.0)
                     .filter(|ppm| (1..=4 * MILLION).contains(ppm))
-                    .ok_or_else(|| {
-                        shape("lognormal:MEDIAN,SIGMA with a sigma up to 4, as in 1.5")
-                    })?;
+                    .ok_or_else(|| shape("lognormal:MEDIAN,SIGMA with a sigma of at most 4"))?;
                 Law::LogNormal { median: unit(median)?, sigma_ppm }
             }
             "bimodal" => {
-                let right = || shape("bimodal:ONE@SHARE%,OTHER, as in bimodal:64@90%,4096");
+                let right = || shape("bimodal:A@SHARE%,B, as in bimodal:64@90%,4096");
                 let (small, rest) = rest.split_once('@').ok_or_else(right)?;
                 let (share, large) = rest.split_once("%,").ok_or_else(right)?;
                 let small_ppm =

@@ -1,4 +1,4 @@
-//! What every request of a load is, and the one right reply to each.
+//! Request templates: every request of a load, and its one correct reply.
 
 mod drawn;
 mod error;

@@ -1,4 +1,4 @@
-//! Somebody who watches a session: what was asked, what was answered, and when each was there.
+//! An observer of a session: each request, its reply, and their times.
 //!
 //! A session has no clock and prints nothing. Who wants to see its requests hands it a witness; a
 //! session without one pays a look at an empty place for each request.

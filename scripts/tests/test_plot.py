@@ -246,7 +246,7 @@ def test_over_several_rates_each_model_is_a_line_that_breaks_where_it_cannot_say
         assert list(line.get_ydata()) == pytest.approx(expected, nan_ok=True)
         whiskers = [list(one.get_ydata()) for one in artists(figure, "whisker:mio", panel)]
         assert whiskers == [[one["min"], one["max"]] for one in said if one]
-    assert "p99: left out where there were too few samples" in all_text(figure)
+    assert "p99: left out where samples were too few" in all_text(figure)
 
 
 def test_latency_is_of_all_trials_together_where_the_summary_has_it(tmp_path):

@@ -1,4 +1,4 @@
-//! What a server is asked to be, what the machine gives for it, and why it may not start.
+//! A server's settings, the resources it needs, and the errors that keep it from starting.
 
 use std::io;
 use std::net::SocketAddr;
@@ -98,8 +98,8 @@ pub enum StartError {
     },
     /// The limit of open descriptors leaves no room for that many connections.
     #[error(
-        "{asked} connections need {need} descriptors and this process may open {limit}: raise \
-         the limit (ulimit -n {need}) or ask for --max-connections {room}"
+        "{asked} connections need {need} descriptors and this process may open {limit}: raise the \
+         limit (ulimit -n {need}) or use --max-connections {room}"
     )]
     Descriptors {
         /// Connections asked for.
@@ -127,8 +127,8 @@ pub enum StartError {
     },
     /// The model cannot hold so many connections anywhere.
     #[error(
-        "the model {model} holds {most} connections at most: ask for --max-connections {most} or \
-         leave it out"
+        "the model {model} holds at most {most} connections: use --max-connections {most} or leave \
+         it out"
     )]
     TooMany {
         /// Its name.
@@ -148,13 +148,13 @@ pub enum StartError {
         source: io::Error,
     },
     /// A greeting where a client could not tell where it ends.
-    #[error("a greeting is a line: it needs line framing")]
+    #[error("a greeting needs line framing")]
     Greeting,
     /// Sessions cannot be kept like that.
     #[error("{0}")]
     State(String),
     /// Nobody answers where sessions are to be kept.
-    #[error("cannot reach {address}: {source}; start what is to keep the sessions")]
+    #[error("cannot reach the session store at {address}: {source}; start it first")]
     Store {
         /// The address.
         address: String,
@@ -163,7 +163,7 @@ pub enum StartError {
     },
     /// The limit of open descriptors leaves no room for a single connection.
     #[error(
-        "the model {model}{} needs {need} descriptors to serve its first client and this process may \
+        "the model {model}{} needs {need} descriptors before its first client and this process may \
          open {limit}: raise the limit (ulimit -n {need}){}",
         with(*workers), or_fewer(*workers)
     )]
@@ -196,13 +196,13 @@ pub enum RunError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// It could not say that it is ready.
-    #[error("nobody hears that the server is ready: {0}; keep its standard output open")]
+    #[error("cannot print the ready line: {0}; keep the server's standard output open")]
     Unheard(io::Error),
     /// It failed later.
-    #[error("the server has failed: {0}")]
+    #[error("the server failed: {0}")]
     Failed(io::Error),
     /// What clients send can be written to standard output no more.
-    #[error("standard output takes nothing any more: {0}; what clients sent last is lost")]
+    #[error("cannot write to standard output: {0}; the clients' last messages are lost")]
     Output(io::Error),
 }
 
@@ -211,7 +211,7 @@ fn with(workers: Option<usize>) -> String {
 }
 
 fn or_fewer(workers: Option<usize>) -> &'static str {
-    if workers.is_some_and(|workers| workers > 1) { " or ask for fewer --workers" } else { "" }
+    if workers.is_some_and(|workers| workers > 1) { " or use fewer --workers" } else { "" }
 }
 
 /// What to change, where the kernel refuses something.
@@ -299,10 +299,10 @@ pub(crate) fn listen(
     listen().map_err(|source: io::Error| {
         let advice = match source.kind() {
             io::ErrorKind::AddrInUse => {
-                "something else listens there: stop it, or choose another port (port 0 takes a \
+                "another process listens there: stop it, or choose another port (port 0 picks a \
                  free one)"
             }
-            io::ErrorKind::AddrNotAvailable => "that is not an address of this machine",
+            io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
             io::ErrorKind::PermissionDenied => "ports below 1024 need privileges: choose another",
             _ => match source.raw_os_error() {
                 Some(libc::EMFILE) => "raise the limit of open descriptors (ulimit -n)",

@@ -46,16 +46,16 @@ impl Stream {
     /// Standard output.
     #[must_use]
     pub fn output() -> Self {
-        Self::of(rustix::stdio::stdout())
+        Self::reopened(rustix::stdio::stdout())
     }
 
     /// Standard error.
     #[must_use]
     pub fn error() -> Self {
-        Self::of(rustix::stdio::stderr())
+        Self::reopened(rustix::stdio::stderr())
     }
 
-    fn of(shared: BorrowedFd<'static>) -> Self {
+    fn reopened(shared: BorrowedFd<'static>) -> Self {
         let way = match fstat(shared).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
             Ok(FileType::Socket) => Way::Socket,
             Ok(FileType::Fifo | FileType::CharacterDevice) => {
@@ -102,7 +102,7 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     clock::wait_until_ready(&self.shared, PollFlags::OUT, Some(deadline));
                     if Instant::now() >= deadline {
-                        let why = format!("it is full, and nobody has read it for {time:?}");
+                        let why = format!("it is full and has not been read for {time:?}");
                         return Err(io::Error::new(io::ErrorKind::TimedOut, why));
                     }
                 }
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn a_full_pipe_is_not_waited_for_and_stays_as_others_have_it() {
         let (_reader, writer) = pipe().unwrap();
-        let stream = Stream::of(leaked(writer));
+        let stream = Stream::reopened(leaked(writer));
         assert!(matches!(stream.way, Way::Reopened(_)));
         is_full_at_last(&stream);
         assert!(!fcntl_getfl(stream.shared).unwrap().contains(OFlags::NONBLOCK));
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_full_socket_is_not_waited_for() {
         let (_reader, writer) = UnixDatagram::pair().unwrap();
-        let stream = Stream::of(leaked(writer));
+        let stream = Stream::reopened(leaked(writer));
         assert!(matches!(stream.way, Way::Socket));
         is_full_at_last(&stream);
     }
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn whatever_is_read_in_the_end_is_written_whole() {
         let (reader, writer) = pipe().unwrap();
-        let stream = Stream::of(leaked(writer));
+        let stream = Stream::reopened(leaked(writer));
         let text: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
         let reading = std::thread::spawn(move || {
             let mut read = Vec::new();
@@ -200,11 +200,11 @@ mod tests {
     #[test]
     fn a_file_is_written_as_it_is_and_a_broken_pipe_is_an_error() {
         let file = std::fs::File::options().write(true).open("/dev/full").unwrap();
-        let full = Stream::of(leaked(file)).write_now(b"x").unwrap_err();
+        let full = Stream::reopened(leaked(file)).write_now(b"x").unwrap_err();
         assert_eq!(full.kind(), io::ErrorKind::StorageFull);
         let (reader, writer) = pipe().unwrap();
         drop(reader);
-        let broken = Stream::of(leaked(writer)).write_within(b"x", Duration::from_secs(30));
+        let broken = Stream::reopened(leaked(writer)).write_within(b"x", Duration::from_secs(30));
         assert_eq!(broken.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }

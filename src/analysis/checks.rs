@@ -1,4 +1,4 @@
-//! When a figure is not what it seems.
+//! Checks: whether a figure can be trusted.
 //!
 //! Every check is written down, passed or not. What is about the generator or the host can
 //! spoil a measurement; what is about the server is a finding, and makes the figure mean
@@ -29,21 +29,21 @@ const STEAL_LIMIT: f64 = 0.05;
 
 /// Checks a trial.
 #[must_use]
-pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
+pub fn check_trial(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     if trial.phases.interrupted && trial.phases.measure_ns == 0 {
         // There is nothing to say about a server that nobody has asked anything.
         return vec![complete(trial), census(trial)];
     }
     let mut checks = vec![complete(trial), census(trial)];
     checks.extend([replies::wrong_replies(trial), replies::errors(trial), connected(trial)]);
-    checks.extend(connections::of(trial));
+    checks.extend(connections::connection_checks(trial));
     checks.extend(fates::checks(trial));
     checks.extend(trial.load.shard.as_ref().filter(|shard| shard.parts.len() > 1).map(shards));
     if let Some(found) = &trial.greetings {
         checks.push(replies::greetings(found));
         checks.push(replies::one_clock(found));
     }
-    checks.extend(trial.sessions.iter().flat_map(sessions::of));
+    checks.extend(trial.sessions.iter().flat_map(sessions::session_checks));
     checks.push(generator::generator_busy(trial));
     let standstill = trial.client.standstill.as_ref();
     checks.extend(standstill.map(|found| standstill::standstill(trial, found)));
@@ -57,7 +57,7 @@ pub fn of(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     checks.push(clients::never_served(trial));
     // Where the rate was to change, latency changes with it.
     if let Some(steadiness) = trial.steadiness.as_ref().filter(|_| !trial.load.arrivals.changes()) {
-        checks.extend(steadiness::of(steadiness, &trial.phases));
+        checks.extend(steadiness::steadiness_checks(steadiness, &trial.phases));
     }
     checks.extend(trial.sent_gaps.as_ref().map(steadiness::arrivals_as_asked));
     if trial.server.is_some() {
@@ -120,9 +120,10 @@ fn complete(trial: &Trial) -> Check {
 fn census(trial: &Trial) -> Check {
     let census = &trial.census;
     let ended = census.ok + census.failed() + census.unfinished + census.never_sent;
-    let message = format!("{} requests were offered and {ended} accounted for", census.offered);
+    let message =
+        format!("{} requests were due, but the census accounts for {ended}", census.offered);
     let greetings = trial.greetings.as_ref().is_none_or(|greetings| greetings.reconciles);
-    let message = if greetings { message } else { "greetings do not add up".into() };
+    let message = if greetings { message } else { "the greeting counts do not add up".into() };
     let status = unless(census.reconciles && greetings, Status::Fail);
     check("census", About::Generator, status, (as_f64(ended), as_f64(census.offered)), message)
 }
@@ -140,8 +141,8 @@ fn connected(trial: &Trial) -> Check {
 fn shards(shard: &ShardRecord) -> Check {
     let (there, of) = (shard.parts.len() as u64, shard.of);
     let message = format!(
-        "only {there} of {of} parts were added up: the server had more to do than this document \
-         says"
+        "only {there} of {of} shards are merged here: the server's load was higher than this \
+         document says"
     );
     let seen = (as_f64(there), as_f64(of));
     check("shards", About::Generator, unless(there == of, Status::Fail), seen, message)
@@ -151,8 +152,7 @@ fn listen_queue(trial: &Trial) -> Check {
     let tcp = trial.server.as_ref().map(|server| server.tcp).unwrap_or_default();
     let dropped = tcp.listen_drops.max(tcp.listen_overflows);
     let message = format!(
-        "{dropped} connections were dropped at a full listen queue of this machine: expect \
-         connect times of 1 s and 3 s"
+        "a full listen queue dropped {dropped} connections: expect connect times of 1 s and 3 s"
     );
     let status = unless(dropped == 0, Status::Warn);
     check("listen-queue", About::Server, status, (as_f64(dropped), 0.0), message)
@@ -173,6 +173,10 @@ fn steal(steal: f64) -> Check {
         steal if steal <= STEAL_LIMIT => Status::Warn,
         _ => Status::Fail,
     };
-    let message = format!("the hypervisor took {:.1} % of the processors' time", steal * 100.0);
+    let message = format!(
+        "the hypervisor gave {:.1} % of this machine's processor time to other \
+        guests",
+        steal * 100.0
+    );
     check("steal", About::Host, status, (steal, STEAL_WARNING), message)
 }

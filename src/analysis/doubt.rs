@@ -1,5 +1,5 @@
-//! What the flags of a cell leave of it: which trials count for a figure, and whether the cell stands for its
-//! model at all. Every verdict, recommendation and gate asks here.
+//! Which trials of a flagged cell count for a figure, and whether the cell is valid at all. Every
+//! verdict, recommendation and gate asks here.
 //!
 //! A trial that the machine or the load generator spoiled is set aside. One that the server failed is not:
 //! to leave it out would praise a server for the trials that it got through.
@@ -50,7 +50,7 @@ fn spoils(flag: &Flag, place: usize, kind: Kind) -> bool {
 }
 
 /// What is to be said against a cell's figure as a whole; `None` where it stands for its model.
-pub(crate) fn of(cell: &Cell, metric: &Metric) -> Option<Doubt> {
+pub(crate) fn doubt_about(cell: &Cell, metric: &Metric) -> Option<Doubt> {
     let (kind, trials) = (metric.kind(), cell.trials.len());
     if cell.throughput_per_s.median <= 0.0 {
         return Some(Doubt::Broken(failed(cell).unwrap_or_else(|| "no right reply".into())));
@@ -149,11 +149,11 @@ mod tests {
         fail(&mut stolen, "steal", &[1, 3]);
         assert_eq!(counting(&stolen, &SERVER_CPU), [0, 2, 4]);
         assert_eq!(counting(&stolen, &MEMORY), [0, 1, 2, 3, 4]);
-        assert_eq!(of(&stolen, &THROUGHPUT), None);
+        assert_eq!(doubt_about(&stolen, &THROUGHPUT), None);
         let mut erring = cell();
         fail(&mut erring, "errors", &[2]);
         assert_eq!(counting(&erring, &SERVER_CPU).len(), 5);
-        let doubt = of(&erring, &SERVER_CPU).expect("one of five failed");
+        let doubt = doubt_about(&erring, &SERVER_CPU).expect("one of five failed");
         assert_eq!(doubt, Doubt::NotKnown("errors failed (1 of 5 trials)".into()));
     }
 
@@ -161,17 +161,17 @@ mod tests {
     fn a_server_that_fails_most_trials_or_answers_nothing_is_broken() {
         let mut broken = cell();
         fail(&mut broken, "errors", &[0, 1, 2, 3, 4]);
-        assert_eq!(of(&broken, &MEMORY), Some(Doubt::Broken("errors failed".into())));
+        assert_eq!(doubt_about(&broken, &MEMORY), Some(Doubt::Broken("errors failed".into())));
         let dead = closed("epoll", &[0.0; 5]);
-        assert!(matches!(of(&dead, &MEMORY), Some(Doubt::Broken(_))));
+        assert!(matches!(doubt_about(&dead, &MEMORY), Some(Doubt::Broken(_))));
     }
 
     #[test]
     fn a_warning_of_most_trials_touches_the_figures_that_it_is_about() {
         let mut draining = cell();
         flag(&mut draining, "warmed-up");
-        assert!(matches!(of(&draining, &TAIL), Some(Doubt::NotKnown(_))));
-        assert_eq!(of(&draining, &SERVER_CPU), None);
+        assert!(matches!(doubt_about(&draining, &TAIL), Some(Doubt::NotKnown(_))));
+        assert_eq!(doubt_about(&draining, &SERVER_CPU), None);
         let mut busy = cell();
         flag(&mut busy, "load-above-cores");
         assert_eq!(counting(&busy, &THROUGHPUT), Vec::<usize>::new());
@@ -183,8 +183,8 @@ mod tests {
         flag(&mut old, "load-above-cores");
         old.flags[0].at.clear();
         assert_eq!(counting(&old, &THROUGHPUT).len(), 5, "nobody knows which");
-        assert!(matches!(of(&old, &THROUGHPUT), Some(Doubt::NotKnown(_))));
+        assert!(matches!(doubt_about(&old, &THROUGHPUT), Some(Doubt::NotKnown(_))));
         old.flags[0].trials = 2;
-        assert_eq!(of(&old, &THROUGHPUT), None);
+        assert_eq!(doubt_about(&old, &THROUGHPUT), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What the checks of a cell's trials come to: one flag for each check, with the trials that did not pass it.
+//! Flags of a cell: one for each check, with the trials that did not pass it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(crate) fn validity(trials: &[Trial]) -> Option<Validity> {
 }
 
 /// Every check that did not pass in some trial, as it was in the worst.
-pub(crate) fn of(trials: &[Trial]) -> Vec<Flag> {
+pub(crate) fn flag_trials(trials: &[Trial]) -> Vec<Flag> {
     let mut flags: BTreeMap<&str, Flag> = BTreeMap::new();
     for (place, trial) in trials.iter().enumerate() {
         for check in trial.checks.iter().filter(|check| check.status != Status::Pass) {
@@ -84,18 +84,20 @@ pub(crate) fn complete(summary: &mut Summary, dir: &Path) -> Result<Option<Strin
         let Some(first) = trials.first() else { continue };
         cell.request = Some(first.load.request.clone());
         cell.conduct.clone_from(&first.load.conduct);
-        cell.flags = of(&trials);
+        cell.flags = flag_trials(&trials);
     }
     let version = &summary.run.program_version;
     let written = format!("{} was written by c10k {version}", summary.run.id);
     Ok(match (lacking, left) {
         (0, _) => None,
         (_, 0) => Some(format!(
-            "{written}, before cells had what was asked for and which trials were flagged: both are taken from its trials"
+            "{written}, when cells did not record the settings and the flagged trials: both are \
+             read from its trials"
         )),
         (_, left) => Some(format!(
-            "{written}, before cells had what was asked for and which trials were flagged, and {left} of {} cells lack \
-             trials to take it from: there a flag of half of the trials counts for all of them",
+            "{written}, when cells did not record the settings and the flagged trials, and {left} \
+             of {} cells lack trials to read them from: there a flag of half of the trials counts \
+             for all",
             summary.cells.len()
         )),
     })
@@ -152,7 +154,7 @@ mod tests {
                 .expect("written");
         }
         let said = complete(&mut summary, dir.path()).expect("read").expect("it lacks something");
-        assert!(said.contains("written by c10k 0.1.0") && said.contains("taken from its trials"));
+        assert!(said.contains("written by c10k 0.1.0") && said.contains("read from its trials"));
         let cell = &summary.cells[0];
         assert_eq!((&cell.flags[0].at[..], cell.flags[0].trials), (&[1][..], 1));
         assert!(cell.request.is_some());
@@ -167,14 +169,14 @@ mod tests {
     fn a_flag_says_which_trials_it_is_of_and_one_that_failed_makes_the_cell_suspect() {
         let good = || trial(&[("errors", Status::Pass)]);
         let trials = [good(), trial(&[("errors", Status::Fail)]), good()];
-        let found = of(&trials);
+        let found = flag_trials(&trials);
         assert_eq!((found.len(), found[0].trials), (1, 1));
         assert_eq!((&found[0].at[..], &found[0].failed_at[..]), (&[1][..], &[1][..]));
         assert_eq!(validity(&trials), Some(Validity::Suspect), "no row of it says ok");
         assert_eq!(validity(&[good(), good()]), Some(Validity::Valid));
         let failed = || trial(&[("errors", Status::Fail), ("steal", Status::Warn)]);
         assert_eq!(validity(&[failed(), good(), failed()]), Some(Validity::Invalid));
-        let found = of(&[failed(), good(), failed()]);
+        let found = flag_trials(&[failed(), good(), failed()]);
         assert_eq!(found.iter().map(Flag::failures).collect::<Vec<_>>(), [2, 0]);
     }
 }

@@ -1,4 +1,4 @@
-//! What models and runs are compared by, and what a verdict on it takes.
+//! The metrics that compare models and runs, and what a verdict on each requires.
 
 use crate::base::units::{show_bytes, show_count, show_ns_f64};
 use crate::document::{Cell, CellQuantile, Estimate, Shown};
@@ -60,7 +60,7 @@ impl Metric {
             "p90_ns" => 0.9,
             "p95_ns" => 0.95,
             "p99_ns" => 0.99,
-            _ => return (self.of)(cell).map(Shown::of),
+            _ => return (self.of)(cell).map(Shown::from_estimate),
         };
         cell.quantile(q)?.shown()
     }
@@ -136,10 +136,10 @@ pub const MEMORY: Metric = Metric {
 /// How long a client takes for all that it came for.
 pub const TURNAROUND: Metric = Metric {
     name: "turnaround_mean_ns",
-    words: "mean turn-around",
+    words: "mean turnaround",
     good: Good::Low,
     of: |cell| Some(&cell.turnaround.as_ref()?.mean_ns),
-    phrase: |value| format!("turn-around {}", show_ns_f64(value)),
+    phrase: |value| format!("turnaround {}", show_ns_f64(value)),
 };
 
 /// How long opening a connection takes, every other time.

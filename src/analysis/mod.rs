@@ -1,4 +1,4 @@
-//! What follows from measurements.
+//! Analysis of measurements: checks, standings, sweeps and capacity.
 
 pub mod capacity;
 pub mod checks;

@@ -61,7 +61,7 @@ fn over(trials: &[&Distribution], q: f64) -> CellQuantile {
         found.iter().map(|quantile| quantile.admitted.then(|| as_f64(quantile.value))).collect();
     CellQuantile {
         q,
-        value_ns: values.and_then(|values| Estimate::of(&values)),
+        value_ns: values.and_then(|values| Estimate::from_values(&values)),
         at_least: found.iter().any(|quantile| quantile.at_least),
         pooled: None,
     }
@@ -71,7 +71,10 @@ fn over(trials: &[&Distribution], q: f64) -> CellQuantile {
 ///
 /// # Errors
 /// When a histogram is damaged.
-pub fn of(trials: &[&Distribution], quantiles: &[f64]) -> Result<Vec<Option<Pooled>>> {
+pub fn pooled_quantiles(
+    trials: &[&Distribution],
+    quantiles: &[f64],
+) -> Result<Vec<Option<Pooled>>> {
     let with_samples = trials.iter().filter(|trial| trial.count > 0);
     let parts: Vec<Part<'_>> = with_samples.map(|trial| part(trial)).collect::<Result<_>>()?;
     if parts.is_empty() {
@@ -85,10 +88,7 @@ pub fn of(trials: &[&Distribution], quantiles: &[f64]) -> Result<Vec<Option<Pool
 
 fn part(of: &Distribution) -> Result<Part<'_>> {
     let samples = of.histogram()?;
-    ensure!(
-        samples.len() == of.count,
-        "a histogram does not hold the samples that its document counts"
-    );
+    ensure!(samples.len() == of.count, "a histogram and the sample count in its document differ");
     Ok(Part { of, samples })
 }
 
@@ -167,7 +167,7 @@ pub fn again(summary: &mut Summary, dir: &Path) -> Result<Option<String>> {
         (files().count(), files().filter(|file| !store::is_there(&dir.join(file))).count());
     if missing > 0 {
         return Ok(Some(format!(
-            "{missing} of {all} trial files are not there: quantiles stay as the summary has them"
+            "{missing} of {all} trial files are missing: quantiles are taken from the summary"
         )));
     }
     for cell in &mut summary.cells {
@@ -217,7 +217,7 @@ fn renew(quantiles: &mut Vec<CellQuantile>, trials: &[&Distribution]) -> Result<
     quantiles.extend(missing);
     quantiles.sort_by(|a, b| a.q.total_cmp(&b.q));
     let at: Vec<f64> = quantiles.iter().map(|quantile| quantile.q).collect();
-    for (quantile, pooled) in quantiles.iter_mut().zip(of(trials, &at)?) {
+    for (quantile, pooled) in quantiles.iter_mut().zip(pooled_quantiles(trials, &at)?) {
         quantile.pooled = pooled;
     }
     Ok(())

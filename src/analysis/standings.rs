@@ -1,5 +1,4 @@
-//! What a summary's figures say beyond themselves: intervals, and how the models stand against the
-//! best of their workload.
+//! Standings: intervals, and each model against the best of its workload.
 //!
 //! All of it follows from the values in the summary, so that a run of an earlier version gets it too.
 
@@ -39,8 +38,10 @@ pub fn derive(summary: &mut Summary) {
     }
     let looks = summary.run.rounds.as_ref().map(RoundsRecord::looks);
     let workloads = summary.workloads();
-    let noise: Vec<NoiseFloor> =
-        workloads.iter().flat_map(|name| noise::of(name, &summary.cells_of(name))).collect();
+    let noise: Vec<NoiseFloor> = workloads
+        .iter()
+        .flat_map(|name| noise::noise_floors(name, &summary.cells_of(name)))
+        .collect();
     let standings: Vec<Standings> = workloads
         .iter()
         .filter_map(|name| {
@@ -52,18 +53,20 @@ pub fn derive(summary: &mut Summary) {
                 looks: looks.as_deref(),
                 margin: MARGIN,
             };
-            of(name, &summary.ranked(name), &beside)
+            rank_workload(name, &summary.ranked(name), &beside)
         })
         .collect();
-    let recommendations = standings
-        .iter()
-        .filter_map(|standings| recommend::of(standings, &summary.ranked(&standings.workload)));
+    let recommendations = standings.iter().filter_map(|standings| {
+        recommend::recommendation(standings, &summary.ranked(&standings.workload))
+    });
     summary.recommendations = recommendations.collect();
     summary.verdicts = standings;
     summary.noise = noise;
-    let sweeps = sweeps::of(summary);
-    let crossovers = sweeps.iter().flat_map(|sweep| sweeps::crossover::of(sweep, seed)).collect();
-    let scaling = sweeps.iter().flat_map(|sweep| sweeps::scaling::of(sweep, seed)).collect();
+    let sweeps = sweeps::find_sweeps(summary);
+    let crossovers =
+        sweeps.iter().flat_map(|sweep| sweeps::crossover::find_crossovers(sweep, seed)).collect();
+    let scaling =
+        sweeps.iter().flat_map(|sweep| sweeps::scaling::fit_scaling(sweep, seed)).collect();
     summary.crossovers = crossovers;
     summary.scaling = scaling;
 }
@@ -72,9 +75,9 @@ pub fn derive(summary: &mut Summary) {
 /// model can be ranked.
 pub(crate) fn at_looks(workload: &str, cells: &[&Cell], looks: &[Look]) -> Option<Standings> {
     let ranked: Vec<&Cell> = cells.iter().filter(|cell| !cell.twin).copied().collect();
-    let noise: Vec<NoiseFloor> = noise::of(workload, cells);
+    let noise: Vec<NoiseFloor> = noise::noise_floors(workload, cells);
     let beside = Beside { noise: &noise, reference: None, looks: Some(looks), margin: MARGIN };
-    of(workload, &ranked, &beside)
+    rank_workload(workload, &ranked, &beside)
 }
 
 /// What the standings of a workload take beside its cells.
@@ -87,7 +90,7 @@ struct Beside<'a> {
 }
 
 /// The standings of one workload; `None` where no model can be the best.
-fn of(workload: &str, cells: &[&Cell], beside: &Beside<'_>) -> Option<Standings> {
+fn rank_workload(workload: &str, cells: &[&Cell], beside: &Beside<'_>) -> Option<Standings> {
     let metric = limits::figure(cells, beside.reference);
     let (best, others) = match beside.looks {
         Some(looks) => rounds::standings(&metric, cells, looks, beside.margin)?,
@@ -108,7 +111,7 @@ fn of(workload: &str, cells: &[&Cell], beside: &Beside<'_>) -> Option<Standings>
     }
     let generator_bound = reference::bound(cells, beside.reference);
     let bound = generator_bound.as_ref().map_or(&[][..], |bound| &bound.models);
-    let ceiling = ceiling::of(cells, bound);
+    let ceiling = ceiling::shared_ceiling(cells, bound);
     if metric.is(&CAPACITY) {
         let more =
             [ceiling.as_ref().map(|c| &c.sentence), generator_bound.as_ref().map(|b| &b.sentence)];
@@ -148,7 +151,7 @@ fn beyond_noise(metric: &Metric, others: Vec<Standing>, beside: &Beside<'_>) -> 
 fn best<'a>(metric: &Metric, cells: &[&'a Cell]) -> Option<&'a Cell> {
     let candidates = cells
         .iter()
-        .filter(|cell| doubt::of(cell, metric).is_none() && !cell.starves())
+        .filter(|cell| doubt::doubt_about(cell, metric).is_none() && !cell.starves())
         .filter(|cell| !limits::is_behind(metric, cell, cells) && (metric.of)(cell).is_some())
         .filter_map(|cell| {
             Some((*cell, metric.shown(cell).filter(|shown| !shown.at_least)?.value))
@@ -198,7 +201,7 @@ fn against(metric: &Metric, cell: &Cell, best: &Cell, cells: &[&Cell]) -> Standi
         standing.interval = Some(ratio.interval);
         standing.p_value = Some(ratio.p_value);
     }
-    standing.why_none = if let Some(doubt) = doubt::of(cell, &metric) {
+    standing.why_none = if let Some(doubt) = doubt::doubt_about(cell, &metric) {
         Some(doubt.words().into())
     } else if of.len() < TRIALS_MIN {
         Some(format!("{} trials that count, and it takes {TRIALS_MIN}", of.len()))
@@ -229,7 +232,7 @@ fn judge(metric: &Metric, others: &mut [Standing], margin: f64) {
         let ratio = ratio::Ratio { value, interval, p_value };
         standing.p_value = Some(p_value);
         let good = standing.metric.as_ref().map_or(metric.good, |_| CAPACITY.good);
-        standing.verdict = Some(Verdict::of(&ratio, good, margin, Some(p_value)));
+        standing.verdict = Some(Verdict::from_ratio(&ratio, good, margin, Some(p_value)));
     }
 }
 

@@ -1,5 +1,4 @@
-//! From a series of latencies to what it says: how much they are worth as samples, whether they
-//! changed, whether the warm-up was over.
+//! Analysis of a latency series: effective sample size, trend, and the end of the warm-up.
 
 use std::time::Duration;
 
@@ -48,7 +47,7 @@ pub fn design_effect(series: &Series, value: u64) -> f64 {
 
 /// What the series says of itself; `None` where there is too little of it.
 #[must_use]
-pub fn of(series: &Series) -> Option<Steadiness> {
+pub fn measure_steadiness(series: &Series) -> Option<Steadiness> {
     let slots = series.tallies();
     let all = put_together(&slots);
     let of = slots.len().div_ceil(BATCHES).max(1);
@@ -214,7 +213,7 @@ mod tests {
     #[test]
     fn steady_latencies_are_called_steady() {
         for seed in 0..100 {
-            let steady = of(&autoregressive(seed, 0.5)).expect("enough of it");
+            let steady = measure_steadiness(&autoregressive(seed, 0.5)).expect("enough of it");
             assert!(steady.trend.abs() < 0.6 && steady.lag_one.abs() < 0.55, "{steady:?}");
             assert!((0.95..1.05).contains(&steady.second_half_over_first), "{steady:?}");
             assert!(!steady.warming_significant, "{steady:?}");
@@ -225,7 +224,7 @@ mod tests {
     fn a_rise_over_the_measurement_is_a_trend() {
         let mut random = fastrand::Rng::with_seed(1);
         let rising = series(|at| 1e5 * (1.0 + at as f64 / 2e4) * (0.5 + random.f64()));
-        let found = of(&rising).expect("enough of it");
+        let found = measure_steadiness(&rising).expect("enough of it");
         assert!(found.trend > 0.9 && found.second_half_over_first > 1.2, "{found:?}");
         assert!(found.lag_one > 0.6, "{found:?}");
     }
@@ -235,7 +234,8 @@ mod tests {
         let until = |end: i64| {
             let mut random = fastrand::Rng::with_seed(2);
             let slow = move |at| if at < end { 2.0 } else { 1.0 };
-            of(&series(move |at| 1e5 * slow(at) * (0.5 + random.f64()))).expect("enough of it")
+            measure_steadiness(&series(move |at| 1e5 * slow(at) * (0.5 + random.f64())))
+                .expect("enough of it")
         };
         let short = until(4_000);
         assert!((200_000_000..260_000_000).contains(&short.still_warming_ns), "{short:?}");
@@ -268,10 +268,10 @@ mod tests {
     fn too_little_says_nothing() {
         let mut series = Series::new(Duration::ZERO, Duration::from_secs(1));
         (0..63).for_each(|i| series.record(i * 10_000_000, 1_000));
-        assert_eq!(of(&series), None);
+        assert_eq!(measure_steadiness(&series), None);
         series.record(999_999_999, 1_000);
-        assert!(of(&series).is_some());
-        assert_eq!(of(&Series::new(Duration::ZERO, Duration::ZERO)), None);
+        assert!(measure_steadiness(&series).is_some());
+        assert_eq!(measure_steadiness(&Series::new(Duration::ZERO, Duration::ZERO)), None);
     }
 
     #[test]

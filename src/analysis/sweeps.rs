@@ -84,7 +84,7 @@ pub(crate) fn show_setting(x: f64) -> String {
 }
 
 /// Every panel of every series that has something to sweep.
-pub(crate) fn of(summary: &Summary) -> Vec<Sweep<'_>> {
+pub(crate) fn find_sweeps(summary: &Summary) -> Vec<Sweep<'_>> {
     let cells: Vec<&Cell> = summary.cells.iter().filter(|cell| !cell.twin).collect();
     let mut names: Vec<&str> = Vec::new();
     for name in cells.iter().filter_map(|cell| cell.series.as_deref()) {

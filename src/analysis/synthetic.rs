@@ -11,7 +11,7 @@ pub(crate) use crate::statistics::normal;
 /// for all.
 pub(crate) fn closed(model: &str, throughput: &[f64]) -> Cell {
     let n = throughput.len();
-    let same = |value: f64| Estimate::of(&vec![value; n]);
+    let same = |value: f64| Estimate::from_values(&vec![value; n]);
     let quantile = |(q, value_ns)| CellQuantile { q, value_ns, at_least: false, pooled: None };
     let latency = [
         (0.5, same(1e5)),
@@ -36,7 +36,7 @@ pub(crate) fn closed(model: &str, throughput: &[f64]) -> Cell {
         conduct: None,
         rank_by: None,
         trials: (0..n).map(|block| format!("trials/echo.{model}.{block}.json")).collect(),
-        throughput_per_s: Estimate::of(throughput).expect("values"),
+        throughput_per_s: Estimate::from_values(throughput).expect("values"),
         latency: latency.map(quantile).into(),
         server_cpu_per_request_ns: same(5e3),
         client_cpu_per_request_ns: same(5e3),
@@ -63,7 +63,7 @@ pub(crate) fn open(model: &str, p99_ns: &[f64]) -> Cell {
 /// Gives a cell another quantile.
 pub(crate) fn set(cell: &mut Cell, q: f64, values_ns: &[f64]) {
     let found = cell.latency.iter_mut().find(|quantile| (quantile.q - q).abs() < 1e-9);
-    found.expect("a quantile of the cell").value_ns = Estimate::of(values_ns);
+    found.expect("a quantile of the cell").value_ns = Estimate::from_values(values_ns);
 }
 
 /// Gives a cell a quantile of all its trials together.
@@ -145,7 +145,7 @@ pub(crate) fn reference(null_per_s: f64, client_ns: &[f64], server_ns: &[f64]) -
         client_cpu_per_request_ns: Some(*client),
         server_cpu_per_request_ns: Some(*server),
     });
-    Reference::of(50, trials.collect()).expect("values")
+    Reference::from_trials(50, trials.collect()).expect("values")
 }
 
 /// A summary of these cells, with all that follows from them.
@@ -178,13 +178,13 @@ pub(crate) fn bare(cells: Vec<Cell>) -> Summary {
         beside: None,
     };
     let host = crate::host::machine::host();
-    Summary::of(run, host, cells)
+    Summary::from_cells(run, host, cells)
 }
 
 /// A cell of a staircase: the rate of each step, the share that was answered, and the median response time.
 pub(crate) fn climbed(model: &str, steps: &[(f64, f64, f64)]) -> Cell {
     let mut cell = open(model, &[4e5; 3]);
-    let thrice = |value: f64| Estimate::of(&[value; 3]).expect("values");
+    let thrice = |value: f64| Estimate::from_values(&[value; 3]).expect("values");
     let step = |(rate_per_s, answered, p50): &(f64, f64, f64)| CellStep {
         start_ns: 0,
         width_ns: 500_000_000,

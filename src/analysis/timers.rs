@@ -1,4 +1,4 @@
-//! Requests that wait, and models whose timers are coarse beside that wait.
+//! Models whose timer resolution is coarse relative to the requests' waits.
 
 use servers::models;
 

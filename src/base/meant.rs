@@ -1,4 +1,4 @@
-//! What was meant by a name that is not known.
+//! Suggestions for unknown names.
 
 /// A name that is less like another was not meant to be that one.
 const ALIKE: f64 = 0.7;

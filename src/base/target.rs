@@ -1,4 +1,4 @@
-//! Where a server is, as people write it.
+//! Parses targets: addresses, URLs and Unix sockets.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
@@ -38,18 +38,14 @@ pub(crate) fn target(text: &str) -> Result<TargetArg, String> {
     if let Some(path) = text.strip_prefix("unix:") {
         let path = path.strip_prefix("//").unwrap_or(path);
         if path.is_empty() {
-            return Err(
-                "a socket in the file system has a path, as in unix:/run/server.sock".into()
-            );
+            return Err("a Unix socket needs a path, as in unix:/run/server.sock".into());
         }
         let address = Address::Unix(std::path::Path::new(path).into());
         return Ok(arg(address.into(), "localhost", None));
     }
     if let Some((scheme, rest)) = text.split_once("://") {
         if !scheme.eq_ignore_ascii_case("http") {
-            return Err(format!(
-                "{scheme} is not spoken here, and there is no TLS: write http://{rest}"
-            ));
+            return Err(format!("{scheme} is not supported, nor is TLS: write http://{rest}"));
         }
         let (authority, path) = url_parts(rest)?;
         let target = resolve(&with_port(authority)?)?;
@@ -69,7 +65,7 @@ fn url_parts(rest: &str) -> Result<(&str, String), String> {
     let (authority, path) = rest.split_at(end);
     if authority.contains('@') {
         return Err(
-            "a name and a password go into a header field: --header 'Authorization: Basic …'"
+            "user name and password go into a header field: --header 'Authorization: Basic …'"
                 .into(),
         );
     }
@@ -83,7 +79,7 @@ fn url_parts(rest: &str) -> Result<(&str, String), String> {
 fn with_port(authority: &str) -> Result<String, String> {
     let after_host = authority.rfind(']').map_or(authority, |end| &authority[end + 1..]);
     match after_host.split_once(':') {
-        _ if authority.is_empty() => Err("a URL has a host, as in http://localhost:8080/".into()),
+        _ if authority.is_empty() => Err("a URL needs a host, as in http://localhost:8080/".into()),
         Some((_, "")) => Ok(format!("{authority}{HTTP_PORT}")),
         Some(_) => Ok(authority.into()),
         None => Ok(format!("{authority}:{HTTP_PORT}")),
@@ -93,15 +89,14 @@ fn with_port(authority: &str) -> Result<String, String> {
 /// What people write who mean something else.
 fn hint(text: &str) -> Option<String> {
     if text.contains('/') {
-        Some(format!(
-            "write http://{text} for a URL, or unix:{text} for a socket in the file system"
-        ))
+        Some(format!("write http://{text} for a URL, or unix:{text} for a Unix socket"))
     } else if text.parse::<u16>().is_ok() {
         Some(format!(
-            "write 127.0.0.1:{text} for a port of this machine, and --rate {text} for so many requests a second"
+            "write 127.0.0.1:{text} for a port of this machine, or --rate {text} for that many \
+             requests a second"
         ))
     } else if text.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_ipv6()) {
-        Some(format!("write [{text}]:9000: the port comes behind brackets"))
+        Some(format!("write [{text}]:9000, with the port behind the brackets"))
     } else {
         None
     }
@@ -191,9 +186,9 @@ mod tests {
     #[test]
     fn what_is_no_target_says_what_to_write() {
         for (text, part) in [
-            ("https://localhost/", "no TLS: write http://localhost/"),
-            ("ftp://localhost/", "ftp is not spoken here"),
-            ("http://", "a URL has a host"),
+            ("https://localhost/", "nor is TLS: write http://localhost/"),
+            ("ftp://localhost/", "ftp is not supported"),
+            ("http://", "a URL needs a host"),
             ("http://me:secret@localhost/", "--header 'Authorization"),
             ("localhost:8080/path", "write http://localhost:8080/path"),
             ("/run/x.sock", "unix:/run/x.sock"),

@@ -1,4 +1,4 @@
-//! Durations, sizes and rates as people write them: `500us`, `64KiB`, `50k`.
+//! Parses durations, sizes and rates: `500us`, `64KiB`, `50k`.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ pub fn show_cpus(cpus: &[usize]) -> String {
 /// # Errors
 /// A sentence that says what is wrong with the text.
 pub fn parse_shard(text: &str) -> Result<(u64, u64), String> {
-    let wrong = || format!("'{text}' is not a part: write K/N, K from 0, as in 0/3, 1/3 and 2/3");
+    let wrong = || format!("'{text}' is not a shard: write K/N, K from 0, as in 0/3, 1/3 and 2/3");
     let (k, n) = text.split_once('/').ok_or_else(wrong)?;
     let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());
     let (k, n) = (number(k)?, number(n)?);

@@ -1,4 +1,4 @@
-//! Values of options, from what is typed.
+//! Parses the values of options.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ pub(crate) fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Result<T,
     all.iter()
         .find(|(n, _)| *n == name)
         .map(|(_, value)| *value)
-        .ok_or_else(|| format!("'{name}' is none of {}", names.collect::<Vec<_>>().join(", ")))
+        .ok_or_else(|| format!("'{name}' is not one of {}", names.collect::<Vec<_>>().join(", ")))
 }
 
 /// An application by name, of those that can be measured and checked.
@@ -69,7 +69,7 @@ pub(crate) fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Result<T,
 /// A sentence that lists the names.
 pub fn app(name: &str) -> Result<App, String> {
     named(&App::REQUEST_REPLY, name).map_err(|error| match any_app(name) {
-        Ok(_) => format!("{error}: what '{name}' says does not follow from a request"),
+        Ok(_) => format!("{error}: the replies of '{name}' do not follow from its requests"),
         Err(_) => error,
     })
 }
@@ -111,7 +111,6 @@ pub(crate) fn positive(text: &str) -> Result<usize, String> {
 }
 
 pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
-    let positive =
-        |d: Duration| if d.is_zero() { Err("longer than nothing".into()) } else { Ok(d) };
+    let positive = |d: Duration| if d.is_zero() { Err("must be above 0".into()) } else { Ok(d) };
     parse_duration(text).and_then(positive)
 }

@@ -1,4 +1,4 @@
-//! What people type who know other programs: where it means nothing here, the error says what does.
+//! Options of other load generators: the error names what to use instead.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -9,9 +9,9 @@ const GUESSES: &[(&str, &str)] = &[
     ("--latency", "leave it out: latencies are always printed"),
     ("-k", "leave it out: connections are kept open unless --requests-per-connection closes them"),
     ("--disable-keepalive", "write --requests-per-connection 1"),
-    ("--no-tui", "write --quiet, or nothing: there is a line of progress only"),
-    ("-s", "there are no scripts: --method, --path, --header and --body say what is asked"),
-    ("--script", "there are no scripts: --method, --path, --header and --body say what is asked"),
+    ("--no-tui", "write --quiet, or leave it out: there is only a progress line"),
+    ("-s", "scripts are not supported: use --method, --path, --header and --body"),
+    ("--script", "scripts are not supported: use --method, --path, --header and --body"),
     ("-p", "write --body @FILE, with --method POST"),
     ("-D", "write --body @FILE"),
     ("-T", "write --header 'Content-Type: …'"),
@@ -19,9 +19,9 @@ const GUESSES: &[(&str, &str)] = &[
     ("-u", "write --header 'Authorization: Basic …'"),
     ("-A", "write --header 'Accept: …'"),
     ("--host", "write --header 'Host: …'"),
-    ("-x", "there are no proxies: give the target itself"),
-    ("--insecure", "there is no TLS: write an http:// URL"),
-    ("--http2", "HTTP/1.1 only is spoken"),
+    ("-x", "proxies are not supported: give the target itself"),
+    ("--insecure", "TLS is not supported: write an http:// URL"),
+    ("--http2", "only HTTP/1.1 is supported"),
     ("-o", "write --json FILE for the whole result"),
     ("--output", "write --json FILE for the whole result"),
     ("--burst-delay", "write --rate, and --poisson for bursts as they come"),
@@ -50,6 +50,7 @@ pub(super) fn explain(mut error: clap::Error) -> clap::Error {
 pub(super) fn no_manual(command: &[String]) -> anyhow::Error {
     let command = command.first().map_or("COMMAND", String::as_str);
     usage(format!(
-        "there is no manual page: c10k --help lists the commands, c10k {command} --help has all options of one"
+        "there is no manual page: see c10k --help for the commands and c10k {command} --help for \
+         all options"
     ))
 }

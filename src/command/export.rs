@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::base::{Exit, usage};
 use crate::view::export::source::Source;
-use crate::view::export::{Format, Formats, a_folder, csv, of, put, write};
+use crate::view::export::{Format, Formats, a_folder, csv, put, render, write};
 
 /// `c10k export`.
 #[derive(Debug, Args)]
@@ -38,8 +38,8 @@ pub fn export(args: &ExportArgs) -> Result<Exit> {
     let asked = all.iter().any(|path| path.is_some());
     if !asked && args.to.is_none() {
         return Err(usage(
-            "nothing was asked for: add --to md, or of a trial --hlog FILE, --hgrm FILE or \
-             --csv FILE; c10k export --help lists the formats",
+            "no format given: add --to md, or for a trial --hlog FILE, --hgrm FILE or --csv FILE; \
+             c10k export --help lists the formats",
         ));
     }
     let to_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
@@ -54,12 +54,12 @@ pub fn export(args: &ExportArgs) -> Result<Exit> {
         if format.has_files(&source) {
             a_folder(format, args.output.as_deref())?;
         }
-        write(of(&source, format)?, format, args.output.as_deref())?;
+        write(render(&source, format)?, format, args.output.as_deref())?;
     }
     if asked {
         let Source::Trial(trial) = &source else {
             return Err(usage(format!(
-                "--hlog, --hgrm and --csv are of a trial and this is a {}: use --to hlog -o DIR",
+                "--hlog, --hgrm and --csv need a trial, and this is a {}: use --to hlog -o DIR",
                 source.kind()
             )));
         };

@@ -52,7 +52,7 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
     }
     args.formats.leave_standard_output()?;
     outputs_can_be_written(args)?;
-    let (arrivals, measure) = schedule::of(args)?;
+    let (arrivals, measure) = schedule::schedule_of(args)?;
     let shot = Shot { arrivals, warmup: Duration::ZERO, measure, position: 0, workload: "load" };
     let stop = interrupts()?;
     let trial = match args.warmup() {
@@ -114,16 +114,16 @@ pub(crate) fn trial(
     let (target, host) = match (of_ours, args.named()) {
         (Some(address), _) => (address.into(), address.to_string()),
         (None, Some(named)) => (named.target.clone(), named.host.clone()),
-        (None, None) => bail!("there is nothing to load: name a target, or a model with --serve"),
+        (None, None) => bail!("no target given: name one, or a model with --serve"),
     };
     let (recipe, request) = ask::recipe(args, &host)?;
     let mut load = asked(args, shot, target, recipe)?;
     let host = machine::host();
-    load.pacing = args.pacing.choose(&load, None, machine::processors());
+    load.pacing = args.pacing.choose(&load, None, machine::processor_count());
     let started_at = units::now();
-    let mut accountant = server
-        .as_ref()
-        .map(|server| Accountant::of(server.child.pid()).listening_on(server.child.address));
+    let mut accountant = server.as_ref().map(|server| {
+        Accountant::for_process(server.child.pid()).listening_on(server.child.address)
+    });
     let (outcome, ticks) = watched(&load, stop, args.quiet, &mut accountant)?;
     let circumstances = Circumstances {
         run: TrialRecord {
@@ -179,7 +179,7 @@ fn asked(
         live: !args.quiet,
     };
     if args.pacing == PacingArg::Spin && load.arrivals == Arrivals::Closed {
-        return Err(usage("--pacing spin is for an open loop, which has due times: add --rate"));
+        return Err(usage("--pacing spin needs an open loop: add --rate"));
     }
     args.conduct.apply(load, args.app(), args.seed)
 }

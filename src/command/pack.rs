@@ -14,7 +14,7 @@ pub struct PackArgs {
     /// Folders of runs
     #[arg(required = true, value_name = "DIR")]
     pub runs: Vec<PathBuf>,
-    /// Take them apart again
+    /// Unpack them
     #[arg(long)]
     pub undo: bool,
 }
@@ -28,7 +28,7 @@ pub fn run(args: &PackArgs) -> Result<Exit> {
         let (needed, what) = if args.undo { (PACKED, "packed") } else { (TRIALS, "to be packed") };
         if !dir.join(needed).exists() {
             return Err(usage(format!(
-                "{} is no run {what}: it has no {needed}; name the folder that c10k run made",
+                "{} is not a run {what}: it has no {needed}; name a folder that c10k run made",
                 dir.display()
             )));
         }

@@ -15,10 +15,10 @@ use crate::view::{page, table};
 pub struct ReportArgs {
     /// The run's folder
     pub dir: PathBuf,
-    /// Write its page to this file, too
+    /// Also write its page to this file
     #[arg(long, value_name = "FILE")]
     pub page: Option<PathBuf>,
-    /// Write its page into its folder anew, and into its summary what an earlier version left out
+    /// Rebuild the page in its folder, and add to its summary what an earlier version left out
     #[arg(long)]
     pub write: bool,
     /// Print one page of what all runs answer that are kept below DIR, load by load: docs/results.md

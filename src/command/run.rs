@@ -29,39 +29,39 @@ const ALL_TIME: Duration = Duration::from_secs(12 * 60);
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
-    /// The plan: a file, or the name of a built-in one, as c10k plans lists them; without one, a
-    /// quick comparison that takes two minutes at most. Models by name may follow, or stand alone
+    /// The plan: a file, or a built-in one from c10k plans; by default a quick comparison of at
+    /// most two minutes. Model names may follow, or stand alone
     #[arg(value_name = "PLAN|MODEL")]
     pub what: Vec<PathBuf>,
     /// Only these models, by name, separated by commas
     #[arg(long, value_delimiter = ',', value_parser = measured_names(), help_heading = WHAT)]
     #[arg(hide_possible_values = true)]
     pub models: Vec<String>,
-    /// Every model, and not only those that the plan names
+    /// Every model, not only those in the plan
     #[arg(long, conflicts_with = "models", help_heading = WHAT)]
     pub all: bool,
-    /// How long a run by rounds may take, as in 10m
+    /// Time limit of a run by rounds, as in 10m
     #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = HOW)]
     pub time: Option<Duration>,
-    /// Only these workloads of the plan, separated by commas, with those they take their rate from
+    /// Only these workloads of the plan, separated by commas, and those that set their rate
     #[arg(long, value_delimiter = ',', help_heading = WHAT)]
     pub workloads: Vec<String>,
-    /// Trials of each model under each workload; in a run by rounds the rounds at most
+    /// Trials of each model under each workload; in a run by rounds the maximum of rounds
     #[arg(long, value_name = "N", help_heading = HOW)]
     pub repeat: Option<u32>,
-    /// What decides the order of trials and the spacing of arrivals
+    /// Seed of the order of trials and of the arrivals
     #[arg(long, value_name = "N", help_heading = HOW)]
     pub seed: Option<u64>,
-    /// Go on with an interrupted run
+    /// Resume an interrupted run
     #[arg(long, value_name = "DIR", conflicts_with_all = ["what", "models", "all", "time", "workloads", "repeat", "seed", "out"], help_heading = OUT)]
     pub resume: Option<PathBuf>,
-    /// Count the servers' system calls too, in short loads after the trials (with strace)
+    /// Also count the servers' system calls with strace, in short loads after the trials
     #[arg(long, help_heading = HOW)]
     pub syscalls: bool,
-    /// Where the run's folder is made
+    /// Where to create the run's folder
     #[arg(long, value_name = "DIR", default_value = "results", help_heading = OUT)]
     pub out: PathBuf,
-    /// Print the trials and the time they will take, and do nothing
+    /// Print the run list and its duration, and measure nothing
     #[arg(long, help_heading = HOW)]
     pub dry_run: bool,
     /// Print the summary as JSON instead of tables
@@ -133,7 +133,7 @@ fn plan(args: &RunArgs) -> Result<Plan> {
     let mut plan = match (named, &args.resume) {
         (_, Some(dir)) if !dir.join(PLAN).is_file() => {
             return Err(usage(format!(
-                "{} holds no plan.toml, so no run was begun there: give a folder as c10k run has named it, as in \
+                "{} holds no plan.toml: give a folder that c10k run has made, as in \
                  results/quick-20260101T120000Z",
                 dir.display()
             )));
@@ -144,7 +144,7 @@ fn plan(args: &RunArgs) -> Result<Plan> {
     };
     let models = [models, args.models.clone()].concat();
     if args.all && !models.is_empty() {
-        return Err(usage("--all is every model: leave the names of models out"));
+        return Err(usage("--all means every model: leave out the model names"));
     }
     if !models.is_empty() {
         plan.models = models;
@@ -178,7 +178,8 @@ fn named(what: &[PathBuf]) -> Result<(Option<&PathBuf>, Vec<String>)> {
     if let Some(other) = rest.iter().find(|word| !is_model(word)) {
         let hint = did_you_mean(&other.to_string_lossy(), MODELS.iter().map(|model| model.name));
         return Err(usage(format!(
-            "'{}' is no model{hint}; write one plan, then models, as in c10k run latency epoll fork",
+            "'{}' is not a model{hint}; write one plan, then models, as in c10k run latency epoll \
+             fork",
             other.display()
         )));
     }
@@ -191,7 +192,8 @@ fn take_time(plan: &mut Plan, args: &RunArgs) -> Result<()> {
         (None, None) => {}
         (None, Some(_)) => {
             return Err(usage(format!(
-                "--time is of runs by rounds, and {} makes a fixed number of trials: say --repeat",
+                "--time needs a plan with rounds, and {} has a fixed number of trials: use \
+                 --repeat",
                 plan.name
             )));
         }
@@ -207,7 +209,7 @@ fn dry_run(mut plan: Plan) -> Result<()> {
     leave_out_unavailable(&mut plan)?;
     let (slots, mut text) = (slots(&plan)?, String::new());
     if let Some(ContendersPlan { folder, .. }) = &plan.contenders {
-        writeln!(text, "and those of the contenders in {folder} that build and pass their check")?;
+        writeln!(text, "and the contenders in {folder} that build and pass their check")?;
     }
     for Slot { workload, candidate, block, position, .. } in &slots {
         writeln!(text, "{position:>5}  block {block}  {}  {candidate}", workload.name)?;
@@ -220,8 +222,8 @@ fn dry_run(mut plan: Plan) -> Result<()> {
     match &plan.rounds {
         Some(rounds) => writeln!(
             text,
-            "{} trials at most, until everything is decided or {} are over; an order for one run, cells that are \
-             decided being left out",
+            "at most {} trials, until every comparison is decided or {} have passed; this is one \
+             possible order, and decided cells are skipped",
             slots.len(),
             humantime::format_duration(rounds.time)
         )?,

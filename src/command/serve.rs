@@ -194,8 +194,8 @@ fn say(server: &Server, line: &Line<'_>, json: bool) -> io::Result<()> {
     let on_terminal =
         if is_theirs { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
     let said = match (on_terminal && !json, is_theirs) {
-        (true, false) => print_words(&words::of(line, server.config.attended)),
-        (true, true) => eprint_words(&words::of(line, server.config.attended)),
+        (true, false) => print_words(&words::log_words(line, server.config.attended)),
+        (true, true) => eprint_words(&words::log_words(line, server.config.attended)),
         (false, false) => print_line(line),
         (false, true) => eprint_line(line),
     };
@@ -227,7 +227,7 @@ fn ready(server: &Server) -> Ready<'_> {
             until_idle: server.config.until_idle,
             ring: server.model.ring.as_ref().map(Ring::of),
             state: state(&server.config.state),
-            apps: Told::of(service.app, &server.config.apps),
+            apps: Told::for_app(service.app, &server.config.apps),
             cpus: machine::cpus(),
         },
     }

@@ -206,7 +206,7 @@ pub struct Estimate {
 impl Estimate {
     /// Of these values; `None` without any.
     #[must_use]
-    pub fn of(values: &[f64]) -> Option<Self> {
+    pub fn from_values(values: &[f64]) -> Option<Self> {
         let median = median(values)?;
         let (min, max) = extremes(values)?;
         Some(Self { median, min, max, values: values.to_vec(), interval: None })
@@ -249,10 +249,10 @@ mod tests {
 
     #[test]
     fn an_estimate_is_the_median_and_the_spread() {
-        let odd = Estimate::of(&[3.0, 1.0, 2.0]).expect("values");
+        let odd = Estimate::from_values(&[3.0, 1.0, 2.0]).expect("values");
         assert_eq!((odd.median, odd.min, odd.max), (2.0, 1.0, 3.0));
         assert_eq!(odd.values, [3.0, 1.0, 2.0]);
-        assert!((Estimate::of(&[1.0, 2.0]).expect("values").median - 1.5).abs() < 1e-12);
-        assert_eq!(Estimate::of(&[]), None);
+        assert!((Estimate::from_values(&[1.0, 2.0]).expect("values").median - 1.5).abs() < 1e-12);
+        assert_eq!(Estimate::from_values(&[]), None);
     }
 }

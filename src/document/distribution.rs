@@ -66,9 +66,10 @@ impl Distribution {
     ///
     /// # Errors
     /// When the histograms cannot be merged or serialised, which is a fault of ours.
-    pub fn of(recorded: &Histogram<u64>, censored: &Histogram<u64>) -> Result<Self> {
+    pub fn from_histograms(recorded: &Histogram<u64>, censored: &Histogram<u64>) -> Result<Self> {
         let mut all = recorded.clone();
-        all.add(censored).context("the ages of unfinished requests do not fit the histogram")?;
+        all.add(censored)
+            .context("the ages of unfinished requests exceed the histogram's range")?;
         let quantiles = QUANTILES.map(|q| quantile(&all, censored.len(), q)).to_vec();
         Ok(Self {
             unit: "ns".into(),
@@ -107,7 +108,7 @@ impl Distribution {
     /// The whole histogram again.
     ///
     /// # Errors
-    /// When the text is not what [`Distribution::of`] wrote.
+    /// When the text is not what [`Distribution::from_histograms`] wrote.
     pub fn histogram(&self) -> Result<Histogram<u64>> {
         decode(&self.histogram)
     }
@@ -151,13 +152,14 @@ mod tests {
     #[test]
     fn the_histogram_survives_writing_and_reading() {
         let recorded = histogram((1..10_000).map(|i| i * 977));
-        let written = Distribution::of(&recorded, &histogram([])).expect("written");
+        let written = Distribution::from_histograms(&recorded, &histogram([])).expect("written");
         assert_eq!(written.histogram().expect("read"), recorded);
     }
 
     #[test]
     fn a_quantile_needs_six_samples_beyond_it() {
-        let of = |n| Distribution::of(&histogram(1..=n), &histogram([])).expect("written");
+        let of =
+            |n| Distribution::from_histograms(&histogram(1..=n), &histogram([])).expect("written");
         let admitted = |n, q| of(n).quantile(q).expect("a listed quantile").admitted;
         assert!(admitted(600, 0.99) && !admitted(590, 0.99));
         assert!(admitted(6_000, 0.999) && !admitted(5_990, 0.999));
@@ -166,7 +168,8 @@ mod tests {
 
     #[test]
     fn samples_that_hang_together_count_for_fewer() {
-        let plain = Distribution::of(&histogram(1..=10_000), &histogram([])).expect("written");
+        let plain =
+            Distribution::from_histograms(&histogram(1..=10_000), &histogram([])).expect("written");
         assert!(plain.quantile(0.999).expect("listed").admitted);
         // Two of them are worth one from the 99th percentile on.
         let found = plain.clone().worth(|q| if q >= 0.99 { 2.0 } else { 1.0 });
@@ -182,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_quantile_in_the_cut_off_share_is_a_lower_bound() {
-        let written = Distribution::of(
+        let written = Distribution::from_histograms(
             &histogram((1..=900).map(|_| 1_000)),
             &histogram((1..=100).map(|_| 5_000)),
         );

@@ -63,7 +63,7 @@ impl Imbalance {
     /// Over so many workers, of which those that are not listed took none; `None` where there is
     /// nothing to be uneven.
     #[must_use]
-    pub fn of(listed: &[Worker], workers: u64) -> Option<Self> {
+    pub fn from_workers(listed: &[Worker], workers: u64) -> Option<Self> {
         let mut shares: Vec<u64> = listed.iter().map(|worker| worker.connections).collect();
         shares.sort_unstable();
         let total = as_f64(shares.iter().sum());
@@ -92,7 +92,7 @@ mod tests {
         let listed: Vec<_> = listed
             .map(|(connections, worker)| Worker { worker, connections: *connections })
             .collect();
-        Imbalance::of(&listed, workers)
+        Imbalance::from_workers(&listed, workers)
     }
 
     /// Straight from the definition: the mean difference of all pairs over twice the mean.
@@ -133,7 +133,8 @@ mod tests {
     #[test]
     fn a_number_that_a_server_made_up_costs_nothing() {
         let listed = [Worker { worker: u32::MAX, connections: 3 }];
-        let found = Imbalance::of(&listed, u64::from(u32::MAX) + 1).expect("something to spread");
+        let found =
+            Imbalance::from_workers(&listed, u64::from(u32::MAX) + 1).expect("something to spread");
         assert!(found.gini > 0.999_999 && found.gini <= 1.0);
     }
 }

@@ -14,7 +14,7 @@ pub fn encode(histogram: &Histogram<u64>) -> Result<String> {
     let mut bytes = Vec::new();
     V2DeflateSerializer::new()
         .serialize(histogram, &mut bytes)
-        .context("the histogram cannot be serialised")?;
+        .context("cannot serialise the histogram")?;
     Ok(STANDARD.encode(bytes))
 }
 
@@ -41,7 +41,7 @@ pub fn sum<'a>(
     let high = histograms.clone().map(Histogram::high).max().unwrap_or(2).max(2);
     let mut sum = Histogram::new_with_bounds(1, high, digits)?;
     for histogram in histograms {
-        sum.add(histogram).context("the histograms do not fit each other")?;
+        sum.add(histogram).context("the histograms have different bounds")?;
     }
     Ok(sum)
 }
@@ -72,7 +72,7 @@ pub fn split_off_largest(all: &Histogram<u64>, n: u64) -> (Histogram<u64>, Histo
         largest.saturating_record_n(step.value_iterated_to(), taken);
         left -= taken;
     }
-    assert_eq!(left, 0, "a histogram of {} has no {n} samples", all.len());
+    assert_eq!(left, 0, "a histogram of {} samples cannot have {n}", all.len());
     rest.subtract(&largest).expect("what is taken was there");
     (rest, largest)
 }

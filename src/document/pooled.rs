@@ -48,7 +48,7 @@ impl Shown {
     /// Of a figure over several trials: its median with the interval, or with the spread where trials
     /// are too few for one.
     #[must_use]
-    pub fn of(estimate: &Estimate) -> Self {
+    pub fn from_estimate(estimate: &Estimate) -> Self {
         let Estimate { median, min, max, interval, ref values } = *estimate;
         Self {
             value: median,
@@ -73,7 +73,7 @@ impl CellQuantile {
     pub fn shown(&self) -> Option<Shown> {
         let Some(pooled) = &self.pooled else {
             let estimate = self.value_ns.as_ref()?;
-            return Some(Shown { at_least: self.at_least, ..Shown::of(estimate) });
+            return Some(Shown { at_least: self.at_least, ..Shown::from_estimate(estimate) });
         };
         let values: Vec<f64> = pooled.of_trials.iter().map(|value| as_f64(*value)).collect();
         let (low, high) = extremes(&values)?;
@@ -96,7 +96,7 @@ mod tests {
             of_trials: vec![20, 90, 10],
             most_of_one_trial: Some(0.6),
         };
-        let value_ns = Estimate::of(&[20.0, 90.0, 10.0]);
+        let value_ns = Estimate::from_values(&[20.0, 90.0, 10.0]);
         CellQuantile { q: 0.99, value_ns, at_least: true, pooled: Some(pooled) }
     }
 

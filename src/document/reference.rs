@@ -124,9 +124,9 @@ pub struct Widened {
 impl Reference {
     /// Of these trials, without anything that follows from their values; `None` without any.
     #[must_use]
-    pub fn of(connections: usize, trials: Vec<ReferenceTrial>) -> Option<Self> {
+    pub fn from_trials(connections: usize, trials: Vec<ReferenceTrial>) -> Option<Self> {
         let known = |of: fn(&ReferenceTrial) -> Option<f64>| {
-            Estimate::of(&trials.iter().filter_map(of).collect::<Vec<_>>())
+            Estimate::from_values(&trials.iter().filter_map(of).collect::<Vec<_>>())
         };
         let throughput_per_s = known(|trial| Some(trial.throughput_per_s))?;
         let client_cpu_per_request_ns = known(|trial| trial.client_cpu_per_request_ns);

@@ -35,7 +35,7 @@ pub fn write(path: &Path, text: &[u8]) -> Result<()> {
         File::open(folder)?.sync_all()
     };
     write().with_context(|| {
-        format!("cannot write {}: is there space left, and may you write there?", path.display())
+        format!("cannot write {}: check the free space and the permissions", path.display())
     })
 }
 
@@ -117,7 +117,10 @@ pub fn write_lines(path: &Path, document: &impl Serialize) -> Result<()> {
 /// # Errors
 /// When it has no JSON form, which is a fault of ours.
 pub fn json(document: &impl Serialize) -> Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(document).context("the result has no JSON form")?;
+    let mut text = serde_json::to_vec_pretty(document).context(
+        "the result cannot be written as \
+        JSON",
+    )?;
     text.push(b'\n');
     Ok(text)
 }
@@ -233,7 +236,7 @@ mod tests {
     fn an_unwritable_folder_is_named_with_what_to_do() {
         let error = write(Path::new("/proc/none/a.json"), b"x").expect_err("no such folder");
         let text = format!("{error:#}");
-        assert!(text.contains("/proc/none/a.json") && text.contains("space left"), "{text}");
+        assert!(text.contains("/proc/none/a.json") && text.contains("the free space"), "{text}");
         // Whoever can go on with something says so where that is.
         assert!(!text.contains("--resume") && !text.contains("--out"), "{text}");
     }

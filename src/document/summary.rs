@@ -60,7 +60,7 @@ pub struct Excluded {
 impl Summary {
     /// Of these cells, without anything that follows from them.
     #[must_use]
-    pub fn of(run: RunRecord, host: Host, cells: Vec<Cell>) -> Self {
+    pub fn from_cells(run: RunRecord, host: Host, cells: Vec<Cell>) -> Self {
         Self {
             schema: SchemaId::summary(),
             run,

@@ -63,7 +63,7 @@ fn work_round_ps() -> u64 {
 
 /// How many processors the machine has, whichever of them this process may use.
 #[must_use]
-pub fn processors() -> usize {
+pub fn processor_count() -> usize {
     let online = Root::of_this_machine().online();
     online.map_or(0, |online| online.len()).max(cpus().len())
 }
@@ -86,7 +86,8 @@ pub fn pin(cpus: &[usize]) -> Result<()> {
     cpus.iter().filter(|cpu| **cpu < CpuSet::MAX_CPU).for_each(|cpu| set.set(*cpu));
     let advice = || {
         format!(
-            "cannot keep to processors {cpus:?}: `nproc --all` and taskset -p $$ tell which there are"
+            "cannot pin to processors {cpus:?}: `nproc --all` and `taskset -p $$` show the usable \
+             ones"
         )
     };
     sched_setaffinity(None, &set).with_context(advice)?;

@@ -80,7 +80,7 @@ const SHARE_MAX: f64 = 2.0;
 impl ArrivalsPlan {
     /// The workload whose throughput decides the rate, where one does.
     #[must_use]
-    pub fn of(&self) -> Option<&str> {
+    pub fn relative_to(&self) -> Option<&str> {
         match self {
             Self::Constant(Rate { of, .. })
             | Self::Poisson(Rate { of, .. })
@@ -167,7 +167,7 @@ impl ArrivalsPlan {
                 );
             }
         }
-        let Some(of) = self.of() else { return Ok(()) };
+        let Some(of) = self.relative_to() else { return Ok(()) };
         let closed = |w: &Workload| w.arrivals == Self::Closed;
         ensure!(
             plan.workload(of).is_some_and(closed),
@@ -217,8 +217,8 @@ impl Plan {
             let found = series.find(|(_, _, wanted)| same(wanted));
             let (point, ..) = found.with_context(|| {
                 format!(
-                    "workload '{name}': of: '{of}' is varied, and none of its points has the same \
-                     settings: name one, or vary this workload in the same keys"
+                    "workload '{name}': of: '{of}' is varied, but none of its points has the same \
+                     settings: name one point, or vary this workload over the same keys"
                 )
             })?;
             of.clone_from(point);

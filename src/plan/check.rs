@@ -19,7 +19,7 @@ impl Plan {
         ensure!(is_file_name(&self.name), "name: use letters, digits, - and _ only");
         ensure!(self.trials >= 1, "trials: at least 1");
         ensure!(self.threads >= 1, "threads: at least 1");
-        ensure!(!self.measure.is_zero(), "measure: longer than nothing");
+        ensure!(!self.measure.is_zero(), "measure: must be above 0");
         self.check_subjects()?;
         self.check_twin_workloads()?;
         self.check_rounds()?;
@@ -53,12 +53,12 @@ impl Plan {
                 services.push(service);
             }
         }
-        ensure!(!services.is_empty(), "nobody is left to be measured under it");
+        ensure!(!services.is_empty(), "every model is excluded from it");
         for service in services {
             ensure!(
                 !workload.greeting || service.1 == Framing::Line,
-                "greeting: a greeting is a line, and {} framing has none: leave it out, or set \
-                 framing = \"line\" in [server]",
+                "greeting: {} framing has no greeting: leave it out, or set framing = \"line\" in \
+                 [server]",
                 service.1.name()
             );
             // Nothing is opened: any address is as good.

@@ -31,7 +31,7 @@ impl de::Visitor<'_> for Number {
     type Value = Draw;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number, or a law of numbers such as \"uniform:16..4096\"")
+        f.write_str("a number, or a distribution such as \"uniform:16..4096\"")
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Draw, E> {

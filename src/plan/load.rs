@@ -97,7 +97,7 @@ impl Plan {
 
     /// How a load generator thread is to wait is decided when the load is known.
     pub(crate) fn paced(&self, mut load: Load, server_cpus: &[usize]) -> Load {
-        load.pacing = self.pacing.choose(&load, Some(server_cpus), machine::processors());
+        load.pacing = self.pacing.choose(&load, Some(server_cpus), machine::processor_count());
         load
     }
 }

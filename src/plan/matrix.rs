@@ -112,7 +112,7 @@ fn axes_of<'a>(value: &Value<'a>, before: &str, axes: &mut Vec<Axis<'a>>) -> Res
                 ensure!(!values.is_empty(), "matrix: {path} has no values");
                 ensure!(
                     path != "name",
-                    "matrix: a name cannot be varied, it follows from the others"
+                    "matrix: the name cannot be varied; it follows from the other keys"
                 );
                 axes.push(Axis { path, written: key.span(), values: values.to_vec() });
             }
@@ -131,7 +131,7 @@ fn set<'a>(workload: &mut Value<'a>, axis: &Axis<'a>, value: &Value<'a>) -> Resu
     let mut at = workload;
     while let Some(part) = parts.next() {
         let DeValue::Table(table) = at.get_mut() else {
-            bail!("matrix: {}: there is nothing below '{}'", axis.path, before(&axis.path, part));
+            bail!("matrix: {}: '{}' has no keys below it", axis.path, before(&axis.path, part));
         };
         if parts.peek().is_none() {
             table.insert(key(part), value.clone());
@@ -141,7 +141,9 @@ fn set<'a>(workload: &mut Value<'a>, axis: &Axis<'a>, value: &Value<'a>) -> Resu
             let empty = DeValue::Table(DeTable::new());
             table.insert(key(part), Spanned::new(axis.written.clone(), empty));
         }
-        let Some(next) = table.get_mut(part) else { bail!("matrix: {} has no place", axis.path) };
+        let Some(next) = table.get_mut(part) else {
+            bail!("matrix: {} is not a key of a workload", axis.path)
+        };
         at = next;
     }
     bail!("matrix: a key is empty")

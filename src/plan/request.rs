@@ -82,7 +82,7 @@ impl RequestPlan {
         };
         ensure!(
             framing == Framing::Http,
-            "request: a page is of HTTP: set framing = \"http\" in [server]"
+            "request: a page needs HTTP: set framing = \"http\" in [server]"
         );
         Ok(Recipe::asking(Ask::new(&Method::new("GET")?, path, host, &[], &[])?))
     }

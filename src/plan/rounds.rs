@@ -94,11 +94,12 @@ impl Plan {
         ensure!(rounds.first > 0 && rounds.every > 0, "rounds: first and every are 1 or more");
         ensure!(rounds.error > 0.0 && rounds.error < 1.0, "rounds: error is between 0 and 1");
         ensure!(!rounds.time.is_zero(), "rounds: time is above 0");
-        let waits = self.workloads.iter().find(|workload| workload.arrivals.of().is_some());
+        let waits =
+            self.workloads.iter().find(|workload| workload.arrivals.relative_to().is_some());
         if let Some(workload) = waits {
             anyhow::bail!(
-                "rounds: workload '{}' takes its rate from what another came to, and rounds have no second part: give \
-                 it a rate",
+                "rounds: workload '{}' derives its rate from another workload, which rounds do not \
+                 support: give it a rate",
                 workload.name
             );
         }

@@ -47,12 +47,12 @@ impl ServerPlan {
             state_store: self.state_store.clone(),
             state_key: None,
         };
-        ensure!(!state.session_ttl.is_zero(), "[server]: session-ttl: longer than nothing");
+        ensure!(!state.session_ttl.is_zero(), "[server]: session-ttl: must be above 0");
         ensure!(state.sessions_max > 0, "[server]: sessions-max: at least 1");
         ensure!(
             state.state_store.is_some() == (state.state == Home::External),
-            "[server]: state = \"external\" needs state-store = \"redis://127.0.0.1:6379\", and no \
-             other home has one"
+            "[server]: state = \"external\" needs state-store = \"redis://127.0.0.1:6379\"; no \
+             other home takes one"
         );
         Ok(state)
     }

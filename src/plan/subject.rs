@@ -80,11 +80,11 @@ impl<'a> Subject<'a> {
                 }
                 let most = model.holds_at_most.filter(|most| clients > *most)?;
                 Some(format!(
-                    "it holds {most} connections at most, and this workload has {clients}"
+                    "it holds at most {most} connections, and this workload has {clients}"
                 ))
             }
             Self::Null => None,
-            Self::External(_) if workload.greeting => Some("it begins with no greeting".into()),
+            Self::External(_) if workload.greeting => Some("it sends no greeting".into()),
             Self::External(external) => {
                 let varied = workload.factors.iter().find(|f| f.name.starts_with("server."))?;
                 let own = external.framing.is_none() && external.app.is_none();
@@ -116,7 +116,7 @@ impl External {
         ensure!(is_file_name(&self.name), "name: use letters, digits, - and _ only");
         ensure!(
             models::find(&self.name).is_none() && broken::find(&self.name).is_none(),
-            "name: a model of ours is called that"
+            "name: a built-in model has this name"
         );
         match (&self.command, &self.target) {
             (Some(words), None) => ensure!(
@@ -125,8 +125,9 @@ impl External {
             ),
             (None, Some(_)) => self.address().map(|_| ())?,
             _ => bail!(
-                "it needs command = [\"python3\", \"server.py\", \"{{port}}\"], which is started for \
-                 each trial, or target = \"127.0.0.1:9000\", which is there already, and not both"
+                "give either command = [\"python3\", \"server.py\", \"{{port}}\"], which is \
+                 started for each trial, or target = \"127.0.0.1:9000\", a server that is already \
+                 running"
             ),
         }
         Ok(())
@@ -289,7 +290,7 @@ impl Plan {
             external.check().with_context(|| format!("external '{name}'"))?;
             ensure!(
                 self.externals[..at].iter().all(|before| before.name != *name),
-                "there are two externals '{name}'"
+                "two externals are called '{name}'"
             );
         }
         let subjects = self.subjects()?;
@@ -307,7 +308,11 @@ impl Plan {
             workloads.extend(workload.series.as_deref().into_iter().chain([&*workload.name]));
         }
         for exclude in &self.exclude {
-            ensure!(!exclude.reason.trim().is_empty(), "exclude: say why, as reason = \"...\"");
+            ensure!(
+                !exclude.reason.trim().is_empty(),
+                "exclude: give a reason, as in reason = \
+                \"...\""
+            );
             for name in &exclude.models {
                 let measured = MODELS.iter().chain(VARIANTS);
                 let known = measured.map(|model| model.name).chain(names.iter().copied());

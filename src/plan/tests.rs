@@ -188,7 +188,8 @@ fn an_expanded_plan_survives_writing_and_reading() {
 fn a_share_of_a_varied_workload_is_of_the_point_with_the_same_settings() {
     let plan = Plan::parse(VARIED).expect("in order");
     for workload in plan.workloads.iter().filter(|w| w.series.as_deref() == Some("open")) {
-        let of = plan.workload(workload.arrivals.of().expect("a share")).expect("a workload");
+        let of =
+            plan.workload(workload.arrivals.relative_to().expect("a share")).expect("a workload");
         assert!(of.factors.iter().all(|factor| workload.factors.contains(factor)), "{of:?}");
         assert_eq!(of.factors.len() + 1, workload.factors.len());
     }
@@ -202,7 +203,7 @@ fn what_is_wrong_with_a_matrix_is_said_with_its_line_and_key() {
         ("\"request.bytes\"", "\"request.bites\"", "did you mean `bytes`"),
         ("\"request.bytes\"", "\"reqest.bytes\"", "did you mean `request`"),
         ("\"server.workers\"", "\"server.worker\"", "did you mean `workers`"),
-        ("\"request.bytes\"", "\"name.bytes\"", "nothing below 'name'"),
+        ("\"request.bytes\"", "\"name.bytes\"", "'name' has no keys below it"),
         ("= [1, 2], \"req", "= [], \"req", "server.workers has no values"),
         ("= [1, 2], \"req", "= 1, \"req", "server.workers needs a list"),
         ("= [1, 2], \"req", "= [1, \"two\"], \"req", "invalid type"),
@@ -240,7 +241,7 @@ fn one_that_cannot_hold_the_connections_is_left_out_with_its_reason() {
     for (right, wrong, said) in [
         ("[\"sequential\"]\nw", "[\"sequentiel\"]\nw", "did you mean sequential"),
         ("workloads = [\"echo\"]", "workloads = [\"ecko\"]", "did you mean echo"),
-        ("\"slow\"", "\" \"", "say why"),
+        ("\"slow\"", "\" \"", "give a reason"),
     ] {
         let error = error(&text.replacen(right, wrong, 1));
         assert!(error.contains(said), "{error}");
@@ -285,17 +286,17 @@ fn connections_behave_as_the_command_line_has_it() {
     assert!(none.requests_per_connection.is_none() && none.think_time.is_none());
     for (wrong, said) in [
         ("think-time = \"10\"", "think-time: "),
-        ("connection-lifetime = \"0s\"", "connection-lifetime: longer"),
+        ("connection-lifetime = \"0s\"", "connection-lifetime: must be above 0"),
         ("pipeline = 5000", "pipeline: from 1 to"),
         ("misbehave = \"rude=5%\"", "misbehave: "),
         ("misbehave = \"resetter=99%\"", "leaves none"),
-        ("pipeline = 2\nthink-time = \"1ms\"", "leave out the think"),
+        ("pipeline = 2\nthink-time = \"1ms\"", "exclude each other"),
     ] {
         let error = error(&with(wrong));
         assert!(error.contains(said) && error.contains("'echo-"), "{wrong}: {error}");
     }
     let open = VARIED.replacen("server = { workers = 2 }", "think-time = \"1ms\"", 1);
-    assert!(error(&open).contains("closed loop only"), "{}", error(&open));
+    assert!(error(&open).contains("is for a closed loop"), "{}", error(&open));
 }
 
 #[test]
@@ -350,11 +351,11 @@ fn servers_of_others_are_started_by_a_command_or_are_there() {
     assert!(reason.contains("server.workers"), "{reason}");
     for (wrong, said) in [
         ("name = \"mine\"", "command = "),
-        ("name = \"epoll\"\ntarget = \"127.0.0.1:1\"", "a model of ours"),
+        ("name = \"epoll\"\ntarget = \"127.0.0.1:1\"", "a built-in model"),
         ("name = \"mi ne\"\ntarget = \"127.0.0.1:1\"", "letters"),
         ("name = \"mine\"\ntarget = \"nowhere\"", "target: "),
         ("name = \"mine\"\ncommand = []", "name a program"),
-        ("name = \"mine\"\ntarget = \"127.0.0.1:1\"\nframing = \"lines\"", "none of line"),
+        ("name = \"mine\"\ntarget = \"127.0.0.1:1\"\nframing = \"lines\"", "not one of line"),
     ] {
         let error = error(&with(wrong));
         assert!(error.contains(said), "{wrong}: {error}");

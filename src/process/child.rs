@@ -132,7 +132,10 @@ impl ServerChild {
         };
         ensure!(status.success(), "the server ended with {status}");
         // What it wrote is in the pipe, and its reader comes to the end of it.
-        let line = self.lines.recv_timeout(within).context("the server ended without a word")?;
+        let line = self.lines.recv_timeout(within).context(
+            "the server ended without a stopped \
+            line",
+        )?;
         serde_json::from_str(&line).context("the stopped line is not JSON")
     }
 }

@@ -18,6 +18,6 @@ mod words;
 
 pub use interrupts::interrupts;
 pub(crate) use interrupts::is_ignored;
-pub(crate) use processors::processors;
+pub(crate) use processors::assign_processors;
 pub use serve::ServeArgs;
 pub use until::until;

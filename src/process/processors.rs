@@ -5,7 +5,7 @@ use crate::plan::Plan;
 
 /// Processors for the servers and for the generator: the plan's, or one each where there are
 /// two, or none, and then the results say so.
-pub(crate) fn processors(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
+pub(crate) fn assign_processors(plan: &Plan) -> (Vec<usize>, Vec<usize>) {
     let usable = machine::cpus();
     let own = |at: usize| if usable.len() > 1 { vec![usable[at]] } else { Vec::new() };
     (

@@ -33,47 +33,47 @@ pub struct ServeArgs {
     #[arg(long, short, group = "kind", value_parser = servable_names(), help_heading = SERVER)]
     #[arg(hide_possible_values = true)]
     pub model: Option<String>,
-    /// A server with a fault, on purpose; `c10k models --broken` lists them with what shows it
+    /// A server with a deliberate fault; `c10k models --broken` lists them and what shows each
     #[arg(long, group = "kind", value_name = "NAME", value_parser = broken_names(), help_heading = SERVER)]
     pub broken: Option<String>,
-    /// Where to listen; port 0 takes a free one and the ready line says which
+    /// Where to listen; port 0 picks a free port, which the ready line names
     #[arg(long, default_value = "127.0.0.1:9000", value_parser = address, help_heading = SERVER)]
     pub listen: SocketAddr,
     /// What a request means: bench, echo, multiply, or one for the classroom: clock, daytime, sink,
     /// shell, chat, dispatch
     #[arg(long, default_value = "bench", value_parser = any_app, help_heading = PROTOCOL)]
     pub app: App,
-    /// How the stream is cut into requests
+    /// How the stream is divided into requests
     #[arg(long, default_value = "line", value_parser = framing, help_heading = PROTOCOL)]
     pub framing: Framing,
     /// Threads or processes of a pool, loops, or threads of a runtime, where the model has them
     #[arg(long, value_parser = positive, help_heading = SERVER)]
     pub workers: Option<usize>,
-    /// Live connections at most; by default as many as the descriptor limit has room for
+    /// Maximum of live connections [default: as many as the descriptor limit allows]
     #[arg(long, value_name = "N", value_parser = positive, help_heading = LIMITS)]
     pub max_connections: Option<usize>,
     /// Length of the kernel's queue of connections not yet accepted
     #[arg(long, default_value_t = 4096, help_heading = LIMITS)]
     pub backlog: u32,
-    /// Close a connection that completes no request, or reads no reply, for so long
+    /// Close a connection that completes no request, or reads no reply, for this long
     #[arg(long, default_value = "60s", value_parser = positive_duration, help_heading = LIMITS)]
     pub idle_timeout: Duration,
-    /// After SIGTERM, give connections so long to finish; a second signal cuts them at once
+    /// Time for connections to finish after SIGTERM; a second signal cuts them at once
     #[arg(long, default_value = "5s", value_parser = positive_duration, help_heading = LIMITS)]
     pub drain_timeout: Duration,
-    /// Close each connection after so many replies
+    /// Close each connection after K replies
     #[arg(long, value_name = "K", help_heading = PROTOCOL)]
     pub close_after: Option<NonZeroU32>,
-    /// Serve one connection, and end when it does
+    /// Serve one connection, then exit
     #[arg(long, help_heading = LIMITS)]
     pub once: bool,
-    /// End when the last connection has, after at least one
+    /// Exit when the last connection has closed, after at least one
     #[arg(long, help_heading = LIMITS)]
     pub until_idle: bool,
     /// Keep a console: Enter stops the server, Ctrl-C opens a menu
     #[arg(long, help_heading = OUTPUT)]
     pub console: bool,
-    /// Begin every connection with a line that says which worker serves it and since when
+    /// Greet every connection with a line that names its worker and the times of accept and service
     #[arg(long, help_heading = PROTOCOL)]
     pub greeting: bool,
     /// Tell of every request on standard error: who asked what, the reply, and how long it took; lines for

@@ -20,7 +20,7 @@ const ENDS_WITHIN: Duration = Duration::from_millis(300);
 
 /// A server that runs.
 #[derive(Debug)]
-pub struct Server {
+pub struct RunningServer {
     /// Where it listens.
     pub address: SocketAddr,
     pub(super) patience: Duration,
@@ -35,7 +35,7 @@ pub(super) enum Kind {
     Address,
 }
 
-impl Server {
+impl RunningServer {
     /// Its process.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl Server {
     /// When it has no process of ours.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         let pid = Pid::from_raw(self.pid()?).context("a process id")?;
-        kill_process(pid, signal).context("the server has ended by itself")
+        kill_process(pid, signal).context("the server exited on its own")
     }
 
     /// Sends a signal to each of its processes.
@@ -76,7 +76,7 @@ impl Server {
     pub fn signal_all(&self, signal: Signal) -> Result<()> {
         // Each server is the first of a group of its own.
         let group = Pid::from_raw(self.pid()?).context("a process id")?;
-        kill_process_group(group, signal).context("the server has ended by itself")
+        kill_process_group(group, signal).context("the server exited on its own")
     }
 
     /// Asks it to stop, waits until it has, and returns what a model of ours says then.
@@ -187,7 +187,9 @@ impl Server {
         };
         let last = said.last(ended);
         match (status, last) {
-            (Some(status), Some(last)) => Some(format!("it ended with {status}, saying: {last}")),
+            (Some(status), Some(last)) => {
+                Some(format!("it ended with {status} and printed: {last}"))
+            }
             (Some(status), None) => Some(format!("it ended with {status}")),
             (None, Some(last)) => Some(format!("it said: {last}")),
             (None, None) => None,
@@ -195,7 +197,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         // A model of ours is ended by its own type.
         let Kind::Command { child, status, .. } = &mut self.kind else { return };

@@ -20,7 +20,7 @@ use servers::Model;
 
 use super::child::EndedEarly;
 use super::inherited::Inherited;
-use super::server::{Kind, Server};
+use super::server::{Kind, RunningServer};
 use super::{ServeArgs, until};
 use crate::process::child::ServerChild;
 use crate::workload::speech::Speech;
@@ -76,7 +76,7 @@ impl Subject {
     ///
     /// # Errors
     /// When it does not come to listen.
-    pub fn start(&self, start: Start<'_>) -> Result<Server> {
+    pub fn start(&self, start: Start<'_>) -> Result<RunningServer> {
         let Start { patience, .. } = start;
         let (address, kind) = match self {
             Self::Model { model, program } => {
@@ -86,21 +86,21 @@ impl Subject {
             Self::Command(words) => command::start(words, start)?,
             Self::Address(address) => (*address, Kind::Address),
         };
-        Ok(Server { address, patience, kind, stopped: None })
+        Ok(RunningServer { address, patience, kind, stopped: None })
     }
 
     /// Starts a model of ours, or says how it has refused to start.
     ///
     /// # Errors
     /// When it does neither.
-    pub fn start_or_refuse(&self, start: Start<'_>) -> Result<Result<Server, Refusal>> {
+    pub fn start_or_refuse(&self, start: Start<'_>) -> Result<Result<RunningServer, Refusal>> {
         let Start { patience, .. } = start;
-        let Self::Model { model, program } = self else { bail!("it is no model of ours") };
+        let Self::Model { model, program } = self else { bail!("it is not a built-in model") };
         let mut stderr = tempfile::tempfile()?;
         let error = match start_model(model, program, start, stderr.try_clone()?.into()) {
             Ok(server) => {
                 let (address, kind) = (server.address, Kind::Model(server));
-                return Ok(Ok(Server { address, patience, kind, stopped: None }));
+                return Ok(Ok(RunningServer { address, patience, kind, stopped: None }));
             }
             Err(error) => error,
         };
@@ -116,7 +116,7 @@ impl Subject {
     /// # Errors
     /// When it is none.
     pub fn command(&self, start: Start<'_>) -> Result<Command> {
-        let Self::Model { model, program } = self else { bail!("it is no model of ours") };
+        let Self::Model { model, program } = self else { bail!("it is not a built-in model") };
         let file = File::open(program).context("cannot open this program's own file")?;
         model_command(model, program, &file, start)
     }
@@ -131,7 +131,7 @@ impl Subject {
         start: Start<'_>,
         after: Duration,
     ) -> Result<(ExitStatus, String)> {
-        let Self::Model { model, program } = self else { bail!("it is no model of ours") };
+        let Self::Model { model, program } = self else { bail!("it is not a built-in model") };
         let file = File::open(program).context("cannot open this program's own file")?;
         let mut stdout = tempfile::tempfile()?;
         let mut command = model_command(model, program, &file, start)?;

@@ -12,7 +12,7 @@ use anyhow::{Result, ensure};
 pub fn until(what: &str, patience: Duration, mut condition: impl FnMut() -> bool) -> Result<()> {
     let start = Instant::now();
     while !condition() {
-        ensure!(start.elapsed() < patience, "waited {patience:?} until {what}, in vain");
+        ensure!(start.elapsed() < patience, "waited {patience:?} in vain until {what}");
         thread::sleep(Duration::from_millis(2));
     }
     Ok(())

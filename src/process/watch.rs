@@ -31,7 +31,7 @@ pub struct Footprint {
 impl Footprint {
     /// Of the tree below this process.
     #[must_use]
-    pub fn of(root: i32) -> Self {
+    pub fn read_from(root: i32) -> Self {
         let mut footprint = Self::default();
         for pid in pids(root) {
             footprint.processes += 1;
@@ -273,7 +273,7 @@ impl Lowered {
 
 /// What the kernel counts as a process's data: memory of its own that it may write to.
 fn data_bytes(process: &Process) -> Result<u64> {
-    let kib = process.status()?.vmdata.context("the kernel does not say how much data it has")?;
+    let kib = process.status()?.vmdata.context("the kernel does not report its data size")?;
     Ok(kib * 1024)
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Words {
 }
 
 impl Words {
-    pub(super) fn of(stderr: ChildStderr) -> Self {
+    pub(super) fn collect_from(stderr: ChildStderr) -> Self {
         let end = Arc::new(Mutex::new(VecDeque::new()));
         let kept = Arc::clone(&end);
         Self { end, reader: thread::spawn(move || keep_end(stderr, &kept)) }

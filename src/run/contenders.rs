@@ -83,7 +83,7 @@ pub(super) fn survived(
         (Err(error), None) => Err(error),
         (Err(error), Some(contender)) => {
             let reason = words(&error);
-            eprintln!("{name} is measured no further: {reason}");
+            eprintln!("{name} is no longer measured: {reason}");
             (contender.state, contender.reason) = (ContenderState::Died, Some(reason));
             Ok(None)
         }

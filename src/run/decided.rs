@@ -9,7 +9,7 @@ const TRIALS_MIN: usize = 3;
 
 /// Those that are decided after these looks, as workload and model; of a workload in which all others are decided, the
 /// best too.
-pub(super) fn of(cells: &[Cell], looks: &[Look]) -> Vec<(String, String)> {
+pub(super) fn decided_cells(cells: &[Cell], looks: &[Look]) -> Vec<(String, String)> {
     let mut workloads: Vec<&str> = Vec::new();
     for cell in cells {
         if !workloads.contains(&cell.workload.as_str()) {
@@ -62,12 +62,12 @@ mod tests {
         let mut cell = closed(model, &[1e4; 12]);
         cell.rank_by = Some(RankBy::Cpu);
         let waves = (0..12).map(|at| cost * 1e3 * (1.0 + spread * f64::from(at % 5 - 2)));
-        cell.server_cpu_per_request_ns = Estimate::of(&waves.collect::<Vec<_>>());
+        cell.server_cpu_per_request_ns = Estimate::from_values(&waves.collect::<Vec<_>>());
         cell
     }
 
     fn names(cells: &[Cell], looks: &[Look]) -> Vec<String> {
-        of(cells, looks).into_iter().map(|(_, model)| model).collect()
+        decided_cells(cells, looks).into_iter().map(|(_, model)| model).collect()
     }
 
     #[test]

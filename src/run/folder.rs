@@ -23,7 +23,7 @@ impl Folder {
     /// second have different ones.
     pub(super) fn new(out: &Path, id: &str) -> Result<(Self, String)> {
         let cannot = |path: &Path| {
-            format!("cannot make the folder {}: choose another with --out", path.display())
+            format!("cannot create the folder {}: choose another with --out", path.display())
         };
         fs::create_dir_all(out).with_context(|| cannot(&out.join(id)))?;
         let mut name = id.to_owned();
@@ -64,7 +64,7 @@ fn lock(folder: &Path) -> Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(usage(format!(
-            "another c10k run is at work in {}: wait until it has ended, or end it with Ctrl-C",
+            "another c10k run is using {}: wait until it ends, or stop it with Ctrl-C",
             folder.display()
         ))),
         Err(TryLockError::Error(_)) => Ok(None),

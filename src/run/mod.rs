@@ -35,7 +35,7 @@ use crate::document::store::packed::is_packed;
 use crate::document::{Contender, Host, RunRecord, Summary};
 use crate::host::machine;
 use crate::plan::Plan;
-use crate::process::{interrupts, processors};
+use crate::process::{assign_processors, interrupts};
 use crate::view::page;
 use contenders::Warmed;
 use folder::Folder;
@@ -100,7 +100,7 @@ impl Run {
         let id = format!("{}-{}", plan.name, units::compact(&started_at));
         let (folder, id) = Folder::new(out, &id)?;
         store::write(&folder.path.join(PLAN), plan.to_toml()?.as_bytes())?;
-        let (server_cpus, client_cpus) = processors(&plan);
+        let (server_cpus, client_cpus) = assign_processors(&plan);
         let record = RunRecord {
             id,
             plan: plan.name.clone(),
@@ -139,7 +139,7 @@ impl Run {
     pub(crate) fn resume(mut plan: Plan, dir: &Path) -> Result<Self> {
         if is_packed(dir) {
             return Err(usage(format!(
-                "cannot resume a packed run: take it apart first with c10k pack --undo {}",
+                "cannot resume a packed run: unpack it first with c10k pack --undo {}",
                 dir.display()
             )));
         }
@@ -148,18 +148,19 @@ impl Run {
             .map_err(|error| usage(format!("cannot resume: {error:#}")))?;
         if summary.run.beside.is_some() {
             return Err(usage(
-                "one side of a comparison cannot go on alone: measure both again with c10k compare --interleaved",
+                "cannot resume one side of a comparison: measure both again with c10k compare \
+                 --interleaved",
             ));
         }
         let digest = folder.plan_digest()?;
         if summary.run.plan_digest.as_ref().is_some_and(|begun| *begun != digest) {
             return Err(usage(format!(
-                "{0}/plan.toml is not as it was when the run was begun, and trials of two plans do not go \
-                 together: put it back, or begin another run with c10k run {0}/plan.toml",
+                "{0}/plan.toml has changed since the run began, and trials of two plans cannot be \
+                 mixed: restore it, or start another run with c10k run {0}/plan.toml",
                 dir.display()
             )));
         }
-        let counts = syscalls::of(&summary);
+        let counts = syscalls::earlier_counts(&summary);
         let Summary { run: record, host, .. } = summary;
         // What began without a reference, in an earlier version, goes on without.
         plan.reference &= plan.rounds.is_some() || slots(&plan)?.len() == record.trials_planned;
@@ -187,7 +188,7 @@ impl Run {
 
     pub(crate) fn how_to_resume(&self) -> String {
         format!(
-            "what was measured is kept; go on with: c10k run --resume {}",
+            "the trials so far are kept; continue with: c10k run --resume {}",
             self.folder.path.display()
         )
     }
@@ -195,14 +196,16 @@ impl Run {
     fn make_trials(&mut self) -> Result<()> {
         if self.plan.rounds.is_some() {
             let sides = std::slice::from_mut(self);
-            return rounds::make(sides, &mut |cells, looks| decided::of(&cells[0], looks));
+            return rounds::make(sides, &mut |cells, looks| {
+                decided::decided_cells(&cells[0], looks)
+            });
         }
         let plan = self.plan.clone();
         let slots = slots(&plan)?;
         let done = |slot: &Slot<'_>| self.path(slot).is_file();
         let (made, todo): (Vec<_>, Vec<_>) = slots.into_iter().partition(done);
         if !made.is_empty() {
-            eprintln!("{} trials are there already", made.len());
+            eprintln!("{} trials are already done", made.len());
         }
         if todo.is_empty() {
             eprintln!("nothing is left to be measured");
@@ -216,7 +219,8 @@ impl Run {
                 progress.made_one();
                 continue;
             }
-            let base = bases.of(slot.workload, &self.folder.path, &plan, &mut self.record)?;
+            let base =
+                bases.rate_base(slot.workload, &self.folder.path, &plan, &mut self.record)?;
             match contenders::warm_up(self, slot, base)? {
                 Warmed::Ready => {}
                 Warmed::Died => {

@@ -36,7 +36,7 @@ impl Progress {
         if self.bar.is_hidden() && self.blocks.borrow_mut().insert((open, slot.block)) {
             let arrivals = if open { "open" } else { "closed" };
             let (made, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
-            eprintln!("{made} of {all} trials made; {arrivals} loop, block {}", slot.block + 1);
+            eprintln!("{made} of {all} trials done; {arrivals} loop, block {}", slot.block + 1);
         }
     }
 
@@ -59,14 +59,14 @@ impl Rounds {
         let template = "{bar:30} round {pos} of {len} at most  {wide_msg}";
         bar.set_style(ProgressStyle::with_template(template).expect("the template is in order"));
         let time = humantime::format_duration(Duration::from_secs(time.as_secs()));
-        eprintln!("{}: until everything is decided, {time} at most", plan.name);
+        eprintln!("{}: until every comparison is decided, at most {time}", plan.name);
         Self { bar }
     }
 
     pub(super) fn at(&self, rounds: u32, slot: &Slot<'_>, left: Duration) {
         self.bar.set_position(u64::from(rounds));
         let what = format!("{} {}", slot.workload.name, slot.candidate);
-        self.bar.set_message(format!("{what}; {} s left at most", left.as_secs()));
+        self.bar.set_message(format!("{what}; at most {} s left", left.as_secs()));
     }
 
     pub(super) fn looked(&self, rounds: u32, (decided, all): (usize, usize)) {

@@ -21,7 +21,7 @@ pub(super) fn sum_up(dir: &Path, plan: &Plan) -> Result<Option<Reference>> {
             (0..plan.trials).try_for_each(|block| sum.add(block, later, None))?;
         }
     }
-    Ok(Reference::of(sum.connections, sum.found))
+    Ok(Reference::from_trials(sum.connections, sum.found))
 }
 
 struct Sum<'a> {

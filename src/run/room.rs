@@ -21,7 +21,7 @@ pub(super) fn check(out: &Path, trials: usize) -> Result<()> {
     let there = out.ancestors().find(|folder| folder.is_dir());
     let there = there.filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let disk = rustix::fs::statvfs(there)
-        .with_context(|| format!("cannot tell how much space is left at {}", there.display()))?;
+        .with_context(|| format!("cannot read the free space at {}", there.display()))?;
     if disk.f_blocks == 0 {
         // What is no disk has no room either, and says no when it is written to.
         return Ok(());
@@ -31,14 +31,14 @@ pub(super) fn check(out: &Path, trials: usize) -> Result<()> {
     let (takes, left) = (show_bytes(as_f64(needed)), show_bytes(as_f64(free)));
     if free < needed {
         return Err(usage(format!(
-            "{trials} trials take up to {takes}, and {left} are left at {}: free some space, choose \
-             another folder with --out, or make fewer trials with --repeat",
+            "{trials} trials need up to {takes}, but {left} are free at {}: free some space, \
+             choose another folder with --out, or run fewer trials with --repeat",
             there.display()
         )));
     }
     if free / 2 < needed {
         eprintln!(
-            "{trials} trials take up to {takes}, and no more than {left} are left at {}",
+            "{trials} trials need up to {takes}, and only {left} are free at {}",
             there.display()
         );
     }
@@ -56,8 +56,9 @@ pub(super) fn descriptors(plan: &Plan, slots: &[Slot<'_>]) -> Result<()> {
     match loadgen::descriptors_missing(clients(most)) {
         None => Ok(()),
         Some((need, limit)) => Err(usage(format!(
-            "{} needs {need} file descriptors and the limit is {limit}: raise it (`ulimit -n {need}`, as root; for \
-             good in /etc/security/limits.conf), or name workloads with fewer connections with --workloads",
+            "{} needs {need} file descriptors and the limit is {limit}: raise it (`ulimit -n \
+             {need}` as root; permanently in /etc/security/limits.conf), or select workloads with \
+             fewer connections with --workloads",
             most.workload.name
         ))),
     }

@@ -57,7 +57,7 @@ pub(crate) fn make(sides: &mut [Run], decide: &mut Decide<'_>) -> Result<()> {
         std::fs::create_dir_all(spoiled::folder(side.dir()))?;
     }
     let clock = Clock { began: Instant::now(), before: Duration::from_nanos(record.took_ns) };
-    let mut cells = Cells::of(&plans)?;
+    let mut cells = Cells::from_plans(&plans)?;
     let progress = Progress::new(first, rule.time);
     // Resumed, all rounds are gone through again, and trials that are there are read.
     record.looks.clear();

@@ -36,7 +36,7 @@ pub(crate) fn of_sides(sides: [Side; 2], out: &Path, decide: &mut Decide<'_>) ->
         run.write_summary(&run.sum_up()?)?;
         runs.push(run);
     }
-    let begun = |run: &Run| Summary::of(run.record.clone(), run.host.clone(), Vec::new());
+    let begun = |run: &Run| Summary::from_cells(run.record.clone(), run.host.clone(), Vec::new());
     let begun: Vec<Summary> = runs.iter().map(begun).collect();
     let made = rounds::make(&mut runs, &mut |cells, looks| {
         let so_far = |side: usize| Summary { cells: cells[side].clone(), ..begun[side].clone() };

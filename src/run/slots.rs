@@ -53,7 +53,7 @@ pub(crate) fn file_name(workload: &Workload, candidate: Candidate<'_>, block: u3
 /// Every trial of a plan, in the order in which they are made.
 pub(crate) fn slots(plan: &Plan) -> Result<Vec<Slot<'_>>> {
     let candidates = plan.candidates()?;
-    let waits = |w: &&Workload| w.arrivals.of().is_some();
+    let waits = |w: &&Workload| w.arrivals.relative_to().is_some();
     let (second, first): (Vec<_>, Vec<_>) = plan.workloads.iter().partition(waits);
     let mut random = fastrand::Rng::with_seed(plan.seed);
     // Of its own, so that the others come in the same order with a reference and without.

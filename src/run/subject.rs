@@ -13,7 +13,7 @@ use crate::host::machine;
 use crate::plan::{External, Subject};
 use crate::process::child::ServerChild;
 use crate::process::ours::{self, Clients};
-use crate::process::server::Server;
+use crate::process::server::RunningServer;
 use crate::process::starting::{Start, Subject as Started};
 use crate::workload::speech::Speech;
 
@@ -25,7 +25,7 @@ pub(super) enum Running {
     /// One of ours.
     Model(ServerChild),
     /// One that a command of the plan has started.
-    Command(Server),
+    Command(RunningServer),
     /// One that was there before and will be there after.
     There(SocketAddr),
 }
@@ -58,7 +58,7 @@ impl Running {
         (server_cpus, client_cpus): (&[usize], &[usize]),
     ) -> Result<Self> {
         let Some(words) = external.words()? else { return external.address().map(Self::There) };
-        let start = Start::plain(Speech::of(app, framing), PATIENCE);
+        let start = Start::plain(Speech::for_app(app, framing), PATIENCE);
         // A child inherits the processors of the thread that starts it.
         if !server_cpus.is_empty() {
             machine::pin(server_cpus)?;
@@ -109,8 +109,9 @@ pub(super) fn unseen(subject: Subject<'_>, trial: &Trial) -> Option<String> {
     let Subject::External(External { name, command: Some(_), .. }) = subject else { return None };
     trial.server.is_none().then(|| {
         format!(
-            "nobody knows what {name} used: who listens at its port is no process that its command has \
-             started (a container, or a service?); a command that is the server itself is measured whole"
+            "the CPU and memory of {name} are unknown: its command did not start the process that \
+             listens at its port (a container or a service?); give a command that is the server \
+             itself"
         )
     })
 }
@@ -119,13 +120,13 @@ pub(super) fn unseen(subject: Subject<'_>, trial: &Trial) -> Option<String> {
 ///
 /// # Errors
 /// When it had ended by itself: then it was not there to be measured.
-fn end(mut server: Server) -> Result<()> {
+fn end(mut server: RunningServer) -> Result<()> {
     let group = Pid::from_raw(server.pid()?).context("a process id")?;
     if let Some(words) = server.ended_unasked() {
-        anyhow::bail!("the server ended while it was measured: {words}");
+        anyhow::bail!("the server ended during the measurement: {words}");
     }
     // Its first process is a child that was not waited for, so the number is nobody else's.
-    kill_process_group(group, Signal::TERM).context("the server ended by itself")?;
+    kill_process_group(group, Signal::TERM).context("the server exited on its own")?;
     if server.stopped().is_err() {
         // Either that is still so, or others of it are still in the group.
         let _ = kill_process_group(group, Signal::KILL);

@@ -47,8 +47,11 @@ pub(super) fn sum_up(
     }
     let reference = super::reference::sum_up(dir, plan)?;
     record.trials_done += reference.as_ref().map_or(0, |reference| reference.trials.len());
-    let mut summary =
-        Summary { excluded: excluded(plan)?, reference, ..Summary::of(record, host, cells) };
+    let mut summary = Summary {
+        excluded: excluded(plan)?,
+        reference,
+        ..Summary::from_cells(record, host, cells)
+    };
     standings::derive(&mut summary);
     Ok(summary)
 }
@@ -84,10 +87,11 @@ pub(super) fn cell(
     trials: &[Trial],
 ) -> Option<Cell> {
     let first = trials.first()?;
-    let each = |of: fn(&Trial) -> f64| Estimate::of(&trials.iter().map(of).collect::<Vec<_>>());
+    let each =
+        |of: fn(&Trial) -> f64| Estimate::from_values(&trials.iter().map(of).collect::<Vec<_>>());
     // A figure that one trial lacks is not the median of the others.
     let every = |of: fn(&Trial) -> Option<f64>| {
-        Estimate::of(&trials.iter().map(of).collect::<Option<Vec<_>>>()?)
+        Estimate::from_values(&trials.iter().map(of).collect::<Option<Vec<_>>>()?)
     };
     Some(Cell {
         workload: workload.name.clone(),
@@ -115,7 +119,7 @@ pub(super) fn cell(
         replies_checked: trials.iter().map(|trial| trial.census.ok + trial.census.wrong()).sum(),
         replies_wrong: trials.iter().map(|trial| trial.census.wrong()).sum(),
         validity: flags::validity(trials)?,
-        flags: flags::of(trials),
+        flags: flags::flag_trials(trials),
         spoiled: Vec::new(),
     })
 }
@@ -128,7 +132,7 @@ fn turnaround(trials: &[Trial]) -> Option<CellTurnaround> {
         return None;
     }
     let each = |of: fn(&Turnaround) -> f64| {
-        Estimate::of(&all.iter().map(|found| of(found)).collect::<Vec<_>>())
+        Estimate::from_values(&all.iter().map(|found| of(found)).collect::<Vec<_>>())
     };
     Some(CellTurnaround {
         mean_ns: each(|found| found.times.mean)?,
@@ -145,14 +149,14 @@ pub(super) struct Bases {
 
 impl Bases {
     /// Replies per second that the shares of a workload's rates are of; whatever where it has none.
-    pub(super) fn of(
+    pub(super) fn rate_base(
         &mut self,
         workload: &Workload,
         dir: &Path,
         plan: &Plan,
         record: &mut RunRecord,
     ) -> Result<f64> {
-        let Some(of) = workload.arrivals.of() else { return Ok(1.0) };
+        let Some(of) = workload.arrivals.relative_to() else { return Ok(1.0) };
         if !self.decided.contains_key(of) {
             self.decided.insert(of.into(), slowest(of, dir, plan)?);
         }

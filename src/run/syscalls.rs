@@ -17,7 +17,7 @@ const LOAD: Duration = Duration::from_secs(1);
 pub(super) type Counts = BTreeMap<(String, String), Syscalls>;
 
 /// What an earlier part of the same run has counted.
-pub(super) fn of(summary: &Summary) -> Counts {
+pub(super) fn earlier_counts(summary: &Summary) -> Counts {
     let counted = summary.cells.iter().filter_map(|cell| {
         Some(((cell.workload.clone(), cell.model.clone()), cell.syscalls.clone()?))
     });
@@ -56,7 +56,8 @@ impl Run {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let base = bases.of(slot.workload, &self.folder.path, &plan, &mut self.record)?;
+            let base =
+                bases.rate_base(slot.workload, &self.folder.path, &plan, &mut self.record)?;
             match self.count(&slot, base) {
                 Ok(counts) => _ = self.counts.insert(key, counts),
                 // A model that is stopped at each call may fail where it would not.
@@ -72,7 +73,7 @@ impl Run {
         let (trial, counts) = trial::make_counted(self, slot, base, Some(LOAD))?;
         let (requests, connections) = (trial.census.ok, trial.connections.opened);
         syscalls::per_request(&counts, requests, connections)
-            .ok_or_else(|| anyhow::anyhow!("there was no right reply"))
+            .ok_or_else(|| anyhow::anyhow!("there was no correct reply"))
     }
 
     /// Writes a note down, and says it the first time.

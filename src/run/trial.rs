@@ -52,7 +52,7 @@ pub(super) fn make_counted(
         let pid = server.pid().context("it is no child of ours, whose calls could be counted")?;
         counter = Some(Counter::attach(pid)?);
     }
-    let mut accountant = server.pid().map(Accountant::of);
+    let mut accountant = server.pid().map(Accountant::for_process);
     accountant = accountant.map(|accountant| accountant.listening_on(server.address()));
     let outcome = loadgen::run(&load, &run.stop, &mut |moment| {
         if let Some(accountant) = &mut accountant {
@@ -75,7 +75,7 @@ pub(super) fn make_counted(
         contention: ticks.contention(),
     };
     let trial = record::trial(circumstances, &outcome);
-    let mut trial = trial.context("the trial cannot be written down")?;
+    let mut trial = trial.context("cannot write the trial's document")?;
     trial.phases.warmup_trials = warmed.map(|warmed| warmed.trials);
     Ok((trial, counts))
 }

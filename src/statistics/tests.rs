@@ -208,7 +208,7 @@ fn a_verdict_is_by_ratio_and_by_the_level_of_the_family() {
     let of = |low: f64, high: f64, good, p: f64| {
         let ratio =
             Ratio { value: (low * high).sqrt(), interval: Interval { low, high }, p_value: p };
-        Verdict::of(&ratio, good, 0.05, Some(p))
+        Verdict::from_ratio(&ratio, good, 0.05, Some(p))
     };
     // Five per cent less is 1 / 1.05, and not 0.95: either way round the verdict is the same.
     assert_eq!(of(0.951, 1.0, Good::High, 0.5), Verdict::CannotTell);

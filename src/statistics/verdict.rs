@@ -34,7 +34,7 @@ impl Verdict {
     /// comparisons) is given, when that is below 1 minus the confidence too. `margin` is a share: 0.05 is
     /// five per cent.
     #[must_use]
-    pub fn of(ratio: &Ratio, good: Good, margin: f64, p_value: Option<f64>) -> Self {
+    pub fn from_ratio(ratio: &Ratio, good: Good, margin: f64, p_value: Option<f64>) -> Self {
         let more = 1.0 + margin;
         let less = 1.0 / more;
         let significant = p_value.is_none_or(|p| p <= 1.0 - super::interval::CONFIDENCE);
@@ -70,7 +70,7 @@ mod tests {
     fn of(low: f64, high: f64, good: Good) -> Verdict {
         let ratio =
             Ratio { value: (low * high).sqrt(), interval: Interval { low, high }, p_value: 0.0 };
-        Verdict::of(&ratio, good, 0.05, None)
+        Verdict::from_ratio(&ratio, good, 0.05, None)
     }
 
     #[test]
@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn a_p_value_that_is_too_large_forbids_a_difference() {
         let ratio = Ratio { value: 2.0, interval: Interval { low: 1.5, high: 2.6 }, p_value: 0.0 };
-        assert_eq!(Verdict::of(&ratio, Good::Low, 0.05, Some(0.1)), Verdict::CannotTell);
-        assert_eq!(Verdict::of(&ratio, Good::Low, 0.05, Some(0.05)), Verdict::Worse);
+        assert_eq!(Verdict::from_ratio(&ratio, Good::Low, 0.05, Some(0.1)), Verdict::CannotTell);
+        assert_eq!(Verdict::from_ratio(&ratio, Good::Low, 0.05, Some(0.05)), Verdict::Worse);
     }
 
     /// The honesty test: one thing compared with itself, with a spread that trials have and a drift
@@ -105,7 +105,7 @@ mod tests {
             };
             let (a, b) = (trials(), trials());
             let ratio = ratio::unpaired(&a, &b).expect("a ratio");
-            let verdict = Verdict::of(&ratio, Good::High, 0.0, Some(ratio.p_value));
+            let verdict = Verdict::from_ratio(&ratio, Good::High, 0.0, Some(ratio.p_value));
             different += i32::from(matches!(verdict, Verdict::Better | Verdict::Worse));
         }
         // 5 % without the help of any margin: 100, with a standard deviation of 10. Much less would

@@ -85,7 +85,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         latency: latency(outcome)?,
         intervals: outcome.intervals.iter().map(interval).collect::<Result<_>>()?,
         steps: outcome.steps.iter().map(step).collect::<Result<_>>()?,
-        steadiness: steadiness::of(&outcome.series),
+        steadiness: steadiness::measure_steadiness(&outcome.series),
         sent_gaps: outcome.sent.as_ref().and_then(steadiness::gaps),
         connections: connections(outcome),
         greetings: outcome.greetings.as_ref().map(greetings),
@@ -106,7 +106,7 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
         checks: Vec::new(),
         validity: Validity::Valid,
     };
-    trial.checks = checks::of(&trial, steal_share);
+    trial.checks = checks::check_trial(&trial, steal_share);
     trial.validity = checks::validity(&trial.checks);
     Ok(trial)
 }
@@ -140,8 +140,10 @@ fn census(outcome: &Outcome) -> Census {
 
 fn latency(outcome: &Outcome) -> Result<Latency> {
     let none = Histogram::new_from(&outcome.censored_ages);
-    let whole = |histogram: &Histogram<u64>| Distribution::of(histogram, &none);
-    let cut_off = |histogram: &Histogram<u64>| Distribution::of(histogram, &outcome.censored_ages);
+    let whole = |histogram: &Histogram<u64>| Distribution::from_histograms(histogram, &none);
+    let cut_off = |histogram: &Histogram<u64>| {
+        Distribution::from_histograms(histogram, &outcome.censored_ages)
+    };
     let (latency, greetings) = (&outcome.latency, outcome.greetings.as_ref());
     // In an open loop the series is of response times. Service times are discounted alike: what
     // hangs together in the one does in the other.
@@ -159,7 +161,9 @@ fn latency(outcome: &Outcome) -> Result<Latency> {
         sched_lag: whole(&latency.sched_lag)?,
         connect: whole(&latency.connect)?,
         saturated: outcome.saturated,
-        greeting: greetings.map(|g| Distribution::of(&g.latency, &g.censored_ages)).transpose()?,
+        greeting: greetings
+            .map(|g| Distribution::from_histograms(&g.latency, &g.censored_ages))
+            .transpose()?,
         accept_delay: greetings.map(|g| whole(&g.accept_delay)).transpose()?,
         queue_delay: greetings.map(|g| whole(&g.queue_delay)).transpose()?,
     })
@@ -208,7 +212,7 @@ fn step(step: &loadgen::Step) -> Result<StepRecord> {
         offered: step.offered,
         ok: step.ok,
         failed: step.failed,
-        response: Distribution::of(&step.latency, &step.censored_ages)?,
+        response: Distribution::from_histograms(&step.latency, &step.censored_ages)?,
     })
 }
 
@@ -269,7 +273,7 @@ fn imbalance(workers: &[Worker], target: &Target) -> Option<Imbalance> {
     let reported = target.stopped.as_ref().and_then(|stopped| stopped["workers"].as_array());
     match reported.map(|workers| workers.len() as u64) {
         Some(0) => None,
-        reported => Imbalance::of(workers, reported.unwrap_or(0).max(highest)),
+        reported => Imbalance::from_workers(workers, reported.unwrap_or(0).max(highest)),
     }
 }
 
@@ -291,7 +295,7 @@ fn client(load: &Load, outcome: &Outcome) -> Result<ClientAccount> {
 fn standstill(load: &Load, outcome: &Outcome) -> Result<StandstillRecord> {
     let found = &outcome.standstill;
     let none = Histogram::new_from(&found.touched);
-    let touched = || Distribution::of(&found.touched, &none);
+    let touched = || Distribution::from_histograms(&found.touched, &none);
     let threads = as_f64(load.threads.max(1) as u64);
     Ok(StandstillRecord {
         gaps: found.gaps,

@@ -41,7 +41,7 @@ pub(crate) fn heard(
     stop: &AtomicBool,
 ) -> Result<Heard> {
     let mut accountant =
-        server.map(|child| Accountant::of(child.pid()).listening_on(child.address));
+        server.map(|child| Accountant::for_process(child.pid()).listening_on(child.address));
     let outcome = run_room(load, stop, &mut |moment| {
         if let Some(accountant) = accountant.as_mut() {
             accountant.watch(moment);
@@ -83,13 +83,13 @@ fn judged(load: &RoomLoad, outcome: &RoomOutcome) -> Vec<Check> {
     };
     let RoomOutcome { missing, out_of_order, strange, gone, interrupted, .. } = *outcome;
     let mut all = vec![
-        none("delivered", missing, format!("{missing} deliveries did not come")),
+        none("delivered", missing, format!("{missing} deliveries are missing")),
         none(
             "one-order",
             out_of_order,
             "two members heard the messages in different orders".into(),
         ),
-        none("nothing-else", strange, format!("{strange} lines were none of this load's messages")),
+        none("nothing-else", strange, format!("{strange} lines are not messages of this load")),
         none("members-stay", gone as u64, format!("{gone} members were disconnected")),
         none("complete", u64::from(interrupted), "it was interrupted".into()),
         none("some", u64::from(outcome.messages == 0), "no message was measured".into()),
@@ -119,8 +119,9 @@ fn judged(load: &RoomLoad, outcome: &RoomOutcome) -> Vec<Check> {
 
 /// As it is written down.
 fn found(outcome: &RoomOutcome) -> Result<RoomFound> {
-    let of =
-        |histogram: &Histogram<u64>| Distribution::of(histogram, &Histogram::new_from(histogram));
+    let of = |histogram: &Histogram<u64>| {
+        Distribution::from_histograms(histogram, &Histogram::new_from(histogram))
+    };
     let seconds = outcome.measured.as_secs_f64();
     let per_second = |n: u64| if seconds > 0.0 { as_f64(n) / seconds } else { 0.0 };
     Ok(RoomFound {

@@ -158,7 +158,7 @@ impl Column {
     pub(crate) fn of(&self, cell: &Cell) -> Figure {
         match self.of {
             Of::Quantile(q) => Figure::quantile(cell.quantile(q)),
-            Of::Median(of) | Of::Spread(of) => Figure::of(of(cell).map(Shown::of)),
+            Of::Median(of) | Of::Spread(of) => Figure::of(of(cell).map(Shown::from_estimate)),
             Of::Number(of) => Figure::of(of(cell).map(alone)),
         }
     }
@@ -203,7 +203,7 @@ const NEIGHBOURS: (&str, &str) = ("p90", "p95");
 
 /// The columns of a table of these cells, which have these standings; and those that are left out, since all
 /// cells have too few samples for them. A column that says nothing takes the room of one that does.
-pub(crate) fn of(
+pub(crate) fn shown_columns(
     cells: &[&Cell],
     standings: &[&Standings],
 ) -> (Vec<&'static Column>, Vec<&'static str>) {
@@ -226,7 +226,7 @@ pub(crate) fn of(
 
 /// What is said of a column that was left out.
 pub(crate) fn left_out(name: &str) -> String {
-    format!("{name} is left out: all have too few samples for it.")
+    format!("{name} is left out: no model has enough samples.")
 }
 
 /// The columns in the order in which they give way on a narrow terminal; the one that models are ranked by is

@@ -58,7 +58,7 @@ pub fn show(text: &str) -> Result<()> {
 #[must_use]
 pub fn summary(summary: &Summary) -> String {
     let mut text = format!("{}\n", summary.run.question);
-    for line in answer::of(summary) {
+    for line in answer::answer_sentences(summary) {
         push(&mut text, &line);
     }
     let cells: Vec<&Cell> = summary.cells.iter().collect();
@@ -164,7 +164,7 @@ pub(crate) const WIDTH: usize = 100;
 
 fn workload_table(cells: &[(&Cell, &str)], standings: Option<&Standings>) -> String {
     let own: Vec<&Cell> = cells.iter().map(|(cell, _)| *cell).collect();
-    let (columns, left_out) = columns::of(&own, standings.as_slice());
+    let (columns, left_out) = columns::shown_columns(&own, standings.as_slice());
     let ranked = standings.is_some();
     let names = columns.iter().map(|column| column.name);
     let names: Vec<&str> = [columns::MODEL]
@@ -222,13 +222,12 @@ pub fn closing(summary: &Summary) -> String {
         summary.host.kernel,
         summary.host.cpu_model,
         summary.host.cpus,
-        processors(&run.server_cpus),
-        processors(&run.client_cpus),
+        show_processors(&run.server_cpus),
+        show_processors(&run.client_cpus),
     );
     if are_pooled(&summary.cells) {
         text.push_str(
-            "\nLatency quantiles are of the requests of all trials together; what compares models takes \
-             each trial's own.",
+            "\nLatency quantiles are pooled over all trials; comparisons use each trial's own.",
         );
     }
     for line in reference::lines(summary) {
@@ -240,14 +239,14 @@ pub fn closing(summary: &Summary) -> String {
         let trials = if least == most { most.to_string() } else { format!("{least} to {most}") };
         let _ = write!(
             text,
-            "\nA quick look: with fewer than five trials each ({trials} here) there is no verdict \
-             about which model is better. Figures are medians with the spread of the trials."
+            "\nA quick look: fewer than five trials each ({trials} here) give no verdict about \
+             which model is better. Figures are medians with the spread of the trials."
         );
     }
     text
 }
 
-pub(crate) fn processors(cpus: &[usize]) -> String {
+pub(crate) fn show_processors(cpus: &[usize]) -> String {
     if cpus.is_empty() {
         return "any processor".into();
     }

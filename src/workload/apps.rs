@@ -68,7 +68,7 @@ impl AppArgs {
         for (option, given, owner) in own.into_iter().chain(of_commands).chain(of_room) {
             if given && app != owner {
                 let (owner, app) = (owner.name(), app.name());
-                return Err(usage(format!("{option} is for --app {owner}, and this is {app}")));
+                return Err(usage(format!("{option} is for --app {owner}, not {app}")));
             }
         }
         Ok(AppConfig {

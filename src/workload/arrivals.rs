@@ -71,8 +71,9 @@ pub fn record(arrivals: &Arrivals) -> ArrivalsRecord {
 pub fn blind_to(arrivals: &ArrivalsRecord) -> Option<&'static str> {
     let closed = *arrivals == ArrivalsRecord::Closed;
     closed.then_some(
-        "A closed loop cannot see a stall: while the server stands still its clients wait and send nothing, so \
-         the requests that would have met it are in no percentile. An open loop (--rate) has them.",
+        "A closed loop hides stalls: while the server stands still its clients send nothing, so \
+         the delayed requests are missing from the percentiles. Use an open loop (--rate) to see \
+         them.",
     )
 }
 

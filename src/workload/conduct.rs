@@ -79,8 +79,8 @@ impl ConductArgs {
         load.connections -= misbehaving.values().sum::<usize>();
         if load.threads > load.connections {
             return Err(usage(format!(
-                "{} connections are left that behave, and there are {} threads: ask for fewer \
-                 threads (--threads) or more connections (--connections)",
+                "{} well-behaved connections are fewer than {} threads: use fewer threads \
+                 (--threads) or more connections (--connections)",
                 load.connections, load.threads
             )));
         }
@@ -118,8 +118,8 @@ impl ConductArgs {
         }
         if !counts.is_empty() && counts.values().sum::<usize>() >= connections {
             return Err(usage(format!(
-                "--misbehave leaves none of {connections} connections to be measured: ask for \
-                 more connections (--connections) or smaller shares"
+                "--misbehave leaves none of {connections} connections to be measured: use more \
+                 connections (--connections) or smaller shares"
             )));
         }
         Ok(counts)
@@ -145,8 +145,8 @@ impl ConductArgs {
             }
             (SourceAddresses::Number(_), None) => {
                 return Err(usage(format!(
-                    "--source-addresses is for targets in 127.0.0.0/8, all of which is this \
-                     machine's, and the target is {}: name addresses of this machine with --source",
+                    "--source-addresses needs a target in 127.0.0.0/8, and the target is {}: name \
+                     addresses of this machine with --source",
                     load.target
                 )));
             }
@@ -198,7 +198,7 @@ fn long_reply(app: App, framing: Framing) -> Option<Arc<Recipe>> {
 
 pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {
-        Duration::ZERO => Err("longer than nothing".into()),
+        Duration::ZERO => Err("must be above 0".into()),
         lifetime => Ok(lifetime),
     }
 }
@@ -230,7 +230,7 @@ pub(crate) fn think_time(text: &str) -> Result<ThinkTime, String> {
             .map_err(|error| format!("{error}; or exp:10ms, or uniform:5ms..15ms"));
     };
     let (low, high) =
-        range.split_once("..").ok_or("write its range as in uniform:5ms..15ms".to_string())?;
+        range.split_once("..").ok_or("write the range as in uniform:5ms..15ms".to_string())?;
     let (low, high) = (parse_duration(low)?, parse_duration(high)?);
     if low > high {
         return Err("the range begins above its end: write it as in uniform:5ms..15ms".into());
@@ -248,7 +248,7 @@ pub(crate) fn misbehaviour(text: &str) -> Result<(Misbehaviour, f64), String> {
     if percent > 0.0 && percent < 100.0 {
         Ok((way, percent / 100.0))
     } else {
-        Err("a share is more than 0 % and less than 100 %".into())
+        Err("a share is above 0 % and below 100 %".into())
     }
 }
 

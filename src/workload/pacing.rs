@@ -11,7 +11,7 @@ pub enum PacingArg {
     /// Spin where every thread has a processor of its own, else sleep
     #[default]
     Auto,
-    /// Look for replies without a pause until the next request is due
+    /// Spin: poll for replies until the next request is due
     Spin,
     /// Sleep until then, and wake a little late
     Sleep,

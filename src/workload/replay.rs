@@ -65,18 +65,18 @@ fn parse(text: &str) -> Result<Vec<u64>> {
     // Editors of some systems begin a text with this.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let times = if text.trim_start().starts_with(['[', '{']) { json(text)? } else { lines(text)? };
-    ensure!(!times.due_ns.is_empty(), "there is no time in it: write one number on each line");
+    ensure!(!times.due_ns.is_empty(), "the file contains no times: write one number per line");
     let last = times.due_ns.last().copied().unwrap_or(0);
     ensure!(
         times.has_unit || last == 0 || last >= NO_UNIT_NS_MIN,
         "the numbers have no unit, and as nanoseconds they would all be due within a millisecond: \
-         say which unit they have with a first line such as due_s or gap_ms, or write 2ms or 3s"
+         give the unit in a first line such as due_s or gap_ms, or write 2ms or 3s"
     );
     Ok(times.due_ns)
 }
 
 fn json(text: &str) -> Result<Times> {
-    let document: Value = serde_json::from_str(text).context("it is no JSON")?;
+    let document: Value = serde_json::from_str(text).context("not valid JSON")?;
     let (column, values) = match &document {
         Value::Object(members) => members
             .iter()
@@ -160,7 +160,7 @@ impl Times {
         let due = if self.column.gaps { last.saturating_add(value) } else { value };
         if due < last {
             bail!(
-                "{text} is before the time above it: sort them, or if they are gaps, say so with a \
+                "{text} is before the time above it: sort the times, or mark them as gaps with a \
                  first line 'gap_ns'"
             );
         }
@@ -224,8 +224,8 @@ mod tests {
     #[test]
     fn what_is_no_time_is_refused_with_its_place() {
         for (text, part) in [
-            ("", "one number on each line"),
-            ("[]", "one number on each line"),
+            ("", "one number per line"),
+            ("[]", "one number per line"),
             ("0.1\n0.2\n", "line 1: '0.1' has no unit"),
             ("due\n0.1\n", "line 2: '0.1' has no unit"),
             ("5\n1e-1\n", "line 2: '1e-1' has no unit"),
@@ -242,7 +242,7 @@ mod tests {
             ("when,what\n1,2\n", "one column must be due_ns or gap_ns"),
             ("a,due_ns\n1,2\n1\n", "line 3: too short"),
             ("[1, null]", "number 2: 'null' is no time"),
-            ("[1, 2", "it is no JSON"),
+            ("[1, 2", "not valid JSON"),
             ("{\"times\": [1]}", "no member due_ns"),
             ("{\"due_ns\": 1}", "an array"),
         ] {

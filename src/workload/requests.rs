@@ -15,17 +15,17 @@ use crate::workload::state::SessionArgs;
 #[derive(Clone, Debug, Args)]
 #[group(required = false, multiple = true)]
 pub struct RequestArgs {
-    /// Bytes of text to have echoed (the default request, with 64). A number here or below may be
-    /// drawn for each request: uniform:16..4096, exp:500, lognormal:500,1.5 or bimodal:64@90%,4096
+    /// Bytes of text in an echo request (the default, with 64). Numbers here and below may be
+    /// distributions: uniform:16..4096, exp:500, lognormal:500,1.5 or bimodal:64@90%,4096
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes_draw, conflicts_with_all = ["mul", "work"])]
     pub echo: Option<Draw>,
-    /// Digits of two whole numbers to have multiplied
+    /// Digits of two whole numbers to multiply
     #[arg(long, value_parser = positive, conflicts_with = "work")]
     pub mul: Option<usize>,
-    /// Rounds of CPU work to have done, each about a tenth of a microsecond
+    /// Rounds of CPU work, each about a tenth of a microsecond
     #[arg(long, value_name = "ROUNDS", value_parser = parse_count_draw)]
     pub work: Option<Draw>,
-    /// With --work: how long the server is to wait
+    /// With --work: how long the server waits
     #[arg(long, default_value = "0s", value_parser = parse_duration_draw, requires = "work")]
     pub wait: Draw,
     /// With --work: bytes of the reply
@@ -62,7 +62,7 @@ pub fn parse_duration_draw(text: &str) -> Result<Draw, String> {
 
 /// What every request of a load asks for.
 #[must_use]
-pub fn of(args: &RequestArgs, seed: u64) -> Request {
+pub fn build_request(args: &RequestArgs, seed: u64) -> Request {
     if let Some(sessions) = args.session.sessions() {
         return Request::Session(sessions);
     }

@@ -11,13 +11,13 @@ pub struct RoomArgs {
     /// chat: the language of (connected) and (disconnected): en, sv, es, de, fr or pt [default: en]
     #[arg(long, value_name = "LANGUAGE", value_parser = language)]
     pub labels: Option<String>,
-    /// chat: what everyone is told when a member comes, in place of the language's word
+    /// chat: the notice when a member joins, instead of the language's word
     #[arg(long, value_name = "TEXT")]
     pub joined_label: Option<String>,
-    /// chat: the same when a member leaves
+    /// chat: the notice when a member leaves
     #[arg(long, value_name = "TEXT")]
     pub left_label: Option<String>,
-    /// chat: disconnect a member that does not read once it is so many bytes behind [default: 1MiB]
+    /// chat: disconnect a member that falls this many bytes behind [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     pub max_behind: Option<usize>,
 }
@@ -34,7 +34,7 @@ impl RoomArgs {
     #[must_use]
     pub fn rules(&self) -> Rules {
         let usual = Rules::default();
-        let language = self.labels.as_deref().and_then(Labels::of).unwrap_or(usual.labels);
+        let language = self.labels.as_deref().and_then(Labels::in_language).unwrap_or(usual.labels);
         Rules {
             labels: Labels {
                 joined: self.joined_label.clone().unwrap_or(language.joined),

@@ -30,11 +30,11 @@ pub struct Question {
 
 impl Speech {
     /// The `bench` application over lines.
-    pub const BENCH: Self = Self::of(App::Bench, Framing::Line);
+    pub const BENCH: Self = Self::for_app(App::Bench, Framing::Line);
 
     /// An application of ours.
     #[must_use]
-    pub const fn of(app: App, framing: Framing) -> Self {
+    pub const fn for_app(app: App, framing: Framing) -> Self {
         Self { app, framing, page: None }
     }
 
@@ -213,13 +213,13 @@ mod tests {
     fn every_question_has_the_reply_that_the_protocol_gives() {
         for (_, app) in App::REQUEST_REPLY {
             for (_, framing) in Framing::ALL {
-                let speech = Speech::of(app, framing);
+                let speech = Speech::for_app(app, framing);
                 for question in [speech.question(0), speech.question(9), speech.long(500)] {
                     let reply = answer(speech, &question.request);
                     assert_eq!(reply, question.reply, "{}", show(&question.request));
                 }
             }
-            let speech = Speech::of(app, Framing::Line);
+            let speech = Speech::for_app(app, Framing::Line);
             assert_eq!(answer(speech, speech.half()), b"");
             for (request, begin) in speech.nonsense() {
                 let reply = answer(speech, &[request, &b"\n"[..]].concat());

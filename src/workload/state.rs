@@ -17,8 +17,8 @@ use crate::base::values::{named, positive, positive_duration, read};
 /// Where a server keeps the state of sessions.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct StateArgs {
-    /// Where the state of a session of ADD requests is kept: none (it travels in the requests),
-    /// connection, table, client (signed) or external
+    /// Where the state of ADD sessions is kept: none (in the requests), connection, table, client
+    /// (signed token) or external
     #[arg(long, value_name = "HOME", default_value = "none", value_parser = home)]
     pub state: Home,
     /// Bytes of history that each session keeps and each of its steps reads; a multiple of 8
@@ -27,17 +27,17 @@ pub struct StateArgs {
     /// With --state table: one lock, one for each of 64 shards, or a concurrent map
     #[arg(long, value_name = "one|sharded|map", default_value = "sharded", value_parser = lock)]
     pub state_lock: Lock,
-    /// With --state table: sessions at most; a new one beyond that is refused
+    /// With --state table: maximum of sessions; further ones are refused
     #[arg(long, value_name = "N", default_value = "100k", value_parser = positive)]
     pub sessions_max: usize,
-    /// A session that is not used for so long expires (in table, client and external)
+    /// Idle time after which a session expires (table, client and external)
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = positive_duration)]
     pub session_ttl: Duration,
     /// With --state external: a Redis server, as in redis://127.0.0.1:6379
     #[arg(long, value_name = "URL")]
     pub state_store: Option<String>,
     /// With --state client: sign tokens with the bytes of this file (32 or more), so that they
-    /// outlive the server; without it, it makes a key of its own
+    /// survive a restart; by default the server generates a key
     #[arg(long, value_name = "FILE")]
     pub state_key: Option<PathBuf>,
 }
@@ -98,15 +98,15 @@ impl StateArgs {
 /// The sessions of a load.
 #[derive(Clone, Debug, Args)]
 pub struct SessionArgs {
-    /// Steps of the sessions that each connection goes through, one after another: every total and
-    /// every digest is checked, also across connections
+    /// Steps per session; each connection runs one session after another, and every total and
+    /// digest is checked, also across connections
     #[arg(long, value_name = "STEPS", value_parser = steps, conflicts_with_all = ["echo", "mul", "work", "path"])]
     pub session: Option<u32>,
     /// With --session: bytes of history that the server keeps (its --history)
     #[arg(long, value_name = "BYTES", default_value = "0", value_parser = parse_bytes, requires = "session")]
     pub history: usize,
-    /// With --session: where the server keeps the state (its --state), so that the references that
-    /// it gives are checked too; needed in raw framing
+    /// With --session: where the server keeps the state (its --state), to check its references too;
+    /// required for raw framing
     #[arg(long, value_name = "HOME", value_parser = home, requires = "session")]
     pub state: Option<Home>,
 }

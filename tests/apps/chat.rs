@@ -9,7 +9,7 @@ use std::thread;
 use protocol::App;
 use servers::Model;
 
-use crate::served::{Client, Served, serve};
+use crate::served::{LineClient, Served, serve};
 use crate::{Row, row};
 
 pub(crate) const ROWS: &[Row] = &[
@@ -28,7 +28,7 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 /// A member, which has been told that it has come.
-fn member(server: &Served) -> Client {
+fn member(server: &Served) -> LineClient {
     let mut client = server.client();
     let address = client.address();
     assert_eq!(client.line(), format!("[{address}] (connected)\n"));
@@ -71,12 +71,12 @@ const MESSAGES: usize = 300;
 
 fn one_order(model: &'static Model) {
     let server = serve(model, &["--app", "chat"]);
-    let mut members: Vec<Client> = (0..SPEAKERS).map(|_| member(&server)).collect();
+    let mut members: Vec<LineClient> = (0..SPEAKERS).map(|_| member(&server)).collect();
     for (n, member) in members.iter_mut().enumerate() {
         // All that came after it.
         (n + 1..SPEAKERS).for_each(|_| drop(member.line()));
     }
-    let speak = |client: &Client, who: usize| {
+    let speak = |client: &LineClient, who: usize| {
         let mut stream = client.stream.try_clone().expect("a handle");
         thread::spawn(move || {
             for n in 0..MESSAGES {
@@ -86,7 +86,7 @@ fn one_order(model: &'static Model) {
     };
     let speakers: Vec<_> =
         members.iter().enumerate().map(|(who, client)| speak(client, who)).collect();
-    let hear = |mut client: Client| {
+    let hear = |mut client: LineClient| {
         thread::spawn(move || -> Vec<String> {
             (0..SPEAKERS * MESSAGES).map(|_| client.line()).collect()
         })
@@ -111,7 +111,7 @@ fn one_order(model: &'static Model) {
 
 fn stop(model: &'static Model) {
     let server = serve(model, &["--app", "chat"]);
-    let mut members: Vec<Client> = (0..5).map(|_| member(&server)).collect();
+    let mut members: Vec<LineClient> = (0..5).map(|_| member(&server)).collect();
     // All but the last take nothing before the stop, and each has said something.
     for member in &mut members {
         let lines: String = (0..200).map(|n| format!("{n} {}\n", "x".repeat(100))).collect();
@@ -119,7 +119,7 @@ fn stop(model: &'static Model) {
         member.send("half a line");
     }
     let ended = thread::spawn(move || server.stop());
-    let told: Vec<Vec<u8>> = members.iter_mut().map(Client::rest).collect();
+    let told: Vec<Vec<u8>> = members.iter_mut().map(LineClient::rest).collect();
     let ended = ended.join().expect("it ends").well();
     let last = String::from_utf8_lossy(&told[4]).into_owned();
     assert_eq!(last.lines().count(), 5 * 200, "complete lines are said, and no others");
@@ -136,7 +136,7 @@ fn raw(model: &'static Model) {
     let name = format!("[{}] ", client.address());
     let mut told = format!("{name}(connected)").into_bytes();
     // As the classroom's clients do: the next message once the last one was told.
-    let told_so_far = |client: &mut Client, told: &[u8]| {
+    let told_so_far = |client: &mut LineClient, told: &[u8]| {
         let mut read = vec![0; told.len()];
         std::io::Read::read_exact(&mut client.stream, &mut read).expect("it is told");
         assert_eq!(String::from_utf8_lossy(&read), String::from_utf8_lossy(told));
@@ -196,7 +196,7 @@ fn too_long(model: &'static Model) {
 fn crowd(model: &'static Model) {
     const CROWD: usize = 300;
     let server = serve(model, &["--app", "chat"]);
-    let mut members: Vec<Client> = (0..CROWD).map(|_| member(&server)).collect();
+    let mut members: Vec<LineClient> = (0..CROWD).map(|_| member(&server)).collect();
     for n in 0..3 {
         members[n * 100].send(format!("message {n}\n"));
     }

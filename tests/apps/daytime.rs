@@ -7,7 +7,7 @@ use protocol::App;
 use servers::Model;
 
 use crate::clock::is_date;
-use crate::served::{Client, serve, until};
+use crate::served::{LineClient, serve, until};
 use crate::{Row, row};
 
 pub(crate) const ROWS: &[Row] = &[
@@ -43,7 +43,7 @@ fn waits(model: &'static Model) {
 /// One after the other they would take longer than any test.
 fn many(model: &'static Model) {
     let server = serve(model, &["--app", "daytime", "--delay", "2s"]);
-    let mut clients: Vec<Client> = (0..40).map(|_| server.client()).collect();
+    let mut clients: Vec<LineClient> = (0..40).map(|_| server.client()).collect();
     for client in &mut clients {
         assert!(is_date(client.line().trim_end()));
     }

@@ -7,7 +7,7 @@ use protocol::App;
 use rustix::process::{Pid, test_kill_process};
 use servers::{Family, Model};
 
-use crate::served::{Client, serve, until};
+use crate::served::{LineClient, serve, until};
 use crate::support::terminal::Terminal;
 use crate::{Row, row};
 
@@ -84,8 +84,8 @@ fn attend(model: &Model) -> Attended {
 }
 
 impl Attended {
-    fn client(&self) -> Client {
-        let mut client = Client::connect(self.address);
+    fn client(&self) -> LineClient {
+        let mut client = LineClient::connect(self.address);
         assert!(client.line().starts_with("Welcome: "));
         client
     }

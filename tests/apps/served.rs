@@ -148,8 +148,8 @@ impl Served {
     }
 
     /// A client.
-    pub(crate) fn client(&self) -> Client {
-        Client::connect(self.address)
+    pub(crate) fn client(&self) -> LineClient {
+        LineClient::connect(self.address)
     }
 }
 
@@ -163,12 +163,12 @@ impl Drop for Served {
 }
 
 /// A client over lines.
-pub(crate) struct Client {
+pub(crate) struct LineClient {
     pub(crate) stream: TcpStream,
     input: BufReader<TcpStream>,
 }
 
-impl Client {
+impl LineClient {
     pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("it listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");

@@ -11,7 +11,7 @@ use rustix::process::{Pid, test_kill_process};
 use servers::Model;
 use tempfile::TempDir;
 
-use crate::served::{Client, Served, serve_with, until};
+use crate::served::{LineClient, Served, serve_with, until};
 use crate::{Row, row};
 
 pub(crate) const ROWS: &[Row] = &[
@@ -72,7 +72,7 @@ impl Shell {
     }
 
     /// A client whose command holds until it is killed, and the two processes of it.
-    fn holding(&self) -> (Client, [Pid; 2]) {
+    fn holding(&self) -> (LineClient, [Pid; 2]) {
         let mut client = self.server.client();
         let file = self.path("held");
         client.send(format!("tool hold {file}\n"));
@@ -120,7 +120,7 @@ fn allowed(model: &'static Model) {
         assert_eq!(client.ask(line), format!("ERR not-allowed {what} not allowed; {list}"));
         assert_eq!(client.line(), "END not-allowed\n");
     }
-    assert_eq!(client.ask("echo a\0b"), "ERR bad-argument a zero byte is in no word\n");
+    assert_eq!(client.ask("echo a\0b"), "ERR bad-argument a word contains a zero byte\n");
     assert_eq!(client.line(), "END bad-argument\n");
     // As many arguments as a message has room for.
     let many = "x ".repeat(32_000);
@@ -169,7 +169,7 @@ fn time(model: &'static Model) {
     let file = shell.path("held");
     until("it has said its numbers before its time was over", || {
         let said = client.ask(&format!("tool hold {file}"));
-        assert_eq!(said, "ERR time it was killed after 200ms (--command-timeout)\n");
+        assert_eq!(said, "ERR time killed after 200ms (--command-timeout)\n");
         assert_eq!(client.line(), "END time\n");
         Path::new(&file).exists()
     });
@@ -184,7 +184,7 @@ fn output(model: &'static Model) {
     client.send("yes\necho next\n");
     client.half_close();
     let rest = String::from_utf8(client.rest()).expect("text");
-    let killed = "\nERR output it was killed after 100001 bytes (--command-output)\nnext\n";
+    let killed = "\nERR output killed after 100001 bytes (--command-output)\nnext\n";
     assert_eq!(rest, format!("{}y{killed}", "y\n".repeat(50_000)));
     drop(client);
     shell.server.stop().well();
@@ -263,7 +263,10 @@ fn at_once(model: &'static Model) {
     let shell = shell(model, &["--commands-max", "1"]);
     let (client, pids) = shell.holding();
     let mut next = shell.server.client();
-    assert_eq!(next.ask("echo x"), "ERR commands-max 1 commands run already; try again later\n");
+    assert_eq!(
+        next.ask("echo x"),
+        "ERR commands-max 1 commands are running already; try again later\n"
+    );
     let linger = rustix::net::sockopt::set_socket_linger(&client.stream, Some(Duration::ZERO));
     linger.expect("a socket");
     drop(client);

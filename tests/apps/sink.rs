@@ -100,6 +100,6 @@ fn no_reader(model: &'static Model) {
     let ended = server.ended();
     sender.join().expect("the sender");
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
-    let words = "error: standard output takes nothing any more: Broken pipe";
+    let words = "error: cannot write to standard output: Broken pipe";
     assert!(ended.errors.contains(words), "{}", ended.errors);
 }

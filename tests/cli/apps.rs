@@ -36,7 +36,7 @@ fn a_console_without_a_keyboard_says_so_and_stops() {
     let output = command.output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("The keyboard is gone, so the server stops."), "{said}");
+    assert!(said.contains("The terminal was closed, so the server stops."), "{said}");
 }
 
 #[test]
@@ -54,32 +54,30 @@ fn what_no_server_can_be_is_refused_with_what_to_do() {
             continue;
         }
         let load = ["load", "--target", "127.0.0.1:9", "--app", app];
-        fails(&load, 2, &[&format!("'{app}' is none of bench, echo, multiply")]);
+        fails(&load, 2, &[&format!("'{app}' is not one of bench, echo, multiply")]);
     }
-    serve(&["--model", "epoll", "--bye", "ciao"], &["--bye is for --app clock, and this is bench"]);
+    serve(&["--model", "epoll", "--bye", "ciao"], &["--bye is for --app clock, not bench"]);
     let delay = ["--model", "epoll", "--app", "clock", "--delay", "1s"];
-    serve(&delay, &["--delay is for --app daytime, and this is clock"]);
+    serve(&delay, &["--delay is for --app daytime, not clock"]);
     for model in MODELS.iter().filter(|model| model.chat.is_none()) {
-        let refused = format!("the model {} cannot run chat: all clients of a room", model.name);
-        serve(&["--model", model.name, "--app", "chat"], &[&refused, "tokio-multi show how"]);
+        let refused =
+            format!("the model {} cannot run chat: a chat room waits for all clients", model.name);
+        serve(&["--model", model.name, "--app", "chat"], &[&refused, "or tokio-multi"]);
     }
     let chat = ["--model", "epoll", "--app", "chat"];
     for (more, said) in [
-        (&["--greeting"][..], "a room has no greeting"),
+        (&["--greeting"][..], "chat has no greeting"),
         (&["--labels", "tlh"], "'tlh' is none of en, sv, es, de, fr, pt"),
-        (&["--joined-label", ""], "a label is a text of one line"),
-        (&["--left-label", "two\nlines"], "a label is a text of one line"),
-        (&["--max-behind", "1KiB"], "--max-behind 1024 is too little: the least is 131072"),
-        (&["--delay", "1s"], "--delay is for --app daytime, and this is chat"),
+        (&["--joined-label", ""], "a label is one line"),
+        (&["--left-label", "two\nlines"], "a label is one line"),
+        (&["--max-behind", "1KiB"], "--max-behind 1024 is too small: the minimum is 131072"),
+        (&["--delay", "1s"], "--delay is for --app daytime, not chat"),
     ] {
         serve(&[&chat[..], more].concat(), &[said]);
     }
-    serve(
-        &["--model", "epoll", "--labels", "sv"],
-        &["--labels is for --app chat, and this is bench"],
-    );
+    serve(&["--model", "epoll", "--labels", "sv"], &["--labels is for --app chat, not bench"]);
     let crowd = ["--model", "select", "--app", "chat", "--max-connections", "5000"];
-    serve(&crowd, &["the model select holds 992 connections at most"]);
+    serve(&crowd, &["the model select holds at most 992 connections"]);
     serve(&["--model", "epoll", "--app", "clock", "--bye", " "], &["--bye needs a word"]);
     let delay = ["--model", "epoll", "--app", "daytime", "--delay", "soon"];
     serve(&delay, &["--delay"]);
@@ -91,13 +89,13 @@ fn a_shell_runs_what_it_was_allowed_here_and_says_what_is_wrong_with_the_list() 
         let serve = ["serve", "--model", "epoll", "--app", "shell"];
         fails(&[&serve[..], more].concat(), 2, parts);
     };
-    shell(&[], &["name a command, as in --allow date"]);
+    shell(&[], &["name one, as in --allow date"]);
     for (entry, part) in [
-        ("/bin/date", "write the name alone"),
-        ("../date", "write the name alone"),
+        ("/bin/date", "without a path"),
+        ("../date", "without a path"),
         ("no-such-program", "there is no such program in PATH"),
-        ("", "it takes a command"),
-        ("-*", "it takes a command"),
+        ("", "--allow needs a command"),
+        ("-*", "--allow needs a command"),
     ] {
         shell(&["--allow", entry], &[part]);
     }
@@ -113,14 +111,14 @@ fn a_shell_runs_what_it_was_allowed_here_and_says_what_is_wrong_with_the_list() 
         [&date[..], &["--status"], &["--commands-max", "2"], &["--commands-from-anywhere"]]
     {
         let clock = ["serve", "--model", "epoll", "--app", "clock"];
-        let owner = format!("{} is for --app shell, and this is clock", option[0]);
+        let owner = format!("{} is for --app shell, not clock", option[0]);
         fails(&[&clock[..], option].concat(), 2, &[&owner]);
     }
     let dispatch = ["serve", "--model", "epoll", "--app", "dispatch"];
-    fails(&dispatch, 2, &["dispatch needs what its clients are to run"]);
+    fails(&dispatch, 2, &["dispatch needs a command for its clients"]);
     fails(&[&dispatch[..], &["--command", " "]].concat(), 2, &["--command takes a command line"]);
     let log = ["--command", "date", "--log", "/nowhere/log"];
     fails(&[&dispatch[..], &log].concat(), 2, &["cannot write to the log /nowhere/log"]);
     let signal_driven = ["serve", "--model", "signal-driven", "--app", "shell", "--allow", "date"];
-    fails(&signal_driven, 2, &["the kernel sends no signal about the end of a process"]);
+    fails(&signal_driven, 2, &["the kernel sends no such signal for a process that ends"]);
 }

@@ -13,10 +13,10 @@ fn models_and_plans_are_plain_words() {
     assert!(stdout.contains("  epoll\n") && !stdout.contains("  fork\n"), "{stdout}");
     let (_, with_option, _) = run(&["run", "churn", "--models", "epoll", "--dry-run"]);
     assert_eq!(stdout, with_option, "it is the same as an option");
-    fails(&["run", "epoll", "churn"], 2, &["'churn' is no model", "c10k run latency epoll"]);
+    fails(&["run", "epoll", "churn"], 2, &["'churn' is not a model", "c10k run latency epoll"]);
     fails(&["run", "epol"], 2, &["'epol'", "did you mean epoll?", "built-in plans"]);
     fails(&["run", "epoll", "epol"], 2, &["did you mean epoll?"]);
-    fails(&["run", "epoll", "--all"], 2, &["--all is every model"]);
+    fails(&["run", "epoll", "--all"], 2, &["--all means every model"]);
     fails(&["run", "pool-of-four"], 2, &["broken on purpose"]);
 }
 
@@ -44,14 +44,14 @@ fn options_of_other_load_generators_say_what_to_type_instead() {
     for (option, part) in [
         ("--latency", "latencies are always printed"),
         ("--disable-keepalive", "--requests-per-connection 1"),
-        ("--script", "there are no scripts"),
+        ("--script", "scripts are not supported"),
         ("-k", "connections are kept open"),
         ("-D", "--body @FILE"),
     ] {
         fails(&["load", "http://127.0.0.1:1/", option], 2, &[option, part]);
     }
     fails(&["load", "-q", "100"], 2, &["--rate 100"]);
-    fails(&["load", "-t", "127.0.0.1:9000"], 2, &["-t is threads"]);
+    fails(&["load", "-t", "127.0.0.1:9000"], 2, &["-t means threads"]);
 }
 
 #[test]

@@ -124,7 +124,8 @@ fn a_variant_is_shown_and_served_by_name_and_says_which_way_its_ring_is_used() {
         let refused = refused.expect("it runs");
         let said = String::from_utf8_lossy(&refused.stderr);
         assert_eq!((refused.status.code(), &*refused.stdout), (Some(2), &b""[..]), "{said}");
-        assert!(said.contains(&format!("the model {name} cannot run here: io_uring")), "{said}");
+        assert!(said.contains(&format!("the model {name} cannot run here: ")), "{said}");
+        assert!(said.contains("io_uring"), "{said}");
         let files = said.contains("io_uring takes no registered files");
         assert_eq!(files, name == "io-uring-registered", "{said}");
     }

@@ -41,9 +41,9 @@ fn what_is_allowed_is_run_for_the_server_and_nothing_else() {
 fn what_may_run_is_said_with_run_and_not_without() {
     let (address, _server) = serve(|_| {});
     for (options, part) in [
-        (&["--run"][..], "--run runs what was allowed and nothing else"),
+        (&["--run"][..], "--run runs allowed commands only"),
         (&["--allow", "date"], "--allow is for --run"),
-        (&["--run", "--allow", "/bin/date"], "write the name alone"),
+        (&["--run", "--allow", "/bin/date"], "without a path"),
     ] {
         let (exit, _, stderr) = piped(address, options, b"");
         assert!(exit == 2 && stderr.contains(part), "{stderr}");
@@ -67,7 +67,7 @@ fn exit_leaves_whatever_is_left_to_run() {
     terminal.shows("nothing is sent with --run; salir or exit leaves");
     terminal.shows("> ");
     terminal.types("exit\r");
-    terminal.shows("the client leaves");
+    terminal.shows("the client disconnects");
     assert_eq!(terminal.ends(), Some(0));
     server.join().expect("the client has left");
 }

@@ -40,7 +40,7 @@ fn a_closed_loop_says_beside_its_table_that_it_cannot_see_stalls() {
     let closed: Vec<&str> =
         workloads.iter().filter(|(_, closed)| *closed).map(|(name, _)| *name).collect();
     assert!(closed.len() > 1 && closed.len() < workloads.len(), "{workloads:?}");
-    let said = "A closed loop cannot see a stall";
+    let said = "A closed loop hides stalls";
     for (name, is_closed) in &workloads {
         let (_, section) =
             report.page.split_once(&format!("<section id=\"{name}\">")).expect("its section");

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use c10k::check::Speech;
-use c10k::check::server::Server;
+use c10k::check::server::RunningServer;
 use c10k::check::starting::{Start, Subject};
 
 /// Ends a test that hangs.
@@ -24,12 +24,12 @@ pub(crate) fn c10k() -> Command {
 }
 
 /// A model that runs on a free port; it is ended when the test is over, however that ends.
-pub(crate) fn server(model: &str) -> Server {
+pub(crate) fn server(model: &str) -> RunningServer {
     server_that_speaks(model, Speech::BENCH)
 }
 
 /// The same, speaking something else.
-pub(crate) fn server_that_speaks(model: &str, speech: Speech) -> Server {
+pub(crate) fn server_that_speaks(model: &str, speech: Speech) -> RunningServer {
     let model = servers::models::find(model).expect("a model");
     let subject = Subject::Model { model, program: C10K.into() };
     subject.start(Start::plain(speech, DEADLINE)).expect("it starts")

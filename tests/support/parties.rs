@@ -52,13 +52,13 @@ pub(crate) fn start_store() -> Redis {
 }
 
 /// A server of ours.
-pub(crate) struct Server {
+pub(crate) struct TestServer {
     pub(crate) process: Process,
     pub(crate) stdout: BufReader<ChildStdout>,
     pub(crate) address: String,
 }
 
-impl Server {
+impl TestServer {
     pub(crate) fn start(model: &str, flags: &[&str]) -> Self {
         let mut command = c10k();
         command.args(["serve", "--listen", "127.0.0.1:0", "--model", model]).args(flags);
@@ -122,27 +122,27 @@ pub(crate) fn json_line(from: &mut impl BufRead) -> Value {
 }
 
 /// The client's end of the protocol over a socket.
-pub(crate) struct Client {
+pub(crate) struct TestClient {
     pub(crate) exchange: Exchange,
     pub(crate) stream: TcpStream,
     pub(crate) tag: u64,
 }
 
-impl Client {
-    pub(crate) fn new(server: &Server, framing: Framing, home: Home) -> Self {
+impl TestClient {
+    pub(crate) fn new(server: &TestServer, framing: Framing, home: Home) -> Self {
         let sessions = Sessions { steps: STEPS, history: HISTORY, home: Some(home) };
         let recipe = Recipe::new(App::Bench, framing, Request::Session(sessions));
         let exchange = Exchange::new(Arc::new(recipe.expect("a recipe")));
         Self { exchange, stream: Self::connect(server), tag: 1 }
     }
 
-    pub(crate) fn connect(server: &Server) -> TcpStream {
+    pub(crate) fn connect(server: &TestServer) -> TcpStream {
         let stream = TcpStream::connect(&server.address).expect("it listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         stream
     }
 
-    pub(crate) fn reconnect(&mut self, server: &Server) {
+    pub(crate) fn reconnect(&mut self, server: &TestServer) {
         self.exchange = Exchange::after(&mut self.exchange);
         // The old one first: a model may serve one client at a time.
         self.stream.shutdown(std::net::Shutdown::Both).expect("it is open");

@@ -77,7 +77,7 @@ fn point(mut cell: Cell, factors: &[Factor], rate: f64, drift: &[f64], noise: &m
         blocks.map(|b| format!("trials/{}.{}.{b}.json", cell.workload, cell.model)).collect();
     let mut values = |usual: f64| {
         let each = drift.iter().map(|drift| usual * drift * noise.around(1.0, 0.03));
-        Estimate::of(&each.collect::<Vec<f64>>()).expect("values")
+        Estimate::from_values(&each.collect::<Vec<f64>>()).expect("values")
     };
     let load = factors[0].number.expect("a number");
     for quantile in &mut cell.latency {

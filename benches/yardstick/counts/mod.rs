@@ -206,7 +206,7 @@ fn cost_of(counts: &[Count], requests: usize) -> Result<Cost> {
         counts.iter().flat_map(|count| count.syscalls.keys()).copied().collect();
     let by_name = calls.into_iter().map(|call| {
         let times = typical(&|count| count.syscalls.get(&call).copied().unwrap_or_default())?;
-        Ok((names::of(call), times))
+        Ok((names::syscall_name(call), times))
     });
     Ok(Cost {
         instructions: typical(&|count| count.instructions)?,

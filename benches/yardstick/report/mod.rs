@@ -99,8 +99,8 @@ pub(crate) fn of_counts(
                     }
                     _ => (|cost| cost.syscalls, counted.syscall_ratio),
                 };
-                verdict.ours = Spread::of([of(&counted.ours)].into_iter());
-                verdict.theirs = Spread::of(counted.theirs.iter().map(of));
+                verdict.ours = Spread::from_values([of(&counted.ours)].into_iter());
+                verdict.theirs = Spread::from_values(counted.theirs.iter().map(of));
                 verdict.ratio = ratio;
                 verdict.answer = claim.zip(ratio).map(|(claim, ratio)| claim.judge_exact(ratio));
             }
@@ -122,8 +122,8 @@ pub(crate) fn of_times(subjects: &[(Subject, Option<String>)], pairs: &[Pair]) -
             let ratios: Vec<_> = pairs().map(|pair| of(pair)[2]).collect();
             // Whatever is claimed, the interval is of the ratio.
             let judged = claim.unwrap_or(Claim::AtMost(1.0)).judge(&ratios);
-            verdict.ours = Spread::of(pairs().map(|pair| of(pair)[0]));
-            verdict.theirs = Spread::of(pairs().map(|pair| of(pair)[1]));
+            verdict.ours = Spread::from_values(pairs().map(|pair| of(pair)[0]));
+            verdict.theirs = Spread::from_values(pairs().map(|pair| of(pair)[1]));
             verdict.ratio = judged.map(|judged| judged.median);
             verdict.interval = judged.and_then(|judged| judged.interval);
             verdict.answer = claim.and(judged).map(|judged| judged.answer);
@@ -143,7 +143,7 @@ pub(crate) fn of_times(subjects: &[(Subject, Option<String>)], pairs: &[Pair]) -
 pub(crate) fn of_memory(idle: &[Idle]) -> Vec<Verdict> {
     let of = |(model, connections): (&'static str, usize)| {
         let found = idle.iter().filter(|idle| idle.model == model);
-        let ours = Spread::of(found.map(|idle| idle.per_connection_bytes));
+        let ours = Spread::from_values(found.map(|idle| idle.per_connection_bytes));
         // The claim is about event loops; a runtime keeps a task for each client, for comparison.
         let reactor = models::find(model).is_some_and(|model| model.family == Family::Reactor);
         let claim = reactor.then_some(Claim::AtMost(CLAIM_BYTES));
@@ -178,7 +178,7 @@ pub(crate) fn exit_code(verdicts: &[Verdict]) -> ExitCode {
 /// The answer, the tables, and what to know when reading them.
 pub(crate) fn text(record: &Record, parts: Parts) -> String {
     let mut text = vec![sentence(&record.verdicts)];
-    text.extend(tables::of(record, parts));
+    text.extend(tables::report_tables(record, parts));
     text.push(record.conditions.text());
     text.extend(record.skipped.iter().cloned());
     text.join("\n")

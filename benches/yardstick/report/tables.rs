@@ -9,7 +9,7 @@ use crate::counts::Per;
 use crate::{Parts, Record};
 
 /// Those of the parts that were asked for.
-pub(super) fn of(record: &Record, parts: Parts) -> Vec<String> {
+pub(super) fn report_tables(record: &Record, parts: Parts) -> Vec<String> {
     let mut tables = Vec::new();
     if parts.counts {
         tables.push(counts(record));

@@ -1,4 +1,4 @@
-//! What each step of a staircase came to.
+//! Counts and response times for each step of a staircase.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ struct Tally {
 
 impl Steps {
     /// Of a staircase; `model` is what their histograms are like.
-    pub(super) fn of(arrivals: &Arrivals, model: &Histogram<u64>) -> Option<Self> {
+    pub(super) fn for_arrivals(arrivals: &Arrivals, model: &Histogram<u64>) -> Option<Self> {
         let Arrivals::Staircase { rates_per_s, step, .. } = arrivals else { return None };
         let tally = |rate: &f64| Tally {
             rate_per_s: *rate,

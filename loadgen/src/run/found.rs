@@ -1,4 +1,4 @@
-//! What the threads found, put together.
+//! Merges the results of all threads.
 
 use protocol::SessionTally;
 
@@ -20,7 +20,7 @@ struct All {
 }
 
 impl All {
-    fn of(found: Vec<Found>) -> Self {
+    fn merged(found: Vec<Found>) -> Self {
         let sessions = together(found.iter().map(|one| one.sessions));
         let mut cost = Cost { threads: found.len(), ..Cost::default() };
         let threads = found.len() as f64;
@@ -53,7 +53,7 @@ pub(crate) fn outcome(
     found: Vec<Found>,
     beside: BesideFound,
 ) -> Outcome {
-    let All { mut recorder, cost, ok, completed, sessions } = All::of(found);
+    let All { mut recorder, cost, ok, completed, sessions } = All::merged(found);
     let census = recorder.census();
     let intervals = recorder.intervals(timeline.phases.measure);
     let steps = recorder.steps(timeline.phases.measure);

@@ -75,7 +75,7 @@ pub(super) fn start_all<'scope>(
 }
 
 fn not_started(source: io::Error) -> LoadError {
-    LoadError::System { what: "a thread cannot be started", source }
+    LoadError::System { what: "cannot start a thread", source }
 }
 
 /// One thread from its first to its last moment. Its sender is dropped when it ends, however it
@@ -96,12 +96,12 @@ fn work(
     let failed = |what| move |errno: Errno| LoadError::System { what, source: errno.into() };
     if engine == Engine::IoUring {
         let wire = UringWire::new(target, connections, shared.clock);
-        let wire = wire.map_err(failed("a ring of io_uring cannot be made"))?;
+        let wire = wire.map_err(failed("cannot create an io_uring instance"))?;
         let wire = wire.coming_from(sources, index).with_depth(load.conduct.pipeline);
         live(Worker::new(load, shared, index, wire.paced(pacer)), start, ready)
     } else {
         let wire = EpollWire::new(target, connections, shared.clock);
-        let wire = wire.map_err(failed("an epoll instance cannot be made"))?;
+        let wire = wire.map_err(failed("cannot create an epoll instance"))?;
         let wire = wire.coming_from(sources, index);
         live(Worker::new(load, shared, index, wire.paced(pacer)), start, ready)
     }

@@ -1,11 +1,11 @@
-//! Servers that do what they should not, of which the generator has to tell how often.
+//! Faulty servers: the generator must count every fault.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::{App, Framing, Recipe, Request};
 
-use super::oracle::{self, Met, Server};
+use super::oracle::{self, Met, OracleServer};
 use super::{MS, S, Truth, assert_equal, assert_told, due, edges, load, poisson, run};
 use crate::wire::virtual_time::{Costs, Fate, Laws};
 use crate::{Arrivals, Load};
@@ -24,7 +24,7 @@ fn fails(load: &Load, fate: fn(u64) -> Fate, name: fn(u64) -> Option<&'static st
     *outcome.census.errors.entry("closed").or_default() += early;
     let (begin, end, _) = edges(load);
     let work = |_, _| WORK_NS;
-    let all = oracle::open_loop(load, &Server::new(&work));
+    let all = oracle::open_loop(load, &OracleServer::new(&work));
     let mut truth = Truth::default();
     let mut right: Vec<Met> = Vec::new();
     for (met, (tag, _)) in all.into_iter().zip(due(load)) {
@@ -87,7 +87,7 @@ fn a_reply_in_two_parts_is_done_with_the_last() {
     let laws = || Laws { fate: Box::new(move |_| Fate::InTwoParts(gap)), ..Laws::fixed(WORK_NS) };
     let outcome = run(&load, &laws, Costs::default());
     let work = |_, _| WORK_NS + gap;
-    let all = oracle::open_loop(&load, &Server::new(&work));
+    let all = oracle::open_loop(&load, &OracleServer::new(&work));
     assert_told(&outcome, oracle::reported(&load, &all));
 }
 
@@ -99,7 +99,7 @@ fn a_request_that_goes_out_in_parts_is_sent_with_the_first() {
     let laws = || Laws { takes: (100, MS), ..Laws::fixed(WORK_NS) };
     let outcome = run(&load, &laws, Costs::default());
     let work = |_, _| WORK_NS + 9 * MS;
-    let all = oracle::open_loop(&load, &Server::new(&work));
+    let all = oracle::open_loop(&load, &OracleServer::new(&work));
     assert_told(&outcome, oracle::reported(&load, &all));
 }
 
@@ -110,7 +110,7 @@ fn a_server_that_never_answers_leaves_all_that_was_sent_unfinished() {
     for connections in [3_000, 30] {
         let load = load(connections, poisson(500.0));
         let outcome = run(&load, &laws, Costs::default());
-        let all = oracle::open_loop(&load, &Server::new(&never));
+        let all = oracle::open_loop(&load, &OracleServer::new(&never));
         let truth = oracle::reported(&load, &all);
         assert_eq!(truth.census.ok, 0);
         assert_eq!(truth.census.never_sent > 0, connections == 30);
@@ -133,7 +133,7 @@ fn an_answer_after_the_drain_is_unfinished_with_the_age_it_had() {
     let load = Load { drain: Duration::from_nanos(20_000_111), ..load(900, poisson(500.0)) };
     let outcome = run(&load, &|| Laws::fixed(900 * MS), Costs::default());
     let work = |_, _| 900 * MS;
-    let truth = oracle::reported(&load, &oracle::open_loop(&load, &Server::new(&work)));
+    let truth = oracle::reported(&load, &oracle::open_loop(&load, &OracleServer::new(&work)));
     assert!(truth.census.unfinished > 400 && truth.census.ok > 1_000);
     assert_told(&outcome, truth);
 }
@@ -158,7 +158,8 @@ fn connects_that_are_refused_are_counted_and_tried_again() {
         let before = outcome.connect_errors_before["refused"];
         assert!((45 * 2 + 5 * 8..=45 * 2 + 5 * 12).contains(&before), "{before}");
         let work = |_, _| WORK_NS;
-        let all = oracle::open_loop(&Load { connections: 45, ..load.clone() }, &Server::new(&work));
+        let all =
+            oracle::open_loop(&Load { connections: 45, ..load.clone() }, &OracleServer::new(&work));
         assert_told(&outcome, oracle::reported(&load, &all));
     }
 }

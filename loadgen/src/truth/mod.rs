@@ -1,4 +1,4 @@
-//! The truth test: what the generator reports of a server of virtual time, against what is so.
+//! The truth test: the generator's report on a simulated server, compared with the exact answer.
 //!
 //! The server's latencies are known by construction, and nothing else takes time unless it is told
 //! to. An oracle that shares no code with the generator computes what every request must have met;
@@ -99,7 +99,7 @@ pub(super) fn due(load: &Load) -> Vec<(u64, u64)> {
 }
 
 /// The laws of a server that the oracle knows, with the work as a function that every thread's own can have.
-fn laws_of(server: &oracle::Server<'_>, work: fn(u64, u64) -> u64) -> Laws {
+fn laws_of(server: &oracle::OracleServer<'_>, work: fn(u64, u64) -> u64) -> Laws {
     Laws {
         work: Box::new(work),
         at_a_time: (server.at_a_time < usize::MAX).then_some(server.at_a_time),
@@ -116,7 +116,7 @@ pub(super) fn run(load: &Load, laws: &dyn Fn() -> Laws, costs: Costs) -> Outcome
         end: AtomicU64::new(end),
         drain_end: AtomicU64::new(drain_end),
         seen: AtomicBool::new(true),
-        ..Shared::of(load)
+        ..Shared::for_load(load)
     };
     let work = |index| {
         let wire = VirtualWire::new(load.connections_of(index), laws(), costs);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protocol::Service;
 
-use super::oracle::{self, Server};
+use super::oracle::{self, OracleServer};
 use super::{MS, S, START, Truth, assert_equal, assert_told, at_quantile};
 use super::{QUANTILES, constant, edges, laws_of, load, poisson, run};
 use crate::wire::virtual_time::{Costs, Laws};
@@ -22,7 +22,7 @@ fn ramp(_: u64, arrived: u64) -> u64 {
 }
 
 /// Runs it, asserts that it tells the truth, and returns both.
-fn told(load: &Load, work: fn(u64, u64) -> u64, server: &Server<'_>) -> (Outcome, Truth) {
+fn told(load: &Load, work: fn(u64, u64) -> u64, server: &OracleServer<'_>) -> (Outcome, Truth) {
     let outcome = run(load, &|| laws_of(server, work), Costs::default());
     let all = oracle::open_loop(load, server);
     assert_told(&outcome, oracle::reported(load, &all));
@@ -33,7 +33,7 @@ fn told(load: &Load, work: fn(u64, u64) -> u64, server: &Server<'_>) -> (Outcome
 fn a_fixed_latency_is_reported_as_it_is() {
     for arrivals in [constant(5_000.0), poisson(5_000.0)] {
         let work = |_, _| 3 * MS + 17;
-        let (_, truth) = told(&load(200, arrivals), work, &Server::new(&work));
+        let (_, truth) = told(&load(200, arrivals), work, &OracleServer::new(&work));
         assert!(truth.response.iter().all(|latency| *latency == 3 * MS + 17));
         assert_eq!(truth.census.ok, truth.census.offered);
     }
@@ -42,7 +42,7 @@ fn a_fixed_latency_is_reported_as_it_is() {
 #[test]
 fn two_modes_are_reported_in_their_shares() {
     for arrivals in [constant(4_000.0), poisson(4_000.0)] {
-        let (_, truth) = told(&load(400, arrivals), bimodal, &Server::new(&bimodal));
+        let (_, truth) = told(&load(400, arrivals), bimodal, &OracleServer::new(&bimodal));
         let slow = truth.response.iter().filter(|latency| **latency > 50 * MS).count();
         let share = slow as f64 / truth.response.len() as f64;
         assert!((share - 0.01).abs() < 1e-3, "one in a hundred: {share}");
@@ -53,7 +53,7 @@ fn two_modes_are_reported_in_their_shares() {
 fn a_stall_is_felt_by_all_that_were_due_in_it() {
     for arrivals in [constant(2_000.0), poisson(2_000.0)] {
         let work = |_, _| 200_001;
-        let server = Server { stall: Some((S, 100 * MS)), ..Server::new(&work) };
+        let server = OracleServer { stall: Some((S, 100 * MS)), ..OracleServer::new(&work) };
         let (outcome, truth) = told(&load(400, arrivals), work, &server);
         // A twentieth was due in the first half of a stall and waited for more than the other.
         let response = outcome.latency.response.unwrap();
@@ -66,7 +66,7 @@ fn a_stall_is_felt_by_all_that_were_due_in_it() {
 #[test]
 fn a_stall_behind_few_connections_is_a_wait_for_them_and_in_the_response_time() {
     let work = |_, _| 200_001;
-    let server = Server { stall: Some((S, 100 * MS)), ..Server::new(&work) };
+    let server = OracleServer { stall: Some((S, 100 * MS)), ..OracleServer::new(&work) };
     let (outcome, truth) = told(&load(4, poisson(2_000.0)), work, &server);
     assert!(truth.conn_wait.iter().any(|wait| *wait > 50 * MS));
     let response = outcome.latency.response.unwrap();
@@ -78,7 +78,7 @@ fn a_stall_behind_few_connections_is_a_wait_for_them_and_in_the_response_time() 
 fn a_ramp_of_latencies_is_in_the_series_and_in_the_quantiles() {
     for arrivals in [constant(3_000.0), poisson(3_000.0)] {
         let load = load(300, arrivals);
-        let (outcome, _) = told(&load, ramp, &Server::new(&ramp));
+        let (outcome, _) = told(&load, ramp, &OracleServer::new(&ramp));
         let medians = outcome.intervals.iter().map(|piece| piece.latency.value_at_quantile(0.5));
         let medians: Vec<u64> = medians.collect();
         assert_eq!(medians.len(), 50);
@@ -90,7 +90,7 @@ fn a_ramp_of_latencies_is_in_the_series_and_in_the_quantiles() {
 fn few_connections_make_requests_wait_for_one() {
     // Three connections can carry 1,500 requests a second, and are asked for 1,200.
     let work = |tag, _| MS + (tag % 7) * 333_333;
-    let (_, truth) = told(&load(3, poisson(1_200.0)), work, &Server::new(&work));
+    let (_, truth) = told(&load(3, poisson(1_200.0)), work, &OracleServer::new(&work));
     let waited = truth.conn_wait.iter().filter(|wait| **wait > 0).count();
     assert!(waited > truth.conn_wait.len() / 2, "{waited} waited");
 }
@@ -99,7 +99,7 @@ fn few_connections_make_requests_wait_for_one() {
 fn a_queue_in_the_server_is_service_time() {
     // Two at a time can do 2,000 a second.
     let work = |_, _| MS + 1;
-    let server = Server { at_a_time: 2, ..Server::new(&work) };
+    let server = OracleServer { at_a_time: 2, ..OracleServer::new(&work) };
     let (_, truth) = told(&load(500, poisson(1_800.0)), work, &server);
     assert!(truth.service.iter().any(|service| *service > 3 * MS));
     assert!(truth.conn_wait.iter().all(|wait| *wait == 0));
@@ -113,7 +113,7 @@ fn overloaded(connections: usize) -> Load {
 #[test]
 fn overload_leaves_requests_unfinished_and_never_sent_with_their_ages() {
     let work = |_, _| 10 * MS + 1;
-    let server = Server { at_a_time: 2, ..Server::new(&work) };
+    let server = OracleServer { at_a_time: 2, ..OracleServer::new(&work) };
     for (connections, unfinished, never_sent) in [(2_000, true, false), (50, true, true)] {
         let load = overloaded(connections);
         let (outcome, truth) = told(&load, work, &server);
@@ -141,7 +141,7 @@ fn a_reply_in_the_drain_counts_with_its_whole_latency() {
     // Everything takes longer than the measurement.
     let work = |_, _| 700 * MS + 1;
     let load = Load { measure: Duration::from_millis(500), ..load(600, poisson(500.0)) };
-    let (outcome, truth) = told(&load, work, &Server::new(&work));
+    let (outcome, truth) = told(&load, work, &OracleServer::new(&work));
     assert_eq!(truth.census.ok, truth.census.offered);
     assert_eq!(outcome.completed, 0, "none arrived in time");
 }
@@ -153,7 +153,7 @@ fn threads_add_up_to_the_load_of_one() {
     for threads in [1, 2, 3, 7] {
         let load = Load { threads, ..load(300, poisson(3_000.0)) };
         let outcome = run(&load, &fixed_bimodal, Costs::default());
-        let all = oracle::open_loop(&load, &Server::new(&bimodal));
+        let all = oracle::open_loop(&load, &OracleServer::new(&bimodal));
         assert_told(&outcome, oracle::reported(&load, &all));
         assert_eq!(outcome.latency.response, one.latency.response, "{threads} threads");
         assert_eq!(outcome.cost.threads, threads);
@@ -172,7 +172,7 @@ fn a_reconnect_is_waited_for_like_a_reply() {
     let service = Service { close_after: NonZeroU32::new(3), ..Service::BENCH };
     let laws = || Laws { connect_ns: 5 * MS, service, ..Laws::fixed(MS + 1) };
     let outcome = run(&load, &laws, Costs::default());
-    let server = Server { closes: Some((3, 5 * MS)), ..Server::new(&work) };
+    let server = OracleServer { closes: Some((3, 5 * MS)), ..OracleServer::new(&work) };
     let all = oracle::open_loop(&load, &server);
     assert_told(&outcome, oracle::reported(&load, &all));
     let replies = all.iter().filter(|met| met.done < edges(&load).1).count() as u64;

@@ -5,7 +5,7 @@ use super::{START, Truth, due, edges};
 use crate::Load;
 
 /// The server as the oracle sees it.
-pub(super) struct Server<'a> {
+pub(super) struct OracleServer<'a> {
     /// How long it works on a request, of its tag and its arrival.
     pub(super) work: &'a dyn Fn(u64, u64) -> u64,
     /// How many it works on at a time.
@@ -16,7 +16,7 @@ pub(super) struct Server<'a> {
     pub(super) closes: Option<(u32, u64)>,
 }
 
-impl<'a> Server<'a> {
+impl<'a> OracleServer<'a> {
     pub(super) fn new(work: &'a dyn Fn(u64, u64) -> u64) -> Self {
         Self { work, at_a_time: usize::MAX, stall: None, closes: None }
     }
@@ -50,7 +50,7 @@ pub(super) struct Met {
 }
 
 /// What every request of an open loop meets, whatever the end: in the order of the schedule.
-pub(super) fn open_loop(load: &Load, server: &Server<'_>) -> Vec<Met> {
+pub(super) fn open_loop(load: &Load, server: &OracleServer<'_>) -> Vec<Met> {
     let mut connections = vec![(0_u64, 0_u32); load.connections];
     let mut working: Vec<u64> = vec![0; server.at_a_time.min(load.connections)];
     let mut all = Vec::new();
@@ -106,7 +106,7 @@ pub(super) fn reported(load: &Load, all: &[Met]) -> Truth {
 }
 
 /// What a closed loop has to report.
-pub(super) fn closed_loop(load: &Load, server: &Server<'_>) -> Truth {
+pub(super) fn closed_loop(load: &Load, server: &OracleServer<'_>) -> Truth {
     let (begin, end, drain_end) = edges(load);
     let mut working: Vec<u64> = vec![0; server.at_a_time.min(load.connections)];
     let mut waiting: std::collections::VecDeque<u64> = vec![START; load.connections].into();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::oracle::Server;
+use super::oracle::OracleServer;
 use super::{MS, S, START, constant, laws_of, load, poisson, run};
 use crate::wire::virtual_time::{Costs, Laws};
 use crate::{Arrivals, Load, Outcome};
@@ -149,7 +149,7 @@ fn a_server_that_stands_still_is_not_the_generator() {
     let work = |_, _| WORK_NS;
     for arrivals in [Arrivals::Closed, constant(500.0)] {
         for (connections, stall) in [(2, 900 * MS), (50, 900 * MS), (1, 50 * MS)] {
-            let server = Server { stall: Some((2 * S, stall)), ..Server::new(&work) };
+            let server = OracleServer { stall: Some((2 * S, stall)), ..OracleServer::new(&work) };
             let load = load(connections, arrivals.clone());
             let outcome = run(&load, &|| laws_of(&server, work), Costs::default());
             assert_eq!(outcome.standstill.gaps, 0, "{arrivals:?}: {:?}", outcome.standstill);

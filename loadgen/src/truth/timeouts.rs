@@ -1,8 +1,8 @@
-//! Requests that take longer than they may: the age of a reply decides, and not when somebody looks.
+//! Timeouts: the age of a reply decides, not the time of the check.
 
 use std::time::Duration;
 
-use super::oracle::{self, Met, Server};
+use super::oracle::{self, Met, OracleServer};
 use super::{MS, START, assert_told, constant, due, edges, load, poisson, run};
 use crate::wire::virtual_time::{Costs, Fate, Laws};
 use crate::{Arrivals, Load};
@@ -39,7 +39,7 @@ fn a_timeout_has_the_age_at_which_it_was_found() {
     let outcome = run(&load, &laws, Costs::default());
     let (begin, ..) = edges(&load);
     let work = |_, _| WORK_NS;
-    let all = oracle::open_loop(&load, &Server::new(&work));
+    let all = oracle::open_loop(&load, &OracleServer::new(&work));
     let (late, right): (Vec<_>, Vec<_>) =
         all.into_iter().zip(due(&load)).partition(|(_, (tag, _))| slow(*tag));
     let right: Vec<Met> = right.into_iter().map(|(met, _)| met).collect();

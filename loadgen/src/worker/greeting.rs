@@ -1,4 +1,4 @@
-//! Connections that begin with a greeting: nothing is sent on them before it is there.
+//! Connections that start with a greeting: the worker sends nothing before it has arrived.
 //!
 //! So the wait for a worker is in the greeting and not in the service time of the first request.
 //! In closed loop a connection offers nothing until then; in open loop it is not free, and the

@@ -1,4 +1,4 @@
-//! Giving up what takes too long, and closing what is not needed any more.
+//! Timeouts, and closing connections that are no longer needed.
 
 use std::time::Duration;
 

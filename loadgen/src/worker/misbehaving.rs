@@ -73,12 +73,12 @@ pub(crate) struct Beside<'a> {
     load: &'a Load,
     shared: &'a Shared,
     idle: Idle,
-    clients: Vec<Client>,
+    clients: Vec<MisbehavingClient>,
     tallies: BTreeMap<Misbehaviour, Misbehaved>,
 }
 
 /// A client that misbehaves.
-struct Client {
+struct MisbehavingClient {
     way: Misbehaviour,
     recipe: Arc<Recipe>,
     state: State,
@@ -117,7 +117,7 @@ impl<'a> Beside<'a> {
         let mut tallies = BTreeMap::new();
         for (way, connections) in &load.conduct.misbehaving {
             tallies.insert(*way, Misbehaved { connections: *connections, ..Misbehaved::default() });
-            clients.extend((0..*connections).map(|_| Client::new(*way, load)));
+            clients.extend((0..*connections).map(|_| MisbehavingClient::new(*way, load)));
         }
         // Not all at the same instant.
         let (now, n) = (shared.clock.now(), clients.len().max(1) as u64);
@@ -168,7 +168,7 @@ impl<'a> Beside<'a> {
     }
 }
 
-impl Client {
+impl MisbehavingClient {
     fn new(way: Misbehaviour, load: &Load) -> Self {
         let long = load.conduct.long_reply.as_ref().filter(|_| way == Misbehaviour::SlowReader);
         let recipe = Arc::clone(long.unwrap_or(&load.recipe));

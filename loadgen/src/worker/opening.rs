@@ -99,7 +99,9 @@ impl<W: Wire> Worker<'_, W> {
             self.recorder.connect_errors_before.count(errno);
             if self.were_open == 0 {
                 self.shared.route.leads_nowhere(self.connections[token].address);
-                self.shared.refusal.store(ConnectFailure::of(errno) as u8 + 1, Ordering::Relaxed);
+                self.shared
+                    .refusal
+                    .store(ConnectFailure::from_errno(errno) as u8 + 1, Ordering::Relaxed);
             }
         }
         if errno == Errno::ADDRNOTAVAIL {

@@ -41,7 +41,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Before anything has happened.
-    pub(crate) fn of(load: &Load) -> Self {
+    pub(crate) fn for_load(load: &Load) -> Self {
         Self {
             clock: Clock::starting_now(),
             route: Route::to(load.target.clone()),

@@ -10,7 +10,7 @@ fn shared() -> Shared {
         end: AtomicU64::new(0),
         drain_end: AtomicU64::new(0),
         seen: AtomicBool::new(true),
-        ..Shared::of(&load(1, Arrivals::Closed))
+        ..Shared::for_load(&load(1, Arrivals::Closed))
     }
 }
 

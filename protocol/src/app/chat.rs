@@ -46,7 +46,7 @@ impl Labels {
 
     /// The labels of a language.
     #[must_use]
-    pub fn of(language: &str) -> Option<Self> {
+    pub fn in_language(language: &str) -> Option<Self> {
         let (_, joined, left) = LANGUAGES.iter().find(|(name, ..)| *name == language)?;
         Some(Self { joined: (*joined).into(), left: (*left).into() })
     }
@@ -54,7 +54,7 @@ impl Labels {
 
 impl Default for Labels {
     fn default() -> Self {
-        Self::of("en").expect("English has labels")
+        Self::in_language("en").expect("English has labels")
     }
 }
 

@@ -1,4 +1,4 @@
-//! `dispatch`: the server hands out commands, one at a time, and a client returns what each has written.
+//! `dispatch`: the server hands out commands, one at a time, and the client returns their output.
 
 use alloc::format;
 use alloc::string::String;

@@ -1,4 +1,4 @@
-//! `shell`: a message is a command line, which somebody outside runs.
+//! `shell`: a message is a command line; the driver runs it outside the session.
 
 use alloc::boxed::Box;
 use alloc::string::String;

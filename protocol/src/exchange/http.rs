@@ -62,7 +62,7 @@ impl Exchange {
         let tag = self.open.pop_front();
         let (Some(ask), Some(tag), Read::Reply { status, body }) = (self.recipe.ask(), tag, read)
         else {
-            return Reply::Wrong { got: "a reply that nobody asked for".to_string() };
+            return Reply::Wrong { got: "an unsolicited reply".to_string() };
         };
         if !ask.is_right_status(status) {
             return Reply::Status { status };
@@ -83,7 +83,7 @@ impl Exchange {
         };
         reader.close = meaning.close;
         let Meaning { status, body: Body::Bytes(len), .. } = meaning else {
-            return Some(self.wrong("a reply that does not say how long it is"));
+            return Some(self.wrong("a reply without a length"));
         };
         let body = &bytes[head..];
         let Some(tag) = self.open.front().copied().filter(|_| status == 200) else {
@@ -102,7 +102,7 @@ impl Exchange {
             }
             Judgement::RightSoFar if (cut as u64) < len => None,
             Judgement::Right(_) | Judgement::RightSoFar => {
-                Some(self.wrong("a body of another length than that of the right one"))
+                Some(self.wrong("a body of the wrong length"))
             }
             Judgement::Wrong => {
                 let got = shown(&body[..cut]);
@@ -123,7 +123,7 @@ impl Exchange {
                 let code = rest.split(|byte| *byte == b' ').next().unwrap_or_default();
                 Reply::Refused { code: String::from_utf8_lossy(code).into_owned() }
             }
-            _ if status == 200 => return Some(self.wrong("a reply that nobody asked for")),
+            _ if status == 200 => return Some(self.wrong("an unsolicited reply")),
             _ => Reply::Status { status },
         };
         self.inbox.consume(head + len);

@@ -1,4 +1,4 @@
-//! What a client asks any HTTP server, and what it expects.
+//! A request to any HTTP server, and the expected reply.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -62,17 +62,20 @@ impl fmt::Display for AskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Method => "a method is one word, as in GET",
-            Self::Connect => "CONNECT makes a tunnel, which has no replies: use another method",
+            Self::Connect => "CONNECT opens a tunnel, which has no replies: use another method",
             Self::Path => {
-                "a path begins with / and has no spaces and no characters beyond ASCII: write %20 for \
-                 a space, as in /a%20b?c=d"
+                "a path starts with / and has only ASCII characters and no spaces: write %20 for a \
+                 space, as in /a%20b?c=d"
             }
-            Self::Header => "a header field is a name, a colon and a value, as in 'Accept: text/html'",
+            Self::Header => {
+                "a header field has a name, a colon and a value, as in 'Accept: \
+                text/html'"
+            }
             Self::Framing => {
-                "Content-Length, Transfer-Encoding and Expect cannot be set: the length is that of the \
+                "Content-Length, Transfer-Encoding and Expect cannot be set: they follow from the \
                  body"
             }
-            Self::Status => "a final status is a number from 200 to 599",
+            Self::Status => "a final status is from 200 to 599",
         })
     }
 }
@@ -276,17 +279,17 @@ impl Meaning {
         if parsed != httparse::Status::Complete(head.len()) {
             return Ok(Err(BAD));
         }
-        Ok(Self::of(&reply))
+        Ok(Self::from_reply(&reply))
     }
 
-    fn of(reply: &httparse::Response<'_, '_>) -> Result<Self, &'static str> {
+    fn from_reply(reply: &httparse::Response<'_, '_>) -> Result<Self, &'static str> {
         let (mut length, mut coding, mut close, mut keep) = (None, None, false, false);
         for httparse::Header { name, value } in &*reply.headers {
             if name.eq_ignore_ascii_case("content-length") {
                 let said =
-                    super::length(value).ok_or("a reply whose Content-Length is no number")?;
+                    super::length(value).ok_or("a reply whose Content-Length is not a number")?;
                 if length.replace(said).is_some_and(|before| before != said) {
-                    return Err("a reply with two Content-Lengths that differ");
+                    return Err("a reply with two different Content-Lengths");
                 }
             } else if name.eq_ignore_ascii_case("transfer-encoding") {
                 // The last coding of the last field is the one that ends it.
@@ -310,22 +313,18 @@ impl Meaning {
     }
 }
 
-const BAD: &str = "this is no reply in HTTP/1";
+const BAD: &str = "not an HTTP/1 reply";
 
 /// What is wrong with a head, in words.
 fn explained(error: httparse::Error) -> &'static str {
     match error {
-        httparse::Error::Version => "a reply of another version than HTTP/1.0 and HTTP/1.1",
-        httparse::Error::Status => "a reply whose first line has no status of three digits",
+        httparse::Error::Version => "a reply of a version other than HTTP/1.0 and HTTP/1.1",
+        httparse::Error::Status => "a reply without a three-digit status",
         httparse::Error::HeaderName | httparse::Error::Token => {
-            "a reply with a header field whose name is none"
+            "a reply with an invalid header field name"
         }
-        httparse::Error::HeaderValue => {
-            "a reply with a header field whose value has characters that may not be in it"
-        }
-        httparse::Error::NewLine => {
-            "a reply with a carriage return in its head that no line feed follows"
-        }
+        httparse::Error::HeaderValue => "a reply with invalid characters in a header field's value",
+        httparse::Error::NewLine => "a reply with a bare carriage return in its head",
         httparse::Error::TooManyHeaders => BAD,
     }
 }

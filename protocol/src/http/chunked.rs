@@ -50,7 +50,7 @@ impl Default for At {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
 
-const TOO_LONG: Malformed = Malformed("a chunk that is longer than anything could be");
+const TOO_LONG: Malformed = Malformed("a chunk size that is too large");
 
 impl Chunked {
     /// Takes what has come, and returns how much of it belongs to the body.
@@ -112,12 +112,12 @@ impl Chunked {
                 return Err(Malformed("a chunk whose size does not end with CR and LF"));
             }
             (At::Size { .. }, _) => {
-                return Err(Malformed("a chunk whose size is no hexadecimal number"));
+                return Err(Malformed("a chunk size that is not hexadecimal"));
             }
             (At::DataCr | At::DataLf, _) => {
-                return Err(Malformed("a chunk that is longer than its size says"));
+                return Err(Malformed("a chunk that is longer than its size"));
             }
-            _ => return Err(Malformed("a body whose last chunk is not followed by an empty line")),
+            _ => return Err(Malformed("a body without an empty line after its last chunk")),
         })
     }
 }

@@ -61,7 +61,7 @@ impl Reader {
         // Before its end is looked for, or an empty line in front would be forgiven where it comes together
         // with the head, and not where it comes alone.
         if !may_begin(bytes) {
-            return Some(Err("this is no reply in HTTP/1"));
+            return Some(Err("not an HTTP/1 reply"));
         }
         match end_of_head(bytes, self.scanned.min(bytes.len())) {
             Ok(len) => {

@@ -90,7 +90,7 @@ pub struct Manner {
 impl Manner {
     /// What this whole head of a request asks for, its empty line included; `None` where it is none.
     #[must_use]
-    pub fn of(head: &[u8]) -> Option<Self> {
+    pub fn from_head(head: &[u8]) -> Option<Self> {
         Head::parse(head).ok().map(|head| head.manner)
     }
 }
@@ -123,7 +123,7 @@ impl<'a> Head<'a> {
         else {
             return Err(MALFORMED);
         };
-        let fields = Fields::of(request.headers)?;
+        let fields = Fields::from_headers(request.headers)?;
         let modern = minor == 1;
         if modern && fields.hosts != 1 {
             return Err(HOST);
@@ -149,7 +149,7 @@ impl<'a> Head<'a> {
 }
 
 impl Fields {
-    fn of(headers: &[httparse::Header<'_>]) -> Result<Self, Refusal> {
+    fn from_headers(headers: &[httparse::Header<'_>]) -> Result<Self, Refusal> {
         let mut fields = Self::default();
         for httparse::Header { name, value } in headers {
             let is = |other: &str| name.eq_ignore_ascii_case(other);

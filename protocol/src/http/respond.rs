@@ -1,4 +1,4 @@
-//! What a server says.
+//! Writing HTTP replies.
 //!
 //! A reply has the status, `Content-Length` and `Content-Type`, and no field that says nothing:
 //! in particular no `Date`, which a server without a clock does without (RFC 9110, 6.6.1), and

@@ -145,7 +145,7 @@ fn multiply(numbers: &str) -> Option<Asked<'_>> {
 fn step<'a>(numbers: &str, body: &'a [u8]) -> Option<Add<'a>> {
     let mut numbers = numbers.split('/').map(str::as_bytes);
     let (step, steps, n) = (numbers.next()?, numbers.next()?, numbers.next()?);
-    numbers.next().is_none().then(|| Add::of(step, steps, n, body))?
+    numbers.next().is_none().then(|| Add::from_words(step, steps, n, body))?
 }
 
 fn work(query: &str) -> Option<Asked<'_>> {

@@ -42,7 +42,7 @@ const ROUNDS: u64 = 0x2;
 const WAIT: u64 = 0x3;
 const REPLY: u64 = 0x4;
 
-fn of(draw: &Draw, seed: u64, which: u64, tag: u64) -> u64 {
+fn drawn_value(draw: &Draw, seed: u64, which: u64, tag: u64) -> u64 {
     draw.sample(seed ^ (which << 60), tag)
 }
 
@@ -146,7 +146,7 @@ impl DrawnKind {
             Drawn::Work { rounds, reply_bytes, .. } => {
                 let mut padding = alloc::vec![b'.'; clamped(*reply_bytes.range().end()).max(1)];
                 padding[0] = b' ';
-                (padding, Burnt::of(&rounds))
+                (padding, Burnt::up_to(&rounds))
             }
         };
         let end: &[u8] = if framing == Framing::Line { b"\n" } else { b"" };
@@ -157,7 +157,7 @@ impl DrawnKind {
     pub(super) fn write_request(&self, tag: u64, out: &mut Vec<u8>) {
         match &self.drawn {
             Drawn::Echo { bytes, seed } => {
-                let bytes = clamped(of(bytes, *seed, BYTES, tag));
+                let bytes = clamped(drawn_value(bytes, *seed, BYTES, tag));
                 let hole = bytes.min(16);
                 if self.framing == Framing::Http {
                     out.extend_from_slice(&http::ask::post_echo(bytes));
@@ -167,9 +167,9 @@ impl DrawnKind {
                 out.extend_from_slice(&self.filler[..bytes - hole]);
             }
             Drawn::Work { rounds, wait_ns, reply_bytes, seed } => {
-                let rounds = of(rounds, *seed, ROUNDS, tag);
-                let wait_us = of(wait_ns, *seed, WAIT, tag) / 1_000;
-                let reply_bytes = of(reply_bytes, *seed, REPLY, tag);
+                let rounds = drawn_value(rounds, *seed, ROUNDS, tag);
+                let wait_us = drawn_value(wait_ns, *seed, WAIT, tag) / 1_000;
+                let reply_bytes = drawn_value(reply_bytes, *seed, REPLY, tag);
                 let [before, after] = super::work_request(
                     (rounds, u128::from(wait_us), clamped(reply_bytes)),
                     self.framing,
@@ -186,14 +186,14 @@ impl DrawnKind {
         let digits = hex(tag);
         match &self.drawn {
             Drawn::Echo { bytes: size, seed } => {
-                let size = clamped(of(size, *seed, BYTES, tag));
+                let size = clamped(drawn_value(size, *seed, BYTES, tag));
                 let hole = size.min(16);
                 let text = &self.filler[..size - hole];
                 compare(bytes, &[self.verbs.1, &digits[16 - hole..], text, self.end])
             }
             Drawn::Work { rounds, reply_bytes, seed, .. } => {
-                let result = hex(self.burnt.after(of(rounds, *seed, ROUNDS, tag)));
-                let reply_bytes = clamped(of(reply_bytes, *seed, REPLY, tag));
+                let result = hex(self.burnt.after(drawn_value(rounds, *seed, ROUNDS, tag)));
+                let reply_bytes = clamped(drawn_value(reply_bytes, *seed, REPLY, tag));
                 let ok: &[u8] = if self.framing == Framing::Http { b"" } else { b"OK " };
                 let bare = ok.len() + 16 + 1 + 16 + self.end.len();
                 let padding = &self.filler[..reply_bytes.saturating_sub(bare)];
@@ -233,7 +233,7 @@ const STATES_MAX: u64 = 1 << 20;
 
 impl Burnt {
     /// For all rounds that can be drawn.
-    fn of(rounds: &Draw) -> Self {
+    fn up_to(rounds: &Draw) -> Self {
         let most = *rounds.range().end();
         let every = match rounds.as_fixed() {
             Some(rounds) => rounds.max(1),

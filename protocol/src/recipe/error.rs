@@ -1,4 +1,4 @@
-//! What cannot be asked for.
+//! Errors in a request template.
 
 use core::fmt;
 
@@ -33,7 +33,7 @@ impl fmt::Display for RecipeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotOffered { request, app } => {
-                write!(f, "the application {} has no request {request}", app.name())
+                write!(f, "the application {} has no {request} request", app.name())
             }
             Self::TooLong => write!(
                 f,
@@ -41,7 +41,7 @@ impl fmt::Display for RecipeError {
                  raw message {RAW_BYTES_MAX}, the reply of WORK {} (raw: {RAW_BYTES_MAX})",
                 job::WORK_REPLY_BYTES_MAX
             ),
-            Self::Empty => write!(f, "the request is empty: ask for at least one byte or digit"),
+            Self::Empty => write!(f, "the request is empty: it needs at least one byte or digit"),
             Self::BadSession => write!(
                 f,
                 "a session has from 1 to {SESSION_STEPS_MAX} steps, and a history of a multiple of 8 \
@@ -49,11 +49,12 @@ impl fmt::Display for RecipeError {
             ),
             Self::UnknownHome => write!(
                 f,
-                "in raw framing the length of a reply depends on where the state is kept: say where"
+                "with raw framing the length of a reply depends on where the state is kept: give \
+                 --state"
             ),
             Self::TooMuchWork => write!(
                 f,
-                "one request may ask for {} rounds and {} s of waiting at most",
+                "one request may ask for at most {} rounds and {} s of waiting",
                 job::WORK_ROUNDS_MAX,
                 job::WORK_WAIT_MAX.as_secs()
             ),

@@ -33,11 +33,16 @@ impl<'a> Add<'a> {
         let mut words = words(arguments);
         let (step, steps, n) = (words.next()?, words.next()?, words.next()?);
         let reference = words.next()?;
-        words.next().is_none().then(|| Self::of(step, steps, n, reference))?
+        words.next().is_none().then(|| Self::from_words(step, steps, n, reference))?
     }
 
     /// From its four parts.
-    pub(crate) fn of(step: &[u8], steps: &[u8], n: &[u8], reference: &'a [u8]) -> Option<Self> {
+    pub(crate) fn from_words(
+        step: &[u8],
+        steps: &[u8],
+        n: &[u8],
+        reference: &'a [u8],
+    ) -> Option<Self> {
         let small = |word| number(word).and_then(|number| u32::try_from(number).ok());
         let add = Self { step: small(step)?, steps: small(steps)?, n: number(n)?, reference };
         let in_range = (1..=add.steps).contains(&add.step)

@@ -249,21 +249,21 @@ fn each_way_to_be_no_reply_has_its_sentence() {
     let head = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
     let mut said = std::collections::BTreeSet::new();
     for (bad, part) in [
-        ("OK hello\n".to_string(), "no reply in HTTP/1"),
-        ("HTTP/1.7 200 OK\r\n\r\n".to_string(), "another version"),
-        ("HTTP/1.1 2x0 OK\r\n\r\n".to_string(), "no status of three digits"),
-        (head("A b: c"), "whose name is none"),
-        (head("A: b\u{1}c"), "may not be in it"),
-        (head("A: b\rc"), "may not be in it"),
-        (head("Content-Length: 5x"), "is no number"),
-        (head("Content-Length: 1\r\nContent-Length: 2"), "that differ"),
+        ("OK hello\n".to_string(), "not an HTTP/1 reply"),
+        ("HTTP/1.7 200 OK\r\n\r\n".to_string(), "a version other"),
+        ("HTTP/1.1 2x0 OK\r\n\r\n".to_string(), "without a three-digit status"),
+        (head("A b: c"), "an invalid header field name"),
+        (head("A: b\u{1}c"), "invalid characters"),
+        (head("A: b\rc"), "invalid characters"),
+        (head("Content-Length: 5x"), "is not a number"),
+        (head("Content-Length: 1\r\nContent-Length: 2"), "two different"),
         (head("Content-Length: 1\r\nTransfer-Encoding: chunked"), "both a Content-Length"),
-        (chunked("xyz\r\n"), "no hexadecimal number"),
+        (chunked("xyz\r\n"), "not hexadecimal"),
         (chunked("5\n"), "does not end with CR and LF"),
         (chunked("5;a\n"), "does not end with CR and LF"),
-        (chunked("3\r\nabcd\r\n"), "longer than its size says"),
-        (chunked("ffffffffffffffffff\r\n"), "longer than anything"),
-        (chunked("0\r\n\n"), "not followed by an empty line"),
+        (chunked("3\r\nabcd\r\n"), "longer than its size"),
+        (chunked("ffffffffffffffffff\r\n"), "too large"),
+        (chunked("0\r\n\n"), "without an empty line"),
         (head(&format!("A: {}", "x".repeat(1 << 17))), "longer than 65536 bytes"),
     ] {
         let got = feed(&mut asking(ask("GET"), 1), bad.as_bytes(), WHOLE);

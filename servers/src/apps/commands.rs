@@ -98,10 +98,16 @@ impl Command {
         let ShellConfig { allow, limits, at_once, .. } = &server.config.apps.shell;
         let command = allow.find(line).map_err(|refusal| match refusal {
             Refusal::NotAllowed(why) => failed("not-allowed", why),
-            Refusal::ZeroByte => failed("bad-argument", "a zero byte is in no word".into()),
+            Refusal::ZeroByte => failed("bad-argument", "a word contains a zero byte".into()),
         })?;
         let place = Place::take(page, *at_once).ok_or_else(|| {
-            failed("commands-max", format!("{at_once} commands run already; try again later"))
+            failed(
+                "commands-max",
+                format!(
+                    "{at_once} commands are running already; try again \
+                later"
+                ),
+            )
         })?;
         let running = Running::start(&command, *limits);
         let running = running.map_err(|error| failed("cannot-run", error.to_string()))?;
@@ -118,11 +124,11 @@ impl Command {
             Ok(Advance::Ended(End::Signal(signal))) => Err(Ran::Signal(signal)),
             Ok(Advance::Ended(End::Time)) => {
                 let time = limits().time;
-                failed("time", format!("it was killed after {time:?} (--command-timeout)"))
+                failed("time", format!("killed after {time:?} (--command-timeout)"))
             }
             Ok(Advance::Ended(End::Output)) => {
                 let most = limits().output;
-                failed("output", format!("it was killed after {most} bytes (--command-output)"))
+                failed("output", format!("killed after {most} bytes (--command-output)"))
             }
             Err(error) => failed("cannot-run", error.to_string()),
         }

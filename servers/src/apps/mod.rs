@@ -66,7 +66,7 @@ pub(crate) fn check(model: &Model, config: &Config) -> Result<(), String> {
     }
     let commands = &config.apps.dispatch.commands;
     if app == App::Dispatch && commands.is_empty() {
-        return Err("dispatch needs what its clients are to run, as in --command date".into());
+        return Err("dispatch needs a command for its clients, as in --command date".into());
     }
     if commands.iter().any(|line| line.trim().is_empty() || line.contains(['\n', '\0'])) {
         return Err("--command takes a command line, as in --command 'date -u'".into());
@@ -74,20 +74,18 @@ pub(crate) fn check(model: &Model, config: &Config) -> Result<(), String> {
     if app == App::Shell {
         let ShellConfig { allow, from_anywhere, .. } = &config.apps.shell;
         if allow.is_empty() {
-            return Err("shell runs what was allowed and nothing else: name a command, as in \
-                        --allow date"
-                .into());
+            return Err("shell runs allowed commands only: name one, as in --allow date".into());
         }
         if !config.listen.ip().to_canonical().is_loopback() && !from_anywhere {
             return Err(format!(
-                "whoever reaches {} could have commands run: choose --listen 127.0.0.1:9000, or \
-                 say --commands-from-anywhere",
+                "anyone who can reach {} could run commands: use --listen 127.0.0.1:9000, or \
+                 confirm with --commands-from-anywhere",
                 config.listen
             ));
         }
     }
     if app == App::Chat && config.greeting {
-        return Err("a room has no greeting: leave --greeting out".into());
+        return Err("chat has no greeting: leave --greeting out".into());
     }
     check_room(&config.apps.room)
 }
@@ -97,14 +95,12 @@ fn check_room(Rules { labels, max_behind }: &Rules) -> Result<(), String> {
     for label in [&labels.joined, &labels.left] {
         let most = Rules::LABEL_BYTES_MAX;
         if label.trim().is_empty() || label.len() > most || label.contains(char::is_control) {
-            return Err(format!(
-                "a label is a text of one line and {most} bytes at most: {label:?}"
-            ));
+            return Err(format!("a label is one line of at most {most} bytes: {label:?}"));
         }
     }
     if *max_behind < Rules::MAX_BEHIND_MIN {
         let least = Rules::MAX_BEHIND_MIN;
-        return Err(format!("--max-behind {max_behind} is too little: the least is {least}"));
+        return Err(format!("--max-behind {max_behind} is too small: the minimum is {least}"));
     }
     Ok(())
 }
@@ -138,7 +134,7 @@ impl Model {
     pub fn cannot_run(&self, app: App) -> Option<&'static str> {
         // Compared by name: a model is a constant, which has no place of its own.
         if BROKEN.iter().any(|broken| broken.model.name == self.name) && !app.is_request_reply() {
-            return Some("its fault shows in requests and replies: choose bench, echo or multiply");
+            return Some("its fault shows in requests and replies: use bench, echo or multiply");
         }
         if app == App::Chat && self.chat.is_none() {
             return Some(chat::WHY_NOT);

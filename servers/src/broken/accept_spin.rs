@@ -27,11 +27,11 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "accept-spin",
         family: Family::Reactor,
-        summary: "without descriptors it tries to accept again at once",
+        summary: "when descriptors run out it retries accept immediately",
         run,
         ..Model::PLAIN
     },
-    gauge: "accept_failures of the server without shed or accept_pauses; it never sleeps",
+    gauge: "the server's accept_failures without shed or accept_pauses; it never sleeps",
     right: "epoll",
 };
 

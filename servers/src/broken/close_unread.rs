@@ -15,11 +15,11 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "close-unread",
         family: Family::Thread,
-        summary: "it closes after its last reply, whatever is still unread",
+        summary: "it closes after its last reply with input still unread",
         run: |server| thread_per_client(server, |conn| to_end(conn, &MANNER)),
         ..Model::PLAIN
     },
-    gauge: "resets and last replies cut short, with clients that have sent more than is answered",
+    gauge: "resets and truncated last replies, with clients that sent more than was answered",
     right: "thread-per-client",
 };
 

@@ -26,11 +26,11 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "edge-read-once",
         family: Family::Reactor,
-        summary: "edge-triggered epoll(7), and one read for each edge",
+        summary: "edge-triggered epoll(7) with a single read for each edge",
         run,
         ..Model::PLAIN
     },
-    gauge: "census.unfinished and timeouts, with requests or bursts longer than a read",
+    gauge: "census.unfinished and timeouts, with requests or bursts longer than one read",
     right: "epoll-edge",
 };
 
@@ -85,7 +85,7 @@ fn turn(conn: &mut Conn) -> Option<Ending> {
                 recv(stream, space).map(|n| drive::received(session, stream, n))
             }
             Step::Write(bytes) => send(stream, bytes).map(|n| session.sent(n)),
-            Step::Outside(_) => unreachable!("broken servers answer requests only"),
+            Step::Outside(_) => unreachable!("broken servers run no commands"),
             Step::Run(job) => {
                 let done = job.compute();
                 stopping::sleep(job.wait());

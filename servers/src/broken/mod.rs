@@ -93,7 +93,7 @@ fn to_end(mut conn: Conn, manner: &Manner) {
                 (manner.read)(stream, space).map(|n| drive::received(session, stream, n))
             }
             Step::Write(bytes) => (manner.write)(stream, bytes).map(|n| session.sent(n)),
-            Step::Outside(_) => unreachable!("broken servers answer requests only"),
+            Step::Outside(_) => unreachable!("broken servers run no commands"),
             Step::Run(job) => {
                 let done = job.compute();
                 crate::stopping::sleep(job.wait());

@@ -16,11 +16,11 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "recv-is-message",
         family: Family::Thread,
-        summary: "whatever one recv(2) returns is taken for one request",
+        summary: "it takes each recv(2) for one whole request",
         run: |server| thread_per_client(server, |conn| to_end(conn, &MANNER)),
         ..Model::PLAIN
     },
-    gauge: "census.errors with requests longer than a read, or in two pieces",
+    gauge: "census.errors with requests longer than one read, or sent in two pieces",
     right: "thread-per-client",
 };
 

@@ -20,11 +20,11 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "short-backlog",
         family: Family::Thread,
-        summary: "a backlog of 16, and 50 ms for each accept",
+        summary: "a backlog of 16 and 50 ms between accepts",
         run,
         ..Model::PLAIN
     },
-    gauge: "latency.connect of 1 s and more; ListenOverflows and ListenDrops of the machine",
+    gauge: "latency.connect of 1 s and more; the kernel's ListenOverflows and ListenDrops",
     right: "thread-per-client",
 };
 

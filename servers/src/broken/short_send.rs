@@ -16,11 +16,11 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "short-send",
         family: Family::Thread,
-        summary: "what did not fit into the socket's buffer is forgotten",
+        summary: "it drops what did not fit into the socket's buffer",
         run: |server| thread_per_client(server, |conn| to_end(conn, &MANNER)),
         ..Model::PLAIN
     },
-    gauge: "bytes missing and damaged replies, with many long replies to a slow reader",
+    gauge: "missing bytes and damaged replies, with many long replies to a slow reader",
     right: "epoll",
 };
 

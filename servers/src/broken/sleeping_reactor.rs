@@ -25,11 +25,11 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "sleeping-reactor",
         family: Family::Reactor,
-        summary: "an event loop that sleeps when one request has to wait",
+        summary: "an event loop that sleeps while one request waits",
         run,
         ..Model::PLAIN
     },
-    gauge: "latency.service of echo clients reaches the wait of one other client",
+    gauge: "latency.service of echo clients includes another client's wait",
     right: "epoll-edge",
 };
 

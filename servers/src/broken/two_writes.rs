@@ -17,7 +17,7 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "two-writes",
         family: Family::Thread,
-        summary: "header and body are written apart, without TCP_NODELAY",
+        summary: "it writes header and body separately, without TCP_NODELAY",
         run: |server| {
             thread_per_client(server, |conn| {
                 // The kernel's default, which the shared core has changed.

@@ -23,11 +23,11 @@ use crate::net::Server;
 pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "unbounded-queue",
-        summary: "a pool behind a queue that takes everybody",
+        summary: "a pool behind an unbounded queue",
         run,
         ..thread_pool::MODEL
     },
-    gauge: "queued_max of the server against its workers; service times that climb in a run",
+    gauge: "the server's queued_max far above its workers; service times that grow during a run",
     right: "thread-pool",
 };
 

@@ -16,7 +16,7 @@ use crate::processes;
 pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "zombies",
-        summary: "a process for each client, and nobody waits for its end",
+        summary: "a process for each client that is never reaped",
         run: |server| {
             processes::prepare(server, server.max_connections)?;
             server.ready()?;
@@ -24,6 +24,6 @@ pub(super) const BROKEN: Broken = Broken {
         },
         ..fork::MODEL
     },
-    gauge: "processes in state Z below the server, one for each client that has left",
+    gauge: "zombie processes (state Z), one for each client that has left",
     right: "fork",
 };

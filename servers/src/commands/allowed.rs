@@ -144,14 +144,14 @@ impl Entry {
         }
         let wrong = |why: &str| format!("--allow '{}': {why}", text.escape_debug());
         let Some((name, arguments)) = words.split_first() else {
-            return Err(wrong("it takes a command, as in --allow date or --allow 'ls *'"));
+            return Err(wrong("--allow needs a command, as in --allow date or --allow 'ls *'"));
         };
         if name.contains(&b'/') {
-            return Err(wrong("write the name alone, which is looked up in PATH"));
+            return Err(wrong("write the program's name without a path; it is looked up in PATH"));
         }
-        let name = CString::new(*name).map_err(|_| wrong("a zero byte is in no name"))?;
+        let name = CString::new(*name).map_err(|_| wrong("a name contains a zero byte"))?;
         let program = find(&name, folders).ok_or_else(|| {
-            wrong("there is no such program in PATH: install it, or see its name")
+            wrong("there is no such program in PATH: install it or correct the name")
         })?;
         Ok(Self {
             text: words_of(text),
@@ -342,12 +342,12 @@ mod tests {
     #[test]
     fn an_entry_that_names_no_program_is_refused_with_what_to_do() {
         for (entry, part) in [
-            ("", "it takes a command"),
-            ("*", "it takes a command"),
-            ("-*", "it takes a command"),
-            ("/bin/ls", "write the name alone"),
-            ("../tool", "write the name alone"),
-            ("./tool", "write the name alone"),
+            ("", "--allow needs a command"),
+            ("*", "--allow needs a command"),
+            ("-*", "--allow needs a command"),
+            ("/bin/ls", "without a path"),
+            ("../tool", "without a path"),
+            ("./tool", "without a path"),
             ("..", "no such program"),
             (".", "no such program"),
             ("text", "no such program"),

@@ -1,4 +1,4 @@
-//! Commands that were killed because nobody wants them any more. Nobody waits for their end either, and
+//! Commands that were killed because their client has left. Nobody waits for their end either, and
 //! they must not stay as zombies: the signal that a child has ended reaps them.
 
 use std::io;

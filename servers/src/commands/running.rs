@@ -176,7 +176,7 @@ impl Running {
         let process = WaitId::PidFd(self.process.as_fd());
         let status = retry_on_intr(|| waitid(process.clone(), WaitIdOptions::EXITED))?;
         self.reaped = true;
-        let status = status.ok_or_else(|| io::Error::other("it has ended and has no status"))?;
+        let status = status.ok_or_else(|| io::Error::other("it has ended without a status"))?;
         let by_itself = status.exit_status().map(End::Exit);
         let end = by_itself.or(status.terminating_signal().map(End::Signal));
         let end = self.killed.or(end);

@@ -104,7 +104,7 @@ fn shown(bytes: &[u8]) -> String {
     let cut = &bytes[..bytes.len().min(SHOWN_BYTES_MAX)];
     let more = bytes.len() - cut.len();
     let text = cut.escape_ascii().to_string();
-    if more > 0 { format!("{text}... ({more} bytes more)") } else { text }
+    if more > 0 { format!("{text}... ({more} more bytes)") } else { text }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
 use rustix::fd::OwnedFd;
 
 use super::epoll::{EVENTS_MAX, data, interest, ready, wait};
-use super::{Family, Model, Workers, processors};
+use super::{Family, Model, Workers, usable_processors};
 use crate::connection::Conn;
 use crate::net::Server;
 use crate::reactor::mailbox::Mailbox;
@@ -26,8 +26,8 @@ use crate::threads::in_threads;
 pub(crate) const MODEL: Model = Model {
     name: "acceptor-loops",
     family: Family::Reactor,
-    summary: "one thread accepts and deals clients out to an epoll loop for each processor",
-    workers: Workers::Fixed(processors),
+    summary: "one thread accepts and distributes clients among epoll loops, one per processor",
+    workers: Workers::Fixed(usable_processors),
     descriptors_per_worker: 2,
     run,
     ..Model::PLAIN

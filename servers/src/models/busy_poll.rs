@@ -18,7 +18,7 @@ use crate::reactor::{Clients, Ready};
 pub(crate) const MODEL: Model = Model {
     name: "busy-poll",
     family: Family::Reactor,
-    summary: "non-blocking sockets, asked in turn without ever waiting",
+    summary: "non-blocking sockets, polled in turn without ever waiting",
     never_sleeps: true,
     run,
     ..Model::PLAIN

@@ -18,7 +18,7 @@ use crate::processes;
 pub(crate) const MODEL: Model = Model {
     name: "fork",
     family: Family::Process,
-    summary: "a process for each client, forked when it comes",
+    summary: "a process for each client, forked when it connects",
     process_per_client: true,
     run,
     ..Model::PLAIN

@@ -28,7 +28,7 @@ use slab::Slab;
 
 use super::epoll::{EVENTS_MAX, wait};
 use super::epoll_edge::{ALL, edge};
-use super::{Family, Model, Workers, processors};
+use super::{Family, Model, Workers, usable_processors};
 use crate::apps::outside::Others;
 use crate::connection::drive::{Blocked, job_is_over, until_blocked};
 use crate::connection::{Conn, Ending};
@@ -41,8 +41,8 @@ use crate::threads::in_threads;
 pub(crate) const MODEL: Model = Model {
     name: "green-threads",
     family: Family::Thread,
-    summary: "a stackful coroutine for each client, on an epoll loop for each processor",
-    workers: Workers::Fixed(processors),
+    summary: "a stackful coroutine for each client, on an epoll loop per processor",
+    workers: Workers::Fixed(usable_processors),
     listener_per_worker: true,
     descriptors_per_worker: 1,
     run,

@@ -107,7 +107,7 @@ impl Input {
 fn probe(settings: &Settings) -> Result<(), String> {
     ring::probe(settings, |ring| match Buffers::new(ring, 1, BUFFER_BYTES) {
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("io_uring takes no provided buffers: {error}")),
+        Err(error) => Err(format!("io_uring rejects provided buffers: {error}")),
     })
 }
 

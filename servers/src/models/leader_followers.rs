@@ -1,5 +1,5 @@
-//! Leader and followers: several threads wait at one epoll(7), and whoever is told of a client
-//! serves it while the others wait on.
+//! Leader and followers: several threads wait at one epoll(7); the thread that receives an event
+//! serves that client while the others keep waiting.
 //!
 //! Waits in: epoll_wait(2), every thread at the same epoll, for one event at a time.
 //! Scheduler: the kernel, which tells one of the waiting threads. EPOLLONESHOT keeps quiet about a
@@ -25,7 +25,7 @@ use rustix::time::{
 };
 
 use super::epoll::{data, ready, wait};
-use super::{Family, Model, Workers, processors};
+use super::{Family, Model, Workers, usable_processors};
 use crate::net::{Listener, Server};
 use crate::reactor::timers::CUT_TICK;
 use crate::reactor::{Clients, Token, Want};
@@ -35,8 +35,9 @@ use crate::{connection::drive, stopping};
 pub(crate) const MODEL: Model = Model {
     name: "leader-followers",
     family: Family::Reactor,
-    summary: "a thread for each processor, all at one epoll; who is told of a client serves it",
-    workers: Workers::Floating(processors),
+    summary: "a thread per processor, all waiting at one epoll; the thread that gets an event \
+        serves that client",
+    workers: Workers::Floating(usable_processors),
     run,
     ..Model::PLAIN
 };

@@ -219,6 +219,6 @@ pub(crate) fn connection_pool_threads() -> usize {
 }
 
 /// Processors this process may run on.
-pub(crate) fn processors() -> usize {
+pub(crate) fn usable_processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }

@@ -18,15 +18,15 @@ use std::io;
 use rustix::event::epoll::EventFlags;
 
 use super::epoll::{Listening, event_loop};
-use super::{Family, Model, Workers, processors};
+use super::{Family, Model, Workers, usable_processors};
 use crate::net::Server;
 use crate::threads::in_threads;
 
 pub(crate) const MODEL: Model = Model {
     name: "multi-reactor",
     family: Family::Reactor,
-    summary: "an epoll loop for each processor, each with its own listener (SO_REUSEPORT)",
-    workers: Workers::Fixed(processors),
+    summary: "an epoll loop per processor, each with its own listener (SO_REUSEPORT)",
+    workers: Workers::Fixed(usable_processors),
     listener_per_worker: true,
     descriptors_per_worker: 1,
     run,
@@ -35,7 +35,7 @@ pub(crate) const MODEL: Model = Model {
 
 pub(crate) const SHARED_LISTENER: Model = Model {
     name: "shared-listener",
-    summary: "an epoll loop for each processor, one listener in all of them (EPOLLEXCLUSIVE)",
+    summary: "an epoll loop per processor, all sharing one listener (EPOLLEXCLUSIVE)",
     listener_per_worker: false,
     ..MODEL
 };

@@ -43,7 +43,7 @@ use crate::stopping::{self, Stage};
 pub(crate) const MODEL: Model = Model {
     name: "own-runtime",
     family: Family::Async,
-    summary: "async tasks on an executor and a reactor that are written out in one file",
+    summary: "async tasks on an executor and a reactor written in one file",
     run,
     ..Model::PLAIN
 };

@@ -20,7 +20,7 @@ use crate::threads;
 pub(crate) const MODEL: Model = Model {
     name: "rayon-pool",
     family: Family::Thread,
-    summary: "every connection a task of a rayon pool, which is made for other work",
+    summary: "each connection is a task of a rayon pool, which is made for computation",
     workers: Workers::Fixed(connection_pool_threads),
     run,
     ..Model::PLAIN

@@ -21,7 +21,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
 
 use super::epoll::{EVENTS_MAX, data, interest, listens, ready, wait};
-use super::{Family, Model, Workers, processors};
+use super::{Family, Model, Workers, usable_processors};
 use crate::net::Server;
 use crate::reactor::mailbox::Mailbox;
 use crate::reactor::{Clients, Token, Turn, Want};
@@ -31,7 +31,7 @@ pub(crate) const MODEL: Model = Model {
     name: "reactor-workers",
     family: Family::Reactor,
     summary: "an epoll loop for I/O; the jobs of requests run in a rayon pool",
-    workers: Workers::Floating(processors),
+    workers: Workers::Floating(usable_processors),
     run,
     ..Model::PLAIN
 };

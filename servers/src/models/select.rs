@@ -35,8 +35,8 @@ pub(crate) const MODEL: Model = Model {
 /// people know as a select server, does not.
 pub(super) const FD_SETSIZE: usize = 1024;
 pub(super) const HIGHEST: RawFd = 1023;
-pub(super) const TOO_HIGH: &str = "a set has 1,024 bits, and so many descriptors are open already: have \
-                        whatever starts this server close its own";
+pub(super) const TOO_HIGH: &str = "select(2) handles descriptors below 1,024 only, and those are \
+    open already: close them before the server starts";
 const WORDS: usize = FD_SETSIZE / (8 * size_of::<FdSetElement>());
 
 pub(super) type Set = [FdSetElement; WORDS];

@@ -15,7 +15,7 @@ use crate::net::Server;
 pub(crate) const MODEL: Model = Model {
     name: "sequential",
     family: Family::Sequential,
-    summary: "one client at a time, the next when it leaves",
+    summary: "one client at a time; the next one waits until it leaves",
     run,
     ..Model::PLAIN
 };

@@ -24,10 +24,9 @@ use crate::stopping;
 pub(crate) const MODEL: Model = Model {
     name: "signal-driven",
     family: Family::Reactor,
-    summary: "a queued real-time signal for each socket that has become ready (F_SETSIG)",
+    summary: "a queued real-time signal for each socket that becomes ready (F_SETSIG)",
     waits_outside: Err(
-        "the kernel sends no signal about the end of a process, nor about an epoll with other \
-         descriptors in it",
+        "the kernel sends no such signal for a process that ends, nor for a nested epoll",
     ),
     run,
     ..Model::PLAIN

@@ -17,7 +17,7 @@ use crate::threads;
 pub(crate) const MODEL: Model = Model {
     name: "thread-per-client",
     family: Family::Thread,
-    summary: "a thread for each client, made when it comes",
+    summary: "a thread for each client, created when it connects",
     chat: Some(chat::thread_per_client::run),
     run,
     ..Model::PLAIN

@@ -9,15 +9,15 @@
 use std::io;
 
 use super::tokio::{Listening, TICK, serve};
-use super::{Family, Model, Workers, chat, processors};
+use super::{Family, Model, Workers, chat, usable_processors};
 use crate::net::Server;
 use crate::threads;
 
 pub(crate) const MODEL: Model = Model {
     name: "tokio-multi",
     family: Family::Async,
-    summary: "tokio tasks on a work-stealing pool, by default a thread for each processor",
-    workers: Workers::Floating(processors),
+    summary: "tokio tasks on a work-stealing pool, by default one thread per processor",
+    workers: Workers::Floating(usable_processors),
     timer_resolution: TICK,
     chat: Some(chat::tokio::run),
     run,

@@ -14,15 +14,15 @@ use std::io;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::tokio::{Listening, TICK, serve};
-use super::{Family, Model, Workers, processors};
+use super::{Family, Model, Workers, usable_processors};
 use crate::net::Server;
 use crate::threads::in_threads;
 
 pub(crate) const MODEL: Model = Model {
     name: "tokio-sharded",
     family: Family::Async,
-    summary: "a pinned single-threaded tokio for each processor, each with its own listener",
-    workers: Workers::Fixed(processors),
+    summary: "a pinned single-threaded tokio per processor, each with its own listener",
+    workers: Workers::Fixed(usable_processors),
     listener_per_worker: true,
     // Its epoll, a copy of that, and what wakes it.
     descriptors_per_worker: 3,

@@ -18,15 +18,15 @@ use std::io;
 use rustix::event::epoll::EventFlags;
 
 use super::epoll::{Listening, event_loop};
-use super::{Family, Model, Workers, processors};
+use super::{Family, Model, Workers, usable_processors};
 use crate::net::Server;
 use crate::processes;
 
 pub(crate) const MODEL: Model = Model {
     name: "worker-processes",
     family: Family::Process,
-    summary: "a process for each processor, each an epoll loop with its own listener (SO_REUSEPORT)",
-    workers: Workers::Fixed(processors),
+    summary: "a process per processor, each an epoll loop with its own listener (SO_REUSEPORT)",
+    workers: Workers::Fixed(usable_processors),
     listener_per_worker: true,
     run,
     ..Model::PLAIN
@@ -34,7 +34,7 @@ pub(crate) const MODEL: Model = Model {
 
 pub(crate) const SHARED: Model = Model {
     name: "worker-processes-shared",
-    summary: "a process for each processor, each an epoll loop, one listener in all of them",
+    summary: "a process per processor, each an epoll loop, all sharing one listener",
     listener_per_worker: false,
     ..MODEL
 };

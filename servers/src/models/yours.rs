@@ -16,7 +16,7 @@ pub(crate) const MODEL: Model = Model {
     // Change it to what you build: tests expect a `Sequential` model to make clients wait, and
     // any other one not to.
     family: Family::Thread,
-    summary: "to be filled in (servers/src/models/yours.rs)",
+    summary: "an exercise: fill in servers/src/models/yours.rs",
     workers: Workers::None,
     run,
     ..Model::PLAIN

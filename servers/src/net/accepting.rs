@@ -1,5 +1,5 @@
-//! What comes of an attempt to accept: a client, admitted or turned away, or a pause; every errno has
-//! its place. And those who are in the kernel's queue when the server stops.
+//! Accepting: each attempt ends with a client, admitted or shed, or a pause; every errno is
+//! classified. And those who are in the kernel's queue when the server stops.
 
 use std::io;
 use std::mem;

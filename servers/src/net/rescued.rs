@@ -1,4 +1,4 @@
-//! Clients who had connected but were not accepted yet when the server was told to stop.
+//! Clients in the listen queue when the server stops.
 //!
 //! Shutting a listening socket down resets everybody in its queue, with the requests that they have
 //! sent. So the handler of the first signal accepts them before it goes on, and puts them here, by

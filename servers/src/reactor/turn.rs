@@ -1,5 +1,5 @@
-//! What a loop and its clients tell each other: what a client waits for, what the kernel said about
-//! it, what came of its turn.
+//! The interface between a loop and its clients: what a client waits for, its events, and the
+//! result of its turn.
 
 use std::os::fd::RawFd;
 

@@ -51,7 +51,8 @@ impl External {
     pub fn new(address: &str, words: usize, ttl: Duration) -> Result<Self, StartError> {
         let client = Client::open(address).map_err(|error| {
             StartError::State(format!(
-                "--state-store: '{address}' is none ({error}): write redis://127.0.0.1:6379"
+                "--state-store: '{address}' is not a store's address ({error}): write \
+                 redis://127.0.0.1:6379"
             ))
         })?;
         let unreachable = |source| StartError::Store { address: address.into(), source };

@@ -80,15 +80,15 @@ pub(crate) fn open(model: &Model, config: &Config) -> Result<Opened, StartError>
         _ => HISTORY_BYTES_MAX,
     };
     if state.history > most || !state.history.is_multiple_of(8) {
-        return wrong(format!("a history is a multiple of 8 bytes, {most} at most"));
+        return wrong(format!("a history is a multiple of 8 bytes, at most {most}"));
     }
     if let Some(reason) = model.refuses(state.home) {
         return wrong(reason);
     }
     if state.store.is_some() != (state.home == Home::External) {
         return wrong(
-            "an external home needs --state-store, as in redis://127.0.0.1:6379, and no other home \
-             has one"
+            "--state external needs --state-store, as in redis://127.0.0.1:6379; no other home \
+             takes one"
                 .into(),
         );
     }
@@ -144,9 +144,8 @@ impl Model {
             let others = MODELS.iter().filter(|model| model.family != Family::Process);
             let names: Vec<_> = others.map(|model| model.name).collect();
             format!(
-                "the model {} has processes, and a table of one is not there in the others: keep \
-                 sessions in another home (none, connection, client or external), or choose a model \
-                 with one process: {}",
+                "the model {} has several processes, which cannot share a table: use another home \
+                 (none, connection, client or external) or a model with one process: {}",
                 self.name,
                 names.join(", ")
             )

@@ -41,8 +41,7 @@ impl Tokens {
         let own;
         let key = match key {
             Some(key) if key.len() < KEY_BYTES_MIN => {
-                let what =
-                    format!("a key has at least {KEY_BYTES_MIN} bytes, and not {}", key.len());
+                let what = format!("a key needs at least {KEY_BYTES_MIN} bytes, not {}", key.len());
                 return Err(StartError::State(what));
             }
             Some(key) => key,

@@ -62,7 +62,7 @@ static CUT: OnceLock<OwnedFd> = OnceLock::new();
 /// How far stopping has come.
 #[must_use]
 pub(crate) fn stage() -> Stage {
-    PAGE.get().map_or(Stage::Running, |page| Stage::of(&page.stage))
+    PAGE.get().map_or(Stage::Running, |page| Stage::load(&page.stage))
 }
 
 /// Whether connections are to wind down.
@@ -275,8 +275,8 @@ fn time_is_up(page: &Page, watched: &Watched) {
 /// Ends this process: something in it has not ended by itself. Its counters are lost with it, and
 /// so the exit code is that of a failure.
 fn give_up() -> ! {
-    let words = b"error: the server has not ended after it was told to: it gives up, and its \
-                  counters are lost\n";
+    let words = b"error: the server did not end after it was stopped: it gives up, and its \
+        counters are lost\n";
     // Where nobody reads it, the exit code says the same.
     stdio::complain(words);
     #[expect(unsafe_code, reason = "exit(3) is not for signal handlers")]

@@ -25,7 +25,7 @@ pub(crate) enum Stage {
 
 impl Stage {
     /// The stage as it is kept where all processes see it.
-    pub(crate) fn of(stage: &AtomicU8) -> Self {
+    pub(crate) fn load(stage: &AtomicU8) -> Self {
         match stage.load(SeqCst) {
             0 => Self::Running,
             1 => Self::Draining,
@@ -80,7 +80,7 @@ impl Watched {
         let free = |place: &&AtomicI32| place.compare_exchange(-1, fd, SeqCst, SeqCst).is_ok();
         let found = self.listeners.iter().find(free).is_some();
         fence(SeqCst);
-        if Stage::of(stage) != Stage::Running {
+        if Stage::load(stage) != Stage::Running {
             shutdown(fd, Shutdown::Both);
         }
         found
@@ -92,7 +92,7 @@ impl Watched {
             flag.store(true, Relaxed);
         }
         fence(SeqCst);
-        if let Some(how) = Stage::of(stage).ends() {
+        if let Some(how) = Stage::load(stage).ends() {
             shutdown(fd, how);
         }
     }
@@ -252,7 +252,7 @@ mod races {
             acceptor.join().expect("the acceptor");
             other.join().expect("the other handler");
             assert_eq!(process.shut(), [BOTH, 0, 0]);
-            assert_eq!(Stage::of(&process.stage), Stage::Cut);
+            assert_eq!(Stage::load(&process.stage), Stage::Cut);
         });
     }
 

@@ -1,4 +1,4 @@
-//! What a server has to meet, and whether a trial shows that it did.
+//! Targets of a capacity search, and whether a trial meets them.
 
 use std::fmt;
 use std::time::Duration;
@@ -141,7 +141,7 @@ impl Goal {
                 }
                 let count = found.effective_count.unwrap_or(trial.latency.headline().count);
                 let needed = SAMPLES_BEYOND / (1.0 - q);
-                let reason = format!("{name} needs {needed:.0} effective samples, and has {count}");
+                let reason = format!("{name} needs {needed:.0} effective samples and has {count}");
                 (Verdict::TooFew, reason)
             }
         }

@@ -1,4 +1,4 @@
-//! Whether all clients were served, and kept up with.
+//! Checks of clients: whether the server kept up and served all of them.
 
 use super::replies::{NO_REPLY, NOTHING_OFFERED};
 use super::{About, Check, Status, Trial, check, not_judged, share, unless};
@@ -29,8 +29,8 @@ pub(super) fn achieved(trial: &Trial) -> Check {
     let left = trial.census.unfinished + trial.census.never_sent;
     let kept_up = achieved >= limit && share(left, trial.census.offered) <= 1.0 - ACHIEVED_LIMIT;
     let message = format!(
-        "overloaded: {:.0} % of the offered rate was answered in time, so its latencies are not \
-         at equal load",
+        "overloaded: only {:.0} % of the offered load was answered in time; do not compare its \
+         latencies with those of others",
         achieved * 100.0
     );
     // Where the rate was to change, nothing is said to be at equal load: each step has its own figures.
@@ -48,7 +48,7 @@ pub(super) fn fairness(trial: &Trial) -> Check {
         && (per_connection >= FAIRNESS_REPLIES_MIN || connections.served < connections.asked);
     let even = connections.jain >= FAIRNESS_LIMIT || !judged;
     let message = format!(
-        "starved: of {} clients the luckiest got {} replies and the last {}",
+        "starved: among {} clients the best served got {} replies and the worst {}",
         connections.asked, connections.ok_max, connections.ok_min
     );
     let seen = (connections.jain, FAIRNESS_LIMIT);
@@ -71,13 +71,14 @@ pub(super) fn effective_concurrency(trial: &Trial) -> Check {
     let share = accounted / as_f64((connections.asked * depth).max(1) as u64);
     let message = if depth > 1 {
         format!(
-            "only {:.1} requests were in service on average, of {depth} on each of {} connections",
+            "only {:.1} requests were in service on average, although up to {depth} are allowed on \
+             each of {} connections",
             connections.effective_concurrency, connections.asked
         )
     } else {
         format!(
-            "only {:.1} of {} clients had a request in service on average: latency is that of \
-             the few who were served",
+            "only {:.1} of {} clients had a request in service on average: latency covers only the \
+             few that were served",
             connections.effective_concurrency, connections.asked
         )
     };
@@ -107,8 +108,8 @@ pub(super) fn never_served(trial: &Trial) -> Check {
     let judged = turns_of_thinkers(trial) >= FAIRNESS_REPLIES_MIN
         && (trial.load.arrivals.rate_per_s().is_none() || turns >= FAIRNESS_REPLIES_MIN);
     let message = format!(
-        "{never} of {} clients were never served in the measurement: no figure knows of their wait \
-         unless it was over by the end of the drain",
+        "starved: {never} of {} clients got no reply during the measurement; percentiles lack \
+         those still waiting after the drain",
         connections.asked
     );
     let status = unless(never == 0 || !judged, Status::Warn);

@@ -8,7 +8,7 @@ use crate::base::units::as_f64;
 const SHORTAGE_LIMIT: f64 = 0.01;
 
 /// Those that apply to this trial.
-pub(super) fn of(trial: &Trial) -> Vec<Check> {
+pub(super) fn connection_checks(trial: &Trial) -> Vec<Check> {
     let mut checks = Vec::new();
     if trial.load.conduct.is_some() || trial.connections.port_shortages > 0 {
         checks.push(ports(trial));
@@ -32,8 +32,8 @@ fn ports(trial: &Trial) -> Check {
         _ => Status::Fail,
     };
     let message = format!(
-        "{short} of {tried} attempts to open a connection found no local port, which is the \
-         generator's limit: spread them over more addresses (--source-addresses, --source)"
+        "the generator ran out of local ports: {short} of {tried} connects failed; use more \
+         addresses (--source-addresses, --source)"
     );
     check("ports", About::Generator, status, (seen, SHORTAGE_LIMIT), message)
 }
@@ -43,8 +43,8 @@ fn idle(trial: &Trial) -> Option<Check> {
     let open = idle.opened - idle.idle_lost;
     let status = unless(open == idle.asked, Status::Warn);
     let message = format!(
-        "{open} of {} idle connections were open at the end ({} could not be opened, {} the server \
-         closed): it may have an idle timeout shorter than this run",
+        "only {open} of {} idle connections were open at the end ({} failed to open, the server \
+         closed {}): its idle timeout may be shorter than this run",
         idle.asked,
         idle.asked - idle.opened,
         idle.idle_lost
@@ -58,7 +58,7 @@ fn misbehaved(trial: &Trial) -> Check {
     let absent = trial.misbehaving.iter().filter(|(_, clients)| clients.opened == 0);
     let absent: Vec<_> = absent.map(|(way, _)| way.as_str()).collect();
     let message = format!(
-        "no {} could connect: the figures are those of a load without them",
+        "no {} could connect: these figures are of a load without them",
         absent.join(" and no ")
     );
     let seen = (as_f64(absent.len() as u64), 0.0);
@@ -69,13 +69,13 @@ fn half_closers(trial: &Trial) -> Option<Check> {
     let clients = trial.misbehaving.get("half-closer")?;
     let ended: u64 = clients.ended.values().sum();
     if ended == 0 {
-        let why = "no client that closes its half came to an end";
+        let why = "no half-closing client finished";
         return Some(not_judged("half-close", About::Server, why));
     }
     let denied = ended - clients.ended.get("done").copied().unwrap_or(0);
     let message = format!(
-        "{denied} of {ended} clients that closed their half after the request did not get the \
-         reply: the server takes the end of what they say for the end of the client"
+        "{denied} of {ended} clients that half-closed after the request got no reply: the server \
+         treats the end of input as a disconnect"
     );
     let seen = (share(denied, ended), 0.0);
     Some(check("half-close", About::Server, unless(denied == 0, Status::Warn), seen, message))

@@ -1,4 +1,4 @@
-//! Whether somebody else had the processors.
+//! Checks for other programs on the processors.
 
 use super::{check, unless};
 use crate::base::units::as_f64;
@@ -13,8 +13,8 @@ pub(super) fn load_above_cores(trial: &Trial, found: &Contention) -> Check {
     let Contention { processors, runnable, pressure_share } = *found;
     if runnable > processors {
         let message = format!(
-            "load above cores: {runnable} threads wanted the {processors} processors before the \
-             load began, so others use this machine, and figures are of what they left"
+            "machine busy: {runnable} threads competed for the {processors} processors before the \
+             load began; stop other programs and measure again"
         );
         let seen = (as_f64(runnable), as_f64(processors));
         return check("load-above-cores", About::Host, Status::Warn, seen, message);
@@ -24,8 +24,8 @@ pub(super) fn load_above_cores(trial: &Trial, found: &Contention) -> Check {
     let judged = own.is_some_and(|own| own <= processors);
     let waited = pressure_share.filter(|_| judged).unwrap_or(0.0);
     let message = format!(
-        "load above cores: somebody waited for a processor {:.0} % of the time, though there is \
-         one for each thread of server and generator: others use this machine",
+        "machine busy: threads waited for a processor {:.0} % of the time, although server and \
+         generator have one per thread; stop other programs and measure again",
         waited * 100.0
     );
     let status = unless(waited <= PRESSURE_LIMIT, Status::Warn);

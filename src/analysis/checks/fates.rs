@@ -1,5 +1,4 @@
-//! What became of requests and connections that did not go well, in words, and the checks that
-//! follow from it.
+//! Failed requests and connections: a sentence for each kind of failure, and the checks on them.
 
 use std::collections::BTreeMap;
 
@@ -15,26 +14,26 @@ pub fn of_request(name: &str) -> &'static str {
         "closed" => {
             "the server closed the connection instead of replying, or in the middle of a reply"
         }
-        "closed_early" => "the server closed the connection when this request was under way to it",
-        "abandoned" => "the request before it on the same connection failed",
-        "wrong_reply" => "the reply was not the one that the request had to get",
-        "refused:busy" => "the server serves as many clients as it may",
+        "closed_early" => "the server closed the connection while this request was on its way",
+        "abandoned" => "an earlier request on the same connection failed",
+        "wrong_reply" => "the reply was not the expected one",
+        "refused:busy" => "the server has reached its client limit",
         "refused:too-long" => "the request was too long for the server",
         "refused:unknown-verb" => "the server does not know this request: is --app right?",
-        "refused:bad-argument" => "the server did not like the request's argument",
+        "refused:bad-argument" => "the server rejected the request's argument",
         "lost_session" => {
-            "the server did not have the session any more: it expired, or went with its connection"
+            "the server no longer had the session: it expired, or ended with its connection"
         }
         "refused:bad-token" => "the server did not know the session's reference: is --state right?",
-        "refused:bad-step" => "the server had taken another step of the session last",
-        "refused:table-full" => "the server keeps as many sessions as it may",
-        "refused:store" => "what keeps the server's sessions could not be reached",
+        "refused:bad-step" => "the step does not follow the session's last one",
+        "refused:table-full" => "the server has reached its session limit",
+        "refused:store" => "the server could not reach its session store",
         "refused:other" => "the server refused for a reason that is not in the protocol",
-        "status:2xx" => "the status was from 200 to 299, and not the one that was expected",
-        "status:3xx" => "the server redirects: ask for the path that it names",
-        "status:4xx" => "the server did not like the request: is the path right?",
-        "status:5xx" => "the server failed, or has no room",
-        "status:other" => "the status is none that the standard has",
+        "status:2xx" => "the status was 2xx, but not the expected one",
+        "status:3xx" => "the server redirects: request the path in its Location field",
+        "status:4xx" => "the server rejected the request (4xx): is the path right?",
+        "status:5xx" => "the server failed or is overloaded (5xx)",
+        "status:other" => "the status code is not in the standard",
         "io" => "the kernel refused to read or to write",
         _ => "see docs/method.md",
     }
@@ -45,11 +44,12 @@ pub fn of_request(name: &str) -> &'static str {
 pub fn of_connect(name: &str) -> &'static str {
     match name {
         "refused" => "nobody listened there",
-        "timed_out" => "not open within the connect timeout: the listener's queue was full, say",
-        "reset" => "aborted while it was opened",
-        "unreachable" => "there was no way there",
+        "timed_out" => "not open within the connect timeout: the listen queue may be full",
+        "reset" => "aborted during the handshake",
+        "unreachable" => "no route to the host",
         "no_port" => {
-            "no local port was left for this address: fewer reconnects, or net.ipv4.tcp_tw_reuse=1"
+            "no local port was left for this address: reconnect less often, or set \
+             net.ipv4.tcp_tw_reuse=1"
         }
         "no_descriptor" => "no descriptor was left: raise the limit with ulimit -n",
         "io" => "the kernel refused",
@@ -85,8 +85,8 @@ fn answered(trial: &Trial) -> Check {
         (0, 1..) => (
             Status::Fail,
             format!(
-                "not one of {} requests got a right reply: {} without any reply when the drain \
-                 ended, {} timeouts, {} failed",
+                "none of {} requests got a correct reply: {} had none when the drain ended, {} \
+                 timed out, {} failed",
                 census.sent,
                 census.unfinished,
                 census.timeouts,
@@ -95,13 +95,19 @@ fn answered(trial: &Trial) -> Check {
         ),
         (0, 0) => {
             let why = "no connection was free, or no request was due";
-            (Status::Fail, format!("nothing was asked in the measurement of {measured}: {why}"))
+            (
+                Status::Fail,
+                format!(
+                    "no request was sent during the measurement of {measured}: \
+                {why}"
+                ),
+            )
         }
         _ if replies <= 0.0 => (
             Status::Fail,
             format!(
-                "no reply came within the measurement of {measured}, {} came later: measure for \
-                 longer than a reply takes",
+                "no reply arrived during the measurement of {measured}, {} arrived later: measure \
+                 for longer than a reply takes",
                 census.ok
             ),
         ),
@@ -109,8 +115,8 @@ fn answered(trial: &Trial) -> Check {
         _ if census.unfinished > 0 => (
             Status::Warn,
             format!(
-                "{} requests had no reply when the drain ended: they are in the latencies with \
-                 the age they had then; wait longer with --drain",
+                "{} requests had no reply when the drain ended: the latencies include them at \
+                 their age then; use a longer --drain",
                 census.unfinished
             ),
         ),
@@ -133,10 +139,7 @@ fn connects(trial: &Trial) -> Check {
     let ours = ["no_port", "no_descriptor"].iter().any(|kind| kinds.contains_key(*kind));
     // Where nobody listens there was no server for a while, and no figure is about one.
     let bad = if kinds.contains_key("refused") { Status::Fail } else { Status::Warn };
-    let message = format!(
-        "{failures} attempts to open a connection failed: {}",
-        explained(&kinds, of_connect)
-    );
+    let message = format!("{failures} connects failed: {}", explained(&kinds, of_connect));
     let about = if ours { About::Generator } else { About::Server };
     check("connects", about, unless(failures == 0, bad), (as_f64(failures), 0.0), message)
 }
@@ -144,8 +147,7 @@ fn connects(trial: &Trial) -> Check {
 fn unasked(trial: &Trial) -> Check {
     let unsolicited = trial.connections.unsolicited;
     let message = format!(
-        "{unsolicited} messages came on connections that had not asked for anything: refusals of a \
-         connection, or replies sent twice"
+        "{unsolicited} unsolicited messages arrived: refused connections, or replies sent twice"
     );
     let status = unless(unsolicited == 0, Status::Warn);
     check("unasked", About::Server, status, (as_f64(unsolicited), 0.0), message)
@@ -154,7 +156,7 @@ fn unasked(trial: &Trial) -> Check {
 fn in_range(trial: &Trial) -> Check {
     let saturated = trial.latency.saturated;
     let message = format!(
-        "{saturated} times were longer than a histogram holds, and are in it as the longest: the \
+        "{saturated} times exceed the histogram's range and are recorded as its maximum: the \
          generator stood still"
     );
     let status = unless(saturated == 0, Status::Fail);
@@ -184,7 +186,7 @@ mod tests {
         let (status, about, message) =
             after(|trial| trial.latency.saturated = 3)["in-range"].clone();
         assert_eq!((status, about), (Status::Fail, About::Generator));
-        assert!(message.starts_with("3 times were longer"), "{message}");
+        assert!(message.starts_with("3 times exceed"), "{message}");
     }
 
     #[test]
@@ -211,7 +213,7 @@ mod tests {
         })["answered"]
             .clone();
         assert_eq!(status, Status::Fail);
-        assert!(message.starts_with("not one of"), "{message}");
+        assert!(message.starts_with("none of"), "{message}");
         assert_eq!(after(|trial| trial.census.unfinished = 1)["answered"].0, Status::Warn);
         assert_eq!(after(|trial| trial.connections.unsolicited = 1)["unasked"].0, Status::Warn);
     }

@@ -1,4 +1,4 @@
-//! Whether the generator was the limit, or late.
+//! Checks of the generator: whether it was saturated or late.
 
 use super::{About, Check, Status, Trial, check, not_judged};
 use crate::base::units::{as_f64, show_ns_f64};
@@ -25,16 +25,19 @@ pub(super) fn generator_busy(trial: &Trial) -> Check {
             Status::Warn,
             format!(
                 "generator-limited: its busiest thread used {percent:.0} % of a core, so capacity \
-                 is this or more; compare CPU per request"
+                 is at least this figure; compare CPU per request"
             ),
         ),
         (true, busy) if busy >= GENERATOR_BUSY_LIMIT => (
             Status::Fail,
-            format!("the generator used {percent:.0} % of a core: it measured itself"),
+            format!(
+                "the generator was saturated ({percent:.0} % of a core): the latencies are \
+                partly its own; lower the rate or add --threads"
+            ),
         ),
         (true, busy) if busy >= GENERATOR_BUSY_WARNING => (
             Status::Warn,
-            format!("the generator used {percent:.0} % of a core: expect some lateness"),
+            format!("the generator used {percent:.0} % of a core: some of the latency is its own"),
         ),
         _ => (Status::Pass, String::new()),
     };
@@ -54,7 +57,7 @@ pub(super) fn sched_lag(trial: &Trial) -> Check {
         LAG_QUANTILES.into_iter().find_map(|q| Some((q, known(late, q)?, known(headline, q)?)));
     let Some((q, lag, measured)) = judged else {
         let why = format!(
-            "{} requests with a latency are too few to say how late the generator sent",
+            "{} requests with a latency are too few to judge how late the generator sent",
             headline.count.min(late.count)
         );
         return not_judged("sched-lag", About::Generator, &why);
@@ -66,7 +69,7 @@ pub(super) fn sched_lag(trial: &Trial) -> Check {
         _ => Status::Fail,
     };
     let message = format!(
-        "the generator sent late by {} at p{:.0}, of {} measured",
+        "the generator itself was late: {} at p{:.0}, of {} measured",
         show_ns_f64(lag),
         q * 100.0,
         show_ns_f64(measured)

@@ -1,4 +1,4 @@
-//! What the finding of a check reaches: whose doing it is, and which figures are not what they seem.
+//! The scope of a check: what caused the finding, and which figures it affects.
 
 use crate::analysis::metric::Kind;
 use crate::document::{About, Flag};

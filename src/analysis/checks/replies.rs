@@ -1,4 +1,4 @@
-//! Whether what came was right.
+//! Checks of replies: errors and wrong contents.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use crate::document::{Greetings, RequestRecord};
 const ERRORS_LIMIT: f64 = 0.01;
 
 /// Why a check that takes a share of the requests, or of the replies, says nothing.
-pub(super) const NOTHING_OFFERED: &str = "no request was offered in the measurement";
-pub(super) const NO_REPLY: &str = "there was no reply in the measurement";
+pub(super) const NOTHING_OFFERED: &str = "no request was due during the measurement";
+pub(super) const NO_REPLY: &str = "no reply arrived during the measurement";
 
 pub(super) fn wrong_replies(trial: &Trial) -> Check {
     let wrong = trial.census.wrong();
@@ -70,7 +70,7 @@ fn kinds(errors: &BTreeMap<String, u64>, timeouts: u64) -> String {
 pub(super) fn greetings(greetings: &Greetings) -> Check {
     let (failed, expected) = (greetings.failed(), greetings.expected);
     if expected == 0 {
-        let why = "no connection was made that had to be greeted";
+        let why = "no connection that expects a greeting was opened";
         return not_judged("greetings", About::Server, why);
     }
     let kinds = kinds(&greetings.errors, greetings.timeouts);
@@ -82,11 +82,11 @@ pub(super) fn greetings(greetings: &Greetings) -> Check {
 pub(super) fn one_clock(greetings: &Greetings) -> Check {
     let other = greetings.other_clock;
     if greetings.received == 0 {
-        return not_judged("one-clock", About::Host, "there was no greeting");
+        return not_judged("one-clock", About::Host, "no greeting arrived");
     }
     let message = format!(
-        "{other} of {} greetings have stamps that cannot be of this machine's clock: accept and \
-         queue delay are known only where server and generator share it",
+        "{other} of {} greetings have timestamps of another clock: accept and queue delay are \
+         known only if server and generator run on one machine",
         greetings.received
     );
     check("one-clock", About::Host, unless(other == 0, Status::Fail), (as_f64(other), 0.0), message)

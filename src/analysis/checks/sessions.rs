@@ -1,4 +1,4 @@
-//! Whether sessions of several requests came to their end.
+//! Checks of sessions: whether they completed with the right totals.
 
 use super::{check, not_judged, unless};
 use crate::base::units::as_f64;
@@ -9,17 +9,20 @@ use crate::document::{About, Check, SessionsRecord, Status};
 pub(crate) const LOST: &str = "lost_session";
 
 /// What became of the sessions.
-pub(super) fn of(sessions: &SessionsRecord) -> Vec<Check> {
+pub(super) fn session_checks(sessions: &SessionsRecord) -> Vec<Check> {
     let SessionsRecord { started, lost, wrong, reconciles, .. } = *sessions;
     if started == 0 {
-        let why = "no session was begun";
+        let why = "no session was started";
         return ["sessions-kept", "sessions-right", "sessions-census"]
             .map(|name| not_judged(name, About::Server, why))
             .to_vec();
     }
-    let kept = format!("{lost} of {started} sessions were not there any more when they went on");
-    let right = format!("{wrong} of {started} sessions came to something else than they had to");
-    let total = "sessions do not add up".to_string();
+    let kept = format!(
+        "the server had lost {lost} of {started} sessions when their next step \
+        arrived"
+    );
+    let right = format!("{wrong} of {started} sessions ended with a wrong total");
+    let total = "the session counts do not add up".to_string();
     let status = unless(lost == 0, Status::Warn);
     vec![
         check("sessions-kept", About::Server, status, (as_f64(lost), 0.0), kept),
@@ -46,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_lost_session_is_a_finding_and_a_wrong_one_an_error() {
-        let statuses = |sessions| of(&sessions).into_iter().map(|check| check.status);
+        let statuses = |sessions| session_checks(&sessions).into_iter().map(|check| check.status);
         let fine = SessionsRecord { started: 5, completed: 5, reconciles: true, ..<_>::default() };
         assert!(statuses(fine).all(|status| status == Status::Pass));
         let lost = SessionsRecord { lost: 1, ..fine };

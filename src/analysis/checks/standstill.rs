@@ -1,4 +1,4 @@
-//! Whether the generator stood still while it measured.
+//! The standstill check: whether the generator stood still during the measurement.
 
 use super::{About, Check, Status, Trial, check};
 use crate::base::units::{as_f64, show_ns};
@@ -28,18 +28,21 @@ pub(super) fn standstill(trial: &Trial, found: &StandstillRecord) -> Check {
 fn words(trial: &Trial, found: &StandstillRecord) -> String {
     let at = found.longest_at_ns;
     let when = match u64::try_from(at) {
-        Ok(at) if at >= trial.phases.measure_ns => "in the drain".into(),
+        Ok(at) if at >= trial.phases.measure_ns => "during the drain".into(),
         Ok(at) => format!("{} into the measurement", show_ns(at)),
-        Err(_) => "in the warm-up".into(),
+        Err(_) => "during the warm-up".into(),
     };
     let mut text = format!(
-        "the generator stood still for {} of the measurement ({:.1} %), at the longest for {}, {when}",
+        "the generator stood still for {} of the measurement ({:.1} %), {} of it at once, {when}",
         show_ns(found.measured_ns / trial.load.threads.max(1) as u64),
         found.share * 100.0,
         show_ns(found.longest_ns),
     );
     let Some(requests) = &found.requests else { return text };
-    text.push_str(&format!(": {} requests waited for it and not for the server", requests.count));
+    text.push_str(&format!(
+        ": {} requests waited for the generator and not for the server",
+        requests.count
+    ));
     if let Some(p99) = without(trial.latency.headline(), requests) {
         text.push_str(&format!("; p99 without them is {}", show_ns(p99)));
     }

@@ -1,4 +1,5 @@
-//! Whether the latencies of the measurement are of one kind, and requests were spaced as asked.
+//! Checks of stationarity: warm-up, trend and autocorrelation of latencies, and the arrival
+//! process.
 
 use super::{check, unless};
 use crate::base::units::{as_f64, show_ns, show_ns_f64};
@@ -15,7 +16,7 @@ const GAPS_LIMIT: f64 = 0.25;
 /// Kolmogorov's limit for what chance adds: one trial in ten thousand has more.
 const GAPS_CHANCE: f64 = 2.23;
 
-pub(super) fn of(found: &Steadiness, phases: &Phases) -> [Check; 3] {
+pub(super) fn steadiness_checks(found: &Steadiness, phases: &Phases) -> [Check; 3] {
     [warmed_up(found, phases), stationary(found), independent(found)]
 }
 
@@ -34,8 +35,8 @@ fn warmed_up(found: &Steadiness, phases: &Phases) -> Check {
     let short = still > 0 && found.warming_significant;
     let short = short && times(found.warming_over_rest) >= CHANGE_MIN;
     let message = format!(
-        "the warm-up was not over: latency in the first {} of the measurement was {:.2} times that \
-         of the rest; warm up for {} or longer",
+        "the warm-up was too short: latency in the first {} of the measurement was {:.2} times \
+         that of the rest; use a warm-up of {} or longer",
         show_ns(still),
         found.warming_over_rest,
         show_ns(phases.warmup_ns + still),
@@ -50,8 +51,8 @@ fn stationary(found: &Steadiness) -> Check {
     let change = found.second_half_over_first;
     let steady = found.trend.abs() < limit || times(change) < CHANGE_MIN;
     let message = format!(
-        "latency {} from the first half of the measurement to the second, and steadily: it is of a \
-         server that had not settled",
+        "latency {} steadily from the first half of the measurement to the second; use a longer \
+         warm-up",
         percent(change)
     );
     let seen = (found.trend.abs(), limit);
@@ -61,8 +62,8 @@ fn stationary(found: &Steadiness) -> Check {
 fn independent(found: &Steadiness) -> Check {
     let limit = DEPENDENCE_SIGNIFICANT / as_f64(found.batches as u64).sqrt();
     let message = format!(
-        "even batches of {} hang together (correlation {:.2} with the next): the effective numbers \
-         of samples are less than stated; measure for longer",
+        "autocorrelated latencies, even between batches of {} ({:.2}): the effective sample size \
+         is overstated; measure for longer",
         show_ns_f64(as_f64(found.batch_ns)),
         found.lag_one
     );
@@ -73,8 +74,8 @@ fn independent(found: &Steadiness) -> Check {
 pub(super) fn arrivals_as_asked(found: &SentGaps) -> Check {
     let limit = GAPS_LIMIT + GAPS_CHANCE / as_f64(found.count as u64).sqrt();
     let message = format!(
-        "requests were not spaced at random as asked (distance {:.2} from a Poisson stream's gaps): \
-         at this rate the generator sends in bursts",
+        "arrivals were not Poisson (distance {:.2} from exponential gaps): at this rate the \
+         generator sends in bursts; lower the rate",
         found.distance
     );
     let status = unless(found.distance < limit, Status::Warn);
@@ -105,7 +106,9 @@ mod tests {
             drain_ns: 0,
             interrupted: false,
         };
-        let warned = of(&found, &phases).into_iter().filter(|check| check.status == Status::Warn);
+        let warned = steadiness_checks(&found, &phases)
+            .into_iter()
+            .filter(|check| check.status == Status::Warn);
         warned.map(|check| format!("{}: {}", check.name, check.message)).collect()
     }
 
@@ -117,7 +120,11 @@ mod tests {
         let falling = Steadiness { trend: -0.9, second_half_over_first: 0.5, ..STEADY };
         assert!(warnings(falling)[0].starts_with("stationary: latency fell by 50 %"));
         let dependent = Steadiness { lag_one: 0.8, ..STEADY };
-        assert!(warnings(dependent)[0].starts_with("independent: even batches of 300 ms"));
+        assert!(
+            warnings(dependent)[0].starts_with(
+                "independent: autocorrelated latencies, even between batches of 300 ms"
+            )
+        );
         let warming = Steadiness {
             still_warming_ns: 500_000_000,
             warming_over_rest: 1.8,

@@ -9,7 +9,7 @@ use crate::document::{Contention, SentGaps, Steadiness, Tcp, example};
 
 /// What a check says of a trial.
 fn status(trial: &Trial, steal: f64, name: &str) -> Status {
-    let checks = of(trial, Some(steal));
+    let checks = check_trial(trial, Some(steal));
     let check = checks.iter().find(|check| check.name == name);
     check.unwrap_or_else(|| panic!("no check {name}")).status
 }
@@ -20,7 +20,7 @@ fn shows(trial: &Trial, name: &str, expected: Status, fault: impl Fn(&mut Trial)
     let mut faulty = trial.clone();
     fault(&mut faulty);
     assert_eq!(status(&faulty, 0.0, name), expected, "{name} of a faulty one");
-    let checks = of(&faulty, None);
+    let checks = check_trial(&faulty, None);
     let check = checks.iter().find(|check| check.name == name).expect("it was checked");
     assert!(!check.message.is_empty(), "{name} says why");
 }
@@ -73,12 +73,12 @@ fn faults_of_the_generator_are_shown() {
 fn what_was_interrupted_says_when_and_blames_no_server_that_was_not_asked() {
     let mut trial = example::closed();
     trial.phases.interrupted = true;
-    let complete = |trial: &Trial| of(trial, None).swap_remove(0).message;
+    let complete = |trial: &Trial| check_trial(trial, None).swap_remove(0).message;
     assert!(complete(&trial).starts_with("interrupted after "), "{}", complete(&trial));
     trial.phases.measure_ns = 0;
     trial.connections.served = 0;
     assert_eq!(complete(&trial), "interrupted before anything was measured");
-    assert!(of(&trial, None).iter().all(|check| check.about != About::Server));
+    assert!(check_trial(&trial, None).iter().all(|check| check.about != About::Server));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn bodies_of_different_lengths_get_a_hint_unless_one_length_was_asked_for() {
             expect_bytes,
             any_length,
         };
-        let all = of(&trial, None);
+        let all = check_trial(&trial, None);
         let check = all.into_iter().find(|check| check.name == "right-replies");
         check.expect("checked").message.contains("--any-length")
     };
@@ -196,10 +196,10 @@ fn disturbances_by_the_host_are_shown() {
 
 #[test]
 fn the_worst_check_decides() {
-    let valid = of(&open(), Some(0.0));
+    let valid = check_trial(&open(), Some(0.0));
     assert_eq!(validity(&valid), Validity::Valid);
-    assert_eq!(validity(&of(&open(), Some(0.02))), Validity::Suspect);
-    assert_eq!(validity(&of(&open(), Some(0.06))), Validity::Invalid);
+    assert_eq!(validity(&check_trial(&open(), Some(0.02))), Validity::Suspect);
+    assert_eq!(validity(&check_trial(&open(), Some(0.06))), Validity::Invalid);
     assert_eq!(validity(&[]), Validity::Valid);
 }
 

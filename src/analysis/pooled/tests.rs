@@ -10,11 +10,11 @@ fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram<u64> {
 }
 
 fn trial(ended: impl IntoIterator<Item = u64>, cut: impl IntoIterator<Item = u64>) -> Distribution {
-    Distribution::of(&histogram(ended), &histogram(cut)).expect("written")
+    Distribution::from_histograms(&histogram(ended), &histogram(cut)).expect("written")
 }
 
 fn at(trials: &[&Distribution], q: f64) -> Pooled {
-    of(trials, &[q]).expect("whole").remove(0).expect("samples")
+    pooled_quantiles(trials, &[q]).expect("whole").remove(0).expect("samples")
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn who_does_not_know_a_quantile_does_not_know_a_rarer_one() {
     // A stall that is one event at p99 and many at p99.9, as the effective numbers have it.
     let one = trial(1..=10_000, []).worth(|q| if (q - 0.99).abs() < 1e-9 { 100.0 } else { 1.0 });
     assert!(one.quantile(0.999).expect("listed").admitted);
-    let found = of(&[&one], &[0.5, 0.9, 0.99, 0.999, 1.0]).expect("whole");
+    let found = pooled_quantiles(&[&one], &[0.5, 0.9, 0.99, 0.999, 1.0]).expect("whole");
     let admitted: Vec<bool> = found.iter().flatten().map(|own| own.admitted).collect();
     assert_eq!(admitted, [true, true, false, false, true]);
 }
@@ -165,15 +165,15 @@ fn a_trial_without_samples_adds_nothing() {
     let (some, none) = (trial(1..=700, []), trial([], []));
     let pooled = at(&[&none, &some], 0.99);
     assert_eq!((pooled.effective_count, pooled.of_trials.len()), (700, 1));
-    assert_eq!(of(&[&none], &[0.5, 0.9]).expect("whole"), [None, None]);
-    assert_eq!(of(&[], &[0.5]).expect("nothing"), [None]);
+    assert_eq!(pooled_quantiles(&[&none], &[0.5, 0.9]).expect("whole"), [None, None]);
+    assert_eq!(pooled_quantiles(&[], &[0.5]).expect("nothing"), [None]);
 }
 
 #[test]
 fn a_damaged_histogram_is_an_error() {
     let mut damaged = trial(1..=100, []);
     damaged.count = 99;
-    assert!(of(&[&damaged], &[0.5]).is_err());
+    assert!(pooled_quantiles(&[&damaged], &[0.5]).is_err());
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_summary_gets_it_from_its_trials_or_stays_as_it_is() {
     let mut summary = bare(vec![cell.clone()]);
     let before = summary.clone();
     let said = again(&mut summary, dir.path()).expect("read").expect("one is missing");
-    assert!(said.starts_with("1 of 3 trial files are not there"), "{said}");
+    assert!(said.starts_with("1 of 3 trial files are missing"), "{said}");
     assert_eq!(summary, before);
 
     store::write_json(&dir.path().join(&cell.trials[2]), &written).expect("written");
@@ -218,7 +218,7 @@ fn a_quantile_that_an_earlier_version_left_out_is_made_from_the_trials() {
     );
     let own = latency.quantile(0.95).expect("listed");
     let found = cell.quantile(0.95).expect("made");
-    assert_eq!(found.value_ns, Estimate::of(&[as_f64(own.value); 2]));
+    assert_eq!(found.value_ns, Estimate::from_values(&[as_f64(own.value); 2]));
     assert!(found.pooled.as_ref().is_some_and(|pooled| pooled.value_ns == own.value));
     // Enough samples for this one are not enough for the next.
     assert!(found.shown().is_some() && cell.quantile(0.999).expect("listed").shown().is_none());
@@ -236,7 +236,7 @@ fn a_step_takes_the_samples_of_the_step_that_began_when_it_did() {
     let mut cell = closed("epoll", &[1e4]);
     // The first one is left out of cells in which nothing was due in it.
     let response = vec![CellQuantile { q: 0.5, value_ns: None, at_least: false, pooled: None }];
-    let answered = Estimate::of(&[1.0]).expect("a value");
+    let answered = Estimate::from_values(&[1.0]).expect("a value");
     cell.steps = vec![CellStep { start_ns: 10, width_ns: 10, rate_per_s: 1e3, answered, response }];
     cell.latency.clear();
     fill(&mut cell, &trials).expect("whole");

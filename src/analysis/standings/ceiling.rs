@@ -24,7 +24,7 @@ const LIMITS: [(&str, &str); 3] = [
 
 /// The ceiling of the cells of one workload, if they are of a closed loop and have one. `bound` are the
 /// models that did about what the null baseline did.
-pub(super) fn of(cells: &[&Cell], bound: &[String]) -> Option<Ceiling> {
+pub(super) fn shared_ceiling(cells: &[&Cell], bound: &[String]) -> Option<Ceiling> {
     let band = widest(cells);
     let mut families: Vec<Family> = Vec::new();
     for family in band.iter().filter_map(|cell| family(cell)) {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     fn found(cells: &[Cell]) -> Option<Ceiling> {
-        of(&cells.iter().collect::<Vec<_>>(), &[])
+        shared_ceiling(&cells.iter().collect::<Vec<_>>(), &[])
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! What the models of a workload are ranked by: that which they limit themselves. Where clients think or a rate is
-//! set, throughput is the clients' and waiting is the servers'. Where the generator or a wait within requests is the
-//! limit, all come to much the same throughput, and what a request costs tells them apart.
+//! The metric that ranks the models of a workload: the one that the models themselves limit. Where
+//! clients think or a rate is set, throughput is the clients' and waiting is the servers'. Where
+//! the generator or a wait within requests is the limit, all come to much the same throughput, and
+//! what a request costs tells them apart.
 
 use crate::analysis::doubt;
 use crate::analysis::metric::{CAPACITY, Metric, SERVER_CPU, latency};
@@ -52,7 +53,7 @@ pub(super) fn is_behind(metric: &Metric, cell: &Cell, cells: &[&Cell]) -> bool {
 }
 
 fn most_served(cells: &[&Cell]) -> f64 {
-    let sound = cells.iter().filter(|cell| doubt::of(cell, &SERVER_CPU).is_none());
+    let sound = cells.iter().filter(|cell| doubt::doubt_about(cell, &SERVER_CPU).is_none());
     sound.map(|cell| cell.throughput_per_s.median).fold(0.0, f64::max)
 }
 
@@ -77,7 +78,7 @@ fn is_waiting(cells: &[&Cell]) -> bool {
 /// does nothing.
 fn is_generator_bound(cells: &[&Cell], reference: Option<&Reference>) -> bool {
     let near = reference::bound(cells, reference).map_or(Vec::new(), |bound| bound.models);
-    let sound = || cells.iter().filter(|cell| doubt::of(cell, &SERVER_CPU).is_none());
+    let sound = || cells.iter().filter(|cell| doubt::doubt_about(cell, &SERVER_CPU).is_none());
     let bound = |cell: &&&Cell| doubt::is_generator_limited(cell) || near.contains(&cell.model);
     2 * sound().filter(bound).count() > sound().count()
 }

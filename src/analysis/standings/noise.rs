@@ -1,4 +1,4 @@
-//! The noise floor: what a model measured twice differs by.
+//! The noise floor, from the A/A control: by how much a model differs from itself.
 
 use crate::analysis::doubt::pairs;
 use crate::analysis::metric::{CAPACITY, MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, UPPER};
@@ -11,7 +11,7 @@ use crate::statistics::{Interval, Verdict, ratio};
 const METRICS: [Metric; 6] = [CAPACITY, MEDIAN, UPPER, TAIL, SERVER_CPU, MEMORY];
 
 /// The noise of one workload, for each model in it that was measured twice.
-pub(super) fn of(workload: &str, cells: &[&Cell]) -> Vec<NoiseFloor> {
+pub(super) fn noise_floors(workload: &str, cells: &[&Cell]) -> Vec<NoiseFloor> {
     let twins = cells.iter().filter(|cell| cell.twin);
     let floors = twins.flat_map(|twin| {
         let first = cells.iter().find(|cell| !cell.twin && cell.model == twin.model);

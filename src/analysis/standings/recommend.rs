@@ -1,5 +1,5 @@
-//! Which model to take for a load like a workload: those that cannot be told from the best, and among
-//! them the one that costs least.
+//! Recommendations: the models that cannot be distinguished from the best, and the cheapest of
+//! them.
 
 use super::words;
 use crate::analysis::metric::{MEMORY, Metric, SERVER_CPU, TRIALS_MIN, named};
@@ -11,7 +11,7 @@ const NAMES: usize = 6;
 
 /// What to take under one workload, by its standings. A model of which nobody knows is never in the group: its
 /// noise would be what recommends it.
-pub(super) fn of(standings: &Standings, cells: &[&Cell]) -> Option<Recommendation> {
+pub(super) fn recommendation(standings: &Standings, cells: &[&Cell]) -> Option<Recommendation> {
     let best = *cells.iter().find(|cell| cell.model == standings.best)?;
     let metric = named(&standings.metric)?;
     let trials = best.trials.len();

@@ -1,4 +1,4 @@
-//! What follows from the null baseline: spells of the machine, and who is limited by the generator.
+//! The null baseline: spells of the machine, and models limited by the generator.
 
 use crate::base::units::{show_count, show_ns_f64};
 use crate::document::{Cell, Estimate, GeneratorBound, Reference, ReferenceTrial, Spell, Validity};

@@ -26,7 +26,7 @@ pub(super) fn standings<'a>(
     margin: f64,
 ) -> Option<(&'a Cell, Vec<Standing>)> {
     let sound = |cell: &&&Cell| {
-        doubt::of(cell, metric).is_none() && !limits::is_behind(metric, cell, cells)
+        doubt::doubt_about(cell, metric).is_none() && !limits::is_behind(metric, cell, cells)
     };
     let ranked: Vec<&Cell> = cells.iter().filter(sound).copied().collect();
     let costs: Vec<Costs> = ranked.iter().map(|cell| costs(metric, cell)).collect();
@@ -83,7 +83,7 @@ fn judge(good: Good, standing: &mut Standing, interval: Interval, margin: f64) {
     standing.interval = Some(interval);
     let (Some(value), Some(p_value)) = (standing.ratio, standing.p_value) else { return };
     let ratio = ratio::Ratio { value, interval, p_value };
-    standing.verdict = Some(Verdict::of(&ratio, good, margin, None));
+    standing.verdict = Some(Verdict::from_ratio(&ratio, good, margin, None));
 }
 
 fn too_few(rounds: usize, looks: &[Look]) -> String {
@@ -101,7 +101,7 @@ fn apart(
 ) -> Standing {
     let (metric, by) = compared_by(metric, cell, cells);
     let mut standing = Standing { metric: by, ..unknown(cell) };
-    if let Some(doubt) = doubt::of(cell, &metric) {
+    if let Some(doubt) = doubt::doubt_about(cell, &metric) {
         standing.why_none = Some(doubt.words().into());
         return standing;
     }

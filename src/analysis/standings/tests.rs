@@ -44,7 +44,7 @@ fn the_pairs_are_those_of_the_same_block() {
     let mut fork = closed("fork", &disturbed.map(|value| value * 0.8));
     // One of its blocks is missing, and it is not the last one.
     fork.trials.remove(1);
-    fork.throughput_per_s = Estimate::of(&[80.0, 80.0, 80.0, 40.0]).expect("values");
+    fork.throughput_per_s = Estimate::from_values(&[80.0, 80.0, 80.0, 40.0]).expect("values");
     let summary = summary(vec![closed("epoll", &disturbed), fork]);
     let ratio = summary.verdicts[0].others[0].ratio.expect("a ratio");
     let interval = summary.verdicts[0].others[0].interval.expect("an interval");

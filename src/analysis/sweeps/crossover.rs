@@ -24,7 +24,7 @@ struct Medians {
 }
 
 /// Every crossing of two models in a panel whose medians cross once.
-pub(crate) fn of(sweep: &Sweep<'_>, seed: u64) -> Vec<Crossover> {
+pub(crate) fn find_crossovers(sweep: &Sweep<'_>, seed: u64) -> Vec<Crossover> {
     let mut found = Vec::new();
     for metric in METRICS {
         let lines: Vec<(&Line<'_>, Medians)> = sweep
@@ -152,8 +152,9 @@ fn once(sweep: &Sweep<'_>, leads: &[(f64, f64)]) -> Option<(f64, bool)> {
 fn surely_better(metric: &Metric, one: &Line<'_>, other: &Line<'_>, x: f64) -> bool {
     let compared = one.at(x).zip(other.at(x)).and_then(|(one, other)| pairs(metric, one, other));
     let Some((of, to)) = compared.filter(|(of, _)| of.len() >= TRIALS_MIN) else { return false };
-    ratio::paired(&of, &to)
-        .is_some_and(|ratio| Verdict::of(&ratio, metric.good, MARGIN, None) == Verdict::Better)
+    ratio::paired(&of, &to).is_some_and(|ratio| {
+        Verdict::from_ratio(&ratio, metric.good, MARGIN, None) == Verdict::Better
+    })
 }
 
 fn sentence(crossover: &Crossover, metric: &Metric) -> String {

@@ -15,7 +15,7 @@ const EXPLAINS_MIN: f64 = 0.8;
 const CHANCE_MIN: f64 = 0.01;
 
 /// A fit for each model of a panel in a closed loop; none where the setting is another one.
-pub(crate) fn of(sweep: &Sweep<'_>, seed: u64) -> Vec<Scaling> {
+pub(crate) fn fit_scaling(sweep: &Sweep<'_>, seed: u64) -> Vec<Scaling> {
     let setting = sweep.factor.rsplit('.').next().unwrap_or_default();
     if !SETTINGS.contains(&setting) {
         return Vec::new();

@@ -43,7 +43,10 @@ fn crossings(cells: Vec<Cell>) -> Vec<Crossover> {
 }
 
 fn all_crossings(cells: Vec<Cell>) -> Vec<Crossover> {
-    of(&bare(cells)).iter().flat_map(|sweep| crossover::of(sweep, 7)).collect()
+    find_sweeps(&bare(cells))
+        .iter()
+        .flat_map(|sweep| crossover::find_crossovers(sweep, 7))
+        .collect()
 }
 
 /// Equal at 100 connections.
@@ -64,7 +67,7 @@ fn the_setting_with_the_most_numbers_is_swept_and_the_others_make_panels() {
     cells.push(twin);
     cells.push(closed("epoll", &[1e4; 5]));
     let summary = bare(cells);
-    let sweeps = of(&summary);
+    let sweeps = find_sweeps(&summary);
     assert_eq!(sweeps.len(), 2);
     let sweep = &sweeps[0];
     assert_eq!((sweep.series, sweep.factor), ("many", "connections"));
@@ -126,7 +129,7 @@ fn less_is_better_where_it_is() {
         let x = cell.factors[0].number.expect("a number");
         let cost = if cell.model == "fork" { 1e4 } else { 1e3 * x.powf(0.5) };
         cell.server_cpu_per_request_ns =
-            Estimate::of(&[cost, cost * 1.01, cost, cost * 0.99, cost]);
+            Estimate::from_values(&[cost, cost * 1.01, cost, cost * 0.99, cost]);
     }
     let found = all_crossings(cells);
     let found = found.iter().find(|found| found.metric == "server_cpu_per_request_ns");
@@ -142,7 +145,7 @@ fn usl(x: f64) -> f64 {
 }
 
 fn scaling(cells: Vec<Cell>) -> Vec<Scaling> {
-    of(&bare(cells)).iter().flat_map(|sweep| scaling::of(sweep, 7)).collect()
+    find_sweeps(&bare(cells)).iter().flat_map(|sweep| scaling::fit_scaling(sweep, 7)).collect()
 }
 
 #[test]

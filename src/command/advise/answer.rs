@@ -98,7 +98,7 @@ impl Answer {
     fn sentence(&self, asked: &Asked) -> String {
         let bound = asked.p99.map_or_else(String::new, |p99| show_ns(ns(p99)));
         if self.all.cells.is_empty() {
-            let why = answer::of(&self.all).into_iter().next().unwrap_or_default();
+            let why = answer::answer_sentences(&self.all).into_iter().next().unwrap_or_default();
             return format!("{why} {}", self.more(asked));
         }
         if !self.tails.is_empty() && self.ranked().is_empty() {

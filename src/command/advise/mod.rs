@@ -85,7 +85,7 @@ pub fn advise(args: &AdviseArgs) -> Result<Exit> {
     let asked = Asked::of(args)?;
     let host = machine::host();
     if args.dry_run {
-        let plan = plan::of(&asked, &args.models, args.time, &host)?;
+        let plan = plan::build_plan(&asked, &args.models, args.time, &host)?;
         return base::print(&plan.to_toml()?).map(|()| Exit::Ok);
     }
     if let Some(dir) = &args.from {
@@ -106,7 +106,7 @@ pub fn advise(args: &AdviseArgs) -> Result<Exit> {
             return tell(answer, &asked);
         }
     }
-    let plan = plan::of(&asked, &args.models, args.time, &host)?;
+    let plan = plan::build_plan(&asked, &args.models, args.time, &host)?;
     eprintln!("measuring for {} at most", humantime::format_duration(args.time));
     measure(plan, args, &asked)
 }

@@ -9,7 +9,7 @@ use crate::base::units::ns;
 use crate::base::usage;
 use crate::document::Host;
 use crate::plan::Plan;
-use crate::process::processors;
+use crate::process::assign_processors;
 use crate::run::slots::{leave_out_unavailable, slots, time_needed};
 
 /// The workload's name.
@@ -33,7 +33,12 @@ const WARMUP_MAX: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When this machine cannot make the load, with what to change.
-pub(super) fn of(asked: &Asked, models: &[String], time: Duration, host: &Host) -> Result<Plan> {
+pub(super) fn build_plan(
+    asked: &Asked,
+    models: &[String],
+    time: Duration,
+    host: &Host,
+) -> Result<Plan> {
     if let Some((need, limit)) = loadgen::descriptors_missing(asked.clients) {
         return Err(usage(format!(
             "{} clients need {need} file descriptors and the limit is {limit}: raise it (`ulimit -n {need}`, as \
@@ -43,7 +48,7 @@ pub(super) fn of(asked: &Asked, models: &[String], time: Duration, host: &Host) 
     }
     let mut plan = Plan::parse(&toml(asked, models, time, host))
         .map_err(|error| usage(format!("{error:#}")))?;
-    let (server_cpus, _) = processors(&plan);
+    let (server_cpus, _) = assign_processors(&plan);
     if models.is_empty() && server_cpus.len() != 1 {
         plan.models.extend(SPREAD.map(String::from));
     }
@@ -107,24 +112,26 @@ mod tests {
     fn the_plan_has_the_load_that_was_asked_for() {
         let host = Host { work_round_ps: 100_000, ..Host::default() };
         let models = ["epoll".to_string()];
-        let plan = of(&asked(), &models, Duration::from_secs(100), &host).expect("in order");
+        let plan =
+            build_plan(&asked(), &models, Duration::from_secs(100), &host).expect("in order");
         let load = &plan.workloads[0];
         assert_eq!((plan.connections(load), load.idle_connections), (10, Some(10)));
         let text = plan.to_toml().expect("written");
         assert!(text.contains("rounds = 1000") && text.contains("wait = \"5ms\""), "{text}");
         assert_eq!(plan.measure, MEASURE[1], "one model has time");
-        let short = of(&asked(), &models, Duration::from_millis(1), &host).expect("in order");
+        let short =
+            build_plan(&asked(), &models, Duration::from_millis(1), &host).expect("in order");
         assert_eq!(short.measure, MEASURE[0]);
         let rate = Asked { rate: Some(2e3), ..asked() };
-        let plan = of(&rate, &models, Duration::from_secs(100), &host).expect("in order");
+        let plan = build_plan(&rate, &models, Duration::from_secs(100), &host).expect("in order");
         assert!(plan.to_toml().expect("written").contains("kind = \"poisson\""));
     }
 
     #[test]
     fn more_clients_than_descriptors_are_refused_with_what_to_do() {
         let many = Asked { clients: usize::MAX / 2, ..asked() };
-        let error =
-            of(&many, &[], Duration::from_secs(1), &Host::default()).expect_err("nobody may");
+        let error = build_plan(&many, &[], Duration::from_secs(1), &Host::default())
+            .expect_err("nobody may");
         assert!(error.to_string().contains("ulimit") && error.to_string().contains("--clients"));
     }
 }

@@ -1,4 +1,4 @@
-//! What both servers do alike: they listen, wait, and take who comes.
+//! Shared by both servers: listening, waiting and accepting.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};

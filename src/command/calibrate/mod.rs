@@ -33,11 +33,11 @@ pub use law::Law;
 /// `c10k calibrate`.
 #[derive(Debug, Args)]
 pub struct CalibrateArgs {
-    /// When replies leave: fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s or ramp:1ms..10ms/10s;
-    /// none: at once, as cheaply as can be, and nothing is recorded
+    /// Service times: fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s or ramp:1ms..10ms/10s; none:
+    /// reply at once, as cheaply as possible, and record nothing
     #[arg(long)]
     pub law: Law,
-    /// Where to listen; port 0 takes a free one and the ready line says which
+    /// Where to listen; port 0 picks a free port, which the ready line names
     #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
     pub listen: SocketAddr,
     /// Keep to these processors, as in 0 or 0,2 or 0-3
@@ -86,20 +86,21 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
         format!("cannot listen on {}: choose another port, or port 0 for a free one", args.listen)
     };
     let stopped = if args.law == Law::None {
-        let server = null::Server::bind(args.listen).with_context(cannot_listen)?;
+        let server = null::NullServer::bind(args.listen).with_context(cannot_listen)?;
         ready(args, server.address()?)?;
         let done = server.run(&stop).context("the null baseline failed")?;
-        Stopped::of(args.law, (done.connections, done.requests, 0))
+        Stopped::with_counts(args.law, (done.connections, done.requests, 0))
     } else {
-        let server = server::Server::bind(args.listen, args.law).with_context(cannot_listen)?;
+        let server =
+            server::CalibrationServer::bind(args.listen, args.law).with_context(cannot_listen)?;
         ready(args, server.address()?)?;
         let record = server.run(&stop).context("the calibration server failed")?;
         let counts = (record.connections, record.requests, record.unanswered);
         let none = loadgen::Histogram::new_from(&record.replied);
         Stopped {
-            by_law: Some(Distribution::of(&record.by_law, &none)?),
-            replied: Some(Distribution::of(&record.replied, &none)?),
-            ..Stopped::of(args.law, counts)
+            by_law: Some(Distribution::from_histograms(&record.by_law, &none)?),
+            replied: Some(Distribution::from_histograms(&record.replied, &none)?),
+            ..Stopped::with_counts(args.law, counts)
         }
     };
     base::print_line(&stopped)?;
@@ -118,7 +119,7 @@ fn ready(args: &CalibrateArgs, address: SocketAddr) -> Result<()> {
 
 impl Stopped {
     /// What it did, without its times: connections, requests, and those of them not answered.
-    fn of(law: Law, (connections, requests, unanswered): (u64, u64, u64)) -> Self {
+    fn with_counts(law: Law, (connections, requests, unanswered): (u64, u64, u64)) -> Self {
         let law = law.to_string();
         let (by_law, replied) = (None, None);
         Self { event: "stopped", law, connections, requests, unanswered, by_law, replied }

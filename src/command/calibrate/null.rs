@@ -27,7 +27,7 @@ pub(super) struct Totals {
     pub(super) requests: u64,
 }
 
-struct Client {
+struct NullClient {
     stream: TcpStream,
     /// A request that is not complete yet.
     arrived: Vec<u8>,
@@ -44,15 +44,15 @@ enum Fate {
     Goes,
 }
 
-pub(super) struct Server {
+pub(super) struct NullServer {
     door: Door,
-    clients: Slab<Client>,
+    clients: Slab<NullClient>,
     buffer: Box<[u8]>,
     replies: Vec<u8>,
     totals: Totals,
 }
 
-impl Server {
+impl NullServer {
     pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
         Ok(Self {
             door: Door::open(address)?,
@@ -90,7 +90,7 @@ impl Server {
             self.door.watch(&stream, place.key(), edges)?;
             self.totals.connections += 1;
             let (arrived, leaving) = (Vec::new(), Vec::new());
-            place.insert(Client { stream, arrived, leaving, closing: false });
+            place.insert(NullClient { stream, arrived, leaving, closing: false });
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Server {
     }
 }
 
-impl Client {
+impl NullClient {
     /// Answers what has arrived. A read that does not fill the buffer has emptied the socket: what comes
     /// later is a new edge, and so is room to write. Only the end may have come with the last bytes.
     fn serve(
@@ -221,9 +221,9 @@ mod tests {
         set_socket_recv_buffer_size(&far, 16 * 1024).expect("set");
         set_socket_send_buffer_size(&stream, 16 * 1024).expect("set");
         let (arrived, leaving) = (Vec::new(), Vec::new());
-        let mut client = Client { stream, arrived, leaving, closing: false };
+        let mut client = NullClient { stream, arrived, leaving, closing: false };
         let (mut buffer, mut replies, mut requests) = (vec![0; READ_BYTES], Vec::new(), 0);
-        let mut serve = |client: &mut Client| {
+        let mut serve = |client: &mut NullClient| {
             let fate = client.serve(false, &mut buffer, &mut replies, &mut requests);
             assert_eq!(fate, Fate::Stays);
         };

@@ -44,7 +44,7 @@ pub(super) struct Record {
     pub(super) replied: Histogram<u64>,
 }
 
-struct Client {
+struct CalibrationClient {
     stream: TcpStream,
     /// Tells this client from others with its number.
     born: u64,
@@ -69,16 +69,16 @@ struct Owed {
     last: bool,
 }
 
-pub(super) struct Server {
+pub(super) struct CalibrationServer {
     law: Law,
     door: Door,
     started: Instant,
-    clients: Slab<Client>,
+    clients: Slab<CalibrationClient>,
     owed: BinaryHeap<Reverse<Owed>>,
     record: Record,
 }
 
-impl Server {
+impl CalibrationServer {
     pub(super) fn bind(address: SocketAddr, law: Law) -> io::Result<Self> {
         // As in the generator: no oversleeping in favour of fewer wake-ups.
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
@@ -133,7 +133,7 @@ impl Server {
             let place = self.clients.vacant_entry();
             self.door.watch(&stream, place.key(), EventFlags::IN)?;
             self.record.connections += 1;
-            place.insert(Client {
+            place.insert(CalibrationClient {
                 stream,
                 born: self.record.connections,
                 arrived: Vec::new(),
@@ -188,8 +188,9 @@ impl Server {
             self.record.requests += 1;
             self.owed.push(Reverse(owed));
         }
-        let too_much =
-            |client: &Client| client.arrived.len() > REQUEST_BYTES_MAX || client.owed > OWED_MAX;
+        let too_much = |client: &CalibrationClient| {
+            client.arrived.len() > REQUEST_BYTES_MAX || client.owed > OWED_MAX
+        };
         if self.clients.get(number).is_some_and(too_much) {
             self.close(number);
         }

@@ -39,7 +39,7 @@ fn line(request: &[u8]) -> Request {
 }
 
 fn page(head: &[u8]) -> Request {
-    let (status, body, last, connection) = match Manner::of(head) {
+    let (status, body, last, connection) = match Manner::from_head(head) {
         None => ("400 Bad Request", &b"this is no HTTP/1.1 request\n"[..], true, CLOSE),
         Some(Manner { close: true, .. }) => ("200 OK", BODY, true, CLOSE),
         Some(Manner { says_keep: true, .. }) => ("200 OK", BODY, false, KEEP),

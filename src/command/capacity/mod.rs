@@ -42,13 +42,13 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
     let shortest = goals.longest() * DURATION_OVER_BOUND;
     if args.duration() < shortest {
         return Err(usage(format!(
-            "{goals} needs trials of {} or longer, or a queue that grows would not show: give \
+            "{goals} needs trials of {} or longer, or a growing queue would go unnoticed: give \
              --duration",
             humantime::format_duration(shortest)
         )));
     }
     let Warmup::For(warmup) = args.warmup else {
-        return Err(usage("a search needs one warm-up for all trials: give --warmup a duration"));
+        return Err(usage("a search uses one warm-up for all trials: give --warmup a duration"));
     };
     refuse_what_is_for_one_load(args)?;
     load::outputs_can_be_written(args)?;
@@ -58,7 +58,7 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
     let first = match &args.rate {
         None => FIRST_RATE_PER_S,
         Some(RateArg::One(rate_per_s)) => *rate_per_s,
-        Some(_) => return Err(usage("a search begins at one rate: give --rate a number")),
+        Some(_) => return Err(usage("a search starts at one rate: give --rate a number")),
     };
     let mut search = Search::new(first, floor);
     let mut probes: Vec<CapacityProbe> = Vec::new();
@@ -103,7 +103,7 @@ fn refuse_what_is_for_one_load(args: &LoadArgs) -> Result<()> {
     match given.iter().find(|(_, given)| *given) {
         None => Ok(()),
         Some((option, _)) => Err(usage(format!(
-            "{option} is for a single load, and a search makes one for each rate that it tries: leave it out, or \
+            "{option} is for a single load, and a search runs one for each rate: leave it out, or \
              give --rate instead of --find-capacity"
         ))),
     }
@@ -161,8 +161,8 @@ fn describe(found: Found, goals: &Goals, probes: &[CapacityProbe]) -> CapacityFo
             let why = last(CapacityVerdict::Missed);
             let why = if why.is_empty() { last(CapacityVerdict::Limited) } else { why };
             let text = format!(
-                "{goals} was not met at any rate down to {}, the lowest that the duration allows to \
-                 tell ({why}): try a longer --duration for lower rates",
+                "{goals} was not met at any rate down to {}, the lowest that this duration can \
+                 judge ({why}): use a longer --duration for lower rates",
                 per_s(down_to)
             );
             (CapacityKind::NotMet, None, Some(down_to), text)
@@ -170,7 +170,7 @@ fn describe(found: Found, goals: &Goals, probes: &[CapacityProbe]) -> CapacityFo
         Found::Unsettled { met } => {
             let few = last(CapacityVerdict::TooFew);
             let text = format!(
-                "no capacity under {goals} could be told in {} trials: try a longer --duration{}",
+                "no capacity under {goals} was found in {} trials: use a longer --duration{}",
                 probes.len(),
                 if few.is_empty() { String::new() } else { format!(" ({few})") }
             );
@@ -190,7 +190,7 @@ fn interrupted(goals: &Goals, probes: &[CapacityProbe]) -> CapacityFound {
     let sentence = match met {
         None => "interrupted before anything was found".into(),
         Some(rate) => format!(
-            "interrupted: {goals} was met at {}/s so far; that is no capacity yet",
+            "interrupted: {goals} was met at {}/s so far, which is only a lower bound",
             show_count(rate)
         ),
     };

@@ -92,13 +92,13 @@ impl Behaviour {
         let is_model = matches!(subject, Subject::Model { .. });
         match (self.needs, subject) {
             (Needs::Model, Subject::Command(_) | Subject::Address(_)) => {
-                return Some("it needs a model's options and counters (--model)");
+                return Some("needs a model's options and counters (--model)");
             }
             (Needs::Process | Needs::Workers, Subject::Address(_)) => {
-                return Some("it needs the server's process (--command or --model)");
+                return Some("needs the server's process (--command or --model)");
             }
             (Needs::Workers, Subject::Model { model, .. }) if model.family != Family::Process => {
-                return Some("the model has no processes beside the first");
+                return Some("the model has a single process");
             }
             _ => {}
         }
@@ -106,10 +106,10 @@ impl Behaviour {
             return Some("root is exempt from the limit: run it as another user");
         }
         match self.speaks {
-            Speaks::Lines if speech.framing != Framing::Line => Some("it needs --framing line"),
-            Speaks::Bench if speech.app != App::Bench => Some("it needs --app bench"),
-            Speaks::Bench if speech.framing != Framing::Line => Some("it needs --framing line"),
-            Speaks::Http if !is_model && speech.page.is_none() => Some("it needs --framing http"),
+            Speaks::Lines if speech.framing != Framing::Line => Some("needs --framing line"),
+            Speaks::Bench if speech.app != App::Bench => Some("needs --app bench"),
+            Speaks::Bench if speech.framing != Framing::Line => Some("needs --framing line"),
+            Speaks::Http if !is_model && speech.page.is_none() => Some("needs --framing http"),
             _ => None,
         }
     }
@@ -118,7 +118,7 @@ impl Behaviour {
     pub(super) fn speech(&self, subject: &Subject, chosen: Speech) -> Speech {
         match (self.speaks, subject) {
             (Speaks::Own(speech), _) => speech,
-            (Speaks::Http, Subject::Model { .. }) => Speech::of(App::Bench, Framing::Http),
+            (Speaks::Http, Subject::Model { .. }) => Speech::for_app(App::Bench, Framing::Http),
             _ => chosen,
         }
     }

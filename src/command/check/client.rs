@@ -18,7 +18,7 @@ use crate::workload::speech::{Question, show};
 
 /// A client.
 #[derive(Debug)]
-pub struct Client {
+pub struct CheckClient {
     /// Its socket, for what no method does.
     pub stream: Patient,
     received: Vec<u8>,
@@ -28,7 +28,7 @@ pub struct Client {
     pages: Option<Pages>,
 }
 
-impl Client {
+impl CheckClient {
     /// Connects; nothing that this client waits for may take longer than `patience`.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use super::client::Client;
+use super::client::CheckClient;
 use crate::workload::speech::Speech;
 
 /// Between two questions. It is to be there all the time, not to be a load.
@@ -43,7 +43,7 @@ impl Companion {
     ) -> Result<Self> {
         let conversation = Conversation { address, speech, patience, idle_timeout };
         let begin = Instant::now();
-        let mut client = Client::connect(address, patience)?;
+        let mut client = CheckClient::connect(address, patience)?;
         client.exchange(&speech.question(0))?;
         let last = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&last);
@@ -70,7 +70,12 @@ impl Drop for Companion {
 
 impl Conversation {
     /// The server's clock of our silence starts no earlier than `asked_at`.
-    fn go_on(&self, mut client: Client, mut asked_at: Instant, last: &AtomicBool) -> Result<()> {
+    fn go_on(
+        &self,
+        mut client: CheckClient,
+        mut asked_at: Instant,
+        last: &AtomicBool,
+    ) -> Result<()> {
         let mut excused = false;
         for n in 1.. {
             let is_last = last.load(SeqCst);
@@ -82,14 +87,14 @@ impl Conversation {
                 // On a machine this busy we were the silent client, and were closed rightly.
                 Err(_) if self.idle_timeout.is_some_and(|idle| asked_at.elapsed() >= idle) => {
                     asked_at = Instant::now();
-                    client = Client::connect(self.address, self.patience)?;
+                    client = CheckClient::connect(self.address, self.patience)?;
                 }
                 // A server that did not run between reading its clock and our request believes us
                 // silent for longer than we were. One that has no reason does it again.
                 Err(_) if self.idle_timeout.is_some() && !excused => {
                     excused = true;
                     asked_at = Instant::now();
-                    client = Client::connect(self.address, self.patience)?;
+                    client = CheckClient::connect(self.address, self.patience)?;
                 }
                 Err(error) => return Err(error),
             }

@@ -1,4 +1,4 @@
-//! `c10k check`: what a server does with bad clients, scarce resources and signals.
+//! `c10k check`: how a server handles misbehaving clients, scarce resources and signals.
 //!
 //! A [`Behaviour`] is data: a name that says what is expected, why it matters, what it is worth,
 //! what it needs, and a function that tries it on a server. Every model of this program has to
@@ -54,35 +54,34 @@ pub struct CheckArgs {
     /// Check a model of this program; `c10k models` lists them
     #[arg(long, short, group = "server", value_parser = servable_names(), help_heading = SERVER)]
     pub model: Option<String>,
-    /// Check whatever listens there, as far as that shows
+    /// Check the server that listens there, without access to its process
     #[arg(long, short, group = "server", value_parser = listening, help_heading = SERVER)]
     pub target: Option<SocketAddr>,
-    /// Check what this command starts; it is to listen at {port}, or at $PORT
+    /// Check the server that this command starts; it must listen at {port} or $PORT
     #[arg(long, group = "server", value_name = "COMMAND", help_heading = SERVER)]
     pub command: Option<String>,
-    /// What a request means to it
+    /// The server's application
     #[arg(long, default_value = "bench", value_parser = app, help_heading = SERVER)]
     pub app: App,
-    /// How it cuts the stream into requests
+    /// The server's framing
     #[arg(long, default_value = "line", value_parser = framing, help_heading = SERVER)]
     pub framing: Framing,
-    /// With --framing http, of a server that is not ours: a path that is answered with a status from
-    /// 200 to 299
+    /// With --framing http, for other servers: a path that returns a 2xx status
     #[arg(long, default_value = "/", value_name = "/PATH", help_heading = SERVER)]
     pub path: String,
     /// Only these behaviours, by name, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "BEHAVIOURS", help_heading = TRYING)]
     pub only: Vec<String>,
-    /// How long to wait for what the server should do at once
+    /// How long to wait for an immediate reaction of the server
     #[arg(long, default_value = "5s", value_parser = positive_duration, help_heading = TRYING)]
     pub patience: Duration,
-    /// How often a behaviour that fails is tried in all; one that fails and passes is unstable
+    /// Attempts for a behaviour that fails; one that both fails and passes is unstable
     #[arg(long, default_value = "3", value_parser = positive, help_heading = TRYING)]
     pub tries: usize,
-    /// Try as often what passes: for grading
+    /// Repeat passing behaviours just as often, for grading
     #[arg(long, help_heading = TRYING)]
     pub confirm: bool,
-    /// List also what was not tried, with the reason
+    /// Also list what was not tried, with the reason
     #[arg(long, help_heading = REPORTS)]
     pub all: bool,
     #[command(flatten, next_help_heading = "Reports")]
@@ -112,7 +111,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     let chosen = chosen(&args.only)?;
     let subject = subject(args)?;
     args.reports.can_be_written()?;
-    let speech = Speech::of(args.app, args.framing);
+    let speech = Speech::for_app(args.app, args.framing);
     let speech = if is_model(&subject) { speech } else { of_others(speech, args)? };
     let stop = interrupts()?;
     let started_at = units::now();
@@ -129,7 +128,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
             (setting, tests, Some(error))
         }
     };
-    let report = report::of(&setting, started_at, tests);
+    let report = report::check_report(&setting, started_at, tests);
     if let Some(error) = failed {
         args.reports.write(&report)?;
         return Err(error);
@@ -138,7 +137,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     Ok(match (stop.load(SeqCst), report.score == report.max) {
         (true, _) => Exit::Interrupted,
         (false, _) if !report.tests.iter().any(CheckTest::was_tried) => {
-            eprintln!("nothing was tried, so nothing is known: see above why nothing fits");
+            eprintln!("no behaviour was tried: see above why none applies");
             Exit::Untrusted
         }
         (false, true) => Exit::Ok,
@@ -151,7 +150,7 @@ fn of_others(speech: Speech, args: &CheckArgs) -> Result<Speech> {
     if speech.framing != Framing::Http {
         return Ok(speech);
     }
-    Page::of(&args.path).map(Speech::of_page).map_err(|error| usage(error.to_string()))
+    Page::from_path(&args.path).map(Speech::of_page).map_err(|error| usage(error.to_string()))
 }
 
 fn attempt_all(

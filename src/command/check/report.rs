@@ -1,4 +1,4 @@
-//! What is written down of a check, and where to.
+//! The report of a check, and its formats.
 
 use std::path::{Path, PathBuf};
 
@@ -59,7 +59,13 @@ impl Reports {
     /// With what to do about it.
     pub(super) fn can_be_written(&self) -> Result<()> {
         let (screen, files): (Vec<_>, Vec<_>) = self.all().partition(|path| is_stdout(path));
-        ensure!(screen.len() < 2, usage("one report only can go to standard output: give files"));
+        ensure!(
+            screen.len() < 2,
+            usage(
+                "only one report can go to standard output: give the \
+            others a file"
+            )
+        );
         files.into_iter().try_for_each(|path| store::can_be_written(path))
     }
 
@@ -136,7 +142,11 @@ pub(super) fn all_failed(
 }
 
 /// The whole.
-pub(super) fn of(setting: &Setting, started_at: String, tests: Vec<CheckTest>) -> CheckReport {
+pub(super) fn check_report(
+    setting: &Setting,
+    started_at: String,
+    tests: Vec<CheckTest>,
+) -> CheckReport {
     let (kind, name) = match &setting.subject {
         Subject::Model { model, .. } => ("model", model.name.to_string()),
         Subject::Command(words) => ("command", words.join(" ")),
@@ -173,12 +183,12 @@ mod tests {
             Verdict::Pass,
             Verdict::Unstable("nothing came".into()),
             Verdict::ByNature,
-            Verdict::Skipped("it needs --app bench".into()),
+            Verdict::Skipped("needs --app bench".into()),
         ];
         for verdict in verdicts {
             let tried = Tried { verdict, tries: 3, failures: 1 };
             let tests = behaviours::all().map(|one| test(one, tried.clone())).collect();
-            let text = table::check(&of(&setting, String::new(), tests), true);
+            let text = table::check(&check_report(&setting, String::new(), tests), true);
             let widest = text.lines().map(|line| line.trim_end().chars().count()).max();
             assert!(widest <= Some(80), "{text}");
         }

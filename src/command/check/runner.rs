@@ -12,11 +12,11 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use serde_json::Value;
 
-use super::client::{self, Client};
+use super::client::{self, CheckClient};
 use super::companion::Companion;
 use super::{Behaviour, Setting, Speech};
 use crate::process::inherited::Inherited;
-use crate::process::server::Server;
+use crate::process::server::RunningServer;
 use crate::process::starting::{Refusal, Start, Subject};
 use crate::process::watch::{self, Footprint};
 
@@ -61,7 +61,7 @@ impl Verdict {
         match self {
             Self::Pass => None,
             Self::Fail(reason) | Self::Unstable(reason) | Self::Skipped(reason) => Some(reason),
-            Self::ByNature => Some("one at a time, by nature"),
+            Self::ByNature => Some("one client at a time by design"),
         }
     }
 }
@@ -82,7 +82,7 @@ impl std::error::Error for Skip {}
 #[derive(Debug)]
 pub struct Case<'a> {
     /// The server.
-    pub server: Server,
+    pub server: RunningServer,
     /// What it speaks.
     pub speech: Speech,
     setting: &'a Setting,
@@ -117,7 +117,7 @@ impl<'a> Case<'a> {
         // A server that is still starting its threads has not all that is its own.
         if let Ok(pid) = case.server.pid() {
             case.rests()?;
-            case.alone = Footprint::of(pid);
+            case.alone = Footprint::read_from(pid);
             case.accompanied = case.alone;
         }
         Ok(case)
@@ -139,7 +139,7 @@ impl<'a> Case<'a> {
         let address = self.server.address;
         let companion = Companion::start(address, self.speech, self.patience(), idle)?;
         if let Ok(pid) = self.server.pid() {
-            self.accompanied = Footprint::of(pid);
+            self.accompanied = Footprint::read_from(pid);
         }
         Ok(companion)
     }
@@ -192,16 +192,16 @@ impl<'a> Case<'a> {
     ///
     /// # Errors
     /// When nobody accepts.
-    pub fn client(&self) -> Result<Client> {
+    pub fn client(&self) -> Result<CheckClient> {
         self.clients.set(self.clients.get() + 1);
-        Client::connect(self.server.address, self.patience())
+        CheckClient::connect(self.server.address, self.patience())
     }
 
     /// A client whose first question was answered, so that it is served and not in a queue.
     ///
     /// # Errors
     /// When it was not.
-    pub fn served_client(&self) -> Result<Client> {
+    pub fn served_client(&self) -> Result<CheckClient> {
         let mut client = self.client()?;
         client.exchange(&self.speech.question(2))?;
         Ok(client)
@@ -282,7 +282,7 @@ impl<'a> Case<'a> {
         let pid = self.server.pid()?;
         let mut now = Footprint::default();
         let shrinks = self.until("its clients are forgotten", || {
-            now = Footprint::of(pid);
+            now = Footprint::read_from(pid);
             now.is_within(size)
         });
         shrinks.with_context(|| format!("it had {size} and has {now}"))
@@ -310,7 +310,7 @@ impl<'a> Case<'a> {
         flags: &[&str],
         inherited: Inherited,
         unprivileged: bool,
-    ) -> Result<Result<Server, Refusal>> {
+    ) -> Result<Result<RunningServer, Refusal>> {
         let start = self.setting.plain(self.speech, flags);
         self.setting.subject.start_or_refuse(Start { inherited, unprivileged, ..start })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::client::Client;
+use super::client::CheckClient;
 use super::runner::{Case, Skip, Verdict};
 use super::{Behaviour, Speech, is_model, is_sequential};
 use crate::process::starting::{Start, Subject};
@@ -50,7 +50,7 @@ impl Setting {
         let mut setting = Self::of_model(subject, speech, patience);
         let server = setting.subject.start(setting.plain(setting.speech, &[]))?;
         let connect = || {
-            Client::connect(server.address, patience)
+            CheckClient::connect(server.address, patience)
                 .context("there is nothing to check: is the server running?")
         };
         let mut first = connect()?;
@@ -60,8 +60,7 @@ impl Setting {
         if let Some(page) = speech.page {
             let told = || {
                 format!(
-                    "{} cannot be checked with: give --path a page that is answered with a status \
-                     from 200 to 299",
+                    "{} cannot be used for the check: give --path a page that returns a 2xx status",
                     page.path()
                 )
             };
@@ -73,7 +72,8 @@ impl Setting {
             // One that closes after each reply may still serve one client at a time.
             first = connect()?;
         }
-        let served = |client: &mut Client| client.exchange(&setting.speech.question(1)).is_ok();
+        let served =
+            |client: &mut CheckClient| client.exchange(&setting.speech.question(1)).is_ok();
         let both = (speech.page.is_some() || served(&mut first))
             && connect().is_ok_and(|mut second| served(&mut second));
         setting.one_at_a_time = !both;

@@ -272,7 +272,7 @@ impl<'a> Conversation<'a> {
             self.holds = false;
             let waited = humantime::format_duration(self.args.wait);
             self.output.note(&format!(
-                "no reply for {waited} (--wait): the rest is sent without waiting for replies"
+                "no reply for {waited} (--wait): sending the rest without waiting"
             ))?;
         }
         Ok(())
@@ -314,7 +314,7 @@ impl<'a> Conversation<'a> {
         if self.begun.len() >= LINE_BYTES {
             if self.runner.is_some() {
                 bail!(
-                    "the server has sent {LINE_BYTES} bytes without a line end: that is no command"
+                    "the server sent {LINE_BYTES} bytes without a line end: that is not a command"
                 );
             }
             self.show_begun()?;
@@ -350,8 +350,8 @@ impl<'a> Conversation<'a> {
             }
             Ending::Closed => "the server closed first",
             Ending::Reset => "the server reset the connection",
-            Ending::KeptOpen => "the client leaves, the server has not closed",
-            Ending::Left | Ending::Bye => "the client leaves",
+            Ending::KeptOpen => "the client disconnects before the server has closed",
+            Ending::Left | Ending::Bye => "the client disconnects",
         };
         self.output.note(who)?;
         let plural = if self.messages == 1 { "" } else { "s" };
@@ -366,15 +366,14 @@ impl<'a> Conversation<'a> {
         // The terminal is to be as it was before an error is printed.
         drop(self.input);
         match ending {
-            Ending::Closed if owes => bail!("the server closed before it had the last result"),
+            Ending::Closed if owes => bail!("the server closed before the last result was sent"),
             Ending::Closed if lost => bail!("the server closed before all of the input was sent"),
             Ending::Reset => bail!(
-                "the server reset the connection: it closed without reading everything, or its \
-                 process ended"
+                "the server reset the connection: it closed with unread input, or its process ended"
             ),
             Ending::KeptOpen => bail!(
-                "the server keeps the connection open {} after the end of the input (--patience): a \
-                 server closes when its client has ended",
+                "the server kept the connection open for {} after the end of the input \
+                 (--patience): a server should close when its client has ended",
                 humantime::format_duration(self.args.patience)
             ),
             _ => Ok(Exit::Ok),

@@ -39,7 +39,7 @@ pub(super) struct Prompt(Arc<Mutex<Option<(String, usize)>>>);
 impl Editor {
     /// Takes the terminal.
     pub(super) fn start() -> Result<Self> {
-        let before = tcgetattr(stdin()).context("cannot ask the terminal for its settings")?;
+        let before = tcgetattr(stdin()).context("cannot read the terminal's settings")?;
         let (lines, entered) = pipe_with(PipeFlags::CLOEXEC)?;
         let (prompt, interrupted) = (Prompt::default(), Arc::new(AtomicBool::new(false)));
         let mut editor =

@@ -105,8 +105,8 @@ fn may_run_commands_of(server: SocketAddr, args: &ClientArgs) -> Result<()> {
     let near = server.ip().to_canonical().is_loopback();
     if args.run && !near && !args.commands.commands_from_anywhere {
         return Err(usage(format!(
-            "{server} is not on this machine, and could have commands run here: say \
-             --commands-from-anywhere if it may"
+            "{server} is on another machine and could run commands here: confirm with \
+             --commands-from-anywhere"
         )));
     }
     Ok(())
@@ -122,9 +122,7 @@ fn runner(args: &ClientArgs) -> Result<Option<Runner>> {
         };
     }
     if args.commands.allow.is_empty() {
-        return Err(usage(
-            "--run runs what was allowed and nothing else: name it, as in --allow date",
-        ));
+        return Err(usage("--run runs allowed commands only: name one, as in --allow date"));
     }
     keep_inherited_descriptors();
     Ok(Some(Runner::new(args.commands.list()?, args.commands.limits(), args.raw)))

@@ -18,7 +18,7 @@ pub struct CompareArgs {
     pub base: PathBuf,
     /// The folder of the run to compare; likewise
     pub new: PathBuf,
-    /// Measure both now, each trial beside one of the other: two builds of c10k, or two servers as
+    /// Measure both now, interleaved trial by trial: two builds of c10k, or two servers as
     /// 'cmd:./server --port {port}'
     #[arg(long)]
     pub interleaved: bool,
@@ -32,13 +32,13 @@ pub struct CompareArgs {
     /// With --interleaved: where the folders of both sides are made
     #[arg(long, value_name = "DIR", default_value = "results", requires = "interleaved")]
     pub out: PathBuf,
-    /// A difference within this share does not matter
+    /// Differences within this share count as equal
     #[arg(long, default_value = "5%", value_parser = parse_share)]
     pub margin: f64,
-    /// Compare runs that were not made in the same way, too
+    /// Compare runs even if their settings differ
     #[arg(long)]
     pub anyway: bool,
-    /// End with exit code 3 if any figure is worse, and with 4 if one that the base has could not be judged
+    /// Exit with 3 if any figure is worse, and with 4 if a figure of the base could not be judged
     #[arg(long)]
     pub gate: bool,
     /// Only these figures, separated by commas: throughput, p50, p99, cpu, memory
@@ -56,7 +56,7 @@ pub struct CompareArgs {
     /// Only these workloads, separated by commas
     #[arg(long, value_delimiter = ',')]
     pub workloads: Vec<String>,
-    /// Print rows in which nothing can be told, too
+    /// Also print undecided rows
     #[arg(long)]
     pub all: bool,
     /// Write the comparison as JSON to this file, or to standard output with -

@@ -40,7 +40,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Exit> {
         ));
     }
     let [base, new] = sides;
-    let sides = [of(base, args)?, of(new, args)?];
+    let sides = [read_side(base, args)?, read_side(new, args)?];
     let [base, new] = of_sides(sides, &args.out, &mut |sides, looks| decided(sides, looks, args))?;
     let interrupted = base.exit == Exit::Interrupted;
     let run = |Made { dir, summary, .. }| Run { dir, summary };
@@ -57,7 +57,7 @@ fn side(typed: &Path) -> Result<Side> {
     }
     if typed.is_dir() {
         return Err(usage(format!(
-            "{text} is a folder: to compare saved runs leave --interleaved out"
+            "{text} is a folder: leave --interleaved out to compare saved runs"
         )));
     }
     match typed.canonicalize() {
@@ -72,7 +72,7 @@ fn side(typed: &Path) -> Result<Side> {
 }
 
 /// What is measured on a side.
-fn of(
+fn read_side(
     (name, side): (&str, Side),
     args: &CompareArgs,
 ) -> Result<(Plan, Option<std::path::PathBuf>)> {

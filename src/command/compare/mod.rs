@@ -36,7 +36,7 @@ impl Run {
         let file = if path.is_dir() { path.join("summary.json") } else { path.to_path_buf() };
         if !file.is_file() {
             return Err(usage(format!(
-                "{} is no folder of a run: give one that c10k run has written, as in \
+                "{} is not a run's folder: give one that c10k run has written, as in \
                  results/quick-20260101T120000Z",
                 path.display()
             )));
@@ -71,8 +71,8 @@ pub fn compare(args: &CompareArgs) -> Result<Exit> {
     let unlike = likeness::differences(&base, &new)?;
     if !unlike.is_empty() && !args.anyway {
         return Err(usage(format!(
-            "these runs are not alike, so a difference would have more than one cause:\n  {}\nrun \
-             both in the same way, or say --anyway",
+            "these runs differ in their settings, so a difference would have more than one \
+             cause:\n  {}\nuse the same settings for both, or --anyway",
             unlike.join("\n  ")
         )));
     }
@@ -93,7 +93,7 @@ fn conclude(args: &CompareArgs, comparison: &Comparison) -> Result<Exit> {
     }
     let exit = if args.gate { gate(comparison) } else { Exit::Ok };
     if exit == Exit::Untrusted {
-        eprintln!("the gate is not passed: {}", text::unjudged(comparison));
+        eprintln!("gate failed: {}", text::unjudged(comparison));
     }
     Ok(exit)
 }

@@ -33,8 +33,8 @@ pub(super) fn change(base: &Summary, new: &Summary, apart: bool) -> Option<Refer
     let of_them: Vec<String> = of_them.into_iter().flatten().collect();
     let sentence = (!of_them.is_empty()).then(|| {
         format!(
-            "the null baseline, which is the same in both, {} in {}: another machine, or one of the two in a \
-             slow spell, so nothing is said of the models",
+            "the null baseline, which is the same in both, {} in {}: the machines differ, or one \
+             had a slow spell, so no model is judged",
             of_them.join(" and "),
             new.run.id
         )

@@ -73,11 +73,11 @@ impl Sides<'_> {
         new: Option<&Cell>,
         all: usize,
     ) -> Result<(Change, Option<Verdict>), Stop> {
-        if let Some(doubt) = doubt::of(base, metric) {
+        if let Some(doubt) = doubt::doubt_about(base, metric) {
             return Err(Stop::unknown(format!("in the base: {}", doubt.words())));
         }
         let new = new.ok_or_else(|| Stop::worse("it is missing in the new run"))?;
-        match doubt::of(new, metric) {
+        match doubt::doubt_about(new, metric) {
             Some(Doubt::Broken(why)) => return Err(Stop::worse(format!("in the new run: {why}"))),
             Some(Doubt::NotKnown(why)) => {
                 return Err(Stop::unknown(format!("in the new run: {why}")));
@@ -90,7 +90,7 @@ impl Sides<'_> {
         if metric.kind() == Kind::Throughput
             && [base, new].into_iter().all(doubt::is_generator_limited)
         {
-            let why = "the generator was the limit in both, so compare CPU per request";
+            let why = "the generator was the limit in both; compare CPU per request";
             return Err(Stop::unknown(why));
         }
         match &self.looks {
@@ -118,7 +118,8 @@ impl Sides<'_> {
             let (left, all) = (doubt::counting(cell, metric).len(), cell.trials.len());
             if left < TRIALS_MIN && left < all {
                 return Err(stop(format!(
-                    "in {side} {} of {all} trials were spoiled from outside ({}), and it takes {TRIALS_MIN}",
+                    "in {side} {} of {all} trials were spoiled from outside ({}), leaving fewer \
+                     than the {TRIALS_MIN} required",
                     all - left,
                     doubt::spoilers(cell, metric).join(", ")
                 )));
@@ -126,22 +127,24 @@ impl Sides<'_> {
         }
         let fewest = a.len().min(b.len());
         if fewest < TRIALS_MIN {
-            return Err(stop(format!("{fewest} trials, and it takes {TRIALS_MIN}")));
+            return Err(stop(format!("{fewest} trials, but {TRIALS_MIN} are required")));
         }
         if metric.kind() != Kind::Memory {
             match self.reference {
                 None => {
                     return Err(stop(
-                        "without a null baseline in both runs nobody knows whether the machine was the same".into(),
+                        "without a null baseline in both runs a change of the machine cannot be \
+                         excluded"
+                            .into(),
                     ));
                 }
                 Some(found) if found.sentence.is_some() => {
-                    return Err(stop("the machine was not the same in both runs".into()));
+                    return Err(stop("the machine changed between the runs".into()));
                 }
                 Some(_) => {}
             }
         }
-        change.ok_or_else(|| Stop::unknown("a trial without any reply has no ratio"))
+        change.ok_or_else(|| Stop::unknown("a trial got no reply, so there is no ratio"))
     }
 
     /// How many times as wide an interval is at either end.
@@ -197,11 +200,11 @@ fn side_by_side(
         .collect();
     let part = 1.0 / as_f64(all.max(1) as u64);
     let found = looks::shift(&differences, looks, part);
-    let found = found.ok_or_else(|| Stop::unknown("no round has a trial of both that counts"))?;
+    let found = found.ok_or_else(|| Stop::unknown("no round has a valid trial of both"))?;
     let Some(Interval { low, high }) = found.interval else {
         let error = looks.last().map_or(0.0, |look| look.error * part);
         return Err(Stop::unknown(format!(
-            "{} pairs of trials, and it takes {}",
+            "{} pairs of trials, but {} are required",
             differences.len(),
             signed_rank::fewest(error)
         )));
@@ -214,7 +217,7 @@ fn side_by_side(
     };
     let as_ratio =
         ratio::Ratio { value: change.ratio, interval: change.interval, p_value: change.p_value };
-    Ok((change, Some(Verdict::of(&as_ratio, metric.good, margin, None))))
+    Ok((change, Some(Verdict::from_ratio(&as_ratio, metric.good, margin, None))))
 }
 
 /// Adjusts the p-values of a figure for each other and says what each row comes to.
@@ -230,6 +233,6 @@ pub(super) fn judge(metric: &Metric, margin: f64, rows: &mut [Compared]) {
     for ((change, verdict), p_value) in changes.zip(rank::holm(&p_values)) {
         change.p_value = p_value;
         let ratio = ratio::Ratio { value: change.ratio, interval: change.interval, p_value };
-        *verdict = Some(Verdict::of(&ratio, metric.good, margin, Some(p_value)));
+        *verdict = Some(Verdict::from_ratio(&ratio, metric.good, margin, Some(p_value)));
     }
 }

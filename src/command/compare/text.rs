@@ -20,7 +20,7 @@ pub(super) fn text(comparison: &Comparison, all: bool) -> String {
         let _ = writeln!(text, "{why} ({of})");
     }
     if comparison.rows.is_empty() {
-        text.push_str("nothing to compare: no figure of the base was asked for and is known\n");
+        text.push_str("nothing to compare: the base has none of the requested figures\n");
     }
     let unlike = comparison.unlike.iter().map(|line| format!("not alike: {line}"));
     let machine = comparison.reference.as_ref().and_then(|found| found.sentence.clone());
@@ -39,8 +39,8 @@ fn answer(comparison: &Comparison) -> String {
     let Comparison { base, new, margin, .. } = comparison;
     let count = |verdict| comparison.rows.iter().filter(|row| row.verdict == verdict).count();
     let mut text = format!(
-        "{new} compared with {base}: of {} figures {} worse, {} better, {} the same within {:.0} %, {} cannot \
-         be told, {} without a verdict\n",
+        "{new} compared with {base}: of {} figures {} worse, {} better, {} the same within {:.0} \
+         %, {} undecided, {} without a verdict\n",
         comparison.rows.len(),
         count(Some(Verdict::Worse)),
         count(Some(Verdict::Better)),
@@ -59,18 +59,18 @@ fn answer(comparison: &Comparison) -> String {
 /// What kind of comparison it is.
 fn strength(comparison: &Comparison) -> String {
     if comparison.interleaved {
-        return "measured in one run, each trial beside one of the other side\n".into();
+        return "measured in one run, the two sides interleaved trial by trial\n".into();
     }
     let widened = comparison.reference.as_ref().and_then(|found| found.widened);
     let by = widened.map_or_else(String::new, |by| {
         format!(
-            ", so intervals are wider by what the null baseline may have moved ({:.0} % for throughput and \
-             latency, {:.0} % for CPU)",
+            ", so the intervals are widened by the drift of the null baseline ({:.0} % for \
+             throughput and latency, {:.0} % for CPU)",
             (by.throughput - 1.0) * 100.0,
             (by.cost - 1.0) * 100.0
         )
     });
-    format!("weaker evidence: two separate runs differ by more than their trials tell{by}\n")
+    format!("weaker evidence: separate runs differ by more than their trials show{by}\n")
 }
 
 /// The largest worsening that would have gone unseen, of what cannot be told.
@@ -84,7 +84,7 @@ fn unseen(comparison: &Comparison) -> Option<String> {
     let of = unknown.filter_map(|row| Some((worsening(row)?, row)));
     let (by, row) = of.max_by(|a, b| a.0.total_cmp(&b.0))?;
     Some(format!(
-        "what cannot be told may be worse by a factor of {by:.2} at most ({} of {} under {})",
+        "an undecided figure may be worse by a factor of at most {by:.2} ({} of {} under {})",
         metric_name(&row.metric),
         row.model,
         row.workload
@@ -142,8 +142,8 @@ pub(super) fn unjudged(comparison: &Comparison) -> String {
         return "nothing was judged".into();
     }
     format!(
-        "{open} of {} figures could not be judged, for the reasons above; name those that matter with \
-         --figures, --models and --workloads",
+        "{open} of {} figures could not be judged, for the reasons above; select those that matter \
+         with --figures, --models and --workloads",
         comparison.rows.len()
     )
 }

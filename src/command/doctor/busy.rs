@@ -20,8 +20,8 @@ fn load_average(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "load-average",
         limit: "below a quarter of the processors",
-        why: "what else runs takes processors from the server, the generator or both",
-        mend: "uptime; top; end what runs, or wait until it has",
+        why: "other programs take processor time from the server, the generator or both",
+        mend: "uptime; top; stop other programs, or wait until they finish",
     };
     // It is of the past: who is still there shows as other processes and pressure.
     let status = warn_unless(load <= cpus / 4.0);
@@ -30,7 +30,7 @@ fn load_average(root: &Root) -> Option<Finding> {
 
 /// Pressure stall information: the share of time in which something waited for a resource.
 fn pressure(root: &Root, what: &str, warn: f64, fail: f64) -> Option<Finding> {
-    let share = Stalls::of(root, what)?.some_avg10;
+    let share = Stalls::read_from(root, what)?.some_avg10;
     let (name, limit) = match what {
         "cpu" => ("pressure-cpu", "at most 10 % of the time"),
         "memory" => ("pressure-memory", "at most 1 % of the time"),
@@ -39,9 +39,9 @@ fn pressure(root: &Root, what: &str, warn: f64, fail: f64) -> Option<Finding> {
     let subject = Subject {
         name,
         limit,
-        why: "somebody waited for it for that share of the last ten seconds; a measurement would \
-              wait too",
-        mend: "top, and iotop for input and output; end what runs, or wait until it has",
+        why: "some task waited for it during that share of the last ten seconds; a measurement \
+            would wait too",
+        mend: "top, or iotop for I/O; stop other programs, or wait until they finish",
     };
     Some(subject.found(graded(share, warn, fail), format!("{share:.1} %")))
 }
@@ -110,8 +110,9 @@ fn steal(before: &Ticks, after: &Ticks, passed: u64) -> Finding {
     let subject = Subject {
         name: "steal",
         limit: "at most 1 %",
-        why: "the hypervisor gave the processors' time to other guests; it comes in spells",
-        mend: "measure at another time, or on a machine of your own",
+        why: "the hypervisor gave this share of processor time to other guests; steal comes in \
+            spells",
+        mend: "measure at another time, or on a dedicated machine",
     };
     subject.found(graded(share, 1.0, 5.0), format!("{share:.1} % of the processors' time"))
 }
@@ -131,9 +132,9 @@ fn others(before: &Ticks, after: &Ticks, passed: u64) -> Finding {
         shown.map(|(share, name, pid)| format!("{name} ({pid}) {share:.0} %")).collect();
     let subject = Subject {
         name: "other-processes",
-        limit: "together at most 10 % of a processor",
+        limit: "at most 10 % of a processor in total",
         why: "they preempt the server and the generator, and empty their caches",
-        mend: "end them, or keep them from the processors of the measurement with taskset",
+        mend: "stop them, or move them to other processors with taskset",
     };
     let value = if shown.is_empty() {
         "all asleep".to_string()

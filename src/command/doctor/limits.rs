@@ -38,8 +38,8 @@ fn descriptors(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "descriptors",
         limit: "10,100 or more, for ten thousand connections",
-        why: "each connection is a descriptor of the server and one of the generator; the soft \
-              limit is raised by itself, the hard limit is not",
+        why: "each connection needs one descriptor in the server and one in the generator; c10k \
+            raises the soft limit, but cannot raise the hard limit",
         mend: "ulimit -Hn 1048576 as root, or LimitNOFILE= of the unit, or docker --ulimit nofile",
     };
     Some(subject.found(graded_down(limit, 10_100, 256), shown(limit)))
@@ -59,7 +59,7 @@ fn tasks(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "tasks",
         limit: "10,100 or more, for a thread or a process per client",
-        why: "models that give each client a thread or a process turn clients away beyond it",
+        why: "models with a thread or a process per client refuse clients beyond this limit",
         mend: "ulimit -u, sysctl -w kernel.pid_max=4194304, or the control group's pids.max",
     };
     Some(subject.found(graded_down(Some(least), 10_100, 200), format!("{least} ({name})")))
@@ -70,9 +70,9 @@ fn memory(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "memory",
         limit: "1 GiB or more available",
-        why: "a machine that reclaims memory makes pauses that no server made; ten thousand \
-              threads or processes need memory in the kernel too",
-        mend: "free -h; end what holds it",
+        why: "memory reclaim causes pauses that are not the server's; ten thousand threads or \
+            processes need kernel memory too",
+        mend: "free -h; stop the programs that use it",
     };
     let status = graded_down(Some(available), 1 << 30, 1 << 27);
     Some(subject.found(status, format!("{} available", show_bytes(as_f64(available)))))
@@ -83,8 +83,8 @@ fn overcommit(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "overcommit",
         limit: "0 or 1",
-        why: "with 2 every thread's stack counts in full although little of it is used, and models \
-              with many threads do not start",
+        why: "with 2 every thread's stack counts in full, although little of it is used: models \
+            with many threads do not start",
         mend: "sysctl -w vm.overcommit_memory=0",
     };
     Some(subject.found(warn_unless(mode != 2), mode.to_string()))
@@ -95,8 +95,8 @@ fn huge_pages(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "huge-pages",
         limit: "madvise or never",
-        why: "with always, memory per connection grows in steps of 2 MiB, and a background thread \
-              copies pages meanwhile",
+        why: "with always, memory per connection grows in steps of 2 MiB, and a kernel thread \
+            copies pages during the measurement",
         mend: "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled",
     };
     Some(subject.found(warn_unless(mode != "always"), mode))
@@ -119,8 +119,7 @@ fn perf_events(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "perf-events",
         limit: "1 or less",
-        why: "perf explains a figure once it is measured; c10k itself needs none, so nothing is \
-              spoilt",
+        why: "perf helps to explain a figure; c10k itself does not need it",
         mend: "sysctl -w kernel.perf_event_paranoid=1",
     };
     // It is a hint for whoever wants to look further, and no warning.
@@ -140,14 +139,14 @@ fn accounting(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "accounting",
         limit: "version 2 or 1",
-        why: "control groups account for processes that have ended too; c10k reads each process's \
-              own CPU clock, which is as good as long as few of them end",
+        why: "control groups also account for processes that have ended; without them c10k reads \
+            each process's CPU clock, which suffices unless many processes end",
         mend: "mount -t cgroup2 none /sys/fs/cgroup",
     };
     let (status, value) = match (version_2, version_1) {
         (_, true) => (Status::Pass, "cgroup version 1"),
         (Some(_), false) => (Status::Pass, "cgroup version 2"),
-        (None, false) => (Status::Warn, "none to be seen"),
+        (None, false) => (Status::Warn, "not found"),
     };
     Some(subject.found(status, value))
 }
@@ -157,8 +156,8 @@ fn timer_slack(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "timer-slack",
         limit: "50,000 ns, the kernel's default, or less",
-        why: "the kernel may let every sleep last so much longer: in an open loop, the generator's \
-              own lateness",
+        why: "the kernel may prolong every sleep by this much, which makes the generator late in \
+            an open loop",
         mend: "start from a shell whose /proc/self/timerslack_ns is 50000",
     };
     Some(subject.found(warn_unless(ns <= 50_000), format!("{ns} ns")))

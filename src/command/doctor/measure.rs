@@ -23,8 +23,8 @@ pub(super) fn all() -> Vec<Finding> {
     let rings = servers::models::find("io-uring").map(|model| (model.probe)());
     let subject = Subject {
         name: "io-uring-tried",
-        limit: "a ring can be made",
-        why: "the models io-uring and io-uring-multishot are left out where it cannot",
+        limit: "io_uring works",
+        why: "without it the models io-uring and io-uring-multishot are left out",
         mend: "allow io_uring_setup(2) in the container's seccomp profile",
     };
     let ring = rings.map(|tried| {
@@ -51,11 +51,11 @@ fn sleep() -> Finding {
     let (median, p99) = (late.value_at_quantile(0.5), late.value_at_quantile(0.99));
     let subject = Subject {
         name: "sleep",
-        limit: "late by 100 us at most in the median, and by 1 ms at p99",
-        why: "an open-loop generator sleeps until the next request is due: what a sleep is late by \
-              is part of every response time",
-        mend: "end what else runs (see other-processes, idle); in a virtual machine, measure at \
-               rates that keep the generator busy",
+        limit: "late by at most 100 us in the median and 1 ms at p99",
+        why: "an open-loop generator sleeps until the next request is due, so a late wake-up adds \
+            to every response time",
+        mend: "stop other programs (see other-processes, idle); in a virtual machine, measure at \
+            rates that keep the generator busy",
     };
     let grade = graded(as_f64(median), 100e3, 1e6).max(warn_unless(p99 <= 1_000_000));
     let value = format!("50 us sleeps are late by {} (p99 {})", show_ns(median), show_ns(p99));
@@ -71,11 +71,11 @@ fn wake_up() -> Option<Finding> {
     let awake = if processors > 1 { round_trip(true).ok() } else { None };
     let subject = Subject {
         name: "wake-up",
-        limit: "50 us at most for each wake-up",
-        why: "at low load every request wakes the server and every reply the generator: this much \
-              of each latency is the machine's and no model's",
-        mend: "let idle processors poll before they halt (see idle), or compare at high load and \
-               by CPU per request",
+        limit: "at most 50 us per wake-up",
+        why: "at low load every request wakes the server and every reply the generator: this part \
+            of each latency is the machine's, for every model",
+        mend: "let idle processors poll before they halt (see idle), or compare CPU per request at \
+            high load",
     };
     let Some(awake) = awake else {
         let value = format!("round trip {} asleep; one processor", show_ns(asleep));

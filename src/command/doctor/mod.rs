@@ -34,7 +34,7 @@ const WATCHED: Duration = Duration::from_millis(500);
 /// `c10k doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Estimate the noise too: measure this model against itself
+    /// Also estimate the noise floor: measure this model against itself (A/A control)
     #[arg(long, value_name = "MODEL", num_args = 0..=1, default_missing_value = "epoll",
           value_parser = PossibleValuesParser::new(servers::MODELS.iter().map(|model| model.name)))]
     pub aa: Option<String>,

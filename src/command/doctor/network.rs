@@ -23,8 +23,8 @@ fn ports(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "ports",
         limit: "20,000 or more, and tcp_tw_reuse 1 or 2",
-        why: "one server address has that many connections at most; without reuse a closed one \
-              keeps its port for a minute, which bounds new connections per second",
+        why: "the ports limit the connections to one server address; without reuse a closed \
+            connection keeps its port for a minute, which limits new connections per second",
         mend: "sysctl -w net.ipv4.ip_local_port_range='1024 65535' net.ipv4.tcp_tw_reuse=2",
     };
     let mut value = format!("{first} to {last} ({ports}), tcp_tw_reuse {reuse}");
@@ -39,8 +39,8 @@ fn somaxconn(root: &Root) -> Option<Finding> {
     let longest = root.somaxconn()?;
     let subject = Subject {
         name: "somaxconn",
-        limit: "4096, the backlog that servers ask for, or more",
-        why: "a full listen queue drops connection requests, which come again after 1 s and 3 s",
+        limit: "4096 (the servers' backlog) or more",
+        why: "a full listen queue drops connection requests, which are retried after 1 s and 3 s",
         mend: "sysctl -w net.core.somaxconn=4096",
     };
     Some(subject.found(warn_unless(longest >= BACKLOG), longest.to_string()))
@@ -51,8 +51,8 @@ fn syn_backlog(root: &Root) -> Option<Finding> {
     let cookies = root.number("proc/sys/net/ipv4/tcp_syncookies").unwrap_or(0);
     let subject = Subject {
         name: "syn-backlog",
-        limit: "512 or more, the connections that the generator opens at a time",
-        why: "handshakes beyond it are dropped, or answered with cookies, which lose TCP options",
+        limit: "512 (the generator's concurrent connects) or more",
+        why: "further handshakes are dropped, or get SYN cookies, which lose TCP options",
         mend: "sysctl -w net.ipv4.tcp_max_syn_backlog=4096",
     };
     let value = format!("{longest}, cookies {}", if cookies == 0 { "off" } else { "on" });
@@ -63,8 +63,8 @@ fn congestion_control(root: &Root) -> Option<Finding> {
     let name = root.congestion_control()?;
     let subject = Subject {
         name: "congestion-control",
-        limit: "cubic or reno, and the same wherever figures are compared",
-        why: "one that paces its segments is another machine for large replies, over loopback too",
+        limit: "cubic or reno, the same on all machines that are compared",
+        why: "pacing algorithms such as bbr delay large replies, over loopback too",
         mend: "sysctl -w net.ipv4.tcp_congestion_control=cubic",
     };
     let usual = matches!(name.as_str(), "cubic" | "reno");

@@ -14,7 +14,7 @@ use crate::document::{Finding, Noise, Ratio};
 use crate::host::accounts;
 use crate::plan::Plan;
 use crate::process::ours::{self, Clients};
-use crate::process::{interrupts, processors};
+use crate::process::{assign_processors, interrupts};
 use crate::statistics::{extremes, median};
 use crate::trial::explain;
 use crate::workload::CONNECT_TIMEOUT;
@@ -54,7 +54,7 @@ fn figures_of(
 ) -> Result<Figures> {
     let model = servers::models::find(model).context("no such model")?;
     let plan = Plan::quick();
-    let (server_cpus, client_cpus) = processors(&plan);
+    let (server_cpus, client_cpus) = assign_processors(&plan);
     let server =
         ours::start(model, &plan.server, Clients::default(), (&server_cpus, &client_cpus))?;
     let request = Request::Echo { bytes: 64 };
@@ -105,16 +105,16 @@ fn ratio(pairs: Vec<f64>) -> Ratio {
 pub(super) fn finding(noise: &Noise) -> Finding {
     let subject = Subject {
         name: "noise",
-        limit: "10 % at most between two trials of one model",
-        why: "nothing differs between the two of a pair but the moment: a smaller difference \
-              between two models means nothing here",
-        mend: "mend the findings above, measure longer (--trial), and repeat more often",
+        limit: "at most 10 % between two trials of one model",
+        why: "A/A control: both trials of a pair run the same model, so smaller differences \
+            between models are noise here",
+        mend: "fix the findings above, measure longer (--trial), and repeat more often",
     };
     let Noise { throughput, cpu_per_request: cpu, .. } = noise;
     let percent = |share: f64| share * 100.0;
     let value = format!(
-        "differences under {:.1} % in throughput and {:.1} % in CPU per request mean nothing here \
-         ({} pairs; ratios {:.3} to {:.3}, and {:.3} to {:.3})",
+        "noise floor {:.1} % in throughput and {:.1} % in CPU per request ({} pairs; ratios {:.3} \
+         to {:.3}, and {:.3} to {:.3})",
         percent(throughput.noise),
         percent(cpu.noise),
         throughput.pairs.len(),
@@ -154,6 +154,6 @@ mod tests {
         assert_eq!(finding(&noise(&[1.05, 0.99])).status, Status::Pass);
         let loud = finding(&noise(&[1.0, 0.8]));
         assert_eq!(loud.status, Status::Warn);
-        assert!(loud.value.contains("under 20.0 % in throughput"), "{}", loud.value);
+        assert!(loud.value.contains("noise floor 20.0 % in throughput"), "{}", loud.value);
     }
 }

@@ -8,7 +8,7 @@ const CPU: &str = "sys/devices/system/cpu";
 
 pub(super) fn probe(root: &Root) -> Vec<Finding> {
     [
-        processors(root),
+        check_processors(root),
         affinity(root),
         quota(root),
         siblings(root),
@@ -24,14 +24,13 @@ pub(super) fn probe(root: &Root) -> Vec<Finding> {
     .collect()
 }
 
-fn processors(root: &Root) -> Option<Finding> {
+fn check_processors(root: &Root) -> Option<Finding> {
     let allowed = root.allowed();
     let subject = Subject {
         name: "processors",
         limit: "4 or more",
-        why: "server and generator need processors of their own; with two in all, models with \
-              several threads prove that they work and not how they scale, and with one only CPU \
-              per request compares",
+        why: "server and generator need separate processors; with two in total, multi-threaded \
+            models cannot show how they scale; with one, only CPU per request is comparable",
         mend: "measure on a machine with more processors, or read CPU per request",
     };
     let status = warn_unless(allowed.len() >= 4);
@@ -45,8 +44,8 @@ fn affinity(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "affinity",
         limit: "all that are online",
-        why: "an affinity mask or a cpuset keeps this process from some processors; others run \
-              there, and share caches and clock speed with it",
+        why: "an affinity mask or a cpuset excludes some processors; programs there still share \
+            caches and clock speed",
         mend: "taskset -p $$ shows the mask; widen it, or the container's cpuset",
     };
     let value = format!("{} of {} online processors", allowed.len(), online.len());
@@ -67,8 +66,8 @@ fn quota(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "cpu-quota",
         limit: "none",
-        why: "a control group that has used up its quota stands still until the next period, \
-              usually 100 ms: pauses that no server made",
+        why: "a control group that has used up its quota is paused until the next period, usually \
+            100 ms: pauses that are not the server's",
         mend: "start the container without --cpus, or: systemctl set-property --runtime UNIT \
                CPUQuota=",
     };
@@ -96,10 +95,9 @@ fn siblings(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "siblings",
         limit: "one thread of each core",
-        why: "two threads of one core share its units: a server beside a busy sibling is slower \
-              than one alone",
-        mend: "keep server and generator to different cores with --cpus, or: echo off > \
-               /sys/devices/system/cpu/smt/control",
+        why: "two hardware threads share a core's units: a server beside a busy sibling is slower",
+        mend: "pin server and generator to different cores with --cpus, or: echo off > \
+            /sys/devices/system/cpu/smt/control",
     };
     let threads = first.len();
     Some(match shared.first() {
@@ -113,8 +111,8 @@ fn governor(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "governor",
         limit: "performance",
-        why: "the clock follows the load: an idle server answers at a low clock, and CPU time is \
-              not work",
+        why: "the clock frequency follows the load: a mostly idle server runs slowly, and CPU time \
+            does not measure work",
         mend: "cpupower frequency-set -g performance",
     };
     Some(subject.found(warn_unless(governor == "performance"), governor))
@@ -125,8 +123,8 @@ fn boost(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "boost",
         limit: "off",
-        why: "how far the clock rises depends on heat and on what other processors do: trials \
-              differ by it",
+        why: "boost depends on temperature and on the other processors, so it differs between \
+            trials",
         mend: "echo 0 > /sys/devices/system/cpu/cpufreq/boost, or with Intel: echo 1 > \
                /sys/devices/system/cpu/intel_pstate/no_turbo",
     };
@@ -138,9 +136,9 @@ fn virtual_machine(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "virtual-machine",
         limit: "none",
-        why: "waking an idle processor goes through the hypervisor, which can cost more than the \
-              answer to a small request; other guests come between, and clocks may be emulated",
-        mend: "compare models on this machine only, and read CPU per request beside latency",
+        why: "waking an idle processor goes through the hypervisor, which can cost more than a \
+            small request; other guests interfere, and clocks may be emulated",
+        mend: "compare models on this machine only, and use CPU per request beside latency",
     };
     let value = if guest { "yes" } else { "no" };
     Some(subject.found(warn_unless(!guest), value))
@@ -167,9 +165,9 @@ fn idle(root: &Root) -> Option<Finding> {
     let deep = deepest.is_some_and(|latency| latency > EXIT_LATENCY_US);
     let subject = Subject {
         name: "idle",
-        limit: "polls before it halts; no state that takes longer than 50 us to leave",
-        why: "at low load a request finds an idle processor, and waking it is part of the latency \
-              of every model alike",
+        limit: "polls before it halts; no idle state with an exit latency above 50 us",
+        why: "at low load a request finds an idle processor, and its wake-up is part of every \
+            model's latency",
         mend: if guest {
             "modprobe cpuidle-haltpoll, and echo 200000 > \
              /sys/module/haltpoll/parameters/guest_halt_poll_ns"
@@ -192,8 +190,8 @@ fn clock_source(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "clocksource",
         limit: "read without a system call: tsc, kvm-clock, arch_sys_counter",
-        why: "every request takes several stamps; with another source each is a system call and a \
-              slow one",
+        why: "every request takes several timestamps; with another clock source each is a slow \
+            system call",
         mend: "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource",
     };
     let quick = ["tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page"];
@@ -206,9 +204,9 @@ fn mitigations(root: &Root) -> Option<Finding> {
     let on = told.values().filter(|text| text.starts_with("Mitigation")).count();
     let subject = Subject {
         name: "mitigations",
-        limit: "the same wherever figures are compared",
-        why: "they make system calls and switches dearer, which models pay by how many they make: \
-              figures of machines that differ in them do not compare",
+        limit: "the same on all machines that are compared",
+        why: "they make system calls and context switches more expensive, so machines with \
+            different mitigations are not comparable",
         mend: "",
     };
     let value = format!("on for {on} of {} vulnerabilities", told.len());

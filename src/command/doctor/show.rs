@@ -7,8 +7,7 @@ use crate::document::{DoctorReport, Finding, Status, Validity};
 /// What is bad first, with why and how to mend it; then what is well.
 pub(super) fn report(report: &DoctorReport) -> String {
     let mut text = String::new();
-    for (status, heading) in
-        [(Status::Fail, "would spoil every measurement"), (Status::Warn, "to be kept in mind")]
+    for (status, heading) in [(Status::Fail, "spoils every measurement"), (Status::Warn, "caveats")]
     {
         let found: Vec<_> = report.findings.iter().filter(|f| f.status == status).collect();
         if found.is_empty() {
@@ -18,7 +17,7 @@ pub(super) fn report(report: &DoctorReport) -> String {
         for Finding { name, value, limit, why, mend, .. } in found {
             let _ = writeln!(text, "\n  {name}: {value}\n    should be: {limit}\n    why: {why}");
             if !mend.is_empty() {
-                let _ = writeln!(text, "    mend: {mend}");
+                let _ = writeln!(text, "    fix: {mend}");
             }
         }
         text.push('\n');
@@ -31,8 +30,8 @@ pub(super) fn report(report: &DoctorReport) -> String {
     text.push('\n');
     text.push_str(match report.verdict {
         Validity::Valid => "nothing here spoils a measurement\n",
-        Validity::Suspect => "measurements are possible; keep the above in mind\n",
-        Validity::Invalid => "measurements here are not to be trusted until that is mended\n",
+        Validity::Suspect => "measurements are possible, with the caveats above\n",
+        Validity::Invalid => "do not trust measurements here until this is fixed\n",
     });
     text
 }

@@ -32,11 +32,12 @@ pub(super) fn probe() -> Option<Finding> {
     let lost: u64 = gaps.iter().sum();
     let subject = Subject {
         name: "stalls",
-        limit: "who is to send at a random moment is late by 50 us at most at p99.9",
-        why: "a thread that never sleeps still loses its processor now and then: no generator is less late than \
-              that, and no server's tail is shorter",
-        mend: "end what else runs; keep interrupts from the processors of the measurement (isolcpus, irqbalance); in \
-               a virtual machine ask for processors of its own, or measure for longer and read the median",
+        limit: "sends at random times are late by at most 50 us at p99.9",
+        why: "even a thread that never sleeps loses its processor now and then: this bounds the \
+            generator's lateness and every server's tail from below",
+        mend: "stop other programs; keep interrupts off the measured processors (isolcpus, \
+            irqbalance); in a virtual machine use dedicated processors, or measure for longer and \
+            read the median",
     };
     let value = format!(
         "late by {} at p99.9: the worst processor was away {} times in {}, for {:.2} % of the time, {} at the longest",

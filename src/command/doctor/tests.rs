@@ -208,5 +208,5 @@ fn a_report_shows_what_is_bad_before_what_is_well() {
     let text = show::report(&report);
     let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
     assert!(at("bad: bad value") < at("odd: odd value") && at("odd: odd value") < at("fine"));
-    assert!(text.contains("mend: a command") && text.contains("not to be trusted"));
+    assert!(text.contains("fix: a command") && text.contains("do not trust"));
 }

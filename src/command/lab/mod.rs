@@ -53,7 +53,7 @@ enum Choice {
     Select(LessonArgs),
     /// TCP states at both ends, who keeps TIME_WAIT, and the processes and threads of servers
     States(LessonArgs),
-    /// Stateful against stateless: what connecting, keeping a session, and where it is kept cost
+    /// Stateful against stateless: the cost of connecting, of a session, and of its home
     Stateful(StatefulArgs),
 }
 

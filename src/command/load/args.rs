@@ -41,17 +41,17 @@ pub struct LoadArgs {
     /// The same as an option
     #[arg(long, value_parser = target, help_heading = SERVER)]
     pub target: Option<TargetArg>,
-    /// Start this model and load it, with --find-capacity afresh for each trial
+    /// Start this model and load it; with --find-capacity, restart it for each trial
     #[arg(long, value_name = "MODEL", value_parser = model_names(), help_heading = SERVER)]
     pub serve: Option<String>,
-    /// The server's application [default: bench]; chat is loaded as a room
+    /// The server's application [default: bench]; chat is loaded as a chat room
     #[arg(long, value_parser = loaded_app, help_heading = SERVER)]
     pub app: Option<App>,
     /// The server's framing: line, raw or http [default: line; of a URL http]
     #[arg(long, value_parser = framing, help_heading = SERVER)]
     pub framing: Option<Framing>,
-    /// The server begins every connection with a greeting: measure accept delay, and the wait for
-    /// a worker, and count connections per worker
+    /// The server greets every connection: measure accept delay and queue delay, and count
+    /// connections per worker
     #[arg(long, help_heading = SERVER)]
     pub greeting: bool,
 
@@ -59,19 +59,19 @@ pub struct LoadArgs {
     #[arg(long, short, default_value = "50", value_parser = positive, help_heading = LOAD)]
     #[arg(aliases = ["concurrency", "vus"])]
     pub connections: usize,
-    /// Closed loop: each connection sends when it has its reply (the default)
+    /// Closed loop: each connection sends again when it has its reply (the default)
     #[arg(long, help_heading = LOAD)]
     pub closed: bool,
-    /// Open loop: requests per second, whatever the server does; 1000..50k is a ramp over the
+    /// Open loop: requests per second, independent of the server; 1000..50k is a ramp over the
     /// duration, 1000,2000,5000 a staircase
     #[arg(long, short, visible_short_alias = 'R', value_parser = parse_rates)]
     #[arg(conflicts_with = "closed", help_heading = LOAD, alias = "qps")]
     pub rate: Option<RateArg>,
-    /// With steps: how long each lasts, instead of an equal part of the duration
+    /// With a staircase: length of each step, instead of an equal part of the duration
     #[arg(long, value_parser = positive_duration, requires = "rate", conflicts_with = "duration")]
     #[arg(help_heading = LOAD)]
     pub step: Option<Duration>,
-    /// Space the requests of an open loop exponentially instead of evenly
+    /// Open loop: Poisson arrivals instead of evenly spaced ones
     #[arg(long, requires = "open", help_heading = LOAD)]
     pub poisson: bool,
     /// Open loop: requests at the times of this file, one a line
@@ -82,25 +82,25 @@ pub struct LoadArgs {
     #[arg(long, short, visible_short_alias = 'z', value_parser = positive_seconds)]
     #[arg(help_heading = LOAD)]
     pub duration: Option<Duration>,
-    /// So many requests in all, instead of a duration: ends with the reply to the last, without a
-    /// warm-up; a --duration too is the longest that it may take [10m]
+    /// Total of requests, instead of a duration: ends with the last reply, without a warm-up;
+    /// --duration then is a time limit [10m]
     #[arg(long, short = 'n', value_name = "N", value_parser = positive, help_heading = LOAD)]
     #[arg(aliases = ["iterations", "n-requests"])]
     #[arg(conflicts_with_all = ["step", "replay", "find_capacity", "shard", "warmup"])]
     pub requests: Option<usize>,
-    /// Load without recording first, for so long; auto: for as long as a rule finds necessary, by
-    /// measuring again with a longer one, up to half of --duration
+    /// Warm-up: load without recording; auto repeats the measurement with longer warm-ups, up to
+    /// half of --duration, until a rule is met
     #[arg(long, default_value = "1s", value_parser = warmup, value_name = "WARMUP|auto")]
     #[arg(help_heading = LOAD)]
     pub warmup: Warmup,
-    /// Wait so long for what is still open at the end
+    /// Wait this long at the end for outstanding replies
     #[arg(long, default_value = "2s", value_parser = parse_duration, help_heading = LOAD)]
     pub drain: Duration,
-    /// A request without a reply for so long has timed out
+    /// Time after which a request without a reply has timed out
     #[arg(long, default_value = "10s", value_parser = positive_duration, help_heading = LOAD)]
     pub timeout: Duration,
-    /// Search for the highest rate that meets a target, as in p99<20ms or p99.9<5ms,errors<1%;
-    /// each trial lasts --duration, and the first one has --rate
+    /// Find the highest rate that meets a target, as in p99<20ms or p99.9<5ms,errors<1%; each trial
+    /// lasts --duration, and the first uses --rate
     #[arg(long, value_name = "GOALS", value_parser = Goals::parse, conflicts_with = "closed")]
     #[arg(help_heading = LOAD)]
     pub find_capacity: Option<Goals>,
@@ -121,11 +121,11 @@ pub struct LoadArgs {
     /// Threads
     #[arg(long, short, default_value = "1", value_parser = threads, help_heading = GENERATOR)]
     pub threads: usize,
-    /// Keep the threads to these processors, one each
+    /// Pin the threads to these processors, one each
     #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
     #[arg(help_heading = GENERATOR)]
     pub cpus: CpuList,
-    /// How the threads talk to the kernel: auto (the cheaper one that works here), epoll or io-uring
+    /// The threads' I/O interface: auto (the cheaper one that works here), epoll or io-uring
     #[arg(long, default_value = "auto", value_parser = engine, help_heading = GENERATOR)]
     pub engine: Engine,
     /// Open loop: whether threads sleep or spin until a request is due; auto spins where each has
@@ -133,14 +133,14 @@ pub struct LoadArgs {
     #[arg(long, value_enum, value_name = "auto|spin|sleep", default_value_t)]
     #[arg(hide_possible_values = true, help_heading = GENERATOR)]
     pub pacing: PacingArg,
-    /// Seed of Poisson arrivals, of think times and of what is drawn for each request
+    /// Seed of arrivals, think times and drawn request parameters
     #[arg(long, default_value_t = 1, help_heading = GENERATOR)]
     pub seed: u64,
-    /// Make part K of N of the load, K from 0: N generators together make exactly the requests of
-    /// one at --rate, each over its own connections; c10k merge adds their results up
+    /// Send shard K of N of the load, K from 0: N generators together send exactly the requests of
+    /// one at --rate, each over its own connections; c10k merge adds their results
     #[arg(long, value_name = "K/N", value_parser = shard, help_heading = GENERATOR)]
     pub shard: Option<(u64, u64)>,
-    /// Begin at this time (RFC 3339, UTC), so that generators begin together
+    /// Start at this time (RFC 3339, UTC), so that several generators start together
     #[arg(long, value_name = "TIME", value_parser = time_of_day, help_heading = GENERATOR)]
     pub start_at: Option<Duration>,
 
@@ -234,12 +234,12 @@ impl LoadArgs {
             && url != "/"
         {
             return Err(usage(format!(
-                "the URL asks for {url} and --path for {path}: leave one out"
+                "the URL names {url} and --path names {path}: leave one out"
             )));
         }
         self.room.check(self.app())?;
         if self.app() == App::Chat && self.find_capacity.is_some() {
-            return Err(usage("--find-capacity is not for a load on a room: leave it out"));
+            return Err(usage("--find-capacity does not work with --app chat: leave it out"));
         }
         self.http.check(self.path(), self.framing())?;
         let of_ours = [
@@ -252,8 +252,8 @@ impl LoadArgs {
         ];
         match of_ours.into_iter().find(|(_, given)| *given) {
             Some((option, _)) if self.path().is_some() => Err(usage(format!(
-                "{option} is for a server that speaks the protocol, and --path, or a URL, is for any \
-                 other: leave one out"
+                "{option} is for a server that speaks the c10k protocol, --path and URLs are for \
+                 other HTTP servers: leave one out"
             ))),
             _ => Ok(()),
         }
@@ -267,7 +267,7 @@ fn loaded_app(name: &str) -> Result<App, String> {
 
 fn threads(text: &str) -> Result<usize, String> {
     positive(text).map_err(|error| match text.contains(':') {
-        true => format!("{error}; -t is threads: write the target without an option"),
+        true => format!("{error}; -t means threads: write the target without an option"),
         false => error,
     })
 }
@@ -316,8 +316,8 @@ mod tests {
         assert_eq!(args("127.0.0.1:1").framing(), Framing::Line);
         assert_eq!(args("127.0.0.1:1 --path /").framing(), Framing::Http);
         for (words, part) in [
-            ("-t 127.0.0.1:9000", "-t is threads"),
-            ("-d 0 127.0.0.1:1", "longer than nothing"),
+            ("-t 127.0.0.1:9000", "-t means threads"),
+            ("-d 0 127.0.0.1:1", "must be above 0"),
             ("127.0.0.1:1 --target 127.0.0.1:2", "cannot be used with"),
             ("127.0.0.1:1 --serve epoll", "cannot be used with"),
             ("-c 5", "required"),

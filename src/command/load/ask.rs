@@ -42,7 +42,7 @@ impl HttpArgs {
     /// Refuses them where something else is asked for.
     pub(super) fn check(&self, path: Option<&str>, framing: Framing) -> Result<()> {
         if path.is_some() && framing != Framing::Http {
-            return Err(usage("a path is asked for over HTTP: leave --framing out"));
+            return Err(usage("a path implies HTTP: leave --framing out"));
         }
         let Self { method, header, body, status, expect_bytes, any_length, .. } = self;
         let given = [
@@ -55,8 +55,8 @@ impl HttpArgs {
         ];
         match given.into_iter().find(|(_, given)| *given) {
             Some((option, _)) if path.is_none() => Err(usage(format!(
-                "{option} is for a request to any HTTP server: add --path /, or write the target as a \
-                 URL, http://HOST:PORT/PATH"
+                "{option} needs a path: add --path /, or write the target as a URL, \
+                 http://HOST:PORT/PATH"
             ))),
             _ => Ok(()),
         }
@@ -69,7 +69,7 @@ impl HttpArgs {
 /// When it makes no sense, with what to do about it.
 pub(super) fn recipe(args: &LoadArgs, host: &str) -> Result<(Recipe, RequestRecord)> {
     let Some(path) = args.path() else {
-        let request = requests::of(&args.request, args.seed);
+        let request = requests::build_request(&args.request, args.seed);
         return requests::recipe(args.app(), args.framing(), request)
             .map_err(|error| usage(error.to_string()));
     };

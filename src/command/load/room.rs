@@ -53,7 +53,7 @@ impl RoomArgs {
 pub(super) fn load(args: &LoadArgs) -> Result<Exit> {
     let rate_per_s = rate(args)?;
     let Warmup::For(warmup) = args.warmup() else {
-        return Err(usage("a room has no --warmup auto: say how long"));
+        return Err(usage("--warmup auto does not work with --app chat: give a duration"));
     };
     outputs_can_be_written(args)?;
     let stop = interrupts()?;
@@ -62,9 +62,12 @@ pub(super) fn load(args: &LoadArgs) -> Result<Exit> {
         (Some(server), _) => server.child.address,
         (None, Some(Address::Tcp(address))) => *address,
         (None, Some(Address::Unix(_))) => {
-            return Err(usage("members of a room are named by address and port: load it over TCP"));
+            return Err(usage(
+                "--app chat needs a TCP target, since members are named by address \
+                and port",
+            ));
         }
-        (None, None) => bail!("there is nothing to load: name a target, or a model with --serve"),
+        (None, None) => bail!("no target given: name one, or a model with --serve"),
     };
     let load = RoomLoad {
         address,
@@ -121,15 +124,15 @@ fn rate(args: &LoadArgs) -> Result<Option<f64>> {
         ("--hgrm", args.formats.hgrm.is_some()),
     ];
     if let Some((option, _)) = others.into_iter().find(|(_, given)| *given) {
-        return Err(usage(format!("{option} is not for a load on a room: leave it out")));
+        return Err(usage(format!("{option} does not work with --app chat: leave it out")));
     }
     if args.framing() != Framing::Line {
-        return Err(usage("deliveries are told apart by their line ends: load a room over lines"));
+        return Err(usage("--app chat needs line framing, which separates deliveries"));
     }
     match &args.rate {
         None => Ok(None),
         Some(RateArg::One(rate)) => Ok(Some(*rate)),
-        Some(_) => Err(usage("a room is loaded at one rate: write --rate 100")),
+        Some(_) => Err(usage("--app chat needs one constant rate, as in --rate 100")),
     }
 }
 
@@ -165,7 +168,7 @@ fn text(trial: &RoomTrial) -> String {
     }
     let whole = found.missing == 0 && found.out_of_order == 0 && found.strange == 0;
     if whole && found.messages > 0 {
-        text += "every message came to every member, once and in one order\n";
+        text += "every member received every message once, in the same order\n";
     }
     for check in trial.checks.iter().filter(|check| check.status != Status::Pass) {
         let word = if check.status == Status::Fail { "INVALID" } else { "suspect" };

@@ -16,10 +16,10 @@ use crate::workload::replay;
 ///
 /// # Errors
 /// When the options contradict each other or there is no such file, with what to do about it.
-pub(crate) fn of(args: &LoadArgs) -> Result<(Arrivals, Duration)> {
+pub(crate) fn schedule_of(args: &LoadArgs) -> Result<(Arrivals, Duration)> {
     let seed = args.poisson.then_some(args.seed);
     if args.step.is_some() && !matches!(args.rate, Some(RateArg::Steps(_))) {
-        return Err(usage("--step is for steps: write --rate 1000,2000,5000 --step 5s"));
+        return Err(usage("--step needs a list of rates: write --rate 1000,2000,5000 --step 5s"));
     }
     let duration = args.duration();
     let arrivals = match (&args.rate, &args.replay) {
@@ -65,8 +65,8 @@ fn within(file: &Path, due_ns: &[u64], duration: Duration) -> Result<()> {
         return Ok(());
     }
     Err(usage(format!(
-        "{}: the first request is due {} after the beginning and the measurement lasts {}: times \
-         count from its beginning, so subtract the first one, or raise --duration",
+        "{}: the first request is due at {} but the measurement lasts {}: times count from its \
+         start, so subtract the first one, or raise --duration",
         file.display(),
         show_ns(first),
         show_ns(ns(duration))

@@ -53,7 +53,7 @@ pub fn merge(args: &MergeArgs) -> Result<Exit> {
 pub fn add_up(mut documents: Vec<Trial>) -> Result<Trial> {
     documents.sort_by_key(|trial| trial.load.shard.as_ref().and_then(|s| s.parts.first().copied()));
     belong_together(&documents).map_err(usage)?;
-    sum::of(&documents)
+    sum::merged_trial(&documents)
 }
 
 /// A field by its place in the document, and its value.
@@ -95,24 +95,24 @@ fn belong_together(documents: &[Trial]) -> Result<(), String> {
     for trial in documents {
         if trial.load.shard.is_none() {
             return Err(
-                "load.shard: a document is of a generator on its own; make the parts with \
-                        c10k load --shard 0/N, 1/N and so on"
+                "load.shard: a document is not a shard; make the shards with c10k load --shard \
+                 0/N, 1/N and so on"
                     .into(),
             );
         }
         if trial.sums.is_none() {
-            return Err("sums: a document is of an earlier version and has only means, which \
-                        cannot be added up; measure again"
+            return Err("sums: a document of an earlier version has only means, which cannot be \
+                added; measure again"
                 .into());
         }
         if trial.server.is_some() {
-            return Err("server: a document has a server's accounts, which two cannot share".into());
+            return Err("server: a document has a server's accounts, which cannot be merged".into());
         }
         for (field, value) in SAME {
             let (ours, theirs) = (value(first), value(trial));
             if ours != theirs {
                 return Err(format!(
-                    "{field}: {ours} in one document and {theirs} in another: they are not parts \
+                    "{field}: {ours} in one document and {theirs} in another: they are not shards \
                      of one load"
                 ));
             }
@@ -122,7 +122,7 @@ fn belong_together(documents: &[Trial]) -> Result<(), String> {
     let mut parts: Vec<u64> = parts.flat_map(|shard| &shard.parts).copied().collect();
     parts.sort_unstable();
     if let Some(twice) = parts.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(format!("load.shard: part {} is there twice", twice[0]));
+        return Err(format!("load.shard: shard {} appears twice", twice[0]));
     }
     at_the_same_time(documents)
 }
@@ -133,8 +133,8 @@ fn at_the_same_time(documents: &[Trial]) -> Result<(), String> {
     let measure = documents.iter().map(|trial| trial.phases.measure_ns).max().unwrap_or(0);
     if apart > measure / APART_MAX_SHARE {
         return Err(format!(
-            "sums.began_unix_ns: the measurements began {} apart, of {} each: begin them together \
-             with --start-at",
+            "sums.began_unix_ns: the measurements began {} apart and last {} each: start them \
+             together with --start-at",
             show_ns(apart),
             show_ns(measure)
         ));

@@ -19,7 +19,7 @@ pub(super) use time::slice_ns;
 use time::{intervals, steps};
 
 /// The sum, in the order of the parts; documents have been found to belong together.
-pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
+pub(super) fn merged_trial(documents: &[Trial]) -> Result<Trial> {
     let first = documents.first().context("nothing to merge")?;
     let sums = sums(documents)?;
     let throughput_per_s = as_f64(sums.completed) / (as_f64(first.phases.measure_ns) / 1e9);
@@ -40,7 +40,7 @@ pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
         misbehaving: misbehaving(documents),
         imbalance: workers
             .last()
-            .and_then(|last| Imbalance::of(&workers, u64::from(last.worker) + 1)),
+            .and_then(|last| Imbalance::from_workers(&workers, u64::from(last.worker) + 1)),
         workers,
         client: client(documents, &sums)?,
         contention: contention(documents),
@@ -55,7 +55,7 @@ pub(super) fn of(documents: &[Trial]) -> Result<Trial> {
     };
     trial.run.started_at =
         trial.merged.iter().map(|part| part.started_at.clone()).min().unwrap_or_default();
-    trial.checks = checks::of(&trial, steal(documents));
+    trial.checks = checks::check_trial(&trial, steal(documents));
     trial.validity = checks::validity(&trial.checks);
     Ok(trial)
 }

@@ -185,11 +185,11 @@ fn what_does_not_belong_together_is_refused_by_the_field() {
         }),
         ("load.arrivals", |trial| trial.load.arrivals = crate::document::ArrivalsRecord::Closed),
         ("load.request_timeout_ns", |trial| trial.load.request_timeout_ns = 1),
-        ("load.shard: part 0", |trial| {
+        ("load.shard: shard 0", |trial| {
             trial.load.shard.as_mut().expect("a shard").parts = vec![0];
         }),
         ("load.shard.of", |trial| trial.load.shard.as_mut().expect("a shard").of = 4),
-        ("load.shard: a document is of a generator on its own", |trial| trial.load.shard = None),
+        ("load.shard: a document is not a shard", |trial| trial.load.shard = None),
         ("phases.measure_ns", |trial| trial.phases.measure_ns += 1),
         ("sums.began_unix_ns", |trial| {
             trial.sums.as_mut().expect("sums").began_unix_ns += 200_000_000;

@@ -225,8 +225,8 @@ fn shortened(text: &str) -> String {
 fn speech(entry: &Entry) -> Result<Speech> {
     let framing = framing(&entry.framing).map_err(|error| anyhow::anyhow!("framing: {error}"))?;
     match (&entry.path, framing) {
-        (Some(path), Framing::Http) => Ok(Speech::of_page(Page::of(path)?)),
-        _ => Ok(Speech::of(App::Bench, framing)),
+        (Some(path), Framing::Http) => Ok(Speech::of_page(Page::from_path(path)?)),
+        _ => Ok(Speech::for_app(App::Bench, framing)),
     }
 }
 

@@ -46,27 +46,27 @@ struct ToldShell<'a> {
 }
 
 impl<'a> Told<'a> {
-    pub(super) fn of(app: App, config: &'a AppConfig) -> Self {
+    pub(super) fn for_app(app: App, config: &'a AppConfig) -> Self {
         Self {
             bye: (app == App::Clock).then_some(&config.bye),
             delay_ns: (app == App::Daytime).then_some(ns(config.delay)),
             commands: (app == App::Dispatch).then_some(&config.dispatch.commands),
             log: config.dispatch.log.as_deref(),
-            shell: (app == App::Shell).then(|| Box::new(ToldShell::of(&config.shell))),
-            room: (app == App::Chat).then(|| Box::new(ToldRoom::of(&config.room))),
+            shell: (app == App::Shell).then(|| Box::new(ToldShell::from_config(&config.shell))),
+            room: (app == App::Chat).then(|| Box::new(ToldRoom::from_rules(&config.room))),
         }
     }
 }
 
 impl<'a> ToldRoom<'a> {
-    fn of(Rules { labels, max_behind }: &'a Rules) -> Self {
+    fn from_rules(Rules { labels, max_behind }: &'a Rules) -> Self {
         let (joined_label, left_label) = (&labels.joined, &labels.left);
         Self { joined_label, left_label, max_behind_bytes: *max_behind }
     }
 }
 
 impl<'a> ToldShell<'a> {
-    fn of(config: &'a ShellConfig) -> Self {
+    fn from_config(config: &'a ShellConfig) -> Self {
         let ShellConfig { allow, limits, at_once, status, from_anywhere } = config;
         Self {
             allow: allow.entries().collect(),

@@ -34,11 +34,11 @@ const MENU: &str = "
 3      leave without closing anything
 Enter  go on
 Your choice: ";
-const NO_CHOICE: &str = "That is none of 1, 2, 3 and Enter. Your choice: ";
+const NO_CHOICE: &str = "Please choose 1, 2, 3 or Enter. Your choice: ";
 const STOPS: &str = "All connections are being closed. Enter again does not wait for replies.\n";
 const CLOSED: &str = "The listening socket is closed. The server ends with its last client.\n";
-const LEFT: &str = "Nothing was closed: that is left to the kernel.\n";
-const GONE: &str = "The keyboard is gone, so the server stops.\n";
+const LEFT: &str = "Nothing was closed: the kernel closes the sockets.\n";
+const GONE: &str = "The terminal was closed, so the server stops.\n";
 
 /// Serves in a child process until it ends, and tells it what the keyboard says.
 ///
@@ -51,7 +51,7 @@ pub(super) fn attend(args: &ServeArgs) -> Result<Exit> {
     let mut command = args.command(program);
     // Ctrl-C goes to the whole group of the terminal, and is the console's alone.
     command.stdin(Stdio::null()).process_group(0);
-    let server = Server::start(command.spawn().context("cannot start a server process")?)?;
+    let server = ConsoleServer::start(command.spawn().context("cannot start a server process")?)?;
     let mut console = Console {
         server,
         mode: Mode::Serving,
@@ -86,12 +86,12 @@ impl Signals {
 }
 
 /// The server process.
-struct Server {
+struct ConsoleServer {
     child: Child,
     descriptor: OwnedFd,
 }
 
-impl Server {
+impl ConsoleServer {
     fn start(child: Child) -> Result<Self> {
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("a process id")?;
         Ok(Self { child, descriptor: pidfd_open(pid, PidfdFlags::empty())? })
@@ -113,7 +113,7 @@ enum Mode {
 }
 
 struct Console {
-    server: Server,
+    server: ConsoleServer,
     mode: Mode,
     /// `None` once it is gone.
     keyboard: Option<OwnedFd>,

@@ -4,7 +4,7 @@ use super::{Line, Ready, Stopped};
 use crate::base::units::show_ns;
 
 /// A line in words. Where a console attends, it says itself how the server is stopped.
-pub(super) fn of(line: &Line<'_>, attended: bool) -> String {
+pub(super) fn log_words(line: &Line<'_>, attended: bool) -> String {
     match line {
         Line::Ready(ready) => self::ready(ready, attended),
         Line::Stopped(stopped) => self::stopped(stopped),
@@ -15,7 +15,7 @@ fn ready(ready: &Ready<'_>, attended: bool) -> String {
     let Ready { address, pid, model, settings, .. } = ready;
     let talk = match (settings.framing, settings.app) {
         ("http", _) => format!("curl http://{address}/mul/6/7"),
-        ("raw", _) => "see docs/protocol.md for what raw framing is".into(),
+        ("raw", _) => "see docs/protocol.md for raw framing".into(),
         (_, "sink") => format!("anything to {address}, as with nc"),
         (_, "dispatch") => format!("c10k client {address} --run --allow COMMAND"),
         _ => format!("c10k client {address}"),

@@ -107,7 +107,7 @@ fn read_cached(path: &Path) -> Result<Arc<Packed>> {
 }
 
 fn read(path: &Path) -> Result<Packed> {
-    let damaged = || format!("{} is damaged: restore it from where it came from", path.display());
+    let damaged = || format!("{} is damaged: restore it from its source", path.display());
     let file = fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut lines = BufReader::new(GzDecoder::new(file)).lines();
     let head = lines.next().with_context(damaged)?.with_context(damaged)?;
@@ -140,7 +140,7 @@ pub fn pack(dir: &Path) -> Result<usize> {
         let whole = written.document(&format!("{TRIALS}/{name}"));
         ensure!(
             whole.as_ref() == Some(document),
-            "{name} did not come out as it went in: nothing was removed"
+            "{name} did not unpack to the same bytes: nothing was removed"
         );
     }
     fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -157,10 +157,18 @@ fn names(folder: &Path) -> Result<Vec<String>> {
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.file_type()?.is_dir() && !folder.ends_with(SPOILED) {
             let below = self::names(&entry.path())?;
-            ensure!(name == SPOILED, "{} has a folder {name}, which is no trial", folder.display());
+            ensure!(
+                name == SPOILED,
+                "{} has a folder {name}, which is not a trial",
+                folder.display()
+            );
             names.extend(below.into_iter().map(|file| format!("{name}/{file}")));
         } else {
-            ensure!(name.ends_with(".json"), "{} has {name}, which is no trial", folder.display());
+            ensure!(
+                name.ends_with(".json"),
+                "{} has {name}, which is not a trial",
+                folder.display()
+            );
             names.push(name);
         }
     }

@@ -59,8 +59,8 @@ pub struct Accountant {
 impl Accountant {
     /// Of the server whose first process has this process id.
     #[must_use]
-    pub fn of(pid: i32) -> Self {
-        let group = GroupAccount::of(pid);
+    pub fn for_process(pid: i32) -> Self {
+        let group = GroupAccount::read_from(pid);
         Self { pid, address: None, group, begin: None, edge: (Duration::ZERO, None), bracket: None }
     }
 
@@ -173,8 +173,8 @@ fn of_group(group: GroupCpu) -> Result<CpuSplit, String> {
     if group.total < GROUP_LEAST {
         let (used, least) = (group.total.as_millis(), GROUP_LEAST.as_millis());
         return Err(format!(
-            "the server used {used} ms of CPU time, and the kernel looks only at its clock ticks in \
-             which mode a processor is: that takes {least} ms; measure for longer"
+            "the server used {used} ms of CPU time; the split into user and kernel is sampled at \
+             clock ticks and needs {least} ms; measure for longer"
         ));
     }
     let source = "control group (cpu.stat)".into();
@@ -200,20 +200,20 @@ fn of_ticks(cpu: Duration, begin: &Sample, end: &Sample) -> Result<CpuSplit, Str
     let used = in_ticks(end.cpu.saturating_sub(begin.cpu));
     if used < TICKS_LEAST {
         return Err(format!(
-            "the server used {used} clock ticks of CPU time, and only at its clock ticks does the kernel look \
-             in which mode a processor is: that takes {TICKS_LEAST}; measure for longer"
+            "the server used {used} clock ticks of CPU time; the split into user and kernel needs \
+             {TICKS_LEAST}; measure for longer"
         ));
     }
     let whose = format!("its {processes} processes had {all} clock ticks ({ended} more had ended)");
     let theirs = end.processors.zip(begin.processors).map(|(now, then)| since(now, then));
     let Some(theirs) = theirs else {
-        return Err(format!("{whose}: too few to tell; measure for longer"));
+        return Err(format!("{whose}: too few; measure for longer"));
     };
     let busy = theirs.0 + theirs.1;
     if busy.abs_diff(used) > used / OTHERS_MOST + TICKS_APART {
         return Err(format!(
-            "{whose}, too few to tell; and the processors that it is kept to were busy for {busy} where it \
-             used {used}, so others were there: keep a server to processors of its own"
+            "{whose}, too few; its processors were busy for {busy} while it used {used}, so other \
+             programs ran there: pin the server to processors of its own"
         ));
     }
     Ok(divided(theirs, "clock ticks of the processors that the server had for itself (/proc/stat)"))
@@ -307,7 +307,7 @@ mod tests {
             let account = share(others);
             assert_eq!(account.cpu_user_share, None, "{others:?}");
             let why = account.cpu_split_missing.expect("a reason");
-            assert!(why.contains("others were there"), "{why}");
+            assert!(why.contains("other programs ran there"), "{why}");
         }
     }
 

@@ -158,7 +158,7 @@ impl GroupAccount {
     /// Of the group that this process has made for the server with this process id; `None` if it
     /// is in no such group.
     #[must_use]
-    pub fn of(pid: i32) -> Option<Self> {
+    pub fn read_from(pid: i32) -> Option<Self> {
         let folder = folder_of(&Process::new(pid).ok()?).ok()?;
         let ours = format!("{PREFIX}{}-", std::process::id());
         let name = folder.file_name()?.to_str()?;
@@ -201,7 +201,10 @@ fn folder_of(process: &Process) -> Result<PathBuf> {
     let mounts = Process::myself()?.mountinfo()?;
     let mount = mounts.0.into_iter().find(|mount| mount.fs_type == "cgroup2");
     let mount = mount.context("control groups of version 2 are not mounted")?;
-    let below = Path::new(&path).strip_prefix(&mount.root).context("its group is out of sight")?;
+    let below = Path::new(&path).strip_prefix(&mount.root).context(
+        "its control group is not \
+        visible here",
+    )?;
     Ok(mount.mount_point.join(below))
 }
 
@@ -258,7 +261,7 @@ mod tests {
         group.admit(&mut command).expect("we have made it");
         let mut shell = command.spawn().expect("sh runs");
         let pid = i32::try_from(shell.id()).expect("a pid");
-        let account = GroupAccount::of(pid).expect("it has joined");
+        let account = GroupAccount::read_from(pid).expect("it has joined");
         shell.wait().expect("it ends");
         let used = account.cpu().expect("an account");
         assert!(used.total > Duration::from_millis(1), "{used:?}");
@@ -279,10 +282,10 @@ mod tests {
         let mut sleep = Command::new("sleep").arg("60").spawn().expect("sleep runs");
         let pid = i32::try_from(sleep.id()).expect("a pid");
         group.take(pid).expect("it lives");
-        let account = GroupAccount::of(pid).expect("it is in it");
+        let account = GroupAccount::read_from(pid).expect("it is in it");
         assert_eq!(account.members(), [pid]);
         group.give_back(pid).expect("it lives");
-        assert!(!group.is_inhabited() && GroupAccount::of(pid).is_none());
+        assert!(!group.is_inhabited() && GroupAccount::read_from(pid).is_none());
         sleep.kill().expect("it is ours");
         sleep.wait().expect("it was killed");
     }

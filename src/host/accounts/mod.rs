@@ -59,7 +59,7 @@ impl Sample {
     /// When `root` is gone.
     pub fn take(root: i32) -> Result<Self> {
         let cpu = cpu_time(root).with_context(|| format!("process {root} is gone"))?;
-        let processors = processors(root);
+        let processors = affinity_ticks(root);
         let mut sample = Self { cpu, processors, tcp: tcp::counters(root), ..Self::default() };
         let (mut tree, mut seen, mut descriptors) = (known(root), HashSet::new(), Some(0));
         while let Some(pid) = tree.pop() {
@@ -146,7 +146,7 @@ impl Sample {
 }
 
 /// Clock ticks in user mode and in the kernel of the processors that a process is kept to.
-fn processors(pid: i32) -> Option<(u64, u64)> {
+fn affinity_ticks(pid: i32) -> Option<(u64, u64)> {
     let kept = sched_getaffinity(Pid::from_raw(pid)).ok()?;
     let kept: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| kept.is_set(*cpu)).collect();
     Root::of_this_machine().busy_ticks(&kept)
@@ -192,7 +192,7 @@ pub fn tree(root: i32) -> Vec<Process> {
 /// Where to begin to look for the processes of a server, the last one first: at its first process, and at
 /// all of its control group. Who was started by one that has ended is a child of somebody else.
 fn known(root: i32) -> Vec<i32> {
-    let mut pids = GroupAccount::of(root).map_or_else(Vec::new, |group| group.members());
+    let mut pids = GroupAccount::read_from(root).map_or_else(Vec::new, |group| group.members());
     pids.push(root);
     pids
 }

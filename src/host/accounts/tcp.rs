@@ -99,14 +99,14 @@ pub fn port_states(pid: i32, at: SocketAddr) -> Option<PortStates> {
         Err(_) if sockets::time_waits(pid) > CLOSED_MOST => return None,
         Err(_) => (sockets::by_files(pid, at.port(), &states).ok()?, Way::Files),
     };
-    Some(PortStates::of(&found, at.ip(), way))
+    Some(PortStates::from_sockets(&found, at.ip(), way))
 }
 
 impl PortStates {
     /// Of the sockets of a port, those at this address: a client on another address of this machine
     /// may have the same port. The kernel hands them out in parts, and where sockets come and go
     /// meanwhile it may repeat some.
-    fn of(sockets: &[Socket], at: IpAddr, way: Way) -> Self {
+    fn from_sockets(sockets: &[Socket], at: IpAddr, way: Way) -> Self {
         let (mut connections, mut listeners) = (HashSet::new(), HashSet::new());
         let mut found = Self { states: BTreeMap::new(), accept_queue: 0, method: way.name() };
         for socket in sockets {
@@ -168,7 +168,7 @@ mod tests {
             socket(server, "127.0.0.1:49155", TcpState::Established, 0),
         ];
         let states = |sockets: &[Socket], at: &str| {
-            PortStates::of(sockets, at.parse().expect("an address"), Way::Netlink)
+            PortStates::from_sockets(sockets, at.parse().expect("an address"), Way::Netlink)
         };
         let found = states(&sockets, "127.0.0.1");
         let expected = [("CLOSE_WAIT", 1), ("ESTABLISHED", 2)];

@@ -96,19 +96,19 @@ fn between(begin: Stalls, end: Stalls) -> Pressure {
 impl Reading {
     fn now() -> Self {
         let root = Root::of_this_machine();
-        let pressure = RESOURCES.map(|resource| Stalls::of(&root, resource));
+        let pressure = RESOURCES.map(|resource| Stalls::read_from(&root, resource));
         Self { ticks: steal_and_total_ticks(), pressure }
     }
 }
 
 /// Microseconds since boot in which some thread waited for a processor.
 pub(crate) fn waited_us(root: &Root) -> Option<u64> {
-    Stalls::of(root, "cpu").map(|stalls| stalls.some_us)
+    Stalls::read_from(root, "cpu").map(|stalls| stalls.some_us)
 }
 
 impl Stalls {
     /// Of `cpu`, `memory` or `io`; `None` where the kernel keeps none.
-    pub(crate) fn of(root: &Root, resource: &str) -> Option<Self> {
+    pub(crate) fn read_from(root: &Root, resource: &str) -> Option<Self> {
         parse(&root.read(&format!("proc/pressure/{resource}"))?)
     }
 }

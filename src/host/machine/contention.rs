@@ -30,7 +30,7 @@ impl Watch {
     /// runnable.
     #[must_use]
     pub fn begin() -> Self {
-        Self::begin_at(Root::of_this_machine(), machine::processors() as u64)
+        Self::begin_at(Root::of_this_machine(), machine::processor_count() as u64)
     }
 
     /// The same of a machine with these files and so many processors.
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn threads_beyond_the_processors_are_seen_before_and_meanwhile() {
-        let threads = machine::processors() + 2;
+        let threads = machine::processor_count() + 2;
         let found = busy(threads, || {
             let mut watch = Watch::begin();
             watch.watch(Moment::Begins(Phase::Measure));

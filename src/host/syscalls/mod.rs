@@ -40,7 +40,11 @@ pub fn probe() -> Result<()> {
     drop(shell.stdin.take());
     shell.wait()?;
     let counts = counter.and_then(Counter::finish)?;
-    ensure!(counts.iter().any(|(name, _)| name == "read"), "strace saw no call of a shell");
+    ensure!(
+        counts.iter().any(|(name, _)| name == "read"),
+        "strace reported no system call of a \
+        test shell"
+    );
     Ok(())
 }
 
@@ -70,7 +74,7 @@ impl Counter {
     }
 
     fn start(root: i32) -> Result<Self> {
-        let file = tempfile::NamedTempFile::new().context("no file to count into")?;
+        let file = tempfile::NamedTempFile::new().context("cannot create a file for the counts")?;
         let mut command = Command::new(TOOL);
         command.args(["-c", "-f", "-o"]).arg(file.path());
         for process in accounts::tree(root) {

@@ -14,7 +14,7 @@ fn a_workloads_own_setting_wins_over_the_plans() {
 fn a_name_follows_from_the_others() {
     let text = VARIED.replacen("idle-connections = [0, 2_000] }", "name = [\"a\", \"b\"] }", 1);
     assert_ne!(text, VARIED);
-    assert!(error(&text).contains("a name cannot be varied"), "{}", error(&text));
+    assert!(error(&text).contains("the name cannot be varied"), "{}", error(&text));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::Start;
 use crate::host::accounts::Group;
-use crate::process::server::{Kind, Server};
+use crate::process::server::{Kind, RunningServer};
 use crate::process::words::Words;
 use crate::process::{until, watch};
 
@@ -43,10 +43,13 @@ pub(super) fn start(words: &[String], start: Start<'_>) -> Result<(SocketAddr, K
     // In one account with all that it starts, and gone with them.
     let group = Group::around(&mut command);
     let mut child = command.spawn().with_context(|| {
-        format!("cannot start '{program}': is it installed, and is its name or path right?")
+        format!(
+            "cannot start '{program}': check that it is installed and that its name or path is \
+            right"
+        )
     })?;
-    let said = Words::of(child.stderr.take().context("standard error is a pipe")?);
-    let mut server = Server {
+    let said = Words::collect_from(child.stderr.take().context("standard error is a pipe")?);
+    let mut server = RunningServer {
         address,
         patience: start.patience,
         kind: Kind::Command { child, said, status: None, group },
@@ -57,7 +60,7 @@ pub(super) fn start(words: &[String], start: Start<'_>) -> Result<(SocketAddr, K
 }
 
 /// Waits until it listens at its port.
-fn listens(server: &mut Server, command: &str) -> Result<()> {
+fn listens(server: &mut RunningServer, command: &str) -> Result<()> {
     let port = server.address.port();
     let started = Instant::now();
     let (mut ended, mut elsewhere) = (false, Vec::new());
@@ -74,13 +77,13 @@ fn listens(server: &mut Server, command: &str) -> Result<()> {
     });
     if server.went_into_the_background(ended, port) {
         bail!(
-            "'{command}' ended, and what it left in the background is not to be seen from here: have it \
-             stay in the foreground (as nginx does with -g 'daemon off;')"
+            "'{command}' ended, and a process it may have left in the background cannot be \
+             observed: run it in the foreground (nginx: -g 'daemon off;')"
         );
     }
-    let told = "is the port in the command, as {port}, or read from the environment's PORT?";
+    let told = "the command must use {port} or read the environment variable PORT";
     if let Some(at) = elsewhere.first().filter(|_| !ended && !watch::is_listening(port)) {
-        bail!("'{command}' listens at {at} and not on port {port}: {told}");
+        bail!("'{command}' listens at {at}, not on port {port}: {told}");
     }
     if ended || listens.is_err() {
         let last = server.last_words().unwrap_or_else(|| "it is still running".into());
@@ -88,8 +91,8 @@ fn listens(server: &mut Server, command: &str) -> Result<()> {
     }
     if let Some(at) = listens_where_no_client_comes(server) {
         bail!(
-            "'{command}' listens at {at}, and clients come to {}: have it listen at 127.0.0.1 or at all \
-             addresses",
+            "'{command}' listens at {at}, but clients connect to {}: make it listen at 127.0.0.1 \
+             or at all addresses",
             server.address
         );
     }
@@ -97,7 +100,7 @@ fn listens(server: &mut Server, command: &str) -> Result<()> {
 }
 
 /// Where it listens, if that is not where its clients come to.
-fn listens_where_no_client_comes(server: &Server) -> Option<SocketAddr> {
+fn listens_where_no_client_comes(server: &RunningServer) -> Option<SocketAddr> {
     let at = watch::listening(server.pid().ok()?);
     let at: Vec<_> = at.into_iter().filter(|at| at.port() == server.address.port()).collect();
     let reached = at.iter().any(|at| at.ip().is_unspecified() || at.ip() == server.address.ip());

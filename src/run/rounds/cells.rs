@@ -51,7 +51,7 @@ pub(super) struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    pub(super) fn of(plans: &'a [Plan]) -> Result<Self> {
+    pub(super) fn from_plans(plans: &'a [Plan]) -> Result<Self> {
         let mut all = Vec::new();
         for (side, plan) in plans.iter().enumerate() {
             let candidates = plan.candidates()?;

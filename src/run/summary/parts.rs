@@ -29,7 +29,7 @@ pub(super) fn steps(trials: &[Trial]) -> Vec<CellStep> {
             start_ns: first.start_ns,
             width_ns: first.width_ns,
             rate_per_s: first.rate_per_s,
-            answered: Estimate::of(&each.iter().map(share).collect::<Option<Vec<_>>>()?)?,
+            answered: Estimate::from_values(&each.iter().map(share).collect::<Option<Vec<_>>>()?)?,
             response: pooled::of_each(&each.iter().map(|step| &step.response).collect::<Vec<_>>()),
         })
     };

@@ -37,7 +37,7 @@ fn the_seed_decides_the_order_within_each_block_anew() {
 fn what_takes_its_rate_from_others_comes_after_them_and_nobody_is_left_out_or_repeated() {
     let plan = plan(3);
     let slots = slots(&plan).expect("in order");
-    let waits = |slot: &Slot<'_>| slot.workload.arrivals.of().is_some();
+    let waits = |slot: &Slot<'_>| slot.workload.arrivals.relative_to().is_some();
     assert!(slots.is_sorted_by_key(waits), "all that is measured first is first");
     assert!((0..).zip(&slots).all(|(at, slot)| slot.position == at));
     let mut files: Vec<String> = slots.iter().map(Slot::file).collect();

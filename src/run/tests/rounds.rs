@@ -19,7 +19,7 @@ fn files(cells: &mut Cells<'_>) -> Vec<String> {
 #[test]
 fn in_a_round_the_models_of_a_workload_lie_together_with_a_reference_among_them() {
     let plans = [plan()];
-    let mut cells = Cells::of(&plans).expect("in order");
+    let mut cells = Cells::from_plans(&plans).expect("in order");
     let files = files(&mut cells);
     // Three models, a twin and a reference under each of three workloads.
     assert_eq!(files.len(), 15);
@@ -38,7 +38,7 @@ fn in_a_round_the_models_of_a_workload_lie_together_with_a_reference_among_them(
 fn the_seed_decides_the_order_and_cells_that_are_decided_are_left_out_of_it() {
     let plans = [plan()];
     let of = |retired: &[(String, String)]| {
-        let mut cells = Cells::of(&plans).expect("in order");
+        let mut cells = Cells::from_plans(&plans).expect("in order");
         cells.retire(retired);
         cells.finish_round();
         files(&mut cells)
@@ -56,7 +56,7 @@ fn the_seed_decides_the_order_and_cells_that_are_decided_are_left_out_of_it() {
     let mut other = plan();
     other.seed += 1;
     let plans = [other];
-    let mut cells = Cells::of(&plans).expect("in order");
+    let mut cells = Cells::from_plans(&plans).expect("in order");
     cells.finish_round();
     assert_ne!(files(&mut cells), all);
 }
@@ -64,7 +64,7 @@ fn the_seed_decides_the_order_and_cells_that_are_decided_are_left_out_of_it() {
 #[test]
 fn of_two_sides_each_trial_lies_beside_its_neighbour() {
     let plans = [plan(), plan()];
-    let mut cells = Cells::of(&plans).expect("in order");
+    let mut cells = Cells::from_plans(&plans).expect("in order");
     let (mut first, mut pairs) = ([0, 0], 0);
     for _ in 0..20 {
         let slots = cells.next_round().expect("in order");
@@ -87,7 +87,7 @@ fn of_two_sides_each_trial_lies_beside_its_neighbour() {
 #[test]
 fn the_next_round_takes_as_long_for_each_trial_as_the_last_one_did() {
     let plans = [plan()];
-    let mut cells = Cells::of(&plans).expect("in order");
+    let mut cells = Cells::from_plans(&plans).expect("in order");
     assert!(cells.next_takes().is_zero(), "the first is made in any case");
     (0..12).for_each(|_| cells.took(Duration::from_millis(500)));
     cells.finish_round();
@@ -103,7 +103,7 @@ fn the_next_round_takes_as_long_for_each_trial_as_the_last_one_did() {
 #[test]
 fn cells_are_summed_up_from_the_trials_that_were_taken_in() {
     let plans = [plan()];
-    let mut cells = Cells::of(&plans).expect("in order");
+    let mut cells = Cells::from_plans(&plans).expect("in order");
     let slots = cells.next_round().expect("in order");
     for (place, slot) in &slots {
         cells.enter(*place, slot.file(), example::closed());

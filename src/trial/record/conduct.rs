@@ -52,7 +52,7 @@ pub(super) fn idle(outcome: &Outcome) -> Option<IdleConnections> {
 
 pub(super) fn turnaround(outcome: &Outcome) -> Result<Option<Turnaround>> {
     let Some(found) = &outcome.turnaround else { return Ok(None) };
-    let times = Distribution::of(&found.times, &Histogram::new_from(&found.times))?;
+    let times = Distribution::from_histograms(&found.times, &Histogram::new_from(&found.times))?;
     Ok(Some(Turnaround { total_ns: ns(found.total), times }))
 }
 

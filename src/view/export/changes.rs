@@ -16,7 +16,7 @@ pub(super) fn of_comparison(comparison: &Comparison, all: bool) -> Vec<Sheet> {
     let of = |metric: &&str| compared(comparison, metric, all);
     let mut sheets: Vec<Sheet> = metrics.iter().map(of).collect();
     if sheets.is_empty() {
-        sheets.push(frame(comparison, "nothing", "nothing can be told apart".into(), 0));
+        sheets.push(frame(comparison, "nothing", "no difference can be distinguished".into(), 0));
     }
     if let Some(last) = sheets.last_mut() {
         let unlike = comparison.unlike.iter().map(|line| format!("not alike: {line}"));
@@ -37,7 +37,7 @@ fn frame(comparison: &Comparison, metric: &str, title: String, rows: usize) -> S
     let margin = comparison.margin * 100.0;
     sheet.caption.push(format!(
         "Medians over the trials; ratios of geometric means, p-values adjusted by Holm; \
-         differences within {margin:.0} % do not matter."
+         differences within {margin:.0} % count as equal."
     ));
     sheet
 }

@@ -66,7 +66,7 @@ impl Formats {
         if [&self.hlog, &self.hgrm].into_iter().flatten().any(|path| path == Path::new("-")) {
             return Err(usage(
                 "--hlog and --hgrm need a file here, since the result goes to standard output; \
-                 c10k export writes them there",
+                 c10k export can write them there",
             ));
         }
         Ok(())
@@ -109,7 +109,7 @@ pub fn hlog(trial: &Trial) -> Result<Vec<u8>> {
 pub fn recorded(interval: &Interval) -> Result<Option<Histogram<u64>>> {
     ensure!(
         interval.histogram.is_some() || interval.max_ns.is_none(),
-        "intervals: this document is of an earlier version, which kept no histogram of each slice; \
+        "intervals: this document is of an earlier version without a histogram for each slice; \
          measure again"
     );
     interval.histogram.as_deref().map(histogram::decode).transpose()

@@ -74,7 +74,7 @@ impl From<String> for Output {
 }
 
 /// A result in a format.
-pub(crate) fn of(source: &Source, format: Format) -> Result<Output> {
+pub(crate) fn render(source: &Source, format: Format) -> Result<Output> {
     Ok(match (source, format) {
         (Source::Trial(trial), Format::Csv) => csv(trial).into(),
         (Source::Trial(trial), Format::Hlog) => Output::Text(hlog(trial)?),
@@ -83,7 +83,7 @@ pub(crate) fn of(source: &Source, format: Format) -> Result<Output> {
         (Source::Run(run), format) => of_run(run, format)?,
         (Source::Trial(_), format) => {
             return Err(usage(format!(
-                "--to {} is of a run and this is a trial: give the folder of a run, or --to csv, \
+                "--to {} needs a run, and this is a trial: give the folder of a run, or --to csv, \
                  hlog or hgrm",
                 format.name()
             )));
@@ -144,7 +144,7 @@ fn of_comparison(comparison: &Comparison, all: bool, format: Format) -> Result<O
         Format::Csv => tidy::comparison(comparison, all)?.into(),
         other => {
             return Err(usage(format!(
-                "--to {} is not of a comparison: use md, latex or csv",
+                "--to {} does not work for a comparison: use md, latex or csv",
                 other.name()
             )));
         }
@@ -157,7 +157,7 @@ pub(crate) fn write(output: Output, format: Format, to: Option<&Path>) -> Result
         Output::Files(files) => {
             let folder = a_folder(format, to)?;
             std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+                .with_context(|| format!("cannot create the folder {}", folder.display()))?;
             files.iter().try_for_each(|(name, text)| store::write(&folder.join(name), text))
         }
     }

@@ -157,7 +157,7 @@ pub enum Entry {
 impl Entry {
     /// A figure over several trials; `None` where there is none.
     #[must_use]
-    pub fn of(estimate: Option<&Estimate>) -> Self {
+    pub fn from_estimate(estimate: Option<&Estimate>) -> Self {
         estimate.map_or(Self::None, |estimate| Self::Known {
             value: estimate.median,
             interval: estimate.interval,
@@ -261,7 +261,7 @@ impl Sheet {
         let entries = || self.rows.iter().flat_map(|row| &row.entries);
         let intervals = entries().any(|entry| !entry.around.is_empty());
         if intervals {
-            self.caption.push("Beside each figure its 95 % interval.".into());
+            self.caption.push("Each figure is followed by its 95 % interval.".into());
         }
         self.explain_values();
     }
@@ -277,9 +277,7 @@ impl Sheet {
             );
         }
         if bounds {
-            self.caption.push(
-                "≥: reaches into requests that had not ended; the truth is this or more.".into(),
-            );
+            self.caption.push("≥: a lower bound, since requests this long had not ended.".into());
         }
     }
 }

@@ -94,8 +94,7 @@ impl Run {
     }
 
     fn trial(&self, name: &str) -> Result<Trial> {
-        store::read_json(&self.dir.join(name)).context(
-            "this format is made from the trials: copy the run's whole folder, trials/ too",
-        )
+        store::read_json(&self.dir.join(name))
+            .context("this format needs the trials: copy the run's whole folder, trials/ included")
     }
 }

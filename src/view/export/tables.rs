@@ -7,8 +7,9 @@ use crate::view::columns::{self, Against, Figure};
 use crate::view::table;
 
 /// What a column of latencies is.
-const POOLED: &str = "Latencies are quantiles of the requests of all trials together, and in the place of an interval \
-                      have the smallest and the largest of the trials' own; verdicts compare the trials' own.";
+const POOLED: &str = "Latencies are pooled quantiles, over the requests of all trials; their range \
+    is from the smallest to the largest quantile of a single trial. Verdicts compare single \
+    trials.";
 
 /// Of fewer trials no median has an interval, and no quantile a spread beside it.
 const INTERVAL_MIN: usize = 3;
@@ -68,7 +69,7 @@ fn group(summary: &Summary, series: &str, cells: &[&Cell]) -> Sheet {
         .iter()
         .filter(|own| cells.iter().any(|c| c.workload == own.workload))
         .collect();
-    let (columns, left_out) = columns::of(cells, &standings);
+    let (columns, left_out) = columns::shown_columns(cells, &standings);
     for column in columns {
         let entries: Vec<Entry> = cells.iter().map(|cell| entry(column.of(cell))).collect();
         sheet.numbers(column.name, column.quantity, &entries);
@@ -118,8 +119,8 @@ fn annotate(sheet: &mut Sheet, summary: &Summary, cells: &[&Cell], marked: usize
         host.kernel,
         host.cpu_model,
         host.cpus,
-        table::processors(&run.server_cpus),
-        table::processors(&run.client_cpus),
+        table::show_processors(&run.server_cpus),
+        table::show_processors(&run.client_cpus),
     ));
     if run.interrupted {
         sheet.caption.push(format!(
@@ -212,7 +213,7 @@ mod tests {
         assert_eq!(entry(sheet, 2, "p99"), "≥ 400 (400–400)");
         // Where nobody knows it there is no column of it.
         assert!(sheet.columns.iter().all(|column| column.name != "p99.9"));
-        let left_out = "p99.9 is left out: all have too few samples for it.";
+        let left_out = "p99.9 is left out: no model has enough samples.";
         assert!(sheet.remarks.iter().any(|remark| remark == left_out), "{:?}", sheet.remarks);
         assert_eq!(entry(sheet, 0, "x best"), "best");
         assert!(entry(sheet, 1, "x best").starts_with("0.5"));

@@ -31,7 +31,7 @@ struct Figure {
 }
 
 impl Figure {
-    fn of(metric: &'static str, value: f64) -> Self {
+    fn new(metric: &'static str, value: f64) -> Self {
         Self { metric, quantile: None, value, admitted: true, at_least: false }
     }
 }
@@ -109,11 +109,11 @@ fn record(run: &str, of: &Of<'_>, trial: &Trial, figure: &Figure) -> [String; 13
 fn figures(trial: &Trial) -> Vec<Figure> {
     let census = &trial.census;
     let mut figures = vec![
-        Figure::of("throughput_per_s", trial.throughput_per_s),
-        Figure::of("offered", as_f64(census.offered)),
-        Figure::of("ok", as_f64(census.ok)),
-        Figure::of("failed", as_f64(census.failed())),
-        Figure::of("unfinished", as_f64(census.unfinished + census.never_sent)),
+        Figure::new("throughput_per_s", trial.throughput_per_s),
+        Figure::new("offered", as_f64(census.offered)),
+        Figure::new("ok", as_f64(census.ok)),
+        Figure::new("failed", as_f64(census.failed())),
+        Figure::new("unfinished", as_f64(census.unfinished + census.never_sent)),
     ];
     let response = trial.latency.response.as_ref().map(|d| ("response_ns", d));
     for (metric, distribution) in
@@ -130,13 +130,13 @@ fn figures(trial: &Trial) -> Vec<Figure> {
         }));
     }
     let client = trial.client.cpu_per_request_ns;
-    figures.extend(client.map(|ns| Figure::of("client_cpu_per_request_ns", ns)));
+    figures.extend(client.map(|ns| Figure::new("client_cpu_per_request_ns", ns)));
     if let Some(server) = &trial.server {
         let cost = server.cpu_per_request_ns;
-        figures.extend(cost.map(|ns| Figure::of("server_cpu_per_request_ns", ns)));
+        figures.extend(cost.map(|ns| Figure::new("server_cpu_per_request_ns", ns)));
         let user = server.cpu_user_share;
-        figures.extend(user.map(|share| Figure::of("server_cpu_user_share", share)));
-        figures.push(Figure::of("pss_bytes", as_f64(server.memory.pss_bytes)));
+        figures.extend(user.map(|share| Figure::new("server_cpu_user_share", share)));
+        figures.push(Figure::new("pss_bytes", as_f64(server.memory.pss_bytes)));
     }
     figures
 }

@@ -36,7 +36,7 @@ pub(crate) fn gradescope(report: &CheckReport, worth: Option<u32>) -> Results {
     };
     let skipped = report.with("skipped").count();
     let output = format!(
-        "{}\n{} of {} points; {skipped} behaviours do not fit this server and were not tried.",
+        "{}\n{} of {} points; {skipped} behaviours do not apply to this server and were not tried.",
         subject(report),
         report.score,
         report.max

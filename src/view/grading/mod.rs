@@ -27,10 +27,10 @@ fn told(test: &CheckTest) -> String {
     let reason = test.reason.as_deref().unwrap_or_default();
     match test.result.as_str() {
         "unstable" => format!(
-            "unstable: it failed {} of {} times, and the server is the same; when it failed: {reason}",
+            "unstable: the same server failed {} of {} times; reason: {reason}",
             test.failures, test.tries
         ),
-        "by_nature" => "it serves one client at a time, and is meant to".into(),
+        "by_nature" => "it serves one client at a time by design".into(),
         _ => reason.into(),
     }
 }

@@ -15,16 +15,16 @@ const TENFOLD: f64 = 9.0;
 const NAMES: usize = 5;
 
 /// The answer; empty where no workload has a best.
-pub(crate) fn of(summary: &Summary) -> Vec<String> {
+pub(crate) fn answer_sentences(summary: &Summary) -> Vec<String> {
     if is_by_workload(summary) {
-        return rounds::of(summary);
+        return rounds::rounds_answer(summary);
     }
     if summary.recommendations.is_empty() {
         return Vec::new();
     }
     if summary.verdicts.iter().all(|standings| standings.others.is_empty()) {
-        let text = "One model stands alone under each workload, so there is nobody to compare it with: its \
-                    figures are below.";
+        let text = "Each workload has a single model, so there is nothing to compare: its figures \
+            are below.";
         return vec![text.into()];
     }
     let mut sentences = vec![who(summary)];
@@ -43,7 +43,7 @@ pub(crate) fn is_by_workload(summary: &Summary) -> bool {
 /// Why nobody is called the best, and what to do about it.
 pub(super) fn why_none(summary: &Summary) -> String {
     if summary.cells.is_empty() {
-        return "There is no answer yet: no trial has been made.".into();
+        return "There is no answer yet: no trial was measured.".into();
     }
     let count =
         |wanted: fn(&Cell) -> bool| summary.cells.iter().filter(|cell| wanted(cell)).count();
@@ -51,7 +51,8 @@ pub(super) fn why_none(summary: &Summary) -> String {
     let invalid = count(|cell| cell.validity == Validity::Invalid);
     let starve = count(|cell| cell.validity != Validity::Invalid && cell.starves());
     let mut text = format!(
-        "There is no answer: no model can be called the best. Of {cells} cells {invalid} failed a check"
+        "There is no answer, because no model qualifies as the best. Of {cells} cells {invalid} \
+         failed a check"
     );
     if starve > 0 {
         text += &format!(", {starve} more starve some clients");
@@ -59,7 +60,7 @@ pub(super) fn why_none(summary: &Summary) -> String {
     if invalid + starve < cells {
         text += ", and the others have too few samples";
     }
-    text + ". The numbered lines under the tables say what to mend."
+    text + ". The numbered lines under the tables say what to fix."
 }
 
 /// Who is among the best, under how many workloads; without any verdict, whose medians are.
@@ -120,7 +121,7 @@ fn changes(summary: &Summary) -> Option<String> {
     let first = certain.first()?.sentence.as_deref()?;
     Some(match certain.len() {
         1 => format!("It depends on the load: {first}"),
-        n => format!("It depends on the load, by which {n} pairs surely change places. {first}"),
+        n => format!("It depends on the load: {n} pairs surely change places. {first}"),
     })
 }
 
@@ -138,12 +139,13 @@ fn sureness(summary: &Summary) -> String {
             n => format!("any of the {n} comparisons"),
         };
         format!(
-            "None of this is sure: with {trials} trial{plural} each there is no verdict about {compared}."
+            "None of this is certain: {trials} trial{plural} each are too few for a verdict about \
+             {compared}."
         )
     } else {
         format!(
-            "Of {} comparisons with the best of their workload, {} are surely worse, {} surely alike, \
-             {} cannot be told and {} have no verdict.",
+            "Of {} comparisons with the best of their workload, {} are surely worse, {} surely the \
+             same, {} undecided and {} without a verdict.",
             others().count(),
             count(|verdict| *verdict == Some(Verdict::Worse)),
             count(|verdict| *verdict == Some(Verdict::Same)),
@@ -158,19 +160,20 @@ fn sureness(summary: &Summary) -> String {
     let floor = floors.map(|floor| floor.smallest_detectable).max_by(f64::total_cmp);
     match floor {
         Some(floor) if floor > TENFOLD => {
-            text += " One model measured twice differed from itself by more than ten times: no difference counts.";
+            text += " In the A/A control one model differed from itself by more than ten times: no \
+                difference counts.";
         }
         Some(floor) => {
             text += &format!(
-                " One model measured twice differed from itself by up to {:.1} %, and nothing smaller \
-                 counts.",
+                " In the A/A control one model differed from itself by up to {:.1} %; smaller \
+                 differences do not count.",
                 floor * 100.0
             );
         }
         None if summary.cells.iter().any(|cell| cell.twin) => {
-            text += " Too little was measured twice to know the noise of the machine.";
+            text += " The A/A control has too few trials, so the noise floor is unknown.";
         }
-        None => text += " No model was measured twice, so the noise of the machine is not known.",
+        None => text += " The run has no A/A control, so the noise floor is unknown.",
     }
     text
 }
@@ -197,7 +200,7 @@ mod tests {
     const BEST: [f64; 5] = [100.0, 104.0, 98.0, 101.0, 99.0];
 
     fn text(cells: Vec<Cell>) -> String {
-        of(&summary(cells)).join("\n")
+        answer_sentences(&summary(cells)).join("\n")
     }
 
     #[test]
@@ -215,7 +218,7 @@ mod tests {
         assert!(
             text.contains("Of 2 comparisons with the best of their workload, 2 are surely worse")
         );
-        assert!(text.contains("No model was measured twice"), "{text}");
+        assert!(text.contains("The run has no A/A control"), "{text}");
     }
 
     #[test]
@@ -223,20 +226,20 @@ mod tests {
         let text = text(vec![closed("epoll", &[2.0; 3]), closed("fork", &[1.0; 3])]);
         let said = "No model is surely better than another. Best medians: epoll under echo.";
         assert!(text.starts_with(said), "{text}");
-        assert!(text.contains("None of this is sure: with 3 trials each"), "{text}");
+        assert!(text.contains("None of this is certain: 3 trials each"), "{text}");
         assert!(!text.contains("greatest sure difference"), "{text}");
     }
 
     #[test]
     fn one_model_is_compared_with_nobody_and_where_all_failed_that_is_the_answer() {
         let alone = closed("epoll", &[2.0; 3]);
-        assert!(text(vec![alone.clone()]).contains("nobody to compare it with"));
+        assert!(text(vec![alone.clone()]).contains("nothing to compare"));
         let failed = Cell { validity: Validity::Invalid, ..alone };
         let none = summary(vec![failed.clone(), Cell { model: "fork".into(), ..failed }]);
-        assert_eq!(of(&none), Vec::<String>::new());
+        assert_eq!(answer_sentences(&none), Vec::<String>::new());
         let why = why_none(&none);
         assert!(why.contains("Of 2 cells 2 failed a check. The numbered"), "{why}");
-        assert!(why_none(&summary(Vec::new())).contains("no trial has been made"));
+        assert!(why_none(&summary(Vec::new())).contains("no trial was measured"));
     }
 
     #[test]
@@ -247,10 +250,10 @@ mod tests {
         assert!(text.contains("differed from itself by up to 10.0 %"), "{text}");
         let epoll = closed("epoll", &[2.0]);
         let again = twin(&epoll, &[2.1]);
-        let text = of(&summary(vec![epoll, again, closed("fork", &[1.0])])).join(" ");
-        assert!(text.contains("Too little was measured twice"), "{text}");
+        let text = answer_sentences(&summary(vec![epoll, again, closed("fork", &[1.0])])).join(" ");
+        assert!(text.contains("The A/A control has too few trials"), "{text}");
         let mut invalid = closed("epoll", &BEST);
         invalid.validity = Validity::Invalid;
-        assert!(of(&summary(vec![invalid])).is_empty());
+        assert!(answer_sentences(&summary(vec![invalid])).is_empty());
     }
 }

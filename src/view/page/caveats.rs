@@ -18,7 +18,7 @@ impl Caveats {
         html! {
             @if !numbers.is_empty() {
                 p.caveats {
-                    b { "What could fool you:" }
+                    b { "Caveats:" }
                     @for (number, sentence) in numbers.iter().zip(sentences) {
                         " " a href={ "#caveat-" (number) } title=(micro(sentence)) { "[" (number) "]" }
                     }
@@ -41,7 +41,7 @@ impl Caveats {
         let all = self.0.borrow();
         html! {
             @if !all.is_empty() {
-                (folded("caveats", "What could fool you", &html! {
+                (folded("caveats", "Caveats", &html! {
                     ol { @for (at, sentence) in all.iter().enumerate() { li id={ "caveat-" (at + 1) } { (micro(sentence)) } } }
                 }))
             }

@@ -8,18 +8,18 @@ use crate::view::table::{excused, warmed};
 
 /// What no such table can tell.
 const CANNOT_TELL: [&str; 4] = [
-    "A row is one small server, written by us in its language's usual way: it is not that language. Somebody who \
-     knows it better may write a faster one.",
-    "Each runs with its runtime's defaults: threads, garbage collector, buffers. They are on the processors of the \
-     server here, and a runtime may find others to be its best on more.",
-    "Compilers at run time need a warm-up. Each contender has one of its own, the shortest after which its latency no \
-     longer changes; where it is said not to be warm, the longest that is allowed was too short.",
-    "HTTP servers that people run do more for each request than our models in HTTP framing, which is why people \
-     run them. They are compared at an equal reply and with logs off.",
+    "A row is one small server, written by this project in the usual way of its language. It does \
+     not stand for the language: an expert may write a faster one.",
+    "Each runs with its runtime's defaults (threads, garbage collector, buffers) on the server's \
+     processors. With more processors the order may differ.",
+    "JIT compilers need a warm-up. Each contender has its own, the shortest after which its \
+     latency no longer changes; if it is reported as not warm, the longest allowed was too short.",
+    "Production HTTP servers do more for each request than the models in HTTP framing. They are \
+     compared with equal replies and with logs off.",
 ];
 
 /// The section; nothing in a run without contenders.
-pub(super) fn of(summary: &Summary) -> Markup {
+pub(super) fn contenders_markup(summary: &Summary) -> Markup {
     let contenders = &summary.run.contenders;
     html! {
         @if !contenders.is_empty() {
@@ -27,12 +27,13 @@ pub(super) fn of(summary: &Summary) -> Markup {
                 h2 { "Servers in other languages" }
                 div.scroll tabindex="0" role="region" aria-label="Table: contenders" {
                     table {
-                        caption { span { "Each was built here, and checked with bad clients before it was measured" } }
+                        caption { span { "Each was built here and passed the behaviour checks \
+                            before it was measured" } }
                         thead { tr { @for head in ["server", "language and version", "what it is", "same shape as", "started by", "warm-up", "state"] { th scope="col" { (head) } } } }
                         tbody { @for one in contenders { (row(one)) } }
                     }
                 }
-                h3 { "What this comparison cannot tell" }
+                h3 { "Limits of this comparison" }
                 ul { @for sentence in CANNOT_TELL { li { (sentence) } } }
             }
         }

@@ -24,7 +24,7 @@ const CALLS: [&str; 2] = ["system calls/request", "the most frequent"];
 const NAMED: usize = 4;
 
 /// The table of costs with what there is to notice; `None` where no trial tells.
-pub(super) fn of(columns: &[&Column<'_>], caveats: &Caveats) -> Option<Markup> {
+pub(super) fn cost_table(columns: &[&Column<'_>], caveats: &Caveats) -> Option<Markup> {
     let known: Vec<&Column<'_>> =
         columns.iter().copied().filter(|column| column.drawn.waits_per_request.is_some()).collect();
     let counted = known.iter().any(|column| column.cell.syscalls.is_some());
@@ -38,7 +38,7 @@ pub(super) fn of(columns: &[&Column<'_>], caveats: &Caveats) -> Option<Markup> {
     (!rows.is_empty()).then(|| {
         html! {
             h3 { "Why: what a request costs" }
-            (sortable::of("CPU time and context switches for each right reply", &titles, &rows))
+            (sortable::sortable_table("CPU time and context switches per correct reply", &titles, &rows))
             @if !notice.is_empty() { p { b { "Notice: " } (notice.join(" ")) } }
             (caveats.refer(&fool(parted, counted)))
         }
@@ -47,17 +47,17 @@ pub(super) fn of(columns: &[&Column<'_>], caveats: &Caveats) -> Option<Markup> {
 
 /// What could fool the reader of it.
 fn fool(parted: bool, counted: bool) -> Vec<String> {
-    let switches = "A wait is the server giving its processor up (a voluntary context switch); a preemption is the \
-                    kernel taking it away (an involuntary one). They are counted from the warm-up on and divided by \
-                    the rate of the measurement.";
+    let switches = "A wait is a voluntary context switch, a preemption an involuntary one. They \
+        are counted from the start of the warm-up and divided by the rate of the measurement.";
     let ticks = if parted {
-        "Where processes have too little CPU time each for the kernel's ticks, nobody knows how it is parted."
+        "Where processes use too little CPU time for the kernel's clock ticks, the split is \
+         unknown."
     } else {
-        "Processes had too little CPU time each for the kernel's ticks to tell how much of it was spent in their own \
-         code, and how much in the kernel."
+        "Processes used too little CPU time for the kernel's clock ticks to split it into user \
+         code and kernel."
     };
-    let traced = "System calls were counted in a load of their own, in which strace slows the server down: an event \
-                  loop then finds more at once, and makes fewer calls than it would.";
+    let traced = "System calls were counted with strace in a separate load. strace slows the \
+        server, so an event loop finds more events per wait and makes fewer calls than usual.";
     let said = [Some(switches), Some(ticks), counted.then_some(traced)];
     said.into_iter().flatten().map(String::from).collect()
 }
@@ -141,13 +141,13 @@ fn waits(columns: &[&&Column<'_>]) -> Option<String> {
     let correlation = trend(&costs);
     (pairs.len() >= MODELS_MIN && correlation.abs() >= STRONG).then(|| {
         let (more, why) = if correlation > 0.0 {
-            ("more", "each wait is a change of context that somebody pays for")
+            ("more", "each wait costs a context switch")
         } else {
-            ("less", "what costs here is something else than changes of context")
+            ("less", "something other than context switches costs here")
         };
         format!(
-            "Who waits more often for each request pays {more} for it (rank correlation {correlation:.2} over \
-             {} models): {why}.",
+            "Models that wait more often per request pay {more} for it (rank correlation \
+             {correlation:.2} over {} models): {why}.",
             pairs.len()
         )
     })
@@ -161,7 +161,7 @@ fn kernel(columns: &[&&Column<'_>]) -> Option<String> {
         if middle < 0.5 { ("the kernel", 1.0 - middle) } else { ("their own code", middle) };
     (shares.len() > 1).then(|| {
         format!(
-            "The {} models of which it is known spend {:.0} % of their CPU time in {place}, by the median.",
+            "The {} models with a known split spend {:.0} % of their CPU time in {place} (median).",
             shares.len(),
             share * 100.0
         )
@@ -183,7 +183,7 @@ mod tests {
     fn cells(models: &[(f64, f64, Option<f64>)]) -> Vec<Cell> {
         let cell = |(cost, ..): &(f64, f64, Option<f64>)| {
             let mut cell = closed("epoll", &[1e5; 3]);
-            cell.server_cpu_per_request_ns = Estimate::of(&[*cost; 3]);
+            cell.server_cpu_per_request_ns = Estimate::from_values(&[*cost; 3]);
             cell
         };
         models.iter().map(cell).collect()
@@ -199,7 +199,7 @@ mod tests {
         let cells: Vec<&Cell> = cells.iter().collect();
         let columns = columns(&cells, drawn.collect());
         let caveats = Caveats::default();
-        let table = of(&columns.iter().collect::<Vec<_>>(), &caveats).unwrap_or_default();
+        let table = cost_table(&columns.iter().collect::<Vec<_>>(), &caveats).unwrap_or_default();
         table.into_string() + &caveats.section().into_string()
     }
 
@@ -210,14 +210,14 @@ mod tests {
             assert!(text.contains(field), "{field}: {text}");
         }
         assert_eq!(text.matches("<td>-</td>").count(), 2, "{text}");
-        assert!(of(&[], &Caveats::default()).is_none());
+        assert!(cost_table(&[], &Caveats::default()).is_none());
     }
 
     #[test]
     fn parts_that_nobody_knows_have_no_columns() {
         let text = html(&[(8e3, 5e-5, None), (6e3, 0.0, None)]);
         assert!(!text.contains("in the kernel<") && !text.contains("<td>-</td>"), "{text}");
-        assert!(text.contains("too little CPU time each for the kernel's ticks to tell"), "{text}");
+        assert!(text.contains("too little CPU time for the kernel's clock ticks"), "{text}");
         assert!(text.contains("<td data-v=\"0.00005\">&lt;0.001</td>"), "{text}");
     }
 
@@ -239,7 +239,7 @@ mod tests {
         let text = page(cells, &models);
         assert!(text.contains(">2.46<") && text.contains("system calls/request"), "{text}");
         assert!(text.contains(">read 0.61, write 0.61, epoll_wait 0.61, futex 0.61<"), "{text}");
-        assert!(text.contains("strace slows the server down"), "{text}");
+        assert!(text.contains("strace slows the server"), "{text}");
         // Both columns of who was not counted.
         assert_eq!(text.matches("<td>-</td>").count(), 2, "{text}");
     }
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn who_waits_more_and_pays_more_is_said_only_of_enough_models() {
         let rising: Vec<_> = (1..=6).map(|i| (f64::from(i) * 1e3, f64::from(i), None)).collect();
-        assert!(html(&rising).contains("pays more for it (rank correlation 1.00 over 6 models)"));
+        assert!(html(&rising).contains("pay more for it (rank correlation 1.00 over 6 models)"));
         assert!(!html(&rising[..5]).contains("rank correlation"));
         let costs = [3.0, 1.0, 4.0, 1.5, 5.0, 2.0].iter().zip(1..);
         let mixed: Vec<_> = costs.map(|(c, i)| (c * 1e3, f64::from(i), None)).collect();
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn most_of_the_time_is_in_the_kernel_or_not() {
         let text = html(&[(8e3, 0.5, Some(0.25)), (6e3, 1.5, Some(0.35)), (6e3, 1.5, Some(0.3))]);
-        assert!(text.contains("The 3 models of which it is known spend 70 %"), "{text}");
-        assert!(text.contains("in the kernel, by the median"), "{text}");
+        assert!(text.contains("The 3 models with a known split spend 70 %"), "{text}");
+        assert!(text.contains("in the kernel (median)"), "{text}");
     }
 }

@@ -15,14 +15,15 @@ pub(super) fn noise(summary: &Summary) -> Markup {
     html! {
         (folded("noise", "The noise floor", &html! {
             @if summary.noise.is_empty() && summary.cells.iter().any(|cell| cell.twin) {
-                p { "One model was measured twice in each block, but in too few to know how much equal servers differ \
-                     here: take small differences for nothing." }
+                p { "The A/A control, one model measured twice in each block, has too few blocks \
+                    for a noise floor: ignore small differences." }
             } @else if summary.noise.is_empty() {
-                p { "No model was measured twice in a block, so how much equal servers differ here is not known: \
-                     take small differences for nothing." }
+                p { "The run has no A/A control, so its noise floor is unknown: ignore small \
+                    differences." }
             } @else {
-                p { "One model was measured twice in each block, like two models. What it differs by from itself \
-                     is noise; a smaller difference between models cannot be told, whatever its interval." }
+                p { "A/A control: one model was measured twice in each block, like two models. Its \
+                    difference from itself is noise; smaller differences between models cannot be \
+                    distinguished, whatever their intervals." }
                 @if summary.noise.len() > ROWS {
                     details { summary { "All " (summary.noise.len()) " ratios" } (floors(&summary.noise)) }
                 } @else { (floors(&summary.noise)) }
@@ -35,7 +36,7 @@ fn floors(noise: &[NoiseFloor]) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Table: the noise floor" {
             table {
-                caption { span { "A model's second measurement over its first" } }
+                caption { span { "A/A control: a model's second measurement over its first" } }
                 thead { tr { @for head in ["workload", "figure", "model", "ratio (95 %)", "cannot be told below"] { th scope="col" { (head) } } } }
                 tbody { @for floor in noise { (floor_row(floor)) } }
             }
@@ -80,14 +81,30 @@ pub(super) fn excluded(summary: &Summary) -> Markup {
 pub(super) fn method(run: &RunRecord) -> Markup {
     html! {
         (folded("method", "How it was measured", &html! {
-            p { "Every trial is a fresh server process with fresh connections. " (order(run)) " Figures are medians over the trials; ± is the distance of the farthest trial; bars carry the 95 % interval of the median (bootstrap), which over few trials is hardly more than their spread, and from fewer than three the spread itself." }
-            p { "Quantiles of latency are of the requests of all trials together, in tables and figures alike. What compares models takes each trial's own, and so may know less of the tail: rankings, verdicts, noise and crossings are by the trials' medians and ratios." }
+            p { "Every trial uses a fresh server process and fresh connections. " (order(run)) " \
+                Figures are medians over the trials; ± is the distance of the farthest trial; bars \
+                carry the 95 % bootstrap interval of the median, which over few trials hardly \
+                exceeds their spread, and from fewer than three is the spread itself." }
+            p { "Latency quantiles in tables and figures are pooled over the requests of all \
+                trials. Rankings, verdicts, noise and crossings compare the quantiles of single \
+                trials, which know less of the tail." }
             p { (comparison(run)) }
-            p { "Two models change places where the lines between their medians cross. That is called sure when there are five blocks or more, 95 % of the resamples of blocks cross once and the same way round, and at either end the one is better than the other by more than 5 %." }
-            p { "CPU/request is the CPU time of the server's whole process, user and kernel, over right replies. Its inverse is what one core can serve, also where the load generator could not ask for more." }
-            p { "A closed loop reports service time, from sending to the last byte of the reply: a slow server slows its clients down, and nothing is known of requests that were not made. An open loop reports response time, from when the request was due." }
-            p { "A quantile needs about six independent samples beyond it, of all trials together; with fewer the table says \"too few\". One that reaches into requests which had not ended is a lower bound: \">=\"." }
-            p { "Greyed rows and marks failed a check; pale marks were flagged, and the numbered lines say why. Loopback shows no network card, no interrupts, no loss and no other machine." }
+            p { "Two models change places where the lines between their medians cross. A crossing \
+                is sure with at least five blocks, if 95 % of the resampled blocks cross once in \
+                the same direction and each model is better by more than 5 % at its end." }
+            p { "CPU/request is the CPU time of the whole server, user and kernel, per correct \
+                reply. Its inverse is the capacity of one core, even where the load generator was \
+                the limit." }
+            p { "A closed loop reports service time, from sending a request to the last byte of \
+                its reply. A slow server slows its clients down, and the requests they did not \
+                send are missing (coordinated omission). An open loop reports response time, from \
+                when the request was due." }
+            p { "A quantile needs about six effective samples beyond it, over all trials; with \
+                fewer the table says \"too few\". \">=\" marks a lower bound: requests this long \
+                had not ended." }
+            p { "Greyed rows and marks failed a check; pale marks were flagged, and the numbered \
+                lines say why. Loopback has no network card, no interrupts, no loss and no second \
+                machine." }
         }))
     }
 }
@@ -96,24 +113,26 @@ pub(super) fn method(run: &RunRecord) -> Markup {
 fn order(run: &RunRecord) -> String {
     let (unit, seed) = (if run.rounds.is_some() { "round" } else { "block" }, run.seed);
     format!(
-        "In each {unit} every model is measured once under every workload; the models of a workload lie together, in an \
-         order that the seed ({seed}) decides."
+        "In each {unit} every model is measured once under every workload; the models of one \
+         workload follow each other in random order (seed {seed})."
     )
 }
 
 /// How models are compared with the best.
 fn comparison(run: &RunRecord) -> &'static str {
     if run.rounds.is_some() {
-        "\"Against the best\" is Hodges and Lehmann's estimate of the ratio to the model that is surely nearest to the \
-         best, from pairs of the same round. Its interval is exact (signed ranks) and holds for all pairs of models and all \
-         looks at the trials at once, with a confidence of 95 %. A model is called worse when the whole interval is more \
-         than 5 % away and the difference is more than the noise floor. Trials that the machine or the generator spoiled, by \
-         limits that were set before, are kept apart (trials/spoiled) and were made again."
+        "\"Against the best\" is the Hodges-Lehmann estimate of the ratio to the model that is \
+         surely nearest to the best, from pairs of the same round. Its interval is exact (signed \
+         ranks) and holds for all pairs of models and all interim looks at once, with 95 % \
+         confidence. A model is worse if the whole interval is more than 5 % away and the \
+         difference exceeds the noise floor. Trials that the machine or the generator spoiled, by \
+         limits set in advance, are kept apart (trials/spoiled) and were repeated."
     } else {
-        "\"Against the best\" is the ratio to the best figure, in pairs of the same block, with its 95 % interval. A model \
-         is called worse when the whole interval is more than 5 % away, the p-value, adjusted by Holm for all pairs of \
-         models, is below 0.05, and the difference is more than the noise floor; from fewer than five trials nothing is \
-         called. A trial that the machine or the generator spoiled takes no part in it."
+        "\"Against the best\" is the ratio to the best figure, in pairs of the same block, with \
+         its 95 % interval. A model is worse if the whole interval is more than 5 % away, the \
+         p-value (Holm-adjusted over all pairs of models) is below 0.05, and the difference \
+         exceeds the noise floor. Fewer than five trials give no verdict. Trials that the machine \
+         or the generator spoiled are left out."
     }
 }
 
@@ -145,8 +164,11 @@ pub(super) fn reproduce(run: &RunRecord) -> Markup {
     html! {
         (folded("reproduce", "To reproduce", &html! {
             pre { (command(run)) }
-            p { "c10k " (run.program_version) ". The folder of this page holds the plan with everything spelled out (" a href="plan.toml" { "plan.toml" } "), one JSON document for each trial with its histograms (trials/), and " a href="summary.json" { "summary.json" } "; all figures here are from those. The last column of each table links to the trials of a row." }
-            p { "The page again from these files: " code { "c10k report --write " (run.id) } "." }
+            p { "c10k " (run.program_version) ". The folder of this page holds the full plan (" a href="plan.toml" { "plan.toml" } "), \
+                a JSON document for each trial with its histograms (trials/), and " a href="summary.json" { "summary.json" } ", \
+                    the sources of all figures here. The last column of each table links to the \
+                    trials of a row." }
+            p { "Rebuild this page from these files: " code { "c10k report --write " (run.id) } "." }
         }))
     }
 }
@@ -189,7 +211,7 @@ mod tests {
     fn the_noise_is_a_table_or_said_to_be_unknown() {
         let epoll = closed("epoll", &[1e5; 5]);
         let alone = noise(&summary(vec![epoll.clone()])).into_string();
-        assert!(alone.contains("is not known"), "{alone}");
+        assert!(alone.contains("is unknown"), "{alone}");
         let again = twin(&epoll, &[1.1e5; 5]);
         let html = noise(&summary(vec![epoll, again])).into_string();
         assert!(html.contains("1.100 (1.100 to 1.100)") && html.contains("10.0 %"), "{html}");

@@ -148,7 +148,7 @@ pub(super) fn family(model: &str) -> &'static str {
 }
 
 /// Every figure of a workload, in the order of the page; those without data are left out.
-pub(super) fn of(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
+pub(super) fn workload_figures(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
     let closed = columns.iter().all(|column| column.cell.is_closed());
     let time = if closed { "service time" } else { "response time" };
     let figure = |name: &str, unit, axis: &str, marks| Figure {
@@ -158,12 +158,14 @@ pub(super) fn of(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
         sweep: None,
         marks,
     };
-    let throughput = Marks::Bars(rows(columns, |cell| Some(Shown::of(&cell.throughput_per_s))));
+    let throughput =
+        Marks::Bars(rows(columns, |cell| Some(Shown::from_estimate(&cell.throughput_per_s))));
     let tail = Marks::Dots(rows(columns, |cell| cell.quantile(0.99)?.shown()));
     let cost = Marks::Bars(costs(columns));
-    let memory = Marks::Bars(rows(columns, |cell| Some(Shown::of(&cell.pss_bytes))));
-    let turnaround = Marks::Dots(rows(columns, |cell| (TURNAROUND.of)(cell).map(Shown::of)));
-    let connect = Marks::Dots(rows(columns, |cell| (CONNECT.of)(cell).map(Shown::of)));
+    let memory = Marks::Bars(rows(columns, |cell| Some(Shown::from_estimate(&cell.pss_bytes))));
+    let turnaround =
+        Marks::Dots(rows(columns, |cell| (TURNAROUND.of)(cell).map(Shown::from_estimate)));
+    let connect = Marks::Dots(rows(columns, |cell| (CONNECT.of)(cell).map(Shown::from_estimate)));
     let mut figures = vec![
         figure("turnaround", "ns", "mean turn-around", turnaround),
         figure("percentiles", "ns", time, Marks::Curves(curves(columns))),
@@ -205,8 +207,10 @@ fn rows(columns: &[&Column<'_>], of: fn(&Cell) -> Option<Shown>) -> Vec<Row> {
 /// CPU time, with where it was spent.
 fn costs(columns: &[&Column<'_>]) -> Vec<Row> {
     let row = |column: &Column<'_>| {
-        let row =
-            rows(&[column], |cell| cell.server_cpu_per_request_ns.as_ref().map(Shown::of)).pop()?;
+        let row = rows(&[column], |cell| {
+            cell.server_cpu_per_request_ns.as_ref().map(Shown::from_estimate)
+        })
+        .pop()?;
         let Column { drawn, .. } = column;
         Some(Row { user_share: drawn.user_share, waits_per_s: drawn.waits_per_s, ..row })
     };
@@ -301,7 +305,7 @@ mod tests {
         let summary = summary(vec![cell]);
         let cells: Vec<&Cell> = summary.cells.iter().collect();
         let columns = columns(&cells, vec![Drawn::default()]);
-        let figures = of(&cells[0].workload, &columns.iter().collect::<Vec<_>>());
+        let figures = workload_figures(&cells[0].workload, &columns.iter().collect::<Vec<_>>());
         let figure = figures.into_iter().find(|figure| figure.id.ends_with(name));
         match figure.expect("a figure").marks {
             Marks::Bars(rows) | Marks::Dots(rows) => rows,
@@ -372,7 +376,7 @@ mod tests {
         let summary = summary(vec![open("epoll", &[4e5; 3])]);
         let cells: Vec<&Cell> = summary.cells.iter().collect();
         let columns = columns(&cells, vec![Drawn::default()]);
-        let figures = of("echo-open", &columns.iter().collect::<Vec<_>>());
+        let figures = workload_figures("echo-open", &columns.iter().collect::<Vec<_>>());
         let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
         assert_eq!(ids, ["echo-open-p99", "echo-open-cpu", "echo-open-memory", "echo-open-load"]);
     }

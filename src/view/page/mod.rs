@@ -105,15 +105,21 @@ fn sections(summary: &Summary, all: &[Column<'_>], caveats: &Caveats) -> Section
     let (mut figures, mut sections, mut done) = (Vec::new(), Vec::new(), Vec::new());
     let mut lead = Markup::default();
     let loads = loads(summary).len();
-    let place = |before| Place::of(before, loads);
+    let place = |before| Place::in_page(before, loads);
     for workload in summary.workloads() {
         let own: Vec<&Column<'_>> =
             all.iter().filter(|column| column.cell.workload == workload).collect();
         match own.first().and_then(|column| swept(column.cell)) {
             None => {
-                let drawn = figures::of(workload, &own);
-                let (section, top) =
-                    section::of(summary, workload, &drawn, &own, caveats, place(sections.len()));
+                let drawn = figures::workload_figures(workload, &own);
+                let (section, top) = section::workload_section(
+                    summary,
+                    workload,
+                    &drawn,
+                    &own,
+                    caveats,
+                    place(sections.len()),
+                );
                 lead.0 += &top.0;
                 sections.push(section);
                 figures.extend(drawn);
@@ -151,8 +157,8 @@ fn points(summary: &Summary, series: &str, all: &[Column<'_>], caveats: &Caveats
                 @if let Some(standings) = summary.standings_of(workload) { p { (micro(&standings.sentence)) } }
                 (sortable::table(&summary.cells_of(workload), summary.standings_of(workload), &summary.noise))
                 @let columns: Vec<&Column<'_>> = all.iter().filter(|column| column.cell.workload == workload).collect();
-                @if let Some(cost) = cost::of(&columns, caveats) { (cost) }
-                (sources::of(workload))
+                @if let Some(cost) = cost::cost_table(&columns, caveats) { (cost) }
+                (sources::sources_markup(workload))
             }
         }
     }
@@ -196,7 +202,7 @@ fn document(summary: &Summary, parts: &Parts, data: &str) -> Markup {
                     (contents(summary))
                     (parts.which)
                     @for section in &parts.sections { (section) }
-                    (contenders::of(summary))
+                    (contenders::contenders_markup(summary))
                     (parts.caveats)
                     (about(summary))
                     (ends::excluded(summary))
@@ -217,7 +223,7 @@ fn document(summary: &Summary, parts: &Parts, data: &str) -> Markup {
 
 /// The answer in a few sentences, with how sure it is and the figure that shows it.
 fn answer(summary: &Summary, lead: &Markup) -> Markup {
-    let sentences = answer::of(summary);
+    let sentences = answer::answer_sentences(summary);
     html! {
         section id="answer" {
             h2 { "In short" }

@@ -85,8 +85,9 @@ pub(super) fn notice(subject: Subject, cells: &[&Cell]) -> Vec<String> {
 /// What could fool the reader of this figure.
 pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
     let closed = cells.iter().all(|cell| cell.is_closed());
-    let omission = "In a closed loop a slow server slows its clients down: nothing is known of the \
-                    requests that were not made, so tails look shorter than users would find them.";
+    let omission = "In a closed loop a slow server slows its clients down. The requests they did \
+        not send are missing, so tails look shorter than users would find them (coordinated \
+        omission).";
     let omission = closed.then(|| omission.to_string());
     let text = |text: &str| Some(text.to_string());
     match subject {
@@ -94,61 +95,59 @@ pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
             starving(cells),
             omission,
             text(
-                "A curve is of the samples of all trials together, which hides how trials differ; it \
-                 ends where fewer than six independent samples are beyond it, or where requests had not ended.",
+                "A curve pools the samples of all trials, which hides how trials differ. It ends \
+                 where fewer than six effective samples lie beyond, or where requests had not \
+                 ended.",
             ),
         ]),
         Subject::Throughput => some([
             starving(cells),
             flagged(cells, "steal", "The hypervisor took processor time from"),
-            text("Server and generator run on one machine and share its memory and caches."),
+            text("Server and generator share one machine, its memory and its caches."),
         ]),
         Subject::Tail => some([
             starving(cells),
             omission,
             flagged(cells, "sched-lag", "The generator itself was late under"),
             text(
-                "A trial with a stall has most of the slowest requests, so a dot may be of that trial more than \
-                 of the others: look how far the small dots are apart. The axis is logarithmic: equal distances \
-                 are equal ratios.",
+                "One trial's stall can dominate the slowest requests: look how far the small dots \
+                 are apart. The axis is logarithmic: equal distances are equal ratios.",
             ),
         ]),
         Subject::Cost => some([
             flagged(cells, "steal", "The hypervisor took processor time from"),
             text(
-                "On loopback the sender is billed for part of the receiver's work. A server with \
-                 little to do finds its caches cold and pays for waking up, so costs compare at the \
-                 same load only.",
+                "On loopback the sender is charged for part of the receiver's work. A mostly idle \
+                 server has cold caches and pays for wake-ups, so compare costs at the same load \
+                 only.",
             ),
         ]),
         Subject::Memory => some([text(
-            "Pages that processes share are divided among them. This is user memory at the end of \
-             the measurement: what the kernel holds for sockets and stacks is not in it.",
+            "Pages shared by processes are divided among them. This is user memory at the end of \
+             the measurement, without the kernel's memory for sockets and stacks.",
         )]),
         Subject::EqualLoad => some([
             starving(cells),
             text(
-                "An idle processor takes time to wake, and at low load that is most of everybody's \
-                 latency. Quantiles with too few samples are left out; a hollow mark is a lower \
-                 bound.",
+                "An idle processor takes time to wake, which dominates every latency at low load. \
+                 Quantiles with too few samples are left out; a hollow mark is a lower bound.",
             ),
         ]),
-        Subject::Turnaround => some([text(
-            "Only of clients that were done within the measurement: those who wait for longer than it lasts are \
-             in no mean.",
-        )]),
+        Subject::Turnaround => {
+            some([text("The mean covers only clients that finished within the measurement.")])
+        }
         Subject::Connect => some([text(
-            "A connection is open when the kernel says so; whether the server has accepted it shows in its first \
-             request.",
+            "A connection counts as open once the kernel has completed the handshake; when the \
+             server accepts it shows in its first request.",
         )]),
         Subject::Steps => some([text(
-            "A request belongs to the step in which it was due, however late its reply came. A step whose median \
-             has too few samples has no point: lines only join those that have.",
+            "A request belongs to the step in which it was due, however late its reply. A step \
+             with too few samples for a median has no point.",
         )]),
         Subject::Time => some([text(
-            "One trial of each cell, the one with the median throughput; its slices are short, so a \
-             p99 in a slice is often the worst request of it. Of a long trial neighbouring slices are one \
-             point, with the highest of their p99.",
+            "One trial of each cell, the one with the median throughput. Slices are short, so the \
+             p99 of a slice is often its slowest request. In long trials a point joins several \
+             slices and shows the highest p99.",
         )]),
     }
 }
@@ -177,7 +176,7 @@ pub(super) fn stumbles<'a>(series: impl Iterator<Item = (&'a str, Vec<f64>)>) ->
         "No model falls below half of its usual rate in any slice.".into()
     } else {
         format!(
-            "In its slowest slice less than half of the usual slice's replies: {}.",
+            "Fewer than half of the usual replies in their slowest slice: {}.",
             stumbled.join(", ")
         )
     })
@@ -291,7 +290,7 @@ fn too_few(cells: &[&Cell], q: f64) -> Option<String> {
     (n > 0).then(|| {
         let percent = (q * 1000.0).round() / 10.0;
         let have = if n == 1 { "has" } else { "have" };
-        format!("{n} of {} cells {have} too few samples for a p{percent}.", cells.len())
+        format!("{n} of {} cells {have} too few samples for p{percent}.", cells.len())
     })
 }
 
@@ -308,8 +307,8 @@ fn spreads(
     let n = known.iter().filter(wide).count();
     (n > 0).then(|| {
         format!(
-            "Under {n} of {} models some trial is more than {:.0} % away from {middle}: smaller \
-             differences than that are no finding.",
+            "For {n} of {} models some trial is more than {:.0} % away from {middle}: ignore \
+             smaller differences.",
             known.len(),
             WIDE * 100.0
         )
@@ -320,8 +319,8 @@ fn generator_limited(cells: &[&Cell]) -> Option<String> {
     let n = cells.iter().filter(|cell| cell.flag("generator-cpu").is_some()).count();
     (n > 0).then(|| {
         format!(
-            "{n} of {} cells were limited by the load generator in some trial: their capacity is this \
-             or more, and CPU per request ranks them better.",
+            "The load generator limited {n} of {} cells in some trial: their capacity is at least \
+             this figure; compare CPU per request.",
             cells.len()
         )
     })
@@ -331,9 +330,7 @@ fn alike(cells: &[&Cell]) -> Option<String> {
     let ordered = ordered(cells, |cell| Some(cpu(cell)?.median));
     let (low, high) = (ordered.first()?.1, ordered.last()?.1);
     (ordered.len() > 1 && high < low * ALIKE).then(|| {
-        "The models hardly differ: what the requests ask for costs more than how they are waited \
-         for."
-            .into()
+        "The models hardly differ: the requested work costs more than the way of waiting.".into()
     })
 }
 
@@ -374,7 +371,7 @@ fn left_behind(cells: &[&Cell]) -> Option<String> {
     flagged(
         cells,
         "kept-up",
-        "Did not keep up in some trial, so their latency is a queue that grows with the trial:",
+        "Did not keep up in some trial, so their latency is that of a growing queue:",
     )
 }
 
@@ -384,7 +381,7 @@ fn starving(cells: &[&Cell]) -> Option<String> {
     let serves = if models.len() == 1 { "serves" } else { "serve" };
     (!models.is_empty()).then(|| {
         format!(
-            "{} {serves} some clients and starves others: the figure is that of the few.",
+            "{} {serves} some clients and starves others: the figure covers only those served.",
             models.join(", ")
         )
     })

@@ -34,11 +34,12 @@ pub(super) fn section(summary: &Summary, all: &[Column<'_>]) -> Markup {
         section id="which" {
             h2 { "Which model for my load?" }
             @if summary.recommendations.is_empty() {
-                p { "This run recommends none." }
+                p { "This run recommends no model." }
             } @else {
-                p { "Find the load that is most like yours. By what clients see, the models beside it cannot be told \
-                     from the best, which stands first; among them, CPU time and memory decide. Your rate \
-                     times a model's CPU time per request is the share of a processor that it takes." }
+                p { "Find the load that is most like yours. Clients cannot distinguish the listed \
+                    models from the best, which comes first; CPU time and memory decide among \
+                    them. Your rate times a model's CPU time per request is the share of a \
+                    processor that it needs." }
                 @if !alone.is_empty() { (table("What to take under each workload", &alone, of_workload)) }
                 @for name in names(&series) {
                     @let own: Vec<&Found<'_>> = series.iter().filter(|found| found.first().series.as_deref() == Some(name)).collect();
@@ -48,8 +49,8 @@ pub(super) fn section(summary: &Summary, all: &[Column<'_>]) -> Markup {
                     (table(&format!("What to take at each point of {name}"), &own, of_point))
                 }
                 p.meta { "None is like yours? Measure it: " code { "c10k load --serve MODEL -c CONNECTIONS --rate RATE --poisson" }
-                    " tells the latency at your rate, and " code { "c10k load --serve MODEL -c CONNECTIONS --find-capacity 'p99<5ms'" }
-                    " the highest rate that meets your target." }
+                    " measures the latency at your rate, and " code { "c10k load --serve MODEL -c CONNECTIONS --find-capacity 'p99<5ms'" }
+                    " finds the highest rate that meets your target." }
             }
         }
     }
@@ -232,7 +233,7 @@ mod tests {
     #[test]
     fn why_is_what_a_request_costs_whom_one_takes_and_the_dearest_that_is_sound() {
         let cost = |mut cell: Cell, ns: f64| {
-            cell.server_cpu_per_request_ns = crate::document::Estimate::of(&[ns; 5]);
+            cell.server_cpu_per_request_ns = crate::document::Estimate::from_values(&[ns; 5]);
             cell
         };
         let mut starving = cost(closed("sequential", &[1e3; 5]), 9e4);

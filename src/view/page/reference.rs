@@ -13,16 +13,21 @@ const ROWS: usize = 24;
 
 /// The section; nothing in a run without a null baseline.
 pub(super) fn section(summary: &Summary) -> Markup {
-    of(summary.reference.as_ref())
+    reference_markup(summary.reference.as_ref())
 }
 
 /// The same of a null baseline that stands in another document.
-pub(crate) fn of(reference: Option<&Reference>) -> Markup {
+pub(crate) fn reference_markup(reference: Option<&Reference>) -> Markup {
     html! {
         @if let Some(reference) = reference {
             (folded("null-baseline", "The null baseline", &html! {
                 p { (micro(&reference.sentence)) }
-                p { "This trial is the same in every block, so what changes in it is the machine. CPU for each request that is more than " (format!("{:.2}", 1.0 + reference.margin)) " times the median of all blocks, or less than 1/" (format!("{:.2}", 1.0 + reference.margin)) " of it, is called a spell; from fewer than three trials nothing is. It is in no ranking, and no trial is left out or corrected for it." }
+                p { "The null baseline is the same in every block, so its changes show the \
+                    machine's. CPU per request above " (format!("{:.2}", 1.0 + reference.margin)) " \
+                        times the median of all blocks, or below 1/" (format!("{:.2}", 1.0 + reference.margin)) " \
+                            of it, marks a spell, given at least three trials. The baseline takes \
+                            no part in rankings, and no trial is left out or corrected because of \
+                            it." }
                 @for spell in &reference.spells { p.warning { (micro(&spell.sentence)) } }
                 @if reference.trials.len() > ROWS {
                     details { summary { "All " (reference.trials.len()) " trials" } (table(reference)) }
@@ -76,7 +81,7 @@ mod tests {
             assert!(page.contains(said) && closing.contains(said), "{said}: {page}\n{closing}");
         }
         assert!(
-            page.contains("href=\"trials/reference.2.json\"") && page.contains("than 1.25 times"),
+            page.contains("href=\"trials/reference.2.json\"") && page.contains("above 1.25 times"),
             "{page}"
         );
     }

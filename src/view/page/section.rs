@@ -12,7 +12,7 @@ use crate::document::{Cell, Standings, Summary, Validity};
 use crate::workload::arrivals;
 
 const NO_BEST: &str =
-    "No model can be called the best: every cell failed a check, starves clients or lacks samples.";
+    "No model qualifies as the best: every cell failed a check, starves clients or lacks samples.";
 
 /// Of more sections than this none but the first shows its figure before it is opened.
 const SECTIONS: usize = 3;
@@ -33,7 +33,7 @@ pub(super) enum Place {
 
 impl Place {
     /// Of the section after so many others, of so many in all: a long page shows one figure.
-    pub(super) fn of(before: usize, all: usize) -> Self {
+    pub(super) fn in_page(before: usize, all: usize) -> Self {
         match before {
             0 => Self::Top,
             _ if all > SECTIONS => Self::Folded,
@@ -48,7 +48,7 @@ impl Place {
 }
 
 /// A workload: its section and, if that is its place, the figure at the top of the page.
-pub(super) fn of(
+pub(super) fn workload_section(
     summary: &Summary,
     workload: &str,
     figures: &[Figure],
@@ -74,8 +74,8 @@ pub(super) fn of(
             (put(Place::Section))
             (more(&format!("More about {workload}: what a request costs, and {} figures", others.len()), &html! {
                 (put(Place::Folded))
-                @if let Some(cost) = cost::of(columns, caveats) { (cost) }
-                (sources::of(workload))
+                @if let Some(cost) = cost::cost_table(columns, caveats) { (cost) }
+                (sources::sources_markup(workload))
                 div.figures { @for figure in &others { (show(figure)) } }
             }))
         }
@@ -118,7 +118,7 @@ fn show(figure: &Figure, cells: &[&Cell], columns: &[&Column<'_>], caveats: &Cav
             div.plot id=(figure.id) role="group" aria-labelledby={ (figure.id) "-title" } {}
             figcaption {
                 (said("Notice: ", &notice))
-                @if let Some(greyed) = notes::greyed(cells) { p { b { "Greyed, as a check failed: " } (micro(&greyed)) } }
+                @if let Some(greyed) = notes::greyed(cells) { p { b { "Greyed (a check failed): " } (micro(&greyed)) } }
                 (caveats.refer(&fool))
             }
         }
@@ -168,53 +168,52 @@ fn words(figure: &Figure) -> (Subject, &'static str, &'static str) {
         "percentiles" => (
             Subject::Percentiles,
             "Latency by percentile",
-            "How long the slower requests take: to the right are ever rarer ones, 1/(1-q) on a \
-             logarithmic axis. The best of each family is drawn; a name in the legend adds or \
-             removes a line, a double click leaves it alone.",
+            "Latency by percentile: further right are rarer, slower requests, 1/(1-q) on a \
+             logarithmic axis. The best of each family is drawn; click a name in the legend to add \
+             or remove a line, double-click to isolate it.",
         ),
         "answered" => (
             Subject::Steps,
-            "What was answered, step by step",
-            "Right replies to the requests that were due in each step, over its length. A line that does not \
-             follow the rate is of a server that left requests without an answer. The band is the interval of \
-             the median.",
+            "Throughput, step by step",
+            "Correct replies to the requests that were due in each step, per second. A line below \
+             the rate shows unanswered requests. The band is the interval of the median.",
         ),
         "waits" => (
             Subject::Steps,
-            "How long they waited, step by step",
-            "The median response time of the requests that were due in each step. Who recovers is at the end \
-             where it was at the beginning; a queue that nobody has emptied is still felt there.",
+            "Response time, step by step",
+            "The median response time of the requests that were due in each step. A server that \
+             recovers ends where it began; a queue that is not yet empty still shows at the end.",
         ),
         "turnaround" => (
             Subject::Turnaround,
             "From connect to the last reply",
-            "How long a client takes for all its requests, its connect and its wait for a worker included: the \
-             mean of a trial's clients, as median over the trials with its interval.",
+            "Turnaround time: how long a client takes for all its requests, including its connect \
+             and its wait for a worker. The mean over a trial's clients, as the median over the \
+             trials with its interval.",
         ),
         "connect" => (
             Subject::Connect,
             "Opening a connection",
-            "From connect(2) to an open connection, as median over the trials with its interval. The latencies \
-             of the other figures begin with the request and have none of it.",
+            "From connect(2) to an open connection: the median over the trials with its interval. \
+             The other figures' latencies start with the request and exclude it.",
         ),
         "throughput" => (
             Subject::Throughput,
             "Throughput",
-            "Right replies per second: the bar is the median, the line its interval, the dots \
+            "Correct replies per second: the bar is the median, the line its interval, the dots \
              are the trials.",
         ),
         "p99" => (
             Subject::Tail,
-            "The slowest in a hundred",
-            "The 99th percentile of all trials together; the line goes from the smallest to the largest \
-             of the trials' own, which are the small dots.",
+            "The slowest of a hundred requests",
+            "The pooled 99th percentile; small dots are the trials' own, and the line spans them.",
         ),
         "cpu" => (
             Subject::Cost,
             "What a request costs the server",
-            "CPU time of the server for each right reply, which is why throughput differs: the dark \
-             part in its own code, the light part in the kernel; hollow where processes have too little each \
-             for the kernel's ticks to tell.",
+            "Server CPU time per correct reply, which explains the throughput: dark in its own \
+             code, light in the kernel, hollow where processes use too little for the kernel's \
+             clock ticks to split it.",
         ),
         "memory" => {
             (Subject::Memory, "Memory", "Proportional set size at the end of the measurement.")
@@ -223,7 +222,7 @@ fn words(figure: &Figure) -> (Subject, &'static str, &'static str) {
             Subject::EqualLoad,
             "Latency at equal load",
             "All models got the same requests at the same times. From left to right: p50, p90, p95, \
-             p99 and p99.9, as far as there are samples.",
+             p99 and p99.9, where samples suffice.",
         ),
         _ => (
             Subject::Time,

@@ -5,13 +5,13 @@ use maud::{Markup, html};
 use crate::document::Cell;
 
 const MEANINGS: [(&str, &str); 14] = [
-    ("arrivals.share", "the rate, as a share of what the slowest model could serve"),
+    ("arrivals.share", "the rate, as a share of the slowest model's capacity"),
     ("arrivals.rate", "requests a second"),
     ("connections", "connections that are open at once"),
-    ("idle-connections", "connections beside the load that say nothing"),
+    ("idle-connections", "idle connections beside the load"),
     ("pipeline", "requests in flight on a connection at once"),
-    ("request.bytes", "bytes of text that a request has echoed"),
-    ("request.digits", "digits of the two numbers that a request has multiplied"),
+    ("request.bytes", "bytes of text in an echo request"),
+    ("request.digits", "digits of the two factors in a request"),
     ("request.reply-bytes", "bytes of a reply"),
     ("request.rounds", "rounds of CPU work that a request asks for"),
     ("request.wait", "how long the server waits within a request"),
@@ -22,7 +22,8 @@ const MEANINGS: [(&str, &str); 14] = [
     ("server.history", "bytes that the server keeps of each session"),
     (
         "server.state",
-        "where the state of a session is kept: none, in its connection, in a table, with the client or outside",
+        "where session state is kept: nowhere, in the connection, in a table, with the client or \
+         in an external store",
     ),
     ("server.workers", "threads or processes of the server's pool"),
 ];

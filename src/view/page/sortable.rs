@@ -22,7 +22,7 @@ pub(super) struct Row {
 }
 
 /// A table of these rows. A last column links to the files where there are any.
-pub(super) fn of(caption: &str, columns: &[&str], rows: &[Row]) -> Markup {
+pub(super) fn sortable_table(caption: &str, columns: &[&str], rows: &[Row]) -> Markup {
     let linked = rows.iter().any(|row| !row.files.is_empty());
     html! {
         // A region that scrolls can be reached by keyboard.
@@ -68,7 +68,7 @@ pub(super) fn table(
 ) -> Markup {
     let (messages, marks) = table::marks(cells);
     let heading = table::heading(cells);
-    let (columns, left_out) = columns::of(cells, standings.as_slice());
+    let (columns, left_out) = columns::shown_columns(cells, standings.as_slice());
     let against = standings.map(|_| columns::AGAINST);
     let names = columns.iter().map(|column| column.name).chain(against);
     let names: Vec<&str> =
@@ -86,7 +86,7 @@ pub(super) fn table(
     };
     let rows: Vec<Row> = cells.iter().zip(&marks).map(row).collect();
     html! {
-        (of(&heading, &names, &rows))
+        (sortable_table(&heading, &names, &rows))
         @for name in left_out { p.meta { (columns::left_out(name)) } }
         @if messages.len() > MESSAGES {
             (more(&format!("What was flagged: {} notes", messages.len()), &noted(&messages)))

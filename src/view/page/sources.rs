@@ -13,9 +13,9 @@ type Source = (&'static str, &'static str, &'static str);
 /// Fields of `summary.json` beside those of the tables' columns. `[]` stands for an entry of a list.
 const SUMMARY: [Source; 16] = [
     (
-        "what ranks and verdicts take of latencies",
+        "used by rankings and verdicts",
         "cells[].latency[].value_ns.median",
-        "absent where some trial has too few samples",
+        "absent if a trial has too few samples",
     ),
     ("client CPU/request", "cells[].client_cpu_per_request_ns.median", ""),
     ("from connect to the last reply", "cells[].turnaround.mean_ns.median", ""),
@@ -26,7 +26,7 @@ const SUMMARY: [Source; 16] = [
         "cells[].flags[].message",
         "the checks of each trial are in its document",
     ),
-    ("trials", "cells[].trials[]", "the documents that a row is of"),
+    ("trials", "cells[].trials[]", "the trials behind a row"),
     (columns::AGAINST, "verdicts[].others[].ratio", "interval, verdict and p-values beside it"),
     ("take any of, how sure", "recommendations[].group", "sureness and how_sure beside it"),
     (
@@ -81,7 +81,8 @@ pub(super) fn section(summary: &Summary, trials: &[&Trial]) -> Markup {
     html! {
         (folded("sources", "Where every number is from", &html! {
             p { "A row of a table, and a mark or line of a figure, is the entry of " code { "cells" } " in "
-                a href="summary.json" { "summary.json" } " with the " code { "workload" } " of the heading and the " code { "model" }
+                a href="summary.json" { "summary.json" } " with the " code { "workload" } " in the \
+                    heading and the " code { "model" }
                 " of the row (\"+twin\": the one with " code { "twin" } "). The last column of a workload's table links to the trials that the \
                  entry is of, named by their block. Times are in nanoseconds there, memory in bytes." }
             div.scroll tabindex="0" role="region" aria-label="Table: where every number is from" {
@@ -118,7 +119,7 @@ fn has(value: &Value, path: &str) -> bool {
 }
 
 /// Under a workload's tables: which entries they are of.
-pub(super) fn of(workload: &str) -> Markup {
+pub(super) fn sources_markup(workload: &str) -> Markup {
     html! {
         p.meta { "From summary.json: the entries of " code { "cells" } " with the workload " code { (workload) } ", and the trials that they list. "
             a href="#sources" { "Where every number is from" } }

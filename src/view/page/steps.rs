@@ -40,7 +40,7 @@ fn place(at: u32) -> f64 {
 fn answered(step: &CellStep) -> Option<Shown> {
     let values: Vec<f64> =
         step.answered.values.iter().map(|share| share * step.rate_per_s).collect();
-    Estimate::of(&values).as_ref().map(Shown::of)
+    Estimate::from_values(&values).as_ref().map(Shown::from_estimate)
 }
 
 fn waits(step: &CellStep) -> Option<Shown> {

@@ -76,7 +76,7 @@ const FIGURES: [(&str, &str, Metric); 8] = [
 /// The panels of each series, in the order of the cells.
 pub(super) fn series(summary: &Summary) -> Vec<(String, Vec<Sweep<'_>>)> {
     let mut series: Vec<(String, Vec<Sweep<'_>>)> = Vec::new();
-    for sweep in sweeps::of(summary) {
+    for sweep in sweeps::find_sweeps(summary) {
         match series.iter_mut().find(|(name, _)| name == sweep.series) {
             Some((_, panels)) => panels.push(sweep),
             None => series.push((sweep.series.into(), vec![sweep])),
@@ -233,7 +233,7 @@ pub(super) fn section(
             (more(&format!("More about {name}: {} figures, and where models change places", others.len()), &html! {
                 (put(Place::Folded))
                 (shown(others))
-                (crossings::of(summary, name))
+                (crossings::crossings_markup(summary, name))
                 (scaling(summary, name))
             }))
             (more("The tables of its points", tables))
@@ -251,8 +251,9 @@ fn show(summary: &Summary, figure: &Figure, panels: &[Sweep<'_>], caveats: &Cave
     html! {
         figure.wide[panels.len() > 1] {
             h3 id={ (figure.id) "-title" } { (title_of(name)) " over " (panels.first().map_or("", |panel| panel.factor)) }
-            p { "A line for each model: " (meaning(name)) ". A hollow mark was flagged, a grey one failed a check; the \
-                 tables below say why. A name in the legend adds or removes a line, a double click leaves it alone." }
+            p { "A line for each model: " (meaning(name)) ". A hollow mark was flagged, a grey one \
+                failed a check; the tables below say why. Click a name in the legend to add or \
+                remove a line, double-click to isolate it." }
             div.plot id=(figure.id) role="group" aria-labelledby={ (figure.id) "-title" } {}
             figcaption {
                 (said("Notice: ", &notice))
@@ -265,9 +266,7 @@ fn show(summary: &Summary, figure: &Figure, panels: &[Sweep<'_>], caveats: &Cave
 /// What a line and its band are.
 fn meaning(figure: &str) -> &'static str {
     match figure {
-        "p50" | "p95" | "p99" => {
-            "all trials together, with the smallest and the largest of the trials' own as a band"
-        }
+        "p50" | "p95" | "p99" => "pooled over all trials; the band spans the trials' own",
         _ => "medians, with the 95 % interval of each as a band",
     }
 }
@@ -278,8 +277,8 @@ fn title_of(figure: &str) -> &'static str {
         "throughput" => "Throughput",
         "connect" => "Opening a connection",
         "p50" => "Median latency",
-        "p95" => "The slowest in twenty",
-        "p99" => "The slowest in a hundred",
+        "p95" => "The slowest of twenty requests",
+        "p99" => "The slowest of a hundred requests",
         "cpu" => "What a request costs the server",
         _ => "Memory",
     }
@@ -294,10 +293,11 @@ fn scaling(summary: &Summary, series: &str) -> Markup {
     html! {
         @if !own.is_empty() {
             h3 { "How it scales" }
-            p { "Gunther's universal scalability law, dashed in the figure of throughput: σ is the share that \
-                 is done one after the other, κ what each costs every other. With κ above 0 throughput falls \
-                 beyond a peak. Intervals at 95 % are of resampled residuals. Points at which the generator was the limit \
-                 are left out, and where the law does not describe the others, no peak is told." }
+            p { "Gunther's universal scalability law, dashed in the throughput figure: σ is the \
+                serial share (contention), κ the cost of coherence between each pair. With κ above \
+                0 throughput falls beyond a peak. The 95 % intervals are from resampled residuals. \
+                Points limited by the generator are left out; where the law does not fit the rest, \
+                no peak is given." }
             div.scroll tabindex="0" role="region" aria-label="Table: universal scalability law" {
                 table {
                     caption { span { "Universal scalability law by model" } }

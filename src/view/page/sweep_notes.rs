@@ -29,8 +29,7 @@ pub(super) fn notice(summary: &Summary, metric: &Metric, panels: &[Sweep<'_>]) -
 /// What could fool the reader of it.
 pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
     let mut sentences = vec![
-        "Nothing was measured between the points: lines only join them, and a band is of its points."
-            .to_string(),
+        "Nothing was measured between the points: lines and bands only join them.".to_string(),
     ];
     if [CAPACITY.name, TAIL.name].contains(&metric.name) {
         let lines = panels.iter().flat_map(|panel| &panel.lines);
@@ -45,35 +44,37 @@ pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
     let (limited, all) = sum("generator-cpu");
     if limited > 0 && metric.name == CAPACITY.name {
         sentences.push(format!(
-            "At {} of the points the load generator was at its limit: a line that levels off there is \
-             the generator's.",
+            "At {} of the points the load generator was the limit: a line that levels off there \
+             shows the generator.",
             share(limited, all)
         ));
     }
     let (starving, all) = sum("fairness");
     if starving > 0 {
         sentences.push(format!(
-            "At {} of the points some clients were starved, and the figure is that of the few.",
+            "At {} of the points some clients were starved: the figure covers only those served.",
             share(starving, all)
         ));
     }
     if metric.name == TURNAROUND.name {
         sentences.push(
-            "Only clients that were done within the measurement are in a mean; a point without any is left out."
+            "Means cover only clients that finished within the measurement; a point without any is \
+             left out."
                 .into(),
         );
     }
     if metric.name == CONNECT.name {
         sentences.push(
-            "A connection is open when the kernel says so; whether the server has accepted it shows in its \
-             first request. No latency of the other figures has any of it."
-                .into(),
+            "A connection counts as open once the kernel has completed the handshake; when the \
+             server accepts it shows in its first request. The other figures' latencies exclude \
+             it."
+            .into(),
         );
     }
     if metric.name == SERVER_CPU.name {
         sentences.push(
-            "A server with little to do finds its caches cold and pays for waking up, so cost falls with \
-             load for that reason alone."
+            "A mostly idle server has cold caches and pays for wake-ups, so cost falls with load \
+             for that reason alone."
                 .into(),
         );
     }

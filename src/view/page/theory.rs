@@ -98,18 +98,20 @@ pub(super) fn section(predictions: &[Prediction], servers: usize) -> Markup {
     html! {
         @if !rows.is_empty() {
             (folded("theory", "Beside queueing theory", &html! {
-                p { "What a queue of the textbooks (M/G/" (servers.max(1)) ", Pollaczek and Khinchine) would do at the same rate, with the capacity that the \
-                     closed loop of this run found and service times that vary as what the requests ask for does: its mean response time beside the measured one, and by \
-                     Little's law how many requests were in the system on average." }
-                (sortable::of("Mean response time predicted and measured", &COLUMNS, &rows))
+                p { "The mean response time of a textbook queue (M/G/" (servers.max(1)) ", \
+                    Pollaczek-Khinchine) at the same rate, beside the measured one. The queue has \
+                    the capacity that the closed loop of this run found, and service times that \
+                    vary as the requested work does. The last column is the mean number of \
+                    requests in the system, by Little's law." }
+                (sortable::sortable_table("Mean response time predicted and measured", &COLUMNS, &rows))
                 p { b { "Notice: " } (notice(predictions)) }
-                p.meta { b { "What could fool you: " } "The theory has Poisson arrivals and nobody who interrupts the server. Requests that all ask for the same \
-                     are taken to need the same time; where they do not, others wait longer: twice as long if service \
-                     times are exponential. A capacity found under \
-                     full load has warm caches and shared wake-ups, so an idle server is slower than predicted; \
-                     and loops that serve in batches let requests wait for each other. Only models \
-                     that kept their processors busy in the closed loop are here: of the others the capacity is \
-                     not known." }
+                p.meta { b { "Caveats: " } "The theory assumes Poisson arrivals and a server \
+                    without interruptions. Equal requests are assumed to take equal times; if they \
+                    vary, waits grow: exponential service times double them. Capacity under full \
+                    load benefits from warm caches and shared wake-ups, so a mostly idle server is \
+                    slower than predicted. Event loops that serve in batches make requests wait \
+                    for each other. The table lists only models that kept their processors busy in \
+                    the closed loop; the capacity of the others is unknown." }
             }))
         }
     }
@@ -156,8 +158,7 @@ fn notice(predictions: &[Prediction]) -> String {
     let above = predictions.iter().filter(|p| p.ratio() > NEAR);
     if let Some(far) = above.max_by(|a, b| a.ratio().total_cmp(&b.ratio())) {
         text += &format!(
-            " The farthest above it is {} under {}, {:.1} times: something waits there that the theory \
-             leaves out.",
+            " The farthest above is {} under {}, {:.1} times: the theory misses a wait there.",
             far.model,
             far.workload,
             far.ratio()
@@ -166,8 +167,8 @@ fn notice(predictions: &[Prediction]) -> String {
     let below = predictions.iter().filter(|p| p.ratio() < 1.0 / NEAR);
     if let Some(far) = below.min_by(|a, b| a.ratio().total_cmp(&b.ratio())) {
         text += &format!(
-            " The farthest below is {} under {}, {:.2} times: arrivals vary less than the theory's, \
-             or the capacity is greater than the closed loop found.",
+            " The farthest below is {} under {}, {:.2} times: arrivals vary less than Poisson, or \
+             the capacity exceeds what the closed loop found.",
             far.model,
             far.workload,
             far.ratio()
@@ -200,7 +201,7 @@ mod tests {
         change: fn(&mut Cell),
     ) -> Vec<Prediction> {
         let mut full = closed("epoll", &[capacity; 5]);
-        full.server_cpu_per_request_ns = Estimate::of(&[cost_ns; 5]);
+        full.server_cpu_per_request_ns = Estimate::from_values(&[cost_ns; 5]);
         change(&mut full);
         let half = open("epoll", &[1e5; 5]);
         let drawn = |bytes, mean_ns| Drawn { load: Some(load(bytes)), mean_ns, ..Drawn::default() };
@@ -237,8 +238,7 @@ mod tests {
         let far = predict(2e4, 5e4, (64, 64), 4e5, |_| ());
         let text = notice(&[near[0].clone(), far[0].clone()]);
         assert!(
-            text.contains("1 of 2 means")
-                && text.contains("above it is epoll under echo-open, 5.3")
+            text.contains("1 of 2 means") && text.contains("above is epoll under echo-open, 5.3")
         );
         assert!(section(&far, 1).into_string().contains("M/G/1"));
     }

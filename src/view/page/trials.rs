@@ -100,7 +100,7 @@ fn curve(trials: &[&Distribution]) -> Result<Vec<(f64, u64)>> {
     let histograms: Vec<_> = trials.iter().map(|trial| trial.histogram()).collect::<Result<_>>()?;
     let all = histogram::sum(&histograms)?;
     let inner: Vec<f64> = QUANTILES.into_iter().filter(|q| *q > 0.0 && *q < 1.0).collect();
-    let told: Vec<_> = inner.iter().zip(pooled::of(trials, &inner)?).collect();
+    let told: Vec<_> = inner.iter().zip(pooled::pooled_quantiles(trials, &inner)?).collect();
     let decades = |q: f64| -(1.0 - q).log10();
     // What samples are worth is known at some quantiles: from the last that is told it goes on with that, not
     // as far as the first that is not.
@@ -138,7 +138,7 @@ mod tests {
     }
 
     fn of(ended: Histogram<u64>, cut: Histogram<u64>) -> Distribution {
-        Distribution::of(&ended, &cut).expect("written")
+        Distribution::from_histograms(&ended, &cut).expect("written")
     }
 
     #[test]

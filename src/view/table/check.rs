@@ -61,15 +61,15 @@ fn notes(text: &mut String, report: &CheckReport) {
     if tried().count() > 1 && tried().all(|test| test.result == "fail") && subject.path.is_none() {
         let _ = write!(
             text,
-            "\nnothing passed: does the server speak what it was asked in (--app {}, --framing {})?\n",
+            "\nnothing passed: does the server speak this protocol (--app {}, --framing {})?\n",
             subject.app, subject.framing
         );
     }
     if subject.one_at_a_time && subject.kind != "model" {
-        text.push_str("\nit serves one client at a time, so bad ones were tried alone\n");
+        text.push_str("\nit serves one client at a time, so bad clients were tried alone\n");
     }
     if report.with("by_nature").next().is_some() {
-        text.push_str("\nno points: it serves one at a time, by nature, so clients wait\n");
+        text.push_str("\nno points: it serves one client at a time by design, so others wait\n");
     }
     let skipped = report.reasons_skipped();
     if !skipped.is_empty() {

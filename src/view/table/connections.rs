@@ -30,12 +30,12 @@ pub(super) fn lines(trial: &Trial) -> String {
     }
     if trial.turnaround.as_ref().is_some_and(|found| found.times.count == 0) {
         text.push_str(
-            "turn-around: no client was done within the measurement: measure for longer\n",
+            "turnaround: no client finished within the measurement; measure for longer\n",
         );
     } else if let Some(Turnaround { total_ns, times }) = &trial.turnaround {
         let _ = writeln!(
             text,
-            "turn-around of {} clients: mean {}, p50 {}, p95 {}, p99 {}, together {}",
+            "turnaround of {} clients: mean {}, p50 {}, p95 {}, p99 {}, sum {}",
             times.count,
             show_ns_f64(times.mean),
             quantile(times, 0.5),

@@ -29,7 +29,7 @@ impl Columns<'_> {
     ) -> (Table, Vec<&'static str>) {
         let mut shown: Vec<usize> = (0..self.names.len()).collect();
         let mut gone = Vec::new();
-        let Some(width) = width else { return (self.of(rows, &shown), gone) };
+        let Some(width) = width else { return (self.table_of_shown(rows, &shown), gone) };
         for name in self.give_way {
             if self.least(rows, &shown) <= width {
                 break;
@@ -38,7 +38,7 @@ impl Columns<'_> {
             gone.push(*name);
         }
         gone.sort_by_key(|name| self.names.iter().position(|column| column == name));
-        let mut table = self.of(rows, &shown);
+        let mut table = self.table_of_shown(rows, &shown);
         if self.least(rows, &shown) > width {
             return (table, gone);
         }
@@ -57,7 +57,7 @@ impl Columns<'_> {
         (table, gone)
     }
 
-    fn of(&self, rows: &[Vec<String>], shown: &[usize]) -> Table {
+    fn table_of_shown(&self, rows: &[Vec<String>], shown: &[usize]) -> Table {
         let header: Vec<&str> = shown.iter().map(|at| self.names[*at]).collect();
         let mut table = table(&header, 1);
         table.set_content_arrangement(ContentArrangement::Disabled);

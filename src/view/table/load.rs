@@ -34,7 +34,7 @@ pub fn load(trial: &Trial) -> String {
         );
     }
     let mut text = format!(
-        "{} right replies per second over {}, {} connections\n",
+        "{} correct replies per second over {}, {} connections\n",
         show_count(trial.throughput_per_s),
         show_ns(trial.phases.measure_ns),
         trial.connections.opened
@@ -46,11 +46,11 @@ pub fn load(trial: &Trial) -> String {
         let _ = writeln!(text, "{drawn}");
     }
     text.push_str(&latencies(trial));
-    text.push_str(&steps::of(trial));
+    text.push_str(&steps::steps_text(trial));
     text.push_str(&fates(trial));
     text.push_str(&clients(trial));
     text.push_str(&greetings(trial));
-    text.push_str(&sessions::of(trial));
+    text.push_str(&sessions::sessions_text(trial));
     text.push_str(&connections::lines(trial));
     text.push_str(&generator(trial));
     text.push_str(&flags(trial));
@@ -227,7 +227,7 @@ mod tests {
         trial.phases.interrupted = true;
         trial.phases.measure_ns = 0;
         trial.connections.served = 0;
-        trial.checks = checks::of(&trial, None);
+        trial.checks = checks::check_trial(&trial, None);
         let text = super::load(&trial);
         assert!(text.contains("INVALID: interrupted before") && !text.contains("p99"), "{text}");
     }

@@ -21,14 +21,14 @@ pub fn marks(cells: &[&Cell]) -> (Vec<String>, Vec<String>) {
 #[must_use]
 pub fn numbered(cells: &[&Cell]) -> (Vec<String>, Vec<Vec<usize>>) {
     let mut names: Vec<&str> = Vec::new();
-    for name in cells.iter().flat_map(|cell| of(cell)) {
+    for name in cells.iter().flat_map(|cell| caveat_marks(cell)) {
         if !names.contains(&name) {
             names.push(name);
         }
     }
     let messages = names.iter().map(|name| message(name, cells)).collect();
     let places = |cell: &&Cell| {
-        let of = of(cell);
+        let of = caveat_marks(cell);
         let own = names.iter().enumerate().filter(|(_, name)| of.contains(name));
         own.map(|(at, _)| at).collect()
     };
@@ -36,7 +36,7 @@ pub fn numbered(cells: &[&Cell]) -> (Vec<String>, Vec<Vec<usize>>) {
 }
 
 /// The names of what is said of a cell.
-fn of(cell: &Cell) -> Vec<&str> {
+fn caveat_marks(cell: &Cell) -> Vec<&str> {
     let mut names: Vec<&str> = cell.flags.iter().map(|flag| flag.name.as_str()).collect();
     names.extend(tails::is_of_one_trial(cell).then_some(ONE_TRIAL));
     names

@@ -43,7 +43,7 @@ pub fn recovery(cells: &[&Cell]) -> Option<String> {
         );
     }
     if !unknown.is_empty() {
-        text += &format!(" Not known, for want of samples or of replies: {}.", unknown.join(", "));
+        text += &format!(" Unknown, for lack of samples or replies: {}.", unknown.join(", "));
     }
     Some(text)
 }
@@ -78,7 +78,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("the first step's: epoll 1.10, fork >= 40.00."), "{text}");
-        assert!(text.ends_with("Not known, for want of samples or of replies: poll."), "{text}");
+        assert!(text.ends_with("Unknown, for lack of samples or replies: poll."), "{text}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::document::{SessionsRecord, Trial};
 
 /// What became of the sessions; empty without any.
-pub(super) fn of(trial: &Trial) -> String {
+pub(super) fn sessions_text(trial: &Trial) -> String {
     let Some(sessions) = &trial.sessions else { return String::new() };
     let SessionsRecord { started, completed, spanning, lost, .. } = sessions;
     let SessionsRecord { refused, wrong, broken, unfinished, .. } = sessions;

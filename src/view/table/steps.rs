@@ -13,7 +13,7 @@ const COUNTS: [&str; 5] = ["step", "rate", "offered", "right", "failed"];
 const GIVE_WAY: [&str; 6] = ["p90", "max", "p99.9", "p95", "p99", "offered"];
 
 /// One row for each step; empty for any other load.
-pub(super) fn of(trial: &Trial) -> String {
+pub(super) fn steps_text(trial: &Trial) -> String {
     if trial.steps.is_empty() {
         return String::new();
     }

@@ -94,6 +94,6 @@ mod tests {
         pool(&mut cell, 0.999, 800_000, &[400_000, 450_000, 900_000]).admitted = false;
         assert_eq!(latency(&cell)[3], "too few");
         let text = super::super::closing(&crate::analysis::synthetic::summary(vec![cell]));
-        assert!(text.contains("of all trials together"), "{text}");
+        assert!(text.contains("pooled over all trials"), "{text}");
     }
 }

@@ -9,7 +9,7 @@ use crate::view::columns::{self, Figure, Quantity};
 /// A row for each model: the mean, quantiles, and the sum of a trial's clients.
 pub(super) fn lines(cells: &[&Cell]) -> String {
     let mut missing = Vec::new();
-    let columns = ["turn-around", "mean", "p50", "p95", "p99", "sum of all clients"];
+    let columns = ["turnaround", "mean", "p50", "p95", "p99", "sum of all clients"];
     let mut table = super::table(&columns, 1);
     for cell in cells {
         match &cell.turnaround {
@@ -21,12 +21,13 @@ pub(super) fn lines(cells: &[&Cell]) -> String {
         return String::new();
     }
     let mut text = format!(
-        "of each client, from its connect to its last reply; mean and sum as the medians of the trials\n{table}\n"
+        "turnaround of each client, from its connect to its last reply; mean and sum are medians \
+         over the trials\n{table}\n"
     );
     if !missing.is_empty() {
         let _ = writeln!(
             text,
-            "  no client was done within some measurement: {}; measure for longer",
+            "  no client finished within some measurement: {}; measure for longer",
             missing.join(", ")
         );
     }
@@ -56,7 +57,7 @@ mod tests {
     #[test]
     fn a_client_that_was_done_is_in_a_row_and_one_that_was_not_below() {
         let mut done = closed("epoll", &[1e4; 3]);
-        let of = |ns: f64| Estimate::of(&[ns; 3]).expect("values");
+        let of = |ns: f64| Estimate::from_values(&[ns; 3]).expect("values");
         let quantile = |q, value_ns| CellQuantile { q, value_ns, at_least: false, pooled: None };
         done.turnaround = Some(CellTurnaround {
             mean_ns: of(2e9),

@@ -19,7 +19,7 @@ impl Page {
     ///
     /// # Errors
     /// When it is no path.
-    pub fn of(path: &str) -> Result<&'static Self, AskError> {
+    pub fn from_path(path: &str) -> Result<&'static Self, AskError> {
         Ok(Box::leak(Box::new(Self::new(path, false)?)))
     }
 

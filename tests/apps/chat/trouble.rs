@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, prlimit};
 use servers::Model;
 
 use super::member;
-use crate::served::{Client, serve, until};
+use crate::served::{LineClient, serve, until};
 use crate::support::DEADLINE;
 
 /// A member that reads whatever comes, at once.
@@ -22,7 +22,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn of(mut client: Client) -> Self {
+    fn of(mut client: LineClient) -> Self {
         let name = format!("[{}]", client.address());
         let stream = client.stream.try_clone().expect("a handle");
         let (sender, lines) = mpsc::channel();

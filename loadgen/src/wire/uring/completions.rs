@@ -1,4 +1,4 @@
-//! What comes of a completion: a reply that can be read, a request that was not sent, room.
+//! Handles completions: a reply to read, a failed send, or free space in the queue.
 
 use io_uring::cqueue;
 use rustix::io::Errno;

@@ -1,4 +1,4 @@
-//! Whether this machine lets us have a ring that can do what the wire needs.
+//! Probes whether this machine offers the io_uring operations that the wire needs.
 
 use std::thread;
 
@@ -21,16 +21,16 @@ pub(crate) fn probe() -> Result<(), String> {
     // In a thread of its own: the kernel takes a ring down later, and interrupts whatever call its
     // maker is in by then.
     let tried = thread::scope(|scope| scope.spawn(try_out).join());
-    tried.unwrap_or_else(|_| Err("the attempt panicked; this is a bug".into()))
+    tried.unwrap_or_else(|_| Err("the probe panicked; this is a bug".into()))
 }
 
 fn try_out() -> Result<(), String> {
     let ring = Ring::new().map_err(|error| ring::refusal(&error))?;
     if let Some(what) = ring.lacks() {
-        return Err(format!("its rings lack {what}: Linux 6.0 or later is needed"));
+        return Err(format!("the kernel's io_uring lacks {what}: Linux 6.0 or later is needed"));
     }
     let failed =
-        |errno: Errno| format!("a trial of it failed ({errno}): Linux 6.0 or later is needed");
+        |errno: Errno| format!("a test of it failed ({errno}): Linux 6.0 or later is needed");
     let nowhere = Address::Tcp(([127, 0, 0, 1], 0).into());
     let mut wire = UringWire::with(ring, &nowhere, 1, Clock::starting_now()).map_err(failed)?;
     let flags = SocketFlags::CLOEXEC;
@@ -42,7 +42,7 @@ fn try_out() -> Result<(), String> {
     wire.wait(now, now + TRIAL_NS).map_err(failed)?;
     match wire.receive(0, &mut [0; 2]) {
         Ok(1) => Ok(()),
-        Ok(_) => Err("a trial of it received what was not sent".into()),
+        Ok(_) => Err("a test of it received wrong bytes".into()),
         Err(errno) => Err(failed(errno)),
     }
 }

@@ -182,15 +182,21 @@ impl Ring {
 pub(super) fn refusal(error: &io::Error) -> String {
     let disabled = fs::read_to_string("/proc/sys/kernel/io_uring_disabled").unwrap_or_default();
     match (Errno::from_io_error(error), disabled.trim()) {
-        (Some(Errno::NOSYS), _) => "the kernel has none, or a seccomp filter hides it (ENOSYS)",
+        (Some(Errno::NOSYS), _) => {
+            "the kernel has no io_uring, or a seccomp filter blocks it \
+            (ENOSYS)"
+        }
         (Some(Errno::PERM), "1" | "2") => {
-            "it is switched off (EPERM): see sysctl kernel.io_uring_disabled"
+            "io_uring is disabled (EPERM): see sysctl kernel.io_uring_disabled"
         }
         (Some(Errno::PERM), _) => {
-            "io_uring_setup(2) is forbidden (EPERM), as seccomp filters of containers do"
+            "io_uring_setup(2) is forbidden (EPERM), probably by the container's seccomp filter"
         }
-        (Some(Errno::NOMEM), _) => "it gets no memory (ENOMEM): it counts as locked, see ulimit -l",
-        _ => return format!("io_uring_setup(2) fails: {error}"),
+        (Some(Errno::NOMEM), _) => {
+            "not enough lockable memory for io_uring (ENOMEM): raise ulimit \
+            -l"
+        }
+        _ => return format!("io_uring_setup(2) failed: {error}"),
     }
     .into()
 }

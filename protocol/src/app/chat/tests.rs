@@ -157,8 +157,8 @@ fn an_empty_room_holds_nothing() {
 #[test]
 fn every_language_has_two_labels() {
     for language in Labels::languages() {
-        let labels = Labels::of(language).expect("it is listed");
+        let labels = Labels::in_language(language).expect("it is listed");
         assert_ne!(labels.joined, labels.left);
     }
-    assert_eq!(Labels::of("xx"), None);
+    assert_eq!(Labels::in_language("xx"), None);
 }

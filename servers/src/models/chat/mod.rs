@@ -25,8 +25,8 @@ pub(super) mod thread_per_client;
 pub(super) mod tokio;
 
 /// Why the other models have no room.
-pub(crate) const WHY_NOT: &str = "all clients of a room must be waited for at once, to read and to \
-     write: select, epoll, thread-per-client and tokio-multi show how";
+pub(crate) const WHY_NOT: &str = "a chat room waits for all clients at once: use select, epoll, \
+    thread-per-client or tokio-multi";
 
 /// What the kernel is to be asked about a member of a loop's room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

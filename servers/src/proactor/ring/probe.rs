@@ -33,7 +33,7 @@ impl Ring {
         }
         let mut probe = Probe::new();
         let registered = ring.ring.submitter().register_probe(&mut probe);
-        registered.map_err(|error| format!("io_uring does not say what it can do: {error}"))?;
+        registered.map_err(|error| format!("cannot probe io_uring's operations: {error}"))?;
         match settings.needed().iter().find(|(code, _)| !probe.is_supported(*code)) {
             Some((_, name)) => Err(format!("io_uring lacks {name}: a later Linux is needed")),
             None => Ok(ring),
@@ -57,7 +57,7 @@ pub(crate) fn probe(
         thread.map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
     tried.unwrap_or_else(|error| {
-        Err(format!("no thread to try io_uring in: {error}; see ulimit -u"))
+        Err(format!("cannot start a thread to probe io_uring: {error}; see ulimit -u"))
     })
 }
 
@@ -65,23 +65,22 @@ pub(crate) fn probe(
 fn refusal(error: &io::Error, disabled: &str) -> String {
     match (Errno::from_io_error(error), disabled) {
         (Some(Errno::NOSYS), _) => {
-            "the kernel has no io_uring, or a seccomp filter hides it (ENOSYS)".into()
+            "the kernel has no io_uring, or a seccomp filter blocks it (ENOSYS)".into()
         }
         (Some(Errno::PERM), "2") => {
-            "io_uring is switched off (EPERM): sysctl kernel.io_uring_disabled is 2".into()
+            "io_uring is disabled (EPERM): sysctl kernel.io_uring_disabled is 2".into()
         }
-        (Some(Errno::PERM), "1") => "io_uring is for privileged processes and the members of \
-                                     kernel.io_uring_group (EPERM): sysctl \
-                                     kernel.io_uring_disabled is 1"
+        (Some(Errno::PERM), "1") => "io_uring is restricted to privileged processes and \
+            kernel.io_uring_group (EPERM): sysctl kernel.io_uring_disabled is 1"
             .into(),
-        (Some(Errno::PERM), _) => "io_uring_setup(2) is forbidden (EPERM): a seccomp filter, as \
-                                   containers have, does that"
+        (Some(Errno::PERM), _) => "io_uring_setup(2) is forbidden (EPERM), probably by a \
+            container's seccomp filter"
             .into(),
-        (Some(Errno::NOMEM), _) => "io_uring gets no memory (ENOMEM): it counts as locked, see \
-                                    ulimit -l"
-            .into(),
+        (Some(Errno::NOMEM), _) => {
+            "not enough lockable memory for io_uring (ENOMEM): raise ulimit -l".into()
+        }
         (Some(Errno::MFILE), _) => format!("no descriptor for io_uring: {error}; see ulimit -n"),
-        _ => format!("io_uring_setup(2) fails: {error}"),
+        _ => format!("io_uring_setup(2) failed: {error}"),
     }
 }
 

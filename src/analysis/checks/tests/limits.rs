@@ -279,7 +279,8 @@ fn of_steadiness() -> Result<(), String> {
 #[test]
 fn a_rate_that_changes_is_not_held_to_be_steady() {
     let mut trial = open();
-    let has = |trial: &Trial| of(trial, None).iter().any(|check| check.name == "stationary");
+    let has =
+        |trial: &Trial| check_trial(trial, None).iter().any(|check| check.name == "stationary");
     assert!(has(&trial));
     trial.load.arrivals = crate::document::ArrivalsRecord::Staircase {
         rates_per_s: vec![1.0],

@@ -6,7 +6,7 @@ use crate::document::{Census, Distribution, Greetings, MisbehavingClients, Sessi
 /// Nothing at all was offered, answered, or seen.
 fn nothing(mut trial: Trial) -> Trial {
     let empty = hdrhistogram::Histogram::new_with_bounds(1, 1_000, 2).expect("bounds");
-    let none = Distribution::of(&empty, &empty).expect("written");
+    let none = Distribution::from_histograms(&empty, &empty).expect("written");
     trial.census = Census { reconciles: true, ..Census::default() };
     trial.throughput_per_s = 0.0;
     trial.sums = trial.sums.map(|sums| Sums { completed: 0, ok: 0, ok_squares: 0, ..sums });
@@ -41,24 +41,24 @@ fn what_has_nothing_to_judge_does_not_pass() {
             assert!(status(&trial, 0.0, name) > Status::Pass, "{name} passes");
         }
         assert_eq!(status(&trial, 0.0, "answered"), Status::Fail);
-        assert_eq!(validity(&of(&trial, None)), Validity::Invalid);
+        assert_eq!(validity(&check_trial(&trial, None)), Validity::Invalid);
     }
 }
 
 #[test]
 fn a_load_without_a_reply_is_invalid_and_says_what_there_was() {
     let message = |trial: &Trial| {
-        let all = of(trial, None);
+        let all = check_trial(trial, None);
         let check = all.into_iter().find(|check| check.name == "answered").expect("checked");
         assert_eq!(check.status, Status::Fail);
         check.message
     };
     let mut trial = nothing(example::closed());
-    assert!(message(&trial).contains("nothing was asked"), "{}", message(&trial));
+    assert!(message(&trial).contains("no request was sent"), "{}", message(&trial));
     (trial.census.offered, trial.census.sent, trial.census.unfinished) = (4, 4, 4);
-    assert!(message(&trial).contains("not one of 4 requests"), "{}", message(&trial));
+    assert!(message(&trial).contains("none of 4 requests"), "{}", message(&trial));
     (trial.census.ok, trial.census.unfinished) = (4, 0);
-    assert!(message(&trial).contains("4 came later"), "{}", message(&trial));
+    assert!(message(&trial).contains("4 arrived later"), "{}", message(&trial));
     // Results of older versions have no sums.
     trial.sums = None;
     assert_eq!(status(&trial, 0.0, "answered"), Status::Fail);

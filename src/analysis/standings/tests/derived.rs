@@ -1,7 +1,7 @@
 //! What follows from cells taken together: noise, and which model to take.
 
 use crate::analysis::metric::MARGIN;
-use crate::analysis::standings::{Beside, noise, of};
+use crate::analysis::standings::{Beside, noise, rank_workload};
 use crate::analysis::synthetic::{closed, flag, normal, summary, twin};
 use crate::document::{Cell, Estimate, Summary, Sureness};
 use crate::statistics::Verdict;
@@ -74,9 +74,9 @@ fn equals(random: &mut fastrand::Rng, models: usize, spread: f64) -> Vec<Cell> {
 fn differ(cells: &[Cell], margin: f64) -> bool {
     let all: Vec<&Cell> = cells.iter().collect();
     let ranked: Vec<&Cell> = cells.iter().filter(|cell| !cell.twin).collect();
-    let floors = noise::of("echo", &all);
+    let floors = noise::noise_floors("echo", &all);
     let beside = Beside { noise: &floors, reference: None, looks: None, margin };
-    let standings = of("echo", &ranked, &beside).expect("a best");
+    let standings = rank_workload("echo", &ranked, &beside).expect("a best");
     let different = |v: Option<Verdict>| matches!(v, Some(Verdict::Better | Verdict::Worse));
     standings.others.iter().any(|other| different(other.verdict))
 }
@@ -102,7 +102,7 @@ fn a_model_that_is_half_as_fast_is_nearly_always_called_worse() {
     let found = (0..200).filter(|_| {
         let mut cells = equals(&mut random, 5, 0.03);
         let slow: Vec<f64> = cells[4].throughput_per_s.values.iter().map(|v| v / 2.0).collect();
-        cells[4].throughput_per_s = Estimate::of(&slow).expect("values");
+        cells[4].throughput_per_s = Estimate::from_values(&slow).expect("values");
         differ(&cells, MARGIN)
     });
     assert!(found.count() >= 190);
@@ -111,8 +111,8 @@ fn a_model_that_is_half_as_fast_is_nearly_always_called_worse() {
 #[test]
 fn the_group_that_cannot_be_told_from_the_best_is_recommended_by_its_costs() {
     let (mut epoll, mut mio) = (closed("epoll", &BEST), closed("mio", &BEST.map(|v| v * 0.99)));
-    epoll.server_cpu_per_request_ns = Estimate::of(&[6e3; 5]);
-    mio.pss_bytes = Estimate::of(&[8_388_608.0; 5]).expect("values");
+    epoll.server_cpu_per_request_ns = Estimate::from_values(&[6e3; 5]);
+    mio.pss_bytes = Estimate::from_values(&[8_388_608.0; 5]).expect("values");
     let summary = summary(vec![epoll, mio, closed("fork", &BEST.map(|v| v / 2.0))]);
     let found = &summary.recommendations[0];
     assert_eq!(found.group, ["epoll", "mio"]);

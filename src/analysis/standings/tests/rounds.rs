@@ -16,7 +16,7 @@ fn cell(model: &str, cpu_us: &[f64]) -> Cell {
     cell.trials = cell.trials.iter().map(|file| file.replace("echo", "wait")).collect();
     cell.request = Some(RequestRecord::Work { rounds: 0, wait_ns: 5_000_000, reply_bytes: 64 });
     let ns: Vec<f64> = cpu_us.iter().map(|us| us * 1e3).collect();
-    cell.server_cpu_per_request_ns = Estimate::of(&ns);
+    cell.server_cpu_per_request_ns = Estimate::from_values(&ns);
     cell
 }
 
@@ -108,7 +108,7 @@ fn a_noisy_model_is_not_known_and_in_no_group_and_the_answer_says_what_it_would_
 fn a_pool_that_serves_a_tenth_is_not_cheap_but_behind() {
     let mut cells = usual();
     let mut pool = cell("thread-pool", &around(3.0, 0.05, 5));
-    pool.throughput_per_s = Estimate::of(&around(800.0, 0.05, 6)).expect("values");
+    pool.throughput_per_s = Estimate::from_values(&around(800.0, 0.05, 6)).expect("values");
     cells.push(pool);
     let summary = derived(cells);
     let pool = standing(&summary, "thread-pool");
@@ -157,7 +157,7 @@ fn a_twin_that_differs_from_its_model_by_more_takes_a_verdict_back() {
     let mut again = twin(&epoll, &vec![9e3; costs.len()]);
     again.workload = "wait".into();
     again.server_cpu_per_request_ns =
-        Estimate::of(&costs.iter().map(|cost| cost * 2.9).collect::<Vec<_>>());
+        Estimate::from_values(&costs.iter().map(|cost| cost * 2.9).collect::<Vec<_>>());
     cells.push(again);
     let summary = derived(cells);
     assert_eq!(standing(&summary, "thread-per-client").verdict, Some(Verdict::CannotTell));

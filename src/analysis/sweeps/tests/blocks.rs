@@ -69,7 +69,7 @@ fn a_point_with_a_trial_that_did_nothing_is_none() {
     for cell in with.iter_mut().filter(|cell| near(cell)) {
         let mut values = cell.throughput_per_s.values.clone();
         values[2] = 0.0;
-        cell.throughput_per_s = Estimate::of(&values).expect("values");
+        cell.throughput_per_s = Estimate::from_values(&values).expect("values");
     }
     without.retain(|cell| !near(cell));
     assert_eq!(only(with), only(without));

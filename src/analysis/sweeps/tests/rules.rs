@@ -11,11 +11,11 @@ fn the_first_of_several_settings_is_swept_and_one_value_is_no_sweep() {
         cells.push(point(cell, "many", "connections", b));
     }
     assert_eq!(
-        of(&bare(cells)).first().map(|sweep| sweep.factor.to_string()),
+        find_sweeps(&bare(cells)).first().map(|sweep| sweep.factor.to_string()),
         Some("request.rounds".into())
     );
     let single = vec![point(closed("epoll", &[1e4; 5]), "many", "connections", 8.0)];
-    assert!(of(&bare(single)).is_empty());
+    assert!(find_sweeps(&bare(single)).is_empty());
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn with(change: impl Fn(&mut Cell)) -> Vec<Crossover> {
 fn nothing_is_said_of_what_is_invalid_or_was_not_answered() {
     assert_eq!(with(|_| {}).len(), 1);
     assert!(with(|cell| cell.validity = Validity::Invalid).is_empty());
-    let nothing = Estimate::of(&[0.0; 5]).expect("values");
+    let nothing = Estimate::from_values(&[0.0; 5]).expect("values");
     assert!(with(|cell| cell.throughput_per_s = nothing.clone()).is_empty());
     let two = cells(&[("fork", FALLING), ("epoll", LEVEL)], 0.01, 1, 2);
     assert!(crossings(two).is_empty(), "two trials have no interval");

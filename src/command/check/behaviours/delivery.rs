@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 use rustix::process::Signal;
 
-use crate::command::check::client::Client;
+use crate::command::check::client::CheckClient;
 use crate::command::check::runner::counted;
 use crate::command::check::{Behaviour, Case, Needs, Speaks};
 
@@ -19,7 +19,7 @@ const REPLY_BYTES: usize = 400_000;
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "a_late_request_destroys_no_reply_of_the_drain",
-        why: "what comes when both halves are closed is answered with a reset, which destroys replies",
+        why: "input that arrives after close(2) causes a reset, which destroys replies",
         points: 2,
         needs: Needs::Process,
         speaks: Speaks::Bench,
@@ -29,7 +29,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_pipelining_client_loses_no_reply_to_the_drain",
-        why: "a reply that the server counts as given must arrive, whatever the client sends meanwhile",
+        why: "a reply that the server has counted must arrive, whatever the client sends meanwhile",
         points: 2,
         needs: Needs::Process,
         speaks: Speaks::Bench,
@@ -39,7 +39,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_half_closed_client_gets_its_replies_from_the_drain",
-        why: "a client that sends no more still reads",
+        why: "a client that has stopped sending still reads",
         points: 1,
         needs: Needs::Process,
         speaks: Speaks::Bench,
@@ -49,7 +49,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_reply_that_nobody_takes_before_the_drain_timeout_is_cut",
-        why: "what did not arrive was not finished",
+        why: "a reply that did not arrive is not finished",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -59,7 +59,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_slow_client_gets_the_reply_before_a_goodbye",
-        why: "the server closes first, and the client needs more than a moment for what is on its way",
+        why: "the server closes first, and the client needs time to read the rest",
         points: 1,
         needs: Needs::Process,
         speaks: Speaks::Bench,
@@ -70,8 +70,8 @@ pub(super) const ALL: &[Behaviour] = &[
 
 /// A client with a small window that has asked for a long reply and reads none of it yet; the server
 /// has written what the kernel takes.
-fn reads_nothing(case: &Case<'_>) -> Result<Client> {
-    let mut client = Client::connect_narrow(case.server.address, case.patience())?;
+fn reads_nothing(case: &Case<'_>) -> Result<CheckClient> {
+    let mut client = CheckClient::connect_narrow(case.server.address, case.patience())?;
     client.exchange(&case.speech.question(1))?;
     client.send(format!("WORK 0 0 {REPLY_BYTES}\n"))?;
     case.rests()?;
@@ -80,8 +80,8 @@ fn reads_nothing(case: &Case<'_>) -> Result<Client> {
 
 /// A client with a small window whose long reply is still being worked on, and which has ended its
 /// input.
-fn half_closed_client(case: &Case<'_>) -> Result<Client> {
-    let mut client = Client::connect_narrow(case.server.address, case.patience())?;
+fn half_closed_client(case: &Case<'_>) -> Result<CheckClient> {
+    let mut client = CheckClient::connect_narrow(case.server.address, case.patience())?;
     client.exchange(&case.speech.question(1))?;
     client.send(format!("WORK 0 50000 {REPLY_BYTES}\n"))?;
     client.half_close()?;
@@ -89,7 +89,7 @@ fn half_closed_client(case: &Case<'_>) -> Result<Client> {
 }
 
 /// Reads a long reply to its end, some of it at a time.
-fn arrives(client: &mut Client) -> Result<()> {
+fn arrives(client: &mut CheckClient) -> Result<()> {
     let reply = client.reply("a request for a long reply");
     let len = reply.context("the long reply was cut off")?.len() + 1;
     ensure!(len == REPLY_BYTES, "of a reply of {REPLY_BYTES} bytes {len} arrived");

@@ -14,14 +14,14 @@ use crate::workload::speech::{nines, show};
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "every_request_gets_its_reply",
-        why: "the least that a server does, for one client after the other",
+        why: "the minimum: serve one client after the other",
         points: 3,
         run: every_request,
         ..Behaviour::PLAIN
     },
     Behaviour {
         name: "answers_every_verb",
-        why: "what the application promises",
+        why: "the application's specification",
         points: 1,
         speaks: Speaks::Bench,
         run: every_verb,
@@ -46,7 +46,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_long_request_is_one_request",
-        why: "a request is longer than the buffer of one recv, and its reply than one send takes",
+        why: "a request may exceed one recv, and its reply one send",
         points: 2,
         speaks: Speaks::Lines,
         hostile: true,
@@ -55,7 +55,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "long_numbers_are_multiplied",
-        why: "an answer has as many digits as it has",
+        why: "products may be longer than any integer type",
         points: 1,
         speaks: Speaks::Bench,
         run: long_numbers,
@@ -63,7 +63,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_carriage_return_before_the_line_feed_is_no_data",
-        why: "telnet ends its lines so",
+        why: "telnet ends lines with CR and LF",
         points: 1,
         speaks: Speaks::Lines,
         run: carriage_return,
@@ -78,7 +78,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "the_end_of_input_ends_the_last_line",
-        why: "a file without a line feed at its end is a file too",
+        why: "a file may end without a line feed",
         points: 1,
         speaks: Speaks::Lines,
         run: end_of_input,
@@ -86,7 +86,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "garbage_gets_an_error_and_the_connection_goes_on",
-        why: "a client's mistake is the client's: it is told, and nobody else notices",
+        why: "a client's mistake gets an error and affects no other client",
         points: 2,
         speaks: Speaks::Lines,
         hostile: true,
@@ -95,7 +95,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "an_oversize_line_gets_an_error_and_a_close",
-        why: "a line without an end must not fill the memory, and the client should learn why",
+        why: "an endless line must not exhaust memory, and the client should learn why",
         points: 2,
         speaks: Speaks::Lines,
         hostile: true,
@@ -116,7 +116,7 @@ pub(super) const ALL: &[Behaviour] = &[
         why: "classroom clients do not delimit their messages",
         points: 1,
         needs: Needs::Model,
-        speaks: Speaks::Own(Speech::of(App::Multiply, Framing::Raw)),
+        speaks: Speaks::Own(Speech::for_app(App::Multiply, Framing::Raw)),
         flags: &["--close-after", "2"],
         run: raw_close_after,
         ..Behaviour::PLAIN

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use protocol::{App, Framing};
 use rustix::process::Signal;
 
-use crate::command::check::client::Client;
+use crate::command::check::client::CheckClient;
 use crate::command::check::runner::counted;
 use crate::command::check::{Behaviour, Case, Needs, Speaks, Speech};
 use crate::workload::speech::show;
@@ -21,21 +21,21 @@ const ANY: Behaviour = Behaviour { speaks: Speaks::Http, ..Behaviour::PLAIN };
 /// Of our models, by their paths and options.
 const HTTP: Behaviour = Behaviour {
     needs: Needs::Model,
-    speaks: Speaks::Own(Speech::of(App::Bench, Framing::Http)),
+    speaks: Speaks::Own(Speech::for_app(App::Bench, Framing::Http)),
     ..Behaviour::PLAIN
 };
 
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "http_requests_are_answered_on_a_connection_that_stays_open",
-        why: "curl, browsers and load generators send the next request where they sent the last",
+        why: "curl, browsers and load generators reuse connections",
         points: 2,
         run: kept_alive,
         ..ANY
     },
     Behaviour {
         name: "an_http_request_split_at_every_byte_is_one_request",
-        why: "TCP may deliver a request in pieces, in its head and in its body",
+        why: "TCP may deliver head and body in pieces",
         points: 2,
         hostile: true,
         run: split_at_every_byte,
@@ -51,7 +51,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "an_http_request_of_two_lengths_smuggles_nothing",
-        why: "who cannot know where a request ends must not guess what follows",
+        why: "a server that cannot find a request's end must not guess",
         points: 2,
         hostile: true,
         run: two_lengths,
@@ -59,7 +59,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "an_oversize_http_head_gets_an_error_and_a_close",
-        why: "a head without an end must not fill the memory, and the client should learn why",
+        why: "an endless head must not exhaust memory, and the client should learn why",
         points: 2,
         hostile: true,
         run: oversize_head,
@@ -74,14 +74,14 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "connection_close_is_answered_and_obeyed",
-        why: "a client that asks for the end reads until it comes",
+        why: "a client that asks for Connection: close reads until the end",
         points: 1,
         run: close_on_request,
         ..ANY
     },
     Behaviour {
         name: "one_http_client_too_many_is_told_so",
-        why: "a load balancer understands a status and no line of text",
+        why: "a load balancer understands a status, not a line of text",
         points: 1,
         flags: &["--max-connections", "1"],
         concurrent: true,
@@ -90,7 +90,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "an_http_drain_says_that_the_reply_is_the_last",
-        why: "a client that is told sends its next request elsewhere and loses none",
+        why: "a client that sees Connection: close sends its next request elsewhere and loses none",
         points: 1,
         flags: &["--drain-timeout", "20s"],
         run: drain,
@@ -103,7 +103,7 @@ fn get(target: &str) -> String {
 }
 
 /// The next reply's head, its lines joined with spaces, and its body.
-pub(super) fn reply(client: &mut Client, to: &str) -> Result<(String, String)> {
+pub(super) fn reply(client: &mut CheckClient, to: &str) -> Result<(String, String)> {
     let (mut head, mut len) = (String::new(), 0);
     loop {
         let line = client.reply(to)?;
@@ -121,7 +121,7 @@ pub(super) fn reply(client: &mut Client, to: &str) -> Result<(String, String)> {
     Ok((head, String::from_utf8_lossy(&body).into_owned()))
 }
 
-fn expect(client: &mut Client, to: &str, status: u16, body: &str) -> Result<()> {
+fn expect(client: &mut CheckClient, to: &str, status: u16, body: &str) -> Result<()> {
     let (head, came) = reply(client, to)?;
     let right = head.starts_with(&format!("HTTP/1.1 {status} ")) && came.starts_with(body);
     ensure!(

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use protocol::App;
 use servers::Family;
 
-use crate::command::check::client::{Client, knock};
+use crate::command::check::client::{CheckClient, knock};
 use crate::command::check::{Behaviour, Case, Needs, Speaks};
 use crate::host::accounts;
 use crate::process::watch::{Footprint, Lowered, Scarce};
@@ -18,7 +18,7 @@ use crate::process::watch::{Footprint, Lowered, Scarce};
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "pipelining_to_a_client_that_does_not_read_is_bounded",
-        why: "a server that waits for both ends at once must neither lose bytes nor stop",
+        why: "a server that reads and writes at once must neither lose bytes nor stall",
         points: 2,
         speaks: Speaks::Lines,
         hostile: true,
@@ -27,7 +27,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_client_that_does_not_read_costs_no_memory",
-        why: "replies that nobody takes pile up, unless the server stops reading requests",
+        why: "unread replies pile up unless the server stops reading requests",
         points: 2,
         needs: Needs::Process,
         speaks: Speaks::Lines,
@@ -36,7 +36,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "clients_that_come_and_go_leave_no_memory_behind",
-        why: "some bytes kept for each client that has left are a server that grows all day",
+        why: "a few bytes leaked per client make a server grow all day",
         points: 2,
         needs: Needs::Process,
         run: churn,
@@ -44,7 +44,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "one_more_than_may_be_is_turned_away_until_one_leaves",
-        why: "a limit that is told is better than one that is found",
+        why: "a client at the limit should be told so",
         points: 2,
         needs: Needs::Model,
         flags: &["--max-connections", "3"],
@@ -54,7 +54,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "running_out_of_descriptors_is_survived",
-        why: "accept fails and the listener stays ready: that is no reason to end, or to spin",
+        why: "accept fails while the listener stays ready: the server must neither exit nor spin",
         points: 3,
         needs: Needs::Process,
         run: out_of_descriptors,
@@ -62,7 +62,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_limit_that_falls_below_what_is_open_takes_no_client_away",
-        why: "who is connected needs no new descriptor: there is nothing that a server lacks",
+        why: "connected clients need no new descriptor: they must still be served",
         points: 2,
         needs: Needs::Model,
         run: falling_limit,
@@ -70,7 +70,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "running_out_of_threads_is_survived",
-        why: "the kernel may refuse a thread or a process: one client is lost and not the server",
+        why: "the kernel may refuse a thread or a process: lose one client, not the server",
         points: 2,
         needs: Needs::Process,
         hostile: true,
@@ -80,7 +80,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "running_out_of_memory_is_survived",
-        why: "who asks for more than there is loses the connection, and the others keep theirs",
+        why: "a client that needs too much memory loses its connection; the others keep theirs",
         points: 2,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -112,7 +112,7 @@ fn unread_memory(case: &mut Case<'_>) -> Result<()> {
     // More than the kernel's buffers on the way hold, where growth alone decides nothing.
     let pipelined = if case.is_model() { 16 } else { 64 } * 1024 * 1024;
     let pid = case.server.pid()?;
-    let mut client = Client::connect_narrow(case.server.address, case.patience())?;
+    let mut client = CheckClient::connect_narrow(case.server.address, case.patience())?;
     // What a client costs anyway, a process of its own say, is not what is asked here.
     client.exchange(&case.speech.question(1))?;
     case.rests()?;
@@ -231,7 +231,7 @@ fn admission(case: &mut Case<'_>) -> Result<()> {
 fn out_of_descriptors(case: &mut Case<'_>) -> Result<()> {
     let pid = case.server.pid()?;
     let mut first = case.served_client()?;
-    let limit = 32.max(Footprint::of(pid).descriptors as u64 + 8);
+    let limit = 32.max(Footprint::read_from(pid).descriptors as u64 + 8);
     let lowered = Lowered::new(pid, Scarce::Descriptors, limit)?;
     let rest = || case.rests().context("clients wait and no descriptor may be left");
     let mut crowd = Vec::new();
@@ -302,7 +302,7 @@ fn out_of_memory(case: &mut Case<'_>) -> Result<()> {
     let requests = b"WORK 0 0 1048576\n".repeat(8);
     let mut greedy = Vec::new();
     for _ in 0..64 {
-        let mut client = Client::connect_narrow(case.server.address, case.patience())?;
+        let mut client = CheckClient::connect_narrow(case.server.address, case.patience())?;
         // One that is turned away at once may find it closed.
         let _ = client.stream.write_all(&requests);
         greedy.push(client);
@@ -324,7 +324,7 @@ fn out_of_memory(case: &mut Case<'_>) -> Result<()> {
 }
 
 /// Whether the client gets its reply, or an end; nothing else will do.
-fn is_served(client: &mut Client, case: &Case<'_>, n: u64) -> Result<bool> {
+fn is_served(client: &mut CheckClient, case: &Case<'_>, n: u64) -> Result<bool> {
     let question = case.speech.question(n);
     match client.stream.write_all(&question.request) {
         Err(error)

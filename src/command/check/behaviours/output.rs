@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use crate::command::check::client::Client;
+use crate::command::check::client::CheckClient;
 use crate::command::check::runner::counted;
 use crate::command::check::{Behaviour, Case, Needs, Speaks};
 use crate::process::child::ServerChild;
@@ -18,7 +18,7 @@ use crate::process::child::ServerChild;
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "log_lines_that_nobody_reads_hold_up_nobody",
-        why: "a pipe is full after 64 KiB, and a server that waits for its reader serves nobody",
+        why: "a pipe is full after 64 KiB; a server that waits for its reader serves no client",
         points: 2,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -27,7 +27,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "log_lines_that_nobody_can_read_hold_up_nobody",
-        why: "a log that is closed is no reason to stop serving",
+        why: "a closed log must not stop the server",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -36,7 +36,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_server_that_cannot_say_that_it_is_ready_ends",
-        why: "whoever has started it waits for that line, and would wait for ever",
+        why: "the program that started the server waits for that line",
         points: 1,
         needs: Needs::Model,
         run: not_ready,
@@ -44,7 +44,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_last_line_that_nobody_reads_is_an_error",
-        why: "counters that are lost are no success, and no reason not to end",
+        why: "lost counters are an error, but the server must still end",
         points: 1,
         needs: Needs::Model,
         run: no_last_line,
@@ -56,11 +56,11 @@ pub(super) const ALL: &[Behaviour] = &[
 const GAP: &str = " lines were dropped here";
 
 /// A server that shows its requests there.
-fn shown_to(case: &Case<'_>, stderr: PipeWriter) -> Result<(ServerChild, Client)> {
+fn shown_to(case: &Case<'_>, stderr: PipeWriter) -> Result<(ServerChild, CheckClient)> {
     let mut command = case.command(&["--verbose", "--drain-timeout", "20s"])?;
     command.stderr(stderr);
     let server = ServerChild::start(command)?;
-    let client = Client::connect(server.address, case.patience())?;
+    let client = CheckClient::connect(server.address, case.patience())?;
     Ok((server, client))
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::command::check::client::Client;
+use crate::command::check::client::CheckClient;
 use crate::command::check::runner::{Skip, counted};
 use crate::command::check::{Behaviour, Case, Needs};
 use crate::process::watch;
@@ -11,7 +11,7 @@ use crate::process::watch;
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "a_killed_worker_takes_only_its_own_clients_with_it",
-        why: "a crash is one client's loss: the others are served on, and the place is filled again",
+        why: "a crash loses one client: the others are still served, and the worker is replaced",
         points: 3,
         needs: Needs::Workers,
         run: killed_worker,
@@ -19,7 +19,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "every_worker_may_be_killed_at_once",
-        why: "what kills one worker may kill them all: the first process fills their places again",
+        why: "if all workers are killed, the parent replaces them all",
         points: 1,
         needs: Needs::Workers,
         run: all_killed,
@@ -27,7 +27,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_worker_that_does_not_end_is_killed",
-        why: "one that hangs, or is stopped, hears nothing: SIGKILL is heard",
+        why: "a hung or stopped worker ignores SIGTERM: SIGKILL must follow",
         points: 1,
         needs: Needs::Workers,
         flags: &["--drain-timeout", "100ms"],
@@ -107,7 +107,7 @@ fn stopped_workers(case: &mut Case<'_>) -> Result<()> {
     counted(&stopped, "cut", 1..=1)
 }
 
-fn worker_of(case: &Case<'_>, client: &Client) -> Option<i32> {
+fn worker_of(case: &Case<'_>, client: &CheckClient) -> Option<i32> {
     let end = client.stream.local_addr().ok()?;
     watch::holder(case.server.pid().ok()?, case.server.address, end)
 }

@@ -1,4 +1,4 @@
-//! Clients that leave without a word: at any moment, and many at once.
+//! Clients that disconnect abruptly, at any moment and many at once.
 
 use anyhow::Result;
 
@@ -7,7 +7,7 @@ use crate::command::check::{Behaviour, Case, Speaks};
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "a_reset_before_accept_harms_nobody",
-        why: "accept hands over connections that are dead already, or fails for one of them",
+        why: "accept may return a dead connection, or fail for one",
         points: 2,
         hostile: true,
         run: reset_before_accept,
@@ -15,7 +15,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_reset_in_mid_request_harms_nobody",
-        why: "recv fails: that is the end of one client and not of the server",
+        why: "recv fails: that ends one client, not the server",
         points: 3,
         hostile: true,
         run: reset_in_mid_request,
@@ -23,7 +23,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_reset_before_the_reply_harms_nobody",
-        why: "send fails, or kills the process with SIGPIPE where nobody has thought of it",
+        why: "send fails, or kills a process that does not ignore SIGPIPE",
         points: 3,
         hostile: true,
         run: reset_before_the_reply,
@@ -31,7 +31,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_reset_after_the_reply_harms_nobody",
-        why: "not every client closes in order when it has what it came for",
+        why: "some clients reset the connection once they have their reply",
         points: 2,
         hostile: true,
         run: reset_after_the_reply,
@@ -39,7 +39,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_reset_during_a_job_harms_nobody",
-        why: "the result of a long computation finds nobody who wants it",
+        why: "the client has left before a long computation ends",
         points: 2,
         speaks: Speaks::Bench,
         hostile: true,
@@ -48,7 +48,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_burst_of_dropped_connections_leaves_nothing_behind",
-        why: "a descriptor or thread lost with each client is a server that lives for a day",
+        why: "a server that leaks a descriptor or thread per client fails within a day",
         points: 2,
         hostile: true,
         run: dropped_burst,

@@ -7,13 +7,13 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
 use servers::{Family, Workers};
 
-use crate::command::check::client::Client;
+use crate::command::check::client::CheckClient;
 use crate::command::check::{Behaviour, Case, Needs, Speaks};
 
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "a_client_that_says_nothing_holds_up_nobody",
-        why: "connecting and staying silent costs nothing: it must not stop a server",
+        why: "silent connections are cheap for an attacker: they must not stop a server",
         points: 3,
         concurrent: true,
         run: silent_client,
@@ -21,7 +21,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_client_waits_for_nobody_but_in_a_sequential_server",
-        why: "one client's long request is not the others' wait",
+        why: "one client's long request must not delay the others",
         points: 3,
         speaks: Speaks::Bench,
         concurrent: true,
@@ -30,7 +30,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_client_with_many_jobs_takes_turns_with_the_others",
-        why: "who asks for much at once must not get it all before the others get anything",
+        why: "a burst from one client must not delay the others until it is done",
         points: 2,
         speaks: Speaks::Bench,
         concurrent: true,
@@ -39,7 +39,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_client_that_never_stops_asking_takes_turns",
-        why: "a client whose next request is always there must not be the only one that is served",
+        why: "a client that always has a next request must not starve the others",
         points: 2,
         needs: Needs::Process,
         speaks: Speaks::Lines,
@@ -49,7 +49,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "fifty_clients_are_served_side_by_side",
-        why: "a pair of clients is served by luck, a class of them by design",
+        why: "two clients may be served by luck, a whole class only by design",
         points: 3,
         concurrent: true,
         run: fifty,
@@ -134,7 +134,7 @@ fn endless(case: &mut Case<'_>) -> Result<()> {
 /// How many bytes of replies a client gets that never stops asking, from a moment when another one has
 /// asked too until that one has its reply.
 fn until_the_other_is_served(case: &Case<'_>, n: u64) -> Result<u64> {
-    let mut greedy = Client::connect_wide(case.server.address, case.patience())?;
+    let mut greedy = CheckClient::connect_wide(case.server.address, case.patience())?;
     greedy.exchange(&case.speech.question(n))?;
     let mut other = case.served_client()?;
     // Both are there when the server looks, the greedy one first.

@@ -16,7 +16,7 @@ use crate::process::watch;
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "a_stray_signal_does_nothing",
-        why: "anybody who may signal a server may do it by mistake: its clients must not pay for it",
+        why: "a stray signal must not harm the server's clients",
         points: 2,
         needs: Needs::Process,
         hostile: true,
@@ -25,7 +25,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_job_takes_its_time_whatever_signals_come",
-        why: "a wait that a signal restarts has no end while signals come, and one that it ends is none",
+        why: "signals must neither prolong a timed wait forever nor cut it short",
         points: 1,
         needs: Needs::Process,
         speaks: Speaks::Bench,
@@ -34,7 +34,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_drain_takes_its_time_whatever_signals_come",
-        why: "an alarm that is not the server's own must not cut its clients before their time",
+        why: "an inherited alarm must not disconnect clients early",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -44,7 +44,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "being_stopped_and_continued_is_no_activity_of_a_client",
-        why: "what limits a server's processor time stops it all the time, and silence goes on",
+        why: "SIGSTOP and SIGCONT, as CPU limiters send them, must not disturb idle timeouts",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Lines,
@@ -54,7 +54,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_hang_up_drains",
-        why: "the terminal is gone, and the server with it, but not the requests that it has taken",
+        why: "when its terminal closes, the server stops but answers accepted requests",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -64,7 +64,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "inherited_signals_do_not_matter",
-        why: "masks, ignored signals and timers outlive exec(2): a careless parent would decide",
+        why: "signal masks, ignored signals and timers survive exec(2): reset them at start",
         points: 2,
         needs: Needs::Model,
         inherited: Inherited { signals: true, descriptors: 0, limit: None },

@@ -7,17 +7,17 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::{Resource, getrlimit};
 use servers::Workers;
 
-use crate::command::check::client::Client;
+use crate::command::check::client::CheckClient;
 use crate::command::check::{Behaviour, Case, Needs, Skip};
 use crate::process::inherited::Inherited;
-use crate::process::server::Server;
+use crate::process::server::RunningServer;
 use crate::process::starting::Refusal;
 use crate::process::watch::Scarce;
 
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "with_few_descriptors_it_serves_or_says_what_to_change",
-        why: "a server that is ready and then ends, or serves nobody, is found out too late",
+        why: "a server that reports ready and then fails is noticed too late",
         points: 1,
         needs: Needs::Model,
         run: few_descriptors,
@@ -25,7 +25,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "with_few_threads_it_serves_or_says_what_to_change",
-        why: "whether the kernel gives all threads and processes is known before the first client",
+        why: "check before the first client that the kernel grants all threads and processes",
         points: 1,
         needs: Needs::Model,
         run: few_threads,
@@ -33,7 +33,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "with_high_descriptors_it_serves_or_says_what_to_change",
-        why: "what starts a server may leave it a thousand open descriptors, and its own come after",
+        why: "a parent may leak a thousand open descriptors into the server",
         points: 1,
         needs: Needs::Model,
         run: high_descriptors,
@@ -41,7 +41,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "told_to_stop_while_it_starts_it_ends",
-        why: "a signal that comes before the server is ready means the same as later",
+        why: "a signal before the ready line must act as it does later",
         points: 1,
         needs: Needs::Model,
         run: stopped_while_starting,
@@ -108,7 +108,7 @@ fn stopped_while_starting(case: &mut Case<'_>) -> Result<()> {
             Some(libc::SIGTERM) => said.is_empty(),
             _ => status.success() && last.contains(r#""event":"stopped""#),
         };
-        ensure!(ended, "told to stop after {after:?} it ended with {status}, saying: {said}");
+        ensure!(ended, "stopped after {after:?}, it ended with {status} and printed: {said}");
     }
     Ok(())
 }
@@ -127,12 +127,12 @@ fn workers<'a>(case: &Case<'_>, numbers: &[&'a str]) -> Vec<Vec<&'a str>> {
 /// line, which names what to change.
 fn serves_or_explains(
     case: &Case<'_>,
-    outcome: Result<Server, Refusal>,
+    outcome: Result<RunningServer, Refusal>,
     change: &str,
 ) -> Result<()> {
     match outcome {
         Ok(mut server) => {
-            let mut client = Client::connect(server.address, case.patience())?;
+            let mut client = CheckClient::connect(server.address, case.patience())?;
             client.exchange(&case.speech.question(1)).context("it was ready")?;
             drop(client);
             server.stop().map(drop)
@@ -141,7 +141,7 @@ fn serves_or_explains(
             let explains = words.lines().count() == 1 && words.contains(change);
             ensure!(
                 explains && matches!(status.code(), Some(1 | 2)),
-                "it ended with {status}, saying: {words}"
+                "it ended with {status} and printed: {words}"
             );
             Ok(())
         }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::command::check::client::{Client, knock};
+use crate::command::check::client::{CheckClient, knock};
 use crate::command::check::runner::counted;
 use crate::command::check::{Behaviour, Case, Needs, Speaks};
 use crate::process::watch::{self, Lowered, Scarce};
@@ -14,7 +14,7 @@ use crate::process::watch::{self, Lowered, Scarce};
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "says_where_it_listens_and_what_it_did",
-        why: "who starts a server need not guess when it is ready, or what became of its clients",
+        why: "ready and stopped lines tell when to connect and how each client ended",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -23,7 +23,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "drain_answers_what_was_received",
-        why: "a server that is replaced must not lose the requests that it has taken",
+        why: "a server that is replaced must not lose accepted requests",
         points: 2,
         needs: Needs::Process,
         speaks: Speaks::Bench,
@@ -33,7 +33,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "half_a_request_is_not_answered_by_the_drain",
-        why: "an answer to the part that came is an answer to no question",
+        why: "half a request must not be answered",
         points: 1,
         needs: Needs::Process,
         speaks: Speaks::Lines,
@@ -43,7 +43,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_chatty_client_cannot_stop_the_drain",
-        why: "a client with always one more request would keep a server for ever",
+        why: "a client that keeps asking must not prolong the drain forever",
         points: 1,
         needs: Needs::Process,
         speaks: Speaks::Lines,
@@ -53,7 +53,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_second_signal_cuts",
-        why: "who asks twice means now",
+        why: "a second signal means: stop now",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -63,7 +63,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "the_drain_timeout_cuts",
-        why: "a drain without an end is none",
+        why: "a drain must end",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -73,7 +73,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "who_waits_to_be_accepted_is_answered_by_the_drain",
-        why: "closing a listener resets everybody in its queue, with the requests that they have sent",
+        why: "closing a listener resets every connection in its queue, requests included",
         points: 1,
         needs: Needs::Model,
         flags: &["--drain-timeout", "60s"],
@@ -82,7 +82,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "two_signals_at_once_end_it",
-        why: "they are handled one right after the other, or two threads handle them at once",
+        why: "two signals may be handled in a row, or by two threads at once",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -92,7 +92,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "it_stops_without_descriptors",
-        why: "accept(2) without a descriptor fails before it can say that the listener is closed",
+        why: "accept(2) without a free descriptor fails before it reports the closed listener",
         points: 2,
         needs: Needs::Process,
         run: without_descriptors,
@@ -100,7 +100,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "nothing_is_left_of_a_stopped_server",
-        why: "a child or a listener that stays keeps the port, and serves an old program",
+        why: "a leftover child or listener keeps the port and serves the old program",
         points: 2,
         needs: Needs::Process,
         run: nothing_left,
@@ -230,7 +230,10 @@ fn queued(case: &mut Case<'_>) -> Result<()> {
     if case.is_model() { counted(&stopped, "finished", QUEUED + 2..=QUEUED + 2) } else { Ok(()) }
 }
 
-fn connect_and_stop(case: &Case<'_>, asking: u64) -> Result<(Vec<(u64, Client)>, Client)> {
+fn connect_and_stop(
+    case: &Case<'_>,
+    asking: u64,
+) -> Result<(Vec<(u64, CheckClient)>, CheckClient)> {
     let connect = |n| {
         let mut client = case.client()?;
         client.send(case.speech.question(n).request)?;

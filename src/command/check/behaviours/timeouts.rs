@@ -1,4 +1,4 @@
-//! Clients that take their time. The limits are short here so that nobody waits for them.
+//! Slow clients and timeouts. The limits are short here to keep the tests quick.
 
 use std::io::Write;
 use std::thread;
@@ -12,7 +12,7 @@ use crate::command::check::{Behaviour, Case, Needs, Speaks, Speech};
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "an_idle_connection_is_closed",
-        why: "whoever is gone without a word holds a place for ever",
+        why: "a client that vanished holds its place forever",
         points: 1,
         needs: Needs::Model,
         flags: &["--idle-timeout", "200ms"],
@@ -22,7 +22,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_silent_connection_is_closed",
-        why: "whoever connects and never asks holds a place for ever",
+        why: "a client that never sends a request holds its place forever",
         points: 1,
         needs: Needs::Model,
         flags: &["--idle-timeout", "200ms"],
@@ -32,7 +32,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_trickling_sender_is_closed",
-        why: "a byte now and then is never idle and never a request: the limit is on the request",
+        why: "a client that trickles bytes is never idle: limit the time for a request",
         points: 2,
         needs: Needs::Model,
         speaks: Speaks::Lines,
@@ -43,7 +43,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_client_that_never_reads_is_closed",
-        why: "a reply that nobody takes is not an activity",
+        why: "an unread reply is not activity",
         points: 2,
         needs: Needs::Model,
         speaks: Speaks::Lines,
@@ -54,10 +54,10 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "http_bytes_that_complete_no_request_hold_no_place",
-        why: "empty lines, and a head or a body in single bytes, are never idle and never a request",
+        why: "trickled empty lines, heads and bodies are never idle and never a request",
         points: 2,
         needs: Needs::Model,
-        speaks: Speaks::Own(Speech::of(App::Bench, Framing::Http)),
+        speaks: Speaks::Own(Speech::for_app(App::Bench, Framing::Http)),
         flags: &["--idle-timeout", "300ms"],
         hostile: true,
         run: http_trickle,

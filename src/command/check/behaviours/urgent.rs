@@ -6,18 +6,18 @@ use protocol::{App, Framing};
 use rustix::process::Signal;
 
 use super::http;
-use crate::command::check::client::Client;
+use crate::command::check::client::CheckClient;
 use crate::command::check::runner::counted;
 use crate::command::check::{Behaviour, Case, Needs, Speaks, Speech};
 use crate::workload::speech::show;
 
-const RAW: Speech = Speech::of(App::Bench, Framing::Raw);
-const HTTP: Speech = Speech::of(App::Bench, Framing::Http);
+const RAW: Speech = Speech::for_app(App::Bench, Framing::Raw);
+const HTTP: Speech = Speech::for_app(App::Bench, Framing::Http);
 
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "urgent_data_hides_no_request",
-        why: "a read ends in front of an urgent byte, and what is behind it is a request all the same",
+        why: "a read stops at an urgent byte; the request behind it still counts",
         points: 2,
         speaks: Speaks::Lines,
         hostile: true,
@@ -26,7 +26,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "urgent_data_hides_no_http_request",
-        why: "a head, a body and the next request may each be behind an urgent byte",
+        why: "a head, a body or the next request may follow an urgent byte",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Own(HTTP),
@@ -36,7 +36,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "urgent_data_hides_no_raw_message",
-        why: "what is behind an urgent byte is the next message",
+        why: "the bytes behind an urgent byte are the next message",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Own(RAW),
@@ -45,7 +45,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_drain_answers_what_is_behind_urgent_data",
-        why: "the request behind an urgent byte was received like any other",
+        why: "a request behind an urgent byte is a normal request",
         points: 2,
         needs: Needs::Process,
         speaks: Speaks::Bench,
@@ -55,7 +55,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "an_http_drain_answers_what_is_behind_urgent_data",
-        why: "the request behind an urgent byte was received like any other",
+        why: "a request behind an urgent byte is a normal request",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Own(HTTP),
@@ -85,14 +85,14 @@ fn job(speech: Speech) -> &'static [u8] {
 }
 
 /// Sends all of it with an urgent byte there.
-fn send_around(client: &mut Client, bytes: &[u8], at: usize) -> Result<()> {
+fn send_around(client: &mut CheckClient, bytes: &[u8], at: usize) -> Result<()> {
     client.send(&bytes[..at])?;
     client.send_urgent()?;
     client.send(&bytes[at..])
 }
 
 /// Waits for the reply to [`job`].
-fn job_is_done(client: &mut Client, speech: Speech) -> Result<()> {
+fn job_is_done(client: &mut CheckClient, speech: Speech) -> Result<()> {
     let reply = match speech.framing {
         _ if job(speech).is_empty() => return Ok(()),
         Framing::Line => client.reply("a job")?,

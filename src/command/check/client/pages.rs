@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, bail};
 use protocol::{Exchange, Reply};
 
-use super::Client;
+use super::CheckClient;
 use crate::workload::speech::{Page, show};
 
 /// What it remembers of its connection.
@@ -15,7 +15,7 @@ pub(super) struct Pages {
     over: bool,
 }
 
-impl Client {
+impl CheckClient {
     /// Whether the server has said that it closes after the reply that came last.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -81,5 +81,5 @@ fn what_cannot_be_told_says_how_much_worse_it_may_be() {
     let change = some.rows[0].change.as_mut().expect("it has one");
     change.interval = Interval { low: 0.5, high: 1.2 };
     let said = text::text(&some, false);
-    assert!(said.contains("may be worse by a factor of 2.00 at most"), "{said}");
+    assert!(said.contains("may be worse by a factor of at most 2.00"), "{said}");
 }

@@ -94,7 +94,7 @@ fn it_takes_five_trials_of_both() {
     };
     assert_eq!(why(five(), five()), "");
     for (base, new) in [(four(), five()), (five(), four())] {
-        assert_eq!(why(base, new), "4 trials, and it takes 5");
+        assert_eq!(why(base, new), "4 trials, but 5 are required");
     }
 }
 
@@ -237,7 +237,7 @@ fn a_shift_between_runs_is_seldom_called_a_change() {
         let cost = times(&reference, shift);
         let mut of = crate::analysis::synthetic::reference(2e5, &cost, &cost);
         of.throughput_per_s =
-            Estimate::of(&times(&cost, -1.0).iter().map(|c| -1e9 / c).collect::<Vec<_>>())
+            Estimate::from_values(&times(&cost, -1.0).iter().map(|c| -1e9 / c).collect::<Vec<_>>())
                 .expect("values");
         own.summary.reference = Some(of);
         own
@@ -292,9 +292,13 @@ fn of_two_sides_of_one_run_neighbours_are_compared_whatever_the_machine_did() {
     let change = found.rows[0].change.expect("twelve pairs");
     assert!((change.ratio - 0.8).abs() < 1e-9 && (change.interval.high - 0.8).abs() < 1e-9);
     assert_eq!(found.rows[0].verdict, Some(Verdict::Worse));
-    assert!(text::text(&found, false).contains("each trial beside one of the other side"));
+    assert!(text::text(&found, false).contains("the two sides interleaved trial by trial"));
     let few = sides(&base[..6], &new[..6]);
-    assert_eq!(few.rows[0].why.as_deref(), Some("6 pairs of trials, and it takes 7"), "two cells");
+    assert_eq!(
+        few.rows[0].why.as_deref(),
+        Some("6 pairs of trials, but 7 are required"),
+        "two cells"
+    );
 }
 
 #[test]
@@ -318,11 +322,11 @@ fn the_text_counts_the_verdicts_and_has_each_number_in_its_column() {
     let (base, new) = (run("old", [base, vec![few]].concat()), run("young", new));
     let found = comparison(&base, &new, &args(&[]), vec!["kernel: a and b".into()]);
     let all = text::text(&found, true);
-    let said = "young compared with old: of 20 figures 1 worse, 1 better, 12 the same within 5 %, 1 cannot \
-                be told, 5 without a verdict\n";
+    let said = "young compared with old: of 20 figures 1 worse, 1 better, 12 the same within 5 %, 1 undecided, \
+                5 without a verdict\n";
     assert!(all.starts_with(said), "{all}");
-    assert!(all.contains("weaker evidence: two separate runs"), "{all}");
-    assert!(all.contains("no verdict: 3 trials, and it takes 5 (fork under echo)\n"), "{all}");
+    assert!(all.contains("weaker evidence: separate runs"), "{all}");
+    assert!(all.contains("no verdict: 3 trials, but 5 are required (fork under echo)\n"), "{all}");
     assert!(all.contains("not alike: kernel: a and b\n"), "{all}");
     assert!(all.contains("select under echo: only in young\n"), "{all}");
     assert_eq!(text::text(&found, false).lines().filter(|line| line.contains(" same")).count(), 1);

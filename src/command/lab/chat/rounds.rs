@@ -222,7 +222,8 @@ pub(super) fn rooms(trials: &[Trial]) -> Vec<Room> {
         sizes.dedup();
         for members in sizes.iter().copied() {
             let of_room = || own().filter(|trial| trial.members == members);
-            let estimate = |of: Of| Estimate::of(&of_room().filter_map(of).collect::<Vec<_>>());
+            let estimate =
+                |of: Of| Estimate::from_values(&of_room().filter_map(of).collect::<Vec<_>>());
             let sum = |of: fn(&Trial) -> u64| of_room().map(of).sum();
             let over = |of: Of, other: &'static str, size: usize| {
                 let is_other = other != model || size != members;

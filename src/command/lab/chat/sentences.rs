@@ -10,7 +10,7 @@ const SHARE_MOST: f64 = 10.0;
 const ROUNDS_FEW: u32 = 5;
 
 /// What the measurements allow to say.
-pub(super) fn of(measured: &Measured) -> Vec<String> {
+pub(super) fn chat_sentences(measured: &Measured) -> Vec<String> {
     let mut said = delivered(&measured.rooms);
     said.extend(grown(measured));
     said.extend(against_epoll(measured));
@@ -24,7 +24,7 @@ pub(super) fn of(measured: &Measured) -> Vec<String> {
     }
     if measured.rounds < ROUNDS_FEW {
         said.push(format!(
-            "These are {} rounds: enough for large effects only, and intervals are wide.",
+            "{} rounds are enough for large effects only, and intervals are wide.",
             measured.rounds
         ));
     }

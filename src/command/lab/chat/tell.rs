@@ -12,7 +12,7 @@ use crate::view::page::micro;
 type Of = fn(&Room) -> Option<&Estimate>;
 
 pub(super) fn lesson(measured: &Measured) -> Lesson {
-    let said = sentences::of(measured);
+    let said = sentences::chat_sentences(measured);
     let about = |words: &[&str]| -> Vec<String> {
         let is = |said: &&String| words.iter().any(|word| said.contains(word));
         said.iter().filter(is).cloned().collect()
@@ -163,7 +163,7 @@ fn rooms(measured: &Measured) -> Sheet {
         ("server CPU a delivery", |room| room.cpu_ns.as_ref()),
     ];
     for (name, of) in columns {
-        let entries: Vec<Entry> = rooms.iter().map(|room| Entry::of(of(room))).collect();
+        let entries: Vec<Entry> = rooms.iter().map(|room| Entry::from_estimate(of(room))).collect();
         sheet.numbers(name, Quantity::Time, &entries);
     }
     sheet.figures(

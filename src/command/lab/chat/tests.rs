@@ -53,7 +53,7 @@ fn measured(trials: &[Trial]) -> Measured {
 }
 
 fn said(trials: &[Trial]) -> Vec<String> {
-    sentences::of(&measured(trials))
+    sentences::chat_sentences(&measured(trials))
 }
 
 fn has(said: &[String], text: &str) -> bool {
@@ -89,21 +89,21 @@ fn no_difference_is_told_that_equal_servers_show_too() {
         apart: false,
         ..measured(&trials())
     };
-    let said = sentences::of(&noisy);
+    let said = sentences::chat_sentences(&noisy);
     assert!(!has(&said, "as long as under epoll."), "{said:#?}");
     assert!(
         has(&said, "1.50 times [1.50, 1.50] as long as under epoll, which is no more than two"),
         "{said:#?}"
     );
-    assert!(has(&said, "These are 2 rounds") && has(&said, "shared one processor"));
+    assert!(has(&said, "2 rounds are enough") && has(&said, "shared one processor"));
     let wild = Detectable { fan_out: Some(4e29), cpu: Some(0.03) };
-    let said = sentences::of(&Measured { detectable: wild, ..measured(&trials()) });
+    let said = sentences::chat_sentences(&Measured { detectable: wild, ..measured(&trials()) });
     assert!(
         has(&said, "by more than 1000 % in the median delivery and up to 3 % in CPU"),
         "{said:#?}"
     );
     let never_twice = Measured { detectable: Detectable::default(), ..measured(&trials()) };
-    assert!(has(&sentences::of(&never_twice), "No server was measured twice"));
+    assert!(has(&sentences::chat_sentences(&never_twice), "No server was measured twice"));
 }
 
 #[test]

@@ -77,7 +77,7 @@ struct Pace {
 }
 
 impl Pace {
-    fn of(quick: bool) -> Self {
+    fn new(quick: bool) -> Self {
         let ms = Duration::from_millis;
         match quick {
             false => Self { between_clients: ms(400), think: ms(800) },
@@ -92,7 +92,7 @@ impl Lab for Concurrency {
     type Measured = Measured;
 
     fn measure(quick: bool, _dir: &Path) -> Result<Measured> {
-        let servers = MODELS.map(|model| attend(model, Pace::of(quick)));
+        let servers = MODELS.map(|model| attend(model, Pace::new(quick)));
         Ok(Measured { servers: servers.into_iter().collect::<Result<_>>()? })
     }
 

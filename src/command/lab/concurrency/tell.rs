@@ -25,13 +25,13 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
     };
     Lesson {
         question: vec![
-            "A server with one thread serves a client to its end before it accepts the next. A server with a thread \
-             for each client serves all at once. Both listen with the same call, and to both of them several clients \
-             can be connected at the same time: in the first case that is only apparent concurrency."
+            "A server with one thread serves a client to the end before it accepts the next. A server \
+             with a thread per client serves all at once. Several clients can be connected to either: \
+             with one thread, the concurrency is only apparent."
                 .into(),
             format!(
-                "Here {CLIENTS} clients come one shortly after the other. Each is greeted by the server, sends {MESSAGES} \
-                 messages with some thought before each, and says good-bye."
+                "Here {CLIENTS} clients connect shortly after each other. The server greets each \
+                 one; it sends {MESSAGES} messages, thinking before each, and says good-bye."
             ),
         ],
         predictions: vec![
@@ -44,12 +44,12 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
                 answers: about(&["greeted"]),
             },
             Prediction {
-                question: "How long was the third client there, by its own clock and by the server's?",
+                question: "How long was the third client's visit, by its own clock and the server's?",
                 answers: about(&["by the server's clock"]),
             },
             Prediction {
                 question: "How long do the replies to its messages take, once it is served?",
-                answers: about(&["longest reply"]),
+                answers: about(&["slowest reply"]),
             },
         ],
         done: done(),
@@ -58,26 +58,26 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
         sentences: said,
         screens: Vec::new(),
         fools: vec![
-            "\"It is connected, so it is served.\" connect() returns when the kernels have shaken hands. No line of the \
-             server has run for that client; it may have connected to a server that is stopped in a debugger."
+            "\"It is connected, so it is served.\" connect() returns when the kernels have completed \
+             the handshake. The server may even be stopped in a debugger."
                 .into(),
-            "Times of replies. They are measured from the message to its answer and say nothing of the time before the \
-             greeting. Both servers answer a message in well under a millisecond, and with one of them a client waited \
-             for seconds."
+            "Response times. They run from a message to its reply and exclude the wait before the \
+             greeting. Both servers answer in well under a millisecond, yet with one of them a \
+             client waited for seconds."
                 .into(),
-            "The server's own clock. It starts when the connection is accepted. Who waits in the queue is not late by \
-             that clock."
+            "The server's own clock. It starts when the connection is accepted, so it misses the \
+             wait in the queue."
                 .into(),
-            "\"Concurrent\" is not \"parallel\": these threads sleep nearly all the time, and one processor would serve \
-             them as well. Requests that compute are another experiment (c10k run work)."
+            "\"Concurrent\" is not \"parallel\": these threads sleep nearly all the time, and one \
+             processor would serve them just as well. For computing requests see c10k run work."
                 .into(),
-            "A server that is quick enough. With clients that stay for a millisecond the two drawings would look the \
-             same; it is the length of the visit that the second client waits for."
+            "Short visits. With clients that stay for a millisecond both drawings would look the \
+             same: the second client waits for the length of the first visit."
                 .into(),
         ],
         questions: vec![
-            "The queue of the listener has a length (listen's backlog). What happens to the client for whom there is no \
-             room, and who tells it? Try --backlog 1 and five clients."
+            "The listen queue has a limit (listen's backlog). What happens to a client that finds \
+             it full, and how does it learn of this? Try --backlog 1 and five clients."
                 .into(),
             "The first client leaves its terminal for lunch, without closing. What do the others see, and what ends it? \
              (--idle-timeout)"
@@ -137,10 +137,10 @@ fn verdict(server: &Attended) -> String {
     let connected = at_once(visits, |visit| visit.connected_s);
     let served = at_once(visits, |visit| visit.greeted_s);
     let so = match (connected, served) {
-        (0 | 1, _) => "the clients came one after the other, which shows nothing",
-        (_, 1) => "apparent concurrency, as one was served and the others waited",
+        (0 | 1, _) => "the clients' visits did not overlap, so this run shows nothing",
+        (_, 1) => "apparent concurrency (one was served while the others waited)",
         (connected, served) if connected == served => {
-            "real concurrency, as all who were connected were served"
+            "real concurrency (all connected clients were served)"
         }
         _ => "some were served and some waited",
     };
@@ -183,11 +183,12 @@ fn queue(server: &Attended) -> String {
     let model = &server.model;
     match server.queue.iter().map(|look| look.connections).max() {
         None => format!(
-            "{model}: how many connections waited to be accepted is not known: the kernel did not say."
+            "{model}: the number of connections waiting to be accepted is unknown: the kernel did \
+             not report it."
         ),
         Some(0) => format!("{model}: no connection was seen to wait to be accepted."),
         Some(most) => format!(
-            "{model}: {most} at most waited to be accepted at the same time, by the kernel's count."
+            "{model}: at most {most} waited to be accepted at the same time, by the kernel's count."
         ),
     }
 }
@@ -203,8 +204,8 @@ fn clocks(server: &Attended) -> Option<String> {
     let (client, own, by_server) =
         visits.filter_map(apart).max_by(|a, b| (a.1 - a.2).total_cmp(&(b.1 - b.2)))?;
     Some(format!(
-        "{}: client {client} was there for {} by its own clock, and for {} by the server's clock, which starts when \
-         a connection is accepted.",
+        "{}: the visit of client {client} took {} by its own clock, and {} by the server's clock, \
+         which starts when a connection is accepted.",
         server.model,
         time(own),
         time(by_server)
@@ -214,11 +215,7 @@ fn clocks(server: &Attended) -> Option<String> {
 fn replies(server: &Attended) -> Option<String> {
     let messages = server.visits.iter().flat_map(|visit| &visit.messages);
     let longest = messages.map(|m| m.answered_s - m.sent_s).max_by(f64::total_cmp)?;
-    Some(format!(
-        "{}: the longest reply to a message took {}, from sending it to its answer.",
-        server.model,
-        time(longest)
-    ))
+    Some(format!("{}: the slowest reply to a message took {}.", server.model, time(longest)))
 }
 
 /// How long all clients took, server against server.
@@ -233,7 +230,7 @@ fn whole(measured: &Measured) -> Option<String> {
         .collect();
     (ends.len() > 1).then(|| {
         format!(
-            "All clients had been served after {}; this is one run of each.",
+            "All clients had been served after {}; this is a single run of each.",
             ends.join(", and after ")
         )
     })

@@ -41,13 +41,13 @@ fn one_server_is_apparent_and_the_other_real_concurrency() {
     assert_eq!(
         said[0],
         format!(
-            "sequential: {connected} 1 served at the same time: apparent concurrency, as one was served and the others waited."
+            "sequential: {connected} 1 served at the same time: apparent concurrency (one was served while the others waited)."
         )
     );
     assert_eq!(
         said[1],
         format!(
-            "thread-per-client: {connected} 3 served at the same time: real concurrency, as all who were connected were served."
+            "thread-per-client: {connected} 3 served at the same time: real concurrency (all connected clients were served)."
         )
     );
     assert!(
@@ -61,16 +61,16 @@ fn one_server_is_apparent_and_the_other_real_concurrency() {
         &said,
         "thread-per-client: client 3 was connected within 100 us and greeted 1.00 ms later."
     ));
-    assert!(has(&said, "sequential: 2 at most waited to be accepted at the same time"));
+    assert!(has(&said, "sequential: at most 2 waited to be accepted at the same time"));
     assert!(has(&said, "thread-per-client: no connection was seen to wait"));
     assert!(
         has(
             &said,
-            "sequential: client 3 was there for 8.20 s by its own clock, and for 3.00 s by the server's clock"
+            "sequential: the visit of client 3 took 8.20 s by its own clock, and 3.00 s by the server's clock"
         ),
         "{said:#?}"
     );
-    assert!(!has(&said, "thread-per-client: client 3 was there for"));
+    assert!(!has(&said, "thread-per-client: the visit of client 3"));
     assert!(
         has(&said, "after 9.00 s with sequential, and after 3.80 s with thread-per-client"),
         "{said:#?}"
@@ -86,9 +86,9 @@ fn what_the_visits_do_not_show_is_not_said() {
         has(&said, "1 of 2 clients were connected at the same time, and 1 served"),
         "{said:#?}"
     );
-    assert!(has(&said, "came one after the other, which shows nothing"), "{said:#?}");
+    assert!(has(&said, "did not overlap, so this run shows nothing"), "{said:#?}");
     assert!(!has(&said, "waited in the kernel's queue") && !has(&said, "apparent"), "{said:#?}");
-    assert!(has(&said, "waited to be accepted is not known"), "{said:#?}");
+    assert!(has(&said, "waiting to be accepted is unknown"), "{said:#?}");
     // Two of three at once: a pool of two.
     let pool = vec![visit(0.0, 0.001, 3.0), visit(0.4, 0.401, 3.4), visit(0.8, 3.001, 6.0)];
     let said = tell::sentences(&Measured { servers: vec![server("thread-pool", pool, &[1])] });

@@ -124,7 +124,7 @@ fn measure<L: Lab>(args: &LessonArgs) -> Result<(PathBuf, LessonReport)> {
     let started_at = units::now();
     // Measured beside where it will be, so that a lab that fails leaves nothing behind.
     let cannot =
-        || format!("cannot make a folder in {}: choose another with --out", args.out.display());
+        || format!("cannot create a folder in {}: choose another with --out", args.out.display());
     fs::create_dir_all(&args.out).with_context(cannot)?;
     let dir =
         tempfile::Builder::new().prefix(".lab-").tempdir_in(&args.out).with_context(cannot)?;
@@ -172,14 +172,14 @@ fn again<L: Lab>(dir: &Path) -> Result<LessonReport> {
     ensure!(
         before.lab == L::NAME,
         usage(format!(
-            "--from: {} is of the lab {} and not of {}",
+            "--from: {} is a result of the lab {}, not of {}",
             dir.display(),
             before.lab,
             L::NAME
         ))
     );
     let measured: L::Measured = serde_json::from_value(before.measured.clone())
-        .map_err(|error| usage(format!("--from: lab.json is none of this version: {error}")))?;
+        .map_err(|error| usage(format!("--from: lab.json is from another version: {error}")))?;
     let lesson = L::lesson(&measured);
     let report = LessonReport { sentences: lesson.sentences.clone(), ..before };
     write(&report, &lesson, dir)?;

@@ -45,12 +45,13 @@ fn prediction(lesson: &Lesson) -> Markup {
     html! {
         section id="prediction" {
             h2 { "A prediction to make first" }
-            p { "Write your answers down before you unfold what was measured, or scroll on. What surprises you is what you will remember." }
+            p { "Write your answers down before you unfold what was measured, or scroll on. You \
+                will remember what surprises you." }
             @for prediction in &lesson.predictions {
                 p { (prediction.question) }
                 details {
                     summary { "What was measured" }
-                    @if prediction.answers.is_empty() { p { "This run does not tell." } }
+                    @if prediction.answers.is_empty() { p { "This run does not answer that." } }
                     ul { @for said in &prediction.answers { li { (micro(said)) } } }
                 }
             }

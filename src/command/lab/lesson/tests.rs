@@ -141,5 +141,5 @@ fn what_is_no_such_lab_is_refused() {
     report.lab = "states".into();
     crate::document::store::write_json(&dir.join("lab.json"), &report).expect("written");
     let error = from(&dir).expect_err("another lab");
-    assert!(error.to_string().contains("of the lab states and not of counting"), "{error:#}");
+    assert!(error.to_string().contains("of the lab states, not of counting"), "{error:#}");
 }

@@ -63,7 +63,7 @@ pub(super) fn measure(quick: bool, dir: &Path) -> Result<Found> {
     let fits = |level: &&usize| loadgen::descriptors_missing(**level + ASKING).is_none();
     let (levels, too_many): (Vec<&usize>, Vec<&usize>) = levels.iter().partition(fits);
     let levels: Vec<usize> = levels.into_iter().copied().collect();
-    ensure!(!levels.is_empty(), "this process may not even have {ASKING} connections");
+    ensure!(!levels.is_empty(), "this process may not open even {ASKING} connections");
     let file = dir.join("plan.toml");
     store::write(&file, text(quick, &levels).as_bytes())?;
     let plan = Plan::read(&file)?;
@@ -79,7 +79,10 @@ pub(super) fn measure(quick: bool, dir: &Path) -> Result<Found> {
         }
     }
     left_out.extend(too_many.into_iter().map(|level| {
-        format!("No model was measured beside {level} idle clients: the limit of file descriptors does not allow it.")
+        format!(
+            "No model was measured beside {level} idle clients: the limit of file descriptors \
+            is too low."
+        )
     }));
     Ok(Found {
         costs: costs(&made.summary),

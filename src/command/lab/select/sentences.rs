@@ -11,7 +11,7 @@ use crate::command::lab::told::{Told, tell, times};
 const BLOCKS_FEW: u32 = 5;
 
 /// What the measurements allow to say.
-pub(super) fn of(measured: &Measured) -> Vec<String> {
+pub(super) fn select_sentences(measured: &Measured) -> Vec<String> {
     let mut said: Vec<String> = measured.second.iter().map(waited).collect();
     said.extend(beside_none(measured));
     said.extend(beside_epoll(measured));
@@ -19,7 +19,7 @@ pub(super) fn of(measured: &Measured) -> Vec<String> {
     said.push(noise(measured));
     if measured.blocks < BLOCKS_FEW {
         said.push(format!(
-            "These are {} rounds: enough for large effects only, and intervals are wide.",
+            "{} rounds are enough for large effects only, and intervals are wide.",
             measured.blocks
         ));
     }
@@ -84,7 +84,8 @@ fn not_known(model: &str, measured: &Measured) -> String {
         format!("these checks did not pass: {}", flags.join(", "))
     };
     format!(
-        "{model}: whether a request costs it more beside idle clients than beside none is not known; {why}."
+        "{model}: it is unknown whether a request costs more beside idle clients than beside \
+        none; {why}."
     )
 }
 
@@ -119,22 +120,23 @@ fn say(model: &str, what: &str, against: &str, over: Times, least: Option<f64>) 
             "{model}: {what} takes {times} {against}, which is no more than two equal servers differed by here."
         ),
         Told::Nothing => {
-            format!(
-                "{model}: whether {what} takes more or less than {against} cannot be told: {times}."
-            )
+            format!("{model}: undecided whether {what} takes more or less than {against}: {times}.")
         }
     }
 }
 
 fn turned_away(refusal: Option<Refusal>) -> String {
     match refusal {
-        None => "How many clients select turns away was not tried: this process may not have so many connections.".into(),
+        None => "select's client limit was not tried: this process may not open that many \
+            connections."
+            .into(),
         Some(Refusal { tried, served }) if served == tried => {
-            format!("select: of {tried} clients that came at once all were served.")
+            format!("select: all of {tried} simultaneous clients were served.")
         }
         Some(Refusal { tried, served }) => format!(
-            "select: of {tried} clients that came at once {served} were served and {} turned away: it knows descriptors \
-             below 1,024 only (FD_SETSIZE), whatever the limit of the process is.",
+            "select: of {tried} simultaneous clients {served} were served and {} turned away: \
+             select handles only descriptors below 1,024 (FD_SETSIZE), whatever the process's \
+             limit.",
             tried - served
         ),
     }
@@ -142,9 +144,10 @@ fn turned_away(refusal: Option<Refusal>) -> String {
 
 fn noise(measured: &Measured) -> String {
     match measured.detectable {
-        None => "No server was measured twice, so that nobody knows by how much equal servers differ here.".into(),
+        None => "The lab has no A/A control, so the noise floor is unknown.".into(),
         Some(share) => format!(
-            "Two equal servers of epoll differed here by up to {:.0} % in CPU; no smaller difference is claimed.",
+            "A/A control: two equal epoll servers differed by up to {:.0} % in CPU; no smaller \
+             difference is claimed.",
             (share * 100.0).ceil()
         ),
     }

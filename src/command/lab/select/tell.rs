@@ -23,7 +23,7 @@ const KINDS: [Kind; 3] = [
 ];
 const FIGURES: [&str; 2] = ["figure-second-sequential", "figure-second-select"];
 pub(super) fn lesson(measured: &Measured) -> Lesson {
-    let said = sentences::of(measured);
+    let said = sentences::select_sentences(measured);
     let about = |words: &[&str]| -> Vec<String> {
         let is = |said: &&String| words.iter().any(|word| said.contains(word));
         said.iter().filter(is).cloned().collect()
@@ -60,7 +60,7 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
             },
             Prediction {
                 question: "How many clients can a server with select have?",
-                answers: about(&["came at once", "was not measured beside"]),
+                answers: about(&["simultaneous clients", "was not measured beside"]),
             },
         ],
         done: done(),
@@ -232,7 +232,7 @@ fn costs(measured: &Measured) -> Sheet {
         ("p99", |cost| cost.p99_ns.as_ref()),
     ];
     for (name, of) in columns {
-        let entries: Vec<Entry> = costs.iter().map(|cost| Entry::of(of(cost))).collect();
+        let entries: Vec<Entry> = costs.iter().map(|cost| Entry::from_estimate(of(cost))).collect();
         sheet.numbers(name, Quantity::Time, &entries);
     }
     let over = |of: fn(&Cost) -> Option<Times>| -> Vec<Entry> {

@@ -12,7 +12,7 @@ const ROUNDS: [f64; 5] = [1.0, 1.03, 0.98, 1.05, 0.99];
 
 fn cell(model: &str, idle: usize, cpu_ns: f64) -> Cell {
     let mut cell = closed(model, &ROUNDS.map(|round| round * 1e4));
-    cell.server_cpu_per_request_ns = Estimate::of(&ROUNDS.map(|round| round * cpu_ns));
+    cell.server_cpu_per_request_ns = Estimate::from_values(&ROUNDS.map(|round| round * cpu_ns));
     let text = idle.to_string();
     cell.factors =
         vec![Factor { name: "idle-connections".into(), number: text.parse().ok(), text }];
@@ -65,7 +65,7 @@ fn has(said: &[String], text: &str) -> bool {
 
 #[test]
 fn where_the_second_client_waits_is_what_the_kernel_counted() {
-    let said = sentences::of(&measured());
+    let said = sentences::select_sentences(&measured());
     assert!(
         has(
             &said,
@@ -82,12 +82,12 @@ fn where_the_second_client_waits_is_what_the_kernel_counted() {
     );
     let mut unseen = measured();
     unseen.second = vec![second("sequential", 2.001, 0, 0)];
-    assert!(!has(&sentences::of(&unseen), "kernel's count"));
+    assert!(!has(&sentences::select_sentences(&unseen), "kernel's count"));
 }
 
 #[test]
 fn costs_are_told_as_far_as_rounds_and_noise_allow() {
-    let said = sentences::of(&measured());
+    let said = sentences::select_sentences(&measured());
     assert!(
         has(
             &said,
@@ -103,7 +103,7 @@ fn costs_are_told_as_far_as_rounds_and_noise_allow() {
         "{said:#?}"
     );
     assert!(has(&said, "select: a request beside 900 idle clients takes 1.90 times"), "{said:#?}");
-    assert!(has(&said, "Two equal servers of epoll differed here by up to 10 % in CPU"));
+    assert!(has(&said, "two equal epoll servers differed by up to 10 % in CPU"));
     // Sameness within 5 % is not claimed where equal servers differ by 10 %.
     assert!(
         has(
@@ -113,12 +113,12 @@ fn costs_are_told_as_far_as_rounds_and_noise_allow() {
         "{said:#?}"
     );
     let exact = Measured { detectable: Some(0.01), ..measured() };
-    assert!(has(&sentences::of(&exact), "beside none, within 5 %: 1.00 times"));
+    assert!(has(&sentences::select_sentences(&exact), "beside none, within 5 %: 1.00 times"));
     let noisy = Measured { detectable: Some(9.0), ..measured() };
-    assert!(!has(&sentences::of(&noisy), "the server CPU that it takes epoll."));
+    assert!(!has(&sentences::select_sentences(&noisy), "the server CPU that it takes epoll."));
     let few = Measured { blocks: 2, detectable: None, ..measured() };
-    let said = sentences::of(&few);
-    assert!(has(&said, "These are 2 rounds") && has(&said, "No server was measured twice"));
+    let said = sentences::select_sentences(&few);
+    assert!(has(&said, "2 rounds are enough") && has(&said, "The lab has no A/A control"));
 }
 
 #[test]
@@ -128,11 +128,11 @@ fn a_model_of_which_too_little_counts_is_not_judged_and_the_checks_are_named() {
         (cost.over_none, cost.over_epoll) = (None, None);
         cost.flags = vec!["steal".into(), "load-above-cores".into()];
     }
-    let said = sentences::of(&spoiled);
+    let said = sentences::select_sentences(&spoiled);
     assert!(
         has(
             &said,
-            "poll: whether a request costs it more beside idle clients than beside none is not known; these checks did not pass: load-above-cores, steal."
+            "poll: it is unknown whether a request costs more beside idle clients than beside none; these checks did not pass: load-above-cores, steal."
         ),
         "{said:#?}"
     );
@@ -141,13 +141,13 @@ fn a_model_of_which_too_little_counts_is_not_judged_and_the_checks_are_named() {
 
 #[test]
 fn what_select_turns_away_is_what_was_counted() {
-    let with = |refusal| sentences::of(&Measured { refusal, ..measured() });
+    let with = |refusal| sentences::select_sentences(&Measured { refusal, ..measured() });
     assert!(has(
         &with(Some(Refusal { tried: 1_100, served: 1_010 })),
         "1010 were served and 90 turned away"
     ));
     let all = with(Some(Refusal { tried: 1_100, served: 1_100 }));
-    assert!(has(&all, "all were served") && !has(&all, "FD_SETSIZE"));
+    assert!(has(&all, "simultaneous clients were served") && !has(&all, "FD_SETSIZE"));
     assert!(has(&with(None), "was not tried"));
 }
 

@@ -24,12 +24,12 @@ const FACTORS_OF_CLIENTS: [&str; 3] = [CLIENTS, CONNECTION, HOME];
 /// What was found of every model.
 pub(super) fn models(summary: &Summary) -> Vec<LabModel> {
     let of = |model: String| {
-        let points = points::of(summary, &model);
+        let points = points::points_of_model(summary, &model);
         LabModel {
             designs: FIGURES.iter().flat_map(|figure| designs(figure, &points)).collect(),
             split: splits(&points),
             decompositions: decompositions(&points),
-            memory: memory::of(&points),
+            memory: memory::memory_per_client(&points),
             tails: points.iter().filter_map(tail).collect(),
             model,
         }
@@ -83,9 +83,9 @@ pub(super) fn left_out(summary: &Summary) -> Vec<String> {
 fn never_measured(summary: &Summary) -> Vec<String> {
     let models = points::models(summary);
     let points: Vec<Point<'_>> =
-        models.iter().flat_map(|model| points::of(summary, model)).collect();
+        models.iter().flat_map(|model| points::points_of_model(summary, model)).collect();
     let places = || points.iter().filter(|point| !point.held).map(|point| &point.place);
-    let levels = Levels::of(places());
+    let levels = Levels::of_places(places());
     let mut missing = Vec::new();
     for home in &levels.homes {
         for connection in &levels.connections {
@@ -134,7 +134,7 @@ fn designs(figure: &Metric, points: &[Point<'_>]) -> Vec<DesignRecord> {
 
 /// Whether a place is there with every number of clients that is there at all.
 fn is_with_any_clients(place: &Place, usable: &[Measured<'_>]) -> bool {
-    Levels::of(usable.iter().map(|(place, _)| *place)).clients.iter().all(|clients| {
+    Levels::of_places(usable.iter().map(|(place, _)| *place)).clients.iter().all(|clients| {
         let wanted = Place { clients: *clients, ..place.clone() };
         usable.iter().any(|(place, _)| **place == wanted)
     })
@@ -144,7 +144,7 @@ fn is_with_any_clients(place: &Place, usable: &[Measured<'_>]) -> bool {
 /// connections.
 fn both(figure: &Metric, usable: &[Measured<'_>], factors: &[&str]) -> Vec<DesignRecord> {
     let first = design(figure, usable, factors);
-    let homes = Levels::of(usable.iter().map(|(place, _)| *place)).homes.len();
+    let homes = Levels::of_places(usable.iter().map(|(place, _)| *place)).homes.len();
     let leaves_out = |design: &DesignRecord| {
         let of_homes = design.factors.iter().find(|factor| factor.name == HOME);
         of_homes.is_some_and(|factor| factor.levels.len() < homes)
@@ -161,7 +161,7 @@ fn design(figure: &Metric, usable: &[Measured<'_>], factors: &[&str]) -> Option<
     if usable.is_empty() {
         return None;
     }
-    let levels = Levels::of(usable.iter().map(|(place, _)| *place));
+    let levels = Levels::of_places(usable.iter().map(|(place, _)| *place));
     let value = |cell: &[usize]| {
         let wanted = levels.at(factors, cell);
         usable.iter().find(|(place, _)| **place == wanted).map(|(_, values)| values.clone())
@@ -255,7 +255,7 @@ fn part(name: &str, of: &[f64], from: &[f64]) -> Option<CostPart> {
 
 /// For each home the way from the plainest request to one with everything, one factor at a time.
 fn splits(points: &[Point<'_>]) -> Vec<CostSplit> {
-    let levels = Levels::of(points.iter().map(|point| &point.place));
+    let levels = Levels::of_places(points.iter().map(|point| &point.place));
     let Some(base) = cpu(points, 0, "none", 0) else { return Vec::new() };
     let nothing = vec![0.0; base.len()];
     let longest = levels.histories.last().copied().unwrap_or(0);
@@ -286,7 +286,7 @@ fn splits(points: &[Point<'_>]) -> Vec<CostSplit> {
 /// The classroom's comparison for each life of the stateless server's connections and each history: the
 /// shortest life first, as in class.
 fn decompositions(points: &[Point<'_>]) -> Vec<Decomposition> {
-    let levels = Levels::of(points.iter().map(|point| &point.place));
+    let levels = Levels::of_places(points.iter().map(|point| &point.place));
     let lives = levels.connections.iter().rev().filter(|life| **life > 0);
     lives
         .flat_map(|life| levels.histories.iter().map(|history| (*life, *history)))

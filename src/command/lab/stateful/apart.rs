@@ -111,7 +111,7 @@ pub(super) fn share_words(share: Option<Interval>) -> String {
 }
 
 /// What is told of one model, case by case.
-pub(super) fn of(model: &LabModel, noise: Option<&LabNoise>) -> Vec<String> {
+pub(super) fn differences(model: &LabModel, noise: Option<&LabNoise>) -> Vec<String> {
     model.decompositions.iter().map(|taken| taken_apart(&model.model, taken, noise)).collect()
 }
 

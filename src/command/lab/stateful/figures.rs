@@ -56,7 +56,7 @@ struct Mark {
 }
 
 /// All figures that have a mark.
-pub(super) fn of(report: &LabReport) -> Vec<Figure> {
+pub(super) fn stateful_figures(report: &LabReport) -> Vec<Figure> {
     let cpu =
         effects(report, &SERVER_CPU, "figure-cpu", "What each factor does to a request's cost");
     let tail =

@@ -6,7 +6,7 @@ use crate::document::ClientMemory;
 use crate::statistics::{interval, mean};
 
 /// For each home and history in which such cells are there.
-pub(super) fn of(points: &[Point<'_>]) -> Vec<ClientMemory> {
+pub(super) fn memory_per_client(points: &[Point<'_>]) -> Vec<ClientMemory> {
     let each = |(few, many): &(&Point<'_>, &Point<'_>)| record(few, many, &each_client(few, many)?);
     let mut found: Vec<ClientMemory> = pairs(points).iter().filter_map(each).collect();
     found.sort_by_key(|memory| rank(&memory.home));
@@ -28,7 +28,7 @@ pub(super) fn noise(points: &[Point<'_>], twins: &[Point<'_>]) -> Option<ClientM
 /// The cells with the fewest clients and the most, where more were held than anything else asks for.
 fn pairs<'a, 'b>(points: &'b [Point<'a>]) -> Vec<(&'b Point<'a>, &'b Point<'a>)> {
     let held: Vec<&Point<'_>> = points.iter().filter(|point| point.held).collect();
-    let levels = Levels::of(held.iter().map(|point| &point.place));
+    let levels = Levels::of_places(held.iter().map(|point| &point.place));
     let mut found = Vec::new();
     for home in &levels.homes {
         for history in &levels.histories {

@@ -48,7 +48,7 @@ pub struct StatefulArgs {
     /// Fewer cells and trials: a first look, with wide intervals
     #[arg(long)]
     pub quick: bool,
-    /// Where the run's folder is made
+    /// Where to create the run's folder
     #[arg(long, value_name = "DIR", default_value = "results", conflicts_with = "from")]
     pub out: PathBuf,
     /// Only these models, by name, separated by commas
@@ -159,13 +159,13 @@ fn report(summary: &Summary, dir: &Path) -> Result<LabReport> {
     let models = analysis::models(summary);
     if models.iter().all(|model| model.designs.is_empty()) {
         return Err(usage(format!(
-            "the run {} has no cells in which the home of the state was varied, in two blocks or more: it is \
-             no run of this lab",
+            "the run {} is not of this lab: it needs cells with different homes of the state, in \
+             two blocks or more",
             summary.run.id
         )));
     }
     let sessions = sessions(summary, dir)?;
-    let noise = noise::of(summary);
+    let noise = noise::lab_noise(summary);
     Ok(LabReport {
         schema: SchemaId::lab(),
         lab: "stateful".into(),
@@ -174,7 +174,7 @@ fn report(summary: &Summary, dir: &Path) -> Result<LabReport> {
         started_at: summary.run.started_at.clone(),
         program_version: summary.run.program_version.clone(),
         host: summary.host.clone(),
-        sentences: sentences::of(&models, &sessions, noise.as_ref()),
+        sentences: sentences::stateful_sentences(&models, &sessions, noise.as_ref()),
         models,
         left_out: analysis::left_out(summary),
         sessions,
@@ -189,7 +189,7 @@ fn report(summary: &Summary, dir: &Path) -> Result<LabReport> {
 fn sessions(summary: &Summary, dir: &Path) -> Result<Vec<LabSessions>> {
     let mut found: Vec<LabSessions> = Vec::new();
     for model in points::models(summary) {
-        for point in points::of(summary, &model) {
+        for point in points::points_of_model(summary, &model) {
             let connection = connection_words(point.place.connection);
             for file in &point.cell.trials {
                 let trial: Trial = store::read_json(&dir.join(file))?;

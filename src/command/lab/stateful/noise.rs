@@ -7,9 +7,10 @@ use crate::command::lab::told::times;
 use crate::document::{LabNoise, NoiseFloor, Summary};
 
 /// What the cells that were measured twice tell; `None` without such.
-pub(super) fn of(summary: &Summary) -> Option<LabNoise> {
+pub(super) fn lab_noise(summary: &Summary) -> Option<LabNoise> {
     let model = points::twin(summary)?;
-    let (firsts, twins) = (points::of(summary, &model), points::twins(summary, &model));
+    let (firsts, twins) =
+        (points::points_of_model(summary, &model), points::twins(summary, &model));
     let is_told = |floor: &&NoiseFloor| {
         let twin = twins.iter().find(|point| point.cell.workload == floor.workload);
         let figure = FIGURES.iter().find(|figure| figure.name == floor.metric);
@@ -43,10 +44,7 @@ fn worst<'a>(noise: &'a LabNoise, figure: &str) -> Option<&'a NoiseFloor> {
 /// What is to be said of it, before anything else is believed.
 pub(super) fn sentences(noise: Option<&LabNoise>) -> Vec<String> {
     let Some(noise) = noise else {
-        return vec![
-            "No cell was measured twice, so that nobody knows by how much equal cells differ."
-                .into(),
-        ];
+        return vec!["The run has no A/A control, so its noise floor is unknown.".into()];
     };
     let mut said = Vec::new();
     for figure in &FIGURES {
@@ -60,7 +58,7 @@ pub(super) fn sentences(noise: Option<&LabNoise>) -> Vec<String> {
                 // Up, but not for what is a rounding error.
                 ((floor.smallest_detectable * 1e5).round() / 1e3).ceil(),
             ),
-            None => format!("By how much two equal cells differ in {what} is not known."),
+            None => format!("The noise floor of {what} is unknown."),
         });
     }
     said.extend(noise.memory.as_ref().map(|memory| {

@@ -61,8 +61,8 @@ const PREDICTIONS: [(&str, &str, &[&str]); 6] = [
 /// # Errors
 /// When the data has no JSON form, which is a fault of ours.
 pub(super) fn html(report: &LabReport) -> anyhow::Result<String> {
-    let figures = figures::of(report);
-    let tables = tables::of(report);
+    let figures = figures::stateful_figures(report);
+    let tables = tables::stateful_tables(report);
     let data = Data { figures };
     // Nothing in the data may end the element that it stands in.
     let json = serde_json::to_string(&data)?.replace('<', "\\u003c");
@@ -82,7 +82,7 @@ fn document(report: &LabReport, figures: &[Figure], tables: &[Sheet], data: &str
                     (prediction(report))
                     (naive(report.naive.as_ref(), tables))
                     (answer(report, figures, tables))
-                    (page::reference::of(report.reference.as_ref()))
+                    (page::reference::reference_markup(report.reference.as_ref()))
                     (correctness(tables))
                     (all_that_is_said(report))
                     (method())
@@ -122,13 +122,14 @@ fn prediction(report: &LabReport) -> Markup {
     html! {
         section id="prediction" {
             h2 { "A prediction to make first" }
-            p { "Write your answers down before you unfold what was measured. What surprises you is what you will remember." }
+            p { "Write your answers down before you unfold what was measured. You will remember \
+                what surprises you." }
             @for (id, question, starts) in PREDICTIONS {
                 p { (question) }
                 details id={ "prediction-" (id) } {
                     summary { "What was measured" }
                     @let found = said(starts);
-                    @if found.is_empty() { p { "This run does not tell." } }
+                    @if found.is_empty() { p { "This run does not answer that." } }
                     ul { @for sentence in found { li { (micro(sentence)) } } }
                 }
             }

@@ -80,7 +80,7 @@ pub(super) fn values(figure: &Metric, point: &Point<'_>) -> Option<Vec<f64>> {
 }
 
 /// The cells of a model in which the home of the state was varied.
-pub(super) fn of<'a>(summary: &'a Summary, model: &str) -> Vec<Point<'a>> {
+pub(super) fn points_of_model<'a>(summary: &'a Summary, model: &str) -> Vec<Point<'a>> {
     points(summary.cells.iter().filter(|cell| cell.model == model && !cell.twin))
 }
 
@@ -151,7 +151,7 @@ pub(super) struct Levels {
 }
 
 impl Levels {
-    pub(super) fn of<'a>(places: impl Iterator<Item = &'a Place> + Clone) -> Self {
+    pub(super) fn of_places<'a>(places: impl Iterator<Item = &'a Place> + Clone) -> Self {
         let mut connections: Vec<u64> = places.clone().map(|place| place.connection).collect();
         // Kept is first, then the longest lived.
         connections.sort_by_key(|k| if *k == 0 { 0 } else { u64::MAX - k });

@@ -18,7 +18,7 @@ use crate::statistics::Interval;
 const BLOCKS_FEW: usize = 5;
 
 /// All sentences: of all models first, then of each.
-pub(super) fn of(
+pub(super) fn stateful_sentences(
     models: &[LabModel],
     sessions: &[LabSessions],
     noise: Option<&LabNoise>,
@@ -40,7 +40,7 @@ pub(super) fn is_of(model: &LabModel, sentence: &str) -> bool {
 fn of_model(model: &LabModel, noise: Option<&LabNoise>) -> Vec<String> {
     let name = &model.model;
     let mut said = Vec::new();
-    said.extend(apart::of(model, noise));
+    said.extend(apart::differences(model, noise));
     for figure in &FIGURES {
         let told =
             Teller { what: figure_words(figure.name), least: detectable(noise, figure.name) };
@@ -109,9 +109,7 @@ impl Teller {
                 "what {subject} {does} to {what} is no more than two equal cells may differ by: {times}."
             ),
             Told::Nothing => {
-                format!(
-                    "what {subject} {does} to {what} cannot be told from these trials: {times}."
-                )
+                format!("what {subject} {does} to {what} is undecided in these trials: {times}.")
             }
         }
     }
@@ -228,8 +226,8 @@ fn few_blocks(models: &[LabModel]) -> Option<String> {
         models.iter().flat_map(|model| &model.designs).map(|design| design.blocks).min()?;
     (blocks < BLOCKS_FEW).then(|| {
         format!(
-            "These are {blocks} blocks: enough for large effects only, and intervals are wide. They are \
-             not adjusted for how many there are."
+            "{blocks} blocks are enough for large effects only, and intervals are wide. They are \
+             not adjusted for multiple comparisons."
         )
     })
 }

@@ -15,7 +15,7 @@ use crate::view::page::micro;
 const MODELS_MAX: usize = 4;
 
 /// All tables that have a row.
-pub(super) fn of(report: &LabReport) -> Vec<Sheet> {
+pub(super) fn stateful_tables(report: &LabReport) -> Vec<Sheet> {
     let mut sheets: Vec<Sheet> = report.naive.as_ref().map(naive).into_iter().collect();
     sheets.extend([taken_apart(report), split(report)]);
     sheets.extend(effects(report));

@@ -59,7 +59,7 @@ fn many(model: &str) -> Vec<Cell> {
             }
             let cpu = BLOCKS.map(|block| block * truth_of_many(connection, home));
             let mut cell = closed(model, &cpu.map(|ns| 1e9 / ns));
-            cell.server_cpu_per_request_ns = Estimate::of(&cpu);
+            cell.server_cpu_per_request_ns = Estimate::from_values(&cpu);
             cell.connections = 100;
             place(&mut cell, connection, home, 0);
             cell.factors.push(factor("connections", "100".into(), Some(100.0)));
@@ -82,7 +82,7 @@ fn lab(model: &str) -> Vec<Cell> {
                 let cpu = BLOCKS.map(|block| block * truth(connection, home, history));
                 let mut cell = closed(model, &cpu.map(|ns| 1e9 / ns));
                 cell.connections = 10;
-                cell.server_cpu_per_request_ns = Estimate::of(&cpu);
+                cell.server_cpu_per_request_ns = Estimate::from_values(&cpu);
                 place(&mut cell, connection, home, history);
                 let mut open = cell.clone();
                 open.workload = format!("open-{}", open.workload);
@@ -96,7 +96,7 @@ fn lab(model: &str) -> Vec<Cell> {
         for clients in [50, 1_050] {
             let mut cell = closed(model, &BLOCKS);
             let pss = [1.0, 1.1, 0.9, 1.0].map(|noise| 1e6 + noise * bytes * f64::from(clients));
-            cell.pss_bytes = Estimate::of(&pss).expect("values");
+            cell.pss_bytes = Estimate::from_values(&pss).expect("values");
             cell.connections = usize::try_from(clients).expect("few");
             place(&mut cell, 0, home, 0);
             let text = clients.to_string();
@@ -172,7 +172,7 @@ fn the_parts_of_a_cost_add_up_to_the_cell_that_they_lead_to() {
 #[test]
 fn sentences_say_what_the_intervals_allow_and_no_more() {
     let mut cells = lab("epoll");
-    let said = sentences::of(&analysis::models(&made_up(cells.clone())), &[], None);
+    let said = sentences::stateful_sentences(&analysis::models(&made_up(cells.clone())), &[], None);
     let has = |said: &[String], text: &str| said.iter().any(|s| s.contains(text));
     assert!(has(&said, "connections one per request against kept make server CPU"), "{said:#?}");
     assert!(has(&said, "p99 at equal load by less than 5 %"), "{said:#?}");
@@ -180,10 +180,10 @@ fn sentences_say_what_the_intervals_allow_and_no_more() {
     for cell in &mut cells {
         if cell.factors.iter().any(|factor| factor.text == "table") {
             let noisy = [2_000.0, 60_000.0, 9_000.0, 1_000.0];
-            cell.server_cpu_per_request_ns = Estimate::of(&noisy);
+            cell.server_cpu_per_request_ns = Estimate::from_values(&noisy);
         }
     }
-    let said = sentences::of(&analysis::models(&made_up(cells)), &[], None);
+    let said = sentences::stateful_sentences(&analysis::models(&made_up(cells)), &[], None);
     let told = "what state in a table against state that the request carries does to server CPU";
     assert!(has(&said, told), "{said:#?}");
 }
@@ -226,7 +226,7 @@ fn twins_are_in_no_design_and_excluded_cells_are_named_with_their_reason() {
     let mut cells = lab("epoll");
     let mut twin = cells[0].clone();
     twin.twin = true;
-    twin.server_cpu_per_request_ns = Estimate::of(&[1.0; 4]);
+    twin.server_cpu_per_request_ns = Estimate::from_values(&[1.0; 4]);
     cells.insert(0, twin);
     let mut summary = made_up(cells);
     let reason = "its processes share no table".to_string();
@@ -275,7 +275,7 @@ fn clients_are_crossed_with_connections_and_homes_and_the_first_designs_stay_as_
         found.expect("an interaction").ratio
     };
     assert!((with("one per request") - 1.2).abs() < 1e-9 && (with("table") - 1.0).abs() < 1e-9);
-    let said = sentences::of(&models, &[], None);
+    let said = sentences::stateful_sentences(&models, &[], None);
     for text in [
         "epoll: clients, 100 against 10, make server CPU per request 1.20 times",
         "epoll: clients, 100 of them, and connections one per request together make server CPU per \
@@ -294,19 +294,19 @@ fn what_two_equal_cells_differ_by_is_claimed_of_nothing() {
     twin.trials = twin.trials.iter().map(|file| file.replace("epoll", "epoll+twin")).collect();
     // The second is 1.3 times the first in every block.
     let cpu = BLOCKS.map(|block| 1.3 * block * truth(0, "none", 0));
-    twin.server_cpu_per_request_ns = Estimate::of(&cpu);
+    twin.server_cpu_per_request_ns = Estimate::from_values(&cpu);
     cells.push(twin);
     let summary = made_up(cells);
-    let (models, noise) = (analysis::models(&summary), noise::of(&summary));
+    let (models, noise) = (analysis::models(&summary), noise::lab_noise(&summary));
     let floors = &noise.as_ref().expect("a twin").floors;
     let figures: Vec<&str> = floors.iter().map(|floor| floor.metric.as_str()).collect();
     assert_eq!(figures, ["throughput_per_s", "server_cpu_per_request_ns"]);
-    let with = sentences::of(&models, &[], noise.as_ref());
-    let without = sentences::of(&models, &[], None);
+    let with = sentences::stateful_sentences(&models, &[], noise.as_ref());
+    let without = sentences::stateful_sentences(&models, &[], None);
     let has = |said: &[String], text: &str| said.iter().any(|s| s.contains(text));
     assert!(has(&with, "No difference below 30 % is claimed"), "{with:#?}");
-    assert!(has(&with, "how much two equal cells differ in p99 at equal load is not known"));
-    assert!(has(&without, "No cell was measured twice"));
+    assert!(has(&with, "The noise floor of p99 at equal load is unknown"));
+    assert!(has(&without, "The run has no A/A control"));
     // A history makes a request 1.12 times as dear, a connection for each more than three times.
     let history = "a history of 4.00 KiB against 0 B";
     assert!(has(&without, &format!("{history} makes server CPU")), "{without:#?}");
@@ -328,7 +328,7 @@ fn what_memory_differs_by_in_equal_cells_is_no_cost_of_a_home() {
         let mut cells = lab("epoll");
         for cell in cells.iter_mut().filter(|cell| cell.workload.starts_with("held-table")) {
             let sure = vec![1e6 + 800.0 * cell.connections as f64; 4];
-            cell.pss_bytes = Estimate::of(&sure).expect("values");
+            cell.pss_bytes = Estimate::from_values(&sure).expect("values");
         }
         cells
     };
@@ -338,14 +338,18 @@ fn what_memory_differs_by_in_equal_cells_is_no_cost_of_a_home() {
             cell.twin = true;
             let more = bytes * cell.connections as f64;
             let pss: Vec<f64> = cell.pss_bytes.values.iter().map(|pss| pss + more).collect();
-            cell.pss_bytes = Estimate::of(&pss).expect("values");
+            cell.pss_bytes = Estimate::from_values(&pss).expect("values");
             cell
         });
         made_up(cells().into_iter().chain(twin).collect())
     };
     let said = |bytes: f64| {
         let summary = twins(bytes);
-        sentences::of(&analysis::models(&summary), &[], noise::of(&summary).as_ref())
+        sentences::stateful_sentences(
+            &analysis::models(&summary),
+            &[],
+            noise::lab_noise(&summary).as_ref(),
+        )
     };
     let more = |said: &[String]| {
         said.iter().any(|s| s.ends_with("more than a client without state takes."))
@@ -378,6 +382,6 @@ fn the_p99_of_all_trials_together_is_shown_where_no_trial_has_its_own_and_compar
     };
     assert_eq!(of("table"), (Some(123_456.0), Some((1e5, 1.5e5))));
     assert_eq!(of("none"), (None, None));
-    let said = sentences::of(&models, &[], None);
+    let said = sentences::stateful_sentences(&models, &[], None);
     assert!(!said.iter().any(|sentence| sentence.contains("p99")), "{said:#?}");
 }

@@ -51,7 +51,7 @@ pub(super) fn markdown(report: &LabReport) -> String {
         report.lab,
         report.run,
         list(&sorted(report).0),
-        markup::markdown(&tables::of(report))
+        markup::markdown(&tables::stateful_tables(report))
     );
     for (heading, sentences) in rest(report) {
         text += &format!("\n### {heading}\n\n{}", list(&sentences));
@@ -72,7 +72,7 @@ pub(super) fn latex(report: &LabReport) -> String {
         report.run,
         markup::PACKAGES,
         list(&sorted(report).0),
-        markup::latex(&tables::of(report))
+        markup::latex(&tables::stateful_tables(report))
     );
     for (heading, sentences) in rest(report) {
         text += &format!("\\paragraph{{{}}}\n{}", markup::escape(&heading), list(&sentences));

@@ -53,7 +53,7 @@ enum Side {
 struct Scenario {
     model: String,
     closes_first: Side,
-    clients: Vec<Client>,
+    clients: Vec<ObservedClient>,
     /// The last look.
     watched_until_s: f64,
 }
@@ -61,7 +61,7 @@ struct Scenario {
 /// A client and both ends of its connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Client {
+struct ObservedClient {
     address: String,
     connected_s: f64,
     /// When its date came.
@@ -84,7 +84,7 @@ struct Pace {
 }
 
 impl Pace {
-    fn of(quick: bool) -> Self {
+    fn new(quick: bool) -> Self {
         let ms = Duration::from_millis;
         let look = ms(10);
         match quick {
@@ -101,7 +101,7 @@ impl Lab for States {
     type Measured = Measured;
 
     fn measure(quick: bool, _dir: &Path) -> Result<Measured> {
-        let pace = Pace::of(quick);
+        let pace = Pace::new(quick);
         let all = MODELS.iter().flat_map(|model| [(*model, Side::Server), (*model, Side::Client)]);
         eprintln!(
             "{CLIENTS} clients against each of {}, either side closing first",
@@ -150,7 +150,7 @@ fn scenario(model: &str, closes_first: Side, pace: Pace) -> Result<Scenario> {
             let end = seen.iter().find(|end| end.client == visit.address && end.is_own == is_own);
             end.map(|end| end.changes.clone()).unwrap_or_default()
         };
-        Client {
+        ObservedClient {
             own: of(true),
             server: of(false),
             address: visit.address.to_string(),
@@ -158,7 +158,7 @@ fn scenario(model: &str, closes_first: Side, pace: Pace) -> Result<Scenario> {
             answered_s: visit.answered_s,
         }
     });
-    let mut clients: Vec<Client> = clients.collect();
+    let mut clients: Vec<ObservedClient> = clients.collect();
     clients.sort_by(|a, b| a.answered_s.total_cmp(&b.answered_s));
     Ok(Scenario { model: model.into(), closes_first, clients, watched_until_s })
 }

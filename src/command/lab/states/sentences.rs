@@ -2,7 +2,7 @@
 
 use super::tree::Tree;
 use super::watch::Change;
-use super::{Client, Measured, Scenario, Side};
+use super::{Measured, ObservedClient, Scenario, Side};
 use crate::base::units::show_ns_f64;
 
 pub(super) const TIME_WAIT: &str = "TIME_WAIT";
@@ -20,7 +20,7 @@ pub(super) fn title(scenario: &Scenario) -> String {
 }
 
 /// What was seen allows to say.
-pub(super) fn of(measured: &Measured) -> Vec<String> {
+pub(super) fn states_sentences(measured: &Measured) -> Vec<String> {
     let scenarios = || measured.scenarios.iter();
     let mut said: Vec<String> = scenarios().map(|s| served(s, measured.delay_s)).collect();
     said.extend(scenarios().map(kept));
@@ -39,9 +39,10 @@ pub(super) fn in_state(changes: &[Change], state: &str, until_s: f64) -> Option<
 fn served(scenario: &Scenario, delay_s: f64) -> String {
     let title = title(scenario);
     let [first, .., last] = &scenario.clients[..] else {
-        return format!("{title}: fewer than two clients came, which shows nothing.");
+        return format!("{title}: fewer than two clients connected, so this run shows nothing.");
     };
-    let open = |client: &Client| in_state(&client.server, ESTABLISHED, scenario.watched_until_s);
+    let open =
+        |client: &ObservedClient| in_state(&client.server, ESTABLISHED, scenario.watched_until_s);
     let together = match (open(first), open(last)) {
         (Some(a), Some(b)) if a.0.max(b.0) < a.1.min(b.1) => "were ESTABLISHED at the same time",
         _ => "were not seen ESTABLISHED at the same time",
@@ -62,7 +63,8 @@ fn served(scenario: &Scenario, delay_s: f64) -> String {
 /// On which side TIME_WAIT was.
 fn kept(scenario: &Scenario) -> String {
     let has = |changes: &[Change]| changes.iter().any(|c| c.state.as_deref() == Some(TIME_WAIT));
-    let count = |of: &dyn Fn(&Client) -> bool| scenario.clients.iter().filter(|c| of(c)).count();
+    let count =
+        |of: &dyn Fn(&ObservedClient) -> bool| scenario.clients.iter().filter(|c| of(c)).count();
     let (own, server) = (count(&|c| has(&c.own)), count(&|c| has(&c.server)));
     let (title, all) = (title(scenario), scenario.clients.len());
     match (own, server) {

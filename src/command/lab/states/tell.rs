@@ -3,7 +3,7 @@
 use super::sentences::{self, ESTABLISHED, TIME_WAIT, in_state, threads, time, title};
 use super::tree::{self, Tree};
 use super::watch::Change;
-use super::{CLIENTS, Client, Measured, Scenario};
+use super::{CLIENTS, Measured, ObservedClient, Scenario};
 use crate::command::lab::lesson::drawing::{Kind, Lane, Moment, Span, Timeline};
 use crate::command::lab::lesson::{Figure, Lesson, Prediction, Screen, Step};
 use crate::view::export::sheet::{Entry, Quantity, Sheet};
@@ -25,7 +25,7 @@ const FIGURES: [&str; 4] =
 /// A drawing goes on for this share of what came before, where TIME_WAIT does.
 const TAIL: f64 = 0.2;
 pub(super) fn lesson(measured: &Measured) -> Lesson {
-    let said = sentences::of(measured);
+    let said = sentences::states_sentences(measured);
     let about = |words: &[&str]| -> Vec<String> {
         let is = |said: &&String| words.iter().any(|word| said.contains(word));
         said.iter().filter(is).cloned().collect()
@@ -190,7 +190,7 @@ fn figure(scenario: &Scenario, id: &'static str) -> Figure {
 }
 
 fn states(measured: &Measured) -> Sheet {
-    let rows: Vec<(&Scenario, usize, &Client, bool)> = measured
+    let rows: Vec<(&Scenario, usize, &ObservedClient, bool)> = measured
         .scenarios
         .iter()
         .flat_map(|scenario| {

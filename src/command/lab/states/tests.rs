@@ -2,7 +2,7 @@
 
 use super::tree::{OfServer, Tree};
 use super::watch::Change;
-use super::{Client, Measured, Scenario, Side, States, sentences};
+use super::{Measured, ObservedClient, Scenario, Side, States, sentences};
 use crate::command::lab::lesson::Lab;
 
 /// From when to when an end was in which state; the last time is when it was gone.
@@ -14,8 +14,8 @@ fn changes(states: &[(f64, &str)]) -> Vec<Change> {
     states.iter().map(of).collect()
 }
 
-fn client(answered_s: f64, own: &[(f64, &str)], server: &[(f64, &str)]) -> Client {
-    Client {
+fn client(answered_s: f64, own: &[(f64, &str)], server: &[(f64, &str)]) -> ObservedClient {
+    ObservedClient {
         address: "127.0.0.1:5000".into(),
         connected_s: 0.001,
         answered_s,
@@ -81,7 +81,7 @@ fn has(said: &[String], text: &str) -> bool {
 
 #[test]
 fn who_waited_and_who_kept_time_wait_is_told_from_what_was_seen() {
-    let said = sentences::of(&measured(vec![one_by_one(Some(60.6)), at_once()]));
+    let said = sentences::states_sentences(&measured(vec![one_by_one(Some(60.6)), at_once()]));
     assert!(
         has(
             &said,
@@ -121,7 +121,7 @@ fn who_waited_and_who_kept_time_wait_is_told_from_what_was_seen() {
 
 #[test]
 fn how_long_time_wait_stays_is_not_said_where_it_was_not_waited_for() {
-    let said = sentences::of(&measured(vec![one_by_one(None)]));
+    let said = sentences::states_sentences(&measured(vec![one_by_one(None)]));
     assert!(
         has(
             &said,
@@ -132,11 +132,11 @@ fn how_long_time_wait_stays_is_not_said_where_it_was_not_waited_for() {
     assert!(!has(&said, "TIME_WAIT stayed"), "{said:#?}");
     let mut wrong = one_by_one(None);
     wrong.closes_first = Side::Client;
-    let said = sentences::of(&measured(vec![wrong]));
+    let said = sentences::states_sentences(&measured(vec![wrong]));
     assert!(has(&said, "which is not what closing first alone explains"), "{said:#?}");
     let mut unseen = one_by_one(None);
     unseen.clients.iter_mut().for_each(|client| client.server.truncate(1));
-    let said = sentences::of(&measured(vec![unseen]));
+    let said = sentences::states_sentences(&measured(vec![unseen]));
     assert!(has(&said, "no TIME_WAIT was seen on either side"), "{said:#?}");
     assert!(!has(&said, "was still there") && !has(&said, "stayed for"), "{said:#?}");
 }

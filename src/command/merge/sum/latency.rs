@@ -42,11 +42,11 @@ pub(super) fn distribution(parts: &[&Distribution]) -> Result<Distribution> {
     let count: u64 = parts.iter().map(|part| part.count).sum();
     let censored: u64 = parts.iter().map(|part| part.censored).sum();
     if all.len() != count || censored > count {
-        bail!("latency: a histogram does not hold the samples that its document counts");
+        bail!("latency: a histogram and the sample count in its document differ");
     }
     // The ages are among the samples. Which of them they are decides nothing that is shown.
     let (ended, ages) = histogram::split_off_largest(&all, censored);
-    let sum = Distribution::of(&ended, &ages)?;
+    let sum = Distribution::from_histograms(&ended, &ages)?;
     let effective =
         |part: &Distribution, q| part.quantile(q).and_then(|found| found.effective_count);
     if parts.iter().all(|part| part.quantiles.iter().all(|found| found.effective_count.is_none())) {

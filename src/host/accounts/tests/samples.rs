@@ -153,7 +153,7 @@ fn what_was_used_before_a_measurement_is_not_in_it() {
     let group = Group::around(&mut command);
     let shell = idle_after_work(&mut command);
     let pid = i32::try_from(shell.id()).expect("a pid");
-    let mut accountant = Accountant::of(pid);
+    let mut accountant = Accountant::for_process(pid);
     for phase in [Phase::Warmup, Phase::Measure, Phase::Drain] {
         accountant.watch(Moment::Begins(phase));
     }

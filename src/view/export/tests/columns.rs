@@ -19,9 +19,9 @@ fn cell(model: &str) -> Cell {
     for (q, ns) in [(0.5, 1e5), (0.9, 2e5), (0.95, 2.5e5), (0.99, 3e5)] {
         set(&mut cell, q, &three(ns));
     }
-    cell.server_cpu_per_request_ns = Estimate::of(&three(6e3));
-    cell.client_cpu_per_request_ns = Estimate::of(&three(7e3));
-    cell.pss_bytes = Estimate::of(&three(2_097_152.0)).expect("values");
+    cell.server_cpu_per_request_ns = Estimate::from_values(&three(6e3));
+    cell.client_cpu_per_request_ns = Estimate::from_values(&three(7e3));
+    cell.pss_bytes = Estimate::from_values(&three(2_097_152.0)).expect("values");
     cell
 }
 

@@ -11,13 +11,13 @@ use crate::plan::BUILT_IN;
 /// Picoseconds in a nanosecond.
 const PS: f64 = 1e3;
 
-pub(super) fn of(summary: &Summary) -> Vec<String> {
+pub(super) fn rounds_answer(summary: &Summary) -> Vec<String> {
     let Some(rounds) = &summary.run.rounds else { return Vec::new() };
     let mut lines: Vec<String> =
         summary.workloads().iter().map(|workload| line(summary, workload)).collect();
     if lines.is_empty() {
         lines.push(format!(
-            "No answer: no trial was left to count; {}.",
+            "No answer: no valid trial was left; {}.",
             spoiled(rounds).unwrap_or_else(|| "none was made".into())
         ));
     }
@@ -31,7 +31,12 @@ fn line(summary: &Summary, workload: &str) -> String {
     let cells = summary.ranked(workload);
     let what = cells.first().map_or_else(String::new, |cell| asked(cell, summary));
     let said = summary.standings_of(workload).map_or_else(
-        || format!("no answer, as no model has {TRIALS_MIN} trials that count or serves all its clients."),
+        || {
+            format!(
+                "no answer, because no model has {TRIALS_MIN} valid trials or serves all its \
+            clients."
+            )
+        },
         |standings| standings.sentence.clone(),
     );
     format!("{workload}{what}: {said}")
@@ -66,8 +71,8 @@ fn to_decide(summary: &Summary, rounds: &RoundsRecord) -> Option<String> {
     let is_built_in = BUILT_IN.iter().any(|(plan, _)| plan == name);
     let plan = if is_built_in { name.clone() } else { format!("{}/plan.toml", summary.run.id) };
     Some(format!(
-        "{open} {are} not decided; some {needed} rounds might, in about {minutes} minutes: c10k run {plan} \
-         --repeat {needed} --time {minutes}m"
+        "{open} {are} undecided; about {needed} more rounds in {minutes} minutes might decide: \
+         c10k run {plan} --repeat {needed} --time {minutes}m"
     ))
 }
 
@@ -76,13 +81,13 @@ fn reliability(rounds: &RoundsRecord) -> String {
     let looks: Vec<String> = rounds.looks.iter().map(|look| look.rounds.to_string()).collect();
     let ended = match rounds.ended {
         Some(Ended::Decided) => "everything was decided",
-        Some(Ended::Rounds) => "all rounds were made",
+        Some(Ended::Rounds) => "all rounds were done",
         Some(Ended::Time) => "the time was over",
         None => "it was interrupted",
     };
     let mut text = format!(
-        "{} rounds in {}, until {ended}. Each workload's comparisons hold together with a confidence of {:.0} %, \
-         over all looks (after round {}).",
+        "{} rounds in {}, until {ended}. The comparisons of each workload hold simultaneously with \
+         {:.0} % confidence, over all interim looks (after round {}).",
         rounds.made,
         humantime::format_duration(Duration::from_secs(rounds.took_ns / 1_000_000_000)),
         (1.0 - rounds.error) * 100.0,
@@ -101,7 +106,7 @@ fn spoiled(rounds: &RoundsRecord) -> Option<String> {
         rounds.spoiled.iter().map(|(check, trials)| format!("{check}: {trials}")).collect();
     let were = if all == 1 { "trial was" } else { "trials were" };
     (all > 0).then(|| {
-        format!("{all} {were} spoiled from outside ({}), set aside and made again", by.join(", "))
+        format!("{all} {were} spoiled from outside ({}), set aside and repeated", by.join(", "))
     })
 }
 
@@ -121,7 +126,7 @@ mod tests {
         let turn = if model == "mio" { 5 } else { 7 };
         let wave = |at: u32| f64::from(at * turn % 11) / 10.0;
         let values = (0..ROUNDS).map(|at| 1e3 * cost * (1.0 + spread * wave(at)));
-        cell.server_cpu_per_request_ns = Estimate::of(&values.collect::<Vec<_>>());
+        cell.server_cpu_per_request_ns = Estimate::from_values(&values.collect::<Vec<_>>());
         cell
     }
 
@@ -144,7 +149,7 @@ mod tests {
             ended: Some(Ended::Time),
         });
         crate::analysis::standings::derive(&mut summary);
-        of(&summary)
+        rounds_answer(&summary)
     }
 
     #[test]
@@ -154,16 +159,16 @@ mod tests {
         let start = "echo (requests that wait 5.00 ms): epoll costs the least CPU per request: 11.8 us. Surely \
                      worse than epoll: thread-per-client (2.3";
         assert!(said[0].starts_with(start), "{said:?}");
-        let reliable = "15 rounds in 1m 52s, until the time was over. Each workload's comparisons hold together with a \
-                        confidence of 95 %, over all looks (after round 12, 15). 38 trials were spoiled from outside \
-                        (steal: 38), set aside and made again.";
+        let reliable = "15 rounds in 1m 52s, until the time was over. The comparisons of each workload hold \
+                        simultaneously with 95 % confidence, over all interim looks (after round 12, 15). 38 trials were spoiled from outside \
+                        (steal: 38), set aside and repeated.";
         assert_eq!(&said[1..], [reliable]);
     }
 
     #[test]
     fn what_was_not_decided_says_what_it_would_take() {
         let said = answer(vec![cell("epoll", 11.7, 0.3), cell("mio", 12.9, 0.3)], 0);
-        assert!(said[1].starts_with("1 comparison is not decided; some "), "{said:?}");
+        assert!(said[1].starts_with("1 comparison is undecided; about "), "{said:?}");
         assert!(said[1].contains(": c10k run quick --repeat "), "{said:?}");
         assert!(!said[2].contains("spoiled"), "{said:?}");
         let cells = vec![cell("epoll", 11.7, 0.3), cell("mio", 12.9, 0.3)];
@@ -174,7 +179,8 @@ mod tests {
     #[test]
     fn without_a_trial_that_counts_there_is_no_answer_and_the_reason() {
         let said = answer(Vec::new(), 45);
-        let start = "No answer: no trial was left to count; 45 trials were spoiled from outside (steal: 45)";
+        let start =
+            "No answer: no valid trial was left; 45 trials were spoiled from outside (steal: 45)";
         assert!(said[0].starts_with(start), "{said:?}");
     }
 }

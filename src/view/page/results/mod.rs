@@ -126,7 +126,7 @@ pub(crate) fn said(
     let asked = columns.first().map_or_else(String::new, |first| {
         load::in_words(first.cell, first.drawn.load.as_ref(), summary.host.work_round_ps)
     });
-    Ok((asked, sentences::of(summary, workload, &columns, command)))
+    Ok((asked, sentences::load_sentences(summary, workload, &columns, command)))
 }
 
 /// The machines, each with its runs.

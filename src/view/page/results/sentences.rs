@@ -31,7 +31,12 @@ impl Said {
 }
 
 /// The sentences; `command` measures again what was not judged.
-pub(super) fn of(summary: &Summary, workload: &str, columns: &[Column<'_>], command: &str) -> Said {
+pub(super) fn load_sentences(
+    summary: &Summary,
+    workload: &str,
+    columns: &[Column<'_>],
+    command: &str,
+) -> Said {
     let found = summary.standings_of(workload).zip(summary.recommendations.first());
     let Some((standings, take)) = found else {
         return Said::only(format!(

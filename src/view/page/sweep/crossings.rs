@@ -7,7 +7,7 @@ use crate::analysis::sweeps::{fixed_text, show_setting};
 use crate::document::Summary;
 
 /// Every crossing of a series, those that are not sure too.
-pub(super) fn of(summary: &Summary, series: &str) -> Markup {
+pub(super) fn crossings_markup(summary: &Summary, series: &str) -> Markup {
     let own: Vec<_> = summary.crossovers.iter().filter(|found| found.series == series).collect();
     let columns = [
         "figure",

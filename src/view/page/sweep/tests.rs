@@ -112,7 +112,7 @@ fn who_starves_clients_or_is_invalid_leads_nowhere() {
     // fork at either end: the first starves clients, the last is invalid and the fastest of all.
     flag(&mut some[0], "fairness");
     some[10].validity = Validity::Invalid;
-    some[10].throughput_per_s = Estimate::of(&[9e5; 5]).expect("values");
+    some[10].throughput_per_s = Estimate::from_values(&[9e5; 5]).expect("values");
     some.push(point(closed("poll", &[5e4; 5]), "many", "connections", 1.0));
     some.push(point(closed("poll", &[5e4; 5]), "many", "connections", 1024.0));
     let text = says(&swept(some), &CAPACITY);
@@ -134,7 +134,8 @@ fn medians_that_cross_without_being_sure_are_only_counted() {
     let mut few = cells();
     for cell in &mut few {
         cell.trials.truncate(3);
-        cell.throughput_per_s = Estimate::of(&cell.throughput_per_s.values[..3]).expect("values");
+        cell.throughput_per_s =
+            Estimate::from_values(&cell.throughput_per_s.values[..3]).expect("values");
     }
     let text = says(&swept(few), &CAPACITY);
     assert!(text.contains("1 pair of medians crosses once, but not surely."), "{text}");

@@ -23,7 +23,7 @@ fn swept(loads: &[f64], laws: &[Law<'_>], made: fn(&str, &[f64]) -> Cell) -> Sum
 }
 
 fn said(summary: &Summary, metric: &Metric) -> String {
-    notice(summary, metric, &sweeps::of(summary)).join("\n")
+    notice(summary, metric, &sweeps::find_sweeps(summary)).join("\n")
 }
 
 /// Its peak is at 218.
@@ -82,7 +82,7 @@ fn more_crossings_than_are_read_are_counted() {
     let said = said(&found, &CAPACITY);
     assert_eq!(said.matches(" of connections (95 %: ").count(), 2, "{said}");
     assert!(said.contains("1 more pair surely changes places."), "{said}");
-    let panels = sweeps::of(&found);
+    let panels = sweeps::find_sweeps(&found);
     let all = main(&found, &panels);
     assert_eq!(all.len(), 3);
     assert_eq!((&*all[0].below, &*all[0].above), ("fork", "epoll"), "who leads at the ends");
@@ -98,7 +98,7 @@ fn an_open_loop_is_ranked_by_its_tail() {
     };
     let laws: [Law<'_>; 2] = [("fork", |x| 1e5 * x.powf(0.4)), ("epoll", |_| 5e5)];
     let found = swept(&LOADS, &laws, slow);
-    let panels = sweeps::of(&found);
+    let panels = sweeps::find_sweeps(&found);
     let all = main(&found, &panels);
     let [one] = &all[..] else { panic!("{all:?}") };
     assert_eq!((&*one.metric, &*one.below, &*one.above), ("p99_ns", "fork", "epoll"));

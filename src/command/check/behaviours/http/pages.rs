@@ -6,7 +6,7 @@ use std::thread;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::command::check::Case;
-use crate::command::check::client::Client;
+use crate::command::check::client::CheckClient;
 use crate::command::check::runner::Skip;
 use crate::workload::speech::{Page, Question};
 
@@ -104,14 +104,14 @@ pub(super) fn close_on_request(case: &Case<'_>, page: &'static Page) -> Result<(
 }
 
 /// The status of the next reply; `None` where the end comes first.
-fn status(client: &mut Client) -> Result<Option<u16>> {
+fn status(client: &mut CheckClient) -> Result<Option<u16>> {
     let Some(line) = client.line()? else { return Ok(None) };
     let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
     status.map(Some).with_context(|| format!("expected a status line, got {line:?}"))
 }
 
 /// What still comes before the end.
-fn rest(client: &mut Client) -> Result<String> {
+fn rest(client: &mut CheckClient) -> Result<String> {
     let mut rest = String::new();
     while let Some(line) = client.line_or_rest().context("expected the end of the connection")? {
         rest += &line;

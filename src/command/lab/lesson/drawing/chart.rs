@@ -60,7 +60,7 @@ struct Range {
 }
 
 impl Range {
-    fn of(log: bool, values: impl Iterator<Item = f64>) -> Self {
+    fn covering(log: bool, values: impl Iterator<Item = f64>) -> Self {
         let found: Vec<f64> = values.filter(|v| v.is_finite() && (!log || *v > 0.0)).collect();
         let low = found.iter().copied().fold(f64::INFINITY, f64::min);
         let high = found.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -95,8 +95,11 @@ impl Chart {
                 point.interval.unwrap_or(Interval { low: point.y, high: point.y });
             [point.y, low, high]
         });
-        let y = Range::of(self.y.log, ends);
-        (Range::of(self.x.log, points().map(|point| point.x)), Range { high: y.high * ROOM, ..y })
+        let y = Range::covering(self.y.log, ends);
+        (
+            Range::covering(self.x.log, points().map(|point| point.x)),
+            Range { high: y.high * ROOM, ..y },
+        )
     }
 
     fn svg(&self) -> Markup {

@@ -17,7 +17,7 @@ fn carried(model: &str) -> Vec<Cell> {
             let cpu = cell.server_cpu_per_request_ns.as_ref().expect("known");
             let cpu: Vec<f64> =
                 cpu.values.iter().zip(CARRYING_NS).map(|(cpu, more)| cpu + more).collect();
-            cell.server_cpu_per_request_ns = Estimate::of(&cpu);
+            cell.server_cpu_per_request_ns = Estimate::from_values(&cpu);
         }
     }
     cells
@@ -38,18 +38,18 @@ fn the_classrooms_difference_is_taken_apart_in_every_case() {
         assert!((share - connecting / (connecting - 100.0)).abs() < 1e-9, "{share}");
         assert!((taken.keeping.ns + taken.connecting.ns - taken.whole.ns).abs() < 1e-6);
     }
-    let said = sentences::of(&models, &[], None);
+    let said = sentences::stateful_sentences(&models, &[], None);
     let headline = "Connecting is most of what a stateless request costs the server beyond a stateful one in \
                     all of 4 cases";
     assert!(said[0].starts_with(headline), "{said:#?}");
-    assert!(said.iter().any(|s| s.starts_with("These are 4 blocks")), "{said:#?}");
+    assert!(said.iter().any(|s| s.starts_with("4 blocks are enough")), "{said:#?}");
     assert!(!said[..5].iter().any(|s| s.contains("101")), "no share beyond the whole: {said:#?}");
 }
 
 #[test]
 fn a_history_that_is_carried_is_no_connecting_and_the_headline_says_so() {
     let models = analysis::models(&made_up(carried("epoll")));
-    let said = sentences::of(&models, &[], None);
+    let said = sentences::stateful_sentences(&models, &[], None);
     let depends = "depends on the history and on how long connections last: of 4 cases";
     assert!(said[0].contains(depends), "{said:#?}");
     assert!(said[0].ends_with("it is most in 3, less than half in 1."), "{said:#?}");
@@ -74,11 +74,11 @@ fn what_equal_cells_differ_by_is_no_share() {
     twin.twin = true;
     let cpu = twin.server_cpu_per_request_ns.as_ref().expect("known");
     let more: Vec<f64> = cpu.values.iter().map(|ns| 1.5 * ns).collect();
-    twin.server_cpu_per_request_ns = Estimate::of(&more);
+    twin.server_cpu_per_request_ns = Estimate::from_values(&more);
     cells.push(twin);
     let summary = made_up(cells);
-    let (models, noise) = (analysis::models(&summary), noise::of(&summary));
-    let said = sentences::of(&models, &[], noise.as_ref());
+    let (models, noise) = (analysis::models(&summary), noise::lab_noise(&summary));
+    let said = sentences::stateful_sentences(&models, &[], noise.as_ref());
     // Ten requests over a connection cost 1.4 times as much, which equal cells differ by too.
     assert!(said[0].ends_with("it is most in 2, not known in 2."), "{said:#?}");
 }

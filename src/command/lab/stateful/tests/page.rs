@@ -14,7 +14,7 @@ pub(super) fn report() -> LabReport {
     summary.reference = Some(reference(1e5, &[5e3, 5e3, 8e3, 5e3], &[3e3; 4]));
     standings::derive(&mut summary);
     let models = analysis::models(&summary);
-    let noise = noise::of(&summary);
+    let noise = noise::lab_noise(&summary);
     let sessions = vec![LabSessions {
         home: "table".into(),
         connection: "kept".into(),
@@ -30,7 +30,7 @@ pub(super) fn report() -> LabReport {
         started_at: "2026-01-01T00:00:00Z".into(),
         program_version: "0.1.0".into(),
         host: summary.host.clone(),
-        sentences: sentences::of(&models, &sessions, noise.as_ref()),
+        sentences: sentences::stateful_sentences(&models, &sessions, noise.as_ref()),
         models,
         left_out: vec!["fork was not measured: its <processes> share no table (2 cells).".into()],
         sessions,
@@ -59,7 +59,7 @@ fn every_table_is_in_all_three_forms_with_the_same_figures() {
     let report = report();
     let (html, markdown, latex) =
         (page::html(&report).expect("a page"), written::markdown(&report), written::latex(&report));
-    let tables = tables::of(&report);
+    let tables = tables::stateful_tables(&report);
     let labels: Vec<&str> = tables.iter().map(|table| table.label.as_str()).collect();
     assert_eq!(
         labels,
@@ -154,7 +154,7 @@ fn more_models_than_a_page_is_wide_are_in_tables_of_their_own() {
         model.model = format!("again-{at}");
         report.models.push(model);
     }
-    let tables = tables::of(&report);
+    let tables = tables::stateful_tables(&report);
     let memory: Vec<_> = tables.iter().filter(|table| table.label.starts_with("memory")).collect();
     assert_eq!(memory.iter().map(|t| &*t.label).collect::<Vec<_>>(), ["memory", "memory-2"]);
     // Two columns are of what a row is of.
@@ -169,7 +169,7 @@ fn the_page_lets_its_reader_predict_and_gives_an_answer_to_each_question() {
     let to = from + html[from..].find("</section>").expect("its end");
     let section = &html[from..to];
     assert_eq!(section.matches("<details").count(), 6);
-    assert!(!section.contains("This run does not tell"), "{section}");
+    assert!(!section.contains("This run does not answer that"), "{section}");
     assert!(!html.contains("<details open"));
     assert!(html.contains("its &lt;processes&gt; share no table"));
 }
@@ -177,7 +177,7 @@ fn the_page_lets_its_reader_predict_and_gives_an_answer_to_each_question() {
 #[test]
 fn what_the_script_draws_is_in_the_document() {
     let report = report();
-    let figures = figures::of(&report);
+    let figures = figures::stateful_figures(&report);
     let ids: Vec<&str> = figures.iter().map(|figure| figure.id).collect();
     assert_eq!(
         ids,
@@ -203,7 +203,7 @@ fn bars_of_one_figure_have_the_same_parts() {
     let model = &mut report.models[0];
     let table = model.split.iter().find(|split| split.home == "table").expect("a home").clone();
     model.split.push(CostSplit { home: "external".into(), parts: table.parts[..2].to_vec() });
-    let figures = serde_json::to_value(figures::of(&report)).expect("JSON");
+    let figures = serde_json::to_value(figures::stateful_figures(&report)).expect("JSON");
     let stacks: Vec<_> =
         figures.as_array().expect("figures").iter().filter(|f| f["kind"] == "stack").collect();
     let homes = |of: &serde_json::Value| -> Vec<String> {
@@ -223,7 +223,8 @@ fn bars_of_one_figure_have_the_same_parts() {
         drawn.push((series.len(), bars.len()));
     }
     assert_eq!(drawn, [(4, 6), (3, 8), (2, 9)]);
-    let table = tables::of(&report).into_iter().find(|t| t.label == "split").expect("a table");
+    let table =
+        tables::stateful_tables(&report).into_iter().find(|t| t.label == "split").expect("a table");
     let sums: Vec<_> = table
         .rows
         .iter()

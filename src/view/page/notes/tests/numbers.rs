@@ -17,7 +17,7 @@ fn first(subject: Subject, cells: &[Cell]) -> String {
 fn pair() -> [Cell; 2] {
     let (quick, mut slow) = (open("epoll", &[4e5; 3]), open("fork", &[1.2e6; 3]));
     let n = 3;
-    let same = |value: f64| Estimate::of(&vec![value; n]);
+    let same = |value: f64| Estimate::from_values(&vec![value; n]);
     set(&mut slow, 0.5, &[2e5; 3]);
     set(&mut slow, 0.9, &[8e5; 3]);
     slow.server_cpu_per_request_ns = same(2.5e4);
@@ -29,9 +29,9 @@ fn pair() -> [Cell; 2] {
 fn extremes_are_of_their_figure_in_its_unit() {
     let [mut quick, mut slow] = pair();
     for (cell, ns) in [(&mut quick, 1e5), (&mut slow, 7e5)] {
-        let own = Estimate::of(&[ns; 3]);
+        let own = Estimate::from_values(&[ns; 3]);
         cell.connect = vec![CellQuantile { q: 0.5, value_ns: own, at_least: false, pooled: None }];
-        let of = |ns: f64| Estimate::of(&[ns; 3]).expect("values");
+        let of = |ns: f64| Estimate::from_values(&[ns; 3]).expect("values");
         let (mean_ns, total_ns) = (of(8.0 * ns), of(64.0 * ns));
         cell.turnaround = Some(CellTurnaround { mean_ns, total_ns, quantiles: Vec::new() });
     }
@@ -70,7 +70,7 @@ fn extremes_are_of_their_figure_in_its_unit() {
 #[test]
 fn nothing_is_so_many_times_as_much_as_nothing() {
     let [quick, mut slow] = pair();
-    slow.pss_bytes = Estimate::of(&[0.0; 3]).expect("values");
+    slow.pss_bytes = Estimate::from_values(&[0.0; 3]).expect("values");
     assert!(notice(Subject::Memory, &[&quick, &slow]).is_empty());
 }
 
@@ -79,8 +79,8 @@ fn who_has_too_few_samples_is_counted_for_the_quantile_that_is_shown() {
     let [quick, mut slow] = pair();
     set(&mut slow, 0.99, &[]);
     let said = |subject| says(subject, &[quick.clone(), slow.clone()]).join("\n");
-    assert!(said(Subject::Tail).contains("1 of 2 cells has too few samples for a p99."));
-    let rarer = "2 of 2 cells have too few samples for a p99.9.";
+    assert!(said(Subject::Tail).contains("1 of 2 cells has too few samples for p99."));
+    let rarer = "2 of 2 cells have too few samples for p99.9.";
     assert!(said(Subject::EqualLoad).contains(rarer));
     assert!(said(Subject::Percentiles).contains(rarer));
 }
@@ -100,7 +100,7 @@ fn curves_that_cross_are_told_with_the_lower_tail_first() {
 fn a_trial_that_is_far_below_the_median_makes_a_spread_wide_too() {
     let cells = [closed("epoll", &[1e5, 0.8e5, 1e5]), closed("fork", &[1e5, 1.05e5, 1e5])];
     let said = says(Subject::Throughput, &cells).join("\n");
-    assert!(said.contains("Under 1 of 2 models some trial is more than 10 % away"), "{said}");
+    assert!(said.contains("For 1 of 2 models some trial is more than 10 % away"), "{said}");
 }
 
 #[test]
@@ -121,7 +121,8 @@ fn what_was_flagged_is_said_of_whom_and_in_its_own_figure() {
     }
     assert!(said(Subject::Tail, "sched-lag").contains(late));
     assert!(!said(Subject::Tail, "steal").contains("late under"));
-    let behind = "Did not keep up in some trial, so their latency is a queue that grows with the trial: fork.";
+    let behind =
+        "Did not keep up in some trial, so their latency is that of a growing queue: fork.";
     assert!(said(Subject::EqualLoad, "kept-up").contains(behind));
 }
 
