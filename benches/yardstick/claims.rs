@@ -24,7 +24,7 @@ pub(crate) const SAME: Counts = Counts { instructions: 1.01, syscalls: 1.01 };
 pub(crate) fn counts(subject: Subject) -> Option<Counts> {
     match subject {
         Subject::Server(reference) => reference.counts,
-        // Counted, and no limit is set yet.
+        // Stepped, it mostly looks at its clock: its cost is claimed in time.
         Subject::Generator(..) => None,
     }
 }
