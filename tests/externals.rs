@@ -123,5 +123,5 @@ fn a_server_that_another_service_runs_has_no_account_and_the_run_says_so() {
     assert!(trial["census"]["ok"].as_u64() > Some(0), "it was measured: {}", trial["census"]);
     assert!(trial["server"].is_null(), "not the account of the command: {}", trial["server"]);
     let notes = summary["run"]["notes"].to_string();
-    assert!(notes.contains("nobody knows what other used"), "{notes}");
+    assert!(notes.contains("the CPU and memory of other are unknown"), "{notes}");
 }

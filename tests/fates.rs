@@ -142,7 +142,7 @@ fn a_load_without_a_reply_in_it_is_no_result_whatever_the_reason() {
     let warm = ["--warmup", "100ms", "-d", "300ms", "--drain", "30s", "-c", "4"];
     let short = ["--warmup", "100ms", "-d", "1ns", "--drain", "100ms", "-c", "4"];
     for (address, how, offered, part) in [
-        (&slow, &warm[..], 4, "4 came later"),
+        (&slow, &warm[..], 4, "4 arrived later"),
         (&silent, &short[..], 4, "none of 4 requests got a correct reply"),
         (&slow, &short[..], 4, "4 requests"),
         (

@@ -124,7 +124,7 @@ fn a_full_disk_costs_the_file_and_not_the_table() {
         let (stdout, stderr) = (text(output.stdout), text(output.stderr));
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stdout.contains("correct replies per second"), "{stdout}");
-        assert!(stderr.contains("cannot write /dev/full: is there space left"), "{stderr}");
+        assert!(stderr.contains("cannot write /dev/full: check the free space"), "{stderr}");
         assert!(!stderr.contains("--out") && !stderr.contains("--resume"), "{stderr}");
         assert!(json.exists() || hlog.exists());
     }

@@ -211,5 +211,8 @@ fn a_number_of_requests_ends_a_load() {
     let cut = ["load", &url, "-n", "1000000000", "-d", "100ms", "-c", "2"];
     let Output { stdout, .. } = c10k().args(cut).output().expect("it runs");
     let text = String::from_utf8_lossy(&stdout);
-    assert!(text.contains("of 1000000000 requests: raise --duration"), "{text}");
+    assert!(
+        text.contains("of 1000000000 requests were sent: the time was over: raise --duration"),
+        "{text}"
+    );
 }
