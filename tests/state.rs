@@ -260,8 +260,8 @@ fn refusals() {
         ("load --target 127.0.0.1:1 --session 0", "from 1 to"),
         ("load --target 127.0.0.1:1 --session 5 --history 12", "multiple of 8"),
         ("load --target 127.0.0.1:1 --session 5 --pipeline 4", "pipelining"),
-        ("load --target 127.0.0.1:1 --session 5 --framing raw", "say where"),
-        ("load --target 127.0.0.1:1 --session 5 --app echo", "no request session"),
+        ("load --target 127.0.0.1:1 --session 5 --framing raw", "give --state"),
+        ("load --target 127.0.0.1:1 --session 5 --app echo", "no session request"),
         ("load --target 127.0.0.1:1 --history 8", "--session"),
     ] {
         let output = c10k().args(arguments.split(' ')).output().expect("it runs");

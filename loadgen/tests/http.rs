@@ -120,7 +120,7 @@ fn a_reply_that_comes_before_the_body_was_read_counts_and_ends_the_connection() 
     for arrivals in [loadgen::Arrivals::Closed, constant(100.0)] {
         let load = Load { recipe: asking(413), arrivals, ..load(refuses()) };
         let outcome = run(&load);
-        assert!(outcome.census.ok > 3, "{:?} {:?}", outcome.census, outcome.wrong_example);
+        assert!(outcome.census.ok > 0, "{:?} {:?}", outcome.census, outcome.wrong_example);
         assert_eq!(errors(&outcome), [""; 0], "{:?}", outcome.wrong_example);
         assert!(outcome.connections.reconnects > 0);
     }

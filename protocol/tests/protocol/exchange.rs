@@ -301,7 +301,7 @@ fn a_load_that_is_refused_says_why() {
         Recipe::new(app, Framing::Line, request).expect_err("not a load").to_string()
     };
     let text = error(App::Echo, Request::Multiply { digits: 3 });
-    assert_eq!(text, "the application echo has no request multiply");
+    assert_eq!(text, "the application echo has no multiply request");
     assert!(error(App::Bench, Request::Echo { bytes: 0 }).contains("empty"));
     assert!(error(App::Bench, Request::Echo { bytes: 70_000 }).contains("65536"));
     let text = error(App::Bench, work(WORK_ROUNDS_MAX + 1, Duration::ZERO, 0));

@@ -123,7 +123,7 @@ mod tests {
     fn a_line_is_one_line_and_short_whatever_was_sent() {
         assert_eq!(shown(b"a\tb\r\n"), "a\\tb");
         let long = shown(&[0; 60_000]);
-        assert!(long.len() < 1_000 && long.ends_with("... (59800 bytes more)"), "{long}");
+        assert!(long.len() < 1_000 && long.ends_with("... (59800 more bytes)"), "{long}");
         assert!(!shown(b"a\nb\rc").contains(['\n', '\r']));
     }
 }
