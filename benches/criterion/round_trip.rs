@@ -35,11 +35,8 @@ fn main() {
     if served::is_asked_for() {
         return served::serve();
     }
-    let mut criterion = settings::criterion()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_millis(800));
-    criterion = criterion.configure_from_args();
+    let mut criterion =
+        settings::measuring(20, Duration::from_millis(200), Duration::from_millis(800));
     each_model(&mut criterion, "round trip", 1, |served| {
         let mut client = Client::of(served);
         move || client.exchange(1)

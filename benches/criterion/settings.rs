@@ -1,14 +1,20 @@
-//! How long the benchmarks of criterion measure whose turns take microseconds or less.
+//! How long the benchmarks of criterion measure, unless the command line says otherwise.
+#![allow(dead_code, reason = "every benchmark uses its own part of this")]
 
 use std::time::Duration;
 
 use criterion::Criterion;
 
-/// Fifty samples in two seconds, unless the command line says otherwise.
+/// Fifty samples in two seconds, for turns of microseconds or less.
 pub(crate) fn criterion() -> Criterion {
+    measuring(50, Duration::from_millis(500), Duration::from_secs(2))
+}
+
+/// So many samples, after a warm-up, in so much time.
+pub(crate) fn measuring(samples: usize, warmup: Duration, time: Duration) -> Criterion {
     Criterion::default()
-        .sample_size(50)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
+        .sample_size(samples)
+        .warm_up_time(warmup)
+        .measurement_time(time)
         .configure_from_args()
 }

@@ -2,6 +2,7 @@
 
 pub mod exit;
 mod invocation;
+mod listed;
 mod meant;
 pub mod patient;
 mod print;
@@ -11,6 +12,7 @@ pub mod values;
 
 pub use exit::{Exit, usage};
 pub(crate) use invocation::invocation;
+pub(crate) use listed::listed;
 pub(crate) use meant::{did_you_mean, did_you_mean_or, nearest};
 pub use print::print;
 pub(crate) use print::{eprint_line, eprint_words, print_error, print_line, print_words};

@@ -57,6 +57,17 @@ pub struct LookRecord {
 }
 
 impl RoundsRecord {
+    /// Until when rounds were made, in words.
+    #[must_use]
+    pub fn ended_words(&self) -> &'static str {
+        match self.ended {
+            Some(Ended::Decided) => "everything was decided",
+            Some(Ended::Rounds) => "all rounds were done",
+            Some(Ended::Time) => "the time was over",
+            None => "it was interrupted",
+        }
+    }
+
     /// The looks, for statistics.
     #[must_use]
     pub fn looks(&self) -> Vec<Look> {

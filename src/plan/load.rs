@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use anyhow::Result;
-use loadgen::{Conduct, Engine, Load, Pacing};
+use loadgen::{Engine, Load};
 use protocol::{App, Framing};
 
 use super::{Plan, Workload};
@@ -71,26 +71,18 @@ impl Plan {
         let (server, service) = (self.server_of(workload), (app, framing));
         let recipe = workload.request.recipe(server, service, &target.to_string(), seed)?;
         let load = Load {
-            target: target.into(),
-            recipe: Arc::new(recipe),
-            connections: self.connections(workload),
             threads: self.threads,
             cpus: cpus.to_vec(),
             engine: Engine::Auto,
-            pacing: Pacing::SLEEP,
             arrivals: workload.arrivals.arrivals(measure, seed, base),
             greeting: workload.greeting,
-            conduct: Conduct::default(),
             warmup: self.warmup,
             measure,
             drain: self.drain,
             request_timeout: self.request_timeout,
             connect_timeout: CONNECT_TIMEOUT,
             interval: INTERVAL.min(measure / 10),
-            shard: (0, 1),
-            requests: None,
-            start_at: None,
-            live: false,
+            ..Load::closed(target, Arc::new(recipe), self.connections(workload))
         };
         workload.conduct()?.apply(load, app, seed)
     }

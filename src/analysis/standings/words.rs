@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 
 use crate::analysis::metric::{CAPACITY, Metric, SERVER_CPU, THROUGHPUT, TRIALS_MIN};
+use crate::base::listed;
 use crate::base::units::{show_count, show_ns_f64};
 use crate::document::{Cell, NoiseFloor, Standing};
 use crate::statistics::verdict::Good;
@@ -92,7 +93,7 @@ fn leaders(metric: &Metric, best: &Cell, cells: &[&Cell], others: &[Standing]) -
         cell.model == best.model || near.iter().any(|other| other.model == cell.model)
     };
     let group: Vec<&Cell> = cells.iter().filter(is_one).copied().collect();
-    let names = list(&group.iter().map(|cell| cell.model.as_str()).collect::<Vec<_>>());
+    let names = listed(&group.iter().map(|cell| cell.model.as_str()).collect::<Vec<_>>());
     let mut values: Vec<f64> =
         group.iter().filter_map(|cell| Some(metric.shown(cell)?.value)).collect();
     values.sort_by(f64::total_cmp);
@@ -164,7 +165,7 @@ fn worse(metric: &Metric, best: &Cell, others: &[Standing]) -> Option<String> {
     }
     let all: Vec<String> = worse.iter().map(|other| said(other)).collect();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    (!all.is_empty()).then(|| format!("Surely worse than {}: {}.", best.model, list(&all)))
+    (!all.is_empty()).then(|| format!("Surely worse than {}: {}.", best.model, listed(&all)))
 }
 
 /// A ratio with its interval, as tables have it: `2.31 times the CPU [2.02, 2.67]`.
@@ -213,20 +214,12 @@ fn unjudged(cells: &[&Cell], others: &[Standing]) -> Option<String> {
     if !starving.is_empty() {
         let verb = if starving.len() == 1 { "starves" } else { "starve" };
         let is = if starving.len() == 1 { "is" } else { "are" };
-        parts.push(format!("{} {verb} clients and {is} not ranked.", list(&starving)));
+        parts.push(format!("{} {verb} clients and {is} not ranked.", listed(&starving)));
     }
     if !others.is_empty() {
         parts.push(format!("No verdict: {}.", others.join("; ")));
     }
     (!parts.is_empty()).then(|| parts.join(" "))
-}
-
-/// `a, b and c`.
-fn list(names: &[&str]) -> String {
-    match names {
-        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        names => names.join(", "),
-    }
 }
 
 /// What one model measured twice says of all these figures; empty where none was.

@@ -9,7 +9,7 @@ use super::asked::{self, Asked};
 use crate::analysis::metric::TAIL;
 use crate::analysis::standings;
 use crate::base::units::{as_f64, ns, show_ns, show_ns_f64};
-use crate::document::{Cell, Ended, Summary, Sureness};
+use crate::document::{Cell, Summary, Sureness};
 use crate::statistics::interval;
 use crate::view::page::answer;
 use crate::view::page::results::{Said, said};
@@ -165,12 +165,7 @@ impl Answer {
             notes.push(format!("The load that was measured: {load}."));
         }
         if let Some(rounds) = &run.rounds {
-            let ended = match rounds.ended {
-                Some(Ended::Decided) => "everything was decided",
-                Some(Ended::Rounds) => "all rounds were made",
-                Some(Ended::Time) => "the time was over",
-                None => "it was interrupted",
-            };
+            let ended = rounds.ended_words();
             notes.push(format!(
                 "{} {}, until {ended}; the comparisons hold together at {:.0} %.",
                 rounds.made,

@@ -84,19 +84,18 @@ impl Conversation {
             match client.exchange(&question) {
                 Ok(()) if is_last => break,
                 Ok(()) => asked_at = begin,
-                // On a machine this busy we were the silent client, and were closed rightly.
-                Err(_) if self.idle_timeout.is_some_and(|idle| asked_at.elapsed() >= idle) => {
+                Err(error) => {
+                    let Some(idle) = self.idle_timeout else { return Err(error) };
+                    // On a machine this busy we were the silent client, and were closed rightly.
+                    let were_silent = asked_at.elapsed() >= idle;
+                    // A server that did not run between reading its clock and our request believes
+                    // us silent for longer than we were. One that has no reason does it again.
+                    if !were_silent && std::mem::replace(&mut excused, true) {
+                        return Err(error);
+                    }
                     asked_at = Instant::now();
                     client = CheckClient::connect(self.address, self.patience)?;
                 }
-                // A server that did not run between reading its clock and our request believes us
-                // silent for longer than we were. One that has no reason does it again.
-                Err(_) if self.idle_timeout.is_some() && !excused => {
-                    excused = true;
-                    asked_at = Instant::now();
-                    client = CheckClient::connect(self.address, self.patience)?;
-                }
-                Err(error) => return Err(error),
             }
             thread::sleep(PAUSE);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use loadgen::{Arrivals, Load, Moment, Phase};
+use loadgen::{Load, Moment, Phase};
 use protocol::{App, Framing, Recipe, Request};
 
 use super::{Subject, graded};
@@ -58,27 +58,16 @@ fn figures_of(
     let server =
         ours::start(model, &plan.server, Clients::default(), (&server_cpus, &client_cpus))?;
     let request = Request::Echo { bytes: 64 };
+    let recipe = Arc::new(Recipe::new(App::Bench, Framing::Line, request)?);
     let load = Load {
-        target: server.address.into(),
-        recipe: Arc::new(Recipe::new(App::Bench, Framing::Line, request)?),
-        connections: CONNECTIONS,
-        threads: 1,
         cpus: client_cpus,
-        engine: loadgen::Engine::Epoll,
-        pacing: loadgen::Pacing::SLEEP,
-        arrivals: Arrivals::Closed,
-        greeting: false,
-        conduct: loadgen::Conduct::default(),
         warmup: WARMUP,
         measure: trial,
         drain: DRAIN,
         request_timeout: plan.request_timeout,
         connect_timeout: CONNECT_TIMEOUT,
         interval: trial,
-        shard: (0, 1),
-        requests: None,
-        start_at: None,
-        live: false,
+        ..Load::closed(server.address, recipe, CONNECTIONS)
     };
     let pid = server.pid();
     let (mut before, mut cpu) = (Duration::ZERO, Duration::ZERO);

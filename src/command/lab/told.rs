@@ -1,5 +1,7 @@
 //! What the interval of a ratio tells: more, less, the same, or nothing.
 
+use serde::{Deserialize, Serialize};
+
 use crate::analysis::metric::MARGIN;
 use crate::analysis::standings::away;
 use crate::statistics::Interval;
@@ -8,6 +10,38 @@ use crate::statistics::Interval;
 const MOST: f64 = 1_000.0;
 
 /// How many times as much.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Times {
+    pub(super) ratio: f64,
+    pub(super) interval: Interval,
+}
+
+/// What one takes over what another does, where two equal cells differ by so much; `None` where
+/// nothing can be told.
+pub(super) fn compared(
+    model: &str,
+    what: &str,
+    against: &str,
+    over: Times,
+    least: Option<f64>,
+) -> Option<String> {
+    let Times { ratio, interval } = over;
+    let times = times(ratio, interval);
+    match tell(ratio, interval, least) {
+        Told::More | Told::Less => Some(format!("{model}: {what} takes {times} {against}.")),
+        Told::Same => Some(format!(
+            "{model}: {what} takes {against}, within {:.0} %: {times}.",
+            MARGIN * 100.0
+        )),
+        Told::Noise => Some(format!(
+            "{model}: {what} takes {times} {against}, which is no more than two equal servers differed by here."
+        )),
+        Told::Nothing => None,
+    }
+}
+
+/// How many times as much, in words.
 pub(super) fn times(ratio: f64, interval: Interval) -> String {
     // Of two rounds an interval may reach further than any digits tell.
     let end = |value: f64| {

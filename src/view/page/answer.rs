@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::sweep_notes;
 use crate::analysis::metric::named;
+use crate::base::listed;
 use crate::document::{Cell, Crossover, Standing, Standings, Summary, Sureness, Validity};
 use crate::statistics::Verdict;
 
@@ -185,10 +186,9 @@ fn is_hint(summary: &Summary) -> bool {
 
 fn names(models: &[&str]) -> String {
     let shown = &models[..models.len().min(NAMES)];
-    match (models.len() - shown.len(), shown) {
-        (0, [first @ .., last]) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        (0, _) => shown.join(", "),
-        (more, _) => format!("{} and {more} more", shown.join(", ")),
+    match models.len() - shown.len() {
+        0 => listed(shown),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

@@ -10,8 +10,8 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::lesson::{Lab, Lesson};
+use crate::command::lab::told::Times;
 use crate::document::Estimate;
-use crate::statistics::Interval;
 
 /// What the others are compared with.
 const AGAINST: &str = "epoll";
@@ -75,14 +75,6 @@ struct Room {
     cpu_over_epoll: Option<Times>,
     /// Checks that did not pass in some round.
     flags: Vec<String>,
-}
-
-/// How many times as much.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Times {
-    ratio: f64,
-    interval: Interval,
 }
 
 impl Lab for Chat {

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use loadgen::RoomLoad;
 
-use super::{AGAINST, Detectable, Measured, Room, Times};
+use super::{AGAINST, Detectable, Measured, Room};
 use crate::analysis::standings::away;
+use crate::command::lab::told::Times;
 use crate::document::{Estimate, Status, Validity};
 use crate::host::machine;
 use crate::plan::ServerPlan;

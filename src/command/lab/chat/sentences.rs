@@ -1,8 +1,7 @@
 //! What was measured of rooms, in sentences.
 
-use super::{AGAINST, Measured, Room, Times};
-use crate::analysis::metric::MARGIN;
-use crate::command::lab::told::{Told, tell, times};
+use super::{AGAINST, Measured, Room};
+use crate::command::lab::told::{Times, compared, times};
 
 /// A difference beyond this is not written out.
 const SHARE_MOST: f64 = 10.0;
@@ -59,8 +58,8 @@ fn largest<'a>(measured: &'a Measured, model: &str) -> Option<(&'a Room, usize)>
     (largest.members > smallest).then_some((largest, smallest))
 }
 
-fn models(measured: &Measured) -> Vec<&str> {
-    let mut models: Vec<&str> = measured.rooms.iter().map(|room| room.model.as_str()).collect();
+fn models(rooms: &[Room]) -> Vec<&str> {
+    let mut models: Vec<&str> = rooms.iter().map(|room| room.model.as_str()).collect();
     models.dedup();
     models
 }
@@ -68,7 +67,7 @@ fn models(measured: &Measured) -> Vec<&str> {
 /// Of each model its largest room over its smallest one.
 fn grown(measured: &Measured) -> Vec<String> {
     let mut said = Vec::new();
-    for model in models(measured) {
+    for model in models(&measured.rooms) {
         let Some((room, smallest)) = largest(measured, model) else { continue };
         let what = format!("the median delivery in a room of {}", room.members);
         let against = format!("as long as in one of {smallest}");
@@ -83,7 +82,7 @@ fn grown(measured: &Measured) -> Vec<String> {
 /// Each other model against epoll in the largest room that it had.
 fn against_epoll(measured: &Measured) -> Vec<String> {
     let mut said = Vec::new();
-    for model in models(measured).into_iter().filter(|model| *model != AGAINST) {
+    for model in models(&measured.rooms).into_iter().filter(|model| *model != AGAINST) {
         let own = measured.rooms.iter().filter(|room| room.model == model);
         let Some(room) = own.max_by_key(|room| room.members) else { continue };
         let what = format!("the median delivery in a room of {}", room.members);
@@ -98,7 +97,7 @@ fn against_epoll(measured: &Measured) -> Vec<String> {
 
 fn say(room: &Room, what: &str, against: &str, over: Option<Times>, least: Option<f64>) -> String {
     let model = &room.model;
-    let Some(Times { ratio, interval }) = over else {
+    let Some(over) = over else {
         let why = if room.flags.is_empty() {
             "too few rounds have a figure".to_string()
         } else {
@@ -106,29 +105,18 @@ fn say(room: &Room, what: &str, against: &str, over: Option<Times>, least: Optio
         };
         return format!("{model}: whether {what} takes {against} is not known; {why}.");
     };
-    let times = times(ratio, interval);
-    match tell(ratio, interval, least) {
-        Told::More | Told::Less => format!("{model}: {what} takes {times} {against}."),
-        Told::Same => {
-            format!("{model}: {what} takes {against}, within {:.0} %: {times}.", MARGIN * 100.0)
-        }
-        Told::Noise => format!(
-            "{model}: {what} takes {times} {against}, which is no more than two equal servers differed by here."
-        ),
-        Told::Nothing => {
-            format!(
-                "{model}: whether {what} takes {against}, or more or less, cannot be told: {times}."
-            )
-        }
-    }
+    compared(model, what, against, over, least).unwrap_or_else(|| {
+        let times = times(over.ratio, over.interval);
+        format!(
+            "{model}: whether {what} takes {against}, or more or less, cannot be told: {times}."
+        )
+    })
 }
 
 /// How many threads each model had in its largest room.
 fn threads(rooms: &[Room]) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
-    let mut models: Vec<&str> = rooms.iter().map(|room| room.model.as_str()).collect();
-    models.dedup();
-    for model in models {
+    for model in models(rooms) {
         let own = rooms.iter().filter(|room| room.model == model && room.threads.is_some());
         let Some(room) = own.max_by_key(|room| room.members) else { continue };
         let (threads, members) = (room.threads.unwrap_or_default(), room.members as u64);

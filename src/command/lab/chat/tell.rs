@@ -1,9 +1,10 @@
 //! What the lab "chat" tells.
 
-use super::{Measured, Room, Times, sentences};
+use super::{Measured, Room, sentences};
 use crate::base::units::{as_f64, show_count, show_ns_f64};
 use crate::command::lab::lesson::drawing::{Axis, Chart, Point, Series};
 use crate::command::lab::lesson::{Figure, Lesson, Prediction, Step};
+use crate::command::lab::told::Times;
 use crate::document::Estimate;
 use crate::view::export::sheet::{Entry, Quantity, Sheet};
 use crate::view::page::micro;

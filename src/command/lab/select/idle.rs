@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::doubt;
 use crate::analysis::metric::{Metric, SERVER_CPU};
 use crate::base::Exit;
+use crate::command::lab::told::Times;
 use crate::document::{Cell, Estimate, Summary, store};
 use crate::plan::Plan;
 use crate::run;
-use crate::statistics::Interval;
 use crate::statistics::ratio;
 
 /// Who is measured; the last one is what others are compared with.
@@ -39,14 +39,6 @@ pub(super) struct Cost {
     pub(super) over_epoll: Option<Times>,
     /// Checks that did not pass in some trial.
     pub(super) flags: Vec<String>,
-}
-
-/// How many times as much.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Times {
-    pub(super) ratio: f64,
-    pub(super) interval: Interval,
 }
 
 /// What was found.

@@ -1,11 +1,9 @@
 //! What was measured of a second client and of idle ones, in sentences.
 
 use super::Measured;
-use super::idle::Times;
 use super::second::{Refusal, Second};
-use crate::analysis::metric::MARGIN;
 use crate::base::units::show_ns_f64;
-use crate::command::lab::told::{Told, tell, times};
+use crate::command::lab::told::{Times, compared, times};
 
 /// Fewer rounds than this see large effects only.
 const BLOCKS_FEW: u32 = 5;
@@ -109,20 +107,10 @@ fn beside_epoll(measured: &Measured) -> Vec<String> {
 }
 
 fn say(model: &str, what: &str, against: &str, over: Times, least: Option<f64>) -> String {
-    let Times { ratio, interval } = over;
-    let times = times(ratio, interval);
-    match tell(ratio, interval, least) {
-        Told::More | Told::Less => format!("{model}: {what} takes {times} {against}."),
-        Told::Same => {
-            format!("{model}: {what} takes {against}, within {:.0} %: {times}.", MARGIN * 100.0)
-        }
-        Told::Noise => format!(
-            "{model}: {what} takes {times} {against}, which is no more than two equal servers differed by here."
-        ),
-        Told::Nothing => {
-            format!("{model}: undecided whether {what} takes more or less than {against}: {times}.")
-        }
-    }
+    compared(model, what, against, over, least).unwrap_or_else(|| {
+        let times = times(over.ratio, over.interval);
+        format!("{model}: undecided whether {what} takes more or less than {against}: {times}.")
+    })
 }
 
 fn turned_away(refusal: Option<Refusal>) -> String {

@@ -1,7 +1,7 @@
 //! What the lab "select" tells.
 
 use super::Measured;
-use super::idle::{Cost, Times};
+use super::idle::Cost;
 use super::second::Second;
 use super::sentences;
 use crate::base::units::show_ns_f64;
@@ -9,6 +9,7 @@ use crate::command::lab::lesson::drawing::{
     Axis, Chart, Kind, Lane, Moment, Point, Series, Span, Timeline,
 };
 use crate::command::lab::lesson::{Figure, Lesson, Prediction, Step};
+use crate::command::lab::told::Times;
 use crate::document::Estimate;
 use crate::view::export::sheet::{Entry, Quantity, Sheet};
 use crate::view::page::micro;

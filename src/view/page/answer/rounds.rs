@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::analysis::metric::TRIALS_MIN;
 use crate::base::units::{as_f64, show_ns, show_ns_f64};
-use crate::document::{Cell, Ended, RequestRecord, RoundsRecord, Summary};
+use crate::document::{Cell, RequestRecord, RoundsRecord, Summary};
 use crate::plan::BUILT_IN;
 
 /// Picoseconds in a nanosecond.
@@ -79,12 +79,7 @@ fn to_decide(summary: &Summary, rounds: &RoundsRecord) -> Option<String> {
 /// How much was measured, what was set aside, and how often such an answer is wrong.
 fn reliability(rounds: &RoundsRecord) -> String {
     let looks: Vec<String> = rounds.looks.iter().map(|look| look.rounds.to_string()).collect();
-    let ended = match rounds.ended {
-        Some(Ended::Decided) => "everything was decided",
-        Some(Ended::Rounds) => "all rounds were done",
-        Some(Ended::Time) => "the time was over",
-        None => "it was interrupted",
-    };
+    let ended = rounds.ended_words();
     let mut text = format!(
         "{} rounds in {}, until {ended}. The comparisons of each workload hold simultaneously with \
          {:.0} % confidence, over all interim looks (after round {}).",
@@ -146,7 +141,7 @@ mod tests {
             time_ns: 115_000_000_000,
             took_ns: 112_000_000_000,
             spoiled: (spoiled > 0).then(|| ("steal".to_string(), spoiled)).into_iter().collect(),
-            ended: Some(Ended::Time),
+            ended: Some(crate::document::Ended::Time),
         });
         crate::analysis::standings::derive(&mut summary);
         rounds_answer(&summary)

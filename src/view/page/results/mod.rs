@@ -16,10 +16,7 @@ use super::{load, trials};
 use crate::analysis::renewed;
 use crate::base::usage;
 use crate::document::{Cell, Host, Summary, store};
-use crate::view::table::flowed;
-
-/// No line is longer.
-const WIDTH: usize = 100;
+use crate::view::table::{WIDTH, flowed};
 
 const HEAD: &str = "\
 # Results by load

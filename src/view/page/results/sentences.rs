@@ -1,6 +1,7 @@
 //! What a workload's standings come to, one thought to a sentence.
 
 use crate::analysis::metric::{self, CAPACITY, Metric, SERVER_CPU, TRIALS_MIN, named};
+use crate::base::listed;
 use crate::base::units::{show_bytes, show_ns_f64};
 use crate::document::{Cell, Recommendation, Standing, Standings, Summary, Sureness};
 use crate::statistics::Verdict;
@@ -204,9 +205,5 @@ fn why(worst: &Column<'_>, cheap: &Column<'_>) -> Vec<String> {
 
 /// `a`, `b` and `c`, as code.
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    match &names[..] {
-        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        names => names.join(", "),
-    }
+    listed(&names.map(|name| format!("`{name}`")).collect::<Vec<_>>())
 }
