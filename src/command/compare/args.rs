@@ -38,7 +38,8 @@ pub struct CompareArgs {
     /// Compare runs even if their settings differ
     #[arg(long)]
     pub anyway: bool,
-    /// Exit with 3 if any figure is worse, and with 4 if a figure of the base could not be judged
+    /// Exit with 3 if any figure is worse, and with 4 if one could not be judged or may be worse by
+    /// more than the margin
     #[arg(long)]
     pub gate: bool,
     /// Only these figures, separated by commas: throughput, p50, p99, cpu, memory
@@ -76,7 +77,7 @@ Examples:
   c10k compare --interleaved 'cmd:./old {port}' 'cmd:./new {port}' --workloads echo --gate
   c10k compare results/quick-20260101T120000Z results/quick-20260102T120000Z   saved runs: weaker
 
-Exit codes: 0 ok, 2 usage; with --gate 3 some figure is worse, 4 some figure could not be judged; 130 interrupted";
+Exit codes: 0 ok, 2 usage; with --gate 3 some figure is worse, 4 some figure is not decided; 130 interrupted";
 
 /// A figure by its name on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::gate::may_be_worse;
 use super::{CompareArgs, Run, comparison, comparison_at, conclude};
 use crate::base::{Exit, usage};
 use crate::document::{Comparison, Summary};
@@ -125,15 +126,20 @@ fn decided(sides: [&Summary; 2], looks: &[Look], args: &CompareArgs) -> Vec<(Str
     let mut cells: Vec<(String, String)> = Vec::new();
     for row in &found.rows {
         let cell = (row.workload.clone(), row.model.clone());
-        if !cells.contains(&cell) && is_decided(&found, &cell) {
+        if !cells.contains(&cell) && is_decided(&found, &cell, args.gate) {
             cells.push(cell);
         }
     }
     cells
 }
 
-/// Whether every figure of a cell is the same, better or worse for sure.
-fn is_decided(found: &Comparison, (workload, model): &(String, String)) -> bool {
+/// Whether every figure of a cell is the same, better or worse for sure; for a gate it is enough that
+/// none can be worse by more than the margin.
+fn is_decided(found: &Comparison, (workload, model): &(String, String), gate: bool) -> bool {
     let mut rows = found.rows.iter().filter(|row| row.workload == *workload && row.model == *model);
-    rows.all(|row| row.verdict.is_some_and(|verdict| verdict != Verdict::CannotTell))
+    rows.all(|row| match row.verdict {
+        None => false,
+        Some(Verdict::CannotTell) => gate && !may_be_worse(row, found.margin),
+        Some(_) => true,
+    })
 }

@@ -1,6 +1,7 @@
 //! `c10k compare`: what has changed from one saved run to another, and how sure that is.
 
 mod args;
+mod gate;
 mod interleaved;
 mod likeness;
 mod reference;
@@ -18,7 +19,6 @@ use crate::analysis::metric::{MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, THROUGHP
 use crate::base::{Exit, usage};
 use crate::document::store;
 use crate::document::{Cell, Comparison, RoundsRecord, SchemaId, Summary};
-use crate::statistics::Verdict;
 use crate::statistics::looks::Look;
 use crate::view::{deliver, export};
 
@@ -91,23 +91,11 @@ fn conclude(args: &CompareArgs, comparison: &Comparison) -> Result<Exit> {
         }
         None => deliver(comparison, args.json.as_deref(), &text::text(comparison, args.all))?,
     }
-    let exit = if args.gate { gate(comparison) } else { Exit::Ok };
-    if exit == Exit::Untrusted {
-        eprintln!("gate failed: {}", text::unjudged(comparison));
+    let exit = if args.gate { gate::gate(comparison) } else { Exit::Ok };
+    if let (Exit::Untrusted, Some(why)) = (exit, gate::open(comparison)) {
+        eprintln!("gate failed: {why}");
     }
     Ok(exit)
-}
-
-/// Worse is an exit of its own; what cannot be told passes, and is printed. A gate at which a figure could not be
-/// judged, or there was none, has not been passed.
-fn gate(comparison: &Comparison) -> Exit {
-    let worse = comparison.rows.iter().any(|row| row.verdict == Some(Verdict::Worse));
-    let judged = comparison.rows.iter().all(|row| row.verdict.is_some());
-    match (worse, judged && !comparison.rows.is_empty()) {
-        (true, _) => Exit::Worse,
-        (false, false) => Exit::Untrusted,
-        (false, true) => Exit::Ok,
-    }
 }
 
 fn comparison(base: &Run, new: &Run, args: &CompareArgs, unlike: Vec<String>) -> Comparison {
@@ -156,10 +144,6 @@ fn looks(base: &Summary, new: &Summary) -> Option<Vec<Look>> {
     let same = base.run.beside.is_some() && base.run.beside == new.run.beside;
     base.run.rounds.as_ref().filter(|_| same).map(RoundsRecord::looks)
 }
-
-#[cfg(test)]
-#[path = "tests/gate.rs"]
-mod tests;
 
 #[cfg(test)]
 #[path = "tests/rows.rs"]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::gate;
 use crate::analysis::metric;
 use crate::document::{Compared, Comparison};
 use crate::statistics::{Interval, Verdict};
@@ -50,7 +51,7 @@ fn answer(comparison: &Comparison) -> String {
         count(None),
     );
     text.push_str(&strength(comparison));
-    if let Some(unseen) = unseen(comparison) {
+    if let Some(unseen) = gate::unseen(comparison) {
         let _ = writeln!(text, "{unseen}");
     }
     text
@@ -71,24 +72,6 @@ fn strength(comparison: &Comparison) -> String {
         )
     });
     format!("weaker evidence: separate runs differ by more than their trials show{by}\n")
-}
-
-/// The largest worsening that would have gone unseen, of what cannot be told.
-fn unseen(comparison: &Comparison) -> Option<String> {
-    let unknown = comparison.rows.iter().filter(|row| row.verdict == Some(Verdict::CannotTell));
-    let worsening = |row: &Compared| {
-        let Interval { low, high } = row.change?.interval;
-        let good = metric::named(&row.metric)?.good;
-        Some(if good == crate::statistics::verdict::Good::High { 1.0 / low } else { high })
-    };
-    let of = unknown.filter_map(|row| Some((worsening(row)?, row)));
-    let (by, row) = of.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    Some(format!(
-        "an undecided figure may be worse by a factor of at most {by:.2} ({} of {} under {})",
-        metric_name(&row.metric),
-        row.model,
-        row.workload
-    ))
 }
 
 fn rows_of(rows: &[&Compared]) -> comfy_table::Table {
@@ -133,17 +116,4 @@ fn reasons(comparison: &Comparison) -> Vec<(String, String)> {
         (format!("{kind}: {why}"), rows.join(", "))
     };
     found.into_iter().map(said).collect()
-}
-
-/// Why a gate is not passed though nothing is worse.
-pub(super) fn unjudged(comparison: &Comparison) -> String {
-    let open = comparison.rows.iter().filter(|row| row.verdict.is_none()).count();
-    if comparison.rows.is_empty() {
-        return "nothing was judged".into();
-    }
-    format!(
-        "{open} of {} figures could not be judged, for the reasons above; select those that matter \
-         with --figures, --models and --workloads",
-        comparison.rows.len()
-    )
 }

@@ -1,7 +1,9 @@
 //! What fails a gate, and what passes it.
 
+use super::super::{rows as judged, text};
 use super::*;
-use crate::document::{Change, Compared};
+use crate::analysis::metric::MEMORY;
+use crate::document::{Change, SchemaId};
 use crate::statistics::{Interval, rank, ratio};
 
 fn rows(pairs: &[([f64; 5], [f64; 5])]) -> Vec<Compared> {
@@ -24,7 +26,7 @@ fn rows(pairs: &[([f64; 5], [f64; 5])]) -> Vec<Compared> {
         }
     };
     let mut rows: Vec<_> = pairs.iter().map(row).collect();
-    rows::judge(&MEMORY, 0.05, &mut rows);
+    judged::judge(&MEMORY, 0.05, &mut rows);
     rows
 }
 
@@ -64,14 +66,42 @@ fn a_gate_is_passed_when_each_figure_was_judged_and_none_is_worse() {
     let (worse, same) = (Some(Verdict::Worse), Some(Verdict::Same));
     assert_eq!(gate(&of(&[same, worse])), Exit::Worse);
     assert_eq!(gate(&of(&[None, worse])), Exit::Worse);
-    for verdict in [Verdict::CannotTell, Verdict::Better, Verdict::Same].map(Some) {
+    for verdict in [Verdict::Better, Verdict::Same].map(Some) {
         assert_eq!(gate(&of(&[verdict, same])), Exit::Ok);
     }
     // Of one nobody knows, though the other is the same.
     assert_eq!(gate(&of(&[same, None])), Exit::Untrusted);
     assert_eq!(gate(&of(&[])), Exit::Untrusted);
-    let said = text::unjudged(&of(&[same, None]));
+    let said = open(&of(&[same, None])).expect("a reason");
     assert!(said.starts_with("1 of 2 figures") && said.contains("--figures"), "{said}");
+}
+
+#[test]
+fn an_undecided_figure_passes_a_gate_only_if_it_cannot_be_worse_by_more_than_the_margin() {
+    let undecided = |metric: &str, low: f64, high: f64| {
+        let mut found = of(&[Some(Verdict::Same), Some(Verdict::CannotTell)]);
+        found.rows[1].metric = metric.into();
+        found.rows[1].change.as_mut().expect("it has one").interval = Interval { low, high };
+        found
+    };
+    for (metric, low, high, exit) in [
+        ("pss_bytes", 0.80, 1.04, Exit::Ok),
+        ("pss_bytes", 0.99, 1.06, Exit::Untrusted),
+        ("pss_bytes", 0.01, 90.0, Exit::Untrusted),
+        ("throughput_per_s", 0.96, 1.50, Exit::Ok),
+        ("throughput_per_s", 0.94, 1.01, Exit::Untrusted),
+        ("throughput_per_s", 0.0, 1.01, Exit::Untrusted),
+    ] {
+        let found = undecided(metric, low, high);
+        assert_eq!(gate(&found), exit, "{metric} {low} {high}");
+        let said = open(&found).unwrap_or_default();
+        let named = said.starts_with("1 of 2 figures may be worse by more than 5 %");
+        assert_eq!(named, exit == Exit::Untrusted, "{said}");
+    }
+    // An undecided figure without an interval may be anything.
+    let mut bare = undecided("pss_bytes", 1.0, 1.0);
+    bare.rows[1].change = None;
+    assert_eq!(gate(&bare), Exit::Untrusted);
 }
 
 #[test]

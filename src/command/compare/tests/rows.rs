@@ -6,7 +6,7 @@ use super::*;
 use crate::analysis::synthetic::{bare, closed, fail, flag, set};
 use crate::document::{Compared, Estimate, LookRecord};
 use crate::statistics::normal;
-use crate::statistics::{Interval, median, ratio};
+use crate::statistics::{Interval, Verdict, median, ratio};
 
 fn run(id: &str, cells: Vec<Cell>) -> Run {
     let mut summary = bare(cells);
@@ -115,7 +115,7 @@ fn a_server_that_was_sound_and_is_dead_or_wrong_or_missing_is_worse_in_every_fig
         let found = against(new);
         assert_eq!(verdicts(&found, "epoll"), [Some(Verdict::Worse); 5], "{:#?}", found.rows);
         assert!(!verdicts(&found, "mio").contains(&Some(Verdict::Worse)));
-        assert_eq!(gate(&found), Exit::Worse);
+        assert_eq!(gate::gate(&found), Exit::Worse);
         text::text(&found, false)
     };
     // It accepts and answers nothing.
@@ -142,7 +142,7 @@ fn what_the_machine_spoiled_is_neither_worse_nor_the_same() {
     assert_eq!(own.verdict, None);
     assert!(own.why.as_ref().is_some_and(|why| why.contains("load-above-cores")), "{own:?}");
     assert_eq!(row(&found, "epoll", "pss_bytes").verdict, Some(Verdict::Same), "it is held anyhow");
-    assert_eq!(gate(&found), Exit::Untrusted);
+    assert_eq!(gate::gate(&found), Exit::Untrusted);
     // Two of seven trials: the five others are judged, and the two are in no ratio.
     let mut partly = closed("epoll", &[850.0, 900.0, 9.0, 900.0, 8.0, 930.0, 880.0]);
     fail(&mut partly, "steal", &[2, 4]);
@@ -157,7 +157,7 @@ fn a_base_that_is_unsound_is_nothing_to_be_better_than() {
     fail(&mut broken, "errors", &[0, 1, 2, 3, 4]);
     let found = of(&run("a", vec![broken]), &run("b", vec![closed("epoll", &NEW)]));
     assert_eq!(verdicts(&found, "epoll"), [None; 5]);
-    assert_eq!(gate(&found), Exit::Untrusted);
+    assert_eq!(gate::gate(&found), Exit::Untrusted);
     let one_of_five = {
         let mut cell = closed("epoll", &NEW);
         fail(&mut cell, "errors", &[2]);
@@ -186,11 +186,16 @@ fn a_figure_that_the_new_run_has_too_few_samples_for_is_not_judged_and_one_may_l
     let mut few = closed("epoll", &BASE);
     set(&mut few, 0.99, &[]);
     let (base, new) = (run("a", vec![closed("epoll", &BASE)]), run("b", vec![few]));
-    assert_eq!(gate(&of(&base, &new)), Exit::Untrusted);
-    let some = comparison(&base, &new, &args(&["--figures", "throughput,cpu"]), Vec::new());
-    assert_eq!((some.rows.len(), gate(&some)), (2, Exit::Ok));
+    assert_eq!(gate::gate(&of(&base, &new)), Exit::Untrusted);
+    let some = comparison(
+        &base,
+        &new,
+        &args(&["--figures", "throughput,cpu", "--margin", "50%"]),
+        Vec::new(),
+    );
+    assert_eq!((some.rows.len(), gate::gate(&some)), (2, Exit::Ok));
     let other = comparison(&base, &new, &args(&["--models", "mio"]), Vec::new());
-    assert_eq!((other.rows.len(), gate(&other)), (0, Exit::Untrusted), "nothing was judged");
+    assert_eq!((other.rows.len(), gate::gate(&other)), (0, Exit::Untrusted), "nothing was judged");
 }
 
 #[test]
@@ -206,7 +211,7 @@ fn a_machine_that_was_not_the_same_gives_no_verdict_and_a_little_widens_the_inte
     let halved = moved(1e5);
     assert_eq!(row(&halved, "epoll", "throughput_per_s").verdict, None);
     assert_eq!(row(&halved, "epoll", "pss_bytes").verdict, Some(Verdict::Same));
-    assert_eq!(gate(&halved), Exit::Untrusted);
+    assert_eq!(gate::gate(&halved), Exit::Untrusted);
     let said = text::text(&halved, false);
     assert!(said.contains("did 0.50 times as many requests a second"), "{said}");
     // A reference that is slower by as much as the model says that the machine was.
