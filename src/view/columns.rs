@@ -1,5 +1,5 @@
-//! The columns of a workload's table: one list for the terminal, the page and the exports, so that none of them
-//! shows more than another and one more column is one more line here.
+//! The columns of a workload's table: one list for the terminal, the page and the exports, so all
+//! of them show the same, and a new column is one line here.
 
 use crate::analysis::metric::{self, Kind};
 use crate::analysis::standings::of_itself;

@@ -1,4 +1,4 @@
-//! Handing a result over: to whoever reads, and to a file.
+//! Delivery of a result: printed for the reader, and written to a file.
 
 use std::io::ErrorKind;
 use std::path::Path;

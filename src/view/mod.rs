@@ -1,4 +1,4 @@
-//! What people and other tools read.
+//! Output for people and for other tools: terminal tables, the page, exports, grading forms.
 
 pub(crate) mod columns;
 mod deliver;

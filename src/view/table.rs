@@ -1,4 +1,4 @@
-//! What people read on a terminal.
+//! Output for a terminal.
 
 mod capacity;
 mod check;

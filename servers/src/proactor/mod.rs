@@ -1,10 +1,13 @@
-//! What a completion loop keeps about its clients: Schmidt's completion handlers. A loop waits,
-//! tells the handlers what was completed, and gives turns, in which they start the next operation.
+//! The completion loop: what it keeps about its clients (completion handlers in Schmidt's pattern).
+//! A loop waits for completions, gives each to its client, and then gives turns, in which clients
+//! start their next operations.
 //!
-//! The invariant of everything here: **while the kernel works for a client, the client stays.** Its
-//! memory and its descriptor are the kernel's to use until the completion. So a client whose time
-//! has come is not removed but doomed: its socket is shut down, which ends whatever is still
-//! going on, and it leaves with its last completion.
+//! The invariant of this module: **a client stays while the kernel works for it.** Until the
+//! completion the kernel may use the client's memory and descriptor. A client that has to leave is
+//! therefore doomed and not removed: its socket is shut down, which ends every operation, and the
+//! client leaves with its last completion.
+//!
+//! Next: `ring`, the io_uring itself.
 
 pub(crate) mod ring;
 

@@ -1,8 +1,8 @@
-//! An io_uring, as the completion loops use it: operations go in, completions come out, and
-//! nothing that was started is forgotten.
+//! An io_uring for the completion loops: operations go in, completions come out, and every
+//! operation that was started is tracked to its end.
 //!
-//! What the kernel works on must stay where it is until it says that it is done. The functions
-//! that hand it memory of ours are `unsafe` for that reason and no other.
+//! Memory that the kernel works on must not move until the operation is complete. The functions
+//! that hand such memory to the kernel are `unsafe`, for that reason only.
 
 mod buffers;
 mod files;

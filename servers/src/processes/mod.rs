@@ -1,8 +1,8 @@
-//! Child processes: making them, noticing their end, and passing signals on to them.
+//! Child processes: starting them, noticing their end, and passing signals on to them.
 //!
-//! A server that forks has one thread, always: after fork(2) in a threaded process only
-//! signal-safe calls are allowed (fork(2), pthread_atfork(3)), and serving is not among them.
-//! Who the children are is on shared memory, in atomics, because the signal handler reads it.
+//! A server that forks always has a single thread. After fork(2) in a threaded process only
+//! signal-safe calls are allowed (fork(2), pthread_atfork(3)), and serving is not one of them. The
+//! list of children is in shared memory, in atomics, because the signal handler reads it.
 
 pub(crate) mod program;
 pub(crate) mod shared;

@@ -1,6 +1,6 @@
-//! A child that becomes another program: this one, with the words that the server was started with and one
-//! more, so that it is told all that the server was. What only the server knows, and how far it has
-//! come, is in the memory that both map.
+//! A child that becomes another program: this one again, with the server's own arguments and one
+//! more. It therefore has the same settings as the server. What only the server knows, such as how
+//! far stopping has come, is in memory that both map.
 
 use std::env;
 use std::ffi::{CString, OsString, c_char};

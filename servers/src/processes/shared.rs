@@ -1,13 +1,14 @@
-//! What all processes of a server share: a page of memory that stays the same page after fork(2).
+//! The shared page: memory that all processes of a server share, and that stays the same page after
+//! fork(2).
 //!
-//! After execve(2) nothing is left of it. So where a child starts a program, the memory is a file without a
-//! name, whose descriptor the child keeps, and the program maps it again. A pipe would tell the parent
-//! only once somebody reads it, and of a killed child nothing; here counters, places and the stage of
-//! stopping are at any moment what they are with fork(2).
+//! execve(2) would end the mapping. Where a child starts a program, the memory is therefore a file
+//! without a name: the child keeps its descriptor, and the program maps it again. A pipe would be
+//! current only when it is read, and a killed child would report nothing. On the page, counters,
+//! places and the stage of stopping are always current, as with fork(2).
 //!
-//! Every model has it, threads or processes, so that counting costs the same in all of them.
-//! There are only atomics in it: a process may be killed at any moment, and a lock that it held
-//! would stay locked.
+//! Every model has the page, threads or processes, so counting costs the same in all of them. It
+//! holds atomics only: a process may be killed at any moment, and a lock that it held would stay
+//! locked.
 
 use std::io;
 use std::mem::align_of;

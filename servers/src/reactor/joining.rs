@@ -1,4 +1,4 @@
-//! How clients join a loop: accepted by it, or given to it.
+//! How clients join a loop: the loop accepts them, or another thread hands them over.
 
 use std::time::Instant;
 

@@ -1,12 +1,12 @@
 //! A mailbox: many threads send, one event loop receives.
 //!
-//! A channel cannot be waited for together with sockets, so what is sent is signalled through a
-//! descriptor, which the loop watches like any other. The loop takes everything at once: one
-//! lock for a batch, and the vector that it hands in becomes the next one to be filled, so that
-//! neither side allocates once both vectors have grown.
+//! A loop cannot wait for a channel and for sockets together. A sender therefore signals through a
+//! descriptor, which the loop watches like any other. The loop takes all messages at once, with one
+//! lock for a batch. It hands in an empty vector that becomes the next one to be filled, so neither
+//! side allocates once both vectors have grown.
 //!
-//! A flag remembers that a signal is under way. Senders write to the descriptor only when it is
-//! not, which is once for each batch and not once for each message.
+//! A flag remembers that a signal is pending. Senders write to the descriptor only if none is: once
+//! for each batch, not once for each message.
 
 use std::io;
 use std::mem;

@@ -1,6 +1,8 @@
-//! What an event loop keeps about its clients: who they are and what the kernel said of them; whose
-//! turn it is and when something is due is in `turns`. A loop waits, wakes those the kernel named, and gives
-//! turns until nobody wants one; the waiting is the model's own.
+//! The event loop: what it keeps about its clients and about the events that the kernel reported. A
+//! model waits in its own way, wakes the clients that the kernel named, and gives turns until no
+//! client wants one.
+//!
+//! Next: `turns`, which keeps the run list and the timers.
 
 pub(crate) mod joining;
 pub(crate) mod mailbox;

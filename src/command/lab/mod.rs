@@ -1,7 +1,8 @@
-//! `c10k lab`: a question that is often answered by a single comparison, taken apart.
+//! `c10k lab`: questions that a single comparison often answers wrongly, taken apart.
 //!
-//! Each begins with its question, has its reader predict, measures, and says what the data allow to say.
-//! `stateful` is a plan that varies each factor by itself; the others are small and share `lesson`.
+//! Each lab begins with its question, lets the reader predict, measures, and says what the data
+//! support. `stateful` is a plan that varies each factor by itself. The others are small and share
+//! `lesson`.
 
 mod chat;
 mod concurrency;

@@ -1,4 +1,4 @@
-//! What the interval of a ratio tells: more, less, the same, or nothing.
+//! The meaning of a ratio's interval in words: more, less, the same, or not decided.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! Who the small labs send to a server: a client that notes when what happened to it, and a look at how many
-//! wait to be accepted.
+//! The clients of the small labs, which record the time of each event, and a count of connections
+//! that wait to be accepted.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,7 +1,7 @@
-//! Results for services that follow benchmarks over time.
+//! Exports for services that follow benchmarks over time.
 //!
-//! Cells that are invalid are left out, and so are quantiles that are lower bounds: an alarm on
-//! what does not say what it seems to would be a false one.
+//! Invalid cells and lower bounds are left out, because an alarm about such a figure would be
+//! false.
 
 use std::collections::BTreeMap;
 

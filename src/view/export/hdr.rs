@@ -1,15 +1,15 @@
-//! A trial in the formats of HdrHistogram's tools, and its series as CSV.
+//! Exports for HdrHistogram's tools, and the time series of a trial as CSV.
 //!
 //! - an *interval log* (`.hlog`, HdrHistogram's log format 1.3 with V2 histograms): one line for
 //!   each slice of the measurement, tagged `response` in an open loop and `service` in a closed
-//!   one. An open loop's service times, which no slice has, are one line over the whole
+//!   one. Service times of an open loop are not recorded by slice: they are one line over the whole
 //!   measurement, tagged `service`.
 //! - a *percentile distribution* (`.hgrm`): the headline latency in milliseconds, for
 //!   HdrHistogram's plotters.
 //! - the series as CSV.
 //!
-//! Requests that never ended have no latency and belong to no slice: they are in the
-//! distribution, with the age they had reached, and not in the log.
+//! Requests that never ended have no latency and belong to no slice. The distribution has them,
+//! with the age that they had reached; the log does not.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
-//! A result in the formats of other tools.
+//! Exports: a result in the formats of other tools.
 //!
-//! - tables for documents: Markdown and LaTeX ([`sheet`] is what they have in common)
-//! - numbers for other programs: tidy CSV, and the JSON of services that follow benchmarks over time
+//! - tables for documents: Markdown and LaTeX, both made from a [`sheet`]
+//! - numbers for other programs: tidy CSV, and the JSON of services that follow benchmarks over
+//!   time
 //! - HdrHistogram's log and distribution of a trial
 
 mod bench;

@@ -1,7 +1,6 @@
-//! A table before it is written: its rows and columns, and what their marks mean.
+//! A sheet: a table before it is written, with its rows, its columns and the meaning of its marks.
 //!
-//! Every writer gets the same strings and escapes them in its own way, so that no format says more
-//! or less than another.
+//! Every writer gets the same strings and escapes them in its own way, so all formats say the same.
 
 use crate::document::Estimate;
 use crate::statistics::{Interval, median};

@@ -1,4 +1,4 @@
-//! What is exported: a run, a trial, or a comparison, told apart by what the file says it is.
+//! What is exported: a run, a trial or a comparison, recognised by the content of the file.
 
 use std::path::{Path, PathBuf};
 

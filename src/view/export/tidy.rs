@@ -1,8 +1,8 @@
-//! A run as CSV that is tidy: one observation a line, one variable a column.
+//! A run as tidy CSV: one observation for each line, one variable for each column.
 //!
-//! A line is one figure of one trial. Quantiles say whether there were samples enough for them, and
-//! are written either way; whoever computes with them filters by `admitted`. The trials of the null
-//! baseline are the lines of the workload `reference`, of no model.
+//! A line is one figure of one trial. Quantiles are written with or without enough samples;
+//! `admitted` says which, and programs filter by it. The trials of the null baseline are lines with
+//! the workload `reference` and no model.
 
 use anyhow::{Context, Result};
 

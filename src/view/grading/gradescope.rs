@@ -1,4 +1,4 @@
-//! `results.json` of Gradescope's autograders.
+//! `results.json` for Gradescope's autograders.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! JUnit XML, by the schema that Jenkins, GitLab and GitHub actions read.
+//! JUnit XML, in the schema that Jenkins, GitLab and GitHub Actions read.
 
 use maud::{PreEscaped, html};
 

@@ -1,4 +1,4 @@
-//! A summary for a pull request or a page: the score, what is to be mended, the rest folded.
+//! A summary for a pull request or a page: the score and the failures, with the rest folded.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! What came of a check, for those who grade: Gradescope, continuous integration, and people.
+//! Reports of a check for grading: Gradescope, continuous integration, and people.
 
 mod gradescope;
 mod junit;

@@ -1,4 +1,4 @@
-//! The answer of the whole run in a sentence or three, with how sure it is.
+//! The answer of the whole run in one to three sentences, with how sure it is.
 
 mod rounds;
 

@@ -1,4 +1,4 @@
-//! What could fool a reader: each caveat stands once on the page, and figures refer to it by its number.
+//! The caveats of the page. Each stands there once, and figures refer to it by its number.
 
 use std::cell::RefCell;
 

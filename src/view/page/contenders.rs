@@ -1,4 +1,4 @@
-//! The contenders on the page: what each is, what came of it, and what such a comparison cannot tell.
+//! The contenders on the page: what each is, its outcome, and what such a comparison cannot show.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! Why a model is as fast as it is: what a request costs, and whom.
+//! The cost of a request: why a model is as fast as it is.
 
 use maud::{Markup, html};
 

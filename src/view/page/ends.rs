@@ -1,4 +1,4 @@
-//! What stands at the end of the page: noise, what was left out, method, machine, how to do it again.
+//! The end of the page: noise, what was left out, method, machine, how to repeat the run.
 
 use maud::{Markup, html};
 

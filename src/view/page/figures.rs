@@ -1,4 +1,4 @@
-//! The figures of the page as data: what the script draws, and nothing that is not in a document.
+//! The data of the page's figures. All of it is in the documents too.
 
 use serde::Serialize;
 use servers::models;

@@ -1,4 +1,4 @@
-//! Parts of the page that a reader opens.
+//! Foldable parts of the page.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! What a workload asks for, in words: whoever looks for the load that is like theirs has not read the plan.
+//! The load of a workload in words, for readers who have not read the plan.
 
 use crate::base::units::{as_f64, show_ns, show_ns_f64};
 use crate::document::{Cell, ConductRecord, LoadRecord, RequestRecord};

@@ -1,7 +1,7 @@
 //! The page of a run: one HTML file that needs nothing else.
 //!
-//! Figures are drawn by a script in the page from data in the page; both are from here, so a page
-//! reads the same in ten years and without a network. What is drawn also stands in tables.
+//! A script in the page draws the figures from data in the page, so it reads the same in ten years
+//! and without a network. Every value that is drawn is in a table too.
 
 pub(crate) mod answer;
 mod caveats;

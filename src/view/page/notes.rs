@@ -1,5 +1,5 @@
-//! What there is to notice in a figure, and what could fool its reader: rules over a summary's cells.
-//! A rule that does not apply says nothing.
+//! What to notice in a figure, and its caveats: rules over a summary's cells. A rule that does not
+//! apply is silent.
 
 use super::figures::family;
 use crate::analysis::metric::{CONNECT, TURNAROUND};

@@ -1,5 +1,5 @@
-//! "Which model for my load": what the run recommends, how sure that is and why, a line for each workload
-//! or point of a series.
+//! "Which model for my load": the recommendation, how sure it is and why, with a line for each
+//! workload or point of a series.
 
 use maud::{Markup, html};
 

@@ -1,5 +1,5 @@
-//! The null baseline on the page: what the generator can do at most, and whether the machine was the same in all
-//! blocks.
+//! The null baseline on the page: the most that the generator can do, and whether the machine was
+//! the same in all blocks.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! What the settings are that a plan varies, for readers who have not read the plan.
+//! The settings that a plan varies, explained for readers who have not read the plan.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! Tables that sort by mouse and keyboard and are read out by a screen reader.
+//! Tables that can be sorted by mouse and keyboard and read by a screen reader.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! Where every number of the page is from: which file of the run's folder, and which field of it.
+//! The sources of the page's numbers: which file of the run's folder, and which field of it.
 
 use maud::{Markup, html};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The steps of a staircase on the page: what was answered in each, and how long that took.
+//! The steps of a staircase on the page: the replies in each, and their latencies.
 
 use super::figures::{Column, Figure, Marks};
 use super::sweep::{Axis, Line, Point};

@@ -1,4 +1,4 @@
-//! A series on the page: figures over the setting that was varied, and where models change places.
+//! A series on the page: figures over the varied setting, and crossovers.
 
 mod crossings;
 

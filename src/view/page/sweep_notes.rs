@@ -1,4 +1,4 @@
-//! What there is to notice in a figure over a setting, and what could fool its reader.
+//! What to notice in a figure over a setting, and its caveats.
 
 use super::sweep::{growth, share};
 use crate::analysis::metric::{CAPACITY, CONNECT, Metric, SERVER_CPU, TAIL, TURNAROUND};

@@ -1,4 +1,4 @@
-//! What queueing theory says of an open loop, beside what was measured.
+//! Queueing theory for an open loop, beside the measurement.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,5 @@
-//! What the page takes from the trials themselves: whole distributions, and how a trial went on.
+//! What the page reads from the trials themselves: whole distributions, and the course of a trial
+//! over time.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! A search for capacity on a terminal.
+//! The search for a capacity, on a terminal.
 
 use super::table;
 use crate::base::units::show_count;

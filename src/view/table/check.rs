@@ -1,4 +1,4 @@
-//! What a check found.
+//! The report of a check, on a terminal.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Lines about connections under the figures of one load.
+//! Lines about connections, below the figures of one load.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Who was left out of which workloads, and why.
+//! The models that were left out of a workload, and why.
 
 use std::fmt::Write as _;
 

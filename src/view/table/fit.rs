@@ -1,7 +1,7 @@
-//! Tables and notes on a terminal that is too narrow for them.
+//! Tables and notes for narrow terminals.
 //!
-//! A table that wraps in the middle of its words cannot be read. So columns that say least give way, whole,
-//! and a line says which; a pipe and the page always have all of them.
+//! A table that wraps within its words cannot be read. So whole columns are left out, the least
+//! important first, and a line says which. A pipe and the page always have all columns.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
 

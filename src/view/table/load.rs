@@ -1,4 +1,4 @@
-//! One load on its own.
+//! The result of one load, on a terminal.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! What was flagged in a table's cells: numbered notes, and the numbers of its own in each row.
+//! The caveats of a table: numbered notes, and their numbers in each row.
 
 use std::cmp::Ordering;
 

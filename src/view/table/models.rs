@@ -1,4 +1,4 @@
-//! The models, and the servers that are broken on purpose.
+//! The lists of models and of servers that are broken on purpose.
 
 use std::collections::BTreeMap;
 

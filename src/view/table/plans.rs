@@ -1,4 +1,4 @@
-//! The built-in plans.
+//! The list of built-in plans.
 
 use super::table;
 

@@ -1,4 +1,4 @@
-//! What became of clients when a staircase was at its highest, and when it was down again.
+//! How clients fared at the top of a staircase, and after it.
 
 use crate::base::units::show_count;
 use crate::document::{Cell, CellQuantile, CellStep};

@@ -1,4 +1,4 @@
-//! What the null baseline says, in lines.
+//! The null baseline, in lines.
 
 use crate::document::Summary;
 

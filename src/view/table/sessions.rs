@@ -1,4 +1,4 @@
-//! Sessions of several requests, for people.
+//! Sessions of several requests, in lines.
 
 use crate::document::{SessionsRecord, Trial};
 

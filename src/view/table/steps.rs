@@ -1,4 +1,4 @@
-//! The steps of a staircase.
+//! The steps of a staircase, as a table.
 
 use std::fmt::Write as _;
 

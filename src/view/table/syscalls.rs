@@ -1,4 +1,4 @@
-//! System calls for each request, as people read them.
+//! System calls per request, for people.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Quantiles of all trials together, under a workload's table: whether one trial makes a tail.
+//! Pooled quantiles, below a workload's table: whether one trial dominates a tail.
 
 use crate::document::Cell;
 

@@ -1,4 +1,4 @@
-//! Tables as they stand on a terminal of a hundred columns.
+//! Tables as they appear on a terminal of a hundred columns.
 
 use super::{load, summary};
 use crate::analysis::standings;

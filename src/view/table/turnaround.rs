@@ -1,4 +1,4 @@
-//! How long clients took that had so many requests and went, under a workload's table.
+//! Turnaround times, below a workload's table.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! Provided buffers: a pool that the kernel takes from when bytes arrive, and not before. Clients
-//! that say nothing hold none of it.
+//! Provided buffers: a pool from which the kernel takes a buffer when bytes arrive. Silent clients
+//! hold none of it.
 
 use std::io;
 use std::ptr;

@@ -1,5 +1,5 @@
-//! The ring's own table of files: an operation on one of them names its place in it, and the kernel need not
-//! look the descriptor up and hold it for each.
+//! The ring's own table of files. An operation names a file by its place in the table, so the
+//! kernel does not look the descriptor up for each operation.
 
 use std::io;
 use std::os::fd::AsRawFd;

@@ -1,4 +1,4 @@
-//! Whether this machine has such a ring, and if not, what refuses it.
+//! The probe: whether this machine has such a ring, and if not, what refuses it.
 
 use std::collections::VecDeque;
 use std::fs;

@@ -1,4 +1,5 @@
-//! How a ring is used, one factor at a time: each can be the other way while everything else stays.
+//! The settings of a ring. Each is a factor by itself: a variant changes one of them and keeps the
+//! others.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The lab "chat": how long a message takes to each member of a room, as the room grows.
+//! The lab "chat": how long a message takes to reach each member of a room, as the room grows.
 
 mod rounds;
 mod sentences;

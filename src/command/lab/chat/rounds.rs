@@ -1,5 +1,6 @@
-//! What is measured: rooms of several sizes under each model, in interleaved rounds, one sender each. It says its
-//! next message when all have heard the last one, so that nothing waits for another message.
+//! The measurement: rooms of several sizes under each model, in interleaved rounds, with one sender
+//! each. The sender sends its next message when all members have received the last one, so no
+//! message waits for another.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

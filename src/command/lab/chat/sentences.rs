@@ -1,4 +1,4 @@
-//! What was measured of rooms, in sentences.
+//! The conclusions of the lab "chat", as sentences.
 
 use super::{AGAINST, Measured, Room};
 use crate::command::lab::told::{Times, compared, times};

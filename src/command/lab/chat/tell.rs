@@ -1,4 +1,4 @@
-//! What the lab "chat" tells.
+//! The content of the lab "chat": question, steps, figures and conclusions.
 
 use super::{Measured, Room, sentences};
 use crate::base::units::{as_f64, show_count, show_ns_f64};

@@ -1,4 +1,4 @@
-//! The sentences against rooms whose truth is known.
+//! The sentences, tested against rooms whose truth is known.
 
 use super::rounds::{MODELS, Trial, rooms};
 use super::{Chat, Detectable, Measured, sentences};

@@ -1,4 +1,4 @@
-//! The lab "concurrency": three clients against a server that serves one at a time, and against one that has
+//! The lab "concurrency": three clients of a server that serves one at a time, and of a server with
 //! a thread for each.
 
 mod tell;

@@ -1,4 +1,4 @@
-//! What the lab "concurrency" tells.
+//! The content of the lab "concurrency": question, steps, figures and conclusions.
 
 use super::{Attended, BYE, CLIENTS, MESSAGES, Measured, Visit};
 use crate::base::units::show_ns_f64;

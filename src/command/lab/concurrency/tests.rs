@@ -1,4 +1,4 @@
-//! The sentences against visits that were made up, and the lab's lines.
+//! The sentences, tested against made-up visits, and the lab's lines.
 
 use super::{Attended, Measured, Message, Visit, seconds_in, tell};
 use crate::command::lab::lesson::Lab;

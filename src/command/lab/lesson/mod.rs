@@ -1,5 +1,6 @@
-//! What small labs have in common: a question, a prediction to make, what was done and how to do it by hand,
-//! figures, sentences, what would fool one, and questions. A lab measures and tells; this shows it.
+//! What the small labs share: a question, a prediction, the method and how to repeat it by hand,
+//! figures, conclusions, caveats, and further questions. A lab measures and fills in a lesson; this
+//! module shows it.
 
 pub(super) mod drawing;
 mod page;

@@ -1,4 +1,4 @@
-//! The page of a small lab: one HTML file without a script, which reads on paper too.
+//! The page of a small lab: one HTML file without a script, which can be printed too.
 
 use maud::{DOCTYPE, Markup, html};
 

@@ -1,4 +1,4 @@
-//! A lesson that was made up, in all its forms.
+//! A made-up lesson, in all its formats.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! A small lab for a report of one's own: Markdown and LaTeX. The answer first.
+//! A small lab as Markdown and LaTeX, to include in a report. The answer comes first.
 
 use super::{Figure, Lesson};
 use crate::document::LessonReport;

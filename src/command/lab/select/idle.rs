@@ -1,4 +1,5 @@
-//! What idle clients cost: a plan of select, poll and epoll beside ever more of them, in interleaved rounds.
+//! The cost of idle clients: a plan of select, poll and epoll beside more and more of them, in
+//! interleaved rounds.
 
 use std::path::Path;
 

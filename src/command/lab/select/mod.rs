@@ -1,4 +1,5 @@
-//! The lab "select": where the second client waits, and what idle clients cost select, poll and epoll.
+//! The lab "select": where the second client waits, and what idle clients cost select, poll and
+//! epoll.
 
 mod idle;
 mod second;

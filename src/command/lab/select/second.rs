@@ -1,4 +1,5 @@
-//! A second client that asks while the first says nothing; and more clients than `select` can know of.
+//! The second client, which sends while the first is silent; and more clients than `select` can
+//! watch.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;

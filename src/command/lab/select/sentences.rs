@@ -1,4 +1,4 @@
-//! What was measured of a second client and of idle ones, in sentences.
+//! The conclusions of the lab "select", about the second client and about idle ones, as sentences.
 
 use super::Measured;
 use super::second::{Refusal, Second};

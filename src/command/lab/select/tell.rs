@@ -1,4 +1,4 @@
-//! What the lab "select" tells.
+//! The content of the lab "select": question, steps, figures and conclusions.
 
 use super::Measured;
 use super::idle::Cost;

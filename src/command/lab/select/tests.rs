@@ -1,4 +1,4 @@
-//! The sentences against measurements whose truth is known.
+//! The sentences, tested against measurements whose truth is known.
 
 use super::idle::{self, Cost};
 use super::second::{Refusal, Second};

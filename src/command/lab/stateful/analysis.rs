@@ -1,7 +1,7 @@
-//! From the summary of a run to what the lab says: which factor costs how much.
+//! The analysis: from the summary of a run to the cost of each factor.
 //!
-//! Each model is looked at by itself, and only over cells that make a complete design: what is
-//! missing is left out with the whole level that lacks it, and that is said.
+//! Each model is analysed by itself, over the cells that form a complete design. If a combination
+//! is missing, the whole level that lacks it is left out, and the lab says so.
 
 use super::memory;
 use super::points::{

@@ -1,7 +1,8 @@
-//! The classroom's comparison taken apart: how much of what a stateless server costs more is connecting.
+//! The classroom's comparison taken apart: connecting's share of the extra cost of a stateless
+//! server.
 //!
-//! A share is told as the interval in which it lies, and for each history and each life of connections by
-//! itself: what holds without a history need not hold with one.
+//! The share is given as an interval, for each history and each life of connections separately,
+//! because what holds without a history need not hold with one.
 
 use super::noise::detectable;
 use super::points::{CONNECTION, HISTORY, level_words};

@@ -1,4 +1,4 @@
-//! The plan of the lab "stateful", as it is run here.
+//! The plan of the lab "stateful": its quick form, chosen models, and a store where one is installed.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The figures of a lab's page as data: what its script draws, and nothing that is not in `lab.json`.
+//! The data of the figures on the lab's page. All of it is in `lab.json` too.
 
 use serde::Serialize;
 

@@ -1,4 +1,5 @@
-//! What each home of the state loses when the server is killed in mid-session: shown, not timed.
+//! What each home of the state loses when the server is killed during a session: a demonstration,
+//! not a measurement.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};

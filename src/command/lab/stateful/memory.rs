@@ -1,4 +1,4 @@
-//! What a further client takes of the server's memory: from cells that hold few of them and many.
+//! Server memory per client, from cells with few clients and with many.
 
 use super::points::{Levels, Point, history_words, rank};
 use crate::base::units::as_f64;

@@ -1,4 +1,4 @@
-//! The lab "stateful": its run, what is shown beside it, and its files.
+//! The lab "stateful": its run, its demonstrations, and its files.
 
 mod analysis;
 mod apart;

@@ -1,4 +1,4 @@
-//! The experiment as it is usually made: two servers timed once each, one request after the other.
+//! The naive experiment: two servers timed once each, one request after the other.
 
 use std::fs::File;
 use std::io::{Read, Write};

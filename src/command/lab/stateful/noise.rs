@@ -1,4 +1,4 @@
-//! What two equal cells differ by: no sentence claims a difference that is smaller.
+//! The noise: by how much two equal cells differ. No sentence claims a smaller difference.
 
 use super::memory;
 use super::points::{self, FIGURES, figure_words};

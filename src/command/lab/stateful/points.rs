@@ -1,4 +1,4 @@
-//! The cells of a summary by what was varied in them.
+//! The cells of a summary, by the levels of their factors.
 
 use crate::analysis::metric::{self, CAPACITY, Metric, SERVER_CPU, TAIL};
 use crate::base::units::show_bytes;

@@ -1,5 +1,5 @@
-//! What the numbers of a lab allow to say. A rule makes a sentence or none; what cannot be told is
-//! said to be so.
+//! The conclusions of the lab, as sentences. Each rule makes one sentence or none, and says so
+//! where the data decide nothing.
 
 use super::apart;
 use super::noise::{self, detectable};

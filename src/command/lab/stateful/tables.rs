@@ -1,4 +1,5 @@
-//! The tables of a lab, each once; `export::markup` writes them for its page, for Markdown and for LaTeX.
+//! The tables of the lab, defined once; `export::markup` writes them for the page, for Markdown and
+//! for LaTeX.
 
 use super::apart;
 use super::points::{CLIENTS, FIGURES, figure_title, home_words};

@@ -1,4 +1,4 @@
-//! The analysis against summaries whose truth is known.
+//! The analysis, tested against summaries whose truth is known.
 
 use crate::analysis::synthetic::{closed, set, summary};
 use crate::document::{

@@ -1,5 +1,5 @@
-//! The lab for a report of one's own: Markdown and LaTeX. The answer first, then the tables, then all that the
-//! data allow to say, model by model.
+//! The lab as Markdown and LaTeX, to include in a report: the answer, the tables, and then all
+//! conclusions, model by model.
 
 use super::sentences::is_of;
 use super::tables;

@@ -1,5 +1,5 @@
-//! The lab "states": the TCP states of a server's port at both ends, for either side closing first, and the
-//! processes and threads of servers while clients are connected.
+//! The lab "states": the TCP states of connections at both ends, with either side closing first,
+//! and the processes and threads of servers while clients are connected.
 
 mod sentences;
 mod tell;

@@ -1,4 +1,4 @@
-//! What was seen of both ends and of servers, in sentences.
+//! The conclusions of the lab "states", about both ends and about servers, as sentences.
 
 use super::tree::Tree;
 use super::watch::Change;

@@ -1,4 +1,4 @@
-//! What the lab "states" tells.
+//! The content of the lab "states": question, steps, figures and conclusions.
 
 use super::sentences::{self, ESTABLISHED, TIME_WAIT, in_state, threads, time, title};
 use super::tree::{self, Tree};

@@ -1,4 +1,4 @@
-//! The sentences against states that were made up.
+//! The sentences, tested against made-up states.
 
 use super::tree::{OfServer, Tree};
 use super::watch::Change;

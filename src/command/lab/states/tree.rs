@@ -1,4 +1,4 @@
-//! What a server consists of while clients are connected: its processes and their threads.
+//! The processes and threads of a server while clients are connected.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Looking at both ends of connections, and noting when a state changes.
+//! The watch: looks at both ends of connections and records each change of state.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! HTML: a table within a box that scrolls, for pages.
+//! Tables in HTML, each in a box that scrolls.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,5 @@
-//! LaTeX: tables of the package booktabs, made narrower by graphicx where they have to be, to be `\input` into a document.
+//! Tables in LaTeX with the package booktabs, made narrower by graphicx where needed, to be
+//! `\input` into a document.
 
 use std::fmt::Write as _;
 

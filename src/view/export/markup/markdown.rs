@@ -1,4 +1,4 @@
-//! GitHub-flavoured Markdown: tables, and footnotes where something was flagged.
+//! Tables in GitHub-flavoured Markdown, with caveats as footnotes.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! Each format has each figure in its place and in its unit: cells in which no two figures are alike,
-//! and a trial whose document is read by hand.
+//! Each format has each figure in its place and unit: tested on cells in which no two figures are
+//! equal, and on a trial whose document is read by hand.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! The answer of a run by rounds: a sentence for each workload, what was not decided and what that would take, and
-//! how far all of it can be relied on.
+//! The answer of a run by rounds: a sentence for each workload, what is not decided and how many
+//! rounds would decide it, and how reliable all of it is.
 
 use std::time::Duration;
 

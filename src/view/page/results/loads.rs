@@ -1,4 +1,4 @@
-//! The loads that people ask about, in the order of the page, and which workload of which plan each is.
+//! The loads of the results page, in its order, and the workload and plan that measure each.
 
 /// A load in words, and where its answer is measured.
 #[derive(Debug)]

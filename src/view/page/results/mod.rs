@@ -1,5 +1,5 @@
-//! One page of what all kept runs answer, load by load: `docs/results.md`. It says what standings and
-//! recommendations say, and judges nothing itself.
+//! The page of what all kept runs answer, load by load: `docs/results.md`. It repeats standings and
+//! recommendations, and judges nothing itself.
 
 mod loads;
 mod sentences;

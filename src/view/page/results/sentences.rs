@@ -1,4 +1,4 @@
-//! What a workload's standings come to, one thought to a sentence.
+//! A workload's standings as sentences, one thought each.
 
 use crate::analysis::metric::{self, CAPACITY, Metric, SERVER_CPU, TRIALS_MIN, named};
 use crate::base::listed;

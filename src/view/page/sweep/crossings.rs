@@ -1,4 +1,4 @@
-//! Where the models of a series change places, as a table.
+//! The table of a series' crossovers.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! Sentences over a setting, by laws that are known.
+//! Sentences over a setting, tested against known laws.
 
 use super::*;
 use crate::analysis::sweeps;

@@ -1,4 +1,4 @@
-//! Values over something that was varied: a line with marks and intervals for each of several series.
+//! Charts of values over a varied setting: for each series a line with marks and intervals.
 
 use maud::{Markup, html};
 

@@ -1,5 +1,5 @@
-//! Figures as SVG that needs neither a script nor a library. Places along x are per cent of the width and
-//! text has its own size, so that a figure is as readable on a telephone as on a wide page.
+//! Figures as SVG, without a script or a library. Positions along x are percentages of the width
+//! and text has a fixed size, so a figure is as readable on a telephone as on a wide page.
 
 mod chart;
 mod ticks;

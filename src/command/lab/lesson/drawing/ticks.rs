@@ -1,4 +1,4 @@
-//! Round places on an axis.
+//! Round positions for the ticks of an axis.
 
 /// How many are asked for.
 const MOST: f64 = 6.0;

@@ -1,4 +1,4 @@
-//! What happened to several parties over the same time: a lane each.
+//! Timelines: what happened to several parties over the same time, with a lane for each.
 
 use maud::{Markup, html};
 

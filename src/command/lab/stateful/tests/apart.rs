@@ -1,5 +1,5 @@
-//! The classroom's comparison against truths in which its answer depends on the history and on how long
-//! connections last.
+//! The classroom's comparison, tested against truths in which the answer depends on the history and
+//! on the life of connections.
 
 use super::{lab, made_up};
 use crate::command::lab::stateful::{analysis, noise, sentences};

@@ -1,4 +1,4 @@
-//! The page and its siblings: every number on them is one of the document.
+//! The page and the other files: every number on them is in the document.
 
 use super::{everything, made_up};
 use crate::analysis::standings;

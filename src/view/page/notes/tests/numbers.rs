@@ -1,4 +1,4 @@
-//! Each sentence has the number, the unit and the direction of what it is about.
+//! Each sentence has the right number, unit and direction.
 
 use super::super::*;
 use crate::analysis::synthetic::{closed, flag, open, pool, set};
