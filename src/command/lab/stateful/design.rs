@@ -1,4 +1,5 @@
-//! The plan of the lab "stateful": its quick form, chosen models, and a store where one is installed.
+//! The plan of the lab "stateful": its quick form, chosen models, and a store where one is
+//! installed.
 
 use std::time::Duration;
 
