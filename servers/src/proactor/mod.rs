@@ -24,19 +24,19 @@ use crate::proactor::ring::{Completion, Op, Ring};
 use crate::stopping::{self, Stage};
 use crate::turns::{Accepting, Member, PLACES_KEPT, Turns};
 
-/// Accepts in flight, where each brings one client. With one, a turn of the loop would take in one client at
-/// most, and a crowd would wait for as many turns as it has members.
+/// Accepts in flight, where each brings one client. With a single one, a turn of the loop would
+/// accept one client at most, and a crowd of clients would wait for as many turns.
 const ACCEPTS: usize = 16;
 
-/// One client, and what is going on for it.
+/// One client, and its operations in the kernel.
 #[derive(Debug)]
 pub(crate) struct Handler<I> {
     pub(crate) conn: Conn,
     /// What the model knows about its input.
     pub(crate) input: I,
     pub(crate) member: Member,
-    /// Its name in the ring. No two clients have one at a time, and as a client outlives what the
-    /// kernel does for it, no completion is ever about the one before.
+    /// Its name in the ring, unique among the clients. A client outlives its operations in the
+    /// kernel, so no completion ever refers to the name's previous owner.
     pub(crate) place: u32,
     /// Operations that were started and are not complete.
     in_flight: u32,
@@ -48,12 +48,12 @@ impl<I> Handler<I> {
         self.in_flight += 1;
     }
 
-    /// Whether the kernel does nothing for it.
+    /// Whether no operation of it is in the kernel.
     pub(crate) fn is_idle(&self) -> bool {
         self.in_flight == 0
     }
 
-    /// It is to leave, for this reason; the first counts.
+    /// Dooms the client for this reason; the first reason counts.
     pub(crate) fn doom(&mut self, ending: Ending) {
         self.member.doom(ending);
     }
@@ -64,13 +64,13 @@ impl<I> Handler<I> {
 pub(crate) struct Handlers<I> {
     turns: Turns,
     listener: Listener,
-    /// In boxes, so that they stay where they are while others come.
+    /// In boxes, so that they do not move when others join.
     table: Slab<Box<Handler<I>>>,
     /// Accepts in flight.
     accepts: usize,
-    /// Whether the ring tells when somebody comes.
+    /// Whether the ring reports a waiting client at the listener.
     awaiting: bool,
-    /// Whether the ring tells when one of them can go on.
+    /// Whether the ring reports when a client can go on outside its connection.
     awaiting_others: bool,
 }
 
@@ -87,18 +87,18 @@ impl<I: Default> Handlers<I> {
         }
     }
 
-    /// Whether the loop has come to its end: stopped, and everybody gone.
+    /// Whether the loop has come to its end: stopped, and without clients.
     pub(crate) fn is_over(&self) -> bool {
         self.turns.accepting == Accepting::Stopped && self.accepts == 0 && self.table.is_empty()
     }
 
-    /// How long the loop may wait for the kernel; `None` is for ever.
+    /// The longest time that the loop may wait for the kernel; `None` is for ever.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.turns.timeout()
     }
 
-    /// Starts accepting, by one operation that goes on or by several that do not; and has the ring tell
-    /// when a client can go on outside its connection.
+    /// Starts accepting, by one multishot operation or by several single ones, and has the ring
+    /// report when a client can go on outside its connection.
     pub(crate) fn listen(&mut self, ring: &mut Ring) {
         let multishot = ring.settings().multishot_accept;
         let most = if multishot { 1 } else { ACCEPTS };
@@ -119,7 +119,7 @@ impl<I: Default> Handlers<I> {
             }
             _ => {}
         }
-        // Without a descriptor for it, who has to wait outside is told so.
+        // Without a descriptor for it, a client that has to wait outside gets an error.
         if let Ok(Some(others)) = self.turns.others()
             && !self.awaiting_others
         {
@@ -141,7 +141,7 @@ impl<I: Default> Handlers<I> {
         }
     }
 
-    /// Somebody waits at the listener, or it has been shut down.
+    /// A client waits at the listener, or the listener has been shut down.
     pub(crate) fn arrived(&mut self) {
         self.awaiting = false;
         if self.turns.accepting == Accepting::WhenSomebodyComes {
@@ -160,8 +160,8 @@ impl<I: Default> Handlers<I> {
         }
     }
 
-    /// An operation of a client has completed. It gets a turn; `None` when it is doomed, and what
-    /// came of the operation concerns nobody.
+    /// An operation of a client has completed, and the client gets a turn. `None` when it is
+    /// doomed, and the result of the operation is dropped.
     pub(crate) fn completed(&mut self, completion: &Completion) -> Option<&mut Handler<I>> {
         let handler = &mut *self.table[completion.place as usize];
         handler.in_flight -= u32::from(!completion.more);
@@ -169,7 +169,7 @@ impl<I: Default> Handlers<I> {
         handler.member.doomed().is_none().then_some(handler)
     }
 
-    /// Puts on the run list whoever's time has come.
+    /// Puts the clients on the run list whose timers are due.
     pub(crate) fn expire(&mut self, now: Instant) {
         if stopping::stage() == Stage::Cut {
             for (_, handler) in &mut self.table {
@@ -188,14 +188,14 @@ impl<I: Default> Handlers<I> {
         }
     }
 
-    /// How many turns there are to give: those on the run list now, and not those that these
-    /// turns will add, or the kernel would never be asked again.
+    /// The number of turns to give: one for each client on the run list now. Clients that these
+    /// turns add have to wait, or the loop would never ask the kernel again.
     pub(crate) fn turns(&self) -> usize {
         self.turns.len()
     }
 
-    /// The next client on the run list; `None` when it was its turn to leave. Tell what came of
-    /// its turn with [`Handlers::waits`].
+    /// The next client on the run list; `None` when its turn was to leave. Report the result of its
+    /// turn with [`Handlers::waits`].
     pub(crate) fn next_turn(&mut self, ring: &mut Ring) -> Option<&mut Handler<I>> {
         let place = self.turns.next()?.place() as usize;
         self.table[place].member.has_its_turn();
@@ -233,11 +233,11 @@ impl<I: Default> Handlers<I> {
         self.turns.give(&mut vacant.insert(handler).member);
     }
 
-    /// Lets a doomed client go, or ends what the kernel still does for it.
+    /// Removes a doomed client, or ends its operations in the kernel.
     fn leave(&mut self, ring: &mut Ring, place: usize) {
         let handler = &self.table[place];
         if handler.in_flight > 0 {
-            // Said once or more; a peer that is gone already has ended it by itself.
+            // A second shutdown does no harm, nor does one where the peer has already gone.
             let _ = rustix::net::shutdown(&handler.conn, Shutdown::Both);
         } else if let Some(ending) = handler.member.doomed() {
             self.turns.left(handler.member.token());
@@ -252,8 +252,8 @@ impl<I: Default> Handlers<I> {
 
 impl<I> Drop for Handlers<I> {
     fn drop(&mut self) {
-        // Only a loop that fails leaves anybody behind. What the kernel may still write to is
-        // lost then and not freed: the program is about to end.
+        // Only a loop that fails leaves clients behind. Memory that the kernel may still write to
+        // is then leaked and not freed: the program is about to end.
         self.table.drain().filter(|handler| handler.in_flight > 0).for_each(mem::forget);
     }
 }

@@ -28,12 +28,12 @@ use files::Files;
 pub(crate) use probe::probe;
 pub use settings::{Receives, Settings};
 
-/// Operations handed over at a time.
+/// Operations in one submission at most.
 const SUBMISSIONS: u32 = 256;
-/// Completions that the kernel can lay down before it has to keep them elsewhere, which is slower
+/// Places in the completion queue. The kernel keeps further completions elsewhere: that is slower,
 /// and loses none.
 const COMPLETIONS: u32 = 4096;
-/// Completions taken at a time. More would only make the first wait for the last.
+/// Completions taken at a time. With more, the first would only wait for the last.
 const COMPLETIONS_PER_TURN_MAX: usize = 256;
 
 /// A kind of operation.
@@ -54,12 +54,12 @@ pub(crate) enum Op {
     Others,
 }
 
-/// What came of an operation.
+/// The result of an operation.
 #[derive(Debug)]
 pub(crate) struct Completion {
-    /// What was to be done.
+    /// The kind of the operation.
     pub(crate) op: Op,
-    /// For whom.
+    /// The client that it was for.
     pub(crate) place: u32,
     /// A number of bytes, or a descriptor.
     pub(crate) result: Result<u32, Errno>,
@@ -75,7 +75,7 @@ pub(crate) struct Ring {
     settings: Settings,
     /// Clients' sockets, where they are registered.
     files: Option<Files>,
-    /// What a full queue had no room for.
+    /// Operations for which the queue had no room.
     backlog: VecDeque<Entry>,
 }
 
@@ -83,7 +83,7 @@ impl Ring {
     /// Makes a ring.
     ///
     /// # Errors
-    /// When the kernel has none, or does not give us one.
+    /// When the kernel has none, or refuses one.
     pub(crate) fn new(settings: &Settings) -> io::Result<Self> {
         let ring = settings.build()?;
         let files = settings.registered.then(|| Files::new(&ring)).transpose()?;
@@ -95,7 +95,7 @@ impl Ring {
         &self.settings
     }
 
-    /// A client is named so from now on.
+    /// Gives a client this name from now on.
     pub(crate) fn joined(&mut self, place: u32, socket: &impl AsFd) {
         if let Some(files) = &mut self.files {
             files.put(&self.ring, place, socket);
@@ -109,8 +109,8 @@ impl Ring {
         }
     }
 
-    /// Accepts one client. Its socket will block: an operation on one that does not could be told
-    /// to try again, instead of being waited for.
+    /// Accepts one client. Its socket is a blocking one: on a non-blocking socket an operation
+    /// could complete with EAGAIN instead of waiting.
     pub(crate) fn accept(&mut self, listener: Listener) {
         let entry = opcode::Accept::new(fd(&listener), ptr::null_mut(), ptr::null_mut());
         self.push(Op::Accept, 0, entry.flags(libc::SOCK_CLOEXEC).build());
@@ -122,7 +122,8 @@ impl Ring {
         self.push(Op::Accept, 0, entry.build());
     }
 
-    /// Waits until it is readable, and does not read it: a client to accept, or one that can go on.
+    /// Waits until a descriptor is readable, without reading it: for a client to accept, or a
+    /// client that can go on.
     pub(crate) fn await_readable(&mut self, op: Op, descriptor: &impl AsFd) {
         let flags = u32::from(PollFlags::IN.bits());
         self.push(op, 0, opcode::PollAdd::new(fd(descriptor), flags).build());
@@ -131,7 +132,7 @@ impl Ring {
     /// Receives into `space`.
     ///
     /// # Safety
-    /// Until the completion, `space` stays allocated and nobody reads or writes it.
+    /// Until the completion, `space` stays allocated, and no other code reads or writes it.
     #[expect(unsafe_code, reason = "the kernel writes after we have returned")]
     pub(crate) unsafe fn recv(&mut self, place: u32, socket: &impl AsFd, space: &mut [u8]) {
         let entry =
@@ -139,7 +140,7 @@ impl Ring {
         self.push_for(Op::Recv, place, entry.build());
     }
 
-    /// Receives so many bytes at most, and drops them.
+    /// Receives at most this number of bytes, and drops them.
     pub(crate) fn recv_nowhere(&mut self, place: u32, socket: &impl AsFd, most: usize) {
         let entry = opcode::Recv::new(self.target(place, socket), ptr::null_mut(), length(most));
         self.push_for(Op::Recv, place, entry.flags(libc::MSG_TRUNC).build());
@@ -161,7 +162,7 @@ impl Ring {
     /// Sends `bytes`, or some of them.
     ///
     /// # Safety
-    /// Until the completion, `bytes` stay allocated and nobody writes them.
+    /// Until the completion, `bytes` stay allocated, and no code writes them.
     #[expect(unsafe_code, reason = "the kernel reads after we have returned")]
     pub(crate) unsafe fn send(&mut self, place: u32, socket: &impl AsFd, bytes: &[u8]) {
         let entry =
@@ -175,10 +176,10 @@ impl Ring {
         self.push(Op::Cancel, place, entry.build());
     }
 
-    /// Hands over what was pushed and waits for completions, but no longer than `timeout`.
+    /// Submits the pushed operations and waits for completions, but no longer than `timeout`.
     ///
     /// # Errors
-    /// When the kernel refuses for a reason that is ours.
+    /// When the kernel refuses for a reason that is this program's fault.
     pub(crate) fn submit_and_wait(
         &mut self,
         timeout: Option<Duration>,
@@ -198,8 +199,8 @@ impl Ring {
         if let Some(timespec) = &timespec {
             args = args.timespec(timespec);
         }
-        // Also without a wait one completion is asked for: only who asks lets the kernel do what
-        // it has deferred.
+        // Even without a wait the call asks for one completion: the kernel does its deferred work
+        // only when it is asked.
         if self.settings.polled && !self.ring.completion().is_empty() {
             // A system call only where the kernel's thread sleeps.
             pass(self.ring.submit())?;
@@ -232,17 +233,17 @@ impl Ring {
             self.backlog.push_back(entry);
         }
         if !self.settings.batched {
-            // What the kernel does not take now is handed over with the turn.
+            // Operations that the kernel does not take now are submitted at the end of the turn.
             let _ = self.ring.submit();
         }
     }
 
-    /// Pushes into a queue that was full. Whatever the kernel refuses now it is offered again.
+    /// Pushes into a queue that was full. The kernel gets another chance to take what it refused.
     fn has_pushed_on(&mut self, entry: &Entry) -> bool {
         self.has_made_room().unwrap_or(false) && self.has_pushed(entry)
     }
 
-    /// Hands over a full queue; `false` when the kernel does not take it now.
+    /// Submits a full queue; `false` when the kernel does not take it now.
     fn has_made_room(&mut self) -> io::Result<bool> {
         pass(self.ring.submit())?;
         Ok(!self.ring.submission().is_full())
@@ -267,8 +268,8 @@ impl Completion {
     }
 }
 
-/// What is no failure: a signal came, the time is over, or the kernel wants completions to be taken
-/// first. What it did not take is still in the queue.
+/// Results that are no failure: a signal arrived, the time is over, or the kernel wants its
+/// completions taken first. Operations that it did not take are still in the queue.
 fn pass(submitted: io::Result<usize>) -> io::Result<()> {
     match submitted {
         Ok(_) => Ok(()),
@@ -312,7 +313,7 @@ mod tests {
 
     use super::*;
 
-    /// So many completions, in the order in which they came.
+    /// This number of completions, in their order of arrival.
     fn complete(ring: &mut Ring, count: usize) -> Vec<Completion> {
         let mut completions = Vec::new();
         while completions.len() < count {

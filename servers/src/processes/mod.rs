@@ -23,13 +23,13 @@ use shared::Child;
 
 static CHILDREN: OnceLock<&[Child]> = OnceLock::new();
 static SERVER: OnceLock<&Server> = OnceLock::new();
-/// One more than the highest place that has ever been taken: nobody is beyond it.
+/// One more than the highest place that was ever taken; every child is below it.
 static BOUND: AtomicUsize = AtomicUsize::new(0);
 /// In a child, its place; in the server's first process, none.
 static PLACE: AtomicUsize = AtomicUsize::new(NOT_A_CHILD);
 const NOT_A_CHILD: usize = usize::MAX;
 
-/// Makes room for so many children of this server.
+/// Makes room for this number of children.
 ///
 /// # Errors
 /// When this process has threads already, or the kernel has no memory.
@@ -43,7 +43,7 @@ pub(crate) fn prepare(server: &'static Server, most: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes this process the child that it was before its program began.
+/// Makes this process the child again that it was before its program began.
 fn goes_on_as(place: usize, children: &'static [Child]) {
     CHILDREN.get_or_init(|| children);
     BOUND.store(children.len(), SeqCst);
@@ -55,15 +55,15 @@ pub(crate) fn is_child() -> bool {
     PLACE.load(SeqCst) != NOT_A_CHILD
 }
 
-/// A free place for a child; `None` when there are as many as there may be.
+/// A free place for a child; `None` when the server has the largest number of children.
 pub(crate) fn free_place() -> Option<usize> {
     let free = |place: &usize| children()[*place].pid.load(SeqCst) == 0;
-    // Where somebody has left first: the table stays dense, and looking through it short.
+    // The lowest free place first: the table stays dense, and a search through it short.
     (0..children().len()).find(free)
 }
 
-/// Forks, and both have `value`: `work` takes it in the child, which ends with it, and the parent gets
-/// its own back, however the forking went.
+/// Forks with `value` on both sides. In the child `work` takes it, and the child ends with it. The
+/// parent gets its own back, whether or not the fork succeeded.
 pub(crate) fn spawn_with<T>(place: usize, value: T, work: impl FnOnce(T)) -> (io::Result<()>, T) {
     let mut value = Some(value);
     let forked = spawn(place, || {
@@ -79,8 +79,8 @@ pub(crate) fn spawn_with<T>(place: usize, value: T, work: impl FnOnce(T)) -> (io
 /// # Errors
 /// When the kernel has no process or memory left for it.
 pub(crate) fn spawn(place: usize, work: impl FnOnce()) -> io::Result<()> {
-    // Signals wait meanwhile: a child must know that it is one before it handles any, and the
-    // parent must know its child before it hears of its end.
+    // Signals are blocked meanwhile: a child must know that it is one before it handles a signal,
+    // and the parent must know its child before it learns of its end.
     let signals = block_signals();
     let parent = rustix::process::getpid();
     BOUND.fetch_max(place + 1, SeqCst);
@@ -97,7 +97,8 @@ pub(crate) fn spawn(place: usize, work: impl FnOnce()) -> io::Result<()> {
             let _leave = Leave;
             PLACE.store(place, SeqCst);
             children()[place].pid.store(rustix::process::getpid().as_raw_pid(), SeqCst);
-            // A parent that is killed takes its children along: nobody would stop them.
+            // A parent that is killed takes its children along, because nothing else would stop
+            // them.
             let followed = set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
             SERVER.get().into_iter().for_each(|server| server.forget_rescued());
             restore_signals(&signals);
@@ -115,7 +116,7 @@ pub(crate) fn spawn(place: usize, work: impl FnOnce()) -> io::Result<()> {
     }
 }
 
-/// Has children reaped as they end, by a signal handler: for a server that is busy accepting.
+/// Reaps children as they end, in a signal handler: for a server that is busy accepting.
 ///
 /// # Errors
 /// When the kernel refuses the handler.
@@ -140,7 +141,7 @@ pub(crate) fn wait_for_one() -> Option<usize> {
 
 /// Waits until every child has ended.
 pub(crate) fn wait_for_all() {
-    // One after the other and by number: this process may have had children before it was this
+    // One after the other, by process id: this process may have had children before it became this
     // program, and those may stay for ever.
     (0..BOUND.load(SeqCst)).for_each(wait_for);
 }
@@ -155,9 +156,8 @@ pub(crate) fn wait_for(place: usize) {
     }
 }
 
-/// Makes a child for each of the server's workers, with `make`, says that the server is ready, and puts
-/// a successor in the place of each child that dies, until the server is told to stop or to
-/// accept no more.
+/// Makes a child for each of the server's workers with `make`, reports that the server is ready,
+/// and replaces each child that dies, until the server is told to stop or to accept no more.
 ///
 /// # Errors
 /// When the kernel has no process or memory left for one of the first.
@@ -166,12 +166,12 @@ pub(crate) fn supervise(
     make: impl Fn(usize) -> io::Result<()>,
 ) -> io::Result<()> {
     (0..server.workers).try_for_each(&make)?;
-    // Who has connected by the end is not to wait for the first child to leave.
+    // Clients that have connected by the stop must not wait for the first child to leave.
     stopping::signals::interrupt_waits();
     server.ready()?;
     let mut replacements = Replacements::new(server.workers);
     while let Some(place) = reap(WaitOptions::empty(), stopping::accepts_no_more) {
-        // A child leaves by itself only when nobody is accepted; any other end is a death.
+        // A child leaves by itself only when the server accepts no more; any other end is a death.
         if stopping::accepts_no_more() {
             break;
         }
@@ -186,7 +186,7 @@ pub(crate) fn supervise(
     Ok(())
 }
 
-/// When to put a successor in the place of a child that died.
+/// When to replace a child that died.
 #[derive(Debug)]
 pub(crate) struct Replacements {
     born: Vec<Instant>,
@@ -194,13 +194,13 @@ pub(crate) struct Replacements {
     pause: Duration,
 }
 
-/// A child that dies younger than this died of something that its successor may die of too.
+/// A child that dies younger than this may have died of something that kills its successor too.
 const YOUNG: Duration = Duration::from_secs(1);
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 impl Replacements {
-    /// For so many children, all made now.
+    /// For this number of children, all made now.
     pub(crate) fn new(children: usize) -> Self {
         Self { born: vec![Instant::now(); children], due: VecDeque::new(), pause: PAUSE_MIN }
     }
@@ -212,13 +212,13 @@ impl Replacements {
         self.due.push_back((Instant::now() + self.pause, place));
     }
 
-    /// How long until one is due; `None` when nobody has died.
+    /// The time until a successor is due; `None` when no child has died.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.due.front().map(|(at, _)| at.saturating_duration_since(Instant::now()))
     }
 
-    /// Makes successors for those whose time has come, with `make`. What the kernel refuses is due
-    /// again later: with fewer children the server still serves.
+    /// Makes the successors that are due, with `make`. A fork that the kernel refuses is due again
+    /// later: the server still serves with fewer children.
     pub(crate) fn make(&mut self, server: &Server, mut make: impl FnMut(usize) -> io::Result<()>) {
         while let Some((at, place)) = self.due.front().copied()
             && at <= Instant::now()
@@ -233,26 +233,27 @@ impl Replacements {
     }
 }
 
-/// A connection was given to the child in that place, or taken back.
+/// Counts a connection given to the child in that place, or taken back.
 pub(crate) fn holds(place: usize, holds: bool) {
     children()[place].hold(holds);
 }
 
-/// In a child: it has one more connection to lose, or one less. Elsewhere nothing.
+/// In a child, counts one connection more or less that it would lose if it died. Elsewhere does
+/// nothing.
 pub(crate) fn this_one_holds(holds: bool) {
     if let Some(child) = children().get(PLACE.load(SeqCst)) {
         child.hold(holds);
     }
 }
 
-/// In a child: it runs one more command, or one less. Elsewhere nothing.
+/// In a child, counts one running command more or less. Elsewhere does nothing.
 pub(crate) fn this_one_runs(runs: bool) {
     if let Some(child) = children().get(PLACE.load(SeqCst)) {
         child.run(runs);
     }
 }
 
-/// Tells every child that stopping has gone on. For signal handlers.
+/// Tells every child that the stage of stopping has changed. For signal handlers.
 pub(crate) fn tell() {
     send(Signal::USR1);
 }
@@ -281,7 +282,7 @@ fn reap(options: WaitOptions, enough: impl Fn() -> bool) -> Option<usize> {
     let lives = |child: &Child| child.pid.load(SeqCst) != 0;
     while children()[..BOUND.load(SeqCst)].iter().any(lives) {
         match wait(options) {
-            // Whoever is not on the list was a child before this program was started.
+            // A process that is not on the list was a child before this program was started.
             Ok(Some((pid, _))) => {
                 if let Some(place) = place_of(pid.as_raw_pid()) {
                     freed(place);
@@ -298,7 +299,7 @@ fn reap(options: WaitOptions, enough: impl Fn() -> bool) -> Option<usize> {
 /// The child in that place has been reaped.
 fn freed(place: usize) {
     let child = &children()[place];
-    // Killed in the middle: what it had to give back is given back for it.
+    // It may have been killed in the middle of its work: give back in its name what it had taken.
     let lost = child.holds.swap(0, SeqCst);
     let commands = child.commands.swap(0, SeqCst);
     if let Some(server) = SERVER.get() {

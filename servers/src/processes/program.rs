@@ -21,12 +21,13 @@ use crate::models::Model;
 use crate::net::Server;
 use crate::stopping::signals;
 
-/// The word that says that standard input is a client, and which descriptor is the server's memory.
+/// The argument that says that standard input is a client, and which descriptor is the server's
+/// memory.
 const WORD: &str = "--client-of=";
-/// Where it stands: behind the program's name and that of its command, if it has one.
+/// Its position: after the program's name and that of its command, if it has one.
 const AT: usize = 2;
 
-/// What this process was started with, without the word that a server adds for a client.
+/// The arguments of this process, without the one that a server adds for a client.
 pub fn arguments() -> impl Iterator<Item = OsString> {
     let added = serves_one_client();
     let is_word = |said: &OsString| said.as_encoded_bytes().starts_with(WORD.as_bytes());
@@ -48,9 +49,10 @@ fn memory_of_server() -> Option<RawFd> {
 #[derive(Debug)]
 pub(crate) struct Memory {
     pub(crate) page: &'static Page,
-    /// The file that it is in, where another program is to find it.
+    /// The file that holds it, where another program has to find it.
     pub(crate) file: Option<OwnedFd>,
-    /// Whether a server has left it to this process, which is a child of that server from here on.
+    /// Whether a server has handed it to this process, which is a child of that server from then
+    /// on.
     pub(crate) inherited: bool,
 }
 
@@ -71,7 +73,7 @@ fn inherited_page() -> io::Result<Option<&'static Page>> {
     #[expect(unsafe_code, reason = "a descriptor that is inherited is known by number")]
     // SAFETY: nothing else in this process knows of it. Whether it is open the next call tells.
     let memory = unsafe { OwnedFd::from_raw_fd(number) };
-    // Anybody may type the word: another file than such memory could end while it is mapped.
+    // Anyone may type the argument, and any other file could be truncated while it is mapped.
     fcntl_get_seals(&memory)?;
     let (page, children) = (shared::page(Some(&memory))?, shared::children_in(&memory)?);
     let own = rustix::process::getpid().as_raw_pid();
@@ -101,9 +103,9 @@ pub(crate) fn inherited(server: &'static Server) -> Option<(Conn, usize)> {
 #[derive(Debug)]
 pub(crate) struct Program {
     memory: BorrowedFd<'static>,
-    /// What the pointers lead to.
+    /// The memory that the pointers refer to.
     _words: Vec<CString>,
-    /// The words as execve(2) takes them, with nothing at the end.
+    /// The arguments as execve(2) takes them, with a null pointer at the end.
     pointers: Vec<*const c_char>,
 }
 
@@ -123,8 +125,8 @@ impl Program {
         Ok(Self { memory: memory.as_fd(), _words: words, pointers })
     }
 
-    /// In a child: goes on as the program, whose standard input and output are the connection. Returns
-    /// where the kernel refuses that. It allocates nothing.
+    /// In a child: becomes the program, whose standard input and output are the connection. Returns
+    /// only if the kernel refuses that. It allocates nothing.
     pub(crate) fn becomes_this_process(&self, conn: &Conn) {
         if let Some(Arrival { sequence, accepted_ns }) = conn.arrival() {
             let own = &children()[PLACE.load(SeqCst)];

@@ -25,7 +25,7 @@ use crate::sync::{AtomicU8, AtomicUsize};
 /// One for the whole server.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// How far stopping has come; a `Stage`.
+    /// The stage of stopping, as a `Stage`.
     pub(crate) stage: AtomicU8,
     /// Whether the listening sockets were closed before the server was told to stop.
     pub(crate) closed: AtomicBool,
@@ -33,15 +33,16 @@ pub(crate) struct Page {
     pub(crate) live: AtomicUsize,
     /// Commands that run now, in all processes.
     pub(crate) commands: AtomicUsize,
-    /// Why nothing can be written to standard output any more: an errno; 0 while nothing is wrong.
+    /// The errno by which standard output can no longer be written; 0 while it can.
     pub(crate) output_errno: AtomicI32,
     /// The key that the server has made for its tokens, where children are programs of their own.
     pub(crate) key: [AtomicU64; KEY_BYTES_MIN / 8],
-    /// What happened to clients, in all processes.
+    /// The counters of clients' fates, of all processes.
     pub(crate) counters: Counters,
 }
 
-/// One for each worker. A line of cache each: workers that count must not wait for each other.
+/// One for each worker, on a cache line of its own, because workers that count must not wait for
+/// each other.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct WorkerCounts {
@@ -56,9 +57,9 @@ pub(crate) struct WorkerCounts {
 pub(crate) struct Child {
     /// Its process id; 0 when the place is free.
     pub(crate) pid: AtomicI32,
-    /// How many admitted connections are in its hands, and lost if it dies.
+    /// The number of admitted connections that it serves, and that are lost if it dies.
     pub(crate) holds: AtomicUsize,
-    /// How many commands of clients it runs.
+    /// The number of clients' commands that it runs.
     pub(crate) commands: AtomicUsize,
     /// When its client was accepted, and after how many others; for a child that is a program.
     pub(crate) accepted_ns: AtomicU64,
@@ -66,12 +67,12 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// It has one more connection, or one less.
+    /// Counts one connection more, or one less.
     pub(crate) fn hold(&self, more: bool) {
         count(&self.holds, more);
     }
 
-    /// It runs one more command, or one less.
+    /// Counts one command more, or one less.
     pub(crate) fn run(&self, more: bool) {
         count(&self.commands, more);
     }

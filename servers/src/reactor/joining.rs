@@ -7,18 +7,20 @@ use crate::connection::Conn;
 use crate::net::{Accepted, Listener};
 use crate::turns::{Accepting, Turns};
 
-/// Accepts per turn of the loop, so that a storm of connections cannot starve the established.
+/// Accepts per turn of the loop. The limit keeps a storm of connections from starving established
+/// clients.
 const ACCEPTS_PER_TURN_MAX: usize = 16;
 
-/// How many clients this turn of the loop may accept: none while nobody waits or the loop does not accept.
+/// The number of clients that this turn of the loop may accept: 0 while no client waits or the loop
+/// does not accept.
 pub(crate) fn accepts_now(turns: &mut Turns, acceptable: &mut bool, now: Instant) -> usize {
     *acceptable |= turns.accepting.has_paused(now);
     let accepts = *acceptable && turns.accepting == Accepting::Open;
     if accepts { ACCEPTS_PER_TURN_MAX } else { 0 }
 }
 
-/// The next client at the listener, of `left` that this turn may still accept. Once there is none, what
-/// follows from the reason is noted.
+/// The next client at the listener, of the `left` that this turn may still accept. If there is
+/// none, notes what follows from the reason.
 pub(crate) fn next_accepted(
     turns: &mut Turns,
     acceptable: &mut bool,
@@ -49,8 +51,8 @@ pub(crate) fn next_accepted(
 }
 
 impl Clients {
-    /// Accepts who is waiting at the listener, as many as one turn may. `joined` tells the kernel
-    /// about a new client, and says whether the model could take it in.
+    /// Accepts the clients that wait at the listener, as many as one turn may. `joined` tells the
+    /// kernel about a new client, and says whether the model could take it in.
     pub(crate) fn accept(
         &mut self,
         listener: Listener,
@@ -80,12 +82,12 @@ impl Clients {
         }
     }
 
-    /// Nobody will be accepted for a moment.
+    /// Pauses accepting for a moment.
     pub(crate) fn pause(&mut self, now: Instant) {
         self.turns.accepting.pause(now);
     }
 
-    /// Nobody will be accepted any more; for loops that are told so instead of finding out.
+    /// Ends accepting, for loops that are told so instead of finding out.
     pub(crate) fn no_more(&mut self) {
         self.turns.accepting.becomes(Accepting::Stopped);
     }

@@ -49,21 +49,21 @@ impl<T> Mailbox<T> {
         self.wake();
     }
 
-    /// Says that no more will be sent.
+    /// Closes the mailbox: no more will be sent.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.wake();
     }
 
     /// Moves everything that was sent to the end of `into`, and clears the signal. Returns false
-    /// once the mailbox is closed and was found empty; until then there is, or will be, another
-    /// signal, so that whoever watches the descriptor with edge or level triggering learns it.
+    /// once the mailbox is closed and was found empty. Until then another signal is, or will be,
+    /// there: a loop that watches the descriptor learns of it, edge- or level-triggered.
     pub(crate) fn take(&self, into: &mut Vec<T>) -> bool {
         // First the descriptor, then the flag, then the queue. A sender that finds the flag set
-        // relies on a take that has not looked into the queue yet. And were the flag cleared
-        // before the descriptor, a signal written in between would be wiped out while the flag
-        // stays set, and nobody would ever signal again. The flag is exchanged and not stored, so
-        // that all its changes are read-modify-writes, one after the other.
+        // relies on a take that has not looked into the queue yet. If the flag were cleared before
+        // the descriptor, a signal written in between would be wiped out while the flag stays set,
+        // and no sender would ever signal again. The flag is exchanged and not stored, so all its
+        // changes are read-modify-writes, one after the other.
         self.signal.clear();
         self.signalled.swap(false, SeqCst);
         let mut queue = self.lock();
@@ -94,7 +94,7 @@ impl<T> Mailbox<T> {
 }
 
 impl<T> AsFd for Mailbox<T> {
-    /// Readable while there is something to take. Whoever watches it does not read it.
+    /// Readable while there is something to take. A loop watches it and does not read it.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.signal.as_fd()
     }

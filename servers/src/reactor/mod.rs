@@ -29,7 +29,7 @@ struct Entry {
     /// and back.
     conn: Option<Box<Conn>>,
     want: Want,
-    /// What the kernel was last told to watch it for, where it keeps the list.
+    /// The events that the kernel was last told to watch, where the kernel keeps the list.
     told: Want,
     member: Member,
 }
@@ -40,13 +40,13 @@ pub(crate) struct Clients {
     turns: Turns,
     jobs_elsewhere: bool,
     table: Slab<Entry>,
-    /// The kernel has said that clients are waiting to be accepted.
+    /// Whether the kernel has reported clients that wait to be accepted.
     acceptable: bool,
 }
 
 impl Clients {
-    /// No clients yet, of one of a server's loops, which accepts from a listener that does not
-    /// block or is given its clients.
+    /// An empty table for one of a server's loops, which accepts from a non-blocking listener or is
+    /// given its clients.
     pub(crate) fn new(server: &'static Server, worker: usize) -> Self {
         Self {
             turns: Turns::new(server, worker),
@@ -56,8 +56,8 @@ impl Clients {
         }
     }
 
-    /// One descriptor more for the loop to watch for reading, as [`Token::OTHERS`], where the
-    /// application leads clients outside; see [`Others`].
+    /// One more descriptor for the loop to watch for reading, as [`Token::OTHERS`], where the
+    /// application has clients wait outside their connections; see [`Others`].
     ///
     /// # Errors
     /// When there are no descriptors left.
@@ -65,13 +65,13 @@ impl Clients {
         Ok(self.turns.others()?.map(AsFd::as_fd))
     }
 
-    /// From now on jobs are not computed in their client's turn but handed out with it; tell of
-    /// each answer with [`Clients::job_done`].
+    /// From now on a client's turn returns its job instead of computing it. Report each answer with
+    /// [`Clients::job_done`].
     pub(crate) fn run_jobs_elsewhere(&mut self) {
         self.jobs_elsewhere = true;
     }
 
-    /// Whether the loop has come to its end: stopped, and everybody gone.
+    /// Whether the loop has come to its end: stopped, and without clients.
     pub(crate) fn is_over(&self) -> bool {
         self.turns.accepting == Accepting::Stopped && self.table.is_empty()
     }
@@ -81,7 +81,7 @@ impl Clients {
         self.turns.accepting == Accepting::Open
     }
 
-    /// How long the loop may wait for the kernel; `None` is for ever.
+    /// The longest time that the loop may wait for the kernel; `None` is for ever.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         let at_once = self.acceptable && self.wants_listener();
         if at_once { Some(Duration::ZERO) } else { self.turns.timeout() }
@@ -92,13 +92,14 @@ impl Clients {
         self.turns.next_due()
     }
 
-    /// The kernel says that clients are waiting at the listener.
+    /// The kernel reports clients that wait at the listener.
     pub(crate) fn wake_listener(&mut self) {
         self.acceptable = true;
     }
 
-    /// The kernel says this about a client. Returns whether that was wanted: a
-    /// level-triggered kernel repeats what nobody acts on, so the loop must stop asking.
+    /// The kernel reports these events of a client. Returns whether they were wanted: a
+    /// level-triggered kernel repeats events that no code acts on, so the loop must stop asking for
+    /// them.
     pub(crate) fn wake(&mut self, token: Token, ready: Ready) -> bool {
         if token == Token::OTHERS {
             self.wake_others();
@@ -110,17 +111,17 @@ impl Clients {
         }
     }
 
-    /// The same may be so of every client: for loops that the kernel does not tell of each.
+    /// The events may be those of any client: for loops to which the kernel does not report each.
     pub(crate) fn wake_all(&mut self, ready: Ready) {
         for (_, entry) in &mut self.table {
             wake(entry, ready, &mut self.turns);
         }
     }
 
-    /// Puts on the run list whoever can go on outside.
+    /// Puts the clients on the run list that can go on outside their connections.
     pub(crate) fn wake_others(&mut self) {
         for token in self.turns.who_can_go_on() {
-            // One that is out for its turn looks by itself.
+            // A client that is out for its turn looks for itself.
             if let Some(entry) = entry(&mut self.table, token).filter(|entry| entry.conn.is_some())
             {
                 self.turns.give(&mut entry.member);
@@ -133,9 +134,9 @@ impl Clients {
         entry(&mut self.table, token).is_some()
     }
 
-    /// A job that was handed out has its answer, and a wait of so long is still to come.
+    /// A job that was handed out has its answer, and this wait is still to come.
     pub(crate) fn job_done(&mut self, token: Token, done: Done, wait: Duration) {
-        // Its client may have left while it ran; then it finds nobody.
+        // Its client may have left while it ran; the answer is then dropped.
         let Some(entry) = entry(&mut self.table, token) else { return };
         let Some(conn) = &mut entry.conn else { return };
         drive::work_is_done(conn, done, wait);
@@ -147,7 +148,7 @@ impl Clients {
         }
     }
 
-    /// Puts on the run list whoever's time has come.
+    /// Puts the clients on the run list whose timers are due.
     pub(crate) fn expire(&mut self, now: Instant) {
         if stopping::stage() == Stage::Cut {
             for (_, entry) in &mut self.table {
@@ -161,8 +162,8 @@ impl Clients {
         }
     }
 
-    /// How many turns there are to give: those on the run list now, and not those that these
-    /// turns will add, or the kernel would never be asked again.
+    /// The number of turns to give: one for each client on the run list now. Clients that these
+    /// turns add have to wait, or the loop would never ask the kernel again.
     pub(crate) fn turns(&self) -> usize {
         self.turns.len()
     }
@@ -201,7 +202,7 @@ impl Clients {
         }
     }
 
-    /// Brings a client back from its turn, and says what came of it.
+    /// Brings a client back from its turn, and returns the result.
     pub(crate) fn end_turn(
         &mut self,
         token: Token,
@@ -253,8 +254,8 @@ impl Clients {
         turn
     }
 
-    /// The socket of a client that has not left, and what the kernel was last told to watch it
-    /// for, which is the model's to keep.
+    /// The socket of a client that has not left, and the events that the kernel was last told to
+    /// watch. The model keeps the latter up to date.
     pub(crate) fn told(&mut self, token: Token) -> Option<(BorrowedFd<'_>, &mut Want)> {
         let entry = entry(&mut self.table, token)?;
         Some((entry.conn.as_ref()?.as_fd(), &mut entry.told))

@@ -19,12 +19,12 @@ pub(crate) enum Want {
     Nothing,
 }
 
-/// What the kernel said about a client.
+/// The events that the kernel reported for a client.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ready {
-    /// There are bytes, or the end of them.
+    /// There is input, or its end.
     pub(crate) readable: bool,
-    /// There is room for bytes.
+    /// There is room for output.
     pub(crate) writable: bool,
     /// The peer will send no more.
     pub(crate) hung_up: bool,
@@ -32,13 +32,13 @@ pub(crate) struct Ready {
     pub(crate) urgent: bool,
     /// The connection is gone in both directions.
     pub(crate) dead: bool,
-    /// Each arrival is told of once and without saying what it is: of two, one may be the end or
-    /// urgent data.
+    /// The kernel reports each arrival once, without its kind: of two, one may be the end or urgent
+    /// data.
     pub(crate) told_once: bool,
 }
 
 impl Ready {
-    /// This, and what the kernel has said since.
+    /// These events, and those that the kernel has reported since.
     pub(crate) fn and(self, later: Self) -> Self {
         Self {
             readable: self.readable || later.readable,
@@ -50,8 +50,7 @@ impl Ready {
         }
     }
 
-    /// Notes for the driver what this says about a client. Returns whether there may be something to
-    /// read.
+    /// Notes these events for the driver. Returns whether there may be something to read.
     pub(crate) fn note(self, conn: &mut Conn) -> bool {
         let readable = self.readable || self.hung_up || self.urgent;
         let one_of_several = self.told_once && readable && conn.readable;
@@ -61,12 +60,12 @@ impl Ready {
     }
 }
 
-/// What came of a client's turn.
+/// The result of a client's turn.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    /// Whose it was.
+    /// The client.
     pub(crate) token: Token,
-    /// Its descriptor. Once it has left the number is free, and the next client's.
+    /// Its descriptor. Once the client has left, the number is free for the next one.
     pub(crate) descriptor: RawFd,
     /// What it waits for; `None` when it has left.
     pub(crate) want: Option<Want>,

@@ -14,14 +14,14 @@ use super::{Completion, Ring};
 /// The only group of buffers.
 const GROUP: u16 = 0;
 
-/// So many buffers of one size, and the queue in which the kernel finds them. Their memory is
-/// never given back, as they serve as long as the process.
+/// The buffers, all of one size, and the queue in which the kernel finds them. Their memory is
+/// never freed, because they serve as long as the process.
 pub(crate) struct Buffers {
     queue: *mut BufRingEntry,
     memory: *mut u8,
     count: u16,
     each: usize,
-    /// How many have ever been put into the queue, modulo 2^16.
+    /// The number of buffers that were ever put into the queue, modulo 2^16.
     tail: u16,
 }
 
@@ -45,12 +45,12 @@ impl Buffers {
         Ok(buffers)
     }
 
-    /// As which group the kernel knows them.
+    /// Their group in the kernel.
     pub(super) fn group(&self) -> u16 {
         GROUP
     }
 
-    /// What was received, until [`Buffers::give_back`].
+    /// The received bytes, valid until [`Buffers::give_back`].
     pub(crate) fn bytes(&self, completion: &Completion) -> &[u8] {
         let (Some(id), Ok(length)) = (completion.buffer, completion.result) else { return &[] };
         let length = usize::try_from(length).expect("32 bits fit");
@@ -64,7 +64,7 @@ impl Buffers {
         }
     }
 
-    /// Lets the kernel have a buffer again, if the completion is about one.
+    /// Returns a buffer to the kernel, if the completion has one.
     pub(crate) fn give_back(&mut self, completion: &Completion) {
         if let Some(id) = completion.buffer {
             self.put(id);

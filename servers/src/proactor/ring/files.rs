@@ -8,7 +8,7 @@ use io_uring::IoUring;
 use io_uring::types::Fd;
 use rustix::fd::AsFd;
 
-/// Places at most. Clients beyond them are named by descriptor, as others are.
+/// The largest number of places. Further clients are named by descriptor.
 const PLACES_MAX: u32 = 1 << 16;
 
 /// Which places of the table are taken.
@@ -39,11 +39,11 @@ impl Files {
         }
     }
 
-    /// Takes it out again: the table has the socket open as well, and no end would reach its peer.
+    /// Removes it again: the table keeps the socket open too, so its peer would see no end.
     pub(super) fn remove(&mut self, ring: &IoUring, place: u32) {
         if self.has(place) {
             self.taken[place as usize] = false;
-            // Whatever it says: the next one in this place replaces it.
+            // The result does not matter: the next socket in this place replaces it.
             let _ = ring.submitter().register_files_update(place, &[-1]);
         }
     }
@@ -53,7 +53,7 @@ impl Files {
         self.taken.get(place as usize).is_some_and(|taken| *taken)
     }
 
-    /// How an operation names it.
+    /// The name of the file in an operation.
     pub(super) fn name(place: u32) -> Fd {
         Fd(i32::try_from(place).expect("a small table"))
     }

@@ -12,13 +12,13 @@ use rustix::io::Errno;
 use super::{Files, Ring, Settings};
 
 impl Ring {
-    /// A ring that does all that is needed, or why there is none.
+    /// A ring that can do everything needed, or the reason why there is none.
     fn that_does(settings: &Settings) -> Result<Self, String> {
         let refused = |error: &io::Error| {
             let disabled = fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
             refusal(error, disabled.unwrap_or_default().trim())
         };
-        // What is wrong with any ring is told before what is wrong with this one.
+        // Reasons that concern every ring come before those that concern this one.
         Settings::PLAIN.build().map_err(|error| refused(&error))?;
         let ring = settings.build();
         let ring =
@@ -41,7 +41,7 @@ impl Ring {
     }
 }
 
-/// Whether a ring can be made here that does all of these, and passes a trial of the model's own.
+/// Whether this machine can make a ring that does all of these and passes the model's own test.
 ///
 /// # Errors
 /// What refuses it, by name.
@@ -49,8 +49,8 @@ pub(crate) fn probe(
     settings: &Settings,
     trial: impl FnOnce(&Ring) -> Result<(), String> + Send,
 ) -> Result<(), String> {
-    // In a thread of its own: the kernel takes a ring down later, and interrupts whatever call its
-    // maker is in by then.
+    // In a thread of its own: the kernel takes a ring down later, and then interrupts any call of
+    // the thread that made it.
     let tried = thread::scope(|scope| {
         let probe = || trial(&Ring::that_does(settings)?);
         let thread = thread::Builder::new().spawn_scoped(scope, probe);

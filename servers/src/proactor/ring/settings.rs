@@ -8,42 +8,42 @@ use rustix::io::Errno;
 
 use super::{COMPLETIONS, SUBMISSIONS};
 
-/// How long the kernel thread of [`Settings::polled`] looks for operations before it sleeps. Long against the
-/// gap between two requests of a busy server, short against a client that thinks.
+/// How long the kernel thread of [`Settings::polled`] looks for operations before it sleeps: long
+/// against the gap between two requests of a busy server, short against the think time of a client.
 const POLLED_MS: u32 = 10;
 
 /// How a model uses its ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// What a turn has started is handed over by one system call; otherwise each operation by its own.
+    /// One system call submits all operations of a turn; otherwise each operation has its own.
     pub batched: bool,
-    /// One accept serves all clients, until it fails; otherwise each client takes one.
+    /// One accept serves all clients until it fails; otherwise each client takes one.
     pub multishot_accept: bool,
     /// What one receive does.
     pub receives: Receives,
-    /// Clients' sockets are in the ring's own table of files, so that an operation does not look its
-    /// descriptor up.
+    /// Clients' sockets are in the ring's own table of files, so the kernel does not look
+    /// descriptors up.
     pub registered: bool,
-    /// The kernel does its part when the loop asks for completions, where it can (Linux 6.1); otherwise
-    /// it interrupts the loop whenever something is complete.
+    /// The kernel does its part of the work when the loop asks for completions, where it can (Linux
+    /// 6.1); otherwise it interrupts the loop at each completion.
     pub deferred: bool,
-    /// A thread of the kernel looks for operations, so that handing them over takes no system call.
+    /// A kernel thread looks for operations, so submitting takes no system call.
     pub polled: bool,
 }
 
 /// What one receive does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receives {
-    /// It waits with a buffer of its client.
+    /// It waits with its client's own buffer.
     Own,
     /// It takes a buffer from a pool when bytes arrive.
     Provided,
-    /// The same again and again, until it fails.
+    /// The same, repeated until it fails.
     Multishot,
 }
 
 impl Receives {
-    /// The name in what a server says of itself.
+    /// The name in the server's ready line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ impl Settings {
         let mut builder = IoUring::<squeue::Entry, cqueue::Entry>::builder();
         builder.setup_clamp().setup_cqsize(COMPLETIONS);
         if self.polled {
-            // Its thread does the kernel's part, so that there is none to defer.
+            // The kernel thread does this work, so there is none to defer.
             builder.setup_sqpoll(POLLED_MS);
         } else if self.deferred {
             let mut deferring = builder.clone();
@@ -104,7 +104,7 @@ impl Settings {
         needed
     }
 
-    /// Why the kernel refuses such a ring where it makes others.
+    /// The reason why the kernel refuses this ring and makes others.
     pub(super) fn refusal(&self, error: &io::Error) -> Option<String> {
         match Errno::from_io_error(error)? {
             Errno::INVAL | Errno::PERM if self.polled => Some(format!(
