@@ -7,14 +7,14 @@ use crate::base::units::{show_bytes, show_count, show_ns_f64};
 use crate::document::{Cell, CellQuantile, Estimate, NoiseFloor, Shown, Standings};
 use crate::statistics::{Interval, Verdict};
 
-/// The first column: whose row it is.
+/// The first column: the model of the row.
 pub(crate) const MODEL: &str = "model";
 /// After the numbers: a model's figure over that of the best, with its interval.
 pub(crate) const AGAINST: &str = "x best";
-/// The last column: what was flagged. Exports have marks and notes in its place.
+/// The last column: the result of the checks. Exports have marks and notes instead.
 pub(crate) const CHECKS: &str = "checks";
 
-/// What a column's numbers are of, and so which units they can have.
+/// The quantity of a column, which decides its units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
     /// Nanoseconds.
@@ -34,10 +34,10 @@ pub enum Quantity {
 pub(crate) struct Column {
     /// Its name.
     pub(crate) name: &'static str,
-    /// What its numbers are of, and so the units that they can have.
+    /// The quantity of its numbers, which decides their units.
     pub(crate) quantity: Quantity,
     of: Of,
-    /// The field of `summary.json` that a number is from, and what is beside it.
+    /// The field of `summary.json` with the number, and a note on the fields beside it.
     pub(crate) source: (&'static str, &'static str),
     /// A column of low number is the first to go where a terminal is narrow: usually, and where models
     /// are ranked by latency.
@@ -104,7 +104,7 @@ fn calls(cell: &Cell) -> Option<f64> {
     cell.syscalls.as_ref().map(|calls| calls.per_request)
 }
 
-/// What a column shows of a cell.
+/// The content of a column for a cell.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Figure {
     /// A number.
@@ -154,7 +154,7 @@ impl Figure {
 }
 
 impl Column {
-    /// What it shows of a cell.
+    /// The content of this column for a cell.
     pub(crate) fn of(&self, cell: &Cell) -> Figure {
         match self.of {
             Of::Quantile(q) => Figure::quantile(cell.quantile(q)),
@@ -173,7 +173,7 @@ impl Column {
         figure.text(self.quantity) + &spread
     }
 
-    /// Whether it shows what models are ranked by, a metric of this name.
+    /// Whether it shows the metric of this name, by which models are ranked.
     fn shows(&self, metric: &str) -> bool {
         let quantile = metric.strip_suffix("_ns").is_some_and(|metric| metric == self.name);
         quantile || self.source.0 == format!("cells[].{metric}.median")
@@ -197,12 +197,13 @@ fn alone(value: f64) -> Shown {
     Shown { value, low: value, high: value, values: vec![value], at_least: false }
 }
 
-/// The farther of two neighbours takes the place of the nearer one, which tells little beside it, unless that is
-/// what models are ranked by.
+/// Two neighbouring quantiles: the farther replaces the nearer, which adds little, unless models
+/// are ranked by the nearer one.
 const NEIGHBOURS: (&str, &str) = ("p90", "p95");
 
-/// The columns of a table of these cells, which have these standings; and those that are left out, since all
-/// cells have too few samples for them. A column that says nothing takes the room of one that does.
+/// The columns of a table of these cells, which have these standings, and the columns that are left
+/// out because all cells have too few samples for them: a column without content would take the
+/// room of another.
 pub(crate) fn shown_columns(
     cells: &[&Cell],
     standings: &[&Standings],
@@ -224,12 +225,12 @@ pub(crate) fn shown_columns(
     (shown, left_out)
 }
 
-/// What is said of a column that was left out.
+/// The sentence about a column that was left out.
 pub(crate) fn left_out(name: &str) -> String {
     format!("{name} is left out: no model has enough samples.")
 }
 
-/// The columns in the order in which they give way on a narrow terminal; the one that models are ranked by is
+/// The columns in the order in which a narrow terminal drops them; the one that ranks the models is
 /// the last.
 pub(crate) fn give_way(
     columns: &[&'static Column],
@@ -277,7 +278,7 @@ pub(crate) enum Against<'a> {
     Ratio(f64, Interval, Option<Verdict>),
     /// A second measurement of a model over the first.
     Itself(&'a NoiseFloor),
-    /// Nobody can tell.
+    /// The figure is not known.
     Unknown,
 }
 

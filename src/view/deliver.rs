@@ -10,9 +10,9 @@ use super::table;
 use crate::base;
 use crate::document::store;
 
-/// Hands a result over: as JSON on standard output where the file is `-`; otherwise what people read is
-/// shown, and then the file is written, if there is one. A full disk costs the file and not what is
-/// shown; a reader that has gone costs neither.
+/// Delivers a result. If the file is `-`, JSON goes to standard output. Otherwise the text for
+/// people is printed first, and then the file is written, if there is one. A full disk costs the
+/// file and not the printed text; a reader that has gone costs neither.
 ///
 /// # Errors
 /// When something could not be handed over; everything else was.
@@ -24,7 +24,8 @@ pub fn deliver(document: &impl Serialize, json: Option<&Path>, text: &str) -> Re
     json.map_or(Ok(()), |path| store::write_json(path, document)).and(shown)
 }
 
-/// Whoever read our output has seen enough, as in `c10k load | head -1`: that changes no result.
+/// A reader that closes the pipe has seen enough, as in `c10k load | head -1`: this changes no
+/// result.
 fn read_enough(shown: Result<()>) -> Result<()> {
     match shown {
         Err(error) if is_broken_pipe(&error) => Ok(()),
@@ -32,7 +33,7 @@ fn read_enough(shown: Result<()>) -> Result<()> {
     }
 }
 
-/// Whether nobody reads any more.
+/// Whether the reader has gone.
 #[must_use]
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)

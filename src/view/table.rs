@@ -46,7 +46,7 @@ pub use plans::plans;
 pub use recovery::recovery;
 pub(crate) use tails::are_pooled;
 
-/// Writes to standard output, with what is too long for a terminal broken between words.
+/// Writes to standard output, with long lines broken between words for the terminal.
 ///
 /// # Errors
 /// As [`print()`].
@@ -54,7 +54,7 @@ pub fn show(text: &str) -> Result<()> {
     print(&flowed(text, terminal_width()))
 }
 
-/// A run: the answer, one table for each workload, and what was flagged in them.
+/// A run: the answer, and one table with caveats for each workload.
 #[must_use]
 pub fn summary(summary: &Summary) -> String {
     let mut text = format!("{}\n", summary.run.question);
@@ -103,7 +103,7 @@ pub fn summary(summary: &Summary) -> String {
     flowed(&text, terminal_width())
 }
 
-/// What the tables of closed loops cannot show, and which these are.
+/// What the tables of closed loops cannot show, and which tables these are.
 fn blind(cells: &[&Cell]) -> Option<String> {
     let mut names: Vec<&str> = Vec::new();
     let mut said = None;
@@ -131,7 +131,7 @@ fn push(text: &mut String, part: &str) {
     text.push('\n');
 }
 
-/// The table of one workload with what was flagged in it, for a command that says the rest itself.
+/// The table of one workload with its caveats, for a command that prints the rest itself.
 #[must_use]
 pub(crate) fn alone(cells: &[&Cell], standings: Option<&Standings>) -> String {
     let (messages, marks) = marks(cells);
@@ -144,7 +144,7 @@ pub(crate) fn alone(cells: &[&Cell], standings: Option<&Standings>) -> String {
     text
 }
 
-/// The heading of a workload's table: what was asked and how, and how many trials each model has.
+/// The heading of a workload's table: the load, and the number of trials of each model.
 #[must_use]
 pub fn heading(cells: &[&Cell]) -> String {
     let Some(first) = cells.first() else { return String::new() };
@@ -159,7 +159,7 @@ pub fn heading(cells: &[&Cell]) -> String {
     format!("{}: {arrivals}, {} connections, {trials}", first.workload, first.connections)
 }
 
-/// Tables are no wider than this, also where nobody sees them wrap. Exports and the page have all columns.
+/// Tables are no wider than this, even in a pipe. Exports and the page have all columns.
 pub(crate) const WIDTH: usize = 100;
 
 fn workload_table(cells: &[(&Cell, &str)], standings: Option<&Standings>) -> String {
@@ -202,7 +202,7 @@ fn workload_table(cells: &[(&Cell, &str)], standings: Option<&Standings>) -> Str
     text
 }
 
-/// What the whole run says about itself.
+/// The sentences about the run as a whole.
 #[must_use]
 pub fn closing(summary: &Summary) -> String {
     let checked: u64 = summary.cells.iter().map(|cell| cell.replies_checked).sum();
@@ -258,12 +258,13 @@ fn width() -> usize {
     terminal_width().unwrap_or(WIDTH).min(WIDTH)
 }
 
-/// How wide the terminal is that standard output goes to; absent where it is none.
+/// The width of the terminal on standard output; absent where there is no terminal.
 fn terminal_width() -> Option<usize> {
     Table::new().width().filter(|_| is_terminal()).map(usize::from)
 }
 
-/// Whether standard output is a terminal. That of a test is none, so that tables are the same wherever it runs.
+/// Whether standard output is a terminal. In tests it never is, so tables are the same wherever a
+/// test runs.
 fn is_terminal() -> bool {
     !cfg!(test) && std::io::stdout().is_terminal()
 }
@@ -273,7 +274,7 @@ pub(crate) fn table(header: &[&str], numbers: usize) -> Table {
     let mut table = Table::new();
     let style = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
     table.load_style(style).set_header(header.to_vec());
-    // As wide as its content where nobody sees it wrap.
+    // As wide as its content where the output is not a terminal.
     let arrangement =
         if is_terminal() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
     table.set_content_arrangement(arrangement);

@@ -67,7 +67,7 @@ pub(super) struct Point {
     extra: String,
 }
 
-/// The cells whose figures can be followed.
+/// The cells whose figures can be followed over time.
 fn followed(summary: &Summary) -> impl Iterator<Item = &Cell> {
     summary.cells.iter().filter(|cell| cell.validity != Validity::Invalid && !cell.twin)
 }

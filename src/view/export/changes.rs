@@ -5,7 +5,7 @@ use super::tables::with_verdict;
 use crate::document::{Compared, Comparison};
 use crate::statistics::Verdict;
 
-/// One table for each figure that was compared: the rows in which something can be told, or all.
+/// One table for each figure that was compared: the rows with a verdict, or all.
 pub(super) fn of_comparison(comparison: &Comparison, all: bool) -> Vec<Sheet> {
     let mut metrics: Vec<&str> = Vec::new();
     for row in comparison.rows.iter().filter(|row| all || is_told(row)) {

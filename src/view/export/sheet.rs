@@ -9,11 +9,11 @@ pub use crate::view::columns::Quantity;
 /// One table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sheet {
-    /// What it can be referred to by: letters, digits and hyphens.
+    /// Its label for references: letters, digits and hyphens.
     pub label: String,
-    /// What it is of.
+    /// Its title.
     pub title: String,
-    /// What must be known to read it, as sentences.
+    /// What a reader must know, as sentences.
     pub caption: Vec<String>,
     /// The command that made it; empty if there is none.
     pub command: String,
@@ -23,7 +23,7 @@ pub struct Sheet {
     pub rows: Vec<Row>,
     /// What the marks of rows mean, counted from 0.
     pub notes: Vec<String>,
-    /// What is to be said below it, of no row in particular.
+    /// Remarks below it, about no row in particular.
     pub remarks: Vec<String>,
 }
 
@@ -52,9 +52,9 @@ impl Column {
 /// One entry as it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
-    /// What it says.
+    /// Its text.
     pub value: String,
-    /// Where the truth may be; empty where nobody knows.
+    /// Its interval; empty where it is not known.
     pub around: String,
 }
 
@@ -71,7 +71,7 @@ impl std::fmt::Display for Text {
     }
 }
 
-/// An interval as it is written, with so many digits after the point.
+/// An interval as text, with this number of digits after the point.
 #[must_use]
 pub fn ends(interval: Interval, size: f64, digits: usize) -> String {
     let [low, high] = [interval.low, interval.high].map(|end| rounded(end / size, digits));
@@ -79,7 +79,7 @@ pub fn ends(interval: Interval, size: f64, digits: usize) -> String {
     if interval.low < 0.0 { format!("{low} to {high}") } else { format!("{low}–{high}") }
 }
 
-/// A number with so many digits after the point, and no minus before nothing.
+/// A number with this number of digits after the point, and without a minus before zero.
 fn rounded(value: f64, digits: usize) -> String {
     let text = format!("{value:.digits$}");
     let nothing = text.starts_with('-') && !text.contains(|c: char| ('1'..='9').contains(&c));
@@ -95,7 +95,7 @@ pub struct Row {
     pub marked: usize,
     /// Which notes are about it.
     pub marks: Vec<usize>,
-    /// Whether its figures do not say what they seem to.
+    /// Whether its figures are invalid.
     pub invalid: bool,
 }
 
@@ -142,7 +142,7 @@ pub enum Entry {
     Known {
         /// The number.
         value: f64,
-        /// Where the truth may be; absent where trials are too few to tell.
+        /// Its interval; absent with too few trials.
         interval: Option<Interval>,
         /// Whether the truth is this or more.
         at_least: bool,
@@ -181,7 +181,7 @@ impl Entry {
         let Self::Known { value, interval, at_least } = self else {
             return if self == Self::TooFew { "too few" } else { "-" }.to_string().into();
         };
-        // A value that is small beside what it may be needs no more digits than that.
+        // A value that is small against its interval needs no more digits than the interval.
         let reach = interval.map_or(0.0, |interval| (interval.high - interval.low) / 2.0);
         let digits = digits(value.abs().max(reach) / size);
         let bound = if at_least { "≥ " } else { "" };
@@ -211,7 +211,7 @@ pub fn digits(value: f64) -> usize {
 }
 
 impl Sheet {
-    /// A table with so many rows, and no columns yet.
+    /// A table with this number of rows, and no columns yet.
     #[must_use]
     pub fn new(label: &str, title: impl Into<String>, rows: usize) -> Self {
         let label = label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
@@ -242,7 +242,7 @@ impl Sheet {
         self.add(Column { name: name.into(), unit, number: true }, shown);
     }
 
-    /// Adds a column of what has been written out already, aligned as numbers are.
+    /// Adds a column of finished texts, aligned as numbers are.
     pub fn figures(&mut self, name: &str, entries: impl IntoIterator<Item = Text>) {
         self.add(Column { name: name.into(), unit: "", number: true }, entries);
     }
@@ -255,7 +255,7 @@ impl Sheet {
         debug_assert!(self.rows.iter().all(|row| row.entries.len() == self.columns.len()));
     }
 
-    /// Says in the caption what some entries mean, if there are such.
+    /// Explains special entries in the caption, if there are any.
     pub fn explain(&mut self) {
         let entries = || self.rows.iter().flat_map(|row| &row.entries);
         let intervals = entries().any(|entry| !entry.around.is_empty());
@@ -265,7 +265,7 @@ impl Sheet {
         self.explain_values();
     }
 
-    /// The same of the figures alone, where something else stands beside them.
+    /// The same for the figures alone, where other content stands beside them.
     pub fn explain_values(&mut self) {
         let entries = || self.rows.iter().flat_map(|row| &row.entries);
         let few = entries().any(|entry| entry.value == "too few");

@@ -26,7 +26,7 @@ pub(crate) struct Run {
     pub(crate) summary: Summary,
 }
 
-/// What every document begins with.
+/// The fields that every document begins with.
 #[derive(Deserialize)]
 struct Any {
     schema: SchemaId,
@@ -35,8 +35,7 @@ struct Any {
 impl Source {
     /// Reads a run's folder, or a document.
     ///
-    /// # Errors
-    /// When there is none, or it is of another kind; the message says what to give.
+    /// # Errors When there is none, or it is of another kind; the message says what to give.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let file = if path.is_dir() { path.join("summary.json") } else { path.to_path_buf() };
         if path.is_dir() && !file.is_file() {
@@ -65,7 +64,7 @@ impl Source {
         }
     }
 
-    /// What it is, in a word.
+    /// Its kind, in a word.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Run(_) => "run",

@@ -6,15 +6,15 @@ use crate::statistics::{Interval, Verdict};
 use crate::view::columns::{self, Against, Figure};
 use crate::view::table;
 
-/// What a column of latencies is.
+/// The meaning of a column of latencies.
 const POOLED: &str = "Latencies are pooled quantiles, over the requests of all trials; their range \
     is from the smallest to the largest quantile of a single trial. Verdicts compare single \
     trials.";
 
-/// Of fewer trials no median has an interval, and no quantile a spread beside it.
+/// With fewer trials no median has an interval, and no quantile has a spread beside it.
 const INTERVAL_MIN: usize = 3;
 
-/// The cells that stand together: those of one workload, or all points of one sweep.
+/// The cells of one table: those of one workload, or all points of one sweep.
 pub(super) fn groups(summary: &Summary) -> Vec<(&str, Vec<&Cell>)> {
     let mut groups: Vec<(&str, Vec<&Cell>)> = Vec::new();
     for cell in &summary.cells {
@@ -27,7 +27,7 @@ pub(super) fn groups(summary: &Summary) -> Vec<(&str, Vec<&Cell>)> {
     groups
 }
 
-/// The names of what is varied, in the order of the plan.
+/// The names of the varied factors, in the order of the plan.
 pub(super) fn factor_names<'a>(cells: &[&'a Cell]) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
     for factor in cells.iter().flat_map(|cell| &cell.factors) {
@@ -131,7 +131,7 @@ fn annotate(sheet: &mut Sheet, summary: &Summary, cells: &[&Cell], marked: usize
     sheet.command = run.command.join(" ");
 }
 
-/// A figure with its interval; beside those of quantiles stands how far the trials' own values spread.
+/// A figure with its interval; a quantile has the spread of the trials' own values instead.
 fn entry(figure: Figure) -> Entry {
     let shown = match figure {
         Figure::Known(shown) => shown,

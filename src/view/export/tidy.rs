@@ -18,7 +18,7 @@ const COLUMNS: [&str; 13] = [
     "quantile", "value", "admitted", "at_least",
 ];
 
-/// What stands in the place of a workload where the generator met the null baseline.
+/// The workload in lines about the null baseline.
 const REFERENCE: &str = "reference";
 
 /// One figure of a trial; its unit is in its name, as in the documents.
@@ -62,7 +62,7 @@ pub(super) fn csv(run: &Run) -> Result<String> {
         }
     }
     for trial in run.reference()? {
-        // No model, so that nobody who groups by models finds the null baseline among them.
+        // No model, so the null baseline is not a group when lines are grouped by model.
         let of = Of { workload: REFERENCE, ..Of::default() };
         for figure in figures(&trial) {
             let record = record(&run.summary.run.id, &of, &trial, &figure);
@@ -74,7 +74,7 @@ pub(super) fn csv(run: &Run) -> Result<String> {
     String::from_utf8(lines.into_inner()?).context("text")
 }
 
-/// What a trial is of.
+/// The cell of a trial.
 #[derive(Default)]
 struct Of<'a> {
     workload: &'a str,

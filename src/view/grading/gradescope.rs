@@ -27,8 +27,8 @@ struct Test {
     tags: Vec<&'static str>,
 }
 
-/// What was tried, each with its points. With `worth` the score is that part of it that the points
-/// reached are of all.
+/// The behaviours that were tried, each with its points. With `worth` the score is the same share
+/// of it as the reached points are of all points.
 pub(crate) fn gradescope(report: &CheckReport, worth: Option<u32>) -> Results {
     let share = match report.max {
         0 => 0.0,

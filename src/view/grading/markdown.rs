@@ -46,7 +46,7 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-/// What a server said, which must be read as nothing but text.
+/// A server's output, which must be read as plain text only.
 fn code(text: &str) -> String {
     let text = cell(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);

@@ -12,7 +12,7 @@ pub(crate) use markdown::markdown;
 
 use crate::document::{CheckReport, CheckTest};
 
-/// What was checked, in one line.
+/// The server that was checked, in one line.
 fn subject(report: &CheckReport) -> String {
     let subject = &report.subject;
     let speaks = match &subject.path {
@@ -22,7 +22,7 @@ fn subject(report: &CheckReport) -> String {
     format!("{} {}: {speaks}", subject.kind, subject.name)
 }
 
-/// What to say of a behaviour that did not simply pass.
+/// The text about a behaviour that did not simply pass.
 fn told(test: &CheckTest) -> String {
     let reason = test.reason.as_deref().unwrap_or_default();
     match test.result.as_str() {

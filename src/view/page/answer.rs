@@ -12,7 +12,7 @@ use crate::statistics::Verdict;
 
 /// A noise floor above this is said in words: its digits mean nothing.
 const TENFOLD: f64 = 9.0;
-/// So many names are read; more are counted.
+/// At most this many names are listed; more are counted.
 const NAMES: usize = 5;
 
 /// The answer; empty where no workload has a best.
@@ -41,7 +41,7 @@ pub(crate) fn is_by_workload(summary: &Summary) -> bool {
     summary.run.rounds.is_some()
 }
 
-/// Why nobody is called the best, and what to do about it.
+/// Why no model is called the best, and what to do about it.
 pub(super) fn why_none(summary: &Summary) -> String {
     if summary.cells.is_empty() {
         return "There is no answer yet: no trial was measured.".into();
@@ -64,7 +64,8 @@ pub(super) fn why_none(summary: &Summary) -> String {
     text + ". The numbered lines under the tables say what to fix."
 }
 
-/// Who is among the best, under how many workloads; without any verdict, whose medians are.
+/// The models that are among the best, and under how many workloads; without any verdict, those
+/// with the best medians.
 fn who(summary: &Summary) -> String {
     if is_hint(summary) {
         let best = summary

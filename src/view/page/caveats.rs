@@ -12,7 +12,7 @@ use super::micro;
 pub(super) struct Caveats(RefCell<Vec<String>>);
 
 impl Caveats {
-    /// Refers to each of these; nothing where there are none.
+    /// References to these caveats; empty without any.
     pub(super) fn refer(&self, sentences: &[String]) -> Markup {
         let numbers: Vec<usize> = sentences.iter().map(|sentence| self.number(sentence)).collect();
         html! {

@@ -20,10 +20,10 @@ const PARTS: [&str; 2] = ["in its own code", "in the kernel"];
 
 /// Columns of system calls, where they were counted.
 const CALLS: [&str; 2] = ["system calls/request", "the most frequent"];
-/// So many calls are named.
+/// At most this many calls are named.
 const NAMED: usize = 4;
 
-/// The table of costs with what there is to notice; `None` where no trial tells.
+/// The table of costs with what to notice; `None` where no trial has the figures.
 pub(super) fn cost_table(columns: &[&Column<'_>], caveats: &Caveats) -> Option<Markup> {
     let known: Vec<&Column<'_>> =
         columns.iter().copied().filter(|column| column.drawn.waits_per_request.is_some()).collect();
@@ -45,7 +45,7 @@ pub(super) fn cost_table(columns: &[&Column<'_>], caveats: &Caveats) -> Option<M
     })
 }
 
-/// What could fool the reader of it.
+/// The caveats of the table.
 fn fool(parted: bool, counted: bool) -> Vec<String> {
     let switches = "A wait is a voluntary context switch, a preemption an involuntary one. They \
         are counted from the start of the warm-up and divided by the rate of the measurement.";
@@ -100,7 +100,7 @@ pub(super) fn show_times(times: f64) -> String {
     }
 }
 
-/// What a request costs a model, within a sentence.
+/// The cost of a request to a model, within a sentence.
 pub(super) fn in_words(column: &Column<'_>) -> Option<String> {
     let Column { cell, drawn, .. } = column;
     let cost = cell.server_cpu_per_request_ns.as_ref()?.median;
@@ -127,7 +127,7 @@ fn notice(columns: &[&Column<'_>]) -> Vec<String> {
     [waits(&sound), kernel(&sound)].into_iter().flatten().collect()
 }
 
-/// Whether who waits more often pays more.
+/// Whether models that wait more often cost more.
 fn waits(columns: &[&&Column<'_>]) -> Option<String> {
     let mut pairs: Vec<(f64, f64)> = columns
         .iter()
@@ -240,7 +240,7 @@ mod tests {
         assert!(text.contains(">2.46<") && text.contains("system calls/request"), "{text}");
         assert!(text.contains(">read 0.61, write 0.61, epoll_wait 0.61, futex 0.61<"), "{text}");
         assert!(text.contains("strace slows the server"), "{text}");
-        // Both columns of who was not counted.
+        // Both columns of a model that was not counted.
         assert_eq!(text.matches("<td>-</td>").count(), 2, "{text}");
     }
 

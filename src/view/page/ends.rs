@@ -7,7 +7,7 @@ use super::micro;
 use crate::analysis::metric::named;
 use crate::document::{Host, NoiseFloor, RunRecord, Summary};
 
-/// A longer table is opened by who wants it.
+/// A longer table is folded.
 const ROWS: usize = 24;
 
 /// The noise floor.
@@ -58,7 +58,7 @@ fn floor_row(floor: &NoiseFloor) -> Markup {
     }
 }
 
-/// Cells that were left out, with why; nothing where none was.
+/// The cells that were left out, with the reasons; empty without any.
 pub(super) fn excluded(summary: &Summary) -> Markup {
     let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
     for left_out in &summary.excluded {

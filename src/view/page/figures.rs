@@ -26,14 +26,14 @@ pub(super) struct Figure {
     pub(super) unit: &'static str,
     /// The title of the axis of values.
     pub(super) axis: String,
-    /// Of a sweep: what its axis of settings is like.
+    /// For a sweep: its axis of settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sweep: Option<super::sweep::Axis>,
     #[serde(flatten)]
     pub(super) marks: Marks,
 }
 
-/// What a figure is made of.
+/// The data of a figure.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", content = "rows", rename_all = "kebab-case")]
 pub(super) enum Marks {
@@ -51,15 +51,15 @@ pub(super) enum Marks {
     Sweep(Vec<super::sweep::Line>),
 }
 
-/// Whose mark it is, and how far it can be believed.
+/// The model of a mark, and whether its figure can be trusted.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Label {
     pub(super) model: String,
     pub(super) family: &'static str,
-    /// Which of its family in this figure: those have one colour.
+    /// Its number within its family in this figure: a family has one colour.
     pub(super) member: usize,
     pub(super) validity: Validity,
-    /// What was flagged.
+    /// The caveats.
     pub(super) why: Vec<String>,
 }
 
@@ -79,7 +79,7 @@ pub(super) struct Row {
     /// Of CPU time: the share in user mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_share: Option<f64>,
-    /// Beside CPU time: how often the server waited per second.
+    /// In addition to CPU time: how often the server waited per second.
     #[serde(skip_serializing_if = "Option::is_none")]
     waits_per_s: Option<f64>,
 }
@@ -98,7 +98,7 @@ pub(super) struct QuantileRow {
 pub(super) struct Line {
     #[serde(flatten)]
     label: Label,
-    /// Whether it is drawn before anybody asks for it.
+    /// Whether it is drawn at first.
     shown: bool,
     /// Curves: quantile and value. Slices: start in nanoseconds, replies per second, p99.
     points: Vec<(f64, f64, Option<f64>)>,
@@ -107,7 +107,7 @@ pub(super) struct Line {
     trial: Option<String>,
 }
 
-/// A cell and what was read from its trials.
+/// A cell and the data from its trials.
 #[derive(Debug)]
 pub(super) struct Column<'a> {
     pub(super) cell: &'a Cell,
@@ -137,7 +137,7 @@ pub(super) fn label(cell: &Cell, member: usize) -> Label {
     }
 }
 
-/// What was flagged in a cell.
+/// The caveats of a cell.
 pub(super) fn why(cell: &Cell) -> Vec<String> {
     cell.flags.iter().map(|flag| super::micro(&flag.message)).collect()
 }
@@ -245,8 +245,8 @@ fn curves(columns: &[&Column<'_>]) -> Vec<Line> {
     some_shown(columns.iter().copied().filter_map(line).collect())
 }
 
-/// Where nobody stands for a family, as all starve clients or failed a check, all are drawn: a figure
-/// without a line says less.
+/// If every model starves clients or failed a check, no model represents its family. Then all are
+/// drawn, because a figure without a line says less.
 fn some_shown(mut lines: Vec<Line>) -> Vec<Line> {
     if !lines.iter().any(|line| line.shown) {
         lines.iter_mut().for_each(|line| line.shown = true);
@@ -258,8 +258,8 @@ fn slices(columns: &[&Column<'_>]) -> Vec<Line> {
     let line = |column: &Column<'_>| {
         let trial = column.drawn.typical.as_ref()?;
         let whole: Vec<_> = trial.intervals.iter().filter(|slice| slice.width_ns > 0).collect();
-        // Of a long trial neighbours are drawn as one: more points cannot be told apart, and a page
-        // has many lines.
+        // Neighbouring points of a long trial are drawn as one: more points cannot be
+        // distinguished, and a page has many lines.
         let together = whole.len().div_ceil(SLICES).max(1);
         let point = |slices: &[&crate::document::Interval]| {
             let sum = |of: fn(&crate::document::Interval) -> u64| -> f64 {

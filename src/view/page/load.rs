@@ -7,7 +7,8 @@ use crate::workload::requests;
 /// Picoseconds in a nanosecond.
 const PS: f64 = 1e3;
 
-/// When requests come, on how many connections, and what each asks for, as far as the trials tell.
+/// The arrivals, the connections and the work of a request in words, as far as the trials have
+/// them.
 pub(super) fn in_words(cell: &Cell, load: Option<&LoadRecord>, round_ps: u64) -> String {
     let arrivals = crate::workload::arrivals::describe(&cell.arrivals);
     let mut text = format!("{arrivals}, {} connections", cell.connections);

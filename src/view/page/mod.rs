@@ -87,7 +87,7 @@ fn link_to_packed(page: &str) -> String {
     })
 }
 
-/// What the page has of workloads and series.
+/// The sections of workloads and series.
 struct Sections {
     /// The figures of all.
     figures: Vec<Figure>,
@@ -164,7 +164,7 @@ fn points(summary: &Summary, series: &str, all: &[Column<'_>], caveats: &Caveats
     }
 }
 
-/// The head of a page, with what style it has of its own.
+/// The head of a page, with its own style.
 pub(crate) fn head(title: &str, style: &str) -> Markup {
     html! {
         head {
@@ -178,7 +178,7 @@ pub(crate) fn head(title: &str, style: &str) -> Markup {
     }
 }
 
-/// What of the page is laid out with the trials at hand.
+/// The parts of the page that need the trials.
 struct Parts {
     lead: Markup,
     which: Markup,
@@ -260,7 +260,7 @@ fn loads(summary: &Summary) -> Vec<&str> {
     loads
 }
 
-/// What the run says about itself.
+/// The sentences about the run as a whole.
 fn about(summary: &Summary) -> Markup {
     folded(
         "about",

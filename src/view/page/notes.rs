@@ -7,7 +7,7 @@ use crate::base::units::{show_bytes, show_count, show_ns_f64};
 use crate::document::{Cell, Estimate, Shown, Status, Validity};
 use crate::statistics::median;
 
-/// What a figure is about.
+/// The subject of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     Percentiles,
@@ -24,7 +24,7 @@ pub(super) enum Subject {
 
 /// A spread that makes smaller differences between models worthless.
 const WIDE: f64 = 0.1;
-/// Models whose costs are nearer to each other than this are alike.
+/// Two models whose costs differ by a smaller factor are alike.
 const ALIKE: f64 = 1.25;
 
 /// What to notice in this figure of a workload's cells.
@@ -82,7 +82,7 @@ pub(super) fn notice(subject: Subject, cells: &[&Cell]) -> Vec<String> {
     }
 }
 
-/// What could fool the reader of this figure.
+/// The caveats of this figure.
 pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
     let closed = cells.iter().all(|cell| cell.is_closed());
     let omission = "In a closed loop a slow server slows its clients down. The requests they did \
@@ -164,7 +164,7 @@ pub(super) fn greyed(cells: &[&Cell]) -> Option<String> {
     (!reasons.is_empty()).then(|| format!("{}.", reasons.join(", ")))
 }
 
-/// Of lines from slice to slice, those that stumbled: a slice with less than half of the median one.
+/// The lines from slice to slice that stumbled: one slice has less than half of the median slice.
 pub(super) fn stumbles<'a>(series: impl Iterator<Item = (&'a str, Vec<f64>)>) -> Option<String> {
     let stumbled = series.filter_map(|(model, rates)| {
         let usual = median(&rates)?;
@@ -195,7 +195,7 @@ fn sound<'a>(cells: &[&'a Cell]) -> impl Iterator<Item = &'a Cell> {
     cells.iter().copied().filter(|cell| cell.validity != Validity::Invalid && !cell.starves())
 }
 
-/// What tables and figures show of a quantile, unless that is a lower bound.
+/// The value that tables and figures show for a quantile, unless it is a lower bound.
 fn together(cell: &Cell, q: f64) -> Option<f64> {
     let shown = cell.quantile(q)?.shown();
     shown.filter(|shown: &Shown| !shown.at_least).map(|shown| shown.value)
@@ -334,7 +334,7 @@ fn alike(cells: &[&Cell]) -> Option<String> {
     })
 }
 
-/// What the families cost, cheapest first.
+/// The costs of the families, cheapest first.
 fn families(cells: &[&Cell]) -> Option<String> {
     let mut costs: Vec<(&str, Vec<f64>)> = Vec::new();
     for cell in sound(cells) {

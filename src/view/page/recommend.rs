@@ -13,7 +13,7 @@ use crate::document::{Cell, Recommendation, Summary, Sureness};
 const COLUMNS: [&str; 5] =
     ["load", "take any of", "how sure", "why: what a request costs", "p99 of these"];
 
-/// A recommendation and whom it is of.
+/// A recommendation and the cells that it is about.
 struct Found<'a> {
     summary: &'a Summary,
     recommendation: &'a Recommendation,
@@ -65,7 +65,7 @@ impl Found<'_> {
         self.columns.iter().copied().find(|column| column.cell.model == model)
     }
 
-    /// What a model of the group has of a figure, with its name.
+    /// The figure of a model of the group, with the model's name.
     fn has(&self, metric: &Metric, model: &str) -> Option<String> {
         let value = (metric.of)(self.column(model)?.cell)?.median;
         Some(format!("{model} ({})", (metric.phrase)(value)))
@@ -145,7 +145,7 @@ fn cells(found: &Found<'_>) -> Markup {
     }
 }
 
-/// What a request costs whom one would take, and whom one would rather not.
+/// The cost of a request to the recommended model, and to the most expensive one.
 fn why(found: &Found<'_>) -> Option<String> {
     let Recommendation { group, cheapest, .. } = found.recommendation;
     let take = found.column(cheapest.as_ref().or(group.first())?)?;

@@ -8,7 +8,7 @@ use super::micro;
 use crate::base::units::{show_count, show_ns_f64};
 use crate::document::{Reference, ReferenceTrial, Summary};
 
-/// A longer table is opened by who wants it.
+/// A longer table is folded.
 const ROWS: usize = 24;
 
 /// The section; nothing in a run without a null baseline.

@@ -14,7 +14,7 @@ use crate::workload::arrivals;
 const NO_BEST: &str =
     "No model qualifies as the best: every cell failed a check, starves clients or lacks samples.";
 
-/// Of more sections than this none but the first shows its figure before it is opened.
+/// With more sections than this, only the first shows its figure unfolded.
 const SECTIONS: usize = 3;
 
 /// More sentences than this are a list.
@@ -27,12 +27,12 @@ pub(super) enum Place {
     Top,
     /// In its section.
     Section,
-    /// With what is folded away.
+    /// Within the folded part.
     Folded,
 }
 
 impl Place {
-    /// Of the section after so many others, of so many in all: a long page shows one figure.
+    /// For the section after `before` others, of `all`: a long page shows one figure.
     pub(super) fn in_page(before: usize, all: usize) -> Self {
         match before {
             0 => Self::Top,
@@ -41,7 +41,7 @@ impl Place {
         }
     }
 
-    /// The figure, where it is asked whether it stands there.
+    /// The figure, if `here` is its place.
     pub(super) fn put(self, here: Self, figure: Option<&Markup>) -> Markup {
         figure.filter(|_| self == here).cloned().unwrap_or_default()
     }
@@ -83,7 +83,7 @@ pub(super) fn workload_section(
     (section, put(Place::Top))
 }
 
-/// The figure of what the workload's models are ranked by.
+/// The figure by which the workload's models are ranked.
 fn main<'a>(figures: &'a [Figure], standings: Option<&Standings>) -> Option<&'a Figure> {
     let name = match standings.map(|standings| standings.metric.as_str()) {
         Some("server_cpu_per_request_ns") => "cpu",
@@ -96,7 +96,7 @@ fn main<'a>(figures: &'a [Figure], standings: Option<&Standings>) -> Option<&'a 
     named(name).or_else(|| named("throughput")).or_else(|| named("load")).or(figures.first())
 }
 
-/// A figure: what it shows, where it is drawn, what to notice, what could fool.
+/// A figure: what it shows, the place of the drawing, what to notice, its caveats.
 fn show(figure: &Figure, cells: &[&Cell], columns: &[&Column<'_>], caveats: &Caveats) -> Markup {
     let (subject, title, shows) = words(figure);
     let mut notice = notes::notice(subject, cells);
@@ -137,7 +137,7 @@ pub(super) fn said(what: &str, sentences: &[String]) -> Markup {
     }
 }
 
-/// How marks of what was flagged look, where there are such.
+/// How marks with caveats look, if there are any.
 fn flagged(figure: &Figure, cells: &[&Cell]) -> Option<&'static str> {
     let some = cells.iter().any(|cell| cell.validity == Validity::Suspect);
     some.then_some(match figure.marks {
@@ -161,7 +161,7 @@ fn rates<'a>(column: &Column<'a>) -> Option<(&'a str, Vec<f64>)> {
         .then(|| (column.cell.model.as_str(), slices.iter().map(rate).collect::<Vec<f64>>()))
 }
 
-/// A figure's subject, its title, and what it shows.
+/// A figure's subject, its title, and its description.
 fn words(figure: &Figure) -> (Subject, &'static str, &'static str) {
     let name = figure.id.rsplit_once('-').map_or("", |(_, name)| name);
     match name {

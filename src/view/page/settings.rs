@@ -28,7 +28,7 @@ const MEANINGS: [(&str, &str); 14] = [
     ("server.workers", "threads or processes of the server's pool"),
 ];
 
-/// What each setting of these cells is; nothing where none is known.
+/// The meaning of each setting of these cells; empty where none is known.
 pub(super) fn meanings(cells: &[&Cell], round_ps: u64) -> Markup {
     let mut names: Vec<&str> = Vec::new();
     for factor in cells.iter().flat_map(|cell| &cell.factors) {

@@ -8,7 +8,7 @@ use crate::document::{Cell, NoiseFloor, Standings, Validity};
 use crate::view::columns::{self, Against};
 use crate::view::table;
 
-/// What a field says and the number that it is sorted by; what has none comes last.
+/// The text of a field and its sort key; fields without a key come last.
 pub(super) type Field = (String, Option<f64>);
 
 /// A row: its name, whether it is greyed, its fields.
@@ -50,17 +50,17 @@ fn link(file: &str, at: usize) -> Markup {
     let block = file.strip_suffix(".json").and_then(|name| name.rsplit('.').next());
     let block = block.map_or_else(|| at.to_string(), String::from);
     let own = file.starts_with("trials/") && !file.contains("..") && !file.contains(':');
-    // A name may have what an address may not.
+    // A file name may contain characters that an address may not.
     let address = file.replace('%', "%25").replace('#', "%23").replace('?', "%3F");
     html! {
         @if own { a href=(address) title=(file) { (block) } " " } @else { (block) " " }
     }
 }
 
-/// More notes than this are opened by who wants them.
+/// More notes than this are folded.
 const MESSAGES: usize = 4;
 
-/// A workload's table with what was flagged under it.
+/// A workload's table with its caveats.
 pub(super) fn table(
     cells: &[&Cell],
     standings: Option<&Standings>,

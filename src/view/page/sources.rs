@@ -7,7 +7,7 @@ use super::fold::folded;
 use crate::document::{Summary, Trial};
 use crate::view::columns;
 
-/// A kind of number: what it is on the page, its field, and what is done with it.
+/// A kind of number: its name on the page, its field, and how it is computed from that.
 type Source = (&'static str, &'static str, &'static str);
 
 /// Fields of `summary.json` beside those of the tables' columns. `[]` stands for an entry of a list.

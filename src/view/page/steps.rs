@@ -5,7 +5,7 @@ use super::sweep::{Axis, Line, Point};
 use crate::base::units::{show_count, show_ns};
 use crate::document::{Cell, CellQuantile, CellStep, Estimate, Shown};
 
-/// Both figures, of the models whose trials have the steps; none for any other load.
+/// Both figures, for the models whose trials have the steps; empty for any other load.
 pub(super) fn figures(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
     let Some(steps) = columns.iter().map(|c| &c.cell.steps).find(|steps| !steps.is_empty()) else {
         return Vec::new();
@@ -56,7 +56,8 @@ fn line(column: &Column<'_>, of: fn(&CellStep) -> Option<Shown>) -> Option<Line>
             value,
             low,
             high,
-            // What fails over a whole climb, as being overloaded does, says nothing of one step.
+            // A check that fails over a whole staircase, such as that of overload, says nothing
+            // about one step.
             validity: crate::document::Validity::Valid,
             why: super::figures::why(cell),
         })

@@ -20,7 +20,7 @@ use crate::base::units::{as_f64, show_count};
 use crate::document::{Cell, Scaling, Summary, Validity};
 use crate::statistics::scalability::Law;
 
-/// So many sure crossings are read above the figures.
+/// At most this many certain crossovers are listed above the figures.
 const SENTENCES: usize = 3;
 /// More lines than this at once show nothing.
 const LINES: usize = 8;
@@ -34,7 +34,7 @@ pub(crate) struct Axis {
     pub(super) logarithmic: bool,
     /// Every value of the setting and how the plan spells it.
     pub(super) ticks: Vec<(f64, String)>,
-    /// What is the same within a panel; one empty text where there is one panel.
+    /// The settings of each panel; one empty text with a single panel.
     pub(super) panels: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ pub(super) fn series(summary: &Summary) -> Vec<(String, Vec<Sweep<'_>>)> {
     series
 }
 
-/// What a series' figures are called, so that none is called like one of a workload.
+/// The id of a series' figure, which differs from every id of a workload's figure.
 fn id(series: &str, figure: &str) -> String {
     format!("sweep-{series}-{figure}")
 }
@@ -263,7 +263,7 @@ fn show(summary: &Summary, figure: &Figure, panels: &[Sweep<'_>], caveats: &Cave
     }
 }
 
-/// What a line and its band are.
+/// The meaning of a line and its band.
 fn meaning(figure: &str) -> &'static str {
     match figure {
         "p50" | "p95" | "p99" => "pooled over all trials; the band spans the trials' own",

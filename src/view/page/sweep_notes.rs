@@ -7,9 +7,9 @@ use crate::analysis::timers;
 use crate::document::{Cell, Crossover, Summary, Validity};
 use crate::statistics::verdict::Good;
 
-/// So many crossings are read; more are counted.
+/// At most this many crossovers are listed; more are counted.
 const CROSSINGS: usize = 2;
-/// A model that ends with so many times what it began with has changed.
+/// A model whose last value is at least this many times its first has changed.
 const CHANGED: f64 = 1.5;
 
 /// What to notice in a series' figure of this metric.
@@ -26,7 +26,7 @@ pub(super) fn notice(summary: &Summary, metric: &Metric, panels: &[Sweep<'_>]) -
     sentences
 }
 
-/// What could fool the reader of it.
+/// The caveats of that figure.
 pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
     let mut sentences = vec![
         "Nothing was measured between the points: lines and bands only join them.".to_string(),
@@ -81,8 +81,8 @@ pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
     sentences
 }
 
-/// The sure crossings of a series in what its models are ranked by; the one of who leads at one end
-/// with who leads at the other comes first.
+/// The certain crossovers of a series in the figure that ranks its models. The crossover between
+/// the leaders of both ends comes first.
 pub(super) fn main<'a>(summary: &'a Summary, panels: &[Sweep<'_>]) -> Vec<&'a Crossover> {
     let Some(first) = panels.first() else { return Vec::new() };
     let metric = if first.is_closed() { CAPACITY } else { TAIL };
@@ -106,7 +106,7 @@ pub(super) fn turnaround(panels: &[Sweep<'_>]) -> Vec<String> {
     panels.iter().filter_map(|panel| ends(&TURNAROUND, panel)).collect()
 }
 
-/// Who leads at either end.
+/// The leaders at both ends.
 fn ends(metric: &Metric, panel: &Sweep<'_>) -> Option<String> {
     let (first, last) = (panel.values.first()?, panel.values.last()?);
     let ((low, a), (high, b)) = (leader(metric, panel, first.0)?, leader(metric, panel, last.0)?);
@@ -147,7 +147,7 @@ fn leader<'a>(metric: &Metric, panel: &Sweep<'a>, x: f64) -> Option<(&'a str, f6
     best.copied().filter(|_| known.len() > 1)
 }
 
-/// Who changes most from one end to the other, and who least.
+/// The models that change most and least from one end to the other.
 fn grows(metric: &Metric, panel: &Sweep<'_>) -> Option<String> {
     let mut growths: Vec<(f64, &str)> =
         panel.lines.iter().filter_map(|line| Some((growth(line, metric)?, line.model))).collect();
@@ -202,7 +202,7 @@ fn peaks(summary: &Summary, panels: &[Sweep<'_>]) -> Option<String> {
         .filter_map(|scaling| {
             let law = scaling.law.as_ref().filter(|law| law.misfit.is_none())?;
             let interval = law.peak_interval?;
-            // A peak beyond what was measured is the law's and not the server's.
+            // A peak beyond the measured range is the law's and not the server's.
             let here = within(&scaling.fixed);
             (interval.low >= low && interval.high <= high)
                 .then(|| format!("{}{here}", scaling.model))

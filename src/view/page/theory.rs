@@ -41,8 +41,8 @@ impl Prediction {
     }
 }
 
-/// A prediction for every cell of an open loop whose capacity is known from a closed one of the same
-/// run, with the same requests. `servers` is how many processors the server has.
+/// A prediction for every cell of an open loop whose capacity is known from a closed loop of the
+/// same run with the same requests. `servers` is the number of processors of the server.
 pub(super) fn predictions(columns: &[&Column<'_>], servers: usize) -> Vec<Prediction> {
     let open = columns.iter().filter(|column| !column.cell.is_closed() && !column.cell.twin);
     open.filter_map(|column| prediction(column, columns, servers.max(1))).collect()
@@ -60,7 +60,7 @@ fn prediction(open: &Column<'_>, all: &[&Column<'_>], servers: usize) -> Option<
     });
     let same = closed
         .filter(|other| other.drawn.load.as_ref().is_some_and(|own| asks_the_same(own, load)));
-    // Of several the one that was served fastest has come nearest to the capacity.
+    // Of several closed loops the fastest came nearest to the capacity.
     let capacity_per_s =
         same.filter_map(|other| capacity(other.cell, servers)).max_by(f64::total_cmp)?;
     let mean_s = as_f64(servers as u64) / capacity_per_s;
@@ -82,8 +82,8 @@ fn asks_the_same(a: &LoadRecord, b: &LoadRecord) -> bool {
     a.app == b.app && a.framing == b.framing && a.request == b.request
 }
 
-/// What a server can do, if it was busy nearly all of its time while it did it: otherwise clients, waits or
-/// the generator were the limit.
+/// The capacity of a server, if it was busy nearly all of the time: otherwise clients, waits or the
+/// generator were the limit.
 fn capacity(cell: &Cell, servers: usize) -> Option<f64> {
     let cost_ns = cell.server_cpu_per_request_ns.as_ref()?.median;
     let served = cell.throughput_per_s.median;

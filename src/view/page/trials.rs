@@ -11,11 +11,11 @@ use crate::document::{Cell, Distribution, LoadRecord, QUANTILES, SAMPLES_BEYOND,
 use crate::document::{histogram, store};
 use crate::statistics::median;
 
-/// Points of a curve: more cannot be told apart on a screen.
+/// Points of a curve: more cannot be distinguished on a screen.
 const POINTS: u32 = 60;
 
-/// CPU time of each process in nanoseconds from which the kernel's ticks of 10 ms, which it counts for each
-/// process and cuts off, tell user mode from the kernel.
+/// CPU time of each process, in nanoseconds, from which on the kernel's ticks separate user mode
+/// from the kernel. A tick is 10 ms, and the kernel counts whole ticks for each process.
 const SHARE_NEEDS_NS: u64 = 50_000_000;
 
 /// The trials of one cell, drawn together.
@@ -26,7 +26,7 @@ pub(super) struct Drawn {
     /// The trial with the median throughput.
     pub(super) typical: Option<Trial>,
     /// Share of the server's CPU time in user mode; median over the trials. Absent where ticks are
-    /// too coarse to tell.
+    /// too coarse.
     pub(super) user_share: Option<f64>,
     /// How often the server waited, per second of load; median over the trials.
     pub(super) waits_per_s: Option<f64>,
@@ -37,7 +37,7 @@ pub(super) struct Drawn {
     /// The mean of the headline latency in nanoseconds; median over the trials. Absent where a trial
     /// has samples that had not ended.
     pub(super) mean_ns: Option<f64>,
-    /// What was asked, as the first trial has it.
+    /// The load, from the first trial.
     pub(super) load: Option<LoadRecord>,
 }
 
@@ -103,8 +103,9 @@ fn curve(trials: &[&Distribution]) -> Result<Vec<(f64, u64)>> {
     let inner: Vec<f64> = QUANTILES.into_iter().filter(|q| *q > 0.0 && *q < 1.0).collect();
     let told: Vec<_> = inner.iter().zip(pooled::pooled_quantiles(trials, &inner)?).collect();
     let decades = |q: f64| -(1.0 - q).log10();
-    // What samples are worth is known at some quantiles: from the last that is told it goes on with that, not
-    // as far as the first that is not.
+    // The effective sample size is known at some quantiles. Beyond the last shown quantile the
+    // curve goes on with the size known there, but not as far as the first quantile that is not
+    // shown.
     let Some((_, Some(last))) =
         told.iter().rev().find(|(_, own)| own.as_ref().is_some_and(|own| own.admitted))
     else {
@@ -116,7 +117,7 @@ fn curve(trials: &[&Distribution]) -> Result<Vec<(f64, u64)>> {
     let refused = refused.map(|(q, _)| decades(**q)).filter(|at| *at <= end);
     let censored: u64 = trials.iter().map(|trial| trial.censored).sum();
     let known = 1.0 - as_f64(censored) / as_f64(all.len());
-    // The quantile that is not told is not on the line either.
+    // The quantile that is not shown is not on the line either.
     let (end, steps) = refused.map_or((end, POINTS - 1), |at| (at, POINTS));
     let quantiles = (0..POINTS).map(|point| {
         let share = f64::from(point) / f64::from(steps);

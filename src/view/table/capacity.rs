@@ -4,7 +4,7 @@ use super::table;
 use crate::base::units::show_count;
 use crate::document::{CapacityReport, CapacityVerdict};
 
-/// Every trial of a search, and what they come to.
+/// Every trial of a search, and the answer.
 #[must_use]
 pub fn capacity(report: &CapacityReport) -> String {
     let mut rows = table(&["trial", "for", "verdict", "why", "rate", "answered"], 4);
@@ -21,7 +21,7 @@ pub fn capacity(report: &CapacityReport) -> String {
     format!("{rows}\n{}\n", report.found.sentence)
 }
 
-/// What a trial of a search showed, in words.
+/// The verdict on a trial of a search, in words.
 pub(crate) fn verdict(verdict: CapacityVerdict) -> &'static str {
     match verdict {
         CapacityVerdict::Met => "met",

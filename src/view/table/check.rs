@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::table;
 use crate::document::{CheckReport, CheckTest};
 
-/// A check: what was tried, with its result; what is to be mended; why the rest was not tried, and
-/// with `all` also which that is.
+/// A check: each tried behaviour with its result, the failures, and why the rest was not tried;
+/// with `all` also the names of the rest.
 #[must_use]
 pub fn check(report: &CheckReport, all: bool) -> String {
     let mut rows = table(&["result", "points", "behaviour"], 3);

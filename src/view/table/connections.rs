@@ -6,7 +6,8 @@ use super::load::{kinds, quantile};
 use crate::base::units::{show_ns, show_ns_f64};
 use crate::document::{Trial, Turnaround};
 
-/// How connections came and went, and who was beside them; empty where there is nothing to say.
+/// How connections came and went, and the clients beside the load; empty where there is nothing to
+/// say.
 pub(super) fn lines(trial: &Trial) -> String {
     let mut text = String::new();
     let connections = &trial.connections;

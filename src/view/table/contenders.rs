@@ -32,7 +32,7 @@ pub(super) fn text(contenders: &[Contender]) -> String {
     text
 }
 
-/// What it is excused from, a line for each reason.
+/// The behaviours that it is excused from, a line for each reason.
 pub(crate) fn excused(contender: &Contender) -> Vec<String> {
     let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (behaviour, reason) in &contender.exempt {
@@ -44,7 +44,7 @@ pub(crate) fn excused(contender: &Contender) -> Vec<String> {
     by_reason.into_iter().map(line).collect()
 }
 
-/// What its warm-up took.
+/// The length of its warm-up.
 pub(crate) fn warmed(warmup: &ContenderWarmup) -> String {
     let ContenderWarmup { workload, warmup_ns, trials, warm } = warmup;
     let (time, plural) = (show_ns(*warmup_ns), if *trials == 1 { "" } else { "s" });

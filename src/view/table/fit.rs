@@ -10,13 +10,13 @@ use super::table;
 /// The columns of a table, all numbers but the first.
 pub(super) struct Columns<'a> {
     pub(super) names: &'a [&'static str],
-    /// Those that give way, the first of these first.
+    /// The columns that can be left out, in this order.
     pub(super) give_way: &'a [&'static str],
 }
 
 /// The last column, where no more can go, wraps between its words; this wide at least.
 const LAST_MIN: usize = 11;
-/// Narrower terminals get what overflows: their own wrapping is no worse.
+/// On narrower terminals lines overflow: the terminal's own wrapping is no worse.
 const FLOW_MIN: usize = 40;
 
 impl Columns<'_> {
@@ -89,8 +89,8 @@ fn cell(row: &[String], at: usize) -> &str {
     row.get(at).map_or("", String::as_str)
 }
 
-/// A text whose long lines are broken between words, what follows indented like the line's own text. Lines of
-/// tables stay.
+/// A text whose long lines are broken between words, with continuation lines indented like the
+/// line's own text. Lines of tables stay.
 pub(crate) fn flowed(text: &str, width: Option<usize>) -> String {
     let Some(width) = width.filter(|width| *width >= FLOW_MIN) else { return text.into() };
     let mut lines = Vec::new();

@@ -57,7 +57,7 @@ pub fn load(trial: &Trial) -> String {
     text
 }
 
-/// The table of latencies, and what it cannot show.
+/// The table of latencies, and its limits.
 fn latencies(trial: &Trial) -> String {
     let latency = &trial.latency;
     let rows = [
@@ -88,7 +88,7 @@ fn latencies(trial: &Trial) -> String {
     text
 }
 
-/// What became of the requests.
+/// The fates of the requests.
 fn fates(trial: &Trial) -> String {
     let census = &trial.census;
     let mut text = format!(
@@ -114,7 +114,7 @@ fn fates(trial: &Trial) -> String {
     text
 }
 
-/// What the generator used; empty without replies.
+/// The generator's CPU; empty without replies.
 fn generator(trial: &Trial) -> String {
     let Some(cpu) = trial.client.cpu_per_request_ns else { return String::new() };
     let busy = trial.client.busiest_thread_share * 100.0;
@@ -129,7 +129,7 @@ fn generator(trial: &Trial) -> String {
     text
 }
 
-/// What was flagged, a line each, and what was not judged in a line for each reason.
+/// The caveats, a line each, and the checks that were not judged, a line for each reason.
 fn flags(trial: &Trial) -> String {
     let mut text = String::new();
     let mut not_judged: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -147,7 +147,7 @@ fn flags(trial: &Trial) -> String {
     text
 }
 
-/// What became of the greetings, and how the connections were spread; empty without any.
+/// The fates of the greetings, and how the connections were spread; empty without any.
 fn greetings(trial: &Trial) -> String {
     let Some(Greetings { expected, received, timeouts, unfinished, errors, .. }) = &trial.greetings
     else {
@@ -206,7 +206,7 @@ fn distribution_row(name: &str, distribution: &Distribution) -> Vec<String> {
     row
 }
 
-/// A quantile of one load; one that its document lacks is not known.
+/// A quantile of one load; not known where the document lacks it.
 pub(super) fn quantile(of: &Distribution, q: f64) -> String {
     match of.quantile(q) {
         None => columns::ABSENT.into(),

@@ -8,8 +8,8 @@ use crate::document::{Cell, Flag, Validity};
 /// In the place of a check's name: one trial makes a tail.
 const ONE_TRIAL: &str = "one-trial";
 
-/// What was flagged in a table's cells, one message for each check, with that of the cell where
-/// it was worst; and for each row the marks of its own.
+/// The caveats of a table: one message for each check, from the cell where it was worst; and for
+/// each row its marks.
 #[must_use]
 pub fn marks(cells: &[&Cell]) -> (Vec<String>, Vec<String>) {
     let (messages, numbers) = numbered(cells);
@@ -35,7 +35,7 @@ pub fn numbered(cells: &[&Cell]) -> (Vec<String>, Vec<Vec<usize>>) {
     (messages, cells.iter().map(places).collect())
 }
 
-/// The names of what is said of a cell.
+/// The names of a cell's caveats.
 fn caveat_marks(cell: &Cell) -> Vec<&str> {
     let mut names: Vec<&str> = cell.flags.iter().map(|flag| flag.name.as_str()).collect();
     names.extend(tails::is_of_one_trial(cell).then_some(ONE_TRIAL));
@@ -66,7 +66,7 @@ fn message(name: &str, cells: &[&Cell]) -> String {
     format!("{} ({}{under}{among}{trials})", flag.message, cell.model)
 }
 
-/// What the checks of a row come to. One trial that failed is enough for it not to be ok.
+/// The result of a row's checks. A single failed trial is enough for it not to be ok.
 pub(crate) fn verdict(cell: &Cell, marks: &str) -> String {
     let failures = failures(cell);
     match cell.validity {

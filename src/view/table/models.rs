@@ -10,7 +10,7 @@ use super::table;
 use crate::base::print;
 use crate::base::units::{ns, show_ns};
 
-/// Prints the models, or those of these names and how to use them.
+/// Prints the list of models, or the models of these names with how to use them.
 ///
 /// # Errors
 /// When whoever reads it is gone.

@@ -3,7 +3,8 @@
 use crate::base::units::show_count;
 use crate::document::{Cell, CellQuantile, CellStep};
 
-/// In two sentences; nothing for any other load, or one that does not come back.
+/// The recovery in two sentences; `None` for any other load, or a staircase that does not return to
+/// its first rate.
 #[must_use]
 pub fn recovery(cells: &[&Cell]) -> Option<String> {
     let climbed: Vec<&Cell> =

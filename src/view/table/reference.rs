@@ -2,7 +2,8 @@
 
 use crate::document::Summary;
 
-/// What the generator can do at most, and each spell of the machine; nothing without a null baseline.
+/// The most that the generator can do, and each spell of the machine; empty without a null
+/// baseline.
 pub(crate) fn lines(summary: &Summary) -> Vec<&str> {
     let reference = summary.reference.iter();
     reference

@@ -23,7 +23,7 @@ fn line(counted: &Syscalls) -> String {
     format!("{:.2} ({})", counted.per_request, named(counted, NAMED))
 }
 
-/// The most frequent calls, so many at most, each with how often it is made for a request.
+/// The `most` most frequent calls, each with its number for each request.
 pub(crate) fn named(counted: &Syscalls, most: usize) -> String {
     let frequent = counted.by_name.iter().filter(|call| call.per_request >= RARE).take(most);
     let named: Vec<_> =

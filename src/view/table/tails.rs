@@ -4,7 +4,7 @@ use crate::document::Cell;
 
 /// Of fewer trials one always holds about half.
 const TRIALS_MIN: usize = 3;
-/// A trial that holds more than this share of what lies beyond a quantile makes that quantile.
+/// A trial with more than this share of the requests beyond a quantile dominates that quantile.
 const MOST: f64 = 0.5;
 
 /// Whether quantiles are of all trials together. Summaries of earlier versions may lack these.
@@ -12,12 +12,12 @@ pub(crate) fn are_pooled(cells: &[Cell]) -> bool {
     cells.iter().flat_map(|cell| &cell.latency).any(|quantile| quantile.pooled.is_some())
 }
 
-/// Whether one trial holds most of what lies beyond some quantile that is shown.
+/// Whether one trial has most of the requests beyond some shown quantile.
 pub(super) fn is_of_one_trial(cell: &Cell) -> bool {
     worst_share(cell).is_some()
 }
 
-/// The largest share of a trial in what lies beyond a quantile that is shown, and that quantile.
+/// The largest share of one trial in the requests beyond a shown quantile, and that quantile.
 fn worst_share(cell: &Cell) -> Option<(f64, f64)> {
     if cell.trials.len() < TRIALS_MIN {
         return None;
@@ -73,7 +73,7 @@ mod tests {
         assert!(
             told(&cells[..1]).expect("one").ends_with("holds 55 % of what lies beyond p99 (epoll)")
         );
-        // What is not shown needs no warning, and of two trials one always holds the half.
+        // A quantile that is not shown needs no warning, and one of two trials always has half.
         pool(&mut cells[1], 0.99, 1, &[1; 5]).admitted = false;
         assert!(told(&cells).expect("another").contains("epoll"));
         cells[0].trials.truncate(2);

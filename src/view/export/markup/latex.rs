@@ -7,9 +7,9 @@ use super::letters;
 use crate::base::units::as_f64;
 use crate::view::export::sheet::{Column, Row, Sheet, Text};
 
-/// What a document has to load for the tables.
+/// The packages that a document has to load for the tables.
 pub(crate) const PACKAGES: &str = "\\usepackage{booktabs,graphicx}";
-/// Makes what follows in braces as narrow as the text, if it is wider.
+/// Shrinks the group that follows to the width of the text, if it is wider.
 const SHRINK: &str = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}";
 
 /// Characters of words on one line at most.

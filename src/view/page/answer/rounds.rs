@@ -26,7 +26,7 @@ pub(super) fn rounds_answer(summary: &Summary) -> Vec<String> {
     lines
 }
 
-/// What is said of one workload.
+/// The line about one workload.
 fn line(summary: &Summary, workload: &str) -> String {
     let cells = summary.ranked(workload);
     let what = cells.first().map_or_else(String::new, |cell| asked(cell, summary));
@@ -42,7 +42,7 @@ fn line(summary: &Summary, workload: &str) -> String {
     format!("{workload}{what}: {said}")
 }
 
-/// What a request asks for, in a few words.
+/// The work of a request, in a few words.
 fn asked(cell: &Cell, summary: &Summary) -> String {
     match &cell.request {
         Some(RequestRecord::Echo { bytes }) => format!(" (an echo of {bytes} bytes)"),
@@ -57,7 +57,7 @@ fn asked(cell: &Cell, summary: &Summary) -> String {
     }
 }
 
-/// What was not decided, and what it would take.
+/// The comparisons that were not decided, and how many rounds would decide them.
 fn to_decide(summary: &Summary, rounds: &RoundsRecord) -> Option<String> {
     let others = || summary.verdicts.iter().flat_map(|of| &of.others);
     let needed = others().filter_map(|other| other.rounds_needed).max()?;

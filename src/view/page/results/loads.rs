@@ -7,14 +7,14 @@ pub(super) struct Load {
     pub(super) key: &'static str,
     /// Its heading.
     pub(super) title: &'static str,
-    /// The plan and the workload; none where no plan can be judged for it.
+    /// The plan and the workload; `None` where no plan can answer for it.
     pub(super) source: Option<(&'static str, &'static str)>,
     /// The command that measures it.
     pub(super) command: &'static str,
 }
 
 impl Load {
-    /// One that a plan measures, with the command that makes its figures comparable.
+    /// A load that a plan measures, with the command that makes its figures comparable.
     const fn of(
         key: &'static str,
         title: &'static str,

@@ -97,7 +97,7 @@ fn newest<'a>(kept: &'a [Kept], load: &Load) -> Option<(&'a Kept, &'static str)>
     newest.map(|run| (run, workload))
 }
 
-/// What a run says of a load: what was asked, then a line for each sentence.
+/// The answer of a run for a load: the load in words, then a line for each sentence.
 fn measured(load: &Load, run: &Kept, workload: &str) -> Result<Vec<String>> {
     let summary = renewed::workload(&run.summary, &run.dir, workload)?;
     let (asked, Said { best, losses, notes }) = said(&summary, &run.dir, workload, load.command)?;
@@ -107,7 +107,8 @@ fn measured(load: &Load, run: &Kept, workload: &str) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// A workload's load in words, and what its standings come to; `command` measures again what was not judged.
+/// A workload's load in words, and its standings in sentences; `command` repeats the measurement of
+/// what was not judged.
 ///
 /// # Errors
 /// When a trial is there and cannot be read.

@@ -10,17 +10,17 @@ use crate::statistics::verdict::Good;
 use super::super::cost::show_times;
 use super::super::figures::Column;
 
-/// So many losers are told one by one; of more the least and the most.
+/// At most this many losers are listed one by one; of more, the nearest and the farthest.
 const NAMED: usize = 5;
 
-/// What is said of a workload.
+/// The sentences about a workload.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
-    /// Who cannot be told from the best, or that nobody knows.
+    /// The models that cannot be distinguished from the best, or that this is not known.
     pub(crate) best: String,
-    /// Who surely loses, the nearest first.
+    /// The models that surely lose, the nearest first.
     pub(crate) losses: Vec<String>,
-    /// Of whom nobody knows, why the losers lose, and how noisy the machine was.
+    /// The models that are not known, why the losers lose, and how noisy the machine was.
     pub(crate) notes: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ impl Said {
     }
 }
 
-/// The sentences; `command` measures again what was not judged.
+/// The sentences; `command` repeats the measurement of what was not judged.
 pub(super) fn load_sentences(
     summary: &Summary,
     workload: &str,
@@ -92,7 +92,7 @@ fn hint(metric: &Metric, best: Option<&Cell>, trials: usize, command: &str) -> S
     )
 }
 
-/// Who cannot be told from the best.
+/// The models that cannot be distinguished from the best.
 fn best<'a>(
     metric: &Metric,
     take: &Recommendation,
@@ -120,7 +120,7 @@ fn best<'a>(
     }
 }
 
-/// Who is surely worse, the nearest first.
+/// The models that are surely worse, the nearest first.
 fn losers<'a>(metric: &Metric, standings: &'a Standings) -> Vec<&'a Standing> {
     let worse = |other: &&Standing| other.verdict == Some(Verdict::Worse);
     let mut losers: Vec<&Standing> = standings.others.iter().filter(worse).collect();
@@ -158,7 +158,7 @@ fn loss(metric: &Metric, standings: &Standings, losers: &[&Standing]) -> Vec<Str
     losers.iter().filter_map(said).collect()
 }
 
-/// Of whom nobody knows, and why; those that starve clients are something else.
+/// The models that are not known, and why, without those that starve clients.
 fn open(
     metric: &Metric,
     take: &Recommendation,
@@ -179,7 +179,7 @@ fn open(
     said.collect()
 }
 
-/// What the one that loses most spends where the one that costs least does not.
+/// Where the model that loses most spends more than the cheapest one.
 fn why(worst: &Column<'_>, cheap: &Column<'_>) -> Vec<String> {
     let (loser, winner) = (&worst.cell.model, &cheap.cell.model);
     let cost = |column: &Column<'_>| Some(column.cell.server_cpu_per_request_ns.as_ref()?.median);

@@ -6,7 +6,7 @@ use crate::analysis::metric::named;
 use crate::analysis::sweeps::{fixed_text, show_setting};
 use crate::document::Summary;
 
-/// Every crossing of a series, those that are not sure too.
+/// Every crossover of a series, certain or not.
 pub(super) fn crossings_markup(summary: &Summary, series: &str) -> Markup {
     let own: Vec<_> = summary.crossovers.iter().filter(|found| found.series == series).collect();
     let columns = [
