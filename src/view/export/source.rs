@@ -35,7 +35,8 @@ struct Any {
 impl Source {
     /// Reads a run's folder, or a document.
     ///
-    /// # Errors When there is none, or it is of another kind; the message says what to give.
+    /// # Errors
+    /// When there is none, or it is of another kind; the message says what to give.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let file = if path.is_dir() { path.join("summary.json") } else { path.to_path_buf() };
         if path.is_dir() && !file.is_file() {
