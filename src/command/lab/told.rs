@@ -17,8 +17,8 @@ pub(super) struct Times {
     pub(super) interval: Interval,
 }
 
-/// What one takes over what another does, where two equal cells differ by so much; `None` where
-/// nothing can be told.
+/// The ratio of two figures in words, given the noise between two equal cells; `None` where nothing
+/// is decided.
 pub(super) fn compared(
     model: &str,
     what: &str,
@@ -43,14 +43,14 @@ pub(super) fn compared(
 
 /// How many times as much, in words.
 pub(super) fn times(ratio: f64, interval: Interval) -> String {
-    // Of two rounds an interval may reach further than any digits tell.
+    // With two rounds an interval may be too wide to write out.
     let end = |value: f64| {
         if value < MOST { format!("{value:.2}") } else { format!("over {MOST:.0}") }
     };
     format!("{ratio:.2} times [{}, {}]", end(interval.low), end(interval.high))
 }
 
-/// What an interval of a ratio tells.
+/// The meaning of a ratio's interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
     More,
@@ -60,7 +60,7 @@ pub(super) enum Told {
     Nothing,
 }
 
-/// What it tells where two equal cells differ by so much.
+/// The meaning of a ratio's interval, given the noise between two equal cells.
 pub(super) fn tell(ratio: f64, interval: Interval, least: Option<f64>) -> Told {
     let told = by_interval(interval);
     let least = least.unwrap_or(0.0);
@@ -72,7 +72,7 @@ pub(super) fn tell(ratio: f64, interval: Interval, least: Option<f64>) -> Told {
 }
 
 fn by_interval(interval: Interval) -> Told {
-    // A difference that is too small to matter is none, however sure it is.
+    // A difference that is too small to matter counts as none, however sure it is.
     if interval.low > 1.0 / (1.0 + MARGIN) && interval.high < 1.0 + MARGIN {
         Told::Same
     } else if interval.low > 1.0 {

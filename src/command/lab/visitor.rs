@@ -21,7 +21,7 @@ use crate::process::ServeArgs;
 use crate::process::child::ServerChild;
 use crate::process::server::this_program;
 
-/// Ends what would hang.
+/// The limit for any wait.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at the queue of a listener.
 const LOOK: Duration = Duration::from_millis(3);
@@ -29,11 +29,11 @@ const LOOK: Duration = Duration::from_millis(3);
 /// A server of ours on a free port of loopback.
 ///
 /// # Errors
-/// When it does not start; what is wrong with the words.
+/// When it does not start; the message says which argument is wrong.
 pub(super) fn serve(words: &[&str]) -> Result<ServerChild> {
     let program: PathBuf = this_program()?;
     let mut command = ServeArgs::child(words)?.command(program);
-    // What it says of its clients is no part of the lab's output.
+    // Its lines about clients are not part of the lab's output.
     command.stderr(std::process::Stdio::null());
     ServerChild::start(command).with_context(|| format!("c10k serve {}", words.join(" ")))
 }
@@ -60,7 +60,7 @@ impl Clock {
         self.0.elapsed().as_secs_f64()
     }
 
-    /// Waits until so long after the beginning.
+    /// Waits until `at` after the beginning.
     pub(super) fn sleep_until(self, at: Duration) {
         thread::sleep(at.saturating_sub(self.0.elapsed()));
     }
@@ -94,7 +94,7 @@ impl Visitor {
         Ok(self.stream.get_ref().shutdown(std::net::Shutdown::Write)?)
     }
 
-    /// The next line, without its end; `None` at the end of all.
+    /// The next line, without its end; `None` at the end of the connection.
     pub(super) fn line(&mut self) -> Result<Option<String>> {
         let mut line = String::new();
         let n = self.stream.read_line(&mut line)?;
@@ -129,8 +129,8 @@ pub(super) struct Waiting {
     pub(super) connections: u32,
 }
 
-/// Looks at the listener's queue until it is told to end; notes each change. Empty where the kernel does not
-/// say.
+/// Watches the listener's queue until `end` is set, and records each change. Empty where the kernel
+/// does not report it.
 pub(super) fn watch_queue(pid: i32, port: u16, clock: Clock, end: &AtomicBool) -> Vec<Waiting> {
     let mut found: Vec<Waiting> = Vec::new();
     while !end.load(Ordering::Relaxed) {

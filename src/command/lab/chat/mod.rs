@@ -13,7 +13,7 @@ use super::lesson::{Lab, Lesson};
 use crate::command::lab::told::Times;
 use crate::document::Estimate;
 
-/// What the others are compared with.
+/// The model that the others are compared with.
 const AGAINST: &str = "epoll";
 
 /// The lab.
@@ -29,12 +29,11 @@ pub(super) struct Measured {
     message_bytes: usize,
     /// Rounds, each of all models and rooms.
     rounds: u32,
-    /// The smallest difference that two equal servers do not show here, as a share; absent where none was
-    /// measured twice.
+    /// The smallest detectable difference, as a share; absent without an A/A control.
     detectable: Detectable,
     /// Whether server and generator had a processor each.
     apart: bool,
-    /// What was not measured, and why.
+    /// The measurements that were left out, and why.
     left_out: Vec<String>,
 }
 
@@ -46,7 +45,7 @@ struct Detectable {
     cpu: Option<f64>,
 }
 
-/// One model with so many members.
+/// One model with one number of members.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Room {
@@ -59,7 +58,7 @@ struct Room {
     /// The server's CPU time for each delivery.
     cpu_ns: Option<Estimate>,
     deliveries_per_s: Option<Estimate>,
-    /// Deliveries of all rounds, those that did not come, and those in another order.
+    /// Deliveries of all rounds, missing ones, and those in another order.
     deliveries: u64,
     missing: u64,
     out_of_order: u64,

@@ -19,7 +19,7 @@ use crate::process::{child::ServerChild, interrupts};
 use crate::statistics::{Interval, ratio};
 use crate::trial::room::{GATHER_TIMEOUT, Heard, heard};
 
-/// Who is measured, each of its kind.
+/// The models that are measured, each of its own kind.
 pub(super) const MODELS: [&str; 4] = ["select", AGAINST, "thread-per-client", "tokio-multi"];
 const MESSAGE_BYTES: usize = 64;
 /// Rounds do not begin that would not end within the three minutes that a lab may take.
@@ -169,7 +169,7 @@ fn trial(
     };
     let heard = heard(&load, Some(&server), stop);
     machine::pin(all)?;
-    // Whatever came of the load, it is not to outlive its trial.
+    // The server must not outlive its trial, even if the load failed.
     let stopped = ours::stop(server);
     let heard = heard?;
     stopped?;
@@ -256,7 +256,7 @@ pub(super) fn rooms(trials: &[Trial]) -> Vec<Room> {
     rooms
 }
 
-/// One cell over another, in those rounds in which both passed their checks.
+/// One cell over another, in the rounds in which both passed their checks.
 fn times(
     trials: &[Trial],
     of: Of,

@@ -8,7 +8,7 @@ const SHARE_MOST: f64 = 10.0;
 /// Fewer rounds than this see large effects only.
 const ROUNDS_FEW: u32 = 5;
 
-/// What the measurements allow to say.
+/// The conclusions from the measurements.
 pub(super) fn chat_sentences(measured: &Measured) -> Vec<String> {
     let mut said = delivered(&measured.rooms);
     said.extend(grown(measured));
@@ -31,7 +31,7 @@ pub(super) fn chat_sentences(measured: &Measured) -> Vec<String> {
     said
 }
 
-/// Whether everybody heard everything, in one order.
+/// Whether all members received all messages, in one order.
 fn delivered(rooms: &[Room]) -> Vec<String> {
     let wrong = |room: &&Room| room.missing > 0 || room.out_of_order > 0;
     let of_wrong = |room: &Room| {

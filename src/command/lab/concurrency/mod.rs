@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::lesson::{Lab, Lesson};
 use super::visitor::{self, Clock, Visitor, Waiting};
 
-/// Who serves: one client at a time, and all at once.
+/// The servers: one client at a time, and all at once.
 const MODELS: [&str; 2] = ["sequential", "thread-per-client"];
 const CLIENTS: u32 = 3;
 const MESSAGES: u32 = 3;
@@ -50,7 +50,7 @@ struct Visit {
     connecting_s: f64,
     /// When `connect` returned: the kernels at both ends know of the connection.
     connected_s: f64,
-    /// When the server's first line came: somebody serves it.
+    /// When the server's first line arrived: the client is being served.
     greeted_s: f64,
     messages: Vec<Message>,
     /// When the client was about to say good-bye: it was served until then at least.

@@ -113,7 +113,7 @@ fn done() -> Vec<Step> {
     ]
 }
 
-/// What the times allow to say.
+/// The conclusions from the times.
 pub(super) fn sentences(measured: &Measured) -> Vec<String> {
     let mut said: Vec<String> = measured.servers.iter().map(verdict).collect();
     said.extend(measured.servers.iter().flat_map(waits));
@@ -150,7 +150,7 @@ fn verdict(server: &Attended) -> String {
     )
 }
 
-/// Who was greeted only when another had said good-bye.
+/// The clients that were greeted only when another had said good-bye.
 fn waits(server: &Attended) -> Vec<String> {
     let Attended { model, visits, .. } = server;
     let of = |(at, visit): (usize, &Visit)| {
@@ -193,7 +193,7 @@ fn queue(server: &Attended) -> String {
     }
 }
 
-/// Where the server's clock and the client's tell different stories.
+/// A sentence where the server's clock and the client's disagree.
 fn clocks(server: &Attended) -> Option<String> {
     let visits = server.visits.iter().enumerate();
     let apart = |(at, visit): (usize, &Visit)| {

@@ -39,36 +39,36 @@ pub struct LessonArgs {
 pub(super) trait Lab {
     /// Its name on the command line.
     const NAME: &'static str;
-    /// What it asks.
+    /// Its question.
     const QUESTION: &'static str;
-    /// What it measures, as `lab.json` has it.
+    /// Its measurements, as in `lab.json`.
     type Measured: Serialize + DeserializeOwned;
 
-    /// Measures, in a folder for what has files of its own.
+    /// Measures; `dir` is for measurements that write files of their own.
     fn measure(quick: bool, dir: &Path) -> Result<Self::Measured>;
 
-    /// What is told of it. A pure function, so that a page can be written again.
+    /// The lesson from the measurements. A pure function, so that a page can be written again.
     fn lesson(measured: &Self::Measured) -> Lesson;
 }
 
 /// All that a page and a report show of a lab.
 #[derive(Debug, Default)]
 pub(super) struct Lesson {
-    /// What is asked and why, a paragraph each.
+    /// The question and its reasons, a paragraph each.
     pub(super) question: Vec<String>,
-    /// What to think about first.
+    /// The predictions to make first.
     pub(super) predictions: Vec<Prediction>,
-    /// What was done, in order.
+    /// The steps, in order.
     pub(super) done: Vec<Step>,
-    /// What was found, the most important first; one sentence each.
+    /// The conclusions, the most important first; one sentence each.
     pub(super) sentences: Vec<String>,
     pub(super) figures: Vec<Figure>,
     pub(super) tables: Vec<Sheet>,
-    /// What is best shown as it would stand on a terminal.
+    /// Texts that are shown as on a terminal.
     pub(super) screens: Vec<Screen>,
-    /// What would mislead, a paragraph each.
+    /// The caveats, a paragraph each.
     pub(super) fools: Vec<String>,
-    /// Questions to answer from what was found.
+    /// Questions to answer from the results.
     pub(super) questions: Vec<String>,
 }
 
@@ -102,7 +102,7 @@ pub(super) struct Figure {
     /// Where links lead, and the name of its file.
     pub(super) id: &'static str,
     pub(super) title: String,
-    /// What it shows and how to read it.
+    /// Its description, and how to read it.
     pub(super) shows: String,
     pub(super) drawing: Drawing,
 }
@@ -123,7 +123,7 @@ pub(super) fn run<L: Lab>(args: &LessonArgs) -> Result<Exit> {
 
 fn measure<L: Lab>(args: &LessonArgs) -> Result<(PathBuf, LessonReport)> {
     let started_at = units::now();
-    // Measured beside where it will be, so that a lab that fails leaves nothing behind.
+    // Measured in a folder beside the final one, so that a lab that fails leaves nothing behind.
     let cannot =
         || format!("cannot create a folder in {}: choose another with --out", args.out.display());
     fs::create_dir_all(&args.out).with_context(cannot)?;
@@ -153,7 +153,7 @@ fn settle(from: PathBuf, out: &Path, name: &str) -> Result<PathBuf> {
     let names = (2..).map(|next| format!("{name}-{next}"));
     for name in [name.to_owned()].into_iter().chain(names) {
         let to = out.join(name);
-        // A folder that is made first is ours: what is renamed replaces an empty one.
+        // Creating the folder first claims its name: the rename then replaces an empty folder.
         match fs::create_dir(&to) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             made => {

@@ -5,12 +5,12 @@ use crate::document::LessonReport;
 use crate::view::export::markup;
 use crate::view::page::micro;
 
-/// What follows the tables: headings with their paragraphs.
+/// The part after the tables: headings with their paragraphs.
 const FOOLS: &str = "What would fool one";
 const QUESTIONS: &str = "Questions";
 const DONE: &str = "What was done, and how to do it by hand";
 
-/// What makes figures that LaTeX can read.
+/// The command that makes figures for LaTeX.
 const TO_PDF: &str = "% Figures, in the folder of the document: for f in figure-*.svg; do rsvg-convert -f pdf -o \
                       ${f%.svg}.pdf $f; done\n";
 
@@ -97,7 +97,7 @@ pub(super) fn latex(report: &LessonReport, lesson: &Lesson) -> String {
     text
 }
 
-/// A figure where there is one that LaTeX can read.
+/// A figure, if its file for LaTeX exists.
 fn figure(figure: &Figure) -> String {
     let (id, title) = (figure.id, markup::escape(&figure.title));
     let shows = markup::escape(&micro(&figure.shows));

@@ -15,17 +15,17 @@ use crate::plan::Plan;
 use crate::run;
 use crate::statistics::ratio;
 
-/// Who is measured; the last one is what others are compared with.
+/// The models that are measured; the others are compared with the last one.
 const MODELS: [&str; 3] = ["select", "poll", "epoll"];
 const AGAINST: &str = "epoll";
-/// Clients that ask all the time.
+/// Clients that send requests all the time.
 pub(super) const ASKING: usize = 10;
 const LEVELS: [usize; 6] = [0, 100, 400, 900, 2_000, 4_000];
 const LEVELS_QUICK: [usize; 3] = [0, 400, 1_200];
-/// What `select` knows of, less what a server has open beside its clients.
+/// The limit of `select`, less what a server has open in addition to its clients.
 const SELECT_MOST: usize = 1_000;
 
-/// What a request costs a server beside so many idle clients.
+/// The cost of a request beside one number of idle clients.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cost {
@@ -34,15 +34,15 @@ pub(super) struct Cost {
     pub(super) cpu_ns: Option<Estimate>,
     pub(super) p50_ns: Option<Estimate>,
     pub(super) p99_ns: Option<Estimate>,
-    /// CPU over that beside no idle clients, in pairs of the same round.
+    /// CPU over the CPU without idle clients, in pairs of the same round.
     pub(super) over_none: Option<Times>,
-    /// CPU over that of epoll beside as many.
+    /// CPU over that of epoll with as many idle clients.
     pub(super) over_epoll: Option<Times>,
     /// Checks that did not pass in some trial.
     pub(super) flags: Vec<String>,
 }
 
-/// What was found.
+/// The results.
 pub(super) struct Found {
     pub(super) costs: Vec<Cost>,
     pub(super) blocks: u32,
@@ -99,7 +99,7 @@ fn workload(level: usize) -> String {
 fn text(quick: bool, levels: &[usize]) -> String {
     let (trials, measure, twin) = if quick { (2, "120ms", "none") } else { (5, "400ms", AGAINST) };
     let list = |of: &[String]| of.join(", ");
-    // Where nobody is idle, and where the most are.
+    // Without idle clients, and with the most.
     let ends = [levels.first(), levels.last()]
         .into_iter()
         .flatten()

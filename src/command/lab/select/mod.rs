@@ -23,17 +23,16 @@ pub(super) struct Select;
 #[serde(deny_unknown_fields)]
 pub(super) struct Measured {
     second: Vec<Second>,
-    /// More clients at once than `select` can know of; absent where this process may not have so many.
+    /// More clients at once than `select` can watch; absent where this process may not open enough.
     refusal: Option<Refusal>,
     costs: Vec<Cost>,
-    /// Clients that ask all the time, in each of those loads.
+    /// Clients that send requests all the time, in each of those loads.
     asking: usize,
     /// Trials of each.
     blocks: u32,
-    /// The smallest difference in CPU that two equal servers do not show here, as a share; absent where none
-    /// was measured twice.
+    /// The smallest detectable difference in CPU, as a share; absent without an A/A control.
     detectable: Option<f64>,
-    /// What was not measured, and why.
+    /// The measurements that were left out, and why.
     left_out: Vec<String>,
 }
 

@@ -82,7 +82,8 @@ fn of_one(model: &str, hold: Duration) -> Result<Second> {
     })
 }
 
-/// Asks once and says nothing more; when it was answered and when it was about to leave.
+/// Sends one request and then nothing more. Returns when it was answered and when it was about to
+/// leave.
 fn first(server: SocketAddr, clock: Clock, hold: Duration) -> Result<(f64, f64)> {
     let mut visitor = Visitor::connect(server)?;
     visitor.send("first")?;
@@ -92,7 +93,7 @@ fn first(server: SocketAddr, clock: Clock, hold: Duration) -> Result<(f64, f64)>
     Ok((answered_s, clock.now_s()))
 }
 
-/// Comes later and asks at once: about to connect, connected, answered.
+/// Connects later and sends at once. Returns when it was about to connect, connected, and answered.
 fn later(
     server: SocketAddr,
     clock: Clock,
@@ -134,7 +135,7 @@ fn watch(
     (queued, unread)
 }
 
-/// How many of many clients at once `select` serves; `None` where this process may not have so many.
+/// How many of many clients at once `select` serves; `None` where this process may not open enough.
 pub(super) fn refusal() -> Result<Option<Refusal>> {
     if loadgen::descriptors_missing(MANY).is_some() {
         return Ok(None);
@@ -148,7 +149,7 @@ pub(super) fn refusal() -> Result<Option<Refusal>> {
     let mut served = 0;
     for _ in 0..MANY {
         let mut client = Visitor::connect(server.address)?;
-        // Who is turned away may find the connection reset already.
+        // A client that is turned away may find the connection reset already.
         let reply = client.send(LINE).and_then(|()| client.line());
         served += usize::from(reply.is_ok_and(|reply| reply.as_deref() == Some(LINE)));
         clients.push(client);

@@ -8,7 +8,7 @@ use crate::command::lab::told::{Times, compared, times};
 /// Fewer rounds than this see large effects only.
 const BLOCKS_FEW: u32 = 5;
 
-/// What the measurements allow to say.
+/// The conclusions from the measurements.
 pub(super) fn select_sentences(measured: &Measured) -> Vec<String> {
     let mut said: Vec<String> = measured.second.iter().map(waited).collect();
     said.extend(beside_none(measured));
@@ -54,7 +54,7 @@ fn waited(second: &Second) -> String {
     )
 }
 
-/// Of each model the cost beside the most idle clients, over that beside none.
+/// For each model the cost beside the most idle clients, over the cost without any.
 fn beside_none(measured: &Measured) -> Vec<String> {
     let mut models: Vec<&str> = measured.costs.iter().map(|cost| cost.model.as_str()).collect();
     models.dedup();
@@ -87,7 +87,7 @@ fn not_known(model: &str, measured: &Measured) -> String {
     )
 }
 
-/// The others against epoll beside as many idle clients, where they are the most.
+/// The other models against epoll, beside the most idle clients.
 fn beside_epoll(measured: &Measured) -> Vec<String> {
     let with = measured.costs.iter().filter(|cost| cost.over_epoll.is_some());
     let mut models: Vec<&str> = with.clone().map(|cost| cost.model.as_str()).collect();

@@ -18,10 +18,11 @@ use crate::statistics::{Interval, interval, mean};
 
 /// The factors of the design that is always there, with the fewest clients.
 const FACTORS: [&str; 3] = [CONNECTION, HOME, HISTORY];
-/// Those of the other one, with the smallest history: clients against all that they may change.
+/// The factors of the other design, with the smallest history: clients against everything that they
+/// may change.
 const FACTORS_OF_CLIENTS: [&str; 3] = [CLIENTS, CONNECTION, HOME];
 
-/// What was found of every model.
+/// The results of every model.
 pub(super) fn models(summary: &Summary) -> Vec<LabModel> {
     let of = |model: String| {
         let points = points::points_of_model(summary, &model);
@@ -54,7 +55,7 @@ fn tail(point: &Point<'_>) -> Option<LabTail> {
     })
 }
 
-/// What is missing, and why, in sentences.
+/// The missing combinations and the reasons, in sentences.
 pub(super) fn left_out(summary: &Summary) -> Vec<String> {
     let mut groups: Vec<(String, usize)> = Vec::new();
     let mut add = |text: String| match groups.iter_mut().find(|(known, _)| *known == text) {
@@ -62,7 +63,7 @@ pub(super) fn left_out(summary: &Summary) -> Vec<String> {
         None => groups.push((text, 1)),
     };
     for out in &summary.excluded {
-        // What else could be chosen is for whoever starts a server.
+        // The rest of the reason is advice for starting a server.
         let reason = out.reason.split(": ").next().unwrap_or_default();
         add(format!("{} was not measured: {reason}", out.model));
     }

@@ -12,10 +12,11 @@ use crate::base::units::show_ns_f64;
 use crate::document::{Decomposition, LabModel, LabNoise};
 use crate::statistics::Interval;
 
-/// What most of something is more than.
+/// "Most" means more than this share.
 const HALF: f64 = 0.5;
 
-/// What is told of all models: whether connecting is most of the difference, and then its share in each case.
+/// The sentences about all models: whether connecting is most of the difference, and its share in
+/// each case.
 pub(super) fn of_all(models: &[LabModel], noise: Option<&LabNoise>) -> Vec<String> {
     let mut cases: Vec<(&str, &str)> = Vec::new();
     for taken in models.iter().flat_map(|model| &model.decompositions) {
@@ -89,8 +90,7 @@ fn case(connection: &str, history: &str) -> String {
     format!("With {} and {}", level_words(CONNECTION, connection), level_words(HISTORY, history))
 }
 
-/// Where connecting's share lies; `None` where the difference may be nothing, or no more than equal cells
-/// differ by.
+/// The interval of connecting's share; `None` where the difference may be 0 or is within the noise.
 pub(super) fn share(taken: &Decomposition, noise: Option<&LabNoise>) -> Option<Interval> {
     let least = detectable(noise, SERVER_CPU.name).unwrap_or(0.0);
     let is_above = away(taken.stateless_ns / taken.stateful_ns) >= least;
@@ -111,7 +111,7 @@ pub(super) fn share_words(share: Option<Interval>) -> String {
     }
 }
 
-/// What is told of one model, case by case.
+/// The sentences about one model, case by case.
 pub(super) fn differences(model: &LabModel, noise: Option<&LabNoise>) -> Vec<String> {
     model.decompositions.iter().map(|taken| taken_apart(&model.model, taken, noise)).collect()
 }

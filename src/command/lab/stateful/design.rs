@@ -7,16 +7,16 @@ use anyhow::{Context, Result};
 
 use crate::plan::{ArrivalsPlan, Plan, Workload};
 
-/// What runs, by its name.
+/// The name of the plan.
 const PLAN: &str = "stateful";
-/// A first look: few and short trials of those that differ most, only the ends of each factor, and no
-/// open loops with many clients.
+/// The quick form: few and short trials of the models that differ most, only the ends of each
+/// factor, and no open loops with many clients.
 const QUICK_TRIALS: u32 = 3;
 const QUICK_MEASURE: Duration = Duration::from_millis(120);
 const QUICK_MODELS: [&str; 2] = ["thread-per-client", "epoll"];
 const QUICK_LEFT_OUT: (&str, &str) = ("requests-per-connection", "10");
-/// The external store is measured where a table is with nothing else varied: it takes most of the time
-/// that a request takes, and tells little of anything beside itself.
+/// The external store is measured where a table is measured with nothing else varied. It takes most
+/// of a request's time, so it shows little of the other factors.
 const LIKE_A_TABLE: &str = "table";
 const EXTERNAL: &str = "external";
 const STATE: &str = "server.state";
@@ -24,7 +24,7 @@ const STATE: &str = "server.state";
 /// The plan; with a store where there is one.
 ///
 /// # Errors
-/// When a model is none, or is not to be measured.
+/// When a model is unknown, or must not be measured.
 pub(super) fn plan(quick: bool, models: &[String], store: Option<&str>) -> Result<Plan> {
     let mut plan = Plan::built_in(PLAN).context("the plan is built in")??;
     if quick {

@@ -34,7 +34,7 @@ pub(super) struct Figure {
 enum Kind {
     /// A dot with an interval, a colour for each series.
     Dots,
-    /// Parts beside each other that add up, a colour for each series.
+    /// Stacked parts, with a colour for each series.
     Stack,
 }
 
@@ -48,7 +48,7 @@ struct Series {
 /// A value with its interval.
 #[derive(Debug, Serialize)]
 struct Mark {
-    /// The row: what it is of, the coarser first.
+    /// The labels of the row, the coarser first.
     row: [String; 2],
     value: f64,
     low: f64,
@@ -70,7 +70,7 @@ fn effects(report: &LabReport, figure: &Metric, id: &'static str, title: &'stati
     let series = |model: &LabModel| {
         let designs = model.designs.iter().filter(|design| design.metric == figure.name);
         let marks = designs.flat_map(|design| {
-            // Of a design over clients the other effects are those of the first, over again.
+            // The other effects of a design over clients repeat those of the first design.
             let own = |effect: &&EffectRecord| !design.is_of_clients() || effect.factor == CLIENTS;
             design.effects.iter().filter(own).map(move |effect| Mark {
                 row: [
@@ -97,7 +97,7 @@ fn effects(report: &LabReport, figure: &Metric, id: &'static str, title: &'stati
     }
 }
 
-/// What is drawn of the parts of a cost: as far as this part, where, and how it is called.
+/// The drawings of the parts of a cost: the last part, the id, and the title.
 const SPLITS: [(&str, &str, &str); 3] = [
     ("connecting", "figure-split", "Where a request's cost comes from"),
     ("history", "figure-split-history", "The same while connections are kept"),

@@ -15,9 +15,9 @@ use crate::process::ServeArgs;
 use crate::process::child::ServerChild;
 use crate::workload::state::StateArgs;
 
-/// Ends what would hang.
+/// The limit for any wait.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What is added in the steps of a session.
+/// The numbers that the steps of a session add.
 const NUMBERS: [u64; 3] = [5, 7, 11];
 
 /// Kills a server between two steps of a session, starts another one in its place, and goes on.
@@ -56,7 +56,7 @@ fn connect(address: SocketAddr) -> Result<BufReader<Patient>> {
     Ok(BufReader::new(Patient::new(stream, PATIENCE)?))
 }
 
-/// Asks for a step and returns the line that answers it.
+/// Sends a step and returns its reply.
 fn take(client: &mut BufReader<Patient>, step: usize, reference: &str) -> Result<String> {
     let (n, steps) = (NUMBERS[step - 1], NUMBERS.len());
     // In one write: half a request would be one.

@@ -13,7 +13,8 @@ pub(super) fn memory_per_client(points: &[Point<'_>]) -> Vec<ClientMemory> {
     found
 }
 
-/// What that of two equal pairs of cells differs by, of the first that was measured twice.
+/// The noise of the memory per client: the difference between two equal pairs of cells, for the
+/// first pair that was measured twice.
 pub(super) fn noise(points: &[Point<'_>], twins: &[Point<'_>]) -> Option<ClientMemory> {
     let twins = pairs(twins);
     let (few, many) = twins.first()?;
@@ -25,7 +26,8 @@ pub(super) fn noise(points: &[Point<'_>], twins: &[Point<'_>]) -> Option<ClientM
     record(few, many, &differences)
 }
 
-/// The cells with the fewest clients and the most, where more were held than anything else asks for.
+/// The cells with the fewest clients and with the most, among the cells that are measured for their
+/// memory.
 fn pairs<'a, 'b>(points: &'b [Point<'a>]) -> Vec<(&'b Point<'a>, &'b Point<'a>)> {
     let held: Vec<&Point<'_>> = points.iter().filter(|point| point.held).collect();
     let levels = Levels::of_places(held.iter().map(|point| &point.place));

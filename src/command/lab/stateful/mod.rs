@@ -30,15 +30,15 @@ use crate::run;
 use crate::view::table;
 use crate::workload::state::StateArgs;
 
-/// What the lab asks.
+/// The question of the lab.
 pub(super) const QUESTION: &str = "Is a stateless server faster than a stateful one? What do connecting, keeping a session, and where it is kept each cost?";
 
 const NO_STORE: &str =
     "State in an external store was not measured: redis-server is not installed.";
-/// The model of the naive experiment: what a first server is like.
+/// The model of the naive experiment: a typical first server.
 const NAIVE_MODEL: &str = "thread-per-client";
 const NAIVE_REQUESTS: u32 = 500;
-/// Who is killed; what is lost does not depend on the model.
+/// The model that is killed; what is lost does not depend on it.
 const KILLED_MODEL: &str = "epoll";
 const KEY_BYTES: usize = 32;
 
@@ -73,7 +73,7 @@ pub(super) fn run(args: &StatefulArgs) -> Result<Exit> {
         None => measure(args)?,
     };
     let report: LabReport = store::read_json(&dir.join("lab.json"))?;
-    // What is said of one model alone is on the page.
+    // Sentences about a single model are on the page.
     let of_one = |said: &str| report.models.iter().any(|model| sentences::is_of(model, said));
     let said: Vec<&str> =
         report.sentences.iter().map(String::as_str).filter(|said| !of_one(said)).collect();
@@ -82,7 +82,7 @@ pub(super) fn run(args: &StatefulArgs) -> Result<Exit> {
     Ok(exit)
 }
 
-/// Runs the plan and what is shown beside it, and writes the page.
+/// Runs the plan and the demonstrations, and writes the page.
 fn measure(args: &StatefulArgs) -> Result<(PathBuf, Exit)> {
     let redis = if Redis::is_installed() { Some(Redis::start()?) } else { None };
     let plan = design::plan(args.quick, &args.models, redis.as_ref().map(Redis::url).as_deref())
@@ -106,11 +106,11 @@ fn measure(args: &StatefulArgs) -> Result<(PathBuf, Exit)> {
     Ok((made.dir, made.exit))
 }
 
-/// What each home loses.
+/// What each home loses when its server is killed.
 fn kill_all(program: &Path, redis: Option<&Redis>) -> Result<Vec<Killed>> {
     let dir = tempfile::tempdir()?;
     let key = dir.path().join("key");
-    // Any bytes do: nobody is to be kept out here, but the next server is to know its tokens.
+    // Any bytes do: the key keeps no one out, but the next server must accept the tokens.
     std::fs::write(&key, [b'k'; KEY_BYTES])?;
     let at = |state: Home| StateArgs { state, ..StateArgs::default() };
     let mut homes = vec![
@@ -133,7 +133,7 @@ fn kill_all(program: &Path, redis: Option<&Redis>) -> Result<Vec<Killed>> {
         .collect()
 }
 
-/// What was shown beside a run. A document of any version has it as it is here, whatever else it says.
+/// The demonstrations beside a run. They have this form in documents of every version.
 #[derive(Default, Deserialize)]
 struct Beside {
     #[serde(default)]
@@ -142,19 +142,19 @@ struct Beside {
     killed: Vec<Killed>,
 }
 
-/// The page of a run that is there, with what was shown beside it.
+/// The page of a saved run, with its demonstrations.
 fn again(dir: &Path) -> Result<()> {
     let summary: Summary = store::read_json(&dir.join("summary.json"))
         .map_err(|error| usage(format!("--from: {error:#}")))?;
     let before = dir.join("lab.json");
-    // A plan that was run with `c10k run` has no lab.json, and nothing beside.
+    // A plan that was run with `c10k run` has no lab.json, and no demonstrations.
     let Beside { naive, killed } =
         if before.exists() { store::read_json(&before)? } else { Beside::default() };
     let report = LabReport { naive, killed, ..report(&summary, dir)? };
     write(&report, dir)
 }
 
-/// What a summary says, without what is shown beside it.
+/// The report from a summary, without the demonstrations.
 fn report(summary: &Summary, dir: &Path) -> Result<LabReport> {
     let models = analysis::models(summary);
     if models.iter().all(|model| model.designs.is_empty()) {
@@ -185,7 +185,7 @@ fn report(summary: &Summary, dir: &Path) -> Result<LabReport> {
     })
 }
 
-/// What became of the sessions of all trials, by home and connection.
+/// The fates of the sessions of all trials, by home and connection.
 fn sessions(summary: &Summary, dir: &Path) -> Result<Vec<LabSessions>> {
     let mut found: Vec<LabSessions> = Vec::new();
     for model in points::models(summary) {

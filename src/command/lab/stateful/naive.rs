@@ -15,12 +15,12 @@ use crate::document::Naive;
 use crate::process::ServeArgs;
 use crate::process::child::ServerChild;
 
-/// Ends what would hang.
+/// The limit for any wait.
 const PATIENCE: Duration = Duration::from_secs(10);
 const REQUEST: &[u8] = b"22 9";
 const REPLY: &[u8] = b"198";
 
-/// What one server took.
+/// The times of one server.
 struct Timed {
     all: Duration,
     responses: Duration,
@@ -88,7 +88,7 @@ fn connect(address: SocketAddr) -> Result<Patient> {
     Ok(Patient::new(stream, PATIENCE)?)
 }
 
-/// The sum of the response times in what the server said.
+/// The sum of the response times in the server's output.
 fn told_by_server(path: &Path, requests: u32) -> Result<Duration> {
     let text = std::fs::read_to_string(path)?;
     let times: Vec<f64> = text.lines().filter_map(response_time).collect();

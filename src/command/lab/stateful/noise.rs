@@ -6,7 +6,7 @@ use super::sentences::signed_bytes;
 use crate::command::lab::told::times;
 use crate::document::{LabNoise, NoiseFloor, Summary};
 
-/// What the cells that were measured twice tell; `None` without such.
+/// The noise from the cells that were measured twice; `None` without any.
 pub(super) fn lab_noise(summary: &Summary) -> Option<LabNoise> {
     let model = points::twin(summary)?;
     let (firsts, twins) =
@@ -41,7 +41,7 @@ fn worst<'a>(noise: &'a LabNoise, figure: &str) -> Option<&'a NoiseFloor> {
     own.max_by(|a, b| a.smallest_detectable.total_cmp(&b.smallest_detectable))
 }
 
-/// What is to be said of it, before anything else is believed.
+/// The sentences about the noise, which a reader needs first.
 pub(super) fn sentences(noise: Option<&LabNoise>) -> Vec<String> {
     let Some(noise) = noise else {
         return vec!["The run has no A/A control, so its noise floor is unknown.".into()];
@@ -55,7 +55,7 @@ pub(super) fn sentences(noise: Option<&LabNoise>) -> Vec<String> {
                  difference below {:.0} % is claimed.",
                 noise.model,
                 times(floor.ratio, floor.interval),
-                // Up, but not for what is a rounding error.
+                // Rounded up, except for a rounding error.
                 ((floor.smallest_detectable * 1e5).round() / 1e3).ceil(),
             ),
             None => format!("The noise floor of {what} is unknown."),

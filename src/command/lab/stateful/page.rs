@@ -15,7 +15,7 @@ use crate::view::page::{self, PLOTLY, micro};
 const SCRIPT: &str = include_str!("page.js");
 const OWN_STYLE: &str = include_str!("page.css");
 
-/// What to think about first, and the beginning of the sentences that answer it.
+/// The predictions to make first, and the beginning of the sentences that answer them.
 const PREDICTIONS: [(&str, &str, &[&str]); 6] = [
     (
         "connecting",
@@ -151,7 +151,7 @@ fn naive(naive: Option<&Naive>, tables: &[Sheet]) -> Markup {
     }
 }
 
-/// What somebody would conclude from the naive experiment, by each of its clocks.
+/// The conclusion that the naive experiment suggests, by each of its clocks.
 fn verdict(naive: &Naive) -> String {
     let faster = |stateful: f64, stateless: f64| {
         let ratio = stateless / stateful;
@@ -186,7 +186,7 @@ fn answer(report: &LabReport, figures: &[Figure], tables: &[Sheet]) -> Markup {
     }
 }
 
-/// What is to be known before anything is compared.
+/// The noise, which a reader needs before any comparison.
 fn noise(report: &LabReport, tables: &[Sheet]) -> Markup {
     html! {
         details id="equal-cells" {
@@ -257,7 +257,7 @@ fn files(report: &LabReport) -> Markup {
     }
 }
 
-/// The tables of this name, and those whose name begins so.
+/// The tables with this name or prefix.
 fn shown(tables: &[Sheet], name: &str) -> Markup {
     let is_of = |sheet: &&Sheet| {
         sheet.label.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))

@@ -4,11 +4,11 @@ use crate::analysis::metric::{self, CAPACITY, Metric, SERVER_CPU, TAIL};
 use crate::base::units::show_bytes;
 use crate::document::{Cell, DesignRecord, Estimate, Summary, Validity};
 
-/// Homes of the state, in the order of tables; others come behind them. The first is what the
-/// others are compared with.
+/// Homes of the state, in the order of tables; others follow. The others are compared with the
+/// first one.
 const HOMES: [&str; 5] = ["none", "connection", "table", "client", "external"];
 
-/// What is varied, as designs call it.
+/// The names of the factors in designs.
 pub(super) const CONNECTION: &str = "connection";
 pub(super) const HOME: &str = "home";
 pub(super) const HISTORY: &str = "history";
@@ -22,8 +22,8 @@ const KEPT: &str = "kept";
 pub(super) struct Point<'a> {
     pub(super) cell: &'a Cell,
     pub(super) place: Place,
-    /// Whether it is there for its memory only: so many clients as it has were measured with one life of
-    /// connections alone.
+    /// Whether it is measured for its memory only: its number of clients was measured with a single
+    /// life of connections.
     pub(super) held: bool,
 }
 
@@ -66,8 +66,8 @@ pub(super) fn figure_title(name: &str) -> String {
     words[..1].to_uppercase() + &words[1..]
 }
 
-/// The values of a figure in a cell, block by block. A cell that failed a check still tells what its
-/// requests cost the server, and not how many there could have been or how long they took.
+/// The values of a figure in a cell, block by block. A cell that failed a check still counts for
+/// CPU, and not for throughput or latency.
 pub(super) fn values(figure: &Metric, point: &Point<'_>) -> Option<Vec<f64>> {
     let cell = point.cell;
     let usable = cell.replies_wrong == 0
@@ -84,7 +84,7 @@ pub(super) fn points_of_model<'a>(summary: &'a Summary, model: &str) -> Vec<Poin
     points(summary.cells.iter().filter(|cell| cell.model == model && !cell.twin))
 }
 
-/// The same of those that were measured a second time.
+/// The same for the cells that were measured a second time.
 pub(super) fn twins<'a>(summary: &'a Summary, model: &str) -> Vec<Point<'a>> {
     points(summary.cells.iter().filter(|cell| cell.model == model && cell.twin))
 }
@@ -123,7 +123,7 @@ pub(super) fn models(summary: &Summary) -> Vec<String> {
     models
 }
 
-/// A cell by what was varied in it; held is for now where clients were.
+/// A cell by its levels. For now, `held` says whether the number of clients was varied.
 fn point(cell: &Cell) -> Option<Point<'_>> {
     let of = |name: &str| {
         let last = |factor: &str| factor.rsplit('.').next() == Some(name);

@@ -75,7 +75,7 @@ fn of_model(model: &LabModel, noise: Option<&LabNoise>) -> Vec<String> {
     said
 }
 
-/// Who says what something does to a figure.
+/// Writes sentences about effects on a figure.
 struct Teller {
     /// The figure.
     what: String,
@@ -114,7 +114,7 @@ impl Teller {
         }
     }
 
-    /// What the number of clients does, and which other effects depend on it.
+    /// The effect of the number of clients, and the effects that depend on it.
     fn clients(&self, model: &str, design: &DesignRecord) -> Vec<String> {
         let own = design.effects.iter().filter(|effect| effect.factor == CLIENTS);
         let mut said: Vec<String> =
@@ -124,7 +124,7 @@ impl Teller {
         said
     }
 
-    /// What two levels do together where that is told to differ from what both do alone.
+    /// The joint effect of two levels, where it surely differs from the product of both.
     fn together(
         &self,
         model: &str,
@@ -202,7 +202,7 @@ fn memory(model: &LabModel, noise: f64) -> Vec<String> {
     said
 }
 
-/// The history of the first entry without state: what others are compared at.
+/// The history of the first entry without state, at which others are compared.
 fn least_history(model: &LabModel) -> &str {
     let least = model.memory.iter().find(|memory| memory.home == "none");
     least.map_or("", |memory| &memory.history)

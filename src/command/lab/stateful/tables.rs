@@ -12,7 +12,7 @@ use crate::document::{
 use crate::view::export::sheet::{Entry, Quantity, Sheet, Text};
 use crate::view::page::micro;
 
-/// More models beside each other than this are too wide for a page.
+/// More models than this side by side are too wide for a page.
 const MODELS_MAX: usize = 4;
 
 /// All tables that have a row.
@@ -107,7 +107,7 @@ fn split(report: &LabReport) -> Sheet {
         splits.iter().map(own).collect()
     };
     let (last, _) = PARTS[PARTS.len() - 1];
-    // What lacks a part is no sum to be compared with others.
+    // A sum that lacks a part cannot be compared with others.
     let sum = |split: &CostSplit| match reaches(split, last) {
         true => known(split.parts.iter().map(|part| part.ns).sum()),
         false => Entry::None,
@@ -131,7 +131,7 @@ fn numbers(sheet: &mut Sheet, quantity: Quantity, columns: &[(&str, Vec<Entry>)]
     }
 }
 
-/// A line of a table with a column for each model: what it is of, and the model's figure.
+/// A line of a table with a column for each model: its label, and the model's figure.
 type Line<const N: usize> = ([String; N], Entry);
 
 /// A table with a column for each model, several of them where one would be too wide.
@@ -171,7 +171,7 @@ fn across<const N: usize>(
     parts.collect()
 }
 
-/// What a line of a design is of; over kept connections alone, that too.
+/// The label of a line of a design; it says so if the design covers kept connections alone.
 fn line(design: &DesignRecord, what: &str) -> [String; 1] {
     let what = what.trim_start_matches("every ");
     [if design.is_of_kept() { format!("{what}, kept") } else { what.into() }]
@@ -188,7 +188,7 @@ fn designs<'a>(model: &'a LabModel, figure: &'a str) -> impl Iterator<Item = &'a
     own.filter(|design| !design.is_of_clients())
 }
 
-/// What the number of clients does, and what it does together with anything else.
+/// The effect of the number of clients, and its interactions.
 fn clients(report: &LabReport) -> Vec<Sheet> {
     let sheets = FIGURES.iter().flat_map(|figure| {
         let lines = |model: &LabModel| {

@@ -11,7 +11,7 @@ const REFERENCE: &str = "The null baseline";
 const ALL: &str = "What these data allow to say";
 const LEFT_OUT: &str = "What is left out";
 
-/// The sentences about all models, and those of each.
+/// The sentences about all models, and those about each.
 pub(super) fn sorted(report: &LabReport) -> (Vec<&String>, Vec<(&String, Vec<&String>)>) {
     let models = || report.models.iter();
     let own = models().map(|model| {
@@ -22,7 +22,7 @@ pub(super) fn sorted(report: &LabReport) -> (Vec<&String>, Vec<(&String, Vec<&St
     (report.sentences.iter().filter(is_general).collect(), own.collect())
 }
 
-/// What follows the tables: headings with their sentences.
+/// The part after the tables: headings with their sentences.
 fn rest(report: &LabReport) -> Vec<(String, Vec<&String>)> {
     let (_, own) = sorted(report);
     let own = own.into_iter().map(|(model, sentences)| (format!("{ALL}: {model}"), sentences));

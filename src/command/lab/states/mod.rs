@@ -39,7 +39,7 @@ pub(super) struct Measured {
     trees: Vec<Tree>,
 }
 
-/// Who closes first.
+/// The side that closes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Side {
@@ -68,7 +68,7 @@ struct ObservedClient {
     answered_s: f64,
     /// The states of its own end, each from when it was first seen.
     own: Vec<Change>,
-    /// Those of the server's.
+    /// The states of the server's end.
     server: Vec<Change>,
 }
 
@@ -163,7 +163,7 @@ fn scenario(model: &str, closes_first: Side, pace: Pace) -> Result<Scenario> {
     Ok(Scenario { model: model.into(), closes_first, clients, watched_until_s })
 }
 
-/// What a client did.
+/// The times of a client.
 struct Visit {
     address: SocketAddr,
     connected_s: f64,

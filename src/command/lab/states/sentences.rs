@@ -7,10 +7,11 @@ use crate::base::units::show_ns_f64;
 
 pub(super) const TIME_WAIT: &str = "TIME_WAIT";
 pub(super) const ESTABLISHED: &str = "ESTABLISHED";
-/// What Linux calls how long it keeps a connection in TIME_WAIT (include/net/tcp.h), and what it is set to.
+/// Linux's name for the time that it keeps a connection in TIME_WAIT (include/net/tcp.h), and its
+/// value.
 const CONSTANT: &str = "TCP_TIMEWAIT_LEN, 60 s";
 
-/// Who closes first, in words.
+/// The side that closes first, in words.
 pub(super) fn title(scenario: &Scenario) -> String {
     let side = match scenario.closes_first {
         Side::Server => "server",
@@ -19,7 +20,7 @@ pub(super) fn title(scenario: &Scenario) -> String {
     format!("{}, the {side} closes first", scenario.model)
 }
 
-/// What was seen allows to say.
+/// The conclusions from the observations.
 pub(super) fn states_sentences(measured: &Measured) -> Vec<String> {
     let scenarios = || measured.scenarios.iter();
     let mut said: Vec<String> = scenarios().map(|s| served(s, measured.delay_s)).collect();

@@ -19,10 +19,10 @@ const KINDS: [Kind; 8] = [
     Kind { name: "CLOSING", waits: false },
     Kind { name: "another state", waits: false },
 ];
-/// What drawings are called, in the order of scenarios.
+/// The titles of the drawings, in the order of scenarios.
 const FIGURES: [&str; 4] =
     ["figure-states-1", "figure-states-2", "figure-states-3", "figure-states-4"];
-/// A drawing goes on for this share of what came before, where TIME_WAIT does.
+/// Where TIME_WAIT goes on, a drawing is longer by this share.
 const TAIL: f64 = 0.2;
 pub(super) fn lesson(measured: &Measured) -> Lesson {
     let said = sentences::states_sentences(measured);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::lab::visitor::{self, Visitor};
 use crate::host::accounts;
 
-/// Servers with a pool get two workers, so that a third client shows what a pool does.
+/// The servers. A pool gets two workers, so that the third client shows how it behaves.
 const SERVERS: [(&str, &[&str]); 7] = [
     ("sequential", &[]),
     ("fork", &[]),
@@ -20,7 +20,7 @@ const SERVERS: [(&str, &[&str]); 7] = [
     ("epoll", &[]),
 ];
 const CLIENTS: usize = 3;
-/// Who is not greeted within this waits. A greeting takes a thousandth of it.
+/// A client that is not greeted within this time waits. A greeting takes a thousandth of it.
 const GREETING: Duration = Duration::from_millis(500);
 
 /// A server with its clients.
@@ -31,7 +31,7 @@ pub(super) struct Tree {
     pub(super) server: String,
     /// Clients that were connected.
     pub(super) clients: usize,
-    /// Those of them that had been greeted.
+    /// Clients that had been greeted.
     pub(super) greeted: usize,
     /// The first process first, parents before their children.
     pub(super) processes: Vec<OfServer>,
@@ -77,7 +77,7 @@ fn of_server(process: &Process) -> Result<OfServer> {
     let stat = process.stat().context("a process of the server went while it was looked at")?;
     let mut threads: Vec<String> = Vec::new();
     for task in process.tasks()?.flatten().filter(|task| task.tid != process.pid()) {
-        // A thread that has just ended is none.
+        // A thread that has just ended does not count.
         threads.extend(task.stat().ok().map(|stat| stat.comm));
     }
     Ok(OfServer { pid: process.pid(), parent: stat.ppid, name: stat.comm, threads })

@@ -13,7 +13,7 @@ use crate::command::lab::visitor::Clock;
 use crate::host::accounts::state_name;
 use crate::host::sockets::{self, CONNECTED, TcpState};
 
-/// Beyond what is waited for anyway nothing is waited for much longer.
+/// How much longer than planned the watch may go on.
 const LATEST_S: f64 = 5.0;
 
 /// From when on an end was in a state.
@@ -21,7 +21,7 @@ const LATEST_S: f64 = 5.0;
 #[serde(deny_unknown_fields)]
 pub(super) struct Change {
     pub(super) at_s: f64,
-    /// As netstat(8) calls it; none where the kernel has no such socket any more.
+    /// Its name in netstat(8); `None` where the kernel has the socket no more.
     pub(super) state: Option<String>,
 }
 
@@ -34,8 +34,8 @@ pub(super) struct End {
     pub(super) changes: Vec<Change>,
 }
 
-/// What was seen of all ends, and when the last look was. Goes on after the clients are done until no end is
-/// left, for so long at most.
+/// The states of all ends, and the time of the last look. Goes on after the clients are done until
+/// no end is left, at most for the patience of `pace`.
 pub(super) fn watch(
     server: SocketAddr,
     known: &Mutex<Vec<SocketAddr>>,
@@ -46,7 +46,7 @@ pub(super) fn watch(
     let mut ends: Vec<End> = Vec::new();
     let mut deadline_s = f64::INFINITY;
     loop {
-        // Asked before the look, so that what clients did last is seen.
+        // Read before the look, so that the clients' last actions are seen.
         let done = are_done();
         let at_s = clock.now_s();
         let clients = known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
@@ -56,7 +56,7 @@ pub(super) fn watch(
         }
         let is_gone = |end: &End| end.changes.last().is_none_or(|change| change.state.is_none());
         let settled = ends.iter().all(|end| is_gone(end) || end.is("TIME_WAIT"));
-        // What neither goes nor comes to TIME_WAIT is told as it was.
+        // An end that neither goes away nor reaches TIME_WAIT is reported as last seen.
         let is_over = (settled && at_s >= deadline_s) || at_s >= deadline_s + LATEST_S;
         if done && (ends.iter().all(is_gone) || is_over) {
             return Ok((ends, at_s));

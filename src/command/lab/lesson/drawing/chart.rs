@@ -18,7 +18,7 @@ const ROOM: f64 = 1.08;
 /// A drawing of values.
 #[derive(Debug)]
 pub(in crate::command::lab) struct Chart {
-    /// What it shows, for who does not see it.
+    /// A description for readers who cannot see it.
     pub(in crate::command::lab) label: String,
     pub(in crate::command::lab) x: Axis,
     pub(in crate::command::lab) y: Axis,
@@ -160,7 +160,8 @@ impl Chart {
     }
 }
 
-/// The mark of a series, around nothing: they are told apart in grey, too.
+/// The mark of a series, around the origin. The shapes differ, so that the series can be
+/// distinguished in grey too.
 fn mark(series: usize) -> Markup {
     html! {
         @match series % 4 {

@@ -27,7 +27,7 @@ const KEY_HEIGHT: f64 = 20.0;
 const KEY_COLUMNS: usize = 2;
 const KEY_NAME: f64 = 30.0;
 
-/// A drawing with what its colours and marks mean.
+/// A drawing with its legend.
 #[derive(Debug)]
 pub(in crate::command::lab) struct Drawing {
     pub(in crate::command::lab) svg: Markup,
@@ -35,16 +35,16 @@ pub(in crate::command::lab) struct Drawing {
     keys: Vec<Key>,
 }
 
-/// What a colour or a mark means.
+/// An entry of the legend.
 #[derive(Debug)]
 struct Key {
-    /// As large as what it is in.
+    /// It fills its container.
     sign: Markup,
     name: String,
 }
 
 impl Drawing {
-    /// What colours and marks mean, for a page.
+    /// The legend, for a page.
     pub(super) fn legend(&self) -> Markup {
         html! {
             ul.legend.drawing { @for key in &self.keys { li { (key.sign) (key.name) } } }
@@ -76,8 +76,8 @@ impl Drawing {
     }
 }
 
-/// The light colours without variables: an image does not know what page it is on, and not every program that
-/// makes another format of it knows them.
+/// The light colours without variables: an image does not know its page, and not every converter
+/// knows variables.
 fn plain_style() -> String {
     let mut style = String::new();
     for rule in STYLE.split("@media").next().unwrap_or_default().split_inclusive('}') {

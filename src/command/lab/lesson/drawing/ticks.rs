@@ -1,6 +1,6 @@
 //! Round positions for the ticks of an axis.
 
-/// How many are asked for.
+/// The desired number of ticks.
 const MOST: f64 = 6.0;
 
 /// Multiples of 1, 2 or 5 times a power of ten from 0 to this, six at most beside 0.

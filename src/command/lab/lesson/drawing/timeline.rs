@@ -5,13 +5,13 @@ use maud::{Markup, html};
 use super::{Drawing, Key, percent, ticks};
 use crate::base::units::show_ns_f64;
 
-/// Heights in pixels: a lane's name, its bar, and what is between two lanes.
+/// Heights in pixels: a lane's name, its bar, and the gap between two lanes.
 const NAME: f64 = 19.0;
 const BAR: f64 = 24.0;
 const GAP: f64 = 13.0;
 /// Below the last lane: the axis.
 const FOOT: f64 = 26.0;
-/// What is left free at either end, as a share of the width.
+/// The margin at either end, as a share of the width.
 const MARGIN: f64 = 0.01;
 /// Where a moment's mark is, in pixels around the middle of its bar.
 const MARK: f64 = 4.5;
@@ -19,18 +19,18 @@ const MARK: f64 = 4.5;
 /// A drawing of lanes.
 #[derive(Debug)]
 pub(in crate::command::lab) struct Timeline {
-    /// What it shows, for who does not see it.
+    /// A description for readers who cannot see it.
     pub(in crate::command::lab) label: String,
     /// A name for the patterns in it that no other drawing of the page has.
     pub(in crate::command::lab) id: &'static str,
-    /// What spans can be of, in the order of the legend; eight at most.
+    /// The kinds of spans, in the order of the legend; eight at most.
     pub(in crate::command::lab) kinds: Vec<Kind>,
-    /// What a mark means; none is drawn without.
+    /// The meaning of a mark; without it no mark is drawn.
     pub(in crate::command::lab) mark: Option<&'static str>,
     pub(in crate::command::lab) lanes: Vec<Lane>,
 }
 
-/// What a span is of.
+/// The kind of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::command::lab) struct Kind {
     pub(in crate::command::lab) name: &'static str,
@@ -53,7 +53,7 @@ pub(in crate::command::lab) struct Span {
     pub(in crate::command::lab) to_s: f64,
     /// Which of the kinds.
     pub(in crate::command::lab) kind: usize,
-    /// What stands in it, as far as there is room.
+    /// The text in it, as far as there is room.
     pub(in crate::command::lab) says: String,
 }
 
