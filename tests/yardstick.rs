@@ -1,14 +1,15 @@
 //! The instrument of the yardstick that counts instructions: the same work is the same count.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use c10k::machine;
 
-#[path = "../benches/yardstick/stepper.rs"]
+#[path = "../benches/yardstick/stepper/mod.rs"]
 mod stepper;
 
-use stepper::{Count, Scope, Stepper};
+use stepper::{Clock, Count, Scope, Stepper};
 
 /// A shell that does the same for each line that it reads.
 struct Shell(Child);
@@ -30,7 +31,7 @@ impl Shell {
     fn counts(mut self, lines: usize, scope: fn(i32) -> Scope) -> Option<Vec<Count>> {
         self.line();
         let pid = i32::try_from(self.0.id()).expect("a pid");
-        let stepper = match Stepper::attach(scope(pid), machine::cpus()[0]) {
+        let stepper = match Stepper::attach(scope(pid), machine::cpus()[0], Clock::Real) {
             Ok(stepper) => stepper,
             Err(why) => {
                 eprintln!("skipped: {why:#}");
@@ -75,7 +76,7 @@ fn what_a_child_does_is_counted_with_the_tree_and_not_with_the_thread() {
 fn whoever_has_ended_is_not_counted_to_be_at_rest() {
     let mut shell = Shell::doing(":");
     let pid = i32::try_from(shell.0.id()).expect("a pid");
-    let Ok(stepper) = Stepper::attach(Scope::Tree(pid), machine::cpus()[0]) else {
+    let Ok(stepper) = Stepper::attach(Scope::Tree(pid), machine::cpus()[0], Clock::Real) else {
         eprintln!("skipped: nobody may be traced here");
         return;
     };
@@ -90,7 +91,7 @@ fn the_turns_of_a_loop_that_never_sleeps_are_alike() {
     let mut sh = Command::new("sh");
     let mut busy = sh.args(["-c", "while :; do kill -0 $$; done"]).spawn().expect("sh runs");
     let pid = i32::try_from(busy.id()).expect("a pid");
-    let Ok(stepper) = Stepper::attach(Scope::Tree(pid), machine::cpus()[0]) else {
+    let Ok(stepper) = Stepper::attach(Scope::Tree(pid), machine::cpus()[0], Clock::Real) else {
         eprintln!("skipped: nobody may be traced here");
         busy.kill().and_then(|()| busy.wait()).expect("it runs");
         return;
@@ -104,4 +105,38 @@ fn the_turns_of_a_loop_that_never_sleeps_are_alike() {
     assert!(turns[0].instructions > 100, "{turns:?}");
     assert!(turns.iter().all(|turn| *turn == turns[0]), "{turns:?}");
     assert_eq!(turns[0].syscalls, [(kill, 1)].into(), "{turns:?}");
+}
+
+#[test]
+fn a_slow_clock_advances_by_its_readings_and_not_by_time() {
+    const SCRIPT: &str = "import sys, time\nfor _ in iter(sys.stdin.readline, ''): \
+                          print(time.monotonic_ns(), flush=True)";
+    let mut python = Command::new("python3");
+    let python = python.args(["-c", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut python) = python.spawn() else { return eprintln!("skipped: there is no python3") };
+    let mut stdin = python.stdin.take().expect("piped");
+    let mut lines = BufReader::new(python.stdout.take().expect("piped")).lines();
+    let mut read = || -> u64 {
+        stdin.write_all(b"x\n").expect("it reads");
+        lines.next().expect("it answers").expect("text").parse().expect("a number")
+    };
+    let real = read();
+    let pid = i32::try_from(python.id()).expect("a pid");
+    let stepper = match Stepper::attach(Scope::Tree(pid), machine::cpus()[0], Clock::Slow) {
+        Ok(stepper) => stepper,
+        Err(why) => {
+            eprintln!("skipped: {why:#}");
+            return python.kill().and_then(|()| python.wait()).map(drop).expect("it runs");
+        }
+    };
+    let first = read();
+    assert!(first > real, "it begins at the real time: {real}, {first}");
+    let before = stepper.settled().expect("it comes to rest");
+    std::thread::sleep(Duration::from_millis(50));
+    let second = read();
+    let count = stepper.settled().expect("it comes to rest").since(&before);
+    assert!(count.clock_reads > 0, "{count:?}");
+    assert_eq!(second - first, 1_000 * count.clock_reads, "{count:?}");
+    drop(stepper);
+    let _ = python.wait();
 }

@@ -19,7 +19,7 @@ use servers::models;
 
 use crate::conformance;
 use crate::references::{CONNECTIONS, Reference};
-use crate::stepper::{Count, Scope, Stepper};
+use crate::stepper::{Clock, Count, Scope, Stepper};
 use crate::support::process::Process;
 use crate::tools::{Side, Subject, Tools};
 use clients::{Clients, Echoes};
@@ -134,7 +134,7 @@ fn server(tools: &Tools, reference: &Reference, side: Side) -> Result<Cost> {
     let exchange = conformance::exchange_of_64_bytes(reference.request);
     let mut clients = Clients::open(server.address, reference.connections, exchange)?;
     let scope = Scope::Tree(server.process.pid());
-    let stepper = Stepper::attach(scope, tools.server_cpu)?;
+    let stepper = Stepper::attach(scope, tools.server_cpu, Clock::Real)?;
     if per(Subject::Server(*reference)) == Per::IdleTurn {
         return cost_of_turns(stepper, server.process);
     }
@@ -149,7 +149,9 @@ fn generator(tools: &Tools, (engine, program): (Engine, &str), side: Side) -> Re
     echoes.await_clients(CONNECTIONS)?;
     let process = client.pid();
     let thread = thread_of(process)?;
-    let stepper = Stepper::attach(Scope::Thread { process, thread }, tools.server_cpu)?;
+    // It looks for timeouts and tells how it goes ten times a second, and would do nothing else.
+    let scope = Scope::Thread { process, thread };
+    let stepper = Stepper::attach(scope, tools.server_cpu, Clock::Slow)?;
     cost(&OF_GENERATOR, stepper, client, &mut |requests| echoes.answer(requests))
 }
 

@@ -5,6 +5,11 @@
 //!
 //! The code that the kernel lends to every process for reading clocks (its vDSO) is not counted but how often
 //! it is entered: it begins again when the clock moves on meanwhile, which slow readers see happen.
+//!
+//! Whoever does something ten times a second would do little else while each instruction takes microseconds.
+//! For it the clock can be slowed down: what it reads is written by the stepper ([`Clock::Slow`]).
+
+mod slow;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -21,6 +26,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use procfs::process::{MMapPath, Process, Task};
+use slow::SlowClock;
 
 /// A step takes some microseconds, and on a busy machine as many as its turn takes to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
@@ -35,6 +41,15 @@ pub(crate) enum Scope {
     Tree(i32),
     /// One thread of a process.
     Thread { process: i32, thread: i32 },
+}
+
+/// The clock that is read by whoever is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    Real,
+    /// It begins at the real time and advances by [`slow::TICK_NS`] with each reading, as if all between
+    /// two readings took that long. Waits in the kernel last as long as ever.
+    Slow,
 }
 
 /// What was counted.
@@ -83,14 +98,14 @@ impl Stepper {
     ///
     /// # Errors
     /// Where this machine does not allow it.
-    pub(crate) fn attach(scope: Scope, cpu: usize) -> Result<Self> {
+    pub(crate) fn attach(scope: Scope, cpu: usize, clock: Clock) -> Result<Self> {
         let counted = Arc::default();
         let (sender, attached) = sync_channel(1);
         let for_thread = Arc::clone(&counted);
         // Whoever has attached to a process is the only thread that can step it.
         let thread = thread::Builder::new()
             .name("stepper".into())
-            .spawn(move || step(scope, cpu, &for_thread, &sender))
+            .spawn(move || step((scope, cpu, clock), &for_thread, &sender))
             .context("no thread to count instructions")?;
         let stepper = Self { scope, counted, thread: Some(thread) };
         attached.recv().map_err(|_| anyhow!("the counting thread has ended"))??;
@@ -210,8 +225,7 @@ impl Counted {
 
 /// The counting thread.
 fn step(
-    scope: Scope,
-    cpu: usize,
+    (scope, cpu, clock): (Scope, usize, Clock),
     counted: &Mutex<Counted>,
     attached: &SyncSender<Result<()>>,
 ) -> Result<()> {
@@ -222,6 +236,7 @@ fn step(
     attached.send(Ok(())).context("nobody waits")?;
     // For each thread whether it is in the vDSO.
     let mut inside: HashMap<Pid, bool> = HashMap::new();
+    let mut slow = (clock == Clock::Slow).then(SlowClock::default);
     let flags = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
     loop {
         let (pid, signal) = match waitpid(None, Some(flags)) {
@@ -229,7 +244,13 @@ fn step(
             Ok(WaitStatus::Stopped(pid, Signal::SIGTRAP)) => {
                 if let Ok(next) = Next::next_stop(pid) {
                     let was = inside.entry(pid).or_default();
+                    let entered = !*was && vdso.contains(&next.at);
                     *was = lock(counted).step(&next, &vdso, *was);
+                    if let Some(slow) = slow.as_mut().filter(|_| entered) {
+                        // It is back where it read the clock, before the next instruction.
+                        slow.answer(pid).context("a clock cannot be read in its place")?;
+                        *was = lock(counted).step(&Next::next_stop(pid)?, &vdso, true);
+                    }
                 }
                 (pid, None)
             }
