@@ -141,12 +141,18 @@ arrivals = { kind = "staircase", rates = [200, 400], step = "30ms" }
 
 #[test]
 fn a_twin_is_measured_beside_its_model_and_ranked_nowhere() {
-    let folder = tempfile::tempdir().expect("a folder");
     let head = HEAD.replace("trials = 1", "trials = 1\nreference = false");
     let plan = head.replace("\"epoll\"]", "\"poll\", \"epoll\"]\ntwin = \"epoll\"")
         + "[[workload]]\nname = \"echo\"\nrequest = { kind = \"echo\", bytes = 8 }\n\
            arrivals = { kind = \"closed\" }\n";
-    let (summary, run) = good_run(folder.path(), &plan);
+    // On a loaded machine a cell may be no good, and then nothing is ranked.
+    let tries = (0..10).map(|_| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (summary, run) = good_run(folder.path(), &plan);
+        (folder, summary, run)
+    });
+    let mut ranked = tries.skip_while(|(_, summary, _)| summary["verdicts"][0].is_null());
+    let (_folder, summary, run) = ranked.next().expect("one of ten runs is good");
     let names: Vec<_> =
         cells(&summary).iter().map(|cell| (cell["model"].as_str(), &cell["twin"])).collect();
     let (no, yes) = (Value::Null, Value::Bool(true));
