@@ -1,4 +1,4 @@
-"""One workload, one row for each model: quantiles, CPU time on either side, memory."""
+"""Figures of one workload, one row for each model: quantiles, CPU time of both ends, memory."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ def cost(run: Run, look: Looks, workload: str) -> Figure | None:
     if not cells:
         return None
     handles = [
-        Patch(facecolor=USER, label="server, its own code"),
+        Patch(facecolor=USER, label="server, user mode"),
         Patch(facecolor=KERNEL, label="server, kernel"),
         Patch(facecolor=CLIENT, edgecolor="#555555", hatch="////", label="generator"),
     ]
     frame = Frame(
         run,
-        f"{workload}: CPU time for each reply",
+        f"{workload}: CPU time per reply",
         _subtitle(cells),
         0.5 + 0.3 * len(cells),
         handles=handles,
         notes=[
             f"Bar: median of the trials; whisker: {rows.ENDS}.",
-            "The kernel's clock ticks split user mode and kernel. Hatched grey is invalid.",
+            "User mode and kernel are split by the kernel's clock ticks. Hatched grey: invalid.",
             *style.flag_notes(cells),
         ],
     )

@@ -1,4 +1,4 @@
-"""What a client feels beside latency, what it takes in memory, and the system calls for a reply."""
+"""Turnaround time and time to connect, memory per connection, and system calls per reply."""
 
 from __future__ import annotations
 
@@ -62,13 +62,11 @@ def turnaround(run: Run, look: Looks, workload: str) -> Figure | None:
     return _one_row_each(
         run,
         look,
-        f"{workload}: turn-around",
+        f"{workload}: turnaround time",
         [(cell, cell.turnaround_ns) for cell in cells],
         units=style.NS_UNITS,
         axis="From connect to the last reply",
-        notes=[
-            f"Bar: median over the trials of each one's mean; whisker: {rows.ENDS}; dot: one trial."
-        ],
+        notes=[f"Bar: median of the trials' means; whisker: {rows.ENDS}; dot: one trial."],
     )
 
 
@@ -92,7 +90,7 @@ def connect(run: Run, look: Looks, workload: str) -> Figure | None:
         [(cell, known(cell)) for cell in cells],
         units=style.NS_UNITS,
         axis="Median time to connect",
-        notes=[f"Bar: {rows.TOGETHER} as a whisker; latency excludes it."],
+        notes=[f"Bar: {rows.TOGETHER} as a whisker. Latency excludes the time to connect."],
     )
 
 
@@ -144,9 +142,9 @@ def memory_per_connection(run: Run, look: Looks, series: str) -> Figure | None:
         units=style.BYTE_UNITS,
         axis="For each further connection",
         notes=[
-            f"Proportional set size with the most {factor} less that with the fewest, over their "
-            f"difference ({span}), in pairs of the same block.",
-            "Bar: median; whisker: smallest to largest; dot: one block.",
+            f"Growth of the proportional set size from the fewest to the most {factor} ({span}), "
+            "divided by their difference, in pairs of the same block.",
+            "Bar: median; whisker: range of the blocks; dot: one block.",
         ],
     )
 
@@ -165,7 +163,7 @@ def syscalls(run: Run, look: Looks, workload: str) -> Figure | None:
     rest = len(most) > len(named)
     frame = Frame(
         run,
-        f"{workload}: system calls for each reply",
+        f"{workload}: system calls per reply",
         rows.arrivals_text(cells),
         0.5 + 0.24 * len(cells),
         handles=[
@@ -174,8 +172,8 @@ def syscalls(run: Run, look: Looks, workload: str) -> Figure | None:
         ]
         + [Patch(facecolor="#e3e3e3", label="others")] * rest,
         notes=[
-            "Counted by strace in a load of its own, which slows the server down: an event loop "
-            "then finds more at once, and makes fewer calls than it would.",
+            "Counted by strace in a separate load. strace slows the server down, so an event loop "
+            "finds more clients ready at once, and makes fewer calls than without it.",
             *style.flag_notes(cells),
         ],
     )

@@ -1,4 +1,4 @@
-"""What a reply costs: throughput and CPU time, and all workloads at a glance."""
+"""What a reply costs: throughput and CPU time, and an overview of all workloads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def throughput(run: Run, look: Looks, workload: str) -> Figure | None:
         return None
     frame = Frame(
         run,
-        f"{workload}: throughput and its price",
+        f"{workload}: throughput and its cost",
         f"{rows.arrivals_text(cells)} · {rows.trials_text(cells)}",
         0.62 + 0.26 * len(cells),
         notes=[
@@ -71,7 +71,7 @@ def overview(run: Run, look: Looks) -> Figure | None:
         f"{rows.trials_text(run.cells)}",
         sum(heights),
         notes=[
-            f"{rows.MARKS} p99: of response time in an open loop, else of service time.",
+            f"{rows.MARKS} p99 is of response time in an open loop, otherwise of service time.",
             *rows.together_note(run.cells),
             *rows.bound_note(list(run.cells), [0.99]),
             *_overview_notes(run),

@@ -1,4 +1,4 @@
-"""What a results folder says, as types: a run, its cells, and latencies as they were counted."""
+"""The content of a results folder, as types: a run, its cells, and histograms of latency."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Estimate:
 
     @property
     def low(self) -> float:
-        """The lower end of the interval, or of the spread where trials are too few for one."""
+        """The lower end of the interval, or of the range where there are too few trials for one."""
         return self.interval[0] if self.interval else self.min
 
     @property
@@ -52,7 +52,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Pooled:
-    """A quantile of all trials of a cell together, and the trials' own."""
+    """A quantile of a cell: pooled over its trials, and of the single trials."""
 
     value_ns: float
     admitted: bool
@@ -130,7 +130,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """As in the names of trials: a second measurement of a model is told from the first."""
+        """The model's name; `+twin` marks its second measurement, as in the names of trials."""
         return f"{self.model}+twin" if self.twin else self.model
 
     def factor(self, name: str) -> Factor | None:
@@ -188,13 +188,13 @@ class Run:
 
     @property
     def models(self) -> list[str]:
-        """In teaching order: that of the fullest workload, then whatever only others have."""
+        """In teaching order: the models of the fullest workload, then those that it lacks."""
         by_size = Counter(cell.workload for cell in self.cells)
         cells = sorted(self.cells, key=lambda cell: -by_size[cell.workload])
         return list(dict.fromkeys(cell.model for cell in cells))
 
     def of_workload(self, workload: str, twins: bool = True) -> list[Cell]:
-        """In teaching order; a second measurement follows its first, or is left out."""
+        """In teaching order; a twin follows its first measurement, or is left out."""
         cells = [cell for cell in self.cells if cell.workload == workload]
         order = list(dict.fromkeys(cell.model for cell in cells))
         cells = [cell for cell in cells if twins or not cell.twin]
@@ -223,7 +223,7 @@ class Samples:
         return self.count * np.minimum(1 - q, np.where(q < 0.5, q, 1.0)) >= SAMPLES_BEYOND
 
     def at_least(self, q: np.ndarray | float) -> np.ndarray:
-        """Where it reaches into what was cut off: the truth is the value or more."""
+        """Whether it includes requests that were cut off: the true value is this or more."""
         q = np.asarray(q)
         if not self.censored:
             return np.zeros(q.shape, dtype=bool)

@@ -1,4 +1,4 @@
-"""The figures of a lab: what each factor does, where a cost comes from, what a client takes."""
+"""The figures of a lab: the effect of each factor, the parts of a cost, memory per client."""
 
 from __future__ import annotations
 
@@ -173,15 +173,15 @@ def split(run: Run, lab: Document) -> Figure | None:
     frame = Frame(
         run,
         "Where a request's cost comes from",
-        "Server CPU for each request, one thing added after the other",
+        "Server CPU per request, one thing added after the other",
         0.5 + 0.2 * len(lines),
         handles=[
             Patch(facecolor=color, hatch=hatch, edgecolor="white", label=name)
             for _, name, color, hatch in PARTS
         ],
         columns=4,
-        notes=["A part to the left of 0 makes it cheaper."]
-        + [f"Not drawn, as cells are missing: {', '.join(left_out)}."] * bool(left_out),
+        notes=["A part to the left of 0 makes the request cheaper."]
+        + [f"Not drawn, because cells are missing: {', '.join(left_out)}."] * bool(left_out),
     )
     axes = frame.figure.subplots()
     top = low = 0.0
@@ -223,5 +223,7 @@ def figures(run: Run, look: Looks, lab: Document) -> dict[str, Callable[[], Figu
             effects(lab, "p99_ns"),
             _times,
         ),
-        "memory": lambda: dots(run, look, "Memory of a client", memory(lab), _bytes),
+        "memory": lambda: dots(
+            run, look, "Memory of the server for each further client", memory(lab), _bytes
+        ),
     }

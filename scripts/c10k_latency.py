@@ -1,4 +1,4 @@
-"""Latency by percentile."""
+"""Latency by percentile, and as a distribution."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from c10k_style import Frame, Look, Looks
 
 # x = 1/(1-q), the value in ns, and whether it is a lower bound.
 Curve = tuple[np.ndarray, np.ndarray, np.ndarray]
-AT_LEAST = "≥, dotted: a lower bound, since requests were cut off."
+AT_LEAST = "≥, dotted: a lower bound, because requests were cut off."
 
 
 def percent(q: float) -> str:
@@ -24,13 +24,13 @@ def percent(q: float) -> str:
 
 
 def end_of(cell: Cell) -> float:
-    """Where a table begins to say that samples are too few, as 1/(1-q)."""
+    """The first quantile with too few samples beyond it, as 1/(1-q)."""
     inner = [one for one in cell.latency if 0.5 <= one.q < 1]
     return min((1 / (1 - one.q) for one in inner if one.pooled and not one.shown), default=np.inf)
 
 
 def curve(samples: Samples, end: float = np.inf) -> Curve:
-    """What can be drawn: admitted quantiles only, and none from the end on."""
+    """The points of a curve: admitted quantiles only, and none from the end on."""
     if samples.count < 2 * SAMPLES_BEYOND:
         return np.empty(0), np.empty(0), np.empty(0, dtype=bool)
     last = samples.count / SAMPLES_BEYOND
@@ -94,7 +94,7 @@ def latency(run: Run, look: Looks, workload: str) -> Figure | None:
 
 
 def _by_percentile(every: list[Axes], drawn: list[Curve], panels_drawn: int) -> None:
-    """Both axes, logarithmic: time, and one over the share that took longer."""
+    """Sets both axes, logarithmic: time, and one over the share that took longer."""
     axes = every[0]
     right = max(x[-1] for x, _, _ in drawn)
     # "0 %" has no room beside "50 %" in a narrow panel.
@@ -141,7 +141,7 @@ def cdf(run: Run, look: Looks, workload: str) -> Figure | None:
         panels.height(groups, 2.8),
         handles=panels.handles(look, [cell for cell, _ in drawn]) if len(groups) == 1 else [],
         notes=[
-            "A line that ends below 100 % has requests that were cut off.",
+            "A line ends below 100 % where requests were cut off.",
             *style.flag_notes(cells),
         ],
     )
@@ -183,14 +183,14 @@ def cdf(run: Run, look: Looks, workload: str) -> Figure | None:
 
 
 def distribution(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
-    """Values, and how many in a hundred took no longer, as far as that is known."""
+    """Values, and the percentage that took no longer, as far as it is known."""
     share = np.cumsum(samples.counts) / samples.count
     known = ~samples.at_least(share)
     return samples.values[known], share[known] * 100
 
 
 def _line(axes: Axes, cell: Cell, look: Look, drawn: Curve) -> None:
-    """Solid as far as it is known, dotted from there on."""
+    """Draws a line: solid as far as it is known, dotted from there on."""
     x, y, at_least = drawn
     marked = {2.0, *(10.0**k for k in range(1, 12))}
     known = ~at_least

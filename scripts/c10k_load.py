@@ -1,4 +1,4 @@
-"""Latency against load."""
+"""Latency against load: response time over the offered rate."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ QUANTILES = (0.5, 0.95, 0.99, 0.999)
 
 
 def varies_only_load(cell: Cell) -> bool:
-    """Whether nothing but when requests are sent sets it apart from its kin."""
+    """Whether the cell's factors are only about when requests are sent."""
     return all(factor.name.startswith("arrivals") for factor in cell.factors)
 
 
 def families(run: Run) -> dict[str, list[Cell]]:
-    """Open-loop cells by what only their rate sets apart, under the name of their figure."""
+    """Open-loop cells that differ only in their rate, by the name of their figure."""
     bases: dict[str, dict[tuple, list[Cell]]] = {}
     for cell in run.cells:
         if cell.arrivals.rate_per_s is not None and varies_only_load(cell):
@@ -64,7 +64,7 @@ def _at_one_load(
     }
     frame = Frame(
         run,
-        f"{family}: response time at {'one equal rate' if one_rate else 'rates of their own'}",
+        f"{family}: response time at {'the same rate' if one_rate else 'different rates'}",
         f"{rows.arrivals_text(cells)} · {rows.trials_text(cells)}",
         0.5 + 0.31 * len(cells),
         handles=rows.quantile_handles(tints),
@@ -205,7 +205,7 @@ def _gap_note(cells: list[Cell], shown: list[float]) -> list[str]:
         for q in shown
         if any(not (one := cell.quantile(q)) or one.shown is None for cell in cells)
     ]
-    return [f"{' and '.join(short)}: left out where samples were too few."] if short else []
+    return [f"{' and '.join(short)}: left out where there were too few samples."] if short else []
 
 
 def _rate_notes(cells: list[Cell]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Panels that several figures are made of: many lines parted, and two panels over one time."""
+"""Shared panels of figures: many lines split into panels, and two panels over the same seconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BEHIND = "#cfcfcf"
 
 
 def parted(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """The lines of each panel, as even as can be; a second measurement stays with its first."""
+    """The lines of each panel, as even as possible; a twin stays with its first measurement."""
     models = list(dict.fromkeys(cell.model for cell in cells))
     if len(models) <= LINES_MAX:
         return [list(cells)]
@@ -42,7 +42,7 @@ def names_across() -> int:
 
 
 def height(groups: list[list[Cell]], one: float) -> float:
-    """Of a figure with these panels: `one` is that of a single panel."""
+    """The height of a figure with these panels: `one` is that of a single panel."""
     if len(groups) == 1:
         return one
     lines = math.ceil(len(groups) / across(groups))
@@ -86,7 +86,7 @@ def draw_parted(
 
 
 def name_axes(every: list[Axes], below: str, left: str) -> None:
-    """What is along the axes, said once in each column and in each line."""
+    """Names the axes, once in each column and in each line."""
     columns = min(len(every), 2)
     for at, axes in enumerate(every):
         if at >= len(every) - columns:
@@ -96,7 +96,7 @@ def name_axes(every: list[Axes], below: str, left: str) -> None:
 
 
 def handles(look: Looks, cells: Sequence[Cell]) -> list:
-    """One in the legend for each line."""
+    """A mark in the legend for each line."""
     return [style.handle(style.look_of(look, cell), style.label(cell)) for cell in cells]
 
 

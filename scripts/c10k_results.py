@@ -1,7 +1,7 @@
 """Reads a results folder: `summary.json` and the trials that it lists.
 
-The formats are the serde types in `src/document/`. Fields that are not known here are ignored,
-because the format's version is raised only when a field changes its meaning or goes away.
+The formats are the serde types in `src/document/`. Unknown fields are ignored: the version of a
+format is raised only when a field changes its meaning or is removed.
 """
 
 from __future__ import annotations

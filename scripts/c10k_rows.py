@@ -1,4 +1,4 @@
-"""What several figures are made of: rows of bars or dots, one for each model, and captions."""
+"""Shared parts of figures: rows of bars or dots, one for each model, and captions."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import c10k_style as style
 from c10k_documents import Cell, Estimate
 from c10k_style import Looks
 
-ENDS = "95 % interval of the median, or smallest to largest where there is none"
+ENDS = "95 % interval of the median, or the range of the trials where there is none"
 MARKS = f"Mark: median of the trials; whisker: {ENDS}."
-TOGETHER = "all trials together, and from the smallest to the largest of the trials' own"
+TOGETHER = "all trials together, with the range of the single trials"
 
 
 def p_name(q: float) -> str:
@@ -30,9 +30,9 @@ def arrivals_text(cells: Iterable[Cell]) -> str:
         "closed": "closed loop",
         "constant": "constant arrivals",
         "poisson": "Poisson arrivals",
-        "ramp": "a rate that changes",
-        "staircase": "rates in steps",
-        "replay": "a replay",
+        "ramp": "ramp",
+        "staircase": "staircase",
+        "replay": "replay",
     }
     text = " and ".join(dict.fromkeys(kinds[cell.arrivals.kind] for cell in cells))
     rates = {cell.arrivals.rate_per_s for cell in cells if cell.arrivals.rate_per_s}
@@ -274,12 +274,12 @@ def log_limits(axes: Axes, rows: list[Row], inches: float, room: float = 0.5) ->
 
 
 def latency_marks(cells: Iterable[Cell]) -> str:
-    """What a mark of latency is."""
+    """The caption of a mark of latency."""
     return next(iter(together_note(cells)), MARKS)
 
 
 def together_note(cells: Iterable[Cell]) -> list[str]:
-    """What latency is in a figure of other things too."""
+    """How latency is drawn in a figure that also shows other things."""
     pooled = any(one.pooled for cell in cells for one in cell.latency)
     return [f"Latency: {TOGETHER}."] if pooled else []
 
@@ -287,7 +287,7 @@ def together_note(cells: Iterable[Cell]) -> list[str]:
 def bound_note(cells: list[Cell], shown: Iterable[float]) -> list[str]:
     found = [cell.quantile(q) for cell in cells for q in shown]
     if any(one and one.shown and one.is_bound for one in found):
-        return ["≥: a lower bound, since requests were cut off."]
+        return ["≥: a lower bound, because requests were cut off."]
     return []
 
 

@@ -1,4 +1,4 @@
-"""State against none: what keeping it costs, in pairs of the same block."""
+"""What keeping state costs: each home of the state over no state, in pairs of the same block."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def paired(cell: Cell, base: Cell, of: Callable[[Cell], Estimate | None]) -> Rat
 
 
 def series(run: Run) -> dict[str, list[Cell]]:
-    """The sweeps in which where state is kept varies, none being one of the places."""
+    """The sweeps in which the home of the state varies, and one home is none."""
     found: dict[str, list[Cell]] = {}
     for cell in run.cells:
         if cell.series and cell.factor(STATE) and not cell.twin:
@@ -101,14 +101,14 @@ def _parts(name: str, cells: list[Cell]) -> list[tuple[str, list[Cell]]]:
 
 
 def _words(factor: Factor) -> str:
-    """A level of another factor; of no requests per connection, connections are kept."""
+    """A level of another factor; 0 requests per connection means that connections are kept."""
     if factor.name != REQUESTS:
         return f"{factor.name} {factor.text}"
     return "connections kept" if factor.number == 0 else f"{factor.text} per connection"
 
 
 def _groups(cells: list[Cell], run: Run) -> dict[str, dict[str, Cell]]:
-    """By model and all factors but the state: the cells by their state."""
+    """The cells by their state, for each model and combination of the other factors."""
     order = sorted(
         cells,
         key=lambda cell: (
@@ -152,8 +152,8 @@ def stateful(run: Run, name: str) -> Figure | None:
             "CPU is the server's.",
             rows.MARKS,
             *rows.together_note(cells),
-            "Right: geometric mean of the ratios to no state in pairs of the same block, with its "
-            "95 % interval (Student's t).",
+            "Right: the ratio to no state, in pairs of the same block: geometric mean and its 95 % "
+            "interval (Student's t).",
             *style.flag_notes(cells),
         ],
     )
@@ -162,7 +162,7 @@ def stateful(run: Run, name: str) -> Figure | None:
         _absolute(left, groups, homes, looks, of)
         _ratios(right, groups, homes, looks, of)
         left.set_xlabel(title)
-        right.set_xlabel("over no state")
+        right.set_xlabel("ratio to no state")
         left.set_yticks(range(len(groups)), list(groups))
         right.set_yticks(range(len(groups)), [])
         for axes in (left, right):

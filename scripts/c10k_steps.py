@@ -1,4 +1,4 @@
-"""A staircase: what was answered in each step, and how long that took."""
+"""A staircase: replies in each step, and their response time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from c10k_style import Frame, Looks
 
 
 def steps(run: Run, look: Looks, workload: str) -> Figure | None:
-    """Above the replies to what was due in each step, below how long half of those took."""
+    """Above: replies to the requests that were due in each step. Below: their median time."""
     cells = [cell for cell in run.of_workload(workload, twins=False) if len(cell.steps) > 1]
     if not cells:
         return None
     notes = [
-        "Above: right replies to the requests that were due in a step, however late, over its "
-        "length; black: what was asked for.",
+        "Above: correct replies to the requests that were due in a step, however late, per second "
+        "of the step; black: the offered rate.",
         "Below: their median response time. A queue that is not yet empty shows in later steps.",
         f"Line: median of the trials; band: {rows.ENDS}.",
         *rows.together_note(cells),
@@ -52,7 +52,7 @@ def steps(run: Run, look: Looks, workload: str) -> Figure | None:
 
 
 def answered(step: Step) -> Estimate:
-    """Right replies per second of a step."""
+    """Correct replies per second of a step."""
     one, rate = step.answered, step.rate_per_s
     interval = tuple(end * rate for end in one.interval) if one.interval else None
     values = tuple(share * rate for share in one.values)

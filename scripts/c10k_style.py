@@ -1,4 +1,4 @@
-"""What all figures share: each model's look, units, and the frame around the panels."""
+"""Shared by all figures: each model's look, units, and the frame around the panels."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Size:
         self.width, self.font, self.small, self.tiny = 5.0, 9.0, 7.5, 6.5
 
     def of_print(self, column: str) -> None:
-        """For print nothing is scaled afterwards."""
+        """Sets the sizes for print, where nothing is scaled afterwards."""
         self.print = self.width = COLUMNS[column]
         # Nobody reads smaller ones on paper.
         self.font, self.small, self.tiny = (7.5 if column == "one" else 8.0), 7.0, 7.0
 
     @property
     def note(self) -> float:
-        """Of words inside a panel."""
+        """The size of words inside a panel."""
         return self.small if self.print else self.small - 0.5
 
     @property
@@ -140,12 +140,12 @@ def looks(run: Run) -> Looks:
 
 
 def shown(look: Look, validity: str) -> Look:
-    """Greyed if what was measured does not say what it seems to."""
+    """The look of a cell: grey if it is invalid."""
     return Look(GREY, look.marker, look.dash) if validity == "invalid" else look
 
 
 def look_of(looks: Looks, cell: Cell) -> Look:
-    """A line's: a second measurement is thin, in the colour of its model and without marks."""
+    """The look of a line: a twin is thin, in the colour of its model and without marks."""
     mine = shown(looks[cell.model], cell.validity)
     return Look(mine.color, "", TWIN) if cell.twin else mine
 
@@ -156,13 +156,13 @@ def label(cell: Cell) -> str:
 
 
 def greyed(color: str) -> tuple[float, float, float]:
-    """As light as it is, without its colour."""
+    """A grey of the same lightness, made lighter."""
     red, green, blue = lighter(color, 0.4)
     return (0.3 * red + 0.59 * green + 0.11 * blue,) * 3
 
 
 def lighter(color: str, share: float = 0.25) -> tuple[float, float, float]:
-    """Mixed with so much white."""
+    """The colour mixed with this share of white."""
     return tuple(one + (1 - one) * share for one in to_rgb(color))
 
 
@@ -342,7 +342,7 @@ class Frame:
         head: float,
         below: float,
     ) -> None:
-        """What stands above the panels, and below the legend."""
+        """Draws the title above the panels, and the notes below the legend."""
         width, height = self.figure.get_size_inches()
         text, left = self.figure.text, 0.1 / width
         text(left, 1 - 0.09 / height, title, fontsize=size.font + 1.5, weight="bold", va="top")

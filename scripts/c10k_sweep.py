@@ -1,4 +1,4 @@
-"""Sweeps: how the figures change with what a plan varies."""
+"""Sweeps: how each figure changes with the settings that a plan varies."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def connect(cell: Cell) -> Estimate | None:
 
 
 METRICS = (
-    Metric("Turn-around", lambda cell: cell.turnaround_ns, style.NS_UNITS),
+    Metric("Turnaround", lambda cell: cell.turnaround_ns, style.NS_UNITS),
     Metric("Replies/s", lambda cell: cell.throughput_per_s, style.COUNT_UNITS),
     Metric("p50", lambda cell: known(cell, 0.5), style.NS_UNITS, log=True),
     Metric("p95", lambda cell: known(cell, 0.95), style.NS_UNITS, log=True),
@@ -53,7 +53,7 @@ METRICS = (
 )
 
 EXPLAINED = (
-    ("Turn-around", "Turn-around: from a client's connect to its last reply, the mean of a trial."),
+    ("Turnaround", "Turnaround: from a client's connect to its last reply, the mean of a trial."),
     ("Connect", "Connect: median time to open a connection; p50, p95 and p99 exclude it."),
 )
 
@@ -76,7 +76,7 @@ def rest_of(cell: Cell, axis: str | None) -> str:
 
 
 def sweeps(run: Run) -> dict[str, list[Cell]]:
-    """The cells of each sweep, under the name of its figure; what varies along the axis is one."""
+    """The cells of each sweep, by the name of its figure, which lacks the factor of the axis."""
     series: dict[str, list[Cell]] = {}
     for cell in run.cells:
         if cell.series and cell.factors and not varies_only_load(cell):
@@ -91,7 +91,7 @@ def sweeps(run: Run) -> dict[str, list[Cell]]:
 
 
 def _places(cells: list[Cell], axis: str | None) -> dict[str, float]:
-    """Where each level is along the axis."""
+    """The place of each level along the axis."""
     if axis is None:
         return {
             text: float(at) for at, text in enumerate(dict.fromkeys(_text(c, None) for c in cells))
@@ -109,7 +109,7 @@ def _text(cell: Cell, axis: str | None) -> str:
 
 
 def _words(texts: list[str], axis: str | None) -> tuple[list[str], str]:
-    """What is written at the levels, and below them."""
+    """The labels of the levels, and of the axis."""
     if axis:
         return ["kept" if axis == REQUESTS and text == "0" else text for text in texts], axis
     # What all levels have in common need not be said at each of them.
@@ -129,7 +129,7 @@ def sweep(run: Run, look: Looks, name: str) -> Figure | None:
     shown = [metric for metric in METRICS if any(metric.of(cell) for cell in cells)]
     if axis and axis.startswith(REQUESTS):
         # More requests take longer; that is no finding.
-        shown = [metric for metric in shown if metric.title != "Turn-around"]
+        shown = [metric for metric in shown if metric.title != "Turnaround"]
     if all(cell.arrivals.is_open for cell in cells):
         shown = [metric for metric in shown if metric.title != "Replies/s"]
     by_model: dict[str, list[Cell]] = {}
@@ -160,8 +160,12 @@ def sweep(run: Run, look: Looks, name: str) -> Figure | None:
             *(text for title, text in EXPLAINED if any(one.title == title for one in shown)),
             f"Line: median of the trials; band: {rows.ENDS}.",
             *rows.together_note(cells),
-            *(["Dotted, Replies/s: Gunther's law of scalability."] if laws else []),
-            *(["Again, thin: a second measurement."] if any(one.twin for one in cells) else []),
+            *(["Dotted, in Replies/s: the fit of Gunther's law of scalability."] if laws else []),
+            *(
+                ["+twin, thin: the second measurement of the A/A control."]
+                if any(one.twin for one in cells)
+                else []
+            ),
             *_notes(cells, axis),
         ],
     )
@@ -270,7 +274,7 @@ def _laws(axes: Axes, laws: list[Law], look: Looks, places: dict[str, float]) ->
 
 
 def _across(panels: list[Axes], places: dict[str, float], axis: str | None) -> None:
-    """Logarithmic where the levels span decades; from nothing on, linear at first."""
+    """Logarithmic where the levels span decades; with a level of 0, linear at first."""
     x = list(places.values())
     above = [one for one in x if one > 0]
     decades = axis is not None and bool(above) and max(x) >= 30 * min(above)

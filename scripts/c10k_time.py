@@ -1,4 +1,4 @@
-"""How a trial went on: replies and p99 from slice to slice."""
+"""One trial over time: replies per second and p99, slice by slice."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from c10k_style import Frame, Looks
 
 
 def time(run: Run, look: Looks, workload: str) -> Figure | None:
-    """Of each model the trial with the median throughput."""
+    """For each model, the trial with the median throughput."""
     found = [(cell, trials.typical(run, cell)) for cell in run.of_workload(workload, twins=False)]
     found = [(cell, trial) for cell, trial in found if trial and len(trial.slices) > 1]
     if not found:
         return None
-    notes = ["Of each model the trial that is nearest to the median throughput."]
+    notes = ["For each model, the trial whose throughput is nearest to the median."]
     if len(found) > panels.LINES_MAX:
         order = sorted(found, key=lambda one: -one[0].throughput_per_s.median)[: panels.LINES_MAX]
         notes.append(
@@ -31,7 +31,7 @@ def time(run: Run, look: Looks, workload: str) -> Figure | None:
     cells = [cell for cell, _ in found]
     frame = Frame(
         run,
-        f"{workload}: one trial in time",
+        f"{workload}: one trial over time",
         rows.arrivals_text(cells),
         2.6 if style.size.is_narrow else 3.2,
         handles=panels.handles(look, cells),

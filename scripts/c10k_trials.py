@@ -1,4 +1,4 @@
-"""What the figures take from the trials themselves: slices of time, shares, blocks."""
+"""What figures take from single trials: slices of time, shares, blocks."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""What several runs of one plan say of the same models: how often each sentence was said.
+"""Compares several runs of one plan: how often does each model get the same verdict?
 
     python3 scripts/repeats.py summary.json ...
     python3 scripts/repeats.py summaries.jsonl.gz
 
-Prints a table: for each workload and model how many runs called it best, worse than the best, the
-same within 5 %, or could not decide, and the range of its ratio to the best. Runs that contradict
-each other are named.
+Prints a table. For each workload and model it has the number of runs by verdict (best, worse than
+the best, the same within 5 %, not decided) and the range of the model's ratio to the best. Below
+the table it names runs that contradict each other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-# How a verdict of a summary is called in the table; a model without one was not ranked.
+# What the table calls a verdict of a summary; a model without one was not ranked.
 WORDS = {"cannot-tell": "not decided", None: "not ranked"}
 
 
@@ -30,7 +30,7 @@ def read(path: Path) -> list[dict]:
 
 
 def said(summary: dict) -> Iterable[tuple[str, str, str, float | None]]:
-    """Workload, model, what is said of it, and its ratio to the best of the workload."""
+    """Workload, model, its verdict, and its ratio to the best of the workload."""
     for standings in summary["verdicts"]:
         yield standings["workload"], standings["best"], "best", 1.0
         for other in standings["others"]:
@@ -80,7 +80,7 @@ def main(paths: list[str]) -> int:
             "give two summaries or more: python3 scripts/repeats.py A.json B.json", file=sys.stderr
         )
         return 2
-    print("| workload | model | said of it, runs | times the best |\n| --- | --- | --- | --- |")
+    print("| workload | model | verdict, runs | ratio to the best |\n| --- | --- | --- | --- |")
     for row in rows(summaries):
         print("| " + " | ".join([row[0], f"`{row[1]}`", *row[2:]]) + " |")
     against = contradictions(summaries)

@@ -2,11 +2,12 @@
 # requires-python = ">=3.11"
 # dependencies = ["matplotlib>=3.8", "hdrhistogram>=0.10.3"]
 # ///
-"""Holds load generators against a server whose latencies are known, and draws what each reports.
+"""Tests load generators against a server whose latencies are known, and draws what each reports.
 
-`truth.py` runs `c10k calibrate`, measures it by `c10k load` in open and in closed loop and by wrk,
-hey and ab where they are installed, and writes a folder with everything that was printed, the
-commands, the machine, a table and a figure. `truth.py --draw DIR` only draws it again.
+`truth.py` runs `c10k calibrate`. It measures that server with `c10k load` in an open and in a
+closed loop, and with wrk, hey and ab where they are installed. It writes a folder with everything
+that was printed, the commands, the machine, a table and a figure. `truth.py --draw DIR` only draws
+the figure and the table again.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class TruthError(Exception):
 
 
 def stall(q: float) -> float:
-    """Of 100 ms at the beginning of each second: what somebody who comes at any moment waits."""
+    """The wait of a client that arrives at a random time, with a stall of 100 ms each second."""
     return max(0.0, (q - 0.9) / 0.1) * 100 * MS
 
 
@@ -63,8 +64,8 @@ class Law:
 
 
 LAWS = (
-    Law("stall", "stall:100ms/1s", "at once, but 100 ms of each second nothing", stall),
-    Law("bimodal", "bimodal:1ms@98%,50ms", "1 ms, and 50 ms for one in fifty", bimodal),
+    Law("stall", "stall:100ms/1s", "at once, with a stall of 100 ms each second", stall),
+    Law("bimodal", "bimodal:1ms@98%,50ms", "1 ms, and 50 ms for one request in fifty", bimodal),
 )
 
 
@@ -244,7 +245,7 @@ def run(args: argparse.Namespace) -> Path:
 
 
 def read(out: Path) -> list[tuple[Law, Tool | None, Reported, Reported]]:
-    """Of each law and tool: what it reported, and what the server knows of the same requests."""
+    """For each law and tool: what the tool reported, and what the server did to its requests."""
     rows = []
     for law in LAWS:
         for tool in TOOLS:
@@ -331,7 +332,7 @@ def draw(out: Path) -> list[Path]:
             axes.set_title(law.title, fontsize=style.size.font)
             axes.set_xlabel("Percentile")
             style.clean(axes, "both")
-        panels[0].set_ylabel("Latency, ms (0.01 or less at the foot)")
+        panels[0].set_ylabel("Latency, ms (0.01 or less at the bottom)")
         lines, labels = panels[0].get_legend_handles_labels()
         figure.legend(lines, labels, loc="outside lower center", ncols=2, frameon=False)
         paths = []

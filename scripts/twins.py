@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""How far twins' quantiles of all trials together differ, by both rules of admission.
+"""How far the pooled quantiles of twins differ, by both rules of admission.
 
-A twin is the same model measured twice, so what its two cells differ by is noise. Both rules are
-worked out here from the trials' own documents, and not taken from the summary: what samples are
-worth within trials alone, and with trials as clusters. docs/statistics.md, "Over trials", has the
+A twin is the second measurement of a model (the A/A control), so its difference to the first is
+noise. A rule of admission says which quantiles have enough samples: it counts effective samples
+within trials alone, or with trials as clusters. This script computes both rules from the trials'
+own documents, and does not take them from the summary. docs/statistics.md, "Over trials", has the
 figures of the committed runs.
 """
 
@@ -114,7 +115,7 @@ def main() -> int:
         kept = [one for one in ones if one.events(q) >= SAMPLES_BEYOND]
         few = len(ones) - len(kept)
         print(f"{q:<9} {len(ones):<6} {few:<20} {apart(ones):<16} {apart(kept)}")
-    print("cells: those that know it within trials; events: with trials as clusters")
+    print("cells: those with enough samples within trials; events: with trials as clusters")
     return 0
 
 

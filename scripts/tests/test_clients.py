@@ -1,4 +1,4 @@
-"""Turn-around, connecting, memory for each connection and system calls, as the documents say."""
+"""Turnaround, connecting, memory per connection and system calls are what the documents say."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CALLS = [("read", 1.5), ("write", 1.0), ("epoll_wait", 0.25), ("a", 0.2), ("b", 
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory):
-    """Two models: both with turn-around, connecting and system calls."""
+    """Two models: both with turnaround, connecting and system calls."""
     folder = tmp_path_factory.mktemp("results") / "clients"
     summary = write_run(folder, [Invented("echo", model, samples=20) for model in ("epoll", "mio")])
     for at, cell in enumerate(summary["cells"], 1):

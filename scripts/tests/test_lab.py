@@ -96,7 +96,7 @@ def test_a_home_without_all_parts_has_no_bar_and_is_named(figures):
     rows = [one.get_text() for one in figure.axes[0].get_yticklabels()]
     assert rows == ["epoll, table"]
     said = " ".join(text.get_text() for text in figure.findobj(Text))
-    assert "Not drawn, as cells are missing: connection." in " ".join(said.split())
+    assert "Not drawn, because cells are missing: connection." in " ".join(said.split())
 
 
 def test_a_client_takes_what_the_document_says(figures):

@@ -210,7 +210,7 @@ def test_a_histogram_that_the_rust_library_wrote_is_read(tmp_path):
 
 def test_at_one_rate_the_quantiles_stand_beside_each_other(small, drawn):
     figure = drawn["load-latency-echo"]
-    assert "one equal rate" in all_text(figure)
+    assert "the same rate" in all_text(figure)
     points = artists(figure, "median:sequential")
     whiskers = artists(figure, "whisker:sequential")
     cell = cell_of(small[1], "echo-open-50", "sequential")
@@ -246,7 +246,7 @@ def test_over_several_rates_each_model_is_a_line_that_breaks_where_it_cannot_say
         assert list(line.get_ydata()) == pytest.approx(expected, nan_ok=True)
         whiskers = [list(one.get_ydata()) for one in artists(figure, "whisker:mio", panel)]
         assert whiskers == [[one["min"], one["max"]] for one in said if one]
-    assert "p99: left out where samples were too few" in all_text(figure)
+    assert "p99: left out where there were too few samples" in all_text(figure)
 
 
 def test_latency_is_of_all_trials_together_where_the_summary_has_it(tmp_path):

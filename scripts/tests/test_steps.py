@@ -1,4 +1,4 @@
-"""What some plans ask beside the usual: steps of a staircase, turn-around, time to connect."""
+"""What only some plans measure: steps of a staircase, turnaround, time to connect."""
 
 import json
 import math
@@ -85,7 +85,7 @@ def swept(tmp_path, factor: str):
 
 def test_turn_around_and_connecting_have_panels(tmp_path):
     panels, figure = swept(tmp_path, "connections")
-    assert {"panel:Turn-around", "panel:Connect"} <= panels
+    assert {"panel:Turnaround", "panel:Connect"} <= panels
     values = [list(line.get_ydata()) for line in artists(figure, "line:epoll")]
     assert [2e9, 2e9] in values
     assert [5e4, 5e4] in values
@@ -94,7 +94,7 @@ def test_turn_around_and_connecting_have_panels(tmp_path):
 def test_more_requests_take_longer_and_that_is_no_panel(tmp_path):
     panels, _ = swept(tmp_path, "requests-per-connection")
     assert "panel:Connect" in panels
-    assert "panel:Turn-around" not in panels
+    assert "panel:Turnaround" not in panels
 
 
 def test_connections_that_are_kept_stand_beyond_every_number_of_requests(tmp_path):
