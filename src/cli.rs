@@ -19,6 +19,7 @@ use crate::command::plans;
 use crate::command::report::{self, ReportArgs};
 use crate::command::run::{self, RunArgs};
 use crate::command::schema::SchemaOf;
+use crate::command::soak::{self, SoakArgs};
 use crate::command::{capacity, doctor, export, lab, merge, pack};
 use crate::process::ServeArgs;
 use crate::view::{is_broken_pipe, table};
@@ -72,6 +73,8 @@ enum Command {
     Lab(lab::LabArgs),
     /// Check how any server handles misbehaving clients, and score it
     Check(CheckArgs),
+    /// Load servers for long, and find what they lose with each connection
+    Soak(SoakArgs),
     /// List the models
     Models {
         /// Only these
@@ -150,6 +153,7 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Export(args) => export::export(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Check(args) => check::check(&args),
+        Command::Soak(args) => soak::soak(&args),
         Command::Lab(args) => lab::lab(&args),
         Command::Models { broken: true, json, .. } => table::broken(json).map(|()| Exit::Ok),
         Command::Models { broken: false, json, names } => {

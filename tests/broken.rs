@@ -325,6 +325,25 @@ fn sleeping_reactor() {
 }
 
 #[test]
+fn rare_leak() {
+    let (broken, right) = both("rare-leak", &[]);
+    // The connection with number 10,000 is among them.
+    let flags = ["-c", "8", "-n", "10100", "--requests-per-connection", "1", "--drain", "5s"];
+    let at_rest = |server: &ServerChild, expected: usize| {
+        let descriptors = || Footprint::read_from(server.pid()).descriptors;
+        until("its clients have left", || descriptors() == expected);
+        watch::rest(server.pid(), DEADLINE).expect("at rest");
+        assert_eq!(descriptors(), expected);
+    };
+    for (server, leaks) in [(&broken, 1), (&right, 0)] {
+        let before = Footprint::read_from(server.pid()).descriptors;
+        let result = load(server, &flags);
+        assert_eq!(number(&result, "/census/ok"), 10_100, "no client notices");
+        at_rest(server, before + leaks);
+    }
+}
+
+#[test]
 fn the_readme_has_them_all() {
     let readme = include_str!("../docs/check.md");
     for Broken { model, right, .. } in BROKEN {

@@ -7,6 +7,7 @@ pub mod flags;
 pub mod metric;
 pub mod pooled;
 pub(crate) mod renewed;
+pub mod soak;
 pub mod standings;
 pub mod steadiness;
 pub mod sweeps;

@@ -7,7 +7,7 @@ use schemars::schema_for;
 use crate::document::store;
 use crate::document::{
     CapacityReport, CheckReport, Comparison, DoctorReport, LabReport, LessonReport, RoomTrial,
-    Summary, Trial,
+    SoakReport, Summary, Trial,
 };
 
 /// A document with a schema.
@@ -23,6 +23,8 @@ pub(crate) enum SchemaOf {
     Capacity,
     /// `c10k load --app chat --json`
     Room,
+    /// `soak.json` of `c10k soak`
+    Soak,
     /// `c10k doctor --json`
     Doctor,
     /// `c10k compare --json`
@@ -45,6 +47,7 @@ impl SchemaOf {
             Self::Check => schema_for!(CheckReport),
             Self::Capacity => schema_for!(CapacityReport),
             Self::Room => schema_for!(RoomTrial),
+            Self::Soak => schema_for!(SoakReport),
             Self::Doctor => schema_for!(DoctorReport),
         };
         Ok(String::from_utf8(store::json(&schema)?)?)

@@ -37,6 +37,7 @@ mod rounds;
 mod server;
 mod sessions;
 mod shard;
+mod soak;
 mod standstill;
 mod steadiness;
 mod steps;
@@ -79,6 +80,10 @@ pub use rounds::{Ended, LookRecord, RoundsRecord, SpoiledTrial};
 pub use server::{CpuSplit, Faults, Memory, PortSockets, ServerAccount, Switches, Tcp};
 pub use sessions::SessionsRecord;
 pub use shard::{Part, ShardRecord, Sums};
+pub use soak::{
+    SoakAnswer, SoakDrift, SoakPiece, SoakReport, SoakRequests, SoakSample, SoakSettings,
+    SoakSubject, SoakVerdict,
+};
 pub use standstill::StandstillRecord;
 pub use steadiness::{SentGaps, Steadiness};
 pub use steps::{CellStep, StepRecord};
@@ -95,7 +100,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
     /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check`, `c10k.capacity`, `c10k.doctor`,
-    /// `c10k.lab`, `c10k.lesson` or `c10k.room`.
+    /// `c10k.lab`, `c10k.lesson`, `c10k.room` or `c10k.soak`.
     pub name: String,
     /// Raised when a field changes its meaning or goes away; not when one is added.
     pub version: u32,
@@ -130,6 +135,12 @@ impl SchemaId {
     #[must_use]
     pub fn room() -> Self {
         Self { name: "c10k.room".into(), version: 1 }
+    }
+
+    /// Of [`SoakReport`].
+    #[must_use]
+    pub fn soak() -> Self {
+        Self { name: "c10k.soak".into(), version: 1 }
     }
 
     /// Of [`DoctorReport`].

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{
     Pid, Signal, geteuid, kill_process, kill_process_group, test_kill_process_group,
 };
-use servers::Model;
+use servers::{Model, broken};
 
 use super::child::EndedEarly;
 use super::inherited::Inherited;
@@ -189,11 +189,13 @@ fn model_command(
     file: &File,
     start: Start<'_>,
 ) -> Result<Command> {
+    // No broken server is called like a model.
+    let kind = if broken::find(model.name).is_some() { "--broken" } else { "--model" };
     let args = ServeArgs {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, start.port)),
         app: start.speech.app,
         framing: start.speech.framing,
-        ..ServeArgs::child(&[&["--model", model.name], start.flags].concat())?
+        ..ServeArgs::child(&[&[kind, model.name], start.flags].concat())?
     };
     let mut command = args.command(program);
     if start.unprivileged && geteuid().is_root() {

@@ -13,15 +13,15 @@ pub(crate) const PLAN: &str = "plan.toml";
 
 /// A run's folder. No other process works in it while this is there, not even after a kill -9 of one
 /// that did: the kernel lets go of the lock.
-pub(super) struct Folder {
-    pub(super) path: PathBuf,
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
     _lock: Option<File>,
 }
 
 impl Folder {
-    /// A new folder below `out`, and the run's id, which is its name. Two runs that begin in the same
-    /// second have different ones.
-    pub(super) fn new(out: &Path, id: &str) -> Result<(Self, String)> {
+    /// A new folder below `out`, with this one in it, and the run's id, which is its name. Two runs that
+    /// begin in the same second have different ones.
+    pub(crate) fn new(out: &Path, id: &str, inner: Option<&str>) -> Result<(Self, String)> {
         let cannot = |path: &Path| {
             format!("cannot create the folder {}: choose another with --out", path.display())
         };
@@ -34,8 +34,10 @@ impl Folder {
                     name = format!("{id}-{next}");
                 }
                 made => {
-                    made.and_then(|()| fs::create_dir(path.join("trials")))
-                        .with_context(|| cannot(&path))?;
+                    made.and_then(|()| {
+                        inner.map_or(Ok(()), |inner| fs::create_dir(path.join(inner)))
+                    })
+                    .with_context(|| cannot(&path))?;
                     break;
                 }
             }
@@ -45,7 +47,7 @@ impl Folder {
     }
 
     /// That of a run that was begun.
-    pub(super) fn again(path: &Path) -> Result<Self> {
+    pub(crate) fn again(path: &Path) -> Result<Self> {
         Ok(Self { _lock: lock(path)?, path: path.into() })
     }
 
@@ -64,7 +66,7 @@ fn lock(folder: &Path) -> Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(usage(format!(
-            "another c10k run is using {}: wait until it ends, or stop it with Ctrl-C",
+            "another c10k is using {}: wait until it ends, or stop it with Ctrl-C",
             folder.display()
         ))),
         Err(TryLockError::Error(_)) => Ok(None),
@@ -85,17 +87,17 @@ mod tests {
     #[test]
     fn runs_of_one_second_have_folders_of_their_own() {
         let out = tempfile::tempdir().expect("a folder");
-        let names = [(); 3].map(|()| Folder::new(out.path(), "a").expect("a folder").1);
+        let names = [(); 3].map(|()| Folder::new(out.path(), "a", None).expect("a folder").1);
         assert_eq!(names, ["a", "a-2", "a-3"]);
     }
 
     #[test]
     fn a_folder_is_of_one_run_at_a_time() {
         let out = tempfile::tempdir().expect("a folder");
-        let (first, _) = Folder::new(out.path(), "a").expect("a folder");
+        let (first, _) = Folder::new(out.path(), "a", None).expect("a folder");
         let path = first.path.clone();
         let error = Folder::again(&path).err().expect("it is taken").to_string();
-        assert!(error.contains("another c10k run"), "{error}");
+        assert!(error.contains("another c10k is using"), "{error}");
         drop(first);
         Folder::again(&path).expect("it is free");
     }
@@ -103,7 +105,7 @@ mod tests {
     #[test]
     fn every_change_of_a_plan_is_seen() {
         let out = tempfile::tempdir().expect("a folder");
-        let (folder, _) = Folder::new(out.path(), "a").expect("a folder");
+        let (folder, _) = Folder::new(out.path(), "a", None).expect("a folder");
         let of = |text: &str| {
             fs::write(folder.path.join(PLAN), text).expect("written");
             folder.plan_digest().expect("read")

@@ -9,7 +9,7 @@
 
 mod contenders;
 mod decided;
-mod folder;
+pub(crate) mod folder;
 mod progress;
 mod reference;
 mod room;
@@ -98,7 +98,7 @@ impl Run {
         room::check(out, trials_planned)?;
         let started_at = units::now();
         let id = format!("{}-{}", plan.name, units::compact(&started_at));
-        let (folder, id) = Folder::new(out, &id)?;
+        let (folder, id) = Folder::new(out, &id, Some("trials"))?;
         store::write(&folder.path.join(PLAN), plan.to_toml()?.as_bytes())?;
         let (server_cpus, client_cpus) = assign_processors(&plan);
         let record = RunRecord {

@@ -12,12 +12,14 @@
 //! - [`rank`]: exact tests by rank or sign, which assume nothing about the shape, and Holm's adjustment
 //! - [`verdict`]: better, worse, or cannot tell
 //! - [`claim`]: a limit holds, does not, or cannot be told from these pairs
+//! - [`drift`]: whether something grows, by the median of slopes
 //! - [`queueing`]: what theory says of the same load (Little, Erlang C)
 //! - [`series`]: what hangs together in time, within one trial: batch means, trends, warm-ups
 //! - [`scalability`]: Gunther's universal scalability law, fitted
 
 pub mod best;
 pub mod claim;
+pub mod drift;
 pub mod factorial;
 pub mod interval;
 pub mod looks;

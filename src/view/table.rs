@@ -13,6 +13,7 @@ mod plans;
 mod recovery;
 pub(crate) mod reference;
 mod sessions;
+mod soak;
 mod steps;
 pub(crate) mod syscalls;
 mod tails;
@@ -44,6 +45,8 @@ pub use marks::{marks, numbered};
 pub use models::{broken, models};
 pub use plans::plans;
 pub use recovery::recovery;
+pub use soak::soak;
+pub(crate) use soak::soak_answer;
 pub(crate) use tails::are_pooled;
 
 /// Writes to standard output, with long lines broken between words for the terminal.

@@ -10,6 +10,7 @@ mod accept_spin;
 mod close_unread;
 mod edge_read_once;
 mod pool_of_four;
+mod rare_leak;
 mod recv_is_message;
 mod short_backlog;
 mod short_send;
@@ -53,6 +54,7 @@ pub static BROKEN: &[Broken] = &[
     accept_spin::BROKEN,
     edge_read_once::BROKEN,
     sleeping_reactor::BROKEN,
+    rare_leak::BROKEN,
 ];
 
 /// The broken server of that name.
