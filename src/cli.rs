@@ -1,6 +1,7 @@
 //! The dispatch: which command is meant, and with what code it ends.
 
 mod guesses;
+mod shell;
 
 use std::process::ExitCode;
 
@@ -47,7 +48,7 @@ Examples:
   c10k doctor                                  what on this machine will spoil a measurement
   c10k check --command 'python3 server.py {port}' --app multiply
 
-Exit codes: 0 ok, 1 failed or fell short, 2 usage, 3 worse (compare --gate), 4 the result is not to be trusted, 130 interrupted";
+Exit codes: 0 ok, 1 failed or fell short, 2 usage, 3 worse (compare --gate, soak), 4 the result is not to be trusted, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -109,11 +110,11 @@ enum Command {
     /// Print the version
     #[command(hide = true)]
     Version,
-    /// There is no manual page
-    #[command(hide = true)]
+    /// Print the manual page of the program or of a command, or write all pages to a folder
     Man {
-        #[arg(hide = true)]
-        command: Vec<String>,
+        /// A command, or an existing folder for all pages, as in ./man
+        #[arg(value_name = "COMMAND|DIR")]
+        what: Option<String>,
     },
     /// Print completions for a shell
     Completions {
@@ -165,12 +166,8 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Report(args) => report::report(&args).map(|()| Exit::Ok),
         Command::Schema { document } => base::print(&document.schema()?).map(|()| Exit::Ok),
         Command::Version => base::print(&Cli::command().render_version()).map(|()| Exit::Ok),
-        Command::Man { command } => Err(guesses::no_manual(&command)),
-        Command::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "c10k", &mut text);
-            base::print(&String::from_utf8(text)?).map(|()| Exit::Ok)
-        }
+        Command::Man { what } => shell::manual(what.as_deref()).map(|()| Exit::Ok),
+        Command::Completions { shell } => shell::completions(shell).map(|()| Exit::Ok),
     }
 }
 

@@ -9,6 +9,8 @@ mod guesses;
 mod http;
 #[path = "cli/models.rs"]
 mod models;
+#[path = "cli/shell.rs"]
+mod shell;
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};

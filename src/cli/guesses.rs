@@ -2,8 +2,6 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::base::usage;
-
 /// Options of wrk, ab, hey, oha, h2load, k6 and curl, and what to type instead.
 const GUESSES: &[(&str, &str)] = &[
     ("--latency", "leave it out: latencies are always printed"),
@@ -44,13 +42,4 @@ pub(super) fn explain(mut error: clap::Error) -> clap::Error {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*instead).into()]));
     }
     error
-}
-
-/// There is nothing for man(1).
-pub(super) fn no_manual(command: &[String]) -> anyhow::Error {
-    let command = command.first().map_or("COMMAND", String::as_str);
-    usage(format!(
-        "there is no manual page: see c10k --help for the commands and c10k {command} --help for \
-         all options"
-    ))
 }
