@@ -249,9 +249,12 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_rest_is_not_judged_by_that() {
-        let restless = |n: u64| SoakSample { rested: n % 7_500 == 0, ..sample(n, 9, 1 << 20) };
-        let busy =
-            |n: u64| SoakSample { descriptors: 9 + n * u64::from(n % 7_500 > 0), ..restless(n) };
+        let restless =
+            |n: u64| SoakSample { rested: n.is_multiple_of(7_500), ..sample(n, 9, 1 << 20) };
+        let busy = |n: u64| SoakSample {
+            descriptors: 9 + n * u64::from(!n.is_multiple_of(7_500)),
+            ..restless(n)
+        };
         assert_eq!(said(&[piece(60, busy)]).answer, SoakAnswer::Steady);
         let never = piece(60, |n| SoakSample { rested: false, ..sample(n, 9, 1 << 20) });
         assert_eq!(said(&[never]).answer, SoakAnswer::NotJudged);
