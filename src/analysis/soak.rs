@@ -14,6 +14,16 @@ pub const CONFIDENCE: f64 = 0.99;
 /// Connections after the warm-ups, of all pieces together, below which no server is called steady: of one that
 /// leaks by chance in one of ten thousand connections, six would have shown.
 pub const CONNECTIONS_MIN: u64 = 60_000;
+/// Connections that each of so many pieces of a server needs to be judged, its warm-up and a leg more or less
+/// included.
+#[must_use]
+pub fn needed(pieces: u32) -> u64 {
+    let warm = CONNECTIONS_MIN.div_ceil(u64::from(pieces.max(1)));
+    warm * WARMUP_PART / (WARMUP_PART - 1) + LEG
+}
+
+/// More connections than a leg has.
+const LEG: u64 = 3_000;
 /// The part of a piece's connections that is its warm-up: one in so many.
 const WARMUP_PART: u64 = 4;
 /// More samples than this of a piece are thinned out: slopes are counted in pairs.
@@ -188,6 +198,15 @@ mod tests {
     use crate::document::SoakRequests;
 
     const LEG: u64 = 2_500;
+
+    #[test]
+    fn what_a_piece_needs_is_enough_to_be_judged() {
+        for pieces in [1, 2, 3, 7] {
+            let one = piece(needed(pieces).div_ceil(LEG), |n| sample(n, 9, 1 << 20));
+            let all = vec![one; pieces as usize];
+            assert_eq!(said(&all).answer, SoakAnswer::Steady, "{pieces} pieces");
+        }
+    }
 
     /// A piece of so many legs, in which the server holds what `held` says after so many connections.
     fn piece(legs: u64, held: impl Fn(u64) -> SoakSample) -> SoakPiece {

@@ -55,10 +55,11 @@ pub struct SoakArgs {
     /// The application: bench, echo or multiply
     #[arg(long, default_value = "bench", value_parser = app, help_heading = WHAT)]
     pub app: App,
-    /// Time for all pieces of all servers
+    /// Time for all pieces of all servers together
     #[arg(long, default_value = "1h", value_parser = positive_duration, help_heading = HOW)]
     pub time: Duration,
-    /// Time of a piece at most: servers come round again until the time is over
+    /// Time of a piece: servers come round again until the time is over. A server that is too slow to be
+    /// judged by then has up to three times as long
     #[arg(long, default_value = "2m", value_parser = positive_duration, help_heading = HOW)]
     pub piece: Duration,
     /// One piece each of so many connections instead, however long that takes

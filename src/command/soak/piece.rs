@@ -10,6 +10,7 @@ use servers::Family;
 
 use super::mix::{Leg, Mix};
 use super::{app_of, rest};
+use crate::analysis::soak::needed;
 use crate::base::units::{self, ns};
 use crate::document::{SoakPiece, SoakSettings, SoakSubject};
 use crate::process::server::RunningServer;
@@ -18,6 +19,8 @@ use crate::workload::speech::Speech;
 
 /// How long a server may take to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many times its time a piece may take.
+const LONGER_MAX: u64 = 3;
 
 /// Soaks a server. `None` when somebody has stopped it.
 ///
@@ -109,7 +112,12 @@ fn load(
     Ok(())
 }
 
+/// A server that is slow has longer than its time, until it can be judged.
 fn is_over(settings: &SoakSettings, begun: Instant, connections: u64) -> bool {
-    let by_time = settings.piece_ns.is_some_and(|piece| ns(begun.elapsed()) >= piece);
+    let lasted = ns(begun.elapsed());
+    let by_time = settings.piece_ns.is_some_and(|piece| {
+        let judged = connections >= needed(settings.rounds);
+        lasted >= piece && (judged || lasted >= piece.saturating_mul(LONGER_MAX))
+    });
     by_time || settings.piece_connections.is_some_and(|piece| connections >= piece)
 }
