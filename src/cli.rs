@@ -15,7 +15,7 @@ use crate::command::calibrate::{self, CalibrateArgs};
 use crate::command::check::{self, CheckArgs};
 use crate::command::client::{self, ClientArgs};
 use crate::command::compare::CompareArgs;
-use crate::command::load::LoadArgs;
+use crate::command::load::{self, LoadArgs};
 use crate::command::plans;
 use crate::command::report::{self, ReportArgs};
 use crate::command::run::{self, RunArgs};
@@ -134,7 +134,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             base::print_error(&exit::words(&error));
-            ExitCode::from(if error.is::<exit::Usage>() { 2 } else { 1 })
+            ExitCode::from(exit::code_of(&error))
         }
     }
 }
@@ -145,10 +145,13 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Advise(args) => advise::advise(&args),
         Command::Serve(args) => crate::command::serve::serve(&args),
         Command::Client(args) => client::client(&args),
-        Command::Load(args) => match &args.find_capacity {
-            Some(goals) => capacity::find(&args, goals),
-            None => crate::command::load::load(&args),
-        },
+        Command::Load(mut args) => {
+            let part = load::part::resolve(&mut args)?;
+            match &args.find_capacity {
+                Some(goals) => capacity::find(&args, goals),
+                None => load::load(&args, &part),
+            }
+        }
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Merge(args) => merge::merge(&args),
         Command::Export(args) => export::export(&args),

@@ -10,6 +10,7 @@ mod durations;
 mod fixture;
 mod load;
 mod matrix;
+mod processors;
 mod reference;
 mod request;
 mod rounds;
@@ -97,6 +98,10 @@ pub struct Plan {
     /// Processors of the load generator; left out, the second of two or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_cpus: Option<Vec<usize>>,
+    /// Whether hardware threads of one core may be given out, where the plan does not name
+    /// processors.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub share_cores: bool,
     /// How the load generator waits until a request of an open loop is due.
     #[serde(default, skip_serializing_if = "PacingArg::is_auto")]
     pub pacing: PacingArg,
@@ -203,6 +208,9 @@ pub struct Workload {
     /// Connections, if not the plan's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<usize>,
+    /// How many processors its servers may use; left out, as the plan says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_processors: Option<usize>,
     /// Whether connections begin with a greeting, which tells how long they waited for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub greeting: bool,

@@ -77,6 +77,9 @@ pub enum LoadError {
     /// The instant at which the load should have begun is over.
     #[error("the start time passed before all connections were open: choose a later --start-at")]
     TooLate,
+    /// Those who had a say in the start called it off.
+    #[error("the start was called off: not all generators were ready")]
+    CalledOff,
     /// A thread could not be bound to its CPU.
     #[error("cannot pin a thread to CPU {cpu}: {source}; `taskset -cp $$` shows the usable CPUs")]
     Pin {

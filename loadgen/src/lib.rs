@@ -62,6 +62,7 @@
 //!
 //! Layout:
 //! - `load`, `progress`: what is asked for, and what the caller is told meanwhile
+//! - `agreement`: when it begins, where several generators agree on that
 //! - [`schedule`]: when requests are due; pure
 //! - `run`: the calling thread: starts the others (`threads`), leads them through the phases
 //!   (`stage`), puts together what they found (`found`)
@@ -85,6 +86,7 @@
 //! It needs Linux 5.11 or newer, for timeouts of epoll in nanoseconds; [`Engine::IoUring`] needs
 //! Linux 6.0. Unsafe code is in `wire/uring` only, whose operations name memory.
 
+mod agreement;
 mod census;
 mod clients;
 mod clock;
@@ -119,6 +121,7 @@ mod turnaround;
 mod wire;
 mod worker;
 
+pub use agreement::{Agreement, StartAt};
 pub use census::{Census, Failure};
 pub use conduct::{Conduct, Misbehaviour, PIPELINE_MAX};
 pub use connect_failure::ConnectFailure;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protocol::Framing;
 
-use crate::{Conduct, Engine, LoadError, Pacing, Target, schedule};
+use crate::{Conduct, Engine, LoadError, Pacing, StartAt, Target, schedule};
 #[cfg(doc)]
 use crate::{Outcome, Progress};
 
@@ -58,10 +58,8 @@ pub struct Load {
     /// those. The rate in [`Load::arrivals`] is that of all n together, and `connections` are
     /// this process's own. `(0, 1)` for a generator on its own.
     pub shard: (u64, u64),
-    /// When the load begins, warm-up included, since the Unix epoch: connections are opened before
-    /// and wait. `None`: as soon as all are open. Shards are one schedule only if they begin
-    /// together.
-    pub start_at: Option<Duration>,
+    /// When the load begins, warm-up included. Shards are one schedule only if they begin together.
+    pub start_at: StartAt,
     /// Whether [`Progress::live`] is wanted.
     pub live: bool,
 }
@@ -94,7 +92,7 @@ impl Load {
             connect_timeout: Duration::from_secs(5),
             interval: Duration::from_secs(1),
             shard: (0, 1),
-            start_at: None,
+            start_at: StartAt::Soon,
             live: false,
         }
     }

@@ -18,7 +18,7 @@ use crate::worker::misbehaving::BesideFound;
 use crate::worker::{Found, Shared};
 use crate::{Load, LoadError, Moment, Outcome, Phase, limits};
 use found::outcome;
-use stage::{Stage, Timeline};
+use stage::{NoStart, Stage, Timeline};
 use threads::{Release, beside, join, panicked, start_all};
 
 /// Runs a load and returns what it found out. It takes about as long as the phases of `load`
@@ -83,8 +83,9 @@ fn was_made(load: &Load, timeline: &Timeline, found: &[Found]) -> Result<(), Loa
     if timeline.silent {
         return Err(LoadError::NoGreeting { target, within: load.request_timeout });
     }
-    if timeline.too_late {
-        return Err(LoadError::TooLate);
+    match timeline.no_start {
+        Some(NoStart::TooLate) => Err(LoadError::TooLate),
+        Some(NoStart::CalledOff) => Err(LoadError::CalledOff),
+        Some(NoStart::Interrupted) | None => Ok(()),
     }
-    Ok(())
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use loadgen::{Arrivals, Live, Load, LoadError, Moment, Outcome, run};
+use loadgen::{Agreement, Arrivals, Live, Load, LoadError, Moment, Outcome, StartAt, run};
 use support::{echo_server, load, serve};
 
 fn now() -> Duration {
@@ -61,7 +61,7 @@ fn shards_that_begin_together_make_each_request_of_the_schedule_once() {
     let shard = |shard| Load {
         arrivals: arrivals.clone(),
         shard,
-        start_at: Some(start),
+        start_at: StartAt::Time(start),
         warmup,
         measure,
         threads: 2,
@@ -89,8 +89,32 @@ fn shards_that_begin_together_make_each_request_of_the_schedule_once() {
 
 #[test]
 fn a_start_that_is_over_is_an_error() {
-    let start_at = Some(now() - Duration::from_millis(1));
+    let start_at = StartAt::Time(now() - Duration::from_millis(1));
     let result =
         run(&Load { start_at, ..load(echo_server()) }, &AtomicBool::new(false), &mut |_| {});
     assert!(matches!(result, Err(LoadError::TooLate)), "{result:?}");
+}
+
+#[test]
+fn a_start_that_is_agreed_on_waits_for_the_connections_and_for_the_others() {
+    let agreement = Arc::new(Agreement::default());
+    let others = Arc::clone(&agreement);
+    let start_at = || StartAt::Agreed(Arc::clone(&agreement));
+    let others = thread::spawn(move || {
+        while !others.is_open() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let at = now() + Duration::from_millis(300);
+        others.begin_at(at);
+        at
+    });
+    let measure = Duration::from_millis(50);
+    let load = Load { start_at: start_at(), measure, ..load(echo_server()) };
+    let outcome = run(&load, &AtomicBool::new(false), &mut |_| {}).expect("a load");
+    let at = others.join().expect("they agreed");
+    assert!(outcome.phases.began + Duration::from_millis(50) > at, "not before it");
+
+    agreement.call_off();
+    let result = run(&load, &AtomicBool::new(false), &mut |_| {});
+    assert!(matches!(result, Err(LoadError::CalledOff)), "{result:?}");
 }

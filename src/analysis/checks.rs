@@ -38,7 +38,8 @@ pub fn check_trial(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     checks.extend([replies::wrong_replies(trial), replies::errors(trial), connected(trial)]);
     checks.extend(connections::connection_checks(trial));
     checks.extend(fates::checks(trial));
-    checks.extend(trial.load.shard.as_ref().filter(|shard| shard.parts.len() > 1).map(shards));
+    let is_sum = |shard: &&ShardRecord| shard.parts.len() > 1 || !trial.merged.is_empty();
+    checks.extend(trial.load.shard.as_ref().filter(is_sum).map(shards));
     if let Some(found) = &trial.greetings {
         checks.push(replies::greetings(found));
         checks.push(replies::one_clock(found));
@@ -137,12 +138,23 @@ fn connected(trial: &Trial) -> Check {
     check("connected", About::Server, status, seen, message)
 }
 
+/// So many parts that are missing are named.
+const NAMED_MAX: usize = 10;
+
 /// A sum of some generators is not the load that all of them made.
 fn shards(shard: &ShardRecord) -> Check {
     let (there, of) = (shard.parts.len() as u64, shard.of);
+    let absent = (0..of).filter(|part| !shard.parts.contains(part));
+    let host = |part: u64| shard.hosts.get(usize::try_from(part).ok()?);
+    let name = |part| host(part).map_or(format!("{part}"), |host| format!("{part} (on {host})"));
+    let named: Vec<String> = absent.take(NAMED_MAX).map(name).collect();
+    let more = usize::try_from(of - there).unwrap_or(0) > named.len();
     let message = format!(
-        "only {there} of {of} shards are merged here: the server's load was higher than this \
-         document says"
+        "of {of} parts {} are here; missing: {}{}; the server's load was higher than this document \
+         says",
+        there,
+        named.join(", "),
+        if more { " and more" } else { "" }
     );
     let seen = (as_f64(there), as_f64(of));
     check("shards", About::Generator, unless(there == of, Status::Fail), seen, message)

@@ -172,6 +172,7 @@ pub(crate) fn bare(cells: Vec<Cell>) -> Summary {
         interrupted: false,
         server_cpus: vec![0],
         client_cpus: vec![1],
+        placement: None,
         notes: Vec::new(),
         contenders: Vec::new(),
         rounds: None,

@@ -49,6 +49,35 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Usage(message.into()))
 }
 
+/// There is no result that could be trusted; exit code 4.
+#[derive(Debug)]
+pub(crate) struct Untrusted(String);
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Untrusted {}
+
+/// An error that leaves no result to be trusted, though nothing was asked for wrongly: the program
+/// ends with code 4.
+pub fn untrusted(message: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(Untrusted(message.into()))
+}
+
+/// The code with which an error ends the program.
+pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
+    if error.is::<Usage>() {
+        2
+    } else if error.is::<Untrusted>() {
+        Exit::Untrusted.code()
+    } else {
+        1
+    }
+}
+
 /// An error with its causes, each once: some say in their own words what caused them.
 pub(crate) fn words(error: &anyhow::Error) -> String {
     let mut text = String::new();

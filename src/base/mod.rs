@@ -10,7 +10,7 @@ pub mod target;
 pub mod units;
 pub mod values;
 
-pub use exit::{Exit, usage};
+pub use exit::{Exit, untrusted, usage};
 pub(crate) use invocation::invocation;
 pub(crate) use listed::listed;
 pub(crate) use meant::{did_you_mean, did_you_mean_or, nearest};

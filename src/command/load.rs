@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod own;
+pub(crate) mod part;
 mod room;
 pub(crate) mod schedule;
 
@@ -13,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use loadgen::{Address, Arrivals, Conduct, Load, Outcome, Pacing};
+use loadgen::{Address, Arrivals, Conduct, Load, LoadError, Outcome, Pacing, StartAt};
 
 use protocol::App;
 
@@ -21,14 +22,13 @@ use crate::analysis::steadiness::longer_warmup;
 use crate::base::target::TargetArg;
 use crate::base::units;
 use crate::base::values::Warmup;
-use crate::base::{Exit, invocation, usage};
+use crate::base::{Exit, invocation, untrusted, usage};
 use crate::document::store;
 use crate::document::{Target, Trial, TrialRecord, Validity};
 use crate::host::accounts::Accountant;
 use crate::host::machine;
 use crate::host::machine::Ticks;
 use crate::process::{interrupts, ours};
-use crate::trial::explain;
 use crate::trial::live::LiveView;
 use crate::trial::record::{self, Circumstances};
 use crate::view::{deliver, table};
@@ -37,6 +37,8 @@ use crate::workload::{CONNECT_TIMEOUT, INTERVAL};
 
 pub use args::LoadArgs;
 pub(crate) use own::OwnServer;
+pub(crate) use part::Part;
+use part::together::Together;
 
 /// The first warm-up that is tried where a rule decides.
 const FIRST_WARMUP: Duration = Duration::from_millis(100);
@@ -45,7 +47,7 @@ const FIRST_WARMUP: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
-pub fn load(args: &LoadArgs) -> Result<Exit> {
+pub(crate) fn load(args: &LoadArgs, part: &Part) -> Result<Exit> {
     args.check()?;
     if args.app() == App::Chat {
         return room::load(args);
@@ -53,7 +55,8 @@ pub fn load(args: &LoadArgs) -> Result<Exit> {
     args.formats.leave_standard_output()?;
     outputs_can_be_written(args)?;
     let (arrivals, measure) = schedule::schedule_of(args)?;
-    let shot = Shot { arrivals, warmup: Duration::ZERO, measure, position: 0, workload: "load" };
+    let shot =
+        Shot { arrivals, warmup: Duration::ZERO, measure, position: 0, workload: "load", part };
     let stop = interrupts()?;
     let trial = match args.warmup() {
         Warmup::For(warmup) => {
@@ -101,6 +104,17 @@ pub(crate) struct Shot<'a> {
     /// Which trial, from 0.
     pub(crate) position: u32,
     pub(crate) workload: &'a str,
+    pub(crate) part: &'a Part,
+}
+
+/// What prevented a load; a part that came too late has done nothing wrong.
+fn explain(error: LoadError, part: &Part) -> anyhow::Error {
+    match error {
+        LoadError::TooLate if part.is_one_of_several() => {
+            untrusted(format!("part {} of {} cannot start in time: {error}", part.k, part.n))
+        }
+        other => crate::trial::explain(other),
+    }
 }
 
 /// One trial, on fresh connections. A server of ours is stopped after it.
@@ -120,11 +134,14 @@ pub(crate) fn trial(
     let mut load = asked(args, shot, target, recipe)?;
     let host = machine::host();
     load.pacing = args.pacing.choose(&load, None, machine::processor_count());
+    let together = Together::begin(args, shot.part, &mut load, &request)?;
     let started_at = units::now();
     let mut accountant = server.as_ref().map(|server| {
         Accountant::for_process(server.child.pid()).listening_on(server.child.address)
     });
-    let (outcome, ticks) = watched(&load, stop, args.quiet, &mut accountant)?;
+    let watched = watched(&load, stop, args.quiet, &mut accountant);
+    let start = together.end(watched.as_ref().err())?;
+    let (outcome, ticks) = watched.map_err(|error| explain(error, shot.part))?;
     let circumstances = Circumstances {
         run: TrialRecord {
             id: "load".into(),
@@ -146,7 +163,14 @@ pub(crate) fn trial(
         conditions: ticks.conditions(),
         contention: ticks.contention(),
     };
-    record::trial(circumstances, &outcome)
+    let mut trial = record::trial(circumstances, &outcome)?;
+    if let Some(shard) = &mut trial.load.shard {
+        shard.launcher = shot.part.launcher.clone();
+        if let Some(start) = start {
+            start.record(&outcome, shard);
+        }
+    }
+    Ok(trial)
 }
 
 /// The load that the options ask for.
@@ -174,8 +198,8 @@ fn asked(
         request_timeout: args.timeout,
         connect_timeout: CONNECT_TIMEOUT,
         interval: INTERVAL,
-        shard: args.shard.unwrap_or((0, 1)),
-        start_at: args.start_at,
+        shard: (shot.part.k, shot.part.n),
+        start_at: args.part.start_at.map_or(StartAt::Soon, StartAt::Time),
         live: !args.quiet,
     };
     if args.pacing == PacingArg::Spin && load.arrivals == Arrivals::Closed {
@@ -190,7 +214,7 @@ fn watched(
     stop: &AtomicBool,
     quiet: bool,
     accountant: &mut Option<Accountant>,
-) -> Result<(Outcome, Ticks)> {
+) -> Result<(Outcome, Ticks), LoadError> {
     let (mut ticks, mut view) = (Ticks::begin(), LiveView::new(load, quiet));
     let outcome = loadgen::run(load, stop, &mut |moment| {
         if let Some(accountant) = accountant.as_mut() {
@@ -200,7 +224,7 @@ fn watched(
         view.watch(moment);
     });
     view.finish();
-    Ok((outcome.map_err(explain)?, ticks))
+    outcome.map(|outcome| (outcome, ticks))
 }
 
 /// What was measured, and what it said when it was stopped if it is ours.

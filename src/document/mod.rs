@@ -79,7 +79,7 @@ pub use room::{RoomFound, RoomLoadRecord, RoomTrial};
 pub use rounds::{Ended, LookRecord, RoundsRecord, SpoiledTrial};
 pub use server::{CpuSplit, Faults, Memory, PortSockets, ServerAccount, Switches, Tcp};
 pub use sessions::SessionsRecord;
-pub use shard::{Part, ShardRecord, Sums};
+pub use shard::{ClockRecord, LauncherRecord, Part, ShardRecord, StartBy, StartRecord, Sums};
 pub use soak::{
     SoakAnswer, SoakDrift, SoakPiece, SoakReport, SoakRequests, SoakSample, SoakSettings,
     SoakSubject, SoakVerdict,

@@ -1,5 +1,7 @@
 //! Several generators that load one server together, and what their documents need to be added up.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,71 @@ pub struct ShardRecord {
     pub of: u64,
     /// The numbers of those in this document, from 0, in ascending order.
     pub parts: Vec<u64>,
+    /// The launcher whose environment says so; absent where the options did, and in a sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launcher: Option<LauncherRecord>,
+    /// How it was started together with the others; absent where it was not, and in a sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartRecord>,
+    /// The machine of each part of the load, in their order; empty where they did not meet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+}
+
+/// Where a generator's environment says which part it makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LauncherRecord {
+    /// `slurm`, `kubernetes`, `openmpi`, `pmi` or `pmix`; several that agree with a `+` between
+    /// them.
+    pub name: String,
+    /// The variables and options that were read.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// How generators agreed on when to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartBy {
+    /// Each was given the time.
+    Time,
+    /// They met at part 0, which said when.
+    Rendezvous,
+}
+
+/// How a generator was started together with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartRecord {
+    /// How they agreed.
+    pub by: StartBy,
+    /// When the load, its warm-up included, was to begin, nanoseconds since the Unix epoch: by the
+    /// clock of part 0 if they met there, otherwise by this generator's own.
+    pub at_unix_ns: u64,
+    /// How long after that it began, by this generator's clock; below 0 if it was early.
+    pub late_ns: i64,
+    /// How far this generator's clock is from the others'.
+    pub clock: ClockRecord,
+}
+
+/// What is known of a generator's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ClockRecord {
+    /// It was compared with that of part 0, before the load.
+    Compared {
+        /// What has to be added to this clock's time to have part 0's.
+        offset_ns: i64,
+        /// By how much that may be wrong: half the fastest of the exchanges.
+        bound_ns: u64,
+    },
+    /// The kernel says how far it is from true time at most, since something keeps it right.
+    Kept {
+        /// That bound.
+        bound_ns: u64,
+    },
+    /// Nothing keeps it right, as far as the kernel knows.
+    Unknown,
 }
 
 /// One of the documents that were added up.
@@ -33,6 +100,12 @@ pub struct Part {
     pub offered: u64,
     /// CPU time over elapsed time of its busiest thread.
     pub busiest_thread_share: f64,
+    /// The launcher whose environment said which part it is, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launcher: Option<LauncherRecord>,
+    /// How it was started together with the others, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartRecord>,
     /// Where it ran.
     pub host: Host,
 }

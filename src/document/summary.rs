@@ -202,6 +202,10 @@ pub struct RunRecord {
     pub server_cpus: Vec<usize>,
     /// Processors of the load generator; empty if it was not pinned.
     pub client_cpus: Vec<usize>,
+    /// The rule that chose them; absent in documents of earlier versions. Workloads that vary the
+    /// number of processors follow it too: each trial's document has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<String>,
     /// How rates that depend on measurements were decided.
     pub notes: Vec<String>,
     /// Servers in other languages, where the plan asks for them: what each is, and what came of it.

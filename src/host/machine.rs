@@ -4,6 +4,8 @@ mod conditions;
 mod contention;
 mod facts;
 mod root;
+mod timekeeping;
+mod topology;
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +18,8 @@ use crate::document::Host;
 pub use conditions::Ticks;
 pub(crate) use conditions::{Stalls, waited_us};
 pub use root::Root;
+pub use timekeeping::clock_bound;
+pub use topology::{Placement, Topology};
 
 /// The machine as results name it. Takes a few milliseconds, for the calibration of `WORK`.
 #[must_use]
@@ -59,6 +63,13 @@ fn work_round_ps() -> u64 {
     };
     let fastest = (0..7).map(try_once).min().unwrap_or_default();
     u64::try_from(fastest.as_nanos()).unwrap_or(u64::MAX).saturating_mul(1_000) / ROUNDS
+}
+
+/// The name of this machine: in a cluster that which its scheduler has for it.
+#[must_use]
+pub fn node_name() -> String {
+    let given = std::env::var("SLURMD_NODENAME").ok().filter(|name| !name.is_empty());
+    given.unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
 }
 
 /// How many processors the machine has, whichever of them this process may use.

@@ -24,6 +24,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("overload", include_str!("../../plans/overload.toml")),
     ("classroom", include_str!("../../plans/classroom.toml")),
     ("contenders", include_str!("../../plans/contenders.toml")),
+    ("scaling", include_str!("../../plans/scaling.toml")),
     ("stateful", include_str!("../../plans/stateful.toml")),
 ];
 

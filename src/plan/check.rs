@@ -45,6 +45,7 @@ impl Plan {
             self.threads
         );
         self.server_of(workload).state()?;
+        self.check_processors(workload)?;
         workload.arrivals.check(self)?;
         let mut services = Vec::new();
         for subject in self.subjects()? {

@@ -31,6 +31,7 @@ fn workload(name: &str) -> Workload {
         arrivals: ArrivalsPlan::Closed,
         rank_by: None,
         connections: None,
+        server_processors: None,
         greeting: false,
         requests_per_connection: None,
         connection_lifetime: None,

@@ -34,8 +34,8 @@ use crate::document::store;
 use crate::document::store::packed::is_packed;
 use crate::document::{Contender, Host, RunRecord, Summary};
 use crate::host::machine;
-use crate::plan::Plan;
-use crate::process::{assign_processors, interrupts};
+use crate::plan::{Plan, Workload};
+use crate::process::interrupts;
 use crate::view::page;
 use contenders::Warmed;
 use folder::Folder;
@@ -100,7 +100,7 @@ impl Run {
         let id = format!("{}-{}", plan.name, units::compact(&started_at));
         let (folder, id) = Folder::new(out, &id, Some("trials"))?;
         store::write(&folder.path.join(PLAN), plan.to_toml()?.as_bytes())?;
-        let (server_cpus, client_cpus) = assign_processors(&plan);
+        let placement = plan.placement(None);
         let record = RunRecord {
             id,
             plan: plan.name.clone(),
@@ -114,8 +114,9 @@ impl Run {
             trials_planned,
             trials_done: 0,
             interrupted: true,
-            server_cpus,
-            client_cpus,
+            server_cpus: placement.server,
+            client_cpus: placement.client,
+            placement: Some(placement.rule),
             notes,
             contenders: Vec::new(),
             rounds: None,
@@ -174,6 +175,15 @@ impl Run {
         self.record.contenders = contenders;
         self.write_summary(&self.sum_up()?)?;
         Ok(self)
+    }
+
+    /// Processors of the servers under a workload, and of the generator.
+    pub(crate) fn cpus_of(&self, workload: &Workload) -> (Vec<usize>, Vec<usize>) {
+        if workload.server_processors.is_some() {
+            let placement = self.plan.placement(Some(workload));
+            return (placement.server, placement.client);
+        }
+        (self.record.server_cpus.clone(), self.record.client_cpus.clone())
     }
 
     /// Its folder.

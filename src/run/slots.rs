@@ -126,6 +126,7 @@ pub(crate) fn leave_out_unavailable(plan: &mut Plan) -> Result<Vec<String>> {
             Err(reason) => notes.push(format!("{} cannot run here: {reason}", model.name)),
         }
     }
+    notes.extend(plan.leave_out_unplaceable().map_err(|error| usage(error.to_string()))?);
     for note in &notes {
         eprintln!("{note}");
     }

@@ -33,8 +33,9 @@ pub(super) enum Running {
 impl Running {
     /// Starts the server of a trial, pinned, or takes the one that is there.
     pub(super) fn start(run: &Run, slot: &Slot<'_>, service: (App, Framing)) -> Result<Self> {
-        let Run { plan, record, .. } = run;
-        let cpus = (&record.server_cpus[..], &record.client_cpus[..]);
+        let plan = &run.plan;
+        let (server_cpus, client_cpus) = run.cpus_of(slot.workload);
+        let cpus = (&server_cpus[..], &client_cpus[..]);
         match slot.candidate.subject {
             Subject::Model(model) => {
                 let settings = plan.server_of(slot.workload);

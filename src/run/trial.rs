@@ -38,9 +38,10 @@ pub(super) fn make_counted(
     // Before the server starts, whose threads would be taken for others.
     let mut ticks = Ticks::begin();
     let server = Running::start(run, slot, service)?;
-    let place = (server.address(), &record.client_cpus[..]);
+    let (server_cpus, client_cpus) = run.cpus_of(workload);
+    let place = (server.address(), &client_cpus[..]);
     let load = plan.load(workload, service, place, (seed, base))?;
-    let mut load = plan.paced(load, &record.server_cpus);
+    let mut load = plan.paced(load, &server_cpus);
     let warmed = record.warmup_of(candidate.subject.name(), &workload.name);
     if let Some(warmed) = warmed {
         load.warmup = Duration::from_nanos(warmed.warmup_ns);
@@ -62,7 +63,7 @@ pub(super) fn make_counted(
     });
     let outcome = outcome.map_err(explain)?;
     let counts = counter.map(Counter::finish).transpose()?.unwrap_or_default();
-    let target = server.stop(candidate.subject.name(), &record.server_cpus)?;
+    let target = server.stop(candidate.subject.name(), &server_cpus)?;
     let circumstances = Circumstances {
         run: record_of(run, slot, started_at),
         target,

@@ -177,7 +177,7 @@ pub(crate) fn document(samples: &Samples, shard: (u64, u64), later_ns: u64) -> T
         interval: SLICE,
         shard,
         requests: None,
-        start_at: None,
+        start_at: loadgen::StartAt::Soon,
         live: false,
     };
     let circumstances = Circumstances {

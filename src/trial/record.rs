@@ -75,8 +75,13 @@ pub fn trial(circumstances: Circumstances<'_>, outcome: &Outcome) -> Result<Tria
             cpus: load.cpus.clone(),
             request_timeout_ns: ns(load.request_timeout),
             greeting: load.greeting,
-            shard: (load.shard.1 > 1)
-                .then(|| ShardRecord { of: load.shard.1, parts: vec![load.shard.0] }),
+            shard: (load.shard.1 > 1).then(|| ShardRecord {
+                of: load.shard.1,
+                parts: vec![load.shard.0],
+                launcher: None,
+                start: None,
+                hosts: Vec::new(),
+            }),
             conduct: conduct::asked(&load.conduct),
         },
         phases: phases(outcome),

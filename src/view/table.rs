@@ -9,6 +9,7 @@ mod fit;
 mod load;
 mod marks;
 mod models;
+mod parts;
 mod plans;
 mod recovery;
 pub(crate) mod reference;
@@ -228,6 +229,10 @@ pub fn closing(summary: &Summary) -> String {
         show_processors(&run.server_cpus),
         show_processors(&run.client_cpus),
     );
+    let is_varied = |cell: &Cell| cell.factors.iter().any(|one| one.name == "server-processors");
+    if let Some(rule) = run.placement.as_ref().filter(|_| summary.cells.iter().any(is_varied)) {
+        let _ = write!(text, "\nProcessors of servers as server-processors says: {rule}");
+    }
     if are_pooled(&summary.cells) {
         text.push_str(
             "\nLatency quantiles are pooled over all trials; comparisons use each trial's own.",

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test binary uses its own part of this")]
 
 pub(crate) mod page;
+pub(crate) mod recorder;
 pub(crate) mod sweep;
 pub(crate) mod terminal;
 

@@ -10,13 +10,16 @@ use crate::clock::to_ns;
 use crate::live::Viewer;
 use crate::outcome::Phases;
 use crate::worker::Shared;
-use crate::{ConnectFailure, Load, Moment, Phase, Progress};
+use crate::{ConnectFailure, Load, Moment, Phase, Progress, StartAt};
 
 /// Between two calls with [`Moment::Tick`], and between two looks at `stop`.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Between two looks at whether a number of requests is over.
 const LOOK: Duration = Duration::from_millis(1);
+
+/// Between two looks at whether a start is agreed on.
+const AGREEMENT_LOOK: Duration = Duration::from_millis(5);
 
 /// No tick comes this shortly before a phase ends, since the call might make the next one late.
 const TICK_MARGIN_NS: u64 = 10_000_000;
@@ -37,8 +40,19 @@ pub(crate) struct Timeline {
     pub(crate) unreachable: bool,
     /// Greetings are expected, and nobody heard anything.
     pub(crate) silent: bool,
-    /// The load should have begun before all connections were open.
-    pub(crate) too_late: bool,
+    /// Why the load did not begin although there were connections.
+    pub(crate) no_start: Option<NoStart>,
+}
+
+/// Why a load does not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoStart {
+    /// It should have begun before all connections were open.
+    TooLate,
+    /// Those who had a say in it called it off.
+    CalledOff,
+    /// Somebody ended the wait for it.
+    Interrupted,
 }
 
 /// The calling thread while the others work.
@@ -68,9 +82,13 @@ impl Stage<'_, '_> {
             return timeline;
         }
 
-        let Some(start) = self.start() else {
-            timeline.too_late = true;
-            return timeline;
+        let start = match self.start() {
+            Ok(start) => start,
+            Err(none) => {
+                timeline.interrupted = self.stop.load(Ordering::Relaxed);
+                timeline.no_start = Some(none);
+                return timeline;
+            }
         };
         if !self.wait_until(start.saturating_sub(LEAD_NS)) {
             timeline.interrupted = self.stop.load(Ordering::Relaxed);
@@ -106,16 +124,25 @@ impl Stage<'_, '_> {
         timeline
     }
 
-    /// When the load begins, on the clock; `None` when that should have been before now.
-    fn start(&self) -> Option<u64> {
-        let soon = self.shared.clock.now() + LEAD_NS;
-        match self.load.start_at {
-            None => Some(soon),
-            Some(at) => {
-                let left = to_ns(at.checked_sub(since_the_epoch())?);
-                self.shared.clock.now().checked_add(left).filter(|start| *start >= soon)
+    /// When the load begins, on the clock.
+    fn start(&mut self) -> Result<u64, NoStart> {
+        let load = self.load;
+        let at = match &load.start_at {
+            StartAt::Soon => return Ok(self.shared.clock.now() + LEAD_NS),
+            StartAt::Time(at) => *at,
+            StartAt::Agreed(agreement) => {
+                agreement.opened();
+                let decided = || agreement.decision().is_some();
+                if !self.wait(u64::MAX, AGREEMENT_LOOK, &decided) {
+                    return Err(NoStart::Interrupted);
+                }
+                agreement.decision().flatten().ok_or(NoStart::CalledOff)?
             }
-        }
+        };
+        let soon = self.shared.clock.now() + LEAD_NS;
+        let left = at.checked_sub(since_the_epoch()).ok_or(NoStart::TooLate)?;
+        let start = self.shared.clock.now().checked_add(to_ns(left));
+        start.filter(|start| *start >= soon).ok_or(NoStart::TooLate)
     }
 
     fn begin(&mut self, phase: Phase) {

@@ -8,7 +8,7 @@ use crate::statistics::scalability::{self, Fit, NoFit, POINTS_MIN};
 
 /// The settings that the law is about, by the end of their key: how much is asked for at once, or how
 /// many work on it.
-const SETTINGS: [&str; 2] = ["connections", "workers"];
+const SETTINGS: [&str; 3] = ["connections", "workers", "server-processors"];
 /// A law that explains less of the variance says nothing of a peak.
 const EXPLAINS_MIN: f64 = 0.8;
 /// What chance does less often is no chance.

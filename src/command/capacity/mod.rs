@@ -15,7 +15,7 @@ use crate::base::units::show_count;
 use crate::base::values::Warmup;
 use crate::base::{Exit, invocation, usage};
 use crate::command::load::LoadArgs;
-use crate::command::load::{self, OwnServer, Shot, schedule};
+use crate::command::load::{self, OwnServer, Part, Shot, schedule};
 use crate::document::{
     CapacityFound, CapacityKind, CapacityProbe, CapacityReport, CapacityVerdict, SchemaId,
 };
@@ -97,8 +97,8 @@ fn refuse_what_is_for_one_load(args: &LoadArgs) -> Result<()> {
         ("--hlog", args.formats.hlog.is_some()),
         ("--hgrm", args.formats.hgrm.is_some()),
         ("--replay", args.replay.is_some()),
-        ("--shard", args.shard.is_some()),
-        ("--start-at", args.start_at.is_some()),
+        ("--shard", args.part.shard.is_some()),
+        ("--start-at", args.part.start_at.is_some()),
     ];
     match given.iter().find(|(_, given)| *given) {
         None => Ok(()),
@@ -124,6 +124,7 @@ fn probe(
         measure: args.duration() * longer,
         position,
         workload: "capacity",
+        part: &Part::WHOLE,
     };
     let trial = load::trial(args, &shot, OwnServer::start(args)?, stop)?;
     let (verdict, reason) = goals.judge(&trial);

@@ -9,10 +9,11 @@ use loadgen::Engine;
 use protocol::{App, Framing};
 
 use super::ask::HttpArgs;
+use super::part::PartArgs;
 use super::room::RoomArgs;
 use crate::analysis::capacity::Goals;
 use crate::base::target::{TargetArg, target};
-use crate::base::units::{parse_duration, parse_shard as shard, parse_time as time_of_day};
+use crate::base::units::parse_duration;
 use crate::base::usage;
 use crate::base::values::{
     CpuList, Warmup, app, cpu_list, engine, framing, model_names, positive, positive_duration,
@@ -136,13 +137,10 @@ pub struct LoadArgs {
     /// Seed of arrivals, think times and drawn request parameters
     #[arg(long, default_value_t = 1, help_heading = GENERATOR)]
     pub seed: u64,
-    /// Send shard K of N of the load, K from 0: N generators together send exactly the requests of
-    /// one at --rate, each over its own connections; c10k merge adds their results
-    #[arg(long, value_name = "K/N", value_parser = shard, help_heading = GENERATOR)]
-    pub shard: Option<(u64, u64)>,
-    /// Start at this time (RFC 3339, UTC), so that several generators start together
-    #[arg(long, value_name = "TIME", value_parser = time_of_day, help_heading = GENERATOR)]
-    pub start_at: Option<Duration>,
+
+    /// Which part of a load that several generators make
+    #[command(flatten)]
+    pub part: PartArgs,
 
     /// Show nothing while it runs
     #[arg(long, short, help_heading = OUTPUT)]

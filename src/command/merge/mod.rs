@@ -3,32 +3,30 @@
 //! Everything that is a count or a histogram is added; means, ratios and quantiles are computed
 //! again from the sums, and all checks are made again. Slices of the measurement are put side by
 //! side by the time of day at which they began, to the nearest slice. The order of the documents
-//! does not matter, and a sum can be added to again.
+//! does not matter, and a sum can be added to again. `belong` says which documents are no load
+//! together.
 
+mod belong;
 mod sum;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::base::units::show_ns;
-use crate::base::{Exit, usage};
+use crate::base::{Exit, untrusted, usage};
 use crate::command::load;
-use crate::document::Trial;
 use crate::document::store;
-
-/// Generators that begin further apart than this share of the measurement did not load the server
-/// together.
-const APART_MAX_SHARE: u64 = 10;
+use crate::document::{ClockRecord, SchemaId, Trial};
 
 /// `c10k merge`.
 #[derive(Debug, Args)]
 pub struct MergeArgs {
-    /// Documents of `c10k load --shard K/N --json`
+    /// Documents of `c10k load --json` of each part
     #[arg(required = true, num_args = 1..)]
     pub documents: Vec<PathBuf>,
     /// Write the sum as JSON to this file, or to standard output with -
@@ -36,108 +34,91 @@ pub struct MergeArgs {
     pub json: Option<PathBuf>,
 }
 
+/// A document and the file that it is in.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    name: String,
+    trial: Trial,
+}
+
 /// Adds documents up, prints what they come to, and writes it down if asked to.
 ///
 /// # Errors
-/// When a document cannot be read, or they do not belong together; the message names the field.
+/// When a document cannot be read, or they do not belong together; each of them is named.
 pub fn merge(args: &MergeArgs) -> Result<Exit> {
-    let read = |path: &PathBuf| store::read_json(path).map_err(|error| usage(format!("{error:#}")));
-    let documents = args.documents.iter().map(read).collect::<Result<Vec<Trial>>>()?;
-    load::finish(&add_up(documents)?, args.json.as_deref())
+    let (mut documents, mut absent, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+    for path in &args.documents {
+        let name = path.display().to_string();
+        match store::read_json::<Trial>(path) {
+            Ok(trial) => documents.push(Named { name, trial }),
+            Err(_) if !path.exists() => absent.push(name),
+            Err(error) => match other_version(path) {
+                Some(version) => wrong.push(format!("{name}: {version}")),
+                None => return Err(usage(format!("{error:#}"))),
+            },
+        }
+    }
+    if documents.is_empty() && wrong.is_empty() {
+        return Err(usage(format!("no document to merge: {} is not there", absent.join(", "))));
+    }
+    wrong.extend(belong::strangers(&documents));
+    if !wrong.is_empty() {
+        return Err(refused(&wrong));
+    }
+    for name in &absent {
+        let _ = writeln!(
+            std::io::stderr(),
+            "{name}: not there; a generator that ends before its measurement is over writes none"
+        );
+    }
+    let exit = load::finish(&add_up(documents)?, args.json.as_deref())?;
+    // What is missing from a complete sum was not needed for it, and yet somebody expected it.
+    Ok(if absent.is_empty() || exit != Exit::Ok { exit } else { Exit::Untrusted })
 }
 
 /// The sum of documents that belong together, whatever their order.
 ///
 /// # Errors
 /// When they do not, or a histogram in one of them is damaged.
-pub fn add_up(mut documents: Vec<Trial>) -> Result<Trial> {
-    documents.sort_by_key(|trial| trial.load.shard.as_ref().and_then(|s| s.parts.first().copied()));
-    belong_together(&documents).map_err(usage)?;
-    sum::merged_trial(&documents)
+fn add_up(mut documents: Vec<Named>) -> Result<Trial> {
+    let wrong = belong::strangers(&documents);
+    if !wrong.is_empty() {
+        return Err(refused(&wrong));
+    }
+    documents.sort_by_key(|one| belong::parts(&one.trial).first().copied());
+    let trials = documents.into_iter().map(|one| on_the_clock_of_part_0(one.trial));
+    sum::merged_trial(&trials.collect::<Vec<_>>())
 }
 
-/// A field by its place in the document, and its value.
-type Field = (&'static str, fn(&Trial) -> Value);
-
-/// What has to be the same.
-const SAME: [Field; 17] = [
-    ("schema", |trial| json!(trial.schema)),
-    ("run.program_version", |trial| json!(trial.run.program_version)),
-    ("run.seed", |trial| json!(trial.run.seed)),
-    ("target.address", |trial| json!(trial.target.address)),
-    ("load.app", |trial| json!(trial.load.app)),
-    ("load.framing", |trial| json!(trial.load.framing)),
-    ("load.request", |trial| json!(trial.load.request)),
-    ("load.arrivals", |trial| json!(trial.load.arrivals)),
-    ("load.request_timeout_ns", |trial| json!(trial.load.request_timeout_ns)),
-    ("load.greeting", |trial| json!(trial.load.greeting)),
-    ("load.conduct", |trial| {
-        // Source addresses, and who there is beside the load, are each generator's own.
-        let conduct = trial.load.conduct.as_ref();
-        json!(conduct.map(|conduct| (
-            conduct.requests_per_connection,
-            conduct.lifetime_ns,
-            conduct.pipeline,
-            conduct.think_time,
-        )))
-    }),
-    ("load.shard.of", |trial| json!(trial.load.shard.as_ref().map(|shard| shard.of))),
-    ("client.engine", |trial| json!(trial.client.engine)),
-    ("client.pacing.kind", |trial| json!(trial.client.pacing.as_ref().map(|pacing| pacing.kind))),
-    ("phases.warmup_ns", |trial| json!(trial.phases.warmup_ns)),
-    ("phases.measure_ns", |trial| json!(trial.phases.measure_ns)),
-    ("intervals", |trial| json!(sum::slice_ns(trial))),
-];
-
-/// Why they cannot be added up.
-fn belong_together(documents: &[Trial]) -> Result<(), String> {
-    let Some(first) = documents.first() else { return Err("there is nothing to merge".into()) };
-    for trial in documents {
-        if trial.load.shard.is_none() {
-            return Err(
-                "load.shard: a document is not a shard; make the shards with c10k load --shard \
-                 0/N, 1/N and so on"
-                    .into(),
-            );
-        }
-        if trial.sums.is_none() {
-            return Err("sums: a document of an earlier version has only means, which cannot be \
-                added; measure again"
-                .into());
-        }
-        if trial.server.is_some() {
-            return Err("server: a document has a server's accounts, which cannot be merged".into());
-        }
-        for (field, value) in SAME {
-            let (ours, theirs) = (value(first), value(trial));
-            if ours != theirs {
-                return Err(format!(
-                    "{field}: {ours} in one document and {theirs} in another: they are not shards \
-                     of one load"
-                ));
-            }
-        }
-    }
-    let parts = documents.iter().filter_map(|trial| trial.load.shard.as_ref());
-    let mut parts: Vec<u64> = parts.flat_map(|shard| &shard.parts).copied().collect();
-    parts.sort_unstable();
-    if let Some(twice) = parts.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(format!("load.shard: shard {} appears twice", twice[0]));
-    }
-    at_the_same_time(documents)
+fn refused(wrong: &[String]) -> anyhow::Error {
+    untrusted(format!("these are not the parts of one load:\n  {}", wrong.join("\n  ")))
 }
 
-fn at_the_same_time(documents: &[Trial]) -> Result<(), String> {
-    let began = || documents.iter().filter_map(|trial| Some(trial.sums?.began_unix_ns));
-    let apart = began().max().unwrap_or(0) - began().min().unwrap_or(0);
-    let measure = documents.iter().map(|trial| trial.phases.measure_ns).max().unwrap_or(0);
-    if apart > measure / APART_MAX_SHARE {
-        return Err(format!(
-            "sums.began_unix_ns: the measurements began {} apart and last {} each: start them \
-             together with --start-at",
-            show_ns(apart),
-            show_ns(measure)
-        ));
+/// What is known of a clock is taken into account once: a sum has none.
+fn on_the_clock_of_part_0(mut trial: Trial) -> Trial {
+    let start = trial.load.shard.as_ref().and_then(|shard| shard.start);
+    if let (Some(start), Some(sums)) = (start, &mut trial.sums)
+        && let ClockRecord::Compared { offset_ns, .. } = start.clock
+    {
+        sums.began_unix_ns = sums.began_unix_ns.saturating_add_signed(offset_ns);
     }
-    Ok(())
+    trial
+}
+
+/// What a document says of itself that this version cannot read; `None` of one that is damaged.
+fn other_version(path: &Path) -> Option<String> {
+    let document: Value = store::read_json(path).ok()?;
+    let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str);
+    let mine = SchemaId::trial();
+    let (name, version) = (text("/schema/name")?, document.pointer("/schema/version")?);
+    if name != mine.name {
+        return Some(format!("it is a document of {name}, not of a load"));
+    }
+    let program = text("/run/program_version")?;
+    Some(format!(
+        "it is of another version: c10k {program} wrote it, document version {version}; this is \
+         {}, document version {}",
+        env!("CARGO_PKG_VERSION"),
+        mine.version
+    ))
 }

@@ -98,6 +98,8 @@ fn parts(documents: &[Trial]) -> Vec<Part> {
             connections: trial.connections.asked,
             offered: trial.census.offered,
             busiest_thread_share: trial.client.busiest_thread_share,
+            launcher: shard.launcher.clone(),
+            start: shard.start,
             host: trial.host.clone(),
         })
     };
@@ -124,7 +126,13 @@ fn load(documents: &[Trial]) -> LoadRecord {
         connections: count(documents, |trial| trial.load.connections),
         threads: count(documents, |trial| trial.load.threads),
         cpus,
-        shard: shards().next().map(|shard| ShardRecord { of: shard.of, parts }),
+        shard: shards().next().map(|shard| ShardRecord {
+            of: shard.of,
+            parts,
+            launcher: None,
+            start: None,
+            hosts: shard.hosts.clone(),
+        }),
         ..documents[0].load.clone()
     }
 }

@@ -2,9 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::add_up;
-use crate::document::{Greetings, StepRecord, Trial, Validity, Worker};
+use super::Named;
+use crate::document::{
+    ClockRecord, Greetings, StartBy, StartRecord, StepRecord, Trial, Validity, Worker,
+};
 use crate::trial::made::{CONNECTIONS, Fate, Samples, document};
+
+/// As from files a, b and so on.
+fn add_up(documents: Vec<Trial>) -> anyhow::Result<Trial> {
+    let named = ('a'..).zip(documents).map(|(name, trial)| Named { name: name.into(), trial });
+    super::add_up(named.collect())
+}
 
 fn three(samples: &Samples) -> [Trial; 3] {
     [0, 1, 2].map(|k| document(samples, (k, 3), 1_000 * k))
@@ -165,19 +173,26 @@ fn steps_of_a_staircase_are_added_up_too() {
 }
 
 #[test]
-fn a_missing_part_makes_the_sum_invalid() {
+fn a_missing_part_makes_the_sum_invalid_and_is_named() {
     let [a, _, c] = three(&Samples::some(5, 300));
-    let sum = add_up(vec![a, c]).expect("they belong together");
-    let check = sum.checks.iter().find(|check| check.name == "shards").expect("checked");
-    assert!(check.message.contains("2 of 3"), "{check:?}");
-    assert_eq!(sum.validity, Validity::Invalid);
+    let missing = |parts: Vec<Trial>| {
+        let sum = add_up(parts).expect("they belong together");
+        assert_eq!(sum.validity, Validity::Invalid);
+        let check = sum.checks.into_iter().find(|check| check.name == "shards").expect("checked");
+        check.message
+    };
+    assert!(missing(vec![a, c.clone()]).contains("of 3 parts 2 are here; missing: 1;"));
+    assert!(missing(vec![c]).contains("of 3 parts 1 are here; missing: 0, 1;"));
 }
 
 #[test]
-fn what_does_not_belong_together_is_refused_by_the_field() {
+fn what_does_not_belong_together_is_refused_by_file_and_field() {
     type Spoil = fn(&mut Trial);
-    let cases: [(&str, Spoil); 12] = [
-        ("run.seed", |trial| trial.run.seed = 9),
+    let cases: [(&str, Spoil); 13] = [
+        ("b: it is of another version: run.program_version", |trial| {
+            trial.run.program_version = "1".into();
+        }),
+        ("b: it is of another load: run.seed", |trial| trial.run.seed = 9),
         ("target.address", |trial| trial.target.address = "127.0.0.2:1".into()),
         ("load.app", |trial| trial.load.app = "echo".into()),
         ("load.request", |trial| {
@@ -185,23 +200,78 @@ fn what_does_not_belong_together_is_refused_by_the_field() {
         }),
         ("load.arrivals", |trial| trial.load.arrivals = crate::document::ArrivalsRecord::Closed),
         ("load.request_timeout_ns", |trial| trial.load.request_timeout_ns = 1),
-        ("load.shard: shard 0", |trial| {
+        ("b: part 0 is doubled: a has it too", |trial| {
             trial.load.shard.as_mut().expect("a shard").parts = vec![0];
         }),
         ("load.shard.of", |trial| trial.load.shard.as_mut().expect("a shard").of = 4),
-        ("load.shard: a document is not a shard", |trial| trial.load.shard = None),
+        ("b: load.shard: it is no part of a load", |trial| trial.load.shard = None),
         ("phases.measure_ns", |trial| trial.phases.measure_ns += 1),
-        ("sums.began_unix_ns", |trial| {
+        ("b: part 1 is late: its measurement began 200 ms after the first", |trial| {
             trial.sums.as_mut().expect("sums").began_unix_ns += 200_000_000;
         }),
-        ("sums: ", |trial| trial.sums = None),
+        ("b: sums: ", |trial| trial.sums = None),
     ];
-    for (field, spoil) in cases {
+    for (named, spoil) in cases {
         let [a, mut b, c] = three(&Samples::some(6, 60));
         spoil(&mut b);
-        let error = add_up(vec![a, b, c]).expect_err(field).to_string();
-        assert!(error.starts_with(field), "{field}: {error}");
+        let error = add_up(vec![a, b, c]).expect_err(named);
+        assert_eq!(crate::base::exit::code_of(&error), 4, "{error}");
+        assert!(error.to_string().contains(named), "{named}: {error}");
     }
+}
+
+#[test]
+fn each_that_is_wrong_is_named() {
+    let [a, mut b, mut c] = three(&Samples::some(6, 60));
+    b.run.seed = 9;
+    c.load.shard.as_mut().expect("a shard").parts = vec![0];
+    let error = add_up(vec![a, b, c]).expect_err("two are wrong").to_string();
+    for named in ["b: it is of another load: run.seed is 9, and 1 in a", "c: part 0 is doubled"] {
+        assert!(error.contains(named), "{error}");
+    }
+}
+
+/// A part that met the others: its clock has to be moved by so much to be part 0's.
+fn met(mut trial: Trial, offset_ns: i64) -> Trial {
+    let start = StartRecord {
+        by: StartBy::Rendezvous,
+        at_unix_ns: 1_700_000_000_000_000_000,
+        late_ns: 0,
+        clock: ClockRecord::Compared { offset_ns, bound_ns: 9 },
+    };
+    trial.load.shard.as_mut().expect("a shard").start = Some(start);
+    trial
+}
+
+#[test]
+fn clocks_that_differ_are_put_right_once() {
+    let samples = Samples::some(4, 900);
+    let far = -3_600_000_000_000;
+    let [a, b, c] = three(&samples);
+    let with_hour = met(document(&samples, (1, 3), 3_600_000_001_000), far);
+    let parts = vec![met(a, 0), with_hour, met(c, 0)];
+    let sum = add_up(parts.clone()).expect("they began together");
+    let same = add_up(three(&samples).to_vec()).expect("they belong together");
+    assert_eq!(sum.intervals, same.intervals);
+    assert_eq!(sum.merged[1].began_unix_ns, same.merged[1].began_unix_ns);
+    assert_eq!(
+        sum.merged[1].start.expect("kept").clock,
+        ClockRecord::Compared { offset_ns: far, bound_ns: 9 }
+    );
+    let [a, hour, c] = <[Trial; 3]>::try_from(parts).expect("three");
+    let again = add_up(vec![add_up(vec![hour, c]).expect("a sum"), a]).expect("a sum");
+    assert_eq!(again, sum);
+    assert!(!again.merged.is_empty() && b.merged.is_empty());
+}
+
+#[test]
+fn parts_of_two_meetings_are_no_load_together() {
+    let [a, b, c] = three(&Samples::some(4, 90));
+    let mut other = met(b, 0);
+    let start = other.load.shard.as_mut().and_then(|shard| shard.start.as_mut());
+    start.expect("it met").at_unix_ns += 1;
+    let error = add_up(vec![met(a, 0), other, met(c, 0)]).expect_err("another meeting").to_string();
+    assert!(error.contains("b: it met other parts, at another time"), "{error}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::document::Cell;
 
-const MEANINGS: [(&str, &str); 14] = [
+const MEANINGS: [(&str, &str); 15] = [
     ("arrivals.share", "the rate, as a share of the slowest model's capacity"),
     ("arrivals.rate", "requests a second"),
     ("connections", "connections that are open at once"),
@@ -25,6 +25,7 @@ const MEANINGS: [(&str, &str); 14] = [
         "where session state is kept: nowhere, in the connection, in a table, with the client or \
          in an external store",
     ),
+    ("server-processors", "processors that the server may use"),
     ("server.workers", "threads or processes of the server's pool"),
 ];
 

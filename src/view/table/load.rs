@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{connections, fit, sessions, steps, width};
+use super::{connections, fit, parts, sessions, steps, width};
 use crate::analysis::checks;
 use crate::base::units::{show_count, show_ns, show_ns_f64};
 use crate::document::{Distribution, Greetings, Imbalance, Quantile, Status, Trial};
@@ -42,6 +42,7 @@ pub fn load(trial: &Trial) -> String {
     if let Some(name) = &trial.target.name {
         let _ = writeln!(text, "{name} at {}", trial.target.address);
     }
+    text.push_str(&parts::parts_text(trial));
     if let Some(drawn) = requests::describe(&trial.load.request) {
         let _ = writeln!(text, "{drawn}");
     }

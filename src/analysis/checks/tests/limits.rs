@@ -207,7 +207,8 @@ fn of_connections() -> Result<(), String> {
 #[test]
 fn of_parts_and_sessions() -> Result<(), String> {
     let parts = |trial: &mut Trial, (of, there): (u64, u64)| {
-        trial.load.shard = Some(ShardRecord { of, parts: (0..there).collect() });
+        let (parts, hosts) = ((0..there).collect(), Vec::new());
+        trial.load.shard = Some(ShardRecord { of, parts, launcher: None, start: None, hosts });
     };
     at(&open(), "shards", parts, &[((2, 2), PASS), ((3, 2), FAIL)])?;
     let sessions = |trial: &mut Trial, (lost, wrong)| {

@@ -1,0 +1,63 @@
+//! When a load begins, and how several generators agree on that while each opens its connections.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::to_ns;
+
+/// When a load begins, its warm-up included.
+#[derive(Clone, Debug, Default)]
+pub enum StartAt {
+    /// As soon as all connections are open.
+    #[default]
+    Soon,
+    /// At this time since the Unix epoch: connections are opened before and wait.
+    Time(Duration),
+    /// At a time that others have a say in.
+    Agreed(Arc<Agreement>),
+}
+
+/// Between a generator and those who agree on its start: it says when its connections are open, and
+/// is told when to begin.
+#[derive(Debug, Default)]
+pub struct Agreement {
+    open: AtomicBool,
+    /// 0 until it is decided.
+    at_ns: AtomicU64,
+}
+
+/// There will be no start.
+const CALLED_OFF: u64 = u64::MAX;
+
+impl Agreement {
+    /// Whether the generator has opened its connections and waits.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// The load begins at this time since the Unix epoch, by the clock of this machine.
+    pub fn begin_at(&self, at: Duration) {
+        self.at_ns.store(to_ns(at).clamp(1, CALLED_OFF - 1), Ordering::Release);
+    }
+
+    /// The load does not begin.
+    pub fn call_off(&self) {
+        self.at_ns.store(CALLED_OFF, Ordering::Release);
+    }
+
+    /// The generator's connections are open: it says so itself.
+    pub fn opened(&self) {
+        self.open.store(true, Ordering::Release);
+    }
+
+    /// What was decided, if anything was: `None` within is a start that was called off.
+    pub(crate) fn decision(&self) -> Option<Option<Duration>> {
+        match self.at_ns.load(Ordering::Acquire) {
+            0 => None,
+            CALLED_OFF => Some(None),
+            at => Some(Some(Duration::from_nanos(at))),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! A load that several generators make together: which part this one makes, and when all begin.
+//!
+//! `launcher` reads the environment that this process was started with, `meeting` has the parts
+//! agree on a start and compare their clocks.
+
+mod hosts;
+mod launcher;
+mod meeting;
+pub(super) mod together;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::LoadArgs;
+use crate::base::units::{parse_duration, parse_shard as shard, parse_time as time_of_day};
+use crate::base::usage;
+use crate::base::values::positive;
+use crate::document::LauncherRecord;
+use launcher::{Environment, LauncherArg, Reading, Told};
+
+/// Where parts meet, where no option says it.
+const RENDEZVOUS: &str = "C10K_RENDEZVOUS";
+
+/// What a file's name has in the place of the part's number.
+const NUMBER: &str = "%t";
+
+/// Ports at which parts of a Slurm step meet: above those that Linux gives to connections.
+const PORTS: (u64, u64) = (61_000, 4_000);
+
+const HEADING: &str = "Several generators";
+
+/// Options of a load that several generators make together.
+#[derive(Clone, Debug, Args)]
+pub struct PartArgs {
+    /// Send shard K of N of the load, K from 0: N generators together send exactly the requests of
+    /// one at --rate, each over its own connections; c10k merge adds their results
+    #[arg(long, value_name = "K/N", value_parser = shard, help_heading = HEADING)]
+    pub shard: Option<(u64, u64)>,
+    /// Start at this time (RFC 3339, UTC), so that several generators start together
+    #[arg(long, value_name = "TIME", value_parser = time_of_day, help_heading = HEADING)]
+    pub start_at: Option<Duration>,
+    /// Whose environment says which shard: auto, none, slurm, kubernetes, openmpi, pmi or pmix.
+    /// With auto, a task of srun, mpirun or an Indexed Job makes its shard; none switches it off
+    #[arg(long, value_enum, value_name = "LAUNCHER", default_value_t, hide_possible_values = true)]
+    #[arg(help_heading = HEADING)]
+    pub launcher: LauncherArg,
+    /// The number of shards, where the launcher says only which one (also C10K_PARTS=N)
+    #[arg(long, value_name = "N", value_parser = positive, help_heading = HEADING)]
+    pub parts: Option<usize>,
+    /// Where the shards meet to agree on a start: shard 0 listens there, the others connect (also
+    /// C10K_RENDEZVOUS) [default in a Slurm step: its first node]
+    #[arg(long, value_name = "HOST:PORT", help_heading = HEADING)]
+    pub rendezvous: Option<String>,
+    /// How long shards wait for each other there
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
+    #[arg(help_heading = HEADING)]
+    pub gather: Duration,
+}
+
+/// Which part of a load this process makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) k: u64,
+    pub(crate) n: u64,
+    pub(crate) launcher: Option<LauncherRecord>,
+    /// Where the parts meet, if they do.
+    pub(super) place: Option<(String, u16)>,
+}
+
+impl Part {
+    /// The whole load.
+    pub(crate) const WHOLE: Self = Self { k: 0, n: 1, launcher: None, place: None };
+
+    /// Whether there are others.
+    pub(crate) fn is_one_of_several(&self) -> bool {
+        self.n > 1
+    }
+}
+
+/// Finds out which part is meant, says so where the environment decided, and numbers the files.
+///
+/// # Errors
+/// When what says it contradicts itself, or a part cannot be made of this load.
+pub(crate) fn resolve(args: &mut LoadArgs) -> Result<Part> {
+    let part = part_of(&args.part, &|name| std::env::var(name).ok())?;
+    if part.is_one_of_several() {
+        refuse_what_has_no_parts(args)?;
+    }
+    let shared = part.launcher.is_some();
+    let LoadArgs { json, formats, .. } = args;
+    for (option, path) in
+        [("--json", json), ("--hlog", &mut formats.hlog), ("--hgrm", &mut formats.hgrm)]
+    {
+        let Some(path) = path else { continue };
+        if shared && is_of_all(path) {
+            return Err(usage(format!(
+                "{option} {}: {} parts would write the same file; write {NUMBER} for the number of \
+                 the part, as in {option} part-{NUMBER}.json",
+                path.display(),
+                part.n
+            )));
+        }
+        *path = numbered(path, part.k);
+    }
+    Ok(part)
+}
+
+/// The part that options and environment say, and a line about it on standard error.
+fn part_of(args: &PartArgs, variable: &dyn Fn(&str) -> Option<String>) -> Result<Part> {
+    let env = Environment(variable);
+    let told = Told { shard: args.shard, parts: args.parts.map(|parts| parts as u64) };
+    match launcher::read(args.launcher, &env, told)? {
+        Reading::Whole(note) => {
+            if let Some(note) = note {
+                say(&format!("c10k load: {note}"));
+            }
+            Ok(Part::WHOLE)
+        }
+        Reading::Part { k, n, launcher } => {
+            let place = place(args, &env, launcher.as_ref())?;
+            if let Some(launcher) = &launcher {
+                say(&format!(
+                    "c10k load: part {k} of {n}, by {} ({}); --launcher none switches this off",
+                    launcher.name,
+                    launcher::show(&launcher.variables)
+                ));
+            }
+            Ok(Part { k, n, launcher, place })
+        }
+    }
+}
+
+/// Says something on standard error, which nobody may read.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Where parts meet. A start that is given needs no meeting.
+fn place(
+    args: &PartArgs,
+    env: &Environment<'_>,
+    launcher: Option<&LauncherRecord>,
+) -> Result<Option<(String, u16)>> {
+    if let Some(text) = &args.rendezvous {
+        return host_and_port(text).map(Some);
+    }
+    if args.start_at.is_some() {
+        return Ok(None);
+    }
+    let Some(launcher) = launcher else { return Ok(None) };
+    if let Some(text) = env.text(RENDEZVOUS) {
+        return host_and_port(&text).map(Some);
+    }
+    if launcher.name.starts_with("slurm") {
+        let number = |name| env.text(name).and_then(|text| text.parse::<u64>().ok());
+        let list = env.text("SLURM_STEP_NODELIST").and_then(|list| hosts::first(&list));
+        if let (Some(host), Some(job), Some(step)) =
+            (list, number("SLURM_JOB_ID"), number("SLURM_STEP_ID"))
+        {
+            let port = PORTS.0 + job.wrapping_mul(31).wrapping_add(step) % PORTS.1;
+            return Ok(Some((host, u16::try_from(port)?)));
+        }
+    }
+    Err(usage(format!(
+        "part of several, by {}, and nothing says when all begin: add --rendezvous HOST:PORT, \
+         where part 0 runs (or {RENDEZVOUS}), or --start-at TIME",
+        launcher.name
+    )))
+}
+
+fn host_and_port(text: &str) -> Result<(String, u16)> {
+    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    match parts {
+        Some((host, port)) if !host.is_empty() && port > 0 => {
+            Ok((host.trim_matches(['[', ']']).to_string(), port))
+        }
+        _ => Err(usage(format!(
+            "'{text}' is no place to meet: write HOST:PORT, as in node1:7411, of the machine of \
+             part 0"
+        ))),
+    }
+}
+
+/// What each part would do as a whole, or decide for itself, is no load of several.
+fn refuse_what_has_no_parts(args: &LoadArgs) -> Result<()> {
+    let given = [
+        ("--find-capacity", args.find_capacity.is_some()),
+        ("--requests", args.requests.is_some()),
+        ("--warmup auto", args.warmup() == crate::base::values::Warmup::Auto),
+        ("--app chat", args.app() == protocol::App::Chat),
+        ("--serve", args.serve.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => Err(usage(format!(
+            "{option} does not work for one part of several: leave it out, or add --launcher none \
+             if this process should make a load of its own"
+        ))),
+    }
+}
+
+/// Whether all parts with these arguments would write to one file.
+fn is_of_all(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    !text.contains(NUMBER) && text != "-" && !text.starts_with("/dev/")
+}
+
+/// The file of one part.
+fn numbered(path: &Path, k: u64) -> PathBuf {
+    match path.to_str() {
+        Some(text) => text.replace(NUMBER, &k.to_string()).into(),
+        None => path.to_path_buf(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::values::read;
+
+    /// The part of these words, in this environment.
+    fn found(words: &str, variables: &str) -> Result<Part, String> {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let args: PartArgs = read(&words).map_err(|error| error.to_string())?;
+        let lookup = |name: &str| {
+            let words = variables.split_whitespace().filter_map(|word| word.split_once('='));
+            words.filter(|(key, _)| *key == name).map(|(_, value)| value.to_string()).next()
+        };
+        part_of(&args, &lookup).map_err(|error| error.to_string())
+    }
+
+    const TASK: &str = "SLURM_JOB_ID=7 SLURM_STEP_ID=1 SLURM_PROCID=2 SLURM_STEP_NUM_TASKS=4 \
+                        SLURM_STEP_NODELIST=n[3-5]";
+
+    #[test]
+    fn parts_meet_where_all_of_them_can_tell() {
+        let place = |words, variables| found(words, variables).map(|part| part.place);
+        assert_eq!(place("", TASK), Ok(Some(("n3".into(), 61_218))));
+        assert_eq!(place("--rendezvous m:7", TASK), Ok(Some(("m".into(), 7))));
+        assert_eq!(place("--rendezvous [::1]:7", TASK), Ok(Some(("::1".into(), 7))));
+        assert_eq!(place("--start-at 2026-01-01T00:00:00Z", TASK), Ok(None));
+        assert_eq!(place("--shard 0/3", ""), Ok(None), "as it was without launchers");
+        let job = "JOB_COMPLETION_INDEX=1 C10K_PARTS=3";
+        let named = format!("{job} C10K_RENDEZVOUS=load-0.load:7411");
+        assert_eq!(place("", &named), Ok(Some(("load-0.load".into(), 7411))));
+        let error = place("", job).expect_err("nothing says where");
+        assert!(error.contains("--rendezvous HOST:PORT"), "{error}");
+        let error = place("--rendezvous node1", TASK).expect_err("no port");
+        assert!(error.contains("node1:7411"), "{error}");
+    }
+
+    #[test]
+    fn without_a_launcher_nothing_is_different() {
+        assert_eq!(found("", ""), Ok(Part::WHOLE));
+        assert_eq!(found("--launcher none", TASK), Ok(Part::WHOLE));
+        let typed = Part { k: 1, n: 3, launcher: None, place: None };
+        assert_eq!(found("--shard 1/3", ""), Ok(typed));
+    }
+
+    #[test]
+    fn files_are_numbered() {
+        assert_eq!(numbered(Path::new("a/part-%t.json"), 3), Path::new("a/part-3.json"));
+        assert_eq!(numbered(Path::new("-"), 3), Path::new("-"));
+        assert!(is_of_all(Path::new("a.json")));
+        for fine in ["-", "/dev/null", "part-%t.json"] {
+            assert!(!is_of_all(Path::new(fine)), "{fine}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The parts of a load meet before it: part 0 listens, the others connect.
+//!
+//! Each says which part of which load it makes, compares its clock with part 0's, and says when its
+//! connections to the server are open. When all are, part 0 says when the load begins, and they
+//! part. Whoever does not come, comes twice or with another load is named, and then there is no
+//! start. Why so, and not by a file or by the job's start: docs/decisions.md.
+
+mod clock;
+mod first;
+mod other;
+mod words;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, anyhow};
+use loadgen::Agreement;
+use serde_json::Value;
+
+use crate::base::untrusted;
+use crate::document::ClockRecord;
+
+/// Between two looks at whether something has happened.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What a part brings to the meeting.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) k: u64,
+    pub(crate) n: u64,
+    pub(crate) place: (String, u16),
+    /// The machine that it runs on.
+    pub(crate) host: String,
+    /// How long it waits for the others.
+    pub(crate) gather: Duration,
+    /// When the load is to begin, if that is given.
+    pub(crate) start_at: Option<Duration>,
+    pub(crate) version: String,
+    /// What has to be the same of all parts, by name.
+    pub(crate) load: BTreeMap<String, Value>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    /// When the load begins, by the clock of part 0.
+    pub(crate) at: Duration,
+    /// The same by the clock of this part.
+    pub(crate) here: Duration,
+    /// The clock of this part beside that one.
+    pub(crate) clock: ClockRecord,
+    /// The machines of all parts, in their order.
+    pub(crate) hosts: Vec<String>,
+}
+
+/// A part at its meeting, on a thread of its own while connections are opened.
+pub(crate) struct Meeting {
+    agreement: Arc<Agreement>,
+    gone: Arc<AtomicBool>,
+    thread: JoinHandle<Result<Agreed, String>>,
+}
+
+/// What the thread shares with the generator.
+struct Link {
+    agreement: Arc<Agreement>,
+    /// The generator is not there any more.
+    gone: Arc<AtomicBool>,
+    until: Instant,
+}
+
+impl Link {
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+}
+
+/// Why a part gives up whose generator is gone.
+const GONE: &str = "its generator ended before the start";
+
+impl Meeting {
+    /// Goes there.
+    ///
+    /// # Errors
+    /// Where part 0 cannot listen.
+    pub(crate) fn begin(terms: Terms) -> Result<Self> {
+        let agreement = Arc::new(Agreement::default());
+        let gone = Arc::new(AtomicBool::new(false));
+        let link = Link {
+            agreement: Arc::clone(&agreement),
+            gone: Arc::clone(&gone),
+            until: Instant::now() + terms.gather,
+        };
+        let listener = (terms.k == 0).then(|| first::listen(&terms)).transpose()?;
+        let thread = std::thread::spawn(move || {
+            let found = match &listener {
+                Some(listener) => first::host(listener, &terms, &link),
+                None => other::join(&terms, &link),
+            };
+            match &found {
+                Ok(agreed) => link.agreement.begin_at(agreed.here),
+                Err(_) => link.agreement.call_off(),
+            }
+            found
+        });
+        Ok(Self { agreement, gone, thread })
+    }
+
+    /// What the generator waits for.
+    pub(crate) fn agreement(&self) -> Arc<Agreement> {
+        Arc::clone(&self.agreement)
+    }
+
+    /// Leaves, after the load or without one.
+    ///
+    /// # Errors
+    /// Why there was no start.
+    pub(crate) fn end(self) -> Result<Agreed> {
+        self.gone.store(true, Ordering::Relaxed);
+        let found = self.thread.join().map_err(|_| anyhow!("the meeting's thread panicked"))?;
+        found.map_err(|why| untrusted(format!("no start: {why}")))
+    }
+}
+
+/// The time of day, since the Unix epoch.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Parts by their numbers, as a sentence has them.
+fn listed(parts: &[u64]) -> String {
+    let names: Vec<String> = parts.iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [one] => format!("part {one}"),
+        all => format!("parts {}", all.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
