@@ -157,6 +157,10 @@ fn a_law_is_fitted_to_connections_with_its_peak() {
     assert!(law.peak.is_some_and(|peak| (peak / truth - 1.0).abs() < 0.1), "{law:?}");
     assert!(law.peak_interval.is_some_and(|interval| interval.contains(truth)), "{law:?}");
     assert_eq!((law.points, law.limited_points), (7, 0));
+    // The plan `scaling` varies processors.
+    let mut processors = cells(&[("epoll", usl)], 0.01, 3, 5);
+    processors.iter_mut().for_each(|cell| cell.factors[0].name = "server-processors".into());
+    assert_eq!(scaling(processors)[0].law.as_ref(), Some(law));
 }
 
 #[test]

@@ -151,10 +151,11 @@ fn place(
     if args.start_at.is_some() {
         return Ok(None);
     }
-    let Some(launcher) = launcher else { return Ok(None) };
-    if let Some(text) = env.text(RENDEZVOUS) {
+    let given = env.text(RENDEZVOUS).filter(|_| args.launcher != LauncherArg::None);
+    if let Some(text) = given {
         return host_and_port(&text).map(Some);
     }
+    let Some(launcher) = launcher else { return Ok(None) };
     if launcher.name.starts_with("slurm") {
         let number = |name| env.text(name).and_then(|text| text.parse::<u64>().ok());
         let list = env.text("SLURM_STEP_NODELIST").and_then(|list| hosts::first(&list));
@@ -247,6 +248,9 @@ mod tests {
         let job = "JOB_COMPLETION_INDEX=1 C10K_PARTS=3";
         let named = format!("{job} C10K_RENDEZVOUS=load-0.load:7411");
         assert_eq!(place("", &named), Ok(Some(("load-0.load".into(), 7411))));
+        let variable = "C10K_RENDEZVOUS=m:7";
+        assert_eq!(place("--shard 0/3", variable), Ok(Some(("m".into(), 7))));
+        assert_eq!(place("--shard 0/3 --launcher none", variable), Ok(None));
         let error = place("", job).expect_err("nothing says where");
         assert!(error.contains("--rendezvous HOST:PORT"), "{error}");
         let error = place("--rendezvous node1", TASK).expect_err("no port");
