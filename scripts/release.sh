@@ -29,10 +29,8 @@ target=$machine-unknown-linux-musl
 
 if [ -z "$binary" ]; then
     say "building for $target"
-    # In a folder of its own: other flags would build everything again for the next who measures.
-    CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_TARGET_DIR=target/release-build \
-        cargo build --release --locked --bin c10k --target "$target"
-    binary=$PWD/target/release-build/$target/release/c10k
+    cargo build --release --locked --bin c10k --target "$target"
+    binary=${CARGO_TARGET_DIR:-$PWD/target}/$target/release/c10k
 else
     target=$machine-linux
 fi
@@ -44,7 +42,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 top=$work/$name
 mkdir -p "$top/man" "$top/completions" "$top/licenses"
-install -m 755 "$binary" "$top/c10k"
+strip -o "$top/c10k" "$binary" || fail 'cannot strip the program: is binutils installed?'
 install -m 644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$top"
 "$binary" man "$top/man"
 "$binary" completions bash >"$top/completions/c10k.bash"
