@@ -77,6 +77,7 @@ impl Reference {
 static REFERENCES: &[Reference] = &[
     Reference { connections: 1, ..Reference::new("sequential", "sequential") }.within(3.0, 1.0),
     Reference::new("fork", "fork").within(3.0, 1.0),
+    Reference::new("spawn-per-client", "spawn_per_client").within(3.0, 1.0),
     Reference::pool("prefork", "prefork").within(3.0, 1.0),
     Reference::pool("prefork-locked", "prefork").within(3.0, 1.0),
     Reference::pool("prefork-passing", "prefork_passing").within(3.0, 1.0),
@@ -101,6 +102,8 @@ static REFERENCES: &[Reference] = &[
     // A worker of rayon yields some twenty times before it sleeps, and C's sleeps at once.
     Reference { request: WORK, ..Reference::one_loop("reactor-workers", "reactor_workers") }
         .within(1.1, 3.0),
+    // Its loop, which does what does not block: the requests of these loads.
+    Reference::new("hybrid", "epoll").within(8.5, 1.0),
     Reference::new("io-uring", "io_uring").within(6.9, 1.0),
     Reference { drops_bursts: true, ..Reference::new("io-uring-multishot", "io_uring_multishot") }
         .within(6.6, 1.0),

@@ -58,6 +58,34 @@ pub struct Compared {
     pub why: Option<String>,
 }
 
+impl Comparison {
+    /// The rows that a reader sees: those with a difference, or all of them.
+    pub fn shown(&self, all: bool) -> impl Iterator<Item = &Compared> {
+        self.rows.iter().filter(move |row| all || row.is_different())
+    }
+
+    /// Each cause of doubt about the whole: unlike settings, missing cells, a machine that changed.
+    pub fn remarks(&self) -> impl Iterator<Item = String> {
+        let unlike = self.unlike.iter().map(|line| format!("not alike: {line}"));
+        let machine = self.reference.iter().filter_map(|found| found.sentence.clone());
+        unlike.chain(self.missing.iter().cloned()).chain(machine)
+    }
+}
+
+impl Compared {
+    /// Whether it is better or worse for sure.
+    #[must_use]
+    pub fn is_different(&self) -> bool {
+        matches!(self.verdict, Some(Verdict::Better | Verdict::Worse))
+    }
+
+    /// Its verdict for people.
+    #[must_use]
+    pub fn verdict_words(&self) -> &'static str {
+        self.verdict.map_or("no verdict", Verdict::words)
+    }
+}
+
 /// How many times as much.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

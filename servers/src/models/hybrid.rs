@@ -9,6 +9,7 @@
 //! Compare: `reactor_workers.rs` (every job leaves the loop, and waits are timers of the loop);
 //! `thread_pool.rs` (a thread for each connection, whatever it asks for).
 //! Node works like this: its loop hands calls that block to the threads of libuv.
+//! In C, its loop: `benches/yardstick/c/epoll.c`.
 
 use std::collections::VecDeque;
 use std::io;

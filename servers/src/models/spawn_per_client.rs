@@ -6,7 +6,7 @@
 //! Runs out of: processes, then memory. Nothing of the parent is left in a child, so loading and linking the
 //! program and reading its arguments come with each client, and cost more than forking does.
 //! Compare: `fork.rs` (without the new program).
-//! No C program beside it: it would start another one for each client, whose making is all of its cost.
+//! In C: `benches/yardstick/c/spawn_per_client.c`.
 
 use std::io;
 

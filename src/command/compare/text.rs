@@ -13,7 +13,7 @@ use crate::view::table;
 /// Two runs compared: what it comes to, and the rows in which something can be told, or all of them.
 pub(super) fn text(comparison: &Comparison, all: bool) -> String {
     let mut text = answer(comparison);
-    let rows: Vec<&Compared> = comparison.rows.iter().filter(|row| all || is_told(row)).collect();
+    let rows: Vec<&Compared> = comparison.shown(all).collect();
     if !rows.is_empty() {
         let _ = writeln!(text, "{}", rows_of(&rows));
     }
@@ -23,16 +23,8 @@ pub(super) fn text(comparison: &Comparison, all: bool) -> String {
     if comparison.rows.is_empty() {
         text.push_str("nothing to compare: the base has none of the requested figures\n");
     }
-    let unlike = comparison.unlike.iter().map(|line| format!("not alike: {line}"));
-    let machine = comparison.reference.as_ref().and_then(|found| found.sentence.clone());
-    let more = comparison.missing.iter().cloned().chain(machine);
-    unlike.chain(more).for_each(|line| _ = writeln!(text, "{line}"));
+    comparison.remarks().for_each(|line| _ = writeln!(text, "{line}"));
     text
-}
-
-/// Whether a row says something that a reader has to know.
-fn is_told(row: &Compared) -> bool {
-    matches!(row.verdict, Some(Verdict::Better | Verdict::Worse))
 }
 
 /// The first lines: what is worse, what is better, how many are which, and how strong all that is.
@@ -94,7 +86,7 @@ fn rows_of(rows: &[&Compared]) -> comfy_table::Table {
                 || "-".into(),
                 |(_, Interval { low, high })| format!("{low:.3} to {high:.3}"),
             ),
-            row.verdict.map_or("no verdict", Verdict::words).to_string(),
+            row.verdict_words().to_string(),
         ]);
     }
     table

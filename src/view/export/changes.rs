@@ -3,12 +3,11 @@
 use super::sheet::{Entry, Quantity, Sheet, metric_name};
 use super::tables::with_verdict;
 use crate::document::{Compared, Comparison};
-use crate::statistics::Verdict;
 
 /// One table for each figure that was compared: the rows with a verdict, or all.
 pub(super) fn of_comparison(comparison: &Comparison, all: bool) -> Vec<Sheet> {
     let mut metrics: Vec<&str> = Vec::new();
-    for row in comparison.rows.iter().filter(|row| all || is_told(row)) {
+    for row in comparison.shown(all) {
         if !metrics.contains(&row.metric.as_str()) {
             metrics.push(&row.metric);
         }
@@ -19,15 +18,9 @@ pub(super) fn of_comparison(comparison: &Comparison, all: bool) -> Vec<Sheet> {
         sheets.push(frame(comparison, "nothing", "no difference can be distinguished".into(), 0));
     }
     if let Some(last) = sheets.last_mut() {
-        let unlike = comparison.unlike.iter().map(|line| format!("not alike: {line}"));
-        last.remarks.extend(unlike.chain(comparison.missing.iter().cloned()));
-        last.remarks.extend(comparison.reference.iter().filter_map(|found| found.sentence.clone()));
+        last.remarks.extend(comparison.remarks());
     }
     sheets
-}
-
-pub(super) fn is_told(row: &Compared) -> bool {
-    matches!(row.verdict, Some(Verdict::Better | Verdict::Worse))
 }
 
 fn frame(comparison: &Comparison, metric: &str, title: String, rows: usize) -> Sheet {
@@ -43,11 +36,7 @@ fn frame(comparison: &Comparison, metric: &str, title: String, rows: usize) -> S
 }
 
 fn compared(comparison: &Comparison, metric: &str, all: bool) -> Sheet {
-    let rows: Vec<&Compared> = comparison
-        .rows
-        .iter()
-        .filter(|row| row.metric == metric && (all || is_told(row)))
-        .collect();
+    let rows: Vec<_> = comparison.shown(all).filter(|row| row.metric == metric).collect();
     let mut sheet = frame(comparison, metric, metric_name(metric), rows.len());
     sheet.words("workload", rows.iter().map(|row| row.workload.clone()));
     sheet.words("model", rows.iter().map(|row| row.model.clone()));
@@ -67,8 +56,7 @@ fn compared(comparison: &Comparison, metric: &str, all: bool) -> Sheet {
     sheet.figures("new / base", rows.iter().map(ratio));
     let p = |row: &&Compared| row.change.map_or("-".into(), |change| p_value(change.p_value));
     sheet.figures("p", rows.iter().map(|row| p(row).into()));
-    let verdict = |row: &&Compared| row.verdict.map_or("no verdict", Verdict::words).to_string();
-    sheet.words("verdict", rows.iter().map(verdict));
+    sheet.words("verdict", rows.iter().map(|row| row.verdict_words().to_string()));
     for (row, compared) in sheet.rows.iter_mut().zip(&rows) {
         row.marked = 1;
         let Some(reason) = &compared.why else { continue };
@@ -90,7 +78,7 @@ fn p_value(p: f64) -> String {
 mod tests {
     use super::*;
     use crate::document::{Change, SchemaId};
-    use crate::statistics::Interval;
+    use crate::statistics::{Interval, Verdict};
 
     #[test]
     fn a_comparison_has_a_table_for_each_figure() {

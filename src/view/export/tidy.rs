@@ -163,7 +163,7 @@ pub(super) fn comparison(comparison: &Comparison, all: bool) -> Result<String> {
         "verdict",
         "why",
     ])?;
-    for row in comparison.rows.iter().filter(|row| all || super::changes::is_told(row)) {
+    for row in comparison.shown(all) {
         let change = |of: fn(&Change) -> f64| row.change.as_ref().map(of);
         let numbers = [
             row.base,
