@@ -3,6 +3,7 @@
 usage: server.py PORT          then, elsewhere: printf '22 9\n' | nc -N 127.0.0.1 PORT
 """
 
+import select
 import signal
 import socket
 import sys
@@ -55,6 +56,9 @@ def serve(client):
 
 def accept_clients(listener):
     while True:
+        ready, _, _ = select.select([listener, signalled], [], [])
+        if signalled in ready:
+            return
         try:
             client, _ = listener.accept()
         except OSError:  # No descriptor left, or the client has gone already.
@@ -68,12 +72,13 @@ def accept_clients(listener):
             client.close()
 
 
-def stop(*_):
-    raise SystemExit
-
-
-signal.signal(signal.SIGTERM, stop)
+# A signal between two bytecodes would be seen only after the next accept. So it is a byte to read.
+signalled, signals = socket.socketpair()
+signals.setblocking(False)
+signal.set_wakeup_fd(signals.fileno())
+signal.signal(signal.SIGTERM, lambda *_: None)
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=1024)
+listener.setblocking(False)  # A client that has gone by now must not block it.
 try:
     accept_clients(listener)
 finally:

@@ -1,5 +1,6 @@
 """A thread for each client; one of them at a time runs Python."""
 
+import select
 import signal
 import socket
 import sys
@@ -58,6 +59,9 @@ def serve(client):
 
 def accept_clients(listener):
     while True:
+        ready, _, _ = select.select([listener, signalled], [], [])
+        if signalled in ready:
+            return
         try:
             client, _ = listener.accept()
         except OSError:  # No descriptor is left, or the client has gone already.
@@ -71,13 +75,14 @@ def accept_clients(listener):
             client.close()
 
 
-def stop(*_):
-    raise SystemExit
-
-
-signal.signal(signal.SIGTERM, stop)
-signal.signal(signal.SIGINT, stop)
+# A signal between two bytecodes would be seen only after the next accept. So it is a byte to read.
+signalled, signals = socket.socketpair()
+signals.setblocking(False)
+signal.set_wakeup_fd(signals.fileno())
+signal.signal(signal.SIGTERM, lambda *_: None)
+signal.signal(signal.SIGINT, lambda *_: None)
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=4096)
+listener.setblocking(False)  # A client that has gone by now must not block it.
 try:
     accept_clients(listener)
 finally:

@@ -1,0 +1,15 @@
+//! `c10k load` against servers that run: what it asks, what it measures, and what goes wrong.
+
+mod calibrate;
+mod capacity;
+mod conduct;
+mod fates;
+mod greeting;
+mod io_uring;
+mod rooms;
+mod schedules;
+mod standstill;
+mod steadiness;
+#[path = "../support/mod.rs"]
+mod support;
+mod targets;
