@@ -32,11 +32,13 @@ struct Row {
     name: &'static str,
     /// It is about several clients at a time, which a sequential server serves one after the other.
     concurrent: bool,
+    /// It is about clients that have threads of their own.
+    threaded: bool,
     run: fn(&'static Model),
 }
 
 const fn row(app: App, name: &'static str, run: fn(&'static Model)) -> Row {
-    Row { app, name, concurrent: false, run }
+    Row { app, name, concurrent: false, threaded: false, run }
 }
 
 impl Row {
@@ -44,11 +46,16 @@ impl Row {
         Self { concurrent: true, ..self }
     }
 
+    const fn threaded(self) -> Self {
+        Self { threaded: true, ..self }
+    }
+
     fn of(&'static self, model: &'static Model) -> Trial {
         let sequential = model.family == servers::Family::Sequential;
         let fits = model.cannot_run(self.app).is_none()
             && (model.probe)().is_ok()
-            && !(self.concurrent && sequential);
+            && !(self.concurrent && sequential)
+            && (!self.threaded || model.family == servers::Family::Thread);
         let run = move || {
             catch_unwind(AssertUnwindSafe(|| (self.run)(model))).map_err(|panic| {
                 let text = panic.downcast_ref::<String>().cloned();

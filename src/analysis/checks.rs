@@ -48,6 +48,7 @@ pub fn check_trial(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     checks.push(generator::generator_busy(trial));
     let standstill = trial.client.standstill.as_ref();
     checks.extend(standstill.map(|found| standstill::standstill(trial, found)));
+    checks.extend(standstill.and_then(standstill::share));
     if trial.load.arrivals.is_open() {
         checks.push(clients::achieved(trial));
         checks.push(generator::sched_lag(trial));

@@ -20,6 +20,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(App::Chat, "says_and_delivers_what_had_come_before_it_stops", stop),
     row(App::Chat, "is_cut_while_a_member_takes_nothing", trouble::cut),
     row(App::Chat, "sheds_newcomers_when_descriptors_run_out_and_goes_on", trouble::descriptors),
+    row(App::Chat, "sheds_newcomers_when_there_is_no_thread_for_them", trouble::threads).threaded(),
     row(App::Chat, "takes_a_read_for_a_message_and_adds_nothing_to_it", raw),
     row(App::Chat, "uses_the_words_it_is_told_to", labels),
     row(App::Chat, "refuses_a_line_that_is_too_long_and_ends_only_its_member", too_long),

@@ -22,7 +22,7 @@ const OUTSIDE: [&str; 13] = [
 ];
 
 /// Where a warning says that these figures are not what they seem. Others are remarks.
-const WARNED: [(&str, &[Kind]); 13] = [
+const WARNED: [(&str, &[Kind]); 14] = [
     ("arrivals-as-asked", &[Kind::Latency]),
     ("effective-concurrency", SERVED),
     ("fairness", SERVED),
@@ -33,7 +33,8 @@ const WARNED: [(&str, &[Kind]); 13] = [
     ("own-processors", TIMED),
     ("sched-lag", &[Kind::Latency]),
     ("sessions-kept", &[]),
-    ("standstill", TIMED),
+    ("standstill", &[Kind::Latency]),
+    ("standstill-share", &[Kind::Throughput]),
     ("stationary", TIMED),
     ("warmed-up", TIMED),
 ];
@@ -81,6 +82,16 @@ mod tests {
         assert_eq!([Kind::Throughput, Kind::Cost].map(warned), [true, false]);
         let about_samples = reaches(&flagged("independent"), false, Kind::Latency);
         assert!(!about_samples, "it is about numbers of samples");
+    }
+
+    #[test]
+    fn gaps_of_less_than_a_twentieth_touch_latency_and_not_throughput() {
+        let warned = |name| {
+            [Kind::Latency, Kind::Throughput, Kind::Cost]
+                .map(|kind| reaches(&flagged(name), false, kind))
+        };
+        assert_eq!(warned("standstill"), [true, false, false]);
+        assert_eq!(warned("standstill-share"), [false, true, false]);
     }
 
     #[test]

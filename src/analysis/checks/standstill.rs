@@ -1,4 +1,4 @@
-//! The standstill check: whether the generator stood still during the measurement.
+//! The standstill checks: whether the generator stood still during the measurement.
 
 use super::{About, Check, Status, Trial, check};
 use crate::base::units::{as_f64, show_ns};
@@ -23,6 +23,21 @@ pub(super) fn standstill(trial: &Trial, found: &StandstillRecord) -> Check {
         Status::Pass
     };
     check("standstill", About::Generator, status, (share, SHARE_LIMIT), words(trial, found))
+}
+
+/// A short measurement with little time in gaps does not fail the check above, and yet its throughput
+/// may be that of the gaps. Below the limit throughput is less by that share at most, which is within
+/// the margin of comparisons.
+pub(super) fn share(found: &StandstillRecord) -> Option<Check> {
+    let StandstillRecord { share, measured_ns, .. } = *found;
+    (share >= SHARE_LIMIT && measured_ns < MEASURED_LIMIT_NS).then(|| {
+        let text = format!(
+            "the generator stood still for {:.0} % of a short measurement, so its throughput is too low; \
+             measure for longer",
+            share * 100.0
+        );
+        check("standstill-share", About::Generator, Status::Warn, (share, SHARE_LIMIT), text)
+    })
 }
 
 fn words(trial: &Trial, found: &StandstillRecord) -> String {

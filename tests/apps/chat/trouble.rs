@@ -175,6 +175,40 @@ pub(super) fn descriptors(model: &'static Model) {
     assert!(server.stop().well().count("shed") >= 1);
 }
 
+/// The kernel gives a thread no stack where the process may have no more data. A member has two of
+/// them, so that from case to case the one or the other is missing.
+pub(super) fn threads(model: &'static Model) {
+    const STEP_BYTES: u64 = 128 * 1024;
+    for steps in 2..=9 {
+        let server = serve(model, &["--app", "chat"]);
+        let (mut first, mut second) = (member(&server), member(&server));
+        let limit = data_bytes(server.child.id()) + steps * STEP_BYTES;
+        let limit = Rlimit { current: Some(limit), maximum: None };
+        prlimit(Some(server.pid()), Resource::Data, limit).expect("it is ours");
+        let mut newcomers = Vec::new();
+        until("a newcomer is not let in", || {
+            let mut client = server.client();
+            let came = client.line().ends_with("(connected)\n");
+            newcomers.push(client);
+            !came
+        });
+        first.send("still here\n");
+        for member in [&mut first, &mut second] {
+            until("it is told", || member.line().ends_with("still here\n"));
+        }
+        drop(newcomers);
+        until("there is room again", || server.client().line().ends_with("(connected)\n"));
+        assert!(server.stop().well().count("shed") >= 1);
+    }
+}
+
+/// What a process may write to and shares with no other, as the kernel counts it for its limit.
+fn data_bytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmData:")).expect("VmData");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+}
+
 pub(super) fn silence(model: &'static Model) {
     let flags = ["--app", "chat", "--idle-timeout", "200ms", "--max-behind", "64MiB"];
     let server = serve(model, &flags);

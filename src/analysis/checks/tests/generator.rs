@@ -43,8 +43,14 @@ fn lateness_is_judged_by_a_quantile_that_is_known() {
     assert_eq!(sched_lag(&late).status, Status::Pass);
 }
 
-/// A trial of `seconds` with gaps of `measured_ms` in it, the longest of `longest_ms`.
+/// What is said of gaps of `measured_ms` in a trial of `seconds`, the longest of `longest_ms`.
 fn stood_still(seconds: u64, measured_ms: u64, longest_ms: u64) -> Check {
+    let mut all = all_of(seconds, measured_ms, longest_ms).into_iter();
+    all.find(|check| check.name == "standstill").expect("it is checked")
+}
+
+/// All checks of such a trial.
+fn all_of(seconds: u64, measured_ms: u64, longest_ms: u64) -> Vec<Check> {
     let mut trial = open();
     trial.phases.measure_ns = seconds * 1_000_000_000;
     trial.load.threads = 1;
@@ -58,8 +64,7 @@ fn stood_still(seconds: u64, measured_ms: u64, longest_ms: u64) -> Check {
         requests: Some(trial.latency.headline().clone()),
     };
     trial.client.standstill = Some(found);
-    let all = check_trial(&trial, None);
-    all.into_iter().find(|check| check.name == "standstill").expect("it is checked")
+    check_trial(&trial, None)
 }
 
 #[test]
@@ -82,6 +87,11 @@ fn a_generator_that_stood_still_is_told_by_how_long_and_how_much() {
         let seen = (seconds, measured_ms, longest_ms);
         assert_eq!(found.status, expected, "{seen:?}: {}", found.message);
         assert_eq!(found.about, About::Generator);
+    }
+    for (seconds, measured_ms, expected) in [(1, 90, true), (1, 49, false), (6, 2_000, false)] {
+        let all = all_of(seconds, measured_ms, 5);
+        let found = all.iter().any(|check| check.name == "standstill-share");
+        assert_eq!(found, expected, "{seconds} s, {measured_ms} ms");
     }
     let message = stood_still(6, 2_000, 2_000).message;
     for part in ["stood still for 2.00 s", "33.3 %", "300 ms into", "waited for the generator"] {
