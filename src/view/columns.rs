@@ -276,6 +276,9 @@ pub(crate) enum Against<'a> {
     Best,
     /// Its figure over that of the best.
     Ratio(f64, Interval, Option<Verdict>),
+    /// Its throughput over that of the best, where others are compared by another figure: it serves
+    /// far less than they do.
+    Replies(f64, Interval, Option<Verdict>),
     /// A second measurement of a model over the first.
     Itself(&'a NoiseFloor),
     /// The figure is not known.
@@ -298,9 +301,14 @@ impl<'a> Against<'a> {
             return Self::Best;
         }
         let own = standings.others.iter().find(|other| other.model == cell.model);
-        match own.and_then(|own| Some((own.ratio?, own.interval?, own.verdict))) {
-            Some((ratio, interval, verdict)) => Self::Ratio(ratio, interval, verdict),
-            None => Self::Unknown,
+        let Some((own, (ratio, interval))) =
+            own.and_then(|own| Some((own, own.ratio.zip(own.interval)?)))
+        else {
+            return Self::Unknown;
+        };
+        match own.metric {
+            Some(_) => Self::Replies(ratio, interval, own.verdict),
+            None => Self::Ratio(ratio, interval, own.verdict),
         }
     }
 
@@ -310,6 +318,9 @@ impl<'a> Against<'a> {
             Self::Best => "best".into(),
             Self::Ratio(ratio, Interval { low, high }, _) => {
                 format!("{ratio:.2} [{low:.2}, {high:.2}]")
+            }
+            Self::Replies(ratio, Interval { low, high }, _) => {
+                format!("{ratio:.2} [{low:.2}, {high:.2}] of replies")
             }
             Self::Itself(_) | Self::Unknown => ABSENT.into(),
         }
@@ -322,6 +333,10 @@ impl<'a> Against<'a> {
                 let verdict = verdict.map_or("no verdict", Verdict::words);
                 format!("{ratio:.2} ({low:.2} to {high:.2}), {verdict}")
             }
+            Self::Replies(ratio, Interval { low, high }, verdict) => {
+                let verdict = verdict.map_or("no verdict", Verdict::words);
+                format!("{ratio:.2} ({low:.2} to {high:.2}) of the replies, {verdict}")
+            }
             Self::Itself(floor) => of_itself(floor),
             Self::Best | Self::Unknown => self.short(),
         }
@@ -332,6 +347,8 @@ impl<'a> Against<'a> {
         match self {
             Self::Best => Some(1.0),
             Self::Ratio(ratio, ..) => Some(*ratio),
+            // So that it is sorted to the worst, where less is better.
+            Self::Replies(ratio, ..) => Some(1.0 / ratio),
             Self::Itself(_) | Self::Unknown => None,
         }
     }

@@ -1,8 +1,10 @@
 //! The page of the committed run: it needs nothing else, and its figures are those of the documents.
 
-mod others;
+mod answers;
 #[path = "../support/reading.rs"]
 mod reading;
+mod saved;
+
 use std::path::Path;
 
 use crate::support::c10k;

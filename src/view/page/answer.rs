@@ -104,7 +104,9 @@ fn greatest(summary: &Summary) -> Option<String> {
     let away = |other: &Standing| other.ratio.map_or(1.0, |ratio| ratio.max(1.0 / ratio));
     let (standings, other) = sure.max_by(|a, b| away(a.1).total_cmp(&away(b.1)))?;
     let (ratio, interval) = other.ratio.zip(other.interval)?;
-    let Standings { best, workload, metric, .. } = standings;
+    let Standings { best, workload, .. } = standings;
+    // One that serves far less than others is compared by that.
+    let metric = other.metric.as_ref().unwrap_or(&standings.metric);
     Some(format!(
         "The greatest sure difference is under {workload}: {} has {ratio:.2} times the {} of {best} (95 \
          %: {:.2} to {:.2}).",
@@ -197,6 +199,7 @@ fn names(models: &[&str]) -> String {
 mod tests {
     use super::*;
     use crate::analysis::synthetic::{closed, open, set, summary, twin};
+    use crate::document::RankBy;
 
     const BEST: [f64; 5] = [100.0, 104.0, 98.0, 101.0, 99.0];
 
@@ -220,6 +223,14 @@ mod tests {
             text.contains("Of 2 comparisons with the best of their workload, 2 are surely worse")
         );
         assert!(text.contains("The run has no A/A control"), "{text}");
+    }
+
+    #[test]
+    fn who_serves_far_less_is_compared_by_that_where_others_are_by_their_cost() {
+        let mut best = closed("epoll", &BEST);
+        best.rank_by = Some(RankBy::Cpu);
+        let text = text(vec![best, closed("fork", &BEST.map(|value| value / 5.0))]);
+        assert!(text.contains("fork has 0.20 times the throughput of epoll"), "{text}");
     }
 
     #[test]
