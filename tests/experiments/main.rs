@@ -1,6 +1,5 @@
 //! Experiments from their plan to their page: runs, contenders, labs, comparisons and reports.
 
-mod accounts;
 mod advise;
 mod contenders;
 mod externals;
