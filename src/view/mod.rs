@@ -2,6 +2,7 @@
 
 pub(crate) mod columns;
 mod deliver;
+mod excluded;
 pub mod export;
 pub(crate) mod grading;
 pub mod page;

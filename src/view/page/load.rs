@@ -43,6 +43,7 @@ fn request(request: &RequestRecord, round_ps: u64) -> String {
             let home = home.as_deref().map(|home| format!(", state in {home}")).unwrap_or_default();
             format!("a step of a session of {steps}, {history_bytes} bytes of history{home}")
         }
+        RequestRecord::Http { method, path, .. } => format!("{method} {path}"),
         drawn => requests::describe(drawn).unwrap_or_default(),
     }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::C10K;
 use super::{fails, run};
+use crate::support::C10K;
 
 /// The commands that help lists.
 fn commands() -> Vec<String> {

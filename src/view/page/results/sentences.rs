@@ -6,6 +6,7 @@ use crate::base::units::{show_bytes, show_ns_f64};
 use crate::document::{Cell, Recommendation, Standing, Standings, Summary, Sureness};
 use crate::statistics::Verdict;
 use crate::statistics::verdict::Good;
+use crate::view::excluded::{Group, grouped};
 
 use super::super::cost::show_times;
 use super::super::figures::Column;
@@ -61,8 +62,10 @@ pub(super) fn load_sentences(
             format!("`{}` starves some of its clients, so it has no rank.", cell.model)
         }),
     );
-    let left_out = summary.excluded.iter();
-    notes.extend(left_out.map(|one| format!("`{}` is left out: {}.", one.model, one.reason)));
+    notes.extend(grouped(&summary.excluded).into_iter().map(|Group { models, reason, .. }| {
+        let models: Vec<String> = models.iter().map(|model| format!("`{model}`")).collect();
+        format!("Left out: {} ({reason}).", models.join(", "))
+    }));
     let column = |model: &str| columns.iter().find(|column| column.cell.model == model);
     let cheap = take.cheapest.as_ref().unwrap_or(&standings.best);
     let worst = losers.last().and_then(|loser| column(&loser.model));
