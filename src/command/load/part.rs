@@ -87,7 +87,8 @@ impl Part {
 /// When what says it contradicts itself, or a part cannot be made of this load.
 pub(crate) fn resolve(args: &mut LoadArgs) -> Result<Part> {
     let part = part_of(&args.part, &|name| std::env::var(name).ok())?;
-    if part.is_one_of_several() {
+    // What --shard alone does not go with, each command says itself.
+    if part.launcher.is_some() || part.place.is_some() {
         refuse_what_has_no_parts(args)?;
     }
     let shared = part.launcher.is_some();
