@@ -2,7 +2,8 @@
 
     python3 scripts/notices.py FOLDER
 
-Writes `FOLDER/THIRD-PARTY.txt`, a line for each package, and the licence files that each package has.
+Writes `FOLDER/THIRD-PARTY.txt`, a line for each package, and the licence files that each
+package has.
 """
 
 from __future__ import annotations
