@@ -6,6 +6,7 @@ mod conduct;
 mod fates;
 mod greeting;
 mod io_uring;
+mod parts;
 mod rooms;
 mod schedules;
 mod standstill;

@@ -2,16 +2,14 @@
 //! begin, and what their documents come to. The launchers are played by the environment that they
 //! set; `tests/slurm.rs` has a real one.
 
-mod support;
-
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use crate::support::c10k;
+use crate::support::recorder::{Recorder, assert_is, poisson};
 use serde_json::Value;
-use support::c10k;
-use support::recorder::{Recorder, assert_is, poisson};
 
 const RATE: f64 = 400.0;
 const MEASURE: Duration = Duration::from_millis(500);
