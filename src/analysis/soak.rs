@@ -19,7 +19,8 @@ pub const CONNECTIONS_MIN: u64 = 60_000;
 #[must_use]
 pub fn needed(pieces: u32) -> u64 {
     let warm = CONNECTIONS_MIN.div_ceil(u64::from(pieces.max(1)));
-    warm * WARMUP_PART / (WARMUP_PART - 1) + LEG
+    // Between the end of the warm-up and the first sample after it there may be a leg.
+    ((warm + LEG) * WARMUP_PART).div_ceil(WARMUP_PART - 1)
 }
 
 /// More connections than a leg has.
@@ -204,6 +205,9 @@ mod tests {
         for pieces in [1, 2, 3, 7] {
             let one = piece(needed(pieces).div_ceil(LEG), |n| sample(n, 9, 1 << 20));
             let all = vec![one; pieces as usize];
+            // However long the first leg after the warm-up is.
+            let warm = needed(pieces) - needed(pieces) / WARMUP_PART;
+            assert!((warm - super::LEG) * u64::from(pieces) >= CONNECTIONS_MIN, "{pieces} pieces");
             assert_eq!(said(&all).answer, SoakAnswer::Steady, "{pieces} pieces");
         }
     }
