@@ -111,7 +111,8 @@ def text_of(path: Path) -> str:
 
 
 def test_no_result_names_a_folder_of_the_machine_that_made_it() -> None:
-    absolute = re.compile(r'"/[a-z]+/[^"]*"')
+    # Requests over HTTP name pages, which are no files.
+    absolute = re.compile(r'"/(?!echo/)[a-z]+/[^"]*"')
     named = {str(path.relative_to(ROOT)): absolute.findall(text_of(path))[:3] for path in RESULTS}
     assert {file: paths for file, paths in named.items() if paths} == {}
 
