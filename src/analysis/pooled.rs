@@ -177,7 +177,7 @@ pub fn again(summary: &mut Summary, dir: &Path) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Gives a cell's quantiles, those of turn-around, of connecting and of steps too, what all its trials
+/// Gives a cell's quantiles, those of turnaround, of connecting and of steps too, what all its trials
 /// together say.
 ///
 /// # Errors

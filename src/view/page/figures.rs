@@ -167,7 +167,7 @@ pub(super) fn workload_figures(workload: &str, columns: &[&Column<'_>]) -> Vec<F
         Marks::Dots(rows(columns, |cell| (TURNAROUND.of)(cell).map(Shown::from_estimate)));
     let connect = Marks::Dots(rows(columns, |cell| (CONNECT.of)(cell).map(Shown::from_estimate)));
     let mut figures = vec![
-        figure("turnaround", "ns", "mean turn-around", turnaround),
+        figure("turnaround", "ns", "mean turnaround", turnaround),
         figure("percentiles", "ns", time, Marks::Curves(curves(columns))),
         figure("throughput", "per_s", "right replies per second", throughput),
         figure("p99", "ns", &format!("99th percentile of the {time}"), tail),

@@ -131,7 +131,7 @@ fn title(metric: &Metric, closed: bool) -> String {
     let time = if closed { "service time" } else { "response time" };
     match metric.name {
         "throughput_per_s" => "right replies per second".into(),
-        "turnaround_mean_ns" => "mean turn-around".into(),
+        "turnaround_mean_ns" => "mean turnaround".into(),
         "connect_p50_ns" => "median time to connect".into(),
         "p50_ns" => format!("median {time}"),
         "p95_ns" => format!("95th percentile of the {time}"),
