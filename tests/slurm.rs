@@ -70,7 +70,7 @@ fn assert_named_as_missing(folder: &Path, part: usize, node: &str) {
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(4), "{said}{}", text(&output.stderr));
     assert!(
-        said.contains(&format!("of 3 parts 2 are here; missing: {part} (on {node});")),
+        said.contains(&format!("2 of 3 parts are here; missing: {part} (on {node});")),
         "{said}"
     );
 }

@@ -151,9 +151,8 @@ fn shards(shard: &ShardRecord) -> Check {
     let named: Vec<String> = absent.take(NAMED_MAX).map(name).collect();
     let more = usize::try_from(of - there).unwrap_or(0) > named.len();
     let message = format!(
-        "of {of} parts {} are here; missing: {}{}; the server's load was higher than this document \
-         says",
-        there,
+        "{there} of {of} parts are here; missing: {}{}; the server's load was higher than this \
+         document says",
         named.join(", "),
         if more { " and more" } else { "" }
     );

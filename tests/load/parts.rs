@@ -238,7 +238,7 @@ fn merge_names_each_part_that_is_missing_doubled_or_of_another_version_or_load()
         [parts[0].clone(), file, parts[2].clone()]
     };
     let absent = folder.path().join("part-9.json");
-    refused(&[parts[0].clone(), parts[2].clone()], &["of 3 parts 2 are here; missing: 1 (on "]);
+    refused(&[parts[0].clone(), parts[2].clone()], &["2 of 3 parts are here; missing: 1 (on "]);
     refused(
         &[parts[0].clone(), absent, parts[2].clone()],
         &["part-9.json: not there", "missing: 1"],

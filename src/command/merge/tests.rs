@@ -181,8 +181,8 @@ fn a_missing_part_makes_the_sum_invalid_and_is_named() {
         let check = sum.checks.into_iter().find(|check| check.name == "shards").expect("checked");
         check.message
     };
-    assert!(missing(vec![a, c.clone()]).contains("of 3 parts 2 are here; missing: 1;"));
-    assert!(missing(vec![c]).contains("of 3 parts 1 are here; missing: 0, 1;"));
+    assert!(missing(vec![a, c.clone()]).contains("2 of 3 parts are here; missing: 1;"));
+    assert!(missing(vec![c]).contains("1 of 3 parts are here; missing: 0, 1;"));
 }
 
 #[test]
