@@ -9,6 +9,8 @@ use std::ptr;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, Builder, ScopedJoinHandle};
 
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+
 use crate::net::Server;
 use crate::stopping;
 
@@ -75,6 +77,18 @@ pub(crate) fn can_be_had(threads: usize) -> io::Result<()> {
         let wait = || drop(gate.lock());
         (0..threads).try_for_each(|_| Builder::new().spawn_scoped(scope, wait).map(drop))
     })
+}
+
+/// Whether the kernel has so many bytes for new stacks and for what comes with new threads, beside
+/// what the allocator holds already. None of them is kept.
+pub(crate) fn there_is_room(bytes: usize) -> bool {
+    let (both, private) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+    #[expect(unsafe_code, reason = "an allocator may have as much free, and stacks are not its")]
+    // SAFETY: nobody knows of the place, which is given back at once.
+    unsafe {
+        let place = mmap_anonymous(ptr::null_mut(), bytes, both, private);
+        place.is_ok_and(|place| munmap(place, bytes).is_ok())
+    }
 }
 
 /// Runs `work` in a thread of its own, which nobody waits for.

@@ -175,16 +175,18 @@ pub(super) fn descriptors(model: &'static Model) {
     assert!(server.stop().well().count("shed") >= 1);
 }
 
-/// The kernel gives a thread no stack where the process may have no more data. A member has two of
-/// them, so that from case to case the one or the other is missing.
+/// The kernel gives a thread no stack where the process may have no more data. From case to case
+/// something else is missing of what a member needs, which has two threads.
 pub(super) fn threads(model: &'static Model) {
     const STEP_BYTES: u64 = 128 * 1024;
-    for steps in 2..=9 {
+    for steps in (2..=16).step_by(2) {
         let server = serve(model, &["--app", "chat"]);
         let (mut first, mut second) = (member(&server), member(&server));
-        let limit = data_bytes(server.child.id()) + steps * STEP_BYTES;
-        let limit = Rlimit { current: Some(limit), maximum: None };
-        prlimit(Some(server.pid()), Resource::Data, limit).expect("it is ours");
+        let allow = |bytes| {
+            let limit = Rlimit { current: bytes, maximum: None };
+            prlimit(Some(server.pid()), Resource::Data, limit).expect("it is ours");
+        };
+        allow(Some(data_bytes(server.child.id()) + steps * STEP_BYTES));
         let mut newcomers = Vec::new();
         until("a newcomer is not let in", || {
             let mut client = server.client();
@@ -197,6 +199,7 @@ pub(super) fn threads(model: &'static Model) {
             until("it is told", || member.line().ends_with("still here\n"));
         }
         drop(newcomers);
+        allow(None);
         until("there is room again", || server.client().line().ends_with("(connected)\n"));
         assert!(server.stop().well().count("shed") >= 1);
     }

@@ -37,6 +37,9 @@ struct Shared {
     moved: Condvar,
 }
 
+/// Two stacks, and what the allocator takes for each of two threads.
+const NEWCOMER_BYTES: usize = 2 * STACK_BYTES + 512 * 1024;
+
 struct Inner {
     room: Room,
     /// Connections of those in the room, to end those that are lost to it.
@@ -56,6 +59,11 @@ pub(in super::super) fn run(server: &'static Server) -> io::Result<()> {
     }));
     server.ready()?;
     while let Some(conn) = server.next_client() {
+        // Of what a newcomer needs at once, small pieces cannot be refused without the whole room.
+        if !threads::there_is_room(NEWCOMER_BYTES) {
+            conn.turn_away();
+            continue;
+        }
         // Where the kernel refuses a thread the connection is dropped, which counts it as shed.
         let _ = threads::detached(STACK_BYTES, move || attend(shared, conn));
     }
