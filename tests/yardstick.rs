@@ -1,6 +1,7 @@
 //! The instrument of the yardstick that counts instructions: the same work is the same count.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -139,4 +140,27 @@ fn a_slow_clock_advances_by_its_readings_and_not_by_time() {
     assert_eq!(second - first, 1_000 * count.clock_reads, "{count:?}");
     drop(stepper);
     let _ = python.wait();
+}
+
+#[test]
+fn each_program_in_c_compiles() {
+    if Command::new("cc").arg("--version").output().is_err() {
+        return eprintln!("not tested: there is no cc");
+    }
+    let benches = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
+    let mut programs = Vec::new();
+    for folder in ["yardstick/c", "classroom/c", "generators/c"] {
+        let files = std::fs::read_dir(benches.join(folder)).expect("programs").flatten();
+        programs.extend(
+            files.map(|file| file.path()).filter(|path| path.extension() == Some("c".as_ref())),
+        );
+    }
+    assert!(programs.len() > 20, "{programs:?}");
+    for program in programs {
+        let mut cc = Command::new("cc");
+        let cc = cc.args(["-O2", "-fsyntax-only"]).arg(&program);
+        let output = cc.output().expect("cc runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {said}", program.display());
+    }
 }

@@ -24,7 +24,7 @@ static struct member **members;
 static size_t count, room;
 static int epoll;
 
-static void wait_for(struct member *m, uint32_t events)
+static void watch_for(struct member *m, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = m};
     if (events == m->told)
@@ -54,7 +54,7 @@ static void keep(struct member *m, const char *text, size_t len)
     }
     memcpy(m->behind + m->behind_len, text, len);
     m->behind_len += len;
-    wait_for(m, EPOLLIN | EPOLLOUT);
+    watch_for(m, EPOLLIN | EPOLLOUT);
 }
 
 static void tell(struct member *m, const char *text, size_t len)
@@ -109,7 +109,7 @@ static void join(int fd)
             die("realloc");
     }
     members[count++] = m;
-    wait_for(m, EPOLLIN);
+    watch_for(m, EPOLLIN);
     tell_all(m, "(connected)", 11);
 }
 
@@ -138,7 +138,7 @@ static void go_on_telling(struct member *m)
     }
     m->behind_sent += (size_t)n;
     if (m->behind_sent == m->behind_len)
-        wait_for(m, EPOLLIN);
+        watch_for(m, EPOLLIN);
 }
 
 /* Sees off those who have left, when no event of this turn is about them any more. Telling of one may lose another. */
