@@ -99,6 +99,15 @@ fn one_trial_supports_nothing() {
 }
 
 #[test]
+fn a_better_median_that_is_set_aside_is_named_beside_the_best() {
+    let mut disturbed = closed("mio", &[200.0; 4]);
+    flag(&mut disturbed, "warmed-up");
+    let sentence = &summary(vec![closed("epoll", &[100.0; 4]), disturbed]).verdicts[0].sentence;
+    let said = "epoll, 100 replies/s (without mio, set aside for what the checks found).";
+    assert!(sentence.ends_with(said), "{sentence}");
+}
+
+#[test]
 fn a_sentence_quotes_the_figure_that_the_table_has() {
     // By the trials' own medians mio is ahead; of all requests together, which the table has, epoll is.
     let own = |model: &str, of_trials: [f64; 5], together: u64| {

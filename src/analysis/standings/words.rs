@@ -36,9 +36,10 @@ pub(super) fn sentence(
     if others.iter().all(|other| other.verdict.is_none()) && trials < TRIALS_MIN {
         let support = if trials == 1 { "trial supports" } else { "trials support" };
         return format!(
-            "No verdict: {trials} {support} none, and it takes {TRIALS_MIN}. The {}: {}, {value}.{floor}",
+            "No verdict: {trials} {support} none, and it takes {TRIALS_MIN}. The {}: {}, {value}{}.{floor}",
             superlative(metric),
-            best.model
+            best.model,
+            set_aside(metric, best, cells)
         );
     }
     let mut parts = vec![leaders(metric, best, cells, others)];
@@ -46,6 +47,23 @@ pub(super) fn sentence(
     parts.extend(undecided(metric, others));
     parts.extend(unjudged(cells, others));
     parts.join(" ") + &floor
+}
+
+/// Which models look better than the best and cannot be, as their checks have set them aside.
+fn set_aside(metric: &Metric, best: &Cell, cells: &[&Cell]) -> String {
+    let value = |cell: &Cell| metric.shown(cell).map(|shown| shown.value);
+    let ahead = |cell: &&&Cell| match (value(cell), value(best)) {
+        (Some(own), Some(best)) => match metric.good {
+            Good::High => own > best,
+            Good::Low => own < best,
+        },
+        _ => false,
+    };
+    let ahead: Vec<&str> = cells.iter().filter(ahead).map(|cell| cell.model.as_str()).collect();
+    if ahead.is_empty() {
+        return String::new();
+    }
+    format!(" (without {}, set aside for what the checks found)", listed(&ahead))
 }
 
 /// What the best has.
