@@ -35,8 +35,7 @@ pub(crate) struct Subject<'a> {
 impl Subject<'_> {
     /// Whether a worker serves one connection for as long as it stays.
     pub(crate) fn is_pool(&self) -> bool {
-        matches!(self.model.workers, Workers::Fixed(_))
-            && matches!(self.model.family, Family::Process | Family::Thread)
+        matches!(self.model.workers, Workers::Pool(_))
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

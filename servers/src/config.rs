@@ -259,8 +259,10 @@ pub(crate) fn workers_of(model: &Model, config: &Config) -> Result<usize, StartE
     match (model.workers, config.workers) {
         (Workers::None, Some(_)) => Err(StartError::NoWorkers { model: model.name }),
         (Workers::None, None) => Ok(1),
-        (Workers::Fixed(_) | Workers::Floating(_), Some(n)) => Ok(n),
-        (Workers::Fixed(default) | Workers::Floating(default), None) => Ok(default()),
+        (Workers::Pool(_) | Workers::Fixed(_) | Workers::Floating(_), Some(n)) => Ok(n),
+        (Workers::Pool(default) | Workers::Fixed(default) | Workers::Floating(default), None) => {
+            Ok(default())
+        }
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) fn start_of(
 }
 
 fn has_workers(model: &Model) -> bool {
-    matches!(model.workers, Workers::Fixed(_) | Workers::Floating(_))
+    !matches!(model.workers, Workers::None)
 }
 
 /// Starts this program as the null baseline, likewise.

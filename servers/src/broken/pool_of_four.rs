@@ -15,7 +15,7 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "pool-of-four",
         summary: "four threads for clients that stay",
-        workers: Workers::Fixed(|| 4),
+        workers: Workers::Pool(|| 4),
         ..thread_pool::MODEL
     },
     gauge: "connections.served, the checks fairness and effective-concurrency; not the latency",

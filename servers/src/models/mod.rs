@@ -146,8 +146,10 @@ impl Family {
 pub enum Workers {
     /// It has none, or as many as clients.
     None,
-    /// It has a fixed number, and a connection belongs to one of them; this function is its own
-    /// choice.
+    /// It has a fixed number, and each serves one connection for as long as that stays; this function
+    /// is its own choice.
+    Pool(fn() -> usize),
+    /// It has a fixed number, and a connection belongs to one of them, beside others.
     Fixed(fn() -> usize),
     /// It has a fixed number, and a connection belongs to none of them in particular.
     Floating(fn() -> usize),

@@ -27,7 +27,7 @@ pub(crate) const MODEL: Model = Model {
     name: "prefork",
     family: Family::Process,
     summary: "a fixed number of processes, each accepting and serving one client at a time",
-    workers: Workers::Fixed(connection_pool_threads),
+    workers: Workers::Pool(connection_pool_threads),
     run: |server| run(server, None),
     ..Model::PLAIN
 };

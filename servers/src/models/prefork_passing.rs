@@ -32,7 +32,7 @@ pub(crate) const MODEL: Model = Model {
     name: "prefork-passing",
     family: Family::Process,
     summary: "the parent accepts and passes each socket to an idle process of a fixed number",
-    workers: Workers::Fixed(connection_pool_threads),
+    workers: Workers::Pool(connection_pool_threads),
     descriptors_per_worker: 1,
     run,
     ..Model::PLAIN

@@ -19,7 +19,7 @@ pub(crate) const MODEL: Model = Model {
     name: "prethreaded",
     family: Family::Thread,
     summary: "a fixed number of threads, each accepting and serving one client at a time",
-    workers: Workers::Fixed(connection_pool_threads),
+    workers: Workers::Pool(connection_pool_threads),
     // accept(2) takes a descriptor for the client that it waits for.
     descriptors_per_worker: 1,
     run,

@@ -21,7 +21,7 @@ pub(crate) const MODEL: Model = Model {
     name: "rayon-pool",
     family: Family::Thread,
     summary: "each connection is a task of a rayon pool, which is made for computation",
-    workers: Workers::Fixed(connection_pool_threads),
+    workers: Workers::Pool(connection_pool_threads),
     run,
     ..Model::PLAIN
 };

@@ -20,7 +20,7 @@ pub(crate) const MODEL: Model = Model {
     name: "thread-pool",
     family: Family::Thread,
     summary: "a fixed pool of threads takes connections from a bounded queue (crossbeam)",
-    workers: Workers::Fixed(connection_pool_threads),
+    workers: Workers::Pool(connection_pool_threads),
     run,
     ..Model::PLAIN
 };

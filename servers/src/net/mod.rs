@@ -227,7 +227,7 @@ impl Server {
             requests: counts.requests.load(Relaxed),
         };
         match self.model.workers {
-            Workers::Fixed(_) => self.worker_counts.iter().map(totals).collect(),
+            Workers::Pool(_) | Workers::Fixed(_) => self.worker_counts.iter().map(totals).collect(),
             Workers::None | Workers::Floating(_) => Vec::new(),
         }
     }

@@ -116,7 +116,7 @@ fn stopped_while_starting(case: &mut Case<'_>) -> Result<()> {
 /// Numbers of workers to try, as flags; none where the model has none.
 fn workers<'a>(case: &Case<'_>, numbers: &[&'a str]) -> Vec<Vec<&'a str>> {
     match case.model().map(|model| model.workers) {
-        Some(Workers::Fixed(_) | Workers::Floating(_)) => {
+        Some(Workers::Pool(_) | Workers::Fixed(_) | Workers::Floating(_)) => {
             numbers.iter().map(|n| vec!["--workers", n]).collect()
         }
         Some(Workers::None) | None => vec![Vec::new()],
