@@ -26,7 +26,10 @@ pub(super) fn recommendation(standings: &Standings, cells: &[&Cell]) -> Option<R
     let sureness = sureness(standings, cells);
     Some(Recommendation {
         workload: standings.workload.clone(),
-        sentence: sentence(&metric, best, &group, (cheapest, leanest), sureness),
+        sentence: match words::rivals(&metric, best, cells, &standings.others).first() {
+            Some(rival) if sureness == Sureness::Hint => nothing_known(&metric, rival),
+            _ => sentence(&metric, best, &group, (cheapest, leanest), sureness),
+        },
         how_sure: how_sure(sureness, standings, trials, &unknown),
         group: group.iter().map(|cell| cell.model.clone()).collect(),
         unknown,
@@ -76,11 +79,7 @@ fn sentence(
     };
     if group.len() == 1 {
         if sureness == Sureness::Hint {
-            return format!(
-                "Nothing is known: {} has the best median, {}.",
-                best.model,
-                value(metric, best)
-            );
+            return nothing_known(metric, best);
         }
         let costs = [SERVER_CPU, MEMORY].map(|own| (!own.is(metric)).then(|| value(&own, best)));
         let costs: Vec<_> = costs.into_iter().flatten().filter(|text| !text.is_empty()).collect();
@@ -113,6 +112,11 @@ fn sentence(
         text += &format!(" Of these {}.", both.join(" and "));
     }
     text
+}
+
+fn nothing_known(metric: &Metric, best: &Cell) -> String {
+    let value = metric.shown(best).map_or_else(String::new, |shown| (metric.phrase)(shown.value));
+    format!("Nothing is known: {} has the best median, {value}.", best.model)
 }
 
 fn names(group: &[&Cell]) -> String {

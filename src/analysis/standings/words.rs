@@ -49,8 +49,8 @@ pub(super) fn sentence(
     parts.join(" ") + &floor
 }
 
-/// Which models look better than the best and cannot be, as their checks have set them aside.
-fn set_aside(metric: &Metric, best: &Cell, cells: &[&Cell]) -> String {
+/// Cells with a better median than the best one's, from the best median on.
+fn ahead<'a>(metric: &Metric, best: &Cell, cells: &[&'a Cell]) -> Vec<&'a Cell> {
     let value = |cell: &Cell| metric.shown(cell).map(|shown| shown.value);
     let ahead = |cell: &&&Cell| match (value(cell), value(best)) {
         (Some(own), Some(best)) => match metric.good {
@@ -59,7 +59,32 @@ fn set_aside(metric: &Metric, best: &Cell, cells: &[&Cell]) -> String {
         },
         _ => false,
     };
-    let ahead: Vec<&str> = cells.iter().filter(ahead).map(|cell| cell.model.as_str()).collect();
+    let mut ahead: Vec<&Cell> = cells.iter().filter(ahead).copied().collect();
+    ahead.sort_by(|a, b| {
+        let order = value(a).partial_cmp(&value(b)).unwrap_or(Ordering::Equal);
+        if metric.good == Good::High { order.reverse() } else { order }
+    });
+    ahead
+}
+
+/// Models of which nobody knows whether they are better than the best, as their medians are. Those
+/// that starve their clients are no rivals.
+pub(super) fn rivals<'a>(
+    metric: &Metric,
+    best: &Cell,
+    cells: &[&'a Cell],
+    others: &[Standing],
+) -> Vec<&'a Cell> {
+    let unknown = unknown(metric, others);
+    let mut ahead = ahead(metric, best, cells);
+    ahead.retain(|cell| !cell.starves() && unknown.iter().any(|other| other.model == cell.model));
+    ahead
+}
+
+/// Which models look better than the best and cannot be, as their checks have set them aside.
+fn set_aside(metric: &Metric, best: &Cell, cells: &[&Cell]) -> String {
+    let ahead = ahead(metric, best, cells);
+    let ahead: Vec<&str> = ahead.iter().map(|cell| cell.model.as_str()).collect();
     if ahead.is_empty() {
         return String::new();
     }
@@ -116,14 +141,29 @@ fn leaders(metric: &Metric, best: &Cell, cells: &[&Cell], others: &[Standing]) -
         group.iter().filter_map(|cell| Some(metric.shown(cell)?.value)).collect();
     values.sort_by(f64::total_cmp);
     let range = range(metric, &values);
+    let rivals = rivals(metric, best, cells, others);
+    let (judged, rivals) = if rivals.is_empty() {
+        ("", String::new())
+    } else {
+        (" of the models that could be judged", not_judged(metric, &rivals))
+    };
     if group.len() == 1 {
         let (verb, what) = verb(metric, true);
-        return format!("{names} {verb} {what}: {range}.");
+        return format!("{names} {verb} {what}{judged}: {range}.{rivals}");
     }
     let (verb, what) = verb(metric, false);
     let alike = near.iter().all(|other| other.verdict == Some(Verdict::Same));
     let said = if alike { "are the same within 5 %" } else { "cannot be distinguished" };
-    format!("{names} {verb} {what} ({range}) and {said}.")
+    format!("{names} {verb} {what}{judged} ({range}) and {said}.{rivals}")
+}
+
+/// Who may be better than those that lead.
+fn not_judged(metric: &Metric, rivals: &[&Cell]) -> String {
+    let names: Vec<&str> = rivals.iter().map(|cell| cell.model.as_str()).collect();
+    let better = if metric.good == Good::High { "higher" } else { "lower" };
+    let have = if names.len() == 1 { "has a" } else { "have" };
+    let medians = if names.len() == 1 { "median" } else { "medians" };
+    format!(" {} {have} {better} {medians} and may be better.", listed(&names))
 }
 
 fn verb(metric: &Metric, one: bool) -> (&'static str, String) {

@@ -149,6 +149,42 @@ fn too_few_rounds_that_count_bound_nothing() {
     assert!(summary.recommendations[0].unknown.contains(&"fork".to_string()));
 }
 
+/// A disturbed run: the cheap models lost most of their rounds, and the dear one leads alone.
+fn disturbed() -> Vec<Cell> {
+    let mut cells = usual();
+    cells[1] = cell("epoll", &around(11.7, 0.08, 2)[..3]);
+    cells[2] = cell("io-uring", &around(11.5, 0.08, 3)[..3]);
+    cells
+}
+
+#[test]
+fn who_has_a_better_median_and_could_not_be_judged_is_named_beside_who_leads() {
+    let mut cells = disturbed();
+    cells.push(cell("fork", &around(60.0, 0.08, 4)));
+    let summary = derived(cells);
+    let standings = &summary.verdicts[0];
+    assert_eq!(standings.best, "thread-per-client");
+    let sentence = &standings.sentence;
+    let leads =
+        "thread-per-client costs the least CPU per request of the models that could be judged: ";
+    assert!(sentence.starts_with(leads), "{sentence}");
+    let rivals = ". epoll and io-uring have lower medians and may be better. Surely worse";
+    let turned = ". io-uring and epoll have lower medians and may be better. Surely worse";
+    assert!(sentence.contains(rivals) || sentence.contains(turned), "{sentence}");
+    // Who is judged has no rivals.
+    assert!(!derived(usual()).verdicts[0].sentence.contains("could be judged"));
+}
+
+#[test]
+fn where_nothing_is_known_the_best_median_is_the_best_one_of_all() {
+    let summary = derived(disturbed());
+    let found = &summary.recommendations[0];
+    assert_eq!(found.sureness, crate::document::Sureness::Hint);
+    let dear = "Nothing is known: thread-per-client";
+    assert!(found.sentence.starts_with("Nothing is known: "), "{found:?}");
+    assert!(!found.sentence.starts_with(dear), "{found:?}");
+}
+
 #[test]
 fn a_twin_that_differs_from_its_model_by_more_takes_a_verdict_back() {
     let mut cells = usual();
