@@ -3,13 +3,12 @@
 use anyhow::{Result, ensure};
 
 use super::{Plan, Workload};
-use crate::host::machine::{self, Placement, Topology};
+use crate::host::machine::{Placement, Topology};
 
 impl Plan {
-    /// Where the servers of a workload and the generator are, and why there.
+    /// Where the servers of a workload and the generator are on such a machine, and why there.
     #[must_use]
-    pub(crate) fn placement(&self, workload: Option<&Workload>) -> Placement {
-        let topology = Topology::of_this_machine(&machine::cpus());
+    pub(crate) fn placement(&self, topology: &Topology, workload: Option<&Workload>) -> Placement {
         let servers = workload.and_then(|workload| workload.server_processors);
         let mut placement = topology.place(servers.unwrap_or(1), self.share_cores);
         if servers.is_some() {
@@ -33,7 +32,7 @@ impl Plan {
     /// # Errors
     /// When none is left.
     pub(crate) fn leave_out_unplaceable(&mut self) -> Result<Vec<String>> {
-        let topology = Topology::of_this_machine(&machine::cpus());
+        let topology = Topology::of_this_machine();
         self.keep_placeable(topology.servers_max(self.share_cores))
     }
 
@@ -89,6 +88,7 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use crate::host::machine::{Root, Topology};
     use crate::plan::Plan;
 
     fn scaling() -> Plan {
@@ -114,6 +114,19 @@ mod tests {
         assert!(notes[0].contains("nothing is shown of how servers scale"), "{notes:?}");
         let error = plan.keep_placeable(0).expect_err("none is left").to_string();
         assert!(error.contains("needs two cores"), "{error}");
+    }
+
+    /// A run pins its own thread, and has to place the servers of later trials as if it had not.
+    #[test]
+    fn servers_are_placed_on_the_machine_that_is_told_and_not_on_what_this_thread_has() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let topology = Topology::of(&Root::at(folder.path()), &[200, 300, 500, 700]);
+        let plan = scaling();
+        for (workload, servers) in plan.workloads.iter().zip(1..=3) {
+            let placement = plan.placement(&topology, Some(workload));
+            assert_eq!(placement.server, [200, 300, 500][..servers]);
+            assert_eq!(placement.client, [700]);
+        }
     }
 
     #[test]

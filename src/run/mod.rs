@@ -33,7 +33,7 @@ use crate::base::{Exit, invocation, usage};
 use crate::document::store;
 use crate::document::store::packed::is_packed;
 use crate::document::{Contender, Host, RunRecord, Summary};
-use crate::host::machine;
+use crate::host::machine::{self, Topology};
 use crate::plan::{Plan, Workload};
 use crate::process::interrupts;
 use crate::view::page;
@@ -51,6 +51,8 @@ pub(crate) struct Run {
     plan: Plan,
     record: RunRecord,
     host: Host,
+    /// The processors as they were when it began: to start the servers of others it pins itself.
+    topology: Topology,
     /// System calls, where they were counted.
     counts: syscalls::Counts,
     /// Another program whose servers are measured; without one, this one's.
@@ -100,7 +102,8 @@ impl Run {
         let id = format!("{}-{}", plan.name, units::compact(&started_at));
         let (folder, id) = Folder::new(out, &id, Some("trials"))?;
         store::write(&folder.path.join(PLAN), plan.to_toml()?.as_bytes())?;
-        let placement = plan.placement(None);
+        let topology = Topology::of_this_machine();
+        let placement = plan.placement(&topology, None);
         let record = RunRecord {
             id,
             plan: plan.name.clone(),
@@ -127,6 +130,7 @@ impl Run {
             plan,
             record,
             host: machine::host(),
+            topology,
             counts: syscalls::Counts::new(),
             program: None,
             stop: interrupts()?,
@@ -167,7 +171,17 @@ impl Run {
         plan.reference &= plan.rounds.is_some() || slots(&plan)?.len() == record.trials_planned;
         let left = record.trials_planned.saturating_sub(record.trials_done);
         room::check(dir, left)?;
-        Ok(Self { folder, plan, record, host, counts, program: None, stop: interrupts()? })
+        let topology = Topology::of_this_machine();
+        Ok(Self {
+            folder,
+            plan,
+            record,
+            host,
+            topology,
+            counts,
+            program: None,
+            stop: interrupts()?,
+        })
     }
 
     /// Says what came of the plan's contenders.
@@ -180,7 +194,7 @@ impl Run {
     /// Processors of the servers under a workload, and of the generator.
     pub(crate) fn cpus_of(&self, workload: &Workload) -> (Vec<usize>, Vec<usize>) {
         if workload.server_processors.is_some() {
-            let placement = self.plan.placement(Some(workload));
+            let placement = self.plan.placement(&self.topology, Some(workload));
             return (placement.server, placement.client);
         }
         (self.record.server_cpus.clone(), self.record.client_cpus.clone())

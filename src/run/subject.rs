@@ -31,11 +31,15 @@ pub(super) enum Running {
 }
 
 impl Running {
-    /// Starts the server of a trial, pinned, or takes the one that is there.
-    pub(super) fn start(run: &Run, slot: &Slot<'_>, service: (App, Framing)) -> Result<Self> {
+    /// Starts the server of a trial on its processors, beside the generator's, or takes the one that
+    /// is there.
+    pub(super) fn start(
+        run: &Run,
+        slot: &Slot<'_>,
+        service: (App, Framing),
+        cpus: (&[usize], &[usize]),
+    ) -> Result<Self> {
         let plan = &run.plan;
-        let (server_cpus, client_cpus) = run.cpus_of(slot.workload);
-        let cpus = (&server_cpus[..], &client_cpus[..]);
         match slot.candidate.subject {
             Subject::Model(model) => {
                 let settings = plan.server_of(slot.workload);

@@ -37,8 +37,8 @@ pub(super) fn make_counted(
     let started_at = units::now();
     // Before the server starts, whose threads would be taken for others.
     let mut ticks = Ticks::begin();
-    let server = Running::start(run, slot, service)?;
     let (server_cpus, client_cpus) = run.cpus_of(workload);
+    let server = Running::start(run, slot, service, (&server_cpus, &client_cpus))?;
     let place = (server.address(), &client_cpus[..]);
     let load = plan.load(workload, service, place, (seed, base))?;
     let mut load = plan.paced(load, &server_cpus);

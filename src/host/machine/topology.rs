@@ -30,10 +30,10 @@ pub struct Placement {
 }
 
 impl Topology {
-    /// Of these processors of this machine.
+    /// Of the processors that this thread may use now. It has fewer of them once it is pinned.
     #[must_use]
-    pub fn of_this_machine(usable: &[usize]) -> Self {
-        Self::of(&Root::of_this_machine(), usable)
+    pub fn of_this_machine() -> Self {
+        Self::of(&Root::of_this_machine(), &super::cpus())
     }
 
     /// Likewise, of any tree of files. Where the kernel tells nothing, each processor is a core, and
