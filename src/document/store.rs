@@ -131,17 +131,13 @@ pub fn json(document: &impl Serialize) -> Result<Vec<u8>> {
 /// When the file is not there or is not that document; the message says where in it.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let packed = if path.exists() { None } else { packed::find(path)? };
-    if let Some(document) = packed {
-        let text = document.to_string();
-        return serde_json::from_value(document).with_context(|| {
-            format!(
-                "{} is not a result of this version{}",
-                path.display(),
-                version_of(text.as_bytes())
-            )
-        });
-    }
-    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = if let Some(document) = packed {
+        // As text again: a second way to read each type would make the program a tenth longer to
+        // build.
+        document.to_string().into_bytes()
+    } else {
+        fs::read(path).with_context(|| format!("cannot read {}", path.display()))?
+    };
     serde_json::from_slice(&text).with_context(|| {
         format!("{} is not a result of this version{}", path.display(), version_of(&text))
     })

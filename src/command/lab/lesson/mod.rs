@@ -179,7 +179,7 @@ fn again<L: Lab>(dir: &Path) -> Result<LessonReport> {
             L::NAME
         ))
     );
-    let measured: L::Measured = serde_json::from_value(before.measured.clone())
+    let measured: L::Measured = serde_json::from_str(&before.measured.to_string())
         .map_err(|error| usage(format!("--from: lab.json is from another version: {error}")))?;
     let lesson = L::lesson(&measured);
     let report = LessonReport { sentences: lesson.sentences.clone(), ..before };
