@@ -9,6 +9,7 @@ mod clock;
 mod dispatch;
 mod multiply;
 pub(crate) mod part;
+mod peer;
 mod shell;
 
 use alloc::boxed::Box;

@@ -64,6 +64,10 @@ impl Clock for Stopped {
     fn now(&self) -> Moment {
         Moment::default()
     }
+
+    fn offset_s(&self, _unix_s: i64) -> i32 {
+        0
+    }
 }
 
 impl Journal for Stopped {

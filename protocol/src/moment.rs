@@ -12,13 +12,21 @@ const DAY_S: i64 = 24 * 60 * 60;
 pub trait Clock: Debug + Sync {
     /// The time now.
     fn now(&self) -> Moment;
+
+    /// How far the time zone is ahead of UTC at a time, in seconds since the beginning of 1970.
+    fn offset_s(&self, unix_s: i64) -> i32;
+
+    /// The date and time of day then, in the time zone.
+    fn date(&self, unix_s: i64) -> Date {
+        Date { unix_s, offset_s: self.offset_s(unix_s) }
+    }
 }
 
 /// A moment by two clocks: one for people, which may be set, and one for measuring, which may not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
-    /// The date and time of day.
-    pub date: Date,
+    /// Seconds since the beginning of 1970 in UTC.
+    pub unix_s: i64,
     /// Nanoseconds of a clock that only goes forward.
     pub monotonic_ns: u64,
 }

@@ -136,7 +136,7 @@ impl Dispatch {
     }
 
     fn note(&self, context: &Context, what: fmt::Arguments<'_>) {
-        let date = context.clock.now().date;
+        let date = context.clock.date(context.clock.now().unix_s);
         let mut line = format!("{date}  ");
         // A string takes everything.
         let _ = match self.peer {

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use protocol::{
-    App, Clock, Context, Date, Framing, Job, Journal, Moment, Outside, Ran, Service, Session, Step,
-    Tally,
+    App, Clock, Context, Framing, Job, Journal, Moment, Outside, Ran, Service, Session, Step, Tally,
 };
 
 use crate::support::{answers, deliver};
@@ -29,7 +28,11 @@ impl Clock for Set {
     fn now(&self) -> Moment {
         let ms = self.0.load(Relaxed);
         let unix_s = 1_795_952_096 + i64::try_from(ms / 1000).expect("a small number");
-        Moment { date: Date { unix_s, offset_s: 3600 }, monotonic_ns: ms * 1_000_000 }
+        Moment { unix_s, monotonic_ns: ms * 1_000_000 }
+    }
+
+    fn offset_s(&self, _unix_s: i64) -> i32 {
+        3600
     }
 }
 

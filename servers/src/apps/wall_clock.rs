@@ -1,6 +1,6 @@
 //! What time it is, by the system's clocks and its time zone.
 
-use protocol::{Clock, Date, Moment};
+use protocol::{Clock, Moment};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::clock::monotonic_ns;
@@ -11,21 +11,21 @@ pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
-        Moment { date: date(clock_gettime(ClockId::Realtime).tv_sec), monotonic_ns: monotonic_ns() }
+        Moment { unix_s: clock_gettime(ClockId::Realtime).tv_sec, monotonic_ns: monotonic_ns() }
     }
-}
 
-/// The date and time of day here: by the variable TZ, or by /etc/localtime.
-pub(crate) fn date(unix_s: i64) -> Date {
-    let mut local = std::mem::MaybeUninit::zeroed();
-    #[expect(unsafe_code, reason = "rustix has no time zones")]
-    // SAFETY: both pointers live across the call. A structure of zeros is one, and stays so where
-    // the call fails, which it does for years beyond 2^31 only.
-    let local: libc::tm = unsafe {
-        libc::localtime_r(&raw const unix_s, local.as_mut_ptr());
-        local.assume_init()
-    };
-    Date { unix_s, offset_s: i32::try_from(local.tm_gmtoff).unwrap_or(0) }
+    /// By the variable TZ, or by /etc/localtime.
+    fn offset_s(&self, unix_s: i64) -> i32 {
+        let mut local = std::mem::MaybeUninit::zeroed();
+        #[expect(unsafe_code, reason = "rustix has no time zones")]
+        // SAFETY: both pointers live across the call. A structure of zeros is one, and stays so where
+        // the call fails, which it does for years beyond 2^31 only.
+        let local: libc::tm = unsafe {
+            libc::localtime_r(&raw const unix_s, local.as_mut_ptr());
+            local.assume_init()
+        };
+        i32::try_from(local.tm_gmtoff).unwrap_or(0)
+    }
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ mod tests {
         let since_1970 = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let before = since_1970().expect("it is after 1970");
         let (first, second) = (SystemClock.now(), SystemClock.now());
-        let date = Duration::from_secs(u64::try_from(first.date.unix_s).expect("it is after 1970"));
+        let date = Duration::from_secs(u64::try_from(first.unix_s).expect("it is after 1970"));
         // The second in which it was asked, or a later one.
         assert!(before.as_secs() <= date.as_secs(), "{before:?} {date:?}");
         assert!(date <= since_1970().expect("it is after 1970"));
