@@ -63,6 +63,7 @@ impl Inbox {
     }
 
     /// The room that [`Inbox::make_room`] has made, which is never empty.
+    #[inline]
     pub(crate) fn space(&mut self) -> &mut [u8] {
         &mut self.bytes[self.end..]
     }
@@ -72,6 +73,7 @@ impl Inbox {
     ///
     /// # Panics
     /// When `n` is more than was offered: the driver is wrong, whatever the peer did.
+    #[inline]
     pub(crate) fn received(&mut self, n: usize) -> bool {
         let offered = self.bytes.len() - self.end;
         assert!(n <= offered, "a driver reported {n} bytes of {offered} offered");
@@ -84,6 +86,7 @@ impl Inbox {
 
     /// What is there and not consumed.
     #[must_use]
+    #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
@@ -96,6 +99,7 @@ impl Inbox {
     }
 
     /// Drops the first `n` unconsumed bytes.
+    #[inline]
     pub(crate) fn consume(&mut self, n: usize) {
         self.start += n;
         debug_assert!(self.start <= self.end);
@@ -103,6 +107,7 @@ impl Inbox {
 
     /// Whether `max` bytes are waiting and none of them could be consumed.
     #[must_use]
+    #[inline]
     pub(crate) fn is_full(&self, max: usize) -> bool {
         self.end - self.start >= max
     }
@@ -134,17 +139,20 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Makes room for a reply of so many bytes. Returns `false` when there is no memory for it.
     #[must_use]
+    #[inline]
     pub(crate) fn make_room(&mut self, bytes: usize) -> bool {
         self.bytes.try_reserve(bytes).is_ok()
     }
 
     /// Where replies are appended.
+    #[inline]
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
     /// What has not left yet.
     #[must_use]
+    #[inline]
     pub(crate) fn pending(&self) -> &[u8] {
         &self.bytes[self.sent..]
     }
@@ -153,6 +161,7 @@ impl Outbox {
     ///
     /// # Panics
     /// When `n` is more than was pending: the driver is wrong, whatever the peer did.
+    #[inline]
     pub(crate) fn sent(&mut self, n: usize) {
         assert!(n <= self.pending().len(), "a driver reported more bytes sent than offered");
         self.sent += n;
