@@ -6,8 +6,8 @@ use schemars::schema_for;
 
 use crate::document::store;
 use crate::document::{
-    CapacityReport, CheckReport, Comparison, DoctorReport, LabReport, LessonReport, RoomTrial,
-    SoakReport, Summary, Trial,
+    CapacityReport, CheckReport, Comparison, DoctorReport, FigureSet, LabReport, LessonReport,
+    RoomTrial, SoakReport, Summary, Trial,
 };
 
 /// A document with a schema.
@@ -29,6 +29,8 @@ pub(crate) enum SchemaOf {
     Doctor,
     /// `c10k compare --json`
     Comparison,
+    /// `figures.json` of a run
+    Figures,
     /// `lab.json` of the lab `stateful`
     Lab,
     /// `lab.json` of the other labs
@@ -42,6 +44,7 @@ impl SchemaOf {
             Self::Trial => schema_for!(Trial),
             Self::Summary => schema_for!(Summary),
             Self::Comparison => schema_for!(Comparison),
+            Self::Figures => schema_for!(FigureSet),
             Self::Lab => schema_for!(LabReport),
             Self::Lesson => schema_for!(LessonReport),
             Self::Check => schema_for!(CheckReport),

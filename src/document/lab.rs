@@ -101,6 +101,55 @@ pub struct DesignRecord {
     pub shares: Vec<ShareRecord>,
 }
 
+/// The factor of how many clients there are.
+pub const CLIENTS: &str = "clients";
+/// The factor of how long connections last.
+pub const CONNECTION: &str = "connection";
+/// The level of connections that stay, in words.
+pub const KEPT: &str = "kept";
+
+/// The parts of a cost in the order in which they are added.
+pub const PARTS: [&str; 4] = ["request", "home", "history", "connecting"];
+
+impl DesignRecord {
+    /// Whether it is over kept connections alone.
+    #[must_use]
+    pub fn is_of_kept(&self) -> bool {
+        self.factors.iter().any(|factor| factor.name == CONNECTION && factor.levels == [KEPT])
+    }
+
+    /// Whether clients were varied in it.
+    #[must_use]
+    pub fn is_of_clients(&self) -> bool {
+        self.factors.iter().any(|factor| factor.name == CLIENTS)
+    }
+
+    /// A factor of it, in words.
+    #[must_use]
+    pub fn factor_words(&self, factor: &str) -> String {
+        if self.is_of_kept() { format!("{factor}, kept") } else { factor.into() }
+    }
+}
+
+impl EffectRecord {
+    /// Whether it is that of the number of clients.
+    #[must_use]
+    pub fn is_of_clients(&self) -> bool {
+        self.factor == CLIENTS
+    }
+}
+
+impl CostSplit {
+    /// Whether it has the parts as far as this one. A request that carries its state has no step to a
+    /// home.
+    #[must_use]
+    pub fn reaches(&self, last: &str) -> bool {
+        let last = PARTS.iter().position(|name| *name == last).unwrap_or(PARTS.len() - 1);
+        let has = |name: &str| self.parts.iter().any(|part| part.name == name);
+        PARTS[..=last].iter().all(|name| has(name) || (*name == "home" && self.home == "none"))
+    }
+}
+
 /// A factor of a design.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -21,6 +21,7 @@ mod draw;
 #[cfg(test)]
 pub(crate) mod example;
 mod factor;
+mod figures;
 mod finding;
 mod greetings;
 pub mod histogram;
@@ -61,13 +62,17 @@ pub use distribution::{Distribution, QUANTILES, Quantile, SAMPLES_BEYOND, is_adm
 pub use doctor::{DoctorReport, Finding, Noise, Ratio};
 pub use draw::DrawRecord;
 pub use factor::Factor;
+pub use figures::{
+    Colours, Figure, FigureSet, Label, Line, Mark, Marks, Point, QuantileRow, Row, Series,
+    SettingAxis, SweepLine, Unit,
+};
 pub use finding::{About, Check, Status, Validity};
 pub use greetings::{Greetings, Imbalance, Worker};
 pub use host::{Conditions, Host, Pressure};
 pub use lab::{
-    ClientMemory, CostPart, CostSplit, Decomposition, DesignFactor, DesignRecord, EffectRecord,
-    InteractionRecord, Killed, LabModel, LabNoise, LabReport, LabSessions, LabTail, Naive,
-    ShareRecord,
+    CLIENTS, CONNECTION, ClientMemory, CostPart, CostSplit, Decomposition, DesignFactor,
+    DesignRecord, EffectRecord, InteractionRecord, KEPT, Killed, LabModel, LabNoise, LabReport,
+    LabSessions, LabTail, Naive, ShareRecord,
 };
 pub use lesson::LessonReport;
 pub use load::{ArrivalsRecord, LoadRecord, RequestRecord};
@@ -100,7 +105,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
     /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check`, `c10k.capacity`, `c10k.doctor`,
-    /// `c10k.lab`, `c10k.lesson`, `c10k.room` or `c10k.soak`.
+    /// `c10k.figures`, `c10k.lab`, `c10k.lesson`, `c10k.room` or `c10k.soak`.
     pub name: String,
     /// Raised when a field changes its meaning or goes away; not when one is added.
     pub version: u32,
@@ -147,6 +152,12 @@ impl SchemaId {
     #[must_use]
     pub fn doctor() -> Self {
         Self { name: "c10k.doctor".into(), version: 1 }
+    }
+
+    /// Of [`FigureSet`].
+    #[must_use]
+    pub fn figures() -> Self {
+        Self { name: "c10k.figures".into(), version: 1 }
     }
 
     /// Of [`LessonReport`].

@@ -105,11 +105,19 @@ pub fn write_json(path: &Path, document: &impl Serialize) -> Result<()> {
 /// # Errors
 /// As [`write()`].
 pub fn write_lines(path: &Path, document: &impl Serialize) -> Result<()> {
+    write(path, &lines(document)?)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// When it has no JSON form, which is a fault of ours.
+pub fn lines(document: &impl Serialize) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     let writer = &mut serde_json::Serializer::with_formatter(&mut text, lines::Lines::default());
     document.serialize(writer).context("the result has no JSON form")?;
     text.push(b'\n');
-    write(path, &text)
+    Ok(text)
 }
 
 /// A document as indented JSON, with a final line feed.

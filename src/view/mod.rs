@@ -4,6 +4,7 @@ pub(crate) mod columns;
 mod deliver;
 mod excluded;
 pub mod export;
+pub(crate) mod figures;
 pub(crate) mod grading;
 pub mod page;
 pub mod table;

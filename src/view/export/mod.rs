@@ -19,10 +19,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use crate::analysis::renewed;
 use crate::base;
 use crate::base::usage;
 use crate::document::store;
 use crate::document::{Comparison, Trial};
+use crate::view::figures;
 pub use hdr::{Formats, csv, hgrm, hlog, recorded};
 use source::{Run, Source};
 
@@ -40,6 +42,8 @@ pub enum Format {
     GithubActionBenchmark,
     /// Bencher's metric format
     Bencher,
+    /// What the figures of a run show, for scripts that draw them
+    Figures,
     /// HdrHistogram's interval log; of a run a folder with one for each trial
     Hlog,
     /// HdrHistogram's percentile distribution; of a run a folder with one for each trial
@@ -106,6 +110,13 @@ fn of_run(run: &Run, format: Format) -> Result<Output> {
             ])
         }
         Format::Bencher => Output::Text(store::json(&bench::bencher(&run.summary))?),
+        Format::Figures => {
+            // As the page has them, which lacks nothing that follows from the trials.
+            let mut summary = run.summary.clone();
+            renewed::renew(&mut summary, &run.dir)?;
+            let all = figures::read(&summary, &run.dir)?;
+            Output::Text(store::lines(&figures::of_summary(&summary, &all, &run.dir)?)?)
+        }
         Format::Hlog => each_trial(run, "hlog", hlog)?,
         Format::Hgrm => each_trial(run, "hgrm", |trial| Ok(hgrm(trial)?.into_bytes()))?,
     })

@@ -4,11 +4,11 @@ mod rounds;
 
 use std::collections::BTreeMap;
 
-use super::sweep_notes;
 use crate::analysis::metric::named;
 use crate::base::listed;
 use crate::document::{Cell, Crossover, Standing, Standings, Summary, Sureness, Validity};
 use crate::statistics::Verdict;
+use crate::view::figures::{self, sweep_notes};
 
 /// A noise floor above this is said in words: its digits mean nothing.
 const TENFOLD: f64 = 9.0;
@@ -119,7 +119,7 @@ fn greatest(summary: &Summary) -> Option<String> {
 
 /// Whether the answer depends on a setting that was varied.
 fn changes(summary: &Summary) -> Option<String> {
-    let series = super::sweep::series(summary);
+    let series = figures::series(summary);
     let certain: Vec<&Crossover> =
         series.iter().flat_map(|(_, panels)| sweep_notes::main(summary, panels)).collect();
     let first = certain.first()?.sentence.as_deref()?;

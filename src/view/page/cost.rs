@@ -3,11 +3,11 @@
 use maud::{Markup, html};
 
 use super::caveats::Caveats;
-use super::figures::Column;
 use super::sortable::{self, Field, Row};
 use crate::base::units::show_ns_f64;
 use crate::document::{Cell, Estimate, Validity};
 use crate::statistics::series::trend;
+use crate::view::figures::Column;
 use crate::view::table::syscalls;
 
 /// Fewer models than this have no trend.
@@ -173,8 +173,8 @@ mod tests {
     use super::*;
     use crate::analysis::synthetic::closed;
     use crate::document::{Syscall, Syscalls};
-    use crate::view::page::figures::columns;
-    use crate::view::page::trials::Drawn;
+    use crate::view::figures::trials::Drawn;
+    use crate::view::figures::{columns, numbers};
 
     fn html(models: &[(f64, f64, Option<f64>)]) -> String {
         page(cells(models), models)
@@ -197,7 +197,7 @@ mod tests {
             ..Drawn::default()
         });
         let cells: Vec<&Cell> = cells.iter().collect();
-        let columns = columns(&cells, drawn.collect());
+        let columns = columns(&cells, drawn.collect(), &numbers(cells.iter().copied()));
         let caveats = Caveats::default();
         let table = cost_table(&columns.iter().collect::<Vec<_>>(), &caveats).unwrap_or_default();
         table.into_string() + &caveats.section().into_string()

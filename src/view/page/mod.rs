@@ -8,10 +8,8 @@ mod caveats;
 mod contenders;
 mod cost;
 pub(crate) mod ends;
-mod figures;
 pub(crate) mod fold;
 mod load;
-mod notes;
 mod recommend;
 pub(crate) mod reference;
 pub(crate) mod results;
@@ -19,31 +17,32 @@ mod section;
 mod settings;
 mod sortable;
 mod sources;
-mod steps;
 mod sweep;
-mod sweep_notes;
 mod theory;
-mod trials;
 
 use std::path::Path;
 
 use anyhow::Result;
 use caveats::Caveats;
-use figures::{Column, Figure};
 use fold::folded;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use section::Place;
 
 use crate::document::store::{self, packed};
-use crate::document::{Cell, Summary, Trial};
+use crate::document::{Cell, Figure, FigureSet, Summary, Trial};
+pub(crate) use crate::view::figures::micro;
+use crate::view::figures::{self, Column};
 use crate::view::table;
 
-/// Writes the page of a run into its folder.
+/// Writes the page of a run and its figures into its folder.
 ///
 /// # Errors
-/// When it cannot be written, or a trial cannot be read.
+/// When one cannot be written, or a trial cannot be read.
 pub fn write(summary: &Summary, dir: &Path) -> Result<()> {
-    store::write(&dir.join("report.html"), page(summary, dir)?.as_bytes())
+    let all = figures::read(summary, dir)?;
+    let set = figures::of_summary(summary, &all, dir)?;
+    figures::write(&set, dir)?;
+    store::write(&dir.join("report.html"), of(summary, dir, &all, set)?.as_bytes())
 }
 
 /// The page. The run's folder has the trials; a figure that needs some that are not there is left
@@ -52,28 +51,43 @@ pub fn write(summary: &Summary, dir: &Path) -> Result<()> {
 /// # Errors
 /// When a trial is there and cannot be read.
 pub fn page(summary: &Summary, dir: &Path) -> Result<String> {
-    let mut all: Vec<Column<'_>> = Vec::new();
-    for workload in summary.workloads() {
-        let cells = summary.ranked(workload);
-        let drawn = cells.iter().map(|cell| trials::read(dir, cell)).collect::<Result<_>>()?;
-        all.extend(figures::columns(&cells, drawn));
-    }
+    let all = figures::read(summary, dir)?;
+    let set = figures::of_summary(summary, &all, dir)?;
+    of(summary, dir, &all, set)
+}
+
+fn of(summary: &Summary, dir: &Path, all: &[Column<'_>], mut set: FigureSet) -> Result<String> {
     let caveats = Caveats::default();
-    let Sections { figures, lead, sections } = sections(summary, &all, &caveats);
-    let data = figures::Data { figures };
-    // Nothing in the data may end the element that it stands in.
-    let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
+    // A lab has a page of its own.
+    set.figures.retain(|figure| !figures::is_of_lab(figure));
+    let Sections { lead, sections } = sections(summary, all, &set.figures, &caveats);
+    let data = data(set)?;
     let trials: Vec<&Trial> =
         all.iter().filter_map(|column| column.drawn.typical.as_ref()).collect();
     let parts = Parts {
         lead,
-        which: recommend::section(summary, &all),
+        which: recommend::section(summary, all),
         sections,
         caveats: caveats.section(),
         sources: sources::section(summary, &trials),
     };
     let page = document(summary, &parts, &data).into_string();
     Ok(if packed::is_packed(dir) { link_to_packed(&page) } else { page })
+}
+
+/// The figures as a page embeds them, without the words that stand on it.
+///
+/// # Errors
+/// When they have no JSON form, which is a fault of ours.
+pub(crate) fn data(mut set: FigureSet) -> Result<String> {
+    for figure in &mut set.figures {
+        figure.shows.clear();
+        figure.notice.clear();
+        figure.greyed = None;
+        figure.caveats.clear();
+    }
+    // Nothing in the data may end the element that it stands in.
+    Ok(serde_json::to_string(&set)?.replace('<', "\\u003c"))
 }
 
 /// Links of a packed run go to the file that has all trials; their titles still name the trial.
@@ -89,59 +103,58 @@ fn link_to_packed(page: &str) -> String {
 
 /// The sections of workloads and series.
 struct Sections {
-    /// The figures of all.
-    figures: Vec<Figure>,
     /// The figure that shows the answer of the first.
     lead: Markup,
     /// Of each workload that stands alone and each series, in the order of the cells.
     sections: Vec<Markup>,
 }
 
-fn sections(summary: &Summary, all: &[Column<'_>], caveats: &Caveats) -> Sections {
-    let series = sweep::series(summary);
+fn sections(
+    summary: &Summary,
+    all: &[Column<'_>],
+    figures: &[Figure],
+    caveats: &Caveats,
+) -> Sections {
+    let series = figures::series(summary);
     let swept = |cell: &Cell| {
         series.iter().position(|(name, _)| cell.series.as_deref() == Some(name.as_str()))
     };
-    let (mut figures, mut sections, mut done) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut sections, mut done) = (Vec::new(), Vec::new());
     let mut lead = Markup::default();
     let loads = loads(summary).len();
     let place = |before| Place::in_page(before, loads);
+    let drawn = |of: &str, swept: bool| -> Vec<&Figure> {
+        let own = |figure: &&Figure| figure.of == of && figures::is_of_series(figure) == swept;
+        figures.iter().filter(own).collect()
+    };
     for workload in summary.workloads() {
         let own: Vec<&Column<'_>> =
             all.iter().filter(|column| column.cell.workload == workload).collect();
-        match own.first().and_then(|column| swept(column.cell)) {
-            None => {
-                let drawn = figures::workload_figures(workload, &own);
-                let (section, top) = section::workload_section(
-                    summary,
-                    workload,
-                    &drawn,
-                    &own,
-                    caveats,
-                    place(sections.len()),
-                );
-                lead.0 += &top.0;
-                sections.push(section);
-                figures.extend(drawn);
-            }
+        let (section, top) = match own.first().and_then(|column| swept(column.cell)) {
+            None => section::workload_section(
+                summary,
+                workload,
+                &drawn(workload, false),
+                &own,
+                caveats,
+                place(sections.len()),
+            ),
             Some(at) if !done.contains(&at) => {
                 done.push(at);
-                let drawn = sweep::figures(&series[at].1, &summary.scaling);
                 let tables = points(summary, &series[at].0, all, caveats);
                 let place = place(sections.len());
-                let (section, top) =
-                    sweep::section(summary, &series[at], &drawn, &tables, caveats, place);
-                lead.0 += &top.0;
-                sections.push(section);
-                figures.extend(drawn);
+                let drawn = drawn(&series[at].0, true);
+                sweep::section(summary, &series[at], &drawn, &tables, caveats, place)
             }
-            Some(_) => (),
-        }
+            Some(_) => continue,
+        };
+        lead.0 += &top.0;
+        sections.push(section);
     }
     let servers = summary.run.server_cpus.len();
     let predictions = theory::predictions(&all.iter().collect::<Vec<_>>(), servers);
     sections.push(theory::section(&predictions, servers));
-    Sections { figures, lead, sections }
+    Sections { lead, sections }
 }
 
 /// The tables of a series, one for each of its points.
@@ -271,35 +284,16 @@ fn about(summary: &Summary) -> Markup {
     )
 }
 
-/// Microseconds as the axes of the figures write them.
-pub(crate) fn micro(text: &str) -> String {
-    let mut parts = text.split(" us");
-    let mut whole = parts.next().unwrap_or_default().to_string();
-    for part in parts {
-        let is_unit = whole.ends_with(|c: char| c.is_ascii_digit())
-            && !part.starts_with(|c: char| c.is_ascii_alphanumeric());
-        whole.push_str(if is_unit { " µs" } else { " us" });
-        whole.push_str(part);
-    }
-    whole
-}
-
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                       img-src data: blob:";
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+pub(crate) const SCRIPT: &str = include_str!("page.js");
 /// Plotly's partial bundle "basic" (lines, dots, bars), MIT: `vendor/plotly-LICENSE.txt`.
 pub(crate) const PLOTLY: &str = include_str!("vendor/plotly-basic.min.js");
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_units_become_micro() {
-        assert_eq!(micro("p99 12.3 us, 4 us"), "p99 12.3 µs, 4 µs");
-        assert_eq!(micro("tell us 5 users"), "tell us 5 users");
-    }
 
     #[test]
     fn what_is_embedded_cannot_end_its_element() {

@@ -5,35 +5,36 @@
   const darkness = matchMedia("(prefers-color-scheme: dark)");
   let printing = false;
 
-  const FAMILIES = {
-    light: { sequential: "#6b5b4d", process: "#c2410c", thread: "#b8860b", reactor: "#0068b3", proactor: "#00805a", async: "#a8437f", other: "#555555" },
-    dark: { sequential: "#bba78f", process: "#ff8a55", thread: "#f0c04a", reactor: "#62b6f7", proactor: "#3fd1a0", async: "#ea9cc9", other: "#bbbbbb" },
-  };
   const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
-  const SYMBOLS = ["circle", "diamond", "square", "x"];
+  const SYMBOLS = ["circle", "diamond", "square", "x", "triangle-up", "star"];
 
   function theme() {
     const dark = darkness.matches && !printing;
     return dark
-      ? { ink: "#e6e6e6", paper: "#161616", grid: "#3a3a3a", grey: "#707070", families: FAMILIES.dark }
-      : { ink: "#1a1a1a", paper: "#ffffff", grid: "#dddddd", grey: "#a8a8a8", families: FAMILIES.light };
+      ? { ground: "dark", ink: "#e6e6e6", paper: "#161616", grid: "#3a3a3a", grey: "#707070" }
+      : { ground: "light", ink: "#1a1a1a", paper: "#ffffff", grid: "#dddddd", grey: "#a8a8a8" };
   }
-  const colour = (row, look) =>
-    row.validity === "invalid" ? look.grey : look.families[row.family] || look.families.other;
+  const family = (row, look) => (data.families[row.family] || data.families.other)[look.ground];
+  const colour = (row, look) => (row.validity === "invalid" ? look.grey : family(row, look)[0]);
+  // Lines of one family differ in shade, dash and mark, and each model keeps its own.
+  const shade = (row, look) =>
+    row.validity === "invalid" ? look.grey : family(row, look)[(row.member + Math.floor(row.member / DASHES.length)) % 3];
   // What was flagged is paler than what was not.
   const solidity = (row) => (row.validity === "valid" ? 1 : 0.55);
 
   // Figures as the tables write them: three digits and a unit.
   const digits = (n) => (n < 9.995 ? n.toFixed(2) : n < 99.95 ? n.toFixed(1) : n.toFixed(0));
   function scaled(value, base, units) {
-    let at = 0;
-    while (at + 1 < units.length && value >= base) { value /= base; at += 1; }
-    return (at === 0 ? value.toFixed(0) : digits(value)) + units[at];
+    let [size, at] = [Math.abs(value), 0];
+    while (at + 1 < units.length && size >= base) { size /= base; at += 1; }
+    return (value < 0 ? "-" : "") + (at === 0 ? size.toFixed(0) : digits(size)) + units[at];
   }
   const UNITS = {
     ns: { show: (v) => scaled(v, 1000, [" ns", " µs", " ms", " s"]), factor: 1e-9, axis: { tickformat: "~s", ticksuffix: "s" } },
     bytes: { show: (v) => scaled(v, 1024, [" B", " KiB", " MiB", " GiB"]), factor: 1 / 1048576, axis: { ticksuffix: " MiB" } },
     per_s: { show: (v) => (v < 1000 ? digits(v) : scaled(v, 1000, ["", "k", "M"])), factor: 1, axis: { tickformat: "~s" } },
+    count: { show: (v) => digits(v), factor: 1, axis: {} },
+    ratio: { show: (v) => digits(v) + " times", factor: 1, axis: {} },
   };
 
   function wrapped(text, width = 60) {
@@ -83,19 +84,18 @@
     return axis(look, { type: "log", tickvals: shown.map((mark) => mark * UNITS.ns.factor), ticktext: shown.map(label), tickangle: 0, ...more });
   }
   const families = (rows) => [...new Set(rows.map((row) => row.family))];
-  // The best is on top, where categories end.
-  const ordered = (rows, value, highIsGood) =>
-    [...rows].sort((a, b) => (highIsGood ? value(a) - value(b) : value(b) - value(a)));
+  // The first is on top, where categories end.
+  const upwards = (rows) => [...rows].reverse();
 
   // Of many models the best of each family are shown until all are asked for, and all on paper.
   const MANY = 12;
   const whole = new Set();
-  const few = (figure) => (figure.rows.length > MANY && !printing && !whole.has(figure.id) ? figure.rows.filter((row) => row.member === 0) : figure.rows);
+  const few = (figure) => (figure.rows.length > MANY && !printing && !whole.has(figure.id) ? figure.rows.filter((row) => row.first) : figure.rows);
 
   /** Bars or dots with intervals, a trace for each family so that the legend switches families. */
   function ranks(figure, look, narrow, isBars) {
     const unit = UNITS[figure.unit];
-    const rows = ordered(few(figure), (row) => row.value, figure.unit === "per_s");
+    const rows = upwards(few(figure));
     const parted = rows.some((row) => row.user_share !== undefined);
     const traces = [];
     for (const family of families(figure.rows)) {
@@ -159,8 +159,7 @@
   function quantiles(figure, look, narrow) {
     const unit = UNITS.ns;
     const of = (row, q) => row.quantiles.find(([other]) => other === q);
-    const tail = (row) => (of(row, 0.99) || row.quantiles.at(-1))[1];
-    const rows = ordered(figure.rows, tail, false);
+    const rows = upwards(figure.rows);
     const known = [...new Set(rows.flatMap((row) => row.quantiles.map(([q]) => q)))].sort();
     const ends = rows.flatMap((row) => [...row.quantiles.map(([, value]) => [value * unit.factor, row.model]), [null, row.model]]);
     const traces = [{
@@ -189,7 +188,7 @@
   const line = (row, look) => ({
     type: "scatter", mode: "lines", name: row.model, legendgroup: row.model, opacity: row.validity === "invalid" ? 0.6 : 1,
     visible: row.shown ? true : "legendonly",
-    line: { color: colour(row, look), dash: DASHES[row.member % DASHES.length], width: 2 },
+    line: { color: shade(row, look), dash: DASHES[row.member % DASHES.length], width: 2 },
   });
 
   /** Latency by percentile, or turned round: the share that was answered within a time. */
@@ -255,7 +254,7 @@
     const traces = [];
     for (const row of figure.rows) {
       const own = { legendgroup: row.model, visible: row.shown ? true : "legendonly", xaxis: ref("x", row.panel), yaxis: ref("y", row.panel) };
-      const paint = colour(row, look);
+      const paint = shade(row, look);
       const dash = DASHES[row.member % DASHES.length];
       const x = row.points.map((point) => place(point.x));
       const at = (key) => row.points.map((point) => point[key] * unit.factor);
@@ -311,9 +310,46 @@
     };
   }
 
+  /** Rows with labels: dots with intervals in the colours of their models, or the parts of bars. */
+  function series(figure, look, narrow, stacked) {
+    // A client's memory is far below a MiB.
+    const unit = figure.unit === "bytes" ? { ...UNITS.bytes, factor: 1, axis: { tickformat: "~s", ticksuffix: "B" } } : UNITS[figure.unit];
+    const label = (mark) => mark.row.join(": ");
+    const at = (values) => values.map((value) => value * unit.factor);
+    const rows = [...new Set(figure.rows.flatMap((own) => own.marks.map(label)))];
+    const traces = figure.rows.map((own) => {
+      const within = (mark) => (mark.low === undefined ? "" : ` (${unit.show(mark.low)} to ${unit.show(mark.high)})`);
+      const text = own.marks.map((mark) => `<b>${own.name}</b>, ${label(mark)}<br>${unit.show(mark.value)}${within(mark)}`);
+      const shared = { name: own.name, x: at(own.marks.map((mark) => mark.value)), y: own.marks.map(label), text, hovertemplate: "%{text}<extra></extra>" };
+      const parts = data.parts[look.ground];
+      if (stacked) return { ...shared, type: "bar", orientation: "h", textposition: "none", marker: { color: parts[own.member % parts.length] } };
+      const paint = shade(own, look);
+      const error = {
+        type: "data", symmetric: false, thickness: 1.5, width: 3, color: paint,
+        array: at(own.marks.map((mark) => mark.high - mark.value)), arrayminus: at(own.marks.map((mark) => mark.value - mark.low)),
+      };
+      return { ...shared, type: "scatter", mode: "markers", error_x: error, marker: { color: paint, size: 10, symbol: SYMBOLS[own.member % SYMBOLS.length] } };
+    });
+    const ratio = figure.unit === "ratio";
+    const one = { type: "line", x0: 1, x1: 1, y0: 0, y1: 1, yref: "paper", line: { color: look.ink, width: 1 } };
+    const scale = ratio ? { type: "log", tickvals: RATIOS, ticktext: RATIOS.map(String) } : unit.axis;
+    return {
+      traces,
+      layout: layout(look, narrow, {
+        height: 170 + 26 * rows.length, barmode: "relative", bargap: 0.3, showlegend: true, margin: { l: 10, r: 15, t: 20, b: 95 },
+        legend: { ...legendBelow, xref: "container", traceorder: "normal" }, shapes: ratio ? [one] : [],
+        xaxis: axis(look, { zerolinecolor: look.ink, title: { text: figure.axis }, ...scale }),
+        yaxis: axis(look, { categoryorder: "array", categoryarray: upwards(rows), dtick: 1, tickfont: { size: narrow ? 9 : 12 } }),
+      }),
+    };
+  }
+  const RATIOS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
+
   const KINDS = {
     bars: (figure, look, narrow) => ranks(figure, look, narrow, true),
     dots: (figure, look, narrow) => ranks(figure, look, narrow, false),
+    effects: (figure, look, narrow) => series(figure, look, narrow, false),
+    parts: (figure, look, narrow) => series(figure, look, narrow, true),
     quantiles, curves, slices, sweep,
   };
 
@@ -350,7 +386,7 @@
   /** Buttons beside a figure of lines. */
   function tools(figure) {
     const ranked = figure.kind === "bars" || figure.kind === "dots";
-    if (ranked ? figure.rows.length <= MANY : figure.kind === "quantiles") return;
+    if (ranked ? figure.rows.length <= MANY : ["quantiles", "effects", "parts"].includes(figure.kind)) return;
     const place = document.getElementById(figure.id);
     const bar = document.createElement("div");
     bar.className = "tools";

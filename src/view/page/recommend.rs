@@ -3,12 +3,12 @@
 
 use maud::{Markup, html};
 
-use super::figures::Column;
 use super::{cost, load, micro, settings};
 use crate::analysis::metric::{MEMORY, Metric, named};
 use crate::analysis::sweeps::fixed_text;
 use crate::base::units::show_ns_f64;
 use crate::document::{Cell, Recommendation, Summary, Sureness};
+use crate::view::figures::Column;
 
 const COLUMNS: [&str; 5] =
     ["load", "take any of", "how sure", "why: what a request costs", "p99 of these"];
@@ -199,8 +199,8 @@ fn word(sureness: Sureness) -> &'static str {
 mod tests {
     use super::*;
     use crate::analysis::synthetic::{closed, point, pool, summary};
-    use crate::view::page::figures::columns;
-    use crate::view::page::trials::Drawn;
+    use crate::view::figures::trials::Drawn;
+    use crate::view::figures::{columns, numbers};
 
     fn html(cells: Vec<Cell>, drawn: impl Fn(&Cell) -> Drawn) -> String {
         let summary = summary(cells);
@@ -208,7 +208,7 @@ mod tests {
         for workload in summary.workloads() {
             let cells = summary.ranked(workload);
             let drawn = cells.iter().map(|cell| drawn(cell)).collect();
-            all.extend(columns(&cells, drawn));
+            all.extend(columns(&cells, drawn, &numbers(cells.iter().copied())));
         }
         section(&summary, &all).into_string()
     }

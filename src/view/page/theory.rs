@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::figures::Column;
 use super::fold::folded;
 use super::sortable::{self, Row};
 use crate::analysis::doubt::is_generator_limited;
 use crate::base::units::{as_f64, show_count, show_ns_f64};
 use crate::document::{Cell, LoadRecord, Validity};
 use crate::statistics::queueing::{Queue, Service, little};
+use crate::view::figures::Column;
 use crate::workload::requests::variation;
 
 /// The share of its processors that a server uses at its capacity; with less, something else was the
@@ -182,8 +182,8 @@ mod tests {
     use super::*;
     use crate::analysis::synthetic::{closed, flag, open};
     use crate::document::{Estimate, RequestRecord};
-    use crate::view::page::figures::columns;
-    use crate::view::page::trials::Drawn;
+    use crate::view::figures::trials::Drawn;
+    use crate::view::figures::{columns, numbers};
 
     fn load(bytes: usize) -> LoadRecord {
         LoadRecord {
@@ -205,8 +205,8 @@ mod tests {
         change(&mut full);
         let half = open("epoll", &[1e5; 5]);
         let drawn = |bytes, mean_ns| Drawn { load: Some(load(bytes)), mean_ns, ..Drawn::default() };
-        let full = columns(&[&full], vec![drawn(bytes.0, None)]);
-        let half = columns(&[&half], vec![drawn(bytes.1, Some(mean))]);
+        let full = columns(&[&full], vec![drawn(bytes.0, None)], &numbers([&full]));
+        let half = columns(&[&half], vec![drawn(bytes.1, Some(mean))], &numbers([&half]));
         predictions(&full.iter().chain(&half).collect::<Vec<_>>(), 1)
     }
 

@@ -3,7 +3,6 @@
 mod analysis;
 mod apart;
 mod design;
-mod figures;
 pub mod killed;
 mod memory;
 pub mod naive;
@@ -27,7 +26,7 @@ use crate::document::store;
 use crate::document::{Killed, LabReport, LabSessions, Naive, SchemaId, Summary, Trial};
 use crate::process::redis::Redis;
 use crate::run;
-use crate::view::table;
+use crate::view::{figures, table};
 use crate::workload::state::StateArgs;
 
 /// The question of the lab.
@@ -102,7 +101,7 @@ fn measure(args: &StatefulArgs) -> Result<(PathBuf, Exit)> {
     if redis.is_none() {
         report.left_out.push(NO_STORE.into());
     }
-    write(&LabReport { naive: Some(naive), killed, ..report }, &made.dir)?;
+    write(&LabReport { naive: Some(naive), killed, ..report }, &made.summary, &made.dir)?;
     Ok((made.dir, made.exit))
 }
 
@@ -151,7 +150,7 @@ fn again(dir: &Path) -> Result<()> {
     let Beside { naive, killed } =
         if before.exists() { store::read_json(&before)? } else { Beside::default() };
     let report = LabReport { naive, killed, ..report(&summary, dir)? };
-    write(&report, dir)
+    write(&report, &summary, dir)
 }
 
 /// The report from a summary, without the demonstrations.
@@ -217,8 +216,9 @@ fn sessions(summary: &Summary, dir: &Path) -> Result<Vec<LabSessions>> {
 }
 
 /// Writes the lab's files into the run's folder.
-fn write(report: &LabReport, dir: &Path) -> Result<()> {
+fn write(report: &LabReport, summary: &Summary, dir: &Path) -> Result<()> {
     store::write_lines(&dir.join("lab.json"), report)?;
+    figures::write_of(summary, dir)?;
     store::write(&dir.join("lab.md"), written::markdown(report).as_bytes())?;
     store::write(&dir.join("lab.tex"), written::latex(report).as_bytes())?;
     store::write(&dir.join("lab.html"), page::html(report)?.as_bytes())

@@ -3,16 +3,15 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::apart;
-use super::figures::{self, Data, Figure};
 use super::written::sorted;
 use super::{noise, tables};
 use crate::analysis::metric::{CAPACITY, TAIL};
-use crate::document::{LabReport, Naive};
+use crate::document::{Figure, LabReport, Naive};
 use crate::view::export::markup;
 use crate::view::export::sheet::Sheet;
-use crate::view::page::{self, PLOTLY, micro};
+use crate::view::figures;
+use crate::view::page::{self, PLOTLY, SCRIPT, micro};
 
-const SCRIPT: &str = include_str!("page.js");
 const OWN_STYLE: &str = include_str!("page.css");
 
 /// The predictions to make first, and the beginning of the sentences that answer them.
@@ -61,12 +60,11 @@ const PREDICTIONS: [(&str, &str, &[&str]); 6] = [
 /// # Errors
 /// When the data has no JSON form, which is a fault of ours.
 pub(super) fn html(report: &LabReport) -> anyhow::Result<String> {
-    let figures = figures::stateful_figures(report);
+    let figures = figures::lab_figures(report);
     let tables = tables::stateful_tables(report);
-    let data = Data { figures };
-    // Nothing in the data may end the element that it stands in.
-    let json = serde_json::to_string(&data)?.replace('<', "\\u003c");
-    Ok(document(report, &data.figures, &tables, &json).into_string())
+    let made_by = figures::made_by(&report.run, &report.program_version, &report.host);
+    let data = page::data(figures::set(&report.run, made_by, figures.clone()))?;
+    Ok(document(report, &figures, &tables, &data).into_string())
 }
 
 fn document(report: &LabReport, figures: &[Figure], tables: &[Sheet], data: &str) -> Markup {
@@ -252,7 +250,7 @@ fn files(report: &LabReport) -> Markup {
     html! {
         section id="files" {
             h2 { "Files" }
-            p { "c10k " (report.program_version) ". Beside this page: " "report.html (every cell), lab.json (all numbers of this page), lab.md and lab.tex (the tables, for a report of your own; LaTeX needs the package booktabs), plan.toml and trials/." }
+            p { "c10k " (report.program_version) ". Beside this page: " "report.html (every cell), lab.json (all numbers of this page), figures.json (what the figures draw), lab.md and lab.tex (the tables, for a report of your own; LaTeX needs the package booktabs), plan.toml and trials/." }
         }
     }
 }

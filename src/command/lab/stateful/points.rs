@@ -2,20 +2,16 @@
 
 use crate::analysis::metric::{self, CAPACITY, Metric, SERVER_CPU, TAIL};
 use crate::base::units::show_bytes;
-use crate::document::{Cell, DesignRecord, Estimate, Summary, Validity};
+pub(super) use crate::document::{CLIENTS, CONNECTION};
+use crate::document::{Cell, Estimate, KEPT, Summary, Validity};
 
 /// Homes of the state, in the order of tables; others follow. The others are compared with the
 /// first one.
 const HOMES: [&str; 5] = ["none", "connection", "table", "client", "external"];
 
-/// The names of the factors in designs.
-pub(super) const CONNECTION: &str = "connection";
+/// The names of factors in designs, beside those of the document.
 pub(super) const HOME: &str = "home";
 pub(super) const HISTORY: &str = "history";
-pub(super) const CLIENTS: &str = "clients";
-
-/// The level of connections that stay, in words.
-const KEPT: &str = "kept";
 
 /// A cell and where it lies.
 #[derive(Clone, Debug)]
@@ -41,18 +37,6 @@ pub(super) struct Place {
 /// The figures that are looked at, in the order of tables: two of the closed loops, and one of the open
 /// ones, which all have the same rate.
 pub(super) const FIGURES: [Metric; 3] = [SERVER_CPU, CAPACITY, TAIL];
-
-impl DesignRecord {
-    /// Whether it is over kept connections alone.
-    pub(super) fn is_of_kept(&self) -> bool {
-        self.factors.iter().any(|factor| factor.name == CONNECTION && factor.levels == [KEPT])
-    }
-
-    /// Whether clients were varied in it.
-    pub(super) fn is_of_clients(&self) -> bool {
-        self.factors.iter().any(|factor| factor.name == CLIENTS)
-    }
-}
 
 /// A figure in words, by its name in documents.
 pub(super) fn figure_words(name: &str) -> String {

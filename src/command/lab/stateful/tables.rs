@@ -76,19 +76,12 @@ fn taken_apart(report: &LabReport) -> Sheet {
 }
 
 /// The parts of a cost in the order in which they are added, with the heads of their columns.
-pub(super) const PARTS: [(&str, &str); 4] = [
+const PARTS: [(&str, &str); 4] = [
     ("request", "plain request"),
     ("home", "+ home"),
     ("history", "+ history"),
     ("connecting", "+ connecting"),
 ];
-
-/// Whether a split has the parts as far as this one. A request that carries its state has no step to a home.
-pub(super) fn reaches(split: &CostSplit, last: &str) -> bool {
-    let last = PARTS.iter().position(|(name, _)| *name == last).unwrap_or(PARTS.len() - 1);
-    let has = |name: &str| split.parts.iter().any(|part| part.name == name);
-    PARTS[..=last].iter().all(|(name, _)| has(name) || (*name == "home" && split.home == "none"))
-}
 
 fn split(report: &LabReport) -> Sheet {
     let splits: Vec<_> = report
@@ -108,7 +101,7 @@ fn split(report: &LabReport) -> Sheet {
     };
     let (last, _) = PARTS[PARTS.len() - 1];
     // A sum that lacks a part cannot be compared with others.
-    let sum = |split: &CostSplit| match reaches(split, last) {
+    let sum = |split: &CostSplit| match split.reaches(last) {
         true => known(split.parts.iter().map(|part| part.ns).sum()),
         false => Entry::None,
     };
@@ -116,7 +109,7 @@ fn split(report: &LabReport) -> Sheet {
         PARTS.iter().map(|(name, head)| (*head, of(name))).collect();
     columns.push(("together", splits.iter().map(|(_, split)| sum(split)).collect()));
     numbers(&mut sheet, Quantity::Time, &columns);
-    if splits.iter().any(|(_, split)| !reaches(split, last)) {
+    if splits.iter().any(|(_, split)| !split.reaches(last)) {
         let lacks = "-: there is no such cell, and so no sum that could be compared with others.";
         sheet.caption.push(lacks.into());
     }
@@ -175,11 +168,6 @@ fn across<const N: usize>(
 fn line(design: &DesignRecord, what: &str) -> [String; 1] {
     let what = what.trim_start_matches("every ");
     [if design.is_of_kept() { format!("{what}, kept") } else { what.into() }]
-}
-
-/// A factor of a design; over kept connections alone, that too.
-pub(super) fn factor_words(design: &DesignRecord, factor: &str) -> String {
-    if design.is_of_kept() { format!("{factor}, kept") } else { factor.into() }
 }
 
 /// The designs of a figure that are not over clients.

@@ -11,11 +11,11 @@ use anyhow::{Context, Result};
 
 use self::loads::{LOADS, Load};
 pub(crate) use self::sentences::Said;
-use super::figures::{Column, columns};
-use super::{load, trials};
+use super::load;
 use crate::analysis::renewed;
 use crate::base::usage;
 use crate::document::{Cell, Host, Summary, store};
+use crate::view::figures::{Column, columns, numbers, trials};
 use crate::view::table::{WIDTH, flowed};
 
 const HEAD: &str = "\
@@ -120,7 +120,7 @@ pub(crate) fn said(
 ) -> Result<(String, Said)> {
     let cells: Vec<&Cell> = summary.ranked(workload);
     let drawn = cells.iter().map(|cell| trials::read(dir, cell)).collect::<Result<_>>()?;
-    let columns: Vec<Column<'_>> = columns(&cells, drawn);
+    let columns: Vec<Column<'_>> = columns(&cells, drawn, &numbers(cells.iter().copied()));
     let asked = columns.first().map_or_else(String::new, |first| {
         load::in_words(first.cell, first.drawn.load.as_ref(), summary.host.work_round_ps)
     });

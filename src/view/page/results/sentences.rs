@@ -7,9 +7,9 @@ use crate::document::{Cell, Recommendation, Standing, Standings, Summary, Surene
 use crate::statistics::Verdict;
 use crate::statistics::verdict::Good;
 use crate::view::excluded::{Group, grouped};
+use crate::view::figures::Column;
 
 use super::super::cost::show_times;
-use super::super::figures::Column;
 
 /// At most this many losers are listed one by one; of more, the nearest and the farthest.
 const NAMED: usize = 5;

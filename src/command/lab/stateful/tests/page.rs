@@ -3,11 +3,10 @@
 use super::{everything, made_up};
 use crate::analysis::standings;
 use crate::analysis::synthetic::reference;
-use crate::command::lab::stateful::{
-    QUESTION, analysis, figures, noise, page, sentences, tables, written,
-};
+use crate::command::lab::stateful::{QUESTION, analysis, noise, page, sentences, tables, written};
 use crate::document::{CostSplit, Killed, LabReport, LabSessions, Naive, SchemaId};
 use crate::view::export::markup;
+use crate::view::figures;
 
 pub(super) fn report() -> LabReport {
     let mut summary = made_up(everything());
@@ -177,14 +176,14 @@ fn the_page_lets_its_reader_predict_and_gives_an_answer_to_each_question() {
 #[test]
 fn what_the_script_draws_is_in_the_document() {
     let report = report();
-    let figures = figures::stateful_figures(&report);
-    let ids: Vec<&str> = figures.iter().map(|figure| figure.id).collect();
+    let figures = figures::lab_figures(&report);
+    let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
     assert_eq!(
         ids,
         ["figure-cpu", "figure-split", "figure-split-history", "figure-p99", "figure-memory"]
     );
     let drawn = serde_json::to_value(&figures).expect("JSON");
-    let marks = drawn[1]["series"].as_array().expect("parts").iter();
+    let marks = drawn[1]["rows"].as_array().expect("parts").iter();
     let drawn: f64 = marks
         .flat_map(|series| series["marks"].as_array().expect("marks"))
         .filter(|mark| mark["row"][0] == "epoll" && mark["row"][1] == "table")
@@ -203,16 +202,16 @@ fn bars_of_one_figure_have_the_same_parts() {
     let model = &mut report.models[0];
     let table = model.split.iter().find(|split| split.home == "table").expect("a home").clone();
     model.split.push(CostSplit { home: "external".into(), parts: table.parts[..2].to_vec() });
-    let figures = serde_json::to_value(figures::stateful_figures(&report)).expect("JSON");
+    let figures = serde_json::to_value(figures::lab_figures(&report)).expect("JSON");
     let stacks: Vec<_> =
-        figures.as_array().expect("figures").iter().filter(|f| f["kind"] == "stack").collect();
+        figures.as_array().expect("figures").iter().filter(|f| f["kind"] == "parts").collect();
     let homes = |of: &serde_json::Value| -> Vec<String> {
         let marks = of["marks"].as_array().expect("marks").iter();
         marks.map(|mark| format!("{} {}", mark["row"][0], mark["row"][1])).collect()
     };
     let mut drawn = Vec::new();
     for figure in &stacks {
-        let series = figure["series"].as_array().expect("parts");
+        let series = figure["rows"].as_array().expect("parts");
         let bars = homes(&series[0]);
         // The second part is the home, which a request that carries its state has none of.
         let with_home: Vec<_> = bars.iter().filter(|bar| !bar.contains("none")).cloned().collect();

@@ -1,7 +1,7 @@
 //! What to notice in a figure, and its caveats: rules over a summary's cells. A rule that does not
 //! apply is silent.
 
-use super::figures::family;
+use super::looks::family;
 use crate::analysis::metric::{CONNECT, TURNAROUND};
 use crate::base::units::{show_bytes, show_count, show_ns_f64};
 use crate::document::{Cell, Estimate, Shown, Status, Validity};
@@ -19,6 +19,7 @@ pub(super) enum Subject {
     Turnaround,
     Connect,
     Steps,
+    Calls,
     Time,
 }
 
@@ -78,7 +79,7 @@ pub(super) fn notice(subject: Subject, cells: &[&Cell]) -> Vec<String> {
             |cell| Some((CONNECT.of)(cell)?.median),
             show_ns_f64,
         )]),
-        Subject::Steps | Subject::Time => Vec::new(),
+        Subject::Steps | Subject::Calls | Subject::Time => Vec::new(),
     }
 }
 
@@ -139,6 +140,10 @@ pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
         Subject::Connect => some([text(
             "A connection counts as open once the kernel has completed the handshake; when the \
              server accepts it shows in its first request.",
+        )]),
+        Subject::Calls => some([text(
+            "Counted by strace in a separate load. strace slows the server, so an event loop finds \
+             more clients ready at once, and makes fewer calls than without it.",
         )]),
         Subject::Steps => some([text(
             "A request belongs to the step in which it was due, however late its reply. A step \

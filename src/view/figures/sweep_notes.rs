@@ -83,7 +83,7 @@ pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
 
 /// The certain crossovers of a series in the figure that ranks its models. The crossover between
 /// the leaders of both ends comes first.
-pub(super) fn main<'a>(summary: &'a Summary, panels: &[Sweep<'_>]) -> Vec<&'a Crossover> {
+pub(crate) fn main<'a>(summary: &'a Summary, panels: &[Sweep<'_>]) -> Vec<&'a Crossover> {
     let Some(first) = panels.first() else { return Vec::new() };
     let metric = if first.is_closed() { CAPACITY } else { TAIL };
     let own = summary.crossovers.iter().filter(|found| {
@@ -102,7 +102,7 @@ pub(super) fn main<'a>(summary: &'a Summary, panels: &[Sweep<'_>]) -> Vec<&'a Cr
 }
 
 /// How long clients take for all that they came for, where that was measured.
-pub(super) fn turnaround(panels: &[Sweep<'_>]) -> Vec<String> {
+pub(crate) fn turnaround(panels: &[Sweep<'_>]) -> Vec<String> {
     panels.iter().filter_map(|panel| ends(&TURNAROUND, panel)).collect()
 }
 

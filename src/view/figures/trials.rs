@@ -20,25 +20,25 @@ const SHARE_NEEDS_NS: u64 = 50_000_000;
 
 /// The trials of one cell, drawn together.
 #[derive(Debug, Default)]
-pub(super) struct Drawn {
+pub(crate) struct Drawn {
     /// Quantiles of all trials' samples together, and their values in nanoseconds.
-    pub(super) curve: Vec<(f64, u64)>,
+    pub(crate) curve: Vec<(f64, u64)>,
     /// The trial with the median throughput.
-    pub(super) typical: Option<Trial>,
+    pub(crate) typical: Option<Trial>,
     /// Share of the server's CPU time in user mode; median over the trials. Absent where ticks are
     /// too coarse.
-    pub(super) user_share: Option<f64>,
+    pub(crate) user_share: Option<f64>,
     /// How often the server waited, per second of load; median over the trials.
-    pub(super) waits_per_s: Option<f64>,
+    pub(crate) waits_per_s: Option<f64>,
     /// How often it waited for each right reply; median over the trials.
-    pub(super) waits_per_request: Option<f64>,
+    pub(crate) waits_per_request: Option<f64>,
     /// How often the kernel took the processor from it for each right reply; median over the trials.
-    pub(super) preemptions_per_request: Option<f64>,
+    pub(crate) preemptions_per_request: Option<f64>,
     /// The mean of the headline latency in nanoseconds; median over the trials. Absent where a trial
     /// has samples that had not ended.
-    pub(super) mean_ns: Option<f64>,
+    pub(crate) mean_ns: Option<f64>,
     /// The load, from the first trial.
-    pub(super) load: Option<LoadRecord>,
+    pub(crate) load: Option<LoadRecord>,
 }
 
 /// Reads a cell's trials. Those that are not there are left out, and with all of them the figures
@@ -46,7 +46,7 @@ pub(super) struct Drawn {
 ///
 /// # Errors
 /// When a trial is there and cannot be read.
-pub(super) fn read(dir: &Path, cell: &Cell) -> Result<Drawn> {
+pub(crate) fn read(dir: &Path, cell: &Cell) -> Result<Drawn> {
     let files = cell.trials.iter().map(|file| dir.join(file)).filter(|path| store::is_there(path));
     let trials: Vec<Trial> = files.map(|path| store::read_json(&path)).collect::<Result<_>>()?;
     let servers = || trials.iter().filter_map(|trial| Some((trial, trial.server.as_ref()?)));
