@@ -1,302 +1,476 @@
-"""Shared parts of figures: rows of bars or dots, one for each model, and captions."""
+"""Figures of rows: bars, dots and quantiles of models, effects, parts, and the overview."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 
 import c10k_style as style
-from c10k_documents import Cell, Estimate
-from c10k_style import Looks
+from c10k_figures import Figures
+from c10k_style import Frame
 
-ENDS = "95 % interval of the median, or the range of the trials where there is none"
-MARKS = f"Mark: median of the trials; whisker: {ENDS}."
-TOGETHER = "all trials together, with the range of the single trials"
-
-
-def p_name(q: float) -> str:
-    return f"p{q * 100:.10g}"
-
-
-def arrivals_text(cells: Iterable[Cell]) -> str:
-    """How the load was made, in words; a range where the models differ."""
-    cells = list(cells)
-    kinds = {
-        "closed": "closed loop",
-        "constant": "constant arrivals",
-        "poisson": "Poisson arrivals",
-        "ramp": "ramp",
-        "staircase": "staircase",
-        "replay": "replay",
-    }
-    text = " and ".join(dict.fromkeys(kinds[cell.arrivals.kind] for cell in cells))
-    rates = {cell.arrivals.rate_per_s for cell in cells if cell.arrivals.rate_per_s}
-    if rates:
-        text = f"open loop, {text} at {span(rates)}/s"
-    connections = {cell.connections for cell in cells}
-    return f"{text} · {span(connections)} connection{'' if connections == {1} else 's'}"
+UNITS = {
+    "ns": (style.NS_UNITS, style.nanoseconds),
+    "bytes": (style.BYTE_UNITS, style.size_of),
+    "per_s": (style.COUNT_UNITS, style.count),
+    "count": (((1.0, ""),), lambda n, zeros=False: f"{n:.3g}"),
+}
+BOUND = "≥: a lower bound, because requests were cut off."
+WIDE = 7.2
+# More rows below each other are longer than a page.
+ROWS_MAX = 60
 
 
-def span(values: Iterable[float]) -> str:
-    low, high = min(values), max(values)
-    text = exact(low) if low == high else f"{exact(low)} to {exact(high)}"
-    return text.strip()
+def families(figures: Figures, rows: Sequence[dict]) -> list[Patch]:
+    """The legend of colours; of one family it would say nothing."""
+    names = dict.fromkeys(row["family"] for row in rows)
+    return [Patch(facecolor=figures.family(name)[0], label=name) for name in names][::1]
 
 
-def exact(n: float) -> str:
-    if n >= 1e6:
-        return style.count(n)
-    # A rate that is a share of what was measured has digits that mean nothing.
-    text = f"{n:,.0f}" if n >= 100 else f"{n:.4g}"
-    return text.replace(",", "\N{THIN SPACE}")
-
-
-def trials_text(cells: Iterable[Cell]) -> str:
-    trials = {len(cell.trials) for cell in cells}
-    return f"{span(trials)} trial{'' if trials == {1} else 's'} each"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One estimate in a panel: where, of which cell, how it looks."""
-
-    y: float
-    cell: Cell
-    estimate: Estimate | None
-    at_least: bool = False
-    missing: str = "too few samples"
-
-
-def model_axis(axes: Axes, cells: list[Cell], names: Callable[[Cell], str] | None) -> None:
-    axes.set_ylim(len(cells) - 0.45, -0.55)
-    if names is None:
-        axes.set_yticks(range(len(cells)), [])
-        axes.tick_params(axis="y", length=0)
-        return
-    axes.set_yticks(range(len(cells)), [names(cell) for cell in cells])
-    for tick, cell in zip(axes.get_yticklabels(), cells, strict=True):
-        if cell.validity == "invalid":
+def model_axis(axes: Axes, rows: Sequence[dict], named: bool = True) -> None:
+    axes.set_ylim(len(rows) - 0.45, -0.55)
+    axes.set_yticks(range(len(rows)), [style.name(row) for row in rows] if named else [])
+    axes.tick_params(axis="y", length=0)
+    for tick, row in zip(axes.get_yticklabels(), rows, strict=False):
+        if row["validity"] == "invalid":
             tick.set_color("#666666")
 
 
-def bars(axes: Axes, look: Looks, rows: list[Row], units: tuple) -> str:
-    """Bars of the median, a whisker over its interval, a dot for each trial.
-
-    Returns the unit of the axis.
-    """
-    write = {style.COUNT_UNITS: style.count, style.BYTE_UNITS: style.size_of}.get(
-        units, style.nanoseconds
+def bars(figures: Figures, figure: dict) -> Figure:
+    """A bar from 0 with a whisker over its interval, and a dot for each trial."""
+    rows = figure["rows"]
+    frame = Frame(
+        figures,
+        figure,
+        0.5 + 0.24 * len(rows),
+        handles=families(figures, rows),
+        columns=4,
+        notes=style.suspect_note(rows),
     )
-    top = max((row.estimate.max for row in rows if row.estimate), default=0.0)
-    for row in rows:
-        bad = row.cell.validity == "invalid"
-        if row.estimate is None:
-            axes.annotate(
-                row.missing,
-                (0, row.y),
-                xytext=(3, 0),
-                textcoords="offset points",
-                fontsize=style.size.note,
-                va="center",
-                style="italic",
-                gid=f"missing:{row.cell.name}",
-            )
-            continue
-        (bar,) = axes.barh(
-            row.y,
-            row.estimate.median,
-            height=0.68,
-            color="#e3e3e3" if bad else style.lighter(look[row.cell.model].color, 0.5),
-            edgecolor=style.GREY if bad else "none",
-            hatch="//////" if bad else None,
-            linewidth=0.6,
-        )
-        bar.set_gid(f"bar:{row.cell.name}")
-        whisker(axes, row, "#333333")
-        trial_dots(axes, row)
+    axes = frame.figure.subplots()
+    units, write = UNITS[figure["unit"]]
+    parted = any("user_share" in row for row in rows)
+    for y, row in enumerate(rows):
+        _bar(axes, y, row, style.color_of(figures, row), parted)
+        _whisker(axes, y, row, "#333333")
+        _trials(axes, y, row)
         axes.annotate(
-            write(row.estimate.median, zeros=True),
-            (row.estimate.max, row.y),
+            write(row["value"], zeros=True),
+            (max(*row["values"], row["high"]), y),
             xytext=(4, 0),
             textcoords="offset points",
             fontsize=style.size.note,
             va="center",
-            gid=f"value:{row.cell.name}",
+            gid=f"value:{row['model']}",
         )
+    top = max(max(*row["values"], row["high"]) for row in rows)
+    unit = style.linear_axis(axes.xaxis, top * 1.2, units, bins=6)
+    model_axis(axes, rows)
     style.clean(axes, "x")
     axes.tick_params(axis="y", length=0)
-    return style.linear_axis(axes.xaxis, top * 1.38, units)
+    axes.set_xlabel(_title(figure["axis"], unit))
+    return frame.figure
 
 
-def whisker(axes: Axes, row: Row, color: str, size: float = 5.0) -> None:
-    ends = [row.estimate.low, row.estimate.high]
+def _title(axis: str, unit: str) -> str:
+    return axis[:1].upper() + axis[1:] + (f" ({unit})" if unit else "")
+
+
+def _bar(axes: Axes, y: int, row: dict, color: str, parted: bool) -> None:
+    """Dark in user mode and pale in the kernel; hollow where only others are split."""
+    bad, share = row["validity"] == "invalid", row.get("user_share")
+    looks = {"height": 0.68, "linewidth": 0.8, "hatch": "//////" if bad else None}
+    pale = "#e3e3e3" if bad else style.lighter(color, 0.55)
+    if share is None:
+        face = "white" if parted else pale
+        edge = color if parted or bad else "none"
+        (bar,) = axes.barh(y, row["value"], color=face, edgecolor=edge, **looks)
+        bar.set_gid(f"bar:{row['model']}")
+        return
+    user = row["value"] * share
+    face = style.lighter(color, 0.15)
+    edge = style.GREY if bad else "none"
+    for left, width, colour, gid in (
+        (0.0, user, face, "bar"),
+        (user, row["value"] - user, pale, "kernel"),
+    ):
+        (bar,) = axes.barh(y, width, left=left, color=colour, edgecolor=edge, **looks)
+        bar.set_gid(f"{gid}:{row['model']}")
+
+
+def _whisker(axes: Axes, y: float, row: dict, color: str, size: float = 5.0) -> None:
     (line,) = axes.plot(
-        ends, [row.y, row.y], color=color, linewidth=0.9, marker="|", ms=size, zorder=4
+        [row["low"], row["high"]], [y, y], color=color, linewidth=0.9, marker="|", ms=size, zorder=4
     )
     # On a dark bar too.
     line.set_path_effects([Stroke(linewidth=2.0, foreground="white"), Normal()])
-    line.set_gid(f"whisker:{row.cell.name}")
+    line.set_gid(f"whisker:{row['model']}")
 
 
-def trial_dots(axes: Axes, row: Row) -> None:
-    values = row.estimate.values
-    spread = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else 0.0
+def _trials(axes: Axes, y: float, row: dict, size: float = 2.3) -> None:
+    values = row["values"]
+    spread = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(len(values))
     (points,) = axes.plot(
         values,
-        row.y + spread + np.zeros(len(values)),
+        y + spread,
         color="black",
         ls="",
         marker="o",
-        ms=2.3,
+        ms=size,
         markeredgewidth=0.3,
         markeredgecolor="white",
         zorder=5,
     )
-    points.set_gid(f"trials:{row.cell.name}")
+    points.set_gid(f"trials:{row['model']}")
 
 
-def dots(axes: Axes, look: Looks, rows: list[Row], size: float = 5.0, tint: float = 0) -> None:
-    """A mark at the median and a whisker over its interval."""
-    for row in rows:
-        mine = style.shown(look[row.cell.model], row.cell.validity)
-        if row.estimate is None:
-            axes.annotate(
-                row.missing,
-                # What is missing would lie to the right of what is there.
-                (0.99, row.y),
-                xycoords=("axes fraction", "data"),
-                fontsize=style.size.note,
-                ha="right",
-                va="center",
-                style="italic",
-                gid=f"missing:{row.cell.name}",
+def _dot(axes: Axes, figures: Figures, y: float, row: dict, size: float) -> None:
+    color = style.color_of(figures, row)
+    _whisker(axes, y, row, color, size)
+    (point,) = axes.plot(
+        [row["value"]],
+        [y],
+        color=color,
+        marker="o",
+        ms=size,
+        ls="",
+        markerfacecolor="white" if row["at_least"] else color,
+        markeredgewidth=0.8,
+        zorder=6,
+    )
+    point.set_gid(f"median:{row['model']}")
+
+
+def dots(figures: Figures, figure: dict) -> Figure:
+    """A dot with a whisker, on a logarithmic axis."""
+    rows = figure["rows"]
+    frame = Frame(
+        figures,
+        figure,
+        0.5 + 0.22 * len(rows),
+        handles=families(figures, rows),
+        columns=4,
+        notes=[
+            *([BOUND] if any(row["at_least"] for row in rows) else []),
+            *style.suspect_note(rows),
+        ],
+    )
+    axes = frame.figure.subplots()
+    for y, row in enumerate(rows):
+        _dot(axes, figures, y, row, 5.0)
+        _trials(axes, y, row, 1.8)
+    _log(axes, [end for row in rows for end in (row["low"], row["high"], *row["values"])])
+    model_axis(axes, rows)
+    style.clean(axes, "x")
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(_title(figure["axis"], ""))
+    return frame.figure
+
+
+def _log(axes: Axes, ends: Sequence[float], room: float = 0.5, inches: float = 0.0) -> None:
+    axes.set_xscale("log")
+    inches = inches or 0.5 * axes.figure.get_figwidth()
+    style.log_axis(axes.xaxis, max(min(ends), 1), max(*ends, 1), inches, room=room)
+
+
+def quantiles(figures: Figures, figure: dict) -> Figure:
+    """Several quantiles of each model in one row, dark to light."""
+    rows = figure["rows"]
+    known = sorted({q for row in rows for q, *_ in row["quantiles"]})
+    tints = dict(zip(known, np.linspace(0, 0.85, len(known)), strict=True))
+    handles = []
+    for q, tint in tints.items():
+        mark = Line2D([], [], color="#333333", marker="o", ls="", ms=5, label=f"p{q * 100:.10g}")
+        mark.set_markerfacecolor(style.lighter("#333333", tint))
+        handles.append(mark)
+    bound = any(least for row in rows for *_, least in row["quantiles"])
+    frame = Frame(
+        figures,
+        figure,
+        0.5 + 0.24 * len(rows),
+        handles=handles + families(figures, rows),
+        columns=len(known),
+        notes=[*([BOUND] if bound else []), *style.suspect_note(rows)],
+    )
+    axes = frame.figure.subplots()
+    for y, row in enumerate(rows):
+        color = style.color_of(figures, row)
+        values = [value for _, value, _ in row["quantiles"]]
+        axes.plot([min(values), max(values)], [y, y], color="#d0d0d0", linewidth=2, zorder=2)
+        for q, value, least in row["quantiles"]:
+            (point,) = axes.plot(
+                [value],
+                [y],
+                color=color,
+                marker="o",
+                ms=5,
+                ls="",
+                markerfacecolor=style.lighter(color, tints[q]),
+                markeredgewidth=0.8,
+                zorder=5,
             )
-            continue
-        whisker(axes, row, mine.color, size)
-        (point,) = axes.plot(
-            [row.estimate.median],
-            [row.y],
-            color=mine.color,
-            marker=mine.marker,
-            ms=size,
-            ls="",
-            markerfacecolor=style.lighter(mine.color, tint),
-            markeredgewidth=0.8,
-            zorder=5,
-        )
-        point.set_gid(f"median:{row.cell.name}")
-        if row.at_least:
-            axes.annotate(
-                "≥",
-                (row.estimate.min, row.y),
-                xytext=(-4, 0),
-                textcoords="offset points",
-                fontsize=style.size.tiny,
-                ha="right",
-                va="center",
-                color=mine.color,
-                gid=f"bound:{row.cell.name}",
-            )
+            point.set_gid(f"p{q * 100:.10g}:{row['model']}")
+            if least:
+                axes.annotate(
+                    "≥",
+                    (value, y),
+                    xytext=(4, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=style.size.tiny,
+                    color=color,
+                    gid=f"bound:{row['model']}",
+                )
+    _log(axes, [value for row in rows for _, value, _ in row["quantiles"]])
+    model_axis(axes, rows)
+    style.clean(axes, "x")
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(_title(figure["axis"], ""))
+    return frame.figure
 
 
-def quantile_panel(
-    axes: Axes,
-    look: Looks,
-    cells: list[Cell],
-    tints: dict[float, float],
-    names: Callable[[Cell], str] = style.label,
-) -> None:
-    """Several quantiles of each model in one row, dark to light, and beside it the unknown ones."""
-    every: list[Row] = []
-    for q, offset in zip(tints, np.linspace(-0.27, 0.27, len(tints)), strict=True):
-        # One quantile stands in the middle.
-        lines = quantile_rows(cells, q, float(offset) if len(tints) > 1 else 0.0, p_name(q))
-        dots(axes, look, [row for row in lines if row.estimate], 3.8, tints[q])
-        every += lines
-    log_limits(axes, every, 0.5 * axes.figure.get_figwidth())
-    model_axis(axes, cells, names)
-    _unknown(axes, cells, [row for row in every if row.estimate is None])
-    for y in range(1, len(cells)):
+def _labels(figure: dict) -> list[str]:
+    """The rows of a figure of series, in the order in which they come."""
+    return list(dict.fromkeys(_words(mark) for row in figure["rows"] for mark in row["marks"]))
+
+
+def _words(mark: dict) -> str:
+    return ", ".join(mark["row"]) if len(mark["row"][0]) < 18 else ":\n".join(mark["row"])
+
+
+def _row_axis(axes: Axes, words: list[str]) -> None:
+    axes.set_yticks(range(len(words)), words)
+    axes.set_ylim(len(words) - 0.5, -0.5)
+    for y in range(1, len(words)):
         axes.axhline(y - 0.5, color="#e8e8e8", linewidth=0.5, zorder=0)
     style.clean(axes, "x")
     axes.tick_params(axis="y", length=0)
 
 
-def _unknown(axes: Axes, cells: list[Cell], lines: list[Row]) -> None:
-    """A column to the right of the panel, where no mark can be."""
-    looks = {"fontsize": style.size.note, "style": "italic", "annotation_clip": False}
-    for y, cell in enumerate(cells):
-        missing = [row.missing for row in lines if row.cell is cell]
-        if missing:
-            axes.annotate(
-                "\n".join([", ".join(missing[:2]), *missing[2:]]),
-                (1.02, y),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                linespacing=1.0,
-                gid=f"missing:{cell.name}",
-                **looks,
+def effects(figures: Figures, figure: dict) -> Figure:
+    """A mark with its interval for each model in each row."""
+    rows, words = figure["rows"], _labels(figure)
+    looks = {row["name"]: style.look(figures, row) for row in rows}
+    frame = Frame(
+        figures,
+        figure,
+        0.5 + (0.14 + 0.085 * len(rows)) * len(words),
+        handles=[style.handle(style.Look(o.color, o.marker, ""), n) for n, o in looks.items()],
+        columns=4,
+    )
+    axes = frame.figure.subplots()
+    for at, row in enumerate(rows):
+        mine = looks[row["name"]]
+        for mark in row["marks"]:
+            y = words.index(_words(mark)) + (at - (len(rows) - 1) / 2) * 0.7 / len(rows)
+            gid = f"{row['name']}:{_words(mark)}"
+            ends = [mark.get("low", mark["value"]), mark.get("high", mark["value"])]
+            axes.plot(
+                ends,
+                [y, y],
+                color=mine.color,
+                linewidth=0.9,
+                marker="|",
+                ms=4,
+                gid=f"whisker:{gid}",
             )
-    if lines:
-        axes.annotate(
-            "too few\nsamples:",
-            (1.02, 1.0),
-            xycoords="axes fraction",
-            va="bottom",
-            linespacing=1.0,
-            **looks,
-        )
-
-
-def quantile_handles(tints: dict[float, float]) -> list[Line2D]:
-    """A mark in the legend for each quantile."""
-    handles = []
-    for q, tint in tints.items():
-        mark = style.handle(style.Look("#333333", "o", ""), p_name(q))
-        mark.set_markerfacecolor(style.lighter("#333333", tint))
-        handles.append(mark)
-    return handles
-
-
-def log_limits(axes: Axes, rows: list[Row], inches: float, room: float = 0.5) -> None:
-    found = [row.estimate for row in rows if row.estimate]
-    if not found:
-        axes.set_xticks([])
-    else:
+            axes.plot(
+                [mark["value"]],
+                [y],
+                color=mine.color,
+                marker=mine.marker,
+                ms=4,
+                ls="",
+                markeredgewidth=0.3,
+                gid=f"mark:{gid}",
+                zorder=5,
+            )
+    _row_axis(axes, words)
+    ends = [
+        end
+        for row in rows
+        for mark in row["marks"]
+        for end in (mark["value"], mark.get("low", mark["value"]), mark.get("high", mark["value"]))
+    ]
+    unit = ""
+    if figure["unit"] == "ratio":
+        axes.axvline(1, color="#555555", linewidth=0.8, zorder=1)
         axes.set_xscale("log")
-        low, high = min(one.min for one in found), max(one.max for one in found)
-        style.log_axis(axes.xaxis, max(low, 1), max(high, 1), inches, room=room)
+        width = 0.5 * axes.figure.get_figwidth()
+        style.log_axis(
+            axes.xaxis,
+            min(*ends, 0.9),
+            max(*ends, 1.1),
+            width,
+            room=0.3,
+            write=lambda x: f"{x:.4g}",
+        )
+    else:
+        axes.axvline(0, color="#555555", linewidth=0.8, zorder=1)
+        unit = style.linear_axis(axes.xaxis, max(ends) * 1.05, UNITS[figure["unit"]][0], bins=6)
+        axes.set_xlim(min(*ends, 0.0) * 1.05, max(ends) * 1.05)
+    axes.set_xlabel(_title(figure["axis"], unit))
+    return frame.figure
 
 
-def latency_marks(cells: Iterable[Cell]) -> str:
-    """The caption of a mark of latency."""
-    return next(iter(together_note(cells)), MARKS)
+def parts(figures: Figures, figure: dict) -> Figure:
+    """Bars of parts, one after the other; what is below 0 lies to the left of it."""
+    rows, words = figure["rows"], _labels(figure)
+    colors = [figures.parts[row["member"] % len(figures.parts)] for row in rows]
+    hatches = [style.HATCHES[row["member"] % len(style.HATCHES)] for row in rows]
+    frame = Frame(
+        figures,
+        figure,
+        0.5 + 0.22 * len(words),
+        handles=[
+            Patch(facecolor=color, hatch=hatch, edgecolor="white", label=row["name"])
+            for row, color, hatch in zip(rows, colors, hatches, strict=True)
+        ],
+        columns=4,
+    )
+    axes = frame.figure.subplots()
+    right, left = [0.0] * len(words), [0.0] * len(words)
+    for row, color, hatch in zip(rows, colors, hatches, strict=True):
+        for mark in row["marks"]:
+            y, value = words.index(_words(mark)), mark["value"]
+            ends = right if value >= 0 else left
+            (bar,) = axes.barh(y, value, left=ends[y], height=0.68, color=color, hatch=hatch)
+            bar.set_edgecolor("white")
+            bar.set_linewidth(0.4)
+            bar.set_gid(f"{row['name']}:{_words(mark)}")
+            ends[y] += value
+    units, write = UNITS[figure["unit"]]
+    for y, (end, below) in enumerate(zip(right, left, strict=True)):
+        axes.annotate(
+            write(end + below, zeros=True),
+            (end, y),
+            xytext=(3, 0),
+            va="center",
+            textcoords="offset points",
+            fontsize=style.size.note,
+            gid=f"value:{words[y]}",
+        )
+    _row_axis(axes, words)
+    unit = style.linear_axis(axes.xaxis, max(right) * 1.14, units, bins=6)
+    axes.set_xlim(min(left) * 1.1, max(right) * 1.14)
+    axes.set_xlabel(_title(figure["axis"], unit))
+    return frame.figure
 
 
-def together_note(cells: Iterable[Cell]) -> list[str]:
-    """How latency is drawn in a figure that also shows other things."""
-    pooled = any(one.pooled for cell in cells for one in cell.latency)
-    return [f"Latency: {TOGETHER}."] if pooled else []
+def overview(figures: Figures, of: Sequence[str]) -> Figure | None:
+    """For each workload, server CPU time for each reply and the 99th percentile.
+
+    Two workloads beside each other, down the first column first: a plan that lists its closed
+    loops before its open ones so has them side by side.
+    """
+    found = {
+        name: {
+            one["name"]: one
+            for one in figures.figures
+            if one["of"] == name and not one.get("sweep")
+        }
+        for name in of
+    }
+    found = {name: own for name, own in found.items() if "cpu" in own or "p99" in own}
+    if not found:
+        return None
+    order = {name: _order(own) for name, own in found.items()}
+    columns = 1 if style.size.is_narrow else min(2, len(found))
+    lines = -(-len(found) // columns)
+    names = list(found)
+    fullest = [max(len(order[name]) for name in names[line::lines]) for line in range(lines)]
+    # As tight as letters of that size can stand.
+    heights = [0.6 + 0.0178 * style.size.tiny * size for size in fullest]
+    every = [
+        row
+        for own in found.values()
+        for one in own.values()
+        if one["name"] in ("cpu", "p99")
+        for row in one["rows"]
+    ]
+    words = {
+        "title": "Cost and tail latency at a glance",
+        "load": f"{len(found)} workload{'' if len(found) == 1 else 's'}",
+        "shows": "Server CPU time per right reply, the median with its interval; and the pooled "
+        "99th percentile, over which a line spans the trials' own: of response time in an "
+        "open loop, otherwise of service time.",
+    }
+    grey = ["Grey: invalid; the workload's own figures say why."]
+    frame = Frame(
+        figures,
+        words,
+        sum(heights),
+        handles=families(figures, every),
+        columns=4,
+        notes=[
+            *(grey if any(row["validity"] == "invalid" for row in every) else []),
+            *style.suspect_note(every),
+        ],
+        width=WIDE if columns == 2 else None,
+    )
+    panels = frame.figure.subplots(lines, 2 * columns, squeeze=False, height_ratios=heights)
+    for i in range(lines * columns):
+        left, right = panels[i % lines, i // lines * 2 : i // lines * 2 + 2]
+        if i < len(names):
+            _glance(left, right, figures, names[i], found[names[i]])
+        else:
+            left.set_axis_off()
+            right.set_axis_off()
+    return frame.figure
 
 
-def bound_note(cells: list[Cell], shown: Iterable[float]) -> list[str]:
-    found = [cell.quantile(q) for cell in cells for q in shown]
-    if any(one and one.shown and one.is_bound for one in found):
-        return ["≥: a lower bound, because requests were cut off."]
-    return []
+def _order(own: dict[str, dict]) -> list[dict]:
+    """The rows of both panels: those of the first figure, then what only the other has."""
+    rows = {
+        row["model"]: row
+        for name in ("cpu", "p99")
+        if name in own
+        for row in own[name]["rows"][::-1]
+    }
+    first = [row["model"] for name in ("cpu", "p99") if name in own for row in own[name]["rows"]]
+    return [rows[model] for model in dict.fromkeys(first)]
 
 
-def quantile_rows(
-    cells: list[Cell], q: float, offset: float = 0.0, missing: str = "too few samples"
-) -> list[Row]:
-    rows = []
-    for y, cell in enumerate(cells):
-        found = cell.quantile(q)
-        value = found.shown if found else None
-        rows.append(Row(y + offset, cell, value, bool(found and found.is_bound), missing))
-    return rows
+def _glance(left: Axes, right: Axes, figures: Figures, of: str, own: dict[str, dict]) -> None:
+    order = _order(own)
+    places = {row["model"]: y for y, row in enumerate(order)}
+    for axes, name in ((left, "cpu"), (right, "p99")):
+        rows = own[name]["rows"] if name in own else []
+        axes.set_gid(f"panel:{name}:{of}")
+        for row in rows:
+            _dot(axes, figures, places[row["model"]], row, 4.0)
+        for row in order:
+            if name == "p99" and row["model"] not in {one["model"] for one in rows}:
+                axes.annotate(
+                    "too few samples",
+                    # What is missing would lie to the right of what is there.
+                    (0.99, places[row["model"]]),
+                    xycoords=("axes fraction", "data"),
+                    fontsize=style.size.note,
+                    ha="right",
+                    va="center",
+                    style="italic",
+                    gid=f"missing:{row['model']}",
+                )
+        if not rows:
+            axes.set_xticks([])
+        elif name == "p99":
+            _log(axes, [end for row in rows for end in (row["low"], row["high"])], 0.36, 1.2)
+        else:
+            top = max(max(*row["values"], row["high"]) for row in rows)
+            unit = style.linear_axis(axes.xaxis, top * 1.08, style.NS_UNITS)
+            axes.set_xlabel(f"CPU per reply ({unit})", fontsize=style.size.small, labelpad=1)
+        style.clean(axes, "both")
+        axes.tick_params(axis="x", labelsize=style.size.tiny)
+        axes.tick_params(axis="y", labelsize=style.size.tiny)
+    right.set_xlabel("p99", fontsize=style.size.small, labelpad=1)
+    model_axis(left, order)
+    model_axis(right, order, named=False)
+    title = left.set_title(of, fontsize=style.size.small + 0.5, weight="bold", loc="left", pad=3)
+    title.set_in_layout(False)

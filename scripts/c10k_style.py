@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from c10k_documents import Cell, Run
+from c10k_figures import Figures
 
 GREY = "#8c8c8c"
 MM = 1 / 25.4
@@ -90,75 +91,36 @@ class Look:
     dash: str | tuple
 
 
-Looks = dict[str, Look]
-
-# Okabe and Ito's palette without yellow, which no line on white paper survives.
-BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
+# As `page.js` has them: a model's number in its family chooses its dash and its mark.
+DASHES = (
+    "-",
+    (0, (4, 1.5)),
+    (0, (1, 1)),
+    (0, (4, 1.2, 1, 1.2)),
+    (0, (8, 1.5)),
+    (0, (8, 1.2, 1, 1.2)),
 )
-DASHED, DASH_DOT = (0, (4, 1.5)), (0, (5, 1.2, 1, 1.2))
-LOOKS = {
-    "sequential": Look(BLACK, "o", "-"),
-    "thread-per-client": Look(ORANGE, "s", "-"),
-    "thread-pool": Look(RED, "^", "-"),
-    "rayon-pool": Look(PINK, "D", "-"),
-    "select": Look(SKY, "v", "-"),
-    "poll": Look(BLUE, "<", "-"),
-    "epoll": Look(GREEN, ">", "-"),
-    "mio": Look(ORANGE, "X", DASHED),
-    "tokio-current": Look(BLUE, "P", DASHED),
-    "tokio-multi": Look(RED, "*", DASHED),
-    "fork": Look(BLACK, "h", DASH_DOT),
-    "prefork": Look(PINK, "d", DASH_DOT),
-    "prethreaded": Look(ORANGE, "p", DASH_DOT),
-    "epoll-edge": Look(GREEN, "8", DASHED),
-    "acceptor-loops": Look(SKY, "H", DASH_DOT),
-    "multi-reactor": Look(BLACK, (4, 1, 45), DASHED),
-    "leader-followers": Look(RED, (4, 1, 0), DASH_DOT),
-    "reactor-workers": Look(PINK, (3, 1, 0), DASHED),
-    "io-uring": Look(SKY, (6, 1, 0), DASHED),
-    "tokio-sharded": Look(BLUE, (3, 1, 180), DASH_DOT),
-}
-COLORS = (BLACK, PINK, SKY, GREEN, ORANGE, BLUE, RED)
-DOTTED = (0, (1, 1))
-TWIN = (0, (2, 2))
-# Of models that came later.
-SPARE = [Look(color, marker, DOTTED) for color, marker in zip(COLORS, "hDv^so8", strict=True)]
+MARKERS = ("o", "D", "s", "X", "^", "*")
+HATCHES = (None, "////", "....", "\\\\\\\\", "xxxx", None)
 
 
-def looks(run: Run) -> Looks:
-    """Each model's look: the same in every figure, whatever else is drawn."""
-    unknown = [model for model in run.models if model not in LOOKS]
-    spare = {model: SPARE[i % len(SPARE)] for i, model in enumerate(unknown)}
-    return {model: LOOKS.get(model) or spare[model] for model in run.models}
+def look(figures: Figures, label: dict) -> Look:
+    """The look of a model's line, or of its marks: grey if its figure is invalid."""
+    shades, member = figures.family(label.get("family")), label["member"]
+    color = shades[(member + member // len(DASHES)) % len(shades)]
+    if label.get("validity") == "invalid":
+        color = GREY
+    return Look(color, MARKERS[member % len(MARKERS)], DASHES[member % len(DASHES)])
 
 
-def shown(look: Look, validity: str) -> Look:
-    """The look of a cell: grey if it is invalid."""
-    return Look(GREY, look.marker, look.dash) if validity == "invalid" else look
+def color_of(figures: Figures, label: dict) -> str:
+    """The colour of a model's bar or row, which its family shares."""
+    return GREY if label["validity"] == "invalid" else figures.family(label["family"])[0]
 
 
-def look_of(looks: Looks, cell: Cell) -> Look:
-    """The look of a line: a twin is thin, in the colour of its model and without marks."""
-    mine = shown(looks[cell.model], cell.validity)
-    return Look(mine.color, "", TWIN) if cell.twin else mine
-
-
-def label(cell: Cell) -> str:
-    sign = {"valid": "", "suspect": " *", "invalid": " (invalid)"}[cell.validity]
-    return cell.name + sign
-
-
-def greyed(color: str) -> tuple[float, float, float]:
-    """A grey of the same lightness, made lighter."""
-    red, green, blue = lighter(color, 0.4)
-    return (0.3 * red + 0.59 * green + 0.11 * blue,) * 3
+def name(label: dict) -> str:
+    """A model with a sign if something was flagged."""
+    return label["model"] + {"suspect": " *", "invalid": " (invalid)"}.get(label["validity"], "")
 
 
 def lighter(color: str, share: float = 0.25) -> tuple[float, float, float]:
@@ -248,29 +210,6 @@ def _log_ticks(low: float, high: float, apart: float) -> list[float]:
     return ticks[:: math.ceil(apart * across)]
 
 
-def footer(run: Run) -> str:
-    host = run.host
-    parts = [f"run {run.id}", f"c10k {run.program_version}"]
-    if run.trials_done < run.trials_planned:
-        parts.append(f"incomplete: {run.trials_done} of {run.trials_planned} trials")
-    parts += [host.kernel, f"{host.cpu_model}, {host.cpus} CPUs", host.class_]
-    return " · ".join(parts)
-
-
-def flag_notes(cells: Iterable[Cell]) -> list[str]:
-    """One line for each kind of validity that is not `valid`: which cells, and why."""
-    notes = []
-    for validity, sign in (("invalid", "Grey, invalid"), ("suspect", "* Suspect")):
-        named = []
-        for cell in cells:
-            if cell.validity == validity:
-                why = ", ".join(dict.fromkeys(cell.flags))
-                named.append(cell.name + (f" ({why})" if why else ""))
-        if named:
-            notes.append(f"{sign}: {'; '.join(dict.fromkeys(named))}.")
-    return notes
-
-
 class Frame:
     """A figure with room for a title above its panels, and legend, notes and footer below.
 
@@ -280,22 +219,26 @@ class Frame:
 
     def __init__(
         self,
-        run: Run,
-        title: str,
-        subtitle: str,
+        figures: Figures,
+        figure: dict,
         panels: float,
         *,
-        handles: list[Line2D] | None = None,
+        handles: list[Artist] | None = None,
         notes: Iterable[str] = (),
         columns: int = 3,
         width: float | None = None,
     ) -> None:
-        handles, notes = handles or [], list(notes)
+        handles, title, subtitle = handles or [], figure["title"], figure["load"]
+        notes = [figure["shows"], *notes]
+        if figure.get("greyed"):
+            notes.append(f"Grey, a check failed: {figure['greyed']}")
+        footer = " · ".join(figures.made_by)
         bare = size.print is not None
         width = size.print or width or size.width
         columns = min(columns, max(int(width / 1.6), 1)) if bare else columns
         #: What print says in the caption instead.
-        self.caption = "\n".join([title, subtitle, *notes, footer(run)])
+        said = [*figure.get("notice", ()), *figure.get("caveats", ())]
+        self.caption = "\n".join(filter(None, [title, subtitle, *notes, *said, footer]))
         title = textwrap.fill(title, int(9.2 * width))
         subtitle = textwrap.fill(subtitle, int(17.8 * width))
         notes = (
@@ -303,7 +246,7 @@ class Frame:
             if bare
             else [one for note in notes for one in textwrap.wrap(note, int(18.4 * width))]
         )
-        foot = [] if bare else textwrap.wrap(footer(run), int(20 * width))
+        foot = [] if bare else textwrap.wrap(footer, int(20 * width))
         head = 0.31 + 0.18 * title.count("\n")
         top = 0.04 if bare else head + 0.03 + 0.15 * (subtitle.count("\n") + 1)
         legend = 0.152 * math.ceil(len(handles) / columns) + 0.1 if handles else 0.0
@@ -367,6 +310,12 @@ def clean(axes: Axes, grid: str) -> None:
     axes.grid(axis=grid, which="major")
     axes.tick_params(length=2.5, width=0.6)
     axes.tick_params(which="minor", length=1.5, width=0.4)
+
+
+def suspect_note(labels: Iterable[dict]) -> list[str]:
+    """What the asterisk behind a name means, if there is one."""
+    some = any(label["validity"] == "suspect" for label in labels)
+    return ["* Something was flagged; the tables of the page say what."] * some
 
 
 def handle(look: Look, text: str) -> Line2D:

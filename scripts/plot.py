@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["matplotlib>=3.8", "hdrhistogram>=0.10.3"]
+# dependencies = ["matplotlib>=3.8"]
 # ///
 """Draws the figures of a run: `plot.py results/<run-id>`."""
 
@@ -11,7 +11,6 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,52 +19,54 @@ try:
     from matplotlib.figure import Figure
     from PIL import Image
 
-    import c10k_bars
-    import c10k_clients
-    import c10k_cost
-    import c10k_lab
-    import c10k_latency
-    import c10k_load
-    import c10k_stateful
-    import c10k_steps
+    import c10k_lines as lines
+    import c10k_rows as rows
     import c10k_style as style
-    import c10k_sweep
-    import c10k_time
-    from c10k_documents import Cell, DamagedError, Run, UsageError
-    from c10k_results import PACKED, read_run
+    from c10k_figures import DamagedError, Figures, UsageError, read
 except ModuleNotFoundError as error:
     sys.exit(
         f"plot.py: the package {error.name!r} is missing: run this with `uv run`, or first "
-        "`pip install matplotlib hdrhistogram`"
+        "`pip install matplotlib`"
     )
 
 FORMATS = ("png", "svg", "pdf")
 # The first word of a figure's name says what it shows.
 KINDS = (
-    "latency",
-    "cdf",
-    "quantiles",
-    "throughput",
-    "cost",
-    "memory",
     "turnaround",
+    "percentiles",
+    "distribution",
+    "throughput",
+    "p50",
+    "p95",
+    "p99",
     "connect",
+    "cpu",
     "syscalls",
+    "memory",
     "per-connection",
+    "load",
     "time",
-    "steps",
-    "load-latency",
+    "answered",
+    "waits",
     "sweep",
-    "stateful",
     "lab",
     "overview",
 )
+DRAW: dict[str, Callable[[Figures, dict], Figure]] = {
+    "bars": rows.bars,
+    "dots": rows.dots,
+    "quantiles": rows.quantiles,
+    "effects": rows.effects,
+    "parts": rows.parts,
+    "curves": lines.percentiles,
+    "slices": lines.slices,
+}
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="plot.py", description=__doc__)
     parser.add_argument(
-        "run_dir", type=Path, metavar="RUN_DIR", help="the run's folder, with summary.json in it"
+        "run_dir", type=Path, metavar="RUN_DIR", help="the run's folder, with figures.json in it"
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where to write (default: RUN_DIR/figures)"
@@ -82,7 +83,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         action="extend",
         metavar="NAME",
-        help="only these workloads; the name of a sweep stands for all its points",
+        help="only these workloads and series",
     )
     parser.add_argument(
         "--figures", type=_list, metavar="A,B", help=f"only these kinds: {', '.join(KINDS)}"
@@ -115,83 +116,50 @@ def known(what: str, asked: list[str], there: Sequence[str]) -> list[str]:
     return asked
 
 
-def draw(
-    run: Run,
-    workloads: list[str] | None = None,
-    models: list[str] | None = None,
-    kinds: Sequence[str] = KINDS,
-) -> Iterator[tuple[str, Figure]]:
+def draw(figures: Figures, kinds: Sequence[str] = KINDS) -> Iterator[tuple[str, Figure]]:
     """The names of the figures and the figures, one after the other."""
-
-    def keep(cell: Cell) -> bool:
-        named = workloads is None or cell.workload in workloads or cell.series in workloads
-        return named and (models is None or cell.model in models)
-
-    # The looks belong to the whole run: a model keeps its own when others are left out.
-    kept = replace(run, cells=tuple(cell for cell in run.cells if keep(cell)))
-    look = style.looks(run)
-    if not kept.cells:
-        raise UsageError("none of these models was measured under these workloads")
-    traced = any((run.folder / name).exists() for name in ("trials", PACKED))
-    if not traced:
-        print(
-            f"plot.py: {run.folder} holds no trials: the figures latency, cdf, time and cost are "
-            "left out, because they need the trials",
-            file=sys.stderr,
-        )
     # Whatever somebody's own matplotlibrc says, the figures are the same.
     mpl.rcdefaults()
     mpl.rcParams.update(style.rc())
-    for kind, name, job in jobs(kept, look, traced, workloads or []):
-        figure = job() if kind in kinds else None
+    for kind, name, job in jobs(figures, kinds):
+        try:
+            figure = job()
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise DamagedError(
+                f"{figures.path}: {kind} of {name} is damaged ({type(error).__name__}: {error}): "
+                "make it again with `c10k export`"
+            ) from error
         if figure is not None:
             yield re.sub(r"[^\w.-]+", "_", f"{kind}-{name}" if name else kind), figure
 
 
 def jobs(
-    run: Run, look: style.Looks, traced: bool, named: Sequence[str] = ()
+    figures: Figures, kinds: Sequence[str]
 ) -> Iterator[tuple[str, str, Callable[[], Figure | None]]]:
-    """Every figure that a run may have: its kind, what it is of, and how it is drawn."""
-    of_workload = {
-        "latency": c10k_latency.latency,
-        "cdf": c10k_latency.cdf,
-        "quantiles": c10k_bars.quantiles,
-        "throughput": c10k_cost.throughput,
-        "cost": c10k_bars.cost,
-        "memory": c10k_bars.memory,
-        "time": c10k_time.time,
-        "steps": c10k_steps.steps,
-        **c10k_clients.OF_WORKLOAD,
-    }
-    swept = {cell.workload for cell in run.cells if cell.factors}
-    for name in run.workloads:
-        for kind, figure in of_workload.items():
-            # The points of a sweep have their sweep, and figures of their own when they are named.
-            if name in swept and name not in named:
-                continue
-            if traced or kind not in ("latency", "cdf", "cost", "time"):
-                yield kind, name, partial(figure, run, look, name)
-    for name in c10k_load.families(run):
-        yield "load-latency", name, partial(c10k_load.load_latency, run, look, name)
-    for name in c10k_sweep.sweeps(run):
-        yield "sweep", name, partial(c10k_sweep.sweep, run, look, name)
-    for name in c10k_clients.held(run):
-        yield "per-connection", name, partial(c10k_clients.memory_per_connection, run, look, name)
-    for name in c10k_stateful.series(run):
-        yield "stateful", name, partial(c10k_stateful.stateful, run, name)
-    # What a lab says is of all its models and workloads.
-    if not named and (lab := c10k_lab.read_lab(run.folder)):
-        for name, job in c10k_lab.figures(run, look, lab).items():
-            yield "lab", name, job
-    plain = tuple(cell for cell in run.cells if not cell.factors)
-    whole = replace(run, cells=plain)
-    if not style.size.is_narrow or len(plain) <= c10k_cost.ROWS_MAX:
-        yield "overview", "", partial(c10k_cost.overview, whole, look)
+    """Every figure that is wanted: its kind, what it is of, and how it is drawn."""
+    for one in figures.figures:
+        if one["name"] in kinds and one["kind"] in DRAW:
+            yield one["name"], one["of"], partial(DRAW[one["kind"]], figures, one)
+        if "distribution" in kinds and one["kind"] == "curves":
+            yield "distribution", one["of"], partial(lines.distribution, figures, one)
+    for (of, panel), every in lines.sheets(figures).items():
+        wanted = every if "sweep" in kinds else [one for one in every if one["name"] in kinds]
+        fixed = every[0]["sweep"]["panels"][panel]
+        if wanted:
+            name = f"{of}, {fixed}" if fixed else of
+            yield "sweep", name, partial(lines.sweep, figures, wanted, panel)
+    if "overview" not in kinds:
         return
     # In one column all of them would be longer than a page.
-    for name in whole.workloads:
-        one = replace(run, cells=tuple(cell for cell in plain if cell.workload == name))
-        yield "overview", name, partial(c10k_cost.overview, one, look)
+    of = [one["of"] for one in figures.figures if one["name"] == "cpu" and not one.get("sweep")]
+    drawn = sum(
+        len(one["rows"]) for one in figures.figures if one["of"] in of and one["name"] == "cpu"
+    )
+    if style.size.is_narrow and drawn > rows.ROWS_MAX:
+        for name in of:
+            yield "overview", name, partial(rows.overview, figures, [name])
+    else:
+        yield "overview", "", partial(rows.overview, figures, of)
 
 
 def write(name: str, figure: Figure, out: Path, formats: list[str]) -> list[Path]:
@@ -213,24 +181,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     try:
         formats = known("format", options.formats, FORMATS)
-        run = read_run(options.run_dir)
-        if not run.cells:
-            raise DamagedError(
-                f"{run.folder}: no trial of this run was finished, so there is nothing to draw"
-            )
+        figures = read(options.run_dir)
+        if not figures.figures:
+            raise DamagedError(f"{figures.path} holds no figure, so there is nothing to draw")
         if options.workload is not None:
-            series = [cell.series for cell in run.cells if cell.series]
-            known("workload", options.workload, list(dict.fromkeys([*run.workloads, *series])))
+            known("workload", options.workload, figures.of)
         kinds = KINDS if options.figures is None else known("figure", options.figures, KINDS)
         if options.models is not None:
-            known("model", options.models, run.models)
+            known("model", options.models, figures.models)
+        figures = figures.only(options.workload, options.models)
         out = options.out or options.run_dir / "figures"
         if options.width:
             style.size.of_print(options.width)
         else:
             style.size.of_screen()
         captions = []
-        for name, figure in draw(run, options.workload, options.models, kinds):
+        for name, figure in draw(figures, kinds):
             out.mkdir(parents=True, exist_ok=True)
             for path in write(name, figure, out, list(dict.fromkeys(formats))):
                 print(path, flush=True)

@@ -293,11 +293,11 @@ def draw(out: Path) -> list[Path]:
             "install matplotlib hdrhistogram`"
         ) from error
     looks = {
-        "c10k-open": (style.GREEN, "o"),
-        "c10k-closed": (style.BLUE, "s"),
-        "wrk": (style.RED, "^"),
-        "hey": (style.PINK, "D"),
-        "ab": (style.ORANGE, "v"),
+        "c10k-open": ("#009E73", "o"),
+        "c10k-closed": ("#0072B2", "s"),
+        "wrk": ("#D55E00", "^"),
+        "hey": ("#CC79A7", "D"),
+        "ab": ("#E69F00", "v"),
     }
     rows = read(out)
     with mpl.rc_context(style.rc()):
@@ -310,7 +310,7 @@ def draw(out: Path) -> list[Path]:
             axes.plot(
                 fine,
                 known,
-                color=style.BLACK,
+                color="#000000",
                 linewidth=3,
                 alpha=0.35,
                 label="known by construction",

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-import c10k_results as results
-from c10k_documents import SAMPLES_BEYOND, Cell, DamagedError, Run, Samples, UsageError
+from c10k_figures import DamagedError, UsageError
+from c10k_results import SAMPLES_BEYOND, Samples, read_summary, read_trials
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 # Twins whose values differ by more have not the same quantile.
@@ -50,30 +50,28 @@ def clusters(counts: np.ndarray, beyond: np.ndarray) -> float:
     return share * (1 - share) / (trials / (trials - 1) * apart / total**2)
 
 
-def of_cell(run: Run, cell: Cell) -> Iterator[tuple[float, Found]]:
+def of_cell(run: str, cell: dict, trials: dict[str, dict]) -> Iterator[tuple[float, Found]]:
     """The quantiles that the trials of a cell know together by what is within them alone."""
     documents, parts = [], []
-    for name in cell.trials:
-        latency = results.read_trial(run, name).object("latency")
-        headline = latency.maybe("response") or latency.object("service")
-        if headline.get("count", int):
+    for name in cell["trials"]:
+        latency = trials[name]["latency"]
+        headline = latency.get("response") or latency["service"]
+        if headline["count"]:
             documents.append(headline)
-            parts.append(results.read_samples(headline))
+            parts.append(Samples.of(headline))
     known = bool(parts)
     for q in QUANTILES:
         own = [
-            next(one for one in of.objects("quantiles") if abs(one.number("q") - q) < 1e-12)
-            for of in documents
+            next(one for one in of["quantiles"] if abs(one["q"] - q) < 1e-12) for of in documents
         ]
         within = sum(
-            one.value.get("effective_count", of.get("count", int))
-            for one, of in zip(own, documents, strict=True)
+            one.get("effective_count", of["count"]) for one, of in zip(own, documents, strict=True)
         )
-        alone = all(one.get("admitted", bool) for one in own)
+        alone = all(one["admitted"] for one in own)
         known = known and (within * (1 - q) >= SAMPLES_BEYOND - 1e-9 or alone)
         if not known:
             return
-        value = int(Samples.merged(parts).at(q))
+        value = Samples.merged(parts).at(q)
         sizes = np.array([part.count for part in parts], float)
         # Where many samples have this very value, nothing may lie beyond it.
         worth = min(
@@ -82,7 +80,8 @@ def of_cell(run: Run, cell: Cell) -> Iterator[tuple[float, Found]]:
             )
             for beyond in (np.greater, np.greater_equal)
         )
-        yield q, Found((run.id, cell.workload, cell.model), cell.twin, value, within, worth)
+        of = (run, cell["workload"], cell["model"])
+        yield q, Found(of, cell.get("twin", False), value, within, worth)
 
 
 def apart(found: list[Found]) -> str:
@@ -102,9 +101,9 @@ def main() -> int:
     found: dict[float, list[Found]] = {q: [] for q in QUANTILES}
     try:
         for folder in folders:
-            run = results.read_run(folder)
-            for cell in run.cells:
-                for q, one in of_cell(run, cell):
+            summary, trials = read_summary(folder), read_trials(folder)
+            for cell in summary["cells"]:
+                for q, one in of_cell(summary["run"]["id"], cell, trials):
                     found[q].append(one)
     except (DamagedError, UsageError) as error:
         print(error, file=sys.stderr)

@@ -66,7 +66,8 @@ if [ -f "$run/lab.json" ]; then kinds="--figures lab"; fi
 # shellcheck disable=SC2086 # options are words
 if [ -n "$drawn" ]; then
     :
-elif plot "$run" $kinds --width one --formats pdf,png --out "$report/figures" >/dev/null 2>"$report/plot.log"; then
+elif "$C10K" export "$run" --to figures -o "$report/figures.json" 2>"$report/plot.log" &&
+    plot "$report" $kinds --width one --formats pdf,png --out "$report/figures" >/dev/null 2>"$report/plot.log"; then
     rm -f "$report/plot.log"
 else
     echo "no figures: scripts/plot.py failed, see $report/plot.log" >&2
@@ -93,5 +94,5 @@ while IFS= read -r line; do
     esac
 done <"$here/report.md" >"$report/report.md"
 cp "$here/report.tex" "$report/report.tex"
-rm -f "$report/tables.md" "$report/figures.md"
+rm -f "$report/tables.md" "$report/figures.md" "$report/figures.json"
 echo "$report/report.md and $report/report.tex"

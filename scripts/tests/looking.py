@@ -1,17 +1,8 @@
-"""What tests look for in figures and summaries."""
+"""What tests look for in figures and documents."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from matplotlib.figure import Figure
-
-
-def cell_of(summary: dict, workload: str, model: str) -> dict:
-    return next(
-        cell for cell in summary["cells"] if cell["workload"] == workload and cell["model"] == model
-    )
 
 
 def quantile_of(cell: dict, q: float) -> dict:
@@ -26,12 +17,5 @@ def artists(figure: Figure, gid: str, panel: int | str | None = None) -> list:
 
 
 def all_text(figure: Figure) -> str:
-    return " ".join(one.get_text() for one in figure.findobj(lambda one: hasattr(one, "get_text")))
-
-
-def copy_run(small, tmp_path: Path) -> tuple[Path, dict]:
-    folder = tmp_path / "copy"
-    (folder / "trials").mkdir(parents=True)
-    for path in small[0].rglob("*.json"):
-        (folder / path.relative_to(small[0])).write_text(path.read_text())
-    return folder, json.loads((folder / "summary.json").read_text())
+    found = figure.findobj(lambda one: hasattr(one, "get_text"))
+    return " ".join(one.get_text() for one in found).replace("\n", " ")

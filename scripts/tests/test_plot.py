@@ -1,74 +1,95 @@
-"""The figures show what the documents say."""
+"""The figures show what `figures.json` says, and nothing else."""
 
 from __future__ import annotations
 
 import json
+import math
+import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hdrh.histogram import HdrHistogram
-from looking import all_text, artists, cell_of, copy_run, quantile_of
-from synthetic import MODELS, Invented, full_run, write_run
+from looking import all_text, artists
 
+import c10k_lines as lines
 import c10k_style as style
 import plot
-from c10k_documents import Samples
-from c10k_latency import curve
-from c10k_results import read_headline, read_run
+from c10k_figures import Figures, read
 
 SCRIPT = Path(plot.__file__)
 MAGIC = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF-"}
-# Histograms keep three digits.
-PRECISION = 1e-3
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
-def drawn(small):
-    """All figures of the small run, by name."""
-    return dict(plot.draw(read_run(small[0])))
+def figures():
+    return read(HERE)
+
+
+@pytest.fixture(scope="module")
+def drawn(figures):
+    """All figures, by name."""
+    style.size.of_screen()
+    return dict(plot.draw(figures))
+
+
+def figure_of(figures: Figures, name: str, of: str) -> dict:
+    return next(one for one in figures.figures if (one["name"], one["of"]) == (name, of))
+
+
+def row_of(figures: Figures, name: str, of: str, model: str) -> dict:
+    rows = figure_of(figures, name, of)["rows"]
+    return next(row for row in rows if row.get("model", row.get("name")) == model)
 
 
 # --- files ---
 
 
-def test_every_format_is_written_and_its_path_printed(small, tmp_path, capsys):
-    assert plot.main([str(small[0]), "--out", str(tmp_path / "new" / "folder")]) == 0
+def test_every_figure_of_the_document_is_drawn(figures, drawn):
+    for one in figures.figures:
+        if one.get("sweep"):
+            sheet = drawn[f"sweep-{one['of']}"]
+            assert any(axes.get_gid() == f"panel:{one['name']}" for axes in sheet.axes), one["id"]
+        else:
+            assert f"{one['name']}-{one['of']}" in drawn, one["id"]
+    assert {"overview", "distribution-echo", "distribution-echo-open"} <= set(drawn)
+
+
+def test_every_format_is_written_and_its_path_printed(run, tmp_path, capsys):
+    arguments = ["--out", str(tmp_path / "new" / "folder"), "--figures", "throughput,cpu,lab"]
+    assert plot.main([str(run), *arguments]) == 0
     printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
-    closed = ("latency", "cdf", "quantiles", "throughput", "cost", "memory")
-    names = [f"{kind}-echo" for kind in closed]
-    names += [f"{kind}-echo-open-50" for kind in closed if kind != "throughput"]
-    names += ["load-latency-echo", "overview"]
-    assert [path.name for path in printed] == [
-        f"{name}.{suffix}" for name in names for suffix in ("png", "svg", "pdf")
-    ]
-    for path in printed:
-        content = path.read_bytes()
-        assert content.startswith(MAGIC[path.suffix[1:]])
-        assert len(content) > 2_000
+    # What a series has of them stands on its sheet.
+    names = ["cpu-echo", "cpu-echo-open", "cpu-climb", "throughput-echo", "sweep-many"]
+    for name in names:
+        for suffix in plot.FORMATS:
+            (path,) = [path for path in printed if path.name == f"{name}.{suffix}"]
+            content = path.read_bytes()
+            assert content.startswith(MAGIC[suffix])
+            assert len(content) > 2_000
+    assert sum(path.name.startswith("lab-") for path in printed) == 5 * len(plot.FORMATS)
 
 
-def test_figures_are_written_beside_the_results_by_default(small, tmp_path, capsys):
-    folder, _ = copy_run(small, tmp_path)
-    assert plot.main([str(folder), "--formats", "svg", "--workload", "echo"]) == 0
-    assert (folder / "figures" / "throughput-echo.svg").is_file()
-    assert len(capsys.readouterr().out.splitlines()) == 7
+def test_figures_are_written_beside_the_results_by_default(run, capsys):
+    assert plot.main([str(run), "--formats", "svg", "--workload", "echo"]) == 0
+    assert (run / "figures" / "throughput-echo.svg").is_file()
+    assert len(capsys.readouterr().out.splitlines()) == 9
 
 
-def test_the_same_run_gives_the_same_bytes(small, tmp_path):
+def test_the_same_run_gives_the_same_bytes(run, tmp_path):
     for out in ("a", "b"):
         arguments = ["--workload", "echo", "--formats", "svg,pdf,png", "--out", str(tmp_path / out)]
-        assert plot.main([str(small[0]), *arguments]) == 0
+        assert plot.main([str(run), *arguments]) == 0
     written = sorted((tmp_path / "a").iterdir())
-    assert len(written) == 21
+    assert len(written) == 27
     for path in written:
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
 
-def test_the_script_runs_by_path_from_any_folder(small, tmp_path):
-    arguments = [str(small[0]), "--out", "here", "--formats", "svg", "--workload", "echo"]
+def test_the_script_runs_by_path_from_any_folder(run, tmp_path):
+    arguments = [str(run), "--out", "here", "--formats", "svg", "--workload", "echo"]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *arguments],
         cwd=tmp_path,
@@ -77,279 +98,179 @@ def test_the_script_runs_by_path_from_any_folder(small, tmp_path):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "here" / "latency-echo.svg").is_file()
+    assert (tmp_path / "here" / "percentiles-echo.svg").is_file()
 
 
-# --- throughput and cost ---
+# --- rows ---
 
 
-@pytest.mark.parametrize(
-    ("panel", "key"), [(0, "throughput_per_s"), (1, "server_cpu_per_request_ns")]
-)
-@pytest.mark.parametrize("model", ["sequential", "poll", "epoll"])
-def test_bars_whiskers_and_dots_are_the_summarys_estimates(small, drawn, panel, key, model):
-    said = cell_of(small[1], "echo", model)[key]
-    figure = drawn["throughput-echo"]
-    (bar,) = artists(figure, f"bar:{model}", panel)
-    (whisker,) = artists(figure, f"whisker:{model}", panel)
-    (dots,) = artists(figure, f"trials:{model}", panel)
-    assert (bar.get_x(), bar.get_width()) == (0, said["median"])
-    assert list(whisker.get_xdata()) == [said["min"], said["max"]]
+@pytest.mark.parametrize("model", ["epoll", "poll", "fork"])
+@pytest.mark.parametrize("name", ["throughput", "memory"])
+def test_bars_whiskers_and_dots_are_those_of_the_document(figures, drawn, name, model):
+    said = row_of(figures, name, "echo", model)
+    figure = drawn[f"{name}-echo"]
+    (bar,) = artists(figure, f"bar:{model}")
+    (whisker,) = artists(figure, f"whisker:{model}")
+    (dots,) = artists(figure, f"trials:{model}")
+    assert (bar.get_x(), bar.get_width()) == (0, said["value"])
+    assert list(whisker.get_xdata()) == [said["low"], said["high"]]
     assert list(dots.get_xdata()) == said["values"]
 
 
-def test_models_stand_in_the_summarys_order_from_the_top(drawn):
+def test_a_cost_is_dark_in_user_mode_pale_in_the_kernel_and_hollow_where_nobody_knows(
+    figures, drawn
+):
+    said = row_of(figures, "cpu", "echo", "epoll")
+    (user,) = artists(drawn["cpu-echo"], "bar:epoll")
+    (kernel,) = artists(drawn["cpu-echo"], "kernel:epoll")
+    assert user.get_width() == pytest.approx(said["value"] * said["user_share"])
+    assert kernel.get_x() + kernel.get_width() == pytest.approx(said["value"])
+    assert sum(user.get_facecolor()[:3]) < sum(kernel.get_facecolor()[:3])
+    (hollow,) = artists(drawn["cpu-echo"], "bar:poll")
+    assert hollow.get_facecolor()[:3] == (1, 1, 1)
+
+
+def test_rows_stand_in_the_documents_order_from_the_top(figures, drawn):
     axes = drawn["throughput-echo"].axes[0]
     names = [tick.get_text() for tick in axes.get_yticklabels()]
-    assert names == ["sequential", "poll (invalid)", "epoll *"]
+    assert names == ["epoll", "poll *", "thread-per-client", "fork (invalid)"]
+    rows = figure_of(figures, "throughput", "echo")["rows"]
+    assert [row["model"] for row in rows] == [name.split()[0] for name in names]
     assert axes.yaxis_inverted()
 
 
-def test_an_open_loop_has_no_throughput_figure(drawn):
-    assert not [name for name in drawn if name.startswith("throughput-echo-open")]
+def test_dots_and_quantiles_are_those_of_the_document(figures, drawn):
+    said = row_of(figures, "p99", "echo-open", "fork")
+    (point,) = artists(drawn["p99-echo-open"], "median:fork")
+    assert list(point.get_xdata()) == [said["value"]]
+    assert said["at_least"]
+    assert point.get_markerfacecolor() == "white"
+    assert "a lower bound" in all_text(drawn["p99-echo-open"])
+    found = row_of(figures, "load", "echo-open", "epoll")["quantiles"]
+    for q, value, _ in found:
+        (mark,) = artists(drawn["load-echo-open"], f"p{q * 100:.10g}:epoll")
+        assert list(mark.get_xdata()) == [value]
+    assert artists(drawn["load-echo-open"], "bound:fork")
 
 
-def test_a_cell_without_replies_says_so(tmp_path):
-    write_run(tmp_path / "run", [Invented("echo", "epoll", cpu_ns=None, samples=0)])
-    figures = dict(plot.draw(read_run(tmp_path / "run")))
-    assert sorted(figures) == ["memory-echo", "overview", "throughput-echo"]
-    (text,) = artists(figures["throughput-echo"], "missing:epoll", 1)
-    assert text.get_text() == "no replies"
-    assert len(artists(figures["overview"], "missing:epoll")) == 2
-
-
-# --- latency by percentile ---
-
-
-def test_the_curve_at_p99_is_that_of_all_trials_together(small, drawn):
-    (line,) = artists(drawn["latency-echo"], "known:sequential")
-    together = HdrHistogram(1, 60_000_000_000, 3)
-    for name in cell_of(small[1], "echo", "sequential")["trials"]:
-        trial = json.loads((small[0] / name).read_text())
-        together.decode_and_add(trial["latency"]["service"]["histogram"])
-    for x, percentile in ((2.0, 50), (10.0, 90), (100.0, 99)):
-        y = line.get_ydata()[list(line.get_xdata()).index(x)]
-        assert y == pytest.approx(together.get_value_at_percentile(percentile), rel=PRECISION)
-
-
-def test_the_curve_of_a_single_trial_is_the_trials_own_quantiles(tmp_path):
-    write_run(tmp_path / "run", [Invented("wait", "mio", trials=1, samples=3_000)])
-    figures = dict(plot.draw(read_run(tmp_path / "run")))
-    (line,) = artists(figures["latency-wait"], "known:mio")
-    trial = json.loads((tmp_path / "run" / "trials" / "wait.mio.0.json").read_text())
-    drawn = dict(zip(np.round(line.get_xdata(), 9), line.get_ydata(), strict=True))
-    for quantile in trial["latency"]["service"]["quantiles"]:
-        if quantile["q"] in (0.5, 0.9, 0.99):
-            assert drawn[round(1 / (1 - quantile["q"]), 9)] == quantile["value"]
-
-
-def test_an_open_loop_shows_response_time(small, drawn):
-    assert "echo-open-50: response time" in all_text(drawn["latency-echo-open-50"])
-    assert "echo: service time" in all_text(drawn["latency-echo"])
-    run = read_run(small[0])
-    kind, samples = read_headline(run, run.of_workload("echo-open-50")[1])
-    assert (kind, samples.count) == ("response", 600)
-
-
-def test_a_line_ends_where_fewer_than_six_samples_lie_beyond(drawn):
-    (line,) = artists(drawn["latency-echo-open-50"], "known:poll")
-    # Three trials of 200 samples: 600 / 6 = 100, so that p99 is the last.
-    assert line.get_xdata()[-1] == pytest.approx(100)
-    (full,) = artists(drawn["latency-echo"], "known:poll")
-    assert full.get_xdata()[-1] == pytest.approx(1_000)
-
-
-def test_a_model_with_hardly_any_samples_is_named_and_not_drawn(drawn):
-    figure = drawn["latency-echo-open-50"]
-    assert not artists(figure, "known:epoll")
-    assert "epoll: too few samples" in all_text(figure)
-
-
-def test_the_share_that_was_cut_off_is_dotted_and_marked_as_a_lower_bound(drawn):
-    figure = drawn["latency-echo-open-50"]
-    (known,) = artists(figure, "known:sequential")
-    (bound,) = artists(figure, "at-least:sequential")
-    # A tenth was cut off, so that p90 is the last quantile that is known.
-    assert known.get_xdata()[-1] == pytest.approx(10)
-    assert bound.get_xdata()[0] == known.get_xdata()[-1]
-    assert bound.get_xdata()[-1] == pytest.approx(500)
-    (sign,) = artists(figure, "bound:sequential")
-    assert sign.get_text() == "≥"
-    assert not artists(figure, "at-least:poll")
-    assert not artists(figure, "bound:poll")
-
-
-def test_quantiles_are_the_next_sample_up_as_the_documents_have_it():
-    samples = Samples(np.array([10, 20, 30]), np.array([5, 4, 1]), 0)
-    assert list(samples.at(np.array([0.0, 0.5, 0.51, 0.9, 0.91, 1.0]))) == [10, 10, 20, 20, 30, 30]
-    assert not curve(Samples(np.array([10]), np.array([11]), 0))[0].size
-    assert list(curve(Samples(np.array([10]), np.array([12]), 0))[0]) == [2.0]
-
-
-def test_a_histogram_that_the_rust_library_wrote_is_read(tmp_path):
-    write_run(tmp_path / "run", [Invented("echo", "epoll", trials=1)])
-    path = tmp_path / "run" / "trials" / "echo.epoll.0.json"
-    trial = json.loads(path.read_text())
-    # Three samples of 7 and one of 59 999 999 999, between 1 and 60 000 000 000, three digits.
-    blob = "HISTFAAAACd4nJNpmSzMwMDAxgABzFCaEYh5f7hHMNh/gAjwsj1fzcwEAGyOBc4="
-    trial["latency"]["service"] |= {"histogram": blob, "count": 4}
-    path.write_text(json.dumps(trial))
-    run = read_run(tmp_path / "run")
-    _, samples = read_headline(run, run.cells[0])
-    assert list(samples.values) == [7, 60_028_878_847]
-    assert list(samples.counts) == [3, 1]
-    # And one without samples.
-    blob = "HISTFAAAACB4nJNpmSzMwMDAyAABzFAaxOf94R7BYP8BKgIAUR8EHw=="
-    trial["latency"]["service"] |= {"histogram": blob, "count": 0}
-    path.write_text(json.dumps(trial))
-    assert read_headline(run, run.cells[0])[1].count == 0
-
-
-# --- latency against load, overview ---
-
-
-def test_at_one_rate_the_quantiles_stand_beside_each_other(small, drawn):
-    figure = drawn["load-latency-echo"]
-    assert "the same rate" in all_text(figure)
-    points = artists(figure, "median:sequential")
-    whiskers = artists(figure, "whisker:sequential")
-    cell = cell_of(small[1], "echo-open-50", "sequential")
-    for i, q in enumerate((0.5, 0.95, 0.99)):
-        said = quantile_of(cell, q)["value_ns"]
-        assert list(points[i].get_xdata()) == [said["median"]]
-        assert list(whiskers[i].get_xdata()) == [said["min"], said["max"]]
-    # What was cut off is the slowest 5 %.
-    assert len(artists(figure, "bound:sequential")) == 2
-    # 200 samples for each trial are enough for p95 and not for p99.
-    assert len(artists(figure, "median:poll")) == 2
-    assert [one.get_text() for one in artists(figure, "missing:poll")] == ["p99"]
-    assert "too few\nsamples:" in all_text(figure)
-
-
-def test_over_several_rates_each_model_is_a_line_that_breaks_where_it_cannot_say(tmp_path):
-    cells = [
-        Invented(f"echo-open-{load}", model, load * 10.0, samples=200 if load == 50 else 700)
-        for load in (90, 10, 50)
-        for model in ("epoll", "mio")
+def test_parts_are_stacked_to_their_sum(figures, drawn):
+    (total,) = artists(drawn["syscalls-echo"], "value:epoll")
+    bars = [
+        artists(drawn["syscalls-echo"], f"{row['name']}:epoll")[0]
+        for row in figure_of(figures, "syscalls", "echo")["rows"]
     ]
-    summary = write_run(tmp_path / "run", cells)
-    figure = dict(plot.draw(read_run(tmp_path / "run")))["load-latency-echo"]
-    assert [axes.get_gid() for axes in figure.axes] == ["panel:p50", "panel:p95", "panel:p99"]
-    for q, panel in ((0.5, "panel:p50"), (0.95, "panel:p95"), (0.99, "panel:p99")):
-        (line,) = artists(figure, "line:mio", panel)
-        assert list(line.get_xdata()) == [100, 500, 900]
-        said = [
-            quantile_of(cell_of(summary, f"echo-open-{load}", "mio"), q)["value_ns"]
-            for load in (10, 50, 90)
-        ]
-        expected = [one["median"] if one else np.nan for one in said]
-        assert list(line.get_ydata()) == pytest.approx(expected, nan_ok=True)
-        whiskers = [list(one.get_ydata()) for one in artists(figure, "whisker:mio", panel)]
-        assert whiskers == [[one["min"], one["max"]] for one in said if one]
-    assert "p99: left out where there were too few samples" in all_text(figure)
+    assert sum(bar.get_width() for bar in bars) == pytest.approx(total.xy[0])
+    for before, after in pairwise(bars):
+        assert after.get_x() == pytest.approx(before.get_x() + before.get_width())
 
 
-def test_latency_is_of_all_trials_together_where_the_summary_has_it(tmp_path):
-    cell = Invented("echo-open-50", "epoll", 500.0, samples=2500)
-    summary = write_run(tmp_path / "run", [cell])
-    latency = summary["cells"][0]["latency"]
-    for one in latency:
-        one["pooled"] = {
-            "value_ns": int(300_000 * (1 + one["q"])),
-            "admitted": one["q"] < 0.999 or one["q"] == 1,
-            "effective_count": 1200,
-            "at_least": one["q"] == 0.99,
-            "of_trials": [250_000, 900_000, 200_000],
-        }
-    (tmp_path / "run" / "summary.json").write_text(json.dumps(summary))
-    figures = dict(plot.draw(read_run(tmp_path / "run")))
-    figure = figures["load-latency-echo"]
-    values = [list(one.get_xdata()) for one in artists(figure, "median:epoll")]
-    assert values == [[int(300_000 * (1 + q))] for q in (0.5, 0.95, 0.99)]
-    for whisker in artists(figure, "whisker:epoll"):
-        assert list(whisker.get_xdata()) == [200_000, 900_000]
-    assert len(artists(figure, "bound:epoll")) == 1, "of p99 alone"
-    assert "all trials together" in all_text(figure).replace("\n", " ")
-    # Where the tables say that samples are too few, no curve goes on.
-    (line,) = artists(figures["latency-echo-open-50"], "known:epoll")
-    assert 100 < max(line.get_xdata()) < 1000
+def test_each_effect_has_its_ratio_and_its_interval(figures, drawn):
+    row = figure_of(figures, "lab", "cpu")["rows"][0]
+    mark = row["marks"][0]
+    words = plot.rows._words(mark)
+    (point,) = artists(drawn["lab-cpu"], f"mark:{row['name']}:{words}")
+    (whisker,) = artists(drawn["lab-cpu"], f"whisker:{row['name']}:{words}")
+    assert list(point.get_xdata()) == [mark["value"]]
+    assert list(whisker.get_xdata()) == [mark["low"], mark["high"]]
 
 
-def test_loads_with_other_connections_are_not_joined_to_one_line(tmp_path):
-    cells = [
-        Invented("echo-open-a", "epoll", 100.0, samples=50),
-        Invented("echo-open-b", "epoll", 200.0, samples=50, connections=8),
+def test_the_overview_has_cost_and_tail_of_each_workload(figures, drawn):
+    for of in ("echo", "echo-open"):
+        for name in ("cpu", "p99"):
+            said = row_of(figures, name, of, "epoll")
+            (point,) = artists(drawn["overview"], "median:epoll", f"panel:{name}:{of}")
+            assert list(point.get_xdata()) == [said["value"]]
+
+
+# --- lines ---
+
+
+def test_a_curve_has_the_points_of_the_document(figures, drawn):
+    points = row_of(figures, "percentiles", "echo", "epoll")["points"]
+    (line,) = artists(drawn["percentiles-echo"], "line:epoll")
+    assert list(line.get_ydata()) == [value for _, value, _ in points[1:]]
+    (turned,) = artists(drawn["distribution-echo"], "line:epoll")
+    assert list(turned.get_ydata()) == [q * 100 for q, *_ in points]
+
+
+def test_a_trial_over_time_breaks_where_a_slice_has_no_tail(figures, drawn):
+    points = row_of(figures, "time", "echo", "epoll")["points"]
+    (rate,) = artists(drawn["time-echo"], "rate:epoll")
+    (tail,) = artists(drawn["time-echo"], "p99:epoll")
+    assert list(rate.get_ydata()) == [rate for _, rate, _ in points]
+    assert [not math.isnan(value) for value in tail.get_ydata()] == [
+        p99 is not None for *_, p99 in points
     ]
-    write_run(tmp_path / "run", cells)
-    names = [name for name, _ in plot.draw(read_run(tmp_path / "run"))]
-    assert "load-latency-echo-poisson-64c" in names
-    assert "load-latency-echo-poisson-8c" in names
 
 
-def test_the_overview_has_cost_and_tail_of_each_workload(small, drawn):
-    figure = drawn["overview"]
-    for workload in ("echo", "echo-open-50"):
-        cell = cell_of(small[1], workload, "sequential")
-        cost, tail = cell["server_cpu_per_request_ns"], quantile_of(cell, 0.99)["value_ns"]
-        for panel, said in ((f"panel:cpu:{workload}", cost), (f"panel:p99:{workload}", tail)):
-            (point,) = artists(figure, "median:sequential", panel)
-            (whisker,) = artists(figure, "whisker:sequential", panel)
-            assert list(point.get_xdata()) == [said["median"]]
-            assert list(whisker.get_xdata()) == [said["min"], said["max"]]
+def test_a_sweep_is_a_line_in_a_band_and_the_others_stand_behind_it(figures, drawn):
+    sheet = drawn["sweep-many"]
+    said = row_of(figures, "throughput", "many", "epoll")
+    (line,) = artists(sheet, "line:epoll", "panel:throughput")
+    assert list(line.get_xdata()) == [point["x"] for point in said["points"]]
+    assert list(line.get_ydata()) == [point["value"] for point in said["points"]]
+    assert artists(sheet, "band:epoll", "panel:throughput")
+    behind = [
+        row["model"] for row in figure_of(figures, "throughput", "many")["rows"] if not row["shown"]
+    ]
+    assert behind
+    for model in behind:
+        (grey,) = artists(sheet, f"line:{model}", "panel:throughput")
+        assert grey.get_color() == lines.BEHIND
+    assert f"{len(behind)} other models" in all_text(sheet)
+    # A flagged point is hollow.
+    marks = artists(sheet, "median:epoll", "panel:throughput")
+    assert [mark.get_markerfacecolor() == "white" for mark in marks] == [True, False, False, False]
+    assert sheet.axes[0].get_xscale() == "log"
+
+
+def test_models_that_are_chosen_are_all_drawn(figures):
+    chosen = figures.only(["many"], ["poll", "mio"])
+    sheet = dict(plot.draw(chosen))["sweep-many"]
+    for model in ("poll", "mio"):
+        (line,) = artists(sheet, f"line:{model}", "panel:throughput")
+        assert line.get_color() != lines.BEHIND
+    assert not artists(sheet, "line:epoll")
+
+
+def test_a_staircase_has_its_steps(figures, drawn):
+    said = row_of(figures, "answered", "climb", "epoll")["points"]
+    (line,) = artists(drawn["sweep-climb"], "line:epoll", "panel:answered")
+    assert list(line.get_ydata()) == [point["value"] for point in said]
 
 
 # --- looks ---
 
 
 def test_what_is_invalid_is_grey_and_labelled_and_still_there(drawn):
-    figure = drawn["throughput-echo"]
-    (bar,) = artists(figure, "bar:poll", 0)
+    (bar,) = artists(drawn["throughput-echo"], "bar:fork")
     assert bar.get_hatch()
-    assert "Grey, invalid: poll (generator-busy)." in all_text(figure)
-    assert "* Suspect: epoll (stolen)." in all_text(figure)
-    (line,) = artists(drawn["latency-echo"], "known:poll")
-    assert line.get_color() == style.GREY
-    assert "poll (invalid)" in all_text(drawn["latency-echo"])
+    text = all_text(drawn["throughput-echo"])
+    assert "fork (invalid)" in text
+    assert "Grey, a check failed: fork" in text
+    assert "* Something was flagged" in text
 
 
-def test_ten_models_look_different_and_the_same_in_every_figure(tmp_path):
-    full_run(tmp_path / "run", samples=200)
-    run = read_run(tmp_path / "run")
-    look = style.looks(run)
-    assert list(look) == list(MODELS)
-    assert len({(one.color, one.dash) for one in look.values()}) == 10
-    assert len({one.marker for one in look.values()}) == 10
-    for name, figure in plot.draw(run, models=["mio", "epoll"]):
-        for gid in ("known:mio", "median:mio"):
-            for artist in artists(figure, gid):
-                assert (artist.get_color(), artist.get_marker()) == (
-                    look["mio"].color,
-                    look["mio"].marker,
-                ), name
+def test_colours_are_those_of_the_families_that_the_page_has(figures, drawn):
+    (point,) = artists(drawn["p99-echo"], "median:thread-per-client")
+    assert point.get_color() == figures.families["thread"][0]
+    for name in ("percentiles-echo", "time-echo", "sweep-many"):
+        for line in artists(drawn[name], "line:epoll") + artists(drawn[name], "rate:epoll"):
+            assert line.get_color() in figures.families["reactor"]
 
 
-def test_a_model_that_nobody_foresaw_gets_a_look_of_its_own(tmp_path):
-    models = ["epoll", "fibres", "actors"]
-    write_run(tmp_path / "run", [Invented("echo", model, samples=50) for model in models])
-    look = style.looks(read_run(tmp_path / "run"))
-    assert len({(one.color, one.dash, one.marker) for one in look.values()}) == 3
+def test_models_of_one_family_look_different(figures):
+    rows = figure_of(figures, "throughput", "many")["rows"]
+    looks = [style.look(figures, row) for row in rows]
+    assert len({(look.color, look.dash, look.marker) for look in looks}) == len(rows) == 9
 
 
-def test_every_figure_says_which_run_and_which_machine(drawn):
+def test_every_figure_says_which_run_and_which_machine(figures, drawn):
     for figure in drawn.values():
         (line,) = [one for one in figure.texts if one.get_gid() == "footer"]
         text = line.get_text().replace("\n", " ")
-        for part in ("run invented", "c10k 0.1.0", "Linux 6.8.0", "Example Processor", "8 CPUs"):
+        for part in figures.made_by:
             assert part in text
-        assert "virtual machine (kvm)" in text
-
-
-def test_an_unfinished_run_says_so(small, tmp_path):
-    folder, summary = copy_run(small, tmp_path)
-    summary["run"]["trials_planned"] += 2
-    (folder / "summary.json").write_text(json.dumps(summary))
-    for _, figure in plot.draw(read_run(folder), ["echo"]):
-        assert "incomplete: 18 of 20 trials" in all_text(figure).replace("\n", " ")
 
 
 @pytest.mark.parametrize(
@@ -365,3 +286,58 @@ def test_an_unfinished_run_says_so(small, tmp_path):
 )
 def test_durations_are_written_to_three_digits(value, text):
     assert style.nanoseconds(value) == text
+
+
+# --- print ---
+
+
+@pytest.mark.parametrize(("width", "mm"), [("one", 85), ("two", 178)])
+def test_print_is_as_wide_as_its_column_and_says_the_rest_in_captions(run, figures, width, mm):
+    out = run / "print"
+    arguments = ["--width", width, "--formats", "svg", "--figures", "throughput", "--out", str(out)]
+    assert plot.main([str(run), *arguments, "--workload", "echo"]) == 0
+    svg = (out / "throughput-echo.svg").read_text()
+    points = float(re.search(r'width="([0-9.]+)pt"', svg)[1])
+    assert points == pytest.approx(mm / 25.4 * 72, abs=0.01)
+    captions = (out / "captions.txt").read_text()
+    said = figure_of(figures, "throughput", "echo")
+    for text in (said["title"], said["shows"], *said["notice"], *said["caveats"]):
+        assert text in captions
+    for text in figures.made_by:
+        assert text in captions
+
+
+@pytest.mark.parametrize("column", ["one", "two"])
+def test_no_letter_in_print_is_smaller_than_seven_points_and_there_is_no_title(figures, column):
+    style.size.of_print(column)
+    try:
+        for name, figure in plot.draw(figures):
+            figure.draw_without_rendering()
+            for text in figure.findobj(lambda one: hasattr(one, "get_fontsize")):
+                assert not text.get_text() or text.get_fontsize() >= 7, (name, text.get_text())
+            assert not [one for one in figure.texts if one.get_gid() == "footer"]
+    finally:
+        style.size.of_screen()
+
+
+@pytest.mark.parametrize("column", [None, "one", "two"])
+def test_settings_below_an_axis_do_not_touch(figures, column):
+    if column:
+        style.size.of_print(column)
+    try:
+        sheet = dict(plot.draw(figures.only(["many"], None)))["sweep-many"]
+        sheet.draw_without_rendering()
+        for axes in sheet.axes:
+            words = [
+                tick.label1 for tick in axes.xaxis.get_major_ticks() if tick.label1.get_visible()
+            ]
+            boxes = [word.get_window_extent() for word in words if word.get_text()]
+            for before, after in pairwise(boxes):
+                assert before.x1 <= after.x0
+    finally:
+        style.size.of_screen()
+
+
+def test_the_document_is_of_the_format_that_the_script_reads():
+    said = json.loads((HERE / "figures.json").read_text())["schema"]
+    assert said == {"name": "c10k.figures", "version": 1}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from looking import quantile_of
 
 import twins
 
@@ -25,14 +26,14 @@ def test_clusters_are_worth_what_the_program_has() -> None:
 def test_it_agrees_with_the_summary_of_a_committed_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = twins.results.read_run(RUN)
-    for cell in run.cells:
+    trials = twins.read_trials(RUN)
+    for cell in twins.read_summary(RUN)["cells"]:
         nearer = True
-        for q, found in twins.of_cell(run, cell):
-            pooled = cell.quantile(q).pooled
-            assert found.value == pooled.value_ns
+        for q, found in twins.of_cell("this", cell, trials):
+            pooled = quantile_of(cell, q)["pooled"]
+            assert found.value == pooled["value_ns"]
             nearer = nearer and (q <= 0.9 or found.events(q) >= twins.SAMPLES_BEYOND)
-            assert pooled.admitted == nearer, (cell.name, cell.workload, q)
+            assert pooled["admitted"] == nearer, (cell["model"], cell["workload"], q)
     monkeypatch.setattr(sys, "argv", ["twins.py", str(RUN)])
     assert twins.main() == 0
     lines = capsys.readouterr().out.splitlines()
