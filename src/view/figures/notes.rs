@@ -2,7 +2,7 @@
 //! apply is silent.
 
 use super::looks::family;
-use crate::analysis::metric::{CONNECT, TURNAROUND};
+use crate::analysis::metric::{CONNECT, Metric, TURNAROUND};
 use crate::base::units::{show_bytes, show_count, show_ns_f64};
 use crate::document::{Cell, Estimate, Shown, Status, Validity};
 use crate::statistics::median;
@@ -65,20 +65,8 @@ pub(super) fn notice(subject: Subject, cells: &[&Cell]) -> Vec<String> {
             some([extremes(cells, "most", "least", |cell| Some(cell.memory()?.median), show_bytes)])
         }
         Subject::EqualLoad => some([rate(cells), left_behind(cells), too_few(cells, 0.999)]),
-        Subject::Turnaround => some([extremes(
-            cells,
-            "longest",
-            "shortest",
-            |cell| Some((TURNAROUND.of)(cell)?.median),
-            show_ns_f64,
-        )]),
-        Subject::Connect => some([extremes(
-            cells,
-            "longest",
-            "shortest",
-            |cell| Some((CONNECT.of)(cell)?.median),
-            show_ns_f64,
-        )]),
+        Subject::Turnaround => some([longest(cells, &TURNAROUND)]),
+        Subject::Connect => some([longest(cells, &CONNECT)]),
         Subject::Steps | Subject::Calls | Subject::Time => Vec::new(),
     }
 }
@@ -253,6 +241,11 @@ fn extremes<'a>(
         show(*a),
         b / a
     ))
+}
+
+fn longest(cells: &[&Cell], metric: &Metric) -> Option<String> {
+    let median = |cell| Some((metric.of)(cell)?.median);
+    extremes(cells, "longest", "shortest", median, show_ns_f64)
 }
 
 fn tails(cells: &[&Cell]) -> Option<String> {

@@ -81,6 +81,35 @@ fn a_saved_run_that_is_only_looked_at_stays_as_it_is() {
     assert_eq!(shown, String::from_utf8_lossy(&output.stdout), "what was missing was shown");
 }
 
+/// The page, the file beside it and the export are one document; the page lacks the words, which stand on it.
+#[test]
+fn what_scripts_draw_is_what_the_page_draws() {
+    let report = Report::of(|_| ());
+    let file = report.folder.path().join("figures.json");
+    let written: Value = read_json(&file).expect("figures");
+    for (key, value) in written.as_object().expect("an object") {
+        assert!(key == "figures" || report.data[key] == *value, "{key}");
+    }
+    let (of_file, of_page) = (&written["figures"], &report.data["figures"]);
+    let figures = of_file.as_array().expect("figures").iter();
+    assert_eq!(of_page.as_array().map(Vec::len), of_file.as_array().map(Vec::len));
+    for (figure, drawn) in figures.zip(of_page.as_array().expect("figures")) {
+        for key in ["id", "kind", "rows", "unit", "axis", "title"] {
+            assert_eq!(figure[key], drawn[key], "{key} of {}", figure["id"]);
+        }
+        assert!(report.page.contains(&page_text(text(&figure["shows"]))), "{}", figure["id"]);
+    }
+    let output = c10k().args(["export", "--to", "figures"]).arg(report.folder.path()).output();
+    let output = output.expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stdout == std::fs::read(&file).expect("read"), "the export is the file");
+}
+
+/// A text as it stands in HTML.
+fn page_text(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 fn without_intervals(value: &mut Value) {
     match value {
         Value::Object(fields) => {
