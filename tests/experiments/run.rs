@@ -99,6 +99,7 @@ fn a_run_writes_whole_valid_documents_and_compares_every_model() {
     assert_eq!(trials.len(), 4 * 2 * 2);
     trials.iter().for_each(|path| validate(&trial, path));
     validate(&summary, &run.join("summary.json"));
+    validate(&validator("figures"), &run.join("figures.json"));
 
     let document = json(&run.join("summary.json"));
     let cells = document["cells"].as_array().expect("cells");
@@ -190,7 +191,8 @@ fn page_needs_nothing_else(run: &Path, cells: &[Value]) {
 
 #[test]
 fn the_committed_schemas_are_those_of_the_types() {
-    for document in ["trial", "summary", "comparison", "check", "capacity", "doctor", "lab"] {
+    let some = ["trial", "summary", "figures", "comparison", "check", "capacity", "doctor", "lab"];
+    for document in some {
         let output = c10k().args(["schema", document]).output().expect("it runs");
         let committed = std::fs::read(schema_file(document)).expect("committed");
         assert!(
