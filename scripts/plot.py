@@ -116,6 +116,12 @@ def known(what: str, asked: list[str], there: Sequence[str]) -> list[str]:
     return asked
 
 
+def default_kinds(figures: Figures, options: argparse.Namespace) -> Sequence[str]:
+    """All kinds; of a lab its own and those over a setting, because its workloads are many."""
+    is_lab = any(one["name"] == "lab" for one in figures.figures)
+    return ("lab", "sweep") if is_lab and options.workload is None else KINDS
+
+
 def draw(figures: Figures, kinds: Sequence[str] = KINDS) -> Iterator[tuple[str, Figure]]:
     """The names of the figures and the figures, one after the other."""
     # Whatever somebody's own matplotlibrc says, the figures are the same.
@@ -186,7 +192,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise DamagedError(f"{figures.path} holds no figure, so there is nothing to draw")
         if options.workload is not None:
             known("workload", options.workload, figures.of)
-        kinds = KINDS if options.figures is None else known("figure", options.figures, KINDS)
+        kinds = default_kinds(figures, options)
+        if options.figures is not None:
+            kinds = known("figure", options.figures, KINDS)
         if options.models is not None:
             known("model", options.models, figures.models)
         figures = figures.only(options.workload, options.models)

@@ -78,6 +78,17 @@ def test_figures_are_written_beside_the_results_by_default(run, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 9
 
 
+def test_of_a_lab_its_own_figures_are_drawn_unless_others_are_asked_for(run, capsys):
+    assert plot.main([str(run), "--formats", "svg"]) == 0
+    names = [Path(line).stem for line in capsys.readouterr().out.splitlines()]
+    assert {name.split("-")[0] for name in names} == {"lab", "sweep"}
+    document = json.loads((run / "figures.json").read_text())
+    document["figures"] = [one for one in document["figures"] if one["name"] != "lab"]
+    (run / "figures.json").write_text(json.dumps(document))
+    assert plot.main([str(run), "--formats", "svg"]) == 0
+    assert "overview.svg" in capsys.readouterr().out
+
+
 def test_the_same_run_gives_the_same_bytes(run, tmp_path):
     for out in ("a", "b"):
         arguments = ["--workload", "echo", "--formats", "svg,pdf,png", "--out", str(tmp_path / out)]
