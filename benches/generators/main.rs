@@ -1,46 +1,55 @@
 //! Our load generator beside others, all against the same server.
 //!
 //! - closed loop at 50 and 1,000 connections: requests a second, and CPU of the client for each
-//! - open loop at half of what the first one reached: the latencies that each tells of one and the
-//!   same server, beside a C program that never sleeps
+//! - open loop at half of what ours reached in a closed one: the latencies that each tells of one and the same server,
+//!   beside a C program that never sleeps
 //! - a connection for each request
 //!
-//! Every generator is one process on one processor, the server is on another. What a generator
-//! costs is the CPU time of its whole process, start and end included, over the requests that it
-//! says were answered: all are measured from outside, alike. Rounds are interleaved, and the order
-//! turns by one from round to round; ratios are of the same round.
+//! Which generators there are, how each is run and how it is read is in `peers.toml`; what is claimed of ours is in
+//! `claims.rs`.
+//!
+//! Every generator is one process on one processor, the server is on another. What a generator costs is the CPU time
+//! of its whole process, start and end included, over the requests that it says were answered: all are measured from
+//! outside, alike. Rounds are interleaved. Those that a claim is about run one right after the other, in an order that
+//! turns by one from round to round; so do the others, after them. Ratios are of the same round.
+//!
+//! `--quick` looks only whether all of it works: one round of a second with few connections, and no claim is judged.
+//! It runs in any build.
 
-mod clients;
-mod oha;
+mod claims;
+mod peers;
+mod reading;
 mod report;
+mod runs;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
+mod work;
 
-use std::io::Read;
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use c10k::accounts;
-use c10k::units::{as_f64, ns};
+use c10k::units::ns;
 use clap::Parser;
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde::Serialize;
 
-use clients::{C_PROGRAMS, CLIENTS, Job, Loader, Told, Work};
-use server::TargetServer;
+use claims::{CONNECTIONS, LEAST, OURS, Replies, SPINNING, Verdict, WRK};
+use peers::{Peer, Presence};
+use runs::{Bench, Run};
 use support::conditions::{self, Common, Conditions, publish};
-use support::process::{build_c, spawn_on};
+use support::process::build_c;
+use work::Work;
 
 /// Our load generator beside others.
+///
+/// Ends with 0 if all claims hold that were asked for, with 1 if one does not, with 4 if one could not be judged here.
 #[derive(Debug, Parser)]
 #[command(name = "generators")]
 struct Args {
     /// How often each generator is run
-    #[arg(long, default_value = "7", value_name = "N")]
+    #[arg(long, default_value = "15", value_name = "N")]
     rounds: NonZeroU32,
     /// How long each runs, in whole seconds
     #[arg(long, default_value = "2")]
@@ -48,19 +57,28 @@ struct Args {
     /// Only these kinds of work: closed, open, connection-per-request
     #[arg(long, value_delimiter = ',')]
     works: Vec<String>,
-    /// Only these generators, by name, separated by commas
-    #[arg(long, value_delimiter = ',')]
-    clients: Vec<String>,
+    /// Only these generators, by name; once for each, as names have commas
+    #[arg(long, value_name = "NAME")]
+    client: Vec<String>,
+    /// Only the generators that a claim is about
+    #[arg(long, conflicts_with = "client")]
+    claims: bool,
     /// What they load: nginx, or one of our models by name
     #[arg(long, default_value = "nginx")]
     server: String,
+    /// Only whether it works, in seconds: no claim is judged
+    #[arg(long)]
+    quick: bool,
     #[command(flatten)]
     common: Common,
 }
 
-const CONNECTIONS: [usize; 2] = [50, 1_000];
-/// Half of what a closed loop reaches is looked for with this generator.
-const PROBE: &str = "c10k epoll";
+/// Those that a claim is about: they run side by side.
+const SIDES: [&str; 4] = [WRK, OURS, LEAST, SPINNING];
+
+/// What is enough to see whether it works.
+const QUICK_CONNECTIONS: usize = 4;
+const QUICK_RATE_PER_S: u64 = 500;
 
 /// What `--json` writes.
 #[derive(Serialize)]
@@ -70,184 +88,147 @@ struct Record {
     server: String,
     rounds: u32,
     seconds: u64,
-    /// What each generator calls itself.
-    versions: Vec<(String, String)>,
+    quick: bool,
+    clients: Vec<Client>,
+    /// What was not measured, and why.
     skipped: Vec<String>,
+    replies: Replies,
+    verdicts: Vec<Verdict>,
     runs: Vec<Run>,
 }
 
-/// One run of a generator.
-#[derive(Debug, Serialize)]
-struct Run {
-    client: &'static str,
-    work: Work,
-    round: u32,
-    told: Told,
-    /// Of the whole process.
-    client_cpu_ns: u64,
-    server_cpu_ns: u64,
+/// A generator that took part.
+#[derive(Serialize)]
+struct Client {
+    name: String,
+    /// What it calls itself.
+    version: String,
+    unchecked: String,
 }
 
-impl Run {
-    fn cpu_per_request_ns(&self) -> f64 {
-        as_f64(self.client_cpu_ns) / as_f64(self.told.requests)
-    }
-
-    fn server_cpu_per_request_ns(&self) -> f64 {
-        as_f64(self.server_cpu_ns) / as_f64(self.told.requests)
-    }
-}
-
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     let args = Args::parse();
-    let begun = Conditions::begin("generators", 1, &args.common)?;
-    let Some(conditions) = begun else { return Ok(()) };
-    let Conditions { server_cpu, client_cpu, .. } = conditions;
-    if args.server == "nginx"
-        && Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_err()
-    {
-        return conditions::skip(
-            "generators",
-            "there is no nginx; name a model with --server epoll",
-        );
-    }
+    let begun = if args.quick {
+        Conditions::in_any_build("generators", 2, &args.common)?
+    } else {
+        Conditions::begin("generators", 2, &args.common)?
+    };
+    let Some(conditions) = begun else { return Ok(ExitCode::SUCCESS) };
+    let server = match (&*args.server, has_nginx()) {
+        ("nginx", false) if args.quick => "epoll",
+        ("nginx", false) => {
+            conditions::skip("generators", "there is no nginx; name a model with --server epoll")?;
+            return Ok(ExitCode::from(4));
+        }
+        (server, _) => server,
+    };
     support::raise_descriptor_limit();
     let folder = tempfile::tempdir().context("no folder for the C clients")?;
-    // Where there is no compiler these clients are missing, and said to be.
-    for program in C_PROGRAMS {
-        build_c(&format!("generators/c/{program}.c"), folder.path());
-    }
+    build_c("generators/c/closed_client.c", folder.path());
+    build_c("generators/c/spinning_client.c", folder.path());
 
-    let bench = Bench { args: &args, server_cpu, client_cpu, folder: folder.path() };
-    let (mut present, mut versions, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-    for client in CLIENTS.iter().filter(|client| bench.wanted(client)) {
-        match client.version(folder.path()) {
-            Some(version) => {
-                versions.push((client.name.to_string(), version));
-                present.push(client);
+    let (rounds, seconds) =
+        if args.quick { (1, 1) } else { (args.rounds.get(), args.seconds.get()) };
+    let bench = Bench {
+        server,
+        time: Duration::from_secs(seconds),
+        server_cpu: conditions.server_cpu,
+        client_cpu: conditions.client_cpu,
+        folder: folder.path(),
+    };
+    let all = peers::all()?;
+    let (mut present, mut clients, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    for peer in wanted(&args, &all)? {
+        let Peer { name, unchecked, .. } = peer;
+        match peer.presence(folder.path())? {
+            Presence::Here(version) => {
+                clients.push(Client { name: name.clone(), version, unchecked: unchecked.clone() });
+                present.push(peer);
             }
-            None => skipped.push(format!("{}: skipped: not installed", client.name)),
+            Presence::Absent(why) => skipped.push(format!("{name}: {why}")),
         }
     }
-    let runs = bench.run_all(&present, &mut skipped)?;
+    let works = works(&args, &bench, &all)?;
+    let mut runs = Vec::new();
+    for round in 0..rounds {
+        eprintln!("generators: round {} of {rounds}", round + 1);
+        runs.extend(bench.round(round, &works, &turned(&present, round as usize), &mut skipped)?);
+    }
     let record = Record {
         conditions: conditions.end(),
-        server: args.server.clone(),
-        rounds: args.rounds.get(),
-        seconds: args.seconds.get(),
-        versions,
+        server: server.to_string(),
+        rounds,
+        seconds,
+        quick: args.quick,
+        clients,
         skipped,
+        replies: claims::replies(&runs),
+        verdicts: if args.quick { Vec::new() } else { claims::judge(&runs) },
         runs,
     };
-    publish(&report::text(&record), &record, &args.common)
+    publish(&report::text(&record), &record, &args.common)?;
+    Ok(report::exit_code(&record))
 }
 
-struct Bench<'a> {
-    args: &'a Args,
-    server_cpu: usize,
-    client_cpu: usize,
-    folder: &'a Path,
+fn has_nginx() -> bool {
+    Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_ok()
 }
 
-impl Bench<'_> {
-    fn wanted(&self, client: &Loader) -> bool {
-        self.args.clients.is_empty() || self.args.clients.iter().any(|name| name == client.name)
+fn wanted<'a>(args: &Args, all: &'a [Peer]) -> Result<Vec<&'a Peer>> {
+    for name in &args.client {
+        ensure!(all.iter().any(|peer| peer.name == *name), "there is no generator {name}");
     }
-
-    fn works(&self) -> Result<Vec<Work>> {
-        let wanted =
-            |kind: &str| self.args.works.is_empty() || self.args.works.iter().any(|k| k == kind);
-        let mut works = Vec::new();
-        if wanted("closed") {
-            works.extend(CONNECTIONS.map(|connections| Work::Closed { connections }));
+    let is_wanted = |peer: &&Peer| {
+        if args.claims {
+            return SIDES.contains(&&*peer.name);
         }
-        if wanted("open") {
-            let [connections, _] = CONNECTIONS;
-            let probe = CLIENTS.iter().find(|client| client.name == PROBE).expect("it is listed");
-            let capacity = self.run(probe, Work::Closed { connections }, 0)?.told.requests_per_s;
-            // In whole thousands, by way of a whole number of nanoseconds.
-            let half = ns(Duration::from_secs_f64(capacity / 2.0 / 1e9));
-            let rate_per_s = half.div_ceil(1_000) * 1_000;
-            works.push(Work::Open { connections, rate_per_s });
-        }
-        if wanted("connection-per-request") {
-            let [connections, _] = CONNECTIONS;
-            works.push(Work::ConnectionPerRequest { connections });
-        }
-        Ok(works)
-    }
+        args.client.is_empty() || args.client.contains(&peer.name)
+    };
+    Ok(all.iter().filter(is_wanted).collect())
+}
 
-    /// All rounds of all work. A run that fails is named, and the others go on.
-    fn run_all(&self, clients: &[&Loader], skipped: &mut Vec<String>) -> Result<Vec<Run>> {
-        let mut runs = Vec::new();
-        let works = self.works()?;
-        let rounds = self.args.rounds.get();
-        for round in 0..rounds {
-            eprintln!("generators: round {} of {rounds}", round + 1);
-            for work in &works {
-                for at in 0..clients.len() {
-                    let client = clients[(at + round as usize) % clients.len()];
-                    if !self.can(client, *work) {
-                        continue;
-                    }
-                    match self.run(client, *work, round) {
-                        Ok(run) => runs.push(run),
-                        Err(error) => skipped.push(format!(
-                            "{}, {work:?}, round {}: {error:#}",
-                            client.name,
-                            round + 1
-                        )),
-                    }
-                }
-            }
-        }
-        Ok(runs)
+/// Those that a claim is about, then the others, each turned by this many.
+fn turned<'a>(peers: &[&'a Peer], by: usize) -> Vec<&'a Peer> {
+    let (mut sides, mut others): (Vec<&Peer>, Vec<&Peer>) =
+        peers.iter().partition(|peer| SIDES.contains(&&*peer.name));
+    for group in [&mut sides, &mut others] {
+        let length = group.len().max(1);
+        group.rotate_left(by % length);
     }
+    sides.extend(others);
+    sides
+}
 
-    fn job(&self, work: Work, at: std::net::SocketAddr) -> Job {
-        Job { work, time: Duration::from_secs(self.args.seconds.get()), at, cpu: self.client_cpu }
+fn works(args: &Args, bench: &Bench, all: &[Peer]) -> Result<Vec<Work>> {
+    let kinds = ["closed", "open", "connection-per-request"];
+    for kind in &args.works {
+        ensure!(kinds.contains(&&**kind), "there is no work {kind}, but {}", kinds.join(", "));
     }
-
-    fn can(&self, client: &Loader, work: Work) -> bool {
-        let nowhere = ([127, 0, 0, 1], 1).into();
-        client.command(&self.job(work, nowhere), self.folder).is_some()
+    let wanted = |kind: &str| args.works.is_empty() || args.works.iter().any(|k| k == kind);
+    if args.quick {
+        let connections = QUICK_CONNECTIONS;
+        let works = [
+            Work::Closed { connections },
+            Work::Open { connections, rate_per_s: QUICK_RATE_PER_S },
+            Work::ConnectionPerRequest { connections },
+        ];
+        return Ok(kinds.iter().zip(works).filter(|(k, _)| wanted(k)).map(|it| it.1).collect());
     }
-
-    /// One generator against a fresh server.
-    fn run(&self, client: &Loader, work: Work, round: u32) -> Result<Run> {
-        let server = TargetServer::start(&self.args.server, self.server_cpu)?;
-        let mut command = client
-            .command(&self.job(work, server.address), self.folder)
-            .context("it cannot do that")?;
-        let before = accounts::cpu_now(server.pid());
-        let (output, cpu) = self.to_end(&mut command)?;
-        let server_cpu = accounts::cpu_now(server.pid()).saturating_sub(before);
-        Ok(Run {
-            client: client.name,
-            work,
-            round,
-            told: client.read(&output)?,
-            client_cpu_ns: ns(cpu),
-            server_cpu_ns: ns(server_cpu),
-        })
+    let mut works = Vec::new();
+    let [connections, _] = CONNECTIONS;
+    if wanted("closed") {
+        works.extend(CONNECTIONS.map(|connections| Work::Closed { connections }));
     }
-
-    /// Runs a program to its end. Returns what it printed and the CPU time of its process.
-    fn to_end(&self, command: &mut Command) -> Result<(String, Duration)> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = spawn_on(command, self.client_cpu)?;
-        let (mut output, mut errors) = (String::new(), String::new());
-        child.stdout.take().expect("it was asked for").read_to_string(&mut output)?;
-        child.stderr.take().expect("it was asked for").read_to_string(&mut errors)?;
-        let pid = i32::try_from(child.id()).expect("process ids fit");
-        let id = WaitId::Pid(Pid::from_raw(pid).context("a process has a number")?);
-        // Its clock can be read for as long as nobody has taken note of its end.
-        waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
-        let cpu = accounts::cpu_now(pid);
-        let status = child.wait()?;
-        // Exit 4 is ours for a result that its own checks do not trust; the table has it all the same.
-        ensure!(status.success() || status.code() == Some(4), "{status}: {errors}");
-        ensure!(!cpu.is_zero(), "its CPU clock did not move");
-        Ok((output, cpu))
+    if wanted("open") {
+        // Half of what a closed loop of ours reaches.
+        let ours = all.iter().find(|peer| peer.name == OURS).context("ours is in the table")?;
+        let capacity = bench.run(ours, Work::Closed { connections }, 0)?.told.requests_per_s;
+        // In whole thousands, by way of a whole number of nanoseconds.
+        let half = ns(Duration::from_secs_f64(capacity / 2.0 / 1e9));
+        works.push(Work::Open { connections, rate_per_s: half.div_ceil(1_000) * 1_000 });
     }
+    if wanted("connection-per-request") {
+        works.push(Work::ConnectionPerRequest { connections });
+    }
+    Ok(works)
 }

@@ -1,28 +1,43 @@
-//! What came of it, as tables.
+//! What came of it: the claims, then tables.
 
 use std::fmt::Write;
+use std::process::ExitCode;
 
-use c10k::units::{show_count, show_ns_f64};
+use c10k::statistics::Interval;
+use c10k::statistics::claim::{Answer, Claim};
+use c10k::units::{as_f64, show_count, show_ns_f64};
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::clients::{CLIENTS, Work};
+use crate::Record;
+use crate::claims::{Replies, SPINNING, Verdict, WRK};
+use crate::runs::Run;
 use crate::support::Spread;
-use crate::{Record, Run};
+use crate::work::Work;
 
-/// Whom the others are compared with.
-const YARDSTICK: &str = "wrk";
-/// In open loop.
-const SPINNING: &str = "C, spinning";
+/// 1 if a claim does not hold, 4 if one could not be judged, 0 if all hold or none was judged.
+pub(crate) fn exit_code(record: &Record) -> ExitCode {
+    if record.quick {
+        return ExitCode::SUCCESS;
+    }
+    let is = |wanted: fn(Option<Answer>) -> bool| {
+        record.verdicts.iter().any(|verdict| wanted(verdict.answer))
+    };
+    if record.replies.not_right > 0 || is(|answer| answer == Some(Answer::DoesNotHold)) {
+        return ExitCode::FAILURE;
+    }
+    let unsure = is(|answer| answer != Some(Answer::Holds));
+    if unsure { ExitCode::from(4) } else { ExitCode::SUCCESS }
+}
 
-/// A table for each kind of work, and what to know when reading them.
+/// The claims, a table for each kind of work, and what to know when reading them.
 pub(crate) fn text(record: &Record) -> String {
+    let mut text = claims(record);
     let mut works: Vec<Work> = Vec::new();
     for run in &record.runs {
         if !works.contains(&run.work) {
             works.push(run.work);
         }
     }
-    let mut text = String::new();
     for work in works {
         let runs: Vec<&Run> = record.runs.iter().filter(|run| run.work == work).collect();
         let _ = writeln!(text, "{}\n{}\n", title(work), table(work, &runs));
@@ -33,13 +48,62 @@ pub(crate) fn text(record: &Record) -> String {
         "medians and [least, most] of {rounds} rounds of {seconds} s; the server is {server}\n{}",
         conditions.text()
     );
-    for (name, version) in &record.versions {
-        let _ = write!(text, "\n{name}: {version}");
+    for client in &record.clients {
+        let _ = write!(text, "\n{}: {}", client.name, client.version);
+        if !client.unchecked.is_empty() {
+            let _ = write!(text, "; not checked: {}", client.unchecked);
+        }
     }
     for line in &record.skipped {
-        let _ = write!(text, "\n{line}");
+        let _ = write!(text, "\nnot measured: {line}");
     }
     text
+}
+
+fn claims(record: &Record) -> String {
+    if record.quick {
+        return "So little shows that it works. No claim is judged by it.\n\n".into();
+    }
+    let mut text = String::new();
+    let Replies { runs, right, not_right } = record.replies;
+    if runs > 0 {
+        let _ = writeln!(
+            text,
+            "{} of {} replies to ours were right, in {runs} runs",
+            right,
+            right + not_right
+        );
+    }
+    for verdict in &record.verdicts {
+        let _ = writeln!(text, "{}", claim(verdict));
+        for miss in &verdict.misses {
+            let _ =
+                writeln!(text, "  not in round {}: {:.2}: {}", miss.round, miss.ratio, miss.why);
+        }
+    }
+    text + "\n"
+}
+
+fn claim(verdict: &Verdict) -> String {
+    let Verdict { what, claim, pairs, median, interval, answer, misses } = verdict;
+    let limit = match claim {
+        Claim::AtMost(limit) => format!("at most {limit}"),
+        Claim::AtLeast(limit) => format!("at least {limit}"),
+    };
+    let answer = match answer {
+        Some(Answer::Holds) => "holds".to_string(),
+        Some(Answer::DoesNotHold) => "does not hold".into(),
+        Some(Answer::CannotBeTold { pairs: Some(pairs) }) => {
+            format!("cannot be told; about {pairs} pairs would tell")
+        }
+        Some(Answer::CannotBeTold { pairs: None }) => "cannot be told".into(),
+        None => return format!("{what}, {limit}: cannot be told, there is no pair"),
+    };
+    let median = median.map_or("-".into(), |median| format!("{median:.3}"));
+    let interval = interval
+        .map_or("no interval".into(), |Interval { low, high }| format!("[{low:.3}, {high:.3}]"));
+    let met = pairs - misses.len();
+    format!("{what}, {limit}: {median} {interval}: {answer}; so in {met} of {pairs} pairs")
 }
 
 fn title(work: Work) -> String {
@@ -54,30 +118,33 @@ fn title(work: Work) -> String {
     }
 }
 
+const OPEN: [&str; 7] = ["client", "p50", "over C's", "p99", "over C's", "lag p99.9", "requests/s"];
+const CLOSED: [&str; 9] = [
+    "client",
+    "requests/s",
+    "client CPU",
+    "requests per CPU-second, over wrk's",
+    "server CPU",
+    "p50",
+    "p99",
+    "in flight",
+    "failed",
+];
+
 fn table(work: Work, runs: &[&Run]) -> Table {
     let open = matches!(work, Work::Open { .. });
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(comfy_table::LineStyle::none()));
-    table.set_header(if open {
-        ["client", "p50", "over C's", "p99", "over C's", "lag p99.9", "requests/s"].to_vec()
-    } else {
-        [
-            "client",
-            "requests/s",
-            "client CPU",
-            "requests per CPU-second, over wrk's",
-            "server CPU",
-            "p50",
-            "p99",
-            "in flight",
-        ]
-        .to_vec()
-    });
-    for client in &CLIENTS {
-        let own: Vec<&Run> = runs.iter().copied().filter(|run| run.client == client.name).collect();
-        if !own.is_empty() {
-            table.add_row(if open { open_row(&own, runs) } else { closed_row(&own, runs) });
+    table.set_header(if open { OPEN.to_vec() } else { CLOSED.to_vec() });
+    let mut clients: Vec<&str> = Vec::new();
+    for run in runs {
+        if !clients.contains(&&*run.client) {
+            clients.push(&run.client);
         }
+    }
+    for client in clients {
+        let own: Vec<&Run> = runs.iter().copied().filter(|run| run.client == client).collect();
+        table.add_row(if open { open_row(&own, runs) } else { closed_row(&own, runs) });
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -86,21 +153,22 @@ fn table(work: Work, runs: &[&Run]) -> Table {
 }
 
 fn closed_row(own: &[&Run], all: &[&Run]) -> Vec<String> {
-    let ratio = against(own, all, YARDSTICK, |own, other| {
-        other.cpu_per_request_ns() / own.cpu_per_request_ns()
-    });
+    let ratio =
+        against(own, all, WRK, |own, other| other.cpu_per_request_ns() / own.cpu_per_request_ns());
     // Little: what is in flight is the rate times the mean time. A client that tells of less than
     // it has connections hides waiting.
     let in_flight = |run: &Run| run.told.mean_ns.map(|mean| run.told.requests_per_s * mean / 1e9);
+    let server_cost = |run: &Run| Some(as_f64(run.server_cpu_ns) / as_f64(run.told.requests));
     vec![
-        own[0].client.to_string(),
+        own[0].client.clone(),
         median(own, |run| Some(run.told.requests_per_s), show_count),
         median(own, |run| Some(run.cpu_per_request_ns()), show_ns_f64),
         ratio,
-        median(own, |run| Some(run.server_cpu_per_request_ns()), show_ns_f64),
+        median(own, server_cost, show_ns_f64),
         median(own, |run| run.told.p50_ns, show_ns_f64),
         median(own, |run| run.told.p99_ns, show_ns_f64),
         median(own, in_flight, |n| format!("{n:.1}")),
+        own.iter().map(|run| run.told.failed).sum::<u64>().to_string(),
     ]
 }
 
@@ -112,7 +180,7 @@ fn open_row(own: &[&Run], all: &[&Run]) -> Vec<String> {
         })
     };
     vec![
-        own[0].client.to_string(),
+        own[0].client.clone(),
         median(own, |run| run.told.p50_ns, show_ns_f64),
         over(|run| run.told.p50_ns),
         median(own, |run| run.told.p99_ns, show_ns_f64),

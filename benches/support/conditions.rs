@@ -158,7 +158,8 @@ fn command(bench: &str) -> Vec<String> {
     cargo.into_iter().chain(own).collect()
 }
 
-fn steal_share(before: Option<(u64, u64)>) -> Option<f64> {
+/// The share of all time since these ticks that the hypervisor took.
+pub(crate) fn steal_share(before: Option<(u64, u64)>) -> Option<f64> {
     let ((steal, total), (steal_now, total_now)) = (before?, machine::steal_and_total_ticks()?);
     let total = total_now.checked_sub(total).filter(|total| *total > 0)?;
     Some(units::as_f64(steal_now.saturating_sub(steal)) / units::as_f64(total))

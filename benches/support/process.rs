@@ -129,7 +129,7 @@ pub(crate) fn build_c(source: &str, folder: &Path) {
 }
 
 /// The file of the program that is measured, built as this benchmark is.
-const C10K: &str = env!("CARGO_BIN_EXE_c10k");
+pub(crate) const C10K: &str = env!("CARGO_BIN_EXE_c10k");
 
 /// The program that is measured.
 pub(crate) fn c10k() -> Command {
