@@ -18,7 +18,7 @@ mod steadiness;
 mod tests;
 
 use crate::base::units::{as_f64, show_ns};
-use crate::document::{About, Check, ShardRecord, Status, Trial, Validity};
+use crate::document::{About, Check, ShardRecord, StartRecord, Status, Trial, Validity};
 
 pub(crate) use reach::{is_outside, reaches};
 
@@ -40,6 +40,8 @@ pub fn check_trial(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     checks.extend(fates::checks(trial));
     let is_sum = |shard: &&ShardRecord| shard.parts.len() > 1 || !trial.merged.is_empty();
     checks.extend(trial.load.shard.as_ref().filter(is_sum).map(shards));
+    let start = trial.load.shard.as_ref().and_then(|shard| shard.start.as_ref());
+    checks.extend(start.map(clock_kept));
     if let Some(found) = &trial.greetings {
         checks.push(replies::greetings(found));
         checks.push(replies::one_clock(found));
@@ -158,6 +160,18 @@ fn shards(shard: &ShardRecord) -> Check {
     );
     let seen = (as_f64(there), as_f64(of));
     check("shards", About::Generator, unless(there == of, Status::Fail), seen, message)
+}
+
+/// A part whose clock was set did not begin with the others, whatever its stamps say.
+pub(crate) fn clock_kept(start: &StartRecord) -> Check {
+    let by = start.jumped_ns.unwrap_or(0);
+    let way = if by < 0 { "back" } else { "forward" };
+    let message = format!(
+        "the clock was set {way} by {} during the load: this part did not begin with the others",
+        show_ns(by.unsigned_abs())
+    );
+    let seen = (as_f64(by.unsigned_abs()), 0.0);
+    check("clock-kept", About::Generator, unless(by == 0, Status::Fail), seen, message)
 }
 
 fn listen_queue(trial: &Trial) -> Check {

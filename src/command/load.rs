@@ -18,6 +18,7 @@ use loadgen::{Address, Arrivals, Conduct, Load, LoadError, Outcome, Pacing, Star
 
 use protocol::App;
 
+use crate::analysis::checks;
 use crate::analysis::steadiness::longer_warmup;
 use crate::base::target::TargetArg;
 use crate::base::units;
@@ -113,6 +114,10 @@ fn explain(error: LoadError, part: &Part) -> anyhow::Error {
         LoadError::TooLate if part.is_one_of_several() => {
             untrusted(format!("part {} of {} cannot start in time: {error}", part.k, part.n))
         }
+        // What the others make is not the load that was asked for.
+        LoadError::Unreachable { .. } if part.is_one_of_several() => {
+            untrusted(format!("part {} of {}: {error}", part.k, part.n))
+        }
         other => crate::trial::explain(other),
     }
 }
@@ -167,7 +172,9 @@ pub(crate) fn trial(
     if let Some(shard) = &mut trial.load.shard {
         shard.launcher = shot.part.launcher.clone();
         if let Some(start) = start {
-            start.record(&outcome, shard);
+            let start = start.record(&outcome, shard);
+            trial.checks.push(checks::clock_kept(&start));
+            trial.validity = checks::validity(&trial.checks);
         }
     }
     Ok(trial)

@@ -60,6 +60,10 @@ pub struct StartRecord {
     pub late_ns: i64,
     /// How far this generator's clock is from the others'.
     pub clock: ClockRecord,
+    /// By how much this generator's clock was set from before that comparison to the end of the load, forward if it is
+    /// above 0: it did not begin when it was to. Absent where nobody set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jumped_ns: Option<i64>,
 }
 
 /// What is known of a generator's clock.

@@ -18,7 +18,7 @@ use crate::document::Host;
 pub use conditions::Ticks;
 pub(crate) use conditions::{Stalls, waited_us};
 pub use root::Root;
-pub use timekeeping::clock_bound;
+pub use timekeeping::{TimeOfDay, clock_bound, time_of_day};
 pub use topology::{Placement, Topology};
 
 /// The machine as results name it. Takes a few milliseconds, for the calibration of `WORK`.

@@ -34,12 +34,16 @@ const VARIABLES: [&str; 14] = [
 
 /// A load of the server that records, with this environment.
 fn load(server: &Recorder, folder: &Path, environment: &str) -> Command {
+    load_of(&server.address.to_string(), folder, environment)
+}
+
+fn load_of(target: &str, folder: &Path, environment: &str) -> Command {
     let mut command = c10k();
     for variable in VARIABLES {
         command.env_remove(variable);
     }
     command.envs(environment.split_whitespace().map(|one| one.split_once('=').expect("a value")));
-    command.args(["load", "--target", &server.address.to_string(), "--echo", "32", "-q"]);
+    command.args(["load", "--target", target, "--echo", "32", "-q"]);
     command.args(["--rate", &RATE.to_string(), "--poisson", "-c", "2", "--warmup", "0s"]);
     command.args(["-d", "500ms", "--json"]).arg(folder.join("part-%t.json"));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -213,6 +217,53 @@ fn a_part_without_the_others_or_too_late_says_so_and_ends_with_4() {
     assert_eq!(code, 4, "{said}");
     assert!(said.contains("part 1 of 3 cannot start in time"), "{said}");
     assert!(server.take().is_empty(), "nothing was sent");
+}
+
+#[test]
+fn a_server_that_no_part_reaches_is_named_by_all_and_ends_with_4() {
+    let (folder, job) = (tempfile::tempdir().expect("a folder"), job());
+    let nowhere = format!("127.0.0.1:{}", free_port());
+    let start = |k| load_of(&nowhere, folder.path(), &task(job, k)).spawn().expect("it runs");
+    for part in [0, 1, 2].map(start) {
+        let (code, said) = ended(&part.wait_with_output().expect("it ends"));
+        assert_eq!(code, 4, "{said}");
+        assert!(said.contains(&format!("no connection to {nowhere} could be opened")), "{said}");
+    }
+}
+
+/// What sets the time of day of the process that it is preloaded into; `None` where there is no C compiler.
+fn setter(folder: &Path) -> Option<PathBuf> {
+    let (source, library) = ("tests/load/clock.c", folder.join("clock.so"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let built =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
+    built.is_ok_and(|status| status.success()).then_some(library)
+}
+
+#[test]
+fn a_part_whose_clock_jumps_is_named_and_ends_with_4() {
+    let (server, folder) = (Recorder::start(), tempfile::tempdir().expect("a folder"));
+    let Some(setter) = setter(folder.path()) else {
+        eprintln!("skipped: there is no C compiler to set a clock with");
+        return;
+    };
+    let job = job();
+    let start = |k| {
+        let mut command = load(&server, folder.path(), &task(job, k));
+        if k == 1 {
+            command.env("LD_PRELOAD", &setter);
+        }
+        command.spawn().expect("it runs")
+    };
+    let parts = [0, 1, 2].map(start).map(|part| part.wait_with_output().expect("it ends"));
+    let (code, said) = ended(&parts[1]);
+    let said = said + &text(&parts[1].stdout);
+    assert_eq!(code, 4, "{said}");
+    assert!(said.contains("the clock was set forward by"), "{said}");
+    let files = [0, 1, 2].map(|k| folder.path().join(format!("part-{k}.json")));
+    let (code, said) = ended(&merge(&files, &folder.path().join("sum.json")));
+    assert_eq!(code, 4, "{said}");
+    assert!(said.contains("part-1.json: the clock of part 1 was set forward by"), "{said}");
 }
 
 #[test]

@@ -64,6 +64,7 @@ pub(super) fn strangers(documents: &[Named]) -> Vec<String> {
     }
     wrong.extend(others(documents));
     wrong.extend(doubled(documents));
+    wrong.extend(documents.iter().filter_map(set));
     if wrong.is_empty() { late(documents) } else { wrong }
 }
 
@@ -128,6 +129,18 @@ fn doubled(documents: &[Named]) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// When a part began whose clock was set is not known.
+fn set(one: &Named) -> Option<String> {
+    let by = one.trial.load.shard.as_ref()?.start?.jumped_ns?;
+    Some(format!(
+        "{}: the clock of part {} was set {} by {} during the load, so it did not begin with the others: measure again",
+        one.name,
+        parts(&one.trial).first().copied().unwrap_or(0),
+        if by < 0 { "back" } else { "forward" },
+        show_ns(by.unsigned_abs())
+    ))
 }
 
 /// Parts that began so long after the first that they did not load the server with it.

@@ -238,6 +238,7 @@ fn met(mut trial: Trial, offset_ns: i64) -> Trial {
         at_unix_ns: 1_700_000_000_000_000_000,
         late_ns: 0,
         clock: ClockRecord::Compared { offset_ns, bound_ns: 9 },
+        jumped_ns: None,
     };
     trial.load.shard.as_mut().expect("a shard").start = Some(start);
     trial
@@ -262,6 +263,16 @@ fn clocks_that_differ_are_put_right_once() {
     let again = add_up(vec![add_up(vec![hour, c]).expect("a sum"), a]).expect("a sum");
     assert_eq!(again, sum);
     assert!(!again.merged.is_empty() && b.merged.is_empty());
+}
+
+#[test]
+fn a_part_whose_clock_was_set_is_named() {
+    let [a, b, c] = three(&Samples::some(4, 90));
+    let mut set = met(b, 0);
+    let start = set.load.shard.as_mut().and_then(|shard| shard.start.as_mut());
+    start.expect("it met").jumped_ns = Some(3_000_000_000);
+    let error = add_up(vec![met(a, 0), set, met(c, 0)]).expect_err("it was set").to_string();
+    assert!(error.contains("b: the clock of part 1 was set forward by 3.00 s"), "{error}");
 }
 
 #[test]

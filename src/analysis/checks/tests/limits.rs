@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::document::{
-    ConductRecord, Greetings, IdleConnections, MisbehavingClients, SessionsRecord, ShardRecord,
+    ClockRecord, ConductRecord, Greetings, IdleConnections, MisbehavingClients, SessionsRecord,
+    ShardRecord, StartBy, StartRecord,
 };
 
 const PASS: Status = Status::Pass;
@@ -211,6 +212,14 @@ fn of_parts_and_sessions() -> Result<(), String> {
         trial.load.shard = Some(ShardRecord { of, parts, launcher: None, start: None, hosts });
     };
     at(&open(), "shards", parts, &[((2, 2), PASS), ((3, 2), FAIL)])?;
+    let set = |trial: &mut Trial, jumped_ns| {
+        let clock = ClockRecord::Unknown;
+        let start = StartRecord { by: StartBy::Time, at_unix_ns: 1, late_ns: 0, clock, jumped_ns };
+        let (parts, hosts) = (vec![1], Vec::new());
+        let start = Some(start);
+        trial.load.shard = Some(ShardRecord { of: 2, parts, launcher: None, start, hosts });
+    };
+    at(&open(), "clock-kept", set, &[(None, PASS), (Some(-2_000_000), FAIL)])?;
     let sessions = |trial: &mut Trial, (lost, wrong)| {
         let fine = SessionsRecord { started: 9, reconciles: true, ..<_>::default() };
         trial.sessions = Some(SessionsRecord { lost, wrong, ..fine });

@@ -11,8 +11,7 @@ mod other;
 mod words;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -59,21 +58,21 @@ pub(crate) struct Agreed {
 /// A part at its meeting, on a thread of its own while connections are opened.
 pub(crate) struct Meeting {
     agreement: Arc<Agreement>,
-    gone: Arc<AtomicBool>,
+    gone: Arc<OnceLock<String>>,
     thread: JoinHandle<Result<Agreed, String>>,
 }
 
 /// What the thread shares with the generator.
 struct Link {
     agreement: Arc<Agreement>,
-    /// The generator is not there any more.
-    gone: Arc<AtomicBool>,
+    /// Why the generator is not there any more.
+    gone: Arc<OnceLock<String>>,
     until: Instant,
 }
 
 impl Link {
-    fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Relaxed)
+    fn gone(&self) -> Option<&str> {
+        self.gone.get().map(String::as_str)
     }
 
     fn is_over(&self) -> bool {
@@ -81,8 +80,8 @@ impl Link {
     }
 }
 
-/// Why a part gives up whose generator is gone.
-const GONE: &str = "its generator ended before the start";
+/// Why a generator is gone that does not say so.
+pub(super) const GONE: &str = "its generator ended before the start";
 
 impl Meeting {
     /// Goes there.
@@ -91,7 +90,7 @@ impl Meeting {
     /// Where part 0 cannot listen.
     pub(crate) fn begin(terms: Terms) -> Result<Self> {
         let agreement = Arc::new(Agreement::default());
-        let gone = Arc::new(AtomicBool::new(false));
+        let gone = Arc::new(OnceLock::new());
         let link = Link {
             agreement: Arc::clone(&agreement),
             gone: Arc::clone(&gone),
@@ -117,12 +116,12 @@ impl Meeting {
         Arc::clone(&self.agreement)
     }
 
-    /// Leaves, after the load or without one.
+    /// Leaves, after the load or without one, and says why to those who still wait.
     ///
     /// # Errors
     /// Why there was no start.
-    pub(crate) fn end(self) -> Result<Agreed> {
-        self.gone.store(true, Ordering::Relaxed);
+    pub(crate) fn end(self, why: &str) -> Result<Agreed> {
+        self.gone.get_or_init(|| why.into());
         let found = self.thread.join().map_err(|_| anyhow!("the meeting's thread panicked"))?;
         found.map_err(|why| untrusted(format!("no start: {why}")))
     }

@@ -49,7 +49,8 @@ pub(super) fn fastest(exchanges: &[Exchange]) -> ClockRecord {
 pub(super) fn compare(talk: &mut Talk) -> Result<ClockRecord, Option<Answer>> {
     let mut exchanges = Vec::with_capacity(EXCHANGES);
     for _ in 0..EXCHANGES {
-        let asked = now();
+        // Not by the time of day, which somebody may set meanwhile.
+        let (asked, asked_at) = (now(), Instant::now());
         talk.say(&Said::Time).map_err(|_| None)?;
         let until = Instant::now() + ANSWER_WITHIN;
         let there_ns = loop {
@@ -60,7 +61,7 @@ pub(super) fn compare(talk: &mut Talk) -> Result<ClockRecord, Option<Answer>> {
                 Heard::Nothing | Heard::End => return Err(None),
             }
         };
-        let answered_ns = ns(now());
+        let answered_ns = ns(asked + asked_at.elapsed());
         exchanges.push(Exchange { asked_ns: ns(asked), there_ns, answered_ns });
     }
     Ok(fastest(&exchanges))

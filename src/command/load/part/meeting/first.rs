@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::words::{Answer, Heard, Said, Talk, say};
-use super::{Agreed, GONE, LOOK, Link, Terms, listed, now};
+use super::{Agreed, LOOK, Link, Terms, listed, now};
 use crate::base::units::ns;
 use crate::base::untrusted;
 use crate::document::ClockRecord;
@@ -35,6 +35,8 @@ enum Event {
     Left {
         part: u64,
         from: SocketAddr,
+        /// What it said last.
+        why: Option<String>,
     },
     /// It is no part of this load.
     Wrong {
@@ -141,8 +143,8 @@ fn gather(
         if is_ready == guests.len() && link.agreement.is_open() {
             return start(terms);
         }
-        if link.is_gone() {
-            return Err(format!("part 0: {GONE}"));
+        if let Some(why) = link.gone() {
+            return Err(format!("part 0: {why}"));
         }
         if link.is_over() {
             return Err(missing(terms, link, guests));
@@ -189,8 +191,9 @@ fn attend(event: Event, guests: &mut [Option<Guest>]) -> Result<(), String> {
             }
             Ok(())
         }
-        Event::Left { part, from } => {
-            Err(format!("part {part} ({from}) left before the start: see what it says itself"))
+        Event::Left { part, from, why } => {
+            let why = why.unwrap_or_else(|| "see what it says itself".into());
+            Err(format!("part {part} ({from}) left before the start: {why}"))
         }
     }
 }
@@ -239,19 +242,20 @@ fn receive(stream: TcpStream, from: SocketAddr, terms: &Terms, events: &Sender<E
         return;
     }
     let _ = events.send(Event::Came { part, host, from, stream: to_answer });
-    loop {
+    let why = loop {
         match talk.hear() {
             Heard::Said(Said::Time) => {
                 if talk.say(&Answer::Time { unix_ns: ns(now()) }).is_err() {
-                    break;
+                    break None;
                 }
             }
             Heard::Said(Said::Ready) => drop(events.send(Event::Ready { part })),
             Heard::Nothing => {}
-            Heard::Said(Said::Hello { .. }) | Heard::End => break,
+            Heard::Said(Said::Leaves { why }) => break Some(why),
+            Heard::Said(Said::Hello { .. }) | Heard::End => break None,
         }
-    }
-    let _ = events.send(Event::Left { part, from });
+    };
+    let _ = events.send(Event::Left { part, from, why });
 }
 
 /// Why one that came belongs to no load of this program, or to one of other parts.

@@ -4,7 +4,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use super::words::{Answer, Heard, Said, Talk};
-use super::{Agreed, GONE, LOOK, Link, Terms, clock};
+use super::{Agreed, LOOK, Link, Terms, clock};
 use crate::document::ClockRecord;
 
 /// A try to connect takes no longer.
@@ -34,8 +34,8 @@ pub(super) fn join(terms: &Terms, link: &Link) -> Result<Agreed, String> {
     }
     // Clocks are compared as late as can be: they drift.
     while !link.agreement.is_open() {
-        if link.is_gone() {
-            return Err(GONE.into());
+        if let Some(why) = link.gone() {
+            return Err(leave(&talk, why));
         }
         std::thread::sleep(LOOK);
     }
@@ -75,7 +75,7 @@ fn connect(terms: &Terms, link: &Link) -> Result<TcpStream, String> {
         });
         match tried {
             Ok(stream) => return Ok(stream),
-            Err(_) if link.is_gone() => return Err(GONE.into()),
+            Err(_) if link.gone().is_some() => return Err(link.gone().unwrap_or_default().into()),
             Err(error) if link.is_over() => {
                 return Err(format!(
                     "part {} of {} did not find part 0 at {host}:{port} within {}: {error}; is it \
@@ -97,11 +97,20 @@ fn next(talk: &mut Talk, link: &Link, lost: &dyn Fn() -> String) -> Result<Answe
         match talk.hear() {
             Heard::Said(answer) => return Ok(answer),
             Heard::End => return Err(lost()),
-            Heard::Nothing if link.is_gone() => return Err(GONE.into()),
+            Heard::Nothing if link.gone().is_some() => {
+                return Err(leave(talk, link.gone().unwrap_or_default()));
+            }
             Heard::Nothing if Instant::now() > link.until + DEAD_AFTER => return Err(lost()),
             Heard::Nothing => {}
         }
     }
+}
+
+/// Says why it leaves, to part 0 and to its own people.
+fn leave(talk: &Talk, why: &str) -> String {
+    // Part 0 may be gone, too.
+    let _ = talk.say(&Said::Leaves { why: why.into() });
+    why.into()
 }
 
 fn unexpected(answer: Answer) -> String {

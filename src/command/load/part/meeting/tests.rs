@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::clock::{Exchange, fastest};
 use super::words::{Said, say};
-use super::{Agreed, Meeting, Terms};
+use super::{Agreed, GONE, Meeting, Terms};
 use crate::base::exit::code_of;
 use crate::document::ClockRecord;
 
@@ -41,7 +41,7 @@ fn met(all: Vec<Terms>) -> Vec<Result<Agreed, String>> {
         while !meeting.thread.is_finished() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        meeting.end().map_err(|error| {
+        meeting.end(GONE).map_err(|error| {
             assert_eq!(code_of(&error), 4, "{error}");
             error.to_string()
         })
@@ -123,7 +123,13 @@ fn who_leaves_before_the_start_is_named() {
     stays.agreement().opened();
     let leaves = Meeting::begin(terms(1, 3, port)).expect("it begins");
     // Its generator ends, as with no connection to the server.
-    assert!(leaves.end().expect_err("no start").to_string().contains("its generator ended"));
+    assert!(
+        leaves
+            .end("no connection to it")
+            .expect_err("no start")
+            .to_string()
+            .contains("no connection to it")
+    );
     let hello = Said::Hello {
         part: 2,
         of: 3,
@@ -138,7 +144,7 @@ fn who_leaves_before_the_start_is_named() {
     while !stays.thread.is_finished() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    let error = stays.end().expect_err("no start").to_string();
+    let error = stays.end(GONE).expect_err("no start").to_string();
     assert!(error.contains("left before the start"), "{error}");
 }
 
@@ -154,7 +160,7 @@ fn strangers_at_the_port_are_nobody() {
     while !(first.thread.is_finished() && second.thread.is_finished()) {
         std::thread::sleep(Duration::from_millis(1));
     }
-    assert!(first.end().is_ok() && second.end().is_ok());
+    assert!(first.end(GONE).is_ok() && second.end(GONE).is_ok());
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) enum Said {
     Time,
     /// Its connections are open.
     Ready,
+    /// It makes no load, and why.
+    Leaves { why: String },
 }
 
 /// What part 0 says.
