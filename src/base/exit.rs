@@ -67,12 +67,31 @@ pub fn untrusted(message: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Untrusted(message.into()))
 }
 
+/// Somebody ended it before there was a result; exit code 130.
+#[derive(Debug)]
+pub(crate) struct Interrupted(String);
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// An error that is nobody's fault: it was ended before there was a result. The program ends with code 130.
+pub(crate) fn interrupted(message: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(Interrupted(message.into()))
+}
+
 /// The code with which an error ends the program.
 pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
     if error.is::<Usage>() {
         2
     } else if error.is::<Untrusted>() {
         Exit::Untrusted.code()
+    } else if error.is::<Interrupted>() {
+        Exit::Interrupted.code()
     } else {
         1
     }
@@ -93,7 +112,20 @@ pub(crate) fn words(error: &anyhow::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::words;
+    use super::{code_of, interrupted, untrusted, usage, words};
+
+    #[test]
+    fn an_error_has_the_code_of_its_kind_whatever_it_was_found_in() {
+        for (error, code) in [
+            (usage("x"), 2),
+            (untrusted("x"), 4),
+            (interrupted("x"), 130),
+            (anyhow::anyhow!("x"), 1),
+        ] {
+            assert_eq!(code_of(&error), code);
+            assert_eq!(code_of(&error.context("y")), code);
+        }
+    }
 
     #[test]
     fn a_cause_that_was_named_is_not_named_again() {

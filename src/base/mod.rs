@@ -10,6 +10,7 @@ pub mod target;
 pub mod units;
 pub mod values;
 
+pub(crate) use exit::interrupted;
 pub use exit::{Exit, untrusted, usage};
 pub(crate) use invocation::invocation;
 pub(crate) use listed::listed;

@@ -45,6 +45,7 @@ use crate::base::{Exit, did_you_mean_or, units, usage};
 use crate::document::CheckTest;
 use crate::process::interrupts;
 use report::Reports;
+use setting::Tried;
 use speech::Page;
 
 /// `c10k check`.
@@ -163,7 +164,9 @@ fn attempt_all(
     let mut tests = Vec::new();
     for behaviour in chosen {
         if stop.load(SeqCst) {
-            break;
+            let verdict = Verdict::Skipped("interrupted before it was tried".into());
+            tests.push(report::test(behaviour, Tried { verdict, tries: 0, failures: 0 }));
+            continue;
         }
         bar.set_message(behaviour.name);
         let verdict = setting.try_repeatedly(behaviour, args.tries, args.confirm);

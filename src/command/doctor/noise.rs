@@ -9,6 +9,7 @@ use loadgen::{Load, Moment, Phase};
 use protocol::{App, Framing, Recipe, Request};
 
 use super::{Subject, graded};
+use crate::base::interrupted;
 use crate::base::units::{as_f64, ns};
 use crate::document::{Finding, Noise, Ratio};
 use crate::host::accounts;
@@ -78,7 +79,9 @@ fn figures_of(
     });
     let outcome = outcome.map_err(explain)?;
     ours::stop(server)?;
-    ensure!(!outcome.interrupted, "interrupted");
+    if outcome.interrupted {
+        return Err(interrupted("interrupted: the noise was not measured"));
+    }
     ensure!(outcome.completed > 0, "{} answered nothing", model.name);
     let completed = as_f64(outcome.completed);
     Ok((completed / outcome.phases.measure.as_secs_f64(), as_f64(ns(cpu)) / completed))

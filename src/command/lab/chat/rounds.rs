@@ -10,6 +10,7 @@ use loadgen::RoomLoad;
 
 use super::{AGAINST, Detectable, Measured, Room};
 use crate::analysis::standings::away;
+use crate::base::interrupted;
 use crate::command::lab::told::Times;
 use crate::document::{Estimate, Status, Validity};
 use crate::host::machine;
@@ -110,7 +111,9 @@ pub(super) fn measure(quick: bool) -> Result<Measured> {
                     }
                 }
             }
-            ensure!(!stop.load(Ordering::Relaxed), "interrupted");
+            if stop.load(Ordering::Relaxed) {
+                return Err(interrupted("interrupted: there is no page"));
+            }
         }
         rounds += 1;
     }

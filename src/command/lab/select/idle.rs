@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::doubt;
 use crate::analysis::metric::{Metric, SERVER_CPU};
-use crate::base::Exit;
+use crate::base::{Exit, interrupted};
 use crate::command::lab::told::Times;
 use crate::document::{Cell, Estimate, Summary, store};
 use crate::plan::Plan;
@@ -62,7 +62,9 @@ pub(super) fn measure(quick: bool, dir: &Path) -> Result<Found> {
     let plan = Plan::read(&file)?;
     let blocks = plan.trials;
     let made = run::of_plan(plan, dir)?;
-    ensure!(made.exit != Exit::Interrupted, "interrupted");
+    if made.exit == Exit::Interrupted {
+        return Err(interrupted("interrupted: there is no page"));
+    }
     let mut left_out: Vec<String> = Vec::new();
     for out in &made.summary.excluded {
         let said =

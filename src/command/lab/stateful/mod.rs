@@ -21,7 +21,7 @@ use points::connection_words;
 use protocol::Home;
 use serde::Deserialize;
 
-use crate::base::{Exit, usage};
+use crate::base::{Exit, interrupted, usage};
 use crate::document::store;
 use crate::document::{Killed, LabReport, LabSessions, Naive, SchemaId, Summary, Trial};
 use crate::process::redis::Redis;
@@ -92,10 +92,10 @@ fn measure(args: &StatefulArgs) -> Result<(PathBuf, Exit)> {
     let killed = kill_all(&program, redis.as_ref())?;
     let made = run::of_plan(plan, &args.out)?;
     if made.exit == Exit::Interrupted {
-        eprintln!(
+        return Err(interrupted(format!(
             "interrupted: go on with c10k run --resume {0}, then c10k lab stateful --from {0}",
             made.dir.display()
-        );
+        )));
     }
     let mut report = report(&made.summary, &made.dir)?;
     if redis.is_none() {
