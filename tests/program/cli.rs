@@ -2,6 +2,7 @@
 //! what to do, the right exit code, and nothing lost.
 
 mod apps;
+mod every;
 mod guesses;
 mod http;
 mod models;

@@ -69,6 +69,23 @@ impl Terminal {
         }
     }
 
+    /// Reads what appears until the program has ended. Returns its exit code and what was not read before.
+    pub(crate) fn all(&mut self) -> (Option<i32>, String) {
+        let mut buffer = [0; 4096];
+        // A terminal holds little, and a program that prints more waits for somebody to read.
+        let look = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+        loop {
+            let ended = self.child.try_wait().expect("it is ours");
+            let mut line = [PollFd::new(&self.screen, PollFlags::IN)];
+            if rustix::io::retry_on_intr(|| poll(&mut line, Some(&look))) == Ok(1) {
+                let n = self.screen.read(&mut buffer).expect("its other end is open");
+                self.seen.push_str(&String::from_utf8_lossy(&buffer[..n]));
+            } else if let Some(status) = ended {
+                return (status.code(), std::mem::take(&mut self.seen));
+            }
+        }
+    }
+
     /// Waits for its end, and returns its exit code.
     pub(crate) fn ends(&mut self) -> Option<i32> {
         self.child.wait().expect("it ends").code()
