@@ -53,8 +53,53 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A model of your own is one file beside the others and one line in their list: begin with
-//! `models/yours.rs`, which is filled in by that rule and fails its checks until it is.
+//! To write a model of your own, write how it waits; here each client has a thread:
+//!
+//! ```
+//! use std::io::{BufRead, BufReader, Write};
+//! use std::net::{Ipv4Addr, TcpStream};
+//!
+//! use protocol::Service;
+//! use rustix::process::{Signal, getpid, kill_process};
+//! use servers::{Config, Family, Model, Server};
+//!
+//! static MINE: Model =
+//!     Model { name: "mine", family: Family::Thread, run: serve, ..Model::PLAIN };
+//!
+//! fn serve(server: &'static Server) -> std::io::Result<()> {
+//!     // Whatever it needs before its first client is made above this line.
+//!     server.ready()?;
+//!     while let Some(conn) = server.next_client() {
+//!         // Where there is no thread this client is lost, and counted so; the server goes on.
+//!         let _ = std::thread::Builder::new().spawn(move || conn.serve());
+//!     }
+//!     server.wait_until_empty();
+//!     Ok(())
+//! }
+//!
+//! let config = Config::plain((Ipv4Addr::LOCALHOST, 0).into(), Service::BENCH);
+//! let totals = Server::bind(&MINE, config)?.run(|server| {
+//!     let address = server.address;
+//!     std::thread::spawn(move || {
+//!         // The second is served while the first is there.
+//!         let clients = [(); 2].map(|()| TcpStream::connect(address).expect("it listens"));
+//!         for mut stream in clients.iter().rev() {
+//!             stream.write_all(b"MUL 6 7\n").expect("it reads");
+//!             let mut reply = String::new();
+//!             BufReader::new(stream).read_line(&mut reply).expect("it answers");
+//!             assert_eq!(reply, "OK 42\n");
+//!         }
+//!         kill_process(getpid(), Signal::TERM).expect("this process");
+//!     });
+//!     Ok(())
+//! })?;
+//! assert_eq!((totals.accepted, totals.requests), (2, 2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! In this crate it is one file beside the others and one line in their list, and is then tested and
+//! measured like them: begin with `models/yours.rs`, which fails its checks until it is filled in.
+//! Loops and pools use what is not public: turns, timers, mailboxes.
 //!
 //! A process runs one [`Server`], once: signals belong to a process, and so does the account of
 //! what it used. That is why [`Server::bind`] may hand out a `&'static` reference.
@@ -84,6 +129,7 @@ mod turns;
 pub use apps::{AppConfig, DispatchConfig, ShellConfig};
 pub use broken::{BROKEN, Broken};
 pub use config::{Config, RunError, StartError};
+pub use connection::Conn;
 pub use models::{EXERCISES, Family, MODELS, Model, Receives, RingSettings, VARIANTS, Workers};
 pub use net::Server;
 pub use net::counters::{Totals, WorkerTotals};

@@ -73,7 +73,7 @@ impl Arrival {
 
 /// One admitted connection.
 #[derive(Debug)]
-pub(crate) struct Conn {
+pub struct Conn {
     // Fields are dropped in this order: the place is given back while the descriptor is ours.
     pub(crate) client: Client,
     pub(crate) stream: OwnedFd,
@@ -188,6 +188,11 @@ impl Conn {
         let client = Client { session, server, descriptor, ending, worker: None, arrival, peer };
         let (phase, beside) = (Phase::Serving, None);
         Self { client, stream, phase, beside, readable: false, unproven: false }
+    }
+
+    /// Serves this client until it leaves, blocking: for models in which each has a thread or a process.
+    pub fn serve(self) {
+        drive::to_end(self, 0);
     }
 
     /// Ends the connection, for this reason.

@@ -86,7 +86,7 @@ pub struct Model {
 
 impl Model {
     /// What most models are like; each names what is particular to it.
-    pub(crate) const PLAIN: Self = Self {
+    pub const PLAIN: Self = Self {
         name: "",
         family: Family::Sequential,
         summary: "",

@@ -203,7 +203,7 @@ impl Server {
     ///
     /// # Errors
     /// When there is no descriptor for a client, or nobody hears the announcement.
-    pub(crate) fn ready(&self) -> io::Result<()> {
+    pub fn ready(&self) -> io::Result<()> {
         self.next_descriptor()?;
         if let Some(announce) = self.announce.get()
             && !stopping::is_stopping()
@@ -244,7 +244,8 @@ impl Server {
     }
 
     /// The next client, for models that block in accept(2); `None` when stopping.
-    pub(crate) fn next_client(&'static self) -> Option<Conn> {
+    #[must_use]
+    pub fn next_client(&'static self) -> Option<Conn> {
         self.listener().next_client()
     }
 
@@ -299,7 +300,7 @@ impl Server {
     }
 
     /// Waits until the last connection is gone, for models whose threads nobody joins.
-    pub(crate) fn wait_until_empty(&self) {
+    pub fn wait_until_empty(&self) {
         self.admission.wait_until_empty();
     }
 
