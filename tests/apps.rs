@@ -71,7 +71,7 @@ impl Row {
 fn main() {
     let mut arguments = Arguments::from_args();
     // Most of these wait for each other and not for processors.
-    arguments.test_threads.get_or_insert(8);
+    arguments.test_threads.get_or_insert(24);
     let themes = [
         chat::ROWS,
         clock::ROWS,

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn main() {
     let mut arguments = Arguments::from_args();
     // Most of these wait for timeouts and not for processors.
-    arguments.test_threads.get_or_insert(8);
+    arguments.test_threads.get_or_insert(24);
     let trials = MODELS
         .iter()
         .chain(VARIANTS)

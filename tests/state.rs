@@ -21,7 +21,7 @@ use support::{c10k, until};
 fn main() {
     let mut arguments = Arguments::from_args();
     // Most of these wait for processes and not for processors.
-    arguments.test_threads.get_or_insert(4);
+    arguments.test_threads.get_or_insert(12);
     let models = || MODELS.iter().filter(|model| (model.probe)().is_ok());
     let mut trials: Vec<Trial> = Vec::new();
     for model in models() {
