@@ -2,7 +2,7 @@
 #
 #   docker build -t c10k .
 #   docker run --rm -it --ulimit nofile=1048576:1048576 --security-opt seccomp=unconfined \
-#     -v "$PWD/results:/work/results" c10k run
+#     -v "$PWD/results:/runs/results" c10k run
 #
 # Descriptors: a connection takes one at either end. Without --ulimit the daemon's limit holds, and a run with
 # ten thousand connections says which limit is too low.
@@ -42,6 +42,6 @@ RUN apt-get update \
 COPY --from=build /src/target/release/c10k /usr/local/bin/c10k
 COPY LICENSE-MIT LICENSE-APACHE /usr/local/share/doc/c10k/
 # Runs are written below the working folder.
-WORKDIR /work
+WORKDIR /runs
 ENTRYPOINT ["c10k"]
 CMD ["doctor"]
