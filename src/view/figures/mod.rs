@@ -19,6 +19,7 @@ use std::path::Path;
 use anyhow::Result;
 pub(crate) use columns::{Column, columns, numbers};
 pub(crate) use lab::lab_figures;
+use serde::Deserialize;
 #[cfg(test)]
 pub(crate) use sweep::figures as of_series;
 pub(crate) use sweep::series;
@@ -113,9 +114,14 @@ fn lab_of(dir: &Path) -> Result<Option<LabReport>> {
     if !path.is_file() {
         return Ok(None);
     }
-    let any: serde_json::Value = store::read_json(&path)?;
-    let known = serde_json::to_value(SchemaId::lab())?;
-    Ok(if any["schema"] == known { Some(store::read_json(&path)?) } else { None })
+    let any: Any = store::read_json(&path)?;
+    Ok(if any.schema == SchemaId::lab() { Some(store::read_json(&path)?) } else { None })
+}
+
+/// What every document begins with.
+#[derive(Deserialize)]
+struct Any {
+    schema: SchemaId,
 }
 
 /// The run, the program and the machine, in a few words each.
