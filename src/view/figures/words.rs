@@ -130,9 +130,8 @@ fn words(name: &str) -> (Subject, &'static str, &'static str) {
         "cpu" => (
             Subject::Cost,
             "What a request costs the server",
-            "Server CPU time per correct reply, which explains the throughput: dark in its own \
-             code, light in the kernel, hollow where processes use too little for the kernel's \
-             clock ticks to split it.",
+            "Server CPU time per correct reply, which explains throughput: dark in its own code, \
+             light in the kernel, hollow where the kernel's clock ticks are too coarse to tell.",
         ),
         "syscalls" => (
             Subject::Calls,
