@@ -1,6 +1,9 @@
 "use strict";
 // Holds what the page of a lab shows against the document that is in it: figures, tables, sentences.
 {
+  // All figures are drawn at once for paper.
+  dispatchEvent(new Event("beforeprint"));
+  dispatchEvent(new Event("afterprint"));
   const lab = JSON.parse(document.getElementById("truth").textContent);
   const failures = [];
   let seen = 0;
