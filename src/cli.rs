@@ -1,4 +1,4 @@
-//! The dispatch: which command is meant, and with what code it ends.
+//! The dispatch: it runs the command that was given, and sets the exit code.
 
 mod guesses;
 mod shell;
@@ -37,48 +37,48 @@ const EXAMPLES: &str = "\
 Examples:
   c10k run                                     an answer in two minutes; --all for every model
   c10k run epoll tokio-multi                   compare two
-  c10k run latency                             a plan of c10k plans: how long clients wait
+  c10k run latency                             a built-in plan: how long clients wait
   c10k advise --clients 10k --active 5% --wait 5ms --p99 20ms
   c10k serve epoll                             one server, at 127.0.0.1:9000
-  c10k client 127.0.0.1:9000                   speak to it by hand
+  c10k client 127.0.0.1:9000                   talk to it by hand
   c10k load 127.0.0.1:9000 -c 50 -d 10s
   c10k load 127.0.0.1:9000 --rate 20k --poisson --json result.json
   c10k load 127.0.0.1:9000 --find-capacity 'p99<20ms'
   c10k load http://localhost:8080/index.html
-  c10k doctor                                  what on this machine will spoil a measurement
+  c10k doctor                                  what would spoil measurements here
   c10k check --command 'python3 server.py {port}' --app multiply
 
-Exit codes: 0 ok, 1 failed or fell short, 2 usage, 3 worse (compare --gate, soak), 4 the result is not to be trusted, 130 interrupted";
+Exit codes: 0 ok, 1 an error or a failed check, 2 usage, 3 worse (compare --gate) or drifting (soak), 4 the result cannot be trusted, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run an experiment: every model of a plan, measured and compared
     Run(RunArgs),
-    /// Say which model to take for a load, from what this machine has measured or by measuring
+    /// Recommend a model for a load, from saved runs of this machine or a new measurement
     Advise(AdviseArgs),
     /// Run one server in the foreground
     Serve(Box<ServeArgs>),
-    /// Speak to a server by hand or from a pipe, line by line
+    /// Talk to a server line by line, from the keyboard or a pipe
     Client(ClientArgs),
-    /// Load any server and measure it
+    /// Send load to a server and measure its replies
     Load(Box<LoadArgs>),
     /// Run a server with known latencies, to test a load generator
     Calibrate(CalibrateArgs),
     /// Add up the results of several generators that loaded one server together
     Merge(merge::MergeArgs),
-    /// Export a saved result: Markdown, LaTeX, CSV, histograms
+    /// Export a saved result as Markdown, LaTeX, CSV or histograms
     Export(export::ExportArgs),
-    /// Preflight: find what will spoil measurements on this machine, and how to fix it
+    /// Check this machine for conditions that spoil measurements, and say how to fix them
     Doctor(doctor::DoctorArgs),
-    /// Run a lab, or list the labs: one question, one factor at a time
+    /// Run a lab, or list the labs; each answers one question, changing one factor at a time
     Lab(lab::LabArgs),
-    /// Check how any server handles misbehaving clients, and score it
+    /// Test how a server handles misbehaving clients, and score it
     Check(CheckArgs),
-    /// Load servers for long, and find what they lose with each connection
+    /// Load servers for an hour or longer, to find resource leaks
     Soak(SoakArgs),
     /// List the models
     Models {
-        /// Only these
+        /// Only these models
         #[arg(value_name = "MODEL", value_parser = model_names(), conflicts_with = "broken")]
         #[arg(hide_possible_values = true)]
         names: Vec<String>,
@@ -89,21 +89,21 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// List the built-in plans: what they ask and how long they take
+    /// List the built-in plans, with their questions and durations
     Plans {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Print the comparison of a saved run again, and rebuild its page on request
+    /// Print the comparison of a saved run, or rebuild its page
     Report(ReportArgs),
     /// Pack the trials of each saved run into one file
     Pack(pack::PackArgs),
-    /// Compare two runs or two builds, with intervals and verdicts
+    /// Compare two runs, two builds or two servers, with intervals and verdicts
     Compare(CompareArgs),
     /// Print the JSON Schema of a document
     Schema {
-        /// Which document
+        /// The document
         #[arg(value_enum)]
         document: SchemaOf,
     },
@@ -112,13 +112,13 @@ enum Command {
     Version,
     /// Print the manual page of the program or of a command, or write all pages to a folder
     Man {
-        /// A command, or an existing folder for all pages, as in ./man
+        /// A command, or an existing folder (as in ./man) that receives all pages
         #[arg(value_name = "COMMAND|DIR")]
         what: Option<String>,
     },
     /// Print completions for a shell
     Completions {
-        /// Which shell
+        /// The shell
         shell: clap_complete::Shell,
     },
 }

@@ -1,24 +1,24 @@
-//! c10k: one small protocol, served in every way a server can be built, and measured so that
-//! the numbers can be believed.
+//! c10k: one small protocol, served in every way a server can be built, and measured with
+//! trustworthy numbers.
 //!
-//! This crate is the program. The protocol, the servers and the load generator are crates of
-//! their own, which know nothing of it. Its floors, from the ground up; a module uses those below
-//! its own floor and none above:
+//! This crate is the program. The protocol, the servers and the load generator are separate crates
+//! that do not depend on it. Its floors, from the ground up (a module uses the floors below its own
+//! and none above):
 //!
-//! 1. `base`: units, what is typed, what is printed, how the program ends
+//! 1. `base`: units, parsed values, printing, exit codes
 //! 2. `statistics`: intervals, ratios, tests, laws; numbers in, numbers out
-//! 3. `document`: what is written down, and how
-//! 4. `host`: what this machine is and does, and what a process on it uses
-//! 5. `workload`: what is asked of a server, and how its clients behave
-//! 6. `analysis`: what follows from what was measured
+//! 3. `document`: the documents and their storage
+//! 4. `host`: the machine, and the resources that processes use
+//! 5. `workload`: requests, arrivals and the conduct of clients
+//! 6. `analysis`: conclusions from measurements
 //! 7. `plan`: experiments as TOML
-//! 8. `process`: servers are started, watched and stopped
-//! 9. `trial`: one trial: its load, its record, the view of it while it runs
-//! 10. `view`: what people and other tools read: terminal, page, exports
+//! 8. `process`: starting, watching and stopping servers
+//! 9. `trial`: one trial: its load, its record, its live display
+//! 10. `view`: output for people and other tools: terminal, page, exports
 //! 11. `run`: many trials: their order, resuming, the summary
-//! 12. `command`: one file or folder a command, with its arguments; `cli`: which one is meant
+//! 12. `command`: one file or folder for each command, with its arguments; `cli`: the dispatch
 //!
-//! What is public is what the tests and the benchmarks use.
+//! Public items are those that tests and benchmarks use.
 
 #![allow(
     unreachable_pub,

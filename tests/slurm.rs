@@ -70,7 +70,7 @@ fn assert_named_as_missing(folder: &Path, part: usize, node: &str) {
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(4), "{said}{}", text(&output.stderr));
     assert!(
-        said.contains(&format!("2 of 3 parts are here; missing: {part} (on {node});")),
+        said.contains(&format!("only 2 of 3 parts were merged; missing: {part} (on {node});")),
         "{said}"
     );
 }
@@ -147,7 +147,8 @@ fn what_is_no_task_makes_the_whole_load(cluster: &Cluster, server: &Recorder, fo
         assert!(document["load"]["shard"].is_null(), "{how}");
         std::fs::remove_file(file).expect("it is there");
     };
-    let told = "SLURM_NTASKS=3, but this process is no task of a step: it makes the whole load";
+    let told =
+        "SLURM_NTASKS=3, but this process is not a task of a step, so it sends the whole load";
     let out = folder.join("batch.out");
     let mut batch = cluster.command("sbatch");
     batch.args(["-W", "-N3", "-n3", "-o"]).arg(&out).args(["--wrap", &load]);

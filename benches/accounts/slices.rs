@@ -49,7 +49,7 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 pub(crate) struct Pair {
     /// Whether the first of them was the one with the accounts.
     pub(crate) on_first: bool,
-    /// Server CPU for each right reply, in nanoseconds.
+    /// Server CPU for each correct reply, in nanoseconds.
     pub(crate) on_cpu_per_request_ns: f64,
     pub(crate) off_cpu_per_request_ns: f64,
 }

@@ -21,7 +21,7 @@ pub(crate) struct Live {
     pub(crate) connections: usize,
     /// Open when the load began.
     opened: usize,
-    /// Those that got a right reply in the measurement.
+    /// Those that got a correct reply in the measurement.
     pub(crate) served: usize,
     /// Right replies of the connection that got fewest, and of the one that got most.
     pub(crate) replies_least: u64,

@@ -84,7 +84,7 @@ pub(crate) fn rate(outcome: &Outcome) -> f64 {
     units::as_f64(outcome.completed) / outcome.phases.measure.as_secs_f64()
 }
 
-/// Server CPU for each right reply, in nanoseconds. Both are taken over their own stretch, since
+/// Server CPU for each correct reply, in nanoseconds. Both are taken over their own stretch, since
 /// whoever reads the clocks comes a little late for both edges.
 pub(crate) fn cpu_per_request(outcome: &Outcome, cpu: Duration) -> Result<f64> {
     ensure!(outcome.completed > 0, "there was no reply");

@@ -1,4 +1,5 @@
-//! When a load begins, and how several generators agree on that while each opens its connections.
+//! When a load begins, and how several generators agree on that time while they open their
+//! connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,8 +19,8 @@ pub enum StartAt {
     Agreed(Arc<Agreement>),
 }
 
-/// Between a generator and those who agree on its start: it says when its connections are open, and
-/// is told when to begin.
+/// The channel between a generator and the code that agrees on its start: the generator reports
+/// that its connections are open, and gets the time to begin.
 #[derive(Debug, Default)]
 pub struct Agreement {
     open: AtomicBool,
@@ -47,12 +48,12 @@ impl Agreement {
         self.at_ns.store(CALLED_OFF, Ordering::Release);
     }
 
-    /// The generator's connections are open: it says so itself.
+    /// The generator reports that its connections are open.
     pub fn opened(&self) {
         self.open.store(true, Ordering::Release);
     }
 
-    /// What was decided, if anything was: `None` within is a start that was called off.
+    /// The decision, if there is one; an inner `None` is a cancelled start.
     pub(crate) fn decision(&self) -> Option<Option<Duration>> {
         match self.at_ns.load(Ordering::Acquire) {
             0 => None,

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-/// What became of every request of the measurement. A request belongs to the measurement when
-/// it was due in it (open loop), or was sent in it or in flight when it began (closed loop); what
-/// happens to it later, up to the end of the drain, is counted here too.
+/// The outcomes of all requests of the measurement. A request belongs to the measurement if it was
+/// due in it (open loop), or was sent in it or in flight when it began (closed loop). Its outcome
+/// counts up to the end of the drain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// Requests of the measurement.
     pub offered: u64,
-    /// Those whose first byte was given to the kernel, or could not be since the connection had
-    /// just died.
+    /// Requests whose first byte was passed to the kernel, or could not be because the connection
+    /// had just ended.
     pub sent: u64,
-    /// Those that got the right reply.
+    /// Those that got the correct reply.
     pub ok: u64,
     /// Those that failed, by [`Failure::name`]; names that did not occur are left out.
     pub errors: BTreeMap<&'static str, u64>,
@@ -87,7 +87,7 @@ pub enum Failure {
     RefusedBadToken,
     /// `ERR bad-step`.
     RefusedBadStep,
-    /// `ERR table-full`: the server keeps as many sessions as it may.
+    /// `ERR table-full`: the server has reached its session limit.
     RefusedTableFull,
     /// `ERR store`: what keeps the server's sessions cannot be reached.
     RefusedStore,

@@ -1,4 +1,4 @@
-//! How the connections of a load behave, beside sending requests.
+//! How the connections of a load behave, apart from sending requests.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -24,8 +24,9 @@ pub struct Conduct {
     /// A connection that is older is closed at its next idle moment, and opened again. Looked at
     /// when it has a reply, and every 100 ms.
     pub lifetime: Option<Duration>,
-    /// Requests in flight on a connection at most: 1 to [`PIPELINE_MAX`]. In closed loop always so
-    /// many, in open loop where requests find no connection with fewer. Replies come in order.
+    /// Maximum number of requests in flight on a connection: 1 to [`PIPELINE_MAX`]. A closed loop
+    /// always uses this number; an open loop uses it if no connection has fewer. Replies come in
+    /// order.
     pub pipeline: usize,
     /// In closed loop, how long a client waits after a reply before its next request.
     pub think: Option<Think>,
@@ -102,8 +103,8 @@ impl Conduct {
         )?;
         rule(
             self.pipeline == 1 || !raw,
-            "raw framing has no message boundaries, so a connection has one request in flight: use \
-             line framing to pipeline",
+            "raw framing has no message boundaries, so a connection can have only one request in flight: use line \
+             framing to pipeline",
         )?;
         rule(
             self.think.is_none() || load.arrivals == Arrivals::Closed,

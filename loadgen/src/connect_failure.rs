@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 
 use rustix::io::Errno;
 
-/// How opening a connection can fail. It is no request's fate, since nothing was sent, and counted
-/// apart.
+/// How opening a connection can fail. No request was sent, so it is counted separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectFailure {
-    /// Nobody listens there.
+    /// No server listens there.
     Refused,
     /// It took longer than the connect timeout: the listener's queue was full, say.
     TimedOut,
     /// The server, or something on the way, aborted it.
     Reset,
-    /// There is no way there.
+    /// There is no route to the host.
     Unreachable,
     /// This machine had no local port left for that address: the generator's limit.
     NoPort,

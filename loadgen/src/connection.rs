@@ -1,4 +1,4 @@
-//! One connection of a worker: where it is in its life, its exchange and the request in flight.
+//! One connection of a worker: its state, its exchange and its requests in flight.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(crate) struct Connection {
     pub(crate) unsent: Vec<u8>,
     /// Right replies to requests of the measurement.
     pub(crate) ok: u64,
-    /// It got a right reply since it was last opened.
+    /// It got a correct reply since it was last opened.
     pub(crate) served: bool,
     /// It was opened at least once.
     pub(crate) was_open: bool,

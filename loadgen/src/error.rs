@@ -23,7 +23,7 @@ pub enum LoadError {
         /// What refuses it.
         why: String,
     },
-    /// The process may not open so many descriptors.
+    /// The process may not open this many descriptors.
     #[error(
         "this load needs {need} file descriptors and the limit is {limit}: raise it (`ulimit -n \
          {need}` as root; permanently in /etc/security/limits.conf) or use fewer connections"
@@ -36,10 +36,10 @@ pub enum LoadError {
     },
     /// There are not as many local ports as this load would hold at a time.
     #[error(
-        "this load needs {need} local ports at a time and {addresses} source address(es) have \
-         {have}: a connection that the generator closes keeps its port in TIME_WAIT. Use \
-         {addresses_needed} addresses (--source-addresses {addresses_needed}, or name them with \
-         --source), fewer connections, or more requests per connection"
+        "this load needs {need} local ports at a time and {addresses} source address(es) have {have}: a connection \
+         that the generator closes keeps its port in TIME_WAIT. Use {addresses_needed} addresses \
+         (--source-addresses {addresses_needed}, or name them with --source), fewer connections, or more requests \
+         per connection"
     )]
     Ports {
         /// Ports that are held at a time.
@@ -64,9 +64,8 @@ pub enum LoadError {
     },
     /// Connections were opened, and not one byte came on any of them where a greeting had to.
     #[error(
-        "{target} accepts connections but sent no greeting within {within:?}: start it with \
-         --greeting, or load it without. A server whose workers are all busy with other clients \
-         sends none either"
+        "{target} accepts connections but sent no greeting within {within:?}: start it with --greeting, or load it \
+         without. A server whose workers are all busy sends no greeting either"
     )]
     NoGreeting {
         /// The server.
@@ -77,29 +76,29 @@ pub enum LoadError {
     /// The instant at which the load should have begun is over.
     #[error("the start time passed before all connections were open: choose a later --start-at")]
     TooLate,
-    /// Those who had a say in the start called it off.
-    #[error("the start was called off: not all generators were ready")]
+    /// The start was cancelled.
+    #[error("the start was cancelled: not all generators were ready")]
     CalledOff,
     /// A thread could not be bound to its CPU.
     #[error("cannot pin a thread to CPU {cpu}: {source}; `taskset -cp $$` shows the usable CPUs")]
     Pin {
         /// The CPU's number.
         cpu: usize,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
     /// The kernel refused something that every load needs.
     #[error("{what}: {source}")]
     System {
-        /// What was to be done.
+        /// The attempted action.
         what: &'static str,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
     /// A thread of the generator panicked: a fault of the generator, whatever the server did.
-    #[error("a thread of the load generator panicked: {message}; this is a bug in it")]
+    #[error("a thread of the load generator panicked: {message}; this is a bug in c10k")]
     Panicked {
-        /// What it said.
+        /// Its message.
         message: String,
     },
 }

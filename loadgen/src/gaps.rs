@@ -1,10 +1,11 @@
-//! Standstills of the generator's threads: stopped, preempted, or on a processor taken by the
-//! hypervisor.
+//! Standstills of the generator's threads: a thread was stopped or preempted, or the hypervisor
+//! took its processor.
 //!
-//! A loop that asked to be woken at an instant and comes back later has slept through what happened
-//! meanwhile. Whatever became due or was answered in such a gap was kept waiting by the generator,
-//! and must not be held against the server. So each reading of the clock is compared with when it
-//! had to be taken at the latest; nothing else is done unless it is late.
+//! A loop that asks to be woken at an instant and returns later has missed what happened meanwhile.
+//! Requests that became due in such a gap, and replies that arrived in it, waited for the
+//! generator, and this wait must not be charged to the server. So each reading of the clock is
+//! compared with the latest time at which it should have been taken. Only a late reading causes any
+//! further work.
 
 use std::collections::VecDeque;
 use std::time::Duration;

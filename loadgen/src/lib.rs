@@ -1,29 +1,28 @@
-//! A load generator whose numbers can be believed.
+//! A load generator with trustworthy numbers.
 //!
 //! [`run()`] opens connections to one server, sends it requests for a while, checks every reply
-//! byte by byte and returns an [`Outcome`]: how many requests there were and what became of each
-//! ([`Census`]), how long they took ([`Latency`]), and what the generator itself cost ([`Cost`]),
-//! so that a run in which the generator was the bottleneck can be told from one in which it was
-//! not.
+//! byte by byte and returns an [`Outcome`]: the number of requests by outcome ([`Census`]), their
+//! latencies ([`Latency`]), and the cost of the generator itself ([`Cost`]), which shows whether
+//! the generator was the bottleneck.
 //!
-//! Two ways to load a server, told apart by [`Arrivals`]:
+//! There are two ways to load a server ([`Arrivals`]):
 //! - **closed loop**: each connection sends its next request as soon as it has the reply to the
-//!   last. It measures capacity. A slow server slows the clients down with it, so only *service
-//!   times* are known (from the write to the last byte read) and no response times.
-//! - **open loop**: requests become due by a [`Schedule`] that the server cannot delay. It
-//!   measures *response times*: from the instant a request was due, whether or not a connection
-//!   was free to send it, so that a stall is felt by all the requests that it kept waiting
-//!   (Tene's "coordinated omission" is the failure to do so).
+//!   last. It measures capacity. A slow server slows its clients down, so only *service times* are
+//!   known (from the write to the last byte read), not response times.
+//! - **open loop**: requests become due by a [`Schedule`] that the server cannot delay. It measures
+//!   *response times*: from the instant a request was due, whether or not a connection was free to
+//!   send it, so a stall appears in all the requests that it delayed. (Failing to record this is
+//!   Tene's "coordinated omission".)
 //!
-//! Every request has three stamps: *due*, *sent* (just before its write) and *done* (just after
-//! the read that completed its reply). The gap between due and sent is split in two: until a
-//! connection was free (`conn_wait`: the server's doing) and from then on (`sched_lag`: the
-//! generator's own lateness). A thread that stood still ([`Standstill`]) did not see a connection
-//! become free, so that wait too is its own.
+//! Every request has three stamps: *due*, *sent* (just before its write) and *done* (just after the
+//! read that completed its reply). The gap between due and sent has two parts: until a connection
+//! was free (`conn_wait`, caused by the server) and from then on (`sched_lag`, the generator's own
+//! lateness). A thread that stood still ([`Standstill`]) did not notice that a connection became
+//! free, so this wait also counts as its own.
 //!
-//! A server may begin each connection with a *greeting* ([`Load::greeting`]). Nothing is sent on a
-//! connection before its greeting is there, or the wait for a worker would be in the service time
-//! of the first request. What the greetings told is in [`Greetings`].
+//! A server may begin each connection with a *greeting* ([`Load::greeting`]). The generator sends
+//! nothing on a connection before its greeting has arrived; otherwise the wait for a worker would
+//! be part of the first request's service time. [`Greetings`] has the results.
 //!
 //! To embed it:
 //!
@@ -61,30 +60,31 @@
 //! ```
 //!
 //! Layout:
-//! - `load`, `progress`: what is asked for, and what the caller is told meanwhile
-//! - `agreement`: when it begins, where several generators agree on that
+//! - `load`, `progress`: the settings of a load, and progress reports
+//! - `agreement`: the start of a load, if several generators agree on it
 //! - [`schedule`]: when requests are due; pure
 //! - `run`: the calling thread: starts the others (`threads`), leads them through the phases
-//!   (`stage`), puts together what they found (`found`)
+//!   (`stage`), merges their results (`found`)
 //! - `worker`: one thread of load, from connecting to draining
-//! - `target`: where the server listens
+//! - `target`: the server's address
 //! - `wire`: how a worker reaches the server, and how time passes
-//! - `engine`: which way that is
+//! - `engine`: the choice of the wire
 //! - `pacing`: how a thread waits until a request is due
-//! - `connection`, `in_flight`, `fifo`, `free`, `clock`: what a worker works with
-//! - `conduct`, `think`: how connections behave, beside sending requests
-//! - [`ports`]: whether there are local ports for them all
+//! - `connection`, `in_flight`, `fifo`, `free`, `clock`: the parts of a worker
+//! - `conduct`, `think`: how connections behave, apart from sending requests
+//! - [`ports`]: whether there are enough local ports
 //! - `worker::misbehaving`: connections beside the load: idle ones, and clients that misbehave
-//! - `recorder`: what a worker counts and times
-//! - `gaps`: when a thread stood still, and what of the waiting was therefore its own
-//! - `live`: what a watcher may see meanwhile
-//! - `series`, `sent`, `clients`: what it keeps in order of time, of when it sent, of each connection
-//! - `census`, `connect_failure`, `greetings`, `outcome`, `error`: what comes out
-//! - `truth`: tests in virtual time: what is reported is what was so
-//! - `limits`: how many descriptors the process may open
+//! - `recorder`: a worker's counters and histograms
+//! - `gaps`: standstills of a thread, and the waits that they caused
+//! - `live`: live figures for an observer
+//! - `series`, `sent`, `clients`: latencies in order of time, send times, and replies of each
+//!   connection
+//! - `census`, `connect_failure`, `greetings`, `outcome`, `error`: the results
+//! - `truth`: tests in virtual time: the report is the truth
+//! - `limits`: the descriptor limit of the process
 //!
 //! It needs Linux 5.11 or newer, for timeouts of epoll in nanoseconds; [`Engine::IoUring`] needs
-//! Linux 6.0. Unsafe code is in `wire/uring` only, whose operations name memory.
+//! Linux 6.0. Unsafe code is only in `wire/uring`, whose operations refer to memory.
 
 mod agreement;
 mod census;

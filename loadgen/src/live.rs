@@ -1,9 +1,9 @@
-//! Live figures of the threads, for a watcher.
+//! Live figures of the threads, for an observer.
 //!
-//! A thread publishes where it looks for timeouts anyway, ten times a second at most: two relaxed
-//! stores, and a copy of one small histogram into memory that was there before the load began. It
-//! never waits: when the watcher is reading, this time nothing is copied. Where nobody watches
-//! there is no slot and nothing is published.
+//! A thread publishes when it checks for timeouts, at most ten times a second: two relaxed stores,
+//! and a copy of one small histogram into memory that was allocated before the load. It never
+//! waits: if the observer is reading, it skips the copy. Without an observer there is no slot and
+//! nothing is published.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -37,9 +37,9 @@ pub struct Load {
     pub warmup: Duration,
     /// How long the measurement lasts; more than zero.
     pub measure: Duration,
-    /// So many requests in all, without a warm-up: the measurement ends with the reply to the last of
-    /// them, when no connection could be opened for `connect_timeout`, and after `measure` at the
-    /// latest. For a closed loop, or an open one at one rate.
+    /// Total number of requests, without a warm-up. The measurement ends with the reply to the last
+    /// of them, if no connection could be opened for `connect_timeout`, and after `measure` at the
+    /// latest. For a closed loop, or an open loop with one rate.
     pub requests: Option<u64>,
     /// How long after the measurement replies are waited for.
     pub drain: Duration,
@@ -177,7 +177,7 @@ impl Load {
         )?;
         rule(
             self.shard.0 < self.shard.1 && self.shard.1 <= SHARDS_MAX,
-            "shards count from 0, 1,000,000 at most: the first of three is 0/3",
+            "parts are counted from 0, at most 1,000,000: the first of three is 0/3",
         )?;
         rule(!self.measure.is_zero(), "the measurement must last longer than 0 s")?;
         rule(!self.interval.is_zero(), "the interval of the series must be longer than 0 s")?;
@@ -215,7 +215,7 @@ impl Load {
         );
         rule(
             self.requests.is_none() || steady,
-            "--requests needs a constant rate: a ramp, a staircase and a replay have their own end",
+            "--requests needs a constant rate: a ramp, a staircase and a replay have an end of their own",
         )?;
         match &self.arrivals {
             Arrivals::Closed => Ok(()),

@@ -21,7 +21,7 @@ pub struct Outcome {
     pub phases: Phases,
     /// The run was stopped before the measurement was over; it is shorter than asked.
     pub interrupted: bool,
-    /// What became of every request of the measurement.
+    /// The outcomes of all requests of the measurement.
     pub census: Census,
     /// Right replies that arrived within the measurement, whenever they were asked for: over
     /// [`Phases::measure`] this is the throughput. The census is about the requests that were
@@ -45,13 +45,12 @@ pub struct Outcome {
     pub sent: Option<SentSample>,
     /// What the generator cost.
     pub cost: Cost,
-    /// What became of the connections.
+    /// The outcomes of the connections.
     pub connections: ConnectionTally,
     /// Attempts to open one that failed, by
     /// [`ConnectFailure::name`](crate::ConnectFailure::name); names that did not occur are left out.
     pub connect_errors: BTreeMap<&'static str, u64>,
-    /// Of these, those before the load began, when nobody waited for the connection yet: the server
-    /// may just have been starting.
+    /// Of these, failures before the load began: the server may just have been starting.
     pub connect_errors_before: BTreeMap<&'static str, u64>,
     /// Latencies, waits and ages that were longer than their histogram has room for, and are in it
     /// as the longest. Quantiles that reach into them are lower bounds. More than zero only when
@@ -63,13 +62,13 @@ pub struct Outcome {
     pub standstill: Standstill,
     /// What the greetings told; `None` where none were expected.
     pub greetings: Option<Greetings>,
-    /// What became of the sessions, in all phases; `None` where requests are no steps of such.
+    /// The outcomes of the sessions, in all phases; `None` if there are none.
     pub sessions: Option<protocol::SessionTally>,
     /// How long clients took in all; `None` where connections carry any number of requests.
     pub turnaround: Option<Turnaround>,
     /// The silent connections beside the load.
     pub idle: IdleTally,
-    /// What became of the clients that misbehave; empty without any.
+    /// The outcomes of misbehaving clients; empty if there are none.
     pub misbehaving: BTreeMap<Misbehaviour, Misbehaved>,
     /// The start of the first wrong reply or greeting, for people.
     pub wrong_example: Option<String>,
@@ -98,10 +97,10 @@ pub struct Phases {
 /// How long requests of the measurement took, in nanoseconds, to three significant digits.
 #[derive(Clone, Debug)]
 pub struct Latency {
-    /// From due to done, of right replies, and the ages of timeouts. `None` in closed loop,
+    /// From due to done, of correct replies, and the ages of timeouts. `None` in closed loop,
     /// where nothing is due.
     pub response: Option<Histogram<u64>>,
-    /// From sent to done, of right replies, and the ages of timeouts.
+    /// From sent to done, of correct replies, and the ages of timeouts.
     pub service: Histogram<u64>,
     /// How long after it was due a request waited until a connection was free, of all that were
     /// sent: the server's doing, without what the generator slept through ([`Standstill`]). Empty
@@ -124,7 +123,7 @@ pub struct Interval {
     pub start: Duration,
     /// How long it is.
     pub width: Duration,
-    /// Requests that got the right reply.
+    /// Requests that got the correct reply.
     pub ok: u64,
     /// Requests that failed, timeouts included.
     pub failed: u64,
@@ -145,7 +144,7 @@ pub struct Step {
     pub rate_per_s: f64,
     /// Requests that were due in it.
     pub offered: u64,
-    /// Of these, those that got the right reply.
+    /// Of these, those that got the correct reply.
     pub ok: u64,
     /// Those that failed, timeouts included.
     pub failed: u64,
@@ -173,7 +172,7 @@ pub struct Cost {
     pub wall: Duration,
 }
 
-/// What became of the connections.
+/// The outcomes of the connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ConnectionTally {
     /// How many the load has.
@@ -193,11 +192,11 @@ pub struct ConnectionTally {
     pub thinking: Duration,
     /// Time that connections were being opened within the measurement, of all together.
     pub connecting: Duration,
-    /// Messages that arrived on a connection that had not asked for anything: a refusal of the
-    /// connection, a reply sent twice. The connection was reopened. In all phases. What comes in
-    /// the place of a greeting is in [`Greetings`] instead.
+    /// Messages on a connection without an outstanding request, in all phases: a refusal of the
+    /// connection, or a reply sent twice. The connection was reopened. Messages instead of a
+    /// greeting are in [`Greetings`].
     pub unsolicited: u64,
-    /// How many got at least one right reply within the measurement.
+    /// How many got at least one correct reply within the measurement.
     pub served: usize,
     /// Right replies in the measurement, of the connection that got fewest.
     pub ok_min: u64,
@@ -208,11 +207,11 @@ pub struct ConnectionTally {
     /// The sum of the squares of each connection's: with it, indices of several generators can be
     /// put together.
     pub ok_square_sum: u64,
-    /// Jain's fairness index (Jain, Chiu and Hawe, 1984) over the right replies of each
-    /// connection: 1 when all got the same, 1/n when one of n got everything, and 0 when nobody
-    /// got anything.
+    /// Jain's fairness index (Jain, Chiu and Hawe, 1984) over the correct replies of each
+    /// connection: 1 if all got the same number, 1/n if one of n got all of them, and 0 if no
+    /// connection got any.
     pub jain: f64,
-    /// The service times of the right replies that arrived within the measurement, whenever they
+    /// The service times of the correct replies that arrived within the measurement, whenever they
     /// were asked for, all together. Over [`Phases::measure`] this is the mean number of
     /// requests in service, as far as they were answered (Little, 1961).
     pub service: Duration,
@@ -220,7 +219,7 @@ pub struct ConnectionTally {
     pub slowest: Option<Duration>,
 }
 
-/// The connections that were opened before the load and said nothing.
+/// The silent connections that were opened before the load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IdleTally {
     /// How many were to be opened.
@@ -232,7 +231,7 @@ pub struct IdleTally {
 }
 
 impl ConnectionTally {
-    /// Fills in what follows from the right replies of each connection.
+    /// Fills in what follows from the correct replies of each connection.
     pub(crate) fn spread(&mut self, ok: &[u64]) {
         self.served = ok.iter().filter(|ok| **ok > 0).count();
         self.ok_min = ok.iter().copied().min().unwrap_or(0);

@@ -1,9 +1,9 @@
-//! How a thread waits for the next due time: asleep, or looking at the sockets again and again.
+//! How a thread waits for the next due time: it sleeps, or it polls the sockets.
 //!
-//! Sleeping costs nothing and wakes late: timers, halted processors and hypervisors add tens of
-//! microseconds, which is as much as a fast server takes, and is in every response time of an open
-//! loop. Spinning is never late and takes a whole processor. So a thread spins only when that
-//! processor is nobody else's, and it counts how long, so that it is not mistaken for work.
+//! Sleeping costs nothing but wakes late. Timers, halted processors and hypervisors add tens of
+//! microseconds, as much as a fast server takes, to every response time of an open loop. Spinning
+//! is never late but takes a whole processor. So a thread spins only if no other thread needs that
+//! processor, and it counts the time that it spins, so that spinning is not mistaken for work.
 
 use rustix::io::Errno;
 
@@ -24,7 +24,7 @@ pub struct Pacing {
     pub why: &'static str,
 }
 
-/// What is known of the processors when it is decided how to wait.
+/// The processors' allocation, on which the pacing depends.
 #[derive(Clone, Copy, Debug)]
 pub struct Ground<'a> {
     /// Whether requests are due at times, that is, not in closed loop.
@@ -33,17 +33,17 @@ pub struct Ground<'a> {
     pub threads: usize,
     /// As [`Load::cpus`](crate::Load::cpus).
     pub cpus: &'a [usize],
-    /// The server's processors, empty for any; `None` when nobody knows.
+    /// The server's processors, empty for any; `None` if they are unknown.
     pub server_cpus: Option<&'a [usize]>,
     /// How many processors this machine has.
     pub processors: usize,
 }
 
 impl Pacing {
-    /// Sleeping, because that is what was asked for.
+    /// Sleeping, because the settings say so.
     pub const SLEEP: Self = Self { spins: false, why: "asked for" };
 
-    /// Spinning, because that is what was asked for.
+    /// Spinning, because the settings say so.
     pub const SPIN: Self = Self { spins: true, why: "asked for" };
 
     /// Spinning where every thread has a processor of its own, sleeping everywhere else.
@@ -70,7 +70,7 @@ impl Pacing {
     }
 }
 
-/// The waiting of one thread; asleep unless it is told otherwise.
+/// How one thread waits; it sleeps by default.
 #[derive(Debug, Default)]
 pub(crate) struct Pacer {
     spins: bool,

@@ -1,9 +1,10 @@
-//! Whether there are local ports for all the connections of a load, and where more come from.
+//! Whether there are enough local ports for all connections of a load, and which addresses add
+//! more.
 //!
-//! A connection to one server is told from others by its local address and port, so one local
-//! address is good for as many connections as there are ports. Whoever closes a connection first
-//! keeps its pair of addresses for a minute (TIME_WAIT), so connections that do not last use up
-//! ports although few are open. On loopback all of 127.0.0.0/8 is ours: more addresses, more ports.
+//! A connection to one server is identified by its local address and port, so one local address
+//! allows as many connections as there are ports. The side that closes a connection first keeps its
+//! pair of addresses for a minute (TIME_WAIT), so short connections use up ports although few are
+//! open. On loopback all of 127.0.0.0/8 is available, and each address adds its own ports.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -22,7 +23,7 @@ const TIME_WAIT_REUSED: Duration = Duration::from_secs(1);
 /// Ports that are held by others, or are being looked for: a search among all of them is slow.
 const SPARE: f64 = 1.25;
 
-/// More addresses than this help nobody.
+/// More addresses than this have no effect.
 pub const SOURCES_MAX: usize = 4_096;
 
 /// What this machine has in ports.
@@ -35,8 +36,8 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Those for connections to `target`, as the kernel says; its usual settings where it does
-    /// not.
+    /// The kernel's settings for connections to `target`, or its defaults if it does not report
+    /// them.
     #[must_use]
     pub fn of_this_machine(target: &Target) -> Self {
         let Some(ip) = target.first().ip() else {
@@ -92,7 +93,7 @@ impl Ports {
     }
 }
 
-/// Connections that this load closes in a second, as far as that is known before.
+/// Connections that this load closes per second, if that is known in advance.
 fn closed_per_s(load: &Load) -> f64 {
     // Of rates that change, the highest.
     let rate = match &load.arrivals {
@@ -110,7 +111,7 @@ fn closed_per_s(load: &Load) -> f64 {
     used_up + aged
 }
 
-/// The most requests a second that clients can make who think.
+/// The highest request rate of clients that think.
 fn think_bound(load: &Load) -> f64 {
     load.conduct.think.map_or(f64::INFINITY, |think| {
         count(load.connections) / think.time.mean().as_secs_f64().max(1e-9)

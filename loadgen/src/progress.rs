@@ -15,11 +15,11 @@ pub enum Phase {
     Warmup,
     /// Requests that become due (closed loop: are sent) now are counted.
     Measure,
-    /// Nothing new becomes due; what was counted as offered is sent and waited for.
+    /// No further request becomes due; offered requests are sent, and their replies awaited.
     Drain,
 }
 
-/// What the caller of [`run()`] is told while it waits, on its own thread.
+/// A progress report to the caller of [`run()`], on the calling thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// A phase begins. Phases come in order, none twice. When a run is interrupted, the phases
@@ -44,7 +44,7 @@ pub struct Progress {
     pub done: u64,
     /// While no connection has been opened: how the latest attempt failed, if one did.
     pub refusal: Option<ConnectFailure>,
-    /// How it goes, if [`Load::live`] asked for it. About a tenth of a second old.
+    /// Live figures, if [`Load::live`] is set; about a tenth of a second old.
     pub live: Option<Live>,
 }
 

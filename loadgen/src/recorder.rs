@@ -147,7 +147,7 @@ impl Recorder {
         }
     }
 
-    /// A right reply arrived within the measurement, whenever it was asked for.
+    /// A correct reply arrived within the measurement, whenever it was asked for.
     pub(crate) fn served(&mut self, connection: usize, stamps: &Stamps, done: u64) {
         self.clients.served(connection, done - stamps.sent);
     }
@@ -159,7 +159,7 @@ impl Recorder {
         }
     }
 
-    /// A request of the warm-up got the right reply.
+    /// A request of the warm-up got the correct reply.
     pub(crate) fn warmed_up(&mut self, stamps: &Stamps, done: u64) {
         let at = self.belongs_at(stamps);
         if let Some(before) = self.begin.checked_sub(at + 1) {
@@ -167,7 +167,7 @@ impl Recorder {
         }
     }
 
-    /// It got the right reply.
+    /// It got the correct reply.
     pub(crate) fn ok(&mut self, stamps: &Stamps, done: u64) {
         self.census.ok += 1;
         self.took(stamps, done);

@@ -1,9 +1,9 @@
-//! A load on a room: every member hears what some of them say. Each delivery is counted and timed, and
-//! the order in which one member hears the messages must be the order in which all do.
+//! A load on a chat room: every member receives the messages of the senders. Each delivery is
+//! counted and timed, and all members must receive the messages in the same order.
 //!
-//! One thread loads, over one epoll, and the calling one is told how far it is. The order is defined by whoever
-//! hears a message first; a member that hears another one at that place has been told in another order, or has
-//! missed one.
+//! One thread sends the load, over one epoll, and reports its progress to the calling thread. The
+//! first member to receive a message defines its place. A member that receives another message at
+//! that place got the messages in another order, or missed one.
 
 mod member;
 mod talk;
@@ -28,7 +28,7 @@ use crate::limits;
 use crate::{LoadError, Moment, Phase};
 use member::{Heard, Member};
 
-/// What is asked of a room.
+/// The load on a room.
 #[derive(Clone, Debug)]
 pub struct RoomLoad {
     /// Where it is.
@@ -58,7 +58,8 @@ const NUMBER_BYTES: usize = 10;
 /// Values that a histogram holds, in nanoseconds; longer ones are in it as the longest.
 const LONGEST_NS: u64 = 600_000_000_000;
 
-/// What came of it. What does not say otherwise is about the messages that were due within the measurement.
+/// The results. Figures cover the messages that were due within the measurement, unless they say
+/// otherwise.
 #[derive(Clone, Debug)]
 pub struct RoomOutcome {
     /// Messages in all phases.
@@ -144,7 +145,7 @@ fn check(load: &RoomLoad) -> Result<(), LoadError> {
         ),
         (
             (ROOM_MESSAGE_BYTES_MIN..=32 * 1024).contains(&load.message_bytes),
-            "a message has 11 bytes (its number) to 32 KiB",
+            "a message has from 11 bytes (its number) to 32 KiB",
         ),
         (load.rate_per_s.is_none_or(|rate| rate > 0.0), "the rate must be above 0"),
     ];
@@ -230,14 +231,13 @@ impl Room {
         let all = load.members * (load.members + 1) / 2;
         while room.members.iter().map(|member| member.told_of).sum::<usize>() != all {
             if room.found.gone > 0 {
-                let what = "the server has closed connections of members while they came together: it holds fewer \
-                            (select: 1,023 descriptors), or turns them away";
+                let what = "the server closed connections while members were joining: it holds fewer members \
+                            (select: 1,023 descriptors), or refuses them";
                 return Err(LoadError::Invalid { what });
             }
             if room.is_broken(stop) || room.clock.now() >= give_up {
-                let what = "the members did not hear of each other in time: the target is not a \
-                    chat room with line framing (--app chat), other clients are joining it, or it \
-                    is too slow";
+                let what = "the members did not receive each other's notices in time: the target is not a chat room \
+                            with line framing (--app chat), other clients are joining it, or it is too slow";
                 return Err(LoadError::Invalid { what });
             }
             room.hear(give_up)?;

@@ -1,5 +1,5 @@
-//! The calling thread: starts the others, tells the caller of the phases, and puts together what
-//! the threads found.
+//! The calling thread: it starts the other threads, reports the phases to the caller, and merges
+//! the results.
 
 pub(crate) mod found;
 pub(crate) mod stage;

@@ -1,12 +1,12 @@
-//! When requests are due. Nothing here knows a clock or a server.
+//! When requests are due. Nothing here reads a clock or knows a server.
 //!
-//! The due time of request i is a pure function of i, in nanoseconds since the start of the
-//! load. So it cannot drift, a slow server cannot move it, and n threads that take the indices
-//! congruent to 0, 1, … n-1 modulo n make exactly the schedule of one.
+//! The due time of request i is a pure function of i, in nanoseconds since the start of the load.
+//! So it cannot drift, a slow server cannot move it, and n threads that take the indices congruent
+//! to 0, 1, … n-1 modulo n together make exactly the schedule of one thread.
 //!
 //! Schedules that change with time ([`Arrivals::Ramp`], [`Arrivals::Staircase`],
 //! [`Arrivals::Replay`]) begin with the measurement. The warm-up before them has their first rate,
-//! that of a replay its mean rate, so that the measurement finds a server that was at work.
+//! or a replay's mean rate, so that the measurement finds a busy server.
 
 #[cfg(test)]
 mod changing;

@@ -1,10 +1,10 @@
-//! The latencies of a run in order of time, small enough to be kept for any number of requests.
+//! The latencies of a run in order of time, in a size that does not grow with the number of
+//! requests.
 //!
-//! The measurement is divided into slots of equal length, each with a histogram of sixteen classes to
-//! an octave. That is enough to see how latencies hang together and how they change, for which the
-//! histograms of [`Interval`](crate::Interval) are too few; the figures themselves come from finer
-//! ones. Before the measurement a slot knows only how many requests it had and how long they took in
-//! the mean.
+//! The measurement is divided into slots of equal length. Each has a histogram of sixteen classes
+//! per octave, which shows how latencies are correlated and how they change. The histograms of
+//! [`Interval`](crate::Interval) are too few for that; the reported figures come from finer ones.
+//! Before the measurement, a slot has only the number of requests and their mean latency.
 
 use std::time::Duration;
 

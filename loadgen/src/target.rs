@@ -1,4 +1,4 @@
-//! Where a server listens, as far as it is known: the addresses that its name has.
+//! The address of a server, or all addresses of its name.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -35,8 +35,8 @@ impl fmt::Display for Address {
     }
 }
 
-/// A server. Where it has several addresses, as a name may, they are tried one after the other while
-/// connecting, and the whole load goes to the first one that can be connected to.
+/// A server. If its name has several addresses, they are tried one after the other, and the whole
+/// load goes to the first one that accepts a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target(Arc<[Address]>);
 

@@ -1,4 +1,4 @@
-//! How long a client thinks between a reply and its next request, and who is thinking.
+//! How long a client thinks between a reply and its next request, and which clients are thinking.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,9 +1,8 @@
-//! One thread of load: opens its connections, sends its share of the requests, checks the
-//! replies, drains.
+//! One thread of load: it opens its connections, sends its share of the requests, checks the
+//! replies, and drains.
 //!
-//! Nothing that this thread needs while it makes load is shared with another, apart from a few
-//! atomics that are written about once a turn at most; and it allocates nothing, apart from
-//! reopening connections.
+//! During the load a thread shares nothing with other threads, except a few atomics that it writes
+//! at most about once per turn. It allocates nothing, except when it reopens connections.
 
 mod found;
 mod greeting;

@@ -1,7 +1,7 @@
 //! What a request means, in each application.
 //!
-//! A message comes in without its terminator and leaves as bytes appended to the outbox, or as
-//! a [`Job`] with what is needed to answer once it is done.
+//! A message arrives without its terminator. Its reply is appended to the outbox, or it becomes a
+//! [`Job`] with all that is needed for the reply.
 
 mod bench;
 pub mod chat;
@@ -31,17 +31,17 @@ pub enum App {
     Bench,
     /// The reply is the message.
     Echo,
-    /// A message is two whole numbers, the reply is their product.
+    /// A message has two whole numbers; the reply is their product.
     Multiply,
-    /// A client is told when it came, and with each message how long it has been here.
+    /// Tells a client when it connected, and after each message how long it has been connected.
     Clock,
-    /// A client is told the date and time, and the server closes.
+    /// Sends the date and time and closes.
     Daytime,
     /// What a client sends goes to the server's standard output.
     Sink,
     /// A message is a command line, which the server runs.
     Shell,
-    /// What one client says, all are told.
+    /// A chat room: every client receives the messages of all.
     Chat,
     /// The server sends command lines, which its clients run.
     Dispatch,
@@ -152,7 +152,7 @@ pub(crate) enum Answer {
     Replied,
     /// The reply is in the outbox, and it was the last one.
     Last,
-    /// The message was refused; the reply that says so is in the outbox.
+    /// The message was refused; the refusal is in the outbox.
     Refused,
     /// The reply needs work first.
     Later(Pending),

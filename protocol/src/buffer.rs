@@ -1,8 +1,7 @@
 //! The two buffers of a connection.
 //!
-//! Both are empty `Vec`s while nothing is in them and their owner is at rest, so that an idle
-//! connection costs no heap at all; ten thousand idle clients are the common case, not the odd
-//! one.
+//! Both are empty `Vec`s while they hold nothing and the connection is idle, so an idle connection
+//! uses no heap. Ten thousand idle clients are the usual case.
 
 use alloc::vec::Vec;
 

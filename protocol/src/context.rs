@@ -12,7 +12,7 @@ use crate::state::{STATELESS, Store};
 /// What all sessions of a server share.
 #[derive(Debug)]
 pub struct Context {
-    /// Who keeps the state of sessions of several requests.
+    /// The store of session state.
     pub store: &'static dyn Store,
     /// What time it is.
     pub clock: &'static dyn Clock,
@@ -20,11 +20,11 @@ pub struct Context {
     pub bye: String,
     /// `daytime`: how long a client waits for its date.
     pub delay: Duration,
-    /// `shell`: whether each reply ends with a line that says how its command ended.
+    /// `shell`: whether each reply ends with a line about how its command ended.
     pub status: bool,
     /// `dispatch`: what each client is to run.
     pub commands: Vec<String>,
-    /// `dispatch`: so much of a result is kept for the log.
+    /// `dispatch`: bytes of a result that are kept for the log.
     pub result_bytes: usize,
     /// `dispatch`: where what clients do is written down.
     pub journal: &'static dyn Journal,

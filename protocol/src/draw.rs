@@ -1,16 +1,16 @@
-//! Distributions: numbers that differ from one request to the next and follow from its tag.
+//! Distributions: numbers that differ between requests and follow from a request's tag.
 //!
-//! A draw is a pure function of a seed and an index. So nobody has to tell anybody what was
-//! drawn: a client sizes request 17 and judges its reply by the same draw, and generators that
-//! share a load agree without a word.
+//! A draw is a pure function of a seed and an index, so no draw has to be communicated. A client
+//! sizes request 17 and checks its reply by the same draw, and generators that share a load agree
+//! without messages.
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 use core::ops::RangeInclusive;
 
-/// A million parts: shares and sigmas are whole numbers of these, so that laws can be compared and
-/// written down without loss.
+/// Shares and sigmas are whole numbers of millionths, so that laws can be compared and recorded
+/// without loss.
 const MILLION: u32 = 1_000_000;
 
 /// The most that can lie between the median and the largest draw of a lognormal law, in sigmas:
@@ -25,7 +25,7 @@ const MEANS_MAX: f64 = 36.8;
 pub enum Law {
     /// Always the same.
     Fixed(u64),
-    /// Every whole number of a range alike, both ends included.
+    /// Every whole number of a range with equal probability, both ends included.
     Uniform {
         /// The smallest.
         from: u64,
@@ -114,8 +114,7 @@ impl Draw {
             }
             _ => {
                 return Err(shape(
-                    "a number, or one of uniform:A..B, exp:MEAN, lognormal:MEDIAN,SIGMA and \
-                     bimodal:A@90%,B",
+                    "a number, uniform:A..B, exp:MEAN, lognormal:MEDIAN,SIGMA or bimodal:A@90%,B",
                 ));
             }
         };

@@ -1,11 +1,10 @@
 //! The client's end of one connection: builds requests and checks every reply.
 //!
-//! The client knows each reply before it arrives, because every request carries a tag and
-//! every reply follows from its request. So a reply is checked byte by byte, and a stale,
-//! swapped or damaged one is told from the right one.
+//! The client knows each reply before it arrives, because every request carries a tag and every
+//! reply follows from its request. So it checks every byte, and detects stale, swapped and damaged
+//! replies.
 //!
-//! Only a greeting says something new. It is expected where the client was told so, and nowhere
-//! else.
+//! Only a greeting brings new information. The client expects one only if it was told to.
 
 mod http;
 mod talk;
@@ -33,7 +32,7 @@ pub enum Reply {
     },
     /// The greeting that was expected before all replies.
     Greeting(Greeting),
-    /// An `ERR` line: the server refused, and says why. Framing is intact.
+    /// An `ERR` line: the server refused the request and gave a reason. Framing is intact.
     Refused {
         /// The word after `ERR`.
         code: String,
@@ -82,12 +81,12 @@ impl Exchange {
         Self { recipe, open, inbox, greeting_due: false, talk, http }
     }
 
-    /// Expects a greeting before anything else. In its place only `ERR busy` is understood, as a
-    /// refusal of the connection; whatever else comes there is wrong. Call it before the first
+    /// Expects a greeting before anything else. Instead of it, only `ERR busy` is accepted, as a
+    /// refusal of the connection; anything else is wrong. Call it before the first
     /// [`Exchange::received`].
     ///
     /// # Panics
-    /// In another framing than [`Framing::Line`], where nobody could tell where a greeting ends.
+    /// In a framing other than [`Framing::Line`], in which the end of a greeting cannot be found.
     pub fn expect_greeting(&mut self) {
         assert_eq!(self.recipe.framing(), Framing::Line, "a greeting is a line");
         self.greeting_due = true;
@@ -125,8 +124,8 @@ impl Exchange {
         self.inbox.received(n);
     }
 
-    /// The next complete reply of what was received, or `None` when more must arrive first. The
-    /// first one is the greeting, where one is expected.
+    /// The next complete reply, or `None` if more bytes must arrive first. The first one is the
+    /// greeting, if one is expected.
     pub fn reply(&mut self) -> Option<Reply> {
         let bytes = self.inbox.bytes();
         if bytes.is_empty() {
@@ -169,7 +168,7 @@ impl Exchange {
         self.inbox.bytes().is_empty() && !counting
     }
 
-    /// Bytes of heap held now by what was received and not judged.
+    /// Heap bytes of received input that is not yet checked.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.inbox.heap_bytes()
@@ -200,7 +199,7 @@ impl Exchange {
         Some(reply)
     }
 
-    /// Anything but the right reply, in the place of the oldest open request's.
+    /// Anything but the correct reply, in the place of the oldest open request's.
     fn unexpected(&mut self) -> Option<Reply> {
         let reply = self.take_unexpected()?;
         if self.open.pop_front().is_some() {

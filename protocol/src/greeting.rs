@@ -1,6 +1,6 @@
-//! The greeting: an optional first line from the server, which says who serves this connection
-//! and since when. With it a client on the same machine can tell waiting to be accepted from
-//! waiting for a worker, and count how connections are spread over workers.
+//! The greeting: an optional first line from the server, which names the worker of the connection
+//! and the times of accept and service. A client on the same machine can then separate the wait for
+//! accept from the wait for a worker, and count the connections of each worker.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -9,8 +9,8 @@ use core::str::FromStr;
 /// How the line begins.
 const VERB: &str = "HELLO ";
 
-/// What a greeting says. Times are nanoseconds of the machine's monotonic clock
-/// (`CLOCK_MONOTONIC`), so they mean something to processes of the same machine only.
+/// The content of a greeting. Times are nanoseconds of the machine's monotonic clock
+/// (`CLOCK_MONOTONIC`), so they are valid only on the same machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Greeting {
     /// The worker that serves the connection, counted from 0.

@@ -1,8 +1,8 @@
 //! Work as data.
 //!
-//! A request that costs CPU or waits does not run where it was parsed. It becomes a [`Job`],
-//! and the model decides where: inline, in its own thread, in a pool, in a task. CPU is counted
-//! in rounds and never in elapsed time, or a server that was preempted would look idle.
+//! A request that needs CPU or waits does not run where it was parsed. It becomes a [`Job`], and
+//! the model decides where it runs: inline, in a thread, in a pool, in a task. CPU work is counted
+//! in rounds and not in elapsed time; otherwise a preempted server would look idle.
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -29,7 +29,7 @@ const STEPS_PER_ROUND: u32 = 64;
 /// microseconds.
 const STORE_ROUNDS: u64 = 500;
 
-/// The `WORK` request: burn CPU, wait, answer with so many bytes.
+/// The `WORK` request: burn CPU, wait, reply with a given number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
     /// Rounds of CPU work.
@@ -52,7 +52,7 @@ impl Work {
 /// What no rounds compute.
 pub(crate) const BURN_START: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Burns so many rounds more.
+/// Burns this many further rounds.
 pub(crate) fn burn_on(mut x: u64, rounds: u64) -> u64 {
     for _ in 0..rounds {
         for _ in 0..STEPS_PER_ROUND {
@@ -92,8 +92,8 @@ impl Job {
         }
     }
 
-    /// About how much CPU this takes, in rounds of [`Work`]: what was asked for, or for a product
-    /// an estimate from the lengths of its factors, which long multiplication goes through.
+    /// An estimate of the CPU work in rounds of [`Work`]: the requested rounds, or, for a product,
+    /// an estimate from the lengths of its factors.
     #[must_use]
     pub fn rounds(&self) -> u64 {
         match self {

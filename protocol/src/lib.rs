@@ -1,25 +1,26 @@
 //! The c10k wire protocol: both ends of one connection, as state machines.
 //!
-//! There are no sockets, no clocks and no threads in this crate, and `#![no_std]` keeps it so.
-//! A [`Session`] is the server's end: it tells its driver, one [`Step`] at a time, whether to
-//! read, to write, to run a [`Job`] or to close. An [`Exchange`] is the client's end: it builds
-//! requests and checks every reply. Where a job runs and how a wait is waited is the
-//! driver's choice, and that choice is what a concurrency model is.
+//! There are no sockets, no clocks and no threads in this crate, and `#![no_std]` keeps it so. A
+//! [`Session`] is the server's end: it tells its driver, one [`Step`] at a time, whether to read,
+//! to write, to run a [`Job`] or to close. An [`Exchange`] is the client's end: it builds requests
+//! and checks every reply. The driver decides where a job runs and how to wait, and that choice is
+//! the concurrency model.
 //!
-//! The grammar, the limits and the errors are written down in `docs/protocol.md`.
+//! `docs/protocol.md` defines the grammar, the limits and the errors.
 //!
 //! Layout:
 //! - [`session`]: the server's end, and the only place where its state changes
-//! - [`exchange`]: the client's end, and [`recipe`]: what it asks for
-//! - [`app`]: what a request means, in each application; [`context`]: what all connections share
-//! - [`draw`]: numbers that differ from one request to the next
-//! - [`greeting`]: what a server may say first
+//! - [`exchange`]: the client's end, and [`recipe`]: its requests
+//! - [`app`]: the meaning of a request in each application; [`context`]: the data that all
+//!   connections share
+//! - [`draw`]: numbers that differ between requests
+//! - [`greeting`]: the optional first line of a server
 //! - [`http`]: HTTP/1.1 on either end
-//! - [`moment`]: dates and times, and who tells them
-//! - [`job`]: work that is data, so that a model can decide where it runs
+//! - [`moment`]: dates and times, and the clock
+//! - [`job`]: work as data, so that a model can decide where it runs
 //! - [`state`]: sessions of several requests, and where their state is kept
-//! - `buffer`: the two buffers of a connection, which hold nothing while it is idle
-//! - [`witness`]: somebody who watches a session
+//! - `buffer`: the two buffers of a connection, which are empty while it is idle
+//! - [`witness`]: an observer of a session
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -100,7 +101,7 @@ impl Framing {
 pub struct Service {
     /// What a request means.
     pub app: App,
-    /// How the stream is cut into requests.
+    /// How the stream is divided into requests.
     pub framing: Framing,
     /// Close after this many replies on one connection; `None` serves until the client leaves.
     pub close_after: Option<NonZeroU32>,

@@ -1,7 +1,6 @@
-//! Moments: the date and time that people read, and the time that only goes forward.
+//! Moments: the date and time for people, and a time that never goes backwards.
 //!
-//! This crate has no clock. A [`Clock`] is handed in by whoever has one, so that a test decides
-//! what time it is.
+//! This crate has no clock. Its user passes a [`Clock`] in, so that tests decide what time it is.
 
 use core::fmt::{self, Debug};
 use core::time::Duration;

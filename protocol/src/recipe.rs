@@ -22,12 +22,12 @@ pub use error::RecipeError;
 /// What every request of a load asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Send so many bytes of text and have them returned.
+    /// Send this many bytes of text, which the server returns.
     Echo {
         /// Bytes of text, at least 1; verb and terminator come on top.
         bytes: usize,
     },
-    /// Have two whole numbers of so many digits each multiplied; each request has its own two.
+    /// Send two whole numbers of this many digits each to multiply; each request has its own two.
     Multiply {
         /// Decimal digits of each factor, at least 1.
         digits: usize,
@@ -188,8 +188,8 @@ impl Recipe {
         self.framing
     }
 
-    /// What every request asks for: what the recipe was made of, with the tails of drawn numbers
-    /// kept to what the protocol allows. `None` where any HTTP server is asked.
+    /// The request of this recipe, with the tails of drawn numbers limited to what the protocol
+    /// allows. `None` for other HTTP servers.
     #[must_use]
     pub fn request(&self) -> Option<Request> {
         self.request
@@ -258,9 +258,9 @@ impl Recipe {
     }
 }
 
-/// What a stretch of bytes is, compared with the one right reply.
+/// What a stretch of bytes is, compared with the one correct reply.
 pub(crate) enum Judgement {
-    /// The reply is right, and so many bytes long.
+    /// The reply is correct and has this length.
     Right(usize),
     /// More must come.
     RightSoFar,

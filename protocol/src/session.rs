@@ -1,8 +1,8 @@
 //! The server's end of one connection.
 //!
-//! Every change of state is in this file, and for HTTP in the one below it. A session reads nothing while it has something to
-//! write, holds at most one job, and keeps at most one frame of input, so its memory is bounded
-//! by construction whatever the peer does.
+//! Every change of state is in this file, and for HTTP in `session/http.rs`. A session reads
+//! nothing while it has something to write, holds at most one job, and keeps at most one frame of
+//! input. So its memory is bounded by construction, whatever the peer does.
 
 mod beyond;
 mod frames;
@@ -30,7 +30,7 @@ pub enum Step<'a> {
     Read(&'a mut [u8]),
     /// Write this slice or some of it, then call [`Session::sent`].
     Write(&'a [u8]),
-    /// Run this, wait as long as it says, then call [`Session::finished`].
+    /// Run this job, wait for its time, then call [`Session::finished`].
     Run(Job),
     /// Do this, which is not on the connection.
     Outside(Outside<'a>),
@@ -214,7 +214,7 @@ impl Session {
     /// The job is done and its wait is over.
     ///
     /// # Panics
-    /// When no job was asked for: the driver is wrong, whatever the peer did.
+    /// When there was no job: this is a bug of the driver, whatever the peer did.
     pub fn finished(&mut self, done: &Done) {
         let pending = self.pending.take().expect("finished() follows Step::Run");
         if let Some(part) = self.part.as_deref() {
@@ -239,12 +239,12 @@ impl Session {
         self.answer_what_is_complete();
     }
 
-    /// Close at the next request boundary: requests that the peer has already sent in full are
-    /// answered, and nothing that it sends later. Call it before [`Session::received`] tells of
-    /// an end of input that may be the server's own doing, or half a request is answered.
+    /// Close at the next request boundary: requests that the peer has already sent completely are
+    /// answered, later ones are not. Call it before [`Session::received`] reports an end of input
+    /// that the server may have caused; otherwise half a request is answered.
     ///
-    /// `queued` says how many bytes the session has not been told of and the kernel is known to
-    /// have. Only the first call asks it.
+    /// `queued` returns the number of bytes in the kernel that the session has not received. Only
+    /// the first call uses it.
     pub fn wind_down(&mut self, queued: impl FnOnce() -> usize) {
         if self.input == Input::Open {
             self.input = Input::WindingDown { known: queued(), hidden: HIDDEN_BYTES_MAX };
@@ -258,8 +258,8 @@ impl Session {
         self.outbox.rest();
     }
 
-    /// Whether part of a request has arrived and the rest is still missing: the moment at which
-    /// a deadline for the request must run, or a peer that trickles holds its place for ever.
+    /// Whether a request has arrived in part. A deadline must run meanwhile; otherwise a peer that
+    /// trickles bytes holds its place forever.
     #[must_use]
     #[inline]
     pub fn is_mid_request(&self) -> bool {
@@ -278,7 +278,7 @@ impl Session {
         self.input == Input::Ended
     }
 
-    /// What became of the steps of sessions that were asked for.
+    /// The outcomes of the session steps.
     #[must_use]
     pub fn state_tally(&self) -> StateTally {
         self.held.as_ref().map(|held| held.tally).unwrap_or_default()
@@ -371,8 +371,8 @@ impl Session {
         self.inbox.rest();
     }
 
-    /// There was no memory for what is next. What is answered leaves, and then the connection closes:
-    /// the others keep what they have.
+    /// There was no memory for the next step. Finished replies are sent, and then the connection
+    /// closes, so other connections keep their memory.
     fn starve(&mut self) {
         self.pending = None;
         self.hang_up();

@@ -1,7 +1,7 @@
 //! An observer of a session: each request, its reply, and their times.
 //!
-//! A session has no clock and prints nothing. Who wants to see its requests hands it a witness; a
-//! session without one pays a look at an empty place for each request.
+//! A session has no clock and prints nothing. A program that wants to see its requests gives it a
+//! witness. A session without one only checks for it on each request.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -1,7 +1,7 @@
 //! Time: the machine's clock as a number, and waiting for one descriptor until a deadline.
 //!
-//! A wait that is started again after a signal must not be as long as the first: signals could
-//! stretch it for ever. So waits have deadlines, which are computed once.
+//! A wait that restarts after a signal must not start its full time again, or signals could prolong
+//! it forever. So waits have deadlines, which are computed once.
 
 use std::os::fd::AsFd;
 use std::thread;

@@ -22,10 +22,10 @@ pub(crate) const DESCRIPTORS_RESERVED: usize = 32;
 /// machines' memory.
 const DESCRIPTORS_MAX: u64 = 1 << 20;
 
-/// What a server is asked to be. Every choice is the caller's: the command line owns the defaults.
+/// A server's settings. The command line owns the defaults, so the caller makes every choice.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen; port 0 takes a free one.
+    /// Address to listen on; port 0 picks a free port.
     pub listen: SocketAddr,
     /// What every connection offers.
     pub service: Service,
@@ -40,10 +40,9 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// How long live connections have to finish after the first signal.
     pub drain_timeout: Duration,
-    /// Whether every connection begins with a greeting that says who serves it; in line framing
-    /// only.
+    /// Whether every connection begins with a greeting that names its worker; in line framing only.
     pub greeting: bool,
-    /// Whether every request is told of on standard error, with its reply and how long that took.
+    /// Whether every request is printed to standard error, with its reply and the time it took.
     pub verbose: bool,
     /// Where the state of sessions is kept.
     pub state: StateConfig,
@@ -51,17 +50,16 @@ pub struct Config {
     pub once: bool,
     /// Whether the server stops when the last connection has ended, after at least one.
     pub until_idle: bool,
-    /// Whether somebody at a console may close the listening sockets alone, with SIGUSR2, which means
-    /// nothing otherwise.
+    /// Whether a console may close the listening sockets alone, with SIGUSR2, which is ignored
+    /// otherwise.
     pub attended: bool,
-    /// What the application is told.
+    /// The settings of the application.
     pub apps: AppConfig,
 }
 
 impl Config {
-    /// What `c10k serve` does unless it is told otherwise: as many workers and connections as the
-    /// model and the machine choose, a queue of 4,096, a minute without progress, five seconds to
-    /// drain.
+    /// The defaults of `c10k serve`: as many workers and connections as the model and the machine
+    /// choose, a queue of 4,096, a minute without progress, five seconds to drain.
     #[must_use]
     pub fn plain(listen: SocketAddr, service: Service) -> Self {
         Self {
@@ -89,20 +87,20 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error("cannot listen on {listen}: {source}; {advice}")]
     Listen {
-        /// The address asked for.
+        /// The requested address.
         listen: SocketAddr,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
         /// What to do about it.
         advice: &'static str,
     },
     /// The limit of open descriptors leaves no room for that many connections.
     #[error(
-        "{asked} connections need {need} descriptors and this process may open {limit}: raise the \
-         limit (ulimit -n {need}) or use --max-connections {room}"
+        "{asked} connections need {need} descriptors, but this process may open only {limit}: raise the limit \
+         (ulimit -n {need}) or use --max-connections {room}"
     )]
     Descriptors {
-        /// Connections asked for.
+        /// The requested number of connections.
         asked: usize,
         /// Descriptors that takes.
         need: usize,
@@ -144,7 +142,7 @@ pub enum StartError {
     Log {
         /// Its name.
         log: PathBuf,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
     /// A greeting where a client could not tell where it ends.
@@ -153,7 +151,7 @@ pub enum StartError {
     /// Sessions cannot be kept like that.
     #[error("{0}")]
     State(String),
-    /// Nobody answers where sessions are to be kept.
+    /// The session store does not answer.
     #[error("cannot reach the session store at {address}: {source}; start it first")]
     Store {
         /// The address.
@@ -163,8 +161,8 @@ pub enum StartError {
     },
     /// The limit of open descriptors leaves no room for a single connection.
     #[error(
-        "the model {model}{} needs {need} descriptors before its first client and this process may \
-         open {limit}: raise the limit (ulimit -n {need}){}",
+        "the model {model}{} needs {need} descriptors before its first client, but this process may open only \
+         {limit}: raise the limit (ulimit -n {need}){}",
         with(*workers), or_fewer(*workers)
     )]
     NoRoom {
@@ -184,7 +182,7 @@ pub enum StartError {
         model: &'static str,
         /// Its workers, where that is to be chosen.
         workers: Option<usize>,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
 }
@@ -231,7 +229,7 @@ fn advice(error: &io::Error, workers: Option<usize>) -> String {
 }
 
 impl StartError {
-    /// Whether what was asked for can never work, as opposed to not working now.
+    /// Whether the settings can never work, as opposed to not working now.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         !matches!(self, Self::Listen { .. } | Self::Store { .. } | Self::Refused { .. })

@@ -1,27 +1,28 @@
 //! One protocol, served in every way a server can be built.
 //!
-//! A concurrency model is one file in [`models`], which reads top to bottom and holds what is
-//! particular to it: what it waits in, who schedules it, what it runs out of. Two neighbours
-//! differ by the lesson. What is not concurrency is shared, and small:
+//! A concurrency model is one file in [`models`], to be read from top to bottom. It contains only
+//! what is specific to the model: the call in which it waits, its scheduler, and the resource that
+//! runs out first. The difference between two neighbours is the lesson. Everything else is shared,
+//! and small:
 //!
-//! - [`config`]: what a server is asked to be, and what the machine gives for it
+//! - [`config`]: a server's settings, and the resources that they need
 //! - [`net`]: the server: its listeners, accepting with every errno classified, shedding;
-//!   `admission`, how many connections are live; [`net::counters`], what happened, for the report
-//! - [`apps`]: what the classroom applications need of the machine
-//! - [`commands`]: commands of others, run without a shell: what may run, and how one runs
-//! - `connection`: one admitted connection, and how it ends; `closing`, closing in order so that the
-//!   last reply arrives; `drive`, the two drivers, blocking to the end and non-blocking until it
-//!   would block; `verbose`, requests shown as they are answered
-//! - `turns`: what every loop keeps: how clients join, whose turn it is, what is due
-//! - `reactor`: what an event loop keeps beside that: its table, and a mailbox
+//!   `admission`, the number of live connections; [`net::counters`], the counters of its report
+//! - [`apps`]: resources of the machine for the classroom applications
+//! - [`commands`]: commands of the other end, run without a shell
+//! - `connection`: one admitted connection, and how it ends; `closing`, closing in order so that
+//!   the last reply arrives; `drive`, the blocking and the non-blocking driver; `verbose`, requests
+//!   printed as they are answered
+//! - `turns`: the parts of every loop: joining clients, turns, timers
+//! - `reactor`: further parts of an event loop: its table, and a mailbox
 //! - `proactor`: the same for a loop around completions; `ring`, io_uring
-//! - `threads`: a fixed number of them, all prepared before the first serves
+//! - `threads`: a fixed number of threads, all prepared before the first serves
 //! - `processes`: forking and reaping, and the memory that a server's processes share
-//! - `clock`: waiting until a deadline, whatever signals come
-//! - `stopping`: signals, drain and cut, and the table of what they shut down
-//! - [`stdio`]: standard output and error, written without waiting for whoever reads them
-//! - [`state`]: where the state of sessions is between two requests
-//! - [`broken`]: servers that are wrong on purpose, on the same core wherever the fault is not
+//! - `clock`: waiting until a deadline, whatever signals arrive
+//! - `stopping`: signals, drain and cut, and the table of sockets to shut down
+//! - [`stdio`]: standard output and error, written without waiting for the reader
+//! - [`state`]: the homes of session state between two requests
+//! - [`broken`]: servers that are broken on purpose, on the same core except for their fault
 //!
 //! To run one from code:
 //!
@@ -97,16 +98,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! In this crate it is one file beside the others and one line in their list, and is then tested and
-//! measured like them: begin with `models/yours.rs`, which fails its checks until it is filled in.
-//! Loops and pools use what is not public: turns, timers, mailboxes.
+//! Inside this crate, a model is a file beside the others and a line in their list, and is tested
+//! and measured like them. Begin with `models/yours.rs`, which fails its checks until you have
+//! filled it in. Loops and pools use private modules: turns, timers, mailboxes.
 //!
-//! A process runs one [`Server`], once: signals belong to a process, and so does the account of
-//! what it used. That is why [`Server::bind`] may hand out a `&'static` reference.
+//! A process runs one [`Server`], once, because signals and accounts of resources belong to a
+//! process. That is why [`Server::bind`] may return a `&'static` reference.
 //!
-//! Errors have three homes. What a peer did wrong is an `Ending`, counted, and ends that
-//! connection only. What the machine ran out of is a pause of accepting or a shed
-//! connection: back off, keep serving. What we did wrong comes out of [`Server::run`].
+//! There are three kinds of errors. A peer's error is an `Ending`: it is counted and ends that
+//! connection only. If the machine runs out of a resource, the server pauses accepting or sheds a
+//! connection, and keeps serving. An error of the server itself is returned by [`Server::run`].
 
 pub mod apps;
 pub mod broken;

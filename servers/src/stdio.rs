@@ -1,9 +1,9 @@
-//! Standard output and standard error, written without waiting for whoever reads them.
+//! Standard output and standard error, written without waiting for the reader.
 //!
-//! A pipe that nobody reads is full after 64 KiB, a terminal stops with Ctrl-S, and a write then waits
-//! for ever: a server must neither stop serving nor fail to end because of that. The descriptors
-//! cannot be made non-blocking, as that would be so for every program that shares them. So they are
-//! opened a second time.
+//! A pipe without a reader is full after 64 KiB, and Ctrl-S stops a terminal. A write then waits
+//! forever, but a server must neither stop serving nor fail to end because of that. The descriptors
+//! cannot be made non-blocking, because that would affect every program that shares them. So they
+//! are opened a second time.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};

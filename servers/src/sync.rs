@@ -1,6 +1,5 @@
-//! What threads share: the standard library's, or `loom`'s when races are searched for
-//! (`RUSTFLAGS="--cfg c10k_loom"`), where a descriptor is modelled by a flag and a condition
-//! variable.
+//! Shared state of threads: types of the standard library, or of `loom` when tests search for races
+//! (`RUSTFLAGS="--cfg c10k_loom"`). There, a flag and a condition variable model a descriptor.
 
 #[cfg(not(c10k_loom))]
 pub(crate) use std::sync::{

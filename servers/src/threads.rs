@@ -1,5 +1,5 @@
-//! Threads: a fixed number, which all have what they need before the first of them serves, and one for
-//! each client.
+//! Threads: a fixed number, which all have their resources before the first of them serves, and one
+//! thread for each client.
 
 use std::ffi::c_void;
 use std::io;

@@ -1,8 +1,8 @@
 //! Checks: whether a figure can be trusted.
 //!
-//! Every check is written down, passed or not. What is about the generator or the host can
-//! spoil a measurement; what is about the server is a finding, and makes the figure mean
-//! something else than it would for a server that kept up.
+//! Every check is recorded, passed or not. Checks of the generator and the host find spoiled
+//! measurements. Checks of the server are findings: they say that a figure does not mean what it
+//! means for a server that kept up.
 
 mod clients;
 mod connections;
@@ -31,7 +31,7 @@ const STEAL_LIMIT: f64 = 0.05;
 #[must_use]
 pub fn check_trial(trial: &Trial, steal_share: Option<f64>) -> Vec<Check> {
     if trial.phases.interrupted && trial.phases.measure_ns == 0 {
-        // There is nothing to say about a server that nobody has asked anything.
+        // A server without requests cannot be judged.
         return vec![complete(trial), census(trial)];
     }
     let mut checks = vec![complete(trial), census(trial)];
@@ -97,7 +97,7 @@ pub(crate) fn check(
 /// How the message of a check begins that had nothing to judge.
 pub const NOT_JUDGED: &str = "not judged: ";
 
-/// What has nothing to judge has not passed.
+/// A check without data has not passed.
 pub(crate) fn not_judged(name: &str, about: About, why: &str) -> Check {
     check(name, about, Status::Warn, (0.0, 0.0), format!("{NOT_JUDGED}{why}"))
 }
@@ -115,7 +115,7 @@ fn complete(trial: &Trial) -> Check {
     let status = unless(!trial.phases.interrupted, Status::Fail);
     let seen = f64::from(u8::from(trial.phases.interrupted));
     let message = match trial.phases.measure_ns {
-        0 => "interrupted before anything was measured".into(),
+        0 => "interrupted before the measurement".into(),
         measured => format!("interrupted after {} of measurement", show_ns(measured)),
     };
     check("complete", About::Generator, status, (seen, 0.0), message)
@@ -124,8 +124,7 @@ fn complete(trial: &Trial) -> Check {
 fn census(trial: &Trial) -> Check {
     let census = &trial.census;
     let ended = census.ok + census.failed() + census.unfinished + census.never_sent;
-    let message =
-        format!("{} requests were due, but the census accounts for {ended}", census.offered);
+    let message = format!("{} requests were due, but the census counts {ended}", census.offered);
     let greetings = trial.greetings.as_ref().is_none_or(|greetings| greetings.reconciles);
     let message = if greetings { message } else { "the greeting counts do not add up".into() };
     let status = unless(census.reconciles && greetings, Status::Fail);
@@ -136,12 +135,12 @@ fn connected(trial: &Trial) -> Check {
     let connections = &trial.connections;
     let (opened, asked) = (connections.opened, connections.asked);
     let status = unless(opened == asked, Status::Fail);
-    let message = format!("{opened} of {asked} connections could be opened");
+    let message = format!("only {opened} of {asked} connections could be opened");
     let seen = (as_f64(opened as u64), as_f64(asked as u64));
     check("connected", About::Server, status, seen, message)
 }
 
-/// So many parts that are missing are named.
+/// At most this many missing parts are named.
 const NAMED_MAX: usize = 10;
 
 /// A sum of some generators is not the load that all of them made.
@@ -153,8 +152,7 @@ fn shards(shard: &ShardRecord) -> Check {
     let named: Vec<String> = absent.take(NAMED_MAX).map(name).collect();
     let more = usize::try_from(of - there).unwrap_or(0) > named.len();
     let message = format!(
-        "{there} of {of} parts are here; missing: {}{}; the server's load was higher than this \
-         document says",
+        "only {there} of {of} parts were merged; missing: {}{}; the server's load was higher than this document says",
         named.join(", "),
         if more { " and more" } else { "" }
     );

@@ -1,8 +1,8 @@
 //! Which trials of a flagged cell count for a figure, and whether the cell is valid at all. Every
-//! verdict, recommendation and gate asks here.
+//! verdict, recommendation and gate asks this module.
 //!
-//! A trial that the machine or the load generator spoiled is set aside. One that the server failed is not:
-//! to leave it out would praise a server for the trials that it got through.
+//! A trial that the machine or the load generator spoiled is set aside. A trial that the server
+//! failed is kept: leaving it out would favour the server.
 
 use crate::analysis::checks::{is_outside, reaches};
 use crate::analysis::metric::{Kind, Metric};
@@ -11,9 +11,9 @@ use crate::document::{Cell, Flag, Status, Validity};
 /// Why a cell stands for nothing in a figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Doubt {
-    /// The server did not do what was asked of it: no right reply, or most trials failed.
+    /// The server did not do its work: no correct reply, or most trials failed.
     Broken(String),
-    /// Nobody knows what the figure would have been.
+    /// The true figure is unknown.
     NotKnown(String),
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn spoilers<'a>(cell: &'a Cell, metric: &Metric) -> Vec<&'a str> {
     cell.flags.iter().filter(spoiling).map(|flag| flag.name.as_str()).collect()
 }
 
-/// A limit that is the generator's is no reason to set a trial aside: it has done what it could.
+/// A trial is not set aside because the generator was the limit: its figure is a lower bound.
 fn spoils(flag: &Flag, place: usize, kind: Kind) -> bool {
     let failed = flag.failed_at.contains(&place);
     is_outside(flag)
@@ -49,11 +49,11 @@ fn spoils(flag: &Flag, place: usize, kind: Kind) -> bool {
         && reaches(flag, failed, kind)
 }
 
-/// What is to be said against a cell's figure as a whole; `None` where it stands for its model.
+/// The doubt about a cell's figure as a whole; `None` if the figure is valid for its model.
 pub(crate) fn doubt_about(cell: &Cell, metric: &Metric) -> Option<Doubt> {
     let (kind, trials) = (metric.kind(), cell.trials.len());
     if cell.throughput_per_s.median <= 0.0 {
-        return Some(Doubt::Broken(failed(cell).unwrap_or_else(|| "no right reply".into())));
+        return Some(Doubt::Broken(failed(cell).unwrap_or_else(|| "no correct reply".into())));
     }
     let own = || cell.flags.iter().filter(|flag| !is_outside(flag));
     let failing = own().filter(|flag| flag.failures() > 0);
@@ -65,7 +65,7 @@ pub(crate) fn doubt_about(cell: &Cell, metric: &Metric) -> Option<Doubt> {
     if cell.replies_wrong > 0 {
         return Some(Doubt::Broken(format!("{} replies were wrong", cell.replies_wrong)));
     }
-    // Of a document of an earlier version nobody knows which trials were flagged.
+    // A document of an earlier version does not record which trials were flagged.
     let unplaced = |flag: &Flag| flag.at.is_empty() && is_outside(flag);
     let touched = cell.flags.iter().find(|flag| {
         let failed = flag.status == Status::Fail;
@@ -85,7 +85,7 @@ pub(crate) fn doubt_about(cell: &Cell, metric: &Metric) -> Option<Doubt> {
         .then(|| Doubt::NotKnown(why.unwrap_or_else(|| "the cell is invalid".into())))
 }
 
-/// Whether what was flagged is by itself enough to say that the server did not do what it was asked for.
+/// Whether the flag alone shows that the server did not do its work.
 pub(crate) fn is_servers_fault(flag: &Flag) -> bool {
     let failed = flag.failures() == flag.trials;
     !is_outside(flag) && reaches(flag, failed, Kind::Cost)

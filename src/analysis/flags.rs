@@ -1,4 +1,4 @@
-//! Flags of a cell: one for each check, with the trials that did not pass it.
+//! Flags of a cell: one for each check, with the trials that failed it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -91,13 +91,11 @@ pub(crate) fn complete(summary: &mut Summary, dir: &Path) -> Result<Option<Strin
     Ok(match (lacking, left) {
         (0, _) => None,
         (_, 0) => Some(format!(
-            "{written}, when cells did not record the settings and the flagged trials: both are \
-             read from its trials"
+            "{written}, which did not record settings and flagged trials in cells: both are read from its trials"
         )),
         (_, left) => Some(format!(
-            "{written}, when cells did not record the settings and the flagged trials, and {left} \
-             of {} cells lack trials to read them from: there a flag of half of the trials counts \
-             for all",
+            "{written}, which did not record settings and flagged trials in cells, and {left} of {} cells have no \
+             trials to read them from: in these cells a flag of half of the trials counts for all",
             summary.cells.len()
         )),
     })
@@ -147,7 +145,7 @@ mod tests {
         cell.flags[0].at.clear();
         let mut summary = bare(vec![cell]);
         let said = complete(&mut summary, dir.path()).expect("read").expect("it lacks something");
-        assert!(said.contains("1 of 1 cells lack trials"), "{said}");
+        assert!(said.contains("1 of 1 cells have no trials"), "{said}");
         assert!(summary.cells[0].request.is_none());
         for (file, status) in summary.cells[0].trials.iter().zip([Status::Pass, Status::Fail]) {
             store::write_json(&dir.path().join(file), &trial(&[("steal", status)]))

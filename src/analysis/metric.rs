@@ -8,7 +8,7 @@ use crate::statistics::verdict::Good;
 /// however far apart they are.
 pub const TRIALS_MIN: usize = 5;
 
-/// A difference within this share does not matter, unless somebody says otherwise.
+/// The default margin: differences within this share do not matter.
 pub const MARGIN: f64 = 0.05;
 
 /// What a figure depends on, which decides what can spoil it.
@@ -20,7 +20,7 @@ pub enum Kind {
     Latency,
     /// What they took of processors.
     Cost,
-    /// What was held at the end.
+    /// Memory at the end of the measurement.
     Memory,
 }
 
@@ -51,8 +51,8 @@ impl Metric {
         }
     }
 
-    /// What is shown of it in a cell: of a quantile that of all trials together, which is nothing to
-    /// compare by.
+    /// The shown value of a cell: for a quantile that of all trials together, which must not be
+    /// used for comparisons.
     #[must_use]
     pub fn shown(&self, cell: &Cell) -> Option<Shown> {
         let q = match self.name {
@@ -97,7 +97,7 @@ pub const UPPER: Metric = Metric {
     phrase: |value| format!("p90 {}", show_ns_f64(value)),
 };
 
-/// The latency of the slowest twentieth, which is shown and ranks nothing: p90 is known sooner and p99 says more.
+/// p95, which is shown but ranks nothing: p90 needs fewer samples, and p99 says more.
 pub const TWENTIETH: Metric = Metric {
     name: "p95_ns",
     words: "p95",
@@ -151,8 +151,8 @@ pub const CONNECT: Metric = Metric {
     phrase: |value| format!("connect {}", show_ns_f64(value)),
 };
 
-/// The quantile of latency that models are ranked by: the farthest into the tail that most of them have samples
-/// enough for. A tail takes long to know, and a ranking by what nobody knows would be none.
+/// The quantile of latency that ranks models: the farthest for which most of them have enough
+/// samples.
 #[must_use]
 pub fn latency(cells: &[&Cell]) -> Metric {
     let known = |metric: &Metric| cells.iter().filter(|cell| (metric.of)(cell).is_some()).count();

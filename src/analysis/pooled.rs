@@ -1,10 +1,10 @@
 //! Quantiles of cells over all their trials together.
 //!
-//! Trials are independent replications of one experiment: each has a process and connections of its
-//! own. So their samples are samples of one distribution, one histogram holds them, and what they are
-//! worth adds up, but to no more than trials that differ as these do can know: beyond a far quantile
-//! lies what happens to some trials and not to others. Parts of one load (`c10k merge`) are not
-//! independent, and are added up otherwise.
+//! Trials are independent replications of one experiment, each with a process and connections of
+//! its own. So their samples come from one distribution, and one histogram holds them. Their
+//! effective sample sizes add up, but only as far as the differences between trials allow: a far
+//! quantile may rest on events that occur in some trials and not in others. Parts of one load
+//! (`c10k merge`) are not independent, and are merged in another way.
 
 use std::path::Path;
 
@@ -20,8 +20,8 @@ use crate::document::{histogram, store};
 /// The quantiles of a cell.
 pub const QUANTILES: [f64; 6] = [0.5, 0.9, 0.95, 0.99, 0.999, 1.0];
 
-/// Quantiles that are not of the tail, where trials are clusters. Trials differ here too, but that moves the value
-/// little, and the spread beside it says so.
+/// Quantiles outside the tail. Trials differ here too, but this moves the value little, and the
+/// range beside it shows the difference.
 const MIDDLE: std::ops::RangeInclusive<f64> = 0.1..=0.9;
 
 /// A trial's samples.
@@ -41,20 +41,20 @@ impl Part<'_> {
             - lowest.checked_sub(1).map_or(0, |below| self.samples.count_between(0, below))
     }
 
-    /// How many independent samples it is worth: all of them where nobody looked.
+    /// Its effective sample size; all samples if it was not computed.
     fn effective_count(&self, q: f64) -> u64 {
         let known = self.of.quantile(q).and_then(|quantile| quantile.effective_count);
         known.unwrap_or(self.of.count)
     }
 }
 
-/// The quantiles of a cell by what each of its trials says, none of them of all together yet.
+/// The quantiles of a cell from its trials, not yet pooled.
 #[must_use]
 pub fn of_each(trials: &[&Distribution]) -> Vec<CellQuantile> {
     QUANTILES.map(|q| over(trials, q)).to_vec()
 }
 
-/// A quantile over the trials; without a value where one of them does not know it.
+/// A quantile over the trials; without a value if one of them lacks it.
 fn over(trials: &[&Distribution], q: f64) -> CellQuantile {
     let found: Vec<_> = trials.iter().filter_map(|times| times.quantile(q)).collect();
     let values: Option<Vec<_>> =
@@ -207,7 +207,7 @@ pub fn fill(cell: &mut Cell, trials: &[Trial]) -> Result<()> {
 }
 
 fn renew(quantiles: &mut Vec<CellQuantile>, trials: &[&Distribution]) -> Result<()> {
-    // Reading histograms that nobody asks for would be most of the work.
+    // Histograms are read only on demand, because reading them is most of the work.
     if quantiles.is_empty() {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Saved summaries with all that follows from their values and their trials, as this version derives it.
+//! Saved summaries, with all derived fields as this version computes them.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub(crate) fn renew(summary: &mut Summary, dir: &Path) -> Result<Vec<String>> {
     Ok(notes.into_iter().flatten().collect())
 }
 
-/// One workload of a saved run, renewed: what a whole run takes is spared.
+/// One workload of a saved run, renewed without the cost of the whole run.
 ///
 /// # Errors
 /// As [`renew`].

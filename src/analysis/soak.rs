@@ -1,9 +1,10 @@
-//! Whether a server that was soaked holds more and more. Pure: from pieces to a verdict.
+//! Whether a server leaks: a pure function from the pieces of a soak to a verdict.
 //!
-//! What a server holds at rest is set against the connections that it has had by then, in each piece after a
-//! warm-up. Its growth for each connection is the median of the slopes between two samples of a piece, with its
-//! interval. *It drifts* where the whole interval is at or above the least growth that matters, *it is steady*
-//! where the whole interval is below it, and otherwise that cannot be told from these samples.
+//! In each piece, after a warm-up, the resources of the server at rest are compared with the number
+//! of connections so far. The growth per connection is the median of the slopes between two samples
+//! of a piece, with its interval. *It drifts* if the whole interval is at or above the least growth
+//! that matters. *It is steady* if the whole interval is below it. Otherwise the samples do not
+//! decide.
 
 use crate::base::units::{as_f64, show_count};
 use crate::document::{SoakAnswer, SoakDrift, SoakPiece, SoakSample, SoakSubject, SoakVerdict};
@@ -25,7 +26,7 @@ pub fn needed(pieces: u32) -> u64 {
 
 /// More connections than a leg has.
 const LEG: u64 = 3_000;
-/// The part of a piece's connections that is its warm-up: one in so many.
+/// The warm-up of a piece, as one in this many of its connections.
 const WARMUP_PART: u64 = 4;
 /// More samples than this of a piece are thinned out: slopes are counted in pairs.
 const SAMPLES_MAX: usize = 400;
@@ -72,7 +73,7 @@ const MEASURES: [Measure; 4] = [
     },
 ];
 
-/// What is said of a server, from its pieces.
+/// The verdict on a server, from its pieces.
 #[must_use]
 pub fn verdict(subject: &SoakSubject, pieces: &[&SoakPiece]) -> SoakVerdict {
     let sum = |of: fn(&SoakPiece) -> u64| pieces.iter().map(|piece| of(piece)).sum::<u64>();
@@ -105,7 +106,7 @@ pub fn verdict(subject: &SoakSubject, pieces: &[&SoakPiece]) -> SoakVerdict {
         }
     }
     if pieces.is_empty() {
-        say(SoakAnswer::NotJudged, "it was not soaked".into());
+        say(SoakAnswer::NotJudged, "it was not measured".into());
     }
     SoakVerdict {
         subject: subject.clone(),
@@ -118,7 +119,7 @@ pub fn verdict(subject: &SoakSubject, pieces: &[&SoakPiece]) -> SoakVerdict {
     }
 }
 
-/// The samples of a piece after its warm-up. A server that did not come to rest was not seen as it is.
+/// The samples of a piece after its warm-up, without those of a server that did not come to rest.
 fn after_warmup(piece: &SoakPiece) -> Vec<&SoakSample> {
     let from = piece.connections / WARMUP_PART;
     let kept = |sample: &&SoakSample| sample.rested && sample.connections >= from;
@@ -146,8 +147,8 @@ fn drift(measure: &Measure, pieces: &[Vec<&SoakSample>], span: u64) -> SoakDrift
         None => {
             let samples: usize = blocks.iter().map(Vec::len).sum();
             let reason = format!(
-                "{thing}: {samples} samples after the warm-up bound no growth, {POINTS_MIN} or \
-                 more are needed: soak it longer"
+                "{thing}: {samples} samples after the warm-up are too few to bound growth ({POINTS_MIN} are \
+                 needed): soak it longer"
             );
             (SoakAnswer::NotJudged, reason)
         }
@@ -157,14 +158,14 @@ fn drift(measure: &Measure, pieces: &[Vec<&SoakSample>], span: u64) -> SoakDrift
         }
         Some(interval) if interval.high >= *matters => {
             let reason = format!(
-                "{thing}: growth of {words} or more is neither shown nor ruled out: soak it longer"
+                "{thing}: it is undecided whether it grows by {words} or more: soak it longer"
             );
             (SoakAnswer::NotJudged, reason)
         }
         Some(_) if span < CONNECTIONS_MIN => {
             let reason = format!(
-                "{thing}: {} connections after the warm-up, and {} are needed to say that nothing \
-                 leaks: soak it longer",
+                "{thing}: {} connections after the warm-up are too few to rule out a leak ({} are needed): soak it \
+                 longer",
                 show_count(as_f64(span)),
                 show_count(as_f64(CONNECTIONS_MIN))
             );

@@ -1,6 +1,7 @@
-//! Standings: intervals, and each model against the best of its workload.
+//! Standings: intervals, and each model compared with the best of its workload.
 //!
-//! All of it follows from the values in the summary, so that a run of an earlier version gets it too.
+//! Everything is derived from the values in the summary, so it also works for runs of earlier
+//! versions.
 
 mod ceiling;
 mod limits;
@@ -146,8 +147,8 @@ fn beyond_noise(metric: &Metric, others: Vec<Standing>, beside: &Beside<'_>) -> 
     others.into_iter().map(limited).collect()
 }
 
-/// The cell with the best figure, as tables show it, of those whose figure is what it seems. One that serves a few
-/// of its clients and starves the rest is not better but something else.
+/// The cell with the best valid figure, as tables show it. A cell that starves some clients is
+/// excluded, because it served another load.
 fn best<'a>(metric: &Metric, cells: &[&'a Cell]) -> Option<&'a Cell> {
     let candidates = cells
         .iter()
@@ -193,7 +194,7 @@ fn against(metric: &Metric, cell: &Cell, best: &Cell, cells: &[&Cell]) -> Standi
     let (metric, by) = compared_by(metric, cell, cells);
     let mut standing = Standing { metric: by, ..unknown(cell) };
     let Some((of, to)) = pairs(&metric, cell, best) else {
-        standing.why_none = Some("not every trial has samples enough for this figure".into());
+        standing.why_none = Some("some trials have too few samples for this figure".into());
         return standing;
     };
     if let Some(ratio) = ratio::paired(&of, &to) {
@@ -204,20 +205,20 @@ fn against(metric: &Metric, cell: &Cell, best: &Cell, cells: &[&Cell]) -> Standi
     standing.why_none = if let Some(doubt) = doubt::doubt_about(cell, &metric) {
         Some(doubt.words().into())
     } else if of.len() < TRIALS_MIN {
-        Some(format!("{} trials that count, and it takes {TRIALS_MIN}", of.len()))
+        Some(format!("only {} valid trials ({TRIALS_MIN} are needed)", of.len()))
     } else if standing.ratio.is_none() {
-        Some("a trial without any reply has no ratio".into())
+        Some("a trial got no reply, so there is no ratio".into())
     } else {
         None
     };
     standing
 }
 
-/// Adjusts the p-values and says what each model comes to.
+/// Adjusts the p-values and decides the verdict on each model.
 ///
-/// Which model is the best is learnt from the same trials, so any of the pairs could have been
-/// compared: with n models each comparison stands for n/2 of them. Holm over the n-1 alone would find
-/// a difference among twenty equal models in every tenth run.
+/// The same trials also decide which model is the best, so any pair could have been compared: with
+/// n models, each comparison stands for n/2 of them. Holm's adjustment over only n-1 comparisons
+/// would find a difference among twenty equal models in every tenth run.
 fn judge(metric: &Metric, others: &mut [Standing], margin: f64) {
     let pairs_each = as_f64(others.len() as u64 + 1) / 2.0;
     let judged = |standing: &&mut Standing| standing.why_none.is_none();

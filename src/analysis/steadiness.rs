@@ -9,19 +9,19 @@ use crate::document::{Check, SentGaps, Status, Steadiness, Trial};
 use crate::statistics;
 use crate::statistics::series::{self, BATCHES, Batch};
 
-/// Latencies below which nothing is said.
+/// The minimum number of latencies.
 const LATENCIES_MIN: u64 = 64;
 /// Batches with a latency below which nothing is said.
 const BATCHES_MIN: usize = 16;
 /// Slots to a batch of White's rule.
 const WHITE: usize = 5;
-/// Standard errors beyond which a difference is none of chance.
+/// Standard errors beyond which a difference is not due to chance.
 const SIGNIFICANT: f64 = 4.0;
 /// Gaps below which their distribution says nothing.
 const GAPS_MIN: usize = 100;
 
-/// How many samples of a series are worth one independent sample, about the quantile whose value is
-/// this: batch means of the indicator that a latency is beyond it.
+/// The number of samples of a series that are worth one independent sample, at the quantile with
+/// this value: by batch means of the indicator that a latency is beyond it.
 #[must_use]
 pub fn design_effect(series: &Series, value: u64) -> f64 {
     let class = Series::class(value);
@@ -45,7 +45,7 @@ pub fn design_effect(series: &Series, value: u64) -> f64 {
     series::design_effect(&batches, share * (1.0 - share), rare)
 }
 
-/// What the series says of itself; `None` where there is too little of it.
+/// The analysis of the series; `None` if it is too short.
 #[must_use]
 pub fn measure_steadiness(series: &Series) -> Option<Steadiness> {
     let slots = series.tallies();
@@ -123,7 +123,7 @@ fn warming(before: &[Tally], slots: &[Tally]) -> Warming {
     }
 }
 
-/// How far the gaps between requests were from what was asked; `None` where there are too few.
+/// The distance of the gaps between requests from their distribution; `None` if there are too few.
 #[must_use]
 pub fn gaps(sent: &SentSample) -> Option<SentGaps> {
     let window = |(length, sent): (u64, Vec<u64>)| {

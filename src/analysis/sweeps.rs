@@ -1,7 +1,7 @@
-//! Sweeps: the cells of one series, which differ in a setting that has numbers.
+//! Sweeps: the cells of one series, which differ in a numeric setting.
 //!
-//! The setting with the most different numbers is swept; where a plan varies others too, each combination
-//! of them is a panel of its own.
+//! The setting with the most different values is swept. If a plan varies further settings, each
+//! combination of them is a separate panel.
 
 pub(crate) mod crossover;
 pub(crate) mod scaling;

@@ -1,4 +1,4 @@
-//! Summaries made up for tests.
+//! Synthetic summaries for tests.
 
 use crate::analysis::standings;
 use crate::document::{

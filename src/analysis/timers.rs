@@ -33,12 +33,12 @@ pub fn note(cells: &[&Cell]) -> Option<String> {
     let waits = if shortest == longest {
         format!("a wait of {}", show_ns(shortest))
     } else {
-        format!("waits from {} on", show_ns(shortest))
+        format!("waits of {} or longer", show_ns(shortest))
     };
     let unit = show_ns(resolution);
     Some(format!(
-        "Timers: those of {} tick in {unit}, so {waits} may end {unit} late there; other models have finer ones. \
-         So much of a difference in throughput or latency is the timer's and not the model's.",
+        "Timers: those of {} tick in {unit}, so {waits} may end {unit} late; other models have finer timers. That \
+         much of a difference in throughput or latency is due to the timer, not to the model.",
         coarse.join(", ")
     ))
 }
@@ -87,6 +87,6 @@ mod tests {
         assert_eq!(said(&[waiting("epoll", 1_000)]), None, "it has fine timers");
         assert_eq!(said(&[synthetic::closed("tokio-multi", &[1e3])]), None);
         let some = said(&[waiting("tokio-multi", 10_000_000), waiting("epoll", 50_000_000)]);
-        assert!(some.is_some_and(|said| said.contains("waits from 10")), "a tenth of the wait");
+        assert!(some.is_some_and(|said| said.contains("waits of 10")), "a tenth of the wait");
     }
 }

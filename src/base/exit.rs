@@ -1,21 +1,21 @@
-//! How the program ends, and with what code.
+//! Exit codes, and the errors that choose them.
 
 use std::fmt;
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All well.
+    /// Everything succeeded.
     Ok,
-    /// A server that was checked does not do all that it should.
+    /// A checked server failed a behaviour.
     FellShort,
-    /// What was compared has become worse.
+    /// A compared figure has become worse.
     Worse,
-    /// There is a result, and it is not to be trusted.
+    /// There is a result, but it cannot be trusted.
     Untrusted,
-    /// Somebody ended it early; what there was is saved.
+    /// The user interrupted it; results so far are saved.
     Interrupted,
-    /// As a server that was run for it has ended.
+    /// The exit code of a server that the program ran.
     Server(u8),
 }
 
@@ -32,7 +32,7 @@ impl Exit {
     }
 }
 
-/// Something was asked for that cannot be; exit code 2.
+/// The request cannot be fulfilled as it was given; exit code 2.
 #[derive(Debug)]
 pub(crate) struct Usage(String);
 
@@ -44,12 +44,12 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// An error for something that was asked for and cannot be: the program ends with code 2.
+/// An error in the request itself: the program ends with code 2.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Usage(message.into()))
 }
 
-/// There is no result that could be trusted; exit code 4.
+/// No result can be trusted; exit code 4.
 #[derive(Debug)]
 pub(crate) struct Untrusted(String);
 
@@ -61,13 +61,13 @@ impl fmt::Display for Untrusted {
 
 impl std::error::Error for Untrusted {}
 
-/// An error that leaves no result to be trusted, though nothing was asked for wrongly: the program
-/// ends with code 4.
+/// An error that leaves no trustworthy result although the request was right: the program ends with
+/// code 4.
 pub fn untrusted(message: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Untrusted(message.into()))
 }
 
-/// Somebody ended it before there was a result; exit code 130.
+/// The user interrupted it before there was a result; exit code 130.
 #[derive(Debug)]
 pub(crate) struct Interrupted(String);
 
@@ -84,7 +84,7 @@ pub(crate) fn interrupted(message: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Interrupted(message.into()))
 }
 
-/// The code with which an error ends the program.
+/// The exit code of an error.
 pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
     if error.is::<Usage>() {
         2
@@ -97,7 +97,7 @@ pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// An error with its causes, each once: some say in their own words what caused them.
+/// An error with its causes, each once, because some messages already contain their cause.
 pub(crate) fn words(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {

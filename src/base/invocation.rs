@@ -1,5 +1,5 @@
-//! The command that made a document, without the folder that the program was in: documents are
-//! compared between machines, and a path names the machine.
+//! The command that made a document, without the folder of the program: documents are compared
+//! between machines, and a path identifies the machine.
 
 /// The program's name as documents have it.
 const PROGRAM: &str = "c10k";

@@ -1,4 +1,4 @@
-//! Names one after the other, as a sentence has them.
+//! A list of names as a sentence contains it.
 
 /// `a, b and c`.
 #[must_use]

@@ -1,4 +1,4 @@
-//! The ground floor: how the program ends, what is typed, what is printed. It uses no other floor.
+//! The ground floor: exit codes, parsed values, printing. It uses no other floor.
 
 pub mod exit;
 mod invocation;

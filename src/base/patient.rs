@@ -1,7 +1,7 @@
-//! A stream that is waited for until a deadline, whatever signals come.
+//! A stream whose reads wait until a deadline, whatever signals arrive.
 //!
-//! The timeouts of a socket start anew in a call that is made again after a signal: under signals
-//! that keep coming, as from what limits processor time, they would never be over.
+//! A socket's timeout restarts when a call is repeated after a signal. Under constant signals, such
+//! as those of a CPU limiter, it would never expire.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use serde::Serialize;
 use servers::stdio::Stream;
 
-/// How long a server waits for somebody to read what it has to say.
+/// How long a server waits for a reader of its output.
 const READ_WITHIN: Duration = Duration::from_secs(3);
 /// The same at the end of the program.
 const ERROR_READ_WITHIN: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ const ERROR_READ_WITHIN: Duration = Duration::from_secs(1);
 /// Writes to standard output.
 ///
 /// # Errors
-/// When whoever reads it is gone.
+/// When the reader is gone.
 pub fn print(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
@@ -25,16 +25,16 @@ pub fn print(text: &str) -> Result<()> {
     Ok(stdout.flush()?)
 }
 
-/// Writes a line of JSON to standard output, where whoever has started this program waits for it.
+/// Writes a line of JSON to standard output, for which the program that started this one waits.
 ///
 /// # Errors
-/// When nobody reads it: it is closed, or stays full. Nothing else that is read from a pipe is worth
-/// an error, but this line is.
+/// When the line has no reader: standard output is closed, or stays full. For other output a
+/// missing reader is not an error, but for this line it is.
 pub(crate) fn print_line(line: &impl Serialize) -> Result<()> {
     say(&Stream::output(), line, "standard output")
 }
 
-/// Writes to standard output what a server says to people.
+/// Writes a server's messages for people to standard output.
 ///
 /// # Errors
 /// As [`print_line`].
@@ -69,9 +69,9 @@ fn write(stream: &Stream, bytes: &[u8], name: &str) -> Result<()> {
         .map_err(|error| anyhow!("cannot write to {name}: {error}"))
 }
 
-/// Writes an error to standard error, if anybody reads it.
+/// Writes an error to standard error, if it has a reader.
 pub(crate) fn print_error(text: &str) {
-    // There is nobody else to tell, and the exit code says that there was one.
+    // The error cannot be reported elsewhere, and the exit code shows it.
     let _ = Stream::error().write_within(format!("error: {text}\n").as_bytes(), ERROR_READ_WITHIN);
 }
 

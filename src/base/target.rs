@@ -86,7 +86,7 @@ fn with_port(authority: &str) -> Result<String, String> {
     }
 }
 
-/// What people write who mean something else.
+/// Common mistakes, with what to write instead.
 fn hint(text: &str) -> Option<String> {
     if text.contains('/') {
         Some(format!("write http://{text} for a URL, or unix:{text} for a Unix socket"))
@@ -105,7 +105,7 @@ fn hint(text: &str) -> Option<String> {
 fn resolve(place: &str) -> Result<Target, String> {
     let addresses = addresses(place)?;
     Target::new(addresses.into_iter().map(Address::Tcp).collect())
-        .ok_or_else(|| format!("'{place}' has no address"))
+        .ok_or_else(|| format!("'{place}' cannot be resolved to an address"))
 }
 
 /// All addresses of a host and port, each once.
@@ -125,8 +125,8 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     addresses(text)?.first().copied().ok_or_else(|| format!("'{text}' has no address"))
 }
 
-/// The first address of a host and port at which something listens; the first of all where nothing
-/// does, or where there is no choice.
+/// The first address of a host and port that accepts a connection; the first of all if none does,
+/// or if there is only one.
 pub(crate) fn listening(text: &str) -> Result<SocketAddr, String> {
     let all = addresses(text)?;
     let listens = |address: &&SocketAddr| TcpStream::connect_timeout(address, PATIENCE).is_ok();

@@ -91,7 +91,8 @@ pub fn show_cpus(cpus: &[usize]) -> String {
 /// # Errors
 /// A sentence that says what is wrong with the text.
 pub fn parse_shard(text: &str) -> Result<(u64, u64), String> {
-    let wrong = || format!("'{text}' is not a shard: write K/N, K from 0, as in 0/3, 1/3 and 2/3");
+    let wrong =
+        || format!("'{text}' is not a part: write K/N with K from 0, as in 0/3, 1/3 and 2/3");
     let (k, n) = text.split_once('/').ok_or_else(wrong)?;
     let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());
     let (k, n) = (number(k)?, number(n)?);
@@ -104,7 +105,9 @@ pub fn parse_shard(text: &str) -> Result<(u64, u64), String> {
 /// A sentence that says what is wrong with the text.
 pub fn parse_time(text: &str) -> Result<Duration, String> {
     let wrong = |error: &dyn std::fmt::Display| {
-        format!("{error}: write it in UTC, as in 2026-01-31T23:59:59Z or from date -u +%FT%TZ")
+        format!(
+            "{error}: write a time in UTC, as in 2026-01-31T23:59:59Z or as date -u +%FT%TZ prints it"
+        )
     };
     let time = humantime::parse_rfc3339_weak(text).map_err(|error| wrong(&error))?;
     time.duration_since(std::time::UNIX_EPOCH).map_err(|error| wrong(&error))

@@ -22,7 +22,7 @@ const GUESSES: &[(&str, &str)] = &[
     ("--http2", "only HTTP/1.1 is supported"),
     ("-o", "write --json FILE for the whole result"),
     ("--output", "write --json FILE for the whole result"),
-    ("--burst-delay", "write --rate, and --poisson for bursts as they come"),
+    ("--burst-delay", "write --rate, and --poisson for random arrivals"),
 ];
 
 /// The same error, with what to type instead where that is known.

@@ -1,4 +1,4 @@
-//! Every command that the program or its documents show is one that it takes.
+//! Every command that the program or its documents show is valid.
 
 use clap::Parser;
 

@@ -14,13 +14,13 @@ use crate::view::export::{Format, Formats, a_folder, csv, put, render, write};
 pub struct ExportArgs {
     /// A run's folder or its summary, a trial, or a comparison
     pub result: PathBuf,
-    /// Into which format
+    /// Target format
     #[arg(long, value_enum)]
     pub to: Option<Format>,
-    /// Where to: a file, or a folder where the format has several; by default standard output
+    /// Target file, or a folder for formats with several files [default: standard output]
     #[arg(long, short, value_name = "FILE|DIR", requires = "to")]
     pub output: Option<PathBuf>,
-    /// A trial into which formats
+    /// Formats of a single trial
     #[command(flatten)]
     pub formats: Formats,
     /// Write the series of a trial as CSV to this file, or to standard output with -
@@ -31,7 +31,7 @@ pub struct ExportArgs {
 /// Writes a saved result in other formats.
 ///
 /// # Errors
-/// When there is no such result, nothing was asked for, or a file cannot be written.
+/// When there is no such result, no format was given, or a file cannot be written.
 pub fn export(args: &ExportArgs) -> Result<Exit> {
     let Formats { hlog, hgrm } = &args.formats;
     let all = [hlog, hgrm, &args.csv];

@@ -44,7 +44,7 @@ use part::together::Together;
 /// The first warm-up that is tried where a rule decides.
 const FIRST_WARMUP: Duration = Duration::from_millis(100);
 
-/// Loads a server, prints what came of it, and writes it down if asked to.
+/// Loads a server, prints the result, and writes it to a file on request.
 ///
 /// # Errors
 /// When the load makes no sense or the server cannot be reached, with what to do about it.
@@ -70,7 +70,7 @@ pub(crate) fn load(args: &LoadArgs, part: &Part) -> Result<Exit> {
     delivered
 }
 
-/// Refuses files that nobody could write, before anything is measured for them.
+/// Refuses files that cannot be written, before the measurement.
 pub(crate) fn outputs_can_be_written(args: &LoadArgs) -> Result<()> {
     let files = [&args.json, &args.formats.hlog, &args.formats.hgrm];
     files.into_iter().flatten().try_for_each(|path| store::can_be_written(path))
@@ -88,9 +88,12 @@ fn warmed_up(args: &LoadArgs, shot: &Shot<'_>, stop: &AtomicBool) -> Result<Tria
         trial.phases.warmup_trials = Some(trials);
         let longer = longer_warmup(&trial, warmup, longest);
         let Some(longer) = longer.filter(|_| !trial.phases.interrupted) else { return Ok(trial) };
-        // Nobody may be there to read it.
+        // Standard error may have no reader.
         let again = humantime::format_duration(longer);
-        let _ = writeln!(std::io::stderr(), "the warm-up was not over: again with {again} of it");
+        let _ = writeln!(
+            std::io::stderr(),
+            "the warm-up was too short: measuring again with a warm-up of {again}"
+        );
         warmup = longer;
         trials += 1;
     }
@@ -122,7 +125,7 @@ fn explain(error: LoadError, part: &Part) -> anyhow::Error {
     }
 }
 
-/// One trial, on fresh connections. A server of ours is stopped after it.
+/// One trial, on fresh connections. A server that c10k started is stopped after it.
 pub(crate) fn trial(
     args: &LoadArgs,
     shot: &Shot<'_>,
@@ -215,7 +218,7 @@ fn asked(
     args.conduct.apply(load, args.app(), args.seed)
 }
 
-/// Runs the load in view of whoever looks, and reads the machine's and the server's accounts.
+/// Runs the load with its live display, and reads the accounts of the machine and the server.
 fn watched(
     load: &Load,
     stop: &AtomicBool,
@@ -234,7 +237,7 @@ fn watched(
     outcome.map(|outcome| (outcome, ticks))
 }
 
-/// What was measured, and what it said when it was stopped if it is ours.
+/// The measurements, and the stopped line of a server that c10k started.
 fn stopped(
     address: &Address,
     named: Option<&TargetArg>,
@@ -250,7 +253,7 @@ fn stopped(
     Ok(Target { address, name: None, model: Some(model.into()), ready, stopped, cpus })
 }
 
-/// Prints a load's result, or writes it as JSON, and says what it comes to.
+/// Prints a load's result, or writes it as JSON, and returns the exit code.
 ///
 /// # Errors
 /// When it cannot be written.

@@ -1,4 +1,5 @@
-//! `c10k pack`: the trials of a saved run in one file, so that runs can be kept with a program.
+//! `c10k pack`: packs the trials of a saved run into one file, so that runs can be committed with
+//! the sources.
 
 use std::path::PathBuf;
 
@@ -14,15 +15,15 @@ pub struct PackArgs {
     /// Folders of runs
     #[arg(required = true, value_name = "DIR")]
     pub runs: Vec<PathBuf>,
-    /// Unpack them
+    /// Unpack the trials again
     #[arg(long)]
     pub undo: bool,
 }
 
-/// Packs runs, or takes them apart.
+/// Packs or unpacks runs.
 ///
 /// # Errors
-/// When a folder is no run's, or its files cannot be read or written; then nothing is lost.
+/// When a folder is not a run's, or its files cannot be read or written; nothing is lost then.
 pub fn run(args: &PackArgs) -> Result<Exit> {
     for dir in &args.runs {
         let (needed, what) = if args.undo { (PACKED, "packed") } else { (TRIALS, "to be packed") };

@@ -1,4 +1,4 @@
-//! `c10k plans`: the built-in plans, what they ask and how long they take.
+//! `c10k plans`: the built-in plans, with their questions and durations.
 
 use anyhow::{Context, Result};
 
@@ -11,7 +11,7 @@ use crate::view::table;
 /// Prints the built-in plans.
 ///
 /// # Errors
-/// When whoever reads it is gone.
+/// When the reader is gone.
 pub fn plans(json: bool) -> Result<()> {
     let mut rows = Vec::new();
     for (name, _) in BUILT_IN {

@@ -1,4 +1,4 @@
-//! `c10k report`: a saved run again.
+//! `c10k report`: the comparison of a saved run.
 
 use std::path::PathBuf;
 
@@ -15,20 +15,21 @@ use crate::view::{page, table};
 pub struct ReportArgs {
     /// The run's folder
     pub dir: PathBuf,
-    /// Also write its page to this file
+    /// Also write the page to this file
     #[arg(long, value_name = "FILE")]
     pub page: Option<PathBuf>,
-    /// Rebuild the page in its folder, and add to its summary what an earlier version left out
+    /// Rebuild the page in the run's folder, and add fields to its summary that an earlier version
+    /// lacked
     #[arg(long)]
     pub write: bool,
-    /// Print one page of what all runs answer that are kept below DIR, load by load: docs/results.md
+    /// Print one page with the results of all runs below DIR, load by load, as docs/results.md
     #[arg(long, conflicts_with_all = ["page", "write"])]
     pub answers: bool,
 }
 
-/// Prints the comparison of a saved run again. A summary that lacks what follows from its values or
-/// from its trials, as earlier versions wrote it, is shown with it. The folder stays as it is unless
-/// `--write` was said; then the summary gets it too, since the page shows nothing that is not in a
+/// Prints the comparison of a saved run. Summaries of earlier versions lack some derived fields;
+/// these are computed from the summary's values and trials. The folder is not changed, except with
+/// `--write`: then the summary gets the fields too, because a page shows nothing that is not in a
 /// document.
 ///
 /// # Errors

@@ -22,15 +22,15 @@ use crate::run::slots::{Slot, excluded, leave_out_unavailable, slots, time_neede
 use crate::run::{PLAN, Run, is_trustworthy};
 use crate::view::table;
 
-/// What a run by rounds with every model may take.
+/// The time limit of a run by rounds with every model.
 const ALL_TIME: Duration = Duration::from_secs(12 * 60);
 
 /// `c10k run`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
-    /// The plan: a file, or a built-in one from c10k plans; by default a quick comparison of at
-    /// most two minutes. Model names may follow, or stand alone
+    /// The plan: a file or a built-in plan (c10k plans lists them) [default: quick, two minutes].
+    /// Model names may follow the plan, or stand alone
     #[arg(value_name = "PLAN|MODEL")]
     pub what: Vec<PathBuf>,
     /// Only these models, by name, separated by commas
@@ -43,13 +43,14 @@ pub struct RunArgs {
     /// Time limit of a run by rounds, as in 10m
     #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = HOW)]
     pub time: Option<Duration>,
-    /// Only these workloads of the plan, separated by commas, and those that set their rate
+    /// Only these workloads of the plan, separated by commas, and the workloads from which their
+    /// rates follow
     #[arg(long, value_delimiter = ',', help_heading = WHAT)]
     pub workloads: Vec<String>,
-    /// Trials of each model under each workload; in a run by rounds the maximum of rounds
+    /// Trials of each model under each workload; in a run by rounds, the maximum number of rounds
     #[arg(long, value_name = "N", help_heading = HOW)]
     pub repeat: Option<u32>,
-    /// Seed of the order of trials and of the arrivals
+    /// Seed for the order of trials and for arrivals
     #[arg(long, value_name = "N", help_heading = HOW)]
     pub seed: Option<u64>,
     /// Resume an interrupted run
@@ -61,7 +62,7 @@ pub struct RunArgs {
     /// Where to create the run's folder
     #[arg(long, value_name = "DIR", default_value = "results", help_heading = OUT)]
     pub out: PathBuf,
-    /// Print the run list and its duration, and measure nothing
+    /// Print the list of trials and their duration, without measuring
     #[arg(long, help_heading = HOW)]
     pub dry_run: bool,
     /// Print the summary as JSON instead of tables
@@ -76,14 +77,14 @@ const OUT: &str = "Results";
 const EXAMPLES: &str = "\
 Examples:
   c10k run                                an answer in two minutes
-  c10k run epoll tokio-multi              the same of two models
-  c10k run --all                          the same of every model, in twelve minutes
+  c10k run epoll tokio-multi              the same for two models
+  c10k run --all                          the same for every model, in twelve minutes
   c10k run latency                        a built-in plan; c10k plans lists them
   c10k run churn epoll fork --repeat 10   a plan, two models, ten trials of each
-  c10k run plans/mine.toml --dry-run      what a plan of yours would do, and how long
+  c10k run plans/mine.toml --dry-run      what your own plan would do, and how long it takes
   c10k run --resume results/quick-20260101T120000Z
 
-Exit codes: 0 ok, 1 failed, 2 usage, 4 a result is not to be trusted, 130 interrupted";
+Exit codes: 0 ok, 1 failed, 2 usage, 4 a result cannot be trusted, 130 interrupted";
 
 /// Runs an experiment, prints the comparison and writes its page.
 ///
@@ -159,7 +160,7 @@ fn plan(args: &RunArgs) -> Result<Plan> {
     if !args.workloads.is_empty() {
         plan.keep_workloads(&args.workloads).map_err(|error| usage(error.to_string()))?;
     }
-    // Whoever is to be measured twice may be left out on the command line.
+    // The model of the A/A control may be left out on the command line.
     plan.settle_twin().and_then(|()| plan.check()).map_err(|error| usage(format!("{error:#}")))?;
     Ok(plan)
 }
@@ -222,8 +223,8 @@ fn dry_run(mut plan: Plan) -> Result<()> {
     match &plan.rounds {
         Some(rounds) => writeln!(
             text,
-            "at most {} trials, until every comparison is decided or {} have passed; this is one \
-             possible order, and decided cells are skipped",
+            "at most {} trials, until every comparison is decided or {} have passed; this is one possible order, \
+             and decided cells are skipped",
             slots.len(),
             humantime::format_duration(rounds.time)
         )?,

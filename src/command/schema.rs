@@ -1,4 +1,4 @@
-//! Documents with a schema, as they are named on the command line.
+//! The documents with a schema, by their names on the command line.
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -38,7 +38,7 @@ pub(crate) enum SchemaOf {
 }
 
 impl SchemaOf {
-    /// Its schema, as it is written.
+    /// Its schema as JSON text.
     pub(crate) fn schema(self) -> Result<String> {
         let schema = match self {
             Self::Trial => schema_for!(Trial),

@@ -1,7 +1,7 @@
 //! `c10k serve`: one server in the foreground.
 //!
-//! It prints one JSON line when it is ready and one when it has stopped, so that scripts need
-//! not guess either; on a terminal it says both in words.
+//! It prints one JSON line when it is ready and one when it has stopped, so scripts do not have to
+//! guess either. On a terminal it prints both in words.
 
 mod apps;
 mod console;
@@ -82,7 +82,7 @@ impl Ring {
     }
 }
 
-/// What is done with the state of sessions; what does not apply to its home is left out.
+/// The settings of session state; those that do not apply to its home are left out.
 #[derive(Serialize)]
 struct State<'a> {
     state: &'a str,
@@ -167,7 +167,7 @@ pub fn serve(args: &ServeArgs) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// What the server is asked to be.
+/// The server's settings.
 fn config(args: &ServeArgs) -> Result<Config> {
     let service = Service { app: args.app, framing: args.framing, close_after: args.close_after };
     Ok(Config {

@@ -1,4 +1,4 @@
-//! The highest rate that a server answers under a target, and the trials that say so.
+//! The highest rate that meets a target, and the trials that show it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,15 +17,15 @@ pub struct CapacityReport {
     pub program_version: String,
     /// The command that made it.
     pub command: Vec<String>,
-    /// What was to be met, as in `p99<20ms`.
+    /// The target, as in `p99<20ms`.
     pub target: String,
-    /// What came of it.
+    /// The result.
     pub found: CapacityFound,
     /// Every trial, in the order in which they were made.
     pub probes: Vec<CapacityProbe>,
 }
 
-/// What came of a search.
+/// The result of a search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CapacityFound {
@@ -51,7 +51,7 @@ pub enum CapacityKind {
     NotMet,
     /// Verdicts contradicted each other, or none was possible.
     Unsettled,
-    /// Somebody ended the search early.
+    /// The search was interrupted.
     Interrupted,
 }
 
@@ -61,7 +61,7 @@ pub enum CapacityKind {
 pub struct CapacityProbe {
     /// What it was for: `climb`, `bisect`, `repeat` or `confirm`.
     pub stage: String,
-    /// Requests per second that were asked for.
+    /// Requested rate per second.
     pub rate_per_s: f64,
     /// Whether the target was met.
     pub verdict: CapacityVerdict,
@@ -71,7 +71,7 @@ pub struct CapacityProbe {
     pub trial: Trial,
 }
 
-/// What a trial says about a rate.
+/// A trial's verdict on a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CapacityVerdict {

@@ -1,4 +1,4 @@
-//! What one model did under one workload, over all its trials.
+//! The results of one model under one workload, over all its trials.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub struct Cell {
     /// The workload that the plan varied, where this one is a point of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub series: Option<String>,
-    /// What was varied, and what it is here.
+    /// The varied settings, and their values here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub factors: Vec<Factor>,
     /// The model.
@@ -31,13 +31,13 @@ pub struct Cell {
     pub arrivals: ArrivalsRecord,
     /// Connections.
     pub connections: usize,
-    /// What every request asked for; absent in documents of earlier versions.
+    /// The content of requests; absent in documents of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestRecord>,
     /// How the connections behaved, where it is not the usual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conduct: Option<ConductRecord>,
-    /// What the plan says that models are ranked by; absent where what limits them decides.
+    /// The metric by which the plan ranks models; absent if it follows from what limits them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank_by: Option<RankBy>,
     /// Its trials' files, below the run's folder.
@@ -51,18 +51,18 @@ pub struct Cell {
     /// some trial no client was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turnaround: Option<CellTurnaround>,
-    /// How long connections took to open, where they were closed and opened again on purpose: the
-    /// headline latency has none of it.
+    /// Times to open connections, if they are closed and reopened on purpose. The headline latency
+    /// excludes them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connect: Vec<CellQuantile>,
     /// The steps of a staircase; empty for any other load.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<CellStep>,
-    /// Server CPU time for each right reply, in nanoseconds; absent without replies.
+    /// Server CPU time for each correct reply, in nanoseconds; absent without replies.
     pub server_cpu_per_request_ns: Option<Estimate>,
-    /// Client CPU time for each right reply, in nanoseconds; absent without replies.
+    /// Client CPU time for each correct reply, in nanoseconds; absent without replies.
     pub client_cpu_per_request_ns: Option<Estimate>,
-    /// The server's system calls for each right reply; absent where they were not counted.
+    /// The server's system calls for each correct reply; absent where they were not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub syscalls: Option<Syscalls>,
     /// The server's proportional set size.
@@ -74,14 +74,14 @@ pub struct Cell {
     /// The validity of its median trial, as its figures are medians; suspect where any trial is not valid, and
     /// invalid whatever the others say when a reply was wrong or a census did not add up.
     pub validity: Validity,
-    /// What was flagged in at least one trial, one for each check.
+    /// Flags, one for each check that failed in at least one trial.
     pub flags: Vec<Flag>,
     /// Trials that were spoiled from outside, kept apart and made again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spoiled: Vec<SpoiledTrial>,
 }
 
-/// A model as it is named everywhere; `twin` is its second measurement in each block, an A/A control.
+/// The model's name; `twin` is its second measurement in each block, an A/A control.
 #[must_use]
 pub fn name_of(model: &str, twin: bool) -> String {
     if twin { format!("{model}+twin") } else { model.into() }
@@ -93,7 +93,7 @@ pub fn name_of(model: &str, twin: bool) -> String {
 pub enum RankBy {
     /// Right replies per second.
     Throughput,
-    /// The farthest quantile of latency that most models know.
+    /// The farthest quantile of latency that most models have.
     Latency,
     /// The server's CPU time for each request.
     Cpu,
@@ -119,13 +119,13 @@ impl Cell {
         self.quantile(q)?.known()
     }
 
-    /// What its server held, where anybody could look into that: it is not known of one that was there before.
+    /// The memory of its server; unknown for a server that c10k did not start.
     #[must_use]
     pub fn memory(&self) -> Option<&Estimate> {
         Some(&self.pss_bytes).filter(|memory| memory.median > 0.0)
     }
 
-    /// What a check said that did not pass in some trial.
+    /// The flag of a check that failed in some trial.
     #[must_use]
     pub fn flag(&self, name: &str) -> Option<&Flag> {
         self.flags.iter().find(|flag| flag.name == name)
@@ -156,12 +156,12 @@ pub struct Flag {
     pub trials: usize,
     /// What the worst of them was.
     pub status: Status,
-    /// Whose doing it is; absent in documents of earlier versions.
+    /// Its cause; absent in documents of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<About>,
     /// How far that was beyond the check's limit: their ratio, 1 or more.
     pub excess: f64,
-    /// What it said.
+    /// Its message.
     pub message: String,
     /// Which of the cell's trials did not pass it, by their places in its list; empty in documents of
     /// earlier versions.
@@ -173,8 +173,8 @@ pub struct Flag {
 }
 
 impl Flag {
-    /// In how many trials it failed. Documents of earlier versions do not tell: there all count whose worst
-    /// failed.
+    /// The number of trials in which it failed. Documents of earlier versions lack it: there, all
+    /// trials count if the worst failed.
     #[must_use]
     pub fn failures(&self) -> usize {
         match (self.status, self.at.is_empty()) {
@@ -223,7 +223,8 @@ pub struct CellQuantile {
     pub value_ns: Option<Estimate>,
     /// Whether some trial's value is a lower bound.
     pub at_least: bool,
-    /// The same of all trials together; absent in summaries of earlier versions, and without samples.
+    /// The quantile of all trials together; absent in summaries of earlier versions, and without
+    /// samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pooled: Option<Pooled>,
 }
@@ -235,8 +236,8 @@ impl CellQuantile {
         quantiles.iter().find(|quantile| (quantile.q - q).abs() < 1e-9)
     }
 
-    /// The estimate over trials, if all of them know it: a lower bound is no value to compare or to divide
-    /// by.
+    /// The estimate over trials, if all of them have it: a lower bound cannot be compared or
+    /// divided by.
     #[must_use]
     pub fn known(&self) -> Option<&Estimate> {
         self.value_ns.as_ref().filter(|_| !self.at_least)

@@ -1,4 +1,4 @@
-//! What came of checking a server.
+//! The results of checking a server.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub struct CheckReport {
     pub started_at: String,
     /// The version of this program.
     pub program_version: String,
-    /// What was checked.
+    /// The server under check.
     pub subject: CheckSubject,
     /// Points reached.
     pub score: u32,
@@ -37,7 +37,7 @@ pub struct CheckSubject {
     pub app: String,
     /// The framing of requests and replies.
     pub framing: String,
-    /// The path that was asked for, of an HTTP server that is not ours.
+    /// The requested path, for other HTTP servers.
     pub path: Option<String>,
     /// It served the second client only when the first had left.
     pub one_at_a_time: bool,
@@ -47,7 +47,7 @@ pub struct CheckSubject {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckTest {
-    /// What was expected, as a sentence in snake case.
+    /// The expected behaviour, as a sentence in snake case.
     pub name: String,
     /// `pass`, `fail`, `unstable` where tries of the same server differ, `skipped`, or `by_nature` where
     /// a model serves one client at a time and is meant to.
@@ -62,7 +62,7 @@ pub struct CheckTest {
     pub max: u32,
     /// Why it matters.
     pub why: String,
-    /// What came instead, or why it was not tried; absent where it passed.
+    /// What happened instead, or why it was not tried; absent if it passed.
     pub reason: Option<String>,
 }
 

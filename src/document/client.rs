@@ -1,4 +1,4 @@
-//! What the load generator used.
+//! Resources that the load generator used.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub struct ClientAccount {
     pub engine: Option<String>,
     /// CPU time of all its threads.
     pub cpu_ns: u64,
-    /// The same for each right reply, without what they spun; absent without replies.
+    /// The same for each correct reply, without what they spun; absent without replies.
     pub cpu_per_request_ns: Option<f64>,
     /// CPU time over elapsed time of its busiest thread, without what it spun: near 1 it was the
     /// limit.
@@ -29,7 +29,7 @@ pub struct ClientAccount {
     pub spin_share: Option<f64>,
     /// Ready sockets per wake-up, on average.
     pub events_per_wake: f64,
-    /// When its threads stood still; absent in older documents, where nobody looked.
+    /// Standstills of its threads; absent in documents of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standstill: Option<StandstillRecord>,
 }

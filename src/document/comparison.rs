@@ -21,8 +21,8 @@ pub struct Comparison {
     /// Whether both were measured in one run, trial beside trial. Two runs apart differ by more than their
     /// trials say, so verdicts between them are weaker.
     pub interleaved: bool,
-    /// How the runs differ beside what they measured; compared all the same because it was asked
-    /// for.
+    /// Differences between the runs' settings; they are compared all the same because of
+    /// `--anyway`.
     pub unlike: Vec<String>,
     /// What only one of them has.
     pub missing: Vec<String>,
@@ -42,7 +42,7 @@ pub struct Compared {
     pub workload: String,
     /// The model.
     pub model: String,
-    /// What was measured; its unit is in its name.
+    /// The metric; its name contains the unit.
     pub metric: String,
     /// Median over the trials of the base; absent where it has none.
     pub base: Option<f64>,
@@ -50,8 +50,8 @@ pub struct Compared {
     pub new: Option<f64>,
     /// The new over the base; absent where there is nothing to divide.
     pub change: Option<Change>,
-    /// What it comes to; absent where nobody knows. What was sound in the base and is missing now, invalid, or
-    /// without any right reply is worse.
+    /// The verdict; absent if it is unknown. A figure that was sound in the base is worse if it is
+    /// now missing, invalid, or without any correct reply.
     pub verdict: Option<Verdict>,
     /// Why there is no verdict, or why it is worse without a figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,7 +64,8 @@ impl Comparison {
         self.rows.iter().filter(move |row| all || row.is_different())
     }
 
-    /// Each cause of doubt about the whole: unlike settings, missing cells, a machine that changed.
+    /// Causes of doubt about the whole comparison: unlike settings, missing cells, a changed
+    /// machine.
     pub fn remarks(&self) -> impl Iterator<Item = String> {
         let unlike = self.unlike.iter().map(|line| format!("not alike: {line}"));
         let machine = self.reference.iter().filter_map(|found| found.sentence.clone());

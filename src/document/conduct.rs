@@ -1,11 +1,11 @@
-//! How the connections of a load behaved, beside sending requests.
+//! How the connections of a load behaved, apart from sending requests.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What was asked for; in a document where it is not the usual: connections that stay, with one
+/// The requested conduct; present if it is not the default: connections that stay open, with one
 /// request in flight each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +22,7 @@ pub struct ConductRecord {
     /// How long clients thought between a reply and their next request; absent where they did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub think_time: Option<ThinkRecord>,
-    /// Connections beside the load that said nothing.
+    /// Silent connections beside the load.
     pub idle_connections: usize,
     /// Local addresses that connections came from in turn; empty where the kernel chose.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -59,11 +59,11 @@ pub enum ThinkRecord {
     },
 }
 
-/// The connections that were opened before the load and said nothing.
+/// The silent connections that were opened before the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdleConnections {
-    /// Asked for.
+    /// Requested.
     pub asked: usize,
     /// Opened.
     pub opened: usize,

@@ -12,7 +12,7 @@ use super::is_zero;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Connections {
-    /// Asked for.
+    /// Requested.
     pub asked: usize,
     /// Open when the load began.
     pub opened: usize,
@@ -28,22 +28,21 @@ pub struct Connections {
     /// were none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub connect_errors_before_load: BTreeMap<String, u64>,
-    /// Messages that came on a connection that had not asked for anything. Absent if there were
-    /// none.
+    /// Messages on a connection without an outstanding request. Absent if there were none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unsolicited: u64,
-    /// How many had at least one right reply in the measurement.
+    /// How many had at least one correct reply in the measurement.
     pub served: usize,
     /// Right replies of the least served one.
     pub ok_min: u64,
     /// Right replies of the most served one.
     pub ok_max: u64,
-    /// Jain's fairness index of right replies: 1 is even, 1/n is one client taking all (Jain,
+    /// Jain's fairness index of correct replies: 1 is even, 1/n is one client taking all (Jain,
     /// Chiu, Hawe 1984).
     pub jain: f64,
     /// Requests in flight on average, by Little's law: throughput times mean service time, both of
-    /// the right replies that arrived within the measurement. In a closed loop it should be, together
-    /// with those who think or connect, the number of connections (times the depth of
+    /// the correct replies that arrived within the measurement. In a closed loop, together with the
+    /// clients that think or connect, it should equal the number of connections (times the depth of
     /// pipelining): the interactive response time law.
     pub effective_concurrency: f64,
     /// Mean service time of the same replies, of the client where it is longest.
@@ -61,7 +60,7 @@ pub struct Connections {
     /// Attempts that failed for want of a local port; they are in `connect_failures` too.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub port_shortages: u64,
-    /// Connections beside these that said nothing; absent without any.
+    /// Silent connections beside these; absent if there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<IdleConnections>,
 }

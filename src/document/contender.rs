@@ -1,4 +1,5 @@
-//! A server in another language beside our models: what it is, and whether it could be measured.
+//! A server in another language beside our models: its description, and whether it could be
+//! measured.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +14,12 @@ pub struct Contender {
     pub name: String,
     /// The language that it is written in.
     pub language: String,
-    /// What its compiler or interpreter says of its version; absent where it is not installed.
+    /// The version of its compiler or interpreter; absent if it is not installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// What it is, in a line.
     pub what: String,
-    /// The model of ours that has the same shape.
+    /// The model with the same shape.
     pub compare: String,
     /// The command that starts it, with its settings.
     pub command: Vec<String>,
@@ -34,7 +35,7 @@ pub struct Contender {
     /// How long it was warmed up under each workload, so that what it compiles while it runs is compiled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warmups: Vec<ContenderWarmup>,
-    /// What came of it.
+    /// Its result.
     pub state: ContenderState,
     /// Why it was not measured, or not to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,13 +50,13 @@ pub struct ContenderWarmup {
     pub workload: String,
     /// How long every trial's warm-up is.
     pub warmup_ns: u64,
-    /// How many trials it took to find it. None of them counts for anything else.
+    /// Number of trials needed to find it; they are not used for anything else.
     pub trials: u32,
     /// Whether the last of them was warm when its measurement began: otherwise no longer one is allowed.
     pub warm: bool,
 }
 
-/// What came of a contender.
+/// The result of a contender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ContenderState {

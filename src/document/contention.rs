@@ -1,4 +1,4 @@
-//! Who else wanted the processors.
+//! Other programs that competed for the processors.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

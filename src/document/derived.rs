@@ -1,5 +1,5 @@
-//! What follows from a summary's cells taken together: the noise of the machine, which model to take,
-//! where models change places, and how they scale.
+//! Results derived from several cells of a summary: the noise floor, recommendations, crossovers,
+//! and scaling laws.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Factor;
 use crate::statistics::Interval;
 
-/// One model measured twice in each block: how far apart the machine makes what is equal.
+/// One model measured twice in each block: its difference from itself is noise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoiseFloor {
@@ -30,8 +30,8 @@ pub struct NoiseFloor {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
-    /// The check that says what was at its limit: `generator-cpu`, `load-above-cores` or
-    /// `steal`; or `reference`, where the models came to what the generator does against the null baseline.
+    /// The check that shows the limit: `generator-cpu`, `load-above-cores` or `steal`; or
+    /// `reference`, if the models reached the generator's throughput against the null baseline.
     pub check: String,
     /// The models that are near each other, the slowest first.
     pub models: Vec<String>,
@@ -64,7 +64,7 @@ pub struct Recommendation {
     /// The best, and the models that are surely not much worse; only the one with the best median where there
     /// are too few trials for any verdict.
     pub group: Vec<String>,
-    /// The models of which nobody knows: without a verdict, or with an interval that is too wide for one.
+    /// The undecided models: without a verdict, or with too wide an interval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<String>,
     /// Of these, the one with the least server CPU time for each reply.
@@ -107,7 +107,7 @@ pub struct Crossover {
     /// Whether it is sure: trials enough, nearly every resample agrees, and at either end of the
     /// sweep the one is better than the other by more than the margin.
     pub certain: bool,
-    /// For people; only of what is sure.
+    /// A sentence for people; only if it is certain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sentence: Option<String>,
 }

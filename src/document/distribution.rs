@@ -1,4 +1,4 @@
-//! A latency distribution: what people read, and the whole histogram for machines.
+//! A latency distribution: the figures that people read, and the whole histogram for programs.
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
@@ -27,8 +27,8 @@ pub struct Distribution {
     /// Of these, how many had not ended when the trial did. They are in with the age they had
     /// reached, which is less than the truth.
     pub censored: u64,
-    /// How many independent samples they are worth at the median, as far as batch means tell; absent
-    /// where that was not looked at.
+    /// The effective sample size at the median, estimated by batch means; absent if it was not
+    /// computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_count: Option<u64>,
     /// The smallest value, or 0 without samples.
@@ -39,7 +39,7 @@ pub struct Distribution {
     pub mean: f64,
     /// The quantiles, in ascending order of `q`.
     pub quantiles: Vec<Quantile>,
-    /// The whole histogram: HdrHistogram V2, deflated, in base64, as other tools read it.
+    /// The whole histogram: HdrHistogram V2, deflated, in base64.
     pub histogram: String,
 }
 
@@ -57,15 +57,15 @@ pub struct Quantile {
     /// looked at, and all of them count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_count: Option<u64>,
-    /// Whether it reaches into what was cut off: the truth is this or more.
+    /// Whether it lies among requests that had not ended: the true value is this or more.
     pub at_least: bool,
 }
 
 impl Distribution {
-    /// Writes a histogram of nanoseconds down. `censored` holds the ages of what had not ended.
+    /// From a histogram of nanoseconds. `censored` has the ages of requests that had not ended.
     ///
     /// # Errors
-    /// When the histograms cannot be merged or serialised, which is a fault of ours.
+    /// When the histograms cannot be merged or serialised, which is a bug.
     pub fn from_histograms(recorded: &Histogram<u64>, censored: &Histogram<u64>) -> Result<Self> {
         let mut all = recorded.clone();
         all.add(censored)
@@ -84,8 +84,8 @@ impl Distribution {
         })
     }
 
-    /// Counts samples for what they are worth: `effect` says how many are worth one independent
-    /// one, at a quantile. Quantiles with too few effective samples are not admitted.
+    /// Applies effective sample sizes: `effect` gives the number of samples that are worth one
+    /// independent one, at a quantile. Quantiles with too few effective samples are not admitted.
     #[must_use]
     pub fn worth(mut self, effect: impl Fn(f64) -> f64) -> Self {
         for quantile in self.quantiles.iter_mut().filter(|quantile| is_inner(quantile.q)) {
@@ -105,7 +105,7 @@ impl Distribution {
         self.quantiles.iter().copied().find(|quantile| (quantile.q - q).abs() < 1e-12)
     }
 
-    /// The whole histogram again.
+    /// Decodes the whole histogram.
     ///
     /// # Errors
     /// When the text is not what [`Distribution::from_histograms`] wrote.
@@ -130,7 +130,7 @@ fn is_inner(q: f64) -> bool {
     q > 0.0 && q < 1.0
 }
 
-/// Whether so many independent samples are enough to tell quantile q.
+/// Whether this many independent samples suffice for quantile q.
 #[must_use]
 pub fn is_admitted(q: f64, samples: f64) -> bool {
     let beyond = samples * (1.0 - q).min(if q < 0.5 { q } else { 1.0 });

@@ -1,4 +1,4 @@
-//! What was found about this machine.
+//! Findings about this machine.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub struct DoctorReport {
     pub host: Host,
     /// Everything that was looked at, good or not. What the kernel does not show is left out.
     pub findings: Vec<Finding>,
-    /// One model against itself; absent unless it was asked for.
+    /// One model against itself; absent without `--aa`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<Noise>,
     /// What the findings come to: invalid if something would spoil every measurement.
@@ -34,13 +34,13 @@ pub struct Finding {
     pub name: String,
     /// Whether it is as it should be.
     pub status: Status,
-    /// What was seen.
+    /// The observation.
     pub value: String,
     /// What it should be.
     pub limit: String,
     /// Why it matters to a measurement.
     pub why: String,
-    /// How to mend it, a command where there is one; empty where there is nothing to mend.
+    /// How to fix it, with a command if there is one; empty if nothing has to be fixed.
     pub mend: String,
 }
 

@@ -1,4 +1,4 @@
-//! A number that was drawn for each request.
+//! A number that is drawn for each request.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Trials for tests of what is made of them.
+//! Example trials for tests.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

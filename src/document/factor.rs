@@ -1,4 +1,4 @@
-//! What a plan varies.
+//! A setting that a plan varies.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

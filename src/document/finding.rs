@@ -1,4 +1,4 @@
-//! What was checked of a trial, and what came of it.
+//! A check of a trial, and its result.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 pub struct Check {
     /// Its name.
     pub name: String,
-    /// Whose doing it is.
+    /// Its cause.
     pub about: About,
-    /// What came of it.
+    /// Its result.
     pub status: Status,
-    /// What was seen.
+    /// The observation.
     pub observed: f64,
     /// What it was compared with.
     pub limit: f64,
-    /// A sentence for people; it says what follows from it.
+    /// A sentence for people, which says what follows from it.
     pub message: String,
 }
 
-/// Whose doing something is.
+/// The cause of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum About {
@@ -33,7 +33,7 @@ pub enum About {
     Host,
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]

@@ -1,4 +1,4 @@
-//! What the greetings told: what became of them, and how connections were spread over workers.
+//! The greetings: their outcomes, and the connections of each worker.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::units::as_f64;
 
-/// What became of every greeting that was expected, in all phases.
+/// The outcomes of all expected greetings, in all phases.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Greetings {
@@ -41,7 +41,7 @@ impl Greetings {
 pub struct Worker {
     /// Its number.
     pub worker: u32,
-    /// Connections that it took, as far as their greetings arrived.
+    /// Connections that it took, counted by their greetings.
     pub connections: u64,
 }
 
@@ -49,8 +49,8 @@ pub struct Worker {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Imbalance {
-    /// How many workers there are: those that the server reported when it stopped, or where it is
-    /// not ours to ask, as many as the highest number says.
+    /// Number of workers: as the server reported when it stopped, or, for other servers, according
+    /// to the highest worker number.
     pub workers: u64,
     /// Connections of the worker with most over the mean: 1 is even, the number of workers is all
     /// with one of them.
@@ -60,8 +60,8 @@ pub struct Imbalance {
 }
 
 impl Imbalance {
-    /// Over so many workers, of which those that are not listed took none; `None` where there is
-    /// nothing to be uneven.
+    /// Imbalance over this many workers; those not listed took no connection. `None` if there can
+    /// be no imbalance.
     #[must_use]
     pub fn from_workers(listed: &[Worker], workers: u64) -> Option<Self> {
         let mut shares: Vec<u64> = listed.iter().map(|worker| worker.connections).collect();
@@ -71,7 +71,7 @@ impl Imbalance {
             return None;
         }
         let n = as_f64(workers);
-        // Those who took none come first in ascending order, and add nothing but their rank.
+        // Workers without connections come first in ascending order and contribute only their rank.
         let none = workers.saturating_sub(shares.len() as u64);
         let ranks = shares.iter().zip(none + 1..);
         let ranked: f64 = ranks.map(|(share, rank)| as_f64(*share) * as_f64(rank)).sum();

@@ -1,4 +1,4 @@
-//! Histograms as documents hold them, and what follows from their counts.
+//! Histograms in documents, and figures computed from their counts.
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -9,7 +9,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer}
 /// A histogram as text: HdrHistogram V2, deflated, in base64.
 ///
 /// # Errors
-/// When it cannot be serialised, which is a fault of ours.
+/// When it cannot be serialised, which is a bug.
 pub fn encode(histogram: &Histogram<u64>) -> Result<String> {
     let mut bytes = Vec::new();
     V2DeflateSerializer::new()
@@ -32,7 +32,7 @@ pub fn decode(text: &str) -> Result<Histogram<u64>> {
 /// One histogram with all samples, wide enough for the widest.
 ///
 /// # Errors
-/// When they do not fit each other, which is a fault of ours.
+/// When their bounds differ, which is a bug.
 pub fn sum<'a>(
     histograms: impl IntoIterator<Item = &'a Histogram<u64>, IntoIter: Clone>,
 ) -> Result<Histogram<u64>> {
@@ -55,7 +55,7 @@ pub fn total(histogram: &Histogram<u64>) -> u64 {
     })
 }
 
-/// Takes the `n` largest samples out of a histogram: what is left, and they.
+/// Splits the `n` largest samples off a histogram; returns the rest and these samples.
 ///
 /// # Panics
 /// When there are fewer.
@@ -73,7 +73,7 @@ pub fn split_off_largest(all: &Histogram<u64>, n: u64) -> (Histogram<u64>, Histo
         left -= taken;
     }
     assert_eq!(left, 0, "a histogram of {} samples cannot have {n}", all.len());
-    rest.subtract(&largest).expect("what is taken was there");
+    rest.subtract(&largest).expect("only recorded samples are removed");
     (rest, largest)
 }
 

@@ -1,4 +1,4 @@
-//! The machine that a result was measured on: a figure without it says nothing.
+//! The machine on which a result was measured.
 
 use std::collections::BTreeMap;
 
@@ -33,10 +33,10 @@ pub struct Host {
     /// does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turbo: Option<bool>,
-    /// Whether several processors share a core, as the kernel says it: `on`, `off`, `notsupported`.
+    /// Whether several processors share a core, in the kernel's words: `on`, `off`, `notsupported`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smt: Option<String>,
-    /// What the kernel does about each weakness of the processor that it knows of.
+    /// The kernel's mitigation of each vulnerability of the processor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mitigations: BTreeMap<String, String>,
     /// Transparent huge pages: `always`, `madvise` or `never`.
@@ -73,7 +73,7 @@ impl Host {
     }
 }
 
-/// What the machine did during the warm-up and the measurement of a trial, everybody on it together.
+/// The machine's activity during the warm-up and the measurement of a trial, all programs together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Conditions {

@@ -1,4 +1,4 @@
-//! What a lab found: the numbers of its page.
+//! The results of a lab: the numbers of its page.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ pub struct LabReport {
     pub sentences: Vec<String>,
     /// Each model by itself.
     pub models: Vec<LabModel>,
-    /// What is missing, and why.
+    /// Missing cells, and why.
     pub left_out: Vec<String>,
     /// Whether the arithmetic was right, for each home of the state.
     pub sessions: Vec<LabSessions>,
@@ -39,7 +39,7 @@ pub struct LabReport {
     /// all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<super::Reference>,
-    /// The experiment as it is usually made.
+    /// The usual, naive experiment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub naive: Option<Naive>,
     /// What each home loses when the server is killed in mid-session.
@@ -61,7 +61,7 @@ pub struct LabNoise {
     pub memory: Option<ClientMemory>,
 }
 
-/// What was found of one model.
+/// The results of one model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LabModel {
@@ -190,7 +190,7 @@ pub struct InteractionRecord {
     pub factors: [String; 2],
     /// Their levels.
     pub levels: [String; 2],
-    /// What they do together over the product of what each does alone; 1 is no interaction.
+    /// Their joint effect divided by the product of their separate effects; 1 means no interaction.
     pub ratio: f64,
     /// Where that may be, at 95 %.
     pub interval: Interval,
@@ -323,7 +323,7 @@ pub struct Naive {
     pub stateful_s: f64,
     /// Seconds for all, each over a connection of its own.
     pub stateless_s: f64,
-    /// The mean of the response times that a client has who starts its clock when it sends, in seconds.
+    /// Mean response time of a client that starts its clock when it sends, in seconds.
     pub stateful_response_s: f64,
     /// The same where each request has a connection of its own, opened before the clock starts.
     pub stateless_response_s: f64,
@@ -333,7 +333,7 @@ pub struct Naive {
     pub stateless_server_s: f64,
 }
 
-/// What came of a session whose server was killed.
+/// The outcome of a session whose server was killed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Killed {
@@ -341,6 +341,6 @@ pub struct Killed {
     pub home: String,
     /// Whether the session went on, with the right total, at the server that was started next.
     pub went_on: bool,
-    /// What the server said to the next step.
+    /// The server's reply to the next step.
     pub said: String,
 }

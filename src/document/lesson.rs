@@ -1,4 +1,4 @@
-//! What a small lab measured and what that allows to say: the numbers of its page.
+//! The measurements and conclusions of a small lab: the numbers of its page.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Host, SchemaId};
 
-/// The result of a lab that is no factorial experiment, `lab.json` beside its page.
+/// The result of a small lab: `lab.json` beside its page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LessonReport {
@@ -26,6 +26,7 @@ pub struct LessonReport {
     pub quick: bool,
     /// What the numbers say, in sentences, the most important first.
     pub sentences: Vec<String>,
-    /// What was measured. Each lab has its own shape; times are in seconds or nanoseconds, as names say.
+    /// The measurements. Each lab has its own structure; names say whether times are in seconds or
+    /// nanoseconds.
     pub measured: Value,
 }

@@ -1,4 +1,4 @@
-//! How a server was loaded: what was asked for, and when.
+//! The load of a server: its requests, and when they were sent.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,13 +13,13 @@ pub struct LoadRecord {
     pub app: String,
     /// The framing.
     pub framing: String,
-    /// What every request asked for.
+    /// The content of requests.
     pub request: RequestRecord,
     /// When requests were sent.
     pub arrivals: ArrivalsRecord,
     /// Connections.
     pub connections: usize,
-    /// How many requests were asked for in all; absent where the load had a duration instead.
+    /// Total number of requests; absent if the load had a duration instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<u64>,
     /// Threads of the generator.
@@ -40,11 +40,11 @@ pub struct LoadRecord {
     pub conduct: Option<ConductRecord>,
 }
 
-/// What every request asked for.
+/// The content of requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RequestRecord {
-    /// So many bytes of text returned.
+    /// This many bytes of text are returned.
     Echo {
         /// Bytes of text.
         bytes: usize,
@@ -84,7 +84,7 @@ pub enum RequestRecord {
     WorkDrawn {
         /// Rounds of CPU work.
         rounds: DrawRecord,
-        /// The wait, of which whole microseconds were asked for.
+        /// The wait, in whole microseconds.
         wait_ns: DrawRecord,
         /// Bytes of the reply.
         reply_bytes: DrawRecord,

@@ -1,4 +1,4 @@
-//! What was measured: what became of the requests, and how long they took.
+//! The measurements: the outcomes of requests, and their latencies.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Distribution, is_zero};
 
-/// What became of every request of the measurement.
+/// The outcomes of all requests of the measurement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Census {

@@ -1,8 +1,8 @@
-//! What is written down: one JSON document for each trial, one that sums a run up, and one for
-//! each check.
+//! The documents: one JSON document for each trial, one that summarises a run, and one for each
+//! check.
 //!
-//! All carry a schema name and version from the first day on; the JSON Schema is made from
-//! these types (`c10k schema`) and kept in `results/schema/`. Names carry units. Durations are
+//! All have had a schema name and version from the first release on. The JSON Schema is generated
+//! from these types (`c10k schema`) and kept in `results/schema/`. Names carry units. Durations are
 //! whole nanoseconds.
 
 mod capacity;

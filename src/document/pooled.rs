@@ -1,4 +1,4 @@
-//! A quantile of a cell over all its trials together, and what of a cell's quantile is shown.
+//! A quantile of a cell over all its trials together, and the shown part of it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,8 +7,8 @@ use super::{CellQuantile, Estimate};
 use crate::base::units::as_f64;
 use crate::statistics::extremes;
 
-/// A quantile of the samples of all trials together. Trials are independent replications, so what
-/// their samples are worth adds up, as far as trials are alike.
+/// A quantile of the samples of all trials together. Trials are independent replications, so their
+/// effective sample sizes add up, as far as trials are alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pooled {
@@ -19,7 +19,8 @@ pub struct Pooled {
     /// How many independent samples they are worth at this quantile: the sum over the trials, and in the tail no
     /// more than what they are worth if each trial is a cluster.
     pub effective_count: u64,
-    /// Whether in some trial it reaches into what was cut off: the truth is this or more.
+    /// Whether in some trial it lies among requests that had not ended: the true value is this or
+    /// more.
     pub at_least: bool,
     /// The same quantile of each trial that has samples, enough or not, in the order of the trials.
     pub of_trials: Vec<u64>,
@@ -61,12 +62,13 @@ impl Shown {
 }
 
 impl CellQuantile {
-    /// What is shown of it: the value of all trials together with the spread of the trials' own, `None`
-    /// where there are too few samples. All that shows a quantile of a cell takes it from here, so that
-    /// a column has one meaning. Where the summary is of an earlier version and the trials are not there,
-    /// it is the estimate over trials that all know it.
+    /// The shown value: that of all trials together, with the range of the trials' own; `None` if
+    /// there are too few samples. Every output takes quantiles of cells from here, so a column has
+    /// one meaning. For a summary of an earlier version without trials, it is the estimate over
+    /// trials that all have it.
     ///
-    /// Nothing may be compared by it: that takes a value for each trial, [`Cell::known_quantile`].
+    /// It must not be used for comparisons, which need a value for each trial
+    /// ([`Cell::known_quantile`]).
     ///
     /// [`Cell::known_quantile`]: super::Cell::known_quantile
     #[must_use]

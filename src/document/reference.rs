@@ -1,4 +1,5 @@
-//! The reference: what the load generator did against a server that does nothing, in every block.
+//! The null baseline (in documents: reference): the load generator's results against a server that
+//! only echoes, in every block.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,10 +16,10 @@ pub struct Reference {
     pub connections: usize,
     /// Right replies per second: what the generator can do at most.
     pub throughput_per_s: Estimate,
-    /// Client CPU time for each right reply, in nanoseconds, over the trials that know it.
+    /// Client CPU time for each correct reply, in nanoseconds, over the trials that have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_cpu_per_request_ns: Option<Estimate>,
-    /// CPU time of the null baseline for each right reply, likewise.
+    /// CPU time of the null baseline for each correct reply, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_cpu_per_request_ns: Option<Estimate>,
     /// CPU time that is more by this share than the median, or the median by this share more than it, is a
@@ -47,10 +48,10 @@ pub struct ReferenceTrial {
     pub beside: Option<String>,
     /// Right replies per second.
     pub throughput_per_s: f64,
-    /// Client CPU time for each right reply, in nanoseconds.
+    /// Client CPU time for each correct reply, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_cpu_per_request_ns: Option<f64>,
-    /// CPU time of the null baseline for each right reply, in nanoseconds.
+    /// CPU time of the null baseline for each correct reply, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_cpu_per_request_ns: Option<f64>,
 }
@@ -74,7 +75,7 @@ pub struct Spell {
     pub sentence: String,
 }
 
-/// Models whose throughput is what the generator does against the null baseline.
+/// Models whose throughput reaches that of the generator against the null baseline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GeneratorBound {
@@ -110,8 +111,8 @@ pub struct ReferenceChange {
     pub sentence: Option<String>,
 }
 
-/// Factors by which intervals between two runs are widened at either end: as far as the null baseline, which is the
-/// same in both, may have moved from one to the other.
+/// Factors by which intervals between two runs are widened at either end: the possible change of
+/// the null baseline, which is the same in both runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Widened {

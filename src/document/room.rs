@@ -19,7 +19,7 @@ pub struct RoomTrial {
     pub command: Vec<String>,
     /// The server.
     pub target: Target,
-    /// What was asked for.
+    /// The settings.
     pub load: RoomLoadRecord,
     /// What came of it.
     pub found: RoomFound,
@@ -28,7 +28,7 @@ pub struct RoomTrial {
     pub server: Option<ServerAccount>,
     /// The machine.
     pub host: Host,
-    /// What was checked.
+    /// The checks.
     pub checks: Vec<Check>,
     /// What the checks come to.
     pub validity: Validity,
@@ -36,7 +36,7 @@ pub struct RoomTrial {
     pub interrupted: bool,
 }
 
-/// What was asked for.
+/// The settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoomLoadRecord {
@@ -46,8 +46,8 @@ pub struct RoomLoadRecord {
     pub senders: usize,
     /// Bytes of a message, without the name in front and the line end behind.
     pub message_bytes: usize,
-    /// Messages per second in an open loop. Absent in a closed one, where each sender says its next
-    /// message when all members have heard its last one.
+    /// Messages per second in an open loop. Absent in a closed loop, where each sender sends its
+    /// next message when all members have received its last one.
     pub rate_per_s: Option<f64>,
     /// How long was loaded without recording.
     pub warmup_ns: u64,
@@ -55,13 +55,14 @@ pub struct RoomLoadRecord {
     pub measure_ns: u64,
 }
 
-/// What came of it: all but what says otherwise is about messages that were due in the measurement.
+/// What came of it: figures cover messages that were due in the measurement, unless they say
+/// otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoomFound {
     /// How long was measured.
     pub measured_ns: u64,
-    /// Messages that were said in all phases.
+    /// Messages sent in all phases.
     pub said: u64,
     /// Messages.
     pub messages: u64,
@@ -80,7 +81,7 @@ pub struct RoomFound {
     pub missing: u64,
     /// Deliveries, in all phases, in another order than another member heard them.
     pub out_of_order: u64,
-    /// Lines, in all phases, that no member of the load said.
+    /// Lines, in all phases, that no member of the load sent.
     pub strange: u64,
     /// Members whose connection ended.
     pub members_gone: usize,

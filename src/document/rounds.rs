@@ -1,4 +1,4 @@
-//! A run by rounds: when its trials were looked at, and why it ended.
+//! A run by rounds: its interim looks, and why it ended.
 
 use std::collections::BTreeMap;
 
@@ -61,9 +61,9 @@ impl RoundsRecord {
     #[must_use]
     pub fn ended_words(&self) -> &'static str {
         match self.ended {
-            Some(Ended::Decided) => "everything was decided",
-            Some(Ended::Rounds) => "all rounds were done",
-            Some(Ended::Time) => "the time was over",
+            Some(Ended::Decided) => "every comparison was decided",
+            Some(Ended::Rounds) => "the maximum number of rounds was reached",
+            Some(Ended::Time) => "the time limit was reached",
             None => "it was interrupted",
         }
     }
@@ -81,6 +81,6 @@ impl RoundsRecord {
 pub struct SpoiledTrial {
     /// Its file, below the run's folder.
     pub file: String,
-    /// The check that says so.
+    /// The check.
     pub check: String,
 }

@@ -1,4 +1,4 @@
-//! What the server used.
+//! Resources that the server used.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub struct ServerAccount {
     /// Why they are not told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_split_missing: Option<String>,
-    /// CPU time for each right reply; absent without replies, and where the machine was too busy to
+    /// CPU time for each correct reply; absent without replies, and where the machine was too busy to
     /// look at the server when the measurement began and ended.
     pub cpu_per_request_ns: Option<f64>,
     /// CPU time over elapsed time; above 1 on several processors.
@@ -51,7 +51,7 @@ pub struct ServerAccount {
     /// too many others would have to be gone through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sockets: Option<PortSockets>,
-    /// What TCP counted on the whole machine, in the warm-up and the measurement.
+    /// TCP's counters of the whole machine, in the warm-up and the measurement.
     pub tcp: Tcp,
     /// How CPU time was read.
     pub method: String,
@@ -115,8 +115,8 @@ pub struct PortSockets {
     pub method: Option<String>,
 }
 
-/// Counters of the kernel's TCP, for the whole machine. Those without a number are ones that the
-/// kernel does not show.
+/// Counters of the kernel's TCP, for the whole machine. Counters that the kernel does not report
+/// are absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tcp {

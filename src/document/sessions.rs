@@ -1,10 +1,9 @@
-//! What became of the sessions of a load.
+//! The outcomes of the sessions of a load.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What became of every session of several requests, in all phases: of the warm-up, the measurement
-/// and the drain.
+/// The outcomes of all sessions, in all phases: warm-up, measurement and drain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SessionsRecord {
@@ -20,7 +19,8 @@ pub struct SessionsRecord {
     pub refused: u64,
     /// Those with a reply that was not the right one.
     pub wrong: u64,
-    /// Those whose connection ended in the middle of a step: nobody knows whether it was taken.
+    /// Sessions whose connection ended in the middle of a step: it is unknown whether the step was
+    /// taken.
     pub broken: u64,
     /// Those under way at the end.
     pub unfinished: u64,

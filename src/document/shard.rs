@@ -1,4 +1,5 @@
-//! Several generators that load one server together, and what their documents need to be added up.
+//! Several generators that load one server together, and the fields that are needed to merge their
+//! documents.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ pub struct ShardRecord {
     pub of: u64,
     /// The numbers of those in this document, from 0, in ascending order.
     pub parts: Vec<u64>,
-    /// The launcher whose environment says so; absent where the options did, and in a sum.
+    /// The launcher that chose the part; absent if options did, and in a sum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launcher: Option<LauncherRecord>,
     /// How it was started together with the others; absent where it was not, and in a sum.
@@ -26,7 +27,7 @@ pub struct ShardRecord {
     pub hosts: Vec<String>,
 }
 
-/// Where a generator's environment says which part it makes.
+/// The environment variables that chose the part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LauncherRecord {
@@ -43,7 +44,7 @@ pub struct LauncherRecord {
 pub enum StartBy {
     /// Each was given the time.
     Time,
-    /// They met at part 0, which said when.
+    /// The parts met at part 0, which chose the time.
     Rendezvous,
 }
 
@@ -66,23 +67,23 @@ pub struct StartRecord {
     pub jumped_ns: Option<i64>,
 }
 
-/// What is known of a generator's clock.
+/// The error of a generator's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ClockRecord {
     /// It was compared with that of part 0, before the load.
     Compared {
-        /// What has to be added to this clock's time to have part 0's.
+        /// The offset from this clock to that of part 0.
         offset_ns: i64,
         /// By how much that may be wrong: half the fastest of the exchanges.
         bound_ns: u64,
     },
-    /// The kernel says how far it is from true time at most, since something keeps it right.
+    /// A time service keeps the clock right; this is the kernel's bound on its error.
     Kept {
         /// That bound.
         bound_ns: u64,
     },
-    /// Nothing keeps it right, as far as the kernel knows.
+    /// According to the kernel, no time service keeps it right.
     Unknown,
 }
 
@@ -104,7 +105,7 @@ pub struct Part {
     pub offered: u64,
     /// CPU time over elapsed time of its busiest thread.
     pub busiest_thread_share: f64,
-    /// The launcher whose environment said which part it is, if one did.
+    /// The launcher that chose the part, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launcher: Option<LauncherRecord>,
     /// How it was started together with the others, if it was.
@@ -114,7 +115,7 @@ pub struct Part {
     pub host: Host,
 }
 
-/// The whole numbers behind means and ratios. Means cannot be added up without loss; these can.
+/// The whole numbers behind means and ratios. Unlike means, they can be added up without loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sums {
@@ -124,7 +125,7 @@ pub struct Sums {
     pub completed: u64,
     /// Right replies of all connections together.
     pub ok: u64,
-    /// The sum of the squares of each connection's right replies, behind Jain's index.
+    /// The sum of the squares of each connection's correct replies, behind Jain's index.
     pub ok_squares: u64,
     /// Service times together, of requests that ended; as the histogram has them.
     pub service_ns: u64,

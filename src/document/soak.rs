@@ -1,4 +1,5 @@
-//! A soak: servers under a mixed load for long, what they held at rest, and whether that has grown.
+//! A soak: servers under a mixed load for a long time, their resources at rest, and whether these
+//! grew.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Host, SchemaId};
 use crate::statistics::Interval;
 
-/// What `c10k soak` writes, whole, after each piece.
+/// The document that `c10k soak` rewrites after each piece.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SoakReport {
@@ -24,19 +25,19 @@ pub struct SoakReport {
     pub command: Vec<String>,
     /// The machine.
     pub host: Host,
-    /// What was asked for.
+    /// The settings.
     pub settings: SoakSettings,
     /// Whether pieces are missing.
     pub interrupted: bool,
     /// Models that cannot run on this machine, with the reason.
     pub left_out: Vec<String>,
-    /// What is said of each server, in the order in which they were soaked.
+    /// The verdict on each server, in the order in which they were loaded.
     pub verdicts: Vec<SoakVerdict>,
-    /// What was measured: the servers in turn, round by round.
+    /// The pieces: the servers in turn, round by round.
     pub pieces: Vec<SoakPiece>,
 }
 
-/// What was asked for.
+/// The settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SoakSettings {
@@ -76,29 +77,29 @@ pub struct SoakPiece {
     pub lasted_ns: u64,
     /// Connections that clients opened.
     pub connections: u64,
-    /// What became of the requests.
+    /// The outcomes of the requests.
     pub requests: SoakRequests,
     /// The server at rest: before the load, and after each leg of it.
     pub samples: Vec<SoakSample>,
     /// Why the server was not there to the end, or did not end in order; absent where it did.
     pub ended: Option<String>,
-    /// The last line of a server of ours.
+    /// The stopped line of a model.
     pub stopped: Option<serde_json::Value>,
 }
 
-/// What became of the requests of a piece. Each reply was compared with the right one, byte by byte.
+/// The outcomes of the requests of a piece. Each reply was checked byte by byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SoakRequests {
     /// Requests of well-behaved clients.
     pub offered: u64,
-    /// Those with the right reply.
+    /// Those with the correct reply.
     pub ok: u64,
     /// Those without, and connections that could not be opened, by what went wrong.
     pub failed: BTreeMap<String, u64>,
     /// Requests of clients that misbehave.
     pub misbehaving: u64,
-    /// Of these, those with the right reply. Slow readers and clients that reset take none.
+    /// Of these, those with the correct reply. Slow readers and clients that reset take none.
     pub misbehaving_ok: u64,
     /// Connections that could not be opened for want of a local port: that is this machine's limit.
     pub port_shortages: u64,
@@ -134,7 +135,7 @@ pub struct SoakSample {
     pub rested: bool,
 }
 
-/// What is said of a server.
+/// The verdict on a server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SoakVerdict {
@@ -148,13 +149,13 @@ pub struct SoakVerdict {
     pub connections: u64,
     /// Requests of well-behaved clients, of all its pieces.
     pub requests: u64,
-    /// Of these, without the right reply.
+    /// Of these, without the correct reply.
     pub failures: u64,
     /// What it holds at rest, each with its growth.
     pub drifts: Vec<SoakDrift>,
 }
 
-/// What a soak says of a server, the worst first.
+/// The answers of a soak, the worst first.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -162,7 +163,7 @@ pub struct SoakVerdict {
 pub enum SoakAnswer {
     /// It holds more and more.
     Drifts,
-    /// A request had no right reply, or the server ended.
+    /// A request had no correct reply, or the server ended.
     FellShort,
     /// There is not enough to say.
     NotJudged,

@@ -1,12 +1,12 @@
-//! When the load generator stood still.
+//! Standstills of the load generator.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Distribution;
 
-/// When the load generator stood still: stopped, preempted, or on a processor that was gone. What was
-/// due or answered meanwhile waited for it and not for the server.
+/// Standstills of the load generator: stopped, preempted, or without its processor. Requests that
+/// were due or answered meanwhile waited for the generator, not for the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StandstillRecord {

@@ -1,4 +1,5 @@
-//! How the latencies of a trial hang together in time, and whether requests were spaced as asked.
+//! Autocorrelation and trend of a trial's latencies, and whether arrivals followed their
+//! distribution.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! Writing results so that nothing is lost: to a temporary name, synced, renamed. A file that
-//! is there is whole.
+//! Writing results without loss: each file is written under a temporary name, synced and renamed.
+//! So every existing file is complete.
 
 mod lines;
 pub mod packed;
@@ -68,8 +68,8 @@ fn is_special(path: &Path) -> bool {
         || fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
 }
 
-/// Whether a file could be written there; standard output, as `-`, always can. Who asks before it measures
-/// loses no measurement.
+/// Checks that a file can be written; standard output (`-`) always can. Commands check before they
+/// measure, so no measurement is lost.
 ///
 /// # Errors
 /// When not, with what to do about it.
@@ -85,7 +85,9 @@ pub fn can_be_written(path: &Path) -> Result<()> {
         Ok(_) => return Ok(()),
         Err(error) => match error.kind() {
             ErrorKind::NotFound => format!("there is no folder {}", folder.display()),
-            ErrorKind::PermissionDenied => format!("you may not write to {}", folder.display()),
+            ErrorKind::PermissionDenied => {
+                format!("you have no permission to write to {}", folder.display())
+            }
             _ => error.to_string(),
         },
     };
@@ -100,7 +102,7 @@ pub fn write_json(path: &Path, document: &impl Serialize) -> Result<()> {
     write(path, &json(document)?)
 }
 
-/// Writes what a whole run comes to as JSON, with a line for each of its many values.
+/// Writes the summary of a run as JSON, with a line for each of its many values.
 ///
 /// # Errors
 /// As [`write()`].
@@ -111,7 +113,7 @@ pub fn write_lines(path: &Path, document: &impl Serialize) -> Result<()> {
 /// The same as text.
 ///
 /// # Errors
-/// When it has no JSON form, which is a fault of ours.
+/// When it has no JSON form, which is a bug.
 pub fn lines(document: &impl Serialize) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     let writer = &mut serde_json::Serializer::with_formatter(&mut text, lines::Lines::default());
@@ -123,7 +125,7 @@ pub fn lines(document: &impl Serialize) -> Result<Vec<u8>> {
 /// A document as indented JSON, with a final line feed.
 ///
 /// # Errors
-/// When it has no JSON form, which is a fault of ours.
+/// When it has no JSON form, which is a bug.
 pub fn json(document: &impl Serialize) -> Result<Vec<u8>> {
     let mut text = serde_json::to_vec_pretty(document).context(
         "the result cannot be written as \
@@ -136,7 +138,7 @@ pub fn json(document: &impl Serialize) -> Result<Vec<u8>> {
 /// Reads a document. A trial of a [packed] run is read from there.
 ///
 /// # Errors
-/// When the file is not there or is not that document; the message says where in it.
+/// When the file does not exist or is not such a document; the message says where in the file.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let packed = if path.exists() { None } else { packed::find(path)? };
     let text = if let Some(document) = packed {
@@ -151,14 +153,14 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     })
 }
 
-/// Whether a document is there, as a file or in a [packed] run. A damaged one is there:
-/// reading it says what is wrong.
+/// Whether a document exists, as a file or in a [packed] run. A damaged document exists too:
+/// reading it reports the damage.
 #[must_use]
 pub fn is_there(path: &Path) -> bool {
     path.is_file() || packed::has(path).unwrap_or(true)
 }
 
-/// What a document that could not be read says of itself, if it says anything.
+/// The name and version that an unreadable document gives for itself, if any.
 fn version_of(text: &[u8]) -> String {
     let Ok(document) = serde_json::from_slice::<serde_json::Value>(text) else {
         return String::new();

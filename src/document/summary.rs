@@ -1,4 +1,4 @@
-//! A run summed up: what each model did under each workload, over all its trials.
+//! The summary of a run: the results of each model under each workload, over all its trials.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -114,22 +114,22 @@ impl Summary {
 pub struct Standings {
     /// The workload's name in the plan.
     pub workload: String,
-    /// What is compared: `throughput_per_s` in a closed loop that the servers limit, and
-    /// `server_cpu_per_request_ns` where the generator or a wait in the requests does; in an open loop, and where
-    /// clients think, the first of `p99_ns`, `p90_ns` and `p50_ns` that most models have samples enough for.
+    /// The compared metric: `throughput_per_s` in a closed loop that the servers limit,
+    /// `server_cpu_per_request_ns` if the generator or a wait in the requests is the limit. In an
+    /// open loop, and if clients think, the first of `p99_ns`, `p90_ns` and `p50_ns` for which most
+    /// models have enough samples.
     pub metric: String,
-    /// The model with the best median, of those whose figure is what it seems; in a run by rounds the one that is
-    /// surely nearest to the best.
+    /// The model with the best median among those with a valid figure; in a run by rounds, the
+    /// model that is surely nearest to the best.
     pub best: String,
     /// A difference within this share does not matter.
     pub margin: f64,
     /// The other models, in the order of the cells.
     pub others: Vec<Standing>,
-    /// A limit that is none of the models' own, and that many of them were at; absent where there is
-    /// no sign of one.
+    /// A common limit of many models that is not their own; absent if there is no sign of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Ceiling>,
-    /// Who is limited by the generator, by what it did against the null baseline; absent where nobody is.
+    /// Models that the generator limits, according to the null baseline; absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator_bound: Option<GeneratorBound>,
     /// All that in a sentence.
@@ -162,8 +162,8 @@ pub struct Standing {
     /// Why there is no verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why_none: Option<String>,
-    /// How many rounds in all it would take to tell, by what is known of its spread; absent where it was told, and
-    /// in a run of a fixed number of trials.
+    /// Estimated total number of rounds that would decide it; absent if it is decided, and in a run
+    /// with a fixed number of trials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds_needed: Option<u32>,
 }
@@ -196,7 +196,7 @@ pub struct RunRecord {
     pub trials_planned: usize,
     /// Trials made so far.
     pub trials_done: usize,
-    /// Whether somebody ended it early; `--resume` goes on.
+    /// Whether it was interrupted; `--resume` continues it.
     pub interrupted: bool,
     /// Processors of the servers; empty if they were not pinned.
     pub server_cpus: Vec<usize>,
@@ -208,7 +208,7 @@ pub struct RunRecord {
     pub placement: Option<String>,
     /// How rates that depend on measurements were decided.
     pub notes: Vec<String>,
-    /// Servers in other languages, where the plan asks for them: what each is, and what came of it.
+    /// Servers in other languages, if the plan has them: their descriptions and results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contenders: Vec<Contender>,
     /// How it was judged, where it was made by rounds.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// System calls of a server for each right reply, counted in a load of its own that was not timed. Connecting and
+/// System calls of a server for each correct reply, counted in a load of its own that was not timed. Connecting and
 /// closing are in it, shared out among the requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +26,6 @@ pub struct Syscalls {
 pub struct Syscall {
     /// Its name.
     pub name: String,
-    /// How often it was made for each right reply.
+    /// How often it was made for each correct reply.
     pub per_request: f64,
 }

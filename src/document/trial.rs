@@ -1,4 +1,4 @@
-//! One trial: a fresh server, a load, and what came of it.
+//! One trial: a fresh server, a load, and the results.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct Trial {
     pub load: LoadRecord,
     /// How long each phase took.
     pub phases: Phases,
-    /// What became of every request of the measurement.
+    /// The outcomes of all requests of the measurement.
     pub census: Census,
     /// Right replies in the measurement, per second of it.
     pub throughput_per_s: f64,
@@ -36,7 +36,7 @@ pub struct Trial {
     /// The steps of a staircase, in their order; absent for any other load.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepRecord>,
-    /// How the headline latencies hang together in time; absent where there are too few.
+    /// Autocorrelation and trend of the headline latencies; absent if there are too few.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steadiness: Option<Steadiness>,
     /// Whether random arrivals were sent as such; absent where there are none, or too few.
@@ -44,17 +44,16 @@ pub struct Trial {
     pub sent_gaps: Option<SentGaps>,
     /// The connections, and how evenly they were served.
     pub connections: Connections,
-    /// What became of the greetings; absent where none were expected.
+    /// The outcomes of the greetings; absent if none were expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greetings: Option<Greetings>,
-    /// What became of the sessions; absent where requests were no steps of such.
+    /// The outcomes of the sessions; absent if there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<SessionsRecord>,
     /// How long clients took in all; absent where connections carried any number of requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turnaround: Option<Turnaround>,
-    /// What became of the clients that misbehaved beside the load, by how they did; absent without
-    /// any.
+    /// The outcomes of the misbehaving clients beside the load, by kind; absent if there were none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub misbehaving: BTreeMap<String, MisbehavingClients>,
     /// How many connections each worker of the server took, by their greetings and in the order of
@@ -70,7 +69,7 @@ pub struct Trial {
     pub server: Option<ServerAccount>,
     /// Where it ran.
     pub host: Host,
-    /// Who wanted the processors; absent where the kernel does not tell.
+    /// Competition for the processors; absent if the kernel does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contention: Option<Contention>,
     /// What else the machine did meanwhile; absent in documents of earlier versions.
@@ -99,7 +98,7 @@ pub struct TrialRecord {
     /// The workload that the plan varied, where this one is a point of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub series: Option<String>,
-    /// What was varied, and what it is here.
+    /// The varied settings, and their values here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub factors: Vec<Factor>,
     /// Whether the model is measured a second time in each block, to tell the noise of the machine.
@@ -107,7 +106,7 @@ pub struct TrialRecord {
     pub twin: bool,
     /// Which repetition, from 0. Every model is measured once in each block.
     pub block: u32,
-    /// Which trial of the whole run, from 0, in the order in which they were made.
+    /// The trial's number in the run, from 0, in order of time.
     pub position: u32,
     /// The run's seed, which decides order and arrivals.
     pub seed: u64,
@@ -129,15 +128,15 @@ pub struct TrialRecord {
 pub struct Target {
     /// Address and port, or `unix:` and the path of a socket in the file system.
     pub address: String,
-    /// What was typed, a name or a URL, where it is something else.
+    /// The target as given on the command line, if it is a name or a URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The model, if the server is one of ours.
+    /// The model, if the server is one of c10k's.
     pub model: Option<String>,
-    /// What the server said of itself when it was ready.
+    /// The server's ready line.
     pub ready: Option<serde_json::Value>,
-    /// What it said when it had stopped: among others `counters`, what became of its connections,
-    /// and `workers`, the connections and requests of each, where each connection belongs to one.
+    /// Its stopped line: among others `counters`, the outcomes of its connections, and `workers`,
+    /// the connections and requests of each worker, if each connection belongs to one.
     pub stopped: Option<serde_json::Value>,
     /// Processors it was pinned to; empty if it was not.
     pub cpus: Vec<usize>,
@@ -156,8 +155,8 @@ pub struct Phases {
     pub warmup_trials: Option<u32>,
     /// Load that was.
     pub measure_ns: u64,
-    /// Waiting for what was still open.
+    /// Waiting for open requests.
     pub drain_ns: u64,
-    /// Whether somebody ended it early.
+    /// Whether it was interrupted.
     pub interrupted: bool,
 }

@@ -1,12 +1,13 @@
-//! How long clients took that had so many requests and went.
+//! Turnaround times of clients that leave after a fixed number of requests.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CellQuantile, Distribution, Estimate};
 
-/// How long each client took, from its connect(2), or from the beginning of the load if it was
-/// connected before, to the last of the replies that its connection carried. Of clients whose last reply came within the measurement, and was right.
+/// The time of each client from its connect(2), or from the beginning of the load if it was
+/// connected before, to the last reply on its connection. It covers clients whose last reply was
+/// correct and arrived within the measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Turnaround {

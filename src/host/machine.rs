@@ -1,4 +1,4 @@
-//! What this machine is, and keeping to its processors.
+//! Facts about this machine, and pinning to its processors.
 
 mod conditions;
 mod contention;
@@ -97,8 +97,7 @@ pub fn pin(cpus: &[usize]) -> Result<()> {
     cpus.iter().filter(|cpu| **cpu < CpuSet::MAX_CPU).for_each(|cpu| set.set(*cpu));
     let advice = || {
         format!(
-            "cannot pin to processors {cpus:?}: `nproc --all` and `taskset -p $$` show the usable \
-             ones"
+            "cannot pin to processors {cpus:?}: `nproc --all` and `taskset -p $$` show the usable ones"
         )
     };
     sched_setaffinity(None, &set).with_context(advice)?;

@@ -1,4 +1,4 @@
-//! The machine: what it is, what it does meanwhile, and what a process on it uses.
+//! The machine: its facts, its activity, and the resources that processes use.
 
 pub mod accounts;
 pub mod machine;

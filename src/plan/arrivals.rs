@@ -1,4 +1,4 @@
-//! When requests are sent, as a plan says it.
+//! Arrivals in plans.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub enum ArrivalsPlan {
     Staircase(Staircase),
 }
 
-/// The rate of an open loop: a number, or a share of what was measured.
+/// The rate of an open loop: a number, or a share of a measured throughput.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
@@ -74,11 +74,11 @@ pub struct Staircase {
     pub poisson: bool,
 }
 
-/// The highest share that is asked for: beyond it nothing more is to be seen.
+/// The highest share: higher ones show nothing new.
 const SHARE_MAX: f64 = 2.0;
 
 impl ArrivalsPlan {
-    /// The workload whose throughput decides the rate, where one does.
+    /// The workload whose throughput decides the rate, if there is one.
     #[must_use]
     pub fn relative_to(&self) -> Option<&str> {
         match self {
@@ -217,8 +217,8 @@ impl Plan {
             let found = series.find(|(_, _, wanted)| same(wanted));
             let (point, ..) = found.with_context(|| {
                 format!(
-                    "workload '{name}': of: '{of}' is varied, but none of its points has the same \
-                     settings: name one point, or vary this workload over the same keys"
+                    "workload '{name}': of: '{of}' is varied, but none of its points has the settings of this \
+                     workload: name one point, or vary this workload over the same keys"
                 )
             })?;
             of.clone_from(point);

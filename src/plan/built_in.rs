@@ -1,4 +1,4 @@
-//! The plans that the program carries with it.
+//! The built-in plans.
 
 use std::path::Path;
 
@@ -44,7 +44,7 @@ impl Plan {
         BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| Self::parse(text))
     }
 
-    /// The plan that somebody names: a built-in one, or a file. `./quick` is a file in any case.
+    /// The plan of this name: a built-in one, or a file. `./quick` is always a file.
     ///
     /// # Errors
     /// What is wrong with it, where, and what may have been meant.

@@ -1,4 +1,4 @@
-//! What the types of a plan do not say.
+//! Checks of a plan beyond its types.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

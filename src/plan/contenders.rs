@@ -1,5 +1,5 @@
-//! Servers in other languages: where a plan finds them. `c10k run` builds and checks them and puts those
-//! that can be measured into the plan as `[[external]]`s.
+//! Servers in other languages: where a plan finds them. `c10k run` builds and checks them, and adds
+//! those that can be measured to the plan as `[[external]]`s.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub struct ContendersPlan {
     pub folder: String,
     /// Where they are built.
     pub build: String,
-    /// No contender is warmed up for longer than this, whatever the rule says.
+    /// The longest warm-up of a contender.
     #[serde(with = "durations::human", default = "thirty_seconds")]
     pub warmup_max: Duration,
     /// Behaviours that they must show; left out, all that fit them.
@@ -29,7 +29,7 @@ fn thirty_seconds() -> Duration {
 }
 
 impl Plan {
-    /// Takes a contender in, and leaves it out of the workloads whose framing it does not speak.
+    /// Adds a contender, except to workloads whose framing it does not support.
     pub fn admit(&mut self, contender: External) {
         let own = contender.framing.clone().unwrap_or_else(|| Framing::Line.name().into());
         let foreign = |framing: &str| framing != own;

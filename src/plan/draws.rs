@@ -1,4 +1,4 @@
-//! Numbers of a plan that may be drawn: a number, or text that names a law.
+//! Numbers of a plan that may be drawn: a number, or the text of a distribution.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! A workload as the load generator has it.
+//! From a workload to the load generator's settings.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;

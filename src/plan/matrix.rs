@@ -1,7 +1,8 @@
-//! Workloads that vary: one `[[workload]]` with a `matrix` becomes as many as it has points.
+//! Varied workloads: one `[[workload]]` with a `matrix` becomes one workload for each of its
+//! points.
 //!
-//! This happens between reading TOML and reading a plan from it, on values that know where in the
-//! file they stand: what is wrong with a point is then said with the line that it comes from.
+//! This happens between parsing TOML and reading a plan from it, on values that know their line in
+//! the file. So an error in a point names its line.
 
 use std::borrow::Cow;
 
@@ -112,7 +113,7 @@ fn axes_of<'a>(value: &Value<'a>, before: &str, axes: &mut Vec<Axis<'a>>) -> Res
                 ensure!(!values.is_empty(), "matrix: {path} has no values");
                 ensure!(
                     path != "name",
-                    "matrix: the name cannot be varied; it follows from the other keys"
+                    "matrix: the name cannot be varied, because it follows from the other keys"
                 );
                 axes.push(Axis { path, written: key.span(), values: values.to_vec() });
             }

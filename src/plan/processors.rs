@@ -1,4 +1,4 @@
-//! Workloads whose servers have more or fewer processors than others.
+//! Workloads whose servers have different numbers of processors.
 
 use anyhow::{Result, ensure};
 
@@ -50,8 +50,7 @@ impl Plan {
         let unit = if self.share_cores { "processors" } else { "cores" };
         ensure!(
             !self.workloads.is_empty(),
-            "the plan {} needs two {unit}, one for the server and one for the generator, and there \
-             are not as many here",
+            "the plan {} needs two {unit}, one for the server and one for the generator, but this machine has fewer",
             self.name
         );
         let listed =
@@ -60,14 +59,13 @@ impl Plan {
         left.sort_unstable();
         left.dedup();
         let mut note = format!(
-            "server-processors {} left out: one of the {} {unit} here is the generator's",
+            "server-processors {} left out: the generator needs one of the {} {unit} of this machine",
             listed(&gone),
             max + 1
         );
         if left.len() < 2 {
             note += &format!(
-                "; with {} alone nothing is shown of how servers scale: that takes a machine with \
-                 more {unit}",
+                "; {} alone cannot show how servers scale: use a machine with more {unit}",
                 listed(&left)
             );
         }
@@ -108,10 +106,13 @@ mod tests {
         let notes = plan.keep_placeable(4).expect("some are left");
         assert_eq!(left(&plan), [1, 2, 3, 4]);
         assert!(notes[0].starts_with("server-processors 6, 8"), "{notes:?}");
-        assert!(notes[0].ends_with("one of the 5 cores here is the generator's"), "{notes:?}");
+        assert!(
+            notes[0].ends_with("the generator needs one of the 5 cores of this machine"),
+            "{notes:?}"
+        );
         let notes = plan.keep_placeable(1).expect("one is left");
         assert_eq!(left(&plan), [1]);
-        assert!(notes[0].contains("nothing is shown of how servers scale"), "{notes:?}");
+        assert!(notes[0].contains("cannot show how servers scale"), "{notes:?}");
         let error = plan.keep_placeable(0).expect_err("none is left").to_string();
         assert!(error.contains("needs two cores"), "{error}");
     }

@@ -1,6 +1,6 @@
-//! The reference: a trial of every block that is the same in every plan. The load generator in a closed loop
-//! against a server that does nothing tells what the machine is like just then, and what the generator can
-//! do at most.
+//! The null baseline in plans: a trial in every block that is the same in every plan. The load
+//! generator in a closed loop against a server that only echoes shows the state of the machine at
+//! that time, and the most that the generator can do.
 
 use std::sync::LazyLock;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What every request of a workload asks for.
+//! The requests of a workload.
 
 use anyhow::{Result, ensure};
 use protocol::http::Method;

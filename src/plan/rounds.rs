@@ -1,4 +1,4 @@
-//! A run by rounds: what is measured until it is decided.
+//! Runs by rounds: measuring until comparisons are decided.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Where the servers of a plan keep the state of sessions.
+//! The home of session state in the servers of a plan.
 
 use anyhow::{Result, anyhow, ensure};
 use protocol::{Home, Request, Sessions};

@@ -1,4 +1,4 @@
-//! Who is measured: models, servers that others have written, and one of them a second time.
+//! The servers that a plan measures: models, external servers, and one model a second time.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use super::{Plan, ServerPlan, Workload, is_file_name};
 use crate::base::did_you_mean;
 use crate::document::name_of;
 
-/// A plan's `twin` that is nobody.
+/// The value of a plan's `twin` for none.
 pub(super) const NO_TWIN: &str = "none";
 
 /// The name of the null baseline.
@@ -44,15 +44,14 @@ pub struct External {
     pub build: Option<String>,
 }
 
-/// Who is measured.
+/// The servers to measure.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
-    /// A model of ours.
+    /// A model.
     Model(&'static Model),
     /// A server that is not ours.
     External(&'a External),
-    /// The server that does nothing but answer, which is no candidate: the null baseline is measured
-    /// against it.
+    /// The null baseline's server, which only echoes. It is not a candidate.
     Null,
 }
 
@@ -89,7 +88,7 @@ impl<'a> Subject<'a> {
                 let varied = workload.factors.iter().find(|f| f.name.starts_with("server."))?;
                 let own = external.framing.is_none() && external.app.is_none();
                 let spoken = own && ["server.framing", "server.app"].contains(&&*varied.name);
-                (!spoken).then(|| format!("it does not know the setting {}", varied.name))
+                (!spoken).then(|| format!("it does not support the setting {}", varied.name))
             }
         }
     }
@@ -98,7 +97,7 @@ impl<'a> Subject<'a> {
 /// One of those that a workload's figures are compared between.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
-    /// Who it is.
+    /// Its name.
     pub subject: Subject<'a>,
     /// Whether this is its second measurement in each block: what differs between the two is noise.
     pub twin: bool,
@@ -206,8 +205,8 @@ impl Plan {
         Ok(each.chain(twin.map(|subject| Candidate { subject, twin: true })).collect())
     }
 
-    /// Who is measured a second time in each block: who the plan says, or the first that serves its
-    /// clients concurrently.
+    /// The model that is measured a second time in each block: that of the plan, or the first that
+    /// serves its clients concurrently.
     fn twin_of<'a>(&self, subjects: &[Subject<'a>]) -> Option<Subject<'a>> {
         let mut subjects = subjects.iter().copied();
         match self.twin.as_deref() {
@@ -269,7 +268,7 @@ impl Plan {
         Ok((app, framing))
     }
 
-    /// Why somebody is not measured under a workload, if so.
+    /// Why a server is not measured under a workload, if it is not.
     #[must_use]
     pub fn excludes(&self, workload: &Workload, subject: Subject<'_>) -> Option<String> {
         let name = subject.name();

@@ -1,4 +1,4 @@
-//! Plans that are in order, and those that are not.
+//! Valid plans and invalid ones.
 
 mod matrix;
 mod numbers;

@@ -1,4 +1,4 @@
-//! Under which workloads somebody is measured twice.
+//! The workloads under which a model is measured twice.
 
 use anyhow::{Result, ensure};
 
@@ -7,7 +7,7 @@ use super::{Candidate, Plan, Workload};
 use crate::base::did_you_mean;
 
 impl Plan {
-    /// Whether somebody is measured under a workload.
+    /// Whether any server is measured under a workload.
     #[must_use]
     pub fn measures(&self, workload: &Workload, candidate: Candidate<'_>) -> bool {
         let names = &self.twin_workloads;
@@ -70,7 +70,7 @@ request = { kind = "echo", bytes = 8 }
 arrivals = { kind = "closed" }
 "#;
 
-    /// The workloads under which somebody is measured twice.
+    /// The workloads under which a model is measured twice.
     fn twins(plan: &Plan) -> Vec<String> {
         let candidates = plan.candidates().expect("names");
         let twin = candidates.iter().find(|candidate| candidate.twin);

@@ -1,5 +1,5 @@
-//! What `c10k serve` is told: read by the command, and written by whoever starts a server of ours as
-//! a child process.
+//! The options of `c10k serve`: the command reads them, and commands that start a server as a child
+//! process write them.
 
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,27 +29,28 @@ pub struct ServeArgs {
     #[arg(value_name = "MODEL", group = "kind", value_parser = servable_names())]
     #[arg(hide_possible_values = true)]
     pub named: Option<String>,
-    /// The same as an option
+    /// The model, as an option
     #[arg(long, short, group = "kind", value_parser = servable_names(), help_heading = SERVER)]
     #[arg(hide_possible_values = true)]
     pub model: Option<String>,
-    /// A server with a deliberate fault; `c10k models --broken` lists them and what shows each
+    /// A server with a deliberate fault; `c10k models --broken` lists the faults and their symptoms
     #[arg(long, group = "kind", value_name = "NAME", value_parser = broken_names(), help_heading = SERVER)]
     pub broken: Option<String>,
-    /// Where to listen; port 0 picks a free port, which the ready line names
+    /// Address to listen on; port 0 picks a free port, which the ready line names
     #[arg(long, default_value = "127.0.0.1:9000", value_parser = address, help_heading = SERVER)]
     pub listen: SocketAddr,
-    /// What a request means: bench, echo, multiply, or one for the classroom: clock, daytime, sink,
-    /// shell, chat, dispatch
+    /// Meaning of a request: bench, echo, multiply, or a classroom application: clock, daytime,
+    /// sink, shell, chat, dispatch
     #[arg(long, default_value = "bench", value_parser = any_app, help_heading = PROTOCOL)]
     pub app: App,
-    /// How the stream is divided into requests
+    /// How the byte stream is divided into requests: line, raw or http
     #[arg(long, default_value = "line", value_parser = framing, help_heading = PROTOCOL)]
     pub framing: Framing,
-    /// Threads or processes of a pool, loops, or threads of a runtime, where the model has them
+    /// Number of workers, for models that have them: threads or processes of a pool, event loops,
+    /// or threads of a runtime
     #[arg(long, value_parser = positive, help_heading = SERVER)]
     pub workers: Option<usize>,
-    /// Maximum of live connections [default: as many as the descriptor limit allows]
+    /// Maximum number of live connections [default: as many as the descriptor limit allows]
     #[arg(long, value_name = "N", value_parser = positive, help_heading = LIMITS)]
     pub max_connections: Option<usize>,
     /// Length of the kernel's queue of connections not yet accepted
@@ -58,7 +59,7 @@ pub struct ServeArgs {
     /// Close a connection that completes no request, or reads no reply, for this long
     #[arg(long, default_value = "60s", value_parser = positive_duration, help_heading = LIMITS)]
     pub idle_timeout: Duration,
-    /// Time for connections to finish after SIGTERM; a second signal cuts them at once
+    /// Time for connections to finish after SIGTERM; a second signal closes them at once
     #[arg(long, default_value = "5s", value_parser = positive_duration, help_heading = LIMITS)]
     pub drain_timeout: Duration,
     /// Close each connection after K replies
@@ -67,35 +68,35 @@ pub struct ServeArgs {
     /// Serve one connection, then exit
     #[arg(long, help_heading = LIMITS)]
     pub once: bool,
-    /// Exit when the last connection has closed, after at least one
+    /// Exit when the last connection has closed
     #[arg(long, help_heading = LIMITS)]
     pub until_idle: bool,
-    /// Keep a console: Enter stops the server, Ctrl-C opens a menu
+    /// Show a console: Enter stops the server, Ctrl-C opens a menu
     #[arg(long, help_heading = OUTPUT)]
     pub console: bool,
     /// Greet every connection with a line that names its worker and the times of accept and service
     #[arg(long, help_heading = PROTOCOL)]
     pub greeting: bool,
-    /// Tell of every request on standard error: who asked what, the reply, and how long it took; lines for
-    /// which there is no room are dropped and counted
+    /// Print each request to standard error: the client, the request, the reply and the time it
+    /// took; lines that do not fit into the output are dropped and counted
     #[arg(long, help_heading = OUTPUT)]
     pub verbose: bool,
-    /// Print the lines for programs, also on a terminal
+    /// Print JSON lines even on a terminal
     #[arg(long, help_heading = OUTPUT)]
     pub json: bool,
     /// Where the state of sessions is kept
     #[command(flatten, next_help_heading = "Sessions")]
     pub state: StateArgs,
-    /// Keep to these processors, as in 0 or 0,2 or 0-3
+    /// Pin the server to these processors, as in 0 or 0,2 or 0-3
     #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true, help_heading = SERVER)]
     pub cpus: CpuList,
-    /// A console attends, which may have the listening socket closed alone
+    /// A console controls this server; it may close the listening socket alone
     #[arg(long, hide = true)]
     pub attended: bool,
-    /// End when the process that started this one does
+    /// End when the parent process ends
     #[arg(long, hide = true)]
     pub stop_with_parent: bool,
-    /// What the application is told
+    /// Options of the application
     #[command(flatten, next_help_heading = "Classroom applications")]
     pub apps: AppArgs,
 }
@@ -107,15 +108,14 @@ const OUTPUT: &str = "Console and output";
 
 const EXAMPLES: &str = "\
 Examples:
-  c10k serve epoll                                    at 127.0.0.1:9000; c10k client or telnet speak to it
-  c10k serve epoll --framing http                     and so do curl and a browser: /mul/6/7
+  c10k serve epoll                                    at 127.0.0.1:9000, for c10k client or telnet
+  c10k serve epoll --framing http                     for curl or a browser: /mul/6/7
   c10k serve thread-pool --workers 8 --listen 0.0.0.0:9000
-  c10k serve fork --app clock --console               for the classroom: Enter stops it
-  c10k serve --broken pool-of-four                    a server with a fault, to be found
-  c10k serve epoll --state table --history 1KiB       sessions, kept in a table
+  c10k serve fork --app clock --console               a classroom application; Enter stops it
+  c10k serve --broken pool-of-four                    a server with a fault to find
+  c10k serve epoll --state table --history 1KiB       sessions in a table
 
-On a terminal it says in words where it listens; in a pipe, or with --json, it prints one JSON line when it is ready
-and one when it has stopped.";
+On a terminal it prints where it listens. In a pipe, or with --json, it prints one JSON line when it is ready and one when it has stopped.";
 
 /// What is so if nothing but the model is said.
 static DEFAULT: LazyLock<ServeArgs> = LazyLock::new(|| {

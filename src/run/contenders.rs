@@ -1,5 +1,5 @@
-//! Contenders while they are measured: each is warmed up until it is warm, and one that fails ends its own row and
-//! nothing else.
+//! Contenders during a run: each is warmed up until its speed is steady, and a contender that fails
+//! ends only its own row.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::base::exit::words;
 use crate::base::units::ns;
 use crate::document::{ContenderState, ContenderWarmup, RunRecord, Trial};
 
-/// What became of a contender's warm-up.
+/// The result of a contender's warm-up.
 pub(super) enum Warmed {
-    /// It can be measured; whoever is no contender can be anyway.
+    /// It can be measured; other servers always can.
     Ready,
-    /// It has died of it, which the record says.
+    /// It ended during the warm-up, which the record says.
     Died,
-    /// Somebody has ended the run meanwhile.
+    /// The run was interrupted meanwhile.
     Interrupted,
 }
 

@@ -4,7 +4,7 @@ use crate::analysis::{doubt, standings};
 use crate::document::{Cell, Standings, name_of};
 use crate::statistics::looks::Look;
 
-/// After so few trials one sees that a server never does what it is asked for.
+/// This many trials show that a server never does its work.
 const TRIALS_MIN: usize = 3;
 
 /// Those that are decided after these looks, as workload and model; of a workload in which all others are decided, the
@@ -34,8 +34,8 @@ fn under(workload: &str, cells: &[Cell], looks: &[Look]) -> Vec<(String, String)
     decided.iter().map(named).collect()
 }
 
-/// Whether the server never once did what it was asked for, by the same check in every trial: it starves clients,
-/// or answers wrongly, or not at all.
+/// Whether the server failed in every trial, by the same check: it starves clients, or replies
+/// wrongly or not at all.
 fn is_faulty(cell: &Cell) -> bool {
     let always = cell
         .flags

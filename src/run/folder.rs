@@ -1,4 +1,4 @@
-//! The folder of a run: whose it is, and what was begun there.
+//! The folder of a run: its lock, and the run that was started there.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -66,7 +66,7 @@ fn lock(folder: &Path) -> Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(usage(format!(
-            "another c10k is using {}: wait until it ends, or stop it with Ctrl-C",
+            "another c10k process is using {}: wait until it ends, or stop it with Ctrl-C",
             folder.display()
         ))),
         Err(TryLockError::Error(_)) => Ok(None),
@@ -97,7 +97,7 @@ mod tests {
         let (first, _) = Folder::new(out.path(), "a", None).expect("a folder");
         let path = first.path.clone();
         let error = Folder::again(&path).err().expect("it is taken").to_string();
-        assert!(error.contains("another c10k is using"), "{error}");
+        assert!(error.contains("another c10k process is using"), "{error}");
         drop(first);
         Folder::again(&path).expect("it is free");
     }

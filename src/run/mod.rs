@@ -1,11 +1,11 @@
 //! An experiment from its plan to its page.
 //!
-//! A run is a folder: `plan.toml` (the plan with everything spelled out), `trials/` (one document
-//! each), `summary.json` and `report.html`. Every trial is a fresh server process and fresh
-//! connections. Trials are interleaved in blocks, every model under every workload once a block,
-//! in an order that the seed decides, so that a slow spell of the machine falls on all alike.
-//! In each block the generator is also measured against a server that does nothing, the null baseline.
-//! Workloads whose rate is a share of what was measured come after those that measure it.
+//! A run is a folder: `plan.toml` (the plan with all defaults written out), `trials/` (one document
+//! each), `summary.json` and `report.html`. Every trial has a fresh server process and fresh
+//! connections. Trials are interleaved in blocks: each block has every model under every workload
+//! once, in an order that the seed decides, so a slow spell of the machine affects all alike. Each
+//! block also measures the generator against the null baseline, a server that only echoes.
+//! Workloads whose rate is a share of a measured one come after that one.
 
 mod contenders;
 mod decided;
@@ -160,8 +160,8 @@ impl Run {
         let digest = folder.plan_digest()?;
         if summary.run.plan_digest.as_ref().is_some_and(|begun| *begun != digest) {
             return Err(usage(format!(
-                "{0}/plan.toml has changed since the run began, and trials of two plans cannot be \
-                 mixed: restore it, or start another run with c10k run {0}/plan.toml",
+                "{0}/plan.toml has changed since the run began, and trials of two plans cannot be mixed: restore \
+                 it, or start another run with c10k run {0}/plan.toml",
                 dir.display()
             )));
         }
@@ -184,7 +184,7 @@ impl Run {
         })
     }
 
-    /// Says what came of the plan's contenders.
+    /// Prints the results of the plan's contenders.
     pub(crate) fn beside(mut self, contenders: Vec<Contender>) -> Result<Self> {
         self.record.contenders = contenders;
         self.write_summary(&self.sum_up()?)?;
@@ -212,7 +212,7 @@ impl Run {
 
     pub(crate) fn how_to_resume(&self) -> String {
         format!(
-            "the trials so far are kept; continue with: c10k run --resume {}",
+            "the trials so far are saved; continue with: c10k run --resume {}",
             self.folder.path.display()
         )
     }
@@ -232,7 +232,7 @@ impl Run {
             eprintln!("{} trials are already done", made.len());
         }
         if todo.is_empty() {
-            eprintln!("nothing is left to be measured");
+            eprintln!("every trial is already done");
             return Ok(());
         }
         let progress = Progress::new(&plan, &todo);
@@ -260,7 +260,7 @@ impl Run {
                 continue;
             };
             if trial.phases.interrupted || self.stop.load(Ordering::Relaxed) {
-                // Half a trial is no trial: it is made again when the run is resumed.
+                // An interrupted trial does not count: it is repeated when the run is resumed.
                 return Ok(());
             }
             store::write_json(&self.path(slot), &trial)?;

@@ -1,4 +1,4 @@
-//! What is seen of a run while it goes on.
+//! The progress display of a run.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

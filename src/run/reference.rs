@@ -1,4 +1,4 @@
-//! Summing up the null baseline from the trials in a run's folder.
+//! Summarising the null baseline from the trials in a run's folder.
 
 use std::path::Path;
 

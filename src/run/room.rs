@@ -1,5 +1,5 @@
-//! Whether a run's results have room where they are to be written, and its connections in a process, before the
-//! first trial is made.
+//! Checks before the first trial: whether the results fit on the disk, and the connections into a
+//! process.
 
 use std::path::Path;
 

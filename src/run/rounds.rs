@@ -1,11 +1,12 @@
-//! Trials by rounds, until everything is decided or the time is over.
+//! Trials by rounds, until every comparison is decided or the time is over.
 //!
-//! In a round the models of a workload are measured one after the other, in an order that the seed decides, with a
-//! reference among them; what is compared lies seconds apart. After the rounds that the plan names the trials are
-//! looked at, with a part of the error each time, and cells that are decided are measured no more. What the machine
-//! spoiled is made again on the spot, beside its neighbours.
+//! In a round, the models of a workload are measured one after the other, in an order that the seed
+//! decides, with the null baseline among them; compared trials are seconds apart. After the rounds
+//! that the plan names, an interim look judges the trials, with a part of the error each time, and
+//! decided cells are not measured any more. Trials that the machine spoiled are repeated at once,
+//! beside their neighbours.
 //!
-//! One run has one side. A comparison has two: then each trial has its neighbour of the other side.
+//! One run has one side. A comparison has two: then each trial has a neighbour on the other side.
 
 mod cells;
 
@@ -50,7 +51,7 @@ pub(crate) fn make(sides: &mut [Run], decide: &mut Decide<'_>) -> Result<()> {
     let rule = first.rounds.clone().context("the plan has rounds")?;
     let mut record = sides[0].record.rounds.clone().unwrap_or_else(|| begun(first, &rule));
     if record.ended.is_some() {
-        eprintln!("nothing is left to be measured");
+        eprintln!("every comparison is already decided");
         return Ok(());
     }
     for side in sides.iter() {

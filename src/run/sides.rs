@@ -1,5 +1,5 @@
-//! Two sides measured in one run: each trial of one lies beside a trial of the other, so that a slow spell of the
-//! machine falls on both.
+//! Two sides measured in one run: each trial of one is next to a trial of the other, so a slow
+//! spell of the machine affects both.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

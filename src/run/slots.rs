@@ -1,4 +1,4 @@
-//! Which trials a plan has, in which order, and what they need.
+//! The trials of a plan: their order and their requirements.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! Trials that something outside of the server has spoiled: kept apart, counted, and made again.
+//! Trials that were spoiled from outside of the server: set aside, counted, and repeated.
 //!
-//! The limits are those of the checks, which were set before any trial; none of them looks at the trial's own latency or
-//! throughput.
+//! The limits are those of the checks and were set before any trial. None of them depends on the
+//! trial's own latency or throughput.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

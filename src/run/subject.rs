@@ -1,4 +1,4 @@
-//! The server of one trial, whoever has written it.
+//! The server of one trial: one of ours or an external one.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Summing a run up from the trials in its folder, and deciding rates that depend on them.
+//! Summarising a run from the trials in its folder, and deciding rates that depend on them.
 
 mod parts;
 

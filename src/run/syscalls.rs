@@ -1,5 +1,5 @@
-//! After the trials: one short load of each model under each workload, with the server's system calls
-//! counted and no time taken.
+//! After the trials: one short, untimed load of each model under each workload, in which the
+//! server's system calls are counted.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;

@@ -50,7 +50,8 @@ pub(super) fn make_counted(
     if let Some(longest) = counted {
         load.warmup = Duration::ZERO;
         load.measure = load.measure.min(longest);
-        let pid = server.pid().context("it is no child of ours, whose calls could be counted")?;
+        let pid =
+            server.pid().context("c10k did not start this server, so it cannot count its calls")?;
         counter = Some(Counter::attach(pid)?);
     }
     let mut accountant = server.pid().map(Accountant::for_process);

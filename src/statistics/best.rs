@@ -1,10 +1,11 @@
-//! Several things measured side by side, round after round: which can be the best, and how far the others are.
+//! Several things measured side by side, round after round: which can be the best, and how far the
+//! others are from it.
 //!
-//! All pairs are compared at once, so that whichever comes out best may be the one that others are held against
-//! (Hsu's comparison with the best, from simultaneous intervals of all pairs). Each pair has its part of the
-//! error (Bonferroni), which the exact test by ranks keeps whatever the shape of the figures is. Against the
-//! distribution of the largest of all statistics that costs 1 to 3 % of an interval's width from 24 rounds on, and
-//! 6 % with twelve (simulated for 3 to 12 of them).
+//! All pairs are compared at once, so whichever is best can serve as the reference (Hsu's
+//! comparison with the best, from simultaneous intervals of all pairs). Each pair gets a part of
+//! the error (Bonferroni), which the exact rank test keeps for figures of any distribution.
+//! Compared with the distribution of the largest of all statistics, this widens intervals by 1 to 3
+//! % from 24 rounds on, and by 6 % with twelve (simulated for 3 to 12 things).
 
 use super::looks::{self, Look};
 use super::{Interval, mean, median};
@@ -26,17 +27,17 @@ pub struct Beside {
     pub rounds: usize,
 }
 
-/// Who leads, and how the others stand.
+/// The leader, and the standing of the others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
-    /// The one that is surely nearest to the best: whose intervals against the others reach least above 1, on
-    /// average of their logarithms. So a noisy one does not lead by its noise.
+    /// The one that is surely nearest to the best: its intervals against the others reach least
+    /// above 1, on average of their logarithms. So noise does not make a leader.
     pub leader: usize,
     /// Each beside the leader; `None` for the leader itself, and where both were in no round.
     pub beside: Vec<Option<Beside>>,
 }
 
-/// Ranks them; `None` where none of them has a figure.
+/// Ranks them; `None` if none has a figure.
 #[must_use]
 pub fn rank(costs: &[Costs], looks: &[Look]) -> Option<Ranking> {
     let pairs = (costs.len() * costs.len().saturating_sub(1) / 2).max(1);

@@ -1,4 +1,4 @@
-//! Whether a claim about a ratio holds, from measurements in pairs: yes, no, or not to be told from these.
+//! Whether a claim about a ratio holds, from measurements in pairs: yes, no, or undecided.
 
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal};
@@ -7,7 +7,7 @@ use super::interval::{self, CONFIDENCE, Interval};
 use super::{count, median};
 use crate::base::units;
 
-/// No number of pairs beyond this is asked for.
+/// The largest suggested number of pairs.
 const PAIRS_MAX: f64 = 10_000.0;
 
 /// What a figure is claimed to be.
@@ -20,7 +20,7 @@ pub enum Claim {
     AtLeast(f64),
 }
 
-/// What became of a claim.
+/// The verdict on a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
@@ -30,8 +30,8 @@ pub enum Answer {
     DoesNotHold,
     /// The interval is on both sides of the limit, or there is none.
     CannotBeTold {
-        /// About so many pairs would tell, if as many of them as of these are on either side of the limit;
-        /// `None` where that is more than anybody will make.
+        /// The number of pairs that would decide, if their shares on either side of the limit stay
+        /// the same; `None` if it is too large.
         pairs: Option<u64>,
     },
 }

@@ -1,8 +1,9 @@
-//! Whether something grows with something else, by the median of all slopes between two points (Theil 1950,
-//! Sen 1968). One point that is far off moves it hardly, and no shape is assumed.
+//! Whether one quantity grows with another, by the median of all slopes between two points (Theil
+//! 1950, Sen 1968). An outlier hardly moves it, and no distribution is assumed.
 //!
-//! Points come in blocks that differ by an unknown amount, as pieces of a soak do: slopes are taken within a
-//! block only, and what the blocks say is added up (Hirsch, Slack and Smith 1982).
+//! Points come in blocks that differ by an unknown amount, such as the pieces of a soak. So slopes
+//! are taken within blocks only, and the statistics of the blocks are added up (Hirsch, Slack and
+//! Smith 1982).
 
 use statrs::distribution::{ContinuousCDF, Normal};
 

@@ -1,13 +1,13 @@
-//! What several factors do, each alone and together: a full factorial experiment in blocks.
+//! The effects of several factors, alone and together: a full factorial experiment in blocks.
 //!
-//! Every combination of the factors' levels is measured once in each block. Costs multiply more often
-//! than they add, so it is their logarithms that are taken apart (Jain, *The Art of Computer Systems
+//! Every combination of the factors' levels is measured once in each block. Costs multiply more
+//! often than they add, so the analysis uses their logarithms (Jain, *The Art of Computer Systems
 //! Performance Analysis*, 1991, chapters 17, 18 and 22): an effect is a ratio, and two factors
-//! interact when their ratios together are not the product of each alone. Differences, in the unit
-//! of what was measured, stand beside.
+//! interact if their joint ratio is not the product of their separate ratios. Differences, in the
+//! unit of the figure, are given as well.
 //!
-//! An interval is Student's over the blocks: an effect is computed in each block by itself, which
-//! needs no assumption that all cells vary alike.
+//! An interval is Student's over the blocks: an effect is computed in each block separately, so
+//! cells need not have equal variance.
 
 use super::interval::{self, Interval};
 use super::ratio::{self, Ratio};

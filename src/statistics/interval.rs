@@ -1,4 +1,4 @@
-//! Intervals of confidence.
+//! Confidence intervals.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, StudentsT};
 
 use super::{count, mean, median, variance};
 
-/// The share of experiments whose interval holds the truth, were they repeated.
+/// The confidence level: the share of repeated experiments whose interval would contain the truth.
 pub const CONFIDENCE: f64 = 0.95;
 /// How often a sample is drawn again. The ends of an interval then move by about a hundredth of its
 /// width from seed to seed (Efron and Tibshirani 1993, section 14).
@@ -99,7 +99,7 @@ pub(super) fn around(estimate: f64, error: f64, freedom: f64) -> Option<Interval
     Some(Interval { low: estimate - reach, high: estimate + reach })
 }
 
-/// How likely an estimate at least so far from 0 would be if the truth were 0.
+/// The probability of an estimate at least this far from 0 if the truth were 0.
 pub(super) fn two_sided(estimate: f64, error: f64, freedom: f64) -> Option<f64> {
     if error == 0.0 {
         return Some(if estimate == 0.0 { 1.0 } else { 0.0 });

@@ -1,5 +1,5 @@
-//! Data that grow, looked at more than once. Looking five times with an error of one in twenty each time finds
-//! something in one of seven experiments in which there is nothing. So the error is spent: each look has a part
+//! Growing data with several interim looks. Five looks with an error of one in twenty each find a
+//! difference in one of seven experiments without any. So the error is spent: each look has a part
 //! of it, set before the first trial, and the parts add up to the whole (Lan and DeMets 1983).
 
 use super::Interval;

@@ -1,20 +1,20 @@
-//! What some trials say, and how sure they are.
+//! Estimates from trials, and their certainty.
 //!
-//! A trial is one observation: a fresh server, fresh connections. Requests within a trial are many and
-//! far from independent, so they enter only in [`series`]; what differs from trial to trial is what
-//! an interval is about.
+//! A trial is one observation: a fresh server with fresh connections. Requests within a trial are
+//! many and far from independent, so only [`series`] uses them; intervals describe the differences
+//! between trials.
 //!
-//! - [`signed_rank`]: a shift from differences in pairs, exact, and of no shape
-//! - [`looks`]: the same of data that grow, looked at more than once; [`best`]: which of several is best
-//! - [`interval`]: an estimate over trials with its interval of confidence (bootstrap)
-//! - [`ratio`]: how many times as much, with its interval, in pairs or not
-//! - [`factorial`]: several factors, each alone and together
-//! - [`rank`]: exact tests by rank or sign, which assume nothing about the shape, and Holm's adjustment
-//! - [`verdict`]: better, worse, or cannot tell
-//! - [`claim`]: a limit holds, does not, or cannot be told from these pairs
+//! - [`signed_rank`]: a shift from paired differences, exact, for any distribution
+//! - [`looks`]: the same for growing data with interim looks; [`best`]: which of several is best
+//! - [`interval`]: an estimate over trials with its confidence interval (bootstrap)
+//! - [`ratio`]: a ratio with its interval, from pairs or not
+//! - [`factorial`]: several factors, alone and together
+//! - [`rank`]: exact tests by rank or sign, for any distribution, and Holm's adjustment
+//! - [`verdict`]: better, worse, or undecided
+//! - [`claim`]: a limit holds, does not hold, or is undecided
 //! - [`drift`]: whether something grows, by the median of slopes
-//! - [`queueing`]: what theory says of the same load (Little, Erlang C)
-//! - [`series`]: what hangs together in time, within one trial: batch means, trends, warm-ups
+//! - [`queueing`]: queueing theory for the same load (Little, Erlang C)
+//! - [`series`]: autocorrelated series within one trial: batch means, trends, warm-ups
 //! - [`scalability`]: Gunther's universal scalability law, fitted
 
 pub mod best;

@@ -1,9 +1,9 @@
-//! What theory says of a server under the same load. Where a measurement agrees, it is understood;
-//! where it does not, something is at work that the theory leaves out.
+//! Queueing theory for a server under the same load. If a measurement agrees, it is understood; if
+//! not, something is at work that the theory leaves out.
 
-/// Little's law (1961): how many are in a system on average, in which `rate_per_s` arrive and stay for
-/// `mean_s` each. It holds for every system in the long run, so it tells a measurement that
-/// contradicts itself.
+/// Little's law (1961): the mean number in a system in which `rate_per_s` arrive and stay for
+/// `mean_s` each. It holds for every system in the long run, so it reveals contradictory
+/// measurements.
 #[must_use]
 pub fn little(rate_per_s: f64, mean_s: f64) -> f64 {
     rate_per_s * mean_s
@@ -29,8 +29,7 @@ pub struct Service {
 }
 
 impl Queue {
-    /// `None` unless the servers can keep up: otherwise the queue grows for ever and nothing has a
-    /// mean.
+    /// `None` unless the servers can keep up: otherwise the queue grows forever and has no mean.
     #[must_use]
     pub fn new(rate_per_s: f64, service: Service, servers: u32) -> Option<Self> {
         let queue = Self { rate_per_s, service, servers };
@@ -44,7 +43,7 @@ impl Queue {
         self.offered() / f64::from(self.servers)
     }
 
-    /// The share of those who arrive that have to wait, were service exponential (Erlang's C, 1917).
+    /// The share of arrivals that have to wait, with exponential service (Erlang's C, 1917).
     pub(super) fn waiting_share(&self) -> f64 {
         // Erlang's B by its recurrence, which neither overflows nor cancels, and C from it.
         let offered = self.offered();

@@ -1,4 +1,4 @@
-//! Tests that assume nothing of the shape, exact for the few values that trials give.
+//! Tests that assume no distribution, exact for the few values of a run.
 
 use std::cmp::Ordering;
 

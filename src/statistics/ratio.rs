@@ -1,8 +1,8 @@
 //! How many times as much one thing is as another.
 //!
-//! Times and rates vary by shares of themselves, so it is their logarithms that are compared: a
-//! difference of logarithms is a ratio, twice as slow is as far from equal as twice as fast, and
-//! the centre is the geometric mean (Fleming and Wallace 1986).
+//! Times and rates vary in proportion to themselves, so their logarithms are compared. A difference
+//! of logarithms is a ratio, twice as slow is as far from equal as twice as fast, and the centre is
+//! the geometric mean (Fleming and Wallace 1986).
 
 use super::interval::{self, Interval};
 use super::{count, mean, variance};
@@ -14,8 +14,8 @@ pub struct Ratio {
     pub value: f64,
     /// Its interval.
     pub interval: Interval,
-    /// How likely a ratio at least so far from 1 would be if there were no difference; of the same
-    /// test as the interval, and not adjusted for others beside it.
+    /// The probability of a ratio at least this far from 1 if there were no difference; from the
+    /// same test as the interval, and not adjusted for other comparisons.
     pub p_value: f64,
 }
 
@@ -30,7 +30,7 @@ pub fn paired(of: &[f64], to: &[f64]) -> Option<Ratio> {
     paired_logarithms(&logarithms(of)?, &logarithms(to)?)
 }
 
-/// The same of values that are logarithms already.
+/// The same for values that are logarithms already.
 pub(super) fn paired_logarithms(of: &[f64], to: &[f64]) -> Option<Ratio> {
     let differences: Vec<f64> = of.iter().zip(to).map(|(of, to)| of - to).collect();
     let interval = interval::student(&differences)?;

@@ -1,4 +1,4 @@
-//! Statistics of what hangs together in time: batch means, trends, warm-ups, random arrivals.
+//! Statistics of autocorrelated series: batch means, trends, warm-ups, random arrivals.
 //!
 //! Everything here is a pure function of numbers. docs/statistics.md names the sources.
 

@@ -1,6 +1,7 @@
-//! How far apart two things are, from differences in pairs, by Wilcoxon's signed ranks (1945): nothing is
-//! assumed of their shape but that chance makes them as often larger as smaller than the truth. One stall, however
-//! long, is one difference of the wrong size and moves neither the estimate nor its interval by much.
+//! The shift between two things, from paired differences, by Wilcoxon's signed ranks (1945). The
+//! only assumption is that chance makes differences as often larger as smaller than the truth. A
+//! stall of any length is one difference of the wrong size, which hardly moves the estimate or its
+//! interval.
 
 use super::{Interval, median};
 use crate::base::units::as_f64;

@@ -1,6 +1,6 @@
-//! Every function against values that were published or computed by another program: where nothing
-//! else is said by `SciPy` 1.17 or `NumPy` 2.4 with the call that stands beside them. And what there is
-//! nothing to compute from.
+//! Every function compared with values that were published or computed by another program: `SciPy`
+//! 1.17 or `NumPy` 2.4 with the call beside them, unless stated otherwise. And cases without enough
+//! data.
 
 use super::interval::{Interval, bootstrap_median};
 use super::queueing::{Queue, Service};

@@ -1,4 +1,4 @@
-//! Better, worse, or cannot tell.
+//! Better, worse, or undecided.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,15 +24,14 @@ pub enum Verdict {
     Worse,
     /// Surely within the margin on either side: whatever difference there is does not matter.
     Same,
-    /// None of these is sure.
+    /// None of these is certain.
     CannotTell,
 }
 
 impl Verdict {
-    /// The verdict on a ratio, from its whole interval. A difference counts when even the end of the interval that
-    /// is nearer to 1 is beyond the margin, and, where a `p_value` (adjusted for the family of
-    /// comparisons) is given, when that is below 1 minus the confidence too. `margin` is a share: 0.05 is
-    /// five per cent.
+    /// The verdict on a ratio, from its whole interval. A difference counts if even the end of the
+    /// interval nearer to 1 is beyond the margin, and if a given `p_value` (adjusted for the family
+    /// of comparisons) is below 1 minus the confidence. `margin` is a share: 0.05 is five per cent.
     #[must_use]
     pub fn from_ratio(ratio: &Ratio, good: Good, margin: f64, p_value: Option<f64>) -> Self {
         let more = 1.0 + margin;

@@ -1,8 +1,7 @@
-//! What is seen of a load while it runs: one line that changes on a terminal, a line every few
-//! seconds elsewhere.
+//! The live display of a load: one changing line on a terminal, otherwise a line every few seconds.
 //!
-//! It is written by the calling thread, which makes no load; the threads that do publish what it
-//! says where they look for timeouts anyway, and never wait for it.
+//! The calling thread writes it; it sends no load. The loading threads publish its figures when
+//! they check for timeouts, and never wait for it.
 
 use std::collections::VecDeque;
 use std::io::{IsTerminal, Write as _};
@@ -168,7 +167,7 @@ mod tests {
             refusal: Some(loadgen::ConnectFailure::Refused),
             ..progress(Phase::Connect, None)
         };
-        let text = "connect 4s: refused (nobody listened there), trying again";
+        let text = "connect 4s: refused (no server listened there), trying again";
         assert_eq!(line(&refused, None, 0.0), text);
         let blind = Progress { live: None, ..progress(Phase::Measure, None) };
         assert_eq!(line(&blind, ten, 5.0), "measure 4s/10s 5.00/s");

@@ -1,4 +1,4 @@
-//! Loads that were never made: what a generator would have found, and its document.
+//! Synthetic loads: a generator's results that were never measured, and their document.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! From what the load generator found to the document that is written down.
+//! From the load generator's results to the document.
 
 mod conduct;
 

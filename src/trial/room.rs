@@ -1,4 +1,4 @@
-//! A load on a room: from what the load generator heard to what is written down.
+//! A load on a room: from the load generator's results to the document.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;

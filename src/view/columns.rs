@@ -75,9 +75,9 @@ static COLUMNS: [Column; 10] = [
 ];
 
 const REPLIES: (&str, &str) =
-    ("cells[].throughput_per_s.median", "values: a trial each; interval: 95 %");
+    ("cells[].throughput_per_s.median", "values: one for each trial; interval: 95 %");
 const LATENCY: (&str, &str) =
-    ("cells[].latency[].pooled.value_ns", "q says which; of_trials: each trial's own");
+    ("cells[].latency[].pooled.value_ns", "q: the quantile; of_trials: the quantile of each trial");
 const CPU: (&str, &str) = ("cells[].server_cpu_per_request_ns.median", "the server's");
 const CALLS: (&str, &str) = ("cells[].syscalls.per_request", "system calls; by_name: each of them");
 const MEMORY: (&str, &str) = ("cells[].pss_bytes.median", "the server's");

@@ -194,7 +194,7 @@ fn workload_table(cells: &[(&Cell, &str)], standings: Option<&Standings>) -> Str
     let _ = write!(text, "\n{table}");
     if !gone.is_empty() {
         let gone = gone.join(", ");
-        let _ = write!(text, "\n  no room for {gone}: they are on the page and in exports");
+        let _ = write!(text, "\n  columns that do not fit: {gone} (see the page or an export)");
     }
     for name in left_out {
         let _ = write!(text, "\n  {}", columns::left_out(name));
@@ -217,7 +217,7 @@ pub fn closing(summary: &Summary) -> String {
         let _ = write!(text, "\n{note}");
     }
     let trials = match &run.rounds {
-        Some(_) => format!("{} trials that count", run.trials_done),
+        Some(_) => format!("{} valid trials", run.trials_done),
         None => format!("{} of {} trials", run.trials_done, run.trials_planned),
     };
     let _ = write!(
@@ -231,7 +231,7 @@ pub fn closing(summary: &Summary) -> String {
     );
     let is_varied = |cell: &Cell| cell.factors.iter().any(|one| one.name == "server-processors");
     if let Some(rule) = run.placement.as_ref().filter(|_| summary.cells.iter().any(is_varied)) {
-        let _ = write!(text, "\nProcessors of servers as server-processors says: {rule}");
+        let _ = write!(text, "\nProcessors of servers follow server-processors: {rule}");
     }
     if are_pooled(&summary.cells) {
         text.push_str(
@@ -247,8 +247,8 @@ pub fn closing(summary: &Summary) -> String {
         let trials = if least == most { most.to_string() } else { format!("{least} to {most}") };
         let _ = write!(
             text,
-            "\nA quick look: fewer than five trials each ({trials} here) give no verdict about \
-             which model is better. Figures are medians with the spread of the trials."
+            "\nA quick look: fewer than five trials ({trials} here) support no verdict about which model is better. \
+             Figures are medians with the range of the trials."
         );
     }
     text

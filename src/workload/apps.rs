@@ -1,4 +1,4 @@
-//! What the classroom applications are told.
+//! Options of the classroom applications, and what follows from them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,38 +17,38 @@ use crate::workload::room::RoomArgs;
 /// Options of the classroom applications.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct AppArgs {
-    /// clock: the word that ends a session, in any letter case [default: salir]
+    /// clock: word that ends a session, in upper or lower case [default: salir]
     #[arg(long, value_name = "WORD")]
     pub bye: Option<String>,
-    /// daytime: wait so long before the date is sent [default: 0s]
+    /// daytime: delay before the date is sent [default: 0s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub delay: Option<Duration>,
-    /// shell: what may run
+    /// shell: allowed commands
     #[command(flatten)]
     pub commands: CommandArgs,
-    /// shell: commands that run at a time, of all clients, at most [default: 32]
+    /// shell: maximum number of commands that run at once, over all clients [default: 32]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub commands_max: Option<usize>,
-    /// shell: end each reply with a line that says how its command ended
+    /// shell: end each reply with a line about how its command ended
     #[arg(long)]
     pub status: bool,
-    /// chat: what holds in the room
+    /// chat: rules of the room
     #[command(flatten)]
     pub room: RoomArgs,
-    /// dispatch: a command line that each client is to run; may be given several times
+    /// dispatch: command line for each client to run; may be given several times
     #[arg(long, value_name = "COMMAND")]
     pub command: Vec<String>,
-    /// dispatch: append a line to this file for each client that comes, result, and client that goes
-    /// [default: standard error]
+    /// dispatch: append a line to this file for each client that connects, each result and each
+    /// client that leaves [default: standard error]
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
 }
 
 impl AppArgs {
-    /// What the application is told.
+    /// The settings of the application.
     ///
     /// # Errors
-    /// When an option belongs to another application, or a command that is allowed is none.
+    /// When an option belongs to another application, or an allowed command does not exist.
     pub fn config(&self, app: App) -> Result<AppConfig> {
         let Self { bye, delay, commands, commands_max, status, room, command, log } = self;
         let own = [

@@ -1,18 +1,18 @@
-//! When requests are sent: as it is typed, and as it is written down.
+//! Arrivals: the rate option, and its record in documents.
 
 use loadgen::{Arrivals, schedule::RATE_PER_S};
 
 use crate::base::units::{as_f64, ns, parse_rate, show_count, show_ns};
 use crate::document::ArrivalsRecord;
 
-/// A rate as it is typed.
+/// The value of `--rate`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RateArg {
     /// `500`: one rate.
     One(f64),
-    /// `1000..50000`: from one to another.
+    /// `1000..50000`: a ramp.
     Ramp(f64, f64),
-    /// `1000,2000,5000`: one after another.
+    /// `1000,2000,5000`: steps.
     Steps(Vec<f64>),
 }
 
@@ -66,7 +66,8 @@ pub fn record(arrivals: &Arrivals) -> ArrivalsRecord {
     }
 }
 
-/// What latencies under these arrivals cannot show; `None` where requests come whatever the server does.
+/// What latencies under these arrivals cannot show; `None` if requests are sent whatever the server
+/// does.
 #[must_use]
 pub fn blind_to(arrivals: &ArrivalsRecord) -> Option<&'static str> {
     let closed = *arrivals == ArrivalsRecord::Closed;

@@ -1,4 +1,4 @@
-//! What may be run for somebody else, and how much of it.
+//! Which commands may run for the other end, and their limits.
 
 use std::time::Duration;
 
@@ -11,26 +11,26 @@ use crate::base::units::parse_bytes;
 use crate::base::usage;
 use crate::base::values::positive_duration;
 
-/// Options of those who run commands of others.
+/// Options of programs that run commands for the other end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct CommandArgs {
-    /// A command that may run, as in date or 'date -u'; 'ls *' has any further words but options,
-    /// 'ls -*' any; may be given several times
+    /// Allow this command, as in date or 'date -u'; 'ls *' allows any further words except options,
+    /// 'ls -*' any words; may be given several times
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     pub allow: Vec<String>,
-    /// Kill a command after so long [default: 10s]
+    /// Kill a command after this time [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub command_timeout: Option<Duration>,
-    /// So much of what a command writes is passed on, or kept [default: 1MiB]
+    /// Bytes of a command's output that are passed on [default: 1MiB]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub command_output: Option<usize>,
-    /// Run commands although the other end may be on another machine
+    /// Run commands even if the other end is on another machine
     #[arg(long)]
     pub commands_from_anywhere: bool,
 }
 
 impl CommandArgs {
-    /// What may run, found now.
+    /// The allowed commands, looked up in PATH now.
     ///
     /// # Errors
     /// When an entry names no program.
@@ -38,7 +38,7 @@ impl CommandArgs {
         AllowList::read(&self.allow, std::env::var_os("PATH").as_deref()).map_err(usage)
     }
 
-    /// What one command may use up.
+    /// The limits of one command.
     #[must_use]
     pub fn limits(&self) -> Limits {
         let default = ShellConfig::default().limits;
@@ -48,7 +48,7 @@ impl CommandArgs {
         }
     }
 
-    /// Which of them were given.
+    /// Each option, and whether it was given.
     pub(crate) fn given(&self) -> [(&'static str, bool); 4] {
         [
             ("--allow", !self.allow.is_empty()),
@@ -58,7 +58,7 @@ impl CommandArgs {
         ]
     }
 
-    /// As they are typed.
+    /// The options as command-line words.
     pub(crate) fn words(&self) -> Vec<String> {
         let Self { allow, command_timeout, command_output, commands_from_anywhere } = self;
         let time = command_timeout.map(|time| humantime::format_duration(time).to_string());

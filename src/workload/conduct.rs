@@ -1,4 +1,4 @@
-//! What is typed about the connections of a load, and what follows from it.
+//! Options for the connections of a load, and the settings that follow from them.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,53 +15,54 @@ use protocol::{App, Framing, Recipe, Request, Work};
 use crate::base::units::{parse_count, parse_duration};
 use crate::base::usage;
 
-/// What a slow reader asks for where the application has such a request: more than the buffers of
-/// two sockets hold, after a few of them.
+/// Size of the replies that a slow reader requests, if the application has such a request: a few of
+/// them exceed the buffers of two sockets.
 const LONG_REPLY_BYTES: usize = 64 * 1024;
 
 /// How the connections of `c10k load` behave.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Connections")]
 pub struct ConductArgs {
-    /// Close a connection after so many requests and open it again; 1 is a connection per request
+    /// Close each connection after K requests and open a new one; 1 means a connection for each
+    /// request
     #[arg(long, value_name = "K")]
     pub requests_per_connection: Option<NonZeroU64>,
-    /// Close a connection that is older at its next idle moment and open it again
+    /// Close each connection at its first idle moment after this time, and open a new one
     #[arg(long, value_name = "TIME", value_parser = lifetime)]
     pub connection_lifetime: Option<Duration>,
-    /// Requests in flight on each connection (closed loop: always, open loop: at most)
+    /// Requests in flight on each connection (in a closed loop always, in an open loop at most)
     #[arg(long, value_name = "DEPTH", default_value = "1", value_parser = depth)]
     pub pipeline: usize,
-    /// Closed loop: wait after each reply; 10ms, exp:10ms (exponential) or uniform:5ms..15ms
+    /// Closed loop: pause after each reply, as in 10ms, exp:10ms (exponential) or uniform:5ms..15ms
     #[arg(long, value_name = "TIME", value_parser = think_time, conflicts_with = "rate")]
     pub think_time: Option<ThinkTime>,
-    /// Connections beside the load that are opened before it and say nothing
+    /// Additional connections, opened before the load, that send nothing
     #[arg(long, value_name = "N", default_value = "0", value_parser = parse_count)]
     pub idle_connections: usize,
-    /// Local addresses that connections come from, from 127.0.0.1 on, for targets in 127.0.0.0/8;
-    /// auto takes as many as there must be to have enough ports
+    /// Number of local addresses for connections, from 127.0.0.1 upwards, if the target is in
+    /// 127.0.0.0/8; auto takes as many as are needed to have enough ports
     #[arg(long, value_name = "N|auto", default_value = "auto", value_parser = source_addresses)]
     pub source_addresses: SourceAddresses,
-    /// Local addresses that connections come from, by name, separated by commas
+    /// Local addresses for connections, separated by commas
     #[arg(long, value_name = "ADDRESSES", value_delimiter = ',')]
     pub source: Vec<IpAddr>,
-    /// Share of the connections that misbehaves, unmeasured, beside the others, as in
+    /// Shares of the connections that misbehave and are not measured, as in
     /// slow-reader=10%,slow-sender=5%,half-closer=1%,resetter=1%
     #[arg(long, value_name = "KIND=SHARE", value_delimiter = ',', value_parser = misbehaviour)]
     pub misbehave: Vec<(Misbehaviour, f64)>,
 }
 
-/// How many local addresses connections come from.
+/// The number of local addresses for connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceAddresses {
-    /// As many as there must be.
+    /// As many as are needed.
     Auto,
-    /// So many.
+    /// This number.
     Number(usize),
 }
 
 impl ConductArgs {
-    /// Whether connections end while they are measured.
+    /// Whether connections are closed during the measurement.
     #[must_use]
     pub fn connections_end(&self) -> bool {
         self.requests_per_connection.is_some()
@@ -69,11 +70,11 @@ impl ConductArgs {
             || !self.misbehave.is_empty()
     }
 
-    /// A load with these connections. Those that misbehave are a share of its connections, and no
-    /// more among them then.
+    /// A load with these connections. Misbehaving connections are taken from its number of
+    /// connections.
     ///
     /// # Errors
-    /// When it cannot be, with what to do about it.
+    /// When it is impossible, with what to do about it.
     pub fn apply(&self, mut load: Load, app: App, seed: u64) -> Result<Load> {
         let misbehaving = self.misbehaving(load.connections)?;
         load.connections -= misbehaving.values().sum::<usize>();
@@ -101,7 +102,7 @@ impl ConductArgs {
         Ok(load)
     }
 
-    /// How many clients misbehave in which way; at least one of each that is named.
+    /// The number of clients that misbehave in each way; at least one of each that was given.
     fn misbehaving(&self, connections: usize) -> Result<BTreeMap<Misbehaviour, usize>> {
         let mut counts = BTreeMap::new();
         for (way, share) in &self.misbehave {
@@ -125,7 +126,8 @@ impl ConductArgs {
         Ok(counts)
     }
 
-    /// Where connections come from; a target of several addresses keeps those that they can go to.
+    /// The source addresses of connections. A target with several addresses keeps those that can be
+    /// reached from them.
     fn sources(&self, load: &mut Load) -> Result<Vec<IpAddr>> {
         if !self.source.is_empty() {
             return self.named_sources(load);
@@ -165,8 +167,8 @@ impl ConductArgs {
     fn named_sources(&self, load: &mut Load) -> Result<Vec<IpAddr>> {
         if self.source_addresses != SourceAddresses::Auto {
             return Err(usage(
-                "give the source addresses by number (--source-addresses) or by name \
-                 (--source), not both",
+                "give either the number of source addresses (--source-addresses) or the addresses (--source), not \
+                 both",
             ));
         }
         let reached = load.target.only(|address| {
@@ -190,7 +192,7 @@ impl ConductArgs {
     }
 }
 
-/// A request with a long reply, where the application has one.
+/// A request with a long reply, if the application has one.
 fn long_reply(app: App, framing: Framing) -> Option<Arc<Recipe>> {
     let work = Work { rounds: 0, wait: Duration::ZERO, reply_bytes: LONG_REPLY_BYTES };
     Recipe::new(app, framing, Request::Work(work)).ok().map(Arc::new)

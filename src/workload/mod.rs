@@ -1,4 +1,4 @@
-//! What is asked of a server, and how its clients behave.
+//! The workload: what requests ask for, when they are sent, and how clients behave.
 
 pub mod apps;
 pub mod arrivals;
@@ -15,5 +15,5 @@ use std::time::Duration;
 
 /// Width of one entry of the series.
 pub const INTERVAL: Duration = Duration::from_millis(100);
-/// How long connecting may take.
+/// Time limit for connecting.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,14 +1,14 @@
-//! How the generator waits for due times: as it is asked for.
+//! The option `--pacing`: how the generator waits for due times.
 
 use clap::ValueEnum;
 use loadgen::{Ground, Load, Pacing};
 use serde::{Deserialize, Serialize};
 
-/// What is asked for.
+/// The value of the option.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PacingArg {
-    /// Spin where every thread has a processor of its own, else sleep
+    /// Spin if every thread has a processor of its own, else sleep
     #[default]
     Auto,
     /// Spin: poll for replies until the next request is due
@@ -18,14 +18,14 @@ pub enum PacingArg {
 }
 
 impl PacingArg {
-    /// Whether nothing in particular is asked for, which is not written down in plans.
+    /// Whether it is the default, which plans do not record.
     #[must_use]
     pub fn is_auto(&self) -> bool {
         *self == Self::Auto
     }
 
-    /// What comes of it for a load, and why; `server_cpus` is empty for any processor and `None`
-    /// when nobody knows.
+    /// The pacing of a load, and the reason. `server_cpus` is empty if the server may use any
+    /// processor, and `None` if its processors are unknown.
     #[must_use]
     pub fn choose(self, load: &Load, server_cpus: Option<&[usize]>, processors: usize) -> Pacing {
         let ground = Ground {

@@ -1,15 +1,15 @@
-//! Files of due times, to be replayed.
+//! Files of due times for `--replay`.
 //!
-//! Three forms, told apart by how they begin:
+//! Three formats, recognised by their beginning:
 //! - JSON: an array of times, or an object with one member named as a column below
 //! - a table: a first line of column names separated by commas, one of which is known
 //! - numbers, one a line: times
 //!
 //! Known columns are `due` and `gap`, which take units, and both with `_ns`, `_us`, `_ms` or `_s`
-//! after them. Times count from the beginning of the measurement and must be in order; a gap is
-//! the time since the request before, of the first one since the beginning. Without a unit a
-//! whole number is in nanoseconds; a fraction needs one, and so do numbers that would all be due
-//! within a millisecond. Blank lines and those that begin with # are skipped.
+//! after them. Times count from the beginning of the measurement and must be in order; a gap is the
+//! time since the previous request (for the first request, since the beginning). A whole number
+//! without a unit is in nanoseconds. Fractions need a unit, and so do numbers that would all be due
+//! within a millisecond. Blank lines and lines that begin with # are skipped.
 
 use std::path::Path;
 
@@ -69,8 +69,8 @@ fn parse(text: &str) -> Result<Vec<u64>> {
     let last = times.due_ns.last().copied().unwrap_or(0);
     ensure!(
         times.has_unit || last == 0 || last >= NO_UNIT_NS_MIN,
-        "the numbers have no unit, and as nanoseconds they would all be due within a millisecond: \
-         give the unit in a first line such as due_s or gap_ms, or write 2ms or 3s"
+        "the numbers have no unit; as nanoseconds, all requests would be due within a millisecond: give the unit in \
+         a first line such as due_s or gap_ms, or write 2ms or 3s"
     );
     Ok(times.due_ns)
 }
@@ -154,7 +154,7 @@ impl Times {
             (None, None) => (text, 1.0),
         };
         let value = number_ns(number.trim_end(), unit_ns).with_context(|| {
-            format!("'{text}' is no time: write 1500, 1500ns, 1.5us, 2ms or 3s")
+            format!("'{text}' is not a time: write 1500, 1500ns, 1.5us, 2ms or 3s")
         })?;
         let last = self.due_ns.last().copied().unwrap_or(0);
         let due = if self.column.gaps { last.saturating_add(value) } else { value };
@@ -236,12 +236,12 @@ mod tests {
             ("0.1, 0.2", "line 1: several numbers on one line"),
             ("0,1,2", "line 1: several numbers on one line"),
             ("5\n3\n", "line 2: 3 is before"),
-            ("5\nsoon\n", "line 2: 'soon' is no time"),
-            ("5\n-3\n", "line 2: '-3' is no time"),
+            ("5\nsoon\n", "line 2: 'soon' is not a time"),
+            ("5\n-3\n", "line 2: '-3' is not a time"),
             ("5\n1e300s\n", "line 2"),
             ("when,what\n1,2\n", "one column must be due_ns or gap_ns"),
             ("a,due_ns\n1,2\n1\n", "line 3: too short"),
-            ("[1, null]", "number 2: 'null' is no time"),
+            ("[1, null]", "number 2: 'null' is not a time"),
             ("[1, 2", "not valid JSON"),
             ("{\"times\": [1]}", "no member due_ns"),
             ("{\"due_ns\": 1}", "an array"),

@@ -1,4 +1,4 @@
-//! What requests ask for: as it is typed, and as it is written down.
+//! The content of requests: its options, and its record in documents.
 
 use std::time::Duration;
 
@@ -11,24 +11,25 @@ use crate::document::{DrawRecord, RequestRecord};
 use crate::statistics::{mean, variance};
 use crate::workload::state::SessionArgs;
 
-/// What every request of a load asks for. A number may be drawn for each request.
+/// Options for the content of requests. Numbers may be drawn for each request.
 #[derive(Clone, Debug, Args)]
 #[group(required = false, multiple = true)]
 pub struct RequestArgs {
-    /// Bytes of text in an echo request (the default, with 64). Numbers here and below may be
-    /// distributions: uniform:16..4096, exp:500, lognormal:500,1.5 or bimodal:64@90%,4096
+    /// Send echo requests with this many bytes of text [default: 64]. This number, and those of the
+    /// next options, may be distributions: uniform:16..4096, exp:500, lognormal:500,1.5 or
+    /// bimodal:64@90%,4096
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes_draw, conflicts_with_all = ["mul", "work"])]
     pub echo: Option<Draw>,
-    /// Digits of two whole numbers to multiply
+    /// Send two whole numbers of this many digits to multiply
     #[arg(long, value_parser = positive, conflicts_with = "work")]
     pub mul: Option<usize>,
-    /// Rounds of CPU work, each about a tenth of a microsecond
+    /// Send requests for this many rounds of CPU work, each about a tenth of a microsecond
     #[arg(long, value_name = "ROUNDS", value_parser = parse_count_draw)]
     pub work: Option<Draw>,
-    /// With --work: how long the server waits
+    /// With --work: time that the server waits
     #[arg(long, default_value = "0s", value_parser = parse_duration_draw, requires = "work")]
     pub wait: Draw,
-    /// With --work: bytes of the reply
+    /// With --work: length of the reply
     #[arg(long, default_value = "64", value_name = "BYTES", value_parser = parse_bytes_draw, requires = "work")]
     pub reply: Draw,
     /// Sessions of several requests
@@ -36,7 +37,7 @@ pub struct RequestArgs {
     pub session: SessionArgs,
 }
 
-/// A size in bytes, or the law of one: `64`, `16KiB`, `uniform:16..4KiB`.
+/// A size in bytes, or its distribution: `64`, `16KiB`, `uniform:16..4KiB`.
 ///
 /// # Errors
 /// A sentence that says what is wrong with the text.
@@ -44,7 +45,7 @@ pub fn parse_bytes_draw(text: &str) -> Result<Draw, String> {
     Draw::parse(text, |text| parse_bytes(text).map(|bytes| bytes as u64))
 }
 
-/// A count, or the law of one: `50k`, `exp:500`.
+/// A count, or its distribution: `50k`, `exp:500`.
 ///
 /// # Errors
 /// A sentence that says what is wrong with the text.
@@ -52,7 +53,7 @@ fn parse_count_draw(text: &str) -> Result<Draw, String> {
     Draw::parse(text, |text| parse_count(text).map(|count| count as u64))
 }
 
-/// A duration in nanoseconds, or the law of one: `5ms`, `bimodal:1ms@99%,100ms`.
+/// A duration in nanoseconds, or its distribution: `5ms`, `bimodal:1ms@99%,100ms`.
 ///
 /// # Errors
 /// A sentence that says what is wrong with the text.

@@ -1,4 +1,4 @@
-//! What a room of `chat` is told.
+//! The options of a room of `chat`.
 
 use clap::Args;
 use protocol::app::chat::{Labels, Rules};
@@ -8,13 +8,14 @@ use crate::base::units::parse_bytes;
 /// Options of `chat`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct RoomArgs {
-    /// chat: the language of (connected) and (disconnected): en, sv, es, de, fr or pt [default: en]
+    /// chat: language of the notices (connected) and (disconnected): en, sv, es, de, fr or pt
+    /// [default: en]
     #[arg(long, value_name = "LANGUAGE", value_parser = language)]
     pub labels: Option<String>,
-    /// chat: the notice when a member joins, instead of the language's word
+    /// chat: notice when a member joins, instead of the language's word
     #[arg(long, value_name = "TEXT")]
     pub joined_label: Option<String>,
-    /// chat: the notice when a member leaves
+    /// chat: notice when a member leaves
     #[arg(long, value_name = "TEXT")]
     pub left_label: Option<String>,
     /// chat: disconnect a member that falls this many bytes behind [default: 1MiB]
@@ -26,11 +27,11 @@ pub struct RoomArgs {
 fn language(name: &str) -> Result<String, String> {
     let names: Vec<_> = Labels::languages().collect();
     let known = names.contains(&name).then(|| name.to_string());
-    known.ok_or_else(|| format!("'{name}' is none of {}", names.join(", ")))
+    known.ok_or_else(|| format!("'{name}' is not one of {}", names.join(", ")))
 }
 
 impl RoomArgs {
-    /// What holds in the room.
+    /// The rules of the room.
     #[must_use]
     pub fn rules(&self) -> Rules {
         let usual = Rules::default();

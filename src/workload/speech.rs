@@ -1,4 +1,4 @@
-//! Requests with known replies, in whatever the server under check speaks.
+//! Requests with known replies, in the protocol of the server under check.
 
 mod page;
 
@@ -17,7 +17,7 @@ pub struct Speech {
     pub page: Option<&'static Page>,
 }
 
-/// A request and its right reply, as they go over the wire.
+/// A request and its correct reply, as they go over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// What is sent.
@@ -100,7 +100,7 @@ impl Speech {
         }
     }
 
-    /// Requests that make no sense, with the beginning of the only right reply to each; empty
+    /// Requests that make no sense, with the beginning of the only correct reply to each; empty
     /// where every request does.
     #[must_use]
     pub fn nonsense(self) -> &'static [(&'static [u8], &'static str)] {

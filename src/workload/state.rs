@@ -1,5 +1,4 @@
-//! Sessions of several requests, as they are typed: what a server does with their state, and what a
-//! load asks for.
+//! Options for sessions of several requests, for servers and for loads.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,20 +13,20 @@ use crate::base::units::parse_bytes;
 use crate::base::usage;
 use crate::base::values::{named, positive, positive_duration, read};
 
-/// Where a server keeps the state of sessions.
+/// Options for the state of sessions on a server.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct StateArgs {
-    /// Where the state of ADD sessions is kept: none (in the requests), connection, table, client
-    /// (signed token) or external
+    /// Where the server keeps the state of ADD sessions: none (the requests carry it), connection,
+    /// table, client (in a signed token) or external
     #[arg(long, value_name = "HOME", default_value = "none", value_parser = home)]
     pub state: Home,
-    /// Bytes of history that each session keeps and each of its steps reads; a multiple of 8
+    /// Size of the history that each session keeps and each of its steps reads; a multiple of 8
     #[arg(long, value_name = "BYTES", default_value = "0", value_parser = parse_bytes)]
     pub history: usize,
-    /// With --state table: one lock, one for each of 64 shards, or a concurrent map
+    /// With --state table: one lock, a lock for each of 64 shards, or a concurrent map
     #[arg(long, value_name = "one|sharded|map", default_value = "sharded", value_parser = lock)]
     pub state_lock: Lock,
-    /// With --state table: maximum of sessions; further ones are refused
+    /// With --state table: maximum number of sessions; further ones are refused
     #[arg(long, value_name = "N", default_value = "100k", value_parser = positive)]
     pub sessions_max: usize,
     /// Idle time after which a session expires (table, client and external)
@@ -49,7 +48,7 @@ impl Default for StateArgs {
 }
 
 impl StateArgs {
-    /// As they are typed, without what goes without saying.
+    /// The options as command-line words, without defaults.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         let default = Self::default();
@@ -70,7 +69,7 @@ impl StateArgs {
         said.flatten().collect()
     }
 
-    /// As a server takes it.
+    /// The server's settings.
     ///
     /// # Errors
     /// When the key cannot be read, or is for another home.
@@ -95,24 +94,23 @@ impl StateArgs {
     }
 }
 
-/// The sessions of a load.
+/// Options for sessions in a load.
 #[derive(Clone, Debug, Args)]
 pub struct SessionArgs {
-    /// Steps per session; each connection runs one session after another, and every total and
-    /// digest is checked, also across connections
+    /// Send sessions of this many steps. Each connection runs one session after another; every
+    /// total and digest is checked, even across connections
     #[arg(long, value_name = "STEPS", value_parser = steps, conflicts_with_all = ["echo", "mul", "work", "path"])]
     pub session: Option<u32>,
-    /// With --session: bytes of history that the server keeps (its --history)
+    /// With --session: size of the history that the server keeps (its --history)
     #[arg(long, value_name = "BYTES", default_value = "0", value_parser = parse_bytes, requires = "session")]
     pub history: usize,
-    /// With --session: where the server keeps the state (its --state), to check its references too;
-    /// required for raw framing
+    /// With --session: the server's --state, to check its references too; required for raw framing
     #[arg(long, value_name = "HOME", value_parser = home, requires = "session")]
     pub state: Option<Home>,
 }
 
 impl SessionArgs {
-    /// What every connection asks for, if it is sessions.
+    /// The session of every connection, if there is one.
     #[must_use]
     pub fn sessions(&self) -> Option<Sessions> {
         let Self { session, history, state } = self;

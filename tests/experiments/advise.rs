@@ -45,11 +45,11 @@ fn a_load_that_cannot_be_is_refused_with_what_to_change() {
     for (words, says) in [
         ("--clients 10 --active 150%", "100% or less"),
         ("--clients 10 --active 20", "lower --active"),
-        ("--clients 0", "give more --clients"),
+        ("--clients 0", "raise --clients"),
         ("--clients 10 --active 1%", "--active 1"),
         ("--clients 9 --wait 5ms --p99 2ms", "raise --p99"),
         ("--clients 100M --dry-run", "ulimit"),
-        ("--clients 9 --from nowhere", "nowhere holds no run"),
+        ("--clients 9 --from nowhere", "nowhere contains no run"),
     ] {
         let (output, _, told) = advise(folder.path(), words);
         assert_eq!(output.status.code(), Some(2), "{words}: {told}");

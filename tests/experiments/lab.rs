@@ -79,7 +79,7 @@ fn a_run_that_is_there_becomes_a_page_with_the_numbers_of_its_document() {
         .expect("the run's folder");
     let (exit, stdout, stderr) = output(&["lab", "stateful", "--from", &run.display().to_string()]);
     assert_eq!(exit, 0, "{stderr}");
-    assert!(stdout.contains("sessions that came to their end all totals were right"), "{stdout}");
+    assert!(stdout.contains("completed sessions all had the correct total"), "{stdout}");
     let lab: Value = serde_json::from_slice(&std::fs::read(run.join("lab.json")).expect("written"))
         .expect("JSON");
     is_valid(&lab);

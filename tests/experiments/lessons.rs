@@ -70,7 +70,7 @@ fn concurrency_shows_who_waited_and_who_was_served() {
 fn states_shows_both_ends_and_what_servers_consist_of() {
     let out = tempfile::tempdir().expect("a folder");
     let (stdout, dir) = quick("states", out.path());
-    assert!(stdout.contains("how long it stays was not measured"), "{stdout}");
+    assert!(stdout.contains("so its duration is unknown"), "{stdout}");
     let lab = document(&dir);
     let measured = &lab["measured"];
     for scenario in measured["scenarios"].as_array().expect("four") {
@@ -117,7 +117,7 @@ fn select_shows_where_the_second_waits_and_what_it_turns_away() {
 fn chat_counts_every_delivery_in_rooms_of_every_model() {
     let out = tempfile::tempdir().expect("a folder");
     let (stdout, dir) = quick("chat", out.path());
-    assert!(stdout.contains("Every message came to every member"), "{stdout}");
+    assert!(stdout.contains("Every member received every message once"), "{stdout}");
     let lab = document(&dir);
     let rooms = lab["measured"]["rooms"].as_array().expect("rooms");
     for model in ["select", "epoll", "thread-per-client", "tokio-multi"] {

@@ -173,8 +173,12 @@ fn the_table_says_how_connections_behaved() {
     arguments.extend(["resetter=10%"]);
     arguments.extend(SHORT);
     let (_, stdout, stderr) = run(&arguments);
-    for part in ["closed by us", "clients thinking", "idle connections asked 3", "resetter clients"]
-    {
+    for part in [
+        "closed by the generator",
+        "clients thinking",
+        "idle connections requested 3",
+        "resetter clients",
+    ] {
         assert!(stdout.contains(part), "no '{part}' in: {stdout}{stderr}");
     }
 }

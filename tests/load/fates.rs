@@ -196,7 +196,7 @@ fn a_server_that_goes_away_is_not_there_to_be_measured() {
     assert!(connections["connect_errors"]["refused"].as_u64() > Some(0), "{connections}");
     assert_eq!(connections["connect_failures"], connections["connect_errors"]["refused"]);
     let text = String::from_utf8(loads(&[]).stdout).expect("text");
-    assert!(text.contains("refused (nobody listened there)"), "{text}");
+    assert!(text.contains("refused (no server listened there)"), "{text}");
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn one_task_and_a_shell_in_a_job_make_the_whole_load() {
         let (code, said) =
             ended(&load(&server, folder.path(), environment).output().expect("it runs"));
         assert!(matches!(code, 0 | 4), "{said}");
-        assert_eq!(said.contains("it makes the whole load"), is_told, "{environment}: {said}");
+        assert_eq!(said.contains("it sends the whole load"), is_told, "{environment}: {said}");
         assert_eq!(said.is_empty(), !is_told, "{environment}: {said}");
         let document = json(&folder.path().join("part-0.json"));
         assert_eq!(document["census"]["offered"], poisson(RATE, MEASURE).len());
@@ -209,7 +209,7 @@ fn a_part_without_the_others_or_too_late_says_so_and_ends_with_4() {
     for part in [start(0), start(2)] {
         let (code, said) = ended(&part.wait_with_output().expect("it ends"));
         assert_eq!(code, 4, "{said}");
-        assert!(said.contains("part 1 of 3 did not come within 1s"), "{said}");
+        assert!(said.contains("part 1 of 3 did not connect within 1s"), "{said}");
     }
     let mut late = load(&server, folder.path(), "");
     late.args(["--shard", "1/3", "--start-at", "2001-01-01T00:00:00Z"]);
@@ -289,20 +289,20 @@ fn merge_names_each_part_that_is_missing_doubled_or_of_another_version_or_load()
         [parts[0].clone(), file, parts[2].clone()]
     };
     let absent = folder.path().join("part-9.json");
-    refused(&[parts[0].clone(), parts[2].clone()], &["2 of 3 parts are here; missing: 1 (on "]);
     refused(
-        &[parts[0].clone(), absent, parts[2].clone()],
-        &["part-9.json: not there", "missing: 1"],
+        &[parts[0].clone(), parts[2].clone()],
+        &["only 2 of 3 parts were merged; missing: 1 (on "],
     );
-    refused(&[&parts[..], &parts[..1]].concat(), &["part-0.json: part 0 is doubled"]);
+    refused(&[parts[0].clone(), absent, parts[2].clone()], &["part-9.json: missing", "missing: 1"]);
+    refused(&[&parts[..], &parts[..1]].concat(), &["part-0.json: part 0 is there twice"]);
     refused(
         &changed("/run/program_version", "0.0.9".into()),
-        &["changed.json: it is of another version"],
+        &["changed.json: it is from another version"],
     );
-    refused(&changed("/schema/version", 99.into()), &["changed.json: it is of another version"]);
+    refused(&changed("/schema/version", 99.into()), &["changed.json: it is from another version"]);
     refused(
         &changed("/run/seed", 7.into()),
-        &["changed.json: it is of another load: run.seed is 7"],
+        &["changed.json: it belongs to another load: run.seed is 7"],
     );
     let began = json(&parts[1])["sums"]["began_unix_ns"].as_u64().expect("a number");
     refused(&changed("/sums/began_unix_ns", (began + 90_000_000).into()), &["part 1 is late"]);
@@ -314,6 +314,6 @@ fn merge_names_each_part_that_is_missing_doubled_or_of_another_version_or_load()
     std::fs::write(&news, document.to_string()).expect("it is written");
     refused(
         &[parts[0].clone(), news],
-        &["news.json: it is of another version", "document version 2"],
+        &["news.json: it is from another version", "document version 2"],
     );
 }

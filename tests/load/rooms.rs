@@ -102,7 +102,7 @@ fn what_a_room_cannot_be_asked_is_refused() {
         (&["--framing", "raw"], "needs line framing"),
         (&["--rate", "10..20"], "needs one constant rate"),
         (&["--senders", "51"], "no more senders than members"),
-        (&["--message-bytes", "5"], "a message has 11 bytes"),
+        (&["--message-bytes", "5"], "a message has from 11 bytes"),
         (&["--find-capacity", "p99<5ms"], "--find-capacity does not work with --app chat"),
     ] {
         let output = load(&[&["127.0.0.1:9"], words].concat());

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 const SHORT: [&str; 8] = ["-d", "200ms", "--warmup", "10ms", "--drain", "20s", "-c", "3"];
 
-/// The result of a load that gets right replies.
+/// The result of a load that gets correct replies.
 fn load(arguments: &[&str]) -> Value {
     let command = [&["load", "--json", "-"], arguments, &SHORT].concat();
     let Output { status, stdout, stderr } = c10k().args(&command).output().expect("it runs");
@@ -210,7 +210,9 @@ fn a_number_of_requests_ends_a_load() {
     let Output { stdout, .. } = c10k().args(cut).output().expect("it runs");
     let text = String::from_utf8_lossy(&stdout);
     assert!(
-        text.contains("of 1000000000 requests were sent: the time was over: raise --duration"),
+        text.contains(
+            "of 1000000000 requests were sent: the time limit was reached: raise --duration"
+        ),
         "{text}"
     );
 }

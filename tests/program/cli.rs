@@ -129,7 +129,7 @@ fn whoever_loads_a_server_that_does_not_listen_hears_of_it_at_once() {
             .expect("it starts");
         let mut lines = BufReader::new(load.stderr.take().expect("piped")).lines();
         let first = lines.next().expect("it says so").expect("text");
-        assert!(first.contains("refused (nobody listened there), trying again"), "{first}");
+        assert!(first.contains("refused (no server listened there), trying again"), "{first}");
         assert!(load.try_wait().expect("it is ours").is_none(), "it may start to listen yet");
         let last = lines.last().expect("an error").expect("text");
         assert!(last.contains("is the server running"), "{last}");
@@ -193,7 +193,7 @@ fn a_server_of_http_that_is_asked_in_lines_is_told_by_its_first_one() {
     arguments.extend(SHORT);
     let (exit, stdout, stderr) = run(&arguments);
     assert_eq!(exit, 4);
-    assert!([stdout, stderr].concat().contains("say --framing http"));
+    assert!([stdout, stderr].concat().contains("use --framing http"));
 }
 
 #[test]

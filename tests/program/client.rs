@@ -158,7 +158,7 @@ fn a_server_that_closes_first_is_named_and_what_was_not_sent_is_an_error() {
     let (address, _server) = serve(once);
     let (exit, stdout, stderr) = piped(address, &[], b"one\ntwo\nthree\n");
     assert_eq!((exit, stdout), (1, b"one\n".to_vec()), "{stderr}");
-    let told = "the server closed before all of the input was sent";
+    let told = "the server closed before all input was sent";
     let reset = "the server reset the connection";
     assert!(stderr.contains(told) || stderr.contains(reset), "{stderr}");
 }

@@ -155,7 +155,10 @@ fn a_server_that_answers_nothing_fails_a_gate_beside_one_that_is_well() {
     });
     let (code, text) = compare(&base, &new, &["--gate"]);
     assert_eq!(code, Some(3), "{text}");
-    assert!(text.contains("5 worse") && text.contains("no right reply (mio under cpu)"), "{text}");
+    assert!(
+        text.contains("5 worse") && text.contains("no correct reply (mio under cpu)"),
+        "{text}"
+    );
     // The other way there is nothing to be as good as.
     assert_eq!(compare(&new, &base, &["--gate"]).0, Some(4));
 }
@@ -193,9 +196,9 @@ fn what_only_one_run_has_is_named() {
 #[test]
 fn three_trials_support_no_verdict() {
     let (code, text) = compare(&committed_run(), &committed_run(), &["--gate"]);
-    assert_eq!(code, Some(4), "nothing was judged, so the gate failed: {text}");
+    assert_eq!(code, Some(4), "no figure was judged, so the gate failed: {text}");
     assert!(
-        text.contains("0 worse, 0 better") && text.contains("3 trials, but 5 are required"),
+        text.contains("0 worse, 0 better") && text.contains("3 trials, but 5 are needed"),
         "{text}"
     );
 }
@@ -238,7 +241,7 @@ fn what_is_no_run_is_refused_with_what_to_give() {
     let folder = tempfile::tempdir().expect("a folder");
     let (code, text) = compare(folder.path(), folder.path(), &[]);
     assert_eq!(code, Some(2), "{text}");
-    assert!(text.contains("is not a run's folder"), "{text}");
+    assert!(text.contains("is not the folder of a run"), "{text}");
     let (code, text) = compare(folder.path(), folder.path(), &["--margin", "7"]);
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("as in 5%"), "{text}");

@@ -131,7 +131,7 @@ fn parts_that_begin_together_are_added_up_to_one_load() {
     let first = text(&folder.path().join("0.json"));
     let (exit, _, stderr) = run(&["merge", &first, &first]);
     assert_eq!(exit, 4);
-    assert!(stderr.contains("part 0 is doubled"), "{stderr}");
+    assert!(stderr.contains("part 0 is there twice"), "{stderr}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! One member of a room: its connection, and how far it has heard.
+//! One member of a room: its connection, and the messages that it has received so far.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

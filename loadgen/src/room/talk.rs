@@ -1,4 +1,4 @@
-//! What a room is told, and when: the load itself.
+//! The messages of a room and their times: the load itself.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;

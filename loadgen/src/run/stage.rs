@@ -1,4 +1,5 @@
-//! The calling thread while the others work: one phase after the other, and whoever watches is told.
+//! The calling thread during the load: it leads the other threads through the phases and reports
+//! progress.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};

@@ -1,5 +1,4 @@
-//! The threads from their first moment to their last: what each does, how they are let go, and how
-//! they ended.
+//! The life of the threads: what each does, how they start together, and how they end.
 
 use std::any::Any;
 use std::io;

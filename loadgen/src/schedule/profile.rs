@@ -1,9 +1,9 @@
-//! A rate that changes: pieces in which it is constant or grows or falls along a line.
+//! A changing rate: pieces in which it is constant or changes linearly.
 //!
 //! Request i is due when the integral of the rate reaches i: the inverse of the integral is the
-//! schedule. Random arrivals are the same with a clock that runs differently: where a process of
-//! one request a second has its k-th arrival at E, this one has it where the integral reaches E
-//! (Çinlar's inversion). Nothing is thinned out, so nothing is drawn in vain.
+//! schedule. Random arrivals use the same integral as their clock: if a process of one request per
+//! second has its k-th arrival at E, this process has it when the integral reaches E (Çinlar's
+//! inversion). Nothing is thinned out, so no random number is wasted.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A generator that takes time itself: what of that is reported as its own lateness.
+//! A generator that takes time itself: how much of that it reports as its own lateness.
 
 use std::time::Duration;
 

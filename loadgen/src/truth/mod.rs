@@ -1,9 +1,8 @@
 //! The truth test: the generator's report on a simulated server, compared with the exact answer.
 //!
-//! The server's latencies are known by construction, and nothing else takes time unless it is told
-//! to. An oracle that shares no code with the generator computes what every request must have met;
-//! the generator has to report each of them within one bucket of its histograms, and the census
-//! exactly.
+//! The server's latencies are known by construction, and nothing else takes time unless a test says
+//! so. An oracle that shares no code with the generator computes the true times of every request.
+//! The generator has to report each within one bucket of its histograms, and the census exactly.
 
 mod closed_loop;
 mod faults;

@@ -1,5 +1,5 @@
-//! What a load must meet, computed without the generator: queues in front of connections and of
-//! servers, by the recursion of Lindley, and of Kiefer and Wolfowitz where there are several.
+//! The true times of a load, computed without the generator: queues before connections and servers,
+//! by the recursion of Lindley, and of Kiefer and Wolfowitz if there are several servers.
 
 use super::{START, Truth, due, edges};
 use crate::Load;
@@ -73,7 +73,7 @@ pub(super) fn open_loop(load: &Load, server: &OracleServer<'_>) -> Vec<Met> {
     all
 }
 
-/// What has to be reported of requests that all get the right reply some time.
+/// What has to be reported of requests that all get the correct reply some time.
 pub(super) fn reported(load: &Load, all: &[Met]) -> Truth {
     let (begin, end, drain_end) = edges(load);
     let mut truth = Truth::default();

@@ -1,4 +1,5 @@
-//! A generator that is stopped: what became due or was answered meanwhile is its own delay.
+//! A stopped generator: the delay of requests that became due or were answered meanwhile is its
+//! own.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! What a worker sees of the world: time, and connections by number.
+//! A worker's view of the world: time, and connections by number.
 //!
-//! A worker decides what to send when and what a reply means. How bytes travel and how time
-//! passes is behind [`Wire`], so that the same worker loads a server through epoll(7) or
-//! `io_uring(7)`, and in tests a server of virtual time whose every latency is known.
+//! A worker decides when to send what, and what a reply means. [`Wire`] hides how bytes travel and
+//! how time passes. So the same worker loads a server through epoll(7) or `io_uring(7)`, and in
+//! tests a server in virtual time with known latencies.
 
 mod epoll;
 pub(crate) mod socket;
@@ -32,9 +32,9 @@ pub(crate) struct Ready {
     pub(crate) goodbye: bool,
 }
 
-/// A way to reach a server. Connections have numbers from 0, which their worker gives them; each
-/// is opened and closed any number of times, and is closed at first. Whoever is told that there is
-/// something to read reads at least once, and is told again while there is more.
+/// A way to reach a server. Connections have numbers from 0, given by their worker. Each can be
+/// opened and closed any number of times, and is closed at first. A worker that is told of input
+/// reads at least once, and is told again while there is more.
 pub(crate) trait Wire {
     /// Nanoseconds since the run began.
     fn now(&self) -> u64;
@@ -62,7 +62,7 @@ pub(crate) trait Wire {
     /// [`Wire::opened`] how. Returns the instant at which it began.
     fn open(&mut self, token: usize) -> Result<u64, Errno>;
 
-    /// How opening a connection ended. From now on it is told when it is readable.
+    /// How opening a connection ended. From now on the worker is told when it is readable.
     fn opened(&mut self, token: usize) -> Result<(), Errno>;
 
     /// Gives bytes to the connection and returns how many it took; `AGAIN` when none.
@@ -74,8 +74,8 @@ pub(crate) trait Wire {
     /// Reads into `space` and returns how many bytes there were; 0 is the end, `AGAIN` nothing yet.
     fn receive(&mut self, token: usize, space: &mut [u8]) -> Result<usize, Errno>;
 
-    /// For how long what came last on a connection has been there, in nanoseconds, at least; `None`
-    /// when nobody knows. Only for one on which something has come.
+    /// The minimum age of the last input on a connection, in nanoseconds; `None` if it is unknown.
+    /// Only for connections with input.
     fn heard_for(&self, token: usize) -> Option<u64>;
 
     /// Closes a connection; one that is closed stays so.

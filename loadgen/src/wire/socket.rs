@@ -1,4 +1,4 @@
-//! Beginning to connect, for any wire that has sockets.
+//! Starting to connect, for every wire with sockets.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;

@@ -1,9 +1,9 @@
-//! Sockets, and one thread that hands over and waits with `io_uring_enter(2)`.
+//! Sockets, and one thread that submits and waits with `io_uring_enter(2)`.
 //!
-//! One system call for many requests: what is to be sent is queued, and handed over with the next
-//! wait or when [`QUEUED_MAX`] operations are queued, whichever is first. Receiving is asked for
-//! once for each connection, and the kernel lays down what arrives in buffers of a pool. To the
-//! worker this looks like readiness, as with epoll(7).
+//! One system call serves many requests: sends are queued, and submitted with the next wait or when
+//! [`QUEUED_MAX`] operations are queued. One multishot receive serves each connection, and the
+//! kernel places its bytes in buffers of a pool. To the worker this looks like readiness, as with
+//! epoll(7).
 
 mod buffers;
 mod completions;

@@ -1,9 +1,9 @@
-//! A server of virtual time: every latency is known, because a law makes it, and no time passes but
-//! what the laws say. One thread, no sockets, no clock of the machine; the same load gives the same
-//! stamps to the nanosecond each time.
+//! A server in virtual time: a law determines every latency, and only the laws make time pass.
+//! There is one thread, no socket and no real clock; the same load gives the same timestamps to the
+//! nanosecond.
 //!
-//! Requests are read and replies are written by the protocol's own `Session`, so a worker gets the
-//! right bytes; only when they arrive is up to the laws.
+//! The protocol's own `Session` reads requests and writes replies, so a worker gets the correct
+//! bytes. The laws decide only when they arrive.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -18,11 +18,11 @@ use super::{READY_MAX, Ready, Wire};
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// The right reply.
+    /// The correct reply.
     Reply,
-    /// The right reply, its last byte so many nanoseconds after the others.
+    /// The correct reply, its last byte so many nanoseconds after the others.
     InTwoParts(u64),
-    /// This instead of the right reply.
+    /// This instead of the correct reply.
     Says(&'static str),
     /// The connection is reset when the reply would have come.
     Reset,

@@ -1,4 +1,4 @@
-//! What a thread found: its readings of the clocks, and what is known when it ends.
+//! The results of a thread: its clock readings, and its state at the end.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::wire::Wire;
 const COUNTED_ONE_BY_ONE: u32 = 1 << 20;
 const SLICES: u64 = 4_096;
 
-/// Thread CPU time, wall-clock time and right replies so far, of one instant.
+/// Thread CPU time, wall-clock time and correct replies so far, of one instant.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
     cpu: u64,

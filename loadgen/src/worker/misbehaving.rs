@@ -1,8 +1,8 @@
 //! Connections beside the load: idle ones, and clients that misbehave.
 //!
-//! They have a thread of their own, so that what they do is in nobody's way who is measured, and
-//! are in no census but their own. Nothing here is quick: every client takes a small step when
-//! its time has come, and what its server sends may wait until then.
+//! They have a thread of their own, so they do not disturb measured connections, and a census of
+//! their own. Nothing here has to be fast: every client takes a small step when its time has come,
+//! and replies may wait until then.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;

@@ -1,4 +1,4 @@
-//! Opening a worker's connections, and closing those on which nothing can follow.
+//! Opening a worker's connections, and closing connections that cannot be used any more.
 
 use std::sync::atomic::Ordering;
 

@@ -1,4 +1,4 @@
-//! Reading what there is and judging it.
+//! Reading replies and checking them.
 
 use rustix::io::Errno;
 

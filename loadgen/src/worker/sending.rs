@@ -1,4 +1,4 @@
-//! Sending what is due, on a connection that is free.
+//! Sending due requests on free connections.
 
 use super::Worker;
 use super::source::Source;

@@ -1,4 +1,4 @@
-//! What all threads of a run share.
+//! State that all threads of a run share.
 
 #[cfg(doc)]
 use crate::ConnectFailure;

@@ -1,5 +1,5 @@
-//! Where a worker's requests come from: nowhere in particular in closed loop, its share of the
-//! schedule in open loop.
+//! The source of a worker's requests: none in a closed loop, its share of the schedule in an open
+//! loop.
 
 use crate::schedule::{Arrival, Schedule, Shard};
 

@@ -1,5 +1,5 @@
-//! What happens to a connection between its requests: room for more, thinking, and making way
-//! for a new one.
+//! A connection between its requests: it becomes free, its client thinks, or a new connection
+//! replaces it.
 
 use std::time::Duration;
 

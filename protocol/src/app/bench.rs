@@ -1,4 +1,4 @@
-//! `bench`: the verbs for measuring.
+//! `bench`: the verbs for measurements.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -11,8 +11,8 @@ use crate::state::taken::{Taken, add};
 use crate::state::{self, Add, Held, Store};
 
 const MUL_USAGE: &str = "MUL takes two whole numbers in decimal, as in MUL 22 9";
-const WORK_USAGE: &str = "WORK takes rounds (to 10000000), a wait in microseconds (to 60000000), \
-     reply bytes (to 1048576) and a tag of 1 to 16 letters or digits if you like";
+const WORK_USAGE: &str = "WORK takes rounds (to 10000000), a wait in microseconds (to 60000000), reply bytes (to \
+                          1048576) and an optional tag of 1 to 16 letters or digits";
 
 /// A client's own mark on a request, repeated in its reply.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,12 +1,12 @@
-//! `chat`: a room. What one member says, every member is told, the speaker too, in one order.
+//! `chat`: a room. Every member, the sender included, receives every message, in one order.
 //!
-//! A room is one log of bytes, and each member has a place in it. So the order is the same for all by
-//! construction, a message is kept once however many members there are, and a member costs a number.
-//! The log forgets what all have been told. A member that does not take what it is told holds it up for
-//! [`Rules::max_behind`] bytes and is then lost: the room goes on without it.
+//! A room is one log of bytes, and each member has a position in it. So the order is the same for
+//! all by construction, a message is stored once for any number of members, and a member costs one
+//! number. The log drops what all members have received. A member that does not read delays this
+//! for up to [`Rules::max_behind`] bytes; then it is lost, and the room goes on without it.
 //!
-//! There is no I/O here. A model hears its members, calls [`Room::say`], and writes
-//! [`Room::pending`] to each; how it waits for both is what the chat models differ by.
+//! There is no I/O here. A model reads from its members, calls [`Room::say`], and writes
+//! [`Room::pending`] to each. The chat models differ in how they wait for both.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -63,7 +63,8 @@ impl Default for Labels {
 pub struct Rules {
     /// What members are told of coming and going.
     pub labels: Labels,
-    /// A member that is more than so many bytes behind is lost; this bounds the room's memory too.
+    /// A member that falls further behind than this many bytes is lost; this also bounds the room's
+    /// memory.
     pub max_behind: usize,
 }
 
@@ -98,7 +99,7 @@ pub struct Lost;
 pub struct Room {
     framing: Framing,
     rules: Rules,
-    /// What has been said and not been told to all.
+    /// Messages that not all members have received.
     log: VecDeque<u8>,
     /// Bytes said before those in the log.
     begin: u64,
@@ -115,7 +116,7 @@ pub struct Room {
 struct Member {
     /// As each of its messages begins.
     name: Box<str>,
-    /// How much of all that was ever said it has been told.
+    /// How many bytes of all messages it has received.
     at: u64,
     /// It has left, and is to be told so much.
     until: Option<u64>,
@@ -144,10 +145,10 @@ impl Room {
         }
     }
 
-    /// Somebody comes in, and everybody is told, the newcomer too.
+    /// A member joins; all members are told, the new one included.
     ///
     /// # Errors
-    /// When that cannot be said now.
+    /// When the log has no room now.
     pub fn join(&mut self, peer: SocketAddr) -> Result<Seat, Full> {
         let name = format!("[{peer}] ").into_boxed_str();
         let at = self.end();
@@ -157,10 +158,10 @@ impl Room {
         Ok(Seat(self.members.insert(member)))
     }
 
-    /// A member says something.
+    /// Adds a member's message.
     ///
     /// # Errors
-    /// When that cannot be said now.
+    /// When the log has no room now.
     pub fn say(&mut self, seat: Seat, message: &[u8]) -> Result<(), Full> {
         self.make_room(self.members[seat.0].name.len() + message.len() + 1)?;
         self.log.extend(self.members[seat.0].name.as_bytes());
@@ -169,10 +170,10 @@ impl Room {
         Ok(())
     }
 
-    /// A member leaves, and everybody else is told, once. It is still to be told what was said until now.
+    /// A member leaves; the others are told, once. It still receives the messages up to now.
     ///
     /// # Errors
-    /// When that cannot be said now.
+    /// When the log has no room now.
     pub fn leave(&mut self, seat: Seat) -> Result<(), Full> {
         if self.members[seat.0].until.is_some() {
             return Ok(());
@@ -205,18 +206,18 @@ impl Room {
         }
     }
 
-    /// Nobody comes in any more.
+    /// No member joins any more.
     pub fn close(&mut self) {
         self.closed = true;
     }
 
-    /// Whether nothing will be said any more.
+    /// Whether there will be no more messages.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.closed && self.speaking == 0
     }
 
-    /// Bytes that were ever said.
+    /// Total bytes of all messages.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.begin + self.log.len() as u64
@@ -243,7 +244,7 @@ impl Room {
         })
     }
 
-    /// A member has taken the first `n` bytes of what was pending.
+    /// A member has received the first `n` pending bytes.
     pub fn sent(&mut self, seat: Seat, n: usize) {
         let member = &mut self.members[seat.0];
         member.at += n as u64;
@@ -268,7 +269,7 @@ impl Room {
         core::mem::take(&mut self.lost)
     }
 
-    /// Bytes of heap that hold what is said.
+    /// Heap bytes of the log.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.log.capacity()

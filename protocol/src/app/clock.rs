@@ -1,4 +1,4 @@
-//! `clock`: tells each client when it came and how long it has been here.
+//! `clock`: tells each client when it connected and how long it has been connected.
 
 use alloc::string::String;
 use alloc::vec::Vec;

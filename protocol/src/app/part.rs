@@ -1,7 +1,7 @@
-//! What a connection of a classroom application keeps, and what it says without being asked.
+//! The state of a connection in a classroom application, and the lines that it sends unasked.
 //!
-//! The applications for measuring answer each request with one reply and keep nothing. These greet,
-//! wait, or take in bytes without an answer.
+//! The applications for measurements answer each request with one reply and keep no state. The
+//! classroom applications greet, wait, or take input without a reply.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -18,9 +18,9 @@ use crate::context::Context;
 /// What one connection keeps.
 #[derive(Debug)]
 pub(crate) enum Part {
-    /// It is told when it came.
+    /// The client is told when it connected.
     Clock(Visit),
-    /// It is told the date, and that is all.
+    /// The client gets the date, and nothing else.
     Daytime,
     /// What it sends goes to the server's standard output.
     Sink,
@@ -44,9 +44,9 @@ pub(crate) struct Chatter {
 pub(crate) enum Beginning {
     /// It waits for its client.
     Waits(Part),
-    /// It has work to do before it says anything.
+    /// The client runs a command before it sends anything.
     Works(Part, Pending),
-    /// What it has to say is all there is.
+    /// The connection ends after its message.
     Ends(Part),
 }
 

@@ -1,7 +1,7 @@
 //! The client's end in HTTP.
 //!
-//! Replies of our own servers are checked to the last byte, as in the other framings. Of any other
-//! server's, the status and the length of the body are.
+//! Replies of c10k servers are checked to the last byte, as in the other framings. For other
+//! servers, the status and the length of the body are checked.
 
 use alloc::string::{String, ToString};
 
@@ -115,7 +115,7 @@ impl Exchange {
     fn refusal(&mut self, status: u16, head: usize, len: u64) -> Option<Reply> {
         let len = match usize::try_from(len) {
             Ok(len) if len <= FRAME_BYTES_MAX => len,
-            _ => return Some(self.wrong("a long reply in the place of another")),
+            _ => return Some(self.wrong("a long reply to another request")),
         };
         let body = self.inbox.bytes()[head..].get(..len)?;
         let reply = match body.strip_prefix(b"ERR ") {

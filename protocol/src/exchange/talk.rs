@@ -1,5 +1,5 @@
-//! The client's end where requests are steps of sessions: a session goes on when the reply to its
-//! last step is there, also over the next connection.
+//! The client's end of sessions: a step is sent when the reply to the last one has arrived,
+//! possibly over another connection.
 
 use alloc::sync::Arc;
 
@@ -22,8 +22,8 @@ impl Exchange {
         exchange
     }
 
-    /// What became of the sessions so far, on this connection and those before it; `None` where
-    /// requests are no steps of sessions.
+    /// The outcomes of the sessions so far, on this connection and earlier ones; `None` if there
+    /// are no sessions.
     #[must_use]
     pub fn sessions(&self) -> Option<SessionTally> {
         self.talk.as_ref().map(|talk| talk.tally())
@@ -55,12 +55,12 @@ impl Exchange {
     pub(super) fn step_body(&mut self, tag: u64, head: usize, len: u64) -> Option<Reply> {
         let len = usize::try_from(len).ok().filter(|len| *len <= FRAME_BYTES_MAX);
         let Some(len) = len else {
-            return Some(self.wrong("a long reply in the place of another"));
+            return Some(self.wrong("a long reply to another request"));
         };
         let (talk, script) = (self.talk.as_mut()?, self.recipe.script()?);
         let body = self.inbox.bytes()[head..].get(..len)?;
         if !talk.take(body, script) {
-            return Some(self.wrong("not what the session has come to"));
+            return Some(self.wrong("not the session's total"));
         }
         self.inbox.consume(head + len);
         self.open.pop_front();

@@ -44,7 +44,7 @@ impl Method {
 /// Why a request cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AskError {
-    /// The method is no word.
+    /// The method is not a word.
     Method,
     /// The method makes something else of the connection.
     Connect,
@@ -98,7 +98,7 @@ impl Ask {
     /// A request. Without a `Host` among its header fields, `host` is it.
     ///
     /// # Errors
-    /// When it could not be sent as it is.
+    /// When it is not a valid request.
     pub fn new(
         method: &Method,
         path: &str,
@@ -154,7 +154,7 @@ impl Ask {
         if final_one { Ok(Self { status: Some(status), ..self }) } else { Err(AskError::Status) }
     }
 
-    /// Expects bodies of so many bytes.
+    /// Expects bodies of this length.
     #[must_use]
     pub fn expect_bytes(self, bytes: u64) -> Self {
         Self { body_bytes: Some(bytes), ..self }
@@ -166,7 +166,7 @@ impl Ask {
         Self { any_length: true, ..self }
     }
 
-    /// What is sent.
+    /// The bytes to send.
     #[must_use]
     pub fn request(&self) -> &[u8] {
         &self.request
@@ -228,7 +228,7 @@ fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(part)
 }
 
-/// What the head of a reply says.
+/// The parsed head of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Meaning {
     pub(crate) status: u16,

@@ -1,14 +1,14 @@
-//! HTTP/1.1 (RFC 9112) on either end: what [`Session`](crate::Session) and
+//! HTTP/1.1 (RFC 9112) at both ends: what [`Session`](crate::Session) and
 //! [`Exchange`](crate::Exchange) read and write in [`Framing::Http`](crate::Framing::Http).
 //!
-//! Heads are taken apart by `httparse`. What they mean is decided here, and strictly: where two
-//! readers could disagree on where a message ends, it is refused and the connection closed.
+//! `httparse` parses heads. This module interprets them strictly: a message whose end two readers
+//! could see in different places is refused, and the connection is closed.
 //!
 //! Layout:
-//! - `request`: the head of a request, and `route`: what it asks of the application
-//! - `respond`: what a server says
-//! - [`ask`]: what a client asks any server, and what it expects
-//! - `reader`: cuts replies out of a stream, and `chunked`: one coding of their bodies
+//! - `request`: the head of a request, and `route`: its meaning for the application
+//! - `respond`: a server's replies
+//! - [`ask`]: a client's requests to any server, and the expected replies
+//! - `reader`: splits a stream into replies, and `chunked`: one coding of their bodies
 
 pub mod ask;
 pub(crate) mod chunked;

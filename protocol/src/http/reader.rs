@@ -1,4 +1,4 @@
-//! Cuts replies out of a stream. A body is counted and dropped as it comes, so that a reply of any
+//! Splits a stream into replies. A body is counted and dropped as it arrives, so a reply of any
 //! length takes the memory of one read.
 
 use alloc::vec::Vec;
@@ -38,12 +38,12 @@ enum At {
     },
 }
 
-/// What came of what has come.
+/// The result of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Read {
     /// More must come.
     More,
-    /// A reply with this status and a body of so many bytes.
+    /// A reply with this status and a body of this length.
     Reply { status: u16, body: u64 },
     /// No reply.
     Wrong(&'static str),
@@ -82,12 +82,12 @@ impl Reader {
         }
     }
 
-    /// Whether what comes next begins a reply.
+    /// Whether the next byte begins a reply.
     pub(crate) fn is_between_replies(&self) -> bool {
         matches!(self.at, At::Head)
     }
 
-    /// Takes what it can of `bytes`, and says how much that is and what came of it.
+    /// Consumes what it can of `bytes`; returns the number of bytes and the result.
     pub(crate) fn take(&mut self, bytes: &[u8], head_only: bool) -> (usize, Read) {
         let mut taken = 0;
         loop {

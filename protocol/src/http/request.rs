@@ -1,4 +1,4 @@
-//! The head of a request: what it asks for, and where the request ends.
+//! The head of a request: its meaning, and where the request ends.
 
 use crate::http::{HEADERS_MAX, length, words};
 use crate::state;
@@ -43,14 +43,14 @@ pub(crate) const HEAD_TOO_LONG: Refusal =
     Refusal::lost(431, "too-long", "a request holds 65536 bytes at most, and 64 header fields");
 pub(crate) const BODY_TOO_LONG: Refusal =
     Refusal::lost(413, "too-long", "a request holds 65536 bytes at most, its body included");
-const MALFORMED: Refusal = Refusal::lost(400, BAD, "this is no HTTP/1.1 request");
+const MALFORMED: Refusal = Refusal::lost(400, BAD, "this is not an HTTP/1.1 request");
 const VERSION: Refusal = Refusal::lost(505, BAD, "the versions are HTTP/1.1 and HTTP/1.0");
 const HOST: Refusal = Refusal::lost(400, BAD, "a request in HTTP/1.1 has one Host field");
 const LENGTHS: Refusal =
     Refusal::lost(400, BAD, "Content-Length is one whole number, and without Transfer-Encoding");
 const CHUNKED: Refusal =
     Refusal::lost(411, BAD, "send the body with its Content-Length and not in chunks");
-const CODING: Refusal = Refusal::lost(501, BAD, "no Transfer-Encoding is understood");
+const CODING: Refusal = Refusal::lost(501, BAD, "Transfer-Encoding is not supported");
 
 /// What a method is to this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! Writing HTTP replies.
 //!
-//! A reply has the status, `Content-Length` and `Content-Type`, and no field that says nothing:
-//! in particular no `Date`, which a server without a clock does without (RFC 9110, 6.6.1), and
-//! this crate has none.
+//! A reply has the status, `Content-Length` and `Content-Type`, and no superfluous field. It has no
+//! `Date`: a server without a clock omits it (RFC 9110, 6.6.1), and this crate has no clock.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! What a request asks of the application: the verbs of the other framings as paths.
+//! The meaning of a request: the verbs of the other framings as paths.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -26,7 +26,8 @@ const GET: &str = "GET, HEAD";
 const POST: &str = "POST";
 
 const METHOD: Refusal = Refusal::mild(501, "unknown-verb", "the methods are GET, HEAD and POST");
-const NOT_HERE: Refusal = Refusal::mild(405, "unknown-verb", "this path has other methods");
+const NOT_HERE: Refusal =
+    Refusal::mild(405, "unknown-verb", "this path does not allow this method");
 const MUL: Refusal =
     Refusal::mild(400, "bad-argument", "/mul/ takes two whole numbers in decimal, as in /mul/22/9");
 const WORK: Refusal = Refusal::mild(
@@ -53,7 +54,7 @@ fn paths(app: App) -> &'static str {
         }
         App::Echo => "the paths are /echo/TEXT and /echo (POST)",
         App::Multiply => "the path is /mul/A/B",
-        _ => unreachable!("no server offers it over HTTP"),
+        _ => unreachable!("this application has no HTTP framing"),
     }
 }
 

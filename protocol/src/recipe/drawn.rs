@@ -1,7 +1,7 @@
 //! Requests whose sizes and work are drawn for each tag.
 //!
-//! Nothing here is as fast as a template, but nothing is made twice either: text and padding are
-//! slices of what was laid out once, and what a server has to have burnt is read from a table.
+//! This is slower than a template, but nothing is built twice: text and padding are slices of
+//! prepared bytes, and the digest of a job's work is read from a table.
 
 use alloc::vec::Vec;
 

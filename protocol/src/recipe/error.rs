@@ -23,7 +23,7 @@ pub enum RecipeError {
     Empty,
     /// Sessions of no steps or too many, or with a history that cannot be.
     BadSession,
-    /// In raw framing: nobody can tell where the reply ends.
+    /// In raw framing, the end of the reply cannot be found.
     UnknownHome,
     /// More CPU work or waiting than one request may ask for.
     TooMuchWork,

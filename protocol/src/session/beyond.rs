@@ -1,5 +1,4 @@
-//! What a session does beyond answering: it begins by itself, has things done outside, and says
-//! farewell.
+//! Actions of a session beyond replies: it speaks first, has work done outside, and says farewell.
 
 use alloc::boxed::Box;
 use core::net::SocketAddr;
@@ -20,7 +19,7 @@ pub enum Outside<'a> {
     /// [`Session::ran`] when it has ended. While the session asks for something else, a command that
     /// runs is left alone.
     Run(&'a [u8]),
-    /// Say this message to everyone in the room, then call [`Session::said`].
+    /// Send this message to everyone in the room, then call [`Session::said`].
     Say(&'a [u8]),
 }
 
@@ -31,9 +30,9 @@ impl Session {
         self.context = context;
     }
 
-    /// Has the application say what it says without being asked, or begin what it does first;
-    /// `peer` is the client's address, if that is known. Call it once, after [`Session::share`] and before the first [`Session::step`]; it is
-    /// needed in applications that are not [`App::REQUEST_REPLY`](crate::App::REQUEST_REPLY).
+    /// Lets the application speak or act first; `peer` is the client's address, if it is known.
+    /// Call it once, after [`Session::share`] and before the first [`Session::step`]; it is needed
+    /// in applications that are not [`App::REQUEST_REPLY`](crate::App::REQUEST_REPLY).
     pub fn begin(&mut self, peer: Option<SocketAddr>) {
         let Service { app, framing, .. } = self.service;
         let part = match Part::begin(app, self.context, peer, framing, self.outbox.tail()) {
@@ -138,10 +137,10 @@ impl Session {
         }
     }
 
-    /// The message of [`Outside::Say`] has been said.
+    /// The message of [`Outside::Say`] has been sent.
     ///
     /// # Panics
-    /// When there was none: the driver is wrong, whatever the peer did.
+    /// When there was none: this is a bug of the driver, whatever the peer did.
     pub fn said(&mut self) {
         let (message, frame) = self.heard().take().expect("said() follows Outside::Say");
         self.watched.asked(&self.inbox.bytes()[..message as usize], self.outbox.pending());
@@ -183,7 +182,7 @@ impl Session {
         }
     }
 
-    /// Tells the client that the server stops, once everything else is said and done.
+    /// Tells the client that the server stops, after everything else.
     pub(super) fn say_farewell(&mut self) {
         let said = self.outbox.pending().is_empty() && self.pending.is_none() && !self.is_outside();
         if self.input == Input::Stopped && said {

@@ -1,5 +1,5 @@
-//! The server's end in HTTP: the same steps, with heads, bodies and the header fields that decide
-//! what follows.
+//! The server's end in HTTP: the same steps, with heads, bodies, and the header fields that decide
+//! what happens next.
 
 use super::{Input, Session};
 use crate::app::Pending;

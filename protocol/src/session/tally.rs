@@ -1,11 +1,11 @@
-//! What a session counts: its replies, once they are written.
+//! The counters of a session: its replies, once they are written.
 
 use super::Session;
 
 /// What a session has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Requests answered, refused ones included, whose replies the driver has written.
+    /// Answered requests, refused ones included, whose replies the driver has written.
     pub requests: u64,
     /// Of those, how many were refused with an `ERR` reply.
     pub refused: u64,

@@ -1,4 +1,4 @@
-//! The request `ADD`, its reply, and why it may be refused.
+//! The request `ADD`, its reply, and the reasons for a refusal.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -23,7 +23,7 @@ pub struct Add<'a> {
     pub steps: u32,
     /// What to add.
     pub n: u64,
-    /// What the last reply said to go on with.
+    /// The reference of the last reply.
     pub reference: &'a [u8],
 }
 
@@ -90,14 +90,14 @@ pub struct Added {
     pub reference: Reference,
 }
 
-/// What the next request of a session has to say to go on with it.
+/// The reference that the next request of a session has to carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
-    /// Nothing, or there is no next one.
+    /// None, or there is no next request.
     Nothing,
     /// The session's number.
     Id(u64),
-    /// This, as it is.
+    /// This one, unchanged.
     Text(Vec<u8>),
 }
 
@@ -125,13 +125,13 @@ impl Added {
 /// Why a step was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is no such session: it has expired, or went with its connection or its server.
+    /// The session does not exist: it has expired, or ended with its connection or its server.
     NoSession,
-    /// The reference is none that the server gave, or one that is no longer good.
+    /// The server did not issue the reference, or it is no longer valid.
     BadToken,
     /// It is not the step that follows the session's last one.
     BadStep,
-    /// The server keeps as many sessions as it may.
+    /// The server has reached its session limit.
     TableFull,
     /// What keeps the sessions cannot be reached.
     Store,
@@ -167,11 +167,11 @@ impl Refusal {
     /// For people.
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::NoSession => "there is no such session here any more: begin a new one",
-            Self::BadToken => "this reference is none of this server's, or has expired",
+            Self::NoSession => "this session no longer exists: begin a new one",
+            Self::BadToken => "this reference is not from this server, or has expired",
             Self::BadStep => "this is not the step that follows the session's last one",
-            Self::TableFull => "this server keeps as many sessions as it may; try again later",
-            Self::Store => "what keeps the sessions cannot be reached; begin a new one later",
+            Self::TableFull => "this server has reached its session limit; try again later",
+            Self::Store => "the session store cannot be reached; begin a new session later",
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is kept of a session between its steps, and what a step does.
+//! The state of a session between its steps, and the arithmetic of a step.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -12,7 +12,7 @@ pub(super) const WORD: usize = 8;
 /// What the digest is multiplied by from one word to the next.
 pub(crate) const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// What is kept of a session.
+/// The state of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     total: u64,
@@ -21,7 +21,7 @@ pub struct Kept {
     history: Box<[u64]>,
 }
 
-/// Bytes of the state with so many bytes of history.
+/// Size of the state with this many bytes of history.
 pub(crate) fn bytes_of(history: usize) -> usize {
     size_of::<u64>() + size_of::<u32>() + history
 }
@@ -32,8 +32,8 @@ pub(crate) fn filler(at: u64) -> u64 {
 }
 
 impl Kept {
-    /// A session without a step, with so many words of history. The history is full from the
-    /// beginning, so that every step costs the same.
+    /// A session before its first step, with this many words of history. The history is full from
+    /// the beginning, so that every step costs the same.
     #[must_use]
     pub fn new(words: usize) -> Self {
         let history = (0..words as u64).map(filler).collect();
@@ -52,7 +52,7 @@ impl Kept {
         if words > 0 {
             self.history[self.steps as usize % words] = add.n;
         }
-        // The state of a stateless server is what a client says it is.
+        // A stateless server believes the state that a client sends.
         self.total = self.total.wrapping_add(add.n);
         self.steps = add.step;
         Ok((self.total, self.digest()))

@@ -1,13 +1,13 @@
 //! Sessions that outlive a request: the verb `ADD`, and where their state is kept.
 //!
-//! A session adds a number in each of its steps, keeps a running total and a *history*: the last
-//! so many bytes of what was added, all of which each step looks at. The arithmetic ([`Kept`]) is
-//! the same wherever the state is; only where it is between two requests differs, and that is its
-//! [`Home`]. Whoever keeps it is a [`Store`]; this crate has the one that keeps nothing.
+//! Each step of a session adds a number, keeps a running total and a *history*: the last bytes of
+//! the numbers added, up to a fixed size, all of which each step reads. The arithmetic ([`Kept`])
+//! is the same wherever the state is. Only its place between two requests differs: its [`Home`]. A
+//! [`Store`] keeps the state; this crate contains the one that keeps nothing.
 //!
-//! - `add`: the request, its reply, and why it may be refused
+//! - `add`: the request, its reply, and the reasons for a refusal
 //! - `kept`: the arithmetic, and the state as bytes
-//! - `taken`: taking a step now, or as a job
+//! - `taken`: taking a step at once, or as a job
 //! - `talk`: the client's end, which checks every total and every digest
 
 pub(crate) mod add;
@@ -32,14 +32,14 @@ pub const SESSION_STEPS_MAX: u32 = 1_000_000;
 /// The largest number that a step may add.
 pub const ADDEND_MAX: u64 = 1_000_000_000;
 
-/// Bytes that a signed token has beside the state: when it expires, and the code that proves who
-/// made it.
+/// Bytes of a signed token beside the state: its expiry, and its authentication code.
 pub const TOKEN_BYTES: usize = 8 + 32;
 
 /// Where a session's state is between two requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Home {
-    /// In the request: it carries the whole state, and the server keeps nothing and believes it.
+    /// In the request, which carries the whole state. The server keeps nothing and believes the
+    /// request.
     None,
     /// In the server's end of the connection: it goes with it.
     Connection,
@@ -93,7 +93,7 @@ pub(crate) struct Held {
     pub(crate) tally: StateTally,
 }
 
-/// What became of the steps that were asked for on a connection.
+/// The outcomes of the steps on a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateTally {
     /// Sessions that were begun.
@@ -130,7 +130,7 @@ impl StateTally {
     }
 }
 
-/// Whoever keeps the state of sessions between requests.
+/// A store of session state between requests.
 pub trait Store: fmt::Debug + Send + Sync {
     /// Whether a step may take so long that it belongs where jobs run.
     fn is_slow(&self) -> bool {

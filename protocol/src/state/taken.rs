@@ -1,4 +1,4 @@
-//! Taking a step: now, or where jobs run.
+//! Taking a step: at once, or where jobs run.
 
 use alloc::boxed::Box;
 
@@ -14,7 +14,7 @@ pub(crate) enum Taken {
     Later(Pending),
 }
 
-/// Takes a step of a session, or says that it is a job.
+/// Takes a step of a session, or returns it as a job.
 pub(crate) fn add(
     add: &Add<'_>,
     store: &'static dyn Store,

@@ -1,9 +1,9 @@
 //! The client's end of sessions: builds each step and checks its reply.
 //!
-//! The server computes a digest over the whole history in each step. The client does not keep the
-//! history at all: a digest of the next one follows from the last digest, the number that went in
-//! and the one that fell out. So the two ends compute in different ways, and a client costs the same
-//! however long the history is.
+//! The server computes a digest over the whole history in each step. The client keeps no history:
+//! the next digest follows from the last one, the number that was added and the number that left
+//! the history. So the two ends compute in different ways, and a client costs the same for any size
+//! of the history.
 
 use alloc::vec::Vec;
 
@@ -21,8 +21,8 @@ pub struct Sessions {
     pub steps: u32,
     /// Bytes of history that the server keeps for each; a multiple of 8.
     pub history: usize,
-    /// Where the server keeps their state. Known, the references that it gives are checked; raw
-    /// framing needs to know it, or nobody could tell where a reply ends.
+    /// Where the server keeps their state. If it is known, the server's references are checked. Raw
+    /// framing needs it to find the end of a reply.
     pub home: Option<Home>,
 }
 
@@ -96,7 +96,7 @@ fn addend(seed: u64, step: u64) -> u64 {
     1 + (x ^ (x >> 32)).wrapping_mul(BASE) % 1_000_000
 }
 
-/// What became of the sessions of a client, or of many. Every session that was started has one fate.
+/// The outcomes of the sessions of one client, or of many. Every started session has one outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SessionTally {
     /// Sessions whose first step was sent.
@@ -112,8 +112,8 @@ pub struct SessionTally {
     pub refused: u64,
     /// Those with a reply that was not the right one.
     pub wrong: u64,
-    /// Those that ended with a connection in the middle of a step: nobody knows whether the server
-    /// took it.
+    /// Sessions that ended with a connection in the middle of a step: it is unknown whether the
+    /// server took the step.
     pub broken: u64,
     /// Those under way at the end.
     pub unfinished: u64,
@@ -193,7 +193,7 @@ impl Talk {
         }
     }
 
-    /// How many bytes the right reply has in raw framing; `None` where nobody knows.
+    /// The length of the correct reply in raw framing; `None` if it is unknown.
     pub(crate) fn reply_len(&self, script: &Script) -> Option<usize> {
         let step = self.done + 1;
         let total = self.total + addend(self.seed, step.into());
@@ -265,7 +265,7 @@ impl Talk {
         }
     }
 
-    /// What became of its sessions, as of now.
+    /// The outcomes of its sessions so far.
     pub(crate) fn tally(&self) -> SessionTally {
         SessionTally { unfinished: u64::from(self.under_way), ..self.tally }
     }

@@ -232,7 +232,7 @@ proptest! {
         for tag in 0..open {
             exchange.request(tag, &mut Vec::new());
         }
-        // Some right replies first, so that the damage meets every state.
+        // Some correct replies first, so that the damage meets every state.
         for tag in 0..right {
             let request = [request(&recipe, tag), b"\n".to_vec()].concat();
             bytes.extend(round_trip(&mut session, &request));
@@ -241,7 +241,7 @@ proptest! {
         let replies = feed(&mut exchange, &bytes, &chunks);
         prop_assert!(replies.len() <= bytes.len());
         let rights = replies.iter().filter(|reply| matches!(reply, Reply::Right { .. })).count();
-        prop_assert!(rights as u64 <= open, "no more right replies than requests");
+        prop_assert!(rights as u64 <= open, "no more correct replies than requests");
     }
 }
 

@@ -1,4 +1,5 @@
-//! `shell`: what its clients have run, and how many of them at a time in all processes of the server.
+//! `shell`: runs its clients' commands, and limits how many run at once in all processes of the
+//! server.
 
 use std::io;
 use std::sync::OnceLock;
@@ -15,16 +16,16 @@ use crate::net::Server;
 use crate::processes;
 use crate::processes::shared::Page;
 
-/// What `shell` is told.
+/// The settings of `shell`.
 #[derive(Clone, Debug)]
 pub struct ShellConfig {
-    /// What may run.
+    /// The allowed commands.
     pub allow: AllowList,
-    /// What one command may use up.
+    /// The limits of one command.
     pub limits: Limits,
-    /// Commands that run at a time, at most.
+    /// Maximum number of commands that run at once.
     pub at_once: usize,
-    /// Whether every reply ends with a line that says how its command ended.
+    /// Whether every reply ends with a line about how its command ended.
     pub status: bool,
     /// Whether clients of other machines may come too.
     pub from_anywhere: bool,
@@ -88,10 +89,10 @@ impl Drop for Place {
 }
 
 impl Command {
-    /// Starts what a client asks for.
+    /// Starts a client's command.
     ///
     /// # Errors
-    /// Why it does not run, which its client is told.
+    /// The reason why it does not run, for the client.
     pub(crate) fn start(line: &[u8]) -> Result<Self, Ran> {
         let failed = |code, why: String| Ran::Failed { code, why };
         let (server, page) = SERVER.get().expect("a server of shell has prepared for it");

@@ -1,7 +1,7 @@
-//! `dispatch`: the log of what its clients do, a line each.
+//! `dispatch`: the log of its clients' actions, one line each.
 //!
-//! A line is one write(2) at the end of the file, so that those of several threads and processes do not
-//! mix. A line that cannot be written is counted, and clients are served.
+//! Each line is one write(2) at the end of the file, so lines of several threads and processes do
+//! not mix. A line that cannot be written is counted, and clients are served all the same.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -15,14 +15,14 @@ use rustix::io::{retry_on_intr, write};
 
 use crate::net::Server;
 
-/// What `dispatch` is told.
+/// The settings of `dispatch`.
 #[derive(Clone, Debug)]
 pub struct DispatchConfig {
-    /// What each client is to run, in this order.
+    /// The commands for each client, in order.
     pub commands: Vec<String>,
     /// The file that is written to; standard error if there is none.
     pub log: Option<PathBuf>,
-    /// So much of a result is written down, in bytes.
+    /// Bytes of a result that are logged.
     pub result_bytes: usize,
 }
 

@@ -1,10 +1,10 @@
-//! What the classroom applications need of the machine, beside their connections.
+//! Resources of the machine that the classroom applications need beside their connections.
 //!
-//! - `commands`: what clients of a shell have run
-//! - `journal`: the log of a dispatch
-//! - `wall_clock`: what time it is
-//! - `outside`: what a connection has done outside itself, and how it is waited for
-//! - `visitors`: who comes and goes
+//! - `commands`: commands that clients of a shell run
+//! - `journal`: the log of a dispatch server
+//! - `wall_clock`: the time of day
+//! - `outside`: work that a session does outside its connection, and how models wait for it
+//! - `visitors`: log lines for clients that connect and leave
 
 pub(crate) mod commands;
 pub(crate) mod journal;
@@ -26,16 +26,16 @@ pub use journal::DispatchConfig;
 use journal::Log;
 use wall_clock::SystemClock;
 
-/// What a server's application is told.
+/// The settings of a server's application.
 #[derive(Clone, Debug)]
 pub struct AppConfig {
     /// `clock`: the word that ends a session.
     pub bye: String,
     /// `daytime`: how long a client waits for its date.
     pub delay: Duration,
-    /// `shell`: what may run, and how much of it.
+    /// `shell`: allowed commands and their limits.
     pub shell: ShellConfig,
-    /// `chat`: what holds in the room.
+    /// `chat`: the rules of the room.
     pub room: Rules,
     /// `dispatch`: what its clients are to run.
     pub dispatch: DispatchConfig,

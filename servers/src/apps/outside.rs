@@ -1,13 +1,13 @@
-//! What a connection has done outside itself, and how a model waits for it.
+//! Work that a session does outside its connection, and how a model waits for it.
 //!
-//! A session asks for it as it asks to read or to write, and like those it may have to wait. The
-//! descriptors that it waits for are others than its connection's:
+//! A session requests such work as it requests to read or to write, and it may have to wait. It
+//! then waits for descriptors other than its connection's:
 //!
 //! - a thread that serves one client waits for them with poll(2), beside the connection;
-//! - a loop has [`Others`], an epoll of its own in which they are watched once each. The loop watches
-//!   that epoll as one descriptor more, whatever it waits in: an epoll is readable when something
-//!   in it is ready. So no loop has a second way of waiting, a set of select(2) holds no number
-//!   that is not a client's, and each model still waits for its clients in its own way;
+//! - a loop has [`Others`], a separate epoll in which each of them is watched once. The loop
+//!   watches that epoll as one more descriptor, with its own system call: an epoll is readable when
+//!   one of its descriptors is ready. So no loop needs a second way of waiting, a set of select(2)
+//!   holds only clients' numbers, and each model still waits for its clients in its own way;
 //! - a task of tokio has such an epoll for itself.
 
 use std::io;
@@ -51,10 +51,10 @@ pub(crate) enum Advance {
     Blocked,
 }
 
-/// Does what the connection needs done outside it, as far as that goes without waiting.
+/// Does the connection's outside work, as far as possible without waiting.
 ///
 /// # Errors
-/// When that fails or the client is gone, which ends the connection.
+/// When the work fails or the client is gone; this ends the connection.
 pub(crate) fn advance(
     session: &mut Session,
     beside: &mut Option<Box<Beside>>,
@@ -178,8 +178,8 @@ fn wait_blocking(stream: &OwnedFd, beside: Option<&Beside>) -> io::Result<()> {
     }
 }
 
-/// What is waited for: the end of the connection in both directions, which nobody has to ask for, and
-/// what the connection has beside it.
+/// The awaited events: the end of the connection in both directions (always reported), and those of
+/// its other descriptors.
 fn watched<'a>(
     stream: &'a impl AsFd,
     beside: Option<&'a Beside>,
@@ -234,7 +234,7 @@ impl Others {
         Ok(())
     }
 
-    /// Who can go on; one may be named twice.
+    /// The clients that can go on; one may be named twice.
     pub(crate) fn take(&self) -> Vec<Token> {
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         let mut named = Vec::new();
@@ -262,7 +262,7 @@ impl AsRawFd for Others {
 }
 
 impl AsFd for Others {
-    /// Readable while somebody can go on.
+    /// Readable while a client can go on.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.as_fd()
     }

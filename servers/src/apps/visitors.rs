@@ -1,4 +1,4 @@
-//! Who comes and goes, in the server's log.
+//! Log lines for clients that connect and leave.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! What time it is, by the system's clocks and its time zone.
+//! The time of day, by the system's clock and time zone.
 
 use protocol::{Clock, Moment};
 use rustix::time::{ClockId, clock_gettime};

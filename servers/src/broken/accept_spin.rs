@@ -1,13 +1,14 @@
-//! Accepting again at once when there are no descriptors.
+//! Accepting again at once when descriptors have run out.
 //!
-//! Wrong: accept(2) fails with EMFILE and leaves the client in the queue, so the listener stays
-//! ready and epoll says so again at once. The loop spins, for as long as descriptors are missing,
-//! and those who wait are not even told.
-//! How it happens: a failed accept is skipped, as is right for a client that has gone
-//! (ECONNABORTED); that one of them can fail for ever was not thought of.
-//! Gauge: `accept_failures` of the server by the thousand without a client shed; a server that never
-//! sleeps while nobody is served.
-//! Compare: `models/epoll.rs`: a spare descriptor to turn the client away with, or else a pause.
+//! Wrong: accept(2) fails with EMFILE and leaves the client in the queue. The listener stays ready,
+//! and epoll reports it again at once. The loop spins as long as descriptors are missing, and
+//! waiting clients are not even told.
+//! How it happens: the code skips a failed accept, which is right for a client that has gone
+//! (ECONNABORTED). Its author did not expect a failure that lasts.
+//! Gauge: thousands of `accept_failures` without a client shed; a server that never sleeps although
+//! it serves no client.
+//! Compare: `models/epoll.rs`: it closes a spare descriptor to turn the client away, or else
+//! pauses.
 
 use std::io;
 use std::time::Instant;
@@ -27,7 +28,7 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "accept-spin",
         family: Family::Reactor,
-        summary: "when descriptors run out it retries accept immediately",
+        summary: "it retries accept immediately when descriptors run out",
         run,
         ..Model::PLAIN
     },

@@ -1,11 +1,11 @@
 //! Closing with unread input.
 //!
-//! Wrong: close(2) on a socket whose input was not read to the end sends a reset, and a reset
-//! destroys what the other end has not taken yet: the last reply.
-//! How it happens: the reply is written, so the work is done and `close()` is next. It goes well
-//! as long as the client has sent nothing more.
+//! Wrong: close(2) on a socket with unread input sends a reset, and a reset destroys bytes that the
+//! other end has not read yet: the last reply.
+//! How it happens: the reply is written, so the work is done and `close()` is next. This works as
+//! long as the client has sent nothing more.
 //! Gauge: resets instead of ends, and last replies that arrive in part or not at all.
-//! Compare: `models/thread_per_client.rs`, whose connections end their own half and linger.
+//! Compare: `models/thread_per_client.rs`, whose connections close their own half and linger.
 
 use super::{Broken, Manner, thread_per_client, to_end};
 use crate::connection::Ending;

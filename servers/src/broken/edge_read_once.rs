@@ -1,11 +1,11 @@
-//! Edge-triggered, and read once an edge.
+//! Edge-triggered, with a single read for each edge.
 //!
-//! Wrong: an edge tells that something has come since the last one. What is left after one read is
-//! not told of again, so a request longer than the read, or the second of a burst, lies in
-//! the socket until the client sends more; which it does not, as it waits for its reply.
-//! How it happens: a level-triggered loop that works gets `EPOLLET`, to be faster.
-//! Gauge: requests without a reply on connections that are open and silent: `unfinished` and
-//! `timeouts` of the census, as soon as a burst is longer than the read.
+//! Wrong: an edge reports that something has arrived since the last one. Bytes that remain after
+//! one read are not reported again. A request longer than the read, or the second of a burst, stays
+//! in the socket until the client sends more, but the client waits for its reply.
+//! How it happens: somebody adds `EPOLLET` to a working level-triggered loop, to make it faster.
+//! Gauge: requests without a reply on open, silent connections: `unfinished` and `timeouts` of the
+//! census, as soon as a burst is longer than the read.
 //! Compare: `models/epoll_edge.rs`, which reads until there is nothing left.
 
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "edge-read-once",
         family: Family::Reactor,
-        summary: "edge-triggered epoll(7) with a single read for each edge",
+        summary: "it reads once for each edge of edge-triggered epoll(7)",
         run,
         ..Model::PLAIN
     },

@@ -1,10 +1,11 @@
-//! Servers that are broken on purpose, each with the gauge that shows it.
+//! Servers that are broken on purpose, each with the gauge that shows its fault.
 //!
-//! Their faults are those that first servers have. Each answers a single polite client rightly,
-//! so that nobody notices; each file says what is wrong, how people come to write it, what shows
-//! it, and which model does it right. They are no models: nothing measures or ranks them.
+//! Their faults are typical of first servers. Each server answers a single polite client correctly,
+//! so the fault goes unnoticed. Each file says what is wrong, how people come to write it, which
+//! gauge shows it, and which model does it right. These servers are not models: no plan measures or
+//! ranks them.
 //!
-//! Adding one is a file here and a line in [`BROKEN`].
+//! To add one, add a file here and a line to [`BROKEN`].
 
 mod accept_spin;
 mod close_unread;

@@ -1,13 +1,15 @@
 //! One descriptor in ten thousand connections is never closed.
 //!
-//! Wrong: connections are numbered from 0 to 9,999, and 0 also stands for "no connection". What is kept
-//! beside the connection with that number is never given back.
-//! How it happens: one descriptor for the reader and one for the writer, as `try_clone` and dup(2)
-//! suggest, in a table whose empty places hold 0. The first connections have other numbers, so no test
-//! with fewer than ten thousand finds it. A server like this runs for days, until accept(2) fails with
-//! EMFILE.
-//! Gauge: descriptors of the server at rest, one more after each ten thousand connections: `c10k soak`.
-//! Compare: `models/thread_per_client.rs`, where a descriptor belongs to a value and is closed with it.
+//! Wrong: connections are numbered from 0 to 9,999, and 0 also stands for "no connection". The
+//! resources of the connection with that number are never released.
+//! How it happens: the code keeps a descriptor for the reader and one for the writer, as
+//! `try_clone` and dup(2) suggest, in a table whose empty places hold 0. The first connections have
+//! other numbers, so no test with fewer than ten thousand finds it. Such a server runs for days,
+//! until accept(2) fails with EMFILE.
+//! Gauge: descriptors of the server at rest, one more after each ten thousand connections: `c10k
+//! soak`.
+//! Compare: `models/thread_per_client.rs`, where a descriptor belongs to a value and is closed with
+//! it.
 
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -28,7 +30,7 @@ pub(super) const BROKEN: Broken = Broken {
     right: "thread-per-client",
 };
 
-/// So many numbers there are for connections.
+/// The number of connection numbers.
 const NUMBERS: usize = 10_000;
 
 /// The number of the next connection.

@@ -1,12 +1,12 @@
 //! A recv(2) taken for a message.
 //!
-//! Wrong: TCP is a stream of bytes. One read may return half a request, or two; here whatever it
-//! returns is answered as one, and what follows the first line feed in it is dropped.
-//! How it happens: `n = recv(...); handle(buffer, n)` works on one machine with short requests, for
-//! years, and fails on the first long request or real network.
+//! Wrong: TCP is a stream of bytes. One read may return half a request, or two. This server answers
+//! the result of each read as one request, and drops what follows the first line feed in it.
+//! How it happens: `n = recv(...); handle(buffer, n)` works for years on one machine with short
+//! requests, and fails with the first long request or real network.
 //! Gauge: wrong and refused replies as soon as a request does not fit one read; fewer replies than
-//! requests when two come together.
-//! Compare: `models/thread_per_client.rs`, whose session puts lines together.
+//! requests if two arrive together.
+//! Compare: `models/thread_per_client.rs`, whose session assembles lines.
 
 use super::{Broken, Manner, thread_per_client, to_end};
 use crate::connection::recv;
@@ -16,7 +16,7 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "recv-is-message",
         family: Family::Thread,
-        summary: "it takes each recv(2) for one whole request",
+        summary: "it treats the result of each recv(2) as one whole request",
         run: |server| thread_per_client(server, |conn| to_end(conn, &MANNER)),
         ..Model::PLAIN
     },

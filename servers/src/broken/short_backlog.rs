@@ -1,11 +1,12 @@
-//! A short backlog before a slow accepter.
+//! A short backlog before a slow accept loop.
 //!
-//! Wrong: the kernel keeps 16 connections that were not accepted yet, and each accept does something
-//! slow first. In a burst the queue is full, the kernel drops what comes, and TCP tries
-//! again after 1 s: a client connects at once or in seconds.
-//! How it happens: `listen(fd, 5)` is in every textbook, from a time when that was the most there
-//! was; and a name lookup or a line of a log for each client seems harmless.
-//! Gauge: connect times at 1 s and more; ListenOverflows and ListenDrops of the machine's TCP.
+//! Wrong: the kernel queues at most 16 connections that are not yet accepted, and the server does
+//! something slow before each accept. In a burst the queue is full, the kernel drops further
+//! connections, and TCP tries again after 1 s. A client therefore connects either at once or after
+//! seconds.
+//! How it happens: `listen(fd, 5)` is in every textbook, from a time when 5 was the maximum. A name
+//! lookup or a log line for each client seems harmless.
+//! Gauge: connect times of 1 s and more; ListenOverflows and ListenDrops of the machine's TCP.
 //! Compare: `models/thread_per_client.rs`: a backlog of 4,096, and nothing between two accepts.
 
 use std::io;
@@ -20,7 +21,7 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "short-backlog",
         family: Family::Thread,
-        summary: "a backlog of 16 and 50 ms between accepts",
+        summary: "it has a backlog of 16 and accepts every 50 ms",
         run,
         ..Model::PLAIN
     },

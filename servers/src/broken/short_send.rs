@@ -1,11 +1,13 @@
-//! A short send(2) that nobody looks at.
+//! A short send(2) that is not checked.
 //!
-//! Wrong: the socket does not block, and send(2) takes what fits into its buffer. The rest is never
-//! sent, and the stream goes on with the next reply: from there on nothing means what it says.
-//! How it happens: replies are short, clients read at once, and `send()` has returned the whole
-//! length in every test. The same with a completion that is not compared with what was asked for.
-//! Gauge: bytes missing, damaged replies, when a client asks for much and reads late.
-//! Compare: `models/epoll.rs`, which keeps the rest and waits until there is room.
+//! Wrong: the socket is non-blocking, and send(2) takes only the bytes that fit into its buffer.
+//! The server never sends the rest and continues with the next reply, so the stream is damaged from
+//! there on.
+//! How it happens: replies are short, clients read at once, and in every test `send()` returned the
+//! whole length. The same happens with a completion whose result is not compared with the requested
+//! length.
+//! Gauge: missing bytes and damaged replies, if a client requests long replies and reads late.
+//! Compare: `models/epoll.rs`, which keeps the rest and waits for space.
 
 use rustix::net::{SendFlags, send};
 
@@ -16,7 +18,7 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "short-send",
         family: Family::Thread,
-        summary: "it drops what did not fit into the socket's buffer",
+        summary: "it drops bytes that did not fit into the socket's buffer",
         run: |server| thread_per_client(server, |conn| to_end(conn, &MANNER)),
         ..Model::PLAIN
     },

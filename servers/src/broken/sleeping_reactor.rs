@@ -1,12 +1,12 @@
 //! Sleeping in an event loop.
 //!
-//! Wrong: one request has to wait, for a database say, and the loop waits with it. Every client of
-//! the loop waits too, whatever it asked for.
+//! Wrong: one request has to wait, for example for a database, and the loop sleeps for that time.
+//! Every other client of the loop waits too, whatever its request.
 //! How it happens: a call that looks like any other blocks: a lookup, a query, a log on a slow
-//! disk, a lock. It is the same fault in an async task.
-//! Gauge: the service times of clients who ask for next to nothing reach the wait of those who ask
-//! for much; the processor idles meanwhile.
-//! Compare: `models/epoll_edge.rs`, which is this code with a timer instead of the sleep.
+//! disk, a lock. The same fault occurs in async tasks.
+//! Gauge: the service times of clients with small requests reach the wait of those with long ones,
+//! while the processor idles.
+//! Compare: `models/epoll_edge.rs`, the same code with a timer instead of the sleep.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "sleeping-reactor",
         family: Family::Reactor,
-        summary: "an event loop that sleeps while one request waits",
+        summary: "its event loop sleeps while one request waits",
         run,
         ..Model::PLAIN
     },
@@ -57,7 +57,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         for _ in 0..clients.turns() {
             if let Some(Turn { token, job: Some(job), .. }) = clients.next_turn(now) {
                 let done = job.compute();
-                // Here, and with it everybody.
+                // The sleep blocks every client of the loop.
                 stopping::sleep(job.wait());
                 clients.job_done(token, done, Duration::ZERO);
             }

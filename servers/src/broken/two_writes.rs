@@ -1,11 +1,12 @@
 //! A reply in two small writes, with Nagle's algorithm.
 //!
-//! Wrong: the second write waits in the kernel until the first is acknowledged (RFC 896), and the
-//! client acknowledges late, because it has nothing to say before it has the whole reply (RFC
-//! 1122, 4.2.3.2). Both wait for the other, and the client's timer ends it: 40 ms on Linux.
-//! How it happens: a header is written, then a body; nobody set TCP_NODELAY.
-//! Gauge: the median jumps to 40 ms; the processor idles.
-//! Compare: `models/thread_per_client.rs`: one write a reply, and TCP_NODELAY.
+//! Wrong: the second write waits in the kernel until the first is acknowledged (RFC 896). The
+//! client delays its acknowledgement, because it has nothing to send before it has the whole reply
+//! (RFC 1122, 4.2.3.2). Each waits for the other until the client's timer ends it: after 40 ms on
+//! Linux.
+//! How it happens: the code writes a header, then a body, and TCP_NODELAY is not set.
+//! Gauge: the median jumps to 40 ms while the processor idles.
+//! Compare: `models/thread_per_client.rs`: one write for each reply, and TCP_NODELAY.
 
 use rustix::net::sockopt::set_tcp_nodelay;
 

@@ -1,14 +1,15 @@
 //! A queue without a bound.
 //!
-//! Wrong: everything is accepted and put into a queue that takes everything. When more comes than
-//! is served, the queue grows as long as that lasts; each client waits for all before it, and
-//! who has given up is served all the same.
-//! How it happens: the channel without an argument is the shorter one to write, and a server
-//! that never says no looks friendly.
+//! Wrong: the server accepts everything and puts it into an unbounded queue. While more arrives
+//! than is served, the queue grows. Each client waits for all clients before it, and clients that
+//! have given up are served all the same.
+//! How it happens: the channel without a capacity argument is shorter to write, and a server that
+//! never refuses looks friendly.
 //! Gauge: `queued_max` in the last line of the server; service times that climb from reply to reply
 //! while throughput stays the same.
-//! Compare: `models/thread_pool.rs`: a queue as long as the pool; what comes then waits in the
-//! kernel, which drops at the end of its backlog, or is turned away by `--max-connections`.
+//! Compare: `models/thread_pool.rs`: a queue as long as the pool. Further clients wait in the
+//! kernel, which drops connections when its backlog is full, or `--max-connections` turns them
+//! away.
 
 use std::io;
 use std::thread;
@@ -23,7 +24,7 @@ use crate::net::Server;
 pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "unbounded-queue",
-        summary: "a pool behind an unbounded queue",
+        summary: "its pool has an unbounded queue",
         run,
         ..thread_pool::MODEL
     },

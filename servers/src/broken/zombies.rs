@@ -1,12 +1,12 @@
-//! Children that nobody waits for.
+//! Children that are never reaped.
 //!
-//! Wrong: a process that has ended stays in the kernel's table, as a zombie, until its parent asks
-//! how it ended. This parent never does, so every client leaves a process behind.
-//! How it happens: `fork()` is there, the child serves and exits, and all works. wait(2) would
-//! block, so it was left out; SIGCHLD is in a later chapter.
-//! Gauge: zombies below the server in /proc (state Z), one for each client that has left, until
-//! the limit of processes refuses a fork.
-//! Compare: `models/fork.rs`, which is this code with a handler for SIGCHLD.
+//! Wrong: an ended process stays in the kernel's table, as a zombie, until its parent asks for its
+//! status. This parent never does, so every client leaves a process behind.
+//! How it happens: `fork()` works, the child serves and exits, and everything seems fine. wait(2)
+//! would block, so it was left out; SIGCHLD is in a later chapter.
+//! Gauge: zombies below the server in /proc (state Z), one for each client that has left, until the
+//! process limit refuses a fork.
+//! Compare: `models/fork.rs`, the same code with a handler for SIGCHLD.
 
 use super::Broken;
 use crate::connection::drive;
@@ -16,7 +16,7 @@ use crate::processes;
 pub(super) const BROKEN: Broken = Broken {
     model: Model {
         name: "zombies",
-        summary: "a process for each client that is never reaped",
+        summary: "it never reaps the processes of its clients",
         run: |server| {
             processes::prepare(server, server.max_connections)?;
             server.ready()?;

@@ -1,7 +1,7 @@
-//! What may run: a list of programs by name, with the arguments that they may have.
+//! The allow list: programs by name, with their permitted arguments.
 //!
-//! Nothing of a command line is ever looked up in a file system. A word of it is compared with a name
-//! of the list, and what runs is the file that this name had when the list was read.
+//! A command line is never used to look up files. Its first word is compared with the names of the
+//! list, and the file that runs is the one that the name had when the list was read.
 
 use std::ffi::{CString, OsStr};
 use std::fs;

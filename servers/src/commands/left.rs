@@ -1,5 +1,5 @@
-//! Commands that were killed because their client has left. Nobody waits for their end either, and
-//! they must not stay as zombies: the signal that a child has ended reaps them.
+//! Commands that were killed because their client has left. No code waits for their end, so a
+//! handler for SIGCHLD reaps them, and they do not stay as zombies.
 
 use std::io;
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};

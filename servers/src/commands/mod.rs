@@ -1,8 +1,8 @@
-//! Commands of others, run without a shell: what may run, and how one runs.
+//! Commands of the other end, run without a shell.
 //!
-//! A server of `shell` runs what its clients ask for, and a client of `dispatch` what its server asks
-//! for. Both run only what was allowed by name ([`allowed`]), bounded in time and in output
-//! ([`running`]).
+//! A server of `shell` runs the commands of its clients, and a client of `dispatch` runs those of
+//! its server. Both run only commands that were allowed by name ([`allowed`]), with limits on time
+//! and output ([`running`]).
 
 pub mod allowed;
 mod left;

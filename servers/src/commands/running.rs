@@ -1,8 +1,8 @@
-//! A command that runs: its output and its end are descriptors to wait for, and nothing here waits.
+//! A running command. Its output and its end are descriptors to wait for; nothing here waits.
 //!
-//! It has a process group of its own, which is killed with it: when the command ends, when its time or
-//! its output is over, and when nobody wants it any more. A process that has left the group is out of
-//! reach.
+//! The command has its own process group. The group is killed when the command ends, when its time
+//! or its output limit is reached, and when the client has left. A process that has left the group
+//! is out of reach.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -24,7 +24,7 @@ use rustix::time::{
 use super::allowed::Command;
 use super::left;
 
-/// What a command may use up.
+/// The limits of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The longest that it may run.

@@ -1,10 +1,10 @@
-//! Closing in order, where we close first: the last replies must arrive.
+//! Closing in order when the server closes first: the last replies must arrive.
 //!
-//! A reset destroys replies that are on their way, and two things send one: closing with unread
-//! input, and input that comes when both our halves are closed. So what the peer still sends is
-//! read and dropped, until it closes too or has had its time. And while stopping, which has closed
-//! our half for reading, the other half is closed only when the peer has acknowledged everything.
-//! A peer that does not take its replies is idle, as always, or is cut.
+//! A reset destroys replies that are on their way. Two things cause a reset: closing with unread
+//! input, and input that arrives after both halves are closed. So the server reads and drops the
+//! peer's input until the peer closes too or its time is over. While stopping, the server has
+//! already shut its reading half down; it then closes the other half only when the peer has
+//! acknowledged everything. A peer that does not read its replies is idle, as always, or is cut.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -36,7 +36,7 @@ pub(crate) struct Closing {
     left: u32,
     /// Bytes that the peer had not acknowledged when that was last looked at; [`UNKNOWN`] before.
     unacknowledged: u32,
-    /// Whether we have said that we will send no more.
+    /// Whether we have shut down our sending half.
     half_closed: bool,
     pause_ms: u8,
 }
@@ -73,7 +73,7 @@ impl Closing {
         }
     }
 
-    /// Drops what has come and says what to wait for. A peer that acknowledges nothing for
+    /// Drops arrived input and returns what to wait for. A peer that acknowledges nothing for
     /// `idle_timeout` is idle.
     pub(crate) fn look(&mut self, stream: &OwnedFd, idle_timeout: Duration) -> Next {
         if stopping::stage() == Stage::Cut {
@@ -170,7 +170,7 @@ impl Closing {
     }
 }
 
-/// Closes in order, waiting as a thread waits, and says how that ended.
+/// Closes in order, blocking the thread, and returns how that ended.
 pub(crate) fn to_end(stream: &OwnedFd, idle_timeout: Duration) -> Ending {
     let mut closing = Closing::begin(stream);
     loop {
@@ -191,7 +191,7 @@ enum Found {
     More,
 }
 
-/// Reads so many bytes at most, without waiting and without taking them anywhere. Returns how many.
+/// Reads and drops at most this many bytes, without waiting. Returns their number.
 fn drop_input(stream: &OwnedFd, most: usize) -> io::Result<usize> {
     let flags = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
     #[expect(unsafe_code, reason = "rustix receives into memory only")]
@@ -200,7 +200,7 @@ fn drop_input(stream: &OwnedFd, most: usize) -> io::Result<usize> {
     usize::try_from(dropped).map_err(|_| io::Error::last_os_error())
 }
 
-/// Says that we will send no more.
+/// Shuts down our sending half.
 fn half_close(stream: &OwnedFd) {
     // A peer that is gone already has nothing to be told.
     let _ = rustix::net::shutdown(stream, Shutdown::Write);

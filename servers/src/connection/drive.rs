@@ -1,6 +1,6 @@
-//! The two drivers: how a thread carries a connection to its end, and how a loop carries it
-//! until it would block. A model chooses one and says where it runs; io_uring and async runtimes
-//! write their own, because there the waiting is the match.
+//! The two drivers: the blocking one serves a connection to its end, the non-blocking one until it
+//! would block. A model chooses one and decides where it runs. io_uring and async runtimes have
+//! drivers of their own, because they wait in another way.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -103,8 +103,8 @@ pub(crate) fn until_blocked(conn: &mut Conn, jobs_elsewhere: bool) -> (Blocked, 
     (blocked, moved || conn.client.standing() != before)
 }
 
-/// Tells a session what was read. Once the server is stopping, an end of input may be our own
-/// doing: it is to be taken for what it is, also by a thread that was blocked in the read.
+/// Passes input to a session. Once the server is stopping, it may have caused an end of input
+/// itself, even for a thread that was blocked in the read, and the session must know that.
 #[inline]
 pub(crate) fn received(session: &mut Session, stream: &OwnedFd, n: usize) {
     if stopping::is_stopping() {
@@ -119,8 +119,8 @@ fn wind_down(session: &mut Session, stream: &OwnedFd, read: usize) {
     session.wind_down(|| read + queued(stream));
 }
 
-/// Tells a session that its job is done. Once the server is stopping, the reply may have to say
-/// that it is the last.
+/// Tells a session that its job is done. Once the server is stopping, the reply may have to
+/// announce that it is the last.
 pub(crate) fn finished(session: &mut Session, stream: &OwnedFd, done: &Done) {
     if stopping::is_stopping() {
         wind_down(session, stream, 0);

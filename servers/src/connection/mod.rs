@@ -25,7 +25,7 @@ use closing::Closing;
 /// How a connection ended. Peers' faults are counted here and go no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// In order: the peer left, or everything asked for was answered and delivered.
+    /// In order: the peer left, or every request was answered and delivered.
     Finished,
     /// The peer reset it or is gone.
     Reset,
@@ -33,7 +33,7 @@ pub(crate) enum Ending {
     Idle,
     /// The drain timeout or a second signal cut it.
     Cut,
-    /// A member of a room that did not take what it was told.
+    /// A member of a room that fell too far behind.
     TooSlow,
     /// No thread, place or memory to serve it.
     Shed,
@@ -112,7 +112,7 @@ impl Client {
         self.server
     }
 
-    /// A worker takes it: from now on its requests are that worker's, and a greeting says so.
+    /// A worker takes it: from now on its requests count for that worker, and a greeting names it.
     pub(crate) fn taken_by(&mut self, worker: usize) {
         let worker = u32::try_from(worker).unwrap_or(u32::MAX);
         self.worker = Some(worker);
@@ -220,7 +220,7 @@ impl Conn {
         std::mem::forget(self.client);
     }
 
-    /// Tells the client that there is no place for it, and ends the connection.
+    /// Tells the client that the server is full, and ends the connection.
     pub(crate) fn turn_away(self) {
         net::turn_away(&self.stream, self.client.server().config.service.framing);
         self.end(Ending::Shed);

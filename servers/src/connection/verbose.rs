@@ -1,10 +1,10 @@
-//! Every request told of on standard error, for whoever wants to see what a server does.
+//! `--verbose`: prints every request to standard error.
 //!
-//! A line is one write(2), so that lines of several threads and processes do not mix. The time is
-//! the server's own: from the return of the read that brought the last byte of the request to the
-//! return of the write that took the last byte of the reply. The line is written after that, and
-//! delays the next request and not this one. Where standard error has no room, because nobody reads
-//! it or its reader is slow, lines are dropped and counted, and clients are served.
+//! Each line is one write(2), so lines of several threads and processes do not mix. The time is the
+//! server's own: from the return of the read that brought the last byte of the request to the
+//! return of the write that took the last byte of the reply. The line is written after that, so it
+//! delays the next request, not this one. If standard error is full, because its reader is slow or
+//! missing, lines are dropped and counted, and clients are served.
 
 use std::fmt::Write;
 use std::net::SocketAddr;

@@ -1,12 +1,13 @@
-//! Acceptor and loops: one thread accepts and deals clients out to several event loops.
+//! Acceptor and loops: one thread accepts and distributes clients among several event loops.
 //!
-//! Waits in: accept(2) in the acceptor; epoll_wait(2) in every loop, for its clients and its mailbox.
-//! Scheduler: the acceptor, in turn, so that every loop has as many clients as the next; after that
-//! its loop, for good.
-//! Runs out of: accepting, when clients come and go all the time: one thread does it for all, and
-//! each client crosses from core to core. Then cores, descriptors and memory.
-//! Compare: `multi_reactor.rs` (the kernel deals, by a hash); `thread_pool.rs` (the same shape, with
-//! a thread for each client).
+//! Waits in: accept(2) in the acceptor; epoll_wait(2) in every loop, for its clients and its
+//! mailbox.
+//! Scheduler: the acceptor assigns clients to the loops in turn, so all loops get equally many; a
+//! client stays with its loop.
+//! Runs out of: accepting, if clients come and go all the time: one thread accepts for all loops,
+//! and each client moves from core to core. Then cores, descriptors and memory.
+//! Compare: `multi_reactor.rs` (the kernel distributes clients, by a hash); `thread_pool.rs` (the
+//! same shape, with a thread for each client).
 //! In C: `benches/yardstick/c/acceptor_loops.c`.
 
 use std::io;
@@ -56,7 +57,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     )
 }
 
-/// Differs from epoll.rs: where there the listener is watched, here it is the mailbox.
+/// Differs from epoll.rs: this loop watches its mailbox instead of the listener.
 fn watch(mailbox: &Mailbox<Conn>) -> io::Result<OwnedFd> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     epoll::add(&epoll, mailbox, data(Token::LISTENER), EventFlags::IN)?;

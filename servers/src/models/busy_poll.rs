@@ -1,11 +1,12 @@
-//! Busy-poll: one thread asks every client in turn whether it has sent something, and never waits.
+//! Busy-poll: one thread polls every client in turn and never waits.
 //!
-//! Waits in: nothing. Each recv(2) says at once that there is nothing (EAGAIN), and the loop goes on.
+//! Waits in: nothing. If a client has sent nothing, recv(2) returns at once (EAGAIN), and the loop
+//! goes on.
 //! Scheduler: the loop, all clients in turn.
-//! Runs out of: its one core, at once and for ever: idle clients cost as much as busy ones, and a
-//! server without a single client is as busy as one with a thousand.
-//! Compare: `poll.rs` (one system call asks about all of them, and waits). Method: Stevens, Fenner
-//! and Rudoff, UNIX Network Programming 1, section 6.2, "Nonblocking I/O Model".
+//! Runs out of: its one core, from the start: idle clients cost as much as busy ones, and a server
+//! without clients is as busy as one with a thousand.
+//! Compare: `poll.rs` (one system call covers all clients, and waits). Method: Stevens, Fenner and
+//! Rudoff, UNIX Network Programming 1, section 6.2, "Nonblocking I/O Model".
 //! In C: `benches/yardstick/c/busy_poll.c`.
 
 use std::io;

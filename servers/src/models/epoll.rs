@@ -1,10 +1,11 @@
 //! Epoll: one thread, an event loop around epoll(7), level-triggered.
 //!
-//! Waits in: epoll_wait(2). The kernel keeps the list of clients and names only the ready ones.
-//! Scheduler: the loop, one turn for each ready client; a long computation delays everybody.
-//! Runs out of: its one core; then descriptors and memory. Idle clients cost nothing but that.
-//! Compare: `poll.rs` (the list goes to the kernel with every call); `epoll_edge.rs` (told once);
-//! `multi_reactor.rs` (this loop, several times).
+//! Waits in: epoll_wait(2). The kernel keeps the list of clients and returns only the ready ones.
+//! Scheduler: the loop, one turn for each ready client; a long computation delays all clients.
+//! Runs out of: its one core; then descriptors and memory. Idle clients cost only descriptors and
+//! memory.
+//! Compare: `poll.rs` (passes the list to the kernel in every call); `epoll_edge.rs` (each event is
+//! reported once); `multi_reactor.rs` (several of these loops).
 //! In C: `benches/yardstick/c/epoll.c`.
 
 use std::io;
@@ -27,7 +28,7 @@ pub(crate) const MODEL: Model = Model {
     ..Model::PLAIN
 };
 
-/// Events taken from the kernel at a time. More would only make the first wait for the last.
+/// Events taken from the kernel at a time. With more, the first client would wait for the last.
 pub(crate) const EVENTS_MAX: usize = 256;
 
 fn run(server: &'static Server) -> io::Result<()> {
@@ -37,8 +38,8 @@ fn run(server: &'static Server) -> io::Result<()> {
     event_loop(server, watched, 0)
 }
 
-/// A listener, and the epoll that watches it. With several loops the listener may be one for all,
-/// and `accepting` says how it is watched.
+/// A listener, and the epoll that watches it. Several loops may share a listener; `accepting` holds
+/// the events to watch it for.
 pub(super) struct Listening {
     epoll: OwnedFd,
     listener: Listener,
@@ -72,9 +73,9 @@ pub(super) fn event_loop(
             if token == Token::LISTENER {
                 clients.wake_listener();
             } else if !clients.wake(token, ready(event.flags)) {
-                // Level-triggered: what nobody acts on would be said again and again. A request
-                // that is being answered seldom gets here, so interest is dropped only now,
-                // and the usual request costs no epoll_ctl(2).
+                // Level-triggered: an unhandled event would be reported again and again. A request
+                // that is being answered seldom gets here. Interest is dropped only now, so a usual
+                // request costs no epoll_ctl(2).
                 interest(&epoll, &mut clients, token, Want::Nothing)?;
             }
         }
@@ -100,8 +101,8 @@ pub(super) fn event_loop(
     Ok(())
 }
 
-/// Has the kernel watch the listener or not, as the loop wants it; `false` when it has no room for it
-/// now.
+/// Starts or stops watching the listener, as the loop wants; `false` if the kernel has no memory
+/// for it now.
 pub(super) fn listens(
     epoll: &OwnedFd,
     listener: Listener,
@@ -110,8 +111,8 @@ pub(super) fn listens(
     wanted: bool,
 ) -> io::Result<bool> {
     if *listening && !wanted {
-        // Taken out, not masked: a listener that has been shut down hangs up, and epoll
-        // tells of that whether it is asked or not.
+        // Removed, not masked: a listener that has been shut down hangs up, and epoll always
+        // reports that.
         epoll::delete(epoll, listener)?;
         *listening = false;
     } else if !*listening && wanted {
@@ -121,7 +122,7 @@ pub(super) fn listens(
     Ok(true)
 }
 
-/// Tells the kernel what a client waits for, if that has changed.
+/// Tells the kernel which events a client waits for, if they have changed.
 pub(super) fn interest(
     epoll: &OwnedFd,
     clients: &mut Clients,

@@ -1,10 +1,11 @@
-//! Epoll, edge-triggered: one thread, an event loop around epoll(7) that is told once.
+//! Epoll, edge-triggered: one thread, an event loop around epoll(7) that reports each event once.
 //!
-//! Waits in: epoll_wait(2), which names a client when something new has happened to it.
-//! Scheduler: the loop, one turn for each ready client; a long computation delays everybody.
-//! Runs out of: its one core; then descriptors and memory. An edge is told once: a client that is
-//! not read until nothing is left waits for ever for a second telling.
-//! Compare: `epoll.rs` (told as long as it is true); `mio.rs` (the same from a library).
+//! Waits in: epoll_wait(2), which returns a client when something new has happened to it.
+//! Scheduler: the loop, one turn for each ready client; a long computation delays all clients.
+//! Runs out of: its one core; then descriptors and memory. An edge is reported once: a client whose
+//! input is not read to the end waits forever for another report.
+//! Compare: `epoll.rs` (reports a client as long as it is ready); `mio.rs` (the same with a
+//! library).
 //! In C: `benches/yardstick/c/epoll_edge.c`.
 
 use std::io;
@@ -71,8 +72,8 @@ fn run(server: &'static Server) -> io::Result<()> {
 }
 
 pub(crate) fn edge(flags: EventFlags) -> Ready {
-    // The end of a peer's input is an edge too and is told once, and so is urgent data, in front of
-    // which a read ends: with either, a short read no longer proves that nothing is left.
+    // The end of a peer's input is an edge too, and so is urgent data, in front of which a read
+    // ends. After either, a short read does not prove that nothing is left.
     Ready {
         hung_up: flags.intersects(EventFlags::RDHUP | EventFlags::HUP),
         urgent: flags.contains(EventFlags::PRI),

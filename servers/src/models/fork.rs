@@ -1,11 +1,11 @@
-//! Fork: one process accepts, and every client gets a process of its own.
+//! Fork: one process accepts, and forks a process for every client.
 //!
 //! Waits in: accept(2) in the parent, read(2) in each child.
-//! Scheduler: the kernel, which preempts; and no client can touch another's memory.
-//! Runs out of: processes, then memory; each costs page tables and a kernel stack, and making it
-//! costs more than a small request does.
-//! Compare: `thread_per_client.rs` (threads instead of processes); `spawn_per_client.rs` (a new program
-//! in each process); `prefork.rs` (made in advance).
+//! Scheduler: the kernel, which preempts. No client can touch another client's memory.
+//! Runs out of: processes, then memory. Each process costs page tables and a kernel stack, and
+//! forking costs more than a small request.
+//! Compare: `thread_per_client.rs` (threads instead of processes); `spawn_per_client.rs` (a new
+//! program in each process); `prefork.rs` (processes created in advance).
 //! In C: `benches/yardstick/c/fork.c`.
 
 use std::io;
@@ -26,14 +26,14 @@ pub(crate) const MODEL: Model = Model {
 
 fn run(server: &'static Server) -> io::Result<()> {
     processes::prepare(server, server.max_connections)?;
-    // An ended child is a zombie until somebody asks how it ended. The parent is busy accepting.
+    // An ended child is a zombie until its status is read. The parent is busy accepting.
     processes::reap_in_background()?;
     server.ready()?;
     serve(server, drive::to_end)
 }
 
-/// Accepts, and forks for each client, whose process does `work`; at the end it waits for all children
-/// that are left.
+/// Accepts, and forks a process for each client, which does `work`. At the end it waits for the
+/// remaining children.
 pub(crate) fn serve(server: &'static Server, work: impl Fn(Conn, usize)) -> io::Result<()> {
     while let Some(conn) = server.next_client() {
         match processes::free_place() {
@@ -48,13 +48,13 @@ pub(crate) fn serve(server: &'static Server, work: impl Fn(Conn, usize)) -> io::
 /// Forks a process for this client, which does `work` and ends.
 pub(super) fn give_process(conn: Conn, place: usize, work: impl Fn(Conn, usize)) {
     processes::holds(place, true);
-    // Both processes have the connection then; each drops what is not its own. The child
-    // keeps its copy of the listener too: stopping shuts it down, which needs no closing.
+    // Both processes have the connection then, and the parent drops its copy. The child keeps its
+    // copy of the listener, because stopping shuts the listener down without closing it.
     let (forked, conn) = processes::spawn_with(place, conn, |conn| work(conn, place));
     if forked.is_ok() {
         conn.given_away();
     } else {
-        // The kernel has no process left: this client is told so, the others are served.
+        // The kernel has no process left: this client is told so, and the others are served.
         processes::holds(place, false);
         conn.turn_away();
     }

@@ -1,18 +1,18 @@
-//! Green threads: each client has a stack of its own, and code that looks as if it blocked; a loop
-//! around epoll(7) in each processor's thread switches between the stacks.
+//! Green threads: each client has a stack of its own and code that seems to block. In each
+//! processor's thread, a loop around epoll(7) switches between the stacks.
 //!
 //! Waits in: epoll_wait(2), in each loop; a client's code waits in [`Green::event`], which switches
 //! to the loop's stack.
-//! Scheduler: the loop's queue of green threads that are ready, first come, first served; nothing
-//! preempts, so that a long computation delays the other clients of its loop.
-//! Runs out of: memory for stacks. One is reserved for each client, and as much of it is used as
-//! the deepest call has touched; then cores and descriptors.
+//! Scheduler: the loop's queue of ready green threads, first come, first served. It does not
+//! preempt, so a long computation delays the other clients of its loop.
+//! Runs out of: memory for stacks. Each client reserves one and uses as much of it as its deepest
+//! call has touched. Then cores and descriptors.
 //! Compare: `thread_per_client.rs` (the same code on the kernel's threads); `own_runtime.rs` (the
 //! same loop, with a future for each client instead of a stack).
 //! In C, what is below it: `benches/yardstick/c/multi_reactor.c`.
 //!
-//! Go and Java's virtual threads work like this. Theirs move between processors and grow; these
-//! stay with their loop and have a fixed size.
+//! Go and Java's virtual threads work like this. Their green threads move between processors and
+//! their stacks grow; these stay with their loop and have a fixed size.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
@@ -51,7 +51,7 @@ pub(crate) const MODEL: Model = Model {
 
 /// Address space of one stack. The pages that a client has touched stay used until it leaves.
 const STACK_BYTES: usize = 64 * 1024;
-/// Stacks that are kept for the next clients: making one takes three system calls.
+/// Stacks kept for later clients, because creating one takes three system calls.
 const SPARE_STACKS_MAX: usize = 64;
 /// Clients accepted before the other green threads have their turn.
 const ACCEPTS_PER_TURN_MAX: usize = 16;
@@ -75,7 +75,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     )
 }
 
-/// What the first green thread of each loop does.
+/// The first green thread of each loop: it accepts clients.
 fn accept(scheduler: &Rc<Scheduler>, listener: Listener, green: &Green<'_>) {
     loop {
         for _ in 0..ACCEPTS_PER_TURN_MAX {
@@ -92,7 +92,7 @@ fn accept(scheduler: &Rc<Scheduler>, listener: Listener, green: &Green<'_>) {
     }
 }
 
-/// Makes a green thread for a client.
+/// Creates a green thread for a client.
 fn start(scheduler: &Rc<Scheduler>, mut conn: Conn) {
     conn.client.taken_by(scheduler.worker);
     // Shared with this function, so that the client is still at hand where no stack can be had.
@@ -111,7 +111,7 @@ fn start(scheduler: &Rc<Scheduler>, mut conn: Conn) {
     }
 }
 
-/// What the green thread of a client does, to the client's end.
+/// The green thread of a client: it serves the client to its end.
 fn client(mut conn: Conn, green: &Green<'_>) {
     let idle_timeout = conn.client.server().config.idle_timeout;
     let mut idle_at = Instant::now() + idle_timeout;
@@ -151,8 +151,8 @@ fn client(mut conn: Conn, green: &Green<'_>) {
     conn.end(ending);
 }
 
-/// Waits until a client can go on outside its connection, or is gone. What the kernel says
-/// meanwhile about the connection counts too.
+/// Waits until work outside the connection lets the client go on, or the client is gone. Events of
+/// the connection end the wait too.
 fn can_go_on(conn: &Conn, green: &Green<'_>, others: &mut Option<Others>) -> io::Result<Ready> {
     let others = match others {
         Some(others) => others,
@@ -179,7 +179,7 @@ enum Wait {
     Turn,
 }
 
-/// A green thread as it sees itself: how it waits.
+/// A green thread's own handle, with the ways to wait.
 struct Green<'a> {
     yielder: &'a Yielder<Option<Ready>, Wait>,
     scheduler: &'a Scheduler,
@@ -187,22 +187,22 @@ struct Green<'a> {
 }
 
 impl Green<'_> {
-    /// Has events of this descriptor be its own too, beside those of its socket.
+    /// Also receives events of this descriptor, beside those of its socket.
     fn watch(&self, descriptor: &impl AsFd) -> io::Result<()> {
         self.scheduler.watch(descriptor, self.key)
     }
 
-    /// Waits until the kernel says something about its socket; `None` when the deadline came first.
+    /// Waits for an event of its socket; `None` if the deadline came first.
     fn event(&self, deadline: Option<Instant>) -> Option<Ready> {
         self.yielder.suspend(Wait::Event(deadline))
     }
 
-    /// Waits for so long, whatever the kernel says meanwhile.
+    /// Waits for this time, whatever events arrive.
     fn sleep(&self, duration: Duration) {
         self.yielder.suspend(Wait::Time(Instant::now() + duration));
     }
 
-    /// Lets the others that are ready go first.
+    /// Yields to the other ready green threads.
     fn next_turn(&self) {
         self.yielder.suspend(Wait::Turn);
     }
@@ -215,10 +215,10 @@ struct Thread {
     /// `None` while it runs.
     stack: Option<Stack>,
     wait: Wait,
-    /// What the kernel has said since it last asked.
+    /// Events since it last asked.
     ready: Option<Ready>,
     queued: bool,
-    /// Its place among the deadlines, while it has one.
+    /// Its entry in the deadlines, while it has one.
     alarm: Option<Instant>,
 }
 
@@ -238,7 +238,7 @@ struct State {
 }
 
 impl Scheduler {
-    /// Makes a green thread that waits for events of that socket.
+    /// Creates a green thread that waits for events of this socket.
     fn spawn(
         self: &Rc<Self>,
         socket: &impl AsFd,
@@ -260,12 +260,12 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Has the kernel tell of a descriptor, once for everything new.
+    /// Registers a descriptor, edge-triggered.
     fn watch(&self, descriptor: &impl AsFd, key: usize) -> io::Result<()> {
         Ok(epoll::add(&self.epoll, descriptor, EventData::new_u64(key as u64), ALL)?)
     }
 
-    /// Runs the green threads that are ready, and waits when none is, until none is left.
+    /// Runs the ready green threads, and waits if none is ready, until none is left.
     fn run(&self) -> io::Result<()> {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         while !self.state.borrow().threads.is_empty() {
@@ -313,7 +313,7 @@ impl Scheduler {
         }
     }
 
-    /// Waits for the kernel or for the next deadline, and enqueues whose that is.
+    /// Waits for events or the next deadline, and enqueues the green threads concerned.
     fn wait(&self, events: &mut Vec<Event>) -> io::Result<()> {
         let (first, busy) = {
             let state = self.state.borrow();
@@ -324,7 +324,8 @@ impl Scheduler {
         let mut state = self.state.borrow_mut();
         for event in &*events {
             let key = usize::try_from(event.data.u64()).expect("a key of this table");
-            // It may have left, and its place may be another's, whom a look harms nothing.
+            // It may have left, and another client may have its place; an extra wake-up does no
+            // harm.
             if let Some(thread) = state.threads.get_mut(key) {
                 thread.ready = Some(thread.ready.unwrap_or_default().and(edge(event.flags)));
                 if matches!(thread.wait, Wait::Event(_)) {
@@ -346,7 +347,7 @@ impl State {
         }
     }
 
-    /// A green thread waits for that.
+    /// Records what a green thread waits for.
     fn wait(&mut self, key: usize, wait: Wait) {
         let thread = &mut self.threads[key];
         thread.wait = wait;
@@ -356,8 +357,8 @@ impl State {
             Wait::Event(deadline) => deadline,
             Wait::Time(at) => Some(at),
         };
-        // An earlier alarm may stay: when it goes off, this deadline is set. So the usual request,
-        // whose idle timeout only moves on, does not touch the tree.
+        // An earlier alarm may stay: when it fires, this deadline is set. So a usual request, which
+        // only postpones the idle timeout, does not touch the tree.
         if let Some(at) = deadline
             && thread.alarm.is_none_or(|alarm| at < alarm)
         {

@@ -1,14 +1,14 @@
-//! Hybrid: an event loop does what does not block, a thread what does. Each request says which it is, by
-//! its work and its wait.
+//! Hybrid: requests that do not block run in the event loop, requests that block run in threads.
+//! The work and the wait of a request decide which it is.
 //!
-//! Waits in: epoll_wait(2) in the loop, for clients and for answers; each thread in its queue, or in
-//! whatever its job waits for.
-//! Scheduler: the loop, and for jobs that block the kernel, which preempts.
-//! Runs out of: threads, when as many jobs block at a time. The next ones wait for a thread, and who asks
-//! for little is answered all the same. A job that blocks and does not say so stops the loop.
+//! Waits in: epoll_wait(2) in the loop, for clients and for results; each thread in its queue, or
+//! in the wait of its job.
+//! Scheduler: the loop; for jobs that block, the kernel, which preempts.
+//! Runs out of: threads, if as many jobs block at once. Further jobs wait for a thread, while small
+//! requests are still answered. A job that blocks without saying so stops the loop.
 //! Compare: `reactor_workers.rs` (every job leaves the loop, and waits are timers of the loop);
-//! `thread_pool.rs` (a thread for each connection, whatever it asks for).
-//! Node works like this: its loop hands calls that block to the threads of libuv.
+//! `thread_pool.rs` (a thread for each connection, whatever it requests).
+//! Node works like this: its loop passes blocking calls to the threads of libuv.
 //! In C, its loop: `benches/yardstick/c/epoll.c`.
 
 use std::collections::VecDeque;
@@ -37,9 +37,9 @@ pub(crate) const MODEL: Model = Model {
     ..Model::PLAIN
 };
 
-/// Where the answers are told of: a place that no client has.
+/// The token of the answers' queue, which no client has.
 const ANSWERS: Token = Token::special(1);
-/// From so much work on, some 50 us, a job blocks the loop for longer than handing it over takes.
+/// From this much work on, about 50 us, a job blocks the loop for longer than a hand-over takes.
 const BLOCKING_ROUNDS: u64 = 500;
 
 fn blocks(job: &Job) -> bool {
@@ -114,7 +114,7 @@ impl Blocking {
         let answers = Arc::new(Mailbox::new()?);
         for _ in 0..workers {
             let (jobs, answers) = (jobs.clone(), Arc::clone(&answers));
-            // Nobody joins the threads: one may be blocked for a client that has left.
+            // The threads are not joined: one may be blocked for a client that has left.
             threads::detached(STACK_BYTES, move || {
                 for (token, job) in jobs {
                     let done = job.compute();

@@ -1,13 +1,14 @@
-//! Io_uring: one thread, an event loop around completions. The kernel is not asked what could be
-//! done but told what to do, and says when it is done.
+//! Io_uring: one thread, an event loop around completions. The loop starts operations, and the
+//! kernel reports when they are done.
 //!
-//! Waits in: io_uring_enter(2), which hands over what this turn has started and returns what is
-//! complete: one system call a turn, however many clients had theirs.
-//! Scheduler: the loop, one turn for each completion; a long computation delays everybody.
-//! Runs out of: its one core; then descriptors and memory. A receive that waits holds its buffer, so
-//! an idle client costs the kilobyte that it might send into.
-//! Compare: `epoll.rs` (told when a call would not block, and then makes it);
-//! `io_uring_multishot.rs` (operations that go on, and buffers that are taken when bytes arrive).
+//! Waits in: io_uring_enter(2), which submits the operations of this turn and returns the completed
+//! ones: one system call for each turn, for any number of clients.
+//! Scheduler: the loop, one turn for each completion; a long computation delays all clients.
+//! Runs out of: its one core; then descriptors and memory. A waiting receive holds its buffer, so
+//! an idle client costs a buffer of one kilobyte.
+//! Compare: `epoll.rs` (the kernel reports when a call would not block, and the loop makes the
+//! call); `io_uring_multishot.rs` (operations that repeat, and buffers that are assigned when bytes
+//! arrive).
 //! In C: `benches/yardstick/c/io_uring.c`.
 
 use std::io;
@@ -38,7 +39,7 @@ pub(crate) const MODEL: Model = Model {
 
 const PLAIN: Settings = Settings::PLAIN;
 
-/// The same with one setting the other way.
+/// The same model with one setting changed.
 pub(crate) const UNBATCHED: Model = Model {
     name: "io-uring-unbatched",
     summary: "io-uring with a system call for each operation",
@@ -56,7 +57,7 @@ pub(crate) const MULTISHOT_ACCEPT: Model = Model {
 
 pub(crate) const REGISTERED: Model = Model {
     name: "io-uring-registered",
-    summary: "io-uring with clients' sockets in its own table of files",
+    summary: "io-uring with clients' sockets in its own file table",
     ring: Some(Settings { registered: true, ..PLAIN }),
     probe: || ring::probe(&Settings { registered: true, ..PLAIN }, |_| Ok(())),
     ..MODEL
@@ -71,7 +72,7 @@ pub(crate) const INTERRUPTED: Model = Model {
 
 pub(crate) const POLLED: Model = Model {
     name: "io-uring-polled",
-    summary: "io-uring with a kernel thread that looks for operations (SQPOLL)",
+    summary: "io-uring with a kernel thread that polls for operations (SQPOLL)",
     // The kernel's thread looks for operations for a while before it sleeps.
     never_sleeps: true,
     ring: Some(Settings { polled: true, ..PLAIN }),
@@ -115,7 +116,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes in what the kernel has done.
+/// Handles the result of a completed operation.
 fn completed(handler: &mut Handler<()>, completion: &Completion, now: Instant) {
     let bytes = match completion.result {
         Ok(bytes) => bytes as usize,
@@ -147,7 +148,7 @@ fn completed(handler: &mut Handler<()>, completion: &Completion, now: Instant) {
     }
 }
 
-/// Has the client take its next step: starts an operation, or computes.
+/// Takes the client's next step: starts an operation, or computes.
 fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
     let place = handler.place;
     if let Phase::Closing(_) = handler.conn.phase {
@@ -158,7 +159,7 @@ fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
         let (session, stream) = (&mut handler.conn.client.session, &handler.conn.stream);
         match session.step() {
             Step::Read(_) => {
-                // What a burst needed is given back; the usual kilobyte is asked for again.
+                // The memory of a burst is released, and the usual kilobyte is allocated again.
                 session.rest();
                 if stopping::is_stopping() {
                     session.wind_down(|| queued(stream));
@@ -206,7 +207,8 @@ fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
     }
 }
 
-/// Begins to close. The ring does the reading, so nothing is read here while that can be waited for.
+/// Begins to close. While the close can still wait, the ring does the reading, and this function
+/// reads nothing.
 pub(super) fn begin_to_close(conn: &mut Conn) -> Blocked {
     if !conn.client.is_to_be_closed_in_steps() {
         return Blocked::Over(Ending::Finished);
@@ -220,7 +222,7 @@ pub(super) fn begin_to_close(conn: &mut Conn) -> Blocked {
     }
 }
 
-/// Has the kernel drop what comes, if that is waited for and it does not do so already.
+/// Starts to receive and drop input, if the close waits for its end and no receive is under way.
 fn drop_input(handler: &mut Handler<()>, ring: &mut Ring, blocked: Blocked) -> Blocked {
     if let (Blocked::OnClose { bytes: true, .. }, Phase::Closing(closing)) =
         (&blocked, &handler.conn.phase)
@@ -232,7 +234,7 @@ fn drop_input(handler: &mut Handler<()>, ring: &mut Ring, blocked: Blocked) -> B
     blocked
 }
 
-/// How a connection has ended on which an operation failed.
+/// How a connection ended after a failed operation.
 pub(super) fn broken(conn: &Conn) -> Ending {
     match &conn.phase {
         Phase::Closing(closing) => closing.failed(&conn.stream),

@@ -1,12 +1,12 @@
-//! Io_uring, multishot: one thread, an event loop around completions of operations that go on.
+//! Io_uring, multishot: one thread, an event loop around completions of operations that repeat.
 //!
-//! Waits in: io_uring_enter(2), as its neighbour. One accept serves all clients and one receive all
-//! requests of a client; the kernel says each time whether it goes on.
-//! Scheduler: the loop, one turn for each client with completions; a long computation delays
-//! everybody. Bytes arrive whether they are wanted or not, so a client that sends more than is
-//! answered must be stopped by cancelling its receive.
-//! Runs out of: its one core; then provided buffers, when more clients send at a time than there
-//! are; then descriptors and memory. An idle client holds no buffer.
+//! Waits in: io_uring_enter(2), as in `io_uring.rs`. One accept serves all clients, and one receive
+//! serves all requests of a client. Each completion says whether its operation continues.
+//! Scheduler: the loop, one turn for each client with completions; a long computation delays all
+//! clients. Bytes arrive whether they are wanted or not, so a client that sends more than the
+//! server answers must be stopped by cancelling its receive.
+//! Runs out of: its one core; then provided buffers, if more clients send at once than there are
+//! buffers; then descriptors and memory. An idle client holds no buffer.
 //! Compare: `io_uring.rs` (an operation for each step, and a buffer for each wait).
 //! In C: `benches/yardstick/c/io_uring_multishot.c`.
 
@@ -50,49 +50,48 @@ const MULTISHOT: Settings =
     Settings { multishot_accept: true, receives: Receives::Multishot, ..Settings::PLAIN };
 const BUFFERS: Settings = Settings { receives: Receives::Provided, ..Settings::PLAIN };
 
-/// Bytes of all provided buffers together. One client may fill them all before this thread sees any
-/// of it, so they are also what a client can make the server keep.
+/// Total size of all provided buffers. One client may fill them all before this thread sees any of
+/// its bytes, so this is also the most that a client can make the server keep.
 const POOL_BYTES: usize = 1024 * 1024;
-/// Bytes of one. Most requests fit, and in line framing one that does not comes in pieces.
+/// Size of one buffer. Most requests fit; in line framing, a longer one arrives in pieces.
 const BUFFER_BYTES: usize = 2 * 1024;
-/// What a client may have sent that is not taken yet. More than that stops its receive.
+/// The most that a client may have sent and the session not taken. More stops its receive.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 
-/// What is taken from a client while stopping: more than a kernel keeps for a connection, which is
-/// 6 MiB (tcp_rmem). One that sends without end has no end of requests.
+/// The most that is taken from a client while stopping: more than a kernel keeps for a connection,
+/// which is 6 MiB (tcp_rmem). A client may send without end.
 const LATE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// What has come in from a client.
+/// The input side of a client.
 #[derive(Debug, Default)]
 struct Input {
-    /// A receive goes on.
+    /// A receive is under way.
     receiving: bool,
-    /// It is being stopped.
+    /// The receive is being cancelled.
     cancelled: bool,
-    /// The kernel has the session's reply in its hands.
+    /// The kernel is sending the session's reply.
     sending: bool,
-    /// It has brought bytes.
+    /// The receive has brought bytes.
     delivered: bool,
-    /// The peer, or our own stopping, has ended it.
+    /// The peer or the drain has ended the input.
     ended: bool,
-    /// Bytes that came while stopping.
+    /// Bytes that arrived while stopping.
     late: usize,
-    /// Bytes that came while the session wanted none, and how many of them it has taken since.
+    /// Bytes that arrived while the session wanted none, and how many of them it has taken since.
     kept: Vec<u8>,
     taken: usize,
 }
 
 impl Input {
-    /// Whether the receive is to be stopped, since more has been kept than may be, or no more is
-    /// wanted; once.
+    /// Whether to cancel the receive, because too much is kept or no more is wanted; true once.
     fn must_stop(&mut self) -> bool {
         let too_much = self.kept.len() - self.taken > KEPT_BYTES_MAX;
         self.stops_if(too_much || self.ended)
     }
 
-    /// Whether the receive is to be stopped and started again, since it may not tell of the end that
-    /// stopping has made: where bytes and an end come together, the kernel brings the bytes and
-    /// waits for something new. Once.
+    /// Whether to cancel and restart the receive; true once. It may miss the end of input that the
+    /// drain has made: if bytes and an end arrive together, the kernel delivers the bytes and waits
+    /// for something new.
     fn must_ask_anew(&mut self) -> bool {
         self.stops_if(self.delivered)
     }
@@ -162,7 +161,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes in what has arrived, or keeps it.
+/// Passes arrived bytes to the session, or keeps them.
 fn received(handler: &mut Handler<Input>, completion: &Completion, bytes: &[u8], now: Instant) {
     let input = &mut handler.input;
     if !completion.more {
@@ -177,8 +176,8 @@ fn received(handler: &mut Handler<Input>, completion: &Completion, bytes: &[u8],
                 input.ended |= input.late > LATE_BYTES_MAX;
             }
         }
-        // No buffer was left, or we have stopped it: a turn starts it again. By then all buffers
-        // whose completions have been seen are back.
+        // There was no buffer left, or the receive was cancelled: a turn starts it again. By then
+        // all buffers with handled completions are back.
         Err(Errno::NOBUFS | Errno::CANCELED | Errno::INTR | Errno::AGAIN) => return,
         Err(_) => return handler.doom(broken(&handler.conn)),
     }
@@ -274,7 +273,7 @@ fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: I
     }
 }
 
-/// Has the kernel receive, unless it does.
+/// Starts a receive, unless one is under way.
 fn receive(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers) {
     if !handler.input.receiving {
         (handler.input.receiving, handler.input.delivered) = (true, false);
@@ -283,7 +282,7 @@ fn receive(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers) {
     }
 }
 
-/// Has the kernel go on receiving, if input is waited for; it is dropped when it comes.
+/// Continues to receive while the close waits for the end of input; the bytes are dropped.
 fn drop_input(
     handler: &mut Handler<Input>,
     ring: &mut Ring,
@@ -298,7 +297,7 @@ fn drop_input(
     blocked
 }
 
-/// Gives a session what it asks for, and returns how much that was.
+/// Gives a session the bytes that it wants, and returns their number.
 fn take_in(handler: &mut Handler<Input>, bytes: &[u8], now: Instant) -> usize {
     let before = handler.conn.client.standing();
     let (session, mut taken) = (&mut handler.conn.client.session, 0);
@@ -317,7 +316,7 @@ fn take_in(handler: &mut Handler<Input>, bytes: &[u8], now: Instant) -> usize {
     taken
 }
 
-/// Gives a session what was kept for it.
+/// Gives a session its kept bytes.
 fn take_in_kept(handler: &mut Handler<Input>, now: Instant) {
     let kept = mem::take(&mut handler.input.kept);
     handler.input.taken += take_in(handler, &kept[handler.input.taken..], now);

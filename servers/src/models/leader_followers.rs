@@ -2,14 +2,15 @@
 //! serves that client while the others keep waiting.
 //!
 //! Waits in: epoll_wait(2), every thread at the same epoll, for one event at a time.
-//! Scheduler: the kernel, which tells one of the waiting threads. EPOLLONESHOT keeps quiet about a
-//! client from then on until it is armed again, or two threads would serve it at once.
-//! Runs out of: the lock around the table of clients, which every event takes; and each event costs
-//! an epoll_ctl(2). No client belongs to a thread, so none waits behind another's long job
-//! while a thread is free.
+//! Scheduler: the kernel, which wakes one of the waiting threads. With EPOLLONESHOT it then reports
+//! nothing about this client until the client is armed again; otherwise two threads would serve it
+//! at once.
+//! Runs out of: the lock around the table of clients, which every event takes; each event also
+//! costs an epoll_ctl(2). No client belongs to a thread, so no client waits behind another's long
+//! job while a thread is free.
 //! Compare: `multi_reactor.rs` (a loop for each thread, nothing shared); `reactor_workers.rs` (one
-//! thread waits and the others work, with a hand-over between). Method: Schmidt, Stal, Rohnert and
-//! Buschmann, Pattern-Oriented Software Architecture 2, Leader/Followers.
+//! thread waits, the others work, with a hand-over between them). Method: Schmidt, Stal, Rohnert
+//! and Buschmann, Pattern-Oriented Software Architecture 2, Leader/Followers.
 //! In C: `benches/yardstick/c/leader_followers.c`.
 
 use std::io;
@@ -42,13 +43,13 @@ pub(crate) const MODEL: Model = Model {
     ..Model::PLAIN
 };
 
-/// Something is due: a job's wait, an idle client.
+/// A timer is due: a job's wait or an idle timeout.
 const TIMER: Token = Token::special(1);
-/// Everybody is gone.
+/// All clients are gone.
 const END: Token = Token::special(2);
 const ONCE: EventFlags = EventFlags::IN.union(EventFlags::ONESHOT);
 
-/// What the threads share.
+/// The state that all threads share.
 struct Shared {
     listener: Listener,
     epoll: OwnedFd,
@@ -61,7 +62,7 @@ struct State {
     clients: Clients,
     /// Whether the listener is armed.
     listening: bool,
-    /// When the timer goes off, if it is set.
+    /// When the timer fires, if it is set.
     alarm: Option<Instant>,
 }
 
@@ -87,9 +88,9 @@ fn run(server: &'static Server) -> io::Result<()> {
 }
 
 impl Shared {
-    /// What every thread does: waits, and leads with the event that it gets.
+    /// The loop of every thread: it waits, and becomes the leader for the event that it gets.
     fn follow(&self) -> io::Result<()> {
-        // Room for one: what this thread cannot serve now is somebody else's.
+        // One event at a time: what this thread cannot serve now is left to the others.
         let mut events: Vec<Event> = Vec::with_capacity(1);
         let mut timeout = None;
         loop {
@@ -120,14 +121,14 @@ impl Shared {
             timeout = if state.clients.turns() > 0 {
                 Some(Duration::ZERO)
             } else {
-                // Nobody shortens the wait of a thread when something new is due sooner: the
-                // timer, which all of them watch, is set instead.
+                // If something new is due sooner, no thread's wait is shortened: the timer, which
+                // all threads watch, is set instead.
                 stopping::is_stopping().then_some(CUT_TICK)
             };
         }
     }
 
-    /// Gives the turns there are, without the lock while a client has its turn.
+    /// Gives the pending turns, without holding the lock during a client's turn.
     fn lead<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
@@ -150,7 +151,7 @@ impl Shared {
         Ok(state)
     }
 
-    /// Has the kernel tell of new clients, and of the time when the next thing is due.
+    /// Arms the listener, and the timer for the next due time.
     fn watch(&self, state: &mut State) -> io::Result<()> {
         if !state.listening && state.clients.wants_listener() {
             state.listening = true;

@@ -1,9 +1,9 @@
 //! Mio: one thread, an event loop around mio's `Poll`, which on Linux is epoll, edge-triggered.
 //!
 //! Waits in: epoll_wait(2), through mio, whose timeout is in whole milliseconds.
-//! Scheduler: the loop, one turn for each ready client; a long computation delays everybody.
-//! Runs out of: its one core; then descriptors and memory. An edge is told once: a client that
-//! is not read until nothing is left waits for ever for a second telling.
+//! Scheduler: the loop, one turn for each ready client; a long computation delays all clients.
+//! Runs out of: its one core; then descriptors and memory. An edge is reported once: a client whose
+//! input is not read to the end waits forever for another report.
 //! Compare: `epoll.rs` (level-triggered, by hand); `tokio_current.rs` (mio under a runtime).
 //! In C, what is below it: `benches/yardstick/c/epoll_edge.c`.
 

@@ -1,8 +1,8 @@
 //! The models, in teaching order.
 //!
-//! Adding one is a file here and a line in [`MODELS`]: the command line, the tests of
-//! behaviour and every experiment read the list. A variant that differs by a setting is an entry of
-//! its own in the file of its model, so that it too has a name in tests, plans and figures.
+//! To add a model, add a file here and a line to [`MODELS`]. The command line, the behaviour tests
+//! and every experiment read that list. A variant that differs by a setting has its own entry in
+//! the file of its model, so it has a name in tests, plans and figures.
 
 mod acceptor_loops;
 mod busy_poll;
@@ -47,45 +47,45 @@ pub use crate::proactor::ring::{Receives, Settings as RingSettings};
 /// A concurrency model: a way of waiting for clients and of running their requests.
 #[derive(Debug)]
 pub struct Model {
-    /// On the command line, in results and in plots.
+    /// Its name on the command line, in results and in figures.
     pub name: &'static str,
-    /// The kind of model it is.
+    /// Its kind.
     pub family: Family,
-    /// One line for lists.
+    /// A line for lists.
     pub summary: &'static str,
-    /// Whether `--workers` means something to it.
+    /// Whether `--workers` applies to it.
     pub workers: Workers,
     /// Whether each worker has a listening socket of its own.
     pub listener_per_worker: bool,
-    /// Whether each client has a process that ends with it.
+    /// Whether each client has a process that ends with the client.
     pub process_per_client: bool,
-    /// Whether that process runs a program of its own, which finds the server's memory by a descriptor.
+    /// Whether that process runs a new program, which finds the server's memory by a descriptor.
     pub program_per_client: bool,
-    /// Whether it asks for work without ever waiting, so that it is never found asleep.
+    /// Whether it polls without ever sleeping.
     pub never_sleeps: bool,
-    /// Descriptors that it opens for each worker, listeners and clients not among them.
+    /// Descriptors that it opens for each worker, without listeners and clients.
     pub descriptors_per_worker: usize,
-    /// Connections that it can hold at most, where the model itself has such a limit.
+    /// Maximum number of connections, if the model itself has a limit.
     pub holds_at_most: Option<usize>,
-    /// The unit of its timers: a wait ends at the end of one of these. What the system adds is the same
-    /// for all.
+    /// The unit of its timers: a wait ends at the end of such a unit. The delay that the system
+    /// adds is the same for all models.
     pub timer_resolution: Duration,
-    /// How it uses its ring, where it has one.
+    /// How it uses its io_uring, if it has one.
     pub ring: Option<RingSettings>,
-    /// Whether this machine lets it run, and if not, what refuses it.
+    /// Whether it can run on this machine, and if not, why.
     pub probe: fn() -> Result<(), String>,
-    /// Whether it can wait for what is not a connection, and if not, why.
+    /// Whether it can wait for descriptors that are not connections, and if not, why.
     pub waits_outside: Result<(), &'static str>,
-    /// Whether what clients send can go to its standard output, and if not, why.
+    /// Whether it can write client input to its standard output, and if not, why.
     pub prints: Result<(), &'static str>,
-    /// The same as `run` for a room, which all of its clients are in at once; `None` where it cannot.
+    /// Runs a chat room, which all clients share; `None` if the model cannot.
     pub chat: Option<fn(&'static Server) -> io::Result<()>>,
-    /// Makes what it needs, calls `Server::ready`, and serves until stopped and drained.
+    /// Creates its resources, calls `Server::ready`, and serves until stopped and drained.
     pub run: fn(&'static Server) -> io::Result<()>,
 }
 
 impl Model {
-    /// What most models are like; each names what is particular to it.
+    /// The values of most models; each model overrides its own.
     pub const PLAIN: Self = Self {
         name: "",
         family: Family::Sequential,
@@ -119,7 +119,7 @@ pub enum Family {
     Thread,
     /// A loop around a readiness call (Schmidt's Reactor).
     Reactor,
-    /// A loop around a completion queue: the kernel does the I/O and tells when it is done
+    /// A loop around a completion queue: the kernel does the I/O and reports when it is done
     /// (Schmidt's Proactor).
     Proactor,
     /// Tasks on a runtime.
@@ -141,17 +141,17 @@ impl Family {
     }
 }
 
-/// Whether a model has a number of workers to set.
+/// Whether the number of workers of a model can be set.
 #[derive(Clone, Copy, Debug)]
 pub enum Workers {
-    /// It has none, or as many as clients.
+    /// It has no workers, or one for each client.
     None,
-    /// It has a fixed number, and each serves one connection for as long as that stays; this function
-    /// is its own choice.
+    /// It has a fixed number, and each worker serves one connection until that closes; the function
+    /// gives the default number.
     Pool(fn() -> usize),
-    /// It has a fixed number, and a connection belongs to one of them, beside others.
+    /// It has a fixed number, and each worker has many connections.
     Fixed(fn() -> usize),
-    /// It has a fixed number, and a connection belongs to none of them in particular.
+    /// It has a fixed number, and connections do not belong to a particular worker.
     Floating(fn() -> usize),
 }
 
@@ -191,9 +191,8 @@ pub static MODELS: &[Model] = &[
     tokio_sharded::MODEL,
 ];
 
-/// Models that differ from a listed one by a setting that teaches less than a model does. They are served,
-/// checked and measured by name, and every behaviour is asked of them too; lists, and plans of all
-/// models, leave them out.
+/// Models that differ from a listed one by a minor setting. They can be served, checked and
+/// measured by name, and pass every behaviour test. Lists, and plans of all models, leave them out.
 pub static VARIANTS: &[Model] = &[
     io_uring::UNBATCHED,
     io_uring::MULTISHOT_ACCEPT,
@@ -203,24 +202,24 @@ pub static VARIANTS: &[Model] = &[
     io_uring::POLLED,
 ];
 
-/// Models to be filled in by a reader. They can be served and checked, and are neither listed nor
-/// measured: once they pass, their line belongs in [`MODELS`].
+/// Models for readers to fill in. They can be served and checked, but are neither listed nor
+/// measured. Once they pass, their line belongs in [`MODELS`].
 pub static EXERCISES: &[Model] = &[yours::MODEL];
 
-/// The model of that name, variants and exercises included.
+/// The model of this name; variants and exercises are included.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Model> {
     MODELS.iter().chain(VARIANTS).chain(EXERCISES).find(|model| model.name == name)
 }
 
-/// Threads of a pool whose unit of work is a whole connection, unless told otherwise. It is
-/// many more than cores, because such a thread spends its life waiting for its client, and the
-/// same for every pool, so that two pools differ by their making and not by their size.
+/// The default number of threads of a pool whose unit of work is a connection. It is far above the
+/// number of cores, because such a thread mostly waits for its client. It is the same for every
+/// pool, so pools do not differ in size.
 pub(crate) fn connection_pool_threads() -> usize {
     64
 }
 
-/// Processors this process may run on.
+/// Number of processors that this process may run on.
 pub(crate) fn usable_processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }

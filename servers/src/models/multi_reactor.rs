@@ -2,16 +2,16 @@
 //!
 //! Waits in: epoll_wait(2), in every loop, for its own listener and its own clients.
 //! Scheduler: the kernel gives a new client to one of the listeners by a hash of its address
-//! (SO_REUSEPORT, socket(7)); after that its loop, for good.
-//! Runs out of: luck first. The hash does not know who is busy, and with few clients some loops get
-//! several and some none; then cores, descriptors and memory.
-//! Compare: `epoll.rs` (one loop: the same code); `acceptor_loops.rs` (somebody chooses);
-//! `tokio_sharded.rs` (the same with a runtime in each thread).
+//! (SO_REUSEPORT, socket(7)); the client stays with that loop.
+//! Runs out of: luck first. The hash ignores how busy loops are, and with few clients some loops
+//! get several and some none; then cores, descriptors and memory.
+//! Compare: `epoll.rs` (the same code with one loop); `acceptor_loops.rs` (a thread chooses the
+//! loop); `tokio_sharded.rs` (the same with a runtime in each thread).
 //! In C: `benches/yardstick/c/multi_reactor.c`, `benches/yardstick/c/shared_listener.c`.
 //!
-//! `shared-listener` has one listening socket in all the loops. EPOLLEXCLUSIVE keeps the kernel from
-//! waking every loop for every client (epoll_ctl(2)); it wakes the same ones first, so that they
-//! get most of the clients while there is little to do.
+//! `shared-listener` has one listening socket in all the loops. EPOLLEXCLUSIVE keeps the kernel
+//! from waking every loop for every client (epoll_ctl(2)). The kernel wakes the same loops first,
+//! so they get most of the clients while there is little to do.
 
 use std::io;
 

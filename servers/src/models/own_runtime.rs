@@ -1,20 +1,20 @@
-//! A runtime of our own: async tasks, with the executor and the reactor written out in this file.
+//! A runtime of our own: async tasks, with the executor and the reactor in this file.
 //!
 //! Waits in: epoll_wait(2), in [`Runtime::run`], when no task is ready; tasks wait in `.await`.
 //! Scheduler: a queue of ready tasks, first come, first served; a task that computes delays the
 //! others.
-//! Runs out of: its one core; then memory: a task for each client, as large as everything it keeps
-//! across an `.await`.
-//! Compare: `tokio_current.rs` (the same tasks on tokio); `epoll_edge.rs` (the state that the
-//! compiler keeps for [`client`] here is kept in a table there); `green_threads.rs` (each client
-//! keeps a stack instead).
+//! Runs out of: its one core; then memory. Each client has a task, which is as large as everything
+//! it keeps across an `.await`.
+//! Compare: `tokio_current.rs` (the same tasks on tokio); `epoll_edge.rs` (keeps in a table the
+//! state that the compiler keeps for [`client`] here); `green_threads.rs` (each client has a stack
+//! instead).
 //! In C, what is below it: `benches/yardstick/c/epoll_edge.c`.
 //!
-//! Read it in this order. [`client`] is what a user of a runtime writes. Each `.await` in it ends in
-//! [`Wait`], a future that leaves its waker with the reactor and returns `Pending`. The reactor
-//! ([`Runtime::wait`]) sleeps in epoll and wakes the tasks whose socket or whose deadline the kernel
-//! or the clock names. A waker does one thing: it puts its task on the queue ([`Wakeup`]). The
-//! executor ([`Runtime::run`]) takes tasks from the queue and polls them.
+//! Read it in this order. [`client`] is what a user of a runtime writes. Each `.await` in it ends
+//! in [`Wait`], a future that leaves its waker with the reactor and returns `Pending`. The reactor
+//! ([`Runtime::wait`]) sleeps in epoll, and wakes the tasks whose socket is ready or whose deadline
+//! has come. A waker puts its task on the queue ([`Wakeup`]) and does nothing else. The executor
+//! ([`Runtime::run`]) takes tasks from the queue and polls them.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
@@ -129,7 +129,7 @@ async fn client(mut conn: Conn, socket: Socket) {
     conn.end(ending);
 }
 
-/// Waits until a client can go on outside its connection, or is gone.
+/// Waits until work outside the connection lets the client go on, or the client is gone.
 async fn can_go_on(
     conn: &Conn,
     socket: &Socket,
@@ -148,18 +148,18 @@ async fn can_go_on(
     Ok(())
 }
 
-/// A task: a future that has not come to its end, and the waker that puts it on the queue.
+/// A task: an unfinished future, and the waker that puts it on the queue.
 struct Task {
     /// `None` while it is being polled.
     future: Option<Pin<Box<dyn Future<Output = ()>>>>,
     waker: Waker,
 }
 
-/// The tasks that are ready to be polled. A waker may be used in any thread, by the contract of
-/// [`Waker`], so that this has a lock, though here only one thread ever takes it.
+/// The tasks that are ready to be polled. By the contract of [`Waker`], any thread may use a waker,
+/// so the queue has a lock, although only one thread takes it here.
 type Queue = Mutex<VecDeque<usize>>;
 
-/// What a waker does: it puts a task on the queue.
+/// Puts a task on the queue; this is all that a waker does.
 struct Wakeup {
     task: usize,
     queue: Arc<Queue>,
@@ -183,27 +183,27 @@ struct Runtime {
     reactor: RefCell<Reactor>,
 }
 
-/// Who waits for what.
+/// The sockets and deadlines that tasks wait for.
 #[derive(Default)]
 struct Reactor {
     sockets: Slab<Waiting>,
-    /// When the wait of a socket's task is over, at the latest, and whose that is.
+    /// The deadlines, each with the socket whose task waits.
     deadlines: BTreeSet<(Instant, usize)>,
 }
 
-/// What the reactor knows of one socket.
+/// The reactor's state of one socket.
 #[derive(Default)]
 struct Waiting {
-    /// What the kernel has said since its task last asked.
+    /// Events since its task last asked.
     ready: Option<Ready>,
-    /// Its task, while that waits.
+    /// Its task, while the task waits.
     waker: Option<Waker>,
-    /// Its place among the deadlines, while it has one.
+    /// Its entry in the deadlines, while it has one.
     deadline: Option<Instant>,
 }
 
 impl Runtime {
-    /// Adds a task, which is ready.
+    /// Adds a ready task.
     fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         let mut tasks = self.tasks.borrow_mut();
         let task = tasks.vacant_key();
@@ -212,7 +212,7 @@ impl Runtime {
         tasks.insert(Task { future: Some(Box::pin(future)), waker });
     }
 
-    /// The executor: polls the tasks that are ready, and waits when none is, until none is left.
+    /// The executor: polls ready tasks, and waits if none is ready, until no task is left.
     fn run(&self) -> io::Result<()> {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         while !self.tasks.borrow().is_empty() {
@@ -248,7 +248,7 @@ impl Runtime {
         }
     }
 
-    /// The reactor: waits for the kernel or for the next deadline, and wakes whose that is.
+    /// The reactor: waits for events or the next deadline, and wakes the tasks concerned.
     fn wait(&self, events: &mut Vec<Event>) -> io::Result<()> {
         let first = self.reactor.borrow().deadlines.first().map(|(at, _)| *at);
         let busy = !lock(&self.queue).is_empty() || self.tasks.borrow().is_empty();
@@ -256,7 +256,8 @@ impl Runtime {
         let mut reactor = self.reactor.borrow_mut();
         for event in &*events {
             let key = usize::try_from(event.data.u64()).expect("a key of this table");
-            // It may have left, and its place may be another's, whom a look harms nothing.
+            // It may have left, and another client may have its place; an extra wake-up does no
+            // harm.
             if let Some(waiting) = reactor.sockets.get_mut(key) {
                 waiting.ready = Some(waiting.ready.unwrap_or_default().and(edge(event.flags)));
                 waiting.waker.take().into_iter().for_each(Waker::wake);
@@ -275,7 +276,7 @@ impl Runtime {
         Ok(())
     }
 
-    /// Has the kernel tell of a socket, once for everything new.
+    /// Registers a socket, edge-triggered.
     fn register(self: &Rc<Self>, socket: &impl AsFd) -> io::Result<Socket> {
         let key = self.reactor.borrow_mut().sockets.insert(Waiting::default());
         let registered = Socket { runtime: Rc::clone(self), key };
@@ -284,25 +285,25 @@ impl Runtime {
     }
 }
 
-/// A socket that the reactor watches, until this is dropped.
+/// A socket that the reactor watches until this value is dropped.
 struct Socket {
     runtime: Rc<Runtime>,
     key: usize,
 }
 
 impl Socket {
-    /// Waits until the kernel says something about the socket; `None` when the deadline came first.
+    /// Waits for an event of the socket; `None` if the deadline came first.
     fn event(&self, deadline: Option<Instant>) -> Wait<'_> {
         Wait { socket: self, deadline, for_kernel: true }
     }
 
-    /// Waits for so long, whatever the kernel says meanwhile.
+    /// Waits for this time, whatever events arrive.
     async fn sleep(&self, duration: Duration) {
         let deadline = Some(Instant::now() + duration);
         Wait { socket: self, deadline, for_kernel: false }.await;
     }
 
-    /// Lets the tasks that are ready go first.
+    /// Yields to the other ready tasks.
     async fn next_turn(&self) {
         let mut asked = false;
         std::future::poll_fn(|context| {
@@ -326,7 +327,7 @@ impl Drop for Socket {
     }
 }
 
-/// Waiting for a socket, or for a deadline: the one future that all others come down to.
+/// Waiting for a socket or a deadline: the one future on which all others rest.
 struct Wait<'a> {
     socket: &'a Socket,
     deadline: Option<Instant>,
@@ -349,8 +350,8 @@ impl Future for Wait<'_> {
             if at <= Instant::now() {
                 return Poll::Ready(None);
             }
-            // An earlier deadline may stay: it wakes the task, which then sets this one. So the
-            // usual request, whose idle timeout only moves on, does not touch the tree.
+            // An earlier deadline may stay: it wakes the task, which then sets this one. So a usual
+            // request, which only postpones the idle timeout, does not touch the tree.
             if waiting.deadline.is_none_or(|earlier| at < earlier) {
                 waiting.deadline.replace(at).map(|later| deadlines.remove(&(later, key)));
                 deadlines.insert((at, key));

@@ -1,10 +1,11 @@
 //! Poll: one thread, an event loop around poll(2).
 //!
 //! Waits in: ppoll(2), for all clients at once.
-//! Scheduler: the loop, one turn for each ready client; a long computation delays everybody.
-//! Runs out of: time, as clients grow. There is no limit of 1,024, but every call hands the
-//! kernel the whole array and both sides walk it, so that idle clients cost as much as busy ones.
-//! Compare: `select.rs` (sets of bits, a limit); `epoll.rs` (the kernel keeps the list).
+//! Scheduler: the loop, one turn for each ready client; a long computation delays all clients.
+//! Runs out of: time, as clients grow in number. There is no limit of 1,024, but every call passes
+//! the whole array to the kernel, and kernel and server both scan it. So idle clients cost as much
+//! as busy ones.
+//! Compare: `select.rs` (bit sets, with a limit); `epoll.rs` (the kernel keeps the list).
 //! In C: `benches/yardstick/c/poll.c`.
 
 use std::io;
@@ -27,8 +28,8 @@ fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
     let listener = server.listener();
     let mut clients = Clients::new(server, 0);
-    // Two dense arrays, side by side: what poll is asked, and whose line that is. The listener
-    // has line 0 for good; a client that leaves is replaced by the last one.
+    // Two parallel arrays: the entries for poll, and their clients. The listener always has entry
+    // 0; the last entry replaces that of a client that leaves.
     let mut lines = vec![line(number(&listener), libc::POLLIN)];
     let mut tokens = vec![Token::LISTENER];
     if let Some(others) = clients.others()? {
@@ -98,8 +99,8 @@ fn ready(revents: i16) -> Ready {
     Ready { readable, writable, dead, ..Ready::default() }
 }
 
-/// ppoll(2), which takes nanoseconds where poll(2) takes milliseconds. Returns how many lines
-/// have something to say.
+/// ppoll(2), which takes nanoseconds where poll(2) takes milliseconds. Returns the number of
+/// entries with events.
 fn wait(lines: &mut [libc::pollfd], wanted: Option<Duration>) -> io::Result<usize> {
     let timeout = wanted.map(|timeout| libc::timespec {
         tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),

@@ -1,15 +1,16 @@
 //! Prefork: a fixed number of processes, forked before the first client comes, all accept.
 //!
 //! Waits in: accept(2) or read(2) in each child; the parent in waitpid(2), for children that die.
-//! Scheduler: the kernel, which wakes one of those that wait in accept, the longest waiting first.
-//! Runs out of: processes. The unit of work is a connection, so a client that stays keeps its
-//! process even when it asks nothing, and with more such clients than processes the rest starve.
-//! Compare: `fork.rs` (made when needed); `prethreaded.rs` (the same with threads);
+//! Scheduler: the kernel, which wakes the process that has waited longest in accept.
+//! Runs out of: processes. The unit of work is a connection, so a client keeps its process even
+//! while it sends nothing. With more such clients than processes, the rest starve.
+//! Compare: `fork.rs` (forks when a client comes); `prethreaded.rs` (the same with threads);
 //! `prefork_passing.rs` (the parent accepts).
 //! In C: `benches/yardstick/c/prefork.c`.
 //!
-//! `prefork-locked` holds a lock around accept(2), as servers had to where several processes in
-//! accept were a mistake or several listeners were polled. It shows what the lock costs.
+//! `prefork-locked` holds a lock around accept(2), as servers had to on systems where several
+//! processes could not wait in accept, or when they polled several listeners. It shows the cost of
+//! the lock.
 
 use std::fs::File;
 use std::io;
@@ -48,8 +49,8 @@ fn run(server: &'static Server, lock: Option<&File>) -> io::Result<()> {
             }
         })
     })?;
-    // The children have stopped accepting. Who had connected by then is here, and gets a child of
-    // its own in the place of one that leaves.
+    // The children have stopped accepting. The parent has the clients that had connected by then;
+    // each gets a child of its own as others leave.
     while let Some(conn) = server.next_client() {
         match processes::free_place().or_else(processes::wait_for_one) {
             Some(place) => give_process(conn, place, drive::to_end),

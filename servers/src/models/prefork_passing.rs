@@ -1,12 +1,12 @@
 //! Prefork with descriptor passing: the parent accepts and sends each socket to an idle child.
 //!
-//! Waits in: poll(2) in the parent, for clients and for children that are idle again; recvmsg(2)
-//! or read(2) in each child.
-//! Scheduler: the parent, which chooses among the idle children: the only model of processes in
-//! which the program and not the kernel decides.
-//! Runs out of: children, as `prefork.rs` does; and every client costs two messages more.
-//! Compare: `prefork.rs` (the children accept); `acceptor_loops.rs` (threads need no message to
-//! share a descriptor). Method: unix(7), SCM_RIGHTS.
+//! Waits in: poll(2) in the parent, for clients and for children that become idle; recvmsg(2) or
+//! read(2) in each child.
+//! Scheduler: the parent, which chooses among the idle children. No other model of processes lets
+//! the program decide instead of the kernel.
+//! Runs out of: children, as `prefork.rs` does; every client also costs two more messages.
+//! Compare: `prefork.rs` (the children accept); `acceptor_loops.rs` (threads share a descriptor
+//! without a message). Method: unix(7), SCM_RIGHTS.
 //! In C: `benches/yardstick/c/prefork_passing.c`.
 
 use std::io::{self, IoSlice, IoSliceMut};
@@ -38,10 +38,10 @@ pub(crate) const MODEL: Model = Model {
     ..Model::PLAIN
 };
 
-/// The parent's end of the way to one child; `None` while nobody is there.
+/// The parent's end of the socket to one child; `None` while there is no child.
 type Link = Option<OwnedFd>;
 
-/// Clients accepted between two looks at the children. Each look is at all of them.
+/// Clients accepted between two checks of the children. Each check covers all children.
 const ACCEPTS_PER_LOOK_MAX: usize = 64;
 
 fn run(server: &'static Server) -> io::Result<()> {
@@ -52,15 +52,15 @@ fn run(server: &'static Server) -> io::Result<()> {
     (0..server.workers).try_for_each(|place| fork(server, place, &mut links))?;
     server.ready()?;
     let mut replacements = Replacements::new(server.workers);
-    // Who has said that it waits for a client. The last to say so is the first to get one.
+    // The idle children. The last to become idle is the first to get a client.
     let mut idle = Vec::new();
     'serving: loop {
-        // With no child to serve it a client is left where it costs least, in the kernel. What is
-        // left when the server stops has been accepted, and waits for a child here.
+        // Without an idle child, a client is left in the kernel, where it costs least. Clients that
+        // remain when the server stops have been accepted, and wait here for a child.
         let drains = stopping::accepts_no_more();
         let wanted = !idle.is_empty() || drains && !server.has_rescued();
         let flags = if wanted { PollFlags::IN } else { PollFlags::empty() };
-        // A listener that was shut down says so at once, over and over.
+        // poll reports a listener that was shut down at once, in every call.
         let ear = (wanted || !drains).then_some((listener, flags));
         let (acceptable, heard) = wait(ear, &links, replacements.timeout())?;
         for place in heard {
@@ -121,8 +121,8 @@ fn fork(server: &'static Server, place: usize, links: &mut Vec<Link>) -> io::Res
     forked.inspect_err(|_| links[place] = None)
 }
 
-/// Waits for what is asked of the listener, or that it is shut down, or for a word from a child.
-/// Returns whether to accept, and which children have something to say.
+/// Waits for a new client, for the end of the listener, or for a message from a child. Returns
+/// whether to accept, and which children have messages.
 fn wait(
     ear: Option<(Listener, PollFlags)>,
     links: &[Link],
@@ -150,7 +150,7 @@ fn wait(
     Ok((ear.is_some() && lines.last().is_some_and(speaks), heard))
 }
 
-/// Sends a client to a child that is idle.
+/// Sends a client to an idle child.
 fn pass(conn: Conn, links: &[Link], idle: &mut Vec<usize>) {
     let arrival = conn.arrival().map_or([0; 2], |a| [a.sequence, a.accepted_ns]);
     let text: Vec<u8> = arrival.into_iter().flat_map(u64::to_ne_bytes).collect();
@@ -171,12 +171,12 @@ fn pass(conn: Conn, links: &[Link], idle: &mut Vec<usize>) {
     conn.turn_away();
 }
 
-/// What a child has to say.
+/// A message from a child.
 enum Heard {
-    /// That it waits for a client.
+    /// It waits for a client.
     Idle,
     Nothing,
-    /// It is no more.
+    /// It has ended.
     Gone,
 }
 
@@ -188,13 +188,13 @@ fn hear(link: &OwnedFd) -> Heard {
     }
 }
 
-/// In a child: says that it waits for a client; false when the parent has ended the way.
+/// In a child: reports that it waits for a client; false if the parent has closed the socket.
 fn say_idle(way: &OwnedFd) -> bool {
     rustix::net::send(way, b".", SendFlags::NOSIGNAL).is_ok()
 }
 
-/// In a child: the next client; `None` at the end of the way, and inside when it came without
-/// its descriptor.
+/// In a child: the next client. The outer `None` means the end of the socket, the inner one a
+/// message without its descriptor.
 #[expect(clippy::option_option, reason = "the end is one thing and a loss another")]
 fn receive(way: &OwnedFd) -> Option<Option<(OwnedFd, Option<Arrival>)>> {
     let mut text = [0; 16];

@@ -1,11 +1,11 @@
-//! Prethreaded: a fixed number of threads, made before the first client comes, all accept.
+//! Prethreaded: a fixed number of threads, created before the first client comes, all accept.
 //!
 //! Waits in: accept(2) or read(2) in each thread.
-//! Scheduler: the kernel, which wakes one of those that wait in accept, the longest waiting first.
-//! Runs out of: threads. The unit of work is a connection, so a client that stays keeps its
-//! thread even when it asks nothing, and with more such clients than threads the rest starve.
+//! Scheduler: the kernel, which wakes the thread that has waited longest in accept.
+//! Runs out of: threads. The unit of work is a connection, so a client keeps its thread even while
+//! it sends nothing. With more such clients than threads, the rest starve.
 //! Compare: `prefork.rs` (the same with processes); `thread_pool.rs` (one thread accepts, and a
-//! queue hands over).
+//! queue passes clients on).
 //! In C: `benches/yardstick/c/prethreaded.c`.
 
 use std::io;
@@ -27,7 +27,7 @@ pub(crate) const MODEL: Model = Model {
 };
 
 fn run(server: &'static Server) -> io::Result<()> {
-    // There is no queue of ours: who is not accepted yet waits in the kernel.
+    // The server has no queue: clients that are not accepted yet wait in the kernel.
     in_threads(
         server,
         server.workers,

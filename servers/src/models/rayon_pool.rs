@@ -1,11 +1,12 @@
 //! Rayon pool: every connection is a task of a rayon thread pool.
 //!
 //! Waits in: accept(2) in the main thread, rayon's own queues or read(2) in each worker.
-//! Scheduler: rayon's work stealing, made for tasks that compute and end; then the kernel.
-//! Runs out of: workers, as any pool of connections does. Rayon takes its tasks for short: one
-//! that blocks in read(2) takes a thread away from every computation that shares the pool.
-//! This is the mistake as people make it; rayon belongs behind an event loop, where a task is
-//! one request's work. Compare: `thread_pool.rs` (the same shape with a queue made for it).
+//! Scheduler: rayon's work stealing, which is meant for tasks that compute and end; then the
+//! kernel.
+//! Runs out of: workers, as any pool of connections does. Rayon expects short tasks: one that
+//! blocks in read(2) takes a thread away from every computation that shares the pool.
+//! This is a common mistake, shown on purpose. Rayon belongs behind an event loop, where a task is
+//! the work of one request. Compare: `thread_pool.rs` (the same shape with a suitable queue).
 //! In C, nearest: `benches/yardstick/c/thread_pool.c`.
 
 use std::io;
@@ -20,7 +21,7 @@ use crate::threads;
 pub(crate) const MODEL: Model = Model {
     name: "rayon-pool",
     family: Family::Thread,
-    summary: "each connection is a task of a rayon pool, which is made for computation",
+    summary: "each connection is a task of a rayon pool, which is meant for computation",
     workers: Workers::Pool(connection_pool_threads),
     run,
     ..Model::PLAIN

@@ -1,13 +1,13 @@
-//! Reactor and workers: one event loop reads, cuts and writes; a pool of threads does the jobs.
+//! Reactor and workers: one event loop reads, parses and writes; a pool of threads does the jobs.
 //! Schmidt calls it half-sync/half-async, Pai and Druschel an asymmetric multi-process server.
 //!
-//! Waits in: epoll_wait(2) in the loop, for clients and for answers; rayon's queue in the workers.
-//! Scheduler: the loop for I/O; rayon for jobs. The unit of work is a request, so a client that
-//! asks nothing costs no thread, and a long job delays nobody but its own client.
-//! Runs out of: workers, for jobs; and of sense, for jobs shorter than the two hand-overs, which
-//! wake another thread each.
-//! Compare: `epoll.rs` (the loop does the jobs itself); `hybrid.rs` (only those that block leave it);
-//! `rayon_pool.rs` (the same pool, where the unit of work is a connection).
+//! Waits in: epoll_wait(2) in the loop, for clients and for results; rayon's queue in the workers.
+//! Scheduler: the loop for I/O; rayon for jobs. The unit of work is a request, so a silent client
+//! costs no thread, and a long job delays only its own client.
+//! Runs out of: workers, for jobs. For jobs shorter than the two hand-overs, each of which wakes a
+//! thread, the pool does not pay.
+//! Compare: `epoll.rs` (the loop does the jobs itself); `hybrid.rs` (only jobs that block leave the
+//! loop); `rayon_pool.rs` (the same pool, where the unit of work is a connection).
 //! In C: `benches/yardstick/c/reactor_workers.c`.
 
 use std::collections::VecDeque;
@@ -36,16 +36,16 @@ pub(crate) const MODEL: Model = Model {
     ..Model::PLAIN
 };
 
-/// Where the answers are told of: a place that no client has.
+/// The token of the answers' queue, which no client has.
 const ANSWERS: Token = Token::special(1);
-/// Jobs given to the pool and not answered, for each worker. More would only wait there instead of
-/// here, where they are forgotten if their client leaves; with a handful the loop and the pool
-/// would wake each other for every few jobs.
+/// Jobs in the pool for each worker. Further jobs wait in the loop, where they are dropped if their
+/// client leaves. With fewer, the loop and the pool would wake each other for every few jobs.
 const JOBS_PER_WORKER: usize = 64;
-/// Jobs are handed over and answered in parcels of about so much work, some 50 us: short ones share
-/// the two hand-overs, and none waits long for another. A longer job is a parcel of its own.
+/// Jobs are handed over and answered in parcels of about this much work, some 50 us. Short jobs
+/// share the two hand-overs, and no job waits long for another. A longer job is a parcel of its
+/// own.
 const PARCEL_ROUNDS_MAX: u64 = 500;
-/// What a job counts for in its parcel at least, whatever it asks for.
+/// The least that a job counts for in its parcel.
 const JOB_ROUNDS_MIN: u64 = 10;
 
 fn run(server: &'static Server) -> io::Result<()> {
@@ -102,15 +102,15 @@ fn run(server: &'static Server) -> io::Result<()> {
 /// An answer on its way back to the loop.
 type Answer = (Token, Done, Duration);
 
-/// Jobs in the pool and before it.
+/// Jobs in the pool, and jobs that wait for it.
 struct Jobs {
     pool: ThreadPool,
     answers: Arc<Mailbox<Vec<Answer>>>,
     batch: Vec<Vec<Answer>>,
-    /// The next parcel. It leaves when it is full, and before the loop waits.
+    /// The next parcel. It is handed over when it is full, or before the loop waits.
     parcel: Vec<(Token, Job)>,
     parcel_rounds: u64,
-    /// Those that the pool has no room for. There is no bound but one job a client.
+    /// Jobs for which the pool has no room; at most one for each client.
     waiting: VecDeque<(Token, Job)>,
     running: usize,
     running_max: usize,

@@ -1,10 +1,10 @@
 //! Select: one thread, an event loop around select(2).
 //!
 //! Waits in: pselect(2), for all clients at once.
-//! Scheduler: the loop, one turn for each ready client; a long computation delays everybody.
-//! Runs out of: descriptor numbers. A set has 1,024 bits, so a client whose descriptor is
-//! higher cannot be waited for, however few clients there are; it is turned away. And every
-//! call rebuilds and scans the sets, so that idle clients cost as much as busy ones.
+//! Scheduler: the loop, one turn for each ready client; a long computation delays all clients.
+//! Runs out of: descriptor numbers. A set has 1,024 bits, so select cannot wait for a higher
+//! descriptor, however few clients there are; the server turns such a client away. Every call also
+//! rebuilds and scans the sets, so idle clients cost as much as busy ones.
 //! Compare: `poll.rs` (no such limit, the same scan); `thread_per_client.rs` (no loop).
 //! In C: `benches/yardstick/c/select.c`.
 
@@ -31,12 +31,12 @@ pub(crate) const MODEL: Model = Model {
     ..Model::PLAIN
 };
 
-/// Bits of a set. The kernel would take longer ones; the C library, and so every program that
-/// people know as a select server, does not.
+/// Bits of a set. The kernel would accept longer sets, but the C library does not, and so neither
+/// does a usual select server.
 pub(super) const FD_SETSIZE: usize = 1024;
 pub(super) const HIGHEST: RawFd = 1023;
-pub(super) const TOO_HIGH: &str = "select(2) handles descriptors below 1,024 only, and those are \
-    open already: close them before the server starts";
+pub(super) const TOO_HIGH: &str = "select(2) handles only descriptors below 1,024, and all of them are open \
+                                   already: close some before the server starts";
 const WORDS: usize = FD_SETSIZE / (8 * size_of::<FdSetElement>());
 
 pub(super) type Set = [FdSetElement; WORDS];
@@ -48,7 +48,7 @@ fn run(server: &'static Server) -> io::Result<()> {
         return Err(io::Error::other(TOO_HIGH));
     }
     let mut clients = Clients::new(server, 0);
-    // Who has which descriptor; select knows nothing but their numbers.
+    // The client of each descriptor; select knows only numbers.
     let mut tokens = [None::<Token>; FD_SETSIZE];
     let (mut readers, mut writers) = (Set::default(), Set::default());
     if let Some(others) = clients.others()? {
@@ -103,7 +103,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     Ok(())
 }
 
-/// pselect(2), which leaves in the sets what is ready.
+/// pselect(2), which leaves the ready descriptors in the sets.
 pub(super) fn wait(
     readable: &mut Set,
     writable: &mut Set,

@@ -1,11 +1,11 @@
-//! Signal-driven: the kernel queues a signal for each socket that has become ready, and the loop
-//! takes signals from the queue.
+//! Signal-driven: the kernel queues a signal for each socket that becomes ready, and the loop takes
+//! signals from the queue.
 //!
-//! Waits in: sigtimedwait(2), for the next signal; each names one descriptor.
-//! Scheduler: the loop, in the order of the signals; a long computation delays everybody.
-//! Runs out of: places in the queue, which all processes of a user share (RLIMIT_SIGPENDING). When
-//! it is full the kernel sends a plain SIGIO instead, and every client must be looked at.
-//! Compare: `epoll_edge.rs` (the same news, many at a time, and none is ever lost). Method:
+//! Waits in: sigtimedwait(2), for the next signal; each signal names one descriptor.
+//! Scheduler: the loop, in the order of the signals; a long computation delays all clients.
+//! Runs out of: places in the queue, which all processes of a user share (RLIMIT_SIGPENDING). If it
+//! is full, the kernel sends a plain SIGIO instead, and the loop must check every client.
+//! Compare: `epoll_edge.rs` (the same events, many in one call, and none is lost). Method:
 //! fcntl(2), F_SETSIG; Stevens, Fenner and Rudoff, UNIX Network Programming 1, section 6.2,
 //! "Signal-Driven I/O Model".
 //! In C: `benches/yardstick/c/signal_driven.c`.
@@ -26,13 +26,13 @@ pub(crate) const MODEL: Model = Model {
     family: Family::Reactor,
     summary: "a queued real-time signal for each socket that becomes ready (F_SETSIG)",
     waits_outside: Err(
-        "the kernel sends no such signal for a process that ends, nor for a nested epoll",
+        "the kernel sends no such signal when a process ends, nor for a nested epoll",
     ),
     run,
     ..Model::PLAIN
 };
 
-/// What the kernel may have to say about a client that it has not said anything about.
+/// The events assumed for a client after lost signals.
 const ANYTHING: Ready = Ready {
     readable: true,
     writable: true,
@@ -48,17 +48,17 @@ fn run(server: &'static Server) -> io::Result<()> {
     let signals = block_signals()?;
     ask_for_signals(number(&listener))?;
     let mut clients = Clients::new(server, 0);
-    // Whose a descriptor is: a signal names no more.
+    // The client of each descriptor: a signal names only the descriptor.
     let mut owners: Vec<Token> = Vec::new();
     let mut newcomers = Vec::new();
-    // Somebody may have come before there were signals.
+    // A client may have connected before signals were enabled.
     clients.wake_listener();
     server.ready()?;
     while !clients.is_over() {
         match next_signal(&signals, clients.timeout())? {
             News::Of(fd, _) if fd == number(&listener) => clients.wake_listener(),
-            // A signal may be older than the client that has the descriptor now: then the client is
-            // looked at in vain.
+            // A signal may be older than the client that has the descriptor now; the check is then
+            // in vain.
             News::Of(fd, ready) => {
                 owners.get(index(fd)).map(|token| clients.wake(*token, ready));
             }
@@ -69,7 +69,7 @@ fn run(server: &'static Server) -> io::Result<()> {
             News::Nothing => {}
         }
         if stopping::accepts_no_more() {
-            // The server's own half-close of a connection is no news to the kernel.
+            // The kernel sends no signal for the server's own half-close of a connection.
             clients.wake_listener();
             clients.wake_all(ANYTHING);
         }
@@ -99,22 +99,22 @@ fn run(server: &'static Server) -> io::Result<()> {
     Ok(())
 }
 
-/// What a signal says.
+/// The meaning of a signal.
 enum News {
-    /// Something about this descriptor.
+    /// An event of this descriptor.
     Of(i32, Ready),
-    /// The queue was full, and signals were not queued.
+    /// The queue was full, and signals were lost.
     Lost,
-    /// Nothing: the time is over, or a signal came that is not the loop's.
+    /// None: the time is over, or the signal was not for the loop.
     Nothing,
 }
 
-/// The signal that stands for a socket. The first of the real-time signals is left to others.
+/// The signal for sockets. The first real-time signal is left to others.
 fn socket_signal() -> i32 {
     libc::SIGRTMIN() + 1
 }
 
-/// Keeps the signals of sockets in the queue until they are asked for.
+/// Blocks the signals of sockets, so they stay in the queue until the loop takes them.
 fn block_signals() -> io::Result<libc::sigset_t> {
     let mut set = MaybeUninit::uninit();
     #[expect(unsafe_code, reason = "rustix has no stable signal masks")]
@@ -130,7 +130,7 @@ fn block_signals() -> io::Result<libc::sigset_t> {
     }
 }
 
-/// Has the kernel queue a signal for this thread whenever something happens to a socket.
+/// Makes the kernel queue a signal for this thread at each event of a socket.
 fn ask_for_signals(fd: i32) -> io::Result<()> {
     // include/uapi/asm-generic/fcntl.h
     const F_SETSIG: i32 = 10;
@@ -155,13 +155,13 @@ fn ask_for_signals(fd: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// What the kernel tells with a signal, sigaction(2): `siginfo_t` as it is for SIGIO.
+/// The data of a signal, sigaction(2): `siginfo_t` as for SIGIO.
 #[repr(C)]
 struct Info {
     signal: i32,
     error: i32,
     code: i32,
-    /// As poll(2) has it.
+    /// As in poll(2).
     band: libc::c_long,
     fd: i32,
     rest: [i32; 25],
@@ -169,7 +169,7 @@ struct Info {
 
 const _: () = assert!(size_of::<Info>() >= size_of::<libc::siginfo_t>());
 
-/// Takes the next signal from the queue, and waits for it until the time is over.
+/// Takes the next signal from the queue, or waits for one until the timeout.
 fn next_signal(signals: &libc::sigset_t, timeout: Option<Duration>) -> io::Result<News> {
     let timeout = timeout.map(|timeout| libc::timespec {
         tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
@@ -191,7 +191,7 @@ fn next_signal(signals: &libc::sigset_t, timeout: Option<Duration>) -> io::Resul
             error => Err(error),
         },
         libc::SIGIO => Ok(News::Lost),
-        // Not from the kernel but from another process: what it says is about no socket.
+        // It comes from another process, not from the kernel, and is not about a socket.
         _ if info.code <= 0 => Ok(News::Nothing),
         _ => Ok(News::Of(info.fd, ready(info.band))),
     }

@@ -1,10 +1,11 @@
-//! Spawn per client: every client gets a process of its own as in `fork`, and a new program in it
-//! (execve(2)), whose standard input and output are the connection. Inetd works like this.
+//! Spawn per client: every client gets a process of its own, as in `fork`, with a new program in it
+//! (execve(2)) whose standard input and output are the connection. Inetd works like this.
 //!
 //! Waits in: accept(2) in the parent, read(2) in each child.
-//! Scheduler: the kernel, which preempts; and a client's program can be any: here it is this one.
-//! Runs out of: processes, then memory. Nothing of the parent is left in a child, so loading and linking the
-//! program and reading its arguments come with each client, and cost more than forking does.
+//! Scheduler: the kernel, which preempts. A client's program can be any program; here it is this
+//! one.
+//! Runs out of: processes, then memory. A child keeps nothing of its parent. It has to load and
+//! link the program and read its arguments for each client, which costs more than forking.
 //! Compare: `fork.rs` (without the new program).
 //! In C: `benches/yardstick/c/spawn_per_client.c`.
 
@@ -31,7 +32,8 @@ fn run(server: &'static Server) -> io::Result<()> {
     // Both begin here: the server, and the program that it starts for a client.
     if let Some((conn, place)) = program::inherited(server) {
         drive::to_end(conn, place);
-        // Not back to where a server says how it has ended: that would be said to the client.
+        // It must not return to the code that prints the stopped line, because the client would
+        // receive that line.
         std::process::exit(0);
     }
     processes::prepare(server, server.max_connections)?;
@@ -40,7 +42,7 @@ fn run(server: &'static Server) -> io::Result<()> {
     let program = Program::this(server)?;
     server.ready()?;
     fork::serve(server, |conn, _| {
-        // It returns where the kernel does not start it: the client is told so.
+        // It returns only if the kernel cannot start the program: the client is told so.
         program.becomes_this_process(&conn);
         conn.turn_away();
     })

@@ -2,8 +2,8 @@
 //!
 //! Waits in: accept(2) in the main thread, the queue or read(2) in each worker.
 //! Scheduler: the queue, first come, first served; then the kernel, among the workers.
-//! Runs out of: workers. The unit of work is a connection, so a client that stays keeps its
-//! worker even when it asks nothing, and with more such clients than workers the rest starve.
+//! Runs out of: workers. The unit of work is a connection, so a client keeps its worker even while
+//! it sends nothing. With more such clients than workers, the rest starve.
 //! Compare: `thread_per_client.rs` (no limit); `rayon_pool.rs` (the same with a library's pool).
 //! In C: `benches/yardstick/c/thread_pool.c`.
 

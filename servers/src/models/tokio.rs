@@ -1,5 +1,5 @@
-//! What the tokio models share: a task for each client, and the task that accepts them. They
-//! differ in the runtime these tasks run on.
+//! The common part of the tokio models: a task for each client, and the task that accepts them. The
+//! models differ in the runtime on which these tasks run.
 
 use std::future::poll_fn;
 use std::io;
@@ -26,7 +26,7 @@ use crate::reactor::Token;
 use crate::reactor::timers::CUT_TICK;
 use crate::stopping::{self, Stage};
 
-/// The runtime's timers go off at whole milliseconds, counted from its start.
+/// The runtime's timers fire at whole milliseconds, counted from its start.
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
 /// A listener that a runtime watches.
@@ -36,7 +36,7 @@ pub(super) struct Listening {
 }
 
 impl Listening {
-    /// Has this runtime watch it.
+    /// Registers it with this runtime.
     pub(super) fn new(runtime: &Runtime, listener: Listener) -> io::Result<Self> {
         let _within = runtime.enter();
         // Differs from `tokio::net::TcpListener`, whose accept would pass by admission and by what
@@ -48,12 +48,12 @@ impl Listening {
     }
 }
 
-/// Accepts clients and gives each a task, until stopped; then waits for the last of them.
+/// Accepts clients and spawns a task for each, until stopped; then waits for the last task.
 pub(super) async fn serve(listening: Listening, worker: usize) -> io::Result<()> {
     serve_each(listening, move |conn| client(conn, worker), || {}).await
 }
 
-/// The same for what a client's task is; `no_more` is called when nobody is accepted any more.
+/// The same for any task of a client; `no_more` is called when accepting has ended.
 pub(super) async fn serve_each<Task: Future<Output = ()> + Send + 'static>(
     Listening { listener, socket }: Listening,
     client: impl Fn(Conn) -> Task,
@@ -85,11 +85,11 @@ pub(super) async fn serve_each<Task: Future<Output = ()> + Send + 'static>(
     Ok(())
 }
 
-/// What a client waits for to read. Urgent data is asked for by name: a read ends in front of it, and
-/// then a short one does not prove that nothing is left.
+/// The events that a reading client waits for. Urgent data is included: a read ends in front of it,
+/// so a short read does not prove that nothing is left.
 pub(super) const INPUT: Interest = Interest::READABLE.add(Interest::PRIORITY);
 
-/// Carries one client to its end.
+/// Serves one client to its end.
 async fn client(conn: Conn, worker: usize) {
     let Conn { mut client, stream, .. } = conn;
     client.taken_by(worker);
@@ -184,7 +184,7 @@ async fn converse(client: &mut Client, stream: &AsyncFd<OwnedFd>) -> io::Result<
     }
 }
 
-/// Reads what is there, and has the socket waited for again when that was all.
+/// Reads the available bytes, and clears the readiness of the socket if there are no more.
 pub(super) fn read(
     session: &mut Session,
     stream: &OwnedFd,
@@ -208,8 +208,8 @@ pub(super) fn read(
     Ok(())
 }
 
-/// Computes and waits. Computing is done inline, as in most async servers: it holds up every other
-/// task of this thread. `spawn_blocking` would cost more than a short job does.
+/// Computes and waits. It computes inline, as most async servers do, which delays every other task
+/// of this thread. `spawn_blocking` would cost more than a short job.
 async fn run(job: &Job) -> Done {
     let done = job.compute();
     if job.wait().is_zero() {
@@ -221,8 +221,8 @@ async fn run(job: &Job) -> Done {
     done
 }
 
-/// Awaits `io`, but not past `deadline`; `None` when that came first. When it has to wait, other
-/// tasks have their turn, and the `reads` of this one begin anew.
+/// Awaits `io` until `deadline`; `None` if the deadline came first. If it has to wait, other tasks
+/// get their turn, and this task's count of `reads` restarts.
 async fn before<T>(
     idle: &mut Pin<&mut Sleep>,
     deadline: Instant,
@@ -246,7 +246,7 @@ async fn before<T>(
     .await
 }
 
-/// Closes in order, and says how that ended.
+/// Closes in order, and returns how that ended.
 pub(super) async fn close(client: &Client, stream: &AsyncFd<OwnedFd>) -> io::Result<Ending> {
     let idle_timeout = client.server().config.idle_timeout;
     let mut closing = Closing::begin(stream.get_ref());
@@ -264,7 +264,7 @@ pub(super) async fn close(client: &Client, stream: &AsyncFd<OwnedFd>) -> io::Res
     }
 }
 
-/// Does what a client needs done outside its connection, or waits until that can go on.
+/// Does a client's work outside its connection, or waits until that work can go on.
 async fn go_outside(
     session: &mut Session,
     stream: &OwnedFd,

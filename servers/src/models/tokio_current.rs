@@ -3,8 +3,8 @@
 //! Waits in: epoll_wait(2), inside tokio's driver; tasks wait in `.await`.
 //! Scheduler: tokio's queue of ready tasks; a task that computes delays all others.
 //! Runs out of: its one core; then memory, a task for each client. Timers tick in milliseconds.
-//! Compare: `mio.rs`, which is under it: the difference is what a runtime costs and what it
-//! saves writing; `tokio_multi.rs` (several threads).
+//! Compare: `mio.rs`, on which tokio is built: the difference is the cost of a runtime, and the
+//! code that it saves; `tokio_multi.rs` (several threads).
 //! In C, what is below it: `benches/yardstick/c/epoll_edge.c`.
 
 use std::io;

@@ -1,8 +1,8 @@
 //! Tokio on several threads: a task for each client, on a runtime that steals work.
 //!
-//! Waits in: epoll_wait(2), inside tokio's driver, in one worker at a time; tasks in `.await`.
+//! Waits in: epoll_wait(2), inside tokio's driver, in one worker at a time; tasks wait in `.await`.
 //! Scheduler: tokio's queues, one for each worker, from which idle workers steal.
-//! Runs out of: accepting, which is one task, before anything else; then cores and memory.
+//! Runs out of: accepting, which is a single task; then cores and memory.
 //! Compare: `tokio_current.rs` (one thread, no stealing, no waking of other cores).
 //! In C, what is below it: `benches/yardstick/c/multi_reactor.c`.
 

@@ -1,12 +1,12 @@
 //! Tokio, sharded: a runtime of one thread for each processor, each with its own listener.
 //!
 //! Waits in: epoll_wait(2), inside tokio's driver, in every thread; tasks wait in `.await`.
-//! Scheduler: the kernel gives a new client to one of the listeners by a hash of its address; after
-//! that its thread's queue of ready tasks, for good. Threads are pinned: nothing is stolen and
-//! nothing moves.
+//! Scheduler: the kernel gives a new client to one of the listeners by a hash of its address; the
+//! client then stays in that thread's queue of ready tasks. Threads are pinned: nothing is stolen
+//! and nothing moves.
 //! Runs out of: luck first, as `multi_reactor.rs` does; then cores and memory.
-//! Compare: `multi_reactor.rs` (the same without a runtime); `tokio_multi.rs` (stealing instead
-//! of sharding). It tells what sharding saves from what another way of doing I/O saves.
+//! Compare: `multi_reactor.rs` (the same without a runtime); `tokio_multi.rs` (stealing instead of
+//! sharding). It separates the effect of sharding from that of other ways of doing I/O.
 //! In C, what is below it: `benches/yardstick/c/multi_reactor.c`.
 
 use std::io;

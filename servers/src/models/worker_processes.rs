@@ -3,13 +3,14 @@
 //! Waits in: epoll_wait(2), in every worker, for its own listener and its own clients; the first
 //! process in waitpid(2), for workers that die.
 //! Scheduler: the kernel gives a new client to one of the listeners by a hash of its address
-//! (SO_REUSEPORT, socket(7)); after that its worker's loop, for good.
-//! Runs out of: luck first, as `multi_reactor.rs` does; then cores, descriptors and memory, of which
-//! each process has its own. A worker that dies takes its clients along, and a successor takes its
-//! place.
+//! (SO_REUSEPORT, socket(7)); the client stays with that worker's loop.
+//! Runs out of: luck first, as `multi_reactor.rs` does; then cores, descriptors and memory, which
+//! each process has for itself. A worker that dies takes its clients along, and a new worker
+//! replaces it.
 //! Compare: `multi_reactor.rs` (the same loops in threads); `prefork.rs` (processes that block).
 //! Nginx works like this, and Node's cluster.
-//! In C: `benches/yardstick/c/worker_processes.c`; nearest to the variant: `benches/yardstick/c/shared_listener.c`.
+//! In C: `benches/yardstick/c/worker_processes.c`; nearest to the variant:
+//! `benches/yardstick/c/shared_listener.c`.
 //!
 //! `worker-processes-shared` has one listening socket in all the loops.
 

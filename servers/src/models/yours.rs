@@ -1,9 +1,9 @@
-//! Yours: a model to fill in. It accepts every client and sends it away unserved, so it fails
-//! `c10k check --model yours` until `run` serves them.
+//! Yours: a model to fill in. It accepts every client and closes it unserved, so it fails `c10k
+//! check --model yours` until `run` serves clients.
 //!
-//! Waits in: (say here which calls your model sleeps in)
-//! Scheduler: (who decides which client is served next: the kernel, a queue, your loop)
-//! Runs out of: (threads, descriptors, memory, time: what ends first when clients keep coming)
+//! Waits in: (the calls in which your model sleeps)
+//! Scheduler: (what decides which client is served next: the kernel, a queue, your loop)
+//! Runs out of: (threads, descriptors, memory, time: what is exhausted first as clients grow)
 //! Compare: `sequential.rs`, which serves one client at a time with two lines.
 
 use std::io;

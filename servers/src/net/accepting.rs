@@ -1,5 +1,5 @@
-//! Accepting: each attempt ends with a client, admitted or shed, or a pause; every errno is
-//! classified. And those who are in the kernel's queue when the server stops.
+//! Accepting: each attempt ends with a client, admitted or shed, or with a pause; every errno is
+//! classified. It also accepts clients that wait in the kernel's queue when the server stops.
 
 use std::io;
 use std::mem;

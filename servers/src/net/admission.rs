@@ -1,4 +1,4 @@
-//! Admission: how many connections are live, at most so many, and waiting for the last to go.
+//! Admission: the number of live connections, their limit, and waiting for the last to close.
 
 use std::sync::PoisonError;
 

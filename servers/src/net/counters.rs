@@ -1,4 +1,4 @@
-//! What happened to the clients of a server, for its report.
+//! The server's counters, for its report.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

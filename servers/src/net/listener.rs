@@ -1,4 +1,4 @@
-//! A listening socket: accepting from it, whether it blocks or not.
+//! A listening socket, blocking or non-blocking.
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};

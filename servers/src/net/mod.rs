@@ -1,5 +1,5 @@
-//! The server: accepting, admission and shedding, the same for every model, so that no difference
-//! between two models comes from here.
+//! The server: accepting, admission and shedding. They are the same for every model, so they cause
+//! no difference between models.
 
 mod accepting;
 mod admission;

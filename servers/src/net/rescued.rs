@@ -1,8 +1,8 @@
 //! Clients in the listen queue when the server stops.
 //!
-//! Shutting a listening socket down resets everybody in its queue, with the requests that they have
-//! sent. So the handler of the first signal accepts them before it goes on, and puts them here, by
-//! descriptor number, in atomics; who accepts finds them here once the listener is shut down.
+//! Shutting down a listening socket resets all connections in its queue, with the requests that
+//! they have sent. So the handler of the first signal accepts them first and stores their
+//! descriptors here, in atomics. The accepting code finds them here once the listener is shut down.
 
 use std::os::fd::RawFd;
 

@@ -1,11 +1,11 @@
-//! The completion loop: what it keeps about its clients (completion handlers in Schmidt's pattern).
-//! A loop waits for completions, gives each to its client, and then gives turns, in which clients
-//! start their next operations.
+//! The completion loop and its clients (completion handlers in Schmidt's pattern). A loop waits for
+//! completions, passes each to its client, and then gives turns, in which clients start their next
+//! operations.
 //!
 //! The invariant of this module: **a client stays while the kernel works for it.** Until the
-//! completion the kernel may use the client's memory and descriptor. A client that has to leave is
-//! therefore doomed and not removed: its socket is shut down, which ends every operation, and the
-//! client leaves with its last completion.
+//! completion, the kernel may use the client's memory and descriptor. A client that has to leave is
+//! therefore marked as doomed and not removed: its socket is shut down, which ends every operation,
+//! and the client leaves with its last completion.
 //!
 //! Next: `ring`, the io_uring itself.
 

@@ -1,8 +1,8 @@
-//! An io_uring for the completion loops: operations go in, completions come out, and every
-//! operation that was started is tracked to its end.
+//! An io_uring for the completion loops: it submits operations, returns completions, and tracks
+//! every operation to its end.
 //!
-//! Memory that the kernel works on must not move until the operation is complete. The functions
-//! that hand such memory to the kernel are `unsafe`, for that reason only.
+//! Memory that the kernel uses must not move until the operation is complete. The functions that
+//! pass such memory to the kernel are `unsafe` for that reason only.
 
 mod buffers;
 mod files;

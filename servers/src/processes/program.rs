@@ -1,6 +1,6 @@
-//! A child that becomes another program: this one again, with the server's own arguments and one
-//! more. It therefore has the same settings as the server. What only the server knows, such as how
-//! far stopping has come, is in memory that both map.
+//! A child that becomes another program: this program again, with the server's arguments and one
+//! more. It therefore has the server's settings. State that only the server has, such as the stage
+//! of stopping, is in memory that both map.
 
 use std::env;
 use std::ffi::{CString, OsString, c_char};

@@ -1,9 +1,9 @@
-//! State in another process: Redis, over one connection for each thread that serves.
+//! State in another process: Redis, over one connection for each serving thread.
 //!
-//! A step in the middle is two round trips, a read and a write; the first and the last are one each.
-//! That is no transaction: a client that takes two steps of one session at the same time may lose
-//! one of them. Waiting is bounded, and a store that is gone is tried again after a pause, so that
-//! a server without its store refuses steps and serves everything else.
+//! A step in the middle of a session takes two round trips, a read and a write; the first and the
+//! last step take one each. This is not a transaction: a client that takes two steps of one session
+//! at the same time may lose one of them. Waiting is bounded. A store that has gone is tried again
+//! after a pause, so a server without its store refuses steps and serves everything else.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};

@@ -1,17 +1,17 @@
-//! Where a server keeps the state of sessions between two requests. The arithmetic is the protocol's
-//! and the same in each; only the home differs.
+//! The homes of sessions: where a server keeps their state between two requests. The arithmetic is
+//! the protocol's and the same in each home.
 //!
 //! - [`table`]: a table that all connections share, under one lock, under many, or in a concurrent
 //!   map
 //! - [`token`]: with the client, signed
 //! - [`external`]: in Redis
 //!
-//! The other two homes, the request itself and the connection, need nothing of a server.
+//! The other two homes, the request itself and the connection, need nothing from the server.
 //!
-//! A step is taken where its request is read, as a short product is: it costs a lookup and a look at
-//! the history, and handing it to a worker would cost more. A store in another process is waited
-//! for, so there a step is a job and runs where the model runs jobs: in a loop without workers the
-//! whole loop waits.
+//! A step is taken where its request is read, as a short product is. It costs a lookup and a pass
+//! over the history, and handing it to a worker would cost more. A store in another process has to
+//! be waited for, so there a step is a job and runs where the model runs jobs. In a loop without
+//! workers the whole loop waits.
 
 pub mod external;
 pub mod table;
@@ -80,7 +80,7 @@ pub(crate) fn open(model: &Model, config: &Config) -> Result<Opened, StartError>
         _ => HISTORY_BYTES_MAX,
     };
     if state.history > most || !state.history.is_multiple_of(8) {
-        return wrong(format!("a history is a multiple of 8 bytes, at most {most}"));
+        return wrong(format!("the history must be a multiple of 8 bytes, at most {most}"));
     }
     if let Some(reason) = model.refuses(state.home) {
         return wrong(reason);

@@ -1,9 +1,9 @@
 //! A table of sessions that all connections of a process share.
 //!
-//! It is bounded, and what is not used for long enough expires. Under locks, sessions are in the
-//! order of their last use, so that the next one to expire is always at the front: a look at it costs
-//! nothing, and nobody ever goes through the whole table. The concurrent map has no order, so
-//! there a sweep goes through all of it now and then.
+//! Its size is bounded, and sessions that are not used expire. Under locks, sessions are in the
+//! order of their last use, so the next one to expire is always at the front. Finding it costs
+//! nothing, and no code scans the whole table. The concurrent map has no order, so a sweep scans
+//! all of it from time to time.
 //!
 //! A step is taken under the lock of its session's part of the table. Copying the state out and
 //! back would cost as much as the step.

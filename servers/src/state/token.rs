@@ -1,6 +1,6 @@
 //! State with the client: a token that holds all of it, signed with a key that only the server has
-//! (HMAC-SHA256). The server keeps nothing, so nothing is lost with it, and nothing can be taken back
-//! before it expires: a client may go on from the same token twice.
+//! (HMAC-SHA256). The server keeps nothing, so a restart loses nothing. It also cannot revoke a
+//! token before it expires: a client may continue from the same token twice.
 
 use std::fs::File;
 use std::io::Read;

@@ -1,22 +1,23 @@
 //! Stopping: signals, drain and cut.
 //!
 //! The first SIGINT or SIGTERM shuts the listening sockets down and half-closes every live
-//! connection for reading. Both wake whatever a model waits in (accept, read, select, poll,
+//! connection for reading. Both wake whatever call a model waits in (accept, read, select, poll,
 //! epoll, io_uring, a runtime) without adding anything to its path: accepting fails, and a
-//! connection delivers what it had received and then reads as ended. A second
-//! signal, or the drain timeout, shuts the connections down in both directions: the cut.
+//! connection delivers the bytes it had received and then reads as ended. A second signal, or the
+//! drain timeout, shuts the connections down in both directions: the cut.
 //!
-//! A server of several processes is stopped through the first one: how far stopping has come is
-//! on their shared page, and the handler passes the signal on to the children, which end their
-//! own connections. Signals from anybody else the children ignore: a terminal sends its Ctrl-C
-//! to all of them at once, and that is one signal and not two.
+//! A server of several processes is stopped through the first one. The stage of stopping is on
+//! their shared page, and the handler passes the signal on to the children, which end their own
+//! connections. The children ignore signals from other senders, because a terminal sends its Ctrl-C
+//! to all of them at once, and that counts as one signal.
 //!
-//! What does not end by itself is ended: children that are left [`KILL_AFTER`] the cut are killed
-//! (one may be stopped, or hang), and [`EXIT_AFTER`] that the first process exits with an error.
+//! Processes that do not end by themselves are ended: [`KILL_AFTER`] the cut, remaining children
+//! are killed (one may be stopped, or hang), and [`EXIT_AFTER`] that, the first process exits with
+//! an error.
 //!
-//! All of it happens in the signal handler, from system calls that signal-safety(7) lists. There
-//! is no signal thread, because a threaded process must not fork, and no flag that somebody has
-//! to poll: a model that is blocked in the read of its only client is woken like any other.
+//! All of this happens in the signal handler, with system calls that signal-safety(7) lists. There
+//! is no signal thread, because a threaded process must not fork. There is no flag to poll: a model
+//! that is blocked in the read of its only client is woken like any other.
 
 pub(crate) mod signals;
 mod watched;
@@ -275,8 +276,7 @@ fn time_is_up(page: &Page, watched: &Watched) {
 /// Ends this process: something in it has not ended by itself. Its counters are lost with it, and
 /// so the exit code is that of a failure.
 fn give_up() -> ! {
-    let words = b"error: the server did not end after it was stopped: it gives up, and its \
-        counters are lost\n";
+    let words = b"error: the server did not stop in time; it exits, and its counters are lost\n";
     // Where nobody reads it, the exit code says the same.
     stdio::complain(words);
     #[expect(unsafe_code, reason = "exit(3) is not for signal handlers")]

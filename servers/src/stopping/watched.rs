@@ -1,10 +1,10 @@
-//! What is to be shut down when the server stops: its listeners and its live connections, by
-//! descriptor number, in atomics, since a signal handler goes through them.
+//! The listeners and live connections to shut down when the server stops: by descriptor number, in
+//! atomics, because a signal handler reads them.
 //!
-//! The race of stopping is here. A descriptor may come into the table while the handler goes
-//! through it. So each side writes first and reads then, with a fence between: who watches marks
-//! its descriptor and looks how far stopping has come; who stops goes on to the next stage and
-//! looks at the marks. Whatever the order, at least one of the two sees the other.
+//! The race of stopping is here. A descriptor may enter the table while the handler scans it. So
+//! each side writes first and then reads, with a fence between. The code that adds a descriptor
+//! marks it and then reads the stage of stopping. The handler advances the stage and then reads the
+//! marks. In any order, at least one of the two sees the other.
 
 use std::os::fd::RawFd;
 

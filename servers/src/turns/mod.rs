@@ -1,6 +1,6 @@
-//! What a loop keeps whether the kernel tells it who is ready (`reactor`) or what is complete
-//! (`proactor`): how clients join it and are named, whose turn it is, when something is due, and
-//! whether it accepts.
+//! The parts of every loop, whether the kernel reports who is ready (`reactor`) or what is complete
+//! (`proactor`): how clients join and are named, whose turn it is, which timers are due, and
+//! whether the loop accepts.
 
 mod accepting;
 pub(crate) mod timers;

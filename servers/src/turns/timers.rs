@@ -1,4 +1,4 @@
-//! When something is due in an event loop: the ends of jobs' waits, of silences and of lingering.
+//! Timers of an event loop: for the waits of jobs, idle timeouts and lingering.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The name of a client, which goes through the kernel and back.
+//! The name of a client, which the kernel returns with its events.
 
 /// Names one client of one loop, once: a place in the table is used again, a token is not, so
 /// an event that was in the batch when its client left finds nobody.

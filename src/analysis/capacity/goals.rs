@@ -43,7 +43,7 @@ impl Goals {
         self.0.iter().map(needs).fold(0.0, f64::max)
     }
 
-    /// The longest latency that is asked for.
+    /// The longest latency of the target.
     pub(crate) fn longest(&self) -> Duration {
         let bound = |goal: &Goal| match goal {
             Goal::Quantile { below, .. } => *below,
@@ -52,7 +52,7 @@ impl Goals {
         self.0.iter().map(bound).max().unwrap_or_default()
     }
 
-    /// What a trial says, and why.
+    /// A trial's verdict, and the reason.
     pub(crate) fn judge(&self, trial: &Trial) -> (Verdict, String) {
         let fails = |ours: bool| {
             trial.checks.iter().find(|check| {
@@ -96,7 +96,7 @@ impl fmt::Display for Goals {
 impl Goal {
     fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let wrong = || format!("'{text}' is no target: write p99<20ms, p99.9<5ms or errors<1%");
+        let wrong = || format!("'{text}' is not a target: write p99<20ms, p99.9<5ms or errors<1%");
         let (what, below) = text.split_once('<').ok_or_else(wrong)?;
         let (what, below) = (what.trim(), below.trim());
         if what == "errors" {
@@ -111,7 +111,7 @@ impl Goal {
         let near = |q: &&f64| (**q * 100.0 - percent).abs() < 1e-9;
         let q = inner().find(near).copied().ok_or_else(|| {
             let all: Vec<_> = inner().map(|q| percentile(*q)).collect();
-            format!("'{what}' is none of {}", all.join(", "))
+            format!("'{what}' is not one of {}", all.join(", "))
         })?;
         let below = parse_duration(below).map_err(|error| format!("'{text}': {error}"))?;
         if below.is_zero() { Err(wrong()) } else { Ok(Self::Quantile { q, below }) }

@@ -1,18 +1,18 @@
-//! The search for the highest rate that meets a target: which rate to try next. It knows no server
-//! and no clock.
+//! The search for the highest rate that meets a target: which rate to try next. It knows neither
+//! servers nor clocks.
 //!
-//! Double (or halve) until one rate meets the target and one does not, bisect between them to 2 %,
-//! repeat both edges, and confirm the lower one with a longer trial. A rate that is tried again
-//! counts by the majority of three.
+//! Double (or halve) the rate until one rate meets the target and one does not, bisect between them
+//! to 2 %, repeat both edges, and confirm the lower edge with a longer trial. A rate that is tried
+//! again counts by the majority of three.
 
-/// Met and missed are told apart to this ratio.
+/// The search ends when met and missed rates are within this ratio.
 const RESOLUTION: f64 = 1.02;
 /// A generator at its limit is not that exact.
 const RESOLUTION_LIMITED: f64 = 1.10;
 /// Trials after which the search gives up.
 const TRIALS_MAX: u32 = 80;
 
-/// What came of a trial.
+/// The result of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The target was met.
@@ -34,7 +34,7 @@ pub(crate) enum Stage {
     Bisect,
     /// Trying an edge again.
     Repeat,
-    /// A longer trial of what was found.
+    /// A longer trial of the found rate.
     Confirm,
 }
 
@@ -62,7 +62,7 @@ pub(crate) enum Found {
     Unsettled { met: Option<f64> },
 }
 
-/// A rate and what was seen at it.
+/// A rate and its result.
 #[derive(Clone, Copy, Debug)]
 struct Edge {
     rate: f64,
@@ -118,7 +118,7 @@ impl Search {
         self.found.map_or(Ok(self.step), Err)
     }
 
-    /// Takes the verdict on the trial that [`next`](Self::next) asked for.
+    /// Takes the verdict on the trial of [`next`](Self::next).
     pub(crate) fn saw(&mut self, verdict: Verdict) {
         let (rate, stage) = self.step;
         self.trials += 1;
@@ -177,7 +177,7 @@ impl Search {
 
     fn hit_the_generators_limit(&mut self, rate: f64) {
         self.limited = Some(self.limited.map_or(rate, |limited| limited.min(rate)));
-        // What was met there before was luck.
+        // The earlier success at this rate was luck.
         self.met.retain(|edge| edge.rate < rate);
         self.missed.retain(|edge| edge.rate < rate);
     }
@@ -221,7 +221,7 @@ impl Search {
         });
     }
 
-    /// A longer trial says otherwise: a step down, until one is confirmed.
+    /// The longer trial missed the target: step down until a rate is confirmed.
     fn refuted(&mut self, rate: f64) {
         self.met.retain(|edge| edge.rate < rate);
         self.missed.push(Edge { rate, met: 0, missed: 2 });

@@ -17,23 +17,23 @@ pub(super) fn achieved(trial: &Trial) -> Check {
     if trial.census.offered == 0 {
         return not_judged("kept-up", About::Server, NOTHING_OFFERED);
     }
-    // What was answered within the measurement, over what became due in it. Not over a rate: a
-    // replay has none, and of a random schedule it is not what was offered.
+    // Replies within the measurement, divided by the requests due in it. Not divided by a rate: a
+    // replay has none, and a random schedule does not offer exactly its rate.
     let answered = trial.throughput_per_s * as_f64(trial.phases.measure_ns) / 1e9;
     let offered = as_f64(trial.census.offered);
     let achieved = answered / offered;
-    // What is in flight at the two edges differs, by chance and where the rate changes; four times
-    // the root of all requests is no finding about the server.
+    // The numbers of requests in flight at the two edges differ, by chance and if the rate changes.
+    // A difference of four times the square root of all requests is not a finding.
     let chance = 4.0 / as_f64(trial.census.offered).sqrt();
     let limit = (ACHIEVED_LIMIT - chance).max(0.5);
     let left = trial.census.unfinished + trial.census.never_sent;
     let kept_up = achieved >= limit && share(left, trial.census.offered) <= 1.0 - ACHIEVED_LIMIT;
     let message = format!(
-        "overloaded: only {:.0} % of the offered load was answered in time; do not compare its \
-         latencies with those of others",
+        "overloaded: only {:.0} % of the offered load was answered in time; do not compare these latencies with \
+         others",
         achieved * 100.0
     );
-    // Where the rate was to change, nothing is said to be at equal load: each step has its own figures.
+    // With a changing rate there is no equal load: each step has its own figures.
     let status = if trial.load.arrivals.changes() { Status::Warn } else { Status::Fail };
     check("kept-up", About::Server, unless(kept_up, status), (achieved, limit), message)
 }
@@ -48,7 +48,7 @@ pub(super) fn fairness(trial: &Trial) -> Check {
         && (per_connection >= FAIRNESS_REPLIES_MIN || connections.served < connections.asked);
     let even = connections.jain >= FAIRNESS_LIMIT || !judged;
     let message = format!(
-        "starved: among {} clients the best served got {} replies and the worst {}",
+        "starved: of {} clients, the best served got {} replies and the worst served {}",
         connections.asked, connections.ok_max, connections.ok_min
     );
     let seen = (connections.jain, FAIRNESS_LIMIT);
@@ -60,7 +60,8 @@ pub(super) fn effective_concurrency(trial: &Trial) -> Check {
     if trial.throughput_per_s <= 0.0 {
         return not_judged("effective-concurrency", About::Server, NO_REPLY);
     }
-    // A connection that carries so many requests or lives so long is not always as deep as it may.
+    // A connection with a limited number of requests or lifetime does not always use its full
+    // depth.
     let depth = trial.load.conduct.as_ref().map_or(1, |conduct| match conduct.pipeline {
         _ if conduct.requests_per_connection.is_some() || conduct.lifetime_ns.is_some() => 1,
         depth => depth,
@@ -71,8 +72,7 @@ pub(super) fn effective_concurrency(trial: &Trial) -> Check {
     let share = accounted / as_f64((connections.asked * depth).max(1) as u64);
     let message = if depth > 1 {
         format!(
-            "only {:.1} requests were in service on average, although up to {depth} are allowed on \
-             each of {} connections",
+            "only {:.1} requests were in service on average, although each of {} connections allows up to {depth}",
             connections.effective_concurrency, connections.asked
         )
     } else {
@@ -82,15 +82,17 @@ pub(super) fn effective_concurrency(trial: &Trial) -> Check {
             connections.effective_concurrency, connections.asked
         )
     };
-    // Only who was answered in time counts, so a client that waits for its turn is not in service.
+    // Only clients that were answered in time count, so a client that waits for its turn is not in
+    // service.
     let status = unless(share >= EFFECTIVE_CONCURRENCY_LIMIT, Status::Warn);
     let seen = (share, EFFECTIVE_CONCURRENCY_LIMIT);
     check("effective-concurrency", About::Server, status, seen, message)
 }
 
-/// How often a client that thinks between its requests has its turn in the measurement, if it waits for nothing
-/// else: who thinks for longer than is measured is not starved. The mean of thinking is known by Little's law, as those
-/// who think over the requests. Clients that do not think have any number of turns.
+/// How many requests a thinking client can send in the measurement, if it only thinks: a client
+/// that thinks for longer than the measurement is not starved. The mean think time follows from
+/// Little's law: thinking clients divided by the request rate. Clients that do not think have no
+/// such limit.
 fn turns_of_thinkers(trial: &Trial) -> f64 {
     let measured_s = as_f64(trial.phases.measure_ns) / 1e9;
     let thinking = trial.connections.thinking;
@@ -108,8 +110,8 @@ pub(super) fn never_served(trial: &Trial) -> Check {
     let judged = turns_of_thinkers(trial) >= FAIRNESS_REPLIES_MIN
         && (trial.load.arrivals.rate_per_s().is_none() || turns >= FAIRNESS_REPLIES_MIN);
     let message = format!(
-        "starved: {never} of {} clients got no reply during the measurement; percentiles lack \
-         those still waiting after the drain",
+        "starved: {never} of {} clients got no reply during the measurement; percentiles exclude those still \
+         waiting after the drain",
         connections.asked
     );
     let status = unless(never == 0 || !judged, Status::Warn);

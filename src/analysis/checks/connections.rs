@@ -57,10 +57,8 @@ fn idle(trial: &Trial) -> Option<Check> {
 fn misbehaved(trial: &Trial) -> Check {
     let absent = trial.misbehaving.iter().filter(|(_, clients)| clients.opened == 0);
     let absent: Vec<_> = absent.map(|(way, _)| way.as_str()).collect();
-    let message = format!(
-        "no {} could connect: these figures are of a load without them",
-        absent.join(" and no ")
-    );
+    let message =
+        format!("no {} could connect: the load ran without them", absent.join(" and no "));
     let seen = (as_f64(absent.len() as u64), 0.0);
     check("misbehaving", About::Server, unless(absent.is_empty(), Status::Warn), seen, message)
 }

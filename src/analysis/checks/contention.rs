@@ -7,8 +7,9 @@ use crate::document::{About, Check, Contention, Status, Trial};
 /// Share of the time in which a thread may wait for a processor where there is one for each.
 const PRESSURE_LIMIT: f64 = 0.10;
 
-/// More threads than processors wanted to run: before the load began, when none of them was the
-/// load's; or during it, though server and generator have a processor for each of their threads.
+/// More threads than processors were runnable: before the load began, when none of them belonged to
+/// the load; or during it, although server and generator have a processor for each of their
+/// threads.
 pub(super) fn load_above_cores(trial: &Trial, found: &Contention) -> Check {
     let Contention { processors, runnable, pressure_share } = *found;
     if runnable > processors {

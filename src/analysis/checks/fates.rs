@@ -43,8 +43,8 @@ pub fn of_request(name: &str) -> &'static str {
 #[must_use]
 pub fn of_connect(name: &str) -> &'static str {
     match name {
-        "refused" => "nobody listened there",
-        "timed_out" => "not open within the connect timeout: the listen queue may be full",
+        "refused" => "no server listened there",
+        "timed_out" => "it did not open within the connect timeout: the listen queue may be full",
         "reset" => "aborted during the handshake",
         "unreachable" => "no route to the host",
         "no_port" => {
@@ -115,8 +115,8 @@ fn answered(trial: &Trial) -> Check {
         _ if census.unfinished > 0 => (
             Status::Warn,
             format!(
-                "{} requests had no reply when the drain ended: the latencies include them at \
-                 their age then; use a longer --drain",
+                "{} requests had no reply when the drain ended: latencies include them with their age at that time; \
+                 use a longer --drain",
                 census.unfinished
             ),
         ),
@@ -137,7 +137,7 @@ fn connects(trial: &Trial) -> Check {
     }
     let failures: u64 = kinds.values().sum();
     let ours = ["no_port", "no_descriptor"].iter().any(|kind| kinds.contains_key(*kind));
-    // Where nobody listens there was no server for a while, and no figure is about one.
+    // If no process listens, there was no server for a while, and no figure describes one.
     let bad = if kinds.contains_key("refused") { Status::Fail } else { Status::Warn };
     let message = format!("{failures} connects failed: {}", explained(&kinds, of_connect));
     let about = if ours { About::Generator } else { About::Server };

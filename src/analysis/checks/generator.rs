@@ -8,7 +8,7 @@ use crate::document::Distribution;
 const GENERATOR_BUSY_LIMIT: f64 = 0.90;
 /// From here on, in an open loop, requests begin to be sent late in bursts.
 const GENERATOR_BUSY_WARNING: f64 = 0.70;
-/// The generator may be late by so much at p99, or by a tenth of what it measures.
+/// The generator may be late by this much at p99, or by a tenth of the measured latency.
 const LAG_WARNING_NS: f64 = 200_000.0;
 /// Lateness over the measured p99 from which on the generator measures itself.
 const LAG_LIMIT_SHARE: f64 = 0.5;
@@ -16,7 +16,7 @@ const LAG_LIMIT_SHARE: f64 = 0.5;
 pub(super) fn generator_busy(trial: &Trial) -> Check {
     let busy = trial.client.busiest_thread_share;
     if trial.client.cpu_ns == 0 {
-        let why = "the measurement was too short to see the generator's CPU time";
+        let why = "the measurement was too short to measure the generator's CPU time";
         return not_judged("generator-cpu", About::Generator, why);
     }
     let percent = busy * 100.0;
@@ -44,8 +44,8 @@ pub(super) fn generator_busy(trial: &Trial) -> Check {
     check("generator-cpu", About::Generator, status, (busy, GENERATOR_BUSY_LIMIT), message)
 }
 
-/// Lateness is judged by the farthest of these quantiles that both it and what is measured have
-/// enough samples for.
+/// Lateness is judged at the farthest of these quantiles for which lateness and latency both have
+/// enough samples.
 const LAG_QUANTILES: [f64; 5] = [0.99, 0.95, 0.9, 0.75, 0.5];
 
 pub(super) fn sched_lag(trial: &Trial) -> Check {
@@ -57,7 +57,7 @@ pub(super) fn sched_lag(trial: &Trial) -> Check {
         LAG_QUANTILES.into_iter().find_map(|q| Some((q, known(late, q)?, known(headline, q)?)));
     let Some((q, lag, measured)) = judged else {
         let why = format!(
-            "{} requests with a latency are too few to judge how late the generator sent",
+            "{} requests are too few to judge how late the generator sent",
             headline.count.min(late.count)
         );
         return not_judged("sched-lag", About::Generator, &why);

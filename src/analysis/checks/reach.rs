@@ -3,8 +3,8 @@
 use crate::analysis::metric::Kind;
 use crate::document::{About, Flag};
 
-/// Checks of the machine and of the load generator, for documents of earlier versions, whose flags do not say whose
-/// doing they are.
+/// Checks of the machine and of the load generator, for documents of earlier versions, whose flags
+/// do not record their cause.
 const OUTSIDE: [&str; 13] = [
     "arrivals-as-asked",
     "census",
@@ -21,7 +21,7 @@ const OUTSIDE: [&str; 13] = [
     "steal",
 ];
 
-/// Where a warning says that these figures are not what they seem. Others are remarks.
+/// Checks whose warnings make these figures invalid. Other warnings are remarks.
 const WARNED: [(&str, &[Kind]); 14] = [
     ("arrivals-as-asked", &[Kind::Latency]),
     ("effective-concurrency", SERVED),
@@ -44,8 +44,8 @@ const TIMED: &[Kind] = &[Kind::Throughput, Kind::Latency];
 /// The same, and what they cost.
 const SERVED: &[Kind] = &[Kind::Throughput, Kind::Latency, Kind::Cost];
 
-/// Whether what was flagged is of the machine or the load generator and not of the server. It was measured outside
-/// of the server, so a trial with it is no evidence for or against that.
+/// Whether the machine or the load generator, not the server, caused the flag. Such a trial is no
+/// evidence for or against the server.
 #[must_use]
 pub(crate) fn is_outside(flag: &Flag) -> bool {
     match flag.about {
@@ -54,9 +54,9 @@ pub(crate) fn is_outside(flag: &Flag) -> bool {
     }
 }
 
-/// Whether a figure of this kind is not what it seems in a trial with this flag, in which the check failed or only
-/// warned. A failure of the machine's or the generator's making leaves memory as it is; any other failure leaves
-/// nothing.
+/// Whether a flag, failed or only warned, invalidates this kind of figure in its trial. A failure
+/// caused by the machine or the generator leaves memory valid; any other failure invalidates all
+/// figures.
 #[must_use]
 pub(crate) fn reaches(flag: &Flag, failed: bool, kind: Kind) -> bool {
     if failed {

@@ -9,27 +9,27 @@ use crate::document::{Greetings, RequestRecord};
 /// Share of failed requests, and of connections without the greeting that was due.
 const ERRORS_LIMIT: f64 = 0.01;
 
-/// Why a check that takes a share of the requests, or of the replies, says nothing.
+/// Why a check on a share of requests or replies has nothing to judge.
 pub(super) const NOTHING_OFFERED: &str = "no request was due during the measurement";
 pub(super) const NO_REPLY: &str = "no reply arrived during the measurement";
 
 pub(super) fn wrong_replies(trial: &Trial) -> Check {
     let wrong = trial.census.wrong();
     let example = trial.census.wrong_example.as_deref().unwrap_or_default();
-    // Whoever asks a server of HTTP in lines is told so by its first one.
+    // An HTTP server's first reply to a line reveals that it speaks HTTP.
     let speaks_http = example.starts_with("HTTP/1.") && trial.load.framing != "http";
     let one_length = matches!(
         trial.load.request,
         RequestRecord::Http { expect_bytes: None, any_length: false, .. }
     );
     let hint = if speaks_http {
-        "; it speaks HTTP: say --framing http --path /"
+        "; the server speaks HTTP: use --framing http --path /"
     } else if one_length && example.starts_with("a body of") {
-        "; if bodies may differ in length, say so with --any-length"
+        "; if bodies may differ in length, use --any-length"
     } else {
         ""
     };
-    let message = format!("{wrong} replies were wrong, the first: {example:?}{hint}");
+    let message = format!("{wrong} replies were wrong; the first was {example:?}{hint}");
     let replies = trial.census.ok + wrong;
     if replies == 0 {
         return not_judged("right-replies", About::Server, NO_REPLY);

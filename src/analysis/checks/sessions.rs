@@ -8,7 +8,7 @@ use crate::document::{About, Check, SessionsRecord, Status};
 /// connection, and so a finding and no failure to measure.
 pub(crate) const LOST: &str = "lost_session";
 
-/// What became of the sessions.
+/// The outcomes of the sessions.
 pub(super) fn session_checks(sessions: &SessionsRecord) -> Vec<Check> {
     let SessionsRecord { started, lost, wrong, reconciles, .. } = *sessions;
     if started == 0 {

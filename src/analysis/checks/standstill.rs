@@ -48,14 +48,14 @@ fn words(trial: &Trial, found: &StandstillRecord) -> String {
         Err(_) => "during the warm-up".into(),
     };
     let mut text = format!(
-        "the generator stood still for {} of the measurement ({:.1} %), {} of it at once, {when}",
+        "the generator stood still for {} of the measurement ({:.1} %), {} of it in one piece, {when}",
         show_ns(found.measured_ns / trial.load.threads.max(1) as u64),
         found.share * 100.0,
         show_ns(found.longest_ns),
     );
     let Some(requests) = &found.requests else { return text };
     text.push_str(&format!(
-        ": {} requests waited for the generator and not for the server",
+        ": {} requests waited for the generator, not for the server",
         requests.count
     ));
     if let Some(p99) = without(trial.latency.headline(), requests) {

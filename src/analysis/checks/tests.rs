@@ -77,7 +77,7 @@ fn what_was_interrupted_says_when_and_blames_no_server_that_was_not_asked() {
     assert!(complete(&trial).starts_with("interrupted after "), "{}", complete(&trial));
     trial.phases.measure_ns = 0;
     trial.connections.served = 0;
-    assert_eq!(complete(&trial), "interrupted before anything was measured");
+    assert_eq!(complete(&trial), "interrupted before the measurement");
     assert!(check_trial(&trial, None).iter().all(|check| check.about != About::Server));
 }
 

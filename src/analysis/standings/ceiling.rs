@@ -1,4 +1,5 @@
-//! Many unlike servers in one narrow band: they were not measured, but what limits all of them.
+//! Detects many unlike servers in one narrow band: the run measured their common limit, not the
+//! servers.
 
 use servers::{Family, models};
 
@@ -6,20 +7,20 @@ use crate::document::{Ceiling, Cell, Validity};
 
 /// The fastest within the band over the slowest, less 1.
 const BAND: f64 = 0.05;
-/// Fewer models in a band than this are no sign of anything.
+/// Fewer models in a band than this mean nothing.
 const MODELS_MIN: usize = 5;
-/// So many families of models do not come out alike by nature.
+/// Models of this many families are not equal by chance.
 const FAMILIES_MIN: usize = 3;
 
 /// In the place of a check: what the generator did against the null baseline.
 const REFERENCE: (&str, &str) =
-    ("reference", "the load generator, by what it did against the null baseline,");
+    ("reference", "the load generator, according to the null baseline,");
 
 /// What tells by its check that it was used up, and what it is.
 const LIMITS: [(&str, &str); 3] = [
     ("generator-cpu", "the load generator"),
-    ("load-above-cores", "this machine, which others used too"),
-    ("steal", "this machine, whose processors the hypervisor took"),
+    ("load-above-cores", "this machine, which other programs used too"),
+    ("steal", "this machine, from which the hypervisor took processor time"),
 ];
 
 /// The ceiling of the cells of one workload, if they are of a closed loop and have one. `bound` are the
@@ -50,8 +51,8 @@ pub(super) fn shared_ceiling(cells: &[&Cell], bound: &[String]) -> Option<Ceilin
         families: families.iter().map(|family| family.name().into()).collect(),
         spread,
         sentence: format!(
-            "A shared ceiling, not equal servers: {} models of {} families are within {:.1} % of \
-             each other, and {whose} was at its limit; compare CPU per request.",
+            "A shared ceiling, not equal servers: {} models of {} families are within {:.1} % of each other, and \
+             {whose} was at its limit. Compare CPU per request.",
             band.len(),
             families.len(),
             (spread - 1.0) * 100.0
@@ -123,7 +124,7 @@ mod tests {
         let said = "Ranked by CPU per request, as the load generator limits throughput.";
         assert!(standings.sentence.ends_with(said), "{}", standings.sentence);
         let crowded = found(&cells(&UNLIKE, 0.01, Some("load-above-cores"))).expect("a ceiling");
-        assert!(crowded.sentence.contains("which others used too"), "{}", crowded.sentence);
+        assert!(crowded.sentence.contains("which other programs used too"), "{}", crowded.sentence);
     }
 
     #[test]

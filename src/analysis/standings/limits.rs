@@ -1,7 +1,7 @@
-//! The metric that ranks the models of a workload: the one that the models themselves limit. Where
-//! clients think or a rate is set, throughput is the clients' and waiting is the servers'. Where
-//! the generator or a wait within requests is the limit, all come to much the same throughput, and
-//! what a request costs tells them apart.
+//! The metric that ranks the models of a workload: the one that the models themselves limit. If
+//! clients think or a rate is set, throughput depends on the clients and latency on the servers. If
+//! the generator or a wait within requests is the limit, all models reach about the same
+//! throughput, and the cost of a request distinguishes them.
 
 use crate::analysis::doubt;
 use crate::analysis::metric::{CAPACITY, Metric, SERVER_CPU, latency};
@@ -45,8 +45,8 @@ pub(super) fn why_by_cost(cells: &[&Cell], reference: Option<&Reference>) -> Opt
     }
 }
 
-/// Whether a model serves so much less than the others that it has another limit, in a ranking by what a request
-/// costs.
+/// Whether a model, in a ranking by cost, serves so much less than the others that it has another
+/// limit.
 pub(super) fn is_behind(metric: &Metric, cell: &Cell, cells: &[&Cell]) -> bool {
     let served = |cell: &Cell| cell.throughput_per_s.median;
     metric.is(&SERVER_CPU) && cell.is_closed() && served(cell) < BEHIND * most_served(cells)

@@ -7,7 +7,7 @@ use crate::statistics::interval::CONFIDENCE;
 use crate::statistics::signed_rank::{self, Shift};
 use crate::statistics::{Interval, Verdict, ratio};
 
-/// The figures whose noise is told.
+/// The figures for which noise is reported.
 const METRICS: [Metric; 6] = [CAPACITY, MEDIAN, UPPER, TAIL, SERVER_CPU, MEMORY];
 
 /// The noise of one workload, for each model in it that was measured twice.
@@ -33,7 +33,7 @@ fn floor(workload: &str, metric: &Metric, twin: &Cell, first: &Cell) -> Option<N
     })
 }
 
-/// By ranks where there are pairs enough for that: one stall is no noise floor.
+/// By ranks if there are enough pairs, so that a single stall does not set the noise floor.
 fn exact(of: &[f64], to: &[f64]) -> Option<ratio::Ratio> {
     let differences = of.iter().zip(to).map(|(of, to)| (of / to).ln()).collect::<Vec<f64>>();
     let Shift { value, interval, p_value } = signed_rank::shift(&differences, 1.0 - CONFIDENCE)?;
@@ -47,14 +47,14 @@ pub(crate) fn away(ratio: f64) -> f64 {
     ratio.max(1.0 / ratio) - 1.0
 }
 
-/// The smallest difference in this figure that is no noise, if that is known.
+/// The smallest difference in this figure above the noise floor, if the floor is known.
 pub(super) fn smallest_detectable(noise: &[NoiseFloor], metric: &Metric) -> Option<f64> {
     let own = noise.iter().filter(|floor| floor.metric == metric.name);
     own.map(|floor| floor.smallest_detectable).max_by(f64::total_cmp)
 }
 
-/// A verdict where equal models differ by so much: a smaller difference is none, and sameness within a
-/// margin that is smaller than the noise cannot be seen.
+/// The verdict with this noise floor: a smaller difference is none, and equality within a margin
+/// below the noise cannot be shown.
 pub(super) fn limited(verdict: Verdict, ratio: f64, margin: f64, detectable: f64) -> Verdict {
     match verdict {
         Verdict::Better | Verdict::Worse if away(ratio) < detectable => Verdict::CannotTell,

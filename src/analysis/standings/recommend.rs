@@ -6,11 +6,11 @@ use crate::analysis::metric::{MEMORY, Metric, SERVER_CPU, TRIALS_MIN, named};
 use crate::document::{Cell, Recommendation, Standings, Sureness};
 use crate::statistics::Verdict;
 
-/// So many names are read; more are counted.
+/// At most this many names are listed; further ones are counted.
 const NAMES: usize = 6;
 
-/// What to take under one workload, by its standings. A model of which nobody knows is never in the group: its
-/// noise would be what recommends it.
+/// The recommendation for one workload, from its standings. An undecided model is never in the
+/// group, because its noise would recommend it.
 pub(super) fn recommendation(standings: &Standings, cells: &[&Cell]) -> Option<Recommendation> {
     let best = *cells.iter().find(|cell| cell.model == standings.best)?;
     let metric = named(&standings.metric)?;
@@ -91,7 +91,7 @@ fn sentence(
         );
     }
     let mut text = format!(
-        "Take any of {}: by {} they cannot be distinguished from {} ({}).",
+        "Take any of {}: by {}, they cannot be distinguished from {} ({}).",
         names(group),
         metric.words,
         best.model,
@@ -116,7 +116,7 @@ fn sentence(
 
 fn nothing_known(metric: &Metric, best: &Cell) -> String {
     let value = metric.shown(best).map_or_else(String::new, |shown| (metric.phrase)(shown.value));
-    format!("Nothing is known: {} has the best median, {value}.", best.model)
+    format!("No recommendation: {} has the best median, {value}.", best.model)
 }
 
 fn names(group: &[&Cell]) -> String {
@@ -139,14 +139,14 @@ fn how_sure(
     let mut text = match sureness {
         Sureness::Hint if trials < TRIALS_MIN => {
             let support = if trials == 1 { "trial supports" } else { "trials support" };
-            format!("A hint only: {trials} {support} no verdict, and it takes {TRIALS_MIN}.")
+            format!("A hint only: {trials} {support} no verdict; {TRIALS_MIN} are needed.")
         }
         Sureness::Hint => "A hint only: no other model is surely worse.".into(),
         Sureness::Sure | Sureness::Partly => {
             let sure = if sureness == Sureness::Sure { "Sure" } else { "Partly sure" };
             format!(
-                "{sure}: over {trials} trials {} of {} other models are surely worse, {} surely \
-                 within {:.0} %, {} cannot be told, {} have no verdict.",
+                "{sure}: over {trials} trials, {} of {} other models are surely worse, {} surely within {:.0} %, {} \
+                 undecided, {} without a verdict.",
                 count(&[Some(Verdict::Worse)]),
                 standings.others.len(),
                 count(&[Some(Verdict::Same)]),

@@ -9,10 +9,10 @@ use crate::statistics::interval;
 /// and by twice as much in a slow spell.
 pub(crate) const MARGIN: f64 = 0.25;
 
-/// From fewer trials nobody knows what is usual.
+/// Fewer trials do not show what is usual.
 const TRIALS_MIN: usize = 3;
 
-/// Who does this share of what the null baseline does is limited by what limits that.
+/// A model with this share of the null baseline's throughput has the same limit as the baseline.
 const NEAR: f64 = 0.9;
 
 /// Beyond this nothing of the kind is a limit: then requests are sent in another way, as with pipelining.
@@ -37,8 +37,8 @@ fn sentence(reference: &Reference) -> String {
     };
     let trials = reference.trials.len();
     format!(
-        "The generator did {}/s against the null baseline, a server that does nothing ({} connections, echoes of 8 \
-         bytes; median of {trials} trial{}), with {} CPU for each request, that server with {}.",
+        "Against the null baseline, a server that only echoes, the generator reached {}/s ({} connections, echoes \
+         of 8 bytes; median of {trials} trial{}). It used {} of CPU per request, the baseline {}.",
         show_count(reference.throughput_per_s.median),
         reference.connections,
         if trials == 1 { "" } else { "s" },
@@ -73,8 +73,8 @@ fn spell(of: &ReferenceTrial, reference: &Reference) -> Option<Spell> {
         client_ratio,
         server_ratio,
         sentence: format!(
-            "Block {}{part}: the null baseline took {farthest:.1} times its usual CPU for each request \
-             ({}): {machine} of the machine.",
+            "Block {}{part}: the null baseline used {farthest:.1} times its usual CPU per request ({}): {machine} \
+             of the machine.",
             of.block + 1,
             sides.join(", ")
         ),
@@ -113,8 +113,8 @@ pub(super) fn bound(cells: &[&Cell], reference: Option<&Reference>) -> Option<Ge
         null_per_s,
         share: NEAR,
         sentence: format!(
-            "The generator itself did {}/s against the null baseline, and {} came to \
-             {:.0} % of that or more: their capacity is this or more; compare CPU per request.",
+            "The generator reached {}/s against the null baseline, and {} reached {:.0} % of that or more: their \
+             capacity is at least this figure. Compare CPU per request.",
             show_count(null_per_s),
             models.join(", "),
             NEAR * 100.0

@@ -1,5 +1,5 @@
-//! How the models of a workload stand in a run by rounds: all pairs at once, over all looks at the trials. A run
-//! asks here after each look which cells it need not measure any more.
+//! Standings in a run by rounds: all pairs at once, over all interim looks. After each look, the
+//! run asks here which cells need no more trials.
 
 use super::{compared_by, limits, unknown};
 use crate::analysis::doubt;
@@ -15,7 +15,7 @@ use crate::statistics::{Interval, Verdict, ratio};
 
 /// From this ratio of its two ends on an interval is too wide to call a difference known, though its sign is.
 const PRECISE: f64 = 1.5;
-/// More rounds than this nobody makes: the difference is next to the margin itself.
+/// The limit of estimated rounds: beyond it, the difference is next to the margin itself.
 const NEEDED_MAX: f64 = 1_000.0;
 
 /// The model that leads and how the others stand, in the order of the cells; `None` where none can be ranked.
@@ -60,7 +60,8 @@ fn beside(
 ) -> Standing {
     let mut standing = unknown(cell);
     let Some(found) = found else {
-        standing.why_none = Some("no round has a trial of it and of the best that counts".into());
+        standing.why_none =
+            Some("no round has a valid trial of both this model and the best".into());
         return standing;
     };
     // What costs half serves twice.
@@ -88,10 +89,10 @@ fn judge(good: Good, standing: &mut Standing, interval: Interval, margin: f64) {
 
 fn too_few(rounds: usize, looks: &[Look]) -> String {
     let last = looks.last().map_or(0, |look| look.rounds);
-    format!("{rounds} of {last} rounds have a trial of both that counts, and that bounds nothing")
+    format!("only {rounds} of {last} rounds have a valid trial of both, too few for an interval")
 }
 
-/// One that is not ranked with the others, since its figure is not what it seems or is no limit of its own.
+/// A model that is not ranked, because its figure is invalid or not its own limit.
 fn apart(
     metric: &Metric,
     cell: &Cell,
@@ -136,8 +137,8 @@ fn needed(rounds: usize, (ratio, low, high): (f64, f64, f64), margin: f64) -> Op
     (needed <= NEEDED_MAX).then_some(needed as u32)
 }
 
-/// Whether more trials of a model would change nothing that is said of it: it is surely worse, and known by how
-/// much; surely the same; or not to be ranked, for a fault that is the server's own.
+/// Whether further trials of a model would change no conclusion: it is surely worse by a known
+/// amount, surely the same, or not ranked because of a fault of the server.
 pub(crate) fn is_decided(standing: &Standing) -> bool {
     match (standing.verdict, standing.interval) {
         (Some(Verdict::Same), _) => true,

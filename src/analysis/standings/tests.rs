@@ -85,9 +85,9 @@ fn fewer_than_five_trials_have_a_ratio_and_no_verdict() {
     }]);
     let fork = &summary.verdicts[0].others[0];
     assert!(fork.verdict.is_none() && fork.ratio.is_some());
-    assert!(fork.why_none.as_ref().is_some_and(|why| why.starts_with("4 trials")));
+    assert!(fork.why_none.as_ref().is_some_and(|why| why.starts_with("only 4 valid trials")));
     let sentence = &summary.verdicts[0].sentence;
-    let said = "No verdict: 4 trials support none, and it takes 5. The highest throughput: epoll, 100 replies/s.";
+    let said = "No verdict: 4 trials support none; 5 are needed. The highest throughput: epoll, 100 replies/s.";
     assert_eq!(sentence, said);
 }
 
@@ -103,7 +103,7 @@ fn a_better_median_that_is_set_aside_is_named_beside_the_best() {
     let mut disturbed = closed("mio", &[200.0; 4]);
     flag(&mut disturbed, "warmed-up");
     let sentence = &summary(vec![closed("epoll", &[100.0; 4]), disturbed]).verdicts[0].sentence;
-    let said = "epoll, 100 replies/s (without mio, set aside for what the checks found).";
+    let said = "epoll, 100 replies/s (without mio, set aside because of its checks).";
     assert!(sentence.ends_with(said), "{sentence}");
 }
 

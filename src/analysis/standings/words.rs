@@ -1,5 +1,5 @@
-//! Standings for people: who is best, who is surely worse and by how much, and of whom nobody knows. A sentence
-//! quotes the figures that the table has.
+//! Standings in sentences: the best model, the models that are surely worse and by how much, and
+//! the undecided ones. A sentence quotes the figures of the table.
 
 use std::cmp::Ordering;
 
@@ -15,7 +15,7 @@ const UNTOLD: f64 = 10.0;
 /// One that may be worse than the best by less than this factor cannot be told from it. One that may be worse by
 /// more is not known.
 const NEAR: f64 = 1.25;
-/// So many are named with their ratios; of more the least and the most.
+/// At most this many are named with their ratios; of more, the least and the most.
 const NAMED: usize = 5;
 
 /// The standings of a workload in a sentence or some.
@@ -36,7 +36,7 @@ pub(super) fn sentence(
     if others.iter().all(|other| other.verdict.is_none()) && trials < TRIALS_MIN {
         let support = if trials == 1 { "trial supports" } else { "trials support" };
         return format!(
-            "No verdict: {trials} {support} none, and it takes {TRIALS_MIN}. The {}: {}, {value}{}.{floor}",
+            "No verdict: {trials} {support} none; {TRIALS_MIN} are needed. The {}: {}, {value}{}.{floor}",
             superlative(metric),
             best.model,
             set_aside(metric, best, cells)
@@ -88,7 +88,7 @@ fn set_aside(metric: &Metric, best: &Cell, cells: &[&Cell]) -> String {
     if ahead.is_empty() {
         return String::new();
     }
-    format!(" (without {}, set aside for what the checks found)", listed(&ahead))
+    format!(" (without {}, set aside because of its checks)", listed(&ahead))
 }
 
 /// What the best has.
@@ -110,7 +110,7 @@ pub(super) fn near<'a>(metric: &Metric, others: &'a [Standing]) -> Vec<&'a Stand
     near.collect()
 }
 
-/// Models of which nobody knows how they stand: without a verdict, or with an interval that holds too much.
+/// The undecided models: without a verdict, or with too wide an interval.
 pub(super) fn unknown<'a>(metric: &Metric, others: &'a [Standing]) -> Vec<&'a Standing> {
     let near: Vec<&str> = near(metric, others).iter().map(|other| other.model.as_str()).collect();
     let unknown = others.iter().filter(|other| {
@@ -129,7 +129,7 @@ fn good(metric: &Metric, other: &Standing) -> Good {
     if other.metric.is_some() { CAPACITY.good } else { metric.good }
 }
 
-/// Who is best, alone or with others that cannot be told from it.
+/// The best model, or all models that cannot be distinguished from it.
 fn leaders(metric: &Metric, best: &Cell, cells: &[&Cell], others: &[Standing]) -> String {
     let near = near(metric, others);
     let is_one = |cell: &&&Cell| {
@@ -198,7 +198,7 @@ fn range(metric: &Metric, values: &[f64]) -> String {
     }
 }
 
-/// Who is surely worse, and by how much.
+/// The models that are surely worse, and by how much.
 fn worse(metric: &Metric, best: &Cell, others: &[Standing]) -> Option<String> {
     let mut worse: Vec<&Standing> =
         others.iter().filter(|other| other.verdict == Some(Verdict::Worse)).collect();
@@ -240,7 +240,7 @@ fn ratio(metric: &Metric, other: &Standing) -> String {
     format!("{ratio:.2} times {what} [{low:.2}, {high:.2}]")
 }
 
-/// Whose intervals hold too much to tell.
+/// The models whose intervals are too wide.
 fn undecided(metric: &Metric, others: &[Standing]) -> Option<String> {
     let open = unknown(metric, others);
     let open: Vec<String> = open
@@ -248,14 +248,14 @@ fn undecided(metric: &Metric, others: &[Standing]) -> Option<String> {
         .filter(|other| other.verdict.is_some())
         .map(|other| {
             let more =
-                other.rounds_needed.map(|rounds| format!(", some {rounds} rounds would tell"));
+                other.rounds_needed.map(|rounds| format!(", about {rounds} rounds would decide"));
             format!("{} ({}{})", other.model, ratio(metric, other), more.unwrap_or_default())
         })
         .collect();
     (!open.is_empty()).then(|| format!("Not decided: {}.", open.join(", ")))
 }
 
-/// Who has no verdict, and why. One that starves clients is something else than slow.
+/// The models without a verdict, and why. Starving clients is not the same as being slow.
 fn unjudged(cells: &[&Cell], others: &[Standing]) -> Option<String> {
     let starves = |model: &str| cells.iter().any(|cell| cell.model == model && cell.starves());
     let without = || others.iter().filter(|other| other.verdict.is_none());
@@ -280,7 +280,7 @@ fn unjudged(cells: &[&Cell], others: &[Standing]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
-/// What one model measured twice says of all these figures; empty where none was.
+/// The noise floor, from one model measured twice; empty without an A/A control.
 fn floor(metric: &Metric, noise: &[NoiseFloor]) -> String {
     let own = noise.iter().filter(|floor| floor.metric == metric.name);
     let widest = own.max_by(|a, b| a.smallest_detectable.total_cmp(&b.smallest_detectable));
@@ -301,6 +301,6 @@ pub(crate) fn of_itself(floor: &NoiseFloor) -> String {
         let (low, high) = (floor.interval.low, floor.interval.high);
         format!("{:.2} ({low:.2} to {high:.2}) of itself", floor.ratio)
     } else {
-        format!("{:.2} of itself, as far as so few trials tell", floor.ratio)
+        format!("{:.2} of itself, with few trials", floor.ratio)
     }
 }

@@ -1,4 +1,4 @@
-//! Where two models change places: between two points of a sweep the better one becomes the worse.
+//! Crossovers: where two models change places between two points of a sweep.
 
 use super::{Line, Sweep, show_setting, within};
 use crate::analysis::doubt::pairs;
@@ -161,8 +161,7 @@ fn sentence(crossover: &Crossover, metric: &Metric) -> String {
     let Crossover { series, factor, fixed, below, above, at, interval, .. } = crossover;
     let (here, show) = (within(fixed), show_setting);
     format!(
-        "{series}{here}: below about {} of {factor} (95 %: {} to {}) {below} is better by {}, above it \
-         {above}.",
+        "{series}{here}: for {factor} below about {} (95 %: {} to {}), {below} is better by {}; above that, {above}.",
         show(*at),
         show(interval.low),
         show(interval.high),

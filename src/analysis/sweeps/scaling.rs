@@ -6,12 +6,11 @@ use crate::analysis::metric::MARGIN;
 use crate::document::{Cell, Scaling, ScalingLaw, Validity};
 use crate::statistics::scalability::{self, Fit, NoFit, POINTS_MIN};
 
-/// The settings that the law is about, by the end of their key: how much is asked for at once, or how
-/// many work on it.
+/// The settings to which the law applies, by the end of their key: concurrent requests, or workers.
 const SETTINGS: [&str; 3] = ["connections", "workers", "server-processors"];
-/// A law that explains less of the variance says nothing of a peak.
+/// A law that explains less of the variance gives no peak.
 const EXPLAINS_MIN: f64 = 0.8;
-/// What chance does less often is no chance.
+/// The significance level.
 const CHANCE_MIN: f64 = 0.01;
 
 /// A fit for each model of a panel in a closed loop; none where the setting is another one.
@@ -37,7 +36,7 @@ fn fitted(sweep: &Sweep<'_>, line: &Line<'_>, seed: u64) -> Scaling {
 }
 
 fn fit(line: &Line<'_>, seed: u64) -> Result<ScalingLaw, String> {
-    // Who serves a few of its clients has another load than was asked for.
+    // A model that serves only some of its clients has a different load.
     let stands = |cell: &Cell| !cell.starves() && cell.validity != Validity::Invalid;
     let all = line.points.iter().filter(|(_, cell)| stands(cell));
     // Where the generator was the limit, throughput is its own.
@@ -50,10 +49,10 @@ fn fit(line: &Line<'_>, seed: u64) -> Result<ScalingLaw, String> {
     let fit = scalability::fit(&points, seed).map_err(|why| match why {
         NoFit::TooFewLoads(n) => {
             let settings = if n == 1 { "setting" } else { "settings" };
-            let few = format!("{n} {settings}, and a fit takes {POINTS_MIN}");
+            let few = format!("{n} {settings}, but a fit needs {POINTS_MIN}");
             match limited.len() {
                 0 => few,
-                left_out => format!("{few}; at {left_out} more the generator was the limit"),
+                left_out => format!("{few}; at {left_out} more, the generator was the limit"),
             }
         }
         NoFit::NoLoad => "a setting is below 1, or there was no reply".into(),
@@ -79,7 +78,7 @@ fn misfit(fit: &Fit) -> Option<String> {
     let is_chance = fit.lack.chance.is_some_and(|chance| chance >= CHANCE_MIN);
     if fit.lack.share > MARGIN && !is_chance {
         let percent = fit.lack.share * 100.0;
-        return Some(format!("it is off by {percent:.0} % where trials agree"));
+        return Some(format!("it deviates by {percent:.0} % where trials agree"));
     }
     (fit.r_squared < EXPLAINS_MIN)
         .then(|| format!("it explains {:.0} % of the variance", (fit.r_squared * 100.0).max(0.0)))

@@ -96,8 +96,11 @@ fn a_crossing_is_found_where_it_is() {
         assert_eq!((found.below.as_str(), found.above.as_str()), ("fork", "epoll"));
         assert!(found.certain && (60.0..170.0).contains(&found.at), "{found:?}");
         let sentence = found.sentence.as_ref().expect("it is certain");
-        assert!(sentence.starts_with("many: below about "), "{sentence}");
-        assert!(sentence.contains("fork is better by throughput, above it epoll."), "{sentence}");
+        assert!(sentence.starts_with("many: for connections below about "), "{sentence}");
+        assert!(
+            sentence.contains("fork is better by throughput; above that, epoll."),
+            "{sentence}"
+        );
         held += i32::from(found.interval.contains(100.0));
     }
     // A bootstrap over five blocks is somewhat short.
@@ -169,7 +172,7 @@ fn no_law_of_few_loads_of_other_settings_or_of_a_rate_that_is_set() {
     few.truncate(5);
     let found = scaling(few);
     assert!(found[0].law.is_none());
-    assert_eq!(found[0].why_none.as_deref(), Some("5 settings, and a fit takes 6"));
+    assert_eq!(found[0].why_none.as_deref(), Some("5 settings, but a fit needs 6"));
     let mut other = cells(&[("epoll", usl)], 0.01, 3, 5);
     other.iter_mut().for_each(|cell| cell.factors[0].name = "request.rounds".into());
     assert!(scaling(other).is_empty());

@@ -1,4 +1,4 @@
-//! What the cells of one load come to: which models to take, what that is worth, and where it is from.
+//! The answer for one load: which models to take, how sure that is, and its source.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::view::page::answer;
 use crate::view::page::results::{Said, said};
 use crate::view::table;
 
-/// How a model stands to the tail that was asked for.
+/// Whether a model meets the requested tail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tail {
     /// It is within the bound.
@@ -33,15 +33,15 @@ pub(super) struct Answer {
     workload: String,
     /// All that was measured.
     all: Summary,
-    /// Those who do not surely miss the tail.
+    /// The models that do not surely miss the tail.
     left: Summary,
-    /// Where each stands to the tail; empty where none was asked for.
+    /// Each model's verdict on the tail; empty without `--p99`.
     tails: Vec<(String, Tail)>,
     said: Said,
 }
 
 impl Answer {
-    /// What a renewed workload says.
+    /// The answer of a renewed workload.
     ///
     /// # Errors
     /// When a trial cannot be read.
@@ -64,14 +64,15 @@ impl Answer {
         Ok(Self { dir, workload, all, left, tails, said })
     }
 
-    /// Whether anything is known: somebody is surely worse or as good as the best, or all surely miss the tail.
+    /// Whether anything is decided: a model is surely worse or as good as the best, or all surely
+    /// miss the tail.
     pub(super) fn is_judged(&self) -> bool {
         let all_miss = !self.tails.is_empty() && self.ranked().is_empty();
         let meets =
             self.tails.is_empty() || self.tails.iter().any(|(_, tail)| *tail == Tail::Meets);
         let take = self.left.recommendations.first();
         let sure = take.is_some_and(|take| take.sureness != Sureness::Hint);
-        // Where one is left because the others miss the tail, there is nobody to be compared with.
+        // If only one model meets the tail, there is no comparison.
         let alone = self.ranked().len() == 1 && self.all.ranked(&self.workload).len() > 1;
         all_miss || (meets && (sure || alone))
     }
@@ -94,7 +95,7 @@ impl Answer {
         table::flowed(&text.replace('`', ""), Some(table::WIDTH)) + "\n"
     }
 
-    /// Who is to be taken, with how sure that is.
+    /// The recommended models, with the certainty.
     fn sentence(&self, asked: &Asked) -> String {
         let bound = asked.p99.map_or_else(String::new, |p99| show_ns(ns(p99)));
         if self.all.cells.is_empty() {
@@ -106,7 +107,7 @@ impl Answer {
             let nearest = nearest.filter_map(|cell| Some((cell, TAIL.shown(cell)?.value)));
             let nearest = nearest.min_by(|a, b| a.1.total_cmp(&b.1));
             let nearest = nearest.map_or_else(String::new, |(cell, value)| {
-                format!(" The nearest is {}: {}.", cell.model, show_ns_f64(value))
+                format!(" The closest is {}: {}.", cell.model, show_ns_f64(value))
             });
             return format!("No model answers 99 of 100 requests within {bound} here.{nearest}");
         }
@@ -121,7 +122,7 @@ impl Answer {
         parts.join(" ")
     }
 
-    /// What it would take to know more.
+    /// What a decision would take.
     fn more(&self, asked: &Asked) -> String {
         let cells = self.all.ranked(&self.workload);
         let models: Vec<&str> = cells.iter().map(|cell| cell.model.as_str()).collect();
@@ -131,10 +132,11 @@ impl Answer {
         };
         let others = self.left.verdicts.iter().flat_map(|of| &of.others);
         let rounds = others.filter_map(|other| other.rounds_needed).max();
-        let rounds = rounds.map_or_else(String::new, |n| format!(" Some {n} rounds might tell."));
+        let rounds =
+            rounds.map_or_else(String::new, |n| format!(" About {n} rounds might decide."));
         let command = asked.command();
         format!(
-            "Nothing is sure yet.{rounds} This measures for longer: {command}{models} --measure --time 5m"
+            "No comparison is decided yet.{rounds} Measure longer: {command}{models} --measure --time 5m"
         )
     }
 
@@ -146,7 +148,7 @@ impl Answer {
         let parts = [
             (named(Tail::Meets), "met by"),
             (named(Tail::Misses), "missed by"),
-            (named(Tail::Open), "not known of"),
+            (named(Tail::Open), "unknown for"),
         ];
         let parts: Vec<String> = parts
             .iter()
@@ -162,19 +164,19 @@ impl Answer {
         let run = &self.all.run;
         if let Some(first) = self.all.ranked(&self.workload).first() {
             let load = asked::numbers(first, self.all.host.work_round_ps);
-            notes.push(format!("The load that was measured: {load}."));
+            notes.push(format!("The measured load: {load}."));
         }
         if let Some(rounds) = &run.rounds {
             let ended = rounds.ended_words();
             notes.push(format!(
-                "{} {}, until {ended}; the comparisons hold together at {:.0} %.",
+                "{} {}, until {ended}. All comparisons hold together with {:.0} % confidence.",
                 rounds.made,
                 if rounds.made == 1 { "round" } else { "rounds" },
                 (1.0 - rounds.error) * 100.0
             ));
         }
         notes.push(format!(
-            "From {}, begun {}, workload {}.",
+            "From {}, started {}, workload {}.",
             self.dir.join("summary.json").display(),
             run.started_at,
             self.workload
@@ -196,8 +198,8 @@ impl Answer {
         };
         (needed > as_f64(had as u64)).then(|| {
             format!(
-                "Answered at once, these clients keep {needed:.1} processors busy ({} of CPU for each request of \
-                 {model}); the server had {had}. More processors or fewer active clients shorten the wait.",
+                "To answer these clients at once, {model} needs {needed:.1} processors ({} of CPU for each \
+                 request); the server had {had}. More processors or fewer active clients shorten the wait.",
                 show_ns_f64(cost)
             )
         })
@@ -256,7 +258,7 @@ mod tests {
             ),
             "{text}"
         );
-        assert!(text.contains("From results/x/summary.json, begun 2026-01-01"), "{text}");
+        assert!(text.contains("From results/x/summary.json, started 2026-01-01"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     }
 
@@ -274,7 +276,7 @@ mod tests {
     fn where_all_miss_it_the_nearest_is_named() {
         let (answer, text) = answer(vec![cell("epoll", 1e5, 30), cell("fork", 5e4, 50)], Some(20));
         assert!(answer.is_judged());
-        let said = "No model answers 99 of 100 requests within 20.0 ms here. The nearest is epoll: 30.0 ms.";
+        let said = "No model answers 99 of 100 requests within 20.0 ms here. The closest is epoll: 30.0 ms.";
         assert!(text.contains(said), "{text}");
     }
 
@@ -285,7 +287,10 @@ mod tests {
         let (answer, text) =
             answer(vec![far.clone(), Cell { model: "mio".into(), ..far }], Some(20));
         assert!(!answer.is_judged());
-        assert!(text.contains("not known of epoll, mio"), "{text}");
-        assert!(text.replace('\n', " ").contains("for longer: c10k advise --clients 50"), "{text}");
+        assert!(text.contains("unknown for epoll, mio"), "{text}");
+        assert!(
+            text.replace('\n', " ").contains("Measure longer: c10k advise --clients 50"),
+            "{text}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The load that advice is asked for: what can be, and which measured cells are of it.
+//! The load that the user describes: whether it is possible, and which measured cells match it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::base::units::{as_f64, ns, show_count, show_ns, show_ns_f64};
 use crate::base::usage;
 use crate::document::{Cell, ConductRecord, RequestRecord};
 
-/// A measured load counts as the one that was asked for where each number of it is within this factor.
+/// A measured load matches the described one if each of its numbers is within this factor.
 const NEAR: f64 = 1.2;
 /// Less CPU time than this is what any request costs.
 const TRIFLE_NS: f64 = 2_000.0;
@@ -23,7 +23,7 @@ const PS: f64 = 1e3;
 pub enum Active {
     /// A share of all.
     Share(f64),
-    /// So many.
+    /// A number.
     Count(usize),
 }
 
@@ -31,16 +31,14 @@ pub enum Active {
 pub(super) fn active(text: &str) -> Result<Active, String> {
     let Some(percent) = text.strip_suffix('%') else {
         if text.contains('.') {
-            return Err("half a client asks nothing: a share is written 5%".into());
+            return Err("a number of clients is whole; write a share as 5%".into());
         }
-        let wrong = |error| format!("{error}; a share is written 5%");
+        let wrong = |error| format!("{error}; write a share as 5%");
         return crate::base::units::parse_count(text).map(Active::Count).map_err(wrong);
     };
     match percent.trim().parse::<f64>() {
         Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Active::Share(percent / 100.0)),
-        Ok(percent) if percent > 100.0 => {
-            Err("no more than all clients can ask: write 100% or less".into())
-        }
+        Ok(percent) if percent > 100.0 => Err("write 100% or less".into()),
         _ => Err("write a share from 0% to 100%, or a number of clients, as in 5% or 500".into()),
     }
 }
@@ -63,10 +61,10 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// As the command line says it.
+    /// The load of the command line.
     ///
     /// # Errors
-    /// When no server could ever serve such a load, with what to change.
+    /// When no server could serve such a load, with what to change.
     pub(super) fn of(args: &AdviseArgs) -> Result<Self> {
         let clients = args.clients;
         let active = match args.active {
@@ -75,12 +73,14 @@ impl Asked {
         };
         if clients == 0 || active == 0 {
             return Err(usage(format!(
-                "of {clients} clients nobody asks: give more --clients, or say how many ask, as in --active 1"
+                "none of {clients} clients is active: raise --clients, or give the number of active clients, as in \
+                 --active 1"
             )));
         }
         if active > clients {
             return Err(usage(format!(
-                "{active} of {clients} clients cannot ask: lower --active, or raise --clients"
+                "only {clients} clients are connected, so {active} cannot be active: lower --active, or raise \
+                 --clients"
             )));
         }
         let asked = Self {
@@ -94,7 +94,7 @@ impl Asked {
         let least = asked.wait + asked.cpu;
         if let Some(p99) = asked.p99.filter(|p99| *p99 <= least) {
             return Err(usage(format!(
-                "each request takes {} by itself, so no p99 is {}: raise --p99, or lower --wait and --cpu",
+                "each request takes {} by itself, so the p99 cannot be {}: raise --p99, or lower --wait and --cpu",
                 show_ns(ns(least)),
                 show_ns(ns(p99))
             )));
@@ -112,11 +112,11 @@ impl Asked {
         let count =
             |n: usize| if n < 10_000 { n.to_string() } else { show_count(as_f64(n as u64)) };
         let ask = match self.rate {
-            Some(rate) => format!("ask {} times a second together", show_count(rate)),
-            None => "each ask again when they have their reply".into(),
+            Some(rate) => format!("together {} requests per second", show_count(rate)),
+            None => "each sends again when it has its reply".into(),
         };
         let mut text =
-            format!("{} clients, of whom {} {ask}", count(self.clients), count(self.active));
+            format!("{} clients ({} active); {ask}", count(self.clients), count(self.active));
         let parts = [("computes for", self.cpu), ("waits", self.wait)];
         let parts: Vec<String> = parts
             .iter()
@@ -201,7 +201,7 @@ fn beyond_trifle(ns: f64) -> f64 {
     if ns < TRIFLE_NS { 0.0 } else { ns }
 }
 
-/// CPU time and wait of a request, in nanoseconds; nothing of those that advice knows nothing of.
+/// CPU time and wait of a request, in nanoseconds; `None` for requests that advice does not cover.
 fn costs(request: &RequestRecord, round_ps: u64) -> Option<(f64, f64)> {
     match request {
         RequestRecord::Echo { bytes } if *bytes <= SHORT_BYTES => Some((0.0, 0.0)),
@@ -224,7 +224,7 @@ fn idle(conduct: Option<&ConductRecord>) -> Option<usize> {
     usual.then_some(conduct.idle_connections)
 }
 
-/// What a cell's load was in numbers, for whoever compares it with what was asked for.
+/// A cell's load in numbers, to compare it with the described one.
 pub(super) fn numbers(cell: &Cell, round_ps: u64) -> String {
     let idle = idle(cell.conduct.as_ref()).unwrap_or(0);
     let costs = cell.request.as_ref().and_then(|asked| costs(asked, round_ps));
@@ -232,7 +232,7 @@ pub(super) fn numbers(cell: &Cell, round_ps: u64) -> String {
     let rate = cell.arrivals.rate_per_s();
     let rate = rate.map_or_else(String::new, |rate| format!(", {} requests/s", show_count(rate)));
     format!(
-        "{} clients that ask{rate}, {idle} idle; a request computes for {} and waits {}",
+        "{} active clients{rate}, {idle} idle; each request computes for {} and waits {}",
         cell.connections,
         show_ns_f64(cpu),
         show_ns_f64(wait)

@@ -1,4 +1,4 @@
-//! Runs of this machine that have measured the load already.
+//! Saved runs of this machine that have measured the load.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ pub(super) fn look(
     Ok(found)
 }
 
-/// The run that somebody names, or those in the folder that somebody names.
+/// The named run, or the runs in the named folder.
 ///
 /// # Errors
 /// When there is none.
@@ -68,7 +68,8 @@ pub(super) fn named(dir: &Path) -> Result<Vec<PathBuf>> {
     let places = vec![dir.to_path_buf()];
     if folders(&places).is_empty() {
         return Err(usage(format!(
-            "{} holds no run: give the folder of one, as in results/quick-20260101T120000Z, or one with runs in it",
+            "{} contains no run: give the folder of a run, as in results/quick-20260101T120000Z, or a folder that \
+             contains runs",
             dir.display()
         )));
     }
@@ -78,7 +79,7 @@ pub(super) fn named(dir: &Path) -> Result<Vec<PathBuf>> {
 /// Every run that is one of these folders, or in them, or in a folder there.
 fn runs(places: &[PathBuf]) -> Vec<(PathBuf, Summary)> {
     let folders = folders(places).into_iter();
-    // What is no summary of this version answers nothing.
+    // A file that is not a summary of this version answers nothing.
     folders
         .filter_map(|dir| Some((dir.clone(), store::read_json(&dir.join("summary.json")).ok()?)))
         .collect()
@@ -97,7 +98,7 @@ fn folders(places: &[PathBuf]) -> BTreeSet<PathBuf> {
     all.filter(|dir| dir.join("summary.json").is_file()).collect()
 }
 
-/// The workload of a run that is the load, under which every model was measured that is asked about.
+/// The run's workload that matches the load, if every requested model was measured under it.
 fn of_load(asked: &Asked, models: &[String], dir: &Path, summary: &Summary) -> Option<String> {
     let plan = Plan::read(&dir.join(PLAN)).ok()?;
     let round_ps = summary.host.work_round_ps;

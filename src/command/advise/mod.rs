@@ -1,5 +1,5 @@
-//! `c10k advise`: which model to take for a load that is said in a line. What this machine has measured answers;
-//! what is missing is measured by the engine of `c10k run`.
+//! `c10k advise`: which model to take for a load that is described on the command line. Saved runs
+//! of this machine answer; what is missing is measured by the engine of `c10k run`.
 
 mod answer;
 mod asked;
@@ -26,61 +26,62 @@ use crate::run;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct AdviseArgs {
-    /// Clients that are connected, as in 10k
+    /// Number of connected clients, as in 10k
     #[arg(long, short, value_name = "N", value_parser = parse_count, help_heading = LOAD)]
     pub clients: usize,
-    /// How many of them ask: a share as in 5%, or a number; the others say nothing
+    /// Clients that send requests, as a share (5%) or a number; the others stay silent
     #[arg(long, value_name = "N%|N", default_value = "100%", value_parser = asked::active, help_heading = LOAD)]
     pub active: Active,
-    /// How long each request waits, as for a database
+    /// Time that each request waits, as for a database
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration, help_heading = LOAD)]
     pub wait: Duration,
-    /// How long each request computes
+    /// CPU time that each request needs
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration, help_heading = LOAD)]
     pub cpu: Duration,
-    /// Requests a second of all together; without it each client asks again when it has its reply
+    /// Requests per second of all clients together; without it, each client sends again when it has
+    /// its reply
     #[arg(long, value_name = "RATE", value_parser = parse_rate, help_heading = LOAD)]
     pub rate: Option<f64>,
-    /// 99 of 100 replies must come within this time
+    /// Longest acceptable p99 response time
     #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = LOAD)]
     pub p99: Option<Duration>,
     /// Only these models, by name, separated by commas
     #[arg(long, value_delimiter = ',', value_parser = measured_names(), help_heading = HOW)]
     #[arg(hide_possible_values = true)]
     pub models: Vec<String>,
-    /// Answer from this run, or from the runs in this folder, and measure nothing
+    /// Answer from this run, or from the runs in this folder, without measuring
     #[arg(long, value_name = "DIR", conflicts_with_all = ["measure", "dry_run"], help_heading = HOW)]
     pub from: Option<PathBuf>,
-    /// Measure, whatever has been measured before
+    /// Measure even if a saved run has the answer
     #[arg(long, help_heading = HOW)]
     pub measure: bool,
-    /// How long a measurement may take
+    /// Time limit of a measurement
     #[arg(long, value_name = "TIME", default_value = "100s", value_parser = parse_duration, help_heading = HOW)]
     pub time: Duration,
-    /// Where the folder of a measurement is made, and where runs are looked for
+    /// Folder to search for saved runs, and in which a new run is created
     #[arg(long, value_name = "DIR", default_value = "results", help_heading = HOW)]
     pub out: PathBuf,
-    /// Print the plan that would be measured, and do nothing
+    /// Print the plan that would be measured, without measuring
     #[arg(long, help_heading = HOW)]
     pub dry_run: bool,
 }
 
 const LOAD: &str = "The load";
-const HOW: &str = "How it is answered";
+const HOW: &str = "Answer";
 
 const EXAMPLES: &str = "\
 Examples:
   c10k advise --clients 10k --active 5% --wait 5ms --cpu 100us --p99 20ms
-  c10k advise --clients 5k --active 50              50 ask, the others say nothing
+  c10k advise --clients 5k --active 50              50 send, the others stay silent
   c10k advise --clients 200 --rate 2k --cpu 100us   2,000 requests a second
   c10k advise --clients 50 --wait 5ms --dry-run     the plan that would be measured
 
-Exit codes: 0 ok, 1 failed, 2 usage, 4 nothing can be told, 130 interrupted";
+Exit codes: 0 ok, 1 failed, 2 usage, 4 no answer is possible, 130 interrupted";
 
-/// Answers from what was measured, or measures; prints a sentence, a table and notes.
+/// Answers from saved runs or a new measurement; prints a sentence, a table and notes.
 ///
 /// # Errors
-/// When the load cannot be, or cannot be measured here.
+/// When the load is impossible, or cannot be measured here.
 pub fn advise(args: &AdviseArgs) -> Result<Exit> {
     let asked = Asked::of(args)?;
     let host = machine::host();
@@ -97,17 +98,17 @@ pub fn advise(args: &AdviseArgs) -> Result<Exit> {
         let places = [args.out.clone(), "results".into(), ".".into()];
         let found = found::look(&asked, &args.models, &places, &host)?;
         for other in &found.elsewhere {
-            eprintln!("not used, as it is of another machine: {other}");
+            eprintln!("not used, because it was measured on another machine: {other}");
         }
         for open in &found.open {
-            eprintln!("not used, as it cannot tell: {open}");
+            eprintln!("not used, because it decides nothing: {open}");
         }
         if let Some(answer) = &found.answer {
             return tell(answer, &asked);
         }
     }
     let plan = plan::build_plan(&asked, &args.models, args.time, &host)?;
-    eprintln!("measuring for {} at most", humantime::format_duration(args.time));
+    eprintln!("measuring for at most {}", humantime::format_duration(args.time));
     measure(plan, args, &asked)
 }
 
@@ -127,14 +128,14 @@ fn tell(answer: &Answer, asked: &Asked) -> Result<Exit> {
 
 /// Why the run that somebody has named is no answer.
 fn refused(found: &found::Found, asked: &Asked, dir: &std::path::Path) -> anyhow::Error {
-    let measure = format!("this measures it: {} --measure", asked.command());
+    let measure = format!("to measure it: {} --measure", asked.command());
     if let Some(other) = found.elsewhere.first() {
         return usage(format!(
-            "{other} was measured on another machine and answers nothing of this one: {measure}"
+            "{other} was measured on another machine, so it says nothing about this one; {measure}"
         ));
     }
     if let Some(open) = found.open.first() {
-        return usage(format!("{open} has this load and cannot tell who is better: {measure}"));
+        return usage(format!("{open} has this load but decides no comparison; {measure}"));
     }
-    usage(format!("no run in {} has this load: {measure}", dir.display()))
+    usage(format!("no run in {} has this load; {measure}", dir.display()))
 }

@@ -1,4 +1,4 @@
-//! The plan that measures what is missing: a few models under the load that was asked for, by rounds.
+//! The plan that measures what is missing: a few models under the described load, by rounds.
 
 use std::time::Duration;
 
@@ -41,8 +41,8 @@ pub(super) fn build_plan(
 ) -> Result<Plan> {
     if let Some((need, limit)) = loadgen::descriptors_missing(asked.clients) {
         return Err(usage(format!(
-            "{} clients need {need} file descriptors and the limit is {limit}: raise it (`ulimit -n {need}`, as \
-             root; for good in /etc/security/limits.conf), or lower --clients",
+            "{} clients need {need} file descriptors, but the limit is {limit}: raise it (`ulimit -n {need}` as \
+             root; permanently in /etc/security/limits.conf), or lower --clients",
             asked.clients
         )));
     }
@@ -71,11 +71,10 @@ fn toml(asked: &Asked, models: &[String], time: Duration, host: &Host) -> String
     let queue = asked.cpu.saturating_mul(u32::try_from(asked.active).unwrap_or(u32::MAX));
     let settle = (asked.wait.saturating_add(queue)).saturating_mul(2).min(WARMUP_MAX);
     format!(
-        "name = \"{NAME}\"\nquestion = \"Which model to take for {}?\"\nmodels = {models:?}\ntwin = \"{twin}\"\ntrials = 40\nseed = 1\n\
-         connections = {}\nwarmup = \"{}us\"\nmeasure = \"{}us\"\ndrain = \"{}us\"\n\
-         [rounds]\ntime = \"{}us\"\n\
-         [[workload]]\nname = \"{WORKLOAD}\"\nidle-connections = {}\n\
-         request = {{ kind = \"work\", rounds = {}, wait = \"{}ns\", reply-bytes = 64 }}\narrivals = {arrivals}\n",
+        "name = \"{NAME}\"\nquestion = \"Which model is best for {}?\"\nmodels = {models:?}\ntwin = \
+         \"{twin}\"\ntrials = 40\nseed = 1\nconnections = {}\nwarmup = \"{}us\"\nmeasure = \"{}us\"\ndrain = \
+         \"{}us\"\n[rounds]\ntime = \"{}us\"\n[[workload]]\nname = \"{WORKLOAD}\"\nidle-connections = {}\nrequest = \
+         {{ kind = \"work\", rounds = {}, wait = \"{}ns\", reply-bytes = 64 }}\narrivals = {arrivals}\n",
         asked.words(),
         asked.active,
         (Duration::from_millis(100) + settle).as_micros(),

@@ -14,10 +14,10 @@ const EVENTS_MAX: usize = 64;
 
 const LISTENER: u64 = u64::MAX;
 
-/// Whom an event is about.
+/// The client of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum About {
-    /// Somebody waits to be accepted.
+    /// A client waits to be accepted.
     Newcomer,
     /// The client with this number.
     Client(usize),
@@ -63,10 +63,11 @@ impl Door {
         }
     }
 
-    /// The next client, ready for a loop; `None` when nobody waits.
+    /// The next client, ready for a loop; `None` if no client waits.
     ///
     /// # Errors
-    /// When the listener or the machine is at fault. Who left before being accepted is passed over.
+    /// When the listener or the machine is at fault. Clients that left before they were accepted
+    /// are skipped.
     pub(super) fn next(&self) -> io::Result<Option<TcpStream>> {
         loop {
             match self.listener.accept() {
@@ -82,7 +83,7 @@ impl Door {
         }
     }
 
-    /// Watches a client, which is told of by its number. Closing its socket ends that.
+    /// Watches a client, whose events carry its number. Closing its socket ends that.
     pub(super) fn watch(
         &self,
         stream: &TcpStream,

@@ -95,8 +95,8 @@ impl FromStr for Law {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "'{text}' is no law: write fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s, \
-                 ramp:1ms..10ms/10s, or none"
+                "'{text}' is not a law: write fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s, ramp:1ms..10ms/10s, \
+                 or none"
             )
         };
         if text == NONE {
@@ -109,7 +109,7 @@ impl FromStr for Law {
         };
         let some = |duration: Duration| {
             let holds = (1..=HOUR_NS).contains(&ns(duration));
-            if holds { Ok(duration) } else { Err(format!("'{text}': from 1ns to 1h")) }
+            if holds { Ok(duration) } else { Err(format!("'{text}': must be from 1ns to 1h")) }
         };
         match name {
             "fixed" => Ok(Self::Fixed { latency: some(parse_duration(rest)?)? }),
@@ -123,7 +123,7 @@ impl FromStr for Law {
             "stall" => {
                 let (stall, period) = pair(rest, "/")?;
                 if stall >= period {
-                    return Err(format!("'{text}': a stall is shorter than its period"));
+                    return Err(format!("'{text}': a stall must be shorter than its period"));
                 }
                 Ok(Self::Stall { stall: some(stall)?, period: some(period)? })
             }

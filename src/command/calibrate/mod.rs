@@ -1,11 +1,12 @@
-//! `c10k calibrate`: a server whose latencies are known, to hold a load generator against.
+//! `c10k calibrate`: a server with known latencies, to test a load generator.
 //!
-//! It answers `ECHO` in lines, and any `GET`, so that other generators can be pointed at it too.
-//! When a reply leaves is a [`Law`] of when its request arrived. When it is stopped it prints what
-//! the law said and what it did itself, from read to write: a generator that reports less than that
-//! has missed something; what it reports more is transport, wake-ups and its own time.
+//! It answers `ECHO` lines and any HTTP `GET`, so other generators can be tested too. A [`Law`]
+//! gives the time of each reply from the arrival of its request. When it stops it prints the
+//! latencies of the law and its own, from read to write. A generator that reports less has missed
+//! requests. What it reports beyond that is transport, wake-ups and its own time.
 //!
-//! With the law `none` it is the null baseline (`null.rs`), which a generator can be measured against.
+//! With the law `none` it is the null baseline (`null.rs`), which shows what a generator can do at
+//! most.
 
 mod door;
 mod law;
@@ -33,17 +34,17 @@ pub use law::Law;
 /// `c10k calibrate`.
 #[derive(Debug, Args)]
 pub struct CalibrateArgs {
-    /// Service times: fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s or ramp:1ms..10ms/10s; none:
-    /// reply at once, as cheaply as possible, and record nothing
+    /// Service times: fixed:1ms, bimodal:1ms@99%,50ms, stall:100ms/1s or ramp:1ms..10ms/10s; with
+    /// none, reply at once, as cheaply as possible, and record nothing
     #[arg(long)]
     pub law: Law,
-    /// Where to listen; port 0 picks a free port, which the ready line names
+    /// Address to listen on; port 0 picks a free port, which the ready line names
     #[arg(long, default_value = "127.0.0.1:9000", value_parser = address)]
     pub listen: SocketAddr,
-    /// Keep to these processors, as in 0 or 0,2 or 0-3
+    /// Pin the server to these processors, as in 0 or 0,2 or 0-3
     #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
     pub cpus: CpuList,
-    /// End when the process that started this one does
+    /// End when the parent process ends
     #[arg(long, hide = true)]
     pub stop_with_parent: bool,
 }
@@ -70,7 +71,7 @@ struct Stopped {
     replied: Option<Distribution>,
 }
 
-/// Serves by a law until a signal, then says what it did.
+/// Serves by a law until a signal, then prints its latencies.
 ///
 /// # Errors
 /// When it cannot listen, or the kernel fails it.

@@ -1,7 +1,8 @@
-//! The null baseline: what is left of a server when it does nothing but answer.
+//! The null baseline: a server that only answers.
 //!
-//! One thread, one edge-triggered epoll(7) instance, a read and a write for each request: no clock, no
-//! histogram, no heap. Whatever a load generator does against it is what the generator can do.
+//! One thread, one edge-triggered epoll(7) instance, a read and a write for each request: no clock,
+//! no histogram, no heap. A load generator's figures against it are the best that the generator can
+//! reach.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

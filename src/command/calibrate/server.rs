@@ -1,5 +1,4 @@
-//! The calibration server: one thread, one epoll(7) instance, and a heap of replies by when they
-//! are due.
+//! The calibration server: one thread, one epoll(7) instance, and a heap of replies by due time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,4 +1,4 @@
-//! The little that a calibration server understands: `ECHO` in lines, and the head of a `GET`.
+//! The requests that a calibration server understands: `ECHO` lines, and the head of a `GET`.
 
 use protocol::http::{Manner, end_of_head};
 
@@ -33,14 +33,14 @@ fn line(request: &[u8]) -> Request {
     let text = request.trim_ascii_end();
     let reply = match text.strip_prefix(b"ECHO ") {
         Some(text) => [b"OK ", text, b"\n"].concat(),
-        None => b"ERR unknown-verb this server calibrates: it knows ECHO and GET\n".to_vec(),
+        None => b"ERR unknown-verb the calibration server knows only ECHO and GET\n".to_vec(),
     };
     Request { reply, last: false }
 }
 
 fn page(head: &[u8]) -> Request {
     let (status, body, last, connection) = match Manner::from_head(head) {
-        None => ("400 Bad Request", &b"this is no HTTP/1.1 request\n"[..], true, CLOSE),
+        None => ("400 Bad Request", &b"this is not an HTTP/1.1 request\n"[..], true, CLOSE),
         Some(Manner { close: true, .. }) => ("200 OK", BODY, true, CLOSE),
         Some(Manner { says_keep: true, .. }) => ("200 OK", BODY, false, KEEP),
         Some(_) => ("200 OK", BODY, false, ""),

@@ -1,6 +1,7 @@
-//! `c10k load --find-capacity`: the highest rate that a server answers under a target.
+//! `c10k load --find-capacity`: the highest rate at which a server meets a target.
 //!
-//! Each trial is an open loop on fresh connections, and on a fresh process where the server is ours.
+//! Each trial is an open loop on fresh connections. If c10k starts the server, each trial has a
+//! fresh process.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,8 +43,7 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
     let shortest = goals.longest() * DURATION_OVER_BOUND;
     if args.duration() < shortest {
         return Err(usage(format!(
-            "{goals} needs trials of {} or longer, or a growing queue would go unnoticed: give \
-             --duration",
+            "{goals} needs trials of {} or longer; in shorter ones a growing queue goes unnoticed: give --duration",
             humantime::format_duration(shortest)
         )));
     }
@@ -103,8 +103,8 @@ fn refuse_what_is_for_one_load(args: &LoadArgs) -> Result<()> {
     match given.iter().find(|(_, given)| *given) {
         None => Ok(()),
         Some((option, _)) => Err(usage(format!(
-            "{option} is for a single load, and a search runs one for each rate: leave it out, or \
-             give --rate instead of --find-capacity"
+            "{option} is for a single load, but a search runs a load for each rate: leave it out, or give --rate \
+             instead of --find-capacity"
         ))),
     }
 }
@@ -162,8 +162,8 @@ fn describe(found: Found, goals: &Goals, probes: &[CapacityProbe]) -> CapacityFo
             let why = last(CapacityVerdict::Missed);
             let why = if why.is_empty() { last(CapacityVerdict::Limited) } else { why };
             let text = format!(
-                "{goals} was not met at any rate down to {}, the lowest that this duration can \
-                 judge ({why}): use a longer --duration for lower rates",
+                "{goals} was not met at any rate down to {}, the lowest rate that this duration can judge ({why}): \
+                 use a longer --duration for lower rates",
                 per_s(down_to)
             );
             (CapacityKind::NotMet, None, Some(down_to), text)
@@ -189,7 +189,7 @@ fn interrupted(goals: &Goals, probes: &[CapacityProbe]) -> CapacityFound {
     let above = |rate: &f64| met.is_none_or(|met| *rate > met);
     let missed = rates(CapacityVerdict::Missed).filter(above).reduce(f64::min);
     let sentence = match met {
-        None => "interrupted before anything was found".into(),
+        None => "interrupted before any rate was judged".into(),
         Some(rate) => format!(
             "interrupted: {goals} was met at {}/s so far, which is only a lower bound",
             show_count(rate)
@@ -249,7 +249,7 @@ mod tests {
         };
         let (met, missed) = (CapacityVerdict::Met, CapacityVerdict::Missed);
         let nothing = interrupted(&goals, &[probe(8e3, missed)]);
-        assert!(nothing.rate_per_s.is_none() && nothing.sentence.contains("before anything"));
+        assert!(nothing.rate_per_s.is_none() && nothing.sentence.contains("before any rate"));
         let probes = [probe(1e3, met), probe(2e3, met), probe(1500.0, missed), probe(4e3, missed)];
         let found = interrupted(&goals, &probes);
         assert_eq!((found.rate_per_s, found.missed_at_per_s), (Some(2e3), Some(4e3)));

@@ -1,4 +1,5 @@
-//! What a behaviour is: data that says what is expected, of which servers, and how it is tried.
+//! The type of a behaviour: data that says what is expected, which servers it applies to, and how
+//! to try it.
 
 use anyhow::Result;
 use protocol::{App, Framing};
@@ -21,15 +22,15 @@ pub struct Behaviour {
     pub needs: Needs,
     /// What it must speak.
     pub speaks: Speaks,
-    /// How a model of ours is started for it.
+    /// How a model is started for it.
     pub flags: &'static [&'static str],
-    /// Somebody does harm, and a well-behaved client beside must not notice.
+    /// A client misbehaves, and a well-behaved client beside it must not notice.
     pub hostile: bool,
     /// It is about several clients at a time.
     pub concurrent: bool,
     /// The server must not have root's exemptions.
     pub unprivileged: bool,
-    /// What a model of ours inherits.
+    /// What a model inherits.
     pub inherited: Inherited,
     /// Tries it.
     pub run: fn(&mut Case<'_>) -> Result<()>,

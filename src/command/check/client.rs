@@ -1,4 +1,4 @@
-//! A client that does exactly what it is told, right or wrong, and says what came instead.
+//! A client that does exactly what it is told, right or wrong, and reports unexpected results.
 
 mod pages;
 
@@ -29,10 +29,10 @@ pub struct CheckClient {
 }
 
 impl CheckClient {
-    /// Connects; nothing that this client waits for may take longer than `patience`.
+    /// Connects; each wait of this client lasts at most `patience`.
     ///
     /// # Errors
-    /// When nobody accepts.
+    /// When the connection is not accepted.
     pub fn connect(address: SocketAddr, patience: Duration) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&address, patience);
         let stream = stream.with_context(|| format!("cannot connect to {address}"))?;
@@ -42,7 +42,7 @@ impl CheckClient {
     /// Connects with a small receive buffer, so that what it does not read fills the way to it.
     ///
     /// # Errors
-    /// When nobody accepts.
+    /// When the connection is not accepted.
     pub fn connect_narrow(address: SocketAddr, patience: Duration) -> Result<Self> {
         Self::connect_with_buffer(address, patience, 16 * 1024)
     }
@@ -50,7 +50,7 @@ impl CheckClient {
     /// Connects with a large receive buffer, so that it has room for what it does not read.
     ///
     /// # Errors
-    /// When nobody accepts.
+    /// When the connection is not accepted.
     pub fn connect_wide(address: SocketAddr, patience: Duration) -> Result<Self> {
         Self::connect_with_buffer(address, patience, 4 * 1024 * 1024)
     }
@@ -82,7 +82,7 @@ impl CheckClient {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
         self.come_back()?;
         let sent = self.stream.write_all(bytes.as_ref());
-        sent.with_context(|| format!("the server did not take {}", show(bytes.as_ref())))
+        sent.with_context(|| format!("the server did not read {}", show(bytes.as_ref())))
     }
 
     /// Sends one byte of urgent data, which belongs to no request.
@@ -91,7 +91,7 @@ impl CheckClient {
     /// When the server does not take it.
     pub fn send_urgent(&mut self) -> Result<()> {
         let sent = rustix::net::send(&*self.stream, b"!", SendFlags::OOB | SendFlags::NOSIGNAL);
-        sent.context("the server did not take a byte of urgent data")?;
+        sent.context("the server did not accept a byte of urgent data")?;
         Ok(())
     }
 
@@ -109,7 +109,7 @@ impl CheckClient {
                 let rest = show(&self.received);
                 ensure!(
                     self.received.is_empty(),
-                    "the server ended in the middle of a line: {rest}"
+                    "the server closed the connection in the middle of a line: {rest}"
                 );
                 return Ok(None);
             }
@@ -134,16 +134,22 @@ impl CheckClient {
     /// When none does.
     pub fn reply(&mut self, to: &str) -> Result<String> {
         let line = self.line().with_context(|| format!("no reply to {to}"))?;
-        line.with_context(|| format!("the server closed instead of answering {to}"))
+        line.with_context(|| {
+            format!("the server closed the connection instead of replying to {to}")
+        })
     }
 
-    /// The next so many bytes, which must come.
+    /// The next bytes, of this number, which must arrive.
     ///
     /// # Errors
     /// When they do not.
     pub fn take(&mut self, len: usize) -> Result<Vec<u8>> {
         while self.received.len() < len {
-            ensure!(self.receive()?, "the server ended after {}", show(&self.received));
+            ensure!(
+                self.receive()?,
+                "the server closed the connection after {}",
+                show(&self.received)
+            );
         }
         Ok(self.received.drain(..len).collect())
     }
@@ -195,15 +201,20 @@ impl CheckClient {
             let more = self.receive().with_context(|| {
                 format!("{}, got {} and then nothing", asked(), show(&self.received))
             })?;
-            ensure!(more, "{}, got {} and then the end", asked(), show(&self.received));
+            ensure!(
+                more,
+                "{}, got {} and then the end of the connection",
+                asked(),
+                show(&self.received)
+            );
         }
         let came: Vec<u8> = self.received.drain(..reply.len()).collect();
         ensure!(came == *reply, "{}, got {}", asked(), show(&came));
         Ok(())
     }
 
-    /// Reads once, and says whether more may come. A reset is an end here: what must not be
-    /// one is asked for with [`Self::ends_in_order`].
+    /// Reads once, and returns whether more may come. A reset counts as an end here;
+    /// [`Self::ends_in_order`] excludes resets.
     fn receive(&mut self) -> Result<bool> {
         let mut buffer = [0; 64 * 1024];
         match self.stream.read(&mut buffer) {
@@ -213,7 +224,7 @@ impl CheckClient {
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(false),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                bail!("nothing came for {:?}", self.patience)
+                bail!("nothing arrived for {:?}", self.patience)
             }
             Err(error) => Err(error).context("cannot read"),
         }
@@ -247,7 +258,7 @@ impl CheckClient {
         Ok(())
     }
 
-    /// How many whole lines have arrived and were not taken.
+    /// Number of complete lines that have arrived and were not read.
     ///
     /// # Errors
     /// When the socket does not let us look.
@@ -272,7 +283,7 @@ impl CheckClient {
         Ok(!matches!(seen, Err(error) if error.kind() == ErrorKind::WouldBlock))
     }
 
-    /// Says that it will send no more.
+    /// Closes its sending half.
     ///
     /// # Errors
     /// When the connection is gone.
@@ -289,11 +300,10 @@ impl CheckClient {
     }
 }
 
-/// Begins to connect and does not wait for it: a server that accepts nobody may have a short
-/// queue.
+/// Begins to connect without waiting: a server that does not accept may have a short queue.
 ///
 /// # Errors
-/// When there is no socket to be had, or nobody listens.
+/// When no socket can be created, or no server listens.
 pub fn knock(address: SocketAddr) -> Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;

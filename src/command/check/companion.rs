@@ -1,5 +1,5 @@
-//! A well-behaved client beside a hostile one: it asks one question after the other on its own
-//! connection and checks every reply, whatever the others do.
+//! A well-behaved client beside a hostile one: it sends one request after the other on its own
+//! connection and checks every reply.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,14 +51,14 @@ impl Companion {
         Ok(Self { last, thread: Some(thread) })
     }
 
-    /// Has one more question answered, and says whether all were.
+    /// Sends one more request, and checks that all were answered.
     ///
     /// # Errors
-    /// What went wrong at the first that was not.
+    /// The failure of the first that was not.
     pub fn finish(mut self) -> Result<()> {
         self.last.store(true, SeqCst);
         let Some(thread) = self.thread.take() else { return Ok(()) };
-        thread.join().map_err(|_| anyhow!("the client beside it has panicked"))?
+        thread.join().map_err(|_| anyhow!("the well-behaved client has panicked"))?
     }
 }
 

@@ -1,16 +1,16 @@
 //! `c10k check`: how a server handles misbehaving clients, scarce resources and signals.
 //!
-//! A [`Behaviour`] is data: a name that says what is expected, why it matters, what it is worth,
-//! what it needs, and a function that tries it on a server. Every model of this program has to
-//! show all of them (`tests/behaviour.rs`); anybody's server can be held against them.
+//! A [`Behaviour`] is data: a name that says what is expected, the reason, the points, the
+//! requirements, and a function that tries it on a server. Every model of this program has to pass
+//! all of them (`tests/behaviour.rs`); any other server can be tested with them.
 //!
-//! - `behaviour`: what one is, and [`behaviours`]: the list, by theme
-//! - `setting`: the server, and one behaviour after the other, again where it fails
-//! - [`runner`]: one behaviour on one server, from a fresh start to nothing left
-//! - [`server`]: the server under check, and [`watch`]: how it looks from outside
-//! - [`client`]: the client that misbehaves on purpose, [`companion`]: the one that does not
+//! - `behaviour`: the type of a behaviour; [`behaviours`]: the list, by theme
+//! - `setting`: the server, and one behaviour after the other, repeated on failure
+//! - [`runner`]: one behaviour on one server, from a fresh start to the final checks
+//! - [`server`]: the server under check; [`watch`]: observing it from outside
+//! - [`client`]: the client that misbehaves on purpose; [`companion`]: the well-behaved one
 //! - [`speech`]: requests with known replies
-//! - `report`: what is written down, for people and for graders
+//! - `report`: the results, for people and for graders
 
 mod behaviour;
 pub mod behaviours;
@@ -55,7 +55,7 @@ pub struct CheckArgs {
     /// Check a model of this program; `c10k models` lists them
     #[arg(long, short, group = "server", value_parser = servable_names(), help_heading = SERVER)]
     pub model: Option<String>,
-    /// Check the server that listens there, without access to its process
+    /// Check the server that listens at this address, without access to its process
     #[arg(long, short, group = "server", value_parser = listening, help_heading = SERVER)]
     pub target: Option<SocketAddr>,
     /// Check the server that this command starts; it must listen at {port} or $PORT
@@ -67,22 +67,22 @@ pub struct CheckArgs {
     /// The server's framing
     #[arg(long, default_value = "line", value_parser = framing, help_heading = SERVER)]
     pub framing: Framing,
-    /// With --framing http, for other servers: a path that returns a 2xx status
+    /// With --framing http, for servers of others: a path that returns a 2xx status
     #[arg(long, default_value = "/", value_name = "/PATH", help_heading = SERVER)]
     pub path: String,
     /// Only these behaviours, by name, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "BEHAVIOURS", help_heading = TRYING)]
     pub only: Vec<String>,
-    /// How long to wait for an immediate reaction of the server
+    /// Time limit for reactions that should be immediate
     #[arg(long, default_value = "5s", value_parser = positive_duration, help_heading = TRYING)]
     pub patience: Duration,
-    /// Attempts for a behaviour that fails; one that both fails and passes is unstable
+    /// Attempts for a failing behaviour; if it both fails and passes, it is unstable
     #[arg(long, default_value = "3", value_parser = positive, help_heading = TRYING)]
     pub tries: usize,
-    /// Repeat passing behaviours just as often, for grading
+    /// Repeat passing behaviours as often, for grading
     #[arg(long, help_heading = TRYING)]
     pub confirm: bool,
-    /// Also list what was not tried, with the reason
+    /// Also list behaviours that were not tried, with the reason
     #[arg(long, help_heading = REPORTS)]
     pub all: bool,
     #[command(flatten, next_help_heading = "Reports")]
@@ -90,7 +90,7 @@ pub struct CheckArgs {
 }
 
 const SERVER: &str = "Server";
-const TRYING: &str = "Trying";
+const TRYING: &str = "Behaviours";
 const REPORTS: &str = "Reports";
 
 const EXAMPLES: &str = "\
@@ -101,10 +101,10 @@ Examples:
   c10k check --command './server {port}' --confirm --gradescope results.json --points 20
   c10k check --target 127.0.0.1:80 --framing http --path /index.html
 
-Exit codes: 0 every behaviour passed, 1 some did not or the server did not start, 2 usage,
+Exit codes: 0 every behaviour passed, 1 a behaviour failed or the server did not start, 2 usage,
 4 nothing was tried, 130 interrupted";
 
-/// Checks a server, prints what came of it, and writes it down if asked to.
+/// Checks a server, prints the result, and writes reports on request.
 ///
 /// # Errors
 /// When there is no server to check, with what to do about it.
@@ -122,7 +122,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
             let tests = attempt_all(args, &setting, &chosen, &stop);
             (setting, tests, None)
         }
-        // A grader is told all the same, by a report in which everything has failed.
+        // A grader still gets a report, in which everything has failed.
         Err(error) => {
             let setting = Setting::of_model(subject, speech, args.patience);
             let tests = report::all_failed(&setting, &chosen, &error);
@@ -138,7 +138,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     Ok(match (stop.load(SeqCst), report.score == report.max) {
         (true, _) => Exit::Interrupted,
         (false, _) if !report.tests.iter().any(CheckTest::was_tried) => {
-            eprintln!("no behaviour was tried: see above why none applies");
+            eprintln!("no behaviour was tried, for the reasons above");
             Exit::Untrusted
         }
         (false, true) => Exit::Ok,
@@ -146,7 +146,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     })
 }
 
-/// What a server that is not ours is asked.
+/// The requests for a server of others.
 fn of_others(speech: Speech, args: &CheckArgs) -> Result<Speech> {
     if speech.framing != Framing::Http {
         return Ok(speech);
@@ -200,10 +200,10 @@ fn subject(args: &CheckArgs) -> Result<Subject> {
         let words = server::words(command).map_err(|error| usage(format!("{error:#}")))?;
         return Ok(Subject::Command(words));
     }
-    args.target.map(Subject::Address).context("the command line asks for one of three")
+    args.target.map(Subject::Address).context("the command line requires one of the three")
 }
 
-/// A progress bar over behaviours; nothing is drawn where nobody watches.
+/// A progress bar over behaviours; nothing is drawn without a terminal.
 fn bar(behaviours: usize) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

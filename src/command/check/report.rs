@@ -16,19 +16,19 @@ use crate::view::{grading, table};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reports, each to a file or with - to standard output")]
 pub(crate) struct Reports {
-    /// As JSON
+    /// JSON
     #[arg(long, value_name = "FILE|-")]
     json: Option<PathBuf>,
-    /// For Gradescope, as its results.json
+    /// Gradescope's results.json
     #[arg(long, value_name = "FILE|-")]
     gradescope: Option<PathBuf>,
-    /// In --gradescope: what the assignment is worth; the score is in proportion
+    /// With --gradescope: points of the assignment, to which the score is scaled
     #[arg(long, value_name = "POINTS", requires = "gradescope")]
     points: Option<u32>,
-    /// As JUnit XML, which most continuous integration reads
+    /// JUnit XML, for continuous integration
     #[arg(long, value_name = "FILE|-")]
     junit: Option<PathBuf>,
-    /// As a summary in Markdown
+    /// A summary in Markdown
     #[arg(long, value_name = "FILE|-")]
     md: Option<PathBuf>,
 }
@@ -53,7 +53,7 @@ impl Reports {
         Ok(texts)
     }
 
-    /// Refuses two reports for one standard output, and files that cannot be written.
+    /// Refuses two reports on standard output, and files that cannot be written.
     ///
     /// # Errors
     /// With what to do about it.
@@ -69,7 +69,7 @@ impl Reports {
         files.into_iter().try_for_each(|path| store::can_be_written(path))
     }
 
-    /// Writes those that were asked for to their files, or to standard output.
+    /// Writes the requested reports to their files, or to standard output.
     ///
     /// # Errors
     /// When one cannot be written.
@@ -104,7 +104,7 @@ fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// What came of one behaviour.
+/// The result of one behaviour.
 pub(super) fn test(behaviour: &Behaviour, tried: Tried) -> CheckTest {
     let Tried { verdict, tries, failures } = tried;
     let (points, max) = match verdict {

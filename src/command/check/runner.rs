@@ -29,14 +29,14 @@ const STALLED: Duration = Duration::from_millis(250);
 /// How often a client that was slower than the idle timeout is tried again.
 const SERVED_TRIES: usize = 3;
 
-/// What came of a behaviour.
+/// The result of a behaviour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The server behaves so.
     Pass,
     /// It does not; this was expected and that came.
     Fail(String),
-    /// Sometimes it does and sometimes not; what came when it did not.
+    /// It both passed and failed; the reason for the failure.
     Unstable(String),
     /// It serves one client at a time, and is meant to.
     ByNature,
@@ -91,11 +91,11 @@ pub struct Case<'a> {
     flags: &'static [&'static str],
     /// What it had before any client.
     alone: Footprint,
-    /// What it has with nobody but the well-behaved client.
+    /// Its resources with only the well-behaved client.
     accompanied: Footprint,
     /// Clients that the behaviour has had.
     clients: Cell<usize>,
-    /// What a model of ours has to have counted when it stops.
+    /// The counters that a model must report when it stops.
     counters: Vec<(&'static str, RangeInclusive<u64>)>,
 }
 
@@ -135,7 +135,7 @@ impl<'a> Case<'a> {
         self.nothing_is_left()
     }
 
-    /// After how long without a request a model of ours closes a connection.
+    /// The idle timeout of a model.
     fn idle_timeout(&self) -> Option<Duration> {
         let ready = self.server.ready()?;
         ready["settings"]["idle_timeout_ns"].as_u64().map(Duration::from_nanos)
@@ -151,8 +151,8 @@ impl<'a> Case<'a> {
         Ok(companion)
     }
 
-    /// In a model of ours every thread, process and descriptor is given back when its client
-    /// has left; and when it stops, every connection is accounted for.
+    /// A model releases every thread, process and descriptor when its client has left; when it
+    /// stops, its counters cover every connection.
     fn nothing_is_left(&mut self) -> Result<()> {
         if self.is_model() && !self.server.is_stopped() {
             self.shrinks_to(self.alone)?;
@@ -177,13 +177,13 @@ impl<'a> Case<'a> {
         self.setting.patience
     }
 
-    /// Whether it is a model of ours.
+    /// Whether it is a model of this program.
     #[must_use]
     pub fn is_model(&self) -> bool {
         matches!(self.setting.subject, Subject::Model { .. })
     }
 
-    /// The name of the model, if it is one of ours.
+    /// The name of the model, if it is one.
     #[must_use]
     pub fn model(&self) -> Option<&'static servers::Model> {
         if let Subject::Model { model, .. } = self.setting.subject { Some(model) } else { None }
@@ -226,7 +226,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Somebody new is served, whatever happened before.
+    /// A new client is served, whatever happened before.
     ///
     /// # Errors
     /// When nobody is.
@@ -263,7 +263,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The command that starts another server like it, which is a model of ours.
+    /// The command that starts another server of the same model.
     ///
     /// # Errors
     /// When it is none.
@@ -277,7 +277,7 @@ impl<'a> Case<'a> {
         thread::sleep(PAUSE);
     }
 
-    /// Waits until somebody new is served.
+    /// Waits until a new client is served.
     ///
     /// # Errors
     /// When nobody is.
@@ -300,11 +300,11 @@ impl<'a> Case<'a> {
     fn shrinks_to(&self, size: Footprint) -> Result<()> {
         let pid = self.server.pid()?;
         let mut now = Footprint::default();
-        let shrinks = self.until("its clients are forgotten", || {
+        let shrinks = self.until("it forgets its clients", || {
             now = Footprint::read_from(pid);
             now.is_within(size)
         });
-        shrinks.with_context(|| format!("it had {size} and has {now}"))
+        shrinks.with_context(|| format!("it had {size}, and now has {now}"))
     }
 
     /// What it had before any client.
@@ -349,7 +349,7 @@ impl<'a> Case<'a> {
     /// When it does not come to listen.
     pub fn start_again(&mut self) -> Result<()> {
         let SocketAddr::V4(address) = self.server.address else {
-            return Err(Skip("the address is not one to start a server at").into());
+            return Err(Skip("the address cannot be used to start a server").into());
         };
         let start = self.setting.plain(self.speech, self.flags);
         self.server = self.setting.subject.start(Start { port: address.port(), ..start })?;
@@ -363,12 +363,15 @@ impl<'a> Case<'a> {
 /// When it has not.
 pub fn counted(stopped: &Value, name: &str, range: RangeInclusive<u64>) -> Result<()> {
     let count = stopped["counters"][name].as_u64();
-    let count = count.with_context(|| format!("there is no counter {name} in {stopped}"))?;
+    let count = count.with_context(|| format!("the counter {name} is missing in {stopped}"))?;
     let expected = match (*range.start(), *range.end()) {
-        (least, u64::MAX) => format!("{least} at least"),
+        (least, u64::MAX) => format!("at least {least}"),
         (least, most) if least == most => least.to_string(),
         (least, most) => format!("{least} to {most}"),
     };
-    ensure!(range.contains(&count), "expected {name} to be {expected}, it is {count}: {stopped}");
+    ensure!(
+        range.contains(&count),
+        "expected {name} to be {expected}, but it is {count}: {stopped}"
+    );
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! What is checked, what is found out about it beforehand, and one behaviour after the other, again
-//! where it fails.
+//! The server under check, its properties, and one behaviour after the other, repeated on failure.
 
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use crate::process::starting::{Start, Subject};
 /// A verdict, and by how many tries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tried {
-    /// What came of it.
+    /// Its result.
     pub verdict: Verdict,
     /// How often it was tried; 0 where it was skipped.
     pub tries: usize,
@@ -21,7 +20,7 @@ pub struct Tried {
     pub failures: usize,
 }
 
-/// What is checked, and what was found out about it beforehand.
+/// The server under check, and its properties.
 #[derive(Debug)]
 pub struct Setting {
     /// The server or how to have one.
@@ -35,14 +34,15 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// A model of ours, of which all is known.
+    /// A model, whose properties are known.
     #[must_use]
     pub fn of_model(subject: Subject, speech: Speech, patience: Duration) -> Self {
         let one_at_a_time = is_sequential(&subject);
         Self { subject, speech, one_at_a_time, patience }
     }
 
-    /// Starts the server once, to see that it can be and whether it serves two at a time.
+    /// Starts the server once, to see whether it starts and whether it serves two clients at a
+    /// time.
     ///
     /// # Errors
     /// When there is no server to check.
@@ -51,7 +51,7 @@ impl Setting {
         let server = setting.subject.start(setting.plain(setting.speech, &[]))?;
         let connect = || {
             CheckClient::connect(server.address, patience)
-                .context("there is nothing to check: is the server running?")
+                .context("there is no server to check: is the server running?")
         };
         let mut first = connect()?;
         if is_model(&setting.subject) {
@@ -80,8 +80,8 @@ impl Setting {
         Ok(setting)
     }
 
-    /// Tries a behaviour, and again where it fails, so many times in all; with `confirm` where it
-    /// passes too.
+    /// Tries a behaviour, and repeats it on failure up to a total number of tries; with `confirm`,
+    /// also if it passes.
     #[must_use]
     pub fn try_repeatedly(&self, behaviour: &Behaviour, tries: usize, confirm: bool) -> Tried {
         let mut tried = Tried { verdict: self.try_one(behaviour), tries: 1, failures: 0 };

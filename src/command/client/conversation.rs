@@ -1,4 +1,4 @@
-//! The loop: whatever is ready first is served first, the input or the socket.
+//! The loop: it serves the input or the socket, whichever is ready first.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -15,9 +15,9 @@ use super::runner::Runner;
 use crate::base::Exit;
 use crate::statistics;
 
-/// A line that has begun and does not go on for so long is shown as it is.
+/// An incomplete line is shown after this time.
 const BEGUN: Duration = Duration::from_millis(200);
-/// So much of a line is shown without its end.
+/// A line longer than this is shown without its end.
 const LINE_BYTES: usize = 64 * 1024;
 
 /// One connection, from the first message to its end.
@@ -29,9 +29,9 @@ pub(super) struct Conversation<'a> {
     args: &'a ClientArgs,
     /// What runs the server's lines, with `--run`.
     runner: Option<Runner>,
-    /// Whether the user has said that the client is to leave.
+    /// Whether the user has ended the session.
     leaves: bool,
-    /// What was taken from the input and not yet by the kernel.
+    /// Input that is not yet passed to the kernel.
     unsent: Vec<u8>,
     /// A part of a line of the server.
     begun: Vec<u8>,
@@ -96,10 +96,10 @@ impl<'a> Conversation<'a> {
         })
     }
 
-    /// Goes on until either end is done, and says which.
+    /// Runs until either end is done, and returns which.
     ///
     /// # Errors
-    /// When the end is not in order.
+    /// When the session does not end normally.
     pub(super) fn hold(mut self) -> Result<Exit> {
         let ending = loop {
             if self.runner.is_some() {
@@ -136,7 +136,9 @@ impl<'a> Conversation<'a> {
                 self.leaves = true;
             } else if !message.trim_ascii().is_empty() {
                 let words = self.args.bye.join(" or ");
-                self.output.note(&format!("nothing is sent with --run; {words} leaves"))?;
+                self.output.note(&format!(
+                    "with --run, typed lines are not sent; {words} ends the session"
+                ))?;
             }
         }
         // The end of a file is no word of a user.
@@ -367,13 +369,13 @@ impl<'a> Conversation<'a> {
         drop(self.input);
         match ending {
             Ending::Closed if owes => bail!("the server closed before the last result was sent"),
-            Ending::Closed if lost => bail!("the server closed before all of the input was sent"),
+            Ending::Closed if lost => bail!("the server closed before all input was sent"),
             Ending::Reset => bail!(
                 "the server reset the connection: it closed with unread input, or its process ended"
             ),
             Ending::KeptOpen => bail!(
-                "the server kept the connection open for {} after the end of the input \
-                 (--patience): a server should close when its client has ended",
+                "the server kept the connection open for {} after the end of the input (--patience): a server \
+                 should close when its client has closed",
                 humantime::format_duration(self.args.patience)
             ),
             _ => Ok(Exit::Ok),

@@ -1,5 +1,5 @@
-//! A line editor on a thread of its own: what is entered goes into a pipe, and what the server
-//! says meanwhile is written above the line that is being edited.
+//! A line editor on a thread of its own. Entered lines go into a pipe, and the server's lines are
+//! printed above the line that is being edited.
 
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

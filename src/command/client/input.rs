@@ -1,4 +1,4 @@
-//! Where messages come from: standard input as it is, or an editor on a terminal.
+//! The source of messages: standard input, or an editor on a terminal.
 
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, BorrowedFd};

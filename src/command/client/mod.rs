@@ -1,10 +1,10 @@
-//! `c10k client`: a person, or a file, speaks to a server in lines.
+//! `c10k client`: a person or a file talks to a server in lines.
 //!
 //! - [`conversation`]: one loop around poll(2) over the input and the socket, as in Stevens'
-//!   `str_cli`: neither end can make the other wait
+//!   `str_cli`: neither end can block the other
 //! - [`input`]: lines from a pipe, or from an editor on a terminal ([`editor`])
-//! - [`runner`]: with `--run`, what the server has run here
-//! - [`output`]: what the server says and what is to be said about it
+//! - [`runner`]: with `--run`, the commands that the server sends
+//! - [`output`]: the server's lines, and notes about them
 
 mod conversation;
 mod editor;
@@ -35,32 +35,32 @@ pub struct ClientArgs {
     /// The server, as HOST:PORT
     #[arg(value_name = "HOST:PORT")]
     pub address: String,
-    /// Messages have no line ends: send each line without its own, and take what one read
-    /// returns for a reply
+    /// Messages have no line ends: send each line without its line feed, and treat the result of
+    /// one read as a reply
     #[arg(long)]
     pub raw: bool,
-    /// A word that ends the session, in any letter case, once it is sent; may be given several
+    /// Word that ends the session once it is sent, in upper or lower case; may be given several
     /// times
     #[arg(long, value_name = "WORD", default_values = ["salir", "exit"])]
     pub bye: Vec<String>,
-    /// From a pipe: how long to wait for the reply to a line before the next is sent; after a
-    /// line without a reply the rest is sent without waiting
+    /// From a pipe: time to wait for the reply to a line before sending the next; after a line
+    /// without a reply the rest is sent without waiting
     #[arg(long, default_value = "1s", value_parser = positive_duration)]
     pub wait: Duration,
-    /// How long a server may be silent after the end of the input before the client leaves
+    /// Time to wait for a silent server after the end of the input
     #[arg(long, default_value = "10s", value_parser = positive_duration)]
     pub patience: Duration,
-    /// Show also each line of the server reversed
+    /// Also show each line of the server reversed
     #[arg(long)]
     pub reverse: bool,
-    /// Run the lines of the server as commands, those that --allow names, and send back what they write;
-    /// what is typed is not sent, and a word of --bye leaves at once
+    /// Run the lines of the server as commands, if --allow permits them, and send back their
+    /// output; typed lines are not sent, and a word of --bye ends the session at once
     #[arg(long)]
     pub run: bool,
-    /// What may run
+    /// Allowed commands
     #[command(flatten)]
     pub commands: CommandArgs,
-    /// Print what the server says and nothing else
+    /// Print only the lines of the server
     #[arg(long, short)]
     pub quiet: bool,
 }
@@ -71,15 +71,15 @@ Examples:
   printf '22 9\\n' | c10k client localhost:9000
   c10k client localhost:9000 --raw             a server that sends no line ends
   c10k client localhost:9000 --run --allow date --allow 'ls *'
-                                               run what a server of dispatch asks for
+                                               run commands of a dispatch server
 
-Exit codes: 0 the conversation ended in order, 1 it did not, 2 usage, 130 left with Ctrl-C";
+Exit codes: 0 the session ended normally, 1 it did not, 2 usage, 130 left with Ctrl-C";
 
-/// Speaks until either end is done.
+/// Talks until either end is done.
 ///
 /// # Errors
-/// When there is no server, when it resets the connection or keeps it open for too long, or
-/// when something typed was not delivered.
+/// When there is no server, when it resets the connection or keeps it open too long, or when input
+/// was not delivered.
 pub fn client(args: &ClientArgs) -> Result<Exit> {
     let runner = runner(args)?;
     let stream = TcpStream::connect(&args.address).with_context(|| {
@@ -105,8 +105,7 @@ fn may_run_commands_of(server: SocketAddr, args: &ClientArgs) -> Result<()> {
     let near = server.ip().to_canonical().is_loopback();
     if args.run && !near && !args.commands.commands_from_anywhere {
         return Err(usage(format!(
-            "{server} is on another machine and could run commands here: confirm with \
-             --commands-from-anywhere"
+            "{server} is on another machine and could run commands here: confirm with --commands-from-anywhere"
         )));
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! What is shown: bytes of the server as they are in a pipe, made printable on a terminal; and
-//! notes about them, which never get into a pipe's data.
+//! Output: the server's bytes, unchanged in a pipe and made printable on a terminal; and notes
+//! about them, which never mix with a pipe's data.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::editor::Prompt;
 use crate::base::units::show_ns;
 
-/// Something that the server said.
+/// A line of the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Said<'a> {
     /// Without the line feed.
@@ -37,7 +37,7 @@ impl Output {
         Self { prompt, terminal: std::io::stdout().is_terminal(), quiet, replies: 0 }
     }
 
-    /// Shows what the server said.
+    /// Shows a line of the server.
     ///
     /// # Errors
     /// When what reads it is gone.
@@ -79,7 +79,7 @@ impl Output {
         Ok(writeln!(std::io::stdout(), "{line}")?)
     }
 
-    /// Says something about the conversation.
+    /// Prints a note about the conversation.
     ///
     /// # Errors
     /// When what reads it is gone.
@@ -90,7 +90,7 @@ impl Output {
         if self.prompt.is_some() {
             return self.on_terminal(&format!("* {text}"));
         }
-        // A note that nobody can read is no reason to end the conversation.
+        // A note without a reader does not end the conversation.
         let _ = writeln!(std::io::stderr(), "* {text}");
         Ok(())
     }

@@ -1,15 +1,15 @@
-//! `--run`: the server's lines are commands, of which those that were allowed are run, one after the
-//! other; what each writes goes back to the server.
+//! `--run`: the server's lines are commands. Allowed commands run one after the other, and their
+//! output goes back to the server.
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 
 use servers::commands::{Advance, AllowList, End, Limits, Refusal, Running};
 
-/// So much of what a command writes waits for the server to take it.
+/// Output of a command that may wait for the server to read it.
 const UNSENT_BYTES: usize = 64 * 1024;
 
-/// What is run, and what is to be run.
+/// The running command, and those that wait.
 #[derive(Debug)]
 pub(super) struct Runner {
     allow: AllowList,

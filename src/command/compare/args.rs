@@ -1,4 +1,4 @@
-//! What `c10k compare` is told.
+//! The options of `c10k compare`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,25 +14,25 @@ use crate::view::export;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CompareArgs {
-    /// The folder of the run to compare with; with --interleaved a program or a command
+    /// The base: the folder of a run; with --interleaved a program or a command
     pub base: PathBuf,
-    /// The folder of the run to compare; likewise
+    /// The run, program or command that is compared with the base
     pub new: PathBuf,
-    /// Measure both now, interleaved trial by trial: two builds of c10k, or two servers as
+    /// Measure both now, trial by trial in turn: two builds of c10k, or two servers as
     /// 'cmd:./server --port {port}'
     #[arg(long)]
     pub interleaved: bool,
-    /// With --interleaved: the workloads of this plan, a file or a built-in one [default: quick]
+    /// With --interleaved: take workloads from this plan, a file or a built-in one [default: quick]
     #[arg(long, requires = "interleaved")]
     pub plan: Option<PathBuf>,
-    /// With --interleaved: how long it may take
+    /// With --interleaved: time limit
     #[arg(long, value_name = "TIME", value_parser = positive_duration, default_value = "5m")]
     #[arg(requires = "interleaved")]
     pub time: Duration,
-    /// With --interleaved: where the folders of both sides are made
+    /// With --interleaved: where to create the folders of both sides
     #[arg(long, value_name = "DIR", default_value = "results", requires = "interleaved")]
     pub out: PathBuf,
-    /// Differences within this share count as equal
+    /// Treat differences within this share as equal
     #[arg(long, default_value = "5%", value_parser = parse_share)]
     pub margin: f64,
     /// Compare runs even if their settings differ
@@ -63,10 +63,10 @@ pub struct CompareArgs {
     /// Write the comparison as JSON to this file, or to standard output with -
     #[arg(long, value_name = "FILE|-")]
     pub json: Option<PathBuf>,
-    /// Print it in this format instead: md, latex or csv
+    /// Print the comparison in this format: md, latex or csv
     #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub to: Option<export::Format>,
-    /// With --to: write it to this file
+    /// With --to: write to this file
     #[arg(long, short, value_name = "FILE", requires = "to")]
     pub output: Option<PathBuf>,
 }
@@ -75,9 +75,9 @@ const EXAMPLES: &str = "\
 Examples:
   c10k compare --interleaved ../base/target/release/c10k target/release/c10k --gate --figures cpu
   c10k compare --interleaved 'cmd:./old {port}' 'cmd:./new {port}' --workloads echo --gate
-  c10k compare results/quick-20260101T120000Z results/quick-20260102T120000Z   saved runs: weaker
+  c10k compare results/quick-20260101T120000Z results/quick-20260102T120000Z   saved runs: weaker evidence
 
-Exit codes: 0 ok, 2 usage; with --gate 3 some figure is worse, 4 some figure is not decided; 130 interrupted";
+Exit codes: 0 ok, 2 usage; with --gate 3 a figure is worse, 4 a figure is undecided; 130 interrupted";
 
 /// A figure by its name on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,7 +1,8 @@
-//! The gate: a comparison passes when every figure in it was judged, and none is or may be worse.
+//! The gate: a comparison passes if every figure in it was judged, and no figure is or may be
+//! worse.
 //!
-//! This is a test of non-inferiority: a figure passes when its whole interval lies on the good side
-//! of the margin, and so a figure that is better or only undecided in its favour passes too.
+//! This is a test of non-inferiority: a figure passes if its whole interval lies on the good side
+//! of the margin. So a figure passes if it is better, or undecided in its favour.
 
 use crate::analysis::metric;
 use crate::base::Exit;
@@ -9,7 +10,7 @@ use crate::document::{Compared, Comparison};
 use crate::statistics::verdict::{Good, Verdict};
 use crate::view::export::sheet::metric_name;
 
-/// What the gate says of a comparison.
+/// The gate's verdict on a comparison.
 pub(super) fn gate(comparison: &Comparison) -> Exit {
     let worse = comparison.rows.iter().any(|row| row.verdict == Some(Verdict::Worse));
     match (worse, open(comparison)) {
@@ -23,7 +24,7 @@ pub(super) fn gate(comparison: &Comparison) -> Exit {
 pub(super) fn open(comparison: &Comparison) -> Option<String> {
     let rows = &comparison.rows;
     if rows.is_empty() {
-        return Some("nothing was judged".into());
+        return Some("no figure was judged".into());
     }
     let all = rows.len();
     let unjudged = rows.iter().filter(|row| row.verdict.is_none()).count();
@@ -39,8 +40,8 @@ pub(super) fn open(comparison: &Comparison) -> Option<String> {
         let more =
             if comparison.interleaved { "measure longer (--time)" } else { "use more trials" };
         format!(
-            "{} of {all} figures may be worse by more than {:.0} %, as their intervals show; \
-             {more}, accept a larger --margin, or select figures with --figures",
+            "{} of {all} figures may be worse by more than {:.0} %, according to their intervals; {more}, accept a \
+             larger --margin, or select figures with --figures",
             open.len(),
             comparison.margin * 100.0
         )

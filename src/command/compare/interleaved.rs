@@ -37,7 +37,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Exit> {
     | [(_, Side::Command(_)), (_, Side::Program(_))] = &sides
     {
         return Err(usage(
-            "compare two programs or two commands: a program is measured by its models",
+            "give two programs or two commands: a program is measured with its models, a command is one server",
         ));
     }
     let [base, new] = sides;
@@ -64,15 +64,14 @@ fn side(typed: &Path) -> Result<Side> {
     match typed.canonicalize() {
         Ok(program) => Ok(Side::Program(program)),
         Err(_) => Err(usage(format!(
-            "{text} is no program. A commit is built first, and its program given:\n  \
-             git worktree add ../{text} {text}\n  \
-             cargo build --release --manifest-path ../{text}/Cargo.toml\n\
-             A command is written as 'cmd:./server --port {{port}}'"
+            "{text} is not a program. Build a commit first, and give its program:\n  git worktree add ../{text} \
+             {text}\n  cargo build --release --manifest-path ../{text}/Cargo.toml\nWrite a command as 'cmd:./server \
+             --port {{port}}'"
         ))),
     }
 }
 
-/// What is measured on a side.
+/// The program or command of a side.
 fn read_side(
     (name, side): (&str, Side),
     args: &CompareArgs,

@@ -1,4 +1,4 @@
-//! Whether two runs can be compared at all.
+//! Whether two runs are comparable.
 
 use anyhow::Result;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! `c10k compare`: what has changed from one saved run to another, and how sure that is.
+//! `c10k compare`: the changes from one saved run to another, and how sure they are.
 
 mod args;
 mod gate;
@@ -36,7 +36,7 @@ impl Run {
         let file = if path.is_dir() { path.join("summary.json") } else { path.to_path_buf() };
         if !file.is_file() {
             return Err(usage(format!(
-                "{} is not a run's folder: give one that c10k run has written, as in \
+                "{} is not the folder of a run: give a folder that c10k run has written, as in \
                  results/quick-20260101T120000Z",
                 path.display()
             )));
@@ -59,10 +59,10 @@ impl Run {
     }
 }
 
-/// Compares two runs, prints what came of it, and judges it if asked to.
+/// Compares two runs, prints the comparison, and applies the gate on request.
 ///
 /// # Errors
-/// When one is no run, or they are not alike and nobody has said that this is meant.
+/// When one is not a run, or their settings differ without `--anyway`.
 pub fn compare(args: &CompareArgs) -> Result<Exit> {
     if args.interleaved {
         return interleaved::compare(args);
@@ -79,7 +79,7 @@ pub fn compare(args: &CompareArgs) -> Result<Exit> {
     conclude(args, &comparison(&base, &new, args, unlike))
 }
 
-/// Prints a comparison and then writes it, and says how it ends.
+/// Prints a comparison, writes it, and returns the exit code.
 fn conclude(args: &CompareArgs, comparison: &Comparison) -> Result<Exit> {
     match args.to {
         Some(format) => {

@@ -27,14 +27,14 @@ pub(super) fn change(base: &Summary, new: &Summary, apart: bool) -> Option<Refer
     let (in_cost, in_throughput) =
         (unlike(farthest([client_ratio, server_ratio])), unlike(throughput_ratio));
     let of_them = [
-        in_cost.map(|ratio| format!("took {ratio:.2} times the CPU for each request")),
-        in_throughput.map(|ratio| format!("did {ratio:.2} times as many requests a second")),
+        in_cost.map(|ratio| format!("used {ratio:.2} times the CPU per request")),
+        in_throughput.map(|ratio| format!("served {ratio:.2} times as many requests per second")),
     ];
     let of_them: Vec<String> = of_them.into_iter().flatten().collect();
     let sentence = (!of_them.is_empty()).then(|| {
         format!(
-            "the null baseline, which is the same in both, {} in {}: the machines differ, or one \
-             had a slow spell, so no model is judged",
+            "the null baseline, which is the same in both runs, {} in {}: the machines differ, or one had a slow \
+             spell, so no model is judged",
             of_them.join(" and "),
             new.run.id
         )

@@ -1,7 +1,8 @@
-//! One figure of one cell in both runs, and what it comes to.
+//! One figure of one cell in both runs, and its verdict.
 //!
-//! What was sound in the base and is not there any more is worse: a server that answers nothing has no ratio, and
-//! no ratio is no absence of a difference. What the machine or the generator spoiled is not known.
+//! A figure that was sound in the base and is missing in the new run is worse: a server that
+//! answers nothing has no ratio, but that does not mean that there is no difference. A figure that
+//! the machine or the generator spoiled is unknown.
 
 use super::{CompareArgs, Run};
 use crate::analysis::doubt::by_block;
@@ -85,7 +86,7 @@ impl Sides<'_> {
             None => {}
         }
         if (metric.of)(new).is_none() {
-            return Err(Stop::unknown("too few samples for it in the new run"));
+            return Err(Stop::unknown("the new run has too few samples for it"));
         }
         if metric.kind() == Kind::Throughput
             && [base, new].into_iter().all(doubt::is_generator_limited)
@@ -118,8 +119,8 @@ impl Sides<'_> {
             let (left, all) = (doubt::counting(cell, metric).len(), cell.trials.len());
             if left < TRIALS_MIN && left < all {
                 return Err(stop(format!(
-                    "in {side} {} of {all} trials were spoiled from outside ({}), leaving fewer \
-                     than the {TRIALS_MIN} required",
+                    "in {side} {} of {all} trials were spoiled from outside ({}), leaving fewer than the \
+                     {TRIALS_MIN} needed",
                     all - left,
                     doubt::spoilers(cell, metric).join(", ")
                 )));
@@ -127,14 +128,13 @@ impl Sides<'_> {
         }
         let fewest = a.len().min(b.len());
         if fewest < TRIALS_MIN {
-            return Err(stop(format!("{fewest} trials, but {TRIALS_MIN} are required")));
+            return Err(stop(format!("{fewest} trials, but {TRIALS_MIN} are needed")));
         }
         if metric.kind() != Kind::Memory {
             match self.reference {
                 None => {
                     return Err(stop(
-                        "without a null baseline in both runs a change of the machine cannot be \
-                         excluded"
+                        "without a null baseline in both runs, a change of the machine cannot be ruled out"
                             .into(),
                     ));
                 }
@@ -204,7 +204,7 @@ fn side_by_side(
     let Some(Interval { low, high }) = found.interval else {
         let error = looks.last().map_or(0.0, |look| look.error * part);
         return Err(Stop::unknown(format!(
-            "{} pairs of trials, but {} are required",
+            "{} pairs of trials, but {} are needed",
             differences.len(),
             signed_rank::fewest(error)
         )));

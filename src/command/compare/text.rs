@@ -1,4 +1,4 @@
-//! A comparison as people read it.
+//! The comparison as text.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -27,7 +27,7 @@ pub(super) fn text(comparison: &Comparison, all: bool) -> String {
     text
 }
 
-/// The first lines: what is worse, what is better, how many are which, and how strong all that is.
+/// The first lines: the counts of verdicts, and the strength of the evidence.
 fn answer(comparison: &Comparison) -> String {
     let Comparison { base, new, margin, .. } = comparison;
     let count = |verdict| comparison.rows.iter().filter(|row| row.verdict == verdict).count();

@@ -1,4 +1,4 @@
-//! Who else uses the machine.
+//! Other users of the machine.
 
 use std::collections::BTreeMap;
 
@@ -39,8 +39,7 @@ fn pressure(root: &Root, what: &str, warn: f64, fail: f64) -> Option<Finding> {
     let subject = Subject {
         name,
         limit,
-        why: "some task waited for it during that share of the last ten seconds; a measurement \
-            would wait too",
+        why: "tasks waited for it during this share of the last ten seconds; a measurement would wait too",
         mend: "top, or iotop for I/O; stop other programs, or wait until they finish",
     };
     Some(subject.found(graded(share, warn, fail), format!("{share:.1} %")))

@@ -1,4 +1,4 @@
-//! What this process may have, and what it may look at.
+//! The limits and permissions of this process.
 
 use super::{Root, Subject, warn_unless};
 use crate::base::units::{as_f64, show_bytes};
@@ -83,8 +83,8 @@ fn overcommit(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "overcommit",
         limit: "0 or 1",
-        why: "with 2 every thread's stack counts in full, although little of it is used: models \
-            with many threads do not start",
+        why: "with 2, every thread's stack counts in full although little of it is used, so models with many \
+              threads do not start",
         mend: "sysctl -w vm.overcommit_memory=0",
     };
     Some(subject.found(warn_unless(mode != 2), mode.to_string()))
@@ -108,7 +108,7 @@ fn io_uring(root: &Root) -> Option<Finding> {
         name: "io-uring",
         limit: "0",
         why: "the models io-uring and io-uring-multishot cannot run without it",
-        mend: "sysctl -w kernel.io_uring_disabled=0; in a container, also its seccomp profile",
+        mend: "sysctl -w kernel.io_uring_disabled=0; in a container, also allow it in the seccomp profile",
     };
     let value = format!("io_uring_disabled {disabled}");
     Some(subject.found(warn_unless(disabled == 0), value))

@@ -1,4 +1,4 @@
-//! What has to be tried: how late a sleep ends, and what it costs to wake somebody over loopback.
+//! Probes by experiment: how late a sleep ends, and the cost of waking a thread over loopback.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

@@ -1,9 +1,9 @@
-//! `c10k doctor`: what on this machine will spoil a measurement, and how to mend it.
+//! `c10k doctor`: conditions of this machine that spoil measurements, and how to fix them.
 //!
-//! - the modules of probes (`processor`, `busy`, `network`, `limits`): what the kernel says. A probe is
-//!   a pure function of a folder with `/proc` and `/sys` in it ([`Root`]), and knows no other.
-//! - `measure`: what has to be tried: sleeping, waking up over loopback.
-//! - `stalls`: what is lost without sleeping.
+//! - `processor`, `busy`, `network`, `limits`: probes of what the kernel reports. A probe is a pure
+//!   function of a folder that contains `/proc` and `/sys` ([`Root`]).
+//! - `measure`: probes by experiment: sleeping, waking up over loopback.
+//! - `stalls`: time that a thread loses without sleeping.
 //! - `noise`: one model against itself.
 
 mod busy;
@@ -28,7 +28,7 @@ use crate::document::{DoctorReport, Finding, SchemaId, Status, Validity};
 use crate::host::machine::{self, Root};
 use crate::view::deliver;
 
-/// How long steal and other processes are watched.
+/// How long steal and other processes are observed.
 const WATCHED: Duration = Duration::from_millis(500);
 
 /// `c10k doctor`.
@@ -38,11 +38,11 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "MODEL", num_args = 0..=1, default_missing_value = "epoll",
           value_parser = PossibleValuesParser::new(servers::MODELS.iter().map(|model| model.name)))]
     pub aa: Option<String>,
-    /// With --aa: pairs of trials
+    /// With --aa: number of pairs of trials
     #[arg(long, value_name = "N", default_value = "10", requires = "aa",
           value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub pairs: u32,
-    /// With --aa: how long each trial measures
+    /// With --aa: duration of each trial
     #[arg(long, value_name = "TIME", default_value = "500ms", requires = "aa",
           value_parser = trial_length)]
     pub trial: Duration,
@@ -57,7 +57,7 @@ fn trial_length(text: &str) -> Result<Duration, String> {
         .and_then(|time| if time < least { Err("at least 10ms".into()) } else { Ok(time) })
 }
 
-/// Looks, tries, and says what to mend.
+/// Probes the machine and prints what to fix.
 ///
 /// # Errors
 /// When the report cannot be written, or with `--aa` the model cannot be measured.

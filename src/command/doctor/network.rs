@@ -1,4 +1,4 @@
-//! What the kernel allows connections to be.
+//! The kernel's limits on connections.
 
 use super::{Root, Subject, warn_unless};
 use crate::base::units::as_f64;

@@ -1,5 +1,5 @@
-//! `--aa`: one model against itself. Whatever differs is noise, and no difference between two
-//! models that is smaller means anything here.
+//! `--aa`: one model measured against itself. Its differences are noise: smaller differences
+//! between two models mean nothing on this machine.
 
 use std::sync::Arc;
 use std::time::Duration;

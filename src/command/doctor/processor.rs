@@ -1,4 +1,4 @@
-//! Processors: how many, whose, how fast, how they rest.
+//! Processors: their number, their availability, their speed, and their idle states.
 
 use super::{Root, Subject, warn_unless};
 use crate::base::units::as_f64;
@@ -31,7 +31,7 @@ fn check_processors(root: &Root) -> Option<Finding> {
         limit: "4 or more",
         why: "server and generator need separate processors; with two in total, multi-threaded \
             models cannot show how they scale; with one, only CPU per request is comparable",
-        mend: "measure on a machine with more processors, or read CPU per request",
+        mend: "measure on a machine with more processors, or compare CPU per request",
     };
     let status = warn_unless(allowed.len() >= 4);
     (!allowed.is_empty()).then(|| subject.found(status, allowed.len().to_string()))
@@ -44,8 +44,8 @@ fn affinity(root: &Root) -> Option<Finding> {
     let subject = Subject {
         name: "affinity",
         limit: "all that are online",
-        why: "an affinity mask or a cpuset excludes some processors; programs there still share \
-            caches and clock speed",
+        why: "an affinity mask or a cpuset excludes some processors, but programs on them still share caches and \
+              clock speed",
         mend: "taskset -p $$ shows the mask; widen it, or the container's cpuset",
     };
     let value = format!("{} of {} online processors", allowed.len(), online.len());

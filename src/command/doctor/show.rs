@@ -1,10 +1,10 @@
-//! The report as people read it.
+//! The report as text.
 
 use std::fmt::Write as _;
 
 use crate::document::{DoctorReport, Finding, Status, Validity};
 
-/// What is bad first, with why and how to mend it; then what is well.
+/// Findings to fix first, with reason and fix; then the others.
 pub(super) fn report(report: &DoctorReport) -> String {
     let mut text = String::new();
     for (status, heading) in [(Status::Fail, "spoils every measurement"), (Status::Warn, "caveats")]

@@ -1,7 +1,8 @@
-//! What a processor takes from a thread that never sleeps: interrupts, other threads, the hypervisor.
+//! Time that a processor takes from a thread that never sleeps: interrupts, other threads, the
+//! hypervisor.
 //!
-//! Nobody on such a processor can send or answer meanwhile, so it is the least lateness that any generator has
-//! there, and the least tail that any server has.
+//! No thread on such a processor can send or answer meanwhile. So this is the least lateness of any
+//! generator there, and the least tail of any server.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,8 +34,8 @@ pub(super) fn probe() -> Option<Finding> {
     let subject = Subject {
         name: "stalls",
         limit: "sends at random times are late by at most 50 us at p99.9",
-        why: "even a thread that never sleeps loses its processor now and then: this bounds the \
-            generator's lateness and every server's tail from below",
+        why: "even a thread that never sleeps loses its processor at times: neither the generator's lateness nor \
+              any server's tail can be smaller than this",
         mend: "stop other programs; keep interrupts off the measured processors (isolcpus, \
             irqbalance); in a virtual machine use dedicated processors, or measure for longer and \
             read the median",

@@ -1,4 +1,4 @@
-//! Probes on trees that say what a test wants.
+//! Probes on prepared trees of files.
 
 use std::fs;
 use std::path::Path;

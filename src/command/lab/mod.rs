@@ -1,8 +1,8 @@
-//! `c10k lab`: questions that a single comparison often answers wrongly, taken apart.
+//! `c10k lab`: questions that a single comparison often answers wrongly.
 //!
-//! Each lab begins with its question, lets the reader predict, measures, and says what the data
-//! support. `stateful` is a plan that varies each factor by itself. The others are small and share
-//! `lesson`.
+//! Each lab asks a question, lets the reader predict the answer, measures, and says what the data
+//! support. `stateful` is a plan that varies one factor at a time. The other labs are small and
+//! share `lesson`.
 
 mod chat;
 mod concurrency;
@@ -38,23 +38,25 @@ pub struct LabArgs {
 const EXAMPLES: &str = "\
 Examples:
   c10k lab                                     list the labs
-  c10k lab concurrency                         a quarter of a minute: who waits, and who is served
-  c10k lab select --out /tmp/labs              its folder somewhere else than in results
-  c10k lab stateful --quick                    fewer cells and trials: a first look
+  c10k lab concurrency                         15 seconds: which clients wait, and which are served
+  c10k lab select --out /tmp/labs              create its folder elsewhere than in results
+  c10k lab stateful --quick                    a first look with fewer cells and trials
   c10k lab stateful --models epoll,fork
-  c10k lab stateful --from results/<run-id>    the page again, of a run that is there";
+  c10k lab stateful --from results/<run-id>    rebuild the page of a saved run";
 
 #[derive(Debug, Subcommand)]
 enum Choice {
-    /// A chat: how long a message takes to all members, as the room grows
+    /// Chat rooms of growing size: how long a message takes to reach all members
     Chat(LessonArgs),
-    /// Apparent and real concurrency: three clients, who waits and who is served
+    /// Apparent and real concurrency: which of three clients wait, and which are served
     Concurrency(LessonArgs),
-    /// Where the second client waits, and what idle clients cost select, poll and epoll
+    /// Where a second client waits, and what idle clients cost select, poll and epoll
     Select(LessonArgs),
-    /// TCP states at both ends, who keeps TIME_WAIT, and the processes and threads of servers
+    /// TCP states at both ends, the side that keeps TIME_WAIT, and the processes and threads of
+    /// servers
     States(LessonArgs),
-    /// Stateful against stateless: the cost of connecting, of a session, and of its home
+    /// Stateful and stateless servers: the cost of connecting, of a session, and of the place of
+    /// its state
     Stateful(StatefulArgs),
 }
 

@@ -1,4 +1,4 @@
-//! The meaning of a ratio's interval in words: more, less, the same, or not decided.
+//! The meaning of a ratio's interval in words: more, less, the same, or undecided.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::analysis::metric::MARGIN;
 use crate::analysis::standings::away;
 use crate::statistics::Interval;
 
-/// Beyond this a ratio is not written out.
+/// The largest ratio that is written in full.
 const MOST: f64 = 1_000.0;
 
 /// How many times as much.
@@ -17,8 +17,8 @@ pub(super) struct Times {
     pub(super) interval: Interval,
 }
 
-/// The ratio of two figures in words, given the noise between two equal cells; `None` where nothing
-/// is decided.
+/// The ratio of two figures in words, given the noise between two equal cells; `None` if it is
+/// undecided.
 pub(super) fn compared(
     model: &str,
     what: &str,
@@ -35,7 +35,7 @@ pub(super) fn compared(
             MARGIN * 100.0
         )),
         Told::Noise => Some(format!(
-            "{model}: {what} takes {times} {against}, which is no more than two equal servers differed by here."
+            "{model}: {what} takes {times} {against}, which is within the A/A noise floor."
         )),
         Told::Nothing => None,
     }

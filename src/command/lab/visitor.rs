@@ -156,6 +156,6 @@ pub(super) fn joined<T>(threads: Vec<thread::ScopedJoinHandle<'_, Result<T>>>) -
         Err(panic) => std::panic::resume_unwind(panic),
     });
     let ended: Vec<Result<T>> = ended.collect();
-    ensure!(!ended.is_empty(), "there was nobody to wait for");
+    ensure!(!ended.is_empty(), "there was no client to wait for");
     ended.into_iter().collect()
 }

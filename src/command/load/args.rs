@@ -1,4 +1,4 @@
-//! What `c10k load` is told.
+//! The options of `c10k load`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,9 +25,9 @@ use crate::workload::conduct::ConductArgs;
 use crate::workload::pacing::PacingArg;
 use crate::workload::requests::RequestArgs;
 
-/// How long is measured where nobody says so.
+/// The default duration of the measurement.
 const DURATION: Duration = Duration::from_secs(10);
-/// The same of a number of requests, at most.
+/// The default time limit for a number of requests.
 const REQUESTS_WITHIN: Duration = Duration::from_secs(600);
 
 /// `c10k load`.
@@ -39,65 +39,67 @@ pub struct LoadArgs {
     /// The server: HOST:PORT, a URL (http://HOST:PORT/PATH) or a socket (unix:/PATH)
     #[arg(value_name = "TARGET", value_parser = target, help_heading = SERVER)]
     pub place: Option<TargetArg>,
-    /// The same as an option
+    /// The server, as an option
     #[arg(long, value_parser = target, help_heading = SERVER)]
     pub target: Option<TargetArg>,
     /// Start this model and load it; with --find-capacity, restart it for each trial
     #[arg(long, value_name = "MODEL", value_parser = model_names(), help_heading = SERVER)]
     pub serve: Option<String>,
-    /// The server's application [default: bench]; chat is loaded as a chat room
+    /// The server's application [default: bench]; with chat, the connections are members of a chat
+    /// room
     #[arg(long, value_parser = loaded_app, help_heading = SERVER)]
     pub app: Option<App>,
-    /// The server's framing: line, raw or http [default: line; of a URL http]
+    /// The server's framing: line, raw or http [default: line, or http for a URL]
     #[arg(long, value_parser = framing, help_heading = SERVER)]
     pub framing: Option<Framing>,
-    /// The server greets every connection: measure accept delay and queue delay, and count
+    /// Expect a greeting on every connection: measure accept delay and queue delay, and count
     /// connections per worker
     #[arg(long, help_heading = SERVER)]
     pub greeting: bool,
 
-    /// Connections
+    /// Number of connections
     #[arg(long, short, default_value = "50", value_parser = positive, help_heading = LOAD)]
     #[arg(aliases = ["concurrency", "vus"])]
     pub connections: usize,
     /// Closed loop: each connection sends again when it has its reply (the default)
     #[arg(long, help_heading = LOAD)]
     pub closed: bool,
-    /// Open loop: requests per second, independent of the server; 1000..50k is a ramp over the
+    /// Open loop: requests per second, whatever the server does; 1000..50k is a ramp over the
     /// duration, 1000,2000,5000 a staircase
     #[arg(long, short, visible_short_alias = 'R', value_parser = parse_rates)]
     #[arg(conflicts_with = "closed", help_heading = LOAD, alias = "qps")]
     pub rate: Option<RateArg>,
-    /// With a staircase: length of each step, instead of an equal part of the duration
+    /// Length of each step of a staircase [default: equal parts of the duration]
     #[arg(long, value_parser = positive_duration, requires = "rate", conflicts_with = "duration")]
     #[arg(help_heading = LOAD)]
     pub step: Option<Duration>,
     /// Open loop: Poisson arrivals instead of evenly spaced ones
     #[arg(long, requires = "open", help_heading = LOAD)]
     pub poisson: bool,
-    /// Open loop: requests at the times of this file, one a line
+    /// Open loop: send requests at the times in this file, one per line
     #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "closed", "poisson"])]
     #[arg(help_heading = LOAD)]
     pub replay: Option<PathBuf>,
-    /// How long to measure, in seconds or with a unit [default: 10s, a replay to its end]
+    /// Duration of the measurement, in seconds or with a unit [default: 10s, or the length of a
+    /// replay]
     #[arg(long, short, visible_short_alias = 'z', value_parser = positive_seconds)]
     #[arg(help_heading = LOAD)]
     pub duration: Option<Duration>,
-    /// Total of requests, instead of a duration: ends with the last reply, without a warm-up;
-    /// --duration then is a time limit [10m]
+    /// Send N requests in total, without a warm-up, and end with the last reply; --duration is then
+    /// the time limit [10m]
     #[arg(long, short = 'n', value_name = "N", value_parser = positive, help_heading = LOAD)]
     #[arg(aliases = ["iterations", "n-requests"])]
     #[arg(conflicts_with_all = ["step", "replay", "find_capacity", "shard", "warmup"])]
     pub requests: Option<usize>,
-    /// Warm-up: load without recording; auto repeats the measurement with longer warm-ups, up to
-    /// half of --duration, until a rule is met
+    /// Time of load before the measurement, not recorded; auto repeats the measurement with longer
+    /// warm-ups, up to half of --duration, until latency is steady from the start
     #[arg(long, default_value = "1s", value_parser = warmup, value_name = "WARMUP|auto")]
     #[arg(help_heading = LOAD)]
     pub warmup: Warmup,
-    /// Wait this long at the end for outstanding replies
+    /// Time to wait at the end for outstanding replies
     #[arg(long, default_value = "2s", value_parser = parse_duration, help_heading = LOAD)]
     pub drain: Duration,
-    /// Time after which a request without a reply has timed out
+    /// Time after which a request without a reply counts as timed out
     #[arg(long, default_value = "10s", value_parser = positive_duration, help_heading = LOAD)]
     pub timeout: Duration,
     /// Find the highest rate that meets a target, as in p99<20ms or p99.9<5ms,errors<1%; each trial
@@ -106,43 +108,43 @@ pub struct LoadArgs {
     #[arg(help_heading = LOAD)]
     pub find_capacity: Option<Goals>,
 
-    /// What every request asks for
+    /// The content of requests
     #[command(flatten)]
     pub request: RequestArgs,
-    /// What every request asks any HTTP server for
+    /// Requests to any HTTP server
     #[command(flatten)]
     pub http: HttpArgs,
-    /// What is said in a room
+    /// Messages in a room
     #[command(flatten)]
     pub room: RoomArgs,
     /// How the connections behave
     #[command(flatten)]
     pub conduct: ConductArgs,
 
-    /// Threads
+    /// Number of threads
     #[arg(long, short, default_value = "1", value_parser = threads, help_heading = GENERATOR)]
     pub threads: usize,
-    /// Pin the threads to these processors, one each
+    /// Pin the threads to these processors, one for each thread
     #[arg(long, value_parser = cpu_list, default_value = "", hide_default_value = true)]
     #[arg(help_heading = GENERATOR)]
     pub cpus: CpuList,
-    /// The threads' I/O interface: auto (the cheaper one that works here), epoll or io-uring
+    /// I/O interface of the threads: epoll, io-uring, or auto (the cheaper one that works here)
     #[arg(long, default_value = "auto", value_parser = engine, help_heading = GENERATOR)]
     pub engine: Engine,
-    /// Open loop: whether threads sleep or spin until a request is due; auto spins where each has
-    /// a processor of its own
+    /// Open loop: how threads wait until a request is due; auto spins if each thread has a
+    /// processor of its own, and sleeps otherwise
     #[arg(long, value_enum, value_name = "auto|spin|sleep", default_value_t)]
     #[arg(hide_possible_values = true, help_heading = GENERATOR)]
     pub pacing: PacingArg,
-    /// Seed of arrivals, think times and drawn request parameters
+    /// Seed for arrivals, think times and drawn request parameters
     #[arg(long, default_value_t = 1, help_heading = GENERATOR)]
     pub seed: u64,
 
-    /// Which part of a load that several generators make
+    /// A load from several generators
     #[command(flatten)]
     pub part: PartArgs,
 
-    /// Show nothing while it runs
+    /// Show no progress
     #[arg(long, short, help_heading = OUTPUT)]
     pub quiet: bool,
     /// Write the result as JSON to this file, or to standard output with -
@@ -165,38 +167,38 @@ Examples:
   c10k load 127.0.0.1:9000 -r 20k --poisson           open loop: 20,000 requests a second
   c10k load http://localhost:8080/index.html -n 5000  any HTTP server, 5,000 requests
   c10k load http://localhost/ -H 'Host: example.org' --any-length
-  c10k load unix:/run/server.sock --app echo          a socket in the file system
-  c10k load --serve epoll --find-capacity 'p99<20ms'  the highest rate that meets it
-  c10k load 127.0.0.1:9000 --json result.json         the whole result for programs
+  c10k load unix:/run/server.sock --app echo          a Unix socket
+  c10k load --serve epoll --find-capacity 'p99<20ms'  the highest rate that meets the target
+  c10k load 127.0.0.1:9000 --json result.json         the whole result as JSON
 
-Exit codes: 0 ok, 1 failed, 2 usage, 4 the result is not to be trusted, 130 interrupted";
+Exit codes: 0 ok, 1 failed, 2 usage, 4 the result cannot be trusted, 130 interrupted";
 
 impl LoadArgs {
-    /// How long to measure what has no end of its own.
+    /// The duration of the measurement, for arrivals that have no end of their own.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.duration.unwrap_or(if self.requests.is_some() { REQUESTS_WITHIN } else { DURATION })
     }
 
-    /// How long is loaded without recording; of a number of requests each is recorded.
+    /// The warm-up. A load of a number of requests has none: each request is recorded.
     #[must_use]
     pub fn warmup(&self) -> Warmup {
         if self.requests.is_some() { Warmup::For(Duration::ZERO) } else { self.warmup }
     }
 
-    /// Threads, of which each has a connection.
+    /// Threads, each with at least one connection.
     #[must_use]
     pub fn threads(&self) -> usize {
         self.requests.map_or(self.threads, |_| self.threads.min(self.connections()))
     }
 
-    /// Connections: of a number of requests no more than there are requests.
+    /// Connections; with a number of requests, at most that number.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.requests.map_or(self.connections, |requests| self.connections.min(requests))
     }
 
-    /// The server that was named, if one was.
+    /// The target, if one was given.
     #[must_use]
     pub fn named(&self) -> Option<&TargetArg> {
         self.place.as_ref().or(self.target.as_ref())
@@ -215,14 +217,14 @@ impl LoadArgs {
         self.framing.unwrap_or(default)
     }
 
-    /// What any HTTP server is asked for, if that is meant.
+    /// The path to request from any HTTP server, if one was given.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         let of_url = self.named().and_then(|named| named.path.as_deref());
         self.http.path.as_deref().or(of_url)
     }
 
-    /// Refuses what contradicts itself.
+    /// Refuses contradictory options.
     ///
     /// # Errors
     /// With what to write instead.
@@ -250,8 +252,8 @@ impl LoadArgs {
         ];
         match of_ours.into_iter().find(|(_, given)| *given) {
             Some((option, _)) if self.path().is_some() => Err(usage(format!(
-                "{option} is for a server that speaks the c10k protocol, --path and URLs are for \
-                 other HTTP servers: leave one out"
+                "{option} is for servers that speak the c10k protocol, --path and URLs are for other HTTP servers: \
+                 leave one out"
             ))),
             _ => Ok(()),
         }

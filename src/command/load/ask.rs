@@ -1,4 +1,4 @@
-//! What `c10k load` asks for: a request of the protocol, or any request over HTTP.
+//! The requests of `c10k load`: of the c10k protocol, or any request over HTTP.
 
 use anyhow::Result;
 use clap::Args;
@@ -10,36 +10,37 @@ use crate::base::usage;
 use crate::document::RequestRecord;
 use crate::workload::requests;
 
-/// A request to any HTTP server, and what is expected of its replies.
+/// Options for requests to any HTTP server, and for their expected replies.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Any HTTP server")]
 pub struct HttpArgs {
-    /// Ask for this path, of any server, instead of a request of the protocol; a URL has it in it
+    /// Send requests for this path instead of requests of the c10k protocol; a URL contains its
+    /// path
     #[arg(long, value_name = "/PATH")]
     pub path: Option<String>,
     /// The method [default: GET]
     #[arg(long, short, short_alias = 'X', alias = "request")]
     pub method: Option<String>,
-    /// A header field, as in 'Accept: text/html'; may be given several times. Host takes the place of
-    /// the target's name
+    /// A header field, as in 'Accept: text/html'; may be given several times. Host replaces the
+    /// target's name
     #[arg(long, short = 'H', value_name = "NAME: VALUE")]
     pub header: Vec<String>,
-    /// The body of the request, as text or, with @, a file
+    /// The request's body, as text, or from a file with @
     #[arg(long, value_name = "TEXT|@FILE", alias = "data")]
     pub body: Option<String>,
-    /// The right status; without it, any from 200 to 299
+    /// The expected status [default: any from 200 to 299]
     #[arg(long)]
     pub status: Option<u16>,
-    /// How long the body of every reply must be
+    /// The expected length of every reply's body
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub expect_bytes: Option<usize>,
-    /// Bodies may differ in length; without it, all must be as long as the first
+    /// Accept bodies of any length; without this option, all must be as long as the first
     #[arg(long, conflicts_with = "expect_bytes")]
     pub any_length: bool,
 }
 
 impl HttpArgs {
-    /// Refuses them where something else is asked for.
+    /// Refuses these options if no path is requested.
     pub(super) fn check(&self, path: Option<&str>, framing: Framing) -> Result<()> {
         if path.is_some() && framing != Framing::Http {
             return Err(usage("a path implies HTTP: leave --framing out"));

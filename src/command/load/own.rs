@@ -1,4 +1,4 @@
-//! A server of ours that is started for one trial of `c10k load --serve`.
+//! A server that `c10k load --serve` starts for one trial.
 
 use anyhow::{Context, Result};
 
@@ -8,7 +8,7 @@ use crate::plan::ServerPlan;
 use crate::process::child::ServerChild;
 use crate::process::ours::{self, Clients};
 
-/// A server of ours that was started for one trial.
+/// A server that was started for one trial.
 #[derive(Debug)]
 pub(crate) struct OwnServer {
     pub(crate) child: ServerChild,
@@ -17,8 +17,8 @@ pub(crate) struct OwnServer {
 }
 
 impl OwnServer {
-    /// A fresh process of the model that is asked for, on the processors that the generator does not
-    /// keep to; `None` where none is asked for.
+    /// A fresh process of the model of `--serve`, on the processors that the generator leaves free;
+    /// `None` without `--serve`.
     ///
     /// # Errors
     /// When it does not start.

@@ -1,7 +1,7 @@
-//! A load that several generators make together: which part this one makes, and when all begin.
+//! Loads from several generators: which part this process sends, and when all parts start.
 //!
-//! `launcher` reads the environment that this process was started with, `meeting` has the parts
-//! agree on a start and compare their clocks.
+//! `launcher` reads the environment of this process. In `meeting` the parts agree on a start and
+//! compare their clocks.
 
 mod hosts;
 mod launcher;
@@ -22,52 +22,53 @@ use crate::base::values::positive;
 use crate::document::LauncherRecord;
 use launcher::{Environment, LauncherArg, Reading, Told};
 
-/// Where parts meet, where no option says it.
+/// The environment variable for `--rendezvous`.
 const RENDEZVOUS: &str = "C10K_RENDEZVOUS";
 
-/// What a file's name has in the place of the part's number.
+/// The placeholder for the part's number in file names.
 const NUMBER: &str = "%t";
 
-/// Ports at which parts of a Slurm step meet: above those that Linux gives to connections.
+/// Ports for the rendezvous of a Slurm step, above Linux's range of ephemeral ports.
 const PORTS: (u64, u64) = (61_000, 4_000);
 
 const HEADING: &str = "Several generators";
 
-/// Options of a load that several generators make together.
+/// Options of a load from several generators.
 #[derive(Clone, Debug, Args)]
 pub struct PartArgs {
-    /// Send shard K of N of the load, K from 0: N generators together send exactly the requests of
-    /// one at --rate, each over its own connections; c10k merge adds their results
+    /// Send only part K of N, with K from 0: together, N generators send exactly the requests that
+    /// one would send at --rate, each over its own connections; c10k merge adds up their results
     #[arg(long, value_name = "K/N", value_parser = shard, help_heading = HEADING)]
     pub shard: Option<(u64, u64)>,
-    /// Start at this time (RFC 3339, UTC), so that several generators start together
+    /// Time at which all generators start together (RFC 3339, UTC)
     #[arg(long, value_name = "TIME", value_parser = time_of_day, help_heading = HEADING)]
     pub start_at: Option<Duration>,
-    /// Whose environment says which shard: auto, none, slurm, kubernetes, openmpi, pmi or pmix.
-    /// With auto, a task of srun, mpirun or an Indexed Job makes its shard; none switches it off
+    /// Launcher whose environment variables name the part: auto, none, slurm, kubernetes, openmpi,
+    /// pmi or pmix. With auto, each task of srun, mpirun or an Indexed Job sends its part; with
+    /// none the environment is ignored
     #[arg(long, value_enum, value_name = "LAUNCHER", default_value_t, hide_possible_values = true)]
     #[arg(help_heading = HEADING)]
     pub launcher: LauncherArg,
-    /// The number of shards, where the launcher says only which one (also C10K_PARTS=N)
+    /// Number of parts, if the launcher gives only the part's own number (also C10K_PARTS=N)
     #[arg(long, value_name = "N", value_parser = positive, help_heading = HEADING)]
     pub parts: Option<usize>,
-    /// Where the shards meet to agree on a start: shard 0 listens there, the others connect (also
+    /// Address at which the parts agree on a start: part 0 listens there, the others connect (also
     /// C10K_RENDEZVOUS) [default in a Slurm step: its first node]
     #[arg(long, value_name = "HOST:PORT", help_heading = HEADING)]
     pub rendezvous: Option<String>,
-    /// How long shards wait for each other there
+    /// Time that parts wait for each other there
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     #[arg(help_heading = HEADING)]
     pub gather: Duration,
 }
 
-/// Which part of a load this process makes.
+/// The part of a load that this process sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) k: u64,
     pub(crate) n: u64,
     pub(crate) launcher: Option<LauncherRecord>,
-    /// Where the parts meet, if they do.
+    /// The rendezvous, if there is one.
     pub(super) place: Option<(String, u16)>,
 }
 
@@ -75,16 +76,17 @@ impl Part {
     /// The whole load.
     pub(crate) const WHOLE: Self = Self { k: 0, n: 1, launcher: None, place: None };
 
-    /// Whether there are others.
+    /// Whether there are other parts.
     pub(crate) fn is_one_of_several(&self) -> bool {
         self.n > 1
     }
 }
 
-/// Finds out which part is meant, says so where the environment decided, and numbers the files.
+/// Determines the part, prints it if the environment decided it, and puts its number into file
+/// names.
 ///
 /// # Errors
-/// When what says it contradicts itself, or a part cannot be made of this load.
+/// When options and environment contradict each other, or this load cannot be divided.
 pub(crate) fn resolve(args: &mut LoadArgs) -> Result<Part> {
     let part = part_of(&args.part, &|name| std::env::var(name).ok())?;
     // What --shard alone does not go with, each command says itself.
@@ -99,8 +101,8 @@ pub(crate) fn resolve(args: &mut LoadArgs) -> Result<Part> {
         let Some(path) = path else { continue };
         if shared && is_of_all(path) {
             return Err(usage(format!(
-                "{option} {}: {} parts would write the same file; write {NUMBER} for the number of \
-                 the part, as in {option} part-{NUMBER}.json",
+                "{option} {}: {} parts would write the same file; write {NUMBER} for the number of the part, as in \
+                 {option} part-{NUMBER}.json",
                 path.display(),
                 part.n
             )));
@@ -135,7 +137,7 @@ fn part_of(args: &PartArgs, variable: &dyn Fn(&str) -> Option<String>) -> Result
     }
 }
 
-/// Says something on standard error, which nobody may read.
+/// Prints to standard error, which may have no reader.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
@@ -168,8 +170,8 @@ fn place(
         }
     }
     Err(usage(format!(
-        "part of several, by {}, and nothing says when all begin: add --rendezvous HOST:PORT, \
-         where part 0 runs (or {RENDEZVOUS}), or --start-at TIME",
+        "{} started this process as one of several parts, but no option says when all parts start: add --rendezvous \
+         HOST:PORT with the host of part 0 (or set {RENDEZVOUS}), or add --start-at TIME",
         launcher.name
     )))
 }
@@ -181,13 +183,12 @@ fn host_and_port(text: &str) -> Result<(String, u16)> {
             Ok((host.trim_matches(['[', ']']).to_string(), port))
         }
         _ => Err(usage(format!(
-            "'{text}' is no place to meet: write HOST:PORT, as in node1:7411, of the machine of \
-             part 0"
+            "'{text}' is not a rendezvous: write HOST:PORT with the host of part 0, as in node1:7411"
         ))),
     }
 }
 
-/// What each part would do as a whole, or decide for itself, is no load of several.
+/// Options that each part would apply as a whole, or decide for itself, do not work with parts.
 fn refuse_what_has_no_parts(args: &LoadArgs) -> Result<()> {
     let given = [
         ("--find-capacity", args.find_capacity.is_some()),
@@ -199,8 +200,8 @@ fn refuse_what_has_no_parts(args: &LoadArgs) -> Result<()> {
     match given.into_iter().find(|(_, given)| *given) {
         None => Ok(()),
         Some((option, _)) => Err(usage(format!(
-            "{option} does not work for one part of several: leave it out, or add --launcher none \
-             if this process should make a load of its own"
+            "{option} does not work with several parts: leave it out, or add --launcher none to send a whole load \
+             from this process"
         ))),
     }
 }

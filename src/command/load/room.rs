@@ -22,16 +22,16 @@ use crate::workload::arrivals::RateArg;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "With --app chat")]
 pub struct RoomArgs {
-    /// Members that speak, of all --connections, which hear [default: 1]
+    /// Number of members that send messages; all --connections receive them [default: 1]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub senders: Option<usize>,
-    /// Bytes of a message, without the name in front [default: 64]
+    /// Length of a message, without the sender's name [default: 64]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub message_bytes: Option<usize>,
 }
 
 impl RoomArgs {
-    /// Refuses them where no room is loaded.
+    /// Refuses these options without --app chat.
     ///
     /// # Errors
     /// When one was given.
@@ -42,14 +42,14 @@ impl RoomArgs {
         ];
         match given.into_iter().find(|(_, given)| *given) {
             Some((option, _)) if app != App::Chat => {
-                Err(usage(format!("{option} is for --app chat, and this is {}", app.name())))
+                Err(usage(format!("{option} is for --app chat, not {}", app.name())))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// Loads a room, prints what came of it, and writes it down if asked to.
+/// Loads a room, prints the result, and writes it to a file on request.
 pub(super) fn load(args: &LoadArgs) -> Result<Exit> {
     let rate_per_s = rate(args)?;
     let Warmup::For(warmup) = args.warmup() else {
@@ -104,7 +104,7 @@ pub(super) fn load(args: &LoadArgs) -> Result<Exit> {
     })
 }
 
-/// The rate of an open loop; refuses what a room cannot be asked for.
+/// The rate of an open loop; refuses rates that a room does not support.
 fn rate(args: &LoadArgs) -> Result<Option<f64>> {
     let others = [
         ("--requests", args.requests.is_some()),

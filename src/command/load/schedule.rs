@@ -12,7 +12,7 @@ use crate::base::usage;
 use crate::workload::arrivals::RateArg;
 use crate::workload::replay;
 
-/// When requests are to be sent, and how long the measurement lasts.
+/// The schedule of requests, and the length of the measurement.
 ///
 /// # Errors
 /// When the options contradict each other or there is no such file, with what to do about it.

@@ -13,7 +13,7 @@ const APART_MAX_SHARE: u64 = 10;
 /// A field by its place in the document, and its value.
 type Field = (&'static str, fn(&Trial) -> Value);
 
-/// What has to be the same.
+/// Fields that must be equal.
 const SAME: [Field; 18] = [
     ("schema", |trial| json!(trial.schema)),
     ("run.program_version", |trial| json!(trial.run.program_version)),
@@ -26,7 +26,7 @@ const SAME: [Field; 18] = [
     ("load.request_timeout_ns", |trial| json!(trial.load.request_timeout_ns)),
     ("load.greeting", |trial| json!(trial.load.greeting)),
     ("load.conduct", |trial| {
-        // Source addresses, and who there is beside the load, are each generator's own.
+        // Each generator has its own source addresses and connections beside the load.
         let conduct = trial.load.conduct.as_ref();
         json!(conduct.map(|conduct| (
             conduct.requests_per_connection,
@@ -73,8 +73,8 @@ fn unfit(one: &Named) -> Option<String> {
     let Named { name, trial } = one;
     if trial.load.shard.is_none() {
         return Some(format!(
-            "{name}: load.shard: it is no part of a load; make parts with c10k load --shard 0/N, \
-             1/N and so on, or by a launcher"
+            "{name}: load.shard: it is not part of a load; make parts with c10k load --shard 0/N, 1/N and so on, or \
+             with a launcher"
         ));
     }
     if trial.sums.is_none() {
@@ -86,7 +86,7 @@ fn unfit(one: &Named) -> Option<String> {
     trial
         .server
         .is_some()
-        .then(|| format!("{name}: server: it has a server's accounts, which cannot be merged"))
+        .then(|| format!("{name}: server: it contains a server's accounts, which cannot be merged"))
 }
 
 /// Documents of another load than the one that most are of.
@@ -104,9 +104,9 @@ fn others(documents: &[Named]) -> Vec<String> {
                 continue;
             }
             let what = match field {
-                "schema" | "run.program_version" => "it is of another version",
-                "load.shard.start" => "it met other parts, at another time",
-                _ => "it is of another load",
+                "schema" | "run.program_version" => "it is from another version",
+                "load.shard.start" => "it belongs to other parts, which met at another time",
+                _ => "it belongs to another load",
             };
             wrong.push(format!(
                 "{}: {what}: {field} is {mine}, and {} in {}",
@@ -124,7 +124,8 @@ fn doubled(documents: &[Named]) -> Vec<String> {
     for one in documents {
         for part in parts(&one.trial) {
             if let Some(before) = seen.insert(*part, &one.name) {
-                wrong.push(format!("{}: part {part} is doubled: {before} has it too", one.name));
+                wrong
+                    .push(format!("{}: part {part} is there twice: {before} has it too", one.name));
             }
         }
     }
@@ -156,8 +157,8 @@ fn late(documents: &[Named]) -> Vec<String> {
         documents.iter().zip(began).filter(|(_, began)| began - first > measure / APART_MAX_SHARE);
     late.map(|(one, began)| {
         format!(
-            "{}: part {} is late: its measurement began {} after the first, and lasts {}: start \
-             them together, with --start-at or --rendezvous",
+            "{}: part {} is late: its measurement began {} after the first, and lasts {}: start all parts together, \
+             with --start-at or --rendezvous",
             one.name,
             parts(&one.trial).first().copied().unwrap_or(0),
             show_ns(began - first),

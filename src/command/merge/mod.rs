@@ -1,10 +1,9 @@
-//! `c10k merge`: the documents of several generators that loaded one server together, added up.
+//! `c10k merge`: adds up the documents of several generators that loaded one server together.
 //!
-//! Everything that is a count or a histogram is added; means, ratios and quantiles are computed
-//! again from the sums, and all checks are made again. Slices of the measurement are put side by
-//! side by the time of day at which they began, to the nearest slice. The order of the documents
-//! does not matter, and a sum can be added to again. `belong` says which documents are no load
-//! together.
+//! Counts and histograms are added; means, ratios and quantiles are computed again from the sums,
+//! and all checks are repeated. Slices of the measurement are aligned by the time of day at which
+//! they began, to the nearest slice. The order of the documents does not matter, and a sum can be
+//! merged again. `belong` rejects documents that do not belong to one load.
 
 mod belong;
 mod sum;
@@ -26,7 +25,7 @@ use crate::document::{ClockRecord, SchemaId, Trial};
 /// `c10k merge`.
 #[derive(Debug, Args)]
 pub struct MergeArgs {
-    /// Documents of `c10k load --json` of each part
+    /// The documents that `c10k load --json` wrote for each part
     #[arg(required = true, num_args = 1..)]
     pub documents: Vec<PathBuf>,
     /// Write the sum as JSON to this file, or to standard output with -
@@ -34,17 +33,18 @@ pub struct MergeArgs {
     pub json: Option<PathBuf>,
 }
 
-/// A document and the file that it is in.
+/// A document with the name of its file.
 #[derive(Clone, Debug)]
 pub(super) struct Named {
     name: String,
     trial: Trial,
 }
 
-/// Adds documents up, prints what they come to, and writes it down if asked to.
+/// Adds documents up, prints the sum, and writes it to a file on request.
 ///
 /// # Errors
-/// When a document cannot be read, or they do not belong together; each of them is named.
+/// When a document cannot be read, or they do not belong to one load; the message names each of
+/// them.
 pub fn merge(args: &MergeArgs) -> Result<Exit> {
     let (mut documents, mut absent, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for path in &args.documents {
@@ -59,7 +59,7 @@ pub fn merge(args: &MergeArgs) -> Result<Exit> {
         }
     }
     if documents.is_empty() && wrong.is_empty() {
-        return Err(usage(format!("no document to merge: {} is not there", absent.join(", "))));
+        return Err(usage(format!("no document to merge: {} does not exist", absent.join(", "))));
     }
     wrong.extend(belong::strangers(&documents));
     if !wrong.is_empty() {
@@ -68,7 +68,7 @@ pub fn merge(args: &MergeArgs) -> Result<Exit> {
     for name in &absent {
         let _ = writeln!(
             std::io::stderr(),
-            "{name}: not there; a generator that ends before its measurement is over writes none"
+            "{name}: missing; a generator that ends before its measurement is over writes no document"
         );
     }
     let exit = load::finish(&add_up(documents)?, args.json.as_deref())?;
@@ -112,12 +112,12 @@ fn other_version(path: &Path) -> Option<String> {
     let mine = SchemaId::trial();
     let (name, version) = (text("/schema/name")?, document.pointer("/schema/version")?);
     if name != mine.name {
-        return Some(format!("it is a document of {name}, not of a load"));
+        return Some(format!("it is a {name} document, not that of a load"));
     }
     let program = text("/run/program_version")?;
     Some(format!(
-        "it is of another version: c10k {program} wrote it, document version {version}; this is \
-         {}, document version {}",
+        "it is from another version: c10k {program} wrote it, document version {version}; this is c10k {}, document \
+         version {}",
         env!("CARGO_PKG_VERSION"),
         mine.version
     ))

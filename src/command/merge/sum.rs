@@ -1,4 +1,4 @@
-//! Adding up what belongs together.
+//! Adding up documents that belong together.
 
 mod latency;
 mod time;

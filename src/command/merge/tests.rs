@@ -1,4 +1,4 @@
-//! What was measured by three generators and added up is what one would have found.
+//! The sum of three generators equals the result of one.
 
 use std::collections::BTreeMap;
 
@@ -181,18 +181,18 @@ fn a_missing_part_makes_the_sum_invalid_and_is_named() {
         let check = sum.checks.into_iter().find(|check| check.name == "shards").expect("checked");
         check.message
     };
-    assert!(missing(vec![a, c.clone()]).contains("2 of 3 parts are here; missing: 1;"));
-    assert!(missing(vec![c]).contains("1 of 3 parts are here; missing: 0, 1;"));
+    assert!(missing(vec![a, c.clone()]).contains("2 of 3 parts were merged; missing: 1;"));
+    assert!(missing(vec![c]).contains("1 of 3 parts were merged; missing: 0, 1;"));
 }
 
 #[test]
 fn what_does_not_belong_together_is_refused_by_file_and_field() {
     type Spoil = fn(&mut Trial);
     let cases: [(&str, Spoil); 13] = [
-        ("b: it is of another version: run.program_version", |trial| {
+        ("b: it is from another version: run.program_version", |trial| {
             trial.run.program_version = "1".into();
         }),
-        ("b: it is of another load: run.seed", |trial| trial.run.seed = 9),
+        ("b: it belongs to another load: run.seed", |trial| trial.run.seed = 9),
         ("target.address", |trial| trial.target.address = "127.0.0.2:1".into()),
         ("load.app", |trial| trial.load.app = "echo".into()),
         ("load.request", |trial| {
@@ -200,11 +200,11 @@ fn what_does_not_belong_together_is_refused_by_file_and_field() {
         }),
         ("load.arrivals", |trial| trial.load.arrivals = crate::document::ArrivalsRecord::Closed),
         ("load.request_timeout_ns", |trial| trial.load.request_timeout_ns = 1),
-        ("b: part 0 is doubled: a has it too", |trial| {
+        ("b: part 0 is there twice: a has it too", |trial| {
             trial.load.shard.as_mut().expect("a shard").parts = vec![0];
         }),
         ("load.shard.of", |trial| trial.load.shard.as_mut().expect("a shard").of = 4),
-        ("b: load.shard: it is no part of a load", |trial| trial.load.shard = None),
+        ("b: load.shard: it is not part of a load", |trial| trial.load.shard = None),
         ("phases.measure_ns", |trial| trial.phases.measure_ns += 1),
         ("b: part 1 is late: its measurement began 200 ms after the first", |trial| {
             trial.sums.as_mut().expect("sums").began_unix_ns += 200_000_000;
@@ -226,7 +226,9 @@ fn each_that_is_wrong_is_named() {
     b.run.seed = 9;
     c.load.shard.as_mut().expect("a shard").parts = vec![0];
     let error = add_up(vec![a, b, c]).expect_err("two are wrong").to_string();
-    for named in ["b: it is of another load: run.seed is 9, and 1 in a", "c: part 0 is doubled"] {
+    for named in
+        ["b: it belongs to another load: run.seed is 9, and 1 in a", "c: part 0 is there twice"]
+    {
         assert!(error.contains(named), "{error}");
     }
 }
@@ -282,7 +284,7 @@ fn parts_of_two_meetings_are_no_load_together() {
     let start = other.load.shard.as_mut().and_then(|shard| shard.start.as_mut());
     start.expect("it met").at_unix_ns += 1;
     let error = add_up(vec![met(a, 0), other, met(c, 0)]).expect_err("another meeting").to_string();
-    assert!(error.contains("b: it met other parts, at another time"), "{error}");
+    assert!(error.contains("b: it belongs to other parts, which met at another time"), "{error}");
 }
 
 #[test]

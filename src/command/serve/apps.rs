@@ -1,4 +1,4 @@
-//! What the application was told, in the ready line.
+//! The settings of the application, for the ready line.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use servers::{AppConfig, ShellConfig};
 
 use crate::base::units::ns;
 
-/// What the application was told; what is not for it is left out.
+/// The application's settings; those of other applications are left out.
 #[derive(Serialize)]
 pub(super) struct Told<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,7 +26,7 @@ pub(super) struct Told<'a> {
     log: Option<&'a Path>,
 }
 
-/// What a room was told.
+/// The settings of a room.
 #[derive(Serialize)]
 struct ToldRoom<'a> {
     joined_label: &'a str,
@@ -34,7 +34,7 @@ struct ToldRoom<'a> {
     max_behind_bytes: usize,
 }
 
-/// What a shell was told.
+/// The settings of a shell.
 #[derive(Serialize)]
 struct ToldShell<'a> {
     allow: Vec<&'a str>,

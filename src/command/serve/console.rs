@@ -29,15 +29,16 @@ use crate::process::{ServeArgs, is_ignored};
 
 const WELCOME: &str = "Enter stops the server, Ctrl-C opens a menu.\n";
 const MENU: &str = "
-1      close the listening socket; who is connected stays
+1      close the listening socket; connected clients stay
 2      close all connections and the listening socket
 3      leave without closing anything
 Enter  go on
 Your choice: ";
 const NO_CHOICE: &str = "Please choose 1, 2, 3 or Enter. Your choice: ";
-const STOPS: &str = "All connections are being closed. Enter again does not wait for replies.\n";
+const STOPS: &str =
+    "All connections are being closed. Press Enter again to stop without waiting for replies.\n";
 const CLOSED: &str = "The listening socket is closed. The server ends with its last client.\n";
-const LEFT: &str = "Nothing was closed: the kernel closes the sockets.\n";
+const LEFT: &str = "The server exits without closing anything; the kernel closes the sockets.\n";
 const GONE: &str = "The terminal was closed, so the server stops.\n";
 
 /// Serves in a child process until it ends, and tells it what the keyboard says.

@@ -1,4 +1,4 @@
-//! What a server says of itself to people.
+//! A server's messages on a terminal.
 
 use super::{Line, Ready, Stopped};
 use crate::base::units::show_ns;

@@ -1,5 +1,5 @@
-//! The mixed load: connections that are kept, short ones, some that carry a few requests, and clients that
-//! misbehave; and what became of their requests.
+//! The mixed load: connections that stay open, connections with one or a few requests, and
+//! misbehaving clients; and the outcomes of their requests.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

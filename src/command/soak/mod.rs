@@ -1,8 +1,9 @@
-//! `c10k soak`: servers under a mixed load for long, to find what they lose with each connection.
+//! `c10k soak`: servers under a mixed load for a long time, to find resources that they leak with
+//! each connection.
 //!
-//! Each server in turn has a piece of the time, with a process of its own (`piece`), under several loads at
-//! once (`mix`). After each leg of a piece the server is looked at while it rests (`rest`);
-//! `analysis::soak` judges what it held. `soak.json` is written whole after each piece, so that a soak can be
+//! Each server in turn gets a piece of the time, with a fresh process (`piece`), under several
+//! loads at once (`mix`). After each leg of a piece, the server is examined at rest (`rest`);
+//! `analysis::soak` judges the samples. `soak.json` is rewritten after each piece, so a soak can be
 //! resumed.
 
 mod mix;
@@ -34,14 +35,14 @@ use crate::process::starting::Subject;
 use crate::run::folder::Folder;
 use crate::view::table;
 
-/// The document, below the folder of a soak.
+/// The document in the folder of a soak.
 const REPORT: &str = "soak.json";
 
 /// `c10k soak`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SoakArgs {
-    /// The models; by default all that c10k models lists
+    /// The models [default: all that c10k models lists]
     #[arg(value_name = "MODEL", value_parser = servable_names())]
     #[arg(hide_possible_values = true)]
     pub models: Vec<String>,
@@ -49,20 +50,20 @@ pub struct SoakArgs {
     #[arg(long, value_name = "NAME", value_parser = broken_names(), help_heading = WHAT)]
     #[arg(hide_possible_values = true)]
     pub broken: Vec<String>,
-    /// A server that this command starts at {port}; it must serve 24 clients at a time
+    /// A server that this command starts on {port}; it must serve 24 clients at a time
     #[arg(long, value_name = "COMMAND", help_heading = WHAT)]
     pub command: Option<String>,
     /// The application: bench, echo or multiply
     #[arg(long, default_value = "bench", value_parser = app, help_heading = WHAT)]
     pub app: App,
-    /// Time for all pieces of all servers together
+    /// Total time for all servers
     #[arg(long, default_value = "1h", value_parser = positive_duration, help_heading = HOW)]
     pub time: Duration,
-    /// Time of a piece: servers come round again until the time is over. A server that is too slow to be
-    /// judged by then has up to three times as long
+    /// Time of one piece: servers are loaded in turn, a piece at a time, until the total time is
+    /// over. A server that is too slow to be judged in one piece gets up to three times as long
     #[arg(long, default_value = "2m", value_parser = positive_duration, help_heading = HOW)]
     pub piece: Duration,
-    /// One piece each of so many connections instead, however long that takes
+    /// Instead of a time: one piece for each server, of this many connections
     #[arg(long, value_name = "N", value_parser = parse_count, conflicts_with_all = ["time", "piece"], help_heading = HOW)]
     pub connections: Option<usize>,
     /// Resume an interrupted soak
@@ -76,21 +77,21 @@ pub struct SoakArgs {
     pub json: bool,
 }
 
-const WHAT: &str = "What is soaked";
+const WHAT: &str = "Servers";
 const HOW: &str = "How long";
 const OUT: &str = "Results";
 
 const EXAMPLES: &str = "\
 Examples:
   c10k soak                                   an hour, every model for about two minutes
-  c10k soak --time 8h                         a night: servers come round again, in pieces of two minutes
+  c10k soak --time 8h                         a night: all servers in turn, two minutes at a time
   c10k soak epoll tokio-multi --time 20m      two models
   c10k soak --broken rare-leak --connections 100k
   c10k soak --command './server {port}' --app multiply --time 10m
   c10k soak --resume results/soak-20260101T120000Z
 
-Exit codes: 0 all are steady, 1 a request had no right reply or a server ended, 2 usage, 3 a server drifts,
-4 there is not enough to judge, 130 interrupted";
+Exit codes: 0 every server is steady, 1 a request got no correct reply or a server ended, 2 usage, 3 a server drifts,
+4 too few samples to judge, 130 interrupted";
 
 /// A soak under way.
 struct Soak {
@@ -169,8 +170,7 @@ impl Soak {
         let differences = report.host.differences(&machine::host());
         if report.program_version != env!("CARGO_PKG_VERSION") || !differences.is_empty() {
             return Err(usage(format!(
-                "{} was begun by c10k {} on a machine that may be another one ({}): begin a new \
-                 soak",
+                "{} was started by c10k {}, on a machine that may be another one ({}): start a new soak",
                 path.display(),
                 report.program_version,
                 differences.join(", ")

@@ -61,7 +61,7 @@ pub(super) fn soak(
     if piece.ended.is_none() {
         match server.stop() {
             Ok(said) => piece.stopped = Some(said).filter(|said| !said.is_null()),
-            Err(error) => piece.ended = Some(format!("it did not stop in order: {error:#}")),
+            Err(error) => piece.ended = Some(format!("it did not stop properly: {error:#}")),
         }
     }
     Ok(Some(piece))
@@ -90,7 +90,7 @@ fn load(
             let before = piece.samples.last();
             piece.samples.push(rest::sample(pid, before, sum.connections, begun));
             if cut {
-                return Err(anyhow!("it was too slow to be soaked: a leg was not over in time"));
+                return Err(anyhow!("it was too slow to be judged: a load did not end in time"));
             }
             if is_over(settings, begun, sum.connections) {
                 return Ok(());

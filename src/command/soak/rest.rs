@@ -1,4 +1,4 @@
-//! A server at rest: what it holds when its clients have left.
+//! A server at rest: the resources that it holds when its clients have left.
 
 use std::thread;
 use std::time::{Duration, Instant};

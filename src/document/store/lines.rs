@@ -1,5 +1,5 @@
-//! JSON with a line for each value of the second level, and what is deeper in that line: the summary
-//! of a run then has a line for each cell, is half as large, and is compared line by line.
+//! JSON with one line for each value of the second level. The summary of a run then has one line
+//! for each cell, takes half the space, and can be compared line by line.
 
 use std::io::{self, Write};
 

@@ -1,10 +1,10 @@
-//! The trials of a run in one file: a line of JSON each, compressed, with what they have in common
+//! The trials of a run in one compressed file: a line of JSON for each, with their common members
 //! stored once.
 //!
-//! The first line is `{"common": {...}}`: members of documents that are the same in nearly all trials,
-//! such as the host. Each other line is `{"file": "trials/NAME.json", "trial": {...}}`, a document
-//! without the members that equal the common ones. [`store::read_json`] reads
-//! `trials/NAME.json` from here when there is no such file, so that no reader needs to know.
+//! The first line is `{"common": {...}}`: members that are the same in nearly all documents, such
+//! as the host. Each other line is `{"file": "trials/NAME.json", "trial": {...}}`, a document
+//! without the members that equal the common ones. If `trials/NAME.json` does not exist,
+//! [`store::read_json`] reads it from here, so readers need no other code.
 
 use std::collections::HashMap;
 use std::fs;
@@ -121,11 +121,11 @@ fn read(path: &Path) -> Result<Packed> {
     Ok(Packed { common, trials })
 }
 
-/// Puts the trials of a run into one file and removes theirs. Returns how many there were.
+/// Packs the trials of a run into one file and removes their files. Returns their number.
 ///
 /// # Errors
-/// When the folder is no run's, a document cannot be read, or the file cannot be written; then
-/// nothing has changed.
+/// When the folder is not a run's, a document cannot be read, or the file cannot be written;
+/// nothing has changed then.
 pub fn pack(dir: &Path) -> Result<usize> {
     let folder = dir.join(TRIALS);
     let names = names(&folder)?;
@@ -134,13 +134,13 @@ pub fn pack(dir: &Path) -> Result<usize> {
     let common = common(&documents);
     let path = dir.join(PACKED);
     store::write(&path, &compressed(&common, &names, &documents)?)?;
-    // Nothing is removed before what was written has been read again.
+    // Files are removed only after the packed file has been read back.
     let written = read(&path)?;
     for (name, document) in names.iter().zip(&documents) {
         let whole = written.document(&format!("{TRIALS}/{name}"));
         ensure!(
             whole.as_ref() == Some(document),
-            "{name} did not unpack to the same bytes: nothing was removed"
+            "{name} did not unpack to the same bytes: no trial was removed"
         );
     }
     fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -203,7 +203,7 @@ fn compressed(
     Ok(out.finish()?)
 }
 
-/// Takes a packed run apart again. Returns how many trials there are.
+/// Unpacks a packed run. Returns the number of trials.
 ///
 /// # Errors
 /// When there is no packed file, it is damaged, or a file cannot be written.
@@ -212,7 +212,7 @@ pub fn unpack(dir: &Path) -> Result<usize> {
     let packed = read(&path)?;
     let folder = dir.join(TRIALS);
     for file in packed.trials.keys() {
-        // Nothing outside the folder is written, whatever the file says.
+        // A packed file must not write outside the folder.
         let name = Path::new(file).strip_prefix(TRIALS).context("a trial is below trials/")?;
         let inside = name.components().all(|part| matches!(part, Component::Normal(_)));
         ensure!(inside, "{} is damaged: it has a trial {file}", path.display());

@@ -52,7 +52,7 @@ pub struct Accountant {
     group: Option<GroupAccount>,
     begin: Option<Sample>,
     edge: (Duration, Option<GroupCpu>),
-    /// What was found, once the measurement is over.
+    /// The results, once the measurement is over.
     pub bracket: Option<ServerBracket>,
 }
 
@@ -107,7 +107,7 @@ impl Accountant {
 }
 
 impl ServerBracket {
-    /// As it is written down, for so many right replies in a measurement of that length, whose edges
+    /// As it is written down, for so many correct replies in a measurement of that length, whose edges
     /// were looked at so far apart. On a machine that is too busy to look in time they are not those of
     /// the replies, and then nobody knows what one of them cost.
     #[must_use]
@@ -153,7 +153,7 @@ impl ServerBracket {
         }
     }
 
-    /// User mode and system mode, or why nobody tells.
+    /// User mode and system mode, or why they are unknown.
     fn split(&self) -> Result<CpuSplit, String> {
         match self.group {
             Some(group) => of_group(group),
@@ -204,7 +204,9 @@ fn of_ticks(cpu: Duration, begin: &Sample, end: &Sample) -> Result<CpuSplit, Str
              {TICKS_LEAST}; measure for longer"
         ));
     }
-    let whose = format!("its {processes} processes had {all} clock ticks ({ended} more had ended)");
+    let whose = format!(
+        "its {processes} processes had {all} clock ticks (and {ended} more processes had ended)"
+    );
     let theirs = end.processors.zip(begin.processors).map(|(now, then)| since(now, then));
     let Some(theirs) = theirs else {
         return Err(format!("{whose}: too few; measure for longer"));
@@ -212,8 +214,8 @@ fn of_ticks(cpu: Duration, begin: &Sample, end: &Sample) -> Result<CpuSplit, Str
     let busy = theirs.0 + theirs.1;
     if busy.abs_diff(used) > used / OTHERS_MOST + TICKS_APART {
         return Err(format!(
-            "{whose}, too few; its processors were busy for {busy} while it used {used}, so other \
-             programs ran there: pin the server to processors of its own"
+            "{whose}, too few; its processors were busy for {busy} while the server used {used}, so other programs \
+             ran there: pin the server to processors of its own"
         ));
     }
     Ok(divided(theirs, "clock ticks of the processors that the server had for itself (/proc/stat)"))

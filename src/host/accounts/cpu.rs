@@ -1,4 +1,5 @@
-//! CPU time of processes, to the nanosecond where one clock tells and in clock ticks where none does.
+//! CPU time of processes: to the nanosecond if the kernel has a clock for it, otherwise in clock
+//! ticks.
 
 use std::mem::MaybeUninit;
 use std::time::Duration;

@@ -1,8 +1,9 @@
-//! A control group of a server's own: what all its processes use, ended ones included, in one account
-//! of the kernel.
+//! A control group for each server: one account of the kernel for all its processes, ended ones
+//! included.
 //!
-//! Only version 2 of control groups, whose `cpu.stat` is there in every group, with or without the
-//! controller. So a group takes part in no scheduling and limits nothing: it only counts.
+//! Only version 2 of control groups is used, whose `cpu.stat` exists in every group, with or
+//! without the controller. So a group takes no part in scheduling and limits nothing: it only
+//! counts.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -201,10 +202,9 @@ fn folder_of(process: &Process) -> Result<PathBuf> {
     let mounts = Process::myself()?.mountinfo()?;
     let mount = mounts.0.into_iter().find(|mount| mount.fs_type == "cgroup2");
     let mount = mount.context("control groups of version 2 are not mounted")?;
-    let below = Path::new(&path).strip_prefix(&mount.root).context(
-        "its control group is not \
-        visible here",
-    )?;
+    let below = Path::new(&path)
+        .strip_prefix(&mount.root)
+        .context("its control group is not visible here")?;
     Ok(mount.mount_point.join(below))
 }
 

@@ -1,5 +1,5 @@
-//! What a process and its descendants used: CPU time, memory, context switches, faults, descriptors;
-//! and TCP's counters and states around them.
+//! Resources used by a process and its descendants: CPU time, memory, context switches, faults,
+//! descriptors; and TCP's counters and states during that time.
 
 mod bracket;
 mod cpu;
@@ -25,8 +25,8 @@ pub use group::{Group, GroupAccount, GroupCpu};
 pub use own::OwnUsage;
 pub use tcp::{PortStates, port_states, state_name};
 
-/// What a server's processes have used so far: the first one, its living descendants, and who else lives in
-/// its control group.
+/// Resources that a server's processes have used so far: the first process, its living descendants,
+/// and other processes in its control group.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     /// The processes that live now.
@@ -36,8 +36,8 @@ pub struct Sample {
     /// User mode and system mode of living processes in clock ticks: too coarse to be a figure, good
     /// for a share where they are many.
     pub ticks: (u64, u64),
-    /// The same of the processors that the first process is kept to, whoever used them; `None` where the kernel
-    /// does not tell.
+    /// Clock ticks of the processors to which the first process is pinned, for all programs; `None`
+    /// if the kernel does not report them.
     pub processors: Option<(u64, u64)>,
     /// As `ticks`, of both modes together, of processes that have ended.
     pub ticks_ended: u64,
@@ -110,8 +110,8 @@ impl Sample {
         self.switches.len() as u64
     }
 
-    /// Context switches between an earlier sample and this one, of the threads that live now: what an
-    /// ended one did, nobody keeps.
+    /// Context switches between an earlier sample and this one, of living threads: the kernel keeps
+    /// none of ended ones.
     #[must_use]
     pub fn switches_since(&self, earlier: &Self) -> Switches {
         let mut sum = Switches { voluntary: 0, involuntary: 0 };

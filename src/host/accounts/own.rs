@@ -1,4 +1,4 @@
-//! What this process has used itself.
+//! Resources used by this process.
 
 use std::mem::MaybeUninit;
 

@@ -1,4 +1,4 @@
-//! What TCP counted, and in which states the sockets of a port are.
+//! TCP's counters, and the states of a port's sockets.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;

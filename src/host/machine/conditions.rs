@@ -1,4 +1,4 @@
-//! What the machine did during a trial, whoever made it do so.
+//! The machine's activity during a trial, whatever caused it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{Root, contention, steal_and_total_ticks};
 use crate::base::units::as_f64;
 use crate::document::{Conditions, Contention, Pressure};
 
-/// Resources whose pressure the kernel tells.
+/// Resources whose pressure the kernel reports.
 const RESOURCES: [&str; 3] = ["cpu", "memory", "io"];
 
 /// The machine's clock ticks and pressure when the warm-up began and when the measurement ended, and
@@ -54,7 +54,7 @@ impl Ticks {
         }
     }
 
-    /// Who else wanted the processors.
+    /// Competition for the processors.
     #[must_use]
     pub fn contention(&self) -> Option<Contention> {
         self.contention.found()

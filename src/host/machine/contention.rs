@@ -1,5 +1,5 @@
-//! Whether others want the processors too: who is runnable before a load, and the kernel's count of
-//! the time in which somebody waited (pressure stall information).
+//! Competition for the processors: runnable threads before a load, and the kernel's count of the
+//! time in which threads waited (pressure stall information).
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ impl Watch {
     }
 }
 
-/// Threads that run or wait for a processor. Whoever looks is runnable too, and does not count.
+/// Threads that run or wait for a processor, without the thread that counts them.
 fn others_runnable(root: &Root) -> Option<u64> {
     let text = root.read("proc/loadavg")?;
     let load = LoadAverage::from_read(text.as_bytes()).ok()?;

@@ -1,5 +1,5 @@
-//! What the kernel says of the machine, one fact a function: results name them, and the doctor judges
-//! them. A fact that the kernel does not tell is absent.
+//! Facts about the machine from the kernel, one for each function. Results record them, and the
+//! doctor judges them. A fact that the kernel does not report is absent.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::base::units::parse_cpus;
 const CPU: &str = "sys/devices/system/cpu";
 
 impl Root {
-    /// Processors that are switched on, whoever may use them.
+    /// Processors that are online.
     pub(crate) fn online(&self) -> Option<Vec<usize>> {
         parse_cpus(&self.read(&format!("{CPU}/online"))?).ok()
     }
@@ -38,7 +38,7 @@ impl Root {
         self.read(&format!("{CPU}/smt/control"))
     }
 
-    /// Whether the processor says that it is a guest's.
+    /// Whether the processor reports a hypervisor.
     pub(crate) fn is_virtual(&self) -> Option<bool> {
         let flags = self.field("proc/cpuinfo", "flags")?;
         Some(flags.split(' ').any(|flag| flag == "hypervisor"))

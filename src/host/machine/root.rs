@@ -1,4 +1,4 @@
-//! Where the kernel's files are: `/`, or in tests a tree that says what a test wants.
+//! The root of the kernel's files: `/`, or a prepared tree in tests.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Which processors share what: hardware threads of a core, cores of a NUMA node.
+//! The topology of processors: hardware threads of a core, cores of a NUMA node.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ struct Processor {
 #[derive(Clone, Debug)]
 pub struct Topology(Vec<Processor>);
 
-/// Processors for a server and for who loads it.
+/// Processors for a server and for its load generator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
     /// Of the server; empty where there is only one processor for both.
@@ -92,7 +92,7 @@ impl Topology {
         if given.len() < 2 && self.0.len() > 1 {
             // One core has all of them: better shared than taken in turns.
             given = self.in_order(true);
-            rule += "; here all are threads of one core, which server and generator share";
+            rule += "; here all are threads of one core, so server and generator share it";
         }
         if given.len() < 2 {
             let rule = "one processor for server and generator, which take turns".into();

@@ -1,5 +1,5 @@
-//! Asking the kernel for sockets by netlink: one request for each version of IP, and the kernel looks for
-//! port and states itself.
+//! Queries for sockets by netlink: one for each version of IP, in which the kernel filters by port
+//! and state.
 
 use std::io;
 use std::net::IpAddr;
@@ -85,7 +85,7 @@ fn ask(asking: &OwnedFd, request: &[u8], found: &mut Vec<Socket>) -> Result<()> 
             answer => answer?,
         };
         let answer =
-            room.get(..length).context("an answer is longer than the kernel makes them")?;
+            room.get(..length).context("the answer is longer than any answer of the kernel")?;
         if read(answer, found)? {
             return Ok(());
         }
@@ -94,7 +94,7 @@ fn ask(asking: &OwnedFd, request: &[u8], found: &mut Vec<Socket>) -> Result<()> 
 
 /// Adds the sockets of one answer, which has several messages; whether it is the last.
 fn read(mut answer: &[u8], found: &mut Vec<Socket>) -> Result<bool> {
-    ensure!(!answer.is_empty(), "the kernel has hung up");
+    ensure!(!answer.is_empty(), "the kernel has closed the connection");
     while !answer.is_empty() {
         let message = NetlinkBuffer::new_checked(answer)?;
         match message.message_type() {

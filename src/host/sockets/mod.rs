@@ -1,5 +1,6 @@
-//! TCP sockets as the kernel has them, by local port: asked by netlink (sock_diag(7)), which hands out those
-//! of the port alone; read from `/proc/PID/net/tcp` where netlink is refused, which lists all there are.
+//! TCP sockets by local port, from the kernel: by netlink (sock_diag(7)), which returns only the
+//! sockets of the port; or from `/proc/PID/net/tcp`, which lists all sockets, if netlink is
+//! refused.
 
 mod diag;
 mod table;
@@ -76,7 +77,10 @@ pub fn at_port(pid: i32, port: u16, states: &[TcpState]) -> Result<(Vec<Socket>,
 /// When it is refused, or the process is in another network than this one, which only its files show.
 pub fn by_netlink(pid: i32, port: u16, states: &[TcpState]) -> Result<Vec<Socket>> {
     let network = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net"));
-    ensure!(network(&pid.to_string())? == network("self")?, "it is in another network");
+    ensure!(
+        network(&pid.to_string())? == network("self")?,
+        "the process is in another network namespace"
+    );
     diag::at_port(port, states)
 }
 

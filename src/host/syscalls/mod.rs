@@ -1,5 +1,5 @@
-//! System calls of a server, counted by strace(1) in a run that is not timed: it stops the server at each of
-//! them. (`perf trace` disturbs less, but does not follow a process to its children.)
+//! System calls of a server, counted by strace(1) in a load that is not timed, because strace stops
+//! the server at each call. (`perf trace` disturbs less, but does not follow child processes.)
 
 mod output;
 
@@ -27,10 +27,10 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(20);
 /// Between two looks at it.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Whether calls can be counted here, which is tried on a process of our own.
+/// Checks that calls can be counted here, on a test process.
 ///
 /// # Errors
-/// Why they cannot, with the name of what is missing.
+/// The reason why they cannot, with what is missing.
 pub fn probe() -> Result<()> {
     let mut shell = Command::new("sh");
     shell.args(["-c", "read line"]).stdin(Stdio::piped());
@@ -90,10 +90,10 @@ impl Counter {
             }
             Err(error) => return Err(error).context("cannot start strace"),
         };
-        let stderr = child.stderr.take().expect("it was asked for");
+        let stderr = child.stderr.take().expect("standard error is a pipe");
         let (sender, said) = channel();
         thread::spawn(move || {
-            // Read to the end, whoever listens: the tool would stop at a full pipe.
+            // Read to the end in any case: the tool would stop at a full pipe.
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 let _ = sender.send(line);
             }
@@ -108,7 +108,7 @@ impl Counter {
         let mut attached_before = 0;
         loop {
             let mut tree = accounts::tree(root);
-            // Nobody traces who has ended and was not waited for.
+            // Zombies cannot be traced.
             tree.retain(Process::is_alive);
             let attached = tree.iter().filter(|process| is_traced(process, tracer)).count();
             if attached > 0 && attached == tree.len() {
@@ -177,7 +177,7 @@ fn is_traced(process: &Process, tracer: i32) -> bool {
     process.status().is_ok_and(|status| status.tracerpid == tracer)
 }
 
-/// What was counted over so many right replies, as it is written down.
+/// The counts divided by the number of correct replies, for documents.
 #[must_use]
 pub fn per_request(
     counts: &[(String, u64)],

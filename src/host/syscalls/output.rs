@@ -1,4 +1,4 @@
-//! What strace(1) writes.
+//! Parses the output of strace(1).
 
 /// `strace -c`: a table with the calls in the fourth column, errors in the fifth if there were any, and
 /// the name in the last; a line of dashes above and below it.

@@ -1,4 +1,4 @@
-//! What a matrix may be, and who wins where a setting is given twice.
+//! Valid matrices, and which value wins if a setting is given twice.
 
 use super::*;
 

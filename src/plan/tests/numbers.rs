@@ -1,4 +1,4 @@
-//! What a plan's numbers become, and which of them are refused.
+//! Numbers in plans: their values, and refusals.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

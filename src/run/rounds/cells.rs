@@ -1,4 +1,4 @@
-//! The cells of a run by rounds while it goes on: their trials so far, and which of them need no more.
+//! The cells during a run by rounds: their trials so far, and which of them need no more.
 
 use std::time::Duration;
 

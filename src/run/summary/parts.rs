@@ -1,5 +1,4 @@
-//! What the trials of a cell say beside its usual figures: of connections that were opened anew, and of
-//! the steps of a staircase.
+//! Further figures of a cell's trials: reopened connections, and the steps of a staircase.
 
 use crate::analysis::pooled;
 use crate::base::units::as_f64;

@@ -1,4 +1,4 @@
-//! The order of trials: what the seed decides, and what it must not.
+//! The order of trials: what depends on the seed, and what must not.
 
 use super::*;
 use crate::plan::Exclude;

@@ -1,4 +1,4 @@
-//! The order of rounds, which the seed decides whatever is decided, and what a look may spend.
+//! The order of rounds, which depends only on the seed, and the error that a look may spend.
 
 use super::*;
 use crate::document::example;

@@ -1,4 +1,4 @@
-//! What is found of things that are equal, and of things that are not.
+//! Results for equal things, and for unequal ones.
 
 use super::*;
 use crate::statistics::looks::spent;

@@ -1,4 +1,4 @@
-//! What was asked of a load's connections, and what became of those beside it.
+//! The conduct of a load's connections, and the outcomes of the connections beside it.
 
 use std::collections::BTreeMap;
 

@@ -65,8 +65,8 @@ impl Formats {
     pub fn leave_standard_output(&self) -> Result<()> {
         if [&self.hlog, &self.hgrm].into_iter().flatten().any(|path| path == Path::new("-")) {
             return Err(usage(
-                "--hlog and --hgrm need a file here, since the result goes to standard output; \
-                 c10k export can write them there",
+                "--hlog and --hgrm need a file here, because the result goes to standard output; c10k export can \
+                 write them to standard output",
             ));
         }
         Ok(())
@@ -109,8 +109,7 @@ pub fn hlog(trial: &Trial) -> Result<Vec<u8>> {
 pub fn recorded(interval: &Interval) -> Result<Option<Histogram<u64>>> {
     ensure!(
         interval.histogram.is_some() || interval.max_ns.is_none(),
-        "intervals: this document is of an earlier version without a histogram for each slice; \
-         measure again"
+        "intervals: this document is from an earlier version, which has no histogram for each slice; measure again"
     );
     interval.histogram.as_deref().map(histogram::decode).transpose()
 }

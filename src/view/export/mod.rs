@@ -36,7 +36,7 @@ pub enum Format {
     Md,
     /// Tables for LaTeX, with the packages booktabs and graphicx
     Latex,
-    /// One line for each figure of each trial; of a trial its series
+    /// One line for each figure of each trial; for a single trial, its series
     Csv,
     /// A folder with the two files that github-action-benchmark reads
     GithubActionBenchmark,
@@ -44,14 +44,14 @@ pub enum Format {
     Bencher,
     /// What the figures of a run show, for scripts that draw them
     Figures,
-    /// HdrHistogram's interval log; of a run a folder with one for each trial
+    /// HdrHistogram's interval log; for a run, a folder with one for each trial
     Hlog,
-    /// HdrHistogram's percentile distribution; of a run a folder with one for each trial
+    /// HdrHistogram's percentile distribution; for a run, a folder with one for each trial
     Hgrm,
 }
 
 impl Format {
-    /// Whether it is several files.
+    /// Whether the format has several files.
     pub(crate) fn has_files(self, of: &Source) -> bool {
         match self {
             Self::GithubActionBenchmark => true,
@@ -60,13 +60,13 @@ impl Format {
         }
     }
 
-    /// As it is typed.
+    /// Its name on the command line.
     fn name(self) -> String {
         self.to_possible_value().map_or(String::new(), |value| value.get_name().into())
     }
 }
 
-/// What is to be written: one text, or files in a folder.
+/// What to write: one text, or files in a folder.
 pub(crate) enum Output {
     Text(Vec<u8>),
     Files(Vec<(String, Vec<u8>)>),

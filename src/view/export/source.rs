@@ -58,8 +58,7 @@ impl Source {
             "c10k.trial" => store::read_json(&file).map(Self::Trial).map_err(as_usage),
             "c10k.comparison" => store::read_json(&file).map(Self::Comparison).map_err(as_usage),
             other => Err(usage(format!(
-                "{} is a {other} document: give a run's folder, a trial, or a comparison that \
-                 c10k compare --json has written",
+                "{} is a {other} document: give a run's folder, a trial, or a comparison from c10k compare --json",
                 file.display()
             ))),
         }

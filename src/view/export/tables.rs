@@ -7,9 +7,8 @@ use crate::view::columns::{self, Against, Figure};
 use crate::view::table;
 
 /// The meaning of a column of latencies.
-const POOLED: &str = "Latencies are pooled quantiles, over the requests of all trials; their range \
-    is from the smallest to the largest quantile of a single trial. Verdicts compare single \
-    trials.";
+const POOLED: &str = "Latencies are pooled quantiles over the requests of all trials. Their range is that of the \
+                      quantiles of single trials. Verdicts compare single trials.";
 
 /// With fewer trials no median has an interval, and no quantile has a spread beside it.
 const INTERVAL_MIN: usize = 3;

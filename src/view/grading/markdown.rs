@@ -15,7 +15,7 @@ pub(crate) fn markdown(report: &CheckReport) -> String {
         }
         let _ = write!(
             text,
-            "\n### {heading}\n\n| behaviour | points | what came |\n| --- | --- | --- |\n"
+            "\n### {heading}\n\n| behaviour | points | result |\n| --- | --- | --- |\n"
         );
         for test in report.with(result) {
             let (why, came) = (cell(&test.why), code(&told(test)));

@@ -16,7 +16,7 @@ use crate::document::{CheckReport, CheckTest};
 fn subject(report: &CheckReport) -> String {
     let subject = &report.subject;
     let speaks = match &subject.path {
-        Some(path) => format!("HTTP, asked for {path}"),
+        Some(path) => format!("HTTP, path {path}"),
         None => format!("application {}, framing {}", subject.app, subject.framing),
     };
     format!("{} {}: {speaks}", subject.kind, subject.name)
@@ -30,7 +30,7 @@ fn told(test: &CheckTest) -> String {
             "unstable: the same server failed {} of {} times; reason: {reason}",
             test.failures, test.tries
         ),
-        "by_nature" => "it serves one client at a time by design".into(),
+        "by_nature" => "the server serves one client at a time by design".into(),
         _ => reason.into(),
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn why_none(summary: &Summary) -> String {
     if invalid + starve < cells {
         text += ", and the others have too few samples";
     }
-    text + ". The numbered lines under the tables say what to fix."
+    text + ". The numbered notes under the tables say what to fix."
 }
 
 /// The models that are among the best, and under how many workloads; without any verdict, those
@@ -108,8 +108,8 @@ fn greatest(summary: &Summary) -> Option<String> {
     // One that serves far less than others is compared by that.
     let metric = other.metric.as_ref().unwrap_or(&standings.metric);
     Some(format!(
-        "The greatest sure difference is under {workload}: {} has {ratio:.2} times the {} of {best} (95 \
-         %: {:.2} to {:.2}).",
+        "The largest sure difference is under {workload}: {} has {ratio:.2} times the {} of {best} (95 %: {:.2} to \
+         {:.2}).",
         other.model,
         named(metric).map_or(metric.as_str(), |metric| metric.words),
         interval.low,
@@ -143,8 +143,7 @@ fn sureness(summary: &Summary) -> String {
             n => format!("any of the {n} comparisons"),
         };
         format!(
-            "None of this is certain: {trials} trial{plural} each are too few for a verdict about \
-             {compared}."
+            "None of this is certain: {trials} trial{plural} each are too few for a verdict about {compared}."
         )
     } else {
         format!(
@@ -164,13 +163,13 @@ fn sureness(summary: &Summary) -> String {
     let floor = floors.map(|floor| floor.smallest_detectable).max_by(f64::total_cmp);
     match floor {
         Some(floor) if floor > TENFOLD => {
-            text += " In the A/A control one model differed from itself by more than ten times: no \
-                difference counts.";
+            text += " In the A/A control, one model differed from itself by a factor of more than ten: no \
+                     difference counts.";
         }
         Some(floor) => {
             text += &format!(
-                " In the A/A control one model differed from itself by up to {:.1} %; smaller \
-                 differences do not count.",
+                " In the A/A control, one model differed from itself by up to {:.1} %; smaller differences do not \
+                 count.",
                 floor * 100.0
             );
         }
@@ -239,7 +238,7 @@ mod tests {
         let said = "No model is surely better than another. Best medians: epoll under echo.";
         assert!(text.starts_with(said), "{text}");
         assert!(text.contains("None of this is certain: 3 trials each"), "{text}");
-        assert!(!text.contains("greatest sure difference"), "{text}");
+        assert!(!text.contains("largest sure difference"), "{text}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) fn contenders_markup(summary: &Summary) -> Markup {
                     table {
                         caption { span { "Each was built here and passed the behaviour checks \
                             before it was measured" } }
-                        thead { tr { @for head in ["server", "language and version", "what it is", "same shape as", "started by", "warm-up", "state"] { th scope="col" { (head) } } } }
+                        thead { tr { @for head in ["server", "language and version", "description", "same shape as", "started by", "warm-up", "state"] { th scope="col" { (head) } } } }
                         tbody { @for one in contenders { (row(one)) } }
                     }
                 }

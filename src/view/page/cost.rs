@@ -143,7 +143,7 @@ fn waits(columns: &[&&Column<'_>]) -> Option<String> {
         let (more, why) = if correlation > 0.0 {
             ("more", "each wait costs a context switch")
         } else {
-            ("less", "something other than context switches costs here")
+            ("less", "the cost comes from something other than context switches")
         };
         format!(
             "Models that wait more often per request pay {more} for it (rank correlation \

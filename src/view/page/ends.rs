@@ -37,7 +37,7 @@ fn floors(noise: &[NoiseFloor]) -> Markup {
         div.scroll tabindex="0" role="region" aria-label="Table: the noise floor" {
             table {
                 caption { span { "A/A control: a model's second measurement over its first" } }
-                thead { tr { @for head in ["workload", "figure", "model", "ratio (95 %)", "cannot be told below"] { th scope="col" { (head) } } } }
+                thead { tr { @for head in ["workload", "figure", "model", "ratio (95 %)", "smallest detectable"] { th scope="col" { (head) } } } }
                 tbody { @for floor in noise { (floor_row(floor)) } }
             }
         }
@@ -70,7 +70,7 @@ pub(super) fn excluded(summary: &Summary) -> Markup {
     }
     html! {
         @if !reasons.is_empty() {
-            (folded("excluded", "What was left out", &html! {
+            (folded("excluded", "Left out", &html! {
                 ul { @for (reason, cells) in &reasons { li { b { (micro(reason)) ": " } (cells.join(", ")) } } }
             }))
         }
@@ -85,9 +85,9 @@ pub(super) fn method(run: &RunRecord) -> Markup {
                 Figures are medians over the trials; ± is the distance of the farthest trial; bars \
                 carry the 95 % bootstrap interval of the median, which over few trials hardly \
                 exceeds their spread, and from fewer than three is the spread itself." }
-            p { "Latency quantiles in tables and figures are pooled over the requests of all \
-                trials. Rankings, verdicts, noise and crossings compare the quantiles of single \
-                trials, which know less of the tail." }
+            p { "Latency quantiles in tables and figures are pooled over the requests of all trials. Rankings, \
+                 verdicts, noise and crossings compare the quantiles of single trials, which cover less of the \
+                 tail." }
             p { (comparison(run)) }
             p { "Two models change places where the lines between their medians cross. A crossing \
                 is sure with at least five blocks, if 95 % of the resampled blocks cross once in \
@@ -102,9 +102,8 @@ pub(super) fn method(run: &RunRecord) -> Markup {
             p { "A quantile needs about six effective samples beyond it, over all trials; with \
                 fewer the table says \"too few\". \">=\" marks a lower bound: requests this long \
                 had not ended." }
-            p { "Greyed rows and marks failed a check; pale marks were flagged, and the numbered \
-                lines say why. Loopback has no network card, no interrupts, no loss and no second \
-                machine." }
+            p { "Greyed rows and marks failed a check; pale marks were flagged, and the numbered notes say why. \
+                 Loopback has no network card, no interrupts, no loss and no second machine." }
         }))
     }
 }

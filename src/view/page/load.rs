@@ -65,10 +65,11 @@ fn conduct(conduct: &ConductRecord) -> Vec<String> {
         parts.push("clients think between requests".into());
     }
     if conduct.idle_connections > 0 {
-        parts.push(format!("{} idle connections beside", conduct.idle_connections));
+        parts.push(format!("{} idle connections beside the load", conduct.idle_connections));
     }
-    parts
-        .extend(conduct.misbehaving.iter().map(|(how, n)| format!("{n} {how} connections beside")));
+    parts.extend(
+        conduct.misbehaving.iter().map(|(how, n)| format!("{n} {how} connections beside the load")),
+    );
     parts
 }
 
@@ -110,7 +111,7 @@ mod tests {
         assert!(
             text.ends_with(
                 "64 bytes echoed over HTTP; a new connection after 1 request, 4 requests in flight on each, \
-                 100 idle connections beside, 3 slow connections beside"
+                 100 idle connections beside the load, 3 slow connections beside the load"
             ),
             "{text}"
         );

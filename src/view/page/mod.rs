@@ -253,7 +253,7 @@ fn contents(summary: &Summary) -> Markup {
         ("about", "This run"),
         ("noise", "Noise"),
         ("method", "How it was measured"),
-        ("sources", "Where every number is from"),
+        ("sources", "Sources of all numbers"),
         ("reproduce", "To reproduce"),
     ];
     let loads = loads(summary).into_iter().map(|name| (name, name));

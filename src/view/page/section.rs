@@ -142,10 +142,7 @@ fn flagged(figure: &Figure, cells: &[&Cell]) -> Option<&'static str> {
     let some = cells.iter().any(|cell| cell.validity == Validity::Suspect);
     some.then_some(match figure.marks {
         Marks::Bars(_) | Marks::Dots(_) | Marks::Quantiles(_) => {
-            "Paler: something was flagged; the numbered lines under the table say what."
-        }
-        Marks::Sweep(_) => {
-            "A hollow mark: something was flagged; the numbered lines under the table say what."
+            "Paler: flagged; the numbered notes under the table say why."
         }
         _ => return None,
     })

@@ -19,7 +19,7 @@ const MEANINGS: [(&str, &str); 15] = [
         "requests-per-connection",
         "requests that a connection carries before it is replaced; 0: connections are kept",
     ),
-    ("server.history", "bytes that the server keeps of each session"),
+    ("server.history", "size of the history that the server keeps for each session"),
     (
         "server.state",
         "where session state is kept: nowhere, in the connection, in a table, with the client or \

@@ -28,7 +28,7 @@ pub(super) fn sortable_table(caption: &str, columns: &[&str], rows: &[Row]) -> M
         // A region that scrolls can be reached by keyboard.
         div.scroll tabindex="0" role="region" aria-label={ "Table: " (caption) } {
             table.sortable {
-                caption { span { (caption) ". A column's name sorts by it." } }
+                caption { span { (caption) ". Click a column's name to sort by it." } }
                 thead { tr {
                     @for column in columns { th scope="col" aria-sort="none" { button type="button" { (column) } } }
                     @if linked { th.files scope="col" { "trials" } }
@@ -89,7 +89,7 @@ pub(super) fn table(
         (sortable_table(&heading, &names, &rows))
         @for name in left_out { p.meta { (columns::left_out(name)) } }
         @if messages.len() > MESSAGES {
-            (more(&format!("What was flagged: {} notes", messages.len()), &noted(&messages)))
+            (more(&format!("Notes on flagged results: {}", messages.len()), &noted(&messages)))
         } @else if !messages.is_empty() {
             (noted(&messages))
         }

@@ -22,7 +22,7 @@ const SUMMARY: [Source; 16] = [
     ("opening a connection", "cells[].connect[].value_ns.median", ""),
     ("step by step", "cells[].steps[].answered.median", "response: latencies of a step"),
     (
-        "checks, and the numbered lines",
+        "checks, and the numbered notes",
         "cells[].flags[].message",
         "the checks of each trial are in its document",
     ),
@@ -37,9 +37,9 @@ const SUMMARY: [Source; 16] = [
     ("how it scales", "scaling[].law.sigma", "kappa and peak beside it"),
     ("the noise floor", "noise[].smallest_detectable", "ratio and interval beside it"),
     ("the null baseline", "reference.trials[].throughput_per_s", ""),
-    ("what was left out", "excluded[].reason", ""),
+    ("left out", "excluded[].reason", ""),
     ("how rates were decided", "run.notes[]", ""),
-    ("the machine", "host.kernel", "and what is beside it"),
+    ("the machine", "host.kernel", "and the fields beside it"),
 ];
 
 /// Fields of a trial's document.
@@ -65,7 +65,7 @@ const TRIAL: [Source; 10] = [
     ("measured mean, beside queueing theory", "latency.response.mean", "the median of the trials"),
     ("what a request asks for", "load.request", ""),
     ("the workload's connections", "load.connections", ""),
-    ("right replies", "census.ok", "with what became of every other request"),
+    ("correct replies", "census.ok", "with the outcome of every other request"),
 ];
 
 /// The section: the kinds of numbers that this run has.
@@ -79,7 +79,7 @@ pub(super) fn section(summary: &Summary, trials: &[&Trial]) -> Markup {
     let below =
         TRIAL.into_iter().filter(|(_, path, _)| trials.iter().any(|trial| has(trial, path)));
     html! {
-        (folded("sources", "Where every number is from", &html! {
+        (folded("sources", "Sources of all numbers", &html! {
             p { "A row of a table, and a mark or line of a figure, is the entry of " code { "cells" } " in "
                 a href="summary.json" { "summary.json" } " with the " code { "workload" } " in the \
                     heading and the " code { "model" }
@@ -122,7 +122,7 @@ fn has(value: &Value, path: &str) -> bool {
 pub(super) fn sources_markup(workload: &str) -> Markup {
     html! {
         p.meta { "From summary.json: the entries of " code { "cells" } " with the workload " code { (workload) } ", and the trials that they list. "
-            a href="#sources" { "Where every number is from" } }
+            a href="#sources" { "Sources of all numbers" } }
     }
 }
 

@@ -112,7 +112,7 @@ fn small(value: f64) -> String {
 fn peak(law: &crate::document::ScalingLaw) -> String {
     let whole = |x: f64| show_count(x.round());
     if let Some(why) = &law.misfit {
-        return format!("not told: {why}");
+        return format!("unknown: {why}");
     }
     match (law.peak, law.peak_interval) {
         (Some(peak), Some(interval)) => {

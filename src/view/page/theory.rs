@@ -158,7 +158,7 @@ fn notice(predictions: &[Prediction]) -> String {
     let above = predictions.iter().filter(|p| p.ratio() > NEAR);
     if let Some(far) = above.max_by(|a, b| a.ratio().total_cmp(&b.ratio())) {
         text += &format!(
-            " The farthest above is {} under {}, {:.1} times: the theory misses a wait there.",
+            " The farthest above is {} under {}, {:.1} times: some wait is missing from the theory.",
             far.model,
             far.workload,
             far.ratio()

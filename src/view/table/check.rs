@@ -61,15 +61,17 @@ fn notes(text: &mut String, report: &CheckReport) {
     if tried().count() > 1 && tried().all(|test| test.result == "fail") && subject.path.is_none() {
         let _ = write!(
             text,
-            "\nnothing passed: does the server speak this protocol (--app {}, --framing {})?\n",
+            "\nno behaviour passed: does the server speak this protocol (--app {}, --framing {})?\n",
             subject.app, subject.framing
         );
     }
     if subject.one_at_a_time && subject.kind != "model" {
-        text.push_str("\nit serves one client at a time, so bad clients were tried alone\n");
+        text.push_str("\nthe server serves one client at a time, so each misbehaving client was tried alone\n");
     }
     if report.with("by_nature").next().is_some() {
-        text.push_str("\nno points: it serves one client at a time by design, so others wait\n");
+        text.push_str(
+            "\nno points: the server serves one client at a time by design, so others wait\n",
+        );
     }
     let skipped = report.reasons_skipped();
     if !skipped.is_empty() {

@@ -14,7 +14,7 @@ pub(super) fn lines(trial: &Trial) -> String {
     if let Some(conduct) = &trial.load.conduct {
         let _ = write!(
             text,
-            "connections opened again {}, closed by us {}, failed to open {}",
+            "connections reopened {}, closed by the generator {}, failed to open {}",
             connections.reconnects, connections.closed_by_us, connections.connect_failures
         );
         if conduct.sources.len() > 1 {
@@ -47,12 +47,12 @@ pub(super) fn lines(trial: &Trial) -> String {
     }
     if let Some(idle) = &connections.idle {
         let open = idle.opened - idle.idle_lost;
-        let _ = writeln!(text, "idle connections asked {}, open at the end {open}", idle.asked);
+        let _ = writeln!(text, "idle connections requested {}, open at the end {open}", idle.asked);
     }
     for (way, clients) in &trial.misbehaving {
         let _ = writeln!(
             text,
-            "{way} clients {}, connections {}, requests {}, right replies {}, ended {}",
+            "{way} clients {}, connections {}, requests {}, correct replies {}, ended {}",
             clients.connections,
             clients.opened,
             clients.requests,

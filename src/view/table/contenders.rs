@@ -39,7 +39,7 @@ pub(crate) fn excused(contender: &Contender) -> Vec<String> {
         by_reason.entry(reason).or_default().push(behaviour);
     }
     let line = |(reason, behaviours): (&str, Vec<&str>)| {
-        format!("excused from {}: {reason}", behaviours.join(", "))
+        format!("exempt from {}: {reason}", behaviours.join(", "))
     };
     by_reason.into_iter().map(line).collect()
 }
@@ -49,10 +49,10 @@ pub(crate) fn warmed(warmup: &ContenderWarmup) -> String {
     let ContenderWarmup { workload, warmup_ns, trials, warm } = warmup;
     let (time, plural) = (show_ns(*warmup_ns), if *trials == 1 { "" } else { "s" });
     if *warm {
-        format!("under {workload} it is warm after {time} (found in {trials} trial{plural})")
+        format!("under {workload} warm after {time} (found in {trials} trial{plural})")
     } else {
         format!(
-            "under {workload} it is NOT WARM after {time}, the longest warm-up ({trials} trial{plural})"
+            "under {workload} NOT WARM after {time}, the longest warm-up ({trials} trial{plural})"
         )
     }
 }
@@ -97,10 +97,10 @@ mod tests {
         assert!(text.contains("go (Go, go1.19): a goroutine for each client; compare green-threads; started by {build}/server {port}"), "{text}");
         assert!(text.contains("{port}; set to one thread\n"), "{text}");
         assert!(
-            text.contains("\n    excused from late, slow: no clock\n    excused from many"),
+            text.contains("\n    exempt from late, slow: no clock\n    exempt from many"),
             "{text}"
         );
-        assert!(text.contains("under echo it is warm after 500 ms (found in 1 trial)"), "{text}");
+        assert!(text.contains("under echo warm after 500 ms (found in 1 trial)"), "{text}");
         assert!(text.contains("NOT WARM after 30.0 s, the longest warm-up (6 trials)"), "{text}");
         assert!(
             text.contains("NOT MEASURED, not installed: there is no perl: apt-get install perl"),

@@ -81,7 +81,7 @@ fn latencies(trial: &Trial) -> String {
     let (table, gone) = fit.fitted(&rows, Some(width()));
     let mut text = format!("{table}\n");
     if !gone.is_empty() {
-        let _ = writeln!(text, "no room for {}: --json has all", gone.join(", "));
+        let _ = writeln!(text, "columns that do not fit: {} (see --json)", gone.join(", "));
     }
     if let Some(blind) = arrivals::blind_to(&trial.load.arrivals) {
         let _ = writeln!(text, "{blind}");
@@ -93,7 +93,7 @@ fn latencies(trial: &Trial) -> String {
 fn fates(trial: &Trial) -> String {
     let census = &trial.census;
     let mut text = format!(
-        "offered {}, sent {}, right {}, errors {}, timeouts {}, unfinished {}, never sent {}\n",
+        "offered {}, sent {}, correct {}, errors {}, timeouts {}, unfinished {}, never sent {}\n",
         census.offered,
         census.sent,
         census.ok,
@@ -106,9 +106,9 @@ fn fates(trial: &Trial) -> String {
     if let Some(asked) = asked.filter(|_| !trial.phases.interrupted) {
         let sent = census.sent;
         let why = if trial.connections.connect_failures == 0 {
-            "the time was over: raise --duration"
+            "the time limit was reached: raise --duration"
         } else {
-            "the server was gone, or the time was over"
+            "the server was gone, or the time limit was reached"
         };
         let _ = writeln!(text, "{sent} of {asked} requests were sent: {why}");
     }
@@ -167,8 +167,7 @@ fn greetings(trial: &Trial) -> String {
         let range = if least == most { most.to_string() } else { format!("{least} to {most}") };
         let _ = writeln!(
             text,
-            "{workers} workers took {range} connections each: most over mean \
-             {max_over_mean:.2}, Gini {gini:.2}"
+            "{workers} workers took {range} connections each: maximum / mean {max_over_mean:.2}, Gini {gini:.2}"
         );
     }
     text
@@ -179,7 +178,7 @@ fn clients(trial: &Trial) -> String {
     let connections = &trial.connections;
     let slowest = connections
         .slowest_mean_ns
-        .map(|ns| format!(", the slowest with {} in the mean", show_ns(ns)));
+        .map(|ns| format!(", the slowest with a mean of {}", show_ns(ns)));
     format!(
         "served {} of {} clients, {} to {} replies each, Jain {:.2}{}\n",
         connections.served,

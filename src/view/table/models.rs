@@ -13,7 +13,7 @@ use crate::base::units::{ns, show_ns};
 /// Prints the list of models, or the models of these names with how to use them.
 ///
 /// # Errors
-/// When whoever reads it is gone.
+/// When the reader is gone.
 pub fn models(names: &[String], json: bool) -> Result<()> {
     let named = |model: &&Model| names.iter().any(|name| name == model.name);
     let listed = MODELS.iter().filter(|model| names.is_empty() || named(model));
@@ -73,7 +73,7 @@ fn cannot(model: &Model) -> impl Iterator<Item = (&'static str, &'static str)> {
 /// Prints the servers that are broken on purpose.
 ///
 /// # Errors
-/// When whoever reads it is gone.
+/// When the reader is gone.
 pub fn broken(json: bool) -> Result<()> {
     if json {
         let entry = |broken: &Broken| {
@@ -89,7 +89,7 @@ pub fn broken(json: bool) -> Result<()> {
         let list: Vec<_> = BROKEN.iter().map(entry).collect();
         return print(&String::from_utf8(crate::document::store::json(&list)?)?);
     }
-    let mut table = table(&["broken server", "its fault", "what shows it", "done right by"], 4);
+    let mut table = table(&["broken server", "its fault", "symptom", "correct in"], 4);
     for Broken { model, gauge, right } in BROKEN {
         table.add_row([model.name, model.summary, gauge, right]);
     }

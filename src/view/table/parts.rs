@@ -1,12 +1,11 @@
-//! What a load has to say of several generators.
+//! The lines of a load about several generators.
 
 use std::fmt::Write as _;
 
 use crate::base::units::show_ns;
 use crate::document::{ClockRecord, Part, StartBy, StartRecord, Trial};
 
-/// Which part it is and how it began, or what is known of the beginnings of all parts of a sum;
-/// empty for a load on its own.
+/// The part and its start, or the starts of all parts of a sum; empty for a load without parts.
 pub(super) fn parts_text(trial: &Trial) -> String {
     match (&trial.load.shard, trial.merged.as_slice()) {
         (Some(shard), []) => {
@@ -31,8 +30,8 @@ fn own_start(start: &StartRecord) -> String {
     let late = show_ns(start.late_ns.unsigned_abs());
     let late = if start.late_ns < 0 { format!("{late} before") } else { format!("{late} after") };
     let from = match start.by {
-        StartBy::Time => "the start that was given",
-        StartBy::Rendezvous => "the start that the parts agreed on",
+        StartBy::Time => "the given start time",
+        StartBy::Rendezvous => "the agreed start time",
     };
     format!("it began {late} {from}; {}", clock(&start.clock))
 }
@@ -40,21 +39,21 @@ fn own_start(start: &StartRecord) -> String {
 fn clock(clock: &ClockRecord) -> String {
     match clock {
         ClockRecord::Compared { offset_ns: 0, bound_ns: 0 } => {
-            "the others compared their clocks with its own".into()
+            "the other parts compared their clocks with this one".into()
         }
         ClockRecord::Compared { offset_ns, bound_ns } => {
             let sign = if *offset_ns < 0 { "ahead of" } else { "behind" };
             let far = show_ns(offset_ns.unsigned_abs());
-            format!("its clock is {far} {sign} that of part 0, to within {}", show_ns(*bound_ns))
+            format!("its clock is {far} {sign} that of part 0, within {}", show_ns(*bound_ns))
         }
         ClockRecord::Kept { bound_ns } => {
-            format!("its clock is right to within {}, says the kernel", show_ns(*bound_ns))
+            format!("its clock is right within {}, according to the kernel", show_ns(*bound_ns))
         }
-        ClockRecord::Unknown => "nothing is known of its clock".into(),
+        ClockRecord::Unknown => "the error of its clock is unknown".into(),
     }
 }
 
-/// How far apart the parts began, and how well that is known.
+/// The time between the first and the last start, and its error.
 fn starts(parts: &[Part]) -> String {
     let began = || parts.iter().map(|part| part.began_unix_ns);
     let apart = began().max().unwrap_or(0) - began().min().unwrap_or(0);
@@ -65,9 +64,9 @@ fn starts(parts: &[Part]) -> String {
             bounds.sort_unstable();
             let worst: u64 = bounds.iter().rev().take(2).sum();
             let how = if parts.iter().any(is_compared) { "compared" } else { "kept" };
-            format!("{apart}, by clocks that are {how} to within {}", show_ns(worst))
+            format!("{apart}, by clocks that agree within {} ({how})", show_ns(worst))
         }
-        None => format!("{apart}, by clocks that nobody has compared"),
+        None => format!("{apart}, by clocks that were not compared"),
     }
 }
 

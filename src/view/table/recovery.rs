@@ -1,4 +1,4 @@
-//! How clients fared at the top of a staircase, and after it.
+//! Replies and latency at the top of a staircase, and after it.
 
 use crate::base::units::show_count;
 use crate::document::{Cell, CellQuantile, CellStep};
@@ -32,13 +32,13 @@ pub fn recovery(cells: &[&Cell]) -> Option<String> {
         .map(|cell| cell.model.as_str())
         .collect();
     let mut text = format!(
-        "Answered at the highest rate, {}/s, however late: {}.",
+        "Share of requests answered at the highest rate, {}/s, however late: {}.",
         show_count(peak.rate_per_s),
         shares.join(", ")
     );
     if !ratios.is_empty() {
         text += &format!(
-            " Down again at the first step's {}/s, the median response time is this many times the first step's: {}.",
+            " Median response time back at the first step's {}/s, divided by that of the first step: {}.",
             show_count(first.rate_per_s),
             ratios.join(", ")
         );
@@ -78,7 +78,7 @@ mod tests {
             text.contains("3.00k/s, however late: epoll 100 %, fork 40 %, poll 90 %"),
             "{text}"
         );
-        assert!(text.contains("the first step's: epoll 1.10, fork >= 40.00."), "{text}");
+        assert!(text.contains("that of the first step: epoll 1.10, fork >= 40.00."), "{text}");
         assert!(text.ends_with("Unknown, for lack of samples or replies: poll."), "{text}");
     }
 

@@ -36,7 +36,7 @@ pub fn soak(report: &SoakReport) -> String {
         rows.add_row(row);
     }
     let mut text = format!(
-        "{rows}\ngrowth at rest for each 10,000 connections: the median of slopes (Theil, Sen)\n"
+        "{rows}\ngrowth at rest per 10,000 connections: the median of slopes (Theil, Sen)\n"
     );
     for verdict in &report.verdicts {
         for reason in &verdict.reasons {

@@ -8,7 +8,7 @@ use crate::base::units::{show_count, show_ns};
 use crate::document::{StepRecord, Trial};
 use crate::view::columns;
 
-const COUNTS: [&str; 5] = ["step", "rate", "offered", "right", "failed"];
+const COUNTS: [&str; 5] = ["step", "rate", "offered", "correct", "failed"];
 /// Columns that there is no room for go in this order.
 const GIVE_WAY: [&str; 6] = ["p90", "max", "p99.9", "p95", "p99", "offered"];
 
@@ -24,7 +24,7 @@ pub(super) fn steps_text(trial: &Trial) -> String {
         fit::Columns { names: &names, give_way: &GIVE_WAY }.fitted(&rows, Some(super::width()));
     let mut text = format!("response time of the requests that were due in each step\n{table}\n");
     if !gone.is_empty() {
-        let _ = writeln!(text, "no room for {}: --json has all", gone.join(", "));
+        let _ = writeln!(text, "columns that do not fit: {} (see --json)", gone.join(", "));
     }
     text
 }

@@ -44,7 +44,7 @@ pub(super) fn in_one_trial(cells: &[&Cell]) -> Option<String> {
     let (share, q, cell) = worst?;
     let among = if models > 1 { format!(", the worst of {models}") } else { String::new() };
     Some(format!(
-        "one trial of {} holds {:.0} % of what lies beyond p{} ({}{among})",
+        "one trial of {} holds {:.0} % of the requests beyond p{} ({}{among})",
         cell.trials.len(),
         share * 100.0,
         (q * 1000.0).round() / 10.0,
@@ -68,10 +68,12 @@ mod tests {
             let found = pool(cell, 0.99, 400_000, &[400_000; 5]);
             found.most_of_one_trial = Some(share);
         }
-        let line = "one trial of 5 holds 71 % of what lies beyond p99 (fork, the worst of 2)";
+        let line = "one trial of 5 holds 71 % of the requests beyond p99 (fork, the worst of 2)";
         assert_eq!(told(&cells).as_deref(), Some(line));
         assert!(
-            told(&cells[..1]).expect("one").ends_with("holds 55 % of what lies beyond p99 (epoll)")
+            told(&cells[..1])
+                .expect("one")
+                .ends_with("holds 55 % of the requests beyond p99 (epoll)")
         );
         // A quantile that is not shown needs no warning, and one of two trials always has half.
         pool(&mut cells[1], 0.99, 1, &[1; 5]).admitted = false;

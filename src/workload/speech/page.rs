@@ -1,4 +1,4 @@
-//! A page of an HTTP server that is not ours: what a good reply is, is learnt from the first.
+//! A page of an HTTP server that is not ours: the first reply defines what a good reply is.
 
 use std::sync::Arc;
 

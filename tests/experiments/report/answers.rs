@@ -46,5 +46,7 @@ fn a_folder_without_kept_runs_says_where_they_go() {
     let folder = tempfile::tempdir().expect("a folder");
     let made = c10k().args(["report", "--answers"]).arg(folder.path()).output().expect("it runs");
     assert_eq!(made.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&made.stderr).contains("holds no kept run"));
+    assert!(
+        String::from_utf8_lossy(&made.stderr).contains("has no run in a folder of its machine")
+    );
 }

@@ -67,7 +67,7 @@ fn what_no_server_can_be_is_refused_with_what_to_do() {
     let chat = ["--model", "epoll", "--app", "chat"];
     for (more, said) in [
         (&["--greeting"][..], "chat has no greeting"),
-        (&["--labels", "tlh"], "'tlh' is none of en, sv, es, de, fr, pt"),
+        (&["--labels", "tlh"], "'tlh' is not one of en, sv, es, de, fr, pt"),
         (&["--joined-label", ""], "a label is one line"),
         (&["--left-label", "two\nlines"], "a label is one line"),
         (&["--max-behind", "1KiB"], "--max-behind 1024 is too small: the minimum is 131072"),
@@ -120,5 +120,5 @@ fn a_shell_runs_what_it_was_allowed_here_and_says_what_is_wrong_with_the_list() 
     let log = ["--command", "date", "--log", "/nowhere/log"];
     fails(&[&dispatch[..], &log].concat(), 2, &["cannot write to the log /nowhere/log"]);
     let signal_driven = ["serve", "--model", "signal-driven", "--app", "shell", "--allow", "date"];
-    fails(&signal_driven, 2, &["the kernel sends no such signal for a process that ends"]);
+    fails(&signal_driven, 2, &["the kernel sends no such signal when a process ends"]);
 }

@@ -43,7 +43,7 @@ const ROWS: [Row; 18] = [
     row("run", "--dry-run", OK, "thread-per-client"),
     row("advise", "--clients 50 --dry-run", OK, "name = \"advise\""),
     row("load", "{server} -c 2 -d 100ms --warmup 1ms", MEASURED, "replies"),
-    row("merge", "{part}", &[4], "1 of 2 parts are here; missing: 1"),
+    row("merge", "{part}", &[4], "only 1 of 2 parts were merged; missing: 1"),
     row("export", "{run} --to md", OK, "| epoll |"),
     row("doctor", "", &[0, 1, 4], "processor"),
     row("lab", "", OK, "stateful"),

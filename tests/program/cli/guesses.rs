@@ -58,7 +58,7 @@ fn help_has_groups_and_examples() {
         ("load", &["Server:", "Load:", "Generator:", "Output:", "Any HTTP server:"][..]),
         ("serve", &["Server:", "Protocol:", "Limits:", "Sessions:", "Classroom applications:"]),
         ("run", &["What is measured:", "How:", "Results:"]),
-        ("check", &["Server:", "Trying:", "Reports:"]),
+        ("check", &["Server:", "Behaviours:", "Reports:"]),
     ] {
         let (exit, stdout, _) = run(&[command, "--help"]);
         assert_eq!(exit, 0);

@@ -64,7 +64,7 @@ fn exit_leaves_whatever_is_left_to_run() {
     terminal.shows("0001 peels");
     terminal.shows("> ");
     terminal.types("hello\r");
-    terminal.shows("nothing is sent with --run; salir or exit leaves");
+    terminal.shows("with --run, typed lines are not sent; salir or exit ends the session");
     terminal.shows("> ");
     terminal.types("exit\r");
     terminal.shows("the client disconnects");

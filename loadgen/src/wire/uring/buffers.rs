@@ -1,4 +1,4 @@
-//! Provided buffers: a pool that the kernel takes from when bytes arrive, and not before.
+//! Provided buffers: a pool from which the kernel takes a buffer when bytes arrive.
 
 use std::ffi::c_void;
 use std::ptr;

@@ -1,4 +1,4 @@
-//! One connection of the wire: its socket, and what the kernel has been asked to do with it.
+//! One connection of the wire: its socket and its pending operations.
 
 use std::os::fd::OwnedFd;
 

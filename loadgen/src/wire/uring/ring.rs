@@ -1,8 +1,8 @@
 //! The two queues of one io_uring: operations go in, completions come out.
 //!
-//! It is not the ring of the servers: that one waits for whatever comes, this one must keep to
-//! instants and count what it has handed over; and a generator that shared code with the server
-//! could share its faults.
+//! It differs from the servers' ring. That one waits for any completion; this one must keep to
+//! instants and count its submissions. If the generator shared code with the server, it could share
+//! its faults.
 
 use std::collections::VecDeque;
 use std::fs;

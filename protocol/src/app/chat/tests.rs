@@ -1,4 +1,4 @@
-//! The order, who is told what, and who is lost.
+//! The order of messages, their receivers, and lost members.
 
 use alloc::vec;
 

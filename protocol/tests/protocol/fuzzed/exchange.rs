@@ -1,4 +1,4 @@
-//! The client's end, and a server that sends anything: right replies, damaged ones, refusals and
+//! The client's end, and a server that sends anything: correct replies, damaged ones, refusals and
 //! garbage, in any pieces.
 
 use protocol::job::WORK_REPLY_BYTES_MAX;
@@ -10,7 +10,7 @@ use super::script::Script;
 use crate::spec::answer;
 use crate::support::{kinds, request};
 
-/// In a hostile stream: the right reply to the next request.
+/// In a hostile stream: the correct reply to the next request.
 const RIGHT: u8 = 0xfe;
 /// The same with one bit changed, and the place of that bit after it.
 const DAMAGED: u8 = 0xfd;
@@ -21,7 +21,7 @@ const OPEN_MAX: u8 = 8;
 #[derive(Debug)]
 struct Hostile {
     framing: Framing,
-    /// The open requests and the one right reply to each.
+    /// The open requests and the one correct reply to each.
     open: VecDeque<(u64, Vec<u8>)>,
     stream: Vec<u8>,
     /// How much has arrived, and how much of it replies have used up.
@@ -29,7 +29,7 @@ struct Hostile {
     used: usize,
 }
 
-/// Whatever arrives, only the right reply is called right, at the moment when it is complete;
+/// Whatever arrives, only the correct reply is called right, at the moment when it is complete;
 /// what is called wrong cannot become right any more; and memory is bounded.
 pub(crate) fn exchange(bytes: &[u8]) {
     let mut script = Script(bytes);
@@ -112,7 +112,7 @@ impl Hostile {
         match reply {
             Some(Reply::Right { tag }) => {
                 assert_eq!(Some(*tag), self.open.front().map(|(tag, _)| *tag), "in order");
-                assert!(is_right, "only the right reply is right");
+                assert!(is_right, "only the correct reply is right");
                 self.used += right.len();
                 self.open.pop_front();
             }

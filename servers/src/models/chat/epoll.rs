@@ -1,10 +1,10 @@
-//! Chat over epoll: one thread, which hears whoever speaks and tells everyone.
+//! Chat over epoll: one thread, which reads from members and writes to all.
 //!
-//! Waits in: epoll_wait(2), for all members at once. The kernel keeps the list and names only those that
-//! have something to say, or that have room again.
-//! Scheduler: the loop. A message costs a send(2) for each member, one after the other, so the last one is
-//! told when all the others have been.
-//! Runs out of: its one core, at so many deliveries a second; then descriptors.
+//! Waits in: epoll_wait(2), for all members at once. The kernel keeps the list and returns only
+//! members that have sent something or whose socket has space again.
+//! Scheduler: the loop. A message costs a send(2) for each member, one after the other, so the last
+//! member gets it after all the others.
+//! Runs out of: its one core, which limits deliveries per second; then descriptors.
 //! Compare: `select.rs` (the whole list with each call, and 1,024 descriptors);
 //! `thread_per_client.rs` (the deliveries on all cores).
 

@@ -1,6 +1,7 @@
-//! The members of a room, for a loop: what `reactor::Clients` is for clients that are served each for
-//! itself. The loop waits, wakes those the kernel named and gives turns; in a turn a member is heard, and
-//! at the end everyone is told what was said. Then the loop tells the kernel whom to wait for.
+//! The members of a room, for a loop: the counterpart of `reactor::Clients`, whose clients are
+//! independent. The loop waits, wakes the members that the kernel named, and gives turns. In its
+//! turn a member's messages are read; at the end, everything new is sent to all. Then the loop
+//! tells the kernel which events to wait for.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -22,9 +23,9 @@ use crate::turns::{Accepting, Member, Token, Turns};
 struct Entry {
     conn: Conn,
     member: Member,
-    /// Its place in the room, until everything is said and told.
+    /// Its place in the room, until all its messages are added and it has received the rest.
     seat: Option<Seat>,
-    /// It says nothing any more, and that is known or about to be said.
+    /// It sends no more, and its leaving is announced or about to be.
     leaves: bool,
     /// The kernel has no room for what it is to be told.
     stalled: bool,
@@ -36,11 +37,11 @@ struct Entry {
     changed: bool,
 }
 
-/// What came of hearing a member.
+/// The result of reading from a member.
 enum Heard {
-    /// It said something, or something of it came.
+    /// It sent a message, or a part of one.
     Something,
-    /// It cannot be said before the members are told what was said before.
+    /// The log has no room before members have received earlier messages.
     Full,
     /// There is nothing more for now.
     Everything,
@@ -58,11 +59,11 @@ pub(super) struct Members {
     turns: Turns,
     room: Room,
     table: Slab<Entry>,
-    /// The kernel has said that clients are waiting to be accepted.
+    /// The kernel has reported clients that wait to be accepted.
     acceptable: bool,
-    /// Whose interest may have changed, or who leaves the table.
+    /// Members whose interest may have changed, or who leave the table.
     changed: Vec<Token>,
-    /// Whose leaving is still to be said.
+    /// Members whose leaving is not yet announced.
     leaving: Vec<Token>,
     /// How much was said, and whether it was all, when everyone was told last.
     told: (u64, bool),
@@ -83,7 +84,7 @@ impl Members {
         }
     }
 
-    /// Whether the loop has come to its end: stopped, and everybody gone.
+    /// Whether the loop has ended: it is stopped, and all members are gone.
     pub(super) fn is_over(&self) -> bool {
         self.turns.accepting == Accepting::Stopped && self.table.is_empty()
     }
@@ -93,7 +94,7 @@ impl Members {
         self.turns.accepting == Accepting::Open
     }
 
-    /// How long the loop may wait for the kernel; `None` is for ever.
+    /// How long the loop may wait for the kernel; `None` means forever.
     pub(super) fn timeout(&self) -> Option<Duration> {
         let at_once = self.acceptable && self.wants_listener();
         if at_once { Some(Duration::ZERO) } else { self.turns.timeout() }
@@ -104,12 +105,12 @@ impl Members {
         self.acceptable = true;
     }
 
-    /// Nobody will be accepted for a moment.
+    /// Accepting pauses for a moment.
     pub(super) fn pause(&mut self, now: Instant) {
         self.turns.accepting.pause(now);
     }
 
-    /// The kernel says this about a member.
+    /// The kernel reports this event of a member.
     pub(super) fn wake(&mut self, token: Token, ready: Ready) {
         let Some(entry) = entry(&mut self.table, token) else { return };
         ready.note(&mut entry.conn);
@@ -121,7 +122,7 @@ impl Members {
         self.turns.give(&mut entry.member);
     }
 
-    /// Sees to whoever's time has come.
+    /// Handles members whose timers are due.
     pub(super) fn expire(&mut self, now: Instant) {
         if stopping::stage() == Stage::Cut {
             let all: Vec<Token> =
@@ -131,7 +132,7 @@ impl Members {
         while let Some((due, token)) = self.turns.take_due(now) {
             let Some(entry) = entry(&mut self.table, token) else { continue };
             if !entry.stalled {
-                // Who is silent is not idle: who takes nothing of what it is told is.
+                // A silent member is not idle; a member that does not read is.
                 entry.member.progressed_at = now;
             }
             self.turns.is_due(due, &mut entry.member, Some(&mut entry.conn), now);
@@ -178,12 +179,12 @@ impl Members {
         let place = self.table.insert(Entry::new(conn, member, seat));
         assert_eq!(place, token.place() as usize, "the token names the vacant place");
         if seat.is_none() {
-            // It has gone before anybody could ask who it is.
+            // It has gone before its address was read.
             self.dooms(token, Ending::Reset);
         }
     }
 
-    /// Gives everyone on the run list its turn, and tells everyone what was said.
+    /// Gives every member on the run list its turn, and sends new messages to all.
     pub(super) fn turns(&mut self, now: Instant) {
         for _ in 0..self.turns.len() {
             let Some(token) = self.turns.next() else { break };
@@ -200,7 +201,7 @@ impl Members {
         self.tell_everyone(now);
     }
 
-    /// Says what a member says.
+    /// Adds a member's message.
     fn hear(&mut self, token: Token, now: Instant) {
         let mut reads = 0;
         while let Some(entry) = entry(&mut self.table, token).filter(|entry| !entry.leaves) {
@@ -215,7 +216,7 @@ impl Members {
         }
     }
 
-    /// Tells everyone what was said since the last time, and says who leaves.
+    /// Sends new messages to all members, and announces who leaves.
     fn tell_everyone(&mut self, now: Instant) {
         loop {
             let said = (self.room.end(), self.room.is_over());
@@ -242,7 +243,7 @@ impl Members {
         }
     }
 
-    /// Tells one member what was said, as far as it takes it.
+    /// Sends one member the messages, as far as its socket takes them.
     fn tell(&mut self, token: Token, now: Instant) {
         let Some(entry) = entry(&mut self.table, token) else { return };
         let Some(seat) = entry.seat.filter(|_| entry.member.doomed().is_none()) else { return };
@@ -254,7 +255,7 @@ impl Members {
             if entry.stalled || (pending.is_empty() && !self.room.is_done(seat)) {
                 return;
             }
-            // The room's word comes first, and then what is for this one only.
+            // The room's messages come first, then the text for this member alone.
             let taken = match (pending, session.step()) {
                 ([], Step::Write(bytes)) => send(stream, bytes).map(|n| session.sent(n)),
                 ([], _) => break,
@@ -343,7 +344,7 @@ impl Entry {
         Self { conn, member, seat, leaves, stalled, drops_input, told, changed }
     }
 
-    /// Hears a little of what this member says, and says it.
+    /// Reads some of this member's input, and adds its messages.
     fn hear(&mut self, room: &mut Room, reads: &mut usize) -> Heard {
         let Some(seat) = self.seat else { return Heard::Everything };
         let Conn { client, stream, readable, unproven, .. } = &mut self.conn;
@@ -377,7 +378,7 @@ impl Entry {
                     Err(error) => Heard::Gone(drive::ending(&error)),
                 }
             }
-            // What is for this one only is its last word.
+            // The text for this member alone comes last.
             Step::Write(_) | Step::Close => Heard::TheEnd,
             step => unreachable!("{step:?} in a room"),
         }

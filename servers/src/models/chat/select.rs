@@ -1,11 +1,11 @@
-//! Chat over select: one thread, which hears whoever speaks and tells everyone. The classroom's chat.
+//! Chat over select: one thread, which reads from members and writes to all. The classroom's chat.
 //!
-//! Waits in: pselect(2), for all members at once, in two sets: those who may speak, and those who had no
-//! room for what they were told.
+//! Waits in: pselect(2), for all members at once, in two sets: those that may send, and those whose
+//! socket was full.
 //! Scheduler: the loop. A message costs a send(2) for each member, one after the other.
-//! Runs out of: descriptor numbers: a set has 1,024 bits, so a room has fewer than a thousand members,
-//! and every message costs a look at all the bits.
-//! Compare: `epoll.rs` (the kernel keeps the list); `models/select.rs` (clients that are alone).
+//! Runs out of: descriptor numbers. A set has 1,024 bits, so a room has fewer than a thousand
+//! members, and every message costs a scan of all bits.
+//! Compare: `epoll.rs` (the kernel keeps the list); `models/select.rs` (independent clients).
 
 use std::io;
 use std::time::Instant;
@@ -24,7 +24,7 @@ pub(in super::super) fn run(server: &'static Server) -> io::Result<()> {
         return Err(io::Error::other(TOO_HIGH));
     }
     let mut members = Members::new(server);
-    // Who has which descriptor; select knows nothing but their numbers.
+    // The member of each descriptor; select knows only numbers.
     let mut tokens = [None::<Token>; FD_SETSIZE];
     let (mut readers, mut writers) = (Set::default(), Set::default());
     server.ready()?;

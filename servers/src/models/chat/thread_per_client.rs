@@ -1,11 +1,12 @@
-//! Chat with threads: two for each member, one that reads what it says and one that writes what all say.
+//! Chat with threads: two for each member, one that reads its messages and one that writes
+//! everyone's.
 //!
-//! Waits in: recv(2) in the one, and in the other for a condition variable: the room has grown.
+//! Waits in: recv(2) in the one thread; in the other, a condition variable: the room has grown.
 //! Scheduler: the kernel. A message wakes a thread for each member, on all cores.
-//! Runs out of: the one lock, under which the room grows and each writer copies its next piece; then
-//! threads and their stacks, twice as many as members.
+//! Runs out of: the one lock, under which the room grows and each writer copies its next piece;
+//! then threads and their stacks, two for each member.
 //! Compare: `epoll.rs` (no lock and no copies, one core); `tokio.rs` (the same with tasks);
-//! `models/thread_per_client.rs` (one thread is enough where clients are alone).
+//! `models/thread_per_client.rs` (one thread suffices for independent clients).
 
 use std::collections::HashMap;
 use std::io;
@@ -31,7 +32,7 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// What the threads share.
 struct Shared {
     inner: Mutex<Inner>,
-    /// More was said, or nothing will be.
+    /// There are new messages, or there will be no more.
     grew: Condvar,
     /// A writer has written something, or was found slow.
     moved: Condvar,
@@ -100,7 +101,7 @@ fn attend(shared: &'static Shared, conn: Conn) {
     let heard = if writer.is_ok() {
         shared.hear(seat, &mut client, &stream)
     } else {
-        // Nobody writes to it, so it must not be waited for.
+        // No thread writes to it, so it must not be waited for.
         shared.moves(|room| room.stall(seat));
         Ok(())
     };
@@ -128,7 +129,7 @@ impl Shared {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has something said as soon as there is room for it, and wakes those who are to be told.
+    /// Adds a message as soon as the log has room, and wakes the other members.
     fn speak<T>(&self, mut say: impl FnMut(&mut Inner) -> Result<T, Full>) -> T {
         let mut inner = self.lock();
         loop {
@@ -144,7 +145,7 @@ impl Shared {
         }
     }
 
-    /// In the reader: says what this member says, until it will say nothing any more.
+    /// In the reader: adds this member's messages, until it sends no more.
     fn hear(&self, seat: Seat, client: &mut Client, stream: &OwnedFd) -> Result<(), Ending> {
         loop {
             let session = &mut client.session;
@@ -155,11 +156,11 @@ impl Shared {
                 }
                 Step::Read(space) => match recv(stream, space) {
                     Ok(n) => drive::received(session, stream, n),
-                    // The socket's timeout: silence is no fault.
+                    // The socket's timeout: a silent member is allowed.
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.rest(),
                     Err(error) => return Err(drive::ending(&error)),
                 },
-                // What is for this one only is its last word.
+                // The text for this member alone comes last.
                 Step::Write(_) | Step::Close => return Ok(()),
                 step => unreachable!("{step:?} in a room"),
             }
@@ -183,7 +184,7 @@ impl Shared {
         while let Some(len) = self.next_piece(seat, &mut piece)? {
             let mut rest = &piece[..len];
             while !rest.is_empty() {
-                // Without waiting, so that the room knows who is slow.
+                // Without waiting, so that the room notices slow members.
                 let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
                 match rustix::net::send(stream, rest, flags) {
                     Ok(n) => {
@@ -251,7 +252,7 @@ impl Inner {
     }
 }
 
-/// Writes what is for this member only, if there is anything.
+/// Writes the text for this member alone, if there is any.
 fn last_word(client: &mut Client, stream: &OwnedFd) -> Result<(), Ending> {
     while let Step::Write(bytes) = client.session.step() {
         let sent = crate::connection::send(stream, bytes).map_err(|error| drive::ending(&error))?;

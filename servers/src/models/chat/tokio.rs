@@ -1,11 +1,13 @@
-//! Chat with tasks: one for each member, in which reading and writing wait side by side.
+//! Chat with tasks: one for each member, which waits for reading and writing at once.
 //!
-//! Waits in: epoll_wait(2), inside tokio's driver; a task in `.await`, for its socket and for a notification
-//! that the room has grown.
-//! Scheduler: tokio's queues. A message makes a task of each member ready, on all cores.
-//! Runs out of: the one lock of the room, which no task holds while it waits; then cores and memory.
-//! Compare: `thread_per_client.rs` (the same with two threads, which is what `join!` spares here);
-//! `epoll.rs` (no lock, one core). tokio's own broadcast channel is such a log too, bounded by messages.
+//! Waits in: epoll_wait(2), inside tokio's driver; a task in `.await`, for its socket and for a
+//! notification that the room has grown.
+//! Scheduler: tokio's queues. A message makes the task of each member ready, on all cores.
+//! Runs out of: the one lock of the room, which no task holds while it waits; then cores and
+//! memory.
+//! Compare: `thread_per_client.rs` (the same with two threads for each member, which `join!` saves
+//! here); `epoll.rs` (no lock, one core). tokio's own broadcast channel is such a log too, bounded
+//! by the number of messages.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -32,7 +34,7 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// What the tasks share.
 struct Shared {
     room: Mutex<Room>,
-    /// More was said, or nothing will be.
+    /// There are new messages, or there will be no more.
     grew: Notify,
     /// A member has taken something, or was found slow.
     moved: Notify,
@@ -80,8 +82,8 @@ async fn attend(shared: &'static Shared, conn: Conn) {
         shared.leave(seat).await;
         heard
     };
-    // A member that is told nothing any more is not heard any more, and one that is not heard any more is
-    // told the rest.
+    // If writing to a member ends, reading from it ends too. If reading ends, the member still
+    // receives the rest.
     let told = tokio::try_join!(hearing, shared.tell(seat, &stream));
     if told.is_err() {
         // Its writing may have been the one that failed.
@@ -107,7 +109,7 @@ impl Shared {
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has something said as soon as there is room for it, and wakes those who are to be told.
+    /// Adds a message as soon as the log has room, and wakes the other members.
     async fn speak<T>(&self, mut say: impl FnMut(&mut Room) -> Result<T, Full>) -> T {
         loop {
             let moved = {
@@ -124,7 +126,7 @@ impl Shared {
         }
     }
 
-    /// Says what this member says, until it will say nothing any more.
+    /// Adds this member's messages, until it sends no more.
     async fn hear(
         &self,
         seat: Seat,
@@ -150,7 +152,7 @@ impl Shared {
                         .and_then(|input| read(session, stream.get_ref(), input, &mut reads))
                         .map_err(|error| drive::ending(&error))?;
                 }
-                // What is for this one only is its last word.
+                // The text for this member alone comes last.
                 Step::Write(_) | Step::Close => return Ok(()),
                 step => unreachable!("{step:?} in a room"),
             }
@@ -244,7 +246,7 @@ impl Shared {
     }
 }
 
-/// Writes what is for this member only, if there is anything.
+/// Writes the text for this member alone, if there is any.
 async fn last_word(client: &mut Client, stream: &AsyncFd<OwnedFd>) -> Result<(), Ending> {
     let idle_timeout = client.server().config.idle_timeout;
     while let Step::Write(bytes) = client.session.step() {

@@ -1,4 +1,4 @@
-//! The probe: whether this machine has such a ring, and if not, what refuses it.
+//! The probe: whether this machine supports the ring that the models need, and if not, why.
 
 use std::collections::VecDeque;
 use std::fs;

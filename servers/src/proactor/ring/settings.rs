@@ -1,5 +1,4 @@
-//! The settings of a ring. Each is a factor by itself: a variant changes one of them and keeps the
-//! others.
+//! The settings of a ring. Each variant of a model changes one of them and keeps the others.
 
 use std::io;
 
@@ -108,7 +107,7 @@ impl Settings {
     pub(super) fn refusal(&self, error: &io::Error) -> Option<String> {
         match Errno::from_io_error(error)? {
             Errno::INVAL | Errno::PERM if self.polled => Some(format!(
-                "io_uring refuses a thread that looks for operations (SQPOLL): {error}"
+                "io_uring refuses a kernel thread that polls for operations (SQPOLL): {error}"
             )),
             _ => None,
         }

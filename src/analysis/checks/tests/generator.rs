@@ -1,4 +1,4 @@
-//! What the generator itself did: how late it was, and whether it stood still.
+//! Checks of the generator: lateness and standstills.
 
 use super::*;
 use crate::document::{Quantile, StandstillRecord};

@@ -1,4 +1,5 @@
-//! Every limit is where it is said to be: what is just within it passes, what is just beyond does not.
+//! Every limit is where it should be: a value just within it passes, a value just beyond it does
+//! not.
 
 use std::collections::BTreeMap;
 

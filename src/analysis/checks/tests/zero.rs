@@ -1,4 +1,4 @@
-//! What each check says where there is nothing to judge: never that all is well.
+//! Checks without data to judge must never report that all is well.
 
 use super::*;
 use crate::document::{Census, Distribution, Greetings, MisbehavingClients, SessionsRecord, Sums};

@@ -1,4 +1,4 @@
-//! What follows from cells taken together: noise, and which model to take.
+//! Results derived from several cells: noise, and recommendations.
 
 use crate::analysis::metric::MARGIN;
 use crate::analysis::standings::{Beside, noise, rank_workload};
@@ -121,14 +121,13 @@ fn the_group_that_cannot_be_told_from_the_best_is_recommended_by_its_costs() {
     assert_eq!(found.leanest.as_deref(), Some("epoll"));
     assert_eq!(
         found.sentence,
-        "Take any of epoll, mio: by throughput they cannot be distinguished from epoll (100 \
-         replies/s). Of these mio costs least (5.00 us CPU per request) and epoll holds least (4.00 MiB \
-         of memory)."
+        "Take any of epoll, mio: by throughput, they cannot be distinguished from epoll (100 replies/s). Of these \
+         mio costs least (5.00 us CPU per request) and epoll holds least (4.00 MiB of memory)."
     );
     assert_eq!(
         found.how_sure,
-        "Sure: over 5 trials 1 of 2 other models are surely worse, 1 surely within 5 %, 0 cannot be \
-         told, 0 have no verdict."
+        "Sure: over 5 trials, 1 of 2 other models are surely worse, 1 surely within 5 %, 0 undecided, 0 without a \
+         verdict."
     );
 }
 
@@ -152,8 +151,8 @@ fn three_trials_recommend_nobody_whatever_their_spreads_are() {
     let found = &summary.recommendations[0];
     assert_eq!((&found.group[..], found.sureness), (&["epoll".to_string()][..], Sureness::Hint));
     assert_eq!(found.unknown, ["prethreaded", "fork"]);
-    assert_eq!(found.sentence, "Nothing is known: epoll has the best median, 100 replies/s.");
-    assert_eq!(found.how_sure, "A hint only: 3 trials support no verdict, and it takes 5.");
+    assert_eq!(found.sentence, "No recommendation: epoll has the best median, 100 replies/s.");
+    assert_eq!(found.how_sure, "A hint only: 3 trials support no verdict; 5 are needed.");
 }
 
 #[test]

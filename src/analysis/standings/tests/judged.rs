@@ -1,4 +1,4 @@
-//! Figures of standings by numbers that were computed elsewhere, and who is left out of what.
+//! Standings compared with figures that were computed elsewhere, and exclusions.
 
 use super::*;
 use crate::analysis::standings::noise;

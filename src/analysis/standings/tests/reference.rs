@@ -16,11 +16,11 @@ fn a_block_that_is_unlike_the_others_is_a_spell() {
     let [spell] = &found[..] else { panic!("{found:?}") };
     assert_eq!((spell.block, spell.later), (2, false));
     assert!((spell.client_ratio.expect("known") - 7.0 / 5.25).abs() < 1e-9, "{spell:?}");
-    assert!(spell.sentence.starts_with("Block 3: the null baseline took 1.3 times"), "{spell:?}");
+    assert!(spell.sentence.starts_with("Block 3: the null baseline used 1.3 times"), "{spell:?}");
     assert!(spell.sentence.contains("server 1.08): a slow spell"), "{spell:?}");
     let server = spells(&[5e3; 5], &[3e3, 3e3, 3e3, 3e3, 1.5e3]);
     assert!(
-        server[0].sentence.starts_with("Block 5: the null baseline took 0.5 times"),
+        server[0].sentence.starts_with("Block 5: the null baseline used 0.5 times"),
         "{server:?}"
     );
     assert!(server[0].sentence.contains("a fast spell"), "{server:?}");

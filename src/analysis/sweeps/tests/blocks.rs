@@ -1,4 +1,4 @@
-//! Crossings whose resamples can be counted: which blocks are drawn decides all of it.
+//! Crossings whose resamples can be enumerated: the drawn blocks decide the result.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What is swept, and what makes a crossing or a law none.
+//! What counts as a sweep, and what rules out a crossing or a law.
 
 use super::*;
 use crate::document::Validity;
@@ -85,7 +85,7 @@ fn a_law_leaves_out_points_that_do_not_stand_and_those_the_generator_limits() {
     let mut limited = cells(&[("epoll", usl)], 0.01, 3, 5);
     limited[1..].iter_mut().for_each(|cell| flag(cell, "generator-cpu"));
     let found = scaling(limited);
-    let why = "1 setting, and a fit takes 6; at 6 more the generator was the limit";
+    let why = "1 setting, but a fit needs 6; at 6 more, the generator was the limit";
     assert_eq!((&found[0].law, found[0].why_none.as_deref()), (&None, Some(why)));
 }
 
@@ -98,7 +98,7 @@ fn a_law_that_does_not_describe_its_points_says_so() {
     assert_eq!(misfit(usl, 0.01), None);
     let step: fn(f64) -> f64 = |x| if x < 100.0 { usl(x) } else { 0.5 * usl(x) };
     let text = misfit(step, 0.01).expect("it is no law");
-    assert!(text.starts_with("it is off by ") && text.ends_with("where trials agree"), "{text}");
+    assert!(text.starts_with("it deviates by ") && text.ends_with("where trials agree"), "{text}");
     // Throughput that is the same everywhere has nothing that a law of the load could explain.
     let text = misfit(|_| 1e5, 0.05).expect("scatter only");
     assert!(text.starts_with("it explains "), "{text}");

@@ -1,5 +1,5 @@
-//! The last reply arrives: closing in order takes more than close(2), with a client that is slow,
-//! still sends, or does not read at all.
+//! The last reply must arrive. Closing in order takes more than close(2) if a client is slow, still
+//! sends, or does not read.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -49,7 +49,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_reply_that_nobody_takes_before_the_drain_timeout_is_cut",
-        why: "a reply that did not arrive is not finished",
+        why: "the server is not done with a reply that has not arrived",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -59,7 +59,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_slow_client_gets_the_reply_before_a_goodbye",
-        why: "the server closes first, and the client needs time to read the rest",
+        why: "when the server closes first, the client needs time to read the rest",
         points: 1,
         needs: Needs::Process,
         speaks: Speaks::Bench,
@@ -91,8 +91,8 @@ fn half_closed_client(case: &Case<'_>) -> Result<CheckClient> {
 /// Reads a long reply to its end, some of it at a time.
 fn arrives(client: &mut CheckClient) -> Result<()> {
     let reply = client.reply("a request for a long reply");
-    let len = reply.context("the long reply was cut off")?.len() + 1;
-    ensure!(len == REPLY_BYTES, "of a reply of {REPLY_BYTES} bytes {len} arrived");
+    let len = reply.context("the long reply was truncated")?.len() + 1;
+    ensure!(len == REPLY_BYTES, "{len} of {REPLY_BYTES} bytes of a reply arrived");
     Ok(())
 }
 
@@ -139,7 +139,7 @@ fn pipelining(case: &mut Case<'_>) -> Result<()> {
         let _ = client.stream.shutdown(Shutdown::Both);
         sending.join().map_err(|_| anyhow!("the sender has panicked"))?;
         let whole = client.lines_there()? + output.iter().filter(|byte| **byte == b'\n').count();
-        ensure!(output.last().is_none_or(|byte| *byte == b'\n'), "the last reply was cut off");
+        ensure!(output.last().is_none_or(|byte| *byte == b'\n'), "the last reply was truncated");
         let stopped = case.server.stopped()?;
         if case.is_model() {
             // The question before, and those that were read one by one.
@@ -170,7 +170,7 @@ fn not_taken(case: &mut Case<'_>) -> Result<()> {
         let client = if half_closed { half_closed_client(case)? } else { reads_nothing(case)? };
         let stopped = case.server.stop()?;
         drop(client);
-        let told = || format!("the client has ended its input: {half_closed}");
+        let told = || format!("the client has half-closed: {half_closed}");
         counted(&stopped, "cut", 1..=1).with_context(told)?;
         counted(&stopped, "finished", 0..=0).with_context(told)?;
         case.start_again()?;

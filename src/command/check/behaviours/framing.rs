@@ -1,5 +1,4 @@
-//! Requests and replies: a stream of bytes has no messages in it but those that somebody cuts
-//! out of it.
+//! Requests and replies: the server must find message boundaries in a stream of bytes.
 
 use std::io::{Read, Write};
 use std::thread;
@@ -46,7 +45,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_long_request_is_one_request",
-        why: "a request may exceed one recv, and its reply one send",
+        why: "a request may be longer than one recv, and its reply longer than one send",
         points: 2,
         speaks: Speaks::Lines,
         hostile: true,
@@ -86,7 +85,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "garbage_gets_an_error_and_the_connection_goes_on",
-        why: "a client's mistake gets an error and affects no other client",
+        why: "a client's mistake causes an error reply and affects no other client",
         points: 2,
         speaks: Speaks::Lines,
         hostile: true,
@@ -95,7 +94,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "an_oversize_line_gets_an_error_and_a_close",
-        why: "an endless line must not exhaust memory, and the client should learn why",
+        why: "an endless line must not exhaust memory, and the client should be told why",
         points: 2,
         speaks: Speaks::Lines,
         hostile: true,
@@ -221,7 +220,7 @@ fn half_close(case: &mut Case<'_>) -> Result<()> {
     client.half_close()?;
     client.expect(&question)?;
     if bench {
-        let reply = client.reply("a request that takes its time")?;
+        let reply = client.reply("a slow request")?;
         ensure!(reply.ends_with(" second"), "expected the result of WORK, got {reply}");
     }
     client.ends_in_order()?;
@@ -232,7 +231,7 @@ fn half_close(case: &mut Case<'_>) -> Result<()> {
         case.pause();
         client.send(&question.request)?;
         client.half_close()?;
-        client.reply("a request that takes its time")?;
+        client.reply("a slow request")?;
         client.expect(&question)?;
         client.ends_in_order()?;
     }
@@ -254,7 +253,7 @@ fn end_of_input(case: &mut Case<'_>) -> Result<()> {
 
 fn garbage(case: &mut Case<'_>) -> Result<()> {
     if case.speech.nonsense().is_empty() {
-        return Err(Skip("every line is a right request of this application").into());
+        return Err(Skip("every line is a valid request of this application").into());
     }
     let mut client = case.client()?;
     for (request, begin) in case.speech.nonsense() {
@@ -303,7 +302,10 @@ fn raw_close_after(case: &mut Case<'_>) -> Result<()> {
     client.exchange(&case.speech.question(9))?;
     client.send("-12 12")?;
     let mut rest = Vec::new();
-    client.stream.read_to_end(&mut rest).context("expected a reply and the end")?;
-    ensure!(rest == b"-144", "expected -144 and the end, got {}", show(&rest));
+    client
+        .stream
+        .read_to_end(&mut rest)
+        .context("expected a reply and the end of the connection")?;
+    ensure!(rest == b"-144", "expected -144 and the end of the connection, got {}", show(&rest));
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! HTTP/1.1: the same requests as heads and bodies. A server of another make is asked for a page of
-//! its own; how it frames, what it refuses and when it closes is the same for all.
+//! HTTP/1.1: the same requests as heads and bodies. Other servers are asked for one of their own
+//! pages. Framing, refusals and closing are tested in the same way for all.
 
 mod pages;
 
@@ -51,7 +51,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "an_http_request_of_two_lengths_smuggles_nothing",
-        why: "a server that cannot find a request's end must not guess",
+        why: "a server that cannot find the end of a request must not guess it",
         points: 2,
         hostile: true,
         run: two_lengths,
@@ -59,7 +59,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "an_oversize_http_head_gets_an_error_and_a_close",
-        why: "an endless head must not exhaust memory, and the client should learn why",
+        why: "an endless head must not exhaust memory, and the client should be told why",
         points: 2,
         hostile: true,
         run: oversize_head,
@@ -81,7 +81,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "one_http_client_too_many_is_told_so",
-        why: "a load balancer understands a status, not a line of text",
+        why: "a load balancer understands a status code, not a line of text",
         points: 1,
         flags: &["--max-connections", "1"],
         concurrent: true,
@@ -235,7 +235,7 @@ fn half_close(case: &mut Case<'_>) -> Result<()> {
     client.send(get("/work?wait_us=20000&tag=second"))?;
     client.half_close()?;
     client.expect(&question)?;
-    let (_, body) = reply(&mut client, "a request that takes its time")?;
+    let (_, body) = reply(&mut client, "a slow request")?;
     ensure!(body.ends_with(" second"), "expected the result of work, got {body}");
     client.ends_in_order()
 }
@@ -250,7 +250,7 @@ fn close_on_request(case: &mut Case<'_>) -> Result<()> {
         let mut client = case.client()?;
         // Closing with unread input resets, and a reset destroys the reply on its way.
         client.send(request + &get("/echo/nobody-reads-this").repeat(500))?;
-        let (head, body) = reply(&mut client, "a request that is the last")?;
+        let (head, body) = reply(&mut client, "the last request")?;
         let right = head.contains(" Connection: close ") && body == "bye";
         ensure!(right, "expected Connection: close and bye, got {head}and {body}");
         client.ends_in_order()?;
@@ -266,7 +266,7 @@ fn busy(case: &mut Case<'_>) -> Result<()> {
     }
     let first = case.served_client()?;
     let mut second = case.client()?;
-    let (head, body) = reply(&mut second, "a second client of one")?;
+    let (head, body) = reply(&mut second, "a second client, with a limit of one")?;
     let right = head.starts_with("HTTP/1.1 503 ")
         && head.contains(" Retry-After: ")
         && head.contains(" Connection: close ")
@@ -289,7 +289,7 @@ fn drain(case: &mut Case<'_>) -> Result<()> {
     if !head.contains(" Connection: close ") {
         (head, _) = reply(&mut client, "the next one")?;
     }
-    ensure!(head.contains(" Connection: close "), "the last reply does not say so: {head}");
+    ensure!(head.contains(" Connection: close "), "the last reply lacks Connection: close: {head}");
     client.ends_in_order()?;
     drop(client);
     counted(&case.server.stopped()?, "cut", 0..=0)

@@ -1,4 +1,4 @@
-//! Too many of something: clients, bytes, descriptors, threads.
+//! Too many clients, bytes, descriptors or threads.
 
 use std::io::{ErrorKind, Write};
 use std::net::Shutdown;
@@ -44,7 +44,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "one_more_than_may_be_is_turned_away_until_one_leaves",
-        why: "a client at the limit should be told so",
+        why: "a client beyond the limit should be told so",
         points: 2,
         needs: Needs::Model,
         flags: &["--max-connections", "3"],
@@ -104,7 +104,7 @@ fn unread_pipelining(case: &mut Case<'_>) -> Result<()> {
         client.expect(&question).with_context(|| format!("reply {i} of {lines}"))?;
     }
     let sent = sending.join().map_err(|_| anyhow!("the sender has panicked"))?;
-    sent.context("the server did not take everything")
+    sent.context("the server did not read everything")
 }
 
 fn unread_memory(case: &mut Case<'_>) -> Result<()> {
@@ -140,7 +140,7 @@ fn unread_memory(case: &mut Case<'_>) -> Result<()> {
     let stopped_reading = !case.is_model() && taken < pipelined;
     ensure!(
         stopped_reading || grown <= ALLOWED,
-        "{taken} bytes of requests whose replies nobody reads made it grow by {grown} bytes"
+        "{taken} bytes of requests with unread replies made it grow by {grown} bytes"
     );
     drop(client);
     case.serves()
@@ -171,7 +171,7 @@ fn churn(case: &mut Case<'_>) -> Result<()> {
         }
         grown.push(round);
     }
-    bail!("each time that {clients} clients came and left it grew, by {grown:?} bytes")
+    bail!("it grew each time that {clients} clients came and left, by {grown:?} bytes")
 }
 
 /// So many clients, one after the other, each with its question; every second one resets instead of
@@ -192,7 +192,7 @@ fn come_and_go(case: &Case<'_>, clients: u64) -> Result<()> {
 fn takes_what_it_takes(case: &Case<'_>, sent: &AtomicUsize, all: usize) -> Result<()> {
     const LOOKS: u32 = 10;
     if case.is_model() {
-        return case.until("the server has taken what it takes", || {
+        return case.until("the server reads no more requests", || {
             let seen = sent.load(SeqCst);
             case.rests().is_ok() && sent.load(SeqCst) == seen && seen > 0
         });
@@ -204,7 +204,7 @@ fn takes_what_it_takes(case: &Case<'_>, sent: &AtomicUsize, all: usize) -> Resul
         still = if now == seen { still + 1 } else { 0 };
         seen = now;
     }
-    ensure!(seen > 0, "the server took no request");
+    ensure!(seen > 0, "the server read no request");
     Ok(())
 }
 
@@ -216,13 +216,13 @@ fn admission(case: &mut Case<'_>) -> Result<()> {
     }
     let mut clients = vec![case.served_client()?, case.served_client()?, case.served_client()?];
     let mut fourth = case.client()?;
-    let reply = fourth.reply("a fourth client of three")?;
+    let reply = fourth.reply("a fourth client, with a limit of three")?;
     ensure!(
         reply.starts_with("ERR busy "),
-        "expected ERR busy for a fourth client of three, got {reply}"
+        "expected ERR busy for a fourth client with a limit of three, got {reply}"
     );
     fourth.ends_in_order()?;
-    clients[2].exchange(&case.speech.question(3)).context("a client of those admitted")?;
+    clients[2].exchange(&case.speech.question(3)).context("an admitted client")?;
     drop(clients.remove(0));
     case.will_have_counted("refused", 1..=u64::MAX);
     case.recovers("a place is free")
@@ -233,7 +233,7 @@ fn out_of_descriptors(case: &mut Case<'_>) -> Result<()> {
     let mut first = case.served_client()?;
     let limit = 32.max(Footprint::read_from(pid).descriptors as u64 + 8);
     let lowered = Lowered::new(pid, Scarce::Descriptors, limit)?;
-    let rest = || case.rests().context("clients wait and no descriptor may be left");
+    let rest = || case.rests().context("clients wait while all descriptors are in use");
     let mut crowd = Vec::new();
     for _ in 0..40 {
         crowd.push(knock(case.server.address)?);
@@ -243,7 +243,9 @@ fn out_of_descriptors(case: &mut Case<'_>) -> Result<()> {
     }
     // A page may be a file, which takes a descriptor to read: then its reply may be an error.
     if case.speech.page.is_none() {
-        first.exchange(&case.speech.question(3)).context("a client from before the crowd")?;
+        first
+            .exchange(&case.speech.question(3))
+            .context("a client that connected before the crowd")?;
     }
     drop(crowd);
     drop(first);
@@ -274,7 +276,7 @@ fn falling_limit(case: &mut Case<'_>) -> Result<()> {
         }
     }
     drop(clients);
-    case.recovers("a new client is served when the limit is as before")
+    case.recovers("a new client is served when the limit is raised again")
 }
 
 fn out_of_threads(case: &mut Case<'_>) -> Result<()> {
@@ -289,7 +291,7 @@ fn out_of_threads(case: &mut Case<'_>) -> Result<()> {
     }
     drop(lowered);
     case.will_have_counted("shed", refused..=refused);
-    case.serves().context("threads can be had again")
+    case.serves().context("threads can be created again")
 }
 
 fn out_of_memory(case: &mut Case<'_>) -> Result<()> {
@@ -308,8 +310,8 @@ fn out_of_memory(case: &mut Case<'_>) -> Result<()> {
         greedy.push(client);
     }
     let modest: Vec<_> = (0..200).map(|_| knock(case.server.address)).collect::<Result<_>>()?;
-    case.rests().context("replies that nobody reads have taken all memory")?;
-    first.exchange(&case.speech.question(3)).context("a client from before")?;
+    case.rests().context("unread replies have used up all memory")?;
+    first.exchange(&case.speech.question(3)).context("an earlier client")?;
     drop((greedy, modest, first));
     case.recovers("a new client is served after the others have left")?;
     drop(lowered);
@@ -332,7 +334,7 @@ fn is_served(client: &mut CheckClient, case: &Case<'_>, n: u64) -> Result<bool> 
         {
             return Ok(false);
         }
-        sent => sent.context("the server did not take a request")?,
+        sent => sent.context("the server did not read a request")?,
     }
     let Err(error) = client.expect(&question) else { return Ok(true) };
     // A busy reply, or nothing before the end: a client that waits for ever is neither.

@@ -1,4 +1,4 @@
-//! What a server says on its standard output and error, where nobody reads it.
+//! A server's standard output and error without a reader.
 
 use std::fs::File;
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
@@ -18,7 +18,7 @@ use crate::process::child::ServerChild;
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "log_lines_that_nobody_reads_hold_up_nobody",
-        why: "a pipe is full after 64 KiB; a server that waits for its reader serves no client",
+        why: "a pipe is full after 64 KiB, and a server that waits for the reader serves no client",
         points: 2,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -36,7 +36,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_server_that_cannot_say_that_it_is_ready_ends",
-        why: "the program that started the server waits for that line",
+        why: "the program that started the server waits for this line",
         points: 1,
         needs: Needs::Model,
         run: not_ready,
@@ -84,7 +84,7 @@ fn full_log(case: &mut Case<'_>) -> Result<()> {
         String::from_utf8_lossy(&log).into_owned()
     };
     let mut asked = UNREAD;
-    case.until("its log says that lines are missing", || {
+    case.until("its log reports missing lines", || {
         asked += 1;
         ask(asked).is_err() || text().contains(GAP)
     })?;
@@ -100,10 +100,13 @@ fn full_log(case: &mut Case<'_>) -> Result<()> {
     let number = |gap: &str| gap.split(' ').next().and_then(|word| word.parse::<u64>().ok());
     let told: u64 = gaps.iter().filter_map(|gap| number(gap)).sum();
     let dropped = asked - lines.len() as u64;
-    ensure!(dropped > 0, "a pipe that nobody reads had room for {} lines", lines.len());
+    ensure!(dropped > 0, "a pipe without a reader held {} lines", lines.len());
     counted(&stopped, "log_lines_dropped", dropped..=dropped)?;
     // There may be a last gap that no line comes after.
-    ensure!((1..=dropped).contains(&told), "{dropped} lines were dropped, and {told} are told of");
+    ensure!(
+        (1..=dropped).contains(&told),
+        "{dropped} lines were dropped, but the log reports {told}"
+    );
     counted(&stopped, "requests", asked..=asked)
 }
 
@@ -167,7 +170,7 @@ fn no_last_line(case: &mut Case<'_>) -> Result<()> {
         let mut filler = writer.try_clone()?;
         let mut command = case.command(&["--drain-timeout", "20s"])?;
         command.stdout(writer);
-        let told = || format!("its standard output is full: {full}, or else closed");
+        let told = || format!("its standard output is full (or closed): {full}");
         ends_with_an_error(case, command, move |child| {
             let (mut ready, mut byte) = (Vec::new(), [0]);
             while !ready.ends_with(b"\n") {
@@ -220,7 +223,7 @@ fn ends_with_an_error<T>(
     let mut words = String::new();
     child.stderr.take().context("it was asked for")?.read_to_string(&mut words)?;
     let status = status.context("it has ended")?;
-    ensure!(status.code() == Some(1), "it ended with {status}, saying {words:?}");
-    ensure!(words.starts_with("error: "), "it ended with {status} and said {words:?}");
+    ensure!(status.code() == Some(1), "it ended with {status} and printed {words:?}");
+    ensure!(words.starts_with("error: "), "it ended with {status} and printed {words:?}");
     Ok(())
 }

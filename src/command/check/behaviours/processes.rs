@@ -1,4 +1,4 @@
-//! Worker processes: one may die at any time, and takes nobody but its own clients with it.
+//! Worker processes: one may die at any time, and only its own clients may suffer.
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
@@ -56,15 +56,15 @@ fn killed_worker(case: &mut Case<'_>) -> Result<()> {
     }
     kill_process(Pid::from_raw(worker).context("a process id")?, Signal::KILL)?;
     for client in std::iter::once(&mut client).chain(&mut fellows) {
-        client.closed().context("a client of the killed worker hears nothing")?;
+        client.closed().context("a client of the killed worker is not told")?;
     }
     for other in &mut spared {
         let served = other.exchange(&case.speech.question(3));
-        served.context("a client of another worker is not served on")?;
+        served.context("a client of another worker is no longer served")?;
     }
     drop(spared);
     let before = if pool { case.at_first().processes - 1 } else { 0 };
-    case.until("the killed worker is waited for, and replaced if it was of a pool", || {
+    case.until("the killed worker is reaped, and replaced if it belonged to a pool", || {
         watch::are_replaced(root, &[worker], before)
     })?;
     case.will_have_counted("lost", 1..=u64::MAX);
@@ -84,10 +84,10 @@ fn all_killed(case: &mut Case<'_>) -> Result<()> {
     }
     watch::signal_all(&workers, libc::SIGKILL);
     for client in &mut clients {
-        client.closed().context("a client of a killed worker hears nothing")?;
+        client.closed().context("a client of a killed worker is not told")?;
     }
     let pool = case.at_first().processes - 1;
-    case.until("every killed worker is waited for and replaced", || {
+    case.until("every killed worker is reaped and replaced", || {
         watch::are_replaced(root, &workers, pool)
     })?;
     case.will_have_counted("lost", 2..=2);
@@ -96,7 +96,7 @@ fn all_killed(case: &mut Case<'_>) -> Result<()> {
 
 fn stopped_workers(case: &mut Case<'_>) -> Result<()> {
     if !case.is_model() {
-        return Err(Skip("how long its workers may take to end is not known").into());
+        return Err(Skip("the time that its workers may take to end is unknown").into());
     }
     let root = case.server.pid()?;
     let mut client = case.served_client()?;

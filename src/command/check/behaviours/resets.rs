@@ -7,7 +7,7 @@ use crate::command::check::{Behaviour, Case, Speaks};
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "a_reset_before_accept_harms_nobody",
-        why: "accept may return a dead connection, or fail for one",
+        why: "accept may return a dead connection, or fail because of one",
         points: 2,
         hostile: true,
         run: reset_before_accept,

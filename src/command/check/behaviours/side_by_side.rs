@@ -1,4 +1,4 @@
-//! Several clients at a time: none waits for another, and those who ask for much take turns.
+//! Several clients at a time: no client waits for another, and busy clients take turns.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -65,7 +65,7 @@ fn silent_client(case: &mut Case<'_>) -> Result<()> {
     }
     let mut half = case.client()?;
     half.send(case.speech.half())?;
-    case.serves().context("two clients are silent and one has sent half a request")
+    case.serves().context("two clients are silent, and one has sent half a request")
 }
 
 fn concurrency(case: &mut Case<'_>) -> Result<()> {
@@ -78,12 +78,12 @@ fn concurrency(case: &mut Case<'_>) -> Result<()> {
     second.send("ECHO meanwhile\n")?;
     if sequential {
         first.reply("the job")?;
-        ensure!(!second.has_input()?, "the second client was served while the first was there");
+        ensure!(!second.has_input()?, "the second client was served while the first was connected");
         drop(first);
         return second.expect_line("OK meanwhile");
     }
     second.expect_line("OK meanwhile")?;
-    ensure!(!first.has_input()?, "the second client waited for the first one's job");
+    ensure!(!first.has_input()?, "the second client waited for the first client's job");
     if case.is_model() {
         // Nobody waits for the rest of the job.
         case.server.cut()?;
@@ -128,7 +128,7 @@ fn endless(case: &mut Case<'_>) -> Result<()> {
             return Ok(());
         }
     }
-    bail!("of two clients one was sent {least} bytes at least until the other had its reply")
+    bail!("one of two clients received at least {least} bytes before the other got its reply")
 }
 
 /// How many bytes of replies a client gets that never stops asking, from a moment when another one has
@@ -147,7 +147,7 @@ fn until_the_other_is_served(case: &Case<'_>, n: u64) -> Result<u64> {
     let question = case.speech.question(n + 1);
     other.send(&question.request)?;
     case.server.signal_all(Signal::CONT)?;
-    other.expect(&question).context("while another client never stops asking")?;
+    other.expect(&question).context("while another client never stops sending requests")?;
     // It reads nothing, and its kernel keeps what has come.
     Ok(rustix::io::ioctl_fionread(&*greedy.stream)?)
 }

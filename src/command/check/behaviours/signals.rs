@@ -1,4 +1,4 @@
-//! Signals that are none of a server's business, at any moment, and those that it inherits.
+//! Signals that do not concern a server, at any moment, and signals that it inherits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -44,7 +44,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "being_stopped_and_continued_is_no_activity_of_a_client",
-        why: "SIGSTOP and SIGCONT, as CPU limiters send them, must not disturb idle timeouts",
+        why: "SIGSTOP and SIGCONT, which CPU limiters send, must not disturb idle timeouts",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Lines,
@@ -152,7 +152,7 @@ fn interrupted_job(case: &mut Case<'_>) -> Result<()> {
     let signals = Signals::keep_coming(case, stray_signals(case))?;
     let begin = Instant::now();
     client.send(format!("WORK 0 {} 0 done\n", JOB.as_micros()))?;
-    let reply = client.reply("a job of a second, while signals come")?;
+    let reply = client.reply("a job of one second, while signals arrive")?;
     let took = begin.elapsed();
     drop(signals);
     ensure!(reply.ends_with(" done"), "expected the result of WORK, got {reply}");
@@ -167,7 +167,7 @@ fn interrupted_drain(case: &mut Case<'_>) -> Result<()> {
     case.server.signal(Signal::TERM)?;
     case.server.taken(Signal::TERM)?;
     let signals = Signals::keep_coming(case, stray_signals(case))?;
-    let reply = client.reply("a job that the drain is to wait for, while signals come")?;
+    let reply = client.reply("a job that the drain must wait for, while signals arrive")?;
     drop(signals);
     ensure!(reply.ends_with(" done"), "expected the result of WORK, got {reply}");
     counted(&case.server.stopped()?, "cut", 0..=0)
@@ -202,7 +202,7 @@ fn inherited(case: &mut Case<'_>) -> Result<()> {
     let workers = case.at_first().processes - 1;
     if let Some(worker) = watch::children(root).first() {
         watch::signal_all(&[*worker], libc::SIGKILL);
-        case.until("a worker that was killed is waited for and replaced", || {
+        case.until("a killed worker is reaped and replaced", || {
             watch::are_replaced(root, &[*worker], workers)
         })?;
         if workers == 0 {

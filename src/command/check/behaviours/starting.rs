@@ -1,4 +1,5 @@
-//! Starting: a server says that it is ready when it has all that it needs, or what to change.
+//! Starting: a server reports that it is ready when it has all its resources, or says what to
+//! change.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::process::watch::Scarce;
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "with_few_descriptors_it_serves_or_says_what_to_change",
-        why: "a server that reports ready and then fails is noticed too late",
+        why: "a failure after the ready line is noticed too late",
         points: 1,
         needs: Needs::Model,
         run: few_descriptors,
@@ -25,7 +26,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "with_few_threads_it_serves_or_says_what_to_change",
-        why: "check before the first client that the kernel grants all threads and processes",
+        why: "a server should check before its first client that the kernel grants all its threads and processes",
         points: 1,
         needs: Needs::Model,
         run: few_threads,
@@ -85,7 +86,7 @@ fn high_descriptors(case: &mut Case<'_>) -> Result<()> {
     let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     for descriptors in [OPEN, 1000] {
         if most < descriptors as u64 + ROOM {
-            return Err(Skip("the limit of descriptors is too low").into());
+            return Err(Skip("the descriptor limit is too low").into());
         }
         let inherited = Inherited { descriptors, ..Inherited::default() };
         let outcome = case.one_more(&[], inherited, false)?;

@@ -1,4 +1,5 @@
-//! Signals: what is received is answered, what is not done in time is cut, nothing is left.
+//! Stopping by signals: received requests are answered, late ones are cut, and nothing is left
+//! behind.
 
 use std::io::Write;
 
@@ -14,7 +15,7 @@ use crate::process::watch::{self, Lowered, Scarce};
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "says_where_it_listens_and_what_it_did",
-        why: "ready and stopped lines tell when to connect and how each client ended",
+        why: "the ready line tells when to connect, the stopped line how clients ended",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -43,7 +44,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_chatty_client_cannot_stop_the_drain",
-        why: "a client that keeps asking must not prolong the drain forever",
+        why: "a client that keeps sending requests must not prolong the drain forever",
         points: 1,
         needs: Needs::Process,
         speaks: Speaks::Lines,
@@ -82,7 +83,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "two_signals_at_once_end_it",
-        why: "two signals may be handled in a row, or by two threads at once",
+        why: "two signals may be handled one after the other, or by two threads at once",
         points: 1,
         needs: Needs::Model,
         speaks: Speaks::Bench,
@@ -137,9 +138,9 @@ fn says(case: &mut Case<'_>) -> Result<()> {
     ] {
         counted(&stopped, name, n..=n)?;
     }
-    ensure!(stopped["event"] == "stopped", "its last line is {stopped}");
+    ensure!(stopped["event"] == "stopped", "its stopped line is {stopped}");
     let peak = stopped["resources"]["rss_peak_bytes"].as_u64();
-    ensure!(peak > Some(0), "its last line has no memory: {stopped}");
+    ensure!(peak > Some(0), "its stopped line has no memory figures: {stopped}");
     Ok(())
 }
 
@@ -184,7 +185,7 @@ fn chatty_drain(case: &mut Case<'_>) -> Result<()> {
     let next = case.speech.question(3).request;
     client.send([next.clone(), next.clone()].concat())?;
     case.server.signal(Signal::TERM)?;
-    case.until("the drain ends although a client always asks for more", || {
+    case.until("the drain ends although a client keeps sending requests", || {
         !matches!(client.line(), Ok(Some(_))) || client.stream.write_all(&next).is_err()
     })?;
     drop(client);
@@ -223,7 +224,7 @@ fn queued(case: &mut Case<'_>) -> Result<()> {
     if case.is_model() {
         silent
             .ends_in_order()
-            .context("a client that has asked nothing and waits to be accepted")?;
+            .context("a client that has sent nothing and waits to be accepted")?;
     }
     drop(silent);
     let stopped = case.server.stopped()?;

@@ -12,7 +12,7 @@ use crate::command::check::{Behaviour, Case, Needs, Speaks, Speech};
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "an_idle_connection_is_closed",
-        why: "a client that vanished holds its place forever",
+        why: "a client that has vanished would hold its place forever",
         points: 1,
         needs: Needs::Model,
         flags: &["--idle-timeout", "200ms"],
@@ -22,7 +22,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
     Behaviour {
         name: "a_silent_connection_is_closed",
-        why: "a client that never sends a request holds its place forever",
+        why: "a client that never sends a request would hold its place forever",
         points: 1,
         needs: Needs::Model,
         flags: &["--idle-timeout", "200ms"],
@@ -111,7 +111,7 @@ fn is_given_up(case: &Case<'_>, start: &[u8], piece: &[u8]) -> Result<()> {
     let mut client = case.client()?;
     client.send(start)?;
     let mut sender = client.stream.try_clone()?;
-    case.until("the server gives up on a client that sends a little now and then", || {
+    case.until("the server closes a client that trickles bytes", || {
         thread::sleep(Duration::from_millis(50));
         // It may still have a reply to the start.
         let _ = client.lines_there();

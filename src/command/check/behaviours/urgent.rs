@@ -1,5 +1,5 @@
-//! Urgent data (`MSG_OOB`), which telnet sends with its interrupt: a read ends in front of it, so
-//! that a short read does not prove that nothing is left.
+//! Urgent data (`MSG_OOB`), which telnet sends with its interrupt. A read ends in front of it, so a
+//! short read does not prove that nothing is left.
 
 use anyhow::{Context, Result, ensure};
 use protocol::{App, Framing};
@@ -17,7 +17,7 @@ const HTTP: Speech = Speech::for_app(App::Bench, Framing::Http);
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
         name: "urgent_data_hides_no_request",
-        why: "a read stops at an urgent byte; the request behind it still counts",
+        why: "a read stops at an urgent byte; the request behind it must still be answered",
         points: 2,
         speaks: Speaks::Lines,
         hostile: true,

@@ -1,5 +1,5 @@
-//! A client of an HTTP server that is not ours: it judges each reply by the first, and comes back
-//! where the server closes after a reply, as HTTP allows.
+//! A client of other HTTP servers. It judges each reply by the first, and reconnects if the server
+//! closes after a reply, as HTTP allows.
 
 use anyhow::{Context, Result, bail};
 use protocol::{Exchange, Reply};
@@ -16,13 +16,13 @@ pub(super) struct Pages {
 }
 
 impl CheckClient {
-    /// Whether the server has said that it closes after the reply that came last.
+    /// Whether the server has announced that it closes after the last reply.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.pages.as_ref().is_some_and(|pages| pages.over)
     }
 
-    /// Connects again, where the server has said that the last connection is over.
+    /// Connects again if the server has announced the end of the last connection.
     pub(super) fn come_back(&mut self) -> Result<()> {
         if self.is_over() {
             *self = Self::connect(self.address, self.patience)?;
@@ -30,7 +30,7 @@ impl CheckClient {
         Ok(())
     }
 
-    /// Waits for the reply to a page that was asked for.
+    /// Waits for the reply to a request for the page.
     pub(super) fn expect_page(&mut self, page: &Page) -> Result<()> {
         // The request was sent; here only its reply is expected.
         let pages =
@@ -43,12 +43,12 @@ impl CheckClient {
             if let Some(reply) = reply {
                 return said(reply).with_context(asked);
             }
-            if !self.receive().with_context(|| format!("{}, got no whole reply", asked()))? {
+            if !self.receive().with_context(|| format!("{}, got no complete reply", asked()))? {
                 let pages = self.pages.as_mut().context("it was asked")?;
                 let last = pages.exchange.ended();
                 pages.over = true;
                 let Some(reply) = last else {
-                    bail!("{}, got the end in the place of a whole reply", asked())
+                    bail!("{}, got the end of the connection instead of a complete reply", asked())
                 };
                 return said(reply).with_context(asked);
             }
@@ -86,7 +86,7 @@ fn said(reply: Reply) -> Result<()> {
         Reply::Right { .. } => Ok(()),
         Reply::Status { status } => bail!("got the status {status}"),
         Reply::Length { bytes, right } => {
-            bail!("got a body of {bytes} bytes, the first had {right}")
+            bail!("got a body of {bytes} bytes, but the first had {right}")
         }
         Reply::Wrong { got } => bail!("got {got}"),
         Reply::Greeting(_) | Reply::Refused { .. } => bail!("got {reply:?}"),

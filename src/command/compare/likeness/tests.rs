@@ -1,4 +1,4 @@
-//! Each thing in which two runs can differ is found, and named.
+//! Each setting in which two runs can differ is found and named.
 
 use std::path::PathBuf;
 

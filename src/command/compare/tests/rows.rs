@@ -1,4 +1,4 @@
-//! Every figure of a comparison and every line of its text, of runs that were made up.
+//! Every figure of a comparison and every line of its text, with synthetic runs.
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ fn it_takes_five_trials_of_both() {
     };
     assert_eq!(why(five(), five()), "");
     for (base, new) in [(four(), five()), (five(), four())] {
-        assert_eq!(why(base, new), "4 trials, but 5 are required");
+        assert_eq!(why(base, new), "4 trials, but 5 are needed");
     }
 }
 
@@ -195,7 +195,11 @@ fn a_figure_that_the_new_run_has_too_few_samples_for_is_not_judged_and_one_may_l
     );
     assert_eq!((some.rows.len(), gate::gate(&some)), (2, Exit::Ok));
     let other = comparison(&base, &new, &args(&["--models", "mio"]), Vec::new());
-    assert_eq!((other.rows.len(), gate::gate(&other)), (0, Exit::Untrusted), "nothing was judged");
+    assert_eq!(
+        (other.rows.len(), gate::gate(&other)),
+        (0, Exit::Untrusted),
+        "no figure was judged"
+    );
 }
 
 #[test]
@@ -213,7 +217,7 @@ fn a_machine_that_was_not_the_same_gives_no_verdict_and_a_little_widens_the_inte
     assert_eq!(row(&halved, "epoll", "pss_bytes").verdict, Some(Verdict::Same));
     assert_eq!(gate::gate(&halved), Exit::Untrusted);
     let said = text::text(&halved, false);
-    assert!(said.contains("did 0.50 times as many requests a second"), "{said}");
+    assert!(said.contains("served 0.50 times as many requests per second"), "{said}");
     // A reference that is slower by as much as the model says that the machine was.
     let ends = |found: &Comparison| {
         row(found, "epoll", "throughput_per_s").change.expect("it has one").interval
@@ -301,7 +305,7 @@ fn of_two_sides_of_one_run_neighbours_are_compared_whatever_the_machine_did() {
     let few = sides(&base[..6], &new[..6]);
     assert_eq!(
         few.rows[0].why.as_deref(),
-        Some("6 pairs of trials, but 7 are required"),
+        Some("6 pairs of trials, but 7 are needed"),
         "two cells"
     );
 }
@@ -331,7 +335,7 @@ fn the_text_counts_the_verdicts_and_has_each_number_in_its_column() {
                 5 without a verdict\n";
     assert!(all.starts_with(said), "{all}");
     assert!(all.contains("weaker evidence: separate runs"), "{all}");
-    assert!(all.contains("no verdict: 3 trials, but 5 are required (fork under echo)\n"), "{all}");
+    assert!(all.contains("no verdict: 3 trials, but 5 are needed (fork under echo)\n"), "{all}");
     assert!(all.contains("not alike: kernel: a and b\n"), "{all}");
     assert!(all.contains("select under echo: only in young\n"), "{all}");
     assert_eq!(text::text(&found, false).lines().filter(|line| line.contains(" same")).count(), 1);
@@ -357,7 +361,7 @@ fn a_reference_that_changed_for_the_server_alone_is_named_too() {
         summary
     };
     let found = reference::change(&with(2e3), &with(3e3), true).expect("both have one");
-    assert!(found.sentence.is_some_and(|said| said.contains("took 1.50 times the CPU")));
+    assert!(found.sentence.is_some_and(|said| said.contains("used 1.50 times the CPU")));
     let found = reference::change(&with(3e3), &with(1.5e3), true).expect("both have one");
-    assert!(found.sentence.is_some_and(|said| said.contains("took 0.50 times the CPU")));
+    assert!(found.sentence.is_some_and(|said| said.contains("used 0.50 times the CPU")));
 }

@@ -78,8 +78,7 @@ struct Room {
 
 impl Lab for Chat {
     const NAME: &'static str = "chat";
-    const QUESTION: &'static str =
-        "One member of a chat says something: how long until all have heard it, as the room grows?";
+    const QUESTION: &'static str = "One member of a chat sends a message: how long does it take to reach all members as the room grows?";
     type Measured = Measured;
 
     fn measure(quick: bool, _dir: &Path) -> Result<Measured> {

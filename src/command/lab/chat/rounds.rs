@@ -85,10 +85,12 @@ pub(super) fn measure(quick: bool) -> Result<Measured> {
     let extent = if quick { QUICK } else { FULL };
     let fits = |size: &&usize| loadgen::descriptors_missing(**size).is_none();
     let (sizes, too_many): (Vec<&usize>, Vec<&usize>) = extent.sizes.iter().partition(fits);
-    ensure!(!sizes.is_empty(), "this process may not even have {} connections", extent.sizes[0]);
+    ensure!(!sizes.is_empty(), "this process may not open even {} connections", extent.sizes[0]);
     let mut left_out: Vec<String> = too_many
         .into_iter()
-        .map(|size| format!("A room of {size} was not measured: the limit of file descriptors does not allow it."))
+        .map(|size| {
+            format!("A room of {size} was not measured: the limit of file descriptors is too low.")
+        })
         .collect();
     let stop = interrupts()?;
     let (all, begun) = (machine::cpus(), Instant::now());
@@ -96,8 +98,10 @@ pub(super) fn measure(quick: bool) -> Result<Measured> {
     while rounds < extent.rounds {
         let ends = begun.elapsed() + begun.elapsed() / rounds.max(1);
         if rounds >= ROUNDS_LEAST && ends > TIME {
-            left_out
-                .push(format!("{rounds} of {} rounds were made: a lab is to end.", extent.rounds));
+            left_out.push(format!(
+                "The time limit of the lab ended it after {rounds} of {} rounds.",
+                extent.rounds
+            ));
             break;
         }
         for (model, twin, members) in order(&sizes, rounds, extent.twin) {

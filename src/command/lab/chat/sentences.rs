@@ -3,9 +3,9 @@
 use super::{AGAINST, Measured, Room};
 use crate::command::lab::told::{Times, compared, times};
 
-/// A difference beyond this is not written out.
+/// The largest share that is written in full.
 const SHARE_MOST: f64 = 10.0;
-/// Fewer rounds than this see large effects only.
+/// Fewer rounds than this detect only large effects.
 const ROUNDS_FEW: u32 = 5;
 
 /// The conclusions from the measurements.
@@ -17,13 +17,12 @@ pub(super) fn chat_sentences(measured: &Measured) -> Vec<String> {
     said.push(noise(measured));
     if !measured.apart {
         said.push(
-            "Server and generator shared one processor, so that times are those of both together."
-                .into(),
+            "Server and generator shared one processor, so times include the work of both.".into(),
         );
     }
     if measured.rounds < ROUNDS_FEW {
         said.push(format!(
-            "{} rounds are enough for large effects only, and intervals are wide.",
+            "{} rounds detect only large effects, and intervals are wide.",
             measured.rounds
         ));
     }
@@ -36,7 +35,7 @@ fn delivered(rooms: &[Room]) -> Vec<String> {
     let wrong = |room: &&Room| room.missing > 0 || room.out_of_order > 0;
     let of_wrong = |room: &Room| {
         format!(
-            "{} with {} members: {} deliveries did not come, and {} came in another order.",
+            "{} with {} members: {} deliveries are missing, and {} arrived in another order.",
             room.model, room.members, room.missing, room.out_of_order
         )
     };
@@ -44,7 +43,7 @@ fn delivered(rooms: &[Room]) -> Vec<String> {
     let deliveries: u64 = rooms.iter().map(|room| room.deliveries).sum();
     if said.is_empty() && deliveries > 0 {
         said.push(format!(
-            "Every message came to every member, once and in one order, in all rooms: {deliveries} deliveries."
+            "Every member received every message once, in the same order, in all rooms: {deliveries} deliveries."
         ));
     }
     said
@@ -70,10 +69,10 @@ fn grown(measured: &Measured) -> Vec<String> {
     for model in models(&measured.rooms) {
         let Some((room, smallest)) = largest(measured, model) else { continue };
         let what = format!("the median delivery in a room of {}", room.members);
-        let against = format!("as long as in one of {smallest}");
+        let against = format!("as long as in a room of {smallest}");
         said.push(say(room, &what, &against, room.over_smallest, measured.detectable.fan_out));
         let what = format!("a delivery in a room of {}", room.members);
-        let against = format!("the server CPU of one in a room of {smallest}");
+        let against = format!("the server CPU of a delivery in a room of {smallest}");
         said.push(say(room, &what, &against, room.cpu_over_smallest, measured.detectable.cpu));
     }
     said
@@ -89,7 +88,7 @@ fn against_epoll(measured: &Measured) -> Vec<String> {
         let against = format!("as long as under {AGAINST}");
         said.push(say(room, &what, &against, room.over_epoll, measured.detectable.fan_out));
         let what = format!("a delivery in a room of {}", room.members);
-        let against = format!("the server CPU that it takes {AGAINST}");
+        let against = format!("the server CPU of {AGAINST}");
         said.push(say(room, &what, &against, room.cpu_over_epoll, measured.detectable.cpu));
     }
     said
@@ -99,17 +98,15 @@ fn say(room: &Room, what: &str, against: &str, over: Option<Times>, least: Optio
     let model = &room.model;
     let Some(over) = over else {
         let why = if room.flags.is_empty() {
-            "too few rounds have a figure".to_string()
+            "too few rounds have this figure".to_string()
         } else {
-            format!("these checks did not pass: {}", room.flags.join(", "))
+            format!("these checks failed: {}", room.flags.join(", "))
         };
-        return format!("{model}: whether {what} takes {against} is not known; {why}.");
+        return format!("{model}: it is unknown whether {what} takes {against}; {why}.");
     };
     compared(model, what, against, over, least).unwrap_or_else(|| {
         let times = times(over.ratio, over.interval);
-        format!(
-            "{model}: whether {what} takes {against}, or more or less, cannot be told: {times}."
-        )
+        format!("{model}: it is undecided whether {what} takes {against}, more or less: {times}.")
     })
 }
 
@@ -120,7 +117,7 @@ fn threads(rooms: &[Room]) -> Vec<String> {
         let own = rooms.iter().filter(|room| room.model == model && room.threads.is_some());
         let Some(room) = own.max_by_key(|room| room.members) else { continue };
         let (threads, members) = (room.threads.unwrap_or_default(), room.members as u64);
-        let each = if threads >= members { ": they grow with the room" } else { "" };
+        let each = if threads >= members { ", so threads grow with the room" } else { "" };
         let word = if threads == 1 { "thread" } else { "threads" };
         said.push(format!(
             "{model}: the server had {threads} {word} with {members} members{each}."
@@ -139,11 +136,11 @@ fn noise(measured: &Measured) -> String {
     };
     match (measured.detectable.fan_out, measured.detectable.cpu) {
         (Some(fan_out), Some(cpu)) => format!(
-            "Two equal servers of {AGAINST} differed here by {} in the median delivery and {} in CPU; no smaller \
-             difference is claimed.",
+            "A/A control: two equal {AGAINST} servers differed by {} in the median delivery and {} in CPU; no \
+             smaller difference is claimed.",
             percent(fan_out),
             percent(cpu)
         ),
-        _ => "No server was measured twice often enough, so that nobody knows by how much equal servers differ here.".into(),
+        _ => "The A/A control has too few rounds, so the noise floor is unknown.".into(),
     }
 }

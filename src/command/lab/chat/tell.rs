@@ -20,31 +20,34 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
     };
     Lesson {
         question: vec![
-            "In a chat everybody hears everybody: one message has as many deliveries as the room has members, and the \
-             server makes one write for each. A loop (select, epoll) makes them one after the other; with a thread or a \
-             task for each member, whoever is told a message is woken for it first."
+            "In a chat room every member receives every message. A message has as many deliveries as the room has \
+             members, and the server makes one write for each. An event loop (select, epoll) makes these writes one \
+             after the other. With a thread or a task for each member, the server first has to wake that thread or \
+             task."
                 .into(),
             format!(
-                "One member says a message of {} bytes, and the next one when all have heard it. For each delivery it is \
-                 noted how long it took from the sender's send to that member's receipt, which is called the fan-out, \
-                 and what CPU time the server needed.",
+                "One member sends a message of {} bytes, and sends the next when all members have received it. The \
+                 lab measures the time from the send to each member's receipt (the fan-out), and the server's CPU \
+                 time for each delivery.",
                 measured.message_bytes
             ),
         ],
         predictions: vec![
             Prediction {
-                question: "A room has a hundred times as many members as another. How many times as long does it take until half of them have heard a message?",
-                answers: about(&["the median delivery in a room of", "as long as in one of"])
+                question: "A room has a hundred times as many members as another. How many times as long does it \
+                           take until half of the members have received a message?",
+                answers: about(&["the median delivery in a room of", "as long as in a room of"])
                     .into_iter()
                     .filter(|said| !said.contains("as long as under"))
                     .collect(),
             },
             Prediction {
-                question: "Does one delivery cost the server more CPU in a large room than in a small one, and in which model most?",
-                answers: about(&["the server CPU of one in a room of", "the server CPU that it takes"]),
+                question: "Does a delivery cost the server more CPU in a large room than in a small one? In which \
+                           model is the difference largest?",
+                answers: about(&["the server CPU of a delivery in a room of", "the server CPU of epoll"]),
             },
             Prediction {
-                question: "How many threads does each of the models have for a thousand members?",
+                question: "How many threads does each model have for a thousand members?",
                 answers: about(&["the server had"]),
             },
         ],
@@ -61,15 +64,15 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
         screens: Vec::new(),
         fools: fools(),
         questions: vec![
-            "The median delivery grows with the room. With what, if each write costs the server the same? What would a line \
-             through the first figure's points have to be?"
+            "The median delivery time grows with the room. If each write costs the server the same, how must it \
+             grow? What slope would the points of the first figure then have?"
                 .into(),
-            "Which member hears a message last, and does it hear every message last? What would be fair?".into(),
-            "Threads and tasks may write on several processors at a time, and yet the room has one order. What do they all wait \
-             for, and for how long?"
+            "Which member receives a message last? Does it receive every message last? What would be fair?".into(),
+            "Threads and tasks can write on several processors at once, yet the room has one order of messages. \
+             What do they all wait for, and for how long?"
                 .into(),
-            "Everybody in a room of a thousand speaks once a second. How many deliveries a second is that, and how many processors \
-             does each model need by your table?"
+            "Each member of a room of a thousand sends one message per second. How many deliveries per second is \
+             that? How many processors does each model need, according to your table?"
                 .into(),
         ],
     }
@@ -77,20 +80,21 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
 
 fn fools() -> Vec<String> {
     vec![
-        "One member's clock. Whoever is written to first hears early, whatever the size of the room: only all receipts together \
-         tell how long a message takes."
+        "The clock of one member. The member that the server writes to first receives messages early in a room of \
+         any size. Only the receipts of all members show how long a message takes."
             .into(),
-        "A generator that is slower than the server: one thread receives all deliveries here, and they wait in its sockets while it \
-         is busy. A round in which it was busy for nine tenths of the time did not pass its check, is in no sentence, and the table \
-         says so."
+        "A generator that is slower than the server. One thread receives all deliveries, and they wait in its \
+         sockets while it is busy. If it was busy for nine tenths of a round, the round fails its check: the table \
+         says so, and no conclusion uses it."
             .into(),
-        "Messages a second. A room of a thousand that manages a tenth of the messages of a room of ten has made ten times as many \
-         deliveries."
+        "Messages per second. A room of a thousand with a tenth of the messages of a room of ten makes ten times as \
+         many deliveries."
             .into(),
-        "A room in which nobody is slow. What a member that does not read costs the others is another question: here it is \
-         disconnected once it is too far behind (labs/chat.md)."
+        "Rooms without slow members. A member that does not read can delay the others. These servers disconnect it \
+         when it falls too far behind (labs/chat.md)."
             .into(),
-        "Loopback. The sender's write also does the receiver's part of TCP, in the server's time."
+        "Loopback. The kernel does the receiver's part of TCP within the sender's write, and charges it to the \
+         server."
             .into(),
     ]
 }
@@ -98,8 +102,8 @@ fn fools() -> Vec<String> {
 fn done() -> Vec<Step> {
     vec![
         Step {
-            text: "A fresh server for each room; its members connect and are told of each other; one of them speaks. Models take turns \
-                   within a round, and rounds go up and down through the sizes."
+            text: "Each room has a fresh server. Its members connect and see each other's notices, and one of them \
+                   sends messages. Each round measures every model; rounds go up and down through the sizes."
                 .into(),
             commands: vec![
                 "c10k load --app chat --serve epoll --connections 1000              # one room".into(),
@@ -107,7 +111,7 @@ fn done() -> Vec<Step> {
             ],
         },
         Step {
-            text: "The same room by hand: type a line in one terminal, and see it in the others.".into(),
+            text: "The same room by hand: type a line in one terminal, and watch it appear in the others.".into(),
             commands: vec![
                 "c10k serve --model select --app chat --listen 127.0.0.1:9000".into(),
                 "c10k client 127.0.0.1:9000        # in three terminals".into(),
@@ -132,7 +136,7 @@ fn chart(measured: &Measured, id: &'static str, title: &'static str, of: Of) -> 
         }
     }
     let doubt = if measured.rooms.iter().any(|room| !room.flags.is_empty()) {
-        " Some rounds did not pass their checks, which the table names: such points are drawn, and in no sentence."
+        " Some rounds failed a check that the table names. Their points are drawn, but no conclusion uses them."
     } else {
         ""
     };
@@ -146,7 +150,8 @@ fn chart(measured: &Measured, id: &'static str, title: &'static str, of: Of) -> 
         id,
         title: format!("{title}, by members of the room"),
         shows: format!(
-            "One member speaks, all hear. Mark: the median of the rounds. Both axes are logarithmic.{doubt}"
+            "One member sends, all members receive. Each mark is the median of the rounds. Both axes are \
+             logarithmic.{doubt}"
         ),
         drawing: chart.drawing(),
     }
@@ -154,21 +159,21 @@ fn chart(measured: &Measured, id: &'static str, title: &'static str, of: Of) -> 
 
 fn rooms(measured: &Measured) -> Sheet {
     let rooms = &measured.rooms;
-    let title = "One member speaks, all hear";
+    let title = "One member sends, all members receive";
     let mut sheet = Sheet::new("rooms", title, rooms.len());
     sheet.words("model", rooms.iter().map(|room| room.model.clone()));
     sheet.figures("members", rooms.iter().map(|room| room.members.to_string().into()));
     let columns: [(&str, Of); 3] = [
         ("p50", |room| room.p50_ns.as_ref()),
         ("p99", |room| room.p99_ns.as_ref()),
-        ("server CPU a delivery", |room| room.cpu_ns.as_ref()),
+        ("server CPU per delivery", |room| room.cpu_ns.as_ref()),
     ];
     for (name, of) in columns {
         let entries: Vec<Entry> = rooms.iter().map(|room| Entry::from_estimate(of(room))).collect();
         sheet.numbers(name, Quantity::Time, &entries);
     }
     sheet.figures(
-        "deliveries a second",
+        "deliveries per second",
         rooms.iter().map(|room| {
             let rate = room.deliveries_per_s.as_ref();
             rate.map_or_else(|| "-".to_string(), |rate| show_count(rate.median)).into()
@@ -180,10 +185,10 @@ fn rooms(measured: &Measured) -> Sheet {
         };
         rooms.iter().map(entry).collect()
     };
-    sheet.numbers("p50 over epoll", Quantity::Ratio, &over(|room| room.over_epoll));
-    sheet.numbers("CPU over epoll", Quantity::Ratio, &over(|room| room.cpu_over_epoll));
+    sheet.numbers("p50 / epoll", Quantity::Ratio, &over(|room| room.over_epoll));
+    sheet.numbers("CPU / epoll", Quantity::Ratio, &over(|room| room.cpu_over_epoll));
     if rooms.iter().any(|room| !room.flags.is_empty()) {
-        sheet.words("checks that did not pass", rooms.iter().map(|room| room.flags.join(", ")));
+        sheet.words("failed checks", rooms.iter().map(|room| room.flags.join(", ")));
     }
     sheet.explain();
     sheet

@@ -1,5 +1,5 @@
-//! The lab "concurrency": three clients of a server that serves one at a time, and of a server with
-//! a thread for each.
+//! The lab "concurrency": three clients of a server that serves one client at a time, and of a
+//! server with a thread for each.
 
 mod tell;
 
@@ -88,7 +88,8 @@ impl Pace {
 
 impl Lab for Concurrency {
     const NAME: &'static str = "concurrency";
-    const QUESTION: &'static str = "Three clients connect to one server at once: who is served, who waits, and where does it wait?";
+    const QUESTION: &'static str = "Three clients connect to one server at once: which are served, which wait, and \
+                                    where do they wait?";
     type Measured = Measured;
 
     fn measure(quick: bool, _dir: &Path) -> Result<Measured> {

@@ -7,8 +7,8 @@ use crate::command::lab::lesson::{Figure, Lesson, Prediction, Step};
 use crate::view::export::sheet::{Entry, Quantity, Sheet};
 
 const KINDS: [Kind; 2] = [
-    Kind { name: "connected, and waiting in the kernel's queue", waits: true },
-    Kind { name: "greeted, and served", waits: false },
+    Kind { name: "connected, waiting in the kernel's queue", waits: true },
+    Kind { name: "greeted and being served", waits: false },
 ];
 const QUEUED: usize = 0;
 const SERVED: usize = 1;
@@ -30,21 +30,22 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
              with one thread, the concurrency is only apparent."
                 .into(),
             format!(
-                "Here {CLIENTS} clients connect shortly after each other. The server greets each \
-                 one; it sends {MESSAGES} messages, thinking before each, and says good-bye."
+                "Here {CLIENTS} clients connect shortly after each other. The server greets each client. The client \
+                 sends {MESSAGES} messages, with a pause before each, and says good-bye."
             ),
         ],
         predictions: vec![
             Prediction {
-                question: "The server is busy with the first client. Does connect() of the second one return, or does it wait?",
+                question: "The server is busy with the first client. Does connect() of the second client return, or \
+                           does it wait?",
                 answers: about(&["connected at the same time", "waited in the kernel's queue"]),
             },
             Prediction {
-                question: "When is the third client greeted by each of the two servers?",
+                question: "When does each of the two servers greet the third client?",
                 answers: about(&["greeted"]),
             },
             Prediction {
-                question: "How long was the third client's visit, by its own clock and the server's?",
+                question: "How long was the third client's visit, by its own clock and by the server's?",
                 answers: about(&["by the server's clock"]),
             },
             Prediction {
@@ -58,8 +59,8 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
         sentences: said,
         screens: Vec::new(),
         fools: vec![
-            "\"It is connected, so it is served.\" connect() returns when the kernels have completed \
-             the handshake. The server may even be stopped in a debugger."
+            "\"It is connected, so it is served.\" connect() returns when the kernels have completed the handshake. \
+             The server may even be stopped in a debugger."
                 .into(),
             "Response times. They run from a message to its reply and exclude the wait before the \
              greeting. Both servers answer in well under a millisecond, yet with one of them a \
@@ -76,14 +77,14 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
                 .into(),
         ],
         questions: vec![
-            "The listen queue has a limit (listen's backlog). What happens to a client that finds \
-             it full, and how does it learn of this? Try --backlog 1 and five clients."
+            "The listen queue has a limit (listen's backlog). What happens to a client when the queue is full, and \
+             how does the client notice? Try --backlog 1 and five clients."
                 .into(),
-            "The first client leaves its terminal for lunch, without closing. What do the others see, and what ends it? \
-             (--idle-timeout)"
+            "The user of the first client leaves for lunch without closing it. What do the other clients see, and \
+             what ends the wait? (--idle-timeout)"
                 .into(),
-            "A pool of two threads serves these three clients: draw its timeline before you try it \
-             (--model thread-pool --workers 2)."
+            "A pool of two threads serves these three clients: draw its timeline before you try it (--model \
+             thread-pool --workers 2)."
                 .into(),
             "select serves all three with one thread. In which of the two drawings would it belong, and why?".into(),
         ],
@@ -94,18 +95,19 @@ fn done() -> Vec<Step> {
     vec![
         Step {
             text: format!(
-                "A server that serves one client at a time, and {CLIENTS} clients, each in a terminal of its own. The word \
-                 \"{BYE}\" ends a visit."
+                "Start a server that serves one client at a time, and {CLIENTS} clients, each in its own terminal. \
+                 The word \"{BYE}\" ends a visit."
             ),
             commands: vec![
                 "c10k serve --model sequential --app clock --listen 127.0.0.1:9000".into(),
                 "c10k client 127.0.0.1:9000        # in three terminals, one after the other"
                     .into(),
-                "ss -tln 'sport = :9000'           # Recv-Q: how many wait to be accepted".into(),
+                "ss -tln 'sport = :9000'           # Recv-Q: connections waiting to be accepted"
+                    .into(),
             ],
         },
         Step {
-            text: "The same with a thread for each client.".into(),
+            text: "Do the same with a thread for each client.".into(),
             commands: vec![
                 "c10k serve --model thread-per-client --app clock --listen 127.0.0.1:9000".into(),
             ],
@@ -138,11 +140,11 @@ fn verdict(server: &Attended) -> String {
     let served = at_once(visits, |visit| visit.greeted_s);
     let so = match (connected, served) {
         (0 | 1, _) => "the clients' visits did not overlap, so this run shows nothing",
-        (_, 1) => "apparent concurrency (one was served while the others waited)",
+        (_, 1) => "apparent concurrency (one client was served while the others waited)",
         (connected, served) if connected == served => {
             "real concurrency (all connected clients were served)"
         }
-        _ => "some were served and some waited",
+        _ => "some clients were served and some waited",
     };
     format!(
         "{model}: {connected} of {} clients were connected at the same time, and {served} served at the same time: {so}.",
@@ -170,8 +172,8 @@ fn waits(server: &Attended) -> Vec<String> {
             )
         } else {
             format!(
-                "{model}: client {client} was connected within {connecting}, waited in the kernel's queue, and was greeted \
-                 {waited} later, {} after the client before it had said good-bye.",
+                "{model}: client {client} was connected within {connecting}, waited in the kernel's queue, and was \
+                 greeted {waited} later, {} after the previous client had said good-bye.",
                 time(visit.greeted_s - last)
             )
         }
@@ -186,9 +188,9 @@ fn queue(server: &Attended) -> String {
             "{model}: the number of connections waiting to be accepted is unknown: the kernel did \
              not report it."
         ),
-        Some(0) => format!("{model}: no connection was seen to wait to be accepted."),
+        Some(0) => format!("{model}: no connection was seen waiting to be accepted."),
         Some(most) => format!(
-            "{model}: at most {most} waited to be accepted at the same time, by the kernel's count."
+            "{model}: the kernel reported at most {most} connections waiting to be accepted."
         ),
     }
 }
@@ -230,7 +232,7 @@ fn whole(measured: &Measured) -> Option<String> {
         .collect();
     (ends.len() > 1).then(|| {
         format!(
-            "All clients had been served after {}; this is a single run of each.",
+            "All clients had been served after {}. This is a single run of each server.",
             ends.join(", and after ")
         )
     })
@@ -257,14 +259,14 @@ fn figure(server: &Attended, id: &'static str) -> Figure {
         label: format!("When each client of {} waited and when it was served", server.model),
         id,
         kinds: KINDS.to_vec(),
-        mark: Some("a message is answered"),
+        mark: Some("a reply arrives"),
         lanes: server.visits.iter().enumerate().map(lane).collect(),
     };
     Figure {
         id,
-        title: format!("{}: who waited and who was served", server.model),
-        shows: "A lane for each client, from when connect() returned to when the server closed the connection; time \
-                from left to right, since the first client was about to come."
+        title: format!("{}: when clients waited and when they were served", server.model),
+        shows: "Each client has a lane, from the return of connect() until the server closes the connection. Time \
+                runs from left to right and starts just before the first client connects."
             .into(),
         drawing: drawn.drawing(),
     }
@@ -275,7 +277,10 @@ type Time<'a> = &'a dyn Fn(&Visit) -> f64;
 
 fn table(server: &Attended) -> Sheet {
     let visits = &server.visits;
-    let title = format!("{}: each client's visit, since the first was about to come", server.model);
+    let title = format!(
+        "{}: each client's visit; times since just before the first client connected",
+        server.model
+    );
     let mut sheet = Sheet::new(&format!("visits-{}", server.model), title, visits.len());
     sheet.words("client", (1..=visits.len()).map(|client| client.to_string()));
     let longest =

@@ -1,6 +1,6 @@
-//! What the small labs share: a question, a prediction, the method and how to repeat it by hand,
-//! figures, conclusions, caveats, and further questions. A lab measures and fills in a lesson; this
-//! module shows it.
+//! The common parts of the small labs: a question, a prediction, the method and how to repeat it by
+//! hand, figures, conclusions, caveats, and further questions. A lab measures and fills in a
+//! lesson; this module shows it.
 
 pub(super) mod drawing;
 mod page;
@@ -24,13 +24,13 @@ use drawing::Drawing;
 /// Options of every small lab.
 #[derive(Debug, Args)]
 pub struct LessonArgs {
-    /// A few seconds instead of a minute or more: shorter waits, fewer rounds
+    /// Take a few seconds instead of a minute or more, with shorter waits and fewer rounds
     #[arg(long)]
     pub quick: bool,
-    /// Where the lab's folder is made
+    /// Where to create the lab's folder
     #[arg(long, value_name = "DIR", default_value = "results", conflicts_with = "from")]
     pub out: PathBuf,
-    /// Measure nothing: write the page again from the lab in this folder
+    /// Rebuild the page from the saved lab in this folder, without measuring
     #[arg(long, value_name = "DIR", conflicts_with = "quick")]
     pub from: Option<PathBuf>,
 }

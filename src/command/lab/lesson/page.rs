@@ -21,7 +21,7 @@ pub(super) fn html(report: &LessonReport, lesson: &Lesson) -> String {
                     h1 { (report.question) }
                     p.meta {
                         "Lab " (report.lab) ", " (report.started_at)
-                        @if report.quick { ", the quick form: short waits and few rounds" }
+                        @if report.quick { ", quick form: short waits and few rounds" }
                     }
                     section id="question" {
                         h2 { "The question" }
@@ -30,7 +30,7 @@ pub(super) fn html(report: &LessonReport, lesson: &Lesson) -> String {
                     (prediction(lesson))
                     (done(lesson))
                     (found(lesson))
-                    (list("fools", "What would fool you", &lesson.fools))
+                    (list("fools", "Misleading conclusions", &lesson.fools))
                     (list("questions", "Questions", &lesson.questions))
                     (page::ends::machine(&report.host))
                     (files(report, lesson))
@@ -44,14 +44,14 @@ pub(super) fn html(report: &LessonReport, lesson: &Lesson) -> String {
 fn prediction(lesson: &Lesson) -> Markup {
     html! {
         section id="prediction" {
-            h2 { "A prediction to make first" }
-            p { "Write your answers down before you unfold what was measured, or scroll on. You \
-                will remember what surprises you." }
+            h2 { "First, predict" }
+            p { "Write down your answers before you open the measurements or scroll on. You remember best what \
+                 surprises you." }
             @for prediction in &lesson.predictions {
                 p { (prediction.question) }
                 details {
                     summary { "What was measured" }
-                    @if prediction.answers.is_empty() { p { "This run does not answer that." } }
+                    @if prediction.answers.is_empty() { p { "This run does not answer the question." } }
                     ul { @for said in &prediction.answers { li { (micro(said)) } } }
                 }
             }
@@ -62,7 +62,7 @@ fn prediction(lesson: &Lesson) -> Markup {
 fn done(lesson: &Lesson) -> Markup {
     html! {
         section id="done" {
-            h2 { "What was done, and how to do it by hand" }
+            h2 { "The steps, and how to do them by hand" }
             @for step in &lesson.done {
                 p { (micro(&step.text)) }
                 @if !step.commands.is_empty() { pre { code { (step.commands.join("\n")) } } }
@@ -74,7 +74,7 @@ fn done(lesson: &Lesson) -> Markup {
 fn found(lesson: &Lesson) -> Markup {
     html! {
         section id="found" {
-            h2 { "What was found" }
+            h2 { "Results" }
             ul.answer { @for said in &lesson.sentences { li { (micro(said)) } } }
             @for figure in &lesson.figures { (figure_on_page(figure)) }
             @for table in &lesson.tables { (markup::html(table)) }

@@ -6,9 +6,9 @@ use crate::view::export::markup;
 use crate::view::page::micro;
 
 /// The part after the tables: headings with their paragraphs.
-const FOOLS: &str = "What would fool one";
+const FOOLS: &str = "Misleading conclusions";
 const QUESTIONS: &str = "Questions";
-const DONE: &str = "What was done, and how to do it by hand";
+const DONE: &str = "The steps, and how to do them by hand";
 
 /// The command that makes figures for LaTeX.
 const TO_PDF: &str = "% Figures, in the folder of the document: for f in figure-*.svg; do rsvg-convert -f pdf -o \

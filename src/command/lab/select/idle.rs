@@ -118,17 +118,16 @@ fn text(quick: bool, levels: &[usize]) -> String {
         String::new()
     } else {
         format!(
-            "\n[[exclude]]\nmodels = [\"select\"]\nworkloads = [{}]\nreason = \"select(2) knows descriptors up to \
-             1,023 only, and each connection needs one\"\n",
+            "\n[[exclude]]\nmodels = [\"select\"]\nworkloads = [{}]\nreason = \"select(2) handles only descriptors \
+             up to 1,023, and each connection needs one\"\n",
             list(&beyond)
         )
     };
     format!(
-        "name = \"idle\"\nquestion = \"What do idle clients cost select, poll and epoll?\"\nmodels = [{}]\n\
-         twin = \"{twin}\"\n{twice}trials = {trials}\nseed = 1024\nconnections = {ASKING}\nwarmup = \"60ms\"\n\
-         measure = \"{measure}\"\ndrain = \"60ms\"\n\n[[workload]]\nname = \"beside\"\n\
-         request = {{ kind = \"echo\", bytes = 64 }}\narrivals = {{ kind = \"closed\" }}\n\
-         matrix = {{ idle-connections = [{}] }}\n{exclude}",
+        "name = \"idle\"\nquestion = \"What do idle clients cost select, poll and epoll?\"\nmodels = [{}]\ntwin = \
+         \"{twin}\"\n{twice}trials = {trials}\nseed = 1024\nconnections = {ASKING}\nwarmup = \"60ms\"\nmeasure = \
+         \"{measure}\"\ndrain = \"60ms\"\n\n[[workload]]\nname = \"beside\"\nrequest = {{ kind = \"echo\", bytes = \
+         64 }}\narrivals = {{ kind = \"closed\" }}\nmatrix = {{ idle-connections = [{}] }}\n{exclude}",
         list(&models),
         list(&numbers)
     )

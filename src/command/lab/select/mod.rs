@@ -38,7 +38,8 @@ pub(super) struct Measured {
 
 impl Lab for Select {
     const NAME: &'static str = "select";
-    const QUESTION: &'static str = "Where does the second client wait, and what do clients that say nothing cost select, poll and epoll?";
+    const QUESTION: &'static str = "Where does a second client wait, and what do silent clients cost select, poll \
+                                    and epoll?";
     type Measured = Measured;
 
     fn measure(quick: bool, dir: &Path) -> Result<Measured> {

@@ -5,7 +5,7 @@ use super::second::{Refusal, Second};
 use crate::base::units::show_ns_f64;
 use crate::command::lab::told::{Times, compared, times};
 
-/// Fewer rounds than this see large effects only.
+/// Fewer rounds than this detect only large effects.
 const BLOCKS_FEW: u32 = 5;
 
 /// The conclusions from the measurements.
@@ -17,7 +17,7 @@ pub(super) fn select_sentences(measured: &Measured) -> Vec<String> {
     said.push(noise(measured));
     if measured.blocks < BLOCKS_FEW {
         said.push(format!(
-            "{} rounds are enough for large effects only, and intervals are wide.",
+            "{} rounds detect only large effects, and intervals are wide.",
             measured.blocks
         ));
     }
@@ -32,8 +32,8 @@ fn waited(second: &Second) -> String {
     // The first is answered before it is silent, and leaves after it has noted that it will.
     if second.answered_s < second.first_leaves_s {
         return format!(
-            "{model}: the second client was connected within {connecting} and answered {answered} later, while the first \
-             was connected and said nothing."
+            "{model}: the second client was connected within {connecting} and answered {answered} later, while the \
+             first was connected and silent."
         );
     }
     let mut seen = Vec::new();
@@ -41,12 +41,12 @@ fn waited(second: &Second) -> String {
         seen.push(format!("{queued} connection in the listener's queue"));
     }
     if *unread_bytes > 0 {
-        seen.push(format!("{unread_bytes} bytes of it unread in the kernel's buffer"));
+        seen.push(format!("{unread_bytes} of its bytes unread in the kernel's buffer"));
     }
     let seen = if seen.is_empty() {
         String::new()
     } else {
-        format!(" Meanwhile there were, by the kernel's count, {}.", seen.join(" and "))
+        format!(" Meanwhile the kernel reported {}.", seen.join(" and "))
     };
     format!(
         "{model}: the second client was connected within {connecting}, sent its line at once, and was answered {answered} \
@@ -65,21 +65,21 @@ fn beside_none(measured: &Measured) -> Vec<String> {
             return not_known(model, measured);
         };
         let what = format!("a request beside {} idle clients", cost.idle);
-        say(model, &what, "the server CPU of one beside none", over, measured.detectable)
+        say(model, &what, "the server CPU of a request beside none", over, measured.detectable)
     };
     models.into_iter().map(of).collect()
 }
 
-/// That nothing is known of a model, and which checks were in the way.
+/// That the cost of a model is unknown, and which checks failed.
 fn not_known(model: &str, measured: &Measured) -> String {
     let own = measured.costs.iter().filter(|cost| cost.model == model);
     let mut flags: Vec<&str> = own.flat_map(|cost| &cost.flags).map(String::as_str).collect();
     flags.sort_unstable();
     flags.dedup();
     let why = if flags.is_empty() {
-        "too few trials have a figure".to_string()
+        "too few trials have this figure".to_string()
     } else {
-        format!("these checks did not pass: {}", flags.join(", "))
+        format!("these checks failed: {}", flags.join(", "))
     };
     format!(
         "{model}: it is unknown whether a request costs more beside idle clients than beside \
@@ -95,13 +95,7 @@ fn beside_epoll(measured: &Measured) -> Vec<String> {
     let of = |model: &str| {
         let most = with.clone().filter(|cost| cost.model == model).max_by_key(|cost| cost.idle)?;
         let what = format!("a request beside {} idle clients", most.idle);
-        Some(say(
-            model,
-            &what,
-            "the server CPU that it takes epoll",
-            most.over_epoll?,
-            measured.detectable,
-        ))
+        Some(say(model, &what, "the server CPU of epoll", most.over_epoll?, measured.detectable))
     };
     models.into_iter().filter_map(of).collect()
 }
@@ -109,7 +103,9 @@ fn beside_epoll(measured: &Measured) -> Vec<String> {
 fn say(model: &str, what: &str, against: &str, over: Times, least: Option<f64>) -> String {
     compared(model, what, against, over, least).unwrap_or_else(|| {
         let times = times(over.ratio, over.interval);
-        format!("{model}: undecided whether {what} takes more or less than {against}: {times}.")
+        format!(
+            "{model}: it is undecided whether {what} takes more or less than {against}: {times}."
+        )
     })
 }
 

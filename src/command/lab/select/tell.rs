@@ -18,9 +18,9 @@ const WAITS: usize = 0;
 const TALKS: usize = 1;
 const SILENT: usize = 2;
 const KINDS: [Kind; 3] = [
-    Kind { name: "connected, and not answered", waits: true },
+    Kind { name: "connected, without a reply", waits: true },
     Kind { name: "answered", waits: false },
-    Kind { name: "connected, and says nothing more", waits: false },
+    Kind { name: "connected and silent", waits: false },
 ];
 const FIGURES: [&str; 2] = ["figure-second-sequential", "figure-second-select"];
 pub(super) fn lesson(measured: &Measured) -> Lesson {
@@ -35,32 +35,35 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
         chart(measured, "figure-idle-cpu", "Server CPU for each request", |cost| {
             cost.cpu_ns.as_ref()
         }),
-        chart(measured, "figure-idle-latency", "The median time of a request", |cost| {
+        chart(measured, "figure-idle-latency", "The median response time", |cost| {
             cost.p50_ns.as_ref()
         }),
     ]);
     Lesson {
         question: vec![
-            "A server that reads from one client is deaf to the others. select, poll and epoll let one thread wait for all \
-             of them: they return when some client has sent something. They differ in how the kernel finds out which."
+            "While a server reads from one client, it does not notice the others. select, poll and epoll let one \
+             thread wait for all clients: they return when a client has sent something. They differ in how the \
+             kernel finds that client."
                 .into(),
             format!(
-                "First a second client comes while the first is connected and says nothing. Then {} clients ask all the \
-                 time beside ever more clients that are connected and say nothing.",
+                "In the first part, a second client connects while the first is connected and silent. In the second \
+                 part, {} clients send requests all the time beside a growing number of silent clients.",
                 measured.asking
             ),
         ],
         predictions: vec![
             Prediction {
-                question: "The server serves one client at a time, and a second one connects and sends a line. Which of its calls returns, and where is its line?",
+                question: "The server serves one client at a time. A second client connects and sends a line. Which \
+                           of its calls return, and where is the line?",
                 answers: about(&["second client"]),
             },
             Prediction {
-                question: "Does a request cost select, poll and epoll more beside thousands of silent clients, and by how much?",
+                question: "Does a request cost select, poll and epoll more beside thousands of silent clients? How \
+                           much more?",
                 answers: about(&["beside none"]),
             },
             Prediction {
-                question: "How many clients can a server with select have?",
+                question: "How many clients can a server with select hold?",
                 answers: about(&["simultaneous clients", "was not measured beside"]),
             },
         ],
@@ -70,22 +73,22 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
         sentences: said,
         screens: Vec::new(),
         fools: vec![
-            "\"epoll is faster than select.\" Beside few clients, or where all of them ask, there is nothing between them: the \
-             cost is in looking at those who say nothing."
+            "\"epoll is faster than select.\" With few clients, or if all of them send requests, they do not \
+             differ. The cost comes from scanning the silent clients."
                 .into(),
-            "Throughput of a load without idle clients, which is what most comparisons of the three measure.".into(),
-            "The median. A server that looks at thousands of descriptors for each request is late by that much for every \
-             request: CPU shows it before any client does."
+            "Throughput without idle clients. Most comparisons of the three measure only this.".into(),
+            "The median response time. A server that scans thousands of descriptors for each request delays every \
+             request by that time. CPU time shows this before any client notices."
                 .into(),
-            "A limit of descriptors (ulimit -n) that looks like a limit of the model. select has one of its own, in its \
-             type: 1,024 bits."
+            "A descriptor limit (ulimit -n) that looks like a limit of the model. select has a limit of its own: \
+             its type has 1,024 bits."
                 .into(),
         ],
         questions: vec![
-            "Which queue has the second client's connection, and which buffer its line? What limits each?".into(),
-            "poll has no limit of 1,024. Why is it hardly better than select beside thousands?".into(),
-            "What does epoll keep between two calls that poll is told anew each time?".into(),
-            "Would you take select for a server of ten clients today? Say what speaks for it.".into(),
+            "Which queue holds the second client's connection, and which buffer holds its line? What limits each?".into(),
+            "poll has no limit of 1,024. Why is it hardly better than select beside thousands of clients?".into(),
+            "What does epoll keep between two calls that a program passes to poll in every call?".into(),
+            "Would you use select for a server with ten clients today? Give reasons for it.".into(),
         ],
     }
 }
@@ -93,7 +96,8 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
 fn done() -> Vec<Step> {
     vec![
         Step {
-            text: "Two clients; the second types a line while the first says nothing. Then the same with --model select.".into(),
+            text: "Two clients: type a line in the second while the first is silent. Then do the same with --model \
+                   select.".into(),
             commands: vec![
                 "c10k serve --model sequential --app echo --listen 127.0.0.1:9000".into(),
                 "c10k client 127.0.0.1:9000        # in two terminals".into(),
@@ -102,10 +106,10 @@ fn done() -> Vec<Step> {
             ],
         },
         Step {
-            text: "Clients that ask beside clients that say nothing, each model in its turn, in rounds.".into(),
+            text: "Clients that send requests beside silent clients. Each round measures every model.".into(),
             commands: vec![
                 "c10k run idle --models select,poll,epoll".into(),
-                "c10k load --serve poll -c 10 --idle-connections 4000   # one of them alone".into(),
+                "c10k load --serve poll -c 10 --idle-connections 4000   # one model alone".into(),
             ],
         },
     ]
@@ -117,20 +121,15 @@ fn drawn(second: &Second, id: &'static str) -> Figure {
     let moment = |at_s, says: &str| Moment { at_s, says: says.into() };
     let end = second.answered_s.max(second.first_leaves_s) * 1.05;
     let drawn = Timeline {
-        label: format!("When the second client of {} was answered", second.model),
+        label: format!("When the second client of {} got its reply", second.model),
         id,
         kinds: KINDS.to_vec(),
-        mark: Some("an answer comes"),
+        mark: Some("a reply arrives"),
         lanes: vec![
             Lane {
                 name: "first client".into(),
-                spans: vec![span(
-                    second.first_answered_s,
-                    second.first_leaves_s,
-                    SILENT,
-                    "says nothing more",
-                )],
-                moments: vec![moment(second.first_answered_s, "the first client is answered")],
+                spans: vec![span(second.first_answered_s, second.first_leaves_s, SILENT, "silent")],
+                moments: vec![moment(second.first_answered_s, "the first client has its reply")],
             },
             Lane {
                 name: "second client".into(),
@@ -138,15 +137,15 @@ fn drawn(second: &Second, id: &'static str) -> Figure {
                     span(second.connected_s, second.answered_s, WAITS, "waits"),
                     span(second.answered_s, end, TALKS, "answered"),
                 ],
-                moments: vec![moment(second.answered_s, "the second client is answered")],
+                moments: vec![moment(second.answered_s, "the second client has its reply")],
             },
         ],
     };
     Figure {
         id,
-        title: format!("{}: when the second client is answered", second.model),
-        shows: "The first client asks once and then says nothing until it leaves; the second one comes meanwhile and asks \
-                at once."
+        title: format!("{}: when the second client gets its reply", second.model),
+        shows: "The first client sends one request and is then silent until it leaves. Meanwhile the second client \
+                connects and sends a request at once."
             .into(),
         drawing: drawn.drawing(),
     }
@@ -168,7 +167,7 @@ fn chart(measured: &Measured, id: &'static str, title: &'static str, of: Of) -> 
         }
     }
     let doubt = if measured.costs.iter().any(|cost| !cost.flags.is_empty()) {
-        " Some trials did not pass their checks, which the table names: such points are drawn, and in no sentence."
+        " Some trials failed a check that the table names. Their points are drawn, but no conclusion uses them."
     } else {
         ""
     };
@@ -180,10 +179,10 @@ fn chart(measured: &Measured, id: &'static str, title: &'static str, of: Of) -> 
     };
     Figure {
         id,
-        title: format!("{title}, beside clients that say nothing"),
+        title: format!("{title}, beside silent clients"),
         shows: format!(
-            "{} clients ask all the time. Mark: the median of the rounds; line through it: where that may be, at 95 \
-             %.{doubt}",
+            "{} clients send requests all the time. Each mark is the median of the rounds, and the line through it \
+             is the 95 % interval of that median.{doubt}",
             measured.asking
         ),
         drawing: chart.drawing(),
@@ -200,7 +199,7 @@ type Time = fn(&Second) -> f64;
 type Of = fn(&Cost) -> Option<&Estimate>;
 
 fn seconds(second: &[Second]) -> Sheet {
-    let title = "The second client, since the first was about to connect";
+    let title = "The second client: times since just before the first client connected";
     let mut sheet = Sheet::new("second", title, second.len());
     sheet.words("server", second.iter().map(|second| second.model.clone()));
     let known = |s: f64| Entry::Known { value: s * 1e9, interval: None, at_least: false };
@@ -213,22 +212,23 @@ fn seconds(second: &[Second]) -> Sheet {
         let entries: Vec<Entry> = second.iter().map(|second| known(of(second))).collect();
         sheet.numbers(name, Quantity::Time, &entries);
     }
+    sheet
+        .figures("maximum in the listen queue", second.iter().map(|s| s.queued.to_string().into()));
     sheet.figures(
-        "most in the listener's queue",
-        second.iter().map(|s| s.queued.to_string().into()),
+        "maximum of unread bytes",
+        second.iter().map(|s| s.unread_bytes.to_string().into()),
     );
-    sheet.figures("most bytes unread", second.iter().map(|s| s.unread_bytes.to_string().into()));
     sheet
 }
 
 fn costs(measured: &Measured) -> Sheet {
     let costs = &measured.costs;
-    let title = format!("{} clients that ask, beside clients that say nothing", measured.asking);
+    let title = format!("{} clients that send requests, beside silent clients", measured.asking);
     let mut sheet = Sheet::new("costs", title, costs.len());
     sheet.words("server", costs.iter().map(|cost| cost.model.clone()));
     sheet.figures("idle clients", costs.iter().map(|cost| cost.idle.to_string().into()));
     let columns: [(&str, Of); 3] = [
-        ("server CPU a request", |cost| cost.cpu_ns.as_ref()),
+        ("server CPU per request", |cost| cost.cpu_ns.as_ref()),
         ("p50", |cost| cost.p50_ns.as_ref()),
         ("p99", |cost| cost.p99_ns.as_ref()),
     ];
@@ -242,10 +242,10 @@ fn costs(measured: &Measured) -> Sheet {
         };
         costs.iter().map(entry).collect()
     };
-    sheet.numbers("CPU over none idle", Quantity::Ratio, &over(|cost| cost.over_none));
-    sheet.numbers("CPU over epoll", Quantity::Ratio, &over(|cost| cost.over_epoll));
+    sheet.numbers("CPU / without idle clients", Quantity::Ratio, &over(|cost| cost.over_none));
+    sheet.numbers("CPU / epoll", Quantity::Ratio, &over(|cost| cost.over_epoll));
     if costs.iter().any(|cost| !cost.flags.is_empty()) {
-        sheet.words("checks that did not pass", costs.iter().map(|cost| cost.flags.join(", ")));
+        sheet.words("failed checks", costs.iter().map(|cost| cost.flags.join(", ")));
     }
     sheet.explain();
     sheet

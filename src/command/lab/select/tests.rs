@@ -69,20 +69,23 @@ fn where_the_second_client_waits_is_what_the_kernel_counted() {
     assert!(
         has(
             &said,
-            "sequential: the second client was connected within 100 us, sent its line at once, and was answered 1.50 s later, after the first had left. Meanwhile there were, by the kernel's count, 1 connection in the listener's queue and 7 bytes of it unread in the kernel's buffer."
+            "sequential: the second client was connected within 100 us, sent its line at once, and was answered \
+             1.50 s later, after the first had left. Meanwhile the kernel reported 1 connection in the listener's \
+             queue and 7 of its bytes unread in the kernel's buffer."
         ),
         "{said:#?}"
     );
     assert!(
         has(
             &said,
-            "select: the second client was connected within 100 us and answered 300 us later, while the first was connected and said nothing."
+            "select: the second client was connected within 100 us and answered 300 us later, while the first was \
+             connected and silent."
         ),
         "{said:#?}"
     );
     let mut unseen = measured();
     unseen.second = vec![second("sequential", 2.001, 0, 0)];
-    assert!(!has(&sentences::select_sentences(&unseen), "kernel's count"));
+    assert!(!has(&sentences::select_sentences(&unseen), "the kernel reported"));
 }
 
 #[test]
@@ -91,14 +94,15 @@ fn costs_are_told_as_far_as_rounds_and_noise_allow() {
     assert!(
         has(
             &said,
-            "poll: a request beside 2000 idle clients takes 5.00 times [5.00, 5.00] the server CPU of one beside none."
+            "poll: a request beside 2000 idle clients takes 5.00 times [5.00, 5.00] the server CPU of a request \
+             beside none."
         ),
         "{said:#?}"
     );
     assert!(
         has(
             &said,
-            "poll: a request beside 2000 idle clients takes 5.00 times [5.00, 5.00] the server CPU that it takes epoll."
+            "poll: a request beside 2000 idle clients takes 5.00 times [5.00, 5.00] the server CPU of epoll."
         ),
         "{said:#?}"
     );
@@ -108,17 +112,21 @@ fn costs_are_told_as_far_as_rounds_and_noise_allow() {
     assert!(
         has(
             &said,
-            "epoll: a request beside 2000 idle clients takes 1.00 times [1.00, 1.00] the server CPU of one beside none, which is no more than"
+            "epoll: a request beside 2000 idle clients takes 1.00 times [1.00, 1.00] the server CPU of a request \
+             beside none, which is within the A/A noise floor"
         ),
         "{said:#?}"
     );
     let exact = Measured { detectable: Some(0.01), ..measured() };
     assert!(has(&sentences::select_sentences(&exact), "beside none, within 5 %: 1.00 times"));
     let noisy = Measured { detectable: Some(9.0), ..measured() };
-    assert!(!has(&sentences::select_sentences(&noisy), "the server CPU that it takes epoll."));
+    assert!(!has(&sentences::select_sentences(&noisy), "the server CPU of epoll."));
     let few = Measured { blocks: 2, detectable: None, ..measured() };
     let said = sentences::select_sentences(&few);
-    assert!(has(&said, "2 rounds are enough") && has(&said, "The lab has no A/A control"));
+    assert!(
+        has(&said, "2 rounds detect only large effects")
+            && has(&said, "The lab has no A/A control")
+    );
 }
 
 #[test]
@@ -132,7 +140,8 @@ fn a_model_of_which_too_little_counts_is_not_judged_and_the_checks_are_named() {
     assert!(
         has(
             &said,
-            "poll: it is unknown whether a request costs more beside idle clients than beside none; these checks did not pass: load-above-cores, steal."
+            "poll: it is unknown whether a request costs more beside idle clients than beside none; these checks \
+             failed: load-above-cores, steal."
         ),
         "{said:#?}"
     );

@@ -71,7 +71,7 @@ pub(super) fn left_out(summary: &Summary) -> Vec<String> {
         let worst = cell.flags.iter().max_by(|a, b| a.excess.total_cmp(&b.excess));
         let why = worst.map_or("a check failed", |flag| flag.name.as_str());
         add(format!(
-            "{} is in no comparison of throughput or p99, as the check {why} failed",
+            "{} is excluded from comparisons of throughput and p99, because the check {why} failed",
             cell.model
         ));
     }

@@ -38,27 +38,24 @@ fn mostly(models: &[LabModel], noise: Option<&LabNoise>) -> Option<String> {
     };
     let (most, less) = (count(&|i| i.low > HALF), count(&|i| i.high < HALF));
     let (all, unknown) = (shares.len(), shares.len() - most - less);
-    let what = "of what a stateless request costs the server beyond a stateful one";
-    let with = "models, each with every history and life of connections";
+    let what = "of the extra server CPU of a stateless request";
+    let with = "models, histories and connection lifetimes";
     match (all, most, less) {
         (0, ..) => None,
         (_, 0, 0) => Some(format!(
-            "These data do not tell whether connecting is most {what}, in any of {all} cases ({with})."
+            "It is undecided whether connecting is most {what}, in all {all} cases ({with})."
         )),
-        _ if most == all => {
-            Some(format!("Connecting is most {what} in all of {all} cases ({with})."))
-        }
+        _ if most == all => Some(format!("Connecting is most {what} in all {all} cases ({with}).")),
         _ => {
-            let counts =
-                [(most, "most in"), (less, "less than half in"), (unknown, "not known in")];
+            let counts = [(most, "most in"), (less, "less than half in"), (unknown, "unknown in")];
             let told: Vec<String> = counts
                 .into_iter()
                 .filter(|(n, _)| *n > 0)
                 .map(|(n, words)| format!("{words} {n}"))
                 .collect();
             Some(format!(
-                "Whether connecting is most {what} depends on the history and on how long connections last: \
-                 of {all} cases ({with}) it is {}.",
+                "Whether connecting is most {what} depends on the history and the connection lifetime: of {all} \
+                 cases ({with}) it is {}.",
                 told.join(", ")
             ))
         }
@@ -97,12 +94,12 @@ pub(super) fn share(taken: &Decomposition, noise: Option<&LabNoise>) -> Option<I
     taken.connecting_share_interval.filter(|_| is_above && taken.connecting_share.is_some())
 }
 
-/// A share in words: no part is more than the whole or less than nothing, whatever an interval reaches.
+/// A share in words, limited to 0 % to 100 % whatever the interval.
 pub(super) fn share_words(share: Option<Interval>) -> String {
-    let Some(Interval { low, high }) = share else { return "not known".into() };
+    let Some(Interval { low, high }) = share else { return "unknown".into() };
     let (floor, ceiling) = ((low * 100.0).floor(), (high * 100.0).ceil());
     match (low, high) {
-        (low, high) if low <= 0.0 && high >= 1.0 => "not known".into(),
+        (low, high) if low <= 0.0 && high >= 1.0 => "unknown".into(),
         (low, _) if low >= 1.0 => "all".into(),
         (_, high) if high <= 0.0 => "none".into(),
         (_, high) if high >= 1.0 => format!("{floor:.0} % or more"),
@@ -123,8 +120,8 @@ fn taken_apart(model: &str, taken: &Decomposition, noise: Option<&LabNoise>) -> 
     let name = format!("{model}, {history}");
     let Some(share) = share(taken, noise) else {
         return format!(
-            "{name}: whether a stateless request, {connections}, costs the server more CPU than a stateful \
-             one over a kept connection cannot be told: the difference is {}.",
+            "{name}: it is undecided whether a stateless request, {connections}, costs the server more CPU than a \
+             stateful one over a kept connection: the difference is {}.",
             time(whole.ns, whole.interval)
         );
     };
@@ -135,8 +132,8 @@ fn taken_apart(model: &str, taken: &Decomposition, noise: Option<&LabNoise>) -> 
         Interval { low: -whole.interval.high, high: -whole.interval.low }
     };
     format!(
-        "{name}: a stateless request, {connections}, costs the server {} {more} CPU than a stateful one over \
-         a kept connection. Of that difference connecting is {}.",
+        "{name}: a stateless request, {connections}, costs the server {} {more} CPU than a stateful one over a kept \
+         connection. Connecting is {} of that difference.",
         time(whole.ns.abs(), turned),
         share_words(Some(share))
     )
@@ -147,7 +144,7 @@ fn time(ns: f64, interval: Interval) -> String {
     format!("{ns} [{low}, {high}]")
 }
 
-/// A time that may be less than nothing.
+/// A time that may be negative.
 fn signed_ns(ns: f64) -> String {
     if ns <= -0.5 { format!("-{}", show_ns_f64(-ns)) } else { show_ns_f64(ns.max(0.0)) }
 }
@@ -163,9 +160,9 @@ mod tests {
         assert_eq!(words(0.996, 1.01), "99 % or more", "down, as it is a bound");
         assert_eq!(words(0.59, 0.84), "59 % to 84 %");
         assert_eq!(words(-0.11, 0.405), "41 % or less", "up, as it is a bound");
-        assert_eq!(words(-5.31, 3.52), "not known");
+        assert_eq!(words(-5.31, 3.52), "unknown");
         assert_eq!(words(1.01, 1.02), "all");
         assert_eq!(words(-0.3, -0.1), "none");
-        assert_eq!(share_words(None), "not known");
+        assert_eq!(share_words(None), "unknown");
     }
 }

@@ -30,7 +30,8 @@ use crate::view::{figures, table};
 use crate::workload::state::StateArgs;
 
 /// The question of the lab.
-pub(super) const QUESTION: &str = "Is a stateless server faster than a stateful one? What do connecting, keeping a session, and where it is kept each cost?";
+pub(super) const QUESTION: &str = "Is a stateless server faster than a stateful one? What do connecting, keeping a \
+                                   session, and the place of its state each cost?";
 
 const NO_STORE: &str =
     "State in an external store was not measured: redis-server is not installed.";
@@ -44,7 +45,7 @@ const KEY_BYTES: usize = 32;
 /// `c10k lab stateful`.
 #[derive(Debug, Args)]
 pub struct StatefulArgs {
-    /// Fewer cells and trials: a first look, with wide intervals
+    /// Measure fewer cells and trials, for a first look with wide intervals
     #[arg(long)]
     pub quick: bool,
     /// Where to create the run's folder
@@ -53,7 +54,7 @@ pub struct StatefulArgs {
     /// Only these models, by name, separated by commas
     #[arg(long, value_delimiter = ',', conflicts_with = "from")]
     pub models: Vec<String>,
-    /// Measure nothing: write the page again from the run in this folder
+    /// Rebuild the page from the saved run in this folder, without measuring
     #[arg(long, value_name = "DIR", conflicts_with = "quick")]
     pub from: Option<PathBuf>,
 }
@@ -93,7 +94,7 @@ fn measure(args: &StatefulArgs) -> Result<(PathBuf, Exit)> {
     let made = run::of_plan(plan, &args.out)?;
     if made.exit == Exit::Interrupted {
         return Err(interrupted(format!(
-            "interrupted: go on with c10k run --resume {0}, then c10k lab stateful --from {0}",
+            "interrupted: continue with c10k run --resume {0}, then c10k lab stateful --from {0}",
             made.dir.display()
         )));
     }
@@ -158,8 +159,8 @@ fn report(summary: &Summary, dir: &Path) -> Result<LabReport> {
     let models = analysis::models(summary);
     if models.iter().all(|model| model.designs.is_empty()) {
         return Err(usage(format!(
-            "the run {} is not of this lab: it needs cells with different homes of the state, in \
-             two blocks or more",
+            "the run {} is not a run of this lab: it needs cells with different homes of the state, in two blocks \
+             or more",
             summary.run.id
         )));
     }

@@ -94,7 +94,7 @@ fn told_by_server(path: &Path, requests: u32) -> Result<Duration> {
     let times: Vec<f64> = text.lines().filter_map(response_time).collect();
     ensure!(
         times.len() == requests as usize,
-        "the server told of {} requests and not of {requests}",
+        "the server counted {} requests instead of {requests}",
         times.len()
     );
     Ok(Duration::from_secs_f64(times.iter().sum()))

@@ -51,8 +51,8 @@ pub(super) fn sentences(noise: Option<&LabNoise>) -> Vec<String> {
         let what = figure_words(figure.name);
         said.push(match worst(noise, figure.name) {
             Some(floor) => format!(
-                "Two equal cells of {} differed in {what}: the second was {} as large as the first. No \
-                 difference below {:.0} % is claimed.",
+                "A/A control: in {what}, the second of two equal cells of {} was {} the first. No difference below \
+                 {:.0} % is claimed.",
                 noise.model,
                 times(floor.ratio, floor.interval),
                 // Rounded up, except for a rounding error.
@@ -63,7 +63,7 @@ pub(super) fn sentences(noise: Option<&LabNoise>) -> Vec<String> {
     }
     said.extend(noise.memory.as_ref().map(|memory| {
         format!(
-            "Two equal cells of {} differed in the memory of a further client by {} [{}, {}].",
+            "A/A control: two equal cells of {} differed in memory per client by {} [{}, {}].",
             noise.model,
             signed_bytes(memory.bytes),
             signed_bytes(memory.interval.low),

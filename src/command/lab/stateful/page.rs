@@ -18,13 +18,13 @@ const OWN_STYLE: &str = include_str!("page.css");
 const PREDICTIONS: [(&str, &str, &[&str]); 6] = [
     (
         "connecting",
-        "How many times as much CPU does a request take on the server if each has a connection of its own?",
+        "How many times as much server CPU does a request take if each request has its own connection?",
         &["connections one per request"],
     ),
     (
         "home",
-        "Put the homes of the state in the order of what they cost: in the request, in the connection, in a \
-         table, in a signed token. By how much do the first and the last differ?",
+        "Order the homes of the state by their cost: in the request, in the connection, in a table, in a signed \
+         token. By how much do the first and the last differ?",
         &[
             "state in ",
             "state that the request carries make",
@@ -33,26 +33,22 @@ const PREDICTIONS: [(&str, &str, &[&str]); 6] = [
     ),
     (
         "history",
-        "What do 4 KiB of history add to a request that carries nothing else?",
+        "How much does a history of 4 KiB add to a request that carries nothing else?",
         &["a history of"],
     ),
     (
         "blame",
-        "A stateless server with a connection for each request is slower than a stateful one with kept \
-         connections. Which part of the difference is the state's doing?",
-        &["a stateless request", "whether a stateless request"],
+        "A stateless server with a connection for each request is slower than a stateful one with kept connections. \
+         How much of the difference is due to the state?",
+        &["a stateless request", "it is undecided whether a stateless request"],
     ),
     (
         "clients",
-        "Does a request cost the server more if ten times as many clients send them, and does a connection \
-         for each request?",
+        "Does a request cost the server more with ten times as many clients? Does a connection for each request \
+         cost more then?",
         &["clients, "],
     ),
-    (
-        "memory",
-        "How much memory does a client take, and where does most of it go?",
-        &["each further client"],
-    ),
+    ("memory", "How much memory does a client take, and for what?", &["each further client"]),
 ];
 
 /// The page.
@@ -99,8 +95,14 @@ fn question() -> Markup {
     html! {
         section id="question" {
             h2 { "The question" }
-            p { "A stateful server remembers what a client has said, a stateless one is told all of it in each request. In most comparisons the stateful server also keeps its connections, and the stateless one closes each after a reply. Three things then change at once: how often clients connect, whether state is kept, and where." }
-            p { "Here they change one at a time, and once more with ten times as many clients. Every request adds a number to a running total and reads the session's history; the replies are the same whatever the home of the state. Connections are kept, or replaced after ten requests, or after each. So each factor's effect can be told from the others'." }
+            p { "A stateful server remembers earlier requests of a client. A stateless server gets all state with \
+                 each request. In most comparisons the stateful server also keeps its connections, and the \
+                 stateless server closes each connection after a reply. Three things then change at once: how often \
+                 clients connect, whether state is kept, and where." }
+            p { "Here they change one at a time, and again with ten times as many clients. Every request adds a \
+                 number to a running total and reads the session's history. The replies are the same for every home \
+                 of the state. Connections are kept, or replaced after ten requests or after each request. This \
+                 separates the effects of the factors." }
         }
     }
 }
@@ -110,7 +112,7 @@ fn prediction(report: &LabReport) -> Markup {
         let is_of = |sentence: &&String| {
             let rest = sentence.split_once(": ").map_or(sentence.as_str(), |(_, rest)| rest);
             starts.iter().any(|start| rest.starts_with(start))
-                || starts.iter().any(|start| rest.starts_with(&format!("what {start}")))
+                || starts.iter().any(|start| rest.starts_with(&format!("the effect of {start}")))
         };
         let on_time = |sentence: &&String| {
             ![CAPACITY, TAIL].iter().any(|figure| sentence.contains(figure.words))
@@ -119,15 +121,14 @@ fn prediction(report: &LabReport) -> Markup {
     };
     html! {
         section id="prediction" {
-            h2 { "A prediction to make first" }
-            p { "Write your answers down before you unfold what was measured. You will remember \
-                what surprises you." }
+            h2 { "First, predict" }
+            p { "Write down your answers before you open the measurements. You remember best what surprises you." }
             @for (id, question, starts) in PREDICTIONS {
                 p { (question) }
                 details id={ "prediction-" (id) } {
                     summary { "What was measured" }
                     @let found = said(starts);
-                    @if found.is_empty() { p { "This run does not answer that." } }
+                    @if found.is_empty() { p { "This run does not answer the question." } }
                     ul { @for sentence in found { li { (micro(sentence)) } } }
                 }
             }
@@ -140,10 +141,15 @@ fn naive(naive: Option<&Naive>, tables: &[Sheet]) -> Markup {
         @if let Some(naive) = naive {
             section id="naive-experiment" {
                 h2 { "The naive experiment" }
-                p { "One client sends " (naive.requests) " requests to a \"stateful\" " (naive.model) " server that keeps its connection, and as many to a \"stateless\" one that closes after each reply (" code { "--close-after 1" } "). Each is timed once." }
+                p { "One client sends " (naive.requests) " requests to a \"stateful\" " (naive.model) " server that \
+                    keeps its connection, and as many to a \"stateless\" server that closes after each reply (" code { "--close-after 1" } "). Each is timed once." }
                 (shown(tables, "naive"))
                 p.answer { (verdict(naive)) }
-                p { "Why it misleads: neither server keeps any state, so nothing here is about state at all. They differ in how often the client connects. A server's own clock starts when a request has arrived, and leaves out the handshake, accepting, and the process or thread that it takes; a client that opens its connection before it starts its clock leaves out most of that, too. One client, one run of each: there is no spread, so nobody knows what a second run would say; and whichever ran second found a warmer machine." }
+                p { "Why it misleads: neither server keeps state, so the experiment says nothing about state. The \
+                     servers differ in how often the client connects. The server's clock starts when a request has \
+                     arrived, so it misses the handshake, accepting, and starting a process or thread. A client \
+                     that connects before it starts its clock misses most of that, too. Each server is measured \
+                     once, with one client, so the spread is unknown, and the second server finds a warmer machine." }
             }
         }
     }
@@ -154,13 +160,13 @@ fn verdict(naive: &Naive) -> String {
     let faster = |stateful: f64, stateless: f64| {
         let ratio = stateless / stateful;
         if ratio > 1.0 {
-            format!("the stateless server is {ratio:.1} times as slow")
+            format!("the stateless server takes {ratio:.1} times as long")
         } else {
-            format!("the stateless server is faster ({ratio:.2} of the time)")
+            format!("the stateless server is faster (it takes {ratio:.2} times as long)")
         }
     };
     format!(
-        "By the server's clock {}; by the clock of a connected client {}; by the time that all took {}.",
+        "By the server's clock {}; by the clock of a connected client {}; in total time, connecting included, {}.",
         faster(naive.stateful_server_s, naive.stateless_server_s),
         faster(naive.stateful_response_s, naive.stateless_response_s),
         faster(naive.stateful_s, naive.stateless_s)
@@ -188,7 +194,7 @@ fn answer(report: &LabReport, figures: &[Figure], tables: &[Sheet]) -> Markup {
 fn noise(report: &LabReport, tables: &[Sheet]) -> Markup {
     html! {
         details id="equal-cells" {
-            summary { "What two equal cells differ by" }
+            summary { "Differences between equal cells" }
             ul { @for sentence in noise::sentences(report.noise.as_ref()) { li { (micro(&sentence)) } } }
             (shown(tables, "noise"))
         }
@@ -208,8 +214,11 @@ fn figure_on_page(figure: &Figure) -> Markup {
 fn correctness(tables: &[Sheet]) -> Markup {
     html! {
         section id="correctness" {
-            h2 { "What each home is good for" }
-            p { "A home that is fast and loses totals is not a home. Every reply carries the running total, and the client checks it. And a session should outlive what it may outlive: connections, and perhaps the server. For the second table a server was killed after two steps of a session and started again; nothing was timed." }
+            h2 { "Correctness of each home" }
+            p { "A fast home that loses totals is useless. Every reply carries the running total, and the client \
+                 checks it. A session should also survive the end of its connection, and perhaps the end of the \
+                 server. For the second table, a server was killed after two steps of a session and started again; \
+                 nothing was timed." }
             (shown(tables, "sessions"))
             (shown(tables, "killed"))
         }
@@ -220,7 +229,7 @@ fn all_that_is_said(report: &LabReport) -> Markup {
     let (general, own) = sorted(report);
     html! {
         section id="sentences" {
-            h2 { "What these data allow to say" }
+            h2 { "Conclusions" }
             ul { @for sentence in general { li { (micro(sentence)) } } }
             @for (model, sentences) in own {
                 details {
@@ -229,7 +238,7 @@ fn all_that_is_said(report: &LabReport) -> Markup {
                 }
             }
             @if !report.left_out.is_empty() {
-                h3 { "What is left out" }
+                h3 { "Left out" }
                 ul { @for sentence in &report.left_out { li { (micro(sentence)) } } }
             }
         }
@@ -239,9 +248,21 @@ fn all_that_is_said(report: &LabReport) -> Markup {
 fn method() -> Markup {
     html! {
         section id="lab-method" {
-            h2 { "How it was found out" }
-            p { "Every combination of connection, home and history was measured once in each block, in a random order, each with a fresh server process; so was every combination of clients, connection and home with the smallest history. History and clients are not crossed, and an external store is there with few clients and no history only. Some cells of one model were measured twice: no difference below what those differ by is claimed. Effects are ratios of geometric means in pairs of the same block, with Student's interval over the blocks; an interaction is what two levels do together over the product of what each does alone; shares of variation are sums of squares of the logarithms (Jain, The Art of Computer Systems Performance Analysis, chapters 17, 18 and 22). Where combinations are missing, such as state in a connection that is closed after each request, the largest complete part was analysed, and the homes once more over kept connections." }
-            p { "Server CPU is that of the whole process tree, kernel included. The p99 is of an open loop, all models, homes and connections at the same rate. Loopback makes connecting cheap: over a distance each connection also costs a round trip, which no CPU shows." }
+            h2 { "Method" }
+            p { "Each block measures every combination of connection, home and history once, in random order, with \
+                 a fresh server process for each. It also measures every combination of clients, connection and \
+                 home with the smallest history. History and clients are not crossed. The external store is \
+                 measured only with few clients and no history. Some cells of one model are measured twice; smaller \
+                 differences than theirs are not claimed. Effects are ratios of geometric means in pairs of the \
+                 same block, with Student's interval over the blocks. An interaction is the joint effect of two \
+                 levels divided by the product of their separate effects. Shares of variation are sums of squares \
+                 of the logarithms (Jain, The Art of Computer Systems Performance Analysis, chapters 17, 18 and \
+                 22). Some combinations are impossible, such as state in a connection that is closed after each \
+                 request. The analysis takes the largest complete part of the design, and compares the homes again \
+                 over kept connections." }
+            p { "Server CPU covers the whole process tree, kernel included. The p99 is from an open loop with the \
+                 same rate for all models, homes and connections. Loopback makes connecting cheap: over a distance \
+                 each connection also costs a round trip, which CPU time does not show." }
         }
     }
 }

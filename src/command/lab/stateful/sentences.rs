@@ -1,5 +1,5 @@
-//! The conclusions of the lab, as sentences. Each rule makes one sentence or none, and says so
-//! where the data decide nothing.
+//! The conclusions of the lab, as sentences. Each rule makes at most one sentence, and says so if
+//! the data decide nothing.
 
 use super::apart;
 use super::noise::{self, detectable};
@@ -14,7 +14,7 @@ use crate::document::{
 };
 use crate::statistics::Interval;
 
-/// Fewer blocks than this see large effects only.
+/// Fewer blocks than this detect only large effects.
 const BLOCKS_FEW: usize = 5;
 
 /// All sentences: of all models first, then of each.
@@ -97,19 +97,18 @@ impl Teller {
 
     fn say(&self, subject: &str, are_many: bool, ratio: f64, interval: Interval) -> String {
         let what = &self.what;
-        let (make, change, does) =
-            if are_many { ("make", "change", "do") } else { ("makes", "changes", "does") };
+        let (make, change) = if are_many { ("make", "change") } else { ("makes", "changes") };
         let times = times(ratio, interval);
         match tell(ratio, interval, self.least) {
             Told::More | Told::Less => format!("{subject} {make} {what} {times} as large."),
             Told::Same => {
                 format!("{subject} {change} {what} by less than {:.0} %: {times}.", MARGIN * 100.0)
             }
-            Told::Noise => format!(
-                "what {subject} {does} to {what} is no more than two equal cells may differ by: {times}."
-            ),
+            Told::Noise => {
+                format!("the effect of {subject} on {what} is within the A/A noise floor: {times}.")
+            }
             Told::Nothing => {
-                format!("what {subject} {does} to {what} is undecided in these trials: {times}.")
+                format!("the effect of {subject} on {what} is undecided: {times}.")
             }
         }
     }
@@ -145,7 +144,7 @@ impl Teller {
             .filter(is_told)
             .map(|found| {
                 format!(
-                    "{model}: {} and {} together make {what} {} what the product of both alone would be.",
+                    "{model}: {} and {} together make {what} {} the product of their separate effects.",
                     words(found, 0),
                     words(found, 1),
                     times(found.ratio, found.interval)
@@ -154,8 +153,7 @@ impl Teller {
             .collect();
         if told.is_empty() && !wanted.is_empty() {
             return vec![format!(
-                "{model}: whether what one of these does to {what} depends on {on} cannot be told from these \
-                 trials."
+                "{model}: it is undecided whether the effect of one of these on {what} depends on {on}."
             )];
         }
         told
@@ -170,7 +168,7 @@ fn explained(model: &str, what: &str, design: &DesignRecord) -> Option<String> {
         .map(|share| format!("{} {:.0} %", share.source, share.share * 100.0))
         .collect();
     let text = shares.join(", ");
-    (!shares.is_empty()).then(|| format!("{model}: what explains how much {what} varies: {text}."))
+    (!shares.is_empty()).then(|| format!("{model}: shares of the variation of {what}: {text}."))
 }
 
 fn memory(model: &LabModel, noise: f64) -> Vec<String> {
@@ -184,9 +182,9 @@ fn memory(model: &LabModel, noise: f64) -> Vec<String> {
             |least: &&ClientMemory| low > least.interval.high && memory.bytes - least.bytes > noise;
         let apart = beyond.filter(is_more);
         let than = match (beyond, apart) {
-            _ if low <= 0.0 => ", which may be nothing",
-            (_, Some(_)) => ", more than a client without state takes",
-            (Some(_), None) => ", which cannot be told from a client without state",
+            _ if low <= 0.0 => ", which may be zero",
+            (_, Some(_)) => ", more than a client without state",
+            (Some(_), None) => ", which cannot be distinguished from a client without state",
             _ => "",
         };
         said.push(format!(
@@ -214,10 +212,10 @@ fn arithmetic(sessions: &[LabSessions]) -> Option<String> {
     }
     let sum = |of: fn(&LabSessions) -> u64| sessions.iter().map(of).sum::<u64>();
     let (completed, lost, wrong) = (sum(|s| s.completed), sum(|s| s.lost), sum(|s| s.wrong));
-    let right = if wrong == 0 { "all totals were right" } else { "NOT all totals were right" };
+    let right =
+        if wrong == 0 { "all had the correct total" } else { "NOT all had the correct total" };
     Some(format!(
-        "Of {completed} sessions that came to their end {right} ({wrong} wrong replies); {lost} sessions \
-         were lost on the way."
+        "Of {completed} completed sessions {right} ({wrong} wrong replies); {lost} sessions were lost."
     ))
 }
 
@@ -226,13 +224,13 @@ fn few_blocks(models: &[LabModel]) -> Option<String> {
         models.iter().flat_map(|model| &model.designs).map(|design| design.blocks).min()?;
     (blocks < BLOCKS_FEW).then(|| {
         format!(
-            "{blocks} blocks are enough for large effects only, and intervals are wide. They are \
-             not adjusted for multiple comparisons."
+            "{blocks} blocks detect only large effects. Intervals are wide, and not adjusted for multiple \
+             comparisons."
         )
     })
 }
 
-/// A size that may be less than nothing.
+/// A size that may be negative.
 pub(super) fn signed_bytes(bytes: f64) -> String {
     if bytes < 0.0 { format!("-{}", show_bytes(-bytes)) } else { show_bytes(bytes) }
 }

@@ -35,7 +35,7 @@ fn naive(naive: &Naive) -> Sheet {
     let clocks = [
         ("by the server's clock", naive.stateful_server_s, naive.stateless_server_s),
         ("by a connected client's", naive.stateful_response_s, naive.stateless_response_s),
-        ("all, connecting included", naive.stateful_s, naive.stateless_s),
+        ("total, connecting included", naive.stateful_s, naive.stateless_s),
     ];
     let mut sheet = Sheet::new("naive", "The naive experiment: each server timed once", 3);
     sheet
@@ -69,8 +69,7 @@ fn taken_apart(report: &LabReport) -> Sheet {
     let share =
         |taken: &Decomposition| apart::share_words(apart::share(taken, report.noise.as_ref()));
     sheet.words("connecting's share (95 %)", taken.iter().map(|(_, taken)| share(taken)));
-    let unknown =
-        "Not known: the interval reaches from nothing to the whole, or there may be no difference.";
+    let unknown = "Unknown: the interval spans 0 % to 100 %, or there may be no difference.";
     sheet.caption.push(unknown.into());
     sheet
 }
@@ -89,7 +88,7 @@ fn split(report: &LabReport) -> Sheet {
         .iter()
         .flat_map(|model| model.split.iter().map(|split| (model.model.clone(), split)))
         .collect();
-    let title = "Server CPU for each request, one thing added after the other";
+    let title = "Server CPU for each request, adding one part after the other";
     let mut sheet = Sheet::new("split", title, splits.len());
     sheet.words("model", splits.iter().map(|(model, _)| model.clone()));
     sheet.words("home", splits.iter().map(|(_, split)| split.home.clone()));
@@ -110,7 +109,7 @@ fn split(report: &LabReport) -> Sheet {
     columns.push(("together", splits.iter().map(|(_, split)| sum(split)).collect()));
     numbers(&mut sheet, Quantity::Time, &columns);
     if splits.iter().any(|(_, split)| !split.reaches(last)) {
-        let lacks = "-: there is no such cell, and so no sum that could be compared with others.";
+        let lacks = "-: no such cell exists, so the sum cannot be compared with others.";
         sheet.caption.push(lacks.into());
     }
     sheet
@@ -197,7 +196,7 @@ fn clients(report: &LabReport) -> Vec<Sheet> {
             lines
         };
         let title = format!(
-            "{}: what clients do, in times, and they with another factor, over the product of both",
+            "{}: effect of clients as a ratio, and their interaction with other factors",
             figure_title(figure.name)
         );
         let id = (&*format!("clients-{}", figure.name), &*title);
@@ -208,7 +207,7 @@ fn clients(report: &LabReport) -> Vec<Sheet> {
 
 fn noise(report: &LabReport) -> Sheet {
     let floors = report.noise.as_ref().map_or(&[][..], |noise| &noise.floors);
-    let title = "What two equal cells differ by: the second over the first";
+    let title = "Equal cells: the second divided by the first";
     let mut sheet = Sheet::new("noise", title, floors.len());
     sheet.words("figure", floors.iter().map(|floor| figure_title(&floor.metric)));
     sheet.words("workload", floors.iter().map(|floor| floor.workload.clone()));
@@ -216,7 +215,7 @@ fn noise(report: &LabReport) -> Sheet {
         floors.iter().map(|floor| Entry::within(floor.ratio, floor.interval)).collect();
     sheet.numbers("times", Quantity::Ratio, &ratios);
     let least: Vec<Entry> = floors.iter().map(|floor| known(floor.smallest_detectable)).collect();
-    sheet.numbers("no less is told", Quantity::Share, &least);
+    sheet.numbers("noise floor", Quantity::Share, &least);
     sheet
 }
 
@@ -235,12 +234,13 @@ fn effects(report: &LabReport) -> Vec<Sheet> {
             }
             lines
         };
-        let title =
-            format!("{name}: what each factor does, over all levels of the others, in times");
+        let title = format!(
+            "{name}: effect of each factor as a ratio, over all levels of the other factors"
+        );
         let id = (&*format!("effects-{}", figure.name), &*title);
         let ratio = |model: &LabModel| lines(model, &|e| Entry::within(e.ratio, e.interval));
         sheets.extend(across(report, id, heads, Quantity::Ratio, ratio));
-        let title = format!("{name}: how much more each level makes it");
+        let title = format!("{name}: increase by each level");
         let id = (&*format!("effects-more-{}", figure.name), &*title);
         let more = |model: &LabModel| {
             lines(model, &|e| Entry::within(e.difference, e.difference_interval))
@@ -262,7 +262,7 @@ fn interactions(report: &LabReport) -> Vec<Sheet> {
         lines
     };
     let title = format!(
-        "{}: what two levels do together, over the product of what each does alone",
+        "{}: interaction of two levels, the joint effect divided by the product of the separate effects",
         figure_title(SERVER_CPU.name)
     );
     across(report, ("interactions", &title), ["levels"], Quantity::Ratio, lines)
@@ -283,7 +283,7 @@ fn shares(report: &LabReport) -> Vec<Sheet> {
             lines
         };
         let title = format!(
-            "{}: what explains how it varies (sums of squares of the logarithms)",
+            "{}: shares of its variation (sums of squares of the logarithms)",
             figure_title(figure.name)
         );
         let id = (&*format!("shares-{}", figure.name), &*title);
@@ -323,8 +323,8 @@ fn tails(report: &LabReport) -> Vec<Sheet> {
     let mut sheets = across(report, ("p99", &title), heads, Quantity::Time, lines);
     sheets.retain(|sheet| !sheet.rows.is_empty());
     for sheet in &mut sheets {
-        let beside = "Beside each figure how far the trials' own are apart, enough for one or not; nothing \
-                      is compared by it.";
+        let beside = "Beside each figure, the range over single trials. It may rest on too few samples, and no \
+                      comparison uses it.";
         sheet.caption.push(beside.into());
         sheet.explain_values();
     }
@@ -333,7 +333,7 @@ fn tails(report: &LabReport) -> Vec<Sheet> {
 
 fn sessions(report: &LabReport) -> Sheet {
     let sessions = &report.sessions;
-    let title = "Sessions of all trials, their totals checked in every reply";
+    let title = "Sessions of all trials; every reply's total was checked";
     let mut sheet = Sheet::new("sessions", title, sessions.len());
     sheet.words("home", sessions.iter().map(|s| s.home.clone()));
     sheet.words("connections", sessions.iter().map(|s| s.connection.clone()));
@@ -355,7 +355,7 @@ fn killed(report: &LabReport) -> Sheet {
     let went_on = |went_on: bool| if went_on { "goes on" } else { "is lost" }.to_string();
     sheet.words("the session", killed.iter().map(|killed| went_on(killed.went_on)));
     let said = killed.iter().map(|killed| killed.said.clone());
-    sheet.words("what the server said to the third step", said);
+    sheet.words("reply to the third step", said);
     sheet
 }
 

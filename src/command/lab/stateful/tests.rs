@@ -184,7 +184,8 @@ fn sentences_say_what_the_intervals_allow_and_no_more() {
         }
     }
     let said = sentences::stateful_sentences(&analysis::models(&made_up(cells)), &[], None);
-    let told = "what state in a table against state that the request carries does to server CPU";
+    let told =
+        "the effect of state in a table against state that the request carries on server CPU";
     assert!(has(&said, told), "{said:#?}");
 }
 
@@ -217,7 +218,7 @@ fn cells_that_failed_a_check_still_tell_of_cpu_and_of_nothing_else() {
         out[1],
         "There is no cell with state in the connection and connections one per request."
     );
-    assert!(out[2].contains("epoll is in no comparison of throughput or p99"), "{out:?}");
+    assert!(out[2].contains("epoll is excluded from comparisons of throughput and p99"), "{out:?}");
     assert!(out[2].ends_with("(2 cells)."), "{out:?}");
 }
 
@@ -313,11 +314,11 @@ fn what_two_equal_cells_differ_by_is_claimed_of_nothing() {
     assert!(!has(&with, &format!("{history} makes server CPU")), "{with:#?}");
     assert!(has(
         &with,
-        &format!("what {history} does to server CPU per request is no more than two")
+        &format!("the effect of {history} on server CPU per request is within the A/A noise floor")
     ));
     assert!(has(&with, "connections one per request against kept make server CPU"), "{with:#?}");
     assert!(
-        with[0].starts_with("Connecting is most of what a stateless request costs"),
+        with[0].starts_with("Connecting is most of the extra server CPU of a stateless request"),
         "{with:#?}"
     );
 }
@@ -351,9 +352,8 @@ fn what_memory_differs_by_in_equal_cells_is_no_cost_of_a_home() {
             noise::lab_noise(&summary).as_ref(),
         )
     };
-    let more = |said: &[String]| {
-        said.iter().any(|s| s.ends_with("more than a client without state takes."))
-    };
+    let more =
+        |said: &[String]| said.iter().any(|s| s.ends_with("more than a client without state."));
     assert!(more(&said(10.0)), "{:#?}", said(10.0));
     assert!(!more(&said(900.0)), "{:#?}", said(900.0));
 }

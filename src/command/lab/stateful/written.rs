@@ -8,8 +8,8 @@ use crate::view::export::markup;
 use crate::view::page::micro;
 
 const REFERENCE: &str = "The null baseline";
-const ALL: &str = "What these data allow to say";
-const LEFT_OUT: &str = "What is left out";
+const ALL: &str = "Conclusions";
+const LEFT_OUT: &str = "Left out";
 
 /// The sentences about all models, and those about each.
 pub(super) fn sorted(report: &LabReport) -> (Vec<&String>, Vec<(&String, Vec<&String>)>) {

@@ -97,14 +97,16 @@ impl Pace {
 
 impl Lab for States {
     const NAME: &'static str = "states";
-    const QUESTION: &'static str = "Which states does a TCP connection go through at both ends, who keeps TIME_WAIT, and what does a server consist of while clients are connected?";
+    const QUESTION: &'static str = "Which states does a TCP connection go through at both ends, which side keeps \
+                                    TIME_WAIT, and which processes and threads does a server have while clients are \
+                                    connected?";
     type Measured = Measured;
 
     fn measure(quick: bool, _dir: &Path) -> Result<Measured> {
         let pace = Pace::new(quick);
         let all = MODELS.iter().flat_map(|model| [(*model, Side::Server), (*model, Side::Client)]);
         eprintln!(
-            "{CLIENTS} clients against each of {}, either side closing first",
+            "{CLIENTS} clients against each of {}, with each side closing first",
             MODELS.join(" and ")
         );
         // All at the same time: they sleep, and TIME_WAIT is waited for once.
@@ -141,7 +143,7 @@ fn scenario(model: &str, closes_first: Side, pace: Pace) -> Result<Scenario> {
         let come = |_| scope.spawn(|| visit(address, clock, pace, closes_first, &known));
         let visits = visitor::joined((0..CLIENTS).map(come).collect());
         are_done.store(true, Ordering::Relaxed);
-        (visits, watcher.join().expect("looking does not panic"))
+        (visits, watcher.join().expect("the observer does not panic"))
     });
     visitor::stop(server)?;
     let (seen, watched_until_s) = watched?;

@@ -78,7 +78,7 @@ fn kept(scenario: &Scenario) -> String {
             let so = if expected {
                 ", the side that closed first"
             } else {
-                ", which is not what closing first alone explains"
+                "; closing first does not explain this"
             };
             format!(
                 "{title}: TIME_WAIT was on the server's side in {server} of {all} connections and on the client's in {own}{so}."
@@ -105,19 +105,19 @@ fn stayed(measured: &Measured) -> Option<String> {
     match (&ended[..], &left[..]) {
         ([], []) => None,
         ([], left) => Some(format!(
-            "TIME_WAIT was still there when the lab ended, {} after it had begun: how long it stays was not measured. \
-             Linux's constant for it is {CONSTANT}.",
+            "TIME_WAIT still lasted when the lab ended, {} after it began, so its duration is unknown. Linux's \
+             constant for it is {CONSTANT}.",
             time(high(left))
         )),
         (ended, left) => {
             let rest = if left.is_empty() {
                 String::new()
             } else {
-                format!(" In {} more it was still there when the lab ended.", left.len())
+                format!(" In {} more it still lasted when the lab ended.", left.len())
             };
             Some(format!(
-                "TIME_WAIT stayed for {} to {} in {} connections, give or take a tenth of a second between two looks; Linux's \
-                 constant for it is {CONSTANT}.{rest}",
+                "TIME_WAIT lasted {} to {} in {} connections. Samples are a tenth of a second apart; Linux's \
+                 constant for TIME_WAIT is {CONSTANT}.{rest}",
                 time(low(ended)),
                 time(high(ended)),
                 ended.len()

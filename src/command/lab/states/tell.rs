@@ -32,31 +32,33 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
     };
     Lesson {
         question: vec![
-            "Each end of a TCP connection is in a state of its own, and the kernel keeps it even after both programs have \
-             gone. The server of this lab waits when a client has connected, then sends date and time and closes. A \
-             client may also be the first to say that it has nothing more to send."
+            "Each end of a TCP connection has its own state, and the kernel keeps it even after both programs have \
+             ended. The server of this lab waits for a while after a client has connected, then sends date and time \
+             and closes. A client may also close its sending side first."
                 .into(),
             format!(
-                "{CLIENTS} clients come at once, to a server that serves one at a time and to one with a thread for each. \
-                 Both ends of every connection are looked at every {}.",
+                "{CLIENTS} clients connect at once to a server that serves one client at a time, and to a server \
+                 with a thread for each. The lab reads the states of both ends of every connection every {}.",
                 time(measured.look_s)
             ),
         ],
         predictions: vec![
             Prediction {
-                question: "The server serves one client at a time. In which state is the connection of the second client while it waits?",
+                question: "The server serves one client at a time. In which state is the second client's connection \
+                           while that client waits?",
                 answers: about(&["at the same time"]),
             },
             Prediction {
-                question: "On which side does TIME_WAIT stay: the client's, the server's, or that which closed first?",
+                question: "Which side keeps TIME_WAIT: the client, the server, or the side that closed first?",
                 answers: about(&["TIME_WAIT was on"]),
             },
             Prediction {
-                question: "How long does TIME_WAIT stay?",
-                answers: about(&["TIME_WAIT stayed", "TIME_WAIT was still there"]),
+                question: "How long does TIME_WAIT last?",
+                answers: about(&["TIME_WAIT lasted", "TIME_WAIT still lasted"]),
             },
             Prediction {
-                question: "How many processes and threads have fork, prefork, thread-per-client, a pool of threads and epoll with three clients?",
+                question: "With three clients, how many processes and threads do fork, prefork, thread-per-client, \
+                           a thread pool and epoll have?",
                 answers: about(&["with 3 clients:"]),
             },
         ],
@@ -72,32 +74,34 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
         sentences: said,
         fools: fools(),
         questions: vec![
-            "Which side should close first if the server has 10,000 clients a second, and what does HTTP do about it?".into(),
-            "The client that closes first gets its date all the same. What has it closed, and with which system call?".into(),
-            "A server is stopped and started again while its port has connections in TIME_WAIT. Which option lets it bind, \
-             and why is that safe?"
+            "Which side should close first if a server has 10,000 clients per second, and what does HTTP do about it?".into(),
+            "A client that closes first still receives its date. What has it closed, and with which system call?".into(),
+            "A server is stopped and started again while its port has connections in TIME_WAIT. Which socket option \
+             lets it bind, and why is that safe?"
                 .into(),
-            "On the server that serves one client at a time, and closes first, the second date comes later than one delay \
-             after the first. What does the server wait for meanwhile, and what would a client do that never closes?"
+            "The server that serves one client at a time and closes first sends the second date more than one delay \
+             after the first. What does it wait for meanwhile? What happens if a client never closes?"
                 .into(),
-            "In the tree of the pool of threads one client had not been greeted. Where is it, and in which state?".into(),
+            "In the tree of the thread pool, one client had not been greeted. Where is its connection, and in which \
+             state?".into(),
         ],
     }
 }
 
 fn fools() -> Vec<String> {
     vec![
-            "\"ESTABLISHED, so the server has accepted it.\" The kernel shakes hands by itself; a connection in the \
-             listener's queue is ESTABLISHED at both ends."
+            "\"ESTABLISHED, so the server has accepted it.\" The kernel completes the handshake by itself. A \
+             connection in the listen queue is ESTABLISHED at both ends."
                 .into(),
-            "Looking at one side. On one machine ss lists both ends of a connection, and only the local port tells which \
-             is which. On two machines the state that stays is on the other one."
+            "Looking at one side only. On one machine, ss lists both ends of a connection, and only the local port \
+             identifies them. With two machines, TIME_WAIT may be on the other one."
                 .into(),
-            "\"TIME_WAIT is a leak.\" It keeps late segments of the old connection from being taken for those of a new one with \
-             the same ports. It costs its side a few hundred bytes, and its port towards that one peer."
+            "\"TIME_WAIT is a leak.\" It prevents late segments of an old connection from being taken for those of \
+             a new one with the same ports. It costs its side a few hundred bytes, and blocks the port towards that \
+             one peer."
                 .into(),
-            "States that last for less than the time between two looks, such as FIN_WAIT1 and LAST_ACK over loopback. What \
-             was not seen may have been there."
+            "States that last less than the time between two samples, such as FIN_WAIT1 and LAST_ACK over loopback. \
+             They occur even if the lab did not see them."
                 .into(),
         ]
 }
@@ -106,7 +110,8 @@ fn done(measured: &Measured) -> Vec<Step> {
     let delay = time(measured.delay_s).replace(' ', "").replace(".00", "");
     vec![
         Step {
-            text: "The server waits, says the date, and closes first; then the client says first that it will send no more.".into(),
+            text: "The server waits, sends the date, and closes first. Then repeat with a client that closes its \
+                   sending side first.".into(),
             commands: vec![
                 format!("c10k serve --model sequential --app daytime --delay {delay} --listen 127.0.0.1:9000"),
                 "nc 127.0.0.1 9000                 # in two terminals: the server closes first".into(),
@@ -115,7 +120,7 @@ fn done(measured: &Measured) -> Vec<Step> {
             ],
         },
         Step {
-            text: "Processes and threads while three clients are connected; try each of the models.".into(),
+            text: "Look at processes and threads while three clients are connected. Try each model.".into(),
             commands: vec![
                 "c10k serve --model fork --app clock --listen 127.0.0.1:9000".into(),
                 "pstree -p $(pgrep -fo 'c10k serve')".into(),
@@ -161,7 +166,7 @@ fn figure(scenario: &Scenario, id: &'static str) -> Figure {
         Lane { name, spans: spans.collect(), moments }
     };
     let lanes = scenario.clients.iter().enumerate().flat_map(|(at, client)| {
-        let came = Moment { at_s: client.answered_s, says: "the date came".into() };
+        let came = Moment { at_s: client.answered_s, says: "the date arrived".into() };
         [
             lane(
                 format!("client {}, its end ({})", at + 1, client.address),
@@ -176,14 +181,14 @@ fn figure(scenario: &Scenario, id: &'static str) -> Figure {
         label: format!("TCP states over time: {title}"),
         id,
         kinds: KINDS.to_vec(),
-        mark: Some("the client's date came"),
+        mark: Some("the client's date arrived"),
         lanes: lanes.collect(),
     };
     Figure {
         id,
         title,
-        shows: "Two lanes for each client: its own end of the connection and the server's. Time from left to right; \
-                TIME_WAIT goes on beyond the right end."
+        shows: "Each client has two lanes: its own end of the connection and the server's. Time runs from left to \
+                right; TIME_WAIT continues beyond the right edge."
             .into(),
         drawing: drawn.drawing(),
     }
@@ -198,8 +203,8 @@ fn states(measured: &Measured) -> Sheet {
             clients.flat_map(move |(at, c)| [(scenario, at, c, true), (scenario, at, c, false)])
         })
         .collect();
-    let mut sheet = Sheet::new("states", "How long each end was seen in each state", rows.len());
-    sheet.words("server and who closes first", rows.iter().map(|(s, ..)| title(s)));
+    let mut sheet = Sheet::new("states", "Time that each end spent in each state", rows.len());
+    sheet.words("server, side that closes first", rows.iter().map(|(s, ..)| title(s)));
     let end = |(_, at, _, is_own): &(_, usize, _, bool)| {
         format!("client {}, {}", at + 1, if *is_own { "its end" } else { "the server's" })
     };
@@ -223,12 +228,12 @@ fn states(measured: &Measured) -> Sheet {
             sheet.numbers(state, Quantity::Time, &entries);
         }
     }
-    sheet.caption.push("≥: it was still in this state at the last look.".into());
+    sheet.caption.push("≥: still in this state at the last sample.".into());
     sheet
 }
 
 fn trees(trees: &[Tree]) -> Sheet {
-    let title = "What a server consists of while three clients are connected";
+    let title = "Processes and threads of a server while three clients are connected";
     let mut sheet = Sheet::new("trees", title, trees.len());
     sheet.words("server", trees.iter().map(|tree| tree.server.clone()));
     let mut count = |name: &str, of: &dyn Fn(&Tree) -> usize| {
@@ -248,7 +253,7 @@ fn screen(trees: &[Tree]) -> Screen {
     });
     Screen {
         title: "Processes and threads of each server".into(),
-        shows: "Threads beside a process's first one are counted, with their name in braces."
+        shows: "The threads of a process, beside its first, are counted with their name in braces."
             .into(),
         text: each.collect::<Vec<_>>().join("\n"),
     }

@@ -104,7 +104,7 @@ fn who_waited_and_who_kept_time_wait_is_told_from_what_was_seen() {
         &said,
         "thread-per-client, the client closes first: TIME_WAIT was on the server's side in 0 of 2 connections and on the client's in 2, the side that closed first."
     ));
-    assert!(has(&said, "TIME_WAIT stayed for 60.0 s to 60.1 s in 4 connections"), "{said:#?}");
+    assert!(has(&said, "TIME_WAIT lasted 60.0 s to 60.1 s in 4 connections"), "{said:#?}");
     assert!(has(
         &said,
         "the client's end was seen in ESTABLISHED, CLOSE_WAIT; the server's end in ESTABLISHED, FIN_WAIT2, TIME_WAIT."
@@ -125,15 +125,16 @@ fn how_long_time_wait_stays_is_not_said_where_it_was_not_waited_for() {
     assert!(
         has(
             &said,
-            "TIME_WAIT was still there when the lab ended, 2.40 s after it had begun: how long it stays was not measured. Linux's constant for it is TCP_TIMEWAIT_LEN, 60 s."
+            "TIME_WAIT still lasted when the lab ended, 2.40 s after it began, so its duration is unknown. Linux's \
+             constant for it is TCP_TIMEWAIT_LEN, 60 s."
         ),
         "{said:#?}"
     );
-    assert!(!has(&said, "TIME_WAIT stayed"), "{said:#?}");
+    assert!(!has(&said, "TIME_WAIT lasted"), "{said:#?}");
     let mut wrong = one_by_one(None);
     wrong.closes_first = Side::Client;
     let said = sentences::states_sentences(&measured(vec![wrong]));
-    assert!(has(&said, "which is not what closing first alone explains"), "{said:#?}");
+    assert!(has(&said, "; closing first does not explain this"), "{said:#?}");
     let mut unseen = one_by_one(None);
     unseen.clients.iter_mut().for_each(|client| client.server.truncate(1));
     let said = sentences::states_sentences(&measured(vec![unseen]));

@@ -74,7 +74,8 @@ fn one(model: &str, words: &[&str]) -> Result<Tree> {
 }
 
 fn of_server(process: &Process) -> Result<OfServer> {
-    let stat = process.stat().context("a process of the server went while it was looked at")?;
+    let stat =
+        process.stat().context("a process of the server ended while the lab read its state")?;
     let mut threads: Vec<String> = Vec::new();
     for task in process.tasks()?.flatten().filter(|task| task.tid != process.pid()) {
         // A thread that has just ended does not count.

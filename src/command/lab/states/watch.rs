@@ -90,7 +90,7 @@ fn look(server: SocketAddr, clients: &[SocketAddr], at_s: f64, ends: &mut Vec<En
     let pid = i32::try_from(std::process::id())?;
     let at = |port| {
         let found = sockets::at_port(pid, port, &CONNECTED);
-        found.map(|(found, _)| found).context("the kernel does not tell the states of sockets")
+        found.map(|(found, _)| found).context("the kernel does not report the states of sockets")
     };
     let at_server = at(server.port())?;
     for client in clients {

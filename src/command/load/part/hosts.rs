@@ -1,4 +1,4 @@
-//! Lists of hosts as Slurm writes them.
+//! Host lists in Slurm's notation.
 
 /// The first host of a list such as `node[003-010,12],login1`.
 pub(super) fn first(list: &str) -> Option<String> {

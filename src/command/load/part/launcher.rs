@@ -1,9 +1,9 @@
-//! Which part of a load this process makes, as the environment of a launcher says it.
+//! The part of a load that this process sends, according to a launcher's environment variables.
 //!
-//! The rule: a process is a part where its launcher started it as one of several tasks. Of Slurm
-//! that is a task of a step of `srun`: a batch script, a shell of `salloc` and what runs in them
-//! have variables of the job, and make the whole load. All that says which part, options included,
-//! has to agree.
+//! The rule: a process is a part if its launcher started it as one of several tasks. With Slurm,
+//! that is a task of a step of `srun`. A batch script, a shell of `salloc` and their children have
+//! variables of the job, and send the whole load. All sources of the part's number, options
+//! included, have to agree.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ const SLURM_STEP_MAX: u64 = 0xffff_fff0;
 /// The number of parts, where the launcher does not say it.
 pub(super) const PARTS: &str = "C10K_PARTS";
 
-/// What is read of the environment.
+/// The result of reading the environment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LauncherArg {
     /// Whichever launcher there is
@@ -40,7 +40,8 @@ pub enum LauncherArg {
     Pmix,
 }
 
-/// A launcher by name, the variable that says which part, and the one that says of how many.
+/// A launcher: its name, the variable with the part's number, and the variable with the number of
+/// parts.
 type Known = (LauncherArg, &'static str, &'static str, Option<&'static str>);
 
 const KNOWN: [Known; 5] = [
@@ -63,8 +64,7 @@ impl Environment<'_> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let number = text.parse().map_err(|_| {
             usage(format!(
-                "{name}={text} is no number: it should say which part of the load to make; unset \
-                 it, or add --launcher none for the whole load"
+                "{name}={text} is not the number of a part: unset it, or add --launcher none to send the whole load"
             ))
         })?;
         Ok(Some(number))
@@ -81,9 +81,9 @@ pub(super) struct Told {
 /// Which part is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// The whole load, and what to say about variables that were not taken for a part.
+    /// The whole load, with a note about variables that were ignored.
     Whole(Option<String>),
-    /// Part `k` of `n`, and the launcher that says so, if it was not the options alone.
+    /// Part `k` of `n`, and the launcher, unless options alone decided.
     Part { k: u64, n: u64, launcher: Option<LauncherRecord> },
 }
 
@@ -97,9 +97,8 @@ impl Sayings {
         match self.0.iter().find(|(_, other)| other != number) {
             None => Ok(Some(*number)),
             Some((name, other)) => Err(usage(format!(
-                "{first}={number} and {name}={other} contradict each other about which part of the \
-                 load to make: name the launcher that is meant with --launcher, or add --launcher \
-                 none and say it with --shard"
+                "{first}={number} and {name}={other} contradict each other: choose the launcher with --launcher, or \
+                 add --launcher none and choose the part with --shard"
             ))),
         }
     }
@@ -109,10 +108,10 @@ impl Sayings {
     }
 }
 
-/// Reads the environment beside the options.
+/// Reads the environment and the options.
 ///
 /// # Errors
-/// Where what is there contradicts itself, with the names.
+/// When they contradict each other, with the names.
 pub(super) fn read(arg: LauncherArg, env: &Environment<'_>, told: Told) -> Result<Reading> {
     let (mut part, mut of) = (Sayings::default(), Sayings::default());
     let mut names = Vec::new();
@@ -124,8 +123,8 @@ pub(super) fn read(arg: LauncherArg, env: &Environment<'_>, told: Told) -> Resul
         known.retain(|known| known.0 != LauncherArg::Slurm || is_task_of_step(env));
     } else if arg == LauncherArg::Slurm && !is_task_of_step(env) {
         return Err(usage(
-            "--launcher slurm: this process is no task of a step (SLURM_STEP_ID is not that of \
-             srun): start it with srun",
+            "--launcher slurm: this process is not a task of a step (SLURM_STEP_ID is not that of srun): start it \
+             with srun",
         ));
     }
     for (_, name, rank, size) in known {
@@ -136,8 +135,8 @@ pub(super) fn read(arg: LauncherArg, env: &Environment<'_>, told: Told) -> Resul
         }
         if let (None, Some(size)) = (k, size) {
             return Err(usage(format!(
-                "{size} is there and {rank} is not: nothing says which part of the load to make; \
-                 add --shard K/N, or --launcher none for the whole load"
+                "{size} is set but {rank} is not, so the number of the part is unknown: add --shard K/N, or \
+                 --launcher none to send the whole load"
             )));
         }
         names.push(*name);
@@ -166,15 +165,15 @@ fn both(names: Vec<&str>, part: &Sayings, of: &Sayings, note: Option<String>) ->
         (None, None) => return Ok(Reading::Whole(note)),
         (Some(_), None) => {
             return Err(usage(format!(
-                "{} says which part of the load to make and nothing says of how many: add --parts \
-                 N (or {PARTS}=N), or --launcher none for the whole load",
+                "{} gives the number of the part, but the number of parts is unknown: add --parts N (or {PARTS}=N), \
+                 or --launcher none to send the whole load",
                 part.0[0].0
             )));
         }
         (None, Some(_)) => {
             return Err(usage(format!(
-                "{} says how many parts the load has and nothing says which one to make: start it \
-                 by a launcher, or add --shard K/N",
+                "{} gives the number of parts, but the number of this part is unknown: start the process by a \
+                 launcher, or add --shard K/N",
                 of.0[0].0
             )));
         }
@@ -182,7 +181,7 @@ fn both(names: Vec<&str>, part: &Sayings, of: &Sayings, note: Option<String>) ->
     };
     if k >= n {
         return Err(usage(format!(
-            "{}={k} is no part of {}={n}: parts are counted from 0",
+            "{}={k} is not below {}={n}: parts are counted from 0",
             part.0[0].0, of.0[0].0
         )));
     }
@@ -200,7 +199,7 @@ pub(super) fn is_task_of_step(env: &Environment<'_>) -> bool {
     step.is_some_and(|step: u64| step < SLURM_STEP_MAX) && env.text("SLURM_PROCID").is_some()
 }
 
-/// What to say of a job of several tasks to a process that is none of them.
+/// The note to a process of a job with several tasks that is not one of them.
 fn outside_of_steps(env: &Environment<'_>) -> Result<Option<String>> {
     if is_task_of_step(env) {
         return Ok(None);
@@ -208,8 +207,8 @@ fn outside_of_steps(env: &Environment<'_>) -> Result<Option<String>> {
     let tasks = env.number("SLURM_NTASKS")?.filter(|tasks| *tasks > 1);
     Ok(tasks.map(|tasks| {
         format!(
-            "SLURM_NTASKS={tasks}, but this process is no task of a step: it makes the whole load; \
-             start it with srun for {tasks} parts"
+            "SLURM_NTASKS={tasks}, but this process is not a task of a step, so it sends the whole load; start it \
+             with srun for {tasks} parts"
         )
     }))
 }

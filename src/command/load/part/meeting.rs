@@ -1,9 +1,10 @@
 //! The parts of a load meet before it: part 0 listens, the others connect.
 //!
-//! Each says which part of which load it makes, compares its clock with part 0's, and says when its
-//! connections to the server are open. When all are, part 0 says when the load begins, and they
-//! part. Whoever does not come, comes twice or with another load is named, and then there is no
-//! start. Why so, and not by a file or by the job's start: docs/decisions.md.
+//! Each part says which part of which load it sends, compares its clock with that of part 0, and
+//! reports when its connections to the server are open. When all are open, part 0 announces the
+//! start, and the meeting ends. If a part is missing, comes twice or has another load, all parts
+//! name it, and there is no start. docs/decisions.md says why the parts meet instead of using a
+//! file or the start of the job.
 
 mod clock;
 mod first;
@@ -38,7 +39,7 @@ pub(crate) struct Terms {
     /// When the load is to begin, if that is given.
     pub(crate) start_at: Option<Duration>,
     pub(crate) version: String,
-    /// What has to be the same of all parts, by name.
+    /// Settings that must be equal in all parts, by name.
     pub(crate) load: BTreeMap<String, Value>,
 }
 

@@ -1,4 +1,4 @@
-//! A trial that begins together with those of other generators.
+//! A trial that starts together with those of other generators.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Adding up what is in order of time: slices and steps.
+//! Adding up series in time: slices and steps.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Every counter of TCP by its name, and what it is since an earlier reading.
+//! Every counter of TCP by its name, and its change since an earlier reading.
 
 use super::*;
 

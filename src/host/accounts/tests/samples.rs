@@ -1,5 +1,5 @@
-//! What differs between two samples, by made-up ones; and real processes, whose accounts the kernel
-//! also gives in files that are read by hand here.
+//! Differences between two samples, with synthetic ones; and real processes, whose accounts the
+//! test also reads from the kernel's files.
 
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};

@@ -102,7 +102,7 @@ fn who_leads_where_and_where_it_changes_is_said() {
         ),
         "{text}"
     );
-    assert!(text.contains("many: below about "), "{text}");
+    assert!(text.contains("many: for connections below about "), "{text}");
     assert!(!text.contains("not surely") && !text.contains("generator"), "{text}");
 }
 

@@ -17,7 +17,7 @@ pub(super) fn rounds_answer(summary: &Summary) -> Vec<String> {
         summary.workloads().iter().map(|workload| line(summary, workload)).collect();
     if lines.is_empty() {
         lines.push(format!(
-            "No answer: no valid trial was left; {}.",
+            "No answer: there is no valid trial; {}.",
             spoiled(rounds).unwrap_or_else(|| "none was made".into())
         ));
     }
@@ -154,9 +154,9 @@ mod tests {
         let start = "echo (requests that wait 5.00 ms): epoll costs the least CPU per request: 11.8 us. Surely \
                      worse than epoll: thread-per-client (2.3";
         assert!(said[0].starts_with(start), "{said:?}");
-        let reliable = "15 rounds in 1m 52s, until the time was over. The comparisons of each workload hold \
-                        simultaneously with 95 % confidence, over all interim looks (after round 12, 15). 38 trials were spoiled from outside \
-                        (steal: 38), set aside and repeated.";
+        let reliable = "15 rounds in 1m 52s, until the time limit was reached. The comparisons of each workload \
+                        hold simultaneously with 95 % confidence, over all interim looks (after round 12, 15). 38 \
+                        trials were spoiled from outside (steal: 38), set aside and repeated.";
         assert_eq!(&said[1..], [reliable]);
     }
 
@@ -175,7 +175,7 @@ mod tests {
     fn without_a_trial_that_counts_there_is_no_answer_and_the_reason() {
         let said = answer(Vec::new(), 45);
         let start =
-            "No answer: no valid trial was left; 45 trials were spoiled from outside (steal: 45)";
+            "No answer: there is no valid trial; 45 trials were spoiled from outside (steal: 45)";
         assert!(said[0].starts_with(start), "{said:?}");
     }
 }

@@ -37,7 +37,7 @@ pub(super) const LOADS: &[Load] = &[
     ),
     Load::of(
         "idle",
-        "Few clients that ask beside an idle crowd",
+        "Few active clients beside many idle ones",
         ("idle", "beside-idle-connections5000"),
         "c10k run idle --workloads beside-idle-connections5000 --repeat 10",
     ),
@@ -49,7 +49,7 @@ pub(super) const LOADS: &[Load] = &[
     ),
     Load::of(
         "busy",
-        "Ten thousand clients that all ask",
+        "Ten thousand active clients",
         ("connections", "asking-connections10000"),
         "c10k run connections --workloads asking-connections10000 --repeat 10",
     ),
@@ -79,13 +79,13 @@ pub(super) const LOADS: &[Load] = &[
     ),
     Load::of(
         "overload",
-        "Overload and afterwards",
+        "Overload and recovery",
         ("overload", "up-and-back"),
         "c10k run overload --workloads up-and-back --repeat 10",
     ),
     Load::of(
         "come-and-go",
-        "Clients that come for fifty requests",
+        "Clients that leave after fifty requests",
         ("classroom", "fifty-requests-connections1000"),
         "c10k run classroom --workloads fifty-requests-connections1000 --repeat 10",
     ),

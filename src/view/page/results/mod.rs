@@ -1,4 +1,4 @@
-//! The page of what all kept runs answer, load by load: `docs/results.md`. It repeats standings and
+//! The results of all committed runs, load by load: `docs/results.md`. It repeats standings and
 //! recommendations, and judges nothing itself.
 
 mod loads;
@@ -22,27 +22,28 @@ const HEAD: &str = "\
 # Results by load
 
 `c10k report --answers results > docs/results.md` writes this page, and a test compares both.
-Each section is one load. It names the models that cannot be told from the best, then those that
-surely lose and by how much. Brackets hold 95 % intervals. Each line links to its data.
+Each section is one load. It names the models that cannot be distinguished from the best,
+then the models that are surely worse, and by how much. Brackets hold 95 % intervals. Each line
+links to its data.
 Take the figures of your own machine: `c10k advise` measures your load.
 ";
 
-/// A run that is kept in a folder of its machine.
+/// A run in a folder of its machine.
 struct Kept {
     dir: PathBuf,
     summary: Summary,
 }
 
-/// The page of all runs in the folders below `dir`, with links as from a neighbour of it. A run that lies in `dir`
-/// itself is new and not kept.
+/// The page of all runs in the folders below `dir`, with links relative to a sibling of `dir`. It
+/// skips runs in `dir` itself, which are new.
 ///
 /// # Errors
-/// When there is none, or one cannot be read.
+/// When there is no run, or a run cannot be read.
 pub(crate) fn page(dir: &Path) -> Result<String> {
     let kept = kept(dir)?;
     if kept.is_empty() {
         return Err(usage(format!(
-            "{0} holds no kept run: move a run to a folder of its machine, as in {0}/20260101-laptop/",
+            "{0} has no run in a folder of its machine: move runs to such a folder, as in {0}/20260101-laptop/",
             dir.display()
         )));
     }

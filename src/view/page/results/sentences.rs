@@ -17,22 +17,22 @@ const NAMED: usize = 5;
 /// The sentences about a workload.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
-    /// The models that cannot be distinguished from the best, or that this is not known.
+    /// The models that cannot be distinguished from the best, or the reason why there are none.
     pub(crate) best: String,
     /// The models that surely lose, the nearest first.
     pub(crate) losses: Vec<String>,
-    /// The models that are not known, why the losers lose, and how noisy the machine was.
+    /// The undecided models, the causes of losses, and the noise floor.
     pub(crate) notes: Vec<String>,
 }
 
 impl Said {
-    /// Nothing but this.
+    /// Only this sentence.
     fn only(best: String) -> Self {
         Self { best, ..Self::default() }
     }
 }
 
-/// The sentences; `command` repeats the measurement of what was not judged.
+/// The sentences; `command` repeats the measurement if something is undecided.
 pub(super) fn load_sentences(
     summary: &Summary,
     workload: &str,
@@ -42,7 +42,7 @@ pub(super) fn load_sentences(
     let found = summary.standings_of(workload).zip(summary.recommendations.first());
     let Some((standings, take)) = found else {
         return Said::only(format!(
-            "No answer: no model serves all its clients in trials enough. This measures again: `{command}`."
+            "No answer: no model serves all its clients in enough trials. To measure again: `{command}`."
         ));
     };
     let metric = named(&standings.metric).unwrap_or(CAPACITY);
@@ -55,11 +55,11 @@ pub(super) fn load_sentences(
     let losers = losers(&metric, standings);
     let mut notes = open(&metric, take, standings, &cells);
     if !notes.is_empty() {
-        notes.push(format!("More trials may decide: `{command}`."));
+        notes.push(format!("More trials may decide this: `{command}`."));
     }
     notes.extend(
         cells.iter().filter(|cell| cell.starves()).map(|cell| {
-            format!("`{}` starves some of its clients, so it has no rank.", cell.model)
+            format!("`{}` starves some of its clients, so it is not ranked.", cell.model)
         }),
     );
     notes.extend(grouped(&summary.excluded).into_iter().map(|Group { models, reason, .. }| {
@@ -76,7 +76,7 @@ pub(super) fn load_sentences(
     notes.extend(noise.map(|floor| {
         let percent = floor.smallest_detectable * 100.0;
         format!(
-            "`{}`, measured twice, differs from itself by up to {percent:.0} %: less tells nothing.",
+            "`{}`, measured twice, differs from itself by up to {percent:.0} %: smaller differences mean nothing.",
             floor.model
         )
     }));
@@ -91,7 +91,7 @@ fn hint(metric: &Metric, best: Option<&Cell>, trials: usize, command: &str) -> S
     });
     let support = if trials == 1 { "trial supports" } else { "trials support" };
     format!(
-        "No answer: {trials} {support} no verdict, and it takes {TRIALS_MIN}.{median} This answers it: `{command}`."
+        "No answer: {trials} {support} no verdict; {TRIALS_MIN} are needed.{median} To get one: `{command}`."
     )
 }
 
@@ -107,7 +107,7 @@ fn best<'a>(
     let unit = if metric.is(&CAPACITY) { " replies/s" } else { "" };
     let show = |value: f64| metric::show(metric.name, value);
     let values = match &values[..] {
-        [] => "not known".into(),
+        [] => "unknown".into(),
         [one] => format!("{}{unit}", show(*one)),
         [least, .., most] => format!("{} to {}{unit}", show(*least), show(*most)),
     };
@@ -119,7 +119,7 @@ fn best<'a>(
         ),
         (1, Sureness::Partly) => format!("{names} has the best {words}: {values}."),
         (1, Sureness::Sure) => format!("{names} is the best by {words}: {values}."),
-        _ => format!("{names} cannot be told from the best by {words}: {values}."),
+        _ => format!("{names} cannot be distinguished from the best by {words}: {values}."),
     }
 }
 
@@ -141,7 +141,7 @@ fn times(metric: &Metric, other: &Standing, best: &str) -> Option<String> {
     let (model, low, high) = (&other.model, interval.low, interval.high);
     let times = format!("{ratio:.2} [{low:.2}, {high:.2}] times");
     Some(if other.metric.is_some() || metric.is(&CAPACITY) {
-        format!("`{model}` serves {times} what `{best}` serves.")
+        format!("`{model}` serves {times} as much as `{best}`.")
     } else if metric.is(&SERVER_CPU) {
         format!("`{model}` takes {times} the CPU of `{best}`.")
     } else {
@@ -155,7 +155,7 @@ fn loss(metric: &Metric, standings: &Standings, losers: &[&Standing]) -> Vec<Str
         && losers.len() > NAMED
     {
         let between = list(between.iter().map(|other| other.model.as_str()));
-        let between = format!("Between them lie {between}.");
+        let between = format!("In between: {between}.");
         return [said(least), Some(between), said(most)].into_iter().flatten().collect();
     }
     losers.iter().filter_map(said).collect()
@@ -175,8 +175,8 @@ fn open(
         let ratio = times(metric, other, &standings.best);
         let why = other.why_none.as_deref().unwrap_or("the interval is too wide");
         match ratio {
-            Some(ratio) => format!("Not decided: {} ({why}).", ratio.trim_end_matches('.')),
-            None => format!("Not decided: `{}` ({why}).", other.model),
+            Some(ratio) => format!("Undecided: {} ({why}).", ratio.trim_end_matches('.')),
+            None => format!("Undecided: `{}` ({why}).", other.model),
         }
     });
     said.collect()
@@ -193,15 +193,15 @@ fn why(worst: &Column<'_>, cheap: &Column<'_>) -> Vec<String> {
     let memory = |column: &Column<'_>| Some(column.cell.memory()?.median);
     let cost = cost(worst).zip(cost(cheap)).map(|(a, b)| {
         let (a, b) = (show_ns_f64(a), show_ns_f64(b));
-        format!("Why, in CPU: a request takes {a} of it in `{loser}`, {b} in `{winner}`.")
+        format!("CPU per request: {a} in `{loser}`, {b} in `{winner}`.")
     });
     let switches = switches(worst).zip(switches(cheap)).map(|(a, b)| {
         let (a, b) = (show_times(a), show_times(b));
-        format!("In context switches: a request makes {a} of them in `{loser}`, {b} in `{winner}`.")
+        format!("Context switches per request: {a} in `{loser}`, {b} in `{winner}`.")
     });
     let memory = memory(worst).zip(memory(cheap)).map(|(a, b)| {
         let (a, b) = (show_bytes(a), show_bytes(b));
-        format!("In memory: `{loser}` holds {a}, `{winner}` {b}.")
+        format!("Memory: {a} in `{loser}`, {b} in `{winner}`.")
     });
     [cost, switches, memory].into_iter().flatten().collect()
 }

@@ -35,7 +35,7 @@ fn the_section_says_what_is_sure_and_has_every_point() {
     );
     assert_eq!(top.into_string(), "");
     let html = section.into_string();
-    assert!(html.contains("fork is better by throughput, above it epoll."), "{html}");
+    assert!(html.contains("fork is better by throughput; above that, epoll."), "{html}");
     assert!(
         html.contains("How it scales") && html.contains("<th scope=\"row\">epoll</th>"),
         "{html}"

@@ -1,4 +1,4 @@
-//! The same of a server that is not ours, which is asked for one page.
+//! HTTP behaviours for other servers, which are asked for one page.
 
 use std::io::Write;
 use std::thread;
@@ -18,7 +18,7 @@ pub(super) fn kept_alive(case: &Case<'_>, page: &Page) -> Result<()> {
         client.exchange(&case.speech.question(n))?;
         ensure!(
             !client.is_over(),
-            "asked for {} in HTTP/1.1, the server closes after the reply",
+            "the server closes after its reply to {} in HTTP/1.1",
             page.path()
         );
     }
@@ -55,7 +55,11 @@ pub(super) fn two_lengths(case: &Case<'_>, page: &Page) -> Result<()> {
         let refused = (400..600).contains(&status);
         ensure!(refused || may_be_read, "{}: expected a refusal, got {status}", told());
         let rest = rest(&mut client).with_context(told)?;
-        ensure!(!rest.contains("HTTP/1."), "{}: the request behind it was answered too", told());
+        ensure!(
+            !rest.contains("HTTP/1."),
+            "{}: the server also answered the request behind it",
+            told()
+        );
     }
     case.serves()
 }
@@ -83,8 +87,8 @@ pub(super) fn oversize_head(case: &Case<'_>) -> Result<()> {
     match status? {
         Some(status) => ensure!((400..600).contains(&status), "{}: got {status}", told()),
         None => bail!(
-            "{}: expected an error (431) before the end, got the end alone; a server that closes \
-             with unread input resets, and destroys its reply",
+            "{}: expected an error (431) before the end of the connection, got only the end; a server that closes \
+             with unread input resets the connection and destroys its reply",
             told()
         ),
     }

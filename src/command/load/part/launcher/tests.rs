@@ -1,4 +1,4 @@
-//! Environments as launchers make them, and what is read in each.
+//! Environments of launchers, and the part that each gives.
 
 use super::{Environment, LauncherArg, Reading, Told, read};
 
@@ -106,11 +106,15 @@ fn contradictions_are_named() {
         (task(""), shard(2, 3), "SLURM_STEP_NUM_TASKS=4 and --shard N=3"),
         (task(""), parts(3), "SLURM_STEP_NUM_TASKS=4 and --parts=3"),
         ("JOB_COMPLETION_INDEX=1 C10K_PARTS=3".into(), parts(4), "C10K_PARTS=3 and --parts=4"),
-        ("JOB_COMPLETION_INDEX=1".into(), none, "JOB_COMPLETION_INDEX says which part"),
-        ("C10K_PARTS=3".into(), none, "C10K_PARTS says how many parts"),
-        ("PMI_SIZE=3".into(), none, "PMI_SIZE is there and PMI_RANK is not"),
-        ("PMI_RANK=x PMI_SIZE=3".into(), none, "PMI_RANK=x is no number"),
-        ("PMI_RANK=3 PMI_SIZE=3".into(), none, "PMI_RANK=3 is no part of PMI_SIZE=3"),
+        (
+            "JOB_COMPLETION_INDEX=1".into(),
+            none,
+            "JOB_COMPLETION_INDEX gives the number of the part",
+        ),
+        ("C10K_PARTS=3".into(), none, "C10K_PARTS gives the number of parts"),
+        ("PMI_SIZE=3".into(), none, "PMI_SIZE is set but PMI_RANK is not"),
+        ("PMI_RANK=x PMI_SIZE=3".into(), none, "PMI_RANK=x is not the number"),
+        ("PMI_RANK=3 PMI_SIZE=3".into(), none, "PMI_RANK=3 is not below PMI_SIZE=3"),
     ];
     for (words, told, named) in cases {
         let error = reading(LauncherArg::Auto, &words, told).expect_err(&words);

@@ -1,4 +1,4 @@
-//! How far this clock is from part 0's.
+//! The difference between this clock and that of part 0.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,12 @@ use super::words::{Answer, Heard, Said, Talk};
 use crate::base::units::ns;
 use crate::document::ClockRecord;
 
-/// The time is asked so often; the fastest answer counts.
+/// Number of time queries; the fastest answer counts.
 const EXCHANGES: usize = 32;
 /// An answer that takes longer does not come.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// One answer: when it was asked and answered by this clock, and what the other clock said.
+/// One answer: the times of query and answer by this clock, and the other clock's time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exchange {
     pub(super) asked_ns: u64,
@@ -25,8 +25,8 @@ impl Exchange {
         self.answered_ns.saturating_sub(self.asked_ns)
     }
 
-    /// The other clock read its time between the question and the answer, nobody knows when: in the
-    /// middle it is wrong by half of the time at most.
+    /// The other clock read its time between the query and the answer. Taking the middle errs by at
+    /// most half of that time.
     fn record(&self) -> ClockRecord {
         let half = self.round_trip().div_ceil(2);
         let middle = self.asked_ns.saturating_add(half);
@@ -45,7 +45,7 @@ pub(super) fn fastest(exchanges: &[Exchange]) -> ClockRecord {
         .map_or(ClockRecord::Unknown, Exchange::record)
 }
 
-/// Compares the clocks; a word that is no time is given back.
+/// Compares the clocks; a message that is not a time is returned.
 pub(super) fn compare(talk: &mut Talk) -> Result<ClockRecord, Option<Answer>> {
     let mut exchanges = Vec::with_capacity(EXCHANGES);
     for _ in 0..EXCHANGES {

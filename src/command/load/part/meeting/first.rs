@@ -1,4 +1,4 @@
-//! Part 0: whoever comes is asked who it is, and all are told when to begin.
+//! Part 0: it identifies all parts that connect, and tells them when to start.
 
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -14,11 +14,11 @@ use crate::document::ClockRecord;
 
 /// From when all are ready until the load begins: so that all have heard of it.
 const LEAD: Duration = Duration::from_millis(500);
-/// Of a start that was given, so much has to be left when all are ready.
+/// Time that must be left before a given start when all parts are ready.
 const LEFT_MIN: Duration = Duration::from_millis(50);
 /// How long part 0 stays after it has called the start off.
 const LINGER: Duration = Duration::from_secs(1);
-/// Who has not said who it is within this time is nobody.
+/// A connection that does not identify itself within this time is dropped.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
 
 /// What happens at the meeting.
@@ -38,7 +38,7 @@ enum Event {
         /// What it said last.
         why: Option<String>,
     },
-    /// It is no part of this load.
+    /// It is not a part of this load.
     Wrong {
         why: String,
     },
@@ -59,15 +59,15 @@ pub(super) fn listen(terms: &Terms) -> Result<TcpListener> {
         [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), (Ipv4Addr::UNSPECIFIED, port).into()];
     let listener = TcpListener::bind(any.as_slice()).map_err(|error| {
         untrusted(format!(
-            "part 0 cannot listen on port {port} for the other parts: {error}; name another place \
-             with --rendezvous HOST:PORT"
+            "part 0 cannot listen on port {port} for the other parts: {error}; choose another address with \
+             --rendezvous HOST:PORT"
         ))
     })?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
 
-/// Waits for all others and says when to begin.
+/// Waits for all other parts and announces the start.
 pub(super) fn host(listener: &TcpListener, terms: &Terms, link: &Link) -> Result<Agreed, String> {
     let (events, happened) = channel();
     let mut guests: Vec<Option<Guest>> = (1..terms.n).map(|_| None).collect();
@@ -89,7 +89,7 @@ pub(super) fn host(listener: &TcpListener, terms: &Terms, link: &Link) -> Result
     found.map(|at| Agreed { at, here: at, clock: same, hosts })
 }
 
-/// Whoever comes shortly after the start was called off hears why, too.
+/// A part that connects shortly after the cancellation also gets the reason.
 fn tell_the_late(
     listener: &TcpListener,
     terms: &Terms,
@@ -159,7 +159,7 @@ fn start(terms: &Terms) -> Result<Duration, String> {
         None => Ok(now() + LEAD),
         Some(at) if at >= now() + LEFT_MIN => Ok(at),
         Some(at) => Err(format!(
-            "the parts were ready {} after --start-at: choose a later one",
+            "the parts were ready {} after --start-at: choose a later time",
             humantime::format_duration(Duration::from_millis(
                 u64::try_from((now() + LEFT_MIN).saturating_sub(at).as_millis())
                     .unwrap_or(u64::MAX)
@@ -168,16 +168,13 @@ fn start(terms: &Terms) -> Result<Duration, String> {
     }
 }
 
-/// What an event means for those who are there.
+/// The effect of an event on the connected parts.
 fn attend(event: Event, guests: &mut [Option<Guest>]) -> Result<(), String> {
     match event {
         Event::Wrong { why } => Err(why),
         Event::Came { part, host, from, stream } => {
             if let Some(there) = guests.get(place_of(part)).and_then(Option::as_ref) {
-                let why = format!(
-                    "part {part} is doubled: one came from {} and another from {from}",
-                    there.from
-                );
+                let why = format!("part {part} came twice: from {} and from {from}", there.from);
                 let _ = say(&stream, &Answer::Off { why: why.clone() });
                 return Err(why);
             }
@@ -198,7 +195,7 @@ fn attend(event: Event, guests: &mut [Option<Guest>]) -> Result<(), String> {
     }
 }
 
-/// Who is not ready although the time is over.
+/// The parts that are not ready in time.
 fn missing(terms: &Terms, link: &Link, guests: &[Option<Guest>]) -> String {
     let numbered = || (1..).zip(guests);
     let absent: Vec<u64> =
@@ -212,7 +209,7 @@ fn missing(terms: &Terms, link: &Link, guests: &[Option<Guest>]) -> String {
     }
     let mut why = Vec::new();
     if !absent.is_empty() {
-        why.push(format!("{} of {} did not come", listed(&absent), terms.n));
+        why.push(format!("{} of {} did not connect", listed(&absent), terms.n));
     }
     if !slow.is_empty() {
         why.push(format!("{} had not opened all connections", listed(&slow)));
@@ -226,14 +223,14 @@ fn receive(stream: TcpStream, from: SocketAddr, terms: &Terms, events: &Sender<E
     let Ok(to_answer) = stream.try_clone() else { return };
     let _ = stream.set_nonblocking(false);
     let Ok(mut talk) = Talk::new(stream, HELLO_WITHIN) else { return };
-    // Others than parts may try a port that is open; they are nobody.
+    // Other programs may connect to an open port; they are ignored.
     let Heard::Said(Said::Hello { part, of, host, version, load }) = talk.hear() else { return };
     let mine = (terms.n, terms.version.as_str());
     if let Some(why) = stranger(part, from, (of, &version), mine).or_else(|| {
         let other = terms.load.iter().find(|(name, value)| load.get(*name) != Some(value))?;
         let theirs = load.get(other.0).map_or("nothing".into(), ToString::to_string);
         Some(format!(
-            "part {part} ({from}) makes another load: {} is {theirs} there and {} at part 0",
+            "part {part} ({from}) sends another load: its {} is {theirs}, that of part 0 is {}",
             other.0, other.1
         ))
     }) {
@@ -266,13 +263,13 @@ fn stranger(
     (n, mine): (u64, &str),
 ) -> Option<String> {
     if version != mine {
-        return Some(format!("part {part} ({from}) is of version {version}, part 0 of {mine}"));
+        return Some(format!("part {part} ({from}) has version {version}, part 0 has {mine}"));
     }
     if of != n {
-        return Some(format!("part {part} ({from}) is one of {of}, part 0 one of {n}"));
+        return Some(format!("part {part} ({from}) expects {of} parts, part 0 expects {n}"));
     }
     if part == 0 {
-        return Some(format!("part 0 is doubled: another came from {from}"));
+        return Some(format!("part 0 came twice: another is at {from}"));
     }
-    (part >= n).then(|| format!("part {part} ({from}) is none of {n}: they are counted from 0"))
+    (part >= n).then(|| format!("part {part} ({from}) is not below {n}: parts are counted from 0"))
 }

@@ -1,4 +1,4 @@
-//! A part that goes to where part 0 is.
+//! A part that connects to part 0.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
@@ -78,9 +78,8 @@ fn connect(terms: &Terms, link: &Link) -> Result<TcpStream, String> {
             Err(_) if link.gone().is_some() => return Err(link.gone().unwrap_or_default().into()),
             Err(error) if link.is_over() => {
                 return Err(format!(
-                    "part {} of {} did not find part 0 at {host}:{port} within {}: {error}; is it \
-                     running there? Otherwise say where with --rendezvous, or wait longer with \
-                     --gather",
+                    "part {} of {} did not find part 0 at {host}:{port} within {}: {error}; is it running there? \
+                     Otherwise give its address with --rendezvous, or wait longer with --gather",
                     terms.k,
                     terms.n,
                     humantime::format_duration(terms.gather)
@@ -91,7 +90,7 @@ fn connect(terms: &Terms, link: &Link) -> Result<TcpStream, String> {
     }
 }
 
-/// What part 0 says next.
+/// The next message of part 0.
 fn next(talk: &mut Talk, link: &Link, lost: &dyn Fn() -> String) -> Result<Answer, String> {
     loop {
         match talk.hear() {
@@ -116,6 +115,6 @@ fn leave(talk: &Talk, why: &str) -> String {
 fn unexpected(answer: Answer) -> String {
     match answer {
         Answer::Off { why } => why,
-        other => format!("part 0 said {other:?}, which means nothing here"),
+        other => format!("part 0 sent an unknown message: {other:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! Meetings of parts on threads: all that come are told the same.
+//! Meetings of parts on threads: all parts get the same answer.
 
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
@@ -83,7 +83,7 @@ fn a_start_that_was_given_is_kept_or_there_is_none() {
     assert!(with(at).iter().all(|one| one.as_ref().is_ok_and(|one| one.at == at)));
     for one in with(Duration::from_secs(1)) {
         let error = one.expect_err("it is over");
-        assert!(error.contains("choose a later one"), "{error}");
+        assert!(error.contains("choose a later time"), "{error}");
     }
 }
 
@@ -92,7 +92,7 @@ fn who_does_not_come_is_named_to_those_who_do() {
     let port = free_port();
     let short = |k| Terms { gather: Duration::from_millis(800), ..terms(k, 4, port) };
     for error in refused(vec![short(0), short(2)]) {
-        assert!(error.contains("parts 1, 3 of 4 did not come within 800ms"), "{error}");
+        assert!(error.contains("parts 1, 3 of 4 did not connect within 800ms"), "{error}");
     }
     let alone = refused(vec![Terms { gather: Duration::from_millis(50), ..terms(1, 2, port) }]);
     assert!(alone[0].contains("part 1 of 2 did not find part 0"), "{alone:?}");
@@ -105,15 +105,19 @@ fn who_comes_twice_or_with_another_load_is_named_to_all() {
         refused(vec![terms(0, 3, port), terms(1, 3, port), other(port)])
     };
     let doubled = with(&|port| terms(1, 3, port));
-    assert!(doubled.iter().all(|error| error.contains("part 1 is doubled")), "{doubled:?}");
+    assert!(doubled.iter().all(|error| error.contains("part 1 came twice")), "{doubled:?}");
     let load = [("--seed".to_string(), json!(2))];
     let other = with(&|port| Terms { load: load.clone().into(), ..terms(2, 3, port) });
-    let named = |error: &String| error.contains("makes another load: --seed is 2 there and 1 at");
+    let named =
+        |error: &String| error.contains("sends another load: its --seed is 2, that of part 0 is 1");
     assert!(other.iter().all(named), "{other:?}");
     let other = with(&|port| Terms { version: "0".into(), ..terms(2, 3, port) });
-    assert!(other.iter().all(|error| error.contains("is of version 0, part 0 of 1")), "{other:?}");
+    assert!(other.iter().all(|error| error.contains("has version 0, part 0 has 1")), "{other:?}");
     let other = with(&|port| terms(2, 4, port));
-    assert!(other.iter().all(|error| error.contains("is one of 4, part 0 one of 3")), "{other:?}");
+    assert!(
+        other.iter().all(|error| error.contains("expects 4 parts, part 0 expects 3")),
+        "{other:?}"
+    );
 }
 
 #[test]

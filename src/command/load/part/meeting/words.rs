@@ -1,4 +1,4 @@
-//! What parts say to each other: a line of JSON each.
+//! The messages between parts: one line of JSON each.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, ErrorKind, Read as _, Write};
@@ -9,16 +9,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A line is no longer: whoever says more is not one of us.
+/// Maximum length of a line; a longer one does not come from a part.
 const LINE_MAX: u64 = 64 * 1024;
 
-/// What a part says to part 0.
+/// A message from a part to part 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Said {
-    /// Who it is and what load it makes.
+    /// The part's identity and its load.
     Hello { part: u64, of: u64, host: String, version: String, load: BTreeMap<String, Value> },
-    /// It asks for the time.
+    /// It requests the time.
     Time,
     /// Its connections are open.
     Ready,
@@ -26,38 +26,38 @@ pub(super) enum Said {
     Leaves { why: String },
 }
 
-/// What part 0 says.
+/// A message from part 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Answer {
-    /// It belongs here.
+    /// The part is accepted.
     Welcome,
     /// The time, by the clock of part 0.
     Time { unix_ns: u64 },
     /// When the load begins, by the clock of part 0, and where each part runs.
     Start { unix_ns: u64, hosts: Vec<String> },
-    /// There is no start, and why.
+    /// There is no start, with the reason.
     Off { why: String },
 }
 
 /// One end of a conversation.
 pub(super) struct Talk {
     reader: BufReader<TcpStream>,
-    /// What has come of the next line.
+    /// The received beginning of the next line.
     line: Vec<u8>,
 }
 
-/// What came of listening.
+/// The result of waiting for a message.
 pub(super) enum Heard<T> {
     Said(T),
     /// Nothing within the time that the socket has for it.
     Nothing,
-    /// The other end is gone, or is not one of us.
+    /// The other end is gone, or is not a part.
     End,
 }
 
 impl Talk {
-    /// Listens for `patience` at a time.
+    /// Waits for `patience` at a time.
     pub(super) fn new(stream: TcpStream, patience: Duration) -> std::io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(patience))?;
@@ -89,7 +89,7 @@ impl Talk {
     }
 }
 
-/// Says it in one write.
+/// Sends it in one write.
 pub(super) fn say(mut stream: &TcpStream, words: &impl Serialize) -> std::io::Result<()> {
     let mut line = serde_json::to_vec(words)?;
     line.push(b'\n');
