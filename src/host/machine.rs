@@ -7,6 +7,7 @@ mod root;
 mod timekeeping;
 mod topology;
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -21,7 +22,7 @@ pub use root::Root;
 pub use timekeeping::{TimeOfDay, clock_bound, time_of_day};
 pub use topology::{Placement, Topology};
 
-/// The machine as results name it. Takes a few milliseconds, for the calibration of `WORK`.
+/// The machine as results name it. The first time it takes a few milliseconds, for the calibration of `WORK`.
 #[must_use]
 pub fn host() -> Host {
     let root = Root::of_this_machine();
@@ -51,9 +52,14 @@ pub fn host() -> Host {
     }
 }
 
-/// CPU time of one round of `WORK`, in picoseconds: the fastest of several tries, since
-/// everything that disturbs a try makes it slower.
+/// CPU time of one round of `WORK`, in picoseconds. A process finds it out once.
 fn work_round_ps() -> u64 {
+    static FOUND: OnceLock<u64> = OnceLock::new();
+    *FOUND.get_or_init(fastest_round_ps)
+}
+
+/// The fastest of several tries, since everything that disturbs a try makes it slower.
+fn fastest_round_ps() -> u64 {
     const ROUNDS: u64 = 5_000;
     let work = Work { rounds: ROUNDS, wait: Duration::ZERO, reply_bytes: 0 };
     let try_once = |_| {
