@@ -18,8 +18,8 @@ pub struct ReportArgs {
     /// Also write the page to this file
     #[arg(long, value_name = "FILE")]
     pub page: Option<PathBuf>,
-    /// Rebuild the page in the run's folder, and add fields to its summary that an earlier version
-    /// lacked
+    /// Rebuild the page and figures.json in the run's folder, and add fields to its summary that an
+    /// earlier version lacked
     #[arg(long)]
     pub write: bool,
     /// Print one page with the results of all runs below DIR, load by load, as docs/results.md
