@@ -25,9 +25,9 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
     };
     Lesson {
         question: vec![
-            "A server with one thread serves a client to the end before it accepts the next. A server \
-             with a thread per client serves all at once. Several clients can be connected to either: \
-             with one thread, the concurrency is only apparent."
+            "A server with one thread serves a client to the end before it accepts the next. A server with a thread \
+             per client serves all at once. Several clients can be connected to either: with one thread, the \
+             concurrency is only apparent."
                 .into(),
             format!(
                 "Here {CLIENTS} clients connect shortly after each other. The server greets each client. The client \
@@ -66,14 +66,13 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
              greeting. Both servers answer in well under a millisecond, yet with one of them a \
              client waited for seconds."
                 .into(),
-            "The server's own clock. It starts when the connection is accepted, so it misses the \
-             wait in the queue."
+            "The server's own clock. It starts when the connection is accepted, so it misses the wait in the queue."
                 .into(),
             "\"Concurrent\" is not \"parallel\": these threads sleep nearly all the time, and one \
              processor would serve them just as well. For computing requests see c10k run work."
                 .into(),
-            "Short visits. With clients that stay for a millisecond both drawings would look the \
-             same: the second client waits for the length of the first visit."
+            "Short visits. With clients that stay for a millisecond both drawings would look the same: the second \
+             client waits for the length of the first visit."
                 .into(),
         ],
         questions: vec![
