@@ -6,9 +6,9 @@ mod reading;
 mod saved;
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::support::c10k;
-use crate::support::page;
+use crate::support::{c10k, page};
 use c10k::document::{Summary, Trial};
 use c10k::store::packed::PACKED;
 use c10k::store::read_json;
@@ -34,6 +34,15 @@ impl Report {
         let page = std::fs::read_to_string(folder.path().join("report.html")).expect("a page");
         let summary = read_json(&folder.path().join("summary.json")).expect("a summary");
         Self { data: page::data(&page), page, summary, folder }
+    }
+
+    /// Of the run as it is: tests share it, as making it takes seconds.
+    fn committed() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Report>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let report = shared.upgrade().unwrap_or_else(|| Arc::new(Self::of(|_| ())));
+        *shared = Arc::downgrade(&report);
+        report
     }
 
     fn figure(&self, id: &str) -> &Value {
@@ -86,7 +95,7 @@ fn quantile(cell: &Value, q: f64) -> &Value {
 
 #[test]
 fn the_page_needs_nothing_else_and_is_small_enough() {
-    let report = Report::of(|_| ());
+    let report = Report::committed();
     page::assert_needs_nothing_else(&report.page);
     assert!(report.page.len() < 5_000_000, "{} bytes", report.page.len());
     for figure in report.data["figures"].as_array().expect("figures") {
@@ -98,8 +107,8 @@ fn the_page_needs_nothing_else_and_is_small_enough() {
 /// Whoever follows links, headings and what the page says about its numbers finds what they name.
 #[test]
 fn a_reader_finds_what_the_page_names() {
-    let (whole, swept) = (Report::of(|_| ()), swept());
-    for report in [&whole, &swept] {
+    let (whole, swept) = (Report::committed(), swept());
+    for report in [&*whole, &swept] {
         reading::assert_links_lead_somewhere(&report.page);
         reading::assert_headings_in_order(&report.page);
         let tables = report.page.matches("<table").count();
@@ -124,7 +133,7 @@ fn text_can_be_told_from_its_ground() {
 
 #[test]
 fn bars_and_dots_are_the_estimates_of_the_summary() {
-    let report = Report::of(|_| ());
+    let report = Report::committed();
     for cell in report.cells() {
         let workload = text(&cell["workload"]);
         let closed = cell["arrivals"]["kind"] == "closed";
@@ -149,7 +158,7 @@ fn bars_and_dots_are_the_estimates_of_the_summary() {
 
 #[test]
 fn quantiles_at_equal_load_are_those_of_the_summary() {
-    let report = Report::of(|_| ());
+    let report = Report::committed();
     let mut seen = 0;
     for cell in report.cells().into_iter().filter(|cell| cell["arrivals"]["kind"] != "closed") {
         let figure = report.figure(&format!("{}-load", text(&cell["workload"])));
@@ -166,7 +175,7 @@ fn quantiles_at_equal_load_are_those_of_the_summary() {
 
 #[test]
 fn dots_are_of_all_trials_together_with_the_spread_of_their_own() {
-    let report = Report::of(|_| ());
+    let report = Report::committed();
     let mut together = 0;
     for cell in report.cells() {
         let pooled = &quantile(cell, 0.99)["pooled"];
@@ -195,7 +204,7 @@ fn dots_are_of_all_trials_together_with_the_spread_of_their_own() {
 /// Of the committed run: trials that know too little each, and enough together.
 #[test]
 fn what_no_trial_knows_all_of_them_know_together() {
-    let report = Report::of(|_| ());
+    let report = Report::committed();
     let mut seen = 0;
     for cell in report.cells() {
         let trials = report.trials(cell);
@@ -243,7 +252,7 @@ fn as_clusters(trials: &[Trial], value: u64) -> f64 {
 
 #[test]
 fn curves_are_of_the_histograms_of_all_trials() {
-    let report = Report::of(|_| ());
+    let report = Report::committed();
     for cell in report.cells() {
         let mut all = Histogram::<u64>::new_with_bounds(1, 3_600_000_000_000, 3).expect("bounds");
         for trial in report.trials(cell) {
@@ -262,7 +271,7 @@ fn curves_are_of_the_histograms_of_all_trials() {
 
 #[test]
 fn lines_in_time_are_the_slices_of_the_trial_with_the_median() {
-    let report = Report::of(|_| ());
+    let report = Report::committed();
     for cell in report.cells() {
         let figure = report.figure(&format!("{}-time", text(&cell["workload"])));
         let row = row(figure, &cell["model"]);
@@ -284,7 +293,7 @@ fn lines_in_time_are_the_slices_of_the_trial_with_the_median() {
 
 #[test]
 fn the_committed_summary_is_what_report_makes() {
-    let report = Report::of(|_| ());
+    let report = Report::committed();
     let committed: Value = read_json(&Path::new(RUN).join("summary.json")).expect("a summary");
     assert_eq!(committed, report.summary, "c10k report --write {RUN}");
 }
