@@ -62,9 +62,8 @@ pub(super) fn lesson(measured: &Measured) -> Lesson {
             "\"It is connected, so it is served.\" connect() returns when the kernels have completed the handshake. \
              The server may even be stopped in a debugger."
                 .into(),
-            "Response times. They run from a message to its reply and exclude the wait before the \
-             greeting. Both servers answer in well under a millisecond, yet with one of them a \
-             client waited for seconds."
+            "Response times. They run from a message to its reply and exclude the wait before the greeting. Both \
+             servers answer in well under a millisecond, yet with one of them a client waited for seconds."
                 .into(),
             "The server's own clock. It starts when the connection is accepted, so it misses the wait in the queue."
                 .into(),
