@@ -16,6 +16,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(App::Echo, "once_admits_one_of_many", once_of_many),
     row(App::Echo, "until_idle_ends_with_the_last_of_several", until_idle),
     row(App::Clock, "enter_closes_all", enter),
+    row(App::Clock, "a_console_that_ignores_hangups_serves", ignoring),
     row(App::Clock, "the_menu_closes_the_listening_socket_alone", menu_1).concurrent(),
     row(App::Clock, "the_menu_closes_all_whatever_was_answered_before", menu_2),
     row(App::Clock, "the_menu_leaves_without_closing_anything", menu_3),
@@ -71,8 +72,12 @@ struct Attended {
 }
 
 fn attend(model: &Model) -> Attended {
+    attend_started_by(&[], model)
+}
+
+fn attend_started_by(command: &[&str], model: &Model) -> Attended {
     let serve = ["serve", "--console", "--model", model.name, "--listen", "127.0.0.1:0"];
-    let mut terminal = Terminal::new(&[&serve[..], &["--app", "clock"]].concat());
+    let mut terminal = Terminal::started_by(command, &[&serve[..], &["--app", "clock"]].concat());
     terminal.shows(" listens at ");
     let address = terminal.shows(" (process ").parse().expect("an address");
     let pid = terminal.shows(",").parse().ok().and_then(Pid::from_raw).expect("a process id");
@@ -104,7 +109,15 @@ impl Attended {
 }
 
 fn enter(model: &'static Model) {
-    let mut console = attend(model);
+    serves_until_enter(attend(model));
+}
+
+/// As nohup(1) starts a program.
+fn ignoring(model: &'static Model) {
+    serves_until_enter(attend_started_by(&["env", "--ignore-signal=HUP"], model));
+}
+
+fn serves_until_enter(mut console: Attended) {
     let mut client = console.client();
     console.terminal.types("\r");
     assert_eq!(client.line(), "Bye: the server is closing\n");

@@ -22,6 +22,11 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts it with these arguments.
     pub(crate) fn new(arguments: &[&str]) -> Self {
+        Self::started_by(&[], arguments)
+    }
+
+    /// Likewise, by a command such as nohup(1) that runs it in its place.
+    pub(crate) fn started_by(command: &[&str], arguments: &[&str]) -> Self {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
             .expect("a pseudo-terminal");
         grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("a pseudo-terminal");
@@ -32,7 +37,9 @@ impl Terminal {
         let other_end = || Stdio::from(theirs.try_clone().expect("a descriptor"));
         // In a session whose terminal it is: that is told when the terminal goes away.
         let child = Command::new("setsid")
-            .args(["--ctty", env!("CARGO_BIN_EXE_c10k")])
+            .arg("--ctty")
+            .args(command)
+            .arg(env!("CARGO_BIN_EXE_c10k"))
             .args(arguments)
             .env("TERM", "xterm")
             .stdin(other_end())

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use super::client::CheckClient;
+use super::client::{self, CheckClient};
 use crate::workload::speech::Speech;
 
 /// Between two questions. It is to be there all the time, not to be a load.
@@ -42,9 +42,12 @@ impl Companion {
         idle_timeout: Option<Duration>,
     ) -> Result<Self> {
         let conversation = Conversation { address, speech, patience, idle_timeout };
-        let begin = Instant::now();
-        let mut client = CheckClient::connect(address, patience)?;
-        client.exchange(&speech.question(0))?;
+        let mut begin = Instant::now();
+        let connect = || {
+            begin = Instant::now();
+            CheckClient::connect(address, patience)
+        };
+        let client = client::served(connect, &speech.question(0), idle_timeout)?;
         let last = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&last);
         let thread = thread::spawn(move || conversation.go_on(client, begin, &seen));

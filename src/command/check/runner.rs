@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::process::{Command, ExitStatus};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use serde_json::Value;
@@ -26,8 +26,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long nothing is read by a server that never sleeps before it is taken not to want it.
 const STALLED: Duration = Duration::from_millis(250);
-/// How often a client that was slower than the idle timeout is tried again.
-const SERVED_TRIES: usize = 3;
 
 /// The result of a behaviour.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,26 +202,12 @@ impl<'a> Case<'a> {
         CheckClient::connect(self.server.address, self.patience())
     }
 
-    /// A client whose first question was answered, so that it is served and not in a queue. On a busy
-    /// machine a client can be slower than the idle timeout: then it is closed with good reason, and
-    /// another one is tried.
+    /// A client whose first question was answered, so that it is served and not in a queue.
     ///
     /// # Errors
     /// When it was not.
     pub fn served_client(&self) -> Result<CheckClient> {
-        let mut tries = 1;
-        loop {
-            let begun = Instant::now();
-            let served = self.client().and_then(|mut client| {
-                client.exchange(&self.speech.question(2))?;
-                Ok(client)
-            });
-            let was_slow = self.idle_timeout().is_some_and(|idle| begun.elapsed() >= idle);
-            if served.is_ok() || tries == SERVED_TRIES || !was_slow {
-                return served;
-            }
-            tries += 1;
-        }
+        client::served(|| self.client(), &self.speech.question(2), self.idle_timeout())
     }
 
     /// A new client is served, whatever happened before.

@@ -69,20 +69,26 @@ struct Signals {
     interrupted: UnixStream,
     terminated: UnixStream,
     hung_up: UnixStream,
+    /// The other end of `hung_up` where that signal is ignored: closed, it would be readable.
+    _ignored: Option<UnixStream>,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
         let pipe_of = |signal| {
             let (reader, writer) = UnixStream::pair()?;
-            // A program that was started to outlive its terminal does.
-            if signal != SIGHUP || !is_ignored(SIGHUP) {
-                pipe::register(signal, writer)?;
-            }
+            pipe::register(signal, writer)?;
             io::Result::Ok(reader)
         };
         let (interrupted, terminated) = (pipe_of(SIGINT)?, pipe_of(SIGTERM)?);
-        Ok(Self { interrupted, terminated, hung_up: pipe_of(SIGHUP)? })
+        // nohup(1) starts a program that is not to end with its terminal.
+        let (hung_up, ignored) = if is_ignored(SIGHUP) {
+            let (reader, writer) = UnixStream::pair()?;
+            (reader, Some(writer))
+        } else {
+            (pipe_of(SIGHUP)?, None)
+        };
+        Ok(Self { interrupted, terminated, hung_up, _ignored: ignored })
     }
 }
 
@@ -155,7 +161,7 @@ impl Console {
 
     /// Waits for the end of the server, a signal, or a key; one of each kind, in this order.
     fn wait(&self, signals: &Signals) -> Result<[bool; 5]> {
-        let Signals { interrupted, terminated, hung_up } = signals;
+        let Signals { interrupted, terminated, hung_up, .. } = signals;
         let mut lines = vec![PollFd::new(&self.server.descriptor, PollFlags::IN)];
         let pipes = [interrupted, terminated, hung_up].map(|pipe| PollFd::new(pipe, PollFlags::IN));
         lines.extend(pipes);
