@@ -397,7 +397,7 @@ def overview(figures: Figures, of: Sequence[str]) -> Figure | None:
     words = {
         "title": "Cost and tail latency at a glance",
         "load": f"{len(found)} workload{'' if len(found) == 1 else 's'}",
-        "shows": "Server CPU time per right reply, the median with its interval; and the pooled "
+        "shows": "Server CPU time per correct reply, the median with its interval; and the pooled "
         "99th percentile, over which a line spans the trials' own: of response time in an "
         "open loop, otherwise of service time.",
     }

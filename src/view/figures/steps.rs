@@ -29,7 +29,7 @@ pub(super) fn figures(columns: &[&Column<'_>]) -> Vec<Plain> {
         marks: Marks::Sweep(columns.iter().filter_map(|column| line(column, of)).collect()),
     };
     vec![
-        figure("answered", Unit::PerS, "right replies per second", answered),
+        figure("answered", Unit::PerS, "correct replies per second", answered),
         figure("waits", Unit::Ns, "median response time", waits),
     ]
 }

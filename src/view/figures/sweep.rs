@@ -128,13 +128,13 @@ fn goes_somewhere(lines: &[SweepLine]) -> bool {
 fn title(metric: &Metric, closed: bool) -> String {
     let time = if closed { "service time" } else { "response time" };
     match metric.name {
-        "throughput_per_s" => "right replies per second".into(),
+        "throughput_per_s" => "correct replies per second".into(),
         "turnaround_mean_ns" => "mean turnaround".into(),
         "connect_p50_ns" => "median time to connect".into(),
         "p50_ns" => format!("median {time}"),
         "p95_ns" => format!("95th percentile of the {time}"),
         "p99_ns" => format!("99th percentile of the {time}"),
-        "server_cpu_per_request_ns" => "server CPU time per right reply".into(),
+        "server_cpu_per_request_ns" => "server CPU time per correct reply".into(),
         _ => "proportional set size".into(),
     }
 }

@@ -30,9 +30,9 @@ pub(crate) struct Drawn {
     pub(crate) user_share: Option<f64>,
     /// How often the server waited, per second of load; median over the trials.
     pub(crate) waits_per_s: Option<f64>,
-    /// How often it waited for each right reply; median over the trials.
+    /// How often it waited for each correct reply; median over the trials.
     pub(crate) waits_per_request: Option<f64>,
-    /// How often the kernel took the processor from it for each right reply; median over the trials.
+    /// How often the kernel took the processor from it for each correct reply; median over the trials.
     pub(crate) preemptions_per_request: Option<f64>,
     /// The mean of the headline latency in nanoseconds; median over the trials. Absent where a trial
     /// has samples that had not ended.

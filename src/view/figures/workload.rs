@@ -35,14 +35,14 @@ pub(super) fn figures(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
     let mut figures = vec![
         figure("turnaround", Unit::Ns, "mean turnaround", turnaround),
         figure("percentiles", Unit::Ns, time, Marks::Curves(curves(columns))),
-        figure("throughput", Unit::PerS, "right replies per second", Marks::Bars(throughput)),
+        figure("throughput", Unit::PerS, "correct replies per second", Marks::Bars(throughput)),
         figure("p99", Unit::Ns, &format!("99th percentile of the {time}"), tail),
         figure("connect", Unit::Ns, "median time to connect", connect),
-        figure("cpu", Unit::Ns, "server CPU time per right reply", Marks::Bars(costs(columns))),
-        figure("syscalls", Unit::Count, "system calls per right reply", calls),
+        figure("cpu", Unit::Ns, "server CPU time per correct reply", Marks::Bars(costs(columns))),
+        figure("syscalls", Unit::Count, "system calls per correct reply", calls),
         figure("memory", Unit::Bytes, "proportional set size", Marks::Bars(memory)),
         figure("load", Unit::Ns, time, Marks::Quantiles(quantiles(columns))),
-        figure("time", Unit::PerS, "right replies per second", Marks::Slices(slices(columns))),
+        figure("time", Unit::PerS, "correct replies per second", Marks::Slices(slices(columns))),
     ];
     // At a rate that all keep up with, throughput is that rate; without one, loads are not equal.
     let unwanted = if closed { "load" } else { "throughput" };
