@@ -119,10 +119,14 @@ fn a_reply_that_comes_before_the_body_was_read_counts_and_ends_the_connection() 
     };
     for arrivals in [loadgen::Arrivals::Closed, constant(100.0)] {
         let load = Load { recipe: asking(413), arrivals, ..load(refuses()) };
-        let outcome = run(&load);
-        assert!(outcome.census.ok > 0, "{:?} {:?}", outcome.census, outcome.wrong_example);
-        assert_eq!(errors(&outcome), [""; 0], "{:?}", outcome.wrong_example);
-        assert!(outcome.connections.reconnects > 0);
+        // On a busy machine the time may be over before a second connection.
+        let again = (0..20).any(|_| {
+            let outcome = run(&load);
+            assert!(outcome.census.ok > 0, "{:?} {:?}", outcome.census, outcome.wrong_example);
+            assert_eq!(errors(&outcome), [""; 0], "{:?}", outcome.wrong_example);
+            outcome.connections.reconnects > 0
+        });
+        assert!(again, "it connects again");
     }
     let outcome = run(&Load { recipe: asking(200), ..load(refuses()) });
     assert_eq!((outcome.census.ok, errors(&outcome)), (0, vec!["status:4xx"]));
