@@ -133,6 +133,19 @@ pub(crate) fn point(mut cell: Cell, series: &str, setting: &str, x: f64) -> Cell
     cell
 }
 
+/// The series `many` over its connections: epoll stays, fork falls from twice that to half of it.
+pub(crate) fn crossing() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for (at, x) in [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0].into_iter().enumerate() {
+        let fork = [2e5, 1.6e5, 1.3e5, 8e4, 6e4, 5e4][at];
+        for (model, usual) in [("fork", fork), ("epoll", 1e5)] {
+            let values = [0.99, 1.0, 1.01, 1.0, 0.995].map(|factor| factor * usual);
+            cells.push(point(closed(model, &values), "many", "connections", x));
+        }
+    }
+    cells
+}
+
 /// A null baseline with these CPU times for each request, block by block.
 pub(crate) fn reference(null_per_s: f64, client_ns: &[f64], server_ns: &[f64]) -> Reference {
     let trials = (0_u32..).zip(client_ns.iter().zip(server_ns));

@@ -1,23 +1,6 @@
 use super::*;
-use crate::analysis::synthetic::{closed, flag, point, summary};
+use crate::analysis::synthetic::{self, closed, crossing, flag, point, summary};
 use crate::document::Estimate;
-
-fn swept(cells: Vec<Cell>) -> Summary {
-    summary(cells)
-}
-
-/// epoll stays, fork falls from twice that to half of it.
-fn cells() -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for (at, x) in [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0].into_iter().enumerate() {
-        let fork = [2e5, 1.6e5, 1.3e5, 8e4, 6e4, 5e4][at];
-        for (model, usual) in [("fork", fork), ("epoll", 1e5)] {
-            let values = [0.99, 1.0, 1.01, 1.0, 0.995].map(|factor| factor * usual);
-            cells.push(point(closed(model, &values), "many", "connections", x));
-        }
-    }
-    cells
-}
 
 fn lines_of(summary: &Summary, name: &str) -> Vec<SweepLine> {
     let series = series(summary);
@@ -38,7 +21,7 @@ fn says(summary: &Summary, metric: &Metric) -> String {
 
 #[test]
 fn a_line_has_the_estimates_of_its_cells_in_order() {
-    let summary = swept(cells());
+    let summary = summary(crossing());
     let lines = lines_of(&summary, "throughput");
     assert_eq!(lines.len(), 2);
     let fork = &lines[0];
@@ -58,7 +41,7 @@ fn a_line_has_the_estimates_of_its_cells_in_order() {
         let values = [0.99, 1.0, 1.01, 1.0, 0.995].map(|factor| factor * law(x));
         point(closed("fork", &values), "many", "connections", x)
     });
-    let summary = swept(scaled.to_vec());
+    let summary = synthetic::summary(scaled.to_vec());
     assert_eq!(lines_of(&summary, "throughput")[0].law.len(), CURVE as usize);
     assert!(lines_of(&summary, "memory")[0].law.is_empty());
 }
@@ -67,18 +50,18 @@ fn a_line_has_the_estimates_of_its_cells_in_order() {
 fn what_another_setting_changes_is_another_panel() {
     let mut both = Vec::new();
     for rounds in [0.0, 100.0] {
-        for cell in cells() {
+        for cell in crossing() {
             both.push(point(cell, "many", "request.rounds", rounds));
         }
     }
-    let summary = swept(both);
+    let summary = summary(both);
     let lines = lines_of(&summary, "throughput");
     assert_eq!(lines.iter().map(|line| line.panel).collect::<Vec<_>>(), [0, 0, 1, 1]);
 }
 
 #[test]
 fn an_axis_spans_decades_or_not() {
-    let summary = swept(cells());
+    let summary = summary(crossing());
     let series = series(&summary);
     let axis = figures(&summary, &series[0].1)[0].sweep.clone().expect("an axis");
     assert!(axis.logarithmic && axis.panels == [""], "{axis:?}");
@@ -87,7 +70,7 @@ fn an_axis_spans_decades_or_not() {
 
 #[test]
 fn who_leads_where_and_where_it_changes_is_said() {
-    let text = says(&swept(cells()), &CAPACITY);
+    let text = says(&summary(crossing()), &CAPACITY);
     let expected = "The best median at connections 1 is that of fork (p";
     assert!(!text.contains(expected), "{text}");
     assert!(
@@ -108,36 +91,36 @@ fn who_leads_where_and_where_it_changes_is_said() {
 
 #[test]
 fn who_starves_clients_or_is_invalid_leads_nowhere() {
-    let mut some = cells();
+    let mut some = crossing();
     // fork at either end: the first starves clients, the last is invalid and the fastest of all.
     flag(&mut some[0], "fairness");
     some[10].validity = Validity::Invalid;
     some[10].throughput_per_s = Estimate::from_values(&[9e5; 5]).expect("values");
     some.push(point(closed("poll", &[5e4; 5]), "many", "connections", 1.0));
     some.push(point(closed("poll", &[5e4; 5]), "many", "connections", 1024.0));
-    let text = says(&swept(some), &CAPACITY);
+    let text = says(&summary(some), &CAPACITY);
     assert!(text.contains("epoll has the best median at both ends"), "{text}");
 }
 
 #[test]
 fn what_is_limited_or_starved_is_counted() {
-    let mut some = cells();
+    let mut some = crossing();
     flag(&mut some[0], "generator-cpu");
     flag(&mut some[1], "fairness");
-    let text = says(&swept(some), &CAPACITY);
+    let text = says(&summary(some), &CAPACITY);
     assert!(text.contains("At 1 of 12 (8 %) of the points the load generator"), "{text}");
     assert!(text.contains("At 1 of 12 (8 %) of the points some clients were starved"), "{text}");
 }
 
 #[test]
 fn medians_that_cross_without_being_sure_are_only_counted() {
-    let mut few = cells();
+    let mut few = crossing();
     for cell in &mut few {
         cell.trials.truncate(3);
         cell.throughput_per_s =
             Estimate::from_values(&cell.throughput_per_s.values[..3]).expect("values");
     }
-    let text = says(&swept(few), &CAPACITY);
+    let text = says(&summary(few), &CAPACITY);
     assert!(text.contains("1 pair of medians crosses once, but not surely."), "{text}");
     assert!(!text.contains("below about"), "{text}");
 }

@@ -1,27 +1,10 @@
 use super::*;
-use crate::analysis::synthetic::{closed, point, summary};
+use crate::analysis::synthetic::{crossing, summary};
 use crate::view::figures;
-
-fn swept(cells: Vec<Cell>) -> Summary {
-    summary(cells)
-}
-
-/// epoll stays, fork falls from twice that to half of it.
-fn cells() -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for (at, x) in [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0].into_iter().enumerate() {
-        let fork = [2e5, 1.6e5, 1.3e5, 8e4, 6e4, 5e4][at];
-        for (model, usual) in [("fork", fork), ("epoll", 1e5)] {
-            let values = [0.99, 1.0, 1.01, 1.0, 0.995].map(|factor| factor * usual);
-            cells.push(point(closed(model, &values), "many", "connections", x));
-        }
-    }
-    cells
-}
 
 #[test]
 fn the_section_says_what_is_sure_and_has_every_point() {
-    let summary = swept(cells());
+    let summary = summary(crossing());
     let series = figures::series(&summary);
     let figures = figures::of_series(&summary, &series[0].1);
     let caveats = Caveats::default();
