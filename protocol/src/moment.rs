@@ -19,6 +19,11 @@ pub trait Clock: Debug + Sync {
     fn date(&self, unix_s: i64) -> Date {
         Date { unix_s, offset_s: self.offset_s(unix_s) }
     }
+
+    /// The date and time of day now.
+    fn date_now(&self) -> Date {
+        self.date(self.now().unix_s)
+    }
 }
 
 /// A moment by two clocks: one for people, which may be set, and one for measuring, which may not.

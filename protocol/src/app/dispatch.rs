@@ -136,7 +136,7 @@ impl Dispatch {
     }
 
     fn note(&self, context: &Context, what: fmt::Arguments<'_>) {
-        let date = context.clock.date(context.clock.now().unix_s);
+        let date = context.clock.date_now();
         let mut line = format!("{date}  ");
         // A string takes everything.
         let _ = match self.peer {

@@ -146,5 +146,5 @@ impl Part {
 const _: () = assert!(size_of::<Part>() <= 40);
 
 fn say_date(context: &Context, framing: Framing, out: &mut Vec<u8>) {
-    clock::say(framing, out, format_args!("{}", context.clock.date(context.clock.now().unix_s)));
+    clock::say(framing, out, format_args!("{}", context.clock.date_now()));
 }
