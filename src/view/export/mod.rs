@@ -114,8 +114,7 @@ fn of_run(run: &Run, format: Format) -> Result<Output> {
             // As the page has them, which lacks nothing that follows from the trials.
             let mut summary = run.summary.clone();
             renewed::renew(&mut summary, &run.dir)?;
-            let all = figures::read(&summary, &run.dir)?;
-            Output::Text(store::lines(&figures::of_summary(&summary, &all, &run.dir)?)?)
+            Output::Text(store::lines(&figures::read(&summary, &run.dir)?.1)?)
         }
         Format::Hlog => each_trial(run, "hlog", hlog)?,
         Format::Hgrm => each_trial(run, "hgrm", |trial| Ok(hgrm(trial)?.into_bytes()))?,

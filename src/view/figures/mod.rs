@@ -35,7 +35,7 @@ pub(crate) const FILE: &str = "figures.json";
 ///
 /// # Errors
 /// When a trial is there and cannot be read.
-pub(crate) fn read<'a>(summary: &'a Summary, dir: &Path) -> Result<Vec<Column<'a>>> {
+fn read_columns<'a>(summary: &'a Summary, dir: &Path) -> Result<Vec<Column<'a>>> {
     let numbers = numbers(&summary.cells);
     let mut all: Vec<Column<'_>> = Vec::new();
     for workload in summary.workloads() {
@@ -90,11 +90,21 @@ pub(crate) fn set(run: &str, made_by: Vec<String>, figures: Vec<Figure>) -> Figu
     }
 }
 
+/// A run's cells with the data from its trials, and the document of its figures.
+///
+/// # Errors
+/// When a trial or a lab's document is there and cannot be read.
+pub(crate) fn read<'a>(summary: &'a Summary, dir: &Path) -> Result<(Vec<Column<'a>>, FigureSet)> {
+    let all = read_columns(summary, dir)?;
+    let set = of_summary(summary, &all, dir)?;
+    Ok((all, set))
+}
+
 /// The document of a run; with the figures of its lab, where it has one.
 ///
 /// # Errors
 /// When there is a lab's document that cannot be read.
-pub(crate) fn of_summary(summary: &Summary, all: &[Column<'_>], dir: &Path) -> Result<FigureSet> {
+fn of_summary(summary: &Summary, all: &[Column<'_>], dir: &Path) -> Result<FigureSet> {
     let run = &summary.run;
     let mut made_by = made_by(&run.id, &run.program_version, &summary.host);
     if run.trials_done < run.trials_planned {
@@ -145,7 +155,7 @@ pub(crate) fn made_by(run: &str, version: &str, host: &Host) -> Vec<String> {
 /// # Errors
 /// When a trial is there and cannot be read, or the document cannot be written.
 pub(crate) fn write_of(summary: &Summary, dir: &Path) -> Result<()> {
-    write(&of_summary(summary, &read(summary, dir)?, dir)?, dir)
+    write(&read(summary, dir)?.1, dir)
 }
 
 /// Writes the document of a run into its folder.

@@ -39,8 +39,7 @@ use crate::view::table;
 /// # Errors
 /// When one cannot be written, or a trial cannot be read.
 pub fn write(summary: &Summary, dir: &Path) -> Result<()> {
-    let all = figures::read(summary, dir)?;
-    let set = figures::of_summary(summary, &all, dir)?;
+    let (all, set) = figures::read(summary, dir)?;
     figures::write(&set, dir)?;
     store::write(&dir.join("report.html"), of(summary, dir, &all, set)?.as_bytes())
 }
@@ -51,8 +50,7 @@ pub fn write(summary: &Summary, dir: &Path) -> Result<()> {
 /// # Errors
 /// When a trial is there and cannot be read.
 pub fn page(summary: &Summary, dir: &Path) -> Result<String> {
-    let all = figures::read(summary, dir)?;
-    let set = figures::of_summary(summary, &all, dir)?;
+    let (all, set) = figures::read(summary, dir)?;
     of(summary, dir, &all, set)
 }
 
