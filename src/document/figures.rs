@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SchemaId, Validity};
+use super::{SchemaId, Shown, Validity};
 
 /// The figures of a run, `figures.json` beside its summary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -164,6 +164,15 @@ pub struct Row {
     /// In addition to CPU time: how often the server waited per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_per_s: Option<f64>,
+}
+
+impl Row {
+    /// What is shown of a model, and nothing in addition.
+    #[must_use]
+    pub fn shown(label: Label, shown: Shown) -> Self {
+        let Shown { value, low, high, values, at_least } = shown;
+        Self { label, value, low, high, values, at_least, user_share: None, waits_per_s: None }
+    }
 }
 
 /// A model's quantiles, of all trials together.

@@ -2,6 +2,7 @@
 
 use super::columns::{Numbers, label};
 use super::looks::family;
+use super::workload::best_first;
 use crate::analysis::doubt::by_block;
 use crate::analysis::metric::MEMORY;
 use crate::analysis::sweeps::Sweep;
@@ -27,12 +28,10 @@ pub(super) fn figure(
         let Some(((few, base), (many, cell))) = ends else { continue };
         let is_first = !rows.iter().any(|row| row.label.family == family(line.model));
         rows.extend(growth(base, cell, many - few).map(|estimate| {
-            let Shown { value, low, high, values, at_least } = Shown::from_estimate(&estimate);
-            let label = label(cell, numbers, is_first);
-            Row { label, value, low, high, values, at_least, user_share: None, waits_per_s: None }
+            Row::shown(label(cell, numbers, is_first), Shown::from_estimate(&estimate))
         }));
     }
-    rows.sort_by(|a, b| a.value.total_cmp(&b.value));
+    let rows = best_first(rows);
     let (few, many) = (first.values.first()?.1, first.values.last()?.1);
     (!rows.is_empty()).then(|| Figure {
         id: super::sweep::id(first.series, "per-connection"),

@@ -53,17 +53,13 @@ pub(super) fn figures(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
 }
 
 /// The lowest on top, where figures begin.
-fn best_first(mut rows: Vec<Row>) -> Vec<Row> {
+pub(super) fn best_first(mut rows: Vec<Row>) -> Vec<Row> {
     rows.sort_by(|a, b| a.value.total_cmp(&b.value));
     rows
 }
 
 fn rows(columns: &[&Column<'_>], of: fn(&Cell) -> Option<Shown>) -> Vec<Row> {
-    let row = |column: &Column<'_>| {
-        let Shown { value, low, high, values, at_least } = of(column.cell)?;
-        let label = column.label.clone();
-        Some(Row { label, value, low, high, values, at_least, user_share: None, waits_per_s: None })
-    };
+    let row = |column: &Column<'_>| Some(Row::shown(column.label.clone(), of(column.cell)?));
     columns.iter().copied().filter_map(row).collect()
 }
 
