@@ -79,6 +79,17 @@ impl RunningServer {
         kill_process_group(group, signal).context("the server exited on its own")
     }
 
+    /// Stops each of its processes with SIGSTOP, and waits until none of them runs any more.
+    /// SIGCONT lets them go on.
+    ///
+    /// # Errors
+    /// When it has none of ours, or one does not stop.
+    pub fn pause(&self) -> Result<()> {
+        self.signal_all(Signal::STOP)?;
+        let pid = self.pid()?;
+        until("every process of the server has stopped", self.patience, || watch::is_paused(pid))
+    }
+
     /// Asks it to stop, waits until it has, and returns what a model of ours says then.
     ///
     /// # Errors

@@ -129,12 +129,24 @@ pub fn takes_all(root: i32, port: u16, pause: Duration, patience: Duration) -> R
     })
 }
 
+/// Whether SIGSTOP has reached each thread of the tree: it reaches one that is in a system call a
+/// moment after it was sent.
+#[must_use]
+pub fn is_paused(root: i32) -> bool {
+    states(root).into_iter().all(|state| matches!(state, 'T' | 't' | 'Z' | 'X'))
+}
+
 fn is_asleep(root: i32) -> bool {
-    let awake = |path: String| matches!(state(&path), Some('R' | 'D'));
-    pids(root).into_iter().all(|pid| {
-        let tasks = entries(pid, "task");
-        !tasks.iter().any(|task| awake(format!("/proc/{pid}/task/{task}/stat")))
-    })
+    !states(root).into_iter().any(|state| matches!(state, 'R' | 'D'))
+}
+
+/// The state of each thread of the tree.
+fn states(root: i32) -> Vec<char> {
+    let threads = |pid| {
+        let tasks = entries(pid, "task").into_iter();
+        tasks.filter_map(move |task| state(&format!("/proc/{pid}/task/{task}/stat")))
+    };
+    pids(root).into_iter().flat_map(threads).collect()
 }
 
 /// The letter after the name, which may itself have brackets in it.

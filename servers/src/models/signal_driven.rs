@@ -42,6 +42,9 @@ const ANYTHING: Ready = Ready {
     told_once: true,
 };
 
+/// Signals to take from the queue before the next turns.
+const SIGNALS_PER_TURN_MAX: usize = 1024;
+
 fn run(server: &'static Server) -> io::Result<()> {
     server.set_nonblocking()?;
     let listener = server.listener();
@@ -55,18 +58,26 @@ fn run(server: &'static Server) -> io::Result<()> {
     clients.wake_listener();
     server.ready()?;
     while !clients.is_over() {
-        match next_signal(&signals, clients.timeout())? {
-            News::Of(fd, _) if fd == number(&listener) => clients.wake_listener(),
-            // A signal may be older than the client that has the descriptor now; the check is then
-            // in vain.
-            News::Of(fd, ready) => {
-                owners.get(index(fd)).map(|token| clients.wake(*token, ready));
+        for _ in 0..SIGNALS_PER_TURN_MAX {
+            let busy = clients.turns() > 0;
+            match next_signal(&signals, clients.timeout())? {
+                News::Of(fd, _) if fd == number(&listener) => clients.wake_listener(),
+                // A signal may be older than the client that has the descriptor now; the check is
+                // then in vain.
+                News::Of(fd, ready) => {
+                    owners.get(index(fd)).map(|token| clients.wake(*token, ready));
+                }
+                News::Lost => {
+                    clients.wake_listener();
+                    clients.wake_all(Ready { urgent: true, ..ANYTHING });
+                }
+                News::Nothing => break,
             }
-            News::Lost => {
-                clients.wake_listener();
-                clients.wake_all(Ready { urgent: true, ..ANYTHING });
+            if !busy {
+                break;
             }
-            News::Nothing => {}
+            // A client that keeps the loop busy has a signal for each segment that came: with one
+            // turn for each of them, the others would wait.
         }
         if stopping::accepts_no_more() {
             // The kernel sends no signal for the server's own half-close of a connection.

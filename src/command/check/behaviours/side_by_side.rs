@@ -108,11 +108,14 @@ fn turns(case: &mut Case<'_>) -> Result<()> {
 }
 
 fn endless(case: &mut Case<'_>) -> Result<()> {
-    // Bytes of replies to one client until the other has its own. A turn of our loops begins with four
-    // reads that grow from 1 KiB.
-    const ALLOWED: u64 = 48 * 1024;
-    // The other client may see its reply late, on a busy machine: the best of many tries counts.
+    // Bytes of replies to one client until the other has its own: those of two turns of our loops, of
+    // four reads each, which grow from 1 KiB. A loop that learns of its clients one by one gives the first
+    // of them a turn before it hears of the second.
+    const ALLOWED: u64 = 192 * 1024;
+    // The other client may see its reply late, on a busy machine: some of many tries must be in time. By
+    // luck one may be in a loop that starves it.
     const TRIES: u64 = 40;
+    const IN_TIME: usize = 10;
     if case.one_at_a_time() {
         return case.serves();
     }
@@ -120,15 +123,20 @@ fn endless(case: &mut Case<'_>) -> Result<()> {
     let one_loop = case.model().is_some_and(|model| {
         loops.contains(&model.family) && matches!(model.workers, Workers::None)
     });
-    let mut least = u64::MAX;
+    let mut bytes = Vec::new();
     for n in 0..TRIES {
-        least = least.min(until_the_other_is_served(case, n)?);
+        bytes.push(until_the_other_is_served(case, n)?);
+        let in_time = bytes.iter().filter(|bytes| **bytes <= ALLOWED).count();
         // Where clients have threads or processes of their own, turns are the kernel's.
-        if least <= ALLOWED || !one_loop {
+        if in_time == IN_TIME || !one_loop {
             return Ok(());
         }
     }
-    bail!("one of two clients received at least {least} bytes before the other got its reply")
+    bytes.sort_unstable();
+    bail!(
+        "one of two clients usually received {} bytes before the other got its reply",
+        bytes[bytes.len() / 2]
+    )
 }
 
 /// How many bytes of replies a client gets that never stops asking, from a moment when another one has
@@ -138,7 +146,7 @@ fn until_the_other_is_served(case: &Case<'_>, n: u64) -> Result<u64> {
     greedy.exchange(&case.speech.question(n))?;
     let mut other = case.served_client()?;
     // Both are there when the server looks, the greedy one first.
-    case.server.signal_all(Signal::STOP)?;
+    case.server.pause()?;
     greedy.stream.set_nonblocking(true)?;
     let requests = case.speech.question(n).request.repeat(4096);
     // Not through the patient stream, which waits for room.

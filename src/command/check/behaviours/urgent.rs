@@ -149,7 +149,7 @@ fn drain(case: &mut Case<'_>) -> Result<()> {
         let told = || format!("an urgent byte before byte {at} of two requests at SIGTERM");
         let mut client = case.served_client()?;
         // None of it is read before the drain begins.
-        case.server.signal_all(Signal::STOP)?;
+        case.server.pause()?;
         send_around(&mut client, &both, at)?;
         case.server.signal(Signal::TERM)?;
         case.server.signal_all(Signal::CONT)?;
