@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::process::{Command, ExitStatus};
 use std::thread;
@@ -327,16 +326,25 @@ impl<'a> Case<'a> {
         self.setting.subject.start_and_stop(self.setting.plain(self.speech, &[]), after)
     }
 
-    /// Starts the server again, at the same address.
+    /// Starts the server again, at a port that is free now.
     ///
     /// # Errors
     /// When it does not come to listen.
     pub fn start_again(&mut self) -> Result<()> {
-        let SocketAddr::V4(address) = self.server.address else {
-            return Err(Skip("the address cannot be used to start a server").into());
-        };
+        self.start_again_at(0)
+    }
+
+    /// Starts the server again, at the same port. Somebody else may have taken it meanwhile.
+    ///
+    /// # Errors
+    /// When it does not come to listen.
+    pub fn start_again_at_its_port(&mut self) -> Result<()> {
+        self.start_again_at(self.server.address.port())
+    }
+
+    fn start_again_at(&mut self, port: u16) -> Result<()> {
         let start = self.setting.plain(self.speech, self.flags);
-        self.server = self.setting.subject.start(Start { port: address.port(), ..start })?;
+        self.server = self.setting.subject.start(Start { port, ..start })?;
         Ok(())
     }
 }
