@@ -4,7 +4,7 @@
     python3 scripts/repeats.py summaries.jsonl.gz
 
 Prints a table. For each workload and model it has the number of runs by verdict (best, worse than
-the best, the same within 5 %, not decided) and the range of the model's ratio to the best. Below
+the best, the same within 5 %, undecided) and the range of the model's ratio to the best. Below
 the table it names runs that contradict each other.
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 # What the table calls a verdict of a summary; a model without one was not ranked.
-WORDS = {"cannot-tell": "not decided", None: "not ranked"}
+WORDS = {"cannot-tell": "undecided", None: "not ranked"}
 
 
 def read(path: Path) -> list[dict]:

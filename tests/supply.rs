@@ -115,6 +115,16 @@ fn what_is_there_in_two_versions_is_an_exception_of_deny_toml() {
 }
 
 #[test]
+fn what_deny_toml_bans_is_not_there() {
+    let (deny, packages) = (deny(), packages());
+    for banned in deny["bans"]["deny"].as_array().expect("a list") {
+        let name = banned["crate"].as_str().expect("a crate");
+        let is_there = packages.iter().any(|one| one["name"] == name);
+        assert!(!is_there, "{name} is there: {}", banned["reason"]);
+    }
+}
+
+#[test]
 fn nothing_comes_from_elsewhere_than_the_registry() {
     let from = "registry+https://github.com/rust-lang/crates.io-index";
     let own = |one: &Value| word(one, "name").starts_with("c10k") || one["name"] == "benches";

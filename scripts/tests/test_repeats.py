@@ -22,7 +22,7 @@ def test_each_sentence_is_counted() -> None:
     assert repeats.rows(runs) == [
         ["echo", "epoll", "best 2", "-"],
         ["echo", "fork", "worse 2", "2.00 to 2.50"],
-        ["echo", "poll", "not decided 1, same 1", "1.01 to 1.10"],
+        ["echo", "poll", "undecided 1, same 1", "1.01 to 1.10"],
         ["echo", "queue", "not ranked 2", "-"],
     ]
     assert repeats.contradictions(runs) == []

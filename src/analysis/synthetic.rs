@@ -1,8 +1,10 @@
 //! Synthetic summaries for tests.
 
+use std::collections::BTreeMap;
+
 use crate::analysis::standings;
 use crate::document::{
-    ArrivalsRecord, Cell, CellQuantile, CellStep, Estimate, Factor, Flag, Pooled, Reference,
+    ArrivalsRecord, Cell, CellQuantile, CellStep, Estimate, Factor, Flag, Host, Pooled, Reference,
     ReferenceTrial, RunRecord, Status, Summary, Validity,
 };
 pub(crate) use crate::statistics::normal;
@@ -191,8 +193,31 @@ pub(crate) fn bare(cells: Vec<Cell>) -> Summary {
         rounds: None,
         beside: None,
     };
-    let host = crate::host::machine::host();
-    Summary::from_cells(run, host, cells)
+    Summary::from_cells(run, host(), cells)
+}
+
+/// A made-up machine, so that what is written of it is the same on every one.
+fn host() -> Host {
+    Host {
+        kernel: "Linux 6.0.0".into(),
+        cpu_model: "A Processor".into(),
+        cpus: 2,
+        memory_bytes: 8 << 30,
+        governor: None,
+        clock_source: Some("tsc".into()),
+        congestion_control: Some("cubic".into()),
+        somaxconn: Some(4096),
+        descriptors_max: Some(1 << 20),
+        hypervisor: None,
+        turbo: None,
+        smt: None,
+        mitigations: BTreeMap::new(),
+        huge_pages: None,
+        processes_max: None,
+        port_range: Some((32_768, 60_999)),
+        tcp_tw_reuse: None,
+        work_round_ps: 1_000,
+    }
 }
 
 /// A cell of a staircase: the rate of each step, the share that was answered, and the median response time.

@@ -141,7 +141,7 @@ fn look(record: &mut RoundsRecord, rule: &RoundsPlan, (made, is_last): (u32, boo
     record.looks.push(LookRecord { rounds: made, error });
 }
 
-/// One round over all workloads that are not decided; whether it was not interrupted.
+/// One round over all undecided workloads; whether it was not interrupted.
 fn round(
     sides: &mut [Run],
     cells: &mut Cells<'_>,

@@ -252,7 +252,7 @@ fn undecided(metric: &Metric, others: &[Standing]) -> Option<String> {
             format!("{} ({}{})", other.model, ratio(metric, other), more.unwrap_or_default())
         })
         .collect();
-    (!open.is_empty()).then(|| format!("Not decided: {}.", open.join(", ")))
+    (!open.is_empty()).then(|| format!("Undecided: {}.", open.join(", ")))
 }
 
 /// The models without a verdict, and why. Starving clients is not the same as being slow.

@@ -1,5 +1,5 @@
-//! The mixed load: connections that stay open, connections with one or a few requests, and
-//! misbehaving clients; and the outcomes of their requests.
+//! The mixed load: connections that stay open, connections with one, a few or very many requests,
+//! and misbehaving clients; and the outcomes of their requests.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -26,6 +26,12 @@ const SHORT: usize = 8;
 const FEW: usize = 4;
 /// How many those are.
 const FEW_REQUESTS: u64 = 4;
+/// Clients of a leg that pipeline.
+const PIPELINING: usize = 4;
+/// How many requests each of those has under way.
+const DEPTH: usize = 64;
+/// How long they send: so a server has as many of their requests as it can answer.
+const PIPELINED_FOR: Duration = Duration::from_millis(500);
 /// Clients at a time that misbehave in each way.
 const MISBEHAVING: usize = 2;
 /// A leg that has not ended by then has a server that answers too slowly to be soaked.
@@ -83,24 +89,36 @@ impl Mix {
         Ok(leg)
     }
 
-    /// One leg: short clients, those with a few requests, and beside them those that misbehave.
+    /// One leg: short clients, those with a few requests, those that pipeline, and beside them those
+    /// that misbehave.
     pub(super) fn leg(&self, stop: &AtomicBool) -> Result<Leg, LoadError> {
         if self.one_at_a_time {
             let alone = self.until(&self.short, (1, 1), LEG.0 + LEG.1, BTreeMap::new());
-            return loadgen::run(&alone, stop, &mut |_| {}).map(|outcome| Leg::of(&outcome));
+            let mut leg = Leg::of(&loadgen::run(&alone, stop, &mut |_| {})?);
+            leg.add(Leg::of(&loadgen::run(&self.pipelined(1), stop, &mut |_| {})?));
+            return Ok(leg);
         }
         let misbehaving = Misbehaviour::ALL.map(|(_, way)| (way, MISBEHAVING)).into();
         let short = self.until(&self.short, (SHORT, 1), LEG.0, misbehaving);
         let few = (FEW, FEW_REQUESTS);
         let few = self.until(&self.long, few, LEG.1 * FEW_REQUESTS, BTreeMap::new());
+        let loads = [short, few, self.pipelined(PIPELINING)];
         std::thread::scope(|scope| {
-            let beside = scope.spawn(|| loadgen::run(&few, stop, &mut |_| {}));
-            let short = loadgen::run(&short, stop, &mut |_| {});
-            let few = beside.join().expect("a load does not panic");
-            let mut leg = Leg::of(&short?);
-            leg.add(Leg::of(&few?));
+            let beside = loads
+                .each_ref()
+                .map(|load| scope.spawn(move || loadgen::run(load, stop, &mut |_| {})));
+            let mut leg = Leg::default();
+            for outcome in beside.map(|load| load.join().expect("a load does not panic")) {
+                leg.add(Leg::of(&outcome?));
+            }
             Ok(leg)
         })
+    }
+
+    /// A load of as many requests as the server can answer in its time.
+    fn pipelined(&self, connections: usize) -> Load {
+        let conduct = Conduct { pipeline: DEPTH, ..Conduct::default() };
+        Load { conduct, measure: PIPELINED_FOR, ..self.load(&self.short, connections) }
     }
 
     /// A load of so many requests, on connections that carry so many each.

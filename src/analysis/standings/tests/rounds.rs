@@ -99,7 +99,7 @@ fn a_noisy_model_is_not_known_and_in_no_group_and_the_answer_says_what_it_would_
     assert!(found.how_sure.contains("Not known: fork"), "{found:?}");
     let sentence = &summary.verdicts[0].sentence;
     assert!(
-        sentence.contains("Not decided: fork (") && !sentence.contains("fork cost"),
+        sentence.contains("Undecided: fork (") && !sentence.contains("fork cost"),
         "{sentence}"
     );
     assert_ne!(summary.verdicts[0].best, "fork");

@@ -1,4 +1,4 @@
-//! The answer of a run by rounds: a sentence for each workload, what is not decided and how many
+//! The answer of a run by rounds: a sentence for each workload, what is undecided and how many
 //! rounds would decide it, and how reliable all of it is.
 
 use std::time::Duration;
@@ -57,7 +57,7 @@ fn asked(cell: &Cell, summary: &Summary) -> String {
     }
 }
 
-/// The comparisons that were not decided, and how many rounds would decide them.
+/// The undecided comparisons, and how many rounds would decide them.
 fn to_decide(summary: &Summary, rounds: &RoundsRecord) -> Option<String> {
     let others = || summary.verdicts.iter().flat_map(|of| &of.others);
     let needed = others().filter_map(|other| other.rounds_needed).max()?;
