@@ -16,7 +16,7 @@ pub(crate) fn lab_figures(report: &LabReport) -> Vec<Figure> {
     figures.filter(|figure| !figure.is_empty()).collect()
 }
 
-/// A figure with its words and without its marks.
+/// A figure of these words and marks.
 fn figure(of: &str, title: &str, shows: &str, (axis, unit): (&str, Unit), marks: Marks) -> Figure {
     Figure {
         id: format!("figure-{of}"),
@@ -76,15 +76,15 @@ fn effects(report: &LabReport, metric: &Metric, of: &str, title: &str) -> Figure
     )
 }
 
-/// The drawings of the parts of a cost: the last part, what it is of, and the title.
+/// The figures of the parts of a cost: the last part, the name and the title of each.
 const SPLITS: [(&str, &str, &str); 3] = [
     ("connecting", "split", "Where a request's cost comes from"),
     ("history", "split-history", "The same while connections are kept"),
     ("home", "split-home", "The same without a history, while connections are kept"),
 ];
 
-/// Bars of which all have the same parts: one figure as far as connecting, and one more for each step back
-/// that other homes have cells for.
+/// All bars of one figure have the same parts. The first figure has every part up to connecting;
+/// each later one has a part less, and is drawn only if more homes have cells for it.
 fn splits(report: &LabReport) -> Vec<Figure> {
     let mut figures = Vec::new();
     let mut drawn = 0;
