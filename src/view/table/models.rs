@@ -64,7 +64,7 @@ pub fn models(names: &[String], json: bool) -> Result<()> {
     print(&text)
 }
 
-/// The applications that it cannot run, by name, with the reason.
+/// The applications that a model cannot run, by name, with the reason.
 fn cannot(model: &Model) -> impl Iterator<Item = (&'static str, &'static str)> {
     let cannot = |(name, app)| model.cannot_run(app).map(|reason| (name, reason));
     App::ALL.into_iter().filter_map(cannot)
