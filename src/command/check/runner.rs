@@ -284,11 +284,11 @@ impl<'a> Case<'a> {
     fn shrinks_to(&self, size: Footprint) -> Result<()> {
         let pid = self.server.pid()?;
         let mut now = Footprint::default();
-        let shrinks = self.until("it forgets its clients", || {
+        let shrinks = self.until("the server releases its clients", || {
             now = Footprint::read_from(pid);
             now.is_within(size)
         });
-        shrinks.with_context(|| format!("it had {size}, and now has {now}"))
+        shrinks.with_context(|| format!("the server may hold {size}, but holds {now}"))
     }
 
     /// Its resources before any client.

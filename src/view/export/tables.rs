@@ -7,7 +7,7 @@ use crate::view::columns::{self, Against, Figure};
 use crate::view::table;
 
 /// The meaning of a column of latencies.
-const POOLED: &str = "Latencies are pooled quantiles over the requests of all trials. Their range is that of the \
+const POOLED: &str = "Latencies are pooled quantiles over the requests of all trials. Their range spans the \
                       quantiles of single trials. Verdicts compare single trials.";
 
 /// With fewer trials no median has an interval, and no quantile has a spread beside it.

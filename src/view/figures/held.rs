@@ -40,9 +40,9 @@ pub(super) fn figure(
         title: "Memory for each further connection".into(),
         load,
         shows: format!(
-            "How much the proportional set size grows from the fewest to the most {} ({few} to \
-             {many}), over their difference, in pairs of the same block: the median, with a line \
-             over the blocks; the dots are the blocks.",
+            "Growth of the proportional set size from the fewest to the most {} ({few} to {many}), \
+             divided by their difference, in pairs of the same block: the bar is the median, the \
+             line its interval, the dots are the blocks.",
             first.factor
         ),
         notice: Vec::new(),

@@ -68,9 +68,9 @@ fn effects(report: &LabReport, metric: &Metric, of: &str, title: &str) -> Figure
     figure(
         of,
         title,
-        "Each level against the first of its factor, over all levels of the others: how many times \
-         as much, in pairs of the same block, with its 95 % interval. What touches the line at 1 \
-         cannot be told from no effect.",
+        "The ratio of each level to the first level of its factor, over all levels of the other \
+         factors, in pairs of the same block, with its 95 % interval. If the interval includes 1, \
+         no effect can be distinguished.",
         ("times as much", Unit::Ratio),
         Marks::Effects(of_models(report, marks)),
     )
@@ -123,8 +123,8 @@ fn split(report: &LabReport, last: &str, of: &str, title: &str) -> Figure {
         title,
         "Server CPU for each request, one thing added after the other: a plain request over a kept \
          connection, the home of its state, a history, and a connection for each request. All bars \
-         of a figure have the same parts; a home that lacks a cell is in none that would need it. \
-         A part to the left of 0 makes it cheaper.",
+         of a figure have the same parts; a home that lacks a cell for one of them is left out. A \
+         part to the left of 0 makes the request cheaper.",
         ("server CPU for each request", Unit::Ns),
         Marks::Parts(names[..end].iter().enumerate().map(series).collect()),
     )
@@ -141,8 +141,8 @@ fn memory(report: &LabReport) -> Figure {
     figure(
         "memory",
         "Memory of a client",
-        "The server's proportional set size for each further client, from the difference of many \
-         and few.",
+        "The server's proportional set size for each further client, from the difference \
+         between many and few clients.",
         ("bytes for each further client", Unit::Bytes),
         Marks::Effects(of_models(report, marks)),
     )

@@ -99,8 +99,8 @@ pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
             omission,
             flagged(cells, "sched-lag", "The generator itself was late under"),
             text(
-                "One trial's stall can dominate the slowest requests: look how far the small dots \
-                 are apart. The axis is logarithmic: equal distances are equal ratios.",
+                "One trial's stall can dominate the slowest requests: look at how far apart the small \
+                 dots are. The axis is logarithmic: equal distances are equal ratios.",
             ),
         ]),
         Subject::Cost => some([
@@ -126,8 +126,8 @@ pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
             some([text("The mean covers only clients that finished within the measurement.")])
         }
         Subject::Connect => some([text(
-            "A connection counts as open once the kernel has completed the handshake; when the \
-             server accepts it shows in its first request.",
+            "A connection counts as open once the kernel has completed the handshake. A late \
+             accept shows only in the first request.",
         )]),
         Subject::Calls => some([text(
             "Counted by strace in a separate load. strace slows the server, so an event loop finds \

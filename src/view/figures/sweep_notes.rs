@@ -65,10 +65,10 @@ pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
     }
     if metric.name == CONNECT.name {
         sentences.push(
-            "A connection counts as open once the kernel has completed the handshake; when the \
-             server accepts it shows in its first request. The other figures' latencies exclude \
-             it."
-            .into(),
+            "A connection counts as open once the kernel has completed the handshake. A late \
+             accept shows only in the first request. The other figures' latencies exclude the time \
+             to connect."
+                .into(),
         );
     }
     if metric.name == SERVER_CPU.name {
@@ -211,7 +211,7 @@ fn peaks(summary: &Summary, panels: &[Sweep<'_>]) -> Option<String> {
         .collect();
     (!peaks.is_empty()).then(|| {
         format!(
-            "By the fitted law throughput surely peaks within what was measured and falls again: {}.",
+            "By the fitted law, throughput surely peaks within the measured range and then falls: {}.",
             peaks.join(", ")
         )
     })

@@ -48,7 +48,7 @@ pub(super) fn section(summary: &Summary, all: &[Column<'_>]) -> Markup {
                     (settings::meanings(&cells, summary.host.work_round_ps))
                     (table(&format!("What to take at each point of {name}"), &own, of_point))
                 }
-                p.meta { "None is like yours? Measure it: " code { "c10k load --serve MODEL -c CONNECTIONS --rate RATE --poisson" }
+                p.meta { "Is none like yours? Measure your load: " code { "c10k load --serve MODEL -c CONNECTIONS --rate RATE --poisson" }
                     " measures the latency at your rate, and " code { "c10k load --serve MODEL -c CONNECTIONS --find-capacity 'p99<5ms'" }
                     " finds the highest rate that meets your target." }
             }

@@ -140,7 +140,7 @@ fn unread_memory(case: &mut Case<'_>) -> Result<()> {
     let stopped_reading = !case.is_model() && taken < pipelined;
     ensure!(
         stopped_reading || grown <= ALLOWED,
-        "{taken} bytes of requests with unread replies made it grow by {grown} bytes"
+        "{taken} bytes of requests with unread replies made the server grow by {grown} bytes"
     );
     drop(client);
     case.serves()
@@ -171,7 +171,7 @@ fn churn(case: &mut Case<'_>) -> Result<()> {
         }
         grown.push(round);
     }
-    bail!("it grew each time that {clients} clients came and left, by {grown:?} bytes")
+    bail!("the server grew each time that {clients} clients came and left, by {grown:?} bytes")
 }
 
 /// Connects this many clients, one after the other, each with one question; every second one resets

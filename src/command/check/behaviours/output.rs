@@ -68,7 +68,7 @@ fn full_log(case: &mut Case<'_>) -> Result<()> {
     const UNREAD: u64 = 1000;
     let (mut reader, writer) = pipe()?;
     let (mut server, mut client) = shown_to(case, writer)?;
-    let mut ask = |n| client.exchange(&case.speech.question(n)).context("its log is full");
+    let mut ask = |n| client.exchange(&case.speech.question(n)).context("while its log is full");
     (0..UNREAD).try_for_each(&mut ask)?;
     // A reader that comes back must read whole lines, and the number of those that are missing.
     let log = Arc::new(Mutex::new(Vec::new()));
@@ -96,7 +96,7 @@ fn full_log(case: &mut Case<'_>) -> Result<()> {
     let log = text();
     let (gaps, lines): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| line.ends_with(GAP));
     let whole = |line: &&str| line.starts_with("client ") && line.ends_with(" s");
-    ensure!(lines.iter().all(whole) && log.ends_with('\n'), "a line is not whole: {lines:?}");
+    ensure!(lines.iter().all(whole) && log.ends_with('\n'), "a log line is incomplete: {lines:?}");
     let number = |gap: &str| gap.split(' ').next().and_then(|word| word.parse::<u64>().ok());
     let told: u64 = gaps.iter().filter_map(|gap| number(gap)).sum();
     let dropped = asked - lines.len() as u64;
@@ -117,7 +117,7 @@ fn closed_log(case: &mut Case<'_>) -> Result<()> {
     let (mut server, mut client) = shown_to(case, writer)?;
     drop(reader);
     has_no_reader(case, &other)?;
-    let ask = |n| client.exchange(&case.speech.question(n)).context("its log is closed");
+    let ask = |n| client.exchange(&case.speech.question(n)).context("while its log is closed");
     (0..REQUESTS).try_for_each(ask)?;
     server.signal(Signal::TERM);
     let stopped = server.stopped(case.patience())?;
@@ -174,7 +174,7 @@ fn no_last_line(case: &mut Case<'_>) -> Result<()> {
         ends_with_an_error(case, command, move |child| {
             let (mut ready, mut byte) = (Vec::new(), [0]);
             while !ready.ends_with(b"\n") {
-                reader.read_exact(&mut byte).context("it is not ready")?;
+                reader.read_exact(&mut byte).context("the server is not ready")?;
                 ready.extend(byte);
             }
             if full {
@@ -223,7 +223,7 @@ fn ends_with_an_error<T>(
     let mut words = String::new();
     child.stderr.take().context("standard error is piped")?.read_to_string(&mut words)?;
     let status = status.context("it has ended")?;
-    ensure!(status.code() == Some(1), "it ended with {status} and printed {words:?}");
-    ensure!(words.starts_with("error: "), "it ended with {status} and printed {words:?}");
+    ensure!(status.code() == Some(1), "the server ended with {status} and printed {words:?}");
+    ensure!(words.starts_with("error: "), "the server ended with {status} and printed {words:?}");
     Ok(())
 }

@@ -45,7 +45,7 @@ fn killed_worker(case: &mut Case<'_>) -> Result<()> {
     let mut client = case.served_client()?;
     let worker = worker_of(case, &client);
     let Some(worker) = worker.filter(|worker| *worker != root) else {
-        return Err(Skip("its clients are served by its first process").into());
+        return Err(Skip("the server's first process serves its clients").into());
     };
     // A worker may have many clients, by chance including the next ones.
     let (mut fellows, mut spared) = (Vec::new(), Vec::new());
@@ -80,7 +80,7 @@ fn all_killed(case: &mut Case<'_>) -> Result<()> {
     let mut clients = [case.served_client()?, case.served_client()?];
     let workers = watch::children(root);
     if workers.is_empty() {
-        return Err(Skip("its clients are served by its first process").into());
+        return Err(Skip("the server's first process serves its clients").into());
     }
     watch::signal_all(&workers, libc::SIGKILL);
     for client in &mut clients {
@@ -96,7 +96,7 @@ fn all_killed(case: &mut Case<'_>) -> Result<()> {
 
 fn stopped_workers(case: &mut Case<'_>) -> Result<()> {
     if !case.is_model() {
-        return Err(Skip("the time that its workers may take to end is unknown").into());
+        return Err(Skip("it is unknown how long the server's workers may take to end").into());
     }
     let root = case.server.pid()?;
     let mut client = case.served_client()?;

@@ -110,7 +110,10 @@ fn stopped_while_starting(case: &mut Case<'_>) -> Result<()> {
             Some(libc::SIGTERM) => said.is_empty(),
             _ => status.success() && last.contains(r#""event":"stopped""#),
         };
-        ensure!(ended, "stopped after {after:?}, it ended with {status} and printed: {said}");
+        ensure!(
+            ended,
+            "stopped after {after:?}, the server ended with {status} and printed: {said}"
+        );
     }
     Ok(())
 }
@@ -136,7 +139,7 @@ fn serves_or_explains(
     match outcome {
         Ok(mut server) => {
             let mut client = CheckClient::connect(server.address, case.patience())?;
-            client.exchange(&case.speech.question(1)).context("it was ready")?;
+            client.exchange(&case.speech.question(1)).context("the server was ready")?;
             drop(client);
             server.stop().map(drop)
         }
@@ -144,7 +147,7 @@ fn serves_or_explains(
             let explains = words.lines().count() == 1 && words.contains(change);
             ensure!(
                 explains && matches!(status.code(), Some(1 | 2)),
-                "it ended with {status} and printed: {words}"
+                "the server ended with {status} and printed: {words}"
             );
             Ok(())
         }

@@ -121,7 +121,7 @@ fn says(case: &mut Case<'_>) -> Result<()> {
     let ready = case.server.ready().cloned().unwrap_or(Value::Null);
     let model = case.model().map_or("", |model| model.name);
     let right = ready["event"] == "ready" && ready["model"] == model;
-    ensure!(right && ready["pid"] == case.server.pid()?, "its ready line is {ready}");
+    ensure!(right && ready["pid"] == case.server.pid()?, "unexpected ready line: {ready}");
     let mut client = case.client()?;
     client.ask("ECHO 1")?;
     client.ask("NONSENSE")?;
@@ -138,9 +138,9 @@ fn says(case: &mut Case<'_>) -> Result<()> {
     ] {
         counted(&stopped, name, n..=n)?;
     }
-    ensure!(stopped["event"] == "stopped", "its stopped line is {stopped}");
+    ensure!(stopped["event"] == "stopped", "unexpected stopped line: {stopped}");
     let peak = stopped["resources"]["rss_peak_bytes"].as_u64();
-    ensure!(peak > Some(0), "its stopped line has no memory figures: {stopped}");
+    ensure!(peak > Some(0), "the stopped line has no memory figures: {stopped}");
     Ok(())
 }
 

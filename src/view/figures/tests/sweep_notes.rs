@@ -33,7 +33,7 @@ fn usl(x: f64) -> f64 {
 
 #[test]
 fn a_peak_is_told_only_within_what_was_measured() {
-    let peaks = "surely peaks within what was measured and falls again: epoll.";
+    let peaks = "surely peaks within the measured range and then falls: epoll.";
     let beyond = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
     let of = |loads: &[f64]| swept(loads, &[("epoll", usl)], closed);
     assert!(said(&of(&LOADS), &CAPACITY).contains(peaks), "{}", said(&of(&LOADS), &CAPACITY));

@@ -30,7 +30,7 @@ pub(super) fn pipelined_burst(case: &Case<'_>, page: &Page) -> Result<()> {
     let question = case.speech.question(0);
     client.exchange(&question)?;
     if client.is_over() {
-        return Err(Skip("it closes after each reply, so there is nothing to pipeline").into());
+        return Err(Skip("the server closes after each reply, so nothing can be pipelined").into());
     }
     client.send(page.request().repeat(PIPELINED))?;
     for n in 1..=PIPELINED {
