@@ -78,7 +78,7 @@ impl Run {
     /// A cell's trials, with the names of their files.
     ///
     /// # Errors
-    /// When one is not there.
+    /// When a trial is missing.
     pub(crate) fn trials<'a>(&self, cell: &'a Cell) -> Result<Vec<(&'a str, Trial)>> {
         cell.trials.iter().map(|name| Ok((name.as_str(), self.trial(name)?))).collect()
     }
@@ -86,7 +86,7 @@ impl Run {
     /// The trials of the null baseline; none where the run has none.
     ///
     /// # Errors
-    /// When one is not there.
+    /// When a trial is missing.
     pub(crate) fn reference(&self) -> Result<Vec<Trial>> {
         let trials = self.summary.reference.iter().flat_map(|reference| &reference.trials);
         trials.map(|trial| self.trial(&trial.file)).collect()

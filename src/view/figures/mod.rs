@@ -34,7 +34,7 @@ pub(crate) const FILE: &str = "figures.json";
 /// missing trials is left out.
 ///
 /// # Errors
-/// When a trial is there and cannot be read.
+/// When a trial exists but cannot be read.
 fn read_columns<'a>(summary: &'a Summary, dir: &Path) -> Result<Vec<Column<'a>>> {
     let numbers = numbers(&summary.cells);
     let mut all: Vec<Column<'_>> = Vec::new();
@@ -93,7 +93,7 @@ pub(crate) fn set(run: &str, made_by: Vec<String>, figures: Vec<Figure>) -> Figu
 /// A run's cells with the data from its trials, and the document of its figures.
 ///
 /// # Errors
-/// When a trial or a lab's document is there and cannot be read.
+/// When a trial or a lab's document exists but cannot be read.
 pub(crate) fn read<'a>(summary: &'a Summary, dir: &Path) -> Result<(Vec<Column<'a>>, FigureSet)> {
     let all = read_columns(summary, dir)?;
     let set = of_summary(summary, &all, dir)?;
@@ -153,7 +153,7 @@ pub(crate) fn made_by(run: &str, version: &str, host: &Host) -> Vec<String> {
 /// Reads a run's trials and writes the document of its figures into its folder.
 ///
 /// # Errors
-/// When a trial is there and cannot be read, or the document cannot be written.
+/// When a trial exists but cannot be read, or the document cannot be written.
 pub(crate) fn write_of(summary: &Summary, dir: &Path) -> Result<()> {
     write(&read(summary, dir)?.1, dir)
 }

@@ -45,7 +45,7 @@ pub(crate) struct Drawn {
 /// need them.
 ///
 /// # Errors
-/// When a trial is there and cannot be read.
+/// When a trial exists but cannot be read.
 pub(crate) fn read(dir: &Path, cell: &Cell) -> Result<Drawn> {
     let files = cell.trials.iter().map(|file| dir.join(file)).filter(|path| store::is_there(path));
     let trials: Vec<Trial> = files.map(|path| store::read_json(&path)).collect::<Result<_>>()?;

@@ -47,7 +47,7 @@ pub fn write(summary: &Summary, dir: &Path) -> Result<()> {
 /// The page. The trials come from the run's folder; a figure whose trials are missing is left out.
 ///
 /// # Errors
-/// When a trial is there and cannot be read.
+/// When a trial exists but cannot be read.
 pub fn page(summary: &Summary, dir: &Path) -> Result<String> {
     let (all, set) = figures::read(summary, dir)?;
     of(summary, dir, &all, set)

@@ -96,7 +96,7 @@ fn unread_pipelining(case: &mut Case<'_>) -> Result<()> {
     let question = case.speech.long(1000);
     let request = question.request.clone();
     let sending = thread::spawn(move || (0..lines).try_for_each(|_| sender.write_all(&request)));
-    // The server must stop reading at some point: most of the 8 MiB stays with the client.
+    // The server must stop reading at some point: most of the requests stay with the client.
     if !case.one_at_a_time() {
         case.serves()?;
     }

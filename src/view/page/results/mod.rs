@@ -112,7 +112,7 @@ fn measured(load: &Load, run: &Kept, workload: &str) -> Result<Vec<String>> {
 /// something is undecided.
 ///
 /// # Errors
-/// When a trial is there and cannot be read.
+/// When a trial exists but cannot be read.
 pub(crate) fn said(
     summary: &Summary,
     dir: &Path,
