@@ -9,7 +9,7 @@ use crate::statistics::{Interval, Verdict};
 
 /// The first column: the model of the row.
 pub(crate) const MODEL: &str = "model";
-/// After the numbers: a model's figure over that of the best, with its interval.
+/// The column after the numbers: a model's figure divided by the best model's, with its interval.
 pub(crate) const AGAINST: &str = "x best";
 /// The last column: the result of the checks. Exports have marks and notes instead.
 pub(crate) const CHECKS: &str = "checks";
@@ -25,7 +25,7 @@ pub enum Quantity {
     Bytes,
     /// How many times as much.
     Ratio,
-    /// A part of 1.
+    /// A fraction of 1.
     Share,
 }
 
@@ -39,8 +39,8 @@ pub(crate) struct Column {
     of: Of,
     /// The field of `summary.json` with the number, and a note on the fields beside it.
     pub(crate) source: (&'static str, &'static str),
-    /// A column of low number is the first to go where a terminal is narrow: usually, and where models
-    /// are ranked by latency.
+    /// The priority on a narrow terminal, which drops the column with the lowest first. The second
+    /// number is for models that are ranked by latency.
     pub(crate) stays: [u8; 2],
 }
 
@@ -50,15 +50,15 @@ enum Of {
     Quantile(f64),
     /// A median over the trials.
     Median(fn(&Cell) -> Option<&Estimate>),
-    /// The same, with how far the trials lie from it.
+    /// The same, with the largest deviation of a trial from it.
     Spread(fn(&Cell) -> Option<&Estimate>),
-    /// A number that is no estimate.
+    /// A number that is not an estimate.
     Number(fn(&Cell) -> Option<f64>),
 }
 
 /// A column that always stays.
 const ALWAYS: u8 = u8::MAX;
-/// How long the column stays that says how a model stands against the best.
+/// The priority of the column [`AGAINST`].
 const AGAINST_STAYS: [u8; 2] = [9, 9];
 
 static COLUMNS: [Column; 10] = [
@@ -136,7 +136,7 @@ impl Figure {
         }
     }
 
-    /// In words, in the unit that suits it.
+    /// As text, in the unit that suits its size.
     pub(crate) fn text(&self, quantity: Quantity) -> String {
         let shown = match self {
             Self::Known(shown) => shown,
@@ -163,7 +163,7 @@ impl Column {
         }
     }
 
-    /// The same in words.
+    /// The same as text; some columns add the spread of the trials.
     pub(crate) fn text(&self, cell: &Cell) -> String {
         let figure = self.of(cell);
         let spread = match (&self.of, &figure) {
@@ -173,19 +173,19 @@ impl Column {
         figure.text(self.quantity) + &spread
     }
 
-    /// Whether it shows the metric of this name, by which models are ranked.
+    /// Whether this column shows the metric of this name.
     fn shows(&self, metric: &str) -> bool {
         let quantile = metric.strip_suffix("_ns").is_some_and(|metric| metric == self.name);
         quantile || self.source.0 == format!("cells[].{metric}.median")
     }
 }
 
-/// In the place of a number for which there are too few samples.
+/// Shown instead of a number that has too few samples.
 pub(crate) const TOO_FEW: &str = "too few";
-/// In the place of a number that is not there.
+/// Shown instead of a number that does not exist.
 pub(crate) const ABSENT: &str = "-";
 
-/// How far the trials lie from their median; one trial lies nowhere.
+/// The largest deviation of a trial from the median, as text; empty for a single trial.
 pub(crate) fn spread(median: f64, values: &[f64]) -> String {
     let [_, _, ..] = values else { return String::new() };
     let away = values.iter().map(|value| (value - median).abs()).fold(0.0, f64::max);
@@ -197,13 +197,12 @@ fn alone(value: f64) -> Shown {
     Shown { value, low: value, high: value, values: vec![value], at_least: false }
 }
 
-/// Two neighbouring quantiles: the farther replaces the nearer, which adds little, unless models
-/// are ranked by the nearer one.
+/// Two neighbouring quantiles. Beside the second, the first adds little: it is left out unless
+/// models are ranked by it.
 const NEIGHBOURS: (&str, &str) = ("p90", "p95");
 
-/// The columns of a table of these cells, which have these standings, and the columns that are left
-/// out because all cells have too few samples for them: a column without content would take the
-/// room of another.
+/// The columns of a table of cells with these standings, and the names of the columns that are left
+/// out because no cell has enough samples: an empty column would take the room of another.
 pub(crate) fn shown_columns(
     cells: &[&Cell],
     standings: &[&Standings],
@@ -249,7 +248,7 @@ pub(crate) fn give_way(
     order.into_iter().map(|(_, name)| name).collect()
 }
 
-/// The quantiles that tables have, with their names.
+/// The quantiles that tables show, with their names.
 pub(crate) fn quantiles() -> impl Iterator<Item = (&'static str, f64)> {
     COLUMNS.iter().filter_map(|column| match column.of {
         Of::Quantile(q) => Some((column.name, q)),
@@ -257,7 +256,7 @@ pub(crate) fn quantiles() -> impl Iterator<Item = (&'static str, f64)> {
     })
 }
 
-/// Where the numbers of the columns are from: the columns of one field together.
+/// The fields from which the columns' numbers come; the columns of one field share an entry.
 pub(crate) fn sources() -> Vec<(String, &'static str, &'static str)> {
     let mut sources: Vec<(String, &str, &str)> = Vec::new();
     for Column { name, source: (field, and), .. } in &COLUMNS {
@@ -274,19 +273,20 @@ pub(crate) fn sources() -> Vec<(String, &'static str, &'static str)> {
 pub(crate) enum Against<'a> {
     /// It is the best.
     Best,
-    /// Its figure over that of the best.
+    /// Its figure divided by the best model's.
     Ratio(f64, Interval, Option<Verdict>),
-    /// Its throughput over that of the best, where others are compared by another figure: it serves
-    /// far less than they do.
+    /// Its throughput divided by the best model's. The others are compared by another figure, but
+    /// this model serves far less than they do.
     Replies(f64, Interval, Option<Verdict>),
-    /// A second measurement of a model over the first.
+    /// The second measurement of a model divided by the first.
     Itself(&'a NoiseFloor),
     /// The figure is not known.
     Unknown,
 }
 
 impl<'a> Against<'a> {
-    /// Of a cell; without an interval no ratio says how far to trust it.
+    /// The standing of a cell. A ratio without an interval counts as unknown: it would not say how
+    /// far to trust it.
     pub(crate) fn of(cell: &Cell, standings: Option<&Standings>, noise: &'a [NoiseFloor]) -> Self {
         let Some(standings) = standings else { return Self::Unknown };
         if cell.twin {
@@ -312,7 +312,7 @@ impl<'a> Against<'a> {
         }
     }
 
-    /// As a terminal has room for it.
+    /// Short enough for a terminal.
     pub(crate) fn short(&self) -> String {
         match self {
             Self::Best => "best".into(),
@@ -347,7 +347,7 @@ impl<'a> Against<'a> {
         match self {
             Self::Best => Some(1.0),
             Self::Ratio(ratio, ..) => Some(*ratio),
-            // So that it is sorted to the worst, where less is better.
+            // Inverted, because less is better in this column: the model is sorted among the worst.
             Self::Replies(ratio, ..) => Some(1.0 / ratio),
             Self::Itself(_) | Self::Unknown => None,
         }

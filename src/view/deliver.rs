@@ -11,11 +11,12 @@ use crate::base;
 use crate::document::store;
 
 /// Delivers a result. If the file is `-`, JSON goes to standard output. Otherwise the text for
-/// people is printed first, and then the file is written, if there is one. A full disk costs the
-/// file and not the printed text; a reader that has gone costs neither.
+/// people is printed first, and then the file is written, if there is one. If the disk is full, the
+/// text is still printed; if the reader has closed the pipe, the file is still written.
 ///
 /// # Errors
-/// When something could not be handed over; everything else was.
+/// When the text cannot be printed or the file cannot be written. The other one is delivered
+/// anyway.
 pub fn deliver(document: &impl Serialize, json: Option<&Path>, text: &str) -> Result<()> {
     if json == Some(Path::new("-")) {
         return read_enough(base::print(&String::from_utf8(store::json(document)?)?));
@@ -33,7 +34,7 @@ fn read_enough(shown: Result<()>) -> Result<()> {
     }
 }
 
-/// Whether the reader has gone.
+/// Whether the reader has closed the pipe.
 #[must_use]
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)

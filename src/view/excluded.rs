@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::document::Excluded;
 
-/// One line for each reason, with the models that it is of and where.
+/// One line for each group: its models, their workloads and the reason.
 pub(super) fn text(excluded: &[Excluded]) -> String {
     let mut text = String::new();
     for Group { models, workloads, reason } in grouped(excluded) {
@@ -21,7 +21,7 @@ pub(super) struct Group<'a> {
     pub(super) reason: &'a str,
 }
 
-/// In the order of their first.
+/// The groups, in the order of their first entries.
 pub(super) fn grouped(excluded: &[Excluded]) -> Vec<Group<'_>> {
     let mut single: Vec<Group<'_>> = Vec::new();
     for Excluded { model, workload, reason } in excluded {

@@ -18,15 +18,15 @@ pub struct Behaviour {
     pub why: &'static str,
     /// What it is worth.
     pub points: u32,
-    /// What must be known of the server.
+    /// What must be known about the server.
     pub needs: Needs,
-    /// What it must speak.
+    /// What the server must speak.
     pub speaks: Speaks,
-    /// How a model is started for it.
+    /// The options with which a model is started for it.
     pub flags: &'static [&'static str],
     /// A client misbehaves, and a well-behaved client beside it must not notice.
     pub hostile: bool,
-    /// It is about several clients at a time.
+    /// It needs several clients at a time.
     pub concurrent: bool,
     /// The server must not have root's exemptions.
     pub unprivileged: bool,
@@ -36,14 +36,14 @@ pub struct Behaviour {
     pub run: fn(&mut Case<'_>) -> Result<()>,
 }
 
-/// What must be known of a server to try a behaviour on it.
+/// What must be known about a server to try a behaviour on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// Where it listens.
     Address,
     /// Its process, to look at and to send signals to.
     Process,
-    /// Our command line, counters and timeouts.
+    /// The command line, counters and timeouts of a model.
     Model,
     /// Processes below the first.
     Workers,
@@ -58,14 +58,14 @@ pub enum Speaks {
     Lines,
     /// The `bench` application over lines.
     Bench,
-    /// HTTP: the application `bench` where it is a model of ours, any page of another server.
+    /// HTTP: the application `bench` for our models, any page for other servers.
     Http,
-    /// What the behaviour itself has our model speak.
+    /// What the behaviour itself makes our model speak.
     Own(Speech),
 }
 
 impl Behaviour {
-    /// What most have in common.
+    /// The fields that most behaviours share.
     pub(super) const PLAIN: Self = Self {
         name: "",
         why: "",
@@ -115,7 +115,7 @@ impl Behaviour {
         }
     }
 
-    /// What the server speaks while it is tried.
+    /// What the server speaks while the behaviour is tried.
     pub(super) fn speech(&self, subject: &Subject, chosen: Speech) -> Speech {
         match (self.speaks, subject) {
             (Speaks::Own(speech), _) => speech,

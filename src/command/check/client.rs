@@ -19,12 +19,12 @@ use crate::workload::speech::{Question, show};
 /// A client.
 #[derive(Debug)]
 pub struct CheckClient {
-    /// Its socket, for what no method does.
+    /// Its socket, for operations that have no method here.
     pub stream: Patient,
     received: Vec<u8>,
     patience: Duration,
     address: SocketAddr,
-    /// Of an HTTP server that is not ours.
+    /// The state of a connection to an HTTP server that is not ours.
     pages: Option<Pages>,
 }
 
@@ -39,7 +39,8 @@ impl CheckClient {
         Self::over(stream, address, patience)
     }
 
-    /// Connects with a small receive buffer, so that what it does not read fills the way to it.
+    /// Connects with a small receive buffer, so that unread replies soon fill the path from the
+    /// server.
     ///
     /// # Errors
     /// When the connection is not accepted.
@@ -47,7 +48,7 @@ impl CheckClient {
         Self::connect_with_buffer(address, patience, 16 * 1024)
     }
 
-    /// Connects with a large receive buffer, so that it has room for what it does not read.
+    /// Connects with a large receive buffer, which has room for unread replies.
     ///
     /// # Errors
     /// When the connection is not accepted.
@@ -59,10 +60,10 @@ impl CheckClient {
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::CLOEXEC;
         let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
-        // Before connecting: the window that is offered first depends on it.
+        // Set before connecting, because the first window depends on it.
         sockopt::set_socket_recv_buffer_size(&socket, bytes)?;
         match rustix::net::connect(&socket, &address) {
-            // It goes on without us, and sending waits for it.
+            // An interrupted connect goes on in the kernel, and sending waits for it.
             Ok(()) | Err(Errno::INTR) => {}
             Err(error) => Err(error).with_context(|| format!("cannot connect to {address}"))?,
         }
@@ -139,7 +140,7 @@ impl CheckClient {
         })
     }
 
-    /// The next bytes, of this number, which must arrive.
+    /// The next `len` bytes, which must arrive.
     ///
     /// # Errors
     /// When they do not.
@@ -195,7 +196,7 @@ impl CheckClient {
         }
         let asked = || format!("asked {}, expected {}", show(request), show(reply));
         while self.received.len() < reply.len() {
-            // Wrong is wrong, however much is still to come.
+            // A wrong beginning is a failure at once, without waiting for the rest.
             let right = reply.starts_with(&self.received);
             ensure!(right, "{}, got {}", asked(), show(&self.received));
             let more = self.receive().with_context(|| {
@@ -247,7 +248,7 @@ impl CheckClient {
         bail!("expected the end of the connection, got {}", show(&self.received))
     }
 
-    /// Waits until the server closes, in whatever way, dropping what still comes.
+    /// Waits until the server closes, in order or with a reset, and drops what still comes.
     ///
     /// # Errors
     /// When it does not.
@@ -261,7 +262,7 @@ impl CheckClient {
     /// Number of complete lines that have arrived and were not read.
     ///
     /// # Errors
-    /// When the socket does not let us look.
+    /// When the socket does not allow it.
     pub fn lines_there(&mut self) -> Result<usize> {
         self.stream.set_nonblocking(true)?;
         let mut buffer = [0; 64 * 1024];
@@ -275,7 +276,7 @@ impl CheckClient {
     /// Whether something, or the end, has arrived.
     ///
     /// # Errors
-    /// When the socket does not let us look.
+    /// When the socket does not allow it.
     pub fn has_input(&self) -> Result<bool> {
         self.stream.set_nonblocking(true)?;
         let seen = self.stream.peek(&mut [0; 1]);
@@ -300,11 +301,11 @@ impl CheckClient {
     }
 }
 
-/// How often a client that was slower than the idle timeout is tried again.
+/// The most tries for a client that is slower than the idle timeout.
 const SERVED_TRIES: usize = 20;
 
-/// A client that had its first question answered. On a busy machine a client can be slower than the
-/// server's idle timeout; then it is closed with good reason, and another one is tried.
+/// A client whose first question was answered. On a busy machine a client can be slower than the
+/// server's idle timeout; then the server is right to close it, and another client is tried.
 ///
 /// # Errors
 /// When none is served.

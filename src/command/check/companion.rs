@@ -12,7 +12,7 @@ use anyhow::{Result, anyhow};
 use super::client::{self, CheckClient};
 use crate::workload::speech::Speech;
 
-/// Between two questions. It is to be there all the time, not to be a load.
+/// The pause between two questions: the client must be present all the time without being a load.
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// The client.
@@ -26,7 +26,7 @@ struct Conversation {
     address: SocketAddr,
     speech: Speech,
     patience: Duration,
-    /// A server may close a client that has been silent for so long.
+    /// A server may close a client that has been silent for this long.
     idle_timeout: Option<Duration>,
 }
 
@@ -57,7 +57,7 @@ impl Companion {
     /// Sends one more request, and checks that all were answered.
     ///
     /// # Errors
-    /// The failure of the first that was not.
+    /// The failure of the first request that was not answered.
     pub fn finish(mut self) -> Result<()> {
         self.last.store(true, SeqCst);
         let Some(thread) = self.thread.take() else { return Ok(()) };
@@ -72,7 +72,7 @@ impl Drop for Companion {
 }
 
 impl Conversation {
-    /// The server's clock of our silence starts no earlier than `asked_at`.
+    /// Asks until `last` is set. The server's idle timer started no earlier than `asked_at`.
     fn go_on(
         &self,
         mut client: CheckClient,
@@ -89,10 +89,12 @@ impl Conversation {
                 Ok(()) => asked_at = begin,
                 Err(error) => {
                     let Some(idle) = self.idle_timeout else { return Err(error) };
-                    // On a machine this busy we were the silent client, and were closed rightly.
+                    // On a busy machine this client may have been silent for too long; then the
+                    // server is right.
                     let were_silent = asked_at.elapsed() >= idle;
-                    // A server that did not run between reading its clock and our request believes
-                    // us silent for longer than we were. One that has no reason does it again.
+                    // A server that did not run between reading its clock and receiving the request
+                    // overestimates the silence. That is excused once: a server with no such reason
+                    // does it again.
                     if !were_silent && std::mem::replace(&mut excused, true) {
                         return Err(error);
                     }

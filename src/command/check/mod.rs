@@ -67,7 +67,7 @@ pub struct CheckArgs {
     /// The server's framing
     #[arg(long, default_value = "line", value_parser = framing, help_heading = SERVER)]
     pub framing: Framing,
-    /// With --framing http, for servers of others: a path that returns a 2xx status
+    /// With --framing http, for other servers: a path that returns a 2xx status
     #[arg(long, default_value = "/", value_name = "/PATH", help_heading = SERVER)]
     pub path: String,
     /// Only these behaviours, by name, separated by commas
@@ -79,7 +79,7 @@ pub struct CheckArgs {
     /// Attempts for a failing behaviour; if it both fails and passes, it is unstable
     #[arg(long, default_value = "3", value_parser = positive, help_heading = TRYING)]
     pub tries: usize,
-    /// Repeat passing behaviours as often, for grading
+    /// Repeat passing behaviours as often as failing ones, for grading
     #[arg(long, help_heading = TRYING)]
     pub confirm: bool,
     /// Also list behaviours that were not tried, with the reason
@@ -146,7 +146,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     })
 }
 
-/// The requests for a server of others.
+/// The speech for a server that is not ours: over HTTP, requests for a page.
 fn of_others(speech: Speech, args: &CheckArgs) -> Result<Speech> {
     if speech.framing != Framing::Http {
         return Ok(speech);
@@ -218,7 +218,7 @@ fn is_model(subject: &Subject) -> bool {
     matches!(subject, Subject::Model { .. })
 }
 
-/// Whether the model serves one client after the other, by what it is.
+/// Whether this is a model that serves one client after the other by design.
 fn is_sequential(subject: &Subject) -> bool {
     matches!(subject, Subject::Model { model, .. } if model.family == Family::Sequential)
 }

@@ -34,7 +34,7 @@ pub(crate) struct Reports {
 }
 
 impl Reports {
-    /// Each with its text.
+    /// The requested reports, each with its path and its text.
     fn texts(&self, report: &CheckReport) -> Result<Vec<(&Path, String)>> {
         let mut texts = Vec::new();
         if let Some(path) = &self.json {
@@ -83,8 +83,8 @@ impl Reports {
         Ok(())
     }
 
-    /// The table, unless standard output is for a report, and then the reports: a full disk costs
-    /// the files and not the table.
+    /// Prints the table, unless a report goes to standard output, and then writes the reports. So
+    /// if the disk is full, the table is still printed.
     ///
     /// # Errors
     /// As [`Self::write`].
@@ -125,7 +125,7 @@ pub(super) fn test(behaviour: &Behaviour, tried: Tried) -> CheckTest {
     }
 }
 
-/// Everything that would have been tried has failed: there was no server.
+/// The results if there was no server: every behaviour that would have been tried has failed.
 pub(super) fn all_failed(
     setting: &Setting,
     chosen: &[&'static Behaviour],
@@ -141,7 +141,7 @@ pub(super) fn all_failed(
     chosen.iter().map(failed).collect()
 }
 
-/// The whole.
+/// The report of a check.
 pub(super) fn check_report(
     setting: &Setting,
     started_at: String,

@@ -19,23 +19,23 @@ use crate::process::server::RunningServer;
 use crate::process::starting::{Refusal, Start, Subject};
 use crate::process::watch::{self, Footprint};
 
-/// How long a server is given for what cannot be seen, to read for one whose process is not known. Most
-/// take far less; one that takes longer is only tried less hard.
+/// How long a server is given for what cannot be observed, such as reading if its process is
+/// unknown. Most servers need far less; for a slower one the test is only weaker.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long nothing is read by a server that never sleeps before it is taken not to want it.
+/// A server that never sleeps counts as having stopped reading if it reads nothing for this long.
 const STALLED: Duration = Duration::from_millis(250);
 
 /// The result of a behaviour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The server behaves so.
+    /// The server shows the behaviour.
     Pass,
-    /// It does not; this was expected and that came.
+    /// It does not; the text says what was expected and what came.
     Fail(String),
     /// It both passed and failed; the reason for the failure.
     Unstable(String),
-    /// It serves one client at a time, and is meant to.
+    /// It serves one client at a time by design.
     ByNature,
     /// It was not tried, for this reason.
     Skipped(String),
@@ -65,7 +65,7 @@ impl Verdict {
     }
 }
 
-/// A behaviour found out that it cannot be tried here; not a failure.
+/// The reason why a behaviour cannot be tried on this server, which is not a failure.
 #[derive(Debug)]
 pub struct Skip(pub &'static str);
 
@@ -86,11 +86,11 @@ pub struct Case<'a> {
     pub speech: Speech,
     setting: &'a Setting,
     flags: &'static [&'static str],
-    /// What it had before any client.
+    /// Its resources before any client.
     alone: Footprint,
     /// Its resources with only the well-behaved client.
     accompanied: Footprint,
-    /// Clients that the behaviour has had.
+    /// How many clients the behaviour has connected.
     clients: Cell<usize>,
     /// The counters that a model must report when it stops.
     counters: Vec<(&'static str, RangeInclusive<u64>)>,
@@ -113,7 +113,7 @@ impl<'a> Case<'a> {
             clients: Cell::new(0),
             counters: Vec::new(),
         };
-        // A server that is still starting its threads has not all that is its own.
+        // A server that is still starting its threads does not have all of its resources yet.
         if let Ok(pid) = case.server.pid() {
             case.rests()?;
             case.alone = Footprint::read_from(pid);
@@ -180,22 +180,22 @@ impl<'a> Case<'a> {
         matches!(self.setting.subject, Subject::Model { .. })
     }
 
-    /// The name of the model, if it is one.
+    /// The model, if it is one.
     #[must_use]
     pub fn model(&self) -> Option<&'static servers::Model> {
         if let Subject::Model { model, .. } = self.setting.subject { Some(model) } else { None }
     }
 
-    /// Whether it serves the second client when the first has left.
+    /// Whether it serves a second client only when the first has left.
     #[must_use]
     pub fn one_at_a_time(&self) -> bool {
         self.setting.one_at_a_time
     }
 
-    /// A client.
+    /// Connects a client.
     ///
     /// # Errors
-    /// When nobody accepts.
+    /// When the connection is not accepted.
     pub fn client(&self) -> Result<CheckClient> {
         self.clients.set(self.clients.get() + 1);
         CheckClient::connect(self.server.address, self.patience())
@@ -209,10 +209,10 @@ impl<'a> Case<'a> {
         client::served(|| self.client(), &self.speech.question(2), self.idle_timeout())
     }
 
-    /// A new client is served, whatever happened before.
+    /// Checks that a new client is served.
     ///
     /// # Errors
-    /// When nobody is.
+    /// When it is not.
     pub fn serves(&self) -> Result<()> {
         self.served_client().map(drop).context("a new client is not served")
     }
@@ -225,8 +225,9 @@ impl<'a> Case<'a> {
         client::until(what, self.patience(), condition)
     }
 
-    /// Waits until the server has read what was sent: until it sleeps again, where it ever does and that
-    /// can be seen. Only without a well-behaved client, who does not let it sleep.
+    /// Waits until the server has read what was sent: until it sleeps again or, if it never sleeps,
+    /// until it has stopped reading. If its process is unknown, waits for a moment. Not for use
+    /// beside a well-behaved client, which does not let the server sleep.
     ///
     /// # Errors
     /// When it does not come to rest.
@@ -249,13 +250,13 @@ impl<'a> Case<'a> {
     /// The command that starts another server of the same model.
     ///
     /// # Errors
-    /// When it is none.
+    /// When the server is not a model.
     pub fn command(&self, flags: &[&str]) -> Result<Command> {
         self.setting.subject.command(self.setting.plain(self.speech, flags))
     }
 
-    /// Gives the server a moment for what cannot be waited for. One that takes longer is only tried
-    /// less hard.
+    /// Gives the server a moment for what cannot be observed. For a slower server the test is only
+    /// weaker.
     pub fn pause(&self) {
         thread::sleep(PAUSE);
     }
@@ -263,15 +264,15 @@ impl<'a> Case<'a> {
     /// Waits until a new client is served.
     ///
     /// # Errors
-    /// When nobody is.
+    /// When it is not.
     pub fn recovers(&self, what: &str) -> Result<()> {
         self.until(what, || self.served_client().is_ok())
     }
 
-    /// Waits until every client of the behaviour is forgotten: no thread, process or descriptor
-    /// is left that is not the server's own or the well-behaved client's. A server of others may
-    /// have a runtime that adds a thread of its own when it has something to do; what is lost with
-    /// clients is lost with each of them, so one for four clients is no loss.
+    /// Waits until the server has released every client of the behaviour: no thread, process or
+    /// descriptor is left beyond the server's own and those of the well-behaved client. The runtime
+    /// of another server may add threads of its own when it has work. A leak grows with every
+    /// client, so one more for four clients is not a leak.
     ///
     /// # Errors
     /// When something is left.
@@ -283,27 +284,27 @@ impl<'a> Case<'a> {
     fn shrinks_to(&self, size: Footprint) -> Result<()> {
         let pid = self.server.pid()?;
         let mut now = Footprint::default();
-        let shrinks = self.until("it forgets its clients", || {
+        let shrinks = self.until("the server releases its clients", || {
             now = Footprint::read_from(pid);
             now.is_within(size)
         });
-        shrinks.with_context(|| format!("it had {size}, and now has {now}"))
+        shrinks.with_context(|| format!("the server may hold {size}, but holds {now}"))
     }
 
-    /// What it had before any client.
+    /// Its resources before any client.
     #[must_use]
     pub fn at_first(&self) -> Footprint {
         self.alone
     }
 
-    /// Has a model of ours held to this counter once it has stopped, which it does when
-    /// everybody has left, the well-behaved client too.
+    /// Has this counter of a model checked once it has stopped, which it does after every client
+    /// has left, the well-behaved one included.
     pub fn will_have_counted(&mut self, name: &'static str, range: RangeInclusive<u64>) {
         self.counters.push((name, range));
     }
 
-    /// Starts one more server of the same model, without root's exemptions where it is
-    /// `unprivileged`, or says how it has refused to start.
+    /// Starts one more server of the same model, without root's exemptions if `unprivileged`, or
+    /// returns how it refused to start.
     ///
     /// # Errors
     /// When it does neither.
@@ -317,8 +318,8 @@ impl<'a> Case<'a> {
         self.setting.subject.start_or_refuse(Start { inherited, unprivileged, ..start })
     }
 
-    /// Starts one more server of the same model and tells it to stop so soon after. Returns how it
-    /// has ended and what it said on standard output.
+    /// Starts one more server of the same model and tells it to stop after this time. Returns how
+    /// it ended and what it printed to standard output.
     ///
     /// # Errors
     /// When it does not end.
@@ -329,15 +330,15 @@ impl<'a> Case<'a> {
     /// Starts the server again, at a port that is free now.
     ///
     /// # Errors
-    /// When it does not come to listen.
+    /// When it does not start to listen.
     pub fn start_again(&mut self) -> Result<()> {
         self.start_again_at(0)
     }
 
-    /// Starts the server again, at the same port. Somebody else may have taken it meanwhile.
+    /// Starts the server again, at the same port. Another program may have taken it meanwhile.
     ///
     /// # Errors
-    /// When it does not come to listen.
+    /// When it does not start to listen.
     pub fn start_again_at_its_port(&mut self) -> Result<()> {
         self.start_again_at(self.server.address.port())
     }
@@ -349,7 +350,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// A stopped model has counted so many of these.
+/// Checks that a counter of a stopped model is within a range.
 ///
 /// # Errors
 /// When it has not.

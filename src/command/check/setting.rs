@@ -9,7 +9,7 @@ use super::runner::{Case, Skip, Verdict};
 use super::{Behaviour, Speech, is_model, is_sequential};
 use crate::process::starting::{Start, Subject};
 
-/// A verdict, and by how many tries.
+/// A verdict, and the number of tries behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tried {
     /// Its result.
@@ -23,18 +23,18 @@ pub struct Tried {
 /// The server under check, and its properties.
 #[derive(Debug)]
 pub struct Setting {
-    /// The server or how to have one.
+    /// The server, or how to start one.
     pub subject: Subject,
     /// What it speaks.
     pub speech: Speech,
-    /// It serves the second client when the first has left.
+    /// Whether it serves a second client only when the first has left.
     pub one_at_a_time: bool,
     /// How long to wait for what it should do at once.
     pub patience: Duration,
 }
 
 impl Setting {
-    /// A model, whose properties are known.
+    /// The setting without a trial start: the properties of a model are known.
     #[must_use]
     pub fn of_model(subject: Subject, speech: Speech, patience: Duration) -> Self {
         let one_at_a_time = is_sequential(&subject);
@@ -69,7 +69,7 @@ impl Setting {
                 setting.speech = Speech::of_page(page.varying());
                 connect()?.exchange(&setting.speech.question(1)).with_context(told)?;
             }
-            // One that closes after each reply may still serve one client at a time.
+            // A server that closes after each reply may still serve one client at a time.
             first = connect()?;
         }
         let served =
@@ -97,7 +97,7 @@ impl Setting {
                 Verdict::Skipped(_) => return Tried { verdict, tries: 0, failures: 0 },
                 _ => confirm || tried.failures > 0,
             };
-            // Once both have come it is unstable, however often it is tried.
+            // After both a pass and a failure it is unstable, so more tries would change nothing.
             let both = tried.failures > 0 && tried.failures < tried.tries;
             if goes_on && !both && tried.tries < tries {
                 tried.tries += 1;
@@ -134,7 +134,7 @@ impl Setting {
         result.map_err(|error| case.with_last_words(error))
     }
 
-    /// How a server is started where nothing else is said.
+    /// How a server is started by default.
     pub(super) fn plain<'a>(&self, speech: Speech, flags: &'a [&'a str]) -> Start<'a> {
         Start { flags, ..Start::plain(speech, self.patience) }
     }

@@ -2,14 +2,14 @@
 //!
 //! - an *interval log* (`.hlog`, HdrHistogram's log format 1.3 with V2 histograms): one line for
 //!   each slice of the measurement, tagged `response` in an open loop and `service` in a closed
-//!   one. Service times of an open loop are not recorded by slice: they are one line over the whole
-//!   measurement, tagged `service`.
+//!   one. Service times of an open loop are not recorded by slice: one line, tagged `service`,
+//!   covers the whole measurement.
 //! - a *percentile distribution* (`.hgrm`): the headline latency in milliseconds, for
 //!   HdrHistogram's plotters.
 //! - the series as CSV.
 //!
-//! Requests that never ended have no latency and belong to no slice. The distribution has them,
-//! with the age that they had reached; the log does not.
+//! Requests that never ended have no latency and belong to no slice. The distribution counts them
+//! at the age they had reached; the log leaves them out.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use crate::base::usage;
 use crate::document::histogram;
 use crate::document::{Interval, Trial};
 
-/// Steps for each halving of the distance to 100 %, as HdrHistogram's own tools have it.
+/// Steps for each halving of the distance to 100 %, as in HdrHistogram's own tools.
 const TICKS_PER_HALF_DISTANCE: u32 = 5;
 /// Other tools show milliseconds.
 const NS_PER_MS: f64 = 1e6;
@@ -58,10 +58,10 @@ impl Formats {
         Ok(())
     }
 
-    /// Refuses to write to standard output, where the result goes.
+    /// Rejects standard output as a target, because the result goes there.
     ///
     /// # Errors
-    /// When one of them is to go there.
+    /// When one of the files is `-`.
     pub fn leave_standard_output(&self) -> Result<()> {
         if [&self.hlog, &self.hgrm].into_iter().flatten().any(|path| path == Path::new("-")) {
             return Err(usage(
@@ -76,7 +76,7 @@ impl Formats {
 /// The interval log.
 ///
 /// # Errors
-/// When the document is of a version that kept no histograms of its slices.
+/// When the document is from a version that kept no histograms of its slices.
 pub fn hlog(trial: &Trial) -> Result<Vec<u8>> {
     let began = UNIX_EPOCH + Duration::from_nanos(trial.sums.map_or(0, |sums| sums.began_unix_ns));
     let tag = |name| Tag::new(name).context("a tag without separators");
@@ -102,10 +102,10 @@ pub fn hlog(trial: &Trial) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// A slice's histogram; `None` when nothing ended in it.
+/// A slice's histogram; `None` when no request ended in it.
 ///
 /// # Errors
-/// When the document is of a version that did not keep it.
+/// When the document is from a version that did not keep it.
 pub fn recorded(interval: &Interval) -> Result<Option<Histogram<u64>>> {
     ensure!(
         interval.histogram.is_some() || interval.max_ns.is_none(),
@@ -152,13 +152,13 @@ pub fn hgrm(trial: &Trial) -> Result<String> {
     Ok(text)
 }
 
-/// Into how many steps HdrHistogram cuts each power of two: so many that none is coarser than the
-/// last significant digit.
+/// The number of steps into which HdrHistogram divides each power of two: enough that no step is
+/// coarser than the last significant digit.
 fn sub_buckets(digits: u8) -> u32 {
     (2 * 10_u32.pow(digits.into())).next_power_of_two()
 }
 
-/// The series as CSV, a line for each slice; what is not known is empty.
+/// The series as CSV, one line for each slice; unknown values are empty.
 #[must_use]
 pub fn csv(trial: &Trial) -> String {
     let mut text = "start_ns,width_ns,ok,failed,p50_ns,p99_ns,max_ns\n".to_string();
@@ -182,7 +182,7 @@ mod tests {
     /// The lines of a log: tag, start, width, histogram.
     fn lines(log: &[u8]) -> Vec<(String, Duration, Duration, Histogram<u64>)> {
         use base64::Engine;
-        let entries = IntervalLogIterator::new(log).map(|entry| entry.expect("a right line"));
+        let entries = IntervalLogIterator::new(log).map(|entry| entry.expect("a valid line"));
         let interval = |entry| match entry {
             LogEntry::Interval(line) => Some(line),
             _ => None,

@@ -27,7 +27,7 @@ mod tests {
     use crate::statistics::Interval;
     use crate::view::export::sheet::{Entry, Quantity, Sheet};
 
-    /// A table with everything that a writer has to care for.
+    /// A table with every case that a writer has to handle.
     pub(super) fn sheet() -> Sheet {
         let mut sheet = Sheet::new("run-1-echo", "echo: 50% of a|b, 3 trials", 3);
         sheet.words("model", ["epoll", "mio_2", "fork (invalid)"].map(String::from));

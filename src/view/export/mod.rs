@@ -51,7 +51,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether the format has several files.
+    /// Whether the format writes several files.
     pub(crate) fn has_files(self, of: &Source) -> bool {
         match self {
             Self::GithubActionBenchmark => true,
@@ -78,7 +78,7 @@ impl From<String> for Output {
     }
 }
 
-/// A result in a format.
+/// Renders a result in a format.
 pub(crate) fn render(source: &Source, format: Format) -> Result<Output> {
     Ok(match (source, format) {
         (Source::Trial(trial), Format::Csv) => csv(trial).into(),
@@ -111,7 +111,7 @@ fn of_run(run: &Run, format: Format) -> Result<Output> {
         }
         Format::Bencher => Output::Text(store::json(&bench::bencher(&run.summary))?),
         Format::Figures => {
-            // As the page has them, which lacks nothing that follows from the trials.
+            // As on the page, which adds what a summary of an earlier version lacks.
             let mut summary = run.summary.clone();
             renewed::renew(&mut summary, &run.dir)?;
             Output::Text(store::lines(&figures::read(&summary, &run.dir)?.1)?)
@@ -121,7 +121,7 @@ fn of_run(run: &Run, format: Format) -> Result<Output> {
     })
 }
 
-/// One file for each trial, with its name and another ending.
+/// One file for each trial, named after it, with this extension.
 fn each_trial(run: &Run, ending: &str, of: impl Fn(&Trial) -> Result<Vec<u8>>) -> Result<Output> {
     let mut files = Vec::new();
     for cell in &run.summary.cells {
@@ -137,7 +137,7 @@ fn each_trial(run: &Run, ending: &str, of: impl Fn(&Trial) -> Result<Vec<u8>>) -
 /// Writes a comparison in a format; `c10k compare` does it too.
 ///
 /// # Errors
-/// When the format is none for comparisons, or the file cannot be written.
+/// When the format does not support comparisons, or the file cannot be written.
 pub fn compared(
     comparison: &Comparison,
     all: bool,
@@ -174,17 +174,17 @@ pub(crate) fn write(output: Output, format: Format, to: Option<&Path>) -> Result
     }
 }
 
-/// Where several files can go.
+/// The folder for the files of a format that writes several.
 pub(crate) fn a_folder(format: Format, to: Option<&Path>) -> Result<&Path> {
     to.filter(|to| *to != Path::new("-") && !to.is_file()).ok_or_else(|| {
         usage(format!("--to {} writes several files: name a folder with -o DIR", format.name()))
     })
 }
 
-/// Writes to a file, or to standard output, as `-`.
+/// Writes to a file, or to standard output if the path is `-`.
 ///
 /// # Errors
-/// When that cannot be.
+/// When the text cannot be written.
 pub(crate) fn put(path: &Path, text: &[u8]) -> Result<()> {
     if path == Path::new("-") {
         return base::print(std::str::from_utf8(text)?);

@@ -75,7 +75,7 @@ impl std::fmt::Display for Text {
 #[must_use]
 pub fn ends(interval: Interval, size: f64, digits: usize) -> String {
     let [low, high] = [interval.low, interval.high].map(|end| rounded(end / size, digits));
-    // A dash before a minus would be one too many.
+    // A dash before a minus sign would be hard to read.
     if interval.low < 0.0 { format!("{low} to {high}") } else { format!("{low}–{high}") }
 }
 
@@ -99,11 +99,11 @@ pub struct Row {
     pub invalid: bool,
 }
 
-/// How large a unit is, and its name.
+/// The size of a unit, and its name.
 pub type Unit = (f64, &'static str);
 
 impl Quantity {
-    /// Of a metric, by the end of its name.
+    /// The quantity of a metric, from the suffix of its name.
     #[must_use]
     pub fn of_metric(metric: &str) -> Self {
         match metric {
@@ -113,7 +113,7 @@ impl Quantity {
         }
     }
 
-    /// The unit in which the value in the middle has one to three digits before the point.
+    /// The largest unit that does not exceed the median value, or else the smallest unit.
     #[must_use]
     pub fn unit<'a>(self, entries: impl Iterator<Item = &'a Entry>) -> Unit {
         let known = entries.filter_map(|entry| match entry {
@@ -138,13 +138,13 @@ impl Quantity {
 /// One entry of a column of numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Entry {
-    /// A number, and where the truth may be.
+    /// A number, with its interval.
     Known {
         /// The number.
         value: f64,
         /// Its interval; absent with too few trials.
         interval: Option<Interval>,
-        /// Whether the truth is this or more.
+        /// Whether the number is a lower bound.
         at_least: bool,
     },
     /// There are too few samples to say.
@@ -154,7 +154,7 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// A figure over several trials; `None` where there is none.
+    /// A figure over several trials; [`Entry::None`] without an estimate.
     #[must_use]
     pub fn from_estimate(estimate: Option<&Estimate>) -> Self {
         estimate.map_or(Self::None, |estimate| Self::Known {
@@ -176,7 +176,7 @@ impl Entry {
         matches!(self, Self::Known { .. })
     }
 
-    /// The same as text, in a unit of this size.
+    /// The entry as text, in a unit of this size.
     fn show(self, size: f64) -> Text {
         let Self::Known { value, interval, at_least } = self else {
             return if self == Self::TooFew { "too few" } else { "-" }.to_string().into();
@@ -198,7 +198,7 @@ pub fn metric_name(metric: &str) -> String {
     metric.trim_end_matches("_ns").trim_end_matches("_bytes").replace('_', " ")
 }
 
-/// Digits after the point that make three in all, of a number that is not tiny.
+/// The number of digits after the point that makes three significant digits, but at most four.
 #[must_use]
 pub fn digits(value: f64) -> usize {
     match value.abs() {
@@ -229,7 +229,7 @@ impl Sheet {
         self.add(Column { name: name.into(), unit: "", number: false }, entries);
     }
 
-    /// Adds a column of numbers, all in one unit; of none where no number is known.
+    /// Adds a column of numbers in one unit; it has no unit if no number is known.
     pub fn numbers(&mut self, name: &str, quantity: Quantity, entries: &[Entry]) {
         let known = entries.iter().any(|entry| entry.is_known());
         let unit = if known { quantity.unit(entries.iter()) } else { (1.0, "") };
@@ -265,7 +265,7 @@ impl Sheet {
         self.explain_values();
     }
 
-    /// The same for the figures alone, where other content stands beside them.
+    /// The same without intervals, for tables with other content beside the figures.
     pub fn explain_values(&mut self) {
         let entries = || self.rows.iter().flat_map(|row| &row.entries);
         let few = entries().any(|entry| entry.value == "too few");

@@ -10,7 +10,7 @@ use crate::base::usage;
 use crate::document::store;
 use crate::document::{Cell, Comparison, SchemaId, Summary, Trial};
 
-/// A document, and where it was.
+/// A document to export.
 pub(crate) enum Source {
     /// A run.
     Run(Box<Run>),
@@ -36,7 +36,7 @@ impl Source {
     /// Reads a run's folder, or a document.
     ///
     /// # Errors
-    /// When there is none, or it is of another kind; the message says what to give.
+    /// When there is no document, or one of another kind; the message says what to give.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let file = if path.is_dir() { path.join("summary.json") } else { path.to_path_buf() };
         if path.is_dir() && !file.is_file() {
@@ -64,7 +64,7 @@ impl Source {
         }
     }
 
-    /// Its kind, in a word.
+    /// Its kind, in one word.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Run(_) => "run",
@@ -78,7 +78,7 @@ impl Run {
     /// A cell's trials, with the names of their files.
     ///
     /// # Errors
-    /// When one is not there.
+    /// When a trial is missing.
     pub(crate) fn trials<'a>(&self, cell: &'a Cell) -> Result<Vec<(&'a str, Trial)>> {
         cell.trials.iter().map(|name| Ok((name.as_str(), self.trial(name)?))).collect()
     }
@@ -86,7 +86,7 @@ impl Run {
     /// The trials of the null baseline; none where the run has none.
     ///
     /// # Errors
-    /// When one is not there.
+    /// When a trial is missing.
     pub(crate) fn reference(&self) -> Result<Vec<Trial>> {
         let trials = self.summary.reference.iter().flat_map(|reference| &reference.trials);
         trials.map(|trial| self.trial(&trial.file)).collect()

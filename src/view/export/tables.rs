@@ -7,7 +7,7 @@ use crate::view::columns::{self, Against, Figure};
 use crate::view::table;
 
 /// The meaning of a column of latencies.
-const POOLED: &str = "Latencies are pooled quantiles over the requests of all trials. Their range is that of the \
+const POOLED: &str = "Latencies are pooled quantiles over the requests of all trials. Their range spans the \
                       quantiles of single trials. Verdicts compare single trials.";
 
 /// With fewer trials no median has an interval, and no quantile has a spread beside it.
@@ -210,7 +210,7 @@ mod tests {
         let calls = [0, 2].map(|row| entry(sheet, row, "calls/request"));
         assert_eq!(calls, ["-", "2.10"]);
         assert_eq!(entry(sheet, 2, "p99"), "≥ 400 (400–400)");
-        // Where nobody knows it there is no column of it.
+        // A figure that no cell has gets no column.
         assert!(sheet.columns.iter().all(|column| column.name != "p99.9"));
         let left_out = "p99.9 is left out: no model has enough samples.";
         assert!(sheet.remarks.iter().any(|remark| remark == left_out), "{:?}", sheet.remarks);

@@ -1,8 +1,8 @@
 //! A run as tidy CSV: one observation for each line, one variable for each column.
 //!
-//! A line is one figure of one trial. Quantiles are written with or without enough samples;
-//! `admitted` says which, and programs filter by it. The trials of the null baseline are lines with
-//! the workload `reference` and no model.
+//! A line is one figure of one trial. Quantiles with too few samples are written too; `admitted`
+//! marks those with enough, so that programs can filter. The trials of the null baseline are lines
+//! with the workload `reference` and no model.
 
 use anyhow::{Context, Result};
 
@@ -39,7 +39,7 @@ impl Figure {
 /// The whole run.
 ///
 /// # Errors
-/// When a trial is not there.
+/// When a trial is missing.
 pub(super) fn csv(run: &Run) -> Result<String> {
     let cells: Vec<&Cell> = run.summary.cells.iter().collect();
     let factors = super::tables::factor_names(&cells);
@@ -62,7 +62,7 @@ pub(super) fn csv(run: &Run) -> Result<String> {
         }
     }
     for trial in run.reference()? {
-        // No model, so the null baseline is not a group when lines are grouped by model.
+        // The model is empty, so the null baseline is not taken for a model when lines are grouped.
         let of = Of { workload: REFERENCE, ..Of::default() };
         for figure in figures(&trial) {
             let record = record(&run.summary.run.id, &of, &trial, &figure);
@@ -119,7 +119,7 @@ fn figures(trial: &Trial) -> Vec<Figure> {
     for (metric, distribution) in
         response.into_iter().chain([("service_ns", &trial.latency.service)])
     {
-        // Without samples there is no quantile, and none is 0.
+        // Without samples there are no quantiles: a value of 0 would be wrong.
         let some = distribution.quantiles.iter().filter(|_| distribution.count > 0);
         figures.extend(some.map(|quantile| Figure {
             metric,
@@ -141,10 +141,10 @@ fn figures(trial: &Trial) -> Vec<Figure> {
     figures
 }
 
-/// A comparison: a line for each figure of each cell, with the names of the document.
+/// A comparison: one line for each figure of each cell, with the document's names.
 ///
 /// # Errors
-/// When it cannot be written, which is a fault of ours.
+/// When it cannot be written, which would be a bug.
 pub(super) fn comparison(comparison: &Comparison, all: bool) -> Result<String> {
     let mut lines = csv::Writer::from_writer(Vec::new());
     lines.write_record([

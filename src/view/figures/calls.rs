@@ -3,7 +3,7 @@
 use super::columns::Column;
 use crate::document::{Mark, Marks, Series};
 
-/// So many are named, the most frequent ones.
+/// The number of calls shown by name: the most frequent ones.
 const NAMED: usize = 5;
 const OTHERS: &str = "others";
 

@@ -15,7 +15,7 @@ pub(crate) struct Column<'a> {
     pub(crate) label: Label,
 }
 
-/// The numbers of the models of a run.
+/// The number of each model of a run within its family.
 pub(crate) type Numbers<'a> = BTreeMap<&'a str, usize>;
 
 /// The numbers of all models in these cells.

@@ -1,4 +1,4 @@
-//! What a further connection takes of the server's memory, where a plan varies how many there are.
+//! The server's memory per additional connection, in plans that vary the number of connections.
 
 use super::columns::{Numbers, label};
 use super::looks::family;
@@ -11,8 +11,8 @@ use crate::document::{Cell, Estimate, Figure, Marks, Row, Shown, Unit};
 /// Settings that are numbers of connections.
 const FACTORS: [&str; 2] = ["connections", "idle-connections"];
 
-/// A bar for each model, from the fewest to the most connections that it was given. With other
-/// settings beside them a bar would not say of which it is.
+/// A bar for each model, from its fewest to its most connections. There is no figure if the plan
+/// varies other settings too, because a bar would not say to which of them it belongs.
 pub(super) fn figure(
     first: &Sweep<'_>,
     panels: &[Sweep<'_>],
@@ -40,9 +40,9 @@ pub(super) fn figure(
         title: "Memory for each further connection".into(),
         load,
         shows: format!(
-            "How much the proportional set size grows from the fewest to the most {} ({few} to \
-             {many}), over their difference, in pairs of the same block: the median, with a line \
-             over the blocks; the dots are the blocks.",
+            "Growth of the proportional set size from the fewest to the most {} ({few} to {many}), \
+             divided by their difference, in pairs of the same block: the bar is the median, the \
+             line its interval, the dots are the blocks.",
             first.factor
         ),
         notice: Vec::new(),
@@ -57,7 +57,7 @@ pub(super) fn figure(
     })
 }
 
-/// The difference of two cells in each block, for each of so many connections.
+/// The difference of two cells in each block, divided by the number of additional connections.
 fn growth(base: &Cell, cell: &Cell, more: f64) -> Option<Estimate> {
     let (of_base, of_cell) = (by_block(&MEMORY, base)?, by_block(&MEMORY, cell)?);
     let of = |block: u32| of_base.iter().find(|(own, _)| *own == block).map(|(_, value)| *value);
@@ -77,7 +77,8 @@ mod tests {
     fn memory_for_a_connection_is_a_difference_in_pairs_of_blocks() {
         let at = |connections: f64, each: f64| {
             let mut cell = closed("epoll", &[1e5; 3]);
-            // Each block has a memory of its own to begin with, which is in no difference.
+            // Each block starts from a different amount of memory, which cancels out in the
+            // difference.
             let values = [0.0, 1e6, 2e6].map(|own| own + each * connections);
             cell.pss_bytes = Estimate::from_values(&values).expect("values");
             point(cell, "many", "connections", connections)

@@ -16,7 +16,7 @@ pub(crate) fn lab_figures(report: &LabReport) -> Vec<Figure> {
     figures.filter(|figure| !figure.is_empty()).collect()
 }
 
-/// A figure with its words and without its marks.
+/// A figure of these words and marks.
 fn figure(of: &str, title: &str, shows: &str, (axis, unit): (&str, Unit), marks: Marks) -> Figure {
     Figure {
         id: format!("figure-{of}"),
@@ -68,23 +68,23 @@ fn effects(report: &LabReport, metric: &Metric, of: &str, title: &str) -> Figure
     figure(
         of,
         title,
-        "Each level against the first of its factor, over all levels of the others: how many times \
-         as much, in pairs of the same block, with its 95 % interval. What touches the line at 1 \
-         cannot be told from no effect.",
+        "The ratio of each level to the first level of its factor, over all levels of the other \
+         factors, in pairs of the same block, with its 95 % interval. If the interval includes 1, \
+         no effect can be distinguished.",
         ("times as much", Unit::Ratio),
         Marks::Effects(of_models(report, marks)),
     )
 }
 
-/// The drawings of the parts of a cost: the last part, what it is of, and the title.
+/// The figures of the parts of a cost: the last part, the name and the title of each.
 const SPLITS: [(&str, &str, &str); 3] = [
     ("connecting", "split", "Where a request's cost comes from"),
     ("history", "split-history", "The same while connections are kept"),
     ("home", "split-home", "The same without a history, while connections are kept"),
 ];
 
-/// Bars of which all have the same parts: one figure as far as connecting, and one more for each step back
-/// that other homes have cells for.
+/// All bars of one figure have the same parts. The first figure has every part up to connecting;
+/// each later one has a part less, and is drawn only if more homes have cells for it.
 fn splits(report: &LabReport) -> Vec<Figure> {
     let mut figures = Vec::new();
     let mut drawn = 0;
@@ -123,8 +123,8 @@ fn split(report: &LabReport, last: &str, of: &str, title: &str) -> Figure {
         title,
         "Server CPU for each request, one thing added after the other: a plain request over a kept \
          connection, the home of its state, a history, and a connection for each request. All bars \
-         of a figure have the same parts; a home that lacks a cell is in none that would need it. \
-         A part to the left of 0 makes it cheaper.",
+         of a figure have the same parts; a home that lacks a cell for one of them is left out. A \
+         part to the left of 0 makes the request cheaper.",
         ("server CPU for each request", Unit::Ns),
         Marks::Parts(names[..end].iter().enumerate().map(series).collect()),
     )
@@ -141,8 +141,8 @@ fn memory(report: &LabReport) -> Figure {
     figure(
         "memory",
         "Memory of a client",
-        "The server's proportional set size for each further client, from the difference of many \
-         and few.",
+        "The server's proportional set size for each further client, from the difference \
+         between many and few clients.",
         ("bytes for each further client", Unit::Bytes),
         Marks::Effects(of_models(report, marks)),
     )

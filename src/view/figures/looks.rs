@@ -7,7 +7,7 @@ use servers::models::{self, MODELS, VARIANTS};
 
 use crate::document::Colours;
 
-/// What is no model of this version.
+/// The family of models that this version does not have.
 const OTHER: &str = "other";
 
 /// The shades of a family: on white, and on a dark screen.
@@ -23,7 +23,7 @@ const FAMILIES: [(&str, Shades); 7] = [
     (OTHER, [["#555555", "#2b2b2b", "#6f7f96"], ["#bbbbbb", "#e3e3e3", "#8d9cb3"]]),
 ];
 
-/// From dark to light, so that they are told apart in grey too.
+/// Ordered by lightness, so that they can be told apart in grey too.
 const PARTS: [[&str; 6]; 2] = [
     ["#334155", "#b45f74", "#7f8ea3", "#d9a3ae", "#bcc6d3", "#e3e3e3"],
     ["#e2e8f0", "#d9899c", "#94a3b8", "#a3586c", "#64748b", "#4a4a4a"],
@@ -45,20 +45,21 @@ fn colours(light: &[&str], dark: &[&str]) -> Colours {
     Colours { light: texts(light), dark: texts(dark) }
 }
 
-/// A model's family; that of a run of another version may not be known any more.
+/// A model's family; `other` if this version does not have the model.
 pub(crate) fn family(model: &str) -> &'static str {
     models::find(model).map_or(OTHER, |model| model.family.name())
 }
 
-/// Its number among the models of its family, so that it looks the same in every run; a model that
-/// is not of this version has none.
+/// A model's number in its family, so that it looks the same in every run; `None` if this version
+/// does not have the model.
 pub(crate) fn member(model: &str) -> Option<usize> {
     let family = models::find(model)?.family.name();
     let own = MODELS.iter().chain(VARIANTS).filter(|other| other.family.name() == family);
     own.map(|other| other.name).position(|name| name == model)
 }
 
-/// The numbers of some models. Those of other programs are numbered as they come.
+/// The numbers of some models. Models that this version does not have are numbered in order of
+/// appearance.
 pub(super) fn members<'a>(models: impl IntoIterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {
     let mut numbers = BTreeMap::new();
     let mut others = 0;

@@ -1,5 +1,5 @@
-//! The figures of a run as data: the page embeds it, `figures.json` has it for scripts, and both only
-//! draw it.
+//! The figures of a run as data. The page embeds the data and scripts read it from `figures.json`;
+//! both only draw it.
 
 mod calls;
 mod columns;
@@ -27,14 +27,14 @@ pub(crate) use sweep::series;
 use crate::document::store;
 use crate::document::{Cell, Figure, FigureSet, Host, LabReport, SchemaId, Summary};
 
-/// Beside a run's summary.
+/// The name of the document, beside a run's summary.
 pub(crate) const FILE: &str = "figures.json";
 
-/// A run's cells with the data from its trials. The run's folder has the trials; what needs some that
-/// are not there is left out.
+/// A run's cells with the data from its trials. The trials come from the run's folder; data of
+/// missing trials is left out.
 ///
 /// # Errors
-/// When a trial is there and cannot be read.
+/// When a trial exists but cannot be read.
 fn read_columns<'a>(summary: &'a Summary, dir: &Path) -> Result<Vec<Column<'a>>> {
     let numbers = numbers(&summary.cells);
     let mut all: Vec<Column<'_>> = Vec::new();
@@ -68,12 +68,12 @@ pub(crate) fn of_run(summary: &Summary, all: &[Column<'_>]) -> Vec<Figure> {
     figures
 }
 
-/// Whether it is of a lab, and not of its run.
+/// Whether the figure belongs to a lab rather than to the lab's run.
 pub(crate) fn is_of_lab(figure: &Figure) -> bool {
     figure.name == lab::NAME
 }
 
-/// Whether it is of a series, and not of a workload.
+/// Whether the figure belongs to a series rather than to a workload.
 pub(crate) fn is_of_series(figure: &Figure) -> bool {
     figure.id == sweep::id(&figure.of, &figure.name)
 }
@@ -93,7 +93,7 @@ pub(crate) fn set(run: &str, made_by: Vec<String>, figures: Vec<Figure>) -> Figu
 /// A run's cells with the data from its trials, and the document of its figures.
 ///
 /// # Errors
-/// When a trial or a lab's document is there and cannot be read.
+/// When a trial or a lab's document exists but cannot be read.
 pub(crate) fn read<'a>(summary: &'a Summary, dir: &Path) -> Result<(Vec<Column<'a>>, FigureSet)> {
     let all = read_columns(summary, dir)?;
     let set = of_summary(summary, &all, dir)?;
@@ -118,7 +118,7 @@ fn of_summary(summary: &Summary, all: &[Column<'_>], dir: &Path) -> Result<Figur
     Ok(set(&run.id, made_by, figures))
 }
 
-/// The lab of which this is the run; other labs draw their figures themselves.
+/// The report of the lab "stateful", if this is its run; other labs draw their own figures.
 fn lab_of(dir: &Path) -> Result<Option<LabReport>> {
     let path = dir.join("lab.json");
     if !path.is_file() {
@@ -153,7 +153,7 @@ pub(crate) fn made_by(run: &str, version: &str, host: &Host) -> Vec<String> {
 /// Reads a run's trials and writes the document of its figures into its folder.
 ///
 /// # Errors
-/// When a trial is there and cannot be read, or the document cannot be written.
+/// When a trial exists but cannot be read, or the document cannot be written.
 pub(crate) fn write_of(summary: &Summary, dir: &Path) -> Result<()> {
     write(&read(summary, dir)?.1, dir)
 }
@@ -166,7 +166,7 @@ pub(crate) fn write(set: &FigureSet, dir: &Path) -> Result<()> {
     store::write(&dir.join(FILE), &store::lines(set)?)
 }
 
-/// Microseconds as the axes of the figures write them.
+/// Writes microseconds as the axes of the figures do: `µs` instead of `us`.
 pub(crate) fn micro(text: &str) -> String {
     let mut parts = text.split(" us");
     let mut whole = parts.next().unwrap_or_default().to_string();

@@ -23,7 +23,7 @@ pub(super) enum Subject {
     Time,
 }
 
-/// A spread that makes smaller differences between models worthless.
+/// A larger spread makes differences below it between models meaningless.
 const WIDE: f64 = 0.1;
 /// Two models whose costs differ by a smaller factor are alike.
 const ALIKE: f64 = 1.25;
@@ -99,8 +99,8 @@ pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
             omission,
             flagged(cells, "sched-lag", "The generator itself was late under"),
             text(
-                "One trial's stall can dominate the slowest requests: look how far the small dots \
-                 are apart. The axis is logarithmic: equal distances are equal ratios.",
+                "One trial's stall can dominate the slowest requests: look at how far apart the small \
+                 dots are. The axis is logarithmic: equal distances are equal ratios.",
             ),
         ]),
         Subject::Cost => some([
@@ -126,8 +126,8 @@ pub(super) fn fool(subject: Subject, cells: &[&Cell]) -> Vec<String> {
             some([text("The mean covers only clients that finished within the measurement.")])
         }
         Subject::Connect => some([text(
-            "A connection counts as open once the kernel has completed the handshake; when the \
-             server accepts it shows in its first request.",
+            "A connection counts as open once the kernel has completed the handshake. A late \
+             accept shows only in the first request.",
         )]),
         Subject::Calls => some([text(
             "Counted by strace in a separate load. strace slows the server, so an event loop finds \
@@ -157,7 +157,8 @@ pub(super) fn greyed(cells: &[&Cell]) -> Option<String> {
     (!reasons.is_empty()).then(|| format!("{}.", reasons.join(", ")))
 }
 
-/// The lines from slice to slice that stumbled: one slice has less than half of the median slice.
+/// Names the models that stumbled: one of their slices has less than half the rate of their median
+/// slice.
 pub(super) fn stumbles<'a>(series: impl Iterator<Item = (&'a str, Vec<f64>)>) -> Option<String> {
     let stumbled = series.filter_map(|(model, rates)| {
         let usual = median(&rates)?;
@@ -183,7 +184,7 @@ fn cpu(cell: &Cell) -> Option<&Estimate> {
     cell.server_cpu_per_request_ns.as_ref()
 }
 
-/// Cells that stand for their model: valid enough, and serving all their clients.
+/// Cells that represent their model: they are not invalid and starve no client.
 fn sound<'a>(cells: &[&'a Cell]) -> impl Iterator<Item = &'a Cell> {
     cells.iter().copied().filter(|cell| cell.validity != Validity::Invalid && !cell.starves())
 }
@@ -265,14 +266,15 @@ fn tails(cells: &[&Cell]) -> Option<String> {
     })
 }
 
-/// Whether the lowest curve at one quantile is surely not the lowest at a later one.
+/// Whether the model with the lowest curve at one quantile is clearly not the lowest at a later
+/// one.
 fn crossing(cells: &[&Cell], early: f64, late: f64) -> Option<String> {
     let at = |q: f64| estimates(cells, move |cell| cell.known_quantile(q));
     let (first, later) = (at(early), at(late));
     let (usual, _) = first.first()?;
     let (tail, best) = later.first()?;
     let (_, own) = later.iter().find(|(model, _)| model == usual)?;
-    // Only where no trial of the one meets a trial of the other.
+    // Only where the trials of the two models do not overlap.
     (usual != tail && own.min > best.max).then(|| {
         format!(
             "Curves cross: {usual} has the lowest median, and {tail} the lower p99 ({} against {}).",
@@ -292,8 +294,8 @@ fn too_few(cells: &[&Cell], q: f64) -> Option<String> {
     })
 }
 
-/// How many models have a trial far from the middle of all of them; `spread` is the lowest, the middle and the
-/// highest.
+/// How many models have a trial far from the middle of their trials; `spread` gives the lowest, the
+/// middle and the highest.
 fn spreads(
     cells: &[&Cell],
     middle: &str,

@@ -38,7 +38,7 @@ fn place(at: u32) -> f64 {
     f64::from(at + 1)
 }
 
-/// The replies to what was due in a step, over its length.
+/// The rate of replies to the requests that were due in a step.
 fn answered(step: &CellStep) -> Option<Shown> {
     let values: Vec<f64> =
         step.answered.values.iter().map(|share| share * step.rate_per_s).collect();

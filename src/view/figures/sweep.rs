@@ -15,9 +15,10 @@ use crate::document::{
 };
 use crate::statistics::scalability::Law;
 
-/// More lines than this at once show nothing.
+/// With more lines than this, only the first of each family is shown: the figure would be
+/// unreadable.
 const LINES: usize = 8;
-/// How many requests a connection has.
+/// The setting for the number of requests per connection.
 const REQUESTS: &str = "requests-per-connection";
 /// Points of a fitted curve.
 const CURVE: u32 = 60;
@@ -91,7 +92,7 @@ pub(crate) fn figures(summary: &Summary, panels: &[Sweep<'_>]) -> Vec<Figure> {
             marks: Marks::Sweep(lines),
         })
     };
-    // How long a client takes for all its requests says nothing where their number is what varies.
+    // Turnaround times say nothing where the number of requests itself varies.
     let meant = |(_, _, metric): &&(&str, Unit, Metric)| {
         metric.name != TURNAROUND.name || !first.factor.starts_with("requests-per-connection")
     };
@@ -99,8 +100,8 @@ pub(crate) fn figures(summary: &Summary, panels: &[Sweep<'_>]) -> Vec<Figure> {
     FIGURES.iter().filter(meant).filter_map(figure).chain(held).collect()
 }
 
-/// Where a setting stands: 0 requests per connection means that connections are kept, which is more
-/// than any number.
+/// Where a setting stands on the axis. 0 requests per connection means that connections are kept,
+/// so it stands beyond the largest number.
 fn place(panel: &Sweep<'_>, x: f64) -> f64 {
     let most = panel.values.iter().map(|(value, _)| *value).fold(0.0, f64::max);
     if panel.factor == REQUESTS && x <= 0.0 { most * 10.0 } else { x }
@@ -120,7 +121,7 @@ fn said(sentences: &[String]) -> Vec<String> {
     sentences.iter().map(|sentence| micro(sentence)).collect()
 }
 
-/// Whether there is a figure at two settings or more: over one there is no line, and the tables have it.
+/// Whether some line has two points or more. One point makes no line, and the tables show it.
 fn goes_somewhere(lines: &[SweepLine]) -> bool {
     lines.iter().any(|line| line.points.len() > 1)
 }
@@ -225,14 +226,15 @@ impl Sweep<'_> {
         self.lines.iter().flat_map(|line| &line.points).all(|(_, cell)| cell.is_closed())
     }
 
-    /// The share of its cells that were flagged with this.
+    /// How many of its cells this check flagged, and how many cells there are.
     pub(super) fn flagged(&self, check: &str) -> (usize, usize) {
         let cells = || self.lines.iter().flat_map(|line| &line.points);
         (cells().filter(|(_, cell)| cell.flag(check).is_some()).count(), cells().count())
     }
 }
 
-/// How many times as much the last of a line is as the first.
+/// The ratio of a line's last value to its first; `None` unless every cell is sound and has a
+/// value.
 pub(super) fn growth(of: &sweeps::Line<'_>, metric: &Metric) -> Option<f64> {
     let sound: Vec<f64> = of
         .points
@@ -244,7 +246,7 @@ pub(super) fn growth(of: &sweeps::Line<'_>, metric: &Metric) -> Option<f64> {
     (sound.len() > 1 && sound.len() == of.points.len() && *first > 0.0).then(|| last / first)
 }
 
-/// A count of points, for sentences.
+/// A count with its percentage, for sentences.
 pub(super) fn share(part: usize, all: usize) -> String {
     format!("{part} of {all} ({:.0} %)", as_f64(part as u64) / as_f64(all.max(1) as u64) * 100.0)
 }

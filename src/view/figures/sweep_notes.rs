@@ -65,10 +65,10 @@ pub(super) fn fool(metric: &Metric, panels: &[Sweep<'_>]) -> Vec<String> {
     }
     if metric.name == CONNECT.name {
         sentences.push(
-            "A connection counts as open once the kernel has completed the handshake; when the \
-             server accepts it shows in its first request. The other figures' latencies exclude \
-             it."
-            .into(),
+            "A connection counts as open once the kernel has completed the handshake. A late \
+             accept shows only in the first request. The other figures' latencies exclude the time \
+             to connect."
+                .into(),
         );
     }
     if metric.name == SERVER_CPU.name {
@@ -101,7 +101,7 @@ pub(crate) fn main<'a>(summary: &'a Summary, panels: &[Sweep<'_>]) -> Vec<&'a Cr
     leading
 }
 
-/// How long clients take for all that they came for, where that was measured.
+/// Sentences on turnaround times, where they were measured.
 pub(crate) fn turnaround(panels: &[Sweep<'_>]) -> Vec<String> {
     panels.iter().filter_map(|panel| ends(&TURNAROUND, panel)).collect()
 }
@@ -131,7 +131,8 @@ fn ends(metric: &Metric, panel: &Sweep<'_>) -> Option<String> {
     })
 }
 
-/// The best median at one value of the setting, of those that serve all their clients.
+/// The model with the best median at one value of the setting, and the median. Invalid cells and
+/// those that starve clients do not count.
 fn leader<'a>(metric: &Metric, panel: &Sweep<'a>, x: f64) -> Option<(&'a str, f64)> {
     let known = panel.lines.iter().filter_map(|line| {
         let cell = line.at(x)?;
@@ -164,7 +165,7 @@ fn grows(metric: &Metric, panel: &Sweep<'_>) -> Option<String> {
     })
 }
 
-/// Three digits.
+/// A number with three significant digits.
 fn digits(x: f64) -> String {
     match x {
         few if few < 9.995 => format!("{few:.2}"),
@@ -202,7 +203,7 @@ fn peaks(summary: &Summary, panels: &[Sweep<'_>]) -> Option<String> {
         .filter_map(|scaling| {
             let law = scaling.law.as_ref().filter(|law| law.misfit.is_none())?;
             let interval = law.peak_interval?;
-            // A peak beyond the measured range is the law's and not the server's.
+            // A peak beyond the measured range is an extrapolation.
             let here = within(&scaling.fixed);
             (interval.low >= low && interval.high <= high)
                 .then(|| format!("{}{here}", scaling.model))
@@ -210,7 +211,7 @@ fn peaks(summary: &Summary, panels: &[Sweep<'_>]) -> Option<String> {
         .collect();
     (!peaks.is_empty()).then(|| {
         format!(
-            "By the fitted law throughput surely peaks within what was measured and falls again: {}.",
+            "By the fitted law, throughput surely peaks within the measured range and then falls: {}.",
             peaks.join(", ")
         )
     })

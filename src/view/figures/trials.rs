@@ -14,8 +14,8 @@ use crate::statistics::median;
 /// Points of a curve: more cannot be distinguished on a screen.
 const POINTS: u32 = 60;
 
-/// CPU time of each process, in nanoseconds, from which on the kernel's ticks separate user mode
-/// from the kernel. A tick is 10 ms, and the kernel counts whole ticks for each process.
+/// The least CPU time per process, in nanoseconds, with which the kernel's ticks can separate user
+/// mode from kernel mode. A tick is 10 ms, and the kernel counts whole ticks for each process.
 const SHARE_NEEDS_NS: u64 = 50_000_000;
 
 /// The trials of one cell, drawn together.
@@ -41,17 +41,17 @@ pub(crate) struct Drawn {
     pub(crate) load: Option<LoadRecord>,
 }
 
-/// Reads a cell's trials. Those that are not there are left out, and with all of them the figures
-/// that need them.
+/// Reads a cell's trials. Missing trials are left out; if all are missing, so are the figures that
+/// need them.
 ///
 /// # Errors
-/// When a trial is there and cannot be read.
+/// When a trial exists but cannot be read.
 pub(crate) fn read(dir: &Path, cell: &Cell) -> Result<Drawn> {
     let files = cell.trials.iter().map(|file| dir.join(file)).filter(|path| store::is_there(path));
     let trials: Vec<Trial> = files.map(|path| store::read_json(&path)).collect::<Result<_>>()?;
     let servers = || trials.iter().filter_map(|trial| Some((trial, trial.server.as_ref()?)));
     let shares = servers().map(|(_, server)| {
-        // Documents of earlier versions have a share in any case, and a wrong one of short processes.
+        // Documents of earlier versions always have a share, which is wrong for short processes.
         let each = server.cpu_ns / server.processes.max(1);
         let told = server.cpu_split.is_some() || each >= SHARE_NEEDS_NS;
         server.cpu_user_share.filter(|_| told)
@@ -64,7 +64,8 @@ pub(crate) fn read(dir: &Path, cell: &Cell) -> Result<Drawn> {
     let per_request = |of: fn(&Trial) -> Option<u64>| {
         let each = trials.iter().map(|trial| {
             let loaded = as_f64(trial.phases.warmup_ns + trial.phases.measure_ns) / 1e9;
-            // Switches are counted from the warm-up on, in which replies come as fast.
+            // Switches are counted from the start of the warm-up, so its replies count at the same
+            // rate.
             let replies = trial.throughput_per_s * loaded;
             (replies > 0.0).then_some(as_f64(of(trial)?) / replies)
         });
@@ -89,14 +90,14 @@ pub(crate) fn read(dir: &Path, cell: &Cell) -> Result<Drawn> {
     })
 }
 
-/// The trial that is nearest to the median.
+/// The trial whose throughput is nearest to the median.
 fn typical(trials: Vec<Trial>, median: f64) -> Option<Trial> {
     let away = |trial: &Trial| (trial.throughput_per_s - median).abs();
     trials.into_iter().min_by(|a, b| away(a).total_cmp(&away(b)))
 }
 
-/// All samples together, at quantiles that are evenly spaced on the axis of 1/(1-q). It ends where tables
-/// say that samples are too few, or had not ended.
+/// The samples of all trials together, at quantiles evenly spaced on the logarithmic axis of
+/// 1/(1-q). The curve ends where tables say "too few", or where requests had not ended.
 fn curve(trials: &[&Distribution]) -> Result<Vec<(f64, u64)>> {
     let histograms: Vec<_> = trials.iter().map(|trial| trial.histogram()).collect::<Result<_>>()?;
     let all = histogram::sum(&histograms)?;
@@ -117,7 +118,7 @@ fn curve(trials: &[&Distribution]) -> Result<Vec<(f64, u64)>> {
     let refused = refused.map(|(q, _)| decades(**q)).filter(|at| *at <= end);
     let censored: u64 = trials.iter().map(|trial| trial.censored).sum();
     let known = 1.0 - as_f64(censored) / as_f64(all.len());
-    // The quantile that is not shown is not on the line either.
+    // The first quantile that is not shown is not a point of the curve either.
     let (end, steps) = refused.map_or((end, POINTS - 1), |at| (at, POINTS));
     let quantiles = (0..POINTS).map(|point| {
         let share = f64::from(point) / f64::from(steps);
@@ -153,7 +154,7 @@ mod tests {
         let (q, value) = *drawn.last().expect("points");
         assert!((q - 0.999).abs() < 1e-9 && (5990..=6000).contains(&value), "{q} {value}");
         assert!(drawn.is_sorted());
-        // What lies beyond p90 is all of one trial.
+        // All samples beyond p90 come from one trial.
         let (a, b) = (of(histogram(1..=3_000), none()), of(histogram(3_001..=6_000), none()));
         let drawn = curve(&[&a, &b]).expect("a curve");
         assert!(drawn.last().is_some_and(|(q, _)| (0.9..0.95).contains(q)), "{:?}", drawn.last());

@@ -74,7 +74,7 @@ pub(super) fn load(cells: &[&Cell]) -> String {
     format!("{kind} · {connections} · {} each", span(|cell| cell.trials.len(), "trial"))
 }
 
-/// The replies of each slice of a cell's typical trial; all slices are of one width but the last.
+/// The rate of replies in each slice of a cell's typical trial.
 fn rates<'a>(column: &Column<'a>) -> Option<(&'a str, Vec<f64>)> {
     let slices = &column.drawn.typical.as_ref()?.intervals;
     let rate = |slice: &Interval| as_f64(slice.ok) / as_f64(slice.width_ns.max(1));

@@ -8,7 +8,7 @@ use crate::document::{
     Cell, Figure, Interval, Line, Marks, QuantileRow, Row, Shown, Unit, Validity,
 };
 
-/// Points of a line from slice to slice.
+/// The most points of a line over time.
 const SLICES: usize = 300;
 
 /// Every figure of a workload, in the order of the page; those without data are left out.
@@ -44,7 +44,7 @@ pub(super) fn figures(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
         figure("load", Unit::Ns, time, Marks::Quantiles(quantiles(columns))),
         figure("time", Unit::PerS, "correct replies per second", Marks::Slices(slices(columns))),
     ];
-    // At a rate that all keep up with, throughput is that rate; without one, loads are not equal.
+    // Under an open loop, throughput is the offered rate. Under a closed loop, loads are not equal.
     let unwanted = if closed { "load" } else { "throughput" };
     figures.retain(|figure| figure.name != unwanted);
     figures.splice(0..0, super::steps::figures(columns));
@@ -52,7 +52,7 @@ pub(super) fn figures(workload: &str, columns: &[&Column<'_>]) -> Vec<Figure> {
     all.filter(|figure| !figure.is_empty()).collect()
 }
 
-/// The lowest on top, where figures begin.
+/// Sorts the lowest value to the top, where figures begin.
 pub(super) fn best_first(mut rows: Vec<Row>) -> Vec<Row> {
     rows.sort_by(|a, b| a.value.total_cmp(&b.value));
     rows
@@ -78,7 +78,7 @@ fn costs(columns: &[&Column<'_>]) -> Vec<Row> {
 
 fn quantiles(columns: &[&Column<'_>]) -> Vec<QuantileRow> {
     let row = |column: &Column<'_>| {
-        // The extreme is the accident of one sample.
+        // The maximum depends on a single sample.
         let shown = column.cell.latency.iter().filter(|quantile| quantile.q < 1.0);
         let known = shown.filter_map(|quantile| {
             let shown = quantile.shown()?;
@@ -148,8 +148,8 @@ fn slices(columns: &[&Column<'_>]) -> Vec<Line> {
     some_shown(columns.iter().copied().filter_map(line).collect())
 }
 
-/// Whether it is the one of its family with the lowest p99 (or else median); twenty lines at once
-/// show nothing.
+/// Whether the model represents its family: it has the lowest p99 (or else median), is not invalid
+/// and starves no client. Twenty lines at once would be unreadable.
 fn is_first_of_family(columns: &[&Column<'_>], column: &Column<'_>) -> bool {
     let key = |column: &Column<'_>| {
         let shown = |q| column.cell.quantile(q)?.shown();
@@ -217,7 +217,7 @@ mod tests {
         let columns = columns(&[&cell], vec![drawn], &numbers([&cell]));
         let points = &slices(&columns.iter().collect::<Vec<_>>())[0].points;
         assert_eq!(points.len(), 201, "three at a time");
-        // Of slices 0 to 2 one reply in 300 ns, and the last has the highest p99.
+        // Slices 0 to 2 have one reply in 300 ns, and the last of them has the highest p99.
         assert_eq!((points[0].0, points[0].2), (0.0, Some(2.0)));
         assert!((points[0].1 - 1e9 / 300.0).abs() < 1e-3);
         assert_eq!((points[200].0, points[200].2), (60_000.0, Some(600.0)));

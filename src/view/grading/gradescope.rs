@@ -5,10 +5,10 @@ use serde::Serialize;
 use super::{subject, told};
 use crate::document::{CheckReport, CheckTest};
 
-/// The file.
+/// The content of `results.json`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Results {
-    /// Where it is not the sum of the tests' scores.
+    /// The score, unless it is the sum of the tests' scores.
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<f64>,
     output: String,
@@ -27,8 +27,8 @@ struct Test {
     tags: Vec<&'static str>,
 }
 
-/// The behaviours that were tried, each with its points. With `worth` the score is the same share
-/// of it as the reached points are of all points.
+/// The behaviours that were tried, each with its points. With `worth`, the score is that number
+/// times the share of points that the server reached.
 pub(crate) fn gradescope(report: &CheckReport, worth: Option<u32>) -> Results {
     let share = match report.max {
         0 => 0.0,

@@ -36,7 +36,7 @@ fn case(test: &CheckTest) -> maud::Markup {
     }
 }
 
-/// Without the characters that XML cannot have, escaped or not.
+/// Replaces the characters that XML cannot contain even when they are escaped.
 fn text(raw: &str) -> String {
     let allowed = |c: char| !c.is_control() || matches!(c, '\t' | '\n' | '\r');
     raw.chars()

@@ -41,17 +41,17 @@ fn fold(text: &mut String, summary: &str, lines: &[String]) {
     }
 }
 
-/// Text of the project's own in a cell of a table.
+/// The project's own text, for a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-/// A server's output, which must be read as plain text only.
+/// A server's output as code, so that markup in it has no effect.
 fn code(text: &str) -> String {
     let text = cell(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
-    // A space keeps a mark at either end apart from the fence; both are not shown.
+    // A space keeps a backtick at either end apart from the fence; Markdown drops both spaces.
     let space = if longest > 0 { " " } else { "" };
     format!("{fence}{space}{text}{space}{fence}")
 }

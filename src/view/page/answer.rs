@@ -1,4 +1,4 @@
-//! The answer of the whole run in one to three sentences, with how sure it is.
+//! The answer of the whole run in a few sentences, with its certainty.
 
 mod rounds;
 
@@ -10,7 +10,7 @@ use crate::document::{Cell, Crossover, Standing, Standings, Summary, Sureness, V
 use crate::statistics::Verdict;
 use crate::view::figures::{self, sweep_notes};
 
-/// A noise floor above this is said in words: its digits mean nothing.
+/// A noise floor above this is given in words, because its digits mean nothing.
 const TENFOLD: f64 = 9.0;
 /// At most this many names are listed; more are counted.
 const NAMES: usize = 5;
@@ -35,8 +35,8 @@ pub(crate) fn answer_sentences(summary: &Summary) -> Vec<String> {
     sentences
 }
 
-/// Whether the answer is one sentence for each workload, those of the standings: in a run by rounds, which is about
-/// few of them.
+/// Whether the answer is one sentence for each workload: in a run by rounds, which has few
+/// workloads.
 pub(crate) fn is_by_workload(summary: &Summary) -> bool {
     summary.run.rounds.is_some()
 }
@@ -95,7 +95,7 @@ fn who(summary: &Summary) -> String {
     format!("{models} {are} the best, or cannot be distinguished from it, {where_best}.")
 }
 
-/// The greatest difference that is sure.
+/// The largest certain difference.
 fn greatest(summary: &Summary) -> Option<String> {
     let sure = summary.verdicts.iter().flat_map(|standings| {
         let worse = standings.others.iter().filter(|other| other.verdict == Some(Verdict::Worse));
@@ -105,7 +105,7 @@ fn greatest(summary: &Summary) -> Option<String> {
     let (standings, other) = sure.max_by(|a, b| away(a.1).total_cmp(&away(b.1)))?;
     let (ratio, interval) = other.ratio.zip(other.interval)?;
     let Standings { best, workload, .. } = standings;
-    // One that serves far less than others is compared by that.
+    // A model that serves far less than the others is compared by that.
     let metric = other.metric.as_ref().unwrap_or(&standings.metric);
     Some(format!(
         "The largest sure difference is under {workload}: {} has {ratio:.2} times the {} of {best} (95 %: {:.2} to \
@@ -129,7 +129,7 @@ fn changes(summary: &Summary) -> Option<String> {
     })
 }
 
-/// How many comparisons came to something, and how noisy the machine was.
+/// The number of comparisons with each verdict, and the noise of the machine.
 fn sureness(summary: &Summary) -> String {
     let others = || summary.verdicts.iter().flat_map(|standings| &standings.others);
     let count = |wanted: fn(&Option<Verdict>) -> bool| {

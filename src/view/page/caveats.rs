@@ -1,4 +1,4 @@
-//! The caveats of the page. Each stands there once, and figures refer to it by its number.
+//! The caveats of the page. Each appears once, and figures refer to it by its number.
 
 use std::cell::RefCell;
 
@@ -36,7 +36,7 @@ impl Caveats {
         }) + 1
     }
 
-    /// All that were referred to: call it after everything that refers to them.
+    /// The list of the caveats that were referred to: call it after every [`Self::refer`].
     pub(super) fn section(&self) -> Markup {
         let all = self.0.borrow();
         html! {

@@ -6,7 +6,7 @@ use super::micro;
 use crate::document::{Contender, Summary};
 use crate::view::table::{excused, warmed};
 
-/// What no such table can show.
+/// What such a table cannot show.
 const CANNOT_TELL: [&str; 4] = [
     "A row is one small server, written by this project in the usual way of its language. It does \
      not stand for the language: an expert may write a faster one.",

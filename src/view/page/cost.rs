@@ -12,10 +12,10 @@ use crate::view::table::syscalls;
 
 /// Fewer models than this have no trend.
 const MODELS_MIN: usize = 6;
-/// The least rank correlation that is said.
+/// A weaker rank correlation is not reported.
 const STRONG: f64 = 0.7;
 
-/// Columns of how the server's CPU time is parted, where that is known of some model.
+/// Columns for the split of the server's CPU time, where it is known for some model.
 const PARTS: [&str; 2] = ["in its own code", "in the kernel"];
 
 /// Columns of system calls, where they were counted.
@@ -117,7 +117,7 @@ pub(super) fn in_words(column: &Column<'_>) -> Option<String> {
     Some(text)
 }
 
-/// Whether a cell stands for its model: valid enough, and serving all its clients.
+/// Whether a cell represents its model: it is not invalid and starves no client.
 pub(super) fn is_sound(cell: &Cell) -> bool {
     cell.validity != Validity::Invalid && !cell.starves()
 }
@@ -240,7 +240,7 @@ mod tests {
         assert!(text.contains(">2.46<") && text.contains("system calls/request"), "{text}");
         assert!(text.contains(">read 0.61, write 0.61, epoll_wait 0.61, futex 0.61<"), "{text}");
         assert!(text.contains("strace slows the server"), "{text}");
-        // Both columns of a model that was not counted.
+        // Both columns are empty for the model whose calls were not counted.
         assert_eq!(text.matches("<td>-</td>").count(), 2, "{text}");
     }
 

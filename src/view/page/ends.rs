@@ -7,7 +7,7 @@ use super::micro;
 use crate::analysis::metric::named;
 use crate::document::{Host, NoiseFloor, RunRecord, Summary};
 
-/// A longer table is folded.
+/// A table with more rows is folded.
 const ROWS: usize = 24;
 
 /// The noise floor.
@@ -108,7 +108,7 @@ pub(super) fn method(run: &RunRecord) -> Markup {
     }
 }
 
-/// In which order trials were made.
+/// The order of the trials.
 fn order(run: &RunRecord) -> String {
     let (unit, seed) = (if run.rounds.is_some() { "round" } else { "block" }, run.seed);
     format!(
@@ -137,10 +137,10 @@ fn comparison(run: &RunRecord) -> &'static str {
 
 /// Where it was measured.
 pub(crate) fn machine(host: &Host) -> Markup {
-    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "not told".into());
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "not reported".into());
     let rows = [
         ("Kernel", host.kernel.clone()),
-        ("Processor", format!("{}, {} to be used", host.cpu_model, host.cpus)),
+        ("Processor", format!("{}, {} usable CPUs", host.cpu_model, host.cpus)),
         ("Memory", crate::base::units::show_bytes(host.memory_bytes as f64)),
         ("Hypervisor", or_none(&host.hypervisor)),
         ("Frequency governor", or_none(&host.governor)),
@@ -158,7 +158,7 @@ pub(crate) fn machine(host: &Host) -> Markup {
     }
 }
 
-/// How to do it again, and where the numbers are.
+/// How to repeat the run, and where the numbers are.
 pub(super) fn reproduce(run: &RunRecord) -> Markup {
     html! {
         (folded("reproduce", "To reproduce", &html! {
@@ -172,7 +172,7 @@ pub(super) fn reproduce(run: &RunRecord) -> Markup {
     }
 }
 
-/// The command as it was typed, as a shell takes it, with the seed if that was not given.
+/// The command as it was typed, quoted for a shell, with the seed added if it was not given.
 fn command(run: &RunRecord) -> String {
     let words = run.command.iter().map(String::as_str);
     let mut line =

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-/// A section of which only the heading is seen until it is opened.
+/// A section that shows only its heading until it is opened.
 pub(crate) fn folded(id: &str, title: &str, body: &Markup) -> Markup {
     html! {
         section.folded id=(id) {
@@ -14,7 +14,7 @@ pub(crate) fn folded(id: &str, title: &str, body: &Markup) -> Markup {
     }
 }
 
-/// The rest of a section, which `what` names.
+/// The folded rest of a section, with `what` as its name.
 pub(super) fn more(what: &str, body: &Markup) -> Markup {
     html! {
         details.more {

@@ -7,8 +7,8 @@ use crate::workload::requests;
 /// Picoseconds in a nanosecond.
 const PS: f64 = 1e3;
 
-/// The arrivals, the connections and the work of a request in words, as far as the trials have
-/// them.
+/// The arrivals, the connections and the work of a request in words. Without a record of the load,
+/// the work is left out.
 pub(super) fn in_words(cell: &Cell, load: Option<&LoadRecord>, round_ps: u64) -> String {
     let arrivals = crate::workload::arrivals::describe(&cell.arrivals);
     let mut text = format!("{arrivals}, {} connections", cell.connections);
@@ -48,7 +48,7 @@ fn request(request: &RequestRecord, round_ps: u64) -> String {
     }
 }
 
-/// How connections behave, where it is not the usual.
+/// How connections behave, where that differs from the default.
 fn conduct(conduct: &ConductRecord) -> Vec<String> {
     let mut parts = Vec::new();
     if let Some(requests) = conduct.requests_per_connection {

@@ -44,11 +44,10 @@ pub fn write(summary: &Summary, dir: &Path) -> Result<()> {
     store::write(&dir.join("report.html"), of(summary, dir, &all, set)?.as_bytes())
 }
 
-/// The page. The run's folder has the trials; a figure that needs some that are not there is left
-/// out.
+/// The page. The trials come from the run's folder; a figure whose trials are missing is left out.
 ///
 /// # Errors
-/// When a trial is there and cannot be read.
+/// When a trial exists but cannot be read.
 pub fn page(summary: &Summary, dir: &Path) -> Result<String> {
     let (all, set) = figures::read(summary, dir)?;
     of(summary, dir, &all, set)
@@ -73,10 +72,10 @@ fn of(summary: &Summary, dir: &Path, all: &[Column<'_>], mut set: FigureSet) -> 
     Ok(if packed::is_packed(dir) { link_to_packed(&page) } else { page })
 }
 
-/// The figures as a page embeds them, without the words that stand on it.
+/// The figures as JSON to embed in a page, without the words that the page itself has.
 ///
 /// # Errors
-/// When they have no JSON form, which is a fault of ours.
+/// When they have no JSON form, which would be a bug.
 pub(crate) fn data(mut set: FigureSet) -> Result<String> {
     for figure in &mut set.figures {
         figure.shows.clear();
@@ -84,7 +83,7 @@ pub(crate) fn data(mut set: FigureSet) -> Result<String> {
         figure.greyed = None;
         figure.caveats.clear();
     }
-    // Nothing in the data may end the element that it stands in.
+    // No text in the data may close the script element around it.
     Ok(serde_json::to_string(&set)?.replace('<', "\\u003c"))
 }
 
@@ -101,9 +100,10 @@ fn link_to_packed(page: &str) -> String {
 
 /// The sections of workloads and series.
 struct Sections {
-    /// The figure that shows the answer of the first.
+    /// The figure that shows the answer of the first section.
     lead: Markup,
-    /// Of each workload that stands alone and each series, in the order of the cells.
+    /// A section for each workload that stands alone and each series, in the order of the cells,
+    /// and then one for queueing theory.
     sections: Vec<Markup>,
 }
 
@@ -181,7 +181,7 @@ pub(crate) fn head(title: &str, style: &str) -> Markup {
         head {
             meta charset="utf-8";
             meta name="viewport" content="width=device-width, initial-scale=1";
-            // The browser itself holds the page to its promise.
+            // The browser enforces that the page loads nothing from elsewhere.
             meta http-equiv="Content-Security-Policy" content=(POLICY);
             title { (title) }
             style { (PreEscaped(STYLE)) (PreEscaped(style)) }
@@ -245,7 +245,7 @@ fn answer(summary: &Summary, lead: &Markup) -> Markup {
     }
 }
 
-/// The parts of the page: the workloads and series, and what every page has.
+/// Links to the parts of the page: the workloads and series, and what every page has.
 fn contents(summary: &Summary) -> Markup {
     let after = [
         ("about", "This run"),

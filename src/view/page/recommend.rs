@@ -48,7 +48,7 @@ pub(super) fn section(summary: &Summary, all: &[Column<'_>]) -> Markup {
                     (settings::meanings(&cells, summary.host.work_round_ps))
                     (table(&format!("What to take at each point of {name}"), &own, of_point))
                 }
-                p.meta { "None is like yours? Measure it: " code { "c10k load --serve MODEL -c CONNECTIONS --rate RATE --poisson" }
+                p.meta { "Is none like yours? Measure your load: " code { "c10k load --serve MODEL -c CONNECTIONS --rate RATE --poisson" }
                     " measures the latency at your rate, and " code { "c10k load --serve MODEL -c CONNECTIONS --find-capacity 'p99<5ms'" }
                     " finds the highest rate that meets your target." }
             }
@@ -82,7 +82,8 @@ fn names<'a>(series: &'a [Found<'_>]) -> Vec<&'a str> {
     names
 }
 
-/// The table. On a narrow screen its rows become blocks, which takes its roles away: so they are said.
+/// The table. On a narrow screen its rows become blocks, which removes the implicit roles of a
+/// table; so the roles are explicit.
 fn table<'a, F: std::borrow::Borrow<Found<'a>>>(
     caption: &str,
     rows: &[F],
@@ -136,7 +137,7 @@ fn cells(found: &Found<'_>) -> Markup {
             @if let Some(leanest) = leanest { div.meta { "Least memory: " (leanest) "." } }
         }
         td role="cell" data-label=(COLUMNS[2]) {
-            // The sentence begins with the word, as in "Partly sure: ".
+            // The sentence begins with its sureness, as in "Partly sure: ".
             @let (word_of_it, because) = how_sure.split_once(": ").unwrap_or((word(*sureness), how_sure));
             span.sureness data-sure=(word(*sureness)) { (word_of_it) } " " span.meta { (micro(because)) }
         }
@@ -163,7 +164,7 @@ fn why(found: &Found<'_>) -> Option<String> {
     Some(text)
 }
 
-/// From the shortest p99 of the group to the longest, as far as they are known.
+/// The range of the group's p99, over the models that have enough samples.
 fn tail(found: &Found<'_>) -> String {
     let group = &found.recommendation.group;
     let known: Vec<_> = group
@@ -182,7 +183,7 @@ fn tail(found: &Found<'_>) -> String {
         format!("{} to {bound}{}", show_ns_f64(least), show_ns_f64(most))
     };
     if known.len() < group.len() {
-        text += &format!(", of {} with samples enough", known.len());
+        text += &format!(", of {} with enough samples", known.len());
     }
     text
 }
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn workloads_and_points_of_a_series_have_a_row_each() {
         let mut cells = vec![closed("epoll", &[2e5; 5]), closed("fork", &[1e5; 5])];
-        // Points of two series in turn.
+        // Points of two series, interleaved.
         for (series, x) in [("many", 1.0), ("few", 1.0), ("many", 10.0)] {
             for model in ["epoll", "fork"] {
                 cells.push(point(closed(model, &[1e5; 5]), series, "connections", x));
@@ -262,6 +263,6 @@ mod tests {
         assert!(known.contains(">1.00 ms to 3.00 ms<"), "{known}");
         pool(&mut b, 0.99, 1_000_000, &[1_000_000; 5]).admitted = false;
         let partly = html(vec![a, b], |_| Drawn::default());
-        assert!(partly.contains(">3.00 ms, of 1 with samples enough<"), "{partly}");
+        assert!(partly.contains(">3.00 ms, of 1 with enough samples<"), "{partly}");
     }
 }

@@ -8,7 +8,7 @@ use super::micro;
 use crate::base::units::{show_count, show_ns_f64};
 use crate::document::{Reference, ReferenceTrial, Summary};
 
-/// A longer table is folded.
+/// A table with more rows is folded.
 const ROWS: usize = 24;
 
 /// The section; nothing in a run without a null baseline.
@@ -16,7 +16,7 @@ pub(super) fn section(summary: &Summary) -> Markup {
     reference_markup(summary.reference.as_ref())
 }
 
-/// The same of a null baseline that stands in another document.
+/// The same for a null baseline from another document.
 pub(crate) fn reference_markup(reference: Option<&Reference>) -> Markup {
     html! {
         @if let Some(reference) = reference {

@@ -19,10 +19,10 @@ const SECTIONS: usize = 3;
 const CLICK: &str =
     "Click a name in the legend to add or remove a line, double-click to isolate it.";
 
-/// More sentences than this are a list.
+/// More sentences than this become a list.
 const PARAGRAPH: usize = 3;
 
-/// Where the figure stands that shows a section's answer.
+/// The place of the figure that shows a section's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// At the top of the page, apart from its section.
@@ -34,7 +34,8 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// For the section after `before` others, of `all`: a long page shows one figure.
+    /// The place for the section after `before` others, of `all` sections: a long page shows only
+    /// one figure unfolded.
     pub(super) fn in_page(before: usize, all: usize) -> Self {
         match before {
             0 => Self::Top,
@@ -120,7 +121,7 @@ pub(super) fn show(figure: &Figure, more: Option<&str>, wide: bool, caveats: &Ca
     }
 }
 
-/// Whether it has a line for each model.
+/// Whether the figure has a line for each model.
 fn is_line(figure: &Figure) -> bool {
     matches!(figure.marks, Marks::Curves(_) | Marks::Slices(_) | Marks::Sweep(_))
 }

@@ -17,7 +17,7 @@ pub(super) struct Row {
     pub(super) name: String,
     pub(super) greyed: bool,
     pub(super) fields: Vec<Field>,
-    /// Files that the row is of, below the page's folder.
+    /// The files behind the row, relative to the page's folder.
     pub(super) files: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Row {
 pub(super) fn sortable_table(caption: &str, columns: &[&str], rows: &[Row]) -> Markup {
     let linked = rows.iter().any(|row| !row.files.is_empty());
     html! {
-        // A region that scrolls can be reached by keyboard.
+        // The region scrolls, so the keyboard has to reach it.
         div.scroll tabindex="0" role="region" aria-label={ "Table: " (caption) } {
             table.sortable {
                 caption { span { (caption) ". Click a column's name to sort by it." } }
@@ -111,7 +111,7 @@ mod tests {
         set(&mut cell, 0.99, &[4e5; 5]);
         let mut unknown = closed("fork", &[5e4; 5]);
         unknown.latency[3].value_ns = None;
-        // Of a server that was there before it is not known what it holds.
+        // The memory of a server that the run did not start is unknown.
         unknown.pss_bytes.median = 0.0;
         let summary = summary(vec![cell, unknown]);
         let cells = summary.cells_of("echo");
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(
             row("fork").matches("<td").count(),
             columns,
-            "the name is a head, links are one more"
+            "the name is a row head, and the links are one field more"
         );
         assert!(html.contains("p99.9 is left out"), "{html}");
         assert!(
@@ -147,7 +147,7 @@ mod tests {
         let html = table(&cells, summary.standings_of("echo"), noise).into_string();
         assert!(html.contains("data-v=\"epoll+twin\""), "{html}");
         assert!(html.contains("1.10 (1.10 to 1.10) of itself"), "{html}");
-        // Two trials that are far apart have an interval that nobody would read.
+        // Two trials that are far apart have an interval too wide to be shown.
         let mut wide = summary.noise.clone();
         for floor in &mut wide {
             (floor.smallest_detectable, floor.interval.high) = (4_402_156.4, 4_402_157.4);

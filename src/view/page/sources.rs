@@ -52,7 +52,7 @@ const TRIAL: [Source; 10] = [
     (
         "waits/request",
         "server.switches.voluntary",
-        "over throughput_per_s times the seconds of warm-up and measurement (phases); the median of the trials",
+        "divided by throughput_per_s times the seconds of warm-up and measurement (phases); the median of the trials",
     ),
     ("preemptions/request", "server.switches.involuntary", "in the same way"),
     (
@@ -61,7 +61,7 @@ const TRIAL: [Source; 10] = [
         "of all trials of a cell, added (HdrHistogram V2, base64)",
     ),
     ("latency by percentile, open loop", "latency.response.histogram", "in the same way"),
-    ("one trial in time", "intervals[].ok", "over width_ns; p99_ns"),
+    ("one trial in time", "intervals[].ok", "divided by width_ns; p99_ns"),
     ("measured mean, beside queueing theory", "latency.response.mean", "the median of the trials"),
     ("what a request asks for", "load.request", ""),
     ("the workload's connections", "load.connections", ""),
@@ -118,7 +118,7 @@ fn has(value: &Value, path: &str) -> bool {
     }
 }
 
-/// Under a workload's tables: which entries they are of.
+/// The line under a workload's tables that names their entries.
 pub(super) fn sources_markup(workload: &str) -> Markup {
     html! {
         p.meta { "From summary.json: the entries of " code { "cells" } " with the workload " code { (workload) } ", and the trials that they list. "

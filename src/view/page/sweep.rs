@@ -118,7 +118,7 @@ fn peak(law: &crate::document::ScalingLaw) -> String {
         (Some(peak), Some(interval)) => {
             format!("{} ({} to {})", whole(peak), whole(interval.low), whole(interval.high))
         }
-        (Some(peak), None) => format!("{}, not surely any", whole(peak)),
+        (Some(peak), None) => format!("{}, uncertain", whole(peak)),
         _ => "none".into(),
     }
 }

@@ -14,7 +14,7 @@ use crate::workload::requests::variation;
 /// The share of its processors that a server uses at its capacity; with less, something else was the
 /// limit.
 const BUSY: f64 = 0.9;
-/// Nearer than this the theory has it.
+/// Within this factor, a mean counts as near its prediction.
 const NEAR: f64 = 1.5;
 
 /// One cell beside the theory.
@@ -35,7 +35,7 @@ impl Prediction {
         self.measured_ns / self.predicted_ns
     }
 
-    /// How many are in the server on average, by Little's law.
+    /// The mean number of requests in the server, by Little's law.
     fn inside(&self) -> f64 {
         little(self.rate_per_s, self.measured_ns / 1e9)
     }
@@ -212,7 +212,8 @@ mod tests {
 
     #[test]
     fn the_mean_is_that_of_the_textbooks_queue() {
-        // 20,000/s at most and 10,000/s asked, all alike: 50 us and half of 50 us.
+        // Capacity 20,000/s, rate 10,000/s, equal requests: 50 us of service after 25 us of
+        // waiting.
         let found = predict(2e4, 5e4, (64, 64), 1.125e5, |_| ());
         let [found] = &found[..] else { panic!("{found:?}") };
         assert!(

@@ -87,7 +87,7 @@ fn folded(sentence: &str) -> String {
     const WIDTH: usize = 76;
     let mut lines = vec![String::new()];
     for word in sentence.split(' ') {
-        let line = lines.last_mut().expect("there is one");
+        let line = lines.last_mut().expect("never empty");
         if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
             lines.push(word.into());
         } else {

@@ -1,7 +1,7 @@
 //! Tables and notes for narrow terminals.
 //!
 //! A table that wraps within its words cannot be read. So whole columns are left out, the least
-//! important first, and a line says which. A pipe and the page always have all columns.
+//! important first, and a line says which.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
 
@@ -14,14 +14,14 @@ pub(super) struct Columns<'a> {
     pub(super) give_way: &'a [&'static str],
 }
 
-/// The last column, where no more can go, wraps between its words; this wide at least.
+/// The last column wraps between its words; it is at least this wide.
 const LAST_MIN: usize = 11;
-/// On narrower terminals lines overflow: the terminal's own wrapping is no worse.
+/// On narrower terminals lines are left to the terminal's own wrapping, which is no worse.
 const FLOW_MIN: usize = 40;
 
 impl Columns<'_> {
-    /// The table of these rows in so many columns of letters, and which of its own gave way. Without a
-    /// width, or where even the least of it is wider, it has the width that it takes.
+    /// The table of these rows within `width` characters, and the columns that were left out.
+    /// Without a width, or if even the smallest table is wider, the table is as wide as it needs.
     pub(super) fn fitted(
         &self,
         rows: &[Vec<String>],
@@ -67,7 +67,7 @@ impl Columns<'_> {
         table
     }
 
-    /// How wide all but the last are, with the space around the last.
+    /// The width of all columns but the last, with the space around the last.
     fn others(&self, rows: &[Vec<String>], shown: &[usize]) -> usize {
         let last = shown.len() - 1;
         shown[..last].iter().map(|at| self.content(rows, *at) + 3).sum::<usize>() + 2
@@ -90,7 +90,7 @@ fn cell(row: &[String], at: usize) -> &str {
 }
 
 /// A text whose long lines are broken between words, with continuation lines indented like the
-/// line's own text. Lines of tables stay.
+/// line's own text. Lines of tables stay as they are.
 pub(crate) fn flowed(text: &str, width: Option<usize>) -> String {
     let Some(width) = width.filter(|width| *width >= FLOW_MIN) else { return text.into() };
     let mut lines = Vec::new();
@@ -111,7 +111,7 @@ fn broken(line: &str, width: usize, lines: &mut Vec<String>) {
     let words = line.trim_start();
     let mut indent = line.len() - words.len();
     let mut now = " ".repeat(indent);
-    // A note hangs behind its number, an item of a list behind its dash.
+    // Continuation lines align after the number of a note, or after the dash of a list item.
     if words.starts_with('[') || words.starts_with("- ") {
         indent += words.find(' ').map_or(0, |at| at + 1);
     }

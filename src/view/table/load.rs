@@ -10,9 +10,9 @@ use crate::document::{Distribution, Greetings, Imbalance, Quantile, Status, Tria
 use crate::view::columns;
 use crate::workload::{arrivals, requests};
 
-/// A load of many requests knows one more than the cells of a run.
+/// A load of many requests can show one quantile more than the cells of a run.
 const FARTHEST: (&str, f64) = ("p99.99", 0.9999);
-/// Columns that there is no room for go in this order.
+/// The order in which columns are left out if there is no room for them.
 const GIVE_WAY: [&str; 6] = ["p90", "p99.99", "mean", "p99.9", "count", "p95"];
 
 /// The quantiles of a load, the largest value last.
@@ -89,7 +89,7 @@ fn latencies(trial: &Trial) -> String {
     text
 }
 
-/// The fates of the requests.
+/// The outcomes of the requests.
 fn fates(trial: &Trial) -> String {
     let census = &trial.census;
     let mut text = format!(
@@ -148,7 +148,7 @@ fn flags(trial: &Trial) -> String {
     text
 }
 
-/// The fates of the greetings, and how the connections were spread; empty without any.
+/// The outcomes of the greetings, and how the connections were spread; empty without any.
 fn greetings(trial: &Trial) -> String {
     let Some(Greetings { expected, received, timeouts, unfinished, errors, .. }) = &trial.greetings
     else {
@@ -206,7 +206,7 @@ fn distribution_row(name: &str, distribution: &Distribution) -> Vec<String> {
     row
 }
 
-/// A quantile of one load; not known where the document lacks it.
+/// A quantile of one load; `-` if the document lacks it.
 pub(super) fn quantile(of: &Distribution, q: f64) -> String {
     match of.quantile(q) {
         None => columns::ABSENT.into(),

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::tails;
 use crate::document::{Cell, Flag, Validity};
 
-/// In the place of a check's name: one trial makes a tail.
+/// Used like a check's name, for a tail that one trial dominates.
 const ONE_TRIAL: &str = "one-trial";
 
 /// The caveats of a table: one message for each check, from the cell where it was worst; and for
@@ -17,7 +17,7 @@ pub fn marks(cells: &[&Cell]) -> (Vec<String>, Vec<String>) {
     (messages, numbers.iter().map(marks).collect())
 }
 
-/// The same with the places of each row's messages, in ascending order.
+/// The same, with the indices of each row's messages in ascending order.
 #[must_use]
 pub fn numbered(cells: &[&Cell]) -> (Vec<String>, Vec<Vec<usize>>) {
     let mut names: Vec<&str> = Vec::new();
@@ -77,7 +77,7 @@ pub(crate) fn verdict(cell: &Cell, marks: &str) -> String {
     }
 }
 
-/// In how many trials something failed.
+/// The number of trials in which a check failed.
 fn failures(cell: &Cell) -> usize {
     let mut places: Vec<usize> =
         cell.flags.iter().flat_map(|flag| flag.failed_at.iter().copied()).collect();

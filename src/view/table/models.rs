@@ -13,7 +13,7 @@ use crate::base::units::{ns, show_ns};
 /// Prints the list of models, or the models of these names with how to use them.
 ///
 /// # Errors
-/// When the reader is gone.
+/// When the text cannot be printed.
 pub fn models(names: &[String], json: bool) -> Result<()> {
     let named = |model: &&Model| names.iter().any(|name| name == model.name);
     let listed = MODELS.iter().filter(|model| names.is_empty() || named(model));
@@ -64,7 +64,7 @@ pub fn models(names: &[String], json: bool) -> Result<()> {
     print(&text)
 }
 
-/// The applications that it cannot run, by name, with the reason.
+/// The applications that a model cannot run, by name, with the reason.
 fn cannot(model: &Model) -> impl Iterator<Item = (&'static str, &'static str)> {
     let cannot = |(name, app)| model.cannot_run(app).map(|reason| (name, reason));
     App::ALL.into_iter().filter_map(cannot)
@@ -73,7 +73,7 @@ fn cannot(model: &Model) -> impl Iterator<Item = (&'static str, &'static str)> {
 /// Prints the servers that are broken on purpose.
 ///
 /// # Errors
-/// When the reader is gone.
+/// When the text cannot be printed.
 pub fn broken(json: bool) -> Result<()> {
     if json {
         let entry = |broken: &Broken| {

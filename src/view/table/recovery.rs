@@ -49,7 +49,7 @@ pub fn recovery(cells: &[&Cell]) -> Option<String> {
     Some(text)
 }
 
-/// The last step's median over the first one's.
+/// The last step's median divided by the first one's.
 fn ratio(cell: &Cell) -> Option<String> {
     let median = |step: &CellStep| {
         let known = CellQuantile::among(&step.response, 0.5)?.shown()?;

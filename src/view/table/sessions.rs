@@ -2,7 +2,7 @@
 
 use crate::document::{SessionsRecord, Trial};
 
-/// The fates of the sessions; empty without any.
+/// The outcomes of the sessions; empty without any.
 pub(super) fn sessions_text(trial: &Trial) -> String {
     let Some(sessions) = &trial.sessions else { return String::new() };
     let SessionsRecord { started, completed, spanning, lost, .. } = sessions;

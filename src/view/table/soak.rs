@@ -6,8 +6,8 @@ use super::table;
 use crate::base::units::{as_f64, show_count};
 use crate::document::{SoakAnswer, SoakReport, SoakVerdict};
 
-/// Every server that was soaked: the verdict, what it had to do, and how what it holds has grown; then why
-/// some are not steady.
+/// Every server of the soak: its verdict, its load and the growth of its resources; then why some
+/// are not steady.
 #[must_use]
 pub fn soak(report: &SoakReport) -> String {
     let columns = [
@@ -49,7 +49,7 @@ pub fn soak(report: &SoakReport) -> String {
     text.trim_end().to_string() + "\n"
 }
 
-/// What a soak says of a server, in words.
+/// The verdict of a soak on a server, in words.
 pub(crate) fn soak_answer(answer: SoakAnswer) -> &'static str {
     match answer {
         SoakAnswer::Drifts => "DRIFTS",

@@ -9,7 +9,7 @@ use crate::document::{StepRecord, Trial};
 use crate::view::columns;
 
 const COUNTS: [&str; 5] = ["step", "rate", "offered", "correct", "failed"];
-/// Columns that there is no room for go in this order.
+/// The order in which columns are left out if there is no room for them.
 const GIVE_WAY: [&str; 6] = ["p90", "max", "p99.9", "p95", "p99", "offered"];
 
 /// One row for each step; empty for any other load.

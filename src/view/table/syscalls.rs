@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use crate::document::{Cell, Syscalls};
 
-/// Calls that are named; the others are in the sum.
+/// The number of calls that are named; the others are only in the sum.
 const NAMED: usize = 5;
-/// Calls that are rarer than this for each request are not named.
+/// Calls with fewer than this per request are not named.
 const RARE: f64 = 0.005;
 
 /// A line for each cell of a workload in which they were counted.

@@ -2,12 +2,13 @@
 
 use crate::document::Cell;
 
-/// Of fewer trials one always holds about half.
+/// With fewer trials, one always holds at least half.
 const TRIALS_MIN: usize = 3;
 /// A trial with more than this share of the requests beyond a quantile dominates that quantile.
 const MOST: f64 = 0.5;
 
-/// Whether quantiles are of all trials together. Summaries of earlier versions may lack these.
+/// Whether quantiles are pooled over all trials. Summaries of earlier versions may lack pooled
+/// quantiles.
 pub(crate) fn are_pooled(cells: &[Cell]) -> bool {
     cells.iter().flat_map(|cell| &cell.latency).any(|quantile| quantile.pooled.is_some())
 }
@@ -29,8 +30,8 @@ fn worst_share(cell: &Cell) -> Option<(f64, f64)> {
     shares.max_by(|a, b| a.0.total_cmp(&b.0))
 }
 
-/// One line on the worst of the quantiles that are shown and of which one trial holds the most: then
-/// it says more of that trial than of the server. Two trials that differ are in no such line.
+/// One line on the shown quantile that one trial dominates most: it says more about that trial than
+/// about the server. It ignores cells with two trials or fewer.
 pub(super) fn in_one_trial(cells: &[&Cell]) -> Option<String> {
     let mut worst: Option<(f64, f64, &Cell)> = None;
     let mut models = 0;

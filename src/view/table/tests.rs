@@ -7,7 +7,7 @@ use crate::analysis::synthetic::{
 };
 use crate::document::{Cell, Summary, example};
 
-/// With all that follows from the cells, on a machine that is always the same.
+/// The summary of these cells as text, on a machine that is always the same.
 fn shown(cells: Vec<Cell>) -> String {
     let mut made: Summary = bare(cells);
     (made.host.kernel, made.host.cpu_model) = ("Linux 6.0".into(), "a processor".into());

@@ -78,8 +78,8 @@ fn reads_nothing(case: &Case<'_>) -> Result<CheckClient> {
     Ok(client)
 }
 
-/// A client with a small window whose long reply is still being worked on, and which has ended its
-/// input.
+/// A client with a small window that has asked for a long reply and ended its input; the server is
+/// still working on the reply.
 fn half_closed_client(case: &Case<'_>) -> Result<CheckClient> {
     let mut client = CheckClient::connect_narrow(case.server.address, case.patience())?;
     client.exchange(&case.speech.question(1))?;
@@ -88,7 +88,7 @@ fn half_closed_client(case: &Case<'_>) -> Result<CheckClient> {
     Ok(client)
 }
 
-/// Reads a long reply to its end, some of it at a time.
+/// Reads a long reply to its end, and checks its length.
 fn arrives(client: &mut CheckClient) -> Result<()> {
     let reply = client.reply("a request for a long reply");
     let len = reply.context("the long reply was truncated")?.len() + 1;
@@ -102,7 +102,7 @@ fn late_request(case: &mut Case<'_>) -> Result<()> {
     case.server.taken(Signal::TERM)?;
     for _ in 0..3 {
         case.pause();
-        // It may be refused already; what is on its way is not to suffer.
+        // The server may refuse this already, but the reply on its way must survive.
         let _ = client.stream.write_all(b"ECHO late\n");
     }
     arrives(&mut client)?;
@@ -132,7 +132,7 @@ fn pipelining(case: &mut Case<'_>) -> Result<()> {
         case.server.signal(Signal::TERM)?;
         let mut output = Vec::new();
         let mut buffer = vec![0; 64 * 1024];
-        // A reset is an end here: what counts is what has come before it.
+        // A reset is an end here: only the bytes before it count.
         while let Ok(n @ 1..) = client.stream.read(&mut buffer) {
             output.extend_from_slice(&buffer[..n]);
         }
@@ -142,7 +142,7 @@ fn pipelining(case: &mut Case<'_>) -> Result<()> {
         ensure!(output.last().is_none_or(|byte| *byte == b'\n'), "the last reply was truncated");
         let stopped = case.server.stopped()?;
         if case.is_model() {
-            // The question before, and those that were read one by one.
+            // With the first question and the hundred replies that were read one by one.
             let arrived = whole as u64 + 101;
             counted(&stopped, "requests", arrived..=arrived)?;
             counted(&stopped, "finished", 1..=1)?;
@@ -181,7 +181,7 @@ fn not_taken(case: &mut Case<'_>) -> Result<()> {
 fn slow_goodbye(case: &mut Case<'_>) -> Result<()> {
     let mut client = reads_nothing(case)?;
     client.send("QUIT\n")?;
-    // Longer than a server waits for a client that has everything.
+    // Longer than a server waits for a client that has received everything.
     thread::sleep(Duration::from_millis(1_300));
     let _ = client.stream.write_all(b"ECHO late\n");
     case.pause();

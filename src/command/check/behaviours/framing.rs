@@ -154,7 +154,7 @@ fn split_at_every_byte(case: &mut Case<'_>) -> Result<()> {
         let question = case.speech.question(n);
         for (at, byte) in question.request.iter().enumerate() {
             client.send([*byte])?;
-            // Some of them surely on their own: what is sent quickly arrives together.
+            // The first bytes must arrive one by one; bytes that are sent quickly arrive together.
             if at < 2 {
                 case.rests()?;
             }
@@ -171,7 +171,7 @@ fn pipelined_burst(case: &mut Case<'_>) -> Result<()> {
         client.send(questions.iter().flat_map(|q| q.request.clone()).collect::<Vec<u8>>())?;
         return questions.iter().try_for_each(|question| client.expect(question));
     }
-    // Jobs among them, with and without a wait: order is kept across every way of running.
+    // Some requests are jobs, with and without a wait: replies keep the order however jobs are run.
     let request = |i: usize| match i % 10 {
         3 => format!("WORK 10 0 0 t{i}\n"),
         7 => format!("WORK 0 500 0 t{i}\n"),
@@ -225,7 +225,8 @@ fn half_close(case: &mut Case<'_>) -> Result<()> {
     }
     client.ends_in_order()?;
     if bench {
-        // The last request and the end come while the server is busy, and are told of together.
+        // The last request and the end of input arrive while the server is busy, so it sees both at
+        // once.
         let mut client = case.client()?;
         client.send("WORK 0 30000 0 first\n")?;
         case.pause();
@@ -246,7 +247,7 @@ fn end_of_input(case: &mut Case<'_>) -> Result<()> {
     client.send(&second.request)?;
     client.half_close()?;
     client.expect(&first)?;
-    // The server ends its line as always.
+    // The server still ends its own line with a line feed.
     client.expect(&second)?;
     client.ends_in_order()
 }
@@ -272,8 +273,8 @@ fn garbage(case: &mut Case<'_>) -> Result<()> {
 fn oversize(case: &mut Case<'_>) -> Result<()> {
     let mut client = case.client()?;
     let mut sender = client.stream.try_clone()?;
-    // More than a line may hold, and more than the server will read: the reply must arrive all
-    // the same, and not be destroyed by a reset.
+    // More than a line may hold, and more than the server will read. Still the reply must arrive
+    // and not be destroyed by a reset.
     let sending = thread::spawn(move || {
         let _ = sender.write_all(&vec![b'1'; 300_000]);
     });

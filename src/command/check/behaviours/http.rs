@@ -15,10 +15,10 @@ use crate::command::check::runner::counted;
 use crate::command::check::{Behaviour, Case, Needs, Speaks, Speech};
 use crate::workload::speech::show;
 
-/// Of any server.
+/// A behaviour of any server.
 const ANY: Behaviour = Behaviour { speaks: Speaks::Http, ..Behaviour::PLAIN };
 
-/// Of our models, by their paths and options.
+/// A behaviour of our models, with their paths and options.
 const HTTP: Behaviour = Behaviour {
     needs: Needs::Model,
     speaks: Speaks::Own(Speech::for_app(App::Bench, Framing::Http)),
@@ -162,7 +162,7 @@ fn split_at_every_byte(case: &mut Case<'_>) -> Result<()> {
     let question = case.speech.question(1);
     for (at, byte) in question.request.iter().enumerate() {
         client.send([*byte])?;
-        // Some of them surely on their own: what is sent quickly arrives together.
+        // The first bytes must arrive one by one; bytes that are sent quickly arrive together.
         if at < 2 {
             case.rests()?;
         }
@@ -217,7 +217,7 @@ fn oversize_head(case: &mut Case<'_>) -> Result<()> {
     }
     let mut client = case.client()?;
     let mut sender = client.stream.try_clone()?;
-    // More than the server will read: the reply must arrive all the same, and no reset.
+    // More than the server will read: still the reply must arrive, without a reset.
     let sending = thread::spawn(move || {
         let _ = sender.write_all(&[b"GET / HTTP/1.1\r\nX: ", &[b'1'; 300_000][..]].concat());
     });
@@ -281,8 +281,8 @@ fn busy(case: &mut Case<'_>) -> Result<()> {
 fn drain(case: &mut Case<'_>) -> Result<()> {
     let mut client = case.served_client()?;
     client.send(get("/work?wait_us=300000&tag=received") + &get("/echo/too"))?;
-    // Both are read together or the second one is still in the kernel: it is answered, or the
-    // first one is the last and says so.
+    // The server has read both requests, or the second is still in the kernel. It answers both, or
+    // its reply to the first says that it is the last.
     case.server.signal(Signal::TERM)?;
     let (mut head, body) = reply(&mut client, "a request that was sent before SIGTERM")?;
     ensure!(body.ends_with(" received"), "expected the result of work, got {body}");

@@ -96,7 +96,7 @@ fn unread_pipelining(case: &mut Case<'_>) -> Result<()> {
     let question = case.speech.long(1000);
     let request = question.request.clone();
     let sending = thread::spawn(move || (0..lines).try_for_each(|_| sender.write_all(&request)));
-    // The server must stop reading at some point: most of the 8 MiB stays with the client.
+    // The server must stop reading at some point: most of the requests stay with the client.
     if !case.one_at_a_time() {
         case.serves()?;
     }
@@ -109,11 +109,11 @@ fn unread_pipelining(case: &mut Case<'_>) -> Result<()> {
 
 fn unread_memory(case: &mut Case<'_>) -> Result<()> {
     const ALLOWED: u64 = 4 * 1024 * 1024;
-    // More than the kernel's buffers on the way hold, where growth alone decides nothing.
+    // For other servers growth alone decides nothing, so send more than the kernel's buffers hold.
     let pipelined = if case.is_model() { 16 } else { 64 } * 1024 * 1024;
     let pid = case.server.pid()?;
     let mut client = CheckClient::connect_narrow(case.server.address, case.patience())?;
-    // What a client costs anyway, a process of its own say, is not what is asked here.
+    // Leaves out what any client costs, such as a process of its own.
     client.exchange(&case.speech.question(1))?;
     case.rests()?;
     let before = accounts::memory(pid).anonymous_bytes;
@@ -135,26 +135,26 @@ fn unread_memory(case: &mut Case<'_>) -> Result<()> {
     // Ends the sender; the server may have closed already.
     let _ = client.stream.shutdown(Shutdown::Both);
     sending.join().map_err(|_| anyhow!("the sender has panicked"))?;
-    // A runtime that collects garbage may grow by what it has dropped. What counts is that the
-    // server stops reading, for then what it holds for this client is bounded.
+    // A runtime that collects garbage may grow by what it has already dropped. It is enough that
+    // the server stops reading: that bounds its memory for this client.
     let stopped_reading = !case.is_model() && taken < pipelined;
     ensure!(
         stopped_reading || grown <= ALLOWED,
-        "{taken} bytes of requests with unread replies made it grow by {grown} bytes"
+        "{taken} bytes of requests with unread replies made the server grow by {grown} bytes"
     );
     drop(client);
     case.serves()
 }
 
 fn churn(case: &mut Case<'_>) -> Result<()> {
-    // An allocator may take a while to have all that it keeps at hand: only what grows every time
-    // is kept for those who have left.
+    // An allocator may take a while to reach its final size. Only memory that grows in every round
+    // is kept for clients that have left.
     let (rounds, clients, allowed) = match case.model() {
-        // A process for each client is dear to make, and takes its memory with it.
+        // A process for each client is expensive to create, and its memory goes with it.
         Some(model) if model.process_per_client => (3, 500, 64 * 1024),
         Some(_) => (3, 4_000, 64 * 1024),
-        // Somebody's server may have a runtime that compiles, and collects its garbage, for a while:
-        // it grows ever less, and one that forgets nobody grows by as much each time.
+        // The runtime of another server may compile and collect garbage for a while, and so grow
+        // less and less. A server that leaks grows by as much each time.
         None => (10, 2_000, 256 * 1024),
     };
     let pid = case.server.pid()?;
@@ -171,11 +171,11 @@ fn churn(case: &mut Case<'_>) -> Result<()> {
         }
         grown.push(round);
     }
-    bail!("it grew each time that {clients} clients came and left, by {grown:?} bytes")
+    bail!("the server grew each time that {clients} clients came and left, by {grown:?} bytes")
 }
 
-/// So many clients, one after the other, each with its question; every second one resets instead of
-/// closing. Afterwards the server is at rest.
+/// Connects this many clients, one after the other, each with one question; every second one resets
+/// instead of closing. Then waits until the server is at rest.
 fn come_and_go(case: &Case<'_>, clients: u64) -> Result<()> {
     for n in 0..clients {
         let client = case.served_client()?;
@@ -188,7 +188,7 @@ fn come_and_go(case: &Case<'_>, clients: u64) -> Result<()> {
 }
 
 /// Waits until everything was sent or the server has stopped reading. A model of ours is at rest
-/// then; a runtime may have something to do at any time, so of others only progress is looked at.
+/// then. The runtime of another server may be busy at any time, so there only progress counts.
 fn takes_what_it_takes(case: &Case<'_>, sent: &AtomicUsize, all: usize) -> Result<()> {
     const LOOKS: u32 = 10;
     if case.is_model() {
@@ -237,11 +237,11 @@ fn out_of_descriptors(case: &mut Case<'_>) -> Result<()> {
     let mut crowd = Vec::new();
     for _ in 0..40 {
         crowd.push(knock(case.server.address)?);
-        // One by one: a queue may be short, and who finds it full comes back after a second. And
-        // an accept that has begun may keep to the limit of its beginning for a while.
+        // One by one, because a client that finds a short queue full tries again only after a
+        // second. Besides, an accept that has begun may keep to the earlier limit for a while.
         rest()?;
     }
-    // A page may be a file, which takes a descriptor to read: then its reply may be an error.
+    // A page may be a file. Reading it takes a descriptor, so its reply may be an error.
     if case.speech.page.is_none() {
         first
             .exchange(&case.speech.question(3))
@@ -251,9 +251,10 @@ fn out_of_descriptors(case: &mut Case<'_>) -> Result<()> {
     drop(first);
     case.recovers("a new client is served after the crowd has left")?;
     drop(lowered);
-    // Turned away one by one, with the spare descriptor, instead of left to wait. A sequential
-    // server never holds two clients, a process for each client has descriptors of its own, and
-    // threads that accept at the same time may take each other's spare one, and wait a little.
+    // These families shed clients one by one, with the spare descriptor, instead of leaving them to
+    // wait. A sequential server never holds two clients, a process for each client has descriptors
+    // of its own, and threads that accept at the same time may take each other's spare descriptor
+    // and wait.
     let family = case.model().map(|model| model.family);
     if matches!(family, Some(Family::Reactor | Family::Proactor | Family::Async)) {
         case.will_have_counted("shed", 1..=u64::MAX);
@@ -267,7 +268,7 @@ fn falling_limit(case: &mut Case<'_>) -> Result<()> {
     let mut clients = (0..count).map(|_| case.served_client()).collect::<Result<Vec<_>>>()?;
     for limit in [12, 3, 0] {
         let _lowered = Lowered::new(pid, Scarce::Descriptors, limit)?;
-        // Once for what was waited for before, and once more.
+        // Twice, because the server may still be in a wait that began before the limit fell.
         for n in 0..2 {
             for client in &mut clients {
                 let served = client.exchange(&case.speech.question(n));
@@ -299,13 +300,13 @@ fn out_of_memory(case: &mut Case<'_>) -> Result<()> {
     let pid = case.server.pid()?;
     let mut first = case.served_client()?;
     let lowered = Lowered::new(pid, Scarce::Memory, LEFT)?;
-    // Replies that nobody reads, eight times what is left beside what the kernel takes of them; then
-    // what only takes its place.
+    // The unread replies need eight times the memory that is left, beyond what the kernel buffers.
+    // After that come clients that only take a place.
     let requests = b"WORK 0 0 1048576\n".repeat(8);
     let mut greedy = Vec::new();
     for _ in 0..64 {
         let mut client = CheckClient::connect_narrow(case.server.address, case.patience())?;
-        // One that is turned away at once may find it closed.
+        // A client that is turned away at once may find its connection closed.
         let _ = client.stream.write_all(&requests);
         greedy.push(client);
     }
@@ -315,7 +316,7 @@ fn out_of_memory(case: &mut Case<'_>) -> Result<()> {
     drop((greedy, modest, first));
     case.recovers("a new client is served after the others have left")?;
     drop(lowered);
-    // Of processes each has as much for itself, and a sequential server has one client at a time.
+    // Each process has this limit to itself, and a sequential server has one client at a time.
     let shared = case.model().is_some_and(|model| {
         matches!(model.family, Family::Reactor | Family::Proactor | Family::Async)
     });
@@ -325,7 +326,7 @@ fn out_of_memory(case: &mut Case<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether the client gets its reply, or an end; nothing else will do.
+/// Whether the client gets its reply, and not the end of the connection. Anything else is an error.
 fn is_served(client: &mut CheckClient, case: &Case<'_>, n: u64) -> Result<bool> {
     let question = case.speech.question(n);
     match client.stream.write_all(&question.request) {
@@ -337,7 +338,7 @@ fn is_served(client: &mut CheckClient, case: &Case<'_>, n: u64) -> Result<bool> 
         sent => sent.context("the server did not read a request")?,
     }
     let Err(error) = client.expect(&question) else { return Ok(true) };
-    // A busy reply, or nothing before the end: a client that waits for ever is neither.
+    // Before the end there may be a busy reply or nothing, but the client must not wait forever.
     client.closed().map_err(|_| error)?;
     Ok(false)
 }

@@ -16,7 +16,7 @@ mod urgent;
 
 use super::Behaviour;
 
-/// Every behaviour, in the order in which a report has them.
+/// Every behaviour, in the order of a report.
 pub fn all() -> impl Iterator<Item = &'static Behaviour> {
     let themes = [
         framing::ALL,

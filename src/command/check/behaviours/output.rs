@@ -52,10 +52,10 @@ pub(super) const ALL: &[Behaviour] = &[
     },
 ];
 
-/// How a line ends that stands for others.
+/// The end of a line that stands for dropped lines.
 const GAP: &str = " lines were dropped here";
 
-/// A server that shows its requests there.
+/// A server that logs its requests to `stderr`, and a client of it.
 fn shown_to(case: &Case<'_>, stderr: PipeWriter) -> Result<(ServerChild, CheckClient)> {
     let mut command = case.command(&["--verbose", "--drain-timeout", "20s"])?;
     command.stderr(stderr);
@@ -68,9 +68,9 @@ fn full_log(case: &mut Case<'_>) -> Result<()> {
     const UNREAD: u64 = 1000;
     let (mut reader, writer) = pipe()?;
     let (mut server, mut client) = shown_to(case, writer)?;
-    let mut ask = |n| client.exchange(&case.speech.question(n)).context("its log is full");
+    let mut ask = |n| client.exchange(&case.speech.question(n)).context("while its log is full");
     (0..UNREAD).try_for_each(&mut ask)?;
-    // A reader that comes back reads whole lines, and how many are missing.
+    // A reader that comes back must read whole lines, and the number of those that are missing.
     let log = Arc::new(Mutex::new(Vec::new()));
     let read = Arc::clone(&log);
     let reading = thread::spawn(move || {
@@ -96,13 +96,13 @@ fn full_log(case: &mut Case<'_>) -> Result<()> {
     let log = text();
     let (gaps, lines): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| line.ends_with(GAP));
     let whole = |line: &&str| line.starts_with("client ") && line.ends_with(" s");
-    ensure!(lines.iter().all(whole) && log.ends_with('\n'), "a line is not whole: {lines:?}");
+    ensure!(lines.iter().all(whole) && log.ends_with('\n'), "a log line is incomplete: {lines:?}");
     let number = |gap: &str| gap.split(' ').next().and_then(|word| word.parse::<u64>().ok());
     let told: u64 = gaps.iter().filter_map(|gap| number(gap)).sum();
     let dropped = asked - lines.len() as u64;
     ensure!(dropped > 0, "a pipe without a reader held {} lines", lines.len());
     counted(&stopped, "log_lines_dropped", dropped..=dropped)?;
-    // There may be a last gap that no line comes after.
+    // The log does not report a last gap if no line comes after it.
     ensure!(
         (1..=dropped).contains(&told),
         "{dropped} lines were dropped, but the log reports {told}"
@@ -117,15 +117,15 @@ fn closed_log(case: &mut Case<'_>) -> Result<()> {
     let (mut server, mut client) = shown_to(case, writer)?;
     drop(reader);
     has_no_reader(case, &other)?;
-    let ask = |n| client.exchange(&case.speech.question(n)).context("its log is closed");
+    let ask = |n| client.exchange(&case.speech.question(n)).context("while its log is closed");
     (0..REQUESTS).try_for_each(ask)?;
     server.signal(Signal::TERM);
     let stopped = server.stopped(case.patience())?;
     counted(&stopped, "log_lines_dropped", REQUESTS..=REQUESTS)
 }
 
-/// Waits until a pipe has no reader: a process that is being started elsewhere in this program has a copy
-/// of it for a moment.
+/// Waits until a pipe has no reader: a process that this program is starting elsewhere has a copy
+/// of the reader for a moment.
 fn has_no_reader(case: &Case<'_>, writer: &PipeWriter) -> Result<()> {
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     case.until("the pipe has no reader", || {
@@ -134,7 +134,7 @@ fn has_no_reader(case: &Case<'_>, writer: &PipeWriter) -> Result<()> {
     })
 }
 
-/// A pipe without any room. Its two ends, of which the reader reads nothing.
+/// The two ends of a full pipe, from which nothing is read.
 fn full_pipe() -> Result<(PipeReader, PipeWriter)> {
     let (reader, mut writer) = pipe()?;
     rustix::io::ioctl_fionbio(&writer, true)?;
@@ -174,7 +174,7 @@ fn no_last_line(case: &mut Case<'_>) -> Result<()> {
         ends_with_an_error(case, command, move |child| {
             let (mut ready, mut byte) = (Vec::new(), [0]);
             while !ready.ends_with(b"\n") {
-                reader.read_exact(&mut byte).context("it is not ready")?;
+                reader.read_exact(&mut byte).context("the server is not ready")?;
                 ready.extend(byte);
             }
             if full {
@@ -198,8 +198,8 @@ fn no_last_line(case: &mut Case<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Starts it, and waits until it has ended by itself, with words about it and not as if all were well.
-/// What `then` returns is kept until then.
+/// Starts a server and waits until it ends by itself, which it must do with exit code 1 and an
+/// error message. What `then` returns is kept until the end.
 fn ends_with_an_error<T>(
     case: &Case<'_>,
     mut command: Command,
@@ -221,9 +221,9 @@ fn ends_with_an_error<T>(
     }
     ended?;
     let mut words = String::new();
-    child.stderr.take().context("it was asked for")?.read_to_string(&mut words)?;
+    child.stderr.take().context("standard error is piped")?.read_to_string(&mut words)?;
     let status = status.context("it has ended")?;
-    ensure!(status.code() == Some(1), "it ended with {status} and printed {words:?}");
-    ensure!(words.starts_with("error: "), "it ended with {status} and printed {words:?}");
+    ensure!(status.code() == Some(1), "the server ended with {status} and printed {words:?}");
+    ensure!(words.starts_with("error: "), "the server ended with {status} and printed {words:?}");
     Ok(())
 }

@@ -36,7 +36,7 @@ pub(super) const ALL: &[Behaviour] = &[
     },
 ];
 
-/// Clients of one worker, after which no client of another is looked for any more.
+/// After this many clients of one worker, the search for a client of another worker ends.
 const FELLOWS_MAX: usize = 32;
 
 fn killed_worker(case: &mut Case<'_>) -> Result<()> {
@@ -45,9 +45,9 @@ fn killed_worker(case: &mut Case<'_>) -> Result<()> {
     let mut client = case.served_client()?;
     let worker = worker_of(case, &client);
     let Some(worker) = worker.filter(|worker| *worker != root) else {
-        return Err(Skip("its clients are served by its first process").into());
+        return Err(Skip("the server's first process serves its clients").into());
     };
-    // A worker may have many clients, and by chance the next ones too.
+    // A worker may have many clients, by chance including the next ones.
     let (mut fellows, mut spared) = (Vec::new(), Vec::new());
     while spared.is_empty() && fellows.len() < FELLOWS_MAX {
         let other = case.served_client()?;
@@ -56,7 +56,7 @@ fn killed_worker(case: &mut Case<'_>) -> Result<()> {
     }
     kill_process(Pid::from_raw(worker).context("a process id")?, Signal::KILL)?;
     for client in std::iter::once(&mut client).chain(&mut fellows) {
-        client.closed().context("a client of the killed worker is not told")?;
+        client.closed().context("a client of the killed worker was not disconnected")?;
     }
     for other in &mut spared {
         let served = other.exchange(&case.speech.question(3));
@@ -76,15 +76,15 @@ fn killed_worker(case: &mut Case<'_>) -> Result<()> {
 
 fn all_killed(case: &mut Case<'_>) -> Result<()> {
     let root = case.server.pid()?;
-    // Where each client has a process of its own there is no other worker.
+    // Where each client has a process of its own, these are all the workers.
     let mut clients = [case.served_client()?, case.served_client()?];
     let workers = watch::children(root);
     if workers.is_empty() {
-        return Err(Skip("its clients are served by its first process").into());
+        return Err(Skip("the server's first process serves its clients").into());
     }
     watch::signal_all(&workers, libc::SIGKILL);
     for client in &mut clients {
-        client.closed().context("a client of a killed worker is not told")?;
+        client.closed().context("a client of a killed worker was not disconnected")?;
     }
     let pool = case.at_first().processes - 1;
     case.until("every killed worker is reaped and replaced", || {
@@ -96,7 +96,7 @@ fn all_killed(case: &mut Case<'_>) -> Result<()> {
 
 fn stopped_workers(case: &mut Case<'_>) -> Result<()> {
     if !case.is_model() {
-        return Err(Skip("the time that its workers may take to end is unknown").into());
+        return Err(Skip("it is unknown how long the server's workers may take to end").into());
     }
     let root = case.server.pid()?;
     let mut client = case.served_client()?;

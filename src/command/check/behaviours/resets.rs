@@ -56,7 +56,8 @@ pub(super) const ALL: &[Behaviour] = &[
     },
 ];
 
-/// Where the process is known, whoever has left is forgotten.
+/// If the process is known, waits until it has released every client that has left. Then a new
+/// client must be served.
 fn afterwards(case: &Case<'_>) -> Result<()> {
     if case.server.pid().is_ok() {
         case.is_left_alone()?;

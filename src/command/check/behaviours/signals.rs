@@ -73,9 +73,9 @@ pub(super) const ALL: &[Behaviour] = &[
     },
 ];
 
-/// Signals that every program is to survive: who has no use for them has no handler either.
+/// Signals that every program must survive: by default they end no process.
 const HARMLESS: [i32; 4] = [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH];
-/// Signals that mean nothing to a model of ours although they end a program that does not care.
+/// Signals that must have no effect on a model of ours, although by default they end a process.
 const MEANINGLESS: [i32; 10] = [
     libc::SIGALRM,
     libc::SIGPIPE,
@@ -89,7 +89,7 @@ const MEANINGLESS: [i32; 10] = [
     libc::SIGXFSZ,
 ];
 
-/// What may be sent to the server without any effect.
+/// The signals that must have no effect on the server.
 fn stray_signals(case: &Case<'_>) -> Vec<i32> {
     let mut signals = HARMLESS.to_vec();
     if case.is_model() {
@@ -99,17 +99,17 @@ fn stray_signals(case: &Case<'_>) -> Vec<i32> {
     signals
 }
 
-/// Signals that come all the time, until this is dropped.
+/// Sends signals all the time, until it is dropped.
 struct Signals {
     enough: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Signals {
-    /// Short against every wait that they are to disturb.
+    /// Short compared with every wait that the signals are meant to disturb.
     const PAUSE: Duration = Duration::from_millis(20);
 
-    /// To every process that the server has now.
+    /// Sends these signals in turn to every process that the server has now.
     fn keep_coming(case: &Case<'_>, signals: Vec<i32>) -> Result<Self> {
         let pids = watch::pids(case.server.pid()?);
         let enough = Arc::new(AtomicBool::new(false));
@@ -131,7 +131,7 @@ impl Signals {
 impl Drop for Signals {
     fn drop(&mut self) {
         self.enough.store(true, SeqCst);
-        // It does not panic, and if it did there would be no more signals.
+        // The thread does not panic; if it did, there would only be no more signals.
         self.thread.take().into_iter().for_each(|thread| _ = thread.join());
     }
 }
@@ -142,7 +142,7 @@ fn stray(case: &mut Case<'_>) -> Result<()> {
         watch::signal_all(&watch::pids(root), signal);
         case.serves().with_context(|| format!("after signal {signal}"))?;
     }
-    // Whether it still ends when it is asked to is seen afterwards.
+    // The final checks show whether a model still stops when it is told to.
     Ok(())
 }
 
@@ -195,7 +195,7 @@ fn hang_up(case: &mut Case<'_>) -> Result<()> {
 
 fn inherited(case: &mut Case<'_>) -> Result<()> {
     let root = case.server.pid()?;
-    // Ignored by its parent, as nohup(1) does it: the one that is to stay so.
+    // The parent ignored SIGHUP, as nohup(1) does, and the server must go on ignoring it.
     case.server.signal(Signal::HUP)?;
     case.serves()?;
     let mut client = case.served_client()?;
@@ -211,7 +211,8 @@ fn inherited(case: &mut Case<'_>) -> Result<()> {
     }
     drop(client);
     case.serves()?;
-    // Ignored too, as by a shell without job control, but it says "stop" and nothing else.
+    // The parent ignored SIGINT too, as a shell without job control does. But SIGINT only means
+    // "stop", so it must still stop the server.
     case.server.signal(Signal::INT)?;
     let stopped = case.server.stopped()?;
     let replaced = u64::from(workers > 0);

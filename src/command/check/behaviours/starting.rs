@@ -70,7 +70,8 @@ fn few_threads(case: &mut Case<'_>) -> Result<()> {
             let inherited = Inherited { limit, ..Inherited::default() };
             let outcome = case.one_more(&flags, inherited, true)?;
             let explained = match outcome {
-                // One for each client is asked for when the client comes.
+                // A model with a thread or process for each client creates it when the client
+                // comes.
                 Ok(mut server) if flags.is_empty() => server.stop().map(drop),
                 outcome => serves_or_explains(case, outcome, "ulimit -u"),
             };
@@ -105,16 +106,20 @@ fn stopped_while_starting(case: &mut Case<'_>) -> Result<()> {
         let (status, said) = case.one_more_that_stops(after)?;
         let last = said.lines().last().unwrap_or_default();
         let ended = match status.signal() {
-            // Before it could say what the signal means to it.
+            // The signal came before the server could handle it.
             Some(libc::SIGTERM) => said.is_empty(),
             _ => status.success() && last.contains(r#""event":"stopped""#),
         };
-        ensure!(ended, "stopped after {after:?}, it ended with {status} and printed: {said}");
+        ensure!(
+            ended,
+            "stopped after {after:?}, the server ended with {status} and printed: {said}"
+        );
     }
     Ok(())
 }
 
-/// Numbers of workers to try, as flags; none where the model has none.
+/// The flags to try: one set for each number of workers, or one empty set if the model has no
+/// workers.
 fn workers<'a>(case: &Case<'_>, numbers: &[&'a str]) -> Vec<Vec<&'a str>> {
     match case.model().map(|model| model.workers) {
         Some(Workers::Pool(_) | Workers::Fixed(_) | Workers::Floating(_)) => {
@@ -124,8 +129,8 @@ fn workers<'a>(case: &Case<'_>, numbers: &[&'a str]) -> Vec<Vec<&'a str>> {
     }
 }
 
-/// A server that is ready serves a client and ends when asked to. One that is not has said so in one
-/// line, which names what to change.
+/// A server that is ready must serve a client and stop when told to. One that refuses to start must
+/// say so in one line that names what to change.
 fn serves_or_explains(
     case: &Case<'_>,
     outcome: Result<RunningServer, Refusal>,
@@ -134,7 +139,7 @@ fn serves_or_explains(
     match outcome {
         Ok(mut server) => {
             let mut client = CheckClient::connect(server.address, case.patience())?;
-            client.exchange(&case.speech.question(1)).context("it was ready")?;
+            client.exchange(&case.speech.question(1)).context("the server was ready")?;
             drop(client);
             server.stop().map(drop)
         }
@@ -142,7 +147,7 @@ fn serves_or_explains(
             let explains = words.lines().count() == 1 && words.contains(change);
             ensure!(
                 explains && matches!(status.code(), Some(1 | 2)),
-                "it ended with {status} and printed: {words}"
+                "the server ended with {status} and printed: {words}"
             );
             Ok(())
         }

@@ -121,12 +121,12 @@ fn says(case: &mut Case<'_>) -> Result<()> {
     let ready = case.server.ready().cloned().unwrap_or(Value::Null);
     let model = case.model().map_or("", |model| model.name);
     let right = ready["event"] == "ready" && ready["model"] == model;
-    ensure!(right && ready["pid"] == case.server.pid()?, "its ready line is {ready}");
+    ensure!(right && ready["pid"] == case.server.pid()?, "unexpected ready line: {ready}");
     let mut client = case.client()?;
     client.ask("ECHO 1")?;
     client.ask("NONSENSE")?;
     drop(client);
-    // What it finds when it is told to stop it ends in order, or sees that it has ended.
+    // When told to stop, the server closes this connection in order, or has already seen its end.
     let stopped = case.server.stop()?;
     for (name, n) in [
         ("accepted", 1),
@@ -138,9 +138,9 @@ fn says(case: &mut Case<'_>) -> Result<()> {
     ] {
         counted(&stopped, name, n..=n)?;
     }
-    ensure!(stopped["event"] == "stopped", "its stopped line is {stopped}");
+    ensure!(stopped["event"] == "stopped", "unexpected stopped line: {stopped}");
     let peak = stopped["resources"]["rss_peak_bytes"].as_u64();
-    ensure!(peak > Some(0), "its stopped line has no memory figures: {stopped}");
+    ensure!(peak > Some(0), "the stopped line has no memory figures: {stopped}");
     Ok(())
 }
 
@@ -148,7 +148,7 @@ fn drain(case: &mut Case<'_>) -> Result<()> {
     let mut idle = if case.one_at_a_time() { None } else { Some(case.served_client()?) };
     let mut busy = case.served_client()?;
     busy.send("WORK 0 300000 0 received\nECHO too\n")?;
-    // The request is in the server's hands, or at least in its kernel's: both count.
+    // The server, or at least its kernel, has the request: both count as received.
     case.server.signal(Signal::TERM)?;
     let reply = busy.reply("a request that was sent before SIGTERM")?;
     ensure!(reply.ends_with(" received"), "expected the result of WORK, got {reply}");
@@ -163,12 +163,12 @@ fn drain(case: &mut Case<'_>) -> Result<()> {
 
 fn half_a_request(case: &mut Case<'_>) -> Result<()> {
     let mut client = case.served_client()?;
-    // The rest of the number never comes: 22 times 9 would be an answer to no question.
+    // The rest of the number never comes, so 22 times 9 would answer no question.
     let half =
         if case.speech.app == protocol::App::Bench { b"MUL 22 9" } else { case.speech.half() };
     client.send(half)?;
     if !case.is_model() {
-        // One that takes it for a whole request has to have the time to.
+        // Gives a server that takes this for a whole request the time to answer it.
         case.rests()?;
     }
     case.server.signal(Signal::TERM)?;
@@ -180,7 +180,7 @@ fn half_a_request(case: &mut Case<'_>) -> Result<()> {
 }
 
 fn chatty_drain(case: &mut Case<'_>) -> Result<()> {
-    // A client that has its next request ready whenever the server looks: two in flight, always.
+    // Two requests are always in flight, so the next one is ready whenever the server looks.
     let mut client = case.served_client()?;
     let next = case.speech.question(3).request;
     client.send([next.clone(), next.clone()].concat())?;
@@ -196,7 +196,7 @@ fn chatty_drain(case: &mut Case<'_>) -> Result<()> {
 fn second_signal(case: &mut Case<'_>) -> Result<()> {
     let mut client = case.served_client()?;
     client.send("WORK 0 60000000 0\n")?;
-    // The job waits for a minute: only a cut ends it before our patience does.
+    // The job waits for a minute, so only a cut can end it in time.
     counted(&case.server.cut()?, "cut", 1..=1)
 }
 
@@ -206,8 +206,8 @@ fn drain_timeout(case: &mut Case<'_>) -> Result<()> {
     counted(&case.server.stop()?, "cut", 1..=1)
 }
 
-/// What connected while the server was stopped waits in the kernel when it goes on, and the signal
-/// comes first.
+/// Clients connect while SIGSTOP holds the server, and SIGTERM follows. When the server continues,
+/// the signal comes first and the clients still wait in the kernel.
 fn queued(case: &mut Case<'_>) -> Result<()> {
     const QUEUED: u64 = 8;
     drop(case.served_client()?);
@@ -285,7 +285,7 @@ fn nothing_left(case: &mut Case<'_>) -> Result<()> {
 
 fn port_is_free(case: &mut Case<'_>) -> Result<()> {
     let mut again = Ok(());
-    // Once, somebody else may have taken the port before the second server could.
+    // Tried again, because another program may take the port before the second server does.
     for _ in 0..3 {
         let mut client = case.served_client()?;
         if case.speech.app == protocol::App::Bench && case.is_model() {

@@ -105,15 +105,15 @@ fn http_trickle(case: &mut Case<'_>) -> Result<()> {
     case.serves()
 }
 
-/// Begins like that, and sends a piece every 50 ms, which is never idle: the server must end it all
-/// the same.
+/// Sends `start`, and then a piece every 50 ms. Such a client is never idle, but the server must
+/// still close it.
 fn is_given_up(case: &Case<'_>, start: &[u8], piece: &[u8]) -> Result<()> {
     let mut client = case.client()?;
     client.send(start)?;
     let mut sender = client.stream.try_clone()?;
     case.until("the server closes a client that trickles bytes", || {
         thread::sleep(Duration::from_millis(50));
-        // It may still have a reply to the start.
+        // Reads the reply to the start, if there is one.
         let _ = client.lines_there();
         sender.write_all(piece).is_err()
     })
@@ -130,7 +130,7 @@ pub(super) fn never_read(case: &Case<'_>) -> Result<()> {
     let client = case.client()?;
     let mut sender = client.stream.try_clone()?;
     let request = case.speech.long(10_000).request;
-    // Ends with an error once the server has closed, which it must while nothing is read.
+    // Sending fails once the server has closed, which it must do because nothing is read.
     let sending = thread::spawn(move || while sender.write_all(&request).is_ok() {});
     sending.join().map_err(|_| anyhow!("the sender has panicked"))
 }

@@ -65,14 +65,14 @@ pub(super) const ALL: &[Behaviour] = &[
     },
 ];
 
-/// Where in two requests the urgent byte is.
+/// The positions in two requests at which the urgent byte is tried.
 fn places(requests: &[u8]) -> impl Iterator<Item = usize> {
     let len = requests.len();
     [0, 1, len / 4, len / 2, len / 2 + 1, len - 1].into_iter()
 }
 
-/// The request that keeps the server from reading for a while, so that all that follows is there
-/// when it reads; nothing where no request takes time.
+/// A request that keeps the server from reading for a while, so that all that follows has arrived
+/// when it reads; empty if no request takes time.
 fn job(speech: Speech) -> &'static [u8] {
     match (speech.app, speech.framing) {
         (App::Bench, Framing::Line) => b"WORK 0 30000 0 job\n",
@@ -84,7 +84,7 @@ fn job(speech: Speech) -> &'static [u8] {
     }
 }
 
-/// Sends all of it with an urgent byte there.
+/// Sends these bytes, with an urgent byte before the one at `at`.
 fn send_around(client: &mut CheckClient, bytes: &[u8], at: usize) -> Result<()> {
     client.send(&bytes[..at])?;
     client.send_urgent()?;
@@ -126,7 +126,7 @@ fn hides_nothing(case: &mut Case<'_>) -> Result<()> {
 
 fn hides_no_message(case: &mut Case<'_>) -> Result<()> {
     let mut client = case.served_client()?;
-    // Read before the rest is sent, or it would be one message with it.
+    // The server must read the job before the rest is sent, or both would be one message.
     client.send(job(RAW))?;
     case.rests()?;
     // A message ends where a read ends, which is in front of the urgent byte.
@@ -134,7 +134,7 @@ fn hides_no_message(case: &mut Case<'_>) -> Result<()> {
     job_is_done(&mut client, RAW)?;
     let mut replies = client.take(b"OK aOK b".len())?;
     if replies.ends_with(b"ECHO") {
-        // A server that had both before it wanted either takes them for one message.
+        // A server that received both before it read either takes them for one message.
         replies.extend(client.take(b" b".len())?);
     }
     let right = replies == b"OK aOK b" || replies == b"OK aECHO b";
@@ -148,7 +148,7 @@ fn drain(case: &mut Case<'_>) -> Result<()> {
     for at in places(&both) {
         let told = || format!("an urgent byte before byte {at} of two requests at SIGTERM");
         let mut client = case.served_client()?;
-        // None of it is read before the drain begins.
+        // The server is paused, so that it reads nothing before the drain begins.
         case.server.pause()?;
         send_around(&mut client, &both, at)?;
         case.server.signal(Signal::TERM)?;

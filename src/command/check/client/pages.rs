@@ -7,22 +7,22 @@ use protocol::{Exchange, Reply};
 use super::CheckClient;
 use crate::workload::speech::{Page, show};
 
-/// What it remembers of its connection.
+/// What the client remembers about its connection.
 #[derive(Debug)]
 pub(super) struct Pages {
     exchange: Exchange,
-    /// The server said that it closes after the reply that came last.
+    /// The connection has ended, or the server has announced that it closes after the last reply.
     over: bool,
 }
 
 impl CheckClient {
-    /// Whether the server has announced that it closes after the last reply.
+    /// Whether the connection has ended or will end after the last reply.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.pages.as_ref().is_some_and(|pages| pages.over)
     }
 
-    /// Connects again if the server has announced the end of the last connection.
+    /// Connects again if the last connection is over.
     pub(super) fn come_back(&mut self) -> Result<()> {
         if self.is_over() {
             *self = Self::connect(self.address, self.patience)?;
@@ -44,7 +44,7 @@ impl CheckClient {
                 return said(reply).with_context(asked);
             }
             if !self.receive().with_context(|| format!("{}, got no complete reply", asked()))? {
-                let pages = self.pages.as_mut().context("it was asked")?;
+                let pages = self.pages.as_mut().context("a page was requested")?;
                 let last = pages.exchange.ended();
                 pages.over = true;
                 let Some(reply) = last else {
@@ -60,7 +60,7 @@ impl CheckClient {
         loop {
             if let Some(reply) = pages.exchange.reply() {
                 pages.over = pages.exchange.is_over();
-                // What came behind it is the next one's.
+                // The bytes behind a reply belong to the next one.
                 self.received.extend_from_slice(arrived);
                 return Some(reply);
             }
@@ -75,7 +75,7 @@ impl CheckClient {
         }
     }
 
-    /// Whether nothing has come that no reply needed.
+    /// Whether every byte that has come belongs to a complete reply.
     pub(super) fn is_between_pages(&self) -> bool {
         self.pages.as_ref().is_none_or(|pages| pages.exchange.is_between_replies())
     }

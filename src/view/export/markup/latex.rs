@@ -12,9 +12,9 @@ pub(crate) const PACKAGES: &str = "\\usepackage{booktabs,graphicx}";
 /// Shrinks the group that follows to the width of the text, if it is wider.
 const SHRINK: &str = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}";
 
-/// Characters of words on one line at most.
+/// Words with more characters than this are wrapped.
 const WORDS_MAX: usize = 36;
-/// How wide LaTeX's article is, in points.
+/// The text width of LaTeX's class `article`, in points.
 const TEXT_PT: f64 = 345.0;
 
 /// The tables, one below the other.
@@ -64,7 +64,7 @@ fn one(sheet: &Sheet) -> String {
     text.push_str("\\midrule\n");
     for row in &sheet.rows {
         let _ = writeln!(text, "{} \\\\", entries(row, &wide).join(" & "));
-        // Intervals on a line of their own: beside the figures no page is wide enough.
+        // Intervals get a line of their own: beside the figures they would not fit on the page.
         if row.entries.iter().any(|entry| !entry.around.is_empty()) {
             let around = row.entries.iter().map(|entry| small(&entry.around));
             let _ = writeln!(text, "{} \\\\[1pt]", around.collect::<Vec<_>>().join(" & "));
@@ -80,7 +80,7 @@ fn one(sheet: &Sheet) -> String {
     text + "\\end{table*}\n"
 }
 
-/// Letters of a table: their names, and about how wide they are, in points.
+/// Font sizes of a table: their names in LaTeX and their approximate widths in points.
 #[derive(Clone, Copy)]
 struct Size {
     words: &'static str,
@@ -95,7 +95,7 @@ const SIZES: [Size; 2] = [
     Size { words: "scriptsize", words_pt: 4.0, around: "tiny", around_pt: 3.4, apart: 2 },
 ];
 
-/// The largest letters with which a table is no wider than LaTeX's own classes set text.
+/// The largest font size with which a table fits the text width, or the smallest of all.
 fn size(sheet: &Sheet, wide: &[usize]) -> Size {
     let fits = |size: &&Size| {
         let pt = |text: &str, each: f64| as_f64(text.chars().count() as u64) * each;
@@ -117,7 +117,7 @@ fn size(sheet: &Sheet, wide: &[usize]) -> Size {
     *SIZES.iter().find(fits).unwrap_or(&SIZES[SIZES.len() - 1])
 }
 
-/// The columns of words that would not leave the others their room: they are set in several lines.
+/// The columns whose words are too long for one line; they are wrapped.
 fn wide(sheet: &Sheet) -> Vec<usize> {
     let is_wide = |at: &usize| {
         let longest = sheet.rows.iter().map(|row| row.entries[*at].value.chars().count()).max();
@@ -139,13 +139,13 @@ fn entries(row: &Row, wide: &[usize]) -> Vec<String> {
         if wide.contains(&at) {
             return format!("{{\\raggedright {entry}\\par}}");
         }
-        // After a line break, an opening bracket would be its argument.
+        // LaTeX would read a bracket or star after a line break as the argument of the break.
         if at == 0 && entry.starts_with(['[', '*']) { format!("{{}}{entry}") } else { entry }
     };
     row.entries.iter().enumerate().map(entry).collect()
 }
 
-/// Text that TeX sets as it is: no command, no ligature.
+/// Escapes text so that TeX prints it unchanged, without commands or ligatures.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     let mut before = ' ';
@@ -163,7 +163,7 @@ pub(crate) fn escape(text: &str) -> String {
             '≥' => escaped.push_str("$\\geq$"),
             '±' => escaped.push_str("$\\pm$"),
             '–' => escaped.push_str("\\textendash{}"),
-            // Two of these would be set as one sign.
+            // TeX would join two of these into one character.
             '-' | '\'' | ',' if before == c => escaped.extend(['{', '}', c]),
             c if c.is_control() => escaped.push(' '),
             c => escaped.push(c),
@@ -194,7 +194,7 @@ mod tests {
         ("{}", '\0'),
     ];
 
-    /// Reads escaped text as TeX would: `None` if anything in it is more than a character.
+    /// Reads escaped text as TeX would; `None` if any part of it is not a plain character.
     fn typeset(mut text: &str) -> Option<String> {
         let mut set = String::new();
         while let Some(c) = text.chars().next() {

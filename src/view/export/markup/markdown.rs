@@ -47,12 +47,12 @@ fn entries(sheet: &Sheet, row: &Row) -> impl Iterator<Item = String> {
     })
 }
 
-/// A footnote's name is one for the whole page.
+/// The sheet's label keeps a footnote's name unique on the page.
 fn mark(sheet: &Sheet, note: usize) -> String {
     format!("[^{}-{}]", sheet.label, note + 1)
 }
 
-/// A backslash before whatever might be markup, or the end of an entry.
+/// Puts a backslash before each character that could be markup or end an entry.
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {

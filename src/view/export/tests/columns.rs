@@ -9,7 +9,7 @@ use crate::analysis::synthetic::{bare, closed, set};
 use crate::document::{Cell, Estimate, Factor, Interval as Slice, Summary, Validity, example};
 use crate::trial::made::{Samples, document};
 
-/// Three trials, of which the median is the second, and not in the middle of the others.
+/// Three trials whose median is `value`, which is not midway between the other two.
 fn three(value: f64) -> [f64; 3] {
     [0.5 * value, 4.0 * value, value]
 }
@@ -49,7 +49,7 @@ fn benchmark_services_get_the_median_in_the_unit_of_the_document() {
         };
         points.as_array().expect("a list").iter().map(text).collect()
     };
-    // The farther end of the interval, or of the spread where there is none, is below here.
+    // Here the farther end of the interval is the lower one.
     assert_eq!(shown(bigger), ["echo/epoll throughput 5000.0 replies/s ± 2000"]);
     let ends = |estimate: &Estimate| estimate.interval.expect("three trials");
     let reach = |estimate: &Estimate| {
@@ -281,7 +281,7 @@ fn a_log_tells_a_closed_loop_from_an_open_one_and_its_maxima_in_milliseconds() {
     let (service, response): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line[0] == "service");
     assert_eq!((service.len(), response.len()), (1, open.intervals.len()));
     // Tag, start, length, maximum, histogram.
-    assert_eq!(service[0][2].parse::<f64>(), Ok(1.0), "all of the measurement of a second");
+    assert_eq!(service[0][2].parse::<f64>(), Ok(1.0), "the whole measurement of one second");
     for (line, interval) in response.iter().zip(&open.intervals) {
         let max = recorded(interval).expect("whole").expect("some ended").max();
         let written: f64 = line[3].parse().expect("a number");

@@ -35,7 +35,7 @@ fn a_line_has_the_estimates_of_its_cells_in_order() {
             (estimate.median, interval.low, interval.high)
         );
     }
-    assert!(fork.law.is_empty(), "no law has what falls from the first client on");
+    assert!(fork.law.is_empty(), "no law fits a throughput that falls from the first client on");
     let law = |n: f64| 1e4 * n / (1.0 + 0.1 * (n - 1.0));
     let scaled = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0].map(|x| {
         let values = [0.99, 1.0, 1.01, 1.0, 0.995].map(|factor| factor * law(x));

@@ -1,4 +1,4 @@
-//! The document that the scripts' tests draw: one of every kind of figure, and of every doubt.
+//! The document that the scripts' tests draw: a figure of every kind, and every kind of caveat.
 
 use std::path::Path;
 
@@ -133,7 +133,7 @@ fn made() -> FigureSet {
     set_of("made-up", made_by("made-up", "0.1.0", &summary.host), figures)
 }
 
-/// So the document cannot change without the scripts' tests, nor the tests draw what nothing writes.
+/// Keeps the document that the scripts' tests draw equal to what this program writes.
 #[test]
 fn the_scripts_tests_draw_what_this_program_writes() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);

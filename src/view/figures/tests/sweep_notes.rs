@@ -9,7 +9,7 @@ const LOADS: [f64; 7] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0];
 
 type Law<'a> = (&'a str, fn(f64) -> f64);
 
-/// Five blocks at each load, by what a model does there.
+/// Five blocks at each load, with noise around each model's law.
 fn swept(loads: &[f64], laws: &[Law<'_>], made: fn(&str, &[f64]) -> Cell) -> Summary {
     let mut random = fastrand::Rng::with_seed(3);
     let mut cells = Vec::new();
@@ -26,14 +26,14 @@ fn said(summary: &Summary, metric: &Metric) -> String {
     notice(summary, metric, &sweeps::find_sweeps(summary)).join("\n")
 }
 
-/// Its peak is at 218.
+/// A law with its peak at 218.
 fn usl(x: f64) -> f64 {
     1e4 * x / (1.0 + 0.05 * (x - 1.0) + 2e-5 * x * (x - 1.0))
 }
 
 #[test]
 fn a_peak_is_told_only_within_what_was_measured() {
-    let peaks = "surely peaks within what was measured and falls again: epoll.";
+    let peaks = "surely peaks within the measured range and then falls: epoll.";
     let beyond = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
     let of = |loads: &[f64]| swept(loads, &[("epoll", usl)], closed);
     assert!(said(&of(&LOADS), &CAPACITY).contains(peaks), "{}", said(&of(&LOADS), &CAPACITY));

@@ -28,7 +28,7 @@ links to its data.
 Take the figures of your own machine: `c10k advise` measures your load.
 ";
 
-/// A run in a folder of its machine.
+/// A run that is kept in a machine's folder.
 struct Kept {
     dir: PathBuf,
     summary: Summary,
@@ -108,11 +108,11 @@ fn measured(load: &Load, run: &Kept, workload: &str) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// A workload's load in words, and its standings in sentences; `command` repeats the measurement of
-/// what was not judged.
+/// A workload's load in words, and its standings in sentences; `command` repeats the measurement if
+/// something is undecided.
 ///
 /// # Errors
-/// When a trial is there and cannot be read.
+/// When a trial exists but cannot be read.
 pub(crate) fn said(
     summary: &Summary,
     dir: &Path,

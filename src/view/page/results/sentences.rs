@@ -11,7 +11,8 @@ use crate::view::figures::Column;
 
 use super::super::cost::show_times;
 
-/// At most this many losers are listed one by one; of more, the nearest and the farthest.
+/// At most this many losers are listed with their figures; of more, only the nearest and the
+/// farthest.
 const NAMED: usize = 5;
 
 /// The sentences about a workload.
@@ -161,7 +162,7 @@ fn loss(metric: &Metric, standings: &Standings, losers: &[&Standing]) -> Vec<Str
     losers.iter().filter_map(said).collect()
 }
 
-/// The models that are not known, and why, without those that starve clients.
+/// The undecided models, and why; without those that starve clients.
 fn open(
     metric: &Metric,
     take: &Recommendation,
@@ -182,7 +183,7 @@ fn open(
     said.collect()
 }
 
-/// Where the model that loses most spends more than the cheapest one.
+/// The costs of the model that loses most, beside those of the cheapest one.
 fn why(worst: &Column<'_>, cheap: &Column<'_>) -> Vec<String> {
     let (loser, winner) = (&worst.cell.model, &cheap.cell.model);
     let cost = |column: &Column<'_>| Some(column.cell.server_cpu_per_request_ns.as_ref()?.median);

@@ -30,7 +30,7 @@ pub(super) fn pipelined_burst(case: &Case<'_>, page: &Page) -> Result<()> {
     let question = case.speech.question(0);
     client.exchange(&question)?;
     if client.is_over() {
-        return Err(Skip("it closes after each reply, so there is nothing to pipeline").into());
+        return Err(Skip("the server closes after each reply, so nothing can be pipelined").into());
     }
     client.send(page.request().repeat(PIPELINED))?;
     for n in 1..=PIPELINED {
@@ -39,8 +39,9 @@ pub(super) fn pipelined_burst(case: &Case<'_>, page: &Page) -> Result<()> {
     Ok(())
 }
 
-/// At most one reply and then the end: whatever follows was never a request. Two numbers must be
-/// refused; chunks beside a number may be read as chunks (RFC 9112, section 6.3).
+/// At most one reply may come before the end, because what follows the head is not a request. The
+/// server must refuse two different lengths, but may read chunks beside a length as chunks (RFC
+/// 9112, section 6.3).
 pub(super) fn two_lengths(case: &Case<'_>, page: &Page) -> Result<()> {
     for (second, may_be_read) in
         [("Content-Length: 30", false), ("Transfer-Encoding: chunked", true)]
@@ -65,7 +66,7 @@ pub(super) fn two_lengths(case: &Case<'_>, page: &Page) -> Result<()> {
 }
 
 pub(super) fn oversize_head(case: &Case<'_>) -> Result<()> {
-    /// Servers admit heads of different lengths; none needs so long a one.
+    /// Servers admit heads of different lengths; none needs one this long.
     const BYTES: usize = 16 * 1024 * 1024;
     let mut client = case.client()?;
     let mut sender = client.stream.try_clone()?;
@@ -81,7 +82,7 @@ pub(super) fn oversize_head(case: &Case<'_>) -> Result<()> {
     let told = || format!("{BYTES} bytes without the end of a head");
     let status = status(&mut client).with_context(told);
     let closed = client.closed().with_context(told);
-    // Ends the sender, where the server has not.
+    // Ends the sender if the server has not.
     let _ = client.stream.shutdown(std::net::Shutdown::Both);
     sending.join().map_err(|_| anyhow!("the sender has panicked"))?;
     match status? {
@@ -114,7 +115,7 @@ fn status(client: &mut CheckClient) -> Result<Option<u16>> {
     status.map(Some).with_context(|| format!("expected a status line, got {line:?}"))
 }
 
-/// What still comes before the end.
+/// The input that still comes before the end.
 fn rest(client: &mut CheckClient) -> Result<String> {
     let mut rest = String::new();
     while let Some(line) = client.line_or_rest().context("expected the end of the connection")? {
