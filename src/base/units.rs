@@ -1,5 +1,6 @@
 //! Parses durations, sizes and rates: `500us`, `64KiB`, `50k`.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 /// A duration such as `10s`, `500us` or `1m 30s`.
@@ -104,7 +105,7 @@ pub fn parse_shard(text: &str) -> Result<(u64, u64), String> {
 /// # Errors
 /// A sentence that says what is wrong with the text.
 pub fn parse_time(text: &str) -> Result<Duration, String> {
-    let wrong = |error: &dyn std::fmt::Display| {
+    let wrong = |error: &dyn Display| {
         format!(
             "{error}: write a time in UTC, as in 2026-01-31T23:59:59Z or as date -u +%FT%TZ prints it"
         )
@@ -153,6 +154,13 @@ pub fn show_ns_f64(ns: f64) -> String {
         ns if ns < 1e9 => format!("{} ms", three_digits(ns / 1e6)),
         ns => format!("{} s", three_digits(ns / 1e9)),
     }
+}
+
+/// So many of a thing, whose plural has an s.
+#[must_use]
+pub fn counted<N: Display + PartialEq + From<u8>>(n: N, one: &str) -> String {
+    let s = if n == N::from(1) { "" } else { "s" };
+    format!("{n} {one}{s}")
 }
 
 /// A count with three significant digits and k or M.
@@ -223,6 +231,10 @@ mod tests {
         assert_eq!(show_ns(999_960), "1000 us");
         assert_eq!(show_ns(1_234_567_890), "1.23 s");
         assert_eq!(show_count(123_456.0), "123k");
+        assert_eq!(
+            (counted(1, "trial"), counted(0_u64, "trial")),
+            ("1 trial".into(), "0 trials".into())
+        );
         assert_eq!(show_bytes(1536.0), "1.50 KiB");
     }
 }

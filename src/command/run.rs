@@ -11,7 +11,7 @@ use clap::Args;
 use servers::{MODELS, broken, models};
 
 use crate::base;
-use crate::base::units::parse_duration;
+use crate::base::units::{counted, parse_duration};
 use crate::base::values::measured_names;
 use crate::base::{Exit, did_you_mean, usage};
 use crate::document::store;
@@ -228,7 +228,7 @@ fn dry_run(mut plan: Plan) -> Result<()> {
             slots.len(),
             humantime::format_duration(rounds.time)
         )?,
-        None => writeln!(text, "{} trials, about {time}", slots.len())?,
+        None => writeln!(text, "{}, about {time}", counted(slots.len(), "trial"))?,
     }
     base::print(&text)
 }

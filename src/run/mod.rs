@@ -229,7 +229,7 @@ impl Run {
         let done = |slot: &Slot<'_>| self.path(slot).is_file();
         let (made, todo): (Vec<_>, Vec<_>) = slots.into_iter().partition(done);
         if !made.is_empty() {
-            eprintln!("{} trials are already done", made.len());
+            eprintln!("already done: {}", units::counted(made.len(), "trial"));
         }
         if todo.is_empty() {
             eprintln!("every trial is already done");

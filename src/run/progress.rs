@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::slots::{Slot, time_needed};
+use crate::base::units::counted;
 use crate::plan::{ArrivalsPlan, Plan};
 
 /// A bar on a terminal, a line a block elsewhere.
@@ -25,7 +26,7 @@ impl Progress {
         let template = "{bar:30} {pos}/{len} trials, {eta} left  {wide_msg}";
         bar.set_style(ProgressStyle::with_template(template).expect("the template is in order"));
         let time = humantime::format_duration(time_needed(plan, todo));
-        eprintln!("{}: {} trials, about {time}", plan.name, todo.len());
+        eprintln!("{}: {}, about {time}", plan.name, counted(todo.len(), "trial"));
         Self { bar, blocks: RefCell::default() }
     }
 

@@ -28,7 +28,7 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 use crate::analysis::metric::{self, TRIALS_MIN};
 use crate::analysis::timers;
 use crate::base::print;
-use crate::base::units::show_cpus;
+use crate::base::units::{counted, show_cpus};
 use crate::document::{Cell, Crossover, Standings, Summary};
 use crate::view::columns::{self, Against};
 use crate::view::excluded;
@@ -156,11 +156,11 @@ pub fn heading(cells: &[&Cell]) -> String {
     let trials = || cells.iter().map(|cell| cell.trials.len());
     let (least, most) = (trials().min().unwrap_or(0), trials().max().unwrap_or(0));
     let trials = match (least, most) {
-        (1, 1) => "1 trial".into(),
-        (least, most) if least == most => format!("{most} trials"),
+        (least, most) if least == most => counted(most, "trial"),
         (least, most) => format!("{least} to {most} trials"),
     };
-    format!("{}: {arrivals}, {} connections, {trials}", first.workload, first.connections)
+    let connections = counted(first.connections, "connection");
+    format!("{}: {arrivals}, {connections}, {trials}", first.workload)
 }
 
 /// Tables are no wider than this, even in a pipe. Exports and the page have all columns.
@@ -217,15 +217,15 @@ pub fn closing(summary: &Summary) -> String {
         let _ = write!(text, "\n{note}");
     }
     let trials = match &run.rounds {
-        Some(_) => format!("{} valid trials", run.trials_done),
+        Some(_) => counted(run.trials_done, "valid trial"),
         None => format!("{} of {} trials", run.trials_done, run.trials_planned),
     };
     let _ = write!(
         text,
-        "\n{trials}; {} on {} ({} processors), server on {}, generator on {}",
+        "\n{trials}; {} on {} ({}), server on {}, generator on {}",
         summary.host.kernel,
         summary.host.cpu_model,
-        summary.host.cpus,
+        counted(summary.host.cpus, "processor"),
         show_processors(&run.server_cpus),
         show_processors(&run.client_cpus),
     );

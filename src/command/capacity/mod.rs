@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use crate::analysis::capacity::Goals;
 use crate::analysis::capacity::search::{Found, Search, Stage, Verdict};
 use crate::base::units;
-use crate::base::units::show_count;
+use crate::base::units::{counted, show_count};
 use crate::base::values::Warmup;
 use crate::base::{Exit, invocation, usage};
 use crate::command::load::LoadArgs;
@@ -171,8 +171,8 @@ fn describe(found: Found, goals: &Goals, probes: &[CapacityProbe]) -> CapacityFo
         Found::Unsettled { met } => {
             let few = last(CapacityVerdict::TooFew);
             let text = format!(
-                "no capacity under {goals} was found in {} trials: use a longer --duration{}",
-                probes.len(),
+                "no capacity under {goals} was found in {}: use a longer --duration{}",
+                counted(probes.len(), "trial"),
                 if few.is_empty() { String::new() } else { format!(" ({few})") }
             );
             (CapacityKind::Unsettled, met, None, text)

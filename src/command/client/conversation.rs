@@ -13,6 +13,7 @@ use super::input::Input;
 use super::output::{Output, Said, show};
 use super::runner::Runner;
 use crate::base::Exit;
+use crate::base::units::counted;
 use crate::statistics;
 
 /// An incomplete line is shown after this time.
@@ -356,9 +357,8 @@ impl<'a> Conversation<'a> {
             Ending::Left | Ending::Bye => "the client disconnects",
         };
         self.output.note(who)?;
-        let plural = if self.messages == 1 { "" } else { "s" };
         let what = if self.runner.is_some() { "result" } else { "message" };
-        let counts = format!("{} {what}{plural}{}", self.messages, self.times_in_words());
+        let counts = counted(self.messages, what) + &self.times_in_words();
         self.output.note(&counts)?;
         if ending == Ending::Left {
             return Ok(Exit::Interrupted);

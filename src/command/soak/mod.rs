@@ -21,7 +21,7 @@ use protocol::App;
 use servers::{MODELS, Model, broken, models};
 
 use crate::analysis::soak::verdict;
-use crate::base::units::{self, ns, parse_count, show_count};
+use crate::base::units::{self, counted, ns, parse_count, show_count};
 use crate::base::values::{app, broken_names, positive_duration, servable_names};
 use crate::base::{self, Exit, invocation, usage};
 use crate::document::store;
@@ -189,7 +189,7 @@ impl Soak {
         let all = (0..rounds).flat_map(|round| subjects.iter().map(move |one| (round, one)));
         let todo: Vec<_> = all.skip(self.report.pieces.len()).collect();
         if !self.report.pieces.is_empty() {
-            eprintln!("{} pieces are already done", self.report.pieces.len());
+            eprintln!("already done: {}", counted(self.report.pieces.len(), "piece"));
         }
         for (round, subject) in todo {
             let started = started(subject)?;

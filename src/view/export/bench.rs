@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::base::units::counted;
 use crate::document::{Cell, Estimate, Summary, Validity};
 
 /// One figure of a cell, with the name and the unit that the services show.
@@ -94,8 +95,8 @@ pub(super) fn github(summary: &Summary) -> (Vec<Point>, Vec<Point>) {
             value: estimate.median,
             range: (estimate.values.len() > 1).then(|| format!("± {reach:.0}")),
             extra: format!(
-                "{} trials, from {low:.0} to {high:.0}\nrun {}, {}",
-                estimate.values.len(),
+                "{}, from {low:.0} to {high:.0}\nrun {}, {}",
+                counted(estimate.values.len(), "trial"),
                 run.id,
                 run.command.join(" ")
             ),

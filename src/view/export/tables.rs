@@ -1,6 +1,7 @@
 //! The tables of a summary and of a comparison.
 
 use super::sheet::{Entry, Sheet, Text, ends};
+use crate::base::units::counted;
 use crate::document::{Cell, Factor, Standings, Summary, Validity};
 use crate::statistics::{Interval, Verdict};
 use crate::view::columns::{self, Against, Figure};
@@ -111,13 +112,13 @@ fn annotate(sheet: &mut Sheet, summary: &Summary, cells: &[&Cell], marked: usize
     sheet.remarks.extend(spells.map(|spell| spell.sentence.clone()));
     let (run, host) = (&summary.run, &summary.host);
     sheet.caption.push(format!(
-        "Plan {}, run {}, c10k {}, on {}, {}, {} processors; server on {}, generator on {}.",
+        "Plan {}, run {}, c10k {}, on {}, {}, {}; server on {}, generator on {}.",
         run.plan,
         run.id,
         run.program_version,
         host.kernel,
         host.cpu_model,
-        host.cpus,
+        counted(host.cpus, "processor"),
         table::show_processors(&run.server_cpus),
         table::show_processors(&run.client_cpus),
     ));

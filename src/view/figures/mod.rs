@@ -24,6 +24,7 @@ use serde::Deserialize;
 pub(crate) use sweep::figures as of_series;
 pub(crate) use sweep::series;
 
+use crate::base::units::counted;
 use crate::document::store;
 use crate::document::{Cell, Figure, FigureSet, Host, LabReport, SchemaId, Summary};
 
@@ -145,7 +146,7 @@ pub(crate) fn made_by(run: &str, version: &str, host: &Host) -> Vec<String> {
         format!("run {run}"),
         format!("c10k {version}"),
         host.kernel.clone(),
-        format!("{}, {} CPUs", host.cpu_model, host.cpus),
+        format!("{}, {}", host.cpu_model, counted(host.cpus, "CPU")),
         class,
     ]
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::analysis::metric::named;
 use crate::base::listed;
+use crate::base::units::counted;
 use crate::document::{Cell, Crossover, Standing, Standings, Summary, Sureness, Validity};
 use crate::statistics::Verdict;
 use crate::view::figures::{self, sweep_notes};
@@ -137,13 +138,13 @@ fn sureness(summary: &Summary) -> String {
     };
     let mut text = if is_hint(summary) && count(Option::is_some) == 0 {
         let trials = summary.cells.iter().map(|cell| cell.trials.len()).max().unwrap_or(0);
-        let plural = if trials == 1 { "" } else { "s" };
+        let trials = counted(trials, "trial");
         let compared = match others().count() {
             1 => "the comparison".to_string(),
             n => format!("any of the {n} comparisons"),
         };
         format!(
-            "None of this is certain: {trials} trial{plural} each are too few for a verdict about {compared}."
+            "None of this is certain: {trials} each are too few for a verdict about {compared}."
         )
     } else {
         format!(

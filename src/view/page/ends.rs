@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::fold::folded;
 use super::micro;
 use crate::analysis::metric::named;
+use crate::base::units::counted;
 use crate::document::{Host, NoiseFloor, RunRecord, Summary};
 
 /// A table with more rows is folded.
@@ -140,7 +141,7 @@ pub(crate) fn machine(host: &Host) -> Markup {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "not reported".into());
     let rows = [
         ("Kernel", host.kernel.clone()),
-        ("Processor", format!("{}, {} usable CPUs", host.cpu_model, host.cpus)),
+        ("Processor", format!("{}, {}", host.cpu_model, counted(host.cpus, "usable CPU"))),
         ("Memory", crate::base::units::show_bytes(host.memory_bytes as f64)),
         ("Hypervisor", or_none(&host.hypervisor)),
         ("Frequency governor", or_none(&host.governor)),

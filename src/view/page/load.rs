@@ -1,6 +1,6 @@
 //! The load of a workload in words, for readers who have not read the plan.
 
-use crate::base::units::{as_f64, show_ns, show_ns_f64};
+use crate::base::units::{as_f64, counted, show_ns, show_ns_f64};
 use crate::document::{Cell, ConductRecord, LoadRecord, RequestRecord};
 use crate::workload::requests;
 
@@ -11,7 +11,7 @@ const PS: f64 = 1e3;
 /// the work is left out.
 pub(super) fn in_words(cell: &Cell, load: Option<&LoadRecord>, round_ps: u64) -> String {
     let arrivals = crate::workload::arrivals::describe(&cell.arrivals);
-    let mut text = format!("{arrivals}, {} connections", cell.connections);
+    let mut text = format!("{arrivals}, {}", counted(cell.connections, "connection"));
     if let Some(load) = load {
         let framing = if load.framing == "http" { " over HTTP" } else { "" };
         text += &format!("; each request: {}{framing}", request(&load.request, round_ps));
@@ -52,8 +52,7 @@ fn request(request: &RequestRecord, round_ps: u64) -> String {
 fn conduct(conduct: &ConductRecord) -> Vec<String> {
     let mut parts = Vec::new();
     if let Some(requests) = conduct.requests_per_connection {
-        let plural = if requests == 1 { "" } else { "s" };
-        parts.push(format!("a new connection after {requests} request{plural}"));
+        parts.push(format!("a new connection after {}", counted(requests, "request")));
     }
     if let Some(age) = conduct.lifetime_ns {
         parts.push(format!("a new connection after {}", show_ns(age)));
@@ -65,10 +64,13 @@ fn conduct(conduct: &ConductRecord) -> Vec<String> {
         parts.push("clients think between requests".into());
     }
     if conduct.idle_connections > 0 {
-        parts.push(format!("{} idle connections beside the load", conduct.idle_connections));
+        let idle = counted(conduct.idle_connections, "idle connection");
+        parts.push(format!("{idle} beside the load"));
     }
     parts.extend(
-        conduct.misbehaving.iter().map(|(how, n)| format!("{n} {how} connections beside the load")),
+        conduct.misbehaving.iter().map(|(how, n)| {
+            format!("{} beside the load", counted(*n, &format!("{how} connection")))
+        }),
     );
     parts
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::base::units::show_ns;
+use crate::base::units::{counted, show_ns};
 use crate::document::{Contender, ContenderState, ContenderWarmup};
 
 /// One line for each.
@@ -47,13 +47,11 @@ pub(crate) fn excused(contender: &Contender) -> Vec<String> {
 /// The length of its warm-up.
 pub(crate) fn warmed(warmup: &ContenderWarmup) -> String {
     let ContenderWarmup { workload, warmup_ns, trials, warm } = warmup;
-    let (time, plural) = (show_ns(*warmup_ns), if *trials == 1 { "" } else { "s" });
+    let (time, trials) = (show_ns(*warmup_ns), counted(*trials, "trial"));
     if *warm {
-        format!("under {workload} warm after {time} (found in {trials} trial{plural})")
+        format!("under {workload} warm after {time} (found in {trials})")
     } else {
-        format!(
-            "under {workload} NOT WARM after {time}, the longest warm-up ({trials} trial{plural})"
-        )
+        format!("under {workload} NOT WARM after {time}, the longest warm-up ({trials})")
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{connections, fit, parts, sessions, steps, width};
 use crate::analysis::checks;
-use crate::base::units::{show_count, show_ns, show_ns_f64};
+use crate::base::units::{counted, show_count, show_ns, show_ns_f64};
 use crate::document::{Distribution, Greetings, Imbalance, Quantile, Status, Trial};
 use crate::view::columns;
 use crate::workload::{arrivals, requests};
@@ -34,10 +34,10 @@ pub fn load(trial: &Trial) -> String {
         );
     }
     let mut text = format!(
-        "{} correct replies per second over {}, {} connections\n",
+        "{} correct replies per second over {}, {}\n",
         show_count(trial.throughput_per_s),
         show_ns(trial.phases.measure_ns),
-        trial.connections.opened
+        counted(trial.connections.opened, "connection")
     );
     if let Some(name) = &trial.target.name {
         let _ = writeln!(text, "{name} at {}", trial.target.address);
