@@ -65,5 +65,5 @@ fn any_http_server_can_be_loaded() {
     assert_eq!(result["census"]["errors"]["status:4xx"], result["census"]["offered"]);
     let (exit, result) = load(&["--status", "404", "--expect-bytes", "3"]);
     assert_eq!(exit, 4);
-    assert_eq!(result["census"]["wrong_example"], "a body of 2 bytes, and not of 3");
+    assert_eq!(result["census"]["wrong_example"], "a body of 2 bytes instead of 3");
 }
