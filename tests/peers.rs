@@ -1,5 +1,5 @@
-//! The table of load generators that ours is compared with, and the benchmark of it by so little that it tells no
-//! speed: every generator that is installed loads a server, and what it prints is read.
+//! The table of load generators that ours is compared with, and their benchmark, too short to measure speed: every
+//! installed generator loads a server, and its output is read.
 
 #[path = "../benches/generators/claims.rs"]
 mod claims;
@@ -33,7 +33,7 @@ fn peer(name: &str) -> Peer {
     all.into_iter().find(|peer| peer.name == name).unwrap_or_else(|| panic!("no {name}"))
 }
 
-/// What a generator printed once, from `benches/generators/printed/`.
+/// A recorded output of a generator, from `benches/generators/printed/`.
 fn printed(name: &str) -> String {
     let file = format!("benches/generators/printed/{name}.txt");
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file)).expect(&file)
@@ -133,7 +133,7 @@ fn a_row_that_could_not_be_run_or_read_is_refused() {
     }
 }
 
-/// One round of this work: every generator that is here and can do it has replies, and all are right.
+/// One round of this work: every installed generator that can do it gets replies, and all are correct.
 fn quick(work: Work, expected: &[&str]) {
     let cpus = machine::cpus();
     let folder = tempfile::tempdir().expect("a folder");
@@ -190,7 +190,7 @@ fn every_generator_that_can_opens_a_connection_for_each_request() {
     quick(Work::ConnectionPerRequest { connections: 4 }, &[OURS, "c10k io-uring", LEAST]);
 }
 
-/// Runs at 50 connections whose costs these are, round by round.
+/// Runs at 50 connections with these costs, one per round.
 fn costs(client: &str, costs_ns: &[u64]) -> Vec<Run> {
     let told = Told { requests: 1_000, ..Told::default() };
     let run = |(round, cost): (usize, &u64)| Run {

@@ -23,7 +23,7 @@ def start(orphan):
     if os.fork() == 0:
         if orphan and os.fork() != 0:
             os._exit(0)
-        # Whoever started it may be gone, and then nobody tells it to end but the group.
+        # Its parent may have ended, and then only a signal to the group ends it.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         work()
 
