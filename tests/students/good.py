@@ -27,7 +27,7 @@ def number(word):
 
 
 async def converse(reader, writer):
-    """Answers one line after the other; true if the client may still be sending."""
+    """Answers one line after another; returns true if the client may still be sending."""
     while True:
         try:
             line = await reader.readuntil(b"\n")
@@ -57,7 +57,7 @@ async def serve(reader, writer):
             writer.write_eof()
             await asyncio.wait_for(linger(reader), LINGER_S)
     except (OSError, TimeoutError):
-        pass  # The client is gone: its own business.
+        pass  # The client has gone, which is not an error of the server.
     finally:
         clients.discard((reader, writer))
         writer.close()

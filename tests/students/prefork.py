@@ -1,6 +1,6 @@
 """A student's server that forks: its workers echo lines, each after some work. Usage: prefork.py PORT WORKERS
 
-The last worker is no child of the first process any more: who started it has ended."""
+The first worker is an orphan: it is not a descendant of the first process, because its parent has ended."""
 
 import os
 import signal
