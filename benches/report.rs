@@ -1,8 +1,8 @@
-//! How long it takes to make the page of a large run: twenty models, five workloads,
-//! five trials of sixty seconds each. And how long it takes to open it, where there is a Chromium.
+//! Time to make the page of a large run: twenty models, five workloads, five trials of sixty seconds
+//! each. Also the time to open the page, if there is a Chromium.
 //!
-//! The run is made up from a committed one: its trials get the slices of sixty seconds, and its cells
-//! five blocks. Reading them is part of the time, writing the page is not.
+//! The run is made from a committed one: each trial gets the slices of sixty seconds, and each cell
+//! five blocks. The time includes reading the trials, but not writing the page.
 
 use std::path::Path;
 use std::process::Command;
@@ -48,9 +48,9 @@ fn main() {
     open(&page, folder.path());
 }
 
-/// Opens the page several times, each in a browser of its own, and tells when it could be read and when all its
-/// figures were drawn, by the browser's own clock, which starts with the loading. The page draws one figure after the
-/// other while it can be read already; asked to print, it draws the rest at once.
+/// Opens the page several times, each time in a new browser, and prints when it could be read and when all its
+/// figures were drawn. The times are those of the browser's clock, which starts when the page begins to load. The page
+/// draws its figures one by one after it can be read; the event `beforeprint` makes it draw the rest at once.
 fn open(page: &str, folder: &Path) {
     let file = folder.join("page.html");
     let clock = "<script>const told = document.documentElement.dataset; \
@@ -66,7 +66,7 @@ fn open(page: &str, folder: &Path) {
             .arg(format!("file://{}", file.display()))
             .output();
         let Ok(output) = output else {
-            eprintln!("opening the page: skipped: there is no chromium");
+            eprintln!("opening the page: skipped: Chromium is not installed");
             return;
         };
         let dom = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,11 +1,11 @@
-//! A million sessions in one table, for every layout of its locks: what one takes that nobody uses,
-//! and what a step costs among so many.
+//! A million sessions in one table, for every layout of its locks: the memory of an idle session, and
+//! the time of a step among so many sessions.
 //!
-//! Each table is in a process of its own, whose resident memory before and after is what its
-//! sessions have taken. Not criterion: a table fills only once.
+//! Each table has a process of its own. The growth of that process's resident memory is the memory of
+//! the sessions. It does not use criterion: a table fills only once.
 
 #[path = "support/conditions.rs"]
-#[allow(dead_code, reason = "it has two ends to pin, which this has not")]
+#[allow(dead_code, reason = "this benchmark has no second process to pin")]
 mod conditions;
 
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ use servers::state::table::Table;
 use conditions::{Common, Conditions, publish};
 
 const NAME: &str = "sessions";
-/// Steps taken once the table is full, spread over all of it.
+/// Steps on the full table, spread over all sessions.
 const STEPS: usize = 200_000;
 
 /// A million sessions in one table, for every layout of its locks.
@@ -34,10 +34,10 @@ struct Args {
     /// Sessions in the table
     #[arg(long, default_value = "1000000", value_name = "N")]
     sessions: NonZeroUsize,
-    /// Bytes of history of each, separated by commas
+    /// Bytes of history per session: several values, separated by commas, make several tables
     #[arg(long, default_value = "0,1024", value_delimiter = ',', value_name = "BYTES")]
     history: Vec<usize>,
-    /// Be the process of one table
+    /// Fill one table in this process
     #[arg(long, hide = true)]
     one: Option<String>,
     #[command(flatten)]
@@ -53,7 +53,7 @@ struct Record {
     tables: Vec<Held>,
 }
 
-/// One table that was filled.
+/// The figures of one table.
 #[derive(Debug, Serialize, Deserialize)]
 struct Held {
     lock: String,
@@ -62,9 +62,9 @@ struct Held {
     rss_before_bytes: u64,
     rss_after_bytes: u64,
     bytes_per_session: f64,
-    /// Beginning a session, in the mean over all of them: the table grows meanwhile.
+    /// Mean time to begin a session, while the table grows.
     begin_ns: f64,
-    /// One step of a session of the full table, chosen anew for each, in the mean.
+    /// Mean time of a step of a random session in the full table.
     step_ns: f64,
 }
 
@@ -95,14 +95,14 @@ fn in_a_process(lock: &str, sessions: NonZeroUsize, history: usize) -> Result<He
     let output = command.args(["--history", &history.to_string()]).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{lock} with {history} bytes of history: {said}");
-    serde_json::from_slice(&output.stdout).context("what the process said is no figure")
+    serde_json::from_slice(&output.stdout).context("the process printed no figures")
 }
 
 fn hold(name: &str, sessions: usize, history: usize) -> Result<Held> {
     let (_, lock) = Lock::ALL.into_iter().find(|(n, _)| *n == name).context("no such layout")?;
     let table = Table::new(lock, history / 8, sessions, Duration::from_secs(36_000));
     let mut ids = vec![0_u64; sessions];
-    // Every page of it is there before memory is read.
+    // Touch every page, so that `before` includes this vector.
     ids.iter_mut().enumerate().for_each(|(at, id)| *id = at as u64);
     let before = resident()?;
     let started = Instant::now();
@@ -111,7 +111,7 @@ fn hold(name: &str, sessions: usize, history: usize) -> Result<Held> {
     }
     let begin_ns = as_f64(ns(started.elapsed())) / as_f64(sessions as u64);
     let after = resident()?;
-    ensure!(table.live() == sessions, "{} of {sessions} are live", table.live());
+    ensure!(table.live() == sessions, "{} of {sessions} sessions are live", table.live());
     let mut random = fastrand::Rng::with_seed(1);
     let mut steps = vec![1_u32; sessions];
     let started = Instant::now();
@@ -134,13 +134,13 @@ fn hold(name: &str, sessions: usize, history: usize) -> Result<Held> {
     })
 }
 
-/// A step, with the reference as it comes in a request. Returns the session's number.
+/// Makes a step with a reference as in a request. Returns the session's number.
 fn step(table: &Table, step: u32, id: Option<u64>) -> Result<u64> {
     let reference = id.map_or_else(|| "-".to_string(), |id| format!("{id:016x}"));
     let add = Add { step, steps: 1_000_000, n: 5, reference: reference.as_bytes() };
     match table.add(&add, &mut None).map(|added| added.reference) {
         Ok(Reference::Id(id)) => Ok(id),
-        other => anyhow::bail!("step {step} came to {other:?}"),
+        other => anyhow::bail!("step {step} returned {other:?}"),
     }
 }
 

@@ -1,4 +1,4 @@
-"""Reads `figures.json`, which has everything that the figures of a run show."""
+"""Reads `figures.json`, which holds everything that the figures of a run show."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 
 FILE = "figures.json"
 SCHEMA, VERSION = "c10k.figures", 1
-# Rows with these have a label each; of the others a series is a model, or a part of one.
+# The kinds of figure whose marks name their rows.
 SERIES = ("effects", "parts")
 
 
 class UsageError(Exception):
-    """The command line asks for something that is not there."""
+    """The command line names something that does not exist."""
 
 
 class DamagedError(Exception):
-    """A file is not what it should be."""
+    """A file is damaged, or is not of the expected kind."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Figures:
         return self.families.get(name or "other") or self.families["other"]
 
     def only(self, of: list[str] | None, models: list[str] | None) -> Figures:
-        """The figures of these workloads, with these models. What was chosen is drawn."""
+        """Keeps these workloads and models. Chosen models are drawn in colour, not in grey."""
         kept = [one for one in self.figures if of is None or one["of"] in of]
         if models is not None:
             kept = [one for one in (_with(figure, models) for figure in kept) if one["rows"]]

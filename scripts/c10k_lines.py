@@ -1,4 +1,4 @@
-"""Figures of lines: latency by percentile, one trial over time, and figures over a setting."""
+"""Figures with lines: latency by percentile, one trial over time, and figures over a setting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DECADES = [2.0, *(10.0**k for k in range(1, 12))]
 
 
 def _drawn(rows: Sequence[dict]) -> tuple[list[dict], list[dict]]:
-    """The lines that are drawn in colour, and those behind them."""
+    """The rows to draw in colour, and the rows to draw in grey behind them."""
     shown = [row for row in rows if row["shown"]] or list(rows)
     return shown, [row for row in rows if row not in shown]
 
@@ -38,7 +38,7 @@ def _notes(shown: Sequence[dict], behind: Sequence[dict]) -> list[str]:
 
 
 def percentiles(figures: Figures, figure: dict) -> Figure:
-    """Latency over the share that took longer, both logarithmic."""
+    """Latency over the percentile; both axes are logarithmic, the latter in 1 / (1 - q)."""
     shown, behind = _drawn(figure["rows"])
     frame = Frame(
         figures, figure, 3.0, handles=_handles(figures, shown), notes=_notes(shown, behind)
@@ -48,7 +48,7 @@ def percentiles(figures: Figures, figure: dict) -> Figure:
     axes.set_yscale("log")
     ends, right = [], 1.0
     for row in [*behind, *shown]:
-        # The smallest value says nothing about percentiles and would stretch the axis.
+        # The first point is the minimum, which is not a percentile and would stretch the axis.
         points = [(1 / (1 - q), value) for q, value, _ in row["points"][1:]]
         if not points:
             continue
@@ -81,7 +81,7 @@ def percentiles(figures: Figures, figure: dict) -> Figure:
 
 
 def _marks(axes: Axes, points: list[tuple[float, float]], mine: style.Look) -> None:
-    """A mark at each round quantile, where the line has one near it."""
+    """Draws a mark at each round quantile that has a point of the line near it."""
     for decade in DECADES:
         near = min(points, key=lambda point: abs(math.log(point[0] / decade)))
         if abs(math.log(near[0] / decade)) < 0.2:
@@ -97,7 +97,7 @@ def _marks(axes: Axes, points: list[tuple[float, float]], mine: style.Look) -> N
 
 
 def distribution(figures: Figures, figure: dict) -> Figure:
-    """The same turned round: the share of requests that was answered within a time."""
+    """The same data with the axes swapped: the share of requests answered within a time."""
     shown, behind = _drawn(figure["rows"])
     words = figure | {
         "title": figure["title"].replace("latency by percentile", "latency as a distribution"),
@@ -120,7 +120,7 @@ def distribution(figures: Figures, figure: dict) -> Figure:
         )
         axes.plot(x, y, gid=f"line:{row['model']}", **looks)
         if row in shown:
-            # The slowest in ten thousand would take the axis for themselves.
+            # The slowest 0.01 % of requests would stretch the axis, so they do not set its end.
             ends += [value for value, share in zip(x, y, strict=True) if 0 < share <= 99.99]
     style.log_axis(axes.xaxis, max(min(ends), 1), max(ends), 0.7 * frame.figure.get_figwidth())
     axes.set_ylim(0, 101)
@@ -131,7 +131,7 @@ def distribution(figures: Figures, figure: dict) -> Figure:
 
 
 def slices(figures: Figures, figure: dict) -> Figure:
-    """One trial of each model over time: replies per second above the p99."""
+    """One trial of each model over time: replies per second in the upper panel, p99 below."""
     shown, behind = _drawn(figure["rows"])
     frame = Frame(
         figures,
@@ -166,7 +166,7 @@ def slices(figures: Figures, figure: dict) -> Figure:
 
 
 def sheets(figures: Figures) -> dict[tuple[str, int], list[dict]]:
-    """The figures over a setting that stand on one sheet, by what they are of and the panel."""
+    """The figures over a setting, grouped by sheet: one sheet for each series and panel."""
     found: dict[tuple[str, int], list[dict]] = {}
     for one in figures.figures:
         for panel in range(len(one["sweep"]["panels"]) if one.get("sweep") else 0):
@@ -184,7 +184,7 @@ SHEET = (
 
 
 def sweep(figures: Figures, every: list[dict], panel: int) -> Figure:
-    """One line for each model with its band; a panel for each figure."""
+    """Draws a panel for each figure, with a line and its band for each model."""
     axis = every[0]["sweep"]
     fixed = axis["panels"][panel]
     shown, behind = _drawn([row for one in every for row in one["rows"]])
@@ -219,7 +219,7 @@ def sweep(figures: Figures, every: list[dict], panel: int) -> Figure:
     _across(panels[: len(every)], axis)
     for axes in panels[len(every) :]:
         axes.set_axis_off()
-    # The last panel of every column has the ticks, also where the grid has a hole below it.
+    # The last panel of every column shows the tick labels, even if the cell below it is empty.
     for axes in panels[max(len(every) - across, 0) : len(every)]:
         axes.tick_params(axis="x", labelbottom=True)
         axes.set_xlabel(textwrap.fill(axis["factor"], 60 if across == 1 else 28))
@@ -295,7 +295,7 @@ def _panel(axes: Axes, figures: Figures, figure: dict, shown: set[str]) -> None:
 
 
 def _across(panels: Sequence[Axes], axis: dict) -> None:
-    """Logarithmic where the settings span decades; with a setting of 0, linear at first."""
+    """Makes the x axis logarithmic if the settings span decades, and linear near a setting of 0."""
     ticks = [(x, text) for x, text in axis["ticks"]]
     x = [at for at, _ in ticks]
     above = [one for one in x if one > 0]
@@ -313,11 +313,11 @@ def _across(panels: Sequence[Axes], axis: dict) -> None:
 
 
 def _crowded(axes: Axes, at: list[float], words: list[str]) -> bool:
-    """Whether words side by side below an axis would touch."""
+    """Whether the tick labels below an axis would touch."""
     axes.autoscale_view()
     points = axes.transScale.transform([(one, 1.0) for one in at])[:, 0]
     low, high = axes.transScale.transform([(end, 1.0) for end in axes.get_xlim()])[:, 0]
-    # A panel is about so many letters wide.
+    # The approximate width of a panel, in letters.
     letters = 30 if style.size.is_narrow else 26
     places = [(one - low) / (high - low) * letters for one in points]
     pairs = pairwise(zip(places, words, strict=True))

@@ -1,6 +1,6 @@
-"""Reads the summary and the trials of a run, for what is recomputed from raw data.
+"""Reads the summary and the trials of a run, for scripts that recompute results from raw data.
 
-Figures are not: `figures.json` has what they show (`c10k_figures.py`).
+The figures do not need them: `figures.json` holds everything that they show (`c10k_figures.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hdrh.histogram import HdrHistogram
 
 from c10k_figures import DamagedError, UsageError
 
-# With fewer samples than this beyond it, a quantile is the accident of one of them.
+# With fewer samples than this beyond it, a quantile depends on a single sample.
 SAMPLES_BEYOND = 6.0
 PACKED = "trials.jsonl.gz"
 
@@ -33,7 +33,7 @@ class Samples:
         return int(self.counts.sum())
 
     def at(self, q: float) -> int:
-        """The value at this quantile, rounded up to the next sample as `c10k` does it."""
+        """The value at this quantile. The rank is rounded up to the next sample, as in `c10k`."""
         rank = np.clip(np.ceil(q * self.count), 1, self.count)
         return int(self.values[np.searchsorted(np.cumsum(self.counts), rank)])
 
@@ -59,7 +59,7 @@ class Samples:
 
 
 def read_summary(folder: Path) -> dict:
-    """The summary of a run."""
+    """Reads the summary of a run."""
     path = folder / "summary.json"
     if not path.is_file():
         raise UsageError(f"{folder} holds no summary.json: name the folder of a run")
@@ -70,7 +70,7 @@ def read_summary(folder: Path) -> dict:
 
 
 def read_trials(folder: Path) -> dict[str, dict]:
-    """Every trial of a run by its name, from its files or from the one of a packed run."""
+    """Reads all trials of a run, by name, from one file each or from the file of a packed run."""
     packed = folder / PACKED
     files = sorted((folder / "trials").glob("*.json"))
     path = packed
@@ -82,7 +82,7 @@ def read_trials(folder: Path) -> dict[str, dict]:
             return found
         with gzip.open(packed, "rt", encoding="utf-8") as file:
             first, *lines = map(json.loads, file)
-        # A line for each trial, after a first one with what they share.
+        # The first line holds the fields that all trials share; then each trial has a line.
         return {
             line["file"]: {
                 k: v for k, v in first["common"].items() if k not in line.get("lacks", [])

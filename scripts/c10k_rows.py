@@ -1,4 +1,4 @@
-"""Figures of rows: bars, dots and quantiles of models, effects, parts, and the overview."""
+"""Figures with rows: bars, dots and quantiles of models, effects, parts, and the overview."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ UNITS = {
 }
 BOUND = "≥: a lower bound, because requests were cut off."
 WIDE = 7.2
-# More rows below each other are longer than a page.
+# More rows than this, one below the other, are longer than a page.
 ROWS_MAX = 60
 
 
 def families(figures: Figures, rows: Sequence[dict]) -> list[Patch]:
-    """The legend of colours; of one family it would say nothing."""
+    """The legend of the families' colours."""
     names = dict.fromkeys(row["family"] for row in rows)
     return [Patch(facecolor=figures.family(name)[0], label=name) for name in names][::1]
 
@@ -83,7 +83,7 @@ def _title(axis: str, unit: str) -> str:
 
 
 def _bar(axes: Axes, y: int, row: dict, color: str, parted: bool) -> None:
-    """Dark in user mode and pale in the kernel; hollow where only others are split."""
+    """Draws user time dark and kernel time pale; hollow if only other rows have this split."""
     bad, share = row["validity"] == "invalid", row.get("user_share")
     looks = {"height": 0.68, "linewidth": 0.8, "hatch": "//////" if bad else None}
     pale = "#e3e3e3" if bad else style.lighter(color, 0.55)
@@ -108,7 +108,7 @@ def _whisker(axes: Axes, y: float, row: dict, color: str, size: float = 5.0) -> 
     (line,) = axes.plot(
         [row["low"], row["high"]], [y, y], color=color, linewidth=0.9, marker="|", ms=size, zorder=4
     )
-    # On a dark bar too.
+    # A white outline keeps the whisker visible on a dark bar.
     line.set_path_effects([Stroke(linewidth=2.0, foreground="white"), Normal()])
     line.set_gid(f"whisker:{row['model']}")
 
@@ -236,7 +236,7 @@ def quantiles(figures: Figures, figure: dict) -> Figure:
 
 
 def _labels(figure: dict) -> list[str]:
-    """The rows of a figure of series, in the order in which they come."""
+    """The labels of all rows in a figure of series, in the order of the document."""
     return list(dict.fromkeys(_words(mark) for row in figure["rows"] for mark in row["marks"]))
 
 
@@ -320,7 +320,7 @@ def effects(figures: Figures, figure: dict) -> Figure:
 
 
 def parts(figures: Figures, figure: dict) -> Figure:
-    """Bars of parts, one after the other; what is below 0 lies to the left of it."""
+    """Stacks the parts of each bar; negative parts extend to the left of 0."""
     rows, words = figure["rows"], _labels(figure)
     colors = [figures.parts[row["member"] % len(figures.parts)] for row in rows]
     hatches = [style.HATCHES[row["member"] % len(style.HATCHES)] for row in rows]
@@ -364,10 +364,10 @@ def parts(figures: Figures, figure: dict) -> Figure:
 
 
 def overview(figures: Figures, of: Sequence[str]) -> Figure | None:
-    """For each workload, server CPU time for each reply and the 99th percentile.
+    """Draws the server CPU time per reply and the 99th percentile of each workload.
 
-    Two workloads beside each other, down the first column first: a plan that lists its closed
-    loops before its open ones so has them side by side.
+    Workloads fill the first of two columns from the top, then the second. A plan that lists its
+    closed loops before its open ones therefore has each pair side by side.
     """
     found = {
         name: {
@@ -385,7 +385,7 @@ def overview(figures: Figures, of: Sequence[str]) -> Figure | None:
     lines = -(-len(found) // columns)
     names = list(found)
     fullest = [max(len(order[name]) for name in names[line::lines]) for line in range(lines)]
-    # As tight as letters of that size can stand.
+    # The smallest height at which letters of this size do not overlap.
     heights = [0.6 + 0.0178 * style.size.tiny * size for size in fullest]
     every = [
         row
@@ -426,7 +426,7 @@ def overview(figures: Figures, of: Sequence[str]) -> Figure | None:
 
 
 def _order(own: dict[str, dict]) -> list[dict]:
-    """The rows of both panels: those of the first figure, then what only the other has."""
+    """The rows of both panels: those of the first figure, then those that only the other has."""
     rows = {
         row["model"]: row
         for name in ("cpu", "p99")
@@ -449,7 +449,7 @@ def _glance(left: Axes, right: Axes, figures: Figures, of: str, own: dict[str, d
             if name == "p99" and row["model"] not in {one["model"] for one in rows}:
                 axes.annotate(
                     "too few samples",
-                    # What is missing would lie to the right of what is there.
+                    # At the right end, because the missing value would be larger than the others.
                     (0.99, places[row["model"]]),
                     xycoords=("axes fraction", "data"),
                     fontsize=style.size.note,

@@ -25,20 +25,20 @@ COLUMNS = {"one": 85 * MM, "two": 178 * MM}
 
 
 class Size:
-    """How large letters are, in points, and how wide a figure is, in inches."""
+    """The sizes of letters, in points, and the width of a figure, in inches."""
 
     def __init__(self) -> None:
         self.of_screen()
 
     def of_screen(self) -> None:
-        # Five inches wide, so that at one column of print the letters still have 6 points.
+        # If a figure of five inches is scaled to one column of print, its text is still 6 points.
         self.print: float | None = None
         self.width, self.font, self.small, self.tiny = 5.0, 9.0, 7.5, 6.5
 
     def of_print(self, column: str) -> None:
-        """Sets the sizes for print, where nothing is scaled afterwards."""
+        """Sets the sizes for print, which does not scale the figure afterwards."""
         self.print = self.width = COLUMNS[column]
-        # Nobody reads smaller ones on paper.
+        # Smaller letters are hard to read on paper.
         self.font, self.small, self.tiny = (7.5 if column == "one" else 8.0), 7.0, 7.0
 
     @property
@@ -75,12 +75,12 @@ def rc() -> dict:
         "text.parse_math": False,
         "savefig.dpi": 200 if size.print is None else 600,
         "svg.hashsalt": "c10k",
-        # Letters stay letters, embedded as TrueType.
+        # Embeds TrueType fonts, so that text can be selected and searched.
         "pdf.fonttype": 42,
     }
 
 
-# Nothing in a file may depend on when it was written.
+# A file must not depend on the time at which it is written.
 METADATA = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -91,7 +91,7 @@ class Look:
     dash: str | tuple
 
 
-# As `page.js` has them: a model's number in its family chooses its dash and its mark.
+# The same as in `page.js`: the number of a model in its family chooses its dash and its mark.
 DASHES = (
     "-",
     (0, (4, 1.5)),
@@ -105,7 +105,7 @@ HATCHES = (None, "////", "....", "\\\\\\\\", "xxxx", None)
 
 
 def look(figures: Figures, label: dict) -> Look:
-    """The look of a model's line, or of its marks: grey if its figure is invalid."""
+    """The look of a model's line or marks, which are grey if its figure is invalid."""
     shades, member = figures.family(label.get("family")), label["member"]
     color = shades[(member + member // len(DASHES)) % len(shades)]
     if label.get("validity") == "invalid":
@@ -114,12 +114,12 @@ def look(figures: Figures, label: dict) -> Look:
 
 
 def color_of(figures: Figures, label: dict) -> str:
-    """The colour of a model's bar or row, which its family shares."""
+    """The colour of a model's bar or row: that of its family, or grey if it is invalid."""
     return GREY if label["validity"] == "invalid" else figures.family(label["family"])[0]
 
 
 def name(label: dict) -> str:
-    """A model with a sign if something was flagged."""
+    """The name of a model, marked if a check flagged it or failed."""
     return label["model"] + {"suspect": " *", "invalid": " (invalid)"}.get(label["validity"], "")
 
 
@@ -134,17 +134,17 @@ COUNT_UNITS = ((1e9, " G"), (1e6, " M"), (1e3, " k"), (1.0, ""))
 
 
 def nanoseconds(ns: float, zeros: bool = False) -> str:
-    """A duration for people, to three digits; `zeros` keeps those at the end."""
+    """Formats a duration with three digits; `zeros` keeps trailing zeros."""
     return _three(ns, NS_UNITS, zeros)
 
 
 def count(n: float, zeros: bool = False) -> str:
-    """A number of things, to three digits; `zeros` keeps those at the end."""
+    """Formats a count with three digits; `zeros` keeps trailing zeros."""
     return _three(n, COUNT_UNITS, zeros)
 
 
 def size_of(n: float, zeros: bool = False) -> str:
-    """Bytes for people, to three digits; `zeros` keeps those at the end."""
+    """Formats a size in bytes with three digits; `zeros` keeps trailing zeros."""
     return _three(n, BYTE_UNITS, zeros)
 
 
@@ -158,18 +158,18 @@ def _three(x: float, units: tuple, zeros: bool) -> str:
 
 
 def round_ticks(top: float, each: float, bins: int = 4) -> list[float]:
-    """From 0 on, round in the unit that is written, also where that is a power of two."""
+    """Ticks from 0, round in the displayed unit, even if that unit is a power of two."""
     ticks = MaxNLocator(bins, steps=[1, 2, 2.5, 5, 10]).tick_values(0, top / each)
     return [tick * each for tick in ticks if tick * each <= top * (1 + 1e-9)]
 
 
 def unit_of(top: float, units: tuple) -> tuple[float, str]:
-    """The unit that fits values up to this one."""
+    """The unit for values up to `top`."""
     return next((one for one in units if top >= 2 * one[0]), units[-1])
 
 
 def linear_axis(axis: Axis, top: float, units: tuple, bins: int = 4) -> str:
-    """From 0 to `top`, in one unit, which is returned: the ticks do not repeat it."""
+    """Sets an axis from 0 to `top` and returns its unit, which the ticks do not repeat."""
     top = top if top > 0 else 1.0
     axis.axes.set_xlim(0, top)
     each, unit = unit_of(top, units)
@@ -187,7 +187,7 @@ def log_axis(
     room: float = 0.5,
     write: Callable[[float], str] = nanoseconds,
 ) -> None:
-    """Logarithmic, at least half a decade, with as many ticks as have `room` for a label."""
+    """Sets logarithmic limits, of half a decade or more, and as many ticks as have `room`."""
     middle, half = math.sqrt(low * high), math.sqrt(high / low)
     half = max(half * 1.12, 10**0.25)
     low, high = middle / half, middle * half
@@ -200,7 +200,7 @@ def log_axis(
 
 
 def _log_ticks(low: float, high: float, apart: float) -> list[float]:
-    """The finest round numbers that are so far apart, as a share of the axis."""
+    """The finest round numbers at least `apart` from each other, as a share of the axis."""
     across = math.log10(high / low)
     powers = [10.0**k for k in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
     for steps in ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
@@ -211,10 +211,9 @@ def _log_ticks(low: float, high: float, apart: float) -> list[float]:
 
 
 class Frame:
-    """A figure with room for a title above its panels, and legend, notes and footer below.
+    """A figure with a title above its panels, and a legend, notes and a footer below them.
 
-    All sizes outside the panels are in inches, so that they stay what they are when the panels
-    grow.
+    All sizes outside the panels are in inches, so that they stay the same when the panels grow.
     """
 
     def __init__(
@@ -236,7 +235,7 @@ class Frame:
         bare = size.print is not None
         width = size.print or width or size.width
         columns = min(columns, max(int(width / 1.6), 1)) if bare else columns
-        #: What print says in the caption instead.
+        #: The words of the figure, which print has in its caption instead.
         said = [*figure.get("notice", ()), *figure.get("caveats", ())]
         self.caption = "\n".join(filter(None, [title, subtitle, *notes, *said, footer]))
         title = textwrap.fill(title, int(9.2 * width))
@@ -313,7 +312,7 @@ def clean(axes: Axes, grid: str) -> None:
 
 
 def suspect_note(labels: Iterable[dict]) -> list[str]:
-    """What the asterisk behind a name means, if there is one."""
+    """Explains the asterisk after a name, if there is one."""
     some = any(label["validity"] == "suspect" for label in labels)
     return ["* Something was flagged; the tables of the page say what."] * some
 

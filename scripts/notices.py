@@ -2,8 +2,8 @@
 
     python3 scripts/notices.py FOLDER
 
-Writes `FOLDER/THIRD-PARTY.txt`, a line for each package, and the licence files that each
-package has.
+Writes `FOLDER/THIRD-PARTY.txt`, with a line for each package, and the licence files of each
+package.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def metadata() -> dict:
 
 
 def linked(found: dict) -> list[dict]:
-    """The packages that c10k is built from, without those of tests."""
+    """The packages that are linked into c10k, without those that only tests or builds use."""
     packages = {package["id"]: package for package in found["packages"]}
     nodes = {node["id"]: node for node in found["resolve"]["nodes"]}
     left = [found["resolve"]["root"]]

@@ -30,7 +30,7 @@ except ModuleNotFoundError as error:
     )
 
 FORMATS = ("png", "svg", "pdf")
-# The first word of a figure's name says what it shows.
+# A figure's name begins with its kind.
 KINDS = (
     "turnaround",
     "percentiles",
@@ -105,7 +105,7 @@ def _list(text: str) -> list[str]:
 
 
 def known(what: str, asked: list[str], there: Sequence[str]) -> list[str]:
-    """What was asked for, if it is all there."""
+    """Returns the names that were asked for, or fails if one of them is unknown."""
     if not asked:
         raise UsageError(f"no {what} is named; known: {', '.join(there)}")
     for one in asked:
@@ -117,14 +117,14 @@ def known(what: str, asked: list[str], there: Sequence[str]) -> list[str]:
 
 
 def default_kinds(figures: Figures, options: argparse.Namespace) -> Sequence[str]:
-    """All kinds; of a lab its own and those over a setting, because its workloads are many."""
+    """All kinds; for a lab, which has many workloads, only its own kind and sweeps."""
     is_lab = any(one["name"] == "lab" for one in figures.figures)
     return ("lab", "sweep") if is_lab and options.workload is None else KINDS
 
 
 def draw(figures: Figures, kinds: Sequence[str] = KINDS) -> Iterator[tuple[str, Figure]]:
-    """The names of the figures and the figures, one after the other."""
-    # Whatever somebody's own matplotlibrc says, the figures are the same.
+    """Draws the figures, one after the other, each with its name."""
+    # A user's own matplotlibrc must not change the figures.
     mpl.rcdefaults()
     mpl.rcParams.update(style.rc())
     for kind, name, job in jobs(figures, kinds):
@@ -142,7 +142,7 @@ def draw(figures: Figures, kinds: Sequence[str] = KINDS) -> Iterator[tuple[str, 
 def jobs(
     figures: Figures, kinds: Sequence[str]
 ) -> Iterator[tuple[str, str, Callable[[], Figure | None]]]:
-    """Every figure that is wanted: its kind, what it is of, and how it is drawn."""
+    """Every figure to draw: its kind, its workload or series, and a function that draws it."""
     for one in figures.figures:
         if one["name"] in kinds and one["kind"] in DRAW:
             yield one["name"], one["of"], partial(DRAW[one["kind"]], figures, one)
@@ -156,7 +156,7 @@ def jobs(
             yield "sweep", name, partial(lines.sweep, figures, wanted, panel)
     if "overview" not in kinds:
         return
-    # In one column all of them would be longer than a page.
+    # In one column, an overview of many workloads is longer than a page.
     of = [one["of"] for one in figures.figures if one["name"] == "cpu" and not one.get("sweep")]
     drawn = sum(
         len(one["rows"]) for one in figures.figures if one["of"] in of and one["name"] == "cpu"
@@ -169,14 +169,14 @@ def jobs(
 
 
 def write(name: str, figure: Figure, out: Path, formats: list[str]) -> list[Path]:
-    # Laid out once, so that all formats show the same.
+    # The layout is computed once, so that it is the same in all formats.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     paths = [out / f"{name}.{suffix}" for suffix in formats]
     for path, suffix in zip(paths, formats, strict=True):
         figure.savefig(path, format=suffix, metadata=style.METADATA[suffix])
         if suffix == "png":
-            # As few colours as a figure has: a third of the size, and nobody sees it.
+            # A palette of 96 colours is enough for a figure, and makes the file a third as large.
             with Image.open(path) as whole:
                 few, dpi = whole.convert("RGB").quantize(96), whole.info["dpi"]
             few.save(path, optimize=True, dpi=dpi)

@@ -3,9 +3,9 @@
     python3 scripts/repeats.py summary.json ...
     python3 scripts/repeats.py summaries.jsonl.gz
 
-Prints a table. For each workload and model it has the number of runs by verdict (best, worse than
-the best, the same within 5 %, undecided) and the range of the model's ratio to the best. Below
-the table it names runs that contradict each other.
+Prints a table. For each workload and model, the table has the number of runs by verdict (best,
+worse than the best, the same within 5 %, undecided) and the range of the model's ratio to the
+best. The line below the table names the models about which runs contradict each other.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-# What the table calls a verdict of a summary; a model without one was not ranked.
+# The table's words for verdicts of a summary. A model without a verdict was not ranked.
 WORDS = {"cannot-tell": "undecided", None: "not ranked"}
 
 
 def read(path: Path) -> list[dict]:
-    """The summaries in a file: one as JSON, or compressed a line each."""
+    """The summaries in a file: one as JSON, or several as compressed lines of JSON."""
     if path.name.endswith(".jsonl.gz"):
         with gzip.open(path, "rt") as lines:
             return [json.loads(line) for line in lines]
@@ -30,7 +30,7 @@ def read(path: Path) -> list[dict]:
 
 
 def said(summary: dict) -> Iterable[tuple[str, str, str, float | None]]:
-    """Workload, model, its verdict, and its ratio to the best of the workload."""
+    """Each model's workload, name, verdict, and ratio to the best model of the workload."""
     for standings in summary["verdicts"]:
         yield standings["workload"], standings["best"], "best", 1.0
         for other in standings["others"]:
@@ -58,7 +58,7 @@ def rows(summaries: list[dict]) -> list[list[str]]:
 
 
 def contradictions(summaries: list[dict]) -> list[str]:
-    """Pairs of models of which each is called worse than the other, in different runs."""
+    """Pairs of models where one run calls the first worse, and another run the second."""
     worse: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for summary in summaries:
         for standings in summary["verdicts"]:

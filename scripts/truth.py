@@ -5,9 +5,9 @@
 """Tests load generators against a server whose latencies are known, and draws what each reports.
 
 `truth.py` runs `c10k calibrate`. It measures that server with `c10k load` in an open and in a
-closed loop, and with wrk, hey and ab where they are installed. It writes a folder with everything
-that was printed, the commands, the machine, a table and a figure. `truth.py --draw DIR` only draws
-the figure and the table again.
+closed loop, and with wrk, hey and ab if they are installed. It writes a folder with the output of
+every tool, the commands, the machine, a table and a figure. `truth.py --draw DIR` only makes the
+figure and the table again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MS = 1e6
-# What is asked of the server in open loop, requests a second; far below what it can do.
+# The rate of the open loop, in requests per second; far below the server's capacity.
 RATE = 2_000
-# A closed loop has few clients, and an open loop as many as a stall keeps waiting, and more.
+# A closed loop has few clients. An open loop has more than wait during a stall (200 at this rate).
 CLOSED, OPEN = 4, 400
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999)
 
@@ -43,11 +43,11 @@ Reported = dict[float, float]
 
 
 class TruthError(Exception):
-    """Something is missing or failed; the text says what to do."""
+    """A failure, or something that is missing; the message says what to do."""
 
 
 def stall(q: float) -> float:
-    """The wait of a client that arrives at a random time, with a stall of 100 ms each second."""
+    """The wait of a client that arrives at a random time, if each second has a stall of 100 ms."""
     return max(0.0, (q - 0.9) / 0.1) * 100 * MS
 
 
@@ -78,7 +78,7 @@ class Tool:
 
 
 def histogram(document: dict) -> Reported:
-    """The quantiles of a distribution as `c10k` writes it, those with samples enough."""
+    """The quantiles of a distribution in a document of `c10k`, if they have enough samples."""
     every = {one["q"]: one for one in document["quantiles"]}
     return {q: every[q]["value"] for q in QUANTILES if q in every and every[q]["admitted"]}
 
@@ -167,7 +167,7 @@ def installed() -> list[Tool]:
 
 
 def measure(law: Law, tool: Tool, args: argparse.Namespace, out: Path) -> list[str]:
-    """One fresh server, one tool. Returns the tool's command."""
+    """Measures a fresh server with one tool, and returns the tool's command."""
     server = subprocess.Popen(
         [
             *[args.program, "calibrate", "--law", law.text, "--listen", "127.0.0.1:0"],
@@ -190,7 +190,7 @@ def measure(law: Law, tool: Tool, args: argparse.Namespace, out: Path) -> list[s
         print(" ".join(command), file=sys.stderr)
         ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         raw.write_text(ended.stdout)
-        # 4: our own generator does not trust the result, and says in it why.
+        # With 4, our own generator does not trust its result, and the result says why.
         if ended.returncode not in (0, 4):
             raise TruthError(f"{command[0]} failed with {ended.returncode}; see {raw}")
     finally:
@@ -245,7 +245,7 @@ def run(args: argparse.Namespace) -> Path:
 
 
 def read(out: Path) -> list[tuple[Law, Tool | None, Reported, Reported]]:
-    """For each law and tool: what the tool reported, and what the server did to its requests."""
+    """For each law and tool, the latencies that the tool reported and those the server caused."""
     rows = []
     for law in LAWS:
         for tool in TOOLS:
@@ -263,7 +263,7 @@ def show(ns: float | None) -> str:
 
 
 def table(rows: list) -> str:
-    """What each tool reported, beside what the server did to the same requests."""
+    """A table of the latencies that each tool reported and those that the server caused."""
     shown = (0.5, 0.9, 0.99, 0.999)
     head = " | ".join(f"p{q * 100:.10g}" for q in shown)
     lines = [f"| law | | {head} |", "| --- | --- |" + " --- |" * len(shown)]
@@ -348,14 +348,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="truth.py", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="default: results/truth-<date>")
     parser.add_argument("--program", default="target/release/c10k", help="the c10k to use")
-    parser.add_argument("--seconds", type=int, default=20, help="of each measurement")
+    parser.add_argument("--seconds", type=int, default=20, help="length of each measurement")
     parser.add_argument("--server-cpus", default="", help="keep the server to these processors")
     parser.add_argument("--client-cpus", default="", help="keep the generators to these processors")
-    parser.add_argument("--draw", type=Path, metavar="DIR", help="only draw what is in DIR")
+    parser.add_argument("--draw", type=Path, metavar="DIR", help="only draw the results in DIR")
     args = parser.parse_args(arguments)
     try:
         if not args.draw and not shutil.which(args.program):
-            raise TruthError(f"there is no {args.program}: cargo build --release")
+            raise TruthError(f"{args.program} does not exist: run `cargo build --release`")
         for path in draw(args.draw or run(args)):
             print(path)
     except TruthError as error:

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How far the pooled quantiles of twins differ, by both rules of admission.
+"""Shows how far the pooled quantiles of twins differ, by both rules of admission.
 
 A twin is the second measurement of a model (the A/A control), so its difference to the first is
-noise. A rule of admission says which quantiles have enough samples: it counts effective samples
-within trials alone, or with trials as clusters. This script computes both rules from the trials'
-own documents, and does not take them from the summary. docs/statistics.md, "Over trials", has the
-figures of the committed runs.
+noise. A rule of admission says which quantiles have enough samples. One rule counts effective
+samples within trials alone; the other treats trials as clusters. This script computes both rules
+from the documents of the trials, and does not take them from the summary. docs/statistics.md,
+"Over trials", has the figures of the committed runs.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from c10k_figures import DamagedError, UsageError
 from c10k_results import SAMPLES_BEYOND, Samples, read_summary, read_trials
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
-# Twins whose values differ by more have not the same quantile.
+# Twins whose values differ by more than this factor are far apart.
 FAR = 1.5
 
 
 @dataclass(frozen=True)
 class Found:
-    """A quantile of one cell: its value, and what its samples are worth."""
+    """A quantile of one cell: its value, and its effective samples by each rule."""
 
     cell: tuple[str, str, str]
     twin: bool
@@ -41,7 +41,7 @@ class Found:
 
 
 def clusters(counts: np.ndarray, beyond: np.ndarray) -> float:
-    """What samples are worth if each trial is a cluster (Kish's design effect)."""
+    """The number of effective samples if each trial is a cluster (Kish's design effect)."""
     trials, total = len(counts), counts.sum()
     share = beyond.sum() / total
     apart = ((beyond - share * counts) ** 2).sum()
@@ -51,7 +51,7 @@ def clusters(counts: np.ndarray, beyond: np.ndarray) -> float:
 
 
 def of_cell(run: str, cell: dict, trials: dict[str, dict]) -> Iterator[tuple[float, Found]]:
-    """The quantiles that the trials of a cell know together by what is within them alone."""
+    """The quantiles of a cell that have enough samples within its trials."""
     documents, parts = [], []
     for name in cell["trials"]:
         latency = trials[name]["latency"]
@@ -73,7 +73,7 @@ def of_cell(run: str, cell: dict, trials: dict[str, dict]) -> Iterator[tuple[flo
             return
         value = Samples.merged(parts).at(q)
         sizes = np.array([part.count for part in parts], float)
-        # Where many samples have this very value, nothing may lie beyond it.
+        # If many samples have exactly this value, none may be beyond it, so both counts matter.
         worth = min(
             clusters(
                 sizes, np.array([part.counts[beyond(part.values, value)].sum() for part in parts])
@@ -85,7 +85,7 @@ def of_cell(run: str, cell: dict, trials: dict[str, dict]) -> Iterator[tuple[flo
 
 
 def apart(found: list[Found]) -> str:
-    """How many pairs of twins there are, and how many of them are far apart."""
+    """How many pairs of twins are far apart, of how many."""
     pairs: dict[tuple[str, str, str], dict[bool, int]] = {}
     for one in found:
         pairs.setdefault(one.cell, {})[one.twin] = one.value

@@ -1,4 +1,4 @@
-//! What a real trial says of its server, for a model of each family.
+//! The server's accounts in a real trial, for a model of each family.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
@@ -9,11 +9,11 @@ use serde_json::Value;
 
 const CONNECTIONS: u64 = 12;
 
-/// One run at a time: what one is looked at by must not come too late for another.
+/// One run at a time, so that no run delays the looks at the server of another.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// A trial of each model, whose workload has these keys too, and the summary. On a machine that is too
-/// busy to serve or to look at servers in time the run is made again.
+/// A trial of each model, whose workload also has these keys, and the summary. If the machine is too busy
+/// to serve or to look at servers in time, the run is repeated.
 fn trials(models: &[&str], keys: &str, flags: &[&str]) -> Vec<Value> {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let late = |trial: &&Value| trial["server"]["cpu_per_request_ns"].is_null();
@@ -24,14 +24,14 @@ fn trials(models: &[&str], keys: &str, flags: &[&str]) -> Vec<Value> {
             Some(trial) => eprintln!("again: {}", trial["server"]),
         }
     }
-    panic!("no trial was looked at in time")
+    panic!("in no trial were the clocks read in time")
 }
 
-/// `None` of a run that was no good, by its own account.
+/// `None` if the run itself reports that it is no good.
 fn run(models: &[&str], keys: &str, flags: &[&str]) -> Option<Vec<Value>> {
     let folder = tempfile::tempdir().unwrap();
     let plan = folder.path().join("plan.toml");
-    // Enough CPU work that the kernel's clock ticks see it on any machine.
+    // Enough CPU work to show in the kernel's clock ticks on any machine.
     let text = format!(
         "name = \"accounts\"\nquestion = \"What does it cost?\"\nmodels = {models:?}\ntrials = 1\n\
          twin = \"none\"\n\
@@ -86,7 +86,7 @@ fn every_figure_of_the_server_is_there_and_plausible() {
         let (cpu, replies) = (number(&server["cpu_ns"]), number(&trial["census"]["ok"]));
         assert!(cpu > 0.0 && replies > 0.0, "{model}: {server}");
         let each = number(&server["cpu_per_request_ns"]);
-        // Replies of the measurement and those that arrived in it are not quite the same.
+        // The replies of the measurement and those that arrived in it are not exactly the same.
         assert!((each * replies / cpu - 1.0).abs() < 0.5, "{model}: {each} ns x {replies}, {cpu}");
         split(model, server, cpu);
 
@@ -107,8 +107,8 @@ fn every_figure_of_the_server_is_there_and_plausible() {
     }
 }
 
-/// User and system mode add up to the CPU time, as far as the ticks allow from which the kernel knows
-/// them, or there is a reason why nobody knows.
+/// User and system time add up to the CPU time, to the precision of the kernel's ticks, or the trial says
+/// why they are unknown.
 fn split(model: &str, server: &Value, cpu: f64) {
     if let Some(why) = server["cpu_split_missing"].as_str() {
         assert!(!why.is_empty() && server["cpu_split"].is_null(), "{model}");
@@ -124,7 +124,7 @@ fn split(model: &str, server: &Value, cpu: f64) {
     assert!(share > 0.3 && share <= 1.0, "{model}: {share}");
 }
 
-/// What the kernel keeps is in the document, and what it does not keep is in no document.
+/// The document has exactly the figures that this kernel keeps.
 fn conditions(model: &str, trial: &Value) {
     for resource in ["cpu", "memory", "io"] {
         let kept = std::fs::read_to_string(format!("/proc/pressure/{resource}")).is_ok();
@@ -135,7 +135,7 @@ fn conditions(model: &str, trial: &Value) {
     assert!(steal.as_f64().is_none_or(|share| (0.0..=1.0).contains(&share)), "{model}: {steal}");
 }
 
-/// All connections, and nothing else.
+/// The sockets are those of all connections, and no others.
 fn sockets(model: &str, server: &Value) {
     let summary = std::fs::read_to_string("/proc/net/sockstat").unwrap();
     let mut words = summary.split_whitespace().skip_while(|word| *word != "tw");
@@ -143,14 +143,14 @@ fn sockets(model: &str, server: &Value) {
     let us = i32::try_from(std::process::id()).unwrap();
     let asked = c10k::sockets::by_netlink(us, 0, &[]).is_ok();
     if server["sockets"].is_null() && !asked && closed > 2_000 {
-        // Other tests have left too many behind for the kernel to go through.
+        // Other tests have left too many sockets for the kernel to list.
         return;
     }
     let method = server["sockets"]["method"].as_str().unwrap();
     assert_eq!(method.contains("netlink"), asked, "{model}: {method}");
     let states = server["sockets"]["states"].as_object().unwrap();
     assert_eq!(states.get("ESTABLISHED"), Some(&CONNECTIONS.into()), "{model}");
-    // A port that somebody's client had just before may be the server's now, and is remembered for a minute.
+    // The server may have a port that a client had just before, which stays in TIME_WAIT for a minute.
     let others =
         states.keys().filter(|state| !["ESTABLISHED", "TIME_WAIT"].contains(&state.as_str()));
     assert_eq!(others.count(), 0, "{model}: {states:?}");
@@ -186,7 +186,7 @@ fn system_calls_are_counted_or_the_run_says_what_is_missing() {
             let mut calls = counted["by_name"].as_array().unwrap().iter();
             calls.find(|call| call["name"] == name).map_or(0.0, |call| number(&call["per_request"]))
         };
-        // A request is read and answered, whatever else; and who has an event loop waits in it.
+        // Every model reads and answers each request, and an event loop also waits.
         let read = of("read") + of("recvfrom") + of("recvmsg") + of("readv");
         let written = of("write") + of("sendto") + of("sendmsg") + of("writev");
         assert!(read >= 0.99 && written >= 0.99, "{model}: {counted}");

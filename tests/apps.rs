@@ -1,5 +1,5 @@
-//! Every model x every classroom application that it runs, each against a server process of its
-//! own. A new model gets them all by being in the list.
+//! Every model x every classroom application that it runs, each with a server process of its own. A
+//! new model in the list gets all of these tests.
 
 #[path = "apps/chat.rs"]
 mod chat;
@@ -25,14 +25,14 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use protocol::App;
 use servers::{MODELS, Model};
 
-/// Something that a model does when it runs an application.
+/// A behaviour of a model that runs an application.
 struct Row {
     app: App,
     /// A sentence in snake case.
     name: &'static str,
-    /// It is about several clients at a time, which a sequential server serves one after the other.
+    /// It needs several clients at a time, which a sequential server serves one after the other.
     concurrent: bool,
-    /// It is about clients that have threads of their own.
+    /// It needs clients that have threads of their own.
     threaded: bool,
     run: fn(&'static Model),
 }
@@ -70,7 +70,7 @@ impl Row {
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // Most of these wait for each other and not for processors.
+    // Most of these tests wait for each other and not for processors.
     arguments.test_threads.get_or_insert(24);
     let themes = [
         chat::ROWS,

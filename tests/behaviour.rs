@@ -1,5 +1,5 @@
-//! Every model x every behaviour of `c10k check`, each against a server process of its own. A
-//! new model gets them all by being in the list, a variant too, a new behaviour is asked of every model.
+//! Every model x every behaviour of `c10k check`, each with a server process of its own. A new model or
+//! variant in the list gets all of them, and a new behaviour is tried on every model.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use c10k::check::{Behaviour, Setting, Speech, Subject, Verdict, behaviours};
 use libtest_mimic::{Arguments, Failed, Trial};
 use servers::{MODELS, Model, VARIANTS};
 
-/// Ends a test that would hang. Far longer than anything takes, on a machine this busy too.
+/// Ends a test that would hang. Far longer than anything takes, even on a machine this busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // Most of these wait for timeouts and not for processors.
+    // Most of these tests wait for timeouts and not for processors.
     arguments.test_threads.get_or_insert(24);
     let trials = MODELS
         .iter()
@@ -33,7 +33,7 @@ fn trial(model: &'static Model, behaviour: &'static Behaviour) -> Trial {
             }
         }
     };
-    // What a model cannot be asked, such as to replace processes that it has not, is counted
-    // as ignored and not as passed.
+    // A behaviour that does not apply to a model, such as replacing processes that it does not have,
+    // counts as ignored and not as passed.
     Trial::test(format!("{}::{}", model.name, behaviour.name), run).with_ignored_flag(!fits)
 }

@@ -1,5 +1,5 @@
-//! The classroom's multiply server: clients that send `22 9` and no line feed are served by every
-//! model, kept or with a connection for each pair of numbers, and `--verbose` tells of them.
+//! The classroom's multiply server: every model serves clients that send `22 9` without a line feed, over
+//! one connection or a new one for each pair of numbers, and `--verbose` prints their requests.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! The benchmark of the classroom's systems, by so little that it tells no speed: every part runs against its C program
-//! or its twin, and every reply is right.
+//! The benchmark of the classroom's systems, too short to measure speed: every part runs against its C program or its
+//! twin, and every reply is right.
 
 #[path = "../benches/classroom/chat.rs"]
 mod chat;
@@ -36,7 +36,7 @@ fn found(measure: fn(&Setting, &mut Found) -> Result<()>, models: &[&str]) -> Fo
     found
 }
 
-/// What was compared, each pair with figures on both sides.
+/// The names of the comparisons, each of which has figures on both sides.
 fn compared(found: &Found) -> Vec<&str> {
     for comparison in &found.comparisons {
         let [(ours, theirs)] = comparison.pairs[..] else { panic!("{comparison:?}") };
@@ -47,9 +47,9 @@ fn compared(found: &Found) -> Vec<&str> {
     found.comparisons.iter().map(|comparison| &*comparison.what).collect()
 }
 
-/// Where there is no C compiler nothing can be compared with C, which is said.
+/// Whether nothing was compared with C because there is no C compiler.
 fn has_no_compiler(found: &Found) -> bool {
-    let unbuilt = found.skipped.iter().any(|why| why.contains("could not be built"));
+    let unbuilt = found.skipped.iter().any(|why| why.contains("cannot build"));
     let has_compiler = || Command::new("cc").arg("--version").output().is_ok();
     assert!(!unbuilt || !has_compiler(), "{:?}", found.skipped);
     unbuilt
@@ -64,7 +64,7 @@ fn every_room_is_compared_with_one_in_c() {
     let rooms = servers::MODELS.iter().filter(|model| model.chat.is_some());
     let mut expected = Vec::new();
     for model in rooms {
-        // Deliveries a second, and the fan-out.
+        // Deliveries per second, and the fan-out.
         expected.extend([(); 2].map(|()| format!("chat, {}, 12 members", model.name)));
     }
     assert_eq!(compared(&found), expected);
@@ -111,5 +111,5 @@ fn a_claim_is_of_the_ratio_and_of_memory_of_what_is_more() {
         ..comparison(Unit::Rate, Claim::AtLeast(0.9), 1.0, 1.0)
     };
     assert!(matches!(few.verdict(false).answer, Some(Answer::CannotBeTold { .. })));
-    assert_eq!(few.verdict(true).answer, None, "by so little nothing is judged");
+    assert_eq!(few.verdict(true).answer, None, "a quick run judges no claim");
 }

@@ -1,5 +1,5 @@
-//! The pages in a browser: they draw every figure, sort their tables, and complain of nothing. Where there is no
-//! Chromium they are ignored, which is said; continuous integration has one, or they fail.
+//! The pages in a browser: they draw every figure, sort their tables, and report no errors. Without Chromium these
+//! tests are ignored with a message; in continuous integration they fail.
 
 #[path = "support/browser.rs"]
 mod browser;
@@ -16,9 +16,9 @@ use support::page;
 
 const RUN: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/results/20261121-two-core-vm/quick-20261121T232743Z");
-/// Added to the page: does what a reader does, all before the page counts as loaded.
+/// A script that is added to the page: it acts like a reader, before the page counts as loaded.
 const READER: &str = include_str!("support/reader.js");
-/// Holds the page against a summary.
+/// A script that compares the page with a summary.
 const NUMBERS: &str = include_str!("support/numbers.js");
 
 fn main() {
@@ -26,7 +26,7 @@ fn main() {
     let is_required = std::env::var_os("CI").is_some();
     let is_missing = chromium().is_none();
     if is_missing {
-        eprintln!("page: there is no Chromium, so no page is tried: install it");
+        eprintln!("page: Chromium is not installed, so the page tests are ignored");
     }
     let test = |name: &str, run: fn() -> Result<(), Failed>| {
         Trial::test(name, run).with_ignored_flag(is_missing && !is_required)
@@ -47,7 +47,7 @@ fn main() {
     libtest_mimic::run(&args, tests).exit();
 }
 
-/// The page of the committed run, which is made once.
+/// The page of the committed run; it is made once.
 fn committed() -> Result<String, Failed> {
     static PAGE: Mutex<Option<String>> = Mutex::new(None);
     let mut page = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,7 +79,7 @@ fn numbers() -> Result<(), Failed> {
     all_alike(&compared(&committed()?, &summary, NUMBERS)?, 700)
 }
 
-/// The page and the summary of a run over a setting.
+/// The page and the summary of a run that sweeps a setting.
 fn sweep() -> Result<(String, String), Failed> {
     let folder = tempfile::tempdir()?;
     support::sweep::write(Path::new(RUN), folder.path());
@@ -94,7 +94,7 @@ fn swept() -> Result<(), Failed> {
     all_alike(&compared(&page, &summary, NUMBERS)?, 1)
 }
 
-/// The test above can see a wrong number.
+/// The test above detects a wrong number.
 fn wrong_number() -> Result<(), Failed> {
     let (page, summary) = sweep()?;
     let mut wrong: serde_json::Value = serde_json::from_str(&summary)?;
@@ -103,7 +103,7 @@ fn wrong_number() -> Result<(), Failed> {
     check(said.contains("is not 1"), said)
 }
 
-/// In a frame as narrow as a phone nothing is wider than the page; tables scroll by themselves.
+/// In a frame as narrow as a phone nothing is wider than the page, because tables scroll on their own.
 fn phone() -> Result<(), Failed> {
     for page in [committed()?, sweep()?.0] {
         let width = on_a_phone(&page)?;
@@ -112,7 +112,7 @@ fn phone() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The tests above can see it when the page breaks its promise.
+/// The tests above detect a page that loads something.
 fn complains() -> Result<(), Failed> {
     let page = committed()?.replace("</body>", "<img src=\"http://127.0.0.1:9/x.png\"></body>");
     let (_, console) = open(&page, &[])?;

@@ -1,5 +1,5 @@
-//! The table of load generators that ours is compared with, and the benchmark of it by so little that it tells no
-//! speed: every generator that is installed loads a server, and what it prints is read.
+//! The table of load generators that ours is compared with, and their benchmark, too short to measure speed: every
+//! installed generator loads a server, and its output is read.
 
 #[path = "../benches/generators/claims.rs"]
 mod claims;
@@ -33,7 +33,7 @@ fn peer(name: &str) -> Peer {
     all.into_iter().find(|peer| peer.name == name).unwrap_or_else(|| panic!("no {name}"))
 }
 
-/// What a generator printed once, from `benches/generators/printed/`.
+/// A recorded output of a generator, from `benches/generators/printed/`.
 fn printed(name: &str) -> String {
     let file = format!("benches/generators/printed/{name}.txt");
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file)).expect(&file)
@@ -118,8 +118,8 @@ fn a_row_that_could_not_be_run_or_read_is_refused() {
         (format!("{row}closed = 'x {{url}}'\n{reads}"), None),
         (row.to_string(), None),
         (format!("{row}closed = 'x {{uri}}'\n{reads}"), Some("{uri}")),
-        (format!("{row}closed = 'x {{url}}'\n"), Some("how what it prints is read")),
-        (format!("{row}closed = \"x 'y\"\n{reads}"), Some("no shell would split")),
+        (format!("{row}closed = 'x {{url}}'\n"), Some("does not say where the replies")),
+        (format!("{row}closed = \"x 'y\"\n{reads}"), Some("unbalanced quotes")),
         (format!("{row}replies = 'no group'\n"), Some("has no group")),
         (format!("{row}replys = '(x)'\n"), Some("replys")),
         (format!("{row}{row}"), Some("x twice")),
@@ -133,7 +133,7 @@ fn a_row_that_could_not_be_run_or_read_is_refused() {
     }
 }
 
-/// One round of this work: every generator that is here and can do it has replies, and all are right.
+/// One round of this work: every installed generator that can do it gets replies, and all are correct.
 fn quick(work: Work, expected: &[&str]) {
     let cpus = machine::cpus();
     let folder = tempfile::tempdir().expect("a folder");
@@ -190,7 +190,7 @@ fn every_generator_that_can_opens_a_connection_for_each_request() {
     quick(Work::ConnectionPerRequest { connections: 4 }, &[OURS, "c10k io-uring", LEAST]);
 }
 
-/// Runs at 50 connections whose costs these are, round by round.
+/// Runs at 50 connections with these costs, one per round.
 fn costs(client: &str, costs_ns: &[u64]) -> Vec<Run> {
     let told = Told { requests: 1_000, ..Told::default() };
     let run = |(round, cost): (usize, &u64)| Run {
@@ -227,7 +227,7 @@ fn a_pair_in_which_a_claim_does_not_hold_is_told_with_its_reason() {
     let verdicts = claims::judge(&[ours, costs(WRK, &[4_800; 15])].concat());
     assert_eq!(verdicts[0].answer, Some(Answer::DoesNotHold));
     assert_eq!(verdicts[0].misses.len(), 15);
-    assert!(verdicts[0].misses[0].why.ends_with("the medians are this close"), "{verdicts:?}");
+    assert!(verdicts[0].misses[0].why.ends_with("close to the limit"), "{verdicts:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is shipped: the archive, the container's files, continuous integration, and what issues ask for.
+//! What is shipped: the archive, the container's files, continuous integration, and the issue template.
 
 mod support;
 
@@ -31,7 +31,7 @@ fn the_archive_has_all_that_it_promises_and_is_the_same_each_time() {
         let out = folder.path().join(out);
         let mut script = Command::new(root("scripts/release.sh"));
         script.arg("--binary").arg(C10K).arg(&out);
-        // Nothing is fetched.
+        // Nothing is downloaded.
         succeeds(script.env("CARGO", env!("CARGO")).env("CARGO_NET_OFFLINE", "true"));
         succeeds(Command::new("sh").current_dir(&out).args(["-c", "sha256sum -c *.sha256"]));
         let files = fs::read_dir(&out).expect("listed").map(|file| file.expect("one").path());
@@ -121,7 +121,7 @@ fn what_the_container_is_built_from_is_there_and_not_ignored() {
         assert!(root(source).exists(), "COPY {source}: it is not there");
         assert!(ignore.lines().any(|line| line == format!("!{source}")), "{source} is ignored");
     }
-    // All that the manifest names has to be there for cargo.
+    // Cargo needs everything that the manifest names.
     let manifest: toml::Table = read("Cargo.toml").parse().expect("TOML");
     let members = manifest["workspace"]["members"].as_array().expect("a list");
     for member in members.iter().filter_map(|member| member.as_str()).chain(["src", "tests"]) {
@@ -148,12 +148,12 @@ fn continuous_integration_runs_what_contributors_run() {
         let mode = fs::metadata(root(script)).expect(script).permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{script} is no program");
     }
-    // One version of Rust is tested, and it is the same everywhere that one is named.
+    // One version of Rust is tested, and every file names the same one.
     let tested = workflow.split("RUST: \"").nth(1).and_then(|rest| rest.split('"').next());
     let tested = tested.expect("a version");
     let image = format!("rust:{tested}-slim");
     assert!(read("Dockerfile").contains(&image), "the container has not {image}");
-    // It is the least that is promised: nothing older is tried.
+    // It is the oldest supported version, because nothing older is tested.
     assert_eq!(tested, env!("CARGO_PKG_RUST_VERSION"), "Cargo.toml");
     for document in ["README.md", "docs/tutorial.md"] {
         assert!(read(document).contains(&format!("({tested} or newer)")), "{document}");

@@ -1,6 +1,6 @@
-//! One load made by the tasks of a real Slurm: a controller and three nodes on this machine, started
-//! here with a key, ports and a folder of their own. Where Slurm is not installed this says so and
-//! tests nothing: `apt-get install slurmctld slurmd slurm-client munge`.
+//! One load made by the tasks of a real Slurm: a controller and three nodes on this machine, started here with
+//! their own key, ports and folder. If Slurm is not installed, a message says so and nothing is tested:
+//! `apt-get install slurmctld slurmd slurm-client munge`.
 
 #[path = "slurm/cluster.rs"]
 mod cluster;
@@ -42,12 +42,12 @@ fn json(path: &Path) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// Says it on the test's own standard error, which is shown of tests that pass, too.
+/// Prints a line to the real standard error, which is shown even if the test passes.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// A run of `srun` with a load in three tasks, each on its node, into a folder.
+/// An `srun` command for a load in three tasks, each on its own node, with documents in a folder.
 fn srun(cluster: &Cluster, server: &Recorder, folder: &Path, measure: &str) -> Command {
     let mut command = cluster.command("srun");
     command.args(["-N3", "-n3", "--ntasks-per-node=1", "--no-kill", C10K, "load", "--target"]);
@@ -64,7 +64,7 @@ fn merge(folder: &Path) -> Output {
     command.output().expect("it runs")
 }
 
-/// The merged documents of a folder from which a part is missing name it and its node.
+/// Asserts that merging a folder without this part names the part and its node.
 fn assert_named_as_missing(folder: &Path, part: usize, node: &str) {
     let output = merge(folder);
     let said = text(&output.stdout);
@@ -100,14 +100,14 @@ fn tasks_of_a_step_are_one_load_and_others_are_not() {
     step("shell", &|folder| what_is_no_task_makes_the_whole_load(&cluster, &server, folder));
     step("script", &|folder| the_batch_script_serves_loads_and_merges(&cluster, folder));
     step("killed", &|folder| a_killed_generator_is_named(&cluster, &server, folder));
-    // The last one: a node stays dead.
+    // Last, because the node stays dead.
     step("node", &|folder| a_killed_node_is_named(&cluster, &server, folder));
 }
 
 fn the_merged_load_is_that_of_one_generator(cluster: &Cluster, server: &Recorder, folder: &Path) {
     let output = srun(cluster, server, folder, "1s").output().expect("it runs");
     let said = text(&output.stderr);
-    // A machine that is busy may spoil the figures, and srun ends as its tasks do.
+    // A busy machine may spoil the figures, and srun ends with the code of its tasks.
     assert!(matches!(output.status.code(), Some(0 | 4)), "{said}{}", cluster.logs());
     for k in 0..3 {
         assert!(said.contains(&format!("part {k} of 3, by slurm (SLURM_NTASKS=3")), "{said}");
@@ -180,7 +180,7 @@ fn the_batch_script_serves_loads_and_merges(cluster: &Cluster, folder: &Path) {
     assert!(matches!(output.status.code(), Some(0 | 4)), "{said}");
     assert!(said.contains("2 of 2 parts; measurements began within"), "{said}");
     let whole = json(&folder.join("whole.json"));
-    // A warm-up of a second comes first.
+    // Without the requests of the warm-up, which lasts a second.
     let all = poisson(RATE, 2 * MEASURE).len() - poisson(RATE, MEASURE).len();
     assert_eq!(whole["census"]["offered"], all);
     assert_eq!(whole["load"]["shard"]["hosts"], serde_json::json!(cluster::NODES[1..]));
@@ -188,7 +188,7 @@ fn the_batch_script_serves_loads_and_merges(cluster: &Cluster, folder: &Path) {
     assert!(stopped.contains(r#""event":"stopped""#), "{stopped}");
 }
 
-/// A load of three tasks that has begun, and the processes of one of them.
+/// A load of three tasks that has begun, and the processes of one task.
 fn under_way(
     cluster: &Cluster,
     server: &Recorder,
@@ -213,7 +213,7 @@ fn a_killed_generator_is_named(cluster: &Cluster, server: &Recorder, folder: &Pa
 fn a_killed_node_is_named(cluster: &Cluster, server: &Recorder, folder: &Path) {
     let (mut srun, task) = under_way(cluster, server, folder, 2);
     cluster.kill_node(2, task);
-    // The controller takes its time to miss a node; the other parts do not wait for that.
+    // The controller notices a dead node late, but the other parts do not wait for that.
     until("the other parts", || (0..2).all(|k| folder.join(format!("part-{k}.json")).exists()));
     assert_named_as_missing(folder, 2, cluster::NODES[2]);
     let _ = srun.kill();

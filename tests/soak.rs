@@ -1,6 +1,6 @@
-//! `c10k soak`: what it finds, what it lets pass, and how it goes on.
+//! `c10k soak`: what it finds, what it accepts, and how it is resumed.
 //!
-//! How long a piece is, is counted in connections: nothing here depends on how fast the machine is.
+//! The length of a piece is a number of connections, so no test depends on the speed of the machine.
 
 mod support;
 
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use support::{c10k, until};
 
-/// With a quarter for the warm-up, and legs of 2,500, more than the 60,000 that a verdict needs.
+/// Connections: with a quarter for the warm-up and legs of 2,500, more than the 60,000 that a verdict needs.
 const ENOUGH: &str = "85k";
 
 fn soak(out: &Path, arguments: &[&str]) -> (Option<i32>, String, Value) {
@@ -28,7 +28,7 @@ fn soak(out: &Path, arguments: &[&str]) -> (Option<i32>, String, Value) {
     (output.status.code(), text + &stderr, report)
 }
 
-/// The folder of the soak below `out`, once it is there.
+/// The folder of the soak below `out`, once it exists.
 fn folder(out: &Path) -> Option<PathBuf> {
     let mut folders = fs::read_dir(out).ok()?.flatten().map(|entry| entry.path());
     folders.find(|path| path.join("soak.json").is_file())
@@ -78,7 +78,7 @@ fn one_descriptor_in_ten_thousand_connections_is_found_and_the_right_model_passe
         let number = |path: &str| piece.pointer(path).and_then(Value::as_u64).expect("a number");
         assert_eq!(number("/requests/offered"), number("/requests/ok"), "each reply was right");
         assert!(number("/requests/misbehaving") > 0, "and others misbehaved meanwhile");
-        // What clients opened, the server has accepted, give or take those that came as it all ended.
+        // The server has accepted the connections that clients opened, except for a few at the end.
         let (opened, accepted) = (number("/connections"), number("/stopped/counters/accepted"));
         assert!(opened >= 85_000 && opened.abs_diff(accepted) < 500, "{opened}, {accepted}");
     }
@@ -101,7 +101,7 @@ fn too_short_a_soak_is_not_judged() {
 #[test]
 fn a_server_that_fails_some_requests_falls_short() {
     let out = tempfile::tempdir().expect("a folder");
-    // It takes a read for a request, and some requests are longer than that.
+    // The server treats each read as a request, and some requests are longer than a read.
     let (exit, text, report) =
         soak(out.path(), &["--broken", "recv-is-message", "--connections", "2k"]);
     assert_eq!(exit, Some(1), "{text}");
@@ -140,7 +140,7 @@ fn an_interrupted_soak_goes_on_with_the_piece_that_is_missing() {
     kill_process(pid, Signal::INT).expect("it runs");
     let exit = child.wait().expect("it ends").code();
     let first = document(out.path()).expect("it is there");
-    // On a machine that is slow to hear of the signal, the second piece may have been finished.
+    // If the machine is slow to deliver the signal, the second piece may have been finished.
     if pieces() == 1 {
         assert_eq!((exit, &first["interrupted"]), (Some(130), &Value::from(true)));
     }

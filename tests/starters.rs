@@ -1,5 +1,5 @@
-//! The starter servers of `labs/starters/`: those that pass get every point, and the broken ones lose
-//! theirs for what the answer key says. Those whose language is not installed are named and ignored.
+//! The starter servers of `labs/starters/`: the good ones get every point, and the broken ones lose points for the
+//! mistakes in the answer key. Servers whose language is not installed are named and ignored.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,18 +9,18 @@ use serde_json::Value;
 
 const STARTERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/labs/starters");
 
-/// A language, and how its servers are made and started.
+/// A language, and how its servers are built and started.
 struct Language {
     name: &'static str,
-    /// Without these there is nothing to try.
+    /// Programs that are needed to build and run its servers.
     tools: &'static [&'static str],
     good: &'static str,
     broken: &'static str,
-    /// From the source, into the folder, what is to be run.
+    /// Builds the source into the folder, and returns the command that runs it.
     make: fn(source: &Path, folder: &Path) -> Result<String, Failed>,
-    /// What the broken one does wrong, each time.
+    /// What the broken one always does wrong.
     wrong: &'static [&'static str],
-    /// What it does right all the same.
+    /// What the broken one does right.
     right: &'static [&'static str],
 }
 
@@ -172,7 +172,7 @@ fn good(language: &Language) -> Result<(), Failed> {
 }
 
 fn broken(language: &Language) -> Result<(), Failed> {
-    // What it does right must not fail by a slow machine, and what it does wrong it may do slowly.
+    // A slow machine must not fail what the server does right; a failure may be found after a short wait.
     for (names, result, patience) in
         [(language.right, "pass", "30s"), (language.wrong, "fail", "2s")]
     {
@@ -188,7 +188,7 @@ fn broken(language: &Language) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Until it is filled in it fails everything; then nothing.
+/// The exercise fails everything until it is filled in, and then nothing.
 fn rust() -> Result<(), Failed> {
     let model = servers::models::find("yours").ok_or("there is no model yours")?;
     let filled_in = !model.summary.contains("an exercise");

@@ -1,6 +1,6 @@
-//! Every model x every home of state, each against a server process of its own: the totals, what
-//! survives a reconnect and what does not, whom a server does not believe, and what a full table, a
-//! store that is gone and a kill cost. A new model gets them all by being in the list.
+//! Every model x every home of session state, each with a server process of its own: the totals, what
+//! survives a reconnect, which references a server refuses, and the effects of a full table, a lost store
+//! and a kill. A new model in the list gets all of these tests.
 
 #[path = "support/parties.rs"]
 mod parties;
@@ -20,7 +20,7 @@ use support::{c10k, until};
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // Most of these wait for processes and not for processors.
+    // Most of these tests wait for processes and not for processors.
     arguments.test_threads.get_or_insert(12);
     let models = || MODELS.iter().filter(|model| (model.probe)().is_ok());
     let mut trials: Vec<Trial> = Vec::new();
@@ -52,7 +52,7 @@ fn checked(run: impl FnOnce() + Send + 'static) -> impl FnOnce() -> Result<(), F
     }
 }
 
-/// Right totals in every framing, reconnects, and counters that say so.
+/// Correct totals in every framing, also after reconnects, and the matching counters.
 fn model_and_home(model: &'static Model, home: Home) {
     if let Some(reason) = model.refuses(home) {
         let flags = ["serve", "--listen", "127.0.0.1:0", "--state", home.name()];
@@ -71,7 +71,7 @@ fn model_and_home(model: &'static Model, home: Home) {
         flags.extend(url.iter().flat_map(|url| ["--state-store", url.as_str()]));
         let server = TestServer::start(model.name, &flags);
         let mut client = TestClient::new(&server, framing, home);
-        // One session on one connection, and the first half of another.
+        // One session and the first half of another, on one connection.
         for at in 0..STEPS + STEPS / 2 {
             let reply = client.step();
             assert!(matches!(reply, Reply::Right { .. }), "step {at} in {name}: {reply:?}");
@@ -102,8 +102,7 @@ fn model_and_home(model: &'static Model, home: Home) {
     }
 }
 
-/// A reference that was changed is refused wherever the server can know, and the next request is
-/// answered.
+/// A changed reference is refused wherever the server can detect it, and the next request is answered.
 fn disbelieves(server: &TestServer, home: Home) {
     let mut line = server.connect();
     let (_, reference) = line.step(1, 5, "-").expect("it begins");
@@ -112,7 +111,7 @@ fn disbelieves(server: &TestServer, home: Home) {
         Home::Table | Home::External => "fedcba9876543210".to_string(),
         Home::None | Home::Client => {
             let mut bytes = from_text(reference.as_bytes()).expect("text");
-            // A million more, or a state that is too short.
+            // A total that is a million higher, or a state that is too short.
             bytes[2] ^= 0xf;
             bytes.truncate(bytes.len() - usize::from(home == Home::None));
             String::from_utf8(to_text(&bytes)).expect("text")
@@ -164,7 +163,7 @@ fn expiry() {
         let mut at = 1;
         let mut refused = String::new();
         until("it expires", || {
-            // Longer than it may be idle; a machine that is slow only makes it longer.
+            // Longer than a session may be idle; a slow machine only makes it longer.
             std::thread::sleep(Duration::from_millis(120));
             at += 1;
             match server.step(at, 1, &reference) {
@@ -180,7 +179,7 @@ fn expiry() {
     }
 }
 
-/// What each home has left when the server is killed and another one is started in its place.
+/// What each home has kept when the server is killed and another one is started in its place.
 fn kill() {
     let redis = Redis::is_installed().then(start_store);
     let key = tempfile::NamedTempFile::new().expect("a file");
@@ -210,7 +209,7 @@ fn kill() {
     }
 }
 
-/// The load generator against homes that outlive a connection and one that does not.
+/// The load generator with homes that outlive a connection and one that does not.
 fn loads() {
     for (home, survives) in
         [("table", true), ("client", true), ("none", true), ("connection", false)]
@@ -296,7 +295,7 @@ fn store() {
         assert_eq!(line.step(2, 1, &reference), Err("store".to_string()), "{model}");
         assert_eq!(line.ask("ECHO a"), "OK a", "everything else is served");
         let _again = Redis::start_at(redis.port()).expect("it starts again");
-        // Every thread of the server has a connection of its own, and finds out for itself.
+        // Every thread of the server has its own connection to the store, and notices the loss by itself.
         let mut refused = 1;
         let mut once_there = |step, reference: &str| {
             let mut came = Err(String::new());

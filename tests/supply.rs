@@ -1,5 +1,5 @@
-//! What the program is made of, held to `deny.toml` without cargo-deny and without the network; and the packages
-//! as they would be published.
+//! The dependencies of the program, checked against `deny.toml` without cargo-deny and without the network; and the
+//! packages as they would be published.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -48,7 +48,7 @@ fn deny() -> Table {
     text.parse().expect("TOML")
 }
 
-/// The licences that may be there, and what a package says of its own.
+/// Whether the allowed licences satisfy the licence expression of a package.
 fn is_allowed(allowed: &[Licensee], license: &str) -> bool {
     let expression = Expression::parse_mode(license, ParseMode::LAX);
     expression.is_ok_and(|expression| {
@@ -71,7 +71,7 @@ fn every_licence_is_one_that_deny_toml_allows() {
     let refused = refused.map(|one| format!("{}: {}", word(one, "name"), word(one, "license")));
     let refused: Vec<_> = refused.collect();
     assert!(refused.is_empty(), "not allowed by deny.toml: {refused:?}");
-    // Each is there because a package has no other.
+    // Each licence is needed, because some package has no other.
     for at in 0..allowed.len() {
         let mut others = allowed.clone();
         let name = others.remove(at);
@@ -134,7 +134,7 @@ fn nothing_comes_from_elsewhere_than_the_registry() {
     }
 }
 
-/// What each package would be published with.
+/// Files with which each package would be published.
 const PUBLISHED: [(&str, &str, &[&str]); 4] = [
     ("c10k-protocol", "protocol", &["src/session.rs"]),
     ("c10k-servers", "servers", &["src/models/epoll.rs", "src/broken/rare_leak.rs"]),
@@ -142,7 +142,7 @@ const PUBLISHED: [(&str, &str, &[&str]); 4] = [
     ("c10k", "", &["src/main.rs", "plans/quick.toml", "src/view/page/page.js", "CHANGELOG.md"]),
 ];
 
-/// Kibibytes that a package has at most, before it is packed: the registry takes ten thousand, packed.
+/// The most kibibytes of a package before compression; the registry takes ten thousand after it.
 const PACKAGE_KIB_MAX: u64 = 6_000;
 
 #[test]

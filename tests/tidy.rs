@@ -1,4 +1,4 @@
-//! How the sources are laid out.
+//! Rules for the layout of the sources.
 
 #[path = "tidy/floors.rs"]
 mod floors;

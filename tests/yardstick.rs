@@ -1,4 +1,4 @@
-//! The instrument of the yardstick that counts instructions: the same work is the same count.
+//! The instruction counter of the yardstick: the same work always has the same count.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -12,7 +12,7 @@ mod stepper;
 
 use stepper::{Clock, Count, Scope, Stepper};
 
-/// A shell that does the same for each line that it reads.
+/// A shell that does the same work for each line that it reads.
 struct Shell(Child);
 
 impl Shell {
@@ -28,7 +28,7 @@ impl Shell {
         stdin.write_all(b"x\n").expect("it reads");
     }
 
-    /// What each of some lines takes, from the second one on. The first is before anything is counted.
+    /// The counts of several lines, from the second one on. The first line is read before counting starts.
     fn counts(mut self, lines: usize, scope: fn(i32) -> Scope) -> Option<Vec<Count>> {
         self.line();
         let pid = i32::try_from(self.0.id()).expect("a pid");
@@ -82,7 +82,7 @@ fn whoever_has_ended_is_not_counted_to_be_at_rest() {
         return;
     };
     drop(shell.0.stdin.take());
-    // At rest it is for a moment before it reads that there is no more.
+    // It is at rest for a moment before it reads the end of its input.
     let ended = (0..1_000_000).find_map(|_| stepper.settled().err()).expect("it ends");
     assert!(ended.to_string().contains("has ended"), "{ended:#}");
 }
@@ -100,7 +100,7 @@ fn the_turns_of_a_loop_that_never_sleeps_are_alike() {
     let kill = u64::try_from(libc::SYS_kill).expect("a number");
     let turns = stepper.turns(kill, 5).expect("it makes turns");
     drop(stepper);
-    // It is killed, and whoever counted may have seen its end already.
+    // It was killed, and the stepper may have reaped it already.
     let _ = busy.wait();
     assert_eq!(turns.len(), 5);
     assert!(turns[0].instructions > 100, "{turns:?}");

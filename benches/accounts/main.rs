@@ -1,11 +1,11 @@
-//! What a server's accounts cost it: all that a trial does for them within its measurement. The clocks of its
-//! processes are looked at, which costs whoever looks; a server whose processes end with their clients also has
-//! a control group, whose books the kernel keeps as it switches. And how long everything takes that is read
-//! before and after.
+//! What a server's accounts cost it: everything that a trial does for them within its measurement. A trial reads
+//! the CPU clocks of the server's processes, which takes time. A server whose processes end with their clients
+//! also has a control group, for which the kernel counts at every switch. The benchmark also measures how long
+//! everything takes that a trial reads before and after its measurement.
 //!
-//! One server runs under one load, and its accounts are switched on and off in slices of a tenth of a second,
-//! the two of a pair in random order. A ratio within a pair has little of what a machine does over minutes,
-//! and hundreds of pairs make its mean as sure as is asked. The claim is reported, not enforced.
+//! One server runs under one load, and its accounts are switched on and off in slices of a tenth of a second.
+//! The two slices of a pair have a random order. Slow changes of the machine hardly affect a ratio within a
+//! pair, and hundreds of pairs make its mean precise enough. The claim is reported, not enforced.
 
 mod reading;
 mod slices;
@@ -29,31 +29,31 @@ use slices::{Books, CONNECTIONS, Pair, Switch};
 use support::conditions::{Common, Conditions, publish};
 use support::process::ServerProcess;
 
-/// With the accounts on, CPU for each request may be so many times what it is without.
+/// The claim: CPU per request with the accounts is less than this multiple of that without.
 const CLAIM: f64 = 1.01;
-/// One process, several, a thread for each client, and a process that ends with it.
+/// One process, several processes, a thread for each client, and a process for each client.
 const MODELS: [&str; 4] = ["epoll", "prefork", "thread-per-client", "fork"];
 
-/// What a server's accounts cost.
+/// Measures what a server's accounts cost it.
 #[derive(Debug, Parser)]
 #[command(name = "accounts")]
 struct Args {
     /// Slices of each model, half of them with the accounts
     #[arg(long, default_value = "800", value_name = "N")]
     slices: NonZeroU32,
-    /// How long each of them is, in milliseconds
+    /// How long each slice is, in milliseconds
     #[arg(long, default_value = "100", value_name = "MS")]
     slice_ms: NonZeroU64,
-    /// Of the order within pairs
+    /// Seed of the random order within pairs
     #[arg(long, default_value = "1", value_name = "N")]
     seed: u64,
-    /// Also look for sockets beside so many connections in TIME_WAIT; 0 for not
+    /// Also time the search for sockets beside this many connections in TIME_WAIT; 0 turns it off
     #[arg(long, default_value = "20000", value_name = "N")]
     time_wait: u64,
     /// Only these models, by name, separated by commas
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
-    /// Put every model into a control group, also those whose trials do without: what that would cost
+    /// Put every model into a control group, even those whose trials use none
     #[arg(long)]
     group: bool,
     #[command(flatten)]
@@ -72,28 +72,28 @@ struct Record {
     cpu_method: &'static str,
     claim: f64,
     models: Vec<Measured>,
-    /// Absent if it was not asked for.
+    /// Absent with `--time-wait 0`.
     beside_time_wait: Option<Beside>,
 }
 
-/// One model.
+/// The results of one model.
 #[derive(Serialize)]
 struct Measured {
     model: &'static str,
     /// What is switched on and off.
     accounts: &'static str,
     requests_per_s: f64,
-    /// CPU for each request, with the accounts over without.
+    /// CPU per request with the accounts, over that without.
     cpu: Option<Shown>,
     verdict: Verdict,
-    /// Both kinds of looks, and moving between groups in the pause before a slice, if it was.
+    /// Reading the clocks with and without the accounts, and moving the server between groups.
     looks: [Part; 3],
-    /// What is read before and after a measurement.
+    /// The parts that a trial reads before and after its measurement.
     reading: Vec<Part>,
     pairs: Vec<Pair>,
 }
 
-/// A geometric mean of ratios, and where it may be at 95 %.
+/// A geometric mean of ratios, and its 95 % interval.
 #[derive(Clone, Copy, Serialize)]
 struct Shown {
     value: f64,
@@ -101,15 +101,15 @@ struct Shown {
     high: f64,
 }
 
-/// What the interval says of the claim.
+/// The verdict of the interval on the claim.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Verdict {
-    /// All of it is below.
+    /// The whole interval is below the limit.
     Proven,
-    /// The claim is in it, or there are too few pairs.
+    /// The limit is within the interval, or there are too few pairs.
     NotProven,
-    /// All of it is above.
+    /// The whole interval is above the limit.
     Refuted,
 }
 
@@ -151,7 +151,7 @@ fn main() -> Result<()> {
                 Ok(group) => Books::Group(group),
                 Err(why) => {
                     eprintln!(
-                        "accounts: {name} is left out: no control group can be made here: {why:#}"
+                        "accounts: {name} is left out: cannot make a control group here: {why:#}"
                     );
                     continue;
                 }
@@ -160,7 +160,7 @@ fn main() -> Result<()> {
         eprintln!("accounts: {name}, {} slices of {} ms", args.slices, args.slice_ms);
         found.push(measure(&conditions, model, &books, &args).context(name)?);
     }
-    // Last: what is in TIME_WAIT stays for a minute.
+    // Last, because connections stay in TIME_WAIT for a minute.
     let beside = (args.time_wait > 0).then(|| reading::beside(args.time_wait)).transpose()?;
     let record = Record {
         conditions: conditions.end(),
@@ -210,7 +210,7 @@ fn measure(
 
 fn text(record: &Record) -> String {
     let mut text = String::from(
-        "server CPU for each request with its accounts over without, geometric means of the pairs\n",
+        "server CPU per request with its accounts over that without, geometric means of the pairs\n",
     );
     for of in &record.models {
         let cpu = of.cpu.map_or("too few pairs".into(), |Shown { value, low, high }| {

@@ -1,4 +1,4 @@
-//! How long it takes to read everything that a trial reads outside its measurement, part by part.
+//! How long each part takes that a trial reads outside its measurement.
 
 use std::hint::black_box;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use crate::support::Spread;
 
 /// How often each part is read.
 const TIMES: usize = 11;
-/// Addresses that connections are spread over, so that their ports are enough.
+/// Addresses that the connections are spread over; one does not have enough ports.
 const ADDRESSES: u8 = 8;
 
 /// How long one part takes.
@@ -59,7 +59,7 @@ impl Part {
     }
 }
 
-/// Of a server that still has all its connections.
+/// Times all parts for a server that still has all its connections.
 pub(crate) fn timed_parts(pid: i32, address: SocketAddr) -> Vec<Part> {
     let reading = Ticks::begin();
     vec![
@@ -83,27 +83,27 @@ fn by_files(pid: i32, port: u16) -> Option<usize> {
     sockets::by_files(pid, port, &CONNECTED).ok().map(|found| found.len())
 }
 
-/// Looking for the sockets of one port beside many that are closed.
+/// The time to find the sockets of one port beside many closed ones.
 #[derive(Serialize)]
 pub(crate) struct Beside {
-    /// How many there were in TIME_WAIT, by the kernel's own count.
+    /// Connections in TIME_WAIT, by the kernel's count.
     pub(crate) time_waits: u64,
     pub(crate) parts: Vec<Part>,
 }
 
-/// Leaves so many connections in TIME_WAIT at ports of their own, and looks for the sockets of a
+/// Leaves this many connections in TIME_WAIT, each at its own port, and looks for the sockets of a
 /// listener beside them.
 pub(crate) fn beside(wanted: u64) -> Result<Beside> {
-    let listener = TcpListener::bind("0.0.0.0:0").context("no port")?;
+    let listener = TcpListener::bind("0.0.0.0:0").context("cannot listen")?;
     let port = listener.local_addr()?.port();
     for n in 0..wanted {
         let last = u8::try_from(n % u64::from(ADDRESSES))? + 1;
         let client = TcpStream::connect(SocketAddr::from(([127, 0, 0, last], port)));
-        let client = client.context("ports are used up: ask for fewer with --time-wait")?;
+        let client = client.context("cannot connect; if ports are used up, lower --time-wait")?;
         let (mut server, _) = listener.accept()?;
-        // Who closes first remembers it: the client's port, and not the one that is looked for.
+        // The end that closes first stays in TIME_WAIT: here the client, not the listener's port.
         drop(client);
-        ensure!(std::io::Read::read(&mut server, &mut [0])? == 0, "somebody else has spoken");
+        ensure!(std::io::Read::read(&mut server, &mut [0])? == 0, "another process has connected");
     }
     let us = rustix::process::getpid().as_raw_pid();
     let parts = vec![

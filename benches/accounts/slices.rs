@@ -1,5 +1,5 @@
-//! One server under one load, whose accounts are switched on and off in short slices: what the machine does
-//! over minutes falls on both alike.
+//! One server under one load, whose accounts are switched on and off in short slices, so that slow changes of the
+//! machine affect both alike.
 
 use std::net::IpAddr;
 use std::num::NonZeroU64;
@@ -28,46 +28,45 @@ pub(crate) const CONNECTIONS: usize = 50;
 const WARMUP: Duration = Duration::from_millis(500);
 /// Pieces of a slice in which replies are counted.
 const PIECES: u32 = 5;
-/// Pieces at least between a server that was moved and a slice: it settles, and what it had made for clients
-/// that are gone by then has ended.
+/// Pieces between moving a server and the next slice, at least. Meanwhile the server settles, and its processes
+/// for clients that have left end.
 const SETTLE: u32 = 2;
-/// Where a process ends with its client: requests of a client.
+/// Requests of a client, for models whose processes end with their clients.
 const REQUESTS: NonZeroU64 = NonZeroU64::new(10).unwrap();
-/// Addresses that such clients come from, so that their ports are enough.
+/// Addresses that such clients connect from; one does not have enough ports.
 const ADDRESSES: u8 = 8;
-/// Pieces that moving it takes, by a guess: of what takes longer there are fewer slices in a load.
+/// Pieces that a move is assumed to take. If it takes longer, a load has fewer slices.
 const MOVES: u32 = 1;
-/// Pieces of one load: room for a pair however slow moving is, and no more than the generator has.
+/// Limits of the pieces of one load: room for a pair even if moves are slow, and no more than the generator has.
 const PIECES_LEAST: u32 = 100;
 const PIECES_MOST: u32 = 980;
 
-/// Nobody stops a load here: an interrupt ends this program, and its children with it.
+/// No load is stopped early: an interrupt ends this program and its children.
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Two slices, one soon after the other.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Pair {
-    /// Whether the first of them was the one with the accounts.
+    /// Whether the first slice was the one with the accounts.
     pub(crate) on_first: bool,
-    /// Server CPU for each correct reply, in nanoseconds.
+    /// Server CPU per correct reply, in nanoseconds.
     pub(crate) on_cpu_per_request_ns: f64,
     pub(crate) off_cpu_per_request_ns: f64,
 }
 
-/// What was measured of a model.
+/// The measurements of a model.
 pub(crate) struct Measured {
     pub(crate) pairs: Vec<Pair>,
-    /// Without the accounts.
+    /// In the slices without the accounts.
     pub(crate) requests_per_s: f64,
-    /// How long one look at the clocks takes at an edge, with the accounts and without; and how long the
-    /// server takes to be moved, in the pause before a slice.
+    /// How long one look at the clocks takes, with the accounts and without, and how long it takes to move the
+    /// server before a slice.
     pub(crate) looks: [Part; 3],
-    /// How long everything takes that is read before and after a measurement.
+    /// How long each part takes that is read before and after a measurement.
     pub(crate) parts: Vec<Part>,
 }
 
-/// What one slice took: how long after the measurement's begin its looks were, and the CPU time
-/// between them.
+/// One slice: the time between the looks at its edges, and the server's CPU time between them.
 struct Slice {
     on: bool,
     first_piece: usize,
@@ -75,11 +74,11 @@ struct Slice {
     cpu: Duration,
 }
 
-/// What is switched.
+/// What is switched on and off.
 pub(crate) enum Books {
-    /// A look at the clocks in the midst of a slice. A trial has one at either edge, and lasts longer.
+    /// A look at the clocks in the middle of a slice. A trial, which is longer, has one at each edge.
     Clocks,
-    /// The control group that the server is moved into or out of, and that is looked at too.
+    /// A control group that the server is moved into and out of, and whose CPU time is read too.
     Group(Group),
 }
 
@@ -92,7 +91,7 @@ pub(crate) struct Switch<'a> {
 }
 
 impl Switch<'_> {
-    /// Makes so many pairs of slices of this length.
+    /// Measures this many pairs of slices of this length.
     pub(crate) fn measure(&self, pairs: u32, slice: Duration, seed: u64) -> Result<Measured> {
         let mut order = fastrand::Rng::with_seed(seed);
         let mut all = Measured {
@@ -136,7 +135,7 @@ impl Switch<'_> {
         Conduct { requests_per_connection: Some(REQUESTS), sources, ..Conduct::default() }
     }
 
-    /// One load, with as many of the pairs whose first slices are these as there is room for.
+    /// Runs one load with as many of these pairs as fit; `firsts` says whether each pair starts with the accounts.
     fn load(
         &self,
         firsts: &[bool],
@@ -163,9 +162,9 @@ impl Switch<'_> {
         let mut parts = Vec::new();
         thread::scope(|scope| {
             let slicer = scope.spawn(move || {
-                // A load that fails before it is measured has no slices.
-                let begin = begun.recv().context("the load did not come to be measured")?;
-                // Where a trial's looks are taken too: not on the server's processor.
+                // If the load fails before its measurement, there are no slices.
+                let begin = begun.recv().context("the load ended before its measurement")?;
+                // As in a trial, the looks are not taken on the server's processor.
                 machine::pin(&[self.conditions.client_cpu])?;
                 self.slices((begin, piece, pieces), &turns, looks)
             });
@@ -182,7 +181,7 @@ impl Switch<'_> {
         })
     }
 
-    /// Moves the server, lets it settle, and looks at both edges of a slice, again and again until the
+    /// For each slice: moves the server, lets it settle, and looks at the clocks at both edges. Ends when the
     /// pieces are used up.
     fn slices(
         &self,
@@ -191,8 +190,8 @@ impl Switch<'_> {
         looks: &mut [Part; 3],
     ) -> Result<Vec<Slice>> {
         let first = self.server.process.pid();
-        // What ends with its client is not moved: by then its number may be somebody else's. Who is made
-        // after the move is where its parent is.
+        // A process that ends with its client is not moved, because its id may belong to another process by
+        // then. A process that is made after the move is in the group of its parent.
         let pids: Vec<i32> = match self.model.process_per_client {
             true => vec![first],
             false => accounts::tree(first).iter().map(Process::pid).collect(),
@@ -200,7 +199,7 @@ impl Switch<'_> {
         let mut made = Vec::new();
         for on in turns {
             self.switch(&pids, *on, &mut looks[2])?;
-            // The next piece that begins, and those in which it settles.
+            // The next whole piece, after those in which the server settles.
             let over = begin.elapsed().as_nanos() / piece.as_nanos();
             let first = u32::try_from(over)? + 1 + SETTLE;
             if first + PIECES > pieces {
@@ -225,18 +224,19 @@ impl Switch<'_> {
         Ok(made)
     }
 
-    /// One look at the clocks, and with the accounts one at those of the group, if it is one.
+    /// Reads the clocks and, with the accounts on, the CPU time of the control group if there is one.
     fn look(&self, on: bool, looks: &mut [Part; 3]) -> Result<(Instant, Duration)> {
         let begin = Instant::now();
         let cpu = cpu_now(self.server.process.pid());
         if let (Books::Group(group), true) = (self.books, on) {
-            std::hint::black_box(group.account().cpu()).context("its group has no account")?;
+            std::hint::black_box(group.account().cpu())
+                .context("the control group has no CPU time")?;
         }
         looks[usize::from(!on)].add(begin.elapsed());
         Ok((begin, cpu))
     }
 
-    /// Moves the server into its group, or out of it.
+    /// Moves the server into the control group or out of it, if there is one.
     fn switch(&self, pids: &[i32], on: bool, moves: &mut Part) -> Result<()> {
         let Books::Group(group) = self.books else { return Ok(()) };
         let begin = Instant::now();
@@ -253,17 +253,20 @@ fn sleep_until(instant: Instant) {
     thread::sleep(instant.saturating_duration_since(Instant::now()));
 }
 
-/// Right replies in the pieces of a slice.
+/// Correct replies in the pieces of a slice.
 fn count(outcome: &Outcome, first_piece: usize) -> f64 {
     let pieces = outcome.intervals.iter().skip(first_piece).take(PIECES as usize);
     pieces.map(|piece| c10k::units::as_f64(piece.ok)).sum()
 }
 
-/// CPU time for each request, both over their own stretch: whoever looks at the clocks comes a little
-/// late.
+/// CPU time per request. CPU time and requests are each divided by their own duration, because the looks are a
+/// little late.
 fn cost(slice: &Slice, rate: f64) -> Result<f64> {
-    ensure!(rate > 0.0, "there was a slice without a reply: make them longer with --slice-ms");
+    ensure!(rate > 0.0, "a slice had no reply: make slices longer with --slice-ms");
     let share = slice.cpu.as_secs_f64() / slice.elapsed.as_secs_f64();
-    ensure!(share > 0.0, "there was a slice in which the server's clock stood still");
+    ensure!(
+        share > 0.0,
+        "the server's CPU clock did not move in a slice: make slices longer with --slice-ms"
+    );
     Ok(share / rate * 1e9)
 }

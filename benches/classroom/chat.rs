@@ -1,4 +1,4 @@
-//! A room of a thousand, every delivery counted, in every model that has one and in C.
+//! A chat room of a thousand members, in every model that has one and in C. Every delivery is counted.
 
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
@@ -17,35 +17,35 @@ use crate::support::{DESCRIPTORS_RESERVED, raise_descriptor_limit};
 
 const MEMBERS: usize = 1_000;
 const MEMBERS_QUICK: usize = 12;
-/// Those that speak, each again when all have heard what it said last.
+/// Members that send; each sends again when all members have received its last message.
 const SENDERS: usize = 10;
 const MESSAGE_BYTES: usize = 64;
 const AGAINST: &str = "broadcast.c";
-/// The model that waits as the program in C does: of the others nothing is claimed.
+/// The model that waits as the C program does; there is no claim about the others.
 const SAME_SHAPE: &str = "epoll";
-/// What it is claimed to do at least, of what its C program does.
+/// The claim: at least this share of what the C program does.
 const SHARE_OF_C: f64 = 0.95;
 const WARMUP: Duration = Duration::from_millis(300);
 const MEASURE: Duration = Duration::from_secs(2);
 const MEASURE_QUICK: Duration = Duration::from_millis(200);
 
-/// Nobody stops a load here: an interrupt ends this program, and its children with it.
+/// No load is stopped early: an interrupt ends this program and its children.
 static NEVER: AtomicBool = AtomicBool::new(false);
 
-/// One room.
+/// The figures of one room.
 #[derive(Clone, Copy, Debug)]
 struct Figures {
     deliveries_per_s: f64,
     p99_ns: f64,
 }
 
-/// Measures every model's room beside C's, pair by pair.
+/// Measures every model's room and that of the C program, in pairs.
 pub(crate) fn measure(setting: &Setting, found: &mut Found) -> Result<()> {
     let members = setting.so_many(MEMBERS, MEMBERS_QUICK);
     let (limit, need) = (raise_descriptor_limit(), members + DESCRIPTORS_RESERVED);
     if need > limit {
         found.skipped.push(format!(
-            "chat: it takes {need} descriptors and this process may open {limit} (ulimit -n)"
+            "chat: it needs {need} descriptors and this process may open {limit} (ulimit -n)"
         ));
         return Ok(());
     }
@@ -53,7 +53,9 @@ pub(crate) fn measure(setting: &Setting, found: &mut Found) -> Result<()> {
     build_c("classroom/c/broadcast.c", folder.path());
     let program = folder.path().join("broadcast");
     if !program.exists() {
-        found.skipped.push(format!("chat: {AGAINST} could not be built: is there a cc?"));
+        found
+            .skipped
+            .push(format!("chat: cannot build {AGAINST}: is a C compiler (cc) installed?"));
         return Ok(());
     }
     let models = servers::MODELS.iter().filter(|model| model.chat.is_some());
@@ -121,15 +123,16 @@ fn room(setting: &Setting, members: usize, server: &ServerProcess) -> Result<Fig
     figures(&outcome?, members)
 }
 
-/// A room that leaves anybody out would be compared with one that does not.
+/// The figures of a room that delivered everything. A room that leaves members out does less work, so it cannot be
+/// compared.
 fn figures(outcome: &RoomOutcome, members: usize) -> Result<Figures> {
     let RoomOutcome { messages, delivered, missing, out_of_order, strange, gone, .. } = *outcome;
-    ensure!(messages > 0, "nothing was said in the measurement");
+    ensure!(messages > 0, "no message was sent in the measurement");
     ensure!(
         (missing, out_of_order, strange, gone) == (0, 0, 0, 0)
             && delivered == messages * members as u64,
         "{delivered} deliveries of {messages} messages to {members} members: {missing} are missing, {out_of_order} \
-         out of order, {strange} are none of ours, {gone} members are gone"
+         out of order, {strange} not from this load, {gone} members are gone"
     );
     Ok(Figures {
         deliveries_per_s: as_f64(outcome.heard) / outcome.measured.as_secs_f64(),

@@ -1,4 +1,5 @@
-//! Memory of sessions of `clock`, which keep when they began, beside those of `bench`, which keep nothing.
+//! Memory of the sessions of `clock`, which keep the time when they began, compared with those of `bench`, which keep
+//! nothing.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,18 +17,18 @@ use crate::support::{DESCRIPTORS_RESERVED, raise_descriptor_limit, settled};
 
 const SESSIONS: usize = 10_000;
 const SESSIONS_QUICK: usize = 40;
-/// What a session may take more.
+/// The claim: a session of `clock` takes at most this many bytes more.
 const MORE_BYTES: f64 = 64.0;
-/// Sessions opened at a time: one by one, poll(2) would look at all the others for each.
+/// Sessions opened at a time. One by one, poll(2) would scan all the others for each.
 const BATCH: usize = 100;
-/// A peer that takes longer has hung.
+/// A server that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An application: what is sent, and how the last line of what comes begins.
+/// An application: what the client sends, and how the last line of the reply begins.
 struct App {
     name: &'static str,
     sends: &'static str,
-    /// Lines that come, the greeting among them.
+    /// Lines that the server sends, the greeting included.
     lines: usize,
     last: &'static str,
 }
@@ -35,7 +36,7 @@ struct App {
 const CLOCK: App = App { name: "clock", sends: "hello\n", lines: 2, last: "Received: " };
 const BENCH: App = App { name: "bench", sends: "ECHO hello\n", lines: 1, last: "OK hello" };
 
-/// Measures every event loop, pair by pair.
+/// Measures every event loop, in pairs.
 pub(crate) fn measure(setting: &Setting, found: &mut Found) -> Result<()> {
     let (limit, all) = (raise_descriptor_limit(), setting.so_many(SESSIONS, SESSIONS_QUICK));
     let room = limit.saturating_sub(DESCRIPTORS_RESERVED);
@@ -48,7 +49,7 @@ pub(crate) fn measure(setting: &Setting, found: &mut Found) -> Result<()> {
         let sessions = all.min(model.holds_at_most.unwrap_or(usize::MAX));
         if sessions > room {
             found.skipped.push(format!(
-                "clock: {}: {sessions} sessions take more descriptors than the {limit} that this process may open \
+                "clock: {}: {sessions} sessions need more descriptors than the {limit} that this process may open \
                  (ulimit -n)",
                 model.name
             ));
@@ -82,12 +83,12 @@ pub(crate) fn measure(setting: &Setting, found: &mut Found) -> Result<()> {
     Ok(())
 }
 
-/// Whether it is a loop around the kernel's events, of either kind.
+/// Whether a model is an event loop, by readiness or by completion.
 fn is_loop(model: &Model) -> bool {
     matches!(model.family, Family::Reactor | Family::Proactor)
 }
 
-/// Private memory that so many sessions take, each after one exchange.
+/// Private memory per session, after one exchange in each.
 fn of_each(setting: &Setting, model: &Model, app: &App, sessions: usize) -> Result<f64> {
     let words = ["--app", app.name, "--idle-timeout", "1h"].map(String::from);
     let server = ServerProcess::start_silent(model.name, &words, setting.server_cpu)?;
@@ -100,13 +101,13 @@ fn of_each(setting: &Setting, model: &Model, app: &App, sessions: usize) -> Resu
     }
     let after = settled(pid);
     for stream in &streams {
-        // Closing with a reset leaves no port in TIME_WAIT for the next server to step around.
+        // Closing with a reset leaves no port in TIME_WAIT, so the next server has all ports.
         let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
     }
     Ok((as_f64(after) - as_f64(before)) / as_f64(sessions as u64))
 }
 
-/// Opens so many sessions and has one exchange with each.
+/// Opens `n` sessions and makes one exchange in each.
 fn open(address: SocketAddr, n: usize, app: &App, streams: &mut Vec<TcpStream>) -> Result<()> {
     let first = streams.len();
     for _ in 0..n {
@@ -118,7 +119,7 @@ fn open(address: SocketAddr, n: usize, app: &App, streams: &mut Vec<TcpStream>) 
         stream.write_all(app.sends.as_bytes())?;
     }
     for stream in &streams[first..] {
-        // Nothing more comes than these lines.
+        // Dropping the reader loses nothing, because the server sends no more than these lines.
         let mut lines = BufReader::new(stream).lines();
         let last = (0..app.lines).map(|_| lines.next()).last().flatten();
         let last = last.context("the server closed the connection")??;

@@ -1,4 +1,4 @@
-//! Figures in pairs, ours and theirs, and what they make of a claim.
+//! Figures in pairs, ours and theirs, and their verdict on a claim.
 
 use c10k::statistics::claim::{Answer, Claim};
 use c10k::statistics::{Interval, median};
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::support::Spread;
 
-/// What a figure is in.
+/// The unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Unit {
@@ -16,13 +16,13 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    /// Ours beside theirs: how many times as much, but of memory how much more.
+    /// The ratio of ours to theirs; for memory, the difference.
     pub(crate) fn compare(self, (ours, theirs): (f64, f64)) -> f64 {
         if self == Self::Bytes { ours - theirs } else { ours / theirs }
     }
 }
 
-/// Pairs of one figure, ours and theirs.
+/// The pairs of one figure, ours and theirs.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Comparison {
     pub(crate) what: String,
@@ -42,20 +42,20 @@ pub(crate) struct Verdict {
     pub(crate) unit: Unit,
     pub(crate) ours: Option<Spread>,
     pub(crate) theirs: Option<Spread>,
-    /// The median over the pairs: of memory the difference, of all else the ratio.
+    /// The median over the pairs of the ratio; for memory, of the difference.
     pub(crate) compared: Option<f64>,
-    /// Where the true median may be, at 95 %.
+    /// The 95 % interval of the median.
     pub(crate) interval: Option<Interval>,
     pub(crate) claim: Option<Claim>,
-    /// Absent where there is no claim, and where none is judged.
+    /// Absent if there is no claim, or if it was not judged.
     pub(crate) answer: Option<Answer>,
 }
 
 impl Comparison {
-    /// What the pairs make of the claim; nothing where it was only seen whether all of it works.
+    /// The verdict of the pairs on the claim; a quick run judges none.
     pub(crate) fn verdict(&self, quick: bool) -> Verdict {
         let compared: Vec<f64> = self.pairs.iter().map(|pair| self.unit.compare(*pair)).collect();
-        // Whatever is claimed, the interval is of the pairs.
+        // The interval does not depend on the claim, so any claim yields it.
         let judged = self.claim.unwrap_or(Claim::AtMost(1.0)).judge(&compared);
         let judge = judged.filter(|_| !quick);
         Verdict {

@@ -1,17 +1,18 @@
-//! The classroom's systems at scale, beside the least that C can do.
+//! The classroom's systems at scale, compared with minimal C programs.
 //!
-//! - `chat`: a room of a thousand members in which a few speak, for every model that has one: deliveries a second and
-//!   the fan-out's p99, beside `c/broadcast.c`, which is a room over epoll and nothing else
-//! - `shell`: commands a second of a remote shell, beside `c/spawn.c`, which starts the same program as often as it can
-//! - `clock`: memory of ten thousand sessions of `clock` in every event loop, beside as many of `bench`
+//! - `chat`: a room of a thousand members of which a few send, for every model that has one: deliveries per second and
+//!   the fan-out's p99, compared with `c/broadcast.c`, a minimal room over epoll
+//! - `shell`: commands per second of a remote shell, compared with `c/spawn.c`, which starts the same program as often
+//!   as it can
+//! - `clock`: memory of ten thousand sessions of `clock` in every event loop, compared with as many of `bench`
 //!
 //! Both sides of a pair are measured one right after the other, each with fresh processes, the server on the first
-//! processor and the client on the second; what is compared is within the pair. Every claim has one of three answers.
+//! processor and the client on the second. Figures are compared within a pair. Every claim has one of three answers.
 //!
-//! `--quick` looks only whether all of it works: few members, few sessions, one round, and no claim is judged. It
-//! runs in any build.
+//! `--quick` only checks that everything works: few members, few sessions, one round, and no claim is judged. It runs
+//! in any build.
 //!
-//! Not criterion: what is measured happens in other processes, and a pair is the unit.
+//! It does not use criterion: the measured code runs in other processes, and the unit is a pair.
 
 mod chat;
 mod clock;
@@ -33,10 +34,9 @@ use comparison::{Comparison, Verdict};
 use setting::{Found, Setting};
 use support::conditions::{Common, Conditions, publish};
 
-/// The classroom's systems at scale, beside the least that C can do.
+/// Measures the classroom's systems at scale against minimal C programs.
 ///
-/// Ends with 0 if all claims hold that were asked for, with 1 if one does not, with 4 if one could not be judged
-/// here.
+/// The exit code is 0 if all requested claims hold, 1 if one does not, and 4 if one could not be judged here.
 #[derive(Debug, Parser)]
 #[command(name = "classroom")]
 struct Args {
@@ -49,14 +49,14 @@ struct Args {
     /// How often each pair is measured
     #[arg(long, default_value = "9", value_name = "N")]
     rounds: NonZeroU32,
-    /// Only whether it works, in seconds: no claim is judged
+    /// Only check that everything works, in seconds; no claim is judged
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
     common: Common,
 }
 
-/// A part of it.
+/// A part of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
     Chat,
@@ -81,7 +81,7 @@ struct Record {
 /// Measures a part.
 type Measure = fn(&Setting, &mut Found) -> Result<()>;
 
-/// All of them, in order.
+/// All parts, in order.
 const PARTS: [(Part, Measure); 3] =
     [(Part::Chat, chat::measure), (Part::Shell, shell::measure), (Part::Clock, clock::measure)];
 

@@ -1,4 +1,4 @@
-//! What people read of it, and what it comes to.
+//! The report and the exit code.
 
 use std::process::ExitCode;
 
@@ -11,8 +11,8 @@ use crate::Record;
 use crate::comparison::{Unit, Verdict};
 use crate::support::Spread;
 
-/// Nothing was asked for that does not hold, and all that was asked for was judged. Where it was only seen whether it
-/// works, it does by now.
+/// Success if every claim was judged and holds, failure if one does not hold, otherwise 4. A quick run that comes this
+/// far is a success.
 pub(crate) fn exit_code(record: &Record) -> ExitCode {
     if record.quick {
         return ExitCode::SUCCESS;
@@ -30,7 +30,7 @@ pub(crate) fn exit_code(record: &Record) -> ExitCode {
 
 const HEADER: [&str; 7] = ["what", "figure", "ours", "beside", "theirs", "compared", "claim"];
 
-/// The answer, the table, and what to know when reading it.
+/// The summary, the table, the conditions, and what was not measured.
 pub(crate) fn text(record: &Record) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
@@ -44,8 +44,8 @@ pub(crate) fn text(record: &Record) -> String {
         sentence(record),
         table.to_string(),
         format!(
-            "{} pairs of each; compared: ours over theirs, of memory what is more, the median of the pairs [where the \
-             true one is, at 95 %]",
+            "{} pairs of each; compared: the median over the pairs of ours over theirs, for memory of ours minus \
+             theirs, and [its 95 % interval]",
             record.rounds
         ),
         record.conditions.text(),
@@ -57,7 +57,7 @@ pub(crate) fn text(record: &Record) -> String {
 fn sentence(record: &Record) -> String {
     if record.quick {
         return format!(
-            "{} comparisons could be made, and all replies were right. No claim is judged by so little.",
+            "{} comparisons could be made, and all replies were right. This quick run judges no claim.",
             record.verdicts.len()
         );
     }
@@ -67,7 +67,7 @@ fn sentence(record: &Record) -> String {
         claimed.iter().filter(|verdict| is(verdict.answer)).count()
     };
     format!(
-        "{} of {} claims hold; {} do not, and {} cannot be told here.",
+        "{} of {} claims hold; {} do not, and {} are undecided here.",
         those(|answer| answer == Some(Answer::Holds)),
         claimed.len(),
         those(|answer| answer == Some(Answer::DoesNotHold)),
@@ -92,9 +92,9 @@ fn row(verdict: &Verdict) -> Vec<String> {
         Some(Answer::Holds) => ": holds".into(),
         Some(Answer::DoesNotHold) => ": does not hold".into(),
         Some(Answer::CannotBeTold { pairs: Some(pairs) }) => {
-            format!(": cannot be told, about {pairs} pairs would")
+            format!(": undecided, about {pairs} pairs would decide it")
         }
-        Some(Answer::CannotBeTold { pairs: None }) => ": cannot be told".into(),
+        Some(Answer::CannotBeTold { pairs: None }) => ": undecided".into(),
     };
     vec![
         verdict.what.clone(),

@@ -1,15 +1,15 @@
-//! What is measured, where, and what came of it.
+//! The settings of a measurement, and its results.
 
 use crate::comparison::Comparison;
 
-/// What was measured.
+/// What was measured, and what was skipped and why.
 #[derive(Default)]
 pub(crate) struct Found {
     pub(crate) comparisons: Vec<Comparison>,
     pub(crate) skipped: Vec<String>,
 }
 
-/// What is measured, and where.
+/// How much is measured, of which models, and on which processors.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
     pub(crate) rounds: u32,
@@ -24,7 +24,7 @@ impl Setting {
         self.models.is_empty() || self.models.iter().any(|name| name == model)
     }
 
-    /// So many in earnest, and so many to see whether it works.
+    /// The number for a quick run, or the full one.
     pub(crate) fn so_many(&self, in_earnest: usize, quick: usize) -> usize {
         if self.quick { quick } else { in_earnest }
     }

@@ -1,12 +1,12 @@
-//! What the protocol costs without any socket: one session, one exchange, driven by hand.
+//! The cost of the protocol without sockets: one session, and one exchange.
 //!
-//! A session is given its bytes as an event loop gives them: it rests, and so frees its buffers,
-//! whenever it waits for more, and takes what has arrived in as many reads as it asks for. 16
-//! pipelined echoes of 64 bytes are 1,120 bytes; a rested session reads 1,024 bytes first, so
-//! that they take it two reads and two writes.
+//! A session gets its bytes as from an event loop. It rests, which frees its buffers, whenever it
+//! waits for more, and takes the input in as many reads as it asks for. 16 pipelined echoes of 64
+//! bytes are 1,120 bytes. A rested session reads 1,024 bytes first, so it needs two reads and two
+//! writes for them.
 //!
-//! In HTTP a client compares the head of a reply with that of the one before, and takes it apart only
-//! if they differ: `any server, same head` and `any server, other head` are the two cases.
+//! In HTTP a client compares the head of a reply with that of the reply before, and parses it only if
+//! they differ: `any server, same head` and `any server, other head` are the two cases.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ fn http_session(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 answer(&mut session, black_box(request.as_bytes()), |bytes| {
-                    assert!(bytes.starts_with(b"HTTP/1.1 200 "), "a figure of a refusal");
+                    assert!(bytes.starts_with(b"HTTP/1.1 200 "), "the session refused the request");
                 });
             });
         });
@@ -113,7 +113,7 @@ fn http_exchange(criterion: &mut Criterion) {
     let method = protocol::http::Method::new("GET").expect("a method");
     let ask = Ask::new(&method, "/", "127.0.0.1:80", &[], b"").expect("a request");
     let any = Arc::new(Recipe::asking(ask));
-    // As of a server of files, at two seconds.
+    // Replies as from a file server, in two different seconds.
     let dated = |second: u32| {
         format!(
             "HTTP/1.1 200 OK\r\nServer: some/1.0\r\nDate: Sat, 01 Jan 2000 00:00:0{second} GMT\r\n\
@@ -148,7 +148,7 @@ fn recipe(request: Request) -> Arc<Recipe> {
     Arc::new(Recipe::new(App::Bench, Framing::Line, request).expect("the application has it"))
 }
 
-/// Carries a session through bytes that have arrived, until it waits for more.
+/// Gives a session all of this input, until it waits for more.
 fn answer(session: &mut Session, mut input: &[u8], mut write: impl FnMut(&[u8])) {
     loop {
         match session.step() {
@@ -164,14 +164,14 @@ fn answer(session: &mut Session, mut input: &[u8], mut write: impl FnMut(&[u8]))
                 let n = bytes.len();
                 session.sent(n);
             }
-            Step::Outside(_) => unreachable!("no request of these leads outside"),
+            Step::Outside(_) => unreachable!("none of these requests leads outside"),
             Step::Run(job) => session.finished(&job.compute()),
-            Step::Close => unreachable!("the peer neither left nor asked for it"),
+            Step::Close => unreachable!("the peer neither left nor asked to close"),
         }
     }
 }
 
-/// Figures of wrong answers would mean nothing.
+/// Checks all replies, because the time of wrong replies would mean nothing.
 fn check(client: &mut Exchange, replies: &[u8]) {
     let mut rest = replies;
     while !rest.is_empty() {

@@ -1,14 +1,13 @@
-//! What it costs to have another thread do a piece of work and to get the answer back.
+//! The cost of handing a job to another thread and getting the answer back.
 //!
-//! The piece of work is a `protocol::Job`, as a server hands one over: 32 bytes there and 24 bytes
-//! back through channels of one place; the closures that go to rayon hold the same. It is measured
-//! with no round of work, where the hand-off is all there is, and with 100 rounds: what those take
-//! is what `inline` takes, and everything above that is the hand-off.
+//! The job is a `protocol::Job`, as in a server: 32 bytes there and 24 bytes back through channels of
+//! one place. The closures that go to rayon hold the same. It is measured with no round of work, which
+//! is only the hand-off, and with 100 rounds, where the hand-off is the time above that of `inline`.
 //!
-//! Whoever asks blocks for the answer, so this is latency, not capacity. Channels and rayon spin
-//! for a moment before they sleep, which hides wake-ups as long as the job is shorter than the
-//! spinning and processors are free. After 100 rounds whoever asked may be asleep, and waking it
-//! costs more than the job: tens of microseconds on an idle machine under a hypervisor.
+//! The caller blocks for the answer, so this is latency, not capacity. Channels and rayon spin for a
+//! moment before they sleep, which hides wake-ups as long as the job is shorter than the spinning and
+//! processors are free. After 100 rounds the caller may be asleep, and waking it costs more than the
+//! job: tens of microseconds on an idle machine under a hypervisor.
 
 mod settings;
 
@@ -55,18 +54,18 @@ fn channels(criterion: &mut Criterion, rounds: u64, job: &Job, name: &str, threa
             jobs.send(job.clone()).expect("the threads wait for jobs");
             done.recv().expect("the threads answer")
         });
-        // The threads leave when nobody can ask any more.
+        // The threads end when the channel of jobs is closed.
         drop(jobs);
     });
 }
 
 fn rayon(criterion: &mut Criterion, rounds: u64, job: &Job) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(POOL_THREADS);
-    let pool = pool.build().expect("there is room for four threads");
+    let pool = pool.build().expect("four threads can be started");
     let (answers, done) = bounded::<Done>(1);
     measure(criterion, rounds, "rayon spawn, 4 threads", || {
         let (job, answers) = (job.clone(), answers.clone());
-        pool.spawn(move || answers.send(job.compute()).expect("somebody waits for it"));
+        pool.spawn(move || answers.send(job.compute()).expect("the caller waits for the answer"));
         done.recv().expect("the pool answers")
     });
     measure(criterion, rounds, "rayon install, 4 threads", || pool.install(|| job.compute()));

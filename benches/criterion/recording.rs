@@ -1,5 +1,5 @@
-//! What a load generator does for each request beside sending it: when the next one is due, and how
-//! long the last one took.
+//! The work of a load generator for each request beside sending it: when the next request is due, and
+//! how a latency is recorded.
 
 mod settings;
 
@@ -19,7 +19,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// When the next request is due, of one thread and of one of four.
+/// When the next request of a thread is due, for a single thread and for one of four.
 fn schedules(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("schedule");
     group.throughput(Throughput::Elements(1));
@@ -37,11 +37,11 @@ fn schedules(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// How a latency is kept: in a histogram of two or three digits, and in the series in order of time.
+/// Recording a latency: in a histogram of two or three digits, and in the series in order of time.
 fn recording(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("record a latency");
     group.throughput(Throughput::Elements(1));
-    // Spread over three decades by a multiplicative generator, so that no branch is learnt.
+    // A multiplicative generator spreads them over three decades, so that no branch is predictable.
     let spread = |at: usize| 10_000_u64 << (((at * 2_654_435_761) >> 7) % 11);
     let values: Vec<u64> = (0..VALUES).map(spread).collect();
     for digits in [2, 3] {

@@ -1,14 +1,14 @@
-//! One client's turn with each concurrency model, over loopback: a round trip on a connection that
-//! stays, a connection of its own for one request, and sixteen requests in one write.
+//! One client with each concurrency model, over loopback: a round trip on a connection that stays, a
+//! connection for one request, and sixteen requests in one write.
 //!
-//! Each model is a fresh process with one client that blocks until it has its replies. Both ends run
-//! where the kernel puts them.
+//! Each model is a fresh process with one client that blocks until it has its replies. The kernel
+//! chooses the processors of both ends.
 //!
-//! On an idle machine with two or more processors this measures waking up more than it measures
-//! servers: the two ends run on different processors, each goes to sleep while the other works,
-//! and under a hypervisor waking a sleeping processor takes ten times as long as all the rest of
-//! the round trip. What the models differ in here is how often a reply wakes somebody on its way.
-//! One client at a time says nothing of concurrency: that is what `c10k run` measures.
+//! On an idle machine with two or more processors this measures wake-ups more than servers. The two
+//! ends run on different processors, and each sleeps while the other works. Under a hypervisor, waking
+//! a sleeping processor takes ten times as long as the rest of the round trip. Here models differ in
+//! the number of wake-ups that a reply needs. One client says nothing about concurrency, which
+//! `c10k run` measures.
 
 mod served;
 mod settings;
@@ -52,7 +52,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// A group with every model, each with what a fresh process of it makes `turn` do.
+/// A group with every model, each measured by `turn` with a fresh process of the model.
 fn each_model<F: FnMut()>(
     criterion: &mut Criterion,
     name: &str,
@@ -83,7 +83,7 @@ impl Client {
     }
 
     fn at(address: std::net::SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("it listens");
+        let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_nodelay(true).expect("an option");
         stream.set_read_timeout(Some(DEADLINE)).expect("an option");
         let request = format!("ECHO {TEXT}\n").repeat(BATCH).into_bytes();
@@ -92,12 +92,12 @@ impl Client {
         Self { stream, request, expected, reply }
     }
 
-    /// Sends so many requests at once, and has the replies to all of them.
+    /// Sends this many requests at once, and checks the replies to all of them.
     fn exchange(&mut self, requests: usize) {
         let share = |whole: usize| whole / BATCH * requests;
         let (sent, expected) = (share(self.request.len()), share(self.expected.len()));
-        self.stream.write_all(&self.request[..sent]).expect("it takes requests");
-        self.stream.read_exact(&mut self.reply[..expected]).expect("it answers");
+        self.stream.write_all(&self.request[..sent]).expect("the server takes requests");
+        self.stream.read_exact(&mut self.reply[..expected]).expect("the server answers");
         assert_eq!(self.reply[..expected], self.expected[..expected]);
     }
 }

@@ -1,4 +1,4 @@
-//! A model in a process of its own: this program again, told by its environment what to be.
+//! A model in a process of its own: this program again, with the model in an environment variable.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
@@ -9,7 +9,7 @@ use protocol::Service;
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 use servers::{Config, Server, models};
 
-/// The model that this process is.
+/// The variable that names the model of a server process.
 const VARIABLE: &str = "C10K_BENCH_SERVE";
 
 /// A server that ends when it is dropped.
@@ -26,33 +26,33 @@ impl Served {
             .env(VARIABLE, model)
             .stdout(Stdio::piped())
             .spawn()
-            .expect("it starts");
+            .expect("this program can start again");
         let mut line = String::new();
         let said = process.stdout.take().expect("piped");
-        BufReader::new(said).read_line(&mut line).expect("it says where it listens");
+        BufReader::new(said).read_line(&mut line).expect("the server prints its address");
         Self { process, address: line.trim().parse().expect("an address") }
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // Asked and not killed, so that a model's own processes end too.
+        // A signal that the server handles, so that the model's own processes end too.
         let _ = kill_process(Pid::from_child(&self.process), Signal::TERM);
         let _ = self.process.wait();
     }
 }
 
-/// Whether this process is to be a server.
+/// Whether this process has to be a server.
 pub(crate) fn is_asked_for() -> bool {
     env::var_os(VARIABLE).is_some()
 }
 
-/// Serves until the process that asked for it stops it, or is gone.
+/// Serves until the parent process stops it or ends.
 pub(crate) fn serve() {
     set_parent_process_death_signal(Some(Signal::TERM)).expect("a signal");
     let name = env::var(VARIABLE).expect("a model");
     let model = models::find(&name).expect("a model of the list");
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = Server::bind(model, Config::plain(listen, Service::BENCH)).expect("it binds");
-    server.run(|server| writeln!(io::stdout(), "{}", server.address)).expect("it serves");
+    let server = Server::bind(model, Config::plain(listen, Service::BENCH)).expect("a free port");
+    server.run(|server| writeln!(io::stdout(), "{}", server.address)).expect("the server runs");
 }

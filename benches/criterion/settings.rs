@@ -1,4 +1,4 @@
-//! How long the benchmarks of criterion measure, unless the command line says otherwise.
+//! How long the criterion benchmarks measure, unless the command line says otherwise.
 #![allow(dead_code, reason = "every benchmark uses its own part of this")]
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ pub(crate) fn criterion() -> Criterion {
     measuring(50, Duration::from_millis(500), Duration::from_secs(2))
 }
 
-/// So many samples, after a warm-up, in so much time.
+/// This many samples in this time, after a warm-up.
 pub(crate) fn measuring(samples: usize, warmup: Duration, time: Duration) -> Criterion {
     Criterion::default()
         .sample_size(samples)

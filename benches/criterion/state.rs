@@ -1,14 +1,14 @@
-//! What one step of a session costs in each home that needs no other process, and how a table gets on
-//! with threads.
+//! The cost of one step of a session in each home of its state that needs no other process, and how a
+//! table performs with several threads.
 //!
-//! `step` is one step by one thread with nobody beside it: the parts that the home adds to the
-//! arithmetic are what `connection` leaves. A session of a thousand steps is begun anew when it has
-//! ended, so every home pays for a beginning now and then.
+//! `step` is one step by a single thread. `connection` is nearly the arithmetic alone, so the rest of
+//! another figure is the cost of that home. A session has a thousand steps and is then begun anew, so
+//! every home pays for a beginning now and then.
 //!
-//! `threads` has 1, 2, 4 and 8 threads take steps of one table at once, each of sessions of its own,
-//! which is the best that a lock can hope for. The figure is time for each step of each thread:
-//! where it stays the same, threads do not disturb each other; on a machine with fewer processors
-//! than threads it grows with the threads in any case, so compare layouts and not numbers of threads.
+//! With `threads`, 1, 2, 4 and 8 threads take steps in one table at once. Each has sessions of its own,
+//! which is the best case of a lock. The figure is the time per step of each thread. If it stays the
+//! same, threads do not disturb each other. On a machine with fewer processors than threads it always
+//! grows with the threads, so compare layouts and not numbers of threads.
 
 mod settings;
 
@@ -27,7 +27,7 @@ const STEPS: u32 = 1000;
 const TTL: Duration = Duration::from_secs(3600);
 const HISTORIES: [usize; 3] = [0, 1024, 16 * 1024];
 const THREADS: [usize; 4] = [1, 2, 4, 8];
-/// Sessions that are there already, so that a lookup is one among many.
+/// Sessions that are already in the table, so that a lookup is one among many.
 const OTHERS: usize = 10_000;
 
 fn main() {
@@ -82,7 +82,7 @@ impl SessionClient {
         self.at = (self.at + 1) % STEPS;
         match added.reference {
             Reference::Nothing => {}
-            // As text, which is what comes in the next request; written over the last one.
+            // As text, as in the next request; it overwrites the last reference.
             Reference::Id(id) => {
                 self.reference.resize(16, 0);
                 for (at, digit) in self.reference.iter_mut().rev().enumerate() {
@@ -126,6 +126,6 @@ fn together(criterion: &mut Criterion, name: &str, threads: usize, table: &Table
             })
         });
     });
-    // Each repetition leaves a session of each thread behind.
+    // Each repetition adds a session of each thread to the table.
     group.finish();
 }

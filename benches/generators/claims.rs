@@ -1,5 +1,4 @@
-//! What is claimed of our generator, and what the pairs make of it. A pair is two runs of one round, one right after
-//! the other.
+//! The claims for our generator, and the verdict of the pairs on each. A pair is two runs of one round, close together.
 
 use c10k::statistics::claim::{Answer, Claim};
 use c10k::statistics::{Interval, median};
@@ -9,21 +8,21 @@ use serde::Serialize;
 use crate::runs::Run;
 use crate::work::Work;
 
-/// Whose claims these are: what `--engine auto` takes.
+/// The generator that the claims are about: the engine that `--engine auto` takes.
 pub(crate) const OURS: &str = "c10k epoll";
 pub(crate) const WRK: &str = "wrk";
 pub(crate) const LEAST: &str = "C, closed";
-/// Never sleeps.
+/// The C client that never sleeps.
 pub(crate) const SPINNING: &str = "C, spinning";
 
 pub(crate) const CONNECTIONS: [usize; 2] = [50, 1_000];
 
-/// Less than this off its own median, a run is one as usual.
+/// A run that differs by less than this share from the median of its side is not unusual.
 const USUAL: f64 = 0.03;
-/// More than this is worth a word.
+/// From this share on, a miss mentions the steal.
 const STEAL_WORTH: f64 = 0.01;
 
-/// What is compared.
+/// The compared figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Figure {
@@ -36,7 +35,7 @@ pub(crate) enum Figure {
 }
 
 impl Figure {
-    /// A figure of one run in nanoseconds: of both kinds of cost it is the cost.
+    /// The figure of one run in nanoseconds; for requests per CPU-second, it is the CPU per request.
     fn of(self, run: &Run) -> Option<f64> {
         match self {
             Self::RequestsPerCpu | Self::CpuPerRequest => Some(run.cpu_per_request_ns()),
@@ -60,7 +59,7 @@ impl Figure {
 /// One claim.
 struct Demand {
     theirs: &'static str,
-    /// `None`: the open loop.
+    /// The connections of a closed loop; `None` is the open loop.
     closed: Option<usize>,
     figure: Figure,
     claim: Claim,
@@ -70,7 +69,7 @@ const fn closed(connections: usize, theirs: &'static str, figure: Figure, claim:
     Demand { theirs, closed: Some(connections), figure, claim }
 }
 
-/// All of them.
+/// All claims.
 const DEMANDS: [Demand; 5] = [
     closed(CONNECTIONS[0], WRK, Figure::RequestsPerCpu, Claim::AtLeast(1.3)),
     closed(CONNECTIONS[1], WRK, Figure::RequestsPerCpu, Claim::AtLeast(1.3)),
@@ -98,18 +97,18 @@ impl Demand {
     }
 }
 
-/// What the pairs make of a claim.
+/// The verdict of the pairs on a claim.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Verdict {
     pub(crate) what: String,
     pub(crate) claim: Claim,
     pub(crate) pairs: usize,
     pub(crate) median: Option<f64>,
-    /// Where the true median is, at 95 %.
+    /// The 95 % interval of the median.
     pub(crate) interval: Option<Interval>,
-    /// `None` of no pairs.
+    /// `None` without pairs.
     pub(crate) answer: Option<Answer>,
-    /// The pairs in which it does not hold.
+    /// The pairs in which the claim does not hold.
     pub(crate) misses: Vec<Miss>,
 }
 
@@ -122,7 +121,7 @@ pub(crate) struct Miss {
     pub(crate) why: String,
 }
 
-/// Whether every reply that our generator had was right, in all runs.
+/// The replies to our generator in all runs: how many were right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Replies {
     pub(crate) runs: usize,
@@ -139,7 +138,7 @@ pub(crate) fn replies(runs: &[Run]) -> Replies {
     }
 }
 
-/// All claims about work that was measured at all.
+/// Verdicts on all claims about work that was measured.
 pub(crate) fn judge(runs: &[Run]) -> Vec<Verdict> {
     let asked = |demand: &&Demand| runs.iter().any(|run| demand.is_of(run.work));
     DEMANDS.iter().filter(asked).map(|demand| judge_one(demand, runs)).collect()
@@ -188,7 +187,7 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// Both figures, each beside the median of its own side: the side that is away from it is why the pair is.
+    /// Both figures, each with its distance from the median of its side. The side that is further off is the cause.
     fn why(&self, medians: [f64; 2]) -> String {
         let off = [0, 1].map(|side| self.sides[side].1 / medians[side] - 1.0);
         let mut parts: Vec<String> = [0, 1]
@@ -206,7 +205,7 @@ impl Pair<'_> {
         }
         let further = usize::from(off[1].abs() > off[0].abs());
         parts.push(if off[further].abs() < USUAL {
-            "both are as usual: the medians are this close".into()
+            "neither run is unusual: the medians themselves are close to the limit".into()
         } else {
             format!("the unusual run is that of {}", self.sides[further].0.client)
         });

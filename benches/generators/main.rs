@@ -1,20 +1,19 @@
-//! Our load generator beside others, all against the same server.
+//! Compares our load generator with others, all against the same server.
 //!
-//! - closed loop at 50 and 1,000 connections: requests a second, and CPU of the client for each
-//! - open loop at half of what ours reached in a closed one: the latencies that each tells of one and the same server,
-//!   beside a C program that never sleeps
+//! - closed loop at 50 and 1,000 connections: requests per second, and client CPU per request
+//! - open loop at half of what ours reaches in a closed loop: the latencies that each reports for the same server,
+//!   compared with those of a C program that never sleeps
 //! - a connection for each request
 //!
-//! Which generators there are, how each is run and how it is read is in `peers.toml`; what is claimed of ours is in
-//! `claims.rs`.
+//! `peers.toml` has the generators, how each is run, and how its output is read. `claims.rs` has the claims for ours.
 //!
-//! Every generator is one process on one processor, the server is on another. What a generator costs is the CPU time
-//! of its whole process, start and end included, over the requests that it says were answered: all are measured from
-//! outside, alike. Rounds are interleaved. Those that a claim is about run one right after the other, in an order that
-//! turns by one from round to round; so do the others, after them. Ratios are of the same round.
+//! Every generator is one process on one processor; the server is on another. The cost of a generator is the CPU time
+//! of its whole process, start and end included, over the requests that it reports as answered. It is measured from
+//! outside, in the same way for all. In each round, the generators that a claim is about run one right after the other,
+//! in an order that rotates by one from round to round; the others follow in the same way. Each ratio is of one round.
 //!
-//! `--quick` looks only whether all of it works: one round of a second with few connections, and no claim is judged.
-//! It runs in any build.
+//! `--quick` only checks that everything works: one round of a second with few connections, and no claim is judged. It
+//! runs in any build.
 
 mod claims;
 mod peers;
@@ -42,9 +41,9 @@ use support::conditions::{self, Common, Conditions, publish};
 use support::process::build_c;
 use work::Work;
 
-/// Our load generator beside others.
+/// Compares our load generator with others.
 ///
-/// Ends with 0 if all claims hold that were asked for, with 1 if one does not, with 4 if one could not be judged here.
+/// The exit code is 0 if all requested claims hold, 1 if one does not, and 4 if one could not be judged here.
 #[derive(Debug, Parser)]
 #[command(name = "generators")]
 struct Args {
@@ -57,26 +56,26 @@ struct Args {
     /// Only these kinds of work: closed, open, connection-per-request
     #[arg(long, value_delimiter = ',')]
     works: Vec<String>,
-    /// Only these generators, by name; once for each, as names have commas
+    /// Only this generator, by name; give it once for each generator
     #[arg(long, value_name = "NAME")]
     client: Vec<String>,
     /// Only the generators that a claim is about
     #[arg(long, conflicts_with = "client")]
     claims: bool,
-    /// What they load: nginx, or one of our models by name
+    /// The server: nginx, or one of our models by name
     #[arg(long, default_value = "nginx")]
     server: String,
-    /// Only whether it works, in seconds: no claim is judged
+    /// Only check that everything works, in seconds; no claim is judged
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
     common: Common,
 }
 
-/// Those that a claim is about: they run side by side.
+/// The generators that a claim is about; they run one right after the other.
 const SIDES: [&str; 4] = [WRK, OURS, LEAST, SPINNING];
 
-/// What is enough to see whether it works.
+/// The load of `--quick`.
 const QUICK_CONNECTIONS: usize = 4;
 const QUICK_RATE_PER_S: u64 = 500;
 
@@ -101,7 +100,7 @@ struct Record {
 #[derive(Serialize)]
 struct Client {
     name: String,
-    /// What it calls itself.
+    /// The first line that it prints about its version.
     version: String,
     unchecked: String,
 }
@@ -117,13 +116,16 @@ fn main() -> Result<ExitCode> {
     let server = match (&*args.server, has_nginx()) {
         ("nginx", false) if args.quick => "epoll",
         ("nginx", false) => {
-            conditions::skip("generators", "there is no nginx; name a model with --server epoll")?;
+            conditions::skip(
+                "generators",
+                "nginx is not installed; install it, or name a model as in --server epoll",
+            )?;
             return Ok(ExitCode::from(4));
         }
         (server, _) => server,
     };
     support::raise_descriptor_limit();
-    let folder = tempfile::tempdir().context("no folder for the C clients")?;
+    let folder = tempfile::tempdir().context("cannot make a folder for the C clients")?;
     build_c("generators/c/closed_client.c", folder.path());
     build_c("generators/c/spinning_client.c", folder.path());
 
@@ -187,7 +189,7 @@ fn wanted<'a>(args: &Args, all: &'a [Peer]) -> Result<Vec<&'a Peer>> {
     Ok(all.iter().filter(is_wanted).collect())
 }
 
-/// Those that a claim is about, then the others, each turned by this many.
+/// The generators that a claim is about, then the others; each group is rotated by this many.
 fn turned<'a>(peers: &[&'a Peer], by: usize) -> Vec<&'a Peer> {
     let (mut sides, mut others): (Vec<&Peer>, Vec<&Peer>) =
         peers.iter().partition(|peer| SIDES.contains(&&*peer.name));
@@ -202,7 +204,7 @@ fn turned<'a>(peers: &[&'a Peer], by: usize) -> Vec<&'a Peer> {
 fn works(args: &Args, bench: &Bench, all: &[Peer]) -> Result<Vec<Work>> {
     let kinds = ["closed", "open", "connection-per-request"];
     for kind in &args.works {
-        ensure!(kinds.contains(&&**kind), "there is no work {kind}, but {}", kinds.join(", "));
+        ensure!(kinds.contains(&&**kind), "no kind of work {kind}: there is {}", kinds.join(", "));
     }
     let wanted = |kind: &str| args.works.is_empty() || args.works.iter().any(|k| k == kind);
     if args.quick {
@@ -220,10 +222,10 @@ fn works(args: &Args, bench: &Bench, all: &[Peer]) -> Result<Vec<Work>> {
         works.extend(CONNECTIONS.map(|connections| Work::Closed { connections }));
     }
     if wanted("open") {
-        // Half of what a closed loop of ours reaches.
+        // Half of what ours reaches in a closed loop.
         let ours = all.iter().find(|peer| peer.name == OURS).context("ours is in the table")?;
         let capacity = bench.run(ours, Work::Closed { connections }, 0)?.told.requests_per_s;
-        // In whole thousands, by way of a whole number of nanoseconds.
+        // Rounded up to whole thousands. `ns` only turns the number into an integer.
         let half = ns(Duration::from_secs_f64(capacity / 2.0 / 1e9));
         works.push(Work::Open { connections, rate_per_s: half.div_ceil(1_000) * 1_000 });
     }

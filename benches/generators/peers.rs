@@ -1,4 +1,4 @@
-//! The table of generators, `peers.toml`: how each is run and how what it prints is read.
+//! The table of generators, `peers.toml`: how each is run, and how its output is read.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,14 +12,14 @@ use crate::support::process;
 use crate::work::{Job, Told, Work};
 
 const TABLE: &str = include_str!("peers.toml");
-/// More requests than any run has, for those that must be told a number.
+/// More requests than any run makes, for generators that need a number.
 const REQUESTS_MAX: u64 = 10_000_000;
 
 /// A load generator.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) name: String,
-    /// How it comes onto a machine.
+    /// How to install it.
     pub(crate) get: String,
     /// What it does not check.
     pub(crate) unchecked: String,
@@ -33,13 +33,13 @@ pub(crate) struct Peer {
 /// Whether a generator can take part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Presence {
-    /// What it calls itself.
+    /// Its version.
     Here(String),
-    /// Why not.
+    /// Why it cannot.
     Absent(String),
 }
 
-/// The table as it is written.
+/// The table as in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
@@ -48,7 +48,7 @@ struct Table {
     peer: Vec<Row>,
 }
 
-/// A row as it is written. What is in no field here is how its output is read.
+/// A row as in the file. The fields without a name here say how the output is read.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Row {
@@ -64,12 +64,12 @@ struct Row {
     reading: toml::Table,
 }
 
-/// All of them, in the order of the table.
+/// All generators, in the order of the table.
 pub(crate) fn all() -> Result<Vec<Peer>> {
     read(TABLE).context("benches/generators/peers.toml")
 }
 
-/// Reads a table, and refuses a row that could not be run or read.
+/// Reads a table. A row whose commands or places are wrong is an error.
 pub(crate) fn read(text: &str) -> Result<Vec<Peer>> {
     let Table { short, peer } = toml::from_str(text)?;
     let peers: Result<Vec<Peer>> = peer
@@ -117,7 +117,10 @@ impl Peer {
         };
         for command in peer.commands() {
             words(command, Some(&nowhere), Path::new("c"))?;
-            ensure!(peer.reading.is_complete(), "it is not said how what it prints is read");
+            ensure!(
+                peer.reading.is_complete(),
+                "the row does not say where the replies and their rate or time are"
+            );
         }
         Ok(peer)
     }
@@ -129,7 +132,7 @@ impl Peer {
             .map(|it| &**it)
     }
 
-    /// What to run for this job, if it can do it; C programs are in `folder`.
+    /// The command for this job, if the generator can do it; C programs are in `folder`.
     pub(crate) fn command(&self, job: &Job, folder: &Path) -> Result<Option<Command>> {
         let command = match job.work {
             Work::Closed { .. } => &self.closed,
@@ -141,29 +144,29 @@ impl Peer {
         Ok(words.map(|words| command_of(&words)))
     }
 
-    /// The figures of what it printed.
+    /// The figures in its output.
     pub(crate) fn read(&self, printed: &str) -> Result<Told> {
         let told = self.reading.read(printed);
         let told = told.with_context(|| format!("{} printed {printed}", self.name))?;
-        ensure!(told.requests > 0, "{} had no reply: {printed}", self.name);
+        ensure!(told.requests > 0, "{} got no reply: {printed}", self.name);
         Ok(told)
     }
 
-    /// What it calls itself, or why it cannot take part.
+    /// Its version, or why it cannot take part.
     pub(crate) fn presence(&self, folder: &Path) -> Result<Presence> {
         let Some(first) = self.commands().next() else {
             return Ok(Presence::Absent(format!(
-                "the table does not say how it is run; to be had: {}",
+                "the table does not say how to run it; to get it: {}",
                 self.get
             )));
         };
         let asked = match &self.version {
             Some(version) => words(version, None, folder)?,
-            // Without arguments it says how it is used, which shows that it is here.
+            // Without arguments it prints its usage, which shows that it is installed.
             None => words(first.split(' ').next().unwrap_or(first), None, folder)?,
         };
         let Ok(output) = command_of(&asked).output() else {
-            return Ok(Presence::Absent(format!("not installed; to be had: {}", self.get)));
+            return Ok(Presence::Absent(format!("not installed; to get it: {}", self.get)));
         };
         if self.version.is_none() {
             return Ok(Presence::Here(self.name.clone()));
@@ -180,7 +183,7 @@ fn command_of(words: &[String]) -> Command {
     command
 }
 
-/// The words of a command, with what its names stand for. Without a job only programs have names.
+/// The words of a command, with its names replaced by their values. Without a job, only programs have names.
 fn words(command: &str, job: Option<&Job>, folder: &Path) -> Result<Vec<String>> {
     let mut names =
         vec![("c10k", process::C10K.to_string()), ("c", folder.to_string_lossy().into_owned())];
@@ -201,15 +204,15 @@ fn words(command: &str, job: Option<&Job>, folder: &Path) -> Result<Vec<String>>
             ("cpu", cpu.to_string()),
         ]);
     }
-    let words = shlex::split(command).with_context(|| format!("no shell would split {command}"))?;
-    ensure!(!words.is_empty(), "a command has at least one word");
+    let words = shlex::split(command).with_context(|| format!("unbalanced quotes in {command}"))?;
+    ensure!(!words.is_empty(), "a command is empty");
     let mut filled = Vec::with_capacity(words.len());
     for mut word in words {
         for (name, text) in &names {
             word = word.replace(&format!("{{{name}}}"), text);
         }
         if word.contains(['{', '}']) {
-            bail!("{word} of {command} is not known");
+            bail!("unknown name in {word} of {command}");
         }
         filled.push(word);
     }

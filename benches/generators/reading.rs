@@ -1,4 +1,4 @@
-//! What a generator printed, read as its row of the table says.
+//! Reads the output of a generator as its row of the table says.
 
 use anyhow::{Context, Result, bail, ensure};
 use c10k::document::{Distribution, Trial};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::work::Told;
 
-/// Where in it each figure is; `peers.toml` says how a place is written.
+/// Where each figure is in the output; `peers.toml` explains how a place is written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Reading {
@@ -26,11 +26,11 @@ pub(crate) struct Reading {
     trial: bool,
 }
 
-/// A place in what is printed.
+/// A place in the output.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 enum Place {
-    /// The first group of what matches first.
+    /// The group of the first match.
     Pattern(Regex),
     /// A pointer into JSON.
     Pointer(String),
@@ -49,7 +49,7 @@ impl TryFrom<String> for Place {
     }
 }
 
-/// What a time is in that has no unit behind it.
+/// The unit of times that are printed without one.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Unit {
@@ -82,12 +82,12 @@ impl Unit {
 }
 
 impl Reading {
-    /// Whether it is said where the replies are and how long they took.
+    /// Whether it has the place of the replies, and that of their rate or time.
     pub(crate) fn is_complete(&self) -> bool {
         self.trial || self.replies.is_some() && (self.rate.is_some() || self.elapsed.is_some())
     }
 
-    /// The figures of what was printed.
+    /// The figures in the output.
     pub(crate) fn read(&self, printed: &str) -> Result<Told> {
         if self.trial {
             return trial(printed);
@@ -119,7 +119,7 @@ impl Reading {
     }
 }
 
-/// Text, and what it is as JSON if it is that.
+/// Output as text and, if it is JSON, parsed.
 struct Printed<'a> {
     text: &'a str,
     json: Option<Value>,
@@ -130,7 +130,7 @@ impl<'a> Printed<'a> {
         Self { text, json: serde_json::from_str(text).ok() }
     }
 
-    /// What is at a place, as text; of several the sum. `None` where nothing is.
+    /// The text at a place, or the sum of several numbers; `None` if the place is empty.
     fn at(&self, place: &Place) -> Result<Option<String>> {
         let pointer = match place {
             Place::Pattern(pattern) => {
@@ -139,7 +139,7 @@ impl<'a> Printed<'a> {
             }
             Place::Pointer(pointer) => pointer,
         };
-        let json = self.json.as_ref().context("it is not JSON")?;
+        let json = self.json.as_ref().context("the output is not JSON")?;
         let Some(start) = pointer.strip_suffix('*') else {
             return Ok(json
                 .pointer(pointer)
@@ -169,16 +169,16 @@ impl<'a> Printed<'a> {
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let unit = match &text[digits.len()..] {
             "" => unit,
-            name => Unit::of(name).with_context(|| format!("no unit of time: {text}"))?,
+            name => Unit::of(name).with_context(|| format!("not a unit of time: {text}"))?,
         };
         match digits.parse::<f64>() {
             Ok(number) => Ok(Some(number * unit.ns())),
-            Err(error) => bail!("no time: {text}: {error}"),
+            Err(error) => bail!("not a time: {text}: {error}"),
         }
     }
 }
 
-/// Ours.
+/// The figures of a trial that our generator printed.
 fn trial(printed: &str) -> Result<Told> {
     let trial: Trial = serde_json::from_str(printed)?;
     let of = |distribution: &Distribution, q: f64| {

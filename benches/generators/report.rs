@@ -1,4 +1,4 @@
-//! What came of it: the claims, then tables.
+//! The report: the claims, then tables.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ pub(crate) fn exit_code(record: &Record) -> ExitCode {
     if unsure { ExitCode::from(4) } else { ExitCode::SUCCESS }
 }
 
-/// The claims, a table for each kind of work, and what to know when reading them.
+/// The claims, a table for each kind of work, the conditions, and what was not measured.
 pub(crate) fn text(record: &Record) -> String {
     let mut text = claims(record);
     let mut works: Vec<Work> = Vec::new();
@@ -62,7 +62,7 @@ pub(crate) fn text(record: &Record) -> String {
 
 fn claims(record: &Record) -> String {
     if record.quick {
-        return "So little shows that it works. No claim is judged by it.\n\n".into();
+        return "This quick run only shows that everything works. No claim was judged.\n\n".into();
     }
     let mut text = String::new();
     let Replies { runs, right, not_right } = record.replies;
@@ -94,16 +94,16 @@ fn claim(verdict: &Verdict) -> String {
         Some(Answer::Holds) => "holds".to_string(),
         Some(Answer::DoesNotHold) => "does not hold".into(),
         Some(Answer::CannotBeTold { pairs: Some(pairs) }) => {
-            format!("cannot be told; about {pairs} pairs would tell")
+            format!("undecided; about {pairs} pairs would decide it")
         }
-        Some(Answer::CannotBeTold { pairs: None }) => "cannot be told".into(),
-        None => return format!("{what}, {limit}: cannot be told, there is no pair"),
+        Some(Answer::CannotBeTold { pairs: None }) => "undecided".into(),
+        None => return format!("{what}, {limit}: not judged, because there is no pair"),
     };
     let median = median.map_or("-".into(), |median| format!("{median:.3}"));
     let interval = interval
         .map_or("no interval".into(), |Interval { low, high }| format!("[{low:.3}, {high:.3}]"));
     let met = pairs - misses.len();
-    format!("{what}, {limit}: {median} {interval}: {answer}; so in {met} of {pairs} pairs")
+    format!("{what}, {limit}: {median} {interval}: {answer}; met in {met} of {pairs} pairs")
 }
 
 fn title(work: Work) -> String {
@@ -155,8 +155,8 @@ fn table(work: Work, runs: &[&Run]) -> Table {
 fn closed_row(own: &[&Run], all: &[&Run]) -> Vec<String> {
     let ratio =
         against(own, all, WRK, |own, other| other.cpu_per_request_ns() / own.cpu_per_request_ns());
-    // Little: what is in flight is the rate times the mean time. A client that tells of less than
-    // it has connections hides waiting.
+    // Little's law: the number in flight is the rate times the mean latency. If it is less than the
+    // number of connections, the latencies leave waiting out.
     let in_flight = |run: &Run| run.told.mean_ns.map(|mean| run.told.requests_per_s * mean / 1e9);
     let server_cost = |run: &Run| Some(as_f64(run.server_cpu_ns) / as_f64(run.told.requests));
     vec![

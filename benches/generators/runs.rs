@@ -1,4 +1,4 @@
-//! Runs of generators: each against a fresh server, what it said, and what it cost.
+//! Runs each generator against a fresh server: what it reported, and what it cost.
 
 use std::io::Read;
 use std::path::Path;
@@ -60,7 +60,7 @@ impl Bench<'_> {
         Ok(peer.command(&self.job(work, nowhere), self.folder)?.is_some())
     }
 
-    /// All work once. A run that fails is named, and the others go on.
+    /// Does all work once. A run that fails is recorded, and the others go on.
     pub(crate) fn round(
         &self,
         round: u32,
@@ -92,7 +92,7 @@ impl Bench<'_> {
         let server = TargetServer::start(self.server, self.server_cpu)?;
         let mut command = peer
             .command(&self.job(work, server.address), self.folder)?
-            .context("it cannot do that")?;
+            .context("the generator cannot do this kind of work")?;
         let (ticks, begun) = (machine::steal_and_total_ticks(), Instant::now());
         let before = accounts::cpu_now(server.pid());
         let (output, cpu) = self.to_end(&mut command)?;
@@ -118,11 +118,11 @@ impl Bench<'_> {
         child.stderr.take().expect("it was asked for").read_to_string(&mut errors)?;
         let pid = i32::try_from(child.id()).expect("process ids fit");
         let id = WaitId::Pid(Pid::from_raw(pid).context("a process has a number")?);
-        // Its clock can be read for as long as nobody has taken note of its end.
+        // The CPU clock of an ended process can be read until it is reaped.
         waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
         let cpu = accounts::cpu_now(pid);
         let status = child.wait()?;
-        // Exit 4 is ours for a result that its own checks do not trust; the table has it all the same.
+        // Our generator exits with 4 if a check of its result failed; the table has that result too.
         ensure!(status.success() || status.code() == Some(4), "{status}: {errors}");
         ensure!(!cpu.is_zero(), "its CPU clock did not move");
         Ok((output, cpu))

@@ -1,4 +1,4 @@
-//! The server that all generators load: nginx if it is there, one of our models if not or if asked.
+//! The server that all generators load: nginx, or one of our models.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -17,7 +17,7 @@ const START_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct TargetServer {
     what: What,
     pub(crate) address: SocketAddr,
-    // After what runs in it.
+    // Last, so that it is dropped after the server that runs in it.
     _folder: tempfile::TempDir,
 }
 
@@ -29,7 +29,7 @@ enum What {
 impl TargetServer {
     /// Starts `nginx`, or the model of this name, on one processor.
     pub(crate) fn start(name: &str, cpu: usize) -> Result<Self> {
-        let folder = tempfile::tempdir().context("no folder for the server")?;
+        let folder = tempfile::tempdir().context("cannot make a folder for the server")?;
         if name == "nginx" {
             let (child, address) = nginx(folder.path(), cpu)?;
             return Ok(Self { what: What::Nginx(child), address, _folder: folder });
@@ -52,7 +52,7 @@ impl TargetServer {
 impl Drop for TargetServer {
     fn drop(&mut self) {
         if let What::Nginx(child) = &mut self.what {
-            // One process: there is no worker that could be left behind.
+            // nginx is one process here, so no worker is left behind.
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -61,7 +61,7 @@ impl Drop for TargetServer {
 
 /// One process that answers every request from memory, as `return` does, and logs nothing.
 fn nginx(folder: &Path, cpu: usize) -> Result<(Child, SocketAddr)> {
-    // Somebody else might take the port in between; then nginx says so and the benchmark ends.
+    // Another process might take the port meanwhile; then nginx reports it and the run fails.
     let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
     let config = format!(
         "daemon off; master_process off; worker_processes 1; pid nginx.pid; error_log stderr crit;\n\
@@ -85,7 +85,7 @@ fn nginx(folder: &Path, cpu: usize) -> Result<(Child, SocketAddr)> {
         }
         if begun.elapsed() > START_MAX {
             let _ = child.kill();
-            bail!("nginx does not listen");
+            bail!("nginx did not listen within {START_MAX:?}");
         }
         thread::sleep(Duration::from_millis(10));
     }

@@ -1,19 +1,19 @@
-//! What is asked of a generator, and what it says of it.
+//! The work of a generator, and the figures that it reports.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// What is asked of a generator.
+/// A kind of load.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum Work {
-    /// Each connection asks again when it has its reply.
+    /// Each connection sends its next request when it has its reply.
     Closed { connections: usize },
-    /// So many requests a second, whatever the server does.
+    /// Requests at this rate, whatever the server does.
     Open { connections: usize, rate_per_s: u64 },
-    /// As `Closed`, with a connection for each request.
+    /// Like `Closed`, with a new connection for each request.
     ConnectionPerRequest { connections: usize },
 }
 
@@ -27,26 +27,26 @@ impl Work {
     }
 }
 
-/// A run of a generator: what, how long, against whom, on which processor.
+/// A run of a generator: its work, duration, server and processor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Job {
     pub(crate) work: Work,
-    /// In whole seconds, as some take no other.
+    /// In whole seconds, because some generators take nothing else.
     pub(crate) time: Duration,
     pub(crate) at: SocketAddr,
     pub(crate) cpu: usize,
 }
 
-/// What a generator said of a run.
+/// The figures that a generator reported for a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Told {
-    /// Requests that were answered well.
+    /// Requests that were answered correctly.
     pub(crate) requests: u64,
     pub(crate) failed: u64,
     pub(crate) requests_per_s: f64,
     pub(crate) mean_ns: Option<f64>,
     pub(crate) p50_ns: Option<f64>,
     pub(crate) p99_ns: Option<f64>,
-    /// Ours: lateness at p99.9, which no other tells.
+    /// Send lag at p99.9, which only our generator reports.
     pub(crate) lag_p999_ns: Option<f64>,
 }

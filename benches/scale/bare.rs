@@ -1,6 +1,6 @@
-//! The least that can be at the other end: a process that holds accepted connections and does
-//! nothing else. Both of its connections' ends cost the kernel the same, so half of what they
-//! cost together is the client's end, which is taken off what the models' connections cost.
+//! A minimal server: a process that accepts and holds connections and does nothing else. Both ends of
+//! its connections cost the kernel the same. So half of their memory is that of the client's end,
+//! which is subtracted from the memory of the models' connections.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -27,11 +27,11 @@ pub(crate) struct Bare {
     served: Counters,
     /// One end of a connection that was never used.
     pub(crate) end_idle_bytes: f64,
-    /// One end of a connection over which one request and its reply have gone.
+    /// One end of a connection that has carried one request and its reply.
     pub(crate) end_served_bytes: f64,
 }
 
-/// Measures so many connections.
+/// Measures this many connections.
 pub(crate) fn measure(connections: usize, server_cpu: usize, stop: &AtomicBool) -> Result<Bare> {
     let mut command = Command::new(std::env::current_exe()?);
     let server =
@@ -39,10 +39,10 @@ pub(crate) fn measure(connections: usize, server_cpu: usize, stop: &AtomicBool) 
     let mut held = Held::new(server.address, connections, stop);
     let before = Counters::settled()?;
     held.grow(connections)?;
-    ensure!(held.len() == connections, "only {} were accepted", held.len());
+    ensure!(held.len() == connections, "only {} connections were accepted", held.len());
     let idle = Counters::settled()?;
     held.serve()?;
-    ensure!(held.len() == connections, "not all were answered: {:?}", held.refusals);
+    ensure!(held.len() == connections, "not all connections were answered: {:?}", held.refusals);
     let served = Counters::settled()?;
     let end = |after: &Counters| {
         let both = after.slab_bytes.saturating_sub(before.slab_bytes);
@@ -52,8 +52,8 @@ pub(crate) fn measure(connections: usize, server_cpu: usize, stop: &AtomicBool) 
     Ok(Bare { connections, before, idle, served, end_idle_bytes, end_served_bytes })
 }
 
-/// The other process: accepts so many, answers each once in the order in which they came, and
-/// holds them until it is killed.
+/// The other process: accepts this many connections, answers each once in the order of their arrival,
+/// and holds them until it is killed.
 pub(crate) fn serve(connections: usize) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     raise_descriptor_limit();
@@ -65,7 +65,7 @@ pub(crate) fn serve(connections: usize) -> Result<()> {
         streams.push(listener.accept()?.0);
     }
     for stream in &mut streams {
-        answer(stream).context("a connection was not asked")?;
+        answer(stream).context("cannot answer a connection")?;
     }
     loop {
         thread::park();
@@ -75,6 +75,6 @@ pub(crate) fn serve(connections: usize) -> Result<()> {
 fn answer(stream: &mut TcpStream) -> Result<()> {
     let mut line = String::new();
     BufReader::with_capacity(256, &*stream).read_line(&mut line)?;
-    let text = line.strip_prefix("ECHO").context("not an echo")?;
+    let text = line.strip_prefix("ECHO").context("the request is not an ECHO")?;
     Ok(stream.write_all(format!("OK{text}").as_bytes())?)
 }

@@ -1,8 +1,8 @@
-//! A connection for each request: connect, ask once, have the reply, close.
+//! A connection for each request: connect, send one request, receive the reply, close.
 //!
-//! The client closes first, with a reset (SO_LINGER of zero): no end stays in TIME_WAIT, so that
-//! no port is used up, and no later measurement has their leftovers. The server sees an error
-//! where an orderly client would show it the end, which costs it the same calls.
+//! The client closes first, with a reset (SO_LINGER of zero). So no end stays in TIME_WAIT, no port is
+//! used up, and no closed connection disturbs a later measurement. The server sees an error instead of
+//! the end of input, which costs it the same calls.
 
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
@@ -22,9 +22,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::holder::PATIENCE;
 use crate::subject::Subject;
 
-/// Clients at a time: fewer than a pool has workers, and than any listen queue is long.
+/// Clients at a time: fewer than the workers of a pool, and fewer than the shortest listen queue holds.
 pub(crate) const CLIENTS: usize = 32;
-/// Connections before measuring, as a share of the measurement.
+/// The warm-up lasts one part in this many of the measurement.
 const WARMUP_SHARE: u32 = 4;
 const REQUEST: &[u8] = b"ECHO one request, one connection\n";
 const REPLY: &[u8] = b"OK one request, one connection\n";
@@ -34,7 +34,7 @@ const REPLY: &[u8] = b"OK one request, one connection\n";
 pub(crate) struct Churn {
     clients: usize,
     connections: u64,
-    /// Those that ended without their reply.
+    /// Connections that ended without the right reply.
     pub(crate) failed: u64,
     elapsed_ns: u64,
     server_cpu_ns: u64,
@@ -67,12 +67,12 @@ fn server_cpu(server: &crate::support::process::ServerProcess) -> Duration {
     cpu_now(server.process.pid())
 }
 
-/// Clients that each have one connection open, and its request sent.
+/// Clients that each have one open connection, with its request sent.
 struct Clients {
     address: SocketAddr,
     epoll: OwnedFd,
     streams: Vec<TcpStream>,
-    /// Connections that had their reply, and those that ended without.
+    /// Connections that got the right reply, and connections that did not.
     counts: (u64, u64),
 }
 
@@ -87,15 +87,15 @@ impl Clients {
         Ok(clients)
     }
 
-    /// A new connection with its request on the way. Over loopback connecting does not wait for
-    /// the server but only for room in its queue.
+    /// Opens a connection and sends its request. Over loopback, connecting only waits for room in the
+    /// server's queue, not for the server.
     fn ask(&self, number: usize) -> Result<TcpStream> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-        // This bounds connecting too.
+        // This timeout also limits connecting.
         socket.set_write_timeout(Some(PATIENCE))?;
         socket.set_linger(Some(Duration::ZERO))?;
-        socket.connect(&self.address.into()).context("connecting to it")?;
-        // One that is gone already shows when its reply is read.
+        socket.connect(&self.address.into()).context("cannot connect to the server")?;
+        // A connection that has ended already shows when its reply is read.
         let _ = send(&socket, REQUEST, SendFlags::NOSIGNAL);
         epoll::add(&self.epoll, &socket, EventData::new_u64(number as u64), EventFlags::IN)?;
         Ok(socket.into())
@@ -109,7 +109,7 @@ impl Clients {
             ensure!(!subject.is_stopped(), "interrupted");
             events.clear();
             match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&patience)) {
-                Ok(0) => bail!("none of {CLIENTS} clients had a reply in {} s", PATIENCE.as_secs()),
+                Ok(0) => bail!("none of {CLIENTS} clients got a reply in {} s", PATIENCE.as_secs()),
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -120,7 +120,7 @@ impl Clients {
                 } else {
                     self.counts.1 += 1;
                 }
-                // The old one is closed when the new one takes its place.
+                // The assignment closes the old connection.
                 self.streams[number] = self.ask(number)?;
             }
         }
@@ -128,7 +128,7 @@ impl Clients {
     }
 }
 
-/// The reply is shorter than any segment, so that it comes whole.
+/// Whether the reply is right. It is shorter than any segment, so it arrives whole.
 fn is_right(stream: impl AsFd) -> bool {
     let mut reply = [0; 128];
     match recv(stream, &mut reply, RecvFlags::DONTWAIT) {

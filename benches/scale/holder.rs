@@ -1,4 +1,4 @@
-//! Connections that are opened and stay open: asked for nothing, or once for each call.
+//! Connections that stay open: idle, or with one request each per call.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,13 +10,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// Connections opened, or asked, at a time: one by one, poll(2) would look at all the others for
-/// each.
+/// Connections opened, or asked, at a time. One by one, poll(2) would scan all the others for each.
 const BATCH: usize = 100;
-/// A server that does nothing for so long has hung, or serves somebody else.
+/// A server that does nothing for this long hangs, or serves another client.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why connections are not held, and how many.
+/// The number of connections that are not held, by reason.
 pub(crate) type Refusals = BTreeMap<&'static str, u64>;
 
 /// Connections to one server.
@@ -25,12 +24,13 @@ pub(crate) struct Held<'a> {
     stop: &'a AtomicBool,
     streams: Vec<TcpStream>,
     pub(crate) refusals: Refusals,
-    /// How often every connection was asked.
+    /// How many requests every connection has had.
     served: usize,
 }
 
 impl<'a> Held<'a> {
-    /// None yet, with room for so many, so that opening them takes none of this process's memory.
+    /// No connections yet, but room for this many, so that opening them takes no memory of this
+    /// process.
     pub(crate) fn new(address: SocketAddr, room: usize, stop: &'a AtomicBool) -> Self {
         let streams = Vec::with_capacity(room);
         Self { address, stop, streams, refusals: Refusals::new(), served: 0 }
@@ -41,7 +41,7 @@ impl<'a> Held<'a> {
     }
 
     /// Opens connections until there are `n` or the server takes no more, and waits until it has
-    /// accepted them. They are asked for nothing.
+    /// accepted them. They stay idle.
     pub(crate) fn grow(&mut self, n: usize) -> Result<()> {
         while self.len() < n {
             self.look_at_stop()?;
@@ -59,7 +59,7 @@ impl<'a> Held<'a> {
             self.close_from(left);
             self.refuse("never accepted", never);
             self.drop_refused(before);
-            // Some of a batch may be over the limit; with none within it the limit is known.
+            // The limit may lie within a batch. It is reached when a batch adds no connection.
             if self.refused() > refused && (self.len() == before || never > 0) {
                 break;
             }
@@ -67,8 +67,8 @@ impl<'a> Held<'a> {
         Ok(())
     }
 
-    /// Asks every connection once, each for a text of its own, and checks the replies. Those
-    /// without the right one are closed and counted.
+    /// Sends one request over every connection, each with its own text, and checks the replies.
+    /// Connections without the right reply are closed and counted.
     pub(crate) fn serve(&mut self) -> Result<()> {
         self.served += 1;
         let round = self.served;
@@ -93,21 +93,21 @@ impl<'a> Held<'a> {
             }
             let none = answered[first..].iter().all(Result::is_err);
             if none && answered[first..].contains(&Err(NO_REPLY)) {
-                // A server that hangs would take this long for every batch.
+                // If the server hangs, every further batch would take as long.
                 break;
             }
         }
-        answered.resize(self.len(), Err("not asked, since those before had no reply"));
+        answered.resize(self.len(), Err("not asked, because the connections before got no reply"));
         self.keep(&answered);
         Ok(())
     }
 
-    /// Closes all but `n`.
+    /// Closes all connections but `n`.
     pub(crate) fn shrink(&mut self, n: usize) {
         self.close_from(n);
     }
 
-    /// An error when the server has closed one that was idle.
+    /// An error if the server has closed an idle connection.
     pub(crate) fn check_open(&mut self) -> Result<()> {
         let before = self.len();
         self.drop_refused(0);
@@ -134,8 +134,8 @@ impl<'a> Held<'a> {
         Ok(())
     }
 
-    /// Counts and closes those from number `first` on which the server has said something, or
-    /// which it has closed, without having been asked.
+    /// Counts and closes the connections from number `first` on over which the server has sent
+    /// something without a request, and those that it has closed.
     fn drop_refused(&mut self, first: usize) {
         let mut outcomes = vec![Ok(()); first];
         outcomes.extend(self.streams[first..].iter_mut().map(|stream| {
@@ -177,7 +177,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Closing with a reset leaves no port in TIME_WAIT for the next model to step around.
+/// Makes the close a reset, which leaves no port in TIME_WAIT, so the next model has all ports.
 fn reset(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
@@ -185,7 +185,7 @@ fn reset(stream: &TcpStream) {
 const NO_REPLY: &str = "no reply in 5 s";
 
 fn reply(stream: &mut TcpStream, expected: &[u8], deadline: Instant) -> Result<(), &'static str> {
-    // A timeout of zero would mean none.
+    // A timeout of zero is an error.
     let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     let _ = stream.set_read_timeout(Some(left));
     let mut reply = [0; 256];
@@ -200,7 +200,7 @@ fn reply(stream: &mut TcpStream, expected: &[u8], deadline: Instant) -> Result<(
     if &reply[..got] == expected { Ok(()) } else { Err(refusal(&reply[..got])) }
 }
 
-/// What was said instead of the reply.
+/// The reason for which a server sent this instead of the reply.
 fn refusal(said: &[u8]) -> &'static str {
     match said {
         [] => "closed without a reply",
@@ -228,8 +228,8 @@ fn connect_failure(error: &std::io::Error) -> &'static str {
     }
 }
 
-/// Waits while the server takes connections out of its listeners' queues, and returns how many
-/// it has left in them.
+/// Waits while the server takes connections from its listeners' queues, and returns how many are
+/// left there.
 fn wait_until_accepted(port: u16) -> Result<usize> {
     let (mut fewest, mut since) = (usize::MAX, Instant::now());
     loop {
@@ -244,8 +244,8 @@ fn wait_until_accepted(port: u16) -> Result<usize> {
     }
 }
 
-/// Connections that wait to be accepted at this port, of all its listeners. The kernel's table
-/// begins with the listeners, and shows their queue where others show what is to be received.
+/// Connections that wait to be accepted at this port, over all its listeners. The kernel's table
+/// begins with the listeners, and has the length of their queue in the column for bytes to receive.
 fn accept_queue(port: u16) -> Result<usize> {
     const LISTEN: &str = "0A";
     let table = BufReader::new(File::open("/proc/net/tcp")?);

@@ -1,8 +1,8 @@
-//! Whether anything slows down as idle connections grow.
+//! Whether a server slows down as its idle connections grow in number.
 //!
-//! A few connections are in a closed loop beside none, some and many idle ones of the same
-//! server. The way leads up, then down, then up again, so that each round has its own figure
-//! beside none, near in time to the others, and a machine that gets slower favours nobody.
+//! A few connections are in a closed loop beside none, some and many idle ones of the same server.
+//! Rounds lead up, then down, then up again. So each round has its own figure without idle
+//! connections, close in time to the others, and a machine that gets slower favours no level.
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -13,40 +13,40 @@ use crate::support::Spread;
 use crate::support::load::cpu_per_request;
 use crate::support::process::ServerProcess;
 
-/// How many are idle, apart from the most that are asked for.
+/// Numbers of idle connections, besides the highest one, which the command line sets.
 const LEVELS: [usize; 2] = [0, 1_000];
 
-/// What a request costs beside so many idle connections.
+/// The cost of a request beside a number of idle connections.
 #[derive(Debug, Serialize)]
 pub(crate) struct Level {
     pub(crate) idle: usize,
-    /// One of each round.
+    /// One figure per round.
     cpu_per_request_ns: Vec<f64>,
     pub(crate) cpu_ns: Spread,
-    /// Over the figure beside none of the same round.
+    /// Over the figure without idle connections of the same round.
     pub(crate) ratio: Spread,
 }
 
-/// Measures beside all levels up to as many as are asked for, or as a model has room for that
-/// holds fewer.
+/// Measures beside all levels, up to the number asked for, or up to the room of a model that holds
+/// fewer.
 pub(crate) fn measure(
     subject: &Subject<'_>,
     (asked, held): (usize, usize),
     rounds: u32,
 ) -> Result<Vec<Level>> {
-    // All that were asked for were held, maybe as many as it can: the active ones come on top.
+    // A model that held all of them may still have no room for the active connections on top.
     let most = if held < asked { held } else { subject.model.holds_at_most.unwrap_or(usize::MAX) };
     let room = asked.min(most.saturating_sub(ACTIVE));
     let levels: Vec<_> = LEVELS.into_iter().filter(|level| *level < room).chain([room]).collect();
     ensure!(
         room > 0,
-        "it holds {held} at a time, and {ACTIVE} are active: there is no room for idle ones"
+        "the model holds {held} connections, of which {ACTIVE} are active: no room for idle ones"
     );
     let server = subject.start(held)?;
     let mut idle = Held::new(server.address, room, subject.stop);
     let mut costs = vec![Vec::new(); levels.len()];
-    // Not recorded: the first is the one beside none, and would be alone in paying for a server
-    // that has not warmed up.
+    // Not recorded. Otherwise the first level, without idle connections, would include the server's
+    // warm-up.
     subject.closed_loop(&server, ACTIVE, subject.measure / 4).run()?;
     for round in 0..rounds {
         let mut order: Vec<_> = (0..levels.len()).collect();
@@ -71,7 +71,7 @@ pub(crate) fn measure(
     Ok(levels.into_iter().zip(costs).filter_map(describe).collect())
 }
 
-/// Server CPU for a request beside so many idle connections.
+/// Server CPU per request beside `n` idle connections.
 fn beside(
     subject: &Subject<'_>,
     server: &ServerProcess,

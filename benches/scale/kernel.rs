@@ -1,4 +1,4 @@
-//! The system's own counters of what it holds for its processes and their sockets.
+//! The kernel's counters of its memory for processes and their sockets.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use c10k::units::as_f64;
 use procfs::{Current, Meminfo};
 use serde::Serialize;
 
-/// How these counters become a figure for one connection, for the record.
+/// How the figure for one connection follows from these counters, for the record.
 pub(crate) const METHOD: &str = "growth of Slab and KernelStack in /proc/meminfo over the \
     connections, less the client's end: half of what as many connections grow Slab by between \
     two processes that only hold descriptors. Page tables are counted with the process tree's \
@@ -28,7 +28,7 @@ pub(crate) struct Counters {
     pub(crate) tcp_bytes: u64,
     /// TCP sockets that are neither closed nor in TIME_WAIT.
     pub(crate) tcp_sockets: u64,
-    /// What could be had without swapping: the cross-check of everything else.
+    /// Memory that is available without swapping: the cross-check of all others.
     pub(crate) available_bytes: u64,
 }
 
@@ -47,9 +47,9 @@ impl Counters {
         })
     }
 
-    /// The counters once they hardly change any more: sockets that were closed are freed only
-    /// when no processor can be looking at them. Gives up after some seconds, as on a machine
-    /// that does other things they never rest.
+    /// The counters once they hardly change. The kernel frees closed sockets only when no processor
+    /// can be reading them. Gives up after some seconds, because the counters never rest on a machine
+    /// that does other work.
     pub(crate) fn settled() -> Result<Self> {
         const REST_BYTES: u64 = 128 * 1024;
         let deadline = Instant::now() + Duration::from_secs(3);
@@ -67,10 +67,10 @@ impl Counters {
     }
 }
 
-/// Objects in use and their size, by the name of their cache.
+/// Number and size of the objects in use, by the name of their cache.
 pub(crate) type Caches = BTreeMap<String, (u64, u64)>;
 
-/// Objects of one cache that connections have brought.
+/// Objects of one cache that were added by connections.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Objects {
     cache: String,
@@ -78,7 +78,7 @@ pub(crate) struct Objects {
     per_connection: f64,
 }
 
-/// The kernel's caches of objects; only root is shown them.
+/// The kernel's caches of objects; only root may read them.
 pub(crate) fn caches() -> Option<Caches> {
     let text = fs::read_to_string("/proc/slabinfo").ok()?;
     let cache = |line: &str| {
@@ -90,8 +90,8 @@ pub(crate) fn caches() -> Option<Caches> {
     Some(text.lines().filter(|line| !line.starts_with('#')).filter_map(cache).collect())
 }
 
-/// The caches that have grown with the connections: by half an object for each at least, so that
-/// what else the system did is left out.
+/// The caches that have grown by at least half an object per connection. Smaller growth comes from
+/// the rest of the system.
 pub(crate) fn grown(from: &Caches, to: &Caches, connections: usize) -> Vec<Objects> {
     let grown = to.iter().filter_map(|(cache, &(now, object_bytes))| {
         let before = from.get(cache).map_or(0, |(before, _)| *before);
@@ -102,7 +102,7 @@ pub(crate) fn grown(from: &Caches, to: &Caches, connections: usize) -> Vec<Objec
     grown.collect()
 }
 
-/// A figure of the line `TCP: inuse 1 orphan 0 tw 0 alloc 2 mem 0`.
+/// A figure from the line `TCP: inuse 1 orphan 0 tw 0 alloc 2 mem 0`.
 fn of_tcp(sockstat: &str, name: &str) -> u64 {
     let line = sockstat.lines().find(|line| line.starts_with("TCP:")).unwrap_or_default();
     let mut words = line.split(' ').skip_while(|word| *word != name);

@@ -1,4 +1,4 @@
-//! Connections that are all live: every one is asked once a second.
+//! Connections that are all active: each sends one request per second.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use serde::Serialize;
 use crate::subject::Subject;
 use crate::support::load::{Loop, cpu_per_request, rate};
 
-/// Every connection is asked three times.
+/// Time for three requests on every connection.
 const MEASURE: Duration = Duration::from_secs(3);
-/// Connecting so many at once takes a server's acceptor a while.
+/// A server takes a while to accept all connections at once.
 const WARMUP: Duration = Duration::from_secs(3);
 
-/// What became of them.
+/// The outcome for all connections.
 #[derive(Debug, Serialize)]
 pub(crate) struct Live {
     pub(crate) connections: usize,
     /// Open when the load began.
     opened: usize,
-    /// Those that got a correct reply in the measurement.
+    /// Connections that got a correct reply in the measurement.
     pub(crate) served: usize,
-    /// Right replies of the connection that got fewest, and of the one that got most.
+    /// Correct replies of the connection that got fewest, and of the one that got most.
     pub(crate) replies_least: u64,
     replies_most: u64,
     failed: u64,
@@ -31,19 +31,18 @@ pub(crate) struct Live {
     reconnects: u64,
     measured_ns: u64,
     replies_per_s: f64,
-    /// From when a request was due to its reply.
+    /// From the due time of a request to its reply.
     pub(crate) response_p50_ns: u64,
     pub(crate) response_p99_ns: u64,
     cpu_per_request_ns: f64,
-    /// All were open and stayed open, and each was answered twice at least, never wrongly.
+    /// All connections opened and stayed open, and each got at least two replies, all correct.
     pub(crate) all_served: bool,
 }
 
-/// Has every connection of a fresh server asked once a second.
+/// Sends one request per second over every connection of a fresh server.
 ///
-/// Not a closed loop: with thousands that are always waiting for the processor, a model in which one
-/// thread or process accepts for all gives that one a share of thousandths, and most connections would
-/// stay in the kernel's queue.
+/// This is not a closed loop. If thousands of threads or processes always wait for the processor, the one
+/// that accepts gets a share of thousandths, and most connections stay in the kernel's queue.
 pub(crate) fn measure(subject: &Subject<'_>, connections: usize) -> Result<Live> {
     let server = subject.start(connections)?;
     let (outcome, cpu) = Loop {

@@ -1,17 +1,18 @@
-//! Ten thousand connections: whether each model holds them, what they take, how fast they come
-//! and go, and whether they slow down anybody.
+//! Ten thousand connections: whether each model holds them, how much memory they take, how fast they
+//! come and go, and whether idle ones slow down the others.
 //!
-//! For every model, each with a fresh server on the first processor and the client on the second:
+//! Four parts for every model, each with a fresh server on the first processor and the client on the
+//! second:
 //!
-//! - `memory`: connections are opened and left alone, then asked once each; what the server's
-//!   processes and the kernel have grown by
-//! - `live`: all of them asked once a second, every reply checked
+//! - `memory`: connections are opened and stay idle, then send one request each; how much memory the
+//!   server's processes and the kernel have taken for them
+//! - `live`: all of them send one request per second, and every reply is checked
 //! - `churn`: connect, one request, its reply, close
-//! - `idle`: server CPU for a request of a few active connections beside none, 1,000 and all
+//! - `idle`: server CPU per request of a few active connections beside none, 1,000 and all
 //!
-//! A part that cannot be, or that fails, is recorded by name with the reason; the others go on.
+//! A part that cannot run or fails is recorded by name with its reason, and the others go on.
 //!
-//! Not criterion: what is measured happens in other processes, and most of it only once.
+//! It does not use criterion: the measured code runs in other processes, and most of it only once.
 
 mod bare;
 mod churn;
@@ -39,7 +40,7 @@ use bare::Bare;
 use subject::Subject;
 use support::conditions::{Common, Conditions, publish};
 
-/// Ten thousand connections, for every model.
+/// Measures every model with ten thousand connections.
 #[derive(Debug, Parser)]
 #[command(name = "scale")]
 struct Args {
@@ -55,7 +56,7 @@ struct Args {
     /// How often the cost beside idle connections is measured
     #[arg(long, default_value = "3", value_name = "N")]
     rounds: NonZeroU32,
-    /// Be the server that only holds so many connections
+    /// Be the server that only holds this many connections
     #[arg(long, hide = true)]
     bare: Option<usize>,
     #[command(flatten)]
@@ -82,12 +83,12 @@ struct Record {
     cpu_method: &'static str,
     kernel_method: &'static str,
     churn_method: &'static str,
-    /// Both ends of connections without any server.
+    /// Both ends of connections to a process that only holds them.
     bare: Bare,
     models: Vec<Figures>,
 }
 
-/// What came of one model.
+/// The results of one model.
 #[derive(Serialize)]
 struct Figures {
     model: &'static str,
@@ -140,7 +141,7 @@ fn main() -> Result<()> {
     let models = chosen(&args.models)?;
     let connections = affordable(args.connections.get());
     let stop = c10k::interrupts()?;
-    eprintln!("scale: connections without a server");
+    eprintln!("scale: connections to a process that only holds them");
     let bare = bare::measure(connections, server_cpu, &stop)?;
     let subject =
         |model| Subject { model, server_cpu, client_cpu, measure: args.seconds, stop: &stop };
@@ -180,15 +181,15 @@ fn affordable(asked: usize) -> usize {
     let room = limit.saturating_sub(subject::ACTIVE + support::DESCRIPTORS_RESERVED);
     if room < asked {
         eprintln!(
-            "scale: {asked} connections asked for, and this process may open {limit} descriptors: \
-             it is {room} (raise the hard limit, ulimit -n)"
+            "scale: {room} connections instead of {asked}: this process may open only {limit} \
+             descriptors; raise the hard limit (ulimit -n)"
         );
     }
     asked.min(room)
 }
 
-/// Measures one model. What fails takes no other part along, apart from those that need to know
-/// how many connections the model holds.
+/// Measures one model. A part that fails does not affect the others, except that `live` and `idle` need
+/// the number of connections that `memory` found.
 fn figures(subject: &Subject<'_>, connections: usize, rounds: u32, bare: &Bare) -> Figures {
     let name = subject.model.name;
     let begin = |part: &str| -> Result<()> {
@@ -199,7 +200,7 @@ fn figures(subject: &Subject<'_>, connections: usize, rounds: u32, bare: &Bare) 
     };
     let memory = begin("memory").and_then(|()| memory::measure(subject, connections, bare));
     let held = memory.as_ref().map(|capacity| capacity.served).map_err(|error| {
-        format!("not run, as it is not known how many connections it holds: {error:#}")
+        format!("not run, because the number of connections that it holds is unknown: {error:#}")
     });
     let of_held = |part: &str| -> Result<usize> {
         begin(part)?;

@@ -1,4 +1,4 @@
-//! How many connections a model holds, and what they take of its own memory and of the kernel's.
+//! How many connections a model holds, and how much of its own memory and of the kernel's they take.
 
 use anyhow::{Result, bail, ensure};
 use c10k::accounts;
@@ -12,34 +12,34 @@ use crate::kernel::{self, Counters, Objects};
 use crate::subject::{ACTIVE, Subject};
 use crate::support::process::ServerProcess;
 
-/// How often fewer are tried, half as many each time, where a server cannot be made at all for
-/// as many as are asked for.
+/// How many numbers of connections are tried, each half of the one before, if a server cannot start
+/// with enough workers.
 const TRIES: u32 = 5;
-/// Fewer connections cannot be told from what else the system does with its memory.
+/// The memory of fewer connections cannot be told from other changes in the system's memory.
 const CONNECTIONS_MIN: usize = 100;
 
-/// What the connections of one server take.
+/// The connections of one server, and the memory that they take.
 #[derive(Debug, Serialize)]
 pub(crate) struct Capacity {
     asked: usize,
-    /// Workers it was given, where it has a worker for each connection.
+    /// Workers of a pool that has a worker for each connection.
     workers: Option<usize>,
     /// Connections held at once, idle.
     pub(crate) idle: usize,
-    /// Connections held at once, each having been answered.
+    /// Connections held at once, after each got a reply.
     pub(crate) served: usize,
-    /// What became of the others.
+    /// The outcomes of the others.
     pub(crate) refusals: Refusals,
-    /// Why it is not all of them, in a sentence.
+    /// Why not all connections were held, in a sentence.
     pub(crate) limit: Option<String>,
     before: Point,
     after_idle: Point,
     after_served: Point,
-    /// Absent with too few connections to tell their share from noise.
+    /// Absent if there are too few connections to tell their memory from noise.
     pub(crate) per_idle: Option<PerConnection>,
     pub(crate) per_served: Option<PerConnection>,
-    /// The kernel's objects of both ends, by cache, where the system shows them: what the
-    /// figures above consist of, and those of `looking_bytes`.
+    /// The kernel's objects of both ends, by cache, if the system shows them: the parts of the figures
+    /// above and of `looking_bytes`.
     objects_per_served: Option<Vec<Objects>>,
 }
 
@@ -48,29 +48,29 @@ pub(crate) struct Capacity {
 struct Point {
     pss_bytes: u64,
     anonymous_bytes: u64,
-    /// Of the process tree alone.
+    /// Only of the process tree.
     page_tables_bytes: u64,
     /// Before this program looked at the processes.
     kernel: Counters,
-    /// What looking at them has added to Slab: entries of /proc for every thread, which later
-    /// points have in theirs.
+    /// What looking at the processes has added to Slab: entries of /proc for every thread. Later points
+    /// include it.
     looking_bytes: u64,
 }
 
-/// What one connection takes.
+/// Memory of one connection.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct PerConnection {
     /// Proportional set size and page tables of the server's processes.
     pub(crate) user_bytes: f64,
     /// The server's end in the kernel.
     pub(crate) kernel_bytes: f64,
-    /// Both ends in the kernel, as the counters have it.
+    /// Both ends in the kernel, by its counters.
     kernel_both_ends_bytes: f64,
-    /// What the system has less to give, of all of the above: the cross-check.
+    /// The decrease of available memory, as a cross-check of all of the above.
     available_bytes: f64,
 }
 
-/// Opens as many connections as asked for, or as many as the model can have.
+/// Opens as many connections as asked for, or as many as the model holds.
 pub(crate) fn measure(subject: &Subject<'_>, asked: usize, bare: &Bare) -> Result<Capacity> {
     let mut most = asked;
     let mut refused = None;
@@ -82,7 +82,7 @@ pub(crate) fn measure(subject: &Subject<'_>, asked: usize, bare: &Bare) -> Resul
                 held.limit = limit.filter(|_| held.served < asked);
                 return Ok(held);
             }
-            // Without workers to make in advance fewer connections change nothing.
+            // Fewer connections only help a pool, which makes its workers in advance.
             Err(error) if !subject.is_pool() || subject.is_stopped() => return Err(error),
             Err(error) => {
                 refused = Some(format!("with {most} workers: {error:#}; {}", system_limits()));
@@ -104,7 +104,7 @@ fn try_one(subject: &Subject<'_>, n: usize, bare: &Bare) -> Result<Capacity> {
     let (served, after_served) = (held.len(), Point::read_from(pid)?);
     let objects = caches.zip(kernel::caches());
     subject.check_alive(&mut server)?;
-    ensure!(idle > 0 && served > 0, "it held no connection: {:?}", held.refusals);
+    ensure!(idle > 0 && served > 0, "the server held no connection: {:?}", held.refusals);
     Ok(Capacity {
         asked: n,
         workers: subject.is_pool().then_some(n + ACTIVE),
@@ -145,7 +145,7 @@ impl Point {
 }
 
 impl PerConnection {
-    /// From the first of these points to the last.
+    /// The growth from the first of these points to the last, per connection.
     fn from_points(points: &[Point], connections: usize, client_end: f64) -> Option<Self> {
         let [before, between @ .., after] = points else { return None };
         let each = |bytes: f64| bytes / as_f64(connections as u64);
@@ -163,7 +163,7 @@ impl PerConnection {
     }
 }
 
-/// Why a model holds fewer than it was asked to.
+/// Why a model holds fewer connections than asked for.
 fn reason(subject: &Subject<'_>, held: &Capacity) -> Option<String> {
     let seen: Vec<_> = held.refusals.iter().map(|(why, n)| format!("{n} {why}")).collect();
     let seen = seen.join(", ");
@@ -171,9 +171,9 @@ fn reason(subject: &Subject<'_>, held: &Capacity) -> Option<String> {
         return None;
     }
     let lesson = match subject.model.family {
-        servers::Family::Sequential => "it serves one client until that leaves".to_string(),
+        servers::Family::Sequential => "it serves one client until that client leaves".to_string(),
         _ if subject.model.holds_at_most.is_some() => {
-            "a set of select(2) ends at descriptor 1,023; opening stopped when a batch of 100 \
+            "a descriptor set of select(2) ends at 1,023; opening stopped when a batch of 100 \
              was refused"
                 .to_string()
         }
@@ -183,7 +183,7 @@ fn reason(subject: &Subject<'_>, held: &Capacity) -> Option<String> {
     Some(format!("{seen}: {lesson}"))
 }
 
-/// What the system lets processes and threads be.
+/// The system's limits on processes and threads.
 pub(crate) fn system_limits() -> String {
     let files = [
         ("threads-max", "/proc/sys/kernel/threads-max"),
@@ -200,7 +200,7 @@ pub(crate) fn system_limits() -> String {
 }
 
 impl Subject<'_> {
-    /// Why something failed: if the server has ended, that is why.
+    /// The cause of an error: the end of the server, if it has ended.
     fn explain(&self, error: anyhow::Error, server: &mut ServerProcess) -> anyhow::Error {
         self.check_alive(server).err().unwrap_or(error)
     }

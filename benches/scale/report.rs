@@ -1,4 +1,4 @@
-//! What people read: one line a model, and below it what is not in the line.
+//! The report: a row for each model, and notes below.
 
 use std::fmt::Write as _;
 
@@ -21,7 +21,7 @@ const HEADER: [&str; 11] = [
     "CPU/request beside idle",
 ];
 
-/// The table and what to know when reading it.
+/// The table, an explanation of its columns, the conditions, and notes.
 pub(crate) fn text(record: &Record) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
@@ -32,10 +32,11 @@ pub(crate) fn text(record: &Record) -> String {
     let Record { connections, active, rounds, measure_ns, bare, conditions, .. } = record;
     let mut text = format!(
         "{table}\n{connections} connections asked for; each measurement {}; user: PSS and page \
-         tables for each connection; kernel: the server's end of it, {} idle and {} served \
-         taken off for the client's; live: connections answered, of as many, each asked once a \
-         second for three, and the response time of that; CPU beside idle: of {active} active connections, the median of {rounds} rounds over that \
-         beside none [least, most]\n{}",
+         tables per connection; kernel: the server's end of a connection, without the client's \
+         end ({} idle and {} served); live: connections that got a reply, each with one request \
+         per second for three seconds, and the response time; CPU/request beside idle: of {active} \
+         active connections, the median of {rounds} rounds over that without idle ones [least, \
+         most]\n{}",
         show_ns(*measure_ns),
         show_bytes(bare.end_idle_bytes),
         show_bytes(bare.end_served_bytes),
@@ -45,7 +46,7 @@ pub(crate) fn text(record: &Record) -> String {
         let _ = write!(text, "\n  {note}");
     }
     if record.interrupted {
-        text.push_str("\ninterrupted: what is not above was not measured");
+        text.push_str("\ninterrupted: figures that are missing above were not measured");
     }
     text
 }
@@ -80,12 +81,12 @@ fn row(figures: &Figures) -> Vec<String> {
     ]
 }
 
-/// On a machine that does other things memory may shrink meanwhile.
+/// A size that may be negative: on a machine that does other work, memory may shrink meanwhile.
 fn show_signed(bytes: f64) -> String {
     if bytes < 0.0 { format!("-{}", show_bytes(-bytes)) } else { show_bytes(bytes) }
 }
 
-/// What did not go as asked for.
+/// Notes on what failed, and on what was less than asked for.
 fn notes(figures: &Figures) -> Vec<String> {
     let model = figures.model;
     let reasons = [
@@ -107,15 +108,15 @@ fn notes(figures: &Figures) -> Vec<String> {
         && !live.all_served
     {
         notes.push(format!(
-            "{model}, live: {} of {} connections were answered, the least {} times; not all of \
-             them stayed open and were served",
+            "{model}, live: {} of {} connections got a reply, at least {} each; not all of them \
+             opened, stayed open and were always served",
             live.served, live.connections, live.replies_least
         ));
     }
     if let Some(churn) = figures.churn.measured()
         && churn.failed > 0
     {
-        notes.push(format!("{model}, churn: {} connections had no reply", churn.failed));
+        notes.push(format!("{model}, churn: {} connections got no right reply", churn.failed));
     }
     notes
 }

@@ -18,7 +18,7 @@ use crate::support::process::ServerProcess;
 pub(crate) const ACTIVE: usize = 32;
 /// Load before measuring.
 const WARMUP: Duration = Duration::from_millis(300);
-/// A server whose threads and processes have not changed for so many looks has settled.
+/// A server has settled if the number of its threads or processes is the same in this many looks.
 const SETTLED_LOOKS: u32 = 5;
 const SETTLED_PAUSE: Duration = Duration::from_millis(20);
 
@@ -33,7 +33,7 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// Whether a worker serves one connection for as long as it stays.
+    /// Whether a worker serves one connection until that connection ends.
     pub(crate) fn is_pool(&self) -> bool {
         matches!(self.model.workers, Workers::Pool(_))
     }
@@ -42,8 +42,8 @@ impl Subject<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Starts a server that is to hold so many connections and some active ones: a pool gets a
-    /// worker for each.
+    /// Starts a server that has to hold this many connections and the active ones. A pool gets a worker
+    /// for each.
     pub(crate) fn start(&self, connections: usize) -> Result<ServerProcess> {
         let workers = connections + ACTIVE;
         let mut more = vec!["--idle-timeout".to_string(), "1h".to_string()];
@@ -57,7 +57,7 @@ impl Subject<'_> {
         Ok(server)
     }
 
-    /// A closed loop of echoes on a server of it.
+    /// A closed loop of echoes with this server.
     pub(crate) fn closed_loop(
         &self,
         server: &ServerProcess,
@@ -78,13 +78,13 @@ impl Subject<'_> {
         }
     }
 
-    /// Starts a server as it is by default.
+    /// Starts a server with its default settings.
     pub(crate) fn start_plain(&self) -> Result<ServerProcess> {
         ServerProcess::start_model(self.model.name, self.server_cpu)
     }
 
-    /// Waits until a server has accepted whoever has connected and is done with whoever has left:
-    /// somebody who connects now is answered, and its threads or processes stay as many as they are.
+    /// Waits until a server has accepted all new clients and is done with those that have left: it
+    /// answers a further client, and the number of its threads or processes stays the same.
     pub(crate) fn settle(&self, server: &ServerProcess) -> Result<()> {
         let mut probe = Held::new(server.address, 1, self.stop);
         probe.grow(1)?;
@@ -103,7 +103,7 @@ impl Subject<'_> {
         Ok(())
     }
 
-    /// Waits for the workers of a pool: the ready line comes before them.
+    /// Waits for the workers of a pool, because its ready line comes before them.
     fn wait_for(&self, workers: usize, server: &mut ServerProcess) -> Result<()> {
         let pid = server.process.pid();
         let (mut most, mut since) = (0, Instant::now());

@@ -1,4 +1,4 @@
-//! How a benchmark begins and ends: whether it is wanted and can be, and what was so around it.
+//! How a benchmark begins and ends: whether it is requested and can run, and under which conditions it ran.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -14,21 +14,21 @@ pub(crate) struct Output {
     /// Write all figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// What cargo adds to the command line of every benchmark
+    /// Cargo adds this to the command line of every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What every benchmark can be asked beside its own options.
+/// Options that every benchmark has.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Common {
     #[command(flatten)]
     pub(crate) output: Output,
-    /// Run only if the name of this benchmark contains it
+    /// Run only if the name of this benchmark contains this text
     filter: Option<String>,
 }
 
-/// What every record of a benchmark says of how it came to be.
+/// The conditions of a benchmark, which every record has.
 #[derive(Debug, Serialize)]
 pub(crate) struct Conditions {
     schema: SchemaId,
@@ -38,7 +38,7 @@ pub(crate) struct Conditions {
     host: Host,
     pub(crate) server_cpu: usize,
     pub(crate) client_cpu: usize,
-    /// At the start: what else the machine was doing.
+    /// At the start, before the benchmark adds to it.
     load_average: String,
     /// Share of all processors' time that the hypervisor took.
     steal_share: Option<f64>,
@@ -47,8 +47,8 @@ pub(crate) struct Conditions {
 }
 
 impl Conditions {
-    /// Of the benchmark of this name, whose records have this version. `None` where its name does
-    /// not contain the filter, or this build or machine cannot run it, which is said.
+    /// Begins a benchmark whose records have this version. `None` if its name does not contain the
+    /// filter, or if this build or machine cannot run it; a message says so.
     pub(crate) fn begin(bench: &'static str, version: u32, args: &Common) -> Result<Option<Self>> {
         if args.filter.as_deref().is_some_and(|filter| !bench.contains(filter)) {
             return Ok(None);
@@ -56,21 +56,21 @@ impl Conditions {
         Self::here(bench, version, 2)
     }
 
-    /// The same with so many processors at least, one or two: with one, both ends have it.
+    /// The same without a filter, on at least this many processors, one or two. Both ends share a
+    /// single processor.
     pub(crate) fn here(
         bench: &'static str,
         version: u32,
         processors: usize,
     ) -> Result<Option<Self>> {
         if cfg!(debug_assertions) {
-            let reason =
-                format!("this build is not optimised: run it as `cargo bench --bench {bench}`");
+            let reason = format!("this build is not optimised: run `cargo bench --bench {bench}`");
             return skip(bench, &reason).map(|()| None);
         }
         Self::on(bench, version, processors)
     }
 
-    /// As [`Self::begin`] for what measures nothing: in any build, and with one processor.
+    /// Like [`Self::begin`], in any build and with one processor: for runs that measure nothing.
     pub(crate) fn in_any_build(
         bench: &'static str,
         version: u32,
@@ -85,7 +85,7 @@ impl Conditions {
     fn on(bench: &'static str, version: u32, processors: usize) -> Result<Option<Self>> {
         let cpus = machine::cpus();
         if cpus.len() < processors {
-            let reason = "it takes two processors, one for each end, and this process may use one";
+            let reason = "it needs two processors, one for each end, and this process may use one";
             return skip(bench, reason).map(|()| None);
         }
         let (server_cpu, client_cpu) = (cpus[0], cpus[1.min(cpus.len() - 1)]);
@@ -106,13 +106,13 @@ impl Conditions {
         }))
     }
 
-    /// When everything is measured.
+    /// Completes the conditions after the measurement.
     pub(crate) fn end(mut self) -> Self {
         self.steal_share = steal_share(self.ticks);
         self
     }
 
-    /// For people, below a table.
+    /// A line below the tables.
     pub(crate) fn text(&self) -> String {
         let Self { host, server_cpu, client_cpu, load_average, .. } = self;
         let mut text = format!(
@@ -127,7 +127,7 @@ impl Conditions {
     }
 }
 
-/// Prints what people read, and writes the record if it was asked for.
+/// Prints the report, and writes the record if `--json` is given.
 pub(crate) fn publish(text: &str, record: &impl Serialize, args: &Common) -> Result<()> {
     publish_to(text, record, &args.output)
 }
@@ -141,24 +141,24 @@ pub(crate) fn publish_to(text: &str, record: &impl Serialize, output: &Output) -
             .map_or(Ok(()), std::fs::create_dir_all)
             .map_err(anyhow::Error::from)
             .and_then(|()| store::write(path, &store::json(record)?))
-            .with_context(|| format!("the figures above are not in {}", path.display())),
+            .with_context(|| format!("cannot write the figures above to {}", path.display())),
         None => Ok(()),
     }
 }
 
-/// A machine that cannot run a benchmark is no failure of what is measured.
+/// Reports that a benchmark cannot run here. This is no error, because nothing that was measured failed.
 pub(crate) fn skip(bench: &str, reason: &str) -> Result<()> {
     print(&format!("{bench}: skipped: {reason}"))
 }
 
-/// A benchmark as somebody would start it: where cargo has put this program is nobody's business.
+/// The command that starts this benchmark, without the path where cargo has put it.
 fn command(bench: &str) -> Vec<String> {
     let cargo = ["cargo", "bench", "--bench", bench, "--"].map(String::from);
     let own = std::env::args().skip(1).filter(|argument| argument != "--bench");
     cargo.into_iter().chain(own).collect()
 }
 
-/// The share of all time since these ticks that the hypervisor took.
+/// The share of the processors' time since these ticks that the hypervisor took.
 pub(crate) fn steal_share(before: Option<(u64, u64)>) -> Option<f64> {
     let ((steal, total), (steal_now, total_now)) = (before?, machine::steal_and_total_ticks()?);
     let total = total_now.checked_sub(total).filter(|total| *total > 0)?;

@@ -1,4 +1,4 @@
-//! Load from the project's own generator, and what it cost the server.
+//! Load from our generator, and its cost for the server.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use c10k::units;
 use loadgen::{Arrivals, Conduct, Engine, Load, Moment, Outcome, Phase};
 use protocol::{App, Framing, Recipe, Request};
 
-/// How long connections may take to open; ten thousand with a process each take a while.
+/// How long connections may take to open. Ten thousand take a while if each gets a process.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// A request without a reply for so long has none.
+/// A request without a reply for this long has timed out.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Requests over connections that stay, if nothing else is said; every reply is checked byte by byte.
+/// A load over connections that stay open, unless `conduct` says otherwise. Every reply is checked byte by byte.
 pub(crate) struct Loop<'a> {
     pub(crate) arrivals: Arrivals,
     pub(crate) target: SocketAddr,
@@ -33,17 +33,17 @@ pub(crate) struct Loop<'a> {
 }
 
 impl Loop<'_> {
-    /// Runs it, and returns the server's CPU time over [`Phases::bracket`](loadgen::Phases) too.
+    /// Runs the load. Also returns the server's CPU time over [`Phases::bracket`](loadgen::Phases).
     pub(crate) fn run(&self) -> Result<(Outcome, Duration)> {
         self.run_watched(&mut |_| {})
     }
 
-    /// The same with somebody who is told of every moment, after the clocks have been read.
+    /// The same, and calls `watch` at every moment, after the clocks have been read.
     pub(crate) fn run_watched(&self, watch: &mut dyn FnMut(Moment)) -> Result<(Outcome, Duration)> {
         self.run_in_pieces(self.measure, watch)
     }
 
-    /// The same with replies counted in pieces of this length.
+    /// The same, with replies counted in intervals of this length.
     pub(crate) fn run_in_pieces(
         &self,
         interval: Duration,
@@ -79,15 +79,15 @@ impl Loop<'_> {
     }
 }
 
-/// Right replies a second.
+/// Correct replies per second.
 pub(crate) fn rate(outcome: &Outcome) -> f64 {
     units::as_f64(outcome.completed) / outcome.phases.measure.as_secs_f64()
 }
 
-/// Server CPU for each correct reply, in nanoseconds. Both are taken over their own stretch, since
-/// whoever reads the clocks comes a little late for both edges.
+/// Server CPU per correct reply, in nanoseconds. CPU time and replies are each divided by their own
+/// duration, because the clocks are read a little after both edges.
 pub(crate) fn cpu_per_request(outcome: &Outcome, cpu: Duration) -> Result<f64> {
-    ensure!(outcome.completed > 0, "there was no reply");
+    ensure!(outcome.completed > 0, "no request was answered");
     ensure!(!cpu.is_zero(), "the server's CPU clock did not move");
     let share = cpu.as_secs_f64() / outcome.phases.bracket.as_secs_f64();
     Ok(share / rate(outcome) * 1e9)

@@ -1,4 +1,4 @@
-//! A child that says in JSON lines what it is doing, and is gone when its owner is.
+//! A child process that reports in JSON lines, and is killed when its owner is dropped.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -16,38 +16,38 @@ pub(crate) struct Process {
     child: Child,
     stdout: BufReader<ChildStdout>,
     name: String,
-    /// To be killed when this is dropped.
+    /// Whether dropping this kills the process.
     is_ours: bool,
 }
 
 impl Process {
-    /// Starts a program that keeps to one processor.
+    /// Starts a program on one processor.
     pub(crate) fn start(command: &mut Command, cpu: usize) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = spawn_on(command, cpu)?;
-        let stdout = BufReader::new(child.stdout.take().expect("it was asked for"));
+        let stdout = BufReader::new(child.stdout.take().expect("standard output is piped"));
         Ok(Self { child, stdout, name, is_ours: true })
     }
 
-    /// Waits for its next line, which is to tell of this event.
+    /// Waits for its next line, which has to report this event.
     pub(crate) fn event(&mut self, event: &str) -> Result<Value> {
         let mut line = String::new();
         if self.stdout.read_line(&mut line)? == 0 {
-            bail!("{} ended before it was at '{event}': {}", self.name, self.child.wait()?);
+            bail!("{} ended before its '{event}' line: {}", self.name, self.child.wait()?);
         }
         let value: Value = serde_json::from_str(&line)
-            .with_context(|| format!("{} printed what is not JSON: {line}", self.name))?;
-        anyhow::ensure!(value["event"] == event, "{} printed {line} at '{event}'", self.name);
+            .with_context(|| format!("{} printed a line that is not JSON: {line}", self.name))?;
+        anyhow::ensure!(value["event"] == event, "{} printed {line}, not '{event}'", self.name);
         Ok(value)
     }
 
-    /// Everything else that it prints.
+    /// The rest of its output.
     pub(crate) fn output(&mut self) -> Result<String> {
         Ok(std::io::read_to_string(&mut self.stdout)?)
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
@@ -56,7 +56,7 @@ impl Process {
         i32::try_from(self.child.id()).expect("process ids fit")
     }
 
-    /// Somebody else has killed it and seen it end: its number may be that of another process by now.
+    /// The caller has killed and reaped this process, so its id may belong to another one by now.
     pub(crate) fn has_been_killed(mut self) {
         self.is_ours = false;
     }
@@ -65,7 +65,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if self.is_ours {
-            // It may have ended already; then there is nothing to kill.
+            // This fails if the process has ended already, which is fine.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
@@ -98,7 +98,7 @@ impl ServerProcess {
         Self::start(&mut serving(model, more)?, cpu)
     }
 
-    /// The same where nobody reads what it says of its clients.
+    /// The same without its messages about clients.
     pub(crate) fn start_silent(model: &str, more: &[String], cpu: usize) -> Result<Self> {
         Self::start(serving(model, more)?.stderr(Stdio::null()), cpu)
     }
@@ -110,7 +110,7 @@ fn serving(model: &str, more: &[String]) -> Result<Command> {
     Ok(args.command(C10K))
 }
 
-/// Starts a program that keeps to one processor.
+/// Starts a program on one processor.
 pub(crate) fn spawn_on(command: &mut Command, cpu: usize) -> Result<Child> {
     let ours = machine::cpus();
     // A child inherits the processors of the thread that starts it.
@@ -120,18 +120,18 @@ pub(crate) fn spawn_on(command: &mut Command, cpu: usize) -> Result<Child> {
     child.with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))
 }
 
-/// Builds a C program, whose source is below `benches/`, and puts it into the folder under the name
-/// of its source. Where it cannot be built it is missing.
+/// Builds a C program, whose source is below `benches/`, into the folder under the name of its
+/// source. A program that cannot be built is missing.
 pub(crate) fn build_c(source: &str, folder: &Path) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches").join(source);
     let program = folder.join(source.file_stem().expect("a source has a name"));
     let _ = Command::new("cc").args(CC_FLAGS).arg("-o").arg(program).arg(source).status();
 }
 
-/// The file of the program that is measured, built as this benchmark is.
+/// The measured program, built with the same profile as this benchmark.
 pub(crate) const C10K: &str = env!("CARGO_BIN_EXE_c10k");
 
-/// The program that is measured.
+/// A command that runs the measured program.
 pub(crate) fn c10k() -> Command {
     Command::new(C10K)
 }

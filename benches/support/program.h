@@ -1,4 +1,4 @@
-/* What every program of these benchmarks needs that is written in C: an end with a reason, and a clock. */
+/* Shared by all C programs of these benchmarks: an exit with a reason, and a clock. */
 #pragma once
 #include <stdint.h>
 #include <stdio.h>

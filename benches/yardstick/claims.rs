@@ -1,27 +1,26 @@
-//! What is claimed of each figure.
+//! The limits that the project claims for each figure.
 
 use c10k::statistics::claim::Claim;
 use loadgen::Engine;
 
 use crate::tools::Subject;
 
-/// What every server is claimed to do at least, of what its C program does.
+/// The claim for every server: at least this share of what its C program does.
 const SHARE_OF_C: f64 = 0.95;
-/// What the generator may cost at most, of what the C client of the same engine costs, which does
-/// less.
+/// The generator costs at most this multiple of the C client of the same engine, which does less.
 const GENERATOR_COST: f64 = 1.05;
 
-/// What the counts for a request may be at most, as ratios.
+/// The highest allowed ratios of the counts for a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Counts {
     pub(crate) instructions: f64,
     pub(crate) syscalls: f64,
 }
 
-/// Of two builds of this program: a change may cost so much.
+/// Between two builds of this program: what a change may cost.
 pub(crate) const SAME: Counts = Counts { instructions: 1.01, syscalls: 1.01 };
 
-/// Over those of C; `None` where nothing is claimed.
+/// Limits of the counts over those of C; `None` where there is no claim.
 pub(crate) fn counts(subject: Subject) -> Option<Counts> {
     match subject {
         Subject::Server(reference) => reference.counts,
@@ -33,7 +32,8 @@ pub(crate) fn counts(subject: Subject) -> Option<Counts> {
     }
 }
 
-/// CPU for each request and throughput, over those of C; of the throughput of a generator nothing.
+/// The claims for CPU per request and throughput over those of C. A generator has no claim for
+/// throughput.
 pub(crate) fn times(subject: Subject) -> (Claim, Option<Claim>) {
     match subject {
         Subject::Generator(..) => (Claim::AtMost(GENERATOR_COST), None),

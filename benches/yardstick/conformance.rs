@@ -1,6 +1,6 @@
-//! What a C program has to get right before it is compared with: requests in pieces, several at
-//! once, more of them than its buffers hold, and several clients. A program that cut these corners
-//! would be no measure of one that does not.
+//! What a C program has to handle correctly before anything is compared with it: requests in
+//! pieces, several at once, more of them than its buffers hold, and several clients. A program that
+//! cuts these corners does less work, so a comparison with it would be unfair.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -15,10 +15,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::references::Reference;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Requests that are sent before their replies are taken: some megabytes, which neither the
-/// programs' buffers nor the kernel's hold while the client takes little.
+/// Requests that the client sends before it reads replies: some megabytes, more than the buffers of
+/// the program and of the kernel hold.
 const BURST: usize = 20_000;
-/// How long the client takes nothing, so that a program finds that it cannot send.
+/// How long the client reads nothing, so that the program's socket fills up.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Checks a program that has just been started.
@@ -31,7 +31,7 @@ pub(crate) fn check(reference: &Reference, address: SocketAddr) -> Result<()> {
         }
         texts
     };
-    // One after the other: the sequential program serves no two at a time.
+    // One after the other: the sequential program serves one client at a time.
     for client in 0..2 {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_recv_buffer_size(4096)?;
@@ -53,11 +53,11 @@ pub(crate) fn check(reference: &Reference, address: SocketAddr) -> Result<()> {
             let sender = thread::spawn(move || sender.write_all(many.as_bytes()));
             thread::sleep(PAUSE);
             expect(&mut stream, &replies).with_context(|| format!("client {client}, a burst"))?;
-            sender.join().expect("it does not panic")?;
+            sender.join().expect("the sender does not panic")?;
         }
         stream.shutdown(Shutdown::Write)?;
         let after = stream.read(&mut [0; 16])?;
-        ensure!(after == 0, "it says something that nobody asked for");
+        ensure!(after == 0, "the program sent bytes that no request asked for");
     }
     Ok(())
 }
@@ -83,7 +83,7 @@ fn exchange(kind: Request, number: usize) -> (String, String) {
             (format!("WORK {rounds} 0 {bytes} tag{number}\n"), format!("{reply}{dots}\n"))
         }
         _ => {
-            // Of all lengths, so that they end anywhere in a buffer, and each begins differently.
+            // The lengths vary, so that requests end anywhere in a buffer; the number tells them apart.
             let text = format!("{number}{}", "x".repeat(number * 37 % 500));
             (format!("ECHO {text}\n"), format!("OK {text}\n"))
         }
@@ -92,7 +92,7 @@ fn exchange(kind: Request, number: usize) -> (String, String) {
 
 fn expect(stream: &mut TcpStream, reply: &str) -> Result<()> {
     let mut got = vec![0; reply.len()];
-    stream.read_exact(&mut got).context("its replies are missing")?;
+    stream.read_exact(&mut got).context("replies are missing")?;
     let wrong = got.iter().zip(reply.as_bytes()).position(|(got, expected)| got != expected);
     ensure!(wrong.is_none(), "a wrong reply, {} bytes in", wrong.unwrap_or(0));
     Ok(())

@@ -1,18 +1,17 @@
-//! The project's own claims of speed, measured against the least that C can do.
+//! The project's claims of speed and memory, measured against minimal C programs.
 //!
-//! - counts: instructions and system calls for each request, of every model and of the load generator with
-//!   either engine; the same on a busy machine as on an idle one. A model without a program in `c/` is
-//!   counted without a claim
-//! - times: server CPU for each request and throughput of every model that has a program in `c/` of its own
-//!   shape, under our generator; CPU of the generator for each echo against `c/epoll_client.c` and
-//!   `c/uring_client.c`, under `c/epoll.c`
-//! - memory for each idle connection of the models that keep one in a few hundred bytes
+//! - counts: instructions and system calls per request, of every model and of the load generator with either
+//!   engine. A busy machine does not change them. A model without a program in `c/` is counted without a claim
+//! - times: server CPU per request and throughput of every model that has a program in `c/`, under our
+//!   generator; the generator's CPU per echo compared with `c/epoll_client.c` and `c/uring_client.c`, all
+//!   three with `c/epoll.c` as the server
+//! - memory: bytes per idle connection of some event loops
 //!
-//! Times are measured in pairs, one right after the other, each with fresh processes, the server on the
-//! first processor and the client on the second, and it is the ratio within a pair that counts: absolute
-//! figures drift with the machine.
+//! Times are measured in pairs: ours and theirs one right after the other, each with fresh processes, the
+//! server on the first processor and the client on the second. Only the ratio within a pair is compared,
+//! because absolute figures drift with the machine.
 //!
-//! Not criterion: what is measured happens in other processes, and a pair is the unit.
+//! It does not use criterion: the measured code runs in other processes, and the unit is a pair.
 
 mod claims;
 mod conformance;
@@ -43,10 +42,9 @@ use support::conditions::{Common, Conditions, Output, publish_to};
 use times::Pair;
 use tools::{Against, C_CLIENTS, Subject, Tools};
 
-/// The project's own claims of speed, measured against minimal C: without a command, all of them.
+/// Measures the project's claims of speed and memory against minimal C; without a command, all of them.
 ///
-/// Ends with 0 if all claims hold that were asked for, with 1 if one does not, with 4 if one could not be
-/// judged here.
+/// The exit code is 0 if all requested claims hold, 1 if one does not, and 4 if one could not be judged here.
 #[derive(Debug, Parser)]
 #[command(name = "yardstick", args_conflicts_with_subcommands = true)]
 struct Args {
@@ -58,12 +56,12 @@ struct Args {
     common: Common,
 }
 
-/// One part of it.
+/// One part of the benchmark.
 #[derive(Debug, clap::Subcommand)]
 enum Part {
-    /// Instructions and system calls for each request: counts, which a busy machine does not change
+    /// Instructions and system calls per request, which a busy machine does not change
     Counts {
-        /// Compare this build with another one, and not with C: it may cost 1 % more at most
+        /// Compare this build with another one instead of C; the limit is 1 % more
         #[arg(long, value_name = "PATH")]
         program: Option<PathBuf>,
         /// Only these models, by name, separated by commas, and `generator` for the load generator
@@ -72,14 +70,14 @@ enum Part {
         #[command(flatten)]
         output: Output,
     },
-    /// CPU for each request and throughput, in pairs: on a machine that does nothing else
+    /// CPU per request and throughput, in pairs; needs a machine that does nothing else
     Times {
         #[command(flatten)]
         what: What,
         #[command(flatten)]
         output: Output,
     },
-    /// Memory for each idle connection
+    /// Memory per idle connection
     Memory {
         #[command(flatten)]
         output: Output,
@@ -92,7 +90,7 @@ struct What {
     #[arg(long, default_value = "25", value_name = "N")]
     rounds: NonZeroU32,
     /// Only these models, by name, separated by commas, and `generator` for the load generator;
-    /// without memory
+    /// leaves memory out
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
 }
@@ -100,7 +98,7 @@ struct What {
 /// What `--models` calls the load generator.
 const GENERATOR: &str = "generator";
 
-/// Which parts are wanted.
+/// Which parts to measure.
 #[derive(Clone, Copy, Debug)]
 struct Parts {
     counts: bool,
@@ -113,10 +111,10 @@ struct Parts {
 struct Record {
     #[serde(flatten)]
     conditions: Conditions,
-    /// What everything is compared with, for people.
+    /// What the tables call the other side.
     #[serde(skip)]
     against: &'static str,
-    /// The other build of this program, where that is what ours is compared with.
+    /// The other build of this program, if ours is compared with one.
     program: Option<String>,
     cc: Option<String>,
     cc_flags: Vec<String>,
@@ -153,7 +151,7 @@ fn main() -> Result<ExitCode> {
     };
     let processors = if parts.times { 2 } else { 1 };
     let Some(conditions) = Conditions::here("yardstick", 3, processors)? else {
-        // A part was asked for by name.
+        // The part was requested by name, so it counts as not judged.
         return Ok(ExitCode::from(4));
     };
     measure(conditions, parts, &what, program, &output)
@@ -201,7 +199,7 @@ fn measure(
     let Found { counts, pairs, memory, mut skipped } = found;
     let alone = named.iter().filter(|(_, against)| against.is_none());
     skipped.extend(alone.map(|(subject, _)| {
-        format!("{}: no program in C has its shape: no claim is made of it", subject.name())
+        format!("{}: no C program has its shape, so there is no claim", subject.name())
     }));
     let record = Record {
         conditions: conditions.end(),
@@ -222,7 +220,7 @@ fn measure(
     Ok(report::exit_code(&record.verdicts))
 }
 
-/// What was measured, and what was not and why.
+/// What was measured, and what was skipped and why.
 #[derive(Default)]
 struct Found {
     counts: Vec<Counted>,
@@ -232,7 +230,7 @@ struct Found {
 }
 
 impl Found {
-    /// Whether both sides of a comparison can be had.
+    /// Whether both sides of a comparison can run.
     fn is_there(&mut self, tools: &Tools, subject: Subject) -> bool {
         let checked = tools.check(subject);
         if let Err(why) = &checked {
@@ -241,7 +239,7 @@ impl Found {
         checked.is_ok()
     }
 
-    /// Counts every subject. One that fails is named, and the others go on.
+    /// Counts every subject. A failure is recorded, and the others go on.
     fn count(&mut self, tools: &Tools, subjects: &[Subject]) {
         for subject in subjects {
             eprintln!("yardstick: counting {}", subject.name());
@@ -254,8 +252,8 @@ impl Found {
         }
     }
 
-    /// All pairs of all rounds, and memory in the first of them. A pair that fails is named, and the
-    /// others go on.
+    /// Measures all pairs of all rounds, and memory in the first few rounds. A pair that fails is
+    /// recorded, and the others go on.
     fn measure(
         &mut self,
         tools: &Tools,
@@ -287,7 +285,7 @@ impl Found {
     }
 }
 
-/// What is compared, of these models or of all.
+/// The subjects with these names, or all.
 fn wanted(only: &[String]) -> Result<Vec<Subject>> {
     for name in only {
         let known = name == GENERATOR || models::find(name).is_some();

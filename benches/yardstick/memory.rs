@@ -1,4 +1,4 @@
-//! Memory of a server for each connection that is open and idle.
+//! Server memory per idle connection.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,17 +10,17 @@ use serde::Serialize;
 use crate::support::process::ServerProcess;
 use crate::support::{DESCRIPTORS_RESERVED, raise_descriptor_limit, settled};
 
-/// What is promised of every model here, for each connection.
+/// The claim for the event loops, in bytes per connection.
 pub(crate) const CLAIM_BYTES: f64 = 1024.0;
 /// Memory hardly differs from one round to the next.
 pub(crate) const ROUNDS_MAX: u32 = 3;
 
-/// Models and how many connections they get. A set of select(2) ends at descriptor 1,023.
+/// Models and their numbers of connections. A descriptor set of select(2) ends at 1,023.
 pub(crate) const MODELS: [(&str, usize); 5] =
     [("select", 900), ("poll", 5_000), ("epoll", 5_000), ("mio", 5_000), ("tokio-current", 5_000)];
-/// Connections opened at a time: one by one, poll(2) would look at all the others for each.
+/// Connections opened at a time. One by one, poll(2) would scan all the others for each.
 const BATCH: usize = 100;
-/// A peer that takes longer has hung.
+/// A server that takes longer hangs.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Memory of one server without connections and with many.
@@ -36,7 +36,7 @@ pub(crate) struct Idle {
     pub(crate) per_connection_bytes: f64,
 }
 
-/// Measures every model once; those that there are no descriptors for go to `skipped`.
+/// Measures every model once; those that need too many descriptors go to `skipped`.
 pub(crate) fn round(
     cpu: usize,
     round: u32,
@@ -50,7 +50,7 @@ pub(crate) fn round(
             measured.push(measure(cpu, round, model, connections)?);
         } else if round == 0 {
             skipped.push(format!(
-                "memory of {model} with {connections} connections: skipped: it takes {need} \
+                "memory of {model} with {connections} connections: skipped: it needs {need} \
                  descriptors and this process may open {limit}; raise the hard limit (ulimit -n)"
             ));
         }
@@ -71,7 +71,7 @@ fn measure(cpu: usize, round: u32, model: &'static str, connections: usize) -> R
     }
     let after = settled(pid);
     for stream in &streams {
-        // Closing with a reset leaves no port in TIME_WAIT for the next model to step around.
+        // Closing with a reset leaves no port in TIME_WAIT, so the next model has all ports.
         let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
     }
     let grown = after.saturating_sub(before) as f64;
@@ -85,7 +85,7 @@ fn measure(cpu: usize, round: u32, model: &'static str, connections: usize) -> R
     })
 }
 
-/// Opens so many connections and has one reply on each.
+/// Opens `n` connections and exchanges one request on each.
 fn open(address: SocketAddr, n: usize, streams: &mut Vec<TcpStream>) -> Result<()> {
     let first = streams.len();
     for _ in 0..n {

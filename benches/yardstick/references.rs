@@ -8,13 +8,13 @@ use servers::models;
 
 use crate::claims::Counts;
 
-/// Connections of every load but that of the sequential model.
+/// Connections of every load, except that of the sequential model.
 pub(crate) const CONNECTIONS: usize = 50;
-/// Workers of the pools in which each serves one connection: ours have as many by default.
+/// Workers of the pools in which each worker serves one connection; our default too.
 const POOL: usize = 64;
 
 const ECHO: Request = Request::Echo { bytes: 64 };
-/// Long enough to be a job, and short enough that handing it over is most of what it costs.
+/// Long enough to be handed to a worker, and so short that the hand-off is most of the cost.
 const WORK: Request = Request::Work(Work { rounds: 20, wait: Duration::ZERO, reply_bytes: 64 });
 
 /// A model and the program in C that does the same.
@@ -27,10 +27,10 @@ pub(crate) struct Reference {
     pub(crate) workers: Option<usize>,
     pub(crate) connections: usize,
     pub(crate) request: Request,
-    /// The program closes a connection that sends much more than it takes: its receiving cannot
-    /// be held back.
+    /// The program cannot pause receiving, so it closes a connection that sends much more than it
+    /// reads.
     pub(crate) drops_bursts: bool,
-    /// What its counts may be at most, over those of the program, if that is claimed.
+    /// The highest allowed ratios of its counts to those of the program; `None` without a claim.
     pub(crate) counts: Option<Counts>,
 }
 
@@ -52,12 +52,12 @@ impl Reference {
         Self { program: Some(program), ..Self::alone(model) }
     }
 
-    /// Claims that its counts are at most so many times those of the program.
+    /// Claims that its counts are at most these multiples of those of the program.
     const fn within(self, instructions: f64, syscalls: f64) -> Self {
         Self { counts: Some(Counts { instructions, syscalls }), ..self }
     }
 
-    /// Both run on one processor, so that more loops than one would only take turns.
+    /// Both run one loop: they have one processor, on which several loops would only take turns.
     const fn one_loop(model: &'static str, program: &'static str) -> Self {
         Self { workers: Some(1), ..Self::new(model, program) }
     }
@@ -66,14 +66,14 @@ impl Reference {
         Self { workers: Some(POOL), ..Self::new(model, program) }
     }
 
-    /// Whether there is the model, and this machine lets it run.
+    /// Whether the model exists and can run on this machine.
     pub(crate) fn probe(&self) -> Result<()> {
         let model = models::find(self.model).context("there is no such model")?;
         (model.probe)().map_err(|why| anyhow::anyhow!("it cannot run here: {why}"))
     }
 }
 
-/// In the order of the models. A runtime is compared with the C of what lies below it.
+/// In the order of the models. A runtime is compared with a C program of the loop that it uses.
 static REFERENCES: &[Reference] = &[
     Reference { connections: 1, ..Reference::new("sequential", "sequential") }.within(3.0, 1.0),
     Reference::new("fork", "fork").within(3.0, 1.0),
@@ -99,10 +99,10 @@ static REFERENCES: &[Reference] = &[
     Reference::one_loop("worker-processes", "worker_processes").within(7.9, 1.0),
     Reference::one_loop("worker-processes-shared", "shared_listener").within(7.9, 1.0),
     Reference::one_loop("leader-followers", "leader_followers").within(8.1, 1.0),
-    // A worker of rayon yields some twenty times before it sleeps, and C's sleeps at once.
+    // A worker of rayon yields about twenty times before it sleeps; the C worker sleeps at once.
     Reference { request: WORK, ..Reference::one_loop("reactor-workers", "reactor_workers") }
         .within(1.1, 3.0),
-    // Its loop, which does what does not block: the requests of these loads.
+    // Only its loop is compared: it serves requests that do not block, such as all of these loads.
     Reference::new("hybrid", "epoll").within(8.5, 1.0),
     Reference::new("io-uring", "io_uring").within(6.9, 1.0),
     Reference { drops_bursts: true, ..Reference::new("io-uring-multishot", "io_uring_multishot") }
@@ -113,7 +113,7 @@ static REFERENCES: &[Reference] = &[
     Reference::one_loop("tokio-sharded", "multi_reactor").within(15.7, 1.0),
 ];
 
-/// Every model, in the order of the list of models, with its program where it has one.
+/// Every model in the order of the list of models, with its program if it has one.
 pub(crate) fn all() -> impl Iterator<Item = Reference> {
     servers::MODELS.iter().map(|model| {
         let own = REFERENCES.iter().find(|reference| reference.model == model.name);

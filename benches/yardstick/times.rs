@@ -1,4 +1,4 @@
-//! CPU for each request and throughput, of a generator or of a server, ours and C in turn.
+//! CPU per request and throughput of a generator or a server, ours and theirs in turn.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use crate::tools::{C_SERVER, Side, Subject, Tools};
 
 /// Load before measuring.
 const WARMUP: Duration = Duration::from_millis(100);
-/// How long each side of a pair is measured. Short, and many pairs: on a shared machine the two
-/// sides of a pair must be near each other in time, and it is still some ten thousand echoes.
+/// How long each side of a pair is measured. It is short because, on a shared machine, the two sides
+/// of a pair must be close in time. It still covers some ten thousand echoes.
 const MEASURE: Duration = Duration::from_millis(400);
 
-/// Nobody stops a load here: an interrupt ends this program, and its children with it.
+/// No load is stopped early: an interrupt ends this program and its children.
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Ours and theirs, one right after the other.
@@ -37,7 +37,7 @@ pub(crate) struct Pair {
     pub(crate) rate_ratio: f64,
 }
 
-/// What the requests of one measurement cost whoever is compared, and how many there were.
+/// What the requests of one measurement cost the compared process, and how many there were.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Cost {
     pub(crate) cpu_per_request_ns: f64,
@@ -46,8 +46,8 @@ pub(crate) struct Cost {
     requests: u64,
 }
 
-/// Measures one pair. Who is first changes from round to round, so that a machine that gets
-/// slower or faster favours neither.
+/// Measures one pair. The order changes from round to round, so that a machine that gets slower or
+/// faster favours neither side.
 pub(crate) fn pair(tools: &Tools, subject: Subject, round: u32) -> Result<Pair> {
     let ours_first = round.is_multiple_of(2);
     let measure = |side| match (subject, side) {
@@ -76,7 +76,7 @@ pub(crate) fn pair(tools: &Tools, subject: Subject, round: u32) -> Result<Pair> 
     })
 }
 
-/// `c10k load` against the C server, by its own account.
+/// `c10k load` with the C server, by the CPU time that it reports.
 fn our_generator(tools: &Tools, engine: Engine, program: &str) -> Result<Cost> {
     let (_server, mut client) = generator(tools, engine, program, Side::Ours)?;
     let text = client.output()?;
@@ -84,14 +84,14 @@ fn our_generator(tools: &Tools, engine: Engine, program: &str) -> Result<Cost> {
     let census = &trial.census;
     ensure!(census.reconciles && census.failed() == 0, "c10k load failed: {census:?}");
     Ok(Cost {
-        cpu_per_request_ns: trial.client.cpu_per_request_ns.context("there was no reply")?,
+        cpu_per_request_ns: trial.client.cpu_per_request_ns.context("no request was answered")?,
         requests_per_s: as_f64(census.ok) / as_f64(trial.phases.measure_ns) * 1e9,
         cpu_ns: trial.client.cpu_ns,
         requests: census.ok,
     })
 }
 
-/// A C client against the C server, by its own account.
+/// A C client with the C server, by the CPU time that it reports.
 fn c_generator(tools: &Tools, engine: Engine, program: &str) -> Result<Cost> {
     let (_server, mut client) = generator(tools, engine, program, Side::Theirs)?;
     client.event("begin")?;
@@ -121,7 +121,7 @@ fn generator(
     Ok((server, client))
 }
 
-/// A server under our generator, by the account of the server's processes.
+/// A server under our generator, by the CPU time of the server's processes.
 fn server(tools: &Tools, reference: &Reference, server: &ServerProcess) -> Result<Cost> {
     let load = Loop {
         arrivals: loadgen::Arrivals::Closed,
@@ -137,7 +137,7 @@ fn server(tools: &Tools, reference: &Reference, server: &ServerProcess) -> Resul
     };
     let (outcome, cpu) = load.run()?;
     let (census, tally) = (&outcome.census, outcome.connections);
-    // A comparison of servers one of which leaves clients out would be one of nothing.
+    // A server that leaves clients out cannot be compared with one that serves them all.
     ensure!(
         census.errors_total() == 0 && census.timeouts == 0 && tally.served == tally.asked,
         "{} of {} connections were served, {} requests failed",

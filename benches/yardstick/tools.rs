@@ -1,4 +1,4 @@
-//! What is compared, and how each side of it is started.
+//! What is compared, and how each side is started.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,20 +11,19 @@ use crate::conformance;
 use crate::references::{self, CONNECTIONS, Reference};
 use crate::support::process::{ServerProcess, build_c, c10k};
 
-/// The server under which generators are compared.
+/// The server that the compared generators load.
 pub(crate) const C_SERVER: &str = "epoll";
 /// The C client of each engine of our generator.
 pub(crate) const C_CLIENTS: [(Engine, &str); 2] =
     [(Engine::Epoll, "epoll_client"), (Engine::IoUring, "uring_client")];
-/// How long a client may be idle and a request may take. While instructions are counted one by one, a turn of
-/// all clients takes a minute and more: with the usual limits its server would end them, or its generator
-/// give them up.
+/// The servers' idle timeout and the generator's request timeout. While instructions are counted one by one, a
+/// turn of all clients takes a minute or more, so the usual timeouts would expire.
 const PATIENT: &str = "1h";
 
 /// What is compared.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Subject {
-    /// `c10k load` with an engine, and the C client that does without the rest.
+    /// `c10k load` with an engine, and the C client that only sends and receives.
     Generator(Engine, &'static str),
     /// `c10k serve` with a model.
     Server(Reference),
@@ -59,7 +58,7 @@ pub(crate) enum Side {
 /// What everything is compared with.
 #[derive(Debug)]
 pub(crate) enum Against {
-    /// C programs, built into this folder, which is gone when this is dropped.
+    /// C programs, in a folder that is removed when this is dropped.
     C(tempfile::TempDir),
     /// Another build of c10k.
     Program(PathBuf),
@@ -72,7 +71,7 @@ pub(crate) struct Tools {
     pub(crate) client_cpu: usize,
 }
 
-/// What the C compiler calls itself; `None` where there is none.
+/// The C compiler's name and version; `None` without a compiler.
 pub(crate) fn compiler() -> Option<String> {
     let output = Command::new("cc").arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -80,8 +79,8 @@ pub(crate) fn compiler() -> Option<String> {
 }
 
 impl Against {
-    /// Builds the C programs. Those that this system's headers are too old for are missing then,
-    /// and what is compared with them says so.
+    /// Builds the C programs. One that does not build, for example with old headers, is missing
+    /// afterwards; [`Tools::check`] then reports it.
     pub(crate) fn c() -> Result<Self> {
         let folder = tempfile::tempdir().context("no folder to build the C programs in")?;
         let programs = references::all().filter_map(|reference| reference.program);
@@ -98,7 +97,7 @@ impl Against {
         let version = version.with_context(|| format!("cannot run {}", path.display()))?;
         ensure!(
             version.status.success() && version.stdout.starts_with(b"c10k"),
-            "{} is no build of c10k: its --version says {:?}",
+            "{} is not a build of c10k: its --version says {:?}",
             path.display(),
             String::from_utf8_lossy(&version.stdout).trim()
         );
@@ -111,7 +110,7 @@ impl Tools {
         Self { against, server_cpu, client_cpu }
     }
 
-    /// What a subject is compared with, for people; `None` where there is nothing.
+    /// The name of what a subject is compared with; `None` without an opponent.
     pub(crate) fn opponent(&self, subject: Subject) -> Option<String> {
         match &self.against {
             Against::C(_) => subject.program().map(|program| format!("{program}.c")),
@@ -119,7 +118,7 @@ impl Tools {
         }
     }
 
-    /// Whether all sides that there are can do what they will be asked.
+    /// Checks that each side exists, can run here, and handles its requests correctly.
     pub(crate) fn check(&self, subject: Subject) -> Result<()> {
         match subject {
             Subject::Generator(engine, _) => engine.resolve().map(drop)?,
@@ -161,8 +160,8 @@ impl Tools {
         ServerProcess::start(&mut command, self.server_cpu)
     }
 
-    /// A generator that loads this port of loopback with echoes of 64 bytes in closed loop, for so many
-    /// milliseconds before it measures, and then while it does.
+    /// A generator that loads this port of loopback with echoes of 64 bytes in a closed loop, with this warm-up
+    /// and this measurement.
     pub(crate) fn generator(
         &self,
         (engine, program): (Engine, &str),
@@ -185,7 +184,7 @@ impl Tools {
         Ok(command)
     }
 
-    /// A build of this program, if that side is one.
+    /// The build of this program on that side, if it is one.
     fn c10k(&self, side: Side) -> Option<Command> {
         match (side, &self.against) {
             (Side::Ours, _) => Some(c10k()),

@@ -13,9 +13,9 @@ pub enum StartAt {
     /// As soon as all connections are open.
     #[default]
     Soon,
-    /// At this time since the Unix epoch: connections are opened before and wait.
+    /// At this time since the Unix epoch; connections are opened before it and wait.
     Time(Duration),
-    /// At a time that others have a say in.
+    /// At a time that several generators agree on.
     Agreed(Arc<Agreement>),
 }
 
@@ -28,7 +28,7 @@ pub struct Agreement {
     at_ns: AtomicU64,
 }
 
-/// There will be no start.
+/// The start is cancelled.
 const CALLED_OFF: u64 = u64::MAX;
 
 impl Agreement {
@@ -38,17 +38,17 @@ impl Agreement {
         self.open.load(Ordering::Acquire)
     }
 
-    /// The load begins at this time since the Unix epoch, by the clock of this machine.
+    /// Decides that the load begins at this time since the Unix epoch, by the clock of this machine.
     pub fn begin_at(&self, at: Duration) {
         self.at_ns.store(to_ns(at).clamp(1, CALLED_OFF - 1), Ordering::Release);
     }
 
-    /// The load does not begin.
+    /// Cancels the start.
     pub fn call_off(&self) {
         self.at_ns.store(CALLED_OFF, Ordering::Release);
     }
 
-    /// The generator reports that its connections are open.
+    /// Reports that the generator's connections are open.
     pub fn opened(&self) {
         self.open.store(true, Ordering::Release);
     }

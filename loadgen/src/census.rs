@@ -12,15 +12,15 @@ pub struct Census {
     /// Requests whose first byte was passed to the kernel, or could not be because the connection
     /// had just ended.
     pub sent: u64,
-    /// Those that got the correct reply.
+    /// Requests that got the correct reply.
     pub ok: u64,
-    /// Those that failed, by [`Failure::name`]; names that did not occur are left out.
+    /// Requests that failed, by [`Failure::name`]; names that did not occur are left out.
     pub errors: BTreeMap<&'static str, u64>,
-    /// Those given up after the request timeout.
+    /// Requests given up after the request timeout.
     pub timeouts: u64,
-    /// Those that were sent and still waited for when the drain ended.
+    /// Requests that were sent and had no reply when the drain ended.
     pub unfinished: u64,
-    /// Those that were due and for which no connection was free until the drain ended. Zero in
+    /// Requests that were due and for which no connection was free until the drain ended. Zero in
     /// closed loop.
     pub never_sent: u64,
 }
@@ -32,8 +32,8 @@ impl Census {
         self.errors.values().sum()
     }
 
-    /// Whether every offered request has exactly one fate. If not, the generator has a bug, and
-    /// no number of this run is to be believed.
+    /// Whether every offered request has exactly one outcome. If not, the generator has a bug, and no
+    /// number of this run can be trusted.
     #[must_use]
     pub fn reconciles(&self) -> bool {
         let answered = self.ok + self.errors_total() + self.timeouts;
@@ -67,9 +67,9 @@ pub enum Failure {
     Reset,
     /// The server closed the connection instead of replying.
     Closed,
-    /// The server closed a connection on which it had answered before, and not one byte of this
-    /// reply came: a request that met the server's goodbye under way. Whether the server had read
-    /// it cannot be known here; a client of HTTP sends such a request again (RFC 9112, 9.3.1).
+    /// The server closed a connection on which it had answered before, and sent no byte of this reply:
+    /// the request and the close crossed on the way. The generator cannot know whether the server had
+    /// read the request; an HTTP client sends it again (RFC 9112, 9.3.1).
     ClosedEarly,
     /// The reply was not the one that the request had to get.
     WrongReply,
@@ -81,7 +81,7 @@ pub enum Failure {
     RefusedUnknownVerb,
     /// `ERR bad-argument`.
     RefusedBadArgument,
-    /// `ERR no-session`: the server does not have the session any more that this step belongs to.
+    /// `ERR no-session`: the server no longer has the session that this step belongs to.
     LostSession,
     /// `ERR bad-token`.
     RefusedBadToken,
@@ -89,7 +89,7 @@ pub enum Failure {
     RefusedBadStep,
     /// `ERR table-full`: the server has reached its session limit.
     RefusedTableFull,
-    /// `ERR store`: what keeps the server's sessions cannot be reached.
+    /// `ERR store`: the server cannot reach the store of its sessions.
     RefusedStore,
     /// `ERR` with any other code.
     RefusedOther,
@@ -105,8 +105,8 @@ pub enum Failure {
     StatusOther,
     /// The kernel refused to write or to read, and not because of the server.
     Io,
-    /// It was pipelined behind a request that failed or timed out, and its connection was given
-    /// up for that.
+    /// The request was pipelined behind one that failed or timed out, for which its connection was
+    /// given up.
     Abandoned,
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Right replies that arrived within the measurement, whenever they were asked for, of each
-/// connection: how many, and their service times.
+/// For each connection, the number of correct replies that arrived within the measurement, whenever
+/// their requests were sent, and the sum of their service times.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clients(Vec<(u64, u64)>);
 
@@ -28,7 +28,7 @@ impl Clients {
         Duration::from_nanos(self.0.iter().map(|(_, service)| service).sum())
     }
 
-    /// The mean service time of the connection where it is longest.
+    /// The longest mean service time of a connection.
     pub(crate) fn slowest(&self) -> Option<Duration> {
         let means = self.0.iter().filter_map(|(replies, service)| service.checked_div(*replies));
         means.max().map(Duration::from_nanos)

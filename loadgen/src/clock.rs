@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The machine's monotonic clock with the origin of one run. All threads of a run have the same,
-/// so that their stamps can be compared. Reading it costs about 20 ns and no system call.
+/// The machine's monotonic clock, counted from the start of a run. All threads of a run share it, so
+/// that their stamps can be compared. Reading it costs about 20 ns and no system call.
 ///
-/// It is `CLOCK_MONOTONIC` by name, and not an `Instant`, because a server's greeting has stamps
-/// of that clock and an `Instant` keeps its zero to itself.
+/// It reads `CLOCK_MONOTONIC` instead of an `Instant`, because a server's greeting has stamps of that
+/// clock and an `Instant` hides its zero.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     origin: u64,
@@ -28,7 +28,7 @@ impl Clock {
         monotonic_ns() - self.origin
     }
 
-    /// A stamp of the machine's clock, made by whoever, on this one; `None` from before the run.
+    /// Converts a stamp of the machine's clock to this one; `None` if it is from before the run.
     pub(crate) fn stamp(self, monotonic_ns: u64) -> Option<u64> {
         monotonic_ns.checked_sub(self.origin)
     }
@@ -36,7 +36,7 @@ impl Clock {
 
 fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
-    // It starts at zero with the machine and never goes back; half a millennium fits.
+    // The clock starts near zero with the machine and never goes back; 64 bits hold 584 years.
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 

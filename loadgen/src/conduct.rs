@@ -18,11 +18,11 @@ pub const PIPELINE_MAX: usize = 1_024;
 /// stay, with one request in flight each.
 #[derive(Clone, Debug)]
 pub struct Conduct {
-    /// Requests that a connection carries; it is then closed, and opened again at once. `None`: it
-    /// stays.
+    /// Requests that a connection carries before it is closed and opened again at once. `None`: it
+    /// stays open.
     pub requests_per_connection: Option<NonZeroU64>,
-    /// A connection that is older is closed at its next idle moment, and opened again. Looked at
-    /// when it has a reply, and every 100 ms.
+    /// A connection that is older is closed at its next idle moment, and opened again. Its age is
+    /// checked after each reply, and every 100 ms.
     pub lifetime: Option<Duration>,
     /// Maximum number of requests in flight on a connection: 1 to [`PIPELINE_MAX`]. A closed loop
     /// always uses this number; an open loop uses it if no connection has fewer. Replies come in
@@ -30,13 +30,13 @@ pub struct Conduct {
     pub pipeline: usize,
     /// In closed loop, how long a client waits after a reply before its next request.
     pub think: Option<Think>,
-    /// Connections beside the load's that are opened before it and never say anything.
+    /// Connections beside the load's that are opened before it and never send anything.
     pub idle: usize,
     /// Addresses of this machine that connections come from, in turn. Empty: the kernel chooses.
     pub sources: Vec<IpAddr>,
-    /// Connections beside the load's that misbehave, by how.
+    /// Numbers of connections beside the load's that misbehave, by the way in which they do.
     pub misbehaving: BTreeMap<Misbehaviour, usize>,
-    /// What a slow reader asks for, if not the load's own request: something with a long reply.
+    /// The request of a slow reader, with a long reply, if it is not the load's own request.
     pub long_reply: Option<Arc<Recipe>>,
 }
 
@@ -58,11 +58,11 @@ impl Default for Conduct {
 /// How a client can behave badly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Misbehaviour {
-    /// It asks for much and reads a few bytes now and then, into a small receive buffer.
+    /// It sends many requests and reads a few bytes now and then, with a small receive buffer.
     SlowReader,
     /// It sends its requests byte by byte.
     SlowSender,
-    /// It sends a request, closes its half, and still wants the reply.
+    /// It sends a request, closes its half, and still waits for the reply.
     HalfCloser,
     /// It sends half a request and resets the connection.
     Resetter,
@@ -91,7 +91,7 @@ impl Conduct {
         self.idle + self.misbehaving.values().sum::<usize>()
     }
 
-    /// What makes it impossible for this load, before anything is opened.
+    /// Checks that a load can have this conduct, before anything is opened.
     pub(crate) fn check(&self, load: &Load) -> Result<(), LoadError> {
         let rule = |holds: bool, what: &'static str| {
             if holds { Ok(()) } else { Err(LoadError::Invalid { what }) }

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 pub enum ConnectFailure {
     /// No server listens there.
     Refused,
-    /// It took longer than the connect timeout: the listener's queue was full, say.
+    /// It took longer than the connect timeout, for example because the listener's queue was full.
     TimedOut,
     /// The server, or something on the way, aborted it.
     Reset,
@@ -51,7 +51,8 @@ impl ConnectFailure {
 
     pub(crate) fn from_errno(errno: Errno) -> Self {
         match errno {
-            // Of a socket in the file system: it is not there, or its queue is full.
+            // A socket in the file system reports NOENT if it does not exist, and AGAIN if its queue is
+            // full.
             Errno::CONNREFUSED | Errno::NOENT => Self::Refused,
             Errno::TIMEDOUT | Errno::AGAIN => Self::TimedOut,
             Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE => Self::Reset,

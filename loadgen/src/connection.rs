@@ -11,15 +11,14 @@ use crate::conduct::Conduct;
 use crate::in_flight::InFlights;
 use crate::wire::Wire;
 
-/// Where a connection is in its life. One on which requests can be sent is free while it has
-/// fewer in flight than it may.
+/// The state of a connection. An open one is free while it has fewer requests in flight than it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It is not there: not yet opened, or about to be reopened.
+    /// Not yet opened, or about to be reopened.
     Closed,
-    /// Since this instant.
+    /// Being opened since this instant.
     Connecting { since: u64 },
-    /// It is open, and nothing is sent before the greeting is there.
+    /// Open, but nothing is sent before the greeting has arrived.
     Greeting {
         /// When connect(2) was called.
         asked: u64,
@@ -34,52 +33,52 @@ pub(crate) enum State {
 pub(crate) struct Connection {
     pub(crate) state: State,
     pub(crate) exchange: Exchange,
-    /// Which of the target's addresses it was last opened to.
+    /// The target's address to which it was last opened.
     pub(crate) address: usize,
-    /// When it last became free: was opened and greeted, or its client had thought for long
-    /// enough; without pipelining, or had its reply.
+    /// When it last became free: when it was opened and greeted, or when its client had finished
+    /// thinking; without pipelining, also when it got its reply.
     pub(crate) free_at: u64,
     /// With pipelining: when replies made room for requests that have not been sent yet.
     room_since: VecDeque<u64>,
     pub(crate) in_flight: InFlights,
-    /// What the kernel did not take of the youngest request in flight.
+    /// The rest of the youngest request in flight, which the kernel has not yet taken.
     pub(crate) unsent: Vec<u8>,
-    /// Right replies to requests of the measurement.
+    /// Correct replies within the measurement.
     pub(crate) ok: u64,
     /// It got a correct reply since it was last opened.
     pub(crate) served: bool,
     /// It was opened at least once.
     pub(crate) was_open: bool,
-    /// A write said that the server reset the connection, which the next read may not say again.
+    /// A write reported that the server reset the connection; the next read may not report it again.
     pub(crate) reset: bool,
     /// When it was last opened.
     pub(crate) opened_at: u64,
-    /// When connect(2) was called for that.
+    /// When connect(2) was last called.
     pub(crate) dialled_at: u64,
     /// Requests since then.
     pub(crate) asked: u64,
     /// Replies since then that left it open.
     pub(crate) answered: u64,
-    /// Its client waits before the next request, which outlives the connection.
+    /// Its client thinks before the next request, even if the connection ends meanwhile.
     pub(crate) thinking: bool,
-    /// It was closed for as long as its client thinks.
+    /// It stays closed as long as its client thinks.
     pub(crate) parked: bool,
     /// How often its client has thought.
     pub(crate) thoughts: u64,
 }
 
-/// What became of a write.
+/// The outcome of a write.
 pub(crate) enum Written {
     All,
     /// The rest is in `unsent`.
     Part,
-    /// The peer is gone. What it still said, and how it went, is for the next read to find out.
+    /// The peer is gone. The next read finds what it has still sent, and how it ended the connection.
     PeerGone,
     Failed,
 }
 
 impl Connection {
-    /// One that is closed, with up to `depth` requests in flight.
+    /// A closed connection that may have up to `depth` requests in flight.
     pub(crate) fn new(recipe: Arc<Recipe>, depth: usize) -> Self {
         Self {
             state: State::Closed,
@@ -103,7 +102,7 @@ impl Connection {
         }
     }
 
-    /// It is closed: forgets what was said on it, but for a session that may go on over the next.
+    /// Forgets the state of a closed connection, except for a session that goes on over the next one.
     pub(crate) fn forget(&mut self) {
         self.state = State::Closed;
         self.exchange = Exchange::after(&mut self.exchange);
@@ -130,7 +129,7 @@ impl Connection {
         conduct.requests_per_connection.is_some_and(|most| self.answered == most.get())
     }
 
-    /// Since when it had room for the request that is to be sent now.
+    /// When it got room for the request that is sent now.
     pub(crate) fn take_room(&mut self, depth: usize) -> u64 {
         // Room that was never used is as old as the connection.
         if depth == 1 || self.in_flight.len() + self.room_since.len() < depth {
@@ -172,7 +171,7 @@ impl Connection {
         Written::Part
     }
 
-    /// Writes what was left of a request.
+    /// Writes the rest of a request.
     pub(crate) fn write_rest(&mut self, token: usize, wire: &mut impl Wire) -> Written {
         let rest = std::mem::take(&mut self.unsent);
         self.write(token, &rest, wire)

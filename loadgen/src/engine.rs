@@ -3,16 +3,16 @@
 use crate::LoadError;
 use crate::wire::probe_uring;
 
-/// How the threads talk to the kernel. What is sent and how replies are checked and timed is the
-/// same.
+/// How the threads talk to the kernel. All engines send the same requests, and check and time replies in
+/// the same way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// The one that was measured to cost less, where the kernel allows it.
+    /// The engine that measurements found to cost less.
     #[default]
     Auto,
     /// epoll(7), and a system call for every read and write.
     Epoll,
-    /// `io_uring(7)`: requests are handed over some at a time, with the wait for replies.
+    /// `io_uring(7)`: several requests are submitted at a time, together with the wait for replies.
     IoUring,
 }
 
@@ -30,10 +30,10 @@ impl Engine {
         }
     }
 
-    /// Which engine a run has: never [`Engine::Auto`].
+    /// The engine of a run: never [`Engine::Auto`].
     ///
     /// # Errors
-    /// [`LoadError::Engine`] when this machine does not let us have it, with the reason.
+    /// [`LoadError::Engine`] with the reason, if this machine does not offer it.
     pub fn resolve(self) -> Result<Self, LoadError> {
         match self {
             Self::Auto | Self::Epoll => Ok(Self::Epoll),

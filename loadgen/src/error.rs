@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::Target;
 
-/// Why a load could not be run. What a server does wrong is never one of these, but counted in
-/// the [`Census`](crate::Census).
+/// Why a load could not be run. Faults of the server are not errors; the [`Census`](crate::Census)
+/// counts them.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The load contradicts itself.
@@ -15,7 +15,7 @@ pub enum LoadError {
         /// The rule that it breaks.
         what: &'static str,
     },
-    /// This machine does not let us have the engine.
+    /// This machine does not offer the engine.
     #[error("the engine {engine} is not available here: {why}; use --engine auto or epoll")]
     Engine {
         /// Its name.
@@ -34,7 +34,7 @@ pub enum LoadError {
         /// The hard limit, to which the soft limit was raised.
         limit: u64,
     },
-    /// There are not as many local ports as this load would hold at a time.
+    /// There are fewer local ports than this load would hold at a time.
     #[error(
         "this load needs {need} local ports at a time and {addresses} source address(es) have {have}: a connection \
          that the generator closes keeps its port in TIME_WAIT. Use {addresses_needed} addresses \
@@ -59,10 +59,10 @@ pub enum LoadError {
     Unreachable {
         /// The server.
         target: Target,
-        /// What the last attempt ended with.
+        /// The error of the last attempt.
         source: io::Error,
     },
-    /// Connections were opened, and not one byte came on any of them where a greeting had to.
+    /// Connections were opened, but no greeting arrived on any of them.
     #[error(
         "{target} accepts connections but sent no greeting within {within:?}: start it with --greeting, or load it \
          without. A server whose workers are all busy sends no greeting either"
@@ -70,10 +70,10 @@ pub enum LoadError {
     NoGreeting {
         /// The server.
         target: Target,
-        /// How long it was waited for: the request timeout.
+        /// How long the generator waited: the request timeout.
         within: Duration,
     },
-    /// The instant at which the load should have begun is over.
+    /// The start time had passed before all connections were open.
     #[error("the start time passed before all connections were open: choose a later --start-at")]
     TooLate,
     /// The start was cancelled.

@@ -1,13 +1,13 @@
 //! The connections that are free, longest free first.
 
-/// A queue of numbers below a fixed bound, each in it at most once, from whose middle a number
-/// can be taken in constant time. A connection that the server closes while it is free must
-/// leave the queue, and with ten thousand of them a search would not do.
+/// A queue of numbers below a fixed bound, each in it at most once. A number can be taken from the
+/// middle in constant time: a connection that the server closes while it is free must leave the queue,
+/// and a search among ten thousand would be too slow.
 ///
 /// A doubly linked list in one vector: nothing is allocated after `new`.
 #[derive(Debug)]
 pub(crate) struct Fifo {
-    /// Before and after each number; the last entry is the list's head, so that the ends are no
+    /// The neighbours of each number. The last entry is the list's head, so that the ends are no
     /// special cases. A number that is not in the queue is its own neighbour.
     links: Vec<Link>,
 }

@@ -2,15 +2,15 @@
 
 use crate::fifo::Fifo;
 
-/// A queue of connections for each number of requests that they have in flight; within one the
-/// longest free goes first. Without pipelining there is one queue.
+/// A queue of connections for each number of requests in flight. Within a queue, the connection that
+/// has been free longest goes first. Without pipelining there is one queue.
 #[derive(Debug)]
 pub(crate) struct Free {
     levels: Vec<Fifo>,
 }
 
 impl Free {
-    /// None yet, of `connections` with `depth` requests in flight each at most.
+    /// Empty queues for `connections`, each with at most `depth` requests in flight.
     pub(crate) fn new(connections: usize, depth: usize) -> Self {
         Self { levels: (0..depth).map(|_| Fifo::new(connections)).collect() }
     }
@@ -23,7 +23,8 @@ impl Free {
         self.levels.iter().any(|level| level.contains(token))
     }
 
-    /// Puts a connection with so many requests in flight last of its like; it must not be there.
+    /// Puts a connection with this many requests in flight at the end of its queue. It must not be in a
+    /// queue yet.
     pub(crate) fn push_back(&mut self, token: usize, in_flight: usize) {
         debug_assert!(!self.contains(token));
         self.levels[in_flight].push_back(token);
@@ -33,7 +34,7 @@ impl Free {
         self.levels.iter_mut().find_map(Fifo::pop_front)
     }
 
-    /// Takes a connection out, wherever it is. Returns whether it was there.
+    /// Takes a connection out of its queue. Returns whether it was in one.
     pub(crate) fn remove(&mut self, token: usize) -> bool {
         self.levels.iter_mut().any(|level| level.remove(token))
     }

@@ -12,35 +12,36 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// A gap is longer than this: about what a timer of a virtual machine oversleeps at worst, and less
-/// than the time slice of a thread that was preempted.
+/// A gap is longer than this. A timer of a virtual machine oversleeps by at most about as much, and a
+/// preempted thread loses a time slice, which is more.
 pub(crate) const GAP_NS_MIN: u64 = 1_000_000;
 
-/// A wait that takes longer than this is looked into when it ends with something to read: the kernel
-/// knows how long that had been there.
+/// If a wait longer than this ends with something to read, the thread asks the kernel how long the bytes
+/// have been there.
 const WAIT_NS_MAX: u64 = 8_000_000;
 
-/// Gaps that are remembered one by one. What is older than the oldest request matters to none.
+/// Gaps that are remembered one by one. A gap before the oldest request affects no request.
 const REMEMBERED: usize = 1_024;
 
-/// When the generator stood still, from the beginning of the load to the end of the drain.
+/// The standstills of the generator, from the beginning of the load to the end of the drain.
 #[derive(Clone, Debug)]
 pub struct Standstill {
-    /// How often one of its threads did, for longer than a millisecond.
+    /// How often a thread stood still for longer than a millisecond.
     pub gaps: u64,
-    /// How much of the measurement it was, of all threads together: over [`Phases::measure`] and
-    /// the number of threads it is the share of the time.
+    /// Time in gaps within the measurement, over all threads. Divided by [`Phases::measure`] and the
+    /// number of threads, it is the share of time.
     ///
     /// [`Phases::measure`]: crate::Phases::measure
     pub measured: Duration,
-    /// How much of the warm-up and of the drain it was, of all threads together.
+    /// Time in gaps within the warm-up and the drain, over all threads.
     pub outside: Duration,
     /// The longest gap.
     pub longest: Duration,
-    /// When that began, in nanoseconds since the measurement did; negative in the warm-up.
+    /// When the longest gap began, in nanoseconds since the beginning of the measurement; negative in
+    /// the warm-up.
     pub longest_at_ns: i64,
-    /// In nanoseconds, the latencies of the requests that were due, under way or answered in a gap:
-    /// as [`Interval::latency`](crate::Interval::latency), which has them too.
+    /// The latencies, in nanoseconds, of the requests that were due, under way or answered in a gap.
+    /// [`Interval::latency`](crate::Interval::latency) includes them too.
     pub touched: Histogram<u64>,
 }
 
@@ -83,15 +84,15 @@ impl Gap {
 pub(crate) struct Gaps {
     /// The next reading of the clock must not be later than this.
     late_from: u64,
-    /// When the wait that is under way must end at the latest.
+    /// When the current wait must end at the latest.
     until: u64,
-    /// The latest ones, in order.
+    /// The latest gaps, in order.
     latest: VecDeque<Gap>,
-    /// The end of the last one; 0 without any.
+    /// The end of the last gap; 0 without any.
     last_end: u64,
-    /// How many turns may still find what was answered in the last one.
+    /// How many turns may still find replies that arrived in the last gap.
     unread_turns: u8,
-    /// Time in gaps since nothing was due and not sent.
+    /// Time in gaps since every due request had been sent.
     owed: u64,
     /// Time in gaps since the measurement ended.
     drained: u64,
@@ -99,7 +100,7 @@ pub(crate) struct Gaps {
 }
 
 impl Gaps {
-    /// None yet; `touched` is an empty histogram of latencies.
+    /// No gaps yet; `touched` is an empty histogram of latencies.
     pub(crate) fn new(touched: Histogram<u64>) -> Self {
         Self {
             late_from: u64::MAX,
@@ -129,13 +130,13 @@ impl Gaps {
         self.late_from = self.until.min(now + WAIT_NS_MAX) + GAP_NS_MIN;
     }
 
-    /// The thread is about to wait for as long as it takes.
+    /// The thread is about to wait without a limit.
     pub(crate) fn resting(&mut self) {
         self.late_from = u64::MAX;
     }
 
-    /// The gap that ends at a late reading of the clock, if there was one: `before` is the reading
-    /// before it, and `heard` for how long something has been there to be read.
+    /// The gap that ends at a late reading of the clock, if there was one. `before` is the previous
+    /// reading, and `heard` the time for which there has been something to read.
     pub(crate) fn before(&self, now: u64, before: u64, heard: Option<u64>) -> Option<Gap> {
         let runs = self.late_from == before + GAP_NS_MIN;
         let due = if runs { before } else { self.until };
@@ -151,11 +152,11 @@ impl Gaps {
         self.latest.push_back(gap);
         self.last_end = gap.end;
         self.owed += gap.length();
-        // Of a wait, the replies come with it; while the thread runs, with the next one.
+        // After a wait, the replies come with this turn; if the thread was running, with the next one.
         self.unread_turns = 2;
     }
 
-    /// Tells of a gap of a load whose measurement begins and ends at these instants.
+    /// Counts a gap of a load whose measurement begins and ends at these instants.
     pub(crate) fn tell(&mut self, gap: Gap, begin: u64, end: u64) {
         let measured = gap.within(begin, end);
         self.drained += gap.within(end.max(begin), u64::MAX);
@@ -169,16 +170,16 @@ impl Gaps {
         }
     }
 
-    /// A turn is over; `all` when it dealt with all that was ready.
+    /// A turn is over; `all` says whether it handled everything that was ready.
     pub(crate) fn turned(&mut self, all: bool) {
         if self.unread_turns > 0 && all {
             self.unread_turns -= 1;
         }
     }
 
-    /// When a reply that is read at `now` has come, to a request sent at `sent`, as far as the
-    /// server is concerned: not after the beginning of a gap in which it could not be read. For
-    /// closed loops, where the next request is due then.
+    /// When a reply that is read at `now`, to a request sent at `sent`, counts as arrived: at the
+    /// beginning of a gap in which it could not be read, otherwise now. For closed loops, where the
+    /// next request is due then.
     pub(crate) fn answered(&self, sent: u64, now: u64) -> u64 {
         match self.latest.back() {
             Some(gap) if self.unread_turns > 0 && sent < gap.start => gap.start,
@@ -191,7 +192,7 @@ impl Gaps {
         since < self.last_end
     }
 
-    /// How much of a stretch of time was in gaps.
+    /// The time in gaps between two instants.
     pub(crate) fn within(&self, from: u64, to: u64) -> u64 {
         let touched = self.latest.iter().rev().take_while(|gap| gap.end > from);
         touched.map(|gap| gap.within(from, to)).sum()
@@ -203,15 +204,15 @@ impl Gaps {
         if self.touch(since) { all - self.within(since, now) } else { all }
     }
 
-    /// Every request that is due has been sent: whoever waits for a connection from now on does not
-    /// wait behind what queued up in a gap.
+    /// Every due request has been sent, so later requests do not queue behind those that became due in
+    /// a gap.
     pub(crate) fn caught_up(&mut self) {
         self.owed = 0;
     }
 
     /// Until when a request that was due at `due` and got a connection at `free_at` waited for the
-    /// server to make one free. The rest of that wait is the generator's. While a queue lasts, all
-    /// in it are late by the gaps since it began, and by no more (Lindley, 1952).
+    /// server to free one. The generator caused the rest of that wait. While a queue lasts, the gaps
+    /// since it began delay each request in it by their whole length, and by no more (Lindley, 1952).
     pub(crate) fn waited_for_server(&self, due: u64, free_at: u64) -> u64 {
         if due < free_at { free_at.saturating_sub(self.owed).max(due) } else { free_at }
     }
@@ -221,12 +222,12 @@ impl Gaps {
         self.found.touched.saturating_record(latency);
     }
 
-    /// How much longer the drain lasts, so that what came in a gap is still read.
+    /// How much longer the drain lasts, so that replies that arrived in a gap are still read.
     pub(crate) fn drain_longer(&self) -> u64 {
         self.drained
     }
 
-    /// Adds what another thread found.
+    /// Adds the gaps of another thread.
     pub(crate) fn add(&mut self, other: &Self) {
         self.found.add(&other.found);
     }
@@ -253,7 +254,7 @@ mod tests {
         assert!(!gaps.is_late(6 * MS) && gaps.is_late(6 * MS + 1));
         let gap = Gap { start: 5 * MS, end: 9 * MS };
         assert_eq!(gaps.before(9 * MS, 0, None), Some(gap));
-        // What is due already is not waited for.
+        // A due time that has passed ends no wait, so the gap starts where the wait did.
         gaps.waiting(3 * MS, MS);
         assert_eq!(gaps.before(9 * MS, 3 * MS, None), Some(Gap { start: 3 * MS, end: 9 * MS }));
     }

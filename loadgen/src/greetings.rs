@@ -9,46 +9,46 @@ use crate::census::Failure;
 use crate::clock::Clock;
 use crate::recorder::record;
 
-/// What became of every greeting that was expected, and what they told. In all phases, as with
+/// The outcomes of all expected greetings, and the delays that they show. They are of all phases, like
 /// everything about connections. All histograms hold nanoseconds.
 ///
 /// A connection is *asked for* when connect(2) is called. On loopback that call makes the whole
-/// handshake, and the server may accept before the client knows that it is connected; counted
-/// from the call, no delay can be negative. It also holds what a full listen queue costs: a
-/// connection request that is dropped there and sent again, and one that the client believes
-/// open while the server has not yet taken it.
+/// handshake, and the server may accept before the client knows that it is connected. Counted from the
+/// call, no delay can be negative. It also includes the cost of a full listen queue: a connection
+/// request that is dropped and sent again, and a connection that is open for the client but not yet
+/// accepted.
 #[derive(Clone, Debug)]
 pub struct Greetings {
-    /// Connections that were opened, each of which had to begin with one.
+    /// Connections that were opened, each of which had to begin with a greeting.
     pub expected: u64,
-    /// Those that did.
+    /// Connections that did.
     pub received: u64,
-    /// Those on which something else came, or an end, by [`Failure::name`].
+    /// Connections with other bytes or an end instead of the greeting, by [`Failure::name`].
     pub errors: BTreeMap<&'static str, u64>,
-    /// Those given up after the request timeout, counted from when they were open.
+    /// Connections given up after the request timeout, counted from when they were open.
     pub timeouts: u64,
-    /// Those still waited for when the run ended.
+    /// Connections without their greeting when the run ended.
     pub unfinished: u64,
     /// Greetings with stamps that cannot be of this machine's clock: before the connection was
     /// asked for, after the greeting arrived, or taken before accepted. Their connections are
-    /// served, and their stamps are in no histogram.
+    /// used, but their stamps are in no histogram.
     pub other_clock: u64,
-    /// Values that were longer than their histogram has room for, and are in it as the longest.
+    /// Values too long for their histogram, which has them as its longest.
     pub saturated: u64,
-    /// From asked for to the read that completed the greeting, and the ages of timeouts.
+    /// From asked for to the read that completed the greeting; for timeouts, their ages.
     pub latency: Histogram<u64>,
     /// From asked for to accepted: connecting, and waiting in the listener's queue.
     pub accept_delay: Histogram<u64>,
     /// From accepted to taken: waiting for a worker.
     pub queue_delay: Histogram<u64>,
-    /// The ages, since they were asked for, of connections still without one when the run ended.
+    /// The ages, since they were asked for, of connections without a greeting when the run ended.
     pub censored_ages: Histogram<u64>,
-    /// Connections that each worker took, by its number. Workers that took none are not known.
+    /// Connections that each worker took, by its number. Workers that took none are missing.
     pub workers: BTreeMap<u32, u64>,
 }
 
 impl Greetings {
-    /// Nothing yet; its histograms are like `model`, which is empty.
+    /// No greetings yet; all histograms are copies of `model`, which is empty.
     pub(crate) fn new(model: &Histogram<u64>) -> Self {
         Self {
             expected: 0,
@@ -72,7 +72,7 @@ impl Greetings {
         self.errors.values().sum()
     }
 
-    /// Whether every connection that was opened has exactly one fate. If not, the generator has a
+    /// Whether every connection that was opened has exactly one outcome. If not, the generator has a
     /// bug.
     #[must_use]
     pub fn reconciles(&self) -> bool {
@@ -80,7 +80,7 @@ impl Greetings {
         self.expected == settled && self.received == self.workers.values().sum::<u64>()
     }
 
-    /// One arrived at `now`, on a connection that was asked for at `asked`.
+    /// A greeting arrived at `now`, on a connection that was asked for at `asked`.
     pub(crate) fn received(&mut self, greeting: &Greeting, clock: Clock, asked: u64, now: u64) {
         self.received += 1;
         *self.workers.entry(greeting.worker).or_default() += 1;
@@ -95,24 +95,24 @@ impl Greetings {
         }
     }
 
-    /// Something else came in its place.
+    /// Something else arrived instead of a greeting.
     pub(crate) fn failed(&mut self, failure: Failure) {
         *self.errors.entry(failure.name()).or_default() += 1;
     }
 
-    /// It was given up; its age enters the latencies, since it would have taken longer.
+    /// A greeting was given up. Its age enters the latencies, because it would have taken longer.
     pub(crate) fn timed_out(&mut self, asked: u64, now: u64) {
         self.timeouts += 1;
         self.saturated += record(&mut self.latency, now - asked);
     }
 
-    /// It is still waited for at the end.
+    /// A greeting had not arrived at the end.
     pub(crate) fn unfinished(&mut self, asked: u64, now: u64) {
         self.unfinished += 1;
         self.saturated += record(&mut self.censored_ages, now - asked);
     }
 
-    /// Adds what another thread found in the same run.
+    /// Adds the greetings of another thread of the same run.
     pub(crate) fn add(&mut self, other: &Self) {
         self.expected += other.expected;
         self.received += other.received;

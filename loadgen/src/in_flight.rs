@@ -12,17 +12,17 @@ pub(crate) struct InFlight {
     pub(crate) measured: bool,
 }
 
-/// Those of one connection, in the order of their replies. Nothing is allocated after `new`;
-/// without pipelining there is one place, and nothing else is touched.
+/// The requests in flight of one connection, in the order of their replies. Nothing is allocated after
+/// `new`. Without pipelining only `oldest` is used.
 #[derive(Debug)]
 pub(crate) struct InFlights {
     oldest: Option<InFlight>,
-    /// What was sent after it.
+    /// The requests that were sent after it.
     younger: VecDeque<InFlight>,
 }
 
 impl InFlights {
-    /// None yet, of `depth` at most.
+    /// No requests yet, with room for `depth`.
     pub(crate) fn new(depth: usize) -> Self {
         Self { oldest: None, younger: VecDeque::with_capacity(depth - 1) }
     }

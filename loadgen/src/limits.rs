@@ -4,10 +4,10 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::LoadError;
 
-/// For the program, its threads, and whatever it watches the server with.
+/// Descriptors for the program, its threads, and its observation of the server.
 const DESCRIPTORS_BESIDE_CONNECTIONS: u64 = 64;
 
-/// How many descriptors a load over so many connections needs, and the hard limit where that is less.
+/// If the hard limit is too low for this many connections: the descriptors that they need, and the limit.
 #[must_use]
 pub fn descriptors_missing(connections: usize) -> Option<(u64, u64)> {
     let need = (connections as u64).saturating_add(DESCRIPTORS_BESIDE_CONNECTIONS);

@@ -47,7 +47,7 @@ pub(crate) fn slots(load: &Load) -> Vec<Slot> {
 }
 
 impl Slot {
-    /// What the thread that owns this slot knows at `now`, once the load has begun.
+    /// Publishes the figures of the thread that owns this slot, at `now`, after the load has begun.
     pub(crate) fn publish(&self, in_flight: usize, recorder: &Recorder, now: u64) {
         self.in_flight.store(in_flight as u64, Ordering::Relaxed);
         self.failed.store(recorder.failed_so_far(), Ordering::Relaxed);
@@ -61,7 +61,7 @@ impl Slot {
     }
 }
 
-/// The watcher's side: the pieces of the last second, of all threads together.
+/// The observer's side: the pieces of the last second, of all threads together.
 #[derive(Debug)]
 pub(crate) struct Viewer {
     pieces: BTreeMap<u64, Histogram<u64>>,
@@ -77,7 +77,7 @@ impl Viewer {
         Self { pieces: BTreeMap::new(), seen: vec![0; load.threads], span: span.max(1) }
     }
 
-    /// What the slots say now; `None` where nobody watches.
+    /// The current figures of all slots; `None` without an observer.
     pub(crate) fn look(&mut self, slots: &[Slot]) -> Option<Live> {
         if slots.is_empty() {
             return None;
@@ -182,7 +182,7 @@ mod tests {
             });
             let in_time = done.recv_timeout(Duration::from_secs(20));
             drop(reading);
-            in_time.expect("it published while the watcher was reading");
+            in_time.expect("it published while the observer was reading");
         });
         assert_eq!(slots[0].in_flight.load(Ordering::Relaxed), 1);
     }

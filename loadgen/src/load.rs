@@ -16,12 +16,12 @@ pub struct Load {
     pub target: Target,
     /// What every request asks for, and what its reply must be.
     pub recipe: Arc<protocol::Recipe>,
-    /// How many connections, at least 1; split over the threads as evenly as possible.
+    /// Number of connections, at least 1; split over the threads as evenly as possible.
     pub connections: usize,
-    /// How many threads, from 1 to `connections`. Each takes every `threads`-th request of the
-    /// schedule, so that together they make exactly the schedule of one.
+    /// Number of threads, from 1 to `connections`. Each takes every `threads`-th request of the
+    /// schedule, so that together they make exactly the schedule of one thread.
     pub threads: usize,
-    /// Thread k runs on CPU `cpus[k % cpus.len()]` only. Empty: wherever the kernel likes.
+    /// Thread k runs only on CPU `cpus[k % cpus.len()]`. Empty: the kernel chooses.
     pub cpus: Vec<usize>,
     /// How the threads talk to the kernel.
     pub engine: Engine,
@@ -33,40 +33,39 @@ pub struct Load {
     pub greeting: bool,
     /// How the connections behave, beside sending requests.
     pub conduct: Conduct,
-    /// How long requests are made and not counted, before the measurement.
+    /// How long requests are made before the measurement, without being counted.
     pub warmup: Duration,
     /// How long the measurement lasts; more than zero.
     pub measure: Duration,
     /// Total number of requests, without a warm-up. The measurement ends with the reply to the last
-    /// of them, if no connection could be opened for `connect_timeout`, and after `measure` at the
-    /// latest. For a closed loop, or an open loop with one rate.
+    /// of them, or when no connection could be opened for `connect_timeout`, and after `measure` at
+    /// the latest. For a closed loop, or an open loop with one rate.
     pub requests: Option<u64>,
-    /// How long after the measurement replies are waited for.
+    /// How long the generator waits for replies after the measurement.
     pub drain: Duration,
-    /// A request in flight for longer is a timeout, also if its reply comes after all, and its
-    /// connection is reopened: as soon as that is noticed, which takes a twentieth of this time at
-    /// most, but 1 ms at least and never more than 100 ms. The same holds for an open connection
-    /// without its greeting, from the beginning of the load on.
+    /// A request in flight for longer is a timeout, even if its reply still arrives, and its connection
+    /// is reopened. The generator notices a timeout within a twentieth of this time, or within 1 ms if
+    /// that is longer, and always within 100 ms. The same holds for an open connection without its
+    /// greeting, from the beginning of the load on.
     pub request_timeout: Duration,
     /// How long one connection may take to open, and how long the connect phase may last.
     pub connect_timeout: Duration,
-    /// Width of one entry of [`Outcome::intervals`], more than zero. It is widened when the
+    /// Width of one entry of [`Outcome::intervals`], more than zero. It is widened if the
     /// measurement would have more than 1,000 of them.
     pub interval: Duration,
-    /// This process is number k of n generators that load one server together, k from 0: it makes
-    /// the requests of the schedule whose index is congruent to k modulo n, and its threads share
-    /// those. The rate in [`Load::arrivals`] is that of all n together, and `connections` are
-    /// this process's own. `(0, 1)` for a generator on its own.
+    /// `(k, n)`: this process is number k, counted from 0, of n generators that load one server
+    /// together. It makes the requests of the schedule whose index is congruent to k modulo n, and its
+    /// threads share those. The rate in [`Load::arrivals`] is that of all n together; `connections`
+    /// are those of this process. `(0, 1)` is a single generator.
     pub shard: (u64, u64),
-    /// When the load begins, warm-up included. Shards are one schedule only if they begin together.
+    /// When the load begins, warm-up included. Shards make one schedule only if they begin together.
     pub start_at: StartAt,
-    /// Whether [`Progress::live`] is wanted.
+    /// Whether to fill in [`Progress::live`].
     pub live: bool,
 }
 
 impl Load {
-    /// A closed loop of one thread for ten seconds without a warm-up: something to begin with, and to
-    /// change where it matters.
+    /// A closed loop of one thread for ten seconds without a warm-up, as a base for other loads.
     #[must_use]
     pub fn closed(
         target: impl Into<Target>,
@@ -98,50 +97,50 @@ impl Load {
     }
 }
 
-/// More generators than this for one server are a mistake; and indices must not overflow.
+/// More generators for one server are a mistake; the bound also keeps indices from overflowing.
 const SHARDS_MAX: u64 = 1_000_000;
 
 /// When requests are sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Arrivals {
-    /// Closed loop: on each connection, as soon as the reply to the last request is checked.
+    /// Closed loop: on each connection, as soon as the reply to its last request is checked.
     Closed,
     /// Open loop, equal gaps.
     Constant {
-        /// Requests a second over all connections: from 10⁻³ to 10⁹.
+        /// Requests per second over all connections: from 10⁻³ to 10⁹.
         rate_per_s: f64,
     },
     /// Open loop, gaps drawn independently from the exponential distribution.
     Poisson {
-        /// Requests a second over all connections, in the mean: from 10⁻³ to 10⁹.
+        /// Mean requests per second over all connections: from 10⁻³ to 10⁹.
         rate_per_s: f64,
         /// The same seed makes the same schedule, whatever the number of threads.
         seed: u64,
     },
-    /// Open loop, at a rate that changes along a line from the beginning of the measurement on.
-    /// During the warm-up it is the first rate, and after `over` the last.
+    /// Open loop, at a rate that changes linearly from the beginning of the measurement on. During the
+    /// warm-up it is the first rate, and after `over` the last.
     Ramp {
-        /// Requests a second at the beginning: from 10⁻³ to 10⁹.
+        /// Requests per second at the beginning: from 10⁻³ to 10⁹.
         from_per_s: f64,
-        /// Requests a second at the end.
+        /// Requests per second at the end.
         to_per_s: f64,
-        /// From the beginning to the end.
+        /// How long the change lasts.
         over: Duration,
-        /// With one, a Poisson process at that rate; without, as even as the rate is.
+        /// With a seed, a Poisson process at that rate; without one, evenly spaced at that rate.
         seed: Option<u64>,
     },
     /// Open loop, at one rate after the other from the beginning of the measurement on. During the
     /// warm-up it is the first rate, and after the last step the last.
     Staircase {
-        /// Requests a second of each step, at least one, each from 10⁻³ to 10⁹.
+        /// Requests per second of each step: at least one step, each rate from 10⁻³ to 10⁹.
         rates_per_s: Arc<[f64]>,
         /// How long each step lasts.
         step: Duration,
-        /// With one, a Poisson process at that rate; without, as even as the rate is.
+        /// With a seed, a Poisson process at that rate; without one, evenly spaced at that rate.
         seed: Option<u64>,
     },
-    /// Open loop, at given times, which end before the measurement does or are cut off by its end.
-    /// During the warm-up requests come evenly at the mean rate of all the times.
+    /// Open loop, at given times. Times after the end of the measurement are cut off. During the
+    /// warm-up, requests are evenly spaced at the mean rate of all times.
     Replay {
         /// Nanoseconds since the beginning of the measurement, at least one, in order.
         due_ns: Arc<[u64]>,
@@ -149,23 +148,23 @@ pub enum Arrivals {
 }
 
 impl Load {
-    /// How many connections thread number `index` has: the first ones have one more each, if they
-    /// do not come out even.
+    /// How many connections thread number `index` has: the first threads have one more each, if the
+    /// number does not divide evenly.
     pub(crate) fn connections_of(&self, index: usize) -> usize {
         self.connections / self.threads + usize::from(index < self.connections % self.threads)
     }
 
-    /// Thread number `index` makes the requests with the index k modulo n: its (k, n). All threads
-    /// of all shards together make each request once.
+    /// The (k, n) of thread number `index`, which makes the requests with the index k modulo n. All
+    /// threads of all shards together make each request once.
     pub(crate) fn share_of(&self, index: usize) -> (u64, u64) {
         let (shard, of) = self.shard;
         (shard + of * index as u64, of * self.threads as u64)
     }
 
-    /// What makes this load impossible, before anything is opened.
+    /// Checks this load before anything is opened.
     ///
     /// # Errors
-    /// When it is impossible whatever the machine is like.
+    /// If the load is impossible on any machine.
     pub fn check(&self) -> Result<(), LoadError> {
         let rule = |holds: bool, what: &'static str| {
             if holds { Ok(()) } else { Err(LoadError::Invalid { what }) }

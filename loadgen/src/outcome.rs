@@ -10,7 +10,7 @@ use crate::{
     Turnaround,
 };
 
-/// What a run found out. All histograms hold nanoseconds.
+/// The results of a run. All histograms hold nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// How the threads talked to the kernel: never [`Engine::Auto`].
@@ -23,17 +23,17 @@ pub struct Outcome {
     pub interrupted: bool,
     /// The outcomes of all requests of the measurement.
     pub census: Census,
-    /// Right replies that arrived within the measurement, whenever they were asked for: over
-    /// [`Phases::measure`] this is the throughput. The census is about the requests that were
-    /// due or sent in it; one that was answered only in the drain is `ok` there and not counted
-    /// here.
+    /// Correct replies that arrived within the measurement, whenever their requests were sent. Over
+    /// [`Phases::measure`] this is the throughput. The census covers the requests that were due or
+    /// sent in the measurement; a request that was answered only in the drain is `ok` there and not
+    /// counted here.
     pub completed: u64,
     /// How long requests took.
     pub latency: Latency,
-    /// The ages, at the end of the drain, of requests that have no known latency: unfinished
-    /// ones, and in open loop those never sent. Since they were due in open loop, since they
-    /// were sent in closed loop. A percentile of [`Latency::response`] (closed loop:
-    /// [`Latency::service`]) that reaches into this share of the requests is a lower bound.
+    /// The ages, at the end of the drain, of requests without a known latency: unfinished ones, and in
+    /// open loop those never sent. An age counts from the due time in open loop, and from the send in
+    /// closed loop. A percentile of [`Latency::response`] (closed loop: [`Latency::service`]) that
+    /// reaches into this share of the requests is a lower bound.
     pub censored_ages: Histogram<u64>,
     /// The measurement in pieces of equal length, the last one possibly shorter.
     pub intervals: Vec<Interval>,
@@ -41,36 +41,36 @@ pub struct Outcome {
     pub steps: Vec<Step>,
     /// The headline latencies (as in [`Interval::latency`]) in order of time, the warm-up's too.
     pub series: Series,
-    /// When requests were sent; `None` unless their gaps were to be random.
+    /// When requests were sent; `None` unless arrivals are random.
     pub sent: Option<SentSample>,
     /// What the generator cost.
     pub cost: Cost,
     /// The outcomes of the connections.
     pub connections: ConnectionTally,
-    /// Attempts to open one that failed, by
+    /// Failed attempts to open a connection, by
     /// [`ConnectFailure::name`](crate::ConnectFailure::name); names that did not occur are left out.
     pub connect_errors: BTreeMap<&'static str, u64>,
     /// Of these, failures before the load began: the server may just have been starting.
     pub connect_errors_before: BTreeMap<&'static str, u64>,
-    /// Latencies, waits and ages that were longer than their histogram has room for, and are in it
-    /// as the longest. Quantiles that reach into them are lower bounds. More than zero only when
-    /// the generator itself stood still for longer than all the load's times together.
+    /// Latencies, waits and ages too long for their histogram, which has them as its longest. Quantiles
+    /// that reach into them are lower bounds. More than zero only if the generator itself stood still
+    /// for longer than all the load's times together.
     pub saturated: u64,
     /// How many sockets were ready at a time.
     pub batch: Batch,
-    /// When the generator stood still.
+    /// The standstills of the generator.
     pub standstill: Standstill,
-    /// What the greetings told; `None` where none were expected.
+    /// The results of the greetings; `None` if none were expected.
     pub greetings: Option<Greetings>,
     /// The outcomes of the sessions, in all phases; `None` if there are none.
     pub sessions: Option<protocol::SessionTally>,
-    /// How long clients took in all; `None` where connections carry any number of requests.
+    /// The turnaround time of clients; `None` if connections carry any number of requests.
     pub turnaround: Option<Turnaround>,
     /// The silent connections beside the load.
     pub idle: IdleTally,
     /// The outcomes of misbehaving clients; empty if there are none.
     pub misbehaving: BTreeMap<Misbehaviour, Misbehaved>,
-    /// The start of the first wrong reply or greeting, for people.
+    /// The start of the first wrong reply or greeting, for messages.
     pub wrong_example: Option<String>,
 }
 
@@ -84,9 +84,9 @@ pub struct Phases {
     /// The measurement: the requests that became due (closed loop: were sent) in it are those
     /// of the census. Divide by this for a rate.
     pub measure: Duration,
-    /// From the call that told of [`Phase::Measure`](crate::Phase::Measure) to the one that told
-    /// of [`Phase::Drain`](crate::Phase::Drain), on the calling thread: the time in which
-    /// whatever the caller sampled in these two calls was used. Close to `measure`.
+    /// From the call that reported [`Phase::Measure`](crate::Phase::Measure) to the one that reported
+    /// [`Phase::Drain`](crate::Phase::Drain), on the calling thread: the time between the caller's
+    /// samples in these two calls. Close to `measure`.
     pub bracket: Duration,
     /// From the end of the measurement to the end of the last thread.
     pub drain: Duration,
@@ -97,21 +97,20 @@ pub struct Phases {
 /// How long requests of the measurement took, in nanoseconds, to three significant digits.
 #[derive(Clone, Debug)]
 pub struct Latency {
-    /// From due to done, of correct replies, and the ages of timeouts. `None` in closed loop,
-    /// where nothing is due.
+    /// From due to done, for correct replies; for timeouts, their ages. `None` in closed loop, where
+    /// nothing is due.
     pub response: Option<Histogram<u64>>,
-    /// From sent to done, of correct replies, and the ages of timeouts.
+    /// From sent to done, for correct replies; for timeouts, their ages.
     pub service: Histogram<u64>,
-    /// How long after it was due a request waited until a connection was free, of all that were
-    /// sent: the server's doing, without what the generator slept through ([`Standstill`]). Empty
-    /// in closed loop.
+    /// How long after its due time each sent request waited until a connection was free. The server
+    /// causes this wait; time in which the generator stood still ([`Standstill`]) is left out. Empty in
+    /// closed loop.
     pub conn_wait: Histogram<u64>,
-    /// The rest of the time until it was sent, of all that were sent: the generator's own
-    /// lateness. In closed loop, from the last reply on this connection, which had come when the
-    /// generator stood still if it was read right after.
+    /// The rest of the time until each request was sent: the generator's own lateness. In closed loop
+    /// it counts from the last reply on the connection; a reply that is read right after a standstill
+    /// counts as arrived when the standstill began.
     pub sched_lag: Histogram<u64>,
-    /// How long connections took to open, from connect(2) on, later ones and those before the
-    /// measurement included.
+    /// How long connections took to open, from connect(2) on, in all phases.
     pub connect: Histogram<u64>,
 }
 
@@ -121,14 +120,14 @@ pub struct Latency {
 pub struct Interval {
     /// Since the measurement began.
     pub start: Duration,
-    /// How long it is.
+    /// Its length.
     pub width: Duration,
     /// Requests that got the correct reply.
     pub ok: u64,
     /// Requests that failed, timeouts included.
     pub failed: u64,
-    /// In nanoseconds to two significant digits: as [`Latency::response`] in open loop,
-    /// as [`Latency::service`] in closed loop.
+    /// In nanoseconds to two significant digits: like [`Latency::response`] in open loop, and like
+    /// [`Latency::service`] in closed loop.
     pub latency: Histogram<u64>,
 }
 
@@ -140,17 +139,17 @@ pub struct Step {
     pub start: Duration,
     /// How long it lasted.
     pub width: Duration,
-    /// Its rate, in requests a second.
+    /// Its rate, in requests per second.
     pub rate_per_s: f64,
     /// Requests that were due in it.
     pub offered: u64,
-    /// Of these, those that got the correct reply.
+    /// Of these, requests that got the correct reply.
     pub ok: u64,
-    /// Those that failed, timeouts included.
+    /// Of these, requests that failed, timeouts included.
     pub failed: u64,
-    /// As [`Latency::response`], of these requests.
+    /// Like [`Latency::response`], of these requests.
     pub latency: Histogram<u64>,
-    /// As [`Outcome::censored_ages`], of these requests.
+    /// Like [`Outcome::censored_ages`], of these requests.
     pub censored_ages: Histogram<u64>,
 }
 
@@ -161,77 +160,77 @@ pub struct Cost {
     pub threads: usize,
     /// CPU time of these threads together, user and kernel.
     pub cpu: Duration,
-    /// Of that, time in which they looked for replies without a pause and there were none.
+    /// Of that, time in which they polled without a pause and found no reply.
     pub spun: Duration,
-    /// Of the busiest thread, CPU time over wall-clock time, both between the same two readings,
-    /// without what it spun. Near 1 the generator was the bottleneck.
+    /// CPU time over wall-clock time of the busiest thread, both between the same two readings,
+    /// without the time that it spun. Near 1 the generator was the bottleneck.
     pub cpu_max_share: f64,
-    /// Of all threads together, what they spun over wall-clock time.
+    /// The time that threads spun over wall-clock time, as a mean over all threads.
     pub spin_share: f64,
-    /// Wall-clock time between these readings, of the thread where it is longest.
+    /// The longest wall-clock time of a thread between these readings.
     pub wall: Duration,
 }
 
 /// The outcomes of the connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ConnectionTally {
-    /// How many the load has.
+    /// Connections of the load.
     pub asked: usize,
-    /// How many were open when the load began.
+    /// Connections that were open when the load began.
     pub opened: usize,
-    /// How many were opened after that, for the first time or again.
+    /// Connections that were opened after that, for the first time or again.
     pub reconnects: u64,
-    /// Attempts to open one that failed, in all phases.
+    /// Failed attempts to open a connection, in all phases.
     pub connect_failures: u64,
-    /// Of those, how many for want of a local port: the generator's limit, not the server's.
+    /// Of those, failures for lack of a local port: the generator's limit, not the server's.
     pub port_shortages: u64,
-    /// How many we closed, because they had carried their requests or were old enough; each was
-    /// opened again. In all phases.
+    /// Connections that the generator closed in all phases, because they had carried their requests or
+    /// were old enough. Each was opened again.
     pub closed_by_us: u64,
-    /// Time that clients were thinking within the measurement, of all together.
+    /// Think time of all clients within the measurement.
     pub thinking: Duration,
-    /// Time that connections were being opened within the measurement, of all together.
+    /// Time spent opening connections within the measurement, over all connections.
     pub connecting: Duration,
     /// Messages on a connection without an outstanding request, in all phases: a refusal of the
     /// connection, or a reply sent twice. The connection was reopened. Messages instead of a
     /// greeting are in [`Greetings`].
     pub unsolicited: u64,
-    /// How many got at least one correct reply within the measurement.
+    /// Connections that got at least one correct reply within the measurement.
     pub served: usize,
-    /// Right replies in the measurement, of the connection that got fewest.
+    /// Correct replies in the measurement, of the connection that got fewest.
     pub ok_min: u64,
-    /// Right replies in the measurement, of the connection that got most.
+    /// Correct replies in the measurement, of the connection that got most.
     pub ok_max: u64,
-    /// Right replies in the measurement, of all connections together.
+    /// Correct replies in the measurement, of all connections together.
     pub ok_sum: u64,
-    /// The sum of the squares of each connection's: with it, indices of several generators can be
-    /// put together.
+    /// The sum of the squares of each connection's correct replies, from which the fairness index of
+    /// several generators together follows.
     pub ok_square_sum: u64,
     /// Jain's fairness index (Jain, Chiu and Hawe, 1984) over the correct replies of each
     /// connection: 1 if all got the same number, 1/n if one of n got all of them, and 0 if no
     /// connection got any.
     pub jain: f64,
-    /// The service times of the correct replies that arrived within the measurement, whenever they
-    /// were asked for, all together. Over [`Phases::measure`] this is the mean number of
-    /// requests in service, as far as they were answered (Little, 1961).
+    /// The sum of the service times of the correct replies that arrived within the measurement,
+    /// whenever their requests were sent. Over [`Phases::measure`] this is the mean number of requests
+    /// in service that were answered (Little, 1961).
     pub service: Duration,
-    /// Of these, the mean of the connection where it is longest; `None` without any.
+    /// The longest mean service time of a connection; `None` without replies.
     pub slowest: Option<Duration>,
 }
 
 /// The silent connections that were opened before the load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IdleTally {
-    /// How many were to be opened.
+    /// Idle connections of the load.
     pub asked: usize,
-    /// How many were.
+    /// Connections that were opened.
     pub opened: usize,
-    /// How many of them the server had closed or reset when the load was over.
+    /// Of these, connections that the server had closed or reset when the load was over.
     pub lost: usize,
 }
 
 impl ConnectionTally {
-    /// Fills in what follows from the correct replies of each connection.
+    /// Fills in the figures that follow from the correct replies of each connection.
     pub(crate) fn spread(&mut self, ok: &[u64]) {
         self.served = ok.iter().filter(|ok| **ok > 0).count();
         self.ok_min = ok.iter().copied().min().unwrap_or(0);
@@ -250,20 +249,20 @@ fn jain(shares: &[u64]) -> f64 {
     if squares == 0.0 { 0.0 } else { sum * sum / (shares.len() as f64 * squares) }
 }
 
-/// How many sockets were ready at a time, within the measurement. When many are, replies wait in
-/// the generator for their turn, and the server is blamed for it.
+/// How many sockets were ready at a time, within the measurement. If many are, replies wait in the
+/// generator for their turn, and this wait is charged to the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// How often a thread looked and found at least one ready.
+    /// How often a thread found at least one socket ready.
     pub wakeups: u64,
-    /// How many it found ready, in all.
+    /// How many sockets it found ready, in all.
     pub events: u64,
-    /// The most it found at once; it looks for 64 at most.
+    /// The most that it found at once, at most 64.
     pub max: usize,
 }
 
 impl Batch {
-    /// Mean number of ready sockets when there were any; 0 when there never were.
+    /// Mean number of ready sockets when there were any; 0 if there never were.
     #[must_use]
     pub fn mean(&self) -> f64 {
         if self.wakeups == 0 { 0.0 } else { self.events as f64 / self.wakeups as f64 }

@@ -7,27 +7,27 @@
 
 use rustix::io::Errno;
 
-/// A spinning thread sleeps when there is more time than this, and wakes so long before it is due:
-/// much more than a sleep overshoots, and not so long that idle loads heat the room.
+/// A spinning thread sleeps while there is more time than this, and wakes this long before the due time:
+/// much more than a sleep overshoots, and short enough that idle loads do not waste power.
 const SPIN_NS: u64 = 1_000_000;
 
-/// An empty look that took longer was not one: the thread was off its processor meanwhile.
+/// An empty look that took longer is not counted as spinning: the thread was off its processor.
 const LOOK_NS_MAX: u64 = 20_000;
 
-/// How the threads of a load wait, and why so.
+/// How the threads of a load wait, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pacing {
     /// They look at the sockets without a pause when the next request is due soon. In closed loop
-    /// nothing is ever due, and they sleep nevertheless.
+    /// nothing is ever due, so they always sleep.
     pub spins: bool,
-    /// The reason, for people.
+    /// The reason, for messages.
     pub why: &'static str,
 }
 
 /// The processors' allocation, on which the pacing depends.
 #[derive(Clone, Copy, Debug)]
 pub struct Ground<'a> {
-    /// Whether requests are due at times, that is, not in closed loop.
+    /// Whether requests have due times: not in closed loop.
     pub open_loop: bool,
     /// Threads of the generator.
     pub threads: usize,
@@ -46,7 +46,7 @@ impl Pacing {
     /// Spinning, because the settings say so.
     pub const SPIN: Self = Self { spins: true, why: "asked for" };
 
-    /// Spinning where every thread has a processor of its own, sleeping everywhere else.
+    /// Spinning if every thread has a processor of its own, otherwise sleeping.
     #[must_use]
     pub fn choose(ground: &Ground<'_>) -> Self {
         let sleep = |why| Self { spins: false, why };
@@ -82,13 +82,13 @@ impl Pacer {
         Self { spins, spun: 0 }
     }
 
-    /// Nanoseconds so far in which there was nothing to do and the processor was kept busy.
+    /// Nanoseconds so far in which the processor was kept busy with nothing to do.
     pub(crate) fn spun(&self) -> u64 {
         self.spun
     }
 
-    /// Waits from the instant `now` until something is ready or the instant `until`. `poll` waits
-    /// so many nanoseconds at most and returns how many are ready.
+    /// Waits from the instant `now` until something is ready or the instant `until`. `poll` waits for at
+    /// most a number of nanoseconds and returns how many sockets are ready.
     pub(crate) fn wait(
         &mut self,
         mut now: u64,

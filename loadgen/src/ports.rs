@@ -11,27 +11,27 @@ use std::time::Duration;
 
 use crate::{Arrivals, Load, LoadError, Target};
 
-/// Requests a second that a closed loop is guessed to make, where ports depend on it.
+/// Assumed requests per second of a closed loop, if its need of ports depends on them.
 const GUESSED_RATE_PER_S: f64 = 100_000.0;
 
-/// How long the kernel keeps a pair of addresses after we have closed it first.
+/// How long the kernel keeps a pair of addresses after this side has closed first.
 const TIME_WAIT: Duration = Duration::from_secs(60);
 
-/// The same where the kernel may take it for a new connection before (tcp_tw_reuse).
+/// The same if the kernel may reuse it earlier for a new connection (tcp_tw_reuse).
 const TIME_WAIT_REUSED: Duration = Duration::from_secs(1);
 
-/// Ports that are held by others, or are being looked for: a search among all of them is slow.
+/// A reserve for ports that other processes hold, and because a search for the last free ports is slow.
 const SPARE: f64 = 1.25;
 
-/// More addresses than this have no effect.
+/// The most addresses that [`loopback_sources`] returns.
 pub const SOURCES_MAX: usize = 4_096;
 
-/// What this machine has in ports.
+/// The local ports of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
-    /// Of each local address.
+    /// Ports of each local address.
     pub of_each_address: usize,
-    /// How long one is held after its connection was closed by us.
+    /// How long a port is held after this side has closed its connection.
     pub held_for: Duration,
 }
 
@@ -68,8 +68,8 @@ impl Ports {
         ceil(self.held_by(load) / count(self.of_each_address)).max(1)
     }
 
-    /// Ports that a load holds at a time: one for each connection, and those of connections that
-    /// it closed a short while ago.
+    /// Ports that a load holds at a time: one for each connection, and those of connections that it
+    /// closed shortly before.
     fn held_by(&self, load: &Load) -> f64 {
         let standing = load.connections + load.conduct.beside();
         let held_for = (load.warmup + load.measure).min(self.held_for);
@@ -77,8 +77,8 @@ impl Ports {
         if closed > 0.0 { (count(standing) + closed) * SPARE } else { count(standing) }
     }
 
-    /// Refuses a load for which there are too few. What a closed loop would need is a guess and no
-    /// reason to refuse it.
+    /// Refuses a load for which there are too few ports. The need of a closed loop is a guess, which is
+    /// no reason to refuse it.
     pub(crate) fn check(&self, load: &Load) -> Result<(), LoadError> {
         let standing = count(load.connections + load.conduct.beside());
         let known = load.arrivals != Arrivals::Closed;
@@ -95,7 +95,7 @@ impl Ports {
 
 /// Connections that this load closes per second, if that is known in advance.
 fn closed_per_s(load: &Load) -> f64 {
-    // Of rates that change, the highest.
+    // If the rate changes, its highest value.
     let rate = match &load.arrivals {
         Arrivals::Closed => think_bound(load).min(GUESSED_RATE_PER_S),
         Arrivals::Constant { rate_per_s } | Arrivals::Poisson { rate_per_s, .. } => *rate_per_s,
@@ -118,8 +118,8 @@ fn think_bound(load: &Load) -> f64 {
     })
 }
 
-/// The first `n` addresses of 127.0.0.0/8 that a connection can be bound to, from 127.0.0.1 on;
-/// fewer when fewer can.
+/// The first `n` addresses of 127.0.0.0/8, from 127.0.0.1 on, that a connection can be bound to; fewer
+/// if there are not enough.
 #[must_use]
 pub fn loopback_sources(n: usize) -> Vec<IpAddr> {
     let first = Ipv4Addr::LOCALHOST.to_bits();
@@ -131,7 +131,7 @@ pub fn loopback_sources(n: usize) -> Vec<IpAddr> {
         .collect()
 }
 
-/// Whether connections can come from this address: whether it is one of this machine's.
+/// Whether connections can come from this address, that is, whether this machine has it.
 #[must_use]
 pub fn can_be_bound(address: IpAddr) -> bool {
     std::net::UdpSocket::bind((address, 0)).is_ok()
@@ -145,7 +145,7 @@ fn count(n: usize) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "what is too large becomes the largest, and nothing here is negative"
+    reason = "a number that is too large becomes the largest, and none is negative"
 )]
 fn ceil(n: f64) -> usize {
     n.ceil() as usize

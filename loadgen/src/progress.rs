@@ -9,23 +9,23 @@ use crate::{Latency, Load, run};
 /// A part of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Connections are opened, and where a greeting is expected, one of them has heard something.
+    /// Connections are opened. If greetings are expected, something has arrived on one of them.
     Connect,
-    /// Requests are made and not counted.
+    /// Requests are made but not counted.
     Warmup,
     /// Requests that become due (closed loop: are sent) now are counted.
     Measure,
-    /// No further request becomes due; offered requests are sent, and their replies awaited.
+    /// No further request becomes due. Offered requests are sent, and the generator waits for replies.
     Drain,
 }
 
 /// A progress report to the caller of [`run()`], on the calling thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// A phase begins. Phases come in order, none twice. When a run is interrupted, the phases
-    /// before [`Phase::Drain`] that had not begun are left out; when it is interrupted while
-    /// connecting, [`Phase::Drain`] is left out too. Until the call for [`Phase::Drain`] returns, the
-    /// load's connections stay open, so that it may look at a server that still has them.
+    /// A phase begins. Phases come in order, none twice. If a run is interrupted, the phases before
+    /// [`Phase::Drain`] that had not begun are left out. If it is interrupted while connecting,
+    /// [`Phase::Drain`] is left out too. The load's connections stay open until the call for
+    /// [`Phase::Drain`] returns, so that the callback can observe a server that still has them.
     Begins(Phase),
     /// About ten times a second within a phase.
     Tick(Progress),
@@ -40,7 +40,7 @@ pub struct Progress {
     pub phase: Phase,
     /// Since that phase began.
     pub elapsed: Duration,
-    /// Right replies so far, warm-up included. A few milliseconds old.
+    /// Correct replies so far, warm-up included. A few milliseconds old.
     pub done: u64,
     /// While no connection has been opened: how the latest attempt failed, if one did.
     pub refusal: Option<ConnectFailure>,
@@ -48,23 +48,23 @@ pub struct Progress {
     pub live: Option<Live>,
 }
 
-/// How a load goes at the moment.
+/// Live figures of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Live {
     /// Requests that wait for their reply.
     pub in_flight: u64,
     /// Requests of the measurement that have failed so far, timeouts included.
     pub failed: u64,
-    /// How long those took that were due (closed loop: were sent) within the last second and have
-    /// their reply; `None` before the measurement, or without any.
+    /// The latencies of requests that were due (closed loop: were sent) within the last second and have
+    /// their reply; `None` before the measurement, or without such requests.
     pub recent: Option<Recent>,
 }
 
-/// Latencies of about the last second: as [`Latency::response`] in open loop, as
+/// Latencies of about the last second: like [`Latency::response`] in open loop, and like
 /// [`Latency::service`] in closed loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recent {
-    /// How many.
+    /// How many latencies.
     pub count: u64,
     /// The median.
     pub p50: Duration,

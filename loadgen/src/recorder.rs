@@ -19,7 +19,7 @@ use crate::turnaround::Turnaround;
 use crate::{Arrivals, Load};
 use steps::Steps;
 
-/// More pieces than this tell nothing more, and each costs some 30 KiB a thread.
+/// More pieces would show nothing more, and each costs some 30 KiB per thread.
 const INTERVALS_MAX: u64 = 1_000;
 
 /// The stamps of a request that was sent, in nanoseconds since the run began.
@@ -34,18 +34,18 @@ pub(crate) struct Stamps {
 }
 
 impl Stamps {
-    /// Waiting that a free connection would have spared: the server's doing.
+    /// The wait for a free connection, which the server causes.
     pub(crate) fn conn_wait(&self) -> u64 {
         self.free_at.saturating_sub(self.due)
     }
 
-    /// Waiting although a connection was free: the generator's doing.
+    /// The wait although a connection was free, which the generator causes.
     pub(crate) fn sched_lag(&self) -> u64 {
         self.sent - self.due.max(self.free_at)
     }
 }
 
-/// One plain histogram of each kind, a thread's own: nothing is shared, so nothing is waited for.
+/// A histogram of each kind for one thread: threads share none, so they never wait for each other.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     open_loop: bool,
@@ -57,7 +57,7 @@ pub(crate) struct Recorder {
     sched_lag: Histogram<u64>,
     connect: Histogram<u64>,
     censored_ages: Histogram<u64>,
-    /// Values that were longer than their histogram has room for.
+    /// Values that were too long for their histogram.
     pub(crate) saturated: u64,
     intervals: Vec<Piece>,
     interval_ns: u64,
@@ -72,10 +72,10 @@ pub(crate) struct Recorder {
     pub(crate) batch: Batch,
     pub(crate) connections: ConnectionTally,
     pub(crate) connect_errors: ConnectFailures,
-    /// Of these, those before the load.
+    /// Of these, failures before the load.
     pub(crate) connect_errors_before: ConnectFailures,
     pub(crate) greetings: Option<Greetings>,
-    /// Of connections that carry a number of requests.
+    /// Only if connections carry a fixed number of requests.
     pub(crate) turnaround: Option<Turnaround>,
     pub(crate) wrong_example: Option<String>,
 }
@@ -126,7 +126,7 @@ impl Recorder {
         }
     }
 
-    /// A connection took so long to open.
+    /// A connection was opened, which took this long.
     pub(crate) fn connected(&mut self, took_ns: u64) {
         self.saturated += record(&mut self.connect, took_ns);
     }
@@ -147,12 +147,12 @@ impl Recorder {
         }
     }
 
-    /// A correct reply arrived within the measurement, whenever it was asked for.
+    /// A correct reply arrived within the measurement, whenever its request was sent.
     pub(crate) fn served(&mut self, connection: usize, stamps: &Stamps, done: u64) {
         self.clients.served(connection, done - stamps.sent);
     }
 
-    /// A client had the last of its replies within the measurement, so long after its connect.
+    /// A client got the last of its replies within the measurement, this long after its connect.
     pub(crate) fn turned_around(&mut self, took_ns: u64) {
         if let Some(turnaround) = &mut self.turnaround {
             self.saturated += turnaround.done(took_ns);
@@ -167,7 +167,7 @@ impl Recorder {
         }
     }
 
-    /// It got the correct reply.
+    /// A request got the correct reply.
     pub(crate) fn ok(&mut self, stamps: &Stamps, done: u64) {
         self.census.ok += 1;
         self.took(stamps, done);
@@ -177,14 +177,14 @@ impl Recorder {
         }
     }
 
-    /// It was given up; its age enters the latencies, since the reply would have taken longer.
+    /// A request was given up. Its age enters the latencies, because the reply would have taken longer.
     pub(crate) fn timed_out(&mut self, stamps: &Stamps, now: u64) {
         self.census.timeouts += 1;
         self.took(stamps, now);
         self.count_failed(stamps);
     }
 
-    /// It failed. When is no latency: a refusal may be faster than any reply.
+    /// A request failed. That time is no latency: a refusal may be faster than any reply.
     pub(crate) fn failed(&mut self, stamps: &Stamps, failure: Failure) {
         self.failures[failure as usize] += 1;
         self.count_failed(stamps);
@@ -197,7 +197,7 @@ impl Recorder {
         }
     }
 
-    /// It was sent and there is no reply at the end.
+    /// A request was sent and has no reply at the end.
     pub(crate) fn unfinished(&mut self, stamps: &Stamps, now: u64) {
         self.census.unfinished += 1;
         let age = now - self.belongs_at(stamps);
@@ -207,7 +207,7 @@ impl Recorder {
         }
     }
 
-    /// So many requests of the measurement were due then, and there was no connection for them until
+    /// This many requests of the measurement were due then, and no connection was free for them until
     /// the end.
     pub(crate) fn never_sent(&mut self, due: u64, now: u64, requests: u64) {
         self.census.offered += requests;
@@ -243,7 +243,7 @@ impl Recorder {
         if self.open_loop { stamps.due } else { stamps.sent }
     }
 
-    /// The same since the beginning of the measurement: zero for what was in flight then.
+    /// The same since the beginning of the measurement; zero for a request that was in flight then.
     fn since_begin(&self, stamps: &Stamps) -> u64 {
         self.belongs_at(stamps).saturating_sub(self.begin)
     }
@@ -259,8 +259,8 @@ impl Recorder {
         self.census.timeouts + self.failures.iter().sum::<u64>()
     }
 
-    /// The latest piece that is over at `now`, and its number, counted from 1; `None` before the
-    /// first one is. Late replies may still be missing in it.
+    /// The latest piece that has ended by `now`, and its number, counted from 1; `None` before the
+    /// first one has. Late replies may still be missing in it.
     pub(crate) fn piece_that_is_over(&self, now: u64) -> Option<(u64, &Histogram<u64>)> {
         let over = now.checked_sub(self.begin)? / self.interval_ns;
         let number = over.min(self.intervals.len() as u64);
@@ -335,7 +335,7 @@ impl Recorder {
         let mut series = Vec::with_capacity(self.intervals.len());
         for piece in self.intervals.drain(..) {
             let end = start.saturating_add(width).min(measure);
-            // An interrupted measurement may end before a piece that a late request fell into.
+            // An interrupted measurement may end before a piece that already has a request.
             if end > start || piece.ok + piece.failed > 0 {
                 let Piece { ok, failed, latency } = piece;
                 series.push(Interval { start, width: end - start, ok, failed, latency });
@@ -345,7 +345,7 @@ impl Recorder {
         series
     }
 
-    /// The steps of a staircase in a measurement that lasted `measure`; none of anything else.
+    /// The steps of a staircase in a measurement that lasted `measure`; empty for other arrivals.
     pub(crate) fn steps(&mut self, measure: Duration) -> Vec<Step> {
         self.steps.take().map(|steps| steps.finish(measure)).unwrap_or_default()
     }
@@ -362,8 +362,8 @@ impl Recorder {
     }
 }
 
-/// Records a value, or in its place the longest that there is room for. Returns how often it was
-/// the latter: a clamp that nobody counts would be a latency that nobody had.
+/// Records a value, clamped to the longest that the histogram holds. Returns 1 if it was clamped,
+/// otherwise 0, so that clamped latencies are counted.
 pub(crate) fn record(histogram: &mut Histogram<u64>, value: u64) -> u64 {
     if histogram.record(value).is_ok() {
         return 0;
@@ -384,14 +384,14 @@ pub(crate) fn coarse_histogram(load: &Load) -> Histogram<u64> {
     histogram(longest(load), 2)
 }
 
-/// For 1 ns to `longest`; what is longer is counted as the longest.
+/// A histogram for 1 ns to `longest`; longer values are counted as the longest.
 fn histogram(longest: Duration, significant_digits: u8) -> Histogram<u64> {
     let high = to_ns(longest).clamp(2, 1 << 62);
     Histogram::new_with_bounds(1, high, significant_digits).expect("bounds and digits are valid")
 }
 
-/// A copy, every byte of which was written. The kernel only promises the memory of a new
-/// histogram, and each first touch of a page would fault in the middle of the measurement.
+/// A copy, every byte of which was written. The kernel provides the pages of a new histogram only when
+/// they are first touched, which would cause page faults in the measurement.
 fn touched(model: &Histogram<u64>) -> Histogram<u64> {
     model.clone()
 }

@@ -31,31 +31,31 @@ use member::{Heard, Member};
 /// The load on a room.
 #[derive(Clone, Debug)]
 pub struct RoomLoad {
-    /// Where it is.
+    /// The address of the room's server.
     pub address: SocketAddr,
-    /// Members, of which each listens.
+    /// Members, each of which receives all messages.
     pub members: usize,
-    /// Those of them that speak, in turn.
+    /// Members that send, in turn.
     pub senders: usize,
     /// Bytes of a message, without its line end.
     pub message_bytes: usize,
-    /// Open loop: messages per second. Closed loop: each sender says its next message when all members
-    /// have heard its last one.
+    /// Messages per second of an open loop. `None` is a closed loop: each sender sends its next message
+    /// when all members have received its last one.
     pub rate_per_s: Option<f64>,
-    /// How long is loaded without recording.
+    /// How long the load runs without recording.
     pub warmup: Duration,
-    /// How long is measured.
+    /// How long the measurement lasts.
     pub measure: Duration,
-    /// How long the last deliveries are waited for.
+    /// How long the generator waits for the last deliveries.
     pub drain: Duration,
-    /// How long the members may take to come together.
+    /// How long the members may take to join.
     pub connect_timeout: Duration,
 }
 
-/// The least bytes of a message: its number and a space.
+/// The minimum length of a message in bytes: its number and a space.
 pub const ROOM_MESSAGE_BYTES_MIN: usize = NUMBER_BYTES + 1;
 const NUMBER_BYTES: usize = 10;
-/// Values that a histogram holds, in nanoseconds; longer ones are in it as the longest.
+/// The longest value that a histogram holds, in nanoseconds; longer values are counted as this one.
 const LONGEST_NS: u64 = 600_000_000_000;
 
 /// The results. Figures cover the messages that were due within the measurement, unless they say
@@ -66,29 +66,29 @@ pub struct RoomOutcome {
     pub said: u64,
     /// Messages.
     pub messages: u64,
-    /// Deliveries of them, one for each member.
+    /// Deliveries of these messages, one for each member.
     pub delivered: u64,
-    /// Deliveries that came within the measurement, of whichever messages.
+    /// Deliveries that arrived within the measurement, of any message.
     pub heard: u64,
-    /// Those that did not come.
+    /// Deliveries that did not arrive.
     pub missing: u64,
-    /// In all phases: deliveries that were not what comes next in the order of all.
+    /// In all phases: deliveries that were not the next one in the common order.
     pub out_of_order: u64,
-    /// In all phases: lines that no member of ours said.
+    /// In all phases: lines that no member of this load sent.
     pub strange: u64,
     /// Members whose connection ended.
     pub gone: usize,
     /// From due (open loop) or sent (closed loop) to each member's receipt, in nanoseconds.
     pub fan_out: Histogram<u64>,
-    /// From due to sent: the generator's own delay; nothing in a closed loop.
+    /// From due to sent: the generator's own delay. Empty in a closed loop.
     pub send_lag: Histogram<u64>,
-    /// How long was measured.
+    /// How long the measurement lasted.
     pub measured: Duration,
-    /// From the caller's hearing that the measurement begins until its hearing that it is over.
+    /// The time between the reports to the caller that the measurement begins and that it is over.
     pub bracket: Duration,
-    /// Of that, how much the thread that loads used its processor. Where it is all of it, deliveries wait for it.
+    /// CPU time of the generator's thread over the measured time. Near 1, deliveries wait for the generator.
     pub busy_share: f64,
-    /// Whether it was ended early by the caller.
+    /// Whether the caller ended the load early.
     pub interrupted: bool,
 }
 
@@ -101,11 +101,11 @@ struct Said {
     counts: bool,
 }
 
-/// Puts this load on a room. `watch` is told of its phases on the calling thread, while another one loads; the
-/// members stay until it has returned from the last one.
+/// Loads a room. `watch` is called for each phase on the calling thread, while another thread makes the load. The
+/// members stay until the last call has returned.
 ///
 /// # Errors
-/// When it makes no sense, the room cannot be reached, or its members do not come together.
+/// If the load is impossible, the room cannot be reached, or its members do not join in time.
 pub fn run_room(
     load: &RoomLoad,
     stop: &AtomicBool,
@@ -120,7 +120,7 @@ pub fn run_room(
     let mut edges = Vec::new();
     let room = thread::scope(|scope| {
         let talk = move || room.talk(load, stop, &phases).map(|()| room);
-        let no_thread = |source| LoadError::System { what: "there is no thread", source };
+        let no_thread = |source| LoadError::System { what: "cannot start a thread", source };
         let talking = Builder::new().spawn_scoped(scope, talk).map_err(no_thread)?;
         for phase in told {
             edges.push(Instant::now());
@@ -161,16 +161,16 @@ struct Room {
     epoll: OwnedFd,
     members: Vec<Member>,
     senders: usize,
-    /// What follows the number of each message.
+    /// The bytes after the number of each message.
     padding: Vec<u8>,
     said: Vec<Said>,
-    /// The messages in the order in which they were heard first.
+    /// The messages in the order in which they were first received.
     order: Vec<usize>,
-    /// Senders that may speak, in a closed loop.
+    /// Senders that may send, in a closed loop.
     free: VecDeque<usize>,
-    /// Deliveries that are still to come.
+    /// Deliveries that have not arrived yet.
     waiting: usize,
-    /// The measurement, on the clock; what is heard before there is one is about who comes.
+    /// The measurement, on the clock; before it is set, the members receive notices of who joins.
     measured: Option<Range<u64>>,
     found: RoomOutcome,
     buffer: Vec<u8>,
@@ -181,7 +181,7 @@ fn system(what: &'static str) -> impl Fn(Errno) -> LoadError {
 }
 
 impl Room {
-    /// Connects all members, and waits until each has been told of all that came after it.
+    /// Connects all members, and waits until each has received the notices of all later members.
     fn gather(load: &RoomLoad, stop: &AtomicBool) -> Result<Self, LoadError> {
         let histogram = || Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("they are valid");
         let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(system(
@@ -225,7 +225,7 @@ impl Room {
             epoll::add(&room.epoll, &member.stream, data, EventFlags::IN)
                 .map_err(system("cannot add a connection to epoll"))?;
             room.members.push(member);
-            // They are members from the first one on, and are told of each that comes.
+            // Read the notices of this member that the earlier ones receive.
             room.hear(0)?;
         }
         let all = load.members * (load.members + 1) / 2;
@@ -245,12 +245,12 @@ impl Room {
         Ok(room)
     }
 
-    /// Whether nothing that follows would be worth anything.
+    /// Whether the load must end early: the rest would be worthless, or the caller stops it.
     fn is_broken(&self, stop: &AtomicBool) -> bool {
         self.found.gone > 0 || self.found.out_of_order > 0 || stop.load(Relaxed)
     }
 
-    /// Has a member say the next message, which was due then.
+    /// Sends the next message, which was due then, from this member.
     fn say(&mut self, sender: usize, from_ns: u64) {
         let number = self.said.len();
         let counts = self.counts(from_ns);
@@ -268,7 +268,7 @@ impl Room {
         self.measured.as_ref().is_some_and(|measured| measured.contains(&at_ns))
     }
 
-    /// Notes how late the message was that was due then and has just been sent.
+    /// Records how late a message was that was due then and has just been sent.
     fn lag(&mut self, due_ns: u64) {
         if self.counts(due_ns) {
             let late = self.clock.now().saturating_sub(due_ns);
@@ -276,19 +276,19 @@ impl Room {
         }
     }
 
-    /// Waits until somebody is told something, but not past that time, and hears it.
+    /// Waits until a member receives something, but not past that time, and reads it.
     fn hear(&mut self, until_ns: u64) -> Result<(), LoadError> {
         let unsent =
             self.members[..self.senders.min(self.members.len())].iter().any(Member::has_unsent);
         let left = until_ns.saturating_sub(self.clock.now());
-        // What has no room yet is tried again soon; and whether we are to stop is looked at.
+        // Short enough to retry unsent bytes soon, and to notice a stop.
         let longest = if unsent { 1_000_000 } else { 20_000_000 };
         let timeout = Timespec { tv_sec: 0, tv_nsec: left.min(longest).cast_signed() };
         let mut events: Vec<Event> = Vec::with_capacity(256);
         match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout))
         {
             Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(system("epoll fails")(errno)),
+            Err(errno) => return Err(system("waiting for sockets failed")(errno)),
         }
         for event in events {
             let number = usize::try_from(event.data.u64()).unwrap_or(usize::MAX);
@@ -307,7 +307,7 @@ impl Room {
             Heard::Nothing => {}
             Heard::TheEnd => {
                 self.found.gone += 1;
-                // It would be told of for ever.
+                // Otherwise epoll would report it for ever.
                 let _ = epoll::delete(&self.epoll, &self.members[number].stream);
             }
             Heard::Bytes(n) => {
@@ -329,7 +329,7 @@ impl Room {
         }
     }
 
-    /// A member has been told this.
+    /// A member has received this line.
     fn line(&mut self, number: usize, line: &[u8], now: u64) {
         let Some(message) = self.message_of(line) else {
             let member = &mut self.members[number];
@@ -363,7 +363,7 @@ impl Room {
         }
     }
 
-    /// Which message of ours this is, down to the last byte.
+    /// The number of this message, if it is exactly a message of this load.
     fn message_of(&self, line: &[u8]) -> Option<usize> {
         let at = line.len().checked_sub(NUMBER_BYTES + 1 + self.padding.len())?;
         let (name, text) = line.split_at(at);

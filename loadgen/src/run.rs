@@ -21,21 +21,20 @@ use found::outcome;
 use stage::{NoStart, Stage, Timeline};
 use threads::{Release, beside, join, panicked, start_all};
 
-/// Runs a load and returns what it found out. It takes about as long as the phases of `load`
-/// together, and `load.connect_timeout` at most before them.
+/// Runs a load and returns its results. It takes about as long as the phases of `load` together, and
+/// at most `load.connect_timeout` before them.
 ///
-/// `watch` is called on the calling thread, as [`Moment`] says; the calls for
-/// [`Phase::Measure`] and [`Phase::Drain`] come as close to the edges of the measurement as the
-/// kernel's timers allow, so that the caller can sample the server's CPU time in them. When
-/// `stop` becomes true, the measurement ends within about 100 ms, what is in flight is drained
-/// briefly, and the outcome says that it was interrupted. It says so too when that cuts a drain short and
-/// requests are left open.
+/// `watch` is called on the calling thread, as [`Moment`] says. The calls for [`Phase::Measure`] and
+/// [`Phase::Drain`] come as close to the edges of the measurement as the kernel's timers allow, so that
+/// the caller can sample the server's CPU time in them. When `stop` becomes true, the measurement ends
+/// within about 100 ms, requests in flight are drained briefly, and the outcome says that it was
+/// interrupted. It also says so if `stop` cuts a drain short and requests are left open.
 ///
 /// The soft limit of file descriptors is raised to the hard limit, for the whole process.
 ///
 /// # Errors
-/// When the load is impossible, a resource is missing, or the server cannot be reached at all.
-/// Nothing that a server does after it has accepted a connection is an error here.
+/// If the load is impossible, a resource is missing, or the server cannot be reached at all. Nothing
+/// that a server does after it has accepted a connection is an error.
 pub fn run(
     load: &Load,
     stop: &AtomicBool,
@@ -73,7 +72,7 @@ pub fn run(
     })
 }
 
-/// Whether there was a load, and what prevented it.
+/// An error if there was no load, with the cause.
 fn was_made(load: &Load, timeline: &Timeline, found: &[Found]) -> Result<(), LoadError> {
     let target = load.target.clone();
     if timeline.unreachable {

@@ -22,13 +22,13 @@ use crate::Arrivals;
 use crate::clock::to_ns;
 use profile::{ONE_REQUEST, Profile};
 
-/// The rates that a schedule can have, in requests a second.
+/// The rates that a schedule can have, in requests per second.
 pub const RATE_PER_S: RangeInclusive<f64> = 1e-3..=1e9;
 
 const NS_PER_S: f64 = 1e9;
 
-/// A rate is kept in millionths of a request a second, so that due times are whole-number
-/// arithmetic and a rate such as 0.1 is still meant exactly.
+/// A rate is kept in millionths of a request per second, so that due times are computed in whole
+/// numbers and a rate such as 0.1 is exact.
 const RATE_UNITS_PER_S: f64 = 1e6;
 
 /// An open-loop schedule.
@@ -71,12 +71,11 @@ pub struct Arrival {
 }
 
 impl Schedule {
-    /// The schedule of these arrivals after a warm-up so long; `None` in closed loop, which has
-    /// none.
+    /// The schedule of these arrivals after this warm-up; `None` in closed loop, which has none.
     ///
     /// # Panics
-    /// When a rate is outside [`RATE_PER_S`], a staircase has no step, or the times of a replay
-    /// are not in order.
+    /// If a rate is outside [`RATE_PER_S`], a staircase has no step, or the times of a replay are not in
+    /// order.
     #[must_use]
     pub fn new(arrivals: &Arrivals, warmup: Duration) -> Option<Self> {
         let law = match arrivals {
@@ -113,11 +112,11 @@ impl Schedule {
         self.shard(0, 1)
     }
 
-    /// The requests whose index is congruent to `k` modulo `n`, in order. It never ends before
-    /// the index or the nanoseconds leave 64 bits, but for a replay, which ends with its last one.
+    /// The requests whose index is congruent to `k` modulo `n`, in order. A replay ends with its last
+    /// request; other schedules end only when the index or the nanoseconds exceed 64 bits.
     ///
     /// # Panics
-    /// When `k` is not below `n`.
+    /// If `k` is not below `n`.
     #[must_use]
     pub fn shard(&self, k: u64, n: u64) -> Shard {
         assert!(k < n, "shard {k} of {n}");
@@ -131,10 +130,10 @@ pub struct Shard {
     law: Law,
     index: u64,
     step: u64,
-    /// Random arrivals: how many gaps `due_ns` or `drawn` is the sum of.
+    /// Random arrivals: the number of gaps whose sum is `due_ns` or `drawn`.
     gaps: u64,
     due_ns: u64,
-    /// Random arrivals at a rate that changes: how far the process has come, as an integral.
+    /// Random arrivals at a changing rate: the progress of the process, as an integral of the rate.
     drawn: u128,
 }
 
@@ -146,8 +145,8 @@ impl Iterator for Shard {
         match &self.law {
             Law::Constant { rate_units } => self.due_ns = constant_due_ns(index, *rate_units)?,
             Law::Poisson { gap_ns_mean, seed } => {
-                // Each shard adds up the gaps of all shards: a prefix sum cannot be entered in
-                // the middle, and the sum of whole numbers is the same for every shard.
+                // Each shard adds up the gaps of all shards, because a prefix sum has no shortcut. The
+                // gaps are whole numbers, so every shard gets the same sum.
                 while self.gaps <= index {
                     let gap = poisson_gap_ns(self.gaps, *gap_ns_mean, *seed);
                     self.due_ns = self.due_ns.checked_add(gap)?;
@@ -175,7 +174,7 @@ impl Iterator for Shard {
 }
 
 impl Law {
-    /// How many requests of all shards are due before `ns`; of random arrivals, in the mean.
+    /// How many requests of all shards are due before `ns`; for random arrivals, the mean.
     fn count_before(&self, ns: u64) -> u64 {
         let due_ns = |index: u64| match self {
             Self::Constant { rate_units } => constant_due_ns(index, *rate_units),
@@ -206,8 +205,8 @@ impl Law {
 }
 
 impl Shard {
-    /// How many requests are still to come that are due before `ns`: of random arrivals about as
-    /// many as their rate makes expect. Takes no longer when there are more.
+    /// How many of the remaining requests are due before `ns`; for random arrivals, about the expected
+    /// number. The time that this takes does not grow with the number.
     pub(crate) fn left_before(&self, ns: u64) -> u64 {
         let mut upto = self.law.count_before(ns);
         if self.law.is_random() {
@@ -231,10 +230,10 @@ fn replay(due_ns: Arc<[u64]>, warmup_ns: u64) -> Law {
     assert!(due_ns.is_sorted(), "the times of a replay are in order");
     let last = due_ns.last().copied().unwrap_or(0);
     let mean = due_ns.len() as f64 * NS_PER_S / last as f64;
-    // All at one instant have no rate, and then the warm-up is silent.
+    // Times that are all zero have no rate, and then the warm-up sends nothing.
     let has_rate = last > 0;
     let rate_units = rate_units(if has_rate { mean } else { 1.0 }.clamp(1e-3, 1e9));
-    // How many are due before its end: the count of i with i / rate < end.
+    // Requests that are due before the end of the warm-up: the number of i with i / rate < end.
     let warmed = u128::from(warmup_ns) * u128::from(rate_units);
     let before = warmed.div_ceil(ONE_REQUEST) * u128::from(has_rate);
     let before = u64::try_from(before).unwrap_or(u64::MAX);
@@ -249,7 +248,7 @@ fn replay_due_ns(
     due_ns: &[u64],
 ) -> Option<u64> {
     match index.checked_sub(before) {
-        // Rounding must not carry one into the measurement.
+        // Rounding must not move a request into the measurement.
         None => Some(constant_due_ns(index, rate_units)?.min(warmup_ns - 1)),
         Some(at) => warmup_ns.checked_add(*due_ns.get(usize::try_from(at).ok()?)?),
     }
@@ -261,14 +260,14 @@ fn constant_due_ns(index: u64, rate_units: u64) -> Option<u64> {
     u64::try_from((u128::from(index) * ONE_REQUEST + rate_units / 2) / rate_units).ok()
 }
 
-/// The gap before request `index`; 53 bits, since that is the mantissa of an f64.
+/// The gap before request `index`, from 53 bits, the mantissa of an f64.
 fn poisson_gap_ns(index: u64, gap_ns_mean: f64, seed: u64) -> u64 {
     exponential_ns(hash(seed, index) >> 11, gap_ns_mean)
 }
 
-/// A draw from the exponential distribution, by inversion of its distribution function: -ln(u)
-/// times the mean, u uniform in (0, 1], made of 53 random bits. One is added to them since ln(0)
-/// is no number.
+/// A draw from the exponential distribution, by inversion of its distribution function: -ln(u) times
+/// the mean, with u uniform in (0, 1] from 53 random bits. One is added to them because ln(0) is not
+/// finite.
 fn exponential_ns(bits: u64, mean_ns: f64) -> u64 {
     const UNIFORM_STEPS: f64 = (1_u64 << 53) as f64;
     let uniform = (bits + 1) as f64 / UNIFORM_STEPS;

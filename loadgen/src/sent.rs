@@ -3,31 +3,31 @@
 use crate::clock::to_ns;
 use crate::{Arrivals, Load};
 
-/// Stretches of the measurement in which every request is noted.
+/// Windows of the measurement in which every request is recorded.
 const WINDOWS: usize = 64;
 /// Requests expected in each of them, over all threads.
 const PER_WINDOW: f64 = 64.0;
-/// Requests that a thread notes at most.
+/// The most requests that a thread records.
 const NOTED_MAX: usize = 4 * 4096;
 
-/// When requests were sent, in windows that are spread evenly over the measurement. What the server
-/// made a request wait for a connection is taken off: it is not the generator's doing.
+/// When requests were sent, in windows that are spread evenly over the measurement. The wait for a
+/// connection is subtracted, because the server causes it.
 #[derive(Clone, Debug)]
 pub struct SentSample {
     stride_ns: u64,
     window_ns: u64,
-    /// Since the measurement began; sorted when the threads have been put together.
+    /// Nanoseconds since the measurement began, in no order.
     at: Vec<u64>,
 }
 
 impl SentSample {
-    /// For arrivals that are random; evenly spaced ones show their faults in the lateness.
+    /// A sample for random arrivals only; for evenly spaced ones, the lateness shows their faults.
     pub(crate) fn for_load(load: &Load) -> Option<Self> {
         let Arrivals::Poisson { rate_per_s, .. } = load.arrivals else { return None };
         Some(Self::new(to_ns(load.measure), rate_per_s))
     }
 
-    /// Of a measurement that is so long, at this rate.
+    /// An empty sample for a measurement of this length and rate.
     #[must_use]
     pub fn new(measure_ns: u64, rate_per_s: f64) -> Self {
         let stride_ns = (measure_ns / WINDOWS as u64).max(1);
@@ -39,7 +39,7 @@ impl SentSample {
         Self { stride_ns, window_ns, at }
     }
 
-    /// Notes a request sent `at` nanoseconds after the measurement began.
+    /// Records a request sent `at` nanoseconds after the measurement began.
     pub fn sent(&mut self, at: u64) {
         let window = at / self.stride_ns;
         let inside = window < WINDOWS as u64 && at - window * self.stride_ns < self.window_ns;
@@ -48,8 +48,8 @@ impl SentSample {
         }
     }
 
-    /// Every window: its length, and when requests were sent in it, in order and in nanoseconds since
-    /// it began.
+    /// Every window: its length, and the times at which requests were sent in it, in order and in
+    /// nanoseconds since its beginning.
     #[must_use]
     pub fn windows(&self) -> Vec<(u64, Vec<u64>)> {
         let mut windows = vec![(self.window_ns, Vec::new()); WINDOWS];
@@ -62,7 +62,7 @@ impl SentSample {
         windows
     }
 
-    /// Adds what another thread noted of the same load.
+    /// Adds the sample of another thread of the same load.
     pub(crate) fn add(&mut self, other: &Self) {
         self.at.extend_from_slice(&other.at);
     }

@@ -12,9 +12,9 @@ use crate::clock::to_ns;
 
 /// Slots of a measurement.
 const SLOTS: u64 = 512;
-/// Slots that are kept before the measurement: of a longer warm-up, its end.
+/// The most slots before the measurement; of a longer warm-up, only its end is kept.
 const WARMUP_SLOTS_MAX: u64 = 16 * SLOTS;
-/// Classes to an octave, as a power of two.
+/// Classes per octave, as a power of two.
 const STEPS_LOG2: u32 = 4;
 /// The lowest class ends where this octave does; 256 ns is less than a round trip.
 const LOWEST_OCTAVE: u32 = 8;
@@ -33,7 +33,7 @@ pub struct Series {
     counts: Vec<u32>,
 }
 
-/// How many latencies there were, and their mean in logarithms: one stall does not decide it.
+/// The number of latencies, and their mean in logarithms, which one stall does not dominate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Latencies.
@@ -43,7 +43,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The mean in octaves: one more is twice the latency. `None` without any.
+    /// The mean in octaves; one octave more is twice the latency. `None` without latencies.
     #[must_use]
     pub fn octaves(&self) -> Option<f64> {
         let steps = f64::from(1_u32 << STEPS_LOG2);
@@ -52,7 +52,7 @@ impl Tally {
 }
 
 impl Series {
-    /// Of a warm-up and a measurement of these lengths.
+    /// An empty series for a warm-up and a measurement of these lengths.
     #[must_use]
     pub fn new(warmup: Duration, measure: Duration) -> Self {
         let slot_ns = to_ns(measure).div_ceil(SLOTS).max(1);
@@ -62,18 +62,18 @@ impl Series {
         };
         let counts = vec![0; slots(to_ns(measure), SLOTS).max(1) * CLASSES];
         let warmup = vec![Tally::default(); slots(to_ns(warmup), WARMUP_SLOTS_MAX)];
-        // A copy is written to; the kernel only promises the memory of a new vector.
+        // A copy has its pages: the kernel provides those of a new vector only when they are touched.
         Self { slot_ns, warmup: warmup.clone(), counts: counts.clone() }
     }
 
-    /// Notes a latency of the measurement, `at` nanoseconds after its beginning.
+    /// Records a latency of the measurement, `at` nanoseconds after its beginning.
     pub fn record(&mut self, at: u64, latency: u64) {
         let last = self.counts.len() / CLASSES - 1;
         let slot = usize::try_from(at / self.slot_ns).map_or(last, |slot| slot.min(last));
         self.counts[slot * CLASSES + Self::class(latency)] += 1;
     }
 
-    /// Notes a latency of the warm-up, `before` nanoseconds before the measurement.
+    /// Records a latency of the warm-up, `before` nanoseconds before the measurement.
     pub fn record_warmup(&mut self, before: u64, latency: u64) {
         let back = usize::try_from(before / self.slot_ns).unwrap_or(usize::MAX);
         let at = self.warmup.len().checked_sub(1).and_then(|last| last.checked_sub(back));
@@ -124,7 +124,7 @@ impl Series {
         usize::try_from(classes + step).expect("a few hundred")
     }
 
-    /// Adds what another thread recorded of the same load.
+    /// Adds the series of another thread of the same load.
     pub(crate) fn add(&mut self, other: &Self) {
         self.counts.iter_mut().zip(&other.counts).for_each(|(mine, theirs)| *mine += theirs);
         for (mine, theirs) in self.warmup.iter_mut().zip(&other.warmup) {
@@ -133,7 +133,7 @@ impl Series {
         }
     }
 
-    /// Leaves out what an interrupted measurement did not come to.
+    /// Removes the slots that an interrupted measurement did not reach.
     pub(crate) fn end_at(&mut self, measure: Duration) {
         let slots = usize::try_from(to_ns(measure).div_ceil(self.slot_ns)).unwrap_or(usize::MAX);
         self.counts.truncate(slots.saturating_mul(CLASSES));

@@ -16,7 +16,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// The address of the machine; `None` of a socket in the file system.
+    /// The IP address; `None` for a socket in the file system.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
@@ -41,7 +41,7 @@ impl fmt::Display for Address {
 pub struct Target(Arc<[Address]>);
 
 impl Target {
-    /// One with these addresses, in the order in which they are to be tried; `None` without any.
+    /// A target with these addresses, tried in this order; `None` without any.
     #[must_use]
     pub fn new(addresses: Vec<Address>) -> Option<Self> {
         (!addresses.is_empty()).then(|| Self(addresses.into()))
@@ -53,13 +53,13 @@ impl Target {
         &self.0
     }
 
-    /// The one that is tried first.
+    /// The address that is tried first.
     #[must_use]
     pub fn first(&self) -> &Address {
         &self.0[0]
     }
 
-    /// The same without the addresses of which this does not hold; `None` where it holds of none.
+    /// The same with only the addresses for which this holds; `None` without any.
     #[must_use]
     pub fn only(&self, holds: impl Fn(&Address) -> bool) -> Option<Self> {
         Self::new(self.0.iter().filter(|address| holds(address)).cloned().collect())
@@ -93,7 +93,7 @@ impl From<PathBuf> for Target {
     }
 }
 
-/// Which of a target's addresses connections go to, known to all threads.
+/// The current address of a target, to which the connections of all threads go.
 #[derive(Debug)]
 pub(crate) struct Route {
     target: Target,
@@ -118,8 +118,8 @@ impl Route {
         &self.target.0[self.at()]
     }
 
-    /// No connection can be opened to address number `at`: the next one is tried, after the last the
-    /// first again, unless that was done already.
+    /// No connection can be opened to address number `at`: moves on to the next one, in a circle, unless
+    /// another thread has done so already.
     pub(crate) fn leads_nowhere(&self, at: usize) {
         let next = (at + 1) % self.target.0.len();
         let _ = self.at.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::LoadError;
 use crate::clock::to_ns;
 
-/// No client thinks longer.
+/// The longest think time.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long clients think.
@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Think {
     /// The distribution that each wait is drawn from.
     pub time: ThinkTime,
-    /// The same seed makes the same clients think the same, whatever the number of threads.
+    /// The same seed gives each client the same think times, whatever the number of threads.
     pub seed: u64,
 }
 
@@ -29,7 +29,7 @@ pub enum ThinkTime {
         /// Its mean.
         mean: Duration,
     },
-    /// Every time between two is as likely.
+    /// Uniform between two times.
     Uniform {
         /// The shortest.
         low: Duration,
@@ -56,13 +56,13 @@ impl ThinkTime {
         if low <= high && high <= LONGEST {
             return Ok(());
         }
-        let what = "a think time is a day at most, and its range begins below its end";
+        let what = "a think time must be at most a day, and its range must begin below its end";
         Err(LoadError::Invalid { what })
     }
 }
 
 impl Think {
-    /// The wait number `n` of client number `client`, in nanoseconds.
+    /// Wait number `n` of client number `client`, in nanoseconds.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -94,12 +94,13 @@ fn mix(n: u64) -> u64 {
     n ^ (n >> 31)
 }
 
-/// Those who think, and until when. It allocates nothing while each is in it once at most.
+/// The clients that think, and until when. It allocates nothing as long as each client is in it at most
+/// once.
 #[derive(Debug)]
 pub(crate) struct Thinkers(BinaryHeap<Reverse<(u64, usize)>>);
 
 impl Thinkers {
-    /// Nobody yet, of `clients` at most.
+    /// No clients yet, with room for `clients`.
     pub(crate) fn new(clients: usize) -> Self {
         Self(BinaryHeap::with_capacity(clients))
     }
@@ -108,12 +109,12 @@ impl Thinkers {
         self.0.push(Reverse((until, client)));
     }
 
-    /// When the first of them is through; `u64::MAX` when nobody thinks.
+    /// When the first client stops thinking; `u64::MAX` if none thinks.
     pub(crate) fn next(&self) -> u64 {
         self.0.peek().map_or(u64::MAX, |Reverse((until, _))| *until)
     }
 
-    /// The next who is through by `now`.
+    /// The next client that has stopped thinking by `now`.
     pub(crate) fn pop(&mut self, now: u64) -> Option<usize> {
         (self.next() <= now).then(|| self.0.pop()).flatten().map(|Reverse((_, client))| client)
     }

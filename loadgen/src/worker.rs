@@ -39,10 +39,10 @@ use opening::CONNECTING_MAX;
 pub(crate) use shared::Shared;
 use source::Source;
 
-/// How often a thread looks whether it may close its connections.
+/// How often a thread checks whether it may close its connections.
 const HOLD_NS: u64 = 200_000;
 
-/// How often a thread tells how it goes.
+/// How often a thread publishes its live figures.
 const PUBLISH_NS: u64 = 100_000_000;
 
 pub(crate) struct Worker<'a, W> {
@@ -53,26 +53,26 @@ pub(crate) struct Worker<'a, W> {
     connections: Vec<Connection>,
     /// Open connections that can take a request.
     free: Free,
-    /// Those whose clients think.
+    /// Connections whose clients think.
     thinkers: Thinkers,
     /// Closed connections, to be opened as soon as fewer are being opened.
     next_up: VecDeque<usize>,
-    /// Closed connections, and when to open them; in order of time, since all wait equally long.
+    /// Closed connections, and when to open them; in order of time, because all wait equally long.
     waiting: VecDeque<(u64, usize)>,
     connecting: usize,
     /// Connections that were open at least once.
     were_open: usize,
     in_flight: usize,
-    /// Open connections whose greeting is still to come.
+    /// Open connections whose greeting has not arrived.
     greetings_due: usize,
     source: Source,
     /// The request being written.
     request: Vec<u8>,
     recorder: Recorder,
-    /// Right replies so far.
+    /// Correct replies so far.
     done: u64,
     connect_error: Option<Errno>,
-    /// Since when each attempt to open a connection has failed; `None` when the latest has not.
+    /// Since when every attempt to open a connection has failed; `None` after a successful one.
     shut_out: Option<u64>,
     /// The latest reading of the clock.
     now: u64,
@@ -81,20 +81,20 @@ pub(crate) struct Worker<'a, W> {
     next_scan: u64,
     next_publish: u64,
     request_timeout_ns: u64,
-    /// When the load, the measurement and its end are, on the clock.
+    /// When the load begins, the measurement begins, and the measurement ends, on the clock.
     start: u64,
     begin: u64,
     end: u64,
     /// The measurement is over and nothing is left to send.
     retiring: bool,
-    /// Of a number of requests, this thread's share was sent and has its replies, or never will.
+    /// With a fixed number of requests: this thread's share has its replies, or never will.
     through: bool,
     first_reading: Option<Reading>,
     last_reading: Option<Reading>,
 }
 
 impl<'a, W: Wire> Worker<'a, W> {
-    /// The thread number `index`, whose connections go through `wire`; to be called on that
+    /// The worker of thread number `index`, with connections through `wire`; to be called on that
     /// thread.
     pub(crate) fn new(load: &'a Load, shared: &'a Shared, index: usize, wire: W) -> Self {
         let connections = load.connections_of(index);
@@ -138,9 +138,9 @@ impl<'a, W: Wire> Worker<'a, W> {
         }
     }
 
-    /// Opens all connections, or as many as open within the connect timeout. Returns how many
-    /// are open. With a greeting not all of them need to have it: a pool serves its first clients
-    /// while the others wait, and that is to be measured.
+    /// Opens all connections, or as many as open within the connect timeout. Returns how many are open.
+    /// If greetings are expected, some may still be missing: a pool serves its first clients while the
+    /// others wait, and that wait has to be measured.
     pub(crate) fn connect(&mut self) -> Result<usize, LoadError> {
         let begun = self.now;
         let deadline = begun.saturating_add(to_ns(self.load.connect_timeout));
@@ -159,7 +159,7 @@ impl<'a, W: Wire> Worker<'a, W> {
         Ok(open)
     }
 
-    /// Makes load from `start` on, an instant of the clock, until the end of the drain.
+    /// Makes the load from the instant `start` to the end of the drain.
     pub(crate) fn make_load(mut self, start: u64) -> Result<Found, LoadError> {
         self.start = start;
         self.begin = start.saturating_add(to_ns(self.load.warmup));
@@ -189,7 +189,7 @@ impl<'a, W: Wire> Worker<'a, W> {
         Ok(self.finish())
     }
 
-    /// Of a number of requests, this thread's are all answered or never will be, and it says so once.
+    /// Reports once that this thread's share of a fixed number of requests is answered, or never will be.
     fn be_through(&mut self) {
         if !std::mem::replace(&mut self.through, true) {
             self.shared.last_reply.fetch_max(self.now, Ordering::Relaxed);
@@ -197,7 +197,7 @@ impl<'a, W: Wire> Worker<'a, W> {
         }
     }
 
-    /// Notes that the measurement began, or ended. Returns when the drain ends.
+    /// Takes the readings when the measurement begins and ends. Returns when the drain ends.
     fn look_at_edges(&mut self) -> u64 {
         self.end = self.shared.end.load(Ordering::Relaxed);
         if self.first_reading.is_none() && (self.begin..self.end).contains(&self.now) {
@@ -206,12 +206,12 @@ impl<'a, W: Wire> Worker<'a, W> {
         if self.first_reading.is_some() && self.last_reading.is_none() && self.now >= self.end {
             self.last_reading = Some(self.reading());
         }
-        // What came while this thread stood still is read before it gives up.
+        // Replies that arrived while this thread stood still are read before it gives up.
         let longer = self.recorder.gaps.drain_longer();
         self.shared.drain_end.load(Ordering::Relaxed).saturating_add(longer)
     }
 
-    /// When the next wait must end at the latest, if no socket is ready before.
+    /// When the next wait must end at the latest, if no socket becomes ready.
     fn wake_at(&self, drain_end: u64) -> u64 {
         let edge = [self.begin, self.end, drain_end]
             .into_iter()
@@ -226,7 +226,7 @@ impl<'a, W: Wire> Worker<'a, W> {
         edge.min(self.source.next_due(self.now, self.end))
     }
 
-    /// Waits until `until` at the latest, and deals with the sockets that are ready by then.
+    /// Waits until `until` at the latest, and handles the sockets that are ready.
     fn turn(&mut self, until: u64) -> Result<(), LoadError> {
         if self.now >= self.next_scan {
             self.scan();
@@ -239,8 +239,8 @@ impl<'a, W: Wire> Worker<'a, W> {
         };
         let until = until.min(self.next_scan).min(retry);
         if let Source::Open { .. } = self.source {
-            // The latest reading is older than the latest write, and a write takes microseconds.
-            // In closed loop that does not matter: only the edges of phases are waited for.
+            // The latest reading is from before the latest write, which takes microseconds. In closed
+            // loop that does not matter, because a wait ends only at the edges of phases.
             self.look_at_clock();
         }
         self.recorder.gaps.waiting(self.now, until);
@@ -311,9 +311,9 @@ impl<'a, W: Wire> Worker<'a, W> {
         self.recorder.gaps.awake(request.stamps.sent, self.now) > self.request_timeout_ns
     }
 
-    /// Whether a request whose fate is decided now belongs to the measurement. In closed loop those
-    /// that were in flight when it began do: a server that answers none of them would otherwise
-    /// have been asked for nothing.
+    /// Whether a request whose outcome is known now belongs to the measurement. In closed loop, requests
+    /// that were in flight when it began do: otherwise a server that answers none of them would have no
+    /// requests at all.
     #[inline]
     fn belongs(&mut self, request: &InFlight) -> bool {
         if request.measured {
@@ -328,7 +328,7 @@ impl<'a, W: Wire> Worker<'a, W> {
         carried
     }
 
-    /// Tells whoever watches how it goes, ten times a second.
+    /// Publishes live figures for the observer, ten times a second.
     fn publish(&mut self) {
         if self.now < self.next_publish {
             return;
@@ -341,7 +341,7 @@ impl<'a, W: Wire> Worker<'a, W> {
         }
     }
 
-    /// Closes a connection and forgets what was said on it.
+    /// Closes a connection and forgets its state.
     fn close(&mut self, token: usize) {
         self.wire.close(token);
         self.connections[token].forget();

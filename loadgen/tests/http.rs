@@ -145,7 +145,7 @@ fn bodies_of_different_lengths_are_wrong() {
     assert!(outcome.census.ok > 0);
     assert_eq!(errors(&outcome), ["wrong_reply"]);
     let example = outcome.wrong_example.as_deref();
-    assert_eq!(example, Some("a body of 2 bytes, and not of 1"));
+    assert_eq!(example, Some("a body of 2 bytes instead of 1"));
     assert_eq!(outcome.connections.reconnects, 0, "and what follows is as good as ever");
 }
 

@@ -1,4 +1,4 @@
-"""Makes `scripts/` importable wherever pytest is started, and a run with figures of every kind.
+"""Makes `scripts/` importable from any folder, and provides a run with figures of every kind.
 
 A test of the program, `the_scripts_tests_draw_what_this_program_writes`, wrote `figures.json`.
 """
@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 @pytest.fixture
 def run(tmp_path):
-    """A folder that may be changed."""
+    """The folder of a run, which a test may change."""
     folder = tmp_path / "run"
     folder.mkdir()
     shutil.copy(Path(__file__).with_name("figures.json"), folder)

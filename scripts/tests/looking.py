@@ -1,4 +1,4 @@
-"""What tests look for in figures and documents."""
+"""Finds parts of figures and documents for tests."""
 
 from __future__ import annotations
 

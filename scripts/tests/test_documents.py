@@ -1,4 +1,4 @@
-"""Rails of the documents: their size, their links, and the numbers of the README's answer."""
+"""Checks of the documents: their size, their links, and the numbers of the README's answer."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ README = (ROOT / "README.md").read_text()
 
 
 def prose(text: str) -> str:
-    """A document without its code."""
+    """A document without its blocks of code, and with its inline code masked."""
     text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
     return re.sub(r"`[^`\n]*`", lambda code: "x" * len(code[0]), text)
 
 
 @cache
 def anchors(path: Path) -> set[str]:
-    """The names by which headings can be linked to."""
+    """The anchors of a document, to which links can point."""
     text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.M | re.S)
     found = set(re.findall(r'\bid="([^"]+)"', text))
     for heading in re.findall(r"^#+ (.+)$", text, flags=re.M):
@@ -47,7 +47,7 @@ def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 150
 
 
-# What a test holds against the program's own output.
+# A test compares this file with the program's output, so its lines can be long.
 WIDE = {"src/view/export/markup/golden/table.md"}
 
 
@@ -81,7 +81,7 @@ def test_no_link_is_dead(name: str) -> None:
 def test_results_are_on_a_diet() -> None:
     assert len(RESULTS) < 250
     assert sum(path.stat().st_size for path in RESULTS) < 30e6
-    # c10k report --write makes a page again, c10k lab --from a lab's.
+    # No pages are kept: `c10k report --write` makes one again, and `c10k lab --from` that of a lab.
     assert [path for path in RESULTS if path.suffix == ".html"] == []
 
 
@@ -104,14 +104,14 @@ def test_the_trials_of_a_kept_run_are_kept(summary: Path) -> None:
 
 
 def text_of(path: Path) -> str:
-    """A result as text; nothing for a picture."""
+    """The text of a result, which is empty for a picture."""
     if path.suffix == ".gz":
         return gzip.decompress(path.read_bytes()).decode()
     return path.read_text() if path.suffix in {".json", ".jsonl", ".md", ".toml"} else ""
 
 
 def test_no_result_names_a_folder_of_the_machine_that_made_it() -> None:
-    # Requests over HTTP name pages, which are no files.
+    # Paths in HTTP requests are not files.
     absolute = re.compile(r'"/(?!echo/)[a-z]+/[^"]*"')
     named = {str(path.relative_to(ROOT)): absolute.findall(text_of(path))[:3] for path in RESULTS}
     assert {file: paths for file, paths in named.items() if paths} == {}
@@ -122,7 +122,7 @@ CLAIM = re.compile(r"`([\w-]+)` ([\d.,]+)(k|)(?:/s| us)? \[([\d.,]+)k?, ([\d.,]+
 
 
 def claims() -> Iterator:
-    """What the table of the README says of a model: three numbers, and the run they are from."""
+    """The README's claims about models: three numbers each, and the run that they come from."""
     runs = {name: (run, workload) for name, run, workload in DATA.findall(README)}
     for row in re.findall(r"^\| (?!load |---)(.* \[\w+\]) \|$", README, flags=re.M):
         name = row.rpartition("[")[2].rstrip("]")
@@ -131,7 +131,7 @@ def claims() -> Iterator:
 
 
 def shown(text: str, thousands: str) -> tuple[float, float]:
-    """A number as it is written, and half of its last digit."""
+    """The value of a written number, and half a unit of its last digit."""
     digits = len(text.partition(".")[2])
     scale = 1e3 if thousands else 1.0
     return float(text.replace(",", "")) * scale, 0.5000001 * 10**-digits * scale

@@ -1,8 +1,8 @@
 """Reads what `c10k export` wrote with HdrHistogram's Python port, which shares no code with it.
 
-The files in `export/` are those of one load of ours; `c10k` is not needed to run this. To make
-them again: `c10k load --rate 2k -d 300ms --warmup 0s --json load.json --hlog load.hlog --hgrm
-load.hgrm` against any of our servers, then replace all three.
+The files in `export/` come from one load; the tests do not need `c10k`. To make the files again,
+run `c10k load --rate 2k -d 300ms --warmup 0s --json load.json --hlog load.hlog --hgrm load.hgrm`
+against any of our servers, then replace all three.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TRIAL = json.loads((FOLDER / "load.json").read_text())
 
 
 def lines(tag: str) -> list[HdrHistogram]:
-    """The histograms of a log with a tag."""
+    """The histograms of the log that have this tag."""
     reader = HistogramLogReader(str(FOLDER / "load.hlog"), HdrHistogram(1, 60_000_000_000, 3))
     found = []
     while (histogram := reader.get_next_interval_histogram()) is not None:
@@ -30,7 +30,7 @@ def lines(tag: str) -> list[HdrHistogram]:
 
 
 def total(histograms: list[HdrHistogram], digits: int) -> HdrHistogram:
-    """All of them as one."""
+    """All histograms, merged into one."""
     everything = HdrHistogram(1, 60_000_000_000, digits)
     for histogram in histograms:
         everything.add(histogram)
@@ -38,12 +38,12 @@ def total(histograms: list[HdrHistogram], digits: int) -> HdrHistogram:
 
 
 def quantile(distribution: dict, q: float) -> int:
-    """A quantile that was written down."""
+    """The value of a quantile in a document."""
     return next(entry["value"] for entry in distribution["quantiles"] if entry["q"] == q)
 
 
 def upto(histogram: HdrHistogram, ms: float) -> int:
-    """How many samples are not longer."""
+    """The number of samples of at most this many milliseconds."""
     values = histogram.get_recorded_iterator()
     return sum(
         item.count_at_value_iterated_to for item in values if item.value_iterated_to <= ms * 1e6
@@ -84,7 +84,7 @@ def test_the_distribution_is_what_the_document_has():
     decoded = HdrHistogram.decode(distribution["histogram"])
     for row in rows:
         value, level, count = float(row[0]), float(row[1]), int(row[2])
-        # Values have three decimals: the samples up to one lie between those up to its neighbours.
+        # Values are rounded to three decimals, so the count lies between those on either side.
         assert upto(decoded, value - 6e-4) <= count <= upto(decoded, value + 6e-4)
         assert count >= level * distribution["count"] - 0.5
         if len(row) == 4:

@@ -1,4 +1,4 @@
-"""The manifest for Kubernetes: valid by the API's own schema, and its parts fit each other."""
+"""The manifest for Kubernetes is valid by the API's own schema, and its parts fit each other."""
 
 import shlex
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_selectors_select_the_pods(objects):
         (rule,) = spec["affinity"]["podAntiAffinity"][
             "requiredDuringSchedulingIgnoredDuringExecution"
         ]
-        # All of them keep off each other's nodes.
+        # No two pods share a node.
         assert rule["labelSelector"]["matchLabels"] == {"app": "c10k"}
 
 
@@ -94,6 +94,6 @@ def test_the_generators_load_the_service_of_the_server(objects):
     server = container(only(objects, "Deployment", "c10k-server"))
     listen = server["command"][server["command"].index("--listen") + 1]
     assert listen == f"0.0.0.0:{service['ports'][0]['targetPort']}"
-    # The document is all of the log.
+    # The log holds nothing but the document.
     assert words[words.index("--json") + 1] == "-"
     assert words[-1].startswith("2>")

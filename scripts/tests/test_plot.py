@@ -61,7 +61,7 @@ def test_every_format_is_written_and_its_path_printed(run, tmp_path, capsys):
     arguments = ["--out", str(tmp_path / "new" / "folder"), "--figures", "throughput,cpu,lab"]
     assert plot.main([str(run), *arguments]) == 0
     printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
-    # What a series has of them stands on its sheet.
+    # The figures of a series are panels on its sheet.
     names = ["cpu-echo", "cpu-echo-open", "cpu-climb", "throughput-echo", "sweep-many"]
     for name in names:
         for suffix in plot.FORMATS:

@@ -1,4 +1,4 @@
-"""What is said of several runs of one plan."""
+"""The table and the contradictions of several runs of one plan."""
 
 from __future__ import annotations
 

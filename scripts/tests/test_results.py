@@ -1,7 +1,7 @@
-"""What results/*-vm/README.md says in its tables is in the documents beside it.
+"""Every number in the tables of results/*-vm/README.md is in the documents beside that file.
 
-A number of a row has to be one of the row's model in that run: a median, a quantile, or what its
-column says it is.
+Each number of a row must be a figure of the row's model in that run, such as a median or a
+quantile.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SIZE = {"k": 1e3, " us": 1e3, " ms": 1e6, " s": 1e9, " MiB": 2**20, " KiB": 2**1
 
 
 def sections() -> Iterator:
-    """Each run's folder and its part of the text."""
+    """The folder of each run, and the section about it."""
     for readme in READMES:
         for part in re.split(r"^## ", readme.read_text(), flags=re.M)[1:]:
             name = re.match(r"`([\w-]+)`", part)
@@ -29,7 +29,7 @@ def sections() -> Iterator:
 
 
 def tables(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Models with what a row says of them: the row's, or those at the heads of its columns."""
+    """Models with their entries in the tables. A model names a row or heads a column."""
     heads: list[str] = []
     for line in text.splitlines():
         entries = [one.strip() for one in line.strip("|").split("|")]
@@ -47,7 +47,7 @@ def tables(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def numbers(found: object) -> Iterator[float]:
-    """Every number of a document, wherever it is in it."""
+    """Every number in a document, at any depth."""
     if isinstance(found, dict):
         for one in found.values():
             yield from numbers(one)
@@ -59,7 +59,7 @@ def numbers(found: object) -> Iterator[float]:
 
 
 def of_model(folder: Path, model: str) -> list[float]:
-    """What the documents say of a model: medians, quantiles of all trials, and what follows."""
+    """The figures of a model in the documents: medians, quantiles, and values from them."""
     summary = json.loads((folder / "summary.json").read_text())
     said = []
     for cell in summary["cells"]:
@@ -91,10 +91,10 @@ def waited(step: dict) -> float:
 
 
 def is_said(number: str, unit: str, said: list[float]) -> bool:
-    """Whether a value is this number once it has as many digits after the point."""
+    """Whether one of the values, rounded to as many digits, is this number."""
     digits = len(number.partition(".")[2])
     written = float(number.replace(",", ""))
-    # The ends of a share are rounded outwards, so that what is said of it holds.
+    # The ends of a range of shares are rounded outwards, so that the range stays true.
     off = (1 if unit == " %" else 0.5001) * 10**-digits
     return any(abs(one / SIZE.get(unit, 1) - written) <= off for one in said)
 
@@ -116,7 +116,7 @@ def test_the_counts_of_trials_are_those_of_the_runs(folder, text):
     summary = json.loads((folder / "summary.json").read_text())
     done, of_reference = summary["run"]["trials_done"], summary.get("reference") or {"trials": []}
     if counted:
-        # Those of the null baseline are counted with the others, or apart.
+        # The count may include or exclude the trials of the null baseline.
         counts = {done, done - len(of_reference["trials"])}
         assert int(counted[1].replace(",", "")) in counts
 

@@ -1,4 +1,4 @@
-"""Wrong input is answered with what to do, and damage with its place."""
+"""The message about wrong input says what to do, and the message about damage says where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other generators print is read as they mean it, and the table sets it beside the truth."""
+"""The output of other generators is read correctly, and the table compares it with the truth."""
 
 from __future__ import annotations
 

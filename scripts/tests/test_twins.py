@@ -1,4 +1,4 @@
-"""What samples are worth with trials as clusters, and how far twins are apart."""
+"""The number of effective samples with trials as clusters, and the distance between twins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUN = Path(__file__).parents[2] / "results/20261121-two-core-vm/idle-20261121T20
 
 
 def test_clusters_are_worth_what_the_program_has() -> None:
-    # As in src/analysis/pooled/tests.rs.
+    # The same numbers as in src/analysis/pooled/tests.rs.
     sizes = np.full(5, 2_000.0)
     assert twins.clusters(sizes, np.array([0.0, 0, 0, 0, 100])) == pytest.approx(99)
     assert twins.clusters(sizes, np.array([10.0, 15, 20, 25, 30])) == pytest.approx(3_168)

@@ -1,4 +1,4 @@
-//! `chat`: what one client says, all are told.
+//! `chat`: every client receives what one client sends.
 
 #[path = "chat/trouble.rs"]
 mod trouble;
@@ -28,7 +28,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(App::Chat, "holds_a_crowd_and_tells_each_of_it", crowd),
 ];
 
-/// A member, which has been told that it has come.
+/// A member that has received the notice of its own joining.
 fn member(server: &Served) -> LineClient {
     let mut client = server.client();
     let address = client.address();
@@ -44,20 +44,21 @@ fn transcript(model: &'static Model) {
     a.send("hej\n");
     let said = format!("[{first}] hej\n");
     assert_eq!((a.line(), b.line()), (said.clone(), said));
-    // In pieces, several at once, an empty one, and with the line end of telnet.
+    // A line in pieces, several at once, an empty one, and one with the line end of telnet.
     b.send("on");
     b.send("e\r\n\ntwo\nlast");
     for line in ["one", "", "two"] {
         let said = format!("[{second}] {line}\n");
         assert_eq!((a.line(), b.line()), (said.clone(), said));
     }
-    // Its end of input ends its last line; it is told all up to there and not of its own leaving.
+    // The end of its input ends its last line. It receives everything up to there, but not the notice
+    // of its own leaving.
     b.half_close();
     let last = format!("[{second}] last\n");
     assert_eq!(String::from_utf8_lossy(&b.rest()), last);
     assert_eq!(a.line(), last);
     assert_eq!(a.line(), format!("[{second}] (disconnected)\n"));
-    // Bytes that are no text pass as they are.
+    // Bytes that are not text pass unchanged.
     a.stream.write_all(b"\xff\xfe\0\x80\n").expect("it takes all bytes");
     a.half_close();
     assert_eq!(a.rest(), [format!("[{first}] ").as_bytes(), b"\xff\xfe\0\x80\n"].concat());
@@ -74,7 +75,7 @@ fn one_order(model: &'static Model) {
     let server = serve(model, &["--app", "chat"]);
     let mut members: Vec<LineClient> = (0..SPEAKERS).map(|_| member(&server)).collect();
     for (n, member) in members.iter_mut().enumerate() {
-        // All that came after it.
+        // The notices of all members that joined after it.
         (n + 1..SPEAKERS).for_each(|_| drop(member.line()));
     }
     let speak = |client: &LineClient, who: usize| {
@@ -113,7 +114,7 @@ fn one_order(model: &'static Model) {
 fn stop(model: &'static Model) {
     let server = serve(model, &["--app", "chat"]);
     let mut members: Vec<LineClient> = (0..5).map(|_| member(&server)).collect();
-    // All but the last take nothing before the stop, and each has said something.
+    // Each member has sent something, and all but the last read nothing before the stop.
     for member in &mut members {
         let lines: String = (0..200).map(|n| format!("{n} {}\n", "x".repeat(100))).collect();
         member.send(lines);
@@ -136,7 +137,7 @@ fn raw(model: &'static Model) {
     let mut client = server.client();
     let name = format!("[{}] ", client.address());
     let mut told = format!("{name}(connected)").into_bytes();
-    // As the classroom's clients do: the next message once the last one was told.
+    // Like the classroom's clients: the next message is sent when the last one has been delivered.
     let told_so_far = |client: &mut LineClient, told: &[u8]| {
         let mut read = vec![0; told.len()];
         std::io::Read::read_exact(&mut client.stream, &mut read).expect("it is told");
@@ -178,7 +179,7 @@ fn too_long(model: &'static Model) {
     let mut listener = member(&server);
     let mut longest = member(&server);
     listener.line();
-    // The longest line there is, and one byte more.
+    // The longest possible line, and one byte more.
     let text = "x".repeat(64 * 1024 - 1);
     longest.send(format!("{text}\n"));
     let said = format!("[{}] {text}\n", longest.address());

@@ -1,4 +1,4 @@
-//! `clock`: apparent and real concurrency, by hand.
+//! `clock`: what it tells a client, and how its sessions end.
 
 use std::os::fd::AsFd;
 use std::process::Stdio;
@@ -18,7 +18,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(App::Clock, "is_not_stopped_by_who_does_not_read_what_it_tells", unread),
 ];
 
-/// Whether this is a date and time with the distance from UTC.
+/// Whether this is a date and time with its offset from UTC.
 pub(crate) fn is_date(text: &str) -> bool {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     shape == "0000-00-00 00:00:00 +00:00" || shape == "0000-00-00 00:00:00 -00:00"
@@ -90,7 +90,7 @@ fn two(model: &'static Model) {
 
 fn unread(model: &'static Model) {
     let (reader, writer) = std::io::pipe().expect("a pipe");
-    // As small as it can be: one page.
+    // The smallest pipe: one page.
     rustix::pipe::fcntl_setpipe_size(writer.as_fd(), 4096).expect("a size");
     let told = writer.try_clone().expect("a handle");
     let server = serve_with(model, &["--app", "clock"], |command| {

@@ -20,7 +20,7 @@ pub(crate) const ROWS: &[Row] = &[
 fn says(model: &'static Model) {
     let server = serve(model, &["--app", "daytime"]);
     let mut client = server.client();
-    // What a client sends is none of its business, and makes no reset of the end.
+    // The server ignores what a client sends, and still closes without a reset.
     client.send("what time is it?\n");
     let date = String::from_utf8(client.rest()).expect("text");
     assert!(date.strip_suffix('\n').is_some_and(is_date), "{date}");
@@ -40,7 +40,7 @@ fn waits(model: &'static Model) {
     server.stop().well();
 }
 
-/// One after the other they would take longer than any test.
+/// One after the other, these clients would take longer than the test may.
 fn many(model: &'static Model) {
     let server = serve(model, &["--app", "daytime", "--delay", "2s"]);
     let mut clients: Vec<LineClient> = (0..40).map(|_| server.client()).collect();
@@ -55,7 +55,7 @@ fn cut(model: &'static Model) {
     let server = serve(model, &["--app", "daytime", "--delay", "1h", "--drain-timeout", "1h"]);
     let client = TcpStream::connect(server.address).expect("it listens");
     let status = format!("/proc/{}/net/tcp", server.child.id());
-    // Accepted: no longer in the queue of the listener, whose length is where bytes would be.
+    // Accepted means that the listener's queue is empty; the kernel shows its length as bytes to receive.
     let port = format!(":{:04X} ", server.address.port());
     until("it is accepted", || {
         let sockets = std::fs::read_to_string(&status).expect("sockets");

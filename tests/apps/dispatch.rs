@@ -24,7 +24,7 @@ fn start(model: &Model, flags: &[&str]) -> (Served, TempDir) {
     (serve(model, &[&dispatch[..], flags].concat()), dir)
 }
 
-/// The lines of the log without their dates, once there are so many.
+/// The lines of the log without their dates, once there are this many.
 fn logged(dir: &TempDir, lines: usize) -> Vec<String> {
     let read = || fs::read_to_string(dir.path().join("log")).expect("a log");
     until("all is logged", || read().matches('\n').count() >= lines);

@@ -1,4 +1,4 @@
-//! How a server is ended that is not ended by a signal: `--once`, `--until-idle`, `--console`.
+//! How a server ends without a signal: `--once`, `--until-idle`, `--console`.
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -23,7 +23,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(App::Clock, "a_terminal_that_goes_away_closes_all", gone),
 ];
 
-/// Whether nobody listens there any more.
+/// Whether no server listens there any more.
 fn refuses(address: SocketAddr) -> bool {
     TcpStream::connect(address).is_err()
 }
@@ -64,7 +64,7 @@ fn until_idle(model: &'static Model) {
     assert_eq!(ended.count("finished"), ended.count("accepted"));
 }
 
-/// A server before its console.
+/// A server with its console on a terminal.
 struct Attended {
     terminal: Terminal,
     address: SocketAddr,
@@ -100,7 +100,7 @@ impl Attended {
         self.terminal.shows("Your choice: ");
     }
 
-    /// It has ended with this exit code, and nothing of it is left.
+    /// Asserts that it has ended with this exit code, and that no process of it is left.
     fn ends(&mut self, code: i32) {
         assert_eq!(self.terminal.ends(), Some(code));
         let pid = self.pid;
@@ -112,7 +112,7 @@ fn enter(model: &'static Model) {
     serves_until_enter(attend(model));
 }
 
-/// As nohup(1) starts a program.
+/// Started as nohup(1) starts a program.
 fn ignoring(model: &'static Model) {
     serves_until_enter(attend_started_by(&["env", "--ignore-signal=HUP"], model));
 }
@@ -146,7 +146,7 @@ fn menu_2(model: &'static Model) {
     let mut console = attend(model);
     let mut client = console.client();
     console.opens_menu();
-    // Nonsense is asked again, and a wrong key leads back to serving.
+    // After nonsense the menu asks again, and Enter alone leads back to serving.
     console.terminal.types("4 please\r");
     console.terminal.shows("Your choice: ");
     console.terminal.types("\r");
@@ -176,7 +176,7 @@ fn gone(model: &'static Model) {
     assert_eq!(client.line(), "Bye: the server is closing\n", "closed, and not cut");
     assert_eq!(client.rest(), b"");
     drop(client);
-    // What it says last, nobody can hear.
+    // Its last words go nowhere.
     console.terminal.ends();
     until("the server is gone", || test_kill_process(console.pid).is_err());
 }

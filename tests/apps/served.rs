@@ -19,7 +19,7 @@ use crate::support::{DEADLINE, c10k};
 pub(crate) struct Served {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
-    /// What it said when it was ready.
+    /// Its ready line.
     pub(crate) ready: Value,
     dir: TempDir,
 }
@@ -30,12 +30,12 @@ pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) output: Vec<u8>,
     pub(crate) errors: String,
-    /// What it said last; null where it said nothing.
+    /// Its last line; null if there is none.
     pub(crate) stopped: Value,
 }
 
 impl Ended {
-    /// It has ended well.
+    /// Asserts that it has ended with success.
     pub(crate) fn well(self) -> Self {
         assert!(self.status.success(), "{self:?}");
         self
@@ -52,7 +52,7 @@ pub(crate) fn serve(model: &Model, flags: &[&str]) -> Served {
     serve_with(model, flags, |_| {})
 }
 
-/// The same, with the last word on its command.
+/// The same, after `change` has changed its command.
 pub(crate) fn serve_with(
     model: &Model,
     flags: &[&str],
@@ -64,7 +64,7 @@ pub(crate) fn serve_with(
     start(command, change)
 }
 
-/// Starts this command, which is one of `c10k serve`.
+/// Starts this command, which runs `c10k serve`.
 pub(crate) fn start(mut command: Command, change: impl FnOnce(&mut Command)) -> Served {
     let dir = tempfile::tempdir().expect("a folder");
     let file = |name: &str| File::create(dir.path().join(name)).expect("a file");
@@ -99,7 +99,7 @@ impl Served {
         String::from_utf8_lossy(&std::fs::read(self.path("errors")).expect("a file")).into()
     }
 
-    /// Its line about an event, wherever it is written; null before it.
+    /// Its line about an event, on standard output or standard error; null before that.
     fn line(&self, event: &str) -> Value {
         let both = String::from_utf8_lossy(&self.output()).into_owned() + &self.errors();
         let whole = both.split_inclusive('\n').filter(|line| line.ends_with('\n'));
@@ -134,7 +134,7 @@ impl Served {
             };
             !pending("SigPnd:") && !pending("ShdPnd:")
         });
-        // It may have ended by the first.
+        // This fails if the first signal has already ended it.
         let _ = kill_process(self.pid(), Signal::TERM);
         self.ended()
     }
@@ -198,7 +198,7 @@ impl LineClient {
         self.line()
     }
 
-    /// All that comes until the server closes.
+    /// All bytes until the server closes.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         self.input.read_to_end(&mut rest).expect("an end in time");

@@ -1,4 +1,4 @@
-//! `shell`: what clients have run, and what becomes of it.
+//! `shell`: what clients may run, and what happens to their commands.
 
 use std::fs;
 use std::net::TcpStream;
@@ -56,7 +56,7 @@ fn shell(model: &Model, flags: &[&str]) -> Shell {
     fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).expect("a mode");
     let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").expect("a PATH"));
     let shell = ["--app", "shell", "--allow", "tool *", "--allow", "yes", "--allow", "echo *"];
-    // However slow the machine is, no command's time is over but where that is the test.
+    // So that no command times out on a slow machine, unless the test is about that.
     let patient = ["--command-timeout", "1h"];
     let timed = flags.contains(&patient[0]);
     let patient = if timed { &[] } else { &patient[..] };
@@ -71,7 +71,7 @@ impl Shell {
         self.dir.path().join(name).display().to_string()
     }
 
-    /// A client whose command holds until it is killed, and the two processes of it.
+    /// A client whose command runs until it is killed, and the command's two processes.
     fn holding(&self) -> (LineClient, [Pid; 2]) {
         let mut client = self.server.client();
         let file = self.path("held");
@@ -88,11 +88,11 @@ fn pids_in(file: &str) -> [Pid; 2] {
     pids.try_into().expect("two")
 }
 
-/// Neither runs, nor is one left as a zombie of the server.
+/// Waits until neither process runs, and none is left as a zombie of the server.
 fn are_gone(pids: [Pid; 2]) {
     let [started, command] = pids;
     until("the command is gone, and reaped", || test_kill_process(command).is_err());
-    // Its parent was killed too, and it is for the first process of the system to reap it.
+    // Its parent was killed too, so the first process of the system has to reap it.
     let dead = |pid: Pid| {
         let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid()));
         stat.map_or(true, |stat| stat.contains(") Z "))
@@ -122,7 +122,7 @@ fn allowed(model: &'static Model) {
     }
     assert_eq!(client.ask("echo a\0b"), "ERR bad-argument a word contains a zero byte\n");
     assert_eq!(client.line(), "END bad-argument\n");
-    // As many arguments as a message has room for.
+    // As many arguments as fit into a message.
     let many = "x ".repeat(32_000);
     assert_eq!(client.ask(&format!("echo {many}")).len(), many.len());
     assert_eq!(client.line(), "END exit 0\n");
@@ -197,7 +197,7 @@ fn held_up(model: &'static Model) {
     let mut client = shell.server.client();
     client.send("yes\n");
     client.half_close();
-    // Until the command makes no progress any more: nobody reads.
+    // Until the command makes no more progress, because the client does not read.
     let written = || {
         let mut processes = fs::read_dir("/proc").expect("processes").flatten().filter(|entry| {
             let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();

@@ -18,7 +18,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(App::Sink, "ends_when_nobody_reads_and_says_so", no_reader),
 ];
 
-/// Bytes in which any loss, repetition or exchange shows.
+/// Bytes in which any loss, repetition or reordering shows.
 fn bytes(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0]).collect()
 }
@@ -44,7 +44,7 @@ fn slow_reader(model: &'static Model) {
     let server = serve_with(model, &["--app", "sink"], |command| {
         command.stdout(Stdio::from(writer));
     });
-    // More than all buffers on the way hold: the client is stopped until somebody reads.
+    // More than all buffers on the way hold, so the client is stopped until the pipe is read.
     let expected = bytes(16 << 20);
     let mut client = server.client();
     let sender = {
@@ -92,7 +92,7 @@ fn no_reader(model: &'static Model) {
     drop(reader);
     let mut client = server.client();
     let sender = thread::spawn(move || {
-        // Programs that other tests start hold copies of the pipe's other end for a moment.
+        // Programs that other tests start hold copies of the pipe's read end for a moment.
         while std::io::Write::write_all(&mut client.stream, b"lost").is_ok() {
             thread::sleep(Duration::from_millis(5));
         }

@@ -1,5 +1,5 @@
-//! `c10k advise`: bad loads are refused, runs of this machine answer, those of another do not, and what is missing is
-//! measured and kept.
+//! `c10k advise`: bad loads are refused, runs of this machine give the answer, those of another do not, and a missing
+//! measurement is made and kept.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::Output;
 use crate::support::c10k;
 use serde_json::{Value, json};
 
-/// A run in which epoll is told from fork where requests wait for 5 ms.
+/// A run that distinguishes epoll from fork when requests wait for 5 ms.
 const RUN: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/results/20261129-two-core-vm/quick-20261129T140349Z");
 
@@ -73,7 +73,7 @@ fn the_plan_is_shown_and_nothing_is_measured() {
 #[test]
 fn what_is_missing_is_measured_and_what_this_machine_has_measured_answers() {
     let folder = tempfile::tempdir().unwrap();
-    // One round tells nothing, which is what a time of nothing is for.
+    // So short a time allows one round, which decides nothing.
     let words = "--clients 4 --active 2 --models epoll,poll --time 1ms";
     let (output, said, told) = advise(folder.path(), words);
     assert_eq!(output.status.code(), Some(4), "{said}{told}");
@@ -83,7 +83,7 @@ fn what_is_missing_is_measured_and_what_this_machine_has_measured_answers() {
     let summary = fs::read_to_string(made.join("summary.json")).unwrap();
     let host = serde_json::from_str::<Value>(&summary).unwrap()["host"].clone();
 
-    // The same load again is not answered by what cannot tell.
+    // That run decides nothing, so it cannot answer the same load.
     let words = format!("{words} --from {}", made.display());
     let (output, _, told) = advise(folder.path(), &words);
     assert_eq!(output.status.code(), Some(2), "{told}");

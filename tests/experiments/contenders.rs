@@ -1,5 +1,5 @@
-//! `c10k run` with contenders: one that is right is measured beside a model, and each of the others is named
-//! with what is wrong and ends nobody else.
+//! `c10k run` with contenders: a correct one is measured beside a model, and each of the others is named with
+//! its fault and does not end the rest.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Everything that a contender can come to.
+/// A contender for every possible outcome.
 const CONTENDERS: [(&str, &str); 8] = [
     // It listens late, too.
     ("good", "start = ['sh', '-c', 'sleep 0.7; exec python3 {folder}/threads_server.py {port}']"),
@@ -70,7 +70,8 @@ fn write(folder: &Path) {
     fs::write(folder.join("plan.toml"), plan).unwrap();
 }
 
-/// It is warmed up until it is warm or has had the longest warm-up, and each of its trials has that.
+/// Asserts that it was warmed up until it was warm or reached the longest warm-up, and that each of its
+/// trials has that warm-up.
 fn assert_is_warmed_up(good: &Value, said: &str, results: &Path) {
     let warmups = good["warmups"].as_array().unwrap();
     assert_eq!((warmups.len(), &warmups[0]["workload"]), (1, &"echo".into()), "{good}");
@@ -126,7 +127,7 @@ fn each_is_measured_or_named_and_none_ends_the_others() {
         assert_eq!(one["state"], state, "{one}");
         assert!(one["reason"].as_str().is_some_and(|told| told.contains(reason)), "{one}");
         assert!(said.contains(reason), "{name}: it is not in the tables: {said}");
-        // The lines may be folded anywhere else.
+        // The lines may be folded elsewhere.
     }
     let good = of("good");
     assert_eq!(
@@ -152,7 +153,7 @@ fn each_is_measured_or_named_and_none_ends_the_others() {
     assert!(said.contains(left_out), "{said}");
     let page = fs::read_to_string(results.join("report.html")).unwrap();
     assert!(page.contains("Limits of this comparison") && page.contains("version 7"));
-    // The plan that was run names what was measured, by folders that mean the same elsewhere.
+    // The plan of the run names the contenders by relative folders, which work on other machines too.
     let plan = fs::read_to_string(results.join("plan.toml")).unwrap();
     assert!(
         plan.contains("python3 {folder}/threads_server.py {port}")

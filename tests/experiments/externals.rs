@@ -1,4 +1,4 @@
-//! Servers of others in a plan: what they used, all of their processes together, or why nobody knows.
+//! External servers in a plan: the resources of all their processes, or why these are unknown.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -11,11 +11,11 @@ use c10k::accounts::Group;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-/// One for each worker, which has one client at a time.
+/// One connection for each worker, which has one client at a time.
 const CONNECTIONS: u64 = 3;
 const PREFORK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/students/prefork.py");
 
-/// A process that ends with the test, however that goes, with all of its group.
+/// A process that ends with the test, in any case, together with its process group.
 struct Ours(Child);
 
 impl Drop for Ours {
@@ -31,7 +31,7 @@ fn has_python() -> bool {
     python.is_ok_and(|status| status.success())
 }
 
-/// Measures the server of this command; what was said, and the run's summary and only trial.
+/// Measures the server of this command. Returns the output, and the run's summary and only trial.
 fn run(folder: &Path, command: &[&str]) -> (String, Option<(Value, Value)>) {
     let plan = format!(
         "name = \"others\"\nquestion = \"What do they use?\"\nmodels = []\ntrials = 1\n\
@@ -54,7 +54,7 @@ fn run(folder: &Path, command: &[&str]) -> (String, Option<(Value, Value)>) {
     (said, Some((read("summary.json"), read("trials/echo.other.0.json"))))
 }
 
-/// Whether anybody listens at a port.
+/// Whether a server listens at this address.
 fn is_open(address: &Value) -> bool {
     std::net::TcpStream::connect(address.as_str().unwrap()).is_ok()
 }
@@ -71,7 +71,7 @@ fn all_processes_of_a_server_that_forks_are_in_its_account() {
     let (_, trial) = made.unwrap_or_else(|| panic!("{said}"));
     let server = &trial["server"];
     let grouped = Group::make().is_ok();
-    // Without a group the worker whose parent has ended is out of sight.
+    // Without a control group, the worker whose parent has ended is not found.
     let processes = CONNECTIONS + u64::from(grouped);
     assert_eq!(server["processes"], processes, "{server}");
     let method = server["method"].as_str().unwrap();
@@ -81,7 +81,7 @@ fn all_processes_of_a_server_that_forks_are_in_its_account() {
         let (user, system) = (user.as_f64().unwrap(), system.as_f64().unwrap());
         assert!(user > system, "its own code does most: {server}");
         assert!((user + system) / server["cpu_ns"].as_f64().unwrap() > 0.9, "{server}");
-        // At three connections all three workers were at work, also the one that is no descendant.
+        // With three connections all three workers worked, also the one that is not a descendant.
         let states = &server["sockets"]["states"];
         assert_eq!(states["ESTABLISHED"], CONNECTIONS, "{states}");
         assert!(!is_open(&trial["target"]["address"]), "and all have ended");
@@ -107,7 +107,7 @@ fn a_server_that_another_service_runs_has_no_account_and_the_run_says_so() {
         eprintln!("not tested: there is no python3");
         return;
     }
-    // The service: it runs before, and starts what the command only asks for.
+    // The service is already running, and starts the server that the command only asks for.
     let service = format!(
         "until [ -e port ]; do sleep 0.01; done; exec python3 {PREFORK} $(cat port) {CONNECTIONS}"
     );

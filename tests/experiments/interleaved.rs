@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const C10K: &str = env!("CARGO_BIN_EXE_c10k");
 
-/// A few short rounds; what the machine does spoils nothing, as tests run beside each other.
+/// A few short rounds. The comparison does not depend on the machine's load, because tests run at the same time.
 const PLAN: &str = r#"
 name = "pair"
 question = "Has it changed?"
@@ -28,7 +28,8 @@ request = { kind = "echo", bytes = 64 }
 arrivals = { kind = "closed" }
 "#;
 
-/// Compares two sides by what their servers hold, which no busy machine changes; the exit code, what was said, and the comparison.
+/// Compares two sides by the memory of their servers, which a busy machine does not change. Returns the exit code, the
+/// output and the comparison.
 fn compare(folder: &Path, sides: [&str; 2]) -> (Option<i32>, String, Value) {
     let (plan, json) = (folder.join("plan.toml"), folder.join("comparison.json"));
     std::fs::write(&plan, PLAN).expect("written");
@@ -41,7 +42,7 @@ fn compare(folder: &Path, sides: [&str; 2]) -> (Option<i32>, String, Value) {
     (output.status.code(), text, serde_json::from_slice(&document).unwrap_or_default())
 }
 
-/// A pool of so many threads, as a command.
+/// A pool of this many threads, as a command.
 fn pool(threads: &str) -> String {
     let listen = "--listen 127.0.0.1:{port}";
     format!("cmd:{C10K} serve --model thread-pool --workers {threads} {listen}")
@@ -66,7 +67,7 @@ fn a_program_compared_with_itself_is_not_worse() {
         let run = folder.path().join(id);
         let summary: Value = c10k::store::read_json(&run.join("summary.json")).expect("a summary");
         assert_eq!(summary["cells"][0]["trials"].as_array().map(Vec::len), Some(6));
-        // Saved, they are two sides of one run still.
+        // The saved runs are still two sides of one run.
         assert_eq!(summary["run"]["beside"], found["base"]);
         let alone = c10k().args(["run", "--resume"]).arg(&run).output().expect("it runs");
         assert_eq!(alone.status.code(), Some(2));
@@ -81,7 +82,7 @@ fn a_server_that_takes_more_does_not_pass_a_gate() {
     let row = &found["rows"][0];
     match code {
         Some(3) => assert_eq!(row["verdict"], "worse", "{found}"),
-        // Where a machine that others use had no time for the servers, with the reason.
+        // A busy machine may have left the servers too little time; then the row has a reason.
         Some(4) => assert!(row["verdict"].is_null() && row["why"].is_string(), "{found}"),
         code => panic!("{code:?}: {text}"),
     }

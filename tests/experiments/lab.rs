@@ -1,4 +1,4 @@
-//! `c10k lab` as its users run it: the list, the page of a run that is there, and what is shown beside.
+//! `c10k lab` as its users run it: the list, the page of an existing run, and its other experiments.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_c10k");
 
-/// As small as a plan with this lab's factors can be.
+/// The smallest plan with this lab's factors.
 const PLAN: &str = r#"
 name = "tiny"
 question = "Does the lab take it apart?"
@@ -70,7 +70,7 @@ fn a_run_that_is_there_becomes_a_page_with_the_numbers_of_its_document() {
     std::fs::write(&plan, PLAN).expect("written");
     let out = dir.path().display().to_string();
     let (exit, _, stderr) = output(&["run", &plan.display().to_string(), "--out", &out]);
-    // On a busy machine a check may fail; what was measured is there all the same.
+    // On a busy machine a check may fail, but the figures are written in any case.
     assert!([0, 4].contains(&exit), "{stderr}");
     let run = std::fs::read_dir(dir.path())
         .expect("listed")
@@ -135,7 +135,7 @@ fn the_naive_experiment_has_three_clocks_for_each_server() {
         (naive.stateful_s, naive.stateful_response_s, naive.stateful_server_s),
         (naive.stateless_s, naive.stateless_response_s, naive.stateless_server_s),
     ] {
-        // A client's clock runs within that of the whole; the server's ends when its write does.
+        // A client's time is part of the whole time; the server's time ends with its write.
         assert!(server > 0.0 && response > 0.0 && response * 20.0 <= all, "{naive:?}");
     }
 }

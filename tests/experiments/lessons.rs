@@ -1,4 +1,4 @@
-//! The small labs as they are run: each in its quick form against real servers, and its page.
+//! The small labs: each in its quick form against real servers, and its page.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ fn quick(lab: &str, out: &Path) -> (String, PathBuf) {
     (stdout, dir)
 }
 
-/// The lab's document, after a look at its files.
+/// The lab's document, after checks of its files.
 fn document(dir: &Path) -> Value {
     let read = |name: &str| std::fs::read_to_string(dir.join(name)).expect(name);
     let lab: Value = serde_json::from_str(&read("lab.json")).expect("JSON");
@@ -42,7 +42,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Whether a page can be written again, and is the same.
+/// Asserts that a page can be written again, and is the same.
 fn again(lab: &str, dir: &Path) {
     let before = std::fs::read(dir.join("lab.html")).expect("written");
     let output = c10k().args(["lab", lab, "--from"]).arg(dir).output().expect("it runs");
@@ -60,7 +60,7 @@ fn concurrency_shows_who_waited_and_who_was_served() {
     for server in servers {
         assert_eq!(server["visits"].as_array().expect("visits").len(), 3);
     }
-    // Whatever the machine does, a sequential server greets nobody before the one it serves has said good-bye.
+    // On any machine, a sequential server greets no client before the one that it serves has left.
     let said = lab["sentences"][0].as_str().expect("text");
     assert!(said.contains("and 1 served at the same time"), "{said}");
     again("concurrency", &dir);
@@ -76,7 +76,7 @@ fn states_shows_both_ends_and_what_servers_consist_of() {
     for scenario in measured["scenarios"].as_array().expect("four") {
         let side = if scenario["closes_first"] == "server" { "server" } else { "own" };
         for client in scenario["clients"].as_array().expect("two") {
-            // Looks may be late, and a state that stays is seen all the same.
+            // Even a late look sees a state that stays.
             let last = client[side].as_array().expect("changes").last().expect("it was seen");
             assert_eq!(last["state"], "TIME_WAIT", "{scenario:#}");
         }

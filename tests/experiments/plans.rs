@@ -1,4 +1,4 @@
-//! What a plan can ask for: points, twins, servers of others, and a run that is killed.
+//! What a plan can ask for: points, twins and external servers; and a run that is killed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::support::c10k;
 use serde_json::Value;
 
-/// An echo server of a few lines that knows nothing of this program, and says who it is.
+/// A short echo server that knows nothing of this program, and prints its name.
 const ECHO_PY: &str = r#"
 import socket, sys, threading
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=128)
@@ -36,7 +36,7 @@ drain = "50ms"
 app = "echo"
 "#;
 
-/// A process that ends with the test, however that goes.
+/// A process that ends with the test, in any case.
 struct Ours(Child);
 
 impl Drop for Ours {
@@ -56,7 +56,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// Runs a plan in a folder of its own; what it said, and its run's folder.
+/// Runs a plan in a folder of its own. Returns the output, and the folder of the run.
 fn run(folder: &Path, plan: &str) -> (Output, Option<PathBuf>) {
     let file = folder.join("plan.toml");
     fs::write(&file, plan).expect("written");
@@ -73,7 +73,7 @@ fn run(folder: &Path, plan: &str) -> (Output, Option<PathBuf>) {
     (output, run.map(|run| run.expect("a folder").path()))
 }
 
-/// A run that came to its end. What a loaded machine measures may be no good.
+/// A run that reached its end. On a busy machine its figures may be no good.
 fn good_run(folder: &Path, plan: &str) -> (Value, PathBuf) {
     let (output, run) = run(folder, plan);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -126,7 +126,7 @@ arrivals = { kind = "staircase", rates = [200, 400], step = "30ms" }
         assert_eq!(conduct["requests_per_connection"], 3);
         assert_eq!(conduct["idle_connections"], 2);
         let (turnaround, of_cell) = (&trial["turnaround"], &cell["turnaround"]);
-        // On a busy machine no client may have been done, and then there is no mean.
+        // On a busy machine no client may have finished, and then there is no mean.
         let done = turnaround["times"]["count"].as_u64().expect("a number");
         assert_eq!(of_cell["mean_ns"]["median"].is_number(), done > 0, "{of_cell}");
         assert_eq!(conduct["think_time"]["time_ns"], 1_000_000);
@@ -143,7 +143,7 @@ fn a_twin_is_measured_beside_its_model_and_ranked_nowhere() {
     let plan = head.replace("\"epoll\"]", "\"poll\", \"epoll\"]\ntwin = \"epoll\"")
         + "[[workload]]\nname = \"echo\"\nrequest = { kind = \"echo\", bytes = 8 }\n\
            arrivals = { kind = \"closed\" }\n";
-    // On a loaded machine a cell may be no good, and then nothing is ranked.
+    // On a busy machine a cell may be no good, and then nothing is ranked.
     let tries = (0..10).map(|_| {
         let folder = tempfile::tempdir().expect("a folder");
         let (summary, run) = good_run(folder.path(), &plan);
@@ -174,7 +174,7 @@ fn servers_of_others_are_started_measured_and_ended() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("echo.py"), ECHO_PY).expect("written");
-    // One that runs already, and goes on running.
+    // A server that is already running, and goes on running.
     let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("one").port();
     let mut there = Ours(
         Command::new("python3")
@@ -186,7 +186,7 @@ fn servers_of_others_are_started_measured_and_ended() {
             .expect("it starts"),
     );
     wait_until("it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    // Long enough for a server to get its turn on a busy machine.
+    // Long enough for a server to get processor time on a busy machine.
     let plan = HEAD
         .replace("\"epoll\"]", "\"epoll\"]\ntwin = \"started\"")
         .replace("measure = \"50ms\"", "measure = \"400ms\"")
@@ -228,7 +228,7 @@ greeting = true
     assert!(account["memory"]["pss_bytes"].as_u64() > Some(1_000_000), "{account}");
     let address = started["target"]["address"].as_str().expect("an address");
     assert!(std::net::TcpStream::connect(address).is_err(), "it was ended");
-    assert!(trial(&run, &cells(&summary)[2])["server"].is_null(), "nobody knows what it used");
+    assert!(trial(&run, &cells(&summary)[2])["server"].is_null(), "its resources are unknown");
     let excluded = summary["excluded"].as_array().expect("a list");
     assert_eq!(excluded.len(), 2);
     assert!(excluded[0]["reason"].as_str().is_some_and(|reason| reason.contains("greeting")));
@@ -250,7 +250,7 @@ fn a_server_of_others_that_does_not_come_up_is_told_with_its_own_words() {
     assert!(said.contains("--resume"), "what was measured is kept: {said}");
 }
 
-/// The trials of a run: their names, and what is in them.
+/// The trials of a run: their names and contents.
 fn trials(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = fs::read_dir(run.join("trials")).into_iter().flatten().flatten();
     let whole = files.filter(|file| file.path().extension().is_some_and(|end| end == "json"));
@@ -294,7 +294,7 @@ fn a_run_that_is_killed_goes_on_and_repeats_nothing() {
     };
     let run = || fs::read_dir(&results).ok()?.next()?.ok().map(|run| run.path());
     let made = || run().map(|run| trials(&run)).unwrap_or_default();
-    // In the closed loop, between the two loops, and in the open one.
+    // Kill it in the closed loop, between the two loops, and in the open loop.
     for after in [2, 12, 17] {
         let before = made();
         let mut running = begin();
@@ -304,7 +304,7 @@ fn a_run_that_is_killed_goes_on_and_repeats_nothing() {
         let now = made();
         assert!(now.len() < TRIALS, "it was to be killed in the middle");
         assert!(before.iter().all(|(name, text)| now.get(name) == Some(text)), "nothing is redone");
-        // What a write that was cut off leaves behind.
+        // The remains of an interrupted write.
         let torn = run().expect("a run").join(format!("trials/.tmp{after}"));
         fs::write(torn, "{\"schema\":").expect("written");
     }

@@ -1,4 +1,4 @@
-//! The page of the committed run: it needs nothing else, and its figures are those of the documents.
+//! The page of the committed run: it needs no other files, and its figures are those of the documents.
 
 mod answers;
 #[path = "../support/reading.rs"]
@@ -36,7 +36,7 @@ impl Report {
         Self { data: page::data(&page), page, summary, folder }
     }
 
-    /// Of the run as it is: tests share it, as making it takes seconds.
+    /// The report of the unchanged run. Tests share it, because making it takes seconds.
     fn committed() -> Arc<Self> {
         static SHARED: Mutex<Weak<Report>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +50,7 @@ impl Report {
         figures.find(|figure| figure["id"] == id).unwrap_or_else(|| panic!("no figure {id}"))
     }
 
-    /// Without twins, which are in the table and the noise floor only.
+    /// The cells without twins, which are only in the table and the noise floor.
     fn cells(&self) -> Vec<&Value> {
         let cells = self.summary["cells"].as_array().expect("cells").iter();
         cells.filter(|cell| cell["twin"] != true).collect()
@@ -104,7 +104,7 @@ fn the_page_needs_nothing_else_and_is_small_enough() {
     }
 }
 
-/// Whoever follows links, headings and what the page says about its numbers finds what they name.
+/// Links, headings and the sources of numbers on the page lead to what they name.
 #[test]
 fn a_reader_finds_what_the_page_names() {
     let (whole, swept) = (Report::committed(), swept());
@@ -201,7 +201,7 @@ fn dots_are_of_all_trials_together_with_the_spread_of_their_own() {
     assert!(together > 0);
 }
 
-/// Of the committed run: trials that know too little each, and enough together.
+/// In the committed run, single trials have too few samples, and all together have enough.
 #[test]
 fn what_no_trial_knows_all_of_them_know_together() {
     let report = Report::committed();
@@ -232,7 +232,7 @@ fn what_no_trial_knows_all_of_them_know_together() {
     assert!(seen > 0, "{seen} such cells");
 }
 
-/// What samples are worth if each trial is a cluster, by the share of them that is beyond this value or reaches it.
+/// The effective sample size if each trial is a cluster, by the share of samples beyond or at this value.
 fn as_clusters(trials: &[Trial], value: u64) -> f64 {
     let worth = |beyond: &dyn Fn(&Histogram<u64>) -> u64| -> f64 {
         let found: Vec<(f64, f64)> = trials

@@ -1,4 +1,4 @@
-//! The main job, end to end: a small run, and everything that it wrote.
+//! The main job, end to end: a small run, and everything that it writes.
 
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Measures long enough for everybody to get a turn on a busy machine.
+/// Measures long enough for every client to get a reply on a busy machine.
 const SMALL: &str = concat!(
     r#"
 name = "small"
@@ -90,7 +90,7 @@ fn small_run(out: &Path) -> (Option<i32>, String, PathBuf) {
 fn a_run_writes_whole_valid_documents_and_compares_every_model() {
     let folder = tempfile::tempdir().expect("a folder");
     let (exit, table, run) = small_run(folder.path());
-    // The figures of a loaded machine may be no good; that they are written is what counts here.
+    // On a busy machine the figures may be no good, but they must be written.
     assert!(matches!(exit, Some(0 | 4)), "{exit:?}\n{table}");
 
     let (trial, summary) = (validator("trial"), validator("summary"));
@@ -110,7 +110,7 @@ fn a_run_writes_whole_valid_documents_and_compares_every_model() {
         assert!(table.contains(model), "{model} is not in the table:\n{table}");
         assert!(cell["replies_checked"].as_u64() > Some(0), "{cell}");
         assert_eq!(cell["replies_wrong"], 0);
-        // A machine that is too busy to look at both edges in time has no figure, and says so.
+        // If the machine is too busy to read the clocks at both edges in time, there is no figure.
         let cpu = &cell["server_cpu_per_request_ns"];
         assert!(cpu.is_null() || cpu["median"].as_f64() > Some(0.0), "{cell}");
         assert!(cell["pss_bytes"]["median"].as_f64() > Some(0.0));
@@ -125,7 +125,7 @@ fn a_run_writes_whole_valid_documents_and_compares_every_model() {
     page_needs_nothing_else(&run, cells);
 }
 
-/// The generator against a server that does nothing, in each block; in no cell.
+/// The null baseline is measured in each block, and is in no cell.
 fn the_reference_is_beside_the_models(run: &Path, summary: &Value, table: &str) {
     let reference = &summary["reference"];
     assert_eq!(reference["connections"], 50, "whatever the plan has");
@@ -145,7 +145,7 @@ fn the_reference_is_beside_the_models(run: &Path, summary: &Value, table: &str) 
     assert!(page.contains("id=\"null-baseline\"") && page.contains("trials/reference.1.json"));
 }
 
-/// Every open trial had the same rate, the share of the slowest model's that the plan asks for.
+/// Every open trial has the same rate: the share of the slowest model's rate that the plan asks for.
 fn one_equal_rate(trials: &[PathBuf]) {
     let documents: Vec<Value> = trials.iter().map(|path| json(path)).collect();
     let rates: Vec<f64> = documents
@@ -226,7 +226,7 @@ fn every_committed_result_is_valid() {
     assert!(checked > 1_000, "committed results were not found: {checked}");
 }
 
-/// Every row of figures in a README stands in the tables of the run that it names.
+/// Every row of figures in a README is also in the tables of the run that it names.
 #[test]
 fn the_figures_in_the_readmes_are_those_of_the_committed_run() {
     let results = Path::new(REPOSITORY).join("results");

@@ -1,8 +1,8 @@
-//! The generator against a server whose latencies are known, in real time.
+//! The generator against a server with known latencies, in real time.
 //!
-//! A slow machine can only make things later than they are by law. So what is asserted holds on any:
-//! no quantile is reported below what the server knows of the same requests, and everything that
-//! the law held up is there.
+//! A slow machine can only make latencies longer than the server's law says. So these assertions hold on any
+//! machine: no reported quantile is below that of the server for the same requests, and every delay of
+//! the law is reported.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -35,7 +35,7 @@ impl Calibrated {
         Self { child, output, address }
     }
 
-    /// Loads it without warm-up, so that both know the same requests; all of them are answered.
+    /// Loads it without warm-up, so that both sides count the same requests. All of them are answered.
     fn load(&self, more: &[&str]) -> Trial {
         let mut command = c10k();
         command.args(["load", "--target", &self.address, "--warmup", "0s", "--drain", "30s"]);
@@ -46,14 +46,14 @@ impl Calibrated {
         trial
     }
 
-    /// A client of the test's own, which waits for no byte for ever.
+    /// A client of the test, whose reads have a timeout.
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(crate::support::DEADLINE)).expect("an option");
         stream
     }
 
-    /// Ends it; what it did.
+    /// Stops it, and returns its last line.
     fn stop(mut self) -> Value {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid");
         kill_process(pid, Signal::TERM).expect("it lives");
@@ -64,7 +64,7 @@ impl Calibrated {
     }
 }
 
-/// Every quantile of the one is that of the other or more, to one bucket.
+/// Asserts that no reported quantile is below the known one by more than a bucket.
 fn assert_not_below(reported: &Distribution, known: &Distribution) {
     assert_eq!(reported.count, known.count);
     let bucket = reported.histogram().expect("a histogram");
@@ -83,7 +83,7 @@ fn by_law(stopped: &Value) -> Distribution {
     serde_json::from_value(stopped["by_law"].clone()).expect("a distribution")
 }
 
-/// The share of a distribution that is longer than so many milliseconds.
+/// The share of a distribution that is longer than this many milliseconds.
 fn longer_than(distribution: &Distribution, ms: u64) -> f64 {
     let histogram = distribution.histogram().expect("a histogram");
     let longer = histogram.count_between(ms * 1_000_000, histogram.high());
@@ -95,7 +95,7 @@ fn an_open_loop_feels_all_of_a_stall() {
     let server = Calibrated::by("stall:200ms/400ms");
     let trial = server.load(&["--rate", "500", "-d", "2s", "-c", "400"]);
     let response = trial.latency.response.as_ref().expect("an open loop");
-    // Due in the first 150 of each 400 ms: so many wait for more than 50 ms, however fast or slow.
+    // Requests that are due in the first 150 of each 400 ms wait for more than 50 ms on any machine.
     let felt = longer_than(response, 50);
     assert!(felt >= 0.375 - 0.01, "{felt}");
     let stopped = server.stop();
@@ -122,7 +122,7 @@ fn a_closed_loop_reports_what_its_few_requests_met() {
             (trial, by_law(&server.stop()))
         };
         let (mut trial, mut known) = once();
-        // A request that leaves as the measurement ends is in none, and the server knows it all the same.
+        // A request that is sent as the measurement ends is not counted, but the server knows it.
         for _ in 0..4 {
             if trial.latency.service.count < known.count {
                 (trial, known) = once();

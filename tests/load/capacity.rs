@@ -36,8 +36,8 @@ fn a_search_that_makes_no_sense_is_refused_with_what_to_do() {
     refused(&["--find-capacity", "p99<20ms"], "--target");
 }
 
-/// Two connections and a wait of 5 ms for each request: 400 a second at most, on any machine. At
-/// 500 the median of a trial is above its bound, by how far the queue has grown by then.
+/// Two connections and a wait of 5 ms for each request allow at most 400 requests per second on any machine. At 500
+/// per second the queue grows, until the median of a trial is above its bound.
 #[test]
 fn the_capacity_of_a_server_that_waits_is_below_what_its_waits_allow() {
     let arguments = ["--serve", "thread-pool", "--find-capacity", "p50<10ms,errors<5%"];
@@ -71,7 +71,7 @@ fn the_capacity_of_a_server_that_waits_is_below_what_its_waits_allow() {
     pids.dedup();
     assert_eq!(pids.len(), probes.len(), "a fresh process for each trial");
 
-    // On a loaded machine there may be nothing to be told; if there is, the code says so.
+    // On a busy machine the search may find nothing; the exit code says whether it did.
     let found = &report["found"];
     assert_eq!(exit == Some(0), found["kind"] == "capacity", "{found}");
     if exit == Some(0) {

@@ -1,5 +1,4 @@
-//! How connections behave, as users ask for it: what is refused, what a result says, and what it
-//! warns of.
+//! Options for the behaviour of connections: what is refused, what a result says, and what it warns of.
 
 use std::process::Output;
 
@@ -34,7 +33,7 @@ fn load_on(server: &RunningServer, settings: &[&str]) -> Value {
     serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"))
 }
 
-/// The same of a short load over 20 connections on a usual server.
+/// The same for a short load over 20 connections on a server with default settings.
 fn load(settings: &[&str]) -> Value {
     load_on(&server_with(&[]), &[&["-c", "20"], &SHORT[..], settings].concat())
 }
@@ -103,7 +102,7 @@ fn a_connection_per_request_has_enough_ports_and_says_what_it_did() {
     assert!(connections["closed_by_us"].as_u64() >= document["census"]["ok"].as_u64());
     let of = |name: &str| connections[name].as_f64().expect("a number");
     assert!(of("connecting") > 0.0 && of("effective_concurrency") + of("connecting") < 21.0);
-    // An older document, and one without anything unusual, has none of this.
+    // A document without special settings has none of these fields, as in earlier versions.
     let usual = load(&[]);
     assert!(usual["load"].get("conduct").is_none() && usual.get("misbehaving").is_none());
     assert!(usual["connections"].get("closed_by_us").is_none(), "{}", usual["connections"]);
@@ -196,7 +195,7 @@ fn a_server_that_leaves_after_a_reply_costs_nothing_but_early_goodbyes() {
     assert!(document["connections"]["reconnects"].as_u64() > Some(ok / 4), "at once");
 }
 
-/// A client that thinks 3 ms after each of its first replies cannot be done earlier than that.
+/// A client that thinks for 3 ms after each reply but the last needs at least that time.
 #[test]
 fn the_turn_around_of_a_client_is_from_its_connect_to_its_last_reply() {
     let server = server("epoll");

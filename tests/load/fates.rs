@@ -1,5 +1,5 @@
-//! What goes wrong between a load and its server has a name in the census, a sentence on the
-//! terminal and a check that says what the result is worth: against real sockets.
+//! Every failure between a load and its server has a name in the census, a sentence on the terminal,
+//! and a check that judges the result. These tests use real sockets.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::support::c10k;
 use serde_json::Value;
 
-/// A server that does with each connection what the test says, on a thread of its own.
+/// A server that handles each connection as the test says, on a thread of its own.
 fn serve(each: impl Fn(TcpStream) + Send + Clone + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
@@ -22,7 +22,7 @@ fn serve(each: impl Fn(TcpStream) + Send + Clone + 'static) -> String {
     address
 }
 
-/// Answers the first requests rightly; returns when another has come, or the client has left.
+/// Answers the first requests correctly. Returns when another one has arrived, or the client has left.
 fn answer(stream: &TcpStream, requests: usize) {
     let mut lines = BufReader::new(stream).lines();
     for _ in 0..requests {
@@ -40,13 +40,13 @@ struct Loaded {
     text: String,
 }
 
-/// Loads a server for a moment; the result, and what people see of another load of it.
+/// Loads a server for a moment. Returns the document, and the text output of a second load.
 fn load(address: &str, more: &[&str]) -> Loaded {
     let short = ["-d", "300ms", "--warmup", "0s", "--drain", "300ms", "-c", "4"];
     load_as(address, &[&short[..], more].concat())
 }
 
-/// The same for as long as these say.
+/// The same with only these options.
 fn load_as(address: &str, how: &[&str]) -> Loaded {
     let run = |json: &[&str]| {
         let mut command = c10k();
@@ -61,7 +61,7 @@ fn load_as(address: &str, how: &[&str]) -> Loaded {
 }
 
 impl Loaded {
-    /// The check has this status.
+    /// Asserts that the check has this status.
     fn is(&self, check: &str, status: &str) -> &Self {
         let checks = self.result["checks"].as_array().expect("checks");
         let found = checks.iter().find(|c| c["name"] == check).expect("it was checked");
@@ -69,7 +69,7 @@ impl Loaded {
         self
     }
 
-    /// So many or more failed in this way.
+    /// Asserts that requests failed in this way.
     fn failed(&self, kind: &str) -> &Self {
         assert!(
             self.result["census"]["errors"][kind].as_u64() > Some(0),
@@ -159,7 +159,7 @@ fn a_load_without_a_reply_in_it_is_no_result_whatever_the_reason() {
 
 #[test]
 fn a_server_that_answers_after_the_drain_has_answered_too_late() {
-    // Each connection has one reply at once, and the next never: nobody would wait for it any more.
+    // Each connection gets one reply at once, and then none.
     let address = serve(|stream| {
         answer(&stream, 1);
         thread::park();
@@ -172,7 +172,7 @@ fn a_server_that_answers_after_the_drain_has_answered_too_late() {
 
 #[test]
 fn a_server_that_goes_away_is_not_there_to_be_measured() {
-    // Each load gets replies on its first connections; then nobody listens.
+    // Each load gets replies on its first connections; after that no server listens.
     let loads = |more: &[&str]| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();

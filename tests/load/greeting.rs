@@ -1,5 +1,5 @@
-//! Connections that begin with a greeting: what is measured by it, against our own models and
-//! against servers that do not greet as they should.
+//! Connections that begin with a greeting: what it measures, with our models and with servers that do
+//! not greet as they should.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
-/// A greeting server of ours; it is killed when the test is over, however that ends.
+/// One of our servers, with greetings; it is killed when the test ends in any way.
 struct Greeter {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -42,7 +42,7 @@ impl Greeter {
         targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
 
-    /// A client that has been greeted, and so holds a worker where workers can be held.
+    /// A client that has been greeted; in a pool it holds a worker.
     fn greeted_client(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
@@ -61,7 +61,7 @@ impl Greeter {
 
 impl Drop for Greeter {
     fn drop(&mut self) {
-        // It may have ended already; then there is nothing to kill.
+        // This fails if the process has already ended, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -83,7 +83,7 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
 const GREETED: [&str; 8] =
     ["load", "--greeting", "--warmup", "0s", "--drain", "60s", "--timeout", "60s"];
 
-/// The document of a greeted load with these arguments, whose figures may be no good.
+/// The document of a load with greetings and these arguments; its figures may be no good.
 fn load(address: &str, more: &[&str]) -> Trial {
     let mut arguments = [&GREETED[..], &["--target", address, "--json", "-"]].concat();
     arguments.extend(more);
@@ -96,13 +96,13 @@ fn of(latency: Option<&Distribution>) -> &Distribution {
     latency.expect("a greeted load has all three")
 }
 
-/// How many values are that long, as far as three digits tell.
+/// How many values are at least that long, to three digits.
 fn at_least(distribution: &Distribution, duration: Duration) -> u64 {
     let shorter = u64::try_from(duration.as_nanos()).expect("it fits") / 1_000 * 998 - 1;
     distribution.count - distribution.histogram().expect("one").count_between(0, shorter)
 }
 
-/// The clock of greetings, from where the process can compare it with itself.
+/// The clock of greetings, read by this process.
 fn now() -> Duration {
     Duration::try_from(clock_gettime(ClockId::Monotonic)).expect("not negative")
 }
@@ -115,7 +115,7 @@ fn waiting_for_a_worker_is_told_from_waiting_to_be_accepted() {
     let address = server.address.clone();
     let asked = now();
     let loading = thread::spawn(move || load(&address, &["-c", "2", "-d", "100ms"]));
-    // Both are accepted while no worker is free; then the workers are given back.
+    // Both are accepted while no worker is free; then the workers become free.
     until("both are accepted", || server.sockets() == before + 2);
     let accepted = now();
     thread::sleep(Duration::from_millis(40));
@@ -139,8 +139,8 @@ fn who_finds_all_workers_held_is_greeted_when_one_leaves() {
     let greetings = trial.greetings.expect("it was greeted");
     assert_eq!((greetings.expected, greetings.received), (7, 7));
     assert!(greetings.reconciles && greetings.failed() == 0);
-    // Two are served. The others wait until those leave, which is when the measurement is over:
-    // some in the pool's queue, the rest in the kernel's.
+    // Two are served. The others wait until these leave at the end of the measurement: some in the
+    // pool's queue, the rest in the kernel's.
     let measure = Duration::from_millis(300);
     let waited = |latency: &Option<Distribution>| at_least(of(latency.as_ref()), measure);
     assert!(waited(&trial.latency.greeting) >= 5);
@@ -225,10 +225,10 @@ fn hostile_connection(mut stream: TcpStream, number: usize) {
         0 => format!("HELLO 0 0 {at} {at}\n"),
         1 => "220 ready when you are\n".into(),
         2 => format!("HELLO 0 0 {}", "1".repeat(1 << 20)),
-        // Later ones too: those before them, opened again.
+        // Also for later connections, which replace the earlier ones.
         _ => String::new(),
     };
-    // Whoever has heard enough may be gone.
+    // This fails if the client has already left.
     let _ = stream.write_all(say.as_bytes());
     let mut lines = BufReader::new(stream.try_clone().expect("a handle"));
     let mut line = String::new();

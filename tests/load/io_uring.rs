@@ -1,4 +1,4 @@
-//! What can go wrong around completions only, and for every model that waits for them.
+//! Faults that only completions can cause, for every model that waits for them.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use c10k::child::ServerChild;
 use rustix::process::Signal;
 use servers::{Family, MODELS, VARIANTS};
 
-/// A server of every such model that this machine lets run.
+/// A server of every such model that can run on this machine.
 fn proactors() -> impl Iterator<Item = ServerChild> {
     let models = MODELS.iter().chain(VARIANTS).filter(|model| model.family == Family::Proactor);
     models.filter(|model| (model.probe)().is_ok()).map(|model| {
@@ -22,15 +22,15 @@ fn client(server: &ServerChild) -> CheckClient {
     CheckClient::connect(server.address, DEADLINE).expect("it accepts")
 }
 
-/// The receive in flight when the server stops ends with it. That end is the server's own doing,
-/// and does not end the request that had been received in part.
+/// When the server stops, it ends the receive in flight. This end does not complete the request that was
+/// received in part.
 #[test]
 fn half_a_request_that_was_received_is_not_answered_by_the_drain() {
     for mut server in proactors() {
         let (mut client, mut other) = (client(&server), client(&server));
         client.send("ECHO whole\nMUL 22 9").expect("sent");
-        // They left together, and the session has both once it answers. Before the loop answers
-        // somebody else, it has started to receive again.
+        // Both lines were sent together, so the session has both when it answers the first. When the
+        // loop answers another client, it has already started to receive again.
         client.expect_line("OK whole").expect("a reply");
         assert_eq!(other.ask("ECHO later").expect("a reply"), "OK later");
         server.signal(Signal::TERM);
@@ -40,8 +40,8 @@ fn half_a_request_that_was_received_is_not_answered_by_the_drain() {
     }
 }
 
-/// More arrives at a time than there are provided buffers: who finds none is not forgotten, and
-/// nobody gets a byte of somebody else's.
+/// More bytes arrive at a time than there are provided buffers. A connection that finds no buffer is not
+/// forgotten, and no client gets bytes of another.
 #[test]
 fn more_bytes_than_provided_buffers() {
     const CLIENTS: usize = 200;
@@ -51,7 +51,7 @@ fn more_bytes_than_provided_buffers() {
         for client in &mut clients {
             assert_eq!(client.ask("ECHO hello").expect("a reply"), "OK hello");
         }
-        // What arrives while the server is held is there all at once when it goes on.
+        // Bytes that arrive while the server is stopped are all there when it continues.
         server.signal(Signal::STOP);
         let text = |who: usize, line: usize| format!("{who} {line} ").repeat(1000);
         for (who, client) in clients.iter_mut().enumerate() {

@@ -1,4 +1,4 @@
-//! `c10k load` against servers that run: what it asks, what it measures, and what goes wrong.
+//! `c10k load` against running servers: what it sends, what it measures, and what goes wrong.
 
 mod calibrate;
 mod capacity;

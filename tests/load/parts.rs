@@ -1,6 +1,6 @@
-//! One load made by several generators that a launcher starts: which part each makes, when they
-//! begin, and what their documents come to. The launchers are played by the environment that they
-//! set; `tests/slurm.rs` has a real one.
+//! One load made by several generators that a launcher starts: the part of each, their common start, and
+//! the merged document. The tests set the environment that launchers set; `tests/slurm.rs` has a real
+//! launcher.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use serde_json::Value;
 const RATE: f64 = 400.0;
 const MEASURE: Duration = Duration::from_millis(500);
 
-/// What launchers set; a test that runs below one is not to see it.
+/// Variables that launchers set; they are removed, in case the tests themselves run below a launcher.
 const VARIABLES: [&str; 14] = [
     "SLURM_JOB_ID",
     "SLURM_STEP_ID",
@@ -32,7 +32,7 @@ const VARIABLES: [&str; 14] = [
     "PMIX_RANK",
 ];
 
-/// A load of the server that records, with this environment.
+/// A load on the recording server, with this environment.
 fn load(server: &Recorder, folder: &Path, environment: &str) -> Command {
     load_of(&server.address.to_string(), folder, environment)
 }
@@ -59,7 +59,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// How it ended, and what it said on standard error.
+/// Its exit code and standard error.
 fn ended(output: &Output) -> (i32, String) {
     (output.status.code().expect("not killed"), text(&output.stderr))
 }
@@ -78,7 +78,7 @@ fn all(server: &Recorder, folder: &Path, environments: &[String]) -> Vec<PathBuf
     for part in parts {
         let output = part.wait_with_output().expect("it ends");
         let (code, said) = ended(&output);
-        // A machine that is busy may spoil the figures, and 4 then says so.
+        // A busy machine may spoil the figures; the exit code is then 4.
         assert!(matches!(code, 0 | 4), "{said}{}", text(&output.stdout));
         assert!(said.contains(&format!("of {}, by ", environments.len())), "{said}");
     }
@@ -89,7 +89,7 @@ fn merge(parts: &[PathBuf], sum: &Path) -> Output {
     c10k().arg("merge").args(parts).arg("--json").arg(sum).output().expect("it runs")
 }
 
-/// The environment of task `k` of a step of three; steps of different jobs meet at other ports.
+/// The environment of task `k` of a step of three. Steps of different jobs use different ports.
 fn task(job: u16, k: u64) -> String {
     format!(
         "SLURM_JOB_ID={job} SLURM_STEP_ID=0 SLURM_PROCID={k} SLURM_NTASKS=3 \
@@ -97,7 +97,7 @@ fn task(job: u16, k: u64) -> String {
     )
 }
 
-/// A number that other processes on this machine do not have.
+/// A job number that no other process on this machine uses.
 fn job() -> u16 {
     free_port() / 2
 }
@@ -231,7 +231,7 @@ fn a_server_that_no_part_reaches_is_named_by_all_and_ends_with_4() {
     }
 }
 
-/// What sets the time of day of the process that it is preloaded into; `None` where there is no C compiler.
+/// A library that changes the time of day of the process that preloads it; `None` without a C compiler.
 fn setter(folder: &Path) -> Option<PathBuf> {
     let (source, library) = ("tests/load/clock.c", folder.join("clock.so"));
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
@@ -306,7 +306,7 @@ fn merge_names_each_part_that_is_missing_doubled_or_of_another_version_or_load()
     );
     let began = json(&parts[1])["sums"]["began_unix_ns"].as_u64().expect("a number");
     refused(&changed("/sums/began_unix_ns", (began + 90_000_000).into()), &["part 1 is late"]);
-    // What this version cannot read at all.
+    // A document that this version cannot read at all.
     let mut document = json(&parts[1]);
     document["schema"]["version"] = 2.into();
     document["news"] = 1.into();

@@ -1,4 +1,4 @@
-//! `c10k load --app chat`: every delivery counted, and a room that is wrong found out.
+//! `c10k load --app chat`: every delivery is counted, and a faulty room is detected.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -46,7 +46,7 @@ fn every_room_tells_every_message_to_every_member_in_one_order() {
             let (cpu, heard) = (&document["server"]["cpu_ns"], found("heard"));
             let cpu = cpu.as_f64().expect("its CPU time");
             assert!(cpu > 0.0 && heard > 0 && document["server"]["threads"].as_u64() >= Some(1));
-            // Absent where this machine was too busy to look in time.
+            // Absent if this machine was too busy to read the clocks in time.
             if let Some(each) = document["found"]["server_cpu_per_delivery_ns"].as_f64() {
                 #[expect(clippy::cast_precision_loss, reason = "deliveries of less than a second")]
                 let deliveries = heard as f64;
@@ -59,7 +59,7 @@ fn every_room_tells_every_message_to_every_member_in_one_order() {
     }
 }
 
-/// A room of two, in which the second member is not told of one message.
+/// A room of two, in which the second member misses one message.
 fn forgetful() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("it is bound").to_string();

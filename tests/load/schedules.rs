@@ -5,7 +5,7 @@ use std::process::Output;
 use crate::support::{c10k, server};
 use serde_json::Value;
 
-/// Short, and with so much patience that a slow machine changes nothing.
+/// Short, with timeouts that are long enough for a slow machine.
 const SHORT: [&str; 6] = ["--warmup", "20ms", "--drain", "20s", "--timeout", "60s"];
 
 fn run(arguments: &[&str]) -> (i32, String, String) {
@@ -24,7 +24,7 @@ fn refused(arguments: &[&str], parts: &[&str]) {
     }
 }
 
-/// The document of a load of a server of ours, valid by the committed schema.
+/// The document of a load on one of our servers, valid by the committed schema.
 fn document(arguments: &[&str]) -> Value {
     let server = server("epoll");
     let address = server.address.to_string();
@@ -132,7 +132,7 @@ fn how_the_generator_waits_is_chosen_and_written_down() {
     let share = |document: &Value, name: &str| document["client"][name].as_f64().expect("a share");
     let (busy, spun) = (share(&spins, "busiest_thread_share"), share(&spins, "spin_share"));
     assert!(spun > 0.0 && busy > 0.0);
-    // All its CPU time is either spun or work, and only work is in what is said of requests.
+    // Its CPU time is either spinning or work, and only work counts in the CPU time per request.
     let figure = |of: &Value| of.as_f64().expect("a figure");
     let requests =
         figure(&spins["throughput_per_s"]) * figure(&spins["phases"]["measure_ns"]) / 1e9;

@@ -1,4 +1,4 @@
-//! A generator that is stopped by a signal: what it says of itself and of the server.
+//! A generator that is stopped by a signal: what it reports about itself and about the server.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
@@ -10,11 +10,11 @@ use c10k::check::client::CheckClient;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::Value;
 
-/// How long the load stands still, at least.
+/// The minimum time for which the load stands still.
 const STOP: Duration = Duration::from_millis(900);
 
-/// Stops a load for a while once it measures, and returns its exit code, its document and for how long
-/// it stood still at least.
+/// Stops a load for a while in its measurement. Returns its exit code, its document and the minimum time for
+/// which it stood still.
 fn stopped(how: &[&str]) -> (i32, Value, Duration) {
     let server = server("epoll");
     let target = server.address.to_string();
@@ -29,8 +29,8 @@ fn stopped(how: &[&str]) -> (i32, Value, Duration) {
     let pid = Pid::from_child(&load);
     kill_process(pid, Signal::STOP).expect("it lives");
     waitpid(Some(pid), WaitOptions::UNTRACED).expect("it stops");
-    // The server has one thread: once it answers us, it has answered all that came before. Until
-    // then the load may wait for the server, and does not stand still.
+    // The server has one thread, so when it answers this client, it has answered all earlier requests.
+    // Until then the load may be waiting for the server, which is no standstill.
     let mut client = CheckClient::connect(server.address, DEADLINE).expect("it serves");
     assert_eq!(client.ask("ECHO a").expect("a reply"), "OK a");
     let began = Instant::now();
@@ -43,7 +43,7 @@ fn stopped(how: &[&str]) -> (i32, Value, Duration) {
     (exit, serde_json::from_str(&text).expect("JSON"), took)
 }
 
-/// It says how it goes every two seconds, for the first time in the measurement.
+/// Waits for its first progress line. It prints one every two seconds, the first in the measurement.
 fn wait_for_a_line(load: &mut Child) {
     let mut lines = BufReader::new(load.stderr.take().expect("piped")).lines();
     let line = lines.next().expect("it says how it goes").expect("text");
@@ -55,13 +55,13 @@ fn ns(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).expect("it fits")
 }
 
-/// What is written down of a load that was stopped, whatever its kind.
+/// Asserts that the document reports the standstill, and returns the document.
 fn says_so(how: &[&str]) -> Value {
     let (exit, document, took) = stopped(how);
     let still = &document["client"]["standstill"];
     let longest = still["longest_ns"].as_u64().expect("a length");
-    // What has been there to be read is stamped by the kernel's tick, which stands still while the
-    // hypervisor runs somebody else on the processor that keeps it. So only half is asked for.
+    // The kernel's tick stamps the input that waits to be read. It stands still while the hypervisor takes
+    // the processor that keeps it, so the test requires only half of the time.
     assert!(longest > ns(took) / 2, "{how:?}: {longest} ns of {took:?}");
     assert!(still["share"].as_f64().expect("a share") > 0.1, "{how:?}: {still}");
     let checks = document["checks"].as_array().expect("checks");

@@ -1,4 +1,4 @@
-//! What `c10k load` says of servers whose latencies hang together or change.
+//! What `c10k load` reports on servers whose latencies are autocorrelated or drift.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::support::{c10k, until};
 use serde_json::Value;
 
-/// Answers every request rightly, one at a time, after whatever `wait` does with its number.
+/// Answers every request correctly, one at a time, after calling `wait` with its number.
 fn server(wait: impl FnMut(u64) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
@@ -74,7 +74,7 @@ fn a_quantile_that_one_stall_decides_is_not_admitted() {
 
 #[test]
 fn a_server_that_slows_down_is_not_stationary() {
-    // Each request takes longer than the one before. A busy machine may hide that in one look.
+    // Each request takes longer than the one before. A busy machine may hide that in one load.
     until("it is told", || {
         let address = server(|number| thread::sleep(Duration::from_micros(500 + number * 20)));
         let result = load(&address, &["-d", "1s", "--warmup", "0s", "-c", "1"]);
@@ -88,7 +88,7 @@ fn a_server_that_slows_down_is_not_stationary() {
 
 #[test]
 fn a_warm_up_that_was_too_short_is_told_with_how_long_it_has_to_be() {
-    // A slow machine may spoil one look.
+    // A slow machine may spoil one load.
     until("it is told", || {
         // A cold cache, until 50 requests have filled it.
         let cold = |number| Duration::from_millis(if number < 50 { 10 } else { 1 });

@@ -1,5 +1,5 @@
-//! Where a load goes: names and URLs, every address of a name, sockets in the file system, and a server
-//! that is started for it.
+//! Targets of a load: names and URLs, every address of a name, sockets in the file system, and a server that
+//! is started for the load.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -26,7 +26,7 @@ fn load(arguments: &[&str]) -> Value {
     document
 }
 
-/// A server of HTTP on 127.0.0.1 and nowhere else, its port, and the heads of the requests that it gets.
+/// An HTTP server on 127.0.0.1 only: its port, and the heads of its requests.
 fn http_server() -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("bound").port();
@@ -40,7 +40,7 @@ fn http_server() -> (u16, Receiver<String>) {
     (port, told)
 }
 
-/// Answers each request, and tells its head.
+/// Answers each request, and passes its head on.
 fn serve_http(from: impl BufRead, mut to: impl Write, tells: &Sender<String>) {
     let (mut lines, mut head) = (from.lines(), String::new());
     while let Some(Ok(line)) = lines.next() {
@@ -65,7 +65,7 @@ fn a_url_is_asked_for_by_its_name_and_the_result_remembers_it() {
         let head = head();
         assert!(head.starts_with(line), "{head}");
         assert!(head.contains(&format!("Host: localhost:{port}\n")), "{head}");
-        // Whatever else that name is, the server listens here.
+        // The name may have other addresses, but the server listens only at this one.
         assert_eq!(document["target"]["address"], format!("127.0.0.1:{port}"));
         assert_eq!(document["target"]["name"], url);
         assert_eq!(document["load"]["framing"], "http");
@@ -178,7 +178,7 @@ fn what_is_no_target_ends_with_what_to_write() {
         assert_eq!(status.code(), Some(2), "{target}: {stderr}");
         assert!(stderr.contains(part), "{target}: {stderr}");
     }
-    // A name without an address is no fault of the command line, and is told all the same.
+    // A name without an address is not a usage error, but it is reported.
     let nobody = ["load", "http://no-such-host.invalid/"];
     let Output { status, stderr, .. } = c10k().args(nobody).output().expect("it runs");
     assert_ne!(status.code(), Some(0));

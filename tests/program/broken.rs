@@ -1,10 +1,9 @@
-//! Servers that are broken on purpose: each is loaded as a user would, and the gauge that its file
-//! names shows the fault. The model that does it right stands the same.
+//! Servers that are broken on purpose: each is loaded as a user would load it, and the figure that its file
+//! names shows the fault. The correct model passes the same load.
 //!
-//! No bound here depends on how fast the machine is. What must be seen in a broken server
-//! follows from counting, from a constant of the kernel or from a wait that the test asks for. What
-//! must not be seen in the right one is asked for until it is not seen: a slow machine may spoil
-//! one look, a broken server would spoil all of them.
+//! No bound depends on the speed of the machine. The fault of a broken server follows from a count, from a
+//! constant of the kernel, or from a wait that the test asks for. The correct model is tried until the
+//! fault does not show: a slow machine may spoil one try, but a broken server would spoil all.
 
 use std::io::Read;
 
@@ -25,7 +24,7 @@ fn serve(kind: &str, name: &str, flags: &[&str]) -> ServerChild {
     ServerChild::start(args.command(C10K)).expect("it starts")
 }
 
-/// The broken server, and the model that its file calls right, with the same settings.
+/// The broken server, and the correct model that its file names, with the same settings.
 fn both(name: &str, flags: &[&str]) -> (ServerChild, ServerChild) {
     let Broken { right, .. } = broken::find(name).expect("it is listed");
     (serve("--broken", name, flags), serve("--model", right, flags))
@@ -42,7 +41,7 @@ fn stop(server: &mut ServerChild) -> impl Fn(&str) -> u64 + use<> {
     move |name| stopped["counters"][name].as_u64().expect("a counter")
 }
 
-/// What `c10k load` says of the server.
+/// The document of a `c10k load` on the server.
 fn load(server: &ServerChild, flags: &[&str]) -> Value {
     let address = server.address.to_string();
     let output = c10k().args(["load", "--json", "-", "--target", &address]).args(flags).output();
@@ -71,7 +70,7 @@ fn median_service(result: &Value) -> u64 {
     median["value"].as_u64().expect("nanoseconds")
 }
 
-/// Everything that the client still gets, in bytes, and whether it ended with an end.
+/// How many bytes the client still gets, and whether the connection ended in order.
 fn rest_of(mut client: CheckClient) -> (usize, bool) {
     let (mut total, mut buffer) = (0, vec![0; 64 * 1024]);
     loop {
@@ -134,7 +133,7 @@ fn short_send() {
         client.send(format!("WORK 0 0 {REPLY}\n").repeat(REPLIES)).expect("sent");
         client.half_close().expect("half closed");
         until("replies come", || client.has_input().expect("a look"));
-        // It has done all that it can do before somebody reads.
+        // The server has done all that it can before the client reads.
         watch::rest(server.pid(), DEADLINE).expect("at rest");
         rest_of(client)
     };
@@ -147,7 +146,7 @@ fn short_send() {
 fn close_unread() {
     const REPLY: usize = 64 * 1024;
     let (broken, right) = both("close-unread", &[]);
-    // The right one stays until its reply has been taken.
+    // The correct one stays until its reply has been read.
     let read_late = |server: &ServerChild, closes: bool| {
         let mut client = CheckClient::connect_narrow(server.address, DEADLINE).expect("it accepts");
         let more = "ECHO nobody will look at this\n".repeat(500);
@@ -167,7 +166,7 @@ fn close_unread() {
 
 #[test]
 fn two_writes() {
-    // The kernel delays an acknowledgement by 40 ms at least (TCP_DELACK_MIN), a tick more or less.
+    // The kernel delays an acknowledgement by at least 40 ms (TCP_DELACK_MIN), to within a tick.
     const DELAYED: u64 = 30 * MS;
     let (broken, right) = both("two-writes", &[]);
     let flags = ["-c", "4", "-d", "1s", "--warmup", "200ms"];
@@ -183,7 +182,7 @@ fn pool_of_four() {
     let (broken, right) = both("pool-of-four", &[]);
     let flags = ["-c", "16", "-d", "500ms", "--warmup", "100ms", "--drain", "0s"];
     let result = load(&broken, &flags);
-    // All are connected and nothing fails, and no latency tells of the twelve.
+    // All are connected and nothing fails, and no latency shows the twelve clients without replies.
     assert_eq!(number(&result, "/connections/opened"), 16);
     assert_eq!((errors(&result), number(&result, "/census/timeouts")), (0, 0));
     assert!(number(&result, "/connections/served") <= 4, "{}", result["connections"]);
@@ -200,7 +199,7 @@ fn pool_of_four() {
 
 #[test]
 fn unbounded_queue() {
-    // One worker, 20 ms a request, a request a connection: 64 clients are more than it can serve.
+    // One worker, 20 ms per request, one request per connection: it cannot keep up with 64 clients.
     const CLIENTS: u64 = 64;
     const WAIT: u64 = 20 * MS;
     let server = ["--workers", "1", "--close-after", "1"];
@@ -210,7 +209,7 @@ fn unbounded_queue() {
         serve("--model", broken::find("unbounded-queue").expect("listed").right, &bounded);
     let flags = ["-c", "64", "-d", "2s", "--warmup", "0s", "--work", "0", "--wait", "20ms"];
     let result = load(&broken, &flags);
-    // Each waits for all before it: half of them would be the median if all came but once.
+    // Each waits for all before it. If each came only once, the median would be the wait for half of them.
     let half_of_all = CLIENTS / 2 * WAIT;
     let median = median_service(&result);
     assert!(median >= half_of_all / 2, "{median} ns");
@@ -239,7 +238,7 @@ fn zombies() {
 
 #[test]
 fn short_backlog() {
-    // A SYN that was dropped is sent again after 1 s (RFC 6298); the timer is a tick exact.
+    // A dropped SYN is sent again after 1 s (RFC 6298), to within a tick.
     const SENT_AGAIN: u64 = 950 * MS;
     let (broken, right) = both("short-backlog", &[]);
     let tcp = || Sample::take(broken.pid()).expect("it lives");
@@ -249,7 +248,7 @@ fn short_backlog() {
     let tcp = tcp().tcp_since(&before);
     assert!(connect >= SENT_AGAIN, "the slowest took {connect} ns");
     assert!(tcp.listen_overflows > 0 && tcp.listen_drops > 0, "{tcp:?}");
-    // The counters are the machine's, so the broken server's drops may be among the other's.
+    // The counters are those of the machine, so they may include the broken server's drops.
     until("all connect at once", || {
         number(&load(&right, &flags), "/latency/connect/max") < SENT_AGAIN
     });
@@ -267,7 +266,7 @@ fn accept_spin() {
         (lowered, first, [(); CROWD].map(|()| client(server)))
     };
     let crowded = crowd(&broken);
-    // Nobody asks anything, and it works; how long that takes does not matter.
+    // Without any request it still uses CPU; how long that takes does not matter.
     let before = cpu_now(broken.pid());
     until("it has spun", || (cpu_now(broken.pid()) - before).as_millis() >= 200);
     drop(crowded);
@@ -283,7 +282,7 @@ fn accept_spin() {
     drop(crowded);
     let counter = stop(&mut right);
     let failures = counter("accept_failures");
-    // One for each who is turned away, and one to find that nobody else waits.
+    // One for each client that is turned away, and one to find that no other waits.
     assert!((1..=2 * CROWD as u64).contains(&failures), "{failures} failing accepts");
     assert!(counter("shed") > 0);
 }
@@ -306,7 +305,7 @@ fn edge_read_once() {
 
 #[test]
 fn sleeping_reactor() {
-    // One client's waits, one after the other; the others ask for next to nothing meanwhile.
+    // One client's requests wait, one after the other; the others' requests take next to no time.
     const WAIT: u64 = 1000 * MS;
     let (broken, right) = both("sleeping-reactor", &[]);
     let flags = ["-c", "4", "-d", "1500ms", "--warmup", "0s"];
@@ -325,7 +324,7 @@ fn sleeping_reactor() {
 #[test]
 fn rare_leak() {
     let (broken, right) = both("rare-leak", &[]);
-    // The connection with number 10,000 is among them.
+    // Connection number 10,000 is among them.
     let flags = ["-c", "8", "-n", "10100", "--requests-per-connection", "1", "--drain", "5s"];
     let at_rest = |server: &ServerChild, expected: usize| {
         let descriptors = || Footprint::read_from(server.pid()).descriptors;

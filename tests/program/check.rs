@@ -1,5 +1,5 @@
-//! `c10k check` as its users run it: on a server that is wrong in the usual ways, on one that is
-//! not, and with mistakes on the command line.
+//! `c10k check` as its users run it: on a server with the usual mistakes, on a correct one, and with
+//! mistakes on the command line.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn check(arguments: &[&str]) -> (i32, String, String) {
     (status.code().expect("it was not killed"), text(stdout), text(stderr))
 }
 
-/// As [`check`], with a document that is valid by the committed schema.
+/// Like [`check`], with a document that is valid by the committed schema.
 fn report(arguments: &[&str]) -> (i32, Value) {
     let (exit, stdout, stderr) = check(&[arguments, &["--json", "-"]].concat());
     let document = serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{e}: {stderr}"));
@@ -42,7 +42,7 @@ fn fails(arguments: &[&str], code: i32, parts: &[&str]) {
     }
 }
 
-/// What is wrong with the poor server, and what a student is told about it.
+/// The mistakes of the poor server, and what a student is told about each.
 const MISTAKES: [(&str, &str); 8] = [
     ("a_request_split_at_every_byte_is_one_request", "not enough values to unpack"),
     ("a_pipelined_burst_is_answered_in_order", "too many values to unpack"),
@@ -53,7 +53,7 @@ const MISTAKES: [(&str, &str); 8] = [
     ("half_a_request_is_not_answered_by_the_drain", "half a request was answered with 198"),
     ("the_port_is_free_afterwards", "Address already in use"),
 ];
-/// What it does right all the same.
+/// What it does right.
 const RIGHT: [&str; 4] = [
     "every_request_gets_its_reply",
     "half_close_is_answered",
@@ -86,7 +86,7 @@ fn a_poor_server_loses_points_for_what_is_wrong_with_it_and_for_nothing_else() {
     assert_eq!(report["max"], sum("max"));
 }
 
-/// A runtime that warms up grows ever less (`tests/starters.rs` has Java's); this one grows every time.
+/// A runtime that warms up grows less and less (`tests/starters.rs` has Java's); this one grows every time.
 #[test]
 fn a_server_that_keeps_something_of_everybody_who_has_left_is_told_so() {
     let command = format!("python3 '{STUDENTS}/hoarding.py' {{port}}");
@@ -98,7 +98,7 @@ fn a_server_that_keeps_something_of_everybody_who_has_left_is_told_so() {
     assert!(test["reason"].as_str().is_some_and(|told| told.contains("it grew")), "{test}");
 }
 
-/// The README shows what comes, line by line.
+/// The document shows the program's output, line by line.
 #[test]
 fn the_output_in_the_readme_is_that_of_the_program() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/check.md");
@@ -113,9 +113,9 @@ fn the_output_in_the_readme_is_that_of_the_program() {
     let (_, stdout, _) = check(&[&command[..], &only].concat());
     let came: Vec<_> = stdout.lines().map(str::trim_end).collect();
     for line in lines {
-        // How far the pieces of a request come before the server is gone is not always the same.
+        // How many pieces of a request are sent before the server is gone varies.
         let varies = line.contains("it ended");
-        // The document ends a long line in an ellipsis.
+        // The document ends a long line with an ellipsis.
         let is_there = match line.strip_suffix(" …") {
             Some(beginning) => came.iter().any(|full| full.starts_with(beginning)),
             None => came.contains(&line),
@@ -127,7 +127,7 @@ fn the_output_in_the_readme_is_that_of_the_program() {
 #[test]
 fn a_good_server_gets_every_point_and_what_cannot_be_asked_of_it_says_why() {
     let command = format!("python3 '{STUDENTS}/good.py'");
-    // Enough for an interpreter on a busy machine; nothing here waits for it to run out.
+    // Enough for an interpreter on a busy machine; no behaviour here waits for all of it.
     let arguments = ["--command", &command, "--app", "multiply", "--patience", "30s"];
     let (exit, report) = report(&arguments);
     for test in report["tests"].as_array().expect("tests") {
@@ -210,7 +210,7 @@ fn what_differs_from_try_to_try_is_unstable_and_neither_passed_nor_failed() {
     let command = format!("python3 '{STUDENTS}/moody.py' {{port}} '{}'", count.display());
     let arguments = ["--command", &command, "--app", "echo", "--patience", "30s"];
     let arguments = [&arguments[..], &["--only", "every_request_gets_its_reply"]].concat();
-    // The first start is to see that it can be checked, so that the next answers wrongly.
+    // The first start only finds out whether it can be checked, so the next one answers wrongly.
     let (exit, report) = report(&arguments);
     let test = &report["tests"][0];
     assert_eq!((exit, &test["result"]), (1, &"unstable".into()), "{test}");
@@ -225,7 +225,7 @@ fn what_differs_from_try_to_try_is_unstable_and_neither_passed_nor_failed() {
     std::fs::write(&count, "0").expect("a file");
     let (_, once, _) = check(&[&arguments[..], &["--tries", "1"]].concat());
     assert!(once.contains("0 passed, 1 failed"), "{once}");
-    // What passes at first is tried again on demand only.
+    // A behaviour that passes at first is tried again only on request.
     std::fs::write(&count, "1").expect("a file");
     assert_eq!(check(&arguments).0, 0);
     std::fs::write(&count, "1").expect("a file");
@@ -255,7 +255,7 @@ fn graders_get_their_reports_also_of_a_server_that_does_not_start() {
     let output = gradescope["tests"][0]["output"].as_str().expect("text");
     assert!(output.contains("<no> & configuration"), "{output}");
     assert!(read(&md).starts_with("## 0 of "), "{}", read(&md));
-    // Well-formed, by a parser of another make.
+    // Another parser finds it well-formed.
     let parse = "import sys, xml.dom.minidom as m; d = m.parse(sys.argv[1]); \
                  print(len(d.getElementsByTagName('failure')), \
                  d.getElementsByTagName('testsuite')[0].getAttribute('failures'))";
@@ -284,7 +284,7 @@ fn what_was_not_tried_is_no_pass() {
 
 #[test]
 fn an_http_server_of_another_make_is_asked_for_its_own_pages() {
-    // One of ours, of which nothing is known but its address.
+    // One of our servers, known only by its address.
     let speech = Speech::for_app(App::Bench, Framing::Http);
     let mut server = server_that_speaks("epoll", speech);
     let address = server.address.to_string();

@@ -1,5 +1,5 @@
-//! The program as its users run it, and mostly as they run it wrongly: a clear message that says
-//! what to do, the right exit code, and nothing lost.
+//! The program as its users run it, mostly with mistakes: a clear message that says what to do, the right
+//! exit code, and no lost data.
 
 mod apps;
 mod every;
@@ -25,7 +25,7 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
     (status.code().expect("it was not killed"), text(stdout), text(stderr))
 }
 
-/// The code is that, and the message has all of these.
+/// Asserts that it ends with this code, and that its message has all of these parts.
 fn fails(arguments: &[&str], code: i32, parts: &[&str]) {
     let (exit, stdout, stderr) = run(arguments);
     assert_eq!(exit, code, "{arguments:?}: {stderr}");
@@ -86,7 +86,7 @@ fn more_connections_than_descriptors_are_refused_with_the_number_to_set() {
     let arguments = ["serve", "--model", "epoll", "--max-connections", "900k"];
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
     if limit.is_none_or(|limit| limit > 900_000) {
-        // A machine with that many descriptors can serve that many connections.
+        // This machine has that many descriptors, so it can serve that many connections.
         return;
     }
     fails(&arguments, 2, &["900032", "ulimit -n", "--max-connections"]);
@@ -112,7 +112,7 @@ fn a_target_that_does_not_listen_is_named_with_what_to_do() {
     fails(&["load", "--target", "localhost"], 2, &["127.0.0.1:9000"]);
 }
 
-/// An address at which nobody listens.
+/// An address at which no server listens.
 fn nobody() -> String {
     let gone = TcpListener::bind("127.0.0.1:0").expect("a free port");
     gone.local_addr().expect("bound").to_string()
@@ -147,7 +147,7 @@ fn a_server_that_starts_to_listen_late_is_measured_like_any_other() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
-    // It was refused by then.
+    // By now it was refused.
     let mut lines = BufReader::new(load.stderr.take().expect("piped")).lines();
     lines.next().expect("it says so").expect("text");
     let listener = TcpListener::bind(&address).expect("still free");
@@ -275,7 +275,7 @@ fn a_folder_that_is_no_run_cannot_be_resumed_or_reported() {
 fn a_dry_run_lists_the_trials_and_their_time() {
     let (exit, stdout, _) = run(&["run", "--dry-run", "--models", "epoll,mio", "--repeat", "2"]);
     assert_eq!(exit, 0);
-    // Two models and a second measurement, three workloads and a reference, two rounds.
+    // Two models and a twin, three workloads and a reference, two rounds.
     assert!(stdout.contains("at most 20 trials"), "{stdout}");
     assert_eq!(stdout.lines().count(), 21);
 }
@@ -374,7 +374,7 @@ fn an_engine_is_recorded_or_refused_with_the_reason() {
         arguments.extend(SHORT);
         let (exit, stdout, stderr) = run(&arguments);
         if exit == 2 && engine == "io-uring" {
-            // This kernel, or a container around it, has none to give.
+            // This kernel, or a container around it, does not offer io_uring.
             assert!(stderr.contains("--engine auto or epoll"), "{stderr}");
             continue;
         }

@@ -1,4 +1,4 @@
-//! `c10k client` from a pipe and on a terminal, with servers of every manner.
+//! `c10k client` from a pipe and on a terminal, with servers that behave in different ways.
 
 mod run;
 use std::fs::File;
@@ -12,7 +12,7 @@ use crate::support::c10k;
 use crate::support::terminal::Terminal;
 use rustix::termios::tcgetattr;
 
-/// A server of one client, which does with it what the test says.
+/// A server of one client, which it handles as the test says.
 fn serve(manner: impl FnOnce(TcpStream) + Send + 'static) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -30,9 +30,9 @@ fn echo(client: TcpStream) {
     }
 }
 
-/// From a pipe: the exit code, standard output and standard error.
+/// Runs the client on a pipe. Returns the exit code, standard output and standard error.
 fn piped(address: SocketAddr, options: &[&str], input: &[u8]) -> (i32, Vec<u8>, String) {
-    // On a machine this busy a reply may take longer than people wait.
+    // On a busy machine a reply may take longer than the default wait.
     let patient: &[&str] = if options.contains(&"--wait") { &[] } else { &["--wait", "60s"] };
     let mut child = c10k()
         .args(["client", &address.to_string()])
@@ -100,7 +100,7 @@ fn a_reply_without_a_line_end_is_shown_all_the_same() {
         let mut buffer = [0; 100];
         client.read_exact(&mut buffer[..5]).expect("a message");
         client.write_all(b"198").expect("the client reads");
-        // Keeps the connection until the client has ended: it must not wait for that.
+        // The server keeps the connection until the client has ended, which must not wait for it.
         while !matches!(client.read(&mut buffer), Ok(0) | Err(_)) {}
     });
     let (exit, stdout, stderr) = piped(address, &[], b"22 9\n");
@@ -251,12 +251,12 @@ fn what_comes_while_a_line_is_edited_is_shown_above_it() {
     terminal.types("half a li");
     terminal.shows("half a li");
     typed.send(()).expect("it waits");
-    // Nothing of what a server sends is obeyed by the terminal.
+    // The terminal does not interpret anything that a server sends.
     terminal.shows("news \\u{1b}[2J\\xff");
     terminal.shows("> half a li");
     terminal.types("ne\r");
     terminal.shows("half a line  [");
-    // Between two prompts a key goes to the terminal's own line, and is lost.
+    // A key between two prompts would go to the terminal's own line, and be lost.
     terminal.shows("> ");
     terminal.types("\x04");
     assert_eq!(terminal.ends(), Some(0));
@@ -309,10 +309,10 @@ fn a_terminal_that_goes_away_ends_the_client_and_its_connection() {
     let mut terminal = on_terminal(address);
     terminal.shows("> ");
     terminal.types("one\r");
-    // A prompt shows no more than that the line is on the screen: the terminal takes it along if it goes now.
+    // A prompt only shows that the line is on the screen. If the terminal goes away now, the line is lost with it.
     has_arrived.recv().expect("the line arrives");
     let Terminal { screen, child, .. } = &mut terminal;
-    // The last descriptor of the terminal's side.
+    // Close the last descriptor of the terminal's side.
     *screen = File::open("/dev/null").expect("it is there");
     child.wait().expect("it ends");
     server.join().expect("the connection ended");

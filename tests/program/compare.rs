@@ -1,11 +1,11 @@
-//! `c10k compare`, on copies of the committed run with other figures in them.
+//! `c10k compare`, on copies of the committed run with changed figures.
 
 use std::path::{Path, PathBuf};
 
 use crate::support::c10k;
 use serde_json::{Value, json};
 
-/// Five trials of one cell: as far apart as trials are.
+/// Five trials of one cell, with a usual spread.
 const NOISE: [f64; 5] = [1.0, 1.03, 0.98, 1.01, 0.97];
 
 fn committed_run() -> PathBuf {
@@ -13,7 +13,7 @@ fn committed_run() -> PathBuf {
     results.join("20261121-two-core-vm/quick-20261121T232743Z")
 }
 
-/// A run of two cells in which the second one's service time at p99 is `factor` times the usual.
+/// A run of two cells in which the p99 service time of the second is multiplied by `factor`.
 fn run(folder: &Path, name: &str, factor: f64, mend: impl Fn(&mut Value)) -> PathBuf {
     let source = committed_run();
     let text = std::fs::read_to_string(source.join("summary.json")).expect("read");
@@ -112,7 +112,7 @@ fn rows_in_which_nothing_can_be_told_are_shown_only_to_who_asks_for_all() {
 fn a_run_compared_with_itself_shows_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = run(folder.path(), "base", 1.0, |_| {});
-    // Of two runs nobody knows more of time and cost than what the null baseline says of the machine.
+    // For times and costs of two runs, the null baseline limits what can be decided.
     let (code, text) = compare(&run, &run, &["--gate"]);
     assert_eq!(code, Some(4), "{text}");
     assert!(text.contains("8 of 10 figures may be worse by more than 5 %"), "{text}");
@@ -125,7 +125,7 @@ fn a_run_compared_with_itself_shows_nothing() {
 fn a_second_measurement_of_a_model_is_no_part_of_a_comparison() {
     let folder = tempfile::tempdir().expect("a folder");
     let base = run(folder.path(), "base", 1.0, |_| {});
-    // First in the list, and far from what the model does.
+    // First in the list, and with figures far from the model's.
     let new = run(folder.path(), "new", 1.0, |summary| {
         let cells = summary["cells"].as_array_mut().expect("cells");
         let mut twin = cells[0].clone();
@@ -159,7 +159,7 @@ fn a_server_that_answers_nothing_fails_a_gate_beside_one_that_is_well() {
         text.contains("5 worse") && text.contains("no correct reply (mio under cpu)"),
         "{text}"
     );
-    // The other way there is nothing to be as good as.
+    // The other way round, the base has no figure to compare with.
     assert_eq!(compare(&new, &base, &["--gate"]).0, Some(4));
 }
 

@@ -12,7 +12,8 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
     (status.code().expect("it was not killed"), text(stdout), text(stderr))
 }
 
-/// A report, which may say anything of this machine, but is one document and says what it means.
+/// A report. It may say anything about this machine, but it is one valid document, and its verdict matches the
+/// exit code.
 fn report(arguments: &[&str]) -> Value {
     let (exit, stdout, stderr) = run(arguments);
     let report: Value = serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{e}: {stderr}"));
@@ -37,7 +38,7 @@ fn names(report: &Value) -> Vec<&str> {
 fn this_machine_is_examined_and_the_exit_code_says_what_it_comes_to() {
     let report = report(&["doctor", "--json", "-"]);
     let names = names(&report);
-    // Those that need no more of the machine than that it is one that tests run on.
+    // Findings that every machine has on which tests run.
     for name in ["processors", "cpu-quota", "descriptors", "memory", "sleep", "wake-up"] {
         assert!(names.contains(&name), "no {name} in {names:?}");
     }

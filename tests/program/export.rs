@@ -29,7 +29,7 @@ fn exported(format: &str) -> String {
     stdout
 }
 
-/// A folder that was exported, and the names of its files.
+/// An exported folder, and the names of its files.
 fn folder(format: &str) -> (tempfile::TempDir, Vec<String>) {
     let parent = tempfile::tempdir().expect("a folder");
     let dir = parent.path().join("new");
@@ -101,7 +101,7 @@ fn what_is_flagged_has_a_note_with_the_reason() {
         checks.sort_unstable();
         checks.dedup();
     }
-    // One for each check, and in each table one on tails that one trial makes.
+    // One note for each check, and in each table one about tails that a single trial dominates.
     let all = checks.values().map(Vec::len).sum::<usize>();
     let tails = md.lines().filter(|line| line.starts_with("[^") && line.contains("one trial"));
     assert_eq!(messages, all + tails.count());

@@ -1,4 +1,4 @@
-//! A load that is ended early, or whose result cannot be written: what there is of it is kept.
+//! A load that is ended early, or whose result cannot be written: everything measured is kept.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -11,7 +11,7 @@ use crate::support::{c10k, server};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// A load that measures for a minute and has begun to.
+/// A load that measures for a minute and has begun to measure.
 fn measuring(mut command: Command, target: &str, json: &Path) -> Child {
     let mut load = command
         .args(["load", "--target", target, "-c", "2", "--warmup", "1ms", "-d", "60s", "--json"])
@@ -27,7 +27,7 @@ fn measuring(mut command: Command, target: &str, json: &Path) -> Child {
     load
 }
 
-/// It ends as one that was interrupted, and all that it measured is there.
+/// Asserts that it ends as interrupted, and that everything it measured is written.
 fn is_saved(mut load: Child, json: &Path) {
     let mut text = String::new();
     load.stdout.take().expect("piped").read_to_string(&mut text).expect("text");
@@ -54,7 +54,7 @@ fn signals_that_come_close_together_are_one_and_nothing_is_lost() {
         let _ = fs::remove_file(&json);
         let load = measuring(c10k(), &target, &json);
         for signal in signals {
-            // It has ended when this fails, which it may not have by the second one.
+            // This fails if the load has already ended.
             let _ = kill_process(Pid::from_child(&load), *signal);
             thread::sleep(Duration::from_millis(10));
         }
@@ -79,7 +79,7 @@ fn timeout_which_signals_twice_costs_nothing() {
             .output()
             .expect("timeout(1) is there");
         let text = String::from_utf8(output.stdout).expect("text");
-        // Where the machine was too slow to begin by then, there is nothing to be kept but that.
+        // If the machine was too slow to begin by then, there is nothing else to keep.
         assert!(text.contains("interrupted"), "{text}");
         assert!(json.exists(), "{text}");
     }
@@ -112,7 +112,7 @@ fn a_full_disk_costs_the_file_and_not_the_table() {
         command.arg("--hlog").arg(outputs[1]).stdout(stdout).stderr(Stdio::piped());
         command.spawn().expect("it starts")
     };
-    // Each of the files may fail, and the other is written nevertheless.
+    // If one of the files cannot be written, the other one is.
     for outputs in [[Path::new("/dev/full"), &hlog], [&json, Path::new("/dev/full")]] {
         for file in [&json, &hlog] {
             let _ = fs::remove_file(file);
@@ -126,7 +126,7 @@ fn a_full_disk_costs_the_file_and_not_the_table() {
         assert!(!stderr.contains("--out") && !stderr.contains("--resume"), "{stderr}");
         assert!(json.exists() || hlog.exists());
     }
-    // Where nothing can be shown, or nobody reads it, the files are there.
+    // If standard output is full or is not read, the files are still written.
     let full = fs::File::options().write(true).open("/dev/full").expect("a device");
     let _ = fs::remove_file(&json);
     let ended = load(full.into(), &[&json, &hlog]).wait().expect("it ends");

@@ -1,4 +1,4 @@
-//! The teacher's kit as it is used: the autograder on submissions, good and bad, and the report template.
+//! The teacher's kit: the autograder on good and bad submissions, and the report template.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 const C10K: &str = env!("CARGO_BIN_EXE_c10k");
 
-/// An assignment that is checked in seconds.
+/// An assignment that can be checked in seconds.
 const ASSIGNMENT: &str = "\
 APP=multiply
 FRAMING=line
@@ -82,7 +82,7 @@ fn starter(name: &str) -> PathBuf {
     Path::new(PROJECT).join("labs/starters").join(name)
 }
 
-/// Grades what is in the submission's folder.
+/// Grades the submission in its folder.
 fn graded(folder: &TempDir) -> Value {
     let mut grader = Command::new(folder.path().join("source/run_autograder"));
     let output = grader.env("AUTOGRADER", folder.path()).output().unwrap();
@@ -111,7 +111,7 @@ fn a_good_submission_has_every_point_and_a_broken_one_some() {
     let results = graded(&folder);
     assert_eq!(results["score"], 20.0, "{results}");
     assert_eq!(results["tests"].as_array().map(Vec::len), Some(3), "{results}");
-    // It serves one client at a time, which takes the checks their patience to find out.
+    // It serves one client at a time, and the checks need their whole timeout to find that out.
     let folder = autograder(&ASSIGNMENT.replace("30s", "10s"));
     let server = folder.path().join("submission/server.py");
     fs::copy(starter("python/broken.py"), &server).unwrap();
@@ -133,7 +133,7 @@ fn a_submission_that_cannot_be_graded_has_none_and_is_told_why() {
         .unwrap();
     let said = problem(&graded(&folder));
     assert!(said.contains("The build failed (make)") && said.contains("a\"b\\c"), "{said}");
-    // It builds, and there is no server: all that would be tried has failed.
+    // It builds, but there is no server, so every test has failed.
     fs::write(submission.join("Makefile"), "server:\n\ttouch server\n").unwrap();
     let results = graded(&folder);
     assert_eq!(results["score"], 0.0, "{results}");
@@ -210,7 +210,7 @@ fn a_report_begins_with_the_tables_of_its_run() {
         let mut begin = Command::new(Path::new(PROJECT).join("labs/report/begin.sh"));
         begin.arg(Path::new(PROJECT).join("results/20261121-two-core-vm").join(run));
         begin.arg(folder.path().join(to)).env("C10K", C10K);
-        // Figures are the plotting script's affair, which has its own tests.
+        // Without figures: the plotting script has its own tests.
         begin.env("PATH", "/usr/bin:/bin").env("PYTHON", "false").output().unwrap()
     };
     let read = |path: &str| fs::read_to_string(folder.path().join(path)).unwrap();
@@ -251,7 +251,7 @@ fn a_report_on_a_small_lab_has_the_figures_that_the_lab_has_drawn() {
         begin.arg(&lab).arg(folder.path().join(to)).env("C10K", C10K).env("PYTHON", "false");
         begin.env("PATH", path).output().unwrap()
     };
-    // A program that makes a PDF of nothing, before any that may be installed.
+    // A stand-in that makes an empty PDF, found before an installed program.
     let convert = bin.join("rsvg-convert");
     fs::write(&convert, "#!/bin/sh\necho pdf >\"$4\"\n").unwrap();
     fs::set_permissions(&convert, fs::Permissions::from_mode(0o755)).unwrap();

@@ -1,5 +1,5 @@
-//! What comes out of a load: its parts added up, its histograms in the formats of other tools,
-//! what is seen while it runs.
+//! The outputs of a load: its parts merged, its histograms in the formats of other tools, and its
+//! progress lines.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -57,7 +57,7 @@ fn a_load_is_exported_as_it_ran_and_later_from_its_document_alike() {
     assert_eq!((exit, stdout), (0, read(&csv)));
 }
 
-/// What Python reads in `scripts/tests/test_export.py` is what this program writes.
+/// The files that Python reads in `scripts/tests/test_export.py` are those that this program writes.
 #[test]
 fn the_files_that_other_tools_are_tried_on_are_those_of_this_version() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/tests/export");
@@ -161,7 +161,7 @@ fn a_start_that_is_over_is_a_usage_error_and_one_to_come_can_be_interrupted() {
     let mut waiting = c10k();
     waiting.args(load).arg("2100-01-01T00:00:00Z").stdout(Stdio::null()).stderr(Stdio::piped());
     let mut waiting = waiting.spawn().expect("it runs");
-    // A line every two seconds: one says that it waits.
+    // It prints a line every two seconds; the first says that it waits.
     let stderr = BufReader::new(waiting.stderr.take().expect("piped"));
     let line = stderr.lines().next().expect("a line").expect("text");
     assert!(line.starts_with("connect "), "{line}");

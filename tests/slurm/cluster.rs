@@ -1,4 +1,4 @@
-//! A Slurm of its own: munged, slurmctld and three slurmd, as the user who runs the test.
+//! A private Slurm: munged, slurmctld and three slurmd, run as the user who runs the test.
 
 use std::fs;
 use std::net::TcpListener;
@@ -10,20 +10,20 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::support::until;
 
-/// Names of the nodes: each is an address of this machine too, so that tasks find each other by them.
+/// Names of the nodes. Each is also an address of this machine, so that tasks can find each other.
 pub(crate) const NODES: [&str; 3] = ["127.0.0.2", "127.0.0.3", "127.0.0.4"];
 
 const TOOLS: [&str; 8] =
     ["munged", "slurmctld", "slurmd", "srun", "sbatch", "salloc", "scontrol", "sinfo"];
 
-/// Where Debian has what is not for everyone.
+/// Folders in which Debian puts system programs.
 const FOLDERS: &str = "/usr/sbin:/sbin:/usr/local/sbin";
 
 fn path() -> String {
     format!("{}:{FOLDERS}", std::env::var("PATH").unwrap_or_default())
 }
 
-/// Programs without which there is no Slurm.
+/// Required programs that are not installed.
 pub(crate) fn missing_tools() -> Vec<&'static str> {
     let path = path();
     let is_there = |tool: &str| path.split(':').any(|folder| Path::new(folder).join(tool).exists());
@@ -35,7 +35,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// A cluster on this machine; it is ended when the test is over, however that ends.
+/// A cluster on this machine; it is stopped when the test ends in any way.
 pub(crate) struct Cluster {
     folder: tempfile::TempDir,
     /// munged, slurmctld, and the nodes in their order.
@@ -91,7 +91,7 @@ impl Cluster {
         self.daemons.push(command.spawn().expect("it is installed"));
     }
 
-    /// A program of Slurm's that is to speak to this cluster, without what another job has set.
+    /// A Slurm command for this cluster, without the variables of another job.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
@@ -109,7 +109,7 @@ impl Cluster {
         self.folder.path()
     }
 
-    /// What its daemons have written, for who wonders why it does not work.
+    /// The logs of its daemons, for debugging.
     pub(crate) fn logs(&self) -> String {
         let files = fs::read_dir(self.folder().join("log")).into_iter().flatten().flatten();
         let files: Vec<PathBuf> = files.map(|file| file.path()).collect();
@@ -117,7 +117,7 @@ impl Cluster {
         files.iter().map(|file| format!("\n{}:\n{}", file.display(), text(file))).collect()
     }
 
-    /// A node loses its power: all of its processes at a time.
+    /// Kills all processes of a node at once, as if it lost power.
     pub(crate) fn kill_node(&self, node: usize, task: Task) {
         let daemon = i32::try_from(self.daemons[2 + node].id()).expect("a pid");
         for pid in [daemon, task.keeper, task.generator] {
@@ -140,7 +140,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Some bytes that nobody can guess.
+/// Random bytes for the key.
 fn random_bytes() -> [u8; 16] {
     use std::io::Read as _;
     let mut bytes = [0; 16];
@@ -184,11 +184,11 @@ fn configuration(at: &Path) -> String {
 pub(crate) struct Task {
     /// The load generator.
     pub(crate) generator: i32,
-    /// The `slurmstepd` that has started it.
+    /// The `slurmstepd` that started the generator.
     pub(crate) keeper: i32,
 }
 
-/// The task of a step that makes this part of a load into this folder.
+/// The task that makes this part of a load with documents in this folder.
 pub(crate) fn task(folder: &Path, part: usize) -> Option<Task> {
     let rank = format!("SLURM_PROCID={part}");
     for entry in fs::read_dir("/proc").ok()?.flatten() {
@@ -203,7 +203,7 @@ pub(crate) fn task(folder: &Path, part: usize) -> Option<Task> {
             has(&read("cmdline"), &output.to_string_lossy()) && has(&read("cmdline"), "load");
         if is_load && has(&read("environ"), &rank) {
             let stat = String::from_utf8_lossy(&read("stat")).into_owned();
-            // After the name, which may have anything in it: state, parent.
+            // The fields after the name, which may contain anything, are state and parent.
             let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
             return Some(Task { generator, keeper: parent });
         }

@@ -27,12 +27,12 @@ def number(word):
 
 
 async def converse(reader, writer):
-    """Answers one line after the other; true if the client may still be sending."""
+    """Answers one line after another; returns true if the client may still be sending."""
     while True:
         try:
             line = await reader.readuntil(b"\n")
         except asyncio.IncompleteReadError as end:
-            # The end of input ends a last line too, unless the end is our own doing.
+            # The end of input also ends a last line, unless this server has caused that end.
             if end.partial and not stopping.is_set():
                 writer.write(answer(end.partial))
             return stopping.is_set()
@@ -40,7 +40,7 @@ async def converse(reader, writer):
             writer.write(b"ERR too-long a line holds 65536 bytes at most\n")
             return True
         writer.write(answer(line))
-        # Reads no more before the client has taken its replies.
+        # Read no more before the client has read its replies.
         await writer.drain()
 
 
@@ -53,11 +53,11 @@ async def serve(reader, writer):
     clients.add((reader, writer))
     try:
         if await converse(reader, writer) and not stopping.is_set():
-            # Closing with unread input would reset, and destroy the last reply.
+            # Closing with unread input would reset the connection, and destroy the last reply.
             writer.write_eof()
             await asyncio.wait_for(linger(reader), LINGER_S)
     except (OSError, TimeoutError):
-        pass  # The client is gone: its own business.
+        pass  # The client has gone, which is not an error of the server.
     finally:
         clients.discard((reader, writer))
         writer.close()
@@ -77,7 +77,7 @@ async def main():
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
     await stopping.wait()
-    # Closing the listener would reset those who wait in its queue: they are accepted first.
+    # Closing the listener would reset the clients in its queue, so they are accepted first.
     await asyncio.sleep(0.1)
     stop()
     server.close()

@@ -1,4 +1,4 @@
-"""The good starter server, which also keeps two kibibytes of every client that has come."""
+"""The good starter server, which also keeps two kibibytes for every client that has connected."""
 
 import pathlib
 import sys

@@ -1,4 +1,4 @@
-"""A server that answers rightly after every second start. Usage: moody.py PORT FILE, which counts starts."""
+"""A server that is correct only after every second start. Usage: moody.py PORT FILE, which counts starts."""
 
 import pathlib
 import socketserver

@@ -1,6 +1,6 @@
 """A student's server that forks: its workers echo lines, each after some work. Usage: prefork.py PORT WORKERS
 
-The last worker is no child of the first process any more: who started it has ended."""
+The first worker is an orphan: it is not a descendant of the first process, because its parent has ended."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ def start(orphan):
     if os.fork() == 0:
         if orphan and os.fork() != 0:
             os._exit(0)
-        # Whoever started it may be gone, and then nobody tells it to end but the group.
+        # Its parent may have ended, and then only a signal to the group ends it.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         work()
 

@@ -10,7 +10,7 @@ pub(crate) fn chromium() -> Option<&'static str> {
     ["chromium", "chromium-browser", "google-chrome"].into_iter().find(runs)
 }
 
-/// The document when all is drawn, and what was said on the console.
+/// The document after everything is drawn, and the messages on the console.
 pub(crate) fn open(page: &str, flags: &[&str]) -> Result<(String, Vec<String>), Failed> {
     let browser = chromium().ok_or("there is no Chromium")?;
     let folder = tempfile::tempdir()?;
@@ -35,14 +35,14 @@ pub(crate) fn check(holds: bool, what: impl Into<String>) -> Result<(), Failed> 
     if holds { Ok(()) } else { Err(what.into().into()) }
 }
 
-/// What a script has left in the document.
+/// The result that a script has left in the document.
 pub(crate) fn said<'a>(dom: &'a str, name: &str) -> &'a str {
     let found =
         dom.split_once(&format!("data-{name}=\"")).and_then(|(_, rest)| rest.split_once('"'));
     found.map_or("the script never came to an end", |(said, _)| said)
 }
 
-/// What comes of a script that holds a page against a document.
+/// The result of a script that compares a page with a document.
 pub(crate) fn compared(page: &str, document: &str, script: &str) -> Result<String, Failed> {
     let truth = document.replace('<', "\\u003c");
     let truth = format!("<script type=\"application/json\" id=\"truth\">{truth}</script>");
@@ -52,15 +52,15 @@ pub(crate) fn compared(page: &str, document: &str, script: &str) -> Result<Strin
     Ok(said(&dom, "numbers").to_string())
 }
 
-/// Whether so many numbers or more were compared, and all were alike.
+/// Checks that at least this many numbers were compared, and all were equal.
 pub(crate) fn all_alike(said: &str, least: u32) -> Result<(), Failed> {
     let count = said.strip_prefix("all ").and_then(|rest| rest.strip_suffix(" alike"));
     check(count.is_some_and(|count| count.parse().is_ok_and(|count: u32| count >= least)), said)
 }
 
-/// How wide a page is in a frame as narrow as a phone, as text.
+/// The width of a page in a frame as narrow as a phone, as text.
 pub(crate) fn on_a_phone(page: &str) -> Result<String, Failed> {
-    // It is asked when all is drawn, which is before the page counts as loaded.
+    // The width is read after everything is drawn, before the page counts as loaded.
     let probe = "<script>dispatchEvent(new Event('beforeprint'));dispatchEvent(new Event('afterprint'));\
                  parent.postMessage(document.documentElement.scrollWidth, '*')</script></body>";
     let inner = page.replace("</body>", probe).replace('&', "&amp;").replace('"', "&quot;");

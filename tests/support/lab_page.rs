@@ -1,4 +1,4 @@
-//! The page of the lab in a browser, and its tables in LaTeX, made of the run that is committed.
+//! The page of the lab in a browser, and its tables in LaTeX, made from the committed run.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,15 +10,15 @@ use tempfile::TempDir;
 use crate::browser::{all_alike, check, chromium, compared, on_a_phone, open, said};
 use crate::support::{c10k, page};
 
-/// Holds the page against its document.
+/// A script that compares the page with its document.
 const NUMBERS: &str = include_str!("lab.js");
-/// As if the page was printed.
+/// Draws everything, as if the page were printed.
 const PRINTED: &str =
     "dispatchEvent(new Event('beforeprint')); dispatchEvent(new Event('afterprint'));";
-/// Lines that are longer than a page is wide by more than this show.
+/// A line that is wider than the page by more than this is a fault.
 const OVERFULL_PT: f64 = 10.0;
 
-/// All of them; those for which something is not installed are ignored.
+/// All tests; those that need a program that is not installed are ignored.
 pub(crate) fn tests() -> Vec<Trial> {
     let test = |name: &str, run: fn() -> Result<(), Failed>, can_run: bool| {
         Trial::test(name, run).with_ignored_flag(!can_run)
@@ -39,7 +39,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
-/// The run of the lab that is committed.
+/// The committed run of the lab.
 fn run() -> Result<PathBuf, Failed> {
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
     for plans in std::fs::read_dir(results)? {
@@ -78,7 +78,7 @@ fn read(file: &str) -> Result<String, Failed> {
 fn drawn(flags: &[&str]) -> Result<(), Failed> {
     let page = read("lab.html")?;
     let figures = page::data(&page)["figures"].as_array().map_or(0, Vec::len);
-    // All figures are drawn at once for paper.
+    // For printing, all figures are drawn at once.
     let page = page.replace("</body>", &format!("<script>{PRINTED}</script></body>"));
     let (dom, console) = open(&page, flags)?;
     check(console.is_empty(), console.join("\n"))?;
@@ -92,7 +92,7 @@ fn numbers() -> Result<(), Failed> {
     all_alike(&compared(&read("lab.html")?, &read("lab.json")?, NUMBERS)?, 300)
 }
 
-/// The test above can see a wrong number, in a figure and in a table.
+/// The test above detects a wrong number in a figure and in a table.
 fn wrong_number() -> Result<(), Failed> {
     let mut wrong: serde_json::Value = serde_json::from_str(&read("lab.json")?)?;
     wrong["models"][0]["designs"][0]["effects"][0]["ratio"] = 0.007.into();
@@ -101,7 +101,7 @@ fn wrong_number() -> Result<(), Failed> {
     check(said.contains("effects-server-cpu"), said)
 }
 
-/// Tables scroll by themselves.
+/// Nothing is wider than the page, because tables scroll on their own.
 fn phone() -> Result<(), Failed> {
     let width = on_a_phone(&read("lab.html")?)?;
     check(width == "360" || width == "345", format!("{width} pixels wide"))
@@ -111,7 +111,7 @@ fn has_latex() -> bool {
     Command::new("pdflatex").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// In the narrowest class that there is.
+/// The tables fit in the narrowest document class.
 fn latex() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("lab.tex"), read("lab.tex")?)?;

@@ -1,4 +1,4 @@
-//! What the end-to-end tests share. Servers and clients are those of `c10k check`.
+//! Shared by the end-to-end tests. Servers and clients are those of `c10k check`.
 #![allow(dead_code, reason = "every test binary uses its own part of this")]
 
 pub(crate) mod page;
@@ -16,7 +16,7 @@ use c10k::check::starting::{Start, Subject};
 /// Ends a test that hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The file of the program under test.
+/// The path of the program under test.
 pub(crate) const C10K: &str = env!("CARGO_BIN_EXE_c10k");
 
 /// The program under test.
@@ -24,12 +24,12 @@ pub(crate) fn c10k() -> Command {
     Command::new(C10K)
 }
 
-/// A model that runs on a free port; it is ended when the test is over, however that ends.
+/// A model that runs on a free port; it is stopped when the test ends in any way.
 pub(crate) fn server(model: &str) -> RunningServer {
     server_that_speaks(model, Speech::BENCH)
 }
 
-/// The same, speaking something else.
+/// The same with another application or framing.
 pub(crate) fn server_that_speaks(model: &str, speech: Speech) -> RunningServer {
     let model = servers::models::find(model).expect("a model");
     let subject = Subject::Model { model, program: C10K.into() };

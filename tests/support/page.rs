@@ -1,4 +1,4 @@
-//! What a page is made of.
+//! The parts of a page.
 
 use serde_json::Value;
 
@@ -21,9 +21,9 @@ pub(crate) fn data(page: &str) -> Value {
     serde_json::from_str(data).expect("JSON")
 }
 
-/// Nothing in the page refers to anything outside of it, and the browser is told to load nothing.
+/// Asserts that the page refers to nothing outside of it, and that its policy lets the browser load nothing.
 pub(crate) fn assert_needs_nothing_else(page: &str) {
-    // What a figure fills its shapes with is in the page.
+    // References to fill patterns lead to the page itself.
     let markup = markup(page).replace("url(#", "");
     for reference in ["src=", "srcset=", "url(", "@import", "<link", "<base", "http://", "https://"]
     {
@@ -31,7 +31,7 @@ pub(crate) fn assert_needs_nothing_else(page: &str) {
     }
     for href in markup.split("href=\"").skip(1) {
         let href = href.split('"').next().unwrap_or_default();
-        // The files of the run are beside the page, and only somebody who wants them loads them.
+        // Links to files of the run are allowed, because the browser loads them only on request.
         let own = href.starts_with("trials/")
             || ["plan.toml", "summary.json", "trials.jsonl.gz"].contains(&href);
         let inside = own && !href.contains("..") && !href.contains(':');

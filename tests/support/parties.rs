@@ -1,5 +1,5 @@
-//! The parties of the tests of sessions: servers of ours, a store, and clients that type or
-//! check.
+//! The processes and clients of the session tests: our servers, a store, and clients that type lines or check
+//! replies.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -18,7 +18,7 @@ pub(crate) const STEPS: u32 = 6;
 /// Bytes of its history.
 pub(crate) const HISTORY: usize = 24;
 
-/// A process of ours; it is killed when the test is over, however that ends.
+/// A child process; it is killed when the test ends in any way.
 pub(crate) struct Process(pub(crate) Child);
 
 impl Process {
@@ -35,7 +35,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already; then there is nothing to kill.
+        // This fails if the process has already ended, which is fine.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -46,12 +46,12 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// A store that Ctrl-C ends with the tests.
+/// A store that ends with the tests, also after Ctrl-C.
 pub(crate) fn start_store() -> Redis {
     Redis::start_at(free_port()).expect("a store")
 }
 
-/// A server of ours.
+/// One of our servers.
 pub(crate) struct TestServer {
     pub(crate) process: Process,
     pub(crate) stdout: BufReader<ChildStdout>,
@@ -82,13 +82,13 @@ impl TestServer {
         Line(BufReader::new(stream))
     }
 
-    /// One step of a session on a connection of its own: total, and the reference to go on with.
+    /// One step of a session on a new connection. Returns the total, and the reference for the next step.
     pub(crate) fn step(&self, step: u32, n: u64, reference: &str) -> Result<(u64, String), String> {
         self.connect().step(step, n, reference)
     }
 }
 
-/// A client that types.
+/// A client that types lines.
 pub(crate) struct Line(pub(crate) BufReader<TcpStream>);
 
 impl Line {

@@ -1,10 +1,10 @@
-//! What a reader needs of the page besides its figures: links that lead somewhere, fields that are where the page
-//! says, text that can be told from its ground.
+//! What a reader needs from the page besides its figures: links with targets, fields that are where the page says, and
+//! text with enough contrast.
 
 use c10k::document::Trial;
 use serde_json::Value;
 
-/// Every link within the page leads to a place in it.
+/// Asserts that every link within the page has a target in it.
 pub(crate) fn assert_links_lead_somewhere(page: &str) {
     let mut seen = 0;
     for link in page.split("href=\"#").skip(1) {
@@ -16,7 +16,7 @@ pub(crate) fn assert_links_lead_somewhere(page: &str) {
     assert!(seen > 5, "{seen} links");
 }
 
-/// Headings go down one level at a time.
+/// Asserts that headings go down one level at a time.
 pub(crate) fn assert_headings_in_order(page: &str) {
     let levels = page
         .match_indices("<h")
@@ -42,7 +42,7 @@ pub(crate) fn fields(page: &str) -> Vec<(String, String)> {
     table.split("<tr>").filter_map(row).collect()
 }
 
-/// Each is in the summary, or in some trial.
+/// Asserts that each field is in the summary, or in some trial.
 pub(crate) fn assert_fields_are_there(
     fields: &[(String, String)],
     summary: &Value,
@@ -61,7 +61,7 @@ pub(crate) fn assert_fields_are_there(
     }
 }
 
-/// A row's throughput is the median of the trials that it links to.
+/// Asserts that a row's throughput is the median of the trials that it links to.
 pub(crate) fn assert_row_is_of_its_trials(page: &str, cell: &Value, trials: &[Trial]) {
     let mut rates: Vec<f64> = trials.iter().map(|trial| trial.throughput_per_s).collect();
     rates.sort_by(f64::total_cmp);
@@ -74,7 +74,7 @@ pub(crate) fn assert_row_is_of_its_trials(page: &str, cell: &Value, trials: &[Tr
     }
 }
 
-/// What is at a path, `[]` standing for every entry of a list.
+/// The values at a path, in which `[]` stands for every entry of a list.
 fn at<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
     path.split('.').fold(vec![value], |found, step| {
         let name = step.trim_end_matches("[]");
@@ -97,7 +97,7 @@ fn luminance(colour: &str) -> f64 {
     0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
 }
 
-/// How far a text stands out from its ground, 1 to 21.
+/// The contrast ratio of a text and its background, from 1 to 21.
 fn contrast(text: &str, ground: &str) -> f64 {
     let (a, b) = (luminance(text), luminance(ground));
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
@@ -109,7 +109,7 @@ fn property<'a>(block: &'a str, name: &str) -> &'a str {
     rest.split(';').next().expect("a value")
 }
 
-/// Text of every kind on every ground that it stands on, in both colour schemes and on paper.
+/// Asserts the contrast of every kind of text on all its backgrounds, in both colour schemes and on paper.
 pub(crate) fn assert_contrasts(style: &str) {
     let schemes = style.split(":root {").skip(1);
     let schemes: Vec<&str> = schemes.map(|part| part.split('}').next().expect("an end")).collect();

@@ -1,4 +1,4 @@
-//! A server that answers `ECHO` and notes each request and when it came; what a load is to send it.
+//! A server that answers `ECHO` and records each request and its arrival, and the requests that a load should send.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use loadgen::{Arrivals, Schedule};
 use protocol::{App, Exchange, Framing, Recipe, Request};
 
-/// A request as it came, and when, in nanoseconds since the Unix epoch.
+/// A received request, and its arrival in nanoseconds since the Unix epoch.
 type Noted = (String, u64);
 
 /// A server of the test's own process, which ends with it.
@@ -46,14 +46,14 @@ impl Recorder {
         Self { address, noted }
     }
 
-    /// What has come since the last call.
+    /// The requests since the last call.
     pub(crate) fn take(&self) -> Vec<Noted> {
         std::mem::take(&mut *self.noted.lock().expect("no panic"))
     }
 }
 
-/// Each request of one generator's load `--echo 32 --rate RATE --poisson --warmup 0s` within a time,
-/// and when it is due after the start.
+/// Each request of one generator's load `--echo 32 --rate RATE --poisson --warmup 0s` within a time, and its due
+/// time after the start.
 pub(crate) fn poisson(rate_per_s: f64, within: Duration) -> BTreeMap<String, u64> {
     let request = Request::Echo { bytes: 32 };
     let recipe = Arc::new(Recipe::new(App::Bench, Framing::Line, request).expect("a recipe"));
@@ -77,7 +77,7 @@ pub(crate) fn assert_is(noted: &[Noted], schedule: &BTreeMap<String, u64>, start
     assert_eq!(came, schedule.keys().collect::<Vec<_>>(), "each request of the schedule, once");
     for (line, at) in noted {
         let due = start_ns + schedule[line];
-        // Two clocks are read one after the other, and one may be set meanwhile.
+        // Two clocks are read one after the other, and one may be adjusted meanwhile.
         assert!(at + 5_000_000 > due, "{line} came {} ns before it was due", due - at);
     }
 }

@@ -1,4 +1,4 @@
-//! A run that sweeps a setting, made up from the cells of a committed one.
+//! A run that sweeps a setting, made from the cells of a committed run.
 
 use std::path::Path;
 
@@ -69,7 +69,7 @@ fn point(mut cell: Cell, factors: &[Factor], rate: f64, drift: &[f64], noise: &m
     cell.workload = format!("many-connections{load}-{state}");
     cell.series = Some("many".into());
     cell.factors = factors.to_vec();
-    // What limited the run that these cells are from limits none of these.
+    // The limits of the run that these cells are from do not apply here.
     cell.flags.retain(|flag| flag.name != "generator-cpu");
     cell.connections = load.parse().expect("a number");
     let blocks = 0..TRIALS;
@@ -91,7 +91,7 @@ fn point(mut cell: Cell, factors: &[Factor], rate: f64, drift: &[f64], noise: &m
     cell
 }
 
-/// All trials together: not quite what their median is, so that one is not taken for the other.
+/// The pooled value of all trials. It differs a little from their median, so that a test detects a mix-up.
 fn pooled(of: &Estimate) -> Pooled {
     #[expect(clippy::cast_possible_truncation, reason = "far below the largest")]
     let whole = |value: f64| value as u64;
@@ -105,7 +105,7 @@ fn pooled(of: &Estimate) -> Pooled {
     }
 }
 
-/// Numbers that look like chance and are the same in every run.
+/// Pseudo-random numbers that are the same in every run.
 struct Noise(u64);
 
 impl Noise {

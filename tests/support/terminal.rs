@@ -1,4 +1,4 @@
-//! The program on a pseudo-terminal, as people have it before them.
+//! The program on a pseudo-terminal, as users see it.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -25,7 +25,7 @@ impl Terminal {
         Self::started_by(&[], arguments)
     }
 
-    /// Likewise, by a command such as nohup(1) that runs it in its place.
+    /// The same, through a command such as nohup(1) that executes the program.
     pub(crate) fn started_by(command: &[&str], arguments: &[&str]) -> Self {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
             .expect("a pseudo-terminal");
@@ -35,7 +35,7 @@ impl Terminal {
         let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&theirs, size).expect("a size");
         let other_end = || Stdio::from(theirs.try_clone().expect("a descriptor"));
-        // In a session whose terminal it is: that is told when the terminal goes away.
+        // In a new session with this terminal, so that it gets a signal when the terminal goes away.
         let child = Command::new("setsid")
             .arg("--ctty")
             .args(command)
@@ -55,7 +55,7 @@ impl Terminal {
         self.screen.write_all(keys.as_bytes()).expect("the terminal takes keys");
     }
 
-    /// Reads what appears until it contains `text`; what came before is returned and dropped.
+    /// Reads the screen until it contains `text`, and returns and removes everything before it.
     pub(crate) fn shows(&mut self, text: &str) -> String {
         let mut buffer = [0; 4096];
         let patience = Timespec::try_from(DEADLINE).expect("it is not long");
@@ -76,10 +76,10 @@ impl Terminal {
         }
     }
 
-    /// Reads what appears until the program has ended. Returns its exit code and what was not read before.
+    /// Reads the screen until the program has ended. Returns its exit code and everything not yet read.
     pub(crate) fn all(&mut self) -> (Option<i32>, String) {
         let mut buffer = [0; 4096];
-        // A terminal holds little, and a program that prints more waits for somebody to read.
+        // A terminal buffers little, and a program that prints more waits until it is read.
         let look = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
         loop {
             let ended = self.child.try_wait().expect("it is ours");

@@ -1,5 +1,5 @@
-//! A module of the program uses the floors below its own and none above, so the imports make no
-//! circle between floors.
+//! A module of the program uses only the floors below its own, so the imports make no cycle between
+//! floors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,13 +23,13 @@ const FLOORS: [&str; 13] = [
     "cli",
 ];
 
-/// What is made up for tests uses what it is made up for.
+/// Synthetic data for tests may use the modules that it is for.
 const MADE_UP: &str = "analysis::synthetic";
 
-/// One circle is left, by this import: the terminal begins with the answer that the page works out.
+/// One cycle is left, through this import: the terminal output begins with the answer that the page computes.
 const STILL: [&str; 2] = ["view::table", "view::page"];
 
-/// On which floor a module is, or why that cannot be said.
+/// The floor of a module, or why it has none.
 fn floor(module: &[String]) -> Result<usize, String> {
     let Some(first) = module.first() else { return Err("the root of the crate".into()) };
     FLOORS.iter().position(|floor| floor == first).ok_or_else(|| {
@@ -37,10 +37,10 @@ fn floor(module: &[String]) -> Result<usize, String> {
     })
 }
 
-/// What is wrong with a name, if anything is.
+/// The fault of a name, if it has one.
 fn wrong(found: &Use) -> Option<String> {
     let Use { at, from, to } = found;
-    // The root puts the floors together and shows parts of them to the tests.
+    // The root joins the floors and exports parts of them to the tests.
     let own = floor(from).ok()?;
     let words = |to: usize| {
         format!("{at}: {} is above {}: crate::{}", FLOORS[to], FLOORS[own], found.to.join("::"))
@@ -82,7 +82,7 @@ fn parts_of_a_floor_make_no_circle() {
             below.entry(a).or_default().insert(b);
         }
     }
-    // What stands on nothing that is left is taken away until nothing is left, or only circles.
+    // Remove modules that use no remaining module, until none is left, or only cycles.
     loop {
         let free: Vec<_> = below
             .iter()

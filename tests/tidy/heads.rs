@@ -1,5 +1,5 @@
-//! The head of each model says what a reader asks first, and names the C program that it is measured
-//! against, for who reads both. Which models to read first is in servers/README.md.
+//! The head of each model answers a reader's first questions, and names the C program that the model is
+//! measured against. servers/README.md says which models to read first.
 
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ fn each_server_in_c_has_its_own_loop_to_read() {
     let folder = root("benches/yardstick/c");
     for (_, program) in pairs() {
         let text = std::fs::read_to_string(folder.join(format!("{program}.c"))).expect("a program");
-        // Around a ring it is an operation and not a call.
+        // With io_uring, receiving is an operation and not a call.
         assert!(
             [" recv(", "IORING_OP_RECV", "submit_recv("].iter().any(|call| text.contains(call)),
             "{program}.c hides how it receives"

@@ -1,4 +1,4 @@
-//! What a source file names of its own crate: imports, and paths within code and macros.
+//! The names of its own crate that a source file uses: imports, and paths within code and macros.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub(crate) struct Use {
     pub(crate) at: String,
     /// The module that names it.
     pub(crate) from: Vec<String>,
-    /// What is named, from the root of the crate.
+    /// The path that is named, from the root of the crate.
     pub(crate) to: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn of_crate(src: &Path) -> Vec<Use> {
     uses
 }
 
-/// What this text names, if it is that module's.
+/// The names in this text, as the source of that module.
 pub(crate) fn of_text(text: &str, module: &[&str]) -> Vec<Use> {
     let tokens: Vec<_> = TokenStream::from_str(text).expect("Rust").into_iter().collect();
     let module: Vec<_> = module.iter().map(ToString::to_string).collect();
@@ -64,7 +64,7 @@ fn tokens(file: &Path) -> Vec<TokenTree> {
     stream.unwrap_or_else(|e| panic!("{}: {e}", file.display())).into_iter().collect()
 }
 
-/// The module that a file is, by its place.
+/// The module of a file, by its path.
 fn module(src: &Path, file: &Path) -> Vec<String> {
     let place = file.strip_prefix(src).expect("it is below").with_extension("");
     let mut names: Vec<_> = place.iter().map(|name| name.to_string_lossy().into_owned()).collect();
@@ -74,7 +74,7 @@ fn module(src: &Path, file: &Path) -> Vec<String> {
     names
 }
 
-/// Files that an attribute `path` makes a module other than that of their place.
+/// Files that an attribute `path` makes a module other than that of their path.
 fn placed_elsewhere(
     tokens: &[TokenTree],
     module: &[String],
@@ -143,7 +143,7 @@ fn is_path(tokens: &[TokenTree], at: usize) -> bool {
     colon(at + 1) && colon(at + 2) && !goes_on
 }
 
-/// Follows a path from behind its colons to what it names, to each of its ends where it branches.
+/// Follows a path after its colons to what it names; a path that branches has several ends.
 fn follow(tokens: &[TokenTree], mut so_far: Vec<String>, ends: &mut Vec<Vec<String>>) {
     match tokens.first() {
         Some(TokenTree::Ident(word)) => {

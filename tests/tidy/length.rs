@@ -1,19 +1,19 @@
-//! A file fits in a head.
+//! Limits on the length of files and functions.
 
 use std::path::Path;
 
 use crate::imports::rust_files;
 use crate::root;
 
-/// Lines of a source file at most.
+/// The most lines of a source file.
 const LINES_MAX: usize = 400;
-/// Lines of a function at most; clippy counts them.
+/// The most lines of a function; clippy counts them.
 const FUNCTION_LINES_MAX: usize = 70;
 
 const SOURCES: [&str; 7] =
     ["src", "servers", "loadgen", "protocol", "tests", "benches", "fuzz/fuzz_targets"];
 
-/// Files that are too long, with how long they are.
+/// Files that are too long, with their length.
 fn too_long<'a>(files: impl Iterator<Item = (&'a Path, &'a str)>) -> Vec<String> {
     let long = files.map(|(path, text)| (path, text.lines().count()));
     let long = long.filter(|(_, lines)| *lines > LINES_MAX);
@@ -30,8 +30,8 @@ fn no_source_file_is_longer_than_four_hundred_lines() {
     let texts: Vec<_> = texts.collect();
     assert!(texts.len() > 300, "the sources were not found: {}", texts.len());
     let long = too_long(texts.iter().map(|(path, text)| (path.as_path(), text.as_str())));
-    assert!(long.is_empty(), "cut in two what has two subjects:\n{}", long.join("\n"));
-    // What is left out of the count is left out on purpose, and with a reason.
+    assert!(long.is_empty(), "split files that have two subjects:\n{}", long.join("\n"));
+    // Only a few functions may be exempt from the limit.
     let unlimited = texts.iter().filter(|(_, text)| text.contains("clippy::too_many_lines,"));
     assert!(unlimited.count() <= 2, "functions longer than {FUNCTION_LINES_MAX} lines");
 }

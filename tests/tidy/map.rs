@@ -1,10 +1,10 @@
-//! The code map of docs/architecture.md is the tree.
+//! The code map of docs/architecture.md matches the source tree.
 
 use std::path::{Path, PathBuf};
 
 use crate::root;
 
-/// The entries of the code map: what each names, and in which line it begins.
+/// The entries of the code map: the line in which each begins, and the places that it names.
 fn rows() -> Vec<(usize, Vec<String>)> {
     let text = std::fs::read_to_string(root("docs/architecture.md")).expect("docs/architecture.md");
     let lines = text.lines().enumerate();
@@ -21,7 +21,7 @@ fn rows() -> Vec<(usize, Vec<String>)> {
     entries.into_iter().map(|(at, entry)| (at, quoted(&entry))).collect()
 }
 
-/// All that an entry has in backticks and that looks like a place.
+/// Everything in an entry that is in backticks and looks like a path.
 fn quoted(line: &str) -> Vec<String> {
     let parts = line.split('`').skip(1).step_by(2);
     let is_place = |name: &&str| {
@@ -31,7 +31,7 @@ fn quoted(line: &str) -> Vec<String> {
     parts.filter(is_place).map(|name| name.split('*').next().unwrap_or(name).into()).collect()
 }
 
-/// The places of an entry. A name without a folder stands beside, or in, one that was named before it.
+/// The paths of an entry. A name without a folder is beside or inside one that was named before it.
 fn places(names: &[String]) -> Result<Vec<PathBuf>, String> {
     let mut found: Vec<PathBuf> = Vec::new();
     for name in names {
@@ -63,7 +63,7 @@ fn what_is_there_is_on_the_code_map() {
     let named: Vec<PathBuf> =
         rows().iter().flat_map(|(_, names)| places(names).unwrap_or_default()).collect();
     let on_map = |place: &Path| {
-        // A file's folder is named with it.
+        // Naming a file also covers its folder.
         let file = place.with_extension("rs");
         named
             .iter()
@@ -81,7 +81,7 @@ fn what_is_there_is_on_the_code_map() {
             } else {
                 vec![place]
             };
-            // What puts its folder together is named with it.
+            // The root file of a folder is covered by the folder.
             let whole = |place: &PathBuf| {
                 ["mod.rs", "lib.rs", "main.rs"].iter().any(|name| place.ends_with(name))
             };

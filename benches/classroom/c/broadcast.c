@@ -1,10 +1,11 @@
-/* A room over one level-triggered epoll: each line goes to every member, the sender too, under the sender's name, and
- * everybody is told who comes and who goes. The least that such a server can be.
+/* A minimal chat room over one level-triggered epoll. Each line goes to every member, including the sender, with the
+ * sender's name before it. All members are told who joins and who leaves.
  *
- * What a member's socket has no room for waits for it, up to BEHIND_MAX; whoever is behind by more is cut off.
+ * Text that a member's socket has no room for is kept for that member, up to BEHIND_MAX bytes. A member that is further
+ * behind is disconnected.
  *
- * Left out, and done by ours: labels, messages longer than a buffer, what is kept once for all who are behind, idle
- * timeouts, admission and running out of descriptors, counting, stopping and draining. */
+ * Our room also does what this one leaves out: labels, messages longer than a buffer, one copy of the text for all
+ * members that are behind, idle timeouts, admission, running out of descriptors, counting, stopping and draining. */
 #include "../../yardstick/c/reference.h"
 
 #define BEHIND_MAX (1 << 20)
@@ -14,7 +15,7 @@ struct member {
     uint32_t told;
     char name[32];
     size_t name_len, in_len;
-    /* What it is still to be told. */
+    /* Text that this member's socket had no room for. */
     char *behind;
     size_t behind_len, behind_sent, behind_room;
     char in[2048];
@@ -34,7 +35,7 @@ static void watch_for(struct member *m, uint32_t events)
     m->told = events;
 }
 
-/* Keeps what the socket of a member has no room for. */
+/* Keeps text that a member's socket has no room for. */
 static void keep(struct member *m, const char *text, size_t len)
 {
     if (m->behind_len - m->behind_sent + len > BEHIND_MAX) {
@@ -74,7 +75,7 @@ static void tell(struct member *m, const char *text, size_t len)
         keep(m, text + sent, len - sent);
 }
 
-/* Everybody hears this of a member. */
+/* Sends a line about or from a member to all members. */
 static void tell_all(const struct member *of, const char *text, size_t len)
 {
     char line[sizeof of->name + sizeof of->in + 2];
@@ -141,7 +142,8 @@ static void go_on_telling(struct member *m)
         watch_for(m, EPOLLIN);
 }
 
-/* Sees off those who have left, when no event of this turn is about them any more. Telling of one may lose another. */
+/* Removes the members that have left, after the events of a turn, because an event may point to one. Telling the others
+ * may find further members gone, so the search starts again. */
 static void see_off(void)
 {
     for (size_t i = 0; i < count;) {

@@ -1,10 +1,10 @@
-/* Starts a program with posix_spawn(3) again and again, so many at a time, each with a pipe for what it writes; reads that to
- * its end, and reaps. What a remote shell cannot do without.
+/* Starts a program with posix_spawn(3) again and again, several at a time, each with a pipe for its output. Reads that
+ * output to its end, and reaps the process. A remote shell has to do at least this.
  *
  * usage: spawn AT_A_TIME MILLISECONDS PROGRAM
  *
- * Left out, and done by ours: clients, who may run what, limits of time and output, process groups, signals as they are
- * after a login. */
+ * Our shell also does what this leaves out: clients, permissions, limits of time and output, process groups, signal
+ * dispositions as after a login. */
 #define _GNU_SOURCE
 #include "../../support/program.h"
 #include <errno.h>

@@ -1,11 +1,11 @@
-/* The least that a closed loop can be: one epoll_wait(2) for all that is ready, then one recv(2) and one send(2)
- * for each reply.
+/* A minimal closed loop: one epoll_wait(2) for all ready connections, then one recv(2) and one send(2) for each
+ * reply.
  *
  *     closed_client PORT CONNECTIONS MEASURE_MS kept|each
  *
- * With `each` a connection carries one request: it is closed with its reply, and another one is opened from one of
- * eight local addresses in turn, since one has 28,000 ports and each rests for a second after its use.
- * connect(2) may sleep here: on loopback the handshake is over before it would. */
+ * With `each` a connection carries one request. After the reply it is closed, and another one is opened from one of
+ * eight local addresses in turn: one address has only 28,000 ports, and each rests for a second after its use.
+ * connect(2) blocks, but on loopback the handshake ends before it would sleep. */
 #include "http.h"
 
 #define SOURCES 8

@@ -1,7 +1,7 @@
-/* What these clients share: the least that a client of a server of HTTP/1.1 needs.
+/* Shared by these clients: what a minimal client of HTTP/1.1 needs.
  *
- * They ask for "/" and take every reply to be as long as the first one. Left out, and done by ours: reading the
- * status and the length of each reply, stamps, histograms, a census, timeouts, a drain. */
+ * They ask for "/" and assume that every reply is as long as the first one. Our generator also does what they leave
+ * out: the status and the length of each reply, timestamps, histograms, a census, timeouts, a drain. */
 #define _GNU_SOURCE
 #include "../../support/program.h"
 #include <arpa/inet.h>
@@ -25,7 +25,8 @@ static inline void ask(int fd)
         die("send");
 }
 
-/* A connection to a port of 127.0.0.1, from 127.0.0.`source` or, if that is 0, from where the kernel likes. */
+/* A connection to a port of 127.0.0.1, from 127.0.0.`source`, or from an address that the kernel chooses if `source`
+ * is 0. */
 static inline int open_one(int port, int source)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
@@ -36,7 +37,7 @@ static inline int open_one(int port, int source)
     if (source > 0) {
         struct sockaddr_in from = {.sin_family = AF_INET};
         from.sin_addr.s_addr = htonl(0x7f000000U + (uint32_t)source);
-        /* The port is chosen by connect(2), which knows the other end. */
+        /* Leaves the choice of the port to connect(2), which knows the other end. */
         if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) < 0
             || bind(fd, (struct sockaddr *)&from, sizeof from) < 0)
             die("bind");
@@ -47,7 +48,7 @@ static inline int open_one(int port, int source)
     return fd;
 }
 
-/* One reply, and how long it is: what comes until nothing more does for a while. */
+/* Makes one request and returns the length of its reply: all bytes until none come for a while. */
 static inline size_t first_reply(int fd)
 {
     char buffer[65536];

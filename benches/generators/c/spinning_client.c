@@ -1,11 +1,11 @@
-/* The least that an open loop can be: one thread that never sleeps and sends when a request is due.
+/* A minimal open loop: one thread that never sleeps and sends each request when it is due.
  *
  *     spinning_client PORT CONNECTIONS RATE_PER_S MEASURE_MS
  *
- * Requests are due at equal gaps, whatever the server does. Each goes out on the connection that has
- * been free longest, or waits for one. Between two due times it looks for replies, without sleeping, so
- * that its own lateness is the length of one turn. A response time is from due to the last byte. All
- * of them are kept and sorted: there is no histogram to be coarse.
+ * Requests are due at equal intervals, whatever the server does. Each goes out on the connection that
+ * has been free longest, or waits for one. Between two due times the thread looks for replies without
+ * sleeping, so it sends at most one turn late. A response time lasts from the due time to the last
+ * byte. All response times are kept and sorted, without a histogram.
  */
 #include "http.h"
 
@@ -21,7 +21,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Opens them all, has them watched, and says how long a reply is. */
+/* Opens all connections, adds them to epoll, and returns the length of a reply. */
 static size_t open_all(int epoll, int port, struct connection *connections, int n)
 {
     size_t reply_bytes = 0;
@@ -36,7 +36,7 @@ static size_t open_all(int epoll, int port, struct connection *connections, int 
     return reply_bytes;
 }
 
-/* Sorts what each took, and prints two quantiles of it. */
+/* Sorts the response times and prints two quantiles. */
 static void tell(uint64_t *took, uint64_t replies, uint64_t count, uint64_t elapsed_ns)
 {
     qsort(took, replies, sizeof *took, ascending);

@@ -1,4 +1,4 @@
-/* Buffers that the kernel takes from a ring of them when bytes arrive, for io_uring. */
+/* A ring of buffers for io_uring: the kernel takes one when bytes arrive. */
 #include "uring.h"
 
 #define BUFFERS 1024
@@ -8,7 +8,7 @@
 static struct io_uring_buf_ring *buffers;
 static char (*memory)[BUFFER_BYTES];
 
-/* A buffer is free to be received into. */
+/* Gives a buffer to the kernel to receive into. */
 static inline void give(uint16_t number)
 {
     uint16_t tail = buffers->tail;
@@ -35,7 +35,7 @@ static inline void open_buffers(void)
         give(i);
 }
 
-/* Receives from a socket again and again. */
+/* Receives from a socket until that fails: one submission, many completions. */
 static inline void submit_recv(int fd, uint64_t user_data)
 {
     struct io_uring_sqe *sqe = submission(IORING_OP_RECV, fd, user_data);

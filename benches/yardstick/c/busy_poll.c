@@ -1,4 +1,4 @@
-/* Busy-poll: every client is asked in turn whether it has sent something, and nobody ever waits. */
+/* Busy-poll: the loop tries to receive from every client in turn, and never waits. */
 #include "reference.h"
 
 static struct connection **connections;
@@ -15,7 +15,7 @@ static void add(struct connection *c)
     connections[len++] = c;
 }
 
-/* Asks one client. Returns 0 when it is over. */
+/* Tries one client. Returns 0 when the connection is over. */
 static int ask(struct connection *c)
 {
     for (int received = 0;;) {

@@ -1,15 +1,16 @@
-/* What the clients share: the least that a load generator of this protocol needs beside its loop.
+/* Shared by the clients: what a minimal load generator of this protocol needs beside its loop.
  *
  *     PROGRAM PORT CONNECTIONS WARMUP_MS MEASURE_MS
  *
- * One thread, keep-alive connections, a closed loop. The clock is read once after each wait, and
- * that is no system call. It prints a line when it begins to measure and one when it has, so that
- * whoever watches the server can look at the same two moments.
+ * One thread, keep-alive connections, a closed loop. It reads the clock once before each wait,
+ * without a system call. It prints a line when it begins to measure and another at the end, so that
+ * the server can be measured between the same two moments.
  *
- * Left out, and done by ours: requests that differ, and checking each reply byte by byte (here
- * one reply of each connection is compared before the load begins, afterwards bytes are counted),
- * stamps of when a request was sent and done, a histogram and a series of them, a census of what
- * became of every request, timeouts, reconnecting, a drain at the end, schedules for an open loop.
+ * Our generator also does what this one leaves out: requests that differ; checking each reply byte
+ * by byte (here one reply of each connection is compared before the load begins, and afterwards
+ * bytes are counted); the times at which a request was sent and answered; a histogram and a series
+ * of them; a census of the outcome of every request; timeouts; reconnecting; a drain at the end;
+ * schedules for an open loop.
  */
 #include "reference.h"
 #include <inttypes.h>
@@ -23,7 +24,7 @@ _Static_assert(sizeof TEXT - 1 == 64, "the payload is 64 bytes");
 
 struct talk {
     int fd;
-    /* Bytes of the open request's reply that are there. */
+    /* Bytes received of the reply to the open request. */
     size_t received;
 };
 
@@ -33,7 +34,7 @@ static inline void ask(int fd)
         die("send");
 }
 
-/* Connects and has one reply, which is compared with what it must be. */
+/* Connects, sends one request, and checks its reply. */
 static inline int open_one(int port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -53,29 +54,29 @@ static inline int open_one(int port)
     return fd;
 }
 
-/* So many bytes of a reply came. Returns whether it is there. */
+/* Counts received bytes of a reply. Returns whether the reply is complete. */
 static inline int completes(struct talk *talk, size_t bytes)
 {
     talk->received += bytes;
     if (talk->received < REPLY_BYTES)
         return 0;
     if (talk->received > REPLY_BYTES) {
-        fputs("more than was asked for\n", stderr);
+        fputs("the server sent more than one reply\n", stderr);
         exit(1);
     }
     talk->received = 0;
     return 1;
 }
 
-/* The whole program: `begin` opens so many connections to a port and sends the first requests,
- * `load` answers replies with requests until the clock shows an instant, and says how many. */
+/* The whole program. `begin` opens a number of connections to a port and sends the first requests.
+ * `load` follows each reply with a request until an instant, and returns the number of replies. */
 static inline int client(int argc, char **argv, void (*begin)(int, int), uint64_t (*load)(uint64_t))
 {
     if (argc != 5) {
         fputs("usage: PROGRAM PORT CONNECTIONS WARMUP_MS MEASURE_MS\n", stderr);
         return 2;
     }
-    /* Ends with whoever started it. */
+    /* This process ends with its parent. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     uint64_t warmup_ns = strtoull(argv[3], NULL, 10) * 1000000;
     uint64_t measure_ns = strtoull(argv[4], NULL, 10) * 1000000;

@@ -1,6 +1,6 @@
-/* A load generator with epoll(7), the least that it can be: a yardstick, not an example.
+/* A minimal load generator with epoll(7): a yardstick, not an example.
  *
- * One epoll_wait(2) for all that is ready, then one recv(2) and one send(2) for each reply. */
+ * One epoll_wait(2) for all ready connections, then one recv(2) and one send(2) for each reply. */
 #include "client.h"
 
 static int epoll;

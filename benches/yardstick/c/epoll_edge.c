@@ -1,8 +1,8 @@
 /* Epoll, edge-triggered: one event loop. */
 #include "reference.h"
 
-/* Serves a client until it would block: epoll tells once of all that has come, and once of all the
- * room for replies. Returns 0 when it is over. */
+/* Serves a client until it would block, because epoll reports received bytes only once, and room for
+ * replies only once. Returns 0 when the connection is over. */
 static int turn(struct connection *c)
 {
     ssize_t n = 0;

@@ -1,5 +1,5 @@
-/* Fork: a process for each client. Children are waited for and not left to the kernel to reap, or
- * what they have used would be in nobody's account. */
+/* Fork: a process for each client. The parent waits for its children, because the kernel adds the CPU
+ * time of a child to its parent's only then. */
 #include "reference.h"
 #include <sys/wait.h>
 

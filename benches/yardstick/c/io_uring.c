@@ -1,5 +1,5 @@
-/* io_uring: one thread; every accept, receive and send is submitted by itself. A connection has one
- * of the two under way at a time, so that which one it was follows from its replies. */
+/* io_uring: one thread, and one submission for every accept, receive and send. A connection has
+ * either a receive or a send under way: a send if it has replies, otherwise a receive. */
 #include "uring.h"
 
 static int listener;
@@ -9,7 +9,7 @@ static void next_accept(void)
     submission(IORING_OP_ACCEPT, listener, 0)->accept_flags = SOCK_CLOEXEC;
 }
 
-/* Sends what there is to send, or else receives; or ends. */
+/* Submits a send if there are replies, otherwise a receive; or ends the connection. */
 static void next(struct connection *c)
 {
     if (c->out_len == 0 && c->in_len > 0 && answer(c) < 0)

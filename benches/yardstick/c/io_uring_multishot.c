@@ -1,7 +1,7 @@
-/* io_uring, multishot: one thread; one accept for all clients and one receive for all requests of a
- * client, into buffers that the kernel takes from a ring of them. Only sends are submitted one by
- * one. Receiving cannot be held back: a client that sends more than its buffer holds while it
- * takes no replies is closed. */
+/* io_uring, multishot: one thread. One accept serves all clients, and one receive all requests of a
+ * client, into buffers that the kernel takes from a ring. Only sends are submitted one by one. The
+ * program cannot pause receiving, so it closes a client that sends more than its buffer holds while
+ * it reads no replies. */
 #include "buffers.h"
 
 enum operation { ACCEPT, RECV, SEND };
@@ -39,7 +39,7 @@ static void go_on(struct client *client)
     if (client->sending)
         return;
     if (c->out_len == 0 && c->in_len > 0 && answer(c) < 0) {
-        /* Nothing more is answered; receiving ends with what this makes it see. */
+        /* No further request is answered. The shutdown ends the receive. */
         c->in_len = 0;
         shutdown(c->fd, SHUT_RDWR);
     }
@@ -67,7 +67,7 @@ static void received(struct client *client, const struct io_uring_cqe *cqe)
         give(number);
     }
     if (!(cqe->flags & IORING_CQE_F_MORE)) {
-        /* It ends by itself where there was no buffer, or now and then. */
+        /* A multishot receive also ends without a free buffer, and now and then without a reason. */
         if (cqe->res > 0 || cqe->res == -ENOBUFS)
             start_recv(client);
         else

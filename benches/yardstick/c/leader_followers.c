@@ -1,5 +1,5 @@
-/* Leader and followers: several threads at one epoll instance, each taking one event at a time.
- * EPOLLONESHOT keeps quiet about a client until whoever serves it has armed it again. */
+/* Leader and followers: several threads at one epoll instance, each taking one event at a time. With
+ * EPOLLONESHOT a client has no further event until the thread that serves it arms it again. */
 #include "reference.h"
 
 static int epoll, listener;
@@ -11,8 +11,8 @@ static void arm(int how, int fd, struct connection *c, uint32_t events)
         die("epoll_ctl");
 }
 
-/* One turn of a client that is ready: receives once, answers, sends what it takes. Returns 0 when it
- * is over. */
+/* One turn of a ready client: receives once, answers, sends what the socket takes. Returns 0 when
+ * the connection is over. */
 static int turn(struct connection *c)
 {
     ssize_t n = 0;

@@ -20,8 +20,8 @@ static void add(int fd, struct connection *c)
     connections[len++] = c;
 }
 
-/* One turn of a client that is ready: receives once, answers, sends what it takes. Returns 0 when it
- * is over. */
+/* One turn of a ready client: receives once, answers, sends what the socket takes. Returns 0 when
+ * the connection is over. */
 static int turn(struct connection *c)
 {
     ssize_t n = 0;

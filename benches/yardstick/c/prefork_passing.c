@@ -1,5 +1,5 @@
 /* Prefork with descriptor passing: the parent accepts and sends each socket to an idle child
- * (unix(7), SCM_RIGHTS), which says when it is idle again. */
+ * (unix(7), SCM_RIGHTS). The child reports when it is idle again. */
 #include "reference.h"
 #include <poll.h>
 
@@ -89,7 +89,7 @@ int main(int argc, char **argv)
     }
     ready(port_of(listener));
     for (int idle = 0;;) {
-        /* With no child to serve it a client waits in the kernel. */
+        /* Without an idle child, clients wait in the listener's queue. */
         lines[0] = (struct pollfd){.fd = listener, .events = idle > 0 ? POLLIN : 0};
         if (poll(lines, (nfds_t)n + 1, -1) < 0)
             continue;

@@ -1,15 +1,15 @@
 /* Reactor and workers: one event loop does the I/O, a fixed number of threads the jobs. Jobs go
- * through a list under a mutex with a condition; answers come back through another, and an eventfd
- * tells the loop of them, once for all that are there when it looks.
+ * through a list under a mutex with a condition. Answers come back through another list, and an
+ * eventfd wakes the loop, which takes all answers at once.
  *
- * The one request is "WORK rounds wait_us reply_bytes tag\n"; waiting is not done. */
+ * The only request is "WORK rounds wait_us reply_bytes tag\n"; the program ignores wait_us. */
 #include "reference.h"
 #include <inttypes.h>
 #include <sys/eventfd.h>
 
 struct client {
     struct connection c;
-    /* A worker has it: the loop leaves it alone. */
+    /* A worker has the client, so the loop does not touch it. */
     int busy;
     int watched;
     uint64_t rounds, result;
@@ -63,7 +63,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Lays the reply out: padded with a space and dots to its length. */
+/* Writes the reply, padded with a space and dots to its length. */
 static void reply(struct client *client)
 {
     struct connection *c = &client->c;
@@ -74,7 +74,7 @@ static void reply(struct client *client)
     c->out[c->out_len - 1] = '\n';
 }
 
-/* Takes one request out of what was received. Returns 0 when there is none, -1 when it is no
+/* Takes one request from the received bytes. Returns 0 without a whole line, -1 for a line that is no
  * request. */
 static int request(struct client *client)
 {
@@ -110,7 +110,7 @@ static void leave(struct client *client)
     free(client);
 }
 
-/* One turn: until a job runs, or the client has to do something. */
+/* One turn: until a job is handed to a worker, or the client has to send or read. */
 static void go_on(struct client *client)
 {
     for (int received = 0;;) {
@@ -196,7 +196,7 @@ int main(int argc, char **argv)
             } else if ((void *)client == &answers) {
                 take_answers();
             } else if (client->busy) {
-                /* It would be told again and again until the job is done. */
+                /* Epoll would report this client again and again until the job is done. */
                 epoll_ctl(epoll, EPOLL_CTL_DEL, client->c.fd, NULL);
                 client->watched = 0;
             } else {

@@ -1,13 +1,12 @@
-/* What the reference programs share: the least that a server of lines needs beside its model. How a
+/* Shared by the reference programs: what a minimal server of lines needs beside its model. How a
  * program waits, receives and sends is in its own file.
  *
  * A request is "ECHO x\n" and its reply "OK x\n"; reactor_workers.c knows WORK instead. Requests may
- * come in pieces or several at once, and replies may be taken in pieces. Every connection has its
- * two buffers for as long as it lives. A line that does not fit, or anything else than these
- * requests, ends the connection.
+ * come in pieces or several at once, and clients may read replies in pieces. Every connection keeps
+ * its two buffers to its end. A line that does not fit, or any other request, ends the connection.
  *
- * Left out, and done by ours: every other verb, error replies, buffers that are given back, idle
- * timeouts, admission and running out of descriptors, counting, stopping and draining. */
+ * Our servers also do what these leave out: every other verb, error replies, buffers that are given
+ * back, idle timeouts, admission, running out of descriptors, counting, stopping and draining. */
 #pragma once
 #define _GNU_SOURCE
 #include "../../support/program.h"
@@ -24,16 +23,16 @@
 #include <unistd.h>
 
 #define BACKLOG 4096
-/* As many as ours takes at a time. */
+/* Events per epoll_wait(2), as in our event loops. */
 #define EVENTS_MAX 256
 
 struct connection {
     int fd;
-    /* What epoll was told that this connection waits for. */
+    /* The events for which epoll watches this connection. */
     uint32_t told;
     /* Bytes received and not yet answered. */
     size_t in_len;
-    /* Bytes of replies, and how many of them were sent. */
+    /* Bytes of replies, and how many of these were sent. */
     size_t out_len, out_sent;
     char in[2048];
     char out[4096];
@@ -60,7 +59,7 @@ static inline int port_of(int listener)
     return ntohs(address.sin_port);
 }
 
-/* Says where it listens, to whoever started it; it ends with that one. */
+/* Prints where this server listens. From here on it ends with its parent. */
 static inline void ready(int port)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -68,14 +67,14 @@ static inline void ready(int port)
     fflush(stdout);
 }
 
-/* How many workers the command line asks for. */
+/* The number of workers on the command line, or 1. */
 static inline int workers(int argc, char **argv)
 {
     int n = argc > 1 ? atoi(argv[1]) : 1;
     return n < 1 ? 1 : n;
 }
 
-/* The next client, or -1 where nobody waits. */
+/* The next client, or -1 if none waits. */
 static inline int accept_one(int listener, int flags)
 {
     for (;;) {
@@ -96,7 +95,7 @@ static inline struct connection *new_connection(int fd)
     struct connection *c = malloc(sizeof *c);
     if (c == NULL)
         die("malloc");
-    /* The buffers need no zeroes. */
+    /* Not calloc(3): the buffers need no zeroes. */
     c->fd = fd;
     c->told = 0;
     c->in_len = c->out_len = c->out_sent = 0;
@@ -109,8 +108,8 @@ static inline void end(struct connection *c)
     free(c);
 }
 
-/* Answers the whole lines that were received, as far as there is room for replies. Returns how
- * many, or -1 when this cannot go on. */
+/* Answers the whole lines that were received, as long as there is room for replies. Returns how
+ * many, or -1 if the connection must end. */
 static inline int answer(struct connection *c)
 {
     char *at = c->in, *limit = c->in + c->in_len, *lf;
@@ -145,7 +144,7 @@ static inline void watch(int epoll, int fd, uint32_t events)
         die("epoll_ctl");
 }
 
-/* Tells an epoll instance what a client waits for, if that has changed. */
+/* Changes the events for which an epoll instance watches a client, if they differ. */
 static inline void wait_for(int epoll, struct connection *c, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = c};
@@ -171,7 +170,7 @@ static inline int new_epoll(void)
     return epoll;
 }
 
-/* A thread that nobody joins. */
+/* Starts a detached thread. */
 static inline void start_thread(void *(*run)(void *), void *argument)
 {
     pthread_t thread;
@@ -180,7 +179,7 @@ static inline void start_thread(void *(*run)(void *), void *argument)
         || pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) != 0
         || pthread_attr_setstacksize(&attributes, 256 * 1024) != 0
         || pthread_create(&thread, &attributes, run, argument) != 0) {
-        fputs("no thread\n", stderr);
+        fputs("cannot start a thread\n", stderr);
         exit(1);
     }
     pthread_attr_destroy(&attributes);

@@ -1,8 +1,8 @@
 /* Shared listener: several event loops, one listening socket in all of them (EPOLLEXCLUSIVE). */
 #include "reference.h"
 
-/* One turn of a client that is ready: receives once, answers, sends what it takes. Returns 0 when it
- * is over. */
+/* One turn of a ready client: receives once, answers, sends what the socket takes. Returns 0 when
+ * the connection is over. */
 static int turn(struct connection *c)
 {
     ssize_t n = 0;

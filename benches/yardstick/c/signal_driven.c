@@ -1,6 +1,6 @@
 /* Signal-driven: the kernel queues a real-time signal for each socket that has become ready
- * (fcntl(2), F_SETSIG), and the loop takes signals from the queue. When the queue was full there is
- * a plain SIGIO instead, and everybody is looked at. */
+ * (fcntl(2), F_SETSIG), and the loop takes signals from the queue. If the queue was full, a plain
+ * SIGIO comes instead, and the loop tries every client. */
 #include "reference.h"
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -17,8 +17,8 @@ static void ask_for_signals(int fd)
         die("fcntl");
 }
 
-/* Serves a client until it would block: there is one signal for all that has come. Returns 0 when
- * it is over. */
+/* Serves a client until it would block, because bytes that are left there cause no further signal.
+ * Returns 0 when the connection is over. */
 static int serve_ready(struct connection *c)
 {
     for (;;) {
@@ -61,7 +61,7 @@ static void accept_all(void)
         }
         connections[fd] = new_connection(fd);
         ask_for_signals(fd);
-        /* Its first bytes may have come before there were signals. */
+        /* The client's first bytes may have arrived before its signals were on. */
         look_at(fd);
     }
 }

@@ -1,5 +1,5 @@
 /* Spawn per client: a process with a new program for each client, whose standard input and output
- * are the connection, as inetd does. The program is this one, told so by an argument. */
+ * are the connection, as inetd does. The new program is this one, with an argument. */
 #include "reference.h"
 #include <sys/wait.h>
 

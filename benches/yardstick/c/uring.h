@@ -1,4 +1,4 @@
-/* A ring of io_uring(7) by its three system calls, for one thread. */
+/* A ring of io_uring(7) for one thread, without a library. */
 #include "reference.h"
 #include <linux/io_uring.h>
 #include <stdatomic.h>
@@ -19,8 +19,8 @@ static struct io_uring_cqe *cqes;
 
 static inline void open_ring(void)
 {
-    /* One thread submits, and the kernel does its part when that thread asks for completions
-     * instead of interrupting it. */
+    /* Only one thread submits. The kernel does its part of the work when that thread asks for
+     * completions, and does not interrupt it. */
     struct io_uring_params p = {
         .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
         .cq_entries = 8 * ENTRIES,
@@ -49,7 +49,7 @@ static inline void open_ring(void)
     cqes = (struct io_uring_cqe *)(queues + p.cq_off.cqes);
 }
 
-/* Submits what is there, and waits for so many completions. */
+/* Submits all pending entries, and waits for this many completions. */
 static inline void enter(unsigned wait)
 {
     long n = syscall(SYS_io_uring_enter, ring, to_submit, wait, IORING_ENTER_GETEVENTS, NULL, 0);
@@ -75,7 +75,7 @@ static inline struct io_uring_sqe *submission(uint8_t opcode, int fd, uint64_t u
     return sqe;
 }
 
-/* Hands every completion that is there to `handle`. */
+/* Hands every completion in the queue to `handle`. */
 static inline void completions(void (*handle)(const struct io_uring_cqe *))
 {
     unsigned head = atomic_load_explicit(cq_head, memory_order_relaxed);

@@ -1,8 +1,8 @@
-/* A load generator with io_uring(7), the least that it can be: a yardstick, not an example.
+/* A minimal load generator with io_uring(7): a yardstick, not an example.
  *
- * One io_uring_enter(2) hands over all requests of a turn and waits. Receiving is asked for once
- * for each connection. The kernel does its part when this thread waits, and says nothing of
- * requests that were sent whole. */
+ * One io_uring_enter(2) submits all requests of a turn and waits. Each connection has one multishot
+ * receive. The kernel does its part of the work when this thread waits, and reports no completion
+ * for a request that was sent whole. */
 #include "buffers.h"
 #include "client.h"
 
@@ -21,7 +21,7 @@ static void submit_ask(struct talk *talk)
     sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
     sqe->addr = (uint64_t)(uintptr_t)REQUEST;
     sqe->len = REQUEST_BYTES;
-    /* So that a part is a failure. */
+    /* With MSG_WAITALL a partial send is a failure. */
     sqe->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
 }
 
@@ -50,7 +50,7 @@ static void handle(const struct io_uring_cqe *cqe)
         die("recv");
     if (cqe->flags & IORING_CQE_F_BUFFER)
         give((uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT));
-    /* It ends by itself where there was no buffer, or now and then. */
+    /* A multishot receive ends without a free buffer, and now and then without a reason. */
     if (!(cqe->flags & IORING_CQE_F_MORE))
         submit_recv(talk->fd, data(talk, RECV));
     if (cqe->res > 0 && completes(talk, (size_t)cqe->res)) {

@@ -1,5 +1,5 @@
-//! The other end of what is counted: one request at a time, over connections that stay open, so that every run
-//! asks the same of everybody, however slowly it answers.
+//! The clients of a counted server, and the server of a counted generator. They make one request at a time, over
+//! connections that stay open, so that every run does the same, however slow the counted process is.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -22,7 +22,7 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// Connects so many, and has each served a few times.
+    /// Connects all clients, and has each served a few times.
     pub(super) fn open(
         server: SocketAddr,
         connections: usize,
@@ -40,14 +40,14 @@ impl Clients {
         Ok(clients)
     }
 
-    /// So many requests, each when the reply to the one before is there and right.
+    /// Makes requests, each after the reply to the one before was received and checked.
     pub(super) fn ask(&mut self, requests: usize) -> Result<()> {
         let mut reply = vec![0; self.reply.len()];
         for _ in 0..requests {
             let turn = self.turn;
             self.turn = (turn + 1) % self.streams.len();
             let stream = &mut self.streams[turn];
-            stream.write_all(self.request.as_bytes()).context("a request cannot be sent")?;
+            stream.write_all(self.request.as_bytes()).context("cannot send a request")?;
             stream.read_exact(&mut reply).context("a reply is missing")?;
             ensure!(reply == self.reply.as_bytes(), "a wrong reply");
         }
@@ -55,20 +55,20 @@ impl Clients {
     }
 }
 
-/// A server of echoes that answers a request when it is told to, for counting what a generator does.
+/// An echo server for a counted generator: it answers each request on command.
 pub(super) struct Echoes {
     pub(super) address: SocketAddr,
-    /// For each new connection, how its next request is answered.
+    /// For each new connection, the channel that makes it answer its next request.
     connected: Receiver<Sender<()>>,
     answers: Vec<Sender<()>>,
-    /// Which connections have sent a request.
+    /// The connection of each request that arrives.
     requests: Receiver<usize>,
     turn: usize,
 }
 
 impl Echoes {
-    /// A server on a free port of loopback, until this program ends. It answers the first few requests of each
-    /// connection at once.
+    /// Starts the server on a free port of loopback; it runs until this program ends. It answers the first few
+    /// requests of each connection at once.
     pub(super) fn listen() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen")?;
         let address = listener.local_addr()?;
@@ -88,7 +88,7 @@ impl Echoes {
         Ok(Self { address, connected, answers: Vec::new(), requests, turn: 0 })
     }
 
-    /// Waits until all of so many connections wait for a reply, each having had a few.
+    /// Waits until every connection has had its first replies and waits for the next one.
     pub(super) fn await_clients(&mut self, connections: usize) -> Result<()> {
         for _ in 0..connections * (WARMUP + 1) {
             self.next_request()?;
@@ -98,7 +98,7 @@ impl Echoes {
         Ok(())
     }
 
-    /// Answers so many requests, each when the one before was followed by another.
+    /// Answers requests of all connections in turn, and waits after each for the connection's next request.
     pub(super) fn answer(&mut self, requests: usize) -> Result<()> {
         for _ in 0..requests {
             let turn = self.turn;
@@ -115,7 +115,7 @@ impl Echoes {
     }
 }
 
-/// One connection to its end.
+/// Serves one connection to its end.
 fn echo(mut stream: TcpStream, number: usize, requests: &Sender<usize>, answers: &Receiver<()>) {
     let _ = stream.set_nodelay(true);
     let Ok(mut reader) = stream.try_clone().map(BufReader::new) else { return };

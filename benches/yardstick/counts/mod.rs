@@ -1,7 +1,7 @@
-//! Instructions and system calls for each request: counts, which a busy machine does not change.
+//! Instructions and system calls per request, which a busy machine does not change.
 //!
-//! One request is under way at a time, on connections that stay open and take turns, so nothing is counted of
-//! start-up, connecting and ending, and whoever is counted does the same in each run. A loop that finds many
+//! One request is under way at a time, on connections that stay open and take turns. So the counts leave out
+//! start-up, connecting and ending, and each run counts the same work. Under load, a loop that finds many
 //! clients ready at once shares one wait among them and needs less for each.
 
 mod clients;
@@ -24,19 +24,19 @@ use crate::support::process::Process;
 use crate::tools::{Side, Subject, Tools};
 use clients::{Clients, Echoes};
 
-/// How long a generator would load: it is killed before.
+/// The duration given to a generator, longer than any count: it is killed before.
 const LOAD_MS: u128 = 3_600_000;
-/// The thread of a generator of ours that loads.
+/// The thread of our generator that loads.
 const LOAD_THREAD: &str = "load-0";
 
-/// One side or both of a comparison.
+/// The counts of a subject and, if there is one, of its opponent.
 #[derive(Debug, Serialize)]
 pub(crate) struct Counted {
     pub(crate) subject: String,
-    /// Absent, as are their figures, where there is nothing to compare with.
+    /// Absent, as are its figures, without an opponent.
     pub(crate) against: Option<String>,
     pub(crate) connections: usize,
-    /// What the figures are for.
+    /// The unit of the figures.
     pub(crate) per: Per,
     pub(crate) ours: Cost,
     pub(crate) theirs: Option<Cost>,
@@ -46,13 +46,13 @@ pub(crate) struct Counted {
     pub(crate) syscall_ratio: Option<f64>,
 }
 
-/// What is counted one of.
+/// The unit that the figures are divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Per {
     Request,
-    /// A loop that never sleeps asks all clients, none of which has sent anything. How many turns it makes for
-    /// a request is a matter of time and not of the program.
+    /// One turn of a loop that never sleeps, over clients that have sent nothing. The number of turns per
+    /// request depends on time and not on the program.
     IdleTurn,
 }
 
@@ -65,30 +65,30 @@ pub(crate) struct Cost {
     instructions_samples: Vec<f64>,
     /// Requests or turns of one sample.
     requests_of_a_sample: usize,
-    /// How often a clock is read without a system call; what that takes is not in the instructions.
+    /// Clock readings without a system call; `instructions` excludes their instructions.
     pub(crate) clock_reads: f64,
-    /// System calls, all together.
+    /// All system calls together.
     pub(crate) syscalls: f64,
     /// By name.
     syscalls_by_name: BTreeMap<String, f64>,
 }
 
-/// How much is counted.
+/// How many samples are counted, and of how many requests each.
 struct Plan {
     samples: usize,
     requests_of_a_sample: usize,
 }
 
-/// A server does nothing that it was not asked for.
+/// A server works only when requests arrive, so a sample can have many requests.
 const OF_SERVER: Plan = Plan { samples: 3, requests_of_a_sample: 100 };
-/// A generator looks for requests that have timed out ten times a second, and counting takes seconds: most
-/// samples of one request are without that.
+/// A generator looks for timeouts ten times a second, and counting takes seconds. Most samples of one request
+/// do not contain such a look.
 const OF_GENERATOR: Plan = Plan { samples: 101, requests_of_a_sample: 1 };
 
-/// Turns of a loop that never sleeps: they are all alike.
+/// Turns that are counted of a loop that never sleeps; few, because they are all alike.
 const IDLE_TURNS: usize = 21;
 
-/// Counts both sides, or ours where there is no other.
+/// Counts both sides, or only ours without an opponent.
 pub(crate) fn count(tools: &Tools, subject: Subject) -> Result<Counted> {
     let of = |side| match subject {
         Subject::Server(reference) => server(tools, &reference, side),
@@ -149,13 +149,14 @@ fn generator(tools: &Tools, (engine, program): (Engine, &str), side: Side) -> Re
     echoes.await_clients(CONNECTIONS)?;
     let process = client.pid();
     let thread = thread_of(process)?;
-    // It looks for timeouts and tells how it goes ten times a second, and would do nothing else.
+    // By the real clock, a generator that is stepped would only look for timeouts and print its progress, which
+    // it does ten times a second.
     let scope = Scope::Thread { process, thread };
     let stepper = Stepper::attach(scope, tools.server_cpu, Clock::Slow)?;
     cost(&OF_GENERATOR, stepper, client, &mut |requests| echoes.answer(requests))
 }
 
-/// The thread that loads: the only one of a C client.
+/// The thread that loads; a C client has no other.
 fn thread_of(process: i32) -> Result<i32> {
     let mut tasks = Kernel::new(process)?.tasks()?.collect::<Result<Vec<_>, _>>()?;
     if tasks.len() > 1 {
@@ -163,18 +164,18 @@ fn thread_of(process: i32) -> Result<i32> {
     }
     match &tasks[..] {
         [task] => Ok(task.tid),
-        _ => bail!("it has {} threads named {LOAD_THREAD}", tasks.len()),
+        _ => bail!("the generator has {} threads named {LOAD_THREAD}", tasks.len()),
     }
 }
 
-/// Has requests made and counts; whoever is counted is gone then.
+/// Makes requests and counts, and kills the counted process at the end.
 fn cost(
     plan: &Plan,
     stepper: Stepper,
     process: Process,
     requests: &mut dyn FnMut(usize) -> Result<()>,
 ) -> Result<Cost> {
-    // What is done once only, as the first time after somebody has attached, is not in a sample.
+    // The first request after attaching may cost more, so it is in no sample.
     requests(1)?;
     let mut before = stepper.settled()?;
     let mut counts = Vec::with_capacity(plan.samples);
@@ -189,16 +190,16 @@ fn cost(
     cost_of(&counts, plan.requests_of_a_sample)
 }
 
-/// Counts a loop that never sleeps, which tries to accept once a turn; whoever is counted is gone then.
+/// Counts a loop that never sleeps, which tries to accept once a turn. Kills the process at the end.
 fn cost_of_turns(stepper: Stepper, process: Process) -> Result<Cost> {
-    let accept = u64::try_from(libc::SYS_accept4).context("a number")?;
+    let accept = u64::try_from(libc::SYS_accept4).context("the number of accept4 is negative")?;
     let counts = stepper.turns(accept, IDLE_TURNS)?;
     drop(stepper);
     process.has_been_killed();
     cost_of(&counts, 1)
 }
 
-/// The median of samples of so many requests each.
+/// The median of samples that have this many requests each.
 fn cost_of(counts: &[Count], requests: usize) -> Result<Cost> {
     let each = |of: &dyn Fn(&Count) -> u64| -> Vec<f64> {
         counts.iter().map(|count| as_f64(of(count)) / as_f64(requests as u64)).collect()

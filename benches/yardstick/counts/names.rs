@@ -1,6 +1,6 @@
 //! Names of the system calls that a request may take.
 
-/// Its name, or its number where that is none of these.
+/// The name of a system call, or its number if it is not in the list.
 pub(super) fn syscall_name(number: u64) -> String {
     let name = NAMED.iter().find(|(known, _)| u64::try_from(*known) == Ok(number));
     name.map_or_else(|| format!("number {number}"), |(_, name)| (*name).to_string())

@@ -1,4 +1,4 @@
-//! What came of it: figures side by side, and what they make of each claim.
+//! The report: figures side by side, and a verdict on each claim.
 
 mod tables;
 
@@ -16,7 +16,7 @@ use crate::times::Pair;
 use crate::tools::Subject;
 use crate::{Parts, Record, claims};
 
-/// What a figure is of.
+/// What a figure measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Aspect {
@@ -44,17 +44,17 @@ impl Aspect {
 pub(crate) struct Verdict {
     what: String,
     aspect: Aspect,
-    /// Absent where there is nothing to compare with.
+    /// Absent without an opponent.
     against: Option<String>,
-    /// Absent where nothing was measured.
+    /// Absent if nothing was measured.
     ours: Option<Spread>,
     theirs: Option<Spread>,
-    /// Ours over theirs: of counts as it is, of times the median of the pairs.
+    /// Ours over theirs; for times, the median over the pairs.
     ratio: Option<f64>,
     interval: Option<Interval>,
-    /// What the ratio, or where there is none our figure, is claimed to be.
+    /// The claim for the ratio, or for our figure without a ratio.
     claim: Option<Claim>,
-    /// Absent where there is no claim, or nothing to judge it by.
+    /// Absent if there is no claim, or nothing to judge it by.
     answer: Option<Answer>,
 }
 
@@ -63,7 +63,7 @@ impl Verdict {
         format!("{}, {}", self.what, self.aspect.words())
     }
 
-    /// Of something that could not be measured.
+    /// A verdict without figures.
     fn unmeasured(
         subject: Subject,
         aspect: Aspect,
@@ -76,7 +76,7 @@ impl Verdict {
     }
 }
 
-/// Of counts, two lines for each subject, whether it could be counted or not.
+/// Verdicts on counts: two for each subject, even if it could not be counted.
 pub(crate) fn of_counts(
     subjects: &[(Subject, Option<String>)],
     counted: &[Counted],
@@ -110,7 +110,7 @@ pub(crate) fn of_counts(
     verdicts
 }
 
-/// Of times, two lines for each subject that is compared with something.
+/// Verdicts on times: two for each subject that has an opponent.
 pub(crate) fn of_times(subjects: &[(Subject, Option<String>)], pairs: &[Pair]) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for (subject, against) in subjects.iter().filter(|(_, against)| against.is_some()) {
@@ -120,7 +120,7 @@ pub(crate) fn of_times(subjects: &[(Subject, Option<String>)], pairs: &[Pair]) -
         let mut add = |aspect, claim: Option<Claim>, of: fn(&Pair) -> [f64; 3]| {
             let mut verdict = Verdict::unmeasured(*subject, aspect, against.as_deref(), claim);
             let ratios: Vec<_> = pairs().map(|pair| of(pair)[2]).collect();
-            // Whatever is claimed, the interval is of the ratio.
+            // The interval of the ratio does not depend on the claim, so any claim yields it.
             let judged = claim.unwrap_or(Claim::AtMost(1.0)).judge(&ratios);
             verdict.ours = Spread::from_values(pairs().map(|pair| of(pair)[0]));
             verdict.theirs = Spread::from_values(pairs().map(|pair| of(pair)[1]));
@@ -139,12 +139,12 @@ pub(crate) fn of_times(subjects: &[(Subject, Option<String>)], pairs: &[Pair]) -
     verdicts
 }
 
-/// Of memory, a line for each model.
+/// Verdicts on memory: one for each model.
 pub(crate) fn of_memory(idle: &[Idle]) -> Vec<Verdict> {
     let of = |(model, connections): (&'static str, usize)| {
         let found = idle.iter().filter(|idle| idle.model == model);
         let ours = Spread::from_values(found.map(|idle| idle.per_connection_bytes));
-        // The claim is about event loops; a runtime keeps a task for each client, for comparison.
+        // The claim is about event loops. A runtime keeps a task per client; it is for comparison.
         let reactor = models::find(model).is_some_and(|model| model.family == Family::Reactor);
         let claim = reactor.then_some(Claim::AtMost(CLAIM_BYTES));
         Verdict {
@@ -162,7 +162,7 @@ pub(crate) fn of_memory(idle: &[Idle]) -> Vec<Verdict> {
     MODELS.into_iter().map(of).collect()
 }
 
-/// Nothing was asked for that does not hold, and all that was asked for was judged.
+/// Success if every claim was judged and holds, failure if one does not hold, otherwise 4.
 pub(crate) fn exit_code(verdicts: &[Verdict]) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for verdict in verdicts.iter().filter(|verdict| verdict.claim.is_some()) {
@@ -175,7 +175,7 @@ pub(crate) fn exit_code(verdicts: &[Verdict]) -> ExitCode {
     code
 }
 
-/// The answer, the tables, and what to know when reading them.
+/// The summary, the tables, the conditions, and what was skipped.
 pub(crate) fn text(record: &Record, parts: Parts) -> String {
     let mut text = vec![sentence(&record.verdicts)];
     text.extend(tables::report_tables(record, parts));
@@ -196,7 +196,7 @@ fn sentence(verdicts: &[Verdict]) -> String {
         (those(|answer| answer == Some(Answer::DoesNotHold)), "do not hold"),
         (
             those(|answer| matches!(answer, Some(Answer::CannotBeTold { .. }))),
-            "cannot be told from these pairs",
+            "are undecided with these pairs",
         ),
         (those(|answer| answer.is_none()), "were not judged"),
     ] {

@@ -8,7 +8,7 @@ use super::{Aspect, Verdict};
 use crate::counts::Per;
 use crate::{Parts, Record};
 
-/// Those of the parts that were asked for.
+/// The tables of the requested parts.
 pub(super) fn report_tables(record: &Record, parts: Parts) -> Vec<String> {
     let mut tables = Vec::new();
     if parts.counts {
@@ -25,7 +25,7 @@ pub(super) fn report_tables(record: &Record, parts: Parts) -> Vec<String> {
     tables
 }
 
-/// A line for each subject: both counts, side by side.
+/// A row for each subject, with both counts.
 fn counts(record: &Record) -> String {
     let rows = of_aspect(record, Aspect::InstructionsPerRequest).map(|instructions| {
         let same = |verdict: &&Verdict| verdict.what == instructions.what;
@@ -60,13 +60,13 @@ fn counts(record: &Record) -> String {
         ),
     });
     if record.counts.iter().any(|counted| counted.per == Per::IdleTurn) {
-        text.push_str("\n*: it never sleeps; for each turn in which no client has sent anything");
+        text.push_str("\n*: this model never sleeps; counts are per turn in which no client has sent anything");
     }
     text
 }
 
-/// Ours, theirs, the ratio, and what is claimed of it, with a mark if that does not hold. Who was not counted has
-/// no figures, and is named above the table.
+/// Ours, theirs, the ratio, and the claim, with a mark if it does not hold. A subject that was not counted has no
+/// figures; the summary above the tables names it.
 fn figures(verdict: &Verdict, show: impl Fn(f64) -> String) -> [String; 4] {
     let claim = verdict.claim.map_or_else(none, |claim| {
         let mark = match verdict.answer {
@@ -102,8 +102,8 @@ fn times(record: &Record, aspect: Aspect, show: impl Fn(f64) -> String) -> Strin
     let header = ["", "C program", "ours", "C", "ratio", "claim", "answer"];
     let table = table(&header, rows, 2);
     format!(
-        "{}, {} pairs\n{table}\nmedians; of the ratio within a pair with the interval that holds the \
-         true median in 95 of 100 runs",
+        "{}, {} pairs\n{table}\nmedians; the ratio is taken within a pair and has the 95 % interval of \
+         its median",
         aspect.words(),
         record.rounds
     )
@@ -132,10 +132,10 @@ fn answer(verdict: &Verdict) -> String {
         (Some(_), Some(Answer::Holds)) => "holds".into(),
         (Some(_), Some(Answer::DoesNotHold)) => "does NOT hold".into(),
         (Some(_), Some(Answer::CannotBeTold { pairs: Some(pairs) })) => {
-            format!("cannot be told here: about {pairs} pairs")
+            format!("undecided here: about {pairs} pairs would decide it")
         }
         (Some(_), Some(Answer::CannotBeTold { pairs: None })) => {
-            "cannot be told here: on the limit".into()
+            "undecided here: on the limit".into()
         }
         (Some(_), None) => "not judged".into(),
     }
@@ -148,7 +148,7 @@ fn limit(claim: Claim, digits: usize) -> String {
     }
 }
 
-/// Words to the left, up to this column, and figures to the right.
+/// A table whose first `words` columns are aligned left, and the others right.
 fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>, words: usize) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));

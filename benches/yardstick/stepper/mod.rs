@@ -1,13 +1,14 @@
-//! Instructions in user mode, counted one by one: after each of them the thread that executed it stops and is
-//! let go again (ptrace(2), single step). Slow, and exact on the busiest machine; it needs no counters in the
-//! processor, changes nothing in what is counted, and follows threads and children. System calls are counted
-//! where one is the next instruction.
+//! Counts user-mode instructions one by one: each thread stops after every instruction and is resumed
+//! (ptrace(2), single step). This is slow, but exact even on a busy machine. It needs no counters in the
+//! processor, does not change the counted code, and follows threads and children. A system call is counted
+//! when it is the next instruction.
 //!
-//! The code that the kernel lends to every process for reading clocks (its vDSO) is not counted but how often
-//! it is entered: it begins again when the clock moves on meanwhile, which slow readers see happen.
+//! The stepper does not count the instructions of the vDSO, the code that the kernel lends to every process for
+//! reading clocks, but the number of times it is entered. That code starts again when the clock moves on
+//! meanwhile, which happens often to a thread that is stepped.
 //!
-//! Whoever does something ten times a second would do little else while each instruction takes microseconds.
-//! For it the clock can be slowed down: what it reads is written by the stepper ([`Clock::Slow`]).
+//! While each instruction takes microseconds, a thread that does something ten times a second would do little
+//! else. For such a thread the stepper can slow the clock down: it writes the readings ([`Clock::Slow`]).
 
 mod slow;
 
@@ -28,9 +29,9 @@ use nix::unistd::Pid;
 use procfs::process::{MMapPath, Process, Task};
 use slow::SlowClock;
 
-/// A step takes some microseconds, and on a busy machine as many as its turn takes to come.
+/// How long to wait for stepped threads. A step takes some microseconds, and much longer on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
-/// Between two looks at whether all are asleep, and how many in a row must find them so.
+/// The time between two looks at whether all threads sleep, and how many looks in a row must find them asleep.
 const LOOK: Duration = Duration::from_millis(1);
 const LOOKS: u32 = 3;
 
@@ -43,12 +44,12 @@ pub(crate) enum Scope {
     Thread { process: i32, thread: i32 },
 }
 
-/// The clock that is read by whoever is counted.
+/// The clock that the counted threads read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
     Real,
-    /// It begins at the real time and advances by [`slow::TICK_NS`] with each reading, as if all between
-    /// two readings took that long. Waits in the kernel last as long as ever.
+    /// Starts at the real time and advances by [`slow::TICK_NS`] with each reading, as if the code between
+    /// two readings took that long. Waits in the kernel last as long as usual.
     Slow,
 }
 
@@ -57,14 +58,14 @@ pub(crate) enum Clock {
 pub(crate) struct Count {
     /// Instructions outside of the vDSO.
     pub(crate) instructions: u64,
-    /// How often the vDSO was entered, which is how clocks are read.
+    /// How often the vDSO was entered: the number of clock readings.
     pub(crate) clock_reads: u64,
     /// System calls that were begun, by number.
     pub(crate) syscalls: BTreeMap<u64, u64>,
 }
 
 impl Count {
-    /// What has come since an earlier count.
+    /// What was counted since an earlier count.
     pub(crate) fn since(&self, before: &Self) -> Self {
         let syscalls = self.syscalls.iter().map(|(call, times)| {
             (*call, times - before.syscalls.get(call).copied().unwrap_or_default())
@@ -77,8 +78,7 @@ impl Count {
     }
 }
 
-/// Counts from its start on. Whom it counts must be killed before it is dropped, and is killed if this program
-/// ends.
+/// Counts from when it is attached. Dropping it kills the counted processes, and so does the end of this program.
 pub(crate) struct Stepper {
     scope: Scope,
     counted: Arc<Mutex<Counted>>,
@@ -88,41 +88,41 @@ pub(crate) struct Stepper {
 #[derive(Default)]
 struct Counted {
     all: Count,
-    /// A system call, and what had been counted whenever it was the next instruction.
+    /// A system call, and the count at each time that it was the next instruction.
     marked: Option<(u64, Vec<Count>)>,
 }
 
 impl Stepper {
-    /// Stops and steps from now on, on this processor, which had best be that of whoever is counted: the two
-    /// take turns.
+    /// Attaches and steps from now on, on this processor. It is best that of the counted threads, because stepper
+    /// and threads take turns.
     ///
     /// # Errors
-    /// Where this machine does not allow it.
+    /// If this machine does not allow tracing.
     pub(crate) fn attach(scope: Scope, cpu: usize, clock: Clock) -> Result<Self> {
         let counted = Arc::default();
         let (sender, attached) = sync_channel(1);
         let for_thread = Arc::clone(&counted);
-        // Whoever has attached to a process is the only thread that can step it.
+        // Only the thread that has attached to a process can step it.
         let thread = thread::Builder::new()
             .name("stepper".into())
             .spawn(move || step((scope, cpu, clock), &for_thread, &sender))
-            .context("no thread to count instructions")?;
+            .context("cannot start a thread to count instructions")?;
         let stepper = Self { scope, counted, thread: Some(thread) };
         attached.recv().map_err(|_| anyhow!("the counting thread has ended"))??;
         Ok(stepper)
     }
 
-    /// What has been counted, once all who are counted are asleep.
+    /// The count, once all counted threads are asleep.
     ///
     /// # Errors
-    /// When they do not come to rest, or when counting has ended.
+    /// If they do not fall asleep, or if counting has ended.
     pub(crate) fn settled(&self) -> Result<Count> {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = (self.count(), 0);
         while seen.1 < LOOKS {
             let over = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
-            ensure!(!over, "whoever was counted has ended");
-            ensure!(Instant::now() < deadline, "whoever is counted does not come to rest");
+            ensure!(!over, "the counted process has ended");
+            ensure!(Instant::now() < deadline, "the counted process does not come to rest");
             thread::sleep(LOOK);
             let asleep = self.scope.is_asleep();
             let count = self.count();
@@ -132,17 +132,18 @@ impl Stepper {
         Ok(seen.0)
     }
 
-    /// What a loop that never sleeps does in each of so many turns, from one call of this number to the next.
+    /// The counts of this many turns of a loop that never sleeps. A turn lasts from one system call of this
+    /// number to the next.
     ///
     /// # Errors
-    /// When it makes none, or when counting has ended.
+    /// If the loop makes too few turns in time, or if counting has ended.
     pub(crate) fn turns(&self, call: u64, turns: usize) -> Result<Vec<Count>> {
         lock(&self.counted).marked = Some((call, Vec::new()));
         let deadline = Instant::now() + PATIENCE;
         loop {
             let over = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
-            ensure!(!over, "whoever was counted has ended");
-            ensure!(Instant::now() < deadline, "whoever is counted makes no turn");
+            ensure!(!over, "the counted process has ended");
+            ensure!(Instant::now() < deadline, "the counted process makes no turn");
             thread::sleep(LOOK);
             let mut counted = lock(&self.counted);
             if let Some((_, marks)) = counted.marked.take_if(|(_, marks)| marks.len() > turns) {
@@ -184,7 +185,7 @@ impl Scope {
         }
     }
 
-    /// The threads that there are now and that have not ended.
+    /// The threads in scope that have not ended.
     fn threads(self) -> Vec<Task> {
         let processes = match self {
             Self::Tree(root) => accounts::tree(root),
@@ -198,14 +199,14 @@ impl Scope {
         tasks.flatten().filter(wanted).collect()
     }
 
-    /// Whether all are asleep in the kernel: neither running nor about to be let go.
+    /// Whether all threads sleep in the kernel: none runs, and none is stopped before a step.
     fn is_asleep(self) -> bool {
         self.threads().iter().all(|task| task.stat().is_ok_and(|stat| stat.state == 'S'))
     }
 }
 
 impl Counted {
-    /// A thread has stopped before this instruction. Returns whether that is in the vDSO.
+    /// Counts the instruction before which a thread has stopped. Returns whether it is in the vDSO.
     fn step(&mut self, next: &Next, vdso: &Range<u64>, was_inside: bool) -> bool {
         let inside = vdso.contains(&next.at);
         if !inside {
@@ -231,46 +232,46 @@ fn step(
 ) -> Result<()> {
     let vdso = match machine::pin(&[cpu]).and_then(|()| attach(scope)) {
         Ok(vdso) => vdso,
-        Err(why) => return attached.send(Err(why)).context("nobody waits"),
+        Err(why) => return attached.send(Err(why)).context("no thread waits for the stepper"),
     };
-    attached.send(Ok(())).context("nobody waits")?;
-    // For each thread whether it is in the vDSO.
+    attached.send(Ok(())).context("no thread waits for the stepper")?;
+    // Whether each thread is in the vDSO.
     let mut inside: HashMap<Pid, bool> = HashMap::new();
     let mut slow = (clock == Clock::Slow).then(SlowClock::default);
     let flags = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
     loop {
         let (pid, signal) = match waitpid(None, Some(flags)) {
-            // A step, since nothing else here raises this signal.
+            // The end of a step: nothing else here raises this signal.
             Ok(WaitStatus::Stopped(pid, Signal::SIGTRAP)) => {
                 if let Ok(next) = Next::next_stop(pid) {
                     let was = inside.entry(pid).or_default();
                     let entered = !*was && vdso.contains(&next.at);
                     *was = lock(counted).step(&next, &vdso, *was);
                     if let Some(slow) = slow.as_mut().filter(|_| entered) {
-                        // It is back where it read the clock, before the next instruction.
-                        slow.answer(pid).context("a clock cannot be read in its place")?;
+                        // The thread is back at the instruction after its call of the vDSO.
+                        slow.answer(pid).context("cannot write a slow clock reading")?;
                         *was = lock(counted).step(&Next::next_stop(pid)?, &vdso, true);
                     }
                 }
                 (pid, None)
             }
             Ok(WaitStatus::Stopped(pid, signal)) => (pid, Some(signal)),
-            // It was attached to, or has started another.
+            // A thread was attached to, or has started another one.
             Ok(WaitStatus::PtraceEvent(pid, ..)) => (pid, None),
             Ok(_) | Err(Errno::EINTR) => continue,
-            // All have ended.
+            // All threads have ended.
             Err(Errno::ECHILD) => return Ok(()),
             Err(error) => return Err(error).context("cannot wait for a step"),
         };
         match ptrace::step(pid, signal) {
-            // It was killed meanwhile.
+            // ESRCH: the thread was killed meanwhile.
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(error) => bail!("cannot step: {error}"),
         }
     }
 }
 
-/// Attaches to all threads, and says where the vDSO is.
+/// Attaches to all threads, and returns the addresses of the vDSO.
 fn attach(scope: Scope) -> Result<Range<u64>> {
     let maps = Process::new(scope.process())?.maps().context("cannot see its memory map")?;
     let vdso = maps.into_iter().find(|map| map.pathname == MMapPath::Vdso);
@@ -288,18 +289,18 @@ fn attach(scope: Scope) -> Result<Range<u64>> {
         let found = scope.threads().into_iter().map(|task| Pid::from_raw(task.tid));
         let new: Vec<_> = found.filter(|tid| !known.contains(tid)).collect();
         if new.is_empty() {
-            ensure!(!known.is_empty(), "there is nobody to count");
+            ensure!(!known.is_empty(), "there is no thread to count");
             return Ok(vdso.map_or(0..0, |map| map.address.0..map.address.1));
         }
         for tid in new {
             match ptrace::seize(tid, options) {
                 Ok(()) => ptrace::interrupt(tid).context("cannot stop a thread")?,
-                // One that was started by one that we are attached to already, or that has ended.
+                // A traced thread has started this one, so it is traced already. ESRCH: it has ended.
                 Err(Errno::EPERM) if is_traced(tid) => {}
                 Err(Errno::ESRCH) => {}
                 Err(error) => bail!(
-                    "instructions cannot be counted: ptrace: {error}: let processes of this user \
-                     be traced (kernel.yama.ptrace_scope, CAP_SYS_PTRACE of a container)"
+                    "cannot count instructions: ptrace: {error}; allow tracing for this user \
+                     (kernel.yama.ptrace_scope, or CAP_SYS_PTRACE in a container)"
                 ),
             }
             known.push(tid);
@@ -309,7 +310,7 @@ fn attach(scope: Scope) -> Result<Range<u64>> {
 
 fn is_traced(tid: Pid) -> bool {
     let own = i32::try_from(std::process::id()).expect("process ids fit");
-    // The tracer is a thread of this process; its number is that of the thread.
+    // `TracerPid` is the id of a thread, so look for it among the threads of this process.
     let tracer = Process::new(tid.as_raw()).and_then(|process| process.status());
     tracer.is_ok_and(|status| {
         status.tracerpid != 0

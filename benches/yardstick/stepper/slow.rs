@@ -1,5 +1,5 @@
-//! A clock that hardly moves, for who is stepped: its readings are written by the stepper, in the
-//! place of the vDSO.
+//! A clock that hardly moves, for a stepped thread: the stepper writes its readings in place of the
+//! vDSO.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,25 +9,26 @@ use nix::sys::ptrace;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
-/// About what a turn of a fast loop takes.
+/// About the time that a turn of a fast loop takes.
 pub(super) const TICK_NS: i64 = 1_000;
 
 const NS_PER_S: i64 = 1_000_000_000;
 
-/// What it shows.
+/// The last reading of each slow clock.
 #[derive(Default)]
 pub(super) struct SlowClock {
-    /// Of each clock by its number, in nanoseconds.
+    /// In nanoseconds, by the clock's number.
     shown: HashMap<u64, i64>,
 }
 
 impl SlowClock {
-    /// Answers in the place of the vDSO to a thread that is about to enter it: `clock_gettime`, which
-    /// is all that anybody calls there whose clock is slow.
+    /// Answers a thread that is about to enter the vDSO, in place of it. The call must be
+    /// `clock_gettime`, the only one that a thread with a slow clock makes there.
     pub(super) fn answer(&mut self, pid: Pid) -> Result<()> {
         let call = VdsoCall::entered(pid)?;
         let clock = i32::try_from(call.clock).ok().filter(|clock| (0..16).contains(clock));
-        let clock = ClockId::from_raw(clock.context("it entered the vDSO for something else")?);
+        let clock =
+            ClockId::from_raw(clock.context("the call into the vDSO was not clock_gettime")?);
         let shown = match self.shown.entry(call.clock) {
             Entry::Occupied(mut shown) => {
                 *shown.get_mut() += TICK_NS;

@@ -26,7 +26,7 @@ struct Tally {
 }
 
 impl Steps {
-    /// Of a staircase; `model` is what their histograms are like.
+    /// The steps of a staircase, with copies of `model` as histograms; `None` for other arrivals.
     pub(super) fn for_arrivals(arrivals: &Arrivals, model: &Histogram<u64>) -> Option<Self> {
         let Arrivals::Staircase { rates_per_s, step, .. } = arrivals else { return None };
         let tally = |rate: &f64| Tally {
@@ -40,8 +40,8 @@ impl Steps {
         Some(Self { length: *step, tallies: rates_per_s.iter().map(tally).collect() })
     }
 
-    /// The step of a request that was due so long after the measurement began. The last one goes
-    /// on to the end.
+    /// The step of a request that was due this long after the measurement began. The last step lasts to
+    /// the end.
     fn at(&mut self, since_begin: u64) -> &mut Tally {
         let last = self.tallies.len() - 1;
         let at = since_begin / to_ns(self.length).max(1);
@@ -64,12 +64,12 @@ impl Steps {
         self.at(since_begin).latency.saturating_record(latency);
     }
 
-    /// It had not ended when the drain did.
+    /// A request had no reply when the drain ended.
     pub(super) fn open(&mut self, since_begin: u64, age: u64) {
         self.at(since_begin).censored_ages.saturating_record(age);
     }
 
-    /// So many were due then and never sent.
+    /// This many requests were due then and never sent.
     pub(super) fn never_sent(&mut self, since_begin: u64, age: u64, requests: u64) {
         let tally = self.at(since_begin);
         tally.offered += requests;
@@ -89,7 +89,7 @@ impl Steps {
         }
     }
 
-    /// Those of a measurement that lasted `measure`, which may have been cut short.
+    /// The steps of a measurement that lasted `measure`; it may have been cut short.
     pub(super) fn finish(self, measure: Duration) -> Vec<Step> {
         let (mut start, count) = (Duration::ZERO, self.tallies.len());
         let mut steps = Vec::with_capacity(count);

@@ -5,7 +5,7 @@ fn load() -> Load {
     crate::truth::load(10, Arrivals::Constant { rate_per_s: 1_000.0 })
 }
 
-/// What a thread has that served three billion requests in 1 ms and one in 40 ms.
+/// The recorder of a thread with three billion latencies of 1 ms and one of 40 ms.
 fn billions(load: &Load) -> Recorder {
     const N: u64 = 3_000_000_000;
     let mut recorder = Recorder::new(load);

@@ -7,24 +7,24 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) stream: TcpStream,
-    /// As each of its messages begins.
+    /// The beginning of each of its messages.
     pub(super) name: Vec<u8>,
-    /// Of a line, what has come.
+    /// The received part of a line.
     pub(super) part: Vec<u8>,
-    /// Members that it was told of when they came, itself among them.
+    /// Notices of joining members that it has received, its own included.
     pub(super) told_of: usize,
-    /// Messages that it has heard.
+    /// Messages that it has received.
     pub(super) heard: usize,
-    /// What the kernel had no room for.
+    /// Bytes that the kernel had no room for.
     unsent: Vec<u8>,
 }
 
-/// What came of listening.
+/// The result of a read.
 #[derive(Debug)]
 pub(super) enum Heard {
-    /// Nothing is there.
+    /// There is nothing to read.
     Nothing,
-    /// So many bytes are in the buffer.
+    /// This many bytes are in the buffer.
     Bytes(usize),
     /// The connection has ended.
     TheEnd,
@@ -39,13 +39,14 @@ impl Member {
         Ok(Self { stream, name, part: Vec::new(), told_of: 0, heard: 0, unsent: Vec::new() })
     }
 
-    /// Says this now, or as soon as there is room.
+    /// Sends this now, or as soon as there is room.
     pub(super) fn say(&mut self, line: &[u8]) {
         self.unsent.extend_from_slice(line);
         self.say_rest();
     }
 
-    /// Says what had no room, as far as there is some. That the connection has ended is heard.
+    /// Sends as much of the unsent bytes as there is room for. If the connection has ended, the next read
+    /// finds out.
     pub(super) fn say_rest(&mut self) {
         if !self.unsent.is_empty()
             && let Ok(n) = self.stream.write(&self.unsent)
@@ -58,7 +59,7 @@ impl Member {
         !self.unsent.is_empty()
     }
 
-    /// Reads what has come.
+    /// Reads what has arrived.
     pub(super) fn hear(&mut self, buffer: &mut [u8]) -> Heard {
         match self.stream.read(buffer) {
             Ok(0) => Heard::TheEnd,

@@ -11,7 +11,7 @@ use crate::clock::to_ns;
 use crate::{LoadError, Phase};
 
 impl Room {
-    /// Loads, and says when a phase begins.
+    /// Makes the load, and reports when a phase begins.
     pub(super) fn talk(
         &mut self,
         load: &RoomLoad,
@@ -23,7 +23,7 @@ impl Room {
         let end = begin + to_ns(load.measure);
         self.measured = Some(begin..end);
         let (mut next, mut measures, mut used) = (0_u64, false, Duration::ZERO);
-        // Who is told is there for as long as this is.
+        // The receiver lives at least as long as this function runs.
         let tell = |phase| {
             let _ = phases.send(phase);
         };

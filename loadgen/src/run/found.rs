@@ -9,11 +9,11 @@ use crate::worker::misbehaving::BesideFound;
 use crate::worker::{Found, together};
 use crate::{Address, Engine, Load};
 
-/// What all threads found, as if they were one.
+/// The results of all threads, merged.
 struct All {
     recorder: Recorder,
     cost: Cost,
-    /// Right replies within the measurement, of each connection.
+    /// Correct replies within the measurement, of each connection.
     ok: Vec<u64>,
     completed: u64,
     sessions: Option<SessionTally>,
@@ -77,7 +77,7 @@ pub(crate) fn outcome(
         engine,
         address,
         phases: timeline.phases,
-        // Who is still open then would have been waited for; if nobody is, nothing is lost.
+        // A shorter drain lost nothing if no request was open at its end.
         interrupted: timeline.interrupted
             || timeline.drain_cut && census.unfinished + census.never_sent > 0,
         census,

@@ -13,33 +13,33 @@ use crate::outcome::Phases;
 use crate::worker::Shared;
 use crate::{ConnectFailure, Load, Moment, Phase, Progress, StartAt};
 
-/// Between two calls with [`Moment::Tick`], and between two looks at `stop`.
+/// The time between two calls with [`Moment::Tick`], and between two looks at `stop`.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Between two looks at whether a number of requests is over.
+/// The time between two looks at whether a fixed number of requests has been answered.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// Between two looks at whether a start is agreed on.
+/// The time between two looks at whether a start is agreed on.
 const AGREEMENT_LOOK: Duration = Duration::from_millis(5);
 
-/// No tick comes this shortly before a phase ends, since the call might make the next one late.
+/// No tick comes this shortly before a phase ends, because it might delay the call for the next phase.
 const TICK_MARGIN_NS: u64 = 10_000_000;
 
 /// How long threads have to wake up before the load begins, so that they begin together.
 const LEAD_NS: u64 = 2_000_000;
 
-/// The longest drain of a run that was interrupted: somebody is waiting.
+/// The longest drain of an interrupted run, because the user is waiting.
 const INTERRUPTED_DRAIN_MAX: Duration = Duration::from_millis(500);
 
-/// How the phases went.
+/// The course of the phases.
 #[derive(Default)]
 pub(crate) struct Timeline {
     pub(crate) phases: Phases,
     pub(crate) interrupted: bool,
-    /// Somebody did not wait for the end of the drain.
+    /// The drain was cut short.
     pub(crate) drain_cut: bool,
     pub(crate) unreachable: bool,
-    /// Greetings are expected, and nobody heard anything.
+    /// Greetings are expected, but nothing arrived on any connection.
     pub(crate) silent: bool,
     /// Why the load did not begin although there were connections.
     pub(crate) no_start: Option<NoStart>,
@@ -48,11 +48,11 @@ pub(crate) struct Timeline {
 /// Why a load does not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoStart {
-    /// It should have begun before all connections were open.
+    /// The start time passed before all connections were open.
     TooLate,
-    /// Those who had a say in it called it off.
+    /// The agreement was to cancel it.
     CalledOff,
-    /// Somebody ended the wait for it.
+    /// The run was stopped while waiting for the start.
     Interrupted,
 }
 
@@ -161,7 +161,7 @@ impl Stage<'_, '_> {
         (self.watch)(Moment::Tick(Progress { phase: self.phase, elapsed, done, refusal, live }));
     }
 
-    /// Whether a thread has ended although it had more to do: it failed.
+    /// Whether a thread has ended early, which means that it failed.
     fn has_lost_a_thread(&self) -> bool {
         self.threads.iter().any(ScopedJoinHandle::is_finished)
     }
@@ -186,7 +186,7 @@ impl Stage<'_, '_> {
         open
     }
 
-    /// Waits until the measurement ends. Returns when that is, on the clock; `None` when the run is stopped or a
+    /// Waits until the measurement ends. Returns when that is, on the clock, or `None` if the run is stopped or a
     /// thread has failed.
     fn wait_for_the_end(&mut self, end: u64) -> Option<u64> {
         if self.load.requests.is_none() {
@@ -200,20 +200,20 @@ impl Stage<'_, '_> {
         if !are_through() {
             return Some(end);
         }
-        // It lasts as long as the replies took, and not as long as it took to see that.
+        // The measurement ends with the last reply, not when this thread notices it.
         let end = shared.last_reply.load(Ordering::Relaxed) + 1;
         shared.drain_end.store(end.saturating_add(to_ns(self.load.drain)), Ordering::Relaxed);
         shared.end.store(end, Ordering::Relaxed);
         Some(end)
     }
 
-    /// Waits until an instant of the clock. Returns whether it was reached: not when the run is
-    /// stopped or a thread has failed.
+    /// Waits until an instant of the clock. Returns whether it was reached: not if the run is stopped or
+    /// a thread has failed.
     fn wait_until(&mut self, at: u64) -> bool {
         self.wait(at, TICK, &|| false)
     }
 
-    /// The same, or until `is_over`, which is asked each `look` at the latest.
+    /// The same, or until `is_over`, which is called at least once every `look`.
     fn wait(&mut self, at: u64, look: Duration, is_over: &dyn Fn() -> bool) -> bool {
         let mut tick_at = Instant::now() + TICK;
         loop {
@@ -244,7 +244,7 @@ impl Stage<'_, '_> {
         now
     }
 
-    /// Waits until the last thread has ended. Returns whether they were hurried.
+    /// Waits until the last thread has ended. Returns whether `stop` cut their drain short.
     fn see_the_threads_off(&mut self, readies: &Receiver<usize>) -> bool {
         let mut hurried = false;
         loop {
@@ -261,7 +261,7 @@ impl Stage<'_, '_> {
     }
 }
 
-/// The time of day, which other machines have too.
+/// The time of day, a clock that other machines share.
 fn since_the_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

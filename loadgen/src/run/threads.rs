@@ -15,17 +15,17 @@ use crate::worker::misbehaving::{Beside, BesideFound};
 use crate::worker::{Found, Shared, Worker};
 use crate::{Arrivals, Engine, Load, LoadError};
 
-/// What the threads are told when all have connected.
+/// The order to the threads when all have connected.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Start {
     /// Begin at this instant of the clock.
     At(u64),
-    /// There is nothing to do.
+    /// End without a load.
     Never,
 }
 
-/// Lets the threads go, at the latest when it is dropped: if the calling thread panics in the
-/// caller's `watch`, the scope still waits for all threads, and they must not wait for it.
+/// Releases the threads, at the latest when it is dropped. If the calling thread panics in the caller's
+/// `watch`, the scope still waits for all threads, and they must not wait for it.
 pub(super) struct Release<'a> {
     pub(super) shared: &'a Shared,
     pub(super) start: &'a OnceLock<Start>,
@@ -34,7 +34,7 @@ pub(super) struct Release<'a> {
 
 impl Release<'_> {
     pub(super) fn start(&self, start: Start) {
-        // Only the first one counts, which is what a drop after the run relies on.
+        // Only the first order counts; a drop after the run relies on that.
         let _ = self.start.set(start);
         self.threads.iter().for_each(Thread::unpark);
     }
@@ -53,7 +53,8 @@ impl Drop for Release<'_> {
 /// A thread of load, and how it ended.
 pub(super) type Handle<'scope> = ScopedJoinHandle<'scope, Result<Found, LoadError>>;
 
-/// Starts the threads of load. Each says how many connections it has opened, and waits to be let go.
+/// Starts the threads of the load. Each reports how many connections it has opened, and waits to be
+/// released.
 pub(super) fn start_all<'scope>(
     scope: &'scope Scope<'scope, '_>,
     (load, engine): (&'scope Load, Engine),
@@ -77,8 +78,8 @@ fn not_started(source: io::Error) -> LoadError {
     LoadError::System { what: "cannot start a thread", source }
 }
 
-/// One thread from its first to its last moment. Its sender is dropped when it ends, however it
-/// ends, which is how the calling thread learns of it.
+/// The whole life of a thread. Its sender is dropped when it ends in any way, which tells the calling
+/// thread.
 fn work(
     (load, engine): (&Load, Engine),
     shared: &Shared,
@@ -113,7 +114,7 @@ fn live<W: Wire>(
     ready: &Sender<usize>,
 ) -> Result<Found, LoadError> {
     let open = worker.connect()?;
-    // Nobody listens any more when another thread has failed.
+    // This fails if the receiver is gone because another thread has failed.
     let _ = ready.send(open);
     loop {
         match start.get() {
@@ -137,7 +138,7 @@ pub(super) fn beside<'scope>(
     let beside = Beside::open(load, shared);
     let cpu = load.cpus.get(load.threads % load.cpus.len().max(1)).copied();
     let thread = thread::Builder::new().name("load-beside".into()).spawn_scoped(scope, move || {
-        // Where it runs does not matter but for who is disturbed, and the others say if it cannot.
+        // Without its CPU this thread only disturbs others; if pinning fails, the load's threads report it.
         let _ = cpu.map(pin);
         beside.run()
     });
@@ -155,7 +156,7 @@ fn pin(cpu: usize) -> Result<(), LoadError> {
     sched_setaffinity(None, &set).map_err(refused)
 }
 
-/// What every thread found, or why one of them failed.
+/// The results of all threads, or the error of one that failed.
 pub(super) fn join(threads: Vec<Handle<'_>>) -> Result<Vec<Found>, LoadError> {
     let ended: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
     ended.into_iter().map(|end| end.unwrap_or_else(|panic| Err(panicked(panic)))).collect()

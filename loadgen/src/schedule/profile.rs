@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use crate::clock::to_ns;
 
-/// One request, in millionths a second times nanoseconds: what integrals are counted in.
+/// One request in the unit of integrals: millionths of a request per second, times nanoseconds.
 pub(super) const ONE_REQUEST: u128 = 1_000_000_000_000_000;
 
-/// The longest piece. Far beyond any load, and its square with a rate fits the arithmetic.
+/// The longest piece: far longer than any load, and short enough for 128-bit arithmetic.
 const PIECE_NS_MAX: u64 = 1 << 62;
 
-/// The rate over time. The last piece goes on for ever.
+/// The rate over time. The last piece never ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Profile {
     pieces: Vec<Piece>,
@@ -33,8 +33,8 @@ struct Piece {
 }
 
 impl Profile {
-    /// One after another: a length, and the rates at its ends. After the last one its last rate
-    /// goes on. Pieces without a length are left out.
+    /// A profile of successive pieces, each with a length and the rates at its ends. After the last one,
+    /// its last rate goes on. Pieces of length zero are left out.
     pub(super) fn new(pieces: impl IntoIterator<Item = (Duration, u64, u64)>) -> Self {
         let (mut start_ns, mut before, mut last) = (0_u64, 0, 1);
         let mut laid = Vec::new();
@@ -52,8 +52,7 @@ impl Profile {
         Self { pieces: laid }
     }
 
-    /// The first nanosecond at which the integral has reached `target`; `None` when that leaves
-    /// 64 bits.
+    /// The first nanosecond at which the integral has reached `target`; `None` if that exceeds 64 bits.
     pub(super) fn reaches(&self, target: u128) -> Option<u64> {
         let after = self.pieces.partition_point(|piece| piece.before < target);
         let piece = self.pieces[after.saturating_sub(1)];
@@ -82,8 +81,9 @@ impl Piece {
             return u64::try_from(target.div_ceil(u128::from(self.from))).ok();
         }
         let mut high = self.guess(target);
-        // Around a guess that is a few nanoseconds off at most, so that rounding in it is no
-        // rounding in the schedule: first one that has reached it, then one that has not.
+        // The guess is off by a few nanoseconds at most. Find the exact nanosecond around it, so that
+        // its rounding does not affect the schedule: first a point that has reached the target, then
+        // one that has not.
         let mut step = 1;
         while high < self.length_ns && self.integral(high) < target {
             high = high.saturating_add(step).min(self.length_ns);
@@ -105,8 +105,8 @@ impl Piece {
         Some(high)
     }
 
-    /// About when: the root of (to - from) t² / 2 length + from t = target, in the form that
-    /// loses no digits when the rates are alike.
+    /// An estimate: the root of (to - from) t² / 2 length + from t = target, in the form that loses no
+    /// digits if the rates are similar.
     #[expect(clippy::cast_possible_truncation, reason = "clamped to the piece, and a guess")]
     fn guess(&self, target: u128) -> u64 {
         let (from, to, target) = (self.from as f64, self.to as f64, target as f64);

@@ -87,7 +87,7 @@ fn the_least_and_the_largest_draw_are_gaps() {
     assert_eq!(exponential_ns(0, 1e12), rounded(53.0 * 2.0_f64.ln() * 1e12));
 }
 
-/// So many shards make the first requests of a schedule once each, in order.
+/// Asserts that `n` shards together make each of the first requests of a schedule once, in order.
 pub(super) fn shards_are_the_whole(schedule: &Schedule, n: u64) {
     const PER_SHARD: usize = 50;
     let mut union: Vec<Arrival> =
@@ -102,7 +102,7 @@ pub(super) fn shards_are_the_whole(schedule: &Schedule, n: u64) {
 #[test]
 fn what_is_left_is_counted_without_going_through_it() {
     let s = 1_000_000_000;
-    // The rate of the issue: ten thousand million requests, of which none was taken.
+    // Ten billion requests, of which none was taken.
     let all = constant(1e9).all();
     assert_eq!(all.left_before(10 * s), 10 * s);
     assert_eq!(constant(1e9).shard(2, 3).left_before(10 * s), 3_333_333_333);

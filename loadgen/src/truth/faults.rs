@@ -12,13 +12,13 @@ use crate::{Arrivals, Load};
 
 const WORK_NS: u64 = 2 * MS + 1;
 
-/// Runs a load against a server that has a fate of its own for some requests, each of which is
-/// counted under that name and has no latency.
+/// Runs a load against a server that fails some requests. Each of them has to be counted under its name,
+/// without a latency.
 fn fails(load: &Load, fate: fn(u64) -> Fate, name: fn(u64) -> Option<&'static str>) {
     let laws = || Laws { fate: Box::new(fate), ..Laws::fixed(WORK_NS) };
     let mut outcome = run(load, &laws, Costs::default());
-    // Whether a connection that is closed had a reply before depends on who was sent on which, and
-    // that is no law of the server's.
+    // Whether a closed connection had a reply before depends on the connection of each request, which
+    // the server's laws do not determine.
     let early = outcome.census.errors.remove("closed_early").unwrap_or(0);
     assert!(early > 0, "most had a reply");
     *outcome.census.errors.entry("closed").or_default() += early;
@@ -50,7 +50,7 @@ fn fails(load: &Load, fate: fn(u64) -> Fate, name: fn(u64) -> Option<&'static st
 
 #[test]
 fn every_failure_is_counted_under_its_name_and_has_no_latency() {
-    // Connections enough for those that are closed and wait to be opened again.
+    // Enough connections, although some are closed and wait to be opened again.
     let load = load(800, poisson(2_000.0));
     fails(
         &load,
@@ -121,7 +121,7 @@ fn a_server_that_never_answers_leaves_all_that_was_sent_unfinished() {
     assert_eq!((outcome.census.offered, outcome.census.unfinished), (30, 30));
     let age = 7_000_000_111;
     assert_equal("ages", &outcome.censored_ages, vec![age; 30]);
-    // All it ever sent was sent in the warm-up, and was in flight when the measurement began.
+    // All requests were sent in the warm-up, and were in flight when the measurement began.
     let outcome = run(&closed, &laws, Costs::default());
     assert_eq!((outcome.census.offered, outcome.census.unfinished), (30, 30));
     assert_eq!(outcome.census.sent, 30);
@@ -154,7 +154,7 @@ fn connects_that_are_refused_are_counted_and_tried_again() {
         assert_equal("connect", &outcome.latency.connect, vec![3 * MS; 45]);
         assert!(connections.connect_failures > 45 * 2 + 5 * 10, "{connections:?}");
         assert_eq!(outcome.connect_errors, [("refused", connections.connect_failures)].into());
-        // Within the second that connecting may take here, each 100 ms for one in ten.
+        // One connection in ten is tried every 100 ms, within the second that connecting may take here.
         let before = outcome.connect_errors_before["refused"];
         assert!((45 * 2 + 5 * 8..=45 * 2 + 5 * 12).contains(&before), "{before}");
         let work = |_, _| WORK_NS;

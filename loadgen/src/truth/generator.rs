@@ -1,4 +1,4 @@
-//! A generator that takes time itself: how much of that it reports as its own lateness.
+//! A generator that itself takes time: the lateness that it has to report as its own.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use super::{MS, START, assert_equal, due, load, poisson, run};
 use crate::wire::virtual_time::{Costs, Fate, Laws};
 use crate::{Arrivals, Load};
 
-/// Answers nothing, so that nothing but the schedule wakes the generator.
+/// A server that answers nothing, so that only the schedule wakes the generator.
 fn silent() -> Laws {
     Laws { fate: Box::new(|_| Fate::Silence), ..Laws::fixed(1) }
 }
 
-/// A tenth of a second in which nothing else has to be looked after.
+/// A load of a tenth of a second, in which the generator never checks for timeouts.
 fn short(rate_per_s: f64) -> Load {
     Load {
         warmup: Duration::ZERO,
@@ -43,7 +43,7 @@ fn a_slow_write_makes_the_next_request_late() {
 fn a_generator_that_oversleeps_says_so() {
     let (load, wait_ns) = (short(20_000.0), 80_001);
     let outcome = run(&load, &silent, Costs { wait_ns, ..Costs::default() });
-    // It wakes late for a request, and sends with it all that became due meanwhile.
+    // The generator wakes late for a request, and also sends all that became due meanwhile.
     let (mut awake, mut late) = (START, Vec::new());
     for (_, due) in due(&load) {
         awake = if due > awake { due + wait_ns } else { awake };
@@ -60,7 +60,7 @@ fn lateness_is_in_the_response_time_and_not_in_the_service_time() {
     let outcome = run(&load, &|| Laws::fixed(10 * MS), costs);
     let latency = &outcome.latency;
     assert!(outcome.census.ok == outcome.census.offered && outcome.census.ok > 50);
-    // A reply is seen by the wait that it ends, or by one that is under way when it comes.
+    // A reply is noticed by the wait that it ends, or by a wait that is under way when it arrives.
     assert!(latency.service.min() >= latency.service.lowest_equivalent(10 * MS));
     assert!(latency.service.max() <= 10 * MS + 2 * 80_001 + 10_000);
     let response = latency.response.as_ref().unwrap();

@@ -38,29 +38,29 @@ pub(super) const S: u64 = 1_000_000_000;
 const QUANTILES: [f64; 13] =
     [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999, 1.0];
 
-/// What is so.
+/// The correct figures.
 #[derive(Debug, Default)]
 pub(super) struct Truth {
     pub(super) census: Census,
-    /// Right replies that arrived within the measurement.
+    /// Correct replies that arrived within the measurement.
     pub(super) completed: u64,
     pub(super) response: Vec<u64>,
     pub(super) service: Vec<u64>,
     pub(super) conn_wait: Vec<u64>,
     pub(super) sched_lag: Vec<u64>,
     pub(super) censored: Vec<u64>,
-    /// When the requests that have a latency belong to the measurement, since it began.
+    /// For the requests that have a latency, the time that decides their piece, since the measurement began.
     pub(super) belong_at: Vec<u64>,
 }
 
 impl Truth {
-    /// A request of the measurement failed in this way.
+    /// Counts a request of the measurement that failed in this way.
     pub(super) fn failed(&mut self, name: &'static str) {
         *self.census.errors.entry(name).or_default() += 1;
     }
 }
 
-/// A load of one thread over many connections, in open loop if there is a rate.
+/// A load of one thread over these connections.
 pub(crate) fn load(connections: usize, arrivals: Arrivals) -> Load {
     let echo = Request::Echo { bytes: 32 };
     Load {
@@ -82,14 +82,14 @@ pub(super) fn poisson(rate_per_s: f64) -> Arrivals {
     Arrivals::Poisson { rate_per_s, seed: 42 }
 }
 
-/// When the measurement begins, when it ends, and when the drain does.
+/// When the measurement begins, when it ends, and when the drain ends.
 pub(super) fn edges(load: &Load) -> (u64, u64, u64) {
     let begin = START + to_ns(load.warmup);
     let end = begin + to_ns(load.measure);
     (begin, end, end + to_ns(load.drain))
 }
 
-/// Every request that is due before the measurement ends: its tag, and when on the clock.
+/// Every request that is due before the measurement ends: its tag, and its due time on the clock.
 pub(super) fn due(load: &Load) -> Vec<(u64, u64)> {
     let schedule = Schedule::new(&load.arrivals, load.warmup).expect("an open loop");
     let end = edges(load).1;
@@ -97,7 +97,7 @@ pub(super) fn due(load: &Load) -> Vec<(u64, u64)> {
     all.take_while(|(_, due)| *due < end).collect()
 }
 
-/// The laws of a server that the oracle knows, with the work as a function that every thread's own can have.
+/// The laws of the oracle's server; `work` is a plain function, so that every thread can have its own copy.
 fn laws_of(server: &oracle::OracleServer<'_>, work: fn(u64, u64) -> u64) -> Laws {
     Laws {
         work: Box::new(work),
@@ -137,7 +137,7 @@ pub(super) fn run(load: &Load, laws: &dyn Fn() -> Laws, costs: Costs) -> Outcome
     outcome
 }
 
-/// Asserts that the generator found out the truth.
+/// Asserts that the generator's report is the truth.
 pub(super) fn assert_told(outcome: &Outcome, truth: Truth) {
     assert_eq!(outcome.census, truth.census);
     assert_eq!(outcome.completed, truth.completed, "replies within the measurement");
@@ -161,8 +161,8 @@ pub(super) fn assert_told(outcome: &Outcome, truth: Truth) {
     }
 }
 
-/// Asserts that a histogram has exactly these values, each in a bucket around it and no bucket
-/// wider than a thousandth, and so that each quantile is the right one's bucket.
+/// Asserts that a histogram has exactly these values, each within its bucket and no bucket wider than a
+/// thousandth, and that each quantile is in the bucket of the exact one.
 pub(super) fn assert_equal(what: &str, reported: &Histogram<u64>, mut exact: Vec<u64>) {
     exact.sort_unstable();
     assert_eq!(reported.len(), exact.len() as u64, "samples of {what}");

@@ -11,7 +11,7 @@ use super::{QUANTILES, constant, edges, laws_of, load, poisson, run};
 use crate::wire::virtual_time::{Costs, Laws};
 use crate::{Arrivals, Load, Outcome};
 
-/// Works this long on most requests, and for 50 ms on each hundredth.
+/// Works for 1 ms on most requests, and for 50 ms on every hundredth.
 fn bimodal(tag: u64, _: u64) -> u64 {
     if tag % 100 == 99 { 50 * MS + 3 } else { MS + 1 }
 }
@@ -21,7 +21,7 @@ fn ramp(_: u64, arrived: u64) -> u64 {
     MS + (arrived - START) * 9 / 5_000
 }
 
-/// Runs it, asserts that it tells the truth, and returns both.
+/// Runs a load, asserts that its report is the truth, and returns both.
 fn told(load: &Load, work: fn(u64, u64) -> u64, server: &OracleServer<'_>) -> (Outcome, Truth) {
     let outcome = run(load, &|| laws_of(server, work), Costs::default());
     let all = oracle::open_loop(load, server);
@@ -55,7 +55,7 @@ fn a_stall_is_felt_by_all_that_were_due_in_it() {
         let work = |_, _| 200_001;
         let server = OracleServer { stall: Some((S, 100 * MS)), ..OracleServer::new(&work) };
         let (outcome, truth) = told(&load(400, arrivals), work, &server);
-        // A twentieth was due in the first half of a stall and waited for more than the other.
+        // A twentieth was due in the first half of a stall and waited for longer than its second half.
         let response = outcome.latency.response.unwrap();
         let slow = response.count_between(50 * MS, S) as f64 / response.len() as f64;
         assert!((slow - 0.05).abs() < 0.01, "{slow}");
@@ -88,7 +88,7 @@ fn a_ramp_of_latencies_is_in_the_series_and_in_the_quantiles() {
 
 #[test]
 fn few_connections_make_requests_wait_for_one() {
-    // Three connections can carry 1,500 requests a second, and are asked for 1,200.
+    // Three connections can carry 1,500 requests per second, and the load is 1,200.
     let work = |tag, _| MS + (tag % 7) * 333_333;
     let (_, truth) = told(&load(3, poisson(1_200.0)), work, &OracleServer::new(&work));
     let waited = truth.conn_wait.iter().filter(|wait| **wait > 0).count();
@@ -97,7 +97,7 @@ fn few_connections_make_requests_wait_for_one() {
 
 #[test]
 fn a_queue_in_the_server_is_service_time() {
-    // Two at a time can do 2,000 a second.
+    // Two at a time can do 2,000 per second.
     let work = |_, _| MS + 1;
     let server = OracleServer { at_a_time: 2, ..OracleServer::new(&work) };
     let (_, truth) = told(&load(500, poisson(1_800.0)), work, &server);
@@ -105,7 +105,7 @@ fn a_queue_in_the_server_is_service_time() {
     assert!(truth.conn_wait.iter().all(|wait| *wait == 0));
 }
 
-/// Two at a time, 10 ms each: 200 a second are done of the 300 that are asked for.
+/// For a server that works on two at a time for 10 ms each: it does 200 of 300 requests per second.
 fn overloaded(connections: usize) -> Load {
     Load { drain: Duration::from_nanos(500_000_111), ..load(connections, poisson(300.0)) }
 }
@@ -120,7 +120,7 @@ fn overload_leaves_requests_unfinished_and_never_sent_with_their_ages() {
         assert_eq!(truth.census.unfinished > 0, unfinished);
         assert_eq!(truth.census.never_sent > 0, never_sent);
 
-        // What is reported with ">=" is not more than what waiting for the end would have shown.
+        // A lower bound is not above the value that a wait for all replies would have shown.
         let (begin, ..) = edges(&load);
         let whole = oracle::open_loop(&load, &server);
         let mut whole: Vec<u64> =
@@ -148,7 +148,7 @@ fn a_reply_in_the_drain_counts_with_its_whole_latency() {
 
 #[test]
 fn threads_add_up_to_the_load_of_one() {
-    // The series is compared for 1 thread; here all of them, also with threads that are uneven.
+    // Several threads, also with an unequal number of connections, report the same as one.
     let one = run(&load(300, poisson(3_000.0)), &fixed_bimodal, Costs::default());
     for threads in [1, 2, 3, 7] {
         let load = Load { threads, ..load(300, poisson(3_000.0)) };
@@ -194,7 +194,7 @@ fn a_seed_makes_the_same_samples_every_time() {
 
 #[test]
 fn a_rate_that_nothing_could_send_is_counted_to_the_end_in_bounded_time() {
-    // Ten thousand million requests, of which a few thousand are sent.
+    // Ten billion requests, of which a few thousand are sent.
     let of = |arrivals| Load {
         warmup: Duration::ZERO,
         measure: Duration::from_secs(10),
@@ -218,12 +218,12 @@ fn a_rate_that_nothing_could_send_is_counted_to_the_end_in_bounded_time() {
             let census = &outcome.census;
             assert!(census.reconciles() && census.ok > 1_000, "{census:?}");
             let off = census.offered.abs_diff(offered);
-            // Of random arrivals the first millions are counted, and the rest is expected.
+            // For random arrivals, the first million are counted, and the rest is the expected number.
             assert!(off <= if random { 1_000_000 } else { 0 }, "{arrivals:?}: {census:?}");
             let ages = &outcome.censored_ages;
             assert_eq!(ages.len(), census.never_sent + census.unfinished);
-            // Half of them were due in the first five seconds, and two thirds where those are twice
-            // as fast as the rest.
+            // Half of them were due in the first five seconds; in the staircase, whose first step is
+            // twice as fast as the second, two thirds.
             let median = ages.value_at_quantile(0.5) as f64 / S as f64;
             let expected = if outcome.steps.is_empty() { 5.0 } else { 6.25 };
             assert!((median - expected).abs() < 0.02, "{median} s");

@@ -6,13 +6,13 @@ use crate::Load;
 
 /// The server as the oracle sees it.
 pub(super) struct OracleServer<'a> {
-    /// How long it works on a request, of its tag and its arrival.
+    /// How long it works on a request, by the request's tag and arrival.
     pub(super) work: &'a dyn Fn(u64, u64) -> u64,
-    /// How many it works on at a time.
+    /// How many requests it works on at a time.
     pub(super) at_a_time: usize,
-    /// It stands still for the second time at the beginning of each of the first.
+    /// A period and a duration: it stands still for the duration at the beginning of each period.
     pub(super) stall: Option<(u64, u64)>,
-    /// It closes a connection after so many replies, which is open again after this time.
+    /// It closes a connection after this many replies; the connection is open again after this time.
     pub(super) closes: Option<(u32, u64)>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> OracleServer<'a> {
     }
 }
 
-/// The fate of one request: everything is an instant of the clock.
+/// The true times of one request, as instants of the clock.
 pub(super) struct Met {
     pub(super) due: u64,
     pub(super) free_at: u64,
@@ -49,7 +49,7 @@ pub(super) struct Met {
     pub(super) done: u64,
 }
 
-/// What every request of an open loop meets, whatever the end: in the order of the schedule.
+/// The true times of every request of an open loop, in the order of the schedule, as if there were no end.
 pub(super) fn open_loop(load: &Load, server: &OracleServer<'_>) -> Vec<Met> {
     let mut connections = vec![(0_u64, 0_u32); load.connections];
     let mut working: Vec<u64> = vec![0; server.at_a_time.min(load.connections)];
@@ -73,7 +73,7 @@ pub(super) fn open_loop(load: &Load, server: &OracleServer<'_>) -> Vec<Met> {
     all
 }
 
-/// What has to be reported of requests that all get the correct reply some time.
+/// The correct report for requests that all get their correct reply at some time.
 pub(super) fn reported(load: &Load, all: &[Met]) -> Truth {
     let (begin, end, drain_end) = edges(load);
     let mut truth = Truth::default();
@@ -105,7 +105,7 @@ pub(super) fn reported(load: &Load, all: &[Met]) -> Truth {
     truth
 }
 
-/// What a closed loop has to report.
+/// The correct report for a closed loop.
 pub(super) fn closed_loop(load: &Load, server: &OracleServer<'_>) -> Truth {
     let (begin, end, drain_end) = edges(load);
     let mut working: Vec<u64> = vec![0; server.at_a_time.min(load.connections)];
@@ -117,7 +117,7 @@ pub(super) fn closed_loop(load: &Load, server: &OracleServer<'_>) -> Truth {
         *free = done;
         truth.completed += u64::from((begin..end).contains(&done));
         if done < end {
-            // Whoever has its reply first sends first.
+            // The client that gets its reply first sends first.
             let at = waiting.partition_point(|other| *other <= done);
             waiting.insert(at, done);
         }

@@ -8,11 +8,11 @@ use super::{MS, S, START, constant, laws_of, load, poisson, run};
 use crate::wire::virtual_time::{Costs, Laws};
 use crate::{Arrivals, Load, Outcome};
 
-/// The server of these tests answers within this time: quickly, but with a virtual second that does
-/// not take a real one.
+/// The work of the server of these tests: short, but long enough that a virtual second does not take a
+/// real one.
 const WORK_NS: u64 = 1_000_001;
 
-/// Stopped from so long after the beginning of the load for so long.
+/// Runs a load whose generator is stopped, from `after` the beginning of the load, for `length`.
 fn stopped(load: &Load, (after, length): (u64, u64), laws: &dyn Fn() -> Laws) -> Outcome {
     let stopped = Some((START + after, START + after + length));
     run(load, laws, Costs { stopped, ..Costs::default() })
@@ -33,7 +33,8 @@ fn a_stop_of_two_seconds_is_the_generators_and_not_a_wait_for_connections() {
         let outcome = stopped(&load, (S, 2 * S), &quick);
         let p90 = |h: &crate::Histogram<u64>| h.value_at_quantile(0.9) / MS;
         assert_eq!(p90(&outcome.latency.conn_wait), 0);
-        // Two seconds of five: of ten requests, four were due in them, and one in their first quarter.
+        // The stop takes two seconds of five: of ten requests, four were due in it, one of them in its
+        // first quarter.
         let lag = p90(&outcome.latency.sched_lag);
         assert!((1_400..1_700).contains(&lag), "{lag} ms");
         let still = &outcome.standstill;
@@ -49,7 +50,7 @@ fn a_stop_of_two_seconds_is_the_generators_and_not_a_wait_for_connections() {
 
 #[test]
 fn what_waited_for_a_connection_before_a_stop_did_so() {
-    // One connection, 90 % busy: much waits for it, with the stop and without.
+    // One connection that is 90 % busy: many requests wait for it, with the stop and without.
     let laws = || Laws::fixed(9 * MS + 1);
     let load = Load { measure: Duration::from_secs(20), ..load(1, poisson(100.0)) };
     let without = stopped(&load, (1_000 * S, 1), &laws);
@@ -57,7 +58,8 @@ fn what_waited_for_a_connection_before_a_stop_did_so() {
     let mean = |outcome: &Outcome| outcome.latency.conn_wait.mean() / MS as f64;
     assert_eq!(without.standstill.gaps, 0);
     assert!(mean(&without) > 20.0, "{}", mean(&without));
-    // Its queue of twenty takes seconds to go. What was due in the stop is charged to the generator.
+    // The queue of twenty takes seconds to drain. Requests that were due in the stop are charged to the
+    // generator.
     assert!(mean(&with) > mean(&without) / 2.0, "{}", mean(&with));
     assert!(with.latency.sched_lag.max() > 190 * MS);
 }
@@ -82,7 +84,7 @@ fn a_closed_loop_is_told_too_with_one_connection_and_with_many() {
 
 #[test]
 fn many_short_stops_add_up() {
-    // 20 ms of each 70 ms, over the whole of the load, of which the drain is a part.
+    // 20 ms of each 70 ms, over the whole load, the drain included.
     let stops = Some((70 * MS, 20 * MS, u64::MAX));
     for arrivals in [Arrivals::Closed, constant(500.0), poisson(600.0)] {
         for connections in [1, 4, 20] {
@@ -110,8 +112,7 @@ fn a_stop_in_the_warm_up_or_the_drain_is_told_apart() {
         assert!((490..=500).contains(&ms(across.measured)), "{across:?}");
         assert!((490..=500).contains(&ms(across.outside)), "{across:?}");
     }
-    // Everything is answered in the drain, in which the generator stands still for longer than that
-    // lasts.
+    // All replies arrive in the drain, and the generator stands still for longer than the drain lasts.
     let laws = || Laws::fixed(S + 1);
     let load = Load { drain: Duration::from_millis(1_500), ..load(600, constant(200.0)) };
     let end = 5_150 * MS;

@@ -11,9 +11,9 @@ const WORK_NS: u64 = 2 * MS + 1;
 
 const TIMEOUT_NS: u64 = 430_000_003;
 
-/// When connections are looked at, given when those requests were sent that are never answered in time:
-/// at the beginning, when the next of them is overdue, not more often than each twentieth of the
-/// timeout, and each 100 ms.
+/// When the generator checks its connections, given the send times of the requests that are not answered
+/// in time: at the beginning, and whenever the next request becomes overdue, but at most once in a
+/// twentieth of the timeout, and at least every 100 ms.
 fn looks(mut sent: Vec<u64>) -> Vec<u64> {
     let mut looks = vec![START];
     while looks.len() < 1_000 {
@@ -28,7 +28,7 @@ fn looks(mut sent: Vec<u64>) -> Vec<u64> {
 
 #[test]
 fn a_timeout_has_the_age_at_which_it_was_found() {
-    // Every tenth is answered after 3 s, and none is waited for longer than 430 ms.
+    // Every tenth request is answered after 3 s, and the timeout is 430 ms.
     let load =
         Load { request_timeout: Duration::from_nanos(TIMEOUT_NS), ..load(900, constant(1_000.0)) };
     let slow = |tag| tag % 10 == 4;
@@ -60,14 +60,14 @@ fn a_timeout_has_the_age_at_which_it_was_found() {
     assert_told(&outcome, truth);
 }
 
-/// Everything that was asked for, as the census has it: right, timed out, failed otherwise.
+/// The numbers of requests in the census: answered correctly, timed out, failed otherwise.
 fn fates(load: &Load, laws: &dyn Fn() -> Laws) -> (u64, u64, u64) {
     let census = run(load, laws, Costs::default()).census;
     assert_eq!((census.unfinished, census.never_sent), (0, 0));
     (census.ok, census.timeouts, census.errors_total())
 }
 
-/// Both kinds of loop, with few connections and many, whose requests may take 10 ms.
+/// Both kinds of loop, with few and with many connections, and a timeout of 10 ms.
 fn of_10_ms() -> impl Iterator<Item = Load> {
     [(Arrivals::Closed, 1), (Arrivals::Closed, 20), (constant(100.0), 60), (poisson(200.0), 90)]
         .into_iter()
@@ -80,7 +80,7 @@ fn of_10_ms() -> impl Iterator<Item = Load> {
 #[test]
 fn a_reply_that_comes_too_late_is_a_timeout_each_time() {
     for load in of_10_ms() {
-        // In the instance half of these counted as right, by the phase of a scan.
+        // The age decides, and not the time of the check: each of these is a timeout.
         for work in [50 * MS, 10 * MS + 1, 11 * MS, 180 * MS] {
             let (ok, timeouts, errors) = fates(&load, &|| Laws::fixed(work));
             assert_eq!((ok, errors), (0, 0), "{:?} after {work} ns", load.arrivals);
@@ -118,7 +118,7 @@ fn a_timeout_is_noticed_soon() {
 
 #[test]
 fn what_is_in_flight_when_a_closed_loop_is_measured_belongs_to_it() {
-    // The reply comes after warm-up and measurement, and the census has it.
+    // The reply arrives after warm-up and measurement, and the census counts it.
     let load = Load {
         warmup: Duration::from_secs(1),
         measure: Duration::from_secs(1),

@@ -19,11 +19,11 @@ use crate::pacing::Pacer;
 
 const NS_PER_S: u64 = 1_000_000_000;
 
-/// The peer's end of stream is reported with the last data, so that no request is sent to a
-/// server that has said goodbye. It wakes nobody who would not be woken by `IN` alone.
+/// With `RDHUP`, the peer's end of stream is reported with the last data, so that no request is sent to
+/// a server that has closed. It causes no wake-ups beyond those of `IN`.
 ///
-/// Edge-triggered, since the kernel looks at a level-triggered socket once more after each event,
-/// only to find that it was read. What was not read to its end is remembered here instead.
+/// Edge-triggered, because the kernel checks a level-triggered socket once more after each event, only
+/// to find that it was read. Sockets that were not read to their end are remembered here instead.
 const READABLE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP).union(EventFlags::ET);
 
 /// Non-blocking sockets, and an epoll instance with the events it reported last.
@@ -38,17 +38,17 @@ pub(crate) struct EpollWire {
 
 struct Socket {
     fd: OwnedFd,
-    /// The last read took as much as it could, or none was possible: there may be more, of which
-    /// the kernel has nothing more to say.
+    /// The last read filled its space or was interrupted: there may be more bytes, which the kernel does
+    /// not report again.
     unread: bool,
 }
 
 impl EpollWire {
     /// Connections to `target`, all closed; to be called on the thread that will wait.
     pub(crate) fn new(target: &Address, connections: usize, clock: Clock) -> Result<Self, Errno> {
-        // The kernel lets a sleeper oversleep by 50 µs to save wake-ups; here that would be
-        // lateness of every request. A kernel that refuses leaves a generator that is a little
-        // later, and its lateness is measured.
+        // By default the kernel lets a thread oversleep by 50 µs to save wake-ups, which would make
+        // every request late. If the kernel refuses, the generator is a little later, and its lateness
+        // is measured.
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let events = Vec::with_capacity(READY_MAX);
@@ -57,13 +57,13 @@ impl EpollWire {
         Ok(Self { clock, dial, epoll, events, sockets, pacer })
     }
 
-    /// Has connections come from these addresses in turn, beginning with number `first`.
+    /// Uses these source addresses in turn, beginning with number `first`.
     pub(crate) fn coming_from(mut self, sources: &[IpAddr], first: usize) -> Self {
         self.dial.come_from(sources, first);
         self
     }
 
-    /// The same, waiting in another way.
+    /// The same with another pacer.
     pub(crate) fn paced(self, pacer: Pacer) -> Self {
         Self { pacer, ..self }
     }
@@ -87,7 +87,7 @@ impl EpollWire {
         self.events.len()
     }
 
-    /// Adds what is new about the first `kept` events to them, so that each socket has one.
+    /// Merges new events into the first `kept` ones, so that each socket has one event.
     fn join(&mut self, kept: usize) {
         let mut new = self.events.split_off(kept);
         new.retain(|new| {
@@ -132,7 +132,7 @@ impl Wire for EpollWire {
     fn event(&self, at: usize) -> (usize, Ready) {
         let Event { flags, .. } = self.events[at];
         let ready = Ready {
-            // Errors and hang-ups too are learnt by reading.
+            // Errors and hang-ups also show when reading.
             readable: flags != EventFlags::OUT,
             writable: flags.contains(EventFlags::OUT),
             goodbye: flags.contains(EventFlags::RDHUP),
@@ -183,13 +183,13 @@ impl Wire for EpollWire {
     }
 
     fn close(&mut self, token: usize) {
-        // Closing it ends the reports too, since it has one descriptor only.
+        // Closing the only descriptor also removes the socket from epoll.
         self.sockets[token] = None;
     }
 }
 
-/// Adds what the kernel reports within that time, as far as there is room. Returns how many events
-/// there are.
+/// Adds the events that the kernel reports within that time, as many as there is room for. Returns how
+/// many events there are.
 fn poll(epoll: &OwnedFd, events: &mut Vec<Event>, timeout: u64) -> Result<usize, Errno> {
     let signed = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
     let timeout =
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(wire.receive(0, &mut [0; 4]), Ok(4));
         peers.swap_remove(0);
         send(&peers[0], b"and another", SendFlags::NOSIGNAL).unwrap();
-        // The first has ended meanwhile, and is one event although it has two reasons.
+        // The first socket has ended meanwhile. It is one event although it has two reasons.
         assert_eq!(wire.wait(0, DEADLINE_NS), Ok(2));
         assert_eq!(wire.event(0), (0, Ready { readable: true, goodbye: true, ..Ready::default() }));
         assert_eq!(wire.event(1).0, 1);

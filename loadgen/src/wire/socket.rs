@@ -17,9 +17,9 @@ use crate::Address;
 /// Where connections go, and where they come from.
 pub(crate) struct Dial {
     target: Address,
-    /// Taken in turn; the kernel chooses where there are none.
+    /// Used in turn; if there are none, the kernel chooses.
     sources: Vec<IpAddr>,
-    /// The next of them.
+    /// The index of the next source.
     next: usize,
 }
 
@@ -29,14 +29,14 @@ impl Dial {
         Self { target: target.clone(), sources: Vec::new(), next: 0 }
     }
 
-    /// Has them go there.
+    /// Changes the target.
     pub(crate) fn aim(&mut self, target: &Address) {
         if self.target != *target {
             self.target.clone_from(target);
         }
     }
 
-    /// Has them come from these addresses in turn, beginning with number `first`.
+    /// Uses these source addresses in turn, beginning with number `first`.
     pub(crate) fn come_from(&mut self, sources: &[IpAddr], first: usize) {
         self.sources = sources.to_vec();
         self.next = first % sources.len().max(1);
@@ -44,7 +44,7 @@ impl Dial {
 
     /// A non-blocking socket that is being connected, and the instant at which that began.
     pub(crate) fn begin(&mut self, now: impl Fn() -> u64) -> Result<(OwnedFd, u64), Errno> {
-        // An address may be out of ports while the next is not.
+        // One address may be out of ports although the next one is not.
         let mut tries = self.sources.len().max(1);
         loop {
             tries -= 1;
@@ -61,7 +61,7 @@ impl Dial {
     }
 }
 
-/// A non-blocking socket for a connection to `target`, over TCP from `source` where one is given.
+/// A non-blocking socket for a connection to `target`, over TCP bound to `source` if one is given.
 pub(crate) fn stream(target: &Address, source: Option<IpAddr>) -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let family = match target {
@@ -72,12 +72,12 @@ pub(crate) fn stream(target: &Address, source: Option<IpAddr>) -> Result<OwnedFd
         Address::Tcp(SocketAddr::V6(_)) => AddressFamily::INET6,
     };
     let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
-    // A request is one write; holding it back until the last one is acknowledged gains nothing.
+    // A request is one write; delaying it until the last one is acknowledged gains nothing.
     sockopt::set_tcp_nodelay(&socket, true)?;
     if let Some(source) = source {
-        // Without it bind(2) would take a port that no other connection from this address may
-        // have, whatever its target, and that is still held by one in TIME_WAIT. With it
-        // connect(2) takes one, by all four parts of the pair of addresses.
+        // Without this option bind(2) reserves a port exclusively for this address, so a port in
+        // TIME_WAIT or with another target cannot be used. With it connect(2) chooses the port, and only
+        // the whole pair of addresses must be unique.
         setsockopt(&socket, IpBindAddressNoPort, &true)
             .map_err(|errno| Errno::from_raw_os_error(errno as i32))?;
         bind(&socket, &SocketAddr::new(source, 0))?;
@@ -85,11 +85,11 @@ pub(crate) fn stream(target: &Address, source: Option<IpAddr>) -> Result<OwnedFd
     Ok(socket)
 }
 
-/// Milliseconds of the kernel are whole ticks of its clock, and may be one too many; a tick takes no
-/// longer on any usual kernel.
+/// The kernel's milliseconds are whole ticks of its clock and may be one tick too many. On usual kernels
+/// a tick is at most this long.
 const TICK_NS: u64 = 4_000_000;
 
-/// What the kernel knows of a TCP connection.
+/// The kernel's information on a TCP connection.
 #[derive(Clone, Copy)]
 struct TcpInfo;
 
@@ -101,8 +101,7 @@ getsockopt_impl!(
     GetStruct<libc::tcp_info>
 );
 
-/// For how long what a TCP connection received last has been there, at least, in nanoseconds; `None`
-/// of other sockets.
+/// The minimum age, in nanoseconds, of the last input on a TCP connection; `None` for other sockets.
 pub(crate) fn heard_for(socket: &OwnedFd) -> Option<u64> {
     let info = getsockopt(socket, TcpInfo).ok()?;
     let ns = u64::from(info.tcpi_last_data_recv) * 1_000_000;
@@ -118,7 +117,7 @@ pub(crate) fn connecting(socket: OwnedFd, target: &Address) -> Result<OwnedFd, E
         }
     };
     match begun {
-        // An interrupted connect(2) goes on, as one in progress does.
+        // An interrupted connect(2) goes on, like one in progress.
         Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(socket),
         Err(errno) => Err(errno),
     }

@@ -34,37 +34,37 @@ use link::{Link, Op, user_data};
 pub(crate) use probe::probe;
 use ring::Ring;
 
-/// Operations queued before they are handed over. A request is stamped before it is queued, so a
-/// longer queue would add the generator's own work to the service times.
+/// Operations queued before they are submitted. A request is stamped before it is queued, so a longer
+/// queue would add the generator's own work to the service times.
 const QUEUED_MAX: u32 = 16;
 
-/// Longer requests are sent at once, since a short write of them is nothing unusual.
+/// Longer requests are sent at once, because short writes of them are common.
 const SLOT_MAX: usize = 16_384;
 
-/// Buffers at least and at most; between them, one for each connection.
+/// The minimum and maximum number of buffers; between them, one for each connection.
 const BUFFERS: (usize, usize) = (16, 1024);
 
-/// Connections of the pool's kernel side, and who is ready.
+/// Connections through one ring, and which of them are ready.
 pub(crate) struct UringWire {
-    // First, so that the kernel's side is gone before the memory that it works on.
+    // First, so that the kernel's side is dropped before the memory that it uses.
     ring: Ring,
     buffers: Buffers,
     clock: Clock,
     dial: Dial,
     links: Vec<Link>,
-    /// Who was ready at the last wait.
+    /// Connections that were ready at the last wait.
     ready: Vec<usize>,
-    /// Who was ready at the wait before, while it is looked at again.
+    /// Connections that were ready at the wait before, while they are checked again.
     before: Vec<usize>,
-    /// Who cannot be received from before there are buffers again.
+    /// Connections that cannot receive until there are buffers again.
     starved: Vec<(usize, u32)>,
-    /// Sockets that queued operations may still name.
+    /// Closed sockets that queued operations may still name.
     graves: Vec<OwnedFd>,
     /// Operations queued since the last submission.
     queued: u32,
     pacer: Pacer,
-    /// Whether a request may follow another one before that has its reply. Then sends are system
-    /// calls of their own: a queued one that turns out short would have the next one in its middle.
+    /// Whether requests are pipelined. Then each send is a system call of its own: if a queued send were
+    /// short, the next one would go out in the middle of it.
     pipelined: bool,
 }
 
@@ -77,7 +77,7 @@ impl UringWire {
     }
 
     fn with(ring: Ring, target: &Address, connections: usize, clock: Clock) -> Result<Self, Errno> {
-        // As for epoll: the kernel's oversleeping would be lateness of every request.
+        // As with epoll: the kernel's default slack would make every request late.
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
         let count = connections.next_power_of_two().clamp(BUFFERS.0, BUFFERS.1);
         let buffers = Buffers::new(&ring, u16::try_from(count).expect("it is clamped"))?;
@@ -97,13 +97,13 @@ impl UringWire {
         })
     }
 
-    /// Allows so many requests in flight on a connection.
+    /// Allows this many requests in flight on a connection.
     pub(crate) fn with_depth(mut self, depth: usize) -> Self {
         self.pipelined = depth > 1;
         self
     }
 
-    /// Has connections come from these addresses in turn, beginning with number `first`.
+    /// Uses these source addresses in turn, beginning with number `first`.
     pub(crate) fn coming_from(mut self, sources: &[IpAddr], first: usize) -> Self {
         self.dial.come_from(sources, first);
         self
@@ -115,7 +115,7 @@ impl UringWire {
         self
     }
 
-    /// Takes a blocking socket that is connected.
+    /// Takes over a connected, blocking socket.
     pub(crate) fn adopt(&mut self, token: usize, socket: OwnedFd) {
         self.links[token].socket = Some(socket);
         self.begin_receiving(token);
@@ -133,12 +133,12 @@ impl UringWire {
     fn push(&mut self, op: Op, token: usize, entry: Entry) -> u64 {
         let entry = entry.user_data(user_data(op, token, self.links[token].generation));
         #[expect(unsafe_code, reason = "an operation works on memory that it only names")]
-        // SAFETY: the only operation that names memory is a send, and that is of a slot: see
-        // `queue_send`. The buffers are the ring's own, and dropped after it.
+        // SAFETY: the only operation that names memory is the send of a slot: see `queue_send`. The
+        // buffers belong to the ring, and are dropped after it.
         let number = unsafe { self.ring.push(entry) };
         self.queued += 1;
         if self.queued >= QUEUED_MAX {
-            // Whatever is wrong with the ring, the next wait says it.
+            // If the ring is broken, the next wait reports it.
             let _ = self.submit();
         }
         number
@@ -169,13 +169,13 @@ impl UringWire {
 
     /// Queues the sending of a slot from `from` on.
     ///
-    /// The slot stays as it is until the kernel has taken the operation, and with `MSG_DONTWAIT` it
-    /// is done with the slot by then: what could not be sent is given up, not waited for. A slot
-    /// is freed with the wire only, after the ring.
+    /// The slot does not change until the kernel has taken the operation. With `MSG_DONTWAIT` the
+    /// kernel no longer needs the slot by then, because it does not wait to send the rest. A slot is
+    /// freed only with the wire, after the ring.
     fn queue_send(&mut self, token: usize, from: usize) {
         let rest = &self.links[token].slot[from..];
         let length = u32::try_from(rest.len()).expect("a slot is small");
-        // With MSG_WAITALL a short write counts as a failure, and only failures are told.
+        // With MSG_WAITALL a short write counts as a failure, and only failures are reported.
         let entry = opcode::Send::new(self.fd(token), rest.as_ptr(), length)
             .flags(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAITALL)
             .build()
@@ -185,7 +185,7 @@ impl UringWire {
         (link.queued_as, link.queued_from, link.sent) = (number, from, None);
     }
 
-    /// Looks again at those that were reported: whoever was not read to the end is still ready.
+    /// Checks the reported connections again: those that were not read to their end are still ready.
     fn look_again(&mut self) {
         std::mem::swap(&mut self.ready, &mut self.before);
         self.ready.clear();
@@ -202,7 +202,7 @@ impl UringWire {
                 self.look_for_room(token);
             }
         }
-        // Buffers that were read are there again.
+        // Buffers that were read are available again.
         for (token, generation) in std::mem::take(&mut self.starved) {
             let link = &self.links[token];
             if link.generation == generation && !link.receiving {
@@ -211,7 +211,7 @@ impl UringWire {
         }
     }
 
-    /// Hands over what is queued, waits `ns` at most, and returns how many are ready.
+    /// Submits all queued operations, waits at most `ns`, and returns how many connections are ready.
     fn poll(&mut self, ns: u64) -> Result<usize, Errno> {
         self.queued = 0;
         let has_some = !self.ready.is_empty();
@@ -239,7 +239,7 @@ impl Wire for UringWire {
     fn wait(&mut self, now: u64, until: u64) -> Result<usize, Errno> {
         self.look_again();
         if !self.graves.is_empty() {
-            // A server may wait for the end of these before it does what we wait for.
+            // The server may have to see these connections end before it answers others.
             self.submit()?;
         }
         let (clock, mut pacer) = (self.clock, std::mem::take(&mut self.pacer));
@@ -264,7 +264,7 @@ impl Wire for UringWire {
     }
 
     fn sleep(&mut self, until: u64) {
-        // Whatever is wrong with the ring, the next wait says it.
+        // If the ring is broken, the next wait reports it.
         let _ = self.submit();
         thread::sleep(Duration::from_nanos(until.saturating_sub(self.clock.now())));
     }
@@ -284,7 +284,7 @@ impl Wire for UringWire {
 
     fn opened(&mut self, token: usize) -> Result<(), Errno> {
         sockopt::socket_error(self.socket(token))??;
-        // Of a socket that does not block, the kernel would not wait for what is to be received.
+        // The kernel does not wait for input on a non-blocking socket.
         ioctl_fionbio(self.socket(token), false)?;
         self.links[token].wants_room = false;
         self.begin_receiving(token);
@@ -336,20 +336,20 @@ impl Wire for UringWire {
         let Some(socket) = link.socket.take() else { return };
         self.buffers.discard(&mut link.inbox);
         if link.receiving || link.polling {
-            // The kernel's operations hold the socket too, so it would not close before they end.
+            // The kernel's operations also hold the socket, so it closes only when they end.
             let all = CancelBuilder::fd(Fd(socket.as_raw_fd())).all();
             let entry = opcode::AsyncCancel2::new(all).build().flags(Flags::SKIP_SUCCESS);
             self.push(Op::Cancel, token, entry);
         }
         self.links[token].forget();
-        // The operation names the descriptor, which must not be another socket's by then.
+        // Queued operations name the descriptor, so no other socket may get that number yet.
         self.graves.push(socket);
     }
 }
 
 impl Drop for UringWire {
-    /// Closes what is open, so that the server hears of it now and not when the kernel gets around
-    /// to taking the ring down.
+    /// Closes all connections, so that the server sees their end now and not when the kernel removes the
+    /// ring.
     fn drop(&mut self) {
         (0..self.links.len()).for_each(|token| self.close(token));
         if self.submit().is_ok() {

@@ -15,45 +15,45 @@ use crate::Address;
 
 use super::{READY_MAX, Ready, Wire};
 
-/// What becomes of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// The correct reply.
     Reply,
-    /// The correct reply, its last byte so many nanoseconds after the others.
+    /// The correct reply, with its last byte this many nanoseconds after the others.
     InTwoParts(u64),
     /// This instead of the correct reply.
     Says(&'static str),
-    /// The connection is reset when the reply would have come.
+    /// The connection is reset when the reply would have arrived.
     Reset,
-    /// The connection is closed when the reply would have come.
+    /// The connection is closed when the reply would have arrived.
     Goodbye,
-    /// Nothing ever comes.
+    /// Nothing ever arrives.
     Silence,
 }
 
-/// What the server is like. A request is known by its tag and by when it arrived.
+/// The behaviour of the server. A request is identified by its tag and its arrival.
 pub(crate) struct Laws {
-    /// How long the server works on a request, at least 1 ns; of its tag and its arrival.
+    /// How long the server works on a request, at least 1 ns, by its tag and its arrival.
     pub(crate) work: Box<dyn Fn(u64, u64) -> u64>,
-    /// What becomes of it, by its tag.
+    /// The outcome of a request, by its tag.
     pub(crate) fate: Box<dyn Fn(u64) -> Fate>,
-    /// How many requests it works on at a time; the others wait in order. `None`: on all.
+    /// How many requests it works on at a time; the others wait in order. `None`: all.
     pub(crate) at_a_time: Option<usize>,
-    /// It stands still for the second time at the beginning of each of the first.
+    /// A period and a duration: it stands still for the duration at the beginning of each period.
     pub(crate) stall: Option<(u64, u64)>,
     /// How long a connection takes to open.
     pub(crate) connect_ns: u64,
-    /// Whether it opens, by its number and by how often it was tried before.
+    /// Whether a connection is refused, by its number and by how often it was tried before.
     pub(crate) refuses: Box<dyn Fn(usize, u32) -> bool>,
-    /// Application, framing and how many replies a connection gets.
+    /// Application, framing and the number of replies on a connection.
     pub(crate) service: Service,
-    /// How much of a request it takes at a time, and how long until there is room for more.
+    /// How many bytes it takes at a time, and how long until there is room for more.
     pub(crate) takes: (usize, u64),
 }
 
 impl Laws {
-    /// A server that works so long on every request, on all of them at once.
+    /// A server that works this long on every request, on all of them at once.
     pub(crate) fn fixed(work_ns: u64) -> Self {
         Self {
             work: Box::new(move |_, _| work_ns),
@@ -68,19 +68,19 @@ impl Laws {
     }
 }
 
-/// What the generator itself takes, in virtual time.
+/// The generator's own time, in virtual time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Costs {
-    /// Every write.
+    /// For every write.
     pub(crate) send_ns: u64,
-    /// Every wait, after what it waited for.
+    /// For every wait, after its end.
     pub(crate) wait_ns: u64,
-    /// Every read.
+    /// For every read.
     pub(crate) receive_ns: u64,
-    /// It stands still in the first wait from the first of these instants, until the second.
+    /// In the first wait from the first of these instants on, it stands still until the second.
     pub(crate) stopped: Option<(u64, u64)>,
-    /// It stands still for the second time at the beginning of each of the first, in waits that end
-    /// then, before the instant that is the third.
+    /// A period, a duration and an end: before the end, a wait that would end within the duration at
+    /// the beginning of a period ends only after it.
     pub(crate) stops: Option<(u64, u64, u64)>,
 }
 
@@ -96,17 +96,17 @@ enum Event {
 /// The server's end of a connection, and what has arrived at the other.
 #[derive(Default)]
 struct Peer {
-    /// Which life of this connection it is: what was meant for an earlier one is lost.
+    /// How often this connection was closed: events for an earlier life are lost.
     life: u32,
     session: Option<Session>,
     tag: Option<u64>,
     opened: Option<Result<(), Errno>>,
     arrived: Vec<u8>,
-    /// When the last of that came.
+    /// When the last of these bytes arrived.
     arrived_at: u64,
     ended: bool,
     reset: bool,
-    /// The server has closed its end, or will with what is under way.
+    /// The server has closed its end, or will after the bytes that are under way.
     leaving: bool,
     room_watched: bool,
     room_left: usize,
@@ -118,16 +118,16 @@ pub(crate) struct VirtualWire {
     costs: Costs,
     clock: u64,
     peers: Vec<Peer>,
-    /// How often each connection was tried to open.
+    /// How many attempts there were to open each connection.
     tried: Vec<u32>,
-    /// What will happen, by time and order; which connection and which of its lives it is for.
+    /// Future events by time and order; `events` has their connection and its life.
     future: BinaryHeap<Reverse<(u64, u64)>>,
     events: HashMap<u64, (usize, u32, Event)>,
     happened: u64,
-    /// Connections of which something may be ready, in the order in which it became so.
+    /// Connections that may be ready, in the order in which they became ready.
     pending: Vec<usize>,
     reported: Vec<(usize, Ready)>,
-    /// When each of the requests that are worked on at a time will be done, in working time.
+    /// When the server will be done with each request that it works on, in working time.
     busy_until: BinaryHeap<Reverse<u64>>,
 }
 
@@ -155,7 +155,7 @@ impl VirtualWire {
         self.happened += 1;
     }
 
-    /// Lets everything happen that has its time.
+    /// Handles all events whose time has come.
     fn catch_up(&mut self) {
         while let Some(Reverse((time, number))) = self.future.peek().copied()
             && time <= self.clock
@@ -194,7 +194,7 @@ impl VirtualWire {
         (ready.readable || ready.writable).then_some(ready)
     }
 
-    /// When a request that arrives now will be done, if it takes so much work.
+    /// When a request that arrives now and takes this much work will be done.
     fn done_at(&mut self, work_ns: u64) -> u64 {
         let arrived = self.worked_by(self.clock);
         let begins = match self.busy_until.pop() {
@@ -207,7 +207,7 @@ impl VirtualWire {
         }
         match self.laws.stall {
             None => ends,
-            // The last moment of work in a period is before the next stall, not after it.
+            // Work that ends exactly when a stall begins ends before the stall, not after it.
             Some((period, stall)) => {
                 let (periods, rest) =
                     ((ends - 1) / (period - stall), (ends - 1) % (period - stall));
@@ -216,14 +216,14 @@ impl VirtualWire {
         }
     }
 
-    /// How long the server has not stood still until this instant.
+    /// How long the server has worked until this instant, without its stalls.
     fn worked_by(&self, instant: u64) -> u64 {
         self.laws.stall.map_or(instant, |(period, stall)| {
             (instant / period) * (period - stall) + (instant % period).saturating_sub(stall)
         })
     }
 
-    /// The server gets bytes, and decides about the request that they complete, if they do.
+    /// The server gets bytes, and decides the outcome of the request that they complete, if any.
     fn serve(&mut self, token: usize, bytes: &[u8]) {
         let peer = &mut self.peers[token];
         peer.tag = peer.tag.or_else(|| tag(bytes));

@@ -12,12 +12,12 @@ use crate::connection::State;
 use crate::recorder::Recorder;
 use crate::wire::Wire;
 
-/// So many requests that were never sent are counted one by one; of those after them, how many were due
-/// in each of so many slices of the rest, which is no quantile's third digit.
+/// This many requests that were never sent are counted one by one. The others are counted in this many
+/// slices of the remaining time, which is fine enough for the third digit of every quantile.
 const COUNTED_ONE_BY_ONE: u32 = 1 << 20;
 const SLICES: u64 = 4_096;
 
-/// Thread CPU time, wall-clock time and correct replies so far, of one instant.
+/// Thread CPU time, wall-clock time and correct replies so far, at one instant.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
     cpu: u64,
@@ -26,28 +26,28 @@ pub(super) struct Reading {
     spun: u64,
 }
 
-/// What a thread found.
+/// The results of a thread.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) recorder: Recorder,
-    /// Right replies that arrived within the measurement, of each connection.
+    /// Correct replies that arrived within the measurement, of each connection.
     pub(crate) ok: Vec<u64>,
-    /// Right replies that arrived between the readings at the edges of the measurement.
+    /// Correct replies that arrived between the readings at the edges of the measurement.
     pub(crate) completed: u64,
-    /// Within the measurement.
+    /// CPU time between these readings.
     pub(crate) cpu: Duration,
-    /// Between the same two readings.
+    /// Wall-clock time between these readings.
     pub(crate) wall: Duration,
-    /// Of that CPU time, what was spent looking for something without a pause in vain.
+    /// Of that CPU time, the part in which the thread polled without a pause and found nothing.
     pub(crate) spun: Duration,
-    /// What became of the sessions, where requests are steps of such.
+    /// The outcomes of the sessions, if requests are steps of sessions.
     pub(crate) sessions: Option<SessionTally>,
     /// Why the last attempt to open a connection failed.
     pub(crate) connect_error: Option<Errno>,
 }
 
 impl<W: Wire> Worker<'_, W> {
-    /// What is known when no load was made.
+    /// The results so far; without a load, those of connecting.
     pub(crate) fn finish(mut self) -> Found {
         if let (Some(_), None) = (self.first_reading, self.last_reading) {
             self.last_reading = Some(self.reading());
@@ -82,7 +82,7 @@ impl<W: Wire> Worker<'_, W> {
         }
     }
 
-    /// What has no reply at the end: unfinished, or overdue.
+    /// Counts the requests without a reply at the end, as unfinished or overdue.
     fn settle_in_flight(&mut self) {
         for token in 0..self.connections.len() {
             while let Some(request) = self.connections[token].in_flight.take_oldest() {
@@ -106,12 +106,12 @@ impl<W: Wire> Worker<'_, W> {
             }
             *next = following(shard, self.start, *limit);
         }
-        // So many that to go through them would take longer than the load did.
+        // There may be so many more that going through them would take longer than the load did.
         let from = next.due_ns.clamp(self.begin, self.end);
         let left = |at: u64| shard.left_before(at.saturating_sub(self.start));
         let slice_ns = (self.end - from).div_ceil(SLICES).max(1);
         let (mut at, mut before) = (from, left(from));
-        // The next one has been taken already.
+        // `next` has already been taken from the shard, so it is counted separately.
         self.recorder.never_sent(from, self.now, u64::from(from < self.end));
         while at < self.end {
             let end = (at + slice_ns).min(self.end);

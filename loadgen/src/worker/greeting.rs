@@ -15,8 +15,8 @@ use crate::clock::to_ns;
 use crate::connection::State;
 use crate::wire::Wire;
 
-/// How often a thread that has connected looks whether the others have too, while it still reads
-/// greetings. Less than the lead that threads are given before the load begins.
+/// How often a thread that has connected checks whether the others have too, while it still reads
+/// greetings. Less than the lead that threads get before the load begins.
 const LOOK_NS: u64 = 1_000_000;
 
 impl<W: Wire> Worker<'_, W> {
@@ -31,8 +31,8 @@ impl<W: Wire> Worker<'_, W> {
         }
     }
 
-    /// Waits until one connection of any thread has heard something, or the request timeout is
-    /// over: then this server does not greet, and there is no load to be made.
+    /// Waits until something has arrived on a connection of any thread, or until the request timeout.
+    /// After that timeout this server sends no greetings, and there is no load.
     pub(super) fn listen_for_greetings(&mut self) -> Result<(), LoadError> {
         let deadline = self.now.saturating_add(to_ns(self.load.request_timeout));
         while self.now < deadline
@@ -44,8 +44,8 @@ impl<W: Wire> Worker<'_, W> {
         Ok(())
     }
 
-    /// Lets a little time pass until the other threads have connected. Greetings are read as
-    /// they come: their arrival is a stamp.
+    /// Waits for a short time while the other threads connect. Greetings are read as they arrive,
+    /// because their arrival is a stamp.
     pub(crate) fn wait_for_others(&mut self) -> Result<(), LoadError> {
         if self.greetings_due == 0 {
             std::thread::park();
@@ -69,7 +69,7 @@ impl<W: Wire> Worker<'_, W> {
         Ok(())
     }
 
-    /// What came where a greeting had to. Returns whether it was one.
+    /// Takes a message that has to be a greeting. Returns whether it was one.
     pub(super) fn take_greeting(&mut self, token: usize, asked: u64, reply: Reply) -> bool {
         let failure = match reply {
             Reply::Greeting(greeting) => {
@@ -95,7 +95,7 @@ impl<W: Wire> Worker<'_, W> {
         false
     }
 
-    /// The greeting of this connection will not come.
+    /// The greeting of this connection will not arrive.
     pub(super) fn greeting_failed(&mut self, token: usize, failure: Failure) {
         if let Some(greetings) = &mut self.recorder.greetings {
             greetings.failed(failure);
@@ -104,7 +104,7 @@ impl<W: Wire> Worker<'_, W> {
         self.reopen(token);
     }
 
-    /// It has been waited for long enough.
+    /// The greeting of this connection has timed out.
     pub(super) fn greeting_timed_out(&mut self, token: usize, asked: u64) {
         if let Some(greetings) = &mut self.recorder.greetings {
             greetings.timed_out(asked, self.now);
@@ -115,7 +115,7 @@ impl<W: Wire> Worker<'_, W> {
 
     fn greeting_settled(&mut self) {
         self.greetings_due -= 1;
-        // Written once, since all threads look at it.
+        // Written only once, because all threads read it.
         if !self.shared.heard.load(Ordering::Relaxed) {
             self.shared.heard.store(true, Ordering::Relaxed);
         }

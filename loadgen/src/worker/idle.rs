@@ -1,4 +1,4 @@
-//! Connections that are opened before the load and say nothing.
+//! Connections that are opened before the load and send nothing.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::outcome::IdleTally;
 use crate::target::Route;
 use crate::wire::socket;
 
-/// How long to wait for connections before more are tried or the deadline is looked at.
+/// How long to wait for connections before more are tried or the deadline is checked.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// After a failure, before more are tried.
+/// The pause after a failure before more are tried.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long none may open before the load begins to connect without them.
+/// If no connection opens within this time, the load begins to connect without them.
 const PATIENCE_NS: u64 = 900_000_000;
 
 /// The idle connections of a load.
@@ -37,7 +37,7 @@ impl Idle {
         let deadline = clock.now().saturating_add(to_ns(load.connect_timeout));
         let (mut sockets, mut opening) = (Vec::with_capacity(asked), Vec::new());
         let (mut next, sources) = (0, &load.conduct.sources);
-        // Where nobody listens, the connections of the load are those that say so.
+        // If no server listens, the load's own connections report it.
         let patience = clock.now().saturating_add(PATIENCE_NS);
         while sockets.len() < asked
             && clock.now() < if sockets.is_empty() { patience.min(deadline) } else { deadline }
@@ -63,7 +63,7 @@ impl Idle {
         Self { asked, sockets }
     }
 
-    /// Counts those that are still open. What a server has said to them is read and forgotten.
+    /// Counts the connections that are still open. Bytes from the server are read and ignored.
     pub(super) fn count(self) -> IdleTally {
         let (asked, opened) = (self.asked, self.sockets.len());
         let lost = self.sockets.iter().filter(|socket| !is_open(socket)).count();
@@ -71,12 +71,12 @@ impl Idle {
     }
 }
 
-/// Waits until some of these are open, or have failed, and takes them out. Returns whether none has
-/// failed.
+/// Waits until some of these sockets have connected or failed, and takes them out. Returns whether none
+/// has failed.
 fn settle(opening: &mut Vec<OwnedFd>, open: &mut Vec<OwnedFd>) -> bool {
     let mut all_well = !opening.is_empty();
     let mut polled: Vec<_> = opening.iter().map(|s| PollFd::new(s, PollFlags::OUT)).collect();
-    // An interrupted wait is a short one.
+    // An interrupted wait is only a short one.
     let _ = poll(&mut polled, Some(&LOOK));
     let settled: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
     for at in (0..settled.len()).rev().filter(|at| settled[*at]) {

@@ -11,14 +11,14 @@ use crate::wire::Wire;
 
 /// How long the first connection to an address may take before the next address is tried.
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(300);
-/// How often all connections are looked at for timeouts, at least.
+/// The longest time between two checks of all connections for timeouts.
 const SCAN_NS_MAX: u64 = 100_000_000;
-/// And at most; or a twentieth of the timeout, if that is longer.
+/// The shortest such time, or a twentieth of the timeout if that is longer.
 const SCAN_NS_MIN: u64 = 1_000_000;
 
 impl<W: Wire> Worker<'_, W> {
-    /// Closes what is not needed any more, so that a server that serves one connection at a time
-    /// gets to the others. A connection without its greeting stays to learn how long that took.
+    /// Closes connections that are no longer needed, so that a server of one connection at a time gets to
+    /// the others. A connection without its greeting stays open, to measure how long the greeting takes.
     pub(super) fn retire(&mut self) {
         if std::mem::replace(&mut self.retiring, true) {
             return;
@@ -36,7 +36,7 @@ impl<W: Wire> Worker<'_, W> {
         }
     }
 
-    /// How long a connection may take to open: less while there are other addresses to be tried.
+    /// How long a connection may take to open: less while there are other addresses to try.
     fn connect_timeout(&self) -> Duration {
         let all = self.load.connect_timeout;
         let choosing = self.start == u64::MAX && self.were_open == 0;
@@ -46,7 +46,7 @@ impl<W: Wire> Worker<'_, W> {
     /// Gives up requests, greetings and connects that take too long.
     pub(super) fn scan(&mut self) {
         let request_timeout = self.request_timeout_ns;
-        // Of what is sent from now on, nothing is overdue before this.
+        // No request that is sent from now on is overdue before this.
         let mut overdue_at = self.now.saturating_add(request_timeout);
         let connect_timeout = to_ns(self.connect_timeout());
         for token in 0..self.connections.len() {
@@ -58,7 +58,7 @@ impl<W: Wire> Worker<'_, W> {
                     self.connecting -= 1;
                     self.connect_failed(token, Errno::TIMEDOUT);
                 }
-                // Before the load begins there is only the wait for somebody to hear something.
+                // Before the load begins, greetings do not time out one by one.
                 (State::Greeting { asked, open }, _)
                     if self.start != u64::MAX
                         && self.recorder.gaps.awake(open, self.now) > request_timeout =>

@@ -21,47 +21,47 @@ use crate::outcome::IdleTally;
 use crate::wire::socket;
 use crate::{Address, Load, Misbehaviour};
 
-/// Between two looks at all of them.
+/// The time between two passes over all clients.
 const BEAT: Duration = Duration::from_millis(10);
 
-/// Between two looks whether its connections may be closed.
+/// The time between two checks whether the connections may be closed.
 const HOLD: Duration = Duration::from_micros(200);
 
-/// Between two bytes of a slow sender, and two reads of a slow reader.
+/// The time between two bytes of a slow sender, and two reads of a slow reader.
 const SLOW_NS: u64 = 100_000_000;
 
 /// Bytes that a slow reader reads at a time.
 const SIP_BYTES: usize = 16;
 
-/// The receive buffer that a slow reader asks for; the kernel has a least size of its own.
+/// The receive buffer that a slow reader asks for; the kernel has its own minimum.
 const SMALL_BUFFER_BYTES: usize = 2_048;
 
-/// Requests of a slow reader without a reply, at most.
+/// The most requests of a slow reader without a reply.
 const UNREAD_MAX: usize = 64;
 
-/// A client that has ended comes again after this.
+/// A client whose connection has ended connects again after this.
 const PAUSE_NS: u64 = 100_000_000;
 
-/// What became of the clients that misbehave in one way. In all phases.
+/// The outcomes of the clients that misbehave in one way, in all phases.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Misbehaved {
     /// How many such clients there were.
     pub connections: usize,
     /// How often they opened a connection.
     pub opened: u64,
-    /// Attempts to open one that failed.
+    /// Failed attempts to open a connection.
     pub connect_failures: u64,
-    /// Requests that they sent to the end.
+    /// Requests that they sent completely.
     pub requests: u64,
-    /// Right replies that they got.
+    /// Correct replies that they got.
     pub right: u64,
     /// How their connections ended, by name: `closed` and `reset` by the server, `done` and
     /// `reset_by_us` as intended, `no_reply` after the request timeout, `wrong_reply`, `refused`.
-    /// Those that were open at the end are not in it.
+    /// Connections that were open at the end are not included.
     pub ended: BTreeMap<&'static str, u64>,
 }
 
-/// What was beside a load.
+/// The results of the connections beside a load.
 #[derive(Debug, Default)]
 pub(crate) struct BesideFound {
     pub(crate) idle: IdleTally,
@@ -83,34 +83,34 @@ struct MisbehavingClient {
     recipe: Arc<Recipe>,
     state: State,
     exchange: Exchange,
-    /// The request that is being sent, empty when none is, and how much of it was.
+    /// The request that is being sent, or empty, and how many of its bytes were sent.
     request: Vec<u8>,
     sent: usize,
     tag: u64,
-    /// When the connection was opened, or a request was last sent to its end.
+    /// When the connection was opened, or a request was last sent completely.
     asked_at: u64,
-    /// When it does something again.
+    /// When it takes its next step.
     next: u64,
 }
 
-/// Where a client is.
+/// The state of a client's connection.
 enum State {
     Closed,
-    /// Since that instant.
+    /// Being opened since that instant.
     Connecting(OwnedFd, u64),
     Open(OwnedFd),
 }
 
 /// What a client does after a step.
 enum Then {
-    /// The next step, after so long.
+    /// The next step, after this many nanoseconds.
     Wait(u64),
-    /// It has ended in this way.
+    /// Its connection has ended in this way.
     End(&'static str),
 }
 
 impl<'a> Beside<'a> {
-    /// Opens the idle connections, so that they are there before the load.
+    /// Opens the idle connections, so that they are open before the load.
     pub(crate) fn open(load: &'a Load, shared: &'a Shared) -> Self {
         let idle = Idle::open(load, shared.clock, &shared.route);
         let mut clients = Vec::new();
@@ -119,7 +119,7 @@ impl<'a> Beside<'a> {
             tallies.insert(*way, Misbehaved { connections: *connections, ..Misbehaved::default() });
             clients.extend((0..*connections).map(|_| MisbehavingClient::new(*way, load)));
         }
-        // Not all at the same instant.
+        // Spread over time, so that they do not all act at the same instant.
         let (now, n) = (shared.clock.now(), clients.len().max(1) as u64);
         for (at, client) in clients.iter_mut().enumerate() {
             client.next = now + SLOW_NS * at as u64 / n;
@@ -127,7 +127,7 @@ impl<'a> Beside<'a> {
         Self { load, shared, idle, clients, tallies }
     }
 
-    /// Lets them do what they do until the measurement is over.
+    /// Runs all clients until the measurement is over.
     pub(crate) fn run(mut self) -> BesideFound {
         while self.shared.clock.now() < self.shared.end.load(Ordering::Relaxed) {
             let now = self.shared.clock.now();
@@ -191,7 +191,7 @@ impl MisbehavingClient {
         Then::Wait(0)
     }
 
-    /// Sees whether the connection is open.
+    /// Checks whether the connection is open.
     fn greet(
         &mut self,
         socket: OwnedFd,
@@ -242,7 +242,7 @@ impl MisbehavingClient {
         }
     }
 
-    /// Asks for as much as it may, and takes a sip.
+    /// Sends as many requests as it may, and reads a few bytes.
     fn read_slowly(&mut self, socket: &OwnedFd, tally: &mut Misbehaved) -> Result<Then, Then> {
         while !self.request.is_empty() || self.exchange.open() < UNREAD_MAX {
             if !self.send_up_to(socket, usize::MAX, tally)? {
@@ -272,11 +272,11 @@ impl MisbehavingClient {
         }
         let right = tally.right;
         let received = self.receive(socket, usize::MAX, tally);
-        // Its server may leave after that; so does it.
+        // After its reply the client is done, and the server may close too.
         if tally.right > right { Ok(Then::End("done")) } else { received.map(|()| Then::Wait(0)) }
     }
 
-    /// Sends half a request; then resets.
+    /// Sends half a request, and resets the connection in the next step.
     fn reset(&mut self, socket: &OwnedFd) -> Result<Then, Then> {
         if self.request.is_empty() {
             self.begin_request();
@@ -295,8 +295,8 @@ impl MisbehavingClient {
         self.tag += 1;
     }
 
-    /// Sends up to `most` bytes of a request, a new one where none is under way. Returns whether
-    /// one was sent to its end.
+    /// Sends up to `most` bytes of a request; starts a new one if none is under way. Returns whether the
+    /// request was sent completely.
     fn send_up_to(
         &mut self,
         socket: &OwnedFd,
@@ -317,7 +317,7 @@ impl MisbehavingClient {
         Ok(whole)
     }
 
-    /// Reads what there is, up to `most` bytes, and judges it.
+    /// Reads up to `most` bytes, and checks the replies.
     fn receive(
         &mut self,
         socket: &OwnedFd,

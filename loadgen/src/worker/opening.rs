@@ -11,11 +11,11 @@ use crate::clock::to_ns;
 use crate::connection::State;
 use crate::wire::Wire;
 
-/// Connections that a thread may be opening at a time, so that the server's queue is not
-/// overrun by the generator alone.
+/// Connections that a thread may be opening at a time, so that the generator alone does not overrun the
+/// server's queue.
 pub(super) const CONNECTING_MAX: usize = 512;
 
-/// How long a connection that failed, or was of no use, stays closed before the next attempt.
+/// How long a connection that failed, or got no reply, stays closed before the next attempt.
 const BACK_OFF_NS: u64 = 100_000_000;
 
 impl<W: Wire> Worker<'_, W> {
@@ -37,7 +37,7 @@ impl<W: Wire> Worker<'_, W> {
     fn open(&mut self, token: usize) {
         self.look_at_clock();
         if self.shared.route.has_choice() {
-            // Until one is found that leads to the server.
+            // The address may change until one is found that leads to the server.
             self.connections[token].address = self.shared.route.at();
             self.wire.aim(self.shared.route.address());
         }
@@ -51,7 +51,7 @@ impl<W: Wire> Worker<'_, W> {
         }
     }
 
-    /// Opens a connection as soon as not too many are being opened.
+    /// Opens a connection now, or as soon as fewer are being opened.
     pub(super) fn open_at_once(&mut self, token: usize) {
         if self.connecting < CONNECTING_MAX {
             self.open(token);
@@ -113,8 +113,7 @@ impl<W: Wire> Worker<'_, W> {
         self.waiting.push_back((self.now + BACK_OFF_NS, token));
     }
 
-    /// Whether no connection is left and none could be opened for as long as the load may take to
-    /// connect.
+    /// Whether no connection is left, and none could be opened for the connect timeout.
     pub(super) fn has_lost_the_server(&self) -> bool {
         self.shut_out.is_some_and(|since| {
             self.is_over(since, since.saturating_add(to_ns(self.load.connect_timeout)))
@@ -128,7 +127,7 @@ impl<W: Wire> Worker<'_, W> {
     /// Closes a connection, and opens it again if there may be something to send on it.
     pub(super) fn reopen(&mut self, token: usize) {
         self.free.remove(token);
-        // What is still in flight was pipelined behind what ended this connection.
+        // Requests still in flight were pipelined behind the one that ended this connection.
         while let Some(request) = self.connections[token].in_flight.take_oldest() {
             self.failed(request, Failure::Abandoned);
         }
@@ -137,8 +136,8 @@ impl<W: Wire> Worker<'_, W> {
         if self.retiring {
             return;
         }
-        // A server that closes after a reply is waited for no longer than it takes to reconnect;
-        // one that closes at once would be stormed.
+        // After a server that closes after a reply, reconnect at once. A server that closes without a
+        // reply would get a storm of connections.
         if served {
             self.open_at_once(token);
         } else {
@@ -146,8 +145,8 @@ impl<W: Wire> Worker<'_, W> {
         }
     }
 
-    /// Closes a connection on which nothing can follow. If a request is in flight or a greeting
-    /// is due, it failed; with several in flight all of them.
+    /// Closes a connection that cannot be used any more. All its requests in flight have failed, and so
+    /// has a greeting that is due.
     pub(super) fn lose(&mut self, token: usize, failure: Failure) {
         if let State::Greeting { .. } = self.connections[token].state {
             return self.greeting_failed(token, failure);

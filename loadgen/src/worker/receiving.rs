@@ -12,11 +12,11 @@ use crate::connection::{Connection, State};
 use crate::in_flight::InFlight;
 use crate::wire::Wire;
 
-/// Reads from one socket before the others have their turn, when a reply is long.
+/// The most reads from one socket before the others get their turn, if a reply is long.
 const READS_PER_EVENT_MAX: usize = 16;
 
 impl<W: Wire> Worker<'_, W> {
-    /// Reads what there is. `goodbye`: the server will send nothing after it.
+    /// Reads what has arrived. `goodbye`: the server sends nothing after it.
     pub(super) fn read(&mut self, token: usize, goodbye: bool) {
         for _ in 0..READS_PER_EVENT_MAX {
             let connection = &mut self.connections[token];
@@ -38,7 +38,7 @@ impl<W: Wire> Worker<'_, W> {
             if !matches!(connection.state, State::Open | State::Greeting { .. }) {
                 return;
             }
-            // A short read left nothing behind, and if it did, the wire tells it again.
+            // A short read left nothing behind; if it did, the wire reports it again.
             if !goodbye && (got < offered || connection.in_flight.is_empty()) {
                 break;
             }
@@ -46,8 +46,8 @@ impl<W: Wire> Worker<'_, W> {
         self.has_been_read(token);
     }
 
-    /// A connection has just got a reply or its greeting: the next request, or the queue, or the
-    /// end.
+    /// A connection has just got a reply or its greeting: sends its next request, puts it into the
+    /// queue, or closes it.
     pub(super) fn freed(&mut self, token: usize) {
         let connection = &self.connections[token];
         let in_flight = connection.in_flight.len();
@@ -56,7 +56,7 @@ impl<W: Wire> Worker<'_, W> {
                 self.close(token);
             }
         } else if connection.thinking {
-            // Something came meanwhile, and it was no reply.
+            // Something arrived while the client thinks, but no reply.
         } else if connection.is_used_up(&self.load.conduct, self.now) {
             if in_flight == 0 {
                 self.renew(token);
@@ -66,8 +66,8 @@ impl<W: Wire> Worker<'_, W> {
         } else if let Source::Closed { .. } = self.source
             && (self.start..self.end).contains(&self.now)
             && !self.source.is_used_up()
-            // Who has not sent yet goes first: a server as fast as this thread would otherwise
-            // keep it busy with the clients it began with, and the rest would never send.
+            // Clients that have not sent yet go first. Otherwise a server as fast as this thread would
+            // keep it busy with its first clients, and the rest would never send.
             && self.free.is_empty()
         {
             self.send_next(token);
@@ -76,7 +76,7 @@ impl<W: Wire> Worker<'_, W> {
         }
     }
 
-    /// The server's output has ended, which may be the end of a reply too.
+    /// The server's output has ended, which may also be the end of a reply.
     fn ended(&mut self, token: usize) {
         let connection = &mut self.connections[token];
         match connection.exchange.ended() {
@@ -103,36 +103,36 @@ impl<W: Wire> Worker<'_, W> {
         }
     }
 
-    /// Counts a reply, and says whether another may follow on the connection.
+    /// Counts a reply. Returns whether another may follow on the connection.
     fn take_reply(&mut self, token: usize, reply: Reply) -> bool {
         let connection = &mut self.connections[token];
         let request = connection.in_flight.take_oldest();
         let came = self.came_at(request.as_ref());
         if let Some(request) = request.filter(|request| self.is_overdue(request)) {
-            // It would have been given up a moment ago, had somebody looked.
+            // The reply is too late, although the check for timeouts has not found it yet.
             self.timed_out(&request);
             self.reopen(token);
             return false;
         }
         let connection = &mut self.connections[token];
-        // What is not sent yet is of the youngest request.
+        // Unsent bytes belong to the youngest request.
         let sent = connection.unsent.is_empty() || !connection.in_flight.is_empty();
         let answers_early = self.load.recipe.asks_any_server();
         let (failure, request) = match (reply, request) {
-            // A server of HTTP may answer before it has read a body to its end (RFC 9112, 9.3).
+            // An HTTP server may answer before it has read the whole body (RFC 9112, 9.3).
             (Reply::Right { .. }, Some(request)) if sent || answers_early => {
                 connection.has_answered(came, self.load.conduct.pipeline);
                 connection.served = true;
                 self.in_flight -= 1;
                 self.done += 1;
-                // A client that is served only once the load is over was not served with
-                // the others, although its request counts.
+                // A client whose reply arrives only after the measurement was not served in it,
+                // although its request counts.
                 let in_time = (self.begin..self.end).contains(&self.now);
                 connection.ok += u64::from(in_time);
                 if in_time {
                     self.recorder.served(token, &request.stamps, self.now);
                     if connection.is_done(&self.load.conduct) {
-                        // Those that were there before the load waited for us and nobody else.
+                        // Clients that connected before the load only waited for the generator.
                         let load_began = self.begin.saturating_sub(to_ns(self.load.warmup));
                         let since = connection.dialled_at.max(load_began);
                         self.recorder.turned_around(self.now - since);
@@ -168,13 +168,13 @@ impl<W: Wire> Worker<'_, W> {
             (Reply::Length { bytes, right }, Some(request)) => {
                 self.recorder
                     .wrong_example
-                    .get_or_insert_with(|| format!("a body of {bytes} bytes, and not of {right}"));
+                    .get_or_insert_with(|| format!("a body of {bytes} bytes instead of {right}"));
                 (Failure::WrongReply, request)
             }
         };
         connection.has_answered(came, self.load.conduct.pipeline);
         let over = failure == Failure::RefusedBusy || !sent;
-        // A busy server must not be asked again at once.
+        // A busy server must not get another request at once.
         connection.served &= !over;
         self.failed(request, failure);
         if over {
@@ -184,7 +184,7 @@ impl<W: Wire> Worker<'_, W> {
         self.goes_on(token)
     }
 
-    /// Reopens a connection that the server closes, as its reply has said.
+    /// Reopens a connection if its reply said that the server closes it. Returns whether it stays open.
     fn goes_on(&mut self, token: usize) -> bool {
         let over = self.connections[token].exchange.is_over();
         if over {
@@ -193,7 +193,7 @@ impl<W: Wire> Worker<'_, W> {
         !over
     }
 
-    /// When the reply that was just read has made room for the next request.
+    /// When the reply that was just read made room for the next request.
     fn came_at(&self, request: Option<&InFlight>) -> u64 {
         match (&self.source, request) {
             (Source::Closed { .. }, Some(request)) => {

@@ -8,7 +8,7 @@ use crate::in_flight::InFlight;
 use crate::recorder::Stamps;
 use crate::wire::Wire;
 
-/// Requests sent before the sockets are looked at again, so that replies do not wait long for
+/// Requests that are sent before the sockets are checked again, so that replies do not wait long for
 /// their stamps when many requests are due.
 const SENDS_PER_TURN_MAX: usize = 32;
 
@@ -17,7 +17,7 @@ impl<W: Wire> Worker<'_, W> {
         while let Some(token) = self.thinkers.pop(self.now) {
             self.has_thought(token);
         }
-        // More than became free in the last turn: the queue of free connections gets shorter.
+        // More than became free in the last turn, so that the queue of free connections gets shorter.
         for _ in 0..SENDS_PER_TURN_MAX + self.ready {
             if self.source.next_due(self.now, self.end) > self.now {
                 self.recorder.gaps.caught_up();

@@ -9,38 +9,38 @@ use crate::clock::Clock;
 use crate::live::{self, Slot};
 use crate::target::Route;
 
-/// What all threads of a run look at.
+/// The state that all threads of a run share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
-    /// Which of its addresses the server is at.
+    /// The server's address in use.
     pub(crate) route: Route,
     /// Stop connecting, and do not begin the load.
     pub(crate) abort: AtomicBool,
-    /// How the latest attempt to connect failed before the load, as [`ConnectFailure`] and one more;
-    /// 0 while none did, and once a connection was opened.
+    /// How the latest attempt to connect before the load failed: its [`ConnectFailure`] plus one. 0 if
+    /// none failed, and after a connection was opened.
     pub(crate) refusal: AtomicU8,
-    /// Where greetings are expected: something has come in the place of one, or an end has.
+    /// With greetings: a greeting has arrived on some connection, or has failed.
     pub(crate) heard: AtomicBool,
-    /// When the measurement ends, on `clock`; earlier when the run is interrupted.
+    /// When the measurement ends, on `clock`; earlier if the run is interrupted.
     pub(crate) end: AtomicU64,
-    /// Of a number of requests: how many threads have the replies to all of theirs.
+    /// With a fixed number of requests: how many threads have all their replies.
     pub(crate) through: AtomicUsize,
-    /// When the last of these came, on `clock`.
+    /// When the last of these replies arrived, on `clock`.
     pub(crate) last_reply: AtomicU64,
     /// When the drain ends, on `clock`.
     pub(crate) drain_end: AtomicU64,
-    /// Whoever watches has seen the drain begin. It may look at the server then, with all its
-    /// connections: until it has, none is closed.
+    /// The caller's callback for the drain has returned. It may observe the server with all its
+    /// connections, so none is closed before.
     pub(crate) seen: AtomicBool,
-    /// Right replies so far, of each thread.
+    /// Correct replies so far, of each thread.
     pub(crate) done: Vec<Lonely>,
-    /// Where the threads publish how it goes; empty where nobody watches.
+    /// Where the threads publish live figures; empty without an observer.
     pub(crate) live: Vec<Slot>,
 }
 
 impl Shared {
-    /// Before anything has happened.
+    /// The state at the beginning of a run.
     pub(crate) fn for_load(load: &Load) -> Self {
         Self {
             clock: Clock::starting_now(),

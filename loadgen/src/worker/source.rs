@@ -11,8 +11,8 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// Share `k` of `n` of the requests that this schedule says, or of a closed loop's; those with an index of
-    /// `limit` or more are not made.
+    /// Share `k` of `n` of the requests of this schedule, or of a closed loop. Requests with an index of `limit` or
+    /// more are not made.
     pub(super) fn new(schedule: Option<Schedule>, (k, n): (u64, u64), limit: Option<u64>) -> Self {
         let limit = limit.unwrap_or(u64::MAX);
         match schedule {
@@ -25,14 +25,14 @@ impl Source {
         }
     }
 
-    /// Puts the first request of an open loop in place.
+    /// Takes the first request of an open loop from its schedule.
     pub(super) fn advance(&mut self, start: u64) {
         if let Self::Open { shard, next, limit } = self {
             *next = following(shard, start, *limit);
         }
     }
 
-    /// When the next request is due; `u64::MAX` when none will be before `end`.
+    /// When the next request is due; `u64::MAX` if none is due before `end`.
     pub(super) fn next_due(&self, now: u64, end: u64) -> u64 {
         match self {
             Self::Closed { next_tag, limit, .. } if now < end && next_tag < limit => now,
@@ -41,7 +41,7 @@ impl Source {
         }
     }
 
-    /// Whether everything due before `end` was taken; in closed loop, from `end` on.
+    /// Whether every request that is due before `end` was taken; always true in closed loop.
     pub(super) fn is_exhausted(&self, end: u64) -> bool {
         match self {
             Self::Closed { .. } => true,
@@ -75,8 +75,8 @@ impl Source {
     }
 }
 
-/// The next request of a schedule that starts at `start`; one that is never due when the numbers
-/// have run out, or the limit is reached.
+/// The next request of a schedule that starts at `start`. After its last request, or at the limit, one
+/// that is never due.
 pub(super) fn following(shard: &mut Shard, start: u64, limit: u64) -> Arrival {
     let never = Arrival { index: u64::MAX, due_ns: u64::MAX };
     shard.next().filter(|next| next.index < limit).map_or(never, |arrival| Arrival {

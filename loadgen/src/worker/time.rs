@@ -1,4 +1,4 @@
-//! Reading the clock, and noticing that it is later than it should be.
+//! Reads the clock, and notices readings that are later than they should be.
 
 use std::sync::atomic::Ordering;
 
@@ -10,7 +10,7 @@ impl<W: Wire> Worker<'_, W> {
         self.clock_says(self.wire.now(), None);
     }
 
-    /// It is `now`; `heard` is the connection that something was just read from, if any.
+    /// Takes the reading `now`; `heard` is the connection that was just read from, if any.
     #[inline]
     pub(super) fn clock_says(&mut self, now: u64, heard: Option<usize>) {
         if self.recorder.gaps.is_late(now) {
@@ -20,7 +20,7 @@ impl<W: Wire> Worker<'_, W> {
         self.recorder.gaps.running(now);
     }
 
-    /// Notes a gap, if nothing else explains why it is so late.
+    /// Records a gap, unless the late reading has another cause.
     #[cold]
     fn is_late(&mut self, now: u64, heard: Option<usize>) {
         let heard = heard.and_then(|token| self.wire.heard_for(token));

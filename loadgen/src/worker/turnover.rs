@@ -17,7 +17,7 @@ impl<W: Wire> Worker<'_, W> {
         let in_flight = connection.in_flight.len();
         if self.free.contains(token) {
             if self.load.conduct.pipeline > 1 {
-                // It is emptier now.
+                // It has fewer requests in flight now, so it moves to another queue.
                 self.free.remove(token);
                 self.free.push_back(token, in_flight);
             }
@@ -37,14 +37,14 @@ impl<W: Wire> Worker<'_, W> {
     /// The rest of a request was sent on a connection that may carry several.
     pub(super) fn has_room_again(&mut self, token: usize) {
         if !self.free.contains(token) {
-            // Whatever room there was could not be used before.
+            // Room that was free before could not be used.
             self.connections[token].free_at = self.now;
             self.has_room_still(token);
         }
     }
 
-    /// Closes a connection that has done its part, and opens it again at once, or when its
-    /// client has thought.
+    /// Closes a connection that has carried its requests or is too old, and opens it again at once, or
+    /// when its client has finished thinking.
     pub(super) fn renew(&mut self, token: usize) {
         self.recorder.connections.closed_by_us += 1;
         if !self.park(token) {
@@ -54,14 +54,14 @@ impl<W: Wire> Worker<'_, W> {
         }
     }
 
-    /// Closes a connection with nothing in flight whose client thinks, or is to begin to: it comes
-    /// back when it has something to say. Returns whether this was such a one.
+    /// Closes a connection with nothing in flight whose client thinks, or begins to. The client connects
+    /// again for its next request. Returns false, and does nothing, for any other connection.
     pub(super) fn park(&mut self, token: usize) -> bool {
         let Connection { thinking, answered, .. } = self.connections[token];
         if self.retiring || self.load.conduct.think.is_none() || (answered == 0 && !thinking) {
             return false;
         }
-        // Nothing to think about where it has already: it waits for its turn to send.
+        // A client in the queue has finished thinking and waits for its turn to send.
         let has_thought = self.free.remove(token);
         self.close(token);
         if has_thought {
@@ -75,7 +75,7 @@ impl<W: Wire> Worker<'_, W> {
         true
     }
 
-    /// Renews a connection with nothing in flight when it is too old; one whose client thinks too.
+    /// Renews a connection with nothing in flight if it is too old, even while its client thinks.
     pub(super) fn renew_if_old(&mut self, token: usize) {
         let old = self.connections[token].is_used_up(&self.load.conduct, self.now);
         if old && !self.retiring {
@@ -96,7 +96,7 @@ impl<W: Wire> Worker<'_, W> {
         self.recorder.connections.thinking += self.within_measurement(self.now, until);
     }
 
-    /// The client of a connection has thought for long enough.
+    /// The client of a connection has finished thinking.
     pub(super) fn has_thought(&mut self, token: usize) {
         let connection = &mut self.connections[token];
         connection.thinking = false;
@@ -107,12 +107,12 @@ impl<W: Wire> Worker<'_, W> {
         match connection.state {
             State::Open => self.free.push_back(token, 0),
             State::Closed if parked => self.open_at_once(token),
-            // It is being opened, or waits for that, because the server had closed it.
+            // It is being opened, or waits to be, because the server had closed it.
             State::Closed | State::Connecting { .. } | State::Greeting { .. } => {}
         }
     }
 
-    /// How much of a stretch of time lies within the measurement.
+    /// How much of the time between two instants lies within the measurement.
     pub(super) fn within_measurement(&self, from: u64, to: u64) -> Duration {
         Duration::from_nanos(to.min(self.end).saturating_sub(from.max(self.begin)))
     }

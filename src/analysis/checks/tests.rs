@@ -131,7 +131,7 @@ fn bodies_of_different_lengths_get_a_hint_unless_one_length_was_asked_for() {
         let mut trial = open();
         trial.load.framing = "http".into();
         trial.census.errors.insert("wrong_reply".into(), 7);
-        trial.census.wrong_example = Some("a body of 12 bytes, and not of 10".into());
+        trial.census.wrong_example = Some("a body of 12 bytes instead of 10".into());
         trial.load.request = crate::document::RequestRecord::Http {
             method: "GET".into(),
             path: "/".into(),

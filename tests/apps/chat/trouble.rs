@@ -1,4 +1,4 @@
-//! Members that take nothing, vanish or say nothing, and a server without descriptors for more.
+//! Members that read nothing, vanish or send nothing, and a server that runs out of descriptors or threads.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ use super::member;
 use crate::served::{LineClient, serve, until};
 use crate::support::DEADLINE;
 
-/// A member that reads whatever comes, at once.
+/// A member that reads everything at once.
 struct Reader {
     stream: TcpStream,
     name: String,
@@ -52,8 +52,8 @@ impl Reader {
     }
 }
 
-/// Says this and waits until both have been told, so that neither is ever slow however busy the machine
-/// is. Returns how many were told something else before it.
+/// Sends this and waits until both have received it, so that neither falls behind, however busy the machine is.
+/// Returns how many of them received something else before it.
 fn in_step(speaker: &mut Reader, listener: &Reader, text: &str) -> usize {
     speaker.say(text);
     let said = format!("{} {text}\n", speaker.name);
@@ -64,7 +64,7 @@ fn in_step(speaker: &mut Reader, listener: &Reader, text: &str) -> usize {
     others(speaker) + others(listener)
 }
 
-/// More than any buffer on the way holds, in pieces.
+/// In pieces, more than all buffers on the way hold.
 const PIECES: usize = 1500;
 const PIECE_BYTES: usize = 8 * 1024;
 
@@ -75,7 +75,7 @@ pub(super) fn slow_reader(model: &'static Model) {
     let listener = Reader::of(member(&server));
     speaker.hears(&format!("{} (connected)\n", listener.name));
     let piece = "x".repeat(PIECE_BYTES);
-    // Both are told that it is disconnected, and nothing else beside what is said.
+    // Both receive the notice that it was disconnected, and no other lines but the messages.
     let mut told = 0;
     until("the slow one is disconnected", || {
         told += in_step(&mut speaker, &listener, &piece);
@@ -105,7 +105,7 @@ pub(super) fn vanishing(model: &'static Model) {
         speaker.send(format!("{n}\n").repeat(50));
         vanish(guest.stream.try_clone().expect("a handle"));
         vanish(guest.stream);
-        // It may have been gone before it was asked who it is; then nobody is told.
+        // If it was gone before the server asked for its address, there is no notice.
         let mut told = 0;
         while told < 50 {
             let line = listener.line();
@@ -133,7 +133,7 @@ pub(super) fn cut(model: &'static Model) {
     let stuck = member(&server);
     speaker.line();
     let message = "x".repeat(8 * 1024);
-    // More than any buffer on the way holds.
+    // More than all buffers on the way hold.
     for _ in 0..1500 {
         speaker.send(format!("{message}\n"));
         speaker.line();
@@ -150,7 +150,7 @@ pub(super) fn descriptors(model: &'static Model) {
     let open = std::fs::read_dir(open).expect("its descriptors").flatten();
     let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok());
     let numbers: Vec<u64> = numbers.collect();
-    // Three more, and then none.
+    // Leave room for three more descriptors.
     let mut free = (0..).filter(|number| !numbers.contains(number));
     let limit = free.nth(3).expect("there are more than it has open");
     let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
@@ -175,8 +175,8 @@ pub(super) fn descriptors(model: &'static Model) {
     assert!(server.stop().well().count("shed") >= 1);
 }
 
-/// The kernel gives a thread no stack where the process may have no more data. From case to case
-/// something else is missing of what a member needs, which has two threads.
+/// The kernel gives a thread no stack if the process has reached its limit of data. A member needs two
+/// threads, and each case lets a different part of them fail.
 pub(super) fn threads(model: &'static Model) {
     const STEP_BYTES: u64 = 128 * 1024;
     for steps in (2..=16).step_by(2) {
@@ -205,7 +205,7 @@ pub(super) fn threads(model: &'static Model) {
     }
 }
 
-/// What a process may write to and shares with no other, as the kernel counts it for its limit.
+/// The private writable memory of a process, as the kernel counts it for the limit.
 fn data_bytes(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmData:")).expect("VmData");
@@ -226,7 +226,7 @@ pub(super) fn silence(model: &'static Model) {
     for _ in 0..PIECES {
         told += in_step(&mut speaker, &silent, &piece);
     }
-    // That takes the idle timeout at least, in which one says nothing and the other half a line.
+    // This takes at least the idle timeout, during which one member sends nothing and another half a line.
     silent.stream.write_all(b"I am ").expect("the server takes it");
     until("the one that takes nothing is idle", || {
         told += in_step(&mut speaker, &silent, "?");

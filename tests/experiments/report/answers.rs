@@ -1,4 +1,4 @@
-//! `docs/results.md` says what the kept runs say.
+//! `docs/results.md` says what the committed runs say.
 
 use std::path::Path;
 

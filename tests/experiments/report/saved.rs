@@ -1,4 +1,4 @@
-//! A saved run is looked at again, also one of an earlier version.
+//! Reports on a saved run, also on one of an earlier version.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ fn a_summary_of_an_earlier_version_gets_what_follows_from_its_values_and_keeps_t
     assert_eq!(written, std::fs::metadata(&again).and_then(|f| f.modified()).expect("a time"));
 }
 
-/// Beside each table of a closed loop, and beside no other.
+/// The note stands beside each table of a closed loop, and beside no other.
 #[test]
 fn a_closed_loop_says_beside_its_table_that_it_cannot_see_stalls() {
     let report = Report::of(|_| ());
@@ -81,7 +81,8 @@ fn a_saved_run_that_is_only_looked_at_stays_as_it_is() {
     assert_eq!(shown, String::from_utf8_lossy(&output.stdout), "what was missing was shown");
 }
 
-/// The page, the file beside it and the export are one document; the page lacks the words, which stand on it.
+/// The page, the file beside it and the export have the same data. The page's data lacks the words, because they are in
+/// its text.
 #[test]
 fn what_scripts_draw_is_what_the_page_draws() {
     let report = Report::of(|_| ());
@@ -105,7 +106,7 @@ fn what_scripts_draw_is_what_the_page_draws() {
     assert!(output.stdout == std::fs::read(&file).expect("read"), "the export is the file");
 }
 
-/// A text as it stands in HTML.
+/// A text as escaped in HTML.
 fn page_text(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -113,8 +114,7 @@ fn page_text(text: &str) -> String {
 fn without_intervals(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            // Those that follow from the trials' values; what follows from them in turn is made again with
-            // its own.
+            // Intervals that follow from the trials' values, and everything that follows from these.
             for follows in
                 ["interval", "noise", "verdicts", "recommendations", "crossovers", "scaling"]
             {

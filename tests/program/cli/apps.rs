@@ -1,4 +1,4 @@
-//! What `c10k serve` is told about classroom applications, and mostly wrongly.
+//! Options of `c10k serve` for classroom applications, mostly with mistakes.
 
 use serde_json::Value;
 use servers::MODELS;

@@ -1,5 +1,5 @@
-//! Every command that `c10k --help` lists, in a pipe and on a terminal: what it prints, with what code it ends, what
-//! it says of an option that it has not, and that Ctrl-C ends it. A new command fails here until it has a row.
+//! Every command that `c10k --help` lists, in a pipe and on a terminal: its output, its exit code, its message about an
+//! unknown option, and that Ctrl-C ends it. A new command fails here until it has a row.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,17 +11,17 @@ use crate::support::terminal::Terminal;
 use crate::support::{C10K, c10k, server};
 use c10k::check::server::RunningServer;
 
-/// A run that is kept.
+/// A committed run.
 const RUN: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/results/20261121-two-core-vm/quick-20261121T232743Z");
 
-/// What a command does in a moment.
+/// A quick use of a command.
 struct Row {
     name: &'static str,
-    /// The rest of its arguments, in which `{run}`, `{server}` and others have a meaning.
+    /// The rest of its arguments, in which `{run}`, `{server}` and other names are replaced.
     arguments: &'static str,
     codes: &'static [i32],
-    /// It prints that on standard output.
+    /// It prints this on standard output.
     says: &'static str,
 }
 
@@ -35,10 +35,10 @@ const fn row(
 }
 
 const OK: &[i32] = &[0];
-/// Where the machine may spoil a figure, which is said.
+/// For commands that measure: a busy machine may spoil a figure, which the code 4 reports.
 const MEASURED: &[i32] = &[0, 4];
 
-/// Those that end by themselves. `run`, `soak`, `advise` and `lab` measure in tests of their own.
+/// Commands that end by themselves. `run`, `soak`, `advise` and `lab` have tests of their own that measure.
 const ROWS: [Row; 18] = [
     row("run", "--dry-run", OK, "thread-per-client"),
     row("advise", "--clients 50 --dry-run", OK, "name = \"advise\""),
@@ -60,8 +60,8 @@ const ROWS: [Row; 18] = [
     row("version", "", OK, "c10k "),
 ];
 
-/// Those that go on until somebody ends them, what they show when they have begun to, and the code with which Ctrl-C
-/// ends them. `tests/soak.rs` has a soak.
+/// Commands that run until they are ended: their arguments, what they show when they have begun, and their exit code
+/// after Ctrl-C. `tests/soak.rs` has a soak.
 const UNTIL_ENDED: [(&str, &str, &str, i32); 10] = [
     ("serve", "epoll --listen 127.0.0.1:0", "listens at", 0),
     ("calibrate", "--law none --listen 127.0.0.1:0", "ready", 0),
@@ -75,7 +75,7 @@ const UNTIL_ENDED: [(&str, &str, &str, i32); 10] = [
     ("lab", "stateful --quick --models epoll --out {folder}", "0/", 130),
 ];
 
-/// What the arguments of rows mean, for as long as it lives.
+/// The files and the server that the arguments of rows name.
 struct Stage {
     folder: tempfile::TempDir,
     server: RunningServer,
@@ -131,7 +131,7 @@ fn str_of(words: &[String]) -> Vec<&str> {
     words.iter().map(String::as_str).collect()
 }
 
-/// The commands that the help lists, and those that it does not.
+/// The names of all commands, those that the help hides included.
 fn commands() -> BTreeSet<String> {
     let (_, help, _) = run(&["--help"]);
     let list = help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
@@ -172,13 +172,13 @@ fn every_command_says_the_same_on_a_terminal() {
         let mut terminal = Terminal::new(&str_of(&stage.words(name, arguments)));
         let (code, screen) = terminal.all();
         assert!(code.is_some_and(|code| codes.contains(&code)), "{name}: {code:?}: {screen}");
-        // Where a line was broken is the terminal's business.
+        // The terminal may break lines anywhere.
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words(&plain(&screen)).contains(&words(says)), "{name}: {screen}");
     }
 }
 
-/// What is shown, without how.
+/// The text on a screen, without escape sequences.
 fn plain(screen: &str) -> String {
     let mut text = String::new();
     let mut rest = screen;

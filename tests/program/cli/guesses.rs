@@ -1,4 +1,4 @@
-//! What people type first who know other programs.
+//! First guesses of people who know other programs.
 
 use super::{fails, run};
 

@@ -1,4 +1,4 @@
-//! HTTP: any server of it can be loaded, and what it does not go with is refused.
+//! HTTP: any HTTP server can be loaded, and incompatible options are refused.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ fn http_has_no_greeting_and_a_check_of_nobody_says_so() {
     fails(&nobody, 1, &["is the server running"]);
 }
 
-/// A server that reads heads of requests and says the same to each.
+/// A server that reads the heads of requests and sends the same reply to each.
 fn http_server(reply: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
@@ -65,5 +65,5 @@ fn any_http_server_can_be_loaded() {
     assert_eq!(result["census"]["errors"]["status:4xx"], result["census"]["offered"]);
     let (exit, result) = load(&["--status", "404", "--expect-bytes", "3"]);
     assert_eq!(exit, 4);
-    assert_eq!(result["census"]["wrong_example"], "a body of 2 bytes, and not of 3");
+    assert_eq!(result["census"]["wrong_example"], "a body of 2 bytes instead of 3");
 }

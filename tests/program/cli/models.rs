@@ -36,12 +36,12 @@ fn the_readme_lists_every_model_in_teaching_order() {
     assert_eq!(named, models);
 }
 
-/// Has the kernel refuse io_uring_setup(2) to a command with this errno, as it does in containers.
+/// Makes the kernel refuse io_uring_setup(2) to a command with this errno, as in containers.
 fn without_io_uring(command: &mut Command, errno: i32) -> &mut Command {
     without(command, libc::SYS_io_uring_setup, errno)
 }
 
-/// Has the kernel refuse this system call to a command with this errno.
+/// Makes the kernel refuse this system call to a command with this errno.
 fn without(command: &mut Command, call: i64, errno: i32) -> &mut Command {
     fn op(code: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
         libc::sock_filter { code: u16::try_from(code).expect("a small code"), jt, jf, k }
@@ -107,7 +107,7 @@ fn a_model_that_the_machine_refuses_is_listed_with_the_reason_and_not_started() 
     }
 }
 
-/// Variants are named where somebody asks for them, with what this machine refuses before anything is ready.
+/// Variants are listed only by name, and a variant that this machine refuses ends before it is ready.
 #[test]
 fn a_variant_is_shown_and_served_by_name_and_says_which_way_its_ring_is_used() {
     let (_, all, _) = run(&["models"]);
@@ -119,7 +119,7 @@ fn a_variant_is_shown_and_served_by_name_and_says_which_way_its_ring_is_used() {
         assert_eq!((list.len(), &list[0]["name"]), (1, &Value::from(name)));
         let mut command = c10k();
         command.args(["serve", name, "--listen", "127.0.0.1:0"]);
-        // Neither a table of files nor a pool of buffers can be registered then.
+        // Without this call neither a table of files nor a pool of buffers can be registered.
         let refused = without(&mut command, libc::SYS_io_uring_register, libc::EINVAL).output();
         let refused = refused.expect("it runs");
         let said = String::from_utf8_lossy(&refused.stderr);

@@ -31,7 +31,7 @@ fn bash_completes_commands_models_and_options() {
         text(&Command::new("bash").args(["-c", script]).arg(&file).output().expect("bash runs"))
     };
     bash("bash -n \"$0\"");
-    // As bash asks when somebody presses the tab key.
+    // As bash asks when the user presses the tab key.
     let completed = |words: &[&str]| {
         let last = words.len() - 1;
         let (word, before) = (words[last], words[last - 1]);
@@ -55,7 +55,7 @@ fn other_shells_have_completions_too() {
     for shell in ["zsh", "fish", "elvish", "powershell"] {
         let (exit, script, _) = run(&["completions", shell]);
         assert!(exit == 0 && script.contains("soak"), "{shell}");
-        // Where it is installed, it reads what it is given.
+        // If the shell is installed, it parses the script.
         let file = tempfile::NamedTempFile::new().expect("a file");
         fs::write(file.path(), script).expect("written");
         if let Ok(output) = Command::new(shell).arg("-n").arg(file.path()).output() {
@@ -71,7 +71,7 @@ fn shown(page: &Path) -> Option<String> {
     let Ok(output) = man else { return None };
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(complaints.is_empty(), "{}: {complaints}", page.display());
-    // Letters that are printed over themselves are bold.
+    // A letter that is printed over itself is bold.
     let text = text(&output);
     let mut plain = String::new();
     for letter in text.chars() {

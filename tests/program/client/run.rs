@@ -30,7 +30,7 @@ fn what_is_allowed_is_run_for_the_server_and_nothing_else() {
     });
     let allow = ["echo *", "false", "cat", "sleep *"].map(|entry| ["--allow", entry]).concat();
     let options = [&["--run", "-q", "--command-timeout", "100ms"][..], &allow].concat();
-    // What is typed is not for the server.
+    // Typed lines are not sent to the server.
     let (exit, stdout, stderr) = piped(address, &options, b"not a result\n");
     server.join().expect("the server had its results");
     assert_eq!(exit, 0, "{stderr}");
@@ -55,7 +55,7 @@ fn exit_leaves_whatever_is_left_to_run() {
     let (address, server) = serve(|mut client| {
         client.write_all(b"sleep 1000\nsleep 1001\n").expect("the client reads");
         let mut rest = Vec::new();
-        // It may leave with a reset: it has not looked at the second command.
+        // It may leave with a reset, because it has not read the second command.
         let _ = client.read_to_end(&mut rest);
         assert_eq!(rest, b"", "there is no result yet");
     });

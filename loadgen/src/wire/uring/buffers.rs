@@ -14,8 +14,9 @@ use super::ring::Ring;
 /// The only group of buffers.
 pub(super) const GROUP: u16 = 0;
 
-/// Most replies are far shorter. Not a power of two, or the beginnings of all buffers, which are
-/// all that most replies touch, would compete for a few sets of the processor's cache.
+/// The size of a buffer; most replies are far shorter. It is not a power of two, because then the
+/// beginnings of all buffers, which most replies use, would compete for a few sets of the processor's
+/// cache.
 const EACH: usize = 2048 + 64;
 
 const NONE: u16 = u16::MAX;
@@ -37,16 +38,16 @@ impl Inbox {
     }
 }
 
-/// So many buffers of one size, and the queue in which the kernel finds them.
+/// Buffers of one size, and the queue in which the kernel finds them.
 pub(super) struct Buffers {
     map: *mut c_void,
     map_bytes: usize,
     queue: *mut BufRingEntry,
     memory: *mut u8,
     count: u16,
-    /// How many have ever been put into the queue, modulo 2^16.
+    /// How many buffers have ever been put into the queue, modulo 2^16.
     tail: u16,
-    /// Of each buffer that is in an inbox: how much was received, and which is next.
+    /// For each buffer in an inbox: how many bytes it has, and the next buffer.
     filled: Vec<(usize, u16)>,
 }
 
@@ -54,14 +55,14 @@ impl Buffers {
     /// Gives the ring `count` buffers, a power of two.
     ///
     /// # Errors
-    /// When there is no memory, or the kernel is too old.
+    /// If there is no memory, or the kernel is too old.
     pub(super) fn new(ring: &Ring, count: u16) -> Result<Self, Errno> {
         assert!(count.is_power_of_two(), "positions in the queue are masked");
         let n = usize::from(count);
         let queue_bytes = n * size_of::<BufRingEntry>();
         let map_bytes = queue_bytes + n * EACH;
         #[expect(unsafe_code, reason = "mapping memory")]
-        // SAFETY: a new mapping, wherever the kernel likes.
+        // SAFETY: a new mapping, at an address that the kernel chooses.
         let map = unsafe {
             let access = ProtFlags::READ | ProtFlags::WRITE;
             mmap_anonymous(ptr::null_mut(), map_bytes, access, MapFlags::PRIVATE)
@@ -71,11 +72,10 @@ impl Buffers {
         // SAFETY: the mapping is that long.
         let memory = unsafe { map.cast::<u8>().add(queue_bytes) };
         let filled = vec![(0, NONE); n];
-        // From here on it is unmapped when it is dropped.
+        // From here on the mapping is removed on drop.
         let mut buffers = Self { map, map_bytes, queue, memory, count, tail: 0, filled };
         #[expect(unsafe_code, reason = "the kernel keeps the address")]
-        // SAFETY: the mapping has room for so many entries, begins with a page, and stays as long
-        // as the ring.
+        // SAFETY: the mapping has room for `count` entries, begins at a page, and outlives the ring.
         unsafe {
             let address = queue.expose_provenance() as u64;
             let submitter = ring.io_uring().submitter();
@@ -87,7 +87,7 @@ impl Buffers {
         Ok(buffers)
     }
 
-    /// The kernel has put so many bytes into this buffer.
+    /// The kernel has put this many bytes into this buffer.
     pub(super) fn keep(&mut self, inbox: &mut Inbox, id: u16, bytes: usize) {
         assert!(id < self.count && bytes <= EACH, "the kernel names a buffer of ours");
         self.filled[usize::from(id)] = (bytes, NONE);
@@ -99,8 +99,8 @@ impl Buffers {
         }
     }
 
-    /// Moves what was received into `space`, as far as it goes, and gives back the buffers that
-    /// were read to their end. Returns how many bytes.
+    /// Moves received bytes into `space`, as many as fit, and gives back the buffers that were read to
+    /// their end. Returns how many bytes were moved.
     pub(super) fn take(&mut self, inbox: &mut Inbox, space: &mut [u8]) -> usize {
         let mut moved = 0;
         while !inbox.is_empty() && moved < space.len() {
@@ -119,7 +119,7 @@ impl Buffers {
         moved
     }
 
-    /// Gives back whatever is there.
+    /// Gives back all buffers of an inbox.
     pub(super) fn discard(&mut self, inbox: &mut Inbox) {
         while !inbox.is_empty() {
             let id = inbox.first;
@@ -129,28 +129,28 @@ impl Buffers {
         *inbox = Inbox::EMPTY;
     }
 
-    /// Part of what was received into a buffer.
+    /// Some of the bytes that were received into a buffer.
     fn bytes(&self, id: u16, from: usize, count: usize) -> &[u8] {
         debug_assert!(from + count <= EACH);
         #[expect(unsafe_code, reason = "the kernel has written")]
-        // SAFETY: `keep` has made sure that it lies within the mapping, which was zeroed. The
-        // kernel has taken the buffer out of the queue, and does not write to it before it is put
-        // there again, which takes `&mut self`.
+        // SAFETY: `keep` has checked that the range lies within the mapping, which was zeroed. The
+        // kernel has taken the buffer out of the queue, and does not write to it before `put`, which
+        // takes `&mut self`.
         unsafe {
             slice::from_raw_parts(self.memory.add(usize::from(id) * EACH + from), count)
         }
     }
 
-    /// Lets the kernel have a buffer again.
+    /// Gives a buffer back to the kernel.
     pub(super) fn put(&mut self, id: u16) {
         assert!(id < self.count, "the kernel names a buffer of ours");
         let position = self.tail & (self.count - 1);
         self.tail = self.tail.wrapping_add(1);
         #[expect(unsafe_code, reason = "the queue is shared with the kernel")]
-        // SAFETY: the position lies within the queue. Its entry is ours: there are as many
-        // positions as buffers, and this buffer is not in the queue. The kernel reads an entry
-        // once the tail, which is written last, has passed it. The tail lies in a part of the first
-        // entry that the setters leave alone.
+        // SAFETY: the position lies within the queue. The kernel does not use its entry: there are as
+        // many positions as buffers, and this buffer is not in the queue. The kernel reads an entry only
+        // after the tail, which is written last, has passed it. The tail lies in a part of the first
+        // entry that the setters do not change.
         unsafe {
             let entry = &mut *self.queue.add(usize::from(position));
             let buffer = self.memory.add(usize::from(id) * EACH);
@@ -166,10 +166,10 @@ impl Buffers {
 impl Drop for Buffers {
     fn drop(&mut self) {
         #[expect(unsafe_code, reason = "giving the mapping back")]
-        // SAFETY: it is ours, nothing borrows from it, and the ring whose kernel side wrote to it
-        // is dropped before it: see the order of the fields of `UringWire`.
+        // SAFETY: this struct owns the mapping, nothing borrows from it, and the ring whose kernel side
+        // writes to it is dropped earlier: see the order of the fields of `UringWire`.
         unsafe {
-            // There is nothing to be done about a failure, and none is known.
+            // A failure could not be handled, and none is known.
             let _ = munmap(self.map, self.map_bytes);
         }
     }

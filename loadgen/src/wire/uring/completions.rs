@@ -64,7 +64,7 @@ impl UringWire {
         match result {
             Ok(sent) => link.sent = Some(link.queued_from + sent),
             Err(Errno::AGAIN | Errno::INTR) => link.sent = Some(link.queued_from),
-            // What the peer still said, and how it went, is received.
+            // A receive finds what the peer has still sent, and how it ended the connection.
             Err(Errno::CONNRESET | Errno::PIPE) => link.refused = true,
             Err(errno) => {
                 link.ended = Some(Err(errno));

@@ -10,30 +10,30 @@ use super::buffers::Inbox;
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) socket: Option<OwnedFd>,
-    /// How often it was closed: what completes for an earlier one is nobody's any more.
+    /// How often it was closed: completions for an earlier generation are ignored.
     pub(super) generation: u32,
-    /// What was received and not yet read.
+    /// Bytes that were received and not yet read.
     pub(super) inbox: Inbox,
-    /// Nothing will be received after that: the end of the stream, or an error.
+    /// Nothing follows the inbox: the end of the stream, or an error.
     pub(super) ended: Option<Result<(), Errno>>,
-    /// The kernel receives.
+    /// A receive is pending.
     pub(super) receiving: bool,
     /// The request being sent. The kernel reads it after `send` has returned.
     pub(super) slot: Vec<u8>,
-    /// Under which number its sending was queued, and from which byte on.
+    /// The number of its queued send, and the byte from which that starts.
     pub(super) queued_as: u64,
     pub(super) queued_from: usize,
-    /// The kernel took so many bytes of it only, and the rest waits for room.
+    /// The kernel took only this many bytes of it, and the rest waits for room.
     pub(super) sent: Option<usize>,
-    /// A send found that the peer is gone, which the end of the stream may not say again.
+    /// A send found that the peer is gone, which the end of the stream may not show again.
     pub(super) refused: bool,
-    /// The worker asks for room to write.
+    /// The worker waits for room to write.
     pub(super) wants_room: bool,
-    /// The kernel looks for room to write.
+    /// An operation that waits for room is pending.
     pub(super) polling: bool,
-    /// There was room, and the worker is to be told.
+    /// There was room, which has to be reported to the worker.
     pub(super) writable: bool,
-    /// It is among those that are ready.
+    /// It is in the list of ready connections.
     pub(super) listed: bool,
 }
 
@@ -57,7 +57,7 @@ impl Link {
         }
     }
 
-    /// Forgets the socket, which the caller has taken care of, and what was known of it.
+    /// Forgets the socket, which the caller has taken, and its state.
     pub(super) fn forget(&mut self) {
         let (slot, queued_as, listed) =
             (std::mem::take(&mut self.slot), self.queued_as, self.listed);
@@ -73,13 +73,13 @@ impl Link {
 /// A kind of operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Op {
-    /// Receiving, again and again.
+    /// A multishot receive.
     Receive,
-    /// Sending a request; heard of only when it failed or fell short.
+    /// The send of a request; it completes only if it failed or was short.
     Send,
-    /// Waiting for room to write, or for the end of opening.
+    /// A wait for room to write, or for the end of a connect.
     Room,
-    /// Ending the others.
+    /// The cancellation of the others.
     Cancel,
 }
 
@@ -87,14 +87,14 @@ const OPS: [Op; 4] = [Op::Receive, Op::Send, Op::Room, Op::Cancel];
 const OP_BITS: u32 = 2;
 const GENERATION_BITS: u32 = 30;
 
-/// Whose operation it is, as the number that comes back with its completion.
+/// Identifies an operation, as the number that its completion brings back.
 pub(super) fn user_data(op: Op, token: usize, generation: u32) -> u64 {
     let token = u32::try_from(token).expect("there are fewer connections than descriptors");
     let generation = generation & ((1 << GENERATION_BITS) - 1);
     u64::from(token) << 32 | u64::from(generation) << OP_BITS | op as u64
 }
 
-/// What is to be done, for which connection, and whether that is still the one it was begun for.
+/// The kind of an operation, its connection, and whether that connection is still of the same generation.
 pub(super) fn read(user_data: u64, links: &[Link]) -> (Op, usize, bool) {
     let low = |bits: u64| usize::try_from(bits & u64::from(u32::MAX)).expect("32 bits fit");
     let (token, op) = (low(user_data >> 32), OPS[low(user_data) % OPS.len()]);

@@ -10,16 +10,16 @@ use super::{UringWire, Wire as _};
 use crate::Address;
 use crate::clock::Clock;
 
-/// The trial is over after that, whatever came of it.
+/// How long the trial may take.
 const TRIAL_NS: u64 = 1_000_000_000;
 
-/// Whether a wire can be made here and carries a message.
+/// Checks that a wire can be made here and carries a message.
 ///
 /// # Errors
-/// What refuses it, by name.
+/// The cause, in words.
 pub(crate) fn probe() -> Result<(), String> {
-    // In a thread of its own: the kernel takes a ring down later, and interrupts whatever call its
-    // maker is in by then.
+    // In a thread of its own: the kernel removes a ring later, and interrupts the system call in which
+    // the thread that made it is then.
     let tried = thread::scope(|scope| scope.spawn(try_out).join());
     tried.unwrap_or_else(|_| Err("the probe panicked; this is a bug".into()))
 }

@@ -15,8 +15,8 @@ use rustix::io::Errno;
 
 /// Operations that the queue holds.
 const SUBMISSIONS: u32 = 256;
-/// Completions that the kernel can lay down before it has to keep them elsewhere, which is slower
-/// and loses none.
+/// Completions that the queue holds. The kernel keeps further ones elsewhere, which is slower but loses
+/// none.
 const COMPLETIONS: u32 = 4096;
 
 const NS_PER_S: u64 = 1_000_000_000;
@@ -24,26 +24,26 @@ const NS_PER_S: u64 = 1_000_000_000;
 /// One ring, of the thread that made it.
 pub(super) struct Ring {
     ring: IoUring,
-    /// What a full queue had no room for.
+    /// Operations that a full queue had no room for.
     backlog: VecDeque<Entry>,
-    /// Operations ever pushed, and of those, how many the kernel has taken. In order.
+    /// Operations ever pushed, and how many of them the kernel has taken, in order.
     pushed: u64,
     submitted: u64,
 }
 
 impl Ring {
-    /// Makes a ring, with what saves most of what this kernel knows.
+    /// Makes a ring with the cheapest options that this kernel knows.
     ///
     /// # Errors
-    /// When the kernel has none, or does not give us one.
+    /// If the kernel has no io_uring, or refuses it.
     pub(super) fn new() -> io::Result<Self> {
         let mut plain = IoUring::builder();
         plain.setup_clamp().setup_cqsize(COMPLETIONS);
-        // Instead of interrupting this thread whenever bytes arrive, the kernel does its part when
-        // the thread makes a system call; Linux 5.19.
+        // Linux 5.19: the kernel does its part of the work when this thread makes a system call, instead
+        // of interrupting it whenever bytes arrive.
         let mut cooperative = plain.clone();
         cooperative.setup_coop_taskrun();
-        // Or even only when it asks for completions; Linux 6.1.
+        // Linux 6.1: only when this thread asks for completions.
         let mut deferred = cooperative.clone();
         deferred.setup_single_issuer().setup_defer_taskrun();
         let unknown = |error: &io::Error| error.kind() == io::ErrorKind::InvalidInput;
@@ -56,7 +56,7 @@ impl Ring {
         Ok(Self { ring: ring?, backlog: VecDeque::new(), pushed: 0, submitted: 0 })
     }
 
-    /// What this kernel's rings lack that we cannot do without.
+    /// The first feature that this kernel lacks and the wire needs.
     pub(super) fn lacks(&self) -> Option<&'static str> {
         let parameters = self.ring.params();
         [
@@ -75,14 +75,14 @@ impl Ring {
     /// Queues an operation and returns its number, from 1.
     ///
     /// # Safety
-    /// What memory it names stays allocated until the kernel is done with it, and is left alone.
+    /// Memory that the operation names must stay allocated and unchanged until the kernel is done with it.
     #[expect(unsafe_code, reason = "an operation works on memory that it only names")]
     pub(super) unsafe fn push(&mut self, entry: Entry) -> u64 {
         self.pushed += 1;
-        // In order: what waits was first.
+        // Operations in the backlog go first, to keep the order.
         if !self.backlog.is_empty() || !self.has_pushed(&entry) {
             self.backlog.push_back(entry);
-            // Whatever the kernel refuses now it is offered again.
+            // Operations that the kernel refuses now are offered again later.
             let _ = self.submit();
         }
         self.pushed
@@ -98,10 +98,10 @@ impl Ring {
         self.pushed == self.submitted
     }
 
-    /// Hands over what was pushed. What the kernel does not take now stays queued.
+    /// Submits all pushed operations. Those that the kernel does not take now stay queued.
     ///
     /// # Errors
-    /// When the kernel refuses for a reason that is ours.
+    /// If the kernel refuses for a reason that is a fault of this program.
     pub(super) fn submit(&mut self) -> Result<(), Errno> {
         while !self.is_flushed() {
             self.refill();
@@ -114,11 +114,11 @@ impl Ring {
         Ok(())
     }
 
-    /// Hands over what was pushed and waits for a completion, but no longer than `ns`; with 0, lets
-    /// the kernel lay down what there is.
+    /// Submits all pushed operations and waits for a completion, but no longer than `ns`. With 0, only
+    /// lets the kernel put available completions into the queue.
     ///
     /// # Errors
-    /// When the kernel refuses for a reason that is ours.
+    /// If the kernel refuses for a reason that is a fault of this program.
     pub(super) fn wait(&mut self, ns: u64) -> Result<(), Errno> {
         if !self.backlog.is_empty() {
             self.submit()?;
@@ -132,7 +132,7 @@ impl Ring {
         self.enter(1, EnterFlags::GETEVENTS | EnterFlags::EXT_ARG, Some(&args))
     }
 
-    /// The next completion that was laid down.
+    /// The next completion in the queue.
     pub(super) fn completion(&mut self) -> Option<cqueue::Entry> {
         self.ring.completion().next()
     }
@@ -151,8 +151,8 @@ impl Ring {
         let taken = unsafe { self.ring.submitter().enter(queued, wanted, flags.bits(), args) };
         match taken {
             Ok(taken) => self.submitted += taken as u64,
-            // No failure: a signal came, the time is over, or the kernel wants completions to be
-            // taken first. What it did not take is still in the queue.
+            // Not a failure: a signal arrived, the time is over, or completions must be taken first.
+            // Operations that the kernel did not take are still in the queue.
             Err(error) => match Errno::from_io_error(&error).unwrap_or(Errno::IO) {
                 Errno::INTR | Errno::TIME | Errno::BUSY | Errno::AGAIN => {}
                 errno => return Err(errno),
@@ -161,7 +161,7 @@ impl Ring {
         Ok(())
     }
 
-    /// Puts into the queue what waits for room in it.
+    /// Moves operations from the backlog into the queue, as many as there is room for.
     fn refill(&mut self) {
         while let Some(entry) = self.backlog.pop_front() {
             if !self.has_pushed(&entry) {
@@ -173,12 +173,12 @@ impl Ring {
 
     fn has_pushed(&mut self, entry: &Entry) -> bool {
         #[expect(unsafe_code, reason = "an operation works on memory that it only names")]
-        // SAFETY: who called `push` keeps that memory.
+        // SAFETY: the caller of `push` keeps that memory.
         unsafe { self.ring.submission().push(entry) }.is_ok()
     }
 }
 
-/// Why there is no ring, by name.
+/// Why there is no ring, in words.
 pub(super) fn refusal(error: &io::Error) -> String {
     let disabled = fs::read_to_string("/proc/sys/kernel/io_uring_disabled").unwrap_or_default();
     match (Errno::from_io_error(error), disabled.trim()) {

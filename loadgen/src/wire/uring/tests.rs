@@ -2,7 +2,7 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socke
 
 use super::*;
 
-/// A wire with one connection to a socket of ours, if this kernel lets us have it.
+/// A wire with one connection to a local socket, if this kernel offers io_uring.
 fn pair() -> Option<(UringWire, OwnedFd)> {
     if let Err(why) = probe() {
         eprintln!("skipped: {why}");
@@ -23,7 +23,7 @@ fn say(socket: &OwnedFd, bytes: &[u8]) {
     assert_eq!(send(socket, bytes, SendFlags::NOSIGNAL), Ok(bytes.len()));
 }
 
-/// Waits until something is ready, and says what.
+/// Waits until something is ready, and returns what it is.
 fn wait(wire: &mut UringWire) -> Ready {
     let deadline = wire.now() + 30_000_000_000;
     loop {
@@ -35,7 +35,7 @@ fn wait(wire: &mut UringWire) -> Ready {
     }
 }
 
-/// Hands over what is queued, and looks at what has come by then.
+/// Submits queued operations, and returns how many connections are ready then.
 fn glance(wire: &mut UringWire) -> usize {
     wire.wait(0, 0).unwrap()
 }
@@ -164,7 +164,7 @@ fn a_closed_connection_is_gone_at_once_and_its_bytes_reach_nobody() {
     let (ours, peer) = sockets();
     wire.adopt(0, ours);
     glance(&mut wire);
-    // The unread bytes make it a reset instead of an end.
+    // Unread bytes make the close a reset instead of an end.
     let end = recv(&theirs, &mut [0; 9], RecvFlags::DONTWAIT).map(|(got, _)| got);
     assert!(matches!(end, Ok(0) | Err(Errno::CONNRESET)), "{end:?}");
     say(&peer, b"for the second");
