@@ -8,7 +8,8 @@ use rustix::io::Errno;
 
 use crate::clock::to_ns;
 use crate::conduct::Conduct;
-use crate::in_flight::InFlights;
+use crate::in_flight::{InFlight, InFlights};
+use crate::recorder::Stamps;
 use crate::wire::Wire;
 
 /// The state of a connection. An open one is free while it has fewer requests in flight than it may.
@@ -41,8 +42,10 @@ pub(crate) struct Connection {
     /// With pipelining: when replies made room for requests that have not been sent yet.
     room_since: VecDeque<u64>,
     pub(crate) in_flight: InFlights,
-    /// The rest of the youngest request in flight, which the kernel has not yet taken.
+    /// What the kernel has not yet taken: the rest of the youngest requests in flight.
     pub(crate) unsent: Vec<u8>,
+    /// Requests that were put there in this turn. The kernel was not asked yet.
+    pub(crate) staged: usize,
     /// Correct replies within the measurement.
     pub(crate) ok: u64,
     /// It got a correct reply since it was last opened.
@@ -88,6 +91,7 @@ impl Connection {
             room_since: VecDeque::with_capacity(if depth > 1 { depth } else { 0 }),
             in_flight: InFlights::new(depth),
             unsent: Vec::new(),
+            staged: 0,
             ok: 0,
             served: false,
             was_open: false,
@@ -108,6 +112,7 @@ impl Connection {
         self.exchange = Exchange::after(&mut self.exchange);
         self.in_flight.clear();
         self.unsent.clear();
+        self.staged = 0;
         self.served = false;
         self.reset = false;
         (self.asked, self.answered) = (0, 0);
@@ -148,9 +153,19 @@ impl Connection {
     pub(crate) fn has_room(&self, conduct: &Conduct, now: u64) -> bool {
         self.state == State::Open
             && self.in_flight.len() < conduct.pipeline
-            && self.unsent.is_empty()
+            && (self.unsent.is_empty() || self.staged > 0)
             && !self.reset
             && !self.is_used_up(conduct, now)
+    }
+
+    /// Puts a request behind those that wait to be sent together. Returns how many there are.
+    pub(crate) fn stage(&mut self, tag: u64, due: u64, free_at: u64) -> usize {
+        self.exchange.request(tag, &mut self.unsent);
+        let stamps = Stamps { due, free_at, sent: due };
+        self.in_flight.push(InFlight { stamps, measured: false });
+        self.asked += 1;
+        self.staged += 1;
+        self.staged
     }
 
     /// Writes a whole request to this connection, which `wire` knows as `token`.

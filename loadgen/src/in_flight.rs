@@ -55,6 +55,15 @@ impl InFlights {
         oldest
     }
 
+    /// The request that was sent after `n` others.
+    pub(crate) fn nth_mut(&mut self, n: usize) -> &mut InFlight {
+        let found = match n.checked_sub(1) {
+            None => self.oldest.as_mut(),
+            Some(n) => self.younger.get_mut(n),
+        };
+        found.expect("so many are in flight")
+    }
+
     pub(crate) fn clear(&mut self) {
         self.oldest = None;
         self.younger.clear();

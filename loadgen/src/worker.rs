@@ -68,6 +68,8 @@ pub(crate) struct Worker<'a, W> {
     source: Source,
     /// The request being written.
     request: Vec<u8>,
+    /// Connections with requests that this turn writes together.
+    staged: Vec<usize>,
     recorder: Recorder,
     /// Correct replies so far.
     done: u64,
@@ -76,7 +78,7 @@ pub(crate) struct Worker<'a, W> {
     shut_out: Option<u64>,
     /// The latest reading of the clock.
     now: u64,
-    /// Sockets that were ready in the last turn.
+    /// Sockets that were ready in the last turn, and replies in it if connections carry several.
     ready: usize,
     next_scan: u64,
     next_publish: u64,
@@ -120,6 +122,7 @@ impl<'a, W: Wire> Worker<'a, W> {
             greetings_due: 0,
             source,
             request: Vec::new(),
+            staged: Vec::new(),
             recorder: Recorder::new(load),
             done: 0,
             connect_error: None,
@@ -263,6 +266,10 @@ impl<'a, W: Wire> Worker<'a, W> {
             self.on_event(token, ready);
         }
         self.recorder.gaps.turned(ready < READY_MAX);
+        if self.load.conduct.pipeline > 1 {
+            // A socket may have made room for many requests.
+            self.ready += usize::try_from(self.done - done).unwrap_or(usize::MAX);
+        }
         if self.done != done {
             self.shared.done[self.index].0.store(self.done, Ordering::Relaxed);
         }

@@ -66,6 +66,8 @@ impl<W: Wire> Worker<'_, W> {
         } else if let Source::Closed { .. } = self.source
             && (self.start..self.end).contains(&self.now)
             && !self.source.is_used_up()
+            // What is pipelined is sent when everything that arrived has been read, in one write.
+            && self.load.conduct.pipeline == 1
             // Clients that have not sent yet go first. Otherwise a server as fast as this thread would
             // keep it busy with its first clients, and the rest would never send.
             && self.free.is_empty()
