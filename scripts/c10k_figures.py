@@ -8,8 +8,6 @@ from pathlib import Path
 
 FILE = "figures.json"
 SCHEMA, VERSION = "c10k.figures", 1
-# The kinds of figure whose marks name their rows.
-SERIES = ("effects", "parts")
 
 
 class UsageError(Exception):

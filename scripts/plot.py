@@ -23,6 +23,7 @@ try:
     import c10k_rows as rows
     import c10k_style as style
     from c10k_figures import DamagedError, Figures, UsageError, read
+    from c10k_overview import overview
 except ModuleNotFoundError as error:
     sys.exit(
         f"plot.py: the package {error.name!r} is missing: run this with `uv run`, or first "
@@ -163,9 +164,9 @@ def jobs(
     )
     if style.size.is_narrow and drawn > rows.ROWS_MAX:
         for name in of:
-            yield "overview", name, partial(rows.overview, figures, [name])
+            yield "overview", name, partial(overview, figures, [name])
     else:
-        yield "overview", "", partial(rows.overview, figures, of)
+        yield "overview", "", partial(overview, figures, of)
 
 
 def write(name: str, figure: Figure, out: Path, formats: list[str]) -> list[Path]:

@@ -5,10 +5,12 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::io::Read;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use loadgen::{Conduct, Load, LoadError, Outcome, Think, ThinkTime, ports};
@@ -128,6 +130,23 @@ fn a_closed_loop_keeps_as_many_in_flight_as_it_was_told() {
     // With more it would answer that one too.
     let outcome = run(&Load { drain, ..with(in_batches(5), conduct) });
     assert_eq!((outcome.census.ok, outcome.census.unfinished), (0, 12), "{:?}", outcome.census);
+}
+
+#[test]
+fn pipelined_requests_travel_in_one_write() {
+    const DEPTH: usize = 16;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut first = vec![0; 64 * 1024];
+        let got = stream.read(&mut first).unwrap();
+        first[..got].iter().filter(|byte| **byte == b'\n').count()
+    });
+    let pipeline = Conduct { pipeline: DEPTH, ..Conduct::default() };
+    let load = Load { connections: 1, requests: Some(DEPTH as u64), ..with(target, pipeline) };
+    run(&load);
+    assert_eq!(server.join().unwrap(), DEPTH, "requests in the first read");
 }
 
 #[test]

@@ -81,15 +81,13 @@ pub fn verdict(subject: &SoakSubject, pieces: &[&SoakPiece]) -> SoakVerdict {
     let span = kept.iter().map(|samples| span(samples)).sum();
     let drifts: Vec<SoakDrift> =
         MEASURES.iter().map(|measure| drift(measure, &kept, span)).collect();
-    let mut reasons = Vec::new();
-    let mut answer = SoakAnswer::Steady;
+    let drifting = || drifts.iter().filter(|drift| drift.answer != SoakAnswer::Steady);
+    let mut reasons = folded(drifting().map(|drift| drift.reason.as_str()));
+    let mut answer = drifting().map(|drift| drift.answer).min().unwrap_or(SoakAnswer::Steady);
     let mut say = |worse: SoakAnswer, reason: String| {
         answer = answer.min(worse);
         reasons.push(reason);
     };
-    for drift in drifts.iter().filter(|drift| drift.answer != SoakAnswer::Steady) {
-        say(drift.answer, drift.reason.clone());
-    }
     for piece in pieces {
         for (how, count) in &piece.requests.failed {
             let example = piece.requests.wrong_example.as_ref().filter(|_| how == "wrong_reply");
@@ -117,6 +115,19 @@ pub fn verdict(subject: &SoakSubject, pieces: &[&SoakPiece]) -> SoakVerdict {
         failures: sum(|piece| piece.requests.failures()),
         drifts,
     }
+}
+
+/// The reasons, with those as one that differ only in what they are about.
+fn folded<'a>(reasons: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut found: Vec<(Vec<&str>, &str)> = Vec::new();
+    for reason in reasons {
+        let (about, why) = reason.split_once(": ").unwrap_or(("", reason));
+        match found.iter_mut().find(|(_, other)| *other == why) {
+            Some((all, _)) => all.push(about),
+            None => found.push((vec![about], why)),
+        }
+    }
+    found.into_iter().map(|(about, why)| format!("{}: {why}", about.join(", "))).collect()
 }
 
 /// The samples of a piece after its warm-up, without those of a server that did not come to rest.
@@ -261,7 +272,9 @@ mod tests {
         // Two such pieces are enough together, though the server has another height in each.
         let other = piece(20, |n| sample(n, 90, 9 << 20));
         assert_eq!(said(&[good(20), other]).answer, SoakAnswer::Steady);
-        assert!(said(&[good(5)]).reasons[0].contains("samples after the warm-up"));
+        let few = said(&[good(5)]).reasons;
+        let begins = "descriptors, threads, processes, memory: 4 samples after the warm-up";
+        assert!(few.len() == 1 && few[0].starts_with(begins), "{few:?}");
     }
 
     #[test]

@@ -163,13 +163,14 @@ pub fn counted<N: Display + PartialEq + From<u8>>(n: N, one: &str) -> String {
     format!("{n} {one}{s}")
 }
 
-/// A count with three significant digits and k or M.
+/// A count with three significant digits and k, M or G.
 #[must_use]
 pub fn show_count(n: f64) -> String {
     match n {
         n if n < 1e3 => three_digits(n),
         n if n < 1e6 => format!("{}k", three_digits(n / 1e3)),
-        n => format!("{}M", three_digits(n / 1e6)),
+        n if n < 1e9 => format!("{}M", three_digits(n / 1e6)),
+        n => format!("{}G", three_digits(n / 1e9)),
     }
 }
 
@@ -231,6 +232,7 @@ mod tests {
         assert_eq!(show_ns(999_960), "1000 us");
         assert_eq!(show_ns(1_234_567_890), "1.23 s");
         assert_eq!(show_count(123_456.0), "123k");
+        assert_eq!(show_count(1_234_000_000.0), "1.23G");
         assert_eq!(
             (counted(1, "trial"), counted(0_u64, "trial")),
             ("1 trial".into(), "0 trials".into())

@@ -44,13 +44,18 @@ pub(crate) fn of_text(text: &str, module: &[&str]) -> Vec<Use> {
 }
 
 /// All files of Rust below a folder, in order.
-pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    files_with(folder, "rs")
+}
+
+/// The files of a folder and those below it whose names end so.
+pub(crate) fn files_with(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     for path in entries.map(|entry| entry.expect("an entry").path()) {
         if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files.extend(files_with(&path, ending));
+        } else if path.extension().is_some_and(|found| found == ending) {
             files.push(path);
         }
     }

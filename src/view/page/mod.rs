@@ -285,7 +285,7 @@ fn about(summary: &Summary) -> Markup {
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                       img-src data: blob:";
 const STYLE: &str = include_str!("page.css");
-pub(crate) const SCRIPT: &str = include_str!("page.js");
+pub(crate) const SCRIPT: &str = concat!(include_str!("charts.js"), include_str!("page.js"));
 /// Plotly's partial bundle "basic" (lines, dots, bars), MIT: `vendor/plotly-LICENSE.txt`.
 pub(crate) const PLOTLY: &str = include_str!("vendor/plotly-basic.min.js");
 

@@ -2,41 +2,25 @@
 
 use std::fmt::Write as _;
 
-use super::table;
-use crate::base::units::{as_f64, show_count};
+use super::{fit, width};
+use crate::base::listed;
+use crate::base::units::{as_f64, counted, show_count};
 use crate::document::{SoakAnswer, SoakReport, SoakVerdict};
 
-/// Every server of the soak: its verdict, its load and the growth of its resources; then why some
-/// are not steady.
+const COLUMNS: [&str; 6] = ["server", "connections", "requests", "failed", "verdict", "growth"];
+/// The columns that can be left out, in this order.
+const GIVE_WAY: [&str; 2] = ["requests", "connections"];
+
+/// The answer; every server of the soak with its load, its verdict and the growth of its resources;
+/// then why some are not steady.
 #[must_use]
 pub fn soak(report: &SoakReport) -> String {
-    let columns = [
-        "server",
-        "verdict",
-        "connections",
-        "requests",
-        "failed",
-        "descriptors",
-        "threads",
-        "processes",
-        "memory",
-    ];
-    let mut rows = table(&columns, 2);
-    for verdict in &report.verdicts {
-        let count = |n: u64| show_count(as_f64(n));
-        let SoakVerdict { subject, answer, connections, requests, failures, .. } = verdict;
-        let mut row = vec![
-            subject.name.clone(),
-            soak_answer(*answer).into(),
-            count(*connections),
-            count(*requests),
-            failures.to_string(),
-        ];
-        row.extend(verdict.drifts.iter().map(|drift| growth(&drift.measure, drift.per_connection)));
-        rows.add_row(row);
-    }
+    let rows: Vec<_> = report.verdicts.iter().map(row).collect();
+    let columns = fit::Columns { names: &COLUMNS, give_way: &GIVE_WAY };
+    let (rows, _) = columns.fitted(&rows, Some(width()));
     let mut text = format!(
-        "{rows}\ngrowth at rest per 10,000 connections: the median of slopes (Theil, Sen)\n"
+        "{}\n{rows}\ngrowth: at rest, per 10,000 connections; the median of slopes (Theil, Sen)\n",
+        answer(&report.verdicts)
     );
     for verdict in &report.verdicts {
         for reason in &verdict.reasons {
@@ -49,6 +33,54 @@ pub fn soak(report: &SoakReport) -> String {
     text.trim_end().to_string() + "\n"
 }
 
+/// What the soak has found, in two sentences.
+fn answer(verdicts: &[SoakVerdict]) -> String {
+    let named = |answer: SoakAnswer| -> Vec<&str> {
+        let own = verdicts.iter().filter(|verdict| verdict.answer == answer);
+        own.map(|verdict| verdict.subject.name.as_str()).collect()
+    };
+    let mut parts = Vec::new();
+    for (answer, one, many) in [
+        (SoakAnswer::Drifts, "holds more with each connection", "hold more with each connection"),
+        (SoakAnswer::FellShort, "fell short", "fell short"),
+        (SoakAnswer::NotJudged, "cannot be judged", "cannot be judged"),
+    ] {
+        let names = named(answer);
+        if !names.is_empty() {
+            parts.push(format!("{} {}", listed(&names), if names.len() == 1 { one } else { many }));
+        }
+    }
+    let (steady, all) = (named(SoakAnswer::Steady).len(), counted(verdicts.len(), "server"));
+    parts.push(format!("{steady} of {all} hold no more after their connections than before"));
+    let sum = |of: fn(&SoakVerdict) -> u64| verdicts.iter().map(of).sum::<u64>();
+    let requests = show_count(as_f64(sum(|verdict| verdict.requests)));
+    format!(
+        "{}. {} of {requests} requests failed.",
+        parts.join("; "),
+        sum(|verdict| verdict.failures)
+    )
+}
+
+fn row(verdict: &SoakVerdict) -> Vec<String> {
+    let count = |n: u64| show_count(as_f64(n));
+    let SoakVerdict { subject, answer, connections, requests, failures, drifts, .. } = verdict;
+    let grown = drifts.iter().map(|drift| growth(&drift.measure, drift.per_connection));
+    let grown: Option<Vec<String>> = grown.collect();
+    let grown = grown.map(|all| all.into_iter().filter(|one| !one.is_empty()).collect::<Vec<_>>());
+    vec![
+        subject.name.clone(),
+        count(*connections),
+        count(*requests),
+        failures.to_string(),
+        soak_answer(*answer).into(),
+        match grown {
+            None => "-".into(),
+            Some(grown) if grown.is_empty() => "none".into(),
+            Some(grown) => grown.join(", "),
+        },
+    ]
+}
+
 /// The verdict of a soak on a server, in words.
 pub(crate) fn soak_answer(answer: SoakAnswer) -> &'static str {
     match answer {
@@ -59,10 +91,48 @@ pub(crate) fn soak_answer(answer: SoakAnswer) -> &'static str {
     }
 }
 
-fn growth(measure: &str, per_connection: Option<f64>) -> String {
-    match (measure, per_connection) {
-        (_, None) => "-".into(),
-        ("memory_bytes", Some(bytes)) => format!("{:+.1} KiB", bytes * 10_000.0 / 1024.0),
-        (_, Some(more)) => format!("{:+.2}", more * 10_000.0),
+/// How much more of something there is after ten thousand connections: nothing if that rounds to
+/// zero, `None` if it is unknown.
+fn growth(measure: &str, per_connection: Option<f64>) -> Option<String> {
+    let more = per_connection? * 10_000.0;
+    let (size, text) = match measure {
+        "memory_bytes" => (more / 1024.0 * 10.0, format!("memory {:+.1} KiB", more / 1024.0)),
+        _ => (more * 100.0, format!("{measure} {more:+.2}")),
+    };
+    Some(if size.abs() < 0.5 { String::new() } else { text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::soak::verdict;
+    use crate::document::SoakSubject;
+
+    fn judged(name: &str, answer: SoakAnswer) -> SoakVerdict {
+        let subject = SoakSubject { kind: "model".into(), name: name.into() };
+        SoakVerdict { answer, requests: 2_000, ..verdict(&subject, &[]) }
+    }
+
+    #[test]
+    fn the_worst_is_said_first_and_what_was_not_judged_is_no_pass() {
+        use SoakAnswer::{Drifts, NotJudged, Steady};
+        let all = [judged("epoll", Steady), judged("poll", NotJudged), judged("leak", Drifts)];
+        assert_eq!(
+            answer(&all),
+            "leak holds more with each connection; poll cannot be judged; 1 of 3 servers hold no more \
+             after their connections than before. 0 of 6.00k requests failed."
+        );
+    }
+
+    #[test]
+    fn growth_is_said_of_what_grows() {
+        assert_eq!(growth("threads", None), None);
+        assert_eq!(growth("descriptors", Some(1e-4)).as_deref(), Some("descriptors +1.00"));
+        assert_eq!(growth("memory_bytes", Some(16.0)).as_deref(), Some("memory +156.2 KiB"));
+        assert_eq!(growth("processes", Some(1e-7)).as_deref(), Some(""));
+        let mut one = judged("epoll", SoakAnswer::Steady);
+        assert_eq!(row(&one).last().map(String::as_str), Some("-"));
+        one.drifts.iter_mut().for_each(|drift| drift.per_connection = Some(0.0));
+        assert_eq!(row(&one).last().map(String::as_str), Some("none"));
     }
 }
