@@ -25,6 +25,7 @@ FROM tools AS build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY plans plans
+COPY results/schema results/schema
 COPY protocol protocol
 COPY servers servers
 COPY loadgen loadgen

@@ -167,7 +167,7 @@ fn execute(command: Command) -> Result<Exit> {
         Command::Pack(args) => pack::run(&args),
         Command::Compare(args) => crate::command::compare::compare(&args),
         Command::Report(args) => report::report(&args).map(|()| Exit::Ok),
-        Command::Schema { document } => base::print(&document.schema()?).map(|()| Exit::Ok),
+        Command::Schema { document } => base::print(document.text()).map(|()| Exit::Ok),
         Command::Version => base::print(&Cli::command().render_version()).map(|()| Exit::Ok),
         Command::Man { what } => shell::manual(what.as_deref()).map(|()| Exit::Ok),
         Command::Completions { shell } => shell::completions(shell).map(|()| Exit::Ok),

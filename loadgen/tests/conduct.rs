@@ -192,11 +192,11 @@ fn replies_are_checked_in_order() {
 fn a_long_request_does_not_run_into_the_next() {
     let conduct = Conduct { pipeline: 8, ..Conduct::default() };
     // Short segments and a small buffer make the kernel take less than a request at a time.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     socket2::SockRef::from(&listener).set_tcp_mss(536).unwrap();
     socket2::SockRef::from(&listener).set_recv_buffer_size(1).unwrap();
     let target = support::serve_on(listener, |mut talk| {
-        std::thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
         talk.echo_all();
     });
     let outcome = run(&Load { recipe: support::recipe(60_000), ..with(target, conduct) });

@@ -1,12 +1,14 @@
 //! The highest rate that meets a target, and the trials that show it.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{SchemaId, Trial};
 
 /// A whole search, and the document that `c10k load --find-capacity --json` writes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CapacityReport {
     /// Which document this is.
@@ -26,7 +28,8 @@ pub struct CapacityReport {
 }
 
 /// The result of a search.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CapacityFound {
     /// Which of the ends it was.
@@ -40,7 +43,8 @@ pub struct CapacityFound {
 }
 
 /// How a search ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CapacityKind {
     /// The rate met the target, in a longer trial too, and one 2 % above it did not.
@@ -56,7 +60,8 @@ pub enum CapacityKind {
 }
 
 /// One trial of a search.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CapacityProbe {
     /// What it was for: `climb`, `bisect`, `repeat` or `confirm`.
@@ -72,7 +77,8 @@ pub struct CapacityProbe {
 }
 
 /// A trial's verdict on a rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CapacityVerdict {
     /// The target was met.

@@ -1,5 +1,6 @@
 //! The results of one model under one workload, over all its trials.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,8 @@ use super::{
 use crate::statistics::{Interval, extremes, median};
 
 /// One model under one workload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Cell {
     /// The workload's name in the plan.
@@ -88,7 +90,8 @@ pub fn name_of(model: &str, twin: bool) -> String {
 }
 
 /// What the models of a workload are ranked by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RankBy {
     /// Right replies per second.
@@ -147,7 +150,8 @@ impl Cell {
 }
 
 /// A check that did not pass in some trial of a cell.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Flag {
     /// The check.
@@ -186,7 +190,8 @@ impl Flag {
 
 /// A figure over several trials: their median and their spread, and from three trials on where the
 /// true median may be.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Estimate {
     /// The median of the trials.
@@ -214,7 +219,8 @@ impl Estimate {
 }
 
 /// One quantile over several trials.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CellQuantile {
     /// From 0 to 1.

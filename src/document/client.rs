@@ -1,12 +1,14 @@
 //! Resources that the load generator used.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{PacingRecord, StandstillRecord};
 
 /// What the load generator used during the measurement.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClientAccount {
     /// How its threads talked to the kernel: `epoll` or `io-uring`; absent in older documents,

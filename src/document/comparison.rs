@@ -1,5 +1,6 @@
 //! Two runs compared, cell by cell.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,8 @@ use super::{ReferenceChange, SchemaId};
 use crate::statistics::{Interval, Verdict};
 
 /// A comparison of two saved runs, or of the two sides of one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Comparison {
     /// Which document this is.
@@ -35,7 +37,8 @@ pub struct Comparison {
 }
 
 /// One figure of one cell in both runs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Compared {
     /// The workload's name in the plan.
@@ -88,7 +91,8 @@ impl Compared {
 }
 
 /// How many times as much.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Change {
     /// Of two runs that of geometric means, of two sides of one run Hodges and Lehmann's of the pairs.

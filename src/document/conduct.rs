@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The requested conduct; present if it is not the default: connections that stay open, with one
 /// request in flight each.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ConductRecord {
     /// Requests that a connection carried before it was closed and opened again; absent where
@@ -33,7 +35,8 @@ pub struct ConductRecord {
 }
 
 /// How long clients thought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ThinkRecord {
     /// Always as long.
@@ -60,7 +63,8 @@ pub enum ThinkRecord {
 }
 
 /// The silent connections that were opened before the load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct IdleConnections {
     /// Requested.
@@ -72,7 +76,8 @@ pub struct IdleConnections {
 }
 
 /// The clients that misbehaved in one way. They are in no other figure of the document.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MisbehavingClients {
     /// How many there were.

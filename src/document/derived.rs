@@ -1,6 +1,7 @@
 //! Results derived from several cells of a summary: the noise floor, recommendations, crossovers,
 //! and scaling laws.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,8 @@ use super::Factor;
 use crate::statistics::Interval;
 
 /// One model measured twice in each block: its difference from itself is noise.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NoiseFloor {
     /// The workload's name in the plan.
@@ -27,7 +29,8 @@ pub struct NoiseFloor {
 }
 
 /// Models of many kinds that are alike because something else was at its limit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
     /// The check that shows the limit: `generator-cpu`, `load-above-cores` or `steal`; or
@@ -44,7 +47,8 @@ pub struct Ceiling {
 }
 
 /// How sure a recommendation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Sureness {
     /// Every other model is surely worse, or surely as good.
@@ -56,7 +60,8 @@ pub enum Sureness {
 }
 
 /// Which model to take for a load like this one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Recommendation {
     /// The workload's name in the plan.
@@ -82,7 +87,8 @@ pub struct Recommendation {
 }
 
 /// Where two models change places in a sweep.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Crossover {
     /// The workload that the plan varied.
@@ -113,7 +119,8 @@ pub struct Crossover {
 }
 
 /// How a model's throughput follows its load or its workers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Scaling {
     /// The workload that the plan varied.
@@ -134,7 +141,8 @@ pub struct Scaling {
 }
 
 /// The universal scalability law with its intervals at 95 %.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ScalingLaw {
     /// Throughput of one alone, per second.

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,8 @@ pub const QUANTILES: [f64; 13] =
 pub const SAMPLES_BEYOND: f64 = 6.0;
 
 /// One latency distribution.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Distribution {
     /// Unit of every value: `ns`.
@@ -44,7 +46,8 @@ pub struct Distribution {
 }
 
 /// One quantile.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Quantile {
     /// From 0 to 1.

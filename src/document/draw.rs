@@ -1,10 +1,12 @@
 //! A number that is drawn for each request.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A number that was drawn for each request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DrawRecord {
     /// Its law: a number, `uniform:A..B` (both included), `exp:MEAN`, `lognormal:MEDIAN,SIGMA` or

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{SchemaId, Shown, Validity};
 
 /// The figures of a run, `figures.json` beside its summary.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FigureSet {
     /// Which document this is.
@@ -27,7 +29,8 @@ pub struct FigureSet {
 }
 
 /// Colours, each with its like for the other ground.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Colours {
     /// On white, as `#rrggbb`.
@@ -37,7 +40,8 @@ pub struct Colours {
 }
 
 /// One figure.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Figure {
     /// Where it is on the page.
     pub id: String,
@@ -73,7 +77,8 @@ pub struct Figure {
 }
 
 /// A unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Nanoseconds.
@@ -89,7 +94,8 @@ pub enum Unit {
 }
 
 /// The axis of a setting that a plan varies.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SettingAxis {
     /// The setting.
@@ -103,7 +109,8 @@ pub struct SettingAxis {
 }
 
 /// The marks of a figure.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(tag = "kind", content = "rows", rename_all = "kebab-case")]
 pub enum Marks {
     /// A bar from 0 with an interval, for each model, the best first.
@@ -125,7 +132,8 @@ pub enum Marks {
 }
 
 /// The model of a mark, and whether its figure can be trusted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Label {
     /// The model.
     pub model: String,
@@ -143,7 +151,8 @@ pub struct Label {
 }
 
 /// A model's figure.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Row {
     /// The model.
     #[serde(flatten)]
@@ -176,7 +185,8 @@ impl Row {
 }
 
 /// A model's quantiles, of all trials together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct QuantileRow {
     /// The model.
     #[serde(flatten)]
@@ -186,7 +196,8 @@ pub struct QuantileRow {
 }
 
 /// A model's line.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Line {
     /// The model.
     #[serde(flatten)]
@@ -201,7 +212,8 @@ pub struct Line {
 }
 
 /// A model's line in a panel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct SweepLine {
     /// The model.
     #[serde(flatten)]
@@ -217,7 +229,8 @@ pub struct SweepLine {
 }
 
 /// A cell in a line over a setting.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Point {
     /// The setting.
@@ -235,7 +248,8 @@ pub struct Point {
 }
 
 /// Marks of one colour.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Series {
     /// The model or the part.
@@ -250,7 +264,8 @@ pub struct Series {
 }
 
 /// A value in a row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Mark {
     /// The labels of the row, the coarser first.

@@ -1,5 +1,6 @@
 //! The results of a lab: the numbers of its page.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,8 @@ use super::{Host, NoiseFloor, SchemaId};
 use crate::statistics::Interval;
 
 /// A lab's result, `lab.json` beside its page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LabReport {
     /// Which document this is.
@@ -48,7 +50,8 @@ pub struct LabReport {
 }
 
 /// What two equal cells differed by. No sentence claims a smaller difference.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LabNoise {
     /// The model that was measured twice in each block.
@@ -62,7 +65,8 @@ pub struct LabNoise {
 }
 
 /// The results of one model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LabModel {
     /// Its name.
@@ -82,7 +86,8 @@ pub struct LabModel {
 }
 
 /// How one figure depends on the factors, over cells that are all there.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DesignRecord {
     /// `server_cpu_per_request_ns`, `throughput_per_s` or `p99_ns`.
@@ -151,7 +156,8 @@ impl CostSplit {
 }
 
 /// A factor of a design.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DesignFactor {
     /// `connection`, `home`, `history` or `clients`.
@@ -161,7 +167,8 @@ pub struct DesignFactor {
 }
 
 /// A level of a factor against the factor's first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EffectRecord {
     /// The factor.
@@ -183,7 +190,8 @@ pub struct EffectRecord {
 }
 
 /// Two levels together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InteractionRecord {
     /// The two factors.
@@ -197,7 +205,8 @@ pub struct InteractionRecord {
 }
 
 /// A share of the variation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ShareRecord {
     /// What explains it: factors, `three or more together`, `blocks` or `not explained`.
@@ -209,7 +218,8 @@ pub struct ShareRecord {
 }
 
 /// What a request costs the server, from the plainest to one in this home, step by step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CostSplit {
     /// The home of the state.
@@ -219,7 +229,8 @@ pub struct CostSplit {
 }
 
 /// A part of a cost.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CostPart {
     /// `request`, `home`, `history` or `connecting`.
@@ -232,7 +243,8 @@ pub struct CostPart {
 
 /// The step from a stateful server with kept connections to a stateless one that replaces them, in its two
 /// parts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Decomposition {
     /// How long the stateless server's connections last.
@@ -258,7 +270,8 @@ pub struct Decomposition {
 }
 
 /// What a further client takes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClientMemory {
     /// The home of the state.
@@ -275,7 +288,8 @@ pub struct ClientMemory {
 
 /// The 99th percentile of a cell at equal load, of all its trials together. Nothing is compared by it: that
 /// takes one for each trial.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LabTail {
     /// Clients.
@@ -296,7 +310,8 @@ pub struct LabTail {
 }
 
 /// Whether sessions came to their right ends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LabSessions {
     /// The home of the state.
@@ -312,7 +327,8 @@ pub struct LabSessions {
 }
 
 /// Two servers timed once each, one request after the other.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Naive {
     /// The model of both.
@@ -334,7 +350,8 @@ pub struct Naive {
 }
 
 /// The outcome of a session whose server was killed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Killed {
     /// The home of the state.

@@ -1,5 +1,6 @@
 //! The measurements and conclusions of a small lab: the numbers of its page.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,7 +8,8 @@ use serde_json::Value;
 use super::{Host, SchemaId};
 
 /// The result of a small lab: `lab.json` beside its page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LessonReport {
     /// Which document this is.

@@ -1,12 +1,14 @@
 //! The load of a server: its requests, and when they were sent.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConductRecord, DrawRecord, ShardRecord};
 
 /// How it was loaded.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoadRecord {
     /// The application.
@@ -41,7 +43,8 @@ pub struct LoadRecord {
 }
 
 /// The content of requests.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RequestRecord {
     /// This many bytes of text are returned.
@@ -115,7 +118,8 @@ pub enum RequestRecord {
 }
 
 /// When requests were sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ArrivalsRecord {
     /// Each connection sent its next request when it had its reply.

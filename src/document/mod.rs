@@ -97,11 +97,13 @@ pub use syscalls::{Syscall, Syscalls};
 pub use trial::{Phases, Target, Trial, TrialRecord};
 pub use turnaround::{CellTurnaround, Turnaround};
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which document this is, and which edition of its format.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SchemaId {
     /// `c10k.trial`, `c10k.summary`, `c10k.comparison`, `c10k.check`, `c10k.capacity`, `c10k.doctor`,

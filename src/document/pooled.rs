@@ -1,5 +1,6 @@
 //! A quantile of a cell over all its trials together, and the shown part of it.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,8 @@ use crate::statistics::extremes;
 
 /// A quantile of the samples of all trials together. Trials are independent replications, so their
 /// effective sample sizes add up, as far as trials are alike.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pooled {
     /// The value, in nanoseconds.

@@ -1,13 +1,15 @@
 //! The null baseline (in documents: reference): the load generator's results against a server that
 //! only echoes, in every block.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Estimate;
 
 /// The same short closed loop against the null baseline in every block. It is in no ranking.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
     /// Its trials, in the order of the blocks; those of later parts come last.
@@ -33,7 +35,8 @@ pub struct Reference {
 }
 
 /// The null baseline of one block, or of its later part.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceTrial {
     /// Its file, below the run's folder.
@@ -57,7 +60,8 @@ pub struct ReferenceTrial {
 }
 
 /// A block, or its later part, in which the null baseline took another CPU time for each request than usual.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Spell {
     /// The block, from 0.
@@ -76,7 +80,8 @@ pub struct Spell {
 }
 
 /// Models whose throughput reaches that of the generator against the null baseline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GeneratorBound {
     /// Replies per second that the generator had from the null baseline.
@@ -90,7 +95,8 @@ pub struct GeneratorBound {
 }
 
 /// The null baseline of one run over that of another.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceChange {
     /// Client CPU time for each request: of the medians.
@@ -113,7 +119,8 @@ pub struct ReferenceChange {
 
 /// Factors by which intervals between two runs are widened at either end: the possible change of
 /// the null baseline, which is the same in both runs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Widened {
     /// Of throughput and of latencies.

@@ -1,12 +1,14 @@
 //! One load on a room, and the document that `c10k load --app chat --json` writes.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Check, Distribution, Host, SchemaId, ServerAccount, Target, Validity};
 
 /// One load on a room: some members speak, and all of them hear.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RoomTrial {
     /// Which document this is.
@@ -37,7 +39,8 @@ pub struct RoomTrial {
 }
 
 /// The settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RoomLoadRecord {
     /// Members, all of which hear.
@@ -57,7 +60,8 @@ pub struct RoomLoadRecord {
 
 /// What came of it: figures cover messages that were due in the measurement, unless they say
 /// otherwise.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RoomFound {
     /// How long was measured.

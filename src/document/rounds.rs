@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,8 @@ use crate::statistics::looks::Look;
 
 /// How a run by rounds was judged. The rule was set before its first trial; `report` comes to the same verdicts
 /// from it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RoundsRecord {
     /// Rounds at most.
@@ -35,7 +37,8 @@ pub struct RoundsRecord {
 }
 
 /// Why a run by rounds ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// Every cell was decided.
@@ -47,7 +50,8 @@ pub enum Ended {
 }
 
 /// One look at the trials so far.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LookRecord {
     /// The rounds that there were.
@@ -76,7 +80,8 @@ impl RoundsRecord {
 }
 
 /// A trial that was spoiled by something outside of the server. It is in no figure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SpoiledTrial {
     /// Its file, below the run's folder.

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Host;
 
 /// Which part of a schedule a generator made, or with several added up, which parts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ShardRecord {
     /// How many generators there are in all.
@@ -28,7 +30,8 @@ pub struct ShardRecord {
 }
 
 /// The environment variables that chose the part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LauncherRecord {
     /// `slurm`, `kubernetes`, `openmpi`, `pmi` or `pmix`; several that agree with a `+` between
@@ -39,7 +42,8 @@ pub struct LauncherRecord {
 }
 
 /// How generators agreed on when to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StartBy {
     /// Each was given the time.
@@ -49,7 +53,8 @@ pub enum StartBy {
 }
 
 /// How a generator was started together with others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StartRecord {
     /// How they agreed.
@@ -68,7 +73,8 @@ pub struct StartRecord {
 }
 
 /// The error of a generator's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ClockRecord {
     /// It was compared with that of part 0, before the load.
@@ -88,7 +94,8 @@ pub enum ClockRecord {
 }
 
 /// One of the documents that were added up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     /// Its number.
@@ -116,7 +123,8 @@ pub struct Part {
 }
 
 /// The whole numbers behind means and ratios. Unlike means, they can be added up without loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Sums {
     /// When the measurement began, nanoseconds since the Unix epoch.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,8 @@ use super::{Host, SchemaId};
 use crate::statistics::Interval;
 
 /// The document that `c10k soak` rewrites after each piece.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SoakReport {
     /// Which document this is.
@@ -38,7 +40,8 @@ pub struct SoakReport {
 }
 
 /// The settings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SoakSettings {
     /// The servers.
@@ -54,7 +57,8 @@ pub struct SoakSettings {
 }
 
 /// A server that is soaked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SoakSubject {
     /// `model`, `broken` or `command`.
@@ -64,7 +68,8 @@ pub struct SoakSubject {
 }
 
 /// One server process under load, from its start to its end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SoakPiece {
     /// The server.
@@ -88,7 +93,8 @@ pub struct SoakPiece {
 }
 
 /// The outcomes of the requests of a piece. Each reply was checked byte by byte.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SoakRequests {
     /// Requests of well-behaved clients.
@@ -116,7 +122,8 @@ impl SoakRequests {
 }
 
 /// A server at rest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SoakSample {
     /// Connections until then.
@@ -136,7 +143,8 @@ pub struct SoakSample {
 }
 
 /// The verdict on a server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SoakVerdict {
     /// The server.
@@ -156,9 +164,8 @@ pub struct SoakVerdict {
 }
 
 /// The answers of a soak, the worst first.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SoakAnswer {
     /// It holds more and more.
@@ -172,7 +179,8 @@ pub enum SoakAnswer {
 }
 
 /// Whether one thing that a server holds has grown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SoakDrift {
     /// `descriptors`, `threads`, `processes` or `memory_bytes`.

@@ -1,5 +1,6 @@
 //! Standstills of the load generator.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,8 @@ use super::Distribution;
 
 /// Standstills of the load generator: stopped, preempted, or without its processor. Requests that
 /// were due or answered meanwhile waited for the generator, not for the server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StandstillRecord {
     /// How often one of its threads did for longer than a millisecond, from the beginning of the load

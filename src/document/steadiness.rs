@@ -1,12 +1,14 @@
 //! Autocorrelation and trend of a trial's latencies, and whether arrivals followed their
 //! distribution.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The headline latencies of the measurement in order of time. Changes are of their geometric mean,
 /// which one stall does not decide.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Steadiness {
     /// Batches of equal length that trend and dependence are judged by; those without a latency are
@@ -30,7 +32,8 @@ pub struct Steadiness {
 
 /// Whether requests of a Poisson stream were sent as one. What the server made them wait for a
 /// connection is taken off.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SentGaps {
     /// Gaps that were looked at, spread over the measurement.

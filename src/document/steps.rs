@@ -1,12 +1,14 @@
 //! The steps of a staircase.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CellQuantile, Distribution, Estimate};
 
 /// One step of a staircase. A request belongs to the step in which it was due.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepRecord {
     /// Start, from the start of the measurement.
@@ -26,7 +28,8 @@ pub struct StepRecord {
 }
 
 /// The same step over the trials of a cell.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CellStep {
     /// Start, from the start of the measurement.

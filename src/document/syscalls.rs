@@ -1,11 +1,13 @@
 //! System calls for each request.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// System calls of a server for each correct reply, counted in a load of its own that was not timed. Connecting and
 /// closing are in it, shared out among the requests.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Syscalls {
     /// All of them together.
@@ -21,7 +23,8 @@ pub struct Syscalls {
 }
 
 /// One system call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Syscall {
     /// Its name.

@@ -1,5 +1,6 @@
 //! Turnaround times of clients that leave after a fixed number of requests.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,8 @@ use super::{CellQuantile, Distribution, Estimate};
 /// The time of each client from its connect(2), or from the beginning of the load if it was
 /// connected before, to the last reply on its connection. It covers clients whose last reply was
 /// correct and arrived within the measurement.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Turnaround {
     /// All of them together.
@@ -18,7 +20,8 @@ pub struct Turnaround {
 }
 
 /// The same over the trials of a cell.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CellTurnaround {
     /// The mean of a trial's clients, in nanoseconds.

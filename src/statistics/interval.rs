@@ -1,5 +1,6 @@
 //! Confidence intervals.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, StudentsT};
@@ -15,7 +16,8 @@ const RESAMPLES: usize = 2_000;
 pub const TRIALS_MIN: usize = 3;
 
 /// Where the truth may be.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
     /// The lower end.

@@ -95,7 +95,7 @@ fn a_server_that_keeps_something_of_everybody_who_has_left_is_told_so() {
     let (exit, report) = report(&arguments);
     let test = &report["tests"][0];
     assert_eq!((exit, &test["result"]), (1, &"fail".into()), "{test}");
-    assert!(test["reason"].as_str().is_some_and(|told| told.contains("it grew")), "{test}");
+    assert!(test["reason"].as_str().is_some_and(|told| told.contains("the server grew")), "{test}");
 }
 
 /// The document shows the program's output, line by line.

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define BACKLOG 4096
-/* Events per epoll_wait(2), as in our event loops. */
+/* Events of one wait, as in our event loops. */
 #define EVENTS_MAX 256
 
 struct connection {
