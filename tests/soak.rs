@@ -112,15 +112,24 @@ fn a_server_that_fails_some_requests_falls_short() {
 
 #[test]
 fn a_server_that_dies_under_the_load_falls_short() {
-    let out = tempfile::tempdir().expect("a folder");
-    let dies = "sh -c 'python3 tests/students/good.py {port} & p=$!; sleep 1; kill -9 $p; exit 7'";
-    let mut command = c10k();
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    command.args(["soak", "--command", dies, "--app", "multiply", "--connections", "2M"]);
-    let output = command.arg("--out").arg(out.path()).output().expect("it runs");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains("the server ended by itself"), "{text}");
+    let mut said = String::new();
+    // On a busy machine it may die before it is ready.
+    for seconds in [1, 5, 25] {
+        let out = tempfile::tempdir().expect("a folder");
+        let dies = format!(
+            "sh -c 'python3 tests/students/good.py {{port}} & p=$!; sleep {seconds}; kill -9 $p; exit 7'"
+        );
+        let mut command = c10k();
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.args(["soak", "--command", &dies, "--app", "multiply", "--connections", "2M"]);
+        let output = command.arg("--out").arg(out.path()).output().expect("it runs");
+        said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        if said.contains("the server ended by itself") {
+            return;
+        }
+    }
+    panic!("{said}");
 }
 
 #[test]

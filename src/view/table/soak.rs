@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{fit, width};
 use crate::base::listed;
-use crate::base::units::{as_f64, counted, show_count};
+use crate::base::units::{as_f64, show_count};
 use crate::document::{SoakAnswer, SoakReport, SoakVerdict};
 
 const COLUMNS: [&str; 6] = ["server", "connections", "requests", "failed", "verdict", "growth"];
@@ -50,15 +50,25 @@ fn answer(verdicts: &[SoakVerdict]) -> String {
             parts.push(format!("{} {}", listed(&names), if names.len() == 1 { one } else { many }));
         }
     }
-    let (steady, all) = (named(SoakAnswer::Steady).len(), counted(verdicts.len(), "server"));
-    parts.push(format!("{steady} of {all} hold no more after their connections than before"));
+    let steady = named(SoakAnswer::Steady);
+    match (&steady[..], verdicts.len()) {
+        ([one], 1) => parts.push(format!("{one} holds no more after its connections than before")),
+        (_, 1) => {}
+        (all, n) if all.len() == n => {
+            parts.push(format!("All {n} servers hold no more after their connections than before"));
+        }
+        (some, n) => parts.push(format!(
+            "{} of {n} servers hold no more after their connections than before",
+            some.len()
+        )),
+    }
     let sum = |of: fn(&SoakVerdict) -> u64| verdicts.iter().map(of).sum::<u64>();
-    let requests = show_count(as_f64(sum(|verdict| verdict.requests)));
-    format!(
-        "{}. {} of {requests} requests failed.",
-        parts.join("; "),
-        sum(|verdict| verdict.failures)
-    )
+    let failed = match (sum(|verdict| verdict.failures), sum(|verdict| verdict.requests)) {
+        (_, 0) => "No request was sent".into(),
+        (0, all) => format!("No request failed, of {}", show_count(as_f64(all))),
+        (some, all) => format!("{some} of {} requests failed", show_count(as_f64(all))),
+    };
+    format!("{}. {failed}.", parts.join("; "))
 }
 
 fn row(verdict: &SoakVerdict) -> Vec<String> {
@@ -117,11 +127,15 @@ mod tests {
     fn the_worst_is_said_first_and_what_was_not_judged_is_no_pass() {
         use SoakAnswer::{Drifts, NotJudged, Steady};
         let all = [judged("epoll", Steady), judged("poll", NotJudged), judged("leak", Drifts)];
-        assert_eq!(
-            answer(&all),
-            "leak holds more with each connection; poll cannot be judged; 1 of 3 servers hold no more \
-             after their connections than before. 0 of 6.00k requests failed."
-        );
+        let many = "hold no more after their connections than before";
+        let worst = "leak holds more with each connection; poll cannot be judged; 1 of 3 servers";
+        assert_eq!(answer(&all), format!("{worst} {many}. No request failed, of 6.00k."));
+        let both = [judged("epoll", Steady), judged("poll", Steady)];
+        assert_eq!(answer(&both), format!("All 2 servers {many}. No request failed, of 4.00k."));
+        let short = SoakVerdict { failures: 3, ..judged("mine", SoakAnswer::FellShort) };
+        assert_eq!(answer(&[short]), "mine fell short. 3 of 2.00k requests failed.");
+        let none = SoakVerdict { requests: 0, ..judged("mine", NotJudged) };
+        assert_eq!(answer(&[none]), "mine cannot be judged. No request was sent.");
     }
 
     #[test]
