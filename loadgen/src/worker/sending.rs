@@ -52,8 +52,8 @@ impl<W: Wire> Worker<'_, W> {
 
         let stamps = Stamps { due, free_at, sent };
         let measured = self.is_measured(&stamps);
-        self.connections[token].in_flight.push(InFlight { stamps, measured });
         let connection = &mut self.connections[token];
+        connection.in_flight.push(InFlight { stamps, measured });
         connection.asked += 1;
         self.in_flight += 1;
         if measured {
@@ -72,8 +72,7 @@ impl<W: Wire> Worker<'_, W> {
                 continue;
             }
             self.look_at_clock();
-            let connection = &mut self.connections[token];
-            let older = connection.in_flight.len() - requests;
+            let older = self.connections[token].in_flight.len() - requests;
             for nth in older..older + requests {
                 let request = self.connections[token].in_flight.nth_mut(nth);
                 request.stamps.sent = self.now;
@@ -98,6 +97,10 @@ impl<W: Wire> Worker<'_, W> {
     }
 
     fn has_written(&mut self, token: usize, written: Written) {
+        if let Written::Part | Written::PeerGone = written {
+            // It was put into the queue when the requests were staged.
+            self.free.remove(token);
+        }
         match written {
             Written::All | Written::PeerGone => {}
             Written::Part => self.watch_room(token, true),
