@@ -1,5 +1,7 @@
 //! The ground floor: exit codes, parsed values, printing. It uses no other floor.
 
+#[cfg(test)]
+mod committed;
 pub mod exit;
 mod invocation;
 mod listed;
@@ -10,6 +12,8 @@ pub mod target;
 pub mod units;
 pub mod values;
 
+#[cfg(test)]
+pub(crate) use committed::assert_committed;
 pub(crate) use exit::interrupted;
 pub use exit::{Exit, untrusted, usage};
 pub(crate) use invocation::invocation;

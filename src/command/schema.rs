@@ -29,33 +29,46 @@ pub(crate) enum SchemaOf {
     Lesson,
 }
 
+/// A committed schema: its file and its text.
+macro_rules! committed {
+    ($name:literal) => {
+        (
+            concat!("results/schema/", $name, ".json"),
+            include_str!(concat!("../../results/schema/", $name, ".json")),
+        )
+    };
+}
+
 impl SchemaOf {
-    /// Its schema as JSON text: the committed file, which a test compares with the types.
+    /// Its schema as JSON text.
     pub(crate) fn text(self) -> &'static str {
+        self.committed().1
+    }
+
+    /// The committed file and its text, which a test compares with the types.
+    fn committed(self) -> (&'static str, &'static str) {
         match self {
-            Self::Trial => include_str!("../../results/schema/trial.v1.json"),
-            Self::Summary => include_str!("../../results/schema/summary.v1.json"),
-            Self::Comparison => include_str!("../../results/schema/comparison.v2.json"),
-            Self::Figures => include_str!("../../results/schema/figures.v1.json"),
-            Self::Lab => include_str!("../../results/schema/lab.v2.json"),
-            Self::Lesson => include_str!("../../results/schema/lesson.v1.json"),
-            Self::Check => include_str!("../../results/schema/check.v1.json"),
-            Self::Capacity => include_str!("../../results/schema/capacity.v1.json"),
-            Self::Room => include_str!("../../results/schema/room.v1.json"),
-            Self::Soak => include_str!("../../results/schema/soak.v1.json"),
-            Self::Doctor => include_str!("../../results/schema/doctor.v1.json"),
+            Self::Trial => committed!("trial.v1"),
+            Self::Summary => committed!("summary.v1"),
+            Self::Comparison => committed!("comparison.v2"),
+            Self::Figures => committed!("figures.v1"),
+            Self::Lab => committed!("lab.v2"),
+            Self::Lesson => committed!("lesson.v1"),
+            Self::Check => committed!("check.v1"),
+            Self::Capacity => committed!("capacity.v1"),
+            Self::Room => committed!("room.v1"),
+            Self::Soak => committed!("soak.v1"),
+            Self::Doctor => committed!("doctor.v1"),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
-
     use schemars::{Schema, schema_for};
 
     use super::*;
+    use crate::base::assert_committed;
     use crate::document::{
         CapacityReport, CheckReport, Comparison, DoctorReport, FigureSet, LabReport, LessonReport,
         RoomTrial, SoakReport, Summary, Trial, store,
@@ -80,22 +93,8 @@ mod tests {
 
     #[test]
     fn the_committed_schemas_are_those_of_the_types() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/schema");
         for of in SchemaOf::value_variants() {
-            let text = String::from_utf8(store::json(&made(*of)).expect("JSON")).expect("text");
-            if std::env::var("INSTA_UPDATE").is_ok_and(|how| how == "always") {
-                let name = of.to_possible_value().expect("it has a name").get_name().to_owned();
-                let files = fs::read_dir(&folder).expect("a folder").flatten();
-                let mut paths = files.map(|file| file.path());
-                let begins = folder.join(format!("{name}.v")).display().to_string();
-                let own = paths.find(|path| path.display().to_string().starts_with(&begins));
-                fs::write(own.expect("a file"), &text).expect("written");
-            } else {
-                assert!(
-                    of.text() == text,
-                    "accept with INSTA_UPDATE=always cargo test --lib: {of:?}"
-                );
-            }
+            assert_committed(of.committed().0, &store::json(&made(*of)).expect("JSON"));
         }
     }
 }

@@ -63,7 +63,7 @@ impl<W: Wire> Worker<'_, W> {
     }
 
     /// Sends what was staged, with one write for each connection.
-    pub(super) fn send_staged(&mut self) {
+    fn send_staged(&mut self) {
         for at in 0..self.staged.len() {
             let token = self.staged[at];
             // A connection that was lost meanwhile has none.

@@ -1,6 +1,6 @@
 //! The null baseline: spells of the machine, and models limited by the generator.
 
-use crate::base::units::{show_count, show_ns_f64};
+use crate::base::units::{counted, show_count, show_ns_f64};
 use crate::document::{Cell, Estimate, GeneratorBound, Reference, ReferenceTrial, Spell, Validity};
 use crate::statistics::interval;
 
@@ -35,13 +35,12 @@ fn sentence(reference: &Reference) -> String {
     let cost = |estimate: &Option<Estimate>| {
         estimate.as_ref().map_or("unknown".into(), |cpu| show_ns_f64(cpu.median))
     };
-    let trials = reference.trials.len();
+    let trials = counted(reference.trials.len(), "trial");
     format!(
         "Against the null baseline, a server that only echoes, the generator reached {}/s ({} connections, echoes \
-         of 8 bytes; median of {trials} trial{}). It used {} of CPU per request, the baseline {}.",
+         of 8 bytes; median of {trials}). It used {} of CPU per request, the baseline {}.",
         show_count(reference.throughput_per_s.median),
         reference.connections,
-        if trials == 1 { "" } else { "s" },
         cost(&reference.client_cpu_per_request_ns),
         cost(&reference.server_cpu_per_request_ns),
     )

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::analysis::synthetic::{climbed, closed, fail, flag, open, point, set, summary};
+use crate::base::assert_committed;
 use crate::document::{
     Cell, Estimate, FigureSet, Interval, LabReport, Syscall, Syscalls, Trial, Validity, example,
     store,
@@ -136,13 +137,7 @@ fn made() -> FigureSet {
 /// Keeps the document that the scripts' tests draw equal to what this program writes.
 #[test]
 fn the_scripts_tests_draw_what_this_program_writes() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
-    let text = store::lines(&made()).expect("JSON");
-    if std::env::var("INSTA_UPDATE").is_ok_and(|how| how == "always") {
-        std::fs::write(&path, &text).expect("written");
-    }
-    let kept = std::fs::read(&path).expect(FILE);
-    assert!(kept == text, "accept it with INSTA_UPDATE=always cargo test --lib: {FILE}");
+    assert_committed(FILE, &store::lines(&made()).expect("JSON"));
 }
 
 #[test]
