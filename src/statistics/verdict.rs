@@ -57,7 +57,7 @@ impl Verdict {
             Self::Better => "better",
             Self::Worse => "worse",
             Self::Same => "same",
-            Self::CannotTell => "cannot tell",
+            Self::CannotTell => "undecided",
         }
     }
 }

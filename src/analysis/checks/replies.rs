@@ -22,12 +22,16 @@ pub(super) fn wrong_replies(trial: &Trial) -> Check {
         trial.load.request,
         RequestRecord::Http { expect_bytes: None, any_length: false, .. }
     );
-    let hint = if speaks_http {
-        "; the server speaks HTTP: use --framing http --path /"
-    } else if one_length && example.starts_with("a body of") {
-        "; if bodies may differ in length, use --any-length"
-    } else {
-        ""
+    let hint = match trial.load.request {
+        _ if speaks_http => "; the server speaks HTTP: use --framing http --path /".into(),
+        _ if one_length && example.starts_with("a body of") => {
+            "; if bodies may differ in length, use --any-length".into()
+        }
+        // A sum over a history of another size differs even where the total is right.
+        RequestRecord::Session { history_bytes, .. } if example.starts_with("OK ") => {
+            format!("; the server must keep a history of as many bytes: --history {history_bytes}")
+        }
+        _ => String::new(),
     };
     let message = format!("{wrong} replies were wrong; the first was {example:?}{hint}");
     let replies = trial.census.ok + wrong;

@@ -149,6 +149,22 @@ fn bodies_of_different_lengths_get_a_hint_unless_one_length_was_asked_for() {
 }
 
 #[test]
+fn the_total_of_a_server_with_another_history_gets_a_hint() {
+    let hinted = |example: &str| {
+        let mut trial = open();
+        trial.census.errors.insert("wrong_reply".into(), 7);
+        trial.census.wrong_example = Some(example.into());
+        trial.load.request =
+            crate::document::RequestRecord::Session { steps: 4, history_bytes: 8_192, home: None };
+        let all = check_trial(&trial, None);
+        let check = all.into_iter().find(|check| check.name == "right-replies");
+        check.expect("checked").message.contains("--history 8192")
+    };
+    assert!(hinted("OK 27078 0000000000000000 -"));
+    assert!(!hinted("ERR unknown request"), "it knows no sessions at all");
+}
+
+#[test]
 fn an_open_loop_without_a_turn_for_everyone_starves_nobody() {
     let mut trial = open();
     trial.connections.served -= 1;

@@ -1,4 +1,5 @@
-//! JUnit XML, in the schema that Jenkins, GitLab and GitHub Actions read.
+//! JUnit XML, in the schema that Jenkins, GitLab and GitHub Actions read. The schema has no points, so they are
+//! properties of a case.
 
 use maud::{PreEscaped, html};
 
@@ -25,7 +26,11 @@ pub(crate) fn junit(report: &CheckReport) -> String {
 fn case(test: &CheckTest) -> maud::Markup {
     let told = text(&told(test));
     html! {
-        testcase classname="c10k.check" name=(test.name) assertions=(test.max) {
+        testcase classname="c10k.check" name=(test.name) {
+            properties {
+                property name="score" value=(test.points) {}
+                property name="max_score" value=(test.max) {}
+            }
             @match test.result.as_str() {
                 "fail" => { failure type="fail" message=(text(&test.why)) { (told) } }
                 "unstable" => { failure type="unstable" message=(text(&test.why)) { (told) } }

@@ -70,6 +70,8 @@ fn junit_counts_and_escapes() {
         "tests=\"5\" failures=\"2\" errors=\"0\" skipped=\"2\"",
         "asked &quot;&lt;1|2&gt;&quot;, got `?&amp;`</failure>",
         "<failure type=\"unstable\"",
+        "name=\"it_fails\"><properties><property name=\"score\" value=\"0\"></property>\
+         <property name=\"max_score\" value=\"3\"></property></properties><failure",
         "<skipped message=\"needs --app bench\"></skipped>",
     ] {
         assert!(xml.contains(part), "no {part} in {xml}");

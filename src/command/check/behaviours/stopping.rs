@@ -211,10 +211,9 @@ fn drain_timeout(case: &mut Case<'_>) -> Result<()> {
 fn queued(case: &mut Case<'_>) -> Result<()> {
     const QUEUED: u64 = 8;
     drop(case.served_client()?);
-    let pids = watch::pids(case.server.pid()?);
-    watch::signal_all(&pids, libc::SIGSTOP);
+    case.server.pause()?;
     let result = connect_and_stop(case, QUEUED);
-    watch::signal_all(&pids, libc::SIGCONT);
+    case.server.signal_all(Signal::CONT)?;
     let (asking, mut silent) = result?;
     for (n, mut client) in asking {
         let answered =
@@ -250,10 +249,9 @@ fn two_at_once(case: &mut Case<'_>) -> Result<()> {
     let mut client = case.served_client()?;
     client.send("WORK 0 60000000 0\n")?;
     case.rests()?;
-    let pids = watch::pids(case.server.pid()?);
-    watch::signal_all(&pids, libc::SIGSTOP);
+    case.server.pause()?;
     let (first, second) = (case.server.signal(Signal::TERM), case.server.signal(Signal::INT));
-    watch::signal_all(&pids, libc::SIGCONT);
+    case.server.signal_all(Signal::CONT)?;
     first.and(second)?;
     counted(&case.server.stopped()?, "cut", 1..=1)
 }
