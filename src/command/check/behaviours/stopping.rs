@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::command::check::client::{CheckClient, knock};
 use crate::command::check::runner::counted;
 use crate::command::check::{Behaviour, Case, Needs, Speaks};
-use crate::process::watch::{self, Lowered, Scarce};
+use crate::process::watch::{Lowered, Scarce};
 
 pub(super) const ALL: &[Behaviour] = &[
     Behaviour {
