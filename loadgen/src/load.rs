@@ -39,7 +39,8 @@ pub struct Load {
     pub measure: Duration,
     /// Total number of requests, without a warm-up. The measurement ends with the reply to the last
     /// of them, or when no connection could be opened for `connect_timeout`, and after `measure` at
-    /// the latest. For a closed loop, or an open loop with one rate.
+    /// the latest; a server that was lost in this way is not waited for in the drain either. For a
+    /// closed loop, or an open loop with one rate.
     pub requests: Option<u64>,
     /// How long the generator waits for replies after the measurement.
     pub drain: Duration,

@@ -171,10 +171,9 @@ impl<'a, W: Wire> Worker<'a, W> {
         self.wait_for(start)?;
         loop {
             let drain_end = self.look_at_edges();
-            if self.load.requests.is_some()
-                && self.in_flight == 0
-                && (self.source.is_used_up() || self.has_lost_the_server())
-            {
+            let counted = self.load.requests.is_some() && self.in_flight == 0;
+            let lost = counted && self.has_lost_the_server();
+            if lost || counted && self.source.is_used_up() {
                 self.be_through();
             }
             if self.now >= self.end {
@@ -182,7 +181,8 @@ impl<'a, W: Wire> Worker<'a, W> {
                     self.retire();
                 }
                 let waits = self.in_flight + self.greetings_due > 0;
-                if self.now >= drain_end || (self.retiring && !waits) {
+                // Nothing answers what was due and is not sent yet.
+                if self.now >= drain_end || lost || (self.retiring && !waits) {
                     break;
                 }
             }

@@ -316,7 +316,8 @@ fn a_number_of_requests_is_not_waited_for_once_the_server_is_gone() {
         });
         let outcome = run(&load);
         server.join().unwrap();
-        assert!(outcome.phases.measure < load.measure / 2, "{:?}", outcome.phases);
+        let (phases, limit) = (&outcome.phases, Duration::from_secs(20));
+        assert!(phases.measure < limit && phases.drain < limit, "{phases:?}");
         assert!(!outcome.interrupted && outcome.connections.connect_failures > 0);
         assert_eq!(outcome.census.ok, connections as u64, "{:?}", outcome.census);
     }

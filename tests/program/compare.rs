@@ -100,7 +100,7 @@ fn rows_in_which_nothing_can_be_told_are_shown_only_to_who_asks_for_all() {
         assert_eq!(code, Some(0), "{text}");
         let verdict = |line: &&str| {
             let end = line.trim_end_matches(['|', ' ']);
-            [" same", " worse", " cannot tell"].iter().any(|word| end.ends_with(word))
+            [" same", " worse", " undecided"].iter().any(|word| end.ends_with(word))
         };
         text.lines().filter(verdict).count()
     };
