@@ -28,17 +28,35 @@ const MIDDLE: std::ops::RangeInclusive<f64> = 0.1..=0.9;
 struct Part<'a> {
     of: &'a Distribution,
     samples: Histogram<u64>,
+    /// For each value that occurs, the highest that counts as equal, and how many samples are not above it: a
+    /// figure asks for hundreds of values, and the histogram would add up from 0 for each.
+    up_to: Vec<(u64, u64)>,
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    fn new(of: &'a Distribution, samples: Histogram<u64>) -> Self {
+        let mut total = 0;
+        let steps = samples.iter_recorded().map(|step| {
+            total += step.count_at_value();
+            (step.value_iterated_to(), total)
+        });
+        Self { of, up_to: steps.collect(), samples }
+    }
+
+    /// Samples that count as equal to the value or are less.
+    fn within(&self, value: u64) -> u64 {
+        let highest = self.samples.highest_equivalent(value);
+        let passed = self.up_to.partition_point(|(value, _)| *value <= highest);
+        passed.checked_sub(1).map_or(0, |last| self.up_to[last].1)
+    }
+
     fn beyond(&self, value: u64) -> u64 {
-        self.samples.len() - self.samples.count_between(0, value)
+        self.samples.len() - self.within(value)
     }
 
     fn reaching(&self, value: u64) -> u64 {
         let lowest = self.samples.lowest_equivalent(value);
-        self.samples.len()
-            - lowest.checked_sub(1).map_or(0, |below| self.samples.count_between(0, below))
+        self.samples.len() - lowest.checked_sub(1).map_or(0, |below| self.within(below))
     }
 
     /// Its effective sample size; all samples if it was not computed.
@@ -89,7 +107,7 @@ pub fn pooled_quantiles(
 fn part(of: &Distribution) -> Result<Part<'_>> {
     let samples = of.histogram()?;
     ensure!(samples.len() == of.count, "a histogram and the sample count in its document differ");
-    Ok(Part { of, samples })
+    Ok(Part::new(of, samples))
 }
 
 fn one(parts: &[Part<'_>], all: &Histogram<u64>, q: f64) -> Pooled {

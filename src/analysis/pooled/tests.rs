@@ -243,3 +243,18 @@ fn a_step_takes_the_samples_of_the_step_that_began_when_it_did() {
     let pooled = cell.steps[0].response[0].pooled.as_ref().expect("samples");
     assert_eq!(pooled.value_ns, 9);
 }
+
+#[test]
+fn samples_are_counted_as_the_histogram_counts_them() {
+    let values = [0, 1, 1, 2_047, 2_048, 2_049, 4_095, 4_096, 1_000_003, 59_999_999_999];
+    let times = trial(values, []);
+    let part = part(&times).expect("whole");
+    let edges = values.iter().flat_map(|value| [value.saturating_sub(1), *value, value + 1]);
+    for value in edges.chain([500_000, 60_000_000_000]) {
+        let within = part.samples.count_between(0, value);
+        assert_eq!(part.within(value), within, "{value}");
+        assert_eq!(part.beyond(value), values.len() as u64 - within, "{value}");
+    }
+    let sizes = [(0, 10), (1, 9), (2_048, 6), (2_049, 6), (60_000_000_000, 1), (61_000_000_000, 0)];
+    assert_eq!(sizes.map(|(value, _)| (value, part.reaching(value))), sizes);
+}
