@@ -47,7 +47,7 @@ fn this_machine_is_examined_and_the_exit_code_says_what_it_comes_to() {
 
 #[test]
 fn noise_is_estimated_from_one_model_against_itself() {
-    let arguments = ["doctor", "--aa", "mio", "--pairs", "3", "--trial", "50ms", "--json", "-"];
+    let arguments = ["doctor", "--aa", "mio", "--pairs", "3", "--trial", "400ms", "--json", "-"];
     let report = report(&arguments);
     assert!(names(&report).contains(&"noise"));
     let noise = &report["noise"];

@@ -82,7 +82,11 @@ fn figures_of(
     if outcome.interrupted {
         return Err(interrupted("interrupted: the noise was not measured"));
     }
-    ensure!(outcome.completed > 0, "{} answered nothing", model.name);
+    ensure!(
+        outcome.completed > 0,
+        "{} answered nothing in {trial:?}: end what else runs here, or measure longer (--trial)",
+        model.name
+    );
     let completed = as_f64(outcome.completed);
     Ok((completed / outcome.phases.measure.as_secs_f64(), as_f64(ns(cpu)) / completed))
 }
