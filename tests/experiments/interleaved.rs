@@ -93,7 +93,10 @@ fn a_server_that_takes_more_does_not_pass_a_gate() {
 #[test]
 fn what_is_no_side_says_how_to_make_one() {
     for (sides, part) in [
-        (["no-such-commit", C10K], "git worktree add ../no-such-commit"),
+        (["no-such-commit", C10K], "git worktree add ../no-such-commit no-such-commit\n"),
+        (["origin/none", C10K], "git worktree add ../origin-none origin/none\n"),
+        (["/none/release/c10k", C10K], "/none/release/c10k is not a program. Build it first"),
+        (["old/c10k", C10K], "old/c10k is not a program. Build it first"),
         ([C10K, "src"], "leave --interleaved out"),
         ([C10K, "cmd:./server {port}"], "two programs or two commands"),
     ] {

@@ -61,14 +61,22 @@ fn side(typed: &Path) -> Result<Side> {
             "{text} is a folder: leave --interleaved out to compare saved runs"
         )));
     }
-    match typed.canonicalize() {
-        Ok(program) => Ok(Side::Program(program)),
-        Err(_) => Err(usage(format!(
-            "{text} is not a program. Build a commit first, and give its program:\n  git worktree add ../{text} \
-             {text}\n  cargo build --release --manifest-path ../{text}/Cargo.toml\nWrite a command as 'cmd:./server \
-             --port {{port}}'"
-        ))),
-    }
+    typed.canonicalize().map(Side::Program).map_err(|_| usage(no_program(typed, &text)))
+}
+
+/// Says what to do about a side that is no file. It may be the name of a commit.
+fn no_program(typed: &Path, text: &str) -> String {
+    let is_path = typed.is_absolute() || text.starts_with('.') || typed.ends_with("c10k");
+    let mend = if is_path {
+        "Build it first, with `cargo build --release` in its checkout".to_owned()
+    } else {
+        let folder = format!("../{}", text.replace('/', "-"));
+        format!(
+            "Build a commit first, and give its program:\n  git worktree add {folder} {text}\n  cargo build \
+             --release --manifest-path {folder}/Cargo.toml"
+        )
+    };
+    format!("{text} is not a program. {mend}\nWrite a command as 'cmd:./server --port {{port}}'")
 }
 
 /// The program or command of a side.
