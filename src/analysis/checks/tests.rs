@@ -125,13 +125,19 @@ fn findings_about_the_server_are_shown() {
     shows(&closed, "effective-concurrency", Status::Warn, starving);
 }
 
+/// What is said of wrong replies of which this is the first.
+fn told_of_wrong(mut trial: Trial, example: &str) -> String {
+    trial.census.errors.insert("wrong_reply".into(), 7);
+    trial.census.wrong_example = Some(example.into());
+    let all = check_trial(&trial, None);
+    all.into_iter().find(|check| check.name == "right-replies").expect("checked").message
+}
+
 #[test]
 fn bodies_of_different_lengths_get_a_hint_unless_one_length_was_asked_for() {
     let hinted = |expect_bytes, any_length| {
         let mut trial = open();
         trial.load.framing = "http".into();
-        trial.census.errors.insert("wrong_reply".into(), 7);
-        trial.census.wrong_example = Some("a body of 12 bytes instead of 10".into());
         trial.load.request = crate::document::RequestRecord::Http {
             method: "GET".into(),
             path: "/".into(),
@@ -141,9 +147,7 @@ fn bodies_of_different_lengths_get_a_hint_unless_one_length_was_asked_for() {
             expect_bytes,
             any_length,
         };
-        let all = check_trial(&trial, None);
-        let check = all.into_iter().find(|check| check.name == "right-replies");
-        check.expect("checked").message.contains("--any-length")
+        told_of_wrong(trial, "a body of 12 bytes instead of 10").contains("--any-length")
     };
     assert_eq!([hinted(None, false), hinted(Some(10), false)], [true, false]);
 }
@@ -152,13 +156,9 @@ fn bodies_of_different_lengths_get_a_hint_unless_one_length_was_asked_for() {
 fn the_total_of_a_server_with_another_history_gets_a_hint() {
     let hinted = |example: &str| {
         let mut trial = open();
-        trial.census.errors.insert("wrong_reply".into(), 7);
-        trial.census.wrong_example = Some(example.into());
         trial.load.request =
             crate::document::RequestRecord::Session { steps: 4, history_bytes: 8_192, home: None };
-        let all = check_trial(&trial, None);
-        let check = all.into_iter().find(|check| check.name == "right-replies");
-        check.expect("checked").message.contains("--history 8192")
+        told_of_wrong(trial, example).contains("--history 8192")
     };
     assert!(hinted("OK 27078 0000000000000000 -"));
     assert!(!hinted("ERR unknown request"), "it knows no sessions at all");
