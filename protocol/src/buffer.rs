@@ -4,10 +4,47 @@
 //! uses no heap. Ten thousand idle clients are the usual case.
 
 use alloc::vec::Vec;
+use core::mem;
 
 /// The first read of a connection offers this many bytes. One small request fits, and the
 /// allocation stays in the size classes that common allocators keep ready per thread.
 pub(crate) const READ_BYTES_MIN: usize = 1024;
+
+/// Larger buffers are not kept as spare ones: a burst would stay in memory for ever.
+const SPARE_BYTES_MAX: usize = 64 * 1024;
+
+/// The buffers that the last resting connection has left, for the next that has a turn. With one for
+/// each thread that gives turns, a request costs no allocation, and still no idle client holds memory.
+#[derive(Debug, Default)]
+pub struct Spare {
+    inbox: Vec<u8>,
+    outbox: Vec<u8>,
+}
+
+impl Spare {
+    /// No buffers yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { inbox: Vec::new(), outbox: Vec::new() }
+    }
+
+    /// Bytes of heap held now.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.inbox.capacity() + self.outbox.capacity()
+    }
+}
+
+/// Gives a buffer's memory back, or leaves it as the spare one.
+#[inline]
+fn leave(buffer: &mut Vec<u8>, spare: Option<&mut Vec<u8>>) {
+    match spare {
+        Some(spare) if (1..=SPARE_BYTES_MAX).contains(&buffer.capacity()) => {
+            *spare = mem::take(buffer);
+        }
+        _ => *buffer = Vec::new(),
+    }
+}
 
 /// Bytes received and not yet consumed.
 #[derive(Debug)]
@@ -111,13 +148,23 @@ impl Inbox {
         self.end - self.start >= max
     }
 
-    /// Gives the memory back when nothing is waiting in it.
-    pub(crate) fn rest(&mut self) {
+    /// Gives the memory back, to the spare one if there may be one, when nothing is waiting in it.
+    #[inline]
+    pub(crate) fn rest(&mut self, spare: Option<&mut Spare>) {
         if self.is_empty() {
             // A burst is over when the connection rests; the next read may ask for less.
             self.want = (self.want / 2).max(self.least);
-            self.bytes = Vec::new();
+            leave(&mut self.bytes, spare.map(|spare| &mut spare.inbox));
             (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// Uses the spare memory, unless it has some. What a burst has left is more than the next read
+    /// asks for, and is not used again.
+    #[inline]
+    pub(crate) fn take_spare(&mut self, spare: &mut Spare) {
+        if self.bytes.is_empty() && spare.inbox.len() <= self.want {
+            mem::swap(&mut self.bytes, &mut spare.inbox);
         }
     }
 
@@ -170,10 +217,21 @@ impl Outbox {
         }
     }
 
-    /// Gives the memory back when nothing is pending.
-    pub(crate) fn rest(&mut self) {
+    /// Gives the memory back, to the spare one if there may be one, when nothing is pending.
+    #[inline]
+    pub(crate) fn rest(&mut self, spare: Option<&mut Spare>) {
         if self.pending().is_empty() {
-            *self = Self::default();
+            self.bytes.clear();
+            self.sent = 0;
+            leave(&mut self.bytes, spare.map(|spare| &mut spare.outbox));
+        }
+    }
+
+    /// Uses the spare memory, unless it has some.
+    #[inline]
+    pub(crate) fn take_spare(&mut self, spare: &mut Spare) {
+        if self.bytes.capacity() == 0 {
+            mem::swap(&mut self.bytes, &mut spare.outbox);
         }
     }
 
@@ -250,19 +308,19 @@ mod tests {
     fn rest_keeps_what_is_waiting() {
         let mut inbox = Inbox::new(8);
         receive(&mut inbox, b"ab", 64);
-        inbox.rest();
+        inbox.rest(None);
         assert_eq!(inbox.bytes(), b"ab");
         inbox.consume(2);
-        inbox.rest();
+        inbox.rest(None);
         assert_eq!(inbox.heap_bytes(), 0);
 
         let mut outbox = Outbox::default();
         outbox.tail().extend_from_slice(b"reply");
         outbox.sent(2);
-        outbox.rest();
+        outbox.rest(None);
         assert_eq!(outbox.pending(), b"ply");
         outbox.sent(3);
-        outbox.rest();
+        outbox.rest(None);
         assert_eq!((outbox.pending(), outbox.heap_bytes()), (&b""[..], 0));
     }
 
@@ -276,5 +334,50 @@ mod tests {
         outbox.sent(5);
         outbox.tail().extend_from_slice(b"x");
         assert_eq!(outbox.pending(), b"x");
+    }
+    #[test]
+    fn spare_memory_serves_the_next_and_only_what_is_empty_leaves_any() {
+        let (mut spare, mut first, mut second) = (Spare::new(), Inbox::new(8), Inbox::new(8));
+        receive(&mut first, b"ab", 64);
+        first.rest(Some(&mut spare));
+        assert_eq!((first.bytes(), spare.heap_bytes()), (&b"ab"[..], 0));
+        first.consume(2);
+        first.rest(Some(&mut spare));
+        assert_eq!((first.heap_bytes(), spare.heap_bytes()), (0, 8));
+        second.take_spare(&mut spare);
+        assert_eq!((second.heap_bytes(), spare.heap_bytes()), (8, 0));
+        assert_eq!(second.bytes(), b"", "bytes of another connection are no input");
+        receive(&mut second, b"cd", 64);
+        first.rest(Some(&mut spare));
+        assert_eq!(spare.heap_bytes(), 0, "an inbox without memory leaves none");
+        spare.inbox = alloc::vec![0; 4];
+        second.take_spare(&mut spare);
+        assert_eq!((second.bytes(), spare.heap_bytes()), (&b"cd"[..], 4), "it has its own");
+        spare.inbox = alloc::vec![0; 32];
+        first.take_spare(&mut spare);
+        assert_eq!((first.heap_bytes(), spare.heap_bytes()), (0, 32), "a burst has left it");
+
+        let mut outbox = Outbox::default();
+        outbox.tail().extend_from_slice(b"reply");
+        outbox.rest(Some(&mut spare));
+        assert_eq!((outbox.pending(), spare.outbox.capacity()), (&b"reply"[..], 0));
+        outbox.sent(5);
+        outbox.rest(Some(&mut spare));
+        assert_eq!((outbox.heap_bytes(), spare.outbox.len()), (0, 0));
+        let mut other = Outbox::default();
+        other.take_spare(&mut spare);
+        assert!(other.heap_bytes() >= 5 && other.pending().is_empty());
+    }
+
+    #[test]
+    fn a_burst_leaves_no_spare_memory() {
+        let mut spare = Spare::new();
+        let mut inbox = Inbox::new(SPARE_BYTES_MAX + 1);
+        assert!(inbox.make_room(usize::MAX));
+        inbox.rest(Some(&mut spare));
+        let mut outbox = Outbox::default();
+        assert!(outbox.make_room(SPARE_BYTES_MAX + 1));
+        outbox.rest(Some(&mut spare));
+        assert_eq!((inbox.heap_bytes(), outbox.heap_bytes(), spare.heap_bytes()), (0, 0, 0));
     }
 }

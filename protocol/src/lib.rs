@@ -19,7 +19,7 @@
 //! - [`moment`]: dates and times, and the clock
 //! - [`job`]: work as data, so that a model can decide where it runs
 //! - [`state`]: sessions of several requests, and where their state is kept
-//! - `buffer`: the two buffers of a connection, which are empty while it is idle
+//! - `buffer`: the two buffers of a connection, which are empty while it is idle; a spare pair
 //! - [`witness`]: an observer of a session
 #![no_std]
 #![forbid(unsafe_code)]
@@ -41,6 +41,7 @@ pub mod state;
 pub mod witness;
 
 pub use app::{App, Journal, Ran};
+pub use buffer::Spare;
 pub use context::Context;
 pub use draw::Draw;
 pub use exchange::{Exchange, Reply};

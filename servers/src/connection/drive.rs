@@ -2,11 +2,12 @@
 //! would block. A model chooses one and decides where it runs. io_uring and async runtimes have
 //! drivers of their own, because they wait in another way.
 
+use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use protocol::{Done, Job, Session, Step};
+use protocol::{Done, Job, Session, Spare, Step};
 
 use crate::apps::outside;
 #[cfg(doc)]
@@ -20,6 +21,12 @@ use crate::stopping;
 pub(crate) const READS_PER_TURN_MAX: usize = 4;
 /// The same for what is done outside, a page at a time.
 const OUTSIDE_PER_TURN_MAX: usize = 16;
+
+thread_local! {
+    /// The buffers of whoever has a turn on this thread. Idle connections have none, and without
+    /// these every request would allocate two.
+    static SPARE: RefCell<Spare> = const { RefCell::new(Spare::new()) };
+}
 
 /// Carries a connection to its end, blocking the worker that it is called in.
 pub(crate) fn to_end(mut conn: Conn, worker: usize) {
@@ -94,13 +101,31 @@ pub(crate) fn until_blocked(conn: &mut Conn, jobs_elsewhere: bool) -> (Blocked, 
     let before = conn.client.standing();
     let mut moved = false;
     let blocked = match &mut conn.phase {
-        Phase::Serving | Phase::Outside => serve(conn, jobs_elsewhere, &mut moved),
+        Phase::Serving | Phase::Outside => {
+            wake(&mut conn.client.session);
+            serve(conn, jobs_elsewhere, &mut moved)
+        }
         Phase::Waiting(_) | Phase::Working => {
             unreachable!("a connection gets no turn while its job runs")
         }
         Phase::Closing(_) => close(conn),
     };
     (blocked, moved || conn.client.standing() != before)
+}
+
+/// Has a session use this thread's spare buffers for its turn.
+pub(crate) fn wake(session: &mut Session) {
+    SPARE.with_borrow_mut(|spare| session.take_spare(spare));
+}
+
+/// The same for its input alone: for a model whose read is under way while the client waits.
+pub(crate) fn wake_to_read(session: &mut Session) {
+    SPARE.with_borrow_mut(|spare| session.take_spare_inbox(spare));
+}
+
+/// Takes the buffers of a session that goes to wait for its peer, for the next turn on this thread.
+pub(crate) fn rest(session: &mut Session) {
+    SPARE.with_borrow_mut(|spare| session.rest_into(spare));
 }
 
 /// Passes input to a session. Once the server is stopping, it may have caused an end of input
@@ -152,7 +177,7 @@ fn serve(conn: &mut Conn, jobs_elsewhere: bool, moved: &mut bool) -> Blocked {
         let io = match session.step() {
             // A short read has emptied the socket: asking again would only cost an EAGAIN.
             Step::Read(_) if !conn.readable => {
-                session.rest();
+                rest(session);
                 return Blocked::OnRead;
             }
             Step::Read(_) if reads == READS_PER_TURN_MAX => return Blocked::OnTurn,

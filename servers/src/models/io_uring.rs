@@ -140,6 +140,7 @@ fn completed(handler: &mut Handler<()>, completion: &Completion, now: Instant) {
             if bytes == 0 && stopping::is_stopping() {
                 session.wind_down(|| 0);
             }
+            drive::wake(session);
             session.received(bytes);
         }
     }
@@ -159,8 +160,9 @@ fn turn(handler: &mut Handler<()>, ring: &mut Ring) -> Blocked {
         let (session, stream) = (&mut handler.conn.client.session, &handler.conn.stream);
         match session.step() {
             Step::Read(_) => {
-                // The memory of a burst is released, and the usual kilobyte is allocated again.
-                session.rest();
+                // The memory of a burst is released, and the usual kilobyte is there again.
+                drive::rest(session);
+                drive::wake_to_read(session);
                 if stopping::is_stopping() {
                     session.wind_down(|| queued(stream));
                 }

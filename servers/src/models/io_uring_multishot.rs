@@ -230,7 +230,7 @@ fn turn(handler: &mut Handler<Input>, ring: &mut Ring, buffers: &Buffers, now: I
                 session.received(0);
             }
             Step::Read(_) => {
-                session.rest();
+                drive::rest(session);
                 if stopping::is_stopping() && handler.input.must_ask_anew() {
                     ring.cancel(Op::Recv, handler.place);
                 } else {
@@ -301,6 +301,7 @@ fn drop_input(
 fn take_in(handler: &mut Handler<Input>, bytes: &[u8], now: Instant) -> usize {
     let before = handler.conn.client.standing();
     let (session, mut taken) = (&mut handler.conn.client.session, 0);
+    drive::wake(session);
     // It may want less than has arrived, as it asks for room for a line and not for a buffer.
     while taken < bytes.len()
         && let Step::Read(space) = session.step()

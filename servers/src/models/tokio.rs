@@ -19,7 +19,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::apps::outside::{self, Advance, Beside, Others};
 use crate::connection::closing::{Closing, Next};
-use crate::connection::drive::{READS_PER_TURN_MAX, ending, finished, received};
+use crate::connection::drive::{READS_PER_TURN_MAX, ending, finished, received, rest, wake};
 use crate::connection::{Client, Conn, Ending, recv, send};
 use crate::net::{ACCEPT_PAUSE, Accepted, Listener};
 use crate::reactor::Token;
@@ -132,7 +132,7 @@ async fn converse(client: &mut Client, stream: &AsyncFd<OwnedFd>) -> io::Result<
         match client.session.step() {
             Step::Read(_) => {
                 // The buffer is given back while nothing is there to be read.
-                client.session.rest();
+                rest(&mut client.session);
                 if reads == READS_PER_TURN_MAX {
                     // A task that finds its socket ready each time would go on for a hundred reads.
                     yield_now().await;
@@ -191,6 +191,7 @@ pub(super) fn read(
     mut input: AsyncFdReadyGuard<'_, OwnedFd>,
     reads: &mut usize,
 ) -> io::Result<()> {
+    wake(session);
     let Step::Read(space) = session.step() else { return Ok(()) };
     let offered = space.len();
     match recv(stream, space) {

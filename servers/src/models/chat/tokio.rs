@@ -142,7 +142,7 @@ impl Shared {
                     session.said();
                 }
                 Step::Read(_) => {
-                    session.rest();
+                    drive::rest(session);
                     if reads == READS_PER_TURN_MAX {
                         yield_now().await;
                         reads = 0;
