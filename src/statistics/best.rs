@@ -42,16 +42,25 @@ pub struct Ranking {
 pub fn rank(costs: &[Costs], looks: &[Look]) -> Option<Ranking> {
     let pairs = (costs.len() * costs.len().saturating_sub(1) / 2).max(1);
     let part = 1.0 / as_f64(pairs as u64);
+    // Each pair once: the other way round, the differences have the other sign.
+    let mut shifts = vec![vec![None; costs.len()]; costs.len()];
+    for of in 0..costs.len() {
+        for to in 0..of {
+            let differences = differences(&costs[of], &costs[to]);
+            let found = looks::shift(&differences, looks, part);
+            shifts[of][to] = found.map(|shift| (shift, differences.len()));
+            shifts[to][of] = found.map(|shift| (shift.reversed(), differences.len()));
+        }
+    }
     let compared = |of: usize, to: usize| -> Option<Beside> {
-        let differences = differences(&costs[of], &costs[to]);
-        let shift = looks::shift(&differences, looks, part)?;
+        let (shift, rounds) = shifts[of][to]?;
         Some(Beside {
             ratio: shift.value.exp(),
             interval: shift
                 .interval
                 .map(|Interval { low, high }| Interval { low: low.exp(), high: high.exp() }),
             p_value: (shift.p_value / part).min(1.0),
-            rounds: differences.len(),
+            rounds,
         })
     };
     let others = |own: usize| (0..costs.len()).filter(move |other| *other != own);

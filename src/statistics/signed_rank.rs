@@ -18,6 +18,16 @@ pub struct Shift {
     pub p_value: f64,
 }
 
+impl Shift {
+    /// The shift of the same differences with the other sign.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        let interval =
+            self.interval.map(|Interval { low, high }| Interval { low: -high, high: -low });
+        Self { value: -self.value, interval, ..self }
+    }
+}
+
 /// The shift of these differences. Its interval misses the truth with a chance of `error` at most: the ends are
 /// Walsh averages, as many from either end as the exact distribution of the statistic allows (Tukey 1949). Ties
 /// and zeros make it wider and never shorter. `None` of no differences, or where one is no number.
@@ -66,7 +76,8 @@ fn cumulative(n: usize) -> Vec<f64> {
     let mut chances = vec![0.0; most + 1];
     chances[0] = 1.0;
     for rank in 1..=n {
-        for sum in (0..=most).rev() {
+        // No larger sum is there yet.
+        for sum in (0..=rank * (rank + 1) / 2).rev() {
             let with = if sum >= rank { chances[sum - rank] } else { 0.0 };
             chances[sum] = f64::midpoint(chances[sum], with);
         }
@@ -111,6 +122,16 @@ mod tests {
             (interval.low - 0.010).abs() < 1e-9 && (interval.high - 0.786).abs() < 1e-9,
             "{interval:?}"
         );
+    }
+
+    #[test]
+    fn the_other_way_round_it_is_the_same_with_the_other_sign() {
+        for n in [1, 6, 9] {
+            let some = &differences()[..n];
+            let negated: Vec<f64> = some.iter().map(|difference| -difference).collect();
+            let [one, other] = [some, &negated[..]].map(|all| shift(all, 0.05).expect("some"));
+            assert_eq!(one.reversed(), other);
+        }
     }
 
     #[test]
