@@ -175,14 +175,14 @@ fn odd(how: &str, patience: &str, more: &[&str]) -> (i32, String, String) {
 
 #[test]
 fn a_server_that_prints_megabytes_is_checked_like_any_other() {
-    let (exit, stdout, stderr) = odd("noisy", "10s", &[]);
+    let (exit, stdout, stderr) = odd("noisy", "60s", &[]);
     assert_eq!(exit, 0, "{stdout}{stderr}");
 }
 
 #[test]
 fn a_server_that_listens_late_or_elsewhere_first_is_waited_for() {
     for how in ["late", "elsewhere-too"] {
-        let (exit, stdout, stderr) = odd(how, "10s", &[]);
+        let (exit, stdout, stderr) = odd(how, "60s", &[]);
         assert_eq!(exit, 0, "{how}: {stdout}{stderr}");
     }
 }

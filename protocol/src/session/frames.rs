@@ -6,7 +6,7 @@ use crate::{FRAME_BYTES_MAX, Framing};
 
 impl Session {
     /// The lengths of the next complete message and of the frame that carries it.
-    // A call would cost a twentieth of a request, and it is called in one place.
+    // It is called in one place, and a call would be a visible part of what a request costs.
     #[inline(always)]
     pub(super) fn next_frame(&mut self) -> Option<(usize, usize)> {
         let bytes = self.inbox.bytes();
