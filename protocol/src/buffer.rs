@@ -27,12 +27,6 @@ impl Spare {
     pub const fn new() -> Self {
         Self { inbox: Vec::new(), outbox: Vec::new() }
     }
-
-    /// Bytes of heap held now.
-    #[must_use]
-    pub fn heap_bytes(&self) -> usize {
-        self.inbox.capacity() + self.outbox.capacity()
-    }
 }
 
 /// Gives a buffer's memory back, or leaves it as the spare one.
@@ -335,27 +329,33 @@ mod tests {
         outbox.tail().extend_from_slice(b"x");
         assert_eq!(outbox.pending(), b"x");
     }
+
+    /// Bytes of heap that are kept for the next connection.
+    fn kept(spare: &Spare) -> usize {
+        spare.inbox.capacity() + spare.outbox.capacity()
+    }
+
     #[test]
     fn spare_memory_serves_the_next_and_only_what_is_empty_leaves_any() {
         let (mut spare, mut first, mut second) = (Spare::new(), Inbox::new(8), Inbox::new(8));
         receive(&mut first, b"ab", 64);
         first.rest(Some(&mut spare));
-        assert_eq!((first.bytes(), spare.heap_bytes()), (&b"ab"[..], 0));
+        assert_eq!((first.bytes(), kept(&spare)), (&b"ab"[..], 0));
         first.consume(2);
         first.rest(Some(&mut spare));
-        assert_eq!((first.heap_bytes(), spare.heap_bytes()), (0, 8));
+        assert_eq!((first.heap_bytes(), kept(&spare)), (0, 8));
         second.take_spare(&mut spare);
-        assert_eq!((second.heap_bytes(), spare.heap_bytes()), (8, 0));
+        assert_eq!((second.heap_bytes(), kept(&spare)), (8, 0));
         assert_eq!(second.bytes(), b"", "bytes of another connection are no input");
         receive(&mut second, b"cd", 64);
         first.rest(Some(&mut spare));
-        assert_eq!(spare.heap_bytes(), 0, "an inbox without memory leaves none");
+        assert_eq!(kept(&spare), 0, "an inbox without memory leaves none");
         spare.inbox = alloc::vec![0; 4];
         second.take_spare(&mut spare);
-        assert_eq!((second.bytes(), spare.heap_bytes()), (&b"cd"[..], 4), "it has its own");
+        assert_eq!((second.bytes(), kept(&spare)), (&b"cd"[..], 4), "it has its own");
         spare.inbox = alloc::vec![0; 32];
         first.take_spare(&mut spare);
-        assert_eq!((first.heap_bytes(), spare.heap_bytes()), (0, 32), "a burst has left it");
+        assert_eq!((first.heap_bytes(), kept(&spare)), (0, 32), "a burst has left it");
 
         let mut outbox = Outbox::default();
         outbox.tail().extend_from_slice(b"reply");
@@ -378,6 +378,6 @@ mod tests {
         let mut outbox = Outbox::default();
         assert!(outbox.make_room(SPARE_BYTES_MAX + 1));
         outbox.rest(Some(&mut spare));
-        assert_eq!((inbox.heap_bytes(), outbox.heap_bytes(), spare.heap_bytes()), (0, 0, 0));
+        assert_eq!((inbox.heap_bytes(), outbox.heap_bytes(), kept(&spare)), (0, 0, 0));
     }
 }

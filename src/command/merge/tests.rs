@@ -35,7 +35,7 @@ fn plain(latency: &crate::document::Latency) -> serde_json::Value {
 
 #[test]
 fn three_parts_added_up_are_what_one_generator_finds() {
-    for seed in 0..4 {
+    for seed in 0..10 {
         let samples = Samples::some(seed, 900);
         let sum = add_up(three(&samples).to_vec()).expect("they belong together");
         let one = document(&samples, (0, 1), 0);
