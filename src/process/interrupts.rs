@@ -1,11 +1,13 @@
 //! Ctrl-C, SIGTERM and SIGHUP.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rustix::pipe::{PipeFlags, pipe_with};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
@@ -21,6 +23,21 @@ const SAME_WITHIN: Duration = Duration::from_secs(1);
 /// # Errors
 /// When the kernel refuses a handler.
 pub fn interrupts() -> Result<Arc<AtomicBool>> {
+    interrupts_and(|| {})
+}
+
+/// The same for a loop that waits in poll(2): a pipe that is at its end from the first signal on.
+///
+/// # Errors
+/// When the kernel refuses a handler or a pipe.
+pub(crate) fn interrupts_pipe() -> Result<OwnedFd> {
+    let (ends, end) = pipe_with(PipeFlags::CLOEXEC).context("cannot handle Ctrl-C")?;
+    let mut end = Some(end);
+    interrupts_and(move || drop(end.take()))?;
+    Ok(ends)
+}
+
+fn interrupts_and(mut came: impl FnMut() + Send + 'static) -> Result<Arc<AtomicBool>> {
     let wanted = [SIGINT, SIGTERM].into_iter().chain((!is_ignored(SIGHUP)).then_some(SIGHUP));
     let mut signals = Signals::new(wanted).context("cannot handle Ctrl-C")?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -33,6 +50,7 @@ pub fn interrupts() -> Result<Arc<AtomicBool>> {
                 low_level::exit(130);
             }
             flag.store(true, Ordering::SeqCst);
+            came();
         }
     };
     thread::Builder::new().name("signals".into()).spawn(listen).context("cannot handle Ctrl-C")?;

@@ -7,6 +7,7 @@ pub mod child;
 pub mod inherited;
 mod interrupts;
 pub(crate) mod ours;
+mod parent;
 mod processors;
 pub mod redis;
 mod serve;
@@ -17,7 +18,7 @@ pub mod watch;
 mod words;
 
 pub use interrupts::interrupts;
-pub(crate) use interrupts::is_ignored;
+pub(crate) use interrupts::{interrupts_pipe, is_ignored};
 pub(crate) use processors::assign_processors;
 pub use serve::ServeArgs;
 pub use until::until;

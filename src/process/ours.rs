@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use servers::{Model, Workers};
 
+use super::parent::end_with_parent;
 use super::serve::ServeArgs;
 use super::server::this_program;
 use crate::base::values::{any_app, framing};
@@ -78,6 +79,7 @@ fn has_workers(model: &Model) -> bool {
 pub(crate) fn start_null(cpus: (&[usize], &[usize])) -> Result<ServerChild> {
     let mut command = Command::new(this_program()?);
     command.args(["calibrate", "--law", "none", "--stop-with-parent", "--listen", "127.0.0.1:0"]);
+    end_with_parent(&mut command, Signal::TERM);
     spawn(command, Accounts::Clocks, cpus)
 }
 

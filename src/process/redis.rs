@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::parent::end_with_parent;
 use crate::base::patient::Patient;
 
 /// A store that does not answer by then will not.
@@ -57,6 +58,7 @@ impl Redis {
         command.args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir"]);
         command.arg(dir.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        end_with_parent(&mut command, Signal::TERM);
         let child = group(&mut command).spawn().context("cannot start redis-server")?;
         let mut redis = Self { child, address, _dir: dir };
         let deadline = Instant::now() + PATIENCE;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 use protocol::{App, Framing};
+use rustix::process::Signal;
 
 use crate::base::target::address;
 use crate::base::units::show_cpus;
@@ -18,6 +19,7 @@ use crate::base::values::{
     CpuList, any_app, broken_names, cpu_list, framing, positive, positive_duration, read,
     servable_names,
 };
+use crate::process::parent::end_with_parent;
 use crate::workload::apps::AppArgs;
 use crate::workload::state::StateArgs;
 
@@ -137,6 +139,9 @@ impl ServeArgs {
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.arg("serve").args(self.words());
+        if self.stop_with_parent {
+            end_with_parent(&mut command, Signal::TERM);
+        }
         command
     }
 

@@ -4,12 +4,13 @@ mod run;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::{Output, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::support::c10k;
 use crate::support::terminal::Terminal;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::tcgetattr;
 
 /// A server of one client, which it handles as the test says.
@@ -30,19 +31,19 @@ fn echo(client: TcpStream) {
     }
 }
 
+/// Starts the client on pipes.
+fn start(address: SocketAddr, options: &[&str]) -> Child {
+    let mut command = c10k();
+    command.args(["client", &address.to_string()]).args(options);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("it starts")
+}
+
 /// Runs the client on a pipe. Returns the exit code, standard output and standard error.
 fn piped(address: SocketAddr, options: &[&str], input: &[u8]) -> (i32, Vec<u8>, String) {
     // On a busy machine a reply may take longer than the default wait.
     let patient: &[&str] = if options.contains(&"--wait") { &[] } else { &["--wait", "60s"] };
-    let mut child = c10k()
-        .args(["client", &address.to_string()])
-        .args(options)
-        .args(patient)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
+    let mut child = start(address, &[options, patient].concat());
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.to_vec();
     // It may end before it has read everything.
@@ -294,6 +295,30 @@ fn control_c_leaves_at_once() {
     terminal.shows("the client disconnects");
     assert_eq!(terminal.ends(), Some(130));
     drop(go);
+}
+
+#[test]
+fn a_signal_without_an_editor_ends_the_client_with_its_last_words_too() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let (arrived, has_arrived) = std::sync::mpsc::channel::<()>();
+        let (address, server) = serve(move |mut client| {
+            client.read_exact(&mut [0; 4]).expect("a line");
+            arrived.send(()).expect("it is waited for");
+            let _ = client.read_to_end(&mut Vec::new());
+        });
+        let mut client = start(address, &[]);
+        let mut stdin = client.stdin.take().expect("a pipe");
+        stdin.write_all(b"one\n").expect("it is read");
+        has_arrived.recv().expect("the line arrives");
+        kill_process(Pid::from_child(&client), signal).expect("it is there");
+        let status = client.wait().expect("it ends");
+        drop(stdin);
+        let mut said = String::new();
+        client.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
+        assert_eq!(status.code(), Some(130), "{signal:?}: {status}: {said}");
+        assert!(said.contains("the client disconnects\n* 1 message"), "{signal:?}: {said}");
+        server.join().expect("the connection ended");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -25,6 +26,9 @@ const LINE_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Conversation<'a> {
     stream: TcpStream,
+    /// At its end when a signal has come.
+    interrupts: OwnedFd,
+    interrupted: bool,
     input: Input,
     output: Output,
     args: &'a ClientArgs,
@@ -60,7 +64,7 @@ enum Ending {
     Reset,
     /// The server does not close although there is nothing more to come.
     KeptOpen,
-    /// The user pressed Ctrl-C.
+    /// The user pressed Ctrl-C, or another signal asked for the end.
     Left,
     /// The user said so, where what is typed is not sent.
     Bye,
@@ -69,6 +73,7 @@ enum Ending {
 impl<'a> Conversation<'a> {
     pub(super) fn new(
         stream: TcpStream,
+        interrupts: OwnedFd,
         input: Input,
         output: Output,
         args: &'a ClientArgs,
@@ -79,6 +84,8 @@ impl<'a> Conversation<'a> {
         let holds = !input.is_typed() && runner.is_none();
         Ok(Self {
             stream,
+            interrupts,
+            interrupted: false,
             input,
             output,
             args,
@@ -108,7 +115,7 @@ impl<'a> Conversation<'a> {
             } else {
                 self.take_messages()?
             }
-            if self.input.was_interrupted() {
+            if self.interrupted || self.input.was_interrupted() {
                 break Ending::Left;
             }
             if self.leaves {
@@ -236,7 +243,10 @@ impl<'a> Conversation<'a> {
             tv_nsec: i64::from(wait.subsec_nanos()),
         });
         let input = self.input.fd();
-        let mut fds = vec![PollFd::new(&self.stream, wanted)];
+        let mut fds = vec![
+            PollFd::new(&self.stream, wanted),
+            PollFd::new(&self.interrupts, PollFlags::empty()),
+        ];
         if reads {
             fds.push(PollFd::new(&input, PollFlags::IN));
         }
@@ -254,7 +264,8 @@ impl<'a> Conversation<'a> {
             self.send()?;
         }
         let server = ready[0].intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR);
-        Ok((reads && !ready[1].is_empty(), server))
+        self.interrupted = !ready[1].is_empty();
+        Ok((reads && !ready[2].is_empty(), server))
     }
 
     fn next_deadline(&self) -> Option<Instant> {

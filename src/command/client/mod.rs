@@ -22,6 +22,7 @@ use servers::commands::keep_inherited_descriptors;
 
 use crate::base::values::positive_duration;
 use crate::base::{Exit, usage};
+use crate::process::interrupts_pipe;
 use crate::workload::commands::CommandArgs;
 use conversation::Conversation;
 use input::Input;
@@ -91,6 +92,8 @@ pub fn client(args: &ClientArgs) -> Result<Exit> {
     })?;
     let (server, here) = (stream.peer_addr()?, stream.local_addr()?);
     may_run_commands_of(server, args)?;
+    // Before anything is shown: an editor takes the keys of a terminal a little later.
+    let interrupts = interrupts_pipe()?;
     let input = Input::open()?;
     let mut output = Output::new(input.editor(), args.quiet);
     output.note(&format!("connected to {server} from {here}"))?;
@@ -98,7 +101,7 @@ pub fn client(args: &ClientArgs) -> Result<Exit> {
         let ends = if args.run { "leaves" } else { "ends the input" };
         output.note(&format!("Ctrl-D or {} {ends}", args.bye.join(" or ")))?;
     }
-    Conversation::new(stream, input, output, args, runner)?.hold()
+    Conversation::new(stream, interrupts, input, output, args, runner)?.hold()
 }
 
 fn may_run_commands_of(server: SocketAddr, args: &ClientArgs) -> Result<()> {

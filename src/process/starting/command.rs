@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
-use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::process::Signal;
 
 use super::Start;
 use crate::host::accounts::Group;
+use crate::process::parent::end_with_parent;
 use crate::process::server::{Kind, RunningServer};
 use crate::process::words::Words;
 use crate::process::{until, watch};
@@ -34,12 +35,8 @@ pub(super) fn start(words: &[String], start: Start<'_>) -> Result<(SocketAddr, K
     let mut command = Command::new(program);
     command.args(arguments).env("PORT", port.to_string()).process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    #[expect(unsafe_code, reason = "what runs between fork and exec must be signal-safe")]
-    // SAFETY: prctl(2) alone, which allocates nothing and takes no lock.
-    unsafe {
-        // However this program ends, it leaves no server behind.
-        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
-    }
+    // It may take no notice of a milder one.
+    end_with_parent(&mut command, Signal::KILL);
     // In one account with all that it starts, and gone with them.
     let group = Group::around(&mut command);
     let mut child = command.spawn().with_context(|| {
