@@ -37,6 +37,16 @@ def _notes(shown: Sequence[dict], behind: Sequence[dict]) -> list[str]:
     return [*grey, *style.suspect_note(shown)]
 
 
+def _line(axes: Axes, x: Sequence, y: Sequence, row: dict, mine: style.Look | None) -> None:
+    """A model's line, grey and behind the others without a look."""
+    looks = (
+        {"color": mine.color, "linestyle": mine.dash, "zorder": 3}
+        if mine
+        else {"color": BEHIND, "linewidth": 0.6, "zorder": 1}
+    )
+    axes.plot(x, y, gid=f"line:{row['model']}", **looks)
+
+
 def percentiles(figures: Figures, figure: dict) -> Figure:
     """Latency over the percentile; both axes are logarithmic, the latter in 1 / (1 - q)."""
     shown, behind = _drawn(figure["rows"])
@@ -52,17 +62,11 @@ def percentiles(figures: Figures, figure: dict) -> Figure:
         points = [(1 / (1 - q), value) for q, value, _ in row["points"][1:]]
         if not points:
             continue
-        mine = style.look(figures, row)
-        if row in shown:
-            ends += [value for _, value in points]
         right = max(right, points[-1][0])
-        looks = (
-            {"color": mine.color, "linestyle": mine.dash, "zorder": 3}
-            if row in shown
-            else {"color": BEHIND, "linewidth": 0.6, "zorder": 1}
-        )
-        axes.plot(*zip(*points, strict=True), gid=f"line:{row['model']}", **looks)
-        if row in shown:
+        mine = style.look(figures, row) if row in shown else None
+        _line(axes, *zip(*points, strict=True), row, mine)
+        if mine:
+            ends += [value for _, value in points]
             _marks(axes, points, mine)
     ticks = [
         tick for tick in ([] if style.size.is_narrow else [1.0]) + DECADES if tick <= right * 1.2
@@ -85,15 +89,8 @@ def _marks(axes: Axes, points: list[tuple[float, float]], mine: style.Look) -> N
     for decade in DECADES:
         near = min(points, key=lambda point: abs(math.log(point[0] / decade)))
         if abs(math.log(near[0] / decade)) < 0.2:
-            axes.plot(
-                *near,
-                color=mine.color,
-                marker=mine.marker,
-                ms=5,
-                markeredgewidth=0.3,
-                markeredgecolor="white",
-                zorder=4,
-            )
+            looks = {"shape": mine.marker, "edge": 0.3, "rim": "white", "z": 4}
+            style.mark(axes, near, mine.color, **looks)
 
 
 def distribution(figures: Figures, figure: dict) -> Figure:
@@ -110,15 +107,9 @@ def distribution(figures: Figures, figure: dict) -> Figure:
     axes.set_xscale("log")
     ends = []
     for row in [*behind, *shown]:
-        mine = style.look(figures, row)
         x = [value for _, value, _ in row["points"]]
         y = [q * 100 for q, *_ in row["points"]]
-        looks = (
-            {"color": mine.color, "linestyle": mine.dash, "zorder": 3}
-            if row in shown
-            else {"color": BEHIND, "linewidth": 0.6, "zorder": 1}
-        )
-        axes.plot(x, y, gid=f"line:{row['model']}", **looks)
+        _line(axes, x, y, row, style.look(figures, row) if row in shown else None)
         if row in shown:
             # The slowest 0.01 % of requests would stretch the axis, so they do not set its end.
             ends += [value for value, share in zip(x, y, strict=True) if 0 < share <= 99.99]
@@ -182,6 +173,8 @@ SHEET = (
     "a check."
 )
 
+LAW = "Dotted, in the throughput: the fit of Gunther's law of scalability."
+
 
 def sweep(figures: Figures, every: list[dict], panel: int) -> Figure:
     """Draws a panel for each figure, with a line and its band for each model."""
@@ -203,14 +196,7 @@ def sweep(figures: Figures, every: list[dict], panel: int) -> Figure:
         words,
         0.25 + (1.15 if style.size.is_narrow else 1.5) * lines,
         handles=_handles(figures, shown),
-        notes=[
-            *(
-                ["Dotted, in the throughput: the fit of Gunther's law of scalability."]
-                if law
-                else []
-            ),
-            *_notes(shown, behind),
-        ],
+        notes=[LAW] * law + _notes(shown, behind),
     )
     panels = frame.figure.subplots(lines, across, squeeze=False, sharex=True).ravel()
     for axes, one in zip(panels, every, strict=False):
@@ -245,43 +231,25 @@ def _panel(axes: Axes, figures: Figures, figure: dict, shown: set[str]) -> None:
             [point[end] for point in row["points"]] for end in ("value", "low", "high")
         )
         model = row["model"]
-        if model not in shown:
-            axes.plot(x, value, color=BEHIND, linewidth=0.6, gid=f"line:{model}", zorder=1)
+        mine = style.look(figures, row) if model in shown else None
+        _line(axes, x, value, row, mine)
+        if not mine:
             continue
-        mine = style.look(figures, row)
         ends += [one for one in (*low, *high) if one > 0]
-        axes.plot(x, value, color=mine.color, linestyle=mine.dash, gid=f"line:{model}", zorder=3)
-        axes.fill_between(
-            x, low, high, color=mine.color, alpha=0.18, linewidth=0, gid=f"band:{model}"
-        )
+        looks = {"color": mine.color, "alpha": 0.18, "linewidth": 0, "gid": f"band:{model}"}
+        axes.fill_between(x, low, high, **looks)
         for point in row["points"]:
             hollow, bad = point["validity"] != "valid", point["validity"] == "invalid"
-            axes.plot(
-                [point["x"]],
-                [point["value"]],
-                marker=mine.marker,
-                color=style.GREY if bad else mine.color,
-                markerfacecolor="white" if hollow else None,
-                ms=4,
-                markeredgewidth=0.7 if hollow else 0.3,
-                gid=f"median:{model}",
-                zorder=5,
-            )
+            looks = {"shape": mine.marker, "size": 4, "edge": 0.7 if hollow else 0.3}
+            looks |= {"fill": "white" if hollow else None}
+            color, place = style.GREY if bad else mine.color, (point["x"], point["value"])
+            style.mark(axes, place, color, f"median:{model}", **looks)
         if row["law"]:
-            axes.plot(
-                *zip(*row["law"], strict=True),
-                color=mine.color,
-                linestyle=(0, (0.6, 1.4)),
-                linewidth=0.9,
-                gid=f"law:{model}",
-                zorder=2,
-            )
+            looks = {"color": mine.color, "linestyle": (0, (0.6, 1.4)), "linewidth": 0.9}
+            axes.plot(*zip(*row["law"], strict=True), gid=f"law:{model}", zorder=2, **looks)
     axes.set_ylabel(NAMES.get(figure["name"], figure["name"]))
     spread = max(ends, default=1.0) / min(ends, default=1.0)
-    if figure["unit"] == "ns" and spread > 3:
-        axes.set_yscale("log")
-        style.log_axis(axes.yaxis, min(ends), max(ends), 1.0, room=0.2)
-    elif spread > 30:
+    if spread > (3 if figure["unit"] == "ns" else 30):
         axes.set_yscale("log")
         write = UNITS[figure["unit"]][1]
         style.log_axis(axes.yaxis, min(ends), max(ends), 1.0, room=0.2, write=write)

@@ -99,17 +99,10 @@ def _glance(left: Axes, right: Axes, figures: Figures, of: str, own: dict[str, d
             dot(axes, figures, places[row["model"]], row, 4.0)
         for row in order:
             if name == "p99" and row["model"] not in {one["model"] for one in rows}:
-                axes.annotate(
-                    "too few samples",
-                    # At the right end, because the missing value would be larger than the others.
-                    (0.99, places[row["model"]]),
-                    xycoords=("axes fraction", "data"),
-                    fontsize=style.size.note,
-                    ha="right",
-                    va="center",
-                    style="italic",
-                    gid=f"missing:{row['model']}",
-                )
+                # At the right end, because the missing value would be larger than the others.
+                place, gid = (0.99, places[row["model"]]), f"missing:{row['model']}"
+                looks = {"xycoords": ("axes fraction", "data"), "ha": "right", "style": "italic"}
+                style.beside(axes, "too few samples", place, gid, xytext=(0, 0), **looks)
         if not rows:
             axes.set_xticks([])
         elif name == "p99":

@@ -59,26 +59,20 @@ def bars(figures: Figures, figure: dict) -> Figure:
         _bar(axes, y, row, style.color_of(figures, row), parted)
         _whisker(axes, y, row, "#333333")
         _trials(axes, y, row)
-        axes.annotate(
-            write(row["value"], zeros=True),
-            (max(*row["values"], row["high"]), y),
-            xytext=(4, 0),
-            textcoords="offset points",
-            fontsize=style.size.note,
-            va="center",
-            gid=f"value:{row['model']}",
-        )
+        end = max(*row["values"], row["high"])
+        style.beside(axes, write(row["value"], zeros=True), (end, y), f"value:{row['model']}")
     top = max(max(*row["values"], row["high"]) for row in rows)
     unit = style.linear_axis(axes.xaxis, top * 1.2, units, bins=6)
     model_axis(axes, rows)
+    return _done(frame, axes, figure["axis"], unit)
+
+
+def _done(frame: Frame, axes: Axes, axis: str, unit: str = "") -> Figure:
+    """A grid, no ticks where the names are, and the title of the other axis."""
     style.clean(axes, "x")
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(_title(figure["axis"], unit))
+    axes.set_xlabel(axis[:1].upper() + axis[1:] + (f" ({unit})" if unit else ""))
     return frame.figure
-
-
-def _title(axis: str, unit: str) -> str:
-    return axis[:1].upper() + axis[1:] + (f" ({unit})" if unit else "")
 
 
 def _bar(axes: Axes, y: int, row: dict, color: str, parted: bool) -> None:
@@ -87,63 +81,38 @@ def _bar(axes: Axes, y: int, row: dict, color: str, parted: bool) -> None:
     looks = {"height": 0.68, "linewidth": 0.8, "hatch": "//////" if bad else None}
     pale = "#e3e3e3" if bad else style.lighter(color, 0.55)
     if share is None:
-        face = "white" if parted else pale
-        edge = color if parted or bad else "none"
-        (bar,) = axes.barh(y, row["value"], color=face, edgecolor=edge, **looks)
-        bar.set_gid(f"bar:{row['model']}")
-        return
-    user = row["value"] * share
-    face = style.lighter(color, 0.15)
-    edge = style.GREY if bad else "none"
-    for left, width, colour, gid in (
-        (0.0, user, face, "bar"),
-        (user, row["value"] - user, pale, "kernel"),
-    ):
-        (bar,) = axes.barh(y, width, left=left, color=colour, edgecolor=edge, **looks)
-        bar.set_gid(f"{gid}:{row['model']}")
+        looks["edgecolor"] = color if parted or bad else "none"
+        drawn = [(0.0, row["value"], "white" if parted else pale, "bar")]
+    else:
+        looks["edgecolor"], user = style.GREY if bad else "none", row["value"] * share
+        drawn = [
+            (0.0, user, style.lighter(color, 0.15), "bar"),
+            (user, row["value"] - user, pale, "kernel"),
+        ]
+    for left, width, face, gid in drawn:
+        axes.barh(y, width, left=left, color=face, gid=f"{gid}:{row['model']}", **looks)
 
 
 def _whisker(axes: Axes, y: float, row: dict, color: str, size: float = 5.0) -> None:
-    (line,) = axes.plot(
-        [row["low"], row["high"]], [y, y], color=color, linewidth=0.9, marker="|", ms=size, zorder=4
-    )
+    ends, looks = [row["low"], row["high"]], {"marker": "|", "ms": size, "linewidth": 0.9}
+    (line,) = axes.plot(ends, [y, y], color=color, zorder=4, gid=f"whisker:{row['model']}", **looks)
     # A white outline keeps the whisker visible on a dark bar.
     line.set_path_effects([Stroke(linewidth=2.0, foreground="white"), Normal()])
-    line.set_gid(f"whisker:{row['model']}")
 
 
 def _trials(axes: Axes, y: float, row: dict, size: float = 2.3) -> None:
     values = row["values"]
     spread = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(len(values))
-    (points,) = axes.plot(
-        values,
-        y + spread,
-        color="black",
-        ls="",
-        marker="o",
-        ms=size,
-        markeredgewidth=0.3,
-        markeredgecolor="white",
-        zorder=5,
-    )
-    points.set_gid(f"trials:{row['model']}")
+    looks = {"marker": "o", "ms": size, "markeredgewidth": 0.3, "markeredgecolor": "white"}
+    axes.plot(values, y + spread, "k", ls="", zorder=5, gid=f"trials:{row['model']}", **looks)
 
 
 def dot(axes: Axes, figures: Figures, y: float, row: dict, size: float) -> None:
     color = style.color_of(figures, row)
     _whisker(axes, y, row, color, size)
-    (point,) = axes.plot(
-        [row["value"]],
-        [y],
-        color=color,
-        marker="o",
-        ms=size,
-        ls="",
-        markerfacecolor="white" if row["at_least"] else color,
-        markeredgewidth=0.8,
-        zorder=6,
-    )
-    point.set_gid(f"median:{row['model']}")
+    fill = "white" if row["at_least"] else None
+    gid = f"median:{row['model']}"
+    style.mark(axes, (row["value"], y), color, gid, size=size, fill=fill, z=6)
 
 
 def dots(figures: Figures, figure: dict) -> Figure:
@@ -155,10 +124,7 @@ def dots(figures: Figures, figure: dict) -> Figure:
         0.5 + 0.22 * len(rows),
         handles=families(figures, rows),
         columns=4,
-        notes=[
-            *([BOUND] if any(row["at_least"] for row in rows) else []),
-            *style.suspect_note(rows),
-        ],
+        notes=[BOUND] * any(row["at_least"] for row in rows) + style.suspect_note(rows),
     )
     axes = frame.figure.subplots()
     for y, row in enumerate(rows):
@@ -166,10 +132,7 @@ def dots(figures: Figures, figure: dict) -> Figure:
         _trials(axes, y, row, 1.8)
     log(axes, [end for row in rows for end in (row["low"], row["high"], *row["values"])])
     model_axis(axes, rows)
-    style.clean(axes, "x")
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(_title(figure["axis"], ""))
-    return frame.figure
+    return _done(frame, axes, figure["axis"])
 
 
 def log(axes: Axes, ends: Sequence[float], room: float = 0.5, inches: float = 0.0) -> None:
@@ -195,7 +158,7 @@ def quantiles(figures: Figures, figure: dict) -> Figure:
         0.5 + 0.24 * len(rows),
         handles=handles + families(figures, rows),
         columns=len(known),
-        notes=[*([BOUND] if bound else []), *style.suspect_note(rows)],
+        notes=[BOUND] * bound + style.suspect_note(rows),
     )
     axes = frame.figure.subplots()
     for y, row in enumerate(rows):
@@ -203,35 +166,14 @@ def quantiles(figures: Figures, figure: dict) -> Figure:
         values = [value for _, value, _ in row["quantiles"]]
         axes.plot([min(values), max(values)], [y, y], color="#d0d0d0", linewidth=2, zorder=2)
         for q, value, least in row["quantiles"]:
-            (point,) = axes.plot(
-                [value],
-                [y],
-                color=color,
-                marker="o",
-                ms=5,
-                ls="",
-                markerfacecolor=style.lighter(color, tints[q]),
-                markeredgewidth=0.8,
-                zorder=5,
-            )
-            point.set_gid(f"p{q * 100:.10g}:{row['model']}")
+            gid, fill = f"p{q * 100:.10g}:{row['model']}", style.lighter(color, tints[q])
+            style.mark(axes, (value, y), color, gid, fill=fill)
             if least:
-                axes.annotate(
-                    "≥",
-                    (value, y),
-                    xytext=(4, 0),
-                    textcoords="offset points",
-                    va="center",
-                    fontsize=style.size.tiny,
-                    color=color,
-                    gid=f"bound:{row['model']}",
-                )
+                looks = {"fontsize": style.size.tiny, "color": color}
+                style.beside(axes, "≥", (value, y), f"bound:{row['model']}", **looks)
     log(axes, [value for row in rows for _, value, _ in row["quantiles"]])
     model_axis(axes, rows)
-    style.clean(axes, "x")
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(_title(figure["axis"], ""))
-    return frame.figure
+    return _done(frame, axes, figure["axis"])
 
 
 def _labels(figure: dict) -> list[str]:
@@ -248,8 +190,6 @@ def _row_axis(axes: Axes, words: list[str]) -> None:
     axes.set_ylim(len(words) - 0.5, -0.5)
     for y in range(1, len(words)):
         axes.axhline(y - 0.5, color="#e8e8e8", linewidth=0.5, zorder=0)
-    style.clean(axes, "x")
-    axes.tick_params(axis="y", length=0)
 
 
 def effects(figures: Figures, figure: dict) -> Figure:
@@ -264,58 +204,29 @@ def effects(figures: Figures, figure: dict) -> Figure:
         columns=4,
     )
     axes = frame.figure.subplots()
+    ends, unit = [], ""
     for at, row in enumerate(rows):
         mine = looks[row["name"]]
         for mark in row["marks"]:
+            value, gid = mark["value"], f"{row['name']}:{_words(mark)}"
             y = words.index(_words(mark)) + (at - (len(rows) - 1) / 2) * 0.7 / len(rows)
-            gid = f"{row['name']}:{_words(mark)}"
-            ends = [mark.get("low", mark["value"]), mark.get("high", mark["value"])]
-            axes.plot(
-                ends,
-                [y, y],
-                color=mine.color,
-                linewidth=0.9,
-                marker="|",
-                ms=4,
-                gid=f"whisker:{gid}",
-            )
-            axes.plot(
-                [mark["value"]],
-                [y],
-                color=mine.color,
-                marker=mine.marker,
-                ms=4,
-                ls="",
-                markeredgewidth=0.3,
-                gid=f"mark:{gid}",
-                zorder=5,
-            )
+            whisker = [mark.get("low", value), mark.get("high", value)]
+            ends += [value, *whisker]
+            looks = {"color": mine.color, "linewidth": 0.9, "marker": "|", "ms": 4}
+            axes.plot(whisker, [y, y], gid=f"whisker:{gid}", **looks)
+            looks = {"shape": mine.marker, "size": 4, "edge": 0.3}
+            style.mark(axes, (value, y), mine.color, f"mark:{gid}", **looks)
     _row_axis(axes, words)
-    ends = [
-        end
-        for row in rows
-        for mark in row["marks"]
-        for end in (mark["value"], mark.get("low", mark["value"]), mark.get("high", mark["value"]))
-    ]
-    unit = ""
     if figure["unit"] == "ratio":
         axes.axvline(1, color="#555555", linewidth=0.8, zorder=1)
         axes.set_xscale("log")
-        width = 0.5 * axes.figure.get_figwidth()
-        style.log_axis(
-            axes.xaxis,
-            min(*ends, 0.9),
-            max(*ends, 1.1),
-            width,
-            room=0.3,
-            write=lambda x: f"{x:.4g}",
-        )
+        low, high, inches = min(*ends, 0.9), max(*ends, 1.1), 0.5 * axes.figure.get_figwidth()
+        style.log_axis(axes.xaxis, low, high, inches, room=0.3, write=lambda x: f"{x:.4g}")
     else:
         axes.axvline(0, color="#555555", linewidth=0.8, zorder=1)
         unit = style.linear_axis(axes.xaxis, max(ends) * 1.05, UNITS[figure["unit"]][0], bins=6)
         axes.set_xlim(min(*ends, 0.0) * 1.05, max(ends) * 1.05)
-    axes.set_xlabel(_title(figure["axis"], unit))
-    return frame.figure
+    return _done(frame, axes, figure["axis"], unit)
 
 
 def parts(figures: Figures, figure: dict) -> Figure:
@@ -339,24 +250,14 @@ def parts(figures: Figures, figure: dict) -> Figure:
         for mark in row["marks"]:
             y, value = words.index(_words(mark)), mark["value"]
             ends = right if value >= 0 else left
-            (bar,) = axes.barh(y, value, left=ends[y], height=0.68, color=color, hatch=hatch)
-            bar.set_edgecolor("white")
-            bar.set_linewidth(0.4)
-            bar.set_gid(f"{row['name']}:{_words(mark)}")
+            looks = {"color": color, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
+            gid = f"{row['name']}:{_words(mark)}"
+            axes.barh(y, value, left=ends[y], height=0.68, gid=gid, **looks)
             ends[y] += value
     units, write = UNITS[figure["unit"]]
     for y, (end, below) in enumerate(zip(right, left, strict=True)):
-        axes.annotate(
-            write(end + below, zeros=True),
-            (end, y),
-            xytext=(3, 0),
-            va="center",
-            textcoords="offset points",
-            fontsize=style.size.note,
-            gid=f"value:{words[y]}",
-        )
+        style.beside(axes, write(end + below, zeros=True), (end, y), f"value:{words[y]}")
     _row_axis(axes, words)
     unit = style.linear_axis(axes.xaxis, max(right) * 1.14, units, bins=6)
     axes.set_xlim(min(left) * 1.1, max(right) * 1.14)
-    axes.set_xlabel(_title(figure["axis"], unit))
-    return frame.figure
+    return _done(frame, axes, figure["axis"], unit)

@@ -305,6 +305,30 @@ class Frame:
         )
 
 
+def mark(
+    axes: Axes,
+    at: tuple[float, float],
+    color: str,
+    gid: str | None = None,
+    *,
+    shape: str = "o",
+    size: float = 5.0,
+    fill: str | tuple | None = None,
+    edge: float = 0.8,
+    rim: str | None = None,
+    z: float = 5,
+) -> None:
+    """Draws one mark, hollow or paler if `fill` says so."""
+    (drawn,) = axes.plot(*at, color=color, marker=shape, ms=size, ls="", zorder=z, gid=gid)
+    drawn.set(markerfacecolor=fill or color, markeredgewidth=edge, markeredgecolor=rim or color)
+
+
+def beside(axes: Axes, text: str, at: tuple[float, float], gid: str, **looks: object) -> None:
+    """Writes to the right of a bar or a mark."""
+    place = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+    axes.annotate(text, at, gid=gid, **{"fontsize": size.note, **place, **looks})
+
+
 def clean(axes: Axes, grid: str) -> None:
     axes.grid(axis=grid, which="major")
     axes.tick_params(length=2.5, width=0.6)

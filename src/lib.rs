@@ -20,6 +20,8 @@
 //!
 //! Public items are those that tests and benchmarks use.
 
+// Where standard error has no reader any more, `eprintln!` panics: `base::note!` does not.
+#![warn(clippy::print_stderr)]
 #![allow(
     unreachable_pub,
     unnameable_types,

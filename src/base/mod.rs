@@ -20,4 +20,6 @@ pub(crate) use invocation::invocation;
 pub(crate) use listed::listed;
 pub(crate) use meant::{did_you_mean, did_you_mean_or, nearest};
 pub use print::print;
-pub(crate) use print::{eprint_line, eprint_words, print_error, print_line, print_words};
+pub(crate) use print::{
+    eprint_line, eprint_words, note, print_error, print_line, print_note, print_words,
+};

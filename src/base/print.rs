@@ -1,4 +1,4 @@
-//! Standard output.
+//! Standard output and standard error.
 
 use std::io::Write;
 use std::time::Duration;
@@ -67,6 +67,20 @@ fn write(stream: &Stream, bytes: &[u8], name: &str) -> Result<()> {
     stream
         .write_within(bytes, READ_WITHIN)
         .map_err(|error| anyhow!("cannot write to {name}: {error}"))
+}
+
+/// Writes a line about the work to standard error. That it has no reader ends nothing, whereas `eprintln!` panics.
+macro_rules! note {
+    ($($words:tt)*) => {
+        $crate::base::print_note(format_args!($($words)*))
+    };
+}
+
+pub(crate) use note;
+
+/// What [`note`] does.
+pub(crate) fn print_note(words: std::fmt::Arguments<'_>) {
+    let _ = std::io::stderr().write_fmt(format_args!("{words}\n"));
 }
 
 /// Writes an error to standard error, if it has a reader.

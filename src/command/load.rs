@@ -7,7 +7,6 @@ pub(crate) mod part;
 mod room;
 pub(crate) mod schedule;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,7 +22,7 @@ use crate::analysis::steadiness::longer_warmup;
 use crate::base::target::TargetArg;
 use crate::base::units;
 use crate::base::values::Warmup;
-use crate::base::{Exit, invocation, untrusted, usage};
+use crate::base::{Exit, invocation, note, untrusted, usage};
 use crate::document::store;
 use crate::document::{Target, Trial, TrialRecord, Validity};
 use crate::host::accounts::Accountant;
@@ -88,12 +87,8 @@ fn warmed_up(args: &LoadArgs, shot: &Shot<'_>, stop: &AtomicBool) -> Result<Tria
         trial.phases.warmup_trials = Some(trials);
         let longer = longer_warmup(&trial, warmup, longest);
         let Some(longer) = longer.filter(|_| !trial.phases.interrupted) else { return Ok(trial) };
-        // Standard error may have no reader.
         let again = humantime::format_duration(longer);
-        let _ = writeln!(
-            std::io::stderr(),
-            "the warm-up was too short: measuring again with a warm-up of {again}"
-        );
+        note!("the warm-up was too short: measuring again with a warm-up of {again}");
         warmup = longer;
         trials += 1;
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use crate::base::{Exit, usage};
+use crate::base::{Exit, note, usage};
 use crate::document::store::packed::{PACKED, TRIALS, pack, unpack};
 
 /// `c10k pack`.
@@ -35,7 +35,7 @@ pub fn run(args: &PackArgs) -> Result<Exit> {
         }
         let trials = if args.undo { unpack(dir)? } else { pack(dir)? };
         let into = if args.undo { TRIALS } else { PACKED };
-        eprintln!("{}: {trials} trials are now in {into}", dir.display());
+        note!("{}: {trials} trials are now in {into}", dir.display());
     }
     Ok(Exit::Ok)
 }

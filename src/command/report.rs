@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::analysis::renewed;
-use crate::base::{self, usage};
+use crate::base::{self, note, usage};
 use crate::document::{Summary, store};
 use crate::view::{page, table};
 
@@ -52,7 +52,7 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     }
     let written: Summary = store::read_json(&path)?;
     let mut summary = written.clone();
-    renewed::renew(&mut summary, dir)?.iter().for_each(|note| eprintln!("{note}"));
+    renewed::renew(&mut summary, dir)?.iter().for_each(|note| note!("{note}"));
     if let Some(file) = &args.page {
         store::write(file, page::page(&summary, dir)?.as_bytes())?;
     }

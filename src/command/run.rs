@@ -13,7 +13,7 @@ use servers::{MODELS, broken, models};
 use crate::base;
 use crate::base::units::{counted, parse_duration};
 use crate::base::values::measured_names;
-use crate::base::{Exit, did_you_mean, usage};
+use crate::base::{Exit, did_you_mean, note, usage};
 use crate::document::store;
 use crate::document::{Contender, Excluded};
 use crate::plan::{ContendersPlan, Plan};
@@ -98,7 +98,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let mut contenders = Vec::new();
     if plan.contenders.is_some() {
         let Some(found) = contenders::admit(&mut plan, &*interrupts()?)? else {
-            eprintln!("interrupted before anything was measured");
+            note!("interrupted before anything was measured");
             return Ok(Exit::Interrupted);
         };
         contenders = found;
@@ -114,13 +114,13 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     } else {
         base::print(&table::summary(&summary))?;
     }
-    eprintln!("\nresults: {0}\npage:    {0}/report.html", run.dir().display());
+    note!("\nresults: {0}\npage:    {0}/report.html", run.dir().display());
     if let Some(failure) = failure {
-        eprintln!("{}", run.how_to_resume());
+        note!("{}", run.how_to_resume());
         return Err(failure);
     }
     if run.is_interrupted() {
-        eprintln!("interrupted: {}", run.how_to_resume());
+        note!("interrupted: {}", run.how_to_resume());
         return Ok(Exit::Interrupted);
     }
     let is_faulty = |one: &Contender| one.state.is_fault();

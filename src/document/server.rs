@@ -60,7 +60,7 @@ pub struct ServerAccount {
 }
 
 /// Memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
@@ -70,6 +70,11 @@ pub struct Memory {
     pub anonymous_bytes: u64,
     /// Largest resident set so far.
     pub rss_peak_bytes: u64,
+    /// Whether the server runs from the same file as the generator, which then shares the program's pages with
+    /// it, so that the proportional set size is too small beside servers of other programs. Absent where the
+    /// kernel does not say, and in documents of earlier versions, in which all models do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares_program: Option<bool>,
 }
 
 /// Context switches.

@@ -3,6 +3,7 @@
 //! - [`ours`]: this program as the server of one trial
 //! - [`server`]: any server that a command starts, and [`watch`]: how it looks from outside
 
+mod apart;
 pub mod child;
 pub mod inherited;
 mod interrupts;
@@ -17,6 +18,7 @@ mod until;
 pub mod watch;
 mod words;
 
+pub(crate) use apart::{run_from_a_copy, this_program};
 pub use interrupts::interrupts;
 pub(crate) use interrupts::{interrupts_pipe, is_ignored};
 pub(crate) use processors::assign_processors;

@@ -11,7 +11,7 @@ use servers::{Model, Workers};
 
 use super::parent::end_with_parent;
 use super::serve::ServeArgs;
-use super::server::this_program;
+use super::this_program;
 use crate::base::values::{any_app, framing};
 use crate::host::machine;
 use crate::plan::ServerPlan;

@@ -2,7 +2,6 @@
 //! address.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
@@ -246,12 +245,4 @@ pub fn words(command: &str) -> Result<Vec<String>> {
     let words = shlex::split(command).context("a quotation mark is missing in the command")?;
     ensure!(!words.is_empty(), "the command is empty");
     Ok(words)
-}
-
-/// The program that runs now.
-///
-/// # Errors
-/// When the kernel does not say.
-pub fn this_program() -> Result<PathBuf> {
-    std::env::current_exe().context("cannot find this program's own file")
 }

@@ -9,6 +9,7 @@ use super::slots::Slot;
 use super::{Run, trial};
 use crate::analysis::steadiness::longer_warmup;
 use crate::base::exit::words;
+use crate::base::note;
 use crate::base::units::ns;
 use crate::document::{ContenderState, ContenderWarmup, RunRecord, Trial};
 
@@ -83,7 +84,7 @@ pub(super) fn survived(
         (Err(error), None) => Err(error),
         (Err(error), Some(contender)) => {
             let reason = words(&error);
-            eprintln!("{name} is no longer measured: {reason}");
+            note!("{name} is no longer measured: {reason}");
             (contender.state, contender.reason) = (ContenderState::Died, Some(reason));
             Ok(None)
         }

@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 
 use crate::base::units;
-use crate::base::{Exit, invocation, usage};
+use crate::base::{Exit, invocation, note, usage};
 use crate::document::store;
 use crate::document::store::packed::is_packed;
 use crate::document::{Contender, Host, RunRecord, Summary};
@@ -79,7 +79,7 @@ pub(crate) fn of_plan(plan: Plan, out: &Path) -> Result<Made> {
     let mut run = Run::begin(plan, out)?;
     let (summary, failure) = run.complete()?;
     if let Some(failure) = failure {
-        eprintln!("{}", run.how_to_resume());
+        note!("{}", run.how_to_resume());
         return Err(failure);
     }
     let exit = match (run.record.interrupted, is_trustworthy(&summary)) {
@@ -229,10 +229,10 @@ impl Run {
         let done = |slot: &Slot<'_>| self.path(slot).is_file();
         let (made, todo): (Vec<_>, Vec<_>) = slots.into_iter().partition(done);
         if !made.is_empty() {
-            eprintln!("already done: {}", units::counted(made.len(), "trial"));
+            note!("already done: {}", units::counted(made.len(), "trial"));
         }
         if todo.is_empty() {
-            eprintln!("every trial is already done");
+            note!("every trial is already done");
             return Ok(());
         }
         let progress = Progress::new(&plan, &todo);

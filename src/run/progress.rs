@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::slots::{Slot, time_needed};
+use crate::base::note;
 use crate::base::units::counted;
 use crate::plan::{ArrivalsPlan, Plan};
 
@@ -26,7 +27,7 @@ impl Progress {
         let template = "{bar:30} {pos}/{len} trials, {eta} left  {wide_msg}";
         bar.set_style(ProgressStyle::with_template(template).expect("the template is in order"));
         let time = humantime::format_duration(time_needed(plan, todo));
-        eprintln!("{}: {}, about {time}", plan.name, counted(todo.len(), "trial"));
+        note!("{}: {}, about {time}", plan.name, counted(todo.len(), "trial"));
         Self { bar, blocks: RefCell::default() }
     }
 
@@ -37,7 +38,7 @@ impl Progress {
         if self.bar.is_hidden() && self.blocks.borrow_mut().insert((open, slot.block)) {
             let arrivals = if open { "open" } else { "closed" };
             let (made, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
-            eprintln!("{made} of {all} trials done; {arrivals} loop, block {}", slot.block + 1);
+            note!("{made} of {all} trials done; {arrivals} loop, block {}", slot.block + 1);
         }
     }
 
@@ -60,7 +61,7 @@ impl Rounds {
         let template = "{bar:30} round {pos} of {len} at most  {wide_msg}";
         bar.set_style(ProgressStyle::with_template(template).expect("the template is in order"));
         let time = humantime::format_duration(Duration::from_secs(time.as_secs()));
-        eprintln!("{}: until every comparison is decided, at most {time}", plan.name);
+        note!("{}: until every comparison is decided, at most {time}", plan.name);
         Self { bar }
     }
 
@@ -72,7 +73,7 @@ impl Rounds {
 
     pub(super) fn looked(&self, rounds: u32, (decided, all): (usize, usize)) {
         if self.bar.is_hidden() {
-            eprintln!("after round {rounds}: {decided} of {all} cells are decided");
+            note!("after round {rounds}: {decided} of {all} cells are decided");
         }
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::slots::Slot;
 use crate::base::units::{as_f64, show_bytes};
-use crate::base::usage;
+use crate::base::{note, usage};
 use crate::plan::Plan;
 
 /// What a trial's document takes at most, by experience: its histograms are most of it.
@@ -37,7 +37,7 @@ pub(super) fn check(out: &Path, trials: usize) -> Result<()> {
         )));
     }
     if free / 2 < needed {
-        eprintln!(
+        note!(
             "{trials} trials need up to {takes}, and only {left} are free at {}",
             there.display()
         );

@@ -19,6 +19,7 @@ use anyhow::{Context, Result};
 use super::progress::Rounds as Progress;
 use super::slots::Slot;
 use super::{Run, spoiled, subject, trial};
+use crate::base::note;
 use crate::base::units::ns;
 use crate::document::{Cell, Ended, LookRecord, RoundsRecord, Trial, store};
 use crate::plan::{Plan, RoundsPlan};
@@ -51,7 +52,7 @@ pub(crate) fn make(sides: &mut [Run], decide: &mut Decide<'_>) -> Result<()> {
     let rule = first.rounds.clone().context("the plan has rounds")?;
     let mut record = sides[0].record.rounds.clone().unwrap_or_else(|| begun(first, &rule));
     if record.ended.is_some() {
-        eprintln!("every comparison is already decided");
+        note!("every comparison is already decided");
         return Ok(());
     }
     for side in sides.iter() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::base::usage;
+use crate::base::{note, usage};
 use crate::document::Excluded;
 use crate::plan::{Candidate, Plan, Subject, Workload, reference};
 
@@ -128,7 +128,7 @@ pub(crate) fn leave_out_unavailable(plan: &mut Plan) -> Result<Vec<String>> {
     }
     notes.extend(plan.leave_out_unplaceable().map_err(|error| usage(error.to_string()))?);
     for note in &notes {
-        eprintln!("{note}");
+        note!("{note}");
     }
     plan.models = names;
     plan.settle_twin()?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::slots::{Slot, slots};
 use super::{Run, summary, trial};
+use crate::base::note;
 use crate::document::{Summary, Syscalls};
 use crate::host::syscalls;
 
@@ -46,7 +47,7 @@ impl Run {
         let mut wanted = slots(&plan)?;
         wanted.retain(|slot| slot.block == 0 && !slot.candidate.twin && !slot.is_reference());
         let mut bases = summary::Bases::default();
-        eprintln!("counting system calls with strace, {} loads", wanted.len());
+        note!("counting system calls with strace, {} loads", wanted.len());
         for slot in wanted {
             let (workload, model) = (&slot.workload.name, slot.candidate.subject.name());
             let key = (workload.clone(), model.to_string());
@@ -79,7 +80,7 @@ impl Run {
     /// Writes a note down, and says it the first time.
     pub(super) fn note(&mut self, note: String) {
         if !self.record.notes.contains(&note) {
-            eprintln!("{note}");
+            note!("{note}");
             self.record.notes.push(note);
         }
     }

@@ -4,13 +4,14 @@
 //! they check for timeouts, and never wait for it.
 
 use std::collections::VecDeque;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use loadgen::{Load, Moment, Phase, Progress};
 
 use crate::analysis::checks::fates;
+use crate::base::note;
 use crate::base::units::{as_f64, ns, show_count, show_ns};
 
 /// Between two lines where there is no terminal.
@@ -67,7 +68,7 @@ impl LiveView {
             Screen::Lines { last } if is_news || now.duration_since(*last) >= LINE_EVERY => {
                 *last = now;
                 // Whoever reads it may be gone, which is no reason to end a load.
-                let _ = writeln!(std::io::stderr(), "{}", line(&progress, length, rate));
+                note!("{}", line(&progress, length, rate));
             }
             Screen::Lines { .. } | Screen::Nowhere => {}
         }

@@ -17,7 +17,7 @@ use self::asked::{Active, Asked};
 use crate::analysis::renewed;
 use crate::base::units::{parse_count, parse_duration, parse_rate};
 use crate::base::values::measured_names;
-use crate::base::{self, Exit, usage};
+use crate::base::{self, Exit, note, usage};
 use crate::host::machine;
 use crate::plan::Plan;
 use crate::run;
@@ -98,17 +98,17 @@ pub fn advise(args: &AdviseArgs) -> Result<Exit> {
         let places = [args.out.clone(), "results".into(), ".".into()];
         let found = found::look(&asked, &args.models, &places, &host)?;
         for other in &found.elsewhere {
-            eprintln!("not used, because it was measured on another machine: {other}");
+            note!("not used, because it was measured on another machine: {other}");
         }
         for open in &found.open {
-            eprintln!("not used, because it decides nothing: {open}");
+            note!("not used, because it decides nothing: {open}");
         }
         if let Some(answer) = &found.answer {
             return tell(answer, &asked);
         }
     }
     let plan = plan::build_plan(&asked, &args.models, args.time, &host)?;
-    eprintln!("measuring for at most {}", humantime::format_duration(args.time));
+    note!("measuring for at most {}", humantime::format_duration(args.time));
     measure(plan, args, &asked)
 }
 

@@ -14,7 +14,7 @@ use crate::analysis::capacity::search::{Found, Search, Stage, Verdict};
 use crate::base::units;
 use crate::base::units::{counted, show_count};
 use crate::base::values::Warmup;
-use crate::base::{Exit, invocation, usage};
+use crate::base::{Exit, invocation, note, usage};
 use crate::command::load::LoadArgs;
 use crate::command::load::{self, OwnServer, Part, Shot, schedule};
 use crate::document::{
@@ -71,7 +71,7 @@ pub fn find(args: &LoadArgs, goals: &Goals) -> Result<Exit> {
         let (probe, verdict) = probe(args, goals, (rate, stage), (position, warmup), &stop)?;
         // Half a trial says nothing about its rate.
         if !probe.trial.phases.interrupted {
-            eprintln!("{}", line(&probe));
+            note!("{}", line(&probe));
             probes.push(probe);
         }
         if stop.load(Ordering::Relaxed) {

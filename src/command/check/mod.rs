@@ -41,9 +41,9 @@ pub use setting::Setting;
 
 use crate::base::target::listening;
 use crate::base::values::{app, framing, positive, positive_duration, servable_names};
-use crate::base::{Exit, did_you_mean_or, units, usage};
+use crate::base::{Exit, did_you_mean_or, note, units, usage};
 use crate::document::CheckTest;
-use crate::process::interrupts;
+use crate::process::{interrupts, this_program};
 use report::Reports;
 use setting::Tried;
 use speech::Page;
@@ -138,7 +138,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit> {
     Ok(match (stop.load(SeqCst), report.score == report.max) {
         (true, _) => Exit::Interrupted,
         (false, _) if !report.tests.iter().any(CheckTest::was_tried) => {
-            eprintln!("no behaviour was tried, for the reasons above");
+            note!("no behaviour was tried, for the reasons above");
             Exit::Untrusted
         }
         (false, true) => Exit::Ok,
@@ -194,7 +194,7 @@ fn chosen(only: &[String]) -> Result<Vec<&'static Behaviour>> {
 fn subject(args: &CheckArgs) -> Result<Subject> {
     if let Some(model) = &args.model {
         let model = models::find(model).expect("the command line admits known models only");
-        return Ok(Subject::Model { model, program: server::this_program()? });
+        return Ok(Subject::Model { model, program: this_program()? });
     }
     if let Some(command) = &args.command {
         let words = server::words(command).map_err(|error| usage(format!("{error:#}")))?;

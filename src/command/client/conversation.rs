@@ -2,7 +2,6 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -11,11 +10,10 @@ use rustix::time::Timespec;
 
 use super::ClientArgs;
 use super::input::Input;
-use super::output::{Output, Said, show};
+use super::output::{Output, Said, times_in_words};
 use super::runner::Runner;
 use crate::base::Exit;
 use crate::base::units::counted;
-use crate::statistics;
 
 /// An incomplete line is shown after this time.
 const BEGUN: Duration = Duration::from_millis(200);
@@ -26,9 +24,6 @@ const LINE_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Conversation<'a> {
     stream: TcpStream,
-    /// At its end when a signal has come.
-    interrupts: OwnedFd,
-    interrupted: bool,
     input: Input,
     output: Output,
     args: &'a ClientArgs,
@@ -73,7 +68,6 @@ enum Ending {
 impl<'a> Conversation<'a> {
     pub(super) fn new(
         stream: TcpStream,
-        interrupts: OwnedFd,
         input: Input,
         output: Output,
         args: &'a ClientArgs,
@@ -84,8 +78,6 @@ impl<'a> Conversation<'a> {
         let holds = !input.is_typed() && runner.is_none();
         Ok(Self {
             stream,
-            interrupts,
-            interrupted: false,
             input,
             output,
             args,
@@ -115,7 +107,7 @@ impl<'a> Conversation<'a> {
             } else {
                 self.take_messages()?
             }
-            if self.interrupted || self.input.was_interrupted() {
+            if self.input.was_interrupted() {
                 break Ending::Left;
             }
             if self.leaves {
@@ -245,7 +237,7 @@ impl<'a> Conversation<'a> {
         let input = self.input.fd();
         let mut fds = vec![
             PollFd::new(&self.stream, wanted),
-            PollFd::new(&self.interrupts, PollFlags::empty()),
+            PollFd::from_borrowed_fd(self.input.interrupts(), PollFlags::empty()),
         ];
         if reads {
             fds.push(PollFd::new(&input, PollFlags::IN));
@@ -264,7 +256,9 @@ impl<'a> Conversation<'a> {
             self.send()?;
         }
         let server = ready[0].intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR);
-        self.interrupted = !ready[1].is_empty();
+        if !ready[1].is_empty() {
+            self.input.interrupt();
+        }
         Ok((reads && !ready[2].is_empty(), server))
     }
 
@@ -369,7 +363,7 @@ impl<'a> Conversation<'a> {
         };
         self.output.note(who)?;
         let what = if self.runner.is_some() { "result" } else { "message" };
-        let counts = counted(self.messages, what) + &self.times_in_words();
+        let counts = counted(self.messages, what) + &times_in_words(&self.times);
         self.output.note(&counts)?;
         if ending == Ending::Left {
             return Ok(Exit::Interrupted);
@@ -390,19 +384,6 @@ impl<'a> Conversation<'a> {
                 humantime::format_duration(self.args.patience)
             ),
             _ => Ok(Exit::Ok),
-        }
-    }
-
-    fn times_in_words(&self) -> String {
-        let (Some(median), Some(longest)) =
-            (statistics::median(&self.times), self.times.iter().copied().reduce(f64::max))
-        else {
-            return String::new();
-        };
-        let show = |ns: f64| show(Duration::from_secs_f64(ns / 1e9));
-        match self.times.len() {
-            1 => format!(", one reply after {}", show(median)),
-            n => format!(", {n} replies: median {}, longest {}", show(median), show(longest)),
         }
     }
 }

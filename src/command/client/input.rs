@@ -1,7 +1,7 @@
 //! The source of messages: standard input, or an editor on a terminal.
 
 use std::io::IsTerminal;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use anyhow::Result;
 
@@ -19,15 +19,19 @@ pub(super) struct Input {
     /// So much of `read` was taken.
     taken: usize,
     over: bool,
+    /// At its end when a signal has come.
+    interrupts: OwnedFd,
+    interrupted: bool,
 }
 
 impl Input {
     /// An editor where both ends of this program are a terminal.
-    pub(super) fn open() -> Result<Self> {
+    pub(super) fn open(interrupts: OwnedFd) -> Result<Self> {
         let typed = std::io::stdin().is_terminal();
         let editor = typed && std::io::stdout().is_terminal();
         let editor = if editor { Some(Editor::start()?) } else { None };
-        Ok(Self { editor, typed, read: Vec::new(), taken: 0, over: false })
+        let (read, taken) = (Vec::new(), 0);
+        Ok(Self { editor, typed, read, taken, over: false, interrupts, interrupted: false })
     }
 
     /// The line that is being edited, if there is an editor.
@@ -50,9 +54,20 @@ impl Input {
         self.over && self.left().is_empty()
     }
 
-    /// Whether its end is that of the user, who pressed Ctrl-C.
+    /// Whether the user has pressed Ctrl-C, or another signal asked for the end.
     pub(super) fn was_interrupted(&self) -> bool {
-        self.over && self.editor.as_ref().is_some_and(Editor::was_interrupted)
+        let in_editor = self.over && self.editor.as_ref().is_some_and(Editor::was_interrupted);
+        self.interrupted || in_editor
+    }
+
+    /// What becomes readable when that has happened without an editor.
+    pub(super) fn interrupts(&self) -> BorrowedFd<'_> {
+        self.interrupts.as_fd()
+    }
+
+    /// It has.
+    pub(super) fn interrupt(&mut self) {
+        self.interrupted = true;
     }
 
     /// Takes no more of it.

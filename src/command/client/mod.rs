@@ -94,14 +94,14 @@ pub fn client(args: &ClientArgs) -> Result<Exit> {
     may_run_commands_of(server, args)?;
     // Before anything is shown: an editor takes the keys of a terminal a little later.
     let interrupts = interrupts_pipe()?;
-    let input = Input::open()?;
+    let input = Input::open(interrupts)?;
     let mut output = Output::new(input.editor(), args.quiet);
     output.note(&format!("connected to {server} from {here}"))?;
     if input.is_typed() {
         let ends = if args.run { "leaves" } else { "ends the input" };
         output.note(&format!("Ctrl-D or {} {ends}", args.bye.join(" or ")))?;
     }
-    Conversation::new(stream, interrupts, input, output, args, runner)?.hold()
+    Conversation::new(stream, input, output, args, runner)?.hold()
 }
 
 fn may_run_commands_of(server: SocketAddr, args: &ClientArgs) -> Result<()> {

@@ -8,7 +8,9 @@ use anyhow::Result;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::editor::Prompt;
+use crate::base::note;
 use crate::base::units::show_ns;
+use crate::statistics;
 
 /// A line of the server.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +63,7 @@ impl Output {
         }
         stdout.flush()?;
         if let Some(after) = after {
-            eprintln!("* reply {} after {after}", self.replies);
+            note!("* reply {} after {after}", self.replies);
         }
         Ok(())
     }
@@ -91,7 +93,7 @@ impl Output {
             return self.on_terminal(&format!("* {text}"));
         }
         // A note without a reader does not end the conversation.
-        let _ = writeln!(std::io::stderr(), "* {text}");
+        note!("* {text}");
         Ok(())
     }
 
@@ -107,8 +109,22 @@ impl Output {
     }
 }
 
+/// How long replies took, to follow a count of messages; empty without a reply.
+pub(super) fn times_in_words(times_ns: &[f64]) -> String {
+    let (Some(median), Some(longest)) =
+        (statistics::median(times_ns), times_ns.iter().copied().reduce(f64::max))
+    else {
+        return String::new();
+    };
+    let show = |ns: f64| show(Duration::from_secs_f64(ns / 1e9));
+    match times_ns.len() {
+        1 => format!(", one reply after {}", show(median)),
+        n => format!(", {n} replies: median {}, longest {}", show(median), show(longest)),
+    }
+}
+
 /// A duration as replies have it.
-pub(super) fn show(duration: Duration) -> String {
+fn show(duration: Duration) -> String {
     show_ns(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::gate::may_be_worse;
 use super::{CompareArgs, Run, comparison, comparison_at, conclude};
-use crate::base::{Exit, usage};
+use crate::base::{Exit, note, usage};
 use crate::document::{Comparison, Summary};
 use crate::plan::{External, Plan, RoundsPlan};
 use crate::process::server::words;
@@ -46,7 +46,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Exit> {
     let interrupted = base.exit == Exit::Interrupted;
     let run = |Made { dir, summary, .. }| Run { dir, summary };
     let (base, new) = (run(base), run(new));
-    eprintln!("base: {}\nnew:  {}", base.dir.display(), new.dir.display());
+    note!("base: {}\nnew:  {}", base.dir.display(), new.dir.display());
     let ended = conclude(args, &comparison(&base, &new, args, Vec::new()))?;
     Ok(if interrupted { Exit::Interrupted } else { ended })
 }

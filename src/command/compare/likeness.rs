@@ -32,7 +32,7 @@ pub(super) fn differences(base: &Run, new: &Run) -> Result<Vec<String>> {
         }
         let Some(other) = new.cell(&cell.workload, &cell.model) else { continue };
         seen.push(&cell.workload);
-        for difference in loads(&load(base, cell)?, &load(new, other)?) {
+        for difference in trials(&first(base, cell)?, &first(new, other)?) {
             found.push(format!("workload {}: {difference}", cell.workload));
         }
     }
@@ -43,14 +43,14 @@ fn list(cpus: &[usize]) -> String {
     if cpus.is_empty() { "any".into() } else { format!("{cpus:?}") }
 }
 
-/// How the first trial of a cell was loaded; the others were loaded alike.
-fn load(run: &Run, cell: &Cell) -> Result<(LoadRecord, u64)> {
+/// The first trial of a cell; the others were loaded alike.
+fn first(run: &Run, cell: &Cell) -> Result<Trial> {
     let first = cell.trials.first().map(String::as_str).unwrap_or_default();
-    let trial: Trial = store::read_json(&run.dir.join(first))?;
-    Ok((trial.load, trial.phases.measure_ns))
+    store::read_json(&run.dir.join(first))
 }
 
-fn loads((a, a_ns): &(LoadRecord, u64), (b, b_ns): &(LoadRecord, u64)) -> Vec<String> {
+fn trials(one: &Trial, other: &Trial) -> Vec<String> {
+    let (a, b) = (&one.load, &other.load);
     let mut found = Vec::new();
     let mut differ = |what: &str, same: bool, a: String, b: String| {
         if !same {
@@ -71,10 +71,20 @@ fn loads((a, a_ns): &(LoadRecord, u64), (b, b_ns): &(LoadRecord, u64)) -> Vec<St
     let arrivals = |load: &LoadRecord| written(&load.arrivals);
     differ("arrivals", same_arrivals(&a.arrivals, &b.arrivals), arrivals(a), arrivals(b));
     // A measurement of another length sees other rare events.
-    let lengths = (*a_ns / 10_000_000, *b_ns / 10_000_000);
+    let (a_ns, b_ns) = (one.phases.measure_ns, other.phases.measure_ns);
     let ms = |ns: u64| format!("{} ms", ns / 1_000_000);
-    differ("measurement", lengths.0 == lengths.1, ms(*a_ns), ms(*b_ns));
+    differ("measurement", a_ns / 10_000_000 == b_ns / 10_000_000, ms(a_ns), ms(b_ns));
+    if let (Some(a), Some(b)) = (shares_program(one), shares_program(other)) {
+        let words = |shares| if shares { "shared with the generator" } else { "not shared" };
+        differ("pages of the server's program", a == b, words(a).into(), words(b).into());
+    }
     found
+}
+
+/// Whether the server's memory lacks what it shares with the generator; `None` without an account of it.
+fn shares_program(trial: &Trial) -> Option<bool> {
+    let memory = trial.server.as_ref()?.memory;
+    Some(memory.shares_program.unwrap_or(trial.target.model.is_some()))
 }
 
 /// As it stands in the documents.

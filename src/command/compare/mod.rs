@@ -16,7 +16,7 @@ pub use args::CompareArgs;
 
 use crate::analysis::flags;
 use crate::analysis::metric::{MEDIAN, MEMORY, Metric, SERVER_CPU, TAIL, THROUGHPUT};
-use crate::base::{Exit, usage};
+use crate::base::{Exit, note, usage};
 use crate::document::store;
 use crate::document::{Cell, Comparison, RoundsRecord, SchemaId, Summary};
 use crate::statistics::looks::Look;
@@ -44,7 +44,7 @@ impl Run {
         let mut summary: Summary = store::read_json(&file)?;
         let dir = file.parent().context("a file is in a folder")?.to_path_buf();
         if let Some(note) = flags::complete(&mut summary, &dir)? {
-            eprintln!("{note}");
+            note!("{note}");
         }
         Ok(Self { dir, summary })
     }
@@ -93,7 +93,7 @@ fn conclude(args: &CompareArgs, comparison: &Comparison) -> Result<Exit> {
     }
     let exit = if args.gate { gate::gate(comparison) } else { Exit::Ok };
     if let (Exit::Untrusted, Some(why)) = (exit, gate::open(comparison)) {
-        eprintln!("gate failed: {why}");
+        note!("gate failed: {why}");
     }
     Ok(exit)
 }

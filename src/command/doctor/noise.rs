@@ -9,8 +9,8 @@ use loadgen::{Load, Moment, Phase};
 use protocol::{App, Framing, Recipe, Request};
 
 use super::{Subject, graded};
-use crate::base::interrupted;
 use crate::base::units::{as_f64, ns};
+use crate::base::{interrupted, note};
 use crate::document::{Finding, Noise, Ratio};
 use crate::host::accounts;
 use crate::plan::Plan;
@@ -32,7 +32,7 @@ pub(super) fn measure(model: &str, pairs: u32, trial: Duration) -> Result<Noise>
     let stop = interrupts()?;
     let mut figures: Vec<(Figures, Figures)> = Vec::new();
     for pair in 0..pairs {
-        eprintln!("{model} against itself: pair {} of {pairs}", pair + 1);
+        note!("{model} against itself: pair {} of {pairs}", pair + 1);
         let one = || figures_of(model, trial, &stop);
         let (first, second) = (one()?, one()?);
         // Who comes first changes from pair to pair, so that a drift does not look like a model.

@@ -19,7 +19,7 @@ use crate::base::patient::Patient;
 use crate::host::sockets::{self, TcpState};
 use crate::process::ServeArgs;
 use crate::process::child::ServerChild;
-use crate::process::server::this_program;
+use crate::process::this_program;
 
 /// The limit for any wait.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);

@@ -8,7 +8,6 @@ mod launcher;
 mod meeting;
 pub(super) mod together;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,8 +16,8 @@ use clap::Args;
 
 use super::LoadArgs;
 use crate::base::units::{parse_duration, parse_shard as shard, parse_time as time_of_day};
-use crate::base::usage;
 use crate::base::values::positive;
+use crate::base::{note, usage};
 use crate::document::LauncherRecord;
 use launcher::{Environment, LauncherArg, Reading, Told};
 
@@ -139,7 +138,7 @@ fn part_of(args: &PartArgs, variable: &dyn Fn(&str) -> Option<String>) -> Result
 
 /// Prints to standard error, which may have no reader.
 fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    note!("{line}");
 }
 
 /// Where parts meet. A start that is given needs no meeting.

@@ -10,14 +10,13 @@ mod sum;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
-use crate::base::{Exit, untrusted, usage};
+use crate::base::{Exit, note, untrusted, usage};
 use crate::command::load;
 use crate::document::store;
 use crate::document::{ClockRecord, SchemaId, Trial};
@@ -66,8 +65,7 @@ pub fn merge(args: &MergeArgs) -> Result<Exit> {
         return Err(refused(&wrong));
     }
     for name in &absent {
-        let _ = writeln!(
-            std::io::stderr(),
+        note!(
             "{name}: missing; a generator that ends before its measurement is over writes no document"
         );
     }

@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail};
 use super::manifest::{self, Entry, Manifest};
 use crate::base::exit::words;
 use crate::base::units::ns;
-use crate::base::usage;
 use crate::base::values::framing;
+use crate::base::{note, usage};
 use crate::command::check::speech::{Page, Speech};
 use crate::command::check::{Behaviour, Setting, Subject, Verdict, behaviours};
 use crate::document::{Contender, ContenderState};
@@ -49,14 +49,14 @@ pub(super) fn admit(plan: &mut Plan, stop: &AtomicBool) -> Result<Option<Vec<Con
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            eprintln!("{}: looking at it", entry.name);
+            note!("{}: looking at it", entry.name);
             let verdict = match &made {
                 Ok(version) => place.judge(entry, &chosen).map(|()| version),
                 Err(reason) => Err(reason.clone()),
             };
             let contender = described(&manifest, entry, verdict, settings.warmup_max);
             if let Some(reason) = &contender.reason {
-                eprintln!("{}: {}: {reason}", entry.name, contender.state.words());
+                note!("{}: {}: {reason}", entry.name, contender.state.words());
             } else {
                 plan.admit(place.external(entry));
             }

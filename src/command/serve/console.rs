@@ -25,7 +25,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
 use crate::base::Exit;
-use crate::process::{ServeArgs, is_ignored};
+use crate::process::{ServeArgs, is_ignored, this_program};
 
 const WELCOME: &str = "Enter stops the server, Ctrl-C opens a menu.\n";
 const MENU: &str = "
@@ -48,7 +48,7 @@ const GONE: &str = "The terminal was closed, so the server stops.\n";
 pub(super) fn attend(args: &ServeArgs) -> Result<Exit> {
     let signals = Signals::new().context("cannot handle Ctrl-C")?;
     let args = ServeArgs { console: false, attended: true, stop_with_parent: true, ..args.clone() };
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let program = this_program()?;
     let mut command = args.command(program);
     // Ctrl-C goes to the whole group of the terminal, and is the console's alone.
     command.stdin(Stdio::null()).process_group(0);

@@ -23,15 +23,16 @@ use servers::{MODELS, Model, broken, models};
 use crate::analysis::soak::verdict;
 use crate::base::units::{self, counted, ns, parse_count, show_count};
 use crate::base::values::{app, broken_names, positive_duration, servable_names};
-use crate::base::{self, Exit, invocation, usage};
+use crate::base::{self, Exit, invocation, note, usage};
 use crate::document::store;
 use crate::document::{
     SchemaId, SoakAnswer, SoakPiece, SoakReport, SoakSettings, SoakSubject, SoakVerdict,
 };
 use crate::host::machine;
 use crate::process::interrupts;
-use crate::process::server::{this_program, words};
+use crate::process::server::words;
 use crate::process::starting::Subject;
+use crate::process::this_program;
 use crate::run::folder::Folder;
 use crate::view::table;
 
@@ -118,10 +119,10 @@ pub fn soak(args: &SoakArgs) -> Result<Exit> {
         table::show(&table::soak(&soak.report))?;
     }
     let folder = soak.folder.path.display();
-    eprintln!("\nresults: {folder}/{REPORT}");
+    note!("\nresults: {folder}/{REPORT}");
     made.and(written)?;
     if soak.report.interrupted {
-        eprintln!("interrupted: continue with c10k soak --resume {folder}");
+        note!("interrupted: continue with c10k soak --resume {folder}");
         return Ok(Exit::Interrupted);
     }
     Ok(exit(&soak.report.verdicts))
@@ -189,7 +190,7 @@ impl Soak {
         let all = (0..rounds).flat_map(|round| subjects.iter().map(move |one| (round, one)));
         let todo: Vec<_> = all.skip(self.report.pieces.len()).collect();
         if !self.report.pieces.is_empty() {
-            eprintln!("already done: {}", counted(self.report.pieces.len(), "piece"));
+            note!("already done: {}", counted(self.report.pieces.len(), "piece"));
         }
         for (round, subject) in todo {
             let started = started(subject)?;
@@ -198,7 +199,7 @@ impl Soak {
             let Some(piece) = piece else { return Ok(()) };
             self.report.pieces.push(piece);
             self.write()?;
-            eprintln!("{}", self.line());
+            note!("{}", self.line());
         }
         Ok(())
     }
@@ -252,7 +253,7 @@ fn subjects(args: &SoakArgs) -> Result<(Vec<SoakSubject>, Vec<String>)> {
         words(command).map_err(|error| usage(format!("{error:#}")))?;
         subjects.push(subject("command", command));
     }
-    left_out.iter().for_each(|note| eprintln!("{note}"));
+    left_out.iter().for_each(|note| note!("{note}"));
     if subjects.is_empty() {
         return Err(usage(left_out.join("; ")));
     }

@@ -237,7 +237,7 @@ mod tests {
             group,
             begin: sample(processes, (0, 0), 0),
             end: Sample { cpu: TWO, ..sample(processes, ticks, 0) },
-            memory: Memory { pss_bytes: 0, anonymous_bytes: 0, rss_peak_bytes: 0 },
+            memory: Memory::default(),
             sockets: None,
         }
     }

@@ -8,6 +8,8 @@ mod own;
 mod tcp;
 
 use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -155,7 +157,7 @@ fn affinity_ticks(pid: i32) -> Option<(u64, u64)> {
 /// The memory of a process and its living descendants.
 #[must_use]
 pub fn memory(root: i32) -> Memory {
-    let mut memory = Memory { pss_bytes: 0, anonymous_bytes: 0, rss_peak_bytes: 0 };
+    let mut memory = Memory { shares_program: shares_program(root), ..Memory::default() };
     for process in tree(root) {
         if let Ok(rollup) = process.smaps_rollup() {
             for map in &rollup.memory_map_rollup {
@@ -169,6 +171,15 @@ pub fn memory(root: i32) -> Memory {
         }
     }
     memory
+}
+
+/// Whether a process runs from the same file as this one.
+fn shares_program(pid: i32) -> Option<bool> {
+    let file_of = |process: &str| {
+        let file = fs::metadata(format!("/proc/{process}/exe")).ok()?;
+        Some((file.dev(), file.ino()))
+    };
+    Some(file_of(&pid.to_string())? == file_of("self")?)
 }
 
 /// A process and its descendants, those included that have ended and that nobody has waited for; the process

@@ -240,3 +240,17 @@ fn nobody_at_the_other_end_of_a_pipe_is_no_error() {
         assert!(!said.contains("panicked"), "{name}: {said}");
     }
 }
+
+#[test]
+fn nobody_who_reads_notes_changes_nothing() {
+    let stage = Stage::new();
+    for Row { name, arguments, codes, .. } in ROWS {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command: Command = c10k();
+        command.args(stage.words(name, arguments)).stdin(Stdio::null()).stdout(Stdio::null());
+        // A panic has exit code 101, and nobody to tell.
+        let status = command.stderr(writer).status().expect("it runs");
+        assert!(status.code().is_some_and(|code| codes.contains(&code)), "{name}: {status}");
+    }
+}

@@ -35,24 +35,53 @@ fn of_runs() {
 }
 
 #[test]
-fn of_loads() {
-    let (usual, ns) = (example::closed().load, 1_000_000_000);
-    let open = example::open().load.arrivals;
-    assert!(loads(&(usual.clone(), ns), &(usual.clone(), ns + 9_000_000)).is_empty());
-    let (app, framing) = ("x".to_string(), "x".to_string());
-    let request = crate::document::RequestRecord::Echo { bytes: 77 };
-    let cases = [
-        ("application", LoadRecord { app, ..usual.clone() }, ns),
-        ("framing", LoadRecord { framing, ..usual.clone() }, ns),
-        ("request", LoadRecord { request, ..usual.clone() }, ns),
-        ("connections", LoadRecord { connections: usual.connections + 1, ..usual.clone() }, ns),
-        ("arrivals", LoadRecord { arrivals: open, ..usual.clone() }, ns),
-        ("measurement", usual.clone(), 2 * ns),
+fn of_trials() {
+    type Change = fn(&mut Trial);
+    let found = |change: Change| {
+        let mut other = example::closed();
+        change(&mut other);
+        trials(&example::closed(), &other)
+    };
+    assert!(found(|trial| trial.phases.measure_ns += 9_000_000).is_empty());
+    let cases: [(&str, Change); 7] = [
+        ("application", |trial| trial.load.app = "x".into()),
+        ("framing", |trial| trial.load.framing = "x".into()),
+        ("request", |trial| {
+            trial.load.request = crate::document::RequestRecord::Echo { bytes: 77 };
+        }),
+        ("connections", |trial| trial.load.connections += 1),
+        ("arrivals", |trial| trial.load.arrivals = example::open().load.arrivals),
+        ("measurement", |trial| trial.phases.measure_ns *= 2),
+        ("pages of the server's program", |trial| {
+            let memory = &mut trial.server.as_mut().expect("an account").memory;
+            memory.shares_program = Some(memory.shares_program != Some(true));
+        }),
     ];
-    for (name, other, other_ns) in cases {
-        let found = loads(&(usual.clone(), ns), &(other, other_ns));
+    for (name, change) in cases {
+        let found = found(change);
         assert!(found.len() == 1 && found[0].starts_with(&format!("{name}: ")), "{found:?}");
     }
+}
+
+#[test]
+fn of_memory() {
+    let shares = |model: bool, shares| {
+        let mut trial = example::closed();
+        trial.target.model = model.then(|| "epoll".into());
+        trial.server.as_mut().expect("an account").memory.shares_program = shares;
+        shares_program(&trial)
+    };
+    // Earlier versions did not say so, and had all models share theirs.
+    for (model, said, found) in [
+        (true, None, true),
+        (false, None, false),
+        (true, Some(false), false),
+        (false, Some(true), true),
+    ] {
+        assert_eq!(shares(model, said), Some(found), "{model} {said:?}");
+    }
+    let without = Trial { server: None, ..example::closed() };
+    assert!(shares_program(&without).is_none());
 }
 
 #[test]

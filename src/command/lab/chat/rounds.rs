@@ -10,7 +10,7 @@ use loadgen::RoomLoad;
 
 use super::{AGAINST, Detectable, Measured, Room};
 use crate::analysis::standings::away;
-use crate::base::interrupted;
+use crate::base::{interrupted, note};
 use crate::command::lab::told::Times;
 use crate::document::{Estimate, Status, Validity};
 use crate::host::machine;
@@ -105,7 +105,7 @@ pub(super) fn measure(quick: bool) -> Result<Measured> {
             break;
         }
         for (model, twin, members) in order(&sizes, rounds, extent.twin) {
-            eprintln!("round {}: {members} members of {model}", rounds + 1);
+            note!("round {}: {members} members of {model}", rounds + 1);
             match trial(model, members, extent, &all, &stop) {
                 Ok(heard) => trials.push(Trial::of(model, twin, members, rounds, &heard)),
                 Err(error) => {

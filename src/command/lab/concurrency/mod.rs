@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lesson::{Lab, Lesson};
 use super::visitor::{self, Clock, Visitor, Waiting};
+use crate::base::note;
 
 /// The servers: one client at a time, and all at once.
 const MODELS: [&str; 2] = ["sequential", "thread-per-client"];
@@ -104,7 +105,7 @@ impl Lab for Concurrency {
 
 /// Starts a server, sends it its clients, and stops it.
 fn attend(model: &str, pace: Pace) -> Result<Attended> {
-    eprintln!("{CLIENTS} clients against {model}");
+    note!("{CLIENTS} clients against {model}");
     let server = visitor::serve(&["--model", model, "--app", "clock", "--bye", BYE])?;
     let (pid, address) = (server.pid(), server.address);
     let (clock, end) = (Clock::start(), AtomicBool::new(false));

@@ -14,7 +14,7 @@ use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::base::{Exit, units, usage};
+use crate::base::{Exit, note, units, usage};
 use crate::document::{LessonReport, SchemaId, store};
 use crate::host::machine;
 use crate::view::export::sheet::Sheet;
@@ -117,7 +117,7 @@ pub(super) fn run<L: Lab>(args: &LessonArgs) -> Result<Exit> {
         None => measure::<L>(args)?,
     };
     table::show(&format!("{}\n", report.sentences.join("\n")))?;
-    eprintln!("\nresults: {0}\npage:    {0}/lab.html", dir.display());
+    note!("\nresults: {0}\npage:    {0}/lab.html", dir.display());
     Ok(Exit::Ok)
 }
 

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
+use crate::base::note;
 use crate::command::lab::visitor::{self, Clock, Visitor};
 use crate::host::sockets::{self, TcpState};
 
@@ -54,7 +55,7 @@ pub(super) fn of_both(quick: bool) -> Result<Vec<Second>> {
 }
 
 fn of_one(model: &str, hold: Duration) -> Result<Second> {
-    eprintln!("two clients against {model}");
+    note!("two clients against {model}");
     let server = visitor::serve(&["--model", model, "--app", "echo"])?;
     let (pid, address) = (server.pid(), server.address);
     let (clock, end) = (Clock::start(), AtomicBool::new(false));
@@ -143,7 +144,7 @@ pub(super) fn refusal() -> Result<Option<Refusal>> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).context("the limit of file descriptors cannot be raised")?;
-    eprintln!("{MANY} clients at once against select");
+    note!("{MANY} clients at once against select");
     let server = visitor::serve(&["--model", "select", "--app", "echo"])?;
     let mut clients = Vec::new();
     let mut served = 0;

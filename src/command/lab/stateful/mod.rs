@@ -21,10 +21,11 @@ use points::connection_words;
 use protocol::Home;
 use serde::Deserialize;
 
-use crate::base::{Exit, interrupted, usage};
+use crate::base::{Exit, interrupted, note, usage};
 use crate::document::store;
 use crate::document::{Killed, LabReport, LabSessions, Naive, SchemaId, Summary, Trial};
 use crate::process::redis::Redis;
+use crate::process::this_program;
 use crate::run;
 use crate::view::{figures, table};
 use crate::workload::state::StateArgs;
@@ -78,7 +79,7 @@ pub(super) fn run(args: &StatefulArgs) -> Result<Exit> {
     let said: Vec<&str> =
         report.sentences.iter().map(String::as_str).filter(|said| !of_one(said)).collect();
     table::show(&format!("{}\n", said.join("\n")))?;
-    eprintln!("\nresults: {0}\npage:    {0}/lab.html", dir.display());
+    note!("\nresults: {0}\npage:    {0}/lab.html", dir.display());
     Ok(exit)
 }
 
@@ -87,8 +88,8 @@ fn measure(args: &StatefulArgs) -> Result<(PathBuf, Exit)> {
     let redis = if Redis::is_installed() { Some(Redis::start()?) } else { None };
     let plan = design::plan(args.quick, &args.models, redis.as_ref().map(Redis::url).as_deref())
         .map_err(|error| usage(format!("{error:#}")))?;
-    eprintln!("the naive experiment, and what a killed server loses");
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    note!("the naive experiment, and what a killed server loses");
+    let program = this_program()?;
     let naive = naive::run(&program, NAIVE_MODEL, NAIVE_REQUESTS)?;
     let killed = kill_all(&program, redis.as_ref())?;
     let made = run::of_plan(plan, &args.out)?;

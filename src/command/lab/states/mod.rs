@@ -20,6 +20,7 @@ use watch::Change;
 
 use super::lesson::{Lab, Lesson};
 use super::visitor::{self, Clock, Visitor};
+use crate::base::note;
 
 const MODELS: [&str; 2] = ["sequential", "thread-per-client"];
 const CLIENTS: usize = 2;
@@ -105,7 +106,7 @@ impl Lab for States {
     fn measure(quick: bool, _dir: &Path) -> Result<Measured> {
         let pace = Pace::new(quick);
         let all = MODELS.iter().flat_map(|model| [(*model, Side::Server), (*model, Side::Client)]);
-        eprintln!(
+        note!(
             "{CLIENTS} clients against each of {}, with each side closing first",
             MODELS.join(" and ")
         );
@@ -114,7 +115,7 @@ impl Lab for States {
             let run = |(model, side)| scope.spawn(move || scenario(model, side, pace));
             visitor::joined(all.map(run).collect())
         })?;
-        eprintln!("the processes and threads of servers with clients");
+        note!("the processes and threads of servers with clients");
         Ok(Measured {
             delay_s: pace.delay.as_secs_f64(),
             look_s: pace.look.as_secs_f64(),

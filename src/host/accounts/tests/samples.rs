@@ -29,8 +29,7 @@ fn samples() -> (Sample, Sample) {
 }
 
 fn bracket(cpu: Duration, begin: Sample, end: Sample, group: Option<GroupCpu>) -> ServerBracket {
-    let memory = Memory { pss_bytes: 0, anonymous_bytes: 0, rss_peak_bytes: 0 };
-    ServerBracket { cpu, group, begin, end, memory, sockets: None }
+    ServerBracket { cpu, group, begin, end, memory: Memory::default(), sockets: None }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -169,7 +168,7 @@ fn what_was_used_before_a_measurement_is_not_in_it() {
 
 /// A number of kB in one of the kernel's files.
 fn kilobytes(file: &str, name: &str) -> u64 {
-    let text = std::fs::read_to_string(file).expect("it is there");
+    let text = fs::read_to_string(file).expect("it is there");
     let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
@@ -186,6 +185,7 @@ fn memory_is_in_bytes_and_by_name() {
             pss_bytes: rollup("Pss:"),
             anonymous_bytes: rollup("Anonymous:"),
             rss_peak_bytes: peak,
+            shares_program: Some(false),
         }
     };
     // It is still being started, and whoever else has its pages comes and goes.
