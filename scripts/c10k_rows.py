@@ -212,10 +212,10 @@ def effects(figures: Figures, figure: dict) -> Figure:
             y = words.index(_words(mark)) + (at - (len(rows) - 1) / 2) * 0.7 / len(rows)
             whisker = [mark.get("low", value), mark.get("high", value)]
             ends += [value, *whisker]
-            looks = {"color": mine.color, "linewidth": 0.9, "marker": "|", "ms": 4}
-            axes.plot(whisker, [y, y], gid=f"whisker:{gid}", **looks)
-            looks = {"shape": mine.marker, "size": 4, "edge": 0.3}
-            style.mark(axes, (value, y), mine.color, f"mark:{gid}", **looks)
+            line = {"color": mine.color, "linewidth": 0.9, "marker": "|", "ms": 4}
+            axes.plot(whisker, [y, y], gid=f"whisker:{gid}", **line)
+            point = {"shape": mine.marker, "size": 4, "edge": 0.3}
+            style.mark(axes, (value, y), mine.color, f"mark:{gid}", **point)
     _row_axis(axes, words)
     if figure["unit"] == "ratio":
         axes.axvline(1, color="#555555", linewidth=0.8, zorder=1)

@@ -22,7 +22,7 @@ use crate::command::run::{self, RunArgs};
 use crate::command::schema::SchemaOf;
 use crate::command::soak::{self, SoakArgs};
 use crate::command::{capacity, doctor, export, lab, merge, pack};
-use crate::process::{ServeArgs, run_from_a_copy};
+use crate::process::ServeArgs;
 use crate::view::{is_broken_pipe, table};
 
 /// One protocol, every concurrency model, and figures that can be believed.
@@ -127,29 +127,16 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     servers::reset_inherited_signals();
+    // Lists of processes would call one that was started by a descriptor by its number.
+    let _ = rustix::thread::set_name(c"c10k");
     let cli = Cli::try_parse_from(servers::arguments())
         .unwrap_or_else(|error| guesses::explain(error).exit());
-    if cli.command.shows_memory() {
-        run_from_a_copy();
-    }
     match execute(cli.command) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             base::print_error(&exit::words(&error));
             ExitCode::from(exit::code_of(&error))
-        }
-    }
-}
-
-impl Command {
-    /// Whether it starts servers of this program and shows how much memory they need.
-    fn shows_memory(&self) -> bool {
-        match self {
-            Self::Run(_) | Self::Advise(_) | Self::Lab(_) => true,
-            Self::Compare(args) => args.interleaved,
-            Self::Load(args) => args.serve.is_some(),
-            _ => false,
         }
     }
 }

@@ -99,7 +99,7 @@ fn every_figure_of_the_server_is_there_and_plausible() {
         assert!(number(&server["faults"]["minor"]) >= 0.0, "{model}");
         assert!(server["descriptors"].as_u64().unwrap() > CONNECTIONS, "{model}: {server}");
         sockets(model, server);
-        // The generator runs from a copy of the program, and has no page of it in common with the server.
+        // The server runs from a copy of the program, and has no page of it in common with the generator.
         assert_eq!(server["memory"]["shares_program"], false, "{model}");
         for counter in ["retransmits", "listen_drops", "time_waits", "resets_sent", "timeouts"] {
             assert!(server["tcp"][counter].is_u64(), "{model}: {counter}: {}", server["tcp"]);

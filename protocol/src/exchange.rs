@@ -93,6 +93,7 @@ impl Exchange {
     }
 
     /// Appends the request with this tag to `out` and expects its reply.
+    #[inline]
     pub fn request(&mut self, tag: u64, out: &mut Vec<u8>) {
         match (&mut self.talk, self.recipe.script()) {
             (Some(talk), Some(script)) => talk.write(tag, script, self.recipe.framing(), out),
@@ -105,6 +106,7 @@ impl Exchange {
     ///
     /// # Panics
     /// When there is no memory for it.
+    #[inline]
     pub fn space(&mut self) -> &mut [u8] {
         let room = self.inbox.make_room(match self.recipe.framing() {
             Framing::Line | Framing::Raw => job::WORK_REPLY_BYTES_MAX,
@@ -120,12 +122,14 @@ impl Exchange {
     ///
     /// # Panics
     /// When `n` is more than was offered.
+    #[inline]
     pub fn received(&mut self, n: usize) {
         self.inbox.received(n);
     }
 
     /// The next complete reply, or `None` if more bytes must arrive first. The first one is the
     /// greeting, if one is expected.
+    #[inline]
     pub fn reply(&mut self) -> Option<Reply> {
         let bytes = self.inbox.bytes();
         if bytes.is_empty() {
@@ -157,12 +161,14 @@ impl Exchange {
 
     /// How many requests have no reply yet.
     #[must_use]
+    #[inline]
     pub fn open(&self) -> usize {
         self.open.len()
     }
 
     /// Whether nothing of the next reply has arrived.
     #[must_use]
+    #[inline]
     pub fn is_between_replies(&self) -> bool {
         let counting = self.http.as_ref().is_some_and(|reader| !reader.is_between_replies());
         self.inbox.bytes().is_empty() && !counting

@@ -1,5 +1,6 @@
 //! The server of one trial: a fresh process with the plan's settings, pinned.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use serde_json::Value;
 use servers::{Model, Workers};
 
 use super::parent::end_with_parent;
+use super::program::{copy_of, this_program};
 use super::serve::ServeArgs;
-use super::this_program;
 use crate::base::values::{any_app, framing};
 use crate::host::machine;
 use crate::plan::ServerPlan;
@@ -68,7 +69,9 @@ pub(crate) fn start_of(
     } else {
         Accounts::Clocks
     };
-    spawn(args.command(program), accounts, cpus)
+    let mut command = args.command(copy_of(program));
+    command.arg0(program);
+    spawn(command, accounts, cpus)
 }
 
 fn has_workers(model: &Model) -> bool {
@@ -77,7 +80,9 @@ fn has_workers(model: &Model) -> bool {
 
 /// Starts this program as the null baseline, likewise.
 pub(crate) fn start_null(cpus: (&[usize], &[usize])) -> Result<ServerChild> {
-    let mut command = Command::new(this_program()?);
+    let program = this_program()?;
+    let mut command = Command::new(copy_of(&program));
+    command.arg0(program);
     command.args(["calibrate", "--law", "none", "--stop-with-parent", "--listen", "127.0.0.1:0"]);
     end_with_parent(&mut command, Signal::TERM);
     spawn(command, Accounts::Clocks, cpus)

@@ -109,6 +109,8 @@ pub(crate) fn install(
     DRAIN_TIMEOUT_NS.store(drain_ns, SeqCst);
     BEFORE_DRAIN.get_or_init(|| before_drain);
     signals::reset_inherited_signals();
+    // The first look at the clock finds it, by calls that are not for signal handlers.
+    let _ = clock::monotonic_ns();
     signals::install(on_signal)
 }
 

@@ -53,8 +53,8 @@ fn of_trials() {
         ("arrivals", |trial| trial.load.arrivals = example::open().load.arrivals),
         ("measurement", |trial| trial.phases.measure_ns *= 2),
         ("pages of the server's program", |trial| {
-            let memory = &mut trial.server.as_mut().expect("an account").memory;
-            memory.shares_program = Some(memory.shares_program != Some(true));
+            let shares = shares_program(trial).expect("an account");
+            trial.server.as_mut().expect("an account").memory.shares_program = Some(!shares);
         }),
     ];
     for (name, change) in cases {
