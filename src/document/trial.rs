@@ -89,6 +89,17 @@ pub struct Trial {
     pub validity: Validity,
 }
 
+impl Trial {
+    /// Whether the server's memory lacks what it shares with the generator; `None` without an
+    /// account of it.
+    #[must_use]
+    pub fn shares_program(&self) -> Option<bool> {
+        let memory = self.server.as_ref()?.memory;
+        // Only a server of this program has said that it is ready.
+        Some(memory.shares_program.unwrap_or(self.target.ready.is_some()))
+    }
+}
+
 /// Where a trial belongs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]

@@ -74,17 +74,11 @@ fn trials(one: &Trial, other: &Trial) -> Vec<String> {
     let (a_ns, b_ns) = (one.phases.measure_ns, other.phases.measure_ns);
     let ms = |ns: u64| format!("{} ms", ns / 1_000_000);
     differ("measurement", a_ns / 10_000_000 == b_ns / 10_000_000, ms(a_ns), ms(b_ns));
-    if let (Some(a), Some(b)) = (shares_program(one), shares_program(other)) {
+    if let (Some(a), Some(b)) = (one.shares_program(), other.shares_program()) {
         let words = |shares| if shares { "shared with the generator" } else { "not shared" };
         differ("pages of the server's program", a == b, words(a).into(), words(b).into());
     }
     found
-}
-
-/// Whether the server's memory lacks what it shares with the generator; `None` without an account of it.
-fn shares_program(trial: &Trial) -> Option<bool> {
-    let memory = trial.server.as_ref()?.memory;
-    Some(memory.shares_program.unwrap_or(trial.target.model.is_some()))
 }
 
 /// As it stands in the documents.

@@ -15,6 +15,13 @@ pub(crate) struct Column<'a> {
     pub(crate) label: Label,
 }
 
+impl Column<'_> {
+    /// Whether its server's memory lacks what it shares with the generator; `None` if no trial tells.
+    pub(crate) fn shares_program(&self) -> Option<bool> {
+        self.drawn.typical.as_ref()?.shares_program()
+    }
+}
+
 /// The number of each model of a run within its family.
 pub(crate) type Numbers<'a> = BTreeMap<&'a str, usize>;
 

@@ -17,6 +17,10 @@ pub(super) struct Plain {
     pub(super) marks: Marks,
 }
 
+/// The caveat of memory where some servers run from the generator's own file.
+const SHARING: &str = "Models shared the pages of their program with the generator: beside servers of other \
+                                  programs their memory is some MiB too small.";
+
 /// A figure of a workload with its words.
 pub(super) fn captioned(plain: Plain, workload: &str, columns: &[&Column<'_>]) -> Figure {
     let cells: Vec<&Cell> = columns.iter().map(|column| column.cell).collect();
@@ -31,6 +35,10 @@ pub(super) fn captioned(plain: Plain, workload: &str, columns: &[&Column<'_>]) -
         Subject::Percentiles | Subject::Throughput | Subject::Tail | Subject::EqualLoad
     ) {
         caveats.extend(timers::note(&cells));
+    }
+    let shares = |one| columns.iter().any(|column| column.shares_program() == Some(one));
+    if subject == Subject::Memory && shares(true) && shares(false) {
+        caveats.push(SHARING.into());
     }
     Figure {
         id: format!("{workload}-{}", plain.name),

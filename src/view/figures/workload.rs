@@ -202,6 +202,27 @@ mod tests {
     }
 
     #[test]
+    fn memory_that_lacks_what_was_shared_is_no_match_for_that_of_others() {
+        let trial = |shares| {
+            let mut trial = crate::document::example::closed();
+            trial.server.as_mut().expect("an account").memory.shares_program = Some(shares);
+            Drawn { typical: Some(trial), ..Drawn::default() }
+        };
+        let is_told = |one, other| {
+            let cells = [closed("epoll", &[1e5; 3]), closed("nginx", &[1e5; 3])];
+            let cells: Vec<&Cell> = cells.iter().collect();
+            let drawn = vec![trial(one), trial(other)];
+            let columns = columns(&cells, drawn, &numbers(cells.iter().copied()));
+            let figures = figures("echo", &columns.iter().collect::<Vec<_>>());
+            let memory = figures.into_iter().find(|figure| figure.name == "memory");
+            let caveats = memory.expect("a figure").caveats;
+            caveats.iter().any(|said| said.contains("some MiB too small"))
+        };
+        assert!(is_told(true, false) && is_told(false, true));
+        assert!(!is_told(true, true) && !is_told(false, false));
+    }
+
+    #[test]
     fn of_a_long_trial_neighbouring_slices_are_one_point() {
         let mut trial = crate::document::example::closed();
         let slice = |at: u64| Interval {

@@ -53,7 +53,7 @@ fn of_trials() {
         ("arrivals", |trial| trial.load.arrivals = example::open().load.arrivals),
         ("measurement", |trial| trial.phases.measure_ns *= 2),
         ("pages of the server's program", |trial| {
-            let shares = shares_program(trial).expect("an account");
+            let shares = trial.shares_program().expect("an account");
             trial.server.as_mut().expect("an account").memory.shares_program = Some(!shares);
         }),
     ];
@@ -65,23 +65,23 @@ fn of_trials() {
 
 #[test]
 fn of_memory() {
-    let shares = |model: bool, shares| {
+    let shares = |ours: bool, shares| {
         let mut trial = example::closed();
-        trial.target.model = model.then(|| "epoll".into());
+        trial.target.ready = ours.then(|| serde_json::json!({ "event": "ready" }));
         trial.server.as_mut().expect("an account").memory.shares_program = shares;
-        shares_program(&trial)
+        trial.shares_program()
     };
     // Earlier versions did not say so, and had all models share theirs.
-    for (model, said, found) in [
+    for (ours, said, found) in [
         (true, None, true),
         (false, None, false),
         (true, Some(false), false),
         (false, Some(true), true),
     ] {
-        assert_eq!(shares(model, said), Some(found), "{model} {said:?}");
+        assert_eq!(shares(ours, said), Some(found), "{ours} {said:?}");
     }
     let without = Trial { server: None, ..example::closed() };
-    assert!(shares_program(&without).is_none());
+    assert!(without.shares_program().is_none());
 }
 
 #[test]

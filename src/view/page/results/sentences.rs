@@ -200,9 +200,17 @@ fn why(worst: &Column<'_>, cheap: &Column<'_>) -> Vec<String> {
         let (a, b) = (show_times(a), show_times(b));
         format!("Context switches per request: {a} in `{loser}`, {b} in `{winner}`.")
     });
+    let alike = worst.shares_program() == cheap.shares_program();
     let memory = memory(worst).zip(memory(cheap)).map(|(a, b)| {
         let (a, b) = (show_bytes(a), show_bytes(b));
-        format!("Memory: {a} in `{loser}`, {b} in `{winner}`.")
+        if alike {
+            format!("Memory: {a} in `{loser}`, {b} in `{winner}`.")
+        } else {
+            format!(
+                "Memory is not compared: one of `{loser}` and `{winner}` shared the pages of its program with the \
+                 generator."
+            )
+        }
     });
     [cost, switches, memory].into_iter().flatten().collect()
 }
