@@ -1,5 +1,6 @@
 #!/bin/sh
-# Applies c10k.yaml, waits for the generators, merges what they found, and takes all of it away.
+# Applies c10k.yaml, the generators once the server is ready; waits for them, merges what they
+# found, and takes all of it away.
 #
 #   scripts/kubernetes/run.sh [FOLDER]       documents go to FOLDER [c10k-kubernetes]
 #
@@ -8,9 +9,10 @@ set -eu
 here=$(dirname "$0")
 out=${1:-c10k-kubernetes}
 mkdir -p "$out"
-kubectl apply -f "$here/c10k.yaml"
 trap 'kubectl delete --ignore-not-found -f "$here/c10k.yaml"' EXIT
+kubectl apply -f "$here/c10k.yaml" -l role=server
 kubectl rollout status deployment/c10k-server --timeout=5m
+kubectl apply -f "$here/c10k.yaml" -l role=load
 over='{.status.conditions[?(@.status=="True")].type}'
 until kubectl get job c10k-load -o "jsonpath=$over" | grep -q 'Complete\|Failed'; do
     sleep 2

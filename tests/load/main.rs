@@ -6,6 +6,7 @@ mod conduct;
 mod fates;
 mod greeting;
 mod io_uring;
+mod kubernetes;
 mod parts;
 mod rooms;
 mod schedules;

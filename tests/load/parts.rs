@@ -50,7 +50,7 @@ fn load_of(target: &str, folder: &Path, environment: &str) -> Command {
     command
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
 }
