@@ -72,8 +72,9 @@ def stop():
 
 async def main():
     port = int(os.environ["PORT"])
+    # Not more: when descriptors run out, asyncio fails to accept as many clients in a row each second.
     server = await asyncio.start_server(
-        serve, "127.0.0.1", port, limit=LINE_BYTES_MAX, backlog=1024
+        serve, "127.0.0.1", port, limit=LINE_BYTES_MAX, backlog=128
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
     await stopping.wait()
