@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::copy;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -20,12 +20,18 @@ use crate::base::note;
 /// Each program that servers were started of, with its copy, if one could be made.
 static COPIES: Mutex<Vec<(PathBuf, Option<OwnedFd>)>> = Mutex::new(Vec::new());
 
-/// The file of this program.
+/// The file of this program, as it was called when this was first asked: the kernel marks the name of
+/// one that is replaced.
 ///
 /// # Errors
 /// When the kernel does not say.
 pub(crate) fn this_program() -> Result<PathBuf> {
-    std::env::current_exe().context("cannot find this program's own file")
+    static NAME: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(name) = NAME.get() {
+        return Ok(name.clone());
+    }
+    let name = std::env::current_exe().context("cannot find this program's own file")?;
+    Ok(NAME.get_or_init(|| name).clone())
 }
 
 /// A path by which a child may execute the program, as it was when this was first asked. That is the
