@@ -240,10 +240,10 @@ def _panel(axes: Axes, figures: Figures, figure: dict, shown: set[str]) -> None:
         axes.fill_between(x, low, high, **looks)
         for point in row["points"]:
             hollow, bad = point["validity"] != "valid", point["validity"] == "invalid"
-            looks = {"shape": mine.marker, "size": 4, "edge": 0.7 if hollow else 0.3}
-            looks |= {"fill": "white" if hollow else None}
+            looks = {"fill": "white", "edge": 0.7} if hollow else {"edge": 0.3}
             color, place = style.GREY if bad else mine.color, (point["x"], point["value"])
-            style.mark(axes, place, color, f"median:{model}", **looks)
+            gid = f"median:{model}"
+            style.mark(axes, place, color, gid, shape=mine.marker, size=4, **looks)
         if row["law"]:
             looks = {"color": mine.color, "linestyle": (0, (0.6, 1.4)), "linewidth": 0.9}
             axes.plot(*zip(*row["law"], strict=True), gid=f"law:{model}", zorder=2, **looks)

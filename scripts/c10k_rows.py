@@ -84,7 +84,8 @@ def _bar(axes: Axes, y: int, row: dict, color: str, parted: bool) -> None:
         looks["edgecolor"] = color if parted or bad else "none"
         drawn = [(0.0, row["value"], "white" if parted else pale, "bar")]
     else:
-        looks["edgecolor"], user = style.GREY if bad else "none", row["value"] * share
+        looks["edgecolor"] = style.GREY if bad else "none"
+        user = row["value"] * share
         drawn = [
             (0.0, user, style.lighter(color, 0.15), "bar"),
             (user, row["value"] - user, pale, "kernel"),

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use cluster::Cluster;
 use serde_json::Value;
 use support::recorder::{Recorder, assert_is, poisson};
-use support::{C10K, c10k, until};
+use support::{C10K, c10k, free_port, until};
 
 const RATE: f64 = 300.0;
 const MEASURE: Duration = Duration::from_secs(1);
@@ -170,7 +170,7 @@ fn what_is_no_task_makes_the_whole_load(cluster: &Cluster, server: &Recorder, fo
 
 fn the_batch_script_serves_loads_and_merges(cluster: &Cluster, folder: &Path) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/slurm/c10k.sbatch");
-    let (out, port) = (folder.join("job.out"), cluster::free_port());
+    let (out, port) = (folder.join("job.out"), free_port());
     let mut batch = cluster.command("sbatch");
     batch.args(["-W", "-N3", "-o"]).arg(&out).arg(script);
     batch.args(["--rate", "300", "--poisson", "--echo", "32", "-c", "2", "-d", "1s"]);

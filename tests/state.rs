@@ -15,8 +15,8 @@ use protocol::{Framing, Home, Reply};
 use serde_json::Value;
 use servers::{MODELS, Model};
 
-use parties::{HISTORY, STEPS, TestClient, TestServer, free_port, start_store};
-use support::{c10k, until};
+use parties::{HISTORY, STEPS, TestClient, TestServer, start_store};
+use support::{c10k, free_port, until};
 
 fn main() {
     let mut arguments = Arguments::from_args();

@@ -80,7 +80,7 @@ pub(crate) use note;
 
 /// What [`note`] does.
 pub(crate) fn print_note(words: std::fmt::Arguments<'_>) {
-    let _ = std::io::stderr().write_fmt(format_args!("{words}\n"));
+    let _ = writeln!(std::io::stderr(), "{words}");
 }
 
 /// Writes an error to standard error, if it has a reader.

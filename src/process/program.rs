@@ -39,7 +39,7 @@ pub(crate) fn this_program() -> Result<PathBuf> {
 pub(super) fn copy_of(program: &Path) -> PathBuf {
     let mut copies = COPIES.lock().unwrap_or_else(PoisonError::into_inner);
     let known = copies.iter().position(|(of, _)| of == program).unwrap_or_else(|| {
-        let copy = in_memory(program).map_err(|error| {
+        let copy = in_memory(program).inspect_err(|error| {
             note!(
                 "note: no copy of the program could be made ({error:#}), so servers share its pages \
                  with the generator, and their memory is shown too small"

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::parts::free_port;
+use crate::support::{C10K, free_port};
 
 const MANIFEST: &str = include_str!("../../scripts/kubernetes/c10k.yaml");
 const PARTS: usize = 4;
@@ -40,7 +40,7 @@ esac
 /// The words of the server's command.
 fn server_command() -> String {
     let list = MANIFEST.split("command: [").nth(1).and_then(|rest| rest.split(']').next());
-    list.expect("a server").replace(',', "").replace('"', "")
+    list.expect("a server").replace([',', '"'], "")
 }
 
 /// The shell's words of a generator.
@@ -74,7 +74,7 @@ fn play(folder: &Path) -> (Option<i32>, String) {
             ("/dev/termination-log", &log),
         ],
     );
-    let program = Path::new(env!("CARGO_BIN_EXE_c10k")).parent().expect("a folder");
+    let program = Path::new(C10K).parent().expect("a folder");
     let path = [folder, program].map(|folder| folder.display().to_string()).join(":");
     let path = format!("{path}:{}", std::env::var("PATH").unwrap_or_default());
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/kubernetes/run.sh");

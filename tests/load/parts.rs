@@ -2,13 +2,12 @@
 //! the merged document. The tests set the environment that launchers set; `tests/slurm.rs` has a real
 //! launcher.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use crate::support::c10k;
 use crate::support::recorder::{Recorder, assert_is, poisson};
+use crate::support::{c10k, free_port};
 use serde_json::Value;
 
 const RATE: f64 = 400.0;
@@ -48,11 +47,6 @@ fn load_of(target: &str, folder: &Path, environment: &str) -> Command {
     command.args(["-d", "500ms", "--json"]).arg(folder.join("part-%t.json"));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
-}
-
-pub(super) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 fn text(bytes: &[u8]) -> String {

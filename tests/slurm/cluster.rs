@@ -1,14 +1,13 @@
 //! A private Slurm: munged, slurmctld and three slurmd, run as the user who runs the test.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::support::until;
+use super::support::{free_port, until};
 
 /// Names of the nodes. Each is also an address of this machine, so that tasks can find each other.
 pub(crate) const NODES: [&str; 3] = ["127.0.0.2", "127.0.0.3", "127.0.0.4"];
@@ -28,11 +27,6 @@ pub(crate) fn missing_tools() -> Vec<&'static str> {
     let path = path();
     let is_there = |tool: &str| path.split(':').any(|folder| Path::new(folder).join(tool).exists());
     TOOLS.into_iter().filter(|tool| !is_there(tool)).collect()
-}
-
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// A cluster on this machine; it is stopped when the test ends in any way.

@@ -6,6 +6,7 @@ pub(crate) mod recorder;
 pub(crate) mod sweep;
 pub(crate) mod terminal;
 
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
@@ -22,6 +23,12 @@ pub(crate) const C10K: &str = env!("CARGO_BIN_EXE_c10k");
 /// The program under test.
 pub(crate) fn c10k() -> Command {
     Command::new(C10K)
+}
+
+/// A port at which nobody listens now.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
 }
 
 /// A model that runs on a free port; it is stopped when the test ends in any way.

@@ -2,7 +2,7 @@
 //! replies.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Stdio};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use protocol::{App, Exchange, Framing, Home, Recipe, Reply, Request, Sessions};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{DEADLINE, c10k};
+use crate::support::{DEADLINE, c10k, free_port};
 
 /// Steps of each session.
 pub(crate) const STEPS: u32 = 6;
@@ -39,11 +39,6 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// A store that ends with the tests, also after Ctrl-C.

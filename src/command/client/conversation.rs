@@ -256,9 +256,6 @@ impl<'a> Conversation<'a> {
             self.send()?;
         }
         let server = ready[0].intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR);
-        if !ready[1].is_empty() {
-            self.input.interrupt();
-        }
         Ok((reads && !ready[2].is_empty(), server))
     }
 

@@ -21,7 +21,6 @@ pub(super) struct Input {
     over: bool,
     /// At its end when a signal has come.
     interrupts: OwnedFd,
-    interrupted: bool,
 }
 
 impl Input {
@@ -30,8 +29,7 @@ impl Input {
         let typed = std::io::stdin().is_terminal();
         let editor = typed && std::io::stdout().is_terminal();
         let editor = if editor { Some(Editor::start()?) } else { None };
-        let (read, taken) = (Vec::new(), 0);
-        Ok(Self { editor, typed, read, taken, over: false, interrupts, interrupted: false })
+        Ok(Self { editor, typed, read: Vec::new(), taken: 0, over: false, interrupts })
     }
 
     /// The line that is being edited, if there is an editor.
@@ -57,17 +55,12 @@ impl Input {
     /// Whether the user has pressed Ctrl-C, or another signal asked for the end.
     pub(super) fn was_interrupted(&self) -> bool {
         let in_editor = self.over && self.editor.as_ref().is_some_and(Editor::was_interrupted);
-        self.interrupted || in_editor
+        in_editor || is_readable(&self.interrupts)
     }
 
-    /// What becomes readable when that has happened without an editor.
+    /// What becomes readable with such a signal.
     pub(super) fn interrupts(&self) -> BorrowedFd<'_> {
         self.interrupts.as_fd()
-    }
-
-    /// It has.
-    pub(super) fn interrupt(&mut self) {
-        self.interrupted = true;
     }
 
     /// Takes no more of it.

@@ -18,8 +18,8 @@ pub(super) struct Plain {
 }
 
 /// The caveat of memory where some servers run from the generator's own file.
-const SHARING: &str = "Models shared the pages of their program with the generator: beside servers of other \
-                                  programs their memory is some MiB too small.";
+const SHARING: &str = "Models shared the pages of their program with the generator: beside servers \
+    of other programs their memory is some MiB too small.";
 
 /// A figure of a workload with its words.
 pub(super) fn captioned(plain: Plain, workload: &str, columns: &[&Column<'_>]) -> Figure {

@@ -202,13 +202,12 @@ fn why(worst: &Column<'_>, cheap: &Column<'_>) -> Vec<String> {
     });
     let alike = worst.shares_program() == cheap.shares_program();
     let memory = memory(worst).zip(memory(cheap)).map(|(a, b)| {
-        let (a, b) = (show_bytes(a), show_bytes(b));
         if alike {
-            format!("Memory: {a} in `{loser}`, {b} in `{winner}`.")
+            format!("Memory: {} in `{loser}`, {} in `{winner}`.", show_bytes(a), show_bytes(b))
         } else {
             format!(
-                "Memory is not compared: one of `{loser}` and `{winner}` shared the pages of its program with the \
-                 generator."
+                "Memory is not compared: one of `{loser}` and `{winner}` shared the pages of its \
+                 program with the generator."
             )
         }
     });
